@@ -1,0 +1,4733 @@
+// pktseq.h - learns what normal network conversations look like, and points at those that are not
+/*
+SYNOPSIS   In one C or C++ file of a project:
+
+    #define PKTSEQ_IMPLEMENTATION
+    #include "pktseq.h"
+
+and everywhere else only the #include. Link with -lm; add -fopenmp to use all cores. A whole
+program, which learns from a CSV file of packets and leaves a checkpoint:
+
+    #define PKTSEQ_IMPLEMENTATION
+    #include "pktseq.h"
+    #include <stdio.h>
+    #include <string.h>
+
+    int main(void) {
+        pktseq_error err;
+        pktseq_schema schema = pktseq_schema_default();
+        pktseq_dataset_options options = pktseq_dataset_options_default();
+        pktseq_train_config config = pktseq_train_config_default();
+        pktseq_table table;
+        pktseq_codec codec;
+        pktseq_dataset dataset;
+        pktseq_model model;
+        pktseq_training training;
+        memset(&codec, 0, sizeof codec);
+        memset(&dataset, 0, sizeof dataset);
+        memset(&model, 0, sizeof model);
+        memset(&training, 0, sizeof training);
+        config.iterations = 20000;
+        if (pktseq_table_read(&table, "packets.csv", &schema, NULL, &err) ||
+            pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
+            pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ||
+            pktseq_model_init(&model, pktseq_config_default(&dataset), 1, NULL, &err) ||
+            pktseq_train(&model, &dataset, &config, &training, &err) ||
+            pktseq_save("model.safetensors", &model, &codec, &training, &err))
+            fprintf(stderr, "%s\n", err.text);
+        else
+            printf("last loss point %g\n", training.point[training.points - 1]);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+        pktseq_dataset_free(&dataset);
+        pktseq_codec_free(&codec);
+        pktseq_table_free(&table);
+        return err.status != PKTSEQ_OK;
+    }
+
+WHAT IT DOES NOT DO   Capture packets, read pcap, run on a GPU, choose a model for you.
+
+CONTENTS   grep '>>' pktseq.h prints them. The implementation follows the data's way:
+
+    table -> codec -> dataset -> model, work -> forward, backward, step -> train -> use -> files
+
+DEFINES   Before the #include, the same in every file of a program:
+
+    PKTSEQ_IMPLEMENTATION   put the function bodies here; once in a program
+    PKTSEQ_STATIC           the same, and every function is private to this file
+    PKTSEQ_DEF              what stands before each function's name (extern, or static inline)
+    PKTSEQ_REAL             float (default) or double
+    PKTSEQ_MALLOC(size), PKTSEQ_FREE(p)   both or neither; default malloc and free
+    PKTSEQ_NO_STDIO         no FILE: the functions that take a path are left out, their twins that
+                            work in memory remain
+
+CONVENTIONS
+    letters       N input packets, T target packets, D features in, O features out, H hidden
+                  units, B sequences in a batch. A shape stands behind a pointer as (rows, cols),
+                  row after row in memory.
+    units         timestamps in seconds, lengths in bytes, losses in squared standard deviations.
+    errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. `err` may be
+                  NULL; else it is filled, also on success. Nothing is printed, nothing exits. After
+                  a failure every output is safe to free, and whatever was an input is unchanged.
+    ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties.
+                  _free takes NULL, a zeroed struct or an already freed one. Structs may be read,
+                  not written, except the options. A view owns nothing.
+    allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
+    threads       No global state. Different objects can be used from different threads. A model
+                  is only read by forward, rollout and score: many threads may share it, each with a
+                  work of its own.
+    determinism   Every sum has one order, whatever the number of threads. The random stream is a
+                  function of (seed, purpose, iteration), so a resumed run draws what an
+                  uninterrupted one would have drawn.
+    locale        Numbers are read and written with a point, whatever the locale says.
+
+THE MATHEMATICS   sources: PyTorch's documentation of GRU, Linear, LeakyReLU, MSELoss and SGD
+(docs.pytorch.org/docs/stable/nn.html); Cho et al. 2014, arXiv 1406.1078; Sutskever et al. 2014,
+arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
+
+    encoder   h = 0;              h = gru_enc(x[i], h)                           i = 0 .. N-1
+    decoder   token = first;      h = gru_dec(leaky_relu(token), h)              t = 0 .. T-1
+                                  out[t] = W h + b
+                                  token = out[t] (free running) or y[t] (teacher forcing)
+    gru       r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)       reset gate
+              z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)       update gate
+              q =         W_hn h + b_hn                        reset acts after this product
+              n = tanh   (W_in x + b_in + r*q)                 new gate
+              h = (1 - z)*n + z*h
+    loss      of a sequence: sum over t of mean over O of (out[t] - y[t])^2
+              minimised: its mean over the sequences of a batch; reported: the mean of loss / T
+    score     of a sequence: mean over t of sqrt(mean over O of (out[t] - y[t])^2), free running
+    first     y[0] (PKTSEQ_START_TARGET, the reference's choice: step 0 sees its own answer) or the
+              last input packet (PKTSEQ_START_INPUT, an honest forecast); zeros when there is none
+    SGD       w = w - learning_rate * gradient
+    weights   start from U(-1/sqrt(H), 1/sqrt(H))
+
+    In free running the next token is the output, and the gradient flows back through it.
+
+CHECKPOINT FILE   safetensors (huggingface.co/docs/safetensors): 8 bytes, the header's length as a
+little-endian number; the header, JSON; the numbers, F32 (F64 if PKTSEQ_REAL is double), little-
+endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind "encoder." and
+"decoder.". In "__metadata__", all values strings: "format" is "pt"; keys that begin with "pktseq."
+hold the format's number, the library's version, N, the first token, the fitted codec (one line a
+field, tab-separated), the state of training, and "pktseq.checksum": 64-bit FNV-1a over every byte
+of the file except that value's own 16 digits. A file without "pktseq." keys is taken as weights.
+
+VERSIONS
+    0.1.0   the first: table, codec, dataset, model, training, rollout, score, checkpoints
+*/
+#ifndef PKTSEQ_H
+#define PKTSEQ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PKTSEQ_VERSION_MAJOR 0
+#define PKTSEQ_VERSION_MINOR 1
+#define PKTSEQ_VERSION_PATCH 0
+#define PKTSEQ_VERSION "0.1.0"
+
+#ifdef PKTSEQ_STATIC
+#ifndef PKTSEQ_IMPLEMENTATION
+#define PKTSEQ_IMPLEMENTATION
+#endif
+#endif
+
+#ifndef PKTSEQ_DEF
+#ifdef PKTSEQ_STATIC
+#define PKTSEQ_DEF static inline
+#else
+#define PKTSEQ_DEF extern
+#endif
+#endif
+
+#ifndef PKTSEQ_REAL
+#define PKTSEQ_REAL float
+#endif
+typedef PKTSEQ_REAL pktseq_real;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- >>api-status: status, error, memory ------------------------------------------------------
+
+// What a function has to say. Zero is success; the value is never mixed with a result.
+typedef enum pktseq_status {
+    PKTSEQ_OK = 0,
+    PKTSEQ_STOPPED,         // the progress callback asked to stop; all is consistent
+    PKTSEQ_ERROR_ARGUMENT,  // an argument is NULL, zero or out of range
+    PKTSEQ_ERROR_MEMORY,    // the allocator returned NULL, or a size does not fit size_t
+    PKTSEQ_ERROR_FILE,      // a file cannot be opened, read or written
+    PKTSEQ_ERROR_DATA,      // a CSV or checkpoint breaks its format's rules
+    PKTSEQ_ERROR_MISMATCH,  // two objects do not fit together (sizes, columns, other data)
+    PKTSEQ_ERROR_DIVERGED   // the loss is no longer finite; the last good weights are kept
+} pktseq_status;
+
+// One English sentence about what went wrong, in the caller's memory.
+typedef struct pktseq_error {
+    pktseq_status status;
+    size_t line;     // of the CSV, where the row begins (1 = first); 0 where there is none
+    char text[512];  // empty on success
+} pktseq_error;
+
+// Where memory comes from. alloc_fn returns memory aligned for any type, or NULL.
+typedef struct pktseq_allocator {
+    void *(*alloc_fn)(size_t size, void *user_data);
+    void (*free_fn)(void *p, void *user_data);
+    void *user_data;
+} pktseq_allocator;
+
+// Bytes that a function has made (a checkpoint, a picture). Free with pktseq_buffer_free.
+typedef struct pktseq_buffer {
+    unsigned char *data;  // (size)
+    size_t size;
+    size_t capacity;
+    pktseq_allocator allocator;
+} pktseq_buffer;
+
+// The version of the implementation that is linked, "MAJOR.MINOR.PATCH". Never fails.
+PKTSEQ_DEF const char *pktseq_version(void);
+
+// A few words for a status ("out of memory"). Never NULL, for any value.
+PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
+
+// How the implementation was compiled: number type, OpenMP or not, stdio or not. Never fails.
+PKTSEQ_DEF const char *pktseq_build_info(void);
+
+// Empties a buffer. NULL and zeroed structs are fine.
+PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer);
+
+// ---- >>api-table: packets as read from CSV ----------------------------------------------------
+
+// How a column becomes features of a packet. A number in brackets is how many.
+typedef enum pktseq_kind {
+    PKTSEQ_ZSCORE = 0,      // [1] (value - mean) / standard deviation
+    PKTSEQ_SINCE_PREVIOUS,  // [1] value minus the sequence's previous packet's, 0 first; z-scored
+    PKTSEQ_SINCE_FIRST,     // [1] value minus the sequence's first packet's; z-scored
+    PKTSEQ_NUMBER,          // [1] the value as it is
+    PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
+    PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
+    PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
+    PKTSEQ_PORT_NOTEBOOK    // [3] the reference's slip: ports above 49151 get no class at all
+} pktseq_kind;
+
+// One entry of a schema.
+typedef struct pktseq_field {
+    const char *column;           // the column's name in the CSV (aliases: see pktseq_table_read)
+    pktseq_kind kind;
+    int input_only;               // 1: the network sees it but need not predict it
+    double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
+                                  //   (in a codec: 0 = a constant column, encoded as 0)
+    const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names; or NULL
+    size_t category_count;        //   0 = learned from the data and sorted by bytes
+} pktseq_field;
+
+// Which columns are read and what they become, in the order of the features. Borrows everything.
+typedef struct pktseq_schema {
+    const pktseq_field *field;  // (field_count)
+    size_t field_count;
+    int constant_is_zero;       // 1: a constant z-scored column gives 0 instead of an error
+    char separator;             // between cells; 0 means ','
+} pktseq_schema;
+
+// One column. Exactly one of number and text is set.
+typedef struct pktseq_column {
+    char *name;
+    double *number;     // (rows)
+    uint32_t *text;     // (rows) index into names
+    char **names;       // (name_count) the different texts, in order of first appearance
+    size_t name_count;
+} pktseq_column;
+
+// Packets, column by column, in the file's order, and where their sequences begin.
+//
+//      start[0] = 0        start[1]        start[2]              start[sequences] = rows
+//         |  first sequence   |    second     |     ...                 |
+//
+// A program with packets of its own may fill the struct itself (and then must not free it here).
+typedef struct pktseq_table {
+    size_t rows;
+    size_t sequences;
+    size_t *start;         // (sequences + 1)
+    size_t column_count;
+    pktseq_column *column; // (column_count)
+    size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
+    pktseq_allocator allocator;
+} pktseq_table;
+
+// timestamp and length z-scored; res ns cwr ecn urg ack push reset syn fin as flags; protocol
+// one-hot, learned; src_port and dst_port by class. Static memory, shared by all. Never fails.
+PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
+
+// The reference's 25 features in its order: as above, but the protocols are TCP TELNET SMTP HTTP
+// SSHv1 IRC POP and ports above 49151 have no class. Static memory, shared by all. Never fails.
+PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
+
+// 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
+PKTSEQ_DEF int pktseq_port_class(double port);
+
+// Reads CSV from memory: a header line, then one row per packet. Columns are found by name; those
+// that the schema does not need are skipped. Needed besides: "position", a whole number, 0 where a
+// sequence begins. RFC 4180 quoting, LF, CRLF or CR, an UTF-8 byte order mark and empty lines are
+// accepted. Each needed cell is checked: a finite number (correctly rounded to double), a whole
+// number from 0 to 65535 for ports, 0 or 1 for flags, non-empty UTF-8 for text.
+//   table      out; empty on failure. Free with pktseq_table_free.
+//   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
+//              was expected).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
+                                            const pktseq_schema *schema,
+                                            const pktseq_allocator *allocator, pktseq_error *err);
+
+// The number's column, or NULL. `name` is the schema's name, not an alias.
+PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
+
+PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
+
+// ---- >>api-codec: a packet as a vector, and back ----------------------------------------------
+
+// A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
+// belong together (a one-hot group, a port's classes).
+typedef struct pktseq_codec {
+    size_t field_count;
+    pktseq_field *field;  // (field_count) with means, deviations and categories filled in
+    size_t *first;        // (field_count + 1)
+    size_t features;      // D
+    size_t targets;       // O, features to be predicted; D unless some fields are input_only
+    size_t *target;       // (O) index of each among the D
+    pktseq_allocator allocator;
+} pktseq_codec;
+
+// A field of a packet in its own units.
+typedef struct pktseq_value {
+    double number;     // seconds, bytes, 0 or 1, ...; index of the class for text
+    const char *text;  // category or port class, shown from the codec's memory; NULL for numbers
+} pktseq_value;
+
+// Learns means, sample standard deviations (n - 1 in the denominator) and categories.
+//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (a column to be z-scored
+//   is constant or has fewer than two rows; no category).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
+                                          const pktseq_schema *schema,
+                                          const pktseq_allocator *allocator, pktseq_error *err);
+
+// Encodes rows [row, row + rows) of a table into x (rows, D).
+//   unknown    (field_count) or NULL: adds how many cells had a category that the codec does not
+//              know; such a group is all zeros.
+//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (a number too large for
+//   pktseq_real).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_real *x,
+                                             size_t *unknown, pktseq_error *err);
+
+// Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
+// likely category and port class (the first of equals).
+//   value      (field_count) out
+PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
+                                             pktseq_value *value);
+
+// The same for what the network puts out, y (O). Fields that are input_only give NaN and NULL.
+PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
+                                                    const pktseq_real *y, pktseq_value *value);
+
+// Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
+PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
+                                                   char *name, size_t size);
+
+PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec);
+
+// ---- >>api-dataset: pairs of (first N packets, the rest) --------------------------------------
+
+// The decoder's first token.
+typedef enum pktseq_start {
+    PKTSEQ_START_TARGET = 0,  // the first target packet: the reference
+    PKTSEQ_START_INPUT        // the last input packet: an honest forecast
+} pktseq_start;
+
+typedef struct pktseq_dataset_options {
+    size_t inputs;       // N, may be 0
+    pktseq_start start;
+    int drop_last;       // 1: leave out the last sequence, as the reference does by an off-by-one
+} pktseq_dataset_options;
+
+// One sequence, cut in two. A view: it shows the memory of a dataset or of the caller.
+typedef struct pktseq_pair {
+    const pktseq_real *input;   // (N, D)
+    const pktseq_real *first;   // (O) the decoder's first token; NULL means zeros
+    const pktseq_real *target;  // (T, O)
+    size_t inputs;              // N
+    size_t targets;             // T
+} pktseq_pair;
+
+// Encoded packets and the sequences among them that are long enough for a target.
+typedef struct pktseq_dataset {
+    size_t in, out;          // D, O
+    pktseq_dataset_options options;
+    size_t rows;
+    const pktseq_real *x;    // (rows, D)
+    const pktseq_real *y;    // (rows, O); x itself when every feature is a target
+    size_t pairs;
+    size_t *first_row;       // (pairs)
+    size_t *length;          // (pairs) packets, N + T
+    size_t longest;          // the largest T
+    size_t skipped;          // sequences of N packets or fewer
+    size_t field_count;      // of the codec
+    size_t *unknown;         // (field_count) cells with a category unknown to the codec
+    pktseq_real *owned_x, *owned_y;
+    pktseq_allocator allocator;
+} pktseq_dataset;
+
+// N = 3, PKTSEQ_START_TARGET, nothing dropped.
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
+
+// The same, but the last sequence dropped: the reference.
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void);
+
+// Encodes a whole table. Neither codec nor table is needed afterwards.
+//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (not one sequence is
+//   longer than N packets; a number too large for pktseq_real).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                             const pktseq_table *table,
+                                             const pktseq_dataset_options *options,
+                                             const pktseq_allocator *allocator, pktseq_error *err);
+
+// The same over features that the caller has already: x (rows, in), y (rows, out), which may be x,
+// and start (sequences + 1) as in pktseq_table. x and y are borrowed until pktseq_dataset_free.
+PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
+                                             size_t in, const pktseq_real *y, size_t out,
+                                             const size_t *start, size_t sequences,
+                                             const pktseq_dataset_options *options,
+                                             const pktseq_allocator *allocator, pktseq_error *err);
+
+// Pair `index` (below dataset->pairs). A view into the dataset; all zero if index is too large.
+PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index);
+
+PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset);
+
+// ---- >>api-model: the parameters, and the memory to work with them ----------------------------
+
+// The only list of tensors: X(field, PyTorch's name, rows, cols); cols 0 marks a vector (bias).
+// It makes the fields below, the sizes, the checkpoint's order and the tests.
+#define PKTSEQ_TENSORS(X) \
+    X(enc_w_ih, "encoder.gru.weight_ih_l0", 3 * H, D) \
+    X(enc_w_hh, "encoder.gru.weight_hh_l0", 3 * H, H) \
+    X(enc_b_ih, "encoder.gru.bias_ih_l0", 3 * H, 0) \
+    X(enc_b_hh, "encoder.gru.bias_hh_l0", 3 * H, 0) \
+    X(dec_w_ih, "decoder.gru.weight_ih_l0", 3 * H, O) \
+    X(dec_w_hh, "decoder.gru.weight_hh_l0", 3 * H, H) \
+    X(dec_b_ih, "decoder.gru.bias_ih_l0", 3 * H, 0) \
+    X(dec_b_hh, "decoder.gru.bias_hh_l0", 3 * H, 0) \
+    X(out_w, "decoder.out.weight", O, H) \
+    X(out_b, "decoder.out.bias", O, 0)
+
+#define PKTSEQ_TENSOR_COUNT 10
+
+// Pointers into one flat block. Gate rows lie in PyTorch's order r, z, n.
+typedef struct pktseq_tensors {
+#define PKTSEQI_X(field, name, rows, cols) pktseq_real *field;
+    PKTSEQ_TENSORS(PKTSEQI_X)
+#undef PKTSEQI_X
+} pktseq_tensors;
+
+// One tensor, described.
+typedef struct pktseq_tensor {
+    const char *name;   // PyTorch's
+    size_t rows, cols;  // cols = 1 for a vector
+    int rank;           // 2 matrix, 1 vector
+    pktseq_real *data;  // (rows, cols)
+} pktseq_tensor;
+
+// What defines a model apart from its weights.
+typedef struct pktseq_config {
+    size_t in, out, hidden;  // D, O, H
+    size_t inputs;           // N it was trained with
+    pktseq_start start;      // first token it was trained with
+} pktseq_config;
+
+typedef struct pktseq_model {
+    pktseq_config config;
+    size_t parameters;      // numbers in the block
+    pktseq_real *block;     // (parameters) every tensor, in the order of PKTSEQ_TENSORS, no gaps
+    pktseq_tensors tensor;  // named pointers into the block
+    pktseq_allocator allocator;
+} pktseq_model;
+
+// H = 256; D, O, N and the first token from the dataset.
+PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
+
+// Allocates and fills every tensor with U(-1/sqrt(H), 1/sqrt(H)), drawn from `seed`.
+//   fails with ARGUMENT (in, out or hidden is 0), MEMORY.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config config,
+                                           uint64_t seed, const pktseq_allocator *allocator,
+                                           pktseq_error *err);
+
+// Describes tensor `index` (below PKTSEQ_TENSOR_COUNT): a view into the model.
+PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
+                                             pktseq_tensor *tensor);
+
+PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
+
+// Everything that forward and backward write. One per thread of the caller.
+//
+// Time runs over S = N + T steps. At step s only the first active[s] sequences of the batch are
+// still alive (they are sorted, longest first), so their rows lie together without padding:
+//
+//      row[0] = 0     row[1]        row[2]                         row[S]
+//        | s = 0: B rows | s = 1: B    | ...  | s: active[s] rows | |
+//
+// h has B rows more in front, the zeros that the encoder starts from.
+typedef struct pktseq_work {
+    pktseq_config config;
+    size_t batch, targets;  // the largest B and T that fit
+    int threads;            // of OpenMP, for matrix loops that are worth it
+
+    // results of the last forward
+    size_t count;           // B, sequences
+    size_t steps;           // S, longest sequence
+    double loss;            // minimised: mean over sequences of the sequence loss
+    double report;          // reported: mean over sequences of sequence loss / T
+    double *sequence_loss;  // (B) in the caller's order
+    int has_loss;           // 1 when every pair had targets
+    int can_backward;       // 1 between forward and backward
+
+    // the batch, sorted
+    size_t *order;          // (B) caller's index of each sorted sequence
+    size_t *place;          // (B) where the caller's sequence went
+    size_t *active;         // (S)
+    size_t *row;            // (S + 1)
+    size_t *tally;          // (T + 1) for sorting
+    unsigned char *forced;  // (B) 1 = teacher forcing, sorted
+    const pktseq_real **target;  // (B) sorted, each (T, O)
+
+    // what the forward pass keeps for the backward pass
+    pktseq_real *x;         // (N*B, D) the encoder's inputs
+    pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU
+    pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
+    pktseq_real *gate;      // (S*B, 4H) r z n q; the backward pass turns them into their deltas
+    pktseq_real *out;       // (T*B, O)
+    pktseq_real *dout;      // (T*B, O) d loss / d out
+    pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
+    pktseq_real *dtoken;    // (B, O)
+
+    // gradients, laid out as the model's parameters
+    size_t parameters;
+    pktseq_real *grad_block;  // (parameters)
+    pktseq_tensors grad;
+    void *memory;             // one block for all of the above but the gradients
+    pktseq_allocator allocator;
+} pktseq_work;
+
+// Memory for batches of up to `batch` sequences with up to `targets` target packets each, for
+// models of this config. threads: 0 = OpenMP's choice; without OpenMP it is ignored.
+//   fails with ARGUMENT, MEMORY.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config config, size_t batch,
+                                          size_t targets, int threads,
+                                          const pktseq_allocator *allocator, pktseq_error *err);
+
+// What the last forward put out for the caller's pair at target step t: a view (O), or NULL.
+PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t);
+
+// The hidden state of the caller's pair after its N input packets: a view (H), or NULL.
+PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair);
+
+PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
+
+// ---- >>api-step: forward, backward, one step down the gradient --------------------------------
+
+// Runs B pairs through encoder and decoder (see THE MATHEMATICS). A pure function of its inputs.
+//   pair     (count) all with N = config.inputs, T from 1; target may be NULL (no loss)
+//   teacher  (count) 1 = that sequence is teacher-forced; NULL = none is
+//   out      work->loss, work->report, work->sequence_loss, pktseq_work_output
+//   fails with ARGUMENT (NULL, count 0, teacher forcing without target), MISMATCH (another config,
+//   more or longer sequences than work was made for).       The model is only read.
+PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
+                                        const pktseq_pair *pair, size_t count,
+                                        const unsigned char *teacher);
+
+// Backpropagation through time: adds d work->loss / d parameter to work->grad. Once per forward (it
+// uses up what that kept), with the model unchanged in between.
+//   fails with ARGUMENT (no forward with targets before).
+PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work);
+
+// Gradients to zero. work_init does it too.
+PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work);
+
+// parameter -= learning_rate * gradient.
+PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
+                                         double learning_rate);
+
+// Compares backward with central differences, (loss(w + e) - loss(w - e)) / 2e, for every
+// parameter. worst: the largest |difference| / (largest |gradient| of that tensor + 1e-12). Expect
+// 1e-8 with PKTSEQ_REAL double and e = 1e-5; float is too coarse for it. Takes 2 * parameters
+// forwards and overwrites work->grad; the model is changed and restored to the bit.
+PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
+                                          const pktseq_pair *pair, size_t count,
+                                          const unsigned char *teacher, double epsilon,
+                                          double *worst);
+
+// ---- >>api-train: the loop --------------------------------------------------------------------
+
+// Which pairs an iteration takes.
+typedef enum pktseq_order {
+    PKTSEQ_ORDER_RANDOM = 0,  // drawn with replacement: the reference
+    PKTSEQ_ORDER_SHUFFLED,    // epochs, each in an order of its own
+    PKTSEQ_ORDER_FILE         // epochs in the order of the file
+} pktseq_order;
+
+// What happened in an iteration.
+enum {
+    PKTSEQ_EVENT_REPORT = 1,     // report_every iterations have passed
+    PKTSEQ_EVENT_POINT = 2,      // training->point has one more
+    PKTSEQ_EVENT_MILESTONE = 4,  // progress.milestone percent are done
+    PKTSEQ_EVENT_END = 8         // the last iteration is done
+};
+
+struct pktseq_progress;
+
+typedef struct pktseq_train_config {
+    size_t iterations;  // in all, counted from the start of the run, also when resumed
+    size_t batch;       // B
+    double learning_rate;
+    double teacher_forcing;       // share of sequences, 0 to 1
+    pktseq_order order;
+    uint64_t seed;
+    size_t report_every;          // iterations; 0 = never
+    size_t point_every;           // iterations a loss point is the mean of; 0 = no points
+    unsigned char milestone[100]; // (milestone_count) percents, rising
+    size_t milestone_count;
+    int threads;                  // 0 = OpenMP's choice
+    // Called after every iteration, with the model at rest; non-zero stops the training. May be
+    // NULL.
+    int (*progress)(void *user_data, const struct pktseq_progress *progress);
+    void *user_data;
+} pktseq_train_config;
+
+// Everything besides the weights that a run needs to go on as if it had never stopped.
+typedef struct pktseq_training {
+    pktseq_train_config config;  // of the run; callback and user_data are not kept
+    size_t iteration;            // done so far
+    double report_sum;           // of the losses since the last report
+    size_t report_count;
+    double point_sum;            // of the losses since the last loss point
+    size_t point_count;
+    double *point;               // (points) the loss history
+    size_t points;
+    size_t point_capacity;
+    uint64_t data_hash;          // of the dataset it was trained on
+    pktseq_allocator allocator;
+} pktseq_training;
+
+typedef struct pktseq_progress {
+    size_t iteration, iterations;
+    int events;                       // PKTSEQ_EVENT_... added up
+    int milestone;                    // percent; the largest if several fall together
+    double loss;                      // of this iteration
+    double mean_loss;                 // since the last report
+    const pktseq_model *model;        // as it is now; may be saved
+    const pktseq_training *training;  // may be saved with it
+} pktseq_progress;
+
+// 100,000 iterations of one pair, rate 1e-4, free running, random order, seed 1, a report and a
+// loss point every 100, milestones 20 40 55 70 85 100: the reference's training.
+PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
+
+// Trains until config->iterations are done: forward, backward, sgd_step, report. With training
+// zeroed it begins, with training as it came from pktseq_load or an earlier call it goes on.
+//   fails with ARGUMENT, MEMORY, MISMATCH (model and dataset; other data than before), STOPPED (by
+//   the callback), DIVERGED: model and training are then those of the last loss point (or of the
+//   start) at which all was finite.
+// Not to be called for one model from two threads.
+PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
+                                      const pktseq_train_config *config,
+                                      pktseq_training *training, pktseq_error *err);
+
+PKTSEQ_DEF void pktseq_training_free(pktseq_training *training);
+
+// ---- >>api-use: predict and score -------------------------------------------------------------
+
+// Continues a sequence free running: out (steps, O) from pair->input and pair->first. pair->target
+// is not looked at. steps must not exceed what work was made for.
+PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
+                                        const pktseq_pair *pair, size_t steps, pktseq_real *out);
+
+// The anomaly score of one sequence, the reference's: see THE MATHEMATICS.
+PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
+                                      const pktseq_pair *pair, double *score);
+
+// ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
+
+// Writes a checkpoint into memory. codec and training may be NULL.
+//   fails with ARGUMENT, MEMORY, DATA (a name that is not UTF-8; a weight that is not finite).
+PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
+                                         const pktseq_codec *codec,
+                                         const pktseq_training *training,
+                                         const pktseq_allocator *allocator, pktseq_error *err);
+
+// Reads a checkpoint, ours or another program's with the same tensors. Each of codec and training
+// may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count, and
+// training.iteration, tell). Nothing is trusted: every rule of the format is checked first.
+PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
+                                         pktseq_codec *codec, pktseq_training *training,
+                                         const pktseq_allocator *allocator, pktseq_error *err);
+
+// Draws loss points (count), one every `every` iterations, as an SVG picture.
+PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
+                                             size_t count, size_t every, const char *title,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err);
+
+#ifndef PKTSEQ_NO_STDIO
+// The same with files. Reading is in pieces: a table may be larger than memory could hold as text.
+// Writing goes to path + ".tmp", which is flushed, synced where the system can, and renamed over
+// path: either the old file or the new one is there, never a part. FILE errors are reported.
+PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
+                                           const pktseq_schema *schema,
+                                           const pktseq_allocator *allocator, pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
+                                     const pktseq_codec *codec, const pktseq_training *training,
+                                     pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
+                                     pktseq_training *training, const pktseq_allocator *allocator,
+                                     pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
+                                         size_t every, const char *title, pktseq_error *err);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif  // PKTSEQ_H
+
+// Stop here if you only want the API.
+
+#ifdef PKTSEQ_IMPLEMENTATION
+#ifndef PKTSEQI_IMPLEMENTED
+#define PKTSEQI_IMPLEMENTED
+
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#ifndef PKTSEQ_NO_STDIO
+#include <stdio.h>
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#if defined(PKTSEQ_MALLOC) != defined(PKTSEQ_FREE)
+#error "pktseq.h: define both PKTSEQ_MALLOC and PKTSEQ_FREE, or neither"
+#endif
+#ifndef PKTSEQ_MALLOC
+#define PKTSEQ_MALLOC(size) malloc(size)
+#define PKTSEQ_FREE(p) free(p)
+#endif
+
+// A matrix loop whose iterations each write their own slot. `cost` counts its multiply-adds: a team
+// pays above some ten microseconds of work, and loses badly when another program takes a core while
+// the others wait for it (measured: 5 times slower), so small loops stay alone.
+#ifdef _OPENMP
+#define PKTSEQI_PARALLEL_FOR \
+    _Pragma("omp parallel for schedule(static) num_threads(threads) if (cost > 500000)")
+#else
+#define PKTSEQI_PARALLEL_FOR
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- >>memory: sizes, allocation, text that grows ---------------------------------------------
+
+// a * b, or 0 when the product does not fit (no caller asks for zero bytes).
+static size_t pktseqi_times(size_t a, size_t b) {
+    return b != 0 && a > (size_t)-1 / b ? 0 : a * b;
+}
+
+// a + b, or the largest size_t, which no allocator can serve.
+static size_t pktseqi_plus(size_t a, size_t b) {
+    return a > (size_t)-1 - b ? (size_t)-1 : a + b;
+}
+
+// Memory for count things of a size, or NULL; a size_t that would wrap counts as out of memory.
+static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size_t size) {
+    size_t bytes = pktseqi_times(count, size);
+    if (bytes == 0) return NULL;
+    if (allocator->alloc_fn) return allocator->alloc_fn(bytes, allocator->user_data);
+    return PKTSEQ_MALLOC(bytes);
+}
+
+static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t count, size_t size) {
+    void *p = pktseqi_alloc(allocator, count, size);
+    if (p) memset(p, 0, count * size);
+    return p;
+}
+
+static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
+    if (!p) return;
+    if (allocator->free_fn)
+        allocator->free_fn(p, allocator->user_data);
+    else if (!allocator->alloc_fn)
+        PKTSEQ_FREE(p);
+}
+
+// The caller's allocator, or malloc for NULL.
+static pktseq_allocator pktseqi_allocator(const pktseq_allocator *allocator) {
+    pktseq_allocator a;
+    memset(&a, 0, sizeof a);
+    return allocator ? *allocator : a;
+}
+
+// Moves an array to room for `capacity` things; p is unchanged, still valid, when it returns NULL.
+static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t used,
+                            size_t capacity, size_t size) {
+    void *larger = pktseqi_alloc(allocator, capacity, size);
+    if (!larger) return NULL;
+    if (used) memcpy(larger, p, used * size);
+    pktseqi_free(allocator, p);
+    return larger;
+}
+
+// Half as much again: arrays grow in few moves and waste little.
+static size_t pktseqi_next_capacity(size_t capacity, size_t at_least) {
+    size_t next = pktseqi_plus(capacity, capacity / 2);
+    return next > at_least ? next : at_least;
+}
+
+// Text under construction: in the caller's array (fixed: cut when full) or growing.
+typedef struct pktseqi_text {
+    char *data;  // (size) and a final 0
+    size_t size, capacity;
+    int fixed, failed;
+    pktseq_allocator allocator;
+} pktseqi_text;
+
+static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
+    pktseqi_text t;
+    memset(&t, 0, sizeof t);
+    t.data = data;
+    t.capacity = capacity;
+    t.fixed = 1;
+    data[0] = 0;
+    return t;
+}
+
+static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
+    pktseqi_text t;
+    memset(&t, 0, sizeof t);
+    t.allocator = pktseqi_allocator(allocator);
+    return t;
+}
+
+static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
+    size_t need = pktseqi_plus(pktseqi_plus(t->size, size), 1);
+    if (t->failed || size == 0) return;
+    if (need > t->capacity && t->fixed) size = t->capacity - 1 - t->size;
+    if (need > t->capacity && !t->fixed) {
+        size_t capacity = pktseqi_next_capacity(t->capacity, pktseqi_plus(need, 200));
+        char *data = (char *)pktseqi_regrow(&t->allocator, t->data, t->size, capacity, 1);
+        if (!data) {
+            t->failed = 1;
+            return;
+        }
+        t->data = data;
+        t->capacity = capacity;
+    }
+    memcpy(t->data + t->size, bytes, size);
+    t->size += size;
+    t->data[t->size] = 0;
+}
+
+static void pktseqi_put_text(pktseqi_text *t, const char *text) {
+    pktseqi_put_bytes(t, text, strlen(text));
+}
+
+static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
+    char digit[20];
+    size_t n = 0;
+    do {
+        digit[sizeof digit - ++n] = (char)('0' + (int)(value % 10));
+        value /= 10;
+    } while (value);
+    pktseqi_put_bytes(t, digit + sizeof digit - n, n);
+}
+
+static void pktseqi_put_hex(pktseqi_text *t, uint64_t value, int digits) {
+    while (digits-- > 0)
+        pktseqi_put_bytes(t, &"0123456789abcdef"[(value >> (4 * digits)) & 15], 1);
+}
+
+// Text in quotes for a message: at most 40 bytes of it, what is not printable ASCII as \xNN.
+static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
+    size_t i;
+    pktseqi_put_text(t, "\"");
+    for (i = 0; text[i] && i < 40; ++i) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 32 && c < 127) {
+            pktseqi_put_bytes(t, text + i, 1);
+        } else {
+            pktseqi_put_text(t, "\\x");
+            pktseqi_put_hex(t, c, 2);
+        }
+    }
+    pktseqi_put_text(t, text[i] ? "...\"" : "\"");
+}
+
+static size_t pktseqi_number_write(char *text, double value);
+
+// A formatter of four letters: %s text, %q text in quotes, %z size_t, %f double.
+static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) {
+    char number[32];
+    for (; *format; ++format) {
+        if (*format != '%') {
+            pktseqi_put_bytes(t, format, 1);
+            continue;
+        }
+        switch (*++format) {
+        case 's': pktseqi_put_text(t, va_arg(list, const char *)); break;
+        case 'q': pktseqi_put_quoted(t, va_arg(list, const char *)); break;
+        case 'z': pktseqi_put_u64(t, va_arg(list, size_t)); break;
+        case 'f':
+            pktseqi_number_write(number, va_arg(list, double));
+            pktseqi_put_text(t, number);
+            break;
+        default: pktseqi_put_bytes(t, format, 1);
+        }
+    }
+}
+
+static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    pktseqi_put_list(t, format, list);
+    va_end(list);
+}
+
+// Fills err (if there is one) and returns the status: every failure of the library passes here.
+static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size_t line,
+                                   const char *format, ...) {
+    if (err) {
+        pktseqi_text t = pktseqi_text_fixed(err->text, sizeof err->text);
+        va_list list;
+        err->status = status;
+        err->line = line;
+        va_start(list, format);
+        pktseqi_put_list(&t, format, list);
+        va_end(list);
+    }
+    return status;
+}
+
+// Puts the file's name before what err says already; returns the status.
+static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
+    if (err && status) {
+        pktseq_error inner = *err;
+        pktseqi_error(err, status, inner.line, "%s: %s", path, inner.text);
+    }
+    return status;
+}
+
+static pktseq_status pktseqi_ok(pktseq_error *err) {
+    return pktseqi_error(err, PKTSEQ_OK, 0, "");
+}
+
+static pktseq_status pktseqi_no_memory(pktseq_error *err) {
+    return pktseqi_error(err, PKTSEQ_ERROR_MEMORY, 0, "out of memory");
+}
+
+static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
+    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
+}
+
+// A copy of a C string, or NULL.
+static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = (char *)pktseqi_alloc(allocator, size, 1);
+    if (copy) memcpy(copy, text, size);
+    return copy;
+}
+
+// Frees an array of (count) texts and the texts.
+static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, size_t count) {
+    for (size_t i = 0; name && i < count; ++i) pktseqi_free(allocator, name[i]);
+    pktseqi_free(allocator, name);
+}
+
+// A double's bits. Comparisons with NaN are folded away by -ffast-math, bits are not.
+static uint64_t pktseqi_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static int pktseqi_finite(double value) {
+    return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
+}
+
+// FNV-1a (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv). Each step is a bijection of the state,
+// so two inputs that differ in one byte never have the same hash.
+#define PKTSEQI_FNV_START 0xcbf29ce484222325u
+static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    for (size_t i = 0; i < size; ++i) hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+// 1 if every byte sequence is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF).
+static int pktseqi_utf8(const char *text, size_t size) {
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < size;) {
+        unsigned c = p[i++], more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+        unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+        unsigned high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if ((c >= 0x80 && c < 0xc2) || c > 0xf4) return 0;
+        for (; more > 0; --more, low = 0x80, high = 0xbf)
+            if (i == size || p[i] < low || p[i++] > high) return 0;
+    }
+    return 1;
+}
+
+PKTSEQ_DEF const char *pktseq_version(void) { return PKTSEQ_VERSION; }
+
+PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
+    switch (status) {
+    case PKTSEQ_OK: return "ok";
+    case PKTSEQ_STOPPED: return "stopped by the caller";
+    case PKTSEQ_ERROR_ARGUMENT: return "bad argument";
+    case PKTSEQ_ERROR_MEMORY: return "out of memory";
+    case PKTSEQ_ERROR_FILE: return "file error";
+    case PKTSEQ_ERROR_DATA: return "bad data";
+    case PKTSEQ_ERROR_MISMATCH: return "objects do not fit together";
+    case PKTSEQ_ERROR_DIVERGED: return "training diverged";
+    }
+    return "unknown status";
+}
+
+#define PKTSEQI_STRING2(x) #x
+#define PKTSEQI_STRING(x) PKTSEQI_STRING2(x)
+PKTSEQ_DEF const char *pktseq_build_info(void) {
+    return "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL)
+#ifdef _OPENMP
+           ", OpenMP " PKTSEQI_STRING(_OPENMP)
+#else
+           ", no OpenMP"
+#endif
+#ifdef PKTSEQ_NO_STDIO
+           ", no stdio"
+#endif
+#ifdef __VERSION__
+           ", compiler " __VERSION__
+#endif
+        ;
+}
+
+PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
+    if (!buffer) return;
+    pktseqi_free(&buffer->allocator, buffer->data);
+    memset(buffer, 0, sizeof *buffer);
+}
+
+// ---- >>number: decimal text to double and back, exactly ---------------------------------------
+
+// A whole number in base 2^32, lowest limb first. The largest needed here is below 2^4000.
+typedef struct pktseqi_big {
+    uint32_t limb[128];
+    size_t size;
+} pktseqi_big;
+
+// big = big * factor + add
+static void pktseqi_big_times(pktseqi_big *big, uint32_t factor, uint32_t add) {
+    uint64_t carry = add;
+    for (size_t i = 0; i < big->size; ++i) {
+        carry += (uint64_t)big->limb[i] * factor;
+        big->limb[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    if (carry) big->limb[big->size++] = (uint32_t)carry;
+}
+
+// big = big / divisor; returns the remainder.
+static uint32_t pktseqi_big_divide(pktseqi_big *big, uint32_t divisor) {
+    uint64_t rest = 0;
+    for (size_t i = big->size; i-- > 0;) {
+        rest = (rest << 32) | big->limb[i];
+        big->limb[i] = (uint32_t)(rest / divisor);
+        rest %= divisor;
+    }
+    while (big->size && big->limb[big->size - 1] == 0) --big->size;
+    return (uint32_t)rest;
+}
+
+static int pktseqi_big_bit(const pktseqi_big *big, long i) {
+    return (int)((big->limb[i / 32] >> (i % 32)) & 1);
+}
+
+// Number of bits up to the highest 1; big is not zero.
+static long pktseqi_big_bits(const pktseqi_big *big) {
+    long bits = (long)big->size * 32;
+    while (!pktseqi_big_bit(big, bits - 1)) --bits;
+    return bits;
+}
+
+static void pktseqi_big_shift(pktseqi_big *big, long bits) {
+    size_t limbs = (size_t)bits / 32;
+    memmove(big->limb + limbs, big->limb, big->size * sizeof big->limb[0]);
+    memset(big->limb, 0, limbs * sizeof big->limb[0]);
+    big->size += limbs;
+    pktseqi_big_times(big, (uint32_t)1 << (bits % 32), 0);
+}
+
+// big / 2^shift as the nearest double, halves to even; rest: a non-zero part below is cut off.
+static double pktseqi_big_round(const pktseqi_big *big, long shift, int rest) {
+    long bits = pktseqi_big_bits(big);
+    long top = bits - 1 - shift;                       // 2^top <= value < 2^(top + 1)
+    long keep = top >= -1022 ? 53 : top + 1075;        // subnormals keep fewer bits
+    uint64_t m = 0;
+    int half = 0;
+    if (keep < 0) return 0;
+    for (long i = bits - 1; i >= bits - keep; --i)
+        m = 2 * m + (uint64_t)(i >= 0 ? pktseqi_big_bit(big, i) : 0);
+    if (bits > keep) half = pktseqi_big_bit(big, bits - keep - 1);
+    for (long i = bits - keep - 2; i >= 0 && !rest; --i) rest = pktseqi_big_bit(big, i);
+    if (half && (rest || (m & 1))) ++m;
+    return ldexp((double)m, (int)(top - keep + 1));
+}
+
+// The exact value of the digits (count, each 0-9) times 10^exponent, rounded once.
+// |value| lies between 1e-330 and 1e310; at most 801 digits.
+static double pktseqi_decimal_exact(const unsigned char *digit, size_t count, long exponent) {
+    pktseqi_big big;
+    long shift = 0;
+    int rest = 0;
+    memset(&big, 0, sizeof big);
+    for (size_t i = 0; i < count; ++i) pktseqi_big_times(&big, 10, digit[i]);
+    for (; exponent > 0; --exponent) pktseqi_big_times(&big, 10, 0);
+    if (exponent < 0) {
+        // Make room first, so that 66 bits of quotient are left after division by 10^-exponent
+        // (log2 10 < 3.3220).
+        shift = -exponent * 3322 / 1000 + 1 + 66 - pktseqi_big_bits(&big);
+        if (shift < 0) shift = 0;
+        pktseqi_big_shift(&big, shift);
+        for (; exponent <= -9; exponent += 9) rest |= pktseqi_big_divide(&big, 1000000000) != 0;
+        for (; exponent < 0; ++exponent) rest |= pktseqi_big_divide(&big, 10) != 0;
+    }
+    return pktseqi_big_round(&big, shift, rest);
+}
+
+// Reads [+-] digits [. digits] [e [+-] digits], the whole text and nothing else, and rounds to the
+// nearest double as strtod does in the C locale. Returns 0 if it is anything else, or infinite.
+static int pktseqi_number_parse(const char *text, size_t size, double *value) {
+    // A double's halfway points have at most 767 digits, so 800 and a mark for the rest decide.
+    enum { MOST = 800 };
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    unsigned char digit[MOST + 1];
+    size_t i = 0, count = 0, seen = 0, nonzero = 0;
+    int negative = 0, after_point = 0, rest = 0;
+    long long exponent = 0;
+    uint64_t m = 0;
+    double v = 0;
+    if (i < size && (text[i] == '-' || text[i] == '+')) negative = text[i++] == '-';
+    for (; i < size; ++i) {
+        int d = text[i] - '0';
+        if (text[i] == '.' && !after_point) {
+            after_point = 1;
+            continue;
+        }
+        if (d < 0 || d > 9) break;
+        ++seen;
+        if (after_point) --exponent;
+        if (count == 0 && d == 0) continue;
+        if (count < MOST) {
+            digit[count++] = (unsigned char)d;
+            if (d) nonzero = count;
+        } else {
+            rest |= d != 0;
+            ++exponent;
+        }
+    }
+    if (!seen) return 0;
+    if (i < size && (text[i] == 'e' || text[i] == 'E')) {
+        long long e = 0;
+        int minus = 0;
+        if (++i < size && (text[i] == '-' || text[i] == '+')) minus = text[i++] == '-';
+        if (i == size) return 0;
+        for (; i < size && text[i] >= '0' && text[i] <= '9'; ++i)
+            if (e < 1000000000000000) e = 10 * e + (text[i] - '0');
+        exponent += minus ? -e : e;
+    }
+    if (i != size) return 0;
+    if (rest) {
+        digit[count++] = 1;
+        --exponent;
+    } else {
+        exponent += (long long)(count - nonzero);  // trailing zeros
+        count = nonzero;
+    }
+    for (size_t k = 0; k < count && k < 17; ++k) m = 10 * m + digit[k];
+    if (count == 0 || (long long)count + exponent < -330) {
+        v = 0;
+    } else if ((long long)count + exponent > 310) {
+        return 0;
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+    } else if (count <= 17 && m <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22) {
+        // Both factors are exact, so one correctly rounded operation is (Clinger 1990).
+        v = exponent < 0 ? (double)m / power[-exponent] : (double)m * power[exponent];
+#endif
+    } else {
+        (void)power;
+        v = pktseqi_decimal_exact(digit, count, (long)exponent);
+        if (!pktseqi_finite(v)) return 0;
+    }
+    *value = negative ? -v : v;
+    return 1;
+}
+
+// Every decimal digit of a finite positive double; value = 0.d1d2d3... * 10^point.
+static size_t pktseqi_digits(double value, unsigned char *digit, long *point) {
+    pktseqi_big big;
+    uint64_t bits = pktseqi_bits(value), m = bits & (((uint64_t)1 << 52) - 1);
+    long e = (long)(bits >> 52) & 2047;
+    size_t count = 0;
+    if (e) m |= (uint64_t)1 << 52;
+    e = (e ? e : 1) - 1075;  // value = m * 2^e
+    memset(&big, 0, sizeof big);
+    big.limb[0] = (uint32_t)m;
+    big.limb[1] = (uint32_t)(m >> 32);
+    big.size = big.limb[1] ? 2 : 1;
+    if (e > 0) pktseqi_big_shift(&big, e);
+    for (long i = e; i < 0; ++i) pktseqi_big_times(&big, 5, 0);  // m * 2^e = m * 5^-e * 10^e
+    while (big.size) digit[count++] = (unsigned char)pktseqi_big_divide(&big, 10);
+    for (size_t i = 0; i < count / 2; ++i) {
+        unsigned char swap = digit[i];
+        digit[i] = digit[count - 1 - i];
+        digit[count - 1 - i] = swap;
+    }
+    *point = (long)count + (e < 0 ? e : 0);
+    return count;
+}
+
+// Rounds digits (count) to `keep`, halves to even; a carry out of the front moves the point.
+static size_t pktseqi_digits_round(unsigned char *digit, size_t count, size_t keep, long *point) {
+    int up = 0;
+    if (count > keep) {
+        int rest = 0;
+        for (size_t i = keep + 1; i < count; ++i) rest |= digit[i];
+        up = digit[keep] > 5 || (digit[keep] == 5 && (rest || (digit[keep - 1] & 1)));
+        count = keep;
+    }
+    for (size_t i = count; up && i-- > 0;) {
+        up = digit[i] == 9;
+        digit[i] = up ? 0 : (unsigned char)(digit[i] + 1);
+    }
+    if (up) {
+        digit[0] = 1;
+        ++*point;
+    }
+    while (count > 1 && digit[count - 1] == 0) --count;
+    return count;
+}
+
+// Writes a double with as few of 15, 16 or 17 digits as give it back exactly, always with a point.
+// text has room for 32 bytes; returns the length without the final 0.
+static size_t pktseqi_number_write(char *text, double value) {
+    unsigned char all[800], digit[800];
+    pktseqi_text t = pktseqi_text_fixed(text, 32);
+    int negative = (int)(pktseqi_bits(value) >> 63);
+    double positive = negative ? -value : value;
+    long all_point = 1;
+    size_t all_count = 1;
+    if (!pktseqi_finite(value)) {
+        int nan = (pktseqi_bits(value) & (((uint64_t)1 << 52) - 1)) != 0;
+        pktseqi_put_text(&t, nan ? "nan" : negative ? "-inf" : "inf");
+        return t.size;
+    }
+    all[0] = 0;
+    if (pktseqi_bits(value) << 1) all_count = pktseqi_digits(positive, all, &all_point);
+    for (size_t keep = 15; keep <= 17; ++keep) {
+        size_t count, i = 0;
+        long point = all_point, e;
+        double back = 0;
+        memcpy(digit, all, all_count);
+        count = pktseqi_digits_round(digit, all_count, keep, &point);
+        e = point - 1;
+        t.size = 0;
+        if (negative) pktseqi_put_text(&t, "-");
+        if (e < -5 || e >= 17) point = 1;
+        if (point <= 0) pktseqi_put_text(&t, "0.");
+        for (long k = point; k < 0; ++k) pktseqi_put_text(&t, "0");
+        for (; i < count || (long)i < point; ++i) {
+            if (i > 0 && (long)i == point) pktseqi_put_text(&t, ".");
+            pktseqi_put_bytes(&t, &"0123456789"[i < count ? digit[i] : 0], 1);
+        }
+        if (e < -5 || e >= 17) {
+            pktseqi_put_text(&t, e < 0 ? "e-" : "e+");
+            pktseqi_put_u64(&t, (uint64_t)(e < 0 ? -e : e));
+        }
+        if (pktseqi_number_parse(text, t.size, &back) &&
+            pktseqi_bits(back) == pktseqi_bits(value))
+            break;
+    }
+    return t.size;
+}
+
+// ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
+
+// Gives up to size bytes, fewer only at the end; sets *failed on an error of the medium.
+typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed);
+
+// A window on the input that always holds one whole row:
+//
+//      data   | rows done | the row at hand | read ahead |      |
+//             0           at                             size   capacity
+typedef struct pktseqi_csv {
+    pktseqi_read_fn read;
+    void *user;
+    char separator;
+    char *data;
+    size_t at, size, capacity;
+    int ended;             // nothing is left to read
+    size_t line;           // where the row at hand begins
+    size_t next_line;
+    size_t *bound;         // (2 * cell_capacity) begin and end of each cell in data
+    size_t cells, cell_capacity;
+    size_t keep;           // only so many cells are stored, the others counted
+    pktseq_allocator allocator;
+    pktseq_error *err;
+} pktseqi_csv;
+
+// Memory as a stream.
+typedef struct pktseqi_bytes {
+    const unsigned char *data;
+    size_t size, used;
+} pktseqi_bytes;
+
+static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed) {
+    pktseqi_bytes *bytes = (pktseqi_bytes *)user;
+    size_t left = bytes->size - bytes->used;
+    (void)failed;
+    if (size > left) size = left;
+    if (size) memcpy(to, bytes->data + bytes->used, size);
+    bytes->used += size;
+    return size;
+}
+
+// Fills err with "line L: SENTENCE". Returns minus the status: readers of rows pass it on.
+static int pktseqi_csv_error(pktseqi_csv *csv, pktseq_status status, size_t line,
+                             const char *format, ...) {
+    if (csv->err) {
+        pktseqi_text t = pktseqi_text_fixed(csv->err->text, sizeof csv->err->text);
+        va_list list;
+        csv->err->status = status;
+        csv->err->line = line;
+        if (line) pktseqi_put(&t, "line %z: ", line);
+        va_start(list, format);
+        pktseqi_put_list(&t, format, list);
+        va_end(list);
+    }
+    return -(int)status;
+}
+
+// Drops the rows done, makes room and reads until the window is full or the input ends.
+static int pktseqi_csv_fill(pktseqi_csv *csv) {
+    size_t got = 1;
+    int failed = 0;
+    memmove(csv->data, csv->data + csv->at, csv->size - csv->at);
+    csv->size -= csv->at;
+    csv->at = 0;
+    if (csv->size + 1 >= csv->capacity) {  // one byte stays free for a final 0
+        size_t capacity = pktseqi_times(csv->capacity, 2);
+        char *data = (char *)pktseqi_regrow(&csv->allocator, csv->data, csv->size, capacity, 1);
+        if (!data) return -(int)pktseqi_no_memory(csv->err);
+        csv->data = data;
+        csv->capacity = capacity;
+    }
+    while (got && csv->size + 1 < csv->capacity) {
+        got = csv->read(csv->user, csv->data + csv->size, csv->capacity - 1 - csv->size, &failed);
+        csv->size += got;
+    }
+    if (failed) return pktseqi_csv_error(csv, PKTSEQ_ERROR_FILE, 0, "reading failed");
+    if (!got) csv->ended = 1;
+    return 0;
+}
+
+static int pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
+    if (csv->cells < csv->keep) {
+        if (csv->cells == csv->cell_capacity) {
+            size_t capacity = pktseqi_next_capacity(csv->cell_capacity, 32);
+            size_t *bound = (size_t *)pktseqi_regrow(&csv->allocator, csv->bound, 2 * csv->cells,
+                                                     pktseqi_times(2, capacity), sizeof *bound);
+            if (!bound) return -(int)pktseqi_no_memory(csv->err);
+            csv->bound = bound;
+            csv->cell_capacity = capacity;
+        }
+        csv->bound[2 * csv->cells] = begin;
+        csv->bound[2 * csv->cells + 1] = end;
+    }
+    ++csv->cells;
+    return 0;
+}
+
+enum { PKTSEQI_CSV_END = 0, PKTSEQI_CSV_ROW = 1, PKTSEQI_CSV_MORE = 2 };
+
+static int pktseqi_csv_nul(pktseqi_csv *csv) {
+    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                             "found a NUL byte in cell %z, expected text (is the file UTF-16 or "
+                             "binary?)", csv->cells + 1);
+}
+
+// Walks over a quoted cell that opens at *p. Leaves *p behind the closing quote.
+static int pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
+    const char *d = csv->data;
+    size_t i = *p + 1, opened = *line;
+    for (;;) {
+        while (i < csv->size && d[i] != '"') {
+            if (d[i] == 0) return pktseqi_csv_nul(csv);
+            if (d[i] == '\n' || (d[i] == '\r' && i + 1 < csv->size && d[i + 1] != '\n')) ++*line;
+            ++i;
+        }
+        if (i + 1 >= csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (i == csv->size)
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, opened,
+                                     "the quote that opens cell %z is never closed",
+                                     csv->cells + 1);
+        if (i + 1 == csv->size || d[i + 1] != '"') break;
+        i += 2;  // a doubled quote stands for one
+    }
+    *p = ++i;
+    if (i < csv->size && d[i] != csv->separator && d[i] != '\n' && d[i] != '\r')
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "found text after the closing quote of cell %z, expected a "
+                                 "separator or the end of the line", csv->cells + 1);
+    return PKTSEQI_CSV_ROW;
+}
+
+// Finds the cells of the next row that is not empty. MORE: the window ends within the row; nothing
+// has happened then.
+static int pktseqi_csv_scan(pktseqi_csv *csv) {
+    const char *d = csv->data;
+    size_t p = csv->at, line = csv->next_line;
+    for (; p < csv->size && (d[p] == '\n' || d[p] == '\r'); ++p) {
+        if (d[p] == '\r' && p + 1 == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (d[p] == '\r' && p + 1 < csv->size && d[p + 1] == '\n') ++p;
+        ++line;
+    }
+    if (p == csv->size) {
+        csv->at = p;
+        csv->next_line = line;
+        return csv->ended ? PKTSEQI_CSV_END : PKTSEQI_CSV_MORE;
+    }
+    csv->line = line;
+    csv->cells = 0;
+    for (;; ++p) {
+        size_t begin = p, end;
+        int status;
+        if (p < csv->size && d[p] == '"') {
+            status = pktseqi_csv_quoted(csv, &p, &line);
+            if (status != PKTSEQI_CSV_ROW) return status;
+            ++begin;
+            end = p - 1;
+        } else {
+            while (p < csv->size && d[p] != csv->separator && d[p] != '\n' && d[p] != '\r') {
+                if (d[p] == 0) return pktseqi_csv_nul(csv);
+                ++p;
+            }
+            end = p;
+        }
+        if (p == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        status = pktseqi_csv_store(csv, begin, end);
+        if (status < 0) return status;
+        if (p == csv->size || d[p] != csv->separator) break;
+    }
+    if (p < csv->size && d[p] == '\r') {
+        if (p + 1 == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (p + 1 < csv->size && d[p + 1] == '\n') ++p;
+    }
+    csv->at = p < csv->size ? p + 1 : p;
+    csv->next_line = line + 1;
+    return PKTSEQI_CSV_ROW;
+}
+
+// The next row, END, or minus a pktseq_status.
+static int pktseqi_csv_row(pktseqi_csv *csv) {
+    for (;;) {
+        int status = pktseqi_csv_scan(csv);
+        if (status != PKTSEQI_CSV_MORE) return status;
+        status = pktseqi_csv_fill(csv);
+        if (status < 0) return status;
+    }
+}
+
+// Cell i of the row at hand as a C string, doubled quotes undone; works in the window itself, so
+// each cell may be taken once.
+static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
+    size_t begin = csv->bound[2 * i], end = csv->bound[2 * i + 1];
+    char *cell = csv->data + begin;
+    if (begin > 0 && cell[-1] == '"') {  // only a quoted cell begins behind a quote
+        size_t to = begin;
+        for (size_t from = begin; from < end; ++from) {
+            csv->data[to++] = csv->data[from];
+            if (csv->data[from] == '"') ++from;
+        }
+        end = to;
+    }
+    csv->data[end] = 0;
+    *size = end - begin;
+    return cell;
+}
+
+// Opens the stream: first window, byte order mark skipped, UTF-16 refused.
+static int pktseqi_csv_open(pktseqi_csv *csv) {
+    int status;
+    csv->capacity = (size_t)1 << 18;
+    csv->keep = (size_t)-1;
+    csv->next_line = 1;
+    csv->data = (char *)pktseqi_alloc(&csv->allocator, csv->capacity, 1);
+    if (!csv->data) return -(int)pktseqi_no_memory(csv->err);
+    status = pktseqi_csv_fill(csv);
+    if (status < 0) return status;
+    if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
+    if (csv->size >= 2 && (memcmp(csv->data, "\xff\xfe", 2) == 0 ||
+                           memcmp(csv->data, "\xfe\xff", 2) == 0))
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
+                                 "found UTF-16 text, expected UTF-8 (save the file as UTF-8)");
+    return 0;
+}
+
+static void pktseqi_csv_close(pktseqi_csv *csv) {
+    pktseqi_free(&csv->allocator, csv->data);
+    pktseqi_free(&csv->allocator, csv->bound);
+}
+
+// ---- >>table: columns found by name, every cell checked ---------------------------------------
+
+// Other programs' names of our columns: Wireshark's packet list as CSV, tshark -T fields.
+static const char *const pktseqi_alias[][2] = {
+    {"timestamp", "Time"},        {"timestamp", "frame.time_relative"},
+    {"src_ip", "Source"},         {"src_ip", "ip.src"},
+    {"dst_ip", "Destination"},    {"dst_ip", "ip.dst"},
+    {"protocol", "Protocol"},     {"protocol", "_ws.col.Protocol"},
+    {"protocol", "_ws.col.protocol"},
+    {"length", "Length"},         {"length", "frame.len"},
+    {"src_port", "Source port"},  {"src_port", "tcp.srcport"},
+    {"dst_port", "Dest port"},    {"dst_port", "tcp.dstport"},
+    {"res", "Reserved"},          {"res", "tcp.flags.res"},
+    {"ns", "Nonce"},              {"ns", "tcp.flags.ns"},
+    {"ns", "tcp.flags.ae"},       {"cwr", "Congestion Window Reduced (CWR)"},
+    {"cwr", "tcp.flags.cwr"},     {"ecn", "ECN-Echo"},
+    {"ecn", "tcp.flags.ece"},     {"ecn", "tcp.flags.ecn"},
+    {"urg", "Urgent"},            {"urg", "tcp.flags.urg"},
+    {"ack", "Acknowledgment"},    {"ack", "tcp.flags.ack"},
+    {"push", "Push"},             {"push", "tcp.flags.push"},
+    {"reset", "Reset"},           {"reset", "tcp.flags.reset"},
+    {"syn", "Syn"},               {"syn", "tcp.flags.syn"},
+    {"fin", "Fin"},               {"fin", "tcp.flags.fin"},
+};
+
+static const pktseq_field pktseqi_default_field[] = {
+    {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}, {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
+    {"res", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ns", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"cwr", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ecn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"urg", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ack", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"push", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"reset", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"fin", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},  {"src_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
+    {"dst_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
+};
+
+static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
+                                                        "SSHv1", "IRC",    "POP"};
+
+static const pktseq_field pktseqi_notebook_field[] = {
+    {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}, {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
+    {"res", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ns", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"cwr", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ecn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"urg", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ack", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"push", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"reset", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"fin", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, pktseqi_notebook_protocol, 7},
+    {"src_port", PKTSEQ_PORT_NOTEBOOK, 0, 0, 0, NULL, 0},
+    {"dst_port", PKTSEQ_PORT_NOTEBOOK, 0, 0, 0, NULL, 0},
+};
+
+PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = pktseqi_default_field;
+    schema.field_count = sizeof pktseqi_default_field / sizeof *pktseqi_default_field;
+    return schema;
+}
+
+PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = pktseqi_notebook_field;
+    schema.field_count = sizeof pktseqi_notebook_field / sizeof *pktseqi_notebook_field;
+    return schema;
+}
+
+PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <= 49151 ? 1 : 2; }
+
+// What a column's cells must be.
+typedef enum pktseqi_cell_kind {
+    PKTSEQI_CELL_NUMBER,
+    PKTSEQI_CELL_TEXT,
+    PKTSEQI_CELL_FLAG,
+    PKTSEQI_CELL_PORT,
+    PKTSEQI_CELL_POSITION
+} pktseqi_cell_kind;
+
+// Different texts a column may have: each becomes a feature, so more is surely a mistake.
+#define PKTSEQI_MOST_NAMES 4096
+
+// A column while it is being read; wanted[0] is "position", wanted[i] belongs to column i - 1.
+typedef struct pktseqi_wanted {
+    const char *name;
+    pktseqi_cell_kind kind;
+    size_t at;          // cell in each row
+    uint32_t *slot;     // (2 * PKTSEQI_MOST_NAMES) hash table of text index + 1, 0 = empty
+    size_t name_capacity;
+} pktseqi_wanted;
+
+static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
+    switch (kind) {
+    case PKTSEQ_ONEHOT: return PKTSEQI_CELL_TEXT;
+    case PKTSEQ_FLAG: return PKTSEQI_CELL_FLAG;
+    case PKTSEQ_PORT:
+    case PKTSEQ_PORT_NOTEBOOK: return PKTSEQI_CELL_PORT;
+    default: return PKTSEQI_CELL_NUMBER;
+    }
+}
+
+// Checks a schema: names there and UTF-8, kinds known, no column used as both number and text.
+static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_error *err) {
+    if (!schema || !schema->field || schema->field_count == 0)
+        return pktseqi_bad_argument(err, "the schema has no fields");
+    if (schema->separator == '"' || schema->separator == '\n' || schema->separator == '\r')
+        return pktseqi_bad_argument(err, "the separator is a quote or an end of line");
+    for (size_t i = 0; i < schema->field_count; ++i) {
+        const pktseq_field *f = &schema->field[i];
+        if (!f->column || !f->column[0] || !pktseqi_utf8(f->column, strlen(f->column)))
+            return pktseqi_bad_argument(err, "a field's column name is empty or not UTF-8");
+        if ((int)f->kind < 0 || f->kind > PKTSEQ_PORT_NOTEBOOK)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q has an unknown kind", f->column);
+        if (!pktseqi_finite(f->mean) || !pktseqi_finite(f->sd) || f->sd < 0)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q has a mean or deviation that cannot be",
+                                 f->column);
+        if (f->category_count && !f->category)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q counts categories but lists none",
+                                 f->column);
+        for (size_t k = 0; k < f->category_count; ++k) {
+            if (!f->category[k] || !pktseqi_utf8(f->category[k], strlen(f->category[k])))
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                     "bad argument: field %q has a category that is not UTF-8",
+                                     f->column);
+            for (size_t j = 0; j < k; ++j)
+                if (strcmp(f->category[j], f->category[k]) == 0)
+                    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                         "bad argument: field %q lists category %q twice",
+                                         f->column, f->category[k]);
+        }
+        for (size_t j = 0; j < i; ++j)
+            if (strcmp(f->column, schema->field[j].column) == 0 &&
+                (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                     "bad argument: column %q is asked for as number and as text",
+                                     f->column);
+    }
+    return PKTSEQ_OK;
+}
+
+// Lists the columns that a schema needs, each once. wanted has room for field_count + 1.
+static size_t pktseqi_wanted_list(const pktseq_schema *schema, pktseqi_wanted *wanted) {
+    size_t count = 1;
+    wanted[0].name = "position";
+    wanted[0].kind = PKTSEQI_CELL_POSITION;
+    for (size_t i = 0; i < schema->field_count; ++i) {
+        pktseqi_cell_kind kind = pktseqi_kind_cell(schema->field[i].kind);
+        size_t j = 1;
+        while (j < count && strcmp(wanted[j].name, schema->field[i].column) != 0) ++j;
+        if (j == count) {
+            wanted[count].name = schema->field[i].column;
+            wanted[count++].kind = kind;
+        } else if (kind > wanted[j].kind) {
+            wanted[j].kind = kind;  // two number kinds on one column: the stricter check
+        }
+    }
+    return count;
+}
+
+// Reads the header line and finds where each wanted column is. A column's own name goes before
+// the aliases; either must be there once.
+static int pktseqi_table_header(pktseqi_csv *csv, pktseqi_wanted *wanted, size_t count) {
+    int status = pktseqi_csv_row(csv);
+    if (status == PKTSEQI_CSV_END)
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
+                                 "the file is empty, expected a line of column names");
+    if (status < 0) return status;
+    for (size_t i = 0; i < csv->cells; ++i) {
+        size_t size;
+        pktseqi_csv_cell(csv, i, &size);
+    }
+    csv->keep = 0;
+    for (size_t w = 0; w < count; ++w) {
+        size_t found[2] = {0, 0}, at[2] = {0, 0};  // by alias, by name
+        for (size_t i = 0; i < csv->cells; ++i) {
+            const char *cell = csv->data + csv->bound[2 * i];
+            int own = strcmp(cell, wanted[w].name) == 0, match = own;
+            for (size_t a = 0; !match && a < sizeof pktseqi_alias / sizeof *pktseqi_alias; ++a)
+                match = strcmp(pktseqi_alias[a][0], wanted[w].name) == 0 &&
+                        strcmp(pktseqi_alias[a][1], cell) == 0;
+            if (match) {
+                ++found[own];
+                at[own] = i;
+            }
+        }
+        if (found[1] > 1 || (found[1] == 0 && found[0] > 1))
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                     "found column %q %z times, expected it once", wanted[w].name,
+                                     found[found[1] > 0]);
+        if (found[1] + found[0] == 0)
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                     "column %q is missing; found %z columns, the first is %q",
+                                     wanted[w].name, csv->cells, csv->data + csv->bound[0]);
+        wanted[w].at = at[found[1] > 0];
+        if (wanted[w].at >= csv->keep) csv->keep = wanted[w].at + 1;
+    }
+    return PKTSEQI_CSV_ROW;
+}
+
+// Room for more rows in every column. A failure leaves all as it was.
+static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) {
+    for (size_t i = 0; i < table->column_count; ++i) {
+        pktseq_column *c = &table->column[i];
+        if (c->names) {
+            void *p = pktseqi_regrow(&table->allocator, c->text, table->rows, to, sizeof *c->text);
+            if (!p) return 0;
+            c->text = (uint32_t *)p;
+        } else {
+            void *p = pktseqi_regrow(&table->allocator, c->number, table->rows, to,
+                                     sizeof *c->number);
+            if (!p) return 0;
+            c->number = (double *)p;
+        }
+    }
+    *capacity = to;
+    return 1;
+}
+
+// The index of a text in a column's names; new ones are added. Minus a status on failure.
+static int pktseqi_table_intern(pktseqi_csv *csv, pktseq_column *column, pktseqi_wanted *wanted,
+                                const char *text, size_t size, uint32_t *index) {
+    size_t slots = 2 * PKTSEQI_MOST_NAMES;
+    size_t s = (size_t)(pktseqi_fnv(PKTSEQI_FNV_START, text, size) % slots);
+    for (; wanted->slot[s]; s = (s + 1) % slots) {
+        if (strcmp(column->names[wanted->slot[s] - 1], text) == 0) {
+            *index = wanted->slot[s] - 1;
+            return 0;
+        }
+    }
+    if (!pktseqi_utf8(text, size))
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "column %q: found %q, expected UTF-8 text", wanted->name, text);
+    if (column->name_count == PKTSEQI_MOST_NAMES)
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "column %q: found %q, expected one of at most %z different texts",
+                                 wanted->name, text, (size_t)PKTSEQI_MOST_NAMES);
+    if (column->name_count == wanted->name_capacity) {
+        size_t capacity = 2 * wanted->name_capacity;
+        char **names = (char **)pktseqi_regrow(&csv->allocator, column->names, column->name_count,
+                                               capacity, sizeof *names);
+        if (!names) return -(int)pktseqi_no_memory(csv->err);
+        column->names = names;
+        wanted->name_capacity = capacity;
+    }
+    column->names[column->name_count] = pktseqi_copy(&csv->allocator, text);
+    if (!column->names[column->name_count]) return -(int)pktseqi_no_memory(csv->err);
+    *index = (uint32_t)column->name_count++;
+    wanted->slot[s] = *index + 1;
+    return 0;
+}
+
+// Reads a cell that is due to be a number of some kind.
+static int pktseqi_table_number(pktseqi_csv *csv, const pktseqi_wanted *wanted, const char *cell,
+                                size_t size, double *value) {
+    static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
+                                           "a port, a whole number from 0 to 65535",
+                                           "a whole number from 0"};
+    int good = pktseqi_number_parse(cell, size, value);
+    if (wanted->kind == PKTSEQI_CELL_FLAG) {
+        if (!good) {
+            int set = strcmp(cell, "Set") == 0 || strcmp(cell, "True") == 0;
+            good = set || strcmp(cell, "Not set") == 0 || strcmp(cell, "False") == 0;
+            *value = set;
+        }
+        good = good && (*value == 0 || *value == 1);
+    } else if (wanted->kind != PKTSEQI_CELL_NUMBER) {
+        double most = wanted->kind == PKTSEQI_CELL_PORT ? 65535 : 9007199254740991.0;
+        good = good && *value >= 0 && *value <= most && floor(*value) == *value;
+    }
+    if (good) return 0;
+    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line, "column %q: found %q, expected %s",
+                             wanted->name, cell, expected[wanted->kind]);
+}
+
+// The rows after the header, into columns that have been set up.
+static int pktseqi_table_rows(pktseqi_csv *csv, pktseq_table *table, pktseqi_wanted *wanted,
+                              size_t columns) {
+    size_t capacity = 0, start_capacity = 0;
+    double previous = -1;
+    for (;;) {
+        int status = pktseqi_csv_row(csv);
+        if (status < 0) return status;
+        if (status == PKTSEQI_CSV_ROW && csv->cells != columns)
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                     "found %z cells, expected %z as in the header", csv->cells,
+                                     columns);
+        // One entry more than sequences: the last says where they end.
+        if (table->sequences + 1 >= start_capacity) {
+            size_t to = pktseqi_next_capacity(start_capacity, 256);
+            void *p = pktseqi_regrow(&table->allocator, table->start, start_capacity, to,
+                                     sizeof *table->start);
+            if (!p) return -(int)pktseqi_no_memory(csv->err);
+            table->start = (size_t *)p;
+            start_capacity = to;
+        }
+        if (status == PKTSEQI_CSV_END) break;
+        if (table->rows == capacity &&
+            !pktseqi_table_grow(table, &capacity, pktseqi_next_capacity(capacity, 1024)))
+            return -(int)pktseqi_no_memory(csv->err);
+        for (size_t w = 0; w <= table->column_count; ++w) {
+            size_t size;
+            char *cell = pktseqi_csv_cell(csv, wanted[w].at, &size);
+            double value;
+            if (size == 0)
+                return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                         "column %q: found an empty cell, expected %s",
+                                         wanted[w].name,
+                                         wanted[w].kind == PKTSEQI_CELL_TEXT ? "text" : "a number");
+            if (wanted[w].kind == PKTSEQI_CELL_TEXT) {
+                pktseq_column *column = &table->column[w - 1];
+                status = pktseqi_table_intern(csv, column, &wanted[w], cell, size,
+                                              &column->text[table->rows]);
+                if (status < 0) return status;
+                continue;
+            }
+            status = pktseqi_table_number(csv, &wanted[w], cell, size, &value);
+            if (status < 0) return status;
+            if (w > 0) {
+                table->column[w - 1].number[table->rows] = value;
+                continue;
+            }
+            if (table->rows == 0 && value != 0)
+                return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                         "column %q: found %q, expected 0, for the first row "
+                                         "begins a sequence", "position", cell);
+            if (value == 0)
+                table->start[table->sequences++] = table->rows;
+            else if (value != previous + 1)
+                ++table->position_gaps;
+            previous = value;
+        }
+        ++table->rows;
+    }
+    if (table->rows == 0)
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "found no rows after the header, expected packets");
+    table->start[table->sequences] = table->rows;
+    if (!pktseqi_table_grow(table, &capacity, table->rows))  // give back what is too much
+        return -(int)pktseqi_no_memory(csv->err);
+    return 0;
+}
+
+// Reads a table from any stream; csv has read, user, allocator and err.
+static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
+                                          const pktseq_schema *schema) {
+    pktseqi_wanted *wanted;
+    size_t count = 0;
+    int status = 0;
+    table->allocator = csv->allocator;
+    csv->separator = schema->separator ? schema->separator : ',';
+    wanted = (pktseqi_wanted *)pktseqi_alloc_zeroed(
+        &csv->allocator, pktseqi_plus(schema->field_count, 1), sizeof *wanted);
+    if (!wanted) return pktseqi_no_memory(csv->err);
+    count = pktseqi_wanted_list(schema, wanted);
+    table->column = (pktseq_column *)pktseqi_alloc_zeroed(&csv->allocator, count,
+                                                          sizeof *table->column);
+    if (!table->column) status = -(int)pktseqi_no_memory(csv->err);
+    for (size_t w = 1; w < count && status == 0; ++w) {
+        pktseq_column *column = &table->column[w - 1];
+        table->column_count = w;
+        column->name = pktseqi_copy(&csv->allocator, wanted[w].name);
+        if (wanted[w].kind == PKTSEQI_CELL_TEXT) {
+            wanted[w].name_capacity = 16;
+            wanted[w].slot = (uint32_t *)pktseqi_alloc_zeroed(
+                &csv->allocator, 2 * PKTSEQI_MOST_NAMES, sizeof *wanted[w].slot);
+            column->names = (char **)pktseqi_alloc(&csv->allocator, wanted[w].name_capacity,
+                                                   sizeof *column->names);
+        }
+        if (!column->name || (wanted[w].kind == PKTSEQI_CELL_TEXT &&
+                              (!wanted[w].slot || !column->names)))
+            status = -(int)pktseqi_no_memory(csv->err);
+    }
+    if (status == 0) status = pktseqi_csv_open(csv);
+    if (status >= 0) status = pktseqi_table_header(csv, wanted, count);
+    if (status >= 0) status = pktseqi_table_rows(csv, table, wanted, csv->cells);
+    pktseqi_csv_close(csv);
+    for (size_t w = 1; w < count; ++w) pktseqi_free(&csv->allocator, wanted[w].slot);
+    pktseqi_free(&csv->allocator, wanted);
+    if (status < 0) {
+        pktseq_table_free(table);
+        return (pktseq_status)-status;
+    }
+    return pktseqi_ok(csv->err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
+                                            const pktseq_schema *schema,
+                                            const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_csv csv;
+    pktseqi_bytes bytes;
+    pktseq_status status;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(table, 0, sizeof *table);
+    if (!data && size) return pktseqi_bad_argument(err, "data is NULL");
+    status = pktseqi_schema_check(schema, err);
+    if (status) return status;
+    memset(&csv, 0, sizeof csv);
+    bytes.data = (const unsigned char *)data;
+    bytes.size = size;
+    bytes.used = 0;
+    csv.read = pktseqi_bytes_read;
+    csv.user = &bytes;
+    csv.allocator = pktseqi_allocator(allocator);
+    csv.err = err;
+    return pktseqi_table_stream(table, &csv, schema);
+}
+
+#ifndef PKTSEQ_NO_STDIO
+static size_t pktseqi_file_read(void *user, void *to, size_t size, int *failed) {
+    size_t got = fread(to, 1, size, (FILE *)user);
+    if (got < size && ferror((FILE *)user)) *failed = 1;
+    return got;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
+                                           const pktseq_schema *schema,
+                                           const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_csv csv;
+    pktseq_status status;
+    FILE *file;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(table, 0, sizeof *table);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    status = pktseqi_schema_check(schema, err);
+    if (status) return status;
+    file = fopen(path, "rb");
+    if (!file) return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened", path);
+    memset(&csv, 0, sizeof csv);
+    csv.read = pktseqi_file_read;
+    csv.user = file;
+    csv.allocator = pktseqi_allocator(allocator);
+    csv.err = err;
+    status = pktseqi_table_stream(table, &csv, schema);
+    fclose(file);
+    return pktseqi_error_in(err, status, path);
+}
+#endif
+
+PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name) {
+    for (size_t i = 0; table && name && i < table->column_count; ++i)
+        if (strcmp(table->column[i].name, name) == 0) return &table->column[i];
+    return NULL;
+}
+
+PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
+    if (!table) return;
+    for (size_t i = 0; table->column && i < table->column_count; ++i) {
+        pktseq_column *column = &table->column[i];
+        pktseqi_free(&table->allocator, column->name);
+        pktseqi_free(&table->allocator, column->number);
+        pktseqi_free(&table->allocator, column->text);
+        pktseqi_free_names(&table->allocator, column->names, column->name_count);
+    }
+    pktseqi_free(&table->allocator, table->column);
+    pktseqi_free(&table->allocator, table->start);
+    memset(table, 0, sizeof *table);
+}
+
+// ---- >>codec: fit, encode, decode -------------------------------------------------------------
+
+static const char *const pktseqi_port_name[] = {"well_known", "registered", "dynamic"};
+
+// Features that a field becomes.
+static size_t pktseqi_field_width(const pktseq_field *field) {
+    switch (field->kind) {
+    case PKTSEQ_ONEHOT: return field->category_count;
+    case PKTSEQ_PORT:
+    case PKTSEQ_PORT_NOTEBOOK: return 3;
+    default: return 1;
+    }
+}
+
+static int pktseqi_field_scaled(const pktseq_field *field) {
+    return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
+           field->kind == PKTSEQ_SINCE_FIRST;
+}
+
+// What a number field says of a row, before any scaling. first: where the row's sequence begins.
+static double pktseqi_field_number(const pktseq_field *field, const pktseq_column *column,
+                                   size_t row, size_t first) {
+    double v = column->number[row];
+    if (field->kind == PKTSEQ_SINCE_FIRST) return v - column->number[first];
+    if (field->kind == PKTSEQ_SINCE_PREVIOUS) return row == first ? 0 : v - column->number[row - 1];
+    return v;
+}
+
+// The column of a field, or an error that names it.
+static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
+                                          const pktseq_column **column, pktseq_error *err) {
+    *column = pktseq_table_column(table, field->column);
+    if (!*column)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table has no column %q",
+                             field->column);
+    if (field->kind == PKTSEQ_ONEHOT ? !(*column)->text : !(*column)->number)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
+                             field->column, field->kind == PKTSEQ_ONEHOT ? "text" : "numbers");
+    return PKTSEQ_OK;
+}
+
+// Mean and sample standard deviation (n - 1). Both sums are of differences from a first estimate
+// of the mean, which loses no digits to large timestamps:
+//   mean = m + sum(v - m) / n        sd = sqrt((sum (v - m)^2 - (sum (v - m))^2 / n) / (n - 1))
+static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_table *table,
+                                             const pktseq_column *column, int constant_is_zero,
+                                             pktseq_error *err) {
+    double n = (double)table->rows, sum = 0, m, d1 = 0, d2 = 0;
+    double low = DBL_MAX, high = -DBL_MAX;
+    for (int pass = 0; pass < 2; ++pass) {
+        m = sum / n;
+        for (size_t s = 0; s < table->sequences; ++s) {
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
+                double v = pktseqi_field_number(field, column, row, table->start[s]);
+                if (pass == 0) {
+                    sum += v;
+                    if (v < low) low = v;
+                    if (v > high) high = v;
+                } else {
+                    d1 += v - m;
+                    d2 += (v - m) * (v - m);
+                }
+            }
+        }
+    }
+    field->mean = m + d1 / n;
+    field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
+    if (table->rows < 2 || low == high) {
+        if (!constant_is_zero)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "column %q has the same value, %f, in every row, so it has no "
+                                 "z-score", field->column, low);
+        field->mean = low;
+        field->sd = 0;  // encodes as 0
+    } else if (!pktseqi_finite(field->mean) || !pktseqi_finite(field->sd) || !(field->sd > 0)) {
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "column %q has numbers from %f to %f, too far apart or too close for "
+                             "a standard deviation", field->column, low, high);
+    }
+    return PKTSEQ_OK;
+}
+
+// Copies listed categories, or takes the column's texts in order of their bytes.
+static pktseq_status pktseqi_codec_fit_categories(pktseq_codec *codec, pktseq_field *field,
+                                                  const pktseq_field *from,
+                                                  const pktseq_column *column, pktseq_error *err) {
+    size_t count = from->category_count ? from->category_count : column->name_count;
+    char **category;
+    if (count == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
+                             from->column);
+    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
+    if (!category) return pktseqi_no_memory(err);
+    field->category = (const char *const *)category;
+    field->category_count = count;
+    for (size_t i = 0; i < count; ++i) {
+        const char *name = from->category_count ? from->category[i] : column->names[i];
+        size_t at = i;
+        char *copy = pktseqi_copy(&codec->allocator, name);
+        if (!copy) return pktseqi_no_memory(err);
+        if (!from->category_count)
+            for (; at > 0 && strcmp(category[at - 1], copy) > 0; --at)
+                category[at] = category[at - 1];
+        category[at] = copy;
+    }
+    return PKTSEQ_OK;
+}
+
+// Numbers the features when all fields are known: first, features, target.
+static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err) {
+    size_t f, k;
+    codec->first = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count + 1,
+                                           sizeof *codec->first);
+    if (!codec->first) return pktseqi_no_memory(err);
+    for (f = 0; f < codec->field_count; ++f) {
+        codec->first[f] = codec->features;
+        codec->features += pktseqi_field_width(&codec->field[f]);
+    }
+    codec->first[f] = codec->features;
+    codec->target = (size_t *)pktseqi_alloc(&codec->allocator, codec->features,
+                                            sizeof *codec->target);
+    if (!codec->target) return pktseqi_no_memory(err);
+    for (f = 0; f < codec->field_count; ++f)
+        for (k = codec->first[f]; k < codec->first[f + 1] && !codec->field[f].input_only; ++k)
+            codec->target[codec->targets++] = k;
+    if (codec->targets == 0)
+        return pktseqi_bad_argument(err, "every field of the schema is input_only");
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
+                                          const pktseq_schema *schema,
+                                          const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
+    if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
+    memset(codec, 0, sizeof *codec);
+    if (!table || !table->rows) return pktseqi_bad_argument(err, "the table is NULL or empty");
+    status = pktseqi_schema_check(schema, err);
+    if (status) return status;
+    codec->allocator = pktseqi_allocator(allocator);
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
+                                                        sizeof *codec->field);
+    if (!codec->field) return pktseqi_no_memory(err);
+    codec->field_count = schema->field_count;
+    for (size_t f = 0; f < schema->field_count && status == PKTSEQ_OK; ++f) {
+        const pktseq_field *from = &schema->field[f];
+        pktseq_field *field = &codec->field[f];
+        const pktseq_column *column;
+        *field = *from;
+        field->category = NULL;
+        field->category_count = 0;
+        field->column = pktseqi_copy(&codec->allocator, from->column);
+        status = field->column ? pktseqi_field_column(from, table, &column, err)
+                               : pktseqi_no_memory(err);
+        if (status) break;
+        if (field->kind == PKTSEQ_ONEHOT)
+            status = pktseqi_codec_fit_categories(codec, field, from, column, err);
+        else if (pktseqi_field_scaled(field) && !(field->sd > 0))
+            status = pktseqi_codec_fit_scale(field, table, column, schema->constant_is_zero, err);
+    }
+    if (status == PKTSEQ_OK) status = pktseqi_codec_layout(codec, err);
+    if (status) {
+        pktseq_codec_free(codec);
+        return status;
+    }
+    return pktseqi_ok(err);
+}
+
+// One field of one row into its features x.  category: the column's texts as categories, or NULL.
+// Returns 1, 0 for a value that has no class, -1 for a number that pktseq_real cannot hold.
+static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_column *column,
+                                      const size_t *category, size_t row, size_t first,
+                                      pktseq_real *x) {
+    size_t width = pktseqi_field_width(field), hot = 0;
+    double v;
+    if (field->kind == PKTSEQ_ONEHOT) {
+        hot = category[column->text[row]];
+    } else {
+        v = pktseqi_field_number(field, column, row, first);
+        if (width == 1) {
+            if (pktseqi_field_scaled(field)) v = field->sd > 0 ? (v - field->mean) / field->sd : 0;
+            if (!pktseqi_finite(v) || fabs(v) > (sizeof *x == 4 ? (double)FLT_MAX : DBL_MAX))
+                return -1;
+            x[0] = (pktseq_real)v;
+            return 1;
+        }
+        hot = (size_t)pktseq_port_class(v);
+        if (field->kind == PKTSEQ_PORT_NOTEBOOK && hot == 2) hot = width;
+    }
+    for (size_t i = 0; i < width; ++i) x[i] = (pktseq_real)(i == hot);
+    return hot < width;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_real *x,
+                                             size_t *unknown, pktseq_error *err) {
+    if (!codec || !codec->field_count || !table || !x || row > table->rows ||
+        rows > table->rows - row)
+        return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
+    // One field after the other: a column is read in one sweep.
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        const pktseq_field *field = &codec->field[f];
+        const pktseq_column *column;
+        size_t *category = NULL, s = 0, misses = 0;
+        pktseq_status status = pktseqi_field_column(field, table, &column, err);
+        if (status) return status;
+        if (field->kind == PKTSEQ_ONEHOT && column->name_count) {
+            category = (size_t *)pktseqi_alloc(&codec->allocator, column->name_count,
+                                               sizeof *category);
+            if (!category) return pktseqi_no_memory(err);
+            for (size_t i = 0; i < column->name_count; ++i) {
+                size_t k = 0;
+                while (k < field->category_count &&
+                       strcmp(field->category[k], column->names[i]) != 0)
+                    ++k;
+                category[i] = k;
+            }
+        }
+        for (size_t i = 0; i < rows && status == PKTSEQ_OK; ++i) {
+            int known;
+            while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
+            known = pktseqi_codec_encode_field(field, column, category, row + i, table->start[s],
+                                               x + i * codec->features + codec->first[f]);
+            misses += known == 0;
+            if (known < 0)
+                status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                       "row %z after the header: column %q: %f is too large when "
+                                       "encoded", row + i + 1, field->column,
+                                       column->number[row + i]);
+        }
+        if (unknown && field->kind == PKTSEQ_ONEHOT) unknown[f] += misses;
+        pktseqi_free(&codec->allocator, category);
+        if (status) return status;
+    }
+    return pktseqi_ok(err);
+}
+
+// The largest of (count); the first of equals.
+static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
+    size_t best = 0;
+    for (size_t i = 1; i < count; ++i)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+static pktseq_value pktseqi_codec_decode_field(const pktseq_field *field, const pktseq_real *x) {
+    pktseq_value value;
+    size_t hot;
+    value.number = (double)x[0];
+    value.text = NULL;
+    if (pktseqi_field_scaled(field)) {
+        value.number = value.number * field->sd + field->mean;
+    } else if (field->kind == PKTSEQ_FLAG) {
+        value.number = value.number >= 0.5;
+    } else if (field->kind != PKTSEQ_NUMBER) {
+        hot = pktseqi_largest(x, pktseqi_field_width(field));
+        value.number = (double)hot;
+        value.text = field->kind == PKTSEQ_ONEHOT ? field->category[hot] : pktseqi_port_name[hot];
+    }
+    return value;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
+                                             pktseq_value *value) {
+    if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
+    for (size_t f = 0; f < codec->field_count; ++f)
+        value[f] = pktseqi_codec_decode_field(&codec->field[f], x + codec->first[f]);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
+                                                    const pktseq_real *y, pktseq_value *value) {
+    if (!codec || !codec->field_count || !y || !value) return PKTSEQ_ERROR_ARGUMENT;
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        if (codec->field[f].input_only) {
+            value[f].number = (double)NAN;
+            value[f].text = NULL;
+        } else {
+            value[f] = pktseqi_codec_decode_field(&codec->field[f], y);
+            y += pktseqi_field_width(&codec->field[f]);
+        }
+    }
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
+                                                   char *name, size_t size) {
+    size_t f = 0, k;
+    pktseqi_text t;
+    if (!codec || !name || size == 0 || feature >= codec->features) return PKTSEQ_ERROR_ARGUMENT;
+    while (feature >= codec->first[f + 1]) ++f;
+    k = feature - codec->first[f];
+    t = pktseqi_text_fixed(name, size);
+    pktseqi_put_text(&t, codec->field[f].column);
+    if (codec->field[f].kind == PKTSEQ_ONEHOT)
+        pktseqi_put(&t, "-%s", codec->field[f].category[k]);
+    else if (pktseqi_field_width(&codec->field[f]) == 3)
+        pktseqi_put(&t, "-%s", pktseqi_port_name[k]);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
+    if (!codec) return;
+    for (size_t f = 0; codec->field && f < codec->field_count; ++f) {
+        pktseq_field *field = &codec->field[f];
+        pktseqi_free(&codec->allocator, (void *)field->column);
+        pktseqi_free_names(&codec->allocator, (char **)field->category, field->category_count);
+    }
+    pktseqi_free(&codec->allocator, codec->field);
+    pktseqi_free(&codec->allocator, codec->first);
+    pktseqi_free(&codec->allocator, codec->target);
+    memset(codec, 0, sizeof *codec);
+}
+
+// ---- >>dataset: sequences cut in two ----------------------------------------------------------
+
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
+    pktseq_dataset_options options;
+    options.inputs = 3;
+    options.start = PKTSEQ_START_TARGET;
+    options.drop_last = 0;
+    return options;
+}
+
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    options.drop_last = 1;
+    return options;
+}
+
+// Lists the sequences that are long enough.
+static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
+                                           size_t sequences, pktseq_error *err) {
+    size_t use = sequences - (dataset->options.drop_last && sequences > 0), n;
+    dataset->first_row = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
+                                                 sizeof *dataset->first_row);
+    dataset->length = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
+                                              sizeof *dataset->length);
+    if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
+    for (size_t s = 0; s < use; ++s) {
+        n = start[s + 1] - start[s];
+        if (n <= dataset->options.inputs) {
+            ++dataset->skipped;
+            continue;
+        }
+        dataset->first_row[dataset->pairs] = start[s];
+        dataset->length[dataset->pairs++] = n;
+        if (n - dataset->options.inputs > dataset->longest)
+            dataset->longest = n - dataset->options.inputs;
+    }
+    if (dataset->pairs == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "none of the %z sequences has more than %z packets, so there is "
+                             "nothing to predict", use, dataset->options.inputs);
+    return PKTSEQ_OK;
+}
+
+static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options *options,
+                                                   pktseq_error *err) {
+    if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
+        return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                             const pktseq_table *table,
+                                             const pktseq_dataset_options *options,
+                                             const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
+    if (!dataset) return pktseqi_bad_argument(err, "dataset is NULL");
+    memset(dataset, 0, sizeof *dataset);
+    if (!codec || !codec->field_count || !table || !table->rows)
+        return pktseqi_bad_argument(err, "codec or table is NULL or empty");
+    status = pktseqi_dataset_options_check(options, err);
+    if (status) return status;
+    dataset->allocator = pktseqi_allocator(allocator);
+    dataset->options = *options;
+    dataset->in = codec->features;
+    dataset->out = codec->targets;
+    dataset->rows = table->rows;
+    dataset->field_count = codec->field_count;
+    dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
+                                                      sizeof *dataset->unknown);
+    dataset->owned_x = (pktseq_real *)pktseqi_alloc(
+        &dataset->allocator, pktseqi_times(table->rows, codec->features), sizeof(pktseq_real));
+    dataset->x = dataset->y = dataset->owned_x;
+    if (!dataset->unknown || !dataset->owned_x) status = pktseqi_no_memory(err);
+    if (status == PKTSEQ_OK)
+        status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x,
+                                     dataset->unknown, err);
+    if (status == PKTSEQ_OK && codec->targets < codec->features) {
+        dataset->owned_y = (pktseq_real *)pktseqi_alloc(
+            &dataset->allocator, pktseqi_times(table->rows, codec->targets), sizeof(pktseq_real));
+        dataset->y = dataset->owned_y;
+        if (!dataset->owned_y) status = pktseqi_no_memory(err);
+        for (size_t row = 0; status == PKTSEQ_OK && row < table->rows; ++row)
+            for (size_t o = 0; o < codec->targets; ++o)
+                dataset->owned_y[row * codec->targets + o] =
+                    dataset->owned_x[row * codec->features + codec->target[o]];
+    }
+    if (status == PKTSEQ_OK)
+        status = pktseqi_dataset_pairs(dataset, table->start, table->sequences, err);
+    if (status) {
+        pktseq_dataset_free(dataset);
+        return status;
+    }
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
+                                             size_t in, const pktseq_real *y, size_t out,
+                                             const size_t *start, size_t sequences,
+                                             const pktseq_dataset_options *options,
+                                             const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
+    if (!dataset) return pktseqi_bad_argument(err, "dataset is NULL");
+    memset(dataset, 0, sizeof *dataset);
+    if (!x || !y || !in || !out || !start || !sequences)
+        return pktseqi_bad_argument(err, "x, y or start is NULL, or a size is 0");
+    for (size_t s = 0; s < sequences; ++s)
+        if (start[s] > start[s + 1]) return pktseqi_bad_argument(err, "start must not fall");
+    status = pktseqi_dataset_options_check(options, err);
+    if (status) return status;
+    dataset->allocator = pktseqi_allocator(allocator);
+    dataset->options = *options;
+    dataset->in = in;
+    dataset->out = out;
+    dataset->rows = start[sequences];
+    dataset->x = x;
+    dataset->y = y;
+    status = pktseqi_dataset_pairs(dataset, start, sequences, err);
+    if (status) {
+        pktseq_dataset_free(dataset);
+        return status;
+    }
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index) {
+    pktseq_pair pair;
+    size_t row, n;
+    memset(&pair, 0, sizeof pair);
+    if (!dataset || index >= dataset->pairs) return pair;
+    row = dataset->first_row[index];
+    n = dataset->options.inputs;
+    pair.inputs = n;
+    pair.targets = dataset->length[index] - n;
+    pair.input = dataset->x + row * dataset->in;
+    pair.target = dataset->y + (row + n) * dataset->out;
+    if (dataset->options.start == PKTSEQ_START_TARGET)
+        pair.first = pair.target;
+    else
+        pair.first = n > 0 ? pair.target - dataset->out : NULL;
+    return pair;
+}
+
+PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
+    if (!dataset) return;
+    pktseqi_free(&dataset->allocator, dataset->first_row);
+    pktseqi_free(&dataset->allocator, dataset->length);
+    pktseqi_free(&dataset->allocator, dataset->unknown);
+    pktseqi_free(&dataset->allocator, dataset->owned_x);
+    pktseqi_free(&dataset->allocator, dataset->owned_y);
+    memset(dataset, 0, sizeof *dataset);
+}
+
+// ---- >>random: a stream for every purpose -----------------------------------------------------
+
+// SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2714064.2660195).
+static uint64_t pktseqi_mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static uint64_t pktseqi_random(uint64_t *state) {
+    return pktseqi_mix(*state += 0x9e3779b97f4a7c15u);
+}
+
+// What random numbers are drawn for.
+enum { PKTSEQI_FOR_WEIGHTS, PKTSEQI_FOR_DRAW, PKTSEQI_FOR_SHUFFLE, PKTSEQI_FOR_TEACHER };
+
+// The state at the beginning of stream `index` of a purpose. As it needs nothing that was drawn
+// before, a resumed run finds its numbers from the seed and the iteration.
+static uint64_t pktseqi_random_at(uint64_t seed, int purpose, uint64_t index) {
+    uint64_t state = pktseqi_mix(seed + 0x9e3779b97f4a7c15u) + (uint64_t)purpose;
+    return pktseqi_mix(pktseqi_mix(state) + index);
+}
+
+// Uniform in [0, 1), a multiple of 2^-24: exact in float, so float and double draw the same.
+static double pktseqi_random_unit(uint64_t *state) {
+    return (double)(pktseqi_random(state) >> 40) / 16777216.0;
+}
+
+// Uniform in 0 .. n-1; what would favour the small ones is drawn again.
+static size_t pktseqi_random_below(uint64_t *state, size_t n) {
+    uint64_t most = UINT64_MAX - UINT64_MAX % n, r;
+    do r = pktseqi_random(state);
+    while (r >= most);
+    return (size_t)(r % n);
+}
+
+// ---- >>model: parameters in one block, memory to work with ------------------------------------
+
+// Name, shape and place of every tensor of a config, from the list.
+static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tensor) {
+    size_t D = config->in, O = config->out, H = config->hidden, i = 0;
+#define PKTSEQI_X(field_, name_, rows_, cols_) \
+    tensor[i].name = name_; \
+    tensor[i].rows = rows_; \
+    tensor[i].rank = (cols_) ? 2 : 1; \
+    tensor[i].cols = (cols_) ? (cols_) : 1; \
+    tensor[i++].data = NULL;
+    PKTSEQ_TENSORS(PKTSEQI_X)
+#undef PKTSEQI_X
+}
+
+// Numbers in all tensors, or 0 if they could not be counted.
+static size_t pktseqi_parameters(const pktseq_config *config) {
+    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
+    size_t n = 0, widest = pktseqi_plus(pktseqi_plus(config->in, config->out), config->hidden);
+    if (!config->in || !config->out || !config->hidden) return 0;
+    // 4H + O rows of at most D + O + H numbers each, twice, bound every sum below.
+    if (!pktseqi_times(pktseqi_times(widest, widest), 20)) return 0;
+    pktseqi_tensor_list(config, tensor);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) n += tensor[i].rows * tensor[i].cols;
+    return n;
+}
+
+// Named pointers into a block.
+static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *block,
+                                  pktseq_tensors *tensors) {
+    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
+    size_t i = 0;
+    pktseqi_tensor_list(config, tensor);
+#define PKTSEQI_X(field_, name_, rows_, cols_) \
+    tensors->field_ = block; \
+    block += tensor[i].rows * tensor[i].cols; \
+    ++i;
+    PKTSEQ_TENSORS(PKTSEQI_X)
+#undef PKTSEQI_X
+}
+
+PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
+    pktseq_config config;
+    memset(&config, 0, sizeof config);
+    config.hidden = 256;
+    if (dataset) {
+        config.in = dataset->in;
+        config.out = dataset->out;
+        config.inputs = dataset->options.inputs;
+        config.start = dataset->options.start;
+    }
+    return config;
+}
+
+// A model with room for its parameters, which are not set yet.
+static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config config,
+                                         const pktseq_allocator *allocator, pktseq_error *err) {
+    memset(model, 0, sizeof *model);
+    if (!config.in || !config.out || !config.hidden)
+        return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
+    if (config.start != PKTSEQ_START_TARGET && config.start != PKTSEQ_START_INPUT)
+        return pktseqi_bad_argument(err, "the config names an unknown start");
+    model->allocator = pktseqi_allocator(allocator);
+    model->block = (pktseq_real *)pktseqi_alloc(&model->allocator, pktseqi_parameters(&config),
+                                                sizeof *model->block);
+    if (!model->block) return pktseqi_no_memory(err);
+    model->parameters = pktseqi_parameters(&config);
+    model->config = config;
+    pktseqi_tensors_place(&config, model->block, &model->tensor);
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config config,
+                                           uint64_t seed, const pktseq_allocator *allocator,
+                                           pktseq_error *err) {
+    uint64_t state = pktseqi_random_at(seed, PKTSEQI_FOR_WEIGHTS, 0);
+    double bound;
+    pktseq_status status;
+    if (!model) return pktseqi_bad_argument(err, "model is NULL");
+    status = pktseqi_model_alloc(model, config, allocator, err);
+    if (status) return status;
+    bound = 1 / sqrt((double)config.hidden);
+    for (size_t i = 0; i < model->parameters; ++i)
+        model->block[i] = (pktseq_real)((2 * pktseqi_random_unit(&state) - 1) * bound);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
+                                             pktseq_tensor *tensor) {
+    pktseq_tensor list[PKTSEQ_TENSOR_COUNT];
+    pktseq_real *data;
+    if (!model || !model->block || !tensor || index >= PKTSEQ_TENSOR_COUNT)
+        return PKTSEQ_ERROR_ARGUMENT;
+    pktseqi_tensor_list(&model->config, list);
+    data = model->block;
+    for (size_t i = 0; i < index; ++i) data += list[i].rows * list[i].cols;
+    *tensor = list[index];
+    tensor->data = data;
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
+    if (!model) return;
+    pktseqi_free(&model->allocator, model->block);
+    memset(model, 0, sizeof *model);
+}
+
+// Takes count things off a block at *used, 64-byte aligned. With block NULL it only counts.
+static void *pktseqi_carve(char *block, size_t *used, size_t count, size_t size) {
+    size_t bytes = count ? pktseqi_times(count, size) : 0;
+    void *p = block ? block + *used : NULL;
+    if (count && !bytes) bytes = (size_t)-1;
+    *used = pktseqi_plus(*used, pktseqi_plus(bytes, 63));
+    if (*used != (size_t)-1) *used -= *used % 64;
+    return p;
+}
+
+// Points every array of work into the block; returns the bytes needed, (size_t)-1 if too many.
+static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
+    size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
+    size_t B = work->batch, T = work->targets, N = work->config.inputs;
+    size_t S = pktseqi_plus(N, T), used = 0, real = sizeof(pktseq_real);
+    // A product that wraps becomes the largest size, so that the sum does not fit either.
+#define PKTSEQI_COUNT(a, b) ((a) && (b) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
+    size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
+    work->sequence_loss = (double *)pktseqi_carve(block, &used, B, sizeof(double));
+    work->target = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
+    work->order = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
+    work->place = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
+    work->active = (size_t *)pktseqi_carve(block, &used, S, sizeof(size_t));
+    work->row = (size_t *)pktseqi_carve(block, &used, pktseqi_plus(S, 1), sizeof(size_t));
+    work->tally = (size_t *)pktseqi_carve(block, &used, pktseqi_plus(T, 2), sizeof(size_t));
+    work->forced = (unsigned char *)pktseqi_carve(block, &used, B, 1);
+    work->x = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(NB, D), real);
+    work->token = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->h = (pktseq_real *)pktseqi_carve(block, &used,
+                                           PKTSEQI_COUNT(pktseqi_plus(SB, B), H), real);
+    work->gate = (pktseq_real *)pktseqi_carve(block, &used,
+                                              PKTSEQI_COUNT(SB, PKTSEQI_COUNT(4, H)), real);
+    work->out = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, H), real);
+    work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
+#undef PKTSEQI_COUNT
+    return used;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config config, size_t batch,
+                                          size_t targets, int threads,
+                                          const pktseq_allocator *allocator, pktseq_error *err) {
+    size_t bytes;
+    char *block;
+    if (!work) return pktseqi_bad_argument(err, "work is NULL");
+    memset(work, 0, sizeof *work);
+    if (!config.in || !config.out || !config.hidden || !batch || !targets || threads < 0)
+        return pktseqi_bad_argument(err, "a size is 0 or the number of threads negative");
+    work->allocator = pktseqi_allocator(allocator);
+    work->config = config;
+    work->batch = batch;
+    work->targets = targets;
+    work->threads = threads ? threads : 1;
+#ifdef _OPENMP
+    if (threads == 0) work->threads = omp_get_max_threads();
+#endif
+    work->parameters = pktseqi_parameters(&config);
+    bytes = pktseqi_work_layout(work, NULL);
+    work->memory = pktseqi_alloc(&work->allocator, bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
+    work->grad_block = (pktseq_real *)pktseqi_alloc_zeroed(&work->allocator, work->parameters,
+                                                           sizeof *work->grad_block);
+    if (!work->memory || !work->grad_block) {
+        pktseq_work_free(work);
+        return pktseqi_no_memory(err);
+    }
+    block = (char *)work->memory;
+    pktseqi_work_layout(work, block + (64 - (uintptr_t)block % 64) % 64);
+    pktseqi_tensors_place(&config, work->grad_block, &work->grad);
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
+    size_t N, b;
+    if (!work || pair >= work->count) return NULL;
+    N = work->config.inputs;
+    b = work->place[pair];
+    if (t >= work->steps - N || b >= work->active[N + t]) return NULL;
+    return work->out + (work->row[N + t] - work->row[N] + b) * work->config.out;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
+    if (!work || pair >= work->count) return NULL;
+    return work->h + (work->config.inputs * work->count + work->place[pair]) * work->config.hidden;
+}
+
+PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
+    if (!work) return;
+    pktseqi_free(&work->allocator, work->memory);
+    pktseqi_free(&work->allocator, work->grad_block);
+    memset(work, 0, sizeof *work);
+}
+
+// ---- >>math: the few loops that all arithmetic is made of -------------------------------------
+
+// a . b over n numbers. Sixteen partial sums, then a fixed tree: an order that vector units of any
+// width can keep, so the result does not depend on them.
+static pktseq_real pktseqi_dot(const pktseq_real *a, const pktseq_real *b, size_t n) {
+    pktseq_real lane[16] = {0};
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; ++l) lane[l] += a[i + (size_t)l] * b[i + (size_t)l];
+    for (int l = 0; i < n; ++i, ++l) lane[l] += a[i] * b[i];
+    for (int width = 8; width > 0; width /= 2)
+        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
+    return lane[0];
+}
+
+// y += a * x over n numbers.
+static void pktseqi_axpy(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n) {
+    for (size_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+// y[b] += W' d[b] for b < count.   W (rows, cols)   d (count, d_stride)   y (count, cols)
+// Goes through W once, row by row; every 64 columns are a piece of work of their own.
+static void pktseqi_add_transposed(const pktseq_real *w, size_t rows, size_t cols,
+                                   const pktseq_real *d, size_t d_stride, size_t count,
+                                   pktseq_real *y, int threads) {
+    size_t cost = count * rows * cols;
+    ptrdiff_t piece, pieces = (ptrdiff_t)((cols + 63) / 64);
+    (void)threads, (void)cost;
+    PKTSEQI_PARALLEL_FOR
+    for (piece = 0; piece < pieces; ++piece) {
+        size_t c = (size_t)piece * 64, n = cols - c < 64 ? cols - c : 64;
+        for (size_t i = 0; i < rows; ++i)
+            for (size_t b = 0; b < count; ++b)
+                pktseqi_axpy(d[b * d_stride + i], w + i * cols + c, y + b * cols + c, n);
+    }
+}
+
+static pktseq_real pktseqi_sigmoid(pktseq_real x) {
+    if (sizeof x == sizeof(float)) return (pktseq_real)(1 / (1 + expf(-(float)x)));
+    return (pktseq_real)(1 / (1 + exp(-(double)x)));
+}
+
+static pktseq_real pktseqi_tanh(pktseq_real x) {
+    return sizeof x == sizeof(float) ? (pktseq_real)tanhf((float)x) : (pktseq_real)tanh((double)x);
+}
+
+static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
+
+// ---- >>gru: one GRU step, forward and backward ------------------------------------------------
+
+// One of the two GRUs of a model.
+typedef struct pktseqi_gru {
+    const pktseq_real *w_ih;  // (3H, D)
+    const pktseq_real *w_hh;  // (3H, H)
+    const pktseq_real *b_ih;  // (3H)
+    const pktseq_real *b_hh;  // (3H)
+    size_t D, H;
+} pktseqi_gru;
+
+static pktseqi_gru pktseqi_encoder(const pktseq_model *model) {
+    pktseqi_gru gru;
+    gru.w_ih = model->tensor.enc_w_ih;
+    gru.w_hh = model->tensor.enc_w_hh;
+    gru.b_ih = model->tensor.enc_b_ih;
+    gru.b_hh = model->tensor.enc_b_hh;
+    gru.D = model->config.in;
+    gru.H = model->config.hidden;
+    return gru;
+}
+
+static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
+    pktseqi_gru gru;
+    gru.w_ih = model->tensor.dec_w_ih;
+    gru.w_hh = model->tensor.dec_w_hh;
+    gru.b_ih = model->tensor.dec_b_ih;
+    gru.b_hh = model->tensor.dec_b_hh;
+    gru.D = model->config.out;
+    gru.H = model->config.hidden;
+    return gru;
+}
+
+// One GRU step for `count` sequences.  source: docs.pytorch.org, torch.nn.GRU
+//   x (count, D)  h (count, H)  ->  h2 (count, H)     gate (count, 4H) keeps r z n q
+//   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
+//   z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
+//   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
+//   n = tanh   (W_in x + b_in + r*q)
+//   h2 = (1 - z)*n + z*h
+// A hidden unit needs only its own three rows, so the units can be shared out among threads.
+static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pktseq_real *x,
+                                const pktseq_real *h, pktseq_real *gate, pktseq_real *h2,
+                                int threads) {
+    size_t D = gru->D, H = gru->H, cost = count * 3 * H * (D + H);
+    ptrdiff_t unit;
+    (void)threads, (void)cost;
+    PKTSEQI_PARALLEL_FOR
+    for (unit = 0; unit < (ptrdiff_t)H; ++unit) {
+        size_t R = (size_t)unit, Z = H + R, N = 2 * H + R, Q = 3 * H + R;
+        for (size_t b = 0; b < count; ++b) {
+            const pktseq_real *xb = x + b * D, *hb = h + b * H;
+            pktseq_real *g = gate + b * 4 * H;
+            pktseq_real r = pktseqi_dot(gru->w_ih + R * D, xb, D) + gru->b_ih[R] +
+                            (pktseqi_dot(gru->w_hh + R * H, hb, H) + gru->b_hh[R]);
+            pktseq_real z = pktseqi_dot(gru->w_ih + Z * D, xb, D) + gru->b_ih[Z] +
+                            (pktseqi_dot(gru->w_hh + Z * H, hb, H) + gru->b_hh[Z]);
+            pktseq_real n = pktseqi_dot(gru->w_ih + N * D, xb, D) + gru->b_ih[N];
+            pktseq_real q = pktseqi_dot(gru->w_hh + N * H, hb, H) + gru->b_hh[N];
+            r = pktseqi_sigmoid(r);
+            z = pktseqi_sigmoid(z);
+            n = pktseqi_tanh(n + r * q);
+            g[R] = r;
+            g[Z] = z;
+            g[N] = n;
+            g[Q] = q;
+            h2[b * H + R] = (1 - z) * n + z * hb[R];
+        }
+    }
+}
+
+// The mirror: given dh2 in dh and what the forward step kept, turns r z n q into their deltas, the
+// derivatives before the activations, in the same places (ar az an dq), and dh2 into dh.
+//   was: h2 = (1 - z)*n + z*h            dz = dh2*(h - n)      dn = dh2*(1 - z)      dh = dh2*z
+//   was: n  = tanh(a_n + r*q)            an = dn*(1 - n*n)     dr = an*q             dq = an*r
+//   was: z  = sigmoid(..)                az = dz*z*(1 - z)
+//   was: r  = sigmoid(..)                ar = dr*r*(1 - r)
+//   gi = [ar; az; an]   gh = [ar; az; dq]        <- they differ in the last third: dq, not an
+//   was: a = W_ih x + b_ih               dx  = W_ih' gi        (left to the caller)
+//   was: q = W_hh h + b_hh               dh += W_hh' gh        (left out at the first step of all)
+static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pktseq_real *h,
+                                 pktseq_real *gate, pktseq_real *dh, int is_first, int threads) {
+    size_t H = gru->H;
+    for (size_t b = 0; b < count; ++b) {
+        pktseq_real *gr = gate + b * 4 * H, *gz = gr + H, *gn = gr + 2 * H, *gq = gr + 3 * H;
+        for (size_t j = 0; j < H; ++j) {
+            pktseq_real r = gr[j], z = gz[j], n = gn[j], q = gq[j], dh2 = dh[b * H + j];
+            pktseq_real dz = dh2 * (h[b * H + j] - n), dn = dh2 * (1 - z);
+            pktseq_real an = dn * (1 - n * n), dr = an * q;
+            gr[j] = dr * r * (1 - r);
+            gz[j] = dz * z * (1 - z);
+            gn[j] = an;
+            gq[j] = an * r;
+            dh[b * H + j] = dh2 * z;
+        }
+    }
+    if (is_first) return;
+    pktseqi_add_transposed(gru->w_hh, 2 * H, H, gate, 4 * H, count, dh, threads);
+    pktseqi_add_transposed(gru->w_hh + 2 * H * H, H, H, gate + 3 * H, 4 * H, count, dh, threads);
+}
+
+// ---- >>forward: a batch through encoder and decoder -------------------------------------------
+
+// Hidden states before step s, (active[s], H): the zeros, or what the step before put out.
+static pktseq_real *pktseqi_h_before(const pktseq_work *work, size_t s) {
+    return work->h + (s == 0 ? 0 : work->count + work->row[s - 1]) * work->config.hidden;
+}
+
+// Hidden states that step s puts out, (active[s], H).
+static pktseq_real *pktseqi_h_after(const pktseq_work *work, size_t s) {
+    return work->h + (work->count + work->row[s]) * work->config.hidden;
+}
+
+static pktseq_real *pktseqi_gate_at(const pktseq_work *work, size_t s) {
+    return work->gate + work->row[s] * 4 * work->config.hidden;
+}
+
+// Where decoder step s begins in token, out and dout, in rows.
+static size_t pktseqi_decoder_row(const pktseq_work *work, size_t s) {
+    return work->row[s] - work->row[work->config.inputs];
+}
+
+// Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
+// active, row and steps.
+static void pktseqi_sort_batch(pktseq_work *work, const pktseq_pair *pair, size_t count) {
+    size_t N = work->config.inputs, longest = 0, s, t;
+    for (size_t i = 0; i < count; ++i)
+        if (pair[i].targets > longest) longest = pair[i].targets;
+    memset(work->tally, 0, (longest + 2) * sizeof *work->tally);
+    for (size_t i = 0; i < count; ++i) ++work->tally[pair[i].targets];
+    for (t = longest; t-- > 0;) work->tally[t] += work->tally[t + 1];  // now: pairs of T >= t
+    work->count = count;
+    work->steps = N + longest;
+    work->row[0] = 0;
+    for (s = 0; s < work->steps; ++s) {
+        work->active[s] = s < N ? count : work->tally[s - N + 1];
+        work->row[s + 1] = work->row[s] + work->active[s];
+    }
+    for (size_t i = 0; i < count; ++i) {
+        size_t at = work->tally[pair[i].targets + 1]++;  // longer ones go before
+        work->order[at] = i;
+        work->place[i] = at;
+    }
+}
+
+// Is all there and does it fit?
+static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
+                                           const pktseq_pair *pair, size_t count,
+                                           const unsigned char *teacher) {
+    if (!model || !model->block || !work || !work->memory || !pair || count == 0)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (count > work->batch || model->config.in != work->config.in ||
+        model->config.out != work->config.out || model->config.hidden != work->config.hidden ||
+        model->config.inputs != work->config.inputs)
+        return PKTSEQ_ERROR_MISMATCH;
+    for (size_t i = 0; i < count; ++i) {
+        if (pair[i].targets == 0 || (pair[i].inputs && !pair[i].input) ||
+            (teacher && teacher[i] && !pair[i].target))
+            return PKTSEQ_ERROR_ARGUMENT;
+        if (pair[i].inputs != work->config.inputs || pair[i].targets > work->targets)
+            return PKTSEQ_ERROR_MISMATCH;
+    }
+    return PKTSEQ_OK;
+}
+
+// The decoder's input at step s: LeakyReLU of the first token, the true packet or the output.
+static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, size_t s) {
+    size_t N = work->config.inputs, O = work->config.out;
+    pktseq_real *token = work->token + pktseqi_decoder_row(work, s) * O;
+    for (size_t b = 0; b < work->active[s]; ++b, token += O) {
+        const pktseq_real *from;
+        if (s == N)
+            from = pair[work->order[b]].first;
+        else if (work->forced[b])
+            from = work->target[b] + (s - N - 1) * O;
+        else
+            from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
+        for (size_t o = 0; o < O; ++o) {
+            pktseq_real v = from ? from[o] : 0;
+            token[o] = v > 0 ? v : pktseqi_slope * v;
+        }
+    }
+}
+
+// out = W h + b at decoder step s.
+static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, size_t s,
+                                int threads) {
+    size_t O = model->config.out, H = model->config.hidden, count = work->active[s];
+    size_t cost = count * O * H;
+    const pktseq_real *h = pktseqi_h_after(work, s);
+    pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
+    ptrdiff_t o;
+    (void)threads, (void)cost;
+    PKTSEQI_PARALLEL_FOR
+    for (o = 0; o < (ptrdiff_t)O; ++o)
+        for (size_t b = 0; b < count; ++b)
+            out[b * O + (size_t)o] =
+                pktseqi_dot(model->tensor.out_w + (size_t)o * H, h + b * H, H) +
+                model->tensor.out_b[o];
+}
+
+// Adds the mean squared error of decoder step s to each sequence's loss.
+static void pktseqi_decoder_loss(pktseq_work *work, size_t s) {
+    size_t O = work->config.out, N = work->config.inputs;
+    const pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
+    for (size_t b = 0; b < work->active[s]; ++b, out += O) {
+        const pktseq_real *y = work->target[b] + (s - N) * O;
+        double sum = 0;
+        for (size_t o = 0; o < O; ++o) {
+            double e = (double)out[o] - (double)y[o];
+            sum += e * e;
+        }
+        work->sequence_loss[work->order[b]] += sum / (double)O;
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
+                                        const pktseq_pair *pair, size_t count,
+                                        const unsigned char *teacher) {
+    pktseq_status status = pktseqi_forward_check(model, work, pair, count, teacher);
+    size_t D, H, N;
+    pktseqi_gru encoder, decoder;
+    if (status) return status;
+    D = work->config.in;
+    H = work->config.hidden;
+    N = work->config.inputs;
+    encoder = pktseqi_encoder(model);
+    decoder = pktseqi_decoder(model);
+    pktseqi_sort_batch(work, pair, count);
+    work->has_loss = 1;
+    for (size_t b = 0; b < count; ++b) {
+        size_t i = work->order[b];
+        work->target[b] = pair[i].target;
+        work->forced[b] = teacher && teacher[i];
+        work->sequence_loss[i] = 0;
+        if (!pair[i].target) work->has_loss = 0;
+        for (size_t s = 0; s < N; ++s)
+            memcpy(work->x + (s * count + b) * D, pair[i].input + s * D, D * sizeof *work->x);
+    }
+    memset(work->h, 0, count * H * sizeof *work->h);
+    for (size_t s = 0; s < N; ++s)
+        pktseqi_gru_forward(&encoder, count, work->x + s * count * D, pktseqi_h_before(work, s),
+                            pktseqi_gate_at(work, s), pktseqi_h_after(work, s), work->threads);
+    for (size_t s = N; s < work->steps; ++s) {
+        pktseqi_decoder_token(work, pair, s);
+        pktseqi_gru_forward(&decoder, work->active[s],
+                            work->token + pktseqi_decoder_row(work, s) * work->config.out,
+                            pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
+                            pktseqi_h_after(work, s), work->threads);
+        pktseqi_decoder_out(model, work, s, work->threads);
+        if (work->has_loss) pktseqi_decoder_loss(work, s);
+    }
+    work->loss = work->report = 0;
+    for (size_t i = 0; i < count; ++i) {
+        work->loss += work->sequence_loss[i] / (double)count;
+        work->report += work->sequence_loss[i] / (double)pair[i].targets / (double)count;
+    }
+    work->can_backward = work->has_loss;
+    return PKTSEQ_OK;
+}
+
+// ---- >>backward: through time, from the last step to the first --------------------------------
+
+// Parameter gradients of one GRU over steps [from, to), from the deltas that lie in gate:
+//   was: a = W_ih x + b_ih     dW_ih += gi x'     db_ih += gi
+//   was: q = W_hh h + b_hh     dW_hh += gh h'     db_hh += gh
+// One pass for each row of a weight matrix, summed in the order of time.
+static void pktseqi_gru_gradient(const pktseq_work *work, size_t from, size_t to,
+                                 const pktseq_real *x, size_t D, pktseq_real *w_ih,
+                                 pktseq_real *w_hh, pktseq_real *b_ih, pktseq_real *b_hh) {
+    size_t H = work->config.hidden, cost = (work->row[to] - work->row[from]) * 3 * H * (D + H);
+    int threads = work->threads;
+    ptrdiff_t row;
+    (void)threads, (void)cost;
+    PKTSEQI_PARALLEL_FOR
+    for (row = 0; row < (ptrdiff_t)(3 * H); ++row) {
+        size_t i = (size_t)row, q = i < 2 * H ? i : i + H;  // gh is ar az dq
+        for (size_t s = from; s < to; ++s) {
+            const pktseq_real *h = pktseqi_h_before(work, s), *g = pktseqi_gate_at(work, s);
+            const pktseq_real *xs = x + (work->row[s] - work->row[from]) * D;
+            for (size_t b = 0; b < work->active[s]; ++b, g += 4 * H) {
+                pktseqi_axpy(g[i], xs + b * D, w_ih + i * D, D);
+                pktseqi_axpy(g[q], h + b * H, w_hh + i * H, H);
+                b_ih[i] += g[i];
+                b_hh[i] += g[q];
+            }
+        }
+    }
+}
+
+// was: out = W h + b     dW += dout h'     db += dout
+static void pktseqi_out_gradient(const pktseq_work *work) {
+    size_t H = work->config.hidden, O = work->config.out, N = work->config.inputs;
+    size_t rows = pktseqi_decoder_row(work, work->steps), cost = rows * O * H;
+    const pktseq_real *h = pktseqi_h_after(work, N);
+    int threads = work->threads;
+    ptrdiff_t row;
+    (void)threads, (void)cost;
+    PKTSEQI_PARALLEL_FOR
+    for (row = 0; row < (ptrdiff_t)O; ++row) {
+        size_t o = (size_t)row;
+        for (size_t p = 0; p < rows; ++p) {
+            pktseqi_axpy(work->dout[p * O + o], h + p * H, work->grad.out_w + o * H, H);
+            work->grad.out_b[o] += work->dout[p * O + o];
+        }
+    }
+}
+
+// d loss / d out at decoder step s: of its own error, and of what the next step made of it.
+//   was: loss = mean over B of sum over t of mean over O of (out - y)^2
+//   was: token = leaky_relu(out)         dout += dtoken * (token > 0 ? 1 : slope)
+static void pktseqi_decoder_dout(pktseq_work *work, size_t s) {
+    size_t O = work->config.out, N = work->config.inputs;
+    size_t fed_on = s + 1 < work->steps ? work->active[s + 1] : 0;
+    pktseq_real scale = (pktseq_real)(2.0 / ((double)O * (double)work->count));
+    size_t at = pktseqi_decoder_row(work, s);
+    const pktseq_real *token = work->token + (at + work->active[s]) * O;  // the next step's
+    for (size_t b = 0; b < work->active[s]; ++b) {
+        const pktseq_real *y = work->target[b] + (s - N) * O, *out = work->out + (at + b) * O;
+        pktseq_real *dout = work->dout + (at + b) * O;
+        for (size_t o = 0; o < O; ++o) {
+            dout[o] = scale * (out[o] - y[o]);
+            if (b < fed_on && !work->forced[b])
+                dout[o] += work->dtoken[b * O + o] * (token[b * O + o] > 0 ? 1 : pktseqi_slope);
+        }
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
+    size_t D, O, H, N;
+    pktseqi_gru encoder, decoder;
+    if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
+    if (model->parameters != work->parameters) return PKTSEQ_ERROR_MISMATCH;
+    work->can_backward = 0;
+    D = work->config.in;
+    O = work->config.out;
+    H = work->config.hidden;
+    N = work->config.inputs;
+    encoder = pktseqi_encoder(model);
+    decoder = pktseqi_decoder(model);
+    memset(work->dh, 0, work->count * H * sizeof *work->dh);  // nothing comes after the last step
+    for (size_t s = work->steps; s-- > N;) {
+        size_t count = work->active[s];
+        pktseqi_decoder_dout(work, s);
+        // was: out = W h + b           dh += W' dout
+        pktseqi_add_transposed(model->tensor.out_w, O, H,
+                               work->dout + pktseqi_decoder_row(work, s) * O, O, count, work->dh,
+                               work->threads);
+        pktseqi_gru_backward(&decoder, count, pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
+                             work->dh, s == 0, work->threads);
+        if (s == N) break;  // the first token is given
+        // was: a = W_ih token + b_ih   dtoken = W_ih' gi
+        memset(work->dtoken, 0, count * O * sizeof *work->dtoken);
+        pktseqi_add_transposed(decoder.w_ih, 3 * H, O, pktseqi_gate_at(work, s), 4 * H, count,
+                               work->dtoken, work->threads);
+    }
+    for (size_t s = N; s-- > 0;)
+        pktseqi_gru_backward(&encoder, work->count, pktseqi_h_before(work, s),
+                             pktseqi_gate_at(work, s), work->dh, s == 0, work->threads);
+    if (N > 0)
+        pktseqi_gru_gradient(work, 0, N, work->x, D, work->grad.enc_w_ih, work->grad.enc_w_hh,
+                             work->grad.enc_b_ih, work->grad.enc_b_hh);
+    pktseqi_gru_gradient(work, N, work->steps, work->token, O, work->grad.dec_w_ih,
+                         work->grad.dec_w_hh, work->grad.dec_b_ih, work->grad.dec_b_hh);
+    pktseqi_out_gradient(work);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
+    if (!work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
+    memset(work->grad_block, 0, work->parameters * sizeof *work->grad_block);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
+                                         double learning_rate) {
+    if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
+    if (model->parameters != work->parameters) return PKTSEQ_ERROR_MISMATCH;
+    pktseqi_axpy((pktseq_real)-learning_rate, work->grad_block, model->block, model->parameters);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
+                                          const pktseq_pair *pair, size_t count,
+                                          const unsigned char *teacher, double epsilon,
+                                          double *worst) {
+    pktseq_tensor tensor;
+    pktseq_status status;
+    if (!worst || !(epsilon > 0)) return PKTSEQ_ERROR_ARGUMENT;
+    *worst = 0;
+    status = pktseq_forward(model, work, pair, count, teacher);
+    if (status == PKTSEQ_OK) status = pktseq_zero_grad(work);
+    if (status == PKTSEQ_OK) status = pktseq_backward(model, work);
+    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
+        double largest = 1e-12, difference = 0;
+        pktseq_model_tensor(model, t, &tensor);
+        for (size_t i = 0; i < tensor.rows * tensor.cols && status == PKTSEQ_OK; ++i) {
+            double grad = (double)work->grad_block[tensor.data + i - model->block], loss[2], d;
+            pktseq_real kept = tensor.data[i], moved[2];
+            for (int k = 0; k < 2 && status == PKTSEQ_OK; ++k) {
+                tensor.data[i] = (pktseq_real)((double)kept + (k ? epsilon : -epsilon));
+                moved[k] = tensor.data[i];
+                status = pktseq_forward(model, work, pair, count, teacher);
+                loss[k] = work->loss;
+            }
+            tensor.data[i] = kept;
+            if (status) break;
+            d = fabs((loss[1] - loss[0]) / ((double)moved[1] - (double)moved[0]) - grad);
+            if (d > difference) difference = d;
+            if (fabs(grad) > largest) largest = fabs(grad);
+        }
+        if (difference / largest > *worst) *worst = difference / largest;
+    }
+    return status;
+}
+
+// ---- >>train: the loop ------------------------------------------------------------------------
+
+PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
+    static const unsigned char milestone[] = {20, 40, 55, 70, 85, 100};
+    pktseq_train_config config;
+    memset(&config, 0, sizeof config);
+    config.iterations = 100000;
+    config.batch = 1;
+    config.learning_rate = 1e-4;
+    config.order = PKTSEQ_ORDER_RANDOM;
+    config.seed = 1;
+    config.report_every = 100;
+    config.point_every = 100;
+    memcpy(config.milestone, milestone, sizeof milestone);
+    config.milestone_count = sizeof milestone;
+    return config;
+}
+
+static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
+                                                pktseq_error *err) {
+    if (!config) return pktseqi_bad_argument(err, "config is NULL");
+    if (config->batch == 0) return pktseqi_bad_argument(err, "batch is 0");
+    if (config->threads < 0) return pktseqi_bad_argument(err, "threads is negative");
+    if (!pktseqi_finite(config->learning_rate) || config->learning_rate < 0)
+        return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
+    if (!pktseqi_finite(config->teacher_forcing) || config->teacher_forcing < 0 ||
+        config->teacher_forcing > 1)
+        return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
+    if ((int)config->order < 0 || config->order > PKTSEQ_ORDER_FILE)
+        return pktseqi_bad_argument(err, "order is unknown");
+    if (config->iterations > UINT32_MAX || config->batch > UINT32_MAX / 2)
+        return pktseqi_bad_argument(err, "more iterations or a larger batch than 2^32 can count");
+    if (config->milestone_count > sizeof config->milestone)
+        return pktseqi_bad_argument(err, "too many milestones");
+    for (size_t i = 0; i < config->milestone_count; ++i)
+        if (config->milestone[i] < 1 || config->milestone[i] > 100 ||
+            (i > 0 && config->milestone[i] <= config->milestone[i - 1]))
+            return pktseqi_bad_argument(err, "milestones must rise from 1 to 100 percent");
+    return PKTSEQ_OK;
+}
+
+// What a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a time.
+static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
+    const uint64_t prime = 0x100000001b3u;
+    uint64_t hash = PKTSEQI_FNV_START, word;
+    hash = (hash ^ d->in) * prime;
+    hash = (hash ^ d->out) * prime;
+    hash = (hash ^ d->options.inputs) * prime;
+    hash = (hash ^ (uint64_t)d->options.start) * prime;
+    for (size_t i = 0; i < d->pairs; ++i) {
+        hash = (hash ^ d->first_row[i]) * prime;
+        hash = (hash ^ d->length[i]) * prime;
+    }
+    for (int half = 0; half < (d->y == d->x ? 1 : 2); ++half) {
+        const pktseq_real *p = half ? d->y : d->x;
+        size_t n = d->rows * (half ? d->out : d->in);
+        for (size_t i = 0; i < n; ++i) {
+            uint32_t word32;
+            if (sizeof *p == sizeof word32) {
+                memcpy(&word32, p + i, sizeof *p);
+                word = word32;
+            } else {
+                word = pktseqi_bits((double)p[i]);
+            }
+            hash = (hash ^ word) * prime;
+        }
+    }
+    return hash;
+}
+
+// The memory of a training run besides model and training.
+typedef struct pktseqi_run {
+    pktseq_work work;
+    pktseq_pair *pair;       // (B)
+    unsigned char *teacher;  // (B)
+    size_t *shuffled;        // (pairs) the order of an epoch
+    uint64_t epoch;          // + 1, whose order that is
+    pktseq_real *kept;       // (parameters) the last weights known to be finite
+    pktseq_training kept_training;
+} pktseqi_run;
+
+// Fisher and Yates's shuffle for one epoch.
+static void pktseqi_shuffle(pktseqi_run *run, size_t pairs, uint64_t seed, uint64_t epoch) {
+    uint64_t state = pktseqi_random_at(seed, PKTSEQI_FOR_SHUFFLE, epoch);
+    for (size_t i = 0; i < pairs; ++i) {
+        size_t j = pktseqi_random_below(&state, i + 1);
+        run->shuffled[i] = run->shuffled[j];
+        run->shuffled[j] = i;
+    }
+    run->epoch = epoch + 1;
+}
+
+// The pairs and the teacher mask of an iteration, a function of config and iteration alone.
+static void pktseqi_train_batch(pktseqi_run *run, const pktseq_dataset *dataset,
+                                const pktseq_train_config *config, size_t iteration) {
+    uint64_t draw = pktseqi_random_at(config->seed, PKTSEQI_FOR_DRAW, iteration);
+    uint64_t teach = pktseqi_random_at(config->seed, PKTSEQI_FOR_TEACHER, iteration);
+    for (size_t b = 0; b < config->batch; ++b) {
+        uint64_t place = (uint64_t)iteration * config->batch + b;
+        uint64_t epoch = place / dataset->pairs;
+        size_t index = (size_t)(place % dataset->pairs);
+        if (config->order == PKTSEQ_ORDER_RANDOM)
+            index = pktseqi_random_below(&draw, dataset->pairs);
+        if (config->order == PKTSEQ_ORDER_SHUFFLED) {
+            if (run->epoch != epoch + 1)
+                pktseqi_shuffle(run, dataset->pairs, config->seed, epoch);
+            index = run->shuffled[index];
+        }
+        run->pair[b] = pktseq_dataset_pair(dataset, index);
+        run->teacher[b] = pktseqi_random_unit(&teach) < config->teacher_forcing;
+    }
+}
+
+// Copies the weights if all are finite, and remembers where training stands. 0 if they are not.
+static int pktseqi_train_keep(pktseqi_run *run, const pktseq_model *model,
+                              const pktseq_training *training) {
+    for (size_t i = 0; i < model->parameters; ++i)
+        if (!pktseqi_finite((double)model->block[i])) return 0;
+    memcpy(run->kept, model->block, model->parameters * sizeof *run->kept);
+    run->kept_training = *training;
+    return 1;
+}
+
+// Back to what was kept last.
+static pktseq_status pktseqi_train_restore(const pktseqi_run *run, pktseq_model *model,
+                                           pktseq_training *training, pktseq_error *err) {
+    size_t iteration = training->iteration;
+    double *point = training->point;
+    size_t capacity = training->point_capacity;
+    memcpy(model->block, run->kept, model->parameters * sizeof *run->kept);
+    *training = run->kept_training;
+    training->point = point;  // may have moved since; what it held then it still holds
+    training->point_capacity = capacity;
+    return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+                         "the loss is no longer finite at iteration %z; the weights are those of "
+                         "iteration %z (a smaller learning rate may help)", iteration,
+                         training->iteration);
+}
+
+// Sums up the loss of the iteration just done; returns the events it brings.
+static int pktseqi_train_count(pktseq_training *training, const pktseq_train_config *config,
+                               double loss, int *milestone) {
+    size_t done = ++training->iteration, all = config->iterations;
+    int events = done == all ? PKTSEQ_EVENT_END : 0;
+    training->report_sum += loss;
+    ++training->report_count;
+    training->point_sum += loss;
+    if (config->report_every && done % config->report_every == 0) events |= PKTSEQ_EVENT_REPORT;
+    if (config->point_every && ++training->point_count == config->point_every) {
+        training->point[training->points++] = training->point_sum / (double)training->point_count;
+        training->point_sum = 0;
+        training->point_count = 0;
+        events |= PKTSEQ_EVENT_POINT;
+    }
+    for (size_t i = 0; i < config->milestone_count; ++i) {
+        uint64_t due = (uint64_t)config->milestone[i] * all;  // hundredths of an iteration
+        if ((uint64_t)done * 100 >= due && ((uint64_t)done - 1) * 100 < due) {
+            *milestone = config->milestone[i];
+            events |= PKTSEQ_EVENT_MILESTONE;
+        }
+    }
+    return events;
+}
+
+// One more loss point must fit before an iteration begins.
+static int pktseqi_train_reserve(pktseq_training *training) {
+    size_t capacity;
+    double *point;
+    if (training->points < training->point_capacity) return 1;
+    capacity = pktseqi_next_capacity(training->point_capacity, 1024);
+    point = (double *)pktseqi_regrow(&training->allocator, training->point, training->points,
+                                     capacity, sizeof *point);
+    if (!point) return 0;
+    training->point = point;
+    training->point_capacity = capacity;
+    return 1;
+}
+
+static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator) {
+    pktseq_work_free(&run->work);
+    pktseqi_free(allocator, run->pair);
+    pktseqi_free(allocator, run->teacher);
+    pktseqi_free(allocator, run->shuffled);
+    pktseqi_free(allocator, run->kept);
+}
+
+static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *model,
+                                      const pktseq_dataset *dataset,
+                                      const pktseq_train_config *config, pktseq_error *err) {
+    const pktseq_allocator *allocator = &model->allocator;
+    pktseq_status status = pktseq_work_init(&run->work, model->config, config->batch,
+                                            dataset->longest, config->threads, allocator, err);
+    if (status) return status;
+    run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
+    run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
+    run->kept = (pktseq_real *)pktseqi_alloc(allocator, model->parameters, sizeof *run->kept);
+    run->shuffled = (size_t *)pktseqi_alloc(allocator, dataset->pairs, sizeof *run->shuffled);
+    if (!run->pair || !run->teacher || !run->kept || !run->shuffled) return pktseqi_no_memory(err);
+    return PKTSEQ_OK;
+}
+
+// The loop itself, once everything has been checked and allocated.
+static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
+                                        const pktseq_dataset *dataset,
+                                        const pktseq_train_config *config,
+                                        pktseq_training *training, pktseq_error *err) {
+    pktseq_progress progress;
+    memset(&progress, 0, sizeof progress);
+    progress.iterations = config->iterations;
+    progress.model = model;
+    progress.training = training;
+    if (!pktseqi_train_keep(run, model, training))
+        return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+                             "the model has weights that are not finite before training");
+    while (training->iteration < config->iterations) {
+        pktseq_status status;
+        if (!pktseqi_train_reserve(training)) return pktseqi_no_memory(err);
+        pktseqi_train_batch(run, dataset, config, training->iteration);
+
+        status = pktseq_forward(model, &run->work, run->pair, config->batch, run->teacher);
+        if (status) return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
+        if (!pktseqi_finite(run->work.loss))
+            return pktseqi_train_restore(run, model, training, err);
+        pktseq_zero_grad(&run->work);
+        pktseq_backward(model, &run->work);
+        pktseq_sgd_step(model, &run->work, config->learning_rate);
+
+        progress.milestone = 0;
+        progress.loss = run->work.report;
+        progress.events = pktseqi_train_count(training, config, progress.loss,
+                                              &progress.milestone);
+        progress.iteration = training->iteration;
+        progress.mean_loss = training->report_sum / (double)training->report_count;
+        if (progress.events & PKTSEQ_EVENT_REPORT) {
+            training->report_sum = 0;
+            training->report_count = 0;
+        }
+        if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(run, model, training))
+            return pktseqi_train_restore(run, model, training, err);
+        if (config->progress && config->progress(config->user_data, &progress)) {
+            if (!pktseqi_train_keep(run, model, training))
+                return pktseqi_train_restore(run, model, training, err);
+            return pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
+                                 training->iteration);
+        }
+    }
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
+                                      const pktseq_train_config *config,
+                                      pktseq_training *training, pktseq_error *err) {
+    pktseqi_run run;
+    pktseq_status status = pktseqi_train_config_check(config, err);
+    uint64_t hash;
+    if (status) return status;
+    if (!model || !model->block || !dataset || !dataset->pairs || !training)
+        return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
+    if (model->config.in != dataset->in || model->config.out != dataset->out ||
+        model->config.inputs != dataset->options.inputs)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the model takes %z input packets of %z features and puts out %z, "
+                             "the dataset has %z, %z and %z", model->config.inputs,
+                             model->config.in, model->config.out, dataset->options.inputs,
+                             dataset->in, dataset->out);
+    hash = pktseqi_dataset_hash(dataset);
+    if (training->iteration > 0 && training->data_hash != hash)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the data are not those that the first %z iterations were trained on",
+                             training->iteration);
+    if (training->point_capacity == 0) training->allocator = model->allocator;
+    training->data_hash = hash;
+    training->config = *config;
+    training->config.progress = NULL;
+    training->config.user_data = NULL;
+    memset(&run, 0, sizeof run);
+    status = pktseqi_run_init(&run, model, dataset, config, err);
+    if (status == PKTSEQ_OK)
+        status = pktseqi_train_loop(&run, model, dataset, config, training, err);
+    pktseqi_run_free(&run, &model->allocator);
+    return status;
+}
+
+PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
+    if (!training) return;
+    pktseqi_free(&training->allocator, training->point);
+    memset(training, 0, sizeof *training);
+}
+
+// ---- >>use: rollout and score -----------------------------------------------------------------
+
+PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
+                                        const pktseq_pair *pair, size_t steps, pktseq_real *out) {
+    pktseq_pair ahead;
+    pktseq_status status;
+    if (!pair || !out) return PKTSEQ_ERROR_ARGUMENT;
+    ahead = *pair;
+    ahead.target = NULL;
+    ahead.targets = steps;
+    status = pktseq_forward(model, work, &ahead, 1, NULL);
+    if (status == PKTSEQ_OK) memcpy(out, work->out, steps * work->config.out * sizeof *out);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
+                                      const pktseq_pair *pair, double *score) {
+    pktseq_status status;
+    size_t O;
+    if (!pair || !pair->target || !score) return PKTSEQ_ERROR_ARGUMENT;
+    status = pktseq_forward(model, work, pair, 1, NULL);
+    if (status) return status;
+    O = work->config.out;
+    *score = 0;
+    for (size_t t = 0; t < pair->targets; ++t) {
+        double sum = 0;
+        for (size_t o = t * O; o < (t + 1) * O; ++o) {
+            double e = (double)work->out[o] - (double)pair->target[o];
+            sum += e * e;
+        }
+        *score += sqrt(sum / (double)O) / (double)pair->targets;
+    }
+    return PKTSEQ_OK;
+}
+
+// ---- >>checkpoint: writing safetensors --------------------------------------------------------
+
+static const char *const pktseqi_kind_name[] = {"zscore", "since-previous", "since-first",
+                                                "number", "flag",           "onehot",
+                                                "port",   "port-notebook"};
+static const char *const pktseqi_start_name[] = {"target", "input"};
+static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
+
+#define PKTSEQI_FORMAT "1"
+#define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
+#define PKTSEQI_MOST_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
+
+// The training state as lines "name value", in this order. X(type, name, place in pktseq_training)
+#define PKTSEQI_TRAINING(X) \
+    X(whole, "iteration", iteration) \
+    X(whole, "iterations", config.iterations) \
+    X(whole, "batch", config.batch) \
+    X(real, "learning_rate", config.learning_rate) \
+    X(real, "teacher_forcing", config.teacher_forcing) \
+    X(whole, "report_every", config.report_every) \
+    X(whole, "point_every", config.point_every) \
+    X(real, "report_sum", report_sum) \
+    X(whole, "report_count", report_count) \
+    X(real, "point_sum", point_sum) \
+    X(whole, "point_count", point_count)
+
+// Text within JSON quotes.
+static void pktseqi_put_json(pktseqi_text *t, const char *text) {
+    for (; *text; ++text) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') pktseqi_put_text(t, "\\");
+        if (c >= 32) {
+            pktseqi_put_bytes(t, text, 1);
+        } else if (c == '\n' || c == '\t') {
+            pktseqi_put_text(t, c == '\n' ? "\\n" : "\\t");
+        } else {
+            pktseqi_put_text(t, "\\u");
+            pktseqi_put_hex(t, c, 4);
+        }
+    }
+}
+
+// One cell of a tab-separated line: tabs, line ends and backslashes as \t \n \\.
+static void pktseqi_put_cell(pktseqi_text *t, const char *text) {
+    for (; *text; ++text) {
+        if (*text == '\t' || *text == '\n' || *text == '\\') {
+            pktseqi_put_text(t, "\\");
+            pktseqi_put_bytes(t, *text == '\t' ? "t" : *text == '\n' ? "n" : "\\", 1);
+        } else {
+            pktseqi_put_bytes(t, text, 1);
+        }
+    }
+}
+
+// The fitted codec, one line a field:  kind  column  input_only  mean  sd  [category ...]
+static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        const pktseq_field *field = &codec->field[f];
+        pktseqi_put(t, "%s\t", pktseqi_kind_name[field->kind]);
+        pktseqi_put_cell(t, field->column);
+        pktseqi_put(t, "\t%s\t%f\t%f", field->input_only ? "1" : "0", field->mean, field->sd);
+        for (size_t k = 0; k < field->category_count; ++k) {
+            pktseqi_put_text(t, "\t");
+            pktseqi_put_cell(t, field->category[k]);
+        }
+        pktseqi_put_text(t, "\n");
+    }
+}
+
+static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *training) {
+#define PKTSEQI_PUT_whole "%s %z\n"
+#define PKTSEQI_PUT_real "%s %f\n"
+#define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, training->place);
+    PKTSEQI_TRAINING(PKTSEQI_X)
+#undef PKTSEQI_X
+#undef PKTSEQI_PUT_whole
+#undef PKTSEQI_PUT_real
+    pktseqi_put(t, "order %s\nseed ", pktseqi_order_name[training->config.order]);
+    pktseqi_put_hex(t, training->config.seed, 16);
+    pktseqi_put_text(t, "\ndata ");
+    pktseqi_put_hex(t, training->data_hash, 16);
+    pktseqi_put_text(t, "\nmilestones");
+    for (size_t i = 0; i < training->config.milestone_count; ++i)
+        pktseqi_put(t, " %z", (size_t)training->config.milestone[i]);
+    pktseqi_put_text(t, "\npoints");
+    for (size_t i = 0; i < training->points; ++i) pktseqi_put(t, " %f", training->point[i]);
+    pktseqi_put_text(t, "\n");
+}
+
+// `,"key":"` and the value that `inner` holds, escaped, and `"`. inner is emptied for the next.
+static void pktseqi_put_meta(pktseqi_text *t, const char *key, pktseqi_text *inner) {
+    pktseqi_put(t, ",\"%s\":\"", key);
+    pktseqi_put_json(t, inner->data ? inner->data : "");
+    pktseqi_put_text(t, "\"");
+    t->failed |= inner->failed;
+    inner->size = 0;
+    if (inner->data) inner->data[0] = 0;
+}
+
+// The header's JSON. Returns where the 16 digits of the checksum stand in t.
+static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
+                                 const pktseq_codec *codec, const pktseq_training *training) {
+    pktseqi_text inner = pktseqi_text_growing(&t->allocator);
+    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
+    size_t at, offset = 0;
+    pktseqi_put(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"%s\","
+                   "\"pktseq.version\":\"%s\",\"pktseq.checksum\":\"",
+                PKTSEQI_FORMAT, PKTSEQ_VERSION);
+    at = t->size;
+    pktseqi_put(t, "0000000000000000\",\"pktseq.inputs\":\"%z\",\"pktseq.start\":\"%s\"",
+                model->config.inputs, pktseqi_start_name[model->config.start]);
+    if (codec && codec->field_count) {
+        pktseqi_put_codec(&inner, codec);
+        pktseqi_put_meta(t, "pktseq.codec", &inner);
+    }
+    if (training && training->iteration) {
+        pktseqi_put_training(&inner, training);
+        pktseqi_put_meta(t, "pktseq.training", &inner);
+    }
+    pktseqi_free(&inner.allocator, inner.data);
+    pktseqi_put_text(t, "}");
+    pktseqi_tensor_list(&model->config, tensor);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+        size_t end = offset + tensor[i].rows * tensor[i].cols * sizeof(pktseq_real);
+        pktseqi_put(t, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%z", tensor[i].name, PKTSEQI_DTYPE,
+                    tensor[i].rows);
+        if (tensor[i].rank == 2) pktseqi_put(t, ",%z", tensor[i].cols);
+        pktseqi_put(t, "],\"data_offsets\":[%z,%z]}", offset, end);
+        offset = end;
+    }
+    pktseqi_put_text(t, "}");
+    while (t->size % 8 && !t->failed) pktseqi_put_text(t, " ");
+    return at;
+}
+
+static void pktseqi_write_u64(unsigned char *to, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; ++i) to[i] = (unsigned char)(value >> (8 * i));
+}
+
+static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
+    uint64_t value = 0;
+    for (size_t i = bytes; i-- > 0;) value = (value << 8) | from[i];
+    return value;
+}
+
+// The bits of a number as they go into the file.
+static uint64_t pktseqi_real_bits(pktseq_real value) {
+    float f = (float)value;
+    uint32_t bits;
+    if (sizeof value == sizeof(double)) return pktseqi_bits((double)value);
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+// FNV-1a of a whole file but the 16 bytes at `hole`.
+static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
+    uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
+    return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
+}
+
+// Is everything there that will be written, and can it be?
+static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
+                                        const pktseq_training *training, pktseq_error *err) {
+    if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
+    if (codec && codec->field_count &&
+        (codec->features != model->config.in || codec->targets != model->config.out))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the codec makes %z features of which %z are targets, the model "
+                             "takes %z and puts out %z", codec->features, codec->targets,
+                             model->config.in, model->config.out);
+    for (size_t f = 0; codec && f < codec->field_count; ++f) {
+        int good = pktseqi_utf8(codec->field[f].column, strlen(codec->field[f].column));
+        for (size_t k = 0; good && k < codec->field[f].category_count; ++k)
+            good = pktseqi_utf8(codec->field[f].category[k], strlen(codec->field[f].category[k]));
+        if (!good)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "column %q or one of its categories is not UTF-8",
+                                 codec->field[f].column);
+    }
+    if (training && training->iteration) {
+        pktseq_status status = pktseqi_train_config_check(&training->config, err);
+        if (status) return status;
+    }
+    for (size_t i = 0; i < model->parameters; ++i)
+        if (!pktseqi_finite((double)model->block[i]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "weight %z is not a finite number", i);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
+                                         const pktseq_codec *codec,
+                                         const pktseq_training *training,
+                                         const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_text t;
+    size_t hole, header, bytes, width = sizeof(pktseq_real);
+    pktseq_status status;
+    if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
+    memset(buffer, 0, sizeof *buffer);
+    status = pktseqi_save_check(model, codec, training, err);
+    if (status) return status;
+    t = pktseqi_text_growing(allocator);
+    pktseqi_put_bytes(&t, "\0\0\0\0\0\0\0\0", 8);
+    hole = pktseqi_put_header(&t, model, codec, training);
+    header = t.size;
+    bytes = pktseqi_times(model->parameters, width);
+    if (!t.failed && header - 8 > PKTSEQI_MOST_HEADER) {
+        pktseqi_free(&t.allocator, t.data);
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the header would have %z bytes, expected at most %z (fewer loss "
+                             "points?)", header - 8, (size_t)PKTSEQI_MOST_HEADER);
+    }
+    if (!t.failed) {
+        t.capacity = bytes ? pktseqi_plus(header, bytes) : (size_t)-1;
+        buffer->data = (unsigned char *)pktseqi_regrow(&t.allocator, t.data, header, t.capacity, 1);
+    }
+    if (t.failed || !buffer->data) {
+        pktseqi_free(&t.allocator, t.data);
+        return pktseqi_no_memory(err);
+    }
+    for (size_t i = 0; i < model->parameters; ++i)
+        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(model->block[i]),
+                          width);
+    buffer->size = buffer->capacity = header + bytes;
+    buffer->allocator = t.allocator;
+    pktseqi_write_u64(buffer->data, header - 8, 8);
+    {
+        char digits[17];
+        t = pktseqi_text_fixed(digits, sizeof digits);
+        pktseqi_put_hex(&t, pktseqi_checksum(buffer->data, buffer->size, hole), 16);
+        memcpy(buffer->data + hole, digits, 16);
+    }
+    return pktseqi_ok(err);
+}
+
+// ---- >>load: reading safetensors, trusting nothing --------------------------------------------
+
+// The header while it is being read.
+typedef struct pktseqi_json {
+    const unsigned char *data;  // the whole file
+    size_t at, end;             // cursor, end of the header
+    char *arena;                // strings without their escapes, each ended by 0
+    size_t arena_used;
+    pktseq_error *err;
+} pktseqi_json;
+
+// One entry of "__metadata__".
+typedef struct pktseqi_meta {
+    const char *key, *value;
+    size_t at;      // where the value stands in the file,
+    size_t length;  // and its bytes there
+} pktseqi_meta;
+
+// One tensor as the file describes it.
+typedef struct pktseqi_entry {
+    int found, rank;
+    size_t shape[2];
+    uint64_t begin, end;  // bytes behind the header
+    size_t width;         // bytes a number
+} pktseqi_entry;
+
+enum { PKTSEQI_MOST_META = 1024 };
+
+// Everything a header says.
+typedef struct pktseqi_header {
+    pktseqi_json json;
+    pktseqi_entry entry[PKTSEQ_TENSOR_COUNT];
+    pktseq_config config;  // sizes found from shapes
+    pktseqi_meta *meta;    // (metas)
+    size_t metas;
+    size_t data_at;        // where the numbers begin
+    int has_metadata;
+    pktseq_allocator allocator;
+} pktseqi_header;
+
+static pktseq_status pktseqi_json_error(pktseqi_json *json, const char *expected) {
+    char found[2] = {0, 0};
+    if (json->at >= json->end)
+        return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                             "the header ends at byte %z, expected %s", json->at, expected);
+    found[0] = (char)json->data[json->at];
+    return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                         "header, byte %z: found %q, expected %s", json->at, found, expected);
+}
+
+// The next character behind white space, or 0 at the end.
+static int pktseqi_json_peek(pktseqi_json *json) {
+    while (json->at < json->end &&
+           (json->data[json->at] == ' ' || json->data[json->at] == '\t' ||
+            json->data[json->at] == '\n' || json->data[json->at] == '\r'))
+        ++json->at;
+    return json->at < json->end ? json->data[json->at] : 0;
+}
+
+static pktseq_status pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
+    if (pktseqi_json_peek(json) != c) return pktseqi_json_error(json, expected);
+    ++json->at;
+    return PKTSEQ_OK;
+}
+
+// After a member or element: 1 = a comma, more follows; 0 = `close`, the end; -1 = neither.
+static int pktseqi_json_more(pktseqi_json *json, int close) {
+    int c = pktseqi_json_peek(json);
+    if (c == ',' || c == close) {
+        ++json->at;
+        return c == ',';
+    }
+    pktseqi_json_error(json, close == '}' ? "',' or '}'" : "',' or ']'");
+    return -1;
+}
+
+// Four hexadecimal digits behind \u; -1 if they are not.
+static long pktseqi_json_hex(pktseqi_json *json) {
+    long value = 0;
+    for (int i = 0; i < 4; ++i, ++json->at) {
+        int c = json->at < json->end ? json->data[json->at] : 0;
+        if (c >= '0' && c <= '9') value = value * 16 + c - '0';
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + (c | 32) - 'a' + 10;
+        else return -1;
+    }
+    return value;
+}
+
+// An escape, behind its backslash, as UTF-8 into the arena. 0 if it is not a good one.
+static int pktseqi_json_escape(pktseqi_json *json) {
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    int c = json->at < json->end ? json->data[json->at++] : 0;
+    const char *plain = c ? strchr(from, c) : NULL;
+    char *out = json->arena + json->arena_used;
+    long code;
+    if (plain) {
+        json->arena[json->arena_used++] = to[plain - from];
+        return 1;
+    }
+    if (c != 'u') return 0;
+    code = pktseqi_json_hex(json);
+    if (code >= 0xd800 && code < 0xdc00) {  // the first of a surrogate pair
+        long low;
+        if (json->end - json->at < 6 || json->data[json->at] != '\\' ||
+            json->data[json->at + 1] != 'u')
+            return 0;
+        json->at += 2;
+        low = pktseqi_json_hex(json);
+        if (low < 0xdc00 || low > 0xdfff) return 0;
+        code = 0x10000 + (code - 0xd800) * 0x400 + (low - 0xdc00);
+    } else if (code <= 0 || (code >= 0xdc00 && code < 0xe000)) {
+        return 0;  // not hexadecimal, NUL, or a second half alone
+    }
+    if (code < 0x80) {
+        *out++ = (char)code;
+    } else {
+        if (code < 0x800) {
+            *out++ = (char)(0xc0 | (code >> 6));
+        } else {
+            if (code < 0x10000) {
+                *out++ = (char)(0xe0 | (code >> 12));
+            } else {
+                *out++ = (char)(0xf0 | (code >> 18));
+                *out++ = (char)(0x80 | ((code >> 12) & 63));
+            }
+            *out++ = (char)(0x80 | ((code >> 6) & 63));
+        }
+        *out++ = (char)(0x80 | (code & 63));
+    }
+    json->arena_used = (size_t)(out - json->arena);
+    return 1;
+}
+
+// A string, without its escapes, in the arena; NULL on error. An escape is never shorter than what
+// it stands for, so the arena is as large as the header and cannot overflow.
+static const char *pktseqi_json_string(pktseqi_json *json, size_t *at, size_t *length) {
+    size_t begin, out = json->arena_used;
+    if (pktseqi_json_expect(json, '"', "a string")) return NULL;
+    begin = json->at;
+    for (;;) {
+        int c = json->at < json->end ? json->data[json->at] : 0;
+        if (c < 32) {
+            pktseqi_json_error(json, "text and a closing quote");
+            return NULL;
+        }
+        ++json->at;
+        if (c == '"') break;
+        if (c == '\\') {
+            size_t escape = json->at - 1;
+            if (!pktseqi_json_escape(json)) {
+                json->at = escape;
+                pktseqi_json_error(json, "a valid escape");
+                return NULL;
+            }
+        } else {
+            json->arena[json->arena_used++] = (char)c;
+        }
+    }
+    if (!pktseqi_utf8(json->arena + out, json->arena_used - out)) {
+        json->at = begin;
+        pktseqi_json_error(json, "UTF-8 text");
+        return NULL;
+    }
+    json->arena[json->arena_used++] = 0;
+    if (at) *at = begin;
+    if (length) *length = json->at - 1 - begin;
+    return json->arena + out;
+}
+
+// A whole number of plain digits below 2^53.
+static pktseq_status pktseqi_json_whole(pktseqi_json *json, uint64_t *value) {
+    int c = pktseqi_json_peek(json);
+    *value = 0;
+    if (c < '0' || c > '9') return pktseqi_json_error(json, "a whole number");
+    for (; c >= '0' && c <= '9'; c = json->at < json->end ? json->data[json->at] : 0) {
+        *value = *value * 10 + (uint64_t)(c - '0');
+        ++json->at;
+        if (*value >= (uint64_t)1 << 53) return pktseqi_json_error(json, "a number below 2^53");
+        if (*value == 0) break;  // no digits follow a leading zero
+    }
+    return PKTSEQ_OK;
+}
+
+// `[a, b, ...]` of at least `least` and at most two numbers.
+static pktseq_status pktseqi_json_array(pktseqi_json *json, uint64_t *value, int least,
+                                        int *count) {
+    pktseq_status status = pktseqi_json_expect(json, '[', "'['");
+    int more = 1;
+    for (*count = 0; status == PKTSEQ_OK && more > 0; ++*count) {
+        if (*count == 2) return pktseqi_json_error(json, "at most two numbers");
+        status = pktseqi_json_whole(json, &value[*count]);
+        if (status == PKTSEQ_OK) more = pktseqi_json_more(json, ']');
+    }
+    if (status || more < 0) return PKTSEQ_ERROR_DATA;
+    if (*count < least) return pktseqi_json_error(json, "two numbers");
+    return PKTSEQ_OK;
+}
+
+// {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
+static pktseq_status pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
+    enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
+    int seen = 0, member, count, more = 1;
+    uint64_t number[2] = {0, 0};
+    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
+    while (more > 0) {
+        const char *key = pktseqi_json_string(json, NULL, NULL), *text;
+        if (!key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
+        member = strcmp(key, "dtype") == 0     ? DTYPE
+                 : strcmp(key, "shape") == 0   ? SHAPE
+                 : strcmp(key, "data_offsets") ? 0
+                                               : OFFSETS;
+        if (!member || (seen & member))
+            return pktseqi_json_error(json, "dtype, shape and data_offsets, each once");
+        seen |= member;
+        if (member == DTYPE) {
+            text = pktseqi_json_string(json, NULL, NULL);
+            if (!text) return PKTSEQ_ERROR_DATA;
+            entry->width = strcmp(text, "F32") == 0 ? 4 : strcmp(text, "F64") == 0 ? 8 : 0;
+            if (!entry->width)
+                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     "header: found dtype %q, expected F32 or F64", text);
+        } else if (pktseqi_json_array(json, number, member == OFFSETS ? 2 : 1, &count)) {
+            return PKTSEQ_ERROR_DATA;
+        } else if (member == SHAPE) {
+            if (number[0] > (size_t)-1 || number[1] > (size_t)-1)
+                return pktseqi_json_error(json, "a size that fits this machine");
+            entry->rank = count;
+            entry->shape[0] = (size_t)number[0];
+            entry->shape[1] = count == 2 ? (size_t)number[1] : 1;
+        } else {
+            entry->begin = number[0];
+            entry->end = number[1];
+        }
+        more = pktseqi_json_more(json, '}');
+    }
+    if (more < 0) return PKTSEQ_ERROR_DATA;
+    if (seen != (DTYPE | SHAPE | OFFSETS))
+        return pktseqi_json_error(json, "dtype, shape and data_offsets, each once");
+    return PKTSEQ_OK;
+}
+
+// {"key":"value", ...}, no key twice.
+static pktseq_status pktseqi_load_metadata(pktseqi_header *header) {
+    pktseqi_json *json = &header->json;
+    int more = 1;
+    if (header->has_metadata) return pktseqi_json_error(json, "__metadata__ only once");
+    header->has_metadata = 1;
+    header->meta = (pktseqi_meta *)pktseqi_alloc(&header->allocator, PKTSEQI_MOST_META,
+                                                 sizeof *header->meta);
+    if (!header->meta) return pktseqi_no_memory(json->err);
+    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
+    if (pktseqi_json_peek(json) == '}') return pktseqi_json_expect(json, '}', "'}'");
+    while (more > 0) {
+        pktseqi_meta *meta = &header->meta[header->metas];
+        if (header->metas == PKTSEQI_MOST_META)
+            return pktseqi_json_error(json, "at most 1024 entries of metadata");
+        meta->key = pktseqi_json_string(json, NULL, NULL);
+        if (!meta->key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
+        meta->value = pktseqi_json_string(json, &meta->at, &meta->length);
+        if (!meta->value) return PKTSEQ_ERROR_DATA;
+        for (size_t i = 0; i < header->metas; ++i)
+            if (strcmp(header->meta[i].key, meta->key) == 0)
+                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     "header: found metadata %q twice", meta->key);
+        ++header->metas;
+        more = pktseqi_json_more(json, '}');
+    }
+    return more < 0 ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
+}
+
+// The whole JSON: metadata, and the ten tensors, each once.
+static pktseq_status pktseqi_load_header(pktseqi_header *header) {
+    pktseqi_json *json = &header->json;
+    pktseq_tensor known[PKTSEQ_TENSOR_COUNT];
+    int more = 1;
+    pktseqi_tensor_list(&header->config, known);
+    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
+    while (more > 0) {
+        pktseq_status status;
+        size_t i = 0;
+        const char *key = pktseqi_json_string(json, NULL, NULL);
+        if (!key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
+        if (strcmp(key, "__metadata__") == 0) {
+            status = pktseqi_load_metadata(header);
+        } else {
+            while (i < PKTSEQ_TENSOR_COUNT && strcmp(known[i].name, key) != 0) ++i;
+            if (i == PKTSEQ_TENSOR_COUNT || header->entry[i].found)
+                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     "header: found tensor %q%s", key,
+                                     i == PKTSEQ_TENSOR_COUNT ? ", which is not one of this model's"
+                                                              : " twice");
+            header->entry[i].found = 1;
+            status = pktseqi_load_entry(json, &header->entry[i]);
+        }
+        if (status) return status;
+        more = pktseqi_json_more(json, '}');
+    }
+    if (more < 0) return PKTSEQ_ERROR_DATA;
+    for (; json->at < json->end; ++json->at)
+        if (json->data[json->at] != ' ') return pktseqi_json_error(json, "only spaces at the end");
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i)
+        if (!header->entry[i].found)
+            return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0, "header: tensor %q is missing",
+                                 known[i].name);
+    return PKTSEQ_OK;
+}
+
+// Finds D, O and H from the shapes, then checks every shape, and that the numbers lie one after the
+// other, without hole or overlap, to the end of the file.
+static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
+    pktseq_tensor known[PKTSEQ_TENSOR_COUNT];
+    pktseq_error *err = header->json.err;
+    uint64_t bytes = size - header->data_at, at = 0;
+    header->config.in = header->entry[0].shape[1];
+    header->config.hidden = header->entry[1].shape[1];
+    header->config.out = header->entry[8].shape[0];
+    if (!pktseqi_parameters(&header->config))
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "header: the shapes make a model of %z, %z and %z units, too large or "
+                             "0", header->config.in, header->config.hidden, header->config.out);
+    pktseqi_tensor_list(&header->config, known);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+        const pktseqi_entry *e = &header->entry[i];
+        size_t need = pktseqi_times(known[i].rows * known[i].cols, e->width);
+        if (e->rank != known[i].rank || e->shape[0] != known[i].rows ||
+            e->shape[1] != known[i].cols)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "tensor %q: found shape [%z, %z], expected [%z, %z]",
+                                 known[i].name, e->shape[0], e->shape[1], known[i].rows,
+                                 known[i].cols);
+        if (e->end < e->begin || need == 0 || e->end - e->begin != need)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "tensor %q: its offsets do not fit its %z bytes", known[i].name,
+                                 need);
+    }
+    for (size_t left = PKTSEQ_TENSOR_COUNT; left > 0; --left) {
+        size_t i = 0;  // the one that begins where the last ended; none is empty
+        while (i < PKTSEQ_TENSOR_COUNT && header->entry[i].begin != at) ++i;
+        if (i == PKTSEQ_TENSOR_COUNT)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "no tensor begins at offset %z, so there is a hole or an overlap",
+                                 (size_t)at);
+        at = header->entry[i].end;
+    }
+    if (at > bytes)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the file is cut off: %z bytes are missing at its end",
+                             (size_t)(at - bytes));
+    if (at < bytes)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "found %z bytes behind the last tensor, expected none",
+                             (size_t)(bytes - at));
+    return PKTSEQ_OK;
+}
+
+static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
+    for (size_t i = 0; i < header->metas; ++i)
+        if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
+    return NULL;
+}
+
+static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
+    return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                         "header: metadata %q is missing or not what this version writes", key);
+}
+
+// A word of a metadata text up to `stop` or the end of the line; *at moves behind it. NULL: none.
+// Ends it with 0, in the arena, so *stopped tells what stood there.
+static char *pktseqi_load_word(char **at, int stop, int *stopped) {
+    char *begin = *at, *p = begin;
+    while (*p && *p != '\n' && *p != stop) ++p;
+    *stopped = *p;
+    if (!*p) return NULL;  // every line ends with \n
+    *p = 0;
+    *at = p + 1;
+    return begin;
+}
+
+// Index of a name in a list, or `count`.
+static size_t pktseqi_find_name(const char *const *name, size_t count, const char *wanted) {
+    size_t i = 0;
+    while (i < count && strcmp(name[i], wanted) != 0) ++i;
+    return i;
+}
+
+// Undoes pktseqi_put_cell in place. 0 if it is not something that put_cell writes.
+static int pktseqi_undo_cell(char *cell) {
+    char *to = cell;
+    for (; *cell; ++cell) {
+        if (*cell != '\\') {
+            *to++ = *cell;
+            continue;
+        }
+        ++cell;
+        if (*cell != 't' && *cell != 'n' && *cell != '\\') return 0;
+        *to++ = *cell == 't' ? '\t' : *cell == 'n' ? '\n' : '\\';
+    }
+    *to = 0;
+    return 1;
+}
+
+// One line of "pktseq.codec" into a field. Minus a status, or 0.
+static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **at) {
+    char *word[5], **category;
+    int stopped = '\t';
+    size_t count = 1, i, kind;
+    for (i = 0; i < 5; ++i) {
+        if (stopped != '\t') return -(int)PKTSEQ_ERROR_DATA;
+        word[i] = pktseqi_load_word(at, '\t', &stopped);
+        if (!word[i]) return -(int)PKTSEQ_ERROR_DATA;
+    }
+    kind = pktseqi_find_name(pktseqi_kind_name, 8, word[0]);
+    if (kind == 8 || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
+        (strcmp(word[2], "0") != 0 && strcmp(word[2], "1") != 0) ||
+        !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
+        !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
+        ((pktseq_kind)kind == PKTSEQ_ONEHOT) != (stopped == '\t'))
+        return -(int)PKTSEQ_ERROR_DATA;
+    field->kind = (pktseq_kind)kind;
+    field->input_only = word[2][0] == '1';
+    field->column = pktseqi_copy(&codec->allocator, word[1]);
+    if (!field->column) return -(int)PKTSEQ_ERROR_MEMORY;
+    if (stopped != '\t') return 0;
+    for (char *p = *at; *p && *p != '\n'; ++p) count += *p == '\t';
+    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
+    if (!category) return -(int)PKTSEQ_ERROR_MEMORY;
+    field->category = (const char *const *)category;
+    field->category_count = count;
+    for (i = 0; i < count; ++i) {
+        char *name = pktseqi_load_word(at, '\t', &stopped);
+        if (!name || !pktseqi_undo_cell(name) ||
+            pktseqi_find_name((const char *const *)category, i, name) < i)
+            return -(int)PKTSEQ_ERROR_DATA;
+        category[i] = pktseqi_copy(&codec->allocator, name);
+        if (!category[i]) return -(int)PKTSEQ_ERROR_MEMORY;
+    }
+    return 0;
+}
+
+// "pktseq.codec" into a codec that fits the model.
+static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.codec");
+    pktseq_error *err = header->json.err;
+    pktseq_status status;
+    char *at;
+    size_t lines = 0;
+    if (!meta) return PKTSEQ_OK;
+    at = header->json.arena + (meta->value - header->json.arena);
+    for (const char *p = at; *p; ++p) lines += *p == '\n';
+    if (lines == 0) return pktseqi_bad_meta(header, meta->key);
+    codec->allocator = header->allocator;
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
+                                                        sizeof *codec->field);
+    if (!codec->field) return pktseqi_no_memory(err);
+    while (codec->field_count < lines) {
+        int result = pktseqi_load_field(codec, &codec->field[codec->field_count++], &at);
+        if (result == -(int)PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
+        if (result < 0) return pktseqi_bad_meta(header, meta->key);
+    }
+    if (*at) return pktseqi_bad_meta(header, meta->key);
+    status = pktseqi_codec_layout(codec, err);
+    if (status) return status == PKTSEQ_ERROR_MEMORY ? status : pktseqi_bad_meta(header, meta->key);
+    if (codec->features != header->config.in || codec->targets != header->config.out)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the codec in the header makes %z features of which %z are targets, "
+                             "the tensors take %z and put out %z", codec->features,
+                             codec->targets, header->config.in, header->config.out);
+    return PKTSEQ_OK;
+}
+
+// A metadata number that must be whole; 0 if it is not.
+static int pktseqi_load_whole(const char *text, size_t *value) {
+    double v;
+    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > 9007199254740991.0 ||
+        floor(v) != v || v > (double)((size_t)-1 / 2))
+        return 0;
+    *value = (size_t)v;
+    return 1;
+}
+
+static int pktseqi_load_real(const char *text, double *value) {
+    return pktseqi_number_parse(text, strlen(text), value);
+}
+
+// 16 lower-case hexadecimal digits.
+static int pktseqi_load_hex(const char *text, uint64_t *value) {
+    static const char digits[] = "0123456789abcdef";
+    *value = 0;
+    if (strlen(text) != 16) return 0;
+    for (; *text; ++text) {
+        const char *digit = strchr(digits, *text);
+        if (!digit) return 0;
+        *value = *value * 16 + (uint64_t)(digit - digits);
+    }
+    return 1;
+}
+
+// The next line "name value" of the training state; NULL if it is another name.
+static char *pktseqi_load_line(char **at, const char *name) {
+    int stopped;
+    char *word = pktseqi_load_word(at, ' ', &stopped);
+    if (!word || stopped != ' ' || strcmp(word, name) != 0) return NULL;
+    return pktseqi_load_word(at, '\n', &stopped);
+}
+
+// The loss points, "points" and then " value" each. 0 = bad, -1 = no memory.
+static int pktseqi_load_points(pktseq_training *training, char **at) {
+    int stopped;
+    size_t count = 0;
+    char *word = pktseqi_load_word(at, ' ', &stopped);
+    if (!word || strcmp(word, "points") != 0) return 0;
+    if (stopped == '\n') return 1;
+    for (const char *p = *at; *p && *p != '\n'; ++p) count += *p == ' ';
+    training->point_capacity = count + 1;
+    training->point = (double *)pktseqi_alloc(&training->allocator, training->point_capacity,
+                                              sizeof *training->point);
+    if (!training->point) return -1;
+    while (stopped == ' ') {
+        word = pktseqi_load_word(at, ' ', &stopped);
+        if (!word || !pktseqi_load_real(word, &training->point[training->points++])) return 0;
+    }
+    return 1;
+}
+
+// "pktseq.training" into training.
+static pktseq_status pktseqi_load_training(const pktseqi_header *header,
+                                           pktseq_training *training) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.training");
+    pktseq_train_config *config = &training->config;
+    char *at, *word;
+    int good = 1, stopped;
+    size_t order, percent;
+    if (!meta) return PKTSEQ_OK;
+    training->allocator = header->allocator;
+    at = header->json.arena + (meta->value - header->json.arena);
+#define PKTSEQI_X(type, name, place) \
+    word = pktseqi_load_line(&at, name); \
+    good = good && word && pktseqi_load_##type(word, &training->place);
+    PKTSEQI_TRAINING(PKTSEQI_X)
+#undef PKTSEQI_X
+    word = pktseqi_load_line(&at, "order");
+    order = word ? pktseqi_find_name(pktseqi_order_name, 3, word) : 3;
+    config->order = order < 3 ? (pktseq_order)order : PKTSEQ_ORDER_RANDOM;
+    word = pktseqi_load_line(&at, "seed");
+    good = good && order < 3 && word && pktseqi_load_hex(word, &config->seed);
+    word = pktseqi_load_line(&at, "data");
+    good = good && word && pktseqi_load_hex(word, &training->data_hash);
+    word = pktseqi_load_word(&at, ' ', &stopped);
+    good = good && word && strcmp(word, "milestones") == 0;
+    while (good && stopped == ' ') {
+        word = pktseqi_load_word(&at, ' ', &stopped);
+        good = word && pktseqi_load_whole(word, &percent) && percent <= 100 &&
+               config->milestone_count < sizeof config->milestone;
+        if (good) config->milestone[config->milestone_count++] = (unsigned char)percent;
+    }
+    if (good) {
+        good = pktseqi_load_points(training, &at);
+        if (good < 0) return pktseqi_no_memory(header->json.err);
+    }
+    if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
+        training->point_count >= (config->point_every ? config->point_every : 1) ||
+        training->report_count > training->iteration ||
+        pktseqi_train_config_check(config, NULL))
+        return pktseqi_bad_meta(header, meta->key);
+    return PKTSEQ_OK;
+}
+
+// If the file says that it is ours, everything we write must be there and the checksum right.
+static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
+    const pktseqi_meta *format = pktseqi_load_meta(header, "pktseq.format");
+    const pktseqi_meta *checksum = pktseqi_load_meta(header, "pktseq.checksum");
+    const pktseqi_meta *inputs = pktseqi_load_meta(header, "pktseq.inputs");
+    const pktseqi_meta *start = pktseqi_load_meta(header, "pktseq.start");
+    const pktseqi_meta *pt = pktseqi_load_meta(header, "format");
+    uint64_t sum;
+    size_t i, which;
+    int ours = 0;
+    header->config.inputs = 3;
+    header->config.start = PKTSEQ_START_TARGET;
+    for (i = 0; i < header->metas; ++i) ours |= strncmp(header->meta[i].key, "pktseq", 6) == 0;
+    if (!ours) return PKTSEQ_OK;
+    if (!checksum || checksum->length != 16 || !pktseqi_load_hex(checksum->value, &sum))
+        return pktseqi_bad_meta(header, "pktseq.checksum");
+    if (pktseqi_checksum(header->json.data, size, checksum->at) != sum)
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                             "the checksum is not right, so the file is damaged");
+    if (!format || strcmp(format->value, PKTSEQI_FORMAT) != 0)
+        return pktseqi_bad_meta(header, "pktseq.format");
+    if (!pktseqi_load_meta(header, "pktseq.version"))
+        return pktseqi_bad_meta(header, "pktseq.version");
+    if (!pt || strcmp(pt->value, "pt") != 0) return pktseqi_bad_meta(header, "format");
+    if (!inputs || !pktseqi_load_whole(inputs->value, &header->config.inputs))
+        return pktseqi_bad_meta(header, "pktseq.inputs");
+    which = start ? pktseqi_find_name(pktseqi_start_name, 2, start->value) : 2;
+    if (which == 2) return pktseqi_bad_meta(header, "pktseq.start");
+    header->config.start = (pktseq_start)which;
+    return PKTSEQ_OK;
+}
+
+// The numbers of every tensor into a model made for them.
+static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
+    pktseq_tensor tensor;
+    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT; ++t) {
+        const pktseqi_entry *e = &header->entry[t];
+        const unsigned char *from = header->json.data + header->data_at + (size_t)e->begin;
+        pktseq_model_tensor(model, t, &tensor);
+        for (size_t i = 0; i < tensor.rows * tensor.cols; ++i, from += e->width) {
+            uint64_t bits = pktseqi_read_u64(from, e->width);
+            uint32_t bits32 = (uint32_t)bits;
+            float single;
+            double v;
+            memcpy(&single, &bits32, sizeof single);
+            memcpy(&v, &bits, sizeof v);
+            if (e->width == 4) v = (double)single;
+            if (!pktseqi_finite(v) || (sizeof *tensor.data == 4 && fabs(v) > (double)FLT_MAX))
+                return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                                     "tensor %q: number %z is not finite", tensor.name, i);
+            tensor.data[i] = (pktseq_real)v;
+        }
+    }
+    return PKTSEQ_OK;
+}
+
+// Checks the file's frame, and prepares to read the header.
+static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned char *data,
+                                       size_t size, pktseq_error *err) {
+    uint64_t length;
+    if (size < 8)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "found %z bytes, expected a safetensors file: at least 8", size);
+    length = pktseqi_read_u64(data, 8);
+    if (length > PKTSEQI_MOST_HEADER)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the header's length is more than %z bytes: not a safetensors file",
+                             (size_t)PKTSEQI_MOST_HEADER);
+    if (length > size - 8)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the file is cut off: %z bytes of its header are missing",
+                             (size_t)(length - (size - 8)));
+    header->json.data = data;
+    header->json.at = 8;
+    header->json.end = header->data_at = 8 + (size_t)length;
+    header->json.err = err;
+    header->json.arena = (char *)pktseqi_alloc(&header->allocator, (size_t)length + 1, 1);
+    return header->json.arena ? PKTSEQ_OK : pktseqi_no_memory(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
+                                         pktseq_codec *codec, pktseq_training *training,
+                                         const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_header header;
+    pktseq_status status = PKTSEQ_OK;
+    memset(&header, 0, sizeof header);
+    if (model) memset(model, 0, sizeof *model);
+    if (codec) memset(codec, 0, sizeof *codec);
+    if (training) memset(training, 0, sizeof *training);
+    if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
+    header.allocator = pktseqi_allocator(allocator);
+    status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
+    if (status == PKTSEQ_OK) status = pktseqi_load_header(&header);
+    if (status == PKTSEQ_OK) status = pktseqi_load_shapes(&header, size);
+    if (status == PKTSEQ_OK) status = pktseqi_load_ours(&header, size);
+    if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
+    if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
+    if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, header.config, allocator, err);
+    if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
+    pktseqi_free(&header.allocator, header.json.arena);
+    pktseqi_free(&header.allocator, header.meta);
+    if (status) {
+        pktseq_model_free(model);
+        pktseq_codec_free(codec);
+        pktseq_training_free(training);
+        return status;
+    }
+    return pktseqi_ok(err);
+}
+
+// ---- >>files: the same with paths -------------------------------------------------------------
+
+#ifndef PKTSEQ_NO_STDIO
+#if (defined(__unix__) || defined(__APPLE__)) && defined(__STRICT_ANSI__) && !defined(__cplusplus)
+// Strict C hides these two of POSIX.
+int fileno(FILE *file);
+int fsync(int descriptor);
+#endif
+#ifdef _WIN32
+__declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to,
+                                                unsigned long flags);
+#endif
+
+// To the disk, as far as the platform lets us say so. 0 on failure.
+static int pktseqi_file_sync(FILE *file) {
+    if (fflush(file) != 0) return 0;
+#if defined(__unix__) || defined(__APPLE__)
+    return fsync(fileno(file)) == 0;
+#else
+    return 1;
+#endif
+}
+
+// Puts one file in the place of another, in one step. 0 on failure.
+static int pktseqi_file_replace(const char *from, const char *to) {
+#ifdef _WIN32
+    return MoveFileExA(from, to, 1 | 8) != 0;  // replace existing, write through
+#else
+    return rename(from, to) == 0;
+#endif
+}
+
+// Writes bytes to path.tmp and puts that in the place of path. A failure leaves path as it was and
+// no path.tmp.
+static pktseq_status pktseqi_file_write(const char *path, const void *data, size_t size,
+                                        pktseq_error *err) {
+    pktseqi_text t = pktseqi_text_growing(NULL);
+    const char *failed = NULL;
+    FILE *file;
+    pktseqi_put(&t, "%s.tmp", path);
+    if (t.failed) return pktseqi_no_memory(err);
+    file = fopen(t.data, "wb");
+    if (!file) {
+        failed = "cannot be created";
+    } else {
+        if (fwrite(data, 1, size, file) != size) failed = "cannot be written whole";
+        if (!failed && !pktseqi_file_sync(file)) failed = "cannot be written to the disk";
+        if (fclose(file) != 0 && !failed) failed = "cannot be closed";
+        if (!failed && !pktseqi_file_replace(t.data, path)) failed = "cannot be renamed";
+        if (failed) remove(t.data);
+    }
+    if (failed)
+        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s %s, so %s is as it was before", t.data,
+                      failed, path);
+    pktseqi_free(&t.allocator, t.data);
+    return failed ? PKTSEQ_ERROR_FILE : pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
+                                     const pktseq_codec *codec, const pktseq_training *training,
+                                     pktseq_error *err) {
+    pktseq_buffer buffer;
+    pktseq_status status;
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    status = pktseq_save_mem(&buffer, model, codec, training, model ? &model->allocator : NULL,
+                             err);
+    if (status) return pktseqi_error_in(err, status, path);
+    status = pktseqi_file_write(path, buffer.data, buffer.size, err);
+    pktseq_buffer_free(&buffer);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
+                                     pktseq_training *training, const pktseq_allocator *allocator,
+                                     pktseq_error *err) {
+    pktseqi_text t = pktseqi_text_growing(allocator);
+    pktseq_status status;
+    char chunk[4096];
+    size_t got;
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    if (file) {
+        while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) pktseqi_put_bytes(&t, chunk, got);
+        status = t.failed       ? pktseqi_no_memory(err)
+                 : ferror(file) ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed")
+                                : PKTSEQ_OK;
+        fclose(file);
+    } else {
+        status = path ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "cannot be opened")
+                      : pktseqi_bad_argument(err, "path is NULL");
+    }
+    if (status == PKTSEQ_OK) {
+        status = pktseq_load_mem(t.data, t.size, model, codec, training, allocator, err);
+    } else {
+        if (model) memset(model, 0, sizeof *model);
+        if (codec) memset(codec, 0, sizeof *codec);
+        if (training) memset(training, 0, sizeof *training);
+    }
+    pktseqi_free(&t.allocator, t.data);
+    return path ? pktseqi_error_in(err, status, path) : status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
+                                         size_t every, const char *title, pktseq_error *err) {
+    pktseq_buffer buffer;
+    pktseq_status status;
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    status = pktseq_loss_svg_mem(&buffer, point, count, every, title, NULL, err);
+    if (status) return pktseqi_error_in(err, status, path);
+    status = pktseqi_file_write(path, buffer.data, buffer.size, err);
+    pktseq_buffer_free(&buffer);
+    return status;
+}
+#endif
+
+// ---- >>plot: the loss as SVG ------------------------------------------------------------------
+
+// The plotting area within the picture of 960 x 480, in SVG units.
+static const double pktseqi_left = 84, pktseqi_right = 936, pktseqi_top = 76, pktseqi_bottom = 416;
+
+// Loss points drawn as one: a picture has room for some hundred.
+enum { PKTSEQI_BINS = 240 };
+
+typedef struct pktseqi_bin {
+    double x, low, mean, high;
+    size_t count;
+} pktseqi_bin;
+
+// An axis from low to high with ticks at whole multiples of step = mantissa * 10^exponent.
+typedef struct pktseqi_axis {
+    double low, high, step;
+    int mantissa, exponent;
+} pktseqi_axis;
+
+// About five ticks of 1, 2 or 5 times a power of ten.
+static pktseqi_axis pktseqi_axis_for(double low, double high) {
+    static const int mantissa[] = {1, 2, 5, 10};
+    pktseqi_axis axis;
+    double rough = (high - low) / 5, power;
+    int i = 0;
+    axis.exponent = (int)floor(log10(rough));
+    power = pow(10, axis.exponent);
+    while (i < 3 && mantissa[i] * power < rough) ++i;
+    axis.mantissa = mantissa[i];
+    axis.step = mantissa[i] * power;
+    axis.low = floor(low / axis.step) * axis.step;
+    axis.high = ceil(high / axis.step) * axis.step;
+    return axis;
+}
+
+// A tick's label: whole * 10^exponent, with commas between thousands, or in powers of ten.
+static void pktseqi_put_tick(pktseqi_text *t, const pktseqi_axis *axis, double at) {
+    char digits[24];
+    pktseqi_text d = pktseqi_text_fixed(digits, sizeof digits);
+    double whole = floor(at / axis->step + 0.5) * axis->mantissa;
+    int exponent = axis->exponent;
+    if (whole < 0) pktseqi_put_text(t, "-");
+    whole = fabs(whole);
+    if (exponent < -8 || exponent > 8 || whole > 1e9) {
+        pktseqi_put_u64(t, (uint64_t)(whole > 1e15 ? 1e15 : whole));
+        if (whole > 0) pktseqi_put(t, "e%s", exponent < 0 ? "-" : "");
+        if (whole > 0) pktseqi_put_u64(t, (uint64_t)(exponent < 0 ? -exponent : exponent));
+        return;
+    }
+    for (; exponent > 0; --exponent) whole *= 10;
+    pktseqi_put_u64(&d, (uint64_t)whole);
+    while (exponent < 0 && d.size <= (size_t)-exponent) {  // 5 with exponent -2 is 005, then 0.05
+        memmove(digits + 1, digits, ++d.size);
+        digits[0] = '0';
+    }
+    for (size_t i = 0; i < d.size; ++i) {
+        size_t left = d.size - i;
+        if (exponent < 0 && left == (size_t)-exponent) pktseqi_put_text(t, ".");
+        if (exponent == 0 && i > 0 && left % 3 == 0) pktseqi_put_text(t, ",");
+        pktseqi_put_bytes(t, digits + i, 1);
+    }
+}
+
+// A coordinate with one decimal, kept within reach of the picture.
+static void pktseqi_put_at(pktseqi_text *t, double v) {
+    double tenths = floor((v < -2000 ? -2000 : v > 4000 ? 4000 : v) * 10 + 0.5);
+    if (tenths < 0) pktseqi_put_text(t, "-");
+    tenths = fabs(tenths);
+    pktseqi_put_u64(t, (uint64_t)tenths / 10);
+    pktseqi_put(t, ".%z", (size_t)tenths % 10);
+}
+
+static double pktseqi_plot_x(const pktseqi_axis *axis, double v) {
+    return pktseqi_left +
+           (v - axis->low) / (axis->high - axis->low) * (pktseqi_right - pktseqi_left);
+}
+
+static double pktseqi_plot_y(const pktseqi_axis *axis, double v) {
+    return pktseqi_bottom -
+           (v - axis->low) / (axis->high - axis->low) * (pktseqi_bottom - pktseqi_top);
+}
+
+static void pktseqi_put_point(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
+                              double x, double y) {
+    pktseqi_put_at(t, pktseqi_plot_x(xs, x));
+    pktseqi_put_text(t, ",");
+    pktseqi_put_at(t, pktseqi_plot_y(ys, y));
+    pktseqi_put_text(t, " ");
+}
+
+// Text with what XML forbids written as entities, control characters as spaces.
+static void pktseqi_put_xml(pktseqi_text *t, const char *text) {
+    for (; *text; ++text) {
+        if (*text == '<') pktseqi_put_text(t, "&lt;");
+        else if (*text == '>') pktseqi_put_text(t, "&gt;");
+        else if (*text == '&') pktseqi_put_text(t, "&amp;");
+        else if (*text == '"') pktseqi_put_text(t, "&quot;");
+        else if ((unsigned char)*text < 32) pktseqi_put_text(t, " ");
+        else pktseqi_put_bytes(t, text, 1);
+    }
+}
+
+// Gathers finite points into at most PKTSEQI_BINS bins; returns how many have any.
+static size_t pktseqi_plot_bins(const double *point, size_t count, size_t every,
+                                pktseqi_bin *bin) {
+    size_t per = count / PKTSEQI_BINS + (count % PKTSEQI_BINS != 0), bins = 0;
+    for (size_t from = 0; from < count; from += per) {
+        pktseqi_bin b;
+        double sum = 0;
+        memset(&b, 0, sizeof b);
+        for (size_t i = from; i < count && i < from + per; ++i) {
+            double v = point[i];
+            if (!pktseqi_finite(v) || fabs(v) > 1e300) continue;
+            b.low = b.count == 0 || v < b.low ? v : b.low;
+            b.high = b.count == 0 || v > b.high ? v : b.high;
+            sum += v / (double)per;
+            ++b.count;
+            b.x += ((double)i + 1) * (double)every;
+        }
+        if (b.count == 0) continue;
+        b.x /= (double)b.count;
+        b.mean = sum * ((double)per / (double)b.count);
+        bin[bins++] = b;
+    }
+    return bins;
+}
+
+static void pktseqi_put_axes(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
+                             double x_end) {
+    for (double v = ys->low; v < ys->high + ys->step / 2; v += ys->step) {
+        pktseqi_put_text(t, "<path class=\"grid\" d=\"M84 ");
+        pktseqi_put_at(t, pktseqi_plot_y(ys, v));
+        pktseqi_put_text(t, "H936\"/><text class=\"tick\" text-anchor=\"end\" x=\"74\" y=\"");
+        pktseqi_put_at(t, pktseqi_plot_y(ys, v) + 4);
+        pktseqi_put_text(t, "\">");
+        pktseqi_put_tick(t, ys, v);
+        pktseqi_put_text(t, "</text>\n");
+    }
+    for (double v = xs->low; v <= x_end * 1.0000001; v += xs->step) {
+        pktseqi_put_text(t, "<path class=\"axis\" d=\"M");
+        pktseqi_put_at(t, pktseqi_plot_x(xs, v));
+        pktseqi_put_text(t, " 416v5\"/><text class=\"tick\" text-anchor=\"middle\" y=\"438\" x=\"");
+        pktseqi_put_at(t, pktseqi_plot_x(xs, v));
+        pktseqi_put_text(t, "\">");
+        pktseqi_put_tick(t, xs, v);
+        pktseqi_put_text(t, "</text>\n");
+    }
+    pktseqi_put_text(t, "<path class=\"axis\" d=\"M84 416H936\"/>\n"
+                        "<text x=\"510\" y=\"466\" text-anchor=\"middle\">iteration</text>\n"
+                        "<text transform=\"translate(22 246) rotate(-90)\" "
+                        "text-anchor=\"middle\">loss</text>\n");
+}
+
+// The band from lowest to highest point of each bin, and the line of the means.
+static void pktseqi_put_curve(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
+                              const pktseqi_bin *bin, size_t bins) {
+    pktseqi_put_text(t, "<g clip-path=\"url(#area)\">\n<polygon class=\"band\" points=\"");
+    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].high);
+    for (size_t i = bins; i-- > 0;) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].low);
+    pktseqi_put_text(t, "\"/>\n<polyline class=\"mean\" points=\"");
+    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].mean);
+    pktseqi_put_text(t, "\"/>\n</g>\n<circle class=\"last\" r=\"4\" cx=\"");
+    pktseqi_put_at(t, pktseqi_plot_x(xs, bin[bins - 1].x));
+    pktseqi_put_text(t, "\" cy=\"");
+    pktseqi_put_at(t, pktseqi_plot_y(ys, bin[bins - 1].mean));
+    pktseqi_put_text(t, "\"/>\n");
+}
+
+PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
+                                             size_t count, size_t every, const char *title,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    pktseqi_bin bin[PKTSEQI_BINS];
+    pktseqi_axis xs, ys;
+    pktseqi_text t;
+    size_t bins;
+    double low = 0, high = 0, x_end = count > 0 && every > 0 ? (double)count * (double)every : 1;
+    if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
+    memset(buffer, 0, sizeof *buffer);
+    if (!point && count) return pktseqi_bad_argument(err, "point is NULL");
+    bins = pktseqi_plot_bins(point, count, every, bin);
+    for (size_t i = 0; i < bins; ++i) {
+        if (i == 0 || bin[i].mean < low) low = bin[i].mean;
+        if (i == 0 || bin[i].mean > high) high = bin[i].mean;
+    }
+    if (low > 0 && low < 0.7 * high) low = 0;  // from zero, unless that would flatten the curve
+    if (!(high - low > 1e-12 * fabs(high))) {
+        low = high > 0 ? 0 : low - 1;
+        high = high > 0 ? 2 * high : high + 1;
+    }
+    xs = pktseqi_axis_for(0, x_end);
+    xs.high = x_end;
+    ys = pktseqi_axis_for(low, high);
+    t = pktseqi_text_growing(allocator);
+    pktseqi_put_text(&t,
+                     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 960 480\" "
+                     "font-family=\"system-ui, sans-serif\" font-size=\"14\">\n<style>\n"
+                     "svg { background: #fff; fill: #333 } .grid { stroke: #e4e4e4 }\n"
+                     ".axis { stroke: #888 } .tick { font-size: 12px; fill: #666 }\n"
+                     ".band { fill: #1f77b4; fill-opacity: .18 } .last { fill: #1f77b4 }\n"
+                     ".mean { fill: none; stroke: #1f77b4; stroke-width: 2; "
+                     "stroke-linejoin: round }\n"
+                     "@media (prefers-color-scheme: dark) { svg { background: #16181c; "
+                     "fill: #ddd } .grid { stroke: #33363c }\n.tick { fill: #aaa } "
+                     ".mean { stroke: #6cb2e8 } .band, .last { fill: #6cb2e8 } }\n</style>\n"
+                     "<clipPath id=\"area\"><rect x=\"84\" y=\"76\" width=\"852\" "
+                     "height=\"340\"/></clipPath>\n"
+                     "<text x=\"84\" y=\"32\" font-size=\"19\" font-weight=\"600\">");
+    pktseqi_put_xml(&t, title ? title : "Training loss");
+    pktseqi_put_text(&t, "</text>\n<text class=\"tick\" x=\"84\" y=\"54\">");
+    if (bins)
+        pktseqi_put(&t, "%z points, each the mean of %z iterations; the line is their mean, the "
+                        "band their range", count, every);
+    else
+        pktseqi_put_text(&t, "no loss points yet");
+    pktseqi_put_text(&t, "</text>\n");
+    pktseqi_put_axes(&t, &xs, &ys, x_end);
+    if (bins) pktseqi_put_curve(&t, &xs, &ys, bin, bins);
+    pktseqi_put_text(&t, "</svg>\n");
+    if (t.failed) {
+        pktseqi_free(&t.allocator, t.data);
+        return pktseqi_no_memory(err);
+    }
+    buffer->data = (unsigned char *)t.data;
+    buffer->size = t.size;
+    buffer->capacity = t.capacity;
+    buffer->allocator = t.allocator;
+    return pktseqi_ok(err);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif  // PKTSEQI_IMPLEMENTED
+#endif  // PKTSEQ_IMPLEMENTATION
+
+/*
+MIT No Attribution
+
+Copyright 2026 the pktseq authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction,
+including without limitation the rights to use, copy, modify, merge, publish, distribute,
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+furnished to do so.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT
+NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT
+OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/
