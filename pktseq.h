@@ -613,6 +613,7 @@ typedef struct pktseq_training {
     size_t points;
     size_t point_capacity;
     uint64_t data_hash;          // of the dataset it was trained on
+    size_t drop_last;            // that dataset's option, so that a resumed run can build it again
     pktseq_allocator allocator;
 } pktseq_training;
 
@@ -703,6 +704,7 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #ifndef PKTSEQI_IMPLEMENTED
 #define PKTSEQI_IMPLEMENTED
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -941,6 +943,14 @@ static pktseq_status pktseqi_no_memory(pktseq_error *err) {
 static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
     return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
 }
+
+#ifndef PKTSEQ_NO_STDIO
+// A file could not be opened: err names it and, where errno tells, the reason.
+static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
+    return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s%s", path,
+                         errno ? ": " : "", errno ? strerror(errno) : "");
+}
+#endif
 
 // A copy of a C string, or NULL.
 static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
@@ -1930,8 +1940,9 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
     status = pktseqi_schema_check(schema, err);
     if (status) return status;
+    errno = 0;
     file = fopen(path, "rb");
-    if (!file) return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened", path);
+    if (!file) return pktseqi_not_opened(err, path);
     memset(&csv, 0, sizeof csv);
     csv.read = pktseqi_file_read;
     csv.user = file;
@@ -3108,7 +3119,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
     if (status == PKTSEQ_OK) status = pktseq_backward(model, work);
     for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
         double largest = 1e-12, difference = 0;
-        pktseq_model_tensor(model, t, &tensor);
+        if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
         for (size_t i = 0; i < tensor.rows * tensor.cols && status == PKTSEQ_OK; ++i) {
             double grad = (double)work->grad_block[tensor.data + i - model->block], loss[2], d;
             pktseq_real kept = tensor.data[i], moved[2];
@@ -3401,6 +3412,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                              training->iteration);
     if (training->point_capacity == 0) training->allocator = model->allocator;
     training->data_hash = hash;
+    training->drop_last = dataset->options.drop_last != 0;
     training->config = *config;
     training->config.progress = NULL;
     training->config.user_data = NULL;
@@ -3477,7 +3489,8 @@ static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
     X(real, "report_sum", report_sum) \
     X(whole, "report_count", report_count) \
     X(real, "point_sum", point_sum) \
-    X(whole, "point_count", point_count)
+    X(whole, "point_count", point_count) \
+    X(whole, "drop_last", drop_last)
 
 // Text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
@@ -4248,7 +4261,7 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
     }
     if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
         training->point_count >= (config->point_every ? config->point_every : 1) ||
-        training->report_count > training->iteration ||
+        training->report_count > training->iteration || training->drop_last > 1 ||
         pktseqi_train_config_check(config, NULL))
         return pktseqi_bad_meta(header, meta->key);
     return PKTSEQ_OK;
@@ -4292,7 +4305,7 @@ static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_m
     for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT; ++t) {
         const pktseqi_entry *e = &header->entry[t];
         const unsigned char *from = header->json.data + header->data_at + (size_t)e->begin;
-        pktseq_model_tensor(model, t, &tensor);
+        if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
         for (size_t i = 0; i < tensor.rows * tensor.cols; ++i, from += e->width) {
             uint64_t bits = pktseqi_read_u64(from, e->width);
             uint32_t bits32 = (uint32_t)bits;
@@ -4440,29 +4453,25 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
                                      pktseq_training *training, const pktseq_allocator *allocator,
                                      pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(allocator);
-    pktseq_status status;
+    pktseq_status status = PKTSEQ_OK;
     char chunk[4096];
     size_t got;
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    if (file) {
-        while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) pktseqi_put_bytes(&t, chunk, got);
-        status = t.failed       ? pktseqi_no_memory(err)
-                 : ferror(file) ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed")
-                                : PKTSEQ_OK;
-        fclose(file);
-    } else {
-        status = path ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "cannot be opened")
-                      : pktseqi_bad_argument(err, "path is NULL");
-    }
-    if (status == PKTSEQ_OK) {
+    FILE *file;
+    if (model) memset(model, 0, sizeof *model);
+    if (codec) memset(codec, 0, sizeof *codec);
+    if (training) memset(training, 0, sizeof *training);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    errno = 0;
+    file = fopen(path, "rb");
+    if (!file) return pktseqi_not_opened(err, path);
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) pktseqi_put_bytes(&t, chunk, got);
+    if (t.failed) status = pktseqi_no_memory(err);
+    if (ferror(file)) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
+    fclose(file);
+    if (status == PKTSEQ_OK)
         status = pktseq_load_mem(t.data, t.size, model, codec, training, allocator, err);
-    } else {
-        if (model) memset(model, 0, sizeof *model);
-        if (codec) memset(codec, 0, sizeof *codec);
-        if (training) memset(training, 0, sizeof *training);
-    }
     pktseqi_free(&t.allocator, t.data);
-    return path ? pktseqi_error_in(err, status, path) : status;
+    return pktseqi_error_in(err, status, path);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
