@@ -1472,8 +1472,7 @@ static int pktseqi_csv_row(pktseqi_csv *csv) {
     }
 }
 
-// Cell i of the row at hand as a C string, doubled quotes undone; works in the window itself, so
-// each cell may be taken once.
+// Cell i of the row at hand as a C string, doubled quotes undone, in the window itself.
 static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     size_t begin = csv->bound[2 * i], end = csv->bound[2 * i + 1];
     char *cell = csv->data + begin;
@@ -1483,7 +1482,8 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
             csv->data[to++] = csv->data[from];
             if (csv->data[from] == '"') ++from;
         }
-        end = to;
+        cell[-1] = 0;  // done: a second field may use the same cell
+        csv->bound[2 * i + 1] = end = to;
     }
     csv->data[end] = 0;
     *size = end - begin;
@@ -1867,7 +1867,10 @@ static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
     csv->separator = schema->separator ? schema->separator : ',';
     wanted = (pktseqi_wanted *)pktseqi_alloc_zeroed(
         &csv->allocator, pktseqi_plus(schema->field_count, 1), sizeof *wanted);
-    if (!wanted) return pktseqi_no_memory(csv->err);
+    if (!wanted) {
+        pktseq_table_free(table);
+        return pktseqi_no_memory(csv->err);
+    }
     count = pktseqi_wanted_list(schema, wanted);
     table->column = (pktseq_column *)pktseqi_alloc_zeroed(&csv->allocator, count,
                                                           sizeof *table->column);
@@ -2116,7 +2119,10 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     codec->allocator = pktseqi_allocator(allocator);
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
                                                         sizeof *codec->field);
-    if (!codec->field) return pktseqi_no_memory(err);
+    if (!codec->field) {
+        pktseq_codec_free(codec);
+        return pktseqi_no_memory(err);
+    }
     codec->field_count = schema->field_count;
     for (size_t f = 0; f < schema->field_count && status == PKTSEQ_OK; ++f) {
         const pktseq_field *from = &schema->field[f];
@@ -2541,7 +2547,10 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config conf
     model->allocator = pktseqi_allocator(allocator);
     model->block = (pktseq_real *)pktseqi_alloc(&model->allocator, pktseqi_parameters(&config),
                                                 sizeof *model->block);
-    if (!model->block) return pktseqi_no_memory(err);
+    if (!model->block) {
+        pktseq_model_free(model);
+        return pktseqi_no_memory(err);
+    }
     model->parameters = pktseqi_parameters(&config);
     model->config = config;
     pktseqi_tensors_place(&config, model->block, &model->tensor);
@@ -2869,16 +2878,20 @@ static void pktseqi_sort_batch(pktseq_work *work, const pktseq_pair *pair, size_
     }
 }
 
+// Was this work made for such a model?
+static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
+    return model->config.in == work->config.in && model->config.out == work->config.out &&
+           model->config.hidden == work->config.hidden &&
+           model->config.inputs == work->config.inputs;
+}
+
 // Is all there and does it fit?
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
                                            const pktseq_pair *pair, size_t count,
                                            const unsigned char *teacher) {
     if (!model || !model->block || !work || !work->memory || !pair || count == 0)
         return PKTSEQ_ERROR_ARGUMENT;
-    if (count > work->batch || model->config.in != work->config.in ||
-        model->config.out != work->config.out || model->config.hidden != work->config.hidden ||
-        model->config.inputs != work->config.inputs)
-        return PKTSEQ_ERROR_MISMATCH;
+    if (count > work->batch || !pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i) {
         if (pair[i].targets == 0 || (pair[i].inputs && !pair[i].input) ||
             (teacher && teacher[i] && !pair[i].target))
@@ -3056,7 +3069,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     size_t D, O, H, N;
     pktseqi_gru encoder, decoder;
     if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
-    if (model->parameters != work->parameters) return PKTSEQ_ERROR_MISMATCH;
+    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     work->can_backward = 0;
     D = work->config.in;
     O = work->config.out;
@@ -3101,7 +3114,7 @@ PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate) {
     if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
-    if (model->parameters != work->parameters) return PKTSEQ_ERROR_MISMATCH;
+    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     pktseqi_axpy((pktseq_real)-learning_rate, work->grad_block, model->block, model->parameters);
     return PKTSEQ_OK;
 }
