@@ -511,14 +511,10 @@ static void print_where(const app *a) {
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\nmodel       %s/model.safetensors\n", a->out);
-    if (a->config.milestone_count) {
-        printf("milestones  ");
-        for (size_t i = 0; i < a->config.milestone_count; ++i)
-            if ((double)a->config.milestone[i] * (double)a->config.iterations <=
-                100 * (double)a->training.iteration)
-                printf("%s/model-%03d.safetensors ", a->out, a->config.milestone[i]);
-        printf("\n");
-    }
+    for (size_t i = 0; i < a->config.milestone_count; ++i)
+        if ((double)a->config.milestone[i] * (double)a->config.iterations <=
+            100 * (double)a->training.iteration)
+            printf("milestone   %s/model-%03d.safetensors\n", a->out, a->config.milestone[i]);
     printf("loss        %s/loss.csv and %s/loss.svg\n", a->out, a->out);
 }
 
