@@ -634,8 +634,8 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
 // Trains until config->iterations are done: forward, backward, sgd_step, report. With training
 // zeroed it begins, with training as it came from pktseq_load or an earlier call it goes on.
 //   fails with ARGUMENT, MEMORY, MISMATCH (model and dataset; other data than before), STOPPED (by
-//   the callback), DIVERGED: model and training are then those of the last loss point (or of the
-//   start) at which all was finite.
+//   the callback), DIVERGED: model and training are then those of the last loss point or milestone
+//   (or of the start) at which all was finite.
 // Not to be called for one model from two threads.
 PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
                                       const pktseq_train_config *config,
@@ -1630,6 +1630,10 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q has a mean or deviation that cannot be",
                                  f->column);
+        if (f->category_count > PKTSEQI_MOST_NAMES)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q lists %z categories, expected at most %z",
+                                 f->column, f->category_count, (size_t)PKTSEQI_MOST_NAMES);
         if (f->category_count && !f->category)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q counts categories but lists none",
@@ -3299,9 +3303,12 @@ static int pktseqi_train_count(pktseq_training *training, const pktseq_train_con
     int events = done == all ? PKTSEQ_EVENT_END : 0;
     training->report_sum += loss;
     ++training->report_count;
-    training->point_sum += loss;
+    if (config->point_every) {
+        training->point_sum += loss;
+        ++training->point_count;
+    }
     if (config->report_every && done % config->report_every == 0) events |= PKTSEQ_EVENT_REPORT;
-    if (config->point_every && ++training->point_count == config->point_every) {
+    if (config->point_every && training->point_count >= config->point_every) {
         training->point[training->points++] = training->point_sum / (double)training->point_count;
         training->point_sum = 0;
         training->point_count = 0;
@@ -3429,6 +3436,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     training->config = *config;
     training->config.progress = NULL;
     training->config.user_data = NULL;
+    if (config->iterations < training->iteration) training->config.iterations = training->iteration;
     memset(&run, 0, sizeof run);
     status = pktseqi_run_init(&run, model, dataset, config, err);
     if (status == PKTSEQ_OK)
@@ -3989,7 +3997,8 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseq_tensor known[PKTSEQ_TENSOR_COUNT];
     int more = 1;
     pktseqi_tensor_list(&header->config, known);
-    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
+    if (json->at == json->end || json->data[json->at++] != '{')  // no white space before it
+        return --json->at, pktseqi_json_error(json, "'{'");
     while (more > 0) {
         pktseq_status status;
         size_t i = 0;
@@ -4137,6 +4146,7 @@ static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **a
     if (!field->column) return -(int)PKTSEQ_ERROR_MEMORY;
     if (stopped != '\t') return 0;
     for (char *p = *at; *p && *p != '\n'; ++p) count += *p == '\t';
+    if (count > PKTSEQI_MOST_NAMES) return -(int)PKTSEQ_ERROR_DATA;
     category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
     if (!category) return -(int)PKTSEQ_ERROR_MEMORY;
     field->category = (const char *const *)category;
@@ -4273,8 +4283,8 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
         if (good < 0) return pktseqi_no_memory(header->json.err);
     }
     if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
-        training->point_count >= (config->point_every ? config->point_every : 1) ||
-        training->report_count > training->iteration || training->drop_last > 1 ||
+        training->report_count > training->iteration ||
+        training->point_count > training->iteration || training->drop_last > 1 ||
         pktseqi_train_config_check(config, NULL))
         return pktseqi_bad_meta(header, meta->key);
     return PKTSEQ_OK;
