@@ -923,15 +923,6 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
     return status;
 }
 
-// Puts the file's name before what err says already; returns the status.
-static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
-    if (err && status) {
-        pktseq_error inner = *err;
-        pktseqi_error(err, status, inner.line, "%s: %s", path, inner.text);
-    }
-    return status;
-}
-
 static pktseq_status pktseqi_ok(pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_OK, 0, "");
 }
@@ -945,6 +936,15 @@ static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
 }
 
 #ifndef PKTSEQ_NO_STDIO
+// Puts the file's name before what err says already; returns the status.
+static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
+    if (err && status) {
+        pktseq_error inner = *err;
+        pktseqi_error(err, status, inner.line, "%s: %s", path, inner.text);
+    }
+    return status;
+}
+
 // A file could not be opened: err names it and, where errno tells, the reason.
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
     return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s%s", path,
@@ -4536,7 +4536,7 @@ static pktseqi_axis pktseqi_axis_for(double low, double high) {
     double rough = (high - low) / 5, power;
     int i = 0;
     axis.exponent = (int)floor(log10(rough));
-    power = pow(10, axis.exponent);
+    power = pow(10.0, (double)axis.exponent);
     while (i < 3 && mantissa[i] * power < rough) ++i;
     axis.mantissa = mantissa[i];
     axis.step = mantissa[i] * power;
