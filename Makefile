@@ -1,0 +1,77 @@
+# pktseq - `make` builds the examples, `make help` lists the rest.
+#
+# Where the compiler has no OpenMP (Apple's clang):   make OPENMP=
+CC = cc
+CFLAGS = -O3
+OPENMP = -fopenmp
+LDLIBS = -lm
+
+BUILD = build
+EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+TESTS = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) $(DOUBLES:%=$(BUILD)/%_double)
+# What is also worth testing with PKTSEQ_REAL double.
+DOUBLES = $(filter test_codec test_step test_model test_train test_use test_files, \
+            $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+SANITIZE = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
+
+all: $(EXAMPLES)
+
+$(EXAMPLES): %: examples/%.c pktseq.h
+	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
+
+run: train
+	./train --batch 16 --lr 0.05 --order shuffled --iterations 2500 --print-every 250 --plot-every 20 --out run
+
+$(BUILD)/%_double: tests/%.c tests/check.h pktseq.h
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) $(OPENMP) -DPKTSEQ_REAL=double -o $@ $< $(LDLIBS)
+
+$(BUILD)/%: tests/%.c tests/check.h pktseq.h
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
+
+# A program that ends without its sum, or with one that its exit code denies, is one failure more.
+test:
+	@$(MAKE) --no-print-directory -j2 $(TESTS)
+	@passed=0; failed=0; \
+	for test in $(TESTS); do \
+	    echo "$$test"; \
+	    ./$$test > $$test.out; code=$$?; \
+	    cat $$test.out; \
+	    set -- `sed -n 's/^.*: \([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p' $$test.out`; \
+	    passed=$$((passed + $${1:-0})); failed=$$((failed + $${2:-0})); \
+	    if [ $$# -ne 2 ] || { [ $$code -ne 0 ] && [ $$2 -eq 0 ]; }; then \
+	        echo "$$test: ended with code $$code and no sum of its own"; failed=$$((failed + 1)); \
+	    fi; \
+	done; \
+	echo "$$passed passed, $$failed failed"; \
+	[ $$failed -eq 0 ] && [ $$passed -gt 0 ]
+
+strict:
+	sh tests/strict.sh
+
+asan:
+	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS="$(SANITIZE)"
+
+torch:
+	@for python in python3 /usr/bin/python3; do \
+	    if $$python -c 'import torch' 2>/dev/null; then \
+	        echo "$$python tests/compare_torch.py"; exec $$python tests/compare_torch.py; \
+	    fi; \
+	done; \
+	echo "SKIPPED: no python3 here has torch; nothing was compared"
+
+clean:
+	rm -rf $(BUILD) run $(EXAMPLES)
+
+help:
+	@echo 'make          build the examples: $(EXAMPLES)'
+	@echo 'make run      train on the data in examples/data; leaves a checkpoint and a picture in run/'
+	@echo 'make test     build and run every test'
+	@echo 'make strict   compile in every dialect, with every option, every warning an error'
+	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
+	@echo 'make torch    compare with PyTorch, where a python3 has it'
+	@echo 'make clean    remove what the others made'
+	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
+
+.PHONY: all run test strict asan torch clean help

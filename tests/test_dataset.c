@@ -1,0 +1,359 @@
+// test_dataset.c - sequences cut into pairs: which rows, which pointers, which are left out.
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+static pktseq_error err;
+
+static int is_zero(const void *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    size_t i = 0;
+    while (i < size && p[i] == 0) ++i;
+    return i == size;
+}
+
+static int pair_is_zero(pktseq_pair pair) {
+    return !pair.input && !pair.first && !pair.target && pair.inputs == 0 && pair.targets == 0;
+}
+
+// What is left after a failure holds nothing, and may be freed.
+static void check_empty(pktseq_dataset *dataset) {
+    CHECK(dataset->pairs == 0 && !dataset->owned_x && !dataset->owned_y && !dataset->first_row &&
+          !dataset->length && !dataset->unknown && !dataset->x && !dataset->y);
+    CHECK(pair_is_zero(pktseq_dataset_pair(dataset, 0)));
+    pktseq_dataset_free(dataset);
+    pktseq_dataset_free(dataset);
+    CHECK(is_zero(dataset, sizeof *dataset));
+}
+
+// ---- views over features of the caller
+
+enum { ROWS = 21, IN = 3, OUT = 2 };
+
+// Sequences of 4, 1, 3, 0, 5, 2, 6 packets.
+static const size_t start[] = {0, 4, 5, 8, 8, 13, 15, 21};
+static const size_t sequences = 7;
+static pktseq_real x[ROWS * IN], y[ROWS * OUT];
+
+static pktseq_dataset wrap(pktseq_dataset_options options, const pktseq_real *targets, size_t out) {
+    pktseq_dataset d;
+    memset(&d, 0xaa, sizeof d);
+    memset(&err, 0xaa, sizeof err);
+    CHECK_THAT(pktseq_dataset_wrap(&d, x, IN, targets, out, start, sequences, &options, NULL,
+                                   &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(err.status == PKTSEQ_OK && err.text[0] == 0 && err.line == 0);
+    return d;
+}
+
+static void test_pairs(void) {
+    static const struct {
+        size_t inputs;
+        int drop_last;
+        size_t pairs, skipped, longest, sequence[7];  // the sequences that become pairs
+    } list[] = {
+        {3, 0, 3, 4, 3, {0, 4, 6}},     {3, 1, 2, 4, 2, {0, 4}},
+        {1, 0, 5, 2, 5, {0, 2, 4, 5, 6}}, {1, 1, 4, 2, 4, {0, 2, 4, 5}},
+        {0, 0, 6, 1, 6, {0, 1, 2, 4, 5, 6}}, {0, 1, 5, 1, 5, {0, 1, 2, 4, 5}},
+        {4, 0, 2, 5, 2, {4, 6}},        {4, 1, 1, 5, 1, {4}},
+        {5, 0, 1, 6, 1, {6}},           {2, 0, 4, 3, 4, {0, 2, 4, 6}},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
+        for (int how = 0; how < 4; ++how) {
+            pktseq_start begin = how & 1 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
+            const pktseq_real *targets = how & 2 ? x : y;
+            size_t out = how & 2 ? IN : OUT, n = list[i].inputs;
+            pktseq_dataset_options options = pktseq_dataset_options_default();
+            pktseq_dataset d;
+            options.inputs = n;
+            options.start = begin;
+            options.drop_last = list[i].drop_last;
+            d = wrap(options, targets, out);
+            CHECK(d.in == IN && d.out == out && d.rows == ROWS && d.x == x && d.y == targets);
+            CHECK(d.options.inputs == n && d.options.start == begin &&
+                  d.options.drop_last == list[i].drop_last);
+            CHECK(!d.owned_x && !d.owned_y);
+            CHECK_THAT(d.pairs == list[i].pairs && d.skipped == list[i].skipped &&
+                       d.longest == list[i].longest, "N = %d: %d pairs, %d skipped, longest %d",
+                       (int)n, (int)d.pairs, (int)d.skipped, (int)d.longest);
+            for (size_t k = 0; k < list[i].pairs && k < d.pairs; ++k) {
+                size_t s = list[i].sequence[k], row = start[s], length = start[s + 1] - row;
+                pktseq_pair pair = pktseq_dataset_pair(&d, k);
+                CHECK(d.first_row[k] == row && d.length[k] == length);
+                CHECK(pair.inputs == n && pair.targets == length - n);
+                CHECK(n == 0 || pair.input == x + row * IN);
+                CHECK(pair.target == targets + (row + n) * out);
+                if (begin == PKTSEQ_START_TARGET)
+                    CHECK(pair.first == pair.target);
+                else if (n > 0)
+                    CHECK(pair.first == targets + (row + n - 1) * out);
+                else
+                    CHECK(pair.first == NULL);
+            }
+            CHECK(pair_is_zero(pktseq_dataset_pair(&d, list[i].pairs)));
+            CHECK(pair_is_zero(pktseq_dataset_pair(&d, list[i].pairs + 1)));
+            CHECK(pair_is_zero(pktseq_dataset_pair(&d, (size_t)-1)));
+            pktseq_dataset_free(&d);
+            CHECK(is_zero(&d, sizeof d));
+            pktseq_dataset_free(&d);
+        }
+    CHECK(pair_is_zero(pktseq_dataset_pair(NULL, 0)));
+    pktseq_dataset_free(NULL);
+    // what was borrowed is unchanged
+    for (size_t i = 0; i < ROWS * IN; ++i) CHECK(x[i] == (pktseq_real)i);
+    for (size_t i = 0; i < ROWS * OUT; ++i) CHECK(y[i] == (pktseq_real)(1000 + i));
+}
+
+static void test_options(void) {
+    pktseq_dataset_options o = pktseq_dataset_options_default();
+    CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 0);
+    o = pktseq_dataset_options_notebook();
+    CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 1);
+}
+
+static void test_wrap_misuse(void) {
+    static const size_t falling[] = {0, 5, 4, 9};
+    pktseq_dataset_options options = pktseq_dataset_options_default(), wrong = options;
+    pktseq_dataset d;
+#define WRAP_FAILS(what, x, in, y, out, start, count, options) \
+    do { \
+        memset(&d, 0xaa, sizeof d); \
+        memset(&err, 0, sizeof err); \
+        CHECK(pktseq_dataset_wrap(&d, x, in, y, out, start, count, options, NULL, &err) == \
+              PKTSEQ_ERROR_##what); \
+        CHECK(err.status == PKTSEQ_ERROR_##what && err.text[0] && err.line == 0); \
+        check_empty(&d); \
+        CHECK(pktseq_dataset_wrap(&d, x, in, y, out, start, count, options, NULL, NULL) == \
+              PKTSEQ_ERROR_##what); \
+        pktseq_dataset_free(&d); \
+    } while (0)
+    WRAP_FAILS(ARGUMENT, NULL, IN, y, OUT, start, sequences, &options);
+    WRAP_FAILS(ARGUMENT, x, IN, NULL, OUT, start, sequences, &options);
+    WRAP_FAILS(ARGUMENT, x, 0, y, OUT, start, sequences, &options);
+    WRAP_FAILS(ARGUMENT, x, IN, y, 0, start, sequences, &options);
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, NULL, sequences, &options);
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, start, 0, &options);
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, start, sequences, NULL);
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, falling, 3, &options);
+    wrong.start = (pktseq_start)2;
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, start, sequences, &wrong);
+    wrong.start = (pktseq_start)77;
+    WRAP_FAILS(ARGUMENT, x, IN, y, OUT, start, sequences, &wrong);
+    CHECK(pktseq_dataset_wrap(NULL, x, IN, y, OUT, start, sequences, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    // nothing long enough
+    options.inputs = 6;
+    WRAP_FAILS(DATA, x, IN, y, OUT, start, sequences, &options);
+    options.inputs = (size_t)-1;
+    WRAP_FAILS(DATA, x, IN, y, OUT, start, sequences, &options);
+    options.inputs = 5;
+    options.drop_last = 1;  // the only one that is long enough
+    WRAP_FAILS(DATA, x, IN, y, OUT, start, sequences, &options);
+    options.inputs = 0;
+    WRAP_FAILS(DATA, x, IN, y, OUT, start, 1, &options);  // the only one there is
+    options.drop_last = 0;
+    WRAP_FAILS(DATA, x, IN, y, OUT, start + 3, 1, &options);  // no packet
+}
+
+// ---- a table, encoded
+
+static const char *const names[] = {"TCP", "UDP"};
+static const pktseq_field field[] = {
+    {"v", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},      {"kind", PKTSEQ_ONEHOT, 0, 0, 0, names, 2},
+    {"flag", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},     {"other", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},
+    {"port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
+};
+static const char *const csv =
+    "position,v,kind,flag,other,port\n0,1,TCP,1,a,80\n1,2,UDP,0,b,2000\n2,3,ICMP,1,a,50000\n"
+    "3,4,TCP,0,b,1\n0,5,ARP,1,a,80\n0,6,UDP,0,a,80\n1,7,ARP,1,a,80\n0,8,TCP,0,b,60000\n"
+    "1,9,UDP,1,a,5000\n2,10,TCP,0,b,80\n3,11,ARP,1,a,0\n4,12,UDP,0,b,1\n";
+
+// The same table learned with and without fields that are input_only.
+static void test_table(void) {
+    static const double v_kind_flag[12][4] = {
+        {1, 1, 0, 1}, {2, 0, 1, 0}, {3, 0, 0, 1},  {4, 1, 0, 0},  {5, 0, 0, 1},  {6, 0, 1, 0},
+        {7, 0, 0, 1}, {8, 1, 0, 0}, {9, 0, 1, 1}, {10, 1, 0, 0}, {11, 0, 0, 1}, {12, 0, 1, 0}};
+    static const int is_b[] = {0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 1};
+    static const int port[] = {0, 1, 2, 0, 0, 0, 0, 2, 1, 0, 0, 0};
+    static const size_t target[] = {0, 3, 6, 7, 8};  // v, flag, port
+    for (int how = 0; how < 4; ++how) {
+        int some_inputs = how & 1;
+        pktseq_field copy[5];
+        pktseq_schema schema = {NULL, 5, 0, 0};
+        pktseq_dataset_options options = pktseq_dataset_options_default();
+        pktseq_table table;
+        pktseq_codec codec;
+        pktseq_dataset d;
+        pktseq_pair pair;
+        memcpy(copy, field, sizeof copy);
+        schema.field = copy;
+        copy[1].input_only = copy[3].input_only = some_inputs;
+        options.start = how & 2 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
+        CHECK_THAT(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK,
+                   "%s", err.text);
+        CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        memset(&d, 0xaa, sizeof d);
+        memset(&err, 0xaa, sizeof err);
+        CHECK_THAT(pktseq_dataset_init(&d, &codec, &table, &options, NULL, &err) == PKTSEQ_OK,
+                   "%s", err.text);
+        CHECK(err.status == PKTSEQ_OK && err.text[0] == 0 && err.line == 0);
+        // neither is needed afterwards
+        pktseq_codec_free(&codec);
+        pktseq_table_free(&table);
+        CHECK(d.in == 9 && d.out == (some_inputs ? 5u : 9u) && d.rows == 12);
+        CHECK(d.pairs == 2 && d.skipped == 2 && d.longest == 2);
+        CHECK(d.x == d.owned_x && d.y == (some_inputs ? d.owned_y : d.owned_x));
+        CHECK((d.owned_y != NULL) == some_inputs);
+        CHECK(d.field_count == 5);
+        for (size_t f = 0; f < 5; ++f) CHECK(d.unknown[f] == (f == 1 ? 4u : 0u));
+        for (size_t row = 0; row < 12; ++row) {
+            const pktseq_real *a = d.x + 9 * row, *b = d.y + d.out * row;
+            for (size_t i = 0; i < 4; ++i) CHECK((double)a[i] == v_kind_flag[row][i]);
+            CHECK(a[4] == !is_b[row] && a[5] == is_b[row]);
+            for (int k = 0; k < 3; ++k) CHECK(a[6 + k] == (port[row] == k));
+            for (size_t o = 0; o < 5 && some_inputs; ++o) CHECK(b[o] == a[target[o]]);
+        }
+        for (size_t k = 0; k < 2; ++k) {
+            size_t row = k ? 7 : 0;
+            pair = pktseq_dataset_pair(&d, k);
+            CHECK(d.first_row[k] == row && d.length[k] == (k ? 5u : 4u));
+            CHECK(pair.inputs == 3 && pair.targets == (k ? 2u : 1u));
+            CHECK(pair.input == d.x + 9 * row && pair.target == d.y + d.out * (row + 3));
+            CHECK(pair.first == (how & 2 ? d.y + d.out * (row + 2) : pair.target));
+        }
+        CHECK(pair_is_zero(pktseq_dataset_pair(&d, 2)));
+        pktseq_dataset_free(&d);
+        CHECK(is_zero(&d, sizeof d));
+    }
+}
+
+static void test_table_misuse(void) {
+    pktseq_schema schema = {NULL, 5, 0, 0}, few = {NULL, 1, 0, 0};
+    pktseq_dataset_options options = pktseq_dataset_options_default(), wrong = options;
+    pktseq_table table, only_v, no_table;
+    pktseq_codec codec, no_codec;
+    pktseq_dataset d;
+    schema.field = few.field = field;
+    memset(&no_codec, 0, sizeof no_codec);
+    memset(&no_table, 0, sizeof no_table);
+    CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_table_parse(&only_v, csv, strlen(csv), &few, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
+#define INIT_FAILS(what, codec, table, options) \
+    do { \
+        memset(&d, 0xaa, sizeof d); \
+        memset(&err, 0, sizeof err); \
+        CHECK(pktseq_dataset_init(&d, codec, table, options, NULL, &err) == PKTSEQ_ERROR_##what); \
+        CHECK(err.status == PKTSEQ_ERROR_##what && err.text[0] && err.line == 0); \
+        check_empty(&d); \
+        CHECK(pktseq_dataset_init(&d, codec, table, options, NULL, NULL) == PKTSEQ_ERROR_##what); \
+        pktseq_dataset_free(&d); \
+    } while (0)
+    INIT_FAILS(ARGUMENT, NULL, &table, &options);
+    INIT_FAILS(ARGUMENT, &no_codec, &table, &options);
+    INIT_FAILS(ARGUMENT, &codec, NULL, &options);
+    INIT_FAILS(ARGUMENT, &codec, &no_table, &options);
+    INIT_FAILS(ARGUMENT, &codec, &table, NULL);
+    wrong.start = (pktseq_start)2;
+    INIT_FAILS(ARGUMENT, &codec, &table, &wrong);
+    CHECK(pktseq_dataset_init(NULL, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    INIT_FAILS(MISMATCH, &codec, &only_v, &options);
+    CHECK(pktseq_dataset_init(&d, &codec, &only_v, &options, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "\"kind\"") != NULL, "%s", err.text);
+    options.inputs = 5;
+    INIT_FAILS(DATA, &codec, &table, &options);
+    options.inputs = 4;
+    options.drop_last = 1;
+    INIT_FAILS(DATA, &codec, &table, &options);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_table_free(&only_v);
+}
+
+// ---- memory that runs out
+
+typedef struct counter {
+    size_t allocations, live, fail_at;
+} counter;
+
+static void *count_alloc(size_t size, void *user_data) {
+    counter *c = (counter *)user_data;
+    CHECK(size > 0);
+    if (++c->allocations == c->fail_at) return NULL;
+    ++c->live;
+    return malloc(size);
+}
+
+static void count_free(void *p, void *user_data) {
+    --((counter *)user_data)->live;
+    free(p);
+}
+
+static void test_memory(void) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_field copy[5];
+    pktseq_schema schema = {NULL, 5, 0, 0};
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset d;
+    counter c = {0, 0, 0}, own = {0, 0, 0};
+    pktseq_allocator allocator = {count_alloc, count_free, NULL}, codecs = allocator;
+    allocator.user_data = &c;
+    codecs.user_data = &own;
+    schema.field = copy;
+    memcpy(copy, field, sizeof copy);
+    copy[4].input_only = 1;
+    CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, &codecs, &err) == PKTSEQ_OK);
+    for (int wrapped = 0; wrapped < 2; ++wrapped) {
+        size_t at;
+        for (at = 1;; ++at) {
+            pktseq_status status;
+            memset(&c, 0, sizeof c);
+            memset(&d, 0xaa, sizeof d);
+            c.fail_at = at;
+            status = wrapped ? pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options,
+                                                   &allocator, &err)
+                             : pktseq_dataset_init(&d, &codec, &table, &options, &allocator, &err);
+            if (status == PKTSEQ_OK) break;
+            CHECK(status == PKTSEQ_ERROR_MEMORY && err.status == status && err.text[0]);
+            CHECK_THAT(c.live == 0, "allocation %d failed: %d are left", (int)at, (int)c.live);
+            check_empty(&d);
+        }
+        CHECK(at > 2 && c.allocations == at - 1);
+        pktseq_dataset_free(&d);
+        CHECK(c.live == 0);
+    }
+    // Encoding may use the codec's allocator; that may fail, too.
+    {
+        size_t base = own.live, at;
+        for (at = 1;; ++at) {
+            pktseq_status status;
+            memset(&c, 0, sizeof c);
+            own.fail_at = own.allocations + at;
+            status = pktseq_dataset_init(&d, &codec, &table, &options, &allocator, &err);
+            CHECK(own.live == base);
+            if (status == PKTSEQ_OK) break;
+            CHECK(status == PKTSEQ_ERROR_MEMORY && c.live == 0);
+            check_empty(&d);
+        }
+        pktseq_dataset_free(&d);
+    }
+    pktseq_codec_free(&codec);
+    CHECK(own.live == 0);
+    pktseq_table_free(&table);
+}
+
+int main(void) {
+    for (size_t i = 0; i < ROWS * IN; ++i) x[i] = (pktseq_real)i;
+    for (size_t i = 0; i < ROWS * OUT; ++i) y[i] = (pktseq_real)(1000 + i);
+    test_options();
+    test_pairs();
+    test_wrap_misuse();
+    test_table();
+    test_table_misuse();
+    test_memory();
+    return check_end("test_dataset");
+}

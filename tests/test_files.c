@@ -1,0 +1,1719 @@
+// test_files.c - checkpoints: every byte that is written, and everything that must be refused.
+//
+// The bytes are judged by a reader of its own (section "a second reader"), the refusals come from
+// the mistakes that safetensors readers were published with, from the rules of JSON, and from
+// damaging a good file in every way that fits into a loop. Each loop is one check.
+#define _POSIX_C_SOURCE 200809L
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REAL_SIZE sizeof(pktseq_real)
+static const char *const OWN_DTYPE = sizeof(pktseq_real) == 4 ? "F32" : "F64";
+
+// The checkpoint's tensors, written down a second time.
+static const char *const NAME[10] = {
+    "encoder.gru.weight_ih_l0", "encoder.gru.weight_hh_l0", "encoder.gru.bias_ih_l0",
+    "encoder.gru.bias_hh_l0",   "decoder.gru.weight_ih_l0", "decoder.gru.weight_hh_l0",
+    "decoder.gru.bias_ih_l0",   "decoder.gru.bias_hh_l0",   "decoder.out.weight",
+    "decoder.out.bias"};
+
+// Sizes of tensor `index`: rows, and columns or 0 for a vector.
+static void shape_of(size_t index, size_t in, size_t out, size_t hidden, size_t *rows,
+                     size_t *cols) {
+    size_t gate = 3 * hidden;
+    size_t shape[10][2];
+    memset(shape, 0, sizeof shape);
+    for (size_t i = 0; i < 8; ++i) shape[i][0] = gate;
+    shape[0][1] = in;
+    shape[4][1] = out;
+    shape[1][1] = shape[5][1] = hidden;
+    shape[8][0] = shape[9][0] = out;
+    shape[8][1] = hidden;
+    *rows = shape[index][0];
+    *cols = shape[index][1];
+}
+
+// ---- memory that counts -------------------------------------------------------------------------
+
+#define MEMORY_LIMIT ((size_t)64 << 20)
+
+typedef struct {
+    size_t calls, live, fail_at;  // fail_at: number of the call that gets nothing, 0 = none
+    size_t refused;               // calls for more than MEMORY_LIMIT: a size was believed unchecked
+} counting;
+
+static void *counting_alloc(size_t size, void *user_data) {
+    counting *c = (counting *)user_data;
+    if (size > MEMORY_LIMIT) ++c->refused;
+    if (++c->calls == c->fail_at || size > MEMORY_LIMIT) return NULL;
+    void *p = malloc(size ? size : 1);
+    if (p) ++c->live;
+    return p;
+}
+
+static void counting_free(void *p, void *user_data) {
+    if (p) --((counting *)user_data)->live;
+    free(p);
+}
+
+static pktseq_allocator allocator_of(counting *c) {
+    pktseq_allocator a;
+    memset(c, 0, sizeof *c);
+    a.alloc_fn = counting_alloc;
+    a.free_fn = counting_free;
+    a.user_data = c;
+    return a;
+}
+
+// ---- bytes --------------------------------------------------------------------------------------
+
+// A file being put together. Leaves with the program's end if it cannot grow.
+typedef struct {
+    unsigned char *data;
+    size_t size, capacity;
+} bytes;
+
+static void put(bytes *b, const void *data, size_t size) {
+    if (size > SIZE_MAX / 8) exit(3);
+    if (b->size + size + 1 > b->capacity) {
+        b->capacity = 2 * (b->size + size + 64);
+        b->data = (unsigned char *)realloc(b->data, b->capacity);
+        if (!b->data) exit(3);
+    }
+    if (size) memcpy(b->data + b->size, data, size);
+    b->size += size;
+    b->data[b->size] = 0;
+}
+
+static void put_text(bytes *b, const char *text) { put(b, text, strlen(text)); }
+
+static void put_little(bytes *b, uint64_t value, size_t size) {
+    for (size_t i = 0; i < size; ++i) {
+        unsigned char c = (unsigned char)(value >> (8 * i));
+        put(b, &c, 1);
+    }
+}
+
+static uint64_t get_little(const unsigned char *p, size_t size) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; ++i) value |= (uint64_t)p[i] << (8 * i);
+    return value;
+}
+
+static void put_number(bytes *b, double value, int f64) {
+    float narrow = (float)value;
+    uint32_t bits32;
+    uint64_t bits64;
+    memcpy(&bits32, &narrow, 4);
+    memcpy(&bits64, &value, 8);
+    put_little(b, f64 ? bits64 : bits32, f64 ? 8 : 4);
+}
+
+static double get_number(const unsigned char *p, int f64) {
+    uint64_t bits64 = get_little(p, f64 ? 8 : 4);
+    uint32_t bits32 = (uint32_t)bits64;
+    float narrow;
+    double value;
+    memcpy(&value, &bits64, 8);
+    memcpy(&narrow, &bits32, 4);
+    return f64 ? value : (double)narrow;
+}
+
+static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
+    size_t length = strlen(text);
+    for (size_t i = 0; i + length <= size; ++i)
+        if (!memcmp(p + i, text, length)) return p + i;
+    return NULL;
+}
+
+// Where the checksum's 16 digits stand in a file, or 0.
+static size_t checksum_place(const unsigned char *p, size_t size) {
+    const unsigned char *at = find(p, size, "\"pktseq.checksum\"");
+    if (!at) return 0;
+    size_t i = (size_t)(at - p) + 17;
+    while (i < size && p[i] != '"') ++i;
+    return i + 17 <= size ? i + 1 : 0;
+}
+
+// Writes the checksum that a file's other bytes ask for: what a clever forger does.
+static void seal(unsigned char *p, size_t size) {
+    size_t place = checksum_place(p, size);
+    uint64_t hash = UINT64_C(14695981039346656037);
+    if (!place) return;
+    for (size_t i = 0; i < size; ++i)
+        if (i < place || i >= place + 16) hash = (hash ^ p[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < 16; ++i)
+        p[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+}
+
+// ---- a second reader ----------------------------------------------------------------------------
+
+// Reads JSON as far as a header of ours needs it. `bad` says that something was not as it must be.
+typedef struct {
+    const char *p, *end;
+    int bad;
+} cursor;
+
+static int next_is(cursor *c, char expected) {
+    if (c->p < c->end && *c->p == expected) return ++c->p, 1;
+    return 0;
+}
+
+static void need(cursor *c, char expected) {
+    if (!next_is(c, expected)) c->bad = 1;
+}
+
+static unsigned long hex4(cursor *c) {
+    unsigned long value = 0;
+    for (int i = 0; i < 4; ++i) {
+        const char *digit = c->p < c->end ? strchr("0123456789abcdef", *c->p | 32) : NULL;
+        if (!digit || !*digit) return c->bad = 1, 0;
+        value = 16 * value + (unsigned long)(digit - "0123456789abcdef");
+        ++c->p;
+    }
+    return value;
+}
+
+static void put_utf8(bytes *b, unsigned long code) {
+    unsigned char u[4];
+    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; --i, code >>= 6) u[i] = (unsigned char)(0x80 | (code & 63));
+    u[0] = (unsigned char)((n == 1 ? 0 : 0xf00 >> n) | code);
+    put(b, u, n);
+}
+
+// A string, without its escapes. The caller frees out->data.
+static bytes read_string(cursor *c) {
+    bytes out;
+    memset(&out, 0, sizeof out);
+    put_text(&out, "");
+    need(c, '"');
+    while (!c->bad && !next_is(c, '"')) {
+        if (c->p == c->end || (unsigned char)*c->p < 32) {
+            c->bad = 1;
+        } else if (!next_is(c, '\\')) {
+            put(&out, c->p++, 1);
+        } else if (next_is(c, 'u')) {
+            unsigned long code = hex4(c);
+            if (code >= 0xd800 && code < 0xdc00) {
+                need(c, '\\');
+                need(c, 'u');
+                code = 0x10000 + ((code - 0xd800) << 10) + (hex4(c) - 0xdc00);
+            }
+            put_utf8(&out, code);
+        } else {
+            const char *from = "\"\\/bfnrt", *to = "\"\\/\b\f\n\r\t";
+            const char *at = c->p < c->end ? strchr(from, *c->p) : NULL;
+            if (at && *at) put(&out, to + (at - from), 1);
+            else c->bad = 1;
+            ++c->p;
+        }
+    }
+    return out;
+}
+
+static size_t read_size(cursor *c) {
+    size_t value = 0;
+    if (c->p == c->end || *c->p < '0' || *c->p > '9') c->bad = 1;
+    while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+        value = 10 * value + (size_t)(*c->p++ - '0');
+    return value;
+}
+
+// [1,2]: up to two numbers. Returns how many.
+static size_t read_sizes(cursor *c, size_t *value) {
+    size_t count = 0;
+    need(c, '[');
+    do {
+        if (count == 2) c->bad = 1;
+        else value[count++] = read_size(c);
+    } while (!c->bad && next_is(c, ','));
+    need(c, ']');
+    return count;
+}
+
+static cursor header_of(const unsigned char *data, size_t size) {
+    cursor c;
+    uint64_t length = size < 8 ? 0 : get_little(data, 8);
+    c.bad = size < 8 || length > size - 8;
+    c.p = (const char *)data + 8;
+    c.end = c.p + (c.bad ? 0 : (size_t)length);
+    return c;
+}
+
+// One entry of "__metadata__": where its value stands in the file, quotes included.
+typedef struct {
+    char key[64];
+    bytes value;
+    size_t begin, end;
+} meta;
+
+static void meta_free(meta *m, size_t count) {
+    for (size_t i = 0; i < count; ++i) free(m[i].value.data);
+}
+
+// "__metadata__": {"key":"value", ...} from its opening brace on.
+static size_t read_meta(cursor *c, const unsigned char *data, meta *m, size_t room) {
+    size_t count = 0;
+    need(c, '{');
+    if (next_is(c, '}')) return 0;
+    do {
+        bytes key = read_string(c);
+        if (count == room) c->bad = 1;
+        if (c->bad) {
+            free(key.data);
+            break;
+        }
+        snprintf(m[count].key, sizeof m[count].key, "%s", (const char *)key.data);
+        free(key.data);
+        need(c, ':');
+        m[count].begin = (size_t)((const unsigned char *)c->p - data);
+        m[count].value = read_string(c);
+        m[count].end = (size_t)((const unsigned char *)c->p - data);
+        ++count;
+    } while (!c->bad && next_is(c, ','));
+    need(c, '}');
+    return count;
+}
+
+// The whole file against the documentation, with nothing of the header's own code.
+static void check_layout(const char *what, const unsigned char *data, size_t size,
+                         const pktseq_model *model) {
+    cursor c = header_of(data, size);
+    const unsigned char *body = (const unsigned char *)c.end;
+    size_t tensor = 0, offset = 0, objects = 0, formats = 0, foreign_keys = 0;
+    int f64 = REAL_SIZE == 8;
+    CHECK_THAT(!c.bad && (c.end - c.p) % 8 == 0, "%s: the header's length", what);
+    CHECK_THAT(c.p < c.end && *c.p == '{', "%s: the header's first byte", what);
+    need(&c, '{');
+    do {
+        bytes key = read_string(&c);
+        need(&c, ':');
+        if (!c.bad && !strcmp((const char *)key.data, "__metadata__")) {
+            meta m[32];
+            size_t count = read_meta(&c, data, m, 32);
+            ++objects;
+            for (size_t i = 0; i < count; ++i)
+                if (!strcmp(m[i].key, "format"))
+                    formats += !strcmp((const char *)m[i].value.data, "pt");
+                else
+                    foreign_keys += strncmp(m[i].key, "pktseq.", 7) != 0;
+            meta_free(m, count);
+        } else if (!c.bad && tensor < 10) {
+            size_t rows, cols, shape[2] = {0, 0}, span[2] = {0, 0}, rank = 0, ends = 0;
+            char dtype[16] = "";
+            shape_of(tensor, model->config.in, model->config.out, model->config.hidden, &rows,
+                     &cols);
+            CHECK_THAT(!strcmp((const char *)key.data, NAME[tensor]), "%s: %s", what, key.data);
+            need(&c, '{');
+            do {
+                bytes k = read_string(&c);
+                need(&c, ':');
+                if (!strcmp((const char *)k.data, "dtype")) {
+                    bytes v = read_string(&c);
+                    snprintf(dtype, sizeof dtype, "%s", (const char *)v.data);
+                    free(v.data);
+                } else if (!strcmp((const char *)k.data, "shape")) {
+                    rank = read_sizes(&c, shape);
+                } else if (!strcmp((const char *)k.data, "data_offsets")) {
+                    ends = read_sizes(&c, span);
+                } else {
+                    c.bad = 1;
+                }
+                free(k.data);
+            } while (!c.bad && next_is(&c, ','));
+            need(&c, '}');
+            CHECK_THAT(!strcmp(dtype, OWN_DTYPE), "%s: %s", what, dtype);
+            CHECK_THAT(rank == (cols ? 2u : 1u) && shape[0] == rows && shape[1] == cols,
+                       "%s: shape of %s", what, NAME[tensor]);
+            CHECK_THAT(ends == 2 && span[0] == offset &&
+                           span[1] == offset + rows * (cols ? cols : 1) * REAL_SIZE,
+                       "%s: place of %s", what, NAME[tensor]);
+            offset = span[1];
+            ++tensor;
+        } else {
+            c.bad = 1;
+        }
+        free(key.data);
+    } while (!c.bad && next_is(&c, ','));
+    need(&c, '}');
+    while (next_is(&c, ' ')) {}
+    CHECK_THAT(!c.bad && c.p == c.end, "%s: the header as JSON", what);
+    CHECK_THAT(tensor == 10 && objects == 1 && formats == 1 && foreign_keys == 0,
+               "%s: %lu tensors, %lu metadata, %lu formats, %lu foreign keys", what,
+               (unsigned long)tensor, (unsigned long)objects, (unsigned long)formats,
+               (unsigned long)foreign_keys);
+    CHECK_THAT(body + offset == data + size && offset == model->parameters * REAL_SIZE,
+               "%s: the file's end", what);
+    size_t wrong = 0;
+    for (size_t i = 0; offset == model->parameters * REAL_SIZE && i < model->parameters; ++i)
+        wrong += get_number(body + i * REAL_SIZE, f64) != (double)model->block[i];
+    CHECK_THAT(wrong == 0, "%s: %lu numbers", what, (unsigned long)wrong);
+
+    bytes copy;
+    memset(&copy, 0, sizeof copy);
+    put(&copy, data, size);
+    seal(copy.data, copy.size);
+    CHECK_THAT(checksum_place(data, size) && !memcmp(copy.data, data, size), "%s: checksum", what);
+    free(copy.data);
+}
+
+// ---- something to save --------------------------------------------------------------------------
+
+typedef struct {
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+} subject;
+
+static void subject_free(subject *s) {
+    pktseq_training_free(&s->training);
+    pktseq_model_free(&s->model);
+    pktseq_dataset_free(&s->dataset);
+    pktseq_codec_free(&s->codec);
+    pktseq_table_free(&s->table);
+}
+
+// Column names and categories that a careless writer gets wrong.
+#define ODD_NUMBER "l\"e\\n\tg\nth"
+#define ODD_TEXT "\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80"
+static const char *const ODD[] = {
+    "q\"uote", "\"", "back\\slash", "\\", "\\n", "\\t", "tab\there", "new\nline", "\xc3\xa9",
+    "\xf0\x9f\x98\x80", "\xe2\x80\xa8", "\x01\x1f\x7f", "a,b", "{\"x\":[1]}", "\\u0041", "50%",
+    "x\r"};
+#define ODD_COUNT (sizeof ODD / sizeof ODD[0])
+
+// A cell in quotes, its own quotes doubled.
+static void put_cell(bytes *b, const char *text) {
+    put_text(b, "\"");
+    for (; *text; ++text) {
+        if (*text == '"') put_text(b, "\"");
+        put(b, text, 1);
+    }
+    put_text(b, "\"");
+}
+
+static int stop_at_23(void *user_data, const pktseq_progress *progress) {
+    (void)user_data;
+    return progress->iteration == 23;
+}
+
+// A trained model with a codec: `hidden` units over the odd columns, or over one number (tiny).
+static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start start, int tiny) {
+    pktseq_field field[4];
+    pktseq_schema schema;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    bytes csv;
+    memset(&csv, 0, sizeof csv);
+    memset(field, 0, sizeof field);
+    memset(&schema, 0, sizeof schema);
+    memset(s, 0, sizeof *s);
+
+    put_text(&csv, "position,flag,port,");
+    put_cell(&csv, ODD_NUMBER);
+    put_text(&csv, ",");
+    put_cell(&csv, ODD_TEXT);
+    put_text(&csv, "\n");
+    for (int row = 0; row < 60; ++row) {
+        char text[64];
+        snprintf(text, sizeof text, "%d,%d,%d,%d.%d,", row % 6, row % 2, row * 1100, row * 7 % 5,
+                 row * 3 % 10);
+        put_text(&csv, text);
+        put_cell(&csv, ODD[(size_t)row % ODD_COUNT]);
+        put_text(&csv, "\n");
+    }
+    field[0].column = ODD_NUMBER;
+    field[1].column = ODD_TEXT;
+    field[1].kind = PKTSEQ_ONEHOT;
+    field[2].column = "flag";
+    field[2].kind = PKTSEQ_FLAG;
+    field[2].input_only = 1;
+    field[3].column = "port";
+    field[3].kind = PKTSEQ_PORT;
+    schema.field = field;
+    schema.field_count = tiny ? 1 : 4;
+    schema.constant_is_zero = !tiny;
+    options.inputs = inputs;
+    options.start = start;
+
+    config.iterations = 50;
+    config.batch = 2;
+    config.learning_rate = 0.1 / 3;
+    config.teacher_forcing = 1.0 / 3;
+    config.order = PKTSEQ_ORDER_SHUFFLED;
+    config.seed = UINT64_MAX - 4;
+    config.report_every = 7;
+    config.point_every = 3;
+    config.milestone_count = 3;
+    config.milestone[0] = 1;
+    config.milestone[1] = 50;
+    config.milestone[2] = 100;
+    config.threads = 1;
+    config.progress = stop_at_23;
+
+    int good = !pktseq_table_parse(&s->table, csv.data, csv.size, &schema, NULL, &err) &&
+               !pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) &&
+               !pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err);
+    if (good) {
+        pktseq_config model_config = pktseq_config_default(&s->dataset);
+        model_config.hidden = hidden;
+        good = !pktseq_model_init(&s->model, model_config, 7, NULL, &err) &&
+               pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) == PKTSEQ_STOPPED;
+    }
+    CHECK_THAT(good, "a subject to test with: %s", err.text);
+    free(csv.data);
+    return good;
+}
+
+// ---- comparisons --------------------------------------------------------------------------------
+
+static int same_bits(const void *a, const void *b, size_t size) {
+    return size == 0 || !memcmp(a, b, size);
+}
+
+static int same_model(const pktseq_model *a, const pktseq_model *b) {
+    return a->config.in == b->config.in && a->config.out == b->config.out &&
+           a->config.hidden == b->config.hidden && a->config.inputs == b->config.inputs &&
+           a->config.start == b->config.start && a->parameters == b->parameters &&
+           same_bits(a->block, b->block, a->parameters * REAL_SIZE);
+}
+
+static int same_codec(const pktseq_codec *a, const pktseq_codec *b) {
+    if (a->field_count != b->field_count || a->features != b->features ||
+        a->targets != b->targets)
+        return 0;
+    if (a->field_count == 0) return 1;
+    if (!same_bits(a->first, b->first, (a->field_count + 1) * sizeof *a->first) ||
+        !same_bits(a->target, b->target, a->targets * sizeof *a->target))
+        return 0;
+    for (size_t i = 0; i < a->field_count; ++i) {
+        const pktseq_field *f = &a->field[i], *g = &b->field[i];
+        if (strcmp(f->column, g->column) || f->kind != g->kind || f->input_only != g->input_only ||
+            !same_bits(&f->mean, &g->mean, sizeof f->mean) ||
+            !same_bits(&f->sd, &g->sd, sizeof f->sd) || f->category_count != g->category_count)
+            return 0;
+        for (size_t k = 0; k < f->category_count; ++k)
+            if (strcmp(f->category[k], g->category[k])) return 0;
+    }
+    return 1;
+}
+
+static int same_training(const pktseq_training *a, const pktseq_training *b) {
+    const pktseq_train_config *c = &a->config, *d = &b->config;
+    return c->iterations == d->iterations && c->batch == d->batch &&
+           same_bits(&c->learning_rate, &d->learning_rate, sizeof(double)) &&
+           same_bits(&c->teacher_forcing, &d->teacher_forcing, sizeof(double)) &&
+           c->order == d->order && c->seed == d->seed && c->report_every == d->report_every &&
+           c->point_every == d->point_every && c->milestone_count == d->milestone_count &&
+           same_bits(c->milestone, d->milestone, c->milestone_count) && !d->progress &&
+           !d->user_data && a->iteration == b->iteration &&
+           same_bits(&a->report_sum, &b->report_sum, sizeof(double)) &&
+           a->report_count == b->report_count &&
+           same_bits(&a->point_sum, &b->point_sum, sizeof(double)) &&
+           a->point_count == b->point_count && a->points == b->points &&
+           same_bits(a->point, b->point, a->points * sizeof(double)) &&
+           a->data_hash == b->data_hash;
+}
+
+// ---- loading ------------------------------------------------------------------------------------
+
+// What a load leaves. Starts from garbage: outputs need not be prepared by the caller.
+typedef struct {
+    pktseq_status status;
+    pktseq_error err;
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    counting memory;
+    pktseq_allocator allocator;
+} loaded;
+
+// The bytes are copied to a block of exactly their size, so that a sanitizer sees one too many.
+static void load(loaded *l, const void *data, size_t size, size_t fail_at) {
+    void *exact = malloc(size ? size : 1);
+    if (!exact) exit(3);
+    memset(l, 0x5a, sizeof *l);
+    if (size) memcpy(exact, data, size);
+    l->allocator = allocator_of(&l->memory);
+    l->memory.fail_at = fail_at;
+    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->allocator,
+                                &l->err);
+    free(exact);
+}
+
+// Frees, twice; says whether all memory came back.
+static int unload(loaded *l) {
+    for (int i = 0; i < 2; ++i) {
+        pktseq_model_free(&l->model);
+        pktseq_codec_free(&l->codec);
+        pktseq_training_free(&l->training);
+    }
+    return l->memory.live == 0;
+}
+
+static int is_empty(const loaded *l) {
+    return !l->model.block && !l->model.parameters && !l->codec.field && !l->codec.field_count &&
+           !l->codec.first && !l->codec.target && !l->training.point && !l->training.points &&
+           !l->training.iteration;
+}
+
+// A file that must be refused, for what it says and not for want of memory.
+static int refuses(const void *data, size_t size, loaded *l) {
+    load(l, data, size, 0);
+    int good = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
+               l->err.status == l->status && l->err.text[0] && is_empty(l) && !l->memory.refused;
+    return unload(l) && good;
+}
+
+static void check_refused(const char *what, const void *data, size_t size) {
+    loaded l;
+    int good = refuses(data, size, &l);
+    CHECK_THAT(good, "%s: status %d, \"%s\"", what, (int)l.status, l.err.text);
+}
+
+// A file that may be taken or not, but only whole: what was taken can be saved, and loaded again.
+static int is_handled(const void *data, size_t size, loaded *l) {
+    load(l, data, size, 0);
+    int good = l->status == PKTSEQ_OK || l->status == PKTSEQ_ERROR_DATA ||
+               l->status == PKTSEQ_ERROR_MISMATCH;
+    good = good && !l->memory.refused;
+    if (l->status == PKTSEQ_OK) {
+        pktseq_buffer buffer;
+        loaded again;
+        good = good && !pktseq_save_mem(&buffer, &l->model,
+                                        l->codec.field_count ? &l->codec : NULL,
+                                        l->training.iteration ? &l->training : NULL, NULL, NULL);
+        if (good) {
+            load(&again, buffer.data, buffer.size, 0);
+            good = again.status == PKTSEQ_OK && same_model(&l->model, &again.model) &&
+                   same_codec(&l->codec, &again.codec);
+            good = unload(&again) && good;
+            pktseq_buffer_free(&buffer);
+        }
+    } else {
+        good = good && is_empty(l);
+    }
+    return unload(l) && good;
+}
+
+// ---- round trips --------------------------------------------------------------------------------
+
+static void test_round_trip(void) {
+    static const struct {
+        size_t hidden, inputs;
+        pktseq_start start;
+        int tiny;
+    } size[] = {{1, 1, PKTSEQ_START_INPUT, 1},
+                {2, 0, PKTSEQ_START_TARGET, 1},
+                {5, 3, PKTSEQ_START_TARGET, 0},
+                {19, 5, PKTSEQ_START_INPUT, 0},
+                {64, 2, PKTSEQ_START_TARGET, 0}};
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; ++i) {
+        subject s;
+        pktseq_buffer buffer, twice;
+        pktseq_error err;
+        loaded l;
+        char what[32];
+        snprintf(what, sizeof what, "H = %lu", (unsigned long)size[i].hidden);
+        if (!subject_make(&s, size[i].hidden, size[i].inputs, size[i].start, size[i].tiny)) {
+            subject_free(&s);
+            continue;
+        }
+        s.model.block[0] = (pktseq_real)-0.0;
+        s.model.block[1] = (pktseq_real)(REAL_SIZE == 4 ? 1.4e-45 : 4.9e-324);
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &err));
+        check_layout(what, buffer.data, buffer.size, &s.model);
+        load(&l, buffer.data, buffer.size, 0);
+        CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
+        CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.model, &s.model), "%s", what);
+        CHECK_THAT(l.status == PKTSEQ_OK && same_codec(&l.codec, &s.codec), "%s", what);
+        CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s", what);
+        if (l.status == PKTSEQ_OK) {
+            CHECK(!pktseq_save_mem(&twice, &l.model, &l.codec, &l.training, NULL, &err));
+            CHECK_THAT(twice.size == buffer.size && !memcmp(twice.data, buffer.data, buffer.size),
+                       "%s: saved, loaded and saved again", what);
+            pktseq_buffer_free(&twice);
+
+            // A resumed run ends where one that was never saved ends.
+            pktseq_train_config config = s.training.config;
+            CHECK(!pktseq_train(&s.model, &s.dataset, &config, &s.training, &err));
+            CHECK(!pktseq_train(&l.model, &s.dataset, &config, &l.training, &err));
+            CHECK_THAT(same_model(&l.model, &s.model) && same_training(&s.training, &l.training),
+                       "%s: resumed", what);
+        }
+        CHECK(unload(&l));
+        pktseq_buffer_free(&buffer);
+        subject_free(&s);
+    }
+}
+
+// Parts may be left out when saving, and not be wanted when loading.
+static void test_parts(void) {
+    subject s;
+    if (subject_make(&s, 3, 2, PKTSEQ_START_TARGET, 0)) {
+        for (int with = 0; with < 4; ++with) {
+            pktseq_buffer buffer;
+            pktseq_model model;
+            loaded l;
+            CHECK(!pktseq_save_mem(&buffer, &s.model, with & 1 ? &s.codec : NULL,
+                                   with & 2 ? &s.training : NULL, NULL, NULL));
+            check_layout("parts", buffer.data, buffer.size, &s.model);
+            load(&l, buffer.data, buffer.size, 0);
+            CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.model, &s.model), "parts %d: %s",
+                       with, l.err.text);
+            CHECK_THAT(with & 1 ? same_codec(&l.codec, &s.codec) : !l.codec.field_count, "%d",
+                       with);
+            CHECK_THAT(with & 2 ? same_training(&s.training, &l.training)
+                                : !l.training.iteration && !l.training.points,
+                       "%d", with);
+            CHECK(unload(&l));
+            CHECK(!pktseq_load_mem(buffer.data, buffer.size, &model, NULL, NULL, NULL, NULL));
+            CHECK(same_model(&model, &s.model));
+            pktseq_model_free(&model);
+            pktseq_buffer_free(&buffer);
+        }
+    }
+    subject_free(&s);
+}
+
+// ---- files of other programs --------------------------------------------------------------------
+
+// A header to be bent: each tensor's name and entry as JSON, and what stands around them.
+typedef struct {
+    size_t in, out, hidden;
+    int f64;
+    char name[10][128];
+    char entry[10][256];
+    size_t order[10];    // in which they stand in the header
+    const char *before;  // after the opening brace
+    const char *after;   // before the closing brace
+    const char *tail;    // after it
+    size_t body;         // bytes of numbers
+} foreign;
+
+static void set_entry(foreign *f, size_t i, const char *dtype, const char *shape,
+                      const char *offsets) {
+    snprintf(f->entry[i], sizeof f->entry[i],
+             "{\"dtype\":%s,\"shape\":%s,\"data_offsets\":%s}", dtype, shape, offsets);
+}
+
+// Fills every entry, the numbers lying in the order of `place`, or of NAME where that is NULL.
+static foreign foreign_make(size_t in, size_t out, size_t hidden, int f64, const size_t *place) {
+    foreign f;
+    size_t offset = 0;
+    memset(&f, 0, sizeof f);
+    f.in = in;
+    f.out = out;
+    f.hidden = hidden;
+    f.f64 = f64;
+    f.before = f.after = f.tail = "";
+    for (size_t k = 0; k < 10; ++k) {
+        size_t i = place ? place[k] : k, rows, cols, end;
+        char shape[64], offsets[64];
+        shape_of(i, in, out, hidden, &rows, &cols);
+        end = offset + rows * (cols ? cols : 1) * (f64 ? 8 : 4);
+        snprintf(shape, sizeof shape, cols ? "[%d,%d]" : "[%d]", (int)rows, (int)cols);
+        snprintf(offsets, sizeof offsets, "[%d,%d]", (int)offset, (int)end);
+        snprintf(f.name[i], sizeof f.name[i], "\"%s\"", NAME[i]);
+        set_entry(&f, i, f64 ? "\"F64\"" : "\"F32\"", shape, offsets);
+        f.order[k] = k;
+        offset = end;
+    }
+    f.body = offset;
+    return f;
+}
+
+// Number i of the file is 0.25 * i - 3.
+static bytes foreign_bytes(const foreign *f) {
+    bytes b, header;
+    memset(&b, 0, sizeof b);
+    memset(&header, 0, sizeof header);
+    put_text(&header, "{");
+    put_text(&header, f->before);
+    for (size_t k = 0; k < 10; ++k) {
+        size_t i = f->order[k];
+        if (!f->name[i][0]) continue;
+        if (header.data[header.size - 1] == '}') put_text(&header, ",");
+        put_text(&header, f->name[i]);
+        put_text(&header, ":");
+        put_text(&header, f->entry[i]);
+    }
+    put_text(&header, f->after);
+    put_text(&header, "}");
+    put_text(&header, f->tail);
+    put_little(&b, header.size, 8);
+    put(&b, header.data, header.size);
+    for (size_t i = 0; i * (f->f64 ? 8 : 4) < f->body; ++i)
+        put_number(&b, 0.25 * (double)i - 3, f->f64);
+    free(header.data);
+    return b;
+}
+
+// Loads, and finds in every tensor the numbers that stand at its place.
+static void check_taken(const char *what, const foreign *f, const size_t *place) {
+    bytes b = foreign_bytes(f);
+    loaded l;
+    load(&l, b.data, b.size, 0);
+    CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
+    if (l.status == PKTSEQ_OK) {
+        size_t offset = 0, wrong = 0;
+        CHECK_THAT(l.model.config.in == f->in && l.model.config.out == f->out &&
+                       l.model.config.hidden == f->hidden && !l.codec.field_count &&
+                       !l.training.iteration && !l.training.points,
+                   "%s: sizes", what);
+        for (size_t k = 0; k < 10; ++k) {
+            pktseq_tensor t;
+            memset(&t, 0, sizeof t);
+            CHECK(!pktseq_model_tensor(&l.model, place ? place[k] : k, &t));
+            for (size_t i = 0; i < t.rows * t.cols; ++i, ++offset)
+                wrong += (double)t.data[i] != 0.25 * (double)offset - 3;
+        }
+        CHECK_THAT(wrong == 0, "%s: %lu numbers", what, (unsigned long)wrong);
+    }
+    CHECK(unload(&l));
+    free(b.data);
+}
+
+static void check_foreign_refused(const char *what, const foreign *f) {
+    bytes b = foreign_bytes(f);
+    check_refused(what, b.data, b.size);
+    free(b.data);
+}
+
+static void test_foreign(void) {
+    static const size_t mixed[10] = {9, 3, 0, 7, 1, 8, 2, 6, 4, 5};
+    for (int f64 = 0; f64 < 2; ++f64) {
+        foreign f = foreign_make(2, 3, 4, f64, NULL);
+        check_taken("plain", &f, NULL);
+        f.tail = "       ";
+        check_taken("padded", &f, NULL);
+        f.before = "\"__metadata__\":{}";
+        check_taken("empty metadata", &f, NULL);
+        f.before = "\"__metadata__\":{\"format\":\"pt\",\"n\\u00e9\":\"\\ud83d\\ude00 "
+                   "\\\"\\\\\\/\\b\\f\\n\\r\\t\xf0\x9f\x98\x80\"}";
+        check_taken("metadata with every escape", &f, NULL);
+
+        f = foreign_make(1, 5, 3, f64, mixed);
+        check_taken("another order of numbers", &f, mixed);
+        for (size_t i = 0; i < 10; ++i) f.order[i] = (i * 7 + 2) % 10;
+        check_taken("another order of numbers and another of names", &f, mixed);
+
+        f = foreign_make(1, 1, 1, f64, NULL);
+        strcpy(f.name[0], " \t\r\n\"\\u0065ncoder.gru.weight\\u005fih_l0\" \n ");
+        snprintf(f.entry[0], sizeof f.entry[0],
+                 " {\n \"sh\\u0061pe\" : [ 3 ,\t1 ] , \"data_offsets\" : [ 0 , %d ] ,\r\n "
+                 "\"dtype\" : \"F%d\"\n}",
+                 f64 ? 24 : 12, f64 ? 64 : 32);
+        check_taken("white space and escapes", &f, NULL);
+    }
+}
+
+// ---- what must be refused -----------------------------------------------------------------------
+
+// Headers whose tensor 0 ([3,1], bytes 0 to 3*size, of a model with D = O = H = 1) is bent.
+static void test_bent_entries(void) {
+    const int size = (int)REAL_SIZE;
+    const int f64 = size == 8;
+    static const char *const dtype[] = {
+        "\"F99\"", "\"f32\"", "\"F16\"", "\"BF16\"", "\"I32\"", "\"\"", "\"F32 \"",
+        "\"F32\\u0000\"", "\"F\"", "32", "null", "[\"F32\"]", "true", "{}", "F32"};
+    // The last four have a product, in numbers or in bytes, that is the right one modulo 2^64.
+    static const char *const shape[] = {
+        "[3]", "[1,3]", "[3,1,1]", "[]", "[0,1]", "[3,0]", "[0]", "[-3,1]", "[3,-1]", "[3.0,1]",
+        "[3e0,1]", "[03,1]", "[+3,1]", "[-0,1]", "[3,1", "[3 1]", "[3,1,]", "[,3,1]", "[\"3\",1]",
+        "[null,1]", "[[3],1]", "3", "\"3,1\"", "{}", "[2,1]", "[6,1]", "[3,2]", "[0x3,1]",
+        "[18446744073709551619,1]", "[36893488147419103235,1]", "[99999999999999999999999,1]",
+        "[9223372036854775808,2]", "[4294967296,4294967296]", "[12297829382473034411,9]",
+        "[13835058055282163715,1]", "[6917529027641081859,1]"};
+    // Parts of %d become the size of a number.
+    static const char *const offsets[] = {
+        "[]", "[0]", "[0,%d,%d]", "[%d,0]", "[-%d,0]", "[0,-%d]", "[-0,%d]", "[00,%d]", "[0.0,%d]",
+        "[0,%d.0]", "[0,%de0]", "[0,1e3]", "[\"0\",%d]", "[0,\"%d\"]", "0", "null", "{}",
+        "[0,null]", "[0,%d", "[0 %d]", "[0,%d,]", "[0,18446744073709551628]",
+        "[0,18446744073709551640]", "[18446744073709551604,0]", "[18446744073709551592,0]", "[0,99999999999999999999999999]",
+        "[0,1000000000000]", "[1,%d]", "[0,0]", "[4,%d]", "[%d,%d]"};
+    char text[128], good[32], own[8], what[192];
+    snprintf(good, sizeof good, "[0,%d]", 3 * size);
+    snprintf(own, sizeof own, "\"%s\"", OWN_DTYPE);
+    for (size_t i = 0; i < sizeof dtype / sizeof dtype[0]; ++i) {
+        foreign f = foreign_make(1, 1, 1, f64, NULL);
+        set_entry(&f, 0, dtype[i], "[3,1]", good);
+        snprintf(what, sizeof what, "dtype %s", dtype[i]);
+        check_foreign_refused(what, &f);
+    }
+    for (size_t i = 0; i < sizeof shape / sizeof shape[0]; ++i) {
+        foreign f = foreign_make(1, 1, 1, f64, NULL);
+        set_entry(&f, 0, own, shape[i], good);
+        snprintf(what, sizeof what, "shape %s", shape[i]);
+        check_foreign_refused(what, &f);
+    }
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; ++i) {
+        foreign f = foreign_make(1, 1, 1, f64, NULL);
+        snprintf(text, sizeof text, offsets[i], 3 * size, 3 * size);
+        set_entry(&f, 0, own, "[3,1]", text);
+        snprintf(what, sizeof what, "offsets %s", text);
+        check_foreign_refused(what, &f);
+    }
+
+    // Entries as a whole.
+    static const char *const bad[] = {
+        "{\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1]}",
+        "{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1],\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12],\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12],\"dat\\u0061_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12],\"x\":[0,12]}",
+        "{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12],}",
+        "{\"dtype\":\"F32\" \"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{\"dtype\":\"F32\",,\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{\"dtype\" \"F32\",\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{dtype:\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12]}",
+        "{'dtype':'F32','shape':[3,1],'data_offsets':[0,12]}",
+        "[\"F32\",[3,1],[0,12]]",
+        "null",
+        "\"F32\"",
+        "12",
+        "{}",
+        ""};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
+        foreign f = foreign_make(1, 1, 1, 0, NULL);
+        strcpy(f.entry[0], bad[i]);
+        check_foreign_refused(bad[i], &f);
+    }
+}
+
+// Headers with something wrong around the entries, or in their names.
+static void test_bent_headers(void) {
+    static const char *const before[] = {
+        "\"__metadata__\":null", "\"__metadata__\":[]", "\"__metadata__\":\"pt\"",
+        "\"__metadata__\":{\"n\":1}", "\"__metadata__\":{\"n\":null}",
+        "\"__metadata__\":{\"n\":{}}",
+        "\"__metadata__\":{\"n\":[\"x\"]}", "\"__metadata__\":{\"n\":true}",
+        "\"__metadata__\":{\"n\"}", "\"__metadata__\":{\"n\":}", "\"__metadata__\":{\"n\":\"x\",}",
+        "\"__metadata__\":{n:\"x\"}", "\"__metadata__\":{'n':'x'}", "\"__metadata__\"",
+        "\"__metadata__\":{\"n\":\"x\",\"n\":\"x\"}",
+        "\"__metadata__\":{\"e\":\"\",\"\\u0065\":\"\"}",
+        "\"__metadata__\":{},\"__metadata__\":{}", "\"__metadata__\":{},\"__m\\u0065tadata__\":{}",
+        "\"__metadata__\":{\"n\\u0000\":\"x\"}", "\"__metadata__\":{\"pktseq.format\":\"1\"}",
+        "\"__metadata__\":{\"pktseq.checksum\":\"0000000000000000\"}",
+        "// a comment\n", "/* a comment */", ",", "1", "\"x\":1", "\"x\":null", "\"x\":[]",
+        "\"x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}"};
+    static const char *const after[] = {
+        ",", "}", ",\"x\":1", ",\"x\":{}", ",\"x\"", " \"x\"", ",\"__metadata__\":{\"a\":1}",
+        ",\"x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[104,104]}",
+        ",\"decoder.out.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[100,104]}",
+        ",\"decoder.out.bi\\u0061s\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[100,104]}"};
+    static const char *const tail[] = {"}", ",", "x", "{}", "\"\"", " {", "\xef\xbb\xbf", "1", "]"};
+    static const char *const name[] = {
+        "", "\"\"", "\"encoder.gru.weight_ih_l0 \"", "\"Encoder.gru.weight_ih_l0\"",
+        "\"encoder.gru.weight_ih_l\"", "\"encoder.gru.weight_ih_l00\"",
+        "\"encoder.gru.weight_hh_l0\"", "\"encoder.gru.weight_ih_l0\\u0000\"",
+        "\"encoder.gru.weight_ih_l0\\u0000x\"", "\"__metadata__\"", "encoder.gru.weight_ih_l0",
+        "\"encoder.gru.weight_ih_l0", "'encoder.gru.weight_ih_l0'", "1", "null",
+        "\"encoder\\.gru.weight_ih_l0\"", "\"gru.weight_ih_l0\""};
+    foreign f;
+    char what[192];
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; ++i) {
+        // After an object the comma comes by itself.
+        bytes text;
+        memset(&text, 0, sizeof text);
+        put_text(&text, before[i]);
+        if (before[i][0] == '"' && text.data[text.size - 1] != '}') put_text(&text, ",");
+        f = foreign_make(1, 1, 1, 0, NULL);
+        f.before = (const char *)text.data;
+        check_foreign_refused(before[i], &f);
+        free(text.data);
+    }
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; ++i) {
+        f = foreign_make(1, 1, 1, 0, NULL);
+        f.after = after[i];
+        check_foreign_refused(after[i], &f);
+    }
+    for (size_t i = 0; i < sizeof tail / sizeof tail[0]; ++i) {
+        f = foreign_make(1, 1, 1, 0, NULL);
+        f.tail = tail[i];
+        snprintf(what, sizeof what, "after the header: %s", tail[i]);
+        check_foreign_refused(what, &f);
+    }
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; ++i) {
+        f = foreign_make(1, 1, 1, 0, NULL);
+        strcpy(f.name[0], name[i]);
+        snprintf(what, sizeof what, "name %s", name[i]);
+        check_foreign_refused(what, &f);
+    }
+    for (size_t i = 0; i < 10; ++i) {
+        f = foreign_make(1, 1, 1, 0, NULL);
+        f.name[i][0] = 0;
+        snprintf(what, sizeof what, "no %s", NAME[i]);
+        check_foreign_refused(what, &f);
+    }
+}
+
+// Strings that are none, as a value and as a key of the metadata and as a name.
+static void test_bent_strings(void) {
+    static const char *const text[] = {
+        "\\", "\\x41", "\\u", "\\u1", "\\u12", "\\u123", "\\u123g", "\\U00000041", "\\u 123",
+        "\\u+123", "\\u-123", "\\'", "\\0", "\\a", "\\v", "\\\n", "\\ud800", "\\udbff", "\\udc00",
+        "\\udfff", "\\ud800x", "\\ud800\\n", "\\ud800\\u0041", "\\ud800\\ud800", "\\udc00\\ud800",
+        "\x01", "\x1f", "\t", "\n", "\r", "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xc3", "\xc3(",
+        "\xe2\x82", "\xe2\x82(", "\xe0\x80\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
+        "\xf0\x9f\x98", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff"};
+    static const char *const frame[] = {"\"__metadata__\":{\"n\":\"a%sz\"}",
+                                        "\"__metadata__\":{\"a%sz\":\"n\"}",
+                                        "\"a%sz\":{}"};
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; ++i)
+        for (size_t k = 0; k < 3; ++k) {
+            char before[64], what[64];
+            foreign f = foreign_make(1, 1, 1, 0, NULL);
+            snprintf(before, sizeof before, frame[k], text[i]);
+            snprintf(what, sizeof what, "string %lu, frame %lu", (unsigned long)i,
+                     (unsigned long)k);
+            f.before = before;
+            check_foreign_refused(what, &f);
+        }
+}
+
+// Offsets that fit their own shape, but not each other.
+static void test_bent_places(void) {
+    foreign f = foreign_make(1, 1, 1, 0, NULL);
+    bytes b;
+    set_entry(&f, 1, "\"F32\"", "[3,1]", "[0,12]");
+    check_foreign_refused("overlap and hole", &f);
+
+    f = foreign_make(1, 1, 1, 0, NULL);
+    f.body += 4;
+    check_foreign_refused("numbers that belong to no tensor", &f);
+
+    f = foreign_make(1, 1, 1, 0, NULL);
+    set_entry(&f, 9, "\"F32\"", "[1]", "[104,108]");
+    f.body += 4;
+    check_foreign_refused("a hole before the last tensor", &f);
+
+    // Every tensor four bytes later: a hole at the front.
+    static const char *const later[10] = {
+        "[4,16]", "[16,28]", "[28,40]", "[40,52]", "[52,64]",
+        "[64,76]", "[76,88]", "[88,100]", "[100,104]", "[104,108]"};
+    f = foreign_make(1, 1, 1, 0, NULL);
+    for (size_t i = 0; i < 10; ++i)
+        set_entry(&f, i, "\"F32\"", i == 8 ? "[1,1]" : i == 9 ? "[1]" : i & 2 ? "[3]" : "[3,1]",
+                  later[i]);
+    f.body += 4;
+    check_foreign_refused("a hole at the front", &f);
+
+    // The shape says 3 numbers, the offsets 6, and the file holds all that the offsets want.
+    f = foreign_make(1, 1, 1, 0, NULL);
+    set_entry(&f, 9, "\"F32\"", "[1]", "[100,124]");
+    f.body += 20;
+    check_foreign_refused("more bytes than the shape", &f);
+
+    // The shapes are those of a good model, the sizes of another.
+    static const struct {
+        size_t tensor, rows, cols;
+    } other[] = {{0, 9, 2}, {1, 6, 3}, {1, 9, 3}, {2, 9, 0}, {3, 3, 0}, {4, 6, 3},
+                 {5, 6, 1}, {6, 5, 0}, {7, 12, 0}, {8, 3, 2}, {8, 2, 3}, {9, 3, 0}, {9, 1, 0}};
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; ++i) {
+        size_t offset = 0;
+        char what[64];
+        f = foreign_make(2, 2, 2, 0, NULL);
+        for (size_t k = 0; k < 10; ++k) {
+            size_t rows, cols, end;
+            char shape[64], offsets[64];
+            shape_of(k, 2, 2, 2, &rows, &cols);
+            if (k == other[i].tensor) {
+                rows = other[i].rows;
+                cols = other[i].cols;
+            }
+            end = offset + 4 * rows * (cols ? cols : 1);
+            snprintf(shape, sizeof shape, cols ? "[%d,%d]" : "[%d]", (int)rows, (int)cols);
+            snprintf(offsets, sizeof offsets, "[%d,%d]", (int)offset, (int)end);
+            set_entry(&f, k, "\"F32\"", shape, offsets);
+            offset = end;
+        }
+        f.body = offset;
+        snprintf(what, sizeof what, "%s of another model (%lu)", NAME[other[i].tensor],
+                 (unsigned long)i);
+        check_foreign_refused(what, &f);
+    }
+
+    // Numbers that are none, and one that a float cannot hold.
+    for (int f64 = 0; f64 < 2; ++f64)
+        for (size_t i = 0; i < 26; i += 5)
+            for (int k = 0; k < 4; ++k) {
+                static const double bad[] = {NAN, INFINITY, -INFINITY, 1e300};
+                bytes number;
+                if (k == 3 && (!f64 || REAL_SIZE == 8)) continue;
+                f = foreign_make(1, 1, 1, f64, NULL);
+                b = foreign_bytes(&f);
+                memset(&number, 0, sizeof number);
+                put_number(&number, bad[k], f64);
+                memcpy(b.data + b.size - f.body + i * number.size, number.data, number.size);
+                check_refused("a number that is none", b.data, b.size);
+                free(number.data);
+                free(b.data);
+            }
+}
+
+// The eight bytes in front.
+static void test_bent_length(void) {
+    foreign f = foreign_make(1, 1, 1, REAL_SIZE == 8, NULL);
+    bytes b = foreign_bytes(&f);
+    const uint64_t length = get_little(b.data, 8);
+    const uint64_t bad[] = {UINT64_C(0xffffffffffffffff),
+                            UINT64_C(0xfffffffffffffff8),
+                            UINT64_C(0xfffffffffffffff7),
+                            UINT64_C(0xfffffffffffffff8) + length,
+                            UINT64_C(0x8000000000000000),
+                            UINT64_C(0x7fffffffffffffff),
+                            length | UINT64_C(0x8000000000000000),
+                            length | UINT64_C(0x100000000),
+                            b.size,
+                            b.size - 7,
+                            b.size - 8,
+                            length - 1,
+                            length + 1,
+                            0,
+                            1,
+                            2,
+                            100000001};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
+        char what[64];
+        snprintf(what, sizeof what, "header length %lx", (unsigned long)bad[i]);
+        for (size_t k = 0; k < 8; ++k) b.data[k] = (unsigned char)(bad[i] >> (8 * k));
+        check_refused(what, b.data, b.size);
+    }
+    free(b.data);
+
+    static const unsigned char zero[1000] = {0};
+    check_refused("an empty file", zero, 0);
+    check_refused("seven bytes", "\1\0\0\0\0\0\0", 7);
+    check_refused("eight bytes", "\0\0\0\0\0\0\0", 8);
+    check_refused("zeros", zero, sizeof zero);
+    check_refused("a header of {}", "\2\0\0\0\0\0\0\0{}", 10);
+    check_refused("a header of []", "\2\0\0\0\0\0\0\0[]", 10);
+    check_refused("a header of { }{", "\3\0\0\0\0\0\0\0{}{", 11);
+    check_refused("text", "position,timestamp,length\n0,1,2\n", 32);
+
+    // The specification wants the brace first; readers that skip blanks or a mark before it differ.
+    static const char *const first[] = {" ", "\n", "\xef\xbb\xbf", "{"};
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; ++i) {
+        bytes shifted;
+        size_t more = strlen(first[i]);
+        b = foreign_bytes(&f);
+        memset(&shifted, 0, sizeof shifted);
+        put_little(&shifted, length + more, 8);
+        put_text(&shifted, first[i]);
+        put(&shifted, b.data + 8, b.size - 8);
+        check_refused("something before the brace", shifted.data, shifted.size);
+        free(shifted.data);
+        free(b.data);
+    }
+}
+
+// Text of `count` times `piece`. The caller frees.
+static bytes many(const char *piece, size_t count) {
+    bytes b;
+    memset(&b, 0, sizeof b);
+    put_text(&b, "");
+    for (size_t i = 0; i < count; ++i) put_text(&b, piece);
+    return b;
+}
+
+// What makes a careless reader slow, or run out of stack.
+static void test_large(void) {
+    static const char *const nest[] = {"[", "{\"a\":", "[{\"a\":"};
+    for (size_t i = 0; i < 3; ++i)
+        for (int where = 0; where < 3; ++where) {
+            bytes deep = many(nest[i], 200000), text;
+            foreign f = foreign_make(1, 1, 1, 0, NULL);
+            memset(&text, 0, sizeof text);
+            put_text(&text, where == 0   ? "\"x\":"
+                            : where == 1 ? "\"__metadata__\":"
+                                         : "\"__metadata__\":{\"n\":");
+            put(&text, deep.data, deep.size);
+            f.before = (const char *)text.data;
+            check_foreign_refused("deep nesting", &f);
+            free(text.data);
+            free(deep.data);
+        }
+
+    // Ten megabytes of blanks break no rule; to be taken whole, or refused for their mass.
+    bytes blank = many(" \n\t ", 2500000), b;
+    foreign f = foreign_make(1, 1, 1, 0, NULL);
+    loaded l;
+    f.before = (const char *)blank.data;
+    b = foreign_bytes(&f);
+    int good = is_handled(b.data, b.size, &l);
+    CHECK_THAT(good, "10 MB of blanks: status %d, %s", (int)l.status, l.err.text);
+    free(b.data);
+    free(blank.data);
+
+    // So many different names that comparing each with each would take hours.
+    bytes names;
+    memset(&names, 0, sizeof names);
+    put_text(&names, "\"__metadata__\":{\"a\":\"\"");
+    for (int i = 0; i < 300000; ++i) {
+        char text[32];
+        snprintf(text, sizeof text, ",\"%d\":\"\"", i);
+        put_text(&names, text);
+    }
+    put_text(&names, "}");
+    f.before = (const char *)names.data;
+    b = foreign_bytes(&f);
+    clock_t begin = clock();
+    good = is_handled(b.data, b.size, &l);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    CHECK_THAT(good, "300,000 names: status %d, %s", (int)l.status, l.err.text);
+    CHECK_THAT(seconds < 10, "300,000 names took %.1f s", seconds);
+    free(b.data);
+    free(names.data);
+}
+
+// ---- damage -------------------------------------------------------------------------------------
+
+// Every bit turned over, every byte replaced by others, every end cut off: all refused.
+static void test_damage(const char *what, const unsigned char *data, size_t size) {
+    static const unsigned char other[] = "\0\xff\"\\ {}[],:0169aAeF-.\n";
+    size_t accepted = 0, silent = 0, tried = 0;
+    loaded l;
+    unsigned char *copy = (unsigned char *)malloc(size + 1);
+    if (!copy) exit(3);
+    for (size_t i = 0; i < size; ++i)
+        for (size_t k = 0; k < 8 + sizeof other - 1; ++k) {
+            memcpy(copy, data, size);
+            copy[i] = k < 8 ? (unsigned char)(data[i] ^ (1 << k)) : other[k - 8];
+            if (copy[i] == data[i]) continue;
+            ++tried;
+            accepted += !refuses(copy, size, &l);
+        }
+    CHECK_THAT(accepted == 0, "%s: %lu of %lu damaged bytes accepted", what,
+               (unsigned long)accepted, (unsigned long)tried);
+
+    accepted = 0;
+    for (size_t keep = 0; keep < size; ++keep) {
+        char missing[32];
+        accepted += !refuses(data, keep, &l);
+        snprintf(missing, sizeof missing, "%lu", (unsigned long)(size - keep));
+        silent += size - keep < REAL_SIZE * 26 && !strstr(l.err.text, missing);
+    }
+    CHECK_THAT(accepted == 0, "%s: %lu cut files accepted", what, (unsigned long)accepted);
+    CHECK_THAT(silent == 0, "%s: %lu messages do not say how many bytes are missing: %s", what,
+               (unsigned long)silent, l.err.text);
+
+    memcpy(copy, data, size);
+    copy[size] = 0;
+    check_refused("one byte more", copy, size + 1);
+    free(copy);
+}
+
+// The same by somebody who mends the checksum. No crash, and nothing half taken.
+static void test_forgery(const char *what, const unsigned char *data, size_t size) {
+    static const unsigned char other[] = "\"\\ {}[],:0129eEn-+.\t\x01\x80\xff";
+    size_t wrong = 0, taken = 0;
+    const size_t end = 8 + (size_t)get_little(data, 8);
+    loaded l, first;
+    unsigned char *copy = (unsigned char *)malloc(size + 1);
+    if (!copy) exit(3);
+    memset(&first, 0, sizeof first);
+    for (size_t i = 8; i < end; ++i)
+        for (size_t k = 0; k < sizeof other + 1; ++k) {
+            size_t now = size;
+            memcpy(copy, data, size);
+            if (k < sizeof other - 1) {
+                if (data[i] == other[k]) continue;
+                copy[i] = other[k];
+            } else if (k == sizeof other) {  // without this byte
+                memmove(copy + i, copy + i + 1, --now - i);
+            } else {  // twice this byte
+                memmove(copy + i + 1, copy + i, now++ - i);
+            }
+            for (size_t j = 0; j < 8; ++j)
+                copy[j] = (unsigned char)((end - 8 + now - size) >> (8 * j));
+            seal(copy, now);
+            if (is_handled(copy, now, &l)) taken += l.status == PKTSEQ_OK;
+            else if (++wrong == 1) first = l;
+        }
+    CHECK_THAT(wrong == 0, "%s: %lu forged files mishandled; the first: status %d, \"%s\"",
+               what, (unsigned long)wrong, (int)first.status, first.err.text);
+    // Some changes, as of the blanks at the end, harm nothing: the loop does get past the checksum.
+    CHECK_THAT(taken > 0, "%s: no forged file was taken", what);
+    free(copy);
+}
+
+// The file with metadata `key` saying `value` (raw JSON, quotes included; NULL = entry removed).
+static bytes with_meta(const unsigned char *data, size_t size, const char *key, const char *value) {
+    cursor c = header_of(data, size);
+    const unsigned char *body = (const unsigned char *)c.end;
+    bytes header, b;
+    meta m[32];
+    memset(&header, 0, sizeof header);
+    memset(&b, 0, sizeof b);
+    const unsigned char *at = find(data, size, "\"__metadata__\":");
+    c.p = at ? (const char *)at + 15 : c.end;
+    size_t count = read_meta(&c, data, m, 32), found = 0, begin = 0;
+    for (size_t i = 0; i < count; ++i)
+        if (!strcmp(m[i].key, key)) {
+            found = 1;
+            begin = value ? m[i].begin : i ? m[i - 1].end : (size_t)(at - data) + 16;
+            put(&header, data + 8, begin - 8);
+            if (value) put_text(&header, value);
+            // Without a neighbour in front the comma behind goes too.
+            size_t end = m[i].end + (!value && i == 0 && count > 1);
+            put(&header, data + end, (size_t)(body - data) - end);
+        }
+    CHECK_THAT(found && !c.bad, "the file has no %s", key);
+    put_little(&b, header.size, 8);
+    put(&b, header.data, header.size);
+    put(&b, body, (size_t)(data + size - body));
+    seal(b.data, b.size);
+    free(header.data);
+    meta_free(m, count);
+    return b;
+}
+
+// Every value of the metadata replaced by nonsense, the checksum right.
+static void test_nonsense(const char *what, const unsigned char *data, size_t size) {
+    static const char *const nonsense[] = {
+        "\"\"", "\"x\"", "\" \"", "\"-1\"", "\"nan\"", "\"inf\"", "\"1e999\"", "\"0x10\"",
+        "\"99999999999999999999999999\"", "\"18446744073709551615\"", "\"18446744073709551616\"",
+        "\"\\n\"", "\"\\t\\t\\t\\t\\t\\t\\t\\t\"", "\"\\u0000\"", "\"1\\u0000\"", "\"\\\\\"",
+        "\"\\n\\n\\n\"", "\"\\ud83d\\ude00\"", "1", "null"};
+    cursor c = header_of(data, size);
+    const unsigned char *at = find(data, size, "\"__metadata__\":");
+    meta m[32];
+    if (!at) return;
+    c.p = (const char *)at + 15;
+    size_t count = read_meta(&c, data, m, 32), wrong = 0;
+    CHECK_THAT(count > 3 && !c.bad, "%s: metadata", what);
+    for (size_t i = 0; i < count; ++i)
+        for (size_t k = 0; k <= sizeof nonsense / sizeof nonsense[0]; ++k) {
+            loaded l;
+            bytes b = with_meta(data, size, m[i].key,
+                                k < sizeof nonsense / sizeof nonsense[0] ? nonsense[k] : NULL);
+            if (!is_handled(b.data, b.size, &l)) {
+                ++wrong;
+                fprintf(stderr, "%s: %s = %s: status %d, \"%s\"\n", what, m[i].key,
+                        k < sizeof nonsense / sizeof nonsense[0] ? nonsense[k] : "(none)",
+                        (int)l.status, l.err.text);
+            }
+            free(b.data);
+        }
+    CHECK_THAT(wrong == 0, "%s: %lu values mishandled", what, (unsigned long)wrong);
+    meta_free(m, count);
+}
+
+// The file with one piece of its header replaced, its length and checksum right again.
+static bytes edited(const unsigned char *data, size_t size, const char *from, const char *to) {
+    const size_t end = 8 + (size_t)get_little(data, 8);
+    const unsigned char *at = find(data, end, from);
+    bytes b;
+    memset(&b, 0, sizeof b);
+    CHECK_THAT(at, "the header has no %s", from);
+    if (at) {
+        size_t behind = (size_t)(at - data) + strlen(from);
+        put_little(&b, end - 8 - strlen(from) + strlen(to), 8);
+        put(&b, data + 8, (size_t)(at - data) - 8);
+        put_text(&b, to);
+        put(&b, data + behind, size - behind);
+        seal(b.data, b.size);
+    }
+    return b;
+}
+
+// Metadata that is well written and cannot be true.
+static void test_lies(void) {
+    static const struct {
+        const char *from, *to;
+    } lie[] = {
+        // the codec against the tensors, and against itself
+        {"flag\\tflag\\t1\\t0\\t0\\n", ""},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t0\\t0\\t0\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0\\t0\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t2\\t0\\t0\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\t\\t1\\t0\\t0\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0\\n\\n"},
+        {"flag\\tflag\\t1\\t0\\t0\\n", "FLAG\\tflag\\t1\\t0\\t0\\n"},
+        {"port\\tport\\t", "onehot\\tport\\t"},
+        {"port\\tport\\t", "number\\tport\\t"},
+        {"\\t50%", ""},
+        {"\\t50%", "\\t50%\\t51%"},
+        {"\\t50%", "\\ta,b"},
+        {"\\t50%", "\\t50\\\\x"},
+        {"zscore\\tl", "zscore\\tl\\tl"},
+        {"\\t1.4", "\\t-1.4"},
+        {"\\t1.4", "\\t0x1.4"},
+        {"\\t1.4", "\\tnan1.4"},
+        {"\\t1.4", "\\t1e4001.4"},
+        {"\\t2.4", "\\t2,4"},
+        {"\\t2.4", "\\tx2.4"},
+        // training
+        {"\"iteration 23\\n", "\"iteration 0\\n"},
+        {"\"iteration 23\\n", "\"iteration 51\\n"},
+        {"\"iteration 23\\n", "\"iteration -1\\n"},
+        {"\"iteration 23\\n", "\"iteration 2.5\\n"},
+        {"\"iteration 23\\n", "\"iteration 18446744073709551615\\n"},
+        {"\"iteration 23\\n", "\"iteration 1e300\\n"},
+        {"\"iteration 23\\n", "\"\\n"},
+        {"\"iteration 23\\n", "\""},
+        {"\"iteration 23\\n", "\"iteration 23\\niteration 23\\n"},
+        {"iterations 50\\n", "iterations 18446744073709551616\\n"},
+        {"batch 2\\n", "batch 0\\n"},
+        {"batch 2\\n", "batch 99999999999999\\n"},
+        {"learning_rate 0", "learning_rate -0"},
+        {"learning_rate 0", "learning_rate inf"},
+        {"teacher_forcing 0.", "teacher_forcing 1."},
+        {"report_count 2\\n", "report_count 24\\n"},
+        {"point_count 2\\n", "point_count 3\\n"},
+        {"report_sum ", "report_sum nan"},
+        {"order shuffled", "order sorted"},
+        {"seed ffff", "seed FFFF"},
+        {"seed ffff", "seed fff"},
+        {"data ", "data x"},
+        {"milestones 1 50 100", "milestones 1 1 100"},
+        {"milestones 1 50 100", "milestones 0 50 100"},
+        {"milestones 1 50 100", "milestones 1 50 101"},
+        {"milestones 1 50 100", "milestones 1 50 356"},
+        {"milestones 1 50 100", "milestones 1 50 "},
+        {"points 0", "points  0"},
+        {"points 0", "points nan 0"},
+        {"points 0", "points 1e999 0"},
+        {"points 0", "point 0"},
+        // the rest
+        {"pktseq.format\":\"1", "pktseq.format\":\"2"},
+        {"pktseq.format\":\"1", "pktseq.format\":\"01"},
+        {"\"format\":\"pt\"", "\"format\":\"tf\""},
+        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"-1"},
+        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1.5"},
+        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1e99"},
+        {"pktseq.inputs\":\"1", "pktseq.inputs\":\""},
+        {"pktseq.start\":\"target", "pktseq.start\":\"Target"}};
+    subject s;
+    if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
+        pktseq_buffer buffer;
+        bytes b;
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL));
+        b = edited(buffer.data, buffer.size, "pktseq.start", "pktseq.start");
+        CHECK(b.size == buffer.size && !memcmp(b.data, buffer.data, b.size));
+        free(b.data);
+        // So many categories that comparing each with each takes six seconds.
+        bytes categories;
+        loaded l;
+        memset(&categories, 0, sizeof categories);
+        for (int i = 0; i < 60000; ++i) {
+            char text[32];
+            snprintf(text, sizeof text, "\\t%d", i);
+            put_text(&categories, text);
+        }
+        b = edited(buffer.data, buffer.size, "\\t50%", (const char *)categories.data);
+        clock_t begin = clock();
+        CHECK(refuses(b.data, b.size, &l));
+        double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+        CHECK_THAT(seconds < 2, "60,000 categories took %.1f s", seconds);
+        free(categories.data);
+        free(b.data);
+
+        for (size_t i = 0; i < sizeof lie / sizeof lie[0]; ++i) {
+            b = edited(buffer.data, buffer.size, lie[i].from, lie[i].to);
+            check_refused(lie[i].to, b.data, b.size);
+            free(b.data);
+        }
+        pktseq_buffer_free(&buffer);
+    }
+    subject_free(&s);
+}
+
+// Whatever save takes, load takes: also a run that was called again with other settings.
+static void test_other_settings(void) {
+    static const struct {
+        const char *what;
+        size_t iterations, point_every, report_every;
+    } again[] = {{"fewer iterations than were done", 10, 3, 7},
+                 {"no iterations", 0, 3, 7},
+                 {"as many iterations as were done", 23, 3, 7},
+                 {"points more often, but no further iteration", 23, 1, 7},
+                 {"no more points", 23, 0, 7},
+                 {"no more reports", 23, 3, 0},
+                 {"points more often", 30, 1, 1},
+                 {"no points and no reports", 30, 0, 0}};
+    for (size_t i = 0; i < sizeof again / sizeof again[0]; ++i) {
+        subject s;
+        if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
+            pktseq_train_config config = s.training.config;
+            pktseq_buffer buffer;
+            loaded l;
+            config.iterations = again[i].iterations;
+            config.point_every = again[i].point_every;
+            config.report_every = again[i].report_every;
+            pktseq_train(&s.model, &s.dataset, &config, &s.training, NULL);
+            CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL));
+            load(&l, buffer.data, buffer.size, 0);
+            CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", again[i].what, l.err.text);
+            CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s",
+                       again[i].what);
+            CHECK(unload(&l));
+            pktseq_buffer_free(&buffer);
+        }
+        subject_free(&s);
+    }
+}
+
+// ---- no memory ----------------------------------------------------------------------------------
+
+static void test_memory(void) {
+    subject s;
+    if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
+        pktseq_buffer buffer;
+        pktseq_status status = PKTSEQ_ERROR_MEMORY;
+        pktseq_error err;
+        size_t failures = 0;
+        for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 10000; ++k) {
+            counting c;
+            pktseq_allocator a = allocator_of(&c);
+            c.fail_at = k;
+            memset(&buffer, 0x5a, sizeof buffer);
+            status = pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, &a, &err);
+            failures += status == PKTSEQ_ERROR_MEMORY;
+            CHECK_THAT(status == PKTSEQ_OK || (!buffer.data && !buffer.size && c.live == 0),
+                       "saving, allocation %lu", (unsigned long)k);
+            CHECK_THAT(err.status == status && (status == PKTSEQ_OK) == !err.text[0],
+                       "saving, allocation %lu: %s", (unsigned long)k, err.text);
+            pktseq_buffer_free(&buffer);
+            pktseq_buffer_free(&buffer);
+            CHECK_THAT(c.live == 0, "saving, allocation %lu", (unsigned long)k);
+        }
+        CHECK_THAT(status == PKTSEQ_OK && failures > 0, "saving: status %d", (int)status);
+
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &err));
+        failures = 0;
+        status = PKTSEQ_ERROR_MEMORY;
+        for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 10000; ++k) {
+            loaded l;
+            load(&l, buffer.data, buffer.size, k);
+            status = l.status;
+            failures += status == PKTSEQ_ERROR_MEMORY;
+            CHECK_THAT(status == PKTSEQ_OK ||
+                           (is_empty(&l) && l.memory.live == 0 && l.err.status == status),
+                       "loading, allocation %lu: %s", (unsigned long)k, l.err.text);
+            CHECK_THAT(unload(&l), "loading, allocation %lu", (unsigned long)k);
+        }
+        CHECK_THAT(status == PKTSEQ_OK && failures > 2, "loading: status %d", (int)status);
+        pktseq_buffer_free(&buffer);
+    }
+    subject_free(&s);
+}
+
+// ---- what cannot be saved, or asked -------------------------------------------------------------
+
+static void test_arguments(void) {
+    subject s;
+    pktseq_buffer buffer, good;
+    pktseq_error err;
+    pktseq_model model, none;
+    memset(&none, 0, sizeof none);
+    if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
+        CHECK(!pktseq_save_mem(&good, &s.model, &s.codec, NULL, NULL, NULL));
+        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(!buffer.data && err.text[0]);
+        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_load_mem(NULL, 100, &model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(!model.block);
+        CHECK(pktseq_load_mem(good.data, good.size, NULL, NULL, NULL, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        pktseq_buffer_free(&good);
+        pktseq_buffer_free(NULL);
+
+        static const double bad[] = {NAN, INFINITY, -INFINITY};
+        for (size_t i = 0; i < 3; ++i) {
+            pktseq_real *last = &s.model.block[s.model.parameters - 1], kept = *last;
+            *last = (pktseq_real)bad[i];
+            CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, &err) ==
+                      PKTSEQ_ERROR_DATA && !buffer.data && err.text[0]);
+            *last = kept;
+        }
+
+        // The codec's own memory, so that it may be spoilt.
+        char *text = (char *)(size_t)s.codec.field[1].category[0], kept = text[0];
+        text[0] = (char)0xff;
+        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, &err) == PKTSEQ_ERROR_DATA &&
+              !buffer.data);
+        text[0] = kept;
+
+        // A codec whose features are not the model's: a file that could not be loaded again.
+        subject tiny;
+        if (subject_make(&tiny, 1, 1, PKTSEQ_START_TARGET, 1))
+            CHECK(pktseq_save_mem(&buffer, &s.model, &tiny.codec, NULL, NULL, &err) !=
+                      PKTSEQ_OK && !buffer.data);
+        subject_free(&tiny);
+    }
+    subject_free(&s);
+}
+
+// ---- real files ---------------------------------------------------------------------------------
+
+static int exists(const char *path) {
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+static bytes read_all(const char *path) {
+    bytes b;
+    char piece[4096];
+    size_t got;
+    FILE *f = fopen(path, "rb");
+    memset(&b, 0, sizeof b);
+    while (f && (got = fread(piece, 1, sizeof piece, f)) > 0) put(&b, piece, got);
+    if (f) fclose(f);
+    return b;
+}
+
+static void test_paths(void) {
+    subject s;
+    loaded l;
+    pktseq_buffer old, new_bytes;
+    pktseq_error err;
+    char path[96], temporary[104], folder[104];
+    mkdir("build", 0777);  // is there when make runs this
+    snprintf(path, sizeof path, "build/test_files_%lu.safetensors", (unsigned long)getpid());
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    snprintf(folder, sizeof folder, "%s.d", path);
+    if (!subject_make(&s, 40, 2, PKTSEQ_START_INPUT, 0)) return;
+
+    CHECK(!pktseq_save(path, &s.model, &s.codec, &s.training, &err));
+    CHECK(!pktseq_save_mem(&old, &s.model, &s.codec, &s.training, NULL, &err));
+    bytes file = read_all(path);
+    CHECK(file.size == old.size && !memcmp(file.data, old.data, old.size));
+    free(file.data);
+    CHECK(!exists(temporary));
+    memset(&l, 0x5a, sizeof l);
+    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, NULL, &l.err));
+    CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec) &&
+          same_training(&s.training, &l.training));
+    l.memory.live = 0;
+    CHECK(unload(&l));
+
+    // Over an old file; then the disk is full after every so many bytes, and the old file stays.
+    s.model.block[0] += 1;
+    CHECK(!pktseq_save(path, &s.model, &s.codec, NULL, &err));
+    CHECK(!pktseq_save_mem(&new_bytes, &s.model, &s.codec, NULL, NULL, &err));
+    file = read_all(path);
+    CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, new_bytes.size));
+    free(file.data);
+    size_t tried = 0, failed = 0, left = 0, spoilt = 0;
+    struct rlimit all, limit;
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK(!getrlimit(RLIMIT_FSIZE, &all));
+    for (size_t room = 0; room < old.size; room = room * 3 / 2 + 1) {
+        limit = all;
+        limit.rlim_cur = (rlim_t)room;
+        setrlimit(RLIMIT_FSIZE, &limit);
+        pktseq_status status = pktseq_save(path, &s.model, &s.codec, &s.training, &err);
+        setrlimit(RLIMIT_FSIZE, &all);
+        ++tried;
+        failed += status == PKTSEQ_ERROR_FILE && err.status == status && err.text[0];
+        left += (size_t)exists(temporary);
+        file = read_all(path);
+        spoilt += file.size != new_bytes.size || memcmp(file.data, new_bytes.data, file.size);
+        free(file.data);
+    }
+    CHECK_THAT(failed == tried && tried > 20, "%lu of %lu full disks", (unsigned long)failed,
+               (unsigned long)tried);
+    CHECK_THAT(left == 0, "%lu temporary files left", (unsigned long)left);
+    CHECK_THAT(spoilt == 0, "%lu old files spoilt", (unsigned long)spoilt);
+
+    // Weights that must not be saved leave the old file, too.
+    s.model.block[1] = (pktseq_real)NAN;
+    CHECK(pktseq_save(path, &s.model, &s.codec, NULL, &err) == PKTSEQ_ERROR_DATA);
+    s.model.block[1] = 0;
+    CHECK(!exists(temporary));
+
+    // The temporary file cannot be made (a folder has its name): as in a folder without permission.
+    CHECK(!mkdir(temporary, 0777));
+    CHECK(pktseq_save(path, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strstr(err.text, path), "%s", err.text);
+    CHECK(!rmdir(temporary));
+    file = read_all(path);
+    CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, file.size));
+    free(file.data);
+
+    // The path is a folder: renaming fails, and so does reading.
+    CHECK(!mkdir(folder, 0777));
+    CHECK(pktseq_save(folder, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    strcat(folder, ".tmp");
+    CHECK(!exists(folder));
+    folder[strlen(folder) - 4] = 0;
+    memset(&l, 0x5a, sizeof l);
+    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, NULL, &l.err) == PKTSEQ_ERROR_FILE);
+    CHECK(is_empty(&l) && l.err.text[0]);
+    CHECK(!rmdir(folder));
+
+    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
+    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, NULL, &l.err) ==
+          PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strstr(l.err.text, "no/such/file") && is_empty(&l), "%s", l.err.text);
+    CHECK(pktseq_save(NULL, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_load(NULL, &l.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+
+    // A file cut short, and an empty one.
+    for (int cut = 0; cut < 2; ++cut) {
+        FILE *f = fopen(path, "wb");
+        CHECK(f && fwrite(old.data, 1, cut ? old.size - 7 : 0, f) == (cut ? old.size - 7 : 0) &&
+              !fclose(f));
+        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, NULL, &l.err) ==
+              PKTSEQ_ERROR_DATA);
+        CHECK_THAT(is_empty(&l) && strstr(l.err.text, cut ? "7" : ""), "%s", l.err.text);
+    }
+    CHECK(!remove(path));
+    pktseq_buffer_free(&old);
+    pktseq_buffer_free(&new_bytes);
+    subject_free(&s);
+}
+
+int main(void) {
+    subject s;
+    pktseq_buffer buffer;
+    test_round_trip();
+    test_parts();
+    test_other_settings();
+    test_lies();
+    test_foreign();
+    test_bent_entries();
+    test_bent_headers();
+    test_bent_strings();
+    test_bent_places();
+    test_bent_length();
+    test_large();
+    test_memory();
+    test_arguments();
+    test_paths();
+    for (int with = 0; with < 2; ++with) {
+        if (subject_make(&s, (size_t)(1 + with), 1, PKTSEQ_START_TARGET, 1)) {
+            const char *what = with ? "codec and training" : "only weights";
+            CHECK(!pktseq_save_mem(&buffer, &s.model, with ? &s.codec : NULL,
+                                   with ? &s.training : NULL, NULL, NULL));
+            test_damage(what, buffer.data, buffer.size);
+            test_forgery(what, buffer.data, buffer.size);
+            test_nonsense(what, buffer.data, buffer.size);
+            pktseq_buffer_free(&buffer);
+        }
+        subject_free(&s);
+    }
+    return check_end("test_files");
+}

@@ -1,0 +1,361 @@
+// test_model.c - the random streams, the tensors of a model, its first weights, and what
+// model_init and work_init do without memory or with senseless sizes.
+//
+// cc -O2 -fopenmp tests/test_model.c -o build/test_model -lm && ./build/test_model
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+typedef pktseq_real real;
+
+static pktseq_config config_of(size_t D, size_t O, size_t H, size_t N) {
+    pktseq_config config;
+    memset(&config, 0, sizeof config);
+    config.in = D;
+    config.out = O;
+    config.hidden = H;
+    config.inputs = N;
+    return config;
+}
+
+// An allocator that counts, that fails from call `fail_at` on, and never serves more than a
+// gigabyte: a size that has wrapped round to a small one would be served.
+typedef struct memory {
+    size_t calls, fail_at, live;
+} memory;
+
+static void *memory_alloc(size_t size, void *user_data) {
+    memory *m = (memory *)user_data;
+    void *p;
+    if (m->calls++ >= m->fail_at || size > (size_t)1 << 30) return NULL;
+    p = malloc(size);
+    m->live += p != NULL;
+    return p;
+}
+
+static void memory_free(void *p, void *user_data) {
+    --((memory *)user_data)->live;
+    free(p);
+}
+
+static pktseq_allocator memory_allocator(memory *m, size_t fail_at) {
+    pktseq_allocator a;
+    memset(m, 0, sizeof *m);
+    m->fail_at = fail_at;
+    a.alloc_fn = memory_alloc;
+    a.free_fn = memory_free;
+    a.user_data = m;
+    return a;
+}
+
+// ---- >>random -----------------------------------------------------------------------------------
+
+static void test_random(void) {
+    // SplitMix64 from seed 1234567, as published:
+    // rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64
+    static const uint64_t published[] = {6457827717110365317u, 3203168211198807973u,
+                                         9817491932198370423u, 4593380528125082431u,
+                                         16408922859458223821u};
+    uint64_t state = 1234567, a, b;
+    size_t bin[7] = {0};
+    double low = 1, high = 0, sum = 0;
+    for (size_t i = 0; i < 5; ++i) CHECK(pktseqi_random(&state) == published[i]);
+    for (size_t i = 0; i < 70000; ++i) {
+        size_t k = pktseqi_random_below(&state, 7);
+        CHECK(k < 7);
+        ++bin[k % 7];
+    }
+    for (size_t k = 0; k < 7; ++k)  // 10,000 expected, standard deviation 93
+        CHECK_THAT(bin[k] > 9600 && bin[k] < 10400, "%d of 70000 are %d", (int)bin[k], (int)k);
+    CHECK(pktseqi_random_below(&state, 1) == 0);
+    for (size_t i = 0; i < 100000; ++i) {
+        double u = pktseqi_random_unit(&state);
+        low = u < low ? u : low;
+        high = u > high ? u : high;
+        sum += u / 100000;
+        CHECK(u * 16777216.0 == floor(u * 16777216.0));  // exact in float
+    }
+    CHECK(low >= 0 && low < 1e-3 && high < 1 && high > 0.999);
+    CHECK_THAT(fabs(sum - 0.5) < 0.005, "mean %g", sum);
+    // Streams differ in each of seed, purpose and index.
+    a = pktseqi_random_at(1, PKTSEQI_FOR_DRAW, 7);
+    b = pktseqi_random_at(2, PKTSEQI_FOR_DRAW, 7);
+    CHECK(a != b && a != pktseqi_random_at(1, PKTSEQI_FOR_TEACHER, 7));
+    CHECK(a != pktseqi_random_at(1, PKTSEQI_FOR_DRAW, 8));
+}
+
+// ---- >>tensors ----------------------------------------------------------------------------------
+
+// PyTorch's names and shapes for D = 4, O = 3, H = 5, by hand.
+static const struct {
+    const char *name;
+    size_t rows, cols;
+    int rank;
+} expected[PKTSEQ_TENSOR_COUNT] = {
+    {"encoder.gru.weight_ih_l0", 15, 4, 2}, {"encoder.gru.weight_hh_l0", 15, 5, 2},
+    {"encoder.gru.bias_ih_l0", 15, 1, 1},   {"encoder.gru.bias_hh_l0", 15, 1, 1},
+    {"decoder.gru.weight_ih_l0", 15, 3, 2}, {"decoder.gru.weight_hh_l0", 15, 5, 2},
+    {"decoder.gru.bias_ih_l0", 15, 1, 1},   {"decoder.gru.bias_hh_l0", 15, 1, 1},
+    {"decoder.out.weight", 3, 5, 2},        {"decoder.out.bias", 3, 1, 1}};
+
+static void test_tensors(void) {
+    pktseq_config config = config_of(4, 3, 5, 3);
+    pktseq_model model, empty;
+    pktseq_work work;
+    pktseq_tensor tensor;
+    size_t at = 0;
+    memset(&empty, 0, sizeof empty);
+    CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, config, 2, 6, 1, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+        CHECK(pktseq_model_tensor(&model, i, &tensor) == PKTSEQ_OK);
+        CHECK_THAT(strcmp(tensor.name, expected[i].name) == 0, "%s", tensor.name);
+        CHECK_THAT(tensor.rows == expected[i].rows && tensor.cols == expected[i].cols &&
+                       tensor.rank == expected[i].rank, "%s has another shape", tensor.name);
+        CHECK_THAT(tensor.data == model.block + at, "%s is not where it should be", tensor.name);
+        at += tensor.rows * tensor.cols;
+    }
+    CHECK(at == 333 && model.parameters == 333 && work.parameters == 333);
+    at = 0;
+    // The named pointers of model and gradients lie at the same places.
+#define TEST_X(field, name, rows, cols) \
+    CHECK(pktseq_model_tensor(&model, at, &tensor) == PKTSEQ_OK); \
+    CHECK_THAT(model.tensor.field == tensor.data && \
+                   work.grad.field - work.grad_block == tensor.data - model.block, #field); \
+    ++at;
+    PKTSEQ_TENSORS(TEST_X)
+#undef TEST_X
+    CHECK(at == PKTSEQ_TENSOR_COUNT);
+    CHECK(memcmp(&model.config, &config, sizeof config) == 0);
+    CHECK(pktseq_model_tensor(&model, PKTSEQ_TENSOR_COUNT, &tensor) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_tensor(&model, (size_t)-1, &tensor) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_tensor(&model, 0, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_tensor(NULL, 0, &tensor) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_tensor(&empty, 0, &tensor) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_model_free(&model);
+    pktseq_work_free(&work);
+}
+
+// ---- >>weights ----------------------------------------------------------------------------------
+
+// Uniform within +-bound? Sixteen bins, mean, and no value beyond.
+static void check_uniform(const char *name, const real *w, size_t n, double bound) {
+    double bin[16] = {0}, chi = 0, sum = 0, most = 0, serial = 0;
+    for (size_t i = 0; i < n; ++i) {
+        double u = ((double)w[i] / bound + 1) / 2;
+        bin[u >= 1 ? 15 : u < 0 ? 0 : (int)(u * 16)] += 1;
+        sum += u;
+        if (fabs((double)w[i]) > most) most = fabs((double)w[i]);
+        if (i > 0) serial += (double)w[i] * (double)w[i - 1] / (bound * bound / 3);
+    }
+    CHECK_THAT(most <= bound * (1 + 1e-7), "%s: %g is beyond %g", name, most, bound);
+    CHECK_THAT(most > bound * (1 - 30.0 / (double)n), "%s: at most %g of %g", name, most, bound);
+    for (int k = 0; k < 16; ++k) chi += (bin[k] - n / 16.0) * (bin[k] - n / 16.0) / (n / 16.0);
+    CHECK_THAT(chi < 45, "%s: chi-square %g with 15 degrees of freedom", name, chi);  // p < 1e-4
+    sum = (sum / (double)n - 0.5) * sqrt(12.0 * (double)n);
+    CHECK_THAT(fabs(sum) < 4, "%s: mean is off by %g standard deviations", name, sum);
+    CHECK_THAT(fabs(serial) < 4 * sqrt((double)n), "%s: neighbours are alike, %g", name, serial);
+}
+
+// Every weight, rounded to float, into one number: the same for float and double builds, as a draw
+// has 24 bits and is scaled in double. A change here changes what a seed means.
+static uint64_t weights_hash(const pktseq_model *model) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < model->parameters; ++i) {
+        float w = (float)model->block[i];
+        uint32_t bits;
+        memcpy(&bits, &w, sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+static void test_weights(void) {
+    static const float first[] = {-0.0159776956f, -0.018131189f, -0.0165806711f, 0.0574669763f};
+    pktseq_config config = config_of(25, 25, 256, 3);
+    pktseq_model a, b;
+    pktseq_tensor tensor;
+    size_t equal = 0;
+    CHECK(pktseq_model_init(&a, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&b, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(memcmp(a.block, b.block, a.parameters * sizeof *a.block) == 0);
+    pktseq_model_free(&b);
+    CHECK(pktseq_model_init(&b, config, 2, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < a.parameters; ++i) equal += a.block[i] == b.block[i];
+    CHECK_THAT(equal < 10, "%d weights are those of another seed", (int)equal);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+        CHECK(pktseq_model_tensor(&a, i, &tensor) == PKTSEQ_OK);
+        check_uniform(tensor.name, tensor.data, tensor.rows * tensor.cols, 1.0 / 16);
+    }
+    check_uniform("all", a.block, a.parameters, 1.0 / 16);
+    for (size_t i = 0; i < sizeof first / sizeof *first; ++i)
+        CHECK_THAT((float)a.block[i] == first[i], "weight %d is %.9g", (int)i, (double)a.block[i]);
+    CHECK_THAT(weights_hash(&a) == 0xbf2303df34f5f2afu, "%016llx",
+               (unsigned long long)weights_hash(&a));
+    pktseq_model_free(&a);
+    pktseq_model_free(&b);
+    CHECK(pktseq_model_init(&a, config_of(5, 2, 7, 0), UINT64_MAX, NULL, NULL) == PKTSEQ_OK);
+    CHECK_THAT(weights_hash(&a) == 0x3bec82d8768ab357u, "%016llx",
+               (unsigned long long)weights_hash(&a));
+    check_uniform("7 units", a.block, a.parameters, 1 / sqrt(7.0));
+    pktseq_model_free(&a);
+}
+
+static void test_config_default(void) {
+    static const real x[4 * 6] = {0}, y[2 * 6] = {0};
+    static const size_t start[] = {0, 6};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_config config;
+    CHECK(options.inputs == 3 && options.start == PKTSEQ_START_TARGET && !options.drop_last);
+    options.inputs = 2;
+    options.start = PKTSEQ_START_INPUT;
+    CHECK(pktseq_dataset_wrap(&dataset, x, 4, y, 2, start, 1, &options, NULL, NULL) == PKTSEQ_OK);
+    config = pktseq_config_default(&dataset);
+    CHECK(config.in == 4 && config.out == 2 && config.hidden == 256 && config.inputs == 2 &&
+          config.start == PKTSEQ_START_INPUT);
+    pktseq_dataset_free(&dataset);
+}
+
+// ---- >>failures ---------------------------------------------------------------------------------
+
+static int is_zero(const void *p, size_t size) {
+    const unsigned char *byte = (const unsigned char *)p;
+    for (size_t i = 0; i < size; ++i)
+        if (byte[i]) return 0;
+    return 1;
+}
+
+static void test_no_memory(void) {
+    pktseq_config config = config_of(3, 2, 4, 1);
+    pktseq_status status;
+    size_t fail_at;
+    for (fail_at = 0;; ++fail_at) {
+        memory m;
+        pktseq_allocator a = memory_allocator(&m, fail_at);
+        pktseq_error err;
+        pktseq_model model;
+        memset(&err, 0x55, sizeof err);
+        memset(&model, 0x55, sizeof model);
+        status = pktseq_model_init(&model, config, 1, &a, &err);
+        memset(&a, 0, sizeof a);  // the struct was copied
+        CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK) && !err.line);
+        CHECK(m.live == (status ? 0 : m.calls));
+        pktseq_model_free(&model);
+        CHECK(m.live == 0 && is_zero(&model, sizeof model));
+        pktseq_model_free(&model);
+        if (status == PKTSEQ_OK) break;
+        CHECK(status == PKTSEQ_ERROR_MEMORY);
+    }
+    CHECK(fail_at == 1);  // one block
+    for (fail_at = 0;; ++fail_at) {
+        memory m;
+        pktseq_allocator a = memory_allocator(&m, fail_at);
+        pktseq_error err;
+        pktseq_work work;
+        memset(&err, 0x55, sizeof err);
+        memset(&work, 0x55, sizeof work);
+        status = pktseq_work_init(&work, config, 2, 3, 1, &a, &err);
+        memset(&a, 0, sizeof a);
+        CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK) && !err.line);
+        CHECK(m.live == (status ? 0 : m.calls));
+        pktseq_work_free(&work);
+        CHECK(m.live == 0 && is_zero(&work, sizeof work));
+        pktseq_work_free(&work);
+        if (status == PKTSEQ_OK) break;
+        CHECK(status == PKTSEQ_ERROR_MEMORY);
+    }
+    CHECK(fail_at >= 1);
+    pktseq_model_free(NULL);
+    pktseq_work_free(NULL);
+}
+
+static void test_work(void) {
+    pktseq_config config = config_of(3, 2, 4, 0);
+    pktseq_work work;
+    CHECK(pktseq_work_init(&work, config, 2, 3, 3, NULL, NULL) == PKTSEQ_OK);
+    CHECK(work.batch == 2 && work.targets == 3 && work.count == 0 && !work.can_backward);
+    CHECK(memcmp(&work.config, &config, sizeof config) == 0);
+#ifdef _OPENMP
+    CHECK(work.threads == 3);
+#endif
+    for (size_t i = 0; i < work.parameters; ++i) CHECK(work.grad_block[i] == 0);
+    pktseq_work_free(&work);
+    CHECK(pktseq_work_init(&work, config, 1, 1, 0, NULL, NULL) == PKTSEQ_OK);
+    CHECK(work.threads >= 1);
+    pktseq_work_free(&work);
+}
+
+static pktseq_status try_model(size_t D, size_t O, size_t H) {
+    memory m;
+    pktseq_allocator a = memory_allocator(&m, (size_t)-1);
+    pktseq_error err;
+    pktseq_model model;
+    pktseq_status status = pktseq_model_init(&model, config_of(D, O, H, 3), 1, &a, &err);
+    CHECK(err.status == status);
+    pktseq_model_free(&model);
+    CHECK(m.live == 0);
+    return status;
+}
+
+static pktseq_status try_work(size_t D, size_t O, size_t H, size_t N, size_t B, size_t T,
+                              int threads) {
+    memory m;
+    pktseq_allocator a = memory_allocator(&m, (size_t)-1);
+    pktseq_error err;
+    pktseq_work work;
+    pktseq_status status = pktseq_work_init(&work, config_of(D, O, H, N), B, T, threads, &a, &err);
+    CHECK(err.status == status);
+    pktseq_work_free(&work);
+    CHECK(m.live == 0);
+    return status;
+}
+
+static void test_sizes(void) {
+    // Sizes whose products wrap round to 0 or to something small in 64 or 32 bits.
+    static const size_t huge[] = {
+        SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX / 3, SIZE_MAX / 3 + 1,
+        SIZE_MAX / 4 + 1, SIZE_MAX / 8 + 1, SIZE_MAX / 12, SIZE_MAX / 16 + 1, SIZE_MAX / 64 + 1,
+        (size_t)1 << (sizeof(size_t) * 4), ((size_t)1 << (sizeof(size_t) * 4)) + 1,
+        (size_t)1 << (sizeof(size_t) * 4 + 1), (size_t)3 << (sizeof(size_t) * 4 - 1)};
+    CHECK(try_model(0, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_model(1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_model(1, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_model(1, 1, 1) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(NULL, config_of(1, 1, 1, 3), 1, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(0, 1, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 0, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 1, 0, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 1, 1, 1, 0, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 1, 1, 1, 1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 1, 1, 1, 1, 1, -1) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(try_work(1, 1, 1, 0, 1, 1, 1) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(NULL, config_of(1, 1, 1, 3), 1, 1, 1, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    for (size_t i = 0; i < sizeof huge / sizeof *huge; ++i) {
+        size_t h = huge[i];
+        CHECK_THAT(try_model(h, 1, 1) == PKTSEQ_ERROR_MEMORY, "in %zx", h);
+        CHECK_THAT(try_model(1, h, 1) == PKTSEQ_ERROR_MEMORY, "out %zx", h);
+        CHECK_THAT(try_model(1, 1, h) == PKTSEQ_ERROR_MEMORY, "hidden %zx", h);
+        CHECK_THAT(try_model(h, h, h) == PKTSEQ_ERROR_MEMORY, "all %zx", h);
+        CHECK_THAT(try_work(h, 1, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "in %zx", h);
+        CHECK_THAT(try_work(1, h, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "out %zx", h);
+        CHECK_THAT(try_work(1, 1, h, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "hidden %zx", h);
+        CHECK_THAT(try_work(1, 1, 1, h, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "inputs %zx", h);
+        CHECK_THAT(try_work(1, 1, 1, 1, h, 1, 1) == PKTSEQ_ERROR_MEMORY, "batch %zx", h);
+        CHECK_THAT(try_work(1, 1, 1, 1, 1, h, 1) == PKTSEQ_ERROR_MEMORY, "targets %zx", h);
+        CHECK_THAT(try_work(2, 2, 4, 1, h, h, 1) == PKTSEQ_ERROR_MEMORY, "both %zx", h);
+        CHECK_THAT(try_work(2, 2, 4, h, h, 2, 1) == PKTSEQ_ERROR_MEMORY, "both %zx", h);
+    }
+}
+
+int main(void) {
+    test_random();
+    test_tensors();
+    test_weights();
+    test_config_default();
+    test_no_memory();
+    test_work();
+    test_sizes();
+    return check_end("test_model");
+}

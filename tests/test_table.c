@@ -1,0 +1,1142 @@
+// test_table.c - CSV to table: every text that must be taken, every one that must be refused.
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+// ---- tools
+
+static char path[1024];  // a file of this test's own
+
+static void write_file(const void *data, size_t size) {
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
+        fprintf(stderr, "%s: cannot be written\n", path);
+        exit(1);
+    }
+}
+
+static int all_zero(const pktseq_table *table) {
+    static const pktseq_table zero;
+    return memcmp(table, &zero, sizeof zero) == 0;
+}
+
+// Text that grows, for making CSV and for showing tables.
+typedef struct text {
+    char *data;
+    size_t size, capacity;
+} text;
+
+static void put_bytes(text *t, const void *bytes, size_t size) {
+    if (t->size + size + 1 > t->capacity) {
+        t->capacity = 2 * (t->size + size) + 100;
+        t->data = (char *)realloc(t->data, t->capacity);
+        if (!t->data) exit(1);
+    }
+    memcpy(t->data + t->size, bytes, size);
+    t->size += size;
+    t->data[t->size] = 0;
+}
+
+static void put(text *t, const char *s) { put_bytes(t, s, strlen(s)); }
+
+static void put_many(text *t, char c, size_t count) {
+    while (count-- > 0) put_bytes(t, &c, 1);
+}
+
+static void put_number(text *t, double value) {
+    char s[40];
+    sprintf(s, "%.17g", value);
+    put(t, s);
+}
+
+// A table in one line: "0 2 3 | length 60 70.5 80 | protocol TCP HTTP TCP | gaps 0".
+static void show(text *t, const pktseq_table *table) {
+    t->size = 0;
+    for (size_t s = 0; s <= table->sequences; ++s) {
+        put_number(t, (double)table->start[s]);
+        put(t, " ");
+    }
+    for (size_t c = 0; c < table->column_count; ++c) {
+        const pktseq_column *column = &table->column[c];
+        put(t, "| ");
+        put(t, column->name);
+        put(t, " ");
+        CHECK((column->number != NULL) != (column->text != NULL));
+        CHECK((column->text != NULL) == (column->names != NULL && column->name_count > 0));
+        for (size_t row = 0; row < table->rows; ++row) {
+            if (column->number)
+                put_number(t, column->number[row]);
+            else if (column->text[row] < column->name_count)
+                put(t, column->names[column->text[row]]);
+            put(t, " ");
+        }
+    }
+    put(t, "| gaps ");
+    put_number(t, (double)table->position_gaps);
+}
+
+// One column of each kind.
+static const pktseq_field small_field[] = {
+    {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}, {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},
+    {"src_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0}, {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+};
+static const pktseq_schema small = {small_field, 4, 0, 0};
+
+// Parses from memory and reads from a file; both must give the table that `expected` shows.
+static void check_taken(const char *name, const void *data, size_t size,
+                        const pktseq_schema *schema, const char *expected) {
+    static text shown;
+    pktseq_error err;
+    pktseq_table table;
+    write_file(data, size);
+    for (int from_file = 0; from_file < 2; ++from_file) {
+        pktseq_status status;
+        memset(&table, 0xaa, sizeof table);
+        memset(&err, 0xaa, sizeof err);
+        status = from_file ? pktseq_table_read(&table, path, schema, NULL, &err)
+                           : pktseq_table_parse(&table, data, size, schema, NULL, &err);
+        CHECK_THAT(status == PKTSEQ_OK, "%s: %s", name, err.text);
+        CHECK_THAT(err.status == status, "%s", name);
+        if (status) continue;
+        CHECK_THAT(err.line == 0 && err.text[0] == 0, "%s: success says %s", name, err.text);
+        show(&shown, &table);
+        CHECK_THAT(strcmp(shown.data, expected) == 0, "%s:\n  got      %.300s\n  expected %.300s",
+                   name, shown.data, expected);
+        pktseq_table_free(&table);
+        CHECK(all_zero(&table));
+        pktseq_table_free(&table);
+    }
+}
+
+// ---- one table in many notations
+
+#define EXPECTED \
+    "0 2 3 | length 60 70.5 -80 | protocol TCP HTTP TCP | src_port 80 65535 0 | syn 1 0 1 | gaps 0"
+
+typedef struct notation {
+    const char *name;
+    char separator;
+    const char *csv;
+} notation;
+
+#define HEADER "position,length,protocol,src_port,syn\n"
+
+static const notation notations[] = {
+    {"plain", 0, HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"another order", 0, "syn,src_port,protocol,length,position\n1,80,TCP,60,0\n"
+                         "0,65535,HTTP,70.5,1\n1,0,TCP,-80,0\n"},
+    {"more columns, with whatever in them", 0,
+     "note,position,No.,length,protocol,note,src_port,syn,\xff\xfe,last\n"
+     "inf,0,nan,60,TCP,1e999,80,1,\xff,\n,1,,70.5,HTTP,,65535,0,,\n"
+     "\"a,\"\"b\"\"\r\n\r\n,c\",0,\xc3,-80,TCP,\"\",0,1,\"\",\n"},
+    {"everything quoted", 0,
+     "\"position\",\"length\",\"protocol\",\"src_port\",\"syn\"\n"
+     "\"0\",\"60\",\"TCP\",\"80\",\"1\"\n"
+     "\"1\",\"70.5\",\"HTTP\",\"65535\",\"0\"\n\"0\",\"-80\",\"TCP\",\"0\",\"1\"\n"},
+    {"CRLF", 0, "position,length,protocol,src_port,syn\r\n0,60,TCP,80,1\r\n1,70.5,HTTP,65535,0\r\n"
+                "0,-80,TCP,0,1\r\n"},
+    {"lone CR", 0, "position,length,protocol,src_port,syn\r0,60,TCP,80,1\r1,70.5,HTTP,65535,0\r"
+                   "0,-80,TCP,0,1\r"},
+    {"a mix of line ends", 0, "position,length,protocol,src_port,syn\r0,60,TCP,80,1\r\n"
+                              "1,70.5,HTTP,65535,0\n0,-80,TCP,0,1"},
+    {"quoted, CRLF, no final line end", 0,
+     "\"position\",\"length\",\"protocol\",\"src_port\",\"syn\"\r\n"
+     "\"0\",\"60\",\"TCP\",\"80\",\"1\"\r\n"
+     "\"1\",\"70.5\",\"HTTP\",\"65535\",\"0\"\r\n\"0\",\"-80\",\"TCP\",\"0\",\"1\""},
+    {"byte order mark", 0,
+     "\xef\xbb\xbf" HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"byte order mark, quoted", 0,
+     "\xef\xbb\xbf\"position\",length,protocol,src_port,syn\n0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n"
+     "0,-80,TCP,0,1\n"},
+    {"byte order mark, empty lines", 0,
+     "\xef\xbb\xbf\r\n\n" HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"empty lines", 0, "\n\r\n\r\r\n" HEADER "\n\n0,60,TCP,80,1\n\r\n\r\r1,70.5,HTTP,65535,0\n\n"
+                       "0,-80,TCP,0,1\n\n\n\r\n"},
+    {"no final line end", 0, HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1"},
+    {"empty last cells", 0, "position,length,protocol,src_port,syn,note\n0,60,TCP,80,1,\n"
+                            "1,70.5,HTTP,65535,0,\r\n0,-80,TCP,0,1,"},
+    {"flags as Wireshark writes them", 0,
+     HEADER "0,60,TCP,80,Set\n1,70.5,HTTP,65535,Not set\n0,-80,TCP,0,\"Set\"\n"},
+    {"flags as tshark writes them", 0,
+     HEADER "0,60,TCP,80,True\n1,70.5,HTTP,65535,False\n0,-80,TCP,0,1\n"},
+    {"numbers in other notations", 0,
+     HEADER "0.0,6e1,TCP,+80,1.0\n1e0,+70.50,HTTP,65535.,0e7\n0,-8E+1,TCP,0.000,01\n"},
+    {"semicolons", ';', "position;length;protocol;src_port;syn;x,y\n0;60;TCP;80;1;,\n"
+                        "1;70.5;HTTP;65535;0;\n\"0\";-80;\"TCP\";0;1;\";\"\n"},
+    {"tabs", '\t', "position\tlength\tprotocol\tsrc_port\tsyn\n0\t60\tTCP\t80\t1\n"
+                   "1\t70.5\tHTTP\t65535\t0\n0\t-80\tTCP\t0\t1\n"},
+    {"comma given by name", ',', HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"names of Wireshark", 0, "position,Length,Protocol,Source port,Syn\n0,60,TCP,80,1\n"
+                              "1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"names of tshark", 0, "position,frame.len,_ws.col.Protocol,tcp.srcport,tcp.flags.syn\n"
+                           "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"a column's own name goes before its aliases", 0,
+     "Length,position,length,protocol,src_port,syn,Syn,tcp.flags.syn\nx,0,60,TCP,80,1,,\n"
+     ",1,70.5,HTTP,65535,0,,\n,0,-80,TCP,0,1,,\n"},
+    {"names that only look alike are skipped", 0,
+     "position,length,protocol,src_port,syn,SYN,length , length,lengt,len\n"
+     "0,60,TCP,80,1,,,,,\n1,70.5,HTTP,65535,0,,,,,\n0,-80,TCP,0,1,,,,,\n"},
+};
+
+static void test_notations(void) {
+    for (size_t i = 0; i < sizeof notations / sizeof *notations; ++i) {
+        pktseq_schema schema = small;
+        schema.separator = notations[i].separator;
+        check_taken(notations[i].name, notations[i].csv, strlen(notations[i].csv), &schema,
+                    EXPECTED);
+    }
+}
+
+static void test_positions(void) {
+    static const char *const list[][2] = {
+        {"0", "0 1 | gaps 0"},
+        {"000", "0 1 2 3 | gaps 0"},
+        {"0120", "0 3 4 | gaps 0"},
+        {"0121", "0 4 | gaps 1"},
+        {"013450", "0 5 6 | gaps 1"},
+        {"0011502", "0 1 5 7 | gaps 3"},
+        {"02468", "0 5 | gaps 4"},
+    };
+    static const pktseq_field field = {"x", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0};
+    static const pktseq_schema schema = {&field, 1, 0, 0};
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        char csv[200] = "x,position\n", expected[200];
+        const char *bar = strchr(list[i][1], '|');
+        sprintf(expected, "%.*s| x ", (int)(bar - list[i][1]), list[i][1]);
+        for (const char *p = list[i][0]; *p; ++p) {
+            sprintf(csv + strlen(csv), "%d,%c\n", (int)(p - list[i][0]), *p);
+            sprintf(expected + strlen(expected), "%d ", (int)(p - list[i][0]));
+        }
+        strcat(expected, bar);
+        check_taken(list[i][0], csv, strlen(csv), &schema, expected);
+    }
+    // "position" may be a feature, too, and a column may serve two fields.
+    {
+        static const pktseq_field twice[] = {
+            {"position", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0}, {"t", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
+            {"t", PKTSEQ_SINCE_FIRST, 0, 0, 0, NULL, 0},
+        };
+        static const pktseq_schema two = {twice, 3, 0, 0};
+        const char *csv = "t,position\n0.5,\"0\"\n\"0.75\",1\n";
+        check_taken("position as a column", csv, strlen(csv), &two,
+                    "0 2 | position 0 1 | t 0.5 0.75 | gaps 0");
+    }
+}
+
+// Every alias of every column, one at a time.
+static void test_aliases(void) {
+    static const char *const alias[][2] = {
+        {"timestamp", "Time"}, {"src_ip", "Source"}, {"dst_ip", "Destination"},
+        {"protocol", "Protocol"}, {"length", "Length"}, {"src_port", "Source port"},
+        {"dst_port", "Dest port"}, {"res", "Reserved"}, {"ns", "Nonce"},
+        {"cwr", "Congestion Window Reduced (CWR)"}, {"ecn", "ECN-Echo"}, {"urg", "Urgent"},
+        {"ack", "Acknowledgment"}, {"push", "Push"}, {"reset", "Reset"}, {"syn", "Syn"},
+        {"fin", "Fin"}, {"timestamp", "frame.time_relative"}, {"src_ip", "ip.src"},
+        {"dst_ip", "ip.dst"}, {"protocol", "_ws.col.Protocol"}, {"protocol", "_ws.col.protocol"},
+        {"length", "frame.len"}, {"src_port", "tcp.srcport"}, {"dst_port", "tcp.dstport"},
+        {"res", "tcp.flags.res"}, {"ns", "tcp.flags.ns"}, {"ns", "tcp.flags.ae"},
+        {"cwr", "tcp.flags.cwr"}, {"ecn", "tcp.flags.ece"}, {"ecn", "tcp.flags.ecn"},
+        {"urg", "tcp.flags.urg"}, {"ack", "tcp.flags.ack"}, {"push", "tcp.flags.push"},
+        {"reset", "tcp.flags.reset"}, {"syn", "tcp.flags.syn"}, {"fin", "tcp.flags.fin"},
+    };
+    for (size_t i = 0; i < sizeof alias / sizeof *alias; ++i) {
+        pktseq_field field = {alias[i][0], PKTSEQ_NUMBER, 0, 0, 0, NULL, 0};
+        pktseq_schema schema = {&field, 1, 0, 0};
+        char csv[200], expected[100];
+        sprintf(csv, "\"%s\",position\n7,0\n", alias[i][1]);
+        sprintf(expected, "0 1 | %s 7 | gaps 0", alias[i][0]);
+        check_taken(alias[i][1], csv, strlen(csv), &schema, expected);
+        // A name that has aliases for others still names itself.
+        field.column = alias[i][1];
+        sprintf(expected, "0 1 | %s 7 | gaps 0", alias[i][1]);
+        check_taken(alias[i][1], csv, strlen(csv), &schema, expected);
+    }
+    // The header lines of the three programs, whole, for the default schema.
+    {
+        static const char *const header[] = {
+            "position,No.,timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,"
+            "urg,ack,push,reset,syn,fin\n",
+            "position,No.,Time,Source,Destination,Protocol,Length,Source port,Dest port,Reserved,"
+            "Nonce,Congestion Window Reduced (CWR),ECN-Echo,Urgent,Acknowledgment,Push,Reset,Syn,"
+            "Fin\n",
+            "position,frame.number,frame.time_relative,ip.src,ip.dst,_ws.col.Protocol,frame.len,"
+            "tcp.srcport,tcp.dstport,tcp.flags.res,tcp.flags.ns,tcp.flags.cwr,tcp.flags.ece,"
+            "tcp.flags.urg,tcp.flags.ack,tcp.flags.push,tcp.flags.reset,tcp.flags.syn,"
+            "tcp.flags.fin\n",
+        };
+        pktseq_schema schema = pktseq_schema_default();
+        for (size_t i = 0; i < 3; ++i) {
+            char csv[1000];
+            sprintf(csv, "%s0,1,0.25,10.0.0.1,::1,TLSv1.3,62,49152,443,0,1,0,1,0,1,0,1,0,1\n",
+                    header[i]);
+            check_taken("whole header", csv, strlen(csv), &schema,
+                        "0 1 | timestamp 0.25 | length 62 | res 0 | ns 1 | cwr 0 | ecn 1 | urg 0 "
+                        "| ack 1 | push 0 | reset 1 | syn 0 | fin 1 | protocol TLSv1.3 | src_port "
+                        "49152 | dst_port 443 | gaps 0");
+        }
+    }
+}
+
+// Texts are taken as they are, and each different one is kept once, in order of appearance.
+static void test_texts(void) {
+    static const pktseq_field field[] = {{"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},
+                                         {"Protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0}};
+    static const pktseq_schema schema = {field, 1, 0, 0}, both = {field, 2, 0, 0};
+    static const char *const cell[][2] = {
+        // as in the file; as in the table
+        {"TCP", "TCP"}, {"\"UDP\"", "UDP"}, {"\"TCP\"", "TCP"}, {" TCP", " TCP"}, {"TCP ", "TCP "},
+        {"tcp", "tcp"}, {"\"a,b\"", "a,b"}, {"\"a\"\"b\"", "a\"b"}, {"\"\"\"\"", "\""},
+        {"\"\"\"\"\"\"", "\"\""}, {"\"\"\"a\"\"\"", "\"a\""}, {"\"\nx\"", "\nx"},
+        {"\"x\n\"", "x\n"}, {"\"x\r\ny\"", "x\r\ny"}, {"\"x\ry\"", "x\ry"}, {"\"\r\"", "\r"},
+        {"\"\n\"\"\n,\"\"\"", "\n\"\n,\""}, {"\"position,protocol\n0,TCP\n\"",
+        "position,protocol\n0,TCP\n"}, {"UDP", "UDP"}, {"\x01", "\x01"}, {"#TCP", "#TCP"},
+        {"'a'", "'a'"}, {"NaN", "NaN"}, {"0", "0"}, {"\xc2\x80", "\xc2\x80"},
+        {"\xdf\xbf", "\xdf\xbf"}, {"\xe0\xa0\x80", "\xe0\xa0\x80"},
+        {"\xed\x9f\xbf", "\xed\x9f\xbf"},
+        {"\xee\x80\x80", "\xee\x80\x80"}, {"\xef\xbf\xbf", "\xef\xbf\xbf"},
+        {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"}, {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+        {"Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f"},
+    };
+    const size_t count = sizeof cell / sizeof *cell;
+    text csv = {NULL, 0, 0};
+    pktseq_table table;
+    pktseq_error err;
+    size_t different = 0;
+    put(&csv, "position,protocol\n");
+    for (size_t i = 0; i < count; ++i) {
+        put(&csv, "0,");
+        put(&csv, cell[i][0]);
+        put(&csv, i % 3 ? "\n" : "\r\n");
+    }
+    CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    CHECK(table.rows == count && table.sequences == count && table.column_count == 1);
+    for (size_t i = 0; i < count && i < table.rows; ++i) {
+        const pktseq_column *column = &table.column[0];
+        size_t k = 0;
+        while (strcmp(cell[k][1], cell[i][1]) != 0) ++k;
+        CHECK_THAT(column->text[i] < column->name_count &&
+                   strcmp(column->names[column->text[i]], cell[i][1]) == 0, "text %d", (int)i);
+        if (k == i)
+            CHECK_THAT(column->text[i] == different++, "text %d", (int)i);
+        else
+            CHECK_THAT(column->text[i] == column->text[k], "text %d", (int)i);
+    }
+    CHECK(table.rows && table.column[0].name_count == different);
+    CHECK(pktseq_table_column(&table, "protocol") == table.column);
+    CHECK(pktseq_table_column(&table, "Protocol") == NULL);
+    CHECK(pktseq_table_column(&table, "position") == NULL);
+    CHECK(pktseq_table_column(&table, "") == NULL);
+    CHECK(pktseq_table_column(&table, NULL) == NULL);
+    CHECK(pktseq_table_column(NULL, "protocol") == NULL);
+    pktseq_table_free(&table);
+    CHECK(pktseq_table_column(&table, "protocol") == NULL);
+    free(csv.data);
+    // One cell that two fields ask for, by its name and by an alias.
+    {
+        const char *one = "position,Protocol\n0,\"a\"\"b\"\"c\"\n";
+        check_taken("a cell for two columns", one, strlen(one), &both,
+                    "0 1 | protocol a\"b\"c | Protocol a\"b\"c | gaps 0");
+    }
+}
+
+// ---- refusals
+
+enum { ANY_LINE = 9999 };
+
+typedef struct refusal {
+    const char *name;
+    const char *csv;
+    size_t size;             // 0 = up to the final 0
+    size_t line;             // expected in err.line
+    const char *say[3];      // expected in err.text: column, what was found, ...
+} refusal;
+
+#define H HEADER         // line 1
+#define R "0,60,TCP,80,1\n"
+
+static const refusal refusals[] = {
+    // the file as a whole
+    {"empty", "", 0, 1, {"expected"}},
+    {"only a byte order mark", "\xef\xbb\xbf", 0, 1, {"expected"}},
+    {"only empty lines", "\n\r\n\r", 0, ANY_LINE, {"expected"}},
+    {"only a header", H, 0, ANY_LINE, {"expected", "row"}},
+    {"only a header, no line end", "position,length,protocol,src_port,syn", 0, ANY_LINE, {"row"}},
+    {"only a header and empty lines", H "\n\n\r\n", 0, ANY_LINE, {"row"}},
+    {"the bytes of a gzip file", "\x1f\x8b\x08\x00\x00\x00", 6, 1, {"NUL"}},
+    {"half a byte order mark", "\xef\xbb" H R, 0, 1, {"\"position\"", "missing"}},
+    {"no header", R "1,61,TCP,80,1\n", 0, 1, {"\"position\"", "missing"}},
+    // columns
+    {"no position", "length,protocol,src_port,syn\n60,TCP,80,1\n", 0, 1,
+     {"\"position\"", "missing"}},
+    {"no length", "position,protocol,src_port,syn\n0,TCP,80,1\n", 0, 1, {"\"length\"", "missing"}},
+    {"no protocol", "position,length,src_port,syn\n0,60,80,1\n", 0, 1, {"\"protocol\"", "missing"}},
+    {"no syn", "position,length,protocol,src_port\n0,60,TCP,80\n", 0, 1, {"\"syn\"", "missing"}},
+    {"another letter case", "Position,length,protocol,src_port,syn\n" R, 0, 1,
+     {"\"position\"", "missing"}},
+    {"blanks around a name", "position, length,protocol,src_port,syn\n" R, 0, 1,
+     {"\"length\"", "missing"}},
+    {"missing, header in line 3", "\n\r\nposition,length,protocol,src_port\n0,60,TCP,80\n", 0, 3,
+     {"\"syn\"", "missing"}},
+    {"another separator", "position;length;protocol;src_port;syn\n0;60;TCP;80;1\n", 0, 1,
+     {"\"position\"", "missing"}},
+    {"column twice", "position,length,protocol,src_port,syn,length\n0,60,TCP,80,1,60\n", 0, 1,
+     {"\"length\"", "2", "once"}},
+    {"position twice", "position,length,protocol,src_port,syn,position\n0,60,TCP,80,1,0\n", 0, 1,
+     {"\"position\"", "2", "once"}},
+    {"column three times", "syn,syn,position,length,protocol,src_port,syn\n1,1,0,60,TCP,80,1\n", 0,
+     1, {"\"syn\"", "3", "once"}},
+    {"two aliases", "position,Length,frame.len,protocol,src_port,syn\n0,60,60,TCP,80,1\n", 0, 1,
+     {"\"length\"", "2", "once"}},
+    // rows
+    {"short row", H R "1,60,TCP,80\n" R, 0, 3, {"4", "expected 5"}},
+    {"short row, only one cell", H R R "x\n", 0, 4, {"1", "expected 5"}},
+    {"short row at the end", H R "1,60", 0, 3, {"2", "expected 5"}},
+    {"long row", H "0,60,TCP,80,1,\n", 0, 2, {"6", "expected 5"}},
+    {"long row, quoted comma outside", H R "1,60,\"TCP\",\"80\",\"1\",\"\"\n", 0, 3,
+     {"6", "expected 5"}},
+    {"blank in an empty line", H R " \n", 0, 3, {"1", "expected 5"}},
+    // NUL
+    {"NUL in a number", H "0,6\0000,TCP,80,1\n", sizeof(H "0,6\0000,TCP,80,1\n") - 1, 2, {"NUL"}},
+    {"NUL in a text", H R "1,60,T\0CP,80,1\n", sizeof(H R "1,60,T\0CP,80,1\n") - 1, 3, {"NUL"}},
+    {"NUL in quotes", H R "1,60,\"T\0CP\",80,1\n", sizeof(H R "1,60,\"T\0CP\",80,1\n") - 1, 3,
+     {"NUL"}},
+    {"NUL in a cell that nobody needs",
+     "position,x,length,protocol,src_port,syn\n0,\0,60,TCP,80,1\n",
+     sizeof "position,x,length,protocol,src_port,syn\n0,\0,60,TCP,80,1\n" - 1, 2, {"NUL"}},
+    {"NUL in the last cell that nobody needs",
+     "position,length,protocol,src_port,syn,x\n0,60,TCP,80,1,\"\0\"\n",
+     sizeof "position,length,protocol,src_port,syn,x\n0,60,TCP,80,1,\"\0\"\n" - 1, 2, {"NUL"}},
+    {"NUL in the header", "position,len\0gth,protocol,src_port,syn\n" R,
+     sizeof("position,len\0gth,protocol,src_port,syn\n" R) - 1, 1, {"NUL"}},
+    {"NUL at the end", H R "\0", sizeof(H R "\0") - 1, 3, {"NUL"}},
+    // numbers
+    {"empty number", H "0,,TCP,80,1\n", 0, 2, {"\"length\"", "empty", "number"}},
+    {"empty quoted number", H "0,\"\",TCP,80,1\n", 0, 2, {"\"length\"", "empty", "number"}},
+    {"text for a number", H R R "1,sixty,TCP,80,1\n", 0, 4, {"\"length\"", "\"sixty\"", "number"}},
+    {"blank before a number", H "0, 60,TCP,80,1\n", 0, 2, {"\"length\"", "\" 60\"", "number"}},
+    {"blank behind a number", H "0,60 ,TCP,80,1\n", 0, 2, {"\"length\"", "\"60 \"", "number"}},
+    {"unit behind a number", H "0,60B,TCP,80,1\n", 0, 2, {"\"length\"", "\"60B\"", "number"}},
+    {"decimal comma", H "0,\"60,5\",TCP,80,1\n", 0, 2, {"\"length\"", "\"60,5\"", "number"}},
+    {"inf", H "0,inf,TCP,80,1\n", 0, 2, {"\"length\"", "\"inf\"", "finite"}},
+    {"-Infinity", H "0,-Infinity,TCP,80,1\n", 0, 2, {"\"length\"", "\"-Infinity\"", "finite"}},
+    {"nan", H "0,nan,TCP,80,1\n", 0, 2, {"\"length\"", "\"nan\"", "finite"}},
+    {"NaN", H "0,NaN,TCP,80,1\n", 0, 2, {"\"length\"", "\"NaN\"", "finite"}},
+    {"1e999", H "0,1e999,TCP,80,1\n", 0, 2, {"\"length\"", "\"1e999\"", "finite"}},
+    {"-1e309", H "0,-1e309,TCP,80,1\n", 0, 2, {"\"length\"", "\"-1e309\"", "finite"}},
+    {"hexadecimal", H "0,0x3c,TCP,80,1\n", 0, 2, {"\"length\"", "\"0x3c\"", "number"}},
+    {"two points", H "0,6.0.0,TCP,80,1\n", 0, 2, {"\"length\"", "\"6.0.0\"", "number"}},
+    {"a flag's word for a number", H "0,Set,TCP,80,1\n", 0, 2, {"\"length\"", "\"Set\"", "number"}},
+    {"line end in a number", H "0,\"60\n\",TCP,80,1\n", 0, 2, {"\"length\"", "\"60\\x0a\""}},
+    // ports
+    {"port 65536", H "0,60,TCP,65536,1\n", 0, 2, {"\"src_port\"", "\"65536\"", "65535"}},
+    {"port 70000", H "0,60,TCP,70000,1\n", 0, 2, {"\"src_port\"", "\"70000\"", "65535"}},
+    {"port -1", H "0,60,TCP,-1,1\n", 0, 2, {"\"src_port\"", "\"-1\"", "65535"}},
+    {"port 1.5", H "0,60,TCP,1.5,1\n", 0, 2, {"\"src_port\"", "\"1.5\"", "whole"}},
+    {"port http", H "0,60,TCP,http,1\n", 0, 2, {"\"src_port\"", "\"http\"", "whole"}},
+    {"port 1e999", H "0,60,TCP,1e999,1\n", 0, 2, {"\"src_port\"", "\"1e999\"", "65535"}},
+    {"empty port", H "0,60,TCP,,1\n", 0, 2, {"\"src_port\"", "empty"}},
+    // flags
+    {"flag 2", H "0,60,TCP,80,2\n", 0, 2, {"\"syn\"", "\"2\"", "0"}},
+    {"flag -1", H "0,60,TCP,80,-1\n", 0, 2, {"\"syn\"", "\"-1\"", "0"}},
+    {"flag 0.5", H "0,60,TCP,80,0.5\n", 0, 2, {"\"syn\"", "\"0.5\"", "0"}},
+    {"flag yes", H "0,60,TCP,80,yes\n", 0, 2, {"\"syn\"", "\"yes\"", "Set"}},
+    {"flag set", H "0,60,TCP,80,set\n", 0, 2, {"\"syn\"", "\"set\"", "Set"}},
+    {"flag Sets", H "0,60,TCP,80,Sets\n", 0, 2, {"\"syn\"", "\"Sets\"", "Set"}},
+    {"empty flag", H "0,60,TCP,80,\n", 0, 2, {"\"syn\"", "empty"}},
+    {"empty flag at the end", H R "1,60,TCP,80,", 0, 3, {"\"syn\"", "empty"}},
+    // position
+    {"position text", H "first,60,TCP,80,1\n", 0, 2, {"\"position\"", "\"first\"", "whole"}},
+    {"position empty", H R ",60,TCP,80,1\n", 0, 3, {"\"position\"", "empty"}},
+    {"position 1.5", H R "1.5,60,TCP,80,1\n", 0, 3, {"\"position\"", "\"1.5\"", "whole"}},
+    {"position -1", H R "-1,60,TCP,80,1\n", 0, 3, {"\"position\"", "\"-1\"", "whole"}},
+    {"position 1e300", H R "1e300,60,TCP,80,1\n", 0, 3, {"\"position\"", "\"1e300\"", "whole"}},
+    {"position inf", H R "inf,60,TCP,80,1\n", 0, 3, {"\"position\"", "\"inf\"", "whole"}},
+    {"first position 1", H "1,60,TCP,80,1\n" R, 0, 2, {"\"position\"", "\"1\"", "expected 0"}},
+    {"first position 3, empty lines", H "\n\n3,60,TCP,80,1\n" R, 0, 4,
+     {"\"position\"", "\"3\"", "expected 0"}},
+    // texts
+    {"empty text", H "0,60,,80,1\n", 0, 2, {"\"protocol\"", "empty", "text"}},
+    {"empty quoted text", H R "1,60,\"\",80,1\n", 0, 3, {"\"protocol\"", "empty", "text"}},
+    {"not UTF-8: a lone byte", H "0,60,T\xfcP,80,1\n", 0, 2, {"\"protocol\"", "T\\xfcP", "UTF-8"}},
+    {"not UTF-8: a continuation", H "0,60,\x80,80,1\n", 0, 2, {"\"protocol\"", "\\x80", "UTF-8"}},
+    {"not UTF-8: too long a form", H "0,60,\xc0\xaf,80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: too long, 3 bytes", H "0,60,\xe0\x9f\xbf,80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: too long, 4 bytes", H "0,60,\xf0\x8f\xbf\xbf,80,1\n", 0, 2,
+     {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: surrogate", H "0,60,\xed\xa0\x80,80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: above U+10FFFF", H "0,60,\xf4\x90\x80\x80,80,1\n", 0, 2,
+     {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: five bytes", H "0,60,\xf8\x88\x80\x80\x80,80,1\n", 0, 2,
+     {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: cut after one", H "0,60,TCP\xc3,80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: cut after three", H "0,60,\xf0\x9f\x98,80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    {"not UTF-8: cut, quoted", H "0,60,\"\xe2\x82\",80,1\n", 0, 2, {"\"protocol\"", "UTF-8"}},
+    // quotes
+    {"never closed", H R "1,60,\"TCP,80,1\n" R R, 0, 3, {"quote"}},
+    {"never closed, last cell", H R R "1,60,TCP,80,\"", 0, 4, {"quote"}},
+    {"never closed, doubled at the end", H R "1,60,TCP,80,\"1\"\"", 0, 3, {"quote"}},
+    {"never closed in a cell nobody needs", "x," H "\"0,0,60,TCP,80,1\n", 0, 2, {"quote"}},
+    {"never closed in the header", "\"position,length\n0,60\n", 0, 1, {"quote"}},
+    {"never closed, opens below its row's first line", H R "1,\"60\n\n\",\"TCP\n", 0, 5, {"quote"}},
+    {"text behind a closing quote", H R "1,60,\"TCP\"x,80,1\n", 0, 3, {"after the closing quote"}},
+    {"blank behind a closing quote", H R "1,60,\"TCP\" ,80,1\n", 0, 3, {"after the closing quote"}},
+    {"a quote more", H R "1,60,\"TCP\"\"\"x,80,1\n" R, 0, 3, {"after the closing quote"}},
+    {"text behind a quote nobody needs", "x," H "\"0\"0,0,60,TCP,80,1\n", 0, 2,
+     {"after the closing quote"}},
+    // lines are counted as an editor counts them
+    {"line, quoted line ends", "x," H "\"\n\n\",0,60,TCP,80,1\n\"\r\n\r\",1,60,TCP,80,bad\n", 0, 5,
+     {"\"syn\"", "\"bad\""}},
+    {"line, after quoted line ends", "x," H "\"\n\n\",0,60,TCP,80,1\n\"\r\n\r\",1,60,TCP,80,1\n"
+     ",2,bad,TCP,80,1\n", 0, 8, {"\"length\"", "\"bad\""}},
+    {"line, quoted line end in the header", "\"x\n\r\ny\"," H ",bad,60,TCP,80,1\n", 0, 4,
+     {"\"position\"", "\"bad\""}},
+    {"line, CRLF", "position,length,protocol,src_port,syn\r\n0,60,TCP,80,1\r\n\r\n1,bad,TCP,80,1",
+     0, 4, {"\"length\"", "\"bad\""}},
+    {"line, CR", "position,length,protocol,src_port,syn\r0,60,TCP,80,1\r\r1,bad,TCP,80,1", 0, 4,
+     {"\"length\"", "\"bad\""}},
+    {"line, LF CR", "position,length,protocol,src_port,syn\n\r0,60,TCP,80,1\n\r1,bad,TCP,80,1", 0,
+     5, {"\"length\"", "\"bad\""}},
+    {"line, byte order mark", "\xef\xbb\xbf\n" H "0,bad,TCP,80,1\n", 0, 3,
+     {"\"length\"", "\"bad\""}},
+};
+
+// Parses from memory and reads from a file, with and without err; all must be refused alike.
+static void check_refused(const refusal *r, const void *data, size_t size,
+                          const pktseq_schema *schema) {
+    pktseq_error err;
+    pktseq_table table;
+    write_file(data, size);
+    for (int how = 0; how < 4; ++how) {
+        pktseq_error *e = how & 1 ? NULL : &err;
+        pktseq_status status;
+        memset(&table, 0xaa, sizeof table);
+        memset(&err, 0xaa, sizeof err);
+        status = how & 2 ? pktseq_table_read(&table, path, schema, NULL, e)
+                         : pktseq_table_parse(&table, data, size, schema, NULL, e);
+        CHECK_THAT(status == PKTSEQ_ERROR_DATA, "%s: status %d", r->name, (int)status);
+        CHECK_THAT(all_zero(&table), "%s: something is left in the table", r->name);
+        pktseq_table_free(&table);
+        if (!e || status == PKTSEQ_OK) continue;
+        CHECK_THAT(err.status == status, "%s", r->name);
+        CHECK_THAT(r->line == ANY_LINE || err.line == r->line, "%s: line %lu, expected %lu: %s",
+                   r->name, (unsigned long)err.line, (unsigned long)r->line, err.text);
+        CHECK_THAT(memchr(err.text, 0, sizeof err.text) && strlen(err.text) > 10, "%s", r->name);
+        for (int k = 0; k < 3 && r->say[k]; ++k)
+            CHECK_THAT(strstr(err.text, r->say[k]) != NULL, "%s: \"%s\" says nothing of %s",
+                       r->name, err.text, r->say[k]);
+        CHECK_THAT((strstr(err.text, path) != NULL) == (how >= 2), "%s: %s", r->name, err.text);
+        for (const char *p = err.text; *p; ++p)
+            if (*p < 32 || *p > 126) {
+                CHECK_THAT(0, "%s: byte %d in the message", r->name, *p & 255);
+                break;
+            }
+    }
+}
+
+static void test_refusals(void) {
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; ++i) {
+        const refusal *r = &refusals[i];
+        check_refused(r, r->csv, r->size ? r->size : strlen(r->csv), &small);
+    }
+    // A needed cell may be wrong in any way: the message stays short.
+    {
+        static const refusal r = {"long wrong cell", "", 0, 2, {"\"length\"", "\"9999", "number"}};
+        text csv = {NULL, 0, 0};
+        put(&csv, H "0,");
+        put_many(&csv, '9', 5000);
+        put(&csv, ",TCP,80,1\n");
+        check_refused(&r, csv.data, csv.size, &small);
+        free(csv.data);
+    }
+}
+
+// A file that is right but for its encoding, with and without a byte order mark.
+static void test_utf16(void) {
+    static const refusal r = {"UTF-16", "", 0, 1, {"UTF-16"}};
+    const char *ascii = H R;
+    for (int big = 0; big < 2; ++big)
+        for (int mark = 0; mark < 2; ++mark) {
+            text csv = {NULL, 0, 0};
+            if (mark) put_bytes(&csv, big ? "\xfe\xff" : "\xff\xfe", 2);
+            for (const char *p = ascii; *p; ++p) {
+                char pair[2] = {big ? 0 : *p, big ? *p : 0};
+                put_bytes(&csv, pair, 2);
+            }
+            check_refused(&r, csv.data, csv.size, &small);
+            free(csv.data);
+        }
+    // The mark alone.
+    check_refused(&r, "\xff\xfe", 2, &small);
+    check_refused(&r, "\xfe\xff", 2, &small);
+}
+
+static void test_arguments(void) {
+    static const char *const twice[] = {"TCP", "UDP", "TCP"}, *const bad[] = {"TCP", "\xff"};
+    static const char *const hole[] = {"TCP", NULL};
+    const pktseq_field wrong[] = {
+        {NULL, PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
+        {"", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
+        {"\xff", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
+        {"length", (pktseq_kind)(PKTSEQ_PORT_NOTEBOOK + 1), 0, 0, 0, NULL, 0},
+        {"length", (pktseq_kind)77, 0, 0, 0, NULL, 0},
+        {"length", PKTSEQ_ZSCORE, 0, 0, -1, NULL, 0},
+        {"length", PKTSEQ_ZSCORE, 0, HUGE_VAL, 1, NULL, 0},
+        {"length", PKTSEQ_ZSCORE, 0, 0, HUGE_VAL, NULL, 0},
+        {"length", PKTSEQ_ZSCORE, 0, HUGE_VAL - HUGE_VAL, 1, NULL, 0},
+        {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 3},
+        {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, twice, 3},
+        {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, bad, 2},
+        {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, hole, 2},
+    };
+    static const pktseq_field both[] = {{"length", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
+                                        {"length", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0}};
+    const char *csv = H R;
+    pktseq_schema schema = small;
+    pktseq_error err;
+    pktseq_table table;
+#define BAD_ARGUMENT(call) \
+    do { \
+        memset(&table, 0xaa, sizeof table); \
+        CHECK((call) == PKTSEQ_ERROR_ARGUMENT); \
+        CHECK(err.status == PKTSEQ_ERROR_ARGUMENT && err.text[0] && err.line == 0); \
+        CHECK(all_zero(&table)); \
+        pktseq_table_free(&table); \
+        err.text[0] = 0; \
+    } while (0)
+#define PARSE(schema) pktseq_table_parse(&table, csv, strlen(csv), schema, NULL, &err)
+    write_file(csv, strlen(csv));
+    BAD_ARGUMENT(PARSE(NULL));
+    BAD_ARGUMENT(pktseq_table_read(&table, path, NULL, NULL, &err));
+    BAD_ARGUMENT(pktseq_table_read(&table, NULL, &small, NULL, &err));
+    BAD_ARGUMENT(pktseq_table_parse(&table, NULL, 1, &small, NULL, &err));
+    CHECK(pktseq_table_parse(NULL, csv, strlen(csv), &small, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_read(NULL, path, &small, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    schema.field_count = 0;
+    BAD_ARGUMENT(PARSE(&schema));
+    schema.field_count = 4;
+    schema.field = NULL;
+    BAD_ARGUMENT(PARSE(&schema));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        schema.field = &wrong[i];
+        schema.field_count = 1;
+        BAD_ARGUMENT(PARSE(&schema));
+    }
+    schema.field = both;
+    schema.field_count = 2;
+    BAD_ARGUMENT(PARSE(&schema));
+    schema = small;
+    for (const char *p = "\"\n\r"; *p; ++p) {
+        schema.separator = *p;
+        BAD_ARGUMENT(PARSE(&schema));
+    }
+    // NULL of no bytes is an empty file.
+    CHECK(pktseq_table_parse(&table, NULL, 0, &small, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(all_zero(&table));
+    pktseq_table_free(NULL);
+}
+
+static void test_files(void) {
+    static const char *const missing[] = {"", "build/no/such/folder/x.csv", "tests", "."};
+    char name[900];
+    pktseq_error err;
+    pktseq_table table;
+    for (size_t i = 0; i <= sizeof missing / sizeof *missing; ++i) {
+        if (i < sizeof missing / sizeof *missing) {
+            strcpy(name, missing[i]);  // the last two are folders
+        } else {
+            memset(name, 'x', sizeof name);  // longer than a message may be
+            name[sizeof name - 1] = 0;
+        }
+        memset(&table, 0xaa, sizeof table);
+        CHECK_THAT(pktseq_table_read(&table, name, &small, NULL, &err) == PKTSEQ_ERROR_FILE,
+                   "\"%.40s\": %s", name, err.text);
+        CHECK(err.status == PKTSEQ_ERROR_FILE && err.line == 0);
+        CHECK(memchr(err.text, 0, sizeof err.text) && strlen(err.text) > 10);
+        CHECK_THAT(strncmp(err.text, name, strlen(name) < 511 ? strlen(name) : 511) == 0, "%s",
+                   err.text);
+        CHECK(all_zero(&table));
+        pktseq_table_free(&table);
+        CHECK(pktseq_table_read(&table, name, &small, NULL, NULL) == PKTSEQ_ERROR_FILE);
+    }
+}
+
+// ---- large files
+
+static uint32_t random_state = 12345;
+static unsigned random_below(unsigned n) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return (random_state >> 8) % n;
+}
+
+// A row full of traps, at every distance from the places where a reader may cut the file.
+static void test_boundaries(void) {
+    static const char row[] = "\"a\r\n\"\"b\n\"\",\"\"\r\",1,\"70.5\",\"\r\n\"\"\",65535,"
+                              "\"Not set\"\r\n";
+    static const char head[] = "x,position,length,protocol,src_port,syn\n";
+    static const size_t boundary[] = {65536, 262143, 524287};
+    const size_t trap = sizeof row - 1;
+    for (size_t b = 0; b < sizeof boundary / sizeof *boundary; ++b)
+        for (size_t off = 0; off <= trap + 2; ++off)
+            for (int quoted = 0; quoted < 2; ++quoted) {
+                static text csv;
+                size_t fill = boundary[b] + 2 - off - (sizeof head - 1) -
+                              strlen(",0,60,TCP,80,1\n");
+                pktseq_table table;
+                pktseq_error err;
+                const pktseq_column *c;
+                csv.size = 0;
+                put(&csv, head);
+                if (quoted) put(&csv, "\"");
+                put_many(&csv, 'f', fill - 2 * (size_t)quoted);
+                if (quoted) put(&csv, "\"");
+                put(&csv, ",0,60,TCP,80,1\n");
+                CHECK(csv.size + off == boundary[b] + 2);
+                put(&csv, row);
+                put(&csv, row);
+                CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &small, NULL, &err) ==
+                           PKTSEQ_OK, "boundary %lu, %lu before: %s", (unsigned long)boundary[b],
+                           (unsigned long)off, err.text);
+                c = table.column;
+                CHECK(table.rows == 3 && table.sequences == 1 && table.position_gaps == 1 &&
+                      c[0].number[1] == 70.5 && c[0].number[2] == 70.5 && c[1].name_count == 2 &&
+                      c[1].text[1] == 1 && c[1].text[2] == 1 && strcmp(c[1].names[0], "TCP") == 0 &&
+                      strcmp(c[1].names[1], "\r\n\"") == 0 && c[2].number[2] == 65535 &&
+                      c[3].number[0] == 1 && c[3].number[1] == 0 && c[3].number[2] == 0);
+                pktseq_table_free(&table);
+                put(&csv, ",2,60,bad,x,1");
+                CHECK(pktseq_table_parse(&table, csv.data, csv.size, &small, NULL, &err) ==
+                      PKTSEQ_ERROR_DATA);
+                // lines: header, filler, two rows of five (the quoted parts end four)
+                CHECK_THAT(err.line == 13, "line %lu", (unsigned long)err.line);
+            }
+}
+
+// Files that end, without a line end, at such a place: what is put behind the last cell needs room.
+static void test_ends(void) {
+    static const char *const tail[] = {",0,60,TCP,80,1", ",0,60,TCP,80,\"1\"", "\n,0,60,TCP,80,1",
+                                       ",0,60,TCP,80,1\r", "\n,0,60,TCP,80,\""};
+    static const char head[] = "x,position,length,protocol,src_port,syn\n";
+    for (size_t power = 12; power <= 20; ++power)
+        for (size_t off = 0; off < 5; ++off)
+            for (size_t k = 0; k < 5; ++k) {
+                static text csv;
+                size_t total = ((size_t)1 << power) + 2 - off;
+                pktseq_table table;
+                pktseq_error err;
+                pktseq_status status;
+                csv.size = 0;
+                put(&csv, head);
+                if (tail[k][0] == '\n') put(&csv, ",0,60,TCP,80,1\n");
+                put_many(&csv, 'f', total - strlen(tail[k]) - csv.size);
+                if (tail[k][0] == '\n')  // the filler is a row of its own
+                    memcpy(csv.data + csv.size - 14, ",1,60,TCP,80,0", 14);
+                put(&csv, tail[k]);
+                status = pktseq_table_parse(&table, csv.data, csv.size, &small, NULL, &err);
+                if (k == 4) {
+                    CHECK_THAT(status == PKTSEQ_ERROR_DATA && err.line == 4, "%s", err.text);
+                } else {
+                    CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
+                    CHECK(table.rows == (k == 2 ? 3u : 1u) &&
+                          table.column[3].number[table.rows - 1] == 1);
+                }
+                pktseq_table_free(&table);
+            }
+}
+
+// Some megabytes of rows of every length; what must come out is kept while they are made. The file
+// is read in pieces, so its table must be that of the memory, number for number.
+static void test_large(void) {
+    static const char *const name[][2] = {
+        {"TCP", "TCP"}, {"\"TLSv1.3\"", "TLSv1.3"}, {"\"a\r\nb\"", "a\r\nb"}, {"\"\"\"\"", "\""},
+        {"\"\n\n\n\"", "\n\n\n"}, {"\",\"\",\"", ",\",",}, {"HTTP", "HTTP"},
+    };
+    enum { ROWS = 60000 };
+    static double length[ROWS], port[ROWS], flag[ROWS];
+    static int protocol[ROWS];
+    text csv = {NULL, 0, 0};
+    size_t sequences = 0, lines = 1, from_name[7];
+    pktseq_error err;
+    pktseq_table table[2];
+    put(&csv, "position,x,length,protocol,src_port,syn,y\n");
+    for (size_t row = 0; row < ROWS; ++row) {
+        size_t fill = random_below(10) ? random_below(60) : random_below(600);
+        int zero = row == 0 || random_below(8) == 0, quoted = (int)random_below(3);
+        char number[64];
+        sequences += (size_t)zero;
+        protocol[row] = (int)random_below(7);
+        length[row] = (double)(random_below(1000000000)) / 1000000 + random_below(1000);
+        port[row] = random_below(65536);
+        flag[row] = random_below(2);
+        put(&csv, zero ? "0," : "7,");
+        if (quoted) {
+            put(&csv, "\"");
+            for (size_t i = 0; i < fill; ++i) {
+                static const char *const part[] = {"x", ",", "\"\"", "\n", "\r\n", "\xff"};
+                unsigned k = random_below(6);
+                put(&csv, part[k]);
+                lines += k == 3 || k == 4;
+            }
+            put(&csv, "\"");
+        } else {
+            put_many(&csv, 'x', fill);
+        }
+        sprintf(number, ",%.17g,", length[row]);
+        put(&csv, number);
+        put(&csv, name[protocol[row]][0]);
+        lines += protocol[row] == 2 ? 1 : protocol[row] == 4 ? 3 : 0;
+        sprintf(number, row % 2 ? ",%u,%s," : ",\"%u\",%s,", (unsigned)port[row],
+                flag[row] ? "Set" : "0");
+        put(&csv, number);
+        put(&csv, random_below(2) ? "\n" : "\r\n");
+        ++lines;
+    }
+    write_file(csv.data, csv.size);
+    CHECK(csv.size > 4000000);
+    CHECK_THAT(pktseq_table_read(&table[0], path, &small, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK_THAT(pktseq_table_parse(&table[1], csv.data, csv.size, &small, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    for (int t = 0; t < 2; ++t) {
+        const pktseq_column *c = table[t].column;
+        size_t wrong = 0, s = 0, seen = 0;
+        if (table[t].rows != ROWS) {
+            CHECK(table[t].rows == ROWS);
+            continue;
+        }
+        CHECK(table[t].sequences == sequences && table[t].start[sequences] == ROWS);
+        CHECK(c[1].name_count == 7);
+        for (size_t i = 0; i < 7; ++i) from_name[i] = 99;
+        for (size_t row = 0; row < ROWS; ++row) {
+            size_t k = (size_t)protocol[row];
+            if (from_name[k] == 99) from_name[k] = seen++;
+            wrong += c[0].number[row] != length[row] || c[2].number[row] != port[row] ||
+                     c[3].number[row] != flag[row] || c[1].text[row] != from_name[k];
+            if (s < sequences && table[t].start[s] == row) ++s;
+        }
+        CHECK_THAT(wrong == 0, "%lu rows are wrong", (unsigned long)wrong);
+        CHECK(s == sequences);
+        for (size_t i = 0; i < 7; ++i)
+            CHECK(from_name[i] < 7 && strcmp(c[1].names[from_name[i]], name[i][1]) == 0);
+    }
+    if (table[0].rows == table[1].rows && table[0].rows) {
+        CHECK(memcmp(table[0].start, table[1].start, (sequences + 1) * sizeof(size_t)) == 0);
+        CHECK(table[0].position_gaps == table[1].position_gaps);
+        for (size_t c = 0; c < 4; ++c)
+            CHECK(c == 1 ? memcmp(table[0].column[c].text, table[1].column[c].text,
+                                  ROWS * sizeof(uint32_t)) == 0
+                         : memcmp(table[0].column[c].number, table[1].column[c].number,
+                                  ROWS * sizeof(double)) == 0);
+    }
+    pktseq_table_free(&table[0]);
+    pktseq_table_free(&table[1]);
+    // An error behind all that: the line is that of an editor.
+    put(&csv, "1,,60,TCP,80,2,\n");
+    write_file(csv.data, csv.size);
+    CHECK(pktseq_table_read(&table[0], path, &small, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(err.line == lines + 1, "line %lu, expected %lu", (unsigned long)err.line,
+               (unsigned long)lines + 1);
+    free(csv.data);
+}
+
+static void test_extremes(void) {
+    text csv = {NULL, 0, 0};
+    pktseq_table table;
+    pktseq_error err;
+    // A cell of ten megabytes: not needed, needed, never closed.
+    for (int kind = 0; kind < 4; ++kind) {
+        const size_t size = 10000000;
+        csv.size = 0;
+        put(&csv, "x," H);
+        if (kind == 0 || kind == 3) put(&csv, "\"");
+        if (kind < 2 || kind == 3) put_many(&csv, 'y', size);
+        if (kind == 0) put(&csv, "\"");
+        put(&csv, ",0,60,");
+        if (kind == 2) put_many(&csv, 'z', size);
+        put(&csv, "TCP,80,1\n,1,61,UDP,80,0\n");
+        write_file(csv.data, csv.size);
+        if (kind == 3) {
+            CHECK(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_ERROR_DATA);
+            CHECK(err.line == 2 && all_zero(&table));
+            continue;
+        }
+        CHECK_THAT(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 2 && table.column[1].name_count == 2 &&
+              strlen(table.column[1].names[0]) == (kind == 2 ? size + 3 : 3) &&
+              table.column[0].number[1] == 61);
+        pktseq_table_free(&table);
+    }
+    // A hundred thousand columns, the needed ones far apart.
+    for (int bad = 0; bad < 2; ++bad) {
+        const size_t columns = 100000;
+        csv.size = 0;
+        for (size_t row = 0; row < 4; ++row) {
+            for (size_t c = 0; c < columns - (size_t)(bad && row == 3); ++c) {
+                char cell[32];
+                int at = c == 0 ? 0 : c == 33333 ? 1 : c == 50000 ? 2 : c == 66666 ? 3
+                         : c == columns - 2 ? 4 : -1;
+                static const char *const head[] = {"position", "length", "protocol", "src_port",
+                                                   "syn"};
+                static const char *const value[] = {"0", "60", "TCP", "80", "1"};
+                sprintf(cell, row == 0 ? "column %lu" : "%lu", (unsigned long)c);
+                if (c) put(&csv, ",");
+                put(&csv, at < 0 ? cell : row == 0 ? head[at] : value[at]);
+            }
+            put(&csv, "\n");
+        }
+        write_file(csv.data, csv.size);
+        if (bad) {
+            CHECK(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_ERROR_DATA);
+            CHECK(err.line == 4 && strstr(err.text, "99999") && strstr(err.text, "100000"));
+            continue;
+        }
+        CHECK_THAT(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 3 && table.sequences == 3 && table.column[0].number[2] == 60 &&
+              table.column[3].number[2] == 1);
+        pktseq_table_free(&table);
+    }
+    // Thousands of different texts, each seen twice.
+    csv.size = 0;
+    put(&csv, H);
+    for (unsigned i = 0; i < 8000; ++i) {
+        char row[80];
+        sprintf(row, "0,60,protocol %u,80,1\n", i % 4000);
+        put(&csv, row);
+    }
+    CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &small, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    CHECK(table.rows == 8000 && table.column[1].name_count == 4000);
+    for (unsigned i = 0; i < 8000 && table.rows == 8000; ++i) {
+        char cell[80];
+        sprintf(cell, "protocol %u", i % 4000);
+        CHECK(table.column[1].text[i] == i % 4000 &&
+              strcmp(table.column[1].names[i % 4000], cell) == 0);
+    }
+    pktseq_table_free(&table);
+    free(csv.data);
+}
+
+// ---- random files, against a reader that could not be plainer
+
+// What the plain reader makes of a file with the columns position and p, and no others.
+typedef struct plain {
+    size_t error_line;  // 0 = taken
+    size_t rows, sequences, gaps;
+    char cell[64][128];  // of column p
+} plain;
+
+// Reads one cell into `cell`. Returns 0, or the line of an error. *end: what stands behind it.
+static size_t plain_cell(const char **p, const char *stop, size_t *line, size_t row_line,
+                         char *cell, int *end) {
+    size_t opened = *line, n = 0;
+    if (*p < stop && **p == '"') {
+        for (++*p;; ++*p) {
+            if (*p == stop) return opened;
+            if (**p == '"' && *p + 1 < stop && (*p)[1] == '"')
+                ++*p;
+            else if (**p == '"')
+                break;
+            else if (**p == '\n' || (**p == '\r' && !(*p + 1 < stop && (*p)[1] == '\n')))
+                ++*line;
+            cell[n++] = **p;
+        }
+        ++*p;
+        if (*p < stop && !strchr(",\r\n", **p)) return row_line;
+    } else {
+        while (*p < stop && !strchr(",\r\n", **p)) cell[n++] = *(*p)++;
+    }
+    cell[n] = 0;
+    *end = *p < stop ? **p : 0;
+    if (*end == '\r' && *p + 1 < stop && (*p)[1] == '\n') ++*p;
+    if (*end) ++*p;
+    if (*end == '\r') *end = '\n';
+    if (*end == '\n') ++*line;
+    return 0;
+}
+
+static plain plain_read(const char *p, const char *stop) {
+    plain result;
+    size_t line = 1, row_line = 1;
+    double last = -1, position;
+    int header = 1;
+    memset(&result, 0, sizeof result);
+    while (p < stop) {
+        char cell[2][128], more[128], *text = cell[1];
+        size_t cells = 0;
+        int end;
+        if (*p == '\n' || *p == '\r') {
+            p += *p == '\r' && p + 1 < stop && p[1] == '\n' ? 2 : 1;
+            ++line;
+            continue;
+        }
+        row_line = line;
+        do {
+            result.error_line = plain_cell(&p, stop, &line, row_line,
+                                           cells < 2 ? cell[cells] : more, &end);
+            if (result.error_line) return result;
+            ++cells;
+        } while (end == ',');
+        result.error_line = row_line;
+        if (cells < 2) cell[1][0] = 0;
+        if (header) {
+            header = 0;
+            continue;
+        }
+        position = strtod(cell[0], NULL);
+        if (cells != 2 || !cell[0][0] || cell[0][strspn(cell[0], "0123456789")] || !*text ||
+            !(position < 9007199254740992.0))
+            return result;
+        if (result.rows == 0 && position != 0) return result;
+        if (position == 0)
+            ++result.sequences;
+        else
+            result.gaps += position != last + 1;
+        last = position;
+        strcpy(result.cell[result.rows++], text);
+    }
+    result.error_line = result.rows ? 0 : row_line;
+    return result;
+}
+
+static void test_random(void) {
+    static const pktseq_field field = {"p", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0};
+    static const pktseq_schema schema = {&field, 1, 0, 0};
+    static const char *const part[] = {"\"", "\"", "\"\"", ",", ",", "\n", "\r", "\r\n", "a", "0",
+                                       "1", "\n0,", "\r\n1,", "\n2,a", "\"\n\",", "0,\"", "a\n"};
+    size_t taken = 0;
+    for (unsigned i = 0; i < 15000; ++i) {
+        char csv[400] = "position,p\n";
+        unsigned parts = random_below(i % 2 ? 6 : 14);
+        plain expected;
+        pktseq_table table;
+        pktseq_error err;
+        if (i % 3 == 0) strcpy(csv, "\"position\",\"p\"\r\n0,\"x\"");
+        if (i % 3 == 1) strcat(csv, "0,a\n");
+        for (unsigned k = 0; k < parts; ++k)
+            strcat(csv, part[random_below(sizeof part / sizeof *part)]);
+        expected = plain_read(csv, csv + strlen(csv));
+        memset(&table, 0xaa, sizeof table);
+        if (pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK) {
+            int same = expected.error_line == 0 && table.rows == expected.rows &&
+                       table.sequences == expected.sequences &&
+                       table.position_gaps == expected.gaps;
+            for (size_t row = 0; same && row < table.rows; ++row)
+                same = strcmp(table.column[0].names[table.column[0].text[row]],
+                              expected.cell[row]) == 0;
+            CHECK_THAT(same, "%s", csv);
+            ++taken;
+        } else {
+            CHECK_THAT(err.status == PKTSEQ_ERROR_DATA && err.line == expected.error_line &&
+                       all_zero(&table), "\n%s\n-> %s (expected line %lu)", csv, err.text,
+                       (unsigned long)expected.error_line);
+        }
+        pktseq_table_free(&table);
+    }
+    CHECK_THAT(taken > 1000 && taken < 14000, "%lu taken", (unsigned long)taken);
+}
+
+// ---- memory that runs out
+
+typedef struct counter {
+    size_t allocations, live, fail_at;  // fail_at 0 = never
+    int fail_after;                     // 1: everything after that fails, too
+} counter;
+
+static void *count_alloc(size_t size, void *user_data) {
+    counter *c = (counter *)user_data;
+    void *p;
+    ++c->allocations;
+    CHECK(size > 0);
+    if (c->fail_at && (c->allocations == c->fail_at ||
+                       (c->fail_after && c->allocations > c->fail_at)))
+        return NULL;
+    p = malloc(size);
+    if (p) ++c->live;
+    return p;
+}
+
+static void count_free(void *p, void *user_data) {
+    CHECK(p != NULL);
+    --((counter *)user_data)->live;
+    free(p);
+}
+
+static void test_memory(void) {
+    text csv = {NULL, 0, 0};
+    pktseq_error err;
+    pktseq_table table;
+    counter c;
+    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    size_t needed = 0;
+    allocator.user_data = &c;
+    put(&csv, "x," H);  // more rows, sequences and texts than any first guess
+    put_many(&csv, 'y', 300000);
+    put(&csv, ",0,60,first,80,1\n");
+    for (unsigned i = 0; i < 2500; ++i) {
+        char row[80];
+        sprintf(row, ",%u,%u,protocol %u,80,1\n", i % 3, i, i % 40);
+        put(&csv, row);
+    }
+    write_file(csv.data, csv.size);
+    for (int how = 0; how < 2; ++how) {
+        memset(&c, 0, sizeof c);
+        for (;;) {
+            size_t fail_at = c.fail_at + (needed > 0);
+            pktseq_status status;
+            memset(&c, 0, sizeof c);
+            memset(&table, 0xaa, sizeof table);
+            c.fail_at = fail_at;
+            c.fail_after = how;
+            status = how ? pktseq_table_read(&table, path, &small, &allocator, &err)
+                         : pktseq_table_parse(&table, csv.data, csv.size, &small, &allocator,
+                                              &err);
+            if (status == PKTSEQ_OK) {
+                CHECK(c.allocations == needed || needed == 0);
+                CHECK(c.fail_at == 0 || c.fail_at == needed + 1);
+                CHECK(table.rows == 2501 && table.column[1].name_count == 41 && c.live > 40);
+                pktseq_table_free(&table);
+                CHECK_THAT(c.live == 0, "%lu blocks were not freed", (unsigned long)c.live);
+                if (needed) break;
+                needed = c.allocations;
+                continue;
+            }
+            CHECK_THAT(status == PKTSEQ_ERROR_MEMORY && err.status == status && err.text[0],
+                       "allocation %lu: %s", (unsigned long)fail_at, err.text);
+            CHECK_THAT(c.live == 0, "allocation %lu failed: %lu blocks were not freed",
+                       (unsigned long)fail_at, (unsigned long)c.live);
+            CHECK(all_zero(&table));
+            pktseq_table_free(&table);
+        }
+    }
+    CHECK(needed > 50);
+    // A refusal leaves nothing behind either.
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; ++i) {
+        const refusal *r = &refusals[i];
+        memset(&c, 0, sizeof c);
+        CHECK(pktseq_table_parse(&table, r->csv, r->size ? r->size : strlen(r->csv), &small,
+                                 &allocator, &err) == PKTSEQ_ERROR_DATA);
+        CHECK_THAT(c.live == 0, "%s: %lu blocks were not freed", r->name, (unsigned long)c.live);
+    }
+    free(csv.data);
+}
+
+int main(int argc, char **argv) {
+    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_table");
+    test_notations();
+    test_positions();
+    test_aliases();
+    test_texts();
+    test_refusals();
+    test_utf16();
+    test_arguments();
+    test_files();
+    test_boundaries();
+    test_ends();
+    test_large();
+    test_extremes();
+    test_random();
+    test_memory();
+    remove(path);
+    return check_end("test_table");
+}

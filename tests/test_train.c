@@ -1,0 +1,930 @@
+// test_train.c - the training loop: what it takes when, what it says when, and that a run which was
+// cut anywhere goes on as if it had not been.
+//
+// cc -O2 -fopenmp tests/test_train.c -o build/test_train -lm && ./build/test_train
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+typedef pktseq_real real;
+
+// ---- >>problem: seven pairs, and a record of what training says ---------------------------------
+
+enum { D = 3, O = 2, N = 2, PAIRS = 7, SEQUENCES = 8, ROWS = 37, MOST = 1200 };
+
+// Lengths 5 4 6 2 4 7 4 5: the fourth has no target and is no pair.
+static const size_t start[SEQUENCES + 1] = {0, 5, 9, 15, 17, 21, 28, 32, 37};
+static real data_x[ROWS * D], data_y[ROWS * O];
+static pktseq_dataset dataset;
+
+// A drift and a wave with some noise: something to learn, and no two pairs alike.
+static void make_dataset(void) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    uint64_t s = 9;
+    options.inputs = N;
+    for (size_t i = 0; i < ROWS * D; ++i) {
+        s = s * 6364136223846793005u + 1442695040888963407u;
+        data_x[i] = (real)(sin((double)i * 0.7) + ((double)(s >> 40) / 16777216.0 - 0.5) * 0.4);
+    }
+    for (size_t i = 0; i < ROWS * O; ++i) data_y[i] = data_x[i / O * D + i % O];
+    CHECK(pktseq_dataset_wrap(&dataset, data_x, D, data_y, O, start, SEQUENCES, &options, NULL,
+                              NULL) == PKTSEQ_OK);
+    CHECK(dataset.pairs == PAIRS && dataset.skipped == 1 && dataset.longest == 5);
+}
+
+typedef struct record {
+    size_t n;  // iterations seen
+    double loss[MOST], mean[MOST];
+    int events[MOST], milestone[MOST];
+    size_t stop_at;       // 0 = never
+    pktseq_buffer saved;  // the checkpoint made when stopping
+    const pktseq_model *model;
+    const pktseq_training *training;
+    int wrong;            // what a progress must not be
+} record;
+
+static record *record_new(void) { return (record *)calloc(1, sizeof(record)); }
+
+static void record_free(record *r) {
+    pktseq_buffer_free(&r->saved);
+    free(r);
+}
+
+static int on_progress(void *user_data, const pktseq_progress *p) {
+    record *r = (record *)user_data;
+    size_t i = p->iteration - 1;
+    r->wrong += i >= MOST || p->model != r->model || p->training != r->training ||
+                p->training->iteration != p->iteration || p->iteration > p->iterations ||
+                (r->n > 0 && p->iteration != r->n + 1);
+    if (i >= MOST) return 1;
+    r->n = p->iteration;
+    r->loss[i] = p->loss;
+    r->mean[i] = p->mean_loss;
+    r->events[i] = p->events;
+    r->milestone[i] = p->milestone;
+    if (p->iteration != r->stop_at) return 0;
+    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL) != PKTSEQ_OK;
+    return 1;
+}
+
+static pktseq_model model_new(size_t hidden, const pktseq_allocator *allocator) {
+    pktseq_config config = pktseq_config_default(&dataset);
+    pktseq_model model;
+    config.hidden = hidden;
+    CHECK(pktseq_model_init(&model, config, 4, allocator, NULL) == PKTSEQ_OK);
+    return model;
+}
+
+// A short run in the order of the file; the tests change what they are about.
+static pktseq_train_config config_of(size_t iterations, pktseq_order order) {
+    pktseq_train_config config = pktseq_train_config_default();
+    config.iterations = iterations;
+    config.learning_rate = 0.05;
+    config.order = order;
+    config.report_every = 5;
+    config.point_every = 4;
+    config.threads = 1;
+    return config;
+}
+
+static pktseq_status train(pktseq_model *model, pktseq_train_config config,
+                           pktseq_training *training, record *r) {
+    pktseq_error err;
+    pktseq_status status;
+    memset(&err, 0x55, sizeof err);
+    r->model = model;
+    r->training = training;
+    config.progress = on_progress;
+    config.user_data = r;
+    status = pktseq_train(model, &dataset, &config, training, &err);
+    CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK));
+    CHECK(r->wrong == 0);
+    return status;
+}
+
+// A new model trained for a while; says what happened.
+static record *train_new(pktseq_train_config config) {
+    record *r = record_new();
+    pktseq_model model = model_new(5, NULL);
+    pktseq_training training;
+    memset(&training, 0, sizeof training);
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    CHECK(r->n == config.iterations && training.iteration == config.iterations);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    return r;
+}
+
+static int same_weights(const pktseq_model *a, const pktseq_model *b) {
+    return memcmp(a->block, b->block, a->parameters * sizeof *a->block) == 0;
+}
+
+static int all_finite(const real *w, size_t n) {
+    for (size_t i = 0; i < n; ++i)
+        if (!((double)w[i] - (double)w[i] == 0)) return 0;
+    return 1;
+}
+
+// ---- >>loop -------------------------------------------------------------------------------------
+
+static void test_defaults(void) {
+    static const unsigned char percents[] = {20, 40, 55, 70, 85, 100};
+    pktseq_train_config c = pktseq_train_config_default();
+    CHECK(c.iterations == 100000 && c.batch == 1 && c.learning_rate == 1e-4);
+    CHECK(c.teacher_forcing == 0 && c.order == PKTSEQ_ORDER_RANDOM && c.seed == 1);
+    CHECK(c.report_every == 100 && c.point_every == 100 && c.milestone_count == 6);
+    CHECK(memcmp(c.milestone, percents, sizeof percents) == 0);
+    CHECK(c.threads == 0 && !c.progress && !c.user_data);
+}
+
+static void test_loss_falls(void) {
+    for (int order = PKTSEQ_ORDER_RANDOM; order <= PKTSEQ_ORDER_FILE; ++order) {
+        pktseq_train_config config = config_of(1120, (pktseq_order)order);
+        record *r;
+        double first = 0, last = 0;
+        config.learning_rate = 0.03;
+        r = train_new(config);
+        for (size_t i = 0; i < 70; ++i) first += r->loss[i], last += r->loss[1050 + i];
+        CHECK_THAT(last < 0.6 * first, "order %d: %g to %g", order, first / 70, last / 70);
+        record_free(r);
+    }
+}
+
+// Pairs 0 1 2 ... and again from 0, by the verbs: the same bits.
+static void test_order_file(size_t batch) {
+    pktseq_train_config config = config_of(20, PKTSEQ_ORDER_FILE);
+    pktseq_model model = model_new(5, NULL), own = model_new(5, NULL);
+    pktseq_training training;
+    pktseq_work work;
+    record *r = record_new();
+    size_t next = 0;
+    memset(&training, 0, sizeof training);
+    config.batch = batch;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, own.config, batch, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    for (size_t k = 0; k < 20; ++k) {
+        pktseq_pair pair[9];
+        for (size_t b = 0; b < batch; ++b) pair[b] = pktseq_dataset_pair(&dataset, next++ % PAIRS);
+        CHECK(pktseq_forward(&own, &work, pair, batch, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_zero_grad(&work) == PKTSEQ_OK);
+        CHECK(pktseq_backward(&own, &work) == PKTSEQ_OK);
+        CHECK(pktseq_sgd_step(&own, &work, config.learning_rate) == PKTSEQ_OK);
+        CHECK_THAT(r->loss[k] == work.report, "iteration %d: %.17g, not %.17g", (int)k + 1,
+                   r->loss[k], work.report);
+    }
+    CHECK_THAT(same_weights(&model, &own), "batch %d", (int)batch);
+    pktseq_work_free(&work);
+    pktseq_model_free(&own);
+    pktseq_model_free(&model);
+    pktseq_training_free(&training);
+    record_free(r);
+}
+
+// ---- >>draws: with a learning rate of 0, a loss tells which pair it is of -----------------------
+
+static double pair_loss[PAIRS][2];  // reported loss: free running, teacher-forced
+
+static void make_pair_losses(void) {
+    pktseq_model model = model_new(5, NULL);
+    pktseq_work work;
+    CHECK(pktseq_work_init(&work, model.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < PAIRS; ++i)
+        for (unsigned char forced = 0; forced < 2; ++forced) {
+            pktseq_pair pair = pktseq_dataset_pair(&dataset, i);
+            CHECK(pktseq_forward(&model, &work, &pair, 1, &forced) == PKTSEQ_OK);
+            pair_loss[i][forced] = work.report;
+        }
+    pktseq_work_free(&work);
+    pktseq_model_free(&model);
+    for (size_t i = 0; i < 2 * PAIRS; ++i)
+        for (size_t j = 0; j < i; ++j)
+            CHECK(fabs(pair_loss[i / 2][i % 2] - pair_loss[j / 2][j % 2]) > 1e-6);
+}
+
+// The pair of a loss, and whether it was forced; PAIRS if it is none.
+static size_t pair_of(double loss, int *forced) {
+    for (size_t i = 0; i < PAIRS; ++i)
+        for (int f = 0; f < 2; ++f)
+            if (loss == pair_loss[i][f]) return *forced = f, i;
+    CHECK_THAT(0, "%.17g is no pair's loss", loss);
+    return *forced = 0, PAIRS;
+}
+
+// Finds the batch of three, in no order, that has this loss, and counts its pairs.
+static void count_three(double loss, size_t *count) {
+    size_t found = 0, best[3] = {0, 0, 0};
+    for (size_t i = 0; i < PAIRS; ++i)
+        for (size_t j = i; j < PAIRS; ++j)
+            for (size_t k = j; k < PAIRS; ++k) {
+                double mean = (pair_loss[i][0] + pair_loss[j][0] + pair_loss[k][0]) / 3;
+                if (fabs(mean - loss) > 1e-12) continue;
+                ++found;
+                best[0] = i, best[1] = j, best[2] = k;
+            }
+    CHECK_THAT(found == 1, "%d batches have the loss %.17g", (int)found, loss);
+    for (size_t b = 0; b < 3; ++b) ++count[best[b]];
+}
+
+static pktseq_train_config draw_config(size_t iterations, pktseq_order order) {
+    pktseq_train_config config = config_of(iterations, order);
+    config.learning_rate = 0;
+    return config;
+}
+
+static void test_order_shuffled(void) {
+    pktseq_train_config config = draw_config(20 * PAIRS, PKTSEQ_ORDER_SHUFFLED);
+    size_t order[20][PAIRS], alike = 0, count[PAIRS] = {0}, first_at[PAIRS] = {0};
+    int forced;
+    record *r = train_new(config);
+    for (size_t e = 0; e < 20; ++e) {
+        size_t seen[PAIRS + 1] = {0};
+        for (size_t i = 0; i < PAIRS; ++i) {
+            order[e][i] = pair_of(r->loss[e * PAIRS + i], &forced);
+            ++seen[order[e][i]];
+        }
+        for (size_t i = 0; i < PAIRS; ++i)
+            CHECK_THAT(seen[i] == 1, "epoch %d has pair %d %d times", (int)e, (int)i, (int)seen[i]);
+        for (size_t f = 0; f < e; ++f) alike += memcmp(order[e], order[f], sizeof *order) == 0;
+        ++first_at[order[e][0] % PAIRS];
+    }
+    CHECK_THAT(alike <= 2, "%d of 190 pairs of epochs have one order", (int)alike);
+    for (size_t i = 0; i < PAIRS; ++i) CHECK(first_at[i] < 10);  // 3 of 20 expected
+    record_free(r);
+    // Batches of 3 do not end where epochs of 7 do. At any time the pairs' counts differ by one.
+    config.iterations = 7 * PAIRS;
+    config.batch = 3;
+    r = train_new(config);
+    for (size_t k = 0; k < config.iterations; ++k) {
+        size_t full = 3 * (k + 1) / PAIRS;
+        count_three(r->loss[k], count);
+        for (size_t i = 0; i < PAIRS; ++i)
+            CHECK_THAT(count[i] == full || count[i] == full + 1, "batch %d: pair %d came %d times",
+                       (int)k, (int)i, (int)count[i]);
+    }
+    record_free(r);
+}
+
+static void test_order_random(void) {
+    pktseq_train_config config = draw_config(1190, PKTSEQ_ORDER_RANDOM);
+    size_t count[PAIRS + 1] = {0}, again = 0, epochs = 0, before = PAIRS;
+    int forced;
+    record *r = train_new(config);
+    for (size_t k = 0; k < config.iterations; k += PAIRS) {
+        unsigned seen = 0;
+        for (size_t i = k; i < k + PAIRS; ++i) {
+            size_t pair = pair_of(r->loss[i], &forced);
+            ++count[pair];
+            again += pair == before;
+            seen |= 1u << pair;
+            before = pair;
+        }
+        epochs += seen == (1u << PAIRS) - 1;
+    }
+    for (size_t i = 0; i < PAIRS; ++i)  // 170 expected, standard deviation 12
+        CHECK_THAT(count[i] > 120 && count[i] < 220, "pair %d came %d times", (int)i,
+                   (int)count[i]);
+    CHECK_THAT(again > 120 && again < 220, "the pair before came again %d times", (int)again);
+    CHECK_THAT(epochs < 10, "%d of 170 are epochs", (int)epochs);  // 7! / 7^7: one expected
+    record_free(r);
+    config.batch = 3;
+    config.iterations = 100;
+    r = train_new(config);
+    memset(count, 0, sizeof count);
+    again = 0;
+    for (size_t k = 0; k < config.iterations; ++k) {
+        size_t one[PAIRS] = {0};
+        count_three(r->loss[k], one);
+        for (size_t i = 0; i < PAIRS; ++i) count[i] += one[i], again += one[i] > 1;
+    }
+    for (size_t i = 0; i < PAIRS; ++i) CHECK(count[i] > 20 && count[i] < 70);  // 43 expected
+    CHECK(again > 15 && again < 65);  // 1 - 6*5/49: 39 expected
+    record_free(r);
+}
+
+static void test_teacher_forcing(void) {
+    static const double ratio[] = {0, 1, 0.5, 0.125};
+    for (size_t k = 0; k < 4; ++k) {
+        pktseq_train_config config = draw_config(1190, PKTSEQ_ORDER_FILE);
+        size_t all = 0, pair, changes = 0;
+        int forced, before = 0;
+        double share, expected = 1190 * 2 * ratio[k] * (1 - ratio[k]);
+        record *r;
+        config.teacher_forcing = ratio[k];
+        r = train_new(config);
+        for (size_t i = 0; i < config.iterations; ++i) {
+            pair = pair_of(r->loss[i], &forced);
+            CHECK(pair == i % PAIRS);
+            all += (size_t)forced;
+            changes += i > 0 && forced != before;
+            before = forced;
+        }
+        share = (double)all / 1190;
+        CHECK_THAT(fabs(share - ratio[k]) <= 4 * sqrt(ratio[k] * (1 - ratio[k]) / 1190),
+                   "%g are forced, not %g", share, ratio[k]);
+        CHECK_THAT(fabs((double)changes - expected) < 70, "%d changes", (int)changes);
+        record_free(r);
+    }
+    {  // in a batch, each sequence for itself
+        pktseq_train_config config = draw_config(700, PKTSEQ_ORDER_FILE);
+        size_t mask[8] = {0};
+        record *r;
+        config.batch = 3;
+        config.teacher_forcing = 0.5;
+        r = train_new(config);
+        for (size_t i = 0; i < 700; ++i) {
+            size_t found = 0;
+            for (size_t m = 0; m < 8; ++m) {
+                double mean = (pair_loss[3 * i % PAIRS][m & 1] +
+                               pair_loss[(3 * i + 1) % PAIRS][m >> 1 & 1] +
+                               pair_loss[(3 * i + 2) % PAIRS][m >> 2]) / 3;
+                if (fabs(mean - r->loss[i]) > 1e-12) continue;
+                ++found;
+                ++mask[m];
+            }
+            CHECK(found == 1);
+        }
+        for (size_t m = 0; m < 8; ++m)  // 87 expected, standard deviation 9
+            CHECK_THAT(mask[m] > 50 && mask[m] < 130, "mask %d came %d times", (int)m,
+                       (int)mask[m]);
+        record_free(r);
+    }
+}
+
+static void test_seed(void) {
+    for (int order = PKTSEQ_ORDER_RANDOM; order <= PKTSEQ_ORDER_FILE; ++order) {
+        pktseq_train_config config = draw_config(70, (pktseq_order)order);
+        record *a = train_new(config), *b = train_new(config), *c;
+        config.seed = 2;
+        c = train_new(config);
+        CHECK(memcmp(a->loss, b->loss, sizeof a->loss) == 0);
+        CHECK((memcmp(a->loss, c->loss, sizeof a->loss) == 0) == (order == PKTSEQ_ORDER_FILE));
+        record_free(a);
+        record_free(b);
+        record_free(c);
+    }
+    {
+        pktseq_train_config config = draw_config(70, PKTSEQ_ORDER_FILE);
+        record *a, *b;
+        config.teacher_forcing = 0.5;
+        a = train_new(config);
+        config.seed = 2;
+        b = train_new(config);
+        CHECK(memcmp(a->loss, b->loss, sizeof a->loss) != 0);
+        record_free(a);
+        record_free(b);
+    }
+}
+
+static void test_threads(void) {
+    pktseq_train_config config = config_of(12, PKTSEQ_ORDER_SHUFFLED);
+    pktseq_model first = model_new(64, NULL);
+    pktseq_training training;
+    config.batch = 8;
+    config.teacher_forcing = 0.5;
+    for (int threads = 0; threads <= 5; ++threads) {
+        pktseq_model model = model_new(64, NULL);
+        record *r = record_new();
+        memset(&training, 0, sizeof training);
+        config.threads = threads == 4 ? 7 : threads;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        if (threads == 0) memcpy(first.block, model.block, model.parameters * sizeof(real));
+        CHECK_THAT(same_weights(&first, &model), "%d threads", config.threads);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+        record_free(r);
+    }
+    pktseq_model_free(&first);
+}
+
+// ---- >>events -----------------------------------------------------------------------------------
+
+// What has to be said at iteration `done`, each rule by itself.
+static void check_events(const record *r, const pktseq_train_config *c, size_t done) {
+    int want = 0, milestone = 0, got = r->events[done - 1];
+    if (c->report_every && done % c->report_every == 0) want += PKTSEQ_EVENT_REPORT;
+    if (c->point_every && done % c->point_every == 0) want += PKTSEQ_EVENT_POINT;
+    for (size_t i = 0; i < c->milestone_count; ++i) {
+        // the first iteration with which so many percent are done
+        size_t at = (c->milestone[i] * c->iterations + 99) / 100;
+        if (done == at) milestone = c->milestone[i];
+    }
+    if (milestone) want += PKTSEQ_EVENT_MILESTONE;
+    if (done == c->iterations) want += PKTSEQ_EVENT_END;
+    CHECK_THAT(got == want, "%d of %d: events %d, not %d", (int)done, (int)c->iterations, got,
+               want);
+    if (milestone)
+        CHECK_THAT(r->milestone[done - 1] == milestone, "%d of %d: milestone %d, not %d", (int)done,
+                   (int)c->iterations, r->milestone[done - 1], milestone);
+}
+
+static void test_events(void) {
+    static const size_t iterations[] = {1, 2, 3, 4, 7, 33, 50, 99, 100, 101, 200, 333};
+    static const unsigned char notebook[] = {40, 80, 100};
+    for (size_t k = 0; k < sizeof iterations / sizeof *iterations; ++k)
+        for (int list = 0; list < 4; ++list) {
+            pktseq_train_config config = config_of(iterations[k], PKTSEQ_ORDER_FILE);
+            record *r;
+            if (list == 1) {
+                memcpy(config.milestone, notebook, sizeof notebook);
+                config.milestone_count = 3;
+                config.report_every = 0;
+            }
+            if (list == 2) {
+                for (int i = 0; i < 100; ++i) config.milestone[i] = (unsigned char)(i + 1);
+                config.milestone_count = 100;
+                config.report_every = config.point_every = 1;
+            }
+            if (list == 3) config.milestone_count = config.point_every = 0;
+            r = train_new(config);
+            for (size_t i = 1; i <= iterations[k]; ++i) check_events(r, &config, i);
+            record_free(r);
+        }
+}
+
+static int near(double a, double b) { return fabs(a - b) <= 1e-14 * fabs(b); }
+
+static void test_means(void) {
+    static const size_t report[] = {5, 0, 1, 50}, point[] = {4, 7, 0, 1};
+    for (size_t k = 0; k < 4; ++k) {
+        pktseq_train_config config = config_of(40, PKTSEQ_ORDER_RANDOM);
+        pktseq_model model = model_new(5, NULL);
+        pktseq_training training;
+        record *r = record_new();
+        double since = 0, sum = 0;
+        size_t count = 0, points = 0;
+        memset(&training, 0, sizeof training);
+        config.report_every = report[k];
+        config.point_every = point[k];
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        for (size_t i = 0; i < 40; ++i) {
+            since += r->loss[i];
+            ++count;
+            CHECK_THAT(near(r->mean[i], since / (double)count), "report every %d, iteration %d: "
+                       "%.17g, not %.17g", (int)report[k], (int)i + 1, r->mean[i],
+                       since / (double)count);
+            if (report[k] && (i + 1) % report[k] == 0) since = 0, count = 0;
+            sum += r->loss[i];
+            if (!point[k] || (i + 1) % point[k]) continue;
+            CHECK(points < training.points);
+            if (points < training.points)
+                CHECK(near(training.point[points], sum / (double)point[k]));
+            ++points;
+            sum = 0;
+        }
+        CHECK(training.points == points);
+        CHECK(training.config.iterations == 40 && training.config.seed == config.seed &&
+              training.config.point_every == point[k] && training.config.order == config.order);
+        CHECK(!training.config.progress && !training.config.user_data);
+        pktseq_training_free(&training);
+        CHECK(!training.point && training.iteration == 0);
+        pktseq_training_free(&training);
+        pktseq_training_free(NULL);
+        pktseq_model_free(&model);
+        record_free(r);
+    }
+}
+
+// ---- >>resume -----------------------------------------------------------------------------------
+
+static int same_training(const pktseq_training *a, const pktseq_training *b) {
+    int same = a->iteration == b->iteration && a->report_sum == b->report_sum &&
+               a->report_count == b->report_count && a->point_sum == b->point_sum &&
+               a->point_count == b->point_count && a->points == b->points &&
+               a->data_hash == b->data_hash;
+    for (size_t i = 0; same && i < a->points; ++i) same = a->point[i] == b->point[i];
+    return same;
+}
+
+// Goes on from `cut` and compares with the run that was never cut.
+static void check_rest(pktseq_model *model, pktseq_training *training, pktseq_train_config config,
+                       const pktseq_model *full_model, const pktseq_training *full_training,
+                       const record *full, size_t cut, const char *how) {
+    record *r = record_new();
+    CHECK(train(model, config, training, r) == PKTSEQ_OK);
+    CHECK_THAT(same_weights(model, full_model), "order %d cut at %d, %s: other weights",
+               (int)config.order, (int)cut, how);
+    CHECK_THAT(same_training(training, full_training), "order %d cut at %d, %s: other history",
+               (int)config.order, (int)cut, how);
+    for (size_t i = cut; i < config.iterations; ++i)
+        CHECK_THAT(r->loss[i] == full->loss[i] && r->mean[i] == full->mean[i] &&
+                       r->events[i] == full->events[i] && r->milestone[i] == full->milestone[i],
+                   "order %d cut at %d, %s: iteration %d differs", (int)config.order, (int)cut, how,
+                   (int)i + 1);
+    CHECK(r->n == (cut < config.iterations ? config.iterations : 0));
+    record_free(r);
+    pktseq_training_free(training);
+    pktseq_model_free(model);
+}
+
+static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_model *full_model,
+                           const pktseq_training *full_training, const record *full) {
+    pktseq_model model = model_new(5, NULL), loaded;
+    pktseq_training training, loaded_training;
+    pktseq_buffer after;
+    record *r = record_new();
+    memset(&training, 0, sizeof training);
+    r->stop_at = cut;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_STOPPED);
+    CHECK(r->n == cut && training.iteration == cut);
+    CHECK(memcmp(r->loss, full->loss, cut * sizeof *r->loss) == 0);
+    // What the callback could save is what is there afterwards.
+    CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
+    CHECK(after.size == r->saved.size && memcmp(after.data, r->saved.data, after.size) == 0);
+    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL) ==
+          PKTSEQ_OK);
+    CHECK(same_weights(&loaded, &model) && same_training(&loaded_training, &training));
+    CHECK(loaded_training.config.seed == config.seed);
+    pktseq_buffer_free(&after);
+    check_rest(&model, &training, config, full_model, full_training, full, cut, "stopped");
+    // A program that is started again has only what the file says, also about the run's config.
+    config = loaded_training.config;
+    config.threads = 1;
+    check_rest(&loaded, &loaded_training, config, full_model, full_training, full, cut, "loaded");
+
+    // Not stopped, but ended and then extended: the events of the end differ, the rest does not.
+    model = model_new(5, NULL);
+    memset(&training, 0, sizeof training);
+    config.iterations = cut;
+    r->stop_at = r->n = 0;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    config.iterations = full->n;
+    check_rest(&model, &training, config, full_model, full_training, full, cut, "extended");
+    record_free(r);
+}
+
+static void test_resume(void) {
+    for (int order = PKTSEQ_ORDER_RANDOM; order <= PKTSEQ_ORDER_FILE; ++order)
+        for (size_t batch = 1; batch <= 3; batch += 2) {
+            pktseq_train_config config = config_of(23, (pktseq_order)order);
+            pktseq_model model = model_new(5, NULL);
+            pktseq_training training;
+            record *full = record_new();
+            memset(&training, 0, sizeof training);
+            config.batch = batch;
+            config.teacher_forcing = 0.5;
+            config.seed = 0x8000000000000001u;  // more than a double or a signed number holds
+            CHECK(train(&model, config, &training, full) == PKTSEQ_OK);
+            CHECK(training.points == 5 && training.point_count == 3 && training.report_count == 3);
+            for (size_t cut = 1; cut <= 23; ++cut)
+                test_resume_at(config, cut, &model, &training, full);
+            pktseq_training_free(&training);
+            pktseq_model_free(&model);
+            record_free(full);
+        }
+}
+
+// Is a point the mean of `every` losses in a row? The first after a change may be of more or fewer.
+static int is_mean(double point, const double *loss, size_t n, size_t every, int any) {
+    for (size_t from = 0; from < n; ++from) {
+        double sum = 0;
+        for (size_t k = 1; from + k <= n; ++k) {
+            sum += loss[from + k - 1];
+            if ((any || k == every) && fabs(sum / (double)k - point) < 1e-13) return 1;
+        }
+    }
+    return 0;
+}
+
+// A run that goes on with other intervals: there are points, and what is saved can be loaded.
+static void test_other_intervals(void) {
+    static const struct { size_t first, then; } interval[] = {{0, 5}, {10, 5}, {10, 4}, {5, 10},
+                                                              {10, 0}};
+    for (size_t k = 0; k < sizeof interval / sizeof *interval; ++k) {
+        pktseq_train_config config = config_of(19, PKTSEQ_ORDER_FILE);
+        pktseq_model model = model_new(5, NULL), loaded;
+        pktseq_training training, loaded_training;
+        pktseq_buffer saved;
+        size_t before;
+        record *r = record_new();
+        memset(&training, 0, sizeof training);
+        config.point_every = interval[k].first;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        before = training.points;
+        config.iterations = 59;
+        config.point_every = interval[k].then;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        if (interval[k].then)
+            CHECK_THAT(training.points >= before + 40 / interval[k].then - 1,
+                       "every %d, then every %d: %d points in 40 iterations",
+                       (int)interval[k].first, (int)interval[k].then,
+                       (int)(training.points - before));
+        for (size_t i = before; i < training.points; ++i)
+            CHECK_THAT(is_mean(training.point[i], r->loss, 59, interval[k].then, i == before),
+                       "every %d, then every %d: point %d is %g", (int)interval[k].first,
+                       (int)interval[k].then, (int)i, training.point[i]);
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
+        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL,
+                                   NULL) == PKTSEQ_OK,
+                   "every %d, then every %d: what was saved cannot be loaded",
+                   (int)interval[k].first, (int)interval[k].then);
+        pktseq_buffer_free(&saved);
+        pktseq_model_free(&loaded);
+        pktseq_training_free(&loaded_training);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+        record_free(r);
+    }
+}
+
+// Fewer iterations than are done: nothing to do, and what is saved can be loaded.
+static void test_fewer_iterations(void) {
+    pktseq_train_config config = config_of(9, PKTSEQ_ORDER_RANDOM);
+    pktseq_model model = model_new(5, NULL), copy = model_new(5, NULL), loaded;
+    pktseq_training training, loaded_training;
+    pktseq_buffer saved;
+    record *r = record_new();
+    memset(&training, 0, sizeof training);
+    config.iterations = 0;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    CHECK(r->n == 0 && training.iteration == 0 && training.points == 0);
+    CHECK(same_weights(&model, &copy));
+    config.iterations = 9;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    memcpy(copy.block, model.block, model.parameters * sizeof *model.block);
+    for (size_t k = 9; k >= 5; k -= 4) {
+        config.iterations = k;
+        r->n = 0;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        CHECK(r->n == 0 && training.iteration == 9 && same_weights(&model, &copy));
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
+        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL,
+                                   NULL) == PKTSEQ_OK,
+                   "9 iterations done, %d asked for: what was saved cannot be loaded", (int)k);
+        CHECK(loaded_training.iteration == 9);
+        pktseq_buffer_free(&saved);
+        pktseq_model_free(&loaded);
+        pktseq_training_free(&loaded_training);
+    }
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&copy);
+    record_free(r);
+}
+
+// ---- >>refusals ---------------------------------------------------------------------------------
+
+static void test_mismatch(void) {
+    pktseq_train_config config = config_of(6, PKTSEQ_ORDER_RANDOM);
+    pktseq_model model = model_new(5, NULL), copy = model_new(5, NULL), other;
+    pktseq_config other_config;
+    pktseq_training training, kept;
+    pktseq_dataset fewer;
+    pktseq_error err;
+    record *r = record_new();
+    memset(&training, 0, sizeof training);
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    memcpy(copy.block, model.block, model.parameters * sizeof *model.block);
+    kept = training;
+    config.iterations = 12;
+    for (int k = 0; k < 4; ++k) {  // a number of x, one of y, fewer sequences, another start
+        real *number = k == 0 ? &data_x[ROWS * D - 1] : &data_y[0], was = *number;
+        pktseq_dataset_options options = dataset.options;
+        if (k < 2) *number = (real)((double)was * 1.001);
+        if (k == 3) options.start = PKTSEQ_START_INPUT;
+        CHECK(pktseq_dataset_wrap(&fewer, data_x, D, data_y, O, start, SEQUENCES - (k == 2),
+                                  &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK_THAT(pktseq_train(&model, &fewer, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH,
+                   "other data %d are taken", k);
+        CHECK(err.status == PKTSEQ_ERROR_MISMATCH && err.text[0]);
+        CHECK(same_weights(&model, &copy) && same_training(&training, &kept));
+        *number = was;
+        pktseq_dataset_free(&fewer);
+    }
+    for (int k = 0; k < 3; ++k) {
+        other_config = model.config;
+        if (k == 0) other_config.in = D + 1;
+        if (k == 1) other_config.out = O + 1;
+        if (k == 2) other_config.inputs = N + 1;
+        CHECK(pktseq_model_init(&other, other_config, 1, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_train(&other, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
+        CHECK(same_training(&training, &kept));
+        pktseq_model_free(&other);
+    }
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);  // and the right data still go on
+    CHECK(training.iteration == 12);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&copy);
+    record_free(r);
+}
+
+static void test_bad_config(void) {
+    pktseq_model model = model_new(5, NULL), copy = model_new(5, NULL), empty_model;
+    pktseq_train_config good = config_of(3, PKTSEQ_ORDER_RANDOM);
+    pktseq_training training, zero;
+    pktseq_dataset empty;
+    memset(&zero, 0, sizeof zero);
+    memset(&training, 0, sizeof training);
+    memset(&empty, 0, sizeof empty);
+    memset(&empty_model, 0, sizeof empty_model);
+    for (int k = 0; k < 18; ++k) {
+        pktseq_train_config c = good;
+        pktseq_error err;
+        double nan = sqrt(-1.0), infinite = HUGE_VAL;
+        switch (k) {
+        case 0: c.learning_rate = nan; break;
+        case 1: c.learning_rate = infinite; break;
+        case 2: c.learning_rate = -infinite; break;
+        case 3: c.learning_rate = -1e-9; break;
+        case 4: c.batch = 0; break;
+        case 5: c.teacher_forcing = 2; break;
+        case 6: c.teacher_forcing = -0.001; break;
+        case 7: c.teacher_forcing = nan; break;
+        case 8: c.teacher_forcing = 1.0000001; break;
+        case 9: c.order = (pktseq_order)3; break;
+        case 10: c.threads = -1; break;
+        case 11: c.milestone[c.milestone_count - 1] = 101; break;
+        case 12: c.milestone[1] = c.milestone[0]; break;
+        case 13: c.milestone[1] = 10; break;
+        case 14: c.milestone_count = 101; break;
+        case 15: c.milestone_count = (size_t)-1; break;
+        case 16: c.milestone[0] = 0; break;
+        case 17: c.teacher_forcing = infinite; break;
+        }
+        CHECK_THAT(pktseq_train(&model, &dataset, &c, &training, &err) == PKTSEQ_ERROR_ARGUMENT,
+                   "bad config %d is taken", k);
+        CHECK(err.status == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(same_weights(&model, &copy));
+        CHECK(memcmp(&training, &zero, sizeof zero) == 0);
+    }
+    CHECK(pktseq_train(NULL, &dataset, &good, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_train(&model, NULL, &good, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_train(&model, &dataset, NULL, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_train(&model, &dataset, &good, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_train(&model, &empty, &good, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_train(&empty_model, &dataset, &good, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(same_weights(&model, &copy) && memcmp(&training, &zero, sizeof zero) == 0);
+    CHECK(pktseq_train(&model, &dataset, &good, &training, NULL) == PKTSEQ_OK);  // no callback
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&copy);
+}
+
+// ---- >>diverged ---------------------------------------------------------------------------------
+
+// Keeps the weights of the last loss point or milestone at which all was finite.
+typedef struct keeper {
+    real block[400];
+    size_t iteration, points, point_count, calls;
+} keeper;
+
+static int on_point(void *user_data, const pktseq_progress *p) {
+    keeper *k = (keeper *)user_data;
+    ++k->calls;
+    if (!(p->events & ~PKTSEQ_EVENT_REPORT)) return 0;
+    if (!all_finite(p->model->block, p->model->parameters)) return 0;
+    memcpy(k->block, p->model->block, p->model->parameters * sizeof *k->block);
+    k->iteration = p->iteration;
+    k->points = p->training->points;
+    k->point_count = p->training->point_count;
+    return 0;
+}
+
+// kind 0: a rate of a million; 1: enormous numbers; 2: a NaN; point_every 0: back to the start
+static void test_diverged(int kind, size_t point_every, size_t milestones) {
+    pktseq_train_config config = config_of(1000, PKTSEQ_ORDER_FILE);
+    pktseq_model model = model_new(5, NULL);
+    pktseq_training training;
+    pktseq_error err;
+    keeper kept;
+    real was = data_y[ROWS * O - 1];
+    pktseq_status status;
+    memset(&training, 0, sizeof training);
+    memset(&kept, 0, sizeof kept);
+    CHECK(model.parameters <= 400);
+    memcpy(kept.block, model.block, model.parameters * sizeof *kept.block);
+    config.point_every = point_every;
+    config.learning_rate = kind == 0 ? 1e6 : kind == 1 ? 0.5 : 0.05;
+    config.milestone_count = milestones;
+    for (size_t i = 0; i < milestones; ++i) config.milestone[i] = (unsigned char)(i + 1);
+    config.iterations = milestones ? 500 : 1000;  // a milestone every 5
+    config.progress = on_point;
+    config.user_data = &kept;
+    if (kind == 1) data_y[ROWS * O - 1] = (real)(sizeof(real) == sizeof(double) ? 1e300 : 1e30);
+    if (kind == 2) data_y[ROWS * O - 1] = (real)sqrt(-1.0);
+    status = pktseq_train(&model, &dataset, &config, &training, &err);
+    CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED, "kind %d, points every %d: %d after %d", kind,
+               (int)point_every, (int)status, (int)training.iteration);
+    CHECK(err.status == status && err.text[0]);
+    CHECK_THAT(kept.calls > 0, "kind %d diverges at once", kind);
+    CHECK(all_finite(model.block, model.parameters));
+    CHECK_THAT(training.iteration == kept.iteration, "kind %d, points every %d: at iteration %d, "
+               "the last good state was at %d", kind, (int)point_every, (int)training.iteration,
+               (int)kept.iteration);
+    CHECK(training.points == kept.points);
+    CHECK(training.point_count == kept.point_count);
+    CHECK(memcmp(model.block, kept.block, model.parameters * sizeof *kept.block) == 0);
+    for (size_t i = 0; i < training.points; ++i) CHECK(training.point[i] - training.point[i] == 0);
+    data_y[ROWS * O - 1] = was;
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
+// Weights that are no numbers at the start.
+static void test_diverged_at_start(void) {
+    pktseq_train_config config = config_of(10, PKTSEQ_ORDER_FILE);
+    pktseq_model model = model_new(5, NULL);
+    pktseq_training training;
+    memset(&training, 0, sizeof training);
+    model.block[3] = (real)HUGE_VAL;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_ERROR_DIVERGED);
+    CHECK(training.iteration == 0 && training.points == 0);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
+// ---- >>memory -----------------------------------------------------------------------------------
+
+typedef struct memory {
+    size_t calls, fail_at, live;
+} memory;
+
+static void *memory_alloc(size_t size, void *user_data) {
+    memory *m = (memory *)user_data;
+    void *p = m->calls++ == m->fail_at ? NULL : malloc(size);
+    m->live += p != NULL;
+    return p;
+}
+
+static void memory_free(void *p, void *user_data) {
+    --((memory *)user_data)->live;
+    free(p);
+}
+
+// Every allocation fails once, also the one that lets the loss history grow in the middle of a run;
+// then the same call again must end where an undisturbed run ends.
+static void test_no_memory(void) {
+    pktseq_train_config config = config_of(1100, PKTSEQ_ORDER_SHUFFLED);
+    pktseq_model full = model_new(5, NULL);
+    pktseq_training full_training;
+    record *r = record_new();
+    size_t fail_at, stopped_midway = 0;
+    config.teacher_forcing = 0.5;
+    config.point_every = 1;
+    memset(&full_training, 0, sizeof full_training);
+    CHECK(train(&full, config, &full_training, r) == PKTSEQ_OK);
+    for (fail_at = 0;; ++fail_at) {
+        memory m = {0, (size_t)-1, 0};
+        pktseq_allocator a;
+        pktseq_model model;
+        pktseq_training training;
+        pktseq_status status;
+        a.alloc_fn = memory_alloc;
+        a.free_fn = memory_free;
+        a.user_data = &m;
+        model = model_new(5, &a);
+        memset(&training, 0, sizeof training);
+        m.fail_at = m.calls + fail_at;
+        r->n = 0;
+        status = train(&model, config, &training, r);
+        CHECK(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY);
+        CHECK(training.iteration == r->n);
+        CHECK(m.live == 1 + (training.point != NULL));  // the weights, and the history
+        stopped_midway += status && training.iteration > 0;
+        if (status) CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        CHECK_THAT(same_weights(&model, &full) && same_training(&training, &full_training),
+                   "after a failure of allocation %d", (int)fail_at);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+        CHECK(m.live == 0);
+        if (status == PKTSEQ_OK) break;
+    }
+    CHECK(fail_at >= 3);
+    printf("  %d allocations made to fail, %d in the middle of a run\n", (int)fail_at,
+           (int)stopped_midway);
+    pktseq_training_free(&full_training);
+    pktseq_model_free(&full);
+    record_free(r);
+}
+
+int main(void) {
+    make_dataset();
+    make_pair_losses();
+    test_defaults();
+    test_loss_falls();
+    test_order_file(1);
+    test_order_file(3);
+    test_order_file(9);
+    test_order_shuffled();
+    test_order_random();
+    test_teacher_forcing();
+    test_seed();
+    test_threads();
+    test_events();
+    test_means();
+    test_resume();
+    test_other_intervals();
+    test_fewer_iterations();
+    test_mismatch();
+    test_bad_config();
+    for (int kind = 0; kind < 3; ++kind) {
+        test_diverged(kind, 2, 0);
+        test_diverged(kind, 1, 0);
+        test_diverged(kind, 0, 0);
+        test_diverged(kind, 4, 100);
+    }
+    test_diverged_at_start();
+    test_no_memory();
+    pktseq_dataset_free(&dataset);
+    return check_end("test_train");
+}
