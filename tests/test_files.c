@@ -1379,7 +1379,7 @@ static void test_lies(void) {
         {"learning_rate 0", "learning_rate inf"},
         {"teacher_forcing 0.", "teacher_forcing 1."},
         {"report_count 2\\n", "report_count 24\\n"},
-        {"point_count 2\\n", "point_count 3\\n"},
+        {"point_count 2\\n", "point_count 24\\n"},
         {"report_sum ", "report_sum nan"},
         {"order shuffled", "order sorted"},
         {"seed ffff", "seed FFFF"},
