@@ -5,6 +5,9 @@ CC = cc
 CFLAGS = -O3
 OPENMP = -fopenmp
 LDLIBS = -lm
+# Threads that wait sleep instead of spinning: hardly slower on an idle machine (5.0 s, not 4.4),
+# and ten times faster when another program wants a core.
+export OMP_WAIT_POLICY = passive
 
 BUILD = build
 EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
@@ -20,7 +23,7 @@ $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 
 run: train
-	./train --batch 16 --lr 0.05 --order shuffled --iterations 2500 --print-every 250 --plot-every 20 --out run
+	./train --batch 16 --lr 0.03 --order shuffled --iterations 3000 --print-every 250 --plot-every 5 --out run
 
 $(BUILD)/%_double: tests/%.c tests/check.h pktseq.h
 	@mkdir -p $(BUILD)

@@ -166,7 +166,8 @@ typedef enum pktseq_status {
 // One English sentence about what went wrong, in the caller's memory.
 typedef struct pktseq_error {
     pktseq_status status;
-    size_t line;     // of the CSV, where the row begins (1 = first); 0 where there is none
+    size_t line;     // of the CSV: where the row begins, or the quote that is never closed (the
+                     //   first line is 1); 0 where there is none
     char text[512];  // empty on success
 } pktseq_error;
 
@@ -213,12 +214,12 @@ typedef enum pktseq_kind {
 
 // One entry of a schema.
 typedef struct pktseq_field {
-    const char *column;           // the column's name in the CSV (aliases: see pktseq_table_read)
+    const char *column;           // the column's name in the CSV (aliases: see pktseq_table_parse)
     pktseq_kind kind;
     int input_only;               // 1: the network sees it but need not predict it
     double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
                                   //   (in a codec: 0 = a constant column, encoded as 0)
-    const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names; or NULL
+    const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
     size_t category_count;        //   0 = learned from the data and sorted by bytes
 } pktseq_field;
 
@@ -267,10 +268,13 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
 PKTSEQ_DEF int pktseq_port_class(double port);
 
 // Reads CSV from memory: a header line, then one row per packet. Columns are found by name; those
-// that the schema does not need are skipped. Needed besides: "position", a whole number, 0 where a
-// sequence begins. RFC 4180 quoting, LF, CRLF or CR, an UTF-8 byte order mark and empty lines are
-// accepted. Each needed cell is checked: a finite number (correctly rounded to double), a whole
-// number from 0 to 65535 for ports, 0 or 1 for flags, non-empty UTF-8 for text.
+// that the schema does not need are skipped. A column that is not there under its own name may be
+// there once under the name that Wireshark's CSV export (Time, Source, ..., Fin) or tshark's fields
+// (frame.time_relative, ip.src, ..., tcp.flags.fin) give it. Needed besides: "position", a whole
+// number, 0 where a sequence begins. RFC 4180 quoting, LF, CRLF or CR, an UTF-8 byte order mark and
+// empty lines are accepted; a quote within an unquoted cell is text. Each needed cell is checked: a
+// finite number (correctly rounded to double), a whole number from 0 to 65535 for ports, 0 or 1 for
+// flags, non-empty UTF-8 for text, of which a column may have 4096 different ones.
 //   table      out; empty on failure. Free with pktseq_table_free.
 //   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
 //              was expected).       Thread safe.
@@ -278,7 +282,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
                                             const pktseq_schema *schema,
                                             const pktseq_allocator *allocator, pktseq_error *err);
 
-// The number's column, or NULL. `name` is the schema's name, not an alias.
+// The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
@@ -304,15 +308,15 @@ typedef struct pktseq_value {
 } pktseq_value;
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
-//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (a column to be z-scored
-//   is constant or has fewer than two rows; no category).       Thread safe.
+//   fails with ARGUMENT (also when every field is input_only), MEMORY, MISMATCH (the table lacks a
+//   column), DATA (a column to be z-scored is constant; no category).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
 // Encodes rows [row, row + rows) of a table into x (rows, D).
 //   unknown    (field_count) or NULL: adds how many cells had a category that the codec does not
-//              know; such a group is all zeros.
+//              know; such a group is all zeros. After a failure x and unknown are half done.
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (a number too large for
 //   pktseq_real).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
@@ -369,7 +373,7 @@ typedef struct pktseq_dataset {
     size_t *first_row;       // (pairs)
     size_t *length;          // (pairs) packets, N + T
     size_t longest;          // the largest T
-    size_t skipped;          // sequences of N packets or fewer
+    size_t skipped;          // sequences of N packets or fewer (not the one drop_last leaves out)
     size_t field_count;      // of the codec
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
     pktseq_real *owned_x, *owned_y;
@@ -451,7 +455,7 @@ typedef struct pktseq_model {
     pktseq_allocator allocator;
 } pktseq_model;
 
-// H = 256; D, O, N and the first token from the dataset.
+// H = 256; D, O, N and the first token from the dataset (NULL: all zero but H).
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
 
 // Allocates and fills every tensor with U(-1/sqrt(H), 1/sqrt(H)), drawn from `seed`.
@@ -557,7 +561,8 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
 
 // Compares backward with central differences, (loss(w + e) - loss(w - e)) / 2e, for every
 // parameter. worst: the largest |difference| / (largest |gradient| of that tensor + 1e-12). Expect
-// 1e-8 with PKTSEQ_REAL double and e = 1e-5; float is too coarse for it. Takes 2 * parameters
+// 1e-8 with PKTSEQ_REAL double and e = 1e-5, more where a tensor's gradients are so small that the
+// rounding of the loss, 1e-16 * loss / e, shows; float is too coarse for it. Takes 2 * parameters
 // forwards and overwrites work->grad; the model is changed and restored to the bit.
 PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
                                           const pktseq_pair *pair, size_t count,
@@ -603,7 +608,8 @@ typedef struct pktseq_train_config {
 
 // Everything besides the weights that a run needs to go on as if it had never stopped.
 typedef struct pktseq_training {
-    pktseq_train_config config;  // of the run; callback and user_data are not kept
+    pktseq_train_config config;  // of the run; callback and user_data are not kept, nor are threads
+                                 //   in a checkpoint
     size_t iteration;            // done so far
     double report_sum;           // of the losses since the last report
     size_t report_count;
@@ -620,7 +626,7 @@ typedef struct pktseq_training {
 typedef struct pktseq_progress {
     size_t iteration, iterations;
     int events;                       // PKTSEQ_EVENT_... added up
-    int milestone;                    // percent; the largest if several fall together
+    int milestone;                    // percent, the largest if several fall together; or 0
     double loss;                      // of this iteration
     double mean_loss;                 // since the last report
     const pktseq_model *model;        // as it is now; may be saved
@@ -633,9 +639,10 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
 
 // Trains until config->iterations are done: forward, backward, sgd_step, report. With training
 // zeroed it begins, with training as it came from pktseq_load or an earlier call it goes on.
-//   fails with ARGUMENT, MEMORY, MISMATCH (model and dataset; other data than before), STOPPED (by
-//   the callback), DIVERGED: model and training are then those of the last loss point or milestone
-//   (or of the start) at which all was finite.
+//   fails with ARGUMENT, MEMORY (in the middle of a run: all is as after the last iteration),
+//   MISMATCH (model and dataset; other data than before), STOPPED (by the callback), DIVERGED:
+//   model and training are then those of the last loss point or milestone (or of the start) at
+//   which all was finite.
 // Not to be called for one model from two threads.
 PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
                                       const pktseq_train_config *config,
@@ -657,7 +664,8 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 // ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
 
 // Writes a checkpoint into memory. codec and training may be NULL.
-//   fails with ARGUMENT, MEMORY, DATA (a name that is not UTF-8; a weight that is not finite).
+//   fails with ARGUMENT, MEMORY, MISMATCH (codec and model), DATA (a name that is not UTF-8, a
+//   weight that is not finite).
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
@@ -665,12 +673,16 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 
 // Reads a checkpoint, ours or another program's with the same tensors. Each of codec and training
 // may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count, and
-// training.iteration, tell). Nothing is trusted: every rule of the format is checked first.
+// training.iteration, tell). A foreign file's N is taken as 3, its first token as the target.
+// Nothing is trusted: every rule of the format is checked first, and more: the ten tensors and no
+// others, no unknown members, at most 1024 entries of metadata, no NUL in a string, finite weights.
+//   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
 PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
                                          pktseq_codec *codec, pktseq_training *training,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
-// Draws loss points (count), one every `every` iterations, as an SVG picture.
+// Draws loss points (count), one every `every` iterations, as an SVG picture. title is UTF-8, NULL
+// means "Training loss". Points that are not finite are left out.
 PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
                                              size_t count, size_t every, const char *title,
                                              const pktseq_allocator *allocator,
@@ -945,10 +957,17 @@ static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, c
     return status;
 }
 
-// A file could not be opened: err names it and, where errno tells, the reason.
+// A file could not be opened: err names it and, where errno tells, the usual reasons (strerror
+// would follow the locale, and not every system's may be called from two threads).
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
-    return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s%s", path,
-                         errno ? ": " : "", errno ? strerror(errno) : "");
+    const char *reason = "";
+#ifdef ENOENT
+    if (errno == ENOENT) reason = ": there is no such file";
+#endif
+#ifdef EACCES
+    if (errno == EACCES) reason = ": permission denied";
+#endif
+    return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path, reason);
 }
 #endif
 
@@ -2300,6 +2319,8 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
 
 // ---- >>dataset: sequences cut in two ----------------------------------------------------------
 
+static const char *const pktseqi_start_name[] = {"target", "input"};
+
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
     options.inputs = 3;
@@ -3419,12 +3440,15 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     if (!model || !model->block || !dataset || !dataset->pairs || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
     if (model->config.in != dataset->in || model->config.out != dataset->out ||
-        model->config.inputs != dataset->options.inputs)
+        model->config.inputs != dataset->options.inputs ||
+        model->config.start != dataset->options.start)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the model takes %z input packets of %z features and puts out %z, "
-                             "the dataset has %z, %z and %z", model->config.inputs,
-                             model->config.in, model->config.out, dataset->options.inputs,
-                             dataset->in, dataset->out);
+                             "the model takes %z input packets of %z features, puts out %z and "
+                             "starts from the %s packet; the dataset has %z, %z, %z and %s",
+                             model->config.inputs, model->config.in, model->config.out,
+                             pktseqi_start_name[model->config.start], dataset->options.inputs,
+                             dataset->in, dataset->out,
+                             pktseqi_start_name[dataset->options.start]);
     hash = pktseqi_dataset_hash(dataset);
     if (training->iteration > 0 && training->data_hash != hash)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
@@ -3491,7 +3515,6 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 static const char *const pktseqi_kind_name[] = {"zscore", "since-previous", "since-first",
                                                 "number", "flag",           "onehot",
                                                 "port",   "port-notebook"};
-static const char *const pktseqi_start_name[] = {"target", "input"};
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
 
 #define PKTSEQI_FORMAT "1"
@@ -4690,12 +4713,15 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
     if (!point && count) return pktseqi_bad_argument(err, "point is NULL");
+    if (title && !pktseqi_utf8(title, strlen(title)))
+        return pktseqi_bad_argument(err, "title is not UTF-8");
     bins = pktseqi_plot_bins(point, count, every, bin);
     for (size_t i = 0; i < bins; ++i) {
         if (i == 0 || bin[i].mean < low) low = bin[i].mean;
         if (i == 0 || bin[i].mean > high) high = bin[i].mean;
     }
     if (low > 0 && low < 0.7 * high) low = 0;  // from zero, unless that would flatten the curve
+    if (fabs(low) < 1e-300 && fabs(high) < 1e-300) high = 1;  // as good as zero
     if (!(high - low > 1e-12 * fabs(high))) {
         low = high > 0 ? 0 : low - 1;
         high = high > 0 ? 2 * high : high + 1;

@@ -140,19 +140,22 @@ check_compiler() {
             try $run -O0 -DPKTSEQ_REAL=$real -c "$tmp/plain.c" -o "$o"
         done
         end
-        begin "$cc -std=$std, implementation, -O2"
-        try $run -O2 $openmp -c "$tmp/body.c" -o "$o"
-        try $run -O2 -DPKTSEQ_REAL=double -DPKTSEQ_STATIC -DPKTSEQ_NO_STDIO -c "$tmp/plain.c" \
-            -o "$o"
-        end
-        begin "$cc -std=$std, included twice, in every order"
-        for n in 1 2 3 4 5 6; do try $run -c "$tmp/order$n.c" -o "$o"; done
-        end
         begin "$cc -std=$std, examples and the manual's program"
         for source in examples/*.c "$tmp/manual.c"; do
             try $run -O0 -c "$source" -o "$o"
         done
         try grep 'int main' "$tmp/manual.c"
+        end
+        # What an optimiser or the preprocessor finds does not depend on a dialect's year.
+        case $std in c11|c17|c++17) continue ;; esac
+        begin "$cc -std=$std, implementation, -O2"
+        try $run -O2 $openmp -c "$tmp/body.c" -o "$o"
+        try $run -O2 -DPKTSEQ_REAL=double -DPKTSEQ_STATIC -DPKTSEQ_NO_STDIO -c "$tmp/plain.c" \
+            -o "$o"
+        end
+        [ $std != c++20 ] || continue
+        begin "$cc -std=$std, included twice, in every order"
+        for n in 1 2 3 4 5 6; do try $run -c "$tmp/order$n.c" -o "$o"; done
         end
     done
 

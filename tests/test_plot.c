@@ -127,6 +127,22 @@ static int has_non_number(const pktseq_buffer *b) {
     return 0;
 }
 
+// How many coordinates of the curve lie far from the picture (of 960 x 480): what became of NaN.
+static size_t count_far(const pktseq_buffer *b) {
+    size_t far = 0;
+    const char *p = (const char *)b->data, *end = p + b->size;
+    for (; p < end; ++p) {
+        if (end - p < 8 || memcmp(p, "points=\"", 8)) continue;
+        for (p += 8; *p != '"';) {
+            char *behind;
+            double v = strtod(p, &behind);
+            far += behind == p || !(v >= -5000 && v <= 5000);
+            for (p = behind == p ? p + 1 : behind; *p == ' ' || *p == ','; ++p) {}
+        }
+    }
+    return far;
+}
+
 static void draw(const char *what, const double *point, size_t count, size_t every,
                  size_t least_numbers) {
     pktseq_buffer b;
@@ -144,6 +160,7 @@ static void draw(const char *what, const double *point, size_t count, size_t eve
     CHECK_THAT(count_numbers(text) >= least_numbers, "%s: %lu ticks", what,
                (unsigned long)count_numbers(text));
     CHECK_THAT(!has_non_number(&b), "%s", what);
+    CHECK_THAT(count_far(&b) == 0, "%s: %lu coordinates", what, (unsigned long)count_far(&b));
     CHECK_THAT(b.size < 200000, "%s: %lu bytes", what, (unsigned long)b.size);
     free(text);
     pktseq_buffer_free(&b);
@@ -201,6 +218,9 @@ static void test_title(void) {
     CHECK(contains(&b, "\xc3\xa9"));
     CHECK(!contains(&b, "<b>"));
     CHECK(!contains(&b, "]]>"));
+    pktseq_buffer_free(&b);
+    CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "a\x01\nb\x1f", NULL, NULL));
+    CHECK(!xml_fault((const char *)b.data, b.size));
     pktseq_buffer_free(&b);
     CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "", NULL, NULL));
     CHECK(!xml_fault((const char *)b.data, b.size));
