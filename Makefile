@@ -23,7 +23,7 @@ $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 
 run: train
-	./train --batch 16 --lr 0.03 --order shuffled --iterations 3000 --print-every 250 --plot-every 5 --out run
+	./train --batch 16 --lr 0.02 --order shuffled --iterations 3000 --print-every 250 --plot-every 5 --out run
 
 $(BUILD)/%_double: tests/%.c tests/check.h pktseq.h
 	@mkdir -p $(BUILD)
