@@ -55,7 +55,8 @@ static const char help_text[] =
     "  --quiet               print nothing but errors\n"
     "  --help                this text\n"
     "\n"
-    "Ctrl-C ends a run early; what was reached is saved and can be resumed.\n";
+    "Ctrl-C ends a run early; what was reached is saved and can be resumed. Where other programs\n"
+    "want the same cores, set OMP_WAIT_POLICY=passive (as make run does) or --threads 1.\n";
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
