@@ -774,12 +774,14 @@ static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size
     return PKTSEQ_MALLOC(bytes);
 }
 
+// The same, filled with zeros.
 static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t count, size_t size) {
     void *p = pktseqi_alloc(allocator, count, size);
     if (p) memset(p, 0, count * size);
     return p;
 }
 
+// Gives memory back to where it came from. An allocator without free_fn (an arena) keeps it.
 static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
     if (!p) return;
     if (allocator->free_fn)
@@ -819,6 +821,7 @@ typedef struct pktseqi_text {
     pktseq_allocator allocator;
 } pktseqi_text;
 
+// Text in the caller's array of `capacity` bytes.
 static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -829,6 +832,7 @@ static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     return t;
 }
 
+// Text in memory of its own; who begins it frees data, or passes it on.
 static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -836,6 +840,7 @@ static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     return t;
 }
 
+// Appends bytes. When memory runs out, `failed` is set and stays: one check at the end is enough.
 static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     size_t need = pktseqi_plus(pktseqi_plus(t->size, size), 1);
     if (t->failed || size == 0) return;
@@ -855,10 +860,12 @@ static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     t->data[t->size] = 0;
 }
 
+// Appends a C string.
 static void pktseqi_put_text(pktseqi_text *t, const char *text) {
     pktseqi_put_bytes(t, text, strlen(text));
 }
 
+// Appends a whole number in decimal.
 static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
     char digit[20];
     size_t n = 0;
@@ -869,6 +876,7 @@ static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
     pktseqi_put_bytes(t, digit + sizeof digit - n, n);
 }
 
+// Appends the lowest `digits` hexadecimal digits.
 static void pktseqi_put_hex(pktseqi_text *t, uint64_t value, int digits) {
     while (digits-- > 0)
         pktseqi_put_bytes(t, &"0123456789abcdef"[(value >> (4 * digits)) & 15], 1);
@@ -913,6 +921,7 @@ static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) 
     }
 }
 
+// Appends by format, see pktseqi_put_list.
 static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
     va_list list;
     va_start(list, format);
@@ -935,14 +944,17 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
     return status;
 }
 
+// Success empties err, so that a caller may look at it without having looked at the status.
 static pktseq_status pktseqi_ok(pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_OK, 0, "");
 }
 
+// The one sentence about memory: it must not need any.
 static pktseq_status pktseqi_no_memory(pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_MEMORY, 0, "out of memory");
 }
 
+// The caller's mistake, with what is wrong about which argument.
 static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
     return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
 }
@@ -992,6 +1004,7 @@ static uint64_t pktseqi_bits(double value) {
     return bits;
 }
 
+// Neither infinite nor NaN: the exponent is not all ones.
 static int pktseqi_finite(double value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
 }
@@ -1090,6 +1103,7 @@ static uint32_t pktseqi_big_divide(pktseqi_big *big, uint32_t divisor) {
     return (uint32_t)rest;
 }
 
+// Bit i, the lowest is 0.
 static int pktseqi_big_bit(const pktseqi_big *big, long i) {
     return (int)((big->limb[i / 32] >> (i % 32)) & 1);
 }
@@ -1101,6 +1115,7 @@ static long pktseqi_big_bits(const pktseqi_big *big) {
     return bits;
 }
 
+// big = big * 2^bits: whole limbs are moved, the rest is a multiplication.
 static void pktseqi_big_shift(pktseqi_big *big, long bits) {
     size_t limbs = (size_t)bits / 32;
     memmove(big->limb + limbs, big->limb, big->size * sizeof big->limb[0]);
@@ -1335,6 +1350,7 @@ typedef struct pktseqi_bytes {
     size_t size, used;
 } pktseqi_bytes;
 
+// Reads from memory: a pktseqi_read_fn.
 static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed) {
     pktseqi_bytes *bytes = (pktseqi_bytes *)user;
     size_t left = bytes->size - bytes->used;
@@ -1384,6 +1400,7 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     return 0;
 }
 
+// Notes where a cell lies, if it is one that will be looked at, and counts it.
 static int pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
     if (csv->cells < csv->keep) {
         if (csv->cells == csv->cell_capacity) {
@@ -1403,6 +1420,7 @@ static int pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
 
 enum { PKTSEQI_CSV_END = 0, PKTSEQI_CSV_ROW = 1, PKTSEQI_CSV_MORE = 2 };
 
+// The most likely reasons for a NUL byte are in the message: it is never part of a CSV.
 static int pktseqi_csv_nul(pktseqi_csv *csv) {
     return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                              "found a NUL byte in cell %z, expected text (is the file UTF-16 or "
@@ -1527,6 +1545,7 @@ static int pktseqi_csv_open(pktseqi_csv *csv) {
     return 0;
 }
 
+// Frees the window; the stream itself is the caller's.
 static void pktseqi_csv_close(pktseqi_csv *csv) {
     pktseqi_free(&csv->allocator, csv->data);
     pktseqi_free(&csv->allocator, csv->bound);
@@ -1557,31 +1576,24 @@ static const char *const pktseqi_alias[][2] = {
     {"fin", "Fin"},               {"fin", "tcp.flags.fin"},
 };
 
-static const pktseq_field pktseqi_default_field[] = {
-    {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}, {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
-    {"res", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ns", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"cwr", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ecn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"urg", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ack", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"push", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"reset", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"fin", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},  {"src_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
-    {"dst_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
-};
-
 static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
                                                         "SSHv1", "IRC",    "POP"};
 
+// The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
+#define PKTSEQI_FIELD(column, kind) {column, kind, 0, 0, 0, NULL, 0}
+#define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
+    PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
+    PKTSEQI_FIELD("res", PKTSEQ_FLAG), PKTSEQI_FIELD("ns", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("cwr", PKTSEQ_FLAG), PKTSEQI_FIELD("ecn", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("urg", PKTSEQ_FLAG), PKTSEQI_FIELD("ack", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("push", PKTSEQ_FLAG), PKTSEQI_FIELD("reset", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("syn", PKTSEQ_FLAG), PKTSEQI_FIELD("fin", PKTSEQ_FLAG), \
+    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, protocols, protocol_count}, \
+    PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
+
+static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
 static const pktseq_field pktseqi_notebook_field[] = {
-    {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}, {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
-    {"res", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ns", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"cwr", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ecn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"urg", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"ack", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"push", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"reset", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},         {"fin", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
-    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, pktseqi_notebook_protocol, 7},
-    {"src_port", PKTSEQ_PORT_NOTEBOOK, 0, 0, 0, NULL, 0},
-    {"dst_port", PKTSEQ_PORT_NOTEBOOK, 0, 0, 0, NULL, 0},
-};
+    PKTSEQI_FIELDS(pktseqi_notebook_protocol, 7, PKTSEQ_PORT_NOTEBOOK)};
 
 PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
     pktseq_schema schema;
@@ -1622,6 +1634,7 @@ typedef struct pktseqi_wanted {
     size_t name_capacity;
 } pktseqi_wanted;
 
+// What the cells must be for a kind of feature.
 static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
     switch (kind) {
     case PKTSEQ_ONEHOT: return PKTSEQI_CELL_TEXT;
@@ -2014,6 +2027,7 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
     }
 }
 
+// Is this kind z-scored?
 static int pktseqi_field_scaled(const pktseq_field *field) {
     return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
            field->kind == PKTSEQ_SINCE_FIRST;
@@ -2248,6 +2262,7 @@ static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     return best;
 }
 
+// The inverse of pktseqi_codec_encode_field, as far as there is one.
 static pktseq_value pktseqi_codec_decode_field(const pktseq_field *field, const pktseq_real *x) {
     pktseq_value value;
     size_t hot;
@@ -2362,6 +2377,7 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     return PKTSEQ_OK;
 }
 
+// Options come from the caller, perhaps uninitialised.
 static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options *options,
                                                    pktseq_error *err) {
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
@@ -2480,6 +2496,7 @@ static uint64_t pktseqi_mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
+// The next 64 random bits; any state is a good one.
 static uint64_t pktseqi_random(uint64_t *state) {
     return pktseqi_mix(*state += 0x9e3779b97f4a7c15u);
 }
@@ -2747,11 +2764,13 @@ static void pktseqi_add_transposed(const pktseq_real *w, size_t rows, size_t col
     }
 }
 
+// sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 - s).
 static pktseq_real pktseqi_sigmoid(pktseq_real x) {
     if (sizeof x == sizeof(float)) return (pktseq_real)(1 / (1 + expf(-(float)x)));
     return (pktseq_real)(1 / (1 + exp(-(double)x)));
 }
 
+// tanh(x), in (-1, 1). Its derivative is 1 - tanh(x)^2.
 static pktseq_real pktseqi_tanh(pktseq_real x) {
     return sizeof x == sizeof(float) ? (pktseq_real)tanhf((float)x) : (pktseq_real)tanh((double)x);
 }
@@ -2769,6 +2788,7 @@ typedef struct pktseqi_gru {
     size_t D, H;
 } pktseqi_gru;
 
+// The GRU that reads the input packets.
 static pktseqi_gru pktseqi_encoder(const pktseq_model *model) {
     pktseqi_gru gru;
     gru.w_ih = model->tensor.enc_w_ih;
@@ -2780,6 +2800,7 @@ static pktseqi_gru pktseqi_encoder(const pktseq_model *model) {
     return gru;
 }
 
+// The GRU that forecasts; its input is a token, so its D is the model's O.
 static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
     pktseqi_gru gru;
     gru.w_ih = model->tensor.dec_w_ih;
@@ -2871,6 +2892,7 @@ static pktseq_real *pktseqi_h_after(const pktseq_work *work, size_t s) {
     return work->h + (work->count + work->row[s]) * work->config.hidden;
 }
 
+// The gates r z n q of step s, (active[s], 4H).
 static pktseq_real *pktseqi_gate_at(const pktseq_work *work, size_t s) {
     return work->gate + work->row[s] * 4 * work->config.hidden;
 }
@@ -3196,6 +3218,7 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     return config;
 }
 
+// Every field of a train config that could lead astray.
 static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
                                                 pktseq_error *err) {
     if (!config) return pktseqi_bad_argument(err, "config is NULL");
@@ -3359,6 +3382,7 @@ static int pktseqi_train_reserve(pktseq_training *training) {
     return 1;
 }
 
+// Frees what pktseqi_run_init allocated, also when it failed half way.
 static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator) {
     pktseq_work_free(&run->work);
     pktseqi_free(allocator, run->pair);
@@ -3367,6 +3391,7 @@ static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator
     pktseqi_free(allocator, run->kept);
 }
 
+// All memory of the loop, so that no iteration has to allocate (but for one more loss point).
 static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *model,
                                       const pktseq_dataset *dataset,
                                       const pktseq_train_config *config, pktseq_error *err) {
@@ -3579,6 +3604,7 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     }
 }
 
+// The training state, one line a value, loss points last. Read by pktseqi_load_training.
 static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *training) {
 #define PKTSEQI_PUT_whole "%s %z\n"
 #define PKTSEQI_PUT_real "%s %f\n"
@@ -3645,10 +3671,12 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     return at;
 }
 
+// The lowest `bytes` bytes of a number, little-endian on every machine.
 static void pktseqi_write_u64(unsigned char *to, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) to[i] = (unsigned char)(value >> (8 * i));
 }
 
+// The inverse of pktseqi_write_u64.
 static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
     uint64_t value = 0;
     for (size_t i = bytes; i-- > 0;) value = (value << 8) | from[i];
@@ -3784,6 +3812,7 @@ typedef struct pktseqi_header {
     pktseq_allocator allocator;
 } pktseqi_header;
 
+// What stands at the cursor, and what was expected there instead.
 static pktseq_status pktseqi_json_error(pktseqi_json *json, const char *expected) {
     char found[2] = {0, 0};
     if (json->at >= json->end)
@@ -3803,6 +3832,7 @@ static int pktseqi_json_peek(pktseqi_json *json) {
     return json->at < json->end ? json->data[json->at] : 0;
 }
 
+// Steps over one character behind white space.
 static pktseq_status pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
     if (pktseqi_json_peek(json) != c) return pktseqi_json_error(json, expected);
     ++json->at;
@@ -4100,12 +4130,14 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
+// An entry of the metadata by its key, or NULL.
 static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
         if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
     return NULL;
 }
 
+// One sentence for all that can be wrong with a value: nobody writes them by hand.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
     return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                          "header: metadata %q is missing or not what this version writes", key);
@@ -4226,6 +4258,7 @@ static int pktseqi_load_whole(const char *text, size_t *value) {
     return 1;
 }
 
+// A metadata number, which must be finite.
 static int pktseqi_load_real(const char *text, double *value) {
     return pktseqi_number_parse(text, strlen(text), value);
 }
@@ -4605,16 +4638,19 @@ static void pktseqi_put_at(pktseqi_text *t, double v) {
     pktseqi_put(t, ".%z", (size_t)tenths % 10);
 }
 
+// From iterations to SVG units.
 static double pktseqi_plot_x(const pktseqi_axis *axis, double v) {
     return pktseqi_left +
            (v - axis->low) / (axis->high - axis->low) * (pktseqi_right - pktseqi_left);
 }
 
+// From loss to SVG units; y grows downwards there.
 static double pktseqi_plot_y(const pktseqi_axis *axis, double v) {
     return pktseqi_bottom -
            (v - axis->low) / (axis->high - axis->low) * (pktseqi_bottom - pktseqi_top);
 }
 
+// One `x,y ` of a polygon or polyline.
 static void pktseqi_put_point(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
                               double x, double y) {
     pktseqi_put_at(t, pktseqi_plot_x(xs, x));
@@ -4660,6 +4696,7 @@ static size_t pktseqi_plot_bins(const double *point, size_t count, size_t every,
     return bins;
 }
 
+// Grid lines with the ticks of the loss, ticks of the iterations, and what both axes are.
 static void pktseqi_put_axes(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
                              double x_end) {
     for (double v = ys->low; v < ys->high + ys->step / 2; v += ys->step) {
