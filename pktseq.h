@@ -2883,16 +2883,16 @@ static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pkt
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
 
 // Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
-// state h runs along it; each decoder step puts a packet out, which (free running) is the next input:
+// state h runs along it. Each decoder step puts a packet out, which is the next step's input (free
+// running; with teacher forcing that is the true packet, y[0]):
 //
-//     step    s = 0       1       2       3                4
-//     input     x[0]    x[1]    x[2]    first    .---->  out[0]  (or y[0]: teacher forcing)
-//                 |       |       |       |      |         |
-//     h     0 --> enc --> enc --> enc --> dec ---|-------> dec
-//                                         |      |         |
-//     output                            out[0] --'       out[1]
-//     loss                              - y[0]           - y[1]
-
+//     step s        0       1       2       3             4
+//     input       x[0]    x[1]    x[2]    first     .-> out[0]
+//                   |       |       |       |       |     |
+//     h      0 --> enc --> enc --> enc --> dec -----|--> dec
+//                                           |       |     |
+//     output                              out[0] ---'   out[1]
+//     loss                                - y[0]        - y[1]
 
 // Hidden states before step s, (active[s], H): the zeros, or what the step before put out.
 static pktseq_real *pktseqi_h_before(const pktseq_work *work, size_t s) {
@@ -3066,7 +3066,6 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   - In free running an output is also the next step's input, so dout has a second part as well.
 //   - The same weights act at every step, so their gradients are sums over the steps. These are
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
-
 
 // Parameter gradients of one GRU over steps [from, to), from the deltas that lie in gate:
 //   was: a = W_ih x + b_ih     dW_ih += gi x'     db_ih += gi
