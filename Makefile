@@ -5,8 +5,8 @@ CC = cc
 CFLAGS = -O3
 OPENMP = -fopenmp
 LDLIBS = -lm
-# Threads that wait sleep instead of spinning: hardly slower on an idle machine (5.0 s, not 4.4),
-# and ten times faster when another program wants a core.
+# Threads that wait sleep instead of spinning. Measured on two cores with 300 iterations of batch 16:
+# 3.0 s instead of 2.7 on an idle machine, 7 s instead of 51 beside one other busy program.
 export OMP_WAIT_POLICY = passive
 
 BUILD = build

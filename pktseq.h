@@ -542,7 +542,8 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
 //   teacher  (count) 1 = that sequence is teacher-forced; NULL = none is
 //   out      work->loss, work->report, work->sequence_loss, pktseq_work_output
 //   fails with ARGUMENT (NULL, count 0, teacher forcing without target), MISMATCH (another config,
-//   more or longer sequences than work was made for).       The model is only read.
+//   more or longer sequences than work was made for); the results of the forward before remain.
+// The model is only read.
 PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t count,
                                         const unsigned char *teacher);
