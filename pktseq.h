@@ -71,7 +71,8 @@ CONVENTIONS
                   a failure every output is safe to free, and whatever was an input is unchanged.
     ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties.
                   _free takes NULL, a zeroed struct or an already freed one. Structs may be read,
-                  not written, except the options. A view owns nothing.
+                  not written, except the options, and a loaded model's config.inputs and
+                  config.start, which a foreign file does not tell. A view owns nothing.
     allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
     threads       No global state. Different objects can be used from different threads. A model
                   is only read by forward, rollout and score: many threads may share it, each with a
@@ -144,6 +145,9 @@ VERSIONS
 #define PKTSEQ_REAL float
 #endif
 typedef PKTSEQ_REAL pktseq_real;
+// An array of negative size, so an error, if PKTSEQ_REAL is neither float nor double.
+typedef char pktseq_real_is_float_or_double[sizeof(pktseq_real) == 4 || sizeof(pktseq_real) == 8
+                                                ? 1 : -1];
 
 #ifdef __cplusplus
 extern "C" {
@@ -171,7 +175,8 @@ typedef struct pktseq_error {
     char text[512];  // empty on success
 } pktseq_error;
 
-// Where memory comes from. alloc_fn returns memory aligned for any type, or NULL.
+// Where memory comes from. alloc_fn returns memory aligned for any type, or NULL. Without alloc_fn
+// malloc and free serve; without free_fn nothing is given back (an arena).
 typedef struct pktseq_allocator {
     void *(*alloc_fn)(size_t size, void *user_data);
     void (*free_fn)(void *p, void *user_data);
@@ -245,7 +250,8 @@ typedef struct pktseq_column {
 //      start[0] = 0        start[1]        start[2]              start[sequences] = rows
 //         |  first sequence   |    second     |     ...                 |
 //
-// A program with packets of its own may fill the struct itself (and then must not free it here).
+// A program with packets of its own may fill the struct itself: rows, sequences, start, columns
+// with a name and either number, or text with names. It then must not free it here.
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
@@ -396,6 +402,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
 
 // The same over features that the caller has already: x (rows, in), y (rows, out), which may be x,
 // and start (sequences + 1) as in pktseq_table. x and y are borrowed until pktseq_dataset_free.
+//   fails with ARGUMENT, MEMORY, DATA (not one sequence is longer than N packets).
 PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
                                              size_t in, const pktseq_real *y, size_t out,
                                              const size_t *start, size_t sequences,
@@ -487,18 +494,18 @@ typedef struct pktseq_work {
     // results of the last forward
     size_t count;           // B, sequences
     size_t steps;           // S, longest sequence
-    double loss;            // minimised: mean over sequences of the sequence loss
+    double loss;            // minimised: mean over sequences of the sequence loss; 0 without one
     double report;          // reported: mean over sequences of sequence loss / T
     double *sequence_loss;  // (B) in the caller's order
     int has_loss;           // 1 when every pair had targets
-    int can_backward;       // 1 between forward and backward
+    int can_backward;       // 1 between a forward with targets and backward
 
     // the batch, sorted
     size_t *order;          // (B) caller's index of each sorted sequence
     size_t *place;          // (B) where the caller's sequence went
     size_t *active;         // (S)
     size_t *row;            // (S + 1)
-    size_t *tally;          // (T + 1) for sorting
+    size_t *tally;          // (T + 2) for sorting
     unsigned char *forced;  // (B) 1 = teacher forcing, sorted
     const pktseq_real **target;  // (B) sorted, each (T, O)
 
@@ -521,7 +528,7 @@ typedef struct pktseq_work {
 } pktseq_work;
 
 // Memory for batches of up to `batch` sequences with up to `targets` target packets each, for
-// models of this config. threads: 0 = OpenMP's choice; without OpenMP it is ignored.
+// models of this config. threads: 0 = OpenMP's choice, at most 1024; ignored without OpenMP.
 //   fails with ARGUMENT, MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config config, size_t batch,
                                           size_t targets, int threads,
@@ -550,13 +557,13 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 
 // Backpropagation through time: adds d work->loss / d parameter to work->grad. Once per forward (it
 // uses up what that kept), with the model unchanged in between.
-//   fails with ARGUMENT (no forward with targets before).
+//   fails with ARGUMENT (no forward with targets before), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work);
 
 // Gradients to zero. work_init does it too.
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work);
 
-// parameter -= learning_rate * gradient.
+// parameter -= learning_rate * gradient.   fails with ARGUMENT (NULL), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate);
 
@@ -565,6 +572,8 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
 // 1e-8 with PKTSEQ_REAL double and e = 1e-5, more where a tensor's gradients are so small that the
 // rounding of the loss, 1e-16 * loss / e, shows; float is too coarse for it. Takes 2 * parameters
 // forwards and overwrites work->grad; the model is changed and restored to the bit.
+//   fails as pktseq_forward and pktseq_backward do, with ARGUMENT (epsilon not above 0), DIVERGED
+//   (a loss or gradient is not finite; worst is then DBL_MAX).
 PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
                                           const pktseq_pair *pair, size_t count,
                                           const unsigned char *teacher, double epsilon,
@@ -654,11 +663,12 @@ PKTSEQ_DEF void pktseq_training_free(pktseq_training *training);
 // ---- >>api-use: predict and score -------------------------------------------------------------
 
 // Continues a sequence free running: out (steps, O) from pair->input and pair->first. pair->target
-// is not looked at. steps must not exceed what work was made for.
+// is not looked at. Overwrites work; fails as pktseq_forward does, and then leaves out as it was.
 PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t steps, pktseq_real *out);
 
-// The anomaly score of one sequence, the reference's: see THE MATHEMATICS.
+// The anomaly score of one sequence, the reference's: see THE MATHEMATICS. Overwrites work; fails
+// as pktseq_forward does, and with ARGUMENT without a target, and then leaves score as it was.
 PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
                                       const pktseq_pair *pair, double *score);
 
@@ -785,10 +795,10 @@ static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t coun
 // Gives memory back to where it came from. An allocator without free_fn (an arena) keeps it.
 static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
     if (!p) return;
-    if (allocator->free_fn)
-        allocator->free_fn(p, allocator->user_data);
-    else if (!allocator->alloc_fn)
+    if (!allocator->alloc_fn)
         PKTSEQ_FREE(p);
+    else if (allocator->free_fn)
+        allocator->free_fn(p, allocator->user_data);
 }
 
 // The caller's allocator, or malloc for NULL.
@@ -1277,7 +1287,7 @@ static size_t pktseqi_digits_round(unsigned char *digit, size_t count, size_t ke
     return count;
 }
 
-// Writes a double with as few of 15, 16 or 17 digits as give it back exactly, always with a point.
+// Writes a double with as few of 15, 16 or 17 digits as give it back exactly; never with a comma.
 // text has room for 32 bytes; returns the length without the final 0.
 static size_t pktseqi_number_write(char *text, double value) {
     unsigned char all[800], digit[800];
@@ -1774,7 +1784,8 @@ static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) 
 static int pktseqi_table_intern(pktseqi_csv *csv, pktseq_column *column, pktseqi_wanted *wanted,
                                 const char *text, size_t size, uint32_t *index) {
     size_t slots = 2 * PKTSEQI_MOST_NAMES;
-    size_t s = (size_t)(pktseqi_fnv(PKTSEQI_FNV_START, text, size) % slots);
+    uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, text, size);
+    size_t s = (size_t)((hash ^ (hash >> 29) ^ (hash >> 43)) % slots);
     for (; wanted->slot[s]; s = (s + 1) % slots) {
         if (strcmp(column->names[wanted->slot[s] - 1], text) == 0) {
             *index = wanted->slot[s] - 1;
@@ -1889,8 +1900,7 @@ static int pktseqi_table_rows(pktseqi_csv *csv, pktseq_table *table, pktseqi_wan
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "found no rows after the header, expected packets");
     table->start[table->sequences] = table->rows;
-    if (!pktseqi_table_grow(table, &capacity, table->rows))  // give back what is too much
-        return -(int)pktseqi_no_memory(csv->err);
+    pktseqi_table_grow(table, &capacity, table->rows);  // give back what is too much, if possible
     return 0;
 }
 
@@ -2043,6 +2053,17 @@ static double pktseqi_field_number(const pktseq_field *field, const pktseq_colum
     return v;
 }
 
+// Tables may be filled by hand: what every reader of one relies on. (That texts are below
+// name_count and starts rise is checked where the whole table is walked anyway: in codec_fit.)
+static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
+    if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
+        table->start[0] != 0 || table->start[table->sequences] != table->rows)
+        return pktseqi_bad_argument(err, "the table is empty or its sequences do not cover it");
+    for (size_t i = 0; i < table->column_count; ++i)
+        if (!table->column[i].name) return pktseqi_bad_argument(err, "a column has no name");
+    return PKTSEQ_OK;
+}
+
 // The column of a field, or an error that names it.
 static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
                                           const pktseq_column **column, pktseq_error *err) {
@@ -2151,9 +2172,16 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     pktseq_status status;
     if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
     memset(codec, 0, sizeof *codec);
-    if (!table || !table->rows) return pktseqi_bad_argument(err, "the table is NULL or empty");
-    status = pktseqi_schema_check(schema, err);
+    status = pktseqi_table_check(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_schema_check(schema, err);
     if (status) return status;
+    for (size_t i = 0; i < table->sequences; ++i)
+        if (table->start[i] >= table->start[i + 1])
+            return pktseqi_bad_argument(err, "the table's sequences do not rise");
+    for (size_t i = 0; i < table->column_count; ++i)
+        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
+            if (table->column[i].text[row] >= table->column[i].name_count)
+                return pktseqi_bad_argument(err, "a text of the table is not among its names");
     codec->allocator = pktseqi_allocator(allocator);
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
                                                         sizeof *codec->field);
@@ -2214,15 +2242,24 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
 PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
                                              size_t row, size_t rows, pktseq_real *x,
                                              size_t *unknown, pktseq_error *err) {
+    pktseq_status status;
+    size_t from = 0, past = table ? table->sequences : 0;
     if (!codec || !codec->field_count || !table || !x || row > table->rows ||
         rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
+    status = pktseqi_table_check(table, err);
+    if (status) return status;
+    while (past - from > 1) {  // start[from] <= row < start[past]
+        size_t middle = from + (past - from) / 2;
+        if (table->start[middle] <= row) from = middle;
+        else past = middle;
+    }
     // One field after the other: a column is read in one sweep.
     for (size_t f = 0; f < codec->field_count; ++f) {
         const pktseq_field *field = &codec->field[f];
         const pktseq_column *column;
-        size_t *category = NULL, s = 0, misses = 0;
-        pktseq_status status = pktseqi_field_column(field, table, &column, err);
+        size_t *category = NULL, s = from, misses = 0;
+        status = pktseqi_field_column(field, table, &column, err);
         if (status) return status;
         if (field->kind == PKTSEQ_ONEHOT && column->name_count) {
             category = (size_t *)pktseqi_alloc(&codec->allocator, column->name_count,
@@ -2441,6 +2478,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     memset(dataset, 0, sizeof *dataset);
     if (!x || !y || !in || !out || !start || !sequences)
         return pktseqi_bad_argument(err, "x, y or start is NULL, or a size is 0");
+    if (x == y && in != out) return pktseqi_bad_argument(err, "x is y, but in is not out");
     for (size_t s = 0; s < sequences; ++s)
         if (start[s] > start[s + 1]) return pktseqi_bad_argument(err, "start must not fall");
     status = pktseqi_dataset_options_check(options, err);
@@ -2545,7 +2583,7 @@ static size_t pktseqi_parameters(const pktseq_config *config) {
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     size_t n = 0, widest = pktseqi_plus(pktseqi_plus(config->in, config->out), config->hidden);
     if (!config->in || !config->out || !config->hidden) return 0;
-    // 4H + O rows of at most D + O + H numbers each, twice, bound every sum below.
+    // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2.
     if (!pktseqi_times(pktseqi_times(widest, widest), 20)) return 0;
     pktseqi_tensor_list(config, tensor);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) n += tensor[i].rows * tensor[i].cols;
@@ -2587,6 +2625,7 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config conf
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
     if (config.start != PKTSEQ_START_TARGET && config.start != PKTSEQ_START_INPUT)
         return pktseqi_bad_argument(err, "the config names an unknown start");
+    if (config.inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
     model->allocator = pktseqi_allocator(allocator);
     model->block = (pktseq_real *)pktseqi_alloc(&model->allocator, pktseqi_parameters(&config),
                                                 sizeof *model->block);
@@ -2682,8 +2721,9 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config confi
     char *block;
     if (!work) return pktseqi_bad_argument(err, "work is NULL");
     memset(work, 0, sizeof *work);
-    if (!config.in || !config.out || !config.hidden || !batch || !targets || threads < 0)
-        return pktseqi_bad_argument(err, "a size is 0 or the number of threads negative");
+    if (!config.in || !config.out || !config.hidden || !batch || !targets || threads < 0 ||
+        threads > 1024)
+        return pktseqi_bad_argument(err, "a size is 0 or threads is not between 0 and 1024");
     work->allocator = pktseqi_allocator(allocator);
     work->config = config;
     work->batch = batch;
@@ -2859,7 +2899,8 @@ static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pkts
 //   was: r  = sigmoid(..)                ar = dr*r*(1 - r)
 //   gi = [ar; az; an]   gh = [ar; az; dq]        <- they differ in the last third: dq, not an
 //   was: a = W_ih x + b_ih               dx  = W_ih' gi        (left to the caller)
-//   was: q = W_hh h + b_hh               dh += W_hh' gh        (left out at the first step of all)
+//   was: q = W_hh h + b_hh               dh += W_hh' gh        (left out at the first step of all:
+//                                                              its h is a constant zero)
 static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pktseq_real *h,
                                  pktseq_real *gate, pktseq_real *dh, int is_first, int threads) {
     size_t H = gru->H;
@@ -2893,7 +2934,7 @@ static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pkt
 //     h      0 --> enc --> enc --> enc --> dec -----|--> dec
 //                                           |       |     |
 //     output                              out[0] ---'   out[1]
-//     loss                                - y[0]        - y[1]
+//     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
 
 // Hidden states before step s, (active[s], H): the zeros, or what the step before put out.
 static pktseq_real *pktseqi_h_before(const pktseq_work *work, size_t s) {
@@ -2998,18 +3039,23 @@ static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, si
                 model->tensor.out_b[o];
 }
 
+// Sum over O of (out - y)^2, in double.
+static double pktseqi_squared_error(const pktseq_real *out, const pktseq_real *y, size_t O) {
+    double sum = 0;
+    for (size_t o = 0; o < O; ++o) {
+        double e = (double)out[o] - (double)y[o];
+        sum += e * e;
+    }
+    return sum;
+}
+
 // Adds the mean squared error of decoder step s to each sequence's loss.
 static void pktseqi_decoder_loss(pktseq_work *work, size_t s) {
     size_t O = work->config.out, N = work->config.inputs;
     const pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
     for (size_t b = 0; b < work->active[s]; ++b, out += O) {
         const pktseq_real *y = work->target[b] + (s - N) * O;
-        double sum = 0;
-        for (size_t o = 0; o < O; ++o) {
-            double e = (double)out[o] - (double)y[o];
-            sum += e * e;
-        }
-        work->sequence_loss[work->order[b]] += sum / (double)O;
+        work->sequence_loss[work->order[b]] += pktseqi_squared_error(out, y, O) / (double)O;
     }
 }
 
@@ -3116,6 +3162,7 @@ static void pktseqi_out_gradient(const pktseq_work *work) {
 // d loss / d out at decoder step s: of its own error, and of what the next step made of it.
 //   was: loss = mean over B of sum over t of mean over O of (out - y)^2
 //   was: token = leaky_relu(out)         dout += dtoken * (token > 0 ? 1 : slope)
+//                                        (token has the sign of out)
 static void pktseqi_decoder_dout(pktseq_work *work, size_t s) {
     size_t O = work->config.out, N = work->config.inputs;
     size_t fed_on = s + 1 < work->steps ? work->active[s + 1] : 0;
@@ -3145,7 +3192,9 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     N = work->config.inputs;
     encoder = pktseqi_encoder(model);
     decoder = pktseqi_decoder(model);
-    memset(work->dh, 0, work->count * H * sizeof *work->dh);  // nothing comes after the last step
+    // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
+    // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
+    memset(work->dh, 0, work->count * H * sizeof *work->dh);
     for (size_t s = work->steps; s-- > N;) {
         size_t count = work->active[s];
         pktseqi_decoder_dout(work, s);
@@ -3213,6 +3262,10 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
             tensor.data[i] = kept;
             if (status) break;
             d = fabs((loss[1] - loss[0]) / ((double)moved[1] - (double)moved[0]) - grad);
+            if (!pktseqi_finite(d)) {
+                *worst = DBL_MAX;
+                return PKTSEQ_ERROR_DIVERGED;
+            }
             if (d > difference) difference = d;
             if (fabs(grad) > largest) largest = fabs(grad);
         }
@@ -3244,7 +3297,8 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
                                                 pktseq_error *err) {
     if (!config) return pktseqi_bad_argument(err, "config is NULL");
     if (config->batch == 0) return pktseqi_bad_argument(err, "batch is 0");
-    if (config->threads < 0) return pktseqi_bad_argument(err, "threads is negative");
+    if (config->threads < 0 || config->threads > 1024)
+        return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     if (!pktseqi_finite(config->learning_rate) || config->learning_rate < 0)
         return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
     if (!pktseqi_finite(config->teacher_forcing) || config->teacher_forcing < 0 ||
@@ -3252,8 +3306,9 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
         return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
     if ((int)config->order < 0 || config->order > PKTSEQ_ORDER_FILE)
         return pktseqi_bad_argument(err, "order is unknown");
-    if (config->iterations > UINT32_MAX || config->batch > UINT32_MAX / 2)
-        return pktseqi_bad_argument(err, "more iterations or a larger batch than 2^32 can count");
+    if (config->iterations > UINT32_MAX || config->batch > UINT32_MAX / 2 ||
+        config->report_every > UINT32_MAX || config->point_every > UINT32_MAX)
+        return pktseqi_bad_argument(err, "a number of iterations or a batch beyond 2^32");
     if (config->milestone_count > sizeof config->milestone)
         return pktseqi_bad_argument(err, "too many milestones");
     for (size_t i = 0; i < config->milestone_count; ++i)
@@ -3308,7 +3363,7 @@ static void pktseqi_shuffle(pktseqi_run *run, size_t pairs, uint64_t seed, uint6
     uint64_t state = pktseqi_random_at(seed, PKTSEQI_FOR_SHUFFLE, epoch);
     for (size_t i = 0; i < pairs; ++i) {
         size_t j = pktseqi_random_below(&state, i + 1);
-        run->shuffled[i] = run->shuffled[j];
+        if (j != i) run->shuffled[i] = run->shuffled[j];
         run->shuffled[j] = i;
     }
     run->epoch = epoch + 1;
@@ -3481,8 +3536,10 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                                       pktseq_training *training, pktseq_error *err) {
     pktseqi_run run;
     pktseq_status status = pktseqi_train_config_check(config, err);
+    pktseq_train_config own;  // config may be &training->config, which is written below
     uint64_t hash;
     if (status) return status;
+    own = *config;
     if (!model || !model->block || !dataset || !dataset->pairs || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
     if (model->config.in != dataset->in || model->config.out != dataset->out ||
@@ -3500,17 +3557,18 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the data are not those that the first %z iterations were trained on",
                              training->iteration);
-    if (training->point_capacity == 0) training->allocator = model->allocator;
-    training->data_hash = hash;
-    training->drop_last = dataset->options.drop_last != 0;
-    training->config = *config;
-    training->config.progress = NULL;
-    training->config.user_data = NULL;
-    if (config->iterations < training->iteration) training->config.iterations = training->iteration;
     memset(&run, 0, sizeof run);
-    status = pktseqi_run_init(&run, model, dataset, config, err);
-    if (status == PKTSEQ_OK)
-        status = pktseqi_train_loop(&run, model, dataset, config, training, err);
+    status = pktseqi_run_init(&run, model, dataset, &own, err);
+    if (status == PKTSEQ_OK) {
+        if (training->point_capacity == 0) training->allocator = model->allocator;
+        training->data_hash = hash;
+        training->drop_last = dataset->options.drop_last != 0;
+        training->config = own;
+        training->config.progress = NULL;
+        training->config.user_data = NULL;
+        if (own.iterations < training->iteration) training->config.iterations = training->iteration;
+        status = pktseqi_train_loop(&run, model, dataset, &own, training, err);
+    }
     pktseqi_run_free(&run, &model->allocator);
     return status;
 }
@@ -3546,11 +3604,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     O = work->config.out;
     *score = 0;
     for (size_t t = 0; t < pair->targets; ++t) {
-        double sum = 0;
-        for (size_t o = t * O; o < (t + 1) * O; ++o) {
-            double e = (double)work->out[o] - (double)pair->target[o];
-            sum += e * e;
-        }
+        double sum = pktseqi_squared_error(work->out + t * O, pair->target + t * O, O);
         *score += sqrt(sum / (double)O) / (double)pair->targets;
     }
     return PKTSEQ_OK;
@@ -3740,7 +3794,10 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
     }
     if (training && training->iteration) {
         pktseq_status status = pktseqi_train_config_check(&training->config, err);
+        int good = pktseqi_finite(training->report_sum) && pktseqi_finite(training->point_sum);
         if (status) return status;
+        for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(training->point[i]);
+        if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a loss is not finite");
     }
     for (size_t i = 0; i < model->parameters; ++i)
         if (!pktseqi_finite((double)model->block[i]))
@@ -4244,7 +4301,7 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     pktseq_error *err = header->json.err;
     pktseq_status status;
     char *at;
-    size_t lines = 0;
+    size_t lines = 0, width = 0;
     if (!meta) return PKTSEQ_OK;
     at = header->json.arena + (meta->value - header->json.arena);
     for (const char *p = at; *p; ++p) lines += *p == '\n';
@@ -4254,11 +4311,14 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
                                                         sizeof *codec->field);
     if (!codec->field) return pktseqi_no_memory(err);
     while (codec->field_count < lines) {
-        int result = pktseqi_load_field(codec, &codec->field[codec->field_count++], &at);
+        pktseq_field *field = &codec->field[codec->field_count++];
+        int result = pktseqi_load_field(codec, field, &at);
+        if (result == 0) width += pktseqi_field_width(field);
+        if (width > header->config.in) break;  // whatever follows, it does not fit
         if (result == -(int)PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
         if (result < 0) return pktseqi_bad_meta(header, meta->key);
     }
-    if (*at) return pktseqi_bad_meta(header, meta->key);
+    if (*at && width <= header->config.in) return pktseqi_bad_meta(header, meta->key);
     status = pktseqi_codec_layout(codec, err);
     if (status) return status == PKTSEQ_ERROR_MEMORY ? status : pktseqi_bad_meta(header, meta->key);
     if (codec->features != header->config.in || codec->targets != header->config.out)
@@ -4564,7 +4624,8 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
     errno = 0;
     file = fopen(path, "rb");
     if (!file) return pktseqi_not_opened(err, path);
-    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) pktseqi_put_bytes(&t, chunk, got);
+    while (!t.failed && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
+        pktseqi_put_bytes(&t, chunk, got);
     if (t.failed) status = pktseqi_no_memory(err);
     if (ferror(file)) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
     fclose(file);

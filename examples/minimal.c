@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
     pktseq_value guess[15], truth[15];  // the default schema has 15 fields
     pktseq_error err;
     double loss = 0;
-    size_t next = 0, shown = 7000;
+    size_t next = 0, shown;
     options.start = PKTSEQ_START_INPUT;  // forecast from what was seen, not from the answer
 
     // From a file to pairs of (first 3 packets, the rest).
@@ -52,6 +52,7 @@ int main(int argc, char **argv) {
     }
 
     // A prediction: up to eight packets after the first three of a conversation.
+    shown = dataset.pairs > 7000 ? 7000 : 0;
     while (shown + 1 < dataset.pairs && dataset.length[shown] < 11) ++shown;
     pair[0] = pktseq_dataset_pair(&dataset, shown);
     pktseq_forward(&model, &work, pair, 1, NULL);

@@ -213,6 +213,7 @@ static int parse_options(app *a, int argc, char **argv) {
             a->quiet = 1;
         } else if (strcmp(name, "--notebook") == 0) {
             a->notebook = 1;
+            a->run_option = name;
         } else if (name[0] != '-') {
             if (a->data_path) return fail("found two data files, %s and %s", a->data_path, name);
             a->data_path = name;
@@ -511,10 +512,13 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
 static void print_where(const app *a) {
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
-    printf("\nmodel       %s/model.safetensors\n", a->out);
+    printf("\n");
+    if (a->training.iteration) printf("model       %s/model.safetensors\n", a->out);
     for (size_t i = 0; i < a->config.milestone_count; ++i)
         if ((double)a->config.milestone[i] * (double)a->config.iterations <=
-            100 * (double)a->training.iteration)
+                100 * (double)a->training.iteration &&
+            (double)a->config.milestone[i] * (double)a->config.iterations >
+                100 * (double)a->began_iteration)
             printf("milestone   %s/model-%03d.safetensors\n", a->out, a->config.milestone[i]);
     printf("loss        %s/loss.csv and %s/loss.svg\n", a->out, a->out);
 }

@@ -346,6 +346,46 @@ static void test_memory(void) {
     pktseq_table_free(&table);
 }
 
+// y may be x only where both have as many features; a table filled by hand is looked at first.
+static void test_misuse(void) {
+    static const size_t start[] = {0, 5, 10};
+    static pktseq_real x[10 * 4];
+    static const char *const name[] = {"length"};
+    static double number[10] = {1, 2, 3};
+    pktseq_field field = {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
+    pktseq_schema schema = {NULL, 1, 0, 0};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_table table;
+    pktseq_column column;
+    pktseq_codec codec;
+    size_t rows[] = {0, 5, 10};
+    schema.field = &field;
+    CHECK(pktseq_dataset_wrap(&dataset, x, 4, x, 8, start, 2, &options, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    memset(&table, 0, sizeof table);
+    memset(&column, 0, sizeof column);
+    column.name = (char *)name[0];
+    column.number = number;
+    table.rows = 10;
+    table.column = &column;
+    table.column_count = 1;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    table.start = rows;
+    table.sequences = 2;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, x, NULL, NULL) == PKTSEQ_OK);
+    table.start = NULL;
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, x, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_codec_free(&codec);
+    table.start = rows;
+    rows[1] = 0;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    rows[1] = 5;
+    column.name = NULL;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+}
+
 int main(void) {
     for (size_t i = 0; i < ROWS * IN; ++i) x[i] = (pktseq_real)i;
     for (size_t i = 0; i < ROWS * OUT; ++i) y[i] = (pktseq_real)(1000 + i);
@@ -355,5 +395,6 @@ int main(void) {
     test_table();
     test_table_misuse();
     test_memory();
+    test_misuse();
     return check_end("test_dataset");
 }

@@ -784,6 +784,19 @@ static void test_equal_parameter_count(void) {
     net_free(&b);
 }
 
+// A weight that is not a number must not pass for a perfect gradient.
+static void test_gradcheck_nan(void) {
+    static const size_t T = 2;
+    net n;
+    double worst = 0;
+    net_make(&n, 2, 2, 2, 1, &T, 1, FIRST_TARGET, 1, 1);
+    n.model.block[3] = (pktseq_real)sqrt(-1.0);
+    CHECK(pktseq_gradcheck(&n.model, &n.work, n.pair, 1, NULL, 1e-4, &worst) ==
+          PKTSEQ_ERROR_DIVERGED);
+    CHECK(worst > 1e300);
+    net_free(&n);
+}
+
 int main(void) {
     test_fixtures();
     test_options();
@@ -794,5 +807,6 @@ int main(void) {
     test_gradients_add_up();
     test_refusals();
     test_equal_parameter_count();
+    test_gradcheck_nan();
     return check_end("test_step");
 }

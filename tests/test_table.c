@@ -1092,13 +1092,14 @@ static void test_memory(void) {
                          : pktseq_table_parse(&table, csv.data, csv.size, &small, &allocator,
                                               &err);
             if (status == PKTSEQ_OK) {
-                CHECK(c.allocations == needed || needed == 0);
-                CHECK(c.fail_at == 0 || c.fail_at == needed + 1);
+                // Only giving back spare room, at the very end, may fail without harm.
+                CHECK(needed == 0 || fail_at > needed - table.column_count);
+                CHECK(fail_at <= needed + 1);
                 CHECK(table.rows == 2501 && table.column[1].name_count == 41 && c.live > 40);
                 pktseq_table_free(&table);
                 CHECK_THAT(c.live == 0, "%lu blocks were not freed", (unsigned long)c.live);
-                if (needed) break;
-                needed = c.allocations;
+                if (needed == 0) needed = c.allocations;
+                if (fail_at > needed) break;
                 continue;
             }
             CHECK_THAT(status == PKTSEQ_ERROR_MEMORY && err.status == status && err.text[0],

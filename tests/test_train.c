@@ -897,6 +897,43 @@ static void test_no_memory(void) {
     record_free(r);
 }
 
+// Going on with the config that training itself holds must not lose the callback.
+static int count_call(void *user_data, const pktseq_progress *p) {
+    (void)p;
+    ++*(size_t *)user_data;
+    return 0;
+}
+
+static void test_own_config(void) {
+    pktseq_model model = model_new(5, NULL);
+    pktseq_training training;
+    size_t calls = 0;
+    memset(&training, 0, sizeof training);
+    training.config = config_of(5, PKTSEQ_ORDER_FILE);
+    training.config.progress = count_call;
+    training.config.user_data = &calls;
+    CHECK(pktseq_train(&model, &dataset, &training.config, &training, NULL) == PKTSEQ_OK);
+    CHECK_THAT(calls == 5, "%d calls", (int)calls);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
+// What could be saved but not loaded is refused before training begins.
+static void test_bounds(void) {
+    pktseq_model model = model_new(5, NULL);
+    pktseq_training training;
+    pktseq_train_config config = config_of(5, PKTSEQ_ORDER_FILE);
+    memset(&training, 0, sizeof training);
+    config.report_every = (size_t)-1;
+    CHECK(sizeof(size_t) == 4 || pktseq_train(&model, &dataset, &config, &training, NULL) ==
+                                     PKTSEQ_ERROR_ARGUMENT);
+    config.report_every = 0;
+    config.threads = 1025;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(training.iteration == 0 && training.points == 0);
+    pktseq_model_free(&model);
+}
+
 int main(void) {
     make_dataset();
     make_pair_losses();
@@ -925,6 +962,8 @@ int main(void) {
     }
     test_diverged_at_start();
     test_no_memory();
+    test_own_config();
+    test_bounds();
     pktseq_dataset_free(&dataset);
     return check_end("test_train");
 }
