@@ -2826,7 +2826,7 @@ typedef struct pktseqi_gru {
     const pktseq_real *w_hh;  // (3H, H)
     const pktseq_real *b_ih;  // (3H)
     const pktseq_real *b_hh;  // (3H)
-    size_t D, H;
+    size_t D, H;              // D: what goes in, the model's D (encoder) or O (decoder)
 } pktseqi_gru;
 
 // The GRU that reads the input packets.
@@ -2869,38 +2869,41 @@ static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pkts
     (void)threads, (void)cost;
     PKTSEQI_PARALLEL_FOR
     for (unit = 0; unit < (ptrdiff_t)H; ++unit) {
-        size_t R = (size_t)unit, Z = H + R, N = 2 * H + R, Q = 3 * H + R;
+        size_t ir = (size_t)unit, iz = H + ir, in = 2 * H + ir, iq = 3 * H + ir;
         for (size_t b = 0; b < count; ++b) {
             const pktseq_real *xb = x + b * D, *hb = h + b * H;
             pktseq_real *g = gate + b * 4 * H;
-            pktseq_real r = pktseqi_dot(gru->w_ih + R * D, xb, D) + gru->b_ih[R] +
-                            (pktseqi_dot(gru->w_hh + R * H, hb, H) + gru->b_hh[R]);
-            pktseq_real z = pktseqi_dot(gru->w_ih + Z * D, xb, D) + gru->b_ih[Z] +
-                            (pktseqi_dot(gru->w_hh + Z * H, hb, H) + gru->b_hh[Z]);
-            pktseq_real n = pktseqi_dot(gru->w_ih + N * D, xb, D) + gru->b_ih[N];
-            pktseq_real q = pktseqi_dot(gru->w_hh + N * H, hb, H) + gru->b_hh[N];
+            pktseq_real r = pktseqi_dot(gru->w_ih + ir * D, xb, D) + gru->b_ih[ir] +
+                            (pktseqi_dot(gru->w_hh + ir * H, hb, H) + gru->b_hh[ir]);
+            pktseq_real z = pktseqi_dot(gru->w_ih + iz * D, xb, D) + gru->b_ih[iz] +
+                            (pktseqi_dot(gru->w_hh + iz * H, hb, H) + gru->b_hh[iz]);
+            pktseq_real n = pktseqi_dot(gru->w_ih + in * D, xb, D) + gru->b_ih[in];
+            pktseq_real q = pktseqi_dot(gru->w_hh + in * H, hb, H) + gru->b_hh[in];
             r = pktseqi_sigmoid(r);
             z = pktseqi_sigmoid(z);
             n = pktseqi_tanh(n + r * q);
-            g[R] = r;
-            g[Z] = z;
-            g[N] = n;
-            g[Q] = q;
-            h2[b * H + R] = (1 - z) * n + z * hb[R];
+            g[ir] = r;
+            g[iz] = z;
+            g[in] = n;
+            g[iq] = q;
+            h2[b * H + ir] = (1 - z) * n + z * hb[ir];
         }
     }
 }
 
-// The mirror: given dh2 in dh and what the forward step kept, turns r z n q into their deltas, the
-// derivatives before the activations, in the same places (ar az an dq), and dh2 into dh.
-//   was: h2 = (1 - z)*n + z*h            dz = dh2*(h - n)      dn = dh2*(1 - z)      dh = dh2*z
-//   was: n  = tanh(a_n + r*q)            an = dn*(1 - n*n)     dr = an*q             dq = an*r
-//   was: z  = sigmoid(..)                az = dz*z*(1 - z)
-//   was: r  = sigmoid(..)                ar = dr*r*(1 - r)
-//   gi = [ar; az; an]   gh = [ar; az; dq]        <- they differ in the last third: dq, not an
-//   was: a = W_ih x + b_ih               dx  = W_ih' gi        (left to the caller)
-//   was: q = W_hh h + b_hh               dh += W_hh' gh        (left out at the first step of all:
-//                                                              its h is a constant zero)
+// The mirror: given dh2 in dh and what the forward step kept, turns each row of gate into deltas,
+// the derivatives before the activations, in place, and dh2 into dh:
+//
+//     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
+//                                                             gh = quarters 1 2 4, of W_hh h + b_hh
+//
+//   was: h2 = (1 - z)*n + z*h                dz = dh2*(h - n)    dn = dh2*(1 - z)    dh = dh2*z
+//   was: n = tanh(W_in x + b_in + r*q)       an = dn*(1 - n*n)   dr = an*q           dq = an*r
+//   was: z = sigmoid(..)                     az = dz*z*(1 - z)
+//   was: r = sigmoid(..)                     ar = dr*r*(1 - r)
+//   was: W_ih x + b_ih, gates r z n          dx  = W_ih' [ar; az; an]      left to the caller
+//   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
+//                                            all, where h is a constant zero
 static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pktseq_real *h,
                                  pktseq_real *gate, pktseq_real *dh, int is_first, int threads) {
     size_t H = gru->H;
@@ -3115,8 +3118,8 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
 
 // Parameter gradients of one GRU over steps [from, to), from the deltas that lie in gate:
-//   was: a = W_ih x + b_ih     dW_ih += gi x'     db_ih += gi
-//   was: q = W_hh h + b_hh     dW_hh += gh h'     db_hh += gh
+//   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
+//   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
 // One pass for each row of a weight matrix, summed in the order of time.
 static void pktseqi_gru_gradient(const pktseq_work *work, size_t from, size_t to,
                                  const pktseq_real *x, size_t D, pktseq_real *w_ih,
@@ -3205,12 +3208,12 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
         pktseqi_gru_backward(&decoder, count, pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
                              work->dh, s == 0, work->threads);
         if (s == N) break;  // the first token is given
-        // was: a = W_ih token + b_ih   dtoken = W_ih' gi
+        // was: W_ih token + b_ih       dtoken = W_ih' gi
         memset(work->dtoken, 0, count * O * sizeof *work->dtoken);
         pktseqi_add_transposed(decoder.w_ih, 3 * H, O, pktseqi_gate_at(work, s), 4 * H, count,
                                work->dtoken, work->threads);
     }
-    for (size_t s = N; s-- > 0;)
+    for (size_t s = N; s-- > 0;)  // no dx here: the packets are data
         pktseqi_gru_backward(&encoder, work->count, pktseqi_h_before(work, s),
                              pktseqi_gate_at(work, s), work->dh, s == 0, work->threads);
     if (N > 0)
