@@ -332,14 +332,17 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
 // Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
 // likely category and port class (the first of equals).
 //   value      (field_count) out
+//   fails with ARGUMENT (NULL, an empty codec).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
                                              pktseq_value *value);
 
 // The same for what the network puts out, y (O). Fields that are input_only give NaN and NULL.
+// Fails and is thread safe as pktseq_codec_decode.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
+//   fails with ARGUMENT (NULL, size 0, feature not below D).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size);
 
@@ -472,6 +475,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config co
                                            pktseq_error *err);
 
 // Describes tensor `index` (below PKTSEQ_TENSOR_COUNT): a view into the model.
+//   fails with ARGUMENT (NULL, an empty model, another index).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
                                              pktseq_tensor *tensor);
 
@@ -560,7 +564,7 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   fails with ARGUMENT (no forward with targets before), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work);
 
-// Gradients to zero. work_init does it too.
+// Gradients to zero. work_init does it too.   fails with ARGUMENT (NULL, an empty work).
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work);
 
 // parameter -= learning_rate * gradient.   fails with ARGUMENT (NULL), MISMATCH (another config).
@@ -694,6 +698,7 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
 
 // Draws loss points (count), one every `every` iterations, as an SVG picture. title is UTF-8, NULL
 // means "Training loss". Points that are not finite are left out.
+//   fails with ARGUMENT (NULL, a title that is not UTF-8), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
                                              size_t count, size_t every, const char *title,
                                              const pktseq_allocator *allocator,
@@ -702,7 +707,9 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
 #ifndef PKTSEQ_NO_STDIO
 // The same with files. Reading is in pieces: a table may be larger than memory could hold as text.
 // Writing goes to path + ".tmp", which is flushed, synced where the system can, and renamed over
-// path: either the old file or the new one is there, never a part. FILE errors are reported.
+// path: either the old file or the new one is there, never a part.
+//   fail as their twins in memory do, and with FILE. What is written is made in memory first, from
+//   the model's allocator (save) or malloc (loss_svg).
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err);
