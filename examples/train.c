@@ -568,7 +568,7 @@ int main(int argc, char **argv) {
     if (result == 2) fputs(help_text, stdout);
     if (result == 0) {
         if (!a->data_path) a->data_path = default_data(argv[0]);
-        if (a->notebook) a->options.drop_last = 1;
+        if (a->notebook) a->options.drop_last = pktseq_dataset_options_notebook().drop_last;
         if (a->notebook && !a->given_snapshots) parse_snapshots("40,80,100", &a->config);
         a->bar = !a->quiet && on_terminal();
         result = run(a);

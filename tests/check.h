@@ -25,6 +25,25 @@ static size_t check_passed, check_failed;
 
 #define CHECK(condition) CHECK_THAT(condition, "%s", "")
 
+// An allocator that counts, and whose call number fail_at (0 = none) gets nothing. To be used as
+// {count_alloc, count_free, &counter}.
+typedef struct counter {
+    size_t allocations, live, fail_at;
+} counter;
+
+static inline void *count_alloc(size_t size, void *user_data) {
+    counter *c = (counter *)user_data;
+    CHECK(size > 0);
+    if (++c->allocations == c->fail_at) return NULL;
+    ++c->live;
+    return malloc(size);
+}
+
+static inline void count_free(void *p, void *user_data) {
+    --((counter *)user_data)->live;
+    free(p);
+}
+
 static inline int check_end(const char *name) {
     printf("%s: %lu passed, %lu failed\n", name, (unsigned long)check_passed,
            (unsigned long)check_failed);

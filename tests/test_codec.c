@@ -543,23 +543,6 @@ static void test_misuse(void) {
     pktseq_table_free(&v_text);
 }
 
-typedef struct counter {
-    size_t allocations, live, fail_at;
-} counter;
-
-static void *count_alloc(size_t size, void *user_data) {
-    counter *c = (counter *)user_data;
-    CHECK(size > 0);
-    if (++c->allocations == c->fail_at) return NULL;
-    ++c->live;
-    return malloc(size);
-}
-
-static void count_free(void *p, void *user_data) {
-    --((counter *)user_data)->live;
-    free(p);
-}
-
 static void test_memory(void) {
     counter c = {0, 0, 0};
     pktseq_allocator allocator = {count_alloc, count_free, NULL};

@@ -274,23 +274,6 @@ static void test_table_misuse(void) {
 
 // ---- memory that runs out
 
-typedef struct counter {
-    size_t allocations, live, fail_at;
-} counter;
-
-static void *count_alloc(size_t size, void *user_data) {
-    counter *c = (counter *)user_data;
-    CHECK(size > 0);
-    if (++c->allocations == c->fail_at) return NULL;
-    ++c->live;
-    return malloc(size);
-}
-
-static void count_free(void *p, void *user_data) {
-    --((counter *)user_data)->live;
-    free(p);
-}
-
 static void test_memory(void) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_field copy[5];

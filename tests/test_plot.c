@@ -259,38 +259,21 @@ static void test_path(void) {
     pktseq_buffer_free(&b);
 }
 
-typedef struct {
-    size_t calls, live, fail_at;
-} counting;
-
-static void *counting_alloc(size_t size, void *user_data) {
-    counting *c = (counting *)user_data;
-    if (++c->calls == c->fail_at) return NULL;
-    void *p = malloc(size ? size : 1);
-    if (p) ++c->live;
-    return p;
-}
-
-static void counting_free(void *p, void *user_data) {
-    if (p) --((counting *)user_data)->live;
-    free(p);
-}
-
 static void test_memory(void) {
     static double point[5000];
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     size_t failures = 0;
     for (size_t i = 0; i < 5000; ++i) point[i] = (double)(i * 7919 % 101);
     for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 1000; ++k) {
-        counting c;
+        counter c;
         pktseq_allocator a;
         pktseq_buffer b;
         pktseq_error err;
         memset(&c, 0, sizeof c);
         memset(&b, 0x5a, sizeof b);
         c.fail_at = k;
-        a.alloc_fn = counting_alloc;
-        a.free_fn = counting_free;
+        a.alloc_fn = count_alloc;
+        a.free_fn = count_free;
         a.user_data = &c;
         status = pktseq_loss_svg_mem(&b, point, 5000, 1, "t", &a, &err);
         failures += status == PKTSEQ_ERROR_MEMORY;

@@ -1038,13 +1038,13 @@ static void test_random(void) {
 
 // ---- memory that runs out
 
-typedef struct counter {
+typedef struct strict_counter {
     size_t allocations, live, fail_at;  // fail_at 0 = never
     int fail_after;                     // 1: everything after that fails, too
-} counter;
+} strict_counter;
 
-static void *count_alloc(size_t size, void *user_data) {
-    counter *c = (counter *)user_data;
+static void *strict_alloc(size_t size, void *user_data) {
+    strict_counter *c = (strict_counter *)user_data;
     void *p;
     ++c->allocations;
     CHECK(size > 0);
@@ -1056,9 +1056,9 @@ static void *count_alloc(size_t size, void *user_data) {
     return p;
 }
 
-static void count_free(void *p, void *user_data) {
+static void strict_free(void *p, void *user_data) {
     CHECK(p != NULL);
-    --((counter *)user_data)->live;
+    --((strict_counter *)user_data)->live;
     free(p);
 }
 
@@ -1066,8 +1066,8 @@ static void test_memory(void) {
     text csv = {NULL, 0, 0};
     pktseq_error err;
     pktseq_table table;
-    counter c;
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    strict_counter c;
+    pktseq_allocator allocator = {strict_alloc, strict_free, NULL};
     size_t needed = 0;
     allocator.user_data = &c;
     put(&csv, "x," H);  // more rows, sequences and texts than any first guess
