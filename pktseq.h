@@ -88,7 +88,7 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
 
     encoder   h = 0;              h = gru_enc(x[i], h)                           i = 0 .. N-1
     decoder   token = first;      h = gru_dec(leaky_relu(token), h)              t = 0 .. T-1
-                                  out[t] = W h + b
+                                  out[t] = W h + b          (NLL: link(W h + b), see loss)
                                   token = out[t] (free running) or y[t] (teacher forcing)
     gru       r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)       reset gate
               z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)       update gate
@@ -96,11 +96,16 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
               n = tanh   (W_in x + b_in + r*q)                 new gate
               h = (1 - z)*n + z*h
     loss      of a sequence: sum over t of mean over O of (out[t] - y[t])^2
+              or, by choice, sum over t of the negative log-likelihood of y[t], group by group:
+                  a number   (out - y)^2 / 2                             out = v     v = W h + b
+                  a flag     -(y log out + (1 - y) log(1 - out))         out = sigmoid(v)
+                  a class    -sum y log out                              out = softmax(v)
               minimised: its mean over the sequences of a batch; reported: the mean of loss / T
     score     of a sequence: mean over t of sqrt(mean over O of (out[t] - y[t])^2), free running
     first     y[0] (PKTSEQ_START_TARGET, the reference's choice: step 0 sees its own answer) or the
               last input packet (PKTSEQ_START_INPUT, an honest forecast); zeros when there is none
-    SGD       w = w - learning_rate * gradient
+    SGD       velocity = momentum * velocity + gradient;  w = w - learning_rate * velocity
+              the gradient is first scaled down to a norm of at most clip, if asked for
     weights   start from U(-1/sqrt(H), 1/sqrt(H))
 
     In free running the next token is the output, and the gradient flows back through it.
@@ -295,6 +300,19 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-codec: a packet as a vector, and back ----------------------------------------------
 
+// What a run of target features is: one number, one flag, or the classes of a one-hot.
+typedef enum pktseq_group_kind {
+    PKTSEQ_GROUP_NUMBER = 0,
+    PKTSEQ_GROUP_FLAG,
+    PKTSEQ_GROUP_CLASS
+} pktseq_group_kind;
+
+// Target features that are one statement about a packet: first .. first + count - 1 of the O.
+typedef struct pktseq_group {
+    pktseq_group_kind kind;
+    size_t first, count;
+} pktseq_group;
+
 // A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
 // belong together (a one-hot group, a port's classes).
 typedef struct pktseq_codec {
@@ -304,6 +322,9 @@ typedef struct pktseq_codec {
     size_t features;      // D
     size_t targets;       // O, features to be predicted; D unless some fields are input_only
     size_t *target;       // (O) index of each among the D
+    size_t groups;        // fields that are to be predicted
+    pktseq_group *group;  // (groups) what each is among the O
+    size_t *group_field;  // (groups) and which field that is
     pktseq_allocator allocator;
 } pktseq_codec;
 
@@ -385,7 +406,10 @@ typedef struct pktseq_dataset {
     size_t skipped;          // sequences of N packets or fewer (not the one drop_last leaves out)
     size_t field_count;      // of the codec
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
+    const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
+    size_t groups;
     pktseq_real *owned_x, *owned_y;
+    pktseq_group *owned_group;
     pktseq_allocator allocator;
 } pktseq_dataset;
 
@@ -450,11 +474,22 @@ typedef struct pktseq_tensor {
     pktseq_real *data;  // (rows, cols)
 } pktseq_tensor;
 
+// What training minimises, and with it what an output means.
+typedef enum pktseq_loss {
+    PKTSEQ_LOSS_MSE = 0,  // mean over O of the squared error: the reference
+    PKTSEQ_LOSS_NLL       // negative log-likelihood: numbers Gaussian (of variance 1, a constant
+                          //   left out), flags Bernoulli, classes categorical; outputs are means
+                          //   and probabilities
+} pktseq_loss;
+
 // What defines a model apart from its weights.
 typedef struct pktseq_config {
-    size_t in, out, hidden;  // D, O, H
-    size_t inputs;           // N it was trained with
-    pktseq_start start;      // first token it was trained with
+    size_t in, out, hidden;     // D, O, H
+    size_t inputs;              // N it was trained with
+    pktseq_start start;         // first token it was trained with
+    pktseq_loss loss;
+    const pktseq_group *group;  // (groups) borrowed until model_init, which makes a copy; none:
+    size_t groups;              //   each output is a number of its own
 } pktseq_config;
 
 typedef struct pktseq_model {
@@ -462,14 +497,16 @@ typedef struct pktseq_model {
     size_t parameters;      // numbers in the block
     pktseq_real *block;     // (parameters) every tensor, in the order of PKTSEQ_TENSORS, no gaps
     pktseq_tensors tensor;  // named pointers into the block
+    pktseq_group *owned_group;
     pktseq_allocator allocator;
 } pktseq_model;
 
-// H = 256; D, O, N and the first token from the dataset (NULL: all zero but H).
+// H = 256, MSE; D, O, N, first token and groups from the dataset (NULL: all zero but H).
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
 
 // Allocates and fills every tensor with U(-1/sqrt(H), 1/sqrt(H)), drawn from `seed`.
-//   fails with ARGUMENT (in, out or hidden is 0), MEMORY.       Thread safe.
+//   fails with ARGUMENT (in, out or hidden is 0, groups that do not follow each other from output 0
+//   to the last), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config config,
                                            uint64_t seed, const pktseq_allocator *allocator,
                                            pktseq_error *err);
@@ -518,8 +555,8 @@ typedef struct pktseq_work {
     pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU
     pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
     pktseq_real *gate;      // (S*B, 4H) r z n q; the backward pass turns them into their deltas
-    pktseq_real *out;       // (T*B, O)
-    pktseq_real *dout;      // (T*B, O) d loss / d out
+    pktseq_real *out;       // (T*B, O) outputs; with NLL means and probabilities
+    pktseq_real *dout;      // (T*B, O) d loss / d (W h + b)
     pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
     pktseq_real *dtoken;    // (B, O)
 
@@ -567,9 +604,22 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
 // Gradients to zero. work_init does it too.   fails with ARGUMENT (NULL, an empty work).
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work);
 
+// Scales the gradients down so that their Euclidean norm is at most max_norm (above 0), as
+// torch.nn.utils.clip_grad_norm_ does: by max_norm / (norm + 1e-6) where that is below 1.
+//   norm     out, before scaling; may be NULL      fails with ARGUMENT, DIVERGED (norm not finite;
+//            the gradients are then as they were).
+PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm);
+
 // parameter -= learning_rate * gradient.   fails with ARGUMENT (NULL), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate);
+
+// The same with momentum, as torch.optim.SGD: velocity = momentum * velocity + gradient, then
+// parameter -= learning_rate * velocity.
+//   velocity   (work->parameters) the caller's, zeros at first      fails as pktseq_sgd_step does.
+PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_work *work,
+                                              double learning_rate, double momentum,
+                                              pktseq_real *velocity);
 
 // Compares backward with central differences, (loss(w + e) - loss(w - e)) / 2e, for every
 // parameter. worst: the largest |difference| / (largest |gradient| of that tensor + 1e-12). Expect
@@ -606,6 +656,8 @@ typedef struct pktseq_train_config {
     size_t iterations;  // in all, counted from the start of the run, also when resumed
     size_t batch;       // B
     double learning_rate;
+    double momentum;              // of SGD, 0 to below 1
+    double clip;                  // largest norm of the gradient; 0 = no limit
     double teacher_forcing;       // share of sequences, 0 to 1
     pktseq_order order;
     uint64_t seed;
@@ -632,6 +684,8 @@ typedef struct pktseq_training {
     double *point;               // (points) the loss history
     size_t points;
     size_t point_capacity;
+    pktseq_real *velocity;       // (parameters) of SGD with momentum; else NULL
+    size_t parameters;           // of the model, where there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
     size_t drop_last;            // that dataset's option, so that a resumed run can build it again
     pktseq_allocator allocator;
@@ -647,8 +701,8 @@ typedef struct pktseq_progress {
     const pktseq_training *training;  // may be saved with it
 } pktseq_progress;
 
-// 100,000 iterations of one pair, rate 1e-4, free running, random order, seed 1, a report and a
-// loss point every 100, milestones 20 40 55 70 85 100: the reference's training.
+// 100,000 iterations of one pair, rate 1e-4, no momentum, no clipping, free running, random order,
+// seed 1, a report and a loss point every 100, milestones 20 40 55 70 85 100: the reference's training.
 PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
 
 // Trains until config->iterations are done: forward, backward, sgd_step, report. With training
@@ -2045,6 +2099,11 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
     }
 }
 
+// Does this kind say one of several classes?
+static int pktseqi_field_is_class(pktseq_kind kind) {
+    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK;
+}
+
 // Is this kind z-scored?
 static int pktseqi_field_scaled(const pktseq_field *field) {
     return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
@@ -2165,9 +2224,24 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     codec->target = (size_t *)pktseqi_alloc(&codec->allocator, codec->features,
                                             sizeof *codec->target);
     if (!codec->target) return pktseqi_no_memory(err);
-    for (f = 0; f < codec->field_count; ++f)
-        for (k = codec->first[f]; k < codec->first[f + 1] && !codec->field[f].input_only; ++k)
+    codec->group = (pktseq_group *)pktseqi_alloc(&codec->allocator, codec->field_count,
+                                                 sizeof *codec->group);
+    codec->group_field = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count,
+                                                 sizeof *codec->group_field);
+    if (!codec->group || !codec->group_field) return pktseqi_no_memory(err);
+    for (f = 0; f < codec->field_count; ++f) {
+        const pktseq_field *field = &codec->field[f];
+        pktseq_group *group = &codec->group[codec->groups];
+        if (field->input_only) continue;
+        group->kind = field->kind == PKTSEQ_FLAG              ? PKTSEQ_GROUP_FLAG
+                      : pktseqi_field_is_class(field->kind) ? PKTSEQ_GROUP_CLASS
+                                                              : PKTSEQ_GROUP_NUMBER;
+        group->first = codec->targets;
+        group->count = codec->first[f + 1] - codec->first[f];
+        codec->group_field[codec->groups++] = f;
+        for (k = codec->first[f]; k < codec->first[f + 1]; ++k)
             codec->target[codec->targets++] = k;
+    }
     if (codec->targets == 0)
         return pktseqi_bad_argument(err, "every field of the schema is input_only");
     return PKTSEQ_OK;
@@ -2374,6 +2448,8 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
     pktseqi_free(&codec->allocator, codec->field);
     pktseqi_free(&codec->allocator, codec->first);
     pktseqi_free(&codec->allocator, codec->target);
+    pktseqi_free(&codec->allocator, codec->group);
+    pktseqi_free(&codec->allocator, codec->group_field);
     memset(codec, 0, sizeof *codec);
 }
 
@@ -2393,6 +2469,14 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
     options.drop_last = 1;
     return options;
+}
+
+// A copy of (count) groups, or NULL.
+static pktseq_group *pktseqi_copy_groups(const pktseq_allocator *allocator,
+                                         const pktseq_group *group, size_t count) {
+    pktseq_group *copy = (pktseq_group *)pktseqi_alloc(allocator, count, sizeof *copy);
+    if (copy) memcpy(copy, group, count * sizeof *copy);
+    return copy;
 }
 
 // Lists the sequences that are long enough.
@@ -2452,7 +2536,11 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     dataset->owned_x = (pktseq_real *)pktseqi_alloc(
         &dataset->allocator, pktseqi_times(table->rows, codec->features), sizeof(pktseq_real));
     dataset->x = dataset->y = dataset->owned_x;
-    if (!dataset->unknown || !dataset->owned_x) status = pktseqi_no_memory(err);
+    dataset->owned_group = pktseqi_copy_groups(&dataset->allocator, codec->group, codec->groups);
+    dataset->group = dataset->owned_group;
+    dataset->groups = codec->groups;
+    if (!dataset->unknown || !dataset->owned_x || !dataset->owned_group)
+        status = pktseqi_no_memory(err);
     if (status == PKTSEQ_OK)
         status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x,
                                      dataset->unknown, err);
@@ -2530,6 +2618,7 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     pktseqi_free(&dataset->allocator, dataset->unknown);
     pktseqi_free(&dataset->allocator, dataset->owned_x);
     pktseqi_free(&dataset->allocator, dataset->owned_y);
+    pktseqi_free(&dataset->allocator, dataset->owned_group);
     memset(dataset, 0, sizeof *dataset);
 }
 
@@ -2620,28 +2709,61 @@ PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
         config.out = dataset->out;
         config.inputs = dataset->options.inputs;
         config.start = dataset->options.start;
+        config.group = dataset->group;
+        config.groups = dataset->groups;
     }
     return config;
+}
+
+// The model's own copy of its groups; where there are none, every output is a number.
+static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err) {
+    pktseq_config *config = &model->config;
+    size_t groups = config->groups ? config->groups : config->out, next = 0;
+    if (config->groups && !config->group) return pktseqi_bad_argument(err, "group is NULL");
+    if (groups > config->out) return pktseqi_bad_argument(err, "more groups than outputs");
+    model->owned_group = (pktseq_group *)pktseqi_alloc_zeroed(&model->allocator, groups,
+                                                              sizeof *model->owned_group);
+    if (!model->owned_group) return pktseqi_no_memory(err);
+    for (size_t g = 0; g < groups; ++g) {
+        pktseq_group *group = &model->owned_group[g];
+        group->first = g;
+        group->count = 1;
+        if (config->groups) *group = config->group[g];
+        if (group->first != next || group->count == 0 || group->count > config->out - next ||
+            (int)group->kind < 0 || group->kind > PKTSEQ_GROUP_CLASS ||
+            (group->kind != PKTSEQ_GROUP_CLASS && group->count != 1))
+            return pktseqi_bad_argument(err, "groups must follow each other, of one output each "
+                                             "unless they are classes");
+        next += group->count;
+    }
+    if (next != config->out) return pktseqi_bad_argument(err, "groups do not cover all outputs");
+    config->group = model->owned_group;
+    config->groups = groups;
+    return PKTSEQ_OK;
 }
 
 // A model with room for its parameters, which are not set yet.
 static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config config,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
     memset(model, 0, sizeof *model);
     if (!config.in || !config.out || !config.hidden)
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
     if (config.start != PKTSEQ_START_TARGET && config.start != PKTSEQ_START_INPUT)
         return pktseqi_bad_argument(err, "the config names an unknown start");
     if (config.inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
+    if (config.loss != PKTSEQ_LOSS_MSE && config.loss != PKTSEQ_LOSS_NLL)
+        return pktseqi_bad_argument(err, "the config names an unknown loss");
     model->allocator = pktseqi_allocator(allocator);
+    model->config = config;
     model->block = (pktseq_real *)pktseqi_alloc(&model->allocator, pktseqi_parameters(&config),
                                                 sizeof *model->block);
-    if (!model->block) {
+    status = model->block ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
+    if (status) {
         pktseq_model_free(model);
-        return pktseqi_no_memory(err);
+        return status;
     }
     model->parameters = pktseqi_parameters(&config);
-    model->config = config;
     pktseqi_tensors_place(&config, model->block, &model->tensor);
     return pktseqi_ok(err);
 }
@@ -2678,6 +2800,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     if (!model) return;
     pktseqi_free(&model->allocator, model->block);
+    pktseqi_free(&model->allocator, model->owned_group);
     memset(model, 0, sizeof *model);
 }
 
@@ -2816,6 +2939,11 @@ static void pktseqi_add_transposed(const pktseq_real *w, size_t rows, size_t col
 static pktseq_real pktseqi_sigmoid(pktseq_real x) {
     if (sizeof x == sizeof(float)) return (pktseq_real)(1 / (1 + expf(-(float)x)));
     return (pktseq_real)(1 / (1 + exp(-(double)x)));
+}
+
+// e^x, for softmax.
+static pktseq_real pktseqi_exp(pktseq_real x) {
+    return sizeof x == sizeof(float) ? (pktseq_real)expf((float)x) : (pktseq_real)exp((double)x);
 }
 
 // tanh(x), in (-1, 1). Its derivative is 1 - tanh(x)^2.
@@ -2993,7 +3121,7 @@ static void pktseqi_sort_batch(pktseq_work *work, const pktseq_pair *pair, size_
 static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
     return model->config.in == work->config.in && model->config.out == work->config.out &&
            model->config.hidden == work->config.hidden &&
-           model->config.inputs == work->config.inputs;
+           model->config.inputs == work->config.inputs && model->config.loss == work->config.loss;
 }
 
 // Is all there and does it fit?
@@ -3032,7 +3160,21 @@ static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, si
     }
 }
 
-// out = W h + b at decoder step s.
+// NLL: what W h + b means. Numbers stay, flags become probabilities, classes a distribution:
+//   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
+static void pktseqi_link(const pktseq_model *model, pktseq_real *out) {
+    for (size_t g = 0; g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        pktseq_real *v = out + group->first, most, sum = 0;
+        if (group->kind == PKTSEQ_GROUP_FLAG) v[0] = pktseqi_sigmoid(v[0]);
+        if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+        most = v[pktseqi_largest(v, group->count)];
+        for (size_t i = 0; i < group->count; ++i) sum += v[i] = pktseqi_exp(v[i] - most);
+        for (size_t i = 0; i < group->count; ++i) v[i] /= sum;
+    }
+}
+
+// out = W h + b at decoder step s; with NLL what the link makes of it.
 static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, size_t s,
                                 int threads) {
     size_t O = model->config.out, H = model->config.hidden, count = work->active[s];
@@ -3047,6 +3189,8 @@ static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, si
             out[b * O + (size_t)o] =
                 pktseqi_dot(model->tensor.out_w + (size_t)o * H, h + b * H, H) +
                 model->tensor.out_b[o];
+    if (model->config.loss == PKTSEQ_LOSS_NLL)
+        for (size_t b = 0; b < count; ++b) pktseqi_link(model, out + b * O);
 }
 
 // Sum over O of (out - y)^2, in double.
@@ -3059,13 +3203,43 @@ static double pktseqi_squared_error(const pktseq_real *out, const pktseq_real *y
     return sum;
 }
 
-// Adds the mean squared error of decoder step s to each sequence's loss.
-static void pktseqi_decoder_loss(pktseq_work *work, size_t s) {
+// -log p, where p may have been rounded to 0: no less than `least` is ever taken.
+static double pktseqi_surprise(pktseq_real p, double least) {
+    return -log((double)p > least ? (double)p : least);
+}
+
+// The negative log-likelihood of one group of y under the outputs, in nats; 0 for a class that the
+// codec does not know (all zeros).
+static double pktseqi_group_nll(const pktseq_group *group, const pktseq_real *out,
+                                const pktseq_real *y) {
+    const double least = 1e-30;
+    double nll = 0;
+    out += group->first;
+    y += group->first;
+    if (group->kind == PKTSEQ_GROUP_NUMBER) {
+        nll = (double)out[0] - (double)y[0];
+        return nll * nll / 2;
+    }
+    for (size_t i = 0; i < group->count; ++i)
+        if (y[i] != 0) nll += (double)y[i] * pktseqi_surprise(out[i], least);
+    if (group->kind == PKTSEQ_GROUP_FLAG && y[0] != 1)
+        nll += (1 - (double)y[0]) * pktseqi_surprise(1 - out[0], least);
+    return nll;
+}
+
+// Adds the error of decoder step s to each sequence's loss.
+static void pktseqi_decoder_loss(const pktseq_model *model, pktseq_work *work, size_t s) {
     size_t O = work->config.out, N = work->config.inputs;
     const pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
     for (size_t b = 0; b < work->active[s]; ++b, out += O) {
         const pktseq_real *y = work->target[b] + (s - N) * O;
-        work->sequence_loss[work->order[b]] += pktseqi_squared_error(out, y, O) / (double)O;
+        double *loss = &work->sequence_loss[work->order[b]];
+        if (work->config.loss == PKTSEQ_LOSS_MSE) {
+            *loss += pktseqi_squared_error(out, y, O) / (double)O;
+            continue;
+        }
+        for (size_t g = 0; g < model->config.groups; ++g)
+            *loss += pktseqi_group_nll(&model->config.group[g], out, y);
     }
 }
 
@@ -3103,7 +3277,7 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
                             pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
                             pktseqi_h_after(work, s), work->threads);
         pktseqi_decoder_out(model, work, s, work->threads);
-        if (work->has_loss) pktseqi_decoder_loss(work, s);
+        if (work->has_loss) pktseqi_decoder_loss(model, work, s);
     }
     work->loss = work->report = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -3169,24 +3343,56 @@ static void pktseqi_out_gradient(const pktseq_work *work) {
     }
 }
 
-// d loss / d out at decoder step s: of its own error, and of what the next step made of it.
+// d loss / d (W h + b) at decoder step s, of its own error.
 //   was: loss = mean over B of sum over t of mean over O of (out - y)^2
-//   was: token = leaky_relu(out)         dout += dtoken * (token > 0 ? 1 : slope)
-//                                        (token has the sign of out)
-static void pktseqi_decoder_dout(pktseq_work *work, size_t s) {
-    size_t O = work->config.out, N = work->config.inputs;
-    size_t fed_on = s + 1 < work->steps ? work->active[s + 1] : 0;
-    pktseq_real scale = (pktseq_real)(2.0 / ((double)O * (double)work->count));
-    size_t at = pktseqi_decoder_row(work, s);
-    const pktseq_real *token = work->token + (at + work->active[s]) * O;  // the next step's
+//                                                      dout = 2 (out - y) / (O B)
+//   was: NLL of a number or a flag                     dout = (out - y) / B
+//   was: NLL of a class                                dout = (out * sum of y - y) / B
+// The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
+static void pktseqi_decoder_dout(const pktseq_model *model, pktseq_work *work, size_t s) {
+    size_t O = work->config.out, N = work->config.inputs, at = pktseqi_decoder_row(work, s);
+    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
+    pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
     for (size_t b = 0; b < work->active[s]; ++b) {
         const pktseq_real *y = work->target[b] + (s - N) * O, *out = work->out + (at + b) * O;
         pktseq_real *dout = work->dout + (at + b) * O;
-        for (size_t o = 0; o < O; ++o) {
-            dout[o] = scale * (out[o] - y[o]);
-            if (b < fed_on && !work->forced[b])
-                dout[o] += work->dtoken[b * O + o] * (token[b * O + o] > 0 ? 1 : pktseqi_slope);
+        for (size_t o = 0; o < O; ++o) dout[o] = scale * (out[o] - y[o]);
+        for (size_t g = 0; nll && g < model->config.groups; ++g) {
+            const pktseq_group *group = &model->config.group[g];
+            size_t first = group->first, past = first + group->count;
+            pktseq_real sum = 0;
+            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+            for (size_t o = first; o < past; ++o) sum += y[o];
+            for (size_t o = first; o < past; ++o) dout[o] = scale * (out[o] * sum - y[o]);
         }
+    }
+}
+
+// The second part of dout: what the next step made of the output.  f (O): d loss / d output
+//   was: token = leaky_relu(out)         f = dtoken * (token > 0 ? 1 : slope)
+//                                            (token has the sign of out)
+//   was: out = v                         dout += f
+//   was: out = sigmoid(v)                dout += f * out * (1 - out)
+//   was: out = softmax(v)                dout += out * (f - sum of f * out)
+static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *work, size_t s) {
+    size_t O = work->config.out, at = pktseqi_decoder_row(work, s);
+    size_t fed_on = s + 1 < work->steps ? work->active[s + 1] : 0;
+    const pktseq_real *token = work->token + (at + work->active[s]) * O;  // the next step's
+    for (size_t b = 0; b < fed_on; ++b, token += O) {
+        const pktseq_real *out = work->out + (at + b) * O;
+        pktseq_real *dout = work->dout + (at + b) * O, *f = work->dtoken + b * O;
+        if (work->forced[b]) continue;
+        for (size_t o = 0; o < O; ++o) f[o] *= token[o] > 0 ? 1 : pktseqi_slope;
+        for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g) {
+            const pktseq_group *group = &model->config.group[g];
+            size_t first = group->first, past = first + group->count;
+            pktseq_real sum = 0;
+            if (group->kind == PKTSEQ_GROUP_FLAG) f[first] *= out[first] * (1 - out[first]);
+            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+            for (size_t o = first; o < past; ++o) sum += f[o] * out[o];
+            for (size_t o = first; o < past; ++o) f[o] = out[o] * (f[o] - sum);
+        }
+        for (size_t o = 0; o < O; ++o) dout[o] += f[o];
     }
 }
 
@@ -3207,7 +3413,8 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     memset(work->dh, 0, work->count * H * sizeof *work->dh);
     for (size_t s = work->steps; s-- > N;) {
         size_t count = work->active[s];
-        pktseqi_decoder_dout(work, s);
+        pktseqi_decoder_dout(model, work, s);
+        pktseqi_decoder_fed_back(model, work, s);
         // was: out = W h + b           dh += W' dout
         pktseqi_add_transposed(model->tensor.out_w, O, H,
                                work->dout + pktseqi_decoder_row(work, s) * O, O, count, work->dh,
@@ -3243,6 +3450,31 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
     if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     pktseqi_axpy((pktseq_real)-learning_rate, work->grad_block, model->block, model->parameters);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_work *work,
+                                              double learning_rate, double momentum,
+                                              pktseq_real *velocity) {
+    if (!model || !model->block || !work || !work->grad_block || !velocity)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
+    for (size_t i = 0; i < model->parameters; ++i)
+        velocity[i] = (pktseq_real)momentum * velocity[i] + work->grad_block[i];
+    pktseqi_axpy((pktseq_real)-learning_rate, velocity, model->block, model->parameters);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
+    double sum = 0, scale;
+    if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
+    for (size_t i = 0; i < work->parameters; ++i)
+        sum += (double)work->grad_block[i] * (double)work->grad_block[i];
+    if (norm) *norm = sqrt(sum);
+    if (!pktseqi_finite(sum)) return PKTSEQ_ERROR_DIVERGED;
+    scale = max_norm / (sqrt(sum) + 1e-6);
+    for (size_t i = 0; scale < 1 && i < work->parameters; ++i)
+        work->grad_block[i] *= (pktseq_real)scale;
     return PKTSEQ_OK;
 }
 
@@ -3311,6 +3543,10 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     if (!pktseqi_finite(config->learning_rate) || config->learning_rate < 0)
         return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
+    if (!pktseqi_finite(config->momentum) || config->momentum < 0 || config->momentum >= 1)
+        return pktseqi_bad_argument(err, "momentum is not from 0 to below 1");
+    if (!pktseqi_finite(config->clip) || config->clip < 0)
+        return pktseqi_bad_argument(err, "clip is negative or not finite");
     if (!pktseqi_finite(config->teacher_forcing) || config->teacher_forcing < 0 ||
         config->teacher_forcing > 1)
         return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
@@ -3365,6 +3601,7 @@ typedef struct pktseqi_run {
     size_t *shuffled;        // (pairs) the order of an epoch
     uint64_t epoch;          // + 1, whose order that is
     pktseq_real *kept;       // (parameters) the last weights known to be finite
+    pktseq_real *kept_velocity;  // (parameters) and the velocity then, if there is momentum
     pktseq_training kept_training;
 } pktseqi_run;
 
@@ -3405,7 +3642,11 @@ static int pktseqi_train_keep(pktseqi_run *run, const pktseq_model *model,
                               const pktseq_training *training) {
     for (size_t i = 0; i < model->parameters; ++i)
         if (!pktseqi_finite((double)model->block[i])) return 0;
+    for (size_t i = 0; i < training->parameters; ++i)
+        if (!pktseqi_finite((double)training->velocity[i])) return 0;
     memcpy(run->kept, model->block, model->parameters * sizeof *run->kept);
+    if (training->velocity)
+        memcpy(run->kept_velocity, training->velocity, model->parameters * sizeof *run->kept);
     run->kept_training = *training;
     return 1;
 }
@@ -3417,6 +3658,8 @@ static pktseq_status pktseqi_train_restore(const pktseqi_run *run, pktseq_model 
     double *point = training->point;
     size_t capacity = training->point_capacity;
     memcpy(model->block, run->kept, model->parameters * sizeof *run->kept);
+    if (training->velocity)
+        memcpy(training->velocity, run->kept_velocity, model->parameters * sizeof *run->kept);
     *training = run->kept_training;
     training->point = point;  // may have moved since; what it held then it still holds
     training->point_capacity = capacity;
@@ -3475,6 +3718,29 @@ static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator
     pktseqi_free(allocator, run->teacher);
     pktseqi_free(allocator, run->shuffled);
     pktseqi_free(allocator, run->kept);
+    pktseqi_free(allocator, run->kept_velocity);
+}
+
+// Zeros to begin with, where momentum is asked for; a resumed run brings its own velocity.
+static pktseq_status pktseqi_train_velocity(pktseqi_run *run, const pktseq_model *model,
+                                            const pktseq_train_config *config,
+                                            pktseq_training *training, pktseq_error *err) {
+    if (training->velocity && training->parameters != model->parameters)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the training state is that of a model of %z parameters, not %z",
+                             training->parameters, model->parameters);
+    if (config->momentum > 0 && !training->velocity) {
+        training->velocity = (pktseq_real *)pktseqi_alloc_zeroed(
+            &training->allocator, model->parameters, sizeof *training->velocity);
+        if (!training->velocity) return pktseqi_no_memory(err);
+        training->parameters = model->parameters;
+    }
+    if (training->velocity) {
+        run->kept_velocity = (pktseq_real *)pktseqi_alloc(&model->allocator, model->parameters,
+                                                          sizeof *run->kept_velocity);
+        if (!run->kept_velocity) return pktseqi_no_memory(err);
+    }
+    return PKTSEQ_OK;
 }
 
 // All memory of the loop, so that no iteration has to allocate (but for one more loss point).
@@ -3517,7 +3783,13 @@ static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
             return pktseqi_train_restore(run, model, training, err);
         pktseq_zero_grad(&run->work);
         pktseq_backward(model, &run->work);
-        pktseq_sgd_step(model, &run->work, config->learning_rate);
+        if (config->clip > 0 && pktseq_clip_grad_norm(&run->work, config->clip, NULL))
+            return pktseqi_train_restore(run, model, training, err);
+        if (training->velocity)
+            pktseq_momentum_step(model, &run->work, config->learning_rate, config->momentum,
+                                 training->velocity);
+        else
+            pktseq_sgd_step(model, &run->work, config->learning_rate);
 
         progress.milestone = 0;
         progress.loss = run->work.report;
@@ -3569,8 +3841,10 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                              training->iteration);
     memset(&run, 0, sizeof run);
     status = pktseqi_run_init(&run, model, dataset, &own, err);
+    if (status == PKTSEQ_OK && !training->point && !training->velocity)
+        training->allocator = model->allocator;
+    if (status == PKTSEQ_OK) status = pktseqi_train_velocity(&run, model, &own, training, err);
     if (status == PKTSEQ_OK) {
-        if (training->point_capacity == 0) training->allocator = model->allocator;
         training->data_hash = hash;
         training->drop_last = dataset->options.drop_last != 0;
         training->config = own;
@@ -3586,6 +3860,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
 PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
     if (!training) return;
     pktseqi_free(&training->allocator, training->point);
+    pktseqi_free(&training->allocator, training->velocity);
     memset(training, 0, sizeof *training);
 }
 
@@ -3627,7 +3902,9 @@ static const char *const pktseqi_kind_name[] = {"zscore", "since-previous", "sin
                                                 "port",   "port-notebook"};
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
 
-#define PKTSEQI_FORMAT "1"
+// Format 1 knew no momentum, clipping, likelihood, or calibration; it is still read.
+#define PKTSEQI_FORMAT "2"
+#define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) behind the weights, if there is one
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
 #define PKTSEQI_MOST_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
 
@@ -3645,6 +3922,11 @@ static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
     X(real, "point_sum", point_sum) \
     X(whole, "point_count", point_count) \
     X(whole, "drop_last", drop_last)
+
+// What format 2 has added.
+#define PKTSEQI_TRAINING_2(X) \
+    X(real, "momentum", config.momentum) \
+    X(real, "clip", config.clip)
 
 // Text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
@@ -3695,6 +3977,7 @@ static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *trainin
 #define PKTSEQI_PUT_real "%s %f\n"
 #define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, training->place);
     PKTSEQI_TRAINING(PKTSEQI_X)
+    PKTSEQI_TRAINING_2(PKTSEQI_X)
 #undef PKTSEQI_X
 #undef PKTSEQI_PUT_whole
 #undef PKTSEQI_PUT_real
@@ -3751,6 +4034,10 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
         pktseqi_put(t, "],\"data_offsets\":[%z,%z]}", offset, end);
         offset = end;
     }
+    if (training && training->iteration && training->velocity)
+        pktseqi_put(t, ",\"" PKTSEQI_VELOCITY "\":{\"dtype\":\"%s\",\"shape\":[%z],"
+                       "\"data_offsets\":[%z,%z]}", PKTSEQI_DTYPE, training->parameters, offset,
+                    offset + training->parameters * sizeof(pktseq_real));
     pktseqi_put_text(t, "}");
     while (t->size % 8 && !t->failed) pktseqi_put_text(t, " ");
     return at;
@@ -3807,7 +4094,12 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
         int good = pktseqi_finite(training->report_sum) && pktseqi_finite(training->point_sum);
         if (status) return status;
         for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(training->point[i]);
-        if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a loss is not finite");
+        for (size_t i = 0; i < training->parameters; ++i)
+            good &= pktseqi_finite((double)training->velocity[i]);
+        if (training->velocity && training->parameters != model->parameters)
+            return pktseqi_bad_argument(err, "the training state is another model's");
+        if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                        "a loss or velocity is not finite");
     }
     for (size_t i = 0; i < model->parameters; ++i)
         if (!pktseqi_finite((double)model->block[i]))
@@ -3820,7 +4112,8 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
                                          const pktseq_training *training,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_text t;
-    size_t hole, header, bytes, width = sizeof(pktseq_real);
+    size_t hole, header, bytes, count, width = sizeof(pktseq_real);
+    const pktseq_real *velocity = training && training->iteration ? training->velocity : NULL;
     pktseq_status status;
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
@@ -3830,7 +4123,8 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
     pktseqi_put_bytes(&t, "\0\0\0\0\0\0\0\0", 8);
     hole = pktseqi_put_header(&t, model, codec, training);
     header = t.size;
-    bytes = pktseqi_times(model->parameters, width);
+    count = velocity ? pktseqi_times(model->parameters, 2) : model->parameters;
+    bytes = pktseqi_times(count, width);
     if (!t.failed && header - 8 > PKTSEQI_MOST_HEADER) {
         pktseqi_free(&t.allocator, t.data);
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -3845,9 +4139,11 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
         pktseqi_free(&t.allocator, t.data);
         return pktseqi_no_memory(err);
     }
-    for (size_t i = 0; i < model->parameters; ++i)
-        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(model->block[i]),
-                          width);
+    for (size_t i = 0; i < count; ++i) {
+        size_t k = i % model->parameters;
+        pktseq_real value = i < model->parameters ? model->block[k] : velocity[k];
+        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(value), width);
+    }
     buffer->size = buffer->capacity = header + bytes;
     buffer->allocator = t.allocator;
     pktseqi_write_u64(buffer->data, header - 8, 8);
@@ -3886,16 +4182,17 @@ typedef struct pktseqi_entry {
     size_t width;         // bytes a number
 } pktseqi_entry;
 
-enum { PKTSEQI_MOST_META = 1024 };
+enum { PKTSEQI_MOST_META = 1024, PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
 
 // Everything a header says.
 typedef struct pktseqi_header {
     pktseqi_json json;
-    pktseqi_entry entry[PKTSEQ_TENSOR_COUNT];
+    pktseqi_entry entry[PKTSEQI_ENTRIES];
     pktseq_config config;  // sizes found from shapes
     pktseqi_meta *meta;    // (metas)
     size_t metas;
     size_t data_at;        // where the numbers begin
+    int format;            // 1 or 2; 0 in foreign files
     int has_metadata;
     pktseq_allocator allocator;
 } pktseqi_header;
@@ -4132,12 +4429,21 @@ static pktseq_status pktseqi_load_metadata(pktseqi_header *header) {
     return more < 0 ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
 }
 
-// The whole JSON: metadata, and the ten tensors, each once.
+// The model's tensors, and what training may have left behind them: a vector as long as all.
+static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
+    pktseqi_tensor_list(config, known);
+    known[PKTSEQ_TENSOR_COUNT].name = PKTSEQI_VELOCITY;
+    known[PKTSEQ_TENSOR_COUNT].rows = pktseqi_parameters(config);
+    known[PKTSEQ_TENSOR_COUNT].cols = 1;
+    known[PKTSEQ_TENSOR_COUNT].rank = 1;
+}
+
+// The whole JSON: metadata, and the ten tensors (or eleven), each once.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
-    pktseq_tensor known[PKTSEQ_TENSOR_COUNT];
+    pktseq_tensor known[PKTSEQI_ENTRIES];
     int more = 1;
-    pktseqi_tensor_list(&header->config, known);
+    pktseqi_entry_list(&header->config, known);
     if (json->at == json->end || json->data[json->at++] != '{')  // no white space before it
         return --json->at, pktseqi_json_error(json, "'{'");
     while (more > 0) {
@@ -4148,11 +4454,11 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
         if (strcmp(key, "__metadata__") == 0) {
             status = pktseqi_load_metadata(header);
         } else {
-            while (i < PKTSEQ_TENSOR_COUNT && strcmp(known[i].name, key) != 0) ++i;
-            if (i == PKTSEQ_TENSOR_COUNT || header->entry[i].found)
+            while (i < PKTSEQI_ENTRIES && strcmp(known[i].name, key) != 0) ++i;
+            if (i == PKTSEQI_ENTRIES || header->entry[i].found)
                 return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
                                      "header: found tensor %q%s", key,
-                                     i == PKTSEQ_TENSOR_COUNT ? ", which is not one of this model's"
+                                     i == PKTSEQI_ENTRIES ? ", which is not one of this model's"
                                                               : " twice");
             header->entry[i].found = 1;
             status = pktseqi_load_entry(json, &header->entry[i]);
@@ -4173,9 +4479,11 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
 // Finds D, O and H from the shapes, then checks every shape, and that the numbers lie one after the
 // other, without hole or overlap, to the end of the file.
 static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
-    pktseq_tensor known[PKTSEQ_TENSOR_COUNT];
+    pktseq_tensor known[PKTSEQI_ENTRIES];
     pktseq_error *err = header->json.err;
     uint64_t bytes = size - header->data_at, at = 0;
+    size_t entries = header->entry[PKTSEQ_TENSOR_COUNT].found ? PKTSEQI_ENTRIES
+                                                              : PKTSEQ_TENSOR_COUNT;
     header->config.in = header->entry[0].shape[1];
     header->config.hidden = header->entry[1].shape[1];
     header->config.out = header->entry[8].shape[0];
@@ -4183,8 +4491,8 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "header: the shapes make a model of %z, %z and %z units, too large or "
                              "0", header->config.in, header->config.hidden, header->config.out);
-    pktseqi_tensor_list(&header->config, known);
-    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+    pktseqi_entry_list(&header->config, known);
+    for (size_t i = 0; i < entries; ++i) {
         const pktseqi_entry *e = &header->entry[i];
         size_t need = pktseqi_times(known[i].rows * known[i].cols, e->width);
         if (e->rank != known[i].rank || e->shape[0] != known[i].rows ||
@@ -4198,10 +4506,10 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
                                  "tensor %q: its offsets do not fit its %z bytes", known[i].name,
                                  need);
     }
-    for (size_t left = PKTSEQ_TENSOR_COUNT; left > 0; --left) {
+    for (size_t left = entries; left > 0; --left) {
         size_t i = 0;  // the one that begins where the last ended; none is empty
-        while (i < PKTSEQ_TENSOR_COUNT && header->entry[i].begin != at) ++i;
-        if (i == PKTSEQ_TENSOR_COUNT)
+        while (i < entries && header->entry[i].begin != at) ++i;
+        if (i == entries)
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "no tensor begins at offset %z, so there is a hole or an overlap",
                                  (size_t)at);
@@ -4409,6 +4717,9 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
     word = pktseqi_load_line(&at, name); \
     good = good && word && pktseqi_load_##type(word, &training->place);
     PKTSEQI_TRAINING(PKTSEQI_X)
+    if (header->format > 1) {
+        PKTSEQI_TRAINING_2(PKTSEQI_X)
+    }
 #undef PKTSEQI_X
     word = pktseqi_load_line(&at, "order");
     order = word ? pktseqi_find_name(pktseqi_order_name, 3, word) : 3;
@@ -4456,8 +4767,9 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     if (pktseqi_checksum(header->json.data, size, checksum->at) != sum)
         return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                              "the checksum is not right, so the file is damaged");
-    if (!format || strcmp(format->value, PKTSEQI_FORMAT) != 0)
+    if (!format || (strcmp(format->value, "1") != 0 && strcmp(format->value, PKTSEQI_FORMAT) != 0))
         return pktseqi_bad_meta(header, "pktseq.format");
+    header->format = format->value[0] - '0';
     if (!pktseqi_load_meta(header, "pktseq.version"))
         return pktseqi_bad_meta(header, "pktseq.version");
     if (!pt || strcmp(pt->value, "pt") != 0) return pktseqi_bad_meta(header, "format");
@@ -4469,28 +4781,52 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
+// The numbers of one tensor of the file, (count), each finite.
+static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
+                                          const char *name, pktseq_real *to, size_t count) {
+    const unsigned char *from = header->json.data + header->data_at + (size_t)entry->begin;
+    for (size_t i = 0; i < count; ++i, from += entry->width) {
+        uint64_t bits = pktseqi_read_u64(from, entry->width);
+        uint32_t bits32 = (uint32_t)bits;
+        float single;
+        double v;
+        memcpy(&single, &bits32, sizeof single);
+        memcpy(&v, &bits, sizeof v);
+        if (entry->width == 4) v = (double)single;
+        if (!pktseqi_finite(v) || (sizeof *to == 4 && fabs(v) > (double)FLT_MAX))
+            return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                                 "tensor %q: number %z is not finite", name, i);
+        to[i] = (pktseq_real)v;
+    }
+    return PKTSEQ_OK;
+}
+
 // The numbers of every tensor into a model made for them.
 static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
     pktseq_tensor tensor;
-    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT; ++t) {
-        const pktseqi_entry *e = &header->entry[t];
-        const unsigned char *from = header->json.data + header->data_at + (size_t)e->begin;
+    pktseq_status status = PKTSEQ_OK;
+    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
         if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
-        for (size_t i = 0; i < tensor.rows * tensor.cols; ++i, from += e->width) {
-            uint64_t bits = pktseqi_read_u64(from, e->width);
-            uint32_t bits32 = (uint32_t)bits;
-            float single;
-            double v;
-            memcpy(&single, &bits32, sizeof single);
-            memcpy(&v, &bits, sizeof v);
-            if (e->width == 4) v = (double)single;
-            if (!pktseqi_finite(v) || (sizeof *tensor.data == 4 && fabs(v) > (double)FLT_MAX))
-                return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                                     "tensor %q: number %z is not finite", tensor.name, i);
-            tensor.data[i] = (pktseq_real)v;
-        }
+        status = pktseqi_load_numbers(header, &header->entry[t], tensor.name, tensor.data,
+                                      tensor.rows * tensor.cols);
     }
-    return PKTSEQ_OK;
+    return status;
+}
+
+// The velocity of SGD with momentum: there is one exactly where training says so.
+static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
+                                           pktseq_training *training) {
+    const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
+    size_t count = pktseqi_parameters(&header->config);
+    if (!entry->found && training->config.momentum > 0)
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                             "header: tensor %q is missing", PKTSEQI_VELOCITY);
+    if (!entry->found || !training->iteration) return PKTSEQ_OK;
+    training->velocity = (pktseq_real *)pktseqi_alloc(&training->allocator, count,
+                                                      sizeof *training->velocity);
+    if (!training->velocity) return pktseqi_no_memory(header->json.err);
+    training->parameters = count;
+    return pktseqi_load_numbers(header, entry, PKTSEQI_VELOCITY, training->velocity, count);
 }
 
 // Checks the file's frame, and prepares to read the header.
@@ -4534,6 +4870,7 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     if (status == PKTSEQ_OK) status = pktseqi_load_ours(&header, size);
     if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
+    if (status == PKTSEQ_OK && training) status = pktseqi_load_velocity(&header, training);
     if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, header.config, allocator, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
     pktseqi_free(&header.allocator, header.json.arena);

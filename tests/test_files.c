@@ -909,7 +909,7 @@ static void test_bent_headers(void) {
         "\"__metadata__\":{\"n\":\"x\",\"n\":\"x\"}",
         "\"__metadata__\":{\"e\":\"\",\"\\u0065\":\"\"}",
         "\"__metadata__\":{},\"__metadata__\":{}", "\"__metadata__\":{},\"__m\\u0065tadata__\":{}",
-        "\"__metadata__\":{\"n\\u0000\":\"x\"}", "\"__metadata__\":{\"pktseq.format\":\"1\"}",
+        "\"__metadata__\":{\"n\\u0000\":\"x\"}", "\"__metadata__\":{\"pktseq.format\":\"2\"}",
         "\"__metadata__\":{\"pktseq.checksum\":\"0000000000000000\"}",
         "// a comment\n", "/* a comment */", ",", "1", "\"x\":1", "\"x\":null", "\"x\":[]",
         "\"x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}"};
@@ -1399,8 +1399,8 @@ static void test_lies(void) {
         {"\\n\"},\"encoder", "\\n\\n\"},\"encoder"},
         {"\\n\"},\"encoder", "\"},\"encoder"},
         // the rest
-        {"pktseq.format\":\"1", "pktseq.format\":\"2"},
-        {"pktseq.format\":\"1", "pktseq.format\":\"01"},
+        {"pktseq.format\":\"2", "pktseq.format\":\"3"},
+        {"pktseq.format\":\"2", "pktseq.format\":\"01"},
         {"\"format\":\"pt\"", "\"format\":\"tf\""},
         {"pktseq.inputs\":\"1", "pktseq.inputs\":\"-1"},
         {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1.5"},

@@ -126,6 +126,9 @@ static void test_tensors(void) {
     PKTSEQ_TENSORS(TEST_X)
 #undef TEST_X
     CHECK(at == PKTSEQ_TENSOR_COUNT);
+    CHECK(model.config.groups == config.out);  // none were given: every output is a number
+    config.group = model.config.group;
+    config.groups = model.config.groups;
     CHECK(memcmp(&model.config, &config, sizeof config) == 0);
     CHECK(pktseq_model_tensor(&model, PKTSEQ_TENSOR_COUNT, &tensor) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_model_tensor(&model, (size_t)-1, &tensor) == PKTSEQ_ERROR_ARGUMENT);
@@ -247,7 +250,7 @@ static void test_no_memory(void) {
         if (status == PKTSEQ_OK) break;
         CHECK(status == PKTSEQ_ERROR_MEMORY);
     }
-    CHECK(fail_at == 1);  // one block
+    CHECK(fail_at == 2);  // the block and the groups
     for (fail_at = 0;; ++fail_at) {
         memory m;
         pktseq_allocator a = memory_allocator(&m, fail_at);

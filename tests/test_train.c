@@ -694,6 +694,7 @@ static void test_mismatch(void) {
         other_config = model.config;
         if (k == 0) other_config.in = D + 1;
         if (k == 1) other_config.out = O + 1;
+        other_config.groups = 0;
         if (k == 2) other_config.inputs = N + 1;
         CHECK(pktseq_model_init(&other, other_config, 1, NULL, NULL) == PKTSEQ_OK);
         CHECK(pktseq_train(&other, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
@@ -879,7 +880,7 @@ static void test_no_memory(void) {
         status = train(&model, config, &training, r);
         CHECK(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY);
         CHECK(training.iteration == r->n);
-        CHECK(m.live == 1 + (training.point != NULL));  // the weights, and the history
+        CHECK(m.live == 2 + (training.point != NULL));  // weights, groups, and the history
         stopped_midway += status && training.iteration > 0;
         if (status) CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK_THAT(same_weights(&model, &full) && same_training(&training, &full_training),
