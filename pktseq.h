@@ -219,7 +219,12 @@ typedef enum pktseq_kind {
     PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
     PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
-    PKTSEQ_PORT_NOTEBOOK    // [3] the reference's slip: ports above 49151 get no class at all
+    PKTSEQ_PORT_NOTEBOOK,   // [3] the reference's slip: ports above 49151 get no class at all
+    PKTSEQ_LOG,             // [1] log(1 + value), z-scored; the value is not negative
+    PKTSEQ_LOG_SINCE_PREVIOUS,  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
+    PKTSEQ_CLASSES,         // [categories] 1 for the class of a number; the classes hold about
+                            //   equally many packets each, a frequent value has one of its own
+    PKTSEQ_CLASSES_SINCE_PREVIOUS  // [categories] the same, of the value minus the previous one's
 } pktseq_kind;
 
 // One entry of a schema.
@@ -230,7 +235,10 @@ typedef struct pktseq_field {
     double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
                                   //   (in a codec: 0 = a constant column, encoded as 0)
     const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
-    size_t category_count;        //   0 = learned from the data and sorted by bytes
+                                  //   classes: their upper bounds as numbers, rising, the last "more"
+    size_t category_count;        //   0 = learned from the data: names sorted by bytes, or classes
+    size_t least;                 // learning names: those that occur less often are left out, and
+                                  //   encoded as unknown; learning classes: how many at most (25)
 } pktseq_field;
 
 // Which columns are read and what they become, in the order of the features. Borrows everything.
@@ -1652,7 +1660,7 @@ static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP
                                                         "SSHv1", "IRC",    "POP"};
 
 // The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
-#define PKTSEQI_FIELD(column, kind) {column, kind, 0, 0, 0, NULL, 0}
+#define PKTSEQI_FIELD(column, kind) {column, kind, 0, 0, 0, NULL, 0, 0}
 #define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
     PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
     PKTSEQI_FIELD("res", PKTSEQ_FLAG), PKTSEQI_FIELD("ns", PKTSEQ_FLAG), \
@@ -1660,7 +1668,7 @@ static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP
     PKTSEQI_FIELD("urg", PKTSEQ_FLAG), PKTSEQI_FIELD("ack", PKTSEQ_FLAG), \
     PKTSEQI_FIELD("push", PKTSEQ_FLAG), PKTSEQI_FIELD("reset", PKTSEQ_FLAG), \
     PKTSEQI_FIELD("syn", PKTSEQ_FLAG), PKTSEQI_FIELD("fin", PKTSEQ_FLAG), \
-    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, protocols, protocol_count}, \
+    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, protocols, protocol_count, 0}, \
     PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
 
 static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
@@ -1717,6 +1725,22 @@ static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
     }
 }
 
+// Is this kind a one-hot over bounds of a number?
+static int pktseqi_field_has_bounds(pktseq_kind kind) {
+    return kind == PKTSEQ_CLASSES || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
+}
+
+// Are a field's categories rising numbers and "more"?
+static int pktseqi_bounds_rise(const pktseq_field *field) {
+    double bound, before = 0;
+    size_t last = field->category_count - 1;
+    for (size_t k = 0; k < last; ++k, before = bound)
+        if (!pktseqi_number_parse(field->category[k], strlen(field->category[k]), &bound) ||
+            (k > 0 && bound <= before))
+            return 0;
+    return strcmp(field->category[last], "more") == 0;
+}
+
 // Checks a schema: names there and UTF-8, kinds known, no column used as both number and text.
 static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_error *err) {
     if (!schema || !schema->field || schema->field_count == 0)
@@ -1727,7 +1751,7 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
         const pktseq_field *f = &schema->field[i];
         if (!f->column || !f->column[0] || !pktseqi_utf8(f->column, strlen(f->column)))
             return pktseqi_bad_argument(err, "a field's column name is empty or not UTF-8");
-        if ((int)f->kind < 0 || f->kind > PKTSEQ_PORT_NOTEBOOK)
+        if ((int)f->kind < 0 || f->kind > PKTSEQ_CLASSES_SINCE_PREVIOUS)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q has an unknown kind", f->column);
         if (!pktseqi_finite(f->mean) || !pktseqi_finite(f->sd) || f->sd < 0)
@@ -1738,6 +1762,10 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q lists %z categories, expected at most %z",
                                  f->column, f->category_count, (size_t)PKTSEQI_MOST_NAMES);
+        if (f->category_count && f->kind != PKTSEQ_ONEHOT && !pktseqi_field_has_bounds(f->kind))
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q lists categories but is not of a kind "
+                                 "that has them", f->column);
         if (f->category_count && !f->category)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q counts categories but lists none",
@@ -1753,6 +1781,10 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
                                          "bad argument: field %q lists category %q twice",
                                          f->column, f->category[k]);
         }
+        if (f->category_count && pktseqi_field_has_bounds(f->kind) && !pktseqi_bounds_rise(f))
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q lists bounds that are not rising numbers "
+                                 "and \"more\"", f->column);
         for (size_t j = 0; j < i; ++j)
             if (strcmp(f->column, schema->field[j].column) == 0 &&
                 (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
@@ -2092,7 +2124,9 @@ static const char *const pktseqi_port_name[] = {"well_known", "registered", "dyn
 // Features that a field becomes.
 static size_t pktseqi_field_width(const pktseq_field *field) {
     switch (field->kind) {
-    case PKTSEQ_ONEHOT: return field->category_count;
+    case PKTSEQ_ONEHOT:
+    case PKTSEQ_CLASSES:
+    case PKTSEQ_CLASSES_SINCE_PREVIOUS: return field->category_count;
     case PKTSEQ_PORT:
     case PKTSEQ_PORT_NOTEBOOK: return 3;
     default: return 1;
@@ -2101,21 +2135,36 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
 
 // Does this kind say one of several classes?
 static int pktseqi_field_is_class(pktseq_kind kind) {
-    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK;
+    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK ||
+           pktseqi_field_has_bounds(kind);
 }
 
 // Is this kind z-scored?
 static int pktseqi_field_scaled(const pktseq_field *field) {
     return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
-           field->kind == PKTSEQ_SINCE_FIRST;
+           field->kind == PKTSEQ_SINCE_FIRST || field->kind == PKTSEQ_LOG ||
+           field->kind == PKTSEQ_LOG_SINCE_PREVIOUS;
 }
 
 // What a number field says of a row, before any scaling. first: where the row's sequence begins.
 static double pktseqi_field_number(const pktseq_field *field, const pktseq_column *column,
                                    size_t row, size_t first) {
     double v = column->number[row];
-    if (field->kind == PKTSEQ_SINCE_FIRST) return v - column->number[first];
-    if (field->kind == PKTSEQ_SINCE_PREVIOUS) return row == first ? 0 : v - column->number[row - 1];
+    double previous = row == first ? v : column->number[row - 1];
+    switch (field->kind) {
+    case PKTSEQ_SINCE_FIRST: return v - column->number[first];
+    case PKTSEQ_SINCE_PREVIOUS:
+    case PKTSEQ_CLASSES_SINCE_PREVIOUS: return v - previous;
+    case PKTSEQ_LOG_SINCE_PREVIOUS: return v > previous ? log(1 + 1e6 * (v - previous)) : 0;
+    case PKTSEQ_LOG: return v > 0 ? log(1 + v) : 0;
+    default: return v;
+    }
+}
+
+// The inverse of what pktseqi_field_number does to the number itself; times stay differences.
+static double pktseqi_field_unlog(const pktseq_field *field, double v) {
+    if (field->kind == PKTSEQ_LOG) return exp(v) - 1;
+    if (field->kind == PKTSEQ_LOG_SINCE_PREVIOUS) return (exp(v) - 1) / 1e6;
     return v;
 }
 
@@ -2184,30 +2233,107 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
     return PKTSEQ_OK;
 }
 
-// Copies listed categories, or takes the column's texts in order of their bytes.
-static pktseq_status pktseqi_codec_fit_categories(pktseq_codec *codec, pktseq_field *field,
-                                                  const pktseq_field *from,
-                                                  const pktseq_column *column, pktseq_error *err) {
-    size_t count = from->category_count ? from->category_count : column->name_count;
-    char **category;
-    if (count == 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
-                             from->column);
-    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
-    if (!category) return pktseqi_no_memory(err);
+// Room for (count) categories in a field.
+static char **pktseqi_codec_categories(pktseq_codec *codec, pktseq_field *field, size_t count) {
+    char **category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
     field->category = (const char *const *)category;
-    field->category_count = count;
-    for (size_t i = 0; i < count; ++i) {
-        const char *name = from->category_count ? from->category[i] : column->names[i];
-        size_t at = i;
-        char *copy = pktseqi_copy(&codec->allocator, name);
-        if (!copy) return pktseqi_no_memory(err);
-        if (!from->category_count)
-            for (; at > 0 && strcmp(category[at - 1], copy) > 0; --at)
-                category[at] = category[at - 1];
-        category[at] = copy;
+    field->category_count = category ? count : 0;
+    return category;
+}
+
+// Copies listed categories.
+static pktseq_status pktseqi_codec_fit_listed(pktseq_codec *codec, pktseq_field *field,
+                                              const pktseq_field *from, pktseq_error *err) {
+    char **category = pktseqi_codec_categories(codec, field, from->category_count);
+    if (!category) return pktseqi_no_memory(err);
+    for (size_t i = 0; i < from->category_count; ++i) {
+        category[i] = pktseqi_copy(&codec->allocator, from->category[i]);
+        if (!category[i]) return pktseqi_no_memory(err);
     }
     return PKTSEQ_OK;
+}
+
+// For sorting texts by their bytes.
+static int pktseqi_compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Takes the column's texts that occur often enough, in order of their bytes.
+static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *field,
+                                             const pktseq_field *from, const pktseq_table *table,
+                                             const pktseq_column *column, pktseq_error *err) {
+    size_t *seen, kept = 0, least = from->least ? from->least : 1;
+    char **category = NULL;
+    pktseq_status status = PKTSEQ_OK;
+    if (column->name_count == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
+                             from->column);
+    seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count, sizeof *seen);
+    if (!seen) return pktseqi_no_memory(err);
+    for (size_t row = 0; row < table->rows; ++row) ++seen[column->text[row]];
+    for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] >= least;
+    if (kept == 0 || kept > PKTSEQI_MOST_NAMES)
+        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                               "column %q has %z texts that occur at least %z times, expected 1 to "
+                               "%z", from->column, kept, least, (size_t)PKTSEQI_MOST_NAMES);
+    if (status == PKTSEQ_OK) category = pktseqi_codec_categories(codec, field, kept);
+    if (status == PKTSEQ_OK && !category) status = pktseqi_no_memory(err);
+    kept = 0;
+    for (size_t i = 0; i < column->name_count && status == PKTSEQ_OK; ++i) {
+        if (seen[i] < least) continue;
+        category[kept] = pktseqi_copy(&codec->allocator, column->names[i]);
+        if (!category[kept++]) status = pktseqi_no_memory(err);
+    }
+    pktseqi_free(&codec->allocator, seen);
+    if (status == PKTSEQ_OK) qsort(category, kept, sizeof *category, pktseqi_compare_texts);
+    return status;
+}
+
+// For sorting numbers, none of them NaN.
+static int pktseqi_compare_numbers(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Learns the classes of a number: bounds are the values below which 1/n, 2/n, ... of the packets
+// lie, each once, and the last class is everything above. First packets have no since-previous.
+static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field *field,
+                                              const pktseq_field *from, const pktseq_table *table,
+                                              const pktseq_column *column, pktseq_error *err) {
+    size_t most = from->least ? from->least : 25, count = 0, bounds = 0;
+    double *value = (double *)pktseqi_alloc(&codec->allocator, table->rows, sizeof *value);
+    char **category = NULL;
+    pktseq_status status = PKTSEQ_OK;
+    if (!value) return pktseqi_no_memory(err);
+    for (size_t s = 0; s < table->sequences; ++s)
+        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+            if (field->kind == PKTSEQ_CLASSES || row > table->start[s])
+                value[count++] = pktseqi_field_number(field, column, row, table->start[s]);
+    qsort(value, count, sizeof *value, pktseqi_compare_numbers);
+    for (size_t k = 1; k < most && count; ++k) {  // bounds gather at the front of value
+        double bound = value[(size_t)((double)(count - 1) * (double)k / (double)most)];
+        if ((bounds == 0 || bound > value[bounds - 1]) && bound < value[count - 1])
+            value[bounds++] = bound;
+    }
+    category = pktseqi_codec_categories(codec, field, bounds + 1);
+    if (!category) status = pktseqi_no_memory(err);
+    for (size_t k = 0; k <= bounds && status == PKTSEQ_OK; ++k) {
+        char text[32] = "more";
+        if (k < bounds) pktseqi_number_write(text, value[k]);
+        category[k] = pktseqi_copy(&codec->allocator, text);
+        if (!category[k]) status = pktseqi_no_memory(err);
+    }
+    pktseqi_free(&codec->allocator, value);
+    return status;
+}
+
+// The bounds of a field's classes as numbers, or NULL. The last class has none.
+static double *pktseqi_codec_bounds(const pktseq_allocator *allocator, const pktseq_field *field) {
+    double *bound = (double *)pktseqi_alloc_zeroed(allocator, field->category_count,
+                                                   sizeof *bound);
+    for (size_t k = 0; bound && k + 1 < field->category_count; ++k)
+        pktseqi_number_parse(field->category[k], strlen(field->category[k]), &bound[k]);
+    return bound;
 }
 
 // Numbers the features when all fields are known: first, features, target.
@@ -2282,8 +2408,12 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
         status = field->column ? pktseqi_field_column(from, table, &column, err)
                                : pktseqi_no_memory(err);
         if (status) break;
-        if (field->kind == PKTSEQ_ONEHOT)
-            status = pktseqi_codec_fit_categories(codec, field, from, column, err);
+        if (pktseqi_field_has_bounds(field->kind) && !from->category_count)
+            status = pktseqi_codec_fit_bounds(codec, field, from, table, column, err);
+        else if (from->category_count)
+            status = pktseqi_codec_fit_listed(codec, field, from, err);
+        else if (field->kind == PKTSEQ_ONEHOT)
+            status = pktseqi_codec_fit_names(codec, field, from, table, column, err);
         else if (pktseqi_field_scaled(field) && !(field->sd > 0))
             status = pktseqi_codec_fit_scale(field, table, column, schema->constant_is_zero, err);
     }
@@ -2295,26 +2425,31 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     return pktseqi_ok(err);
 }
 
-// One field of one row into its features x.  category: the column's texts as categories, or NULL.
+// One field of one row into its features x.  category: the column's texts as categories, or NULL;
+// bound: of classes, or NULL.
 // Returns 1, 0 for a value that has no class, -1 for a number that pktseq_real cannot hold.
 static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_column *column,
-                                      const size_t *category, size_t row, size_t first,
-                                      pktseq_real *x) {
+                                      const size_t *category, const double *bound, size_t row,
+                                      size_t first, pktseq_real *x) {
     size_t width = pktseqi_field_width(field), hot = 0;
     double v;
     if (field->kind == PKTSEQ_ONEHOT) {
         hot = category[column->text[row]];
     } else {
         v = pktseqi_field_number(field, column, row, first);
-        if (width == 1) {
+        if (!pktseqi_field_is_class(field->kind)) {
             if (pktseqi_field_scaled(field)) v = field->sd > 0 ? (v - field->mean) / field->sd : 0;
             if (!pktseqi_finite(v) || fabs(v) > (sizeof *x == 4 ? (double)FLT_MAX : DBL_MAX))
                 return -1;
             x[0] = (pktseq_real)v;
             return 1;
         }
-        hot = (size_t)pktseq_port_class(v);
-        if (field->kind == PKTSEQ_PORT_NOTEBOOK && hot == 2) hot = width;
+        if (bound) {
+            while (hot + 1 < width && v > bound[hot]) ++hot;
+        } else {
+            hot = (size_t)pktseq_port_class(v);
+            if (field->kind == PKTSEQ_PORT_NOTEBOOK && hot == 2) hot = width;
+        }
     }
     for (size_t i = 0; i < width; ++i) x[i] = (pktseq_real)(i == hot);
     return hot < width;
@@ -2340,6 +2475,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
         const pktseq_field *field = &codec->field[f];
         const pktseq_column *column;
         size_t *category = NULL, s = from, misses = 0;
+        double *bound = NULL;
         status = pktseqi_field_column(field, table, &column, err);
         if (status) return status;
         if (field->kind == PKTSEQ_ONEHOT && column->name_count) {
@@ -2354,11 +2490,15 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
                 category[i] = k;
             }
         }
+        if (pktseqi_field_has_bounds(field->kind)) {
+            bound = pktseqi_codec_bounds(&codec->allocator, field);
+            if (!bound) return pktseqi_no_memory(err);  // that they are bounds, fit and load saw to
+        }
         for (size_t i = 0; i < rows && status == PKTSEQ_OK; ++i) {
             int known;
             while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
-            known = pktseqi_codec_encode_field(field, column, category, row + i, table->start[s],
-                                               x + i * codec->features + codec->first[f]);
+            known = pktseqi_codec_encode_field(field, column, category, bound, row + i,
+                                               table->start[s], x + i * codec->features + codec->first[f]);
             misses += known == 0;
             if (known < 0)
                 status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -2368,6 +2508,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
         }
         if (unknown && field->kind == PKTSEQ_ONEHOT) unknown[f] += misses;
         pktseqi_free(&codec->allocator, category);
+        pktseqi_free(&codec->allocator, bound);
         if (status) return status;
     }
     return pktseqi_ok(err);
@@ -2388,13 +2529,13 @@ static pktseq_value pktseqi_codec_decode_field(const pktseq_field *field, const 
     value.number = (double)x[0];
     value.text = NULL;
     if (pktseqi_field_scaled(field)) {
-        value.number = value.number * field->sd + field->mean;
+        value.number = pktseqi_field_unlog(field, value.number * field->sd + field->mean);
     } else if (field->kind == PKTSEQ_FLAG) {
         value.number = value.number >= 0.5;
     } else if (field->kind != PKTSEQ_NUMBER) {
         hot = pktseqi_largest(x, pktseqi_field_width(field));
         value.number = (double)hot;
-        value.text = field->kind == PKTSEQ_ONEHOT ? field->category[hot] : pktseqi_port_name[hot];
+        value.text = field->category_count ? field->category[hot] : pktseqi_port_name[hot];
     }
     return value;
 }
@@ -2431,7 +2572,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, si
     k = feature - codec->first[f];
     t = pktseqi_text_fixed(name, size);
     pktseqi_put_text(&t, codec->field[f].column);
-    if (codec->field[f].kind == PKTSEQ_ONEHOT)
+    if (codec->field[f].category_count)
         pktseqi_put(&t, "-%s", codec->field[f].category[k]);
     else if (pktseqi_field_width(&codec->field[f]) == 3)
         pktseqi_put(&t, "-%s", pktseqi_port_name[k]);
@@ -3897,9 +4038,10 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 
 // ---- >>checkpoint: writing safetensors --------------------------------------------------------
 
-static const char *const pktseqi_kind_name[] = {"zscore", "since-previous", "since-first",
-                                                "number", "flag",           "onehot",
-                                                "port",   "port-notebook"};
+static const char *const pktseqi_kind_name[] = {
+    "zscore", "since-previous", "since-first",        "number",  "flag",                  "onehot",
+    "port",   "port-notebook",  "log", "log-since-previous", "classes", "classes-since-previous"};
+enum { PKTSEQI_KINDS = sizeof pktseqi_kind_name / sizeof *pktseqi_kind_name };
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
 
 // Format 1 knew no momentum, clipping, likelihood, or calibration; it is still read.
@@ -4584,12 +4726,13 @@ static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **a
         word[i] = pktseqi_load_word(at, '\t', &stopped);
         if (!word[i]) return -(int)PKTSEQ_ERROR_DATA;
     }
-    kind = pktseqi_find_name(pktseqi_kind_name, 8, word[0]);
-    if (kind == 8 || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
+    kind = pktseqi_find_name(pktseqi_kind_name, PKTSEQI_KINDS, word[0]);
+    if (kind == PKTSEQI_KINDS || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
         (strcmp(word[2], "0") != 0 && strcmp(word[2], "1") != 0) ||
         !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
         !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
-        ((pktseq_kind)kind == PKTSEQ_ONEHOT) != (stopped == '\t'))
+        ((pktseq_kind)kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds((pktseq_kind)kind)) !=
+            (stopped == '\t'))
         return -(int)PKTSEQ_ERROR_DATA;
     field->kind = (pktseq_kind)kind;
     field->input_only = word[2][0] == '1';
@@ -4610,6 +4753,8 @@ static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **a
         category[i] = pktseqi_copy(&codec->allocator, name);
         if (!category[i]) return -(int)PKTSEQ_ERROR_MEMORY;
     }
+    if (pktseqi_field_has_bounds(field->kind) && !pktseqi_bounds_rise(field))
+        return -(int)PKTSEQ_ERROR_DATA;
     return 0;
 }
 
