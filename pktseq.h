@@ -227,11 +227,19 @@ typedef enum pktseq_kind {
     PKTSEQ_CLASSES_SINCE_PREVIOUS  // [categories] the same, of the value minus the previous one's
 } pktseq_kind;
 
+// What a field is for.
+typedef enum pktseq_role {
+    PKTSEQ_ROLE_BOTH = 0,  // the network sees it and predicts it
+    PKTSEQ_ROLE_INPUT,     // the network sees it but need not predict it
+    PKTSEQ_ROLE_CONTEXT    // neither: a number that goes to the detector alone; such fields stand
+                           //   behind all others
+} pktseq_role;
+
 // One entry of a schema.
 typedef struct pktseq_field {
     const char *column;           // the column's name in the CSV (aliases: see pktseq_table_parse)
     pktseq_kind kind;
-    int input_only;               // 1: the network sees it but need not predict it
+    pktseq_role role;
     double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
                                   //   (in a codec: 0 = a constant column, encoded as 0)
     const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
@@ -322,13 +330,14 @@ typedef struct pktseq_group {
 } pktseq_group;
 
 // A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
-// belong together (a one-hot group, a port's classes).
+// belong together (a one-hot group, a port's classes); those from D on are the context's.
 typedef struct pktseq_codec {
     size_t field_count;
     pktseq_field *field;  // (field_count) with means, deviations and categories filled in
     size_t *first;        // (field_count + 1)
-    size_t features;      // D
-    size_t targets;       // O, features to be predicted; D unless some fields are input_only
+    size_t features;      // D, features that the network sees
+    size_t contexts;      // C, features of the context, behind the D
+    size_t targets;       // O, features to be predicted; D unless some fields are only seen
     size_t *target;       // (O) index of each among the D
     size_t groups;        // fields that are to be predicted
     pktseq_group *group;  // (groups) what each is among the O
@@ -343,7 +352,7 @@ typedef struct pktseq_value {
 } pktseq_value;
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
-//   fails with ARGUMENT (also when every field is input_only), MEMORY, MISMATCH (the table lacks a
+//   fails with ARGUMENT (also when no field is to be predicted), MEMORY, MISMATCH (the table lacks a
 //   column), DATA (a column to be z-scored is constant; no category).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
@@ -358,20 +367,27 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
                                              size_t row, size_t rows, pktseq_real *x,
                                              size_t *unknown, pktseq_error *err);
 
+// Encodes the context's fields of the same rows into c (rows, C). Fails as pktseq_codec_encode does,
+// and with ARGUMENT if the codec has none.
+PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
+                                                     const pktseq_table *table, size_t row,
+                                                     size_t rows, pktseq_real *c,
+                                                     pktseq_error *err);
+
 // Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
-// likely category and port class (the first of equals).
+// likely category and port class (the first of equals). Fields of the context give NaN and NULL.
 //   value      (field_count) out
 //   fails with ARGUMENT (NULL, an empty codec).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
                                              pktseq_value *value);
 
-// The same for what the network puts out, y (O). Fields that are input_only give NaN and NULL.
+// The same for what the network puts out, y (O). Fields that are not predicted give NaN and NULL.
 // Fails and is thread safe as pktseq_codec_decode.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
-//   fails with ARGUMENT (NULL, size 0, feature not below D).       Thread safe.
+//   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size);
 
@@ -389,6 +405,8 @@ typedef struct pktseq_dataset_options {
     size_t inputs;       // N, may be 0
     pktseq_start start;
     int drop_last;       // 1: leave out the last sequence, as the reference does by an off-by-one
+    double begin, end;   // only sequences from this share of the file to that one, 0 to 1; end 0
+                         //   means 1. To learn from the first 0.8 and calibrate on the rest
 } pktseq_dataset_options;
 
 // One sequence, cut in two. A view: it shows the memory of a dataset or of the caller.
@@ -398,6 +416,7 @@ typedef struct pktseq_pair {
     const pktseq_real *target;  // (T, O)
     size_t inputs;              // N
     size_t targets;             // T
+    const pktseq_real *context; // (T, C) of the target packets, for a detector; may be NULL
 } pktseq_pair;
 
 // Encoded packets and the sequences among them that are long enough for a target.
@@ -407,6 +426,8 @@ typedef struct pktseq_dataset {
     size_t rows;
     const pktseq_real *x;    // (rows, D)
     const pktseq_real *y;    // (rows, O); x itself when every feature is a target
+    size_t contexts;         // C
+    const pktseq_real *c;    // (rows, C); NULL when C is 0
     size_t pairs;
     size_t *first_row;       // (pairs)
     size_t *length;          // (pairs) packets, N + T
@@ -416,7 +437,7 @@ typedef struct pktseq_dataset {
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
     const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
     size_t groups;
-    pktseq_real *owned_x, *owned_y;
+    pktseq_real *owned_x, *owned_y, *owned_c;
     pktseq_group *owned_group;
     pktseq_allocator allocator;
 } pktseq_dataset;
@@ -695,7 +716,8 @@ typedef struct pktseq_training {
     pktseq_real *velocity;       // (parameters) of SGD with momentum; else NULL
     size_t parameters;           // of the model, where there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
-    size_t drop_last;            // that dataset's option, so that a resumed run can build it again
+    size_t drop_last;            // that dataset's options, so that a resumed run can build it again
+    double begin, end;
     pktseq_allocator allocator;
 } pktseq_training;
 
@@ -1660,7 +1682,7 @@ static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP
                                                         "SSHv1", "IRC",    "POP"};
 
 // The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
-#define PKTSEQI_FIELD(column, kind) {column, kind, 0, 0, 0, NULL, 0, 0}
+#define PKTSEQI_FIELD(column, kind) {column, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
 #define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
     PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
     PKTSEQI_FIELD("res", PKTSEQ_FLAG), PKTSEQI_FIELD("ns", PKTSEQ_FLAG), \
@@ -1668,7 +1690,7 @@ static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP
     PKTSEQI_FIELD("urg", PKTSEQ_FLAG), PKTSEQI_FIELD("ack", PKTSEQ_FLAG), \
     PKTSEQI_FIELD("push", PKTSEQ_FLAG), PKTSEQI_FIELD("reset", PKTSEQ_FLAG), \
     PKTSEQI_FIELD("syn", PKTSEQ_FLAG), PKTSEQI_FIELD("fin", PKTSEQ_FLAG), \
-    {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, protocols, protocol_count, 0}, \
+    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, protocols, protocol_count, 0}, \
     PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
 
 static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
@@ -1730,6 +1752,12 @@ static int pktseqi_field_has_bounds(pktseq_kind kind) {
     return kind == PKTSEQ_CLASSES || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
 }
 
+// Does this kind say one of several classes?
+static int pktseqi_field_is_class(pktseq_kind kind) {
+    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK ||
+           pktseqi_field_has_bounds(kind);
+}
+
 // Are a field's categories rising numbers and "more"?
 static int pktseqi_bounds_rise(const pktseq_field *field) {
     double bound, before = 0;
@@ -1754,6 +1782,18 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
         if ((int)f->kind < 0 || f->kind > PKTSEQ_CLASSES_SINCE_PREVIOUS)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q has an unknown kind", f->column);
+        if ((int)f->role < 0 || f->role > PKTSEQ_ROLE_CONTEXT)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q has an unknown role", f->column);
+        if (i > 0 && f->role != PKTSEQ_ROLE_CONTEXT &&
+            schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q stands behind a field of the context",
+                                 f->column);
+        if (f->role == PKTSEQ_ROLE_CONTEXT && pktseqi_field_is_class(f->kind))
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: field %q of the context is not a number",
+                                 f->column);
         if (!pktseqi_finite(f->mean) || !pktseqi_finite(f->sd) || f->sd < 0)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q has a mean or deviation that cannot be",
@@ -2133,12 +2173,6 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
     }
 }
 
-// Does this kind say one of several classes?
-static int pktseqi_field_is_class(pktseq_kind kind) {
-    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK ||
-           pktseqi_field_has_bounds(kind);
-}
-
 // Is this kind z-scored?
 static int pktseqi_field_scaled(const pktseq_field *field) {
     return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
@@ -2343,10 +2377,14 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
                                            sizeof *codec->first);
     if (!codec->first) return pktseqi_no_memory(err);
     for (f = 0; f < codec->field_count; ++f) {
-        codec->first[f] = codec->features;
-        codec->features += pktseqi_field_width(&codec->field[f]);
+        size_t width = pktseqi_field_width(&codec->field[f]);
+        codec->first[f] = codec->features + codec->contexts;
+        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) codec->contexts += width;
+        else codec->features += width;
     }
-    codec->first[f] = codec->features;
+    codec->first[f] = codec->features + codec->contexts;
+    if (codec->features == 0)
+        return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
     codec->target = (size_t *)pktseqi_alloc(&codec->allocator, codec->features,
                                             sizeof *codec->target);
     if (!codec->target) return pktseqi_no_memory(err);
@@ -2358,7 +2396,7 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     for (f = 0; f < codec->field_count; ++f) {
         const pktseq_field *field = &codec->field[f];
         pktseq_group *group = &codec->group[codec->groups];
-        if (field->input_only) continue;
+        if (field->role != PKTSEQ_ROLE_BOTH) continue;
         group->kind = field->kind == PKTSEQ_FLAG              ? PKTSEQ_GROUP_FLAG
                       : pktseqi_field_is_class(field->kind) ? PKTSEQ_GROUP_CLASS
                                                               : PKTSEQ_GROUP_NUMBER;
@@ -2369,7 +2407,7 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
             codec->target[codec->targets++] = k;
     }
     if (codec->targets == 0)
-        return pktseqi_bad_argument(err, "every field of the schema is input_only");
+        return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
     return PKTSEQ_OK;
 }
 
@@ -2455,63 +2493,91 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
     return hot < width;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
-                                             size_t row, size_t rows, pktseq_real *x,
-                                             size_t *unknown, pktseq_error *err) {
-    pktseq_status status;
+// A column's texts as numbers of the field's categories; category_count for those it does not know.
+static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pktseq_field *field,
+                                    const pktseq_column *column) {
+    size_t *category = (size_t *)pktseqi_alloc(allocator, column->name_count, sizeof *category);
+    for (size_t i = 0; category && i < column->name_count; ++i) {
+        category[i] = 0;
+        while (category[i] < field->category_count &&
+               strcmp(field->category[category[i]], column->names[i]) != 0)
+            ++category[i];
+    }
+    return category;
+}
+
+// One field of rows [row, row + rows) into x, a column of a (rows, stride) matrix.  s: the row's
+// sequence.  misses: cells with an unknown category
+static pktseq_status pktseqi_codec_encode_column(const pktseq_codec *codec, size_t f,
+                                                 const pktseq_table *table, size_t s, size_t row,
+                                                 size_t rows, pktseq_real *x, size_t stride,
+                                                 size_t *misses, pktseq_error *err) {
+    const pktseq_field *field = &codec->field[f];
+    const pktseq_column *column;
+    pktseq_status status = pktseqi_field_column(field, table, &column, err);
+    int names = field->kind == PKTSEQ_ONEHOT, bounds = pktseqi_field_has_bounds(field->kind);
+    size_t *category = NULL;
+    double *bound = NULL;
+    if (status) return status;
+    if (names && column->name_count)
+        category = pktseqi_codec_lookup(&codec->allocator, field, column);
+    if (bounds) bound = pktseqi_codec_bounds(&codec->allocator, field);
+    if ((names && column->name_count && !category) || (bounds && !bound))
+        return pktseqi_no_memory(err);
+    for (size_t i = 0; i < rows && status == PKTSEQ_OK; ++i) {
+        int known;
+        while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
+        known = pktseqi_codec_encode_field(field, column, category, bound, row + i,
+                                           table->start[s], x + i * stride);
+        *misses += known == 0;
+        if (known < 0)
+            status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                   "row %z after the header: column %q: %f is too large when "
+                                   "encoded", row + i + 1, field->column, column->number[row + i]);
+    }
+    pktseqi_free(&codec->allocator, category);
+    pktseqi_free(&codec->allocator, bound);
+    return status;
+}
+
+// The fields of the context, or all others, of rows [row, row + rows) into x.
+static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const pktseq_table *table,
+                                               size_t row, size_t rows, int context,
+                                               pktseq_real *x, size_t *unknown,
+                                               pktseq_error *err) {
     size_t from = 0, past = table ? table->sequences : 0;
-    if (!codec || !codec->field_count || !table || !x || row > table->rows ||
-        rows > table->rows - row)
+    size_t width = codec ? (context ? codec->contexts : codec->features) : 0;
+    pktseq_status status;
+    if (!width || !table || !x || row > table->rows || rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
     status = pktseqi_table_check(table, err);
-    if (status) return status;
     while (past - from > 1) {  // start[from] <= row < start[past]
         size_t middle = from + (past - from) / 2;
         if (table->start[middle] <= row) from = middle;
         else past = middle;
     }
     // One field after the other: a column is read in one sweep.
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        const pktseq_field *field = &codec->field[f];
-        const pktseq_column *column;
-        size_t *category = NULL, s = from, misses = 0;
-        double *bound = NULL;
-        status = pktseqi_field_column(field, table, &column, err);
-        if (status) return status;
-        if (field->kind == PKTSEQ_ONEHOT && column->name_count) {
-            category = (size_t *)pktseqi_alloc(&codec->allocator, column->name_count,
-                                               sizeof *category);
-            if (!category) return pktseqi_no_memory(err);
-            for (size_t i = 0; i < column->name_count; ++i) {
-                size_t k = 0;
-                while (k < field->category_count &&
-                       strcmp(field->category[k], column->names[i]) != 0)
-                    ++k;
-                category[i] = k;
-            }
-        }
-        if (pktseqi_field_has_bounds(field->kind)) {
-            bound = pktseqi_codec_bounds(&codec->allocator, field);
-            if (!bound) return pktseqi_no_memory(err);  // that they are bounds, fit and load saw to
-        }
-        for (size_t i = 0; i < rows && status == PKTSEQ_OK; ++i) {
-            int known;
-            while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
-            known = pktseqi_codec_encode_field(field, column, category, bound, row + i,
-                                               table->start[s], x + i * codec->features + codec->first[f]);
-            misses += known == 0;
-            if (known < 0)
-                status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                       "row %z after the header: column %q: %f is too large when "
-                                       "encoded", row + i + 1, field->column,
-                                       column->number[row + i]);
-        }
-        if (unknown && field->kind == PKTSEQ_ONEHOT) unknown[f] += misses;
-        pktseqi_free(&codec->allocator, category);
-        pktseqi_free(&codec->allocator, bound);
-        if (status) return status;
+    for (size_t f = 0; f < codec->field_count && status == PKTSEQ_OK; ++f) {
+        size_t misses = 0, first = codec->first[f] - (context ? codec->features : 0);
+        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) != context) continue;
+        status = pktseqi_codec_encode_column(codec, f, table, from, row, rows, x + first, width,
+                                             &misses, err);
+        if (unknown && codec->field[f].kind == PKTSEQ_ONEHOT) unknown[f] += misses;
     }
-    return pktseqi_ok(err);
+    return status ? status : pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_real *x,
+                                             size_t *unknown, pktseq_error *err) {
+    return pktseqi_codec_encode_rows(codec, table, row, rows, 0, x, unknown, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
+                                                     const pktseq_table *table, size_t row,
+                                                     size_t rows, pktseq_real *c,
+                                                     pktseq_error *err) {
+    return pktseqi_codec_encode_rows(codec, table, row, rows, 1, c, NULL, err);
 }
 
 // The largest of (count); the first of equals.
@@ -2520,6 +2586,14 @@ static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     for (size_t i = 1; i < count; ++i)
         if (x[i] > x[best]) best = i;
     return best;
+}
+
+// What a field says that is not there.
+static pktseq_value pktseqi_no_value(void) {
+    pktseq_value value;
+    value.number = (double)NAN;
+    value.text = NULL;
+    return value;
 }
 
 // The inverse of pktseqi_codec_encode_field, as far as there is one.
@@ -2544,7 +2618,9 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pk
                                              pktseq_value *value) {
     if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
     for (size_t f = 0; f < codec->field_count; ++f)
-        value[f] = pktseqi_codec_decode_field(&codec->field[f], x + codec->first[f]);
+        value[f] = codec->field[f].role == PKTSEQ_ROLE_CONTEXT
+                       ? pktseqi_no_value()
+                       : pktseqi_codec_decode_field(&codec->field[f], x + codec->first[f]);
     return PKTSEQ_OK;
 }
 
@@ -2552,9 +2628,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value) {
     if (!codec || !codec->field_count || !y || !value) return PKTSEQ_ERROR_ARGUMENT;
     for (size_t f = 0; f < codec->field_count; ++f) {
-        if (codec->field[f].input_only) {
-            value[f].number = (double)NAN;
-            value[f].text = NULL;
+        if (codec->field[f].role != PKTSEQ_ROLE_BOTH) {
+            value[f] = pktseqi_no_value();
         } else {
             value[f] = pktseqi_codec_decode_field(&codec->field[f], y);
             y += pktseqi_field_width(&codec->field[f]);
@@ -2567,7 +2642,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, si
                                                    char *name, size_t size) {
     size_t f = 0, k;
     pktseqi_text t;
-    if (!codec || !name || size == 0 || feature >= codec->features) return PKTSEQ_ERROR_ARGUMENT;
+    if (!codec || !name || size == 0 || feature >= codec->features + codec->contexts)
+        return PKTSEQ_ERROR_ARGUMENT;
     while (feature >= codec->first[f + 1]) ++f;
     k = feature - codec->first[f];
     t = pktseqi_text_fixed(name, size);
@@ -2603,6 +2679,7 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     options.inputs = 3;
     options.start = PKTSEQ_START_TARGET;
     options.drop_last = 0;
+    options.begin = options.end = 0;
     return options;
 }
 
@@ -2624,12 +2701,14 @@ static pktseq_group *pktseqi_copy_groups(const pktseq_allocator *allocator,
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
     size_t use = sequences - (dataset->options.drop_last && sequences > 0), n;
+    size_t from = (size_t)(dataset->options.begin * (double)use);
+    size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
     dataset->first_row = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
                                                  sizeof *dataset->first_row);
     dataset->length = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
                                               sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < use; ++s) {
+    for (size_t s = from; s < past; ++s) {
         n = start[s + 1] - start[s];
         if (n <= dataset->options.inputs) {
             ++dataset->skipped;
@@ -2643,7 +2722,8 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     if (dataset->pairs == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "none of the %z sequences has more than %z packets, so there is "
-                             "nothing to predict", use, dataset->options.inputs);
+                             "nothing to predict", past > from ? past - from : 0,
+                             dataset->options.inputs);
     return PKTSEQ_OK;
 }
 
@@ -2652,6 +2732,9 @@ static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options 
                                                    pktseq_error *err) {
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
         return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
+    if (!pktseqi_finite(options->begin) || !pktseqi_finite(options->end) || options->begin < 0 ||
+        options->begin > 1 || options->end < 0 || options->end > 1)
+        return pktseqi_bad_argument(err, "begin or end is not a share from 0 to 1");
     return PKTSEQ_OK;
 }
 
@@ -2694,6 +2777,15 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
             for (size_t o = 0; o < codec->targets; ++o)
                 dataset->owned_y[row * codec->targets + o] =
                     dataset->owned_x[row * codec->features + codec->target[o]];
+    }
+    if (status == PKTSEQ_OK && codec->contexts) {
+        dataset->owned_c = (pktseq_real *)pktseqi_alloc(
+            &dataset->allocator, pktseqi_times(table->rows, codec->contexts), sizeof(pktseq_real));
+        dataset->c = dataset->owned_c;
+        dataset->contexts = codec->contexts;
+        status = dataset->c ? pktseq_codec_encode_context(codec, table, 0, table->rows,
+                                                          dataset->owned_c, err)
+                            : pktseqi_no_memory(err);
     }
     if (status == PKTSEQ_OK)
         status = pktseqi_dataset_pairs(dataset, table->start, table->sequences, err);
@@ -2745,6 +2837,7 @@ PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t
     pair.targets = dataset->length[index] - n;
     pair.input = dataset->x + row * dataset->in;
     pair.target = dataset->y + (row + n) * dataset->out;
+    if (dataset->c) pair.context = dataset->c + (row + n) * dataset->contexts;
     if (dataset->options.start == PKTSEQ_START_TARGET)
         pair.first = pair.target;
     else
@@ -2759,6 +2852,7 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     pktseqi_free(&dataset->allocator, dataset->unknown);
     pktseqi_free(&dataset->allocator, dataset->owned_x);
     pktseqi_free(&dataset->allocator, dataset->owned_y);
+    pktseqi_free(&dataset->allocator, dataset->owned_c);
     pktseqi_free(&dataset->allocator, dataset->owned_group);
     memset(dataset, 0, sizeof *dataset);
 }
@@ -3988,6 +4082,8 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     if (status == PKTSEQ_OK) {
         training->data_hash = hash;
         training->drop_last = dataset->options.drop_last != 0;
+        training->begin = dataset->options.begin;
+        training->end = dataset->options.end;
         training->config = own;
         training->config.progress = NULL;
         training->config.user_data = NULL;
@@ -4068,7 +4164,9 @@ static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
 // What format 2 has added.
 #define PKTSEQI_TRAINING_2(X) \
     X(real, "momentum", config.momentum) \
-    X(real, "clip", config.clip)
+    X(real, "clip", config.clip) \
+    X(real, "begin", begin) \
+    X(real, "end", end)
 
 // Text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
@@ -4098,13 +4196,13 @@ static void pktseqi_put_cell(pktseqi_text *t, const char *text) {
     }
 }
 
-// The fitted codec, one line a field:  kind  column  input_only  mean  sd  [category ...]
+// The fitted codec, one line a field:  kind  column  role  mean  sd  [category ...]
 static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     for (size_t f = 0; f < codec->field_count; ++f) {
         const pktseq_field *field = &codec->field[f];
         pktseqi_put(t, "%s\t", pktseqi_kind_name[field->kind]);
         pktseqi_put_cell(t, field->column);
-        pktseqi_put(t, "\t%s\t%f\t%f", field->input_only ? "1" : "0", field->mean, field->sd);
+        pktseqi_put(t, "\t%z\t%f\t%f", (size_t)field->role, field->mean, field->sd);
         for (size_t k = 0; k < field->category_count; ++k) {
             pktseqi_put_text(t, "\t");
             pktseqi_put_cell(t, field->category[k]);
@@ -4728,14 +4826,14 @@ static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **a
     }
     kind = pktseqi_find_name(pktseqi_kind_name, PKTSEQI_KINDS, word[0]);
     if (kind == PKTSEQI_KINDS || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
-        (strcmp(word[2], "0") != 0 && strcmp(word[2], "1") != 0) ||
+        word[2][0] < '0' || word[2][0] > '2' || word[2][1] ||
         !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
         !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
         ((pktseq_kind)kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds((pktseq_kind)kind)) !=
             (stopped == '\t'))
         return -(int)PKTSEQ_ERROR_DATA;
     field->kind = (pktseq_kind)kind;
-    field->input_only = word[2][0] == '1';
+    field->role = (pktseq_role)(word[2][0] - '0');
     field->column = pktseqi_copy(&codec->allocator, word[1]);
     if (!field->column) return -(int)PKTSEQ_ERROR_MEMORY;
     if (stopped != '\t') return 0;
@@ -4776,7 +4874,12 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     while (codec->field_count < lines) {
         pktseq_field *field = &codec->field[codec->field_count++];
         int result = pktseqi_load_field(codec, field, &at);
-        if (result == 0) width += pktseqi_field_width(field);
+        if (result == 0 && field->role != PKTSEQ_ROLE_CONTEXT)
+            width += pktseqi_field_width(field);
+        if (result == 0 && ((field->role == PKTSEQ_ROLE_CONTEXT && pktseqi_field_is_class(field->kind)) ||
+                            (codec->field_count > 1 && field->role != PKTSEQ_ROLE_CONTEXT &&
+                             field[-1].role == PKTSEQ_ROLE_CONTEXT)))
+            return pktseqi_bad_meta(header, meta->key);
         if (width > header->config.in) break;  // whatever follows, it does not fit
         if (result == -(int)PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
         if (result < 0) return pktseqi_bad_meta(header, meta->key);
@@ -4888,6 +4991,7 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
     if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
         training->report_count > training->iteration ||
         training->point_count > training->iteration || training->drop_last > 1 ||
+        training->begin < 0 || training->begin > 1 || training->end < 0 || training->end > 1 ||
         pktseqi_train_config_check(config, NULL))
         return pktseqi_bad_meta(header, meta->key);
     return PKTSEQ_OK;

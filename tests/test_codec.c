@@ -397,7 +397,7 @@ static void test_mixed(void) {
         CHECK(strcmp(codec.field[f].column, mixed_field[f].column) == 0 &&
               codec.field[f].column != mixed_field[f].column &&
               codec.field[f].kind == mixed_field[f].kind &&
-              codec.field[f].input_only == mixed_field[f].input_only);
+              codec.field[f].role == mixed_field[f].role);
     for (size_t row = 0; row < 4; ++row) {
         const double *e = expected[row];
         for (size_t i = 0; i < 13; ++i) CHECK((double)x[13 * row + i] == e[i]);
@@ -405,7 +405,7 @@ static void test_mixed(void) {
         CHECK(pktseq_codec_decode(&codec, x + 13 * row, value) == PKTSEQ_OK);
         CHECK(pktseq_codec_decode_output(&codec, y, output) == PKTSEQ_OK);
         for (size_t f = 0; f < 7; ++f) {
-            if (mixed_field[f].input_only)
+            if (mixed_field[f].role)
                 CHECK(isnan(output[f].number) && output[f].text == NULL);
             else
                 CHECK(output[f].number == value[f].number && output[f].text == value[f].text);
@@ -589,7 +589,7 @@ static void test_schemas(void) {
         CHECK(s.field_count == 15 && !s.constant_is_zero && (!s.separator || s.separator == ','));
         for (size_t i = 0; i < 15 && s.field_count == 15; ++i) {
             const pktseq_field *f = &s.field[i];
-            CHECK(strcmp(f->column, column[i]) == 0 && !f->input_only && f->sd == 0);
+            CHECK(strcmp(f->column, column[i]) == 0 && !f->role && f->sd == 0);
             CHECK(f->kind == (i < 2 ? PKTSEQ_ZSCORE : i < 12 ? PKTSEQ_FLAG
                               : i == 12 ? PKTSEQ_ONEHOT
                               : notebook ? PKTSEQ_PORT_NOTEBOOK : PKTSEQ_PORT));

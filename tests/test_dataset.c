@@ -167,7 +167,7 @@ static const char *const csv =
     "3,4,TCP,0,b,1\n0,5,ARP,1,a,80\n0,6,UDP,0,a,80\n1,7,ARP,1,a,80\n0,8,TCP,0,b,60000\n"
     "1,9,UDP,1,a,5000\n2,10,TCP,0,b,80\n3,11,ARP,1,a,0\n4,12,UDP,0,b,1\n";
 
-// The same table learned with and without fields that are input_only.
+// The same table learned with and without fields that are only seen.
 static void test_table(void) {
     static const double v_kind_flag[12][4] = {
         {1, 1, 0, 1}, {2, 0, 1, 0}, {3, 0, 0, 1},  {4, 1, 0, 0},  {5, 0, 0, 1},  {6, 0, 1, 0},
@@ -186,7 +186,7 @@ static void test_table(void) {
         pktseq_pair pair;
         memcpy(copy, field, sizeof copy);
         schema.field = copy;
-        copy[1].input_only = copy[3].input_only = some_inputs;
+        copy[1].role = copy[3].role = some_inputs ? PKTSEQ_ROLE_INPUT : PKTSEQ_ROLE_BOTH;
         options.start = how & 2 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
         CHECK_THAT(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK,
                    "%s", err.text);
@@ -287,7 +287,7 @@ static void test_memory(void) {
     codecs.user_data = &own;
     schema.field = copy;
     memcpy(copy, field, sizeof copy);
-    copy[4].input_only = 1;
+    copy[4].role = PKTSEQ_ROLE_INPUT;
     CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK);
     CHECK(pktseq_codec_fit(&codec, &table, &schema, &codecs, &err) == PKTSEQ_OK);
     for (int wrapped = 0; wrapped < 2; ++wrapped) {

@@ -439,7 +439,7 @@ static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start s
     field[1].kind = PKTSEQ_ONEHOT;
     field[2].column = "flag";
     field[2].kind = PKTSEQ_FLAG;
-    field[2].input_only = 1;
+    field[2].role = PKTSEQ_ROLE_INPUT;
     field[3].column = "port";
     field[3].kind = PKTSEQ_PORT;
     schema.field = field;
@@ -500,7 +500,7 @@ static int same_codec(const pktseq_codec *a, const pktseq_codec *b) {
         return 0;
     for (size_t i = 0; i < a->field_count; ++i) {
         const pktseq_field *f = &a->field[i], *g = &b->field[i];
-        if (strcmp(f->column, g->column) || f->kind != g->kind || f->input_only != g->input_only ||
+        if (strcmp(f->column, g->column) || f->kind != g->kind || f->role != g->role ||
             !same_bits(&f->mean, &g->mean, sizeof f->mean) ||
             !same_bits(&f->sd, &g->sd, sizeof f->sd) || f->category_count != g->category_count)
             return 0;
