@@ -312,6 +312,21 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
 
+// Adds those columns that the schema names, the table lacks and that can be made of others:
+//   direction         1 for packets from the address that their sequence's first packet came from
+//   same_connection   1 if addresses and ports are those of the packet before, in either direction
+//   token             text: protocol, direction, flags and class of length, "TCP > syn+ack 61-69"
+// and, of the packets between the same two addresses in the last 10 seconds, this one included:
+//   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
+//   pair_push pair_length                          share with push, mean length
+//   pair_connections pair_services                 different higher and lower ports
+//   pair_per_connection                            packets for each of the former
+// pktseq_table_read and _parse do it, too. Addresses are compared, never a feature themselves.
+//   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
+//   then as it was.       Not for one table from two threads.
+PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
+                                             pktseq_error *err);
+
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-codec: a packet as a vector, and back ----------------------------------------------
@@ -2143,18 +2158,453 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
     return NULL;
 }
 
+// Frees what a column holds.
+static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column *column) {
+    pktseqi_free(allocator, column->name);
+    pktseqi_free(allocator, column->number);
+    pktseqi_free(allocator, column->text);
+    pktseqi_free_names(allocator, column->names, column->name_count);
+}
+
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
     if (!table) return;
-    for (size_t i = 0; table->column && i < table->column_count; ++i) {
-        pktseq_column *column = &table->column[i];
-        pktseqi_free(&table->allocator, column->name);
-        pktseqi_free(&table->allocator, column->number);
-        pktseqi_free(&table->allocator, column->text);
-        pktseqi_free_names(&table->allocator, column->names, column->name_count);
-    }
+    for (size_t i = 0; table->column && i < table->column_count; ++i)
+        pktseqi_column_free(&table->allocator, &table->column[i]);
     pktseqi_free(&table->allocator, table->column);
     pktseqi_free(&table->allocator, table->start);
     memset(table, 0, sizeof *table);
+}
+
+// ---- >>derive: columns that are made of others ------------------------------------------------
+
+// Tables may be filled by hand: what every reader of one relies on. That texts are below
+// name_count and starts rise is checked where the whole table is walked anyway.
+static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
+    if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
+        table->start[0] != 0 || table->start[table->sequences] != table->rows)
+        return pktseqi_bad_argument(err, "the table is empty or its sequences do not cover it");
+    for (size_t i = 0; i < table->column_count; ++i)
+        if (!table->column[i].name) return pktseqi_bad_argument(err, "a column has no name");
+    return PKTSEQ_OK;
+}
+
+// The rest of that check: every sequence has a row, every text a name.
+static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_error *err) {
+    for (size_t i = 0; i < table->sequences; ++i)
+        if (table->start[i] >= table->start[i + 1])
+            return pktseqi_bad_argument(err, "the table's sequences do not rise");
+    for (size_t i = 0; i < table->column_count; ++i)
+        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
+            if (table->column[i].text[row] >= table->column[i].name_count)
+                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+    return PKTSEQ_OK;
+}
+
+// Whose columns each derived column is made of; all must be there.
+static const struct {
+    const char *name, *needs[16];
+} pktseqi_derived[] = {
+    {"direction", {"src_ip"}},
+    {"same_connection", {"src_ip", "dst_ip", "src_port", "dst_port"}},
+    {"token", {"src_ip", "protocol", "length", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
+               "reset", "syn", "fin"}},
+#define PKTSEQI_PAIR_NEEDS {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "length", \
+                            "ack", "push", "reset", "syn", "fin"}
+    {"pair_packets", PKTSEQI_PAIR_NEEDS},
+    {"pair_syn", PKTSEQI_PAIR_NEEDS},
+    {"pair_reset", PKTSEQI_PAIR_NEEDS},
+    {"pair_fin", PKTSEQI_PAIR_NEEDS},
+    {"pair_push", PKTSEQI_PAIR_NEEDS},
+    {"pair_length", PKTSEQI_PAIR_NEEDS},
+    {"pair_connections", PKTSEQI_PAIR_NEEDS},
+    {"pair_services", PKTSEQI_PAIR_NEEDS},
+    {"pair_per_connection", PKTSEQI_PAIR_NEEDS},
+#undef PKTSEQI_PAIR_NEEDS
+};
+enum {
+    PKTSEQI_DERIVED = sizeof pktseqi_derived / sizeof *pktseqi_derived,
+    PKTSEQI_DERIVED_TOKEN = 2,
+    PKTSEQI_DERIVED_PAIR = 3,  // the first of nine, in the order of pktseqi_pair_counts
+    PKTSEQI_PAIR_COUNTS = PKTSEQI_DERIVED - PKTSEQI_DERIVED_PAIR
+};
+
+// Which derived column has this name; PKTSEQI_DERIVED if none.
+static size_t pktseqi_derived_find(const char *name) {
+    size_t i = 0;
+    while (i < PKTSEQI_DERIVED && strcmp(pktseqi_derived[i].name, name) != 0) ++i;
+    return i;
+}
+
+// For sorting keys.
+static int pktseqi_compare_keys(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Numbers equal keys (rows) alike, from 0 in the order of the keys: key[i] becomes its number. By
+// sorting, so that no choice of keys makes it slow. `sorted` (rows) is left with each key once;
+// returns how many there are.
+static size_t pktseqi_number_keys(uint64_t *key, size_t rows, uint64_t *sorted) {
+    size_t count = 0;
+    memcpy(sorted, key, rows * sizeof *sorted);
+    qsort(sorted, rows, sizeof *sorted, pktseqi_compare_keys);
+    for (size_t i = 0; i < rows; ++i)
+        if (i == 0 || sorted[i] != sorted[count - 1]) sorted[count++] = sorted[i];
+    for (size_t i = 0; i < rows; ++i) {
+        size_t from = 0, past = count;
+        while (past - from > 1) {
+            size_t middle = from + (past - from) / 2;
+            if (sorted[middle] <= key[i]) from = middle;
+            else past = middle;
+        }
+        key[i] = from;
+    }
+    return count;
+}
+
+// What the derived columns are made of, looked up once.
+typedef struct pktseqi_source {
+    const pktseq_table *table;
+    const uint32_t *src, *dst;     // (rows) addresses by number, one numbering for both columns
+    const uint32_t *protocol;      // (rows)
+    const double *timestamp, *length, *src_port, *dst_port;
+    const double *flag[10];        // res ns cwr ecn urg ack push reset syn fin
+    uint32_t *owned;               // (2 * rows) behind src and dst
+} pktseqi_source;
+
+static const char *const pktseqi_flag_name[10] = {"res", "ns",   "cwr",   "ecn", "urg",
+                                                  "ack", "push", "reset", "syn", "fin"};
+
+// Is the packet of a row from the address that its sequence's first packet came from?
+static int pktseqi_derive_forward(const pktseqi_source *s, size_t row, size_t first) {
+    return s->src[row] == s->src[first];
+}
+
+// Does the packet belong to the same connection as the one before it, in either direction?
+static int pktseqi_derive_same(const pktseqi_source *s, size_t row, size_t first) {
+    size_t p = row - 1;
+    if (row == first) return 0;
+    return (s->src[row] == s->src[p] && s->dst[row] == s->dst[p] &&
+            s->src_port[row] == s->src_port[p] && s->dst_port[row] == s->dst_port[p]) ||
+           (s->src[row] == s->dst[p] && s->dst[row] == s->src[p] &&
+            s->src_port[row] == s->dst_port[p] && s->dst_port[row] == s->src_port[p]);
+}
+
+// The packet in one number: protocol, direction, flags, class of length.
+//     | protocol | > | res .. fin, 10 bits | class, 4 bits |
+static uint64_t pktseqi_token_key(const pktseqi_source *s, size_t row, size_t first) {
+    static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
+    uint64_t key = s->protocol[row], size = 0;
+    key = 2 * key + (uint64_t)pktseqi_derive_forward(s, row, first);
+    for (int f = 0; f < 10; ++f) key = 2 * key + (s->flag[f][row] != 0);
+    while (size < 8 && s->length[row] >= bound[size]) ++size;
+    return 16 * key + size;
+}
+
+// The same as text: "TCP > syn+ack 61-69".
+static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const pktseq_column *protocol) {
+    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
+                                       "150-299", "300-699", "700-1299", "1300+"};
+    int any = 0;
+    pktseqi_put(t, "%s %s ", protocol->names[key >> 15], (key >> 14) & 1 ? ">" : "<");
+    for (int f = 0; f < 10; ++f) {
+        if (!((key >> (13 - f)) & 1)) continue;
+        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_flag_name[f]);
+        any = 1;
+    }
+    pktseqi_put(t, any ? " %s" : "- %s", size[key & 15]);
+}
+
+// Fills the column "token": each different token becomes one of its names.
+static int pktseqi_derive_token(const pktseqi_source *s, pktseq_column *column) {
+    const pktseq_table *table = s->table;
+    const pktseq_allocator *allocator = &table->allocator;
+    uint64_t *key = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *key);
+    uint64_t *sorted = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *sorted);
+    size_t count = 0;
+    int good = key && sorted;
+    for (size_t q = 0; good && q < table->sequences; ++q)
+        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row)
+            key[row] = pktseqi_token_key(s, row, table->start[q]);
+    if (good) count = pktseqi_number_keys(key, table->rows, sorted);
+    column->text = (uint32_t *)pktseqi_alloc(allocator, table->rows, sizeof *column->text);
+    column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
+    good = good && column->text && column->names;
+    for (size_t row = 0; good && row < table->rows; ++row) column->text[row] = (uint32_t)key[row];
+    for (; good && column->name_count < count; ++column->name_count) {
+        pktseqi_text t = pktseqi_text_growing(allocator);
+        pktseqi_token_text(&t, sorted[column->name_count], pktseq_table_column(table, "protocol"));
+        column->names[column->name_count] = t.data;
+        good = !t.failed;
+        if (t.failed) pktseqi_free(allocator, t.data);
+        if (t.failed) column->names[column->name_count] = NULL;
+    }
+    pktseqi_free(allocator, key);
+    pktseqi_free(allocator, sorted);
+    return good;
+}
+
+// What a pair of addresses did within the window: sums over the packets that are still in it.
+typedef struct pktseqi_pair_state {
+    size_t oldest, newest;  // rows, linked by next
+    size_t packets, syn, reset, fin, push, connections, services;
+    double length;
+} pktseqi_pair_state;
+
+// The window of every pair, and how often each of its ports is in it.
+typedef struct pktseqi_pairs {
+    uint64_t *pair;              // (rows) number of the pair of addresses
+    uint64_t *high, *low;        // (rows) number of (pair, higher port) and of (pair, lower port)
+    size_t *high_seen, *low_seen;  // (rows at most) packets in the window with that number
+    size_t *next;                // (rows) the pair's next packet
+    pktseqi_pair_state *state;   // (pairs)
+    void *memory;
+} pktseqi_pairs;
+
+// One packet more (by = 1) or less (by = -1) in its pair's window.
+static void pktseqi_pairs_count(pktseqi_pairs *p, const pktseqi_source *s, size_t row, int more) {
+    pktseqi_pair_state *state = &p->state[p->pair[row]];
+    size_t by = more ? 1 : (size_t)-1, *high = &p->high_seen[p->high[row]];
+    size_t *low = &p->low_seen[p->low[row]];
+    state->packets += by;
+    if (s->flag[8][row] != 0 && s->flag[5][row] == 0) state->syn += by;  // syn without ack
+    if (s->flag[7][row] != 0) state->reset += by;
+    if (s->flag[9][row] != 0) state->fin += by;
+    if (s->flag[6][row] != 0) state->push += by;
+    state->length += more ? s->length[row] : -s->length[row];
+    if (*high == !more) state->connections += by;  // its first, or its last
+    if (*low == !more) state->services += by;
+    *high += by;
+    *low += by;
+}
+
+// The pair's counts when the packet of this row is in and what is older than the window is out.
+static void pktseqi_pairs_push(pktseqi_pairs *p, const pktseqi_source *s, size_t row, double window,
+                               double *count) {
+    pktseqi_pair_state *state = &p->state[p->pair[row]];
+    if (state->packets == 0) state->oldest = row;
+    else p->next[state->newest] = row;
+    state->newest = row;
+    pktseqi_pairs_count(p, s, row, 1);
+    while (s->timestamp[state->oldest] < s->timestamp[row] - window) {
+        pktseqi_pairs_count(p, s, state->oldest, 0);
+        state->oldest = p->next[state->oldest];
+    }
+    count[0] = (double)state->packets;
+    count[1] = (double)state->syn;
+    count[2] = (double)state->reset;
+    count[3] = (double)state->fin;
+    count[4] = (double)state->push / (double)state->packets;
+    count[5] = state->length / (double)state->packets;
+    count[6] = (double)state->connections;
+    count[7] = (double)state->services;
+    count[8] = (double)state->packets / (double)state->connections;
+}
+
+// A port as a whole number; what is none (in a table filled by hand) counts as 0.
+static uint64_t pktseqi_port_number(double port) {
+    return port >= 0 && port <= 65535 ? (uint64_t)port : 0;
+}
+
+// Memory for the windows, and the numbers of pairs and ports. 0 = out of memory.
+static int pktseqi_pairs_init(pktseqi_pairs *p, const pktseqi_source *s) {
+    const pktseq_allocator *allocator = &s->table->allocator;
+    size_t rows = s->table->rows, pairs;
+    uint64_t *sorted;
+    memset(p, 0, sizeof *p);
+    p->memory = pktseqi_alloc(allocator, pktseqi_times(rows, 4), sizeof(uint64_t));
+    p->high_seen = (size_t *)pktseqi_alloc_zeroed(allocator, pktseqi_times(rows, 3),
+                                                  sizeof *p->high_seen);
+    if (!p->memory || !p->high_seen) return 0;
+    p->pair = (uint64_t *)p->memory;
+    p->high = p->pair + rows;
+    p->low = p->high + rows;
+    sorted = p->low + rows;
+    p->low_seen = p->high_seen + rows;
+    p->next = p->low_seen + rows;
+    for (size_t row = 0; row < rows; ++row) {
+        uint64_t a = s->src[row], b = s->dst[row];
+        p->pair[row] = a < b ? a << 32 | b : b << 32 | a;
+    }
+    pairs = pktseqi_number_keys(p->pair, rows, sorted);
+    for (size_t row = 0; row < rows; ++row) {
+        uint64_t a = pktseqi_port_number(s->src_port[row]);
+        uint64_t b = pktseqi_port_number(s->dst_port[row]);
+        p->high[row] = p->pair[row] << 16 | (a > b ? a : b);
+        p->low[row] = p->pair[row] << 16 | (a > b ? b : a);
+    }
+    pktseqi_number_keys(p->high, rows, sorted);
+    pktseqi_number_keys(p->low, rows, sorted);
+    p->state = (pktseqi_pair_state *)pktseqi_alloc_zeroed(allocator, pairs, sizeof *p->state);
+    return p->state != NULL;
+}
+
+// Fills those of the nine pair columns that are wanted (NULL = not). 0 = out of memory.
+static int pktseqi_derive_pairs(const pktseqi_source *s, double **wanted) {
+    const double window = 10;  // seconds
+    pktseqi_pairs p;
+    double count[PKTSEQI_PAIR_COUNTS];
+    int good = pktseqi_pairs_init(&p, s);
+    for (size_t row = 0; good && row < s->table->rows; ++row) {
+        pktseqi_pairs_push(&p, s, row, window, count);
+        for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
+            if (wanted[i]) wanted[i][row] = count[i];
+    }
+    pktseqi_free(&s->table->allocator, p.memory);
+    pktseqi_free(&s->table->allocator, p.high_seen);
+    pktseqi_free(&s->table->allocator, p.state);
+    return good;
+}
+
+// A name and where it was before names were sorted.
+typedef struct pktseqi_name_at {
+    const char *name;
+    size_t at;
+} pktseqi_name_at;
+
+// For sorting names.
+static int pktseqi_compare_names(const void *a, const void *b) {
+    return strcmp(((const pktseqi_name_at *)a)->name, ((const pktseqi_name_at *)b)->name);
+}
+
+// Numbers the addresses of both columns together, so that they can be compared as numbers.
+static int pktseqi_source_addresses(pktseqi_source *s, const pktseq_column *src,
+                                    const pktseq_column *dst) {
+    const pktseq_allocator *allocator = &s->table->allocator;
+    size_t rows = s->table->rows, names = src->name_count + dst->name_count, number = 0;
+    pktseqi_name_at *sorted = (pktseqi_name_at *)pktseqi_alloc(allocator, names, sizeof *sorted);
+    uint32_t *of = (uint32_t *)pktseqi_alloc(allocator, names, sizeof *of);
+    s->owned = (uint32_t *)pktseqi_alloc(allocator, pktseqi_times(rows, 2), sizeof *s->owned);
+    if (sorted && of && s->owned) {
+        for (size_t i = 0; i < names; ++i) {
+            sorted[i].at = i;
+            sorted[i].name = i < src->name_count ? src->names[i]
+                                                 : dst->names[i - src->name_count];
+        }
+        qsort(sorted, names, sizeof *sorted, pktseqi_compare_names);
+        for (size_t i = 0; i < names; ++i) {
+            number += i > 0 && strcmp(sorted[i].name, sorted[i - 1].name) != 0;
+            of[sorted[i].at] = (uint32_t)number;
+        }
+        for (size_t row = 0; row < rows; ++row) {
+            s->owned[row] = of[src->text[row]];
+            s->owned[rows + row] = of[src->name_count + dst->text[row]];
+        }
+        s->src = s->owned;
+        s->dst = s->owned + rows;
+    }
+    pktseqi_free(allocator, sorted);
+    pktseqi_free(allocator, of);
+    return s->src != NULL;
+}
+
+// The columns that the derived column needs, or an error that names the one that is missing.
+static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t which,
+                                          pktseq_error *err) {
+    for (size_t i = 0; i < 16 && pktseqi_derived[which].needs[i]; ++i) {
+        const char *name = pktseqi_derived[which].needs[i];
+        const pktseq_column *column = pktseq_table_column(table, name);
+        int text = strcmp(name, "src_ip") == 0 || strcmp(name, "dst_ip") == 0 ||
+                   strcmp(name, "protocol") == 0;
+        if (!column || (text ? !column->text : !column->number))
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                                 "column %q cannot be made: the table has no column %q%s",
+                                 pktseqi_derived[which].name, name,
+                                 column ? " of the right kind" : "");
+    }
+    return PKTSEQ_OK;
+}
+
+// Looks up every column that a derived one may be made of; those that are not needed may be absent.
+static int pktseqi_source_init(pktseqi_source *s, const pktseq_table *table) {
+    const pktseq_column *src = pktseq_table_column(table, "src_ip"), *column;
+    const pktseq_column *dst = pktseq_table_column(table, "dst_ip");
+    static const char *const number[] = {"timestamp", "length", "src_port", "dst_port"};
+    const double **place[4];
+    memset(s, 0, sizeof *s);
+    s->table = table;
+    place[0] = &s->timestamp;
+    place[1] = &s->length;
+    place[2] = &s->src_port;
+    place[3] = &s->dst_port;
+    for (int i = 0; i < 4; ++i) {
+        column = pktseq_table_column(table, number[i]);
+        if (column) *place[i] = column->number;
+    }
+    for (int i = 0; i < 10; ++i) {
+        column = pktseq_table_column(table, pktseqi_flag_name[i]);
+        if (column) s->flag[i] = column->number;
+    }
+    column = pktseq_table_column(table, "protocol");
+    if (column) s->protocol = column->text;
+    return pktseqi_source_addresses(s, src, dst && dst->text ? dst : src);
+}
+
+// One more column at the end of the table, named but empty; NULL = out of memory.
+static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *name) {
+    pktseq_column *larger = (pktseq_column *)pktseqi_regrow(
+        &table->allocator, table->column, table->column_count,
+        pktseqi_plus(table->column_count, 1), sizeof *larger);
+    if (!larger) return NULL;
+    table->column = larger;
+    memset(&larger[table->column_count], 0, sizeof *larger);
+    larger[table->column_count].name = pktseqi_copy(&table->allocator, name);
+    if (!larger[table->column_count].name) return NULL;
+    return &larger[table->column_count++];
+}
+
+// Adds one derived column; those of pairs are left to be filled together. 0 = out of memory.
+static int pktseqi_derive_column(const pktseqi_source *s, pktseq_table *table, size_t which) {
+    pktseq_column *column = pktseqi_table_add_column(table, pktseqi_derived[which].name);
+    if (!column) return 0;
+    if (which == PKTSEQI_DERIVED_TOKEN) return pktseqi_derive_token(s, column);
+    column->number = (double *)pktseqi_alloc(&table->allocator, table->rows,
+                                             sizeof *column->number);
+    if (!column->number) return 0;
+    for (size_t q = 0; which < PKTSEQI_DERIVED_TOKEN && q < table->sequences; ++q)
+        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row)
+            column->number[row] = which == 0 ? pktseqi_derive_forward(s, row, table->start[q])
+                                             : pktseqi_derive_same(s, row, table->start[q]);
+    return 1;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
+                                             pktseq_error *err) {
+    pktseq_status status = pktseqi_schema_check(schema, err);
+    size_t before = table ? table->column_count : 0, wanted = 0;
+    double *pair[PKTSEQI_PAIR_COUNTS];
+    int pairs = 0, good = 1;
+    pktseqi_source source;
+    if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
+    for (size_t f = 0; status == PKTSEQ_OK && f < schema->field_count; ++f) {
+        size_t which = pktseqi_derived_find(schema->field[f].column);
+        if (which == PKTSEQI_DERIVED || pktseq_table_column(table, schema->field[f].column))
+            continue;
+        status = pktseqi_derive_check(table, which, err);
+        ++wanted;
+    }
+    if (status) return status;
+    if (!wanted) return pktseqi_ok(err);
+    good = pktseqi_source_init(&source, table);
+    for (size_t f = 0; good && f < schema->field_count; ++f) {
+        size_t which = pktseqi_derived_find(schema->field[f].column);
+        if (which < PKTSEQI_DERIVED && !pktseq_table_column(table, schema->field[f].column))
+            good = pktseqi_derive_column(&source, table, which);
+    }
+    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i) {
+        pair[i] = NULL;
+        for (size_t c = before; c < table->column_count; ++c)
+            if (strcmp(table->column[c].name, pktseqi_derived[PKTSEQI_DERIVED_PAIR + i].name) == 0)
+                pair[i] = table->column[c].number;
+        pairs |= pair[i] != NULL;
+    }
+    if (good && pairs) good = pktseqi_derive_pairs(&source, pair);
+    pktseqi_free(&table->allocator, source.owned);
+    if (good) return pktseqi_ok(err);
+    while (table->column_count > before)
+        pktseqi_column_free(&table->allocator, &table->column[--table->column_count]);
+    return pktseqi_no_memory(err);
 }
 
 // ---- >>codec: fit, encode, decode -------------------------------------------------------------
@@ -2200,17 +2650,6 @@ static double pktseqi_field_unlog(const pktseq_field *field, double v) {
     if (field->kind == PKTSEQ_LOG) return exp(v) - 1;
     if (field->kind == PKTSEQ_LOG_SINCE_PREVIOUS) return (exp(v) - 1) / 1e6;
     return v;
-}
-
-// Tables may be filled by hand: what every reader of one relies on. (That texts are below
-// name_count and starts rise is checked where the whole table is walked anyway: in codec_fit.)
-static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
-    if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
-        table->start[0] != 0 || table->start[table->sequences] != table->rows)
-        return pktseqi_bad_argument(err, "the table is empty or its sequences do not cover it");
-    for (size_t i = 0; i < table->column_count; ++i)
-        if (!table->column[i].name) return pktseqi_bad_argument(err, "a column has no name");
-    return PKTSEQ_OK;
 }
 
 // The column of a field, or an error that names it.
@@ -2420,13 +2859,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     status = pktseqi_table_check(table, err);
     if (status == PKTSEQ_OK) status = pktseqi_schema_check(schema, err);
     if (status) return status;
-    for (size_t i = 0; i < table->sequences; ++i)
-        if (table->start[i] >= table->start[i + 1])
-            return pktseqi_bad_argument(err, "the table's sequences do not rise");
-    for (size_t i = 0; i < table->column_count; ++i)
-        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
-            if (table->column[i].text[row] >= table->column[i].name_count)
-                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+    status = pktseqi_table_check_rows(table, err);
+    if (status) return status;
     codec->allocator = pktseqi_allocator(allocator);
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
                                                         sizeof *codec->field);
