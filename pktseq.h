@@ -315,7 +315,8 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 // Adds those columns that the schema names, the table lacks and that can be made of others:
 //   direction         1 for packets from the address that their sequence's first packet came from
 //   same_connection   1 if addresses and ports are those of the packet before, in either direction
-//   token             text: protocol, direction, flags and class of length, "TCP > syn+ack 61-69"
+//   token             text: protocol, direction, flags and class of length, and what its connection
+//                     saw last within 30 seconds: "TCP < syn+ack 61-69 after > syn", "... first"
 // and, of the packets between the same two addresses in the last 10 seconds, this one included:
 //   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
 //   pair_push pair_length                          share with push, mean length
@@ -774,6 +775,153 @@ PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *
 // as pktseq_forward does, and with ARGUMENT without a target, and then leaves score as it was.
 PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
                                       const pktseq_pair *pair, double *score);
+
+// ---- >>api-detect: one score per sequence, a threshold, and the reasons -------------------------
+
+// How far a packet is from its forecast.
+typedef enum pktseq_measure {
+    PKTSEQ_MEASURE_RMS = 0,   // root of the mean over O of the squared error: the reference
+    PKTSEQ_MEASURE_WEIGHTED,  // the same, each squared error divided by its mean on normal traffic
+    PKTSEQ_MEASURE_SURPRISE   // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
+} pktseq_measure;
+
+typedef struct pktseq_detector_options {
+    pktseq_measure measure;
+    int one_step_ahead;    // 1: each packet is forecast from the true packets before it; 0: free
+                           //   running, from the forecasts before it: the reference
+    const double *weight;  // (groups) of each group of outputs, 0 or more; borrowed until
+                           //   detector_init; NULL = 1 each
+    double context;        // share of the context's fields in the score, 0 to below 1; 0 = none
+    int by_length;         // 1: scores are multiples of the mean score of normal sequences of about
+                           //   that length: up to 4, 8, 16 packets, or more
+    double false_alarms;   // share of normal sequences that may lie above the threshold, 0 to 1
+} pktseq_detector_options;
+
+// What turns forecasts into scores: options, and what has been learned from normal traffic.
+typedef struct pktseq_detector {
+    pktseq_detector_options options;  // weight: NULL
+    size_t out, groups, contexts;     // O, groups, C of the model and the codec
+    double *weight;        // (groups)
+    double *error;         // (O) mean squared error of each output on normal traffic, 1 before fit
+    double *mean;          // (C) of the context's features
+    double *precision;     // (C, C) inverse of their covariance
+    double scale[2];       // of the network's and of the context's part of a packet's score
+    double length_mean[4]; // by_length: mean score of each class of length
+    size_t sequences;      // it was fitted to; 0 before
+    double threshold;      // a score above it is an alarm; DBL_MAX before fit
+    double threshold_low, threshold_high;  // 95 % confidence range of the threshold
+    double *memory;
+    pktseq_allocator allocator;
+} pktseq_detector;
+
+// RMS, free running, no weights, no context, 1 % false alarms: the reference's score.
+PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void);
+
+// What finds most: surprise one step ahead, by length, and context 2/3 where the codec has some. Of
+// the fields only "token" and "same_connection" are scored, if there is a token.
+//   weight   (codec->groups) of the caller, filled; the options point at it
+PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
+                                                                       double *weight);
+
+// A detector that has seen no data: enough for the reference's score and a threshold of one's own.
+//   contexts   C of the codec, or 0
+//   fails with ARGUMENT (options; a surprise of a model not trained for it), MEMORY.  Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
+                                              size_t contexts,
+                                              const pktseq_detector_options *options,
+                                              const pktseq_allocator *allocator,
+                                              pktseq_error *err);
+
+// Learns from normal traffic that the model was not trained on: mean errors, the context's mean and
+// covariance, mean scores by length, and the threshold that the share false_alarms of these
+// sequences lies above.
+//   fails with ARGUMENT, MEMORY, MISMATCH (another model, other context), DIVERGED (a score is not
+//   finite); the detector is then as it was.
+PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
+                                             const pktseq_dataset *dataset, int threads,
+                                             pktseq_error *err);
+
+// Scores count pairs.  score (count) out. Overwrites work; fails as pktseq_forward does, with
+// ARGUMENT (a pair without target, or without context where that counts), MISMATCH. The same pair
+// has the same score, to the bit, alone, in any batch, and as a stream.
+PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
+                                               const pktseq_model *model, pktseq_work *work,
+                                               const pktseq_pair *pair, size_t count,
+                                               double *score);
+
+// Scores every pair of a dataset, on all cores.   score (pairs) out   threads: as in work_init
+//   fails with ARGUMENT, MEMORY, MISMATCH.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detector,
+                                                   const pktseq_model *model,
+                                                   const pktseq_dataset *dataset, int threads,
+                                                   double *score, pktseq_error *err);
+
+// The same for one pair, with the reasons: part (T, groups + C) says what each group of outputs and
+// each field of the context added at each packet. Their sum is the score (but for rounding); a part
+// of the context may be negative. work->out holds the forecasts afterwards. Fails as
+// pktseq_detector_score does.
+PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
+                                                 const pktseq_model *model, pktseq_work *work,
+                                                 const pktseq_pair *pair, double *part,
+                                                 double *score);
+
+PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector);
+
+// A sequence whose packets come one at a time. Its size does not grow with their number.
+typedef struct pktseq_stream {
+    const pktseq_model *model;        // borrowed
+    const pktseq_detector *detector;  // borrowed
+    size_t packets;                   // pushed since the sequence began
+    double network, context;          // sums over the packets scored so far
+    pktseq_real *h, *h2;              // (H) state, and the next
+    pktseq_real *gate;                // (4H)
+    pktseq_real *last;                // (O) the packet before, as a target
+    pktseq_real *token;               // (O)
+    pktseq_real *out;                 // (O) the last forecast
+    pktseq_allocator allocator;
+} pktseq_stream;
+
+//   fails with ARGUMENT, MEMORY, MISMATCH (detector and model).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
+                                            const pktseq_detector *detector,
+                                            const pktseq_allocator *allocator, pktseq_error *err);
+
+// The next packet of the sequence: x (D), y (O) its target features (x itself where they are the
+// same), c (C) its context, NULL if that does not count.   fails with ARGUMENT.
+PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
+                                            const pktseq_real *y, const pktseq_real *c);
+
+// The score of the packets so far.   fails with ARGUMENT (not one beyond the N input packets).
+PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score);
+
+// The next packet begins a new sequence.
+PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream);
+
+PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream);
+
+// The value that the share q (0 to 1) of the values (count) lies below, interpolated linearly
+// between neighbours, as numpy.quantile does.
+//   fails with ARGUMENT (count 0, q, a value that is not a number), MEMORY.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, double q,
+                                         double *quantile, const pktseq_allocator *allocator,
+                                         pktseq_error *err);
+
+// How well scores rank the anomalous sequences above the normal ones.
+typedef struct pktseq_evaluation {
+    size_t normal, anomalous;
+    double auc;                 // area under the ROC curve: the chance that an anomalous sequence
+                                //   scores higher than a normal one, ties count one half
+    double average_precision;   // sum over the distinct scores, falling, of (recall gained) *
+                                //   precision; chance level: anomalous / all
+    double tpr_at_1_percent;    // share of the anomalous above the lowest threshold that no more
+    double tpr_at_01_percent;   //   than 1 % (0.1 %) of the normal are above
+} pktseq_evaluation;
+
+//   anomalous   (count) 1 or 0      fails with ARGUMENT (a score that is not a number), MEMORY,
+//               DATA (all are normal, or all anomalous).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
+                                         size_t count, pktseq_evaluation *evaluation,
+                                         const pktseq_allocator *allocator, pktseq_error *err);
 
 // ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
 
@@ -2202,12 +2350,12 @@ static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_
 
 // Whose columns each derived column is made of; all must be there.
 static const struct {
-    const char *name, *needs[16];
+    const char *name, *needs[18];
 } pktseqi_derived[] = {
     {"direction", {"src_ip"}},
     {"same_connection", {"src_ip", "dst_ip", "src_port", "dst_port"}},
-    {"token", {"src_ip", "protocol", "length", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
-               "reset", "syn", "fin"}},
+    {"token", {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "length", "res",
+               "ns", "cwr", "ecn", "urg", "ack", "push", "reset", "syn", "fin"}},
 #define PKTSEQI_PAIR_NEEDS {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "length", \
                             "ack", "push", "reset", "syn", "fin"}
     {"pair_packets", PKTSEQI_PAIR_NEEDS},
@@ -2290,29 +2438,95 @@ static int pktseqi_derive_same(const pktseqi_source *s, size_t row, size_t first
             s->src_port[row] == s->dst_port[p] && s->dst_port[row] == s->src_port[p]);
 }
 
-// The packet in one number: protocol, direction, flags, class of length.
-//     | protocol | > | res .. fin, 10 bits | class, 4 bits |
-static uint64_t pktseqi_token_key(const pktseqi_source *s, size_t row, size_t first) {
+// A port as a whole number; what is none (in a table filled by hand) counts as 0.
+static uint64_t pktseqi_port_number(double port) {
+    return port >= 0 && port <= 65535 ? (uint64_t)port : 0;
+}
+
+// The flags of a packet as ten bits, res first.
+static uint64_t pktseqi_derive_flags(const pktseqi_source *s, size_t row) {
+    uint64_t bits = 0;
+    for (int f = 0; f < 10; ++f) bits = 2 * bits + (s->flag[f][row] != 0);
+    return bits;
+}
+
+// The packet in one number.  before: the row of its connection's packet before it, or (size_t)-1
+//     | protocol | > | res .. fin, 10 bits | class, 4 bits | any before | same sender | its flags |
+static uint64_t pktseqi_token_key(const pktseqi_source *s, size_t row, size_t first,
+                                  size_t before) {
     static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
     uint64_t key = s->protocol[row], size = 0;
     key = 2 * key + (uint64_t)pktseqi_derive_forward(s, row, first);
-    for (int f = 0; f < 10; ++f) key = 2 * key + (s->flag[f][row] != 0);
+    key = key << 10 | pktseqi_derive_flags(s, row);
     while (size < 8 && s->length[row] >= bound[size]) ++size;
-    return 16 * key + size;
+    key = (key << 4 | size) << 12;
+    if (before == (size_t)-1) return key;
+    return key | 1u << 11 | (s->src[row] == s->src[before] ? 1u << 10 : 0) |
+           pktseqi_derive_flags(s, before);
 }
 
-// The same as text: "TCP > syn+ack 61-69".
-static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const pktseq_column *protocol) {
-    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
-                                       "150-299", "300-699", "700-1299", "1300+"};
-    int any = 0;
-    pktseqi_put(t, "%s %s ", protocol->names[key >> 15], (key >> 14) & 1 ? ">" : "<");
-    for (int f = 0; f < 10; ++f) {
-        if (!((key >> (13 - f)) & 1)) continue;
+// Names of the flags that are set, "syn+ack" in the order of the bits, "-" for none.
+static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
+    if (!flags) pktseqi_put_text(t, "-");
+    for (int f = 0, any = 0; f < 10; ++f) {
+        if (!((flags >> (9 - f)) & 1)) continue;
         pktseqi_put(t, any ? "+%s" : "%s", pktseqi_flag_name[f]);
         any = 1;
     }
-    pktseqi_put(t, any ? " %s" : "- %s", size[key & 15]);
+}
+
+// The same as text: "TCP < ack+syn 61-69 after > syn".
+static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const pktseq_column *protocol) {
+    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
+                                       "150-299", "300-699", "700-1299", "1300+"};
+    int forward = (int)((key >> 26) & 1), same = (int)((key >> 10) & 1);
+    pktseqi_put(t, "%s %s ", protocol->names[key >> 27], forward ? ">" : "<");
+    pktseqi_put_flags(t, (key >> 16) & 1023);
+    pktseqi_put(t, " %s ", size[(key >> 12) & 15]);
+    if (!((key >> 11) & 1)) {
+        pktseqi_put_text(t, "first");
+        return;
+    }
+    pktseqi_put(t, "after %s ", forward == same ? ">" : "<");
+    pktseqi_put_flags(t, key & 1023);
+}
+
+// Numbers the connections: addresses and ports, the same in both directions. key, sorted: (rows)
+static size_t pktseqi_derive_connections(const pktseqi_source *s, uint64_t *key,
+                                         uint64_t *sorted) {
+    size_t rows = s->table->rows;
+    for (size_t row = 0; row < rows; ++row) {
+        uint64_t a = s->src[row], b = s->dst[row];
+        key[row] = a < b ? a << 32 | b : b << 32 | a;
+    }
+    pktseqi_number_keys(key, rows, sorted);  // pairs of addresses
+    for (size_t row = 0; row < rows; ++row) {
+        uint64_t a = pktseqi_port_number(s->src_port[row]);
+        uint64_t b = pktseqi_port_number(s->dst_port[row]);
+        int swap = s->src[row] > s->dst[row] || (s->src[row] == s->dst[row] && a > b);
+        key[row] = key[row] << 32 | (swap ? b << 16 | a : a << 16 | b);
+    }
+    return pktseqi_number_keys(key, rows, sorted);
+}
+
+// Each packet's token as a number. key: (rows) out; sorted: (rows) scratch
+static int pktseqi_derive_token_keys(const pktseqi_source *s, uint64_t *key, uint64_t *sorted) {
+    const pktseq_table *table = s->table;
+    const double window = 30;  // seconds
+    size_t connections = pktseqi_derive_connections(s, key, sorted);
+    size_t *last = (size_t *)pktseqi_alloc(&table->allocator, connections, sizeof *last);
+    if (!last) return 0;
+    for (size_t i = 0; i < connections; ++i) last[i] = (size_t)-1;
+    for (size_t q = 0; q < table->sequences; ++q)
+        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row) {
+            size_t *before = &last[key[row]];
+            if (*before != (size_t)-1 && s->timestamp[row] - s->timestamp[*before] > window)
+                *before = (size_t)-1;
+            key[row] = pktseqi_token_key(s, row, table->start[q], *before);
+            *before = row;
+        }
+    pktseqi_free(&table->allocator, last);
+    return 1;
 }
 
 // Fills the column "token": each different token becomes one of its names.
@@ -2322,22 +2536,18 @@ static int pktseqi_derive_token(const pktseqi_source *s, pktseq_column *column) 
     uint64_t *key = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *key);
     uint64_t *sorted = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *sorted);
     size_t count = 0;
-    int good = key && sorted;
-    for (size_t q = 0; good && q < table->sequences; ++q)
-        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row)
-            key[row] = pktseqi_token_key(s, row, table->start[q]);
+    int good = key && sorted && pktseqi_derive_token_keys(s, key, sorted);
     if (good) count = pktseqi_number_keys(key, table->rows, sorted);
     column->text = (uint32_t *)pktseqi_alloc(allocator, table->rows, sizeof *column->text);
     column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
     good = good && column->text && column->names;
     for (size_t row = 0; good && row < table->rows; ++row) column->text[row] = (uint32_t)key[row];
-    for (; good && column->name_count < count; ++column->name_count) {
+    while (good && column->name_count < count) {
         pktseqi_text t = pktseqi_text_growing(allocator);
         pktseqi_token_text(&t, sorted[column->name_count], pktseq_table_column(table, "protocol"));
-        column->names[column->name_count] = t.data;
         good = !t.failed;
         if (t.failed) pktseqi_free(allocator, t.data);
-        if (t.failed) column->names[column->name_count] = NULL;
+        else column->names[column->name_count++] = t.data;
     }
     pktseqi_free(allocator, key);
     pktseqi_free(allocator, sorted);
@@ -2399,11 +2609,6 @@ static void pktseqi_pairs_push(pktseqi_pairs *p, const pktseqi_source *s, size_t
     count[6] = (double)state->connections;
     count[7] = (double)state->services;
     count[8] = (double)state->packets / (double)state->connections;
-}
-
-// A port as a whole number; what is none (in a table filled by hand) counts as 0.
-static uint64_t pktseqi_port_number(double port) {
-    return port >= 0 && port <= 65535 ? (uint64_t)port : 0;
 }
 
 // Memory for the windows, and the numbers of pairs and ports. 0 = out of memory.
@@ -2501,7 +2706,7 @@ static int pktseqi_source_addresses(pktseqi_source *s, const pktseq_column *src,
 // The columns that the derived column needs, or an error that names the one that is missing.
 static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t which,
                                           pktseq_error *err) {
-    for (size_t i = 0; i < 16 && pktseqi_derived[which].needs[i]; ++i) {
+    for (size_t i = 0; pktseqi_derived[which].needs[i]; ++i) {
         const char *name = pktseqi_derived[which].needs[i];
         const pktseq_column *column = pktseq_table_column(table, name);
         int text = strcmp(name, "src_ip") == 0 || strcmp(name, "dst_ip") == 0 ||
@@ -3810,6 +4015,14 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
     return PKTSEQ_OK;
 }
 
+// LeakyReLU of a packet (O), or zeros: what the decoder takes in.
+static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token) {
+    for (size_t o = 0; o < O; ++o) {
+        pktseq_real v = from ? from[o] : 0;
+        token[o] = v > 0 ? v : pktseqi_slope * v;
+    }
+}
+
 // The decoder's input at step s: LeakyReLU of the first token, the true packet or the output.
 static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, size_t s) {
     size_t N = work->config.inputs, O = work->config.out;
@@ -3822,10 +4035,7 @@ static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, si
             from = work->target[b] + (s - N - 1) * O;
         else
             from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
-        for (size_t o = 0; o < O; ++o) {
-            pktseq_real v = from ? from[o] : 0;
-            token[o] = v > 0 ? v : pktseqi_slope * v;
-        }
+        pktseqi_token(from, O, token);
     }
 }
 
@@ -3843,6 +4053,12 @@ static void pktseqi_link(const pktseq_model *model, pktseq_real *out) {
     }
 }
 
+// (W h + b)[o] of one hidden state.
+static pktseq_real pktseqi_output(const pktseq_model *model, size_t o, const pktseq_real *h) {
+    size_t H = model->config.hidden;
+    return pktseqi_dot(model->tensor.out_w + o * H, h, H) + model->tensor.out_b[o];
+}
+
 // out = W h + b at decoder step s; with NLL what the link makes of it.
 static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, size_t s,
                                 int threads) {
@@ -3855,9 +4071,7 @@ static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, si
     PKTSEQI_PARALLEL_FOR
     for (o = 0; o < (ptrdiff_t)O; ++o)
         for (size_t b = 0; b < count; ++b)
-            out[b * O + (size_t)o] =
-                pktseqi_dot(model->tensor.out_w + (size_t)o * H, h + b * H, H) +
-                model->tensor.out_b[o];
+            out[b * O + (size_t)o] = pktseqi_output(model, (size_t)o, h + b * H);
     if (model->config.loss == PKTSEQ_LOSS_NLL)
         for (size_t b = 0; b < count; ++b) pktseqi_link(model, out + b * O);
 }
@@ -3912,9 +4126,10 @@ static void pktseqi_decoder_loss(const pktseq_model *model, pktseq_work *work, s
     }
 }
 
-PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
-                                        const pktseq_pair *pair, size_t count,
-                                        const unsigned char *teacher) {
+// pktseq_forward, with all_forced as if teacher were all 1.
+static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *work,
+                                     const pktseq_pair *pair, size_t count,
+                                     const unsigned char *teacher, int all_forced) {
     pktseq_status status = pktseqi_forward_check(model, work, pair, count, teacher);
     size_t D, H, N;
     pktseqi_gru encoder, decoder;
@@ -3929,7 +4144,7 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
     for (size_t b = 0; b < count; ++b) {
         size_t i = work->order[b];
         work->target[b] = pair[i].target;
-        work->forced[b] = teacher && teacher[i];
+        work->forced[b] = all_forced || (teacher && teacher[i]);
         work->sequence_loss[i] = 0;
         if (!pair[i].target) work->has_loss = 0;
         for (size_t s = 0; s < N; ++s)
@@ -3955,6 +4170,12 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
     }
     work->can_backward = work->has_loss;
     return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
+                                        const pktseq_pair *pair, size_t count,
+                                        const unsigned char *teacher) {
+    return pktseqi_forward(model, work, pair, count, teacher, 0);
 }
 
 // ---- >>backward: through time, from the last step to the first --------------------------------
@@ -4559,11 +4780,768 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     if (status) return status;
     O = work->config.out;
     *score = 0;
+    for (size_t t = 0; t < pair->targets; ++t)
+        *score += sqrt(pktseqi_squared_error(work->out + t * O, pair->target + t * O, O) /
+                       (double)O);
+    *score /= (double)pair->targets;
+    return PKTSEQ_OK;
+}
+
+// ---- >>evaluate: quantiles, and how well scores rank ---------------------------------------------
+
+// The quantile q of sorted values: between the two around rank q (n - 1), linearly.
+static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
+    double rank = q * (double)(n - 1), low = floor(rank);
+    size_t i = (size_t)low;
+    if (i + 1 >= n) return value[n - 1];
+    return value[i] + (rank - low) * (value[i + 1] - value[i]);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, double q,
+                                         double *quantile, const pktseq_allocator *allocator,
+                                         pktseq_error *err) {
+    pktseq_allocator own = pktseqi_allocator(allocator);
+    double *sorted;
+    if (!value || !quantile || count == 0 || !pktseqi_finite(q) || q < 0 || q > 1)
+        return pktseqi_bad_argument(err, "no values, or q is not a share from 0 to 1");
+    for (size_t i = 0; i < count; ++i)
+        if (!pktseqi_finite(value[i])) return pktseqi_bad_argument(err, "a value is not finite");
+    sorted = (double *)pktseqi_alloc(&own, count, sizeof *sorted);
+    if (!sorted) return pktseqi_no_memory(err);
+    memcpy(sorted, value, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, pktseqi_compare_numbers);
+    *quantile = pktseqi_quantile_sorted(sorted, count, q);
+    pktseqi_free(&own, sorted);
+    return pktseqi_ok(err);
+}
+
+// A score and whether its sequence is anomalous.
+typedef struct pktseqi_ranked {
+    double score;
+    int anomalous;
+} pktseqi_ranked;
+
+// For sorting, the highest score first.
+static int pktseqi_compare_ranked(const void *a, const void *b) {
+    double x = ((const pktseqi_ranked *)a)->score, y = ((const pktseqi_ranked *)b)->score;
+    return (x < y) - (x > y);
+}
+
+// Walks down the ranks. Sequences of one score go over the threshold together, so ties are exact:
+//   auc += normal gained * (anomalous before + half of those gained)
+//   average precision += recall gained * precision after
+static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
+                                    pktseq_evaluation *e) {
+    double normal = (double)e->normal, anomalous = (double)e->anomalous;
+    double tp = 0, fp = 0;
+    for (size_t i = 0, next; i < count; i = next) {
+        double tp_gained = 0;
+        for (next = i; next < count && ranked[next].score == ranked[i].score; ++next)
+            tp_gained += ranked[next].anomalous;
+        e->auc += ((double)(next - i) - tp_gained) * (tp + tp_gained / 2) / (normal * anomalous);
+        tp += tp_gained;
+        fp = (double)next - tp;
+        e->average_precision += tp_gained / anomalous * (tp / (double)next);
+        if (fp <= 0.01 * normal) e->tpr_at_1_percent = tp / anomalous;
+        if (fp <= 0.001 * normal) e->tpr_at_01_percent = tp / anomalous;
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
+                                         size_t count, pktseq_evaluation *evaluation,
+                                         const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_allocator own = pktseqi_allocator(allocator);
+    pktseq_evaluation e;
+    pktseqi_ranked *ranked;
+    memset(&e, 0, sizeof e);
+    if (!score || !anomalous || !evaluation || count == 0)
+        return pktseqi_bad_argument(err, "score, anomalous or evaluation is NULL, or count is 0");
+    for (size_t i = 0; i < count; ++i) {
+        if (!pktseqi_finite(score[i])) return pktseqi_bad_argument(err, "a score is not finite");
+        if (anomalous[i]) ++e.anomalous;
+        else ++e.normal;
+    }
+    if (e.normal == 0 || e.anomalous == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "all %z sequences are %s, so there is no ranking to evaluate", count,
+                             e.normal ? "normal" : "anomalous");
+    ranked = (pktseqi_ranked *)pktseqi_alloc(&own, count, sizeof *ranked);
+    if (!ranked) return pktseqi_no_memory(err);
+    for (size_t i = 0; i < count; ++i) {
+        ranked[i].score = score[i];
+        ranked[i].anomalous = anomalous[i] != 0;
+    }
+    qsort(ranked, count, sizeof *ranked, pktseqi_compare_ranked);
+    pktseqi_evaluate_sorted(ranked, count, &e);
+    pktseqi_free(&own, ranked);
+    *evaluation = e;
+    return pktseqi_ok(err);
+}
+
+// ---- >>detect: scores, thresholds, reasons ------------------------------------------------------
+
+PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void) {
+    pktseq_detector_options options;
+    memset(&options, 0, sizeof options);
+    options.false_alarms = 0.01;
+    return options;
+}
+
+PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
+                                                                       double *weight) {
+    pktseq_detector_options options = pktseq_detector_options_default();
+    int token = 0;
+    options.measure = PKTSEQ_MEASURE_SURPRISE;
+    options.one_step_ahead = 1;
+    options.by_length = 1;
+    if (!codec || !weight) return options;
+    if (codec->contexts) options.context = 2.0 / 3;
+    for (size_t g = 0; g < codec->groups; ++g)
+        token |= strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
+    for (size_t g = 0; g < codec->groups; ++g) {
+        const char *name = codec->field[codec->group_field[g]].column;
+        weight[g] = !token || strcmp(name, "token") == 0 || strcmp(name, "same_connection") == 0;
+    }
+    options.weight = weight;
+    return options;
+}
+
+// Options come from the caller, perhaps uninitialised.
+static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t contexts,
+                                            const pktseq_detector_options *options,
+                                            pktseq_error *err) {
+    if (!model || !model->block || !options)
+        return pktseqi_bad_argument(err, "model or options are NULL or empty");
+    if ((int)options->measure < 0 || options->measure > PKTSEQ_MEASURE_SURPRISE)
+        return pktseqi_bad_argument(err, "the measure is unknown");
+    if (options->measure == PKTSEQ_MEASURE_SURPRISE && model->config.loss != PKTSEQ_LOSS_NLL)
+        return pktseqi_bad_argument(err, "a surprise needs a model that was trained by likelihood");
+    if (!pktseqi_finite(options->context) || options->context < 0 || options->context >= 1)
+        return pktseqi_bad_argument(err, "context is not a share from 0 to below 1");
+    if (options->context > 0 && contexts == 0)
+        return pktseqi_bad_argument(err, "the context shall count, but there is none");
+    if (!pktseqi_finite(options->false_alarms) || options->false_alarms < 0 ||
+        options->false_alarms > 1)
+        return pktseqi_bad_argument(err, "false_alarms is not a share from 0 to 1");
+    for (size_t g = 0; options->weight && g < model->config.groups; ++g)
+        if (!pktseqi_finite(options->weight[g]) || options->weight[g] < 0)
+            return pktseqi_bad_argument(err, "a weight is negative or not finite");
+    return PKTSEQ_OK;
+}
+
+// Room for all arrays of a detector, in one block; out, groups and contexts are set.
+static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *err) {
+    size_t square = d->contexts * d->contexts, count;
+    if (d->contexts > 4096) return pktseqi_bad_argument(err, "more than 4096 fields of context");
+    count = pktseqi_plus(d->groups, pktseqi_plus(d->out, d->contexts + square));
+    d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, count, sizeof *d->memory);
+    if (!d->memory) return pktseqi_no_memory(err);
+    d->weight = d->memory;
+    d->error = d->weight + d->groups;
+    d->mean = d->error + d->out;
+    d->precision = d->mean + d->contexts;
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
+                                              size_t contexts,
+                                              const pktseq_detector_options *options,
+                                              const pktseq_allocator *allocator,
+                                              pktseq_error *err) {
+    pktseq_status status;
+    if (!detector) return pktseqi_bad_argument(err, "detector is NULL");
+    memset(detector, 0, sizeof *detector);
+    status = pktseqi_detector_check(model, contexts, options, err);
+    if (status) return status;
+    detector->options = *options;
+    detector->options.weight = NULL;
+    detector->out = model->config.out;
+    detector->groups = model->config.groups;
+    detector->contexts = contexts;
+    detector->allocator = pktseqi_allocator(allocator);
+    status = pktseqi_detector_alloc(detector, err);
+    if (status) {
+        pktseq_detector_free(detector);
+        return status;
+    }
+    for (size_t g = 0; g < detector->groups; ++g)
+        detector->weight[g] = options->weight ? options->weight[g] : 1;
+    for (size_t o = 0; o < detector->out; ++o) detector->error[o] = 1;
+    for (size_t c = 0; c < contexts; ++c) detector->precision[c * contexts + c] = 1;
+    detector->scale[0] = 1 - options->context;
+    detector->scale[1] = options->context;
+    for (int k = 0; k < 4; ++k) detector->length_mean[k] = 1;
+    detector->threshold = detector->threshold_low = detector->threshold_high = DBL_MAX;
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector) {
+    if (!detector) return;
+    pktseqi_free(&detector->allocator, detector->memory);
+    memset(detector, 0, sizeof *detector);
+}
+
+// Are these sizes those of the model?
+static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *model) {
+    return d->out == model->config.out && d->groups == model->config.groups &&
+           (d->options.measure != PKTSEQ_MEASURE_SURPRISE ||
+            model->config.loss == PKTSEQ_LOSS_NLL);
+}
+
+// The surprise of one group of y, in nats. Two caps keep one packet from deciding everything: a
+// probability is taken as 1e-6 at least (an unknown class as exactly that), and a number's
+// likelihood is Student's t with 3 degrees of freedom, whose tails are heavier than Gaussian.
+//   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
+static double pktseqi_group_surprise(const pktseq_group *group, const double *error,
+                                     const pktseq_real *out, const pktseq_real *y) {
+    const double least = 1e-6;
+    double p = 0;
+    out += group->first;
+    y += group->first;
+    if (group->kind == PKTSEQ_GROUP_NUMBER) {
+        double e = (double)out[0] - (double)y[0];
+        return 2 * log(1 + e * e / (3 * error[group->first]));
+    }
+    if (group->kind == PKTSEQ_GROUP_FLAG)
+        return pktseqi_surprise(y[0] >= (pktseq_real)0.5 ? out[0] : 1 - out[0], least);
+    for (size_t i = 0; i < group->count; ++i) p += (double)out[i] * (double)y[i];
+    return pktseqi_surprise((pktseq_real)p, least);
+}
+
+// What the network says of one packet.  part (groups), or NULL: how much of it each group is
+//   RMS        sqrt(mean over O of weight * (out - y)^2)
+//   WEIGHTED   sqrt(mean over O of weight * (out - y)^2 / error)
+//   SURPRISE   sum over groups of weight * surprise
+// A root is shared out among the groups as the sum under it is.
+static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group *group,
+                                    const pktseq_real *out, const pktseq_real *y, double *part) {
+    double sum = 0, root;
+    for (size_t g = 0; g < d->groups; ++g) {
+        double before = sum;
+        size_t first = group[g].first, past = first + group[g].count;
+        if (d->options.measure == PKTSEQ_MEASURE_SURPRISE)
+            sum += d->weight[g] > 0
+                       ? d->weight[g] * pktseqi_group_surprise(&group[g], d->error, out, y) : 0;
+        for (size_t o = first; d->options.measure != PKTSEQ_MEASURE_SURPRISE && o < past; ++o) {
+            double e = (double)out[o] - (double)y[o];
+            if (d->options.measure == PKTSEQ_MEASURE_WEIGHTED) e /= sqrt(d->error[o]);
+            sum += d->weight[g] * (e * e);
+        }
+        if (part) part[g] = sum - before;
+    }
+    if (d->options.measure == PKTSEQ_MEASURE_SURPRISE) return sum;
+    root = sqrt(sum / (double)d->out);
+    for (size_t g = 0; part && g < d->groups; ++g) part[g] = sum > 0 ? part[g] / sum * root : 0;
+    return root;
+}
+
+// How far the context of one packet is from that of normal ones: log(1 + m), m the squared
+// Mahalanobis distance (c - mean)' precision (c - mean).   source: Mahalanobis 1936, Proc. Natl.
+// Inst. Sci. India 2(1)
+//   part (C), or NULL: shares in the proportion of the terms of m
+static double pktseqi_context_score(const pktseq_detector *d, const pktseq_real *c, double *part) {
+    double m = 0, score;
+    for (size_t i = 0; i < d->contexts; ++i) {
+        double row = 0, term;
+        for (size_t j = 0; j < d->contexts; ++j)
+            row += d->precision[i * d->contexts + j] * ((double)c[j] - d->mean[j]);
+        term = row * ((double)c[i] - d->mean[i]);
+        if (part) part[i] = term;
+        m += term;
+    }
+    score = m > 0 ? log(1 + m) : 0;
+    for (size_t i = 0; part && i < d->contexts; ++i) part[i] = m > 0 ? part[i] / m * score : 0;
+    return score;
+}
+
+// Which class of length a sequence of this many packets is in.
+static int pktseqi_length_class(size_t packets) {
+    return packets <= 4 ? 0 : packets <= 8 ? 1 : packets <= 16 ? 2 : 3;
+}
+
+// The score of a sequence of N + T packets from the sums over its T scored ones. Every way of
+// scoring ends here.
+static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, size_t targets,
+                                     const double *sum) {
+    double value = sum[0] / (double)targets;
+    if (d->options.context > 0)
+        value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
+    if (d->options.by_length) value /= d->length_mean[pktseqi_length_class(inputs + targets)];
+    return value;
+}
+
+// Runs a batch forward as the detector wants it.
+static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pktseq_model *model,
+                                              pktseq_work *work, const pktseq_pair *pair,
+                                              size_t count) {
+    if (!d || !d->memory || !model || !pair || count == 0) return PKTSEQ_ERROR_ARGUMENT;
+    if (!pktseqi_detector_fits(d, model)) return PKTSEQ_ERROR_MISMATCH;
+    for (size_t i = 0; i < count; ++i)
+        if (!pair[i].target || (d->options.context > 0 && !pair[i].context))
+            return PKTSEQ_ERROR_ARGUMENT;
+    return pktseqi_forward(model, work, pair, count, NULL, d->options.one_step_ahead);
+}
+
+// Sums of the network's and the context's scores over the packets of one pair of the last forward.
+static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
+                                 const pktseq_work *work, const pktseq_pair *pair, size_t index,
+                                 double *sum) {
+    sum[0] = sum[1] = 0;
     for (size_t t = 0; t < pair->targets; ++t) {
-        double sum = pktseqi_squared_error(work->out + t * O, pair->target + t * O, O);
-        *score += sqrt(sum / (double)O) / (double)pair->targets;
+        sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, index, t),
+                                        pair->target + t * d->out, NULL);
+        if (d->options.context > 0)
+            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, NULL);
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
+                                               const pktseq_model *model, pktseq_work *work,
+                                               const pktseq_pair *pair, size_t count,
+                                               double *score) {
+    pktseq_status status;
+    double sum[2];
+    if (!score) return PKTSEQ_ERROR_ARGUMENT;
+    status = pktseqi_detector_forward(detector, model, work, pair, count);
+    for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
+        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum);
+        score[i] = pktseqi_detector_value(detector, pair[i].inputs, pair[i].targets, sum);
+    }
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
+                                                 const pktseq_model *model, pktseq_work *work,
+                                                 const pktseq_pair *pair, double *part,
+                                                 double *score) {
+    pktseq_status status;
+    const pktseq_detector *d = detector;
+    double sum[2] = {0, 0}, scale;
+    size_t parts;
+    if (!part || !score) return PKTSEQ_ERROR_ARGUMENT;
+    status = pktseqi_detector_forward(d, model, work, pair, 1);
+    if (status) return status;
+    parts = d->groups + d->contexts;
+    scale = 1 / (double)pair->targets;
+    if (d->options.by_length)
+        scale /= d->length_mean[pktseqi_length_class(pair->inputs + pair->targets)];
+    for (size_t t = 0; t < pair->targets; ++t, part += parts) {
+        memset(part, 0, parts * sizeof *part);
+        sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, 0, t),
+                                        pair->target + t * d->out, part);
+        if (d->options.context > 0)
+            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, part + d->groups);
+        for (size_t p = 0; p < parts; ++p)
+            part[p] *= scale * (d->options.context > 0 ? d->scale[p >= d->groups] : 1);
+    }
+    *score = pktseqi_detector_value(d, pair->inputs, pair->targets, sum);
+    return PKTSEQ_OK;
+}
+
+// Scores of a whole dataset, many sequences at once: each thread has a work of its own and takes
+// one batch after the other.
+typedef struct pktseqi_sweep {
+    const pktseq_detector *detector;
+    const pktseq_model *model;
+    const pktseq_dataset *dataset;
+    double *sum;        // (pairs, 2)
+    pktseq_work *work;  // (threads)
+    int threads;
+} pktseqi_sweep;
+
+enum { PKTSEQI_SWEEP = 32 };  // sequences in a batch
+
+// One batch: sequences [from, from + PKTSEQI_SWEEP).
+static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t from, int thread) {
+    pktseq_pair pair[PKTSEQI_SWEEP];
+    const pktseq_detector *d = sweep->detector;
+    pktseq_work *work = &sweep->work[thread];
+    size_t count = sweep->dataset->pairs - from;
+    pktseq_status status;
+    if (count > PKTSEQI_SWEEP) count = PKTSEQI_SWEEP;
+    for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, from + i);
+    status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
+    for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
+        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * (from + i));
+    return status;
+}
+
+// All batches. The order in which threads take them does not matter: each writes its own slots.
+static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq_error *err) {
+    const pktseq_allocator *allocator = &sweep->detector->allocator;
+    size_t batches = (sweep->dataset->pairs + PKTSEQI_SWEEP - 1) / PKTSEQI_SWEEP;
+    pktseq_status status = PKTSEQ_OK;
+    ptrdiff_t batch;
+    int failed = 0;
+    if (threads < 0 || threads > 1024)
+        return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
+    sweep->threads = threads ? threads : 1;
+#ifdef _OPENMP
+    if (threads == 0) sweep->threads = omp_get_max_threads();
+#endif
+    if ((size_t)sweep->threads > batches) sweep->threads = (int)batches;
+    sweep->work = (pktseq_work *)pktseqi_alloc_zeroed(allocator, (size_t)sweep->threads,
+                                                      sizeof *sweep->work);
+    if (!sweep->work) return pktseqi_no_memory(err);
+    for (int i = 0; i < sweep->threads && status == PKTSEQ_OK; ++i)
+        status = pktseq_work_init(&sweep->work[i], sweep->model->config, PKTSEQI_SWEEP,
+                                  sweep->dataset->longest, 1, allocator, err);
+    if (status == PKTSEQ_OK) {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads) reduction(| : failed)
+#endif
+        for (batch = 0; batch < (ptrdiff_t)batches; ++batch) {
+            int thread = 0;
+#ifdef _OPENMP
+            thread = omp_get_thread_num();
+#endif
+            failed |= (int)pktseqi_sweep_batch(sweep, (size_t)batch * PKTSEQI_SWEEP, thread);
+        }
+        if (failed)
+            status = pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                                   "the sequences do not fit the model and the detector");
+    }
+    for (int i = 0; i < sweep->threads; ++i) pktseq_work_free(&sweep->work[i]);
+    pktseqi_free(allocator, sweep->work);
+    return status;
+}
+
+// Do detector, model and dataset belong together?
+static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pktseq_model *model,
+                                            const pktseq_dataset *dataset, pktseq_error *err) {
+    if (!d || !d->memory || !model || !model->block || !dataset || !dataset->pairs)
+        return pktseqi_bad_argument(err, "detector, model or dataset is NULL or empty");
+    if (dataset->in != model->config.in || dataset->out != model->config.out ||
+        dataset->options.inputs != model->config.inputs)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the model takes %z input packets of %z features and puts out %z; the "
+                             "dataset has %z, %z and %z", model->config.inputs, model->config.in,
+                             model->config.out, dataset->options.inputs, dataset->in, dataset->out);
+    if (!pktseqi_detector_fits(d, model) ||
+        (d->options.context > 0 && d->contexts != dataset->contexts))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the detector is one of %z outputs in %z groups and %z fields of "
+                             "context; there are %z, %z and %z", d->out, d->groups, d->contexts,
+                             model->config.out, model->config.groups, dataset->contexts);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detector,
+                                                   const pktseq_model *model,
+                                                   const pktseq_dataset *dataset, int threads,
+                                                   double *score, pktseq_error *err) {
+    pktseqi_sweep sweep;
+    pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
+    if (status) return status;
+    if (!score) return pktseqi_bad_argument(err, "score is NULL");
+    memset(&sweep, 0, sizeof sweep);
+    sweep.detector = detector;
+    sweep.model = model;
+    sweep.dataset = dataset;
+    sweep.sum = (double *)pktseqi_alloc(&detector->allocator, pktseqi_times(dataset->pairs, 2),
+                                        sizeof *sweep.sum);
+    if (!sweep.sum) return pktseqi_no_memory(err);
+    status = pktseqi_sweep_run(&sweep, threads, err);
+    for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i)
+        score[i] = pktseqi_detector_value(detector, dataset->options.inputs,
+                                          dataset->length[i] - dataset->options.inputs,
+                                          sweep.sum + 2 * i);
+    pktseqi_free(&detector->allocator, sweep.sum);
+    return status ? status : pktseqi_ok(err);
+}
+
+// Mean squared error of each output over all packets of a dataset, at least 1e-9.
+static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq_model *model,
+                                                const pktseq_dataset *dataset,
+                                                pktseq_error *err) {
+    pktseq_work work;
+    size_t packets = 0, O = d->out;
+    pktseq_status status = pktseq_work_init(&work, model->config, 1, dataset->longest, 1,
+                                            &d->allocator, err);
+    if (status) return status;
+    memset(d->error, 0, O * sizeof *d->error);
+    for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(dataset, i);
+        status = pktseqi_detector_forward(d, model, &work, &pair, 1);
+        for (size_t t = 0; t < pair.targets && status == PKTSEQ_OK; ++t)
+            for (size_t o = 0; o < O; ++o) {
+                double e = (double)work.out[t * O + o] - (double)pair.target[t * O + o];
+                d->error[o] += e * e;
+            }
+        packets += pair.targets;
+    }
+    pktseq_work_free(&work);
+    if (status)
+        return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
+    for (size_t o = 0; o < O; ++o) {
+        d->error[o] /= (double)packets;
+        if (!pktseqi_finite(d->error[o]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a forecast is not finite");
+        if (d->error[o] < 1e-9) d->error[o] = 1e-9;
     }
     return PKTSEQ_OK;
+}
+
+// Inverts a symmetric positive definite matrix a (n, n) in place, by Gauss and Jordan; no pivot can
+// be zero. 0 if one is not positive: not that kind of matrix.
+static int pktseqi_invert(double *a, size_t n) {
+    for (size_t k = 0; k < n; ++k) {
+        double pivot = a[k * n + k];
+        if (!(pivot > 0) || !pktseqi_finite(pivot)) return 0;
+        a[k * n + k] = 1;
+        for (size_t j = 0; j < n; ++j) a[k * n + j] /= pivot;
+        for (size_t i = 0; i < n; ++i) {
+            double factor = a[i * n + k];
+            if (i == k) continue;
+            a[i * n + k] = 0;
+            for (size_t j = 0; j < n; ++j) a[i * n + j] -= factor * a[k * n + j];
+        }
+    }
+    return 1;
+}
+
+// Mean of the context over the packets that are scored, and the inverse of their covariance. To
+// each variance 0.2^2 is added, so that a counter that normal traffic never moves counts as if it
+// varied by a fifth (of a logarithm, or of what it is), and not as infinitely rare.
+static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pktseq_dataset *dataset,
+                                                  pktseq_error *err) {
+    size_t C = d->contexts, n = 0;
+    memset(d->mean, 0, C * sizeof *d->mean);
+    memset(d->precision, 0, C * C * sizeof *d->precision);
+    for (int pass = 0; pass < 2; ++pass) {
+        for (size_t i = 0; i < dataset->pairs; ++i) {
+            pktseq_pair pair = pktseq_dataset_pair(dataset, i);
+            for (size_t t = 0; t < pair.targets; ++t) {
+                const pktseq_real *c = pair.context + t * C;
+                n += pass == 0;
+                for (size_t k = 0; k < C && pass == 0; ++k) d->mean[k] += (double)c[k];
+                for (size_t k = 0; k < C * C && pass == 1; ++k)
+                    d->precision[k] += ((double)c[k / C] - d->mean[k / C]) *
+                                       ((double)c[k % C] - d->mean[k % C]);
+            }
+        }
+        for (size_t k = 0; k < C && pass == 0; ++k) d->mean[k] /= (double)n;
+    }
+    for (size_t k = 0; k < C * C; ++k)
+        d->precision[k] = d->precision[k] / (double)(n > 1 ? n - 1 : 1) +
+                          (k % (C + 1) == 0 ? 0.04 : 0);
+    if (!pktseqi_invert(d->precision, C))
+        return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+                             "the covariance of the context has no inverse");
+    return PKTSEQ_OK;
+}
+
+// Brings network and context to the same scale: each part's mean over a sequence is divided by its
+// standard deviation over all sequences, and then takes its share.
+static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset *dataset,
+                                       const double *sum) {
+    double n = (double)dataset->pairs;
+    for (int part = 0; part < 2; ++part) {
+        double mean = 0, square = 0;
+        for (int pass = 0; pass < 2; ++pass)
+            for (size_t i = 0; i < dataset->pairs; ++i) {
+                double v = sum[2 * i + (size_t)part] /
+                           (double)(dataset->length[i] - dataset->options.inputs);
+                if (pass == 0) mean += v / n;
+                else square += (v - mean) * (v - mean) / n;
+            }
+        d->scale[part] = (part ? d->options.context : 1 - d->options.context) /
+                         (square > 0 ? sqrt(square) : 1);
+    }
+}
+
+// Mean score of each class of length; a class of fewer than 20 sequences takes that of all.
+static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset *dataset,
+                                        const double *sum) {
+    double total[5] = {0, 0, 0, 0, 0};
+    size_t count[5] = {0, 0, 0, 0, 0};
+    for (int k = 0; k < 4; ++k) d->length_mean[k] = 1;
+    for (size_t i = 0; i < dataset->pairs; ++i) {
+        int k = pktseqi_length_class(dataset->length[i]);
+        double value = pktseqi_detector_value(d, dataset->options.inputs,
+                                              dataset->length[i] - dataset->options.inputs,
+                                              sum + 2 * i);
+        total[k] += value;
+        total[4] += value;
+        ++count[k];
+        ++count[4];
+    }
+    for (int k = 0; k < 4; ++k) {
+        int from = count[k] < 20 ? 4 : k;
+        if (total[from] > 0) d->length_mean[k] = total[from] / (double)count[from];
+    }
+}
+
+// The threshold and the range that holds it with 95 % confidence: the number of n sequences above
+// the true quantile is binomial, n q (1 - q) its variance, so the ranks 1.96 standard deviations
+// away bound it (the normal approximation).
+static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d, double *score, size_t n,
+                                                    pktseq_error *err) {
+    double q = 1 - d->options.false_alarms, rank = q * (double)n;
+    double spread = 1.96 * sqrt((double)n * q * (1 - q));
+    for (size_t i = 0; i < n; ++i)
+        if (!pktseqi_finite(score[i]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
+    qsort(score, n, sizeof *score, pktseqi_compare_numbers);
+    d->threshold = pktseqi_quantile_sorted(score, n, q);
+    d->threshold_low = score[rank > spread ? (size_t)(rank - spread) : 0];
+    d->threshold_high = score[rank + spread < (double)(n - 1) ? (size_t)(rank + spread) : n - 1];
+    if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
+    if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
+    d->sequences = n;
+    return PKTSEQ_OK;
+}
+
+// Does the score depend on the mean squared errors?
+static int pktseqi_detector_uses_error(const pktseq_detector *d, const pktseq_model *model) {
+    int uses = d->options.measure == PKTSEQ_MEASURE_WEIGHTED;
+    for (size_t g = 0; d->options.measure == PKTSEQ_MEASURE_SURPRISE && g < d->groups; ++g)
+        uses |= d->weight[g] > 0 && model->config.group[g].kind == PKTSEQ_GROUP_NUMBER;
+    return uses;
+}
+
+// Fits a copy: everything in order.
+static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model *model,
+                                          const pktseq_dataset *dataset, int threads, double *sum,
+                                          pktseq_error *err) {
+    pktseqi_sweep sweep;
+    pktseq_status status = PKTSEQ_OK;
+    if (pktseqi_detector_uses_error(d, model))
+        status = pktseqi_detector_fit_error(d, model, dataset, err);
+    if (status == PKTSEQ_OK && d->options.context > 0)
+        status = pktseqi_detector_fit_context(d, dataset, err);
+    memset(&sweep, 0, sizeof sweep);
+    sweep.detector = d;
+    sweep.model = model;
+    sweep.dataset = dataset;
+    sweep.sum = sum;
+    if (status == PKTSEQ_OK) status = pktseqi_sweep_run(&sweep, threads, err);
+    if (status) return status;
+    if (d->options.context > 0) pktseqi_detector_fit_scale(d, dataset, sum);
+    if (d->options.by_length) pktseqi_detector_fit_length(d, dataset, sum);
+    for (size_t i = 0; i < dataset->pairs; ++i)
+        sum[i] = pktseqi_detector_value(d, dataset->options.inputs,
+                                        dataset->length[i] - dataset->options.inputs,
+                                        sum + 2 * i);  // slot i is behind us
+    return pktseqi_detector_fit_threshold(d, sum, dataset->pairs, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
+                                             const pktseq_dataset *dataset, int threads,
+                                             pktseq_error *err) {
+    pktseq_detector fitted;
+    pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
+    double *sum, *old;
+    size_t count;
+    if (status) return status;
+    fitted = *detector;
+    status = pktseqi_detector_alloc(&fitted, err);
+    if (status) return status;
+    count = fitted.groups + fitted.out + fitted.contexts * (fitted.contexts + 1);
+    memcpy(fitted.memory, detector->memory, count * sizeof *fitted.memory);
+    sum = (double *)pktseqi_alloc(&fitted.allocator, pktseqi_times(dataset->pairs, 2), sizeof *sum);
+    status = sum ? pktseqi_detector_fit(&fitted, model, dataset, threads, sum, err)
+                 : pktseqi_no_memory(err);
+    pktseqi_free(&fitted.allocator, sum);
+    old = status ? fitted.memory : detector->memory;
+    if (status == PKTSEQ_OK) *detector = fitted;
+    pktseqi_free(&fitted.allocator, old);
+    return status ? status : pktseqi_ok(err);
+}
+
+// ---- >>stream: a sequence whose packets come one at a time --------------------------------------
+
+PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
+                                            const pktseq_detector *detector,
+                                            const pktseq_allocator *allocator, pktseq_error *err) {
+    size_t H, O;
+    if (!stream) return pktseqi_bad_argument(err, "stream is NULL");
+    memset(stream, 0, sizeof *stream);
+    if (!model || !model->block || !detector || !detector->memory)
+        return pktseqi_bad_argument(err, "model or detector is NULL or empty");
+    if (!pktseqi_detector_fits(detector, model))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector is another model's");
+    H = model->config.hidden;
+    O = model->config.out;
+    stream->allocator = pktseqi_allocator(allocator);
+    stream->h = (pktseq_real *)pktseqi_alloc(&stream->allocator, 6 * H + 3 * O, sizeof *stream->h);
+    if (!stream->h) return pktseqi_no_memory(err);
+    stream->h2 = stream->h + H;
+    stream->gate = stream->h2 + H;
+    stream->last = stream->gate + 4 * H;
+    stream->token = stream->last + O;
+    stream->out = stream->token + O;
+    stream->model = model;
+    stream->detector = detector;
+    pktseq_stream_reset(stream);
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
+    if (!stream || !stream->h) return;
+    memset(stream->h, 0, stream->model->config.hidden * sizeof *stream->h);
+    memset(stream->last, 0, stream->model->config.out * sizeof *stream->last);
+    stream->packets = 0;
+    stream->network = stream->context = 0;
+}
+
+// One step of one of the GRUs; the next state becomes the state.
+static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
+                                const pktseq_real *x) {
+    pktseq_real *h = stream->h;
+    pktseqi_gru_forward(gru, 1, x, h, stream->gate, stream->h2, 1);
+    memcpy(h, stream->h2, gru->H * sizeof *h);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
+                                            const pktseq_real *y, const pktseq_real *c) {
+    const pktseq_model *model;
+    const pktseq_detector *d;
+    const pktseq_real *from;
+    pktseqi_gru gru;
+    size_t O, t;
+    if (!stream || !stream->h || !x || !y || (stream->detector->options.context > 0 && !c))
+        return PKTSEQ_ERROR_ARGUMENT;
+    model = stream->model;
+    d = stream->detector;
+    O = model->config.out;
+    if (stream->packets < model->config.inputs) {
+        gru = pktseqi_encoder(model);
+        pktseqi_stream_step(stream, &gru, x);
+    } else {
+        t = stream->packets - model->config.inputs;
+        if (t == 0) from = model->config.start == PKTSEQ_START_TARGET ? y : stream->last;
+        else from = d->options.one_step_ahead ? stream->last : stream->out;
+        pktseqi_token(from, O, stream->token);
+        gru = pktseqi_decoder(model);
+        pktseqi_stream_step(stream, &gru, stream->token);
+        for (size_t o = 0; o < O; ++o)
+            stream->out[o] = pktseqi_output(model, o, stream->h);
+        if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(model, stream->out);
+        stream->network += pktseqi_network_score(d, model->config.group, stream->out, y, NULL);
+        if (d->options.context > 0) stream->context += pktseqi_context_score(d, c, NULL);
+    }
+    memcpy(stream->last, y, O * sizeof *y);
+    ++stream->packets;
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
+    double sum[2];
+    size_t N;
+    if (!stream || !stream->h || !score) return PKTSEQ_ERROR_ARGUMENT;
+    N = stream->model->config.inputs;
+    if (stream->packets <= N) return PKTSEQ_ERROR_ARGUMENT;
+    sum[0] = stream->network;
+    sum[1] = stream->context;
+    *score = pktseqi_detector_value(stream->detector, N, stream->packets - N, sum);
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
+    if (!stream) return;
+    pktseqi_free(&stream->allocator, stream->h);
+    memset(stream, 0, sizeof *stream);
 }
 
 // ---- >>checkpoint: writing safetensors --------------------------------------------------------
