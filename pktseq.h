@@ -249,12 +249,23 @@ typedef struct pktseq_field {
                                   //   encoded as unknown; learning classes: how many at most (25)
 } pktseq_field;
 
+// How a capture is cut into sequences, see pktseq_table_sequences.
+typedef struct pktseq_rule {
+    size_t least;   // packets that always join, and the fewest of a sequence; 0 = do not cut
+    size_t most;    // packets of the longest sequence
+    double window;  // seconds after a sequence's first packet in which others still join
+    int notebook;   // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF are SMTP
+} pktseq_rule;
+
 // Which columns are read and what they become, in the order of the features. Borrows everything.
 typedef struct pktseq_schema {
     const pktseq_field *field;  // (field_count)
     size_t field_count;
     int constant_is_zero;       // 1: a constant z-scored column gives 0 instead of an error
-    char separator;             // between cells; 0 means ','
+    char separator;             // between cells; 0 = found out from the header line
+    const char *const *keep;    // (keep_count) columns to be read, too, that become no features
+    size_t keep_count;
+    pktseq_rule rule;           // for a file without "position"; least 0: it is an error
 } pktseq_schema;
 
 // One column. Exactly one of number and text is set.
@@ -264,7 +275,19 @@ typedef struct pktseq_column {
     uint32_t *text;     // (rows) index into names
     char **names;       // (name_count) the different texts, in order of first appearance
     size_t name_count;
+    size_t spare;       // texts behind these that no row has any more; only pktseq_table_free asks
 } pktseq_column;
+
+// What became of the packets: packets = rows + not_tcp + dropped + remainder.
+typedef struct pktseq_cut {
+    size_t packets;      // rows of the file
+    size_t not_tcp;      // their ports and flags are empty
+    size_t dropped;      // of a protocol that the notebook drops
+    size_t remainder;    // too few, at the end, for a sequence
+    size_t renamed;      // their protocol was SMTP/IMF or SMTP|IMF
+    size_t clock_back;   // their time is before that of the packet before them
+    size_t many_values;  // cells that held several values
+} pktseq_cut;
 
 // Packets, column by column, in the file's order, and where their sequences begin.
 //
@@ -272,7 +295,8 @@ typedef struct pktseq_column {
 //         |  first sequence   |    second     |     ...                 |
 //
 // A program with packets of its own may fill the struct itself: rows, sequences, start, columns
-// with a name and either number, or text with names. It then must not free it here.
+// with a name and either number, or text with names; the rest is zero. It then must not free it
+// here. (What pktseq_table_sequences is to cut needs no sequences and no start.)
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
@@ -280,34 +304,76 @@ typedef struct pktseq_table {
     size_t column_count;
     pktseq_column *column; // (column_count)
     size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
+    size_t *source_row;    // (rows) row of the file, 0 = the first after the header; NULL when
+                           //   every row was kept
+    pktseq_cut cut;
     pktseq_allocator allocator;
 } pktseq_table;
 
+// least 4, most 320, window 1, notebook 0. Never fails.
+PKTSEQ_DEF pktseq_rule pktseq_rule_default(void);
+
 // timestamp and length z-scored; res ns cwr ecn urg ack push reset syn fin as flags; protocol
-// one-hot, learned; src_port and dst_port by class. Static memory, shared by all. Never fails.
+// one-hot, learned; src_port and dst_port by class; pktseq_rule_default. Static memory, shared by
+// all. Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
 
 // The reference's 25 features in its order: as above, but the protocols are TCP TELNET SMTP HTTP
-// SSHv1 IRC POP and ports above 49151 have no class. Static memory, shared by all. Never fails.
+// SSHv1 IRC POP, ports above 49151 have no class, and the rule has notebook = 1. Static memory,
+// shared by all. Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
 
 // 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
 PKTSEQ_DEF int pktseq_port_class(double port);
 
 // Reads CSV from memory: a header line, then one row per packet. Columns are found by name; those
-// that the schema does not need are skipped. A column that is not there under its own name may be
-// there once under the name that Wireshark's CSV export (Time, Source, ..., Fin) or tshark's fields
-// (frame.time_relative, ip.src, ..., tcp.flags.fin) give it. Needed besides: "position", a whole
-// number, 0 where a sequence begins. RFC 4180 quoting, LF, CRLF or CR, an UTF-8 byte order mark and
-// empty lines are accepted; a quote within an unquoted cell is text. Each needed cell is checked: a
-// finite number (correctly rounded to double), a whole number from 0 to 65535 for ports, 0 or 1 for
-// flags, non-empty UTF-8 for text, of which a column may have 4096 different ones.
+// that the schema does not name are skipped. A column that is not there under its own name may be
+// there once under the name that Wireshark's CSV export (No., Time, Source, ..., Fin) or tshark's
+// fields (frame.number, frame.time_relative, ip.src, ..., tcp.flags.fin) give it. RFC 4180 quoting,
+// LF, CRLF or CR, an UTF-8 byte order mark and empty lines are accepted; a quote within an unquoted
+// cell is text. A separator that the schema does not give is a comma, if the header line has one
+// outside quotes; else whichever of tab, semicolon and | is there most often. Each needed cell is
+// checked: a finite number (correctly rounded to double), a whole number from 0 to 65535 for ports,
+// 0 or 1 for flags, non-empty UTF-8 for text, of which a one-hot column may have 4096 different.
+//
+// Columns in schema->keep follow those of the fields. timestamp, length, "No.", the ports and flags
+// (src_port, dst_port, res, ..., fin) are read as numbers, all others as texts, which may be empty.
+// One that the file does not have is not in the table.
+//
+// A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is. One
+// without is a capture: schema->rule cuts it as pktseq_table_sequences does, and the columns which
+// that needs are read, too, and follow the others. In a capture,
+//   - a row whose ports and flags (those that are read) are all empty is not TCP and skipped;
+//   - flags without a column of their own come from tcp.flags, a number such as 0x0018 or 24;
+//   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst; frame.time_epoch serves where
+//     there is no frame.time_relative; tcp.flags.res may be a number from 0 to 7;
+//   - of several values in a cell of addresses, ports or flags, "10.0.0.1,192.168.0.1", as tshark
+//     writes them for a packet within a packet, the last one, the innermost packet's, is taken.
 //   table      out; empty on failure. Free with pktseq_table_free.
 //   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
 //              was expected).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
                                             const pktseq_schema *schema,
                                             const pktseq_allocator *allocator, pktseq_error *err);
+
+// Cuts a table into sequences, instead of those that it has. It needs the columns timestamp
+// (numbers), src_ip and dst_ip (texts), and for rule->notebook protocol (texts). In their order, a
+// packet begins a sequence; a next one joins it while the sequence holds fewer than rule->least
+// packets, or while its source or destination is the source of the sequence's first packet and it
+// is at most rule->window seconds later than that; never more than rule->most. A packet that does
+// not join begins the next sequence. Fewer than rule->least packets at the end, and those that
+// rule->notebook drops, are taken out of all columns. A clock that jumps back separates nothing.
+//   table      start, sequences, source_row and cut are made anew, position_gaps is 0; texts that
+//              no row has any more leave names. In a table filled by hand, start and source_row
+//              are NULL or come from its allocator, as the new ones do; and an added "SMTP" is
+//              written over "SMTP/IMF". After a failure all is as it was.
+//   cut        counts on: packets and what was taken out before remain.
+//   fails with ARGUMENT (NULL, a rule with least 0, most below least, a window that is negative or
+//              not finite, an empty table, a text that is not among its names), MEMORY, MISMATCH
+//              (the table lacks a column), DATA (fewer than rule->least packets; a time that is not
+//              finite).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
+                                                pktseq_error *err);
 
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
@@ -322,7 +388,7 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 //   pair_push pair_length                          share with push, mean length
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
-// pktseq_table_read and _parse do it, too. Addresses are compared, never a feature themselves.
+// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, never a feature themselves.
 //   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
 //   then as it was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
@@ -1810,6 +1876,43 @@ static int pktseqi_csv_open(pktseqi_csv *csv) {
     return 0;
 }
 
+// Counts the separators outside quotes in the header line, which begins at `at`. MORE: the window
+// ends before it does. A quote opens only behind one of the separators, or at the very beginning.
+static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size_t *count) {
+    const char *d = csv->data;
+    size_t p = csv->at;
+    int quoted = 0, begins = 1;
+    memset(count, 0, strlen(separator) * sizeof *count);
+    while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) ++p;
+    for (; p < csv->size && (quoted || (d[p] != '\n' && d[p] != '\r')); ++p) {
+        const char *found = d[p] && !quoted ? strchr(separator, d[p]) : NULL;
+        if (d[p] == '"' && (quoted || begins))
+            quoted = !quoted;
+        else if (found)
+            ++count[found - separator];
+        // Behind a closing quote another one may follow: a doubled quote goes on with the cell.
+        begins = found != NULL || (d[p] == '"' && begins + quoted > 0);
+        if (d[p] == '"' && !quoted) begins = 1;
+    }
+    return p == csv->size && !csv->ended ? PKTSEQI_CSV_MORE : PKTSEQI_CSV_ROW;
+}
+
+// Finds out what separates the cells, for a schema that does not say it: what was taken for a comma
+// before there was a choice stays one.
+static int pktseqi_csv_guess(pktseqi_csv *csv) {
+    static const char separator[] = ",\t;|";
+    size_t count[sizeof separator], best = 0;
+    int status;
+    while ((status = pktseqi_csv_count(csv, separator, count)) == PKTSEQI_CSV_MORE) {
+        status = pktseqi_csv_fill(csv);
+        if (status < 0) return status;
+    }
+    for (size_t i = 1; count[0] == 0 && separator[i]; ++i)
+        if (count[i] > count[best]) best = i;
+    csv->separator = separator[best];
+    return 0;
+}
+
 // Frees the window; the stream itself is the caller's.
 static void pktseqi_csv_close(pktseqi_csv *csv) {
     pktseqi_free(&csv->allocator, csv->data);
@@ -1839,7 +1942,16 @@ static const char *const pktseqi_alias[][2] = {
     {"reset", "Reset"},           {"reset", "tcp.flags.reset"},
     {"syn", "Syn"},               {"syn", "tcp.flags.syn"},
     {"fin", "Fin"},               {"fin", "tcp.flags.fin"},
+    {"No.", "frame.number"},
 };
+
+// Names that count only behind those. One that fills also serves, in a capture, where the cell of
+// the first is empty.
+static const struct {
+    const char *column, *alias;
+    int fills;
+} pktseqi_second[] = {
+    {"timestamp", "frame.time_epoch", 0}, {"src_ip", "ipv6.src", 1}, {"dst_ip", "ipv6.dst", 1}};
 
 static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
                                                         "SSHv1", "IRC",    "POP"};
@@ -1860,11 +1972,21 @@ static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKT
 static const pktseq_field pktseqi_notebook_field[] = {
     PKTSEQI_FIELDS(pktseqi_notebook_protocol, 7, PKTSEQ_PORT_NOTEBOOK)};
 
+PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
+    pktseq_rule rule;
+    rule.least = 4;
+    rule.most = 320;
+    rule.window = 1;
+    rule.notebook = 0;
+    return rule;
+}
+
 PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
     schema.field = pktseqi_default_field;
     schema.field_count = sizeof pktseqi_default_field / sizeof *pktseqi_default_field;
+    schema.rule = pktseq_rule_default();
     return schema;
 }
 
@@ -1873,6 +1995,8 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
     memset(&schema, 0, sizeof schema);
     schema.field = pktseqi_notebook_field;
     schema.field_count = sizeof pktseqi_notebook_field / sizeof *pktseqi_notebook_field;
+    schema.rule = pktseq_rule_default();
+    schema.rule.notebook = 1;
     return schema;
 }
 
@@ -1887,17 +2011,120 @@ typedef enum pktseqi_cell_kind {
     PKTSEQI_CELL_POSITION
 } pktseqi_cell_kind;
 
-// Different texts a column may have: each becomes a feature, so more is surely a mistake.
+// What the columns that we know hold, when no field says it; for a flag its bits in tcp.flags.
+static const struct {
+    const char *name;
+    pktseqi_cell_kind kind;
+    unsigned bits;
+} pktseqi_known[] = {
+    {"timestamp", PKTSEQI_CELL_NUMBER, 0},  {"length", PKTSEQI_CELL_NUMBER, 0},
+    {"No.", PKTSEQI_CELL_NUMBER, 0},        {"position", PKTSEQI_CELL_POSITION, 0},
+    {"src_port", PKTSEQI_CELL_PORT, 0},     {"dst_port", PKTSEQI_CELL_PORT, 0},
+    {"fin", PKTSEQI_CELL_FLAG, 0x001},      {"syn", PKTSEQI_CELL_FLAG, 0x002},
+    {"reset", PKTSEQI_CELL_FLAG, 0x004},    {"push", PKTSEQI_CELL_FLAG, 0x008},
+    {"ack", PKTSEQI_CELL_FLAG, 0x010},      {"urg", PKTSEQI_CELL_FLAG, 0x020},
+    {"ecn", PKTSEQI_CELL_FLAG, 0x040},      {"cwr", PKTSEQI_CELL_FLAG, 0x080},
+    {"ns", PKTSEQI_CELL_FLAG, 0x100},       {"res", PKTSEQI_CELL_FLAG, 0xe00},
+};
+
+// Whose columns each derived column is made of; all must be there.
+static const struct {
+    const char *name, *needs[18];
+} pktseqi_derived[] = {
+    {"direction", {"src_ip"}},
+    {"same_connection", {"src_ip", "dst_ip", "src_port", "dst_port"}},
+    {"token", {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "length", "res",
+               "ns", "cwr", "ecn", "urg", "ack", "push", "reset", "syn", "fin"}},
+#define PKTSEQI_PAIR_NEEDS {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "length", \
+                            "ack", "push", "reset", "syn", "fin"}
+    {"pair_packets", PKTSEQI_PAIR_NEEDS},
+    {"pair_syn", PKTSEQI_PAIR_NEEDS},
+    {"pair_reset", PKTSEQI_PAIR_NEEDS},
+    {"pair_fin", PKTSEQI_PAIR_NEEDS},
+    {"pair_push", PKTSEQI_PAIR_NEEDS},
+    {"pair_length", PKTSEQI_PAIR_NEEDS},
+    {"pair_connections", PKTSEQI_PAIR_NEEDS},
+    {"pair_services", PKTSEQI_PAIR_NEEDS},
+    {"pair_per_connection", PKTSEQI_PAIR_NEEDS},
+#undef PKTSEQI_PAIR_NEEDS
+};
+enum {
+    PKTSEQI_DERIVED = sizeof pktseqi_derived / sizeof *pktseqi_derived,
+    PKTSEQI_DERIVED_TOKEN = 2,
+    PKTSEQI_DERIVED_PAIR = 3,  // the first of nine, in the order of pktseqi_pair_counts
+    PKTSEQI_PAIR_COUNTS = PKTSEQI_DERIVED - PKTSEQI_DERIVED_PAIR
+};
+
+// Which derived column has this name; PKTSEQI_DERIVED if none.
+static size_t pktseqi_derived_find(const char *name) {
+    size_t i = 0;
+    while (i < PKTSEQI_DERIVED && strcmp(pktseqi_derived[i].name, name) != 0) ++i;
+    return i;
+}
+
+// Different texts a one-hot column may have: each becomes a feature, so more is surely a mistake.
 #define PKTSEQI_MOST_NAMES 4096
+
+// No such cell of a row.
+#define PKTSEQI_NO_CELL ((size_t)-1)
+
+// Where the texts below a node of the tree go apart.
+typedef struct pktseqi_node {
+    size_t byte;            // the first that differs
+    uint32_t child[2];      // a text where leaf is 1, else a node
+    uint32_t some;          // any text below this node
+    unsigned char leaf[2];
+    unsigned char bit;      // the highest bit that differs in that byte, as a mask
+} pktseqi_node;
+
+// A crit-bit tree (D. J. Bernstein, cr.yp.to/critbit.html) over numbered texts that lie elsewhere:
+//
+//      byte 6, bit 2 --0--> "10.0.0.1"
+//            |
+//            1----> byte 8, bit 32 --0--> "10.0.0.4"
+//                         |
+//                         1-------------> "10.0.0.40"
+//
+// Finding and adding cost at most a text's own length, whatever the others are, so no file can be
+// made that is slow to read; a hash table could not promise that without a secret.
+typedef struct pktseqi_tree {
+    pktseqi_node *node;     // (texts - 1)
+    size_t texts, capacity;
+    uint32_t root;          // a text while there is only one, then a node
+} pktseqi_tree;
 
 // A column while it is being read; wanted[0] is "position", wanted[i] belongs to column i - 1.
 typedef struct pktseqi_wanted {
     const char *name;
     pktseqi_cell_kind kind;
-    size_t at;          // cell in each row
-    uint32_t *slot;     // (2 * PKTSEQI_MOST_NAMES) hash table of text index + 1, 0 = empty
+    int field;          // a field asks for it
+    int kept;           // the schema keeps it
+    int rule;           // cutting a capture needs it
+    int made;           // can be made of others, see pktseq_table_derive
+    int need;           // others may be made of it
+    int onehot;         // becomes features, so its different texts are limited
+    unsigned bits;      // of a flag in tcp.flags; 0 = it has a column of its own
+    int tcp;            // a capture's packets other than TCP have nothing here
+    int many;           // may hold several values
+    int reserved;       // tcp.flags.res, which may be a number from 0 to 7
+    size_t at, fill;    // cell in each row, and the one that serves where that is empty
+    pktseqi_tree tree;  // of the texts
     size_t name_capacity;
 } pktseqi_wanted;
+
+// All that reading the rows of a table needs.
+typedef struct pktseqi_reader {
+    pktseqi_csv *csv;
+    pktseq_table *table;
+    pktseqi_wanted *wanted;
+    size_t count;       // of wanted
+    size_t cells;       // in each row
+    int capture;        // there is no position, so the table is to be cut
+    size_t word;        // cell of tcp.flags, if flags come from there
+    unsigned flags;     // what it says in the row at hand
+    double position;    // of the row before
+    size_t capacity, start_capacity;
+} pktseqi_reader;
 
 // What the cells must be for a kind of feature.
 static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
@@ -1998,28 +2225,199 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
     return PKTSEQ_OK;
 }
 
-// Lists the columns that a schema needs, each once. wanted has room for field_count + 1.
-static size_t pktseqi_wanted_list(const pktseq_schema *schema, pktseqi_wanted *wanted) {
-    size_t count = 1;
-    wanted[0].name = "position";
-    wanted[0].kind = PKTSEQI_CELL_POSITION;
-    for (size_t i = 0; i < schema->field_count; ++i) {
-        pktseqi_cell_kind kind = pktseqi_kind_cell(schema->field[i].kind);
-        size_t j = 1;
-        while (j < count && strcmp(wanted[j].name, schema->field[i].column) != 0) ++j;
-        if (j == count) {
-            wanted[count].name = schema->field[i].column;
-            wanted[count++].kind = kind;
-        } else if (kind > wanted[j].kind) {
-            wanted[j].kind = kind;  // two number kinds on one column: the stricter check
+// Checks a rule that is to be followed.
+static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
+    if (rule->least == 0) return pktseqi_bad_argument(err, "the rule's least is 0");
+    if (rule->most < rule->least)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                             "bad argument: the rule's most is %z, expected at least its least, %z",
+                             rule->most, rule->least);
+    if (!pktseqi_finite(rule->window) || rule->window < 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                             "bad argument: the rule's window is %f, expected seconds from 0",
+                             rule->window);
+    return PKTSEQ_OK;
+}
+
+// Checks what reading a file needs beyond the fields: columns to be kept, and the rule.
+static pktseq_status pktseqi_schema_check_reading(const pktseq_schema *schema, pktseq_error *err) {
+    pktseq_status status = pktseqi_schema_check(schema, err);
+    if (status) return status;
+    if (schema->keep_count && !schema->keep)
+        return pktseqi_bad_argument(err, "the schema counts columns to keep but lists none");
+    for (size_t i = 0; i < schema->keep_count; ++i)
+        if (!schema->keep[i] || !schema->keep[i][0] ||
+            !pktseqi_utf8(schema->keep[i], strlen(schema->keep[i])))
+            return pktseqi_bad_argument(err, "the name of a column to keep is empty or not UTF-8");
+    return schema->rule.least ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
+}
+
+// The entry of a column, which is added if it is not there yet. wanted has room for it.
+static pktseqi_wanted *pktseqi_wanted_add(pktseqi_wanted *wanted, size_t *count,
+                                          const char *name, pktseqi_cell_kind kind) {
+    size_t j = 1;
+    while (j < *count && strcmp(wanted[j].name, name) != 0) ++j;
+    if (j == *count) {
+        ++*count;
+        wanted[j].name = name;
+        wanted[j].kind = kind;
+        wanted[j].at = wanted[j].fill = PKTSEQI_NO_CELL;
+        for (size_t k = 0; k < sizeof pktseqi_known / sizeof *pktseqi_known; ++k) {
+            if (strcmp(pktseqi_known[k].name, name) != 0) continue;
+            wanted[j].bits = pktseqi_known[k].bits;
+            wanted[j].tcp = pktseqi_known[k].kind == PKTSEQI_CELL_FLAG ||
+                            pktseqi_known[k].kind == PKTSEQI_CELL_PORT;
         }
     }
+    return &wanted[j];
+}
+
+// Columns beyond those of fields and to be kept: position, and what others may be made of.
+enum { PKTSEQI_MOST_NEEDS = 18 };
+
+// What a column holds that no field describes.
+static pktseqi_cell_kind pktseqi_known_kind(const char *name) {
+    for (size_t k = 0; k < sizeof pktseqi_known / sizeof *pktseqi_known; ++k)
+        if (strcmp(pktseqi_known[k].name, name) == 0) return pktseqi_known[k].kind;
+    return PKTSEQI_CELL_TEXT;
+}
+
+// Lists the columns that a schema asks for, each once. wanted has room for field_count +
+// keep_count + PKTSEQI_MOST_NEEDS.
+static size_t pktseqi_wanted_list(const pktseq_schema *schema, pktseqi_wanted *wanted) {
+    static const char *const rule[] = {"timestamp", "src_ip", "dst_ip", "protocol"};
+    size_t count = 1, rules = schema->rule.least == 0 ? 0 : schema->rule.notebook ? 4 : 3;
+    wanted[0].name = "position";
+    wanted[0].kind = PKTSEQI_CELL_POSITION;
+    wanted[0].at = wanted[0].fill = PKTSEQI_NO_CELL;
+    for (size_t i = 0; i < schema->field_count; ++i) {
+        pktseqi_cell_kind kind = pktseqi_kind_cell(schema->field[i].kind);
+        pktseqi_wanted *w = pktseqi_wanted_add(wanted, &count, schema->field[i].column, kind);
+        w->field = 1;
+        w->onehot = kind == PKTSEQI_CELL_TEXT;
+        if (kind > w->kind) w->kind = kind;  // two number kinds on one column: the stricter check
+    }
+    for (size_t i = 0; i < schema->field_count; ++i) {
+        size_t which = pktseqi_derived_find(schema->field[i].column);
+        if (which == PKTSEQI_DERIVED) continue;
+        pktseqi_wanted_add(wanted, &count, schema->field[i].column, PKTSEQI_CELL_TEXT)->made = 1;
+        for (const char *const *need = pktseqi_derived[which].needs; *need; ++need)
+            pktseqi_wanted_add(wanted, &count, *need, pktseqi_known_kind(*need))->need = 1;
+    }
+    for (size_t i = 0; i < schema->keep_count; ++i)
+        pktseqi_wanted_add(wanted, &count, schema->keep[i],
+                           pktseqi_known_kind(schema->keep[i]))->kept = 1;
+    for (size_t i = 0; i < rules; ++i)
+        pktseqi_wanted_add(wanted, &count, rule[i],
+                           i == 0 ? PKTSEQI_CELL_NUMBER : PKTSEQI_CELL_TEXT)->rule = 1;
     return count;
 }
 
-// Reads the header line and finds where each wanted column is. A column's own name goes before
-// the aliases; either must be there once.
-static int pktseqi_table_header(pktseqi_csv *csv, pktseqi_wanted *wanted, size_t count) {
+// What a name in a file's header means for a column: 3 its own, 2 another program's, 1 a second
+// one that fills empty cells, 0 a second one, -1 nothing.
+static int pktseqi_name_rank(const char *column, const char *name) {
+    if (strcmp(name, column) == 0) return 3;
+    for (size_t a = 0; a < sizeof pktseqi_alias / sizeof *pktseqi_alias; ++a)
+        if (strcmp(pktseqi_alias[a][0], column) == 0 && strcmp(pktseqi_alias[a][1], name) == 0)
+            return 2;
+    for (size_t a = 0; a < sizeof pktseqi_second / sizeof *pktseqi_second; ++a)
+        if (strcmp(pktseqi_second[a].column, column) == 0 &&
+            strcmp(pktseqi_second[a].alias, name) == 0)
+            return pktseqi_second[a].fills;
+    return -1;
+}
+
+// Finds a column in the header line. Its own name goes before the aliases, and those before the
+// second ones; what serves must be there once.
+static int pktseqi_wanted_find(pktseqi_csv *csv, pktseqi_wanted *w, int capture) {
+    size_t found[4] = {0, 0, 0, 0}, at[4] = {0, 0, 0, 0};
+    int best = 3;
+    for (size_t i = 0; i < csv->cells; ++i) {
+        int rank = pktseqi_name_rank(w->name, csv->data + csv->bound[2 * i]);
+        if (rank < 0) continue;
+        ++found[rank];
+        at[rank] = i;
+    }
+    while (best > 0 && found[best] == 0) --best;
+    if (found[best] > 1 || (best == 2 && capture && found[1] > 1))
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "found column %q %z times, expected it once", w->name,
+                                 found[best] > 1 ? found[best] : found[1]);
+    if (found[best] == 0) return 0;
+    w->at = at[best];
+    if (!capture || best == 3) return 0;
+    if (best == 2 && found[1]) w->fill = at[1];
+    // Only what a packet within a packet has again: a comma in a time is a decimal one.
+    w->many = w->tcp || strcmp(w->name, "src_ip") == 0 || strcmp(w->name, "dst_ip") == 0;
+    w->reserved = strcmp(csv->data + csv->bound[2 * w->at], "tcp.flags.res") == 0;
+    return 0;
+}
+
+// Flags that have no column of their own come from the word tcp.flags, if a capture has that.
+static int pktseqi_wanted_word(pktseqi_reader *r) {
+    pktseqi_csv *csv = r->csv;
+    pktseqi_wanted word;
+    int status, needed = 0;
+    memset(&word, 0, sizeof word);
+    word.name = "tcp.flags";
+    word.at = PKTSEQI_NO_CELL;
+    for (size_t w = 1; w < r->count; ++w) {
+        if (r->wanted[w].at != PKTSEQI_NO_CELL || r->wanted[w].kind == PKTSEQI_CELL_TEXT)
+            r->wanted[w].bits = 0;
+        needed |= r->wanted[w].bits != 0;
+    }
+    if (!needed || !r->capture) return 0;
+    status = pktseqi_wanted_find(csv, &word, 0);
+    if (status < 0 || word.at == PKTSEQI_NO_CELL) return status;
+    r->word = word.at;
+    for (size_t w = 1; w < r->count; ++w)
+        if (r->wanted[w].bits) r->wanted[w].at = word.at;
+    return 0;
+}
+
+// A column that has to be there is not: says so, and for a capture without the columns of the rule
+// that "position" would do, too.
+static int pktseqi_wanted_missing(const pktseqi_reader *r, const pktseqi_wanted *w) {
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q is missing%s; found %z columns, the first is %q", w->name,
+                             w->need && !w->field && !w->rule
+                                 ? ", of which features are made"
+                             : w->rule && !w->field
+                                 ? ", without which a file that has no column \"position\" cannot "
+                                   "be cut into sequences" : "",
+                             r->csv->cells, r->csv->data + r->csv->bound[0]);
+}
+
+// Strikes out the columns that need not be there and are not; what remains must fit the rule.
+static int pktseqi_wanted_settle(pktseqi_reader *r) {
+    size_t count = 1;
+    int making = 0;
+    for (size_t w = 1; w < r->count; ++w)
+        making |= r->wanted[w].made && r->wanted[w].at == PKTSEQI_NO_CELL;
+    for (size_t w = 1; w < r->count; ++w) {
+        pktseqi_wanted *wanted = &r->wanted[w];
+        int cutting = wanted->rule && r->capture;
+        if (cutting && (wanted->kind == PKTSEQI_CELL_TEXT) == (strcmp(wanted->name,
+                                                                      "timestamp") == 0))
+            return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_ARGUMENT, 0,
+                                     "bad argument: the schema has column %q as %s, so a file "
+                                     "that has no column \"position\" cannot be cut into sequences",
+                                     wanted->name,
+                                     wanted->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
+        if (wanted->made && wanted->at == PKTSEQI_NO_CELL) continue;
+        if (!wanted->field && !cutting && !(wanted->need && making) &&
+            (!wanted->kept || wanted->at == PKTSEQI_NO_CELL))
+            continue;
+        if (wanted->at == PKTSEQI_NO_CELL) return pktseqi_wanted_missing(r, wanted);
+        r->wanted[count++] = *wanted;
+    }
+    r->count = count;
+    return 0;
+}
+
+// Reads the header line and finds where each wanted column is.
+static int pktseqi_table_header(pktseqi_reader *r, const pktseq_schema *schema) {
+    pktseqi_csv *csv = r->csv;
     int status = pktseqi_csv_row(csv);
     if (status == PKTSEQI_CSV_END)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
@@ -2029,32 +2427,43 @@ static int pktseqi_table_header(pktseqi_csv *csv, pktseqi_wanted *wanted, size_t
         size_t size;
         pktseqi_csv_cell(csv, i, &size);
     }
-    csv->keep = 0;
-    for (size_t w = 0; w < count; ++w) {
-        size_t found[2] = {0, 0}, at[2] = {0, 0};  // by alias, by name
-        for (size_t i = 0; i < csv->cells; ++i) {
-            const char *cell = csv->data + csv->bound[2 * i];
-            int own = strcmp(cell, wanted[w].name) == 0, match = own;
-            for (size_t a = 0; !match && a < sizeof pktseqi_alias / sizeof *pktseqi_alias; ++a)
-                match = strcmp(pktseqi_alias[a][0], wanted[w].name) == 0 &&
-                        strcmp(pktseqi_alias[a][1], cell) == 0;
-            if (match) {
-                ++found[own];
-                at[own] = i;
-            }
-        }
-        if (found[1] > 1 || (found[1] == 0 && found[0] > 1))
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                     "found column %q %z times, expected it once", wanted[w].name,
-                                     found[found[1] > 0]);
-        if (found[1] + found[0] == 0)
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                     "column %q is missing; found %z columns, the first is %q",
-                                     wanted[w].name, csv->cells, csv->data + csv->bound[0]);
-        wanted[w].at = at[found[1] > 0];
-        if (wanted[w].at >= csv->keep) csv->keep = wanted[w].at + 1;
+    r->cells = csv->cells;
+    r->word = PKTSEQI_NO_CELL;
+    for (size_t w = 0; w < r->count; ++w) {
+        status = pktseqi_wanted_find(csv, &r->wanted[w], r->capture);
+        if (status < 0) return status;
+        if (w == 0) r->capture = r->wanted[0].at == PKTSEQI_NO_CELL;
+        if (r->capture && schema->rule.least == 0) return pktseqi_wanted_missing(r, r->wanted);
     }
-    return PKTSEQI_CSV_ROW;
+    status = pktseqi_wanted_word(r);
+    if (status == 0) status = pktseqi_wanted_settle(r);
+    csv->keep = r->capture ? 0 : r->wanted[0].at + 1;
+    for (size_t w = 1; w < r->count; ++w) {
+        if (r->wanted[w].at >= csv->keep) csv->keep = r->wanted[w].at + 1;
+        if (r->wanted[w].fill != PKTSEQI_NO_CELL && r->wanted[w].fill >= csv->keep)
+            csv->keep = r->wanted[w].fill + 1;
+    }
+    return status;
+}
+
+// Sets up the table's columns, as found in the header.
+static int pktseqi_table_columns(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    table->column = (pktseq_column *)pktseqi_alloc_zeroed(&table->allocator, r->count,
+                                                          sizeof *table->column);
+    if (!table->column) return -(int)pktseqi_no_memory(r->csv->err);
+    for (size_t w = 1; w < r->count; ++w) {
+        pktseq_column *column = &table->column[w - 1];
+        table->column_count = w;
+        column->name = pktseqi_copy(&table->allocator, r->wanted[w].name);
+        if (!column->name) return -(int)pktseqi_no_memory(r->csv->err);
+        if (r->wanted[w].kind != PKTSEQI_CELL_TEXT) continue;
+        r->wanted[w].name_capacity = 16;
+        column->names = (char **)pktseqi_alloc(&table->allocator, r->wanted[w].name_capacity,
+                                               sizeof *column->names);
+        if (!column->names) return -(int)pktseqi_no_memory(r->csv->err);
+    }
+    return 0;
 }
 
 // Room for more rows in every column. A failure leaves all as it was.
@@ -2072,29 +2481,110 @@ static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) 
             c->number = (double *)p;
         }
     }
+    if (table->source_row) {
+        void *p = pktseqi_regrow(&table->allocator, table->source_row, table->rows, to,
+                                 sizeof *table->source_row);
+        if (!p) return 0;
+        table->source_row = (size_t *)p;
+    }
     *capacity = to;
     return 1;
 }
 
+// Which way a text goes at a node; size is its length.
+static int pktseqi_node_side(const pktseqi_node *node, const char *text, size_t size) {
+    return node->byte < size && ((unsigned char)text[node->byte] & node->bit) != 0;
+}
+
+// 1 and the number of a text that the tree has; 0 and that of one whose beginning is like it.
+static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const char *text,
+                             size_t size, uint32_t *index) {
+    uint32_t at = tree->root;
+    int leaf = tree->texts < 2;
+    if (tree->texts == 0) return 0;
+    while (!leaf) {
+        const pktseqi_node *node = &tree->node[at];
+        int side = pktseqi_node_side(node, text, size);
+        // All texts below are longer than this one: any will do, and going on could take long.
+        leaf = node->byte > size ? 1 : node->leaf[side];
+        at = node->byte > size ? node->some : node->child[side];
+    }
+    *index = at;
+    return strcmp(name[at], text) == 0;
+}
+
+// Adds text number `index`, which pktseqi_tree_find did not find, only `like`. 0 = no memory.
+static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocator,
+                            char *const *name, const char *text, size_t size, uint32_t like,
+                            uint32_t index) {
+    pktseqi_node added, *node = NULL;
+    unsigned differ;
+    uint32_t at = tree->root;
+    int side = 0, leaf = tree->texts < 2;
+    if (tree->texts == 0) {
+        tree->root = index;
+        tree->texts = 1;
+        return 1;
+    }
+    if (tree->texts > tree->capacity) {
+        size_t to = pktseqi_next_capacity(tree->capacity, 16);
+        void *p = pktseqi_regrow(allocator, tree->node, tree->texts - 1, to, sizeof *tree->node);
+        if (!p) return 0;
+        tree->node = (pktseqi_node *)p;
+        tree->capacity = to;
+    }
+    memset(&added, 0, sizeof added);
+    while (text[added.byte] == name[like][added.byte]) ++added.byte;
+    differ = (unsigned)(unsigned char)text[added.byte] ^ (unsigned char)name[like][added.byte];
+    for (added.bit = 0x80; (differ & added.bit) == 0;) added.bit = (unsigned char)(added.bit >> 1);
+    // Down to where the texts differ below that bit: the new node goes in between.
+    while (!leaf && (tree->node[at].byte < added.byte ||
+                     (tree->node[at].byte == added.byte && tree->node[at].bit > added.bit))) {
+        node = &tree->node[at];
+        side = pktseqi_node_side(node, text, size);
+        leaf = node->leaf[side];
+        at = node->child[side];
+    }
+    added.some = index;
+    {
+        int own = pktseqi_node_side(&added, text, size);
+        added.child[own] = index;
+        added.leaf[own] = 1;
+        added.child[!own] = at;
+        added.leaf[!own] = (unsigned char)leaf;
+    }
+    if (node) {
+        node->child[side] = (uint32_t)(tree->texts - 1);
+        node->leaf[side] = 0;
+    } else {
+        tree->root = (uint32_t)(tree->texts - 1);
+    }
+    tree->node[tree->texts++ - 1] = added;
+    return 1;
+}
+
 // The index of a text in a column's names; new ones are added. Minus a status on failure.
-static int pktseqi_table_intern(pktseqi_csv *csv, pktseq_column *column, pktseqi_wanted *wanted,
+static int pktseqi_table_intern(pktseqi_reader *r, pktseq_column *column, pktseqi_wanted *wanted,
                                 const char *text, size_t size, uint32_t *index) {
-    size_t slots = 2 * PKTSEQI_MOST_NAMES;
-    uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, text, size);
-    size_t s = (size_t)((hash ^ (hash >> 29) ^ (hash >> 43)) % slots);
-    for (; wanted->slot[s]; s = (s + 1) % slots) {
-        if (strcmp(column->names[wanted->slot[s] - 1], text) == 0) {
-            *index = wanted->slot[s] - 1;
-            return 0;
-        }
+    pktseqi_csv *csv = r->csv;
+    size_t rows = r->table->rows, most = wanted->onehot ? PKTSEQI_MOST_NAMES : UINT32_MAX - 1;
+    uint32_t like = 0;
+    char *copy;
+    if (rows > 0 && strcmp(column->names[column->text[rows - 1]], text) == 0) {
+        *index = column->text[rows - 1];
+        return 0;
+    }
+    if (pktseqi_tree_find(&wanted->tree, column->names, text, size, &like)) {
+        *index = like;
+        return 0;
     }
     if (!pktseqi_utf8(text, size))
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected UTF-8 text", wanted->name, text);
-    if (column->name_count == PKTSEQI_MOST_NAMES)
+    if (column->name_count == most)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected one of at most %z different texts",
-                                 wanted->name, text, (size_t)PKTSEQI_MOST_NAMES);
+                                 wanted->name, text, most);
     if (column->name_count == wanted->name_capacity) {
         size_t capacity = 2 * wanted->name_capacity;
         char **names = (char **)pktseqi_regrow(&csv->allocator, column->names, column->name_count,
@@ -2103,10 +2593,12 @@ static int pktseqi_table_intern(pktseqi_csv *csv, pktseq_column *column, pktseqi
         column->names = names;
         wanted->name_capacity = capacity;
     }
-    column->names[column->name_count] = pktseqi_copy(&csv->allocator, text);
-    if (!column->names[column->name_count]) return -(int)pktseqi_no_memory(csv->err);
-    *index = (uint32_t)column->name_count++;
-    wanted->slot[s] = *index + 1;
+    copy = pktseqi_copy(&csv->allocator, text);
+    if (!copy) return -(int)pktseqi_no_memory(csv->err);
+    *index = (uint32_t)column->name_count;
+    column->names[column->name_count++] = copy;
+    if (!pktseqi_tree_add(&wanted->tree, &csv->allocator, column->names, copy, size, like, *index))
+        return -(int)pktseqi_no_memory(csv->err);
     return 0;
 }
 
@@ -2118,6 +2610,8 @@ static int pktseqi_table_number(pktseqi_csv *csv, const pktseqi_wanted *wanted, 
                                            "a whole number from 0"};
     int good = pktseqi_number_parse(cell, size, value);
     if (wanted->kind == PKTSEQI_CELL_FLAG) {
+        if (good && wanted->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
+            *value = 1;  // any of the three bits
         if (!good) {
             int set = strcmp(cell, "Set") == 0 || strcmp(cell, "True") == 0;
             good = set || strcmp(cell, "Not set") == 0 || strcmp(cell, "False") == 0;
@@ -2133,112 +2627,224 @@ static int pktseqi_table_number(pktseqi_csv *csv, const pktseqi_wanted *wanted, 
                              wanted->name, cell, expected[wanted->kind]);
 }
 
+// A cell of the row at hand as it is to be read, with what serves for an empty one, and of several
+// values the last.
+static char *pktseqi_table_cell(pktseqi_reader *r, const pktseqi_wanted *w, size_t *size) {
+    char *cell = pktseqi_csv_cell(r->csv, w->at, size), *comma;
+    if (*size == 0 && w->fill != PKTSEQI_NO_CELL) cell = pktseqi_csv_cell(r->csv, w->fill, size);
+    comma = w->many ? strrchr(cell, ',') : NULL;
+    if (!comma) return cell;
+    ++r->table->cut.many_values;
+    *size -= (size_t)(comma + 1 - cell);
+    return comma + 1;
+}
+
+// An empty cell where there must be something. In a capture it may be that of another protocol.
+static int pktseqi_table_empty(const pktseqi_reader *r, const pktseqi_wanted *w) {
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q: found an empty cell, expected %s%s",
+                             w->bits ? "tcp.flags" : w->name,
+                             w->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
+                             r->capture && w->tcp
+                                 ? " (a packet that is not TCP is skipped only if its ports and "
+                                   "flags are all empty)" : "");
+}
+
+// Reads tcp.flags, "0x0018" or "24", for the flags that come from there.
+static int pktseqi_table_word(pktseqi_reader *r) {
+    pktseqi_wanted word;
+    const char *cell, *p;
+    size_t size;
+    double value = 0;
+    int good;
+    memset(&word, 0, sizeof word);
+    word.at = r->word;
+    word.fill = PKTSEQI_NO_CELL;
+    word.tcp = word.many = 1;
+    word.bits = 1;
+    cell = pktseqi_table_cell(r, &word, &size);
+    if (size == 0) return pktseqi_table_empty(r, &word);
+    if (size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X')) {
+        static const char digits[] = "0123456789abcdefABCDEF";
+        for (p = cell + 2; *p && strchr(digits, *p) && value < 4096; ++p) {
+            size_t digit = (size_t)(strchr(digits, *p) - digits);
+            value = 16 * value + (double)(digit < 16 ? digit : digit - 6);
+        }
+        good = *p == 0;
+    } else {
+        good = pktseqi_number_parse(cell, size, &value);
+    }
+    if (!good || value < 0 || value > 4095 || floor(value) != value)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "column \"tcp.flags\": found %q, expected flags as a number, such "
+                                 "as 0x0018 or 24, up to 0x0fff", cell);
+    r->flags = (unsigned)value;
+    return 0;
+}
+
+// Is a capture's row at hand one of a packet other than TCP: are all its ports and flags empty?
+static int pktseqi_table_other(const pktseqi_reader *r) {
+    int asked = 0;
+    for (size_t w = 1; w < r->count; ++w) {
+        const size_t *bound = r->csv->bound + 2 * r->wanted[w].at;
+        if (!r->wanted[w].tcp) continue;
+        if (bound[0] != bound[1]) return 0;
+        asked = 1;
+    }
+    return asked;
+}
+
+// Notes which row of the file the table's next one is, once one has been left out.
+static int pktseqi_table_source(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    if (!table->source_row) {
+        table->source_row = (size_t *)pktseqi_alloc(&table->allocator, r->capacity,
+                                                    sizeof *table->source_row);
+        if (!table->source_row) return -(int)pktseqi_no_memory(r->csv->err);
+        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = row;
+    }
+    if (table->rows < r->capacity) table->source_row[table->rows] = table->cut.packets - 1;
+    return 0;
+}
+
+// Reads "position" in the row at hand: a sequence begins, or goes on.
+static int pktseqi_table_position(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    double value;
+    size_t size;
+    const char *cell = pktseqi_csv_cell(r->csv, r->wanted[0].at, &size);
+    int status = size ? pktseqi_table_number(r->csv, r->wanted, cell, size, &value)
+                      : pktseqi_table_empty(r, r->wanted);
+    if (status < 0) return status;
+    if (table->rows == 0 && value != 0)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "column %q: found %q, expected 0, for the first row begins a "
+                                 "sequence", "position", cell);
+    if (value == 0)
+        table->start[table->sequences++] = table->rows;
+    else if (value != r->position + 1)
+        ++table->position_gaps;
+    r->position = value;
+    return 0;
+}
+
+// The row at hand becomes the table's next one, for which there is room.
+static int pktseqi_table_row(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    int status = r->capture ? 0 : pktseqi_table_position(r);
+    if (status == 0 && r->word != PKTSEQI_NO_CELL) status = pktseqi_table_word(r);
+    for (size_t i = 1; i < r->count && status == 0; ++i) {
+        pktseqi_wanted *w = &r->wanted[i];
+        pktseq_column *column = &table->column[i - 1];
+        char *cell;
+        size_t size;
+        if (w->bits) {
+            column->number[table->rows] = (r->flags & w->bits) != 0;
+            continue;
+        }
+        cell = pktseqi_table_cell(r, w, &size);
+        if (size == 0 && (w->kind != PKTSEQI_CELL_TEXT || w->field || (w->rule && r->capture)))
+            status = pktseqi_table_empty(r, w);
+        else if (w->kind == PKTSEQI_CELL_TEXT)
+            status = pktseqi_table_intern(r, column, w, cell, size, &column->text[table->rows]);
+        else
+            status = pktseqi_table_number(r->csv, w, cell, size, &column->number[table->rows]);
+    }
+    if (status == 0 && table->cut.not_tcp) status = pktseqi_table_source(r);
+    if (status == 0) ++table->rows;
+    return status;
+}
+
+// Room for one more sequence, and behind it for where the last one ends.
+static int pktseqi_table_room(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    if (table->sequences + 1 >= r->start_capacity) {
+        size_t to = pktseqi_next_capacity(r->start_capacity, 256);
+        void *p = pktseqi_regrow(&table->allocator, table->start, r->start_capacity, to,
+                                 sizeof *table->start);
+        if (!p) return 0;
+        table->start = (size_t *)p;
+        r->start_capacity = to;
+    }
+    return 1;
+}
+
 // The rows after the header, into columns that have been set up.
-static int pktseqi_table_rows(pktseqi_csv *csv, pktseq_table *table, pktseqi_wanted *wanted,
-                              size_t columns) {
-    size_t capacity = 0, start_capacity = 0;
-    double previous = -1;
+static int pktseqi_table_rows(pktseqi_reader *r) {
+    pktseqi_csv *csv = r->csv;
+    pktseq_table *table = r->table;
     for (;;) {
         int status = pktseqi_csv_row(csv);
         if (status < 0) return status;
-        if (status == PKTSEQI_CSV_ROW && csv->cells != columns)
+        if (status == PKTSEQI_CSV_ROW && csv->cells != r->cells)
             return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                      "found %z cells, expected %z as in the header", csv->cells,
-                                     columns);
-        // One entry more than sequences: the last says where they end.
-        if (table->sequences + 1 >= start_capacity) {
-            size_t to = pktseqi_next_capacity(start_capacity, 256);
-            void *p = pktseqi_regrow(&table->allocator, table->start, start_capacity, to,
-                                     sizeof *table->start);
-            if (!p) return -(int)pktseqi_no_memory(csv->err);
-            table->start = (size_t *)p;
-            start_capacity = to;
-        }
+                                     r->cells);
+        if (!r->capture && !pktseqi_table_room(r)) return -(int)pktseqi_no_memory(csv->err);
         if (status == PKTSEQI_CSV_END) break;
-        if (table->rows == capacity &&
-            !pktseqi_table_grow(table, &capacity, pktseqi_next_capacity(capacity, 1024)))
-            return -(int)pktseqi_no_memory(csv->err);
-        for (size_t w = 0; w <= table->column_count; ++w) {
-            size_t size;
-            char *cell = pktseqi_csv_cell(csv, wanted[w].at, &size);
-            double value;
-            if (size == 0)
-                return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                         "column %q: found an empty cell, expected %s",
-                                         wanted[w].name,
-                                         wanted[w].kind == PKTSEQI_CELL_TEXT ? "text" : "a number");
-            if (wanted[w].kind == PKTSEQI_CELL_TEXT) {
-                pktseq_column *column = &table->column[w - 1];
-                status = pktseqi_table_intern(csv, column, &wanted[w], cell, size,
-                                              &column->text[table->rows]);
-                if (status < 0) return status;
-                continue;
-            }
-            status = pktseqi_table_number(csv, &wanted[w], cell, size, &value);
-            if (status < 0) return status;
-            if (w > 0) {
-                table->column[w - 1].number[table->rows] = value;
-                continue;
-            }
-            if (table->rows == 0 && value != 0)
-                return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                         "column %q: found %q, expected 0, for the first row "
-                                         "begins a sequence", "position", cell);
-            if (value == 0)
-                table->start[table->sequences++] = table->rows;
-            else if (value != previous + 1)
-                ++table->position_gaps;
-            previous = value;
+        ++table->cut.packets;
+        if (r->capture && pktseqi_table_other(r)) {
+            ++table->cut.not_tcp;
+            continue;
         }
-        ++table->rows;
+        if (table->rows == r->capacity &&
+            !pktseqi_table_grow(table, &r->capacity, pktseqi_next_capacity(r->capacity, 1024)))
+            return -(int)pktseqi_no_memory(csv->err);
+        status = pktseqi_table_row(r);
+        if (status < 0) return status;
     }
     if (table->rows == 0)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                 "found no rows after the header, expected packets");
-    table->start[table->sequences] = table->rows;
-    pktseqi_table_grow(table, &capacity, table->rows);  // give back what is too much, if possible
+                                 "found %s after the header, expected %s",
+                                 table->cut.packets ? "no row with TCP ports and flags" : "no rows",
+                                 table->cut.packets ? "TCP packets" : "packets");
     return 0;
+}
+
+// Ends a table whose rows have been read: sequences, and what room is too much given back.
+static int pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) {
+    pktseq_table *table = r->table;
+    if (r->capture) {
+        // Also for rows left out behind the last one that was kept.
+        int status = table->cut.not_tcp ? pktseqi_table_source(r) : 0;
+        if (status == 0) status = -(int)pktseq_table_sequences(table, &schema->rule,
+                                                                   r->csv->err);
+        if (status < 0) return status;
+    } else {
+        table->start[table->sequences] = table->rows;
+    }
+    pktseqi_table_grow(table, &r->capacity, table->rows);
+    return -(int)pktseq_table_derive(table, schema, r->csv->err);
 }
 
 // Reads a table from any stream; csv has read, user, allocator and err.
 static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
                                           const pktseq_schema *schema) {
-    pktseqi_wanted *wanted;
-    size_t count = 0;
+    pktseqi_reader r;
+    size_t most;
     int status = 0;
+    memset(&r, 0, sizeof r);
+    r.csv = csv;
+    r.table = table;
     table->allocator = csv->allocator;
-    csv->separator = schema->separator ? schema->separator : ',';
-    wanted = (pktseqi_wanted *)pktseqi_alloc_zeroed(
-        &csv->allocator, pktseqi_plus(schema->field_count, 1), sizeof *wanted);
-    if (!wanted) {
+    csv->separator = schema->separator;
+    most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
+                        PKTSEQI_MOST_NEEDS);
+    r.wanted = (pktseqi_wanted *)pktseqi_alloc_zeroed(&csv->allocator, most, sizeof *r.wanted);
+    if (!r.wanted) {
         pktseq_table_free(table);
         return pktseqi_no_memory(csv->err);
     }
-    count = pktseqi_wanted_list(schema, wanted);
-    table->column = (pktseq_column *)pktseqi_alloc_zeroed(&csv->allocator, count,
-                                                          sizeof *table->column);
-    if (!table->column) status = -(int)pktseqi_no_memory(csv->err);
-    for (size_t w = 1; w < count && status == 0; ++w) {
-        pktseq_column *column = &table->column[w - 1];
-        table->column_count = w;
-        column->name = pktseqi_copy(&csv->allocator, wanted[w].name);
-        if (wanted[w].kind == PKTSEQI_CELL_TEXT) {
-            wanted[w].name_capacity = 16;
-            wanted[w].slot = (uint32_t *)pktseqi_alloc_zeroed(
-                &csv->allocator, 2 * PKTSEQI_MOST_NAMES, sizeof *wanted[w].slot);
-            column->names = (char **)pktseqi_alloc(&csv->allocator, wanted[w].name_capacity,
-                                                   sizeof *column->names);
-        }
-        if (!column->name || (wanted[w].kind == PKTSEQI_CELL_TEXT &&
-                              (!wanted[w].slot || !column->names)))
-            status = -(int)pktseqi_no_memory(csv->err);
-    }
-    if (status == 0) status = pktseqi_csv_open(csv);
-    if (status >= 0) status = pktseqi_table_header(csv, wanted, count);
-    if (status >= 0) status = pktseqi_table_rows(csv, table, wanted, csv->cells);
+    r.count = pktseqi_wanted_list(schema, r.wanted);
+    status = pktseqi_csv_open(csv);
+    if (status >= 0 && !csv->separator) status = pktseqi_csv_guess(csv);
+    if (status >= 0) status = pktseqi_table_header(&r, schema);
+    if (status >= 0) status = pktseqi_table_columns(&r);
+    if (status >= 0) status = pktseqi_table_rows(&r);
     pktseqi_csv_close(csv);
-    for (size_t w = 1; w < count; ++w) pktseqi_free(&csv->allocator, wanted[w].slot);
-    pktseqi_free(&csv->allocator, wanted);
+    for (size_t w = 1; w < r.count; ++w) pktseqi_free(&csv->allocator, r.wanted[w].tree.node);
+    if (status >= 0) status = pktseqi_table_finish(&r, schema);
+    pktseqi_free(&csv->allocator, r.wanted);
     if (status < 0) {
         pktseq_table_free(table);
         return (pktseq_status)-status;
@@ -2255,7 +2861,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
     memset(table, 0, sizeof *table);
     if (!data && size) return pktseqi_bad_argument(err, "data is NULL");
-    status = pktseqi_schema_check(schema, err);
+    status = pktseqi_schema_check_reading(schema, err);
     if (status) return status;
     memset(&csv, 0, sizeof csv);
     bytes.data = (const unsigned char *)data;
@@ -2284,7 +2890,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
     memset(table, 0, sizeof *table);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseqi_schema_check(schema, err);
+    status = pktseqi_schema_check_reading(schema, err);
     if (status) return status;
     errno = 0;
     file = fopen(path, "rb");
@@ -2311,7 +2917,7 @@ static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column
     pktseqi_free(allocator, column->name);
     pktseqi_free(allocator, column->number);
     pktseqi_free(allocator, column->text);
-    pktseqi_free_names(allocator, column->names, column->name_count);
+    pktseqi_free_names(allocator, column->names, column->name_count + column->spare);
 }
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
@@ -2320,7 +2926,281 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
         pktseqi_column_free(&table->allocator, &table->column[i]);
     pktseqi_free(&table->allocator, table->column);
     pktseqi_free(&table->allocator, table->start);
+    pktseqi_free(&table->allocator, table->source_row);
     memset(table, 0, sizeof *table);
+}
+
+// ---- >>sequences: a capture cut into sequences ------------------------------------------------
+
+// What the notebook does to a protocol.
+enum { PKTSEQI_KEEP = 0, PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };
+
+// A table while it is being cut. Nothing in it is changed before all the memory is there.
+typedef struct pktseqi_cutting {
+    pktseq_table *table;
+    const pktseq_rule *rule;
+    const double *time;
+    const pktseq_column *source, *destination;
+    pktseq_column *protocol;  // NULL when every protocol is kept
+    uint32_t *id;             // (source names + destination names) equal texts, equal numbers
+    unsigned char *fate;      // (protocol names) KEEP, RENAME or DROP
+    uint32_t smtp;            // the protocol that renamed ones become
+    size_t *start;            // (sequences + 1) in rows that are kept
+    size_t sequences, rows;   // what will be
+    size_t walked;            // rows whose protocol is kept
+    pktseq_cut cut;
+    size_t *source_row;       // made when rows leave a table that has none
+    uint32_t *number;         // new numbers of a column's names
+    char **order;             // a column's names in their new order
+} pktseqi_cutting;
+
+// Finds a column of the right kind.
+static pktseq_status pktseqi_cut_column(const pktseq_table *table, const char *name, int text,
+                                        pktseq_column **column, pktseq_error *err) {
+    size_t i = 0;
+    while (i < table->column_count && strcmp(table->column[i].name, name) != 0) ++i;
+    if (i == table->column_count)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the table has no column %q, which is needed to cut it into sequences",
+                             name);
+    *column = &table->column[i];
+    if (text ? !(*column)->text || !(*column)->names : !(*column)->number)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
+                             name, text ? "text" : "numbers");
+    return PKTSEQ_OK;
+}
+
+// Checks what the table must be, since it may be filled by hand, and finds its columns.
+static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
+    pktseq_table *table = c->table;
+    pktseq_column *column = NULL;
+    pktseq_status status = pktseqi_rule_check(c->rule, err);
+    if (status) return status;
+    if (!table->rows || !table->column)
+        return pktseqi_bad_argument(err, "the table is empty");
+    for (size_t i = 0; i < table->column_count; ++i) {
+        const pktseq_column *any = &table->column[i];
+        if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
+        if (!any->number && (!any->text || !any->names))
+            return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
+        for (size_t row = 0; any->text && row < table->rows; ++row)
+            if (any->text[row] >= any->name_count)
+                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+    }
+    status = pktseqi_cut_column(table, "timestamp", 0, &column, err);
+    if (status) return status;
+    c->time = column->number;
+    status = pktseqi_cut_column(table, "src_ip", 1, &column, err);
+    if (status) return status;
+    c->source = column;
+    status = pktseqi_cut_column(table, "dst_ip", 1, &column, err);
+    if (status) return status;
+    c->destination = column;
+    return c->rule->notebook ? pktseqi_cut_column(table, "protocol", 1, &c->protocol, err)
+                             : PKTSEQ_OK;
+}
+
+// Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
+// a walk over the packets compares only numbers. NULL = out of memory.
+static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const pktseq_column *a,
+                                        const pktseq_column *b) {
+    size_t count = pktseqi_plus(a->name_count, b->name_count), i;
+    char **all = (char **)pktseqi_alloc(allocator, count, sizeof *all);
+    uint32_t *id = (uint32_t *)pktseqi_alloc(allocator, count, sizeof *id);
+    pktseqi_tree tree;
+    memset(&tree, 0, sizeof tree);
+    for (i = 0; all && id && count < UINT32_MAX && i < count; ++i) {
+        size_t size;
+        uint32_t like = 0;
+        all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
+        size = strlen(all[i]);
+        id[i] = (uint32_t)i;
+        if (pktseqi_tree_find(&tree, all, all[i], size, &like))
+            id[i] = like;
+        else if (!pktseqi_tree_add(&tree, allocator, all, all[i], size, like, (uint32_t)i))
+            break;
+    }
+    pktseqi_free(allocator, tree.node);
+    pktseqi_free(allocator, all);
+    if (i == count) return id;
+    pktseqi_free(allocator, id);
+    return NULL;
+}
+
+// Decides for each protocol what the notebook does to it.
+static pktseq_status pktseqi_cut_protocols(pktseqi_cutting *c, pktseq_error *err) {
+    static const char *const drop[] = {"FINGER", "FTP", "FTP-DATA", "TIME"};
+    size_t count = c->protocol->name_count;
+    int named = 0;
+    c->fate = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
+    if (!c->fate) return pktseqi_no_memory(err);
+    for (size_t i = 0; i < count; ++i) {
+        const char *name = c->protocol->names[i];
+        for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
+            if (strcmp(name, drop[k]) == 0) c->fate[i] = PKTSEQI_DROP;
+        if (strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0)
+            c->fate[i] = PKTSEQI_RENAME;
+        // They become the name SMTP; where there is none, the first of them is made that.
+        if (strcmp(name, "SMTP") == 0 || (c->fate[i] == PKTSEQI_RENAME && !named)) {
+            if (named != 2) c->smtp = (uint32_t)i;
+            named = strcmp(name, "SMTP") == 0 ? 2 : 1;
+        }
+    }
+    return PKTSEQ_OK;
+}
+
+// Walks over the packets by the rule.
+static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_error *err) {
+    const pktseq_rule *rule = c->rule;
+    const uint32_t *to = c->id + c->source->name_count;
+    size_t begin = 0, previous = 0, first = 0;  // sequence's first in rows kept; rows of the table
+    for (size_t row = 0; row < c->table->rows; ++row) {
+        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : PKTSEQI_KEEP;
+        size_t held = c->walked - begin;
+        if (!pktseqi_finite(c->time[row]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "column \"timestamp\": found %f in row %z, expected a finite "
+                                 "number", c->time[row], row);
+        c->cut.dropped += fate == PKTSEQI_DROP;
+        if (fate == PKTSEQI_DROP) continue;
+        c->cut.renamed += fate == PKTSEQI_RENAME;
+        c->cut.clock_back += c->walked > 0 && c->time[row] < c->time[previous];
+        if (c->walked == 0 || held >= rule->most ||
+            (held >= rule->least &&
+             ((c->id[c->source->text[row]] != c->id[c->source->text[first]] &&
+               to[c->destination->text[row]] != c->id[c->source->text[first]]) ||
+              c->time[row] - c->time[first] > rule->window))) {
+            c->start[c->sequences++] = begin = c->walked;
+            first = row;
+        }
+        previous = row;
+        ++c->walked;
+    }
+    c->rows = c->walked;
+    if (c->walked - begin < rule->least) {
+        c->rows = begin;
+        c->cut.remainder += c->walked - begin;
+        if (c->sequences) --c->sequences;
+    }
+    if (c->sequences == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "found %z packets%s, expected at least %z for a sequence", c->walked,
+                             c->walked < c->table->rows ? " of the protocols that are not dropped"
+                                                        : "", rule->least);
+    c->start[c->sequences] = c->rows;
+    return PKTSEQ_OK;
+}
+
+// All memory that is needed after the walk, so that nothing can fail once the table is changed.
+static pktseq_status pktseqi_cut_prepare(pktseqi_cutting *c, pktseq_error *err) {
+    const pktseq_table *table = c->table;
+    size_t names = 1;
+    if (c->rows == table->rows && !c->cut.renamed) return PKTSEQ_OK;
+    for (size_t i = 0; i < table->column_count; ++i)
+        if (table->column[i].text && table->column[i].name_count > names)
+            names = table->column[i].name_count;
+    c->number = (uint32_t *)pktseqi_alloc(&table->allocator, names, sizeof *c->number);
+    c->order = (char **)pktseqi_alloc(&table->allocator, names, sizeof *c->order);
+    if (!c->number || !c->order) return pktseqi_no_memory(err);
+    if (c->rows < table->rows && !table->source_row) {
+        c->source_row = (size_t *)pktseqi_alloc(&table->allocator, c->rows,
+                                                sizeof *c->source_row);
+        if (!c->source_row) return pktseqi_no_memory(err);
+    }
+    return PKTSEQ_OK;
+}
+
+// Numbers a column's names anew, in order of first appearance; what no row has goes behind them.
+static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
+    size_t count = 0, behind;
+    for (size_t i = 0; i < column->name_count; ++i) c->number[i] = UINT32_MAX;
+    for (size_t row = 0; row < c->rows; ++row) {
+        uint32_t name = column->text[row];
+        if (c->number[name] == UINT32_MAX) {
+            c->order[count] = column->names[name];
+            c->number[name] = (uint32_t)count++;
+        }
+        column->text[row] = c->number[name];
+    }
+    behind = count;
+    for (size_t i = 0; i < column->name_count; ++i)
+        if (c->number[i] == UINT32_MAX) c->order[behind++] = column->names[i];
+    memcpy(column->names, c->order, column->name_count * sizeof *column->names);
+    column->spare += column->name_count - count;
+    column->name_count = count;
+}
+
+// Moves the rows that remain together, and their texts; cannot fail.
+static void pktseqi_cut_rows(pktseqi_cutting *c) {
+    pktseq_table *table = c->table;
+    size_t *source_row = c->source_row ? c->source_row : table->source_row;
+    size_t to = 0;
+    if (c->cut.renamed) c->protocol->names[c->smtp][strlen("SMTP")] = 0;
+    for (size_t row = 0; to < c->rows; ++row) {
+        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : PKTSEQI_KEEP;
+        if (fate == PKTSEQI_DROP) continue;
+        if (fate == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
+        for (size_t i = 0; i < table->column_count && to < row; ++i) {
+            pktseq_column *column = &table->column[i];
+            if (column->text)
+                column->text[to] = column->text[row];
+            else
+                column->number[to] = column->number[row];
+        }
+        if (source_row) source_row[to] = c->source_row ? row : source_row[row];
+        ++to;
+    }
+    for (size_t i = 0; i < table->column_count && c->order; ++i)
+        if (table->column[i].text) pktseqi_cut_names(c, &table->column[i]);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
+                                                pktseq_error *err) {
+    pktseqi_cutting c;
+    pktseq_status status;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
+    memset(&c, 0, sizeof c);
+    c.table = table;
+    c.rule = rule;
+    c.cut = table->cut;
+    c.cut.renamed = c.cut.clock_back = 0;
+    if (c.cut.packets != table->rows + c.cut.not_tcp + c.cut.dropped + c.cut.remainder) {
+        memset(&c.cut, 0, sizeof c.cut);  // nobody counted
+        c.cut.packets = table->rows;
+    }
+    status = pktseqi_cut_check(&c, err);
+    if (status == PKTSEQ_OK) {
+        c.id = pktseqi_common_numbers(&table->allocator, c.source, c.destination);
+        if (!c.id) status = pktseqi_no_memory(err);
+    }
+    if (status == PKTSEQ_OK && c.protocol) status = pktseqi_cut_protocols(&c, err);
+    if (status == PKTSEQ_OK) {
+        c.start = (size_t *)pktseqi_alloc(&table->allocator, table->rows / rule->least + 2,
+                                          sizeof *c.start);
+        status = c.start ? pktseqi_cut_walk(&c, err) : pktseqi_no_memory(err);
+    }
+    if (status == PKTSEQ_OK) status = pktseqi_cut_prepare(&c, err);
+    if (status == PKTSEQ_OK) {
+        pktseqi_cut_rows(&c);
+        pktseqi_free(&table->allocator, table->start);
+        table->start = c.start;
+        c.start = NULL;
+        if (c.source_row) table->source_row = c.source_row;
+        c.source_row = NULL;
+        table->rows = c.rows;
+        table->sequences = c.sequences;
+        table->position_gaps = 0;
+        c.cut.renamed += table->cut.renamed;
+        table->cut = c.cut;
+    }
+    pktseqi_free(&table->allocator, c.id);
+    pktseqi_free(&table->allocator, c.fate);
+    pktseqi_free(&table->allocator, c.start);
+    pktseqi_free(&table->allocator, c.source_row);
+    pktseqi_free(&table->allocator, c.number);
+    pktseqi_free(&table->allocator, c.order);
+    return status ? status : pktseqi_ok(err);
 }
 
 // ---- >>derive: columns that are made of others ------------------------------------------------
@@ -2346,41 +3226,6 @@ static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_
             if (table->column[i].text[row] >= table->column[i].name_count)
                 return pktseqi_bad_argument(err, "a text of the table is not among its names");
     return PKTSEQ_OK;
-}
-
-// Whose columns each derived column is made of; all must be there.
-static const struct {
-    const char *name, *needs[18];
-} pktseqi_derived[] = {
-    {"direction", {"src_ip"}},
-    {"same_connection", {"src_ip", "dst_ip", "src_port", "dst_port"}},
-    {"token", {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "length", "res",
-               "ns", "cwr", "ecn", "urg", "ack", "push", "reset", "syn", "fin"}},
-#define PKTSEQI_PAIR_NEEDS {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "length", \
-                            "ack", "push", "reset", "syn", "fin"}
-    {"pair_packets", PKTSEQI_PAIR_NEEDS},
-    {"pair_syn", PKTSEQI_PAIR_NEEDS},
-    {"pair_reset", PKTSEQI_PAIR_NEEDS},
-    {"pair_fin", PKTSEQI_PAIR_NEEDS},
-    {"pair_push", PKTSEQI_PAIR_NEEDS},
-    {"pair_length", PKTSEQI_PAIR_NEEDS},
-    {"pair_connections", PKTSEQI_PAIR_NEEDS},
-    {"pair_services", PKTSEQI_PAIR_NEEDS},
-    {"pair_per_connection", PKTSEQI_PAIR_NEEDS},
-#undef PKTSEQI_PAIR_NEEDS
-};
-enum {
-    PKTSEQI_DERIVED = sizeof pktseqi_derived / sizeof *pktseqi_derived,
-    PKTSEQI_DERIVED_TOKEN = 2,
-    PKTSEQI_DERIVED_PAIR = 3,  // the first of nine, in the order of pktseqi_pair_counts
-    PKTSEQI_PAIR_COUNTS = PKTSEQI_DERIVED - PKTSEQI_DERIVED_PAIR
-};
-
-// Which derived column has this name; PKTSEQI_DERIVED if none.
-static size_t pktseqi_derived_find(const char *name) {
-    size_t i = 0;
-    while (i < PKTSEQI_DERIVED && strcmp(pktseqi_derived[i].name, name) != 0) ++i;
-    return i;
 }
 
 // For sorting keys.
@@ -2661,45 +3506,22 @@ static int pktseqi_derive_pairs(const pktseqi_source *s, double **wanted) {
     return good;
 }
 
-// A name and where it was before names were sorted.
-typedef struct pktseqi_name_at {
-    const char *name;
-    size_t at;
-} pktseqi_name_at;
-
-// For sorting names.
-static int pktseqi_compare_names(const void *a, const void *b) {
-    return strcmp(((const pktseqi_name_at *)a)->name, ((const pktseqi_name_at *)b)->name);
-}
-
-// Numbers the addresses of both columns together, so that they can be compared as numbers.
+// Numbers the addresses of every row, so that they can be compared as numbers.
 static int pktseqi_source_addresses(pktseqi_source *s, const pktseq_column *src,
                                     const pktseq_column *dst) {
     const pktseq_allocator *allocator = &s->table->allocator;
-    size_t rows = s->table->rows, names = src->name_count + dst->name_count, number = 0;
-    pktseqi_name_at *sorted = (pktseqi_name_at *)pktseqi_alloc(allocator, names, sizeof *sorted);
-    uint32_t *of = (uint32_t *)pktseqi_alloc(allocator, names, sizeof *of);
+    size_t rows = s->table->rows;
+    uint32_t *id = pktseqi_common_numbers(allocator, src, dst);
     s->owned = (uint32_t *)pktseqi_alloc(allocator, pktseqi_times(rows, 2), sizeof *s->owned);
-    if (sorted && of && s->owned) {
-        for (size_t i = 0; i < names; ++i) {
-            sorted[i].at = i;
-            sorted[i].name = i < src->name_count ? src->names[i]
-                                                 : dst->names[i - src->name_count];
-        }
-        qsort(sorted, names, sizeof *sorted, pktseqi_compare_names);
-        for (size_t i = 0; i < names; ++i) {
-            number += i > 0 && strcmp(sorted[i].name, sorted[i - 1].name) != 0;
-            of[sorted[i].at] = (uint32_t)number;
-        }
+    if (id && s->owned) {
         for (size_t row = 0; row < rows; ++row) {
-            s->owned[row] = of[src->text[row]];
-            s->owned[rows + row] = of[src->name_count + dst->text[row]];
+            s->owned[row] = id[src->text[row]];
+            s->owned[rows + row] = id[src->name_count + dst->text[row]];
         }
         s->src = s->owned;
         s->dst = s->owned + rows;
     }
-    pktseqi_free(allocator, sorted);
-    pktseqi_free(allocator, of);
+    pktseqi_free(allocator, id);
     return s->src != NULL;
 }
 

@@ -378,7 +378,7 @@ static const refusal refusals[] = {
      {"\"length\"", "missing"}},
     {"missing, header in line 3", "\n\r\nposition,length,protocol,src_port\n0,60,TCP,80\n", 0, 3,
      {"\"syn\"", "missing"}},
-    {"another separator", "position;length;protocol;src_port;syn\n0;60;TCP;80;1\n", 0, 1,
+    {"another separator", "position:length:protocol:src_port:syn\n0:60:TCP:80:1\n", 0, 1,
      {"\"position\"", "missing"}},
     {"column twice", "position,length,protocol,src_port,syn,length\n0,60,TCP,80,1,60\n", 0, 1,
      {"\"length\"", "2", "once"}},
