@@ -33,7 +33,7 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
             pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ||
             pktseq_model_init(&model, pktseq_config_default(&dataset), 1, NULL, &err) ||
             pktseq_train(&model, &dataset, &config, &training, &err) ||
-            pktseq_save("model.safetensors", &model, &codec, &training, &err))
+            pktseq_save("model.safetensors", &model, &codec, &training, NULL, &err))
             fprintf(stderr, "%s\n", err.text);
         else
             printf("last loss point %g\n", training.point[training.points - 1]);
@@ -322,6 +322,12 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
 // SSHv1 IRC POP, ports above 49151 have no class, and the rule has notebook = 1. Static memory,
 // shared by all. Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
+
+// What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
+// port classes, classes of length, and the token (seen at least twice), all predicted; and as context
+// the nine counters of the pair of addresses (see pktseq_table_derive), their logarithms unscaled.
+// context 0 leaves these out. pktseq_rule_default. Static memory, shared by all. Never fails.
+PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
 // 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
 PKTSEQ_DEF int pktseq_port_class(double port);
@@ -991,22 +997,24 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 
 // ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
 
-// Writes a checkpoint into memory. codec and training may be NULL.
-//   fails with ARGUMENT, MEMORY, MISMATCH (codec and model), DATA (a name that is not UTF-8, a
+// Writes a checkpoint into memory. codec, training and detector may be NULL.
+//   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not UTF-8, a
 //   weight that is not finite).
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
+                                         const pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
-// Reads a checkpoint, ours or another program's with the same tensors. Each of codec and training
-// may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count, and
-// training.iteration, tell). A foreign file's N is taken as 3, its first token as the target.
+// Reads a checkpoint, ours or another program's with the same tensors. Each of codec, training and
+// detector may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count,
+// training.iteration and detector.memory tell). A foreign file's N is taken as 3, its first token as the target.
 // Nothing is trusted: every rule of the format is checked first, and more: the ten tensors and no
 // others, no unknown members, at most 1024 entries of metadata, no NUL in a string, finite weights.
 //   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
 PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
                                          pktseq_codec *codec, pktseq_training *training,
+                                         pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // Draws loss points (count), one every `every` iterations, as an SVG picture. title is UTF-8, NULL
@@ -1028,10 +1036,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
                                            const pktseq_allocator *allocator, pktseq_error *err);
 PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
                                      const pktseq_codec *codec, const pktseq_training *training,
-                                     pktseq_error *err);
+                                     const pktseq_detector *detector, pktseq_error *err);
 PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
-                                     pktseq_training *training, const pktseq_allocator *allocator,
-                                     pktseq_error *err);
+                                     pktseq_training *training, pktseq_detector *detector,
+                                     const pktseq_allocator *allocator, pktseq_error *err);
 PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
                                          size_t every, const char *title, pktseq_error *err);
 #endif
@@ -1953,81 +1961,7 @@ static const struct {
 } pktseqi_second[] = {
     {"timestamp", "frame.time_epoch", 0}, {"src_ip", "ipv6.src", 1}, {"dst_ip", "ipv6.dst", 1}};
 
-static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
-                                                        "SSHv1", "IRC",    "POP"};
-
-// The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
-#define PKTSEQI_FIELD(column, kind) {column, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
-#define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
-    PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
-    PKTSEQI_FIELD("res", PKTSEQ_FLAG), PKTSEQI_FIELD("ns", PKTSEQ_FLAG), \
-    PKTSEQI_FIELD("cwr", PKTSEQ_FLAG), PKTSEQI_FIELD("ecn", PKTSEQ_FLAG), \
-    PKTSEQI_FIELD("urg", PKTSEQ_FLAG), PKTSEQI_FIELD("ack", PKTSEQ_FLAG), \
-    PKTSEQI_FIELD("push", PKTSEQ_FLAG), PKTSEQI_FIELD("reset", PKTSEQ_FLAG), \
-    PKTSEQI_FIELD("syn", PKTSEQ_FLAG), PKTSEQI_FIELD("fin", PKTSEQ_FLAG), \
-    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, protocols, protocol_count, 0}, \
-    PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
-
-static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
-static const pktseq_field pktseqi_notebook_field[] = {
-    PKTSEQI_FIELDS(pktseqi_notebook_protocol, 7, PKTSEQ_PORT_NOTEBOOK)};
-
-PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
-    pktseq_rule rule;
-    rule.least = 4;
-    rule.most = 320;
-    rule.window = 1;
-    rule.notebook = 0;
-    return rule;
-}
-
-PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = pktseqi_default_field;
-    schema.field_count = sizeof pktseqi_default_field / sizeof *pktseqi_default_field;
-    schema.rule = pktseq_rule_default();
-    return schema;
-}
-
-PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = pktseqi_notebook_field;
-    schema.field_count = sizeof pktseqi_notebook_field / sizeof *pktseqi_notebook_field;
-    schema.rule = pktseq_rule_default();
-    schema.rule.notebook = 1;
-    return schema;
-}
-
-PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <= 49151 ? 1 : 2; }
-
-// What a column's cells must be.
-typedef enum pktseqi_cell_kind {
-    PKTSEQI_CELL_NUMBER,
-    PKTSEQI_CELL_TEXT,
-    PKTSEQI_CELL_FLAG,
-    PKTSEQI_CELL_PORT,
-    PKTSEQI_CELL_POSITION
-} pktseqi_cell_kind;
-
-// What the columns that we know hold, when no field says it; for a flag its bits in tcp.flags.
-static const struct {
-    const char *name;
-    pktseqi_cell_kind kind;
-    unsigned bits;
-} pktseqi_known[] = {
-    {"timestamp", PKTSEQI_CELL_NUMBER, 0},  {"length", PKTSEQI_CELL_NUMBER, 0},
-    {"No.", PKTSEQI_CELL_NUMBER, 0},        {"position", PKTSEQI_CELL_POSITION, 0},
-    {"src_port", PKTSEQI_CELL_PORT, 0},     {"dst_port", PKTSEQI_CELL_PORT, 0},
-    {"fin", PKTSEQI_CELL_FLAG, 0x001},      {"syn", PKTSEQI_CELL_FLAG, 0x002},
-    {"reset", PKTSEQI_CELL_FLAG, 0x004},    {"push", PKTSEQI_CELL_FLAG, 0x008},
-    {"ack", PKTSEQI_CELL_FLAG, 0x010},      {"urg", PKTSEQI_CELL_FLAG, 0x020},
-    {"ecn", PKTSEQI_CELL_FLAG, 0x040},      {"cwr", PKTSEQI_CELL_FLAG, 0x080},
-    {"ns", PKTSEQI_CELL_FLAG, 0x100},       {"res", PKTSEQI_CELL_FLAG, 0xe00},
-};
-
-// Whose columns each derived column is made of; all must be there.
+// Of which columns each derived one is made; all must be there.
 static const struct {
     const char *name, *needs[18];
 } pktseqi_derived[] = {
@@ -2061,6 +1995,107 @@ static size_t pktseqi_derived_find(const char *name) {
     while (i < PKTSEQI_DERIVED && strcmp(pktseqi_derived[i].name, name) != 0) ++i;
     return i;
 }
+
+static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
+                                                        "SSHv1", "IRC",    "POP"};
+
+// The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
+#define PKTSEQI_FIELD(column, kind) {column, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
+#define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
+    PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
+    PKTSEQI_FIELD("res", PKTSEQ_FLAG), PKTSEQI_FIELD("ns", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("cwr", PKTSEQ_FLAG), PKTSEQI_FIELD("ecn", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("urg", PKTSEQ_FLAG), PKTSEQI_FIELD("ack", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("push", PKTSEQ_FLAG), PKTSEQI_FIELD("reset", PKTSEQ_FLAG), \
+    PKTSEQI_FIELD("syn", PKTSEQ_FLAG), PKTSEQI_FIELD("fin", PKTSEQ_FLAG), \
+    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, protocols, protocol_count, 0}, \
+    PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
+
+static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
+static const pktseq_field pktseqi_notebook_field[] = {
+    PKTSEQI_FIELDS(pktseqi_notebook_protocol, 7, PKTSEQ_PORT_NOTEBOOK)};
+
+#define PKTSEQI_COUNTER(column, kind) {column, kind, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0}
+static const pktseq_field pktseqi_recommended_field[] = {
+    PKTSEQI_FIELD("timestamp", PKTSEQ_LOG_SINCE_PREVIOUS),
+    PKTSEQI_FIELD("same_connection", PKTSEQ_FLAG),
+    PKTSEQI_FIELD("src_port", PKTSEQ_PORT),
+    PKTSEQI_FIELD("dst_port", PKTSEQ_PORT),
+    PKTSEQI_FIELD("length", PKTSEQ_CLASSES),
+    {"token", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 2},
+    PKTSEQI_COUNTER("pair_packets", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_syn", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_reset", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_fin", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_push", PKTSEQ_NUMBER),
+    PKTSEQI_COUNTER("pair_length", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_connections", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_services", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("pair_per_connection", PKTSEQ_LOG)};
+
+PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
+    pktseq_rule rule;
+    rule.least = 4;
+    rule.most = 320;
+    rule.window = 1;
+    rule.notebook = 0;
+    return rule;
+}
+
+PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = pktseqi_default_field;
+    schema.field_count = sizeof pktseqi_default_field / sizeof *pktseqi_default_field;
+    schema.rule = pktseq_rule_default();
+    return schema;
+}
+
+PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = pktseqi_notebook_field;
+    schema.field_count = sizeof pktseqi_notebook_field / sizeof *pktseqi_notebook_field;
+    schema.rule = pktseq_rule_default();
+    schema.rule.notebook = 1;
+    return schema;
+}
+
+PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
+    pktseq_schema schema = pktseq_schema_default();
+    schema.field = pktseqi_recommended_field;
+    schema.field_count = sizeof pktseqi_recommended_field / sizeof *pktseqi_recommended_field -
+                         (context ? 0 : PKTSEQI_PAIR_COUNTS);
+    schema.constant_is_zero = 1;
+    return schema;
+}
+
+PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <= 49151 ? 1 : 2; }
+
+// What a column's cells must be.
+typedef enum pktseqi_cell_kind {
+    PKTSEQI_CELL_NUMBER,
+    PKTSEQI_CELL_TEXT,
+    PKTSEQI_CELL_FLAG,
+    PKTSEQI_CELL_PORT,
+    PKTSEQI_CELL_POSITION
+} pktseqi_cell_kind;
+
+// What the columns that we know hold, when no field says it; for a flag its bits in tcp.flags.
+static const struct {
+    const char *name;
+    pktseqi_cell_kind kind;
+    unsigned bits;
+} pktseqi_known[] = {
+    {"timestamp", PKTSEQI_CELL_NUMBER, 0},  {"length", PKTSEQI_CELL_NUMBER, 0},
+    {"No.", PKTSEQI_CELL_NUMBER, 0},        {"position", PKTSEQI_CELL_POSITION, 0},
+    {"src_port", PKTSEQI_CELL_PORT, 0},     {"dst_port", PKTSEQI_CELL_PORT, 0},
+    {"fin", PKTSEQI_CELL_FLAG, 0x001},      {"syn", PKTSEQI_CELL_FLAG, 0x002},
+    {"reset", PKTSEQI_CELL_FLAG, 0x004},    {"push", PKTSEQI_CELL_FLAG, 0x008},
+    {"ack", PKTSEQI_CELL_FLAG, 0x010},      {"urg", PKTSEQI_CELL_FLAG, 0x020},
+    {"ecn", PKTSEQI_CELL_FLAG, 0x040},      {"cwr", PKTSEQI_CELL_FLAG, 0x080},
+    {"ns", PKTSEQI_CELL_FLAG, 0x100},       {"res", PKTSEQI_CELL_FLAG, 0xe00},
+};
 
 // Different texts a one-hot column may have: each becomes a feature, so more is surely a mistake.
 #define PKTSEQI_MOST_NAMES 4096
@@ -6373,6 +6408,9 @@ static const char *const pktseqi_kind_name[] = {
     "port",   "port-notebook",  "log", "log-since-previous", "classes", "classes-since-previous"};
 enum { PKTSEQI_KINDS = sizeof pktseqi_kind_name / sizeof *pktseqi_kind_name };
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
+static const char *const pktseqi_loss_name[] = {"mse", "nll"};
+static const char *const pktseqi_group_name[] = {"number", "flag", "class"};
+static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise"};
 
 // Format 1 knew no momentum, clipping, likelihood, or calibration; it is still read.
 #define PKTSEQI_FORMAT "2"
@@ -6467,6 +6505,49 @@ static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *trainin
     pktseqi_put_text(t, "\n");
 }
 
+// What each group of outputs is: "number" and "flag" are one output each, classes say how many.
+static void pktseqi_put_groups(pktseqi_text *t, const pktseq_model *model) {
+    for (size_t g = 0; g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        pktseqi_put(t, g ? " %s" : "%s", pktseqi_group_name[group->kind]);
+        if (group->kind == PKTSEQ_GROUP_CLASS) pktseqi_put_u64(t, group->count);
+    }
+}
+
+// A line of numbers: name, then " value" for each.
+static void pktseqi_put_numbers(pktseqi_text *t, const char *name, const double *value,
+                                size_t count) {
+    pktseqi_put_text(t, name);
+    for (size_t i = 0; i < count; ++i) pktseqi_put(t, " %f", value[i]);
+    pktseqi_put_text(t, "\n");
+}
+
+// The arrays of a detector d, in the order in which they are written: X(name, place, count)
+#define PKTSEQI_DETECTOR(X) \
+    X("weight", d->weight, d->groups) \
+    X("error", d->error, d->out) \
+    X("mean", d->mean, d->contexts) \
+    X("precision", d->precision, d->contexts * d->contexts) \
+    X("scale", d->scale, 2) \
+    X("length_mean", d->length_mean, 4)
+
+// The detector, a line for each value or array. Read by pktseqi_load_detector.
+static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
+    double plain[5];
+    pktseqi_put(t, "measure %s\none_step_ahead %z\nby_length %z\ncontexts %z\nsequences %z\n",
+                pktseqi_measure_name[d->options.measure], (size_t)(d->options.one_step_ahead != 0),
+                (size_t)(d->options.by_length != 0), d->contexts, d->sequences);
+    plain[0] = d->options.context;
+    plain[1] = d->options.false_alarms;
+    plain[2] = d->threshold;
+    plain[3] = d->threshold_low;
+    plain[4] = d->threshold_high;
+    pktseqi_put_numbers(t, "context_false_alarms_threshold_low_high", plain, 5);
+#define PKTSEQI_X(name, place, count) pktseqi_put_numbers(t, name, place, count);
+    PKTSEQI_DETECTOR(PKTSEQI_X)
+#undef PKTSEQI_X
+}
+
 // `,"key":"` and the value that `inner` holds, escaped, and `"`. inner is emptied for the next.
 static void pktseqi_put_meta(pktseqi_text *t, const char *key, pktseqi_text *inner) {
     pktseqi_put(t, ",\"%s\":\"", key);
@@ -6479,7 +6560,8 @@ static void pktseqi_put_meta(pktseqi_text *t, const char *key, pktseqi_text *inn
 
 // The header's JSON. Returns where the 16 digits of the checksum stand in t.
 static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
-                                 const pktseq_codec *codec, const pktseq_training *training) {
+                                 const pktseq_codec *codec, const pktseq_training *training,
+                                 const pktseq_detector *detector) {
     pktseqi_text inner = pktseqi_text_growing(&t->allocator);
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     size_t at, offset = 0;
@@ -6487,8 +6569,11 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
                    "\"pktseq.version\":\"%s\",\"pktseq.checksum\":\"",
                 PKTSEQI_FORMAT, PKTSEQ_VERSION);
     at = t->size;
-    pktseqi_put(t, "0000000000000000\",\"pktseq.inputs\":\"%z\",\"pktseq.start\":\"%s\"",
-                model->config.inputs, pktseqi_start_name[model->config.start]);
+    pktseqi_put(t, "0000000000000000\",\"pktseq.inputs\":\"%z\",\"pktseq.start\":\"%s\","
+                   "\"pktseq.loss\":\"%s\"", model->config.inputs,
+                pktseqi_start_name[model->config.start], pktseqi_loss_name[model->config.loss]);
+    pktseqi_put_groups(&inner, model);
+    pktseqi_put_meta(t, "pktseq.groups", &inner);
     if (codec && codec->field_count) {
         pktseqi_put_codec(&inner, codec);
         pktseqi_put_meta(t, "pktseq.codec", &inner);
@@ -6496,6 +6581,10 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     if (training && training->iteration) {
         pktseqi_put_training(&inner, training);
         pktseqi_put_meta(t, "pktseq.training", &inner);
+    }
+    if (detector && detector->memory) {
+        pktseqi_put_detector(&inner, detector);
+        pktseqi_put_meta(t, "pktseq.detector", &inner);
     }
     pktseqi_free(&inner.allocator, inner.data);
     pktseqi_put_text(t, "}");
@@ -6581,9 +6670,40 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
     return PKTSEQ_OK;
 }
 
+// Every number of a detector, checked as a whole: finite, and in the range that it must be in.
+static int pktseqi_detector_good(const pktseq_detector *d) {
+    int good = d->options.context >= 0 && d->options.context < 1 &&
+               d->options.false_alarms >= 0 && d->options.false_alarms <= 1 &&
+               pktseqi_finite(d->threshold) && pktseqi_finite(d->threshold_low) &&
+               pktseqi_finite(d->threshold_high) && pktseqi_finite(d->scale[0]) &&
+               pktseqi_finite(d->scale[1]) && (d->options.context == 0 || d->contexts > 0);
+    for (size_t g = 0; g < d->groups; ++g) good &= pktseqi_finite(d->weight[g]) && d->weight[g] >= 0;
+    for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(d->error[o]) && d->error[o] > 0;
+    for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c) good &= pktseqi_finite(d->mean[c]);
+    for (int k = 0; k < 4; ++k)
+        good &= pktseqi_finite(d->length_mean[k]) && d->length_mean[k] > 0;
+    return good;
+}
+
+// Does a detector belong to model and codec, and can it be written?
+static pktseq_status pktseqi_save_check_detector(const pktseq_model *model,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_detector *d, pktseq_error *err) {
+    if (!d || !d->memory) return PKTSEQ_OK;
+    if (!pktseqi_detector_fits(d, model) ||
+        (codec && codec->field_count &&
+         (codec->contexts != d->contexts || codec->groups != d->groups)))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the detector is another model's or another codec's");
+    if (!pktseqi_detector_good(d))
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a number of the detector cannot be");
+    return PKTSEQ_OK;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
+                                         const pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_text t;
     size_t hole, header, bytes, count, width = sizeof(pktseq_real);
@@ -6592,10 +6712,11 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
     status = pktseqi_save_check(model, codec, training, err);
+    if (status == PKTSEQ_OK) status = pktseqi_save_check_detector(model, codec, detector, err);
     if (status) return status;
     t = pktseqi_text_growing(allocator);
     pktseqi_put_bytes(&t, "\0\0\0\0\0\0\0\0", 8);
-    hole = pktseqi_put_header(&t, model, codec, training);
+    hole = pktseqi_put_header(&t, model, codec, training, detector);
     header = t.size;
     count = velocity ? pktseqi_times(model->parameters, 2) : model->parameters;
     bytes = pktseqi_times(count, width);
@@ -6667,6 +6788,7 @@ typedef struct pktseqi_header {
     size_t metas;
     size_t data_at;        // where the numbers begin
     int format;            // 1 or 2; 0 in foreign files
+    pktseq_group *group;   // of config, made here
     int has_metadata;
     pktseq_allocator allocator;
 } pktseqi_header;
@@ -7264,6 +7386,113 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
+// What training minimised, and "pktseq.groups", into the config; a file of format 1 has neither.
+static pktseq_status pktseqi_load_groups(pktseqi_header *header) {
+    const pktseqi_meta *loss = pktseqi_load_meta(header, "pktseq.loss");
+    const pktseqi_meta *groups = pktseqi_load_meta(header, "pktseq.groups");
+    size_t which, next = 0;
+    char *at, *word, *end;
+    if (header->format < 2) return PKTSEQ_OK;
+    which = loss ? pktseqi_find_name(pktseqi_loss_name, 2, loss->value) : 2;
+    if (which == 2) return pktseqi_bad_meta(header, "pktseq.loss");
+    header->config.loss = (pktseq_loss)which;
+    if (!groups) return pktseqi_bad_meta(header, "pktseq.groups");
+    header->group = (pktseq_group *)pktseqi_alloc_zeroed(&header->allocator, header->config.out,
+                                                         sizeof *header->group);
+    if (!header->group) return pktseqi_no_memory(header->json.err);
+    at = header->json.arena + (groups->value - header->json.arena);
+    for (end = at; *at; at = end) {
+        pktseq_group *group = &header->group[header->config.groups];
+        if (next == header->config.out) return pktseqi_bad_meta(header, groups->key);
+        for (word = at; *end && *end != ' ';) ++end;
+        if (*end) *end++ = 0;
+        which = pktseqi_find_name(pktseqi_group_name, 2, word);
+        group->kind = (pktseq_group_kind)which;
+        group->first = next;
+        group->count = 1;
+        if (which == 2 && (strncmp(word, "class", 5) != 0 || word[5] < '1' || word[5] > '9' ||
+                           !pktseqi_load_whole(word + 5, &group->count)))
+            return pktseqi_bad_meta(header, groups->key);
+        if (group->count > header->config.out - next)
+            return pktseqi_bad_meta(header, groups->key);
+        next += group->count;
+        ++header->config.groups;
+    }
+    if (next != header->config.out) return pktseqi_bad_meta(header, groups->key);
+    header->config.group = header->group;
+    return PKTSEQ_OK;
+}
+
+// A line of `count` numbers behind their name. 0 if it is not that.
+static int pktseqi_load_numbers_line(char **at, const char *name, double *value, size_t count) {
+    int stopped;
+    char *word = pktseqi_load_word(at, ' ', &stopped);
+    if (!word || strcmp(word, name) != 0) return 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (stopped != ' ') return 0;
+        word = pktseqi_load_word(at, ' ', &stopped);
+        if (!word || !pktseqi_load_real(word, &value[i])) return 0;
+    }
+    return stopped == '\n';
+}
+
+// A line with one word of a list, or a number of 0 or more below `count`: its place, or `count`.
+static size_t pktseqi_load_choice(char **at, const char *key, const char *const *name,
+                                  size_t count) {
+    size_t value = count;
+    char *word = pktseqi_load_line(at, key);
+    if (word && name) value = pktseqi_find_name(name, count, word);
+    else if (word && !pktseqi_load_whole(word, &value)) value = count;
+    return value < count ? value : count;
+}
+
+// "pktseq.detector" into a detector that fits model and codec.
+static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const pktseq_model *model,
+                                           const pktseq_codec *codec, pktseq_detector *d) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.detector");
+    size_t measure, ahead, by_length, contexts, sequences;
+    double plain[5];
+    pktseq_status status;
+    int good;
+    char *at;
+    if (!meta) return PKTSEQ_OK;
+    at = header->json.arena + (meta->value - header->json.arena);
+    measure = pktseqi_load_choice(&at, "measure", pktseqi_measure_name, 3);
+    ahead = pktseqi_load_choice(&at, "one_step_ahead", NULL, 2);
+    by_length = pktseqi_load_choice(&at, "by_length", NULL, 2);
+    contexts = pktseqi_load_choice(&at, "contexts", NULL, 4097);
+    sequences = pktseqi_load_choice(&at, "sequences", NULL, (size_t)-1 / 2);
+    good = measure < 3 && ahead < 2 && by_length < 2 && contexts < 4097 &&
+           sequences < (size_t)-1 / 2 &&
+           pktseqi_load_numbers_line(&at, "context_false_alarms_threshold_low_high", plain, 5);
+    // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.
+    if (!good || contexts * contexts > meta->length ||
+        (codec && (codec->contexts != contexts || codec->groups != model->config.groups)))
+        return pktseqi_bad_meta(header, meta->key);
+    d->allocator = header->allocator;
+    d->out = model->config.out;
+    d->groups = model->config.groups;
+    d->contexts = contexts;
+    d->options.measure = (pktseq_measure)measure;
+    d->options.one_step_ahead = (int)ahead;
+    d->options.by_length = (int)by_length;
+    d->options.context = plain[0];
+    d->options.false_alarms = plain[1];
+    d->threshold = plain[2];
+    d->threshold_low = plain[3];
+    d->threshold_high = plain[4];
+    d->sequences = sequences;
+    status = pktseqi_detector_alloc(d, header->json.err);
+    if (status) return status;
+#define PKTSEQI_X(name, place, count) \
+    good = good && pktseqi_load_numbers_line(&at, name, place, count);
+    PKTSEQI_DETECTOR(PKTSEQI_X)
+#undef PKTSEQI_X
+    if (!good || *at || !pktseqi_detector_good(d) || !pktseqi_detector_fits(d, model))
+        return pktseqi_bad_meta(header, meta->key);
+    return PKTSEQ_OK;
+}
+
 // The numbers of one tensor of the file, (count), each finite.
 static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
                                           const char *name, pktseq_real *to, size_t count) {
@@ -7338,6 +7567,7 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
 
 PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
                                          pktseq_codec *codec, pktseq_training *training,
+                                         pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_header header;
     pktseq_status status = PKTSEQ_OK;
@@ -7345,23 +7575,29 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     if (model) memset(model, 0, sizeof *model);
     if (codec) memset(codec, 0, sizeof *codec);
     if (training) memset(training, 0, sizeof *training);
+    if (detector) memset(detector, 0, sizeof *detector);
     if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
     header.allocator = pktseqi_allocator(allocator);
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_header(&header);
     if (status == PKTSEQ_OK) status = pktseqi_load_shapes(&header, size);
     if (status == PKTSEQ_OK) status = pktseqi_load_ours(&header, size);
+    if (status == PKTSEQ_OK) status = pktseqi_load_groups(&header);
     if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_velocity(&header, training);
     if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, header.config, allocator, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
+    if (status == PKTSEQ_OK && detector)
+        status = pktseqi_load_detector(&header, model, codec, detector);
     pktseqi_free(&header.allocator, header.json.arena);
     pktseqi_free(&header.allocator, header.meta);
+    pktseqi_free(&header.allocator, header.group);
     if (status) {
         pktseq_model_free(model);
         pktseq_codec_free(codec);
         pktseq_training_free(training);
+        pktseq_detector_free(detector);
         return status;
     }
     return pktseqi_ok(err);
@@ -7427,11 +7663,12 @@ static pktseq_status pktseqi_file_write(const char *path, const void *data, size
 
 PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
                                      const pktseq_codec *codec, const pktseq_training *training,
-                                     pktseq_error *err) {
+                                     const pktseq_detector *detector, pktseq_error *err) {
     pktseq_buffer buffer;
     pktseq_status status;
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseq_save_mem(&buffer, model, codec, training, model ? &model->allocator : NULL,
+    status = pktseq_save_mem(&buffer, model, codec, training, detector,
+                             model ? &model->allocator : NULL,
                              err);
     if (status) return pktseqi_error_in(err, status, path);
     status = pktseqi_file_write(path, buffer.data, buffer.size, err);
@@ -7440,8 +7677,8 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
 }
 
 PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
-                                     pktseq_training *training, const pktseq_allocator *allocator,
-                                     pktseq_error *err) {
+                                     pktseq_training *training, pktseq_detector *detector,
+                                     const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(allocator);
     pktseq_status status = PKTSEQ_OK;
     char chunk[4096];
@@ -7450,6 +7687,7 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
     if (model) memset(model, 0, sizeof *model);
     if (codec) memset(codec, 0, sizeof *codec);
     if (training) memset(training, 0, sizeof *training);
+    if (detector) memset(detector, 0, sizeof *detector);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
     errno = 0;
     file = fopen(path, "rb");
@@ -7460,7 +7698,7 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
     if (ferror(file)) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
     fclose(file);
     if (status == PKTSEQ_OK)
-        status = pktseq_load_mem(t.data, t.size, model, codec, training, allocator, err);
+        status = pktseq_load_mem(t.data, t.size, model, codec, training, detector, allocator, err);
     pktseqi_free(&t.allocator, t.data);
     return pktseqi_error_in(err, status, path);
 }

@@ -274,7 +274,7 @@ static int prepare_new(app *a) {
     config = pktseq_config_default(&a->dataset);
     config.hidden = a->hidden;
     if (a->init_path) {
-        if (pktseq_load(a->init_path, &init, NULL, NULL, NULL, &a->err))
+        if (pktseq_load(a->init_path, &init, NULL, NULL, NULL, NULL, &a->err))
             return fail("%s%s", a->err.text, "");
         if (init.config.in != config.in || init.config.out != config.out ||
             (a->given_hidden && init.config.hidden != config.hidden)) {
@@ -303,7 +303,7 @@ static int prepare_new(app *a) {
 static int prepare_resumed(app *a) {
     pktseq_schema schema;
     pktseq_train_config asked = a->config;
-    if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, NULL, &a->err))
+    if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, NULL, NULL, &a->err))
         return fail("%s%s", a->err.text, "");
     if (!a->training.iteration || !a->codec.field_count)
         return fail("%s holds no interrupted training run (--init takes weights alone)%s",
@@ -485,7 +485,7 @@ static int write_results(app *a) {
             a->config.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->training.iteration &&
-        pktseq_save(path, &a->model, &a->codec, &a->training, &a->err))
+        pktseq_save(path, &a->model, &a->codec, &a->training, NULL, &a->err))
         return fail("%s%s", a->err.text, "");
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
@@ -503,7 +503,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         char path[4096], name[32];
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
         if (path_in(a, path, sizeof path, name) ||
-            pktseq_save(path, p->model, &a->codec, p->training, &a->save_err))
+            pktseq_save(path, p->model, &a->codec, p->training, NULL, &a->save_err))
             return 1;
     }
     return interrupted;

@@ -548,7 +548,7 @@ static void load(loaded *l, const void *data, size_t size, size_t fail_at) {
     if (size) memcpy(exact, data, size);
     l->allocator = allocator_of(&l->memory);
     l->memory.fail_at = fail_at;
-    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->allocator,
+    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, NULL, &l->allocator,
                                 &l->err);
     free(exact);
 }
@@ -594,7 +594,7 @@ static int is_handled(const void *data, size_t size, loaded *l) {
         loaded again;
         good = good && !pktseq_save_mem(&buffer, &l->model,
                                         l->codec.field_count ? &l->codec : NULL,
-                                        l->training.iteration ? &l->training : NULL, NULL, NULL);
+                                        l->training.iteration ? &l->training : NULL, NULL, NULL, NULL);
         if (good) {
             load(&again, buffer.data, buffer.size, 0);
             good = again.status == PKTSEQ_OK && same_model(&l->model, &again.model) &&
@@ -633,7 +633,7 @@ static void test_round_trip(void) {
         }
         s.model.block[0] = (pktseq_real)-0.0;
         s.model.block[1] = (pktseq_real)(REAL_SIZE == 4 ? 1.4e-45 : 4.9e-324);
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &err));
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, &err));
         check_layout(what, buffer.data, buffer.size, &s.model);
         load(&l, buffer.data, buffer.size, 0);
         CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
@@ -641,7 +641,7 @@ static void test_round_trip(void) {
         CHECK_THAT(l.status == PKTSEQ_OK && same_codec(&l.codec, &s.codec), "%s", what);
         CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s", what);
         if (l.status == PKTSEQ_OK) {
-            CHECK(!pktseq_save_mem(&twice, &l.model, &l.codec, &l.training, NULL, &err));
+            CHECK(!pktseq_save_mem(&twice, &l.model, &l.codec, &l.training, NULL, NULL, &err));
             CHECK_THAT(twice.size == buffer.size && !memcmp(twice.data, buffer.data, buffer.size),
                        "%s: saved, loaded and saved again", what);
             pktseq_buffer_free(&twice);
@@ -668,7 +668,7 @@ static void test_parts(void) {
             pktseq_model model;
             loaded l;
             CHECK(!pktseq_save_mem(&buffer, &s.model, with & 1 ? &s.codec : NULL,
-                                   with & 2 ? &s.training : NULL, NULL, NULL));
+                                   with & 2 ? &s.training : NULL, NULL, NULL, NULL));
             check_layout("parts", buffer.data, buffer.size, &s.model);
             load(&l, buffer.data, buffer.size, 0);
             CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.model, &s.model), "parts %d: %s",
@@ -679,7 +679,7 @@ static void test_parts(void) {
                                 : !l.training.iteration && !l.training.points,
                        "%d", with);
             CHECK(unload(&l));
-            CHECK(!pktseq_load_mem(buffer.data, buffer.size, &model, NULL, NULL, NULL, NULL));
+            CHECK(!pktseq_load_mem(buffer.data, buffer.size, &model, NULL, NULL, NULL, NULL, NULL));
             CHECK(same_model(&model, &s.model));
             pktseq_model_free(&model);
             pktseq_buffer_free(&buffer);
@@ -1411,7 +1411,7 @@ static void test_lies(void) {
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         pktseq_buffer buffer;
         bytes b;
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL));
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
         b = edited(buffer.data, buffer.size, "pktseq.start", "pktseq.start");
         CHECK(b.size == buffer.size && !memcmp(b.data, buffer.data, b.size));
         free(b.data);
@@ -1465,7 +1465,7 @@ static void test_other_settings(void) {
             config.point_every = again[i].point_every;
             config.report_every = again[i].report_every;
             pktseq_train(&s.model, &s.dataset, &config, &s.training, NULL);
-            CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL));
+            CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
             load(&l, buffer.data, buffer.size, 0);
             CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", again[i].what, l.err.text);
             CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s",
@@ -1491,7 +1491,7 @@ static void test_memory(void) {
             pktseq_allocator a = allocator_of(&c);
             c.fail_at = k;
             memset(&buffer, 0x5a, sizeof buffer);
-            status = pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, &a, &err);
+            status = pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &a, &err);
             failures += status == PKTSEQ_ERROR_MEMORY;
             CHECK_THAT(status == PKTSEQ_OK || (!buffer.data && !buffer.size && c.live == 0),
                        "saving, allocation %lu", (unsigned long)k);
@@ -1503,7 +1503,7 @@ static void test_memory(void) {
         }
         CHECK_THAT(status == PKTSEQ_OK && failures > 0, "saving: status %d", (int)status);
 
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &err));
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, &err));
         failures = 0;
         status = PKTSEQ_ERROR_MEMORY;
         for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 10000; ++k) {
@@ -1531,14 +1531,14 @@ static void test_arguments(void) {
     pktseq_model model, none;
     memset(&none, 0, sizeof none);
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
-        CHECK(!pktseq_save_mem(&good, &s.model, &s.codec, NULL, NULL, NULL));
-        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(!pktseq_save_mem(&good, &s.model, &s.codec, NULL, NULL, NULL, NULL));
+        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
         CHECK(!buffer.data && err.text[0]);
-        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_load_mem(NULL, 100, &model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_load_mem(NULL, 100, &model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
         CHECK(!model.block);
-        CHECK(pktseq_load_mem(good.data, good.size, NULL, NULL, NULL, NULL, &err) ==
+        CHECK(pktseq_load_mem(good.data, good.size, NULL, NULL, NULL, NULL, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
         pktseq_buffer_free(&good);
         pktseq_buffer_free(NULL);
@@ -1547,7 +1547,7 @@ static void test_arguments(void) {
         for (size_t i = 0; i < 3; ++i) {
             pktseq_real *last = &s.model.block[s.model.parameters - 1], kept = *last;
             *last = (pktseq_real)bad[i];
-            CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, &err) ==
+            CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) ==
                       PKTSEQ_ERROR_DATA && !buffer.data && err.text[0]);
             *last = kept;
         }
@@ -1555,14 +1555,14 @@ static void test_arguments(void) {
         // The codec's own memory, so that it may be spoilt.
         char *text = (char *)(size_t)s.codec.field[1].category[0], kept = text[0];
         text[0] = (char)0xff;
-        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, &err) == PKTSEQ_ERROR_DATA &&
+        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_DATA &&
               !buffer.data);
         text[0] = kept;
 
         // A codec whose features are not the model's: a file that could not be loaded again.
         subject tiny;
         if (subject_make(&tiny, 1, 1, PKTSEQ_START_TARGET, 1))
-            CHECK(pktseq_save_mem(&buffer, &s.model, &tiny.codec, NULL, NULL, &err) !=
+            CHECK(pktseq_save_mem(&buffer, &s.model, &tiny.codec, NULL, NULL, NULL, &err) !=
                       PKTSEQ_OK && !buffer.data);
         subject_free(&tiny);
     }
@@ -1599,14 +1599,14 @@ static void test_paths(void) {
     snprintf(folder, sizeof folder, "%s.d", path);
     if (!subject_make(&s, 40, 2, PKTSEQ_START_INPUT, 0)) return;
 
-    CHECK(!pktseq_save(path, &s.model, &s.codec, &s.training, &err));
-    CHECK(!pktseq_save_mem(&old, &s.model, &s.codec, &s.training, NULL, &err));
+    CHECK(!pktseq_save(path, &s.model, &s.codec, &s.training, NULL, &err));
+    CHECK(!pktseq_save_mem(&old, &s.model, &s.codec, &s.training, NULL, NULL, &err));
     bytes file = read_all(path);
     CHECK(file.size == old.size && !memcmp(file.data, old.data, old.size));
     free(file.data);
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, NULL, &l.err));
+    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, NULL, NULL, &l.err));
     CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec) &&
           same_training(&s.training, &l.training));
     l.memory.live = 0;
@@ -1614,8 +1614,8 @@ static void test_paths(void) {
 
     // Over an old file; then the disk is full after every so many bytes, and the old file stays.
     s.model.block[0] += 1;
-    CHECK(!pktseq_save(path, &s.model, &s.codec, NULL, &err));
-    CHECK(!pktseq_save_mem(&new_bytes, &s.model, &s.codec, NULL, NULL, &err));
+    CHECK(!pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err));
+    CHECK(!pktseq_save_mem(&new_bytes, &s.model, &s.codec, NULL, NULL, NULL, &err));
     file = read_all(path);
     CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, new_bytes.size));
     free(file.data);
@@ -1627,7 +1627,7 @@ static void test_paths(void) {
         limit = all;
         limit.rlim_cur = (rlim_t)room;
         setrlimit(RLIMIT_FSIZE, &limit);
-        pktseq_status status = pktseq_save(path, &s.model, &s.codec, &s.training, &err);
+        pktseq_status status = pktseq_save(path, &s.model, &s.codec, &s.training, NULL, &err);
         setrlimit(RLIMIT_FSIZE, &all);
         ++tried;
         failed += status == PKTSEQ_ERROR_FILE && err.status == status && err.text[0];
@@ -1643,13 +1643,13 @@ static void test_paths(void) {
 
     // Weights that must not be saved leave the old file, too.
     s.model.block[1] = (pktseq_real)NAN;
-    CHECK(pktseq_save(path, &s.model, &s.codec, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
     s.model.block[1] = 0;
     CHECK(!exists(temporary));
 
     // The temporary file cannot be made (a folder has its name): as in a folder without permission.
     CHECK(!mkdir(temporary, 0777));
-    CHECK(pktseq_save(path, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(path, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, path), "%s", err.text);
     CHECK(!rmdir(temporary));
     file = read_all(path);
@@ -1658,29 +1658,29 @@ static void test_paths(void) {
 
     // The path is a folder: renaming fails, and so does reading.
     CHECK(!mkdir(folder, 0777));
-    CHECK(pktseq_save(folder, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(folder, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
     strcat(folder, ".tmp");
     CHECK(!exists(folder));
     folder[strlen(folder) - 4] = 0;
     memset(&l, 0x5a, sizeof l);
-    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, NULL, &l.err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, NULL, NULL, &l.err) == PKTSEQ_ERROR_FILE);
     CHECK(is_empty(&l) && l.err.text[0]);
     CHECK(!rmdir(folder));
 
-    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
-    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, NULL, &l.err) ==
+    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, NULL, NULL, &l.err) ==
           PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(l.err.text, "no/such/file") && is_empty(&l), "%s", l.err.text);
-    CHECK(pktseq_save(NULL, &s.model, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_load(NULL, &l.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_save(NULL, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_load(NULL, &l.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
 
     // A file cut short, and an empty one.
     for (int cut = 0; cut < 2; ++cut) {
         FILE *f = fopen(path, "wb");
         CHECK(f && fwrite(old.data, 1, cut ? old.size - 7 : 0, f) == (cut ? old.size - 7 : 0) &&
               !fclose(f));
-        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, NULL, &l.err) ==
+        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, NULL, NULL, &l.err) ==
               PKTSEQ_ERROR_DATA);
         CHECK_THAT(is_empty(&l) && strstr(l.err.text, cut ? "7" : ""), "%s", l.err.text);
     }
@@ -1711,7 +1711,7 @@ int main(void) {
         if (subject_make(&s, (size_t)(1 + with), 1, PKTSEQ_START_TARGET, 1)) {
             const char *what = with ? "codec and training" : "only weights";
             CHECK(!pktseq_save_mem(&buffer, &s.model, with ? &s.codec : NULL,
-                                   with ? &s.training : NULL, NULL, NULL));
+                                   with ? &s.training : NULL, NULL, NULL, NULL));
             test_damage(what, buffer.data, buffer.size);
             test_forgery(what, buffer.data, buffer.size);
             test_nonsense(what, buffer.data, buffer.size);

@@ -63,7 +63,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     r->events[i] = p->events;
     r->milestone[i] = p->milestone;
     if (p->iteration != r->stop_at) return 0;
-    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL) != PKTSEQ_OK;
+    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL, NULL) != PKTSEQ_OK;
     return 1;
 }
 
@@ -528,9 +528,9 @@ static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_
     CHECK(r->n == cut && training.iteration == cut);
     CHECK(memcmp(r->loss, full->loss, cut * sizeof *r->loss) == 0);
     // What the callback could save is what is there afterwards.
-    CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
     CHECK(after.size == r->saved.size && memcmp(after.data, r->saved.data, after.size) == 0);
-    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL) ==
+    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL, NULL) ==
           PKTSEQ_OK);
     CHECK(same_weights(&loaded, &model) && same_training(&loaded_training, &training));
     CHECK(loaded_training.config.seed == config.seed);
@@ -612,8 +612,8 @@ static void test_other_intervals(void) {
             CHECK_THAT(is_mean(training.point[i], r->loss, 59, interval[k].then, i == before),
                        "every %d, then every %d: point %d is %g", (int)interval[k].first,
                        (int)interval[k].then, (int)i, training.point[i]);
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL,
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL, NULL,
                                    NULL) == PKTSEQ_OK,
                    "every %d, then every %d: what was saved cannot be loaded",
                    (int)interval[k].first, (int)interval[k].then);
@@ -646,8 +646,8 @@ static void test_fewer_iterations(void) {
         r->n = 0;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK(r->n == 0 && training.iteration == 9 && same_weights(&model, &copy));
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL,
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL, NULL,
                                    NULL) == PKTSEQ_OK,
                    "9 iterations done, %d asked for: what was saved cannot be loaded", (int)k);
         CHECK(loaded_training.iteration == 9);
