@@ -864,8 +864,9 @@ typedef struct pktseq_detector_options {
     const double *weight;  // (groups) of each group of outputs, 0 or more; borrowed until
                            //   detector_init; NULL = 1 each
     double context;        // share of the context's fields in the score, 0 to below 1; 0 = none
-    int by_length;         // 1: scores are multiples of the mean score of normal sequences of about
-                           //   that length: up to 4, 8, 16 packets, or more
+    int by_length;         // 1: scores are relative to those of normal sequences of about that
+                           //   length (up to 4, 8, 16 packets, or more): 1 is their mean plus two
+                           //   standard deviations
     double false_alarms;   // share of normal sequences that may lie above the threshold, 0 to 1
 } pktseq_detector_options;
 
@@ -878,7 +879,7 @@ typedef struct pktseq_detector {
     double *mean;          // (C) of the context's features
     double *precision;     // (C, C) inverse of their covariance
     double scale[2];       // of the network's and of the context's part of a packet's score
-    double length_mean[4]; // by_length: mean score of each class of length
+    double length_scale[4];  // by_length: what scores of each class of length are divided by
     size_t sequences;      // it was fitted to; 0 before
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
     double threshold_low, threshold_high;  // 95 % confidence range of the threshold
@@ -889,8 +890,8 @@ typedef struct pktseq_detector {
 // RMS, free running, no weights, no context, 1 % false alarms: the reference's score.
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void);
 
-// What finds most: surprise one step ahead, by length, and context 2/3 where the codec has some. Of
-// the fields only "token" and "same_connection" are scored, if there is a token.
+// What finds most: surprise one step ahead, by length, and context 3/4 where the codec has some. If
+// there is a "token", it alone is scored; the other fields then only help the network to learn.
 //   weight   (codec->groups) of the caller, filled; the options point at it
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
                                                                        double *weight);
@@ -3934,7 +3935,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     for (size_t f = 0; f < schema->field_count && status == PKTSEQ_OK; ++f) {
         const pktseq_field *from = &schema->field[f];
         pktseq_field *field = &codec->field[f];
-        const pktseq_column *column;
+        const pktseq_column *column = NULL;
         *field = *from;
         field->category = NULL;
         field->category_count = 0;
@@ -5752,12 +5753,12 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
     options.one_step_ahead = 1;
     options.by_length = 1;
     if (!codec || !weight) return options;
-    if (codec->contexts) options.context = 2.0 / 3;
+    if (codec->contexts) options.context = 0.75;
     for (size_t g = 0; g < codec->groups; ++g)
         token |= strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
     for (size_t g = 0; g < codec->groups; ++g) {
         const char *name = codec->field[codec->group_field[g]].column;
-        weight[g] = !token || strcmp(name, "token") == 0 || strcmp(name, "same_connection") == 0;
+        weight[g] = !token || strcmp(name, "token") == 0;
     }
     options.weight = weight;
     return options;
@@ -5827,7 +5828,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     for (size_t c = 0; c < contexts; ++c) detector->precision[c * contexts + c] = 1;
     detector->scale[0] = 1 - options->context;
     detector->scale[1] = options->context;
-    for (int k = 0; k < 4; ++k) detector->length_mean[k] = 1;
+    for (int k = 0; k < 4; ++k) detector->length_scale[k] = 1;
     detector->threshold = detector->threshold_low = detector->threshold_high = DBL_MAX;
     return pktseqi_ok(err);
 }
@@ -5923,7 +5924,7 @@ static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, si
     double value = sum[0] / (double)targets;
     if (d->options.context > 0)
         value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
-    if (d->options.by_length) value /= d->length_mean[pktseqi_length_class(inputs + targets)];
+    if (d->options.by_length) value /= d->length_scale[pktseqi_length_class(inputs + targets)];
     return value;
 }
 
@@ -5981,7 +5982,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
     parts = d->groups + d->contexts;
     scale = 1 / (double)pair->targets;
     if (d->options.by_length)
-        scale /= d->length_mean[pktseqi_length_class(pair->inputs + pair->targets)];
+        scale /= d->length_scale[pktseqi_length_class(pair->inputs + pair->targets)];
     for (size_t t = 0; t < pair->targets; ++t, part += parts) {
         memset(part, 0, parts * sizeof *part);
         sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, 0, t),
@@ -6016,6 +6017,7 @@ static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t from
     size_t count = sweep->dataset->pairs - from;
     pktseq_status status;
     if (count > PKTSEQI_SWEEP) count = PKTSEQI_SWEEP;
+    memset(pair, 0, sizeof pair);
     for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, from + i);
     status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
@@ -6207,25 +6209,31 @@ static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset 
     }
 }
 
-// Mean score of each class of length; a class of fewer than 20 sequences takes that of all.
+// Mean plus two standard deviations of the scores of each class of length; a class of fewer than 20
+// sequences takes those of all.
 static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset *dataset,
                                         const double *sum) {
-    double total[5] = {0, 0, 0, 0, 0};
+    double total[5] = {0, 0, 0, 0, 0}, square[5] = {0, 0, 0, 0, 0};
     size_t count[5] = {0, 0, 0, 0, 0};
-    for (int k = 0; k < 4; ++k) d->length_mean[k] = 1;
+    for (int k = 0; k < 4; ++k) d->length_scale[k] = 1;
     for (size_t i = 0; i < dataset->pairs; ++i) {
         int k = pktseqi_length_class(dataset->length[i]);
         double value = pktseqi_detector_value(d, dataset->options.inputs,
                                               dataset->length[i] - dataset->options.inputs,
                                               sum + 2 * i);
-        total[k] += value;
-        total[4] += value;
-        ++count[k];
-        ++count[4];
+        for (int all = 0; all < 2; ++all) {
+            int c = all ? 4 : k;
+            total[c] += value;
+            square[c] += value * value;
+            ++count[c];
+        }
     }
     for (int k = 0; k < 4; ++k) {
         int from = count[k] < 20 ? 4 : k;
-        if (total[from] > 0) d->length_mean[k] = total[from] / (double)count[from];
+        double n = (double)count[from], mean = total[from] / n;
+        double variance = square[from] / n - mean * mean;
+        double scale = mean + 2 * (variance > 0 ? sqrt(variance) : 0);
+        if (scale > 0) d->length_scale[k] = scale;
     }
 }
 
@@ -6529,7 +6537,7 @@ static void pktseqi_put_numbers(pktseqi_text *t, const char *name, const double 
     X("mean", d->mean, d->contexts) \
     X("precision", d->precision, d->contexts * d->contexts) \
     X("scale", d->scale, 2) \
-    X("length_mean", d->length_mean, 4)
+    X("length_scale", d->length_scale, 4)
 
 // The detector, a line for each value or array. Read by pktseqi_load_detector.
 static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
@@ -6681,7 +6689,7 @@ static int pktseqi_detector_good(const pktseq_detector *d) {
     for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(d->error[o]) && d->error[o] > 0;
     for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c) good &= pktseqi_finite(d->mean[c]);
     for (int k = 0; k < 4; ++k)
-        good &= pktseqi_finite(d->length_mean[k]) && d->length_mean[k] > 0;
+        good &= pktseqi_finite(d->length_scale[k]) && d->length_scale[k] > 0;
     return good;
 }
 

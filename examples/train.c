@@ -29,12 +29,17 @@ static const char help_text[] =
     "train [options] [DATA.csv]\n"
     "\n"
     "Trains a seq2seq GRU on the packet sequences in DATA.csv (default: the data set that comes\n"
-    "with pktseq) and leaves model.safetensors, loss.csv and loss.svg in a folder.\n"
+    "with pktseq) and leaves model.safetensors, loss.csv and loss.svg in a folder. DATA.csv is\n"
+    "what sequences writes, or an export of Wireshark or tshark (sequences --help has the command).\n"
     "\n"
     "  --iterations N        in all (100000); a resumed run counts from its first beginning\n"
+    "  --epochs X            the same, as passes over the data\n"
     "  --batch N             sequences an iteration (1)\n"
     "  --hidden N            hidden units (256)\n"
     "  --lr X                learning rate (0.0001)\n"
+    "  --momentum X          of SGD, 0 to below 1 (0)\n"
+    "  --clip X              largest norm of the gradient, 0 = no limit (0)\n"
+    "  --loss mse|nll        squared error, or the likelihood of numbers, flags and classes (mse)\n"
     "  --teacher-forcing P   share of sequences that are fed the true packets, 0 to 1 (0)\n"
     "  --start target|input  the decoder's first token: first target packet, or last input packet\n"
     "                        (target)\n"
@@ -42,6 +47,10 @@ static const char help_text[] =
     "                        (random)\n"
     "  --seed N              of weights, order and teacher forcing (1)\n"
     "  --inputs N            packets the encoder sees before the forecast begins (3)\n"
+    "  --hold-out X          share of the sequences, the last ones, that are not trained on, but\n"
+    "                        tell which scores are normal, for detect (0)\n"
+    "  --context X           with --recommended: share of the pair's last 10 seconds in the score\n"
+    "                        (0.75)\n"
     "  --print-every N       iterations between lines of progress (100)\n"
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"
@@ -52,6 +61,11 @@ static const char help_text[] =
     "  --threads N           0 = as OpenMP decides (0)\n"
     "  --notebook            every habit of the reference notebooks at once: its 25 features, the\n"
     "                        last sequence dropped, snapshots 40,80,100\n"
+    "  --recommended         what finds anomalies best: features and score for it, every packet\n"
+    "                        forecast from those before it, --loss nll --inputs 0 --start input\n"
+    "                        --teacher-forcing 1 --hidden 64 --batch 32 --lr 0.1 --momentum 0.9\n"
+    "                        --clip 1 --order shuffled --epochs 30 --hold-out 0.2; each can be\n"
+    "                        given, too. Leaves a threshold in model.safetensors for detect\n"
     "  --quiet               print nothing but errors\n"
     "  --help                this text\n"
     "\n"
@@ -61,10 +75,12 @@ static const char help_text[] =
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *data_path, *init_path, *resume_path, *out;
-    int notebook, quiet, bar;
+    int notebook, recommended, quiet, bar;
     int given_iterations, given_hidden, given_snapshots, given_print;
     const char *run_option;  // an option given that a resumed run may not have
     size_t hidden;
+    pktseq_loss loss;
+    double epochs, context;  // epochs 0 = iterations count
     pktseq_train_config config;
     pktseq_dataset_options options;
     pktseq_table table;
@@ -72,6 +88,7 @@ typedef struct app {
     pktseq_dataset dataset;
     pktseq_model model;
     pktseq_training training;
+    pktseq_detector detector;  // fitted to the sequences held out, if there are any
     double began;            // seconds
     size_t began_iteration;
     pktseq_error err;
@@ -143,6 +160,25 @@ static const char *set_option(app *a, const char *name, const char *value) {
         a->given_iterations = 1;
         return parse_whole(value, 1, &a->config.iterations) ? NULL : "a whole number from 1";
     }
+    if (strcmp(name, "--epochs") == 0)
+        return parse_count(value, 0, 1e6, &a->epochs) ? NULL : "a number from 0";
+    if (strcmp(name, "--momentum") == 0)
+        return parse_count(value, 0, 0.999999, &a->config.momentum) ? NULL
+                                                                    : "a number from 0 to below 1";
+    if (strcmp(name, "--clip") == 0)
+        return parse_count(value, 0, 1e30, &a->config.clip) ? NULL : "a number from 0";
+    if (strcmp(name, "--loss") == 0) {
+        a->loss = strcmp(value, "nll") ? PKTSEQ_LOSS_MSE : PKTSEQ_LOSS_NLL;
+        return strcmp(value, "nll") && strcmp(value, "mse") ? "mse or nll" : NULL;
+    }
+    if (strcmp(name, "--hold-out") == 0) {
+        double share;
+        if (!parse_count(value, 0, 0.99, &share)) return "a number from 0 to 0.99";
+        a->options.end = share > 0 ? 1 - share : 0;
+        return NULL;
+    }
+    if (strcmp(name, "--context") == 0)
+        return parse_count(value, 0, 0.99, &a->context) ? NULL : "a number from 0 to 0.99";
     if (strcmp(name, "--batch") == 0)
         return parse_whole(value, 1, &a->config.batch) ? NULL : "a whole number from 1";
     if (strcmp(name, "--hidden") == 0) {
@@ -200,16 +236,39 @@ static const struct {
               {"--start", 1},      {"--order", 1},       {"--seed", 1},      {"--inputs", 1},
               {"--init", 1},       {"--print-every", 0}, {"--plot-every", 1}, {"--snapshots", 0},
               {"--threads", 0},    {"--resume", 0},      {"--out", 0},
-              {"--teacher-forcing", 1}};
+              {"--teacher-forcing", 1}, {"--epochs", 1}, {"--momentum", 1}, {"--clip", 1},
+              {"--loss", 1},       {"--hold-out", 1},    {"--context", 1}};
+
+// The settings of --recommended; other options are read afterwards and go before them.
+static void set_recommended(app *a) {
+    a->recommended = 1;
+    a->run_option = "--recommended";
+    a->loss = PKTSEQ_LOSS_NLL;
+    a->hidden = 64;
+    a->epochs = 30;
+    a->options.inputs = 0;
+    a->options.start = PKTSEQ_START_INPUT;
+    a->options.end = 0.8;
+    a->config.batch = 32;
+    a->config.learning_rate = 0.1;
+    a->config.momentum = 0.9;
+    a->config.clip = 1;
+    a->config.teacher_forcing = 1;
+    a->config.order = PKTSEQ_ORDER_SHUFFLED;
+}
 
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
 static int parse_options(app *a, int argc, char **argv) {
+    for (int i = 1; i < argc; ++i)
+        if (strcmp(argv[i], "--recommended") == 0) set_recommended(a);
     for (int i = 1; i < argc; ++i) {
         const char *name = argv[i], *expected;
         size_t known = 0;
         while (known < sizeof option / sizeof *option && strcmp(name, option[known].name)) ++known;
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
-        if (strcmp(name, "--quiet") == 0) {
+        if (strcmp(name, "--recommended") == 0) {
+            a->recommended = 1;
+        } else if (strcmp(name, "--quiet") == 0) {
             a->quiet = 1;
         } else if (strcmp(name, "--notebook") == 0) {
             a->notebook = 1;
@@ -231,6 +290,8 @@ static int parse_options(app *a, int argc, char **argv) {
             }
         }
     }
+    if (a->notebook && a->recommended)
+        return fail("--notebook and --recommended exclude each other%s%s", "", "");
     if (a->init_path && a->resume_path)
         return fail("--init and --resume exclude each other%s%s", "", "");
     if (a->resume_path && a->run_option)
@@ -261,18 +322,38 @@ static const char *default_data(const char *program) {
     return "examples/data/normal_seqs.csv";
 }
 
+// A view of the sequences that are trained on: what is held out must not shape the codec either.
+static pktseq_table table_head(const app *a) {
+    pktseq_table head = a->table;
+    if (a->options.end > 0) {
+        head.sequences = (size_t)(a->options.end * (double)head.sequences);
+        if (head.sequences == 0) head.sequences = 1;
+        head.rows = head.start[head.sequences];
+    }
+    return head;
+}
+
 // A run that begins: codec from the data, weights drawn or from --init.
 static int prepare_new(app *a) {
-    pktseq_schema schema = a->notebook ? pktseq_schema_notebook() : pktseq_schema_default();
+    pktseq_schema schema = a->notebook      ? pktseq_schema_notebook()
+                           : a->recommended ? pktseq_schema_recommended(a->context > 0)
+                                            : pktseq_schema_default();
     pktseq_config config;
     pktseq_model init;
-    if (pktseq_table_read(&a->table, a->data_path, &schema, NULL, &a->err) ||
-        pktseq_codec_fit(&a->codec, &a->table, &schema, NULL, &a->err) ||
+    pktseq_table head;
+    if (pktseq_table_read(&a->table, a->data_path, &schema, NULL, &a->err))
+        return fail("%s%s", a->err.text, "");
+    head = table_head(a);
+    if (pktseq_codec_fit(&a->codec, &head, &schema, NULL, &a->err) ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
         return fail("%s%s", a->err.line || strstr(a->err.text, a->data_path) ? "" : "the data: ",
                     a->err.text);
     config = pktseq_config_default(&a->dataset);
     config.hidden = a->hidden;
+    config.loss = a->loss;
+    if (a->epochs > 0 && !a->given_iterations)
+        a->config.iterations = (size_t)(a->epochs * (double)a->dataset.pairs /
+                                        (double)a->config.batch + 0.999);
     if (a->init_path) {
         if (pktseq_load(a->init_path, &init, NULL, NULL, NULL, NULL, &a->err))
             return fail("%s%s", a->err.text, "");
@@ -303,7 +384,8 @@ static int prepare_new(app *a) {
 static int prepare_resumed(app *a) {
     pktseq_schema schema;
     pktseq_train_config asked = a->config;
-    if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, NULL, NULL, &a->err))
+    if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
+                    &a->err))
         return fail("%s%s", a->err.text, "");
     if (!a->training.iteration || !a->codec.field_count)
         return fail("%s holds no interrupted training run (--init takes weights alone)%s",
@@ -321,6 +403,9 @@ static int prepare_resumed(app *a) {
     memset(&schema, 0, sizeof schema);
     schema.field = a->codec.field;
     schema.field_count = a->codec.field_count;
+    schema.rule = pktseq_rule_default();
+    a->options.begin = a->training.begin;
+    a->options.end = a->training.end;
     a->options.inputs = a->model.config.inputs;
     a->options.start = a->model.config.start;
     a->options.drop_last = (int)a->training.drop_last;
@@ -339,7 +424,9 @@ static void print_packet(const app *a, const char *what, size_t number, const pk
     pktseq_codec_decode(&a->codec, x, value);
     printf("  %-7s%3lu ", what, (unsigned long)number);
     for (size_t f = 0; f < a->codec.field_count; ++f) {
-        if (a->codec.field[f].kind == PKTSEQ_FLAG) continue;
+        if (a->codec.field[f].kind == PKTSEQ_FLAG ||
+            a->codec.field[f].role == PKTSEQ_ROLE_CONTEXT)
+            continue;
         if (value[f].text)
             printf(" %10s", value[f].text);
         else
@@ -359,20 +446,41 @@ static void print_features(const app *a) {
     for (size_t f = 0; f < a->codec.field_count; ++f) {
         const pktseq_field *field = &a->codec.field[f];
         printf("  %-10s", field->column);
-        if (field->kind == PKTSEQ_ONEHOT) {
-            for (size_t k = 0; k < field->category_count; ++k) printf(" %s", field->category[k]);
+        if (field->category_count) {
+            int bounds = field->kind != PKTSEQ_ONEHOT;
+            printf(bounds ? " up to" : "");
+            for (size_t k = 0; k < field->category_count && k < 20; ++k)
+                printf(" %s%s", k && !bounds && field->category_count > 25 ? "| " : "",
+                       field->category[k]);
+            if (field->category_count > 20)
+                printf(" ... (%lu)", (unsigned long)field->category_count);
             if (a->dataset.unknown[f])
                 printf("  (%lu cells are none of these)", (unsigned long)a->dataset.unknown[f]);
+        } else if (field->role == PKTSEQ_ROLE_CONTEXT) {
+            printf(" context");
         } else if (field->kind == PKTSEQ_FLAG) {
             printf(" 0 or 1");
         } else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_NOTEBOOK) {
             printf(" well_known registered%s",
                    field->kind == PKTSEQ_PORT ? " dynamic" : ", above 49151 none");
         } else {
-            printf(" mean %g, standard deviation %g", field->mean, field->sd);
+            printf(" mean %g, standard deviation %g%s", field->mean, field->sd,
+                   field->kind == PKTSEQ_LOG_SINCE_PREVIOUS ? " of log(1 + microseconds since the "
+                                                              "packet before)" : "");
         }
         printf("\n");
     }
+}
+
+// Where rows of a capture went that are not in sequences, in one line for each reason.
+static void print_cut(const pktseq_cut *cut) {
+    if (cut->not_tcp) printf("            %lu are not TCP\n", (unsigned long)cut->not_tcp);
+    if (cut->dropped)
+        printf("            %lu are of protocols that the notebook drops\n",
+               (unsigned long)cut->dropped);
+    if (cut->remainder)
+        printf("            %lu at the end are too few for a sequence\n",
+               (unsigned long)cut->remainder);
 }
 
 static void print_summary(const app *a) {
@@ -380,7 +488,11 @@ static void print_summary(const app *a) {
     size_t shown = (size_t)(a->config.seed * 2654435761u % d->pairs);
     pktseq_pair pair = pktseq_dataset_pair(d, shown);
     printf("data        %s\n", a->data_path);
-    printf("rows        %lu packets\n", (unsigned long)a->table.rows);
+    printf("rows        %lu packets", (unsigned long)a->table.rows);
+    if (a->table.cut.packets > a->table.rows)
+        printf(" of %lu", (unsigned long)a->table.cut.packets);
+    printf("\n");
+    print_cut(&a->table.cut);
     printf("sequences   %lu", (unsigned long)a->table.sequences);
     if (a->table.position_gaps)
         printf(" (%lu rows do not follow the position before them)",
@@ -389,6 +501,9 @@ static void print_summary(const app *a) {
            (unsigned long)d->pairs, (unsigned long)d->options.inputs, (unsigned long)d->longest);
     if (d->skipped) printf(" (%lu sequences are too short)", (unsigned long)d->skipped);
     if (d->options.drop_last) printf(" (the last sequence is dropped)");
+    if (d->options.end > 0)
+        printf(" (%lu are held out)",
+               (unsigned long)(a->table.sequences - d->pairs - d->skipped));
     printf("\n");
     print_features(a);
     if (a->codec.targets == a->codec.features) {
@@ -485,7 +600,7 @@ static int write_results(app *a) {
             a->config.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->training.iteration &&
-        pktseq_save(path, &a->model, &a->codec, &a->training, NULL, &a->err))
+        pktseq_save(path, &a->model, &a->codec, &a->training, &a->detector, &a->err))
         return fail("%s%s", a->err.text, "");
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
@@ -509,11 +624,42 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     return interrupted;
 }
 
+// Learns from the sequences that were held out which scores are normal. A model trained by
+// likelihood gets the recommended score, others the reference's.
+static int calibrate(app *a) {
+    pktseq_detector_options options;
+    pktseq_dataset_options held = a->options;
+    pktseq_dataset calibration;
+    double *weight = (double *)malloc(a->codec.groups * sizeof *weight);
+    int bad;
+    if (!weight) return fail("out of memory%s%s", "", "");
+    options = a->model.config.loss == PKTSEQ_LOSS_NLL
+                  ? pktseq_detector_options_recommended(&a->codec, weight)
+                  : pktseq_detector_options_default();
+    if (options.context > 0) options.context = a->context;
+    held.begin = a->options.end;
+    held.end = 0;
+    bad = pktseq_dataset_init(&calibration, &a->codec, &a->table, &held, NULL, &a->err);
+    if (!bad && !a->detector.memory)
+        bad = pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
+                                   &a->err);
+    if (!bad)
+        bad = pktseq_detector_fit(&a->detector, &a->model, &calibration, a->config.threads,
+                                  &a->err);
+    pktseq_dataset_free(&calibration);
+    free(weight);
+    return bad ? fail("the sequences held out: %s%s", a->err.text, "") : 0;
+}
+
 static void print_where(const app *a) {
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\n");
     if (a->training.iteration) printf("model       %s/model.safetensors\n", a->out);
+    if (a->detector.memory)
+        printf("threshold   %.4g (%.4g to %.4g) for %g %% false alarms, from %lu sequences held out\n",
+               a->detector.threshold, a->detector.threshold_low, a->detector.threshold_high,
+               100 * a->detector.options.false_alarms, (unsigned long)a->detector.sequences);
     for (size_t i = 0; i < a->config.milestone_count; ++i)
         if ((double)a->config.milestone[i] * (double)a->config.iterations <=
                 100 * (double)a->training.iteration &&
@@ -549,6 +695,7 @@ static int run(app *a) {
         return fail("%s%s", a->err.text, "");
     if (a->save_err.status) return fail("%s%s", a->save_err.text, "");
     if (status == PKTSEQ_ERROR_DIVERGED) fail("%s%s", a->err.text, "");
+    if (a->options.end > 0 && a->training.iteration && calibrate(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)
@@ -563,6 +710,7 @@ int main(int argc, char **argv) {
     a->config = pktseq_train_config_default();
     a->options = pktseq_dataset_options_default();
     a->hidden = 256;
+    a->context = 0.75;
     a->out = "run";
     result = parse_options(a, argc, argv);
     if (result == 2) fputs(help_text, stdout);
@@ -574,6 +722,7 @@ int main(int argc, char **argv) {
         result = run(a);
     }
     pktseq_training_free(&a->training);
+    pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);
     pktseq_dataset_free(&a->dataset);
     pktseq_codec_free(&a->codec);
