@@ -49,7 +49,8 @@ WHAT IT DOES NOT DO   Capture packets, read pcap, run on a GPU, choose a model f
 
 CONTENTS   grep '>>' pktseq.h prints them. The implementation follows the data's way:
 
-    table -> codec -> dataset -> model, work -> forward, backward, step -> train -> use -> files
+    table, sequences -> codec -> dataset -> model, work -> forward, backward, step -> train
+          -> use, detect -> files
 
 DEFINES   Before the #include, the same in every file of a program:
 
@@ -102,6 +103,11 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
                   a class    -sum y log out                              out = softmax(v)
               minimised: its mean over the sequences of a batch; reported: the mean of loss / T
     score     of a sequence: mean over t of sqrt(mean over O of (out[t] - y[t])^2), free running
+              or, by choice of a detector, the mean over t of a sum of surprises in nats, each
+              packet forecast from the true packets before it:
+                  a number        2 log(1 + (out - y)^2 / (3 v))       v its mean square on normal
+                  a flag, class   -log max(p(y), 10^-6)                  traffic (Student's t)
+                  the context     log(1 + (c - m)' S^-1 (c - m))       m, S mean and covariance
     first     y[0] (PKTSEQ_START_TARGET, the reference's choice: step 0 sees its own answer) or the
               last input packet (PKTSEQ_START_INPUT, an honest forecast); zeros when there is none
     SGD       velocity = momentum * velocity + gradient;  w = w - learning_rate * velocity
@@ -117,8 +123,13 @@ endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind
 hold the format's number, the library's version, N, the first token, the fitted codec (one line a
 field, tab-separated), the state of training, and "pktseq.checksum": 64-bit FNV-1a over every byte
 of the file except that value's own 16 digits. A file without "pktseq." keys is taken as weights.
+Behind the ten tensors "optimizer.velocity" may follow, a vector of all parameters, which a run with
+momentum needs to go on. "pktseq.detector" holds what a detector has learned, one line an array.
 
 VERSIONS
+    0.2.0   detection: captures cut into sequences; derived columns, logarithms, classes, context;
+            likelihood losses, momentum, clipping; detector, stream, evaluation. New arguments: a
+            detector in save and load; input_only became role
     0.1.0   the first: table, codec, dataset, model, training, rollout, score, checkpoints
 */
 #ifndef PKTSEQ_H
@@ -128,9 +139,9 @@ VERSIONS
 #include <stdint.h>
 
 #define PKTSEQ_VERSION_MAJOR 0
-#define PKTSEQ_VERSION_MINOR 1
+#define PKTSEQ_VERSION_MINOR 2
 #define PKTSEQ_VERSION_PATCH 0
-#define PKTSEQ_VERSION "0.1.0"
+#define PKTSEQ_VERSION "0.2.0"
 
 #ifdef PKTSEQ_STATIC
 #ifndef PKTSEQ_IMPLEMENTATION
@@ -243,7 +254,7 @@ typedef struct pktseq_field {
     double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
                                   //   (in a codec: 0 = a constant column, encoded as 0)
     const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
-                                  //   classes: their upper bounds as numbers, rising, the last "more"
+                                  //   classes: their upper bounds, rising numbers, the last "more"
     size_t category_count;        //   0 = learned from the data: names sorted by bytes, or classes
     size_t least;                 // learning names: those that occur less often are left out, and
                                   //   encoded as unknown; learning classes: how many at most (25)
@@ -324,9 +335,9 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
 PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
 
 // What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
-// port classes, classes of length, and the token (seen at least twice), all predicted; and as context
-// the nine counters of the pair of addresses (see pktseq_table_derive), their logarithms unscaled.
-// context 0 leaves these out. pktseq_rule_default. Static memory, shared by all. Never fails.
+// port classes, classes of length, and the token (seen at least twice), all predicted; and, unless
+// context is 0, as context the nine counters of the pair of addresses (see pktseq_table_derive),
+// their logarithms unscaled. pktseq_rule_default. Static memory, shared by all. Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
 // 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
@@ -394,7 +405,8 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 //   pair_push pair_length                          share with push, mean length
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
-// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, never a feature themselves.
+// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, but never
+// become features.
 //   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
 //   then as it was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
@@ -440,8 +452,8 @@ typedef struct pktseq_value {
 } pktseq_value;
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
-//   fails with ARGUMENT (also when no field is to be predicted), MEMORY, MISMATCH (the table lacks a
-//   column), DATA (a column to be z-scored is constant; no category).       Thread safe.
+//   fails with ARGUMENT (also when no field is to be predicted), MEMORY, MISMATCH (the table lacks
+//   a column), DATA (a column to be z-scored is constant; no category).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err);
@@ -455,8 +467,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pk
                                              size_t row, size_t rows, pktseq_real *x,
                                              size_t *unknown, pktseq_error *err);
 
-// Encodes the context's fields of the same rows into c (rows, C). Fails as pktseq_codec_encode does,
-// and with ARGUMENT if the codec has none.
+// Encodes the context's fields of the same rows into c (rows, C). Fails as pktseq_codec_encode
+// does, and with ARGUMENT if the codec has none.
 PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
                                                      const pktseq_table *table, size_t row,
                                                      size_t rows, pktseq_real *c,
@@ -670,6 +682,8 @@ typedef struct pktseq_work {
     // what the forward pass keeps for the backward pass
     pktseq_real *x;         // (N*B, D) the encoder's inputs
     pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU
+    uint32_t *nonzero;      // (T*B, O/8) which entries of a token are not zero, if so few are
+    uint32_t *nonzeros;     // (T*B) and how many; UINT32_MAX if they are more
     pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
     pktseq_real *gate;      // (S*B, 4H) r z n q; the backward pass turns them into their deltas
     pktseq_real *out;       // (T*B, O) outputs; with NLL means and probabilities
@@ -820,7 +834,7 @@ typedef struct pktseq_progress {
 } pktseq_progress;
 
 // 100,000 iterations of one pair, rate 1e-4, no momentum, no clipping, free running, random order,
-// seed 1, a report and a loss point every 100, milestones 20 40 55 70 85 100: the reference's training.
+// seed 1, a report and a loss point every 100, milestones 20 40 55 70 85 100: the reference's.
 PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
 
 // Trains until config->iterations are done: forward, backward, sgd_step, report. With training
@@ -848,7 +862,7 @@ PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *
 PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
                                       const pktseq_pair *pair, double *score);
 
-// ---- >>api-detect: one score per sequence, a threshold, and the reasons -------------------------
+// ---- >>api-detect: one score per sequence, a threshold, and the reasons ----------------------
 
 // How far a packet is from its forecast.
 typedef enum pktseq_measure {
@@ -999,8 +1013,8 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 // ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
 
 // Writes a checkpoint into memory. codec, training and detector may be NULL.
-//   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not UTF-8, a
-//   weight that is not finite).
+//   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not
+//   UTF-8, a number that is not finite).
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
@@ -1009,7 +1023,8 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 
 // Reads a checkpoint, ours or another program's with the same tensors. Each of codec, training and
 // detector may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count,
-// training.iteration and detector.memory tell). A foreign file's N is taken as 3, its first token as the target.
+// training.iteration and detector.memory tell). A foreign file's N is taken as 3, its first token
+// as the target.
 // Nothing is trusted: every rule of the format is checked first, and more: the ten tensors and no
 // others, no unknown members, at most 1024 entries of metadata, no NUL in a string, finite weights.
 //   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
@@ -1088,6 +1103,13 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
     _Pragma("omp parallel for schedule(static) num_threads(threads) if (cost > 500000)")
 #else
 #define PKTSEQI_PARALLEL_FOR
+#endif
+
+// A loop whose iterations do not touch each other: vectors may do it also at -O2.
+#if defined(_OPENMP) && _OPENMP >= 201307
+#define PKTSEQI_SIMD _Pragma("omp simd")
+#else
+#define PKTSEQI_SIMD
 #endif
 
 #ifdef __cplusplus
@@ -2969,7 +2991,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 // ---- >>sequences: a capture cut into sequences ------------------------------------------------
 
 // What the notebook does to a protocol.
-enum { PKTSEQI_KEEP = 0, PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };
+enum { PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };  // 0: nothing
 
 // A table while it is being cut. Nothing in it is changed before all the memory is there.
 typedef struct pktseqi_cutting {
@@ -2979,7 +3001,7 @@ typedef struct pktseqi_cutting {
     const pktseq_column *source, *destination;
     pktseq_column *protocol;  // NULL when every protocol is kept
     uint32_t *id;             // (source names + destination names) equal texts, equal numbers
-    unsigned char *fate;      // (protocol names) KEEP, RENAME or DROP
+    unsigned char *fate;      // (protocol names) 0, RENAME or DROP
     uint32_t smtp;            // the protocol that renamed ones become
     size_t *start;            // (sequences + 1) in rows that are kept
     size_t sequences, rows;   // what will be
@@ -3091,7 +3113,7 @@ static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_error *err) {
     const uint32_t *to = c->id + c->source->name_count;
     size_t begin = 0, previous = 0, first = 0;  // sequence's first in rows kept; rows of the table
     for (size_t row = 0; row < c->table->rows; ++row) {
-        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : PKTSEQI_KEEP;
+        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : 0;
         size_t held = c->walked - begin;
         if (!pktseqi_finite(c->time[row]))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -3173,7 +3195,7 @@ static void pktseqi_cut_rows(pktseqi_cutting *c) {
     size_t to = 0;
     if (c->cut.renamed) c->protocol->names[c->smtp][strlen("SMTP")] = 0;
     for (size_t row = 0; to < c->rows; ++row) {
-        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : PKTSEQI_KEEP;
+        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : 0;
         if (fate == PKTSEQI_DROP) continue;
         if (fate == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
         for (size_t i = 0; i < table->column_count && to < row; ++i) {
@@ -4564,6 +4586,9 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->forced = (unsigned char *)pktseqi_carve(block, &used, B, 1);
     work->x = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(NB, D), real);
     work->token = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->nonzero = (uint32_t *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O / 8),
+                                              sizeof(uint32_t));
+    work->nonzeros = (uint32_t *)pktseqi_carve(block, &used, TB, sizeof(uint32_t));
     work->h = (pktseq_real *)pktseqi_carve(block, &used,
                                            PKTSEQI_COUNT(pktseqi_plus(SB, B), H), real);
     work->gate = (pktseq_real *)pktseqi_carve(block, &used,
@@ -4637,9 +4662,22 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
 static pktseq_real pktseqi_dot(const pktseq_real *a, const pktseq_real *b, size_t n) {
     pktseq_real lane[16] = {0};
     size_t i = 0;
-    for (; i + 16 <= n; i += 16)
+    for (; i + 16 <= n; i += 16) {
+        PKTSEQI_SIMD
         for (int l = 0; l < 16; ++l) lane[l] += a[i + (size_t)l] * b[i + (size_t)l];
+    }
     for (int l = 0; i < n; ++i, ++l) lane[l] += a[i] * b[i];
+    for (int width = 8; width > 0; width /= 2)
+        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
+    return lane[0];
+}
+
+// The same sum, to the bit, where only `count` entries of b are not zero: at[0] < at[1] < ...
+// One-hot features are mostly zeros, and adding 0 to a lane changes nothing.
+static pktseq_real pktseqi_dot_sparse(const pktseq_real *a, const pktseq_real *b,
+                                      const uint32_t *at, size_t count) {
+    pktseq_real lane[16] = {0};
+    for (size_t k = 0; k < count; ++k) lane[at[k] % 16] += a[at[k]] * b[at[k]];
     for (int width = 8; width > 0; width /= 2)
         for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
     return lane[0];
@@ -4647,7 +4685,14 @@ static pktseq_real pktseqi_dot(const pktseq_real *a, const pktseq_real *b, size_
 
 // y += a * x over n numbers.
 static void pktseqi_axpy(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n) {
+    PKTSEQI_SIMD
     for (size_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+// The same where only `count` entries of x are not zero.
+static void pktseqi_axpy_sparse(pktseq_real a, const pktseq_real *x, pktseq_real *y,
+                                const uint32_t *at, size_t count) {
+    for (size_t k = 0; k < count; ++k) y[at[k]] += a * x[at[k]];
 }
 
 // y[b] += W' d[b] for b < count.   W (rows, cols)   d (count, d_stride)   y (count, cols)
@@ -4720,6 +4765,13 @@ static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
     return gru;
 }
 
+// w . x, by way of the few entries of x that are not zero where they are known.
+static pktseq_real pktseqi_input_dot(const pktseq_real *w, const pktseq_real *x, size_t D,
+                                     const uint32_t *nonzero, uint32_t nonzeros) {
+    return nonzeros == UINT32_MAX ? pktseqi_dot(w, x, D)
+                                  : pktseqi_dot_sparse(w, x, nonzero, nonzeros);
+}
+
 // One GRU step for `count` sequences.  source: docs.pytorch.org, torch.nn.GRU
 //   x (count, D)  h (count, H)  ->  h2 (count, H)     gate (count, 4H) keeps r z n q
 //   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
@@ -4727,8 +4779,10 @@ static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
 //   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
 //   n = tanh   (W_in x + b_in + r*q)
 //   h2 = (1 - z)*n + z*h
+// nonzero (count, D/8), nonzeros (count): as in pktseq_work, or NULL
 // A hidden unit needs only its own three rows, so the units can be shared out among threads.
 static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pktseq_real *x,
+                                const uint32_t *nonzero, const uint32_t *nonzeros,
                                 const pktseq_real *h, pktseq_real *gate, pktseq_real *h2,
                                 int threads) {
     size_t D = gru->D, H = gru->H, cost = count * 3 * H * (D + H);
@@ -4740,11 +4794,13 @@ static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pkts
         for (size_t b = 0; b < count; ++b) {
             const pktseq_real *xb = x + b * D, *hb = h + b * H;
             pktseq_real *g = gate + b * 4 * H;
-            pktseq_real r = pktseqi_dot(gru->w_ih + ir * D, xb, D) + gru->b_ih[ir] +
+            const uint32_t *at = nonzero ? nonzero + b * (D / 8) : NULL;
+            uint32_t few = nonzeros ? nonzeros[b] : UINT32_MAX;
+            pktseq_real r = pktseqi_input_dot(gru->w_ih + ir * D, xb, D, at, few) + gru->b_ih[ir] +
                             (pktseqi_dot(gru->w_hh + ir * H, hb, H) + gru->b_hh[ir]);
-            pktseq_real z = pktseqi_dot(gru->w_ih + iz * D, xb, D) + gru->b_ih[iz] +
+            pktseq_real z = pktseqi_input_dot(gru->w_ih + iz * D, xb, D, at, few) + gru->b_ih[iz] +
                             (pktseqi_dot(gru->w_hh + iz * H, hb, H) + gru->b_hh[iz]);
-            pktseq_real n = pktseqi_dot(gru->w_ih + in * D, xb, D) + gru->b_ih[in];
+            pktseq_real n = pktseqi_input_dot(gru->w_ih + in * D, xb, D, at, few) + gru->b_ih[in];
             pktseq_real q = pktseqi_dot(gru->w_hh + in * H, hb, H) + gru->b_hh[in];
             r = pktseqi_sigmoid(r);
             z = pktseqi_sigmoid(z);
@@ -4881,9 +4937,20 @@ static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token)
     }
 }
 
+// Lists the entries of a token that are not zero; UINT32_MAX if they are more than an eighth.
+static uint32_t pktseqi_find_nonzeros(const pktseq_real *token, size_t O, uint32_t *at) {
+    uint32_t count = 0;
+    for (size_t o = 0; o < O; ++o) {
+        if (token[o] == 0) continue;
+        if (count == O / 8) return UINT32_MAX;
+        at[count++] = (uint32_t)o;
+    }
+    return count;
+}
+
 // The decoder's input at step s: LeakyReLU of the first token, the true packet or the output.
 static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, size_t s) {
-    size_t N = work->config.inputs, O = work->config.out;
+    size_t N = work->config.inputs, O = work->config.out, row;
     pktseq_real *token = work->token + pktseqi_decoder_row(work, s) * O;
     for (size_t b = 0; b < work->active[s]; ++b, token += O) {
         const pktseq_real *from;
@@ -4894,6 +4961,8 @@ static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, si
         else
             from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
         pktseqi_token(from, O, token);
+        row = pktseqi_decoder_row(work, s) + b;
+        work->nonzeros[row] = pktseqi_find_nonzeros(token, O, work->nonzero + row * (O / 8));
     }
 }
 
@@ -4989,10 +5058,11 @@ static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *wor
                                      const pktseq_pair *pair, size_t count,
                                      const unsigned char *teacher, int all_forced) {
     pktseq_status status = pktseqi_forward_check(model, work, pair, count, teacher);
-    size_t D, H, N;
+    size_t D, O, H, N, at;
     pktseqi_gru encoder, decoder;
     if (status) return status;
     D = work->config.in;
+    O = work->config.out;
     H = work->config.hidden;
     N = work->config.inputs;
     encoder = pktseqi_encoder(model);
@@ -5010,12 +5080,14 @@ static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *wor
     }
     memset(work->h, 0, count * H * sizeof *work->h);
     for (size_t s = 0; s < N; ++s)
-        pktseqi_gru_forward(&encoder, count, work->x + s * count * D, pktseqi_h_before(work, s),
-                            pktseqi_gate_at(work, s), pktseqi_h_after(work, s), work->threads);
+        pktseqi_gru_forward(&encoder, count, work->x + s * count * D, NULL, NULL,
+                            pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
+                            pktseqi_h_after(work, s), work->threads);
     for (size_t s = N; s < work->steps; ++s) {
+        at = pktseqi_decoder_row(work, s);
         pktseqi_decoder_token(work, pair, s);
-        pktseqi_gru_forward(&decoder, work->active[s],
-                            work->token + pktseqi_decoder_row(work, s) * work->config.out,
+        pktseqi_gru_forward(&decoder, work->active[s], work->token + at * O,
+                            work->nonzero + at * (O / 8), work->nonzeros + at,
                             pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
                             pktseqi_h_after(work, s), work->threads);
         pktseqi_decoder_out(model, work, s, work->threads);
@@ -5049,9 +5121,10 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 // Parameter gradients of one GRU over steps [from, to), from the deltas that lie in gate:
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
-// One pass for each row of a weight matrix, summed in the order of time.
+// One pass for each row of a weight matrix, summed in the order of time. sparse: x is work->token,
+// so work->nonzero tells which entries count.
 static void pktseqi_gru_gradient(const pktseq_work *work, size_t from, size_t to,
-                                 const pktseq_real *x, size_t D, pktseq_real *w_ih,
+                                 const pktseq_real *x, size_t D, int sparse, pktseq_real *w_ih,
                                  pktseq_real *w_hh, pktseq_real *b_ih, pktseq_real *b_hh) {
     size_t H = work->config.hidden, cost = (work->row[to] - work->row[from]) * 3 * H * (D + H);
     int threads = work->threads;
@@ -5062,9 +5135,14 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t from, size_t to
         size_t i = (size_t)row, q = i < 2 * H ? i : i + H;  // gh is ar az dq
         for (size_t s = from; s < to; ++s) {
             const pktseq_real *h = pktseqi_h_before(work, s), *g = pktseqi_gate_at(work, s);
-            const pktseq_real *xs = x + (work->row[s] - work->row[from]) * D;
-            for (size_t b = 0; b < work->active[s]; ++b, g += 4 * H) {
-                pktseqi_axpy(g[i], xs + b * D, w_ih + i * D, D);
+            size_t at = work->row[s] - work->row[from];
+            for (size_t b = 0; b < work->active[s]; ++b, ++at, g += 4 * H) {
+                uint32_t few = sparse ? work->nonzeros[at] : UINT32_MAX;
+                if (few == UINT32_MAX)
+                    pktseqi_axpy(g[i], x + at * D, w_ih + i * D, D);
+                else
+                    pktseqi_axpy_sparse(g[i], x + at * D, w_ih + i * D,
+                                        work->nonzero + at * (D / 8), few);
                 pktseqi_axpy(g[q], h + b * H, w_hh + i * H, H);
                 b_ih[i] += g[i];
                 b_hh[i] += g[q];
@@ -5146,6 +5224,7 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *wor
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
     size_t D, O, H, N;
+    int all_forced = 1;
     pktseqi_gru encoder, decoder;
     if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
@@ -5156,6 +5235,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     N = work->config.inputs;
     encoder = pktseqi_encoder(model);
     decoder = pktseqi_decoder(model);
+    for (size_t b = 0; b < work->count; ++b) all_forced &= work->forced[b];
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
     memset(work->dh, 0, work->count * H * sizeof *work->dh);
@@ -5169,7 +5249,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
                                work->threads);
         pktseqi_gru_backward(&decoder, count, pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
                              work->dh, s == 0, work->threads);
-        if (s == N) break;  // the first token is given
+        if (s == N || all_forced) continue;  // the token was given
         // was: W_ih token + b_ih       dtoken = W_ih' gi
         memset(work->dtoken, 0, count * O * sizeof *work->dtoken);
         pktseqi_add_transposed(decoder.w_ih, 3 * H, O, pktseqi_gate_at(work, s), 4 * H, count,
@@ -5179,9 +5259,9 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
         pktseqi_gru_backward(&encoder, work->count, pktseqi_h_before(work, s),
                              pktseqi_gate_at(work, s), work->dh, s == 0, work->threads);
     if (N > 0)
-        pktseqi_gru_gradient(work, 0, N, work->x, D, work->grad.enc_w_ih, work->grad.enc_w_hh,
+        pktseqi_gru_gradient(work, 0, N, work->x, D, 0, work->grad.enc_w_ih, work->grad.enc_w_hh,
                              work->grad.enc_b_ih, work->grad.enc_b_hh);
-    pktseqi_gru_gradient(work, N, work->steps, work->token, O, work->grad.dec_w_ih,
+    pktseqi_gru_gradient(work, N, work->steps, work->token, O, 1, work->grad.dec_w_ih,
                          work->grad.dec_w_hh, work->grad.dec_b_ih, work->grad.dec_b_hh);
     pktseqi_out_gradient(work);
     return PKTSEQ_OK;
@@ -5645,7 +5725,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     return PKTSEQ_OK;
 }
 
-// ---- >>evaluate: quantiles, and how well scores rank ---------------------------------------------
+// ---- >>evaluate: quantiles, and how well scores rank -----------------------------------------
 
 // The quantile q of sorted values: between the two around rank q (n - 1), linearly.
 static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
@@ -5736,7 +5816,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
     return pktseqi_ok(err);
 }
 
-// ---- >>detect: scores, thresholds, reasons ------------------------------------------------------
+// ---- >>detect: scores, thresholds, reasons ---------------------------------------------------
 
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void) {
     pktseq_detector_options options;
@@ -6314,7 +6394,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     return status ? status : pktseqi_ok(err);
 }
 
-// ---- >>stream: a sequence whose packets come one at a time --------------------------------------
+// ---- >>stream: a sequence whose packets come one at a time -----------------------------------
 
 PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
                                             const pktseq_detector *detector,
@@ -6354,7 +6434,7 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
 static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
                                 const pktseq_real *x) {
     pktseq_real *h = stream->h;
-    pktseqi_gru_forward(gru, 1, x, h, stream->gate, stream->h2, 1);
+    pktseqi_gru_forward(gru, 1, x, NULL, NULL, h, stream->gate, stream->h2, 1);
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
@@ -6685,7 +6765,8 @@ static int pktseqi_detector_good(const pktseq_detector *d) {
                pktseqi_finite(d->threshold) && pktseqi_finite(d->threshold_low) &&
                pktseqi_finite(d->threshold_high) && pktseqi_finite(d->scale[0]) &&
                pktseqi_finite(d->scale[1]) && (d->options.context == 0 || d->contexts > 0);
-    for (size_t g = 0; g < d->groups; ++g) good &= pktseqi_finite(d->weight[g]) && d->weight[g] >= 0;
+    for (size_t g = 0; g < d->groups; ++g)
+        good &= pktseqi_finite(d->weight[g]) && d->weight[g] >= 0;
     for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(d->error[o]) && d->error[o] > 0;
     for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c) good &= pktseqi_finite(d->mean[c]);
     for (int k = 0; k < 4; ++k)
@@ -7227,6 +7308,7 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     pktseq_status status;
     char *at;
     size_t lines = 0, width = 0;
+    int context = 0;
     if (!meta) return PKTSEQ_OK;
     at = header->json.arena + (meta->value - header->json.arena);
     for (const char *p = at; *p; ++p) lines += *p == '\n';
@@ -7240,9 +7322,10 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
         int result = pktseqi_load_field(codec, field, &at);
         if (result == 0 && field->role != PKTSEQ_ROLE_CONTEXT)
             width += pktseqi_field_width(field);
-        if (result == 0 && ((field->role == PKTSEQ_ROLE_CONTEXT && pktseqi_field_is_class(field->kind)) ||
-                            (codec->field_count > 1 && field->role != PKTSEQ_ROLE_CONTEXT &&
-                             field[-1].role == PKTSEQ_ROLE_CONTEXT)))
+        else if (result == 0)  // a field of the context: a number
+            context = 1;
+        if (result == 0 && context &&
+            (field->role != PKTSEQ_ROLE_CONTEXT || pktseqi_field_is_class(field->kind)))
             return pktseqi_bad_meta(header, meta->key);
         if (width > header->config.in) break;  // whatever follows, it does not fit
         if (result == -(int)PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);

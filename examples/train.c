@@ -30,7 +30,7 @@ static const char help_text[] =
     "\n"
     "Trains a seq2seq GRU on the packet sequences in DATA.csv (default: the data set that comes\n"
     "with pktseq) and leaves model.safetensors, loss.csv and loss.svg in a folder. DATA.csv is\n"
-    "what sequences writes, or an export of Wireshark or tshark (sequences --help has the command).\n"
+    "what sequences writes, or an export of Wireshark or tshark (see sequences --help).\n"
     "\n"
     "  --iterations N        in all (100000); a resumed run counts from its first beginning\n"
     "  --epochs X            the same, as passes over the data\n"
@@ -657,7 +657,7 @@ static void print_where(const app *a) {
     printf("\n");
     if (a->training.iteration) printf("model       %s/model.safetensors\n", a->out);
     if (a->detector.memory)
-        printf("threshold   %.4g (%.4g to %.4g) for %g %% false alarms, from %lu sequences held out\n",
+        printf("threshold   %.4g (%.4g to %.4g) for %g %% false alarms, from %lu held out\n",
                a->detector.threshold, a->detector.threshold_low, a->detector.threshold_high,
                100 * a->detector.options.false_alarms, (unsigned long)a->detector.sequences);
     for (size_t i = 0; i < a->config.milestone_count; ++i)

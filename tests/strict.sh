@@ -7,7 +7,7 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir "$tmp/examples"  # a copy, so that everything sees the same text
-cp pktseq.h "$tmp" && cp examples/*.c "$tmp/examples"
+cp pktseq.h "$tmp" && cp examples/*.[ch] "$tmp/examples"
 cp README.md "$tmp" 2>/dev/null
 cd "$tmp" || exit 1
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion

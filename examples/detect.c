@@ -1,0 +1,888 @@
+// cc -O2 -fopenmp examples/detect.c -lm -o detect && ./detect --model M.safetensors DATA.csv
+// Prints how many sequences of DATA.csv are anomalous, and which most, when, who and why.
+//
+// Scores the packet sequences of a capture with a model that `train` has left. `detect --help`
+// lists the options. Without -fopenmp it works the same, on one core.
+
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ngram.h"
+#include "report.h"
+
+static const char help_text[] =
+    "detect --model M.safetensors [options] DATA.csv\n"
+    "\n"
+    "Scores the packet sequences in DATA.csv (an export of Wireshark or tshark, or what sequences\n"
+    "writes) and prints those that are least like what the model was trained on.\n"
+    "\n"
+    "  --model M.safetensors   what train has left\n"
+    "  --calibrate NORMAL.csv  learn from normal traffic that the model was not trained on which\n"
+    "                          scores are normal; train --recommended has done it already\n"
+    "  --false-alarms X        share of normal sequences that may lie above the threshold (0.01)\n"
+    "  --threshold X           take this threshold instead\n"
+    "  --start target|input    the decoder's first token (as the model was trained)\n"
+    "  --context X             with --calibrate: share of the pair's last 10 seconds in the\n"
+    "                          score, 0 to leave them out (as in the model)\n"
+    "  --save-calibration      write the calibration into the model's file\n"
+    "  --scores OUT.csv        one row per sequence: rows of DATA.csv, time, who, score, alarm\n"
+    "  --top N                 sequences to print (20)\n"
+    "  --report REPORT.html    the same as one page with pictures\n"
+    "  --baseline              with --calibrate: compare with a 3-gram table of packets, which\n"
+    "                          needs no network\n"
+    "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
+    "  --threads N             0 = as OpenMP decides (0)\n"
+    "  --help                  this text\n"
+    "\n"
+    "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
+    "label of at least half its packets), it also prints how well the scores rank: area under the\n"
+    "ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each label's.\n";
+
+enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
+
+// What the command line asks for, and everything made from it.
+typedef struct app {
+    const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
+    int baseline, save, notebook, threads, given_threshold, given_rate, given_context, given_start;
+    double threshold, rate, context;
+    size_t top;
+    pktseq_start start;
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_table table;
+    pktseq_dataset dataset;
+    size_t *sequence;          // (pairs) number of each pair's sequence in the table
+    double *score;             // (pairs)
+    size_t *rank;              // (pairs) the highest score first
+    int labelled;
+    const char **label;        // (pairs) "0" or a name
+    unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN
+    pktseq_evaluation evaluation;
+    int evaluated;
+    char *summary;             // what is printed before the list, for the report
+    size_t summary_size, summary_capacity;
+    pktseq_error err;
+} app;
+
+// Every error ends here: one sentence, exit code 1.
+static int fail(const char *format, const char *a, const char *b) {
+    fprintf(stderr, "detect: ");
+    fprintf(stderr, format, a, b);
+    fprintf(stderr, "\n");
+    return 1;
+}
+
+// ---- the command line
+
+static int parse_number(const char *text, double least, double most, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && *end == 0 && *value >= least && *value <= most;
+}
+
+// One option with a value. NULL, or what was expected.
+static const char *set_option(app *a, const char *name, const char *value) {
+    double v;
+    if (strcmp(name, "--false-alarms") == 0) {
+        a->given_rate = 1;
+        return parse_number(value, 0, 1, &a->rate) ? NULL : "a share from 0 to 1";
+    }
+    if (strcmp(name, "--threshold") == 0) {
+        a->given_threshold = 1;
+        return parse_number(value, -1e300, 1e300, &a->threshold) ? NULL : "a number";
+    }
+    if (strcmp(name, "--context") == 0) {
+        a->given_context = 1;
+        return parse_number(value, 0, 0.99, &a->context) ? NULL : "a number from 0 to 0.99";
+    }
+    if (strcmp(name, "--start") == 0) {
+        a->given_start = 1;
+        a->start = strcmp(value, "input") ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
+        return strcmp(value, "input") && strcmp(value, "target") ? "target or input" : NULL;
+    }
+    if (strcmp(name, "--top") == 0 || strcmp(name, "--threads") == 0) {
+        int top = strcmp(name, "--top") == 0;
+        if (!parse_number(value, 0, top ? 1e6 : 1024, &v) || v != (double)(size_t)v)
+            return top ? "a whole number from 0" : "a whole number from 0 to 1024";
+        if (top) a->top = (size_t)v;
+        else a->threads = (int)v;
+        return NULL;
+    }
+    if (strcmp(name, "--model") == 0) a->model_path = value;
+    if (strcmp(name, "--calibrate") == 0) a->normal_path = value;
+    if (strcmp(name, "--scores") == 0) a->scores_path = value;
+    if (strcmp(name, "--report") == 0) a->report_path = value;
+    return value[0] ? NULL : "a name";
+}
+
+// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
+static int parse_options(app *a, int argc, char **argv) {
+    static const char *const valued[] = {"--model", "--calibrate", "--false-alarms", "--threshold",
+                                         "--start", "--context",   "--scores",       "--top",
+                                         "--report", "--threads"};
+    for (int i = 1; i < argc; ++i) {
+        const char *name = argv[i], *expected;
+        size_t known = 0;
+        while (known < sizeof valued / sizeof *valued && strcmp(name, valued[known])) ++known;
+        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
+        if (strcmp(name, "--baseline") == 0) {
+            a->baseline = 1;
+        } else if (strcmp(name, "--save-calibration") == 0) {
+            a->save = 1;
+        } else if (strcmp(name, "--notebook") == 0) {
+            a->notebook = 1;
+        } else if (name[0] != '-') {
+            if (a->data_path) return fail("found two data files, %s and %s", a->data_path, name);
+            a->data_path = name;
+        } else if (known == sizeof valued / sizeof *valued) {
+            return fail("unknown option %s; detect --help lists them%s", name, "");
+        } else if (i + 1 == argc) {
+            return fail("option %s needs a value%s", name, "");
+        } else {
+            expected = set_option(a, name, argv[++i]);
+            if (expected) {
+                fprintf(stderr, "detect: option %s: found \"%s\", expected %s\n", name, argv[i],
+                        expected);
+                return 1;
+            }
+        }
+    }
+    if (!a->model_path || !a->data_path)
+        return fail("expected --model M.safetensors and DATA.csv; detect --help says more%s%s", "",
+                    "");
+    if (!a->normal_path && (a->given_rate || a->given_context || a->baseline || a->save))
+        return fail("%s needs --calibrate NORMAL.csv%s",
+                    a->given_rate      ? "--false-alarms"
+                    : a->given_context ? "--context"
+                    : a->baseline      ? "--baseline"
+                                       : "--save-calibration", "");
+    return 0;
+}
+
+// ---- model, data, calibration
+
+// Columns for people, not features: who, when, and the label.
+static const char *const keep[] = {"No.",      "timestamp", "src_ip", "dst_ip", "src_port",
+                                   "dst_port", "label"};
+// The n-gram needs more of them.
+static const char *const keep_all[] = {
+    "No.", "timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "label", "protocol", "length",
+    "res", "ns",        "cwr",    "ecn",    "urg",      "ack",      "push",  "reset",    "syn",
+    "fin"};
+
+// Reads a file with the model's own schema.
+static int read_table(app *a, const char *path, pktseq_table *table) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = a->codec.field;
+    schema.field_count = a->codec.field_count;
+    schema.keep = a->baseline ? keep_all : keep;
+    schema.keep_count = a->baseline ? sizeof keep_all / sizeof *keep_all
+                                    : sizeof keep / sizeof *keep;
+    schema.rule = pktseq_rule_default();
+    schema.rule.notebook = a->notebook;
+    return pktseq_table_read(table, path, &schema, NULL, &a->err) ? fail("%s%s", a->err.text, "")
+                                                                  : 0;
+}
+
+static pktseq_dataset_options dataset_options(const app *a) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    options.inputs = a->model.config.inputs;
+    options.start = a->model.config.start;
+    return options;
+}
+
+// Model, codec and calibration from the checkpoint; without a calibration the reference's score.
+static int load_model(app *a) {
+    pktseq_detector_options options = pktseq_detector_options_default();
+    if (pktseq_load(a->model_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
+                    &a->err))
+        return fail("%s%s", a->err.text, "");
+    if (!a->codec.field_count)
+        return fail("%s holds no codec, so it does not say what its features are%s", a->model_path,
+                    "");
+    if (a->codec.groups != a->model.config.groups)
+        return fail("%s: codec and model have different groups of outputs%s", a->model_path, "");
+    if (a->given_start) a->model.config.start = a->start;
+    if (a->detector.memory) return 0;
+    return pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL, &a->err)
+               ? fail("%s%s", a->err.text, "") : 0;
+}
+
+// The calibration anew, from normal traffic.
+static int calibrate(app *a, pktseq_table *normal) {
+    pktseq_dataset_options options = dataset_options(a);
+    pktseq_detector_options again = a->detector.options;
+    pktseq_detector detector;
+    pktseq_dataset dataset;
+    int bad;
+    again.weight = a->detector.weight;
+    if (a->given_rate) again.false_alarms = a->rate;
+    if (a->given_context) again.context = a->context;
+    if (pktseq_dataset_init(&dataset, &a->codec, normal, &options, NULL, &a->err))
+        return fail("%s: %s", a->normal_path, a->err.text);
+    bad = pktseq_detector_init(&detector, &a->model, a->codec.contexts, &again, NULL, &a->err) ||
+          pktseq_detector_fit(&detector, &a->model, &dataset, a->threads, &a->err);
+    pktseq_dataset_free(&dataset);
+    if (bad) {
+        pktseq_detector_free(&detector);
+        return fail("%s: %s", a->normal_path, a->err.text);
+    }
+    pktseq_detector_free(&a->detector);
+    a->detector = detector;
+    return 0;
+}
+
+// The label of at least half of a sequence's packets, or "0".
+static const char *sequence_label(const pktseq_column *column, size_t row, size_t past) {
+    for (size_t r = row; r < past; ++r) {
+        const char *name = column->names[column->text[r]];
+        size_t same = 0;
+        for (size_t k = row; k < past; ++k) same += column->text[k] == column->text[r];
+        if (2 * same >= past - row && name[0] && strcmp(name, "0")) return name;
+        if (past - row > 1 && same == past - row) break;
+    }
+    return "0";
+}
+
+// Which sequence each pair is, and its label.
+static int find_sequences(app *a) {
+    const pktseq_column *label = pktseq_table_column(&a->table, "label");
+    size_t n = a->dataset.pairs, s = 0;
+    a->sequence = (size_t *)malloc(n * sizeof *a->sequence);
+    a->score = (double *)malloc(n * sizeof *a->score);
+    a->rank = (size_t *)malloc(n * sizeof *a->rank);
+    a->label = (const char **)malloc(n * sizeof *a->label);
+    a->anomalous = (unsigned char *)malloc(n);
+    if (!a->sequence || !a->score || !a->rank || !a->label || !a->anomalous)
+        return fail("out of memory%s%s", "", "");
+    a->labelled = label != NULL;
+    for (size_t i = 0; i < n; ++i) {
+        while (a->table.start[s] < a->dataset.first_row[i]) ++s;
+        a->sequence[i] = s;
+        a->label[i] = label ? sequence_label(label, a->table.start[s], a->table.start[s + 1])
+                            : "0";
+        a->anomalous[i] = strcmp(a->label[i], "?") == 0 ? UNKNOWN : strcmp(a->label[i], "0") != 0;
+    }
+    return 0;
+}
+
+// A pair's number with its score, to sort by.
+typedef struct ranked {
+    double score;
+    size_t pair;
+} ranked;
+
+// The highest first, equals in the order of the file.
+static int compare_ranked(const void *a, const void *b) {
+    const ranked *x = (const ranked *)a, *y = (const ranked *)b;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    return (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+// How well scores (pairs) rank the sequences whose label is known, or only those of one label
+// against the normal ones. 0 = done
+static int evaluate(app *a, const double *score, const char *label, pktseq_evaluation *e) {
+    double *used = (double *)malloc(a->dataset.pairs * sizeof *used);
+    unsigned char *is = (unsigned char *)malloc(a->dataset.pairs);
+    size_t n = 0;
+    int bad = !used || !is;
+    for (size_t i = 0; !bad && i < a->dataset.pairs; ++i) {
+        if (a->anomalous[i] == UNKNOWN ||
+            (a->anomalous[i] && label && strcmp(a->label[i], label) != 0))
+            continue;
+        used[n] = score[i];
+        is[n++] = a->anomalous[i];
+    }
+    bad = bad || pktseq_evaluate(used, is, n, e, NULL, &a->err);
+    free(used);
+    free(is);
+    return bad;
+}
+
+static int score_data(app *a) {
+    size_t n = a->dataset.pairs;
+    ranked *order = (ranked *)malloc(n * sizeof *order);
+    if (!order) return fail("out of memory%s%s", "", "");
+    if (pktseq_detector_score_all(&a->detector, &a->model, &a->dataset, a->threads, a->score,
+                                  &a->err)) {
+        free(order);
+        return fail("%s: %s", a->data_path, a->err.text);
+    }
+    for (size_t i = 0; i < n; ++i) {
+        order[i].score = a->score[i];
+        order[i].pair = i;
+    }
+    qsort(order, n, sizeof *order, compare_ranked);
+    for (size_t i = 0; i < n; ++i) a->rank[i] = order[i].pair;
+    free(order);
+    if (a->labelled) a->evaluated = !evaluate(a, a->score, NULL, &a->evaluation);
+    return 0;
+}
+
+// ---- what is printed
+
+// Prints a line, and keeps it for the report.
+static void say(app *a, const char *format, ...) {
+    char line[1024];
+    va_list list;
+    int length;
+    va_start(list, format);
+    length = vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    if (length < 0) return;
+    if ((size_t)length >= sizeof line) length = (int)sizeof line - 1;
+    fputs(line, stdout);
+    if (a->summary_size + (size_t)length + 1 > a->summary_capacity) {
+        size_t capacity = 2 * (a->summary_capacity + sizeof line);
+        char *larger = (char *)realloc(a->summary, capacity);
+        if (!larger) return;  // the report is then shorter
+        a->summary = larger;
+        a->summary_capacity = capacity;
+    }
+    memcpy(a->summary + a->summary_size, line, (size_t)length + 1);
+    a->summary_size += (size_t)length;
+}
+
+// What was read, and what of it could not be used.
+static void print_data(app *a) {
+    const pktseq_cut *cut = &a->table.cut;
+    say(a, "model       %s\n", a->model_path);
+    say(a, "data        %s\n", a->data_path);
+    say(a, "packets     %lu", (unsigned long)cut->packets);
+    if (cut->not_tcp) say(a, ", %lu not TCP", (unsigned long)cut->not_tcp);
+    if (cut->dropped) say(a, ", %lu of protocols left out", (unsigned long)cut->dropped);
+    if (cut->remainder) say(a, ", %lu left over at the end", (unsigned long)cut->remainder);
+    if (cut->clock_back) say(a, ", clock jumped back %lu times", (unsigned long)cut->clock_back);
+    say(a, "\nsequences   %lu", (unsigned long)a->dataset.pairs);
+    if (a->dataset.skipped)
+        say(a, ", %lu too short to be scored", (unsigned long)a->dataset.skipped);
+    say(a, "\n");
+    for (size_t f = 0; f < a->codec.field_count; ++f)
+        if (a->dataset.unknown[f])
+            say(a, "unknown     %lu packets have a %s that the model does not know\n",
+                (unsigned long)a->dataset.unknown[f], a->codec.field[f].column);
+}
+
+// The threshold, and how it was chosen.
+static void print_threshold(app *a) {
+    const pktseq_detector *d = &a->detector;
+    if (a->given_threshold) {
+        say(a, "threshold   %.5g, as given\n", a->threshold);
+    } else if (d->sequences) {
+        say(a, "threshold   %.5g for %g %% false alarms (95 %% confidence %.5g to %.5g), from %lu "
+               "normal sequences of %s\n", d->threshold, 100 * d->options.false_alarms,
+            d->threshold_low, d->threshold_high, (unsigned long)d->sequences,
+            a->normal_path ? a->normal_path : "the training data, held out");
+        if (d->options.false_alarms * (double)d->sequences < 5)
+            say(a, "            only %.1f of these sequences lie above it: take it as a hint\n",
+                d->options.false_alarms * (double)d->sequences);
+    } else {
+        say(a, "threshold   none: give --calibrate NORMAL.csv or --threshold X\n");
+    }
+}
+
+// The reference's four figures.
+static void print_figures(app *a) {
+    double sum[2] = {0, 0};
+    size_t count[2] = {0, 0}, n = a->dataset.pairs;
+    for (size_t i = 0; i < n; ++i) {
+        int above = a->score[i] > a->threshold;
+        sum[above] += a->score[i];
+        ++count[above];
+    }
+    say(a, "anomalous   %lu of %lu sequences (%.2f %%)\n", (unsigned long)count[1],
+        (unsigned long)n, 100 * (double)count[1] / (double)n);
+    say(a, "score       overall %.5g", (sum[0] + sum[1]) / (double)n);
+    if (count[0]) say(a, ", normal %.5g", sum[0] / (double)count[0]);
+    if (count[1]) say(a, ", attack %.5g", sum[1] / (double)count[1]);
+    say(a, "\n");
+}
+
+// One line of the ranking's figures, of any scores.
+static void print_ranking(app *a, const char *what, const pktseq_evaluation *e, double tpr,
+                          double fpr) {
+    say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%, at "
+           "the threshold %4.1f %% (false alarms %.2f %%)\n", what, e->auc, e->average_precision,
+        100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent, 100 * tpr, 100 * fpr);
+}
+
+// Shares of anomalous and normal sequences above a threshold.
+static void shares_above(const app *a, const double *score, double threshold, double *tpr,
+                         double *fpr) {
+    size_t above[3] = {0, 0, 0}, count[3] = {0, 0, 0};
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        ++count[a->anomalous[i]];
+        above[a->anomalous[i]] += score[i] > threshold;
+    }
+    *fpr = count[0] ? (double)above[0] / (double)count[0] : 0;
+    *tpr = count[1] ? (double)above[1] / (double)count[1] : 0;
+}
+
+// What is found of one label, against all that are normal.
+static int print_label(app *a, const char *label) {
+    pktseq_evaluation e;
+    size_t found = 0, all = 0;
+    if (evaluate(a, a->score, label, &e)) return fail("label %s: %s", label, a->err.text);
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        if (strcmp(a->label[i], label) != 0) continue;
+        found += a->score[i] > a->threshold;
+        ++all;
+    }
+    say(a, "  %-16s %6lu  %5.1f %%  %.3f  %5.1f %%\n", label, (unsigned long)all,
+        100 * (double)found / (double)all, e.auc, 100 * e.tpr_at_1_percent);
+    return 0;
+}
+
+// How well the scores rank, if the data say what is anomalous.
+static int print_evaluation(app *a) {
+    const char *seen[MOST_LABELS];
+    size_t labels = 0, known;
+    double tpr, fpr, share;
+    if (!a->labelled) return 0;
+    if (!a->evaluated) {
+        say(a, "labels      %s\n", a->err.text);
+        return 0;
+    }
+    shares_above(a, a->score, a->threshold, &tpr, &fpr);
+    known = a->evaluation.anomalous + a->evaluation.normal;
+    share = (double)a->evaluation.anomalous / (double)known;
+    say(a, "\nlabels      %lu of %lu sequences are anomalous\n",
+        (unsigned long)a->evaluation.anomalous, (unsigned long)known);
+    print_ranking(a, "this model", &a->evaluation, tpr, fpr);
+    say(a, "chance      AUC 0.500  AP %.3f  found at 1 %% false alarms  1.0 %%, at 0.1 %%  0.1 %%, "
+           "at the threshold %4.1f %%\n", share, 100 * fpr);
+    say(a, "  %-16s %6s  %7s  %5s  %7s\n", "label", "number", "found", "AUC", "at 1 %");
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        size_t k = 0;
+        if (a->anomalous[i] != 1) continue;
+        while (k < labels && strcmp(seen[k], a->label[i])) ++k;
+        if (k < labels) continue;
+        if (labels == MOST_LABELS) {
+            say(a, "  (only the first %d labels are shown)\n", (int)MOST_LABELS);
+            break;
+        }
+        seen[labels++] = a->label[i];
+        if (print_label(a, a->label[i])) return 1;
+    }
+    return 0;
+}
+
+// The same figures for a table of 3-grams that learned from the first 80 % of the normal traffic
+// and takes its threshold from the rest.
+static int print_baseline(app *a, const pktseq_table *normal) {
+    size_t learn = (size_t)(0.8 * (double)normal->sequences);
+    double *score = (double *)malloc((normal->sequences + a->table.sequences) * sizeof *score);
+    double *own = score ? score + normal->sequences : NULL, threshold, tpr, fpr;
+    double *used = (double *)malloc(a->dataset.pairs * sizeof *used);
+    pktseq_evaluation e;
+    char message[256];
+    size_t above = 0;
+    int bad = 1;
+    if (!score || !used)
+        fail("out of memory%s%s", "", "");
+    else if (ngram_scores(normal, learn, &a->table, score, own, message, sizeof message))
+        fail("the 3-gram baseline: %s%s", message, "");
+    else if (pktseq_quantile(score + learn, normal->sequences - learn,
+                             1 - a->detector.options.false_alarms, &threshold, NULL, &a->err))
+        fail("the 3-gram baseline: %s%s", a->err.text, "");
+    else
+        bad = 0;
+    for (size_t i = 0; !bad && i < a->dataset.pairs; ++i) {
+        used[i] = own[a->sequence[i]];
+        above += used[i] > threshold;
+    }
+    if (!bad && a->evaluated && !evaluate(a, used, NULL, &e)) {
+        shares_above(a, used, threshold, &tpr, &fpr);
+        print_ranking(a, "3-grams", &e, tpr, fpr);
+    } else if (!bad) {
+        say(a, "3-grams     %lu sequences above their threshold\n", (unsigned long)above);
+    }
+    free(score);
+    free(used);
+    return bad;
+}
+
+// ---- why
+
+// "10.0.0.1:4000 > 10.0.0.2:80" of the packet in a row, as far as the columns are there.
+static void who_of(const app *a, size_t row, char *text, size_t size) {
+    const pktseq_column *src = pktseq_table_column(&a->table, "src_ip");
+    const pktseq_column *dst = pktseq_table_column(&a->table, "dst_ip");
+    const pktseq_column *from = pktseq_table_column(&a->table, "src_port");
+    const pktseq_column *to = pktseq_table_column(&a->table, "dst_port");
+    snprintf(text, size, "?");
+    if (!src || !src->text || !dst || !dst->text) return;
+    if (from && from->number && to && to->number)
+        snprintf(text, size, "%s:%.0f > %s:%.0f", src->names[src->text[row]], from->number[row],
+                 dst->names[dst->text[row]], to->number[row]);
+    else
+        snprintf(text, size, "%s > %s", src->names[src->text[row]], dst->names[dst->text[row]]);
+}
+
+// When a sequence began, in seconds of the capture; 0 without timestamps.
+static double time_of(const app *a, size_t row) {
+    const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
+    return time && time->number ? time->number[row] : 0;
+}
+
+// The row of the file, from 1.
+static size_t file_row(const app *a, size_t row) {
+    return (a->table.source_row ? a->table.source_row[row] : row) + 1;
+}
+
+// A part's field: groups of outputs first, then the context.
+static size_t part_field(const app *a, size_t part) {
+    return part < a->codec.groups ? a->codec.group_field[part]
+                                  : a->codec.field_count - a->codec.contexts + part -
+                                        a->codec.groups;
+}
+
+// A value in the packet's own units.
+static void value_text(const pktseq_field *field, const pktseq_value *value, char *text,
+                       size_t size) {
+    int bounds = field->kind == PKTSEQ_CLASSES || field->kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
+    if (value->text)
+        snprintf(text, size, bounds && strcmp(value->text, "more") ? "up to %s" : "%s",
+                 value->text);
+    else
+        snprintf(text, size, "%.6g", value->number);
+}
+
+// What one part expected of a packet and what it saw.  t: target step; row: the packet's
+static void describe(const app *a, const pktseq_work *work, const pktseq_pair *pair, size_t part,
+                     size_t t, size_t row, char *expected, char *seen, size_t size) {
+    const pktseq_field *field = &a->codec.field[part_field(a, part)];
+    const pktseq_column *column = pktseq_table_column(&a->table, field->column);
+    pktseq_value *value = (pktseq_value *)calloc(a->codec.field_count, sizeof *value);
+    snprintf(expected, size, "?");
+    snprintf(seen, size, "?");
+    if (value && part < a->codec.groups) {
+        pktseq_codec_decode_output(&a->codec, pktseq_work_output(work, 0, t), value);
+        value_text(field, &value[part_field(a, part)], expected, size);
+        pktseq_codec_decode_output(&a->codec, pair->target + t * a->codec.targets, value);
+        value_text(field, &value[part_field(a, part)], seen, size);
+        if (column && column->text)  // also what the codec does not know
+            snprintf(seen, size, "%s", column->names[column->text[row]]);
+    } else if (value && column && column->number) {
+        double mean = a->detector.mean[part - a->codec.groups];
+        if (field->sd > 0) mean = mean * field->sd + field->mean;
+        snprintf(expected, size, "about %.3g", field->kind == PKTSEQ_LOG ? exp(mean) - 1 : mean);
+        snprintf(seen, size, "%.6g", column->number[row]);
+    }
+    free(value);
+}
+
+// A sequence explained: its parts, and the texts made of them.
+typedef struct explained {
+    size_t pair, row, steps;
+    double *part;          // (steps, parts)
+    char who[160];
+    char reason[3][512];
+    int reasons;
+} explained;
+
+// The part that added most, over all steps or at one, among those not used yet.
+static size_t largest_part(const double *part, size_t parts, size_t steps, const int *used) {
+    size_t best = parts;
+    double most = 0;
+    for (size_t p = 0; p < parts; ++p) {
+        double sum = 0;
+        for (size_t t = 0; t < steps; ++t) sum += part[t * parts + p];
+        if (!(used && used[p]) && sum > most) {
+            most = sum;
+            best = p;
+        }
+    }
+    return best;
+}
+
+// Finds the three parts that add most, and for each the packet where it does.
+static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
+    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
+    size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs;
+    int *used = (int *)calloc(parts, sizeof *used);
+    double score, total;
+    x->pair = i;
+    x->row = a->dataset.first_row[i];
+    x->steps = pair.targets;
+    x->part = (double *)malloc(pair.targets * parts * sizeof *x->part);
+    who_of(a, x->row, x->who, sizeof x->who);
+    if (!used || !x->part ||
+        pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score)) {
+        free(used);
+        return fail("out of memory%s%s", "", "");
+    }
+    while (x->reasons < 3) {
+        size_t p = largest_part(x->part, parts, x->steps, used), worst = 0;
+        char expected[200], seen[200];
+        if (p == parts) break;
+        used[p] = 1;
+        total = 0;
+        for (size_t t = 0; t < x->steps; ++t) {
+            total += x->part[t * parts + p];
+            if (x->part[t * parts + p] > x->part[worst * parts + p]) worst = t;
+        }
+        describe(a, work, &pair, p, worst, x->row + N + worst, expected, seen, sizeof seen);
+        snprintf(x->reason[x->reasons++], sizeof x->reason[0],
+                 "%s %.0f %%: packet %lu expected %s, seen %s",
+                 a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
+                 (unsigned long)(N + worst + 1), expected, seen);
+    }
+    free(used);
+    return 0;
+}
+
+// The list: when, who, how long, score, why.
+static void print_top(const app *a, const explained *top, size_t count) {
+    if (count) printf("\nthe %lu highest scores\n", (unsigned long)count);
+    for (size_t k = 0; k < count; ++k) {
+        const explained *x = &top[k];
+        double score = a->score[x->pair];
+        printf("%4lu  %.4g%s  at %.3f s, row %lu, %lu packets, %s%s%s\n", (unsigned long)(k + 1),
+               score, score > a->threshold ? " !" : "", time_of(a, x->row),
+               (unsigned long)file_row(a, x->row), (unsigned long)a->dataset.length[x->pair],
+               x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
+        for (int i = 0; i < x->reasons; ++i) printf("      %s\n", x->reason[i]);
+    }
+}
+
+// ---- what is written
+
+// A cell of CSV, quoted where it must be (RFC 4180).
+static int put_cell(FILE *file, const char *text) {
+    int good;
+    if (!strpbrk(text, ",\"\r\n")) return fputs(text, file) >= 0;
+    good = fputc('"', file) != EOF;
+    for (; *text && good; ++text)
+        good = (*text != '"' || fputc('"', file) != EOF) && fputc(*text, file) != EOF;
+    return good && fputc('"', file) != EOF;
+}
+
+// One row per sequence, by way of a temporary file, so that nothing half-written is left.
+static int write_scores(const app *a) {
+    char path[4096], who[160];
+    FILE *file;
+    int good;
+    int length = snprintf(path, sizeof path, "%s.tmp", a->scores_path);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return fail("the name %s is too long%s", a->scores_path, "");
+    file = fopen(path, "wb");
+    if (!file) return fail("cannot write %s%s", path, "");
+    good = fprintf(file, "sequence,first_row,last_row,time,who,packets,score,anomalous%s\n",
+                   a->labelled ? ",label" : "") > 0;
+    for (size_t i = 0; i < a->dataset.pairs && good; ++i) {
+        size_t row = a->dataset.first_row[i], n = a->dataset.length[i];
+        who_of(a, row, who, sizeof who);
+        good = fprintf(file, "%lu,%lu,%lu,%.9g,", (unsigned long)a->sequence[i],
+                       (unsigned long)file_row(a, row), (unsigned long)file_row(a, row + n - 1),
+                       time_of(a, row)) > 0 &&
+               put_cell(file, who) &&
+               fprintf(file, ",%lu,%.9g,%d", (unsigned long)n, a->score[i],
+                       a->score[i] > a->threshold) > 0 &&
+               (!a->labelled || (fputc(',', file) != EOF && put_cell(file, a->label[i]))) &&
+               fputc('\n', file) != EOF;
+    }
+    if (fclose(file) != 0 || !good || rename(path, a->scores_path) != 0) {
+        remove(path);
+        return fail("cannot write %s%s", a->scores_path, "");
+    }
+    return 0;
+}
+
+// The texts of one packet in the report.
+typedef struct step_text {
+    char expected[200], seen[200];
+} step_text;
+
+// Marks the steps that the report shows: all, or the MOST_STEPS that add most to the score.
+static void choose_steps(const explained *x, size_t parts, double *sum, unsigned char *shown) {
+    size_t count = 0;
+    for (size_t t = 0; t < x->steps; ++t) {
+        sum[t] = 0;
+        for (size_t p = 0; p < parts; ++p) sum[t] += x->part[t * parts + p];
+        shown[t] = x->steps <= MOST_STEPS;
+    }
+    for (; x->steps > MOST_STEPS && count < MOST_STEPS; ++count) {
+        size_t best = x->steps;
+        for (size_t t = 0; t < x->steps; ++t)
+            if (!shown[t] && (best == x->steps || sum[t] > sum[best])) best = t;
+        shown[best] = 1;
+    }
+}
+
+// One sequence of the report: its packets, each with the part that added most to it.
+static int report_one(const app *a, pktseq_work *work, const explained *x, report_item *item,
+                      report_step *step, step_text *text) {
+    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
+    size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs, k = 0;
+    double *sum = (double *)malloc(x->steps * sizeof *sum), score;
+    unsigned char *shown = (unsigned char *)malloc(x->steps);
+    int bad = !sum || !shown || pktseq_detector_score(&a->detector, &a->model, work, &pair, 1,
+                                                      &score);
+    if (!bad) choose_steps(x, parts, sum, shown);
+    for (size_t t = 0; !bad && t < x->steps; ++t) {
+        size_t row = x->row + N + t;
+        size_t part = largest_part(x->part + t * parts, parts, 1, NULL);
+        if (!shown[t]) continue;
+        step[k].time = time_of(a, row);
+        step[k].score = sum[t];
+        step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";
+        if (part == parts) part = 0;
+        describe(a, work, &pair, part, t, row, text[k].expected, text[k].seen,
+                 sizeof text[k].seen);
+        step[k].expected = text[k].expected;
+        step[k].seen = text[k].seen;
+        ++k;
+    }
+    item->sequence = a->sequence[x->pair];
+    item->row = file_row(a, x->row);
+    item->time = time_of(a, x->row);
+    item->who = x->who;
+    item->packets = a->dataset.length[x->pair];
+    item->score = a->score[x->pair];
+    item->label = a->labelled ? a->label[x->pair] : NULL;
+    for (int i = 0; i < 3; ++i) item->reason[i] = i < x->reasons ? x->reason[i] : NULL;
+    item->step = step;
+    item->steps = k;
+    free(sum);
+    free(shown);
+    return bad ? fail("out of memory%s%s", "", "") : 0;
+}
+
+// Fills in what the report needs besides the list, and writes it.
+static int write_report(app *a, const report_item *item, size_t count) {
+    report r;
+    char message[256];
+    size_t n = a->dataset.pairs, lines = 0;
+    double *time = (double *)malloc(n * sizeof *time);
+    unsigned char *labelled = (unsigned char *)malloc(n);
+    const char **line = (const char **)malloc((a->summary_size + 1) * sizeof *line);
+    int bad = !time || !labelled || !line;
+    memset(&r, 0, sizeof r);
+    for (size_t i = 0; !bad && i < n; ++i) time[i] = time_of(a, a->dataset.first_row[i]);
+    for (char *p = bad ? NULL : a->summary; p && *p;) {
+        char *end = strchr(p, '\n');
+        line[lines++] = p;
+        if (!end) break;
+        *end = 0;
+        p = end + 1;
+    }
+    r.data = a->data_path;
+    r.model = a->model_path;
+    r.summary = line;
+    r.summaries = lines;
+    r.count = n;
+    r.time = time;
+    r.score = a->score;
+    for (size_t i = 0; !bad && i < n; ++i) labelled[i] = a->anomalous[i] == 1;
+    r.anomalous = a->labelled ? labelled : NULL;
+    r.threshold = a->threshold;
+    r.threshold_low = a->given_threshold ? a->threshold : a->detector.threshold_low;
+    r.threshold_high = a->given_threshold ? a->threshold : a->detector.threshold_high;
+    r.evaluation = a->evaluated ? &a->evaluation : NULL;
+    r.top = item;
+    r.top_count = count;
+    if (bad)
+        fail("out of memory%s%s", "", "");
+    else if (report_write(a->report_path, &r, message, sizeof message))
+        bad = fail("%s%s", message, "");
+    free(time);
+    free(labelled);
+    free(line);
+    return bad;
+}
+
+// The list of the highest scores, on the terminal and in the report.
+static int print_and_report(app *a) {
+    size_t count = a->top < a->dataset.pairs ? a->top : a->dataset.pairs;
+    explained *top = (explained *)calloc(count + 1, sizeof *top);
+    report_item *item = (report_item *)calloc(count + 1, sizeof *item);
+    report_step *step = (report_step *)calloc(count * MOST_STEPS + 1, sizeof *step);
+    step_text *text = (step_text *)calloc(count * MOST_STEPS + 1, sizeof *text);
+    pktseq_work work;
+    int bad = !top || !item || !step || !text;
+    if (bad) fail("out of memory%s%s", "", "");
+    memset(&work, 0, sizeof work);
+    if (!bad && pktseq_work_init(&work, a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
+        bad = fail("%s%s", a->err.text, "");
+    for (size_t k = 0; !bad && k < count; ++k) {
+        bad = explain(a, &work, a->rank[k], &top[k]);
+        if (!bad && a->report_path)
+            bad = report_one(a, &work, &top[k], &item[k], step + k * MOST_STEPS,
+                             text + k * MOST_STEPS);
+    }
+    if (!bad) print_top(a, top, count);
+    if (!bad && a->report_path) bad = write_report(a, item, count);
+    pktseq_work_free(&work);
+    for (size_t k = 0; top && k < count; ++k) free(top[k].part);
+    free(top);
+    free(item);
+    free(step);
+    free(text);
+    return bad;
+}
+
+// ---- everything in order
+
+static int run(app *a) {
+    pktseq_dataset_options options;
+    pktseq_table normal;
+    int bad;
+    memset(&normal, 0, sizeof normal);
+    if (load_model(a)) return 1;
+    if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
+    bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);
+    options = dataset_options(a);
+    if (!bad && pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &options, NULL, &a->err))
+        bad = fail("%s: %s", a->data_path, a->err.text);
+    if (!a->given_threshold) a->threshold = a->detector.threshold;
+    bad = bad || find_sequences(a) || score_data(a);
+    if (!bad) {
+        print_data(a);
+        print_threshold(a);
+        print_figures(a);
+        bad = print_evaluation(a) || (a->baseline && print_baseline(a, &normal)) ||
+              print_and_report(a) || (a->scores_path && write_scores(a));
+    }
+    pktseq_table_free(&normal);
+    if (bad) return 1;
+    if (a->save && pktseq_save(a->model_path, &a->model, &a->codec, &a->training, &a->detector,
+                               &a->err))
+        return fail("%s%s", a->err.text, "");
+    if (a->scores_path) printf("scores      %s\n", a->scores_path);
+    if (a->report_path) printf("report      %s\n", a->report_path);
+    if (a->save) printf("calibration in %s\n", a->model_path);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    app *a = (app *)calloc(1, sizeof *a);
+    int result;
+    if (!a) return fail("out of memory%s%s", "", "");
+    a->top = 20;
+    a->rate = 0.01;
+    result = parse_options(a, argc, argv);
+    if (result == 2) fputs(help_text, stdout);
+    if (result == 0) result = run(a);
+    free(a->sequence);
+    free(a->score);
+    free(a->rank);
+    free(a->label);
+    free(a->anomalous);
+    free(a->summary);
+    pktseq_dataset_free(&a->dataset);
+    pktseq_table_free(&a->table);
+    pktseq_detector_free(&a->detector);
+    pktseq_training_free(&a->training);
+    pktseq_model_free(&a->model);
+    pktseq_codec_free(&a->codec);
+    free(a);
+    return result == 1;
+}
