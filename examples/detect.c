@@ -39,7 +39,7 @@ static const char help_text[] =
     "  --help                  this text\n"
     "\n"
     "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
-    "label of at least half its packets), it also prints how well the scores rank: area under the\n"
+    "label of more than half its packets), it also prints how well the scores rank: area under the\n"
     "ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each label's.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
@@ -239,16 +239,18 @@ static int calibrate(app *a, pktseq_table *normal) {
     return 0;
 }
 
-// The label of at least half of a sequence's packets, or "0".
+// The label of more than half of a sequence's packets, or "0": only the one that outlives all
+// pairs of unequal labels can be it (Boyer and Moore's vote).
 static const char *sequence_label(const pktseq_column *column, size_t row, size_t past) {
+    uint32_t candidate = column->text[row];
+    size_t lead = 0, count = 0;
     for (size_t r = row; r < past; ++r) {
-        const char *name = column->names[column->text[r]];
-        size_t same = 0;
-        for (size_t k = row; k < past; ++k) same += column->text[k] == column->text[r];
-        if (2 * same >= past - row && name[0] && strcmp(name, "0")) return name;
-        if (past - row > 1 && same == past - row) break;
+        if (lead == 0) candidate = column->text[r];
+        if (column->text[r] == candidate) ++lead;
+        else --lead;
     }
-    return "0";
+    for (size_t r = row; r < past; ++r) count += column->text[r] == candidate;
+    return 2 * count > past - row && column->names[candidate][0] ? column->names[candidate] : "0";
 }
 
 // Which sequence each pair is, and its label.
@@ -573,7 +575,8 @@ static void describe(const app *a, const pktseq_work *work, const pktseq_pair *p
     } else if (value && column && column->number) {
         double mean = a->detector.mean[part - a->codec.groups];
         if (field->sd > 0) mean = mean * field->sd + field->mean;
-        snprintf(expected, size, "about %.3g", field->kind == PKTSEQ_LOG ? exp(mean) - 1 : mean);
+        if (field->kind == PKTSEQ_LOG) mean = exp(mean) - 1;
+        snprintf(expected, size, "about %.2g", fabs(mean) < 0.05 ? 0 : mean);
         snprintf(seen, size, "%.6g", column->number[row]);
     }
     free(value);

@@ -1,0 +1,1197 @@
+// test_detect.c - detector, stream, quantile and evaluation: against the reference's scores, against
+// the formulas computed again in plain loops, and against their own contract.
+//
+// cc -O2 -fopenmp tests/test_detect.c -o build/test_detect -lm && ./build/test_detect
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+typedef pktseq_real real;
+
+static int is_double(void) { return sizeof(real) == sizeof(double); }
+
+static uint64_t next_draw(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 40;
+}
+
+static double draw(uint64_t *state) { return (double)next_draw(state) / 16777216.0 - 0.5; }
+
+static int close_to(double a, double b, double relative) {
+    return fabs(a - b) <= relative * fabs(b) || a == b;
+}
+
+static int same_double(const double *a, const double *b, size_t n) {
+    return memcmp(a, b, n * sizeof *a) == 0;
+}
+
+// ---- >>scene: packets, a codec with all kinds of groups, a model --------------------------------
+
+enum { SEQUENCES = 130, KINDS = 14, INPUT = 17, OUT = 16, GROUPS = 3, CONTEXT = 3, HIDDEN = 7 };
+
+typedef struct scene {
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_work work;
+} scene;
+
+// A number, a flag and a class to be predicted, a number that is only seen, three of the context,
+// two of which go together. Sequences of 2 to 21 packets, most of them short.
+static pktseq_table table_make(void) {
+    static const pktseq_field field[] = {
+        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+        {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
+        {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
+        {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+    pktseq_schema schema;
+    pktseq_table table;
+    pktseq_error err;
+    uint64_t s = 7;
+    size_t size = 1 << 19, at;
+    char *csv = (char *)malloc(size);
+    memset(&schema, 0, sizeof schema);
+    schema.field = field;
+    schema.field_count = sizeof field / sizeof *field;
+    at = (size_t)snprintf(csv, size, "position,v,f,k,seen,c1,c2,c3\n");
+    for (int i = 0; i < SEQUENCES; ++i) {
+        uint64_t u = next_draw(&s), n = i % 5 == 4 ? 17 + u % 5 : i % 2 ? 2 + u % 4 : 5 + u % 11;
+        for (uint64_t p = 0; p < n; ++p) {
+            double c = draw(&s) * 3;
+            unsigned k = (unsigned)(next_draw(&s) % KINDS);
+            at += (size_t)snprintf(csv + at, size - at, "%d,%.6f,%d,k%02u,%.6f,%.6f,%.6f,%.6f\n",
+                                   (int)p, draw(&s) * 8, next_draw(&s) % 3 == 0, k, draw(&s), c,
+                                   exp(2 + draw(&s) * 2), 2 * c + draw(&s));
+        }
+    }
+    CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    free(csv);
+    return table;
+}
+
+static pktseq_codec codec_make(const pktseq_table *table) {
+    static const pktseq_field field[] = {
+        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+        {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
+        {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
+        {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+    pktseq_schema schema;
+    pktseq_codec codec;
+    memset(&schema, 0, sizeof schema);
+    schema.field = field;
+    schema.field_count = sizeof field / sizeof *field;
+    CHECK(pktseq_codec_fit(&codec, table, &schema, NULL, NULL) == PKTSEQ_OK);
+    CHECK(codec.features == INPUT && codec.targets == OUT && codec.contexts == CONTEXT);
+    return codec;
+}
+
+static void scene_make(scene *s, size_t inputs, pktseq_start start, pktseq_loss loss) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_config config;
+    s->table = table_make();
+    s->codec = codec_make(&s->table);
+    options.inputs = inputs;
+    options.start = start;
+    CHECK(pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, NULL) ==
+          PKTSEQ_OK);
+    config = pktseq_config_default(&s->dataset);
+    config.hidden = HIDDEN;
+    config.loss = loss;
+    CHECK(config.groups == GROUPS);
+    CHECK(pktseq_model_init(&s->model, config, 3, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < s->model.parameters; ++i) s->model.block[i] *= 3;
+    CHECK(pktseq_work_init(&s->work, s->model.config, 9, s->dataset.longest, 1, NULL, NULL) ==
+          PKTSEQ_OK);
+}
+
+static void scene_free(scene *s) {
+    pktseq_table_free(&s->table);
+    pktseq_codec_free(&s->codec);
+    pktseq_dataset_free(&s->dataset);
+    pktseq_model_free(&s->model);
+    pktseq_work_free(&s->work);
+}
+
+static pktseq_detector_options options_of(pktseq_measure measure, int ahead, double context,
+                                          int by_length) {
+    pktseq_detector_options options = pktseq_detector_options_default();
+    options.measure = measure;
+    options.one_step_ahead = ahead;
+    options.context = context;
+    options.by_length = by_length;
+    options.false_alarms = 0.05;
+    return options;
+}
+
+static pktseq_detector detector_make(const scene *s, pktseq_detector_options options, int fit) {
+    pktseq_detector d;
+    pktseq_error err;
+    memset(&d, 0x55, sizeof d);
+    CHECK_THAT(pktseq_detector_init(&d, &s->model, CONTEXT, &options, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    if (fit)
+        CHECK_THAT(pktseq_detector_fit(&d, &s->model, &s->dataset, 2, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+    return d;
+}
+
+static int same_detector(const pktseq_detector *a, const pktseq_detector *b) {
+    return a->options.measure == b->options.measure &&
+           a->options.one_step_ahead == b->options.one_step_ahead &&
+           a->options.by_length == b->options.by_length &&
+           same_double(&a->options.context, &b->options.context, 1) &&
+           same_double(&a->options.false_alarms, &b->options.false_alarms, 1) && a->out == b->out &&
+           a->groups == b->groups && a->contexts == b->contexts &&
+           same_double(a->weight, b->weight, a->groups) &&
+           same_double(a->error, b->error, a->out) && same_double(a->mean, b->mean, a->contexts) &&
+           same_double(a->precision, b->precision, a->contexts * a->contexts) &&
+           same_double(a->scale, b->scale, 2) &&
+           same_double(a->length_scale, b->length_scale, 4) && a->sequences == b->sequences &&
+           same_double(&a->threshold, &b->threshold, 1) &&
+           same_double(&a->threshold_low, &b->threshold_low, 1) &&
+           same_double(&a->threshold_high, &b->threshold_high, 1);
+}
+
+// A copy that owns its numbers.
+static pktseq_detector detector_copy(const pktseq_detector *d) {
+    pktseq_detector copy = *d;
+    size_t count = d->groups + d->out + d->contexts * (d->contexts + 1);
+    copy.memory = (double *)malloc(count * sizeof *copy.memory);
+    memcpy(copy.memory, d->memory, count * sizeof *copy.memory);
+    copy.weight = copy.memory;
+    copy.error = copy.weight + d->groups;
+    copy.mean = copy.error + d->out;
+    copy.precision = copy.mean + d->contexts;
+    return copy;
+}
+
+// ---- >>formulas: scores again, in plain loops ---------------------------------------------------
+
+// Mean over the packets of what the network says of a pair, from the outputs of the last forward.
+static double plain_network(const pktseq_detector *d, const pktseq_work *work, size_t index,
+                            const pktseq_pair *pair) {
+    double total = 0;
+    for (size_t t = 0; t < pair->targets; ++t) {
+        const real *out = pktseq_work_output(work, index, t), *y = pair->target + t * OUT;
+        double sum = 0, p = 0, e[OUT];
+        for (size_t o = 0; o < OUT; ++o) e[o] = (double)out[o] - (double)y[o];
+        if (d->options.measure == PKTSEQ_MEASURE_SURPRISE) {
+            sum += d->weight[0] * 2 * log(1 + e[0] * e[0] / (3 * d->error[0]));
+            p = y[1] == 1 ? (double)out[1] : (double)(1 - out[1]);
+            sum -= d->weight[1] * log(p > 1e-6 ? p : 1e-6);
+            p = 0;
+            for (size_t o = 2; o < OUT; ++o)
+                if (y[o] == 1) p = (double)out[o];
+            total += sum - d->weight[2] * log(p > 1e-6 ? p : 1e-6);
+            continue;
+        }
+        for (size_t o = 0; o < OUT; ++o)
+            sum += d->weight[o < 2 ? o : 2] * e[o] * e[o] /
+                   (d->options.measure == PKTSEQ_MEASURE_WEIGHTED ? d->error[o] : 1);
+        total += sqrt(sum / OUT);
+    }
+    return total / (double)pair->targets;
+}
+
+static double plain_context(const pktseq_detector *d, const pktseq_pair *pair) {
+    double total = 0;
+    for (size_t t = 0; t < pair->targets; ++t) {
+        double m = 0;
+        for (size_t i = 0; i < CONTEXT; ++i)
+            for (size_t j = 0; j < CONTEXT; ++j)
+                m += ((double)pair->context[t * CONTEXT + i] - d->mean[i]) *
+                     d->precision[i * CONTEXT + j] *
+                     ((double)pair->context[t * CONTEXT + j] - d->mean[j]);
+        total += log(1 + m);
+    }
+    return total / (double)pair->targets;
+}
+
+static size_t class_of(size_t packets) {
+    return packets > 16 ? 3 : packets > 8 ? 2 : packets > 4 ? 1 : 0;
+}
+
+static double plain_score(const pktseq_detector *d, const pktseq_work *work, size_t index,
+                          const pktseq_pair *pair) {
+    double score = plain_network(d, work, index, pair);
+    if (d->options.context > 0)
+        score = d->scale[0] * score + d->scale[1] * plain_context(d, pair);
+    return d->options.by_length ? score / d->length_scale[class_of(pair->inputs + pair->targets)]
+                                : score;
+}
+
+// Runs a pair forward with the public function.
+static void plain_forward(scene *s, const pktseq_pair *pair, int forced) {
+    unsigned char teacher = (unsigned char)forced;
+    CHECK(pktseq_forward(&s->model, &s->work, pair, 1, &teacher) == PKTSEQ_OK);
+}
+
+static void check_scores(scene *s, const pktseq_detector *d) {
+    double part[30 * (GROUPS + CONTEXT)], score, again, sum;
+    for (size_t i = 0; i < s->dataset.pairs; i += 3) {
+        pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
+        plain_forward(s, &pair, d->options.one_step_ahead);
+        again = plain_score(d, &s->work, 0, &pair);
+        CHECK(pktseq_detector_score(d, &s->model, &s->work, &pair, 1, &score) == PKTSEQ_OK);
+        CHECK_THAT(close_to(score, again, 1e-9), "measure %d, pair %d: %.17g, plainly %.17g",
+                   (int)d->options.measure, (int)i, score, again);
+        CHECK(pair.targets <= 30);
+        CHECK(pktseq_detector_explain(d, &s->model, &s->work, &pair, part, &again) == PKTSEQ_OK);
+        CHECK_THAT(again == score, "explain says %.17g, not %.17g", again, score);
+        sum = 0;
+        for (size_t k = 0; k < pair.targets * (GROUPS + CONTEXT); ++k) {
+            sum += part[k];
+            if (k % (GROUPS + CONTEXT) < GROUPS) CHECK(part[k] >= 0);
+            if (k % (GROUPS + CONTEXT) >= GROUPS && d->options.context == 0) CHECK(part[k] == 0);
+            if (k % (GROUPS + CONTEXT) < GROUPS && d->weight[k % (GROUPS + CONTEXT)] == 0)
+                CHECK(part[k] == 0);
+        }
+        CHECK_THAT(close_to(sum, score, 1e-9), "parts sum to %.17g, not %.17g", sum, score);
+    }
+}
+
+static void test_formulas(pktseq_loss loss) {
+    static const double weight[GROUPS] = {2, 0, 0.5};
+    scene s;
+    scene_make(&s, 3, PKTSEQ_START_INPUT, loss);
+    for (int measure = 0; measure < (loss ? 3 : 2); ++measure)
+        for (int k = 0; k < 32; ++k) {
+            pktseq_detector_options options = options_of((pktseq_measure)measure, k & 1,
+                                                         k & 2 ? 0.6 : 0, (k & 4) != 0);
+            pktseq_detector d;
+            options.weight = k & 8 ? weight : NULL;
+            d = detector_make(&s, options, (k & 16) != 0);
+            check_scores(&s, &d);
+            pktseq_detector_free(&d);
+        }
+    scene_free(&s);
+}
+
+// An unknown class is as surprising as 10^-6, and so is a probability below that.
+static void test_caps(void) {
+    scene s;
+    pktseq_detector d;
+    pktseq_pair pair;
+    real y[OUT] = {0};
+    double score = 0;
+    static const double weight[] = {0, 0, 1};
+    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0, 0);
+    scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
+    options.weight = weight;
+    d = detector_make(&s, options, 0);
+    pair = pktseq_dataset_pair(&s.dataset, 0);
+    pair.target = y;
+    pair.targets = 1;
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &score) == PKTSEQ_OK);
+    CHECK_THAT(close_to(score, 6 * log(10.0), 1e-12), "%.17g", score);
+    y[2] = 1;
+    s.model.tensor.out_b[2] = -100;
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &score) == PKTSEQ_OK);
+    CHECK_THAT(close_to(score, 6 * log(10.0), 1e-12), "%.17g", score);
+    s.model.tensor.out_b[2] = 100;
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &score) == PKTSEQ_OK);
+    CHECK_THAT(fabs(score) < 1e-12, "%.17g", score);
+    pktseq_detector_free(&d);
+    scene_free(&s);
+}
+
+// ---- >>reference --------------------------------------------------------------------------------
+
+// Without options the score is pktseq_score's.
+static void test_is_score(void) {
+    scene s;
+    scene_make(&s, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_MSE);
+    {
+        pktseq_detector_options options = pktseq_detector_options_default();
+        pktseq_detector d = detector_make(&s, options, 0);
+        CHECK(options.measure == PKTSEQ_MEASURE_RMS && !options.one_step_ahead && !options.weight &&
+              options.context == 0 && !options.by_length && options.false_alarms == 0.01);
+        CHECK(d.threshold == DBL_MAX && d.sequences == 0);
+        for (size_t i = 0; i < s.dataset.pairs; ++i) {
+            pktseq_pair pair = pktseq_dataset_pair(&s.dataset, i);
+            double a = 0, b = 1;
+            CHECK(pktseq_score(&s.model, &s.work, &pair, &a) == PKTSEQ_OK);
+            CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &b) == PKTSEQ_OK);
+            CHECK_THAT(a > 0 && close_to(b, a, 1e-12), "%.17g and %.17g", a, b);
+        }
+        pktseq_detector_free(&d);
+    }
+    scene_free(&s);
+}
+
+// The reference's test function on 1,000 recorded sequences, computed with PyTorch.
+static void test_reference(void) {
+    pktseq_schema schema = pktseq_schema_notebook();
+    pktseq_dataset_options options = pktseq_dataset_options_notebook();
+    pktseq_detector_options rms = pktseq_detector_options_default();
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector d;
+    pktseq_config config;
+    uint64_t seed = 16;
+    double *score, worst = 0;
+    char line[80];
+    size_t count = 0;
+    FILE *f = fopen("tests/fixtures/scores_h16.txt", "r");
+    CHECK(f != NULL);
+    if (!f) return;
+    CHECK(pktseq_table_read(&table, "examples/data/normal_seqs.csv", &schema, NULL, NULL) == 0);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, NULL) == PKTSEQ_OK);
+    config = pktseq_config_default(&dataset);
+    config.hidden = 16;
+    CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < model.parameters; ++i) model.block[i] = (real)draw(&seed);
+    CHECK(pktseq_detector_init(&d, &model, 0, &rms, NULL, NULL) == PKTSEQ_OK);
+    score = (double *)calloc(dataset.pairs + 1, sizeof *score);
+    CHECK(pktseq_detector_score_all(&d, &model, &dataset, 0, score, NULL) == PKTSEQ_OK);
+    while (fgets(line, sizeof line, f)) {
+        double want, off;
+        if (line[0] == 's') CHECK(strtol(line + 8, NULL, 10) == (long)(dataset.skipped != 0));
+        if (line[0] < '0' || line[0] > '9' || count >= dataset.pairs) continue;
+        want = strtod(line, NULL);
+        off = fabs(score[count] - want) / want;
+        if (off > worst) worst = off;
+        CHECK_THAT(off < (is_double() ? 1e-11 : 1e-5), "sequence %d: %.17g, PyTorch %.17g",
+                   (int)count, score[count], want);
+        ++count;
+    }
+    CHECK_THAT(count == 1000, "%d scores", (int)count);
+    printf("  reference's scores of %d sequences: largest deviation %.1e\n", (int)count, worst);
+    fclose(f);
+    free(score);
+    pktseq_detector_free(&d);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// ---- >>bits: one score however it is asked for --------------------------------------------------
+
+static void check_bits(scene *s, const pktseq_detector *d) {
+    static const int threads[] = {1, 2, 3, 5, 0};
+    size_t pairs = s->dataset.pairs;
+    double *one = (double *)malloc(pairs * sizeof *one), *all = (double *)malloc(pairs * sizeof *all);
+    for (size_t i = 0; i < pairs; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
+        CHECK(pktseq_detector_score(d, &s->model, &s->work, &pair, 1, &one[i]) == PKTSEQ_OK);
+    }
+    for (size_t k = 0; k < sizeof threads / sizeof *threads; ++k) {
+        for (size_t i = 0; i < pairs; ++i) all[i] = -1;
+        CHECK(pktseq_detector_score_all(d, &s->model, &s->dataset, threads[k], all, NULL) ==
+              PKTSEQ_OK);
+        CHECK_THAT(same_double(one, all, pairs), "%d threads", threads[k]);
+    }
+    for (size_t from = 0; from + 9 <= pairs; from += 9) {  // backwards, nine at once
+        pktseq_pair pair[9];
+        for (size_t i = 0; i < 9; ++i)
+            pair[i] = pktseq_dataset_pair(&s->dataset, from + 8 - i);
+        CHECK(pktseq_detector_score(d, &s->model, &s->work, pair, 9, all) == PKTSEQ_OK);
+        for (size_t i = 0; i < 9; ++i) CHECK(same_double(&all[i], &one[from + 8 - i], 1));
+    }
+    free(one);
+    free(all);
+}
+
+// Pushes a sequence; after every packet the score must be that of the pair that ends there.
+static void check_stream(scene *s, const pktseq_detector *d) {
+    pktseq_stream stream;
+    size_t N = s->dataset.options.inputs;
+    CHECK(pktseq_stream_init(&stream, &s->model, d, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < s->dataset.pairs; i += 4) {
+        pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
+        size_t n = s->dataset.length[i];
+        double a = -1, b = -2;
+        if (i % 8 == 0) {  // a sequence that breaks off before the one that counts
+            for (size_t p = 0; p < n / 2; ++p)
+                CHECK(pktseq_stream_push(&stream, s->dataset.x, s->dataset.y, s->dataset.c) == 0);
+            pktseq_stream_reset(&stream);
+        }
+        CHECK(pktseq_stream_score(&stream, &a) == PKTSEQ_ERROR_ARGUMENT && a == -1);
+        for (size_t p = 0; p < n; ++p) {
+            size_t row = s->dataset.first_row[i] + p;
+            CHECK(pktseq_stream_push(&stream, s->dataset.x + row * INPUT,
+                                     s->dataset.y + row * OUT,
+                                     d->options.context > 0 ? s->dataset.c + row * CONTEXT
+                                                            : NULL) == PKTSEQ_OK);
+            CHECK(stream.packets == p + 1);
+            if (p < N) {
+                CHECK(pktseq_stream_score(&stream, &a) == PKTSEQ_ERROR_ARGUMENT && a == -1);
+                continue;
+            }
+            pair.targets = p + 1 - N;
+            CHECK(pktseq_detector_score(d, &s->model, &s->work, &pair, 1, &b) == PKTSEQ_OK);
+            CHECK(pktseq_stream_score(&stream, &a) == PKTSEQ_OK);
+            CHECK_THAT(same_double(&a, &b, 1), "N %d pair %d packet %d: %.17g, not %.17g", (int)N,
+                       (int)i, (int)p, a, b);
+            CHECK(memcmp(stream.out, pktseq_work_output(&s->work, 0, p - N), OUT * sizeof(real)) ==
+                  0);
+            a = -1;
+        }
+        pktseq_stream_reset(&stream);
+    }
+    pktseq_stream_free(&stream);
+    pktseq_stream_free(&stream);
+    pktseq_stream_free(NULL);
+    pktseq_stream_reset(&stream);
+    pktseq_stream_reset(NULL);
+}
+
+static void test_bits(void) {
+    for (size_t N = 0; N <= 3; ++N)
+        for (int k = 0; k < 8 && N != 2; ++k) {
+            scene s;
+            scene_make(&s, N, (pktseq_start)(k & 1), (pktseq_loss)((k >> 1) & 1));
+            for (int measure = 0; measure < (k & 2 ? 3 : 2); ++measure) {
+                pktseq_detector d = detector_make(
+                    &s, options_of((pktseq_measure)measure, k >> 2, measure ? 0.5 : 0, measure > 0),
+                    1);
+                check_bits(&s, &d);
+                check_stream(&s, &d);
+                pktseq_detector_free(&d);
+            }
+            scene_free(&s);
+        }
+}
+
+// ---- >>fit --------------------------------------------------------------------------------------
+
+// What the options ask for, computed again from the dataset.
+static void check_fit(scene *s, const pktseq_detector *d) {
+    size_t pairs = s->dataset.pairs, packets = 0, above = 0, count[5] = {0};
+    double error[OUT] = {0}, mean[CONTEXT] = {0}, cov[CONTEXT][CONTEXT] = {{0}};
+    double total[5] = {0}, square[5] = {0}, m[2] = {0, 0}, sd[2] = {0, 0}, quantile;
+    double *score = (double *)malloc(3 * pairs * sizeof *score), n = (double)pairs;
+    CHECK(d->sequences == pairs);
+    for (size_t i = 0; i < pairs; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
+        plain_forward(s, &pair, d->options.one_step_ahead);
+        for (size_t t = 0; t < pair.targets; ++t) {
+            for (size_t o = 0; o < OUT; ++o) {
+                double e = (double)pktseq_work_output(&s->work, 0, t)[o] -
+                           (double)pair.target[t * OUT + o];
+                error[o] += e * e;
+            }
+            for (size_t c = 0; c < CONTEXT; ++c) mean[c] += (double)pair.context[t * CONTEXT + c];
+        }
+        packets += pair.targets;
+        score[pairs + 2 * i] = plain_network(d, &s->work, 0, &pair);
+        score[pairs + 2 * i + 1] = plain_context(d, &pair);
+        score[i] = plain_score(d, &s->work, 0, &pair);
+    }
+    for (size_t o = 0; o < OUT; ++o)
+        CHECK_THAT(close_to(d->error[o], d->options.measure ? error[o] / (double)packets : 1, 1e-9),
+                   "error %d: %g", (int)o, d->error[o]);
+    for (size_t c = 0; c < CONTEXT; ++c) mean[c] /= (double)packets;
+    for (size_t i = 0; i < pairs; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
+        for (size_t t = 0; t < pair.targets; ++t)
+            for (size_t a = 0; a < CONTEXT; ++a)
+                for (size_t b = 0; b < CONTEXT; ++b)
+                    cov[a][b] += ((double)pair.context[t * CONTEXT + a] - mean[a]) *
+                                 ((double)pair.context[t * CONTEXT + b] - mean[b]) /
+                                 (double)(packets - 1);
+    }
+    for (size_t a = 0; a < CONTEXT && d->options.context > 0; ++a) {
+        CHECK_THAT(close_to(d->mean[a], mean[a], 1e-9), "mean %d", (int)a);
+        for (size_t b = 0; b < CONTEXT; ++b) {
+            double sum = 0;
+            for (size_t c = 0; c < CONTEXT; ++c)
+                sum += d->precision[a * CONTEXT + c] * (cov[c][b] + (c == b ? 0.04 : 0));
+            CHECK_THAT(fabs(sum - (a == b)) < 1e-9, "precision * covariance [%d][%d] = %g", (int)a,
+                       (int)b, sum);
+        }
+    }
+    // network and context: each one's standard deviation over the sequences is brought to its share
+    for (int part = 0; part < 2; ++part) {
+        for (size_t i = 0; i < pairs; ++i) m[part] += score[pairs + 2 * i + (size_t)part] / n;
+        for (size_t i = 0; i < pairs; ++i)
+            sd[part] += pow(score[pairs + 2 * i + (size_t)part] - m[part], 2) / n;
+        sd[part] = sqrt(sd[part]);
+    }
+    if (d->options.context > 0) {
+        CHECK(close_to(d->scale[0], (1 - d->options.context) / sd[0], 1e-9));
+        CHECK(close_to(d->scale[1], d->options.context / sd[1], 1e-9));
+    }
+    for (size_t i = 0; i < pairs; ++i) {
+        size_t k = class_of(s->dataset.length[i]);
+        double v = score[i] * (d->options.by_length ? d->length_scale[k] : 1);
+        total[k] += v;
+        square[k] += v * v;
+        ++count[k];
+        total[4] += v;
+        square[4] += v * v;
+        ++count[4];
+    }
+    CHECK(count[0] >= 20 && count[2] >= 20 && count[4] == pairs);
+    for (size_t k = 0; k < 4; ++k) {
+        size_t from = count[k] < 20 ? 4 : k;
+        double of = total[from] / (double)count[from];
+        double spread = sqrt(square[from] / (double)count[from] - of * of);
+        double want = d->options.by_length ? of + 2 * spread : 1;
+        CHECK_THAT(close_to(d->length_scale[k], want, 1e-8), "class %d: %.17g, not %.17g", (int)k,
+                   d->length_scale[k], want);
+    }
+    // the threshold is a quantile of the very scores that score_all gives
+    CHECK(pktseq_detector_score_all(d, &s->model, &s->dataset, 2, score, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_quantile(score, pairs, 1 - d->options.false_alarms, &quantile, NULL, NULL) == 0);
+    CHECK(same_double(&quantile, &d->threshold, 1));
+    for (size_t i = 0; i < pairs; ++i) above += score[i] > d->threshold;
+    CHECK_THAT((double)above <= d->options.false_alarms * n + 1 &&
+                   (double)above >= d->options.false_alarms * (n - 1) - 1,
+               "%d of %d above the threshold", (int)above, (int)pairs);
+    CHECK(d->threshold_low <= d->threshold && d->threshold <= d->threshold_high);
+    CHECK(d->threshold_low < d->threshold_high);
+    free(score);
+}
+
+static void test_fit(void) {
+    for (int loss = 0; loss < 2; ++loss) {
+        scene s;
+        scene_make(&s, 3, PKTSEQ_START_INPUT, (pktseq_loss)loss);
+        for (int measure = 0; measure < 2 + loss; ++measure)
+            for (int k = 0; k < 8; ++k) {
+                static const int threads[] = {1, 2, 3, 5};
+                pktseq_detector_options options =
+                    options_of((pktseq_measure)measure, k & 1, k & 2 ? 0.75 : 0, k >> 2);
+                pktseq_detector d = detector_make(&s, options, 1);
+                check_fit(&s, &d);
+                for (int t = 0; t < 4; ++t) {  // fitted again, on any number of threads: the same
+                    pktseq_detector again = detector_copy(&d);
+                    pktseq_detector_free(&d);
+                    d = detector_make(&s, options, 0);
+                    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, threads[t], NULL) == 0);
+                    CHECK(same_detector(&d, &again));
+                    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, threads[t], NULL) == 0);
+                    CHECK(same_detector(&d, &again));
+                    free(again.memory);
+                }
+                pktseq_detector_free(&d);
+            }
+        scene_free(&s);
+    }
+}
+
+// The edges of false_alarms, and a part that never varies.
+static void test_fit_edges(void) {
+    scene s;
+    double *score, least, most;
+    scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
+    score = (double *)malloc(s.dataset.pairs * sizeof *score);
+    for (int all = 0; all < 2; ++all) {
+        pktseq_detector_options options = options_of(PKTSEQ_MEASURE_RMS, 0, 0, 0);
+        pktseq_detector d;
+        options.false_alarms = all;
+        d = detector_make(&s, options, 1);
+        CHECK(pktseq_detector_score_all(&d, &s.model, &s.dataset, 1, score, NULL) == PKTSEQ_OK);
+        least = most = score[0];
+        for (size_t i = 0; i < s.dataset.pairs; ++i) {
+            least = score[i] < least ? score[i] : least;
+            most = score[i] > most ? score[i] : most;
+        }
+        CHECK(d.threshold == (all ? least : most));
+        CHECK(d.threshold_low <= d.threshold && d.threshold <= d.threshold_high);
+        pktseq_detector_free(&d);
+    }
+    for (size_t i = 0; i < s.dataset.rows * CONTEXT; ++i) s.dataset.owned_c[i] = 4;
+    {
+        pktseq_detector d = detector_make(&s, options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 1), 1);
+        CHECK(d.scale[1] == 0.5 && d.mean[0] == 4);
+        CHECK_THAT(close_to(d.precision[0], 25, 1e-12), "%.17g", d.precision[0]);  // 1 / 0.2^2
+        CHECK(d.precision[1] == 0);
+        pktseq_detector_free(&d);
+    }
+    free(score);
+    scene_free(&s);
+}
+
+// A fit that fails leaves the detector as it was, wherever it fails.
+static void test_failed_fit(void) {
+    counter c = {0, 0, 0};
+    pktseq_allocator a = {count_alloc, count_free, NULL};
+    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0.5, 1);
+    scene s;
+    pktseq_detector d, before;
+    pktseq_error err;
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    size_t failures = 0, live;
+    real kept;
+    a.user_data = &c;
+    scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
+    CHECK(pktseq_detector_init(&d, &s.model, CONTEXT, &options, &a, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 1, NULL) == PKTSEQ_OK);
+    d.threshold = 12345;  // so that another fit would be seen
+    d.error[0] = 6;
+    before = detector_copy(&d);
+    live = c.live;
+    for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 1000; ++k) {
+        c.fail_at = c.allocations + k;
+        status = pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err);
+        CHECK(c.live == live && err.status == status);
+        if (status == PKTSEQ_OK) break;
+        CHECK(status == PKTSEQ_ERROR_MEMORY && err.text[0]);
+        CHECK_THAT(same_detector(&d, &before), "allocation %d", (int)k);
+        ++failures;
+    }
+    CHECK_THAT(status == PKTSEQ_OK && failures >= 5, "%d allocations", (int)failures);
+    CHECK(!same_detector(&d, &before) && d.threshold < 12345);
+    printf("  fit: %d allocations made to fail\n", (int)failures);
+    c.fail_at = 0;
+    free(before.memory);
+    before = detector_copy(&d);
+
+    // numbers that are none: in the model, in the targets, in the context
+    kept = s.model.tensor.out_b[0];
+    s.model.tensor.out_b[0] = (real)sqrt(-1.0);
+    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
+    s.model.tensor.out_b[0] = kept;
+    kept = s.dataset.owned_c[0 * CONTEXT + 3 * CONTEXT];
+    s.dataset.owned_c[3 * CONTEXT] = (real)HUGE_VAL;
+    CHECK(pktseq_dataset_pair(&s.dataset, 0).context != NULL);
+    for (size_t row = 0; row < s.dataset.rows; ++row)
+        s.dataset.owned_c[row * CONTEXT] = (real)HUGE_VAL;
+    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
+    pktseq_detector_free(&d);
+    CHECK(c.live == 0);
+
+    // the same for a measure that needs no errors, where only the scores tell
+    options = options_of(PKTSEQ_MEASURE_RMS, 0, 0, 0);
+    CHECK(pktseq_detector_init(&d, &s.model, 0, &options, &a, NULL) == PKTSEQ_OK);
+    s.model.tensor.out_b[0] = (real)HUGE_VAL;
+    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK(d.sequences == 0 && d.threshold == DBL_MAX && err.text[0]);
+    pktseq_detector_free(&d);
+    CHECK(c.live == 0);
+    free(before.memory);
+    (void)kept;
+    scene_free(&s);
+}
+
+// ---- >>contract ---------------------------------------------------------------------------------
+
+static pktseq_status try_init(const scene *s, size_t contexts, pktseq_detector_options options) {
+    counter c = {0, 0, 0};
+    pktseq_allocator a = {count_alloc, count_free, NULL};
+    pktseq_detector d;
+    pktseq_error err;
+    pktseq_status status;
+    a.user_data = &c;
+    memset(&d, 0x55, sizeof d);
+    status = pktseq_detector_init(&d, &s->model, contexts, &options, &a, &err);
+    CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK));
+    CHECK(status == PKTSEQ_OK || (!d.memory && c.live == 0));
+    pktseq_detector_free(&d);
+    pktseq_detector_free(&d);
+    CHECK(c.live == 0);
+    return status;
+}
+
+static void test_bad_options(void) {
+    scene s, nll;
+    pktseq_detector d;
+    double weight[GROUPS] = {1, 1, 1};
+    const pktseq_detector_options good = options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 0);
+    const double nan = sqrt(-1.0);
+    counter c = {0, 0, 1};
+    pktseq_allocator a = {count_alloc, count_free, NULL};
+    a.user_data = &c;
+    scene_make(&s, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_MSE);
+    scene_make(&nll, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_NLL);
+    CHECK(try_init(&s, CONTEXT, good) == PKTSEQ_OK);
+#define BAD(scene_, contexts, place, value) \
+    do { \
+        pktseq_detector_options o = good; \
+        o.place = value; \
+        CHECK(try_init(scene_, contexts, o) == PKTSEQ_ERROR_ARGUMENT); \
+    } while (0)
+    BAD(&s, CONTEXT, measure, (pktseq_measure)3);
+    BAD(&s, CONTEXT, measure, (pktseq_measure)-1);
+    BAD(&s, CONTEXT, measure, PKTSEQ_MEASURE_SURPRISE);
+    BAD(&s, CONTEXT, context, 1);
+    BAD(&s, CONTEXT, context, -0.1);
+    BAD(&s, CONTEXT, context, nan);
+    BAD(&s, CONTEXT, false_alarms, 1.1);
+    BAD(&s, CONTEXT, false_alarms, -0.1);
+    BAD(&s, CONTEXT, false_alarms, nan);
+    BAD(&s, 0, false_alarms, 0.01);  // a context that counts, but is not there
+    BAD(&s, 4097, false_alarms, 0.01);
+    weight[2] = -1;
+    BAD(&s, CONTEXT, weight, weight);
+    weight[2] = nan;
+    BAD(&s, CONTEXT, weight, weight);
+    weight[2] = HUGE_VAL;
+    BAD(&s, CONTEXT, weight, weight);
+#undef BAD
+    {
+        pktseq_detector_options o = good;
+        o.measure = PKTSEQ_MEASURE_SURPRISE;
+        CHECK(try_init(&nll, CONTEXT, o) == PKTSEQ_OK);
+        o = good;
+        o.context = 0;
+        CHECK(try_init(&s, 0, o) == PKTSEQ_OK);
+    }
+    CHECK(pktseq_detector_init(NULL, &s.model, 3, &good, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_init(&d, NULL, 3, &good, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_init(&d, &s.model, 3, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_init(&d, &s.model, 3, &good, &a, NULL) == PKTSEQ_ERROR_MEMORY);
+    CHECK(!d.memory && c.live == 0);
+    pktseq_detector_free(NULL);
+    scene_free(&s);
+    scene_free(&nll);
+}
+
+static void test_refusals(void) {
+    scene s, other, nll;
+    pktseq_detector d, none, surprise;
+    pktseq_stream stream;
+    pktseq_pair pair, bad;
+    pktseq_work nothing;
+    pktseq_model empty, wide;
+    pktseq_config config;
+    pktseq_dataset no_pairs;
+    pktseq_error err;
+    counter c = {0, 0, 0};
+    pktseq_allocator a = {count_alloc, count_free, NULL};
+    double score = 7, part[30 * (GROUPS + CONTEXT)], *all;
+    a.user_data = &c;
+    memset(&none, 0, sizeof none);
+    memset(&nothing, 0, sizeof nothing);
+    memset(&empty, 0, sizeof empty);
+    memset(&no_pairs, 0, sizeof no_pairs);
+    scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
+    scene_make(&other, 1, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
+    scene_make(&nll, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
+    d = detector_make(&s, options_of(PKTSEQ_MEASURE_WEIGHTED, 0, 0.5, 1), 0);
+    surprise = detector_make(&nll, options_of(PKTSEQ_MEASURE_SURPRISE, 0, 0.5, 1), 0);
+    pair = pktseq_dataset_pair(&s.dataset, 0);
+    all = (double *)malloc(other.dataset.pairs * sizeof *all);
+#define REFUSED(status, d_, model, work, pair_) \
+    do { \
+        CHECK(pktseq_detector_score(d_, model, work, pair_, 1, &score) == status); \
+        CHECK(pktseq_detector_explain(d_, model, work, pair_, part, &score) == status); \
+        CHECK(score == 7); \
+    } while (0)
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, NULL, &s.model, &s.work, &pair);
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &none, &s.model, &s.work, &pair);
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, NULL, &s.work, &pair);
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, NULL, &pair);
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, &nothing, &pair);
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, &s.work, NULL);
+    REFUSED(PKTSEQ_ERROR_MISMATCH, &d, &empty, &s.work, &pair);
+    REFUSED(PKTSEQ_ERROR_MISMATCH, &surprise, &s.model, &s.work, &pair);
+    REFUSED(PKTSEQ_ERROR_MISMATCH, &d, &s.model, &nll.work, &pair);
+    REFUSED(PKTSEQ_ERROR_MISMATCH, &d, &other.model, &other.work, &pair);
+    bad = pair;
+    bad.target = NULL;
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, &s.work, &bad);
+    bad = pair;
+    bad.context = NULL;
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, &s.work, &bad);
+    bad = pair;
+    bad.targets = 0;
+    REFUSED(PKTSEQ_ERROR_ARGUMENT, &d, &s.model, &s.work, &bad);
+    bad.targets = 1000;
+    REFUSED(PKTSEQ_ERROR_MISMATCH, &d, &s.model, &s.work, &bad);
+#undef REFUSED
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 0, &score) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 10, &score) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_explain(&d, &s.model, &s.work, &pair, NULL, &score) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_explain(&d, &s.model, &s.work, &pair, part, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(score == 7);
+
+    // fit and score_all: the same, with words
+    for (int fit = 0; fit < 2; ++fit) {
+#define TRY(d_, model, dataset, threads) \
+    (memset(&err, 0x55, sizeof err), \
+     fit ? pktseq_detector_fit(d_, model, dataset, threads, &err) \
+         : pktseq_detector_score_all(d_, model, dataset, threads, all, &err))
+        CHECK(TRY(NULL, &s.model, &s.dataset, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&none, &s.model, &s.dataset, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, NULL, &s.dataset, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &empty, &s.dataset, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &s.model, NULL, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &s.model, &no_pairs, 1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &s.model, &s.dataset, -1) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &s.model, &s.dataset, 1025) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+        CHECK(TRY(&d, &s.model, &other.dataset, 1) == PKTSEQ_ERROR_MISMATCH);
+        CHECK_THAT(strstr(err.text, "model takes 3 input packets"), "%s", err.text);
+        CHECK(TRY(&surprise, &s.model, &s.dataset, 1) == PKTSEQ_ERROR_MISMATCH);
+        s.dataset.contexts = 2;
+        CHECK(TRY(&d, &s.model, &s.dataset, 1) == PKTSEQ_ERROR_MISMATCH);
+        CHECK_THAT(strstr(err.text, "3 fields of context"), "%s", err.text);
+        s.dataset.contexts = CONTEXT;
+        CHECK(d.sequences == 0 && d.threshold == DBL_MAX);
+#undef TRY
+    }
+    CHECK(pktseq_detector_score_all(&d, &s.model, &s.dataset, 1, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
+
+    // a detector of another number of groups
+    config = s.model.config;
+    config.groups = 0;
+    CHECK(pktseq_model_init(&wide, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score(&d, &wide, &s.work, &pair, 1, &score) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_stream_init(&stream, &wide, &d, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(!stream.h && err.text[0]);
+    pktseq_model_free(&wide);
+
+    CHECK(pktseq_stream_init(NULL, &s.model, &d, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_init(&stream, NULL, &d, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_init(&stream, &empty, &d, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_init(&stream, &s.model, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_init(&stream, &s.model, &none, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_push(&stream, s.dataset.x, s.dataset.y, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_ERROR_ARGUMENT);
+    c.fail_at = 1;
+    CHECK(pktseq_stream_init(&stream, &s.model, &d, &a, &err) == PKTSEQ_ERROR_MEMORY);
+    CHECK(!stream.h && err.status == PKTSEQ_ERROR_MEMORY && c.live == 0);
+    CHECK(pktseq_stream_init(&stream, &s.model, &d, &a, &err) == PKTSEQ_OK && c.live == 1);
+    CHECK(pktseq_stream_push(NULL, s.dataset.x, s.dataset.y, s.dataset.c) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_push(&stream, NULL, s.dataset.y, s.dataset.c) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_push(&stream, s.dataset.x, NULL, s.dataset.c) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_push(&stream, s.dataset.x, s.dataset.y, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(stream.packets == 0);
+    for (int i = 0; i < 4; ++i)
+        CHECK(pktseq_stream_push(&stream, s.dataset.x, s.dataset.y, s.dataset.c) == PKTSEQ_OK);
+    CHECK(pktseq_stream_score(&stream, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_score(NULL, &score) == PKTSEQ_ERROR_ARGUMENT && score == 7);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_OK && score != 7);
+    pktseq_stream_free(&stream);
+    CHECK(c.live == 0);
+
+    // score_all without memory
+    {
+        pktseq_detector_options options = options_of(PKTSEQ_MEASURE_RMS, 0, 0, 0);
+        pktseq_detector tight;
+        pktseq_status status = PKTSEQ_ERROR_MEMORY;
+        size_t k = 0;
+        c.fail_at = 0;
+        CHECK(pktseq_detector_init(&tight, &s.model, 0, &options, &a, NULL) == PKTSEQ_OK);
+        while (status == PKTSEQ_ERROR_MEMORY && k < 100) {
+            c.fail_at = c.allocations + ++k;
+            status = pktseq_detector_score_all(&tight, &s.model, &s.dataset, 2, all, &err);
+            CHECK(c.live == 1 && err.status == status);
+        }
+        CHECK(status == PKTSEQ_OK && k > 4);
+        pktseq_detector_free(&tight);
+    }
+    free(all);
+    pktseq_detector_free(&d);
+    pktseq_detector_free(&surprise);
+    scene_free(&s);
+    scene_free(&other);
+    scene_free(&nll);
+}
+
+static void test_recommended(void) {
+    pktseq_field field[3];
+    size_t group_field[3] = {0, 1, 2};
+    pktseq_codec codec;
+    pktseq_detector_options o;
+    double weight[3] = {9, 9, 9};
+    memset(field, 0, sizeof field);
+    memset(&codec, 0, sizeof codec);
+    field[0].column = "timestamp";
+    field[1].column = "token";
+    field[2].column = "length";
+    codec.field = field;
+    codec.groups = codec.field_count = 3;
+    codec.group_field = group_field;
+    o = pktseq_detector_options_recommended(&codec, weight);
+    CHECK(o.measure == PKTSEQ_MEASURE_SURPRISE && o.one_step_ahead && o.by_length);
+    CHECK(o.weight == weight && weight[0] == 0 && weight[1] == 1 && weight[2] == 0);
+    CHECK(o.context == 0 && o.false_alarms == 0.01);
+    codec.contexts = 2;
+    field[1].column = "flag";
+    o = pktseq_detector_options_recommended(&codec, weight);
+    CHECK(o.context == 0.75 && weight[0] == 1 && weight[1] == 1 && weight[2] == 1);
+    o = pktseq_detector_options_recommended(NULL, weight);
+    CHECK(!o.weight && o.context == 0);
+    o = pktseq_detector_options_recommended(&codec, NULL);
+    CHECK(!o.weight);
+}
+
+// ---- >>files ------------------------------------------------------------------------------------
+
+// A saved detector is the same when it is loaded, and gives the same scores.
+static void check_saved(scene *s, const pktseq_detector *d, const pktseq_codec *codec) {
+    size_t bytes = s->dataset.pairs * sizeof(double);
+    double *before = (double *)malloc(bytes), *after = (double *)malloc(bytes);
+    pktseq_buffer buffer;
+    pktseq_model model;
+    pktseq_codec loaded_codec;
+    pktseq_detector loaded;
+    pktseq_error err;
+    CHECK(pktseq_save_mem(&buffer, &s->model, codec, NULL, d, NULL, NULL) == PKTSEQ_OK);
+    for (int with = 0; with < 2; ++with) {  // the codec may be wanted or not, and be there or not
+        memset(&loaded, 0x55, sizeof loaded);
+        CHECK_THAT(pktseq_load_mem(buffer.data, buffer.size, &model, with ? &loaded_codec : NULL,
+                                   NULL, &loaded, NULL, &err) == PKTSEQ_OK,
+                   "codec %s, %s: %s", codec ? "saved" : "not saved",
+                   with ? "wanted" : "not wanted", err.text);
+        if (!loaded.memory) continue;
+        CHECK(same_detector(d, &loaded) && !loaded.options.weight);
+        CHECK(pktseq_detector_score_all(d, &s->model, &s->dataset, 1, before, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_score_all(&loaded, &model, &s->dataset, 2, after, NULL) == PKTSEQ_OK);
+        CHECK(memcmp(before, after, bytes) == 0);
+        pktseq_detector_free(&loaded);
+        pktseq_model_free(&model);
+        if (with) pktseq_codec_free(&loaded_codec);
+    }
+    pktseq_buffer_free(&buffer);
+    free(before);
+    free(after);
+}
+
+static void test_saved(void) {
+    static const double weight[GROUPS] = {1.0 / 3, 0, 7};
+    pktseq_buffer buffer;
+    pktseq_error err;
+    scene s, other;
+    pktseq_detector d;
+    scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
+    scene_make(&other, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
+    for (int measure = 0; measure < 3; ++measure)
+        for (int k = 0; k < 8; ++k) {
+            pktseq_detector_options options =
+                options_of((pktseq_measure)measure, k & 1, k & 2 ? 0.75 : 0, k >> 2);
+            options.weight = weight;
+            d = detector_make(&s, options, k != 3);
+            check_saved(&s, &d, &s.codec);
+            check_saved(&s, &d, NULL);
+            pktseq_detector_free(&d);
+        }
+    // of another model, of another codec, with numbers that cannot be
+    d = detector_make(&s, options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0.5, 1), 1);
+    CHECK(pktseq_save_mem(&buffer, &other.model, NULL, NULL, &d, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "detector"), "%s", err.text);
+    CHECK(!buffer.data);
+    s.codec.contexts = 2;
+    CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "detector"), "%s", err.text);
+    s.codec.contexts = CONTEXT;
+    for (int k = 0; k < 11; ++k) {
+        double *place[11], kept;
+        place[0] = &d.threshold;
+        place[1] = &d.threshold_low;
+        place[2] = &d.threshold_high;
+        place[3] = &d.weight[2];
+        place[4] = &d.error[OUT - 1];
+        place[5] = &d.mean[0];
+        place[6] = &d.precision[8];
+        place[7] = &d.scale[1];
+        place[8] = &d.length_scale[3];
+        place[9] = &d.options.context;
+        place[10] = &d.options.false_alarms;
+        kept = *place[k];
+        *place[k] = sqrt(-1.0);
+        CHECK_THAT(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) ==
+                       PKTSEQ_ERROR_DATA && !buffer.data, "number %d", k);
+        *place[k] = kept;
+    }
+    CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) == PKTSEQ_OK);
+    pktseq_buffer_free(&buffer);
+    pktseq_detector_free(&d);
+    scene_free(&s);
+    scene_free(&other);
+}
+
+// ---- >>evaluation -------------------------------------------------------------------------------
+
+static void test_quantile(void) {
+    // s = seed 12345 after 3400 draws: value = [(d() / 16777216.0 - 0.5) * 4 for _ in range(11)]
+    // print(["%.17g" % numpy.quantile(value, q) for q in (0, .01, .1, .25, .5, .75, .95, .99, 1)])
+    static const double value[11] = {
+        -1.4523050785064697, 1.2573785781860352, -0.42682385444641113, -1.3118600845336914,
+        -0.86547040939331055, -1.2700130939483643, 1.3493719100952148, 1.2243862152099609,
+        0.11255979537963867, -1.5404732227325439, 0.12225723266601562};
+    static const double q[9] = {0, .01, .1, .25, .5, .75, .95, .99, 1};
+    static const double want[9] = {-1.5404732227325439, -1.5316564083099364, -1.4523050785064697,
+                                   -1.2909365892410278, -0.42682385444641113, 0.67332172393798828,
+                                   1.303375244140625, 1.3401725769042969, 1.3493719100952148};
+    double kept[11], got = 7, bad[2];
+    counter c = {0, 0, 0};
+    pktseq_allocator a = {count_alloc, count_free, NULL};
+    pktseq_error err;
+    a.user_data = &c;
+    memcpy(kept, value, sizeof kept);
+    for (size_t i = 0; i < 9; ++i) {
+        CHECK(pktseq_quantile(kept, 11, q[i], &got, &a, &err) == PKTSEQ_OK && err.text[0] == 0);
+        CHECK_THAT(fabs(got - want[i]) < 1e-15, "q %g: %.17g, numpy %.17g", q[i], got, want[i]);
+    }
+    CHECK(memcmp(kept, value, sizeof kept) == 0 && c.live == 0);
+    CHECK(pktseq_quantile(value, 1, 0.3, &got, NULL, NULL) == PKTSEQ_OK && got == value[0]);
+    CHECK(pktseq_quantile(value, 2, 0.5, &got, NULL, NULL) == PKTSEQ_OK);
+    CHECK(fabs(got - (value[0] + value[1]) / 2) < 1e-15);
+    got = 7;
+    CHECK(pktseq_quantile(NULL, 3, 0.5, &got, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+    CHECK(pktseq_quantile(value, 0, 0.5, &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_quantile(value, 3, 0.5, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_quantile(value, 3, -0.01, &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_quantile(value, 3, 1.01, &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_quantile(value, 3, sqrt(-1.0), &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    bad[0] = 1;
+    bad[1] = sqrt(-1.0);
+    CHECK(pktseq_quantile(bad, 2, 0.5, &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    c.fail_at = c.allocations + 1;
+    CHECK(pktseq_quantile(value, 3, 0.5, &got, &a, &err) == PKTSEQ_ERROR_MEMORY && c.live == 0);
+    CHECK(err.status == PKTSEQ_ERROR_MEMORY && got == 7);
+}
+
+// A threshold just above the highest score that lets more than `share` of the normal through.
+static double plain_tpr(const double *score, const unsigned char *anomalous, size_t n,
+                        double share) {
+    double best = 0, normal = 0, all = 0;
+    for (size_t i = 0; i < n; ++i) anomalous[i] ? ++all : ++normal;
+    for (size_t k = 0; k < n; ++k) {
+        double fp = 0, tp = 0;
+        for (size_t i = 0; i < n; ++i)
+            if (score[i] >= score[k]) anomalous[i] ? ++tp : ++fp;
+        if (fp <= share * normal && tp / all > best) best = tp / all;
+    }
+    return best;
+}
+
+static void check_evaluation(const double *score, const unsigned char *anomalous, size_t n,
+                             double auc, double ap) {
+    pktseq_evaluation e;
+    double wins = 0, pairs = 0, precisions = 0, all = 0;
+    memset(&e, 0x55, sizeof e);
+    CHECK(pktseq_evaluate(score, anomalous, n, &e, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < n; ++i) {
+        double above = 0, good = 0;
+        if (!anomalous[i]) continue;
+        ++all;
+        for (size_t j = 0; j < n; ++j) {
+            if (!anomalous[j]) {
+                wins += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
+                ++pairs;
+            }
+            above += score[j] >= score[i];
+            good += score[j] >= score[i] && anomalous[j];
+        }
+        precisions += good / above;  // each anomalous one is recalled at its own score
+    }
+    CHECK(e.anomalous == (size_t)all && e.normal == n - (size_t)all);
+    CHECK_THAT(fabs(e.auc - wins / pairs) < 1e-13, "%.17g, counted %.17g", e.auc, wins / pairs);
+    CHECK_THAT(fabs(e.average_precision - precisions / all) < 1e-13, "%.17g, plainly %.17g",
+               e.average_precision, precisions / all);
+    CHECK(e.tpr_at_1_percent == plain_tpr(score, anomalous, n, 0.01));
+    CHECK(e.tpr_at_01_percent == plain_tpr(score, anomalous, n, 0.001));
+    if (auc > 0) {
+        CHECK_THAT(fabs(e.auc - auc) < 1e-13, "%.17g, scikit-learn %.17g", e.auc, auc);
+        CHECK_THAT(fabs(e.average_precision - ap) < 1e-13, "%.17g, scikit-learn %.17g",
+                   e.average_precision, ap);
+    }
+}
+
+static void test_evaluate(void) {
+    // for n, levels in the list, with d() the generator of next_draw from seed 12345:
+    //   label[i] = d() % 5 == 0;  score[i] = (d() % levels + (levels // 5 if label[i] else 0)) / 8
+    // print("%.17g %.17g" % (roc_auc_score(label, score), average_precision_score(label, score)))
+    static const struct {
+        size_t n, levels;
+        double auc, ap;
+    } known[] = {{200, 7, 0.67531249999999998, 0.3956041428972179},
+                 {500, 50, 0.6480289330922242, 0.44099867943432519},
+                 {1000, 1000, 0.6684046068384254, 0.46335004135936919}};
+    static double score[1000];
+    static unsigned char label[1000];
+    uint64_t s = 12345;
+    for (size_t k = 0; k < 3; ++k) {
+        for (size_t i = 0; i < known[k].n; ++i) {
+            label[i] = next_draw(&s) % 5 == 0;
+            score[i] = (double)(next_draw(&s) % known[k].levels +
+                                (label[i] ? known[k].levels / 5 : 0)) / 8;
+        }
+        check_evaluation(score, label, known[k].n, known[k].auc, known[k].ap);
+    }
+    for (size_t n = 2; n < 40; ++n) {  // small ones, of two to four different scores
+        for (size_t i = 0; i < n; ++i) {
+            label[i] = i == 0 || (i > 1 && next_draw(&s) % 2);
+            score[i] = (double)(next_draw(&s) % (2 + n % 3)) - 1;
+        }
+        check_evaluation(score, label, n, 0, 0);
+    }
+    {  // by hand: 4 anomalous (A), 6 normal (n), of scores  5A 4A 4n 3n 2A 2A 2n 2n 1n 0n
+        static const double hand[] = {2, 5, 4, 0, 2, 4, 3, 2, 1, 2};
+        static const unsigned char is[] = {1, 1, 0, 0, 0, 1, 0, 0, 0, 1};
+        pktseq_evaluation e;
+        CHECK(pktseq_evaluate(hand, is, 10, &e, NULL, NULL) == PKTSEQ_OK);
+        CHECK(e.normal == 6 && e.anomalous == 4);
+        // 6 + 5.5 + 3 + 3 of 24;  1/4 * 1 + 1/4 * 2/3 + 2/4 * 4/8
+        CHECK_THAT(fabs(e.auc - 17.5 / 24) < 1e-15, "%.17g", e.auc);
+        CHECK_THAT(fabs(e.average_precision - (0.25 + 1 / 6.0 + 0.25)) < 1e-15, "%.17g",
+                   e.average_precision);
+        CHECK(e.tpr_at_1_percent == 0.25 && e.tpr_at_01_percent == 0.25);
+    }
+    {  // 100 normal of scores 1 to 100: one may be above at 1 %, none at 0.1 %
+        pktseq_evaluation e;
+        for (size_t i = 0; i < 100; ++i) score[i] = (double)(i + 1), label[i] = 0;
+        score[100] = 101, score[101] = 99.5, score[102] = 98.5, score[103] = 99;
+        for (size_t i = 100; i < 104; ++i) label[i] = 1;
+        CHECK(pktseq_evaluate(score, label, 104, &e, NULL, NULL) == PKTSEQ_OK);
+        CHECK(e.tpr_at_1_percent == 0.5 && e.tpr_at_01_percent == 0.25);
+    }
+    {
+        counter c = {0, 0, 1};
+        pktseq_allocator a = {count_alloc, count_free, NULL};
+        pktseq_evaluation e;
+        pktseq_error err;
+        a.user_data = &c;
+        for (int one = 0; one < 2; ++one) {
+            memset(label, one, sizeof label);
+            CHECK(pktseq_evaluate(score, label, 50, &e, NULL, &err) == PKTSEQ_ERROR_DATA);
+            CHECK_THAT(strstr(err.text, one ? "anomalous" : "normal"), "%s", err.text);
+        }
+        label[0] = 0;
+        CHECK(pktseq_evaluate(score, label, 50, &e, &a, &err) == PKTSEQ_ERROR_MEMORY);
+        CHECK(err.status == PKTSEQ_ERROR_MEMORY && c.live == 0);
+        CHECK(pktseq_evaluate(score, label, 50, &e, &a, &err) == PKTSEQ_OK && c.live == 0);
+        CHECK(pktseq_evaluate(NULL, label, 50, &e, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_evaluate(score, NULL, 50, &e, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_evaluate(score, label, 0, &e, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_evaluate(score, label, 50, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        score[7] = sqrt(-1.0);
+        CHECK(pktseq_evaluate(score, label, 50, &e, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(err.text[0]);
+    }
+}
+
+int main(void) {
+    test_formulas(PKTSEQ_LOSS_MSE);
+    test_formulas(PKTSEQ_LOSS_NLL);
+    test_caps();
+    test_is_score();
+    test_reference();
+    test_bits();
+    test_fit();
+    test_fit_edges();
+    test_failed_fit();
+    test_bad_options();
+    test_refusals();
+    test_recommended();
+    test_saved();
+    test_quantile();
+    test_evaluate();
+    return check_end("test_detect");
+}
