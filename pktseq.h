@@ -7558,7 +7558,8 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
            pktseqi_load_numbers_line(&at, "context_false_alarms_threshold_low_high", plain, 5);
     // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.
     if (!good || contexts * contexts > meta->length ||
-        (codec && (codec->contexts != contexts || codec->groups != model->config.groups)))
+        (codec && codec->field_count &&
+         (codec->contexts != contexts || codec->groups != model->config.groups)))
         return pktseqi_bad_meta(header, meta->key);
     d->allocator = header->allocator;
     d->out = model->config.out;

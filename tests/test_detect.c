@@ -1,5 +1,5 @@
-// test_detect.c - detector, stream, quantile and evaluation: against the reference's scores, against
-// the formulas computed again in plain loops, and against their own contract.
+// test_detect.c - detector, stream, quantile and evaluation: against the reference's scores,
+// against the formulas computed again in plain loops, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_detect.c -o build/test_detect -lm && ./build/test_detect
 #define PKTSEQ_IMPLEMENTATION
@@ -382,7 +382,8 @@ static void test_reference(void) {
 static void check_bits(scene *s, const pktseq_detector *d) {
     static const int threads[] = {1, 2, 3, 5, 0};
     size_t pairs = s->dataset.pairs;
-    double *one = (double *)malloc(pairs * sizeof *one), *all = (double *)malloc(pairs * sizeof *all);
+    double *one = (double *)malloc(pairs * sizeof *one);
+    double *all = (double *)malloc(pairs * sizeof *all);
     for (size_t i = 0; i < pairs; ++i) {
         pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
         CHECK(pktseq_detector_score(d, &s->model, &s->work, &pair, 1, &one[i]) == PKTSEQ_OK);
@@ -534,7 +535,8 @@ static void check_fit(scene *s, const pktseq_detector *d) {
         square[4] += v * v;
         ++count[4];
     }
-    CHECK(count[0] >= 20 && count[2] >= 20 && count[4] == pairs);
+    CHECK_THAT(count[0] < 20 && count[1] >= 20 && count[2] >= 20 && count[3] >= 20,
+               "%d %d %d %d sequences", (int)count[0], (int)count[1], (int)count[2], (int)count[3]);
     for (size_t k = 0; k < 4; ++k) {
         size_t from = count[k] < 20 ? 4 : k;
         double of = total[from] / (double)count[from];
@@ -757,7 +759,7 @@ static void test_refusals(void) {
     scene s, other, nll;
     pktseq_detector d, none, surprise;
     pktseq_stream stream;
-    pktseq_pair pair, bad;
+    pktseq_pair pair, bad, many[10];
     pktseq_work nothing;
     pktseq_model empty, wide;
     pktseq_config config;
@@ -807,7 +809,8 @@ static void test_refusals(void) {
     REFUSED(PKTSEQ_ERROR_MISMATCH, &d, &s.model, &s.work, &bad);
 #undef REFUSED
     CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 0, &score) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 10, &score) == PKTSEQ_ERROR_MISMATCH);
+    for (size_t i = 0; i < 10; ++i) many[i] = pair;
+    CHECK(pktseq_detector_score(&d, &s.model, &s.work, many, 10, part) == PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_explain(&d, &s.model, &s.work, &pair, NULL, &score) ==
           PKTSEQ_ERROR_ARGUMENT);

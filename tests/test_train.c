@@ -63,7 +63,8 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     r->events[i] = p->events;
     r->milestone[i] = p->milestone;
     if (p->iteration != r->stop_at) return 0;
-    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL, NULL) != PKTSEQ_OK;
+    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL, NULL) !=
+                PKTSEQ_OK;
     return 1;
 }
 
@@ -135,6 +136,7 @@ static void test_defaults(void) {
     CHECK(c.report_every == 100 && c.point_every == 100 && c.milestone_count == 6);
     CHECK(memcmp(c.milestone, percents, sizeof percents) == 0);
     CHECK(c.threads == 0 && !c.progress && !c.user_data);
+    CHECK(c.momentum == 0 && c.clip == 0);
 }
 
 static void test_loss_falls(void) {
@@ -490,9 +492,12 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
     int same = a->iteration == b->iteration && a->report_sum == b->report_sum &&
                a->report_count == b->report_count && a->point_sum == b->point_sum &&
                a->point_count == b->point_count && a->points == b->points &&
-               a->data_hash == b->data_hash;
+               a->data_hash == b->data_hash && a->parameters == b->parameters &&
+               !a->velocity == !b->velocity && a->drop_last == b->drop_last &&
+               a->begin == b->begin && a->end == b->end;
     for (size_t i = 0; same && i < a->points; ++i) same = a->point[i] == b->point[i];
-    return same;
+    return same && (!a->velocity || memcmp(a->velocity, b->velocity,
+                                           a->parameters * sizeof *a->velocity) == 0);
 }
 
 // Goes on from `cut` and compares with the run that was never cut.
@@ -530,10 +535,14 @@ static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_
     // What the callback could save is what is there afterwards.
     CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
     CHECK(after.size == r->saved.size && memcmp(after.data, r->saved.data, after.size) == 0);
-    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL, NULL) ==
-          PKTSEQ_OK);
+    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL,
+                          NULL) == PKTSEQ_OK);
     CHECK(same_weights(&loaded, &model) && same_training(&loaded_training, &training));
     CHECK(loaded_training.config.seed == config.seed);
+    CHECK(loaded_training.config.momentum == config.momentum);
+    CHECK(loaded_training.config.clip == config.clip);
+    CHECK((loaded_training.velocity != NULL) == (config.momentum > 0));
+    CHECK(loaded_training.parameters == (config.momentum > 0 ? model.parameters : 0));
     pktseq_buffer_free(&after);
     check_rest(&model, &training, config, full_model, full_training, full, cut, "stopped");
     // A program that is started again has only what the file says, also about the run's config.
@@ -552,7 +561,7 @@ static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_
     record_free(r);
 }
 
-static void test_resume(void) {
+static void test_resume(double momentum, double clip) {
     for (int order = PKTSEQ_ORDER_RANDOM; order <= PKTSEQ_ORDER_FILE; ++order)
         for (size_t batch = 1; batch <= 3; batch += 2) {
             pktseq_train_config config = config_of(23, (pktseq_order)order);
@@ -562,6 +571,8 @@ static void test_resume(void) {
             memset(&training, 0, sizeof training);
             config.batch = batch;
             config.teacher_forcing = 0.5;
+            config.momentum = momentum;
+            config.clip = clip;
             config.seed = 0x8000000000000001u;  // more than a double or a signed number holds
             CHECK(train(&model, config, &training, full) == PKTSEQ_OK);
             CHECK(training.points == 5 && training.point_count == 3 && training.report_count == 3);
@@ -571,6 +582,99 @@ static void test_resume(void) {
             pktseq_model_free(&model);
             record_free(full);
         }
+}
+
+// With momentum and a limit, by the verbs: the same bits.
+static void test_momentum_by_verbs(double momentum, double clip) {
+    pktseq_train_config config = config_of(20, PKTSEQ_ORDER_FILE);
+    pktseq_model model = model_new(5, NULL), own = model_new(5, NULL);
+    real *velocity = (real *)calloc(own.parameters, sizeof *velocity);
+    pktseq_training training;
+    pktseq_work work;
+    record *r = record_new();
+    size_t clipped = 0;
+    double norm;
+    memset(&training, 0, sizeof training);
+    config.momentum = momentum;
+    config.clip = clip;
+    CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+    CHECK(training.config.momentum == momentum && training.config.clip == clip);
+    CHECK((training.velocity != NULL) == (momentum > 0));
+    CHECK(pktseq_work_init(&work, own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    for (size_t k = 0; k < 20; ++k) {
+        pktseq_pair pair = pktseq_dataset_pair(&dataset, k % PAIRS);
+        CHECK(pktseq_forward(&own, &work, &pair, 1, NULL) == PKTSEQ_OK);
+        CHECK_THAT(r->loss[k] == work.report, "iteration %d", (int)k + 1);
+        CHECK(pktseq_zero_grad(&work) == PKTSEQ_OK);
+        CHECK(pktseq_backward(&own, &work) == PKTSEQ_OK);
+        if (clip > 0) {
+            CHECK(pktseq_clip_grad_norm(&work, clip, &norm) == PKTSEQ_OK);
+            clipped += norm > clip;
+        }
+        CHECK(pktseq_momentum_step(&own, &work, config.learning_rate, momentum, velocity) ==
+              PKTSEQ_OK);
+    }
+    CHECK_THAT(clip == 0 || (clipped > 0 && clipped < 20), "%d clipped", (int)clipped);
+    CHECK(same_weights(&model, &own));
+    CHECK(!training.velocity || memcmp(training.velocity, velocity,
+                                       own.parameters * sizeof *velocity) == 0);
+    free(velocity);
+    pktseq_work_free(&work);
+    pktseq_model_free(&own);
+    pktseq_model_free(&model);
+    pktseq_training_free(&training);
+    record_free(r);
+}
+
+// Momentum begun later starts from zeros; ended, the velocity remains but adds nothing.
+static void test_momentum_changes(void) {
+    for (int off = 0; off < 2; ++off) {
+        pktseq_train_config config = config_of(9, PKTSEQ_ORDER_FILE);
+        pktseq_model model = model_new(5, NULL), own;
+        pktseq_training training;
+        pktseq_buffer saved;
+        pktseq_work work;
+        record *r = record_new();
+        real *velocity = (real *)calloc(model.parameters, sizeof *velocity);
+        memset(&training, 0, sizeof training);
+        config.momentum = off ? 0.9 : 0;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_load_mem(saved.data, saved.size, &own, NULL, NULL, NULL, NULL, NULL) ==
+              PKTSEQ_OK);
+        config.momentum = off ? 0 : 0.9;
+        config.iterations = 16;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+        CHECK(training.velocity && training.parameters == model.parameters);
+        CHECK(pktseq_work_init(&work, own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+        for (size_t k = 9; k < 16; ++k) {
+            pktseq_pair pair = pktseq_dataset_pair(&dataset, k % PAIRS);
+            CHECK(pktseq_forward(&own, &work, &pair, 1, NULL) == PKTSEQ_OK);
+            CHECK(pktseq_zero_grad(&work) == PKTSEQ_OK);
+            CHECK(pktseq_backward(&own, &work) == PKTSEQ_OK);
+            CHECK(pktseq_momentum_step(&own, &work, config.learning_rate, config.momentum,
+                                       velocity) == PKTSEQ_OK);
+        }
+        CHECK_THAT(same_weights(&model, &own), "momentum switched %s", off ? "off" : "on");
+        // A velocity that is there is saved, and loads again, also with momentum 0.
+        pktseq_buffer_free(&saved);
+        pktseq_model_free(&own);
+        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        {
+            pktseq_training loaded;
+            CHECK(pktseq_load_mem(saved.data, saved.size, &own, NULL, &loaded, NULL, NULL, NULL) ==
+                  PKTSEQ_OK);
+            CHECK(same_training(&loaded, &training));
+            pktseq_training_free(&loaded);
+        }
+        free(velocity);
+        pktseq_buffer_free(&saved);
+        pktseq_work_free(&work);
+        pktseq_model_free(&own);
+        pktseq_model_free(&model);
+        pktseq_training_free(&training);
+        record_free(r);
+    }
 }
 
 // Is a point the mean of `every` losses in a row? The first after a change may be of more or fewer.
@@ -765,7 +869,7 @@ static void test_bad_config(void) {
 
 // Keeps the weights of the last loss point or milestone at which all was finite.
 typedef struct keeper {
-    real block[400];
+    real block[400], velocity[400];
     size_t iteration, points, point_count, calls;
 } keeper;
 
@@ -774,7 +878,10 @@ static int on_point(void *user_data, const pktseq_progress *p) {
     ++k->calls;
     if (!(p->events & ~PKTSEQ_EVENT_REPORT)) return 0;
     if (!all_finite(p->model->block, p->model->parameters)) return 0;
+    if (!all_finite(p->training->velocity, p->training->parameters)) return 0;
     memcpy(k->block, p->model->block, p->model->parameters * sizeof *k->block);
+    if (p->training->velocity)
+        memcpy(k->velocity, p->training->velocity, p->model->parameters * sizeof *k->velocity);
     k->iteration = p->iteration;
     k->points = p->training->points;
     k->point_count = p->training->point_count;
@@ -782,7 +889,7 @@ static int on_point(void *user_data, const pktseq_progress *p) {
 }
 
 // kind 0: a rate of a million; 1: enormous numbers; 2: a NaN; point_every 0: back to the start
-static void test_diverged(int kind, size_t point_every, size_t milestones) {
+static void test_diverged(int kind, size_t point_every, size_t milestones, double momentum) {
     pktseq_train_config config = config_of(1000, PKTSEQ_ORDER_FILE);
     pktseq_model model = model_new(5, NULL);
     pktseq_training training;
@@ -794,6 +901,7 @@ static void test_diverged(int kind, size_t point_every, size_t milestones) {
     memset(&kept, 0, sizeof kept);
     CHECK(model.parameters <= 400);
     memcpy(kept.block, model.block, model.parameters * sizeof *kept.block);
+    config.momentum = momentum;
     config.point_every = point_every;
     config.learning_rate = kind == 0 ? 1e6 : kind == 1 ? 0.5 : 0.05;
     config.milestone_count = milestones;
@@ -815,6 +923,9 @@ static void test_diverged(int kind, size_t point_every, size_t milestones) {
     CHECK(training.points == kept.points);
     CHECK(training.point_count == kept.point_count);
     CHECK(memcmp(model.block, kept.block, model.parameters * sizeof *kept.block) == 0);
+    CHECK((training.velocity != NULL) == (momentum > 0));
+    CHECK(!training.velocity || memcmp(training.velocity, kept.velocity,
+                                       model.parameters * sizeof *kept.velocity) == 0);
     for (size_t i = 0; i < training.points; ++i) CHECK(training.point[i] - training.point[i] == 0);
     data_y[ROWS * O - 1] = was;
     pktseq_training_free(&training);
@@ -832,6 +943,49 @@ static void test_diverged_at_start(void) {
     CHECK(training.iteration == 0 && training.points == 0);
     pktseq_training_free(&training);
     pktseq_model_free(&model);
+    // a velocity that is none
+    model = model_new(5, NULL);
+    memset(&training, 0, sizeof training);
+    config.momentum = 0.5;
+    config.iterations = 3;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
+    training.velocity[7] = (real)HUGE_VAL;
+    config.iterations = 10;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_ERROR_DIVERGED);
+    CHECK(training.iteration == 3 && all_finite(model.block, model.parameters));
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
+static void test_bad_momentum(void) {
+    const double nan = sqrt(-1.0);
+    const double momentum[] = {-0.1, 1, 1.5, nan, HUGE_VAL}, clip[] = {-0.1, nan, HUGE_VAL};
+    pktseq_train_config config = config_of(5, PKTSEQ_ORDER_FILE);
+    pktseq_model model = model_new(5, NULL), other = model_new(6, NULL);
+    pktseq_training training;
+    pktseq_error err;
+    memset(&training, 0, sizeof training);
+    for (size_t i = 0; i < sizeof momentum / sizeof *momentum; ++i) {
+        config.momentum = momentum[i];
+        CHECK_THAT(pktseq_train(&model, &dataset, &config, &training, &err) ==
+                       PKTSEQ_ERROR_ARGUMENT && err.text[0], "momentum %g", momentum[i]);
+    }
+    config.momentum = 0.5;
+    for (size_t i = 0; i < sizeof clip / sizeof *clip; ++i) {
+        config.clip = clip[i];
+        CHECK_THAT(pktseq_train(&model, &dataset, &config, &training, &err) ==
+                       PKTSEQ_ERROR_ARGUMENT && err.text[0], "clip %g", clip[i]);
+    }
+    CHECK(training.iteration == 0 && !training.velocity);
+    config.clip = 0;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
+    config.iterations = 10;  // going on with the velocity of another model
+    CHECK(pktseq_train(&other, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "parameters"), "%s", err.text);
+    CHECK(training.iteration == 5 && training.parameters == model.parameters);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&other);
 }
 
 // ---- >>memory -----------------------------------------------------------------------------------
@@ -854,13 +1008,14 @@ static void memory_free(void *p, void *user_data) {
 
 // Every allocation fails once, also the one that lets the loss history grow in the middle of a run;
 // then the same call again must end where an undisturbed run ends.
-static void test_no_memory(void) {
+static void test_no_memory(double momentum) {
     pktseq_train_config config = config_of(1100, PKTSEQ_ORDER_SHUFFLED);
     pktseq_model full = model_new(5, NULL);
     pktseq_training full_training;
     record *r = record_new();
     size_t fail_at, stopped_midway = 0;
     config.teacher_forcing = 0.5;
+    config.momentum = momentum;
     config.point_every = 1;
     memset(&full_training, 0, sizeof full_training);
     CHECK(train(&full, config, &full_training, r) == PKTSEQ_OK);
@@ -880,7 +1035,8 @@ static void test_no_memory(void) {
         status = train(&model, config, &training, r);
         CHECK(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY);
         CHECK(training.iteration == r->n);
-        CHECK(m.live == 2 + (training.point != NULL));  // weights, groups, and the history
+        CHECK(m.live == 2u + (training.point != NULL) +  // weights, groups, history, velocity
+                            (training.velocity != NULL));
         stopped_midway += status && training.iteration > 0;
         if (status) CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK_THAT(same_weights(&model, &full) && same_training(&training, &full_training),
@@ -950,19 +1106,29 @@ int main(void) {
     test_threads();
     test_events();
     test_means();
-    test_resume();
+    test_resume(0, 0);
+    test_resume(0.9, 2);
+    test_resume(0, 2);
+    test_momentum_by_verbs(0.9, 0);
+    test_momentum_by_verbs(0, 2);
+    test_momentum_by_verbs(0.7, 2);
+    test_momentum_changes();
     test_other_intervals();
     test_fewer_iterations();
     test_mismatch();
     test_bad_config();
+    test_bad_momentum();
     for (int kind = 0; kind < 3; ++kind) {
-        test_diverged(kind, 2, 0);
-        test_diverged(kind, 1, 0);
-        test_diverged(kind, 0, 0);
-        test_diverged(kind, 4, 100);
+        for (int with = 0; with < 2; ++with) {
+            test_diverged(kind, 2, 0, with * 0.9);
+            test_diverged(kind, 1, 0, with * 0.9);
+            test_diverged(kind, 0, 0, with * 0.9);
+            test_diverged(kind, 4, 100, with * 0.9);
+        }
     }
     test_diverged_at_start();
-    test_no_memory();
+    test_no_memory(0);
+    test_no_memory(0.9);
     test_own_config();
     test_bounds();
     pktseq_dataset_free(&dataset);
