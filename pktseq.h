@@ -4016,13 +4016,26 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
 static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pktseq_field *field,
                                     const pktseq_column *column) {
     size_t *category = (size_t *)pktseqi_alloc(allocator, column->name_count, sizeof *category);
-    for (size_t i = 0; category && i < column->name_count; ++i) {
-        category[i] = 0;
-        while (category[i] < field->category_count &&
-               strcmp(field->category[category[i]], column->names[i]) != 0)
-            ++category[i];
+    char **known = (char **)pktseqi_alloc(allocator, field->category_count, sizeof *known);
+    pktseqi_tree tree;
+    uint32_t like = 0;
+    int good = category && known;
+    memset(&tree, 0, sizeof tree);
+    for (size_t k = 0; good && k < field->category_count; ++k) {
+        size_t size = strlen(field->category[k]);
+        known[k] = (char *)(uintptr_t)field->category[k];  // only read
+        if (!pktseqi_tree_find(&tree, known, known[k], size, &like))
+            good = pktseqi_tree_add(&tree, allocator, known, known[k], size, like, (uint32_t)k);
     }
-    return category;
+    for (size_t i = 0; good && i < column->name_count; ++i)
+        category[i] = pktseqi_tree_find(&tree, known, column->names[i],
+                                        strlen(column->names[i]), &like)
+                          ? like : field->category_count;
+    pktseqi_free(allocator, tree.node);
+    pktseqi_free(allocator, known);
+    if (good) return category;
+    pktseqi_free(allocator, category);
+    return NULL;
 }
 
 // One field of rows [row, row + rows) into x, a column of a (rows, stride) matrix.  s: the row's
@@ -4070,6 +4083,7 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
     if (!width || !table || !x || row > table->rows || rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
     status = pktseqi_table_check(table, err);
+    if (status) return status;
     while (past - from > 1) {  // start[from] <= row < start[past]
         size_t middle = from + (past - from) / 2;
         if (table->start[middle] <= row) from = middle;
