@@ -157,7 +157,9 @@ static void report_put(FILE *file, const char *format, ...) {
             fputs(report_number(text, v, report_decimals(v, 4)), file);
             break;
         case 'w': fputs(report_number(text, va_arg(list, double), 2), file); break;
-        default: fputc(*format, file);
+        default:  // a percent sign of the text
+            fputc('%', file);
+            fputc(*format, file);
         }
     }
     va_end(list);

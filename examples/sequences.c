@@ -1,230 +1,303 @@
-// cc -O2 examples/sequences.c -lm -o sequences && ./sequences EXPORT.csv --out SEQS.csv
-// Prints how many packets went where, and writes one row per packet, position 0 begins a sequence.
+// cc -O2 examples/sequences.c -lm -o sequences && ./sequences examples/data/normal_export.csv
+// Prints the sequences as CSV, and on standard error which packets are left out and why.
 //
-// Cuts a capture that Wireshark or tshark has exported as CSV into sequences, as `train` and
-// `detect` do by themselves. `sequences --help` has the tshark command and the options.
+// Cuts an export of Wireshark or tshark into sequences of packets, which train and detect read.
+// `sequences --help` has the command that makes such an export.
 
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef _WIN32
+#include <sys/stat.h>
+#endif
+
 static const char help_text[] =
     "sequences [options] EXPORT.csv\n"
     "\n"
-    "Cuts a capture into sequences: one begins with a packet, the next three join, and more while\n"
-    "they come from or go to the first packet's source, at most one second after it. Reads\n"
-    "Wireshark's CSV export of the packet list (with columns for ports and flags), and tshark's\n"
-    "fields, best with this command:\n"
+    "Cuts the packets of an export of Wireshark or tshark into sequences, and writes them as the\n"
+    "CSV that train and detect read:\n"
+    "  position,No.,timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg,\n"
+    "  ack,push,reset,syn,fin,label\n"
+    "(No. and label only if EXPORT.csv has them). To make an export of a capture with tshark:\n"
     "\n"
-    "  tshark -r capture.pcap -Y tcp -T fields -E header=y -E separator=, -E quote=d \\\n"
-    "    -e frame.number -e frame.time_relative -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \\\n"
-    "    -e _ws.col.Protocol -e frame.len -e tcp.srcport -e tcp.dstport -e tcp.flags >export.csv\n"
+    "  tshark -r capture.pcap -Y 'tcp.flags && !icmp && !icmpv6' \\\n"
+    "      -T fields -E header=y -E separator=, -E quote=d \\\n"
+    "      -e frame.number -e frame.time_relative -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \\\n"
+    "      -e _ws.col.Protocol -e frame.len -e tcp.srcport -e tcp.dstport -e tcp.flags \\\n"
+    "      > export.csv\n"
     "\n"
-    "(tshark from 4.2 on: _ws.col.protocol.) Packets that are not TCP are skipped. Of several\n"
-    "values in a cell, as tshark writes them for tunnelled packets, the last is taken, the\n"
-    "innermost packet's. All are counted.\n"
+    "(If the column of protocols is empty, write _ws.col.protocol. Without the filter behind -Y,\n"
+    "rows of other protocols are skipped here, but an ICMP message that quotes a TCP packet\n"
+    "counts as one, or is refused if it quotes no flags.)\n"
     "\n"
-    "  --out SEQS.csv    where the sequences go (standard output)\n"
-    "  --min N           packets that join whatever they are, and the fewest of a sequence (4)\n"
-    "  --max N           the most (320)\n"
-    "  --window X        seconds after the first packet in which others join (1.0)\n"
-    "  --notebook        as the reference: FINGER, FTP, FTP-DATA and TIME are left out, SMTP/IMF\n"
-    "                    is SMTP\n"
-    "  --separator C     between cells; \"tab\" is one (found out from the first line)\n"
-    "  --quiet           print nothing but errors\n"
-    "  --help            this text\n";
-
-// The columns that are written, in this order; flags and ports are numbers.
-static const char *const written[] = {
-    "No.", "timestamp", "src_ip", "dst_ip", "protocol", "length", "src_port", "dst_port", "res",
-    "ns",  "cwr",       "ecn",    "urg",    "ack",      "push",   "reset",    "syn",      "fin",
-    "label"};
-enum { COLUMNS = sizeof written / sizeof *written };
-
-// Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, const char *a, const char *b) {
-    fprintf(stderr, "sequences: ");
-    fprintf(stderr, format, a, b);
-    fprintf(stderr, "\n");
-    return 1;
-}
+    "A sequence begins with a packet. The next ones join it up to --min whatever they are; after\n"
+    "that while their source or destination is the address that the first one came from, and\n"
+    "they are at most --window seconds later than that; never more than --max. The packet that\n"
+    "does not join begins the next sequence. Fewer than --min packets at the end are left out. A\n"
+    "file that has sequences already (a column \"position\") is cut anew; the labels stay with\n"
+    "their packets.\n"
+    "\n"
+    "  --out SEQS.csv   where to write (standard output; what is printed then goes to standard\n"
+    "                   error). The file is there when it is complete, or not at all\n"
+    "  --min N          packets of the shortest sequence (4)\n"
+    "  --max N          packets of the longest (320)\n"
+    "  --window X       seconds (1)\n"
+    "  --notebook       FINGER, FTP, FTP-DATA and TIME are left out, SMTP/IMF counts as SMTP: the\n"
+    "                   reference's habit\n"
+    "  --separator C    between the cells of EXPORT.csv: a character, or tab (found out)\n"
+    "  --quiet          print nothing but errors\n"
+    "  --help           this text\n";
 
 // What the command line asks for.
 typedef struct app {
     const char *in, *out;
+    char separator;
     int quiet;
-    pktseq_schema schema;
+    pktseq_rule rule;
 } app;
 
-// One option with a value. NULL, or what was expected.
+// Every error ends here: one sentence, exit code 1.
+static int fail(const char *format, ...) {
+    va_list list;
+    fprintf(stderr, "sequences: ");
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fprintf(stderr, "\n");
+    return 1;
+}
+
+// ---- the command line
+
+// A whole number from 1, digits alone: strtod would also take "1e3" or " 5".
+static int parse_whole(const char *text, size_t *value) {
+    *value = 0;
+    for (; *text >= '0' && *text <= '9' && *value < 1000000000; ++text)
+        *value = 10 * *value + (size_t)(*text - '0');
+    return *text == 0 && *value > 0;
+}
+
+// One option with a value, so that the loop over the arguments need not know them. NULL, or what
+// was expected.
 static const char *set_option(app *a, const char *name, const char *value) {
-    char *end;
-    double v = strtod(value, &end);
-    int number = end != value && *end == 0 && v >= 0 && v <= 1e15;
-    if (strcmp(name, "--out") == 0) {
-        a->out = value;
-        return value[0] ? NULL : "a name";
+    if (strcmp(name, "--min") == 0)
+        return parse_whole(value, &a->rule.least) ? NULL : "a whole number from 1";
+    if (strcmp(name, "--max") == 0)
+        return parse_whole(value, &a->rule.most) ? NULL : "a whole number from 1";
+    if (strcmp(name, "--window") == 0) {
+        char *end;
+        int begins = (value[0] >= '0' && value[0] <= '9') || value[0] == '.';
+        a->rule.window = strtod(value, &end);
+        return begins && *end == 0 && a->rule.window <= 1e30 ? NULL : "seconds, a number from 0";
     }
     if (strcmp(name, "--separator") == 0) {
-        a->schema.separator = strcmp(value, "tab") == 0 ? '\t' : value[0];
-        return a->schema.separator && (value[1] == 0 || a->schema.separator == '\t')
-                   ? NULL : "one character, or tab";
+        if (strcmp(value, "tab") == 0 || strcmp(value, "\\t") == 0) value = "\t";
+        a->separator = value[0];
+        return value[0] && !value[1] && !strchr("\"\r\n", value[0]) ? NULL : "a character, or tab";
     }
-    if (strcmp(name, "--window") == 0) {
-        a->schema.rule.window = v;
-        return number ? NULL : "seconds from 0";
-    }
-    if (!number || v < 1 || v != (double)(size_t)v) return "a whole number from 1";
-    if (strcmp(name, "--min") == 0) a->schema.rule.least = (size_t)v;
-    else a->schema.rule.most = (size_t)v;
-    return NULL;
+    a->out = value;
+    return value[0] ? NULL : "a name";
 }
 
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
 static int parse_options(app *a, int argc, char **argv) {
-    static const char *const valued[] = {"--out", "--min", "--max", "--window", "--separator"};
+    static const char *const option[] = {"--out", "--min", "--max", "--window", "--separator"};
     for (int i = 1; i < argc; ++i) {
         const char *name = argv[i], *expected;
         size_t known = 0;
-        while (known < sizeof valued / sizeof *valued && strcmp(name, valued[known])) ++known;
+        while (known < sizeof option / sizeof *option && strcmp(name, option[known])) ++known;
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
-        if (strcmp(name, "--quiet") == 0) {
+        if (strcmp(name, "--notebook") == 0) {
+            a->rule.notebook = 1;
+        } else if (strcmp(name, "--quiet") == 0) {
             a->quiet = 1;
-        } else if (strcmp(name, "--notebook") == 0) {
-            a->schema.rule.notebook = 1;
         } else if (name[0] != '-') {
-            if (a->in) return fail("found two files, %s and %s", a->in, name);
+            if (a->in) return fail("found two files to read, %s and %s", a->in, name);
             a->in = name;
-        } else if (known == sizeof valued / sizeof *valued) {
-            return fail("unknown option %s; sequences --help lists them%s", name, "");
+        } else if (known == sizeof option / sizeof *option) {
+            return fail("unknown option %s; sequences --help lists them", name);
         } else if (i + 1 == argc) {
-            return fail("option %s needs a value%s", name, "");
+            return fail("option %s needs a value", name);
         } else {
             expected = set_option(a, name, argv[++i]);
-            if (expected) {
-                fprintf(stderr, "sequences: option %s: found \"%s\", expected %s\n", name, argv[i],
-                        expected);
-                return 1;
-            }
+            if (expected)
+                return fail("option %s: found \"%s\", expected %s", name, argv[i], expected);
         }
     }
-    if (!a->in) return fail("expected EXPORT.csv; sequences --help says more%s%s", "", "");
+    if (!a->in) return fail("which file? sequences --help says what it may be");
+    if (a->rule.most < a->rule.least)
+        return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.most,
+                    (unsigned long)a->rule.least);
     return 0;
 }
 
-// A number in as few digits as read back exactly.
-static int put_number(FILE *file, double value) {
+// ---- what is written
+
+// The columns, in their order; those that are not in the table are left out.
+static const char *const written[] = {"No.", "timestamp", "src_ip", "dst_ip",   "protocol",
+                                      "length", "src_port", "dst_port", "res",  "ns",
+                                      "cwr", "ecn", "urg", "ack", "push",       "reset",
+                                      "syn", "fin", "label"};
+enum { WRITTEN = sizeof written / sizeof *written };
+
+// A number in the fewest digits that read back as the same.
+static void put_number(FILE *file, double value) {
     char text[40];
     for (int digits = 15; digits <= 17; ++digits) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }
-    return fputs(text, file) >= 0;
+    fputs(text, file);
 }
 
-// A cell of CSV, quoted where it must be (RFC 4180).
-static int put_cell(FILE *file, const char *text) {
-    int good;
-    if (!strpbrk(text, ",\"\r\n")) return fputs(text, file) >= 0;
-    good = fputc('"', file) != EOF;
-    for (; *text && good; ++text)
-        good = (*text != '"' || fputc('"', file) != EOF) && fputc(*text, file) != EOF;
-    return good && fputc('"', file) != EOF;
+// A text, quoted where RFC 4180 says that it must be.
+static void put_text(FILE *file, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, file);
+        return;
+    }
+    putc('"', file);
+    for (; *text; ++text) {
+        if (*text == '"') putc('"', file);
+        putc(*text, file);
+    }
+    putc('"', file);
 }
 
-// All rows; 0 as soon as something could not be written.
-static int write_rows(FILE *file, const pktseq_table *table) {
-    const pktseq_column *column[COLUMNS];
-    int good = fputs("position", file) >= 0;
-    for (size_t c = 0; c < COLUMNS; ++c) {
+// The whole table. A write that fails leaves its mark in the file, which is looked at when it ends.
+static void put_table(FILE *file, const pktseq_table *table) {
+    const pktseq_column *column[WRITTEN];
+    fputs("position", file);
+    for (size_t c = 0; c < WRITTEN; ++c) {
         column[c] = pktseq_table_column(table, written[c]);
-        if (column[c] && good) good = fputc(',', file) != EOF && fputs(written[c], file) >= 0;
+        if (column[c]) fprintf(file, ",%s", written[c]);
     }
-    good = good && fputc('\n', file) != EOF;
-    for (size_t s = 0; s < table->sequences && good; ++s)
-        for (size_t row = table->start[s]; row < table->start[s + 1] && good; ++row) {
-            good = fprintf(file, "%lu", (unsigned long)(row - table->start[s])) > 0;
-            for (size_t c = 0; c < COLUMNS && good; ++c) {
+    putc('\n', file);
+    for (size_t s = 0; s < table->sequences; ++s)
+        for (size_t row = table->start[s]; row < table->start[s + 1] && !ferror(file); ++row) {
+            fprintf(file, "%lu", (unsigned long)(row - table->start[s]));
+            for (size_t c = 0; c < WRITTEN; ++c) {
                 if (!column[c]) continue;
-                good = fputc(',', file) != EOF &&
-                       (column[c]->text ? put_cell(file, column[c]->names[column[c]->text[row]])
-                                        : put_number(file, column[c]->number[row]));
+                putc(',', file);
+                if (column[c]->text) put_text(file, column[c]->names[column[c]->text[row]]);
+                else put_number(file, column[c]->number[row]);
             }
-            good = good && fputc('\n', file) != EOF;
+            putc('\n', file);
         }
-    return good;
 }
 
-// To standard output, or by way of a temporary file, so that nothing half-written is left.
-static int write_table(const app *a, const pktseq_table *table) {
-    char path[4096];
-    FILE *file;
-    int length, good;
-    if (!a->out)
-        return write_rows(stdout, table) && fflush(stdout) == 0
-                   ? 0 : fail("cannot write to standard output%s%s", "", "");
-    length = snprintf(path, sizeof path, "%s.tmp", a->out);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return fail("the name %s is too long%s", a->out, "");
-    file = fopen(path, "wb");
-    if (!file) return fail("cannot write %s%s", path, "");
-    good = write_rows(file, table);
-    if (fclose(file) != 0 || !good || rename(path, a->out) != 0) {
-        remove(path);
-        return fail("cannot write %s%s", a->out, "");
-    }
-    return 0;
+// Puts a finished file in the place of another. 0 on failure.
+static int replace(const char *from, const char *to) {
+#ifdef _WIN32
+    remove(to);  // rename does not replace there
+#endif
+    return rename(from, to) == 0;
 }
+
+// A device or a pipe is written to as it is: a file must not take its place.
+static int is_device(const char *path) {
+#ifdef _WIN32
+    (void)path;
+    return 0;
+#else
+    struct stat s;
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
+#endif
+}
+
+// Writes SEQS.csv by way of SEQS.csv.tmp, so that nobody ever finds half of it.
+static int write_file(const pktseq_table *table, const char *path) {
+    size_t size = strlen(path) + sizeof ".tmp";
+    int direct = is_device(path), good;
+    char *temporary = (char *)malloc(size);
+    FILE *file;
+    if (!temporary) return fail("out of memory");
+    snprintf(temporary, size, "%s%s", path, direct ? "" : ".tmp");
+    file = fopen(temporary, "wb");
+    if (!file) {
+        free(temporary);
+        return fail("cannot write %s", path);
+    }
+    put_table(file, table);
+    good = !ferror(file);
+    good = fclose(file) == 0 && good;
+    if (good && !direct) good = replace(temporary, path);
+    if (!good && !direct) remove(temporary);
+    free(temporary);
+    return good ? 0 : fail("cannot write %s", path);
+}
+
+// ---- what is printed
 
 static void print_line(FILE *to, size_t count, const char *what) {
-    if (count) fprintf(to, "%10lu  %s\n", (unsigned long)count, what);
+    fprintf(to, "%10lu %s\n", (unsigned long)count, what);
 }
 
-// Where the packets went, so that fewer rows than packets are never a riddle.
-static void print_cut(const app *a, const pktseq_table *table) {
+// Where every packet went, so that fewer rows than packets are no riddle: the first number is the
+// sum of those below it up to the sequences.
+static void print_summary(FILE *to, const app *a, const pktseq_table *table, int had_sequences) {
     const pktseq_cut *cut = &table->cut;
-    FILE *to = a->out ? stdout : stderr;
-    fprintf(to, "%10lu  packets in %s\n", (unsigned long)cut->packets, a->in);
-    print_line(to, cut->not_tcp, "are not TCP: skipped");
-    print_line(to, cut->dropped, "are FINGER, FTP, FTP-DATA or TIME: left out");
-    print_line(to, cut->remainder, "at the end are too few for a sequence: left out");
-    fprintf(to, "%10lu  are in %lu sequences, %.2f packets each\n", (unsigned long)table->rows,
+    fprintf(to, "%10lu packets read from %s\n", (unsigned long)cut->packets, a->in);
+    print_line(to, cut->not_tcp, "left out: not TCP");
+    print_line(to, cut->dropped,
+               "left out: dropped protocols (FINGER, FTP, FTP-DATA and TIME, with --notebook)");
+    print_line(to, cut->remainder, "left out: remainder, too few for a sequence at the end");
+    fprintf(to, "%10lu packets in %lu sequences, mean length %.2f\n", (unsigned long)table->rows,
             (unsigned long)table->sequences, (double)table->rows / (double)table->sequences);
-    print_line(to, cut->renamed, "of these became SMTP");
-    print_line(to, cut->clock_back, "times the clock jumped back");
-    print_line(to, cut->many_values, "cells held several values: the last was taken");
+    print_line(to, cut->renamed, "renamed: SMTP/IMF to SMTP (with --notebook)");
+    print_line(to, cut->clock_back, "clocks back: a time before that of the packet before");
+    print_line(to, cut->many_values, "cells of several values, of which the last was taken");
+    if (had_sequences) fprintf(to, "the file had sequences already; these are new ones\n");
     if (a->out) fprintf(to, "written to %s\n", a->out);
 }
 
-// A file that has positions already is cut anew: that is what was asked for.
-static int cut_again(const app *a, pktseq_table *table, pktseq_error *err) {
-    const pktseq_cut *cut = &table->cut;
-    if (cut->packets != table->rows || cut->remainder || cut->dropped || cut->not_tcp) return 0;
-    return pktseq_table_sequences(table, &a->schema.rule, err)
-               ? fail("%s: %s", a->in, err->text) : 0;
+static int run(const app *a) {
+    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "label", "position"};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_error err;
+    FILE *print = a->out ? stdout : stderr;
+    int had_sequences, bad;
+    schema.rule = a->rule;
+    schema.separator = a->separator;
+    schema.keep = keep;
+    schema.keep_count = sizeof keep / sizeof *keep;
+    if (pktseq_table_read(&table, a->in, &schema, NULL, &err)) return fail("%s", err.text);
+    // A file with positions was not cut when it was read.
+    had_sequences = pktseq_table_column(&table, "position") != NULL;
+    if (had_sequences && pktseq_table_sequences(&table, &a->rule, &err)) {
+        pktseq_table_free(&table);
+        return fail("%s: %s", a->in, err.text);
+    }
+    if (a->out) {
+        bad = write_file(&table, a->out);
+    } else {
+        put_table(stdout, &table);
+        bad = fflush(stdout) != 0 || ferror(stdout);
+        if (bad) fail("cannot write to standard output");
+    }
+    if (!bad && !a->quiet) print_summary(print, a, &table, had_sequences);
+    pktseq_table_free(&table);
+    return bad;
 }
 
 int main(int argc, char **argv) {
-    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "label"};
     app a;
-    pktseq_table table;
-    pktseq_error err;
-    int result;
+    int wrong;
     memset(&a, 0, sizeof a);
-    memset(&table, 0, sizeof table);
-    a.schema = pktseq_schema_default();
-    a.schema.keep = keep;
-    a.schema.keep_count = sizeof keep / sizeof *keep;
-    result = parse_options(&a, argc, argv);
-    if (result == 2) fputs(help_text, stdout);
-    if (result) return result == 1;
-    if (pktseq_table_read(&table, a.in, &a.schema, NULL, &err))
-        result = fail("%s%s", err.text, "");
-    result = result || cut_again(&a, &table, &err) || write_table(&a, &table);
-    if (!result && !a.quiet) print_cut(&a, &table);
-    pktseq_table_free(&table);
-    return result;
+    a.rule = pktseq_rule_default();
+    wrong = parse_options(&a, argc, argv);
+    if (wrong == 1) return 1;
+    if (wrong == 2) {
+        fputs(help_text, stdout);
+        return fflush(stdout) != 0;
+    }
+    wrong = run(&a);
+    if (!wrong && fflush(stdout) != 0) wrong = fail("cannot write to standard output");
+    return wrong;
 }

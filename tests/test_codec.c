@@ -359,6 +359,382 @@ static void test_onehot(void) {
     }
 }
 
+// ---- logarithms, classes of numbers, context
+
+static pktseq_field field_of(const char *column, pktseq_kind kind, pktseq_role role) {
+    pktseq_field field;
+    memset(&field, 0, sizeof field);
+    field.column = column;
+    field.kind = kind;
+    field.role = role;
+    return field;
+}
+
+static void test_log(void) {
+    static const double value[] = {0, 1, 1.5, -2, 1e6, 1e6};
+    static const double since[] = {0, 1, 0.5, 0, 0, 0};  // a clock that goes back counts as 0
+    const char *csv = "position,v\n0,0\n1,1\n2,1.5\n3,-2\n0,1e6\n1,1e6\n";
+    for (int kind = 0; kind < 2; ++kind) {
+        pktseq_field field = field_of("v", kind ? PKTSEQ_LOG_SINCE_PREVIOUS : PKTSEQ_LOG, 0);
+        double logs[6], mean = 0, sd = 0;
+        one t;
+        for (size_t i = 0; i < 6; ++i) {
+            logs[i] = kind ? log(1 + 1e6 * since[i]) : value[i] > 0 ? log(1 + value[i]) : 0;
+            mean += logs[i] / 6;
+        }
+        for (size_t i = 0; i < 6; ++i) sd += (logs[i] - mean) * (logs[i] - mean) / 5;
+        sd = sqrt(sd);
+        for (int given = 0; given < 2; ++given) {
+            field.mean = given ? 2 : 0;
+            field.sd = given ? 4 : 0;
+            one_begin(&t, csv, field);
+            CHECK(t.codec.features == 1 && t.codec.groups == 1);
+            CHECK(t.codec.group[0].kind == PKTSEQ_GROUP_NUMBER);
+            CHECK(near(t.codec.field[0].mean, given ? 2 : mean, 1e-12));
+            CHECK(near(t.codec.field[0].sd, given ? 4 : sd, 1e-12));
+            for (size_t i = 0; i < 6; ++i) {
+                pktseq_value back;
+                double z = given ? (logs[i] - 2) / 4 : (logs[i] - mean) / sd;
+                double want = kind ? since[i] : value[i] > 0 ? value[i] : 0;
+                CHECK_THAT(near((double)t.x[i], z, TOLERANCE), "kind %d row %d: %.17g, not %.17g",
+                           kind, (int)i, (double)t.x[i], z);
+                CHECK(pktseq_codec_decode(&t.codec, t.x + i, &back) == PKTSEQ_OK);
+                CHECK_THAT(near(back.number, want, TOLERANCE * 20 * (1 + want)) && !back.text,
+                           "%.17g, not %.17g", back.number, want);
+            }
+            one_end(&t);
+        }
+    }
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The rule again: the values below which k / most of them lie, each once, the largest never.
+static size_t plain_bounds(double *value, size_t n, size_t most, double *bound) {
+    size_t count = 0;
+    qsort(value, n, sizeof *value, compare_doubles);
+    for (size_t k = 1; k < most && n; ++k) {
+        double b = value[(n - 1) * k / most];
+        if (b < value[n - 1] && (count == 0 || b > bound[count - 1])) bound[count++] = b;
+    }
+    return count;
+}
+
+static void test_classes(void) {
+    enum { ROWS = 400 };
+    static char csv[ROWS * 40];
+    static double value[ROWS], since[ROWS], sorted[ROWS], bound[60];
+    static const size_t most[] = {0, 1, 2, 3, 7, 25, 50};
+    static int first[ROWS];
+    uint64_t s = 5;
+    for (int shape = 0; shape < 4; ++shape) {
+        size_t at = (size_t)snprintf(csv, sizeof csv, "position,v\n");
+        for (int i = 0; i < ROWS; ++i) {
+            s = s * 6364136223846793005u + 1442695040888963407u;
+            value[i] = shape == 0 ? (double)(s >> 40) / 1024        // all different
+                       : shape == 1 ? (double)((s >> 60) % 5) - 2   // five values
+                       : shape == 2 ? (s >> 62 ? 40 : (double)(s >> 40) / 65536)  // one frequent
+                                    : 7;                            // one value
+            first[i] = i % 9 == 0;
+            since[i] = first[i] ? 0 : value[i] - value[i - 1];
+            at += (size_t)snprintf(csv + at, sizeof csv - at, "%d,%.17g\n", i % 9, value[i]);
+        }
+        for (int kind = 0; kind < 2; ++kind)
+            for (size_t m = 0; m < sizeof most / sizeof *most; ++m) {
+                pktseq_field field =
+                    field_of("v", kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES, 0);
+                size_t n = 0, bounds, width, held[60] = {0};
+                one t;
+                field.least = most[m];
+                one_begin(&t, csv, field);
+                for (int i = 0; i < ROWS; ++i)
+                    if (!kind || !first[i]) sorted[n++] = kind ? since[i] : value[i];
+                bounds = plain_bounds(sorted, n, most[m] ? most[m] : 25, bound);
+                width = t.codec.features;
+                CHECK_THAT(width == bounds + 1 && t.codec.field[0].category_count == width,
+                           "shape %d kind %d most %d: %d classes, not %d", shape, kind,
+                           (int)most[m], (int)width, (int)bounds + 1);
+                CHECK(t.codec.groups == 1 && t.codec.group[0].kind == PKTSEQ_GROUP_CLASS &&
+                      t.codec.group[0].first == 0 && t.codec.group[0].count == width);
+                if (width != bounds + 1) {
+                    one_end(&t);
+                    continue;
+                }
+                for (size_t k = 0; k < bounds; ++k)
+                    CHECK_THAT(strtod(t.codec.field[0].category[k], NULL) == bound[k], "%s: %.17g",
+                               t.codec.field[0].category[k], bound[k]);
+                CHECK(strcmp(t.codec.field[0].category[bounds], "more") == 0);
+                for (size_t i = 0; i < ROWS; ++i) {
+                    double v = kind ? since[i] : value[i];
+                    size_t hot = 0;
+                    pktseq_value back;
+                    while (hot < bounds && v > bound[hot]) ++hot;
+                    for (size_t k = 0; k < width; ++k)
+                        CHECK(t.x[i * width + k] == (k == hot));
+                    CHECK(pktseq_codec_decode(&t.codec, t.x + i * width, &back) == PKTSEQ_OK);
+                    CHECK(back.number == (double)hot &&
+                          back.text == t.codec.field[0].category[hot]);
+                    ++held[hot];
+                }
+                if (shape == 0 && !kind && most[m] == 25)  // 16 each, one more or less
+                    for (size_t k = 0; k < width; ++k)
+                        CHECK_THAT(held[k] >= 15 && held[k] <= 17, "%d", (int)held[k]);
+                CHECK(t.unknown == 0);
+                one_end(&t);
+            }
+    }
+}
+
+static void test_listed_bounds(void) {
+    static const char *const good[] = {"-1", "0.5", "1e3", "more"}, *const alone[] = {"more"};
+    static const char *const bad[][3] = {
+        {"1", "2", "3"},      {"2", "1", "more"},  {"1", "1.0", "more"}, {"x", "1", "more"},
+        {"1", "", "more"},    {"nan", "1", "more"}, {"1", "inf", "more"}, {"1", "2", "More"},
+        {"more", "1", "2"},   {"1", "2 ", "more"}, {"0x1", "2", "more"}, {"1", "2", "more "}};
+    const char *csv = "position,v\n0,-5\n1,-1\n2,0\n3,0.5\n4,0.6\n5,1000\n6,1001\n";
+    static const int want[] = {0, 0, 1, 1, 2, 2, 3};
+    pktseq_field field = field_of("v", PKTSEQ_CLASSES, 0);
+    pktseq_schema schema;
+    pktseq_table table;
+    pktseq_codec codec;
+    one t;
+    char name[40];
+    field.category = good;
+    field.category_count = 4;
+    field.least = 2;  // says nothing about what is listed
+    one_begin(&t, csv, field);
+    CHECK(t.codec.features == 4);
+    for (int i = 0; i < 7; ++i)
+        for (int k = 0; k < 4; ++k) CHECK(t.x[4 * i + k] == (k == want[i]));
+    CHECK(pktseq_codec_feature_name(&t.codec, 2, name, sizeof name) == PKTSEQ_OK);
+    CHECK(strcmp(name, "v-1e3") == 0);
+    one_end(&t);
+    field.category = alone;
+    field.category_count = 1;
+    one_begin(&t, csv, field);
+    CHECK(t.codec.features == 1 && t.x[0] == 1 && t.x[6] == 1);
+    one_end(&t);
+    memset(&schema, 0, sizeof schema);
+    schema.field = &field;
+    schema.field_count = 1;
+    table = parse(csv, &schema);
+    field.category_count = 3;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
+        for (int kind = 0; kind < 2; ++kind) {
+            field.kind = kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES;
+            field.category = bad[i];
+            memset(&codec, 0xaa, sizeof codec);
+            CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ==
+                           PKTSEQ_ERROR_ARGUMENT && err.text[0] && !codec.field,
+                       "%s %s %s", bad[i][0], bad[i][1], bad[i][2]);
+        }
+    field = field_of("v", PKTSEQ_LOG, 0);  // bounds of a number that has no classes
+    field.category = good;
+    field.category_count = 4;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    field = field_of("v", (pktseq_kind)(PKTSEQ_CLASSES_SINCE_PREVIOUS + 1), 0);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_table_free(&table);
+}
+
+// A column in which every sequence has one packet has no since-previous: one class.
+static void test_lone_packets(void) {
+    one t;
+    one_begin(&t, "position,v\n0,3\n0,5\n0,9\n", field_of("v", PKTSEQ_CLASSES_SINCE_PREVIOUS, 0));
+    CHECK(t.codec.features == 1 && t.x[0] == 1 && t.x[2] == 1);
+    one_end(&t);
+}
+
+static void test_least(void) {
+    const char *csv = "position,v\n0,a\n1,b\n2,a\n3,c\n4,c\n5,c\n6,d\n";
+    static const size_t kept[] = {4, 4, 2, 1};
+    pktseq_field field = field_of("v", PKTSEQ_ONEHOT, 0);
+    pktseq_schema schema;
+    pktseq_table table;
+    pktseq_codec codec;
+    for (size_t least = 0; least < 4; ++least) {
+        one t;
+        field.least = least;
+        one_begin(&t, csv, field);
+        CHECK_THAT(t.codec.features == kept[least], "least %d: %d", (int)least,
+                   (int)t.codec.features);
+        CHECK(strcmp(t.codec.field[0].category[0], least == 3 ? "c" : "a") == 0);
+        CHECK(t.unknown == (least < 2 ? 0 : least == 2 ? 2 : 4));
+        if (least == 2) {
+            CHECK(t.x[2] == 0 && t.x[3] == 0);  // b
+            CHECK(t.x[0] == 1 && t.x[1] == 0 && t.x[6] == 0 && t.x[7] == 1);
+        }
+        one_end(&t);
+    }
+    memset(&schema, 0, sizeof schema);
+    schema.field = &field;
+    schema.field_count = 1;
+    table = parse(csv, &schema);
+    field.least = 4;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "at least 4 times") && !codec.field, "%s", err.text);
+    pktseq_table_free(&table);
+}
+
+static const char *const context_csv =
+    "position,a,b,c,d\n0,1,x,10,0\n1,3,y,20,1\n2,5,x,30,1\n0,7,y,40,0\n1,9,x,70,1\n";
+static const pktseq_field context_field[] = {
+    {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 2},
+    {"a", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 2},
+    {"d", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"a", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_CONTEXT, 0, 2, NULL, 0, 0},
+    {"c", PKTSEQ_ZSCORE, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
+    {"d", PKTSEQ_FLAG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+
+static pktseq_schema context_schema(const pktseq_field *field) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = field;
+    schema.field_count = 6;
+    return schema;
+}
+
+static void test_context(void) {
+    static const char *const name[] = {"b-x", "b-y", "a-5", "a-more", "d", "a", "c", "d"};
+    pktseq_schema schema = context_schema(context_field);
+    pktseq_table table = parse(context_csv, &schema);
+    pktseq_codec codec = fit(&table, &schema);
+    pktseq_real *x, c[16], part[3], y[3] = {0, 1, 1};
+    pktseq_value value[6];
+    size_t unknown[6] = {0};
+    char text[20];
+    CHECK(codec.features == 5 && codec.contexts == 3 && codec.targets == 3 && codec.groups == 2);
+    CHECK(codec.group[0].kind == PKTSEQ_GROUP_CLASS && codec.group[0].first == 0 &&
+          codec.group[0].count == 2 && codec.group_field[0] == 1);
+    CHECK(codec.group[1].kind == PKTSEQ_GROUP_FLAG && codec.group[1].first == 2 &&
+          codec.group[1].count == 1 && codec.group_field[1] == 2);
+    for (size_t o = 0; o < 3; ++o) CHECK(codec.target[o] == 2 + o);
+    x = encode(&codec, &table, unknown);
+    for (size_t i = 0; i < 16; ++i) c[i] = -777;
+    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, c, &err) == PKTSEQ_OK);
+    for (size_t row = 0; row < 5; ++row) {
+        static const double a[] = {1, 3, 5, 7, 9}, since[] = {0, 1, 1, 0, 1};  // 2 / sd 2
+        static const double cc[] = {10, 20, 30, 40, 70}, d[] = {0, 1, 1, 0, 1};
+        CHECK(x[5 * row + 2] == (a[row] <= 5) && x[5 * row + 3] == (a[row] > 5));
+        CHECK(x[5 * row + 4] == (pktseq_real)d[row]);
+        CHECK((double)c[3 * row] == since[row] && (double)c[3 * row + 2] == d[row]);
+        CHECK(near((double)c[3 * row + 1], (cc[row] - 34) / sqrt(530), TOLERANCE));
+    }
+    CHECK(c[15] == -777);
+    CHECK(pktseq_codec_encode_context(&codec, &table, 3, 1, part, &err) == PKTSEQ_OK);
+    CHECK(memcmp(part, c + 9, sizeof part) == 0);
+    for (int how = 0; how < 2; ++how) {
+        CHECK((how ? pktseq_codec_decode_output(&codec, y, value)
+                   : pktseq_codec_decode(&codec, x, value)) == PKTSEQ_OK);
+        CHECK(how ? isnan(value[0].number) && !value[0].text : strcmp(value[0].text, "x") == 0);
+        CHECK(value[1].number == how && value[2].number == how);
+        for (size_t f = 3; f < 6; ++f) CHECK(isnan(value[f].number) && !value[f].text);
+    }
+    for (size_t i = 0; i < 8; ++i) {
+        CHECK(pktseq_codec_feature_name(&codec, i, text, sizeof text) == PKTSEQ_OK);
+        CHECK_THAT(strcmp(text, name[i]) == 0, "feature %d: %s", (int)i, text);
+    }
+    CHECK(pktseq_codec_feature_name(&codec, 8, text, sizeof text) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode_context(NULL, &table, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode_context(&codec, NULL, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 6, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode_context(&codec, &table, 6, 0, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    free(x);
+    pktseq_codec_free(&codec);
+    schema.field_count = 3;  // no context
+    codec = fit(&table, &schema);
+    CHECK(codec.contexts == 0 && codec.features == 5);
+    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+static void test_bad_roles(void) {
+    static const pktseq_kind classes[] = {PKTSEQ_ONEHOT, PKTSEQ_PORT, PKTSEQ_PORT_NOTEBOOK,
+                                          PKTSEQ_CLASSES, PKTSEQ_CLASSES_SINCE_PREVIOUS};
+    static const pktseq_kind numbers[] = {PKTSEQ_ZSCORE, PKTSEQ_SINCE_PREVIOUS, PKTSEQ_SINCE_FIRST,
+                                          PKTSEQ_NUMBER, PKTSEQ_LOG, PKTSEQ_LOG_SINCE_PREVIOUS};
+    pktseq_field field[6];
+    pktseq_schema schema = context_schema(context_field);
+    pktseq_table table = parse(context_csv, &schema);
+    pktseq_codec codec;
+    schema.field = field;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; ++i) {
+        memcpy(field, context_field, sizeof field);
+        field[4] = field_of(classes[i] == PKTSEQ_ONEHOT ? "b" : "c", classes[i],
+                            PKTSEQ_ROLE_CONTEXT);
+        CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT,
+                   "kind %d", (int)classes[i]);
+        CHECK_THAT(strstr(err.text, "not a number"), "%s", err.text);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+        memcpy(field, context_field, sizeof field);
+        field[4].kind = numbers[i];
+        CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "kind %d",
+                   (int)numbers[i]);
+        pktseq_codec_free(&codec);
+    }
+    for (int role = PKTSEQ_ROLE_BOTH; role <= PKTSEQ_ROLE_INPUT; ++role) {  // behind the context
+        memcpy(field, context_field, sizeof field);
+        field[5].role = (pktseq_role)role;
+        CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK_THAT(strstr(err.text, "behind"), "%s", err.text);
+    }
+    memcpy(field, context_field, sizeof field);
+    field[0].role = (pktseq_role)3;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    field[0].role = (pktseq_role)-1;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    // nothing to be predicted; nothing but context
+    memcpy(field, context_field, sizeof field);
+    field[1].role = field[2].role = PKTSEQ_ROLE_INPUT;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(!codec.field && err.text[0]);
+    schema.field = field + 3;
+    schema.field_count = 3;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_table_free(&table);
+}
+
+static void test_context_memory(void) {
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    pktseq_schema schema = context_schema(context_field);
+    pktseq_table table = parse(context_csv, &schema);
+    pktseq_codec codec;
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    pktseq_real x[25];
+    size_t at = 0, live;
+    allocator.user_data = &c;
+    while (status == PKTSEQ_ERROR_MEMORY && at < 100) {
+        memset(&c, 0, sizeof c);
+        c.fail_at = ++at;
+        memset(&codec, 0xaa, sizeof codec);
+        status = pktseq_codec_fit(&codec, &table, &schema, &allocator, &err);
+        CHECK(err.status == status);
+        CHECK_THAT(status == PKTSEQ_OK || (c.live == 0 && !codec.field), "allocation %d", (int)at);
+    }
+    CHECK(status == PKTSEQ_OK && at > 15);
+    live = c.live;
+    for (int context = 0; context < 2; ++context) {
+        status = PKTSEQ_ERROR_MEMORY;
+        for (at = 1; status == PKTSEQ_ERROR_MEMORY && at < 100; ++at) {
+            c.fail_at = c.allocations + at;
+            status = context ? pktseq_codec_encode_context(&codec, &table, 0, 5, x, &err)
+                             : pktseq_codec_encode(&codec, &table, 0, 5, x, NULL, &err);
+            CHECK(c.live == live && err.status == status);
+        }
+        CHECK(status == PKTSEQ_OK && (at > 2 || context));
+    }
+    pktseq_codec_free(&codec);
+    CHECK(c.live == 0);
+    pktseq_table_free(&table);
+}
+
 // ---- several fields
 
 static const char *const mixed_csv =
@@ -702,6 +1078,14 @@ int main(void) {
     test_constant();
     test_ports();
     test_onehot();
+    test_log();
+    test_classes();
+    test_listed_bounds();
+    test_lone_packets();
+    test_least();
+    test_context();
+    test_bad_roles();
+    test_context_memory();
     test_mixed();
     test_decode();
     test_misuse();

@@ -369,6 +369,145 @@ static void test_misuse(void) {
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
 }
 
+// ---- shares of the sequences
+
+// Every way of cutting a file into shares covers each sequence exactly once, in order.
+static void test_shares(void) {
+    static const double cut[][4] = {{0, 0.8, 1, 1}, {0, 0.2, 1, 1}, {0, 1.0 / 3, 2.0 / 3, 1},
+                                    {0, 0.1, 0.7, 1}, {0, 0.5, 0.5, 1}, {0, 1, 1, 1}};
+    for (size_t n = 1; n <= 130; ++n)
+        for (int drop_last = 0; drop_last < 2; ++drop_last)
+            for (size_t k = 0; k < sizeof cut / sizeof *cut; ++k) {
+                static size_t begins[131], row, used;
+                static const pktseq_real one[130] = {0};
+                used = n - (size_t)drop_last;
+                for (size_t i = 0; i <= n; ++i) begins[i] = i;
+                row = 0;
+                for (int share = 0; share < 3; ++share) {
+                    pktseq_dataset_options options = pktseq_dataset_options_default();
+                    pktseq_dataset d;
+                    pktseq_status status;
+                    options.inputs = 0;
+                    options.drop_last = drop_last;
+                    options.begin = cut[k][share];
+                    options.end = cut[k][share + 1];
+                    status = pktseq_dataset_wrap(&d, one, 1, one, 1, begins, n, &options, NULL,
+                                                 &err);
+                    CHECK(status == PKTSEQ_OK || (status == PKTSEQ_ERROR_DATA && !d.pairs));
+                    CHECK(status || (d.options.begin == options.begin &&
+                                     d.options.end == options.end && d.skipped == 0));
+                    CHECK_THAT(fabs((double)d.pairs - (options.end - options.begin) *
+                                                          (double)used) <= 1,
+                               "%d of %d from %g to %g", (int)d.pairs, (int)used, options.begin,
+                               options.end);
+                    for (size_t i = 0; i < d.pairs; ++i) CHECK(d.first_row[i] == row++);
+                    pktseq_dataset_free(&d);
+                }
+                CHECK_THAT(row == used, "%d of %d, cut %d", (int)row, (int)used, (int)k);
+            }
+}
+
+// end 0 means 1; what is too short counts as skipped only within the share.
+static void test_share_options(void) {
+    static const struct {
+        double begin, end;
+        size_t pairs, skipped, first;
+    } good[] = {{0, 0, 3, 4, 0}, {0, 1, 3, 4, 0}, {0.5, 0, 2, 2, 8}, {0.5, 1, 2, 2, 8},
+                {0, 0.5, 1, 2, 0}, {0.15, 0.6, 0, 0, 0}, {0.15, 0.75, 1, 3, 8}};
+    const double nan = sqrt(-1.0);
+    const double bad[] = {-0.01, 1.01, nan, HUGE_VAL, -HUGE_VAL};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset d;
+    CHECK(options.begin == 0 && options.end == 0);
+    for (size_t i = 0; i < sizeof good / sizeof *good; ++i) {
+        options.begin = good[i].begin;
+        options.end = good[i].end;
+        if (good[i].pairs == 0) {
+            CHECK(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL, &err) ==
+                  PKTSEQ_ERROR_DATA);
+            check_empty(&d);
+            continue;
+        }
+        d = wrap(options, y, OUT);
+        CHECK_THAT(d.pairs == good[i].pairs && d.skipped == good[i].skipped &&
+                       d.first_row[0] == good[i].first, "%d: %d pairs, %d skipped, from %d", (int)i,
+                   (int)d.pairs, (int)d.skipped, (int)d.first_row[0]);
+        pktseq_dataset_free(&d);
+    }
+    options.begin = 0.8;  // nothing between
+    options.end = 0.2;
+    CHECK(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "none of the 0 sequences"), "%s", err.text);
+    check_empty(&d);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
+        for (int end = 0; end < 2; ++end) {
+            options.begin = end ? 0 : bad[i];
+            options.end = end ? bad[i] : 1;
+            CHECK_THAT(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL,
+                                           &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0],
+                       "%g", bad[i]);
+            check_empty(&d);
+        }
+}
+
+// ---- context
+
+static const pktseq_field context_field[] = {
+    {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+    {"flag", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
+    {"port", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+
+static void test_context(void) {
+    static const double port[] = {80, 2000, 50000, 1, 80, 80, 80, 60000, 5000, 80, 0, 1};
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    pktseq_schema schema;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset d;
+    pktseq_pair pair;
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    size_t at = 0;
+    allocator.user_data = &c;
+    memset(&schema, 0, sizeof schema);
+    schema.field = context_field;
+    schema.field_count = 4;
+    CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
+    while (status == PKTSEQ_ERROR_MEMORY && at < 100) {
+        memset(&c, 0, sizeof c);
+        c.fail_at = ++at;
+        memset(&d, 0xaa, sizeof d);
+        status = pktseq_dataset_init(&d, &codec, &table, &options, &allocator, &err);
+        CHECK(err.status == status);
+        if (status == PKTSEQ_OK) break;
+        CHECK_THAT(c.live == 0 && !d.owned_c && !d.c && !d.owned_group && !d.group,
+                   "allocation %d", (int)at);
+        check_empty(&d);
+    }
+    CHECK(status == PKTSEQ_OK && at > 6);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    CHECK(d.in == 2 && d.out == 1 && d.contexts == 2 && d.c == d.owned_c && d.groups == 1);
+    CHECK(d.group[0].kind == PKTSEQ_GROUP_FLAG && d.group[0].first == 0 && d.group[0].count == 1);
+    for (size_t row = 0; row < 12; ++row)
+        CHECK((double)d.c[2 * row] == (double)row + 1 && (double)d.c[2 * row + 1] == port[row]);
+    for (size_t k = 0; k < 2; ++k) {
+        pair = pktseq_dataset_pair(&d, k);
+        CHECK(pair.context == d.c + 2 * (d.first_row[k] + 3));  // of the target packets
+    }
+    CHECK(!pktseq_dataset_pair(&d, 2).context);
+    {
+        pktseq_config config = pktseq_config_default(&d);
+        CHECK(config.group == d.group && config.groups == 1 && config.loss == PKTSEQ_LOSS_MSE);
+    }
+    pktseq_dataset_free(&d);
+    CHECK(c.live == 0 && is_zero(&d, sizeof d));
+}
+
 int main(void) {
     for (size_t i = 0; i < ROWS * IN; ++i) x[i] = (pktseq_real)i;
     for (size_t i = 0; i < ROWS * OUT; ++i) y[i] = (pktseq_real)(1000 + i);
@@ -379,5 +518,8 @@ int main(void) {
     test_table_misuse();
     test_memory();
     test_misuse();
+    test_shares();
+    test_share_options();
+    test_context();
     return check_end("test_dataset");
 }

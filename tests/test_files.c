@@ -483,10 +483,20 @@ static int same_bits(const void *a, const void *b, size_t size) {
     return size == 0 || !memcmp(a, b, size);
 }
 
+static int same_groups(const pktseq_model *a, const pktseq_model *b) {
+    int same = a->config.groups == b->config.groups;
+    for (size_t g = 0; same && g < a->config.groups; ++g)
+        same = a->config.group[g].kind == b->config.group[g].kind &&
+               a->config.group[g].first == b->config.group[g].first &&
+               a->config.group[g].count == b->config.group[g].count;
+    return same;
+}
+
 static int same_model(const pktseq_model *a, const pktseq_model *b) {
     return a->config.in == b->config.in && a->config.out == b->config.out &&
            a->config.hidden == b->config.hidden && a->config.inputs == b->config.inputs &&
            a->config.start == b->config.start && a->parameters == b->parameters &&
+           a->config.loss == b->config.loss && same_groups(a, b) &&
            same_bits(a->block, b->block, a->parameters * REAL_SIZE);
 }
 
@@ -524,7 +534,10 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
            same_bits(&a->point_sum, &b->point_sum, sizeof(double)) &&
            a->point_count == b->point_count && a->points == b->points &&
            same_bits(a->point, b->point, a->points * sizeof(double)) &&
-           a->data_hash == b->data_hash;
+           a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
+           a->begin == b->begin && a->end == b->end && a->drop_last == b->drop_last &&
+           a->parameters == b->parameters && !a->velocity == !b->velocity &&
+           same_bits(a->velocity, b->velocity, a->parameters * REAL_SIZE);
 }
 
 // ---- loading ------------------------------------------------------------------------------------
@@ -536,6 +549,7 @@ typedef struct {
     pktseq_model model;
     pktseq_codec codec;
     pktseq_training training;
+    pktseq_detector detector;
     counting memory;
     pktseq_allocator allocator;
 } loaded;
@@ -548,8 +562,8 @@ static void load(loaded *l, const void *data, size_t size, size_t fail_at) {
     if (size) memcpy(exact, data, size);
     l->allocator = allocator_of(&l->memory);
     l->memory.fail_at = fail_at;
-    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, NULL, &l->allocator,
-                                &l->err);
+    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->detector,
+                                &l->allocator, &l->err);
     free(exact);
 }
 
@@ -559,6 +573,7 @@ static int unload(loaded *l) {
         pktseq_model_free(&l->model);
         pktseq_codec_free(&l->codec);
         pktseq_training_free(&l->training);
+        pktseq_detector_free(&l->detector);
     }
     return l->memory.live == 0;
 }
@@ -566,7 +581,8 @@ static int unload(loaded *l) {
 static int is_empty(const loaded *l) {
     return !l->model.block && !l->model.parameters && !l->codec.field && !l->codec.field_count &&
            !l->codec.first && !l->codec.target && !l->training.point && !l->training.points &&
-           !l->training.iteration;
+           !l->training.iteration && !l->training.velocity && !l->training.parameters &&
+           !l->detector.memory && !l->detector.weight;
 }
 
 // A file that must be refused, for what it says and not for want of memory.
@@ -594,7 +610,8 @@ static int is_handled(const void *data, size_t size, loaded *l) {
         loaded again;
         good = good && !pktseq_save_mem(&buffer, &l->model,
                                         l->codec.field_count ? &l->codec : NULL,
-                                        l->training.iteration ? &l->training : NULL, NULL, NULL, NULL);
+                                        l->training.iteration ? &l->training : NULL, &l->detector,
+                                        NULL, NULL);
         if (good) {
             load(&again, buffer.data, buffer.size, 0);
             good = again.status == PKTSEQ_OK && same_model(&l->model, &again.model) &&
@@ -1477,6 +1494,375 @@ static void test_other_settings(void) {
     }
 }
 
+// ---- everything in one file ---------------------------------------------------------------------
+
+// A model trained by likelihood with momentum, with a context and a fitted detector.
+typedef struct {
+    subject s;
+    pktseq_detector detector;
+} complete;
+
+static void complete_free(complete *c) {
+    pktseq_detector_free(&c->detector);
+    subject_free(&c->s);
+}
+
+static int complete_make(complete *c) {
+    pktseq_field field[5];
+    pktseq_schema schema;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_detector_options detect = pktseq_detector_options_default();
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_config model;
+    pktseq_error err;
+    subject *s = &c->s;
+    bytes csv;
+    memset(&csv, 0, sizeof csv);
+    memset(field, 0, sizeof field);
+    memset(&schema, 0, sizeof schema);
+    memset(c, 0, sizeof *c);
+    put_text(&csv, "position,v,f,k,c,d\n");
+    for (int row = 0; row < 120; ++row) {
+        char text[80];
+        snprintf(text, sizeof text, "%d,%d.%d,%d,%d,%d,%d\n", row % 6, row * 7 % 5, row * 3 % 10,
+                 row % 3 == 0, row * 7 % 12, row * 5 % 11, row * 3 % 7);
+        put_text(&csv, text);
+    }
+    field[0].column = "v";
+    field[0].kind = PKTSEQ_LOG;
+    field[1].column = "f";
+    field[1].kind = PKTSEQ_FLAG;
+    field[2].column = "k";
+    field[2].kind = PKTSEQ_CLASSES;
+    field[2].least = 4;
+    field[3].column = "c";
+    field[3].kind = PKTSEQ_NUMBER;
+    field[4].column = "d";
+    field[4].kind = PKTSEQ_NUMBER;
+    field[3].role = field[4].role = PKTSEQ_ROLE_CONTEXT;
+    schema.field = field;
+    schema.field_count = 5;
+    options.inputs = 2;
+    options.begin = 0.125;
+    options.end = 0.75;
+    config.iterations = 20;
+    config.momentum = 0.75;
+    config.clip = 0.5;
+    config.point_every = 3;
+    config.threads = 1;
+    detect.measure = PKTSEQ_MEASURE_SURPRISE;
+    detect.one_step_ahead = detect.by_length = 1;
+    detect.context = 0.5;
+    detect.false_alarms = 0.25;
+    int good = !pktseq_table_parse(&s->table, csv.data, csv.size, &schema, NULL, &err) &&
+               !pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) &&
+               !pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err);
+    if (good) {
+        model = pktseq_config_default(&s->dataset);
+        model.hidden = 2;
+        model.loss = PKTSEQ_LOSS_NLL;
+        good = !pktseq_model_init(&s->model, model, 7, NULL, &err) &&
+               !pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) &&
+               !pktseq_detector_init(&c->detector, &s->model, 2, &detect, NULL, &err) &&
+               !pktseq_detector_fit(&c->detector, &s->model, &s->dataset, 1, &err);
+    }
+    CHECK_THAT(good && s->training.velocity, "a complete file to test with: %s", err.text);
+    free(csv.data);
+    return good;
+}
+
+// "optimizer.velocity" taken out of a file: its entry and its numbers.
+static bytes without_velocity(const unsigned char *data, size_t size, size_t parameters) {
+    char entry[200];
+    const unsigned char *at = find(data, size, ",\"optimizer.velocity\"");
+    bytes b;
+    size_t n = 0;
+    memset(&b, 0, sizeof b);
+    CHECK(at != NULL);
+    if (!at) return b;
+    do entry[n] = (char)at[n];
+    while (at[n++] != '}' && n + 1 < sizeof entry);
+    entry[n] = 0;
+    b = edited(data, size, entry, "");
+    b.size -= parameters * REAL_SIZE;
+    seal(b.data, b.size);
+    return b;
+}
+
+static void test_complete(void) {
+    complete c;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    loaded l;
+    size_t parameters;
+    if (!complete_make(&c)) {
+        complete_free(&c);
+        return;
+    }
+    parameters = c.s.model.parameters;
+    CHECK(!pktseq_save_mem(&buffer, &c.s.model, &c.s.codec, &c.s.training, &c.detector, NULL,
+                           &err));
+    load(&l, buffer.data, buffer.size, 0);
+    CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
+    CHECK(same_model(&l.model, &c.s.model) && same_codec(&l.codec, &c.s.codec));
+    CHECK(same_training(&c.s.training, &l.training) && l.training.begin == 0.125 &&
+          l.training.end == 0.75 && l.training.velocity);
+    CHECK(l.codec.contexts == 2 && l.codec.groups == 3 && l.model.config.groups == 3);
+    CHECK(l.detector.memory && l.detector.sequences == c.detector.sequences &&
+          l.detector.threshold == c.detector.threshold &&
+          same_bits(l.detector.memory, c.detector.memory, (3 + 6 + 2 + 4) * sizeof(double)));
+    CHECK(unload(&l));
+    for (int with = 0; with < 16; ++with) {  // whatever is saved and whatever is wanted
+        pktseq_model model;
+        pktseq_codec codec;
+        pktseq_training training;
+        pktseq_detector detector;
+        pktseq_buffer some;
+        int saved = with & 3, wanted = with >> 2;
+        CHECK(!pktseq_save_mem(&some, &c.s.model, NULL, saved & 1 ? &c.s.training : NULL,
+                               saved & 2 ? &c.detector : NULL, NULL, NULL));
+        CHECK_THAT(!pktseq_load_mem(some.data, some.size, &model, &codec,
+                                    wanted & 1 ? &training : NULL, wanted & 2 ? &detector : NULL,
+                                    NULL, &err), "saved %d, wanted %d: %s", saved, wanted,
+                   err.text);
+        if (wanted & 1) {
+            CHECK((training.velocity != NULL) == (saved & 1));
+            pktseq_training_free(&training);
+        }
+        if (wanted & 2) {
+            CHECK((detector.memory != NULL) == (saved >> 1));
+            pktseq_detector_free(&detector);
+        }
+        CHECK(!codec.field);
+        pktseq_model_free(&model);
+        pktseq_buffer_free(&some);
+    }
+
+    // memory that runs out
+    {
+        pktseq_status status = PKTSEQ_ERROR_MEMORY;
+        size_t failures = 0;
+        for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 1000; ++k) {
+            load(&l, buffer.data, buffer.size, k);
+            status = l.status;
+            failures += status == PKTSEQ_ERROR_MEMORY;
+            CHECK_THAT(status == PKTSEQ_OK || (is_empty(&l) && l.memory.live == 0 && l.err.text[0]),
+                       "loading, allocation %lu", (unsigned long)k);
+            CHECK(unload(&l));
+        }
+        CHECK_THAT(status == PKTSEQ_OK && failures > 20, "%lu failures", (unsigned long)failures);
+        status = PKTSEQ_ERROR_MEMORY;
+        failures = 0;
+        for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 1000; ++k) {
+            counting memory;
+            pktseq_allocator a = allocator_of(&memory);
+            pktseq_buffer some;
+            memory.fail_at = k;
+            status = pktseq_save_mem(&some, &c.s.model, &c.s.codec, &c.s.training, &c.detector, &a,
+                                     &err);
+            failures += status == PKTSEQ_ERROR_MEMORY;
+            CHECK(status == PKTSEQ_OK || (!some.data && memory.live == 0 && err.text[0]));
+            pktseq_buffer_free(&some);
+            CHECK(memory.live == 0);
+        }
+        CHECK(status == PKTSEQ_OK && failures > 2);
+    }
+
+    // a velocity that cannot be saved
+    {
+        pktseq_real kept = c.s.training.velocity[parameters - 1];
+        pktseq_buffer some;
+        c.s.training.velocity[parameters - 1] = (pktseq_real)INFINITY;
+        CHECK(pktseq_save_mem(&some, &c.s.model, NULL, &c.s.training, NULL, NULL, &err) ==
+              PKTSEQ_ERROR_DATA && !some.data);
+        CHECK_THAT(strstr(err.text, "velocity"), "%s", err.text);
+        c.s.training.velocity[parameters - 1] = kept;
+        c.s.training.parameters = parameters - 1;
+        CHECK(pktseq_save_mem(&some, &c.s.model, NULL, &c.s.training, NULL, NULL, &err) &&
+              !some.data && err.text[0]);
+        c.s.training.parameters = parameters;
+    }
+
+    // and one that cannot be loaded
+    {
+        bytes b = without_velocity(buffer.data, buffer.size, parameters);
+        char from[80], to[80];
+        pktseq_model model;
+        load(&l, b.data, b.size, 0);
+        CHECK_THAT(l.status == PKTSEQ_ERROR_DATA && strstr(l.err.text, "optimizer.velocity") &&
+                       is_empty(&l), "%d: %s", (int)l.status, l.err.text);
+        CHECK(unload(&l));
+        CHECK(!pktseq_load_mem(b.data, b.size, &model, NULL, NULL, NULL, NULL, NULL));
+        pktseq_model_free(&model);  // who does not want to train does not need it
+        free(b.data);
+        snprintf(from, sizeof from, "velocity\":{\"dtype\":\"%s\",\"shape\":[%lu]", OWN_DTYPE,
+                 (unsigned long)parameters);
+        for (int k = 0; k < 4; ++k) {
+            static const char *const shape[] = {"[%lu,1]", "[1,%lu]", "[%lu0]", "[0%lu]"};
+            int n = snprintf(to, sizeof to, "velocity\":{\"dtype\":\"%s\",\"shape\":", OWN_DTYPE);
+            snprintf(to + n, sizeof to - (size_t)n, shape[k], (unsigned long)parameters);
+            b = edited(buffer.data, buffer.size, from, to);
+            check_refused(to, b.data, b.size);
+            free(b.data);
+        }
+        snprintf(to, sizeof to, "velocity\":{\"dtype\":\"%s\",\"shape\":[%lu]", OWN_DTYPE,
+                 (unsigned long)parameters - 1);
+        b = edited(buffer.data, buffer.size, from, to);
+        check_refused(to, b.data, b.size);
+        free(b.data);
+        b = edited(buffer.data, buffer.size, "optimizer.velocity", "optimizer.Velocity");
+        check_refused("another name", b.data, b.size);
+        free(b.data);
+        b = edited(buffer.data, buffer.size, "\"shape\"", "\"shape\"");
+        memset(b.data + b.size - REAL_SIZE, 0xff, REAL_SIZE);  // NaN
+        seal(b.data, b.size);
+        check_refused("a velocity of NaN", b.data, b.size);
+        free(b.data);
+    }
+    pktseq_buffer_free(&buffer);
+    complete_free(&c);
+}
+
+static void test_complete_lies(void) {
+    static const struct {
+        const char *from, *to;
+    } lie[] = {
+        {"pktseq.loss\":\"nll", "pktseq.loss\":\"NLL"},
+        {"pktseq.loss\":\"nll", "pktseq.loss\":\""},
+        {"pktseq.loss\":\"nll", "pktseq.loss\":\"nll "},
+        {"pktseq.loss\":\"nll", "pktseq.loss\":\"mse"},  // the detector's surprise needs nll
+        {"pktseq.loss\"", "pktseq.lose\""},
+        {"pktseq.groups\"", "pktseq.grouped\""},
+        {"number flag class4", ""},
+        {"number flag class4", "number flag"},
+        {"number flag class4", "number flag class3"},
+        {"number flag class4", "number flag class5"},
+        {"number flag class4", "number flag class04"},
+        {"number flag class4", "number flag class-4"},
+        {"number flag class4", "number flag class"},
+        {"number flag class4", "number flag classes"},
+        {"number flag class4", "number flag class18446744073709551612"},
+        {"number flag class4", "number flag class4 number"},
+        {"number flag class4", "number flag klass4"},
+        {"number flag class4", "number  flag class4"},
+        {"number flag class4", " number flag class4"},
+        {"number flag class4", "number\\nflag class4"},
+        {"number flag class4", "Number flag class4"},
+        {"number flag class4", "number flag number number number number"},  // other groups
+        {"momentum 0.75\\n", ""},
+        {"momentum 0.75\\n", "momentum 1\\n"},
+        {"momentum 0.75\\n", "momentum -0.75\\n"},
+        {"momentum 0.75\\n", "momentum nan\\n"},
+        {"clip 0.5\\n", ""},
+        {"clip 0.5\\n", "clip -1\\n"},
+        {"clip 0.5\\n", "clip inf\\n"},
+        {"begin 0.125\\n", ""},
+        {"begin 0.125\\n", "begin -0.125\\n"},
+        {"begin 0.125\\n", "begin 1.125\\n"},
+        {"end 0.75\\n", ""},
+        {"end 0.75\\n", "end -0.75\\n"},
+        {"end 0.75\\n", "end 1.75\\n"},
+        {"\\tmore", "\\tless"},
+        {"\\tmore", ""},
+        {"\\tmore", "\\tmore\\tmore"},
+        {"\\tmore", "\\t-9\\tmore"},
+        {"number\\tc\\t2", "number\\tc\\t3"},
+        {"number\\tc\\t2", "flag\\tc\\t4"},
+        {"number\\tc\\t2", "port\\tc\\t2"},
+        {"number\\td\\t2", "number\\td\\t0"},
+        {"number\\td\\t2", "number\\td\\t1"},
+        {"measure surprise\\n", "measure mad\\n"},
+        {"measure surprise\\n", "measure \\n"},
+        {"measure surprise\\n", ""},
+        {"measure surprise\\n", "measure surprise \\n"},
+        {"one_step_ahead 1\\n", "one_step_ahead 2\\n"},
+        {"one_step_ahead 1\\n", "one_step_ahead -1\\n"},
+        {"one_step_ahead 1\\n", ""},
+        {"by_length 1\\n", "by_length 0.5\\n"},
+        {"by_length 1\\n", "by_length x\\n"},
+        {"contexts 2\\n", "contexts 1\\n"},
+        {"contexts 2\\n", "contexts 3\\n"},
+        {"contexts 2\\n", "contexts 0\\n"},
+        {"contexts 2\\n", "contexts 4096\\n"},
+        {"contexts 2\\n", "contexts 4097\\n"},
+        {"contexts 2\\n", "contexts 1e300\\n"},
+        {"sequences ", "sequences -"},
+        {"sequences ", "sequences 99999999999999999999"},
+        {"low_high 0.5 0.25 ", "low_high 1 0.25 "},
+        {"low_high 0.5 0.25 ", "low_high -0.5 0.25 "},
+        {"low_high 0.5 0.25 ", "low_high nan 0.25 "},
+        {"low_high 0.5 0.25 ", "low_high 0.5 1.25 "},
+        {"low_high 0.5 0.25 ", "low_high 0.5 -0.25 "},
+        {"low_high 0.5 0.25 ", "low_high 0.5 0.25 inf "},
+        {"low_high 0.5 0.25 ", "low_high 0.5 "},
+        {"low_high 0.5 0.25 ", "low_high 0.5  0.25 "},
+        {"\\nweight 1 1", "\\nweight 1"},
+        {"\\nweight 1 1", "\\nweight 1 1 1"},
+        {"\\nweight 1 1", "\\nweight -1 1"},
+        {"\\nweight 1 1", "\\nweight nan 1"},
+        {"\\nweight 1 1", "\\nheight 1 1"},
+        {"\\nerror ", "\\nerror -"},
+        {"\\nerror ", "\\nerror 1 "},
+        {"\\nerror ", "\\nerror x"},
+        {"\\nmean ", "\\nmean 0 "},
+        {"\\nmean ", "\\nmeans "},
+        {"\\nprecision ", "\\nprecision 0 "},
+        {"\\nprecision ", "\\nprecision nan"},
+        {"\\nscale ", "\\nscale 1 "},
+        {"\\nscale ", "\\nscale x"},
+        {"\\nlength_scale ", "\\nlength_scale -"},
+        {"\\nlength_scale ", "\\nlength_scale 1 "},
+        {"\\nlength_scale ", "\\n\\nlength_scale "},
+        {"\\n\"},\"encoder", "\\nx\\n\"},\"encoder"},
+        {"\\n\"},\"encoder", "\"},\"encoder"}};
+    complete c;
+    if (complete_make(&c)) {
+        pktseq_buffer buffer;
+        CHECK(!pktseq_save_mem(&buffer, &c.s.model, &c.s.codec, &c.s.training, &c.detector, NULL,
+                               NULL));
+        for (size_t i = 0; i < sizeof lie / sizeof lie[0]; ++i) {
+            bytes b = edited(buffer.data, buffer.size, lie[i].from, lie[i].to);
+            check_refused(lie[i].to, b.data, b.size);
+            free(b.data);
+        }
+        test_nonsense("everything", buffer.data, buffer.size);
+        test_forgery("everything", buffer.data, buffer.size);
+        pktseq_buffer_free(&buffer);
+    }
+    complete_free(&c);
+}
+
+// A file as version 0.1.0 wrote it.
+static void test_format_1(void) {
+    static const char *const lines = "momentum 0\\nclip 0\\nbegin 0\\nend 0\\n";
+    subject s;
+    if (subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) {
+        pktseq_buffer buffer;
+        bytes b[5];
+        loaded l;
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+        b[0] = edited(buffer.data, buffer.size, "pktseq.format\":\"2", "pktseq.format\":\"1");
+        check_refused("format 1 with the lines of format 2", b[0].data, b[0].size);
+        b[1] = with_meta(b[0].data, b[0].size, "pktseq.loss", NULL);
+        b[2] = with_meta(b[1].data, b[1].size, "pktseq.groups", NULL);
+        b[3] = edited(b[2].data, b[2].size, lines, "");
+        b[4] = edited(b[3].data, b[3].size, "pktseq.format\":\"1", "pktseq.format\":\"2");
+        load(&l, b[3].data, b[3].size, 0);
+        CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
+        CHECK(l.status || (same_codec(&l.codec, &s.codec) &&
+                           same_training(&s.training, &l.training) &&
+                           same_bits(l.model.block, s.model.block, s.model.parameters * REAL_SIZE)));
+        CHECK(l.status || (l.model.config.loss == PKTSEQ_LOSS_MSE &&
+                           l.model.config.groups == l.model.config.out &&
+                           l.model.config.group[0].kind == PKTSEQ_GROUP_NUMBER));
+        CHECK(unload(&l));
+        check_refused("format 2 without what it has added", b[4].data, b[4].size);
+        for (size_t i = 0; i < 5; ++i) free(b[i].data);
+        pktseq_buffer_free(&buffer);
+    }
+    subject_free(&s);
+}
+
 // ---- no memory ----------------------------------------------------------------------------------
 
 static void test_memory(void) {
@@ -1606,7 +1992,7 @@ static void test_paths(void) {
     free(file.data);
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, NULL, NULL, &l.err));
+    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err));
     CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec) &&
           same_training(&s.training, &l.training));
     l.memory.live = 0;
@@ -1663,13 +2049,14 @@ static void test_paths(void) {
     CHECK(!exists(folder));
     folder[strlen(folder) - 4] = 0;
     memset(&l, 0x5a, sizeof l);
-    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, NULL, NULL, &l.err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
+          PKTSEQ_ERROR_FILE);
     CHECK(is_empty(&l) && l.err.text[0]);
     CHECK(!rmdir(folder));
 
     CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
-    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, NULL, NULL, &l.err) ==
+    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
           PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(l.err.text, "no/such/file") && is_empty(&l), "%s", l.err.text);
     CHECK(pktseq_save(NULL, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
@@ -1680,7 +2067,7 @@ static void test_paths(void) {
         FILE *f = fopen(path, "wb");
         CHECK(f && fwrite(old.data, 1, cut ? old.size - 7 : 0, f) == (cut ? old.size - 7 : 0) &&
               !fclose(f));
-        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, NULL, NULL, &l.err) ==
+        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
               PKTSEQ_ERROR_DATA);
         CHECK_THAT(is_empty(&l) && strstr(l.err.text, cut ? "7" : ""), "%s", l.err.text);
     }
@@ -1704,6 +2091,9 @@ int main(void) {
     test_bent_places();
     test_bent_length();
     test_large();
+    test_complete();
+    test_complete_lies();
+    test_format_1();
     test_memory();
     test_arguments();
     test_paths();
