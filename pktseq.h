@@ -405,8 +405,8 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 //   pair_push pair_length                          share with push, mean length
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
-// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, but never
-// become features.
+// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared; they are
+// no features.
 //   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
 //   then as it was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
@@ -889,7 +889,8 @@ typedef struct pktseq_detector {
     pktseq_detector_options options;  // weight: NULL
     size_t out, groups, contexts;     // O, groups, C of the model and the codec
     double *weight;        // (groups)
-    double *error;         // (O) mean squared error of each output on normal traffic, 1 before fit
+    double *error;         // (O) mean squared error of each output on normal traffic; 1 before
+                           //   fit, and where the measure does not need it
     double *mean;          // (C) of the context's features
     double *precision;     // (C, C) inverse of their covariance
     double scale[2];       // of the network's and of the context's part of a packet's score
@@ -5406,6 +5407,22 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
     return PKTSEQ_OK;
 }
 
+// Is the dataset made for this model?
+static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
+                                           const pktseq_dataset *dataset, pktseq_error *err) {
+    if (model->config.in != dataset->in || model->config.out != dataset->out ||
+        model->config.inputs != dataset->options.inputs ||
+        model->config.start != dataset->options.start)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the model takes %z input packets of %z features, puts out %z and "
+                             "starts from the %s packet; the dataset has %z, %z, %z and %s",
+                             model->config.inputs, model->config.in, model->config.out,
+                             pktseqi_start_name[model->config.start], dataset->options.inputs,
+                             dataset->in, dataset->out,
+                             pktseqi_start_name[dataset->options.start]);
+    return PKTSEQ_OK;
+}
+
 // What a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a time.
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
@@ -5666,16 +5683,8 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     own = *config;
     if (!model || !model->block || !dataset || !dataset->pairs || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
-    if (model->config.in != dataset->in || model->config.out != dataset->out ||
-        model->config.inputs != dataset->options.inputs ||
-        model->config.start != dataset->options.start)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the model takes %z input packets of %z features, puts out %z and "
-                             "starts from the %s packet; the dataset has %z, %z, %z and %s",
-                             model->config.inputs, model->config.in, model->config.out,
-                             pktseqi_start_name[model->config.start], dataset->options.inputs,
-                             dataset->in, dataset->out,
-                             pktseqi_start_name[dataset->options.start]);
+    status = pktseqi_dataset_match(model, dataset, err);
+    if (status) return status;
     hash = pktseqi_dataset_hash(dataset);
     if (training->iteration > 0 && training->data_hash != hash)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
@@ -6162,14 +6171,11 @@ static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq
 // Do detector, model and dataset belong together?
 static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pktseq_model *model,
                                             const pktseq_dataset *dataset, pktseq_error *err) {
+    pktseq_status status;
     if (!d || !d->memory || !model || !model->block || !dataset || !dataset->pairs)
         return pktseqi_bad_argument(err, "detector, model or dataset is NULL or empty");
-    if (dataset->in != model->config.in || dataset->out != model->config.out ||
-        dataset->options.inputs != model->config.inputs)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the model takes %z input packets of %z features and puts out %z; the "
-                             "dataset has %z, %z and %z", model->config.inputs, model->config.in,
-                             model->config.out, dataset->options.inputs, dataset->in, dataset->out);
+    status = pktseqi_dataset_match(model, dataset, err);
+    if (status) return status;
     if (!pktseqi_detector_fits(d, model) ||
         (d->options.context > 0 && d->contexts != dataset->contexts))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
@@ -7516,6 +7522,7 @@ static pktseq_status pktseqi_load_groups(pktseqi_header *header) {
         group->first = next;
         group->count = 1;
         if (which == 2 && (strncmp(word, "class", 5) != 0 || word[5] < '1' || word[5] > '9' ||
+                           strspn(word + 5, "0123456789") != strlen(word + 5) ||
                            !pktseqi_load_whole(word + 5, &group->count)))
             return pktseqi_bad_meta(header, groups->key);
         if (group->count > header->config.out - next)

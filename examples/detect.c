@@ -39,8 +39,8 @@ static const char help_text[] =
     "  --help                  this text\n"
     "\n"
     "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
-    "label of more than half its packets), it also prints how well the scores rank: area under the\n"
-    "ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each label's.\n";
+    "label of more than half its packets), it also prints how well the scores rank: area under\n"
+    "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each label's.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 

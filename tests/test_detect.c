@@ -38,7 +38,7 @@ typedef struct scene {
 } scene;
 
 // A number, a flag and a class to be predicted, a number that is only seen, three of the context,
-// two of which go together. Sequences of 2 to 21 packets, most of them short.
+// two of which go together. Sequences of 3 to 21 packets, most of them short.
 static pktseq_table table_make(void) {
     static const pktseq_field field[] = {
         {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
@@ -59,7 +59,7 @@ static pktseq_table table_make(void) {
     schema.field_count = sizeof field / sizeof *field;
     at = (size_t)snprintf(csv, size, "position,v,f,k,seen,c1,c2,c3\n");
     for (int i = 0; i < SEQUENCES; ++i) {
-        uint64_t u = next_draw(&s), n = i % 5 == 4 ? 17 + u % 5 : i % 2 ? 2 + u % 4 : 5 + u % 11;
+        uint64_t u = next_draw(&s), n = i % 5 == 4 ? 17 + u % 5 : i % 2 ? 3 + u % 4 : 5 + u % 11;
         for (uint64_t p = 0; p < n; ++p) {
             double c = draw(&s) * 3;
             unsigned k = (unsigned)(next_draw(&s) % KINDS);
@@ -535,8 +535,8 @@ static void check_fit(scene *s, const pktseq_detector *d) {
         square[4] += v * v;
         ++count[4];
     }
-    CHECK_THAT(count[0] < 20 && count[1] >= 20 && count[2] >= 20 && count[3] >= 20,
-               "%d %d %d %d sequences", (int)count[0], (int)count[1], (int)count[2], (int)count[3]);
+    CHECK_THAT(count[0] >= 10 && count[0] < 20 && count[1] >= 20 && count[2] >= 20 &&
+                   count[3] >= 20, "%d %d %d %d sequences", (int)count[0], (int)count[1], (int)count[2], (int)count[3]);
     for (size_t k = 0; k < 4; ++k) {
         size_t from = count[k] < 20 ? 4 : k;
         double of = total[from] / (double)count[from];
@@ -653,15 +653,12 @@ static void test_failed_fit(void) {
     free(before.memory);
     before = detector_copy(&d);
 
-    // numbers that are none: in the model, in the targets, in the context
+    // numbers that are none: in the model, in the context
     kept = s.model.tensor.out_b[0];
     s.model.tensor.out_b[0] = (real)sqrt(-1.0);
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
     CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
     s.model.tensor.out_b[0] = kept;
-    kept = s.dataset.owned_c[0 * CONTEXT + 3 * CONTEXT];
-    s.dataset.owned_c[3 * CONTEXT] = (real)HUGE_VAL;
-    CHECK(pktseq_dataset_pair(&s.dataset, 0).context != NULL);
     for (size_t row = 0; row < s.dataset.rows; ++row)
         s.dataset.owned_c[row * CONTEXT] = (real)HUGE_VAL;
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
@@ -678,7 +675,6 @@ static void test_failed_fit(void) {
     pktseq_detector_free(&d);
     CHECK(c.live == 0);
     free(before.memory);
-    (void)kept;
     scene_free(&s);
 }
 

@@ -1851,7 +1851,8 @@ static void test_format_1(void) {
         CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
         CHECK(l.status || (same_codec(&l.codec, &s.codec) &&
                            same_training(&s.training, &l.training) &&
-                           same_bits(l.model.block, s.model.block, s.model.parameters * REAL_SIZE)));
+                           same_bits(l.model.block, s.model.block,
+                                     s.model.parameters * REAL_SIZE)));
         CHECK(l.status || (l.model.config.loss == PKTSEQ_LOSS_MSE &&
                            l.model.config.groups == l.model.config.out &&
                            l.model.config.group[0].kind == PKTSEQ_GROUP_NUMBER));
