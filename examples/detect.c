@@ -40,7 +40,8 @@ static const char help_text[] =
     "\n"
     "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
     "label of more than half its packets), it also prints how well the scores rank: area under\n"
-    "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each label's.\n";
+    "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each\n"
+    "label's.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 
@@ -270,7 +271,8 @@ static int find_sequences(app *a) {
         a->sequence[i] = s;
         a->label[i] = label ? sequence_label(label, a->table.start[s], a->table.start[s + 1])
                             : "0";
-        a->anomalous[i] = strcmp(a->label[i], "?") == 0 ? UNKNOWN : strcmp(a->label[i], "0") != 0;
+        a->anomalous[i] = strcmp(a->label[i], "0") != 0;
+        if (strcmp(a->label[i], "?") == 0) a->anomalous[i] = UNKNOWN;
     }
     return 0;
 }

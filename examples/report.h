@@ -53,7 +53,7 @@ typedef struct report {
 // ---- text
 
 // Makes the number's text: grouped digits, a point whatever the locale says, never "-0".
-static const char *report_number(char text[48], double v, int decimals) {
+static char *report_number(char text[48], double v, int decimals) {
     char raw[64], *to = text;
     size_t whole = 0;
     if (v != v) return strcpy(text, "not a number");
@@ -86,11 +86,21 @@ static int report_decimals(double v, int significant) {
     return power >= significant ? 0 : significant - 1 - (int)power;
 }
 
+// Up to four significant digits, without zeros at the end of the decimals.
+static const char *report_short(char text[48], double v) {
+    size_t size;
+    report_number(text, v, report_decimals(v, 4));
+    if (!strchr(text, '.') || strchr(text, 'e')) return text;
+    for (size = strlen(text); text[size - 1] == '0';) text[--size] = 0;
+    if (text[size - 1] == '.') text[size - 1] = 0;
+    return text;
+}
+
 // A share as percents, with more decimals where it is small.
 static const char *report_percent(char text[48], double share) {
     double v = 100 * share;
     report_number(text, v, v <= 0 || v >= 99.95 ? 0 : v >= 1 ? 1 : v >= 0.1 ? 2 : 3);
-    return strcat(text, " %");
+    return strcat(text, "&nbsp;%");
 }
 
 // Bytes of the well-formed character at p, and its number; 0 if it is not UTF-8.
@@ -136,10 +146,9 @@ static void report_put_text(FILE *file, const char *text) {
 
 // Writes a format with its own letters, so that no value is written unescaped by mistake:
 //   %s text of the program, as it is   %x foreign text, escaped   %u size_t   %p share as percents
-//   %v double, four digits             %w double, for coordinates, two decimals
+//   %v double, up to four digits       %w double, for coordinates, two decimals
 static void report_put(FILE *file, const char *format, ...) {
     char text[48];
-    double v;
     va_list list;
     va_start(list, format);
     for (; *format; ++format) {
@@ -152,10 +161,7 @@ static void report_put(FILE *file, const char *format, ...) {
         case 'x': report_put_text(file, va_arg(list, const char *)); break;
         case 'u': fputs(report_number(text, (double)va_arg(list, size_t), 0), file); break;
         case 'p': fputs(report_percent(text, va_arg(list, double)), file); break;
-        case 'v':
-            v = va_arg(list, double);
-            fputs(report_number(text, v, report_decimals(v, 4)), file);
-            break;
+        case 'v': fputs(report_short(text, va_arg(list, double)), file); break;
         case 'w': fputs(report_number(text, va_arg(list, double), 2), file); break;
         default:  // a percent sign of the text
             fputc('%', file);
@@ -319,8 +325,13 @@ static void report_time_axis(report_view *v) {
         v->time.step = k < 11 ? step[k] : 86400 * report_round_up(ceil(span / 5 / 86400));
         v->time.low = floor(low / v->time.step) * v->time.step;
     }
-    if (span > 0 && v->time.low < low && low - v->time.low > span / 4) v->time.low = low;
-    if (span > 0) v->time.high = high;
+    if (low - v->time.low > span / 4) v->time.low = low;
+    v->time.high = high;
+    if (!(span > 0)) {
+        v->time.step = 1;
+        v->time.low = low - 0.5;
+        v->time.high = low + 0.5;
+    }
 }
 
 // Sorts and classifies the sequences, and chooses the axes. 0 = out of memory.
@@ -458,8 +469,8 @@ static void report_put_threshold(const report_view *v, int upright) {
 // What the threshold's band means, for the caption.
 static void report_put_range(const report_view *v) {
     if (v->range)
-        report_put(v->file, " The band around the threshold is its 95 % confidence range, %v to "
-                            "%v.", v->r->threshold_low, v->r->threshold_high);
+        report_put(v->file, " The band around the threshold is its 95&nbsp;% confidence range, "
+                            "%v to %v.", v->r->threshold_low, v->r->threshold_high);
 }
 
 // ---- score over time
@@ -470,8 +481,8 @@ static int report_put_density(const report_view *v, size_t *most) {
     int level, run;
     if (!cell) return 0;
     for (size_t i = 0; i < v->points; ++i) {
-        double x = report_at(&v->time, v->point[i].time - v->origin) * REPORT_COLUMNS * 0.99999;
-        double y = (1 - report_at(&v->score, v->point[i].score)) * REPORT_ROWS * 0.99999;
+        double x = report_at(&v->time, v->point[i].time - v->origin) * (double)REPORT_COLUMNS * 0.99999;
+        double y = (1 - report_at(&v->score, v->point[i].score)) * (double)REPORT_ROWS * 0.99999;
         size_t n = ++cell[(size_t)y * REPORT_COLUMNS + (size_t)x];
         if (n > *most) *most = n;
     }
@@ -514,7 +525,7 @@ static void report_put_marks(const report_view *v, int all) {
         fputs("<g>", v->file);
         for (size_t i = 0; i < v->points; ++i) {
             const report_point *p = &v->point[i];
-            double x = report_at(&v->time, p->time - v->origin) * REPORT_SLOTS * 0.99999;
+            double x = report_at(&v->time, p->time - v->origin) * (double)REPORT_SLOTS * 0.99999;
             if (p->kind != order[k] || (!all && taken[(size_t)x])) continue;
             taken[(size_t)x] = 1;
             report_put_mark(v, p);
@@ -601,7 +612,7 @@ static void report_put_histogram(const report_view *v) {
     size_t bin[2][REPORT_BINS], most = 1;
     memset(bin, 0, sizeof bin);
     for (size_t i = 0; i < v->points; ++i) {
-        double x = report_at(&v->score, v->point[i].score) * REPORT_BINS * 0.99999;
+        double x = report_at(&v->score, v->point[i].score) * (double)REPORT_BINS * 0.99999;
         size_t n = ++bin[v->point[i].kind / 2][(size_t)x];
         if (n > most) most = n;
     }
@@ -685,14 +696,14 @@ static void report_put_roc_axes(FILE *file, const report_axis *axis) {
     char text[48];
     size_t n = report_ticks(axis, tick);
     for (int k = 0; k <= 5; ++k)
-        report_put_y_tick(file, k / 5.0, report_percent(text, k / 5.0));
+        report_put_y_tick(file, k / 5.0, strcat(report_number(text, 20 * k, 0), "&nbsp;%"));
     for (size_t i = 0; i < n; ++i) {
         double v = 100 * tick[i];
         report_number(text, v, v > 0.999 ? 0 : (int)ceil(-log10(v) - 1e-9));
-        report_put_x_tick(file, report_at(axis, tick[i]), strcat(text, " %"));
+        report_put_x_tick(file, report_at(axis, tick[i]), strcat(text, "&nbsp;%"));
     }
-    report_put_names(file, "false alarms: normal sequences above, logarithmic",
-                     "anomalous sequences found");
+    report_put_names(file, "false alarms, share of the normal, logarithmic",
+                     "found, share of the anomalous");
 }
 
 // The figures beside the curve.
@@ -703,7 +714,7 @@ static void report_put_figures(const report_view *v, const pktseq_evaluation *e)
     report_number(chance, (double)e->anomalous / (double)(e->normal + e->anomalous), 3);
     report_put(v->file, "<table class=\"figures\"><caption class=\"hide\">Figures of the ranking"
                         "</caption>\n"
-                        "<tr><th scope=\"row\">area under the curve</th><td>%s</td><td>chance "
+                        "<tr><th scope=\"row\">area under curve</th><td>%s</td><td>chance "
                         "0.500</td></tr>\n<tr><th scope=\"row\">average precision</th><td>%s</td>"
                         "<td>chance %s</td></tr>\n", auc, precision, chance);
     report_put(v->file, "<tr><th scope=\"row\">found at 1 % false alarms</th><td>%p</td><td></td>"
@@ -729,7 +740,10 @@ static void report_put_roc(const report_view *v) {
     axis.low = normal > 5 ? 0.5 / normal : 0.1;
     if (axis.low < 0.00005) axis.low = 0.00005;
     fputs("<section><h2>Found against false alarms</h2>\n", v->file);
-    report_put_figures(v, v->r->evaluation);
+    fputs("<ul class=\"key\"><li><svg width=\"22\" height=\"14\" aria-hidden=\"true\"><path "
+          "class=\"curve\" d=\"M0 8H22\"/></svg>by score</li><li><svg width=\"22\" height=\"14\" "
+          "aria-hidden=\"true\"><path class=\"chance\" d=\"M0 8H22\"/></svg>by chance</li></ul>\n",
+          v->file);
     report_begin_plot(v->file, "roc", 260, "ROC curve",
                       "For every threshold, the share of anomalous sequences above it against "
                       "the share of normal ones, on a logarithmic axis.");
@@ -738,8 +752,7 @@ static void report_put_roc(const report_view *v) {
           "preserveAspectRatio=\"none\">", v->file);
     report_put_chance(v->file, &axis);
     report_put_roc_curve(v, &axis, normal, anomalous);
-    report_put(v->file, "</svg>\n<text class=\"end\" x=\"%w%\" y=\"90%\" dx=\"-6\" dy=\"2\">chance"
-                        "</text>\n", 100 * report_at(&axis, 0.1));
+    fputs("</svg>\n", v->file);
     if (v->threshold) {
         double x = 100 * report_at(&axis, (double)v->kinds[1] / normal);
         double y = 100 - 100 * (double)v->kinds[3] / anomalous;
@@ -749,8 +762,8 @@ static void report_put_roc(const report_view *v) {
                    x > 60 ? "-9" : "9", y > 85 ? "-10" : "16");
     }
     report_end_plot(v->file);
-    report_put(v->file, "<p class=\"note\">The left edge stands for no false alarm.</p>"
-                        "</section>\n");
+    report_put_figures(v, v->r->evaluation);
+    fputs("<p class=\"note\">The left edge stands for no false alarm.</p></section>\n", v->file);
 }
 
 // ---- the list
@@ -801,8 +814,9 @@ static void report_put_details(const report_view *v, const report_item *item) {
             if (item->reason[i]) report_put(file, "<li>%x</li>", item->reason[i]);
         fputs("</ul>\n", file);
     }
-    report_put(file, "<p class=\"note\">Sequence %u, from row %u of the file on, at %s s</p>\n",
-               item->sequence, item->row, report_number(time, item->time, 6));
+    report_put(file, "<p class=\"note\">Sequence %u, %u packets, from row %u of the file on, at %s "
+                     "s</p>\n", item->sequence, item->packets, item->row,
+               report_number(time, item->time, 6));
     if (item->steps) report_put_steps_of(file, item);
     fputs("</details></td></tr>\n", file);
 }
@@ -815,9 +829,9 @@ static void report_put_item(const report_view *v, size_t rank, int decimals) {
     report_clock(time, item->time - v->origin, v->hours, 3);
     report_put(v->file, "<tbody><tr><td class=\"n\">%u</td><td class=\"n\"><b>%s</b></td><td "
                         "class=\"n\">%s</td><td class=\"who\"><bdi>%x</bdi></td><td "
-                        "class=\"n\">%u</td>", rank + 1, score, time, item->who, item->packets);
+                        "class=\"n rare\">%u</td>", rank + 1, score, time, item->who, item->packets);
     if (v->r->anomalous)
-        report_put(v->file, "<td><bdi>%x</bdi></td>", item->label ? item->label : "");
+        report_put(v->file, "<td class=\"label\"><bdi>%x</bdi></td>", item->label ? item->label : "");
     report_put(v->file, "<td class=\"n rare\">%u</td></tr>\n", item->row);
     report_put_details(v, item);
     fputs("</tbody>\n", v->file);
@@ -841,12 +855,13 @@ static void report_put_list(const report_view *v) {
     const char *columns = r->anomalous ? "7" : "6";
     int decimals = report_list_decimals(r);
     if (!r->top_count) return;
-    report_put(v->file, "<section><h2>The %u highest score%s</h2>\n<table class=\"list\"><thead>"
-                        "<tr><th scope=\"col\" class=\"n\">#</th><th scope=\"col\" class=\"n\">"
-                        "Score</th><th scope=\"col\" class=\"n\">%s</th><th scope=\"col\">First "
-                        "packet</th><th scope=\"col\" class=\"n\">Packets</th>", r->top_count,
-               r->top_count == 1 ? "" : "s", v->hours ? "Time" : "Time, s");
-    if (r->anomalous) fputs("<th scope=\"col\">Label</th>", v->file);
+    if (r->top_count == 1) fputs("<section><h2>The highest score</h2>\n", v->file);
+    else report_put(v->file, "<section><h2>The %u highest scores</h2>\n", r->top_count);
+    report_put(v->file, "<table class=\"list\"><thead><tr><th scope=\"col\" class=\"n\">#</th><th "
+                        "scope=\"col\" class=\"n\">Score</th><th scope=\"col\" class=\"n\">%s</th>"
+                        "<th scope=\"col\">First packet</th><th scope=\"col\" class=\"n rare\">"
+                        "Packets</th>", v->hours ? "Time" : "Time, s");
+    if (r->anomalous) fputs("<th scope=\"col\" class=\"label\">Label</th>", v->file);
     fputs("<th scope=\"col\" class=\"n rare\">Row</th></tr></thead>\n", v->file);
     for (size_t i = 0; i < r->top_count; ++i) {
         if (v->threshold && !(r->top[i].score > r->threshold) &&
@@ -884,17 +899,18 @@ static const char report_style[] =
     ".n{text-align:right;white-space:nowrap}\n"
     ".hide{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\n"
     ".sum{border-top:1px solid var(--line);border-bottom:1px solid var(--line);width:100%}\n"
-    ".sum td{white-space:pre-wrap;width:100%;padding-right:0}\n"
+    ".sum td{white-space:pre-wrap;width:100%;padding-right:0}.sum td,.sum th{padding-top:1px;"
+    "padding-bottom:1px}\n"
     ".sum th{white-space:nowrap}\n"
     ".sum tr:first-child>*{padding-top:8px}.sum tr:last-child>*{padding-bottom:8px}\n";
 
 static const char report_style_plots[] =
     ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));"
-    "column-gap:56px;align-items:end}\n"
+    "column-gap:56px}\n"
     ".plot{margin:34px 18px 48px 52px}\n"
     ".plot>svg{display:block;overflow:visible}\n"
     "svg text{font-size:12px;fill:var(--soft)}\n"
-    "svg .x{text-anchor:middle}svg .y,svg .end{text-anchor:end}\n"
+    "svg .x{text-anchor:middle}svg .y{text-anchor:end}\n"
     "svg .halo{fill:var(--ink);stroke:var(--paper);stroke-width:4px;stroke-linejoin:round;"
     "paint-order:stroke}\n"
     ".plot .name{transform:translateX(-40px)}\n"
@@ -917,9 +933,10 @@ static const char report_style_plots[] =
     ".key svg{margin-right:6px;vertical-align:-2px}.key b{font-weight:600;color:var(--ink)}\n"
     ".figures{font-size:14px;margin:4px 0}.figures td:nth-child(2){text-align:right;"
     "font-weight:600}.figures td:last-child{color:var(--soft)}\n"
-    ".figures td,.figures th{padding-top:0;padding-bottom:0}\n"
+    ".figures td,.figures th{padding-top:0;padding-bottom:0}.figures td{white-space:nowrap}\n"
     ".list{width:100%}.list thead th{border-bottom:1px solid var(--rule)}\n"
-    ".list .who{width:60%}.list .rare{padding-right:0}\n"
+    ".list .who{width:60%;min-width:11em}.list .label{min-width:5.5em}"
+    ".list tr>:last-child{padding-right:0}\n"
     ".list>tbody>tr:first-child>td{padding-top:9px}\n"
     ".more>td{border-bottom:1px solid var(--line);padding-bottom:9px;padding-right:0}\n"
     "details{color:var(--soft);font-size:13.5px}summary{cursor:pointer}\n"
@@ -931,9 +948,9 @@ static const char report_style_plots[] =
     ".bar{width:110px;padding-right:0}.bar i{display:block;height:9px;margin-top:6px;"
     "background:var(--normal)}\n"
     "@media(max-width:640px){body{font-size:14px}.rare{display:none}"
-    "td,th{padding-right:9px}.list .who{width:auto}.lead{font-size:17px}.plot{margin-right:12px}"
-    ".sum tr>*{display:block;width:auto}.sum th{padding-bottom:0}"
-    ".sum th:empty{display:none}}\n"
+    ".list{font-size:12.5px}td,th,.list .label{padding-right:7px}.figures{font-size:13px}"
+    ".list .who{width:auto}.lead{font-size:17px}.plot{margin-right:12px}"
+    ".sum td,.sum th{font-size:11.5px}}\n"
     "@media print{body{max-width:none;padding:0;font-size:11pt}section{break-inside:avoid}"
     ".list{break-inside:auto}section:has(.list){break-inside:auto}"
     "tbody{break-inside:avoid}.bar i{print-color-adjust:exact}}\n";
@@ -955,10 +972,11 @@ static void report_put_head(FILE *file, const report *r) {
                      "%s\">\n<title>%x - anomalous sequences</title>\n<style>\n%s%s</style>\n"
                      "</head>\n<body>\n", pktseq_version(), report_base(r->data), report_style,
                report_style_plots);
-    fputs("<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\"><defs>"
-          "<circle id=\"m0\" r=\"1.7\"/><circle id=\"m1\" r=\"3.4\"/>"
+    report_put(file, "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\">"
+                     "<defs>"
+          "<circle id=\"m0\" r=\"%s\"/><circle id=\"m1\" r=\"3.4\"/>"
           "<path id=\"m2\" d=\"M0-4 4 0 0 4-4 0z\"/><path id=\"m3\" d=\"M0-5 5 0 0 5-5 0z\"/>"
-          "</defs></svg>\n", file);
+                     "</defs></svg>\n", r->count > 300 ? "1.7" : "2.6");
     report_put(file, "<main>\n<header><h1>%x</h1>\n<p class=\"by\">scored by %x</p>\n",
                report_base(r->data), r->model);
 }

@@ -639,13 +639,11 @@ static int calibrate(app *a) {
     if (options.context > 0) options.context = a->context;
     held.begin = a->options.end;
     held.end = 0;
-    bad = pktseq_dataset_init(&calibration, &a->codec, &a->table, &held, NULL, &a->err);
-    if (!bad && !a->detector.memory)
-        bad = pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
-                                   &a->err);
-    if (!bad)
-        bad = pktseq_detector_fit(&a->detector, &a->model, &calibration, a->config.threads,
-                                  &a->err);
+    bad = pktseq_dataset_init(&calibration, &a->codec, &a->table, &held, NULL, &a->err) ||
+          (!a->detector.memory &&
+           pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
+                                &a->err)) ||
+          pktseq_detector_fit(&a->detector, &a->model, &calibration, a->config.threads, &a->err);
     pktseq_dataset_free(&calibration);
     free(weight);
     return bad ? fail("the sequences held out: %s%s", a->err.text, "") : 0;

@@ -15,6 +15,7 @@ static unsigned random_below(unsigned n) {
     return random_state % n;
 }
 
+// A table that failed must be as good as freed.
 static int all_zero(const pktseq_table *table) {
     static const pktseq_table zero;
     return memcmp(table, &zero, sizeof zero) == 0;
@@ -91,6 +92,7 @@ static void fill_hand(hand *h, size_t rows) {
     h->start[1] = rows;
 }
 
+// Frees what derive has added, and the list of columns.
 static void free_hand(hand *h) {
     for (size_t i = 0; i < h->table.column_count; ++i) {
         pktseq_column *c = &h->table.column[i];
@@ -142,6 +144,7 @@ typedef struct view {
     const pktseq_column *base[BASES];
 } view;
 
+// Looks the columns up once, because the plain way asks for them very often.
 static view view_of(const pktseq_table *table) {
     view v;
     v.table = table;
@@ -149,12 +152,15 @@ static view view_of(const pktseq_table *table) {
     return v;
 }
 
+// A cell of text, so that addresses are compared as texts and not by number.
 static const char *text_of(const view *v, int base, size_t row) {
     return v->base[base]->names[v->base[base]->text[row]];
 }
 
+// A cell of numbers.
 static double number_of(const view *v, int base, size_t row) { return v->base[base]->number[row]; }
 
+// Are two cells the same text, also in different columns?
 static int same_text(const view *v, int base_a, size_t a, int base_b, size_t b) {
     return strcmp(text_of(v, base_a, a), text_of(v, base_b, b)) == 0;
 }
@@ -165,6 +171,7 @@ static double port_of(const view *v, int base, size_t row) {
     return port >= 0 && port <= 65535 ? floor(port) : 0;
 }
 
+// Are two packets between the same two addresses, in either direction?
 static int same_pair(const view *v, size_t a, size_t b) {
     return (same_text(v, 0, a, 0, b) && same_text(v, 1, a, 1, b)) ||
            (same_text(v, 0, a, 1, b) && same_text(v, 1, a, 0, b));
@@ -180,6 +187,7 @@ static int same_connection(const view *v, size_t a, size_t b, int counted) {
            (same_text(v, 0, a, 1, b) && same_text(v, 1, a, 0, b) && as == bd && ad == bs);
 }
 
+// Adds the names of the flags that are set.
 static void put_flags(const view *v, char *to, size_t row) {
     size_t before = strlen(to);
     for (int i = FLAGS; i < BASES; ++i) {
@@ -287,6 +295,7 @@ static void check_derived(const pktseq_table *table) {
 
 // ---- tests
 
+// Random tables, every fifth with odd ports; a second call must change nothing.
 static void test_random(void) {
     static hand h;
     pktseq_error err;
@@ -298,6 +307,39 @@ static void test_random(void) {
         check_derived(&h.table);
         CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);  // nothing is missing
         CHECK(h.table.column_count == BASES + DERIVED);
+        free_hand(&h);
+    }
+}
+
+// The same out of a file: the random packets as CSV, read with all derived columns.
+static void test_random_csv(void) {
+    static hand h;
+    static char csv[MOST * 200];
+    for (int round = 0; round < 200; ++round) {
+        pktseq_schema schema = derived_schema(0, DERIVED);
+        pktseq_table table;
+        pktseq_error err;
+        view v;
+        size_t size, s = 0;
+        fill_random(&h, 0);
+        v = view_of(&h.table);
+        size = (size_t)sprintf(csv, "position");
+        for (int i = 0; i < BASES; ++i)
+            size += (size_t)sprintf(csv + size, ",%s", base_name[i]);
+        for (size_t row = 0; row < h.table.rows; ++row) {
+            s += h.start[s + 1] <= row;
+            size += (size_t)sprintf(csv + size, "\n%lu", (unsigned long)(row - h.start[s]));
+            for (int i = 0; i < BASES; ++i)
+                size += i < TEXTS ? (size_t)sprintf(csv + size, ",%s", text_of(&v, i, row))
+                                  : (size_t)sprintf(csv + size, ",%.17g", number_of(&v, i, row));
+        }
+        if (pktseq_table_parse(&table, csv, size, &schema, NULL, &err) != PKTSEQ_OK) {
+            CHECK_THAT(0, "%s", err.text);
+        } else {
+            CHECK(table.rows == h.table.rows && table.sequences == h.table.sequences);
+            check_derived(&table);
+        }
+        pktseq_table_free(&table);
         free_hand(&h);
     }
 }
@@ -508,6 +550,7 @@ static pktseq_status parse_small(pktseq_table *table, const char *from, const ch
     return pktseq_table_parse(table, csv, strlen(csv), schema, NULL, err);
 }
 
+// Derived columns of a file: there, missing what they are made of, or brought along.
 static void test_reading(void) {
     static const pktseq_field own[] = {FIELD("direction", PKTSEQ_ZSCORE),
                                        FIELD("same_connection", PKTSEQ_FLAG)};
@@ -576,6 +619,7 @@ static void test_recording(void) {
         pktseq_allocator allocator = {count_alloc, count_free, NULL};
         counter memory = {0, 0, 0};
         pktseq_table table;
+        pktseq_codec codec;
         pktseq_error err;
         FILE *file = fopen(path[i], "rb");
         size_t size = file ? fread(data, 1, MUCH, file) : 0;
@@ -599,6 +643,9 @@ static void test_recording(void) {
             CHECK(pktseq_table_column(&table, "token") != NULL);
             CHECK((pktseq_table_column(&table, "pair_services") != NULL) == context);
             CHECK(pktseq_table_column(&table, "direction") == NULL);
+            CHECK_THAT(!pktseq_codec_fit(&codec, &table, &schema, NULL, &err), "%s", err.text);
+            CHECK(codec.contexts == (context ? COUNTERS : 0) && codec.features > 20);
+            pktseq_codec_free(&codec);
             pktseq_table_free(&table);
         }
     }
@@ -629,6 +676,7 @@ static void test_reading_memory(void) {
 
 int main(void) {
     test_random();
+    test_random_csv();
     test_each();
     test_token_text();
     test_arguments();
