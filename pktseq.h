@@ -399,7 +399,7 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 //   direction         1 for packets from the address that their sequence's first packet came from
 //   same_connection   1 if addresses and ports are those of the packet before, in either direction
 //   token             text: protocol, direction, flags and class of length, and what its connection
-//                     saw last within 30 seconds: "TCP < syn+ack 61-69 after > syn", "... first"
+//                     saw last within 30 seconds: "TCP < ack+syn 61-69 after > syn", "... first"
 // and, of the packets between the same two addresses in the last 10 seconds, this one included:
 //   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
 //   pair_push pair_length                          share with push, mean length
@@ -6150,14 +6150,19 @@ static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq
                                   sweep->dataset->longest, 1, allocator, err);
     if (status == PKTSEQ_OK) {
 #ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads) reduction(| : failed)
+#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads)
 #endif
         for (batch = 0; batch < (ptrdiff_t)batches; ++batch) {
             int thread = 0;
 #ifdef _OPENMP
             thread = omp_get_thread_num();
 #endif
-            failed |= (int)pktseqi_sweep_batch(sweep, (size_t)batch * PKTSEQI_SWEEP, thread);
+            if (pktseqi_sweep_batch(sweep, (size_t)batch * PKTSEQI_SWEEP, thread)) {
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+                failed = 1;
+            }
         }
         if (failed)
             status = pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,

@@ -447,7 +447,6 @@ static void report_put_threshold(const report_view *v, int upright) {
     double at = 100 * report_at(&v->score, v->r->threshold);
     double low = 100 * report_at(&v->score, v->r->threshold_low);
     double high = 100 * report_at(&v->score, v->r->threshold_high);
-    const char *anchor = at > 50 ? "end" : "start";
     if (!v->threshold) return;
     if (v->range && upright)
         report_put(v->file, "<rect class=\"band\" x=\"%w%\" width=\"%w%\" height=\"100%\"/>", low,
@@ -456,14 +455,25 @@ static void report_put_threshold(const report_view *v, int upright) {
         report_put(v->file, "<rect class=\"band\" y=\"%w%\" height=\"%w%\" width=\"100%\"/>",
                    100 - high, high - low);
     if (upright)
-        report_put(v->file, "<line class=\"limit\" x1=\"%w%\" x2=\"%w%\" y1=\"-4\" y2=\"100%\"/>"
-                            "<text class=\"halo\" text-anchor=\"%s\" x=\"%w%\" y=\"-10\">"
-                            "threshold %v</text>\n", at, at, anchor, at, v->r->threshold);
+        report_put(v->file, "<line class=\"limit\" x1=\"%w%\" x2=\"%w%\" y1=\"-4\" y2=\"100%\"/>\n",
+                   at, at);
     else
-        report_put(v->file, "<line class=\"limit\" x2=\"100%\" y1=\"%w%\" y2=\"%w%\"/>\n"
-                            "<text class=\"halo\" text-anchor=\"end\" x=\"100%\" y=\"%w%\" "
-                            "dy=\"%s\">threshold %v</text>\n", 100 - at, 100 - at,
-                   100 - (v->range ? high : at), at > 92 ? "16" : "-5", v->r->threshold);
+        report_put(v->file, "<line class=\"limit\" x2=\"100%\" y1=\"%w%\" y2=\"%w%\"/>\n", 100 - at,
+                   100 - at);
+}
+
+// The threshold's value at its line; written after the marks, so that none covers it.
+static void report_put_threshold_label(const report_view *v, int upright) {
+    double at = 100 * report_at(&v->score, v->r->threshold);
+    double high = 100 * report_at(&v->score, v->r->threshold_high);
+    if (!v->threshold) return;
+    if (upright)
+        report_put(v->file, "<text class=\"halo\" text-anchor=\"%s\" x=\"%w%\" y=\"-10\">threshold "
+                            "%v</text>\n", at > 50 ? "end" : "start", at, v->r->threshold);
+    else
+        report_put(v->file, "<text class=\"halo\" text-anchor=\"end\" x=\"100%\" y=\"%w%\" "
+                            "dy=\"%s\">threshold %v</text>\n", 100 - (v->range ? high : at),
+                   at > 92 ? "16" : "-5", v->r->threshold);
 }
 
 // What the threshold's band means, for the caption.
@@ -481,7 +491,8 @@ static int report_put_density(const report_view *v, size_t *most) {
     int level, run;
     if (!cell) return 0;
     for (size_t i = 0; i < v->points; ++i) {
-        double x = report_at(&v->time, v->point[i].time - v->origin) * (double)REPORT_COLUMNS * 0.99999;
+        double x = report_at(&v->time, v->point[i].time - v->origin) * (double)REPORT_COLUMNS *
+                   0.99999;
         double y = (1 - report_at(&v->score, v->point[i].score)) * (double)REPORT_ROWS * 0.99999;
         size_t n = ++cell[(size_t)y * REPORT_COLUMNS + (size_t)x];
         if (n > *most) *most = n;
@@ -559,6 +570,7 @@ static int report_put_timeline(const report_view *v) {
     if (!all) good = report_put_density(v, &most);
     report_put_threshold(v, 0);
     report_put_marks(v, all);
+    report_put_threshold_label(v, 0);
     report_put_time_axis(v);
     report_put_names(v->file, v->hours ? "time, h:mm:ss" : "time, seconds",
                      v->score.log ? "score, logarithmic" : "score");
@@ -633,6 +645,7 @@ static void report_put_histogram(const report_view *v) {
     report_put_steps(v->file, bin[0], (double)most, "area");
     fputs("</svg>\n", v->file);
     report_put_threshold(v, 1);
+    report_put_threshold_label(v, 1);
     if (v->r->anomalous) {
         fputs("<svg width=\"100%\" height=\"100%\" viewBox=\"0 0 60 100\" "
               "preserveAspectRatio=\"none\">", v->file);
@@ -828,10 +841,13 @@ static void report_put_item(const report_view *v, size_t rank, int decimals) {
     report_number(score, item->score, decimals);
     report_clock(time, item->time - v->origin, v->hours, 3);
     report_put(v->file, "<tbody><tr><td class=\"n\">%u</td><td class=\"n\"><b>%s</b></td><td "
-                        "class=\"n\">%s</td><td class=\"who\"><bdi>%x</bdi></td><td "
-                        "class=\"n rare\">%u</td>", rank + 1, score, time, item->who, item->packets);
+                        "class=\"n\">%s</td><td class=\"who\"><bdi>%x</bdi>", rank + 1, score,
+               time, item->who);
+    if (v->r->anomalous)  // on a narrow page it stands here instead of in its own column
+        report_put(v->file, "<bdi class=\"also\">%x</bdi>", item->label);
+    report_put(v->file, "</td><td class=\"n rare\">%u</td>", item->packets);
     if (v->r->anomalous)
-        report_put(v->file, "<td class=\"label\"><bdi>%x</bdi></td>", item->label ? item->label : "");
+        report_put(v->file, "<td class=\"label rare\"><bdi>%x</bdi></td>", item->label);
     report_put(v->file, "<td class=\"n rare\">%u</td></tr>\n", item->row);
     report_put_details(v, item);
     fputs("</tbody>\n", v->file);
@@ -861,7 +877,7 @@ static void report_put_list(const report_view *v) {
                         "scope=\"col\" class=\"n\">Score</th><th scope=\"col\" class=\"n\">%s</th>"
                         "<th scope=\"col\">First packet</th><th scope=\"col\" class=\"n rare\">"
                         "Packets</th>", v->hours ? "Time" : "Time, s");
-    if (r->anomalous) fputs("<th scope=\"col\" class=\"label\">Label</th>", v->file);
+    if (r->anomalous) fputs("<th scope=\"col\" class=\"label rare\">Label</th>", v->file);
     fputs("<th scope=\"col\" class=\"n rare\">Row</th></tr></thead>\n", v->file);
     for (size_t i = 0; i < r->top_count; ++i) {
         if (v->threshold && !(r->top[i].score > r->threshold) &&
@@ -901,7 +917,7 @@ static const char report_style[] =
     ".sum{border-top:1px solid var(--line);border-bottom:1px solid var(--line);width:100%}\n"
     ".sum td{white-space:pre-wrap;width:100%;padding-right:0}.sum td,.sum th{padding-top:1px;"
     "padding-bottom:1px}\n"
-    ".sum th{white-space:nowrap}\n"
+    ".sum th{white-space:nowrap;min-width:13ch;padding-right:0}.sum .in{padding-left:13ch}\n"
     ".sum tr:first-child>*{padding-top:8px}.sum tr:last-child>*{padding-bottom:8px}\n";
 
 static const char report_style_plots[] =
@@ -935,22 +951,25 @@ static const char report_style_plots[] =
     "font-weight:600}.figures td:last-child{color:var(--soft)}\n"
     ".figures td,.figures th{padding-top:0;padding-bottom:0}.figures td{white-space:nowrap}\n"
     ".list{width:100%}.list thead th{border-bottom:1px solid var(--rule)}\n"
-    ".list .who{width:60%;min-width:11em}.list .label{min-width:5.5em}"
+    ".list .who{width:60%;min-width:11em}.list .label{min-width:8em}.also{display:none}"
     ".list tr>:last-child{padding-right:0}\n"
     ".list>tbody>tr:first-child>td{padding-top:9px}\n"
-    ".more>td{border-bottom:1px solid var(--line);padding-bottom:9px;padding-right:0}\n"
+    ".more>td{border-bottom:1px solid var(--line);padding-bottom:9px;padding-right:0;"
+    "max-width:0}\n"
     "details{color:var(--soft);font-size:13.5px}summary{cursor:pointer}\n"
     "summary:hover,details[open]>summary{color:var(--ink)}\n"
     "details ul{margin:2px 0 6px;padding-left:17px}\n"
     ".cut td{padding:10px 0 4px;border-bottom:2px solid var(--ink);font-weight:600}\n"
-    ".wide{overflow-x:auto;margin:8px 0}.steps{color:var(--ink);min-width:520px}\n"
+    ".wide{overflow-x:auto;margin:8px 0}.steps{color:var(--ink);min-width:520px;"
+    "overflow-wrap:break-word}\n"
     ".steps thead th{border-bottom:1px solid var(--line)}\n"
     ".bar{width:110px;padding-right:0}.bar i{display:block;height:9px;margin-top:6px;"
     "background:var(--normal)}\n"
     "@media(max-width:640px){body{font-size:14px}.rare{display:none}"
-    ".list{font-size:12.5px}td,th,.list .label{padding-right:7px}.figures{font-size:13px}"
+    ".list{font-size:12.5px}td,th{padding-right:9px}.also{display:block;color:var(--soft)}"
+    ".figures{font-size:13px}"
     ".list .who{width:auto}.lead{font-size:17px}.plot{margin-right:12px}"
-    ".sum td,.sum th{font-size:11.5px}}\n"
+    ".sum td,.sum th{font-size:11.5px}.sum .in{padding-left:0}}\n"
     "@media print{body{max-width:none;padding:0;font-size:11pt}section{break-inside:avoid}"
     ".list{break-inside:auto}section:has(.list){break-inside:auto}"
     "tbody{break-inside:avoid}.bar i{print-color-adjust:exact}}\n";
@@ -972,11 +991,11 @@ static void report_put_head(FILE *file, const report *r) {
                      "%s\">\n<title>%x - anomalous sequences</title>\n<style>\n%s%s</style>\n"
                      "</head>\n<body>\n", pktseq_version(), report_base(r->data), report_style,
                report_style_plots);
-    report_put(file, "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\">"
-                     "<defs>"
-          "<circle id=\"m0\" r=\"%s\"/><circle id=\"m1\" r=\"3.4\"/>"
-          "<path id=\"m2\" d=\"M0-4 4 0 0 4-4 0z\"/><path id=\"m3\" d=\"M0-5 5 0 0 5-5 0z\"/>"
-                     "</defs></svg>\n", r->count > 300 ? "1.7" : "2.6");
+    report_put(file, "<svg width=\"0\" height=\"0\" style=\"position:absolute\" "
+                     "aria-hidden=\"true\"><defs><circle id=\"m0\" r=\"%s\"/>"
+                     "<circle id=\"m1\" r=\"3.4\"/><path id=\"m2\" d=\"M0-4 4 0 0 4-4 0z\"/>"
+                     "<path id=\"m3\" d=\"M0-5 5 0 0 5-5 0z\"/></defs></svg>\n",
+               r->count > 300 ? "1.7" : "2.6");
     report_put(file, "<main>\n<header><h1>%x</h1>\n<p class=\"by\">scored by %x</p>\n",
                report_base(r->data), r->model);
 }
@@ -1007,18 +1026,18 @@ static void report_put_lead(const report_view *v) {
     fputs("</p></header>\n", v->file);
 }
 
-// One line of the summary: a word, two spaces or more, and the rest; or the rest alone.
+// One line of the summary: a word of up to 12 bytes, two spaces or more, and the rest; or only the
+// rest, behind up to 12 spaces.
 static void report_put_line(FILE *file, const char *line) {
-    char word[32];
-    const char *rest = strstr(line, "  ");
-    size_t size = rest ? (size_t)(rest - line) : 0;
-    if (size >= sizeof word || (rest && rest - line > 12)) size = 0;
+    char word[13];
+    const char *gap = strstr(line, "  "), *rest = line;
+    size_t size = gap && gap - line <= 12 ? (size_t)(gap - line) : 0;
     memcpy(word, line, size);
     word[size] = 0;
-    if (!rest || (size == 0 && line[0] != ' ')) rest = line;
-    rest = rest > line + 12 ? line : rest;
-    for (size_t i = 0; *rest == ' ' && (size_t)(rest - line) < 12 && i < 12; ++i) ++rest;
-    report_put(file, "<tr><th scope=\"row\">%x</th><td>%x</td></tr>\n", word, rest);
+    rest += size;
+    for (int i = 0; *rest == ' ' && i < 12; ++i) ++rest;
+    if (size) report_put(file, "<tr><th scope=\"row\">%x</th><td>%x</td></tr>\n", word, rest);
+    else report_put(file, "<tr><td colspan=\"2\" class=\"in\">%x</td></tr>\n", rest);
 }
 
 // The summary as a table without lines.

@@ -112,7 +112,7 @@ static void fill_random(hand *h, int odd) {
     static const double length[] = {0, 60, 61, 69, 70, 79, 80, 99, 100, 149, 150, 299, 300, 699,
                                     700, 1299, 1300, 65535};
     static const double port[] = {22, 80, 1024, 40000, 40001, 65535, 0, 65536};
-    static const double odd_port[] = {-1, 65536, 80.5, 1e300};
+    static const double odd_port[] = {-1, 65617, 80.5, 1e300};
     size_t rows = 1 + random_below(MOST - 1), sequences = 0;
     unsigned addresses = 1 + random_below(4), ports = 1 + random_below(7);
     unsigned step = 1 + random_below(8);
