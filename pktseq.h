@@ -2991,6 +2991,15 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 
 // ---- >>sequences: a capture cut into sequences ------------------------------------------------
 
+// Is every text of a table, which may be filled by hand, among its column's names?
+static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
+    for (size_t i = 0; i < table->column_count; ++i)
+        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
+            if (table->column[i].text[row] >= table->column[i].name_count)
+                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+    return PKTSEQ_OK;
+}
+
 // What the notebook does to a protocol.
 enum { PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };  // 0: nothing
 
@@ -3042,10 +3051,9 @@ static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
         if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
         if (!any->number && (!any->text || !any->names))
             return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
-        for (size_t row = 0; any->text && row < table->rows; ++row)
-            if (any->text[row] >= any->name_count)
-                return pktseqi_bad_argument(err, "a text of the table is not among its names");
     }
+    status = pktseqi_table_check_texts(table, err);
+    if (status) return status;
     status = pktseqi_cut_column(table, "timestamp", 0, &column, err);
     if (status) return status;
     c->time = column->number;
@@ -3280,11 +3288,7 @@ static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
             return pktseqi_bad_argument(err, "the table's sequences do not rise");
-    for (size_t i = 0; i < table->column_count; ++i)
-        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
-            if (table->column[i].text[row] >= table->column[i].name_count)
-                return pktseqi_bad_argument(err, "a text of the table is not among its names");
-    return PKTSEQ_OK;
+    return pktseqi_table_check_texts(table, err);
 }
 
 // For sorting keys.
@@ -3395,15 +3399,22 @@ static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const pktseq_colum
     pktseqi_put_flags(t, key & 1023);
 }
 
+// Numbers the pairs of addresses, the same in both directions; returns how many there are.
+//   key (rows) out   sorted (rows) scratch
+static size_t pktseqi_derive_pair_numbers(const pktseqi_source *s, uint64_t *key,
+                                          uint64_t *sorted) {
+    for (size_t row = 0; row < s->table->rows; ++row) {
+        uint64_t a = s->src[row], b = s->dst[row];
+        key[row] = a < b ? a << 32 | b : b << 32 | a;
+    }
+    return pktseqi_number_keys(key, s->table->rows, sorted);
+}
+
 // Numbers the connections: addresses and ports, the same in both directions. key, sorted: (rows)
 static size_t pktseqi_derive_connections(const pktseqi_source *s, uint64_t *key,
                                          uint64_t *sorted) {
     size_t rows = s->table->rows;
-    for (size_t row = 0; row < rows; ++row) {
-        uint64_t a = s->src[row], b = s->dst[row];
-        key[row] = a < b ? a << 32 | b : b << 32 | a;
-    }
-    pktseqi_number_keys(key, rows, sorted);  // pairs of addresses
+    pktseqi_derive_pair_numbers(s, key, sorted);
     for (size_t row = 0; row < rows; ++row) {
         uint64_t a = pktseqi_port_number(s->src_port[row]);
         uint64_t b = pktseqi_port_number(s->dst_port[row]);
@@ -3531,11 +3542,7 @@ static int pktseqi_pairs_init(pktseqi_pairs *p, const pktseqi_source *s) {
     sorted = p->low + rows;
     p->low_seen = p->high_seen + rows;
     p->next = p->low_seen + rows;
-    for (size_t row = 0; row < rows; ++row) {
-        uint64_t a = s->src[row], b = s->dst[row];
-        p->pair[row] = a < b ? a << 32 | b : b << 32 | a;
-    }
-    pairs = pktseqi_number_keys(p->pair, rows, sorted);
+    pairs = pktseqi_derive_pair_numbers(s, p->pair, sorted);
     for (size_t row = 0; row < rows; ++row) {
         uint64_t a = pktseqi_port_number(s->src_port[row]);
         uint64_t b = pktseqi_port_number(s->dst_port[row]);
@@ -3662,7 +3669,6 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
     int pairs = 0, good = 1;
     pktseqi_source source;
     if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
     for (size_t f = 0; status == PKTSEQ_OK && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
         if (which == PKTSEQI_DERIVED || pktseq_table_column(table, schema->field[f].column))
@@ -3670,6 +3676,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
         status = pktseqi_derive_check(table, which, err);
         ++wanted;
     }
+    if (status == PKTSEQ_OK && wanted) status = pktseqi_table_check_rows(table, err);
     if (status) return status;
     if (!wanted) return pktseqi_ok(err);
     good = pktseqi_source_init(&source, table);

@@ -722,15 +722,15 @@ static void choose_steps(const explained *x, size_t parts, double *sum, unsigned
     }
 }
 
-// One sequence of the report: its packets, each with the part that added most to it.
-static int report_one(const app *a, pktseq_work *work, const explained *x, report_item *item,
+// One sequence of the report: its packets, each with the part that added most to it. work still
+// holds the forecasts from which x was explained.
+static int report_one(const app *a, const pktseq_work *work, const explained *x, report_item *item,
                       report_step *step, step_text *text) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
     size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs, k = 0;
-    double *sum = (double *)malloc(x->steps * sizeof *sum), score;
+    double *sum = (double *)malloc(x->steps * sizeof *sum);
     unsigned char *shown = (unsigned char *)malloc(x->steps);
-    int bad = !sum || !shown || pktseq_detector_score(&a->detector, &a->model, work, &pair, 1,
-                                                      &score);
+    int bad = !sum || !shown;
     if (!bad) choose_steps(x, parts, sum, shown);
     for (size_t t = 0; !bad && t < x->steps; ++t) {
         size_t row = x->row + N + t;

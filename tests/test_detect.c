@@ -38,16 +38,18 @@ typedef struct scene {
 } scene;
 
 // A number, a flag and a class to be predicted, a number that is only seen, three of the context,
-// two of which go together. Sequences of 3 to 21 packets, most of them short.
+// two of which go together.
+static const pktseq_field scene_field[] = {
+    {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+    {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
+    {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
+    {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+
+// Sequences of 3 to 21 packets, most of them short.
 static pktseq_table table_make(void) {
-    static const pktseq_field field[] = {
-        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-        {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
-        {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
-        {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
     pktseq_schema schema;
     pktseq_table table;
     pktseq_error err;
@@ -55,8 +57,8 @@ static pktseq_table table_make(void) {
     size_t size = 1 << 19, at;
     char *csv = (char *)malloc(size);
     memset(&schema, 0, sizeof schema);
-    schema.field = field;
-    schema.field_count = sizeof field / sizeof *field;
+    schema.field = scene_field;
+    schema.field_count = sizeof scene_field / sizeof *scene_field;
     at = (size_t)snprintf(csv, size, "position,v,f,k,seen,c1,c2,c3\n");
     for (int i = 0; i < SEQUENCES; ++i) {
         uint64_t u = next_draw(&s), n = i % 5 == 4 ? 17 + u % 5 : i % 2 ? 3 + u % 4 : 5 + u % 11;
@@ -75,19 +77,11 @@ static pktseq_table table_make(void) {
 }
 
 static pktseq_codec codec_make(const pktseq_table *table) {
-    static const pktseq_field field[] = {
-        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-        {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
-        {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
-        {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
     pktseq_schema schema;
     pktseq_codec codec;
     memset(&schema, 0, sizeof schema);
-    schema.field = field;
-    schema.field_count = sizeof field / sizeof *field;
+    schema.field = scene_field;
+    schema.field_count = sizeof scene_field / sizeof *scene_field;
     CHECK(pktseq_codec_fit(&codec, table, &schema, NULL, NULL) == PKTSEQ_OK);
     CHECK(codec.features == INPUT && codec.targets == OUT && codec.contexts == CONTEXT);
     return codec;
