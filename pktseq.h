@@ -1918,13 +1918,14 @@ static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size
     while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) ++p;
     for (; p < csv->size && (quoted || (d[p] != '\n' && d[p] != '\r')); ++p) {
         const char *found = d[p] && !quoted ? strchr(separator, d[p]) : NULL;
-        if (d[p] == '"' && (quoted || begins))
+        if (d[p] == 0) return PKTSEQI_CSV_ROW;  // not a CSV: who reads the row will say so
+        if (d[p] == '"' && (quoted || begins)) {
             quoted = !quoted;
-        else if (found)
-            ++count[found - separator];
-        // Behind a closing quote another one may follow: a doubled quote goes on with the cell.
-        begins = found != NULL || (d[p] == '"' && begins + quoted > 0);
-        if (d[p] == '"' && !quoted) begins = 1;
+            begins = !quoted;  // a doubled quote goes on with the cell
+        } else {
+            if (found) ++count[found - separator];
+            begins = found != NULL;
+        }
     }
     return p == csv->size && !csv->ended ? PKTSEQI_CSV_MORE : PKTSEQI_CSV_ROW;
 }
@@ -2138,7 +2139,7 @@ typedef struct pktseqi_node {
 
 // A crit-bit tree (D. J. Bernstein, cr.yp.to/critbit.html) over numbered texts that lie elsewhere:
 //
-//      byte 6, bit 2 --0--> "10.0.0.1"
+//      byte 7, bit 4 --0--> "10.0.0.1"
 //            |
 //            1----> byte 8, bit 32 --0--> "10.0.0.4"
 //                         |
@@ -3116,13 +3117,18 @@ static pktseq_status pktseqi_cut_protocols(pktseqi_cutting *c, pktseq_error *err
     return PKTSEQ_OK;
 }
 
+// What is to become of a row, by its protocol.
+static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
+    return c->protocol ? c->fate[c->protocol->text[row]] : 0;
+}
+
 // Walks over the packets by the rule.
 static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_error *err) {
     const pktseq_rule *rule = c->rule;
     const uint32_t *to = c->id + c->source->name_count;
     size_t begin = 0, previous = 0, first = 0;  // sequence's first in rows kept; rows of the table
     for (size_t row = 0; row < c->table->rows; ++row) {
-        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : 0;
+        int fate = pktseqi_cut_fate(c, row);
         size_t held = c->walked - begin;
         if (!pktseqi_finite(c->time[row]))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -3202,9 +3208,10 @@ static void pktseqi_cut_rows(pktseqi_cutting *c) {
     pktseq_table *table = c->table;
     size_t *source_row = c->source_row ? c->source_row : table->source_row;
     size_t to = 0;
-    if (c->cut.renamed) c->protocol->names[c->smtp][strlen("SMTP")] = 0;
+    if (c->cut.renamed && strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
+        c->protocol->names[c->smtp][strlen("SMTP")] = 0;
     for (size_t row = 0; to < c->rows; ++row) {
-        unsigned char fate = c->protocol ? c->fate[c->protocol->text[row]] : 0;
+        int fate = pktseqi_cut_fate(c, row);
         if (fate == PKTSEQI_DROP) continue;
         if (fate == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
         for (size_t i = 0; i < table->column_count && to < row; ++i) {
@@ -3225,16 +3232,18 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
                                                 pktseq_error *err) {
     pktseqi_cutting c;
     pktseq_status status;
+    size_t renamed = 0;
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
     if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
     memset(&c, 0, sizeof c);
     c.table = table;
     c.rule = rule;
-    c.cut = table->cut;
-    c.cut.renamed = c.cut.clock_back = 0;
-    if (c.cut.packets != table->rows + c.cut.not_tcp + c.cut.dropped + c.cut.remainder) {
-        memset(&c.cut, 0, sizeof c.cut);  // nobody counted
-        c.cut.packets = table->rows;
+    c.cut.packets = table->rows;  // unless somebody has counted before
+    if (table->cut.packets == table->rows + table->cut.not_tcp + table->cut.dropped +
+                                  table->cut.remainder) {
+        c.cut = table->cut;
+        renamed = c.cut.renamed;
+        c.cut.renamed = c.cut.clock_back = 0;
     }
     status = pktseqi_cut_check(&c, err);
     if (status == PKTSEQ_OK) {
@@ -3258,7 +3267,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
         table->rows = c.rows;
         table->sequences = c.sequences;
         table->position_gaps = 0;
-        c.cut.renamed += table->cut.renamed;
+        c.cut.renamed += renamed;
         table->cut = c.cut;
     }
     pktseqi_free(&table->allocator, c.id);

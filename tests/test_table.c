@@ -166,6 +166,17 @@ static const notation notations[] = {
     {"tabs", '\t', "position\tlength\tprotocol\tsrc_port\tsyn\n0\t60\tTCP\t80\t1\n"
                    "1\t70.5\tHTTP\t65535\t0\n0\t-80\tTCP\t0\t1\n"},
     {"comma given by name", ',', HEADER "0,60,TCP,80,1\n1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
+    {"semicolons, found out", 0, "position;length;protocol;src_port;syn;\"x,\"\"\";y|z\ty\n"
+                                 "0;60;TCP;80;1;,;\n1;70.5;HTTP;65535;0;;\n"
+                                 "\"0\";-80;\"TCP\";0;1;\";\";,\n"},
+    {"tabs, found out", 0, "\r\n\n\"position\"\tlength\tprotocol\tsrc_port\tsyn\n0\t60\tTCP\t80\t1"
+                           "\n1\t70.5\tHTTP\t65535\t0\n0\t-80\tTCP\t0\t1\n"},
+    {"bars, found out, no line end in sight", 0,
+     "\xef\xbb\xbf" "position|length|protocol|src_port|syn\r0|60|TCP|80|1\r1|70.5|HTTP|65535|0\r"
+     "0|-80|TCP|0|1"},
+    {"a quote within a name hides no comma", 0,
+     "position,x\"y;z;z;z;z;z,length,protocol,src_port,syn\n0,,60,TCP,80,1\n"
+     "1,,70.5,HTTP,65535,0\n0,,-80,TCP,0,1\n"},
     {"names of Wireshark", 0, "position,Length,Protocol,Source port,Syn\n0,60,TCP,80,1\n"
                               "1,70.5,HTTP,65535,0\n0,-80,TCP,0,1\n"},
     {"names of tshark", 0, "position,frame.len,_ws.col.Protocol,tcp.srcport,tcp.flags.syn\n"
@@ -238,6 +249,8 @@ static void test_aliases(void) {
         {"cwr", "tcp.flags.cwr"}, {"ecn", "tcp.flags.ece"}, {"ecn", "tcp.flags.ecn"},
         {"urg", "tcp.flags.urg"}, {"ack", "tcp.flags.ack"}, {"push", "tcp.flags.push"},
         {"reset", "tcp.flags.reset"}, {"syn", "tcp.flags.syn"}, {"fin", "tcp.flags.fin"},
+        {"No.", "frame.number"}, {"timestamp", "frame.time_epoch"}, {"src_ip", "ipv6.src"},
+        {"dst_ip", "ipv6.dst"},
     };
     for (size_t i = 0; i < sizeof alias / sizeof *alias; ++i) {
         pktseq_field field = {alias[i][0], PKTSEQ_NUMBER, 0, 0, 0, NULL, 0};
@@ -379,6 +392,8 @@ static const refusal refusals[] = {
     {"missing, header in line 3", "\n\r\nposition,length,protocol,src_port\n0,60,TCP,80\n", 0, 3,
      {"\"syn\"", "missing"}},
     {"another separator", "position:length:protocol:src_port:syn\n0:60:TCP:80:1\n", 0, 1,
+     {"\"position\"", "missing"}},
+    {"a comma goes before other separators", "position;length;protocol;src_port;syn;a,b\n", 0, 1,
      {"\"position\"", "missing"}},
     {"column twice", "position,length,protocol,src_port,syn,length\n0,60,TCP,80,1,60\n", 0, 1,
      {"\"length\"", "2", "once"}},

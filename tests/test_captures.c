@@ -1,0 +1,993 @@
+// test_captures.c - captures as other programs export them, and the rule that cuts them.
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+#include <time.h>
+
+// ---- tools
+
+// Text that grows, for making CSV and for showing tables.
+typedef struct text {
+    char *data;
+    size_t size, capacity;
+} text;
+
+static void put(text *t, const char *s) {
+    size_t size = strlen(s);
+    if (t->size + size + 1 > t->capacity) {
+        t->capacity = 2 * (t->size + size) + 100;
+        t->data = (char *)realloc(t->data, t->capacity);
+        if (!t->data) exit(1);
+    }
+    memcpy(t->data + t->size, s, size + 1);
+    t->size += size;
+}
+
+static void put_number(text *t, double value) {
+    char s[40];
+    sprintf(s, "%.17g", value);
+    put(t, s);
+}
+
+// A table in one line: "0 2 3 | timestamp 0 1 2 | src_ip a b a | rows 0 2 3 | 4 1 0 0 0 0 0", the
+// rows of the file if some were left out, and the counts of pktseq_cut in their order.
+static const char *show(const pktseq_table *table) {
+    static text t;
+    const pktseq_cut *cut = &table->cut;
+    const size_t count[] = {cut->packets, cut->not_tcp,    cut->dropped,    cut->remainder,
+                            cut->renamed, cut->clock_back, cut->many_values};
+    t.size = 0;
+    put(&t, "");
+    for (size_t s = 0; s <= table->sequences; ++s) {
+        put_number(&t, (double)table->start[s]);
+        put(&t, " ");
+    }
+    for (size_t c = 0; c < table->column_count; ++c) {
+        const pktseq_column *column = &table->column[c];
+        put(&t, "| ");
+        put(&t, column->name);
+        put(&t, " ");
+        for (size_t row = 0; row < table->rows; ++row) {
+            if (column->number)
+                put_number(&t, column->number[row]);
+            else
+                put(&t, column->names[column->text[row]]);
+            put(&t, " ");
+        }
+    }
+    for (size_t row = 0; table->source_row && row < table->rows; ++row) {
+        put(&t, row ? "" : "| rows ");
+        put_number(&t, (double)table->source_row[row]);
+        put(&t, " ");
+    }
+    put(&t, "|");
+    for (size_t i = 0; i < 7; ++i) {
+        put(&t, " ");
+        put_number(&t, (double)count[i]);
+    }
+    return t.data;
+}
+
+// What must be true of every table with sequences: sums, starts, names in order of appearance.
+static void check_sound(const pktseq_table *table, const char *name) {
+    const pktseq_cut *cut = &table->cut;
+    int good = table->start[0] == 0 && table->start[table->sequences] == table->rows;
+    CHECK_THAT(cut->packets == table->rows + cut->not_tcp + cut->dropped + cut->remainder,
+               "%s: the counts do not add up", name);
+    for (size_t s = 0; s < table->sequences; ++s) good &= table->start[s] < table->start[s + 1];
+    CHECK_THAT(good, "%s: the starts do not rise from 0 to rows", name);
+    for (size_t c = 0; c < table->column_count; ++c) {
+        const pktseq_column *column = &table->column[c];
+        uint32_t next = 0;
+        // A table filled by hand may have names in any order, until something is taken out.
+        if (!column->text || (cut->packets == table->rows && !cut->renamed)) continue;
+        good = 1;
+        for (size_t row = 0; row < table->rows; ++row) {
+            good &= column->text[row] <= next;
+            next += column->text[row] == next;
+        }
+        CHECK_THAT(good && next == column->name_count, "%s: names of %s", name, column->name);
+    }
+    CHECK_THAT((table->source_row == NULL) == (cut->packets == table->rows), "%s: source_row",
+               name);
+    good = 1;
+    for (size_t row = 0; table->source_row && row < table->rows; ++row)
+        good &= table->source_row[row] < cut->packets &&
+                (row == 0 || table->source_row[row] > table->source_row[row - 1]);
+    CHECK_THAT(good, "%s: source_row does not rise", name);
+}
+
+static uint32_t random_state = 2024;
+static unsigned random_below(unsigned n) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return (random_state >> 8) % n;
+}
+
+static pktseq_rule rule_of(size_t least, size_t most, double window, int notebook) {
+    pktseq_rule rule;
+    rule.least = least;
+    rule.most = most;
+    rule.window = window;
+    rule.notebook = notebook;
+    return rule;
+}
+
+// ---- a table filled by hand, all in static memory
+
+enum { MOST_ROWS = 400, ADDRESSES = 7, PROTOCOLS = 9 };
+
+typedef struct hand {
+    pktseq_table table;
+    pktseq_column column[5];
+    char name[5][16];
+    double time[MOST_ROWS], number[MOST_ROWS];
+    uint32_t source[MOST_ROWS], destination[MOST_ROWS], protocol[MOST_ROWS];
+    char text[ADDRESSES + PROTOCOLS][24];
+    char *sources[ADDRESSES], *destinations[ADDRESSES], *protocols[PROTOCOLS];
+} hand;
+
+static const char *const protocol_name[PROTOCOLS] = {
+    "TCP", "SMTP/IMF", "FTP", "SMTP|IMF", "FINGER", "SMTP", "FTP-DATA", "TIME", "SMTP/IMFX"};
+
+// Columns number, timestamp, protocol, dst_ip, src_ip; the names of the addresses are the same
+// texts, in another order for the destinations.
+static void hand_init(hand *h, size_t rows) {
+    static const char *const name[] = {"number", "timestamp", "protocol", "dst_ip", "src_ip"};
+    memset(h, 0, sizeof *h);
+    for (size_t i = 0; i < 5; ++i) {
+        strcpy(h->name[i], name[i]);
+        h->column[i].name = h->name[i];
+    }
+    for (size_t i = 0; i < ADDRESSES; ++i) {
+        sprintf(h->text[i], "10.0.0.%d", (int)i);
+        h->sources[i] = h->destinations[(i + 3) % ADDRESSES] = h->text[i];
+    }
+    for (size_t i = 0; i < PROTOCOLS; ++i) {
+        strcpy(h->text[ADDRESSES + i], protocol_name[i]);
+        h->protocols[i] = h->text[ADDRESSES + i];
+    }
+    h->column[0].number = h->number;
+    h->column[1].number = h->time;
+    h->column[2].text = h->protocol;
+    h->column[2].names = h->protocols;
+    h->column[2].name_count = PROTOCOLS;
+    h->column[3].text = h->destination;
+    h->column[3].names = h->destinations;
+    h->column[3].name_count = ADDRESSES;
+    h->column[4].text = h->source;
+    h->column[4].names = h->sources;
+    h->column[4].name_count = ADDRESSES;
+    h->table.rows = rows;
+    h->table.column = h->column;
+    h->table.column_count = 5;
+    for (size_t i = 0; i < rows; ++i) h->number[i] = (double)i;
+}
+
+// Packet `row` by the numbers of its addresses.
+static void hand_packet(hand *h, size_t row, double time, unsigned source, unsigned destination) {
+    h->time[row] = time;
+    h->source[row] = source;
+    h->destination[row] = (destination + 3) % ADDRESSES;
+}
+
+// What was allocated; the rest is static.
+static void hand_free(hand *h) {
+    pktseqi_free(&h->table.allocator, h->table.start);
+    pktseqi_free(&h->table.allocator, h->table.source_row);
+}
+
+// ---- the rule, told a second time as plainly as possible
+
+typedef struct plain {
+    size_t rows, sequences;
+    size_t kept[MOST_ROWS];            // the row that each row that remains was
+    size_t start[MOST_ROWS + 1];
+    const char *protocol[MOST_ROWS];   // of each
+    size_t dropped, remainder, renamed, clock_back;
+} plain;
+
+static plain plain_cut(const hand *h, const pktseq_rule *rule) {
+    plain p;
+    size_t at = 0, end;
+    memset(&p, 0, sizeof p);
+    for (size_t row = 0; row < h->table.rows; ++row) {
+        const char *name = h->protocols[h->protocol[row]];
+        if (rule->notebook && (!strcmp(name, "FTP") || !strcmp(name, "FTP-DATA") ||
+                               !strcmp(name, "FINGER") || !strcmp(name, "TIME"))) {
+            ++p.dropped;
+            continue;
+        }
+        if (rule->notebook && (!strcmp(name, "SMTP/IMF") || !strcmp(name, "SMTP|IMF"))) {
+            name = "SMTP";
+            ++p.renamed;
+        }
+        if (p.rows && h->time[row] < h->time[p.kept[p.rows - 1]]) ++p.clock_back;
+        p.protocol[p.rows] = name;
+        p.kept[p.rows++] = row;
+    }
+    for (; at < p.rows; at = end) {
+        const char *from = h->sources[h->source[p.kept[at]]];
+        double time = h->time[p.kept[at]];
+        for (end = at + 1; end < p.rows && end - at < rule->most; ++end) {
+            size_t row = p.kept[end];
+            int talks = !strcmp(h->sources[h->source[row]], from) ||
+                        !strcmp(h->destinations[h->destination[row]], from);
+            if (end - at >= rule->least && (!talks || h->time[row] - time > rule->window)) break;
+        }
+        if (end - at < rule->least) {
+            p.remainder = end - at;
+            break;
+        }
+        p.start[p.sequences++] = at;
+    }
+    p.rows = at;
+    p.start[p.sequences] = at;
+    return p;
+}
+
+// A table of random packets, with every kind of thing in it.
+static void random_hand(hand *h, size_t rows) {
+    unsigned addresses = 2 + random_below(ADDRESSES - 1), protocols = 1 + random_below(PROTOCOLS);
+    unsigned step = 1 + random_below(4), first = random_below(PROTOCOLS);
+    double time = random_below(3) ? 0 : 1.7e9;
+    hand_init(h, rows);
+    for (size_t row = 0; row < rows; ++row) {
+        time += random_below(step) * 0.25;
+        if (random_below(40) == 0) time -= random_below(8) * 0.5;
+        hand_packet(h, row, time, random_below(addresses), random_below(addresses));
+        h->protocol[row] = (first + random_below(protocols)) % PROTOCOLS;
+    }
+}
+
+static void test_rule(void) {
+    static hand h, before;
+    size_t cut = 0, refused = 0, longest = 0;
+    for (unsigned i = 0; i < 6000; ++i) {
+        size_t rows = 1 + random_below(i % 4 ? 60 : MOST_ROWS), least = 1 + random_below(6);
+        pktseq_rule rule = rule_of(least, least + random_below(i % 3 ? 30 : 3),
+                                   0.25 * random_below(8), (int)random_below(2));
+        pktseq_error err;
+        pktseq_status status;
+        counter count = {0, 0, 0};
+        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        plain p;
+        random_hand(&h, rows);
+        h.table.allocator = allocator;
+        before = h;
+        p = plain_cut(&h, &rule);
+        status = pktseq_table_sequences(&h.table, &rule, &err);
+        CHECK((status == PKTSEQ_OK) == (p.sequences > 0));
+        if (status) {
+            CHECK(status == PKTSEQ_ERROR_DATA && strstr(err.text, "expected at least"));
+            CHECK(memcmp(&h, &before, sizeof h) == 0 && count.live == 0);
+            ++refused;
+            continue;
+        }
+        ++cut;
+        CHECK(err.status == PKTSEQ_OK && err.text[0] == 0);
+        check_sound(&h.table, "random");
+        CHECK(h.table.rows == p.rows && h.table.sequences == p.sequences);
+        CHECK(h.table.cut.dropped == p.dropped && h.table.cut.remainder == p.remainder &&
+              h.table.cut.renamed == p.renamed && h.table.cut.clock_back == p.clock_back &&
+              h.table.cut.packets == rows);
+        if (h.table.rows == p.rows && h.table.sequences == p.sequences) {
+            size_t wrong = memcmp(h.table.start, p.start,
+                                  (p.sequences + 1) * sizeof *p.start) != 0;
+            for (size_t row = 0; row < p.rows; ++row) {
+                size_t was = p.kept[row];
+                wrong += h.number[row] != (double)was || h.time[row] != before.time[was] ||
+                         (h.table.source_row && h.table.source_row[row] != was) ||
+                         strcmp(h.protocols[h.protocol[row]], p.protocol[row]) ||
+                         strcmp(h.sources[h.source[row]], before.sources[before.source[was]]) ||
+                         strcmp(h.destinations[h.destination[row]],
+                                before.destinations[before.destination[was]]);
+            }
+            CHECK_THAT(wrong == 0, "table %u: %lu rows", i, (unsigned long)wrong);
+            for (size_t s = 0; s < p.sequences; ++s)
+                if (p.start[s + 1] - p.start[s] > longest) longest = p.start[s + 1] - p.start[s];
+        }
+        for (size_t c = 2; c < 5; ++c)
+            CHECK(h.column[c].name_count + h.column[c].spare ==
+                  (c == 2 ? (size_t)PROTOCOLS : (size_t)ADDRESSES));
+        // Once more: nothing changes. (What begins a sequence is the same, for only the end went.)
+        before = h;
+        CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK);
+        CHECK(h.table.rows == p.rows && h.table.sequences == p.sequences);
+        CHECK(memcmp(h.table.start, p.start, (p.sequences + 1) * sizeof *p.start) == 0);
+        CHECK(h.table.cut.dropped == p.dropped && h.table.cut.remainder == p.remainder &&
+              h.table.cut.renamed == p.renamed);
+        check_sound(&h.table, "random, again");
+        hand_free(&h);
+        CHECK(count.live == 0);
+    }
+    CHECK_THAT(cut > 4000 && refused > 20 && longest > 20, "%lu cut, %lu refused, longest %lu",
+               (unsigned long)cut, (unsigned long)refused, (unsigned long)longest);
+}
+
+// Starts as text, or why there are none.
+static const char *cut_text(hand *h, const pktseq_rule *rule) {
+    static char result[600];
+    pktseq_error err;
+    result[0] = 0;
+    if (pktseq_table_sequences(&h->table, rule, &err)) return strcpy(result, err.text);
+    check_sound(&h->table, "by hand");
+    for (size_t s = 0; s <= h->table.sequences; ++s)
+        sprintf(result + strlen(result), "%lu ", (unsigned long)h->table.start[s]);
+    sprintf(result + strlen(result), "| %lu %lu", (unsigned long)h->table.cut.remainder,
+            (unsigned long)h->table.cut.clock_back);
+    return result;
+}
+
+#define CHECK_CUT(rule, expected) \
+    do { \
+        const char *got_ = cut_text(&h, rule); \
+        CHECK_THAT(strcmp(got_, expected) == 0, "\n  got      %s\n  expected %s", got_, expected); \
+        hand_free(&h); \
+    } while (0)
+
+static void test_edges(void) {
+    static hand h;
+    pktseq_rule rule = pktseq_rule_default();
+    CHECK(rule.least == 4 && rule.most == 320 && rule.window == 1 && rule.notebook == 0);
+    // One conversation of exactly `most` packets, one less, one more.
+    for (size_t rows = 319; rows <= 325; ++rows) {
+        char expected[60];
+        hand_init(&h, rows);
+        for (size_t i = 0; i < rows; ++i) hand_packet(&h, i, 0, (unsigned)i % 2, 1 - i % 2);
+        if (rows <= 320)
+            sprintf(expected, "0 %d | 0 0", (int)rows);
+        else if (rows < 324)
+            sprintf(expected, "0 320 | %d 0", (int)rows - 320);
+        else
+            sprintf(expected, "0 320 %d | 0 0", (int)rows);
+        CHECK_CUT(&rule, expected);
+    }
+    // The window: equal joins, the next double does not; it counts from the first packet.
+    for (int late = 0; late < 2; ++late) {
+        hand_init(&h, 9);
+        for (size_t i = 0; i < 9; ++i) hand_packet(&h, i, 3, 0, 1);
+        h.time[4] = late ? 4.0000000000000009 : 4;
+        CHECK_CUT(&rule, late ? "0 4 9 | 0 1" : "0 9 | 0 1");
+    }
+    // Within the first four neither time nor addresses count; then source or destination must be
+    // the first packet's source, not its destination.
+    hand_init(&h, 12);
+    hand_packet(&h, 0, 0, 0, 1);
+    hand_packet(&h, 1, 50, 2, 3);
+    hand_packet(&h, 2, 60, 3, 4);
+    hand_packet(&h, 3, 70, 5, 4);
+    for (size_t i = 4; i < 12; ++i) hand_packet(&h, i, 0.5, 2, i < 8 ? 0 : 1);
+    CHECK_CUT(&rule, "0 8 12 | 0 1");
+    // A clock that jumps back separates nothing.
+    hand_init(&h, 6);
+    for (size_t i = 0; i < 6; ++i) hand_packet(&h, i, i < 4 ? 1000 : -1000, 0, 1);
+    CHECK_CUT(&rule, "0 6 | 0 1");
+    // Too few.
+    hand_init(&h, 3);
+    CHECK_CUT(&rule, "found 3 packets, expected at least 4 for a sequence");
+    hand_init(&h, 5);
+    rule.notebook = 1;
+    h.protocol[1] = h.protocol[3] = 2;
+    CHECK_CUT(&rule, "found 3 packets of the protocols that are not dropped, expected at least 4 "
+                     "for a sequence");
+    // least 1, most 1: every packet alone.
+    rule = rule_of(1, 1, 0, 0);
+    hand_init(&h, 3);
+    CHECK_CUT(&rule, "0 1 2 3 | 0 0");
+}
+
+// Other counts of before are kept, sequences of before are not.
+static void test_again(void) {
+    static hand h;
+    pktseq_rule rule = rule_of(2, 2, 1, 0), notebook = rule_of(3, 9, 1, 1);
+    hand_init(&h, 9);
+    for (size_t i = 0; i < 9; ++i) {
+        hand_packet(&h, i, (double)i, 0, 1);
+        h.protocol[i] = i == 3 ? 2 : i == 5 ? 3 : 0;  // FTP, SMTP|IMF
+    }
+    h.table.position_gaps = 7;
+    h.table.cut.packets = 1234;  // nonsense is not believed
+    h.table.cut.renamed = 99;
+    CHECK_CUT(&rule, "0 2 4 6 8 | 1 0");
+    h.table.start = h.table.source_row = NULL;
+    h.table.rows = 8;
+    CHECK(h.table.position_gaps == 0 && h.table.cut.packets == 9 && h.table.cut.renamed == 0);
+    CHECK(pktseq_table_sequences(&h.table, &notebook, NULL) == PKTSEQ_OK);
+    CHECK(h.table.rows == 6 && h.table.sequences == 2);
+    check_sound(&h.table, "again");
+    CHECK(h.table.cut.dropped == 1 && h.table.cut.remainder == 2 && h.table.cut.renamed == 1);
+    CHECK(h.number[2] == 2 && h.number[3] == 4 && h.number[4] == 5);
+    CHECK(h.column[2].name_count == 2 && strcmp(h.protocols[1], "SMTP") == 0);
+    hand_free(&h);
+}
+
+static void test_arguments(void) {
+    static hand h, before;
+    const double infinite = HUGE_VAL;
+    const pktseq_rule good = pktseq_rule_default();
+    const pktseq_rule bad[] = {rule_of(0, 320, 1, 0), rule_of(4, 3, 1, 0), rule_of(4, 0, 1, 0),
+                               rule_of(4, 9, -0.5, 0), rule_of(4, 9, infinite, 0),
+                               rule_of(4, 9, infinite - infinite, 0)};
+    const pktseq_rule notebook = rule_of(4, 320, 1, 1);
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_error err;
+#define CHECK_FAILS(call, expected) \
+    do { \
+        before = h; \
+        CHECK_THAT((call) == (expected), "%s", err.text); \
+        CHECK(err.status == (expected) && strlen(err.text) > 10); \
+        CHECK(memcmp(&h, &before, sizeof h) == 0); \
+    } while (0)
+#define FRESH(change) (hand_init(&h, 8), change)
+    hand_init(&h, 8);
+    CHECK_FAILS(pktseq_table_sequences(NULL, &good, &err), PKTSEQ_ERROR_ARGUMENT);
+    CHECK_FAILS(pktseq_table_sequences(&h.table, NULL, &err), PKTSEQ_ERROR_ARGUMENT);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        CHECK_FAILS(pktseq_table_sequences(&h.table, &bad[i], &err), PKTSEQ_ERROR_ARGUMENT);
+        schema.rule = bad[i];
+        if (bad[i].least)
+            CHECK(pktseq_table_parse(&table, "x\n", 2, &schema, NULL, &err) ==
+                  PKTSEQ_ERROR_ARGUMENT);
+    }
+#define CUT_FAILS(change, rule, expected) \
+    FRESH(change); \
+    CHECK_FAILS(pktseq_table_sequences(&h.table, rule, &err), expected)
+    CUT_FAILS(h.table.rows = 0, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.table.column = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.column[0].name = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.column[0].number = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.source[7] = ADDRESSES, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.destination[0] = UINT32_MAX, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.protocol[3] = PROTOCOLS, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.name[1][0] = 'T', &good, PKTSEQ_ERROR_MISMATCH);
+    CUT_FAILS(h.name[2][0] = 'P', &notebook, PKTSEQ_ERROR_MISMATCH);
+    CUT_FAILS(h.name[3][0] = 'D', &good, PKTSEQ_ERROR_MISMATCH);
+    CHECK(strstr(err.text, "\"dst_ip\""));
+    CUT_FAILS(h.name[4][0] = 'S', &good, PKTSEQ_ERROR_MISMATCH);
+    CUT_FAILS((strcpy(h.name[4], "other"), strcpy(h.name[0], "src_ip")), &good,
+              PKTSEQ_ERROR_MISMATCH);
+    CHECK(strstr(err.text, "not text"));
+    CUT_FAILS((strcpy(h.name[1], "other"), strcpy(h.name[2], "timestamp")), &good,
+              PKTSEQ_ERROR_MISMATCH);
+    CUT_FAILS(h.time[6] = infinite, &good, PKTSEQ_ERROR_DATA);
+    CHECK(strstr(err.text, "\"timestamp\""));
+    // Without the notebook nobody asks for protocols.
+    FRESH(h.name[2][0] = 'P');
+    CHECK(pktseq_table_sequences(&h.table, &good, NULL) == PKTSEQ_OK);
+    hand_free(&h);
+    // Columns to keep.
+    {
+        static const char *const none[] = {NULL}, *const empty[] = {"a", ""},
+                                 *const wrong[] = {"\xff"};
+        static const char *const *const list[] = {NULL, none, empty, wrong};
+        for (size_t i = 0; i < 4; ++i) {
+            schema = pktseq_schema_default();
+            schema.keep = list[i];
+            schema.keep_count = i == 2 ? 2 : 1;
+            CHECK(pktseq_table_parse(&table, "x\n", 2, &schema, NULL, &err) ==
+                  PKTSEQ_ERROR_ARGUMENT);
+        }
+    }
+}
+
+// ---- captures in many notations
+
+static const pktseq_field three_field[] = {
+    {"timestamp", PKTSEQ_ZSCORE}, {"src_port", PKTSEQ_PORT}, {"syn", PKTSEQ_FLAG},
+    {"ack", PKTSEQ_FLAG}};
+static const char *const three_keep[] = {"No.", "label"};
+
+// Sequences of two, so that a few rows make some.
+static pktseq_schema three(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = three_field;
+    schema.field_count = 4;
+    schema.keep = three_keep;
+    schema.keep_count = 2;
+    schema.rule = rule_of(2, 100, 1, 0);
+    return schema;
+}
+
+typedef struct capture {
+    const char *name, *csv, *expected;  // expected of "timestamp 0 1 ..." on
+} capture;
+
+// Rows 0 and 2 of three are TCP.
+#define SKIPPED \
+    "0 2 | timestamp 0 0.5 | src_port 4000 80 | syn 1 1 | ack 0 1 | No. 1 3 | src_ip 10.0.0.1 " \
+    "::2 | dst_ip 10.0.0.2 ::1 | rows 0 2 | 3 1 0 0 0 0 "
+#define WORD_HEADER \
+    "frame.number,frame.time_relative,ip.src,ipv6.src,ip.dst,ipv6.dst,tcp.srcport,tcp.flags\n"
+#define ONE "0 2 | timestamp 0 0 | src_port 1 2 | syn "
+#define TWO " | src_ip a b | dst_ip b a | 2 0 0 0 0 0 "
+
+static const capture captures[] = {
+    {"tshark, tcp.flags", WORD_HEADER "1,0,10.0.0.1,,10.0.0.2,,4000,0x0002\n"
+     "2,0.25,10.0.0.1,,10.0.0.2,,,\n3,0.5,,::2,,::1,80,0x00000012\n", SKIPPED "0"},
+    {"quoted", "\"frame.number\",frame.time_relative,ip.src,ipv6.src,ip.dst,ipv6.dst,tcp.srcport,"
+     "tcp.flags\r\n\"1\",\"0\",\"10.0.0.1\",\"\",\"10.0.0.2\",,\"4000\",\"0X2\"\r\n"
+     "\"2\",,,,,,\"\",\"\"\r\n\"3\",\"0.5\",\"\",\"::2\",,\"::1\",\"80\",\"18\"", SKIPPED "0"},
+    {"tabs", "frame.number\tframe.time_relative\tip.src\tipv6.src\tip.dst\tipv6.dst\ttcp.srcport\t"
+     "tcp.flags\n1\t0\t10.0.0.1\t\t10.0.0.2\t\t4000\t2\n2\tx\t\t\t\t\t\t\n"
+     "3\t0.5\t\t::2\t\t::1\t80\t0x012\n", SKIPPED "0"},
+    {"semicolons", "frame.number;frame.time_relative;ip.src;ipv6.src;ip.dst;ipv6.dst;tcp.srcport;"
+     "tcp.flags\n1;0;10.0.0.1;;10.0.0.2;;4000;2\n2;x;;;;;;\n3;0.5;;::2;;::1;80;0x012\n",
+     SKIPPED "0"},
+    {"bars", "frame.number|frame.time_relative|ip.src|ipv6.src|ip.dst|ipv6.dst|tcp.srcport|"
+     "tcp.flags\n1|0|10.0.0.1||10.0.0.2||4000|2\n2|x||||||\n3|0.5||::2||::1|80|0x012\n",
+     SKIPPED "0"},
+    {"columns of flags, with words", "frame.number,frame.time_relative,ip.src,ipv6.src,ip.dst,"
+     "ipv6.dst,tcp.srcport,tcp.flags.syn,tcp.flags.ack\n1,0,10.0.0.1,,10.0.0.2,,4000,True,False\n"
+     ",,,,,,,,\n3,0.5,,::2,,::1,80,1,Set\n", SKIPPED "0"},
+    {"a column of its own goes before tcp.flags", "frame.number,frame.time_relative,ip.src,"
+     "ipv6.src,ip.dst,ipv6.dst,tcp.srcport,tcp.flags,Syn\n"
+     "1,0,10.0.0.1,,10.0.0.2,,4000,0x000,Set\n,,,,,,,,\n3,0.5,,::2,,::1,80,0x010,Set\n",
+     SKIPPED "0"},
+    {"several values, the last counts", "frame.number\tframe.time_relative\tip.src\tipv6.src\t"
+     "ip.dst\tipv6.dst\ttcp.srcport\ttcp.flags\n"
+     "1\t0\t9.9.9.9,10.0.0.1\t::9\t8.8.8.8,7.7.7.7,10.0.0.2\t\t4000,4000\t0x010,0x002\n"
+     "2\tx\ta,b\t\t\t\t\t\n3\t0.5\t\t::7,::2\t\t::1\t1,2,80\t18\n", SKIPPED "6"},
+    {"several values, quoted", WORD_HEADER
+     "1,0,\"9.9.9.9,10.0.0.1\",::9,10.0.0.2,,4000,\"0x010,0x002\"\n"
+     "2,,,,,,,\n3,0.5,,::2,,::1,80,18\n", SKIPPED "2"},
+    {"skipped at the begin and end", "Time,Source,Destination,Source port,tcp.flags\n,,,,\nx,y,,,\n"
+     "0,a,b,1,0\n0,b,a,2,16\n,,,,\n",
+     ONE "0 0 | ack 0 1 | src_ip a b | dst_ip b a | rows 2 3 | 5 3 0 0 0 0 0"},
+    {"Wireshark", "\"Time\",\"Source\",\"Destination\",\"Source port\",\"Syn\",\"Acknowledgment\"\n"
+     "\"0\",\"a\",\"b\",\"1\",\"Set\",\"Not set\"\n\"0\",\"b\",\"a\",\"2\",\"Set\",\"Set\"\n",
+     ONE "1 1 | ack 0 1" TWO "0"},
+    {"names of our own, values with commas are as they are", "timestamp,src_ip,dst_ip,src_port,"
+     "syn,ack\n0,\"a,x\",b,1,1,1\n0,b,\"a,x\",2,0,0\n",
+     ONE "1 0 | ack 1 0 | src_ip a,x b | dst_ip b a,x | 2 0 0 0 0 0 0"},
+    {"time since 1970, if there is nothing better", "frame.time_epoch,ip.src,ip.dst,tcp.srcport,"
+     "tcp.flags\n0,a,b,1,2\n0,b,a,2,2\n", ONE "1 1 | ack 0 0" TWO "0"},
+    {"time since 1970, and better", "frame.time_epoch,ip.src,ip.dst,tcp.srcport,tcp.flags,"
+     "frame.time_relative,frame.time_epoch\nx,a,b,1,2,0,y\n,b,a,2,2,0,\n",
+     ONE "1 1 | ack 0 0" TWO "0"},
+    {"IPv6 alone", "Time,ipv6.src,ipv6.dst,tcp.srcport,tcp.flags\n0,a,b,1,2\n0,b,a,2,2\n",
+     ONE "1 1 | ack 0 0" TWO "0"},
+    {"a label, sometimes empty", "Time,label,Source,Destination,Source port,tcp.flags\n"
+     "0,\"\",a,b,1,2\n0,\"x,y\",b,a,2,2\n",
+     ONE "1 1 | ack 0 0 | label  x,y" TWO "0"},
+    {"cut by the rule, with a remainder", "Time,Source,Destination,Source port,tcp.flags\n"
+     "0,a,b,1,2\n0,b,a,2,16\n0,x,y,3,2\n,,,,\n",
+     ONE "1 0 | ack 0 1 | src_ip a b | dst_ip b a | rows 0 1 | 4 1 0 1 0 0 0"},
+};
+
+static void test_captures(void) {
+    for (size_t i = 0; i < sizeof captures / sizeof *captures; ++i) {
+        const capture *c = &captures[i];
+        pktseq_schema schema = three();
+        pktseq_table table;
+        pktseq_error err;
+        pktseq_status status = pktseq_table_parse(&table, c->csv, strlen(c->csv), &schema, NULL,
+                                                  &err);
+        CHECK_THAT(status == PKTSEQ_OK, "%s: %s", c->name, err.text);
+        if (status) continue;
+        CHECK_THAT(strcmp(show(&table), c->expected) == 0, "%s:\n  got      %s\n  expected %s",
+                   c->name, show(&table), c->expected);
+        check_sound(&table, c->name);
+        pktseq_table_free(&table);
+    }
+}
+
+// Every flag from every word: single bits, all, none, and both notations.
+static void test_flags(void) {
+    static const struct {
+        const char *name;
+        unsigned bits;
+    } flag[] = {{"fin", 1}, {"syn", 2}, {"reset", 4}, {"push", 8}, {"ack", 16}, {"urg", 32},
+                {"ecn", 64}, {"cwr", 128}, {"ns", 256}, {"res", 0xe00}};
+    static const char *const format[] = {"0x%04x", "0x%08x", "%u", "0X%X"};
+    pktseq_schema schema = pktseq_schema_default();
+    text csv = {NULL, 0, 0};
+    pktseq_table table;
+    pktseq_error err;
+    char row[100];
+    put(&csv, "Time,Source,Destination,Protocol,Length,Source port,Dest port,tcp.flags\n");
+    for (unsigned word = 0; word < 4096; ++word) {
+        put(&csv, "0,a,b,TCP,60,1,2,");
+        sprintf(row, format[word % 4], word);
+        put(&csv, row);
+        put(&csv, "\n");
+    }
+    schema.rule.most = 5000;
+    CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    CHECK(table.rows == 4096 && table.sequences == 1);
+    for (size_t f = 0; f < 10 && table.rows; ++f) {
+        const pktseq_column *column = pktseq_table_column(&table, flag[f].name);
+        size_t wrong = column == NULL;
+        for (unsigned word = 0; column && word < 4096; ++word)
+            wrong += column->number[word] != ((word & flag[f].bits) != 0);
+        CHECK_THAT(wrong == 0, "%s: %lu of 4096", flag[f].name, (unsigned long)wrong);
+    }
+    pktseq_table_free(&table);
+    free(csv.data);
+    // tcp.flags.res as a number: any of three bits.
+    {
+        static const pktseq_field res = {"res", PKTSEQ_FLAG};
+        const char *numbers = "Time,Source,Destination,tcp.flags.res\n0,a,b,0\n0,a,b,1\n0,a,b,5\n"
+                              "0,a,b,7\n0,a,b,True\n";
+        const char *eight = "Time,Source,Destination,tcp.flags.res\n0,a,b,8\n";
+        const char *own = "Time,Source,Destination,res\n0,a,b,5\n";
+        schema = three();
+        schema.field = &res;
+        schema.field_count = 1;
+        CHECK(pktseq_table_parse(&table, numbers, strlen(numbers), &schema, NULL, &err) ==
+              PKTSEQ_OK);
+        CHECK_THAT(strncmp(show(&table), "0 5 | res 0 1 1 1 1 | ", 22) == 0, "%s", show(&table));
+        pktseq_table_free(&table);
+        CHECK(pktseq_table_parse(&table, eight, strlen(eight), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_DATA && strstr(err.text, "\"8\""));
+        CHECK(pktseq_table_parse(&table, own, strlen(own), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_DATA && strstr(err.text, "\"5\""));
+    }
+}
+
+// Captures that are refused: the sentence says where, what, and what was expected.
+static void test_refusals(void) {
+#define T "Time,Source,Destination,Source port,tcp.flags\n"
+    static const struct {
+        const char *csv;
+        size_t line;
+        const char *say[3];
+    } list[] = {
+        {"Time,Source,Source port,tcp.flags\n0,a,1,2\n", 1, {"\"dst_ip\"", "missing", "position"}},
+        {"Source,Destination,Source port,tcp.flags\n", 1, {"\"timestamp\"", "missing"}},
+        {"Time,Source,Destination,tcp.flags\n", 1, {"\"src_port\"", "missing"}},
+        {"Time,Source,Destination,Source port,Syn\n", 1, {"\"ack\"", "missing"}},
+        {"Time,frame.time_relative,Source,Destination,Source port,tcp.flags\n", 1,
+         {"\"timestamp\"", "2 times"}},
+        {"Time,Source,Destination,Source port,tcp.flags,tcp.flags\n", 1,
+         {"\"tcp.flags\"", "2 times"}},
+        {"Time,ip.src,ipv6.src,ipv6.src,ip.dst,Source port,tcp.flags\n", 1,
+         {"\"src_ip\"", "2 times"}},
+        {T, 1, {"no rows", "packets"}},
+        {T ",,,,\n,,,,\n", 3, {"TCP"}},
+        {T "0,a,b,1,\n", 2, {"\"tcp.flags\"", "empty", "skipped only if"}},
+        {T "0,a,b,,2\n", 2, {"\"src_port\"", "empty", "skipped only if"}},
+        {T "0,,b,1,2\n", 2, {"\"src_ip\"", "empty", "text"}},
+        {T ",a,b,1,2\n", 2, {"\"timestamp\"", "empty"}},
+        {T "0,a,b,1,0x1000\n", 2, {"\"tcp.flags\"", "\"0x1000\"", "0x0fff"}},
+        {T "0,a,b,1,4096\n", 2, {"\"tcp.flags\"", "\"4096\""}},
+        {T "0,a,b,1,-1\n", 2, {"\"tcp.flags\"", "\"-1\""}},
+        {T "0,a,b,1,1.5\n", 2, {"\"tcp.flags\"", "\"1.5\""}},
+        {T "0,a,b,1,0x\n", 2, {"\"tcp.flags\"", "\"0x\""}},
+        {T "0,a,b,1,0x1g\n", 2, {"\"tcp.flags\"", "\"0x1g\""}},
+        {T "0,a,b,1,0xffffffffffffffffffffffff\n", 2, {"\"tcp.flags\"", "0xfff"}},
+        {T "0,a,b,1,Set\n", 2, {"\"tcp.flags\"", "\"Set\""}},
+        {T "0,a,b,\"1,65536\",2\n", 2, {"\"src_port\"", "\"65536\"", "65535"}},
+        {T "0,a,b,\"1,\",2\n", 2, {"\"src_port\"", "empty"}},
+        {T "\"0,25\",a,b,1,2\n", 2, {"\"timestamp\"", "\"0,25\"", "finite"}},
+        {T "0,a,b,1,2\n", 0, {"found 1 packets", "at least 2"}},
+        {T "0,a\xff,b,1,2\n", 2, {"\"src_ip\"", "UTF-8"}},
+    };
+    pktseq_table table;
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        pktseq_schema schema = three();
+        counter count = {0, 0, 0};
+        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        CHECK_THAT(pktseq_table_parse(&table, list[i].csv, strlen(list[i].csv), &schema,
+                                      &allocator, &err) == PKTSEQ_ERROR_DATA, "%s", list[i].csv);
+        CHECK(count.live == 0 && table.column == NULL && table.rows == 0);
+        CHECK_THAT(err.line == list[i].line, "%s: line %lu", err.text, (unsigned long)err.line);
+        for (size_t k = 0; k < 3 && list[i].say[k]; ++k)
+            CHECK_THAT(strstr(err.text, list[i].say[k]) != NULL, "\"%s\" says nothing of %s",
+                       err.text, list[i].say[k]);
+    }
+    // A schema that cannot do without positions, and one that could if its types fitted.
+    {
+        static const pktseq_field number[] = {{"src_ip", PKTSEQ_NUMBER}};
+        static const pktseq_field words[] = {{"timestamp", PKTSEQ_ONEHOT}};
+        const char *csv = T "0,1,b,1,2\n0,1,b,1,2\n", *with = "position,src_ip\n0,7\n";
+        pktseq_schema schema = three();
+        schema.rule.least = 0;
+        CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_DATA && strstr(err.text, "\"position\" is missing"));
+        schema = three();
+        schema.field = number;
+        schema.field_count = 1;
+        CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT && strstr(err.text, "\"src_ip\""));
+        CHECK(pktseq_table_parse(&table, with, strlen(with), &schema, NULL, &err) == PKTSEQ_OK);
+        pktseq_table_free(&table);
+        schema.field = words;
+        CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT && strstr(err.text, "\"timestamp\""));
+    }
+}
+
+// A file with positions is used as it is: nothing is skipped, filled, split, cut or required.
+static void test_position(void) {
+    static const char *const keep[] = {"ack", "src_ip", "missing", "note", "src_port", "position"};
+    const char *csv = "position,Time,src_port,syn,Acknowledgment,ip.src,note\n"
+                      "0,5,1,0,Set,\"a,b\",\n2,4,2,1,0,,\"x\"\n0,0,3,1,0,c,y\n";
+    const char *empty = "position,Time,src_port,syn,Acknowledgment\n0,5,,,\n";
+    const char *word = "position,Time,src_port,ack,tcp.flags\n0,5,1,1,2\n";
+    pktseq_schema schema = three();
+    pktseq_table table;
+    pktseq_error err;
+    schema.field_count = 3;
+    schema.keep = keep;
+    schema.keep_count = 6;
+    CHECK_THAT(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    CHECK_THAT(strcmp(show(&table),
+                      "0 2 3 | timestamp 5 4 0 | src_port 1 2 3 | syn 0 1 1 | ack 1 0 0 | src_ip "
+                      "a,b  c | note  x y | position 0 2 0 | 3 0 0 0 0 0 0") == 0, "%s",
+               show(&table));
+    CHECK(table.position_gaps == 1);
+    check_sound(&table, "position");
+    pktseq_table_free(&table);
+    CHECK(pktseq_table_parse(&table, empty, strlen(empty), &schema, NULL, &err) ==
+          PKTSEQ_ERROR_DATA && strstr(err.text, "\"src_port\""));
+    CHECK(pktseq_table_parse(&table, word, strlen(word), &schema, NULL, &err) ==
+          PKTSEQ_ERROR_DATA && strstr(err.text, "\"syn\" is missing"));
+}
+
+// ---- the recordings
+
+// The folder of the data, from the project's top folder or from the folder of the tests.
+static const char *data_path(const char *name) {
+    static char path[200];
+    FILE *file;
+    sprintf(path, "examples/data/%s", name);
+    file = fopen(path, "rb");
+    if (file) fclose(file);
+    else sprintf(path, "../examples/data/%s", name);
+    return path;
+}
+
+// The export, cut here, is row for row the file with positions that the data set has had before.
+static void test_recording(const char *name) {
+    static const char *const keep[] = {"No.", "src_ip", "dst_ip"};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table export_, seqs;
+    pktseq_error err;
+    char file[100];
+    clock_t began = clock();
+    schema.keep = keep;
+    schema.keep_count = 3;
+    schema.rule.notebook = 1;
+    sprintf(file, "%s_export.csv", name);
+    CHECK_THAT(pktseq_table_read(&export_, data_path(file), &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    printf("%s: read and cut in %.0f ms\n", file,
+           1000 * (double)(clock() - began) / CLOCKS_PER_SEC);
+    sprintf(file, "%s_seqs.csv", name);
+    CHECK_THAT(pktseq_table_read(&seqs, data_path(file), &schema, NULL, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    check_sound(&export_, name);
+    CHECK(export_.rows == seqs.rows && export_.sequences == seqs.sequences && seqs.rows > 78000);
+    CHECK(export_.column_count == seqs.column_count && seqs.column_count == 18);
+    CHECK(seqs.source_row == NULL && seqs.cut.packets == seqs.rows && seqs.cut.dropped == 0);
+    if (export_.rows == seqs.rows && export_.sequences == seqs.sequences) {
+        CHECK(memcmp(export_.start, seqs.start, (seqs.sequences + 1) * sizeof *seqs.start) == 0);
+        for (size_t c = 0; c < seqs.column_count; ++c) {
+            const pktseq_column *a = &export_.column[c], *b = &seqs.column[c];
+            CHECK(strcmp(a->name, b->name) == 0 && a->name_count == b->name_count);
+            for (size_t i = 0; i < b->name_count; ++i) CHECK(!strcmp(a->names[i], b->names[i]));
+            CHECK_THAT(b->text ? memcmp(a->text, b->text, seqs.rows * sizeof *b->text) == 0
+                               : memcmp(a->number, b->number, seqs.rows * sizeof *b->number) == 0,
+                       "%s: column %s differs", name, b->name);
+        }
+    }
+    // A packet's number in the capture is its row in the export, from 1.
+    {
+        const pktseq_column *number = pktseq_table_column(&export_, "No.");
+        size_t wrong = 0;
+        for (size_t row = 0; row < export_.rows && number; ++row)
+            wrong += number->number[row] != (double)export_.source_row[row] + 1;
+        CHECK(number && wrong == 0);
+    }
+    // The file with positions, cut anew, is as it was.
+    schema.rule.notebook = 0;
+    {
+        size_t sequences = seqs.sequences, rows = seqs.rows;
+        CHECK(pktseq_table_sequences(&seqs, &schema.rule, &err) == PKTSEQ_OK);
+        CHECK(seqs.rows == rows && seqs.sequences == sequences && seqs.source_row == NULL);
+        CHECK(export_.rows != rows ||
+              memcmp(export_.start, seqs.start, (sequences + 1) * sizeof *seqs.start) == 0);
+    }
+    pktseq_table_free(&export_);
+    pktseq_table_free(&seqs);
+}
+
+// ---- memory that runs out
+
+static void test_memory(void) {
+    static hand h, before;
+    text csv = {NULL, 0, 0};
+    pktseq_error err;
+    pktseq_schema schema = pktseq_schema_default();
+    counter cutting;
+    size_t fail_at;
+    schema.rule.notebook = 1;
+    put(&csv, "Time,ip.src,ipv6.src,Destination,Protocol,Length,Source port,Dest port,tcp.flags\n");
+    for (unsigned i = 0; i < 2600; ++i) {
+        char row[100];
+        sprintf(row, i % 9 == 4 ? "0,,,,,,,,\n" : i % 2 ? "0,10.0.%u.1,,b,%s,6,1,2,%u\n"
+                                                        : "0,,::%u,a,%s,6,1,2,%u\n", i % 300,
+                i % 7 ? protocol_name[i % PROTOCOLS] : "HTTP", i);
+        put(&csv, row);
+    }
+    // Every allocation in turn. Only giving back spare room, at the very end, may fail unnoticed.
+    for (fail_at = 1;; ++fail_at) {
+        counter count = {0, 0, 0};
+        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        pktseq_table table;
+        pktseq_status status;
+        count.fail_at = fail_at;
+        status = pktseq_table_parse(&table, csv.data, csv.size, &schema, &allocator, &err);
+        if (status == PKTSEQ_OK) {
+            check_sound(&table, "memory");
+            CHECK(table.cut.not_tcp > 200 && table.cut.dropped > 200 && table.cut.renamed > 200);
+            pktseq_table_free(&table);
+            CHECK(count.live == 0);
+            if (count.allocations < fail_at) break;
+            continue;
+        }
+        CHECK_THAT(status == PKTSEQ_ERROR_MEMORY && count.live == 0 && table.column == NULL,
+                   "allocation %lu: %s", (unsigned long)fail_at, err.text);
+    }
+    CHECK_THAT(fail_at > 300, "%lu allocations", (unsigned long)fail_at);
+    free(csv.data);
+    // Cutting alone: a failure leaves the table as it was.
+    random_state = 5;
+    random_hand(&h, 300);
+    schema.rule = rule_of(3, 9, 0.5, 1);
+    h.table.allocator.alloc_fn = count_alloc;
+    h.table.allocator.free_fn = count_free;
+    h.table.allocator.user_data = &cutting;
+    for (fail_at = 1;; ++fail_at) {
+        memset(&cutting, 0, sizeof cutting);
+        cutting.fail_at = fail_at;
+        before = h;
+        if (pktseq_table_sequences(&h.table, &schema.rule, &err) == PKTSEQ_OK) break;
+        CHECK(err.status == PKTSEQ_ERROR_MEMORY && cutting.live == 0);
+        CHECK(memcmp(&h, &before, sizeof h) == 0);
+    }
+    CHECK(fail_at > 7 && h.table.cut.dropped > 0);
+    check_sound(&h.table, "memory, by hand");
+    hand_free(&h);
+    CHECK(cutting.live == 0);
+}
+
+// ---- many names
+
+// Reads texts in a kept column, each twice, and says how long that took.
+static void check_names(const char *what, char **name, size_t count) {
+    static const char *const keep[] = {"note"};
+    static const pktseq_field field = {"position", PKTSEQ_NUMBER};
+    pktseq_schema schema = three();
+    text csv = {NULL, 0, 0};
+    pktseq_table table;
+    pktseq_error err;
+    clock_t began;
+    size_t wrong = 0;
+    schema.field = &field;
+    schema.field_count = 1;
+    schema.keep = keep;
+    schema.keep_count = 1;
+    put(&csv, "position,note\n");
+    for (size_t i = 0; i < 2 * count; ++i) {
+        put(&csv, "0,");
+        put(&csv, name[i % count]);
+        put(&csv, "\n");
+    }
+    began = clock();
+    CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    {
+        double seconds = (double)(clock() - began) / CLOCKS_PER_SEC;
+        printf("%s: %lu texts, %.1f MB, in %.0f ms\n", what, (unsigned long)count,
+               (double)csv.size / 1e6, 1000 * seconds);
+        CHECK_THAT(seconds < 1 + 4e-7 * (double)csv.size, "%s: %g s", what, seconds);
+    }
+    CHECK(table.rows == 2 * count && table.column_count == 2);
+    if (table.rows == 2 * count) {
+        const pktseq_column *note = &table.column[1];
+        CHECK(note->name_count == count);
+        for (size_t i = 0; i < 2 * count; ++i)
+            wrong += note->text[i] != i % count || strcmp(note->names[i % count], name[i % count]);
+        CHECK_THAT(wrong == 0, "%s: %lu texts", what, (unsigned long)wrong);
+    }
+    pktseq_table_free(&table);
+    free(csv.data);
+}
+
+// The same text many times, then `end`.
+static char *repeated(const char *part, size_t count, const char *end) {
+    size_t size = strlen(part);
+    char *s = (char *)malloc(size * count + strlen(end) + 1);
+    if (!s) exit(1);
+    for (size_t i = 0; i < count; ++i) memcpy(s + i * size, part, size);
+    strcpy(s + size * count, end);
+    return s;
+}
+
+static void free_names(char **name, size_t count) {
+    for (size_t i = 0; i < count; ++i) free(name[i]);
+}
+
+static void test_names(void) {
+    enum { MANY = 200000 };
+    static char *name[MANY];
+    size_t count = 0;
+    char s[60];
+    for (unsigned i = 0; i < MANY; ++i) {
+        sprintf(s, i % 2 ? "10.%u.%u.%u" : "2001:db8:%x:%x::%x", i >> 16, i >> 8 & 255, i & 255);
+        name[i] = repeated(s, 1, "");
+    }
+    check_names("addresses", name, MANY);
+    free_names(name, MANY);
+    // Each the beginning of the next: what a tree of comparisons from the start would suffer from.
+    for (count = 0; count < 3000; ++count) name[count] = repeated("a", count + 1, "");
+    check_names("prefixes", name, count);
+    for (size_t i = 0; i < count / 2; ++i) {  // the longest first
+        char *other = name[i];
+        name[i] = name[count - 1 - i];
+        name[count - 1 - i] = other;
+    }
+    check_names("prefixes, longest first", name, count);
+    free_names(name, count);
+    // A long spine of texts, and then many short ones that must not be led down along it.
+    for (count = 0; count < 2000; ++count) name[count] = repeated("x", count + 1, "y");
+    for (unsigned i = 0; i < 150000; ++i, ++count) {
+        sprintf(s, "%c%x", i % 3 ? 'x' : 'w', i);
+        name[count] = repeated(s, 1, "");
+    }
+    check_names("a spine and short ones", name, count);
+    free_names(name, count);
+    // Equal for long, different at the end: long texts cost their length and no more.
+    for (count = 0; count < 3000; ++count) {
+        sprintf(s, "%u", (unsigned)count);
+        name[count] = repeated("0123456789", 200, s);
+    }
+    check_names("different at the end", name, count);
+    free_names(name, count);
+    // One-hot columns remain limited, also if they are kept, too.
+    {
+        static const pktseq_field field = {"p", PKTSEQ_ONEHOT};
+        static const char *const keep[] = {"p"};
+        pktseq_schema schema = three();
+        pktseq_table table;
+        pktseq_error err;
+        text csv = {NULL, 0, 0};
+        schema.field = &field;
+        schema.field_count = 1;
+        schema.keep = keep;
+        schema.keep_count = 1;
+        put(&csv, "position,p\n");
+        for (unsigned i = 0; i < 4097; ++i) {
+            sprintf(s, "0,%u\n", i);
+            put(&csv, s);
+        }
+        CHECK(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) ==
+              PKTSEQ_ERROR_DATA);
+        CHECK(err.line == 4098 && strstr(err.text, "\"p\"") && strstr(err.text, "\"4096\"") &&
+              strstr(err.text, "at most 4096"));
+        free(csv.data);
+    }
+}
+
+int main(void) {
+    test_rule();
+    test_edges();
+    test_again();
+    test_arguments();
+    test_captures();
+    test_flags();
+    test_refusals();
+    test_position();
+    test_recording("normal");
+    test_recording("mixed");
+    test_memory();
+    test_names();
+    return check_end("test_captures");
+}
