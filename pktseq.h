@@ -627,6 +627,7 @@ typedef struct pktseq_model {
     pktseq_real *block;     // (parameters) every tensor, in the order of PKTSEQ_TENSORS, no gaps
     pktseq_tensors tensor;  // named pointers into the block
     pktseq_group *owned_group;
+    void *memory;           // where the block lies, on a cache line's border
     pktseq_allocator allocator;
 } pktseq_model;
 
@@ -647,6 +648,9 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
+struct pktseqi_kernels;
+struct pktseqi_barrier;
+
 // Everything that forward and backward write. One per thread of the caller.
 //
 // Time runs over S = N + T steps. At step s only the first active[s] sequences of the batch are
@@ -659,7 +663,7 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 typedef struct pktseq_work {
     pktseq_config config;
     size_t batch, targets;  // the largest B and T that fit
-    int threads;            // of OpenMP, for matrix loops that are worth it
+    int threads;            // of OpenMP, for batches that are worth it
 
     // results of the last forward
     size_t count;           // B, sequences
@@ -676,15 +680,18 @@ typedef struct pktseq_work {
     size_t *active;         // (S)
     size_t *row;            // (S + 1)
     size_t *tally;          // (T + 2) for sorting
+    size_t *length;         // (B) T of each, sorted
     unsigned char *forced;  // (B) 1 = teacher forcing, sorted
+    int all_forced;         // 1 when all of them are
+    const pktseq_real **first;   // (B) sorted, each (O) or NULL
     const pktseq_real **target;  // (B) sorted, each (T, O)
 
     // what the forward pass keeps for the backward pass
     pktseq_real *x;         // (N*B, D) the encoder's inputs
     pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU
-    uint32_t *nonzero;      // (T*B, O/8) which entries of a token are not zero, if so few are
-    uint32_t *nonzeros;     // (T*B) and how many; UINT32_MAX if they are more
+    size_t h_stride;        // numbers from one row of h or dh to the next, at least H
     pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
+    size_t gate_stride;     // and of gate
     pktseq_real *gate;      // (S*B, 4H) r z n q; the backward pass turns them into their deltas
     pktseq_real *out;       // (T*B, O) outputs; with NLL means and probabilities
     pktseq_real *dout;      // (T*B, O) d loss / d (W h + b)
@@ -695,7 +702,9 @@ typedef struct pktseq_work {
     size_t parameters;
     pktseq_real *grad_block;  // (parameters)
     pktseq_tensors grad;
-    void *memory;             // one block for all of the above but the gradients
+    void *memory;             // one block for all of the above
+    const struct pktseqi_kernels *kernels;  // of this machine
+    struct pktseqi_barrier *barrier;        // where threads meet
     pktseq_allocator allocator;
 } pktseq_work;
 
@@ -1088,6 +1097,28 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #include <omp.h>
 #endif
 
+// Which vectors the compiler can make: decided for float only, by the name in PKTSEQ_REAL.
+#define PKTSEQI_JOIN2(a, b) a##b
+#define PKTSEQI_JOIN(a, b) PKTSEQI_JOIN2(a, b)
+#define PKTSEQI_IS_float 1
+#define PKTSEQI_IS_FLOAT PKTSEQI_JOIN(PKTSEQI_IS_, PKTSEQ_REAL)
+#ifndef PKTSEQ_NO_SIMD
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#define PKTSEQI_X86
+#include <immintrin.h>
+#elif defined(__GNUC__) && defined(__aarch64__) && PKTSEQI_IS_FLOAT
+#define PKTSEQI_NEON
+#include <arm_neon.h>
+#endif
+#endif
+
+// A barrier of our own needs atomics and a way to give the core away.
+#if defined(_OPENMP) && defined(__GNUC__) && (defined(__unix__) || defined(__APPLE__))
+#define PKTSEQI_OWN_BARRIER
+#include <poll.h>
+#include <sched.h>
+#endif
+
 #if defined(PKTSEQ_MALLOC) != defined(PKTSEQ_FREE)
 #error "pktseq.h: define both PKTSEQ_MALLOC and PKTSEQ_FREE, or neither"
 #endif
@@ -1096,14 +1127,32 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #define PKTSEQ_FREE(p) free(p)
 #endif
 
-// A matrix loop whose iterations each write their own slot. `cost` counts its multiply-adds: a team
-// pays above some ten microseconds of work, and loses badly when another program takes a core while
-// the others wait for it (measured: 5 times slower), so small loops stay alone.
-#ifdef _OPENMP
-#define PKTSEQI_PARALLEL_FOR \
-    _Pragma("omp parallel for schedule(static) num_threads(threads) if (cost > 500000)")
+// For kernels and what they are made of: always part of what calls them, loops of a few rounds
+// written out. The compiler may fuse a product and a sum only where the code says so.
+#if defined(__clang__)
+#pragma clang fp contract(off)
+#define PKTSEQI_UNROLL _Pragma("clang loop unroll(full)")
+#define PKTSEQI_INLINE static inline __attribute__((always_inline)) PKTSEQI_TARGET
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#define PKTSEQI_UNROLL _Pragma("GCC unroll 16")
+#define PKTSEQI_INLINE static inline __attribute__((always_inline)) PKTSEQI_TARGET
 #else
-#define PKTSEQI_PARALLEL_FOR
+#define PKTSEQI_UNROLL
+#define PKTSEQI_INLINE static inline
+#endif
+
+// What to do while waiting for another thread.
+#ifdef PKTSEQI_X86
+#define PKTSEQI_PAUSE __builtin_ia32_pause()
+#else
+#define PKTSEQI_PAUSE (void)0
+#endif
+
+// This file, to include itself: see >>plain. Whoever renames it has to say so.
+#ifndef PKTSEQ_FILE
+#define PKTSEQ_FILE "pktseq.h"
 #endif
 
 // A loop whose iterations do not touch each other: vectors may do it also at -O2.
@@ -1142,6 +1191,13 @@ static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t coun
     void *p = pktseqi_alloc(allocator, count, size);
     if (p) memset(p, 0, count * size);
     return p;
+}
+
+// The first address in a block of memory, of at least 63 bytes more than needed, that begins a cache
+// line: vectors that straddle two lines take twice the time.
+static void *pktseqi_align(void *memory) {
+    char *p = (char *)memory;
+    return p + (64 - (uintptr_t)p % 64) % 64;
 }
 
 // Gives memory back to where it came from. An allocator without free_fn (an arena) keeps it.
@@ -4444,6 +4500,873 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
     return (size_t)(r % n);
 }
 
+// ---- >>crew: threads that work on one batch together --------------------------------------------
+
+// A member of a crew. All members run the same function over the same batch, each on its share of
+// the hidden units or of the sequences, and meet at barriers. Every number is computed by exactly
+// one member, in an order that does not depend on how many there are: so the results do not either.
+typedef struct pktseqi_crew {
+    int me, size;                      // 0 .. size-1
+    struct pktseqi_barrier *barrier;
+} pktseqi_crew;
+
+// Where a crew meets. The two counters lie in cache lines of their own.
+typedef struct pktseqi_barrier {
+    unsigned arrived;
+    char apart[60];
+    unsigned round;
+    char behind[60];
+} pktseqi_barrier;
+
+// The crew of one.
+static pktseqi_crew pktseqi_alone(void) {
+    pktseqi_crew crew;
+    memset(&crew, 0, sizeof crew);
+    crew.size = 1;
+    return crew;
+}
+
+// This member's share [from, to) of n things, handed out in blocks of `grain`.
+static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size_t *from,
+                          size_t *to) {
+    size_t blocks = (n + grain - 1) / grain, me = (size_t)crew->me, size = (size_t)crew->size;
+    *from = blocks * me / size * grain;
+    *to = blocks * (me + 1) / size * grain;
+    if (*from > n) *from = n;
+    if (*to > n) *to = n;
+}
+
+// Waits until all members are here. Spins for some ten microseconds, longer than a member takes that
+// has a core to itself; then one of them seems to have lost its core to another program, and the
+// others give theirs away rather than burn it. Returns how often this one did.
+static unsigned pktseqi_wait(const pktseqi_crew *crew) {
+    unsigned yields = 0;
+    if (crew->size == 1) return 0;
+#if defined(PKTSEQI_OWN_BARRIER)
+    {
+        pktseqi_barrier *b = crew->barrier;
+        unsigned round = __atomic_load_n(&b->round, __ATOMIC_RELAXED), spins = 0;
+        if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)crew->size) {
+            __atomic_store_n(&b->arrived, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&b->round, round + 1, __ATOMIC_RELEASE);
+            return 0;
+        }
+        while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
+            if (++spins < 1000) {
+                PKTSEQI_PAUSE;
+            } else {
+                sched_yield();
+                ++yields;
+            }
+        }
+    }
+#elif defined(_OPENMP)
+#pragma omp barrier
+#endif
+    return yields;
+}
+
+// Runs fn once for each member of a crew of `threads` (fewer if OpenMP gives fewer, as inside of
+// another parallel region), and returns when all are done.
+static void pktseqi_crew_run(int threads, pktseqi_barrier *barrier,
+                             void (*fn)(void *user, const pktseqi_crew *crew), void *user) {
+    pktseqi_crew crew = pktseqi_alone();
+    (void)threads;
+    memset(barrier, 0, sizeof *barrier);
+#ifdef _OPENMP
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads)
+        {
+            pktseqi_crew member;
+            member.me = omp_get_thread_num();
+            member.size = omp_get_num_threads();
+            member.barrier = barrier;
+            fn(user, &member);
+        }
+        return;
+    }
+#endif
+    fn(user, &crew);
+}
+
+// ---- >>kernels: the few loops that all arithmetic is made of ------------------------------------
+
+// Every loop below thinks in vectors of 16 numbers, whatever the machine has, and says in which
+// order a sum is taken. What a machine does with it - 1 register of 16, 2 of 8, 4 of 4, or 16
+// numbers one by one - then cannot change a bit of the result. Three rules:
+//   - A product that is added is fused with the addition (rounded once): fma(a, b, c) = a*b + c.
+//   - A dot product has 16 lanes, lane l sums i = l, l + 16, ..; then lanes l + 8 are added to
+//     lanes l, then l + 4, l + 2, l + 1.
+//   - A sum over rows or packets is taken in pieces of 64, each from zero, one term after the other;
+//     the pieces are added up in order.
+enum { PKTSEQI_PIECE = 64 };
+
+// One factor of a row of dot products: w (rows, cols) times x, (count) rows x_stride apart.
+typedef struct pktseqi_product {
+    const pktseq_real *w;
+    size_t cols;
+    const pktseq_real *x;
+    size_t x_stride;
+} pktseqi_product;
+
+// The kernels, compiled for one instruction set.
+typedef struct pktseqi_kernels {
+    const char *name;
+
+    // out[b][i] = sum over the products of w[i] . x[b]      i < rows, b < count
+    void (*dots)(const pktseqi_product *product, int products, size_t rows, size_t count,
+                 pktseq_real *out, size_t out_stride);
+
+    // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[s*bs + t][c]
+    //   s < slots, c < cols, terms up to PKTSEQI_PIECE; bs 0: all slots share the rows b
+    void (*add_outer)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
+                      size_t bs, size_t terms, size_t slots, size_t cols, pktseq_real scale,
+                      pktseq_real *out, size_t out_stride);
+
+    // y[i] += scale * sum over t < terms of d[t][i]         i < n
+    void (*add_rows)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
+                     pktseq_real scale, pktseq_real *y);
+
+    // The gates of a GRU step from their dot products, and the way back: see >>gru.
+    void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t from,
+                  size_t to, size_t count, pktseq_real *gate, size_t gate_stride,
+                  const pktseq_real *h, pktseq_real *h2, size_t h_stride);
+    void (*deltas)(size_t H, size_t from, size_t to, size_t count, const pktseq_real *h,
+                   pktseq_real *dh, size_t h_stride, pktseq_real *gate, size_t gate_stride);
+
+    // y += a * x;   v = m * v + g, then w += a * v;   v = e^(v - most);   v = sigmoid(v)
+    void (*axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n);
+    void (*momentum)(pktseq_real m, const pktseq_real *g, pktseq_real a, pktseq_real *v,
+                     pktseq_real *w, size_t n);
+    void (*exp)(pktseq_real *v, size_t n, pktseq_real most);
+    void (*sigmoid)(pktseq_real *v, size_t n);
+} pktseqi_kernels;
+
+// The exponential of every path, vector or not: e^x = 2^n (1 + p), n = round(x / ln 2), r = x - n ln 2
+// in two steps, p = e^r - 1 by its Taylor series to r^7 (|r| is at most ln 2 / 2: the rest is below
+// a quarter of an ulp). Adding 1.5 * 2^23 rounds to an integer, and leaves it in the low bits.
+// Errors against the exact value, over all floats (tests/test_kernels.c): e^x 1.3 ulp from -87 to 88,
+// sigmoid 2.6 ulp, tanh 2.6 ulp; beyond -87 and 88 they take the value there.
+#define PKTSEQI_LOG2_E 1.44269504088896341f
+#define PKTSEQI_LN2_HIGH 0.693145751953125f
+#define PKTSEQI_LN2_LOW 1.42860682030941723e-6f
+#define PKTSEQI_ROUNDER 12582912.0f
+
+// The next two sections are read once for each instruction set: this file includes itself. First for
+// any machine; then, for double on x86, once more with the machine's fused multiply-add, or for float
+// with its vectors.
+#define PKTSEQI_PLAIN
+#define PKTSEQI_NAME "plain C"
+#define PKTSEQI_TARGET
+#define PKTSEQI_K(name) pktseqi_##name##_plain
+#include PKTSEQ_FILE
+#if defined(PKTSEQI_X86) && !PKTSEQI_IS_FLOAT
+#define PKTSEQI_PLAIN
+#define PKTSEQI_NAME "plain C with FMA"
+#define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
+#define PKTSEQI_K(name) pktseqi_##name##_fma
+#include PKTSEQ_FILE
+#elif defined(PKTSEQI_X86)
+#define PKTSEQI_ISA 256
+#define PKTSEQI_NAME "AVX2"
+#define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
+#define PKTSEQI_K(name) pktseqi_##name##_avx2
+#include PKTSEQ_FILE
+#define PKTSEQI_ISA 512
+#define PKTSEQI_NAME "AVX-512"
+#define PKTSEQI_TARGET __attribute__((target("avx512f")))
+#define PKTSEQI_K(name) pktseqi_##name##_avx512
+#include PKTSEQ_FILE
+#elif defined(PKTSEQI_NEON)
+#define PKTSEQI_ISA 128
+#define PKTSEQI_NAME "NEON"
+#define PKTSEQI_TARGET
+#define PKTSEQI_K(name) pktseqi_##name##_neon
+#include PKTSEQ_FILE
+#endif
+#endif  // PKTSEQI_IMPLEMENTED
+
+#ifdef PKTSEQI_K
+// ---- >>plain: the kernels in plain C, one number after the other --------------------------------
+
+// What the vectors below are tested against to the bit, and where to begin reading.
+#ifdef PKTSEQI_PLAIN
+
+// fma, exp and tanh of C's library, for the number type at hand.
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_real c) {
+    return sizeof a == sizeof(float) ? (pktseq_real)fmaf((float)a, (float)b, (float)c)
+                                     : (pktseq_real)fma((double)a, (double)b, (double)c);
+}
+
+// lane[0] + lane[1] + .. in the order of the tree.
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(sum)(pktseq_real *lane) {
+    for (int width = 8; width > 0; width /= 2)
+        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
+    return lane[0];
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
+                                           size_t rows, size_t count, pktseq_real *out,
+                                           size_t out_stride) {
+    for (size_t b = 0; b < count; ++b)
+        for (size_t i = 0; i < rows; ++i) {
+            pktseq_real lane[16] = {0};
+            for (int k = 0; k < products; ++k) {
+                size_t n = product[k].cols, j = 0;
+                const pktseq_real *w = product[k].w + i * n;
+                const pktseq_real *x = product[k].x + b * product[k].x_stride;
+                for (; j + 16 <= n; j += 16)
+                    for (size_t l = 0; l < 16; ++l)
+                        lane[l] = PKTSEQI_K(fma)(w[j + l], x[j + l], lane[l]);
+                for (size_t l = 0; j < n && l < 16; ++l)  // the last vector is filled with zeros
+                    lane[l] = PKTSEQI_K(fma)(j + l < n ? w[j + l] : 0, j + l < n ? x[j + l] : 0,
+                                             lane[l]);
+            }
+            out[b * out_stride + i] = PKTSEQI_K(sum)(lane);
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as, size_t at,
+                                                const pktseq_real *const *b, size_t bs,
+                                                size_t terms, size_t slots, size_t cols,
+                                                pktseq_real scale, pktseq_real *out,
+                                                size_t out_stride) {
+    for (size_t s = 0; s < slots; ++s)
+        for (size_t c = 0; c < cols; c += 16) {
+            pktseq_real sum[16] = {0}, *to = out + s * out_stride + c;
+            size_t n = cols - c < 16 ? cols - c : 16;
+            for (size_t t = 0; t < terms; ++t) {
+                const pktseq_real *from = b[s * bs + t] + c;
+                for (size_t l = 0; l < n; ++l)
+                    sum[l] = PKTSEQI_K(fma)(a[s * as + t * at], from[l], sum[l]);
+            }
+            for (size_t l = 0; l < n; ++l) to[l] = PKTSEQI_K(fma)(scale, sum[l], to[l]);
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const pktseq_real *d, size_t d_stride,
+                                               size_t terms, size_t n, pktseq_real scale,
+                                               pktseq_real *y) {
+    for (size_t i = 0; i < n; ++i) {
+        pktseq_real sum = 0;
+        for (size_t t = 0; t < terms; ++t) sum += d[t * d_stride + i];
+        y[i] = PKTSEQI_K(fma)(scale, sum, y[i]);
+    }
+}
+
+// e^x = scale * (1 + p), as said above; x from -87 to 88.
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
+    float t = fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER, r, p, power;
+    uint32_t bits;
+    memcpy(&bits, &t, sizeof bits);
+    bits = (bits << 23) + (127u << 23);
+    memcpy(&power, &bits, sizeof power);
+    r = fmaf(n, -PKTSEQI_LN2_LOW, fmaf(n, -PKTSEQI_LN2_HIGH, x));
+    p = fmaf(1.0f / 5040, r, 1.0f / 720);
+    p = fmaf(p, r, 1.0f / 120);
+    p = fmaf(p, r, 1.0f / 24);
+    p = fmaf(p, r, 1.0f / 6);
+    p = fmaf(p, r, 0.5f);
+    *scale = (pktseq_real)power;
+    return (pktseq_real)fmaf(p, r * r, r);
+}
+
+// Between low and high; what is not a number stays so.
+PKTSEQI_INLINE float PKTSEQI_K(clamp)(float x, float low, float high) {
+    x = low > x ? low : x;
+    return high < x ? high : x;
+}
+
+// e^x, for softmax.
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
+    pktseq_real p, scale;
+    if (sizeof x == sizeof(double)) return (pktseq_real)exp((double)x);
+    p = PKTSEQI_K(exp_parts)(PKTSEQI_K(clamp)((float)x, -87, 88), &scale);
+    return PKTSEQI_K(fma)(p, scale, scale);
+}
+
+// sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 - s).
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(sigmoid_of)(pktseq_real x) {
+    return 1 / (1 + PKTSEQI_K(exp_of)(-x));
+}
+
+// tanh(x) = (e^2x - 1) / (e^2x + 1), in (-1, 1). Its derivative is 1 - tanh(x)^2.
+PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
+    pktseq_real p, scale;
+    if (sizeof x == sizeof(double)) return (pktseq_real)tanh((double)x);
+    p = PKTSEQI_K(exp_parts)(PKTSEQI_K(clamp)((float)x + (float)x, -87, 88), &scale);
+    p = PKTSEQI_K(fma)(p, scale, scale - 1);  // e^2x - 1, exact enough also near 0
+    return p / (p + 2);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktseq_real *b_hh,
+                                            size_t H, size_t from, size_t to, size_t count,
+                                            pktseq_real *gate, size_t gate_stride,
+                                            const pktseq_real *h, pktseq_real *h2,
+                                            size_t h_stride) {
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
+        for (size_t j = from; j < to; ++j) {
+            pktseq_real *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+            *gr = PKTSEQI_K(sigmoid_of)(*gr + (b_ih[j] + b_hh[j]));
+            *gz = PKTSEQI_K(sigmoid_of)(*gz + (b_ih[H + j] + b_hh[H + j]));
+            *gq = *gq + b_hh[2 * H + j];
+            *gn = PKTSEQI_K(tanh_of)(PKTSEQI_K(fma)(*gr, *gq, *gn + b_ih[2 * H + j]));
+            h2[j] = PKTSEQI_K(fma)(*gz, h[j] - *gn, *gn);
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t from, size_t to, size_t count,
+                                             const pktseq_real *h, pktseq_real *dh,
+                                             size_t h_stride, pktseq_real *gate,
+                                             size_t gate_stride) {
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
+        for (size_t j = from; j < to; ++j) {
+            pktseq_real *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+            pktseq_real r = *gr, z = *gz, n = *gn, q = *gq, dh2 = dh[j];
+            pktseq_real dz = dh2 * (h[j] - n), dn = dh2 * (1 - z);
+            pktseq_real an = dn * PKTSEQI_K(fma)(-n, n, 1);
+            *gr = an * q * PKTSEQI_K(fma)(-r, r, r);
+            *gz = dz * PKTSEQI_K(fma)(-z, z, z);
+            *gn = an;
+            *gq = an * r;
+            dh[j] = dh2 * z;
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y,
+                                           size_t n) {
+    for (size_t i = 0; i < n; ++i) y[i] = PKTSEQI_K(fma)(a, x[i], y[i]);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real *g, pktseq_real a,
+                                               pktseq_real *v, pktseq_real *w, size_t n) {
+    for (size_t i = 0; i < n; ++i) {
+        v[i] = PKTSEQI_K(fma)(m, v[i], g[i]);
+        w[i] = PKTSEQI_K(fma)(a, v[i], w[i]);
+    }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real most) {
+    for (size_t i = 0; i < n; ++i) v[i] = PKTSEQI_K(exp_of)(v[i] - most);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
+    for (size_t i = 0; i < n; ++i) v[i] = PKTSEQI_K(sigmoid_of)(v[i]);
+}
+
+#else
+// ---- >>vectors: the same kernels, 16 numbers at a time ------------------------------------------
+
+// What differs from one instruction set to the next: a register, how many make 16 numbers, and what
+// can be done with them. POWER makes 2^n of an n that was rounded by adding PKTSEQI_ROUNDER.
+#if PKTSEQI_ISA == 512
+#define PKTSEQI_R __m512
+#define PKTSEQI_REGISTERS 1
+#define PKTSEQI_BLOCK 4
+#define PKTSEQI_LOAD(p) _mm512_loadu_ps(p)
+#define PKTSEQI_STORE(p, a) _mm512_storeu_ps(p, a)
+#define PKTSEQI_SET(a) _mm512_set1_ps(a)
+#define PKTSEQI_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define PKTSEQI_ADD(a, b) _mm512_add_ps(a, b)
+#define PKTSEQI_SUB(a, b) _mm512_sub_ps(a, b)
+#define PKTSEQI_MUL(a, b) _mm512_mul_ps(a, b)
+#define PKTSEQI_DIV(a, b) _mm512_div_ps(a, b)
+#define PKTSEQI_MIN(a, b) _mm512_min_ps(a, b)
+#define PKTSEQI_MAX(a, b) _mm512_max_ps(a, b)
+#define PKTSEQI_POWER(a) \
+    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
+                                         _mm512_set1_epi32(127 << 23)))
+#elif PKTSEQI_ISA == 256
+#define PKTSEQI_R __m256
+#define PKTSEQI_REGISTERS 2
+#define PKTSEQI_BLOCK 2
+#define PKTSEQI_LOAD(p) _mm256_loadu_ps(p)
+#define PKTSEQI_STORE(p, a) _mm256_storeu_ps(p, a)
+#define PKTSEQI_SET(a) _mm256_set1_ps(a)
+#define PKTSEQI_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define PKTSEQI_ADD(a, b) _mm256_add_ps(a, b)
+#define PKTSEQI_SUB(a, b) _mm256_sub_ps(a, b)
+#define PKTSEQI_MUL(a, b) _mm256_mul_ps(a, b)
+#define PKTSEQI_DIV(a, b) _mm256_div_ps(a, b)
+#define PKTSEQI_MIN(a, b) _mm256_min_ps(a, b)
+#define PKTSEQI_MAX(a, b) _mm256_max_ps(a, b)
+#define PKTSEQI_POWER(a) \
+    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
+                                         _mm256_set1_epi32(127 << 23)))
+#else
+#define PKTSEQI_R float32x4_t
+#define PKTSEQI_REGISTERS 4
+#define PKTSEQI_BLOCK 2
+#define PKTSEQI_LOAD(p) vld1q_f32(p)
+#define PKTSEQI_STORE(p, a) vst1q_f32(p, a)
+#define PKTSEQI_SET(a) vdupq_n_f32(a)
+#define PKTSEQI_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define PKTSEQI_ADD(a, b) vaddq_f32(a, b)
+#define PKTSEQI_SUB(a, b) vsubq_f32(a, b)
+#define PKTSEQI_MUL(a, b) vmulq_f32(a, b)
+#define PKTSEQI_DIV(a, b) vdivq_f32(a, b)
+#define PKTSEQI_MIN(a, b) vminq_f32(a, b)
+#define PKTSEQI_MAX(a, b) vmaxq_f32(a, b)
+#define PKTSEQI_POWER(a) \
+    vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
+                                    vdupq_n_s32(127 << 23)))
+#endif
+
+// A vector of 16 numbers, and what the kernels do with it.
+typedef struct PKTSEQI_K(vector) {
+    PKTSEQI_R r[PKTSEQI_REGISTERS];
+} PKTSEQI_K(vector);
+#define PKTSEQI_V PKTSEQI_K(vector)
+
+#define PKTSEQI_EACH PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_REGISTERS; ++i)
+#define PKTSEQI_OP(name, op) \
+    PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(name)(PKTSEQI_V a, PKTSEQI_V b) { \
+        PKTSEQI_EACH a.r[i] = op(a.r[i], b.r[i]); \
+        return a; \
+    }
+PKTSEQI_OP(add, PKTSEQI_ADD)
+PKTSEQI_OP(sub, PKTSEQI_SUB)
+PKTSEQI_OP(mul, PKTSEQI_MUL)
+PKTSEQI_OP(div, PKTSEQI_DIV)
+PKTSEQI_OP(least, PKTSEQI_MIN)
+PKTSEQI_OP(most, PKTSEQI_MAX)
+#undef PKTSEQI_OP
+
+// a * b + c, rounded once.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(fma)(PKTSEQI_V a, PKTSEQI_V b, PKTSEQI_V c) {
+    PKTSEQI_EACH a.r[i] = PKTSEQI_FMA(a.r[i], b.r[i], c.r[i]);
+    return a;
+}
+
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(power)(PKTSEQI_V a) {
+    PKTSEQI_EACH a.r[i] = PKTSEQI_POWER(a.r[i]);
+    return a;
+}
+
+// Sixteen times the same number.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(set)(float a) {
+    PKTSEQI_V v;
+    PKTSEQI_EACH v.r[i] = PKTSEQI_SET(a);
+    return v;
+}
+
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p) {
+    PKTSEQI_V v;
+    PKTSEQI_EACH v.r[i] = PKTSEQI_LOAD(p + 16 / PKTSEQI_REGISTERS * i);
+    return v;
+}
+
+PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v) {
+    PKTSEQI_EACH PKTSEQI_STORE(p + 16 / PKTSEQI_REGISTERS * i, v.r[i]);
+}
+
+// The first n numbers (any above 15 means all), then zeros; nothing behind them is touched.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load_part)(const float *p, size_t n) {
+#if PKTSEQI_ISA == 512
+    PKTSEQI_V v;
+    v.r[0] = _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
+    return v;
+#else
+    float copy[16] = {0};
+    if (n >= 16) return PKTSEQI_K(load)(p);
+    memcpy(copy, p, n * sizeof *p);
+    return PKTSEQI_K(load)(copy);
+#endif
+}
+
+PKTSEQI_INLINE void PKTSEQI_K(store_part)(float *p, PKTSEQI_V v, size_t n) {
+#if PKTSEQI_ISA == 512
+    _mm512_mask_storeu_ps(p, (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), v.r[0]);
+#else
+    float copy[16];
+    if (n >= 16) {
+        PKTSEQI_K(store)(p, v);
+    } else {
+        PKTSEQI_K(store)(copy, v);
+        memcpy(p, copy, n * sizeof *p);
+    }
+#endif
+}
+
+// The sums of PKTSEQI_BLOCK^2 vectors, each by the tree: lanes l + 8 to l, l + 4 to l, ..
+#define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
+#if PKTSEQI_ISA == 512
+// Two vectors are halved and added at once: their upper halves to their lower ones, side by side.
+#define PKTSEQI_HALVE(shuffle, a, b, low, high) \
+    _mm512_add_ps(shuffle(a, b, low), shuffle(a, b, high))
+PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
+    __m512 q[4];
+    PKTSEQI_UNROLL for (int i = 0; i < 4; ++i) {  // q[i]: 4 lanes each of v[i], v[4+i], v[8+i], ..
+        __m512 a = PKTSEQI_HALVE(_mm512_shuffle_f32x4, v[i].r[0], v[4 + i].r[0], 0x44, 0xee);
+        __m512 b = PKTSEQI_HALVE(_mm512_shuffle_f32x4, v[8 + i].r[0], v[12 + i].r[0], 0x44, 0xee);
+        q[i] = PKTSEQI_HALVE(_mm512_shuffle_f32x4, a, b, 0x88, 0xdd);
+    }
+    q[0] = PKTSEQI_HALVE(_mm512_shuffle_ps, q[0], q[1], 0x44, 0xee);
+    q[2] = PKTSEQI_HALVE(_mm512_shuffle_ps, q[2], q[3], 0x44, 0xee);
+    _mm512_storeu_ps(to, PKTSEQI_HALVE(_mm512_shuffle_ps, q[0], q[2], 0x88, 0xdd));
+}
+#undef PKTSEQI_HALVE
+#else
+PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
+    PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) {
+#if PKTSEQI_ISA == 256
+        __m256 a = _mm256_add_ps(v[i].r[0], v[i].r[1]);
+        __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+        to[i] = _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
+#else
+        float32x4_t a = vaddq_f32(vaddq_f32(v[i].r[0], v[i].r[2]),
+                                  vaddq_f32(v[i].r[1], v[i].r[3]));
+        float32x2_t b = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+        to[i] = vget_lane_f32(vpadd_f32(b, b), 0);
+#endif
+    }
+}
+#endif
+
+// sum[s*R + r] += w[r] . x[s] from column i on, `part` of 16 columns (16 if all are there).
+PKTSEQI_INLINE void PKTSEQI_K(dots_16)(PKTSEQI_V *sum, const float *const *w, const int R,
+                                       const float *const *x, const int S, size_t i,
+                                       size_t part) {
+    PKTSEQI_V xs[PKTSEQI_BLOCK];
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
+        xs[s] = part == 16 ? PKTSEQI_K(load)(x[s] + i) : PKTSEQI_K(load_part)(x[s] + i, part);
+    PKTSEQI_UNROLL for (int r = 0; r < R; ++r) {
+        PKTSEQI_V wr = part == 16 ? PKTSEQI_K(load)(w[r] + i)
+                                  : PKTSEQI_K(load_part)(w[r] + i, part);
+        PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
+            sum[s * R + r] = PKTSEQI_K(fma)(wr, xs[s], sum[s * R + r]);
+    }
+}
+
+// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. Past the
+// last row or sequence the first one stands in, and its result is not stored.
+PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int products, size_t row,
+                                          size_t rows, const int R, size_t b, size_t count,
+                                          const int S, float *out, size_t out_stride) {
+    const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
+    float sum[PKTSEQI_SUMS];
+    PKTSEQI_V v[PKTSEQI_SUMS];
+    size_t fit = rows - row < (size_t)R ? rows - row : (size_t)R;
+    PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) v[i] = PKTSEQI_K(set)(0);
+    for (int k = 0; k < products; ++k) {
+        size_t n = product[k].cols, i = 0;
+        PKTSEQI_UNROLL for (int r = 0; r < R; ++r)
+            w[r] = product[k].w + (row + (size_t)r < rows ? row + (size_t)r : row) * n;
+        PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
+            x[s] = product[k].x + (b + (size_t)s < count ? b + (size_t)s : b) * product[k].x_stride;
+        for (; i + 16 <= n; i += 16) PKTSEQI_K(dots_16)(v, w, R, x, S, i, 16);
+        if (i < n) PKTSEQI_K(dots_16)(v, w, R, x, S, i, n - i);
+    }
+    PKTSEQI_K(sums)(v, sum);
+    for (size_t s = 0; s < (size_t)S && b + s < count; ++s) {
+        float *to = out + (b + s) * out_stride + row;
+        if (fit == (size_t)R) memcpy(to, sum + s * (size_t)R, (size_t)R * sizeof *to);
+        else memcpy(to, sum + s * (size_t)R, fit * sizeof *to);
+    }
+}
+
+// 32 sequences at a time, so that their states stay in the first cache while the rows pass by once.
+static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
+                                           size_t rows, size_t count, float *out,
+                                           size_t out_stride) {
+    for (size_t b = 0; b < count; b += 32) {
+        size_t past = count - b < 32 ? count : b + 32, end = past - (past - b) % PKTSEQI_BLOCK;
+        if (past - end > 1) end = past;  // a single sequence left over goes another way
+        for (size_t row = 0; row < rows; row += PKTSEQI_BLOCK)
+            for (size_t s = b; s < end; s += PKTSEQI_BLOCK)
+                PKTSEQI_K(dots_block)(product, products, row, rows, PKTSEQI_BLOCK, s, past,
+                                      PKTSEQI_BLOCK, out, out_stride);
+        for (size_t row = 0; end < past && row < rows; row += PKTSEQI_SUMS)
+            PKTSEQI_K(dots_block)(product, products, row, rows, PKTSEQI_SUMS, end, past, 1, out,
+                                  out_stride);
+    }
+}
+
+// S slots times C vectors of columns. Missing slots repeat the first one and are not stored. whole:
+// no column is missing. shared: all slots take the same rows b.
+PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
+                                           const float *const *b, size_t bs, size_t col,
+                                           size_t terms, size_t slots, const int S, size_t cols,
+                                           const int C, const int whole, const int shared,
+                                           float scale, float *out, size_t out_stride) {
+    PKTSEQI_V sum[PKTSEQI_SUMS], x[PKTSEQI_SUMS], rate = PKTSEQI_K(set)(scale);
+    size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s : 0;
+    PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
+        part[c] = cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
+    PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_K(set)(0);
+    for (size_t t = 0; t < terms; ++t) {
+        PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
+            PKTSEQI_V factor = PKTSEQI_K(set)(a[slot[s] * as + t * at]);
+            if (s == 0 || !shared) {
+                const float *from = b[slot[s] * bs + t] + col;
+                PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
+                    x[c] = whole ? PKTSEQI_K(load)(from + 16 * c)
+                                 : PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
+            }
+            PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
+                sum[s * C + c] = PKTSEQI_K(fma)(factor, x[c], sum[s * C + c]);
+        }
+    }
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
+        float *to = out + slot[s] * out_stride + col;
+        if ((size_t)s >= slots) continue;
+        PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
+            size_t n = whole ? 16 : part[c];
+            if (n > 0)
+                PKTSEQI_K(store_part)(to + 16 * c,
+                                      PKTSEQI_K(fma)(rate, sum[s * C + c],
+                                                     PKTSEQI_K(load_part)(to + 16 * c, n)), n);
+        }
+    }
+}
+
+// Chooses the shape of the blocks: as many sums at once as there are registers for.
+static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
+                                                const float *const *b, size_t bs, size_t terms,
+                                                size_t slots, size_t cols, float scale,
+                                                float *out, size_t out_stride) {
+    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS, HALF = B / 2 };
+#define PKTSEQI_OUTER(S, C, whole, shared) \
+    PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, left, C, \
+                           whole, shared, scale, out + s * out_stride, out_stride)
+    for (size_t c = 0, step; c < cols; c += step) {
+        size_t left = cols - c, s = 0;
+        if (bs > 0) {  // pieces of a long sum
+            step = 16 * HALF;
+            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 0);
+        } else if (slots == 1 && left >= 16 * MANY) {
+            step = 16 * MANY;
+            PKTSEQI_OUTER(1, MANY, 1, 1);
+        } else if (slots == 1) {
+            step = 16 * (MANY / 2);
+            if (left >= step) PKTSEQI_OUTER(1, MANY / 2, 1, 1);
+            else PKTSEQI_OUTER(1, MANY / 2, 0, 1);
+        } else if (left >= 16 * B) {
+            step = 16 * B;
+            for (; s < slots; s += B) PKTSEQI_OUTER(B, B, 1, 1);
+        } else if (left > 16 * HALF) {
+            step = 16 * B;
+            for (; s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
+        } else {
+            step = 16 * HALF;
+            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
+        }
+    }
+#undef PKTSEQI_OUTER
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const float *d, size_t d_stride, size_t terms,
+                                               size_t n, float scale, float *y) {
+    for (size_t i = 0; i < n; i += 16) {
+        size_t part = n - i;
+        PKTSEQI_V sum = PKTSEQI_K(set)(0);
+        for (size_t t = 0; t < terms; ++t)
+            sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(d + t * d_stride + i, part));
+        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum,
+                                                    PKTSEQI_K(load_part)(y + i, part)), part);
+    }
+}
+
+// e^x = scale * (1 + p); x is held between -87 and 88 first, but NaN stays.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
+    PKTSEQI_V rounder = PKTSEQI_K(set)(PKTSEQI_ROUNDER), t, n, r, p;
+    x = PKTSEQI_K(least)(PKTSEQI_K(set)(88), PKTSEQI_K(most)(PKTSEQI_K(set)(-87), x));
+    t = PKTSEQI_K(fma)(x, PKTSEQI_K(set)(PKTSEQI_LOG2_E), rounder);
+    n = PKTSEQI_K(sub)(t, rounder);
+    r = PKTSEQI_K(fma)(n, PKTSEQI_K(set)(-PKTSEQI_LN2_HIGH), x);
+    r = PKTSEQI_K(fma)(n, PKTSEQI_K(set)(-PKTSEQI_LN2_LOW), r);
+    p = PKTSEQI_K(fma)(PKTSEQI_K(set)(1.0f / 5040), r, PKTSEQI_K(set)(1.0f / 720));
+    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 120));
+    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 24));
+    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 6));
+    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(0.5f));
+    *scale = PKTSEQI_K(power)(t);
+    return PKTSEQI_K(fma)(p, PKTSEQI_K(mul)(r, r), r);
+}
+
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_of)(PKTSEQI_V x) {
+    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x, &scale);
+    return PKTSEQI_K(fma)(p, scale, scale);
+}
+
+// 1 / (1 + e^-x)
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(sigmoid_of)(PKTSEQI_V x) {
+    PKTSEQI_V one = PKTSEQI_K(set)(1), e = PKTSEQI_K(exp_of)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), x));
+    return PKTSEQI_K(div)(one, PKTSEQI_K(add)(one, e));
+}
+
+// (e^2x - 1) / (e^2x + 1)
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(tanh_of)(PKTSEQI_V x) {
+    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(PKTSEQI_K(add)(x, x), &scale);
+    p = PKTSEQI_K(fma)(p, scale, PKTSEQI_K(sub)(scale, PKTSEQI_K(set)(1)));
+    return PKTSEQI_K(div)(p, PKTSEQI_K(add)(p, PKTSEQI_K(set)(2)));
+}
+
+// x - x^2, the derivative of a sigmoid whose value is x.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(slope)(PKTSEQI_V x) {
+    return PKTSEQI_K(fma)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), x), x, x);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh, size_t H,
+                                            size_t from, size_t to, size_t count, float *gate,
+                                            size_t gate_stride, const float *h, float *h2,
+                                            size_t h_stride) {
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
+        for (size_t j = from; j < to; j += 16) {
+            size_t part = to - j;
+            float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+#define PKTSEQI_GET(p) PKTSEQI_K(load_part)(p, part)
+            PKTSEQI_V bias_r = PKTSEQI_K(add)(PKTSEQI_GET(b_ih + j), PKTSEQI_GET(b_hh + j));
+            PKTSEQI_V bias_z = PKTSEQI_K(add)(PKTSEQI_GET(b_ih + H + j), PKTSEQI_GET(b_hh + H + j));
+            PKTSEQI_V r = PKTSEQI_K(sigmoid_of)(PKTSEQI_K(add)(PKTSEQI_GET(gr), bias_r));
+            PKTSEQI_V z = PKTSEQI_K(sigmoid_of)(PKTSEQI_K(add)(PKTSEQI_GET(gz), bias_z));
+            PKTSEQI_V q = PKTSEQI_K(add)(PKTSEQI_GET(gq), PKTSEQI_GET(b_hh + 2 * H + j));
+            PKTSEQI_V n = PKTSEQI_K(add)(PKTSEQI_GET(gn), PKTSEQI_GET(b_ih + 2 * H + j));
+            n = PKTSEQI_K(tanh_of)(PKTSEQI_K(fma)(r, q, n));
+            PKTSEQI_K(store_part)(gr, r, part);
+            PKTSEQI_K(store_part)(gz, z, part);
+            PKTSEQI_K(store_part)(gn, n, part);
+            PKTSEQI_K(store_part)(gq, q, part);
+            n = PKTSEQI_K(fma)(z, PKTSEQI_K(sub)(PKTSEQI_GET(h + j), n), n);
+            PKTSEQI_K(store_part)(h2 + j, n, part);
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t from, size_t to, size_t count,
+                                             const float *h, float *dh, size_t h_stride,
+                                             float *gate, size_t gate_stride) {
+    PKTSEQI_V one = PKTSEQI_K(set)(1);
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
+        for (size_t j = from; j < to; j += 16) {
+            size_t part = to - j;
+            float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+            PKTSEQI_V r = PKTSEQI_GET(gr), z = PKTSEQI_GET(gz), n = PKTSEQI_GET(gn);
+            PKTSEQI_V q = PKTSEQI_GET(gq), dh2 = PKTSEQI_GET(dh + j);
+            PKTSEQI_V dz = PKTSEQI_K(mul)(dh2, PKTSEQI_K(sub)(PKTSEQI_GET(h + j), n));
+            PKTSEQI_V an = PKTSEQI_K(fma)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), n), n, one);
+            an = PKTSEQI_K(mul)(PKTSEQI_K(mul)(dh2, PKTSEQI_K(sub)(one, z)), an);
+#undef PKTSEQI_GET
+            PKTSEQI_K(store_part)(gr, PKTSEQI_K(mul)(PKTSEQI_K(mul)(an, q), PKTSEQI_K(slope)(r)),
+                                  part);
+            PKTSEQI_K(store_part)(gz, PKTSEQI_K(mul)(dz, PKTSEQI_K(slope)(z)), part);
+            PKTSEQI_K(store_part)(gn, an, part);
+            PKTSEQI_K(store_part)(gq, PKTSEQI_K(mul)(an, r), part);
+            PKTSEQI_K(store_part)(dh + j, PKTSEQI_K(mul)(dh2, z), part);
+        }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(axpy)(float a, const float *x, float *y, size_t n) {
+    PKTSEQI_V as = PKTSEQI_K(set)(a);
+    for (size_t i = 0; i < n; i += 16)
+        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(as, PKTSEQI_K(load_part)(x + i, n - i),
+                                                    PKTSEQI_K(load_part)(y + i, n - i)), n - i);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(momentum)(float m, const float *g, float a, float *v,
+                                               float *w, size_t n) {
+    PKTSEQI_V ms = PKTSEQI_K(set)(m), as = PKTSEQI_K(set)(a);
+    for (size_t i = 0; i < n; i += 16) {
+        PKTSEQI_V velocity = PKTSEQI_K(fma)(ms, PKTSEQI_K(load_part)(v + i, n - i),
+                                            PKTSEQI_K(load_part)(g + i, n - i));
+        PKTSEQI_K(store_part)(v + i, velocity, n - i);
+        PKTSEQI_K(store_part)(w + i, PKTSEQI_K(fma)(as, velocity,
+                                                    PKTSEQI_K(load_part)(w + i, n - i)), n - i);
+    }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(exp)(float *v, size_t n, float most) {
+    for (size_t i = 0; i < n; i += 16) {
+        PKTSEQI_V x = PKTSEQI_K(load_part)(v + i, n - i);
+        x = PKTSEQI_K(exp_of)(PKTSEQI_K(sub)(x, PKTSEQI_K(set)(most)));
+        PKTSEQI_K(store_part)(v + i, x, n - i);
+    }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
+    for (size_t i = 0; i < n; i += 16)
+        PKTSEQI_K(store_part)(v + i, PKTSEQI_K(sigmoid_of)(PKTSEQI_K(load_part)(v + i, n - i)),
+                              n - i);
+}
+
+#undef PKTSEQI_R
+#undef PKTSEQI_REGISTERS
+#undef PKTSEQI_BLOCK
+#undef PKTSEQI_LOAD
+#undef PKTSEQI_STORE
+#undef PKTSEQI_SET
+#undef PKTSEQI_FMA
+#undef PKTSEQI_ADD
+#undef PKTSEQI_SUB
+#undef PKTSEQI_MUL
+#undef PKTSEQI_DIV
+#undef PKTSEQI_MIN
+#undef PKTSEQI_MAX
+#undef PKTSEQI_POWER
+#undef PKTSEQI_V
+#undef PKTSEQI_EACH
+#undef PKTSEQI_SUMS
+#endif
+
+static const pktseqi_kernels PKTSEQI_K(kernels) = {
+    PKTSEQI_NAME,          PKTSEQI_K(dots),   PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
+    PKTSEQI_K(gates),      PKTSEQI_K(deltas), PKTSEQI_K(axpy),      PKTSEQI_K(momentum),
+    PKTSEQI_K(exp),        PKTSEQI_K(sigmoid)};
+
+#undef PKTSEQI_PLAIN
+#undef PKTSEQI_ISA
+#undef PKTSEQI_NAME
+#undef PKTSEQI_TARGET
+#undef PKTSEQI_K
+#elif !defined(PKTSEQI_SECOND_PART)
+#define PKTSEQI_SECOND_PART
+// ---- >>choose: the kernels for this machine -----------------------------------------------------
+
+// The best kernels that the machine can run. A few loads and tests: cheap enough to be asked again
+// by whoever needs them, so there is no global to share.
+static const pktseqi_kernels *pktseqi_choose(void) {
+#if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
+    if (__builtin_cpu_supports("avx512f")) return &pktseqi_kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &pktseqi_kernels_avx2;
+#elif defined(PKTSEQI_X86)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &pktseqi_kernels_fma;
+#elif defined(PKTSEQI_NEON)
+    return &pktseqi_kernels_neon;
+#endif
+    return &pktseqi_kernels_plain;
+}
+
+// y[b] += W' d[b] for b < count, columns [from, to) only.
+//   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
+static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
+                                   size_t rows, size_t cols, size_t from, size_t to,
+                                   const pktseq_real *d, size_t d_stride, size_t count,
+                                   pktseq_real *y, size_t y_stride) {
+    enum { PIECE = PKTSEQI_PIECE, PIECES = 8 };
+    const pktseq_real *row[PIECE * PIECES];
+    size_t i = 0;
+    // One sequence and few columns: too few sums to keep the machine busy, so take several pieces
+    // at once.
+    for (; count == 1 && to - from <= 32 && i + 2 * PIECE <= rows;) {
+        size_t pieces = (rows - i) / PIECE;
+        if (pieces > PIECES) pieces = PIECES;
+        for (size_t t = 0; t < pieces * PIECE; ++t) row[t] = w + (i + t) * cols + from;
+        kernels->add_outer(d + i, PIECE, 1, row, PIECE, PIECE, pieces, to - from, 1, y + from, 0);
+        i += pieces * PIECE;
+    }
+    for (; i < rows; i += PIECE) {
+        size_t terms = rows - i < PIECE ? rows - i : PIECE;
+        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols + from;
+        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, to - from, 1, y + from,
+                           y_stride);
+    }
+}
+
+static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
+
 // ---- >>model: parameters in one block, memory to work with ------------------------------------
 
 // Name, shape and place of every tensor of a config, from the list.
@@ -4531,6 +5454,7 @@ static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err
 static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config config,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseq_status status;
+    size_t bytes;
     memset(model, 0, sizeof *model);
     if (!config.in || !config.out || !config.hidden)
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
@@ -4541,13 +5465,14 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config conf
         return pktseqi_bad_argument(err, "the config names an unknown loss");
     model->allocator = pktseqi_allocator(allocator);
     model->config = config;
-    model->block = (pktseq_real *)pktseqi_alloc(&model->allocator, pktseqi_parameters(&config),
-                                                sizeof *model->block);
-    status = model->block ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
+    bytes = pktseqi_times(pktseqi_parameters(&config), sizeof *model->block);
+    model->memory = pktseqi_alloc(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
+    status = model->memory ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
     if (status) {
         pktseq_model_free(model);
         return status;
     }
+    model->block = (pktseq_real *)pktseqi_align(model->memory);
     model->parameters = pktseqi_parameters(&config);
     pktseqi_tensors_place(&config, model->block, &model->tensor);
     return pktseqi_ok(err);
@@ -4584,7 +5509,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     if (!model) return;
-    pktseqi_free(&model->allocator, model->block);
+    pktseqi_free(&model->allocator, model->memory);
     pktseqi_free(&model->allocator, model->owned_group);
     memset(model, 0, sizeof *model);
 }
@@ -4608,7 +5533,9 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
 #define PKTSEQI_COUNT(a, b) ((a) && (b) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
     size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
     work->sequence_loss = (double *)pktseqi_carve(block, &used, B, sizeof(double));
+    work->first = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
     work->target = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
+    work->length = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
     work->order = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
     work->place = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
     work->active = (size_t *)pktseqi_carve(block, &used, S, sizeof(size_t));
@@ -4617,17 +5544,21 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->forced = (unsigned char *)pktseqi_carve(block, &used, B, 1);
     work->x = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(NB, D), real);
     work->token = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->nonzero = (uint32_t *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O / 8),
-                                              sizeof(uint32_t));
-    work->nonzeros = (uint32_t *)pktseqi_carve(block, &used, TB, sizeof(uint32_t));
+    // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
+    // into the same few places of the cache.
+    work->h_stride = pktseqi_plus(H, 31) / 16 * 16;
+    work->gate_stride = pktseqi_plus(PKTSEQI_COUNT(4, H), 31) / 16 * 16;
     work->h = (pktseq_real *)pktseqi_carve(block, &used,
-                                           PKTSEQI_COUNT(pktseqi_plus(SB, B), H), real);
+                                           PKTSEQI_COUNT(pktseqi_plus(SB, B), work->h_stride),
+                                           real);
     work->gate = (pktseq_real *)pktseqi_carve(block, &used,
-                                              PKTSEQI_COUNT(SB, PKTSEQI_COUNT(4, H)), real);
+                                              PKTSEQI_COUNT(SB, work->gate_stride), real);
     work->out = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
     work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, H), real);
+    work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
     work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
+    work->grad_block = (pktseq_real *)pktseqi_carve(block, &used, work->parameters, real);
+    work->barrier = (pktseqi_barrier *)pktseqi_carve(block, &used, 1, sizeof(pktseqi_barrier));
 #undef PKTSEQI_COUNT
     return used;
 }
@@ -4636,7 +5567,6 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config confi
                                           size_t targets, int threads,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
     size_t bytes;
-    char *block;
     if (!work) return pktseqi_bad_argument(err, "work is NULL");
     memset(work, 0, sizeof *work);
     if (!config.in || !config.out || !config.hidden || !batch || !targets || threads < 0 ||
@@ -4653,15 +5583,14 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config confi
     work->parameters = pktseqi_parameters(&config);
     bytes = pktseqi_work_layout(work, NULL);
     work->memory = pktseqi_alloc(&work->allocator, bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
-    work->grad_block = (pktseq_real *)pktseqi_alloc_zeroed(&work->allocator, work->parameters,
-                                                           sizeof *work->grad_block);
-    if (!work->memory || !work->grad_block) {
+    if (!work->memory) {
         pktseq_work_free(work);
         return pktseqi_no_memory(err);
     }
-    block = (char *)work->memory;
-    pktseqi_work_layout(work, block + (64 - (uintptr_t)block % 64) % 64);
+    pktseqi_work_layout(work, (char *)pktseqi_align(work->memory));
     pktseqi_tensors_place(&config, work->grad_block, &work->grad);
+    work->kernels = pktseqi_choose();
+    pktseq_zero_grad(work);
     return pktseqi_ok(err);
 }
 
@@ -4676,90 +5605,14 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
     if (!work || pair >= work->count) return NULL;
-    return work->h + (work->config.inputs * work->count + work->place[pair]) * work->config.hidden;
+    return work->h + (work->config.inputs * work->count + work->place[pair]) * work->h_stride;
 }
 
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
     if (!work) return;
     pktseqi_free(&work->allocator, work->memory);
-    pktseqi_free(&work->allocator, work->grad_block);
     memset(work, 0, sizeof *work);
 }
-
-// ---- >>math: the few loops that all arithmetic is made of -------------------------------------
-
-// a . b over n numbers. Sixteen partial sums, then a fixed tree: an order that vector units of any
-// width can keep, so the result does not depend on them.
-static pktseq_real pktseqi_dot(const pktseq_real *a, const pktseq_real *b, size_t n) {
-    pktseq_real lane[16] = {0};
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        PKTSEQI_SIMD
-        for (int l = 0; l < 16; ++l) lane[l] += a[i + (size_t)l] * b[i + (size_t)l];
-    }
-    for (int l = 0; i < n; ++i, ++l) lane[l] += a[i] * b[i];
-    for (int width = 8; width > 0; width /= 2)
-        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    return lane[0];
-}
-
-// The same sum, to the bit, where only `count` entries of b are not zero: at[0] < at[1] < ...
-// One-hot features are mostly zeros, and adding 0 to a lane changes nothing.
-static pktseq_real pktseqi_dot_sparse(const pktseq_real *a, const pktseq_real *b,
-                                      const uint32_t *at, size_t count) {
-    pktseq_real lane[16] = {0};
-    for (size_t k = 0; k < count; ++k) lane[at[k] % 16] += a[at[k]] * b[at[k]];
-    for (int width = 8; width > 0; width /= 2)
-        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    return lane[0];
-}
-
-// y += a * x over n numbers.
-static void pktseqi_axpy(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n) {
-    PKTSEQI_SIMD
-    for (size_t i = 0; i < n; ++i) y[i] += a * x[i];
-}
-
-// The same where only `count` entries of x are not zero.
-static void pktseqi_axpy_sparse(pktseq_real a, const pktseq_real *x, pktseq_real *y,
-                                const uint32_t *at, size_t count) {
-    for (size_t k = 0; k < count; ++k) y[at[k]] += a * x[at[k]];
-}
-
-// y[b] += W' d[b] for b < count.   W (rows, cols)   d (count, d_stride)   y (count, cols)
-// Goes through W once, row by row; every 64 columns are a piece of work of their own.
-static void pktseqi_add_transposed(const pktseq_real *w, size_t rows, size_t cols,
-                                   const pktseq_real *d, size_t d_stride, size_t count,
-                                   pktseq_real *y, int threads) {
-    size_t cost = count * rows * cols;
-    ptrdiff_t piece, pieces = (ptrdiff_t)((cols + 63) / 64);
-    (void)threads, (void)cost;
-    PKTSEQI_PARALLEL_FOR
-    for (piece = 0; piece < pieces; ++piece) {
-        size_t c = (size_t)piece * 64, n = cols - c < 64 ? cols - c : 64;
-        for (size_t i = 0; i < rows; ++i)
-            for (size_t b = 0; b < count; ++b)
-                pktseqi_axpy(d[b * d_stride + i], w + i * cols + c, y + b * cols + c, n);
-    }
-}
-
-// sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 - s).
-static pktseq_real pktseqi_sigmoid(pktseq_real x) {
-    if (sizeof x == sizeof(float)) return (pktseq_real)(1 / (1 + expf(-(float)x)));
-    return (pktseq_real)(1 / (1 + exp(-(double)x)));
-}
-
-// e^x, for softmax.
-static pktseq_real pktseqi_exp(pktseq_real x) {
-    return sizeof x == sizeof(float) ? (pktseq_real)expf((float)x) : (pktseq_real)exp((double)x);
-}
-
-// tanh(x), in (-1, 1). Its derivative is 1 - tanh(x)^2.
-static pktseq_real pktseqi_tanh(pktseq_real x) {
-    return sizeof x == sizeof(float) ? (pktseq_real)tanhf((float)x) : (pktseq_real)tanh((double)x);
-}
-
-static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
 
 // ---- >>gru: one GRU step, forward and backward ------------------------------------------------
 
@@ -4796,57 +5649,54 @@ static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
     return gru;
 }
 
-// w . x, by way of the few entries of x that are not zero where they are known.
-static pktseq_real pktseqi_input_dot(const pktseq_real *w, const pktseq_real *x, size_t D,
-                                     const uint32_t *nonzero, uint32_t nonzeros) {
-    return nonzeros == UINT32_MAX ? pktseqi_dot(w, x, D)
-                                  : pktseqi_dot_sparse(w, x, nonzero, nonzeros);
-}
+// The rows of one step: so many sequences, the hidden states before and after it, and its gates.
+typedef struct pktseqi_step {
+    size_t count;
+    const pktseq_real *h;  // (count, H) before the step, rows h_stride apart
+    int h_is_zero;         // the very first step: nothing to multiply
+    pktseq_real *h2;       // (count, H) after it, rows h_stride apart
+    size_t h_stride;
+    pktseq_real *gate;     // (count, 4H) r z n q, rows gate_stride apart
+    size_t gate_stride;
+} pktseqi_step;
 
-// One GRU step for `count` sequences.  source: docs.pytorch.org, torch.nn.GRU
-//   x (count, D)  h (count, H)  ->  h2 (count, H)     gate (count, 4H) keeps r z n q
-//   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
-//   z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
+// Hidden units [from, to) of one GRU step.  source: docs.pytorch.org, torch.nn.GRU
+//   x (count, D), rows D apart; h  ->  h2        gate keeps r z n q
+//   r = sigmoid(W_ir x + W_hr h + b_ir + b_hr)
+//   z = sigmoid(W_iz x + W_hz h + b_iz + b_hz)
 //   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
 //   n = tanh   (W_in x + b_in + r*q)
-//   h2 = (1 - z)*n + z*h
-// nonzero (count, D/8), nonzeros (count): as in pktseq_work, or NULL
-// A hidden unit needs only its own three rows, so the units can be shared out among threads.
-static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pktseq_real *x,
-                                const uint32_t *nonzero, const uint32_t *nonzeros,
-                                const pktseq_real *h, pktseq_real *gate, pktseq_real *h2,
-                                int threads) {
-    size_t D = gru->D, H = gru->H, cost = count * 3 * H * (D + H);
-    ptrdiff_t unit;
-    (void)threads, (void)cost;
-    PKTSEQI_PARALLEL_FOR
-    for (unit = 0; unit < (ptrdiff_t)H; ++unit) {
-        size_t ir = (size_t)unit, iz = H + ir, in = 2 * H + ir, iq = 3 * H + ir;
-        for (size_t b = 0; b < count; ++b) {
-            const pktseq_real *xb = x + b * D, *hb = h + b * H;
-            pktseq_real *g = gate + b * 4 * H;
-            const uint32_t *at = nonzero ? nonzero + b * (D / 8) : NULL;
-            uint32_t few = nonzeros ? nonzeros[b] : UINT32_MAX;
-            pktseq_real r = pktseqi_input_dot(gru->w_ih + ir * D, xb, D, at, few) + gru->b_ih[ir] +
-                            (pktseqi_dot(gru->w_hh + ir * H, hb, H) + gru->b_hh[ir]);
-            pktseq_real z = pktseqi_input_dot(gru->w_ih + iz * D, xb, D, at, few) + gru->b_ih[iz] +
-                            (pktseqi_dot(gru->w_hh + iz * H, hb, H) + gru->b_hh[iz]);
-            pktseq_real n = pktseqi_input_dot(gru->w_ih + in * D, xb, D, at, few) + gru->b_ih[in];
-            pktseq_real q = pktseqi_dot(gru->w_hh + in * H, hb, H) + gru->b_hh[in];
-            r = pktseqi_sigmoid(r);
-            z = pktseqi_sigmoid(z);
-            n = pktseqi_tanh(n + r * q);
-            g[ir] = r;
-            g[iz] = z;
-            g[in] = n;
-            g[iq] = q;
-            h2[b * H + ir] = (1 - z) * n + z * hb[ir];
+//   h2 = (1 - z)*n + z*h                         computed as n + z*(h - n)
+// A hidden unit needs only its own three rows, so the units can be shared out among a crew.
+static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
+                                size_t from, size_t to, const pktseq_real *x,
+                                const pktseqi_step *step) {
+    size_t D = gru->D, H = gru->H, G = step->gate_stride;
+    if (from == to) return;
+    for (size_t part = 0; part < 4; ++part) {  // r z n q
+        pktseqi_product product[2];
+        size_t row = (part < 3 ? part : 2) * H + from;
+        pktseq_real *out = step->gate + part * H + from;
+        int products = 0;
+        if (part != 3) {
+            product[0].w = gru->w_ih + row * D;
+            product[0].cols = product[0].x_stride = D;
+            product[products++].x = x;
         }
+        if (part != 2 && !step->h_is_zero) {
+            product[products].w = gru->w_hh + row * H;
+            product[products].cols = H;
+            product[products].x = step->h;
+            product[products++].x_stride = step->h_stride;
+        }
+        kernels->dots(product, products, to - from, step->count, out, G);
     }
+    kernels->gates(gru->b_ih, gru->b_hh, H, from, to, step->count, step->gate, G, step->h,
+                   step->h2, step->h_stride);
 }
 
-// The mirror: given dh2 in dh and what the forward step kept, turns each row of gate into deltas,
-// the derivatives before the activations, in place, and dh2 into dh:
+// The mirror has two halves. deltas: given dh2 in dh and what the forward step kept, turns each row
+// of gate into the derivatives before the activations, in place, and dh2 into the first part of dh:
 //
 //     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
 //                                                             gh = quarters 1 2 4, of W_hh h + b_hh
@@ -4855,28 +5705,28 @@ static void pktseqi_gru_forward(const pktseqi_gru *gru, size_t count, const pkts
 //   was: n = tanh(W_in x + b_in + r*q)       an = dn*(1 - n*n)   dr = an*q           dq = an*r
 //   was: z = sigmoid(..)                     az = dz*z*(1 - z)
 //   was: r = sigmoid(..)                     ar = dr*r*(1 - r)
+//
+// Then the products:
 //   was: W_ih x + b_ih, gates r z n          dx  = W_ih' [ar; az; an]      left to the caller
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
-static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pktseq_real *h,
-                                 pktseq_real *gate, pktseq_real *dh, int is_first, int threads) {
+// A unit's deltas need only its own dh; its dh needs the deltas of all units: a crew meets between.
+static void pktseqi_gru_deltas(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
+                               size_t from, size_t to, const pktseqi_step *step,
+                               pktseq_real *dh) {
+    kernels->deltas(gru->H, from, to, step->count, step->h, dh, step->h_stride, step->gate,
+                    step->gate_stride);
+}
+
+static void pktseqi_gru_backward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
+                                 size_t from, size_t to, const pktseqi_step *step,
+                                 pktseq_real *dh) {
     size_t H = gru->H;
-    for (size_t b = 0; b < count; ++b) {
-        pktseq_real *gr = gate + b * 4 * H, *gz = gr + H, *gn = gr + 2 * H, *gq = gr + 3 * H;
-        for (size_t j = 0; j < H; ++j) {
-            pktseq_real r = gr[j], z = gz[j], n = gn[j], q = gq[j], dh2 = dh[b * H + j];
-            pktseq_real dz = dh2 * (h[b * H + j] - n), dn = dh2 * (1 - z);
-            pktseq_real an = dn * (1 - n * n), dr = an * q;
-            gr[j] = dr * r * (1 - r);
-            gz[j] = dz * z * (1 - z);
-            gn[j] = an;
-            gq[j] = an * r;
-            dh[b * H + j] = dh2 * z;
-        }
-    }
-    if (is_first) return;
-    pktseqi_add_transposed(gru->w_hh, 2 * H, H, gate, 4 * H, count, dh, threads);
-    pktseqi_add_transposed(gru->w_hh + 2 * H * H, H, H, gate + 3 * H, 4 * H, count, dh, threads);
+    if (from == to || step->h_is_zero) return;
+    for (size_t part = 0; part < 3; ++part)
+        pktseqi_add_transposed(kernels, gru->w_hh + part * H * H, H, H, from, to,
+                               step->gate + (part < 2 ? part : 3) * H, step->gate_stride,
+                               step->count, dh, step->h_stride);
 }
 
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
@@ -4893,24 +5743,23 @@ static void pktseqi_gru_backward(const pktseqi_gru *gru, size_t count, const pkt
 //     output                              out[0] ---'   out[1]
 //     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
 
-// Hidden states before step s, (active[s], H): the zeros, or what the step before put out.
-static pktseq_real *pktseqi_h_before(const pktseq_work *work, size_t s) {
-    return work->h + (s == 0 ? 0 : work->count + work->row[s - 1]) * work->config.hidden;
-}
-
-// Hidden states that step s puts out, (active[s], H).
-static pktseq_real *pktseqi_h_after(const pktseq_work *work, size_t s) {
-    return work->h + (work->count + work->row[s]) * work->config.hidden;
-}
-
-// The gates r z n q of step s, (active[s], 4H).
-static pktseq_real *pktseqi_gate_at(const pktseq_work *work, size_t s) {
-    return work->gate + work->row[s] * 4 * work->config.hidden;
-}
-
 // Where decoder step s begins in token, out and dout, in rows.
 static size_t pktseqi_decoder_row(const pktseq_work *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
+}
+
+// The rows of step s: its sequences, its states before (the zeros, or what the step before put out)
+// and after, its gates.
+static pktseqi_step pktseqi_step_at(const pktseq_work *work, size_t s) {
+    pktseqi_step step;
+    step.count = work->active[s];
+    step.h_stride = work->h_stride;
+    step.gate_stride = work->gate_stride;
+    step.h = work->h + (s == 0 ? 0 : work->count + work->row[s - 1]) * work->h_stride;
+    step.h_is_zero = s == 0;
+    step.h2 = work->h + (work->count + work->row[s]) * work->h_stride;
+    step.gate = work->gate + work->row[s] * work->gate_stride;
+    return step;
 }
 
 // Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
@@ -4960,6 +5809,28 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
     return PKTSEQ_OK;
 }
 
+// Puts the checked batch in its places; what follows needs the pairs no more, but their memory.
+static void pktseqi_forward_begin(pktseq_work *work, const pktseq_pair *pair, size_t count,
+                                  const unsigned char *teacher, int all_forced) {
+    size_t D = work->config.in, N = work->config.inputs;
+    pktseqi_sort_batch(work, pair, count);
+    work->has_loss = 1;
+    work->all_forced = 1;
+    for (size_t b = 0; b < count; ++b) {
+        size_t i = work->order[b];
+        work->first[b] = pair[i].first;
+        work->target[b] = pair[i].target;
+        work->length[b] = pair[i].targets;
+        work->forced[b] = all_forced || (teacher && teacher[i]);
+        if (!work->forced[b]) work->all_forced = 0;
+        if (!pair[i].target) work->has_loss = 0;
+        for (size_t s = 0; s < N; ++s)
+            memcpy(work->x + (s * count + b) * D, pair[i].input + s * D, D * sizeof *work->x);
+    }
+    for (size_t b = 0; b < count; ++b)
+        memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);
+}
+
 // LeakyReLU of a packet (O), or zeros: what the decoder takes in.
 static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token) {
     for (size_t o = 0; o < O; ++o) {
@@ -4968,70 +5839,46 @@ static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token)
     }
 }
 
-// Lists the entries of a token that are not zero; UINT32_MAX if they are more than an eighth.
-static uint32_t pktseqi_find_nonzeros(const pktseq_real *token, size_t O, uint32_t *at) {
-    uint32_t count = 0;
-    for (size_t o = 0; o < O; ++o) {
-        if (token[o] == 0) continue;
-        if (count == O / 8) return UINT32_MAX;
-        at[count++] = (uint32_t)o;
-    }
-    return count;
-}
-
-// The decoder's input at step s: LeakyReLU of the first token, the true packet or the output.
-static void pktseqi_decoder_token(pktseq_work *work, const pktseq_pair *pair, size_t s) {
-    size_t N = work->config.inputs, O = work->config.out, row;
-    pktseq_real *token = work->token + pktseqi_decoder_row(work, s) * O;
-    for (size_t b = 0; b < work->active[s]; ++b, token += O) {
-        const pktseq_real *from;
-        if (s == N)
-            from = pair[work->order[b]].first;
-        else if (work->forced[b])
-            from = work->target[b] + (s - N - 1) * O;
-        else
-            from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
-        pktseqi_token(from, O, token);
-        row = pktseqi_decoder_row(work, s) + b;
-        work->nonzeros[row] = pktseqi_find_nonzeros(token, O, work->nonzero + row * (O / 8));
-    }
+// The decoder's input of sequence b at step s: LeakyReLU of the first token, of the true packet or
+// of the output before.
+static void pktseqi_decoder_token(pktseq_work *work, size_t s, size_t b) {
+    size_t N = work->config.inputs, O = work->config.out;
+    const pktseq_real *from;
+    if (s == N) from = work->first[b];
+    else if (work->forced[b]) from = work->target[b] + (s - N - 1) * O;
+    else from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
+    pktseqi_token(from, O, work->token + (pktseqi_decoder_row(work, s) + b) * O);
 }
 
 // NLL: what W h + b means. Numbers stay, flags become probabilities, classes a distribution:
 //   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
-static void pktseqi_link(const pktseq_model *model, pktseq_real *out) {
+static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
+                         pktseq_real *out) {
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
-        pktseq_real *v = out + group->first, most, sum = 0;
-        if (group->kind == PKTSEQ_GROUP_FLAG) v[0] = pktseqi_sigmoid(v[0]);
+        pktseq_real *v = out + group->first, sum = 0;
+        if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(v, 1);
         if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-        most = v[pktseqi_largest(v, group->count)];
-        for (size_t i = 0; i < group->count; ++i) sum += v[i] = pktseqi_exp(v[i] - most);
+        kernels->exp(v, group->count, v[pktseqi_largest(v, group->count)]);
+        for (size_t i = 0; i < group->count; ++i) sum += v[i];
         for (size_t i = 0; i < group->count; ++i) v[i] /= sum;
     }
 }
 
-// (W h + b)[o] of one hidden state.
-static pktseq_real pktseqi_output(const pktseq_model *model, size_t o, const pktseq_real *h) {
-    size_t H = model->config.hidden;
-    return pktseqi_dot(model->tensor.out_w + o * H, h, H) + model->tensor.out_b[o];
-}
-
-// out = W h + b at decoder step s; with NLL what the link makes of it.
-static void pktseqi_decoder_out(const pktseq_model *model, pktseq_work *work, size_t s,
-                                int threads) {
-    size_t O = model->config.out, H = model->config.hidden, count = work->active[s];
-    size_t cost = count * O * H;
-    const pktseq_real *h = pktseqi_h_after(work, s);
-    pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
-    ptrdiff_t o;
-    (void)threads, (void)cost;
-    PKTSEQI_PARALLEL_FOR
-    for (o = 0; o < (ptrdiff_t)O; ++o)
-        for (size_t b = 0; b < count; ++b)
-            out[b * O + (size_t)o] = pktseqi_output(model, (size_t)o, h + b * H);
-    if (model->config.loss == PKTSEQ_LOSS_NLL)
-        for (size_t b = 0; b < count; ++b) pktseqi_link(model, out + b * O);
+// out = W h + b for `rows` hidden states h_stride apart; with NLL what the link makes of it.
+static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
+                           const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
+    size_t O = model->config.out;
+    pktseqi_product product;
+    product.w = model->tensor.out_w;
+    product.cols = model->config.hidden;
+    product.x = h;
+    product.x_stride = h_stride;
+    kernels->dots(&product, 1, O, rows, out, O);
+    for (size_t b = 0; b < rows; ++b, out += O) {
+        for (size_t o = 0; o < O; ++o) out[o] += model->tensor.out_b[o];
+        if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(kernels, model, out);
+    }
 }
 
 // Sum over O of (out - y)^2, in double.
@@ -5068,20 +5915,97 @@ static double pktseqi_group_nll(const pktseq_group *group, const pktseq_real *ou
     return nll;
 }
 
-// Adds the error of decoder step s to each sequence's loss.
-static void pktseqi_decoder_loss(const pktseq_model *model, pktseq_work *work, size_t s) {
+// The loss of sequence b: the sum of its steps' errors.
+static void pktseqi_sequence_loss(const pktseq_model *model, pktseq_work *work, size_t b) {
     size_t O = work->config.out, N = work->config.inputs;
-    const pktseq_real *out = work->out + pktseqi_decoder_row(work, s) * O;
-    for (size_t b = 0; b < work->active[s]; ++b, out += O) {
-        const pktseq_real *y = work->target[b] + (s - N) * O;
-        double *loss = &work->sequence_loss[work->order[b]];
-        if (work->config.loss == PKTSEQ_LOSS_MSE) {
-            *loss += pktseqi_squared_error(out, y, O) / (double)O;
-            continue;
-        }
-        for (size_t g = 0; g < model->config.groups; ++g)
-            *loss += pktseqi_group_nll(&model->config.group[g], out, y);
+    double loss = 0;
+    for (size_t t = 0; t < work->length[b]; ++t) {
+        const pktseq_real *out = work->out + (pktseqi_decoder_row(work, N + t) + b) * O;
+        const pktseq_real *y = work->target[b] + t * O;
+        if (work->config.loss == PKTSEQ_LOSS_MSE)
+            loss += pktseqi_squared_error(out, y, O) / (double)O;
+        for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g)
+            loss += pktseqi_group_nll(&model->config.group[g], out, y);
     }
+    work->sequence_loss[work->order[b]] = loss;
+}
+
+// A member's part of the chain. The crew meets after each GRU step, because the next one and the
+// output need the states of all units, and again after the outputs, because they are the next step's
+// input. When every sequence is teacher-forced all inputs are known, and all outputs come at once.
+static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
+                                  const pktseqi_crew *crew) {
+    const pktseqi_kernels *kernels = work->kernels;
+    size_t D = work->config.in, O = work->config.out, N = work->config.inputs;
+    size_t from, to, first, past, rows = pktseqi_decoder_row(work, work->steps);
+    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
+    pktseqi_step step;
+    pktseqi_share(crew, work->config.hidden, 16, &from, &to);
+    pktseqi_share(crew, work->count, 1, &first, &past);
+    for (size_t b = first; b < past; ++b)
+        for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
+            pktseqi_decoder_token(work, N + t, b);
+    for (size_t s = 0; s < N; ++s) {
+        step = pktseqi_step_at(work, s);
+        pktseqi_gru_forward(kernels, &encoder, from, to, work->x + s * work->count * D, &step);
+        pktseqi_wait(crew);
+    }
+    if (N == 0) pktseqi_wait(crew);  // for the tokens
+    for (size_t s = N; s < work->steps; ++s) {
+        size_t at = pktseqi_decoder_row(work, s);
+        step = pktseqi_step_at(work, s);
+        pktseqi_gru_forward(kernels, &decoder, from, to, work->token + at * O, &step);
+        pktseqi_wait(crew);
+        if (work->all_forced) continue;
+        pktseqi_share(crew, step.count, 1, &first, &past);
+        pktseqi_output(kernels, model, step.h2 + first * step.h_stride, step.h_stride,
+                       past - first, work->out + (at + first) * O);
+        for (size_t b = first; s + 1 < work->steps && b < past && b < work->active[s + 1]; ++b)
+            pktseqi_decoder_token(work, s + 1, b);
+        pktseqi_wait(crew);
+    }
+    if (work->all_forced) {
+        step = pktseqi_step_at(work, N);
+        pktseqi_share(crew, rows, 4, &first, &past);
+        pktseqi_output(kernels, model, step.h2 + first * step.h_stride, step.h_stride,
+                       past - first, work->out + first * O);
+        pktseqi_wait(crew);
+    }
+    pktseqi_share(crew, work->count, 1, &first, &past);
+    for (size_t b = first; work->has_loss && b < past; ++b) pktseqi_sequence_loss(model, work, b);
+    pktseqi_wait(crew);
+}
+
+// Sums up the losses.
+static void pktseqi_forward_end(pktseq_work *work) {
+    double count = (double)work->count;
+    work->loss = work->report = 0;
+    for (size_t i = 0; i < work->count; ++i) {
+        if (!work->has_loss) work->sequence_loss[i] = 0;
+        work->loss += work->sequence_loss[i] / count;
+        work->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
+    }
+    work->can_backward = work->has_loss;
+}
+
+// How many threads are worth it for the batch in work: a GRU step must be long enough, some ten
+// microseconds for one thread, that meeting at a barrier does not matter.
+static int pktseqi_crew_size(const pktseq_work *work) {
+    size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
+    size_t cost = 3 * H * (H + (D > O ? D : O));
+    if (cost < 65536) cost *= work->row[work->steps] / work->steps + 1;
+    return cost < 65536 ? 1 : work->threads;
+}
+
+// What the members of a crew share.
+typedef struct pktseqi_job {
+    const pktseq_model *model;
+    pktseq_work *work;
+} pktseqi_job;
+
+static void pktseqi_forward_member(void *user, const pktseqi_crew *crew) {
+    pktseqi_job *job = (pktseqi_job *)user;
+    pktseqi_forward_steps(job->model, job->work, crew);
 }
 
 // pktseq_forward, with all_forced as if teacher were all 1.
@@ -5089,47 +6013,13 @@ static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *wor
                                      const pktseq_pair *pair, size_t count,
                                      const unsigned char *teacher, int all_forced) {
     pktseq_status status = pktseqi_forward_check(model, work, pair, count, teacher);
-    size_t D, O, H, N, at;
-    pktseqi_gru encoder, decoder;
+    pktseqi_job job;
     if (status) return status;
-    D = work->config.in;
-    O = work->config.out;
-    H = work->config.hidden;
-    N = work->config.inputs;
-    encoder = pktseqi_encoder(model);
-    decoder = pktseqi_decoder(model);
-    pktseqi_sort_batch(work, pair, count);
-    work->has_loss = 1;
-    for (size_t b = 0; b < count; ++b) {
-        size_t i = work->order[b];
-        work->target[b] = pair[i].target;
-        work->forced[b] = all_forced || (teacher && teacher[i]);
-        work->sequence_loss[i] = 0;
-        if (!pair[i].target) work->has_loss = 0;
-        for (size_t s = 0; s < N; ++s)
-            memcpy(work->x + (s * count + b) * D, pair[i].input + s * D, D * sizeof *work->x);
-    }
-    memset(work->h, 0, count * H * sizeof *work->h);
-    for (size_t s = 0; s < N; ++s)
-        pktseqi_gru_forward(&encoder, count, work->x + s * count * D, NULL, NULL,
-                            pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
-                            pktseqi_h_after(work, s), work->threads);
-    for (size_t s = N; s < work->steps; ++s) {
-        at = pktseqi_decoder_row(work, s);
-        pktseqi_decoder_token(work, pair, s);
-        pktseqi_gru_forward(&decoder, work->active[s], work->token + at * O,
-                            work->nonzero + at * (O / 8), work->nonzeros + at,
-                            pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
-                            pktseqi_h_after(work, s), work->threads);
-        pktseqi_decoder_out(model, work, s, work->threads);
-        if (work->has_loss) pktseqi_decoder_loss(model, work, s);
-    }
-    work->loss = work->report = 0;
-    for (size_t i = 0; i < count; ++i) {
-        work->loss += work->sequence_loss[i] / (double)count;
-        work->report += work->sequence_loss[i] / (double)pair[i].targets / (double)count;
-    }
-    work->can_backward = work->has_loss;
+    pktseqi_forward_begin(work, pair, count, teacher, all_forced);
+    job.model = model;
+    job.work = work;
+    pktseqi_crew_run(pktseqi_crew_size(work), work->barrier, pktseqi_forward_member, &job);
+    pktseqi_forward_end(work);
     return PKTSEQ_OK;
 }
 
@@ -5149,152 +6039,196 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   - The same weights act at every step, so their gradients are sums over the steps. These are
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
 
-// Parameter gradients of one GRU over steps [from, to), from the deltas that lie in gate:
-//   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
-//   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
-// One pass for each row of a weight matrix, summed in the order of time. sparse: x is work->token,
-// so work->nonzero tells which entries count.
-static void pktseqi_gru_gradient(const pktseq_work *work, size_t from, size_t to,
-                                 const pktseq_real *x, size_t D, int sparse, pktseq_real *w_ih,
-                                 pktseq_real *w_hh, pktseq_real *b_ih, pktseq_real *b_hh) {
-    size_t H = work->config.hidden, cost = (work->row[to] - work->row[from]) * 3 * H * (D + H);
-    int threads = work->threads;
-    ptrdiff_t row;
-    (void)threads, (void)cost;
-    PKTSEQI_PARALLEL_FOR
-    for (row = 0; row < (ptrdiff_t)(3 * H); ++row) {
-        size_t i = (size_t)row, q = i < 2 * H ? i : i + H;  // gh is ar az dq
-        for (size_t s = from; s < to; ++s) {
-            const pktseq_real *h = pktseqi_h_before(work, s), *g = pktseqi_gate_at(work, s);
-            size_t at = work->row[s] - work->row[from];
-            for (size_t b = 0; b < work->active[s]; ++b, ++at, g += 4 * H) {
-                uint32_t few = sparse ? work->nonzeros[at] : UINT32_MAX;
-                if (few == UINT32_MAX)
-                    pktseqi_axpy(g[i], x + at * D, w_ih + i * D, D);
-                else
-                    pktseqi_axpy_sparse(g[i], x + at * D, w_ih + i * D,
-                                        work->nonzero + at * (D / 8), few);
-                pktseqi_axpy(g[q], h + b * H, w_hh + i * H, H);
-                b_ih[i] += g[i];
-                b_hh[i] += g[q];
-            }
-        }
-    }
-}
-
-// was: out = W h + b     dW += dout h'     db += dout
-static void pktseqi_out_gradient(const pktseq_work *work) {
-    size_t H = work->config.hidden, O = work->config.out, N = work->config.inputs;
-    size_t rows = pktseqi_decoder_row(work, work->steps), cost = rows * O * H;
-    const pktseq_real *h = pktseqi_h_after(work, N);
-    int threads = work->threads;
-    ptrdiff_t row;
-    (void)threads, (void)cost;
-    PKTSEQI_PARALLEL_FOR
-    for (row = 0; row < (ptrdiff_t)O; ++row) {
-        size_t o = (size_t)row;
-        for (size_t p = 0; p < rows; ++p) {
-            pktseqi_axpy(work->dout[p * O + o], h + p * H, work->grad.out_w + o * H, H);
-            work->grad.out_b[o] += work->dout[p * O + o];
-        }
-    }
-}
-
-// d loss / d (W h + b) at decoder step s, of its own error.
+// d loss / d (W h + b) of sequence b at decoder step s, of its own error.
 //   was: loss = mean over B of sum over t of mean over O of (out - y)^2
 //                                                      dout = 2 (out - y) / (O B)
 //   was: NLL of a number or a flag                     dout = (out - y) / B
 //   was: NLL of a class                                dout = (out * sum of y - y) / B
 // The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
-static void pktseqi_decoder_dout(const pktseq_model *model, pktseq_work *work, size_t s) {
-    size_t O = work->config.out, N = work->config.inputs, at = pktseqi_decoder_row(work, s);
+static void pktseqi_decoder_dout(const pktseq_model *model, pktseq_work *work, size_t s,
+                                 size_t b) {
+    size_t O = work->config.out, N = work->config.inputs;
+    size_t at = (pktseqi_decoder_row(work, s) + b) * O;
     int nll = work->config.loss == PKTSEQ_LOSS_NLL;
     pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    for (size_t b = 0; b < work->active[s]; ++b) {
-        const pktseq_real *y = work->target[b] + (s - N) * O, *out = work->out + (at + b) * O;
-        pktseq_real *dout = work->dout + (at + b) * O;
-        for (size_t o = 0; o < O; ++o) dout[o] = scale * (out[o] - y[o]);
-        for (size_t g = 0; nll && g < model->config.groups; ++g) {
-            const pktseq_group *group = &model->config.group[g];
-            size_t first = group->first, past = first + group->count;
-            pktseq_real sum = 0;
-            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-            for (size_t o = first; o < past; ++o) sum += y[o];
-            for (size_t o = first; o < past; ++o) dout[o] = scale * (out[o] * sum - y[o]);
-        }
+    const pktseq_real *y = work->target[b] + (s - N) * O, *out = work->out + at;
+    pktseq_real *dout = work->dout + at;
+    for (size_t o = 0; o < O; ++o) dout[o] = scale * (out[o] - y[o]);
+    for (size_t g = 0; nll && g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        size_t first = group->first, past = first + group->count;
+        pktseq_real sum = 0;
+        if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+        for (size_t o = first; o < past; ++o) sum += y[o];
+        for (size_t o = first; o < past; ++o) dout[o] = scale * (out[o] * sum - y[o]);
     }
 }
 
-// The second part of dout: what the next step made of the output.  f (O): d loss / d output
+// The second part of dout, of sequence b at step s: what the next step made of the output, f (O).
 //   was: token = leaky_relu(out)         f = dtoken * (token > 0 ? 1 : slope)
 //                                            (token has the sign of out)
 //   was: out = v                         dout += f
 //   was: out = sigmoid(v)                dout += f * out * (1 - out)
 //   was: out = softmax(v)                dout += out * (f - sum of f * out)
-static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *work, size_t s) {
-    size_t O = work->config.out, at = pktseqi_decoder_row(work, s);
-    size_t fed_on = s + 1 < work->steps ? work->active[s + 1] : 0;
-    const pktseq_real *token = work->token + (at + work->active[s]) * O;  // the next step's
-    for (size_t b = 0; b < fed_on; ++b, token += O) {
-        const pktseq_real *out = work->out + (at + b) * O;
-        pktseq_real *dout = work->dout + (at + b) * O, *f = work->dtoken + b * O;
-        if (work->forced[b]) continue;
-        for (size_t o = 0; o < O; ++o) f[o] *= token[o] > 0 ? 1 : pktseqi_slope;
-        for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g) {
-            const pktseq_group *group = &model->config.group[g];
-            size_t first = group->first, past = first + group->count;
-            pktseq_real sum = 0;
-            if (group->kind == PKTSEQ_GROUP_FLAG) f[first] *= out[first] * (1 - out[first]);
-            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-            for (size_t o = first; o < past; ++o) sum += f[o] * out[o];
-            for (size_t o = first; o < past; ++o) f[o] = out[o] * (f[o] - sum);
-        }
-        for (size_t o = 0; o < O; ++o) dout[o] += f[o];
+static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *work, size_t s,
+                                     size_t b) {
+    size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
+    const pktseq_real *token = work->token + (pktseqi_decoder_row(work, s + 1) + b) * O;
+    const pktseq_real *out = work->out + at;
+    pktseq_real *dout = work->dout + at, *f = work->dtoken + b * O;
+    for (size_t o = 0; o < O; ++o) f[o] *= token[o] > 0 ? 1 : pktseqi_slope;
+    for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        size_t first = group->first, past = first + group->count;
+        pktseq_real sum = 0;
+        if (group->kind == PKTSEQ_GROUP_FLAG) f[first] *= out[first] * (1 - out[first]);
+        if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+        for (size_t o = first; o < past; ++o) sum += f[o] * out[o];
+        for (size_t o = first; o < past; ++o) f[o] = out[o] * (f[o] - sum);
+    }
+    for (size_t o = 0; o < O; ++o) dout[o] += f[o];
+}
+
+// Sequence b at step s > N: dtoken = W_ih' gi, and from it the second part of dout before.
+//   was: W_ih token + b_ih       dtoken = W_ih' gi
+static void pktseqi_decoder_dtoken(const pktseq_model *model, pktseq_work *work, size_t s,
+                                   size_t first, size_t past) {
+    size_t O = work->config.out, H = work->config.hidden;
+    pktseqi_step step = pktseqi_step_at(work, s);
+    if (past > step.count) past = step.count;
+    if (first >= past) return;
+    memset(work->dtoken + first * O, 0, (past - first) * O * sizeof *work->dtoken);
+    pktseqi_add_transposed(work->kernels, model->tensor.dec_w_ih, 3 * H, O, 0, O,
+                           step.gate + first * step.gate_stride, step.gate_stride, past - first,
+                           work->dtoken + first * O, O);
+    for (size_t b = first; b < past; ++b)
+        if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
+}
+
+// A member's part of the way back: all deltas. The crew meets when dout is complete, and when the
+// deltas are.
+static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
+                                   const pktseqi_crew *crew) {
+    const pktseqi_kernels *kernels = work->kernels;
+    size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
+    size_t from, to, first, past;
+    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
+    pktseqi_share(crew, H, 16, &from, &to);
+    pktseqi_share(crew, work->count, 1, &first, &past);
+    for (size_t b = first; b < past; ++b)
+        for (size_t t = 0; t < work->length[b]; ++t) pktseqi_decoder_dout(model, work, N + t, b);
+    // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
+    // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
+    for (size_t b = 0; b < work->count && from < to; ++b)
+        memset(work->dh + b * work->h_stride + from, 0, (to - from) * sizeof *work->dh);
+    pktseqi_wait(crew);
+    for (size_t s = work->steps; s-- > N;) {
+        pktseqi_step step = pktseqi_step_at(work, s);
+        // was: out = W h + b           dh += W' dout
+        if (from < to)
+            pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
+                                   work->dout + pktseqi_decoder_row(work, s) * O, O, step.count,
+                                   work->dh, work->h_stride);
+        pktseqi_gru_deltas(kernels, &decoder, from, to, &step, work->dh);
+        pktseqi_wait(crew);
+        pktseqi_gru_backward(kernels, &decoder, from, to, &step, work->dh);
+        if (s == N || work->all_forced) continue;  // the token was given
+        pktseqi_share(crew, step.count, 1, &first, &past);
+        pktseqi_decoder_dtoken(model, work, s, first, past);
+        pktseqi_wait(crew);
+    }
+    for (size_t s = N; s-- > 0;) {  // no dx here: the packets are data
+        pktseqi_step step = pktseqi_step_at(work, s);
+        pktseqi_gru_deltas(kernels, &encoder, from, to, &step, work->dh);
+        pktseqi_wait(crew);
+        pktseqi_gru_backward(kernels, &encoder, from, to, &step, work->dh);
     }
 }
 
+// Hidden units [from, to) of the parameter gradients of one GRU over steps [begin, end), from the
+// deltas that lie in gate; each is multiplied by scale and added.
+//   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
+//   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
+// x: (rows, D), the inputs of all these steps. Rows are taken in pieces, so that those of x and h
+// stay in the first cache while the weights pass by.
+static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t end, size_t from,
+                                 size_t to, const pktseq_real *x, size_t D, pktseq_real scale,
+                                 pktseq_real *w_ih, pktseq_real *w_hh, pktseq_real *b_ih,
+                                 pktseq_real *b_hh) {
+    const pktseqi_kernels *kernels = work->kernels;
+    const pktseq_real *x_row[PKTSEQI_PIECE], *h_row[PKTSEQI_PIECE];
+    size_t H = work->config.hidden, G = work->gate_stride, terms = 0, s = begin, b = 0;
+    const pktseq_real *gate = work->gate + work->row[begin] * G;
+    if (from == to) return;
+    while (s < end) {
+        pktseqi_step step = pktseqi_step_at(work, s);
+        x_row[terms] = x + (work->row[s] - work->row[begin] + b) * D;
+        h_row[terms++] = step.h + b * step.h_stride;
+        if (++b == step.count) {
+            b = 0;
+            ++s;
+        }
+        if (terms < PKTSEQI_PIECE && s < end) continue;
+        for (size_t part = 0; part < 3; ++part) {
+            size_t row = part * H + from;
+            const pktseq_real *gi = gate + row, *gh = gate + (part < 2 ? part : 3) * H + from;
+            kernels->add_outer(gi, 1, G, x_row, 0, terms, to - from, D, scale, w_ih + row * D, D);
+            kernels->add_outer(gh, 1, G, h_row, 0, terms, to - from, H, scale, w_hh + row * H, H);
+            kernels->add_rows(gi, G, terms, to - from, scale, b_ih + row);
+            kernels->add_rows(gh, G, terms, to - from, scale, b_hh + row);
+        }
+        gate += terms * G;
+        terms = 0;
+    }
+}
+
+// Outputs [from, to) of the same for the output layer, over all decoder steps.
+// was: out = W h + b     dW += dout h'     db += dout
+static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to,
+                                 pktseq_real scale, pktseq_real *w, pktseq_real *bias) {
+    const pktseq_real *row[PKTSEQI_PIECE];
+    size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
+    size_t rows = pktseqi_decoder_row(work, work->steps);
+    pktseqi_step step = pktseqi_step_at(work, N);
+    if (from == to) return;
+    for (size_t i = 0, terms; i < rows; i += terms) {
+        terms = rows - i < PKTSEQI_PIECE ? rows - i : PKTSEQI_PIECE;
+        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
+        work->kernels->add_outer(work->dout + i * O + from, 1, O, row, 0, terms, to - from, H,
+                                 scale, w + from * H, H);
+        work->kernels->add_rows(work->dout + i * O + from, O, terms, to - from, scale,
+                                bias + from);
+    }
+}
+
+// A member's part of all parameter gradients, times scale, added to `to`: the gradients themselves,
+// or with scale = -learning_rate the parameters.
+static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktseq_real scale,
+                              const pktseq_tensors *to) {
+    size_t N = work->config.inputs, D = work->config.in, O = work->config.out, from, past;
+    pktseqi_share(crew, work->config.hidden, 16, &from, &past);
+    pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, scale, to->enc_w_ih, to->enc_w_hh,
+                         to->enc_b_ih, to->enc_b_hh);
+    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, scale, to->dec_w_ih,
+                         to->dec_w_hh, to->dec_b_ih, to->dec_b_hh);
+    pktseqi_share(crew, O, 4, &from, &past);
+    pktseqi_out_gradient(work, from, past, scale, to->out_w, to->out_b);
+}
+
+static void pktseqi_backward_member(void *user, const pktseqi_crew *crew) {
+    pktseqi_job *job = (pktseqi_job *)user;
+    pktseqi_backward_steps(job->model, job->work, crew);
+    pktseqi_gradients(job->work, crew, 1, &job->work->grad);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
-    size_t D, O, H, N;
-    int all_forced = 1;
-    pktseqi_gru encoder, decoder;
+    pktseqi_job job;
     if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     work->can_backward = 0;
-    D = work->config.in;
-    O = work->config.out;
-    H = work->config.hidden;
-    N = work->config.inputs;
-    encoder = pktseqi_encoder(model);
-    decoder = pktseqi_decoder(model);
-    for (size_t b = 0; b < work->count; ++b) all_forced &= work->forced[b];
-    // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
-    // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
-    memset(work->dh, 0, work->count * H * sizeof *work->dh);
-    for (size_t s = work->steps; s-- > N;) {
-        size_t count = work->active[s];
-        pktseqi_decoder_dout(model, work, s);
-        pktseqi_decoder_fed_back(model, work, s);
-        // was: out = W h + b           dh += W' dout
-        pktseqi_add_transposed(model->tensor.out_w, O, H,
-                               work->dout + pktseqi_decoder_row(work, s) * O, O, count, work->dh,
-                               work->threads);
-        pktseqi_gru_backward(&decoder, count, pktseqi_h_before(work, s), pktseqi_gate_at(work, s),
-                             work->dh, s == 0, work->threads);
-        if (s == N || all_forced) continue;  // the token was given
-        // was: W_ih token + b_ih       dtoken = W_ih' gi
-        memset(work->dtoken, 0, count * O * sizeof *work->dtoken);
-        pktseqi_add_transposed(decoder.w_ih, 3 * H, O, pktseqi_gate_at(work, s), 4 * H, count,
-                               work->dtoken, work->threads);
-    }
-    for (size_t s = N; s-- > 0;)  // no dx here: the packets are data
-        pktseqi_gru_backward(&encoder, work->count, pktseqi_h_before(work, s),
-                             pktseqi_gate_at(work, s), work->dh, s == 0, work->threads);
-    if (N > 0)
-        pktseqi_gru_gradient(work, 0, N, work->x, D, 0, work->grad.enc_w_ih, work->grad.enc_w_hh,
-                             work->grad.enc_b_ih, work->grad.enc_b_hh);
-    pktseqi_gru_gradient(work, N, work->steps, work->token, O, 1, work->grad.dec_w_ih,
-                         work->grad.dec_w_hh, work->grad.dec_b_ih, work->grad.dec_b_hh);
-    pktseqi_out_gradient(work);
+    job.model = model;
+    job.work = work;
+    pktseqi_crew_run(pktseqi_crew_size(work), work->barrier, pktseqi_backward_member, &job);
     return PKTSEQ_OK;
 }
 
@@ -5308,7 +6242,8 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
                                          double learning_rate) {
     if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    pktseqi_axpy((pktseq_real)-learning_rate, work->grad_block, model->block, model->parameters);
+    work->kernels->axpy((pktseq_real)-learning_rate, work->grad_block, model->block,
+                        model->parameters);
     return PKTSEQ_OK;
 }
 
@@ -5318,22 +6253,32 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
     if (!model || !model->block || !work || !work->grad_block || !velocity)
         return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    for (size_t i = 0; i < model->parameters; ++i)
-        velocity[i] = (pktseq_real)momentum * velocity[i] + work->grad_block[i];
-    pktseqi_axpy((pktseq_real)-learning_rate, velocity, model->block, model->parameters);
+    work->kernels->momentum((pktseq_real)momentum, work->grad_block, (pktseq_real)-learning_rate,
+                            velocity, model->block, model->parameters);
     return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
-    double sum = 0, scale;
+    double lane[16] = {0}, sum = 0, scale;
+    size_t n, i = 0;
     if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
-    for (size_t i = 0; i < work->parameters; ++i)
-        sum += (double)work->grad_block[i] * (double)work->grad_block[i];
+    n = work->parameters;
+    for (; i + 16 <= n; i += 16) {
+        PKTSEQI_SIMD
+        for (size_t l = 0; l < 16; ++l) {
+            double g = (double)work->grad_block[i + l];
+            lane[l] += g * g;
+        }
+    }
+    for (size_t l = 0; i < n; ++i, ++l) {
+        double g = (double)work->grad_block[i];
+        lane[l] += g * g;
+    }
+    for (int l = 0; l < 16; ++l) sum += lane[l];
     if (norm) *norm = sqrt(sum);
     if (!pktseqi_finite(sum)) return PKTSEQ_ERROR_DIVERGED;
     scale = max_norm / (sqrt(sum) + 1e-6);
-    for (size_t i = 0; scale < 1 && i < work->parameters; ++i)
-        work->grad_block[i] *= (pktseq_real)scale;
+    for (i = 0; scale < 1 && i < n; ++i) work->grad_block[i] *= (pktseq_real)scale;
     return PKTSEQ_OK;
 }
 
@@ -6475,7 +7420,15 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
 static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
                                 const pktseq_real *x) {
     pktseq_real *h = stream->h;
-    pktseqi_gru_forward(gru, 1, x, NULL, NULL, h, stream->gate, stream->h2, 1);
+    pktseqi_step step;
+    step.count = 1;
+    step.h_stride = gru->H;
+    step.gate_stride = 4 * gru->H;
+    step.h = h;
+    step.h_is_zero = stream->packets == 0;
+    step.h2 = stream->h2;
+    step.gate = stream->gate;
+    pktseqi_gru_forward(pktseqi_choose(), gru, 0, gru->H, x, &step);
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
@@ -6501,9 +7454,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
         pktseqi_token(from, O, stream->token);
         gru = pktseqi_decoder(model);
         pktseqi_stream_step(stream, &gru, stream->token);
-        for (size_t o = 0; o < O; ++o)
-            stream->out[o] = pktseqi_output(model, o, stream->h);
-        if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(model, stream->out);
+        pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
         stream->network += pktseqi_network_score(d, model->config.group, stream->out, y, NULL);
         if (d->options.context > 0) stream->context += pktseqi_context_score(d, c, NULL);
     }
@@ -8087,10 +9038,13 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
     return pktseqi_ok(err);
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 #ifdef __cplusplus
 }
 #endif
-#endif  // PKTSEQI_IMPLEMENTED
+#endif  // PKTSEQI_SECOND_PART
 #endif  // PKTSEQ_IMPLEMENTATION
 
 /*
