@@ -4538,7 +4538,7 @@ static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size
 
 // Waits until all members are here. Spins for some ten microseconds, longer than a member takes that
 // has a core to itself; then one of them seems to have lost its core to another program, and the
-// others give theirs away rather than burn it. Returns how often this one did.
+// others give theirs away, and soon sleep, rather than burn it. Returns how often this one did.
 static unsigned pktseqi_wait(const pktseqi_crew *crew) {
     unsigned yields = 0;
     if (crew->size == 1) return 0;
@@ -4554,9 +4554,10 @@ static unsigned pktseqi_wait(const pktseqi_crew *crew) {
         while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
             if (++spins < 1000) {
                 PKTSEQI_PAUSE;
-            } else {
+            } else if (++yields < 50) {
                 sched_yield();
-                ++yields;
+            } else {
+                poll(NULL, 0, 1);  // sleep for a millisecond
             }
         }
     }
@@ -5988,13 +5989,12 @@ static void pktseqi_forward_end(pktseq_work *work) {
     work->can_backward = work->has_loss;
 }
 
-// How many threads are worth it for the batch in work: a GRU step must be long enough, some ten
-// microseconds for one thread, that meeting at a barrier does not matter.
-static int pktseqi_crew_size(const pktseq_work *work) {
+// How many threads are worth it for so many sequences: a GRU step must take one thread some ten
+// microseconds, or meeting at a barrier costs more than it brings.
+static int pktseqi_crew_size(const pktseq_work *work, size_t count) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
-    size_t cost = 3 * H * (H + (D > O ? D : O));
-    if (cost < 65536) cost *= work->row[work->steps] / work->steps + 1;
-    return cost < 65536 ? 1 : work->threads;
+    double cost = 3 * (double)H * (double)(H + (D > O ? D : O)) * (double)count;
+    return cost < 100000 ? 1 : work->threads;
 }
 
 // What the members of a crew share.
@@ -6018,7 +6018,7 @@ static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *wor
     pktseqi_forward_begin(work, pair, count, teacher, all_forced);
     job.model = model;
     job.work = work;
-    pktseqi_crew_run(pktseqi_crew_size(work), work->barrier, pktseqi_forward_member, &job);
+    pktseqi_crew_run(pktseqi_crew_size(work, work->count), work->barrier, pktseqi_forward_member, &job);
     pktseqi_forward_end(work);
     return PKTSEQ_OK;
 }
@@ -6228,7 +6228,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     work->can_backward = 0;
     job.model = model;
     job.work = work;
-    pktseqi_crew_run(pktseqi_crew_size(work), work->barrier, pktseqi_backward_member, &job);
+    pktseqi_crew_run(pktseqi_crew_size(work, work->count), work->barrier, pktseqi_backward_member, &job);
     return PKTSEQ_OK;
 }
 
@@ -6579,58 +6579,166 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *mode
     return PKTSEQ_OK;
 }
 
+// The loop, as its crew sees it. Member 0 does what has to be done once: it draws the batch, counts,
+// calls back. A round is what happens between two meetings of the whole crew.
+typedef struct pktseqi_loop {
+    pktseqi_run *run;
+    pktseq_model *model;
+    const pktseq_dataset *dataset;
+    const pktseq_train_config *config;
+    pktseq_training *training;
+    pktseq_error *err;
+    pktseq_status status;
+    int done;          // the loop is over
+    size_t alone;      // iterations that member 0 does alone in this round
+    size_t next_alone; // how many it will be when another program takes a core again
+    size_t clean;      // iterations since that last happened
+} pktseqi_loop;
+
+// Draws the next batch. 0 when there is none: the loop is over, or failed.
+static int pktseqi_loop_begin(pktseqi_loop *l) {
+    const pktseq_train_config *config = l->config;
+    pktseq_work *work = &l->run->work;
+    if (l->status || l->training->iteration >= config->iterations) return 0;
+    if (!pktseqi_train_reserve(l->training)) {
+        l->status = pktseqi_no_memory(l->err);
+        return 0;
+    }
+    pktseqi_train_batch(l->run, l->dataset, config, l->training->iteration);
+    l->status = pktseqi_forward_check(l->model, work, l->run->pair, config->batch,
+                                      l->run->teacher);
+    if (l->status) {
+        pktseqi_error(l->err, l->status, 0, "forward: %s", pktseq_status_text(l->status));
+        return 0;
+    }
+    pktseqi_forward_begin(work, l->run->pair, config->batch, l->run->teacher, 0);
+    return 1;
+}
+
+// Counts the iteration just done and reports it.
+static void pktseqi_loop_end(pktseqi_loop *l) {
+    pktseq_training *training = l->training;
+    pktseq_progress progress;
+    memset(&progress, 0, sizeof progress);
+    progress.iterations = l->config->iterations;
+    progress.model = l->model;
+    progress.training = training;
+    progress.loss = l->run->work.report;
+    progress.events = pktseqi_train_count(training, l->config, progress.loss, &progress.milestone);
+    progress.iteration = training->iteration;
+    progress.mean_loss = training->report_sum / (double)training->report_count;
+    if (progress.events & PKTSEQ_EVENT_REPORT) {
+        training->report_sum = 0;
+        training->report_count = 0;
+    }
+    if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(l->run, l->model, training))
+        l->status = pktseqi_train_restore(l->run, l->model, training, l->err);
+    else if (l->config->progress && l->config->progress(l->config->user_data, &progress))
+        l->status = pktseqi_train_keep(l->run, l->model, training)
+                        ? pktseqi_error(l->err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
+                                        training->iteration)
+                        : pktseqi_train_restore(l->run, l->model, training, l->err);
+}
+
+// A member's part of the step down the gradient. Plain SGD on few packets needs no gradients in
+// memory: the weights take them as they come, w -= learning_rate * sum of d x', in one pass.
+static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
+    const pktseq_train_config *config = l->config;
+    pktseq_work *work = &l->run->work;
+    pktseq_real rate = (pktseq_real)-config->learning_rate;
+    size_t from, to, N = work->config.inputs;
+    int at_once = config->clip == 0 && !l->training->velocity &&
+                  work->row[N] <= PKTSEQI_PIECE && pktseqi_decoder_row(work, work->steps) <=
+                                                       PKTSEQI_PIECE;
+    pktseqi_share(crew, work->parameters, 1024, &from, &to);
+    if (!at_once && from < to)
+        memset(work->grad_block + from, 0, (to - from) * sizeof *work->grad_block);
+    pktseqi_backward_steps(l->model, work, crew);
+    pktseqi_wait(crew);  // weights are still read until all are here
+    pktseqi_gradients(work, crew, at_once ? rate : 1, at_once ? &l->model->tensor : &work->grad);
+    if (at_once) return;
+    pktseqi_wait(crew);
+    if (config->clip > 0) {
+        if (crew->me == 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
+            l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
+        pktseqi_wait(crew);
+        if (l->status) return;
+    }
+    if (l->training->velocity)
+        work->kernels->momentum((pktseq_real)config->momentum, work->grad_block + from, rate,
+                                l->training->velocity + from, l->model->block + from, to - from);
+    else
+        work->kernels->axpy(rate, work->grad_block + from, l->model->block + from, to - from);
+}
+
+// One iteration on a batch that has been drawn. Returns how often member 0 had to give its core
+// away while it waited for another member.
+static unsigned pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
+    pktseq_work *work = &l->run->work;
+    unsigned yields;
+    pktseqi_forward_steps(l->model, work, crew);
+    if (crew->me == 0) {
+        pktseqi_forward_end(work);
+        if (!pktseqi_finite(work->loss))
+            l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
+    }
+    yields = pktseqi_wait(crew);
+    if (l->status == PKTSEQ_OK) pktseqi_loop_descend(l, crew);
+    yields += pktseqi_wait(crew);
+    if (crew->me == 0 && l->status == PKTSEQ_OK) pktseqi_loop_end(l);
+    return yields;
+}
+
+// Two threads are slower than one when another program has one of the cores: then member 0 works
+// alone for some iterations, twice as many each time, before it tries again. The numbers are the
+// same.
+static void pktseqi_loop_adapt(pktseqi_loop *l, unsigned yields) {
+    if (yields == 0) {
+        if (++l->clean >= 64) l->next_alone = 8;
+        return;
+    }
+    l->alone = l->next_alone;
+    if (l->next_alone < 512) l->next_alone *= 2;
+    l->clean = 0;
+}
+
+static void pktseqi_loop_member(void *user, const pktseqi_crew *crew) {
+    pktseqi_loop *l = (pktseqi_loop *)user;
+    pktseqi_crew one = pktseqi_alone();
+    for (;;) {
+        unsigned yields = 0;
+        if (crew->me == 0) {
+            for (; l->alone > 0 && pktseqi_loop_begin(l); --l->alone)
+                pktseqi_loop_iteration(l, &one);
+            l->done = !pktseqi_loop_begin(l);
+        }
+        pktseqi_wait(crew);
+        if (l->done) return;
+        yields = pktseqi_loop_iteration(l, crew);
+        if (crew->me == 0) pktseqi_loop_adapt(l, yields);
+    }
+}
+
 // The loop itself, once everything has been checked and allocated.
 static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
                                         const pktseq_dataset *dataset,
                                         const pktseq_train_config *config,
                                         pktseq_training *training, pktseq_error *err) {
-    pktseq_progress progress;
-    memset(&progress, 0, sizeof progress);
-    progress.iterations = config->iterations;
-    progress.model = model;
-    progress.training = training;
+    pktseqi_loop loop;
+    memset(&loop, 0, sizeof loop);
+    loop.run = run;
+    loop.model = model;
+    loop.dataset = dataset;
+    loop.config = config;
+    loop.training = training;
+    loop.err = err;
+    loop.next_alone = 8;
     if (!pktseqi_train_keep(run, model, training))
         return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
                              "the model has weights that are not finite before training");
-    while (training->iteration < config->iterations) {
-        pktseq_status status;
-        if (!pktseqi_train_reserve(training)) return pktseqi_no_memory(err);
-        pktseqi_train_batch(run, dataset, config, training->iteration);
-
-        status = pktseq_forward(model, &run->work, run->pair, config->batch, run->teacher);
-        if (status) return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
-        if (!pktseqi_finite(run->work.loss))
-            return pktseqi_train_restore(run, model, training, err);
-        pktseq_zero_grad(&run->work);
-        pktseq_backward(model, &run->work);
-        if (config->clip > 0 && pktseq_clip_grad_norm(&run->work, config->clip, NULL))
-            return pktseqi_train_restore(run, model, training, err);
-        if (training->velocity)
-            pktseq_momentum_step(model, &run->work, config->learning_rate, config->momentum,
-                                 training->velocity);
-        else
-            pktseq_sgd_step(model, &run->work, config->learning_rate);
-
-        progress.milestone = 0;
-        progress.loss = run->work.report;
-        progress.events = pktseqi_train_count(training, config, progress.loss,
-                                              &progress.milestone);
-        progress.iteration = training->iteration;
-        progress.mean_loss = training->report_sum / (double)training->report_count;
-        if (progress.events & PKTSEQ_EVENT_REPORT) {
-            training->report_sum = 0;
-            training->report_count = 0;
-        }
-        if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(run, model, training))
-            return pktseqi_train_restore(run, model, training, err);
-        if (config->progress && config->progress(config->user_data, &progress)) {
-            if (!pktseqi_train_keep(run, model, training))
-                return pktseqi_train_restore(run, model, training, err);
-            return pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
-                                 training->iteration);
-        }
-    }
-    return pktseqi_ok(err);
+    pktseqi_crew_run(pktseqi_crew_size(&run->work, config->batch), run->work.barrier,
+                     pktseqi_loop_member, &loop);
+    return loop.status ? loop.status : pktseqi_ok(err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
