@@ -1106,6 +1106,9 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PKTSEQI_X86
 #include <immintrin.h>
+#ifndef PKTSEQI_CPU_HAS  // the tests have an answer of their own
+#define PKTSEQI_CPU_HAS(feature) __builtin_cpu_supports(feature)
+#endif
 #elif defined(__GNUC__) && defined(__aarch64__) && PKTSEQI_IS_FLOAT
 #define PKTSEQI_NEON
 #include <arm_neon.h>
@@ -1136,6 +1139,8 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in C++, GCC's own AVX-512 functions
 #define PKTSEQI_UNROLL _Pragma("GCC unroll 16")
 #define PKTSEQI_INLINE static inline __attribute__((always_inline)) PKTSEQI_TARGET
 #else
@@ -4969,9 +4974,11 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load_part)(const float *p, size_t n) {
     return v;
 #else
     float copy[16] = {0};
-    if (n >= 16) return PKTSEQI_K(load)(p);
-    memcpy(copy, p, n * sizeof *p);
-    return PKTSEQI_K(load)(copy);
+    if (n < 16) {
+        for (size_t i = 0; i < n; ++i) copy[i] = p[i];
+        p = copy;
+    }
+    return PKTSEQI_K(load)(p);
 #endif
 }
 
@@ -4984,7 +4991,7 @@ PKTSEQI_INLINE void PKTSEQI_K(store_part)(float *p, PKTSEQI_V v, size_t n) {
         PKTSEQI_K(store)(p, v);
     } else {
         PKTSEQI_K(store)(copy, v);
-        memcpy(p, copy, n * sizeof *p);
+        for (size_t i = 0; i < n; ++i) p[i] = copy[i];
     }
 #endif
 }
@@ -5328,12 +5335,10 @@ static const pktseqi_kernels PKTSEQI_K(kernels) = {
 // by whoever needs them, so there is no global to share.
 static const pktseqi_kernels *pktseqi_choose(void) {
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
-    if (__builtin_cpu_supports("avx512f")) return &pktseqi_kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &pktseqi_kernels_avx2;
+    if (PKTSEQI_CPU_HAS("avx512f")) return &pktseqi_kernels_avx512;
+    if (PKTSEQI_CPU_HAS("avx2") && PKTSEQI_CPU_HAS("fma")) return &pktseqi_kernels_avx2;
 #elif defined(PKTSEQI_X86)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &pktseqi_kernels_fma;
+    if (PKTSEQI_CPU_HAS("avx2") && PKTSEQI_CPU_HAS("fma")) return &pktseqi_kernels_fma;
 #elif defined(PKTSEQI_NEON)
     return &pktseqi_kernels_neon;
 #endif
@@ -5359,7 +5364,7 @@ static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_
         i += pieces * PIECE;
     }
     for (; i < rows; i += PIECE) {
-        size_t terms = rows - i < PIECE ? rows - i : PIECE;
+        size_t terms = rows - i < PIECE ? rows - i : (size_t)PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols + from;
         kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, to - from, 1, y + from,
                            y_stride);
@@ -6192,7 +6197,7 @@ static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to
     pktseqi_step step = pktseqi_step_at(work, N);
     if (from == to) return;
     for (size_t i = 0, terms; i < rows; i += terms) {
-        terms = rows - i < PKTSEQI_PIECE ? rows - i : PKTSEQI_PIECE;
+        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
         work->kernels->add_outer(work->dout + i * O + from, 1, O, row, 0, terms, to - from, H,
                                  scale, w + from * H, H);
@@ -9147,6 +9152,7 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
 #pragma GCC pop_options
 #endif
 #ifdef __cplusplus

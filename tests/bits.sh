@@ -1,0 +1,38 @@
+#!/bin/sh
+# bits.sh - trains the small models of test_kernels.c with every compiler, level of optimisation and
+# kind of kernel at hand, and compares the hashes of their weights. Ends with "N passed, N failed".
+cd "$(dirname "$0")/.." || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+want=$(awk '/published\[3\] =/ { on = 1 }
+            on { while (match($0, /0x[0-9a-f]+/)) { print substr($0, RSTART + 2, RLENGTH - 2)
+                                                   $0 = substr($0, RSTART + RLENGTH) } }
+            on && /;/ { exit }' tests/test_kernels.c | tr '\n' ' ' | sed 's/ $//')
+passed=0 failed=0
+
+# One compiler with its options; a compiler that is not there, or cannot do this, is skipped.
+try() {
+    if ! command -v "$1" >/dev/null; then echo "SKIPPED  $1: not installed"; return; fi
+    if ! "$@" tests/test_kernels.c -o "$tmp/test" -lm 2>"$tmp/log"; then
+        if grep -q 'omp.h' "$tmp/log"; then echo "SKIPPED  $*: it has no omp.h"; return; fi
+        sed 's/^/  /' "$tmp/log"
+    fi
+    got=$("$tmp/test" hash)
+    rm -f "$tmp/test"
+    if [ "$got" = "$want" ] && [ -n "$got" ]; then
+        passed=$((passed + 1)); echo "ok       $*"
+    else
+        failed=$((failed + 1)); echo "FAILED   $*: $got"
+    fi
+}
+
+for cc in gcc clang clang-19; do
+    for level in -O0 -O1 -O2 -O3; do try $cc $level; done
+    try $cc -O2 -fopenmp
+    try $cc -O2 -march=native
+    try $cc -O3 -march=native -std=c99
+    try $cc -O2 -march=native -DPKTSEQ_NO_SIMD
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,316 @@
+// test_kernels.c - the kernels: those of each instruction set against the plain ones, to the bit;
+// exp, sigmoid and tanh against C's double functions; and a few small trainings whose weights must
+// have a published hash, on any machine, with any compiler, for any number of threads.
+//
+// cc -O2 -fopenmp tests/test_kernels.c -o build/test_kernels -lm && ./build/test_kernels
+// `build/test_kernels all` looks at every float (half a minute), `build/test_kernels hash` prints
+// the hashes only.
+static int level = 512;  // of what the processor has, the widest vectors that may be used
+static int may_use(const char *feature);
+#define PKTSEQI_CPU_HAS(feature) (may_use(feature) && __builtin_cpu_supports(feature))
+#define PKTSEQ_IMPLEMENTATION
+#include "../pktseq.h"
+#include "check.h"
+
+static int may_use(const char *feature) {
+    return level >= (strcmp(feature, "avx512f") == 0 ? 512 : 256);
+}
+
+typedef pktseq_real real;
+
+static int is_double(void) { return sizeof(real) == sizeof(double); }
+
+// What this machine and this build have besides the plain kernels; NULL ends the list.
+static const pktseqi_kernels *others[3];
+
+static void find_others(void) {
+    size_t n = 0;
+    (void)may_use;
+    for (level = 512; level > 0; level -= 256) {
+        const pktseqi_kernels *k = pktseqi_choose();
+        if (k != &pktseqi_kernels_plain && (n == 0 || others[n - 1] != k)) others[n++] = k;
+    }
+    level = 512;
+}
+
+static uint64_t state = 1;
+
+static uint32_t bits32(void) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 32);
+}
+
+static size_t below(size_t n) { return bits32() % n; }
+
+// Mostly small numbers; now and then a zero of either sign, a tiny one, or a large one.
+static real any_number(void) {
+    static const double odd[] = {0, -0.0, 1e-38, -1e-42, 1e30, -3e5};
+    if (below(50) == 0) return (real)odd[below(6)];
+    return (real)(((double)bits32() / 4294967296.0 - 0.5) * 2);
+}
+
+// ---- >>same: every kernel gives the plain one's bits --------------------------------------------
+
+enum { ROOM = 1 << 16 };
+static real in[3][ROOM], out[2][ROOM];
+
+static void fill(void) {
+    for (size_t i = 0; i < ROOM; ++i) {
+        for (int k = 0; k < 3; ++k) in[k][i] = any_number();
+        out[0][i] = out[1][i] = any_number();
+    }
+}
+
+// Everything, so that a kernel that writes beside its place is found as well.
+static void compare(const char *kernel, const char *name, const char *what, size_t a, size_t b,
+                    size_t c) {
+    CHECK_THAT(memcmp(out[0], out[1], sizeof out[0]) == 0, "%s %s %s %lu %lu %lu", kernel, name,
+               what, (unsigned long)a, (unsigned long)b, (unsigned long)c);
+}
+
+static void same_dots(const pktseqi_kernels *k) {
+    for (int round = 0; round < 300; ++round) {
+        size_t rows = 1 + below(round % 3 ? 9 : 40), count = 1 + below(round % 5 ? 7 : 70);
+        size_t stride[2], out_stride = rows + below(5);
+        pktseqi_product product[2];
+        int products = (int)below(3);
+        fill();
+        for (int i = 0; i < 2; ++i) {
+            product[i].cols = 1 + below(60);
+            stride[i] = product[i].cols + below(4);
+            product[i].x_stride = stride[i];
+            product[i].w = in[0] + below(1000);
+            product[i].x = in[1] + below(1000);
+        }
+        pktseqi_kernels_plain.dots(product, products, rows, count, out[0], out_stride);
+        k->dots(product, products, rows, count, out[1], out_stride);
+        compare(k->name, "dots", "rows, count, cols", rows, count, product[0].cols);
+    }
+}
+
+static void same_add_outer(const pktseqi_kernels *k) {
+    const real *row[8 * PKTSEQI_PIECE];
+    for (int round = 0; round < 400; ++round) {
+        size_t terms = 1 + below(PKTSEQI_PIECE), slots = 1 + below(round % 2 ? 12 : 3);
+        size_t cols = 1 + below(round % 3 ? 40 : 300), bs = below(4) ? 0 : PKTSEQI_PIECE;
+        size_t as = 1 + below(70), at = 1 + below(70), out_stride = bs ? 0 : cols + below(20);
+        real scale = below(2) ? 1 : any_number();
+        if (bs && slots > 8) slots = 8;
+        fill();
+        for (size_t t = 0; t < 8 * PKTSEQI_PIECE; ++t) row[t] = in[0] + below(ROOM - 400);
+        pktseqi_kernels_plain.add_outer(in[1], as, at, row, bs, terms, slots, cols, scale, out[0],
+                                        out_stride);
+        k->add_outer(in[1], as, at, row, bs, terms, slots, cols, scale, out[1], out_stride);
+        compare(k->name, "add_outer", "terms, slots, cols", terms, slots, cols);
+        pktseqi_kernels_plain.add_rows(in[1], cols, terms, cols, scale, out[0]);
+        k->add_rows(in[1], cols, terms, cols, scale, out[1]);
+        compare(k->name, "add_rows", "terms, -, cols", terms, 0, cols);
+    }
+}
+
+static void same_gates(const pktseqi_kernels *k) {
+    for (int round = 0; round < 200; ++round) {
+        size_t H = 1 + below(70), from = below(2) ? 0 : below((H + 15) / 16) * 16;
+        size_t to = below(2) ? H : from + below(H - from + 1), count = 1 + below(4);
+        size_t stride = H + below(9), gate_stride = 4 * H + below(9);
+        for (int back = 0; back < 2; ++back) {
+            fill();
+            if (round % 7 == 0) out[0][from] = out[1][from] = (real)sqrt(-1.0);
+            for (int i = 0; i < 2; ++i) {
+                const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
+                real *gate = out[i], *h2 = out[i] + ROOM / 2;
+                if (back)
+                    by->deltas(H, from, to, count, in[2], h2, stride, gate, gate_stride);
+                else
+                    by->gates(in[0], in[1], H, from, to, count, gate, gate_stride, in[2], h2,
+                              stride);
+            }
+            for (size_t i = 0; i < ROOM; ++i)  // which NaN it is does not matter
+                if (out[0][i] != out[0][i] && out[1][i] != out[1][i]) out[0][i] = out[1][i] = 0;
+            compare(k->name, back ? "deltas" : "gates", "H, from, to", H, from, to);
+        }
+    }
+}
+
+static void same_vectors(const pktseqi_kernels *k) {
+    for (size_t n = 0; n < 100; ++n) {
+        real a = any_number(), b = any_number();
+        fill();
+        for (int i = 0; i < 2; ++i) {
+            const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
+            by->axpy(a, in[0], out[i], n);
+            by->momentum(b, in[1], a, out[i] + 200, out[i] + 400, n);
+            by->exp(out[i] + 600, n, b);
+            by->sigmoid(out[i] + 800, n);
+        }
+        compare(k->name, "axpy, momentum, exp or sigmoid", "n", n, 0, 0);
+    }
+}
+
+// ---- >>exact: exp, sigmoid and tanh against double ----------------------------------------------
+
+// The distance of a result from the exact value, in units of the exact value's last place.
+static double ulps(float result, double exact) {
+    int exponent;
+    frexp(exact, &exponent);
+    return fabs((double)result - exact) / ldexp(1, exponent - 24);
+}
+
+static double exact_of(int function, double x) {
+    if (function == 0) return exp(x);
+    return function == 1 ? 1 / (1 + exp(-x)) : tanh(x);
+}
+
+// The three functions by way of the kernels that compute them.
+static void values_of(const pktseqi_kernels *k, int function, real *x, size_t n) {
+    if (function == 0) {
+        k->exp(x, n, 0);
+    } else if (function == 1) {
+        k->sigmoid(x, n);
+    } else {  // n of a step with one unit, of which all else is 0: n = tanh(its sum)
+        real zero[3] = {0, 0, 0}, gate[4], h = 0, h2;
+        for (size_t i = 0; i < n; ++i) {
+            gate[0] = gate[1] = gate[3] = 0;
+            gate[2] = x[i];
+            k->gates(zero, zero, 1, 0, 1, 1, gate, 4, &h, &h2, 1);
+            x[i] = gate[2];
+        }
+    }
+}
+
+// Every stride-th float of both signs up to the bound where the function stays the same.
+static void test_exact(uint32_t stride) {
+    static const char *const name[] = {"exp", "sigmoid", "tanh"};
+    static const float bound[] = {87, 87, 44};
+    static const double most[] = {1.3, 2.6, 2.6};
+    const pktseqi_kernels *k = pktseqi_choose();
+    for (int function = 0; function < 3; ++function) {
+        double worst = 0;
+        float at = 0;
+        uint32_t last;
+        memcpy(&last, &bound[function], sizeof last);
+        for (int sign = 0; sign < 2; ++sign)
+            for (uint32_t bits = 0; bits <= last;) {
+                real x[64];
+                float from[64];
+                size_t n = 0;
+                for (; n < 64 && bits <= last; ++n, bits += stride) {
+                    memcpy(&from[n], &bits, sizeof bits);
+                    if (sign) from[n] = -from[n];
+                    x[n] = (real)from[n];
+                }
+                values_of(k, function, x, n);
+                for (size_t i = 0; i < n; ++i) {
+                    double error = ulps((float)x[i], exact_of(function, (double)from[i]));
+                    if (error > worst) {
+                        worst = error;
+                        at = from[i];
+                    }
+                }
+            }
+        printf("  %s: at most %.2f ulp (at %.9g)\n", name[function], worst, (double)at);
+        CHECK_THAT(worst <= most[function], "%s", name[function]);
+    }
+}
+
+// ---- >>hash: the same weights everywhere --------------------------------------------------------
+
+enum { FEATURES = 25, PACKETS = 400, SEQUENCES = 40 };
+
+// FNV-1a over the bits of a model trained for a while. Three kinds: the reference's, a batch with
+// momentum and clipping, and likelihood.
+static uint64_t hash_of(int kind, int threads) {
+    static real x[PACKETS * FEATURES];
+    size_t start[SEQUENCES + 1];
+    pktseq_group group[FEATURES];
+    pktseq_dataset dataset;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_config net;
+    pktseq_model model;
+    pktseq_training training;
+    uint64_t hash = 0xcbf29ce484222325u;
+    size_t groups = 0;
+    state = 7;
+    for (size_t i = 0; i < PACKETS * FEATURES; ++i)
+        x[i] = i % FEATURES < 5 ? (real)((double)(bits32() >> 8) / 8388608.0 - 1)
+                                : (real)(bits32() >> 31);
+    start[0] = 0;
+    for (size_t i = 1; i <= SEQUENCES; ++i) start[i] = start[i - 1] + 4 + bits32() % 12;
+    CHECK(start[SEQUENCES] <= PACKETS);
+    CHECK(pktseq_dataset_wrap(&dataset, x, FEATURES, x, FEATURES, start, SEQUENCES, &options, NULL,
+                              NULL) == 0);
+    net = pktseq_config_default(&dataset);
+    net.hidden = kind == 0 ? 200 : 56;  // large enough for a crew
+    config.iterations = kind == 0 ? 300 : 40;
+    config.learning_rate = 0.05;
+    config.teacher_forcing = 0.3;
+    config.threads = threads;
+    if (kind > 0) {
+        config.batch = 70;
+        config.momentum = 0.9;
+        config.clip = 0.5;
+    }
+    if (kind == 2) {
+        for (size_t i = 0; i < FEATURES; i += group[groups++].count) {
+            memset(&group[groups], 0, sizeof *group);
+            group[groups].first = i;
+            group[groups].kind = i < 5 ? PKTSEQ_GROUP_NUMBER
+                                       : i < 10 ? PKTSEQ_GROUP_FLAG : PKTSEQ_GROUP_CLASS;
+            group[groups].count = i < 10 ? 1 : 15;
+        }
+        net.loss = PKTSEQ_LOSS_NLL;
+        net.group = group;
+        net.groups = groups;
+    }
+    memset(&training, 0, sizeof training);
+    CHECK(pktseq_model_init(&model, net, 3, NULL, NULL) == 0);
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == 0);
+    for (size_t i = 0; i < model.parameters; ++i) {
+        uint32_t word;
+        float value = (float)model.block[i];
+        memcpy(&word, &value, sizeof word);
+        for (int byte = 0; byte < 4; ++byte)
+            hash = (hash ^ (word >> (8 * byte) & 255)) * 0x100000001b3u;
+    }
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    return hash;
+}
+
+// What every machine must find.
+static const uint64_t published[3] = {0xb90781c52ec2d67fu, 0x673de91c96b422d9u,
+                                      0xc0d4a443b7bb5f91u};
+
+static void test_hash(void) {
+    static const int threads[] = {1, 2, 3, 5, 8};
+    for (int kind = 0; kind < 3 && !is_double(); ++kind) {
+        for (int t = 0; t < 5; ++t)
+            CHECK_THAT(hash_of(kind, threads[t]) == published[kind], "kind %d, %d threads", kind,
+                       threads[t]);
+        for (level = 256; level >= 0; level -= 256)
+            CHECK_THAT(hash_of(kind, 1) == published[kind], "kind %d, vectors up to %d", kind,
+                       level);
+        level = 512;
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "hash") == 0) {
+        for (int kind = 0; kind < 3; ++kind)
+            printf("%016llx%c", (unsigned long long)hash_of(kind, 1), kind < 2 ? ' ' : '\n');
+        return check_failed != 0;
+    }
+    find_others();
+    for (int i = 0; others[i]; ++i) {
+        printf("  %s against plain C\n", others[i]->name);
+        same_dots(others[i]);
+        same_add_outer(others[i]);
+        same_gates(others[i]);
+        same_vectors(others[i]);
+    }
+    if (!is_double()) test_exact(argc > 1 && strcmp(argv[1], "all") == 0 ? 1 : 997);
+    test_hash();
+    return check_end("test_kernels");
+}
