@@ -71,6 +71,10 @@ torch:
 	done; \
 	echo "SKIPPED: no python3 here has torch; nothing was compared"
 
+# How fast it is, beside other programs (a quarter of an hour) or alone (half a minute).
+bench bench-quick:
+	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
+
 clean:
 	rm -rf $(BUILD) run $(EXAMPLES)
 
@@ -83,7 +87,9 @@ help:
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
 	@echo 'make torch    compare with PyTorch, where a python3 has it'
+	@echo 'make bench    how fast it is beside PyTorch, pandas and oneDNN, where they are (15 minutes)'
+	@echo 'make bench-quick  how fast it is, and which share of the limits of this machine that is'
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all run detection test strict asan torch clean help
+.PHONY: all run detection test strict asan torch bench bench-quick clean help

@@ -1,0 +1,288 @@
+// cc -O2 tests/bench/limits.c -lpthread -o limits && ./limits [threads=1] [limit=fma|l2|l3]
+// What the machine can do at most: multiply-adds among registers, and reading memory of the size of
+// the level 2 cache (800 KB, a GRU of 256) and of the level 3 cache (8 MB), all threads together.
+// Prints the median of nine runs; which vectors are used is found out when it runs.
+
+#define _XOPEN_SOURCE 600
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define X86
+#include <immintrin.h>
+#endif
+
+enum { RUNS = 9, MOST_THREADS = 64 };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// ---- the loops: each does its work `rounds` times and returns a number that depends on it -------
+
+// All sixteen at once; enough of them are on their way to fill every unit's latency.
+#define SIXTEEN(X) \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+typedef double loop(size_t rounds, const float *data, size_t count);
+
+#ifdef X86
+__attribute__((target("avx512f")))
+static double fma_512(size_t rounds, const float *data, size_t count) {
+    __m512 scale = _mm512_set1_ps(data[0]), add = _mm512_set1_ps(data[1]);
+    float out[16];
+    (void)count;
+#define X(i) __m512 a##i = _mm512_set1_ps(1.0f + i);
+    SIXTEEN(X)
+#undef X
+    while (rounds--) {
+#define X(i) a##i = _mm512_fmadd_ps(a##i, scale, add);
+        SIXTEEN(X)
+#undef X
+    }
+#define X(i) add = _mm512_add_ps(add, a##i);
+    SIXTEEN(X)
+#undef X
+    _mm512_storeu_ps(out, add);
+    return (double)out[0] + (double)out[15];
+}
+
+__attribute__((target("avx2,fma")))
+static double fma_256(size_t rounds, const float *data, size_t count) {
+    __m256 scale = _mm256_set1_ps(data[0]), add = _mm256_set1_ps(data[1]);
+    float out[8];
+    (void)count;
+#define X(i) __m256 a##i = _mm256_set1_ps(1.0f + i);
+    TWELVE(X)
+#undef X
+    while (rounds--) {
+#define X(i) a##i = _mm256_fmadd_ps(a##i, scale, add);
+        TWELVE(X)
+#undef X
+    }
+#define X(i) add = _mm256_add_ps(add, a##i);
+    TWELVE(X)
+#undef X
+    _mm256_storeu_ps(out, add);
+    return (double)out[0] + (double)out[7];
+}
+
+// Reading: sums of 128 floats at a time.
+__attribute__((target("avx512f")))
+static double read_512(size_t rounds, const float *data, size_t count) {
+    float out[16];
+#define X(i) __m512 a##i = _mm512_setzero_ps();
+    EIGHT(X)
+#undef X
+    while (rounds--)
+        for (const float *at = data; at < data + count; at += 128) {
+#define X(i) a##i = _mm512_add_ps(a##i, _mm512_load_ps(at + 16 * i));
+            EIGHT(X)
+#undef X
+        }
+#define X(i) a0 = _mm512_add_ps(a0, a##i);
+    EIGHT(X)
+#undef X
+    _mm512_storeu_ps(out, a0);
+    return (double)out[0] + (double)out[15];
+}
+
+__attribute__((target("avx2,fma")))
+static double read_256(size_t rounds, const float *data, size_t count) {
+    float out[8];
+#define X(i) __m256 a##i = _mm256_setzero_ps();
+    EIGHT(X)
+#undef X
+    while (rounds--)
+        for (const float *at = data; at < data + count; at += 64) {
+#define X(i) a##i = _mm256_add_ps(a##i, _mm256_load_ps(at + 8 * i));
+            EIGHT(X)
+#undef X
+        }
+#define X(i) a0 = _mm256_add_ps(a0, a##i);
+    EIGHT(X)
+#undef X
+    _mm256_storeu_ps(out, a0);
+    return (double)out[0] + (double)out[7];
+}
+#endif
+
+// Four floats are a vector on every machine that has some; others do them one by one.
+#ifdef __GNUC__
+typedef float four __attribute__((vector_size(16)));
+#else
+typedef float four;
+#endif
+
+static double fma_plain(size_t rounds, const float *data, size_t count) {
+    four scale, add;
+    float out[sizeof(four) / sizeof(float)];
+    for (size_t i = 0; i < sizeof out / sizeof *out; ++i) out[i] = data[0];
+    memcpy(&scale, out, sizeof scale);
+    for (size_t i = 0; i < sizeof out / sizeof *out; ++i) out[i] = data[1];
+    memcpy(&add, out, sizeof add);
+    (void)count;
+#define X(i) four a##i = add;
+    TWELVE(X)
+#undef X
+    while (rounds--) {
+#define X(i) a##i = a##i * scale + add;
+        TWELVE(X)
+#undef X
+    }
+#define X(i) add = add + a##i;
+    TWELVE(X)
+#undef X
+    memcpy(out, &add, sizeof add);
+    return (double)out[0];
+}
+
+static double read_plain(size_t rounds, const float *data, size_t count) {
+    float out[sizeof(four) / sizeof(float)];
+    enum { WIDE = sizeof(four) / sizeof(float) };
+    four zero, a0;
+    memset(&zero, 0, sizeof zero);
+    a0 = zero;
+#define X(i) four b##i = zero;
+    EIGHT(X)
+#undef X
+    while (rounds--)
+        for (size_t at = 0; at < count; at += 8 * WIDE) {
+            const four *from = (const four *)(const void *)(data + at);
+#define X(i) b##i = b##i + from[i];
+            EIGHT(X)
+#undef X
+        }
+#define X(i) a0 = a0 + b##i;
+    EIGHT(X)
+#undef X
+    memcpy(out, &a0, sizeof a0);
+    return (double)out[0];
+}
+
+// ---- threads that run one loop at the same time -------------------------------------------------
+
+// All wait until the last has come (pthread_barrier is not everywhere).
+typedef struct gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t open;
+    int missing;
+} gate;
+
+static void gate_pass(gate *g) {
+    pthread_mutex_lock(&g->mutex);
+    if (--g->missing == 0) pthread_cond_broadcast(&g->open);
+    while (g->missing > 0) pthread_cond_wait(&g->open, &g->mutex);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+typedef struct job {
+    loop *run;
+    size_t rounds, count;
+    const float *data;
+    gate *start;
+    double seconds, result;
+} job;
+
+static void *job_run(void *p) {
+    job *j = (job *)p;
+    double t;
+    j->result = j->run(j->rounds / 8 + 1, j->data, j->count);  // its data come into the cache
+    gate_pass(j->start);
+    t = now();
+    j->result += j->run(j->rounds, j->data, j->count);
+    j->seconds = now() - t;
+    return NULL;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Median over the runs of the sum over the threads of `units` a round, a second.
+static double measure(loop *run, int threads, size_t count, double units) {
+    pthread_t id[MOST_THREADS];
+    job jobs[MOST_THREADS];
+    float *data[MOST_THREADS];
+    double rate[RUNS], t = 0, keep = 0;
+    size_t rounds = 16, size = (count ? count : 16) * sizeof(float);
+    for (int i = 0; i < threads; ++i) {
+        void *p = NULL;
+        if (posix_memalign(&p, (size_t)1 << 21, size)) exit(1);
+        data[i] = (float *)p;
+        for (size_t k = 0; k < size / sizeof(float); ++k) data[i][k] = k == 1 ? 1e-6f : 0.999f;
+    }
+    while (t < 0.02) {  // as many rounds as take so long
+        rounds *= 2;
+        t = now();
+        keep += run(rounds, data[0], count);
+        t = now() - t;
+    }
+    for (int r = 0; r < RUNS; ++r) {
+        gate start;
+        pthread_mutex_init(&start.mutex, NULL);
+        pthread_cond_init(&start.open, NULL);
+        start.missing = threads;
+        for (int i = 0; i < threads; ++i) {
+            job j = {run, rounds, count, data[i], &start, 0, 0};
+            jobs[i] = j;
+            if (pthread_create(&id[i], NULL, job_run, &jobs[i])) exit(1);
+        }
+        rate[r] = 0;
+        for (int i = 0; i < threads; ++i) {
+            pthread_join(id[i], NULL);
+            rate[r] += units * (double)rounds / jobs[i].seconds;
+            keep += jobs[i].result;
+        }
+        pthread_cond_destroy(&start.open);
+        pthread_mutex_destroy(&start.mutex);
+    }
+    for (int i = 0; i < threads; ++i) free(data[i]);
+    qsort(rate, RUNS, sizeof *rate, compare);
+    return keep > 0 ? rate[RUNS / 2] : 0;  // without the sum, a compiler might leave the work out
+}
+
+int main(int argc, char **argv) {
+    int threads = 1;
+    const char *which = "all", *vectors = "plain";
+    loop *fma = fma_plain, *read = read_plain;
+    double floats = 12 * (sizeof(four) / sizeof(float));
+    for (int i = 1; i < argc; ++i) {
+        if (strncmp(argv[i], "threads=", 8) == 0) threads = atoi(argv[i] + 8);
+        else if (strncmp(argv[i], "limit=", 6) == 0) which = argv[i] + 6;
+        else return fprintf(stderr, "usage: limits [threads=N] [limit=fma|l2|l3]\n"), 2;
+    }
+    if (threads < 1 || threads > MOST_THREADS) return fprintf(stderr, "threads: 1 to 64\n"), 2;
+#ifdef X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f")) {
+        fma = fma_512;
+        read = read_512;
+        floats = 16 * 16;
+        vectors = "avx512";
+    } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        fma = fma_256;
+        read = read_256;
+        floats = 12 * 8;
+        vectors = "avx2";
+    }
+#endif
+    if (strcmp(which, "all") == 0 || strcmp(which, "fma") == 0)
+        printf("limit=fma vectors=%s threads=%d gflops=%.1f\n", vectors, threads,
+               measure(fma, threads, 0, 2 * floats) / 1e9);
+    if (strcmp(which, "all") == 0 || strcmp(which, "l2") == 0)
+        printf("limit=l2 vectors=%s threads=%d gb_per_s=%.1f\n", vectors, threads,
+               measure(read, threads, 204800, 204800 * sizeof(float)) / 1e9);
+    if (strcmp(which, "all") == 0 || strcmp(which, "l3") == 0)
+        printf("limit=l3 vectors=%s threads=%d gb_per_s=%.1f\n", vectors, threads,
+               measure(read, threads, 2097152, 2097152 * sizeof(float)) / 1e9);
+    return 0;
+}
