@@ -1128,6 +1128,10 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #ifndef PKTSEQ_MALLOC
 #define PKTSEQ_MALLOC(size) malloc(size)
 #define PKTSEQ_FREE(p) free(p)
+#ifdef __linux__
+#define PKTSEQI_LARGE_PAGES
+#include <sys/mman.h>
+#endif
 #endif
 
 // For kernels and what they are made of: always part of what calls them, loops of a few rounds
@@ -1585,14 +1589,16 @@ static double pktseqi_decimal_exact(const unsigned char *digit, size_t count, lo
     return pktseqi_big_round(&big, shift, rest);
 }
 
+// Powers of ten that a double holds exactly.
+static const double pktseqi_power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 // Reads [+-] digits [. digits] [e [+-] digits], the whole text and nothing else, and rounds to the
 // nearest double as strtod does in the C locale. Returns 0 if it is anything else, or infinite.
 static int pktseqi_number_parse(const char *text, size_t size, double *value) {
     // A double's halfway points have at most 767 digits, so 800 and a mark for the rest decide.
     enum { MOST = 800 };
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     unsigned char digit[MOST + 1];
     size_t i = 0, count = 0, seen = 0, nonzero = 0;
     int negative = 0, after_point = 0, rest = 0;
@@ -1644,15 +1650,83 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
     } else if (count <= 17 && m <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22) {
         // Both factors are exact, so one correctly rounded operation is (Clinger 1990).
-        v = exponent < 0 ? (double)m / power[-exponent] : (double)m * power[exponent];
+        v = exponent < 0 ? (double)m / pktseqi_power[-exponent]
+                         : (double)m * pktseqi_power[exponent];
 #endif
     } else {
-        (void)power;
         v = pktseqi_decimal_exact(digit, count, (long)exponent);
         if (!pktseqi_finite(v)) return 0;
     }
     *value = negative ? -v : v;
     return 1;
+}
+
+// One byte, eight times: what is done to such numbers is done to eight characters at once.
+#define PKTSEQI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
+
+// Eight characters as a number, the first the lowest byte; compilers make it a single load where
+// that is the order of the machine.
+static uint64_t pktseqi_load8(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    return (uint64_t)c[0] | (uint64_t)c[1] << 8 | (uint64_t)c[2] << 16 | (uint64_t)c[3] << 24 |
+           (uint64_t)c[4] << 32 | (uint64_t)c[5] << 40 | (uint64_t)c[6] << 48 |
+           (uint64_t)c[7] << 56;
+}
+
+// Which byte is the lowest of those whose top bit is set; at least one is, and no other bits are.
+// The product moves the constant up by as many bytes, and that number comes to the top.
+static size_t pktseqi_first_mark(uint64_t marks) {
+    return (size_t)((((marks & (0 - marks)) >> 7) * 0x0001020304050607u) >> 56);
+}
+
+// How many of the eight characters at text are digits before the first that is none, and what they
+// say. Neighbours are put together: eight digits, four pairs, two fours, one number.
+static size_t pktseqi_digits8(const char *text, uint64_t *value) {
+    uint64_t d = pktseqi_load8(text) ^ PKTSEQI_EIGHT('0');  // digits become 0 to 9
+    uint64_t others = (((d & PKTSEQI_EIGHT(0x7f)) + PKTSEQI_EIGHT(0x76)) | d) & PKTSEQI_EIGHT(0x80);
+    size_t count = others ? pktseqi_first_mark(others) : 8;
+    *value = 0;
+    if (count == 0) return 0;
+    d <<= 64 - 8 * count;  // what follows is pushed out, zeros come before
+    d = (10 * d + (d >> 8)) & 0x00ff00ff00ff00ffu;
+    d = (100 * d + (d >> 16)) & 0x0000ffff0000ffffu;
+    *value = (10000 * d + (d >> 32)) & 0xffffffffu;
+    return count;
+}
+
+// Appends the digits at text to *m, which may wrap if they are more than 19; returns what follows.
+static const char *pktseqi_digits_append(const char *text, uint64_t *m) {
+    static const uint64_t ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    uint64_t value;
+    size_t count;
+    do {
+        count = pktseqi_digits8(text, &value);
+        *m = *m * ten[count] + value;
+        text += count;
+    } while (count == 8);
+    return text;
+}
+
+// The plain numbers among those of pktseqi_number_parse, [-] digits [. digits], with the same
+// value: up to 2^53 without the point, so that one correctly rounded division of exact numbers
+// gives it. Returns what follows the number, or NULL for any other. 8 bytes behind it are read.
+static const char *pktseqi_number_plain(const char *text, double *value) {
+    const char *begin = text + (*text == '-'), *end, *point;
+    uint64_t m = 0;
+    double v;
+    end = point = pktseqi_digits_append(begin, &m);
+    if (*point == '.') end = pktseqi_digits_append(point + 1, &m);
+    if (end - begin - (end != point) > 19 || point == begin || m > (uint64_t)1 << 53) return NULL;
+    v = (double)(int64_t)m;
+    if (end != point) {
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+        v /= pktseqi_power[end - point - 1];
+#else
+        return NULL;
+#endif
+    }
+    *value = *text == '-' ? -v : v;
+    return end;
 }
 
 // Every decimal digit of a finite positive double; value = 0.d1d2d3... * 10^point.
@@ -1745,13 +1819,53 @@ static size_t pktseqi_number_write(char *text, double value) {
 
 // ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
 
+#if defined(PKTSEQI_LARGE_PAGES) && !defined(__cplusplus)
+// Strict C hides these two.
+int posix_memalign(void **p, size_t alignment, size_t size);
+int madvise(void *p, size_t size, int advice);
+#endif
+
+// Memory for an array that may be large. The first touch of each page costs a visit to the kernel,
+// which can take longer than all that is done with it, so Linux is asked for pages of 2 MB. A
+// little is left free at their end for what malloc notes before the next one.
+static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
+#ifdef PKTSEQI_LARGE_PAGES
+    const size_t page = (size_t)1 << 21, note = 64;
+    const int huge = 14;  // MADV_HUGEPAGE
+    size_t bytes = pktseqi_times(count, size);
+    void *p = NULL;
+    if (!allocator->alloc_fn && bytes >= page / 4 && bytes < (size_t)-1 - 2 * page) {
+        bytes = (bytes + note + page - 1) / page * page - note;
+        if (posix_memalign(&p, page, bytes) == 0) {
+            (void)madvise(p, bytes, huge);  // where it is not granted, all is as ever
+            return p;
+        }
+    }
+#endif
+    return pktseqi_alloc(allocator, count, size);
+}
+
+// pktseqi_regrow for arrays that may be large.
+static void *pktseqi_regrow_large(const pktseq_allocator *allocator, void *p, size_t used,
+                                  size_t capacity, size_t size) {
+    void *larger = pktseqi_alloc_large(allocator, capacity, size);
+    if (!larger) return NULL;
+    if (used) memcpy(larger, p, used * size);
+    pktseqi_free(allocator, p);
+    return larger;
+}
+
 // Gives up to size bytes, fewer only at the end; sets *failed on an error of the medium.
 typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed);
 
 // A window on the input that always holds one whole row:
 //
-//      data   | rows done | the row at hand | read ahead |      |
+//      data   | rows done | the row at hand | read ahead |      | PAD
 //             0           at                             size   capacity
+//
+// Behind what was read stand at least PAD zeros, for those who look at eight bytes at once.
+enum { PKTSEQI_CSV_WINDOW = 1 << 18, PKTSEQI_CSV_PAD = 16 };
+enum { PKTSEQI_MOST_PIECES = 8 };
 typedef struct pktseqi_csv {
     pktseqi_read_fn read;
     void *user;
@@ -1759,6 +1873,8 @@ typedef struct pktseqi_csv {
     char *data;
     size_t at, size, capacity;
     int ended;             // nothing is left to read
+    size_t expect;         // bytes in all, as far as is known beforehand, or 0
+    size_t fills;          // how often the window was filled
     size_t line;           // where the row at hand begins
     size_t next_line;
     size_t *bound;         // (2 * cell_capacity) begin and end of each cell in data
@@ -1810,7 +1926,8 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     csv->at = 0;
     if (csv->size + 1 >= csv->capacity) {  // one byte stays free for a final 0
         size_t capacity = pktseqi_times(csv->capacity, 2);
-        char *data = (char *)pktseqi_regrow(&csv->allocator, csv->data, csv->size, capacity, 1);
+        char *data = (char *)pktseqi_regrow_large(&csv->allocator, csv->data, csv->size,
+                                                  pktseqi_plus(capacity, PKTSEQI_CSV_PAD), 1);
         if (!data) return -(int)pktseqi_no_memory(csv->err);
         csv->data = data;
         csv->capacity = capacity;
@@ -1821,6 +1938,8 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     }
     if (failed) return pktseqi_csv_error(csv, PKTSEQ_ERROR_FILE, 0, "reading failed");
     if (!got) csv->ended = 1;
+    memset(csv->data + csv->size, 0, PKTSEQI_CSV_PAD);
+    ++csv->fills;
     return 0;
 }
 
@@ -1951,13 +2070,28 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     return cell;
 }
 
-// Opens the stream: first window, byte order mark skipped, UTF-16 refused.
+// How many threads share a window.
+static size_t pktseqi_threads(void) {
+#ifdef _OPENMP
+    int threads = omp_get_max_threads();
+    if (threads > PKTSEQI_MOST_PIECES) return PKTSEQI_MOST_PIECES;
+    if (threads > 1) return (size_t)threads;
+#endif
+    return 1;
+}
+
+// Opens the stream: first window, byte order mark skipped, UTF-16 refused. One thread reads best
+// what is still in the cache. Several have a larger window, since where another program takes a
+// core they wait for each other at its end; but none that is much larger than the input.
 static int pktseqi_csv_open(pktseqi_csv *csv) {
     int status;
-    csv->capacity = (size_t)1 << 18;
+    csv->capacity = PKTSEQI_CSV_WINDOW;
+    if (pktseqi_threads() > 1) csv->capacity *= 8 * pktseqi_threads();
+    while (csv->capacity > PKTSEQI_CSV_WINDOW && csv->capacity / 2 > csv->expect)
+        csv->capacity /= 2;
     csv->keep = (size_t)-1;
     csv->next_line = 1;
-    csv->data = (char *)pktseqi_alloc(&csv->allocator, csv->capacity, 1);
+    csv->data = (char *)pktseqi_alloc_large(&csv->allocator, csv->capacity + PKTSEQI_CSV_PAD, 1);
     if (!csv->data) return -(int)pktseqi_no_memory(csv->err);
     status = pktseqi_csv_fill(csv);
     if (status < 0) return status;
@@ -2164,7 +2298,8 @@ typedef enum pktseqi_cell_kind {
     PKTSEQI_CELL_TEXT,
     PKTSEQI_CELL_FLAG,
     PKTSEQI_CELL_PORT,
-    PKTSEQI_CELL_POSITION
+    PKTSEQI_CELL_POSITION,
+    PKTSEQI_CELL_SKIPPED  // nobody asks for it
 } pktseqi_cell_kind;
 
 // What the columns that we know hold, when no field says it; for a flag its bits in tcp.flags.
@@ -2233,6 +2368,46 @@ typedef struct pktseqi_wanted {
     size_t name_capacity;
 } pktseqi_wanted;
 
+// A text that was found before: what stands in its place of a small table.
+typedef struct pktseqi_seen {
+    uint64_t tail;      // its last eight bytes, or all
+    size_t size;        // -1 = none yet
+    uint32_t index;     // its number
+} pktseqi_seen;
+
+// What the fast lane has to do with one cell of each row.
+typedef struct pktseqi_lane_cell {
+    pktseqi_cell_kind kind;
+    char after;         // what ends it
+    int empty;          // a text that may be empty
+    size_t flags;       // how many cells from this one on are flags, each with a separator behind
+    double *number;     // where its column is at the moment
+    uint32_t *text;
+    char **names;
+    const pktseqi_tree *tree;
+    size_t seen;        // of a text: where its table of the seen begins
+} pktseqi_lane_cell;
+
+// Whole rows of the window, for one thread.
+typedef struct pktseqi_piece {
+    const char *at, *end;
+    size_t row, rows;   // the first one's place in the table, and how many are done
+    pktseqi_seen *seen; // (texts, PKTSEQI_SEEN)
+} pktseqi_piece;
+
+enum { PKTSEQI_SEEN = 256 };
+
+// The fast lane: rows as most of them are, see pktseqi_lane_row.
+typedef struct pktseqi_lane {
+    pktseqi_lane_cell *cell;  // (cells of a row); NULL = there is no fast lane
+    uint32_t *position;       // (room) of the rows at hand
+    pktseqi_seen *seen;       // (pieces, texts, PKTSEQI_SEEN)
+    size_t room;
+    size_t stopped;           // the fill of the window in which an unusual row was last met
+    size_t pieces;            // at most
+    pktseqi_piece piece[PKTSEQI_MOST_PIECES];
+} pktseqi_lane;
+
 // All that reading the rows of a table needs.
 typedef struct pktseqi_reader {
     pktseqi_csv *csv;
@@ -2245,6 +2420,7 @@ typedef struct pktseqi_reader {
     unsigned flags;     // what it says in the row at hand
     double position;    // of the row before
     size_t capacity, start_capacity;
+    pktseqi_lane lane;
 } pktseqi_reader;
 
 // What the cells must be for a kind of feature.
@@ -2592,19 +2768,20 @@ static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) 
     for (size_t i = 0; i < table->column_count; ++i) {
         pktseq_column *c = &table->column[i];
         if (c->names) {
-            void *p = pktseqi_regrow(&table->allocator, c->text, table->rows, to, sizeof *c->text);
+            void *p = pktseqi_regrow_large(&table->allocator, c->text, table->rows, to,
+                                           sizeof *c->text);
             if (!p) return 0;
             c->text = (uint32_t *)p;
         } else {
-            void *p = pktseqi_regrow(&table->allocator, c->number, table->rows, to,
-                                     sizeof *c->number);
+            void *p = pktseqi_regrow_large(&table->allocator, c->number, table->rows, to,
+                                           sizeof *c->number);
             if (!p) return 0;
             c->number = (double *)p;
         }
     }
     if (table->source_row) {
-        void *p = pktseqi_regrow(&table->allocator, table->source_row, table->rows, to,
-                                 sizeof *table->source_row);
+        void *p = pktseqi_regrow_large(&table->allocator, table->source_row, table->rows, to,
+                                       sizeof *table->source_row);
         if (!p) return 0;
         table->source_row = (size_t *)p;
     }
@@ -2631,7 +2808,7 @@ static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const 
         at = node->byte > size ? node->some : node->child[side];
     }
     *index = at;
-    return strcmp(name[at], text) == 0;
+    return strncmp(name[at], text, size) == 0 && name[at][size] == 0;
 }
 
 // Adds text number `index`, which pktseqi_tree_find did not find, only `like`. 0 = no memory.
@@ -2876,13 +3053,16 @@ static int pktseqi_table_row(pktseqi_reader *r) {
     return status;
 }
 
-// Room for one more sequence, and behind it for where the last one ends.
+// Room for one more sequence, and behind it for where the last one ends. The rows there is room for
+// will have as many sequences as those read so far, and a few more.
 static int pktseqi_table_room(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     if (table->sequences + 1 >= r->start_capacity) {
-        size_t to = pktseqi_next_capacity(r->start_capacity, 256);
-        void *p = pktseqi_regrow(&table->allocator, table->start, r->start_capacity, to,
-                                 sizeof *table->start);
+        double share = (double)table->sequences / (double)(table->rows + 1);
+        size_t to = pktseqi_next_capacity(r->start_capacity,
+                                          (size_t)(1.05 * share * (double)r->capacity) + 256);
+        void *p = pktseqi_regrow_large(&table->allocator, table->start, r->start_capacity, to,
+                                       sizeof *table->start);
         if (!p) return 0;
         table->start = (size_t *)p;
         r->start_capacity = to;
@@ -2890,12 +3070,272 @@ static int pktseqi_table_room(pktseqi_reader *r) {
     return 1;
 }
 
+// How many lines end in a text.
+static size_t pktseqi_lines(const char *text, const char *end) {
+    size_t lines = 0;
+    for (;; ++text, ++lines) {
+        text = (const char *)memchr(text, '\n', (size_t)(end - text));
+        if (!text) return lines;
+    }
+}
+
+// How many rows to make room for: at first as many as the whole input has, if it goes on as it
+// begins and its size is known.
+static size_t pktseqi_table_more(const pktseqi_reader *r) {
+    const pktseqi_csv *csv = r->csv;
+    double lines;
+    if (r->capacity || csv->expect < csv->size) return pktseqi_next_capacity(r->capacity, 1024);
+    lines = (double)pktseqi_lines(csv->data, csv->data + csv->size);
+    return (size_t)(1.02 * lines * ((double)csv->expect / (double)csv->size)) + 64;
+}
+
+// Prepares the fast lane, if the file may have it: with one use of each cell, none of tcp.flags,
+// and a separator that cannot be a part of a number.
+static int pktseqi_lane_open(pktseqi_reader *r) {
+    pktseqi_lane *lane = &r->lane;
+    size_t texts = 0, used;
+    if (r->word != PKTSEQI_NO_CELL || strchr("0123456789-.", r->csv->separator)) return 0;
+    for (size_t w = 1; w < r->count; ++w)
+        for (size_t v = 0; v < w; ++v)
+            if (r->wanted[v].at == r->wanted[w].at) return 0;
+    lane->cell = (pktseqi_lane_cell *)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
+                                                           sizeof *lane->cell);
+    if (!lane->cell) return -(int)pktseqi_no_memory(r->csv->err);
+    for (size_t i = 0; i < r->cells; ++i) {
+        lane->cell[i].kind = PKTSEQI_CELL_SKIPPED;
+        lane->cell[i].after = i + 1 < r->cells ? r->csv->separator : '\n';
+    }
+    for (size_t w = r->capture ? 1 : 0; w < r->count; ++w) {
+        const pktseqi_wanted *wanted = &r->wanted[w];
+        pktseqi_lane_cell *cell = &lane->cell[wanted->at];
+        cell->kind = wanted->kind;
+        if (wanted->kind != PKTSEQI_CELL_TEXT) continue;
+        cell->empty = !wanted->field && !wanted->rule && !wanted->tcp &&
+                      wanted->fill == PKTSEQI_NO_CELL;
+        cell->seen = PKTSEQI_SEEN * texts++;
+    }
+    for (size_t i = r->cells - 1; i-- > 0;)
+        if (lane->cell[i].kind == PKTSEQI_CELL_FLAG)
+            lane->cell[i].flags = lane->cell[i + 1].flags + 1;
+    lane->pieces = pktseqi_threads();
+    used = lane->pieces * (texts + 1) * PKTSEQI_SEEN;
+    lane->room = r->csv->capacity / 32;
+    lane->position = (uint32_t *)pktseqi_alloc(&r->csv->allocator, lane->room,
+                                               sizeof *lane->position);
+    lane->seen = (pktseqi_seen *)pktseqi_alloc(&r->csv->allocator, used, sizeof *lane->seen);
+    if (!lane->position || !lane->seen) return -(int)pktseqi_no_memory(r->csv->err);
+    memset(lane->seen, 0xff, used * sizeof *lane->seen);
+    for (size_t i = 0; i < lane->pieces; ++i)
+        lane->piece[i].seen = lane->seen + i * (used / lane->pieces);
+    return 0;
+}
+
+// Frees what pktseqi_lane_open made.
+static void pktseqi_lane_close(pktseqi_reader *r) {
+    pktseqi_free(&r->csv->allocator, r->lane.cell);
+    pktseqi_free(&r->csv->allocator, r->lane.position);
+    pktseqi_free(&r->csv->allocator, r->lane.seen);
+}
+
+// Where an unquoted cell ends: at the next separator (eight times in `separators`) or control
+// character. There is one, for the row ends.
+static const char *pktseqi_lane_end(const char *p, uint64_t separators) {
+    for (;; p += 8) {
+        uint64_t w = pktseqi_load8(p), x = w ^ separators;
+        uint64_t marks = ((x - PKTSEQI_EIGHT(1)) & ~x) | ((w - PKTSEQI_EIGHT(0x10)) & ~w);
+        marks &= PKTSEQI_EIGHT(0x80);  // what borrows disturb is above the first mark
+        if (marks) return p + pktseqi_first_mark(marks);
+    }
+}
+
+// The number of a text that its column has already. Returns 0 for a new one.
+static int pktseqi_lane_text(const pktseqi_lane_cell *cell, pktseqi_seen *seen, const char *text,
+                             size_t size, uint32_t *index) {
+    uint64_t tail = size < 8 ? pktseqi_load8(text) & (((uint64_t)1 << 8 * size) - 1)
+                             : pktseqi_load8(text + size - 8);
+    seen += (tail * 0x9e3779b97f4a7c15u) >> 56;  // below PKTSEQI_SEEN
+    if (seen->tail != tail || seen->size != size ||
+        (size > 8 && memcmp(cell->names[seen->index], text, size - 8) != 0)) {
+        if (!pktseqi_tree_find(cell->tree, cell->names, text, size, &seen->index)) {
+            seen->size = (size_t)-1;
+            return 0;
+        }
+        seen->tail = tail;
+        seen->size = size;
+    }
+    *index = seen->index;
+    return 1;
+}
+
+// One cell that begins at p, into `row` of its column. Returns where it ends, or NULL if it is not
+// what most are.
+static const char *pktseqi_lane_cell_read(const pktseqi_reader *r, const pktseqi_piece *piece,
+                                          const pktseqi_lane_cell *cell, const char *p,
+                                          size_t row) {
+    uint64_t value;
+    size_t size;
+    const char *end;
+    switch (cell->kind) {
+    case PKTSEQI_CELL_NUMBER: return pktseqi_number_plain(p, &cell->number[row]);
+    case PKTSEQI_CELL_FLAG:
+        if (*p != '0' && *p != '1') return NULL;
+        cell->number[row] = *p - '0';
+        return p + 1;
+    case PKTSEQI_CELL_PORT:
+        size = pktseqi_digits8(p, &value);
+        if (size == 0 || value > 65535) return NULL;
+        cell->number[row] = (double)(int64_t)value;
+        return p + size;
+    case PKTSEQI_CELL_POSITION:
+        size = pktseqi_digits8(p, &value);
+        r->lane.position[row - r->table->rows] = (uint32_t)value;
+        return size ? p + size : NULL;
+    case PKTSEQI_CELL_TEXT:
+    case PKTSEQI_CELL_SKIPPED: break;
+    }
+    if (*p == '"') return NULL;
+    end = pktseqi_lane_end(p, PKTSEQI_EIGHT((unsigned char)r->csv->separator));
+    if (cell->kind == PKTSEQI_CELL_SKIPPED) return end;
+    if (end == p && !cell->empty) return NULL;
+    return pktseqi_lane_text(cell, piece->seen + cell->seen, p, (size_t)(end - p),
+                             &cell->text[row]) ? end : NULL;
+}
+
+// Four flags, each with a separator behind, at once. Returns where the next cell begins, or NULL.
+static const char *pktseqi_lane_flags(const pktseqi_lane_cell *cell, const char *p, size_t row) {
+    const uint64_t flag = 0x0001000100010001u, separator = (unsigned char)cell->after;
+    uint64_t bits = pktseqi_load8(p) ^ flag * ('0' | separator << 8);
+    if (bits & ~flag) return NULL;
+    cell[0].number[row] = (double)(int)(bits & 1);
+    cell[1].number[row] = (double)(int)(bits >> 16 & 1);
+    cell[2].number[row] = (double)(int)(bits >> 32 & 1);
+    cell[3].number[row] = (double)(int)(bits >> 48);
+    return p + 8;
+}
+
+// The fast lane, for rows as most of them are: no quotes, every cell as expected, texts that were
+// there before. One sweep over the row at piece->at, straight into the table. Returns where the
+// next row begins, or NULL if anything is unusual: then pktseqi_csv_row and pktseqi_table_row,
+// which know every case and every error, do the row again.
+static const char *pktseqi_lane_row(const pktseqi_reader *r, const pktseqi_piece *piece) {
+    const pktseqi_lane_cell *cell = r->lane.cell, *past = cell + r->cells;
+    const char *p = piece->at;
+    size_t row = piece->row + piece->rows;
+    while (cell < past) {
+        if (cell->flags >= 4) {
+            p = pktseqi_lane_flags(cell, p, row);
+            if (!p) return NULL;
+            cell += 4;
+            continue;
+        }
+        p = pktseqi_lane_cell_read(r, piece, cell, p, row);
+        if (!p) return NULL;
+        if (*p == '\r' && cell->after == '\n') ++p;
+        if (*p++ != cell++->after) return NULL;
+    }
+    return p;
+}
+
+// The table takes over the rows of a piece, which follow its own.
+static int pktseqi_lane_accept(pktseqi_reader *r, const pktseqi_piece *piece,
+                               const uint32_t *position) {
+    pktseq_table *table = r->table;
+    for (size_t i = 0; i < piece->rows; ++i, ++table->rows, ++table->cut.packets) {
+        if (table->source_row) table->source_row[table->rows] = table->cut.packets;
+        if (r->capture) continue;
+        if (position[i] == 0) {
+            if (!pktseqi_table_room(r)) return -(int)pktseqi_no_memory(r->csv->err);
+            table->start[table->sequences++] = table->rows;
+        } else if (position[i] != r->position + 1) {
+            ++table->position_gaps;
+        }
+        r->position = position[i];
+    }
+    r->csv->next_line += piece->rows;
+    r->csv->at = (size_t)(piece->at - r->csv->data);
+    return 0;
+}
+
+// Tells the cells where their columns are at the moment.
+static void pktseqi_lane_aim(pktseqi_reader *r) {
+    for (size_t w = 1; w < r->count; ++w) {
+        pktseqi_lane_cell *cell = &r->lane.cell[r->wanted[w].at];
+        const pktseq_column *column = &r->table->column[w - 1];
+        cell->number = column->number;
+        cell->text = column->text;
+        cell->names = column->names;
+        cell->tree = &r->wanted[w].tree;
+    }
+}
+
+// Cuts the window's whole rows into pieces that threads may do at the same time. Returns how many:
+// none without a whole row, one if there is little to do or the rows of this window are unusual.
+static size_t pktseqi_lane_cut(pktseqi_reader *r) {
+    const size_t least = (size_t)1 << 16;  // bytes worth a thread
+    pktseqi_csv *csv = r->csv;
+    pktseqi_piece *piece = r->lane.piece;
+    const char *at = csv->data + csv->at, *end = csv->data + csv->size, *share;
+    size_t pieces;
+    while (end > at && end[-1] != '\n') --end;
+    pieces = (size_t)(end - at) / least;
+    if (pieces > r->lane.pieces) pieces = r->lane.pieces;
+    if (pieces < 2 || r->lane.stopped == csv->fills) pieces = end > at;
+    for (size_t i = 0; i < pieces; ++i, at = share) {
+        share = at + (size_t)(end - at) / (pieces - i);
+        if (i + 1 < pieces) share = (const char *)memchr(share, '\n', (size_t)(end - share)) + 1;
+        piece[i].at = at;
+        piece[i].end = share;
+    }
+    return pieces;
+}
+
+// One piece, by one thread. Where its rows go in the table is known from the line ends before it,
+// which every thread counts for itself: that is quicker than to wait for another.
+static void pktseqi_lane_piece(const pktseqi_reader *r, const char *begin, pktseqi_piece *piece) {
+    size_t before = pktseqi_lines(begin, piece->at), room = r->capacity - r->table->rows;
+    if (room > r->lane.room) room = r->lane.room;
+    piece->row = r->table->rows + before;
+    piece->rows = 0;
+    while (piece->at < piece->end && before + piece->rows < room) {
+        const char *next = pktseqi_lane_row(r, piece);
+        if (!next) break;
+        piece->at = next;
+        ++piece->rows;
+    }
+}
+
+// Takes the fast lane as far as it goes in this window. Pieces are taken over up to the first that
+// was not done whole: what stands behind an unusual row, perhaps within a quote, may not be a row.
+static int pktseqi_lane_run(pktseqi_reader *r) {
+    pktseqi_lane *lane = &r->lane;
+    pktseqi_piece *piece = lane->piece;
+    const char *begin = r->csv->data + r->csv->at;
+    size_t pieces, rows = r->table->rows;
+    // The first row may not begin within a sequence, and the first skipped one makes source_row.
+    if (!lane->cell || !rows || (r->table->cut.not_tcp && !r->table->source_row)) return 0;
+    pktseqi_lane_aim(r);
+    pieces = pktseqi_lane_cut(r);
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads((int)pieces) if (pieces > 1)
+#endif
+    for (size_t i = 0; i < pieces; ++i) pktseqi_lane_piece(r, begin, &piece[i]);
+    for (size_t i = 0; i < pieces; ++i) {
+        int status = pktseqi_lane_accept(r, &piece[i], lane->position + (piece[i].row - rows));
+        if (status < 0) return status;
+        if (piece[i].at == piece[i].end) continue;
+        lane->stopped = r->csv->fills;
+        break;
+    }
+    return 0;
+}
+
 // The rows after the header, into columns that have been set up.
 static int pktseqi_table_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_table *table = r->table;
     for (;;) {
-        int status = pktseqi_csv_row(csv);
+        int status = pktseqi_lane_run(r);
+        if (status == 0) status = pktseqi_csv_row(csv);
         if (status < 0) return status;
         if (status == PKTSEQI_CSV_ROW && csv->cells != r->cells)
             return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
@@ -2909,7 +3349,7 @@ static int pktseqi_table_rows(pktseqi_reader *r) {
             continue;
         }
         if (table->rows == r->capacity &&
-            !pktseqi_table_grow(table, &r->capacity, pktseqi_next_capacity(r->capacity, 1024)))
+            !pktseqi_table_grow(table, &r->capacity, pktseqi_table_more(r)))
             return -(int)pktseqi_no_memory(csv->err);
         status = pktseqi_table_row(r);
         if (status < 0) return status;
@@ -2934,7 +3374,8 @@ static int pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) 
     } else {
         table->start[table->sequences] = table->rows;
     }
-    pktseqi_table_grow(table, &r->capacity, table->rows);
+    if (r->capacity - table->rows > table->rows / 8)
+        pktseqi_table_grow(table, &r->capacity, table->rows);
     return -(int)pktseq_table_derive(table, schema, r->csv->err);
 }
 
@@ -2961,7 +3402,9 @@ static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
     if (status >= 0 && !csv->separator) status = pktseqi_csv_guess(csv);
     if (status >= 0) status = pktseqi_table_header(&r, schema);
     if (status >= 0) status = pktseqi_table_columns(&r);
+    if (status >= 0) status = pktseqi_lane_open(&r);
     if (status >= 0) status = pktseqi_table_rows(&r);
+    pktseqi_lane_close(&r);
     pktseqi_csv_close(csv);
     for (size_t w = 1; w < r.count; ++w) pktseqi_free(&csv->allocator, r.wanted[w].tree.node);
     if (status >= 0) status = pktseqi_table_finish(&r, schema);
@@ -2986,7 +3429,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
     if (status) return status;
     memset(&csv, 0, sizeof csv);
     bytes.data = (const unsigned char *)data;
-    bytes.size = size;
+    bytes.size = csv.expect = size;
     bytes.used = 0;
     csv.read = pktseqi_bytes_read;
     csv.user = &bytes;
@@ -3000,6 +3443,14 @@ static size_t pktseqi_file_read(void *user, void *to, size_t size, int *failed) 
     size_t got = fread(to, 1, size, (FILE *)user);
     if (got < size && ferror((FILE *)user)) *failed = 1;
     return got;
+}
+
+// How many bytes a file has from where it stands, or 0 for what has no end that can be seen.
+static size_t pktseqi_file_size(FILE *file) {
+    long at = ftell(file), end;
+    if (at < 0 || fseek(file, 0, SEEK_END) != 0) return 0;
+    end = ftell(file);
+    return fseek(file, at, SEEK_SET) == 0 && end > at ? (size_t)(end - at) : 0;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
@@ -3019,6 +3470,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
     memset(&csv, 0, sizeof csv);
     csv.read = pktseqi_file_read;
     csv.user = file;
+    csv.expect = pktseqi_file_size(file);
     csv.allocator = pktseqi_allocator(allocator);
     csv.err = err;
     status = pktseqi_table_stream(table, &csv, schema);
@@ -3836,11 +4288,14 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
                                              pktseq_error *err) {
     double n = (double)table->rows, sum = 0, m, d1 = 0, d2 = 0;
     double low = DBL_MAX, high = -DBL_MAX;
+    const int plain = field->kind == PKTSEQ_ZSCORE;  // no matter where sequences begin
     for (int pass = 0; pass < 2; ++pass) {
         m = sum / n;
-        for (size_t s = 0; s < table->sequences; ++s) {
-            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
-                double v = pktseqi_field_number(field, column, row, table->start[s]);
+        for (size_t s = 0; s < table->sequences; s = plain ? table->sequences : s + 1) {
+            size_t end = table->start[plain ? table->sequences : s + 1];
+            for (size_t row = table->start[s]; row < end; ++row) {
+                double v = plain ? column->number[row]
+                                 : pktseqi_field_number(field, column, row, table->start[s]);
                 if (pass == 0) {
                     sum += v;
                     if (v < low) low = v;
@@ -4116,38 +4571,160 @@ static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pkt
     return NULL;
 }
 
-// One field of rows [row, row + rows) into x, a column of a (rows, stride) matrix.  s: the row's
-// sequence.  misses: cells with an unknown category
-static pktseq_status pktseqi_codec_encode_column(const pktseq_codec *codec, size_t f,
-                                                 const pktseq_table *table, size_t s, size_t row,
-                                                 size_t rows, pktseq_real *x, size_t stride,
-                                                 size_t *misses, pktseq_error *err) {
-    const pktseq_field *field = &codec->field[f];
+// All that encoding one field of a table needs.
+typedef struct pktseqi_plan {
+    const pktseq_field *field;
     const pktseq_column *column;
-    pktseq_status status = pktseqi_field_column(field, table, &column, err);
-    int names = field->kind == PKTSEQ_ONEHOT, bounds = pktseqi_field_has_bounds(field->kind);
-    size_t *category = NULL;
-    double *bound = NULL;
+    size_t *category;  // the column's texts as categories, or NULL
+    double *bound;     // of classes, or NULL
+    size_t first;      // feature
+    size_t misses;     // cells with an unknown category
+} pktseqi_plan;
+
+// Looks up what encoding field f needs; pktseqi_plan_close frees it, also after a failure.
+static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *codec, size_t f,
+                                          const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status;
+    int names, bounds;
+    memset(e, 0, sizeof *e);
+    e->field = &codec->field[f];
+    e->first = codec->first[f] - (e->field->role == PKTSEQ_ROLE_CONTEXT ? codec->features : 0);
+    status = pktseqi_field_column(e->field, table, &e->column, err);
     if (status) return status;
-    if (names && column->name_count)
-        category = pktseqi_codec_lookup(&codec->allocator, field, column);
-    if (bounds) bound = pktseqi_codec_bounds(&codec->allocator, field);
-    if ((names && column->name_count && !category) || (bounds && !bound))
-        return pktseqi_no_memory(err);
-    for (size_t i = 0; i < rows && status == PKTSEQ_OK; ++i) {
-        int known;
-        while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
-        known = pktseqi_codec_encode_field(field, column, category, bound, row + i,
-                                           table->start[s], x + i * stride);
-        *misses += known == 0;
-        if (known < 0)
-            status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                   "row %z after the header: column %q: %f is too large when "
-                                   "encoded", row + i + 1, field->column, column->number[row + i]);
+    names = e->field->kind == PKTSEQ_ONEHOT && e->column->name_count;
+    bounds = pktseqi_field_has_bounds(e->field->kind);
+    if (names) e->category = pktseqi_codec_lookup(&codec->allocator, e->field, e->column);
+    if (bounds) e->bound = pktseqi_codec_bounds(&codec->allocator, e->field);
+    return (names && !e->category) || (bounds && !e->bound) ? pktseqi_no_memory(err) : PKTSEQ_OK;
+}
+
+static void pktseqi_plan_close(pktseqi_plan *e, const pktseq_codec *codec) {
+    pktseqi_free(&codec->allocator, e->category);
+    pktseqi_free(&codec->allocator, e->bound);
+}
+
+// The sequence that a row belongs to: start[s] <= row < start[s + 1].
+static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
+    size_t from = 0, past = table->sequences;
+    while (past - from > 1) {
+        size_t middle = from + (past - from) / 2;
+        if (table->start[middle] <= row) from = middle;
+        else past = middle;
     }
-    pktseqi_free(&codec->allocator, category);
-    pktseqi_free(&codec->allocator, bound);
-    return status;
+    return from;
+}
+
+// One field of rows [row, row + rows) into x, a column of a (rows, stride) matrix, row by row.
+// Returns the first row that has a number too large for it, or row + rows.
+static size_t pktseqi_plan_rows(pktseqi_plan *e, const pktseq_table *table, size_t row,
+                                   size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
+    size_t s = pktseqi_table_sequence(table, row), past = row + rows;
+    for (; row < past; ++row, x += stride) {
+        int known;
+        while (s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
+        known = pktseqi_codec_encode_field(e->field, e->column, e->category, e->bound, row,
+                                           table->start[s], x);
+        if (known < 0) break;
+        *misses += known == 0;
+    }
+    return row;
+}
+
+// A number as pktseq_real. Sets *bad for one that does not fit, where pktseqi_codec_encode_field
+// returns -1: the bits of positive numbers rise with them, to infinity and NaN.
+static pktseq_real pktseqi_plan_real(double v, int *bad) {
+    double most = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(most) << 1)) return (pktseq_real)v;
+    *bad = 1;
+    return 0;
+}
+
+// The same as pktseqi_plan_rows for the most frequent kinds, which need only the row itself, in
+// loops without a choice. Returns 0 if a number does not fit.
+static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row,
+                                 size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
+    const double *v = e->column->number + row, *past = v + rows;
+    double mean = e->field->mean, sd = e->field->sd;
+    size_t width = pktseqi_field_width(e->field), hot;
+    int bad = 0;
+    switch (e->field->kind) {
+    case PKTSEQ_FLAG:
+    case PKTSEQ_NUMBER:
+        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real(*v, &bad);
+        return !bad;
+    case PKTSEQ_ZSCORE:
+        if (!(sd > 0)) break;
+        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real((*v - mean) / sd, &bad);
+        return !bad;
+    case PKTSEQ_PORT:
+        for (; v < past; ++v, x += stride) {
+            x[0] = (pktseq_real)(*v < 1024);
+            x[2] = (pktseq_real)!(*v <= 49151);
+            x[1] = 1 - x[0] - x[2];
+        }
+        return 1;
+    case PKTSEQ_ONEHOT:
+        for (size_t i = 0; i < rows; ++i, x += stride) {
+            for (size_t k = 0; k < width; ++k) x[k] = 0;
+            hot = e->category[e->column->text[row + i]];
+            if (hot < width) x[hot] = 1;
+            *misses += hot >= width;
+        }
+        return 1;
+    default: break;
+    }
+    return pktseqi_plan_rows(e, table, row, rows, x, stride, misses) == row + rows;
+}
+
+// The same for all fields (count) of rows [row, row + rows) into x (rows, width).
+static int pktseqi_plans_block(pktseqi_plan *e, size_t count, const pktseq_table *table,
+                                  size_t row, size_t rows, pktseq_real *x, size_t width) {
+    int good = 1;
+    for (size_t f = 0; f < count; ++f) {
+        size_t misses = 0;
+        good &= pktseqi_plan_block(&e[f], table, row, rows, x + e[f].first, width, &misses);
+        if (misses == 0) continue;
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+        e[f].misses += misses;
+    }
+    return good;
+}
+
+// The same in blocks that stay in the cache while the fields write to them one after the other.
+static int pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table,
+                                size_t row, size_t rows, pktseq_real *x, size_t width) {
+    const size_t block = 128;
+    int bad = 0;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) if (rows > 20000)
+#endif
+    for (size_t i = 0; i < rows; i += block) {
+        size_t n = rows - i < block ? rows - i : block;
+        if (pktseqi_plans_block(e, count, table, row + i, n, x + i * width, width)) continue;
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+        bad = 1;
+    }
+    return !bad;
+}
+
+// The error of the first field, and of its first row, that cannot be encoded; OK if all can.
+static pktseq_status pktseqi_plans_check(pktseqi_plan *e, size_t count,
+                                            const pktseq_table *table, size_t row, size_t rows,
+                                            pktseq_real *x, size_t width, pktseq_error *err) {
+    for (size_t f = 0; f < count; ++f) {
+        size_t misses = 0, bad = pktseqi_plan_rows(&e[f], table, row, rows, x + e[f].first,
+                                                      width, &misses);
+        if (bad < row + rows)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "row %z after the header: column %q: %f is too large when "
+                                 "encoded", bad + 1, e[f].field->column,
+                                 e[f].column->number[bad]);
+    }
+    return PKTSEQ_OK;
 }
 
 // The fields of the context, or all others, of rows [row, row + rows) into x.
@@ -4155,26 +4732,29 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
                                                size_t row, size_t rows, int context,
                                                pktseq_real *x, size_t *unknown,
                                                pktseq_error *err) {
-    size_t from = 0, past = table ? table->sequences : 0;
-    size_t width = codec ? (context ? codec->contexts : codec->features) : 0;
+    size_t width = codec ? (context ? codec->contexts : codec->features) : 0, count = 0;
+    pktseqi_plan *e;
     pktseq_status status;
     if (!width || !table || !x || row > table->rows || rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
     status = pktseqi_table_check(table, err);
     if (status) return status;
-    while (past - from > 1) {  // start[from] <= row < start[past]
-        size_t middle = from + (past - from) / 2;
-        if (table->start[middle] <= row) from = middle;
-        else past = middle;
+    e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, codec->field_count, sizeof *e);
+    if (!e) return pktseqi_no_memory(err);
+    for (size_t f = 0; f < codec->field_count && status == PKTSEQ_OK; ++f)
+        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) == context)
+            status = pktseqi_plan_open(&e[count++], codec, f, table, err);
+    if (status || !pktseqi_plans_run(e, count, table, row, rows, x, width)) {
+        // What comes first is told, be it the failure above or a number in a field before.
+        pktseq_status first = pktseqi_plans_check(e, status ? count - 1 : count, table, row,
+                                                     rows, x, width, err);
+        if (first) status = first;
     }
-    // One field after the other: a column is read in one sweep.
-    for (size_t f = 0; f < codec->field_count && status == PKTSEQ_OK; ++f) {
-        size_t misses = 0, first = codec->first[f] - (context ? codec->features : 0);
-        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) != context) continue;
-        status = pktseqi_codec_encode_column(codec, f, table, from, row, rows, x + first, width,
-                                             &misses, err);
-        if (unknown && codec->field[f].kind == PKTSEQ_ONEHOT) unknown[f] += misses;
+    for (size_t f = 0; f < count; ++f) {
+        if (unknown && e[f].category) unknown[e[f].field - codec->field] += e[f].misses;
+        pktseqi_plan_close(&e[f], codec);
     }
+    pktseqi_free(&codec->allocator, e);
     return status ? status : pktseqi_ok(err);
 }
 
@@ -4314,10 +4894,10 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     size_t use = sequences - (dataset->options.drop_last && sequences > 0), n;
     size_t from = (size_t)(dataset->options.begin * (double)use);
     size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
-    dataset->first_row = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
-                                                 sizeof *dataset->first_row);
-    dataset->length = (size_t *)pktseqi_alloc(&dataset->allocator, pktseqi_plus(use, 1),
-                                              sizeof *dataset->length);
+    dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
+                                                       sizeof *dataset->first_row);
+    dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
+                                                    sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
     for (size_t s = from; s < past; ++s) {
         n = start[s + 1] - start[s];
@@ -4368,7 +4948,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     dataset->field_count = codec->field_count;
     dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
                                                       sizeof *dataset->unknown);
-    dataset->owned_x = (pktseq_real *)pktseqi_alloc(
+    dataset->owned_x = (pktseq_real *)pktseqi_alloc_large(
         &dataset->allocator, pktseqi_times(table->rows, codec->features), sizeof(pktseq_real));
     dataset->x = dataset->y = dataset->owned_x;
     dataset->owned_group = pktseqi_copy_groups(&dataset->allocator, codec->group, codec->groups);
@@ -4380,7 +4960,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
         status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x,
                                      dataset->unknown, err);
     if (status == PKTSEQ_OK && codec->targets < codec->features) {
-        dataset->owned_y = (pktseq_real *)pktseqi_alloc(
+        dataset->owned_y = (pktseq_real *)pktseqi_alloc_large(
             &dataset->allocator, pktseqi_times(table->rows, codec->targets), sizeof(pktseq_real));
         dataset->y = dataset->owned_y;
         if (!dataset->owned_y) status = pktseqi_no_memory(err);
@@ -4390,7 +4970,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
                     dataset->owned_x[row * codec->features + codec->target[o]];
     }
     if (status == PKTSEQ_OK && codec->contexts) {
-        dataset->owned_c = (pktseq_real *)pktseqi_alloc(
+        dataset->owned_c = (pktseq_real *)pktseqi_alloc_large(
             &dataset->allocator, pktseqi_times(table->rows, codec->contexts), sizeof(pktseq_real));
         dataset->c = dataset->owned_c;
         dataset->contexts = codec->contexts;

@@ -1071,6 +1071,63 @@ static void check_fixture(const char *name, const pktseq_schema *schema, size_t 
     pktseq_table_free(&table);
 }
 
+// ---- many rows: blocks, perhaps in several threads, against one field after the other
+
+static void test_blocks(void) {
+    static const char *const two[] = {"b", "d"};
+    static const pktseq_field field[] = {
+        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"v", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"p", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"p", PKTSEQ_PORT_NOTEBOOK, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+        {"p", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 5},
+        {"t", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, two, 2, 0},
+        {"p", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+    enum { ROWS = 30011, FIELDS = sizeof field / sizeof *field };
+    pktseq_schema schema = {field, FIELDS, 0, 0};
+    char *csv = (char *)malloc(ROWS * 40), *p = csv;
+    size_t unknown[FIELDS] = {0};
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_real *x, *y;
+    double *v;
+    if (!csv) exit(1);
+    p += sprintf(p, "position,v,p,t\n");
+    for (unsigned i = 0; i < ROWS; ++i)
+        p += sprintf(p, "%u,%u.%03u,%u,%c\n", i % 9, i * 7919u % 1009u, i % 1000,
+                     i * 40503u % 65536u, 'a' + (int)(i % 5));
+    table = parse(csv, &schema);
+    codec = fit(&table, &schema);
+    x = encode(&codec, &table, unknown);
+    y = (pktseq_real *)malloc(ROWS * codec.features * sizeof *y);
+    if (!y) exit(1);
+    for (size_t f = 0; f + 1 < FIELDS; ++f) {
+        pktseqi_plan plan;
+        size_t misses = 0;
+        CHECK(pktseqi_plan_open(&plan, &codec, f, &table, &err) == PKTSEQ_OK);
+        CHECK(pktseqi_plan_rows(&plan, &table, 0, ROWS, y + codec.first[f], codec.features,
+                                &misses) == ROWS);
+        CHECK(unknown[f] == (field[f].kind == PKTSEQ_ONEHOT ? misses : 0));
+        pktseqi_plan_close(&plan, &codec);
+    }
+    CHECK(memcmp(x, y, ROWS * codec.features * sizeof *x) == 0);
+    // Of several numbers that do not fit, the first field's first is named.
+    v = table.column[0].number;
+    v[25000] = v[29000] = 1e308;
+    codec.field[0].sd = codec.field[1].sd = 1e-3;
+    v[100] = (double)NAN;
+    CHECK(pktseq_codec_encode(&codec, &table, 0, ROWS, x, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "row 101 after") != NULL, "%s", err.text);
+    CHECK(pktseq_codec_encode(&codec, &table, 200, ROWS - 200, x, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "row 25001 after") != NULL, "%s", err.text);
+    free(y);
+    free(x);
+    free(csv);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
 int main(void) {
     pktseq_schema notebook = pktseq_schema_notebook(), standard = pktseq_schema_default();
     test_zscore();
@@ -1087,6 +1144,7 @@ int main(void) {
     test_bad_roles();
     test_context_memory();
     test_mixed();
+    test_blocks();
     test_decode();
     test_misuse();
     test_memory();

@@ -440,6 +440,64 @@ static void test_locale(void) {
     setlocale(LC_ALL, "C");
 }
 
+// ---- the short way to plain numbers
+
+// pktseqi_number_plain either leaves a text to pktseqi_number_parse or says the same of it. Behind
+// the text stands what might be taken for more of it, and no more bytes than are promised. Returns
+// whether it was taken.
+static int check_plain(const char *text, size_t size, const char *behind) {
+    double plain = 12345, exact = 54321;
+    char *copy = (char *)malloc(size + 9);
+    const char *end;
+    int good, taken;
+    if (!copy) abort();
+    memcpy(copy, text, size);
+    memset(copy + size, '7', 9);
+    memcpy(copy + size, behind, strlen(behind));
+    end = pktseqi_number_plain(copy, &plain);
+    taken = end == copy + size;
+    good = pktseqi_number_parse(text, size, &exact);
+    CHECK_THAT(!taken || (good && to_bits(plain) == to_bits(exact)),
+               "\"%.60s\": got %.17g, expected %d, %.17g", text, plain, good, exact);
+    free(copy);
+    return taken;
+}
+
+static void test_plain(unsigned factor) {
+    static const char *const plain[] = {
+        "0", "-0", "7", "60", "65535", "12345678", "123456789", "1234567890123456", "0.5", "-1.25",
+        "25638.800000", "0.000001", "1234567890.123456", "00000000.00000000", "5.", "99999999.9",
+        "9007199254740992", "900719925.4740992", "0.0000000000000001", "0000000000000000001"};
+    static const char *const other[] = {
+        "9007199254740993", "99999999999999999999", "18446744073709551617",
+        "0.00000000000000000001", "", "-", ".", "-.5", ".5", "+1", "--1", "-x", "/", ":"};
+    static const char *const behind[] = {",", "\n", "\r", "\t", ";", "|", "e", ":", "/", " ",
+                                         "\x80", "\xb0", "\xb9", "\xff"};
+    size_t taken = 0;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; ++i)
+        for (size_t k = 0; k < sizeof behind / sizeof *behind; ++k)
+            CHECK_THAT(check_plain(plain[i], strlen(plain[i]), behind[k]), "\"%s\"", plain[i]);
+    for (size_t i = 0; i < sizeof other / sizeof *other; ++i)
+        CHECK_THAT(!check_plain(other[i], strlen(other[i]), ","), "\"%s\"", other[i]);
+    for (size_t i = 0; i < sizeof accepted / sizeof *accepted; ++i)
+        check_plain(accepted[i], strlen(accepted[i]), ",");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i)
+        check_plain(refused[i], strlen(refused[i]), ",");
+    for (unsigned i = 0; i < 200000 * factor; ++i) {
+        char text[48];
+        size_t size = 0, most = 1 + random_below(i % 4 ? 18 : 40);
+        if (random_below(4) == 0) text[size++] = '-';
+        for (size_t k = 0; k < most; ++k) {
+            text[size++] = (char)('0' + random_below(10));
+            if (random_below(8) == 0) text[size++] = ".................-e/:"[random_below(21)];
+            if (size > 44) break;
+        }
+        text[size] = 0;
+        taken += (size_t)check_plain(text, size, behind[random_below(14)]);
+    }
+    CHECK_THAT(taken > 50000 * factor, "%lu taken", (unsigned long)taken);
+}
+
 int main(int argc, char **argv) {
     unsigned factor = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
     test_lists();
@@ -447,6 +505,7 @@ int main(int argc, char **argv) {
     test_zeros();
     test_halfway(factor);
     test_random(factor);
+    test_plain(factor);
     test_write(factor);
     test_locale();
     return check_end("test_number");

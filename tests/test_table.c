@@ -1051,6 +1051,106 @@ static void test_random(void) {
     CHECK_THAT(taken > 1000 && taken < 14000, "%lu taken", (unsigned long)taken);
 }
 
+// ---- the fast lane against the plain way
+
+static void set_threads(int threads) {
+#ifdef _OPENMP
+    omp_set_num_threads(threads);
+#else
+    (void)threads;
+#endif
+}
+
+// The cells of one row as they stand in most files; with `wrong`, one is seldom or never right.
+static void lane_row(text *t, unsigned row, int wrong, char separator, int quoted) {
+    static const char *const odd[] = {
+        "",      "x",  "-1", "1e1",  "0.5", "65536",    "\x01",  "1\v",  "Set", "Not set",
+        "Truer", "-0", "+1", "007",  "5.",  "99999999", "12345678901234567890", "a long new name",
+        "\xff", "\xc3\xa4", "3.14159265358979323846", "0000000000000000000000060"};
+    static const char *const name[] = {"TCP", "HTTP", "a name of more than eight", "a name of more",
+                                       "\xe2\x82\xac", "SMTP/IMF"};
+    unsigned at = wrong ? random_below(10) : 99;
+    for (unsigned i = 0; i < 10; ++i) {
+        char cell[60];
+        if (i == 0) sprintf(cell, "%u", row % 7);
+        if (i == 1) sprintf(cell, "%u", row);
+        if (i == 2) sprintf(cell, "%u.%06u", random_below(100000), random_below(1000000));
+        if (i == 3) sprintf(cell, "%s", name[random_below(6)]);
+        if (i == 4) sprintf(cell, "%u", random_below(65536));
+        if (i > 4) sprintf(cell, "%u", random_below(2));
+        if (i == at) strcpy(cell, odd[random_below(sizeof odd / sizeof *odd)]);
+        if (i) put_bytes(t, &separator, 1);
+        if (quoted) put(t, "\"");
+        put(t, cell);
+        if (quoted) put(t, "\"");
+    }
+}
+
+static int same_table(const pktseq_table *a, const pktseq_table *b) {
+    int same = a->rows == b->rows && a->sequences == b->sequences &&
+               a->position_gaps == b->position_gaps && a->column_count == b->column_count &&
+               memcmp(a->start, b->start, (a->sequences + 1) * sizeof *a->start) == 0;
+    for (size_t i = 0; same && i < a->column_count; ++i) {
+        const pktseq_column *c = &a->column[i], *d = &b->column[i];
+        same = c->name_count == d->name_count &&
+               (c->number ? memcmp(c->number, d->number, a->rows * sizeof *c->number) == 0
+                          : memcmp(c->text, d->text, a->rows * sizeof *c->text) == 0);
+        for (size_t k = 0; same && k < c->name_count; ++k)
+            same = strcmp(c->names[k], d->names[k]) == 0;
+    }
+    return same;
+}
+
+// Quoted cells never take the fast lane: a file must say the same with and without quotes, down to
+// the error, in one thread or three, whatever ends its lines.
+static void test_lane(void) {
+    static const pktseq_field field[] = {
+        {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
+        {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0}, {"src_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
+        {"ack", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"syn", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+        {"fin", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},        {"push", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},
+        {"urg", PKTSEQ_FLAG, 0, 0, 0, NULL, 0}};
+    static const char *const ends[] = {"\n", "\r\n", "\r", "\n\n"};
+    size_t failures = 0;
+    for (unsigned i = 0; i < 120; ++i) {
+        pktseq_schema schema = {field, 8, 0, 0};
+        unsigned rows = i % 8 ? 1 + random_below(3000) : 20000;
+        unsigned seldom = i % 3 ? rows + 1 : rows / 2 + 2;
+        char separator = ",;\t|"[i % 4];
+        uint64_t seed = random_state;
+        text csv[2] = {{0}, {0}};
+        pktseq_table table[2];
+        pktseq_error error[2];
+        for (int quoted = 0; quoted < 2; ++quoted) {
+            const char *const head =
+                "position,No.,timestamp,protocol,src_port,ack,syn,fin,push,urg";
+            random_state = seed;
+            put(&csv[quoted], head);
+            for (char *p = csv[quoted].data; *p; ++p)
+                if (*p == ',') *p = separator;
+            for (unsigned row = 0; row < rows; ++row) {
+                put(&csv[quoted], ends[random_below(8) ? i / 4 % 2 : random_below(4)]);
+                lane_row(&csv[quoted], row, random_below(seldom) == 0, separator, quoted);
+            }
+            set_threads(quoted ? 1 : 1 + (int)(i % 3));
+            pktseq_table_parse(&table[quoted], csv[quoted].data, csv[quoted].size, &schema, NULL,
+                               &error[quoted]);
+        }
+        CHECK_THAT(error[0].status == error[1].status && error[0].line == error[1].line &&
+                   strcmp(error[0].text, error[1].text) == 0, "case %u: \"%s\", quoted \"%s\"", i,
+                   error[0].text, error[1].text);
+        if (error[0].status == PKTSEQ_OK)
+            CHECK_THAT(same_table(&table[0], &table[1]), "case %u", i);
+        failures += error[0].status != PKTSEQ_OK;
+        for (int quoted = 0; quoted < 2; ++quoted) {
+            pktseq_table_free(&table[quoted]);
+            free(csv[quoted].data);
+        }
+    }
+    set_threads(2);
+    CHECK_THAT(failures > 10 && failures < 80, "%lu failures", (unsigned long)failures);
+}
+
 // ---- memory that runs out
 
 typedef struct strict_counter {
@@ -1152,6 +1252,7 @@ int main(int argc, char **argv) {
     test_large();
     test_extremes();
     test_random();
+    test_lane();
     test_memory();
     remove(path);
     return check_end("test_table");
