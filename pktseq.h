@@ -673,6 +673,7 @@ typedef struct pktseq_work {
     double *sequence_loss;  // (B) in the caller's order
     int has_loss;           // 1 when every pair had targets
     int can_backward;       // 1 between a forward with targets and backward
+    int forward_only;       // 1: gate holds one step only, and there is no memory for backward
 
     // the batch, sorted
     size_t *order;          // (B) caller's index of each sorted sequence
@@ -697,6 +698,9 @@ typedef struct pktseq_work {
     pktseq_real *dout;      // (T*B, O) d loss / d (W h + b)
     pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
     pktseq_real *dtoken;    // (B, O)
+    size_t parts;           // of 64 hidden units each; what they add to dh and dtoken:
+    pktseq_real *dh_part;   // (2, parts, B, H) for two steps in turn
+    pktseq_real *dtoken_part;  // (parts, B, O)
 
     // gradients, laid out as the model's parameters
     size_t parameters;
@@ -1223,6 +1227,32 @@ static pktseq_allocator pktseqi_allocator(const pktseq_allocator *allocator) {
     pktseq_allocator a;
     memset(&a, 0, sizeof a);
     return allocator ? *allocator : a;
+}
+
+#if defined(PKTSEQI_LARGE_PAGES) && !defined(__cplusplus)
+// Strict C hides these two.
+int posix_memalign(void **p, size_t alignment, size_t size);
+int madvise(void *p, size_t size, int advice);
+#endif
+
+// Memory for an array that may be large. The first touch of each page costs a visit to the kernel,
+// which can take longer than all that is done with it, so Linux is asked for pages of 2 MB. A
+// little is left free at their end for what malloc notes before the next one.
+static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
+#ifdef PKTSEQI_LARGE_PAGES
+    const size_t page = (size_t)1 << 21, note = 64;
+    const int huge = 14;  // MADV_HUGEPAGE
+    size_t bytes = pktseqi_times(count, size);
+    void *p = NULL;
+    if (!allocator->alloc_fn && bytes >= page / 4 && bytes < (size_t)-1 - 2 * page) {
+        bytes = (bytes + note + page - 1) / page * page - note;
+        if (posix_memalign(&p, page, bytes) == 0) {
+            (void)madvise(p, bytes, huge);  // where it is not granted, all is as ever
+            return p;
+        }
+    }
+#endif
+    return pktseqi_alloc(allocator, count, size);
 }
 
 // Moves an array to room for `capacity` things; p is unchanged, still valid, when it returns NULL.
@@ -1818,32 +1848,6 @@ static size_t pktseqi_number_write(char *text, double value) {
 }
 
 // ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
-
-#if defined(PKTSEQI_LARGE_PAGES) && !defined(__cplusplus)
-// Strict C hides these two.
-int posix_memalign(void **p, size_t alignment, size_t size);
-int madvise(void *p, size_t size, int advice);
-#endif
-
-// Memory for an array that may be large. The first touch of each page costs a visit to the kernel,
-// which can take longer than all that is done with it, so Linux is asked for pages of 2 MB. A
-// little is left free at their end for what malloc notes before the next one.
-static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
-#ifdef PKTSEQI_LARGE_PAGES
-    const size_t page = (size_t)1 << 21, note = 64;
-    const int huge = 14;  // MADV_HUGEPAGE
-    size_t bytes = pktseqi_times(count, size);
-    void *p = NULL;
-    if (!allocator->alloc_fn && bytes >= page / 4 && bytes < (size_t)-1 - 2 * page) {
-        bytes = (bytes + note + page - 1) / page * page - note;
-        if (posix_memalign(&p, page, bytes) == 0) {
-            (void)madvise(p, bytes, huge);  // where it is not granted, all is as ever
-            return p;
-        }
-    }
-#endif
-    return pktseqi_alloc(allocator, count, size);
-}
 
 // pktseqi_regrow for arrays that may be large.
 static void *pktseqi_regrow_large(const pktseq_allocator *allocator, void *p, size_t used,
@@ -5121,9 +5125,11 @@ static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size
     if (*to > n) *to = n;
 }
 
-// Waits until all members are here. Spins for some ten microseconds, longer than a member takes that
-// has a core to itself; then one of them seems to have lost its core to another program, and the
-// others give theirs away, and soon sleep, rather than burn it. Returns how often this one did.
+// Waits until all members are here. Spins for some hundred microseconds, much longer than a member
+// takes that has a core to itself (giving the core away earlier costs more than it saves: measured
+// on a virtual machine, 10 microseconds of spinning made a barrier 30 times slower). Then one of them
+// seems to have lost its core to another program, and the others give theirs away, and soon sleep,
+// rather than burn it. Returns how often this one did.
 static unsigned pktseqi_wait(const pktseqi_crew *crew) {
     unsigned yields = 0;
     if (crew->size == 1) return 0;
@@ -5137,7 +5143,7 @@ static unsigned pktseqi_wait(const pktseqi_crew *crew) {
             return 0;
         }
         while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
-            if (++spins < 1000) {
+            if (++spins < 20000) {
                 PKTSEQI_PAUSE;
             } else if (++yields < 50) {
                 sched_yield();
@@ -5205,13 +5211,18 @@ typedef struct pktseqi_kernels {
 
     // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[s*bs + t][c]
     //   s < slots, c < cols, terms up to PKTSEQI_PIECE; bs 0: all slots share the rows b
+    //   fresh: out is taken for zeros, whatever it holds
     void (*add_outer)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
                       size_t bs, size_t terms, size_t slots, size_t cols, pktseq_real scale,
-                      pktseq_real *out, size_t out_stride);
+                      int fresh, pktseq_real *out, size_t out_stride);
 
     // y[i] += scale * sum over t < terms of d[t][i]         i < n
     void (*add_rows)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
-                     pktseq_real scale, pktseq_real *y);
+                     pktseq_real scale, int fresh, pktseq_real *y);
+
+    // y[b][i] += part[0][b][i], then part[1][b][i], ..      b < count, i < n
+    void (*add_parts)(const pktseq_real *part, size_t parts, size_t part_stride, size_t count,
+                      size_t row_stride, size_t n, pktseq_real *y, size_t y_stride);
 
     // The gates of a GRU step from their dot products, and the way back: see >>gru.
     void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t from,
@@ -5315,7 +5326,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as, size_t at,
                                                 const pktseq_real *const *b, size_t bs,
                                                 size_t terms, size_t slots, size_t cols,
-                                                pktseq_real scale, pktseq_real *out,
+                                                pktseq_real scale, int fresh, pktseq_real *out,
                                                 size_t out_stride) {
     for (size_t s = 0; s < slots; ++s)
         for (size_t c = 0; c < cols; c += 16) {
@@ -5326,18 +5337,29 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as,
                 for (size_t l = 0; l < n; ++l)
                     sum[l] = PKTSEQI_K(fma)(a[s * as + t * at], from[l], sum[l]);
             }
-            for (size_t l = 0; l < n; ++l) to[l] = PKTSEQI_K(fma)(scale, sum[l], to[l]);
+            for (size_t l = 0; l < n; ++l)
+                to[l] = PKTSEQI_K(fma)(scale, sum[l], fresh ? 0 : to[l]);
         }
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const pktseq_real *d, size_t d_stride,
                                                size_t terms, size_t n, pktseq_real scale,
-                                               pktseq_real *y) {
+                                               int fresh, pktseq_real *y) {
     for (size_t i = 0; i < n; ++i) {
         pktseq_real sum = 0;
         for (size_t t = 0; t < terms; ++t) sum += d[t * d_stride + i];
-        y[i] = PKTSEQI_K(fma)(scale, sum, y[i]);
+        y[i] = PKTSEQI_K(fma)(scale, sum, fresh ? 0 : y[i]);
     }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const pktseq_real *part, size_t parts,
+                                                size_t part_stride, size_t count,
+                                                size_t row_stride, size_t n, pktseq_real *y,
+                                                size_t y_stride) {
+    for (size_t b = 0; b < count; ++b)
+        for (size_t i = 0; i < n; ++i)
+            for (size_t k = 0; k < parts; ++k)
+                y[b * y_stride + i] += part[k * part_stride + b * row_stride + i];
 }
 
 // e^x = scale * (1 + p), as said above; x from -87 to 88.
@@ -5677,7 +5699,8 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
                                            const float *const *b, size_t bs, size_t col,
                                            size_t terms, size_t slots, const int S, size_t cols,
                                            const int C, const int whole, const int shared,
-                                           float scale, float *out, size_t out_stride) {
+                                           float scale, int fresh, float *out,
+                                           size_t out_stride) {
     PKTSEQI_V sum[PKTSEQI_SUMS], x[PKTSEQI_SUMS], rate = PKTSEQI_K(set)(scale);
     size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s : 0;
@@ -5702,10 +5725,10 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
         if ((size_t)s >= slots) continue;
         PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
             size_t n = whole ? 16 : part[c];
-            if (n > 0)
-                PKTSEQI_K(store_part)(to + 16 * c,
-                                      PKTSEQI_K(fma)(rate, sum[s * C + c],
-                                                     PKTSEQI_K(load_part)(to + 16 * c, n)), n);
+            PKTSEQI_V old = PKTSEQI_K(set)(0);
+            if (n == 0) continue;
+            if (!fresh) old = PKTSEQI_K(load_part)(to + 16 * c, n);
+            PKTSEQI_K(store_part)(to + 16 * c, PKTSEQI_K(fma)(rate, sum[s * C + c], old), n);
         }
     }
 }
@@ -5713,17 +5736,17 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
 // Chooses the shape of the blocks: as many sums at once as there are registers for.
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t bs, size_t terms,
-                                                size_t slots, size_t cols, float scale,
+                                                size_t slots, size_t cols, float scale, int fresh,
                                                 float *out, size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS, HALF = B / 2 };
 #define PKTSEQI_OUTER(S, C, whole, shared) \
     PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, left, C, \
-                           whole, shared, scale, out + s * out_stride, out_stride)
+                           whole, shared, scale, fresh, out + s * out_stride, out_stride)
     for (size_t c = 0, step; c < cols; c += step) {
         size_t left = cols - c, s = 0;
         if (bs > 0) {  // pieces of a long sum
             step = 16 * HALF;
-            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 0);
+            for (; s < slots; s += B) PKTSEQI_OUTER(B, HALF, 0, 0);
         } else if (slots == 1 && left >= 16 * MANY) {
             step = 16 * MANY;
             PKTSEQI_OUTER(1, MANY, 1, 1);
@@ -5746,15 +5769,28 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const float *d, size_t d_stride, size_t terms,
-                                               size_t n, float scale, float *y) {
+                                               size_t n, float scale, int fresh, float *y) {
     for (size_t i = 0; i < n; i += 16) {
         size_t part = n - i;
-        PKTSEQI_V sum = PKTSEQI_K(set)(0);
+        PKTSEQI_V sum = PKTSEQI_K(set)(0), old = sum;
         for (size_t t = 0; t < terms; ++t)
             sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(d + t * d_stride + i, part));
-        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum,
-                                                    PKTSEQI_K(load_part)(y + i, part)), part);
+        if (!fresh) old = PKTSEQI_K(load_part)(y + i, part);
+        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum, old), part);
     }
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const float *part, size_t parts,
+                                                size_t part_stride, size_t count,
+                                                size_t row_stride, size_t n, float *y,
+                                                size_t y_stride) {
+    for (size_t b = 0; b < count; ++b, part += row_stride, y += y_stride)
+        for (size_t i = 0; i < n; i += 16) {
+            PKTSEQI_V sum = PKTSEQI_K(load_part)(y + i, n - i);
+            for (size_t k = 0; k < parts; ++k)
+                sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(part + k * part_stride + i, n - i));
+            PKTSEQI_K(store_part)(y + i, sum, n - i);
+        }
 }
 
 // e^x = scale * (1 + p); x is held between -87 and 88 first, but NaN stays.
@@ -5898,9 +5934,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
 #endif
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
-    PKTSEQI_NAME,          PKTSEQI_K(dots),   PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
-    PKTSEQI_K(gates),      PKTSEQI_K(deltas), PKTSEQI_K(axpy),      PKTSEQI_K(momentum),
-    PKTSEQI_K(exp),        PKTSEQI_K(sigmoid)};
+    PKTSEQI_NAME,         PKTSEQI_K(dots),  PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
+    PKTSEQI_K(add_parts), PKTSEQI_K(gates), PKTSEQI_K(deltas),    PKTSEQI_K(axpy),
+    PKTSEQI_K(momentum),  PKTSEQI_K(exp),   PKTSEQI_K(sigmoid)};
 
 #undef PKTSEQI_PLAIN
 #undef PKTSEQI_ISA
@@ -5931,22 +5967,11 @@ static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_
                                    size_t rows, size_t cols, size_t from, size_t to,
                                    const pktseq_real *d, size_t d_stride, size_t count,
                                    pktseq_real *y, size_t y_stride) {
-    enum { PIECE = PKTSEQI_PIECE, PIECES = 8 };
-    const pktseq_real *row[PIECE * PIECES];
-    size_t i = 0;
-    // One sequence and few columns: too few sums to keep the machine busy, so take several pieces
-    // at once.
-    for (; count == 1 && to - from <= 32 && i + 2 * PIECE <= rows;) {
-        size_t pieces = (rows - i) / PIECE;
-        if (pieces > PIECES) pieces = PIECES;
-        for (size_t t = 0; t < pieces * PIECE; ++t) row[t] = w + (i + t) * cols + from;
-        kernels->add_outer(d + i, PIECE, 1, row, PIECE, PIECE, pieces, to - from, 1, y + from, 0);
-        i += pieces * PIECE;
-    }
-    for (; i < rows; i += PIECE) {
-        size_t terms = rows - i < PIECE ? rows - i : (size_t)PIECE;
+    const pktseq_real *row[PKTSEQI_PIECE];
+    for (size_t i = 0, terms; i < rows; i += terms) {
+        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols + from;
-        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, to - from, 1, y + from,
+        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, to - from, 1, 0, y + from,
                            y_stride);
     }
 }
@@ -6052,7 +6077,7 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config conf
     model->allocator = pktseqi_allocator(allocator);
     model->config = config;
     bytes = pktseqi_times(pktseqi_parameters(&config), sizeof *model->block);
-    model->memory = pktseqi_alloc(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
+    model->memory = pktseqi_alloc_large(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
     status = model->memory ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
     if (status) {
         pktseq_model_free(model);
@@ -6114,7 +6139,8 @@ static void *pktseqi_carve(char *block, size_t *used, size_t count, size_t size)
 static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
     size_t B = work->batch, T = work->targets, N = work->config.inputs;
-    size_t S = pktseqi_plus(N, T), used = 0, real = sizeof(pktseq_real);
+    size_t S = pktseqi_plus(N, T), both, used = 0, real = sizeof(pktseq_real);
+    size_t keep = work->forward_only ? 0 : 1;
     // A product that wraps becomes the largest size, so that the sum does not fit either.
 #define PKTSEQI_COUNT(a, b) ((a) && (b) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
     size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
@@ -6137,14 +6163,21 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->h = (pktseq_real *)pktseqi_carve(block, &used,
                                            PKTSEQI_COUNT(pktseqi_plus(SB, B), work->h_stride),
                                            real);
-    work->gate = (pktseq_real *)pktseqi_carve(block, &used,
-                                              PKTSEQI_COUNT(SB, work->gate_stride), real);
+    work->gate = (pktseq_real *)pktseqi_carve(
+        block, &used, PKTSEQI_COUNT(keep ? SB : B, work->gate_stride), real);
     work->out = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->barrier = (pktseqi_barrier *)pktseqi_carve(block, &used, 1, sizeof(pktseqi_barrier));
+    if (work->forward_only) return used;
     work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
     work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
     work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
+    work->parts = pktseqi_plus(H, PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
+    both = 2 * work->parts;
+    work->dh_part = (pktseq_real *)pktseqi_carve(
+        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(both, B), work->h_stride), real);
+    work->dtoken_part = (pktseq_real *)pktseqi_carve(
+        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(work->parts, B), O), real);
     work->grad_block = (pktseq_real *)pktseqi_carve(block, &used, work->parameters, real);
-    work->barrier = (pktseqi_barrier *)pktseqi_carve(block, &used, 1, sizeof(pktseqi_barrier));
 #undef PKTSEQI_COUNT
     return used;
 }
@@ -6168,7 +6201,8 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config confi
 #endif
     work->parameters = pktseqi_parameters(&config);
     bytes = pktseqi_work_layout(work, NULL);
-    work->memory = pktseqi_alloc(&work->allocator, bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
+    work->memory = pktseqi_alloc_large(&work->allocator,
+                                       bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
     if (!work->memory) {
         pktseq_work_free(work);
         return pktseqi_no_memory(err);
@@ -6296,7 +6330,10 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //   was: W_ih x + b_ih, gates r z n          dx  = W_ih' [ar; az; an]      left to the caller
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
-// A unit's deltas need only its own dh; its dh needs the deltas of all units: a crew meets between.
+//
+// A unit's deltas need only its own dh, but its dh needs the deltas of all. A member of a crew takes
+// what its own units contribute to all others, in parts of 64 units, and the crew meets before the
+// parts are added up: so each weight is only ever touched by one member, whose cache holds it.
 static void pktseqi_gru_deltas(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
                                size_t from, size_t to, const pktseqi_step *step,
                                pktseq_real *dh) {
@@ -6304,15 +6341,38 @@ static void pktseqi_gru_deltas(const pktseqi_kernels *kernels, const pktseqi_gru
                     step->gate_stride);
 }
 
-static void pktseqi_gru_backward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
-                                 size_t from, size_t to, const pktseqi_step *step,
-                                 pktseq_real *dh) {
-    size_t H = gru->H;
-    if (from == to || step->h_is_zero) return;
-    for (size_t part = 0; part < 3; ++part)
-        pktseqi_add_transposed(kernels, gru->w_hh + part * H * H, H, H, from, to,
-                               step->gate + (part < 2 ? part : 3) * H, step->gate_stride,
-                               step->count, dh, step->h_stride);
+// Where the parts of a product with a transposed weight matrix lie: part k at k*part_stride, its
+// rows row_stride apart.
+typedef struct pktseqi_parts {
+    pktseq_real *part;
+    size_t part_stride, row_stride;
+} pktseqi_parts;
+
+// The parts of W' d of units [from, to), gate by gate: quarters 1, 2 and `third` of the deltas.
+//   W (3H, cols)   from is a multiple of PKTSEQI_PIECE
+static void pktseqi_gru_parts(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
+                              size_t cols, size_t from, size_t to, const pktseqi_step *step,
+                              size_t third, const pktseqi_parts *parts) {
+    enum { PIECE = PKTSEQI_PIECE, SLOTS = 8 };
+    const pktseq_real *row[PIECE * SLOTS];
+    for (size_t unit = from, units; unit < to; unit += units)
+        for (size_t gate = 0; gate < 3; ++gate) {
+            const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
+            pktseq_real *out = parts->part + unit / PIECE * parts->part_stride;
+            size_t slots = (to - unit) / PIECE;
+            if (slots > SLOTS) slots = SLOTS;
+            // One sequence and few columns are too few sums to keep the machine busy: several
+            // parts at once.
+            if (step->count > 1 || cols > 32 || slots < 2) slots = 1;
+            units = slots > 1 ? slots * PIECE : to - unit < PIECE ? to - unit : (size_t)PIECE;
+            for (size_t t = 0; t < units; ++t) row[t] = w + (gate * H + unit + t) * cols;
+            if (slots > 1)
+                kernels->add_outer(d, PIECE, 1, row, PIECE, PIECE, slots, cols, 1, gate == 0, out,
+                                   parts->part_stride);
+            else
+                kernels->add_outer(d, step->gate_stride, 1, row, 0, units, step->count, cols, 1,
+                                   gate == 0, out, parts->row_stride);
+        }
 }
 
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
@@ -6344,7 +6404,7 @@ static pktseqi_step pktseqi_step_at(const pktseq_work *work, size_t s) {
     step.h = work->h + (s == 0 ? 0 : work->count + work->row[s - 1]) * work->h_stride;
     step.h_is_zero = s == 0;
     step.h2 = work->h + (work->count + work->row[s]) * work->h_stride;
-    step.gate = work->gate + work->row[s] * work->gate_stride;
+    step.gate = work->gate + (work->forward_only ? 0 : work->row[s]) * work->gate_stride;
     return step;
 }
 
@@ -6526,7 +6586,7 @@ static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
     size_t from, to, first, past, rows = pktseqi_decoder_row(work, work->steps);
     pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
     pktseqi_step step;
-    pktseqi_share(crew, work->config.hidden, 16, &from, &to);
+    pktseqi_share(crew, work->config.hidden, PKTSEQI_PIECE, &from, &to);
     pktseqi_share(crew, work->count, 1, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
@@ -6571,7 +6631,7 @@ static void pktseqi_forward_end(pktseq_work *work) {
         work->loss += work->sequence_loss[i] / count;
         work->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
     }
-    work->can_backward = work->has_loss;
+    work->can_backward = work->has_loss && !work->forward_only;
 }
 
 // How many threads are worth it for so many sequences: a GRU step must take one thread some ten
@@ -6674,31 +6734,55 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *wor
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// Sequence b at step s > N: dtoken = W_ih' gi, and from it the second part of dout before.
-//   was: W_ih token + b_ih       dtoken = W_ih' gi
-static void pktseqi_decoder_dtoken(const pktseq_model *model, pktseq_work *work, size_t s,
-                                   size_t first, size_t past) {
-    size_t O = work->config.out, H = work->config.hidden;
-    pktseqi_step step = pktseqi_step_at(work, s);
-    if (past > step.count) past = step.count;
+// Where the parts of dh and of dtoken lie at step s; every other step has another place, so that a
+// member may begin with the next step while others still add up this one's.
+static pktseqi_parts pktseqi_dh_parts(const pktseq_work *work, size_t s) {
+    pktseqi_parts parts;
+    parts.row_stride = work->h_stride;
+    parts.part_stride = work->batch * parts.row_stride;
+    parts.part = work->dh_part + (s % 2 ? work->parts * parts.part_stride : 0);
+    return parts;
+}
+
+static pktseqi_parts pktseqi_dtoken_parts(const pktseq_work *work) {
+    pktseqi_parts parts;
+    parts.row_stride = work->config.out;
+    parts.part_stride = work->batch * parts.row_stride;
+    parts.part = work->dtoken_part;
+    return parts;
+}
+
+// Adds up the parts of dh at step s for units [from, to).
+static void pktseqi_add_dh(const pktseq_work *work, size_t s, size_t from, size_t to) {
+    pktseqi_parts parts = pktseqi_dh_parts(work, s);
+    if (from == to || s == 0) return;
+    work->kernels->add_parts(parts.part + from, work->parts, parts.part_stride, work->active[s],
+                             parts.row_stride, to - from, work->dh + from, work->h_stride);
+}
+
+// Sequences [first, past) at step s > N: dtoken from its parts, and from it the second part of dout
+// before.
+static void pktseqi_add_dtoken(const pktseq_model *model, pktseq_work *work, size_t s,
+                               size_t first, size_t past) {
+    size_t O = work->config.out;
+    pktseqi_parts parts = pktseqi_dtoken_parts(work);
     if (first >= past) return;
     memset(work->dtoken + first * O, 0, (past - first) * O * sizeof *work->dtoken);
-    pktseqi_add_transposed(work->kernels, model->tensor.dec_w_ih, 3 * H, O, 0, O,
-                           step.gate + first * step.gate_stride, step.gate_stride, past - first,
-                           work->dtoken + first * O, O);
+    work->kernels->add_parts(parts.part + first * O, work->parts, parts.part_stride, past - first,
+                             O, O, work->dtoken + first * O, O);
     for (size_t b = first; b < past; ++b)
         if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
 
-// A member's part of the way back: all deltas. The crew meets when dout is complete, and when the
-// deltas are.
+// A member's part of the way back: all deltas. The crew meets when the parts of a step are there,
+// and again when dout is complete.
 static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
                                    const pktseqi_crew *crew) {
     const pktseqi_kernels *kernels = work->kernels;
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
     size_t from, to, first, past;
     pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
-    pktseqi_share(crew, H, 16, &from, &to);
+    pktseqi_share(crew, H, PKTSEQI_PIECE, &from, &to);
     pktseqi_share(crew, work->count, 1, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < work->length[b]; ++t) pktseqi_decoder_dout(model, work, N + t, b);
@@ -6707,26 +6791,27 @@ static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
     for (size_t b = 0; b < work->count && from < to; ++b)
         memset(work->dh + b * work->h_stride + from, 0, (to - from) * sizeof *work->dh);
     pktseqi_wait(crew);
-    for (size_t s = work->steps; s-- > N;) {
+    for (size_t s = work->steps; s-- > 0;) {
+        const pktseqi_gru *gru = s < N ? &encoder : &decoder;
         pktseqi_step step = pktseqi_step_at(work, s);
+        pktseqi_parts dh = pktseqi_dh_parts(work, s), dtoken = pktseqi_dtoken_parts(work);
+        int feeds_back = s > N && !work->all_forced;  // else the token was given
         // was: out = W h + b           dh += W' dout
-        if (from < to)
+        if (s >= N && from < to)
             pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
                                    work->dout + pktseqi_decoder_row(work, s) * O, O, step.count,
                                    work->dh, work->h_stride);
-        pktseqi_gru_deltas(kernels, &decoder, from, to, &step, work->dh);
+        pktseqi_gru_deltas(kernels, gru, from, to, &step, work->dh);
+        // was: W_hh h + b_hh           dh += W_hh' gh
+        if (s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
+        // was: W_ih token + b_ih       dtoken = W_ih' gi
+        if (feeds_back) pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
         pktseqi_wait(crew);
-        pktseqi_gru_backward(kernels, &decoder, from, to, &step, work->dh);
-        if (s == N || work->all_forced) continue;  // the token was given
+        pktseqi_add_dh(work, s, from, to);
+        if (!feeds_back) continue;
         pktseqi_share(crew, step.count, 1, &first, &past);
-        pktseqi_decoder_dtoken(model, work, s, first, past);
+        pktseqi_add_dtoken(model, work, s, first, past);
         pktseqi_wait(crew);
-    }
-    for (size_t s = N; s-- > 0;) {  // no dx here: the packets are data
-        pktseqi_step step = pktseqi_step_at(work, s);
-        pktseqi_gru_deltas(kernels, &encoder, from, to, &step, work->dh);
-        pktseqi_wait(crew);
-        pktseqi_gru_backward(kernels, &encoder, from, to, &step, work->dh);
     }
 }
 
@@ -6735,14 +6820,15 @@ static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
 // x: (rows, D), the inputs of all these steps. Rows are taken in pieces, so that those of x and h
-// stay in the first cache while the weights pass by.
+// stay in the first cache while the weights pass by. fresh: what the gradients hold is forgotten.
 static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t end, size_t from,
                                  size_t to, const pktseq_real *x, size_t D, pktseq_real scale,
-                                 pktseq_real *w_ih, pktseq_real *w_hh, pktseq_real *b_ih,
-                                 pktseq_real *b_hh) {
+                                 int fresh, pktseq_real *w_ih, pktseq_real *w_hh,
+                                 pktseq_real *b_ih, pktseq_real *b_hh) {
     const pktseqi_kernels *kernels = work->kernels;
     const pktseq_real *x_row[PKTSEQI_PIECE], *h_row[PKTSEQI_PIECE];
-    size_t H = work->config.hidden, G = work->gate_stride, terms = 0, s = begin, b = 0;
+    size_t H = work->config.hidden, G = work->gate_stride, n = to - from, terms = 0;
+    size_t s = begin, b = 0;
     const pktseq_real *gate = work->gate + work->row[begin] * G;
     if (from == to) return;
     while (s < end) {
@@ -6757,53 +6843,56 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t e
         for (size_t part = 0; part < 3; ++part) {
             size_t row = part * H + from;
             const pktseq_real *gi = gate + row, *gh = gate + (part < 2 ? part : 3) * H + from;
-            kernels->add_outer(gi, 1, G, x_row, 0, terms, to - from, D, scale, w_ih + row * D, D);
-            kernels->add_outer(gh, 1, G, h_row, 0, terms, to - from, H, scale, w_hh + row * H, H);
-            kernels->add_rows(gi, G, terms, to - from, scale, b_ih + row);
-            kernels->add_rows(gh, G, terms, to - from, scale, b_hh + row);
+            kernels->add_outer(gi, 1, G, x_row, 0, terms, n, D, scale, fresh, w_ih + row * D, D);
+            kernels->add_outer(gh, 1, G, h_row, 0, terms, n, H, scale, fresh, w_hh + row * H, H);
+            kernels->add_rows(gi, G, terms, n, scale, fresh, b_ih + row);
+            kernels->add_rows(gh, G, terms, n, scale, fresh, b_hh + row);
         }
         gate += terms * G;
         terms = 0;
+        fresh = 0;
     }
 }
 
-// Outputs [from, to) of the same for the output layer, over all decoder steps.
+// Columns [from, to) of the same for the output layer, over all decoder steps; the bias with the
+// first column.
 // was: out = W h + b     dW += dout h'     db += dout
 static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to,
-                                 pktseq_real scale, pktseq_real *w, pktseq_real *bias) {
+                                 pktseq_real scale, int fresh, pktseq_real *w,
+                                 pktseq_real *bias) {
     const pktseq_real *row[PKTSEQI_PIECE];
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
     size_t rows = pktseqi_decoder_row(work, work->steps);
     pktseqi_step step = pktseqi_step_at(work, N);
     if (from == to) return;
     for (size_t i = 0, terms; i < rows; i += terms) {
+        const pktseq_real *dout = work->dout + i * O;
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
-        work->kernels->add_outer(work->dout + i * O + from, 1, O, row, 0, terms, to - from, H,
-                                 scale, w + from * H, H);
-        work->kernels->add_rows(work->dout + i * O + from, O, terms, to - from, scale,
-                                bias + from);
+        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride + from;
+        work->kernels->add_outer(dout, 1, O, row, 0, terms, O, to - from, scale, fresh, w + from,
+                                 H);
+        if (from == 0) work->kernels->add_rows(dout, O, terms, O, scale, fresh, bias);
+        fresh = 0;
     }
 }
 
-// A member's part of all parameter gradients, times scale, added to `to`: the gradients themselves,
-// or with scale = -learning_rate the parameters.
+// A member's part of all parameter gradients, times scale, added to `to` (or, fresh, put there): the
+// gradients themselves, or with scale = -learning_rate the parameters.
 static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktseq_real scale,
-                              const pktseq_tensors *to) {
+                              int fresh, const pktseq_tensors *to) {
     size_t N = work->config.inputs, D = work->config.in, O = work->config.out, from, past;
-    pktseqi_share(crew, work->config.hidden, 16, &from, &past);
-    pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, scale, to->enc_w_ih, to->enc_w_hh,
-                         to->enc_b_ih, to->enc_b_hh);
-    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, scale, to->dec_w_ih,
-                         to->dec_w_hh, to->dec_b_ih, to->dec_b_hh);
-    pktseqi_share(crew, O, 4, &from, &past);
-    pktseqi_out_gradient(work, from, past, scale, to->out_w, to->out_b);
+    pktseqi_share(crew, work->config.hidden, PKTSEQI_PIECE, &from, &past);
+    pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, scale, fresh, to->enc_w_ih,
+                         to->enc_w_hh, to->enc_b_ih, to->enc_b_hh);
+    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, scale, fresh,
+                         to->dec_w_ih, to->dec_w_hh, to->dec_b_ih, to->dec_b_hh);
+    pktseqi_out_gradient(work, from, past, scale, fresh, to->out_w, to->out_b);
 }
 
 static void pktseqi_backward_member(void *user, const pktseqi_crew *crew) {
     pktseqi_job *job = (pktseqi_job *)user;
     pktseqi_backward_steps(job->model, job->work, crew);
-    pktseqi_gradients(job->work, crew, 1, &job->work->grad);
+    pktseqi_gradients(job->work, crew, 1, 0, &job->work->grad);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
@@ -7236,12 +7325,16 @@ static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
                   work->row[N] <= PKTSEQI_PIECE && pktseqi_decoder_row(work, work->steps) <=
                                                        PKTSEQI_PIECE;
     pktseqi_share(crew, work->parameters, 1024, &from, &to);
-    if (!at_once && from < to)
-        memset(work->grad_block + from, 0, (to - from) * sizeof *work->grad_block);
     pktseqi_backward_steps(l->model, work, crew);
-    pktseqi_wait(crew);  // weights are still read until all are here
-    pktseqi_gradients(work, crew, at_once ? rate : 1, at_once ? &l->model->tensor : &work->grad);
-    if (at_once) return;
+    if (at_once) {  // a member changes the weights that only it has read, but for W of the output
+        pktseqi_gradients(work, crew, rate, 0, &l->model->tensor);
+        return;
+    }
+    // Without input packets the encoder has no gradient: zeros that nobody else would write.
+    if (N == 0 && from < to)
+        memset(work->grad_block + from, 0, (to - from) * sizeof *work->grad_block);
+    if (N == 0) pktseqi_wait(crew);
+    pktseqi_gradients(work, crew, 1, N > 0, &work->grad);
     pktseqi_wait(crew);
     if (config->clip > 0) {
         if (crew->me == 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
@@ -7276,14 +7369,16 @@ static unsigned pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew
 
 // Two threads are slower than one when another program has one of the cores: then member 0 works
 // alone for some iterations, twice as many each time, before it tries again. The numbers are the
-// same.
+// same. A single long wait is no reason.
 static void pktseqi_loop_adapt(pktseqi_loop *l, unsigned yields) {
     if (yields == 0) {
-        if (++l->clean >= 64) l->next_alone = 8;
+        if (++l->clean >= 100) l->next_alone = 8;
         return;
     }
-    l->alone = l->next_alone;
-    if (l->next_alone < 512) l->next_alone *= 2;
+    if (l->clean < 100) {
+        l->alone = l->next_alone;
+        if (l->next_alone < 512) l->next_alone *= 2;
+    }
     l->clean = 0;
 }
 
@@ -7318,6 +7413,7 @@ static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
     loop.training = training;
     loop.err = err;
     loop.next_alone = 8;
+    loop.clean = 100;
     if (!pktseqi_train_keep(run, model, training))
         return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
                              "the model has weights that are not finite before training");
@@ -7754,76 +7850,139 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
 }
 
 // Scores of a whole dataset, many sequences at once: each thread has a work of its own and takes
-// one batch after the other.
+// one batch after the other. Batches are cut from the sequences in the order of their length, so
+// that those of a batch end together; they are the fewer, the longer they are.
 typedef struct pktseqi_sweep {
     const pktseq_detector *detector;
     const pktseq_model *model;
     const pktseq_dataset *dataset;
     double *sum;        // (pairs, 2)
+    size_t *order;      // (pairs) by length, longest first
+    size_t *begin;      // (batches + 1) places in order
+    size_t batches;
     pktseq_work *work;  // (threads)
     int threads;
 } pktseqi_sweep;
 
-enum { PKTSEQI_SWEEP = 32 };  // sequences in a batch
+enum { PKTSEQI_SWEEP = 64, PKTSEQI_SWEEP_ROWS = 2048 };  // sequences, packets in a batch
 
-// One batch: sequences [from, from + PKTSEQI_SWEEP).
-static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t from, int thread) {
+// How many sequences of so many packets make a batch.
+static size_t pktseqi_sweep_count(size_t packets) {
+    size_t count = PKTSEQI_SWEEP_ROWS / packets;
+    return count == 0 ? 1 : count > PKTSEQI_SWEEP ? (size_t)PKTSEQI_SWEEP : count;
+}
+
+// Sorts the sequences by length, by counting, and cuts the batches. 0 without memory.
+static int pktseqi_sweep_plan(pktseqi_sweep *sweep, const pktseq_allocator *allocator) {
+    const pktseq_dataset *d = sweep->dataset;
+    size_t longest = d->longest + d->options.inputs, at = 0;
+    size_t *tally = (size_t *)pktseqi_alloc_zeroed(allocator, longest + 2, sizeof *tally);
+    sweep->order = (size_t *)pktseqi_alloc(allocator, d->pairs, sizeof *sweep->order);
+    sweep->begin = (size_t *)pktseqi_alloc(allocator, pktseqi_plus(d->pairs, 1),
+                                           sizeof *sweep->begin);
+    if (tally && sweep->order && sweep->begin) {
+        for (size_t i = 0; i < d->pairs; ++i) ++tally[d->length[i]];
+        for (size_t n = longest + 1; n-- > 0;) tally[n] += tally[n + 1];  // now: n packets or more
+        for (size_t i = 0; i < d->pairs; ++i) sweep->order[tally[d->length[i] + 1]++] = i;
+        while (at < d->pairs) {
+            sweep->begin[sweep->batches++] = at;
+            at += pktseqi_sweep_count(d->length[sweep->order[at]]);
+        }
+        sweep->begin[sweep->batches] = d->pairs;
+    }
+    pktseqi_free(allocator, tally);
+    return at > 0;
+}
+
+// One batch, into the places of its sequences.
+static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t batch, int thread) {
     pktseq_pair pair[PKTSEQI_SWEEP];
     const pktseq_detector *d = sweep->detector;
     pktseq_work *work = &sweep->work[thread];
-    size_t count = sweep->dataset->pairs - from;
+    const size_t *index = sweep->order + sweep->begin[batch];
+    size_t count = sweep->begin[batch + 1] - sweep->begin[batch];
     pktseq_status status;
-    if (count > PKTSEQI_SWEEP) count = PKTSEQI_SWEEP;
     memset(pair, 0, sizeof pair);
-    for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, from + i);
+    for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, index[i]);
+    work->batch = pktseqi_sweep_count(pair[0].inputs + pair[0].targets);
+    work->targets = pair[0].targets;
+    pktseqi_work_layout(work, (char *)pktseqi_align(work->memory));
     status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
-        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * (from + i));
+        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * index[i]);
     return status;
 }
 
+// Memory for each thread's work, enough for the largest batch.
+static pktseq_status pktseqi_sweep_works(pktseqi_sweep *sweep, const pktseq_allocator *allocator,
+                                         pktseq_error *err) {
+    const pktseq_dataset *d = sweep->dataset;
+    pktseq_work work;
+    size_t most = 0;
+    memset(&work, 0, sizeof work);
+    work.config = sweep->model->config;
+    work.parameters = sweep->model->parameters;
+    work.forward_only = work.threads = 1;
+    work.kernels = pktseqi_choose();
+    work.allocator = *allocator;
+    for (size_t batch = 0; batch < sweep->batches; ++batch) {
+        size_t packets = d->length[sweep->order[sweep->begin[batch]]], bytes;
+        work.batch = pktseqi_sweep_count(packets);
+        work.targets = packets - d->options.inputs;
+        bytes = pktseqi_work_layout(&work, NULL);
+        if (bytes > most) most = bytes;
+    }
+    sweep->work = (pktseq_work *)pktseqi_alloc_zeroed(allocator, (size_t)sweep->threads,
+                                                      sizeof *sweep->work);
+    for (int i = 0; i < sweep->threads && sweep->work; ++i) {
+        sweep->work[i] = work;
+        sweep->work[i].memory = pktseqi_alloc_large(allocator, pktseqi_plus(most, 64), 1);
+        if (!sweep->work[i].memory) return pktseqi_no_memory(err);
+    }
+    return sweep->work ? PKTSEQ_OK : pktseqi_no_memory(err);
+}
+
 // All batches. The order in which threads take them does not matter: each writes its own slots.
-static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq_error *err) {
-    const pktseq_allocator *allocator = &sweep->detector->allocator;
-    size_t batches = (sweep->dataset->pairs + PKTSEQI_SWEEP - 1) / PKTSEQI_SWEEP;
-    pktseq_status status = PKTSEQ_OK;
+static int pktseqi_sweep_batches(const pktseqi_sweep *sweep) {
     ptrdiff_t batch;
     int failed = 0;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads)
+#endif
+    for (batch = 0; batch < (ptrdiff_t)sweep->batches; ++batch) {
+        int thread = 0;
+#ifdef _OPENMP
+        thread = omp_get_thread_num();
+#endif
+        if (pktseqi_sweep_batch(sweep, (size_t)batch, thread)) {
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+            failed = 1;
+        }
+    }
+    return !failed;
+}
+
+static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq_error *err) {
+    const pktseq_allocator *allocator = &sweep->detector->allocator;
+    pktseq_status status;
     if (threads < 0 || threads > 1024)
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     sweep->threads = threads ? threads : 1;
 #ifdef _OPENMP
     if (threads == 0) sweep->threads = omp_get_max_threads();
 #endif
-    if ((size_t)sweep->threads > batches) sweep->threads = (int)batches;
-    sweep->work = (pktseq_work *)pktseqi_alloc_zeroed(allocator, (size_t)sweep->threads,
-                                                      sizeof *sweep->work);
-    if (!sweep->work) return pktseqi_no_memory(err);
-    for (int i = 0; i < sweep->threads && status == PKTSEQ_OK; ++i)
-        status = pktseq_work_init(&sweep->work[i], sweep->model->config, PKTSEQI_SWEEP,
-                                  sweep->dataset->longest, 1, allocator, err);
-    if (status == PKTSEQ_OK) {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads)
-#endif
-        for (batch = 0; batch < (ptrdiff_t)batches; ++batch) {
-            int thread = 0;
-#ifdef _OPENMP
-            thread = omp_get_thread_num();
-#endif
-            if (pktseqi_sweep_batch(sweep, (size_t)batch * PKTSEQI_SWEEP, thread)) {
-#ifdef _OPENMP
-#pragma omp atomic write
-#endif
-                failed = 1;
-            }
-        }
-        if (failed)
-            status = pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                                   "the sequences do not fit the model and the detector");
-    }
-    for (int i = 0; i < sweep->threads; ++i) pktseq_work_free(&sweep->work[i]);
+    status = pktseqi_sweep_plan(sweep, allocator) ? PKTSEQ_OK : pktseqi_no_memory(err);
+    if ((size_t)sweep->threads > sweep->batches) sweep->threads = (int)sweep->batches;
+    if (status == PKTSEQ_OK) status = pktseqi_sweep_works(sweep, allocator, err);
+    if (status == PKTSEQ_OK && !pktseqi_sweep_batches(sweep))
+        status = pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                               "the sequences do not fit the model and the detector");
+    for (int i = 0; i < sweep->threads && sweep->work; ++i) pktseq_work_free(&sweep->work[i]);
     pktseqi_free(allocator, sweep->work);
+    pktseqi_free(allocator, sweep->order);
+    pktseqi_free(allocator, sweep->begin);
     return status;
 }
 

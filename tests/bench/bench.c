@@ -24,10 +24,11 @@ static const char usage[] =
     "bench export csv=FILE out=DATA   the encoded features, for the modes below and for peers\n"
     "bench load csv=FILE              read, fit, encode\n"
     "bench train data=DATA [batch=1] [threads=1] [seconds=0.5] [sequences=1024] [order=file]\n"
-    "            [iterations=0] [hidden=256]\n"
+    "            [iterations=0] [hidden=256] [sorted=0]\n"
     "            sequences=0 are all; file: the first ones, in whole passes, until the seconds\n"
     "            are over; random: drawn as the reference does, and the packet-steps are then\n"
-    "            an estimate; iterations: so many instead of seconds\n"
+    "            an estimate; iterations: so many instead of seconds; sorted=1: batches are cut\n"
+    "            from sequences sorted by length\n"
     "bench score data=DATA [threads=1] [seconds=0.5] [sequences=0] [most=20]\n"
     "            most: if all would take more seconds, as many as take so long\n"
     "bench grow length|hidden|batch [batch=1] [threads=1] [seconds=0.3] [most=1024]\n"
@@ -139,6 +140,39 @@ static packets packets_make(size_t sequences, size_t length) {
         p.x[i] = i % p.features < 2 ? (float)(3.4 * u - 1.7) : u < 0.27 ? 1.0f : 0.0f;
     }
     return p;
+}
+
+static const packets *sorting;
+
+static int by_length(const void *a, const void *b) {
+    uint64_t i = *(const uint64_t *)a, j = *(const uint64_t *)b;
+    uint64_t m = sorting->start[i + 1] - sorting->start[i];
+    uint64_t n = sorting->start[j + 1] - sorting->start[j];
+    return m != n ? (m > n) - (m < n) : (i > j) - (i < j);
+}
+
+// The same sequences, short ones first: batches cut from them have sequences of like length.
+static void packets_sort(packets *p) {
+    uint64_t *order = (uint64_t *)memory((size_t)p->sequences, sizeof *order);
+    packets sorted = *p;
+    uint64_t row = 0;
+    sorted.start = (size_t *)memory((size_t)p->sequences + 1, sizeof *sorted.start);
+    sorted.x = (float *)memory((size_t)(p->rows * p->features), sizeof *sorted.x);
+    for (uint64_t i = 0; i < p->sequences; ++i) order[i] = i;
+    sorting = p;
+    qsort(order, (size_t)p->sequences, sizeof *order, by_length);
+    for (uint64_t i = 0; i < p->sequences; ++i) {
+        uint64_t from = p->start[order[i]], length = p->start[order[i] + 1] - from;
+        sorted.start[i] = (size_t)row;
+        memcpy(sorted.x + row * p->features, p->x + from * p->features,
+               (size_t)(length * p->features) * sizeof *p->x);
+        row += length;
+    }
+    sorted.start[p->sequences] = (size_t)row;
+    free(order);
+    free(p->start);
+    free(p->x);
+    *p = sorted;
 }
 
 static void packets_free(packets *p) {
@@ -467,6 +501,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(mode, "train") == 0) {
         p = packets_read(text_option("data", ""), size_option("sequences", 1024));
+        if (size_option("sorted", 0)) packets_sort(&p);
         run_train(&p, &run, "work=train");
     } else if (strcmp(mode, "score") == 0) {
         p = packets_read(text_option("data", ""), size_option("sequences", 0));

@@ -91,7 +91,7 @@ quick() {
         for threads in $counts; do
             $out/limits threads=$threads || exit 1
             for batch in 1 32 256; do
-                sh -c "$ours train $data batch=$batch threads=$threads sequences=512 \
+                sh -c "$ours train $data batch=$batch threads=$threads sorted=1 sequences=2048 \
                     seconds=$SECONDS_EACH" || exit 1
             done
             sh -c "$ours score $data threads=$threads seconds=$SECONDS_EACH most=1" || exit 1
@@ -344,7 +344,8 @@ torch() {
             done
             chosen=$(best batch${batch}_torch$sorted packet_steps_per_s "$@")
             pair batch${batch}_torch$sorted $threads packet_steps_per_s more \
-                "$ours train $data threads=$threads batch=$batch seconds=$SECONDS_EACH" "$chosen"
+                "$ours train $data threads=$threads batch=$batch sorted=$sorted \
+sequences=$((1024 + 3072 * sorted)) seconds=$SECONDS_EACH" "$chosen"
         done
     done
 
@@ -381,15 +382,15 @@ onednn() {
             set -- "$@" "OMP_NUM_THREADS=$n $out/peer_onednn seconds=$SECONDS_EACH batch=$work"
         done
         chosen=$(best $key packet_steps_per_s "$@")
-        pair $key $threads packet_steps_per_s more "$ours train $data batch=$batch \
-threads=$threads seconds=$SECONDS_EACH" "$chosen"
+        pair $key $threads packet_steps_per_s more "$ours $(work $batch $threads)" "$chosen"
     done
 }
 
 # work BATCH THREADS: one of our four kinds of work, 0 = scoring
 work() {
     if [ "$1" = 0 ]; then echo "score $data threads=$2 seconds=$SECONDS_EACH most=2"
-    else echo "train $data batch=$1 threads=$2 sequences=1024 seconds=$SECONDS_EACH"; fi
+    elif [ "$1" = 1 ]; then echo "train $data threads=$2 sequences=1024 seconds=$SECONDS_EACH"
+    else echo "train $data batch=$1 threads=$2 sorted=1 sequences=4096 seconds=$SECONDS_EACH"; fi
 }
 
 name_of() { if [ "$1" = 0 ]; then echo scoring; else echo "training, batch $1"; fi; }
@@ -412,7 +413,7 @@ list_rows() {
     row load_lean s 'loading' 'pandas at its leanest'
     row memory_notebook MB 'peak memory, loading' "pandas, the reference's way"
     row memory_lean MB 'peak memory, loading' 'pandas at its leanest'
-    row memory_torch MB 'peak memory, reference loop' "PyTorch's loop as shipped"
+    row memory_torch MB 'peak memory, reference loop, 200 sequences' "PyTorch's loop as shipped"
     for b in 1 32 256 0; do row threads$b $speed "$(name_of $b), 2 threads" '1 thread'; done
     for b in 1 32 256 0; do
         row busy$b $speed "$(name_of $b), 2 threads, beside a busy program" '1 thread, beside it'
