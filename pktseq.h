@@ -61,6 +61,9 @@ DEFINES   Before the #include, the same in every file of a program:
     PKTSEQ_MALLOC(size), PKTSEQ_FREE(p)   both or neither; default malloc and free
     PKTSEQ_NO_STDIO         no FILE: the functions that take a path are left out, their twins that
                             work in memory remain
+    PKTSEQ_NO_SIMD          no vectors of x86 or Arm, only plain C: much slower, to the same bits
+    PKTSEQ_FILE             the name of this file in quotes, if it is not "pktseq.h": it includes
+                            itself, once for each instruction set
 
 CONVENTIONS
     letters       N input packets, T target packets, D features in, O features out, H hidden
@@ -77,10 +80,14 @@ CONVENTIONS
     allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
     threads       No global state. Different objects can be used from different threads. A model
                   is only read by forward, rollout and score: many threads may share it, each with a
-                  work of its own.
-    determinism   Every sum has one order, whatever the number of threads. The random stream is a
-                  function of (seed, purpose, iteration), so a resumed run draws what an
-                  uninterrupted one would have drawn.
+                  work of its own. OpenMP's threads do not survive a fork: a child process uses one
+                  thread, or calls exec.
+    determinism   Every sum has one order, and every product is either fused with a sum or not,
+                  whatever the number of threads, the compiler and its options (but -ffast-math) and
+                  the vectors of the machine: float weights are the same bits everywhere (with
+                  PKTSEQ_REAL double, or in doubles that went through log, as far as libm is the
+                  same). The random stream is a function of (seed, purpose, iteration), so a resumed
+                  run draws what an uninterrupted one would have drawn.
     locale        Numbers are read and written with a point, whatever the locale says.
 
 THE MATHEMATICS   sources: PyTorch's documentation of GRU, Linear, LeakyReLU, MSELoss and SGD
@@ -127,6 +134,9 @@ Behind the ten tensors "optimizer.velocity" may follow, a vector of all paramete
 momentum needs to go on. "pktseq.detector" holds what a detector has learned, one line an array.
 
 VERSIONS
+    0.3.0   speed: kernels for AVX-512, AVX2 and NEON chosen at run time, threads that share the
+            hidden units, faster reading; the same bits everywhere, other ones than before. New
+            fields in pktseq_work and pktseq_model
     0.2.0   detection: captures cut into sequences; derived columns, logarithms, classes, context;
             likelihood losses, momentum, clipping; detector, stream, evaluation. New arguments: a
             detector in save and load; input_only became role
@@ -139,9 +149,9 @@ VERSIONS
 #include <stdint.h>
 
 #define PKTSEQ_VERSION_MAJOR 0
-#define PKTSEQ_VERSION_MINOR 2
+#define PKTSEQ_VERSION_MINOR 3
 #define PKTSEQ_VERSION_PATCH 0
-#define PKTSEQ_VERSION "0.2.0"
+#define PKTSEQ_VERSION "0.3.0"
 
 #ifdef PKTSEQ_STATIC
 #ifndef PKTSEQ_IMPLEMENTATION
@@ -213,7 +223,8 @@ PKTSEQ_DEF const char *pktseq_version(void);
 // A few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
 
-// How the implementation was compiled: number type, OpenMP or not, stdio or not. Never fails.
+// How the implementation was compiled, number type, OpenMP or not, stdio or not, and which vectors
+// of this machine it uses. Never fails.
 PKTSEQ_DEF const char *pktseq_build_info(void);
 
 // Empties a buffer. NULL and zeroed structs are fine.
@@ -1504,24 +1515,6 @@ PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
     case PKTSEQ_ERROR_DIVERGED: return "training diverged";
     }
     return "unknown status";
-}
-
-#define PKTSEQI_STRING2(x) #x
-#define PKTSEQI_STRING(x) PKTSEQI_STRING2(x)
-PKTSEQ_DEF const char *pktseq_build_info(void) {
-    return "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL)
-#ifdef _OPENMP
-           ", OpenMP " PKTSEQI_STRING(_OPENMP)
-#else
-           ", no OpenMP"
-#endif
-#ifdef PKTSEQ_NO_STDIO
-           ", no stdio"
-#endif
-#ifdef __VERSION__
-           ", compiler " __VERSION__
-#endif
-        ;
 }
 
 PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
@@ -5961,6 +5954,40 @@ static const pktseqi_kernels *pktseqi_choose(void) {
     return &pktseqi_kernels_plain;
 }
 
+#define PKTSEQI_STRING2(x) #x
+#define PKTSEQI_STRING(x) PKTSEQI_STRING2(x)
+#ifdef _OPENMP
+#define PKTSEQI_INFO_OPENMP ", OpenMP " PKTSEQI_STRING(_OPENMP)
+#else
+#define PKTSEQI_INFO_OPENMP ", no OpenMP"
+#endif
+#ifdef PKTSEQ_NO_STDIO
+#define PKTSEQI_INFO_STDIO ", no stdio"
+#else
+#define PKTSEQI_INFO_STDIO ""
+#endif
+#ifdef __VERSION__
+#define PKTSEQI_INFO_COMPILER ", compiler " __VERSION__
+#else
+#define PKTSEQI_INFO_COMPILER ""
+#endif
+#define PKTSEQI_INFO(kernels) \
+    "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL) ", " kernels PKTSEQI_INFO_OPENMP \
+        PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
+
+PKTSEQ_DEF const char *pktseq_build_info(void) {
+    const pktseqi_kernels *kernels = pktseqi_choose();
+    if (kernels == &pktseqi_kernels_plain) return PKTSEQI_INFO("plain C");
+#if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
+    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_INFO("AVX-512");
+    return PKTSEQI_INFO("AVX2");
+#elif defined(PKTSEQI_X86)
+    return PKTSEQI_INFO("FMA");
+#else
+    return PKTSEQI_INFO("NEON");
+#endif
+}
+
 // y[b] += W' d[b] for b < count, columns [from, to) only.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
@@ -6760,18 +6787,35 @@ static void pktseqi_add_dh(const pktseq_work *work, size_t s, size_t from, size_
                              parts.row_stride, to - from, work->dh + from, work->h_stride);
 }
 
-// Sequences [first, past) at step s > N: dtoken from its parts, and from it the second part of dout
-// before.
-static void pktseqi_add_dtoken(const pktseq_model *model, pktseq_work *work, size_t s,
-                               size_t first, size_t past) {
+// Adds up the parts of dtoken for sequences [first, past).
+static void pktseqi_add_dtoken(const pktseq_work *work, size_t first, size_t past) {
     size_t O = work->config.out;
     pktseqi_parts parts = pktseqi_dtoken_parts(work);
     if (first >= past) return;
     memset(work->dtoken + first * O, 0, (past - first) * O * sizeof *work->dtoken);
     work->kernels->add_parts(parts.part + first * O, work->parts, parts.part_stride, past - first,
                              O, O, work->dtoken + first * O, O);
-    for (size_t b = first; b < past; ++b)
-        if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
+}
+
+// Who is alone takes the parts and adds them up for a few sequences at a time, so that they stay in
+// the cache.
+static void pktseqi_parts_alone(pktseq_work *work, const pktseqi_gru *gru, size_t s,
+                                int feeds_back) {
+    const pktseqi_kernels *kernels = work->kernels;
+    size_t H = work->config.hidden, O = work->config.out;
+    pktseqi_step tile = pktseqi_step_at(work, s);
+    pktseqi_parts dh = pktseqi_dh_parts(work, 0), dtoken = pktseqi_dtoken_parts(work);
+    for (size_t b = 0, count = tile.count; b < count; b += tile.count) {
+        tile.count = count - b < 32 ? count - b : 32;
+        tile.gate = pktseqi_step_at(work, s).gate + b * tile.gate_stride;
+        pktseqi_gru_parts(kernels, gru->w_hh, H, H, 0, H, &tile, 4, &dh);
+        kernels->add_parts(dh.part, work->parts, dh.part_stride, tile.count, dh.row_stride, H,
+                           work->dh + b * work->h_stride, work->h_stride);
+        if (!feeds_back) continue;
+        dtoken.part = work->dtoken_part + b * O;
+        pktseqi_gru_parts(kernels, gru->w_ih, H, O, 0, H, &tile, 3, &dtoken);
+        pktseqi_add_dtoken(work, b, b + tile.count);
+    }
 }
 
 // A member's part of the way back: all deltas. The crew meets when the parts of a step are there,
@@ -6796,21 +6840,26 @@ static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
         pktseqi_step step = pktseqi_step_at(work, s);
         pktseqi_parts dh = pktseqi_dh_parts(work, s), dtoken = pktseqi_dtoken_parts(work);
         int feeds_back = s > N && !work->all_forced;  // else the token was given
+        int alone = crew->size == 1;
         // was: out = W h + b           dh += W' dout
         if (s >= N && from < to)
             pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
                                    work->dout + pktseqi_decoder_row(work, s) * O, O, step.count,
                                    work->dh, work->h_stride);
         pktseqi_gru_deltas(kernels, gru, from, to, &step, work->dh);
+        if (alone && s > 0) pktseqi_parts_alone(work, gru, s, feeds_back);
         // was: W_hh h + b_hh           dh += W_hh' gh
-        if (s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
+        if (!alone && s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
         // was: W_ih token + b_ih       dtoken = W_ih' gi
-        if (feeds_back) pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
+        if (!alone && feeds_back)
+            pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
         pktseqi_wait(crew);
-        pktseqi_add_dh(work, s, from, to);
+        if (!alone) pktseqi_add_dh(work, s, from, to);
         if (!feeds_back) continue;
         pktseqi_share(crew, step.count, 1, &first, &past);
-        pktseqi_add_dtoken(model, work, s, first, past);
+        if (!alone) pktseqi_add_dtoken(work, first, past);
+        for (size_t b = first; b < past; ++b)
+            if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
         pktseqi_wait(crew);
     }
 }
