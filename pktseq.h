@@ -1117,6 +1117,9 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #define PKTSEQI_JOIN(a, b) PKTSEQI_JOIN2(a, b)
 #define PKTSEQI_IS_float 1
 #define PKTSEQI_IS_FLOAT PKTSEQI_JOIN(PKTSEQI_IS_, PKTSEQ_REAL)
+#if defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#define PKTSEQ_NO_SIMD  // else g++ -O0 would make a C program need the C++ library, for exceptions
+#endif
 #ifndef PKTSEQ_NO_SIMD
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PKTSEQI_X86
@@ -5787,8 +5790,13 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const float *part, size_t parts,
 }
 
 // e^x = scale * (1 + p); x is held between -87 and 88 first, but NaN stays.
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
+typedef struct PKTSEQI_K(exp_pair) {
+    PKTSEQI_V p, scale;
+} PKTSEQI_K(exp_pair);
+
+PKTSEQI_INLINE PKTSEQI_K(exp_pair) PKTSEQI_K(exp_parts)(PKTSEQI_V x) {
     PKTSEQI_V rounder = PKTSEQI_K(set)(PKTSEQI_ROUNDER), t, n, r, p;
+    PKTSEQI_K(exp_pair) e;
     x = PKTSEQI_K(least)(PKTSEQI_K(set)(88), PKTSEQI_K(most)(PKTSEQI_K(set)(-87), x));
     t = PKTSEQI_K(fma)(x, PKTSEQI_K(set)(PKTSEQI_LOG2_E), rounder);
     n = PKTSEQI_K(sub)(t, rounder);
@@ -5799,13 +5807,14 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
     p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 24));
     p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 6));
     p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(0.5f));
-    *scale = PKTSEQI_K(power)(t);
-    return PKTSEQI_K(fma)(p, PKTSEQI_K(mul)(r, r), r);
+    e.scale = PKTSEQI_K(power)(t);
+    e.p = PKTSEQI_K(fma)(p, PKTSEQI_K(mul)(r, r), r);
+    return e;
 }
 
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_of)(PKTSEQI_V x) {
-    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x, &scale);
-    return PKTSEQI_K(fma)(p, scale, scale);
+    PKTSEQI_K(exp_pair) e = PKTSEQI_K(exp_parts)(x);
+    return PKTSEQI_K(fma)(e.p, e.scale, e.scale);
 }
 
 // 1 / (1 + e^-x)
@@ -5816,8 +5825,8 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(sigmoid_of)(PKTSEQI_V x) {
 
 // (e^2x - 1) / (e^2x + 1)
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(tanh_of)(PKTSEQI_V x) {
-    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(PKTSEQI_K(add)(x, x), &scale);
-    p = PKTSEQI_K(fma)(p, scale, PKTSEQI_K(sub)(scale, PKTSEQI_K(set)(1)));
+    PKTSEQI_K(exp_pair) e = PKTSEQI_K(exp_parts)(PKTSEQI_K(add)(x, x));
+    PKTSEQI_V p = PKTSEQI_K(fma)(e.p, e.scale, PKTSEQI_K(sub)(e.scale, PKTSEQI_K(set)(1)));
     return PKTSEQI_K(div)(p, PKTSEQI_K(add)(p, PKTSEQI_K(set)(2)));
 }
 
