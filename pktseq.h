@@ -5238,9 +5238,9 @@ typedef struct pktseqi_kernels {
 // The exponential of every path, vector or not: e^x = 2^n (1 + p) with n = round(x / ln 2), the
 // rest r = x - n ln 2 in two steps, and p = e^r - 1 by its Taylor series to r^7 (|r| is at most
 // ln 2 / 2: what is left out is below a quarter of an ulp). Adding 1.5 * 2^23 rounds to an integer,
-// and leaves it in the low bits. Errors against the exact value, over all floats (build/test_kernels
-// all): e^x from -87 to 88 1.06 ulp, sigmoid 2.48 ulp, tanh 2.50 ulp; beyond they take the value
-// there.
+// and leaves it in the low bits. Errors against the exact value over all floats, which
+// `build/test_kernels all` looks at: e^x from -87 to 88 1.06 ulp, sigmoid 2.48 ulp, tanh 2.50 ulp;
+// beyond they take the value there.
 #define PKTSEQI_LOG2_E 1.44269504088896341f
 #define PKTSEQI_LN2_HIGH 0.693145751953125f
 #define PKTSEQI_LN2_LOW 1.42860682030941723e-6f
@@ -7328,8 +7328,11 @@ typedef struct pktseqi_loop {
     pktseq_status status;
     int done;          // the loop is over
     size_t alone;      // iterations that member 0 does alone in this round
-    size_t next_alone; // how many it will be when another program takes a core again
-    size_t clean;      // iterations since that last happened
+    size_t together;   // iterations that the crew has done since then
+    size_t stay;       // and is to do before another trial
+    int trial;         // member 0 is alone to find out whether it is faster
+    double seconds[2]; // of the iterations alone, and of those together
+    double packets[2];
 } pktseqi_loop;
 
 // Draws the next batch. 0 when there is none: the loop is over, or failed.
@@ -7412,53 +7415,65 @@ static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
         work->kernels->axpy(rate, work->grad_block + from, l->model->block + from, to - from);
 }
 
-// One iteration on a batch that has been drawn. Returns how often member 0 had to give its core
-// away while it waited for another member.
-static unsigned pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
+// Seconds of a clock, where there are threads to compare.
+static double pktseqi_seconds(void) {
+#ifdef _OPENMP
+    return omp_get_wtime();
+#else
+    return 0;
+#endif
+}
+
+// One iteration on a batch that has been drawn.
+static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
     pktseq_work *work = &l->run->work;
-    unsigned yields;
+    double begun = pktseqi_seconds();
+    int together = crew->size > 1;
     pktseqi_forward_steps(l->model, work, crew);
     if (crew->me == 0) {
         pktseqi_forward_end(work);
         if (!pktseqi_finite(work->loss))
             l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
     }
-    yields = pktseqi_wait(crew);
+    pktseqi_wait(crew);
     if (l->status == PKTSEQ_OK) pktseqi_loop_descend(l, crew);
-    yields += pktseqi_wait(crew);
-    if (crew->me == 0 && l->status == PKTSEQ_OK) pktseqi_loop_end(l);
-    return yields;
+    pktseqi_wait(crew);
+    if (crew->me != 0) return;
+    l->seconds[together] += pktseqi_seconds() - begun;
+    l->packets[together] += (double)work->row[work->steps];
+    if (l->status == PKTSEQ_OK) pktseqi_loop_end(l);
 }
 
-// Two threads are slower than one when another program has one of the cores: then member 0 works
-// alone for some iterations, twice as many each time, before it tries again. The numbers are the
-// same. A single long wait is no reason.
-static void pktseqi_loop_adapt(pktseqi_loop *l, unsigned yields) {
-    if (yields == 0) {
-        if (++l->clean >= 100) l->next_alone = 8;
-        return;
-    }
-    if (l->clean < 100) {
-        l->alone = l->next_alone;
-        if (l->next_alone < 512) l->next_alone *= 2;
-    }
-    l->clean = 0;
+// Several threads are slower than one when another program has one of the cores, or when the cores
+// are far from each other and the batches small. So member 0 works alone for 40 iterations now and
+// then, and what was faster goes on for 2000. The numbers are the same.
+static void pktseqi_loop_judge(pktseqi_loop *l) {
+    double alone = l->seconds[0] * l->packets[1], together = l->seconds[1] * l->packets[0];
+    if (l->trial && alone < 0.95 * together) l->alone = 2000;
+    l->stay = l->trial ? 2000 : 40;
+    l->trial = 0;
+    l->together = 0;
+    l->seconds[0] = l->seconds[1] = l->packets[0] = l->packets[1] = 0;
 }
 
 static void pktseqi_loop_member(void *user, const pktseqi_crew *crew) {
     pktseqi_loop *l = (pktseqi_loop *)user;
     pktseqi_crew one = pktseqi_alone();
     for (;;) {
-        unsigned yields = 0;
         if (crew->me == 0) {
-            for (; l->alone > 0 && pktseqi_loop_begin(l); --l->alone)
+            while (l->alone > 0 && pktseqi_loop_begin(l)) {
                 pktseqi_loop_iteration(l, &one);
+                if (--l->alone == 0) pktseqi_loop_judge(l);
+            }
             l->done = !pktseqi_loop_begin(l);
         }
         pktseqi_wait(crew);
         if (l->done) return;
-        yields = pktseqi_loop_iteration(l, crew);
-        if (crew->me == 0) pktseqi_loop_adapt(l, yields);
+        pktseqi_loop_iteration(l, crew);
+        if (crew->me == 0 && crew->size > 1 && ++l->together >= l->stay) {
+            l->alone = 40;
+            l->trial = 1;
+        }
     }
 }
 
@@ -7475,8 +7490,7 @@ static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
     loop.config = config;
     loop.training = training;
     loop.err = err;
-    loop.next_alone = 8;
-    loop.clean = 100;
+    loop.stay = 40;
     if (!pktseqi_train_keep(run, model, training))
         return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
                              "the model has weights that are not finite before training");
