@@ -1272,11 +1272,19 @@ static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count
 // Moves an array to room for `capacity` things; p is unchanged, still valid, when it returns NULL.
 static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t used,
                             size_t capacity, size_t size) {
-    void *larger = pktseqi_alloc(allocator, capacity, size);
+    void *larger = pktseqi_alloc_large(allocator, capacity, size);
     if (!larger) return NULL;
     if (used) memcpy(larger, p, used * size);
     pktseqi_free(allocator, p);
     return larger;
+}
+
+// How many threads `threads` stands for: 0 leaves it to OpenMP; without OpenMP there is one.
+static int pktseqi_thread_count(int threads) {
+#ifdef _OPENMP
+    if (threads == 0) return omp_get_max_threads();
+#endif
+    return threads ? threads : 1;
 }
 
 // Half as much again: arrays grow in few moves and waste little.
@@ -1845,16 +1853,6 @@ static size_t pktseqi_number_write(char *text, double value) {
 
 // ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
 
-// pktseqi_regrow for arrays that may be large.
-static void *pktseqi_regrow_large(const pktseq_allocator *allocator, void *p, size_t used,
-                                  size_t capacity, size_t size) {
-    void *larger = pktseqi_alloc_large(allocator, capacity, size);
-    if (!larger) return NULL;
-    if (used) memcpy(larger, p, used * size);
-    pktseqi_free(allocator, p);
-    return larger;
-}
-
 // Gives up to size bytes, fewer only at the end; sets *failed on an error of the medium.
 typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed);
 
@@ -1926,8 +1924,8 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     csv->at = 0;
     if (csv->size + 1 >= csv->capacity) {  // one byte stays free for a final 0
         size_t capacity = pktseqi_times(csv->capacity, 2);
-        char *data = (char *)pktseqi_regrow_large(&csv->allocator, csv->data, csv->size,
-                                                  pktseqi_plus(capacity, PKTSEQI_CSV_PAD), 1);
+        char *data = (char *)pktseqi_regrow(&csv->allocator, csv->data, csv->size,
+                                            pktseqi_plus(capacity, PKTSEQI_CSV_PAD), 1);
         if (!data) return -(int)pktseqi_no_memory(csv->err);
         csv->data = data;
         csv->capacity = capacity;
@@ -2072,12 +2070,8 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
 
 // How many threads share a window.
 static size_t pktseqi_threads(void) {
-#ifdef _OPENMP
-    int threads = omp_get_max_threads();
-    if (threads > PKTSEQI_MOST_PIECES) return PKTSEQI_MOST_PIECES;
-    if (threads > 1) return (size_t)threads;
-#endif
-    return 1;
+    int threads = pktseqi_thread_count(0);
+    return threads > PKTSEQI_MOST_PIECES ? (size_t)PKTSEQI_MOST_PIECES : (size_t)threads;
 }
 
 // Opens the stream: first window, byte order mark skipped, UTF-16 refused. One thread reads best
@@ -2768,20 +2762,20 @@ static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) 
     for (size_t i = 0; i < table->column_count; ++i) {
         pktseq_column *c = &table->column[i];
         if (c->names) {
-            void *p = pktseqi_regrow_large(&table->allocator, c->text, table->rows, to,
-                                           sizeof *c->text);
+            void *p = pktseqi_regrow(&table->allocator, c->text, table->rows, to,
+                                     sizeof *c->text);
             if (!p) return 0;
             c->text = (uint32_t *)p;
         } else {
-            void *p = pktseqi_regrow_large(&table->allocator, c->number, table->rows, to,
-                                           sizeof *c->number);
+            void *p = pktseqi_regrow(&table->allocator, c->number, table->rows, to,
+                                     sizeof *c->number);
             if (!p) return 0;
             c->number = (double *)p;
         }
     }
     if (table->source_row) {
-        void *p = pktseqi_regrow_large(&table->allocator, table->source_row, table->rows, to,
-                                       sizeof *table->source_row);
+        void *p = pktseqi_regrow(&table->allocator, table->source_row, table->rows, to,
+                                 sizeof *table->source_row);
         if (!p) return 0;
         table->source_row = (size_t *)p;
     }
@@ -3061,8 +3055,8 @@ static int pktseqi_table_room(pktseqi_reader *r) {
         double share = (double)table->sequences / (double)(table->rows + 1);
         size_t to = pktseqi_next_capacity(r->start_capacity,
                                           (size_t)(1.05 * share * (double)r->capacity) + 256);
-        void *p = pktseqi_regrow_large(&table->allocator, table->start, r->start_capacity, to,
-                                       sizeof *table->start);
+        void *p = pktseqi_regrow(&table->allocator, table->start, r->start_capacity, to,
+                                 sizeof *table->start);
         if (!p) return 0;
         table->start = (size_t *)p;
         r->start_capacity = to;
@@ -5125,18 +5119,17 @@ static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size
 // takes that has a core to itself (giving the core away earlier costs more than it saves: measured
 // on a virtual machine, 10 microseconds of spinning made a barrier 30 times slower). Then one of
 // them seems to have lost its core to another program, and the others give theirs away, and soon
-// sleep, rather than burn it. Returns how often this one did.
-static unsigned pktseqi_wait(const pktseqi_crew *crew) {
-    unsigned yields = 0;
-    if (crew->size == 1) return 0;
+// sleep, rather than burn it.
+static void pktseqi_wait(const pktseqi_crew *crew) {
+    if (crew->size == 1) return;
 #if defined(PKTSEQI_OWN_BARRIER)
     {
         pktseqi_barrier *b = crew->barrier;
-        unsigned round = __atomic_load_n(&b->round, __ATOMIC_RELAXED), spins = 0;
+        unsigned round = __atomic_load_n(&b->round, __ATOMIC_RELAXED), spins = 0, yields = 0;
         if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)crew->size) {
             __atomic_store_n(&b->arrived, 0, __ATOMIC_RELAXED);
             __atomic_store_n(&b->round, round + 1, __ATOMIC_RELEASE);
-            return 0;
+            return;
         }
         while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
             if (++spins < 20000) {
@@ -5151,7 +5144,6 @@ static unsigned pktseqi_wait(const pktseqi_crew *crew) {
 #elif defined(_OPENMP)
 #pragma omp barrier
 #endif
-    return yields;
 }
 
 // Runs fn once for each member of a crew of `threads` (fewer if OpenMP gives fewer, as inside of
@@ -6232,10 +6224,7 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config confi
     work->config = config;
     work->batch = batch;
     work->targets = targets;
-    work->threads = threads ? threads : 1;
-#ifdef _OPENMP
-    if (threads == 0) work->threads = omp_get_max_threads();
-#endif
+    work->threads = pktseqi_thread_count(threads);
     work->parameters = pktseqi_parameters(&config);
     bytes = pktseqi_work_layout(work, NULL);
     work->memory = pktseqi_alloc_large(&work->allocator,
@@ -6853,24 +6842,26 @@ static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
         pktseqi_step step = pktseqi_step_at(work, s);
         pktseqi_parts dh = pktseqi_dh_parts(work, s), dtoken = pktseqi_dtoken_parts(work);
         int feeds_back = s > N && !work->all_forced;  // else the token was given
-        int alone = crew->size == 1;
         // was: out = W h + b           dh += W' dout
         if (s >= N && from < to)
             pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
                                    work->dout + pktseqi_decoder_row(work, s) * O, O, step.count,
                                    work->dh, work->h_stride);
         pktseqi_gru_deltas(kernels, gru, from, to, &step, work->dh);
-        if (alone && s > 0) pktseqi_parts_alone(work, gru, s, feeds_back);
         // was: W_hh h + b_hh           dh += W_hh' gh
-        if (!alone && s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
         // was: W_ih token + b_ih       dtoken = W_ih' gi
-        if (!alone && feeds_back)
-            pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
-        pktseqi_wait(crew);
-        if (!alone) pktseqi_add_dh(work, s, from, to);
+        pktseqi_share(crew, feeds_back ? step.count : 0, 1, &first, &past);
+        if (crew->size == 1) {
+            if (s > 0) pktseqi_parts_alone(work, gru, s, feeds_back);
+        } else {
+            if (s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
+            if (feeds_back)
+                pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
+            pktseqi_wait(crew);
+            pktseqi_add_dh(work, s, from, to);
+            pktseqi_add_dtoken(work, first, past);
+        }
         if (!feeds_back) continue;
-        pktseqi_share(crew, step.count, 1, &first, &past);
-        if (!alone) pktseqi_add_dtoken(work, first, past);
         for (size_t b = first; b < past; ++b)
             if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
         pktseqi_wait(crew);
@@ -8046,10 +8037,7 @@ static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq
     pktseq_status status;
     if (threads < 0 || threads > 1024)
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
-    sweep->threads = threads ? threads : 1;
-#ifdef _OPENMP
-    if (threads == 0) sweep->threads = omp_get_max_threads();
-#endif
+    sweep->threads = pktseqi_thread_count(threads);
     status = pktseqi_sweep_plan(sweep, allocator) ? PKTSEQ_OK : pktseqi_no_memory(err);
     if ((size_t)sweep->threads > sweep->batches) sweep->threads = (int)sweep->batches;
     if (status == PKTSEQ_OK) status = pktseqi_sweep_works(sweep, allocator, err);
