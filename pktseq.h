@@ -5722,16 +5722,24 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
     }
 }
 
-// Chooses the shape of the blocks: as many sums at once as there are registers for.
+// Chooses the shape of the blocks: as many sums at once as there are registers for. Rows of out are
+// passed from end to end while the rows b fit into the first cache, else in stripes. (Stripes for
+// few rows look harmless, but after each the processor fetches ahead, and that may be the next
+// member's part, who then has to fetch it back.)
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t bs, size_t terms,
                                                 size_t slots, size_t cols, float scale, int fresh,
                                                 float *out, size_t out_stride) {
-    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS, HALF = B / 2 };
+    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS, HALF = B / 2, STRIPE = 16 * B };
 #define PKTSEQI_OUTER(S, C, whole, shared) \
-    PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, left, C, \
-                           whole, shared, scale, fresh, out + s * out_stride, out_stride)
-    for (size_t c = 0, step; c < cols; c += step) {
+    PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, cols - c, \
+                           C, whole, shared, scale, fresh, out + s * out_stride, out_stride)
+    size_t past = bs == 0 && slots > 1 ? cols - cols % STRIPE : 0;
+    size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
+    for (size_t start = 0; start < past; start += width)
+        for (size_t s = 0; s < slots; s += B)
+            for (size_t c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1, 1);
+    for (size_t c = past, step; c < cols; c += step) {
         size_t left = cols - c, s = 0;
         if (bs > 0) {  // pieces of a long sum
             step = 16 * HALF;
@@ -5743,11 +5751,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_
             step = 16 * (MANY / 2);
             if (left >= step) PKTSEQI_OUTER(1, MANY / 2, 1, 1);
             else PKTSEQI_OUTER(1, MANY / 2, 0, 1);
-        } else if (left >= 16 * B) {
-            step = 16 * B;
-            for (; s < slots; s += B) PKTSEQI_OUTER(B, B, 1, 1);
         } else if (left > 16 * HALF) {
-            step = 16 * B;
+            step = STRIPE;
             for (; s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
         } else {
             step = 16 * HALF;
@@ -6421,18 +6426,64 @@ static size_t pktseqi_decoder_row(const pktseq_work *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
 }
 
-// The rows of step s: its sequences, its states before (the zeros, or what the step before put out)
-// and after, its gates.
-static pktseqi_step pktseqi_step_at(const pktseq_work *work, size_t s) {
+// What a member of a crew takes on: hidden units [from, to) of sequences [first, past), and the
+// crew that shares these sequences. With few sequences all members share all of them, and each has
+// its units: it reads only its own part of the weights, but the crew has to meet at every step.
+// With many, each member has sequences of its own, and walks along their chain alone.
+typedef struct pktseqi_span {
+    size_t from, to, first, past;
+    pktseqi_crew crew;
+} pktseqi_span;
+
+static pktseqi_span pktseqi_span_of(const pktseq_work *work, const pktseqi_crew *crew) {
+    enum { MANY = 16 };
+    pktseqi_span span;
+    span.crew = *crew;
+    span.first = 0;
+    span.past = work->count;
+    if (crew->size > 1 && work->count >= MANY * (size_t)crew->size) {  // as many packets for each
+        size_t all = work->row[work->steps], size = (size_t)crew->size, me = (size_t)crew->me;
+        span.past = 0;
+        for (size_t b = 0, before = 0; b < work->count; ++b) {
+            if (before * size < all * me) span.first = b + 1;
+            if (before * size < all * (me + 1)) span.past = b + 1;
+            before += work->config.inputs + work->length[b];
+        }
+        span.crew = pktseqi_alone();
+    }
+    pktseqi_share(&span.crew, work->config.hidden, PKTSEQI_PIECE, &span.from, &span.to);
+    return span;
+}
+
+// This member's share [first, past) of the first `count` sequences of its span.
+static void pktseqi_span_share(const pktseqi_span *span, size_t count, size_t *first,
+                               size_t *past) {
+    pktseqi_share(&span->crew, count, 1, first, past);
+    *first += span->first;
+    *past += span->first;
+}
+
+// The rows of step s that belong to sequences [first, past): its states before (the zeros, or what
+// the step before put out) and after, its gates. Longer sequences come first, so they are a prefix.
+static pktseqi_step pktseqi_step_of(const pktseq_work *work, size_t s, size_t first,
+                                    size_t past) {
     pktseqi_step step;
-    step.count = work->active[s];
+    size_t before = s == 0 ? 0 : work->count + work->row[s - 1];
+    if (past > work->active[s]) past = work->active[s];
+    step.count = past > first ? past - first : 0;
     step.h_stride = work->h_stride;
     step.gate_stride = work->gate_stride;
-    step.h = work->h + (s == 0 ? 0 : work->count + work->row[s - 1]) * work->h_stride;
+    step.h = work->h + (before + first) * work->h_stride;
     step.h_is_zero = s == 0;
-    step.h2 = work->h + (work->count + work->row[s]) * work->h_stride;
-    step.gate = work->gate + (work->forward_only ? 0 : work->row[s]) * work->gate_stride;
+    step.h2 = work->h + (work->count + work->row[s] + first) * work->h_stride;
+    step.gate = work->gate +
+                ((work->forward_only ? 0 : work->row[s]) + first) * work->gate_stride;
     return step;
+}
+
+// All rows of step s.
+static pktseqi_step pktseqi_step_at(const pktseq_work *work, size_t s) {
+    return pktseqi_step_of(work, s, 0, work->count);
 }
 
 // Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
@@ -6603,44 +6654,47 @@ static void pktseqi_sequence_loss(const pktseq_model *model, pktseq_work *work, 
     work->sequence_loss[work->order[b]] = loss;
 }
 
-// A member's part of the chain. The crew meets after each GRU step, because the next one and the
-// output need the states of all units, and again after the outputs, because they are the next
-// step's input. When every sequence is teacher-forced all inputs are known, and all outputs come at
-// once.
+// A member's part of the chain. Those who share sequences meet after each GRU step, because the
+// next one and the output need the states of all units, and again after the outputs, because they
+// are the next step's input. When every sequence is teacher-forced all inputs are known, and all
+// outputs come at once.
 static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
                                   const pktseqi_crew *crew) {
     const pktseqi_kernels *kernels = work->kernels;
-    size_t D = work->config.in, O = work->config.out, N = work->config.inputs;
-    size_t from, to, first, past, rows = pktseqi_decoder_row(work, work->steps);
+    size_t D = work->config.in, O = work->config.out, N = work->config.inputs, first, past;
     pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
+    pktseqi_span span = pktseqi_span_of(work, crew);
     pktseqi_step step;
-    pktseqi_share(crew, work->config.hidden, PKTSEQI_PIECE, &from, &to);
-    pktseqi_share(crew, work->count, 1, &first, &past);
+    pktseqi_span_share(&span, span.past - span.first, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
             pktseqi_decoder_token(work, N + t, b);
     for (size_t s = 0; s < N; ++s) {
-        step = pktseqi_step_at(work, s);
-        pktseqi_gru_forward(kernels, &encoder, from, to, work->x + s * work->count * D, &step);
-        pktseqi_wait(crew);
+        step = pktseqi_step_of(work, s, span.first, span.past);
+        pktseqi_gru_forward(kernels, &encoder, span.from, span.to,
+                            work->x + (s * work->count + span.first) * D, &step);
+        pktseqi_wait(&span.crew);
     }
-    if (N == 0) pktseqi_wait(crew);  // for the tokens
+    if (N == 0) pktseqi_wait(&span.crew);  // for the tokens
     for (size_t s = N; s < work->steps; ++s) {
         size_t at = pktseqi_decoder_row(work, s);
-        step = pktseqi_step_at(work, s);
-        pktseqi_gru_forward(kernels, &decoder, from, to, work->token + at * O, &step);
-        pktseqi_wait(crew);
+        step = pktseqi_step_of(work, s, span.first, span.past);
+        if (step.count == 0) break;  // its sequences have ended
+        pktseqi_gru_forward(kernels, &decoder, span.from, span.to,
+                            work->token + (at + span.first) * O, &step);
+        pktseqi_wait(&span.crew);
         if (work->all_forced) continue;
-        pktseqi_share(crew, step.count, 1, &first, &past);
-        pktseqi_output(kernels, model, step.h2 + first * step.h_stride, step.h_stride,
-                       past - first, work->out + (at + first) * O);
+        pktseqi_span_share(&span, step.count, &first, &past);
+        pktseqi_output(kernels, model, step.h2 + (first - span.first) * step.h_stride,
+                       step.h_stride, past - first, work->out + (at + first) * O);
         for (size_t b = first; s + 1 < work->steps && b < past && b < work->active[s + 1]; ++b)
             pktseqi_decoder_token(work, s + 1, b);
-        pktseqi_wait(crew);
+        pktseqi_wait(&span.crew);
     }
+    if (span.crew.size < crew->size) pktseqi_wait(crew);
     if (work->all_forced) {
         step = pktseqi_step_at(work, N);
-        pktseqi_share(crew, rows, 4, &first, &past);
+        pktseqi_share(crew, pktseqi_decoder_row(work, work->steps), 4, &first, &past);
         pktseqi_output(kernels, model, step.h2 + first * step.h_stride, step.h_stride,
                        past - first, work->out + first * O);
         pktseqi_wait(crew);
@@ -6781,138 +6835,169 @@ static pktseqi_parts pktseqi_dtoken_parts(const pktseq_work *work) {
     return parts;
 }
 
-// Adds up the parts of dh at step s for units [from, to).
-static void pktseqi_add_dh(const pktseq_work *work, size_t s, size_t from, size_t to) {
-    pktseqi_parts parts = pktseqi_dh_parts(work, s);
-    if (from == to || s == 0) return;
-    work->kernels->add_parts(parts.part + from, work->parts, parts.part_stride, work->active[s],
-                             parts.row_stride, to - from, work->dh + from, work->h_stride);
-}
-
-// Adds up the parts of dtoken for sequences [first, past).
-static void pktseqi_add_dtoken(const pktseq_work *work, size_t first, size_t past) {
-    size_t O = work->config.out;
-    pktseqi_parts parts = pktseqi_dtoken_parts(work);
-    if (first >= past) return;
-    memset(work->dtoken + first * O, 0, (past - first) * O * sizeof *work->dtoken);
-    work->kernels->add_parts(parts.part + first * O, work->parts, parts.part_stride, past - first,
-                             O, O, work->dtoken + first * O, O);
-}
-
-// Who is alone takes the parts and adds them up for a few sequences at a time, so that they stay in
-// the cache.
-static void pktseqi_parts_alone(pktseq_work *work, const pktseqi_gru *gru, size_t s,
-                                int feeds_back) {
-    const pktseqi_kernels *kernels = work->kernels;
-    size_t H = work->config.hidden, O = work->config.out;
-    pktseqi_step tile = pktseqi_step_at(work, s);
-    pktseqi_parts dh = pktseqi_dh_parts(work, 0), dtoken = pktseqi_dtoken_parts(work);
-    for (size_t b = 0, count = tile.count; b < count; b += tile.count) {
-        tile.count = count - b < 32 ? count - b : 32;
-        tile.gate = pktseqi_step_at(work, s).gate + b * tile.gate_stride;
-        pktseqi_gru_parts(kernels, gru->w_hh, H, H, 0, H, &tile, 4, &dh);
-        kernels->add_parts(dh.part, work->parts, dh.part_stride, tile.count, dh.row_stride, H,
-                           work->dh + b * work->h_stride, work->h_stride);
-        if (!feeds_back) continue;
-        dtoken.part = work->dtoken_part + b * O;
-        pktseqi_gru_parts(kernels, gru->w_ih, H, O, 0, H, &tile, 3, &dtoken);
-        pktseqi_add_dtoken(work, b, b + tile.count);
-    }
-}
-
-// A member's part of the way back: all deltas. The crew meets when the parts of a step are there,
-// and again when dout is complete.
-static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
-                                   const pktseqi_crew *crew) {
+// Step s of the way back for sequences [first, past) of a member's span: their dh becomes that of
+// the step before, and its outputs' dout is completed. Those who share sequences meet when the
+// parts are there, and again when dout is complete.
+static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work,
+                                  const pktseqi_span *span, size_t s, size_t first, size_t past) {
     const pktseqi_kernels *kernels = work->kernels;
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
-    size_t from, to, first, past;
-    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
-    pktseqi_share(crew, H, PKTSEQI_PIECE, &from, &to);
-    pktseqi_share(crew, work->count, 1, &first, &past);
+    size_t from = span->from, to = span->to, mine, end;
+    int alone = span->crew.size == 1, feeds_back = s > N && !work->all_forced;  // or was it given?
+    pktseqi_gru gru = s < N ? pktseqi_encoder(model) : pktseqi_decoder(model);
+    pktseqi_step step = pktseqi_step_of(work, s, first, past);
+    pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 0 : s);
+    pktseqi_parts dtoken = pktseqi_dtoken_parts(work);
+    pktseq_real *dh2 = work->dh + first * work->h_stride;
+    // was: out = W h + b           dh += W' dout
+    if (s >= N && from < to)
+        pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
+                               work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
+                               step.count, dh2, work->h_stride);
+    pktseqi_gru_deltas(kernels, &gru, from, to, &step, dh2);
+    // was: W_hh h + b_hh           dh += W_hh' gh
+    // was: W_ih token + b_ih       dtoken = W_ih' gi
+    dtoken.part += first * dtoken.row_stride;
+    if (alone) dh.part += span->first * dh.row_stride;  // the same place for all, in the cache
+    if (s > 0) pktseqi_gru_parts(kernels, gru.w_hh, H, H, from, to, &step, 4, &dh);
+    if (feeds_back) pktseqi_gru_parts(kernels, gru.w_ih, H, O, from, to, &step, 3, &dtoken);
+    pktseqi_wait(&span->crew);
+    if (s > 0 && from < to)
+        kernels->add_parts(dh.part + from, work->parts, dh.part_stride, step.count, dh.row_stride,
+                           to - from, dh2 + from, work->h_stride);
+    if (!feeds_back) return;
+    pktseqi_share(&span->crew, step.count, 1, &mine, &end);
+    for (size_t b = first + mine; b < first + end; ++b) {
+        pktseq_real *f = work->dtoken + b * O;
+        if (work->forced[b]) continue;
+        memset(f, 0, O * sizeof *f);
+        kernels->add_parts(dtoken.part + (b - first) * O, work->parts, dtoken.part_stride, 1, O, O,
+                           f, O);
+        pktseqi_decoder_fed_back(model, work, s - 1, b);
+    }
+    pktseqi_wait(&span->crew);
+}
+
+// A member's part of the way back: all deltas.
+static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
+                                   const pktseqi_crew *crew) {
+    size_t N = work->config.inputs, first, past;
+    pktseqi_span span = pktseqi_span_of(work, crew);
+    size_t tile = span.crew.size == 1 ? 32 : work->count;
+    pktseqi_span_share(&span, span.past - span.first, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < work->length[b]; ++t) pktseqi_decoder_dout(model, work, N + t, b);
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
-    for (size_t b = 0; b < work->count && from < to; ++b)
-        memset(work->dh + b * work->h_stride + from, 0, (to - from) * sizeof *work->dh);
-    pktseqi_wait(crew);
-    for (size_t s = work->steps; s-- > 0;) {
-        const pktseqi_gru *gru = s < N ? &encoder : &decoder;
-        pktseqi_step step = pktseqi_step_at(work, s);
-        pktseqi_parts dh = pktseqi_dh_parts(work, s), dtoken = pktseqi_dtoken_parts(work);
-        int feeds_back = s > N && !work->all_forced;  // else the token was given
-        // was: out = W h + b           dh += W' dout
-        if (s >= N && from < to)
-            pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
-                                   work->dout + pktseqi_decoder_row(work, s) * O, O, step.count,
-                                   work->dh, work->h_stride);
-        pktseqi_gru_deltas(kernels, gru, from, to, &step, work->dh);
-        // was: W_hh h + b_hh           dh += W_hh' gh
-        // was: W_ih token + b_ih       dtoken = W_ih' gi
-        pktseqi_share(crew, feeds_back ? step.count : 0, 1, &first, &past);
-        if (crew->size == 1) {
-            if (s > 0) pktseqi_parts_alone(work, gru, s, feeds_back);
-        } else {
-            if (s > 0) pktseqi_gru_parts(kernels, gru->w_hh, H, H, from, to, &step, 4, &dh);
-            if (feeds_back)
-                pktseqi_gru_parts(kernels, gru->w_ih, H, O, from, to, &step, 3, &dtoken);
-            pktseqi_wait(crew);
-            pktseqi_add_dh(work, s, from, to);
-            pktseqi_add_dtoken(work, first, past);
-        }
-        if (!feeds_back) continue;
-        for (size_t b = first; b < past; ++b)
-            if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
-        pktseqi_wait(crew);
-    }
+    for (size_t b = span.first; b < span.past && span.from < span.to; ++b)
+        memset(work->dh + b * work->h_stride + span.from, 0,
+               (span.to - span.from) * sizeof *work->dh);
+    pktseqi_wait(&span.crew);
+    for (size_t s = work->steps; s-- > 0;)
+        for (size_t b = span.first; b < span.past && b < work->active[s]; b += tile)
+            pktseqi_backward_step(model, work, &span, s, b,
+                                  span.past - b < tile ? span.past : b + tile);
+    if (span.crew.size < crew->size) pktseqi_wait(crew);
 }
+
+// One step down a gradient that has just been summed up: what it takes besides the gradient.
+typedef struct pktseqi_descent {
+    pktseq_model *model;
+    pktseq_real *velocity;  // NULL: plain SGD
+    pktseq_real rate, momentum;  // rate = -learning_rate
+} pktseqi_descent;
+
+// Gradients of n parameters, which lie in work's block, taken into the parameters.
+//   v = momentum * v + g;  w -= learning_rate * v      source: docs.pytorch.org, torch.optim.SGD
+static void pktseqi_descend(const pktseqi_descent *descent, const pktseq_work *work,
+                            const pktseq_real *grad, size_t n) {
+    size_t at = (size_t)(grad - work->grad_block);
+    pktseq_real *w = descent->model->block + at;
+    if (descent->velocity)
+        work->kernels->momentum(descent->momentum, grad, descent->rate, descent->velocity + at, w,
+                                n);
+    else
+        work->kernels->axpy(descent->rate, grad, w, n);
+}
+
+// The packets of steps [begin, end), piece by piece: at most 64 rows of what went into the GRU at
+// each, x (D) and h (H).
+typedef struct pktseqi_pieces {
+    const pktseq_real *x_row[PKTSEQI_PIECE], *h_row[PKTSEQI_PIECE];
+    size_t s, b, done, terms;  // where the next piece begins; packets before this piece, in it
+} pktseqi_pieces;
+
+// The next piece. 0 when there is none.
+static int pktseqi_next_piece(pktseqi_pieces *p, const pktseq_work *work, size_t end,
+                              const pktseq_real *x, size_t D) {
+    p->done += p->terms;
+    for (p->terms = 0; p->s < end && p->terms < PKTSEQI_PIECE; ++p->terms) {
+        pktseqi_step step = pktseqi_step_of(work, p->s, p->b, work->count);
+        p->x_row[p->terms] = x + (p->done + p->terms) * D;
+        p->h_row[p->terms] = step.h;
+        if (step.count > 1) {
+            ++p->b;
+        } else {
+            p->b = 0;
+            ++p->s;
+        }
+    }
+    return p->terms > 0;
+}
+
+// Where the gradients of a GRU go: to the gradients, or with scale = -learning_rate right into the
+// parameters.
+typedef struct pktseqi_gru_sums {
+    pktseq_real *w_ih, *w_hh, *b_ih, *b_hh;
+    pktseq_real scale;
+    int fresh;                       // what is there is forgotten
+    const pktseqi_descent *descent;  // NULL, or: then taken into the parameters
+} pktseqi_gru_sums;
 
 // Hidden units [from, to) of the parameter gradients of one GRU over steps [begin, end), from the
 // deltas that lie in gate; each is multiplied by scale and added.
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
-// x: (rows, D), the inputs of all these steps. Rows are taken in pieces, so that those of x and h
-// stay in the first cache while the weights pass by. fresh: what the gradients hold is forgotten.
+// x: (rows, D), the inputs of all these steps. One gate of 64 units at a time, so that their
+// gradients stay in the cache while the packets pass by.
 static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t end, size_t from,
-                                 size_t to, const pktseq_real *x, size_t D, pktseq_real scale,
-                                 int fresh, pktseq_real *w_ih, pktseq_real *w_hh,
-                                 pktseq_real *b_ih, pktseq_real *b_hh) {
+                                 size_t to, const pktseq_real *x, size_t D,
+                                 const pktseqi_gru_sums *sums) {
     const pktseqi_kernels *kernels = work->kernels;
-    const pktseq_real *x_row[PKTSEQI_PIECE], *h_row[PKTSEQI_PIECE];
-    size_t H = work->config.hidden, G = work->gate_stride, n = to - from, terms = 0;
-    size_t s = begin, b = 0;
+    size_t H = work->config.hidden, G = work->gate_stride, n;
     const pktseq_real *gate = work->gate + work->row[begin] * G;
-    if (from == to) return;
-    while (s < end) {
-        pktseqi_step step = pktseqi_step_at(work, s);
-        x_row[terms] = x + (work->row[s] - work->row[begin] + b) * D;
-        h_row[terms++] = step.h + b * step.h_stride;
-        if (++b == step.count) {
-            b = 0;
-            ++s;
-        }
-        if (terms < PKTSEQI_PIECE && s < end) continue;
+    for (size_t unit = from; unit < to; unit += n)
         for (size_t part = 0; part < 3; ++part) {
-            size_t row = part * H + from;
-            const pktseq_real *gi = gate + row, *gh = gate + (part < 2 ? part : 3) * H + from;
-            kernels->add_outer(gi, 1, G, x_row, 0, terms, n, D, scale, fresh, w_ih + row * D, D);
-            kernels->add_outer(gh, 1, G, h_row, 0, terms, n, H, scale, fresh, w_hh + row * H, H);
-            kernels->add_rows(gi, G, terms, n, scale, fresh, b_ih + row);
-            kernels->add_rows(gh, G, terms, n, scale, fresh, b_hh + row);
+            size_t row = part * H + unit;
+            pktseq_real scale = sums->scale, *w_ih = sums->w_ih + row * D;
+            pktseq_real *w_hh = sums->w_hh + row * H;
+            pktseqi_pieces p;
+            n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
+            memset(&p, 0, sizeof p);
+            p.s = begin;
+            while (pktseqi_next_piece(&p, work, end, x, D)) {
+                const pktseq_real *gi = gate + p.done * G + row;
+                const pktseq_real *gh = part < 2 ? gi : gi + H;
+                int fresh = sums->fresh && p.done == 0;
+                kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih, D);
+                kernels->add_outer(gh, 1, G, p.h_row, 0, p.terms, n, H, scale, fresh, w_hh, H);
+                kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
+                kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
+            }
+            if (!sums->descent) continue;
+            pktseqi_descend(sums->descent, work, w_ih, n * D);
+            pktseqi_descend(sums->descent, work, w_hh, n * H);
+            pktseqi_descend(sums->descent, work, sums->b_ih + row, n);
+            pktseqi_descend(sums->descent, work, sums->b_hh + row, n);
         }
-        gate += terms * G;
-        terms = 0;
-        fresh = 0;
-    }
 }
 
 // Columns [from, to) of the same for the output layer, over all decoder steps; the bias with the
 // first column.
 // was: out = W h + b     dW += dout h'     db += dout
 static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to,
-                                 pktseq_real scale, int fresh, pktseq_real *w,
-                                 pktseq_real *bias) {
+                                 pktseq_real scale, int fresh, pktseq_real *w, pktseq_real *bias,
+                                 const pktseqi_descent *descent) {
     const pktseq_real *row[PKTSEQI_PIECE];
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
     size_t rows = pktseqi_decoder_row(work, work->steps);
@@ -6927,25 +7012,40 @@ static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to
         if (from == 0) work->kernels->add_rows(dout, O, terms, O, scale, fresh, bias);
         fresh = 0;
     }
+    if (!descent) return;
+    for (size_t o = 0; o < O; ++o) pktseqi_descend(descent, work, w + o * H + from, to - from);
+    if (from == 0) pktseqi_descend(descent, work, bias, O);
 }
 
 // A member's part of all parameter gradients, times scale, added to `to` (or, fresh, put there):
-// the gradients themselves, or with scale = -learning_rate the parameters.
+// the gradients themselves, which with a descent go on into the parameters, or with scale =
+// -learning_rate the parameters.
 static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktseq_real scale,
-                              int fresh, const pktseq_tensors *to) {
+                              int fresh, const pktseq_tensors *to,
+                              const pktseqi_descent *descent) {
     size_t N = work->config.inputs, D = work->config.in, O = work->config.out, from, past;
+    pktseqi_gru_sums sums;
     pktseqi_share(crew, work->config.hidden, PKTSEQI_PIECE, &from, &past);
-    pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, scale, fresh, to->enc_w_ih,
-                         to->enc_w_hh, to->enc_b_ih, to->enc_b_hh);
-    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, scale, fresh,
-                         to->dec_w_ih, to->dec_w_hh, to->dec_b_ih, to->dec_b_hh);
-    pktseqi_out_gradient(work, from, past, scale, fresh, to->out_w, to->out_b);
+    sums.scale = scale;
+    sums.fresh = fresh;
+    sums.descent = descent;
+    sums.w_ih = to->enc_w_ih;
+    sums.w_hh = to->enc_w_hh;
+    sums.b_ih = to->enc_b_ih;
+    sums.b_hh = to->enc_b_hh;
+    if (N > 0) pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, &sums);
+    sums.w_ih = to->dec_w_ih;
+    sums.w_hh = to->dec_w_hh;
+    sums.b_ih = to->dec_b_ih;
+    sums.b_hh = to->dec_b_hh;
+    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, &sums);
+    pktseqi_out_gradient(work, from, past, scale, fresh, to->out_w, to->out_b, descent);
 }
 
 static void pktseqi_backward_member(void *user, const pktseqi_crew *crew) {
     pktseqi_job *job = (pktseqi_job *)user;
     pktseqi_backward_steps(job->model, job->work, crew);
-    pktseqi_gradients(job->work, crew, 1, 0, &job->work->grad);
+    pktseqi_gradients(job->work, crew, 1, 0, &job->work->grad, NULL);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
@@ -7373,37 +7473,35 @@ static void pktseqi_loop_end(pktseqi_loop *l) {
 
 // A member's part of the step down the gradient. Plain SGD on few packets needs no gradients in
 // memory: the weights take them as they come, w -= learning_rate * sum of d x', in one pass.
+// Otherwise each member takes the gradients that it has summed up into the weights at once. Only
+// clipping has to see all gradients first.
 static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
     const pktseq_train_config *config = l->config;
     pktseq_work *work = &l->run->work;
-    pktseq_real rate = (pktseq_real)-config->learning_rate;
+    pktseqi_descent descent;
     size_t from, to, N = work->config.inputs;
-    int at_once = config->clip == 0 && !l->training->velocity &&
-                  work->row[N] <= PKTSEQI_PIECE && pktseqi_decoder_row(work, work->steps) <=
-                                                       PKTSEQI_PIECE;
-    pktseqi_share(crew, work->parameters, 1024, &from, &to);
+    descent.model = l->model;
+    descent.velocity = l->training->velocity;
+    descent.momentum = (pktseq_real)config->momentum;
+    descent.rate = (pktseq_real)-config->learning_rate;
     pktseqi_backward_steps(l->model, work, crew);
-    if (at_once) {  // a member changes the weights that only it has read, but for W of the output
-        pktseqi_gradients(work, crew, rate, 0, &l->model->tensor);
+    if (config->clip == 0) {
+        int at_once = !descent.velocity && work->row[N] <= PKTSEQI_PIECE &&
+                      pktseqi_decoder_row(work, work->steps) <= PKTSEQI_PIECE;
+        if (at_once)
+            pktseqi_gradients(work, crew, descent.rate, 0, &l->model->tensor, NULL);
+        else
+            pktseqi_gradients(work, crew, 1, 1, &work->grad, &descent);
         return;
     }
-    // Without input packets the encoder has no gradient: zeros that nobody else would write.
-    if (N == 0 && from < to)
-        memset(work->grad_block + from, 0, (to - from) * sizeof *work->grad_block);
-    if (N == 0) pktseqi_wait(crew);
-    pktseqi_gradients(work, crew, 1, N > 0, &work->grad);
+    pktseqi_gradients(work, crew, 1, 1, &work->grad, NULL);
     pktseqi_wait(crew);
-    if (config->clip > 0) {
-        if (crew->me == 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
-            l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
-        pktseqi_wait(crew);
-        if (l->status) return;
-    }
-    if (l->training->velocity)
-        work->kernels->momentum((pktseq_real)config->momentum, work->grad_block + from, rate,
-                                l->training->velocity + from, l->model->block + from, to - from);
-    else
-        work->kernels->axpy(rate, work->grad_block + from, l->model->block + from, to - from);
+    if (crew->me == 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
+        l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
+    pktseqi_wait(crew);
+    if (l->status) return;
+    pktseqi_share(crew, work->parameters, 1024, &from, &to);
+    if (from < to) pktseqi_descend(&descent, work, work->grad_block + from, to - from);
 }
 
 // Seconds of a clock, where there are threads to compare.
