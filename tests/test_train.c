@@ -377,25 +377,32 @@ static void test_seed(void) {
     }
 }
 
+// A crew shares the units of a small batch, and the sequences of a large one.
 static void test_threads(void) {
+    static const struct { size_t batch, hidden; double momentum; } kind[] = {
+        {8, 64, 0}, {40, 64, 0}, {40, 130, 0.9}};
     pktseq_train_config config = config_of(12, PKTSEQ_ORDER_SHUFFLED);
-    pktseq_model first = model_new(64, NULL);
     pktseq_training training;
-    config.batch = 8;
     config.teacher_forcing = 0.5;
-    for (int threads = 0; threads <= 5; ++threads) {
-        pktseq_model model = model_new(64, NULL);
-        record *r = record_new();
-        memset(&training, 0, sizeof training);
-        config.threads = threads == 4 ? 7 : threads;
-        CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
-        if (threads == 0) memcpy(first.block, model.block, model.parameters * sizeof(real));
-        CHECK_THAT(same_weights(&first, &model), "%d threads", config.threads);
-        pktseq_training_free(&training);
-        pktseq_model_free(&model);
-        record_free(r);
+    for (size_t k = 0; k < sizeof kind / sizeof *kind; ++k) {
+        pktseq_model first = model_new(kind[k].hidden, NULL);
+        config.batch = kind[k].batch;
+        config.momentum = kind[k].momentum;
+        for (int threads = 0; threads <= 5; ++threads) {
+            pktseq_model model = model_new(kind[k].hidden, NULL);
+            record *r = record_new();
+            memset(&training, 0, sizeof training);
+            config.threads = threads == 4 ? 7 : threads;
+            CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
+            if (threads == 0) memcpy(first.block, model.block, model.parameters * sizeof(real));
+            CHECK_THAT(same_weights(&first, &model), "kind %d, %d threads", (int)k,
+                       config.threads);
+            pktseq_training_free(&training);
+            pktseq_model_free(&model);
+            record_free(r);
+        }
+        pktseq_model_free(&first);
     }
-    pktseq_model_free(&first);
 }
 
 // ---- >>events -----------------------------------------------------------------------------------
