@@ -31,13 +31,25 @@ run: train detect
 detection: train detect
 	sh tests/detection.sh
 
+# Tests that keep to the API share one compiled implementation; the others bring their own.
+LINKED = $(patsubst tests/%.c,$(BUILD)/%,$(shell grep -l PKTSEQ_LINKED tests/test_*.c))
+
+$(BUILD)/pktseq.o $(BUILD)/pktseq_double.o: pktseq.h
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) $(OPENMP) $(REAL) -DPKTSEQ_IMPLEMENTATION -x c -c -o $@ pktseq.h
+
+$(LINKED): $(BUILD)/pktseq.o
+$(LINKED:%=%_double): $(BUILD)/pktseq_double.o
+$(LINKED) $(LINKED:%=%_double): TEST_FLAGS = -DPKTSEQ_LINKED
+%_double %_double.o: REAL = -DPKTSEQ_REAL=double
+
 $(BUILD)/%_double: tests/%.c tests/check.h pktseq.h
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) $(OPENMP) -DPKTSEQ_REAL=double -o $@ $< $(LDLIBS)
+	$(CC) $(CFLAGS) $(OPENMP) $(REAL) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
 $(BUILD)/%: tests/%.c tests/check.h pktseq.h
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
+	$(CC) $(CFLAGS) $(OPENMP) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
 # A program that ends without its sum, or with one that its exit code denies, is one failure more.
 test:

@@ -59,8 +59,8 @@ DEFINES   Before the #include, the same in every file of a program:
     PKTSEQ_DEF              what stands before each function's name (extern, or static inline)
     PKTSEQ_REAL             float (default) or double
     PKTSEQ_MALLOC(size), PKTSEQ_FREE(p)   both or neither; default malloc and free
-    PKTSEQ_NO_STDIO         no FILE: the functions that take a path are left out, their twins that
-                            work in memory remain
+    PKTSEQ_NO_STDIO         no FILE: functions that take a path are left out; those in memory, and
+                            those that take pktseq_files, remain
     PKTSEQ_NO_SIMD          no vectors of x86 or Arm, only plain C: much slower, to the same bits
     PKTSEQ_FILE             the name of this file in quotes, if it is not "pktseq.h": it includes
                             itself, once for each instruction set
@@ -383,6 +383,16 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
                                             const pktseq_schema *schema,
                                             const pktseq_allocator *allocator, pktseq_error *err);
+
+// The same, from a stream: read_fn puts up to `size` bytes to `to` and returns how many; 0 at the
+// end, or with *failed = 1. For pipes, archives, sockets; pieces may be of any size.
+//   fails as pktseq_table_parse does, and with FILE when reading failed.
+PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
+                                             size_t (*read_fn)(void *user_data, void *to,
+                                                               size_t size, int *failed),
+                                             void *user_data, const pktseq_schema *schema,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err);
 
 // Cuts a table into sequences, instead of those that it has. It needs the columns timestamp
 // (numbers), src_ip and dst_ip (texts), and for rule->notebook protocol (texts). In their order, a
@@ -1066,12 +1076,43 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
+// How files are read and written: for programs with a file system of their own, and for tests that
+// let it fail. Each function gets user_data last.
+typedef struct pktseq_files {
+    void *(*open_fn)(const char *path, int write, void *user_data);  // NULL: it cannot be opened
+    // Up to `size` bytes; 0 at the end, or with *failed = 1.
+    size_t (*read_fn)(void *file, void *to, size_t size, int *failed, void *user_data);
+    size_t (*write_fn)(void *file, const void *from, size_t size, void *user_data);  // how many
+    int (*sync_fn)(void *file, void *user_data);   // what was written is on the disk: 1, or 0
+    int (*close_fn)(void *file, void *user_data);  // 1, or 0; the file is closed in any case
+    // Puts a file in the place of another, in one step that outlives a loss of power: 1, or 0 and
+    // both are as they were.
+    int (*replace_fn)(const char *from, const char *to, void *user_data);
+    void (*remove_fn)(const char *path, void *user_data);
+    void *user_data;
+} pktseq_files;
+
+// Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
+// path. When it returns OK the bytes are on the disk; when it fails, path holds what it held
+// before; when power is lost on the way, the one or the other. files NULL: those of the C library
+// (not with PKTSEQ_NO_STDIO), and what is no regular file, such as /dev/stdout, is written to as it
+// is.
+//   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
+//   Two writers of one path at a time get in each other's way: each needs a path of its own.
+PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
+                                           const pktseq_files *files, pktseq_error *err);
+
+// Reads a whole file into a buffer that the caller frees. files as above.
+//   fails with ARGUMENT, MEMORY, FILE; the buffer is then empty.
+PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
+                                          const pktseq_files *files,
+                                          const pktseq_allocator *allocator, pktseq_error *err);
+
 #ifndef PKTSEQ_NO_STDIO
-// The same with files. Reading is in pieces: a table may be larger than memory could hold as text.
-// Writing goes to path + ".tmp", which is flushed, synced where the system can, and renamed over
-// path: either the old file or the new one is there, never a part.
-//   fail as their twins in memory do, and with FILE. What is written is made in memory first, from
-//   the model's allocator (save) or malloc (loss_svg).
+// The same as their twins in memory, with files of the C library. A table is read in pieces: it may
+// be larger than memory could hold as text. save and loss_svg make what they write in memory, from
+// the model's allocator or malloc, and hand it to pktseq_file_write.
+//   fail as their twins do, and with FILE.
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err);
@@ -1105,7 +1146,11 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #ifndef PKTSEQ_NO_STDIO
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__)
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#include <io.h>
 #endif
 #endif
 #ifdef _OPENMP
@@ -1439,7 +1484,6 @@ static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
     return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
 }
 
-#ifndef PKTSEQ_NO_STDIO
 // Puts the file's name before what err says already; returns the status.
 static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
     if (err && status) {
@@ -1461,7 +1505,6 @@ static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
 #endif
     return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path, reason);
 }
-#endif
 
 // A copy of a C string, or NULL.
 static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
@@ -1932,6 +1975,8 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     }
     while (got && csv->size + 1 < csv->capacity) {
         got = csv->read(csv->user, csv->data + csv->size, csv->capacity - 1 - csv->size, &failed);
+        if (got > csv->capacity - 1 - csv->size) failed = 1;
+        if (failed) break;
         csv->size += got;
     }
     if (failed) return pktseqi_csv_error(csv, PKTSEQ_ERROR_FILE, 0, "reading failed");
@@ -3432,8 +3477,29 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
     return pktseqi_table_stream(table, &csv, schema);
 }
 
+PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
+                                             size_t (*read_fn)(void *user_data, void *to,
+                                                               size_t size, int *failed),
+                                             void *user_data, const pktseq_schema *schema,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    pktseqi_csv csv;
+    pktseq_status status;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(table, 0, sizeof *table);
+    if (!read_fn) return pktseqi_bad_argument(err, "read_fn is NULL");
+    status = pktseqi_schema_check_reading(schema, err);
+    if (status) return status;
+    memset(&csv, 0, sizeof csv);
+    csv.read = read_fn;
+    csv.user = user_data;
+    csv.allocator = pktseqi_allocator(allocator);
+    csv.err = err;
+    return pktseqi_table_stream(table, &csv, schema);
+}
+
 #ifndef PKTSEQ_NO_STDIO
-static size_t pktseqi_file_read(void *user, void *to, size_t size, int *failed) {
+static size_t pktseqi_file_bytes(void *user, void *to, size_t size, int *failed) {
     size_t got = fread(to, 1, size, (FILE *)user);
     if (got < size && ferror((FILE *)user)) *failed = 1;
     return got;
@@ -3462,7 +3528,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
     file = fopen(path, "rb");
     if (!file) return pktseqi_not_opened(err, path);
     memset(&csv, 0, sizeof csv);
-    csv.read = pktseqi_file_read;
+    csv.read = pktseqi_file_bytes;
     csv.user = file;
     csv.expect = pktseqi_file_size(file);
     csv.allocator = pktseqi_allocator(allocator);
@@ -9703,57 +9769,165 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     return pktseqi_ok(err);
 }
 
-// ---- >>files: the same with paths -------------------------------------------------------------
+// ---- >>files: whole files, and the same with paths --------------------------------------------
 
 #ifndef PKTSEQ_NO_STDIO
 #if (defined(__unix__) || defined(__APPLE__)) && defined(__STRICT_ANSI__) && !defined(__cplusplus)
-// Strict C hides these two of POSIX.
+// Strict C hides these of POSIX.
 int fileno(FILE *file);
 int fsync(int descriptor);
+char *realpath(const char *path, char *resolved);
 #endif
 #ifdef _WIN32
 __declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to,
                                                 unsigned long flags);
 #endif
 
-// To the disk, as far as the platform lets us say so. 0 on failure.
-static int pktseqi_file_sync(FILE *file) {
-    if (fflush(file) != 0) return 0;
+static void *pktseqi_stdio_open(const char *path, int write, void *user) {
+    (void)user;
+    errno = 0;
+    return fopen(path, write ? "wb" : "rb");
+}
+
+static size_t pktseqi_stdio_read(void *file, void *to, size_t size, int *failed, void *user) {
+    size_t got = fread(to, 1, size, (FILE *)file);
+    (void)user;
+    if (got < size && ferror((FILE *)file)) *failed = 1;
+    return got;
+}
+
+static size_t pktseqi_stdio_write(void *file, const void *from, size_t size, void *user) {
+    (void)user;
+    return fwrite(from, 1, size, (FILE *)file);
+}
+
+// To the disk, as far as the platform lets us say so; macOS has a call of its own for the disk's
+// cache.
+static int pktseqi_stdio_sync(void *file, void *user) {
+    (void)user;
+    if (fflush((FILE *)file) != 0) return 0;
+#if defined(F_FULLFSYNC)
+    if (fcntl(fileno((FILE *)file), F_FULLFSYNC) == 0) return 1;
+#endif
 #if defined(__unix__) || defined(__APPLE__)
-    return fsync(fileno(file)) == 0;
+    return fsync(fileno((FILE *)file)) == 0;
+#elif defined(_WIN32)
+    return _commit(_fileno((FILE *)file)) == 0;
 #else
     return 1;
 #endif
 }
 
-// Puts one file in the place of another, in one step. 0 on failure.
-static int pktseqi_file_replace(const char *from, const char *to) {
-#ifdef _WIN32
-    return MoveFileExA(from, to, 1 | 8) != 0;  // replace existing, write through
+static int pktseqi_stdio_close(void *file, void *user) {
+    (void)user;
+    return fclose((FILE *)file) == 0;
+}
+
+// A rename is on the disk when the folder is. Not every file system can say so: no failure here
+// undoes what has been renamed.
+static void pktseqi_stdio_sync_folder(const char *path) {
+#if defined(__unix__) || defined(__APPLE__)
+    pktseqi_text folder = pktseqi_text_growing(NULL);
+    const char *slash = strrchr(path, '/');
+    int descriptor;
+    if (slash) pktseqi_put_bytes(&folder, path, (size_t)(slash - path) + 1);
+    else pktseqi_put_text(&folder, ".");
+    if (folder.failed) return;
+    descriptor = open(folder.data, O_RDONLY);
+    pktseqi_free(&folder.allocator, folder.data);
+    if (descriptor < 0) return;
+    (void)fsync(descriptor);
+    close(descriptor);
 #else
-    return rename(from, to) == 0;
+    (void)path;
 #endif
 }
 
-// Writes bytes to path.tmp and puts that in the place of path. A failure leaves path as it was and
-// no path.tmp.
-static pktseq_status pktseqi_file_write(const char *path, const void *data, size_t size,
-                                        pktseq_error *err) {
-    pktseqi_text t = pktseqi_text_growing(NULL);
-    const char *failed = NULL;
-    FILE *file;
-    pktseqi_put(&t, "%s.tmp", path);
-    if (t.failed) return pktseqi_no_memory(err);
-    file = fopen(t.data, "wb");
-    if (!file) {
-        failed = "cannot be created";
-    } else {
-        if (fwrite(data, 1, size, file) != size) failed = "cannot be written whole";
-        if (!failed && !pktseqi_file_sync(file)) failed = "cannot be written to the disk";
-        if (fclose(file) != 0 && !failed) failed = "cannot be closed";
-        if (!failed && !pktseqi_file_replace(t.data, path)) failed = "cannot be renamed";
-        if (failed) remove(t.data);
+static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
+    (void)user;
+#ifdef _WIN32
+    return MoveFileExA(from, to, 1 | 8) != 0;  // replace existing, write through
+#else
+    if (rename(from, to) != 0) return 0;
+    pktseqi_stdio_sync_folder(to);
+    return 1;
+#endif
+}
+
+static void pktseqi_stdio_remove(const char *path, void *user) {
+    (void)user;
+    remove(path);
+}
+
+// Is it there, and no regular file? Then nothing can take its place; nor should it in /dev, where
+// /dev/stdout may well lead to a regular file.
+static int pktseqi_is_device(const char *path) {
+#if defined(__unix__) || defined(__APPLE__)
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode) &&
+           (!S_ISREG(status.st_mode) || strncmp(path, "/dev/", 5) == 0);
+#else
+    (void)path;
+    return 0;
+#endif
+}
+#endif
+
+// The caller's functions, or those of the C library. 0 where there are none.
+static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
+    if (files) {
+        *f = *files;
+        return 1;
     }
+    memset(f, 0, sizeof *f);
+#ifdef PKTSEQ_NO_STDIO
+    return 0;
+#else
+    f->open_fn = pktseqi_stdio_open;
+    f->read_fn = pktseqi_stdio_read;
+    f->write_fn = pktseqi_stdio_write;
+    f->sync_fn = pktseqi_stdio_sync;
+    f->close_fn = pktseqi_stdio_close;
+    f->replace_fn = pktseqi_stdio_replace;
+    f->remove_fn = pktseqi_stdio_remove;
+    return 1;
+#endif
+}
+
+// Makes a file of these bytes and nothing else. What failed, or NULL.
+static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, const void *data,
+                                     size_t size, int sync, int *created) {
+    const char *failed = NULL;
+    size_t done = 0, n = 1;
+    void *file = f->open_fn(path, 1, f->user_data);
+    *created = file != NULL;
+    if (!file) return "cannot be created";
+    while (done < size && n > 0) {
+        n = f->write_fn(file, (const char *)data + done, size - done, f->user_data);
+        if (n > size - done) n = 0;
+        done += n;
+    }
+    if (done < size) failed = "cannot be written whole";
+    if (!failed && sync && !f->sync_fn(file, f->user_data))
+        failed = "cannot be written to the disk";
+    if (!f->close_fn(file, f->user_data) && !failed) failed = "cannot be closed";
+    return failed;
+}
+
+// pktseq_file_write by way of path.tmp.
+static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
+                                          const void *data, size_t size, pktseq_error *err) {
+    pktseqi_text t = pktseqi_text_growing(NULL);
+    const char *failed;
+    int created = 1;
+    pktseqi_put(&t, "%s.tmp", path);
+    if (t.failed) {
+        pktseqi_free(&t.allocator, t.data);
+        return pktseqi_no_memory(err);
+    }
+    failed = pktseqi_file_fill(f, t.data, data, size, 1, &created);
+    if (!failed && !f->replace_fn(t.data, path, f->user_data)) failed = "cannot be renamed";
+    if (failed && created) f->remove_fn(t.data, f->user_data);
     if (failed)
         pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s %s, so %s is as it was before", t.data,
                       failed, path);
@@ -9761,6 +9935,68 @@ static pktseq_status pktseqi_file_write(const char *path, const void *data, size
     return failed ? PKTSEQ_ERROR_FILE : pktseqi_ok(err);
 }
 
+PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
+                                           const pktseq_files *files, pktseq_error *err) {
+    pktseq_files f;
+    pktseq_status status;
+    char *target = NULL;
+    if (!path || (!data && size)) return pktseqi_bad_argument(err, "path or data is NULL");
+    if (!pktseqi_files(files, &f)) return pktseqi_bad_argument(err, "files is NULL");
+#ifndef PKTSEQ_NO_STDIO
+    if (!files && pktseqi_is_device(path)) {
+        int created;
+        const char *failed = pktseqi_file_fill(&f, path, data, size, 0, &created);
+        return failed ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s %s", path, failed)
+                      : pktseqi_ok(err);
+    }
+#if defined(__unix__) || defined(__APPLE__)
+    if (!files) target = realpath(path, NULL);  // a link stays one, and leads to the new file
+#endif
+#endif
+    status = pktseqi_file_replace(&f, target ? target : path, data, size, err);
+#ifndef PKTSEQ_NO_STDIO
+    free(target);
+#endif
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
+                                          const pktseq_files *files,
+                                          const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_text t = pktseqi_text_growing(allocator);
+    pktseq_status status = PKTSEQ_OK;
+    pktseq_files f;
+    char chunk[4096];
+    size_t got;
+    int failed = 0;
+    void *file;
+    if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
+    memset(buffer, 0, sizeof *buffer);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    if (!pktseqi_files(files, &f)) return pktseqi_bad_argument(err, "files is NULL");
+    errno = 0;
+    file = f.open_fn(path, 0, f.user_data);
+    if (!file) return pktseqi_not_opened(err, path);
+    do {
+        got = f.read_fn(file, chunk, sizeof chunk, &failed, f.user_data);
+        if (got > sizeof chunk) failed = 1;
+        else pktseqi_put_bytes(&t, chunk, got);
+    } while (got > 0 && !failed && !t.failed);
+    if (failed) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: reading failed", path);
+    else if (t.failed) status = pktseqi_error_in(err, pktseqi_no_memory(err), path);
+    f.close_fn(file, f.user_data);
+    if (status) {
+        pktseqi_free(&t.allocator, t.data);
+        return status;
+    }
+    buffer->data = (unsigned char *)t.data;
+    buffer->size = t.size;
+    buffer->capacity = t.capacity;
+    buffer->allocator = t.allocator;
+    return pktseqi_ok(err);
+}
+
+#ifndef PKTSEQ_NO_STDIO
 PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
                                      const pktseq_codec *codec, const pktseq_training *training,
                                      const pktseq_detector *detector, pktseq_error *err) {
@@ -9771,7 +10007,7 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
                              model ? &model->allocator : NULL,
                              err);
     if (status) return pktseqi_error_in(err, status, path);
-    status = pktseqi_file_write(path, buffer.data, buffer.size, err);
+    status = pktseq_file_write(path, buffer.data, buffer.size, NULL, err);
     pktseq_buffer_free(&buffer);
     return status;
 }
@@ -9779,27 +10015,17 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
 PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
                                      const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_text t = pktseqi_text_growing(allocator);
-    pktseq_status status = PKTSEQ_OK;
-    char chunk[4096];
-    size_t got;
-    FILE *file;
+    pktseq_buffer buffer;
+    pktseq_status status;
     if (model) memset(model, 0, sizeof *model);
     if (codec) memset(codec, 0, sizeof *codec);
     if (training) memset(training, 0, sizeof *training);
     if (detector) memset(detector, 0, sizeof *detector);
-    if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    errno = 0;
-    file = fopen(path, "rb");
-    if (!file) return pktseqi_not_opened(err, path);
-    while (!t.failed && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
-        pktseqi_put_bytes(&t, chunk, got);
-    if (t.failed) status = pktseqi_no_memory(err);
-    if (ferror(file)) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
-    fclose(file);
-    if (status == PKTSEQ_OK)
-        status = pktseq_load_mem(t.data, t.size, model, codec, training, detector, allocator, err);
-    pktseqi_free(&t.allocator, t.data);
+    status = pktseq_file_read(&buffer, path, NULL, allocator, err);
+    if (status) return status;
+    status = pktseq_load_mem(buffer.data, buffer.size, model, codec, training, detector, allocator,
+                             err);
+    pktseq_buffer_free(&buffer);
     return pktseqi_error_in(err, status, path);
 }
 
@@ -9810,7 +10036,7 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
     status = pktseq_loss_svg_mem(&buffer, point, count, every, title, NULL, err);
     if (status) return pktseqi_error_in(err, status, path);
-    status = pktseqi_file_write(path, buffer.data, buffer.size, err);
+    status = pktseq_file_write(path, buffer.data, buffer.size, NULL, err);
     pktseq_buffer_free(&buffer);
     return status;
 }

@@ -578,18 +578,22 @@ static int prepare_folder(const app *a) {
 }
 
 static int write_loss_csv(const app *a) {
-    char path[4096];
-    FILE *file;
-    int good;
+    const size_t line = 64;  // no line is longer
+    char path[4096], *text;
+    size_t size;
+    pktseq_error err;
+    pktseq_status status;
     if (path_in(a, path, sizeof path, "loss.csv")) return 1;
-    file = fopen(path, "wb");
-    if (!file) return fail("cannot write %s%s", path, "");
-    good = fprintf(file, "iteration,loss\n") > 0;
-    for (size_t i = 0; i < a->training.points && good; ++i)
-        good = fprintf(file, "%lu,%.9g\n", (unsigned long)((i + 1) * a->config.point_every),
-                       a->training.point[i]) > 0;
-    if (fclose(file) != 0 || !good) return fail("cannot write %s%s", path, "");
-    return 0;
+    text = (char *)malloc((a->training.points + 1) * line);
+    if (!text) return fail("out of memory%s%s", "", "");
+    size = (size_t)snprintf(text, line, "iteration,loss\n");
+    for (size_t i = 0; i < a->training.points; ++i)
+        size += (size_t)snprintf(text + size, line, "%lu,%.9g\n",
+                                 (unsigned long)((i + 1) * a->config.point_every),
+                                 a->training.point[i]);
+    status = pktseq_file_write(path, text, size, NULL, &err);
+    free(text);
+    return status ? fail("%s%s", err.text, "") : 0;
 }
 
 // Everything that a run leaves behind. Also after an interrupted or diverged one.

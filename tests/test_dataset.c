@@ -1,7 +1,11 @@
 // test_dataset.c - sequences cut into pairs: which rows, which pointers, which are left out.
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 static pktseq_error err;
 

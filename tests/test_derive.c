@@ -1,7 +1,11 @@
 // test_derive.c - columns that are made of others, against the same written plainly.
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 // ---- tools
 

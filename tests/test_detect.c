@@ -2,9 +2,14 @@
 // against the formulas computed again in plain loops, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_detect.c -o build/test_detect -lm && ./build/test_detect
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <float.h>
+#include <math.h>
 
 typedef pktseq_real real;
 

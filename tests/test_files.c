@@ -4,7 +4,9 @@
 // the mistakes that safetensors readers were published with, from the rules of JSON, and from
 // damaging a good file in every way that fits into a loop. Each loop is one check.
 #define _POSIX_C_SOURCE 200809L
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
 

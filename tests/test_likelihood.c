@@ -2,9 +2,13 @@
 // numbers, against finite differences, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_likelihood.c -o build/test_likelihood -lm && ./build/test_likelihood
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 typedef pktseq_real real;
 

@@ -1,5 +1,7 @@
 // test_plot.c - the loss picture: XML that closes what it opens, and says what it must.
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
 

@@ -1,5 +1,7 @@
 // test_sequences.c - captures cut into sequences: by the rule, from every form that they come in.
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
 

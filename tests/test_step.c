@@ -2,9 +2,13 @@
 // implementation in plain loops, against finite differences, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_step.c -o build/test_step -lm && ./build/test_step
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 typedef pktseq_real real;
 

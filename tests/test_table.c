@@ -1,7 +1,14 @@
 // test_table.c - CSV to table: every text that must be taken, every one that must be refused.
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 // ---- tools
 

@@ -2,9 +2,13 @@
 // cut anywhere goes on as if it had not been.
 //
 // cc -O2 -fopenmp tests/test_train.c -o build/test_train -lm && ./build/test_train
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 typedef pktseq_real real;
 

@@ -2,9 +2,13 @@
 // limits.
 //
 // cc -O2 -fopenmp tests/test_use.c -o build/test_use -lm && ./build/test_use
+#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
+#endif
 #include "../pktseq.h"
 #include "check.h"
+
+#include <math.h>
 
 typedef pktseq_real real;
 
