@@ -1,4 +1,4 @@
-// cc -O2 tests/bench/limits.c -lpthread -o limits && ./limits [threads=1] [limit=fma|l2|l3]
+// cc -O2 tests/bench/limits.c -lpthread -o limits && ./limits [threads=1] [limit=fma|l2|l3|pass]
 // What the machine can do at most: multiply-adds among registers, and reading memory of the size of
 // the level 2 cache (800 KB, a GRU of 256) and of the level 3 cache (8 MB), all threads together.
 // Prints the median of nine runs; which vectors are used is found out when it runs.
@@ -250,6 +250,43 @@ static double measure(loop *run, int threads, size_t count, double units) {
     return keep > 0 ? rate[RUNS / 2] : 0;  // without the sum, a compiler might leave the work out
 }
 
+// ---- pass: how far the cores are from each other ------------------------------------------------
+
+enum { PASSES = 20000 };
+
+// Waits for every other number and answers with the next one.
+static void *pass_run(void *user) {
+    unsigned *flag = (unsigned *)user;
+    for (unsigned i = 1; i < 2 * PASSES; i += 2) {
+        while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) != i) continue;
+        __atomic_store_n(flag, i + 1, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+// Nanoseconds that a cache line takes from one thread to another: median over the runs. Cores that
+// share a cache need some 35; others 200 and more, and that is how long each meeting of two threads
+// takes at least. A virtual machine may move from the one to the other between two runs.
+static double measure_pass(void) {
+    static unsigned flag[64];
+    double ns[RUNS];
+    for (int r = 0; r < RUNS; ++r) {
+        pthread_t id;
+        double t;
+        flag[0] = 0;
+        if (pthread_create(&id, NULL, pass_run, flag)) exit(1);
+        t = now();
+        for (unsigned i = 0; i < 2 * PASSES; i += 2) {
+            while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) != i) continue;
+            __atomic_store_n(flag, i + 1, __ATOMIC_RELEASE);
+        }
+        pthread_join(id, NULL);
+        ns[r] = (now() - t) / (2 * PASSES) * 1e9;
+    }
+    qsort(ns, RUNS, sizeof *ns, compare);
+    return ns[RUNS / 2];
+}
+
 int main(int argc, char **argv) {
     int threads = 1;
     const char *which = "all", *vectors = "plain";
@@ -258,7 +295,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; ++i) {
         if (strncmp(argv[i], "threads=", 8) == 0) threads = atoi(argv[i] + 8);
         else if (strncmp(argv[i], "limit=", 6) == 0) which = argv[i] + 6;
-        else return fprintf(stderr, "usage: limits [threads=N] [limit=fma|l2|l3]\n"), 2;
+        else return fprintf(stderr, "usage: limits [threads=N] [limit=fma|l2|l3|pass]\n"), 2;
     }
     if (threads < 1 || threads > MOST_THREADS) return fprintf(stderr, "threads: 1 to 64\n"), 2;
 #ifdef X86
@@ -281,6 +318,8 @@ int main(int argc, char **argv) {
     if (strcmp(which, "all") == 0 || strcmp(which, "l2") == 0)
         printf("limit=l2 vectors=%s threads=%d gb_per_s=%.1f\n", vectors, threads,
                measure(read, threads, 204800, 204800 * sizeof(float)) / 1e9);
+    if (threads > 1 && (strcmp(which, "all") == 0 || strcmp(which, "pass") == 0))
+        printf("limit=pass vectors=- threads=%d ns=%.0f\n", threads, measure_pass());
     if (strcmp(which, "all") == 0 || strcmp(which, "l3") == 0)
         printf("limit=l3 vectors=%s threads=%d gb_per_s=%.1f\n", vectors, threads,
                measure(read, threads, 2097152, 2097152 * sizeof(float)) / 1e9);

@@ -106,10 +106,12 @@ quick() {
     }
     /^limit=fma/ { peak = get("gflops"); vectors = get("vectors") }
     /^limit=l2/ { l2 = get("gb_per_s") }
+    /^limit=pass/ { pass = get("ns") }
     /^limit=l3/ {
         print ""
         printf "%d thread(s): at most %.0f GFLOP/s (%s), ", get("threads"), peak, vectors
-        printf "%.0f GB/s from the level 2 cache, %.0f GB/s from level 3\n", l2, get("gb_per_s")
+        printf "%.0f GB/s from the level 2 cache, %.0f GB/s from level 3", l2, get("gb_per_s")
+        printf pass ? ",\na cache line from core to core in %d ns\n" : "\n", pass
         printf "%-18s %15s %12s %9s %12s %14s\n", "", "packet-steps/s", "sequences/s",
             "GFLOP/s", "of FMA peak", "of level 2"
     }
