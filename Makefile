@@ -90,6 +90,16 @@ torch:
 bench bench-quick:
 	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
 
+# Longer programmes, each with a verdict at its end. They need more than cc and make, and say so.
+torture coverage cross sanitize:
+	bash tests/$@.sh
+
+fuzz:
+	bash tests/fuzz/fuzz.sh
+
+mutate:
+	python3 tests/mutate.py
+
 clean:
 	rm -rf $(BUILD) run $(EXAMPLES)
 
@@ -105,7 +115,14 @@ help:
 	@echo 'make torch    compare with PyTorch, where a python3 has it'
 	@echo 'make bench    how fast it is beside PyTorch, pandas and oneDNN, where they are (15 minutes)'
 	@echo 'make bench-quick  how fast it is, and which share of the limits of this machine that is'
+	@echo 'make torture  kills, failures and full disks while a checkpoint is saved (10 minutes)'
+	@echo 'make fuzz     every parser against mutated input, a minute each (clang)'
+	@echo 'make sanitize the tests under MSan, TSan and valgrind, where they are (10 minutes)'
+	@echo 'make coverage which lines and branches the tests reach (clang 19)'
+	@echo 'make mutate   how many small faults the tests notice (an hour)'
+	@echo 'make cross    the tests on other machines, emulated, where their compilers are'
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all run detection test strict bits asan torch bench bench-quick clean help
+.PHONY: all run detection test strict bits asan torch bench bench-quick torture coverage cross \
+        sanitize fuzz mutate clean help

@@ -134,6 +134,8 @@ Behind the ten tensors "optimizer.velocity" may follow, a vector of all paramete
 momentum needs to go on. "pktseq.detector" holds what a detector has learned, one line an array.
 
 VERSIONS
+    0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
+            stream, a check that header and implementation fit
     0.3.0   speed: kernels for AVX-512, AVX2 and NEON chosen at run time, threads that share the
             hidden units, faster reading; the same bits everywhere, other ones than before. New
             fields in pktseq_work and pktseq_model
@@ -149,9 +151,9 @@ VERSIONS
 #include <stdint.h>
 
 #define PKTSEQ_VERSION_MAJOR 0
-#define PKTSEQ_VERSION_MINOR 3
+#define PKTSEQ_VERSION_MINOR 4
 #define PKTSEQ_VERSION_PATCH 0
-#define PKTSEQ_VERSION "0.3.0"
+#define PKTSEQ_VERSION "0.4.0"
 
 #ifdef PKTSEQ_STATIC
 #ifndef PKTSEQ_IMPLEMENTATION
@@ -219,6 +221,18 @@ typedef struct pktseq_buffer {
 
 // The version of the implementation that is linked, "MAJOR.MINOR.PATCH". Never fails.
 PKTSEQ_DEF const char *pktseq_version(void);
+
+// Does the implementation that is linked fit the header that was included: the same version, number
+// type and structs? To be called once where the two are compiled apart, as in a library:
+//   if (PKTSEQ_CHECK_HEADER() != PKTSEQ_OK) ..
+// PKTSEQ_OK or PKTSEQ_ERROR_MISMATCH.
+PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, size_t sizes);
+#define PKTSEQ_CHECK_HEADER() \
+    pktseq_check_header(PKTSEQ_VERSION, sizeof(pktseq_real), PKTSEQ_STRUCT_SIZES)
+#define PKTSEQ_STRUCT_SIZES \
+    (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
+     sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
+     sizeof(pktseq_training) + sizeof(pktseq_detector))
 
 // A few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
@@ -1556,6 +1570,12 @@ static int pktseqi_utf8(const char *text, size_t size) {
 }
 
 PKTSEQ_DEF const char *pktseq_version(void) { return PKTSEQ_VERSION; }
+
+PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, size_t sizes) {
+    int fits = version && strcmp(version, PKTSEQ_VERSION) == 0 && real == sizeof(pktseq_real) &&
+               sizes == PKTSEQ_STRUCT_SIZES;
+    return fits ? PKTSEQ_OK : PKTSEQ_ERROR_MISMATCH;
+}
 
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
     switch (status) {

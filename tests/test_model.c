@@ -352,7 +352,19 @@ static void test_sizes(void) {
     }
 }
 
+// Compiled apart, header and implementation have to be of one version, type and layout.
+static void test_header(void) {
+    const size_t real = sizeof(pktseq_real), sizes = PKTSEQ_STRUCT_SIZES;
+    CHECK(PKTSEQ_CHECK_HEADER() == PKTSEQ_OK);
+    CHECK(strcmp(pktseq_version(), PKTSEQ_VERSION) == 0);
+    CHECK(pktseq_check_header(NULL, real, sizes) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_check_header("0.0.1", real, sizes) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_check_header(PKTSEQ_VERSION, 12 - real, sizes) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_check_header(PKTSEQ_VERSION, real, sizes + 8) == PKTSEQ_ERROR_MISMATCH);
+}
+
 int main(void) {
+    test_header();
     test_random();
     test_tensors();
     test_weights();
