@@ -3139,13 +3139,15 @@ static size_t pktseqi_lines(const char *text, const char *end) {
 }
 
 // How many rows to make room for: at first as many as the whole input has, if it goes on as it
-// begins and its size is known.
+// begins and its size is known; but empty lines are no rows, which have two bytes a cell.
 static size_t pktseqi_table_more(const pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
+    size_t most = csv->expect / (2 * r->cells), rows;
     double lines;
     if (r->capacity || csv->expect < csv->size) return pktseqi_next_capacity(r->capacity, 1024);
     lines = (double)pktseqi_lines(csv->data, csv->data + csv->size);
-    return (size_t)(1.02 * lines * ((double)csv->expect / (double)csv->size)) + 64;
+    rows = (size_t)(1.02 * lines * ((double)csv->expect / (double)csv->size));
+    return (rows < most ? rows : most) + 64;
 }
 
 // Prepares the fast lane, if the file may have it: with one use of each cell, none of tcp.flags,
@@ -8540,7 +8542,8 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
     const pktseq_real *from;
     pktseqi_gru gru;
     size_t O, t;
-    if (!stream || !stream->h || !x || !y || (stream->detector->options.context > 0 && !c))
+    if (!stream || !stream->h || !x || !y || !stream->model->block || !stream->detector->memory ||
+        (stream->detector->options.context > 0 && !c))
         return PKTSEQ_ERROR_ARGUMENT;
     model = stream->model;
     d = stream->detector;
@@ -9562,7 +9565,8 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     if (!pktseqi_load_meta(header, "pktseq.version"))
         return pktseqi_bad_meta(header, "pktseq.version");
     if (!pt || strcmp(pt->value, "pt") != 0) return pktseqi_bad_meta(header, "format");
-    if (!inputs || !pktseqi_load_whole(inputs->value, &header->config.inputs))
+    if (!inputs || !pktseqi_load_whole(inputs->value, &header->config.inputs) ||
+        header->config.inputs > UINT32_MAX)
         return pktseqi_bad_meta(header, "pktseq.inputs");
     which = start ? pktseqi_find_name(pktseqi_start_name, 2, start->value) : 2;
     if (which == 2) return pktseqi_bad_meta(header, "pktseq.start");
@@ -9792,10 +9796,12 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
 // ---- >>files: whole files, and the same with paths --------------------------------------------
 
 #ifndef PKTSEQ_NO_STDIO
-#if (defined(__unix__) || defined(__APPLE__)) && defined(__STRICT_ANSI__) && !defined(__cplusplus)
-// Strict C hides these of POSIX.
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(__cplusplus)
+// Strict C hides these of POSIX, and whoever asks for an old POSIX has no realpath.
+#ifdef __STRICT_ANSI__
 int fileno(FILE *file);
 int fsync(int descriptor);
+#endif
 char *realpath(const char *path, char *resolved);
 #endif
 #ifdef _WIN32
@@ -9847,14 +9853,13 @@ static int pktseqi_stdio_close(void *file, void *user) {
 // undoes what has been renamed.
 static void pktseqi_stdio_sync_folder(const char *path) {
 #if defined(__unix__) || defined(__APPLE__)
-    pktseqi_text folder = pktseqi_text_growing(NULL);
+    char folder[4096];  // no system opens a longer one
+    pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
     const char *slash = strrchr(path, '/');
     int descriptor;
-    if (slash) pktseqi_put_bytes(&folder, path, (size_t)(slash - path) + 1);
-    else pktseqi_put_text(&folder, ".");
-    if (folder.failed) return;
-    descriptor = open(folder.data, O_RDONLY);
-    pktseqi_free(&folder.allocator, folder.data);
+    if (slash) pktseqi_put_bytes(&t, path, (size_t)(slash - path) + 1);
+    else pktseqi_put_text(&t, ".");
+    descriptor = open(folder, O_RDONLY);
     if (descriptor < 0) return;
     (void)fsync(descriptor);
     close(descriptor);
