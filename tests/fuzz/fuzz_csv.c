@@ -1,0 +1,153 @@
+// fuzz_csv.c - bytes as CSV: from memory and from a stream in pieces, with the same outcome.
+//
+// The first byte chooses the schema (2 bits), the pieces (3 bits), and an allocation that fails
+// (3 bits; none for a byte of ASCII).
+#include "fuzz.h"
+
+typedef struct csv_source {
+    const uint8_t *data;
+    size_t size, used, piece;  // piece 0: a different one each time
+} csv_source;
+
+static size_t csv_pull(void *user_data, void *to, size_t size, int *failed) {
+    csv_source *s = (csv_source *)user_data;
+    size_t piece = s->piece ? s->piece : 1 + s->used * 7919 % 61;
+    (void)failed;
+    if (piece > size) piece = size;
+    if (piece > s->size - s->used) piece = s->size - s->used;
+    if (piece) memcpy(to, s->data + s->used, piece);
+    s->used += piece;
+    return piece;
+}
+
+static int csv_empty(const pktseq_table *t) {
+    return !t->rows && !t->sequences && !t->start && !t->column_count && !t->column &&
+           !t->source_row;
+}
+
+// A text column: indices of names that are there, each name once, in order of first appearance
+// (those of a token, which is made of others, in an order of their own).
+static void csv_check_texts(const pktseq_table *t, const pktseq_column *c) {
+    size_t seen = 0;
+    for (size_t row = 0; row < t->rows; ++row) {
+        FUZZ_THAT(c->text[row] < c->name_count, "%s: text %lu", c->name,
+                  (unsigned long)c->text[row]);
+        FUZZ_THAT(c->text[row] <= seen || !strcmp(c->name, "token"), "%s: text %lu after %lu",
+                  c->name, (unsigned long)c->text[row], (unsigned long)seen);
+        seen += c->text[row] == seen;
+    }
+    FUZZ_THAT(seen == c->name_count || !strcmp(c->name, "token"), "%s: %lu of %lu", c->name,
+              (unsigned long)seen, (unsigned long)c->name_count);
+    for (size_t i = 0; i < c->name_count && i < 40; ++i)
+        for (size_t j = 0; j < i; ++j)
+            FUZZ_THAT(strcmp(c->names[i], c->names[j]) != 0, "%s twice", c->names[i]);
+}
+
+static void csv_check(const pktseq_table *t) {
+    FUZZ(t->rows > 0 && t->sequences > 0 && t->start && t->column_count > 0 && t->column);
+    FUZZ(t->start[0] == 0 && t->start[t->sequences] == t->rows);
+    for (size_t s = 0; s < t->sequences; ++s) FUZZ(t->start[s] < t->start[s + 1]);
+    for (size_t i = 0; i < t->column_count; ++i) {
+        const pktseq_column *c = &t->column[i];
+        FUZZ(c->name && c->name[0] && !c->number == !!c->text);
+        FUZZ(pktseq_table_column(t, c->name) == c);
+        for (size_t row = 0; c->number && row < t->rows; ++row)
+            FUZZ_THAT(fuzz_finite(c->number[row]), "%s", c->name);
+        if (c->text) csv_check_texts(t, c);
+    }
+    for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
+        FUZZ(t->source_row[row] < t->source_row[row + 1]);
+    FUZZ(t->cut.packets == 0 ||
+         t->cut.packets == t->rows + t->cut.not_tcp + t->cut.dropped + t->cut.remainder);
+}
+
+static void csv_check_same(const pktseq_table *a, const pktseq_table *b) {
+    FUZZ(a->rows == b->rows && a->sequences == b->sequences &&
+         a->column_count == b->column_count && a->position_gaps == b->position_gaps &&
+         !a->source_row == !b->source_row);
+    FUZZ(fuzz_same(&a->cut, &b->cut, sizeof a->cut));
+    FUZZ(fuzz_same(a->start, b->start, (a->sequences + 1) * sizeof *a->start));
+    if (a->source_row)
+        FUZZ(fuzz_same(a->source_row, b->source_row, a->rows * sizeof *a->source_row));
+    for (size_t i = 0; i < a->column_count; ++i) {
+        const pktseq_column *c = &a->column[i], *d = &b->column[i];
+        FUZZ_THAT(!strcmp(c->name, d->name) && !c->number == !d->number &&
+                      c->name_count == d->name_count, "%s and %s", c->name, d->name);
+        FUZZ_THAT(c->number ? fuzz_same(c->number, d->number, a->rows * sizeof *c->number)
+                            : fuzz_same(c->text, d->text, a->rows * sizeof *c->text), "%s",
+                  c->name);
+        for (size_t k = 0; k < c->name_count; ++k) FUZZ(!strcmp(c->names[k], d->names[k]));
+    }
+}
+
+// A table of either kind can be cut, and what was cut is cut the same once more.
+static void csv_check_cut(pktseq_table *t, const pktseq_schema *schema) {
+    size_t rows, sequences, *start;
+    pktseq_error err;
+    pktseq_status status = pktseq_table_sequences(t, &schema->rule, &err);
+    fuzz_error(&err, status);
+    csv_check(t);
+    if (status) {
+        FUZZ_THAT(status == PKTSEQ_ERROR_DATA || status == PKTSEQ_ERROR_MISMATCH, "%s", err.text);
+        return;
+    }
+    rows = t->rows;
+    sequences = t->sequences;
+    start = (size_t *)fuzz_exactly(t->start, (sequences + 1) * sizeof *start);
+    status = pktseq_table_sequences(t, &schema->rule, &err);
+    FUZZ_THAT(status == PKTSEQ_OK, "%s", err.text);
+    FUZZ(t->rows == rows && t->sequences == sequences);
+    FUZZ(fuzz_same(t->start, start, (sequences + 1) * sizeof *start));
+    csv_check(t);
+    free(start);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const size_t piece[8] = {1, 2, 3, 7, 64, 1000, 65536, 0};
+    static const size_t fail_at[8] = {4, 0, 0, 0, 1, 2, 3, 9};
+    pktseq_field field[FUZZ_FIELDS];
+    pktseq_table table, streamed;
+    pktseq_error err, err2;
+    pktseq_status status, status2;
+    pktseq_schema schema;
+    fuzz_memory memory, memory2;
+    csv_source source;
+    uint8_t *exact;
+    if (size < 1 || size > 100000) return 0;
+    schema = fuzz_schema(data[0] & 3, field);
+    exact = fuzz_exactly(data + 1, size - 1);
+    memset(&source, 0, sizeof source);
+    source.data = exact;
+    source.size = size - 1;
+    source.piece = piece[(data[0] >> 2) & 7];
+    fuzz_memory_init(&memory, fail_at[data[0] >> 5]);
+    fuzz_memory_init(&memory2, 0);
+    memset(&table, 0x5a, sizeof table);
+    memset(&streamed, 0x5a, sizeof streamed);
+    status = pktseq_table_parse(&table, exact, size - 1, &schema, &memory.allocator, &err);
+    status2 = pktseq_table_stream(&streamed, csv_pull, &source, &schema, &memory2.allocator, &err2);
+    fuzz_error(&err, status);
+    fuzz_error(&err2, status2);
+    FUZZ(status == PKTSEQ_OK || status == PKTSEQ_ERROR_DATA || memory.fail_at || memory.refused);
+    FUZZ(status == PKTSEQ_OK || csv_empty(&table));
+    FUZZ(status2 == PKTSEQ_OK || csv_empty(&streamed));
+    if (status != PKTSEQ_ERROR_MEMORY) {
+        FUZZ_THAT(status == status2 && !strcmp(err.text, err2.text) && err.line == err2.line,
+                  "parse: %d %s; stream: %d %s", (int)status, err.text, (int)status2, err2.text);
+    } else {
+        FUZZ(memory.fail_at && memory.calls >= memory.fail_at);
+    }
+    if (status == PKTSEQ_OK) {
+        csv_check(&table);
+        if (status2 == PKTSEQ_OK) csv_check_same(&table, &streamed);
+        memory.fail_at = 0;
+        csv_check_cut(&table, &schema);
+    }
+    for (int i = 0; i < 2; ++i) {
+        pktseq_table_free(&table);
+        pktseq_table_free(&streamed);
+    }
+    FUZZ(memory.live == 0 && memory2.live == 0);
+    free(exact);
+    return 0;
+}

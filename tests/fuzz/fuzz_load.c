@@ -1,0 +1,205 @@
+// fuzz_load.c - bytes as a checkpoint: what loads can be used, saved, and loaded again as it was.
+//
+// The first byte: bit 0 repairs length, size and checksum, so that the rest is looked at; bits 1 to
+// 3 leave out codec, training, detector; bits 4 and up are an allocation that fails (0 = none).
+#include "fuzz.h"
+
+static int load_same_codec(const pktseq_codec *a, const pktseq_codec *b) {
+    if (a->field_count != b->field_count || a->features != b->features ||
+        a->targets != b->targets || a->contexts != b->contexts || a->groups != b->groups)
+        return 0;
+    for (size_t f = 0; f < a->field_count; ++f) {
+        const pktseq_field *g = &a->field[f], *h = &b->field[f];
+        if (strcmp(g->column, h->column) || g->kind != h->kind || g->role != h->role ||
+            !fuzz_same(&g->mean, &h->mean, sizeof g->mean) ||
+            !fuzz_same(&g->sd, &h->sd, sizeof g->sd) || g->category_count != h->category_count)
+            return 0;
+        for (size_t k = 0; k < g->category_count; ++k)
+            if (strcmp(g->category[k], h->category[k])) return 0;
+    }
+    return a->field_count == 0 ||
+           (fuzz_same(a->first, b->first, (a->field_count + 1) * sizeof *a->first) &&
+            fuzz_same(a->target, b->target, a->targets * sizeof *a->target));
+}
+
+static int load_same_model(const pktseq_model *a, const pktseq_model *b) {
+    const pktseq_config *c = &a->config, *d = &b->config;
+    int same = c->in == d->in && c->out == d->out && c->hidden == d->hidden &&
+               c->inputs == d->inputs && c->start == d->start && c->loss == d->loss &&
+               a->parameters == b->parameters &&
+               fuzz_same(a->block, b->block, a->parameters * sizeof *a->block);
+    // Without groups, each output is a number of its own: that is what a loaded model says.
+    for (size_t g = 0; same && c->groups == d->groups && g < c->groups; ++g)
+        same = c->group[g].kind == d->group[g].kind && c->group[g].first == d->group[g].first &&
+               c->group[g].count == d->group[g].count;
+    return same && (c->groups == d->groups || !c->groups);
+}
+
+static int load_same_training(const pktseq_training *a, const pktseq_training *b) {
+    const pktseq_train_config *c = &a->config, *d = &b->config;
+    if (!a->iteration) return !b->iteration;
+    return a->iteration == b->iteration && c->iterations == d->iterations &&
+           c->batch == d->batch && c->order == d->order && c->seed == d->seed &&
+           c->learning_rate == d->learning_rate && c->momentum == d->momentum &&
+           c->clip == d->clip && c->teacher_forcing == d->teacher_forcing &&
+           c->report_every == d->report_every && c->point_every == d->point_every &&
+           c->milestone_count == d->milestone_count &&
+           fuzz_same(c->milestone, d->milestone, c->milestone_count) &&
+           a->report_sum == b->report_sum && a->report_count == b->report_count &&
+           a->point_sum == b->point_sum && a->point_count == b->point_count &&
+           a->points == b->points && fuzz_same(a->point, b->point, a->points * sizeof *a->point) &&
+           a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
+           a->begin == b->begin && a->end == b->end && a->parameters == b->parameters &&
+           fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
+}
+
+static int load_same_detector(const pktseq_detector *a, const pktseq_detector *b) {
+    size_t C = a->contexts;
+    if (!a->memory) return !b->memory;
+    return b->memory && a->out == b->out && a->groups == b->groups && C == b->contexts &&
+           a->options.measure == b->options.measure && a->sequences == b->sequences &&
+           !a->options.one_step_ahead == !b->options.one_step_ahead &&
+           !a->options.by_length == !b->options.by_length &&
+           a->options.context == b->options.context &&
+           a->options.false_alarms == b->options.false_alarms && a->threshold == b->threshold &&
+           a->threshold_low == b->threshold_low && a->threshold_high == b->threshold_high &&
+           fuzz_same(a->weight, b->weight, a->groups * sizeof *a->weight) &&
+           fuzz_same(a->error, b->error, a->out * sizeof *a->error) &&
+           fuzz_same(a->mean, b->mean, C * sizeof *a->mean) &&
+           fuzz_same(a->precision, b->precision, C * C * sizeof *a->precision) &&
+           fuzz_same(a->scale, b->scale, sizeof a->scale) &&
+           fuzz_same(a->length_scale, b->length_scale, sizeof a->length_scale);
+}
+
+// Saved and loaded again it is the same; saved once more, so are the bytes.
+static void load_check_again(const fuzz_loaded *l, fuzz_memory *m) {
+    pktseq_buffer first, second;
+    fuzz_loaded again;
+    pktseq_status status = fuzz_save(l, &first, m);
+    FUZZ_THAT(status == PKTSEQ_OK, "what was loaded cannot be saved: %s",
+              pktseq_status_text(status));
+    if (status) return;
+    fuzz_load(&again, first.data, first.size, m);
+    FUZZ_THAT(again.status == PKTSEQ_OK, "%s", again.err.text);
+    if (again.status == PKTSEQ_OK) {
+        FUZZ(load_same_model(&l->model, &again.model));
+        FUZZ(load_same_codec(&l->codec, &again.codec));
+        FUZZ(load_same_training(&l->training, &again.training));
+        FUZZ(load_same_detector(&l->detector, &again.detector));
+        if (fuzz_save(&again, &second, m) == PKTSEQ_OK)
+            FUZZ(first.size == second.size && fuzz_same(first.data, second.data, first.size));
+        pktseq_buffer_free(&second);
+    }
+    fuzz_unload(&again);
+    pktseq_buffer_free(&first);
+}
+
+// Whatever was loaded scores sequences: alone, in a batch, and packet by packet, to the same bits.
+static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
+    enum { T = 3, MOST = 4096 };
+    const pktseq_config *c = &l->model.config;
+    pktseq_detector_options options = pktseq_detector_options_default();
+    const pktseq_detector *d = &l->detector;
+    pktseq_detector own;
+    pktseq_work work;
+    pktseq_stream stream;
+    pktseq_pair pair[3];
+    pktseq_error err;
+    pktseq_real *x;
+    double score[3], streamed = 0;
+    size_t rows = c->inputs + T, contexts = d->memory ? d->contexts : 0;
+    pktseq_status status = pktseq_work_init(&work, *c, 3, T, 1, &m->allocator, &err);
+    fuzz_error(&err, status);
+    FUZZ_THAT(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY, "%s", err.text);
+    if (status || rows > 20 || rows * (c->in + c->out + contexts) > MOST) {
+        pktseq_work_free(&work);
+        return;
+    }
+    x = (pktseq_real *)calloc(rows * (c->in + c->out + contexts + 1), sizeof *x);
+    if (!x) exit(3);
+    for (size_t i = 0; i < rows * (c->in + c->out + contexts); ++i)
+        x[i] = (pktseq_real)(i * 7 % 5 == 0) - (pktseq_real)(i * 13 % 11) / 16;
+    memset(pair, 0, sizeof pair);
+    for (size_t i = 0; i < 3; ++i) {
+        pair[i].input = x;
+        pair[i].inputs = c->inputs;
+        pair[i].target = x + rows * c->in + c->inputs * c->out;
+        pair[i].first = c->start == PKTSEQ_START_TARGET ? pair[i].target
+                        : c->inputs                     ? pair[i].target - c->out
+                                                        : NULL;
+        pair[i].targets = T - i;
+        pair[i].context = x + rows * (c->in + c->out) + c->inputs * contexts;
+    }
+    memset(&own, 0, sizeof own);
+    if (!d->memory) {
+        FUZZ(!pktseq_detector_init(&own, &l->model, 0, &options, &m->allocator, &err));
+        d = &own;
+    }
+    FUZZ(!pktseq_detector_score(d, &l->model, &work, pair, 3, score));
+    for (size_t i = 0; i < 3; ++i) {
+        double alone = 0;
+        FUZZ(!pktseq_detector_score(d, &l->model, &work, &pair[i], 1, &alone));
+        FUZZ_THAT(fuzz_same(&alone, &score[i], sizeof alone) || alone != alone, "%g, batch %g",
+                  alone, score[i]);
+    }
+    FUZZ(!pktseq_stream_init(&stream, &l->model, d, &m->allocator, &err));
+    for (size_t row = 0; row < rows; ++row)
+        FUZZ(!pktseq_stream_push(&stream, x + row * c->in, x + rows * c->in + row * c->out,
+                                 x + rows * (c->in + c->out) + row * contexts));
+    FUZZ(!pktseq_stream_score(&stream, &streamed));
+    FUZZ_THAT(fuzz_same(&streamed, &score[0], sizeof streamed) || streamed != streamed,
+              "stream %g, batch %g", streamed, score[0]);
+    pktseq_stream_free(&stream);
+    pktseq_detector_free(&own);
+    pktseq_work_free(&work);
+    free(x);
+}
+
+// Some parts only: the others are not touched, and what is wanted is the same.
+static void load_check_parts(const unsigned char *data, size_t size, unsigned without,
+                             const fuzz_loaded *l, fuzz_memory *m) {
+    fuzz_loaded part;
+    pktseq_status status;
+    memset(&part, 0, sizeof part);
+    status = pktseq_load_mem(data, size, &part.model, without & 1 ? NULL : &part.codec,
+                             without & 2 ? NULL : &part.training,
+                             without & 4 ? NULL : &part.detector, &m->allocator, &part.err);
+    fuzz_error(&part.err, status);
+    if (l->status == PKTSEQ_OK) {
+        FUZZ_THAT(status == PKTSEQ_OK, "%s", part.err.text);
+        FUZZ(load_same_model(&part.model, &l->model));
+        FUZZ(without & 1 ? !part.codec.field_count : load_same_codec(&part.codec, &l->codec));
+        FUZZ(without & 2 ? !part.training.iteration
+                         : load_same_training(&part.training, &l->training));
+        FUZZ(without & 4 ? !part.detector.memory
+                         : load_same_detector(&part.detector, &l->detector));
+    }
+    fuzz_unload(&part);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_memory memory;
+    fuzz_loaded l;
+    unsigned char *file;
+    size_t bytes = size - 1;
+    if (size < 1 || size > 100000) return 0;
+    file = data[0] & 1 ? fuzz_repaired(data + 1, size - 1, &bytes)
+                       : fuzz_exactly(data + 1, size - 1);
+    fuzz_memory_init(&memory, data[0] >> 4);
+    fuzz_load(&l, file, bytes, &memory);
+    FUZZ(l.status != PKTSEQ_ERROR_MEMORY || memory.refused ||
+         (memory.fail_at && memory.calls >= memory.fail_at));
+    FUZZ_THAT(!memory.refused, "a size was believed: %s", l.err.text);
+    if (l.status) FUZZ(memory.live == 0);
+    memory.fail_at = 0;
+    if (l.status != PKTSEQ_ERROR_MEMORY && (data[0] & 14))
+        load_check_parts(file, bytes, (data[0] >> 1) & 7u, &l, &memory);
+    if (l.status == PKTSEQ_OK) {
+        load_check_again(&l, &memory);
+        load_check_use(&l, &memory);
+    }
+    fuzz_unload(&l);
+    FUZZ(memory.live == 0);
+    free(file);
+    return 0;
+}

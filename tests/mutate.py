@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""mutate.py - would the tests notice a mistake? Puts one small mistake at a time into a copy of
+pktseq.h, runs the tests that concern its section, and counts which mistakes they find.
+
+    python3 tests/mutate.py --count 100 --seed 1 --seconds 900 --sections csv,table
+
+A mutant is one of: another operator (+ - * / < <= > >= == != && ||), an integer or a decimal one
+more or less, a loop that ends one earlier, a statement or a return left out, the two sides of ?:
+exchanged. What does not compile, and what compiles to the same machine code as the original, is
+drawn again. A test that fails, crashes or does not end in time has found the mutant. The tests
+run without OpenMP, one mutant at a time, the quickest first, up to the first that fails; those
+that find nothing run again under the sanitizers, as `make asan` does (--plain: not). All that in
+build/mutate/. Passed means that at least 90 % are found; survivors are printed. A survivor that
+changes nothing that a test could see stands in SAME below, with its reason, and is not drawn.
+Ends with "N passed, N failed".
+"""
+import argparse
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DIR = os.path.join(TOP, 'build', 'mutate')
+
+# A section -> the tests that concern it. test_gaps concerns all of them.
+TESTS = {
+    'memory': 'number codec table sequences files plot', 'number': 'number table files',
+    'csv': 'dataset captures table files', 'table': 'dataset captures sequences table files derive',
+    'sequences': 'sequences captures detect', 'derive': 'captures derive detect',
+    'codec': 'codec dataset files detect', 'dataset': 'dataset train detect use',
+    'random': 'model train dataset', 'crew': 'step train', 'kernels': 'step kernels',
+    'plain': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
+    'model': 'model use step train files', 'gru': 'step likelihood use train',
+    'forward': 'use likelihood step train detect', 'backward': 'likelihood step train',
+    'train': 'train likelihood plot files', 'use': 'use detect', 'evaluate': 'detect',
+    'detect': 'detect files', 'stream': 'detect', 'checkpoint': 'files plot',
+    'load': 'files detect hostile', 'files': 'files plot faults', 'plot': 'plot files',
+}
+
+# What only makes it faster or saves memory: no result depends on it, so no test can tell.
+SPEED = [
+    (r'\bpktseqi_alloc_large\b', 'large pages'),
+    (r'\bpktseqi_next_capacity\b', 'how fast arrays grow'),
+    (r'\bpktseqi_table_room\b', 'how fast arrays grow'),
+    (r'\bpktseqi_table_more\b', 'how many rows to make room for'),
+    (r'\bpktseqi_lines\b', 'how many rows to make room for'),
+    (r'\bpktseqi_align\b', 'cache lines'),
+    (r'\bpktseqi_wait\b', 'spins'),
+    (r'\bpktseqi_seconds\b', 'which number of threads is faster'),
+    (r'\bpktseqi_loop_judge\b', 'which number of threads is faster'),
+    (r'\bpktseqi_threads\b', 'how many threads read'),
+]
+SPEED_LINES = [
+    (r'\btile\b', 'how many sequences at once'),
+    (r'\bprefetch', 'prefetch'),
+    (r'\bspins\b|\byields\b', 'spins'),
+    (r'->expect\b', 'how much there will be to read'),
+    (r'->seconds\[|->packets\[', 'which number of threads is faster'),
+]
+
+# Mutants that are the same program to every caller: (line before, line after, why).
+SAME = []
+
+TYPE = (r'(?:static |const |unsigned |struct )*'
+        r'(?:char|int|double|float|size_t|uint\w+|unsigned|pktseq\w*|FILE|void|va_list)\b')
+DECLARES = re.compile(r'\s*' + TYPE + r'[ *]+\w+(\[[^=;]*\])?(, \**\w+(\[[^=;]*\])?)*;')
+
+
+def blank(source):
+    """The source with comments, strings, characters and preprocessor lines as blanks."""
+    def spaces(found):
+        return re.sub(r'[^\n]', ' ', found.group(0))
+    pattern = (r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|'
+               r'(?m:^[ \t]*#(?:\\\n|[^\n])*)')
+    return re.sub(pattern, spaces, source, flags=re.S)
+
+
+def bodies(source, masked):
+    """For each line (from 0): the section it is in and the function, or None outside of bodies."""
+    place, section, depth, inside, name, head = [], '', 0, False, '', ''
+    for text, code in zip(source.split('\n'), masked.split('\n')):
+        found = re.match(r'// ---- >>([\w-]+):', text)
+        section = found.group(1) if found else section
+        was = inside
+        if depth == 0 and not inside:
+            head = code if re.match(r'\S', code) else head + ' ' + code
+            if re.search(r'\)\s*\{', code):
+                inside, name = True, head
+        if inside and not re.match(r'extern', head):
+            depth += code.count('{') - code.count('}')
+            one = re.search(r'\)\s*\{(.*)\}\s*$', code)
+            place.append((section, name) if was or (one and depth == 0) else None)
+            if depth == 0:
+                inside, head = False, ''
+        else:
+            place.append(None)
+            if re.search(r'[;}]\s*$', code):
+                head = ''
+    return place
+
+
+OTHER = {'+': ['-'], '-': ['+'], '*': ['/'], '/': ['*'], '&&': ['||'], '||': ['&&'],
+         '+=': ['-='], '-=': ['+='], '<': ['<=', '>='], '<=': ['<', '>'], '>': ['>=', '<='],
+         '>=': ['>', '<'], '==': ['!='], '!=': ['==']}
+
+
+def mutants_of(code, text, previous):
+    """All mutants of a line: (column from, to, replacement)."""
+    if DECLARES.match(code):
+        return []
+    out = []
+    for found in re.finditer(r'(?<= )(\+=|-=|&&|\|\||[<>=!]=|[-+*/<>])(?= |$)', code):
+        for other in OTHER[found.group(1)]:
+            out.append((found.start(1), found.end(1), other))
+    for found in re.finditer(r'(?<![\w.])(\d+)(\.\d+)?(e[-+]?\d+)?([uUlLfF]*)(?![\w.])', code):
+        whole, rest = found.group(1), (found.group(2) or '') + (found.group(3) or '')
+        if len(whole) > 18 or (len(whole) > 1 and whole[0] == '0'):
+            continue
+        for step in (1, -1):
+            if int(whole) + step >= 0:
+                out.append((found.start(), found.end(), str(int(whole) + step) + rest
+                            + found.group(4)))
+    for found in re.finditer(r'\bfor \([^;]*;[^;]*?< ([^;&|]+?)(?=;| &&)', code):
+        out.append((found.start(1), found.end(1), '(' + found.group(1) + ') - 1'))
+    for found in re.finditer(r'\? ([^?:,;()]+) : ([^?:,;()]+)(?=[;,)])', code):
+        out.append((found.start(1), found.end(2), text[found.start(2):found.end(2)] + ' : '
+                    + text[found.start(1):found.end(1)]))
+    out = [m for m in out if code[m[0]:m[1]].strip()]
+    # A statement of its own, or one behind an if or a for on the same line.
+    found = re.match(r'(\s*(?:(?:if|for|while) \(.*?\) |else )*)(?!(?:if|for|while|else|case|'
+                     r'default|do|break|continue|goto)\b)((?:return\b.*|[\w(*+-].*?);)\s*$', code)
+    if found and previous.rstrip()[-1:] in ('', ';', '{', '}', ')', ':') and all(
+            part.count('(') == part.count(')') for part in found.groups()) and not re.match(
+                TYPE + r'[ *]+\w', found.group(2)):
+        returns = found.group(2).startswith('return')
+        if not returns or found.group(1).strip() or len(found.group(1)) > 4:
+            out.append((found.start(2), found.end(2), ';'))
+    return out
+
+
+def run(command, seconds, roomy=False, **more):
+    """The exit code of a command, or None when it took too long; what it started is killed.
+
+    Seconds of the processor, so that other work on the machine kills nothing. A mutant may also ask
+    for all memory or fill the disk: it gets 4 GB of each (roomy: any, as the sanitizers need).
+    """
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
+        if not roomy:
+            resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=limits,
+                             **more)
+    try:
+        code = child.wait(60 + 20 * seconds)
+    except subprocess.TimeoutExpired:
+        code = -signal.SIGKILL
+    try:
+        os.killpg(child.pid, signal.SIGKILL)  # what it has left behind
+    except ProcessLookupError:
+        pass
+    child.wait()
+    return None if code in (-signal.SIGKILL, -signal.SIGXCPU) else code
+
+
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+class Bench:
+    """The copy of the tree, with what is compiled once."""
+
+    def __init__(self, cc):
+        self.cc, self.seconds, self.linked = cc, {}, {}
+        self.clean, self.made = {}, None
+        shutil.rmtree(DIR, ignore_errors=True)
+        os.makedirs(os.path.join(DIR, 'build'))
+        shutil.copytree(os.path.join(TOP, 'tests'), os.path.join(DIR, 'tests'),
+                        ignore=shutil.ignore_patterns('bench', '__pycache__'))
+        shutil.copytree(os.path.join(TOP, 'examples'), os.path.join(DIR, 'examples'))
+        shutil.copy(os.path.join(TOP, 'pktseq.h'), DIR)
+        with open(os.path.join(DIR, 'pktseq.h'), encoding='utf-8') as file:
+            self.source = file.read()
+
+    def compile(self, *arguments):
+        return run([self.cc, '-O1', '-w', *arguments], 120, cwd=DIR) == 0
+
+    def write(self, source):
+        with open(os.path.join(DIR, 'pktseq.h'), 'w', encoding='utf-8') as file:
+            file.write(source)
+
+    def library(self):
+        """Compiles pktseq.h; returns the object's bytes, or None."""
+        if not self.compile('-DPKTSEQ_IMPLEMENTATION', '-x', 'c', '-c', 'pktseq.h', '-o',
+                            'build/pktseq.o'):
+            return None
+        with open(os.path.join(DIR, 'build', 'pktseq.o'), 'rb') as file:
+            return file.read()
+
+    def build(self, name):
+        """A test, linked to pktseq.o or with an implementation of its own."""
+        if self.linked[name]:
+            return self.compile('build/%s.o' % name, 'build/pktseq.o', '-o', 'build/' + name, '-lm')
+        return self.compile('tests/%s.c' % name, '-o', 'build/' + name, '-lm')
+
+    def sanitized(self, name, source, seconds):
+        """Builds a test under the sanitizers, with the source given; its exit code."""
+        self.write(source)
+        flags = ['-g', '-fsanitize=address,undefined,float-cast-overflow',
+                 '-fno-sanitize-recover=all']
+        if self.linked[name]:
+            if self.made != source and not self.compile(
+                    *flags, '-DPKTSEQ_IMPLEMENTATION', '-x', 'c', '-c', 'pktseq.h', '-o',
+                    'build/asan.o'):
+                return 1
+            self.made = source
+            flags += ['-DPKTSEQ_LINKED', 'build/asan.o']
+        if not self.compile('tests/%s.c' % name, *flags, '-o', 'build/asan', '-lm'):
+            return 1
+        return run(['build/asan'], seconds, roomy=True, cwd=DIR)
+
+    def finds_sanitized(self, name, mutant):
+        """Whether a test finds a mutant under the sanitizers; never, if it fails without one."""
+        limit = 20 + 40 * self.seconds[name][1]
+        if name not in self.clean:
+            self.clean[name] = self.sanitized(name, self.source, limit) == 0
+        return self.clean[name] and self.sanitized(name, mutant, limit) != 0
+
+    def measure(self, name):
+        """Whether a test can be used: it is there, builds, and passes without a mutant."""
+        path = os.path.join(DIR, 'tests', name + '.c')
+        if not os.path.exists(path):
+            return False
+        with open(path, encoding='utf-8') as file:
+            self.linked[name] = 'PKTSEQ_LINKED' in file.read()
+        if self.linked[name] and not self.compile('-DPKTSEQ_LINKED', '-c', 'tests/%s.c' % name,
+                                                  '-o', 'build/%s.o' % name):
+            return False
+        begun = processor_seconds()
+        if not self.build(name):
+            return False
+        ready = processor_seconds()
+        code = run(['build/' + name], 120, cwd=DIR)
+        self.seconds[name] = (ready - begun, processor_seconds() - ready)
+        return code == 0
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument('--count', type=int, default=100, help='how many mutants')
+    options.add_argument('--seed', type=int, default=1)
+    options.add_argument('--seconds', type=float, default=1e9, help='stop after so long')
+    options.add_argument('--sections', default='', help='only these, as csv,table')
+    options.add_argument('--cc', default='gcc' if shutil.which('gcc') else 'cc')
+    options.add_argument('--plain', action='store_true', help='without the sanitizers')
+    options.add_argument('--list', action='store_true', help='count the mutants and leave')
+    options = options.parse_args()
+    with open(os.path.join(TOP, 'pktseq.h'), encoding='utf-8') as file:
+        source = file.read()
+    sections = options.sections.split(',') if options.sections else list(TESTS)
+    unknown = [s for s in sections if s not in TESTS]
+    if unknown:
+        sys.exit('no such section: %s; there are: %s' % (' '.join(unknown), ' '.join(TESTS)))
+
+    same = [(before, after) for before, after, _ in SAME]
+    masked = blank(source)
+    place, lines, code = bodies(source, masked), source.split('\n'), masked.split('\n')
+    sites, spared, previous = [], {}, ''
+    for i, where in enumerate(place):
+        if where and where[0] in sections:
+            reason = [r for p, r in SPEED if re.search(p, where[1])]
+            reason += [r for p, r in SPEED_LINES if re.search(p, code[i])]
+            found = mutants_of(code[i], lines[i], previous)
+            if reason and found:
+                spared[reason[0]] = spared.get(reason[0], 0) + 1
+            elif found:
+                sites.append((i, found))
+        previous = code[i] if code[i].strip() else previous
+    print('%d possible mutants in %d lines of %d sections; seed %d' % (
+        sum(len(f) for _, f in sites), len(sites), len(sections), options.seed))
+    for reason, count in sorted(spared.items()):
+        print('spared: %d lines, %s' % (count, reason))
+    if options.list or not sites:
+        return 0
+
+    bench = Bench(options.cc)
+    if bench.source != source:
+        sys.exit('pktseq.h has just changed: once more, please')
+    names = ['test_gaps'] + sorted({'test_' + t for s in sections for t in TESTS[s].split()})
+    original = bench.library()
+    if original is None:
+        sys.exit('pktseq.h does not compile')
+    usable = []
+    for name in names:
+        if bench.measure(name):
+            usable.append(name)
+        else:
+            print('SKIPPED: %s is not there, does not build or does not pass as it is' % name)
+    print('usable: ' + ', '.join('%s %.1f s' % (n[5:], sum(bench.seconds[n])) for n in usable))
+    sys.stdout.flush()
+
+    random.seed(options.seed)
+    begun, drawn = time.monotonic(), set()
+    killed, hung, sanitized, uncompiled, unchanged, survivors, by_section = 0, 0, 0, 0, 0, [], {}
+    tries = 0
+    while killed + len(survivors) < options.count and tries < 50 * options.count:
+        if time.monotonic() - begun > options.seconds:
+            break
+        tries += 1
+        line, found = random.choice(sites)
+        change = random.choice(found)
+        if (line, change) in drawn:
+            continue
+        drawn.add((line, change))
+        new = lines[line][:change[0]] + change[2] + lines[line][change[1]:]
+        if (lines[line].strip(), new.strip()) in same:
+            continue
+        section = place[line][0]
+        mutant = '\n'.join(lines[:line] + [new] + lines[line + 1:])
+        bench.write(mutant)
+        library = bench.library()
+        if library is None:
+            uncompiled += 1
+            continue
+        if library == original:
+            unchanged += 1
+            continue
+        concerned = ['test_' + t for t in ['gaps'] + TESTS[section].split()]
+        concerned = sorted((n for n in concerned if n in usable),
+                           key=lambda n: sum(bench.seconds[n]))
+        verdict = None
+        for name in concerned:
+            if not bench.build(name):  # only the warnings of a dialect could do that
+                verdict = name
+                break
+            code_ = run(['build/' + name], 2 + 5 * bench.seconds[name][1], cwd=DIR)
+            if code_ != 0:
+                hung += code_ is None
+                verdict = name
+                break
+        if verdict is None and not options.plain:
+            verdict = next((n for n in concerned if bench.finds_sanitized(n, mutant)), None)
+            sanitized += verdict is not None
+        row = by_section.setdefault(section, [0, 0])
+        row[verdict is None] += 1
+        if verdict:
+            killed += 1
+        else:
+            survivors.append((line + 1, section, lines[line].strip(), new.strip()))
+            print('survived: pktseq.h:%d (%s): %s  ->  %s' % survivors[-1])
+            sys.stdout.flush()
+        if (killed + len(survivors)) % 20 == 0:
+            print('%4.0f s: %d found, %d survived' % (time.monotonic() - begun, killed,
+                                                      len(survivors)))
+            sys.stdout.flush()
+    bench.write(source)
+
+    total = killed + len(survivors)
+    for section in TESTS:
+        if section in by_section:
+            row = by_section[section]
+            print('%-11s %3d of %3d found' % (section, row[0], sum(row)))
+    print('%d mutants in %.0f s: %d found (%d did not end, %d by the sanitizers alone), '
+          '%d survived; drawn again: %d did not compile, %d gave the same machine code' % (
+              total, time.monotonic() - begun, killed, hung, sanitized, len(survivors), uncompiled,
+              unchanged))
+    good = total > 0 and killed >= 0.9 * total
+    print('%s: the tests find %.1f %% of the mutants, at least 90 %% are wanted' % (
+        'good' if good else 'NOT good', 100.0 * killed / max(total, 1)))
+    print('%d passed, %d failed' % (good, not good))
+    return not good
+
+
+if __name__ == '__main__':
+    sys.exit(main())
