@@ -8570,7 +8570,8 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
     double sum[2];
     size_t N;
-    if (!stream || !stream->h || !score) return PKTSEQ_ERROR_ARGUMENT;
+    if (!stream || !stream->h || !score || !stream->model->block || !stream->detector->memory)
+        return PKTSEQ_ERROR_ARGUMENT;
     N = stream->model->config.inputs;
     if (stream->packets <= N) return PKTSEQ_ERROR_ARGUMENT;
     sum[0] = stream->network;

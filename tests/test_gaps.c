@@ -404,6 +404,50 @@ static void test_configs(void) {
     pktseq_work_free(&work);
 }
 
+// ---- >>backward ---------------------------------------------------------------------------------
+
+// A wide network and a single sequence, which takes a way of its own through the hidden units: its
+// gradient is that of a batch of two times the same sequence.
+static void test_wide(void) {
+    enum { UNITS = 700, LONG = 3 };
+    real x[LONG * 2], y[LONG * 2];
+    pktseq_config config = pktseq_config_default(NULL);
+    pktseq_model model;
+    pktseq_work one, two;
+    pktseq_pair pair[2];
+    double worst = 0, largest = 0;
+    config.in = config.out = 2;
+    config.hidden = UNITS;
+    config.inputs = LONG;
+    for (size_t i = 0; i < LONG * 2; ++i) {
+        x[i] = (real)sin(3.0 * (double)i);
+        y[i] = (real)cos(5.0 * (double)i);
+    }
+    memset(pair, 0, sizeof pair);
+    pair[0].input = x;
+    pair[0].inputs = LONG;
+    pair[0].target = pair[0].first = y;
+    pair[0].targets = LONG;
+    pair[1] = pair[0];
+    CHECK(pktseq_model_init(&model, config, 4, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&one, config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&two, config, 2, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_zero_grad(&one) == PKTSEQ_OK && pktseq_zero_grad(&two) == PKTSEQ_OK);
+    CHECK(pktseq_forward(&model, &one, pair, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_forward(&model, &two, pair, 2, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&model, &one) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&model, &two) == PKTSEQ_OK);
+    for (size_t i = 0; i < model.parameters; ++i) {
+        double a = (double)one.grad_block[i], b = (double)two.grad_block[i];
+        worst = fabs(a - b) > worst ? fabs(a - b) : worst;
+        largest = fabs(a) > largest ? fabs(a) : largest;
+    }
+    CHECK_THAT(largest > 1e-3 && worst < 1e-5 * largest, "%g of %g", worst, largest);
+    pktseq_work_free(&one);
+    pktseq_work_free(&two);
+    pktseq_model_free(&model);
+}
+
 // ---- >>train ------------------------------------------------------------------------------------
 
 enum { ROWS = 12, WIDE = 2 };
@@ -573,6 +617,34 @@ static void test_one_context(void) {
     pktseq_table_free(&table);
 }
 
+// A sequence of more packets than a batch of scoring otherwise has: it is one all the same.
+static void test_long_sequence(void) {
+    enum { MANY = 2500 };
+    static real x[MANY];
+    const size_t start[] = {0, MANY};
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_work work;
+    pktseq_pair pair;
+    double all = -1, alone = -2;
+    for (size_t i = 0; i < MANY; ++i) x[i] = (real)sin(0.01 * (double)i);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, &all, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&dataset, 0);
+    CHECK(pktseq_detector_score(&detector, &model, &work, &pair, 1, &alone) == PKTSEQ_OK);
+    CHECK_THAT(all > 0 && all >= alone && all <= alone, "%g, %g", all, alone);
+    pktseq_work_free(&work);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
 // ---- >>checkpoint -------------------------------------------------------------------------------
 
 // An empty codec and a training that has not begun are none: the file is the same as without.
@@ -661,6 +733,10 @@ static void test_plots(void) {
     CHECK(draw(text, sizeof text, falling, 4, 100, NULL, &err) == PKTSEQ_OK);
     CHECK(strstr(text, ">Training loss<") && strstr(text, ">-4<") && strstr(text, ">-2<") &&
           strstr(text, ">0<") && strstr(text, ">2<") && !strstr(text, ">-0<"));
+    // A mark below each number of the x axis, and the axis itself.
+    CHECK(strstr(text, "<path class=\"axis\" d=\"M84.0 416v5\"/>") &&
+          strstr(text, "<path class=\"axis\" d=\"M936.0 416v5\"/>") &&
+          strstr(text, "<path class=\"axis\" d=\"M84 416H936\"/>"));
     CHECK(draw(text, sizeof text, falling, 4, 100, "a \xff", &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "UTF-8") && !text[0], "%s", err.text);
     CHECK(draw(text, sizeof text, falling, 4, 100, "caf\xc3\xa9 <1>", &err) == PKTSEQ_OK);
@@ -689,10 +765,12 @@ int main(void) {
     test_learned_names();
     test_too_large();
     test_configs();
+    test_wide();
     test_train_limits();
     test_gradient_overflow();
     test_perfect();
     test_one_context();
+    test_long_sequence();
     test_empty_parts();
     test_other_targets();
     test_plots();

@@ -3,16 +3,16 @@
 # checkpoint or the new one, whole. One line for each kind of failure, then "N passed, N failed".
 #
 #   torture.sh          10,000 kills (some minutes), and everything else
-#   torture.sh short    300 kills (less than half a minute)
+#   torture.sh short    300 kills, and larger steps (less than half a minute)
 #   torture.sh N [SEED] N kills, at moments drawn from SEED
 #
 # Needs strace for failures of single system calls, and the right to mount for a disk that is full:
 # what cannot be done is said.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-kills=10000 short=
+kills=10000 short= part=8 step=8
 case "${1:-}" in
-short) kills=300 short=1 ;;
+short) kills=300 short=1 part=2 step=36 ;;
 ?*) kills=$1 ;;
 esac
 seed=${2:-1}
@@ -23,7 +23,7 @@ passed=0 failed=0
 mkdir -p "$dir" || exit 1
 trap 'umount "$dir/small" 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
-${CC:-cc} -O2 -o "$program" tests/torture.c -lm || exit 1
+${CC:-cc} -O1 -o "$program" tests/torture.c -lm || exit 1
 
 # verdict CODE TEXT: a line, and one passed or failed.
 verdict() {
@@ -141,9 +141,12 @@ $(awk '{ printf("%s%s %d", (NR > 1 ? ", " : ""), $1, $3 - $2) }' "$dir/calls")"
         k=$before
         while [ $((k = k + 1)) -le "$after" ]; do
             start "$file"
-            strace -o /dev/null -e "trace=$name" -e "inject=$name:signal=SIGKILL:when=$k" \
-                "$program" save "$file" B >/dev/null 2>&1
-            judge_killed "$file" $? "$name $k"
+            {  # in braces, so that the shell does not say that it was killed
+                strace -o /dev/null -e "trace=$name" -e "inject=$name:signal=SIGKILL:when=$k" \
+                    "$program" save "$file" B
+                code=$?
+            } >/dev/null 2>&1
+            judge_killed "$file" $code "$name $k"
         done
     done 3<"$dir/calls"
     [ "$made" -gt 0 ] || complain "none was killed after the new file was in place"
@@ -159,7 +162,7 @@ while [ $code -ne 0 ] && [ $blocks -lt 500 ]; do
     said=$(trap '' XFSZ; ulimit -f $blocks; "$program" save "$file" B 2>&1)
     code=$?
     judge "$file" $code "$said" "ulimit -f $blocks"
-    blocks=$((blocks + ($blocks / 8) + 1))
+    blocks=$((blocks + ($blocks / part) + 1))
 done
 [ $code -eq 0 ] || complain "it never passed"
 end "ulimit -f" 5
@@ -169,10 +172,10 @@ while [ $code -gt 128 ] && [ $blocks -lt 500 ]; do
     start "$file"
     { (ulimit -c 0; ulimit -f $blocks; exec "$program" save "$file" B); code=$?; } 2>/dev/null
     [ $code -le 128 ] || judge_killed "$file" $code "ulimit -f $blocks"
-    blocks=$((blocks + ($blocks / 8) + 1))
+    blocks=$((blocks + ($blocks / part) + 1))
 done
 [ $code -eq 0 ] || complain "it never passed: code $code"
-end "ulimit -f, killed by SIGXFSZ" 5
+end "ulimit -f, killed by SIGXFSZ" 3
 
 # ---- a disk that is full, or may not be written -------------------------------------------------
 
@@ -194,10 +197,10 @@ else
         said=$("$program" save "$small" B 2>&1)
         judge "$small" $? "$said" "a disk with $kilobytes KB"
         rm "$dir/small/rest"
-        kilobytes=$((kilobytes - 8))
+        kilobytes=$((kilobytes - step))
     done
     [ "$made" -gt 0 ] || complain "it never passed"
-    end "a disk that others have filled" 5
+    end "a disk that others have filled" 2
     begin
     start "$small"
     mount -o remount,ro "$dir/small"

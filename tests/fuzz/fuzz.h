@@ -52,12 +52,10 @@ static size_t fuzz_broken;
 
 // ---- memory that counts -------------------------------------------------------------------------
 
-// More than that nobody gets at a time: who asks for more has believed a size.
-#define FUZZ_MOST_MEMORY ((size_t)64 << 20)
-
 typedef struct fuzz_memory {
     size_t calls, live, fail_at;  // fail_at: number of the call that gets nothing, 0 = none
-    size_t refused;               // calls for more than FUZZ_MOST_MEMORY
+    size_t most;                  // more nobody gets at a time: who asks for it believed a size
+    size_t refused;               // calls for more
     pktseq_allocator allocator;
 } fuzz_memory;
 
@@ -66,7 +64,7 @@ static inline void *fuzz_alloc(size_t size, void *user_data) {
     void *p;
     FUZZ(size > 0);
     if (++m->calls == m->fail_at) return NULL;
-    if (size > FUZZ_MOST_MEMORY) return ++m->refused, (void *)NULL;
+    if (size > m->most) return ++m->refused, (void *)NULL;
     p = malloc(size);
     if (!p) exit(3);
     ++m->live;
@@ -83,6 +81,7 @@ static inline void fuzz_free(void *p, void *user_data) {
 static inline void fuzz_memory_init(fuzz_memory *m, size_t fail_at) {
     memset(m, 0, sizeof *m);
     m->fail_at = fail_at;
+    m->most = (size_t)64 << 20;
     m->allocator.alloc_fn = fuzz_alloc;
     m->allocator.free_fn = fuzz_free;
     m->allocator.user_data = m;

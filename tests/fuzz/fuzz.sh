@@ -2,10 +2,11 @@
 # fuzz.sh [seconds] [job ...] - fuzzes pktseq.h: each job for so many seconds (60).
 #
 # Jobs: number csv csv-window dataset load resume api, libFuzzer with the address and undefined
-# behaviour sanitizers (csv-window: the reader's window is 64 bytes, not 256 KB); msan-csv msan-load,
-# with the memory sanitizer; m32-csv m32-load, with 32-bit sizes; afl-csv afl-load, with AFL++.
-# What they find stays in build/fuzz. A crash, a leak, a broken property, or an input that takes
-# more than two seconds fails a job; it is left as build/fuzz/<job>-crash-... and the like.
+# behaviour sanitizers (csv-window: the reader's window is 64 bytes, not 256 KB); msan-csv and
+# msan-load, with the memory sanitizer; m32-csv and m32-load, with 32-bit sizes; afl-csv and
+# afl-load, with AFL++. What they find stays in build/fuzz. A crash, a leak, a broken property, or
+# an input that takes more than two seconds fails a job; it is left as build/fuzz/<job>-crash-...
+# and the like.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 seconds=60
@@ -21,7 +22,7 @@ printf '#include <stdint.h>\n#include <stddef.h>\nint LLVMFuzzerTestOneInput(con
     >$out/probe.c
 
 # The first clang that has a libFuzzer.
-cc=
+cc=''
 for candidate in clang-19 clang clang-18 clang-17 clang-16 clang-15 clang-14; do
     [ -z "$cc" ] && "$candidate" -fsanitize=fuzzer,address $out/probe.c -o $out/probe 2>/dev/null &&
         cc=$candidate
@@ -61,28 +62,29 @@ verdict() {  # job, good or not, text
     fi
 }
 
-last() { grep -o "$1 [0-9]*" "$2" | tail -n 1 | grep -o '[0-9]*$'; }
+# The last number behind a word in a log, or 0.
+last() { sed -n "s/.*$1 *\([0-9][0-9]*\).*/\1/p" "$2" | tail -n 1 | grep . || echo 0; }
 
-# Two runs of half the time each: coverage (branches, and features, which count how often, too) after
-# the first tells whether it still grew in the second.
+# Two runs of half the time each: coverage (branches, and features, which count how often, too)
+# after the first tells whether it still grew in the second.
 libfuzzer() {
-    local job=$1 target=$2 dict half=$(((seconds + 1) / 2)) code=0 runs=0 cov= ft= slow=
+    local job=$1 target=$2 dict half=$(((seconds + 1) / 2)) code=0 runs=0 cov='' ft='' slow=0 part
     dict=$(dictionary "$target")
     mkdir -p $out/corpus/$job
     for part in 1 2; do
-        [ $code -eq 0 ] || break
+        [ $code -eq 0 ] || [ $part -eq 1 ] || break
         $out/$job -max_total_time=$half -max_len=8000 -timeout=2 -rss_limit_mb=2048 \
             -print_final_stats=1 ${dict:+-dict=$dict} -artifact_prefix=$out/$job- $out/corpus/$job \
             tests/fuzz/seeds/$target >$out/$job.log 2>&1 </dev/null
         code=$?
-        runs=$((runs + $(last 'number_of_executed_units:' $out/$job.log || echo 0)))
+        runs=$((runs + $(last 'number_of_executed_units:' $out/$job.log)))
         cov="$cov $(last 'cov:' $out/$job.log)"
         ft="$ft $(last 'ft:' $out/$job.log)"
         slow=$(last 'slowest_unit_time_sec:' $out/$job.log)
     done
     [ $code -eq 0 ] || grep -E 'broken:|ERROR:|runtime error|SUMMARY|Test unit' $out/$job.log
-    verdict "$job" $code "$runs executions, cov:${cov:- ?}, ft:${ft:- ?} (half time, end),\
- slowest ${slow:-?} s, $(find $out/corpus/$job -type f | wc -l) inputs kept"
+    verdict "$job" $code "$runs executions, cov:$cov, ft:$ft (half time, end), slowest $slow s,\
+ $(find $out/corpus/$job -type f | wc -l) inputs kept"
 }
 
 afl() {
@@ -102,7 +104,8 @@ afl() {
     half=$(awk -F, -v half=$((seconds / 2)) '$1 + 0 <= half { e = $13 } END { print e + 0 }' \
            $out/$job.d/default/plot_data)
     edges=$(value edges_found)
-    verdict "$job" $(($(value saved_crashes) + $(value saved_hangs))) "$(value execs_done) executions,\
+    verdict "$job" $(($(value saved_crashes) + $(value saved_hangs))) \
+        "$(value execs_done) executions,\
  edges: $half $edges (half time, end), $(value saved_crashes) crashes, $(value saved_hangs) hangs,\
  $(value corpus_count) inputs kept"
 }
@@ -135,10 +138,10 @@ build_and_run() {
         return
     fi
     if ! $cc $flags -fsanitize=fuzzer $out/probe.c -o $out/probe >/dev/null 2>&1; then
-        echo "SKIPPED: $job: $cc cannot link $flags (apt-get install gcc-multilib?)"
+        echo "SKIPPED: $job: $cc cannot link $flags (apt-get install g++-multilib?)"
         return
     fi
-    if [ "$target" = number ]; then  # it looks behind the API, so it has an implementation of its own
+    if [ "$target" = number ]; then  # it looks behind the API: an implementation of its own
         $cc $flags -fsanitize=fuzzer "-DFUZZ_HEADER=\"../../$header\"" -DPKTSEQ_NO_SIMD \
             tests/fuzz/fuzz_number.c -o $out/$job -lm
     else

@@ -437,6 +437,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     s->size = size;
     s->stream_model = s->stream_detector = -1;
     fuzz_memory_init(&s->memory, 0);
+    s->memory.most = (size_t)1 << 20;  // what is larger is slow to fill
     for (size_t i = 0; i < API_POOL; ++i)
         api_pool[i] = (pktseq_real)(i * 7 % 5 == 0) - (pktseq_real)(i * 13 % 11) / 16;
     memset(api_numbers, 0, sizeof api_numbers);
