@@ -1107,8 +1107,8 @@ typedef struct pktseq_files {
 } pktseq_files;
 
 // Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
-// path. When it returns OK the bytes are on the disk; when it fails, path holds what it held
-// before; when power is lost on the way, the one or the other. files NULL: those of the C library
+// path. When it returns OK the bytes are on the disk, as far as the system says; when it fails, path
+// holds what it held before; when power is lost on the way, the one or the other. files NULL: those of the C library
 // (not with PKTSEQ_NO_STDIO), and what is no regular file, such as /dev/stdout, is written to as it
 // is.
 //   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
