@@ -1108,9 +1108,9 @@ typedef struct pktseq_files {
 
 // Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
 // path. When it returns OK the bytes are on the disk, as far as the system says; when it fails, path
-// holds what it held before; when power is lost on the way, the one or the other. files NULL: those of the C library
-// (not with PKTSEQ_NO_STDIO), and what is no regular file, such as /dev/stdout, is written to as it
-// is.
+// holds what it held before; when power is lost on the way, the one or the other. files NULL: those
+// of the C library (not with PKTSEQ_NO_STDIO), and what is no regular file, such as /dev/stdout, is
+// written to as it is.
 //   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
 //   Two writers of one path at a time get in each other's way: each needs a path of its own.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
