@@ -1107,10 +1107,10 @@ typedef struct pktseq_files {
 } pktseq_files;
 
 // Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
-// path. When it returns OK the bytes are on the disk, as far as the system says; when it fails, path
-// holds what it held before; when power is lost on the way, the one or the other. files NULL: those
-// of the C library (not with PKTSEQ_NO_STDIO), and what is no regular file, such as /dev/stdout, is
-// written to as it is.
+// path. When it returns OK the bytes are on the disk, as far as the system says; when it fails,
+// path holds what it held before; when power is lost on the way, the one or the other. files NULL:
+// those of the C library (not with PKTSEQ_NO_STDIO), and what is no regular file, such as
+// /dev/stdout, is written to as it is.
 //   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
 //   Two writers of one path at a time get in each other's way: each needs a path of its own.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
@@ -2669,17 +2669,37 @@ static size_t pktseqi_wanted_list(const pktseq_schema *schema, pktseqi_wanted *w
     return count;
 }
 
-// What a name in a file's header means for a column: 3 its own, 2 another program's, 1 a second
-// one that fills empty cells, 0 a second one, -1 nothing.
-static int pktseqi_name_rank(const char *column, const char *name) {
-    if (strcmp(name, column) == 0) return 3;
+// What names in a file's header mean a column, gathered once: rank 3 its own, 2 another program's,
+// 1 a second one that fills empty cells, 0 a second one.
+typedef struct pktseqi_names {
+    const char *name[1 + sizeof pktseqi_alias / sizeof *pktseqi_alias +
+                     sizeof pktseqi_second / sizeof *pktseqi_second];
+    int rank[1 + sizeof pktseqi_alias / sizeof *pktseqi_alias +
+             sizeof pktseqi_second / sizeof *pktseqi_second];
+    size_t count;
+} pktseqi_names;
+
+static void pktseqi_names_add(pktseqi_names *names, const char *name, int rank) {
+    names->name[names->count] = name;
+    names->rank[names->count++] = rank;
+}
+
+static void pktseqi_names_of(pktseqi_names *names, const char *column) {
+    names->count = 0;
+    pktseqi_names_add(names, column, 3);
     for (size_t a = 0; a < sizeof pktseqi_alias / sizeof *pktseqi_alias; ++a)
-        if (strcmp(pktseqi_alias[a][0], column) == 0 && strcmp(pktseqi_alias[a][1], name) == 0)
-            return 2;
+        if (strcmp(pktseqi_alias[a][0], column) == 0)
+            pktseqi_names_add(names, pktseqi_alias[a][1], 2);
     for (size_t a = 0; a < sizeof pktseqi_second / sizeof *pktseqi_second; ++a)
-        if (strcmp(pktseqi_second[a].column, column) == 0 &&
-            strcmp(pktseqi_second[a].alias, name) == 0)
-            return pktseqi_second[a].fills;
+        if (strcmp(pktseqi_second[a].column, column) == 0)
+            pktseqi_names_add(names, pktseqi_second[a].alias, pktseqi_second[a].fills);
+}
+
+// The rank of a name among them, or -1.
+static int pktseqi_name_rank(const pktseqi_names *names, const char *name) {
+    for (size_t i = 0; i < names->count; ++i)
+        if (names->name[i][0] == name[0] && strcmp(names->name[i], name) == 0)
+            return names->rank[i];
     return -1;
 }
 
@@ -2688,8 +2708,10 @@ static int pktseqi_name_rank(const char *column, const char *name) {
 static int pktseqi_wanted_find(pktseqi_csv *csv, pktseqi_wanted *w, int capture) {
     size_t found[4] = {0, 0, 0, 0}, at[4] = {0, 0, 0, 0};
     int best = 3;
+    pktseqi_names names;
+    pktseqi_names_of(&names, w->name);
     for (size_t i = 0; i < csv->cells; ++i) {
-        int rank = pktseqi_name_rank(w->name, csv->data + csv->bound[2 * i]);
+        int rank = pktseqi_name_rank(&names, csv->data + csv->bound[2 * i]);
         if (rank < 0) continue;
         ++found[rank];
         at[rank] = i;
@@ -3150,12 +3172,14 @@ static size_t pktseqi_table_more(const pktseqi_reader *r) {
     return (rows < most ? rows : most) + 64;
 }
 
-// Prepares the fast lane, if the file may have it: with one use of each cell, none of tcp.flags,
-// and a separator that cannot be a part of a number.
+// Prepares the fast lane, if the file may have it: with not too many cells in a row, one use of
+// each, none of tcp.flags, and a separator that cannot be a part of a number.
 static int pktseqi_lane_open(pktseqi_reader *r) {
     pktseqi_lane *lane = &r->lane;
     size_t texts = 0, used;
-    if (r->word != PKTSEQI_NO_CELL || strchr("0123456789-.", r->csv->separator)) return 0;
+    if (r->cells > 4096 || r->word != PKTSEQI_NO_CELL ||
+        strchr("0123456789-.", r->csv->separator))
+        return 0;
     for (size_t w = 1; w < r->count; ++w)
         for (size_t v = 0; v < w; ++v)
             if (r->wanted[v].at == r->wanted[w].at) return 0;
@@ -8986,6 +9010,9 @@ static pktseq_status pktseqi_json_error(pktseqi_json *json, const char *expected
         return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
                              "the header ends at byte %z, expected %s", json->at, expected);
     found[0] = (char)json->data[json->at];
+    if (!found[0])
+        return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                             "header, byte %z: found a NUL byte, expected %s", json->at, expected);
     return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
                          "header, byte %z: found %q, expected %s", json->at, found, expected);
 }
@@ -9226,8 +9253,9 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseq_tensor known[PKTSEQI_ENTRIES];
     int more = 1;
     pktseqi_entry_list(&header->config, known);
-    if (json->at == json->end || json->data[json->at++] != '{')  // no white space before it
-        return --json->at, pktseqi_json_error(json, "'{'");
+    if (json->at == json->end || json->data[json->at] != '{')  // no white space before it
+        return pktseqi_json_error(json, "'{'");
+    ++json->at;
     while (more > 0) {
         pktseq_status status;
         size_t i = 0;
@@ -9409,7 +9437,8 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     if (!meta) return PKTSEQ_OK;
     at = header->json.arena + (meta->value - header->json.arena);
     for (const char *p = at; *p; ++p) lines += *p == '\n';
-    if (lines == 0) return pktseqi_bad_meta(header, meta->key);
+    if (lines == 0 || lines > meta->length / 10)  // no field is written in fewer bytes
+        return pktseqi_bad_meta(header, meta->key);
     codec->allocator = header->allocator;
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
                                                         sizeof *codec->field);
@@ -9533,7 +9562,7 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
         if (good < 0) return pktseqi_no_memory(header->json.err);
     }
     if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
-        training->report_count > training->iteration ||
+        training->report_count > training->iteration || training->points > training->iteration ||
         training->point_count > training->iteration || training->drop_last > 1 ||
         training->begin < 0 || training->begin > 1 || training->end < 0 || training->end > 1 ||
         pktseqi_train_config_check(config, NULL))

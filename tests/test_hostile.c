@@ -1,0 +1,2080 @@
+// test_hostile.c - files that want to do harm, and callers that make every mistake.
+//
+// Checkpoints with the mistakes that safetensors readers were published with; every byte of one
+// damaged in every way; CSV that is huge, odd or comes in drips; every function called with NULL,
+// zeroed and freed objects. Whatever is refused must say in one sentence what was found, leave
+// nothing behind, and ask for no more memory than a few times the bytes that are there.
+#define _POSIX_C_SOURCE 200809L
+#ifndef PKTSEQ_LINKED
+#define PKTSEQ_IMPLEMENTATION
+#endif
+#include "../pktseq.h"
+#include "check.h"
+
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#define REAL_SIZE sizeof(pktseq_real)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+typedef unsigned long ulong_t;
+
+// ---- >>memory: an allocator that knows its peak -------------------------------------------------
+
+// The size of each block stands in front of it.
+enum { NOTE = 16 };
+
+typedef struct meter {
+    size_t blocks, bytes, peak;  // peak also counts what was asked for and refused
+    size_t limit;                // bytes that may be there at a time
+} meter;
+
+static void *meter_alloc(size_t size, void *user_data) {
+    meter *m = (meter *)user_data;
+    char *p;
+    size_t now = size > SIZE_MAX - m->bytes ? SIZE_MAX : m->bytes + size;
+    if (now > m->peak) m->peak = now;
+    if (now > m->limit) return NULL;
+    p = (char *)malloc(size + NOTE);
+    if (!p) return NULL;
+    memcpy(p, &size, sizeof size);
+    m->bytes = now;
+    ++m->blocks;
+    return p + NOTE;
+}
+
+static void meter_free(void *p, void *user_data) {
+    meter *m = (meter *)user_data;
+    size_t size;
+    if (!p) return;
+    memcpy(&size, (char *)p - NOTE, sizeof size);
+    m->bytes -= size;
+    --m->blocks;
+    free((char *)p - NOTE);
+}
+
+static pktseq_allocator metered(meter *m) {
+    pktseq_allocator a;
+    memset(m, 0, sizeof *m);
+    m->limit = (size_t)1 << 30;
+    a.alloc_fn = meter_alloc;
+    a.free_fn = meter_free;
+    a.user_data = m;
+    return a;
+}
+
+static int is_zero(const void *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    while (size && *p == 0) ++p, --size;
+    return size == 0;
+}
+
+static void one_thread(int one) {
+#ifdef _OPENMP
+    static int all;
+    if (!all) all = omp_get_max_threads();
+    omp_set_num_threads(one ? 1 : all);
+#else
+    (void)one;
+#endif
+}
+
+static double seconds_since(clock_t begin) {
+    return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+// One sentence for people: not empty, no line end, nothing that a terminal would not show.
+static int is_sentence(const pktseq_error *err) {
+    const char *p = err->text;
+    if (!memchr(err->text, 0, sizeof err->text) || strlen(p) < 8) return 0;
+    while (*p >= 32 && *p < 127) ++p;
+    return *p == 0;
+}
+
+// ---- >>bytes: files being put together ----------------------------------------------------------
+
+typedef struct bytes {
+    unsigned char *data;
+    size_t size, capacity;
+} bytes;
+
+static void reserve(bytes *b, size_t more) {
+    if (b->size + more + 1 > b->capacity) {
+        b->capacity = 2 * (b->size + more + 64);
+        b->data = (unsigned char *)realloc(b->data, b->capacity);
+        if (!b->data) exit(3);
+    }
+}
+
+static void put(bytes *b, const void *data, size_t size) {
+    reserve(b, size);
+    if (size) memcpy(b->data + b->size, data, size);
+    b->size += size;
+    b->data[b->size] = 0;
+}
+
+static void put_text(bytes *b, const char *text) { put(b, text, strlen(text)); }
+
+static void put_many(bytes *b, const char *piece, size_t count) {
+    const size_t size = strlen(piece), from = b->size;
+    size_t done = size;
+    if (!count) return;
+    put(b, piece, size);
+    while (done < size * count) {  // twice what is there
+        size_t more = done < size * count - done ? done : size * count - done;
+        reserve(b, more);
+        put(b, b->data + from, more);
+        done += more;
+    }
+}
+
+static void put_little(bytes *b, uint64_t value, size_t size) {
+    for (; size; --size, value >>= 8) {
+        unsigned char c = (unsigned char)value;
+        put(b, &c, 1);
+    }
+}
+
+static bytes no_bytes(void) {
+    bytes b;
+    memset(&b, 0, sizeof b);
+    put(&b, "", 0);
+    return b;
+}
+
+static size_t header_end(const unsigned char *data) {
+    size_t length = 0;
+    for (int i = 7; i >= 0; --i) length = (length << 8) | data[i];
+    return 8 + length;
+}
+
+static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
+    size_t length = strlen(text);
+    for (size_t i = 0; i + length <= size; ++i)
+        if (!memcmp(p + i, text, length)) return p + i;
+    return NULL;
+}
+
+// Makes the header's length and the checksum right again, as a clever forger would.
+static void seal(bytes *b, size_t length) {
+    static const char key[] = "\"pktseq.checksum\":\"";
+    const unsigned char *at = find(b->data, 8 + length, key);
+    size_t place;
+    uint64_t hash = UINT64_C(14695981039346656037), value = length;
+    for (size_t i = 0; i < 8; ++i, value >>= 8) b->data[i] = (unsigned char)value;
+    if (!at) return;
+    place = (size_t)(at - b->data) + sizeof key - 1;
+    for (size_t i = 0; i < b->size; ++i)
+        if (i < place || i >= place + 16) hash = (hash ^ b->data[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < 16; ++i)
+        b->data[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+}
+
+// A good file with one piece of its header replaced and its length and checksum mended.
+static bytes edited(const pktseq_buffer *file, const char *from, const bytes *to) {
+    const size_t end = header_end(file->data), cut = strlen(from);
+    const unsigned char *at = find(file->data, end, from);
+    bytes b = no_bytes();
+    CHECK_THAT(at, "the header has no %s", from);
+    if (!at) at = file->data + end - cut;
+    put(&b, file->data, (size_t)(at - file->data));
+    put(&b, to->data, to->size);
+    put(&b, at + cut, (size_t)(file->data + file->size - at) - cut);
+    seal(&b, end - 8 - cut + to->size);
+    return b;
+}
+
+// ---- >>foreign: a small checkpoint of another program, to be bent -------------------------------
+
+// D = O = H = 1: ten tensors, 26 numbers, in the order of PKTSEQ_TENSORS.
+static const struct {
+    const char *name, *shape;
+    int begin, end;  // numbers
+} plain[10] = {{"encoder.gru.weight_ih_l0", "[3,1]", 0, 3},
+               {"encoder.gru.weight_hh_l0", "[3,1]", 3, 6},
+               {"encoder.gru.bias_ih_l0", "[3]", 6, 9},
+               {"encoder.gru.bias_hh_l0", "[3]", 9, 12},
+               {"decoder.gru.weight_ih_l0", "[3,1]", 12, 15},
+               {"decoder.gru.weight_hh_l0", "[3,1]", 15, 18},
+               {"decoder.gru.bias_ih_l0", "[3]", 18, 21},
+               {"decoder.gru.bias_hh_l0", "[3]", 21, 24},
+               {"decoder.out.weight", "[1,1]", 24, 25},
+               {"decoder.out.bias", "[1]", 25, 26}};
+
+// What differs from a good file; NULL: nothing.
+typedef struct bent {
+    size_t tensor;  // whose parts are replaced
+    const char *name, *dtype, *shape, *offsets, *entry;
+    const char *before, *after, *whole;  // whole: the header, and nothing else
+    size_t body;                         // bytes of numbers; 0 = the 104 of a good file
+} bent;
+
+static bytes bent_file(const bent *x) {
+    bytes h = no_bytes(), b = no_bytes();
+    if (x->whole) {
+        put_text(&h, x->whole);
+    } else {
+        put_text(&h, "{");
+        if (x->before) put_text(&h, x->before);
+        for (size_t i = 0; i < 10; ++i) {
+            const bent *y = i == x->tensor ? x : NULL;
+            char text[64];
+            put_text(&h, i ? ",\"" : "\"");
+            put_text(&h, y && y->name ? y->name : plain[i].name);
+            put_text(&h, "\":");
+            if (y && y->entry) {
+                put_text(&h, y->entry);
+                continue;
+            }
+            put_text(&h, "{\"dtype\":");
+            put_text(&h, y && y->dtype ? y->dtype : "\"F32\"");
+            put_text(&h, ",\"shape\":");
+            put_text(&h, y && y->shape ? y->shape : plain[i].shape);
+            put_text(&h, ",\"data_offsets\":");
+            snprintf(text, sizeof text, "[%d,%d]", 4 * plain[i].begin, 4 * plain[i].end);
+            put_text(&h, y && y->offsets ? y->offsets : text);
+            put_text(&h, "}");
+        }
+        if (x->after) put_text(&h, x->after);
+        put_text(&h, "}");
+    }
+    put_little(&b, h.size, 8);
+    put(&b, h.data, h.size);
+    for (size_t i = 0; i < (x->body ? x->body : 104) / 4; ++i)
+        put_little(&b, i % 3 ? 0x3f000000u : 0xbe800000u, 4);  // 0.5 and -0.25
+    free(h.data);
+    return b;
+}
+
+// ---- >>loading: a file that must be refused -----------------------------------------------------
+
+typedef struct loaded {
+    pktseq_status status;
+    pktseq_error err;
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    meter memory;
+} loaded;
+
+static double most_per_byte;       // the largest peak in bytes per byte of a file
+static size_t files_refused;
+
+// From a block of exactly the file's size, into garbage.
+static void load(loaded *l, const void *data, size_t size) {
+    pktseq_allocator a;
+    void *exact = malloc(size ? size : 1);
+    if (!exact) exit(3);
+    if (size) memcpy(exact, data, size);
+    memset(l, 0x5a, sizeof *l);
+    a = metered(&l->memory);
+    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->detector, &a,
+                                &l->err);
+    free(exact);
+}
+
+static int unload(loaded *l) {
+    pktseq_model_free(&l->model);
+    pktseq_codec_free(&l->codec);
+    pktseq_training_free(&l->training);
+    pktseq_detector_free(&l->detector);
+    return l->memory.blocks == 0 && l->memory.bytes == 0;
+}
+
+// Metadata has a table of 1024 entries, 32 bytes each; a small file may ask for that, too.
+static const double TABLE = 40000, PER_BYTE = 10;
+
+static int is_cheap(const loaded *l, size_t size) {
+    double per_byte = ((double)l->memory.peak - TABLE) / (double)(size + 1);
+    if (per_byte > most_per_byte) most_per_byte = per_byte;
+    return per_byte <= PER_BYTE;
+}
+
+static int is_refused(loaded *l, const void *data, size_t size) {
+    int good;
+    load(l, data, size);
+    good = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
+           l->err.status == l->status && is_sentence(&l->err) && l->memory.blocks == 0 &&
+           is_zero(&l->model, sizeof l->model) && is_zero(&l->codec, sizeof l->codec) &&
+           is_zero(&l->training, sizeof l->training) &&
+           is_zero(&l->detector, sizeof l->detector) && is_cheap(l, size);
+    ++files_refused;
+    return unload(l) && good;
+}
+
+// `say`: what the sentence must name, or NULL.
+static void check_refused(const char *what, const void *data, size_t size, const char *say) {
+    loaded l;
+    int good = is_refused(&l, data, size);
+    CHECK_THAT(good, "%s: status %d, peak %lu of %lu bytes, %lu blocks left, \"%s\"", what,
+               (int)l.status, (ulong_t)l.memory.peak, (ulong_t)size, (ulong_t)l.memory.blocks,
+               l.err.text);
+    CHECK_THAT(!say || strstr(l.err.text, say), "%s: \"%s\" does not name %s", what, l.err.text,
+               say);
+}
+
+static void check_bent(const char *what, const bent *x, const char *say) {
+    bytes b = bent_file(x);
+    check_refused(what, b.data, b.size, say);
+    free(b.data);
+}
+
+// ---- >>published: seven mistakes of other readers -----------------------------------------------
+
+// The good file is good: what is refused below is refused for what was bent.
+static void test_good_file_is_taken(void) {
+    bent x;
+    bytes b;
+    loaded l;
+    memset(&x, 0, sizeof x);
+    b = bent_file(&x);
+    load(&l, b.data, b.size);
+    CHECK_THAT(l.status == PKTSEQ_OK && l.model.parameters == 26 && is_cheap(&l, b.size), "%s",
+               l.err.text);
+    CHECK(unload(&l));
+    free(b.data);
+}
+
+// 8 + length, length + 1 (for a final 0), length + what is there: each wraps for some length, in 64
+// bits or in 32.
+static void test_header_length_plus_a_constant_wraps(void) {
+    static const uint64_t high[] = {0, UINT64_C(1) << 32, UINT64_C(1) << 63,
+                                    UINT64_C(0xffffffff00000000)};
+    bent x;
+    bytes b;
+    uint64_t length;
+    memset(&x, 0, sizeof x);
+    b = bent_file(&x);
+    length = header_end(b.data) - 8;
+    for (size_t h = 0; h < COUNT(high); ++h)
+        for (uint64_t constant = 0; constant < 20; ++constant)
+            for (int back = 0; back < 2; ++back) {
+                uint64_t bad = back ? (uint64_t)0 - constant : constant + length;
+                uint64_t lie = h ? (bad & 0xffffffffu) | high[h] : bad;
+                if (lie == length) continue;
+                for (size_t i = 0; i < 8; ++i) b.data[i] = (unsigned char)(lie >> (8 * i));
+                check_refused("header length", b.data, b.size,
+                              lie > 100000000 ? "length" : lie > b.size - 8 ? "missing" : NULL);
+            }
+    free(b.data);
+}
+
+static void test_negative_or_reversed_offsets(void) {
+    static const char *const list[][2] = {
+        {"[-12,0]", "\"-\""}, {"[0,-12]", "\"-\""}, {"[-0,12]", "\"-\""}, {"[12,0]", "offsets"},
+        {"[4,3]", "offsets"}, {"[100,88]", "offsets"}, {"[9007199254740991,0]", "offsets"},
+        {"[9007199254740991,11]", "offsets"}, {"[18446744073709551604,0]", "2^53"},
+        {"[0,18446744073709551604]", "2^53"}, {"[9007199254740980,9007199254740992]", "2^53"}};
+    for (size_t tensor = 0; tensor < 10; tensor += 9)
+        for (size_t i = 0; i < COUNT(list); ++i) {
+            bent x;
+            memset(&x, 0, sizeof x);
+            x.tensor = tensor;
+            x.offsets = list[i][0];
+            check_bent(list[i][0], &x, list[i][1]);
+        }
+}
+
+// All ten shapes agree with each other; only the products do not fit. The offsets are those that a
+// reader which multiplies in 64 (or 32) bits would expect.
+static void test_shape_product_that_wraps(void) {
+    static const struct {
+        uint64_t d, o, h;
+        int wraps;  // some product of two sizes, or of a size and bytes, is small in 64 bits
+    } list[] = {
+        {1, UINT64_C(274177), UINT64_C(67280421310721), 1},        // O * H = 2^64 + 1
+        {1, UINT64_C(1) << 32, UINT64_C(1) << 32, 1},              // O * H = 2^64
+        {UINT64_C(1) << 32, 1, UINT64_C(1) << 32, 1},              // 3 * H * D = 3 * 2^64
+        {1, 1, UINT64_C(1) << 31, 1},                              // 3 * H * H * 4 = 3 * 2^64
+        {1, 1, UINT64_C(1) << 32, 1},                              // 3 * H * H = 3 * 2^64
+        {1, UINT64_C(1) << 52, UINT64_C(1) << 12, 1},              // O * H = 2^64
+        {1, UINT64_C(1) << 50, UINT64_C(1) << 12, 1},              // O * H * 4 = 2^64
+        {1, 641, 6700417, 0},                                      // O * H = 2^32 + 1
+        {1, 65536, 65536, 0},                                      // O * H = 2^32
+        {UINT64_C(9007199254740991), UINT64_C(9007199254740991), UINT64_C(9007199254740991), 0}};
+    for (size_t i = 0; i < COUNT(list); ++i)
+        for (int narrow = 0; narrow < 2; ++narrow) {
+            uint64_t d = list[i].d, o = list[i].o, h = list[i].h, at = 0, small = 0;
+            uint64_t rows[10], cols[10];
+            bytes header = no_bytes(), b = no_bytes();
+            char what[80];
+            for (size_t t = 0; t < 10; ++t) {
+                rows[t] = t < 8 ? 3 * h : o;
+                cols[t] = t == 0 ? d : t == 1 || t == 5 || t == 8 ? h : t == 4 ? o : 0;
+            }
+            put_text(&header, "{");
+            for (size_t t = 0; t < 10; ++t) {
+                uint64_t size = rows[t] * (cols[t] ? cols[t] : 1) * 4, end;
+                char text[200];
+                if (narrow) size &= 0xffffffffu;
+                small += cols[t] && size < 1024 && rows[t] > 2048;
+                end = size < 1024 ? at + size : at;  // the large ones take no room at all
+                snprintf(text, sizeof text, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%.0f",
+                         t ? "," : "", plain[t].name, (double)(rows[t] % (UINT64_C(1) << 53)));
+                put_text(&header, text);
+                snprintf(text, sizeof text, ",%.0f", (double)cols[t]);
+                if (cols[t]) put_text(&header, text);
+                snprintf(text, sizeof text, "],\"data_offsets\":[%d,%d]}", (int)at, (int)end);
+                put_text(&header, text);
+                at = end;
+            }
+            put_text(&header, "}");
+            put_little(&b, header.size, 8);
+            put(&b, header.data, header.size);
+            put_many(&b, "\x3f\x3f\x3f\x3f", (size_t)at / 4 + 64);
+            b.size -= 256;
+            snprintf(what, sizeof what, "D %.0f, O %.0f, H %.0f", (double)d, (double)o, (double)h);
+            CHECK_THAT(small || !list[i].wraps, "%s: nothing wraps", what);
+            check_refused(what, b.data, b.size, NULL);
+            free(header.data);
+            free(b.data);
+        }
+}
+
+static void test_unknown_dtype_that_skips_validation(void) {
+    static const char *const dtype[] = {
+        "\"F99\"", "\"F16\"", "\"BF16\"", "\"BOOL\"", "\"I64\"", "\"U8\"", "\"F8_E4M3\"",
+        "\"C64\"", "\"f32\"", "\"F32\\n\"", "\"\"", "\"F32F32\"", "\"\xc3\xa9\"",
+        "\"%s%n\""};
+    static const char *const shape[] = {NULL, "[]", "[0]", "[9007199254740991,9007199254740991]",
+                                        "[1000000000]"};
+    static const char *const offsets[] = {NULL, "[0,0]", "[0,9007199254740991]", "[12,0]"};
+    for (size_t i = 0; i < COUNT(dtype); ++i)
+        for (size_t k = 0; k < COUNT(shape); ++k)
+            for (size_t o = 0; o < COUNT(offsets); ++o) {
+                bent x;
+                char named[16];
+                memset(&x, 0, sizeof x);
+                x.dtype = dtype[i];
+                x.shape = shape[k];
+                x.offsets = offsets[o];
+                snprintf(named, sizeof named, "%s", dtype[i]);
+                if (strchr(named, '\\') || dtype[i][1] & 0x80) named[3] = 0;
+                check_bent(dtype[i], &x, k == 1 ? NULL : dtype[i][1] & 0x80 ? "dtype" : named);
+            }
+}
+
+// The shape says one size, the offsets another, larger or smaller, and the file is as long as
+// either would have it.
+static void test_buffer_sized_from_shape_but_filled_from_offsets(void) {
+    static const struct {
+        size_t tensor;
+        const char *shape, *offsets;
+        size_t body;
+        const char *say;
+    } list[] = {{9, "[1]", "[100,108]", 108, "tensor"},
+                {9, "[1]", "[100,4196]", 4196, "tensor"},
+                {9, "[1]", "[100,101]", 104, "tensor"},
+                {9, "[1]", "[100,100]", 104, "tensor"},
+                {9, "[1024]", "[100,104]", 104, "tensor"},
+                {9, "[1]", "[100,102]", 104, "tensor"},
+                {9, "[2]", "[100,108]", 108, "tensor"},
+                {8, "[1,1024]", "[96,100]", 104, "tensor"},
+                {0, "[3,1]", "[0,8]", 104, "tensor"},
+                {0, "[3,1]", "[0,24]", 104, "tensor"},
+                {0, "[3,2]", "[0,12]", 104, "tensor"},
+                {0, "[3,1000000]", "[0,12]", 104, NULL},
+                {1, "[3000000,1000000]", "[12,24]", 104, NULL}};
+    for (size_t i = 0; i < COUNT(list); ++i) {
+        bent x;
+        memset(&x, 0, sizeof x);
+        x.tensor = list[i].tensor;
+        x.shape = list[i].shape;
+        x.offsets = list[i].offsets;
+        x.body = list[i].body;
+        check_bent(list[i].offsets, &x, list[i].say);
+    }
+}
+
+static void test_offsets_past_the_end_of_the_file(void) {
+    bent x;
+    bytes b;
+    memset(&x, 0, sizeof x);
+    b = bent_file(&x);
+    for (size_t missing = 1; missing <= 104; ++missing) {
+        char say[40];
+        snprintf(say, sizeof say, " %lu bytes", (ulong_t)missing);
+        check_refused("cut off", b.data, b.size - missing, say);
+    }
+    free(b.data);
+    x.tensor = 9;
+    for (int far = 0; far < 4; ++far) {
+        static const char *const offsets[] = {"[104,108]", "[4294967296,4294967300]",
+                                              "[9007199254740987,9007199254740991]",
+                                              "[1000000,1000004]"};
+        x.offsets = offsets[far];
+        check_bent(offsets[far], &x, "offset");
+    }
+}
+
+static void test_data_offsets_with_fewer_than_two_entries(void) {
+    static const char *const list[] = {"[]", "[0]", "[12]", "[ ]", "[,]", "[,12]", "[0,]", "0",
+                                       "null", "\"\"", "{}", "[null,12]", "[0,12,24]", "[[0,12]]",
+                                       "[\"0\",12]", "[0 12]", "[0,12"};
+    for (size_t i = 0; i < COUNT(list); ++i) {
+        bent x;
+        memset(&x, 0, sizeof x);
+        x.offsets = list[i];
+        check_bent(list[i], &x, "expected");
+    }
+}
+
+// ---- >>json: everything else that a header can be ----------------------------------------------
+
+static void test_headers(void) {
+#define META(text) "\"__metadata__\":" text ","
+    static const struct {
+        const char *what;
+        bent x;
+        const char *say;
+    } list[] = {
+        // the same thing twice
+        {"a key twice", {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"a\":\"\"}"), 0, 0, 0}, "\"a\""},
+        {"twice, one escaped",
+         {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"\\u0061\":\"\"}"), 0, 0, 0}, "\"a\" twice"},
+        {"twice, both escaped",
+         {10, 0, 0, 0, 0, 0, META("{\"\\u006a\":\"\",\"\\u006A\":\"\"}"), 0, 0, 0}, "\"j\" twice"},
+        {"a tensor twice", {1, "encoder.gru.weight_ih_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "twice"},
+        {"a tensor twice, escaped",
+         {1, "encoder.gru.weight_\\u0069h_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "twice"},
+        // integers
+        {"1e3", {0, 0, 0, "[3e0,1]", 0, 0, 0, 0, 0, 0}, "\"e\""},
+        {"3E0", {0, 0, 0, "[3E0,1]", 0, 0, 0, 0, 0, 0}, "\"E\""},
+        {"-0", {0, 0, 0, "[3,-0]", 0, 0, 0, 0, 0, 0}, "\"-\""},
+        {"-0 as an offset", {0, 0, 0, 0, "[-0,12]", 0, 0, 0, 0, 0}, "\"-\""},
+        {"1.0", {0, 0, 0, "[3,1.0]", 0, 0, 0, 0, 0, 0}, "\".\""},
+        {"NaN", {0, 0, 0, "[NaN,1]", 0, 0, 0, 0, 0, 0}, "\"N\""},
+        {"Infinity", {0, 0, 0, 0, "[0,Infinity]", 0, 0, 0, 0, 0}, "\"I\""},
+        {"2^53", {0, 0, 0, "[9007199254740992,1]", 0, 0, 0, 0, 0, 0}, "2^53"},
+        // sizes of nothing
+        {"no D", {0, 0, 0, "[3,0]", "[0,0]", 0, 0, 0, 0, 0}, "0"},
+        {"no H", {1, 0, 0, "[0,0]", "[12,12]", 0, 0, 0, 0, 0}, "0"},
+        {"no O", {8, 0, 0, "[0,1]", "[96,96]", 0, 0, 0, 0, 0}, "0"},
+        {"no rank", {9, 0, 0, "[]", 0, 0, 0, 0, 0, 0}, "expected"},
+        // names and strings
+        {"NUL in a name", {0, "encoder.gru.weight_ih_l0\\u0000", 0, 0, 0, 0, 0, 0, 0, 0}, "escape"},
+        {"NUL in a key", {10, 0, 0, 0, 0, 0, META("{\"a\\u0000b\":\"\"}"), 0, 0, 0}, "escape"},
+        {"NUL in a value", {10, 0, 0, 0, 0, 0, META("{\"a\":\"\\u0000\"}"), 0, 0, 0}, "escape"},
+        {"half a pair", {10, 0, 0, 0, 0, 0, META("{\"a\":\"\\ud83d\"}"), 0, 0, 0}, "escape"},
+        {"the other half", {10, 0, 0, 0, 0, 0, META("{\"a\":\"\\ude00\"}"), 0, 0, 0}, "escape"},
+        {"a pair reversed",
+         {10, 0, 0, 0, 0, 0, META("{\"a\":\"\\ude00\\ud83d\"}"), 0, 0, 0}, "escape"},
+        {"two first halves",
+         {10, 0, 0, 0, 0, 0, META("{\"\\ud83d\\ud83d\":\"\"}"), 0, 0, 0}, "escape"},
+        {"half a pair at the end of all", {10, 0, 0, 0, 0, 0, 0, 0, "{\"\\ud83d", 0}, "escape"},
+        {"half an escape at the end of all", {10, 0, 0, 0, 0, 0, 0, 0, "{\"\\u00", 0}, "escape"},
+        {"a backslash at the end of all", {10, 0, 0, 0, 0, 0, 0, 0, "{\"\\", 0}, "escape"},
+        {"a name without end", {10, 0, 0, 0, 0, 0, 0, 0, "{\"encoder", 0}, "ends at byte"},
+        {"a terminal's escape", {0, "\\u001b[31mred", 0, 0, 0, 0, 0, 0, 0, 0}, "[31mred"},
+        {"a line end in a name", {0, "two\\nlines", 0, 0, 0, 0, 0, 0, 0, 0}, "two"},
+        // values of the metadata that are no strings
+        {"a number", {10, 0, 0, 0, 0, 0, META("{\"a\":1}"), 0, 0, 0}, "\"1\""},
+        {"null", {10, 0, 0, 0, 0, 0, META("{\"a\":null}"), 0, 0, 0}, "\"n\""},
+        {"true", {10, 0, 0, 0, 0, 0, META("{\"a\":true}"), 0, 0, 0}, "\"t\""},
+        {"an array", {10, 0, 0, 0, 0, 0, META("{\"a\":[\"\"]}"), 0, 0, 0}, "\"[\""},
+        {"an object", {10, 0, 0, 0, 0, 0, META("{\"a\":{}}"), 0, 0, 0}, "\"{\""},
+        {"no object at all", {10, 0, 0, 0, 0, 0, META("null"), 0, 0, 0}, "\"n\""},
+        // the whole
+        {"an array", {10, 0, 0, 0, 0, 0, 0, 0, "[]", 0}, "\"[\""},
+        {"a string", {10, 0, 0, 0, 0, 0, 0, 0, "\"{}\"", 0}, "'{'"},
+        {"a number", {10, 0, 0, 0, 0, 0, 0, 0, "42", 0}, "\"4\""},
+        {"null", {10, 0, 0, 0, 0, 0, 0, 0, "null", 0}, "\"n\""},
+        {"nothing", {10, 0, 0, 0, 0, 0, 0, 0, "", 0}, "ends at byte 8"},
+        {"a brace", {10, 0, 0, 0, 0, 0, 0, 0, "{", 0}, "ends at byte 9"},
+        {"an empty object", {10, 0, 0, 0, 0, 0, 0, 0, "{}", 0}, "\"}\""},
+        {"two objects", {10, 0, 0, 0, 0, 0, 0, "}{", 0, 0}, "\"{\""},
+        {"two objects with a blank", {10, 0, 0, 0, 0, 0, 0, "} {", 0, 0}, "\"{\""},
+        // places
+        {"a hole", {9, 0, 0, 0, "[104,108]", 0, 0, 0, 0, 108}, "offset 100"},
+        {"an overlap", {9, 0, 0, 0, "[96,100]", 0, 0, 0, 0, 0}, "offset 100"},
+        {"all in one place", {1, 0, 0, 0, "[0,12]", 0, 0, 0, 0, 0}, "offset"},
+        {"one byte off", {9, 0, 0, 0, "[101,105]", 0, 0, 0, 0, 108}, "offset 100"},
+        {"trailing bytes", {10, 0, 0, 0, 0, 0, 0, 0, 0, 108}, "4 bytes"},
+        {"many trailing bytes", {10, 0, 0, 0, 0, 0, 0, 0, 0, 100104}, "100000 bytes"}};
+    for (size_t i = 0; i < COUNT(list); ++i) check_bent(list[i].what, &list[i].x, list[i].say);
+
+    // Lengths 0, 1, and exactly to the end of the file, where no number is left.
+    {
+        bent x;
+        bytes b;
+        memset(&x, 0, sizeof x);
+        b = bent_file(&x);
+        for (size_t length = 0; length < 3; ++length) {
+            size_t lie = length < 2 ? length : b.size - 8;
+            for (size_t i = 0; i < 8; ++i)
+                b.data[i] = i < 4 ? (unsigned char)(lie >> (8 * i)) : 0;
+            check_refused("length", b.data, b.size, length ? NULL : "ends at byte 8");
+        }
+        free(b.data);
+    }
+    {
+        bent x;
+        bytes b;
+        memset(&x, 0, sizeof x);
+        b = bent_file(&x);
+        check_refused("nothing behind the header", b.data, header_end(b.data), " 104 bytes");
+        // A byte that no text can show was found all the same.
+        for (size_t i = 8; i < 12; ++i) {
+            loaded l;
+            unsigned char was = b.data[i];
+            b.data[i] = 0;
+            CHECK(is_refused(&l, b.data, b.size));
+            CHECK_THAT(!strstr(l.err.text, "found \"\""), "a NUL byte: %s", l.err.text);
+            b.data[i] = was;
+        }
+        free(b.data);
+    }
+}
+
+// What makes a reader slow, or its stack or its memory run out.
+static void test_heavy_headers(void) {
+    static const char *const nest[] = {"[", "{\"a\":", "[[],{\"\":"};
+    static const char *const frame[] = {"\"x\":", "\"__metadata__\":", "\"__metadata__\":{\"n\":",
+                                        "\"encoder.gru.weight_ih_l0\":",
+                                        "\"encoder.gru.weight_ih_l0\":{\"shape\":",
+                                        "\"encoder.gru.weight_ih_l0\":{\"dtype\":"};
+    static const char *const number[] = {"9", "1", "0", "0.", "1e", "-"};
+    bytes b, text;
+    bent x;
+    loaded l;
+    clock_t begin;
+    memset(&x, 0, sizeof x);
+    for (size_t i = 0; i < COUNT(nest); ++i)
+        for (size_t k = 0; k < COUNT(frame); ++k) {
+            text = no_bytes();
+            put_text(&text, "{");
+            put_text(&text, frame[k]);
+            put_many(&text, nest[i], 100000);
+            x.whole = (const char *)text.data;
+            check_bent(frame[k], &x, NULL);
+            free(text.data);
+        }
+    x.whole = NULL;
+    for (size_t i = 0; i < COUNT(number); ++i)  // 400 digits, and 1,000,000
+        for (size_t digits = 400; digits <= 1000000; digits *= 2500) {
+            text = no_bytes();
+            put_text(&text, "[");
+            put_text(&text, number[i]);
+            put_many(&text, i ? "0" : "9", digits);
+            put_text(&text, ",1]");
+            x.shape = (const char *)text.data;
+            check_bent(number[i], &x, "header, byte");
+            free(text.data);
+        }
+
+    // 10 MB of blanks: wherever JSON allows them they are taken, in front of all they are refused.
+    for (size_t place = 0; place < 4; ++place) {
+        double seconds;
+        memset(&x, 0, sizeof x);
+        text = no_bytes();
+        if (place == 1) put_text(&text, "[3,");
+        put_many(&text, place == 2 ? "          " : " \t\n\r \t\n\r  ", 1000000);
+        if (place == 1) put_text(&text, "1]");
+        if (place == 0) x.before = (const char *)text.data;
+        if (place == 1) x.shape = (const char *)text.data;
+        if (place == 2) x.after = (const char *)text.data;
+        b = bent_file(&x);
+        if (place == 3) {
+            bytes shifted = no_bytes();
+            put_little(&shifted, header_end(b.data) - 8 + text.size, 8);
+            put(&shifted, text.data, text.size);
+            put(&shifted, b.data + 8, b.size - 8);
+            free(b.data);
+            b = shifted;
+        }
+        begin = clock();
+        load(&l, b.data, b.size);
+        seconds = seconds_since(begin);
+        CHECK_THAT(l.status == (place == 3 ? PKTSEQ_ERROR_DATA : PKTSEQ_OK), "10 MB of blanks, "
+                   "place %d: %s", (int)place, l.err.text);
+        CHECK_THAT(seconds < 1, "10 MB of blanks took %.2f s", seconds);
+        CHECK_THAT(is_cheap(&l, b.size), "peak %lu", (ulong_t)l.memory.peak);
+        CHECK(unload(&l));
+        free(text.data);
+        free(b.data);
+    }
+}
+
+// ---- >>complete: a file with everything in it ---------------------------------------------------
+
+typedef struct world {
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_work work;
+    pktseq_stream stream;
+    pktseq_buffer file;
+} world;
+
+static const char *const world_csv =
+    "position,v,f,k,c,d\n"
+    "0,1.5,1,3,4,2\n1,2.5,0,5,1,6\n2,0.5,1,2,7,1\n3,3.5,0,8,2,9\n4,1.25,1,1,3,0\n"
+    "0,4.5,0,3,5,2\n1,0.5,1,5,0,3\n2,2.5,1,2,8,7\n3,1.5,0,8,1,4\n"
+    "0,2.25,0,1,2,5\n1,3.5,1,3,6,1\n2,0.25,0,5,9,8\n3,2.5,1,2,4,6\n4,1.5,0,8,7,3\n"
+    "0,0.75,1,1,0,2\n1,1.5,0,3,3,9\n2,4.5,1,5,6,0\n3,2.75,0,2,5,4\n";
+
+static pktseq_field world_field[5];
+
+static pktseq_schema world_schema(void) {
+    static const struct {
+        const char *column;
+        pktseq_kind kind;
+        pktseq_role role;
+    } list[] = {{"v", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH}, {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH},
+                {"k", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH}, {"c", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT},
+                {"d", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT}};
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    memset(world_field, 0, sizeof world_field);
+    for (size_t i = 0; i < 5; ++i) {
+        world_field[i].column = list[i].column;
+        world_field[i].kind = list[i].kind;
+        world_field[i].role = list[i].role;
+    }
+    world_field[2].least = 3;
+    schema.field = world_field;
+    schema.field_count = 5;
+    return schema;
+}
+
+static pktseq_train_config world_config(void) {
+    pktseq_train_config config = pktseq_train_config_default();
+    config.iterations = 6;
+    config.batch = 2;
+    config.learning_rate = 0.03125;
+    config.momentum = 0.75;
+    config.point_every = 3;
+    config.report_every = 4;
+    config.threads = 1;
+    return config;
+}
+
+static pktseq_detector_options world_options(void) {
+    pktseq_detector_options detect = pktseq_detector_options_default();
+    detect.measure = PKTSEQ_MEASURE_SURPRISE;
+    detect.one_step_ahead = detect.by_length = 1;
+    detect.context = 0.5;
+    detect.false_alarms = 0.25;
+    return detect;
+}
+
+static void world_free(world *w) {
+    pktseq_buffer_free(&w->file);
+    pktseq_stream_free(&w->stream);
+    pktseq_work_free(&w->work);
+    pktseq_detector_free(&w->detector);
+    pktseq_training_free(&w->training);
+    pktseq_model_free(&w->model);
+    pktseq_dataset_free(&w->dataset);
+    pktseq_codec_free(&w->codec);
+    pktseq_table_free(&w->table);
+}
+
+// Two hidden units, everything trained and fitted; a forward with targets has just been done.
+static int world_make(world *w, const pktseq_allocator *a) {
+    pktseq_schema schema = world_schema();
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_train_config config = world_config();
+    pktseq_detector_options detect = world_options();
+    pktseq_error err;
+    int good;
+    memset(w, 0, sizeof *w);
+    options.inputs = 2;
+    good = !pktseq_table_parse(&w->table, world_csv, strlen(world_csv), &schema, a, &err) &&
+           !pktseq_codec_fit(&w->codec, &w->table, &schema, a, &err) &&
+           !pktseq_dataset_init(&w->dataset, &w->codec, &w->table, &options, a, &err);
+    if (good) {
+        pktseq_config model = pktseq_config_default(&w->dataset);
+        model.hidden = 2;
+        model.loss = PKTSEQ_LOSS_NLL;
+        good = !pktseq_model_init(&w->model, model, 7, a, &err) &&
+               !pktseq_train(&w->model, &w->dataset, &config, &w->training, &err) &&
+               !pktseq_detector_init(&w->detector, &w->model, 2, &detect, a, &err) &&
+               !pktseq_detector_fit(&w->detector, &w->model, &w->dataset, 1, &err) &&
+               !pktseq_work_init(&w->work, w->model.config, 4, 8, 1, a, &err) &&
+               !pktseq_stream_init(&w->stream, &w->model, &w->detector, a, &err) &&
+               !pktseq_save_mem(&w->file, &w->model, &w->codec, &w->training, &w->detector, a,
+                                &err);
+    }
+    if (good) {
+        pktseq_pair pair = pktseq_dataset_pair(&w->dataset, 0);
+        good = !pktseq_forward(&w->model, &w->work, &pair, 1, NULL);
+        for (int i = 0; good && i < 4; ++i)
+            good = !pktseq_stream_push(&w->stream, w->dataset.x, w->dataset.y, w->dataset.c);
+    }
+    CHECK_THAT(good, "something to test with: %s", err.text);
+    if (!good) world_free(w);
+    return good;
+}
+
+// ---- >>metadata: what contradicts itself, or the rest of the file -------------------------------
+
+static void check_edited(const pktseq_buffer *file, const char *from, const bytes *to,
+                         const char *say) {
+    bytes b = edited(file, from, to);
+    check_refused(from, b.data, b.size, say);
+    free(b.data);
+}
+
+static void test_metadata(void) {
+    static const char codec[] = "\"pktseq.codec\":\"", groups[] = "number flag class3";
+    // What is replaced, the piece that comes instead, how often, and what follows.
+    static const struct {
+        const char *from, *before, *piece, *after;
+        const char *say;
+    } many[] = {
+        {codec, codec, "\\n", "", "pktseq.codec"},
+        {codec, codec, "flag\\tx\\t0\\t0\\t0\\n", "", NULL},
+        {codec, codec, "number\\tx\\t2\\t0\\t0\\n", "", "pktseq.codec"},
+        {codec, codec, "\\t", "", "pktseq.codec"},
+        {codec, codec, "classes\\tx\\t0\\t0\\t0\\t", "", "pktseq.codec"},
+        {"classes\\tk\\t0\\t0\\t0", "classes\\tk\\t0\\t0\\t0", "\\t", "", "pktseq.codec"},
+        {"classes\\tk\\t0\\t0\\t0", "classes\\tk\\t0\\t0\\t0", "\\t0", "", "pktseq.codec"},
+        {"\\npoints", "\\npoints", " ", "", "pktseq.training"},
+        {"\\npoints", "\\npoints", " 0", "", NULL},
+        {"\\npoints", "\\npoints", "\\n", "", "pktseq.training"},
+        {"milestones", "milestones", " 1", "", "pktseq.training"},
+        {"iterations 6", "iterations ", "9", "", "pktseq.training"},
+        {"iterations 6", "iterations 0.", "0", "", "pktseq.training"},
+        {"learning_rate 0", "learning_rate 1e", "9", "", "pktseq.training"},
+        {groups, "", "number ", "number", "pktseq.groups"},
+        {groups, "number flag class", "9", "", "pktseq.groups"},
+        {groups, "number flag class3", " ", "", "pktseq.groups"},
+        {"contexts 2\\n", "contexts ", "2", "\\n", "pktseq.detector"},
+        {"\\nprecision", "\\nprecision", " 0", "", "pktseq.detector"},
+        {"\\nweight", "\\nweight", " 1", "", "pktseq.detector"},
+        {"\"pktseq.inputs\":\"2", "\"pktseq.inputs\":\"", "2", "", "pktseq.inputs"},
+        {"\"pktseq.start\":\"target", "\"pktseq.start\":\"", "target", "", "pktseq.start"},
+        {"\"pktseq.checksum\":\"", "\"pktseq.checksum\":\"", "0", "", "pktseq.checksum"},
+        {"\"format\":\"pt", "\"format\":\"", "pt", "", "\"format\""}};
+    static const struct {
+        const char *from, *to, *say;
+    } list[] = {
+        // sizes against the tensors
+        {groups, "number flag class3 number", "pktseq.groups"},
+        {groups, "number flag", "pktseq.groups"},
+        {groups, "number flag class2", "pktseq.groups"},
+        {groups, "number flag class4294967299", "pktseq.groups"},
+        {groups, "class4 flag", NULL},
+        {codec, "\"pktseq.codec\":\"flag\\tq\\t0\\t0\\t0\\n", "codec"},
+        {"flag\\tf\\t0", "flag\\tf\\t1", "codec"},
+        {"flag\\tf\\t0", "port\\tf\\t0", "codec"},
+        {"number\\td\\t2", "number\\td\\t1", "pktseq.codec"},
+        {"contexts 2\\n", "contexts 1\\n", "pktseq.detector"},
+        {"contexts 2\\n", "contexts 4096\\n", "pktseq.detector"},
+        {"measure surprise", "measure rms2", "pktseq.detector"},
+        // training against itself
+        {"\"iteration 6", "\"iteration 7", "pktseq.training"},
+        {"report_count 2", "report_count 7", "pktseq.training"},
+        // the checksum
+        {"\"pktseq.checksum\"", "\"pktseq.checksun\"", "pktseq.checksum"},
+        {"\"pktseq.checksum\":\"", "\"pktseq.checksum\":\"00", "pktseq.checksum"},
+        {"\"pktseq.format\"", "\"pktseq.former\"", "pktseq.format"},
+        {"\"pktseq.version\"", "\"pktseq.persion\"", "pktseq.version"}};
+    world w;
+    bytes to, b;
+    loaded l;
+    clock_t begin;
+    double seconds;
+    if (!world_make(&w, NULL)) return;
+
+    // Edited by nothing it is still what it was.
+    to = no_bytes();
+    put_text(&to, groups);
+    b = edited(&w.file, groups, &to);
+    CHECK(b.size == w.file.size && !memcmp(b.data, w.file.data, b.size));
+    free(b.data);
+    free(to.data);
+
+    for (size_t i = 0; i < COUNT(many); ++i)
+        for (size_t count = 400; count <= 100000; count *= 250) {
+            int refused;
+            to = no_bytes();
+            put_text(&to, many[i].before);
+            put_many(&to, many[i].piece, count);
+            put_text(&to, many[i].after);
+            b = edited(&w.file, many[i].from, &to);
+            begin = clock();
+            refused = is_refused(&l, b.data, b.size);
+            seconds = seconds_since(begin);
+            CHECK_THAT(refused, "%s%s... (%lu): status %d, peak %lu of %lu bytes, \"%s\"",
+                       many[i].before, many[i].piece, (ulong_t)count, (int)l.status,
+                       (ulong_t)l.memory.peak, (ulong_t)b.size, l.err.text);
+            CHECK_THAT(!many[i].say || strstr(l.err.text, many[i].say), "%s%s...: %s",
+                       many[i].before, many[i].piece, l.err.text);
+            CHECK_THAT(seconds < 2, "%s%s... took %.2f s", many[i].before, many[i].piece, seconds);
+            free(b.data);
+            free(to.data);
+        }
+    for (size_t i = 0; i < COUNT(list); ++i) {
+        to = no_bytes();
+        put_text(&to, list[i].to);
+        check_edited(&w.file, list[i].from, &to, list[i].say);
+        free(to.data);
+    }
+    // A checksum that is well written and wrong, of capitals, or too short.
+    {
+        static const char key[] = "\"pktseq.checksum\":\"";
+        size_t end = header_end(w.file.data);
+        const unsigned char *at = find(w.file.data, end, key);
+        CHECK(at != NULL);
+        for (int kind = 0; at && kind < 3; ++kind) {
+            size_t place = (size_t)(at - w.file.data) + sizeof key - 1;
+            b = no_bytes();
+            put(&b, w.file.data, w.file.size);
+            if (kind == 0) b.data[place + 15] ^= 1;
+            if (kind == 1) memset(b.data + place, 'A', 16);
+            if (kind == 2) {
+                memmove(b.data + place, b.data + place + 1, b.size - place - 1);
+                --b.size;
+                for (size_t i = 0; i < 8; ++i)
+                    b.data[i] = (unsigned char)((uint64_t)(end - 9) >> (8 * i));
+            }
+            check_refused("checksum", b.data, b.size, "checksum");
+            free(b.data);
+        }
+    }
+    world_free(&w);
+}
+
+// ---- >>damage: one byte wrong, gone or too many -------------------------------------------------
+
+static struct {
+    size_t cut, bits, bytes, gone, more, taken;
+} damage;
+static size_t sparse = 1;  // only every so many bytes: see main
+
+// Refused; or taken, and then to the bit what the good file says.
+static int is_harmless(const unsigned char *data, size_t size, const pktseq_buffer *good,
+                       loaded *l) {
+    pktseq_buffer again;
+    int same = 0;
+    load(l, data, size);
+    if (l->status == PKTSEQ_OK) {
+        ++damage.taken;
+        if (!pktseq_save_mem(&again, &l->model, l->codec.field ? &l->codec : NULL,
+                             l->training.iteration ? &l->training : NULL,
+                             l->detector.memory ? &l->detector : NULL, NULL, NULL)) {
+            same = again.size == good->size && !memcmp(again.data, good->data, good->size);
+            pktseq_buffer_free(&again);
+        }
+        return unload(l) && same;
+    }
+    same = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
+           is_sentence(&l->err) && is_zero(&l->model, sizeof l->model) &&
+           is_zero(&l->codec, sizeof l->codec) && is_zero(&l->training, sizeof l->training) &&
+           is_zero(&l->detector, sizeof l->detector) && is_cheap(l, size);
+    ++files_refused;
+    return unload(l) && same;
+}
+
+static void count_harm(size_t *tried, const char *how, size_t at, const unsigned char *data,
+                       size_t size, const pktseq_buffer *good) {
+    loaded l;
+    ++*tried;
+    if (!is_harmless(data, size, good, &l))
+        CHECK_THAT(0, "%s at byte %lu: status %d, \"%s\"", how, (ulong_t)at, (int)l.status,
+                   l.err.text);
+}
+
+// `file` is what is damaged, `good` what it would be if saved again. Without a checksum only the
+// header can be checked: whatever the numbers are, they are numbers.
+static void test_damage(const bytes *file, const pktseq_buffer *good, int sum, size_t step) {
+    const size_t size = file->size, end = header_end(file->data), stop = sum ? size : end;
+    unsigned char *copy = (unsigned char *)malloc(size + 1);
+    const size_t failed = check_failed;
+    loaded l;
+    if (!copy) exit(3);
+    memcpy(copy, file->data, size);
+    CHECK_THAT(is_harmless(copy, size, good, &l) && l.status == PKTSEQ_OK, "undamaged: %s",
+               l.err.text);
+    for (size_t keep = 0; keep < size; keep += sparse) {
+        char say[40];
+        snprintf(say, sizeof say, " %lu bytes", (ulong_t)(keep < end ? end - keep : size - keep));
+        count_harm(&damage.cut, "cut", keep, copy, keep, good);
+        load(&l, copy, keep);
+        CHECK_THAT(keep < 8 || strstr(l.err.text, say), "cut to %lu: \"%s\" does not say%s",
+                   (ulong_t)keep, l.err.text, say);
+        CHECK(unload(&l));
+    }
+    for (size_t i = 0; i < stop; i += sparse) {
+        const unsigned char was = copy[i];
+        for (int bit = 0; bit < 8; ++bit) {
+            copy[i] = (unsigned char)(was ^ (1 << bit));
+            count_harm(&damage.bits, "a bit", i, copy, size, good);
+        }
+        // All 255 others in the header (with a step of 1), an odd choice elsewhere.
+        for (size_t c = i % (i < end ? step : 13); c < 256; c += i < end ? step : 13) {
+            copy[i] = (unsigned char)c;
+            if (c != was) count_harm(&damage.bytes, "a byte", i, copy, size, good);
+        }
+        copy[i] = was;
+    }
+    for (size_t i = 0; i < stop; i += sparse) {
+        memcpy(copy, file->data, i);
+        memcpy(copy + i, file->data + i + 1, size - i - 1);
+        count_harm(&damage.gone, "a byte gone", i, copy, size - 1, good);
+    }
+    for (size_t i = 0; i <= stop; i += sparse) {
+        static const unsigned char more[] = "\0\"\\ {}[],:0129eEn-+.\t\n\x01\x7f\x80\xff";
+        memcpy(copy, file->data, i);
+        memcpy(copy + i + 1, file->data + i, size - i);
+        for (size_t k = 0; k < sizeof more; ++k) {
+            copy[i] = k < sizeof more - 1 ? more[k] : i < size ? file->data[i] : 'x';
+            count_harm(&damage.more, "a byte more", i, copy, size + 1, good);
+        }
+    }
+    CHECK(check_failed == failed);
+    free(copy);
+}
+
+static void test_all_damage(void) {
+    world w;
+    bent x;
+    bytes b = no_bytes();
+    pktseq_buffer again;
+    loaded l;
+    clock_t begin = clock();
+    if (!world_make(&w, NULL)) return;
+    put(&b, w.file.data, w.file.size);
+    test_damage(&b, &w.file, 1, 11);
+    free(b.data);
+    pktseq_buffer_free(&w.file);
+    // Weights alone, where every other byte fits into the time.
+    CHECK(!pktseq_save_mem(&w.file, &w.model, NULL, NULL, NULL, NULL, NULL));
+    b = no_bytes();
+    put(&b, w.file.data, w.file.size);
+    test_damage(&b, &w.file, 1, 1);
+    free(b.data);
+    world_free(&w);
+    // Another program's, without a checksum: what its header says must still be all or nothing.
+    memset(&x, 0, sizeof x);
+    b = bent_file(&x);
+    load(&l, b.data, b.size);
+    CHECK(l.status == PKTSEQ_OK &&
+          !pktseq_save_mem(&again, &l.model, NULL, NULL, NULL, NULL, NULL));
+    CHECK(unload(&l));
+    test_damage(&b, &again, 0, 1);
+    pktseq_buffer_free(&again);
+    free(b.data);
+    printf("damage: %lu cut, %lu bits, %lu bytes, %lu deleted, %lu inserted; %lu taken, all the "
+           "same to the bit; %.1f s\n", (ulong_t)damage.cut, (ulong_t)damage.bits,
+           (ulong_t)damage.bytes, (ulong_t)damage.gone, (ulong_t)damage.more,
+           (ulong_t)damage.taken, seconds_since(begin));
+    CHECK(damage.taken > 2);  // nothing else proves that an undamaged file is taken
+}
+
+// ---- >>csv: tables from memory and from drips ---------------------------------------------------
+
+typedef struct drip {
+    const unsigned char *data;
+    size_t size, at, step;
+} drip;
+
+static size_t drip_read(void *user_data, void *to, size_t size, int *failed) {
+    drip *d = (drip *)user_data;
+    size_t n = d->size - d->at;
+    (void)failed;
+    if (n > d->step) n = d->step;
+    if (n > size) n = size;
+    if (n) memcpy(to, d->data + d->at, n);
+    d->at += n;
+    return n;
+}
+
+static int same_array(const void *a, const void *b, size_t count, size_t size) {
+    return !a == !b && (!a || !count || !memcmp(a, b, count * size));
+}
+
+static int same_table(const pktseq_table *a, const pktseq_table *b) {
+    int same = a->rows == b->rows && a->sequences == b->sequences &&
+               a->position_gaps == b->position_gaps && a->column_count == b->column_count &&
+               !memcmp(&a->cut, &b->cut, sizeof a->cut) &&
+               same_array(a->start, b->start, a->start ? a->sequences + 1 : 0, sizeof *a->start) &&
+               same_array(a->source_row, b->source_row, a->rows, sizeof *a->source_row);
+    for (size_t i = 0; same && i < a->column_count; ++i) {
+        const pktseq_column *c = &a->column[i], *d = &b->column[i];
+        same = !strcmp(c->name, d->name) && c->name_count == d->name_count &&
+               same_array(c->number, d->number, a->rows, sizeof *c->number) &&
+               same_array(c->text, d->text, a->rows, sizeof *c->text);
+        for (size_t k = 0; same && k < c->name_count; ++k)
+            same = !strcmp(c->names[k], d->names[k]);
+    }
+    return same;
+}
+
+static size_t tables_taken, tables_refused;
+static double most_per_csv_byte;
+static const char *most_csv = "";
+
+// One thread's window and what the reader keeps for itself, whatever the file. A file that is
+// nothing but columns pays for where each cell lies, and for moving that when there are more.
+static const double CSV_TABLE = 1 << 20, CSV_PER_BYTE = 20, CSV_PER_CELL = 44;
+
+static pktseq_status parse_whole(pktseq_table *table, const void *data, size_t size,
+                                 const pktseq_schema *schema, const pktseq_allocator *a,
+                                 pktseq_error *err) {
+    void *exact = malloc(size ? size : 1);
+    pktseq_status status;
+    if (!exact) exit(3);
+    if (size) memcpy(exact, data, size);
+    memset(table, 0x5a, sizeof *table);
+    memset(err, 0x5a, sizeof *err);
+    status = pktseq_table_parse(table, exact, size, schema, a, err);
+    free(exact);
+    return status;
+}
+
+// The same table or the same error, however the bytes come; cheap, and nothing left.
+static pktseq_status check_csv(const char *what, const void *data, size_t size,
+                               const pktseq_schema *schema, int columns) {
+    static const size_t step[] = {1, 7, SIZE_MAX};
+    const double most = columns ? CSV_PER_CELL : CSV_PER_BYTE;
+    const clock_t begin = clock();
+    pktseq_table first, table;
+    pktseq_error err, e;
+    meter m;
+    pktseq_allocator a = metered(&m);
+    pktseq_status status = parse_whole(&first, data, size, schema, &a, &err);
+    double per_byte = ((double)m.peak - CSV_TABLE) / (double)(size + 1);
+    double seconds = seconds_since(begin);
+    CHECK_THAT(seconds < 0.1 + 1e-7 * (double)size, "%s took %.2f s", what, seconds);
+    if (per_byte > most_per_csv_byte) most_per_csv_byte = per_byte, most_csv = what;
+    CHECK_THAT(per_byte <= most, "%s: %lu bytes asked for %lu", what, (ulong_t)m.peak,
+               (ulong_t)size);
+    CHECK_THAT(status == err.status && (status == PKTSEQ_OK || status == PKTSEQ_ERROR_DATA),
+               "%s: status %d, %s", what, (int)status, err.text);
+    CHECK_THAT(status ? is_sentence(&err) : !err.text[0], "%s: \"%s\"", what, err.text);
+    CHECK_THAT(!status || (is_zero(&first, sizeof first) && m.blocks == 0), "%s: %lu blocks left",
+               what, (ulong_t)m.blocks);
+    if (status) ++tables_refused;
+    else ++tables_taken;
+    for (size_t i = 0; i < COUNT(step); ++i) {
+        drip d;
+        meter n;
+        pktseq_allocator b = metered(&n);
+        d.data = (const unsigned char *)data;
+        d.size = size;
+        d.at = 0;
+        d.step = step[i];
+        if (size > 1000000 && step[i] == 7) continue;
+        if (size > 1000000 && step[i] == 1) d.step = 4093;
+        memset(&table, 0x5a, sizeof table);
+        memset(&e, 0x5a, sizeof e);
+        pktseq_table_stream(&table, drip_read, &d, schema, &b, &e);
+        CHECK_THAT(e.status == status && e.line == err.line && !strcmp(e.text, err.text),
+                   "%s, %lu at a time: \"%s\", at once \"%s\"", what, (ulong_t)d.step, e.text,
+                   err.text);
+        CHECK_THAT(status || e.status || same_table(&first, &table), "%s, %lu at a time", what,
+                   (ulong_t)d.step);
+        per_byte = ((double)n.peak - CSV_TABLE) / (double)(size + 1);
+        CHECK_THAT(per_byte <= most, "%s: a stream asked for %lu bytes", what,
+                   (ulong_t)n.peak);
+        pktseq_table_free(&table);
+        CHECK_THAT(n.blocks == 0, "%s: %lu blocks left", what, (ulong_t)n.blocks);
+    }
+    pktseq_table_free(&first);
+    CHECK_THAT(m.blocks == 0, "%s: %lu blocks left", what, (ulong_t)m.blocks);
+    return status;
+}
+
+static const pktseq_field small_field[] = {
+    {"length", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"syn", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
+
+static pktseq_schema small_schema(void) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = small_field;
+    schema.field_count = COUNT(small_field);
+    return schema;
+}
+
+#define HEAD "position,length,protocol,src_port,syn\n"
+#define ROW "0,60,TCP,80,1\n"
+
+// What may be right or wrong; that is the business of test_table. Here it must be the same.
+static void test_odd_csv(void) {
+    static const struct {
+        const char *text;
+        size_t size;
+    } list[] = {
+#define TEXT(text) {text, sizeof(text) - 1}
+        TEXT(""), TEXT("\n"), TEXT("\r"), TEXT("\r\n\r\n"), TEXT("\xef\xbb\xbf"), TEXT("\xef\xbb"),
+        TEXT("\xff\xfe"), TEXT("\xff\xfe" "p\0o\0"), TEXT("\0p\0o"), TEXT("p\0o\0s\0"), TEXT("\0"),
+        TEXT(HEAD), TEXT("position,length,protocol,src_port,syn"), TEXT(HEAD "\n\n\n"),
+        TEXT(HEAD ROW), TEXT(HEAD "0,60,TCP,80,1"), TEXT("\xef\xbb\xbf" HEAD ROW),
+        TEXT("position,length,protocol,src_port,syn\r0,60,TCP,80,1\r"),
+        TEXT("position,length,protocol,src_port,syn\r\n0,60,TCP,80,1\r\n"),
+        TEXT("position,length,protocol,src_port,syn\n\r0,60,TCP,80,1\n\r"),
+        TEXT(HEAD "0,60,\"TCP,80,1\n"), TEXT(HEAD "0,60,\"TCP\",80,\"1"), TEXT(HEAD "\""),
+        TEXT("\"position,length\n"), TEXT(HEAD "0,60,\"T\"P,80,1\n"),
+        TEXT(HEAD "0,60,T\"C\"P,80,1\n"),
+        TEXT(HEAD "0,60,TCP\",80,1\n"), TEXT(HEAD "0,60,\"\"\"\",80,1\n"),
+        TEXT(HEAD "0,60,\"\"TCP\"\",80,1\n"), TEXT(HEAD "0,60,\"a\r\nb\",80,1\r\n"),
+        TEXT(HEAD "0,60,T\0P,80,1\n"), TEXT(HEAD ROW "\0"), TEXT("\0" HEAD ROW),
+        TEXT(HEAD "0,60,TCP,80\n"), TEXT(HEAD "0,60,TCP,80,1,\n"), TEXT(HEAD "0\n"),
+        TEXT(HEAD ROW ",,,,\n"), TEXT(HEAD ",\n"), TEXT(HEAD ROW "1,60,TCP,80,1,2,3\n" ROW),
+        TEXT(HEAD "0,1e400,TCP,80,1\n"), TEXT(HEAD "0,-1e400,TCP,80,1\n"),
+        TEXT(HEAD "0,1e-400,TCP,80,1\n"), TEXT(HEAD "0,nan,TCP,80,1\n"),
+        TEXT(HEAD "0,-nan,TCP,80,1\n"), TEXT(HEAD "0,inf,TCP,80,1\n"),
+        TEXT(HEAD "0,0x10,TCP,80,1\n"), TEXT(HEAD "0,\"1,5\",TCP,80,1\n"),
+        TEXT(HEAD "0,-0,TCP,-0,-0\n"), TEXT(HEAD "-0,60,TCP,80,1\n"),
+        TEXT(HEAD "0, 60,TCP,80,1\n"), TEXT(HEAD "0,60 ,TCP,80,1\n"), TEXT(HEAD " 0,60,TCP,80,1\n"),
+        TEXT(HEAD "0,60,TCP,80, 1\n"), TEXT(HEAD "0,1e+,TCP,80,1\n"), TEXT(HEAD "0,.,TCP,80,1\n"),
+        TEXT(HEAD "0,1_000,TCP,80,1\n"), TEXT(HEAD "0,60,TCP,8e1,1\n"),
+        TEXT(HEAD "0,60,TCP,99999999999999999999,1\n"), TEXT(HEAD "0,60,\xed\xa0\x80,80,1\n"),
+        TEXT(HEAD "0,60,\xff,80,1\n"), TEXT(HEAD "0,60,\x1b[31m,80,x\x1b[31m\n"),
+        TEXT(HEAD "0,60,TCP,80,%s%n\n"),
+        TEXT("position;length;protocol;src_port;syn\n0;1,5;T;8;1\n"),
+        TEXT("position\tlength\tprotocol\tsrc_port\tsyn\n0\t60\tT\t8\t1\n"),
+        TEXT("position,length,length,protocol,src_port,syn\n0,1,2,T,8,1\n"),
+        TEXT("position,protocol,src_port,syn\n0,T,8,1\n"),
+        // rows that claim huge positions
+        TEXT(HEAD ROW "9007199254740991,60,TCP,80,1\n"),
+        TEXT(HEAD ROW "9007199254740992,60,T,8,1\n"),
+        TEXT(HEAD ROW "18446744073709551615,60,TCP,80,1\n"), TEXT(HEAD ROW "1e15,60,TCP,80,1\n"),
+        TEXT(HEAD ROW "1e300,60,TCP,80,1\n"), TEXT(HEAD ROW "4294967296,60,T,8,1\n1,60,T,8,1\n"),
+        TEXT(HEAD "4294967296,60,TCP,80,1\n"), TEXT(HEAD ROW "-9007199254740991,60,TCP,80,1\n")};
+    pktseq_schema schema = small_schema();
+    for (size_t i = 0; i < COUNT(list); ++i) {
+        char what[40];
+        snprintf(what, sizeof what, "odd file %lu", (ulong_t)i);
+        check_csv(what, list[i].text, list[i].size, &schema, 0);
+    }
+    // Every byte of a small file replaced by those that mean something.
+    {
+        static const char file[] = "\"position\",length,protocol,src_port,syn,\"x\"\r\n"
+                                   "0,6e1,\"T\"\"C\",80,Set,\r\n\r\n"
+                                   "1,-0.5,U,65535,Not set,\"\n\"\n";
+        static const char other[] = "\"\n\r,;\t0-e. \0\xff\xc3\xef";
+        for (size_t i = 0; i < sizeof file - 1; ++i)
+            for (size_t k = 0; k < sizeof other - 1; ++k) {
+                char copy[sizeof file];
+                memcpy(copy, file, sizeof file);
+                copy[i] = other[k];
+                check_csv("a byte replaced", copy, sizeof file - 1, &schema, 0);
+            }
+    }
+}
+
+// The first bytes of a file; the caller frees.
+static bytes read_some(const char *path, size_t most) {
+    bytes b = no_bytes();
+    FILE *file = fopen(path, "rb");
+    char *some = (char *)malloc(most);
+    if (!some) exit(3);
+    if (file) {
+        put(&b, some, fread(some, 1, most, file));
+        fclose(file);
+    }
+    free(some);
+    return b;
+}
+
+static const char *const data_file[] = {
+    "examples/data/normal_seqs.csv", "examples/data/mixed_seqs.csv",
+    "examples/data/normal_export.csv", "examples/data/mixed_export.csv"};
+
+static void test_recordings(void) {
+    for (size_t i = 0; i < COUNT(data_file); ++i) {
+        bytes b = read_some(data_file[i], 12000);
+        CHECK_THAT(b.size == 12000, "%s is missing", data_file[i]);
+        for (size_t cut = 0; cut < 26 && b.size == 12000; ++cut)
+            for (int s = 0; s < 3; ++s) {
+                pktseq_schema schema = s == 0   ? pktseq_schema_default()
+                                       : s == 1 ? pktseq_schema_notebook()
+                                                : pktseq_schema_recommended(1);
+                schema.constant_is_zero = 1;
+                check_csv(data_file[i], b.data, 12000 - cut * (cut < 20 ? 1 : 400), &schema, 0);
+            }
+        free(b.data);
+    }
+}
+
+// What asks for more than there is, and what takes long.
+static void test_large_csv(void) {
+    static const struct {
+        const char *what, *before, *piece;
+        size_t count;
+        const char *after;
+        int taken, columns;
+    } list[] = {
+        {"a cell of 10 MB that nobody needs", "x," HEAD, "y", 10000000, ",0,60,TCP,80,1\n", 1, 0},
+        {"a quoted cell of 2 MB", "x," HEAD "\"", "y\n\"\"", 500000, "\",0,60,TCP,80,1\n", 1, 0},
+        {"a text of 10 MB", HEAD "0,60,", "z", 10000000, ",80,1\n", 1, 0},
+        {"a quoted text of 2 MB", HEAD "0,60,\"", "\"\"", 1000000, "\",80,1\n", 1, 0},
+        {"a quote that is never closed", HEAD "0,60,\"", "z", 2000000, "", 0, 0},
+        {"a name of 2 MB", "", "n", 2000000, "," HEAD ",0,60,TCP,80,1\n", 1, 0},
+        {"a number of 2 MB", HEAD "0,", "9", 2000000, ",TCP,80,1\n", 0, 0},
+        {"a small number of 2 MB", HEAD "0,0.", "0", 2000000, "1,TCP,80,1\n", 1, 0},
+        {"a fraction of 2 MB", HEAD "0,0.", "3", 2000000, ",TCP,80,1\n", 1, 0},
+        {"an exponent of 2 MB", HEAD "0,1e", "9", 2000000, ",TCP,80,1\n", 0, 0},
+        {"a position of 2 MB", HEAD ROW, "9", 2000000, ",60,TCP,80,1\n", 0, 0},
+        {"10 MB of empty lines", HEAD, "\n", 10000000, ROW, 1, 0},
+        {"2 MB of empty lines before the header", "", "\n", 2000000, HEAD ROW, 1, 0},
+        {"100,000 columns, one row", "", "c,", 100000, HEAD, 0, 1},
+        {"a row of 500,000 commas", HEAD, ",", 500000, "\n", 0, 1},
+        {"a header of 500,000 commas", "position,length,protocol,src_port,syn", ",", 500000,
+         "\n" ROW, 0, 1},
+        {"short rows", HEAD, "0,1,T,8,1\n", 200000, "", 1, 0},
+        {"empty lines, then a row of 2 MB", HEAD, "\n", 262000, "0,60,\"", 1, 0}};
+    pktseq_schema schema = small_schema();
+    for (size_t i = 0; i < COUNT(list); ++i) {
+        bytes b = no_bytes();
+        pktseq_status status;
+        put_text(&b, list[i].before);
+        put_many(&b, list[i].piece, list[i].count);
+        put_text(&b, list[i].after);
+        if (i == COUNT(list) - 1) {
+            put_many(&b, "z", 2000000);
+            put_text(&b, "\",80,1\n");
+        }
+        status = check_csv(list[i].what, b.data, b.size, &schema, list[i].columns);
+        CHECK_THAT((status == PKTSEQ_OK) == list[i].taken, "%s: status %d", list[i].what,
+                   (int)status);
+        free(b.data);
+    }
+    // 100,000 columns and many rows, each of another text, which is there twice.
+    {
+        bytes b = no_bytes();
+        for (int row = 0; row < 4; ++row) {
+            char text[80];
+            put_many(&b, row ? "," : "c,", 100000);
+            snprintf(text, sizeof text, "%d,60,protocol %d,80,1\n", row - 1, row / 2);
+            put_text(&b, row ? text : HEAD);
+        }
+        check_csv("100,000 columns", b.data, b.size, &schema, 1);
+        b.size = 0;
+        put_text(&b, HEAD);
+        for (int row = 0; row < 8000; ++row) {
+            char text[80];
+            snprintf(text, sizeof text, "0,1,%x,8,1\n", (unsigned)row / 2);
+            put_text(&b, text);
+        }
+        check_csv("many texts", b.data, b.size, &schema, 0);
+        free(b.data);
+    }
+}
+
+// A locale must not change a bit: not of what is read, and not of what is written.
+static void test_locales(void) {
+    static const char *const name[] = {"de_DE.UTF-8", "tr_TR.UTF-8"};
+    static const char *const number[] = {"1.5", "-0.1", "1e-3", "123456.789", "1,5", "1e400",
+                                         "1.5e", "\xc4\xb0", "INF", "i"};
+    bytes b = read_some(data_file[0], 12000);
+    pktseq_schema small = small_schema(), schema = pktseq_schema_default();
+    while (b.size && b.data[b.size - 1] != '\n') --b.size;
+    for (size_t k = 0; k < COUNT(name); ++k) {
+        pktseq_table table[2];
+        pktseq_error err[2], e;
+        pktseq_buffer svg[2];
+        static const double point[] = {1.5, 0.25, 0.1, 1e-7};
+        world w[2];
+        int good;
+        if (!setlocale(LC_ALL, name[k])) {
+            printf("SKIPPED: locale %s is not installed, nothing was read and written in it\n",
+                   name[k]);
+            continue;
+        }
+        CHECK(localeconv()->decimal_point[0] == ',');
+        for (int in = 0; in < 2; ++in) {
+            setlocale(LC_ALL, in ? name[k] : "C");
+            pktseq_table_parse(&table[in], b.data, b.size, &schema, NULL, &err[in]);
+            CHECK(!pktseq_loss_svg_mem(&svg[in], point, 4, 10, NULL, NULL, &e));
+        }
+        CHECK_THAT(!err[0].status && !err[1].status && same_table(&table[0], &table[1]), "%s: %s",
+                   name[k], err[1].text);
+        CHECK_THAT(svg[0].size == svg[1].size && !memcmp(svg[0].data, svg[1].data, svg[0].size),
+                   "%s: another picture", name[k]);
+        for (int in = 0; in < 2; ++in) {
+            pktseq_table_free(&table[in]);
+            pktseq_buffer_free(&svg[in]);
+        }
+        for (size_t i = 0; i < COUNT(number); ++i) {
+            char text[100];
+            snprintf(text, sizeof text, "position;length;protocol;src_port;syn\n0;%s;T;8;1\n",
+                     number[i]);
+            for (int in = 0; in < 2; ++in) {
+                setlocale(LC_ALL, in ? name[k] : "C");
+                pktseq_table_parse(&table[in], text, strlen(text), &small, NULL, &err[in]);
+            }
+            CHECK_THAT(err[0].status == err[1].status && !strcmp(err[0].text, err[1].text) &&
+                           (err[0].status || same_table(&table[0], &table[1])), "%s in %s: %s",
+                       number[i], name[k], err[1].text);
+            for (int in = 0; in < 2; ++in) pktseq_table_free(&table[in]);
+        }
+        for (int in = 0; in < 2; ++in) {
+            setlocale(LC_ALL, in ? name[k] : "C");
+            good = world_make(&w[in], NULL);
+            CHECK(good);
+        }
+        CHECK_THAT(w[0].file.size == w[1].file.size &&
+                       !memcmp(w[0].file.data, w[1].file.data, w[0].file.size), "%s: another file",
+                   name[k]);
+        for (int in = 0; in < 2; ++in) {
+            loaded l;
+            setlocale(LC_ALL, in ? name[k] : "C");
+            load(&l, w[!in].file.data, w[!in].file.size);
+            CHECK_THAT(l.status == PKTSEQ_OK && !memcmp(l.model.block, w[0].model.block,
+                                                        l.model.parameters * REAL_SIZE),
+                       "%s: %s", name[k], l.err.text);
+            CHECK(unload(&l));
+        }
+        for (int in = 0; in < 2; ++in) world_free(&w[in]);
+    }
+    setlocale(LC_ALL, "C");
+    free(b.data);
+}
+
+// ---- >>misuse: every function with every argument wrong -----------------------------------------
+
+// What each letter of a list of arguments stands for; capitals are outputs, which begin as garbage.
+// Behind it: ? = may be NULL, 0 = may be a zeroed (so also a freed) object.
+enum { MOST_ARGUMENTS = 10, ROOM = 4096 };
+
+typedef struct scene {
+    world w;
+    meter memory;
+    pktseq_allocator allocator;
+    pktseq_schema schema;
+    pktseq_rule rule;
+    pktseq_dataset_options options;
+    pktseq_train_config config;
+    pktseq_config model;
+    pktseq_detector_options detect;
+    pktseq_files files;
+    pktseq_pair pair;
+    pktseq_error err;
+    pktseq_table capture;      // filled by hand, to be cut
+    pktseq_column column[3];
+    double time[6];
+    uint32_t address[2][6];
+    double values[8];
+    pktseq_real reals[64];
+    unsigned char marks[8];
+    size_t start[3], unknown[8];
+    drip source;
+    pktseq_value value[8];
+    // outputs, in room for any of them
+    union {
+        char bytes[ROOM];
+        double align;
+    } out[MOST_ARGUMENTS];
+} scene;
+
+typedef struct call {
+    const char *name, *arguments;
+    pktseq_status (*make)(scene *s, void **a);
+} call;
+
+static void *memory_open(const char *path, int write, void *user_data) {
+    drip *d = (drip *)user_data;
+    (void)write;
+    d->at = 0;
+    return path[0] ? d : NULL;
+}
+
+static size_t memory_read(void *file, void *to, size_t size, int *failed, void *user_data) {
+    (void)user_data;
+    return drip_read(file, to, size, failed);
+}
+
+static size_t memory_write(void *file, const void *from, size_t size, void *user_data) {
+    (void)file;
+    (void)from;
+    (void)user_data;
+    return size;
+}
+
+static int memory_yes(void *file, void *user_data) {
+    (void)user_data;
+    return file != NULL;
+}
+
+static int memory_replace(const char *from, const char *to, void *user_data) {
+    (void)user_data;
+    return from && to;
+}
+
+static void memory_remove(const char *path, void *user_data) {
+    (void)path;
+    (void)user_data;
+}
+
+// Files of this test's own: a checkpoint, a table, and one that is written over.
+static char path[3][64];
+
+static int scene_make(scene *s) {
+    static const char *const name[] = {"timestamp", "src_ip", "dst_ip"};
+    static char *ip[] = {(char *)(size_t)"10.0.0.1", (char *)(size_t)"10.0.0.2"};
+    memset(s, 0, sizeof *s);
+    s->allocator = metered(&s->memory);
+    if (!world_make(&s->w, &s->allocator)) return 0;
+    s->schema = world_schema();
+    s->rule = pktseq_rule_default();
+    s->options = pktseq_dataset_options_default();
+    s->options.inputs = 1;
+    s->config = world_config();
+    s->config.iterations = 8;
+    s->model = pktseq_config_default(&s->w.dataset);
+    s->model.hidden = 2;
+    s->detect = world_options();
+    s->files.open_fn = memory_open;
+    s->files.read_fn = memory_read;
+    s->files.write_fn = memory_write;
+    s->files.sync_fn = s->files.close_fn = memory_yes;
+    s->files.replace_fn = memory_replace;
+    s->files.remove_fn = memory_remove;
+    s->files.user_data = &s->source;
+    s->pair = pktseq_dataset_pair(&s->w.dataset, 1);
+    for (size_t i = 0; i < 6; ++i) {
+        s->time[i] = (double)i / 4;
+        s->address[i % 2][i] = 1;
+    }
+    for (size_t i = 0; i < 3; ++i) {
+        s->column[i].name = (char *)(size_t)name[i];
+        if (i) s->column[i].text = s->address[i - 1];
+        else s->column[i].number = s->time;
+        if (i) s->column[i].names = ip;
+        if (i) s->column[i].name_count = 2;
+    }
+    s->capture.rows = 6;
+    s->capture.column = s->column;
+    s->capture.column_count = 3;
+    for (size_t i = 0; i < 8; ++i) {
+        s->values[i] = (double)(i * 5 % 8);
+        s->marks[i] = i % 3 == 0;
+    }
+    s->start[1] = 3;
+    s->start[2] = 6;
+    s->source.data = (const unsigned char *)world_csv;
+    s->source.size = strlen(world_csv);
+    s->source.step = 11;
+    memset(s->out, 0x5a, sizeof s->out);
+    return 1;
+}
+
+static void scene_free(scene *s) {
+    free(s->capture.start);
+    free(s->capture.source_row);
+    world_free(&s->w);
+    CHECK_THAT(s->memory.blocks == 0, "%lu blocks left", (ulong_t)s->memory.blocks);
+}
+
+// The good argument for a letter.
+static void *argument_of(scene *s, char letter, size_t place) {
+    switch (letter) {
+    case 't': return &s->w.table;
+    case 'c': return &s->w.codec;
+    case 'd': return &s->w.dataset;
+    case 'm': return &s->w.model;
+    case 'r': return &s->w.training;
+    case 'k': return &s->w.detector;
+    case 'w': return &s->w.work;
+    case 's': return &s->w.stream;
+    case 'b': return &s->w.file;
+    case 'h': return &s->schema;
+    case 'l': return &s->rule;
+    case 'o': return &s->options;
+    case 'g': return &s->config;
+    case 'q': return &s->model;
+    case 'f': return &s->detect;
+    case 'F': return &s->files;
+    case 'p': return &s->pair;
+    case 'a': return &s->allocator;
+    case 'e': return &s->err;
+    case 'u': return &s->capture;
+    case 'x': return s->reals;
+    case 'v': return s->values;
+    case 'y': return s->marks;
+    case 'i': return s->start;
+    case 'n': return s->unknown;
+    case 'j': return (void *)(size_t)world_csv;
+    case 'z': return (void *)(size_t)"v";
+    case 'Q': return path[0];
+    case 'S': return path[1];
+    case 'L': return path[2];
+    case 'D': return &s->source;
+    default: return s->out[place].bytes;
+    }
+}
+
+// Bytes of the object for a letter, where a zeroed one can be given; else 0.
+static size_t object_size(char letter) {
+    switch (letter) {
+    case 't': return sizeof(pktseq_table);
+    case 'c': return sizeof(pktseq_codec);
+    case 'd': return sizeof(pktseq_dataset);
+    case 'm': return sizeof(pktseq_model);
+    case 'r': return sizeof(pktseq_training);
+    case 'k': return sizeof(pktseq_detector);
+    case 'w': return sizeof(pktseq_work);
+    case 's': return sizeof(pktseq_stream);
+    case 'b': return sizeof(pktseq_buffer);
+    case 'h': return sizeof(pktseq_schema);
+    case 'l': return sizeof(pktseq_rule);
+    case 'o': return sizeof(pktseq_dataset_options);
+    case 'g': return sizeof(pktseq_train_config);
+    case 'q': return sizeof(pktseq_config);
+    case 'f': return sizeof(pktseq_detector_options);
+    case 'p': return sizeof(pktseq_pair);
+    case 'u': return sizeof(pktseq_table);
+    case 'a': return sizeof(pktseq_allocator);
+    default: return 0;
+    }
+}
+
+// The functions, by what they take. C(name, arguments, call): the call sees s and a.
+#define A(i, type) ((type *)a[i])
+#define IN(i, type) ((const type *)a[i])
+#define ERR(i) ((pktseq_error *)a[i])
+#define ALLOC(i) ((const pktseq_allocator *)a[i])
+#define REALS(i) ((pktseq_real *)a[i])
+#define IF(pointer) ((pointer) ? PKTSEQ_OK : PKTSEQ_ERROR_ARGUMENT)
+#define CALLS(C) \
+    C(check_header, "z", IF(!pktseq_check_header(a[0] ? PKTSEQ_VERSION : NULL, \
+      sizeof(pktseq_real), PKTSEQ_STRUCT_SIZES))) \
+    C(table_parse, "Tjha?0e?", pktseq_table_parse(A(0, pktseq_table), a[1], strlen(world_csv), \
+      IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
+    C(table_stream, "TDha?0e?", pktseq_table_stream(A(0, pktseq_table), a[1] ? drip_read : NULL, \
+      a[1], IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
+    C(table_sequences, "ule?", pktseq_table_sequences(A(0, pktseq_table), IN(1, pktseq_rule), \
+      ERR(2))) \
+    C(table_column, "tz", IF(pktseq_table_column(IN(0, pktseq_table), IN(1, char)))) \
+    C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
+      ERR(2))) \
+    C(codec_fit, "Ctha?0e?", pktseq_codec_fit(A(0, pktseq_codec), IN(1, pktseq_table), \
+      IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
+    C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), IN(1, pktseq_table), 0, \
+      2, REALS(2), A(3, size_t), ERR(4))) \
+    C(codec_encode_context, "ctxe?", pktseq_codec_encode_context(IN(0, pktseq_codec), \
+      IN(1, pktseq_table), 0, 2, REALS(2), ERR(3))) \
+    C(codec_decode, "cxV", pktseq_codec_decode(IN(0, pktseq_codec), REALS(1), \
+      A(2, pktseq_value))) \
+    C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
+      A(2, pktseq_value))) \
+    C(codec_feature_name, "cN", pktseq_codec_feature_name(IN(0, pktseq_codec), 1, A(1, char), \
+      20)) \
+    C(dataset_init, "Ecto0a?0e?", pktseq_dataset_init(A(0, pktseq_dataset), IN(1, pktseq_codec), \
+      IN(2, pktseq_table), IN(3, pktseq_dataset_options), ALLOC(4), ERR(5))) \
+    C(dataset_wrap, "Exxio0a?0e?", pktseq_dataset_wrap(A(0, pktseq_dataset), REALS(1), 2, \
+      REALS(2), 2, IN(3, size_t), 2, IN(4, pktseq_dataset_options), ALLOC(5), ERR(6))) \
+    C(dataset_pair, "d", IF(pktseq_dataset_pair(IN(0, pktseq_dataset), 0).target)) \
+    C(config_default, "d", IF(pktseq_config_default(IN(0, pktseq_dataset)).in)) \
+    C(model_init, "Mqa?0e?", pktseq_model_init(A(0, pktseq_model), *IN(1, pktseq_config), 1, \
+      ALLOC(2), ERR(3))) \
+    C(model_tensor, "mH", pktseq_model_tensor(IN(0, pktseq_model), 9, A(1, pktseq_tensor))) \
+    C(work_init, "Wqa?0e?", pktseq_work_init(A(0, pktseq_work), *IN(1, pktseq_config), 2, 3, 1, \
+      ALLOC(2), ERR(3))) \
+    C(work_output, "w", IF(pktseq_work_output(IN(0, pktseq_work), 0, 0))) \
+    C(work_encoded, "w", IF(pktseq_work_encoded(IN(0, pktseq_work), 0))) \
+    C(forward, "mwpy?", pktseq_forward(IN(0, pktseq_model), A(1, pktseq_work), \
+      IN(2, pktseq_pair), 1, IN(3, unsigned char))) \
+    C(backward, "mw", pktseq_backward(IN(0, pktseq_model), A(1, pktseq_work))) \
+    C(zero_grad, "w", pktseq_zero_grad(A(0, pktseq_work))) \
+    C(clip_grad_norm, "wv?", pktseq_clip_grad_norm(A(0, pktseq_work), 1, A(1, double))) \
+    C(sgd_step, "mw", pktseq_sgd_step(A(0, pktseq_model), IN(1, pktseq_work), 0.1)) \
+    C(momentum_step, "mwX", pktseq_momentum_step(A(0, pktseq_model), IN(1, pktseq_work), 0.1, \
+      0.5, (memset(s->out[2].bytes, 0, ROOM), REALS(2)))) \
+    C(gradcheck, "mwpy?v", pktseq_gradcheck(A(0, pktseq_model), A(1, pktseq_work), \
+      IN(2, pktseq_pair), 1, IN(3, unsigned char), 0.01, A(4, double))) \
+    C(train, "mdgr0e?", pktseq_train(A(0, pktseq_model), IN(1, pktseq_dataset), \
+      IN(2, pktseq_train_config), A(3, pktseq_training), ERR(4))) \
+    C(rollout, "mwpX", pktseq_rollout(IN(0, pktseq_model), A(1, pktseq_work), \
+      IN(2, pktseq_pair), 3, REALS(3))) \
+    C(score, "mwpv", pktseq_score(IN(0, pktseq_model), A(1, pktseq_work), IN(2, pktseq_pair), \
+      A(3, double))) \
+    C(detector_options_recommended, "c0v", IF(pktseq_detector_options_recommended( \
+      IN(0, pktseq_codec), A(1, double)).weight)) \
+    C(detector_init, "Kmf0a?0e?", pktseq_detector_init(A(0, pktseq_detector), \
+      IN(1, pktseq_model), 2, IN(2, pktseq_detector_options), ALLOC(3), ERR(4))) \
+    C(detector_fit, "kmde?", pktseq_detector_fit(A(0, pktseq_detector), IN(1, pktseq_model), \
+      IN(2, pktseq_dataset), 1, ERR(3))) \
+    C(detector_score, "kmwpv", pktseq_detector_score(IN(0, pktseq_detector), \
+      IN(1, pktseq_model), A(2, pktseq_work), IN(3, pktseq_pair), 1, A(4, double))) \
+    C(detector_score_all, "kmdve?", pktseq_detector_score_all(IN(0, pktseq_detector), \
+      IN(1, pktseq_model), IN(2, pktseq_dataset), 1, A(3, double), ERR(4))) \
+    C(detector_explain, "kmwpYv", pktseq_detector_explain(IN(0, pktseq_detector), \
+      IN(1, pktseq_model), A(2, pktseq_work), IN(3, pktseq_pair), A(4, double), A(5, double))) \
+    C(stream_init, "Zmka?0e?", pktseq_stream_init(A(0, pktseq_stream), IN(1, pktseq_model), \
+      IN(2, pktseq_detector), ALLOC(3), ERR(4))) \
+    C(stream_push, "sxxx", pktseq_stream_push(A(0, pktseq_stream), REALS(1), REALS(2), REALS(3))) \
+    C(stream_score, "sv", pktseq_stream_score(IN(0, pktseq_stream), A(1, double))) \
+    C(quantile, "vGa?0e?", pktseq_quantile(IN(0, double), 8, 0.5, A(1, double), ALLOC(2), \
+      ERR(3))) \
+    C(evaluate, "vyOa?0e?", pktseq_evaluate(IN(0, double), IN(1, unsigned char), 8, \
+      A(2, pktseq_evaluation), ALLOC(3), ERR(4))) \
+    C(save_mem, "Bmc?0r?0k?0a?0e?", pktseq_save_mem(A(0, pktseq_buffer), IN(1, pktseq_model), \
+      IN(2, pktseq_codec), IN(3, pktseq_training), IN(4, pktseq_detector), ALLOC(5), ERR(6))) \
+    C(load_mem, "bMC?R?K?a?0e?", pktseq_load_mem(a[0] ? IN(0, pktseq_buffer)->data : NULL, \
+      a[0] ? IN(0, pktseq_buffer)->size : 10, A(1, pktseq_model), A(2, pktseq_codec), \
+      A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6))) \
+    C(loss_svg_mem, "Bvz?a?0e?", pktseq_loss_svg_mem(A(0, pktseq_buffer), IN(1, double), 8, 10, \
+      IN(2, char), ALLOC(3), ERR(4))) \
+    C(file_write, "LjF?e?", pktseq_file_write(IN(0, char), a[1], 10, IN(2, pktseq_files), \
+      ERR(3))) \
+    C(file_read, "BQF?a?0e?", pktseq_file_read(A(0, pktseq_buffer), IN(1, char), \
+      IN(2, pktseq_files), ALLOC(3), ERR(4))) \
+    C(table_read, "TSha?0e?", pktseq_table_read(A(0, pktseq_table), IN(1, char), \
+      IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
+    C(save, "Lmc?0r?0k?0e?", pktseq_save(IN(0, char), IN(1, pktseq_model), IN(2, pktseq_codec), \
+      IN(3, pktseq_training), IN(4, pktseq_detector), ERR(5))) \
+    C(load, "QMC?R?K?a?0e?", pktseq_load(IN(0, char), A(1, pktseq_model), A(2, pktseq_codec), \
+      A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6))) \
+    C(loss_svg, "Lvz?e?", pktseq_loss_svg(IN(0, char), IN(1, double), 8, 10, IN(2, char), \
+      ERR(3)))
+
+#define C(name, arguments, call) \
+    static pktseq_status call_##name(scene *s, void **a) { \
+        (void)s; \
+        return call; \
+    }
+CALLS(C)
+#undef C
+
+static const call calls[] = {
+#define C(name, arguments, call) {"pktseq_" #name, arguments, call_##name},
+    CALLS(C)
+#undef C
+};
+
+// What needs no argument, or cannot fail: see test_free_and_plain.
+static const char *const plain_calls[] = {
+    "pktseq_version", "pktseq_status_text", "pktseq_build_info", "pktseq_buffer_free",
+    "pktseq_rule_default", "pktseq_schema_default", "pktseq_schema_notebook",
+    "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
+    "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
+    "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
+    "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
+    "pktseq_stream_reset", "pktseq_stream_free"};
+
+// No function may be forgotten: the header tells what there is.
+static void test_lists(void) {
+    bytes b = read_some("pktseq.h", 200000);
+    char *p = (char *)b.data, *end = strstr(p, "Stop here if"), *line;
+    size_t functions = 0;
+    CHECK_THAT(end, "pktseq.h is not here");
+    if (end) *end = 0;
+    while ((line = strstr(p, "\nPKTSEQ_DEF ")) != NULL) {
+        char *open = strchr(line, '('), *name = open;
+        size_t found = 0;
+        if (!open) break;
+        while (name > line && strchr("_0123456789abcdefghijklmnopqrstuvwxyz", name[-1])) --name;
+        *open = 0;
+        for (size_t i = 0; i < COUNT(calls); ++i) found += !strcmp(calls[i].name, name);
+        for (size_t i = 0; i < COUNT(plain_calls); ++i) found += !strcmp(plain_calls[i], name);
+        CHECK_THAT(found == 1, "%s is called by no test here", name);
+        ++functions;
+        p = open + 1;
+    }
+    CHECK_THAT(functions == COUNT(calls) + COUNT(plain_calls), "%lu functions",
+               (ulong_t)functions);
+    free(b.data);
+}
+
+static void free_object(char letter, void *p) {
+    switch (letter) {
+    case 't': case 'T': pktseq_table_free((pktseq_table *)p); break;
+    case 'c': case 'C': pktseq_codec_free((pktseq_codec *)p); break;
+    case 'd': case 'E': pktseq_dataset_free((pktseq_dataset *)p); break;
+    case 'm': case 'M': pktseq_model_free((pktseq_model *)p); break;
+    case 'r': case 'R': pktseq_training_free((pktseq_training *)p); break;
+    case 'k': case 'K': pktseq_detector_free((pktseq_detector *)p); break;
+    case 'w': case 'W': pktseq_work_free((pktseq_work *)p); break;
+    case 's': case 'Z': pktseq_stream_free((pktseq_stream *)p); break;
+    case 'b': case 'B': pktseq_buffer_free((pktseq_buffer *)p); break;
+    default: break;
+    }
+}
+
+enum { GOOD, NOTHING, ZEROED, FREED, WAYS };
+static const char *const way_name[] = {"good", "NULL", "zeroed", "freed"};
+
+// Calls with argument `which` spoilt in a way, and `also` NULL (or no other). 99: not to be done.
+static int try_call(const call *c, size_t which, int way, size_t also) {
+    static scene s;
+    static union {
+        char bytes[ROOM];
+        double align;
+    } zero;
+    void *a[MOST_ARGUMENTS];
+    char letter[MOST_ARGUMENTS];
+    size_t count = 0, at = 0;
+    int optional = 0, zero_is_good = 0, also_optional = 1, status, e = -1;
+    char target = 0;
+    for (const char *p = c->arguments; *p; ++p)
+        if (*p == '?') {
+            if (count - 1 == which) optional = 1;
+        } else if (*p == '0') {
+            if (count - 1 == which) zero_is_good = 1;
+        } else {
+            if (count == also) also_optional = p[1] == '?';
+            letter[count++] = *p;
+        }
+    if (which < count) target = letter[which];
+    if (way == NOTHING && target == 'q') return 99;  // is given by value
+    if (also < count && (letter[also] == 'q' || also == which)) return 99;
+    if ((way == ZEROED || way == FREED) && !object_size(target)) return 99;
+    if (way == FREED && !strchr("tcdmrkwsb", target)) return 99;
+    if (!scene_make(&s)) return 99;
+    for (at = 0; at < count; ++at) {
+        a[at] = argument_of(&s, letter[at], at);
+        if (letter[at] == 'e') e = (int)at;
+    }
+    memset(&s.err, 0x5a, sizeof s.err);
+    memset(&zero, 0, sizeof zero);
+    if (way == NOTHING) a[which] = NULL;
+    if (way == ZEROED) a[which] = zero.bytes;
+    if (way == FREED) {
+        if (target == 'm' || target == 'k') pktseq_stream_free(&s.w.stream);  // borrows them
+        free_object(target, a[which]);
+        CHECK_THAT(is_zero(a[which], object_size(target)), "%s: not all is zero", c->name);
+    }
+    if (also < count) a[also] = NULL;
+    status = (int)c->make(&s, a);
+    if (way == GOOD || (way == NOTHING && optional) || (way >= ZEROED && zero_is_good))
+        CHECK_THAT(status == (also_optional ? PKTSEQ_OK : PKTSEQ_ERROR_ARGUMENT) ||
+                       (also < count && status == PKTSEQ_ERROR_ARGUMENT),
+                   "%s, argument %d %s: status %d, \"%.200s\"", c->name, (int)which + 1,
+                   way_name[way], status, e >= 0 && a[e] ? s.err.text : "");
+    else
+        CHECK_THAT(way == NOTHING ? status == PKTSEQ_ERROR_ARGUMENT
+                                  : status > PKTSEQ_STOPPED && status <= PKTSEQ_ERROR_DIVERGED,
+                   "%s, argument %d %s: status %d", c->name, (int)which + 1, way_name[way],
+                   status);
+    if (e >= 0 && a[e])
+        CHECK_THAT((int)s.err.status == status && (status ? is_sentence(&s.err) : !s.err.text[0]),
+                   "%s, argument %d %s: status %d, err says %d, \"%.200s\"", c->name,
+                   (int)which + 1, way_name[way], status, (int)s.err.status, s.err.text);
+    for (at = 0; at < count; ++at)  // outputs may be freed whatever happened
+        if (a[at] && (a[at] == s.out[at].bytes || a[at] == zero.bytes))
+            free_object(letter[at], a[at]);
+    scene_free(&s);
+    return status;
+}
+
+// Forwards, then backwards: no answer may depend on what was called before.
+static void test_misuse(void) {
+    static signed char answer[COUNT(calls)][MOST_ARGUMENTS][WAYS];
+    size_t number = 0, other = 0;
+    world w;
+    if (!world_make(&w, NULL)) return;
+    for (int i = 0; i < 3; ++i)
+        snprintf(path[i], sizeof path[i], "build/test_hostile_%lu.%d", (ulong_t)getpid(), i);
+    CHECK(!pktseq_file_write(path[0], w.file.data, w.file.size, NULL, NULL));
+    CHECK(!pktseq_file_write(path[1], world_csv, strlen(world_csv), NULL, NULL));
+    world_free(&w);
+    for (int back = 0; back < 2; ++back)
+        for (size_t k = 0; k < COUNT(calls) * MOST_ARGUMENTS * WAYS; ++k) {
+            size_t n = back ? COUNT(calls) * MOST_ARGUMENTS * WAYS - 1 - k : k;
+            size_t c = n / (MOST_ARGUMENTS * WAYS), i = n / WAYS % MOST_ARGUMENTS, way = n % WAYS;
+            size_t count = 0;
+            int status;
+            for (const char *p = calls[c].arguments; *p; ++p) count += *p != '?' && *p != '0';
+            if (i >= count || (way == GOOD && i > 0)) continue;
+            status = try_call(&calls[c], i, (int)way, MOST_ARGUMENTS);
+            if (status == 99) continue;
+            ++number;
+            if (!back) answer[c][i][way] = (signed char)status;
+            other += answer[c][i][way] != status;
+        }
+    CHECK_THAT(other == 0, "%lu answers depend on the order", (ulong_t)other);
+    // Two arguments NULL at a time.
+    for (size_t c = 0; c < COUNT(calls); ++c)
+        for (size_t i = 0; i < MOST_ARGUMENTS; ++i)
+            for (size_t also = 0; also < i; ++also) {
+                size_t count = 0;
+                for (const char *p = calls[c].arguments; *p; ++p) count += *p != '?' && *p != '0';
+                if (i < count) number += try_call(&calls[c], i, NOTHING, also) != 99;
+            }
+    printf("misuse: %lu functions, %lu calls\n", (ulong_t)COUNT(calls), (ulong_t)number);
+    for (int i = 0; i < 3; ++i) remove(path[i]);
+}
+
+// What cannot fail takes NULL, zeroed and freed objects, and any value of an enum.
+static void test_free_and_plain(void) {
+    static const char objects[] = "tcdmrkwsb";
+    union {
+        char bytes[ROOM];
+        double align;
+    } zero;
+    memset(&zero, 0, sizeof zero);
+    for (const char *p = objects; *p; ++p) {
+        free_object(*p, NULL);
+        free_object(*p, zero.bytes);
+        free_object(*p, zero.bytes);
+    }
+    pktseq_stream_reset(NULL);
+    pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);
+    CHECK(is_zero(&zero, sizeof zero));
+    CHECK(pktseq_version()[0] && pktseq_build_info()[0]);
+    for (int i = 0; i < 16; ++i) CHECK(pktseq_status_text((pktseq_status)i)[0]);
+    CHECK(pktseq_port_class((double)NAN) >= 0 && pktseq_port_class((double)NAN) < 3);
+    CHECK(pktseq_port_class(-DBL_MAX) == 0 && pktseq_port_class(DBL_MAX) == 2);
+    CHECK(pktseq_rule_default().least && pktseq_schema_default().field &&
+          pktseq_schema_notebook().field && pktseq_schema_recommended(-1).field);
+    CHECK(pktseq_dataset_options_default().inputs && pktseq_dataset_options_notebook().inputs &&
+          pktseq_train_config_default().iterations &&
+          pktseq_detector_options_default().false_alarms > 0);
+}
+
+// Sizes of nothing, sizes of everything, numbers that are none.
+static void test_sizes(void) {
+    static scene s;
+    const size_t all = SIZE_MAX;
+    char name[8];
+    size_t i = 0;
+    pktseq_config config;
+    pktseq_tensor tensor;
+    pktseq_pair pair;
+    if (!scene_make(&s)) return;
+#define OUT(n, type) ((type *)(void *)s.out[n].bytes)
+#define FAILS(call) \
+    do { \
+        pktseq_status status = (call); \
+        CHECK_THAT(status > PKTSEQ_STOPPED && status <= PKTSEQ_ERROR_DIVERGED, "status %d", \
+                   (int)status); \
+    } while (0)
+    FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.schema, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 0, all, s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 1, s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all, s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, s.w.table.rows, 1, s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode_context(&s.w.codec, &s.w.table, all, 2, s.reals, NULL));
+    FAILS(pktseq_codec_encode_context(&s.w.codec, &s.w.table, 2, all - 1, s.reals, NULL));
+    FAILS(pktseq_codec_feature_name(&s.w.codec, 0, name, 0));
+    FAILS(pktseq_codec_feature_name(&s.w.codec, all, name, sizeof name));
+    FAILS(pktseq_codec_feature_name(&s.w.codec, s.w.codec.features + s.w.codec.contexts, name, 8));
+    for (i = 0; i < s.w.codec.features; ++i) {
+        memset(name, 0x5a, sizeof name);
+        CHECK(!pktseq_codec_feature_name(&s.w.codec, i, name, 1) && !name[0] &&
+              name[1] == 0x5a);
+    }
+    for (int kind = 0; kind < 5; ++kind)
+        FAILS(pktseq_dataset_wrap(OUT(1, pktseq_dataset), s.reals,
+                                  kind == 0 ? 0 : kind == 3 ? all : 2, s.reals,
+                                  kind == 1 ? 0 : kind == 4 ? all / 2 : 2, s.start,
+                                  kind == 2 ? 0 : 2, kind < 3 ? &s.options : NULL, NULL, NULL));
+    pair = pktseq_dataset_pair(&s.w.dataset, all);
+    CHECK(is_zero(&pair, sizeof pair));
+    pair = pktseq_dataset_pair(&s.w.dataset, s.w.dataset.pairs);
+    CHECK(is_zero(&pair, sizeof pair));
+    for (int kind = 0; kind < 9; ++kind) {
+        config = s.model;
+        config.groups = 0;
+        config.group = NULL;
+        if (kind / 3 == 0) config.in = kind == 0 ? 0 : kind == 1 ? all : all / 6;
+        if (kind / 3 == 1) config.out = kind == 3 ? 0 : kind == 4 ? all : all / 2 + 1;
+        if (kind / 3 == 2) config.hidden = kind == 6 ? 0 : kind == 7 ? all : all / 3 + 1;
+        FAILS(pktseq_model_init(OUT(2, pktseq_model), config, 1, NULL, NULL));
+        CHECK(is_zero(OUT(2, pktseq_model), sizeof(pktseq_model)));
+        FAILS(pktseq_work_init(OUT(3, pktseq_work), config, 1, 1, 1, NULL, NULL));
+        CHECK(is_zero(OUT(3, pktseq_work), sizeof(pktseq_work)));
+    }
+    config = s.model;
+    config.inputs = all;
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), config, 1, 1, 1, NULL, NULL));
+    config.inputs = all / 2;
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), config, 2, all / 2 + 2, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, 0, 1, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, 1, 0, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, all, 1, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, 1, all, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, all / 2, all / 2, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), s.model, 1, 1, -1, NULL, NULL));
+    FAILS(pktseq_model_tensor(&s.w.model, PKTSEQ_TENSOR_COUNT, &tensor));
+    FAILS(pktseq_model_tensor(&s.w.model, all, &tensor));
+    CHECK(!pktseq_work_output(&s.w.work, all, 0) && !pktseq_work_output(&s.w.work, 0, all) &&
+          !pktseq_work_output(&s.w.work, 1, 0) && !pktseq_work_encoded(&s.w.work, all) &&
+          !pktseq_work_encoded(&s.w.work, 1));
+    FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, 0, NULL));
+    FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, all, NULL));
+    FAILS(pktseq_gradcheck(&s.w.model, &s.w.work, &s.pair, 0, NULL, 0.01, s.values));
+    for (int kind = 0; kind < 4; ++kind) {
+        static const double bad[] = {0, -1, (double)NAN, -(double)INFINITY};
+        FAILS(pktseq_gradcheck(&s.w.model, &s.w.work, &s.pair, 1, NULL, bad[kind], s.values));
+        FAILS(pktseq_clip_grad_norm(&s.w.work, bad[kind], s.values));
+        if (kind) FAILS(pktseq_quantile(s.values, 8, bad[kind], s.values, NULL, NULL));
+    }
+    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 0, s.reals));
+    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, all, s.reals));
+    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 9, s.reals));
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.detect, NULL, NULL));
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.detect, NULL,
+                               NULL));
+    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, 0, s.values));
+    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, all, s.values));
+    FAILS(pktseq_quantile(s.values, 0, 0.5, s.values, NULL, NULL));
+    FAILS(pktseq_quantile(s.values, 8, 1.5, s.values, NULL, NULL));
+    FAILS(pktseq_evaluate(s.values, s.marks, 0, OUT(5, pktseq_evaluation), NULL, NULL));
+    FAILS(pktseq_load_mem(NULL, 0, OUT(2, pktseq_model), NULL, NULL, NULL, NULL, NULL));
+    FAILS(pktseq_file_write("", world_csv, 1, NULL, NULL));
+    FAILS(pktseq_file_read(OUT(6, pktseq_buffer), "", NULL, NULL, NULL));
+    // A backward twice, or one after a forward that failed or had no target.
+    CHECK(!pktseq_backward(&s.w.model, &s.w.work));
+    FAILS(pktseq_backward(&s.w.model, &s.w.work));
+    pair = s.pair;
+    pair.target = NULL;
+    CHECK(!pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
+    FAILS(pktseq_backward(&s.w.model, &s.w.work));
+    FAILS(pktseq_score(&s.w.model, &s.w.work, &pair, s.values));
+    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &pair, 1, s.values));
+    pair.targets = 0;
+    FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
+    pair.targets = all;
+    FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
+    // What a stream borrows is gone.
+    pktseq_model_free(&s.w.model);
+    FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
+    FAILS(pktseq_stream_score(&s.w.stream, s.values));
+    pktseq_stream_reset(&s.w.stream);
+    pktseq_detector_free(&s.w.detector);
+    FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
+    FAILS(pktseq_stream_score(&s.w.stream, s.values));
+    scene_free(&s);
+#undef FAILS
+#undef OUT
+}
+
+// ./test_hostile 20: a twentieth of the damage, for machines that are only imitated.
+int main(int argc, char **argv) {
+    if (argc > 1 && atoi(argv[1]) > 1) sparse = (size_t)atoi(argv[1]);
+    one_thread(1);
+    test_good_file_is_taken();
+    test_header_length_plus_a_constant_wraps();
+    test_negative_or_reversed_offsets();
+    test_shape_product_that_wraps();
+    test_unknown_dtype_that_skips_validation();
+    test_buffer_sized_from_shape_but_filled_from_offsets();
+    test_offsets_past_the_end_of_the_file();
+    test_data_offsets_with_fewer_than_two_entries();
+    test_headers();
+    test_heavy_headers();
+    test_metadata();
+    test_all_damage();
+    test_odd_csv();
+    test_recordings();
+    test_large_csv();
+    test_locales();
+    test_lists();
+    test_misuse();
+    test_free_and_plain();
+    test_sizes();
+    printf("%lu checkpoints refused, at most %.1f bytes asked for per byte; %lu tables taken and "
+           "%lu refused, at most %.1f per byte (%s)\n", (ulong_t)files_refused, most_per_byte,
+           (ulong_t)tables_taken, (ulong_t)tables_refused, most_per_csv_byte, most_csv);
+    return check_end("test_hostile");
+}
