@@ -9969,9 +9969,10 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
     return failed;
 }
 
-// pktseq_file_write by way of path.tmp.
+// pktseq_file_write by way of path.tmp. shown: what the caller calls path.
 static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
-                                          const void *data, size_t size, pktseq_error *err) {
+                                          const char *shown, const void *data, size_t size,
+                                          pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(NULL);
     const char *failed;
     int created = 1;
@@ -9984,8 +9985,8 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
     if (!failed && !f->replace_fn(t.data, path, f->user_data)) failed = "cannot be renamed";
     if (failed && created) f->remove_fn(t.data, f->user_data);
     if (failed)
-        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s %s, so %s is as it was before", t.data,
-                      failed, path);
+        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s.tmp %s, so %s is as it was before", shown,
+                      failed, shown);
     pktseqi_free(&t.allocator, t.data);
     return failed ? PKTSEQ_ERROR_FILE : pktseqi_ok(err);
 }
@@ -10008,7 +10009,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
     if (!files) target = realpath(path, NULL);  // a link stays one, and leads to the new file
 #endif
 #endif
-    status = pktseqi_file_replace(&f, target ? target : path, data, size, err);
+    status = pktseqi_file_replace(&f, target ? target : path, path, data, size, err);
 #ifndef PKTSEQ_NO_STDIO
     free(target);
 #endif
