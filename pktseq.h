@@ -4749,7 +4749,8 @@ static pktseq_real pktseqi_plan_real(double v, int *bad) {
 // loops without a choice. Returns 0 if a number does not fit.
 static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row,
                                  size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
-    const double *v = e->column->number + row, *past = v + rows;
+    const double *v = e->column->number ? e->column->number + row : NULL;  // else text
+    const double *past = v ? v + rows : NULL;
     double mean = e->field->mean, sd = e->field->sd;
     size_t width = pktseqi_field_width(e->field), hot;
     int bad = 0;
@@ -9834,6 +9835,11 @@ int fsync(int descriptor);
 #endif
 char *realpath(const char *path, char *resolved);
 #endif
+#if defined(PATH_MAX) && PATH_MAX > 4096
+enum { PKTSEQI_PATH = PATH_MAX };
+#else
+enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath make one
+#endif
 #ifdef _WIN32
 __declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to,
                                                 unsigned long flags);
@@ -9883,7 +9889,7 @@ static int pktseqi_stdio_close(void *file, void *user) {
 // undoes what has been renamed.
 static void pktseqi_stdio_sync_folder(const char *path) {
 #if defined(__unix__) || defined(__APPLE__)
-    char folder[4096];  // no system opens a longer one
+    char folder[PKTSEQI_PATH];
     pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
     const char *slash = strrchr(path, '/');
     int descriptor;
@@ -9993,9 +9999,11 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
 
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err) {
+    const char *target = path;
     pktseq_files f;
-    pktseq_status status;
-    char *target = NULL;
+#ifndef PKTSEQ_NO_STDIO
+    char real[PKTSEQI_PATH];
+#endif
     if (!path || (!data && size)) return pktseqi_bad_argument(err, "path or data is NULL");
     if (!pktseqi_files(files, &f)) return pktseqi_bad_argument(err, "files is NULL");
 #ifndef PKTSEQ_NO_STDIO
@@ -10006,14 +10014,13 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
                       : pktseqi_ok(err);
     }
 #if defined(__unix__) || defined(__APPLE__)
-    if (!files) target = realpath(path, NULL);  // a link stays one, and leads to the new file
+    // a link stays one, and leads to the new file
+    if (!files && realpath(path, real)) target = real;
+#else
+    (void)real;
 #endif
 #endif
-    status = pktseqi_file_replace(&f, target ? target : path, path, data, size, err);
-#ifndef PKTSEQ_NO_STDIO
-    free(target);
-#endif
-    return status;
+    return pktseqi_file_replace(&f, target, path, data, size, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,

@@ -536,6 +536,89 @@ static void test_gradient_overflow(void) {
     pktseq_dataset_free(&dataset);
 }
 
+// A model that is spoilt after `when` iterations, and the loss points it had until then.
+typedef struct spoiler {
+    pktseq_model *model;
+    size_t when;
+    double point[1100];
+} spoiler;
+
+static int spoil(void *user_data, const pktseq_progress *progress) {
+    spoiler *s = (spoiler *)user_data;
+    s->point[progress->iteration - 1] = progress->training->point[progress->iteration - 1];
+    if (progress->iteration == s->when)
+        for (size_t i = 0; i < s->model->parameters; ++i)
+            s->model->block[i] = (real)(i % 2 ? 1e30 : -1e30) * (real)1e30;
+    return 0;
+}
+
+// A run that diverges, whenever it does, keeps its loss history: also when the history has just
+// been moved to more room, which is made for 1024 points at first.
+static void test_history_of_diverged(void) {
+    real x[ROWS * WIDE];
+    pktseq_dataset dataset;
+    flat_dataset(&dataset, x, 1);
+    for (size_t when = 1; when < 1100; when += when < 1010 ? 509 : 1) {
+        static spoiler s;
+        pktseq_model model;
+        pktseq_training training;
+        pktseq_train_config config = pktseq_train_config_default();
+        pktseq_status status;
+        size_t finite = 0;
+        memset(&training, 0, sizeof training);
+        memset(&s, 0, sizeof s);
+        flat_model(&model, &dataset);
+        s.model = &model;
+        s.when = when;
+        config.iterations = 1100;
+        config.point_every = 1;
+        config.threads = 1;
+        config.progress = spoil;
+        config.user_data = &s;
+        status = pktseq_train(&model, &dataset, &config, &training, NULL);
+        CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.points == when, "%d, %lu of %lu",
+                   (int)status, (unsigned long)training.points, (unsigned long)when);
+        CHECK(memcmp(training.point, s.point, training.points * sizeof *s.point) == 0);
+        for (size_t i = 0; i < model.parameters; ++i)
+            finite += fabs((double)model.block[i]) < 1e9;
+        CHECK(finite == model.parameters);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+    }
+    pktseq_dataset_free(&dataset);
+}
+
+// The same packets with another end of a sequence, or other targets, are other data: a run does
+// not go on with them as if nothing had happened.
+static void test_other_data(void) {
+    // The second differs from the first in a length alone: one packet is no sequence to learn from.
+    const size_t start[3][5] = {{0, 4, 8, 12, 12}, {0, 4, 7, 8, 12}, {0, 4, 9, 12, 12}};
+    real x[ROWS * WIDE], y[ROWS * WIDE];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    memset(&training, 0, sizeof training);
+    memset(&model, 0, sizeof model);
+    options.inputs = 1;
+    for (size_t i = 0; i < ROWS * WIDE; ++i) x[i] = y[i] = (real)(0.1 * (double)i);
+    config.threads = 1;
+    for (size_t round = 0; round < 5; ++round) {
+        pktseq_dataset dataset;
+        y[ROWS * WIDE - 1] = round == 3 ? (real)9 : x[ROWS * WIDE - 1];
+        CHECK(pktseq_dataset_wrap(&dataset, x, WIDE, y, WIDE, start[round % 3 * (round < 3)],
+                                  round == 1 ? 4 : 3, &options, NULL, NULL) == PKTSEQ_OK);
+        if (round == 0) flat_model(&model, &dataset);
+        config.iterations = round + 1;
+        CHECK_THAT(pktseq_train(&model, &dataset, &config, &training, NULL) ==
+                       (round == 0 || round == 4 ? PKTSEQ_OK : PKTSEQ_ERROR_MISMATCH),
+                   "round %lu", (unsigned long)round);
+        pktseq_dataset_free(&dataset);
+    }
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
 // ---- >>detect -----------------------------------------------------------------------------------
 
 // A forecast that is always right: all errors, scores and parts are 0, and none is not a number.
@@ -768,6 +851,8 @@ int main(void) {
     test_wide();
     test_train_limits();
     test_gradient_overflow();
+    test_history_of_diverged();
+    test_other_data();
     test_perfect();
     test_one_context();
     test_long_sequence();

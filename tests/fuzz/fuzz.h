@@ -287,6 +287,24 @@ static inline void fuzz_unload(fuzz_loaded *l) {
     }
 }
 
+static inline int fuzz_same_training(const pktseq_training *a, const pktseq_training *b) {
+    const pktseq_train_config *c = &a->config, *d = &b->config;
+    if (!a->iteration) return !b->iteration;
+    return a->iteration == b->iteration && c->iterations == d->iterations &&
+           c->batch == d->batch && c->order == d->order && c->seed == d->seed &&
+           c->learning_rate == d->learning_rate && c->momentum == d->momentum &&
+           c->clip == d->clip && c->teacher_forcing == d->teacher_forcing &&
+           c->report_every == d->report_every && c->point_every == d->point_every &&
+           c->milestone_count == d->milestone_count &&
+           fuzz_same(c->milestone, d->milestone, c->milestone_count) &&
+           a->report_sum == b->report_sum && a->report_count == b->report_count &&
+           a->point_sum == b->point_sum && a->point_count == b->point_count &&
+           a->points == b->points && fuzz_same(a->point, b->point, a->points * sizeof *a->point) &&
+           a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
+           a->begin == b->begin && a->end == b->end && a->parameters == b->parameters &&
+           fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
+}
+
 static inline pktseq_status fuzz_save(const fuzz_loaded *l, pktseq_buffer *buffer, fuzz_memory *m) {
     pktseq_error err;
     pktseq_status status = pktseq_save_mem(buffer, &l->model, &l->codec, &l->training,

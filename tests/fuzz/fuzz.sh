@@ -100,14 +100,13 @@ afl() {
         return
     fi
     value() { sed -n "s/^$1 *: *//p" $stats; }
-    # relative_time is the first column of plot_data, edges_found the last but one or two
-    half=$(awk -F, -v half=$((seconds / 2)) '$1 + 0 <= half { e = $13 } END { print e + 0 }' \
+    # relative_time is the first column of plot_data, edges_found the 13th; it begins after a minute
+    half=$(awk -F, -v half=$((seconds / 2)) '$1 + 0 >= half { print $13 + 0; exit }' \
            $out/$job.d/default/plot_data)
     edges=$(value edges_found)
     verdict "$job" $(($(value saved_crashes) + $(value saved_hangs))) \
-        "$(value execs_done) executions,\
- edges: $half $edges (half time, end), $(value saved_crashes) crashes, $(value saved_hangs) hangs,\
- $(value corpus_count) inputs kept"
+        "$(value execs_done) executions, edges: ${half:-?} $edges (half time, end),\
+ $(value saved_crashes) crashes, $(value saved_hangs) hangs, $(value corpus_count) inputs kept"
 }
 
 build_and_run() {
@@ -139,6 +138,10 @@ build_and_run() {
     fi
     if ! $cc $flags -fsanitize=fuzzer $out/probe.c -o $out/probe >/dev/null 2>&1; then
         echo "SKIPPED: $job: $cc cannot link $flags (apt-get install g++-multilib?)"
+        return
+    fi
+    if ! $out/probe -runs=1 >/dev/null 2>&1; then
+        echo "SKIPPED: $job: this machine does not run what $cc makes with $flags"
         return
     fi
     if [ "$target" = number ]; then  # it looks behind the API: an implementation of its own

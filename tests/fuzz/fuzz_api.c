@@ -138,7 +138,7 @@ static void api_codec(api_state *s, size_t i) {
     pktseq_field field[FUZZ_FIELDS];
     pktseq_schema schema = fuzz_schema(api_byte(s), field);
     schema.constant_is_zero = api_byte(s) & 1;
-    if (api_byte(s) < 40) schema.field_count = api_size(s) % 17;
+    if (api_byte(s) < 40) schema.field_count = api_size(s) % (schema.field_count + 1);
     pktseq_codec_free(&s->codec[i]);
     api_done(s, pktseq_codec_fit(&s->codec[i], api_null(s) ? NULL : &s->table[api_byte(s) & 1],
                                  &schema, &s->memory.allocator, &s->err));

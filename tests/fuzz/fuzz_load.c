@@ -35,24 +35,6 @@ static int load_same_model(const pktseq_model *a, const pktseq_model *b) {
     return same && (c->groups == d->groups || !c->groups);
 }
 
-static int load_same_training(const pktseq_training *a, const pktseq_training *b) {
-    const pktseq_train_config *c = &a->config, *d = &b->config;
-    if (!a->iteration) return !b->iteration;
-    return a->iteration == b->iteration && c->iterations == d->iterations &&
-           c->batch == d->batch && c->order == d->order && c->seed == d->seed &&
-           c->learning_rate == d->learning_rate && c->momentum == d->momentum &&
-           c->clip == d->clip && c->teacher_forcing == d->teacher_forcing &&
-           c->report_every == d->report_every && c->point_every == d->point_every &&
-           c->milestone_count == d->milestone_count &&
-           fuzz_same(c->milestone, d->milestone, c->milestone_count) &&
-           a->report_sum == b->report_sum && a->report_count == b->report_count &&
-           a->point_sum == b->point_sum && a->point_count == b->point_count &&
-           a->points == b->points && fuzz_same(a->point, b->point, a->points * sizeof *a->point) &&
-           a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
-           a->begin == b->begin && a->end == b->end && a->parameters == b->parameters &&
-           fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
-}
-
 static int load_same_detector(const pktseq_detector *a, const pktseq_detector *b) {
     size_t C = a->contexts;
     if (!a->memory) return !b->memory;
@@ -84,7 +66,7 @@ static void load_check_again(const fuzz_loaded *l, fuzz_memory *m) {
     if (again.status == PKTSEQ_OK) {
         FUZZ(load_same_model(&l->model, &again.model));
         FUZZ(load_same_codec(&l->codec, &again.codec));
-        FUZZ(load_same_training(&l->training, &again.training));
+        FUZZ(fuzz_same_training(&l->training, &again.training));
         FUZZ(load_same_detector(&l->detector, &again.detector));
         if (fuzz_save(&again, &second, m) == PKTSEQ_OK)
             FUZZ(first.size == second.size && fuzz_same(first.data, second.data, first.size));
@@ -170,7 +152,7 @@ static void load_check_parts(const unsigned char *data, size_t size, unsigned wi
         FUZZ(load_same_model(&part.model, &l->model));
         FUZZ(without & 1 ? !part.codec.field_count : load_same_codec(&part.codec, &l->codec));
         FUZZ(without & 2 ? !part.training.iteration
-                         : load_same_training(&part.training, &l->training));
+                         : fuzz_same_training(&part.training, &l->training));
         FUZZ(without & 4 ? !part.detector.memory
                          : load_same_detector(&part.detector, &l->detector));
     }

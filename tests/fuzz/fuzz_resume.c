@@ -44,8 +44,9 @@ static void resume_check(fuzz_loaded *l, const pktseq_dataset *dataset, fuzz_mem
     if (begun == 0) {  // only weights: a run of its own begins
         l->training.config = pktseq_train_config_default();
         l->training.config.momentum = 0.5;
+        l->training.config.clip = 0.25;
         l->training.config.order = PKTSEQ_ORDER_SHUFFLED;
-        l->training.config.point_every = 1;
+        l->training.config.point_every = 2;
     } else if (l->training.data_hash != hash) {
         FUZZ(resume_go_on(l, dataset, begun + 1) == PKTSEQ_ERROR_MISMATCH);
         FUZZ(l->training.iteration == begun);
@@ -62,6 +63,7 @@ static void resume_check(fuzz_loaded *l, const pktseq_dataset *dataset, fuzz_mem
     FUZZ_THAT(other.status == PKTSEQ_OK, "%s", other.err.text);
     pktseq_buffer_free(&buffer);
     if (other.status == PKTSEQ_OK) {
+        FUZZ(fuzz_same_training(&l->training, &other.training));
         status = resume_go_on(l, dataset, begun + 2);
         status2 = resume_go_on(&other, dataset, begun + 2);
         FUZZ_THAT(status == status2, "%d and %d", (int)status, (int)status2);
