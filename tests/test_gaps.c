@@ -548,7 +548,7 @@ static int spoil(void *user_data, const pktseq_progress *progress) {
     s->point[progress->iteration - 1] = progress->training->point[progress->iteration - 1];
     if (progress->iteration == s->when)
         for (size_t i = 0; i < s->model->parameters; ++i)
-            s->model->block[i] = (real)(i % 2 ? 1e30 : -1e30) * (real)1e30;
+            s->model->block[i] = (real)(i % 2 ? HUGE_VAL : -HUGE_VAL);
     return 0;
 }
 
