@@ -309,7 +309,7 @@ typedef struct pktseq_column {
     char *name;
     double *number;     // (rows)
     uint32_t *text;     // (rows) index into names
-    char **names;       // (name_count) the different texts, in order of first appearance
+    char **names;       // (name_count) the different texts, as they first appear (tokens: sorted)
     size_t name_count;
     size_t spare;       // texts behind these that no row has any more; only pktseq_table_free asks
 } pktseq_column;
@@ -1599,6 +1599,10 @@ PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
 
 // ---- >>number: decimal text to double and back, exactly ---------------------------------------
 
+#if defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
+#define PKTSEQI_DOUBLES  // what is done to doubles is rounded to a double, once
+#endif
+
 // A whole number in base 2^32, lowest limb first. The largest needed here is below 2^4000.
 typedef struct pktseqi_big {
     uint32_t limb[128];
@@ -1744,7 +1748,7 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
         v = 0;
     } else if ((long long)count + exponent > 310) {
         return 0;
-#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+#ifdef PKTSEQI_DOUBLES
     } else if (count <= 17 && m <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22) {
         // Both factors are exact, so one correctly rounded operation is (Clinger 1990).
         v = exponent < 0 ? (double)m / pktseqi_power[-exponent]
@@ -1816,7 +1820,7 @@ static const char *pktseqi_number_plain(const char *text, double *value) {
     if (end - begin - (end != point) > 19 || point == begin || m > (uint64_t)1 << 53) return NULL;
     v = (double)(int64_t)m;
     if (end != point) {
-#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+#ifdef PKTSEQI_DOUBLES
         v /= pktseqi_power[end - point - 1];
 #else
         return NULL;
@@ -9885,10 +9889,10 @@ static int pktseqi_stdio_close(void *file, void *user) {
     return fclose((FILE *)file) == 0;
 }
 
+#if defined(__unix__) || defined(__APPLE__)
 // A rename is on the disk when the folder is. Not every file system can say so: no failure here
 // undoes what has been renamed.
 static void pktseqi_stdio_sync_folder(const char *path) {
-#if defined(__unix__) || defined(__APPLE__)
     char folder[PKTSEQI_PATH];
     pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
     const char *slash = strrchr(path, '/');
@@ -9899,10 +9903,8 @@ static void pktseqi_stdio_sync_folder(const char *path) {
     if (descriptor < 0) return;
     (void)fsync(descriptor);
     close(descriptor);
-#else
-    (void)path;
-#endif
 }
+#endif
 
 static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
     (void)user;
@@ -9910,7 +9912,9 @@ static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
     return MoveFileExA(from, to, 1 | 8) != 0;  // replace existing, write through
 #else
     if (rename(from, to) != 0) return 0;
+#if defined(__unix__) || defined(__APPLE__)
     pktseqi_stdio_sync_folder(to);
+#endif
     return 1;
 #endif
 }

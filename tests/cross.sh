@@ -191,15 +191,15 @@ compile() {
 }
 
 run_test() {
-    name=$1
+    name=$1 began=$(date +%s)
     $timeout "$limit" $run "$dir/$name.exe" >"$dir/$name.out" 2>"$dir/$name.err"
-    code=$?
+    code=$? took=$(($(date +%s) - began))
     line=$(tr -d '\r' <"$dir/$name.out" | sed -n "s/^.*: \([0-9]* passed, [0-9]* failed\)$/\1/p")
     if [ $code -eq 124 ]; then
         skip "$target, $name: not done after $limit s"
         late=$((late + 1))
     elif [ $code -eq 0 ] && [ -n "$line" ]; then
-        good "$name: $line"
+        good "$name: $line, $took s"
         tests=$((tests + 1))
     elif [ -n "$line" ] && expr " $excuse " : ".* $name " >/dev/null; then
         known "$name: $line: $why"

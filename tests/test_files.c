@@ -1074,7 +1074,7 @@ static void test_bent_places(void) {
     for (int f64 = 0; f64 < 2; ++f64)
         for (size_t i = 0; i < 26; i += 5)
             for (int k = 0; k < 4; ++k) {
-                static const double bad[] = {NAN, INFINITY, -INFINITY, 1e300};
+                const double bad[] = {NAN, INFINITY, -INFINITY, 1e300};
                 bytes number;
                 if (k == 3 && (!f64 || REAL_SIZE == 8)) continue;
                 f = foreign_make(1, 1, 1, f64, NULL);

@@ -473,10 +473,16 @@ static void test_plain(unsigned factor) {
         "0.00000000000000000001", "", "-", ".", "-.5", ".5", "+1", "--1", "-x", "/", ":"};
     static const char *const behind[] = {",", "\n", "\r", "\t", ";", "|", "e", ":", "/", " ",
                                          "\x80", "\xb0", "\xb9", "\xff"};
+#ifdef PKTSEQI_DOUBLES
+    const int with_point = 1;
+#else
+    const int with_point = 0;  // the quotient might be rounded twice
+#endif
     size_t taken = 0;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; ++i)
         for (size_t k = 0; k < sizeof behind / sizeof *behind; ++k)
-            CHECK_THAT(check_plain(plain[i], strlen(plain[i]), behind[k]), "\"%s\"", plain[i]);
+            CHECK_THAT(check_plain(plain[i], strlen(plain[i]), behind[k]) ||
+                           (!with_point && strchr(plain[i], '.')), "\"%s\"", plain[i]);
     for (size_t i = 0; i < sizeof other / sizeof *other; ++i)
         CHECK_THAT(!check_plain(other[i], strlen(other[i]), ","), "\"%s\"", other[i]);
     for (size_t i = 0; i < sizeof accepted / sizeof *accepted; ++i)
@@ -495,7 +501,7 @@ static void test_plain(unsigned factor) {
         text[size] = 0;
         taken += (size_t)check_plain(text, size, behind[random_below(14)]);
     }
-    CHECK_THAT(taken > 50000 * factor, "%lu taken", (unsigned long)taken);
+    CHECK_THAT(taken > (with_point ? 50000 : 1000) * factor, "%lu taken", (unsigned long)taken);
 }
 
 int main(int argc, char **argv) {
