@@ -1171,6 +1171,12 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #include <omp.h>
 #endif
 
+// What follows is not for -ffast-math, nor are the vectors of immintrin.h. (GCC: see below.)
+#if defined(__clang__) && defined(__FAST_MATH__) && __clang_major__ >= 12
+#pragma float_control(push)
+#pragma float_control(precise, on)
+#endif
+
 // Which vectors the compiler can make: decided for float only, by the name in PKTSEQ_REAL.
 #define PKTSEQI_JOIN2(a, b) a##b
 #define PKTSEQI_JOIN(a, b) PKTSEQI_JOIN2(a, b)
@@ -1219,7 +1225,7 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #define PKTSEQI_INLINE static inline __attribute__((always_inline)) PKTSEQI_TARGET
 #elif defined(__GNUC__)
 #pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-fast-math")
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in C++, GCC's own AVX-512 functions
 #define PKTSEQI_UNROLL _Pragma("GCC unroll 16")
@@ -1534,16 +1540,35 @@ static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, s
     pktseqi_free(allocator, name);
 }
 
-// A double's bits. Comparisons with NaN are folded away by -ffast-math, bits are not.
-static uint64_t pktseqi_bits(double value) {
+// A double's bits. Under -ffast-math compilers fold comparisons with NaN away, and clang takes for
+// granted that no argument of a function is infinite or NaN: so bits, and by address.
+static uint64_t pktseqi_bits(const double *value) {
     uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    memcpy(&bits, value, sizeof bits);
     return bits;
 }
 
 // Neither infinite nor NaN: the exponent is not all ones.
-static int pktseqi_finite(double value) {
+static int pktseqi_finite(const double *value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
+}
+
+// The same of a pktseq_real: its bits, as they go into a file, and whether it is finite.
+static uint64_t pktseqi_real_bits(const pktseq_real *value) {
+    uint32_t bits32;
+    uint64_t bits;
+    if (sizeof *value == sizeof bits) {
+        memcpy(&bits, value, sizeof *value);
+        return bits;
+    }
+    memcpy(&bits32, value, sizeof *value);
+    return bits32;
+}
+
+static int pktseqi_finite_real(const pktseq_real *value) {
+    uint64_t bits = pktseqi_real_bits(value);
+    if (sizeof *value == sizeof bits) return ((bits >> 52) & 2047) != 2047;
+    return ((bits >> 23) & 255) != 255;
 }
 
 // FNV-1a (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv). Each step is a bijection of the state,
@@ -1654,24 +1679,31 @@ static void pktseqi_big_shift(pktseqi_big *big, long bits) {
 }
 
 // big / 2^shift as the nearest double, halves to even; rest: a non-zero part below is cut off.
-static double pktseqi_big_round(const pktseqi_big *big, long shift, int rest) {
+// 0 if it is larger than all of them.
+static int pktseqi_big_round(const pktseqi_big *big, long shift, int rest, double *value) {
     long bits = pktseqi_big_bits(big);
     long top = bits - 1 - shift;                       // 2^top <= value < 2^(top + 1)
     long keep = top >= -1022 ? 53 : top + 1075;        // subnormals keep fewer bits
     uint64_t m = 0;
     int half = 0;
-    if (keep < 0) return 0;
+    *value = 0;
+    if (keep < 0) return 1;
     for (long i = bits - 1; i >= bits - keep; --i)
         m = 2 * m + (uint64_t)(i >= 0 ? pktseqi_big_bit(big, i) : 0);
     if (bits > keep) half = pktseqi_big_bit(big, bits - keep - 1);
     for (long i = bits - keep - 2; i >= 0 && !rest; --i) rest = pktseqi_big_bit(big, i);
     if (half && (rest || (m & 1))) ++m;
-    return ldexp((double)m, (int)(top - keep + 1));
+    // The exponent goes above the mantissa, whose highest bit, 2^52, adds one to it; so does what
+    // rounding up may carry. By bits: arithmetic may take subnormal numbers for zeros.
+    if (top >= -1022) m += (uint64_t)(top + 1022) << 52;
+    memcpy(value, &m, sizeof m);
+    return m >> 52 < 2047;
 }
 
 // The exact value of the digits (count, each 0-9) times 10^exponent, rounded once.
 // |value| lies between 1e-330 and 1e310; at most 801 digits.
-static double pktseqi_decimal_exact(const unsigned char *digit, size_t count, long exponent) {
+static int pktseqi_decimal_exact(const unsigned char *digit, size_t count, long exponent,
+                                 double *value) {
     pktseqi_big big;
     long shift = 0;
     int rest = 0;
@@ -1687,7 +1719,7 @@ static double pktseqi_decimal_exact(const unsigned char *digit, size_t count, lo
         for (; exponent <= -9; exponent += 9) rest |= pktseqi_big_divide(&big, 1000000000) != 0;
         for (; exponent < 0; ++exponent) rest |= pktseqi_big_divide(&big, 10) != 0;
     }
-    return pktseqi_big_round(&big, shift, rest);
+    return pktseqi_big_round(&big, shift, rest, value);
 }
 
 // Powers of ten that a double holds exactly.
@@ -1754,9 +1786,8 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
         v = exponent < 0 ? (double)m / pktseqi_power[-exponent]
                          : (double)m * pktseqi_power[exponent];
 #endif
-    } else {
-        v = pktseqi_decimal_exact(digit, count, (long)exponent);
-        if (!pktseqi_finite(v)) return 0;
+    } else if (!pktseqi_decimal_exact(digit, count, (long)exponent, &v)) {
+        return 0;
     }
     *value = negative ? -v : v;
     return 1;
@@ -1833,7 +1864,7 @@ static const char *pktseqi_number_plain(const char *text, double *value) {
 // Every decimal digit of a finite positive double; value = 0.d1d2d3... * 10^point.
 static size_t pktseqi_digits(double value, unsigned char *digit, long *point) {
     pktseqi_big big;
-    uint64_t bits = pktseqi_bits(value), m = bits & (((uint64_t)1 << 52) - 1);
+    uint64_t bits = pktseqi_bits(&value), m = bits & (((uint64_t)1 << 52) - 1);
     long e = (long)(bits >> 52) & 2047;
     size_t count = 0;
     if (e) m |= (uint64_t)1 << 52;
@@ -1880,17 +1911,17 @@ static size_t pktseqi_digits_round(unsigned char *digit, size_t count, size_t ke
 static size_t pktseqi_number_write(char *text, double value) {
     unsigned char all[800], digit[800];
     pktseqi_text t = pktseqi_text_fixed(text, 32);
-    int negative = (int)(pktseqi_bits(value) >> 63);
+    int negative = (int)(pktseqi_bits(&value) >> 63);
     double positive = negative ? -value : value;
     long all_point = 1;
     size_t all_count = 1;
-    if (!pktseqi_finite(value)) {
-        int nan = (pktseqi_bits(value) & (((uint64_t)1 << 52) - 1)) != 0;
+    if (!pktseqi_finite(&value)) {
+        int nan = (pktseqi_bits(&value) & (((uint64_t)1 << 52) - 1)) != 0;
         pktseqi_put_text(&t, nan ? "nan" : negative ? "-inf" : "inf");
         return t.size;
     }
     all[0] = 0;
-    if (pktseqi_bits(value) << 1) all_count = pktseqi_digits(positive, all, &all_point);
+    if (pktseqi_bits(&value) << 1) all_count = pktseqi_digits(positive, all, &all_point);
     for (size_t keep = 15; keep <= 17; ++keep) {
         size_t count, i = 0;
         long point = all_point, e;
@@ -1912,7 +1943,7 @@ static size_t pktseqi_number_write(char *text, double value) {
             pktseqi_put_u64(&t, (uint64_t)(e < 0 ? -e : e));
         }
         if (pktseqi_number_parse(text, t.size, &back) &&
-            pktseqi_bits(back) == pktseqi_bits(value))
+            pktseqi_bits(&back) == pktseqi_bits(&value))
             break;
     }
     return t.size;
@@ -2544,7 +2575,7 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q of the context is not a number",
                                  f->column);
-        if (!pktseqi_finite(f->mean) || !pktseqi_finite(f->sd) || f->sd < 0)
+        if (!pktseqi_finite(&f->mean) || !pktseqi_finite(&f->sd) || f->sd < 0)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: field %q has a mean or deviation that cannot be",
                                  f->column);
@@ -2592,7 +2623,7 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
         return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                              "bad argument: the rule's most is %z, expected at least its least, %z",
                              rule->most, rule->least);
-    if (!pktseqi_finite(rule->window) || rule->window < 0)
+    if (!pktseqi_finite(&rule->window) || rule->window < 0)
         return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                              "bad argument: the rule's window is %f, expected seconds from 0",
                              rule->window);
@@ -3199,8 +3230,7 @@ static int pktseqi_lane_open(pktseqi_reader *r) {
         pktseqi_lane_cell *cell = &lane->cell[wanted->at];
         cell->kind = wanted->kind;
         if (wanted->kind != PKTSEQI_CELL_TEXT) continue;
-        cell->empty = !wanted->field && !wanted->rule && !wanted->tcp &&
-                      wanted->fill == PKTSEQI_NO_CELL;
+        cell->empty = !wanted->field && !wanted->rule;
         cell->seen = PKTSEQI_SEEN * texts++;
     }
     for (size_t i = r->cells - 1; i-- > 0;)
@@ -3615,10 +3645,12 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 
 // ---- >>sequences: a capture cut into sequences ------------------------------------------------
 
-// Is every text of a table, which may be filled by hand, among its column's names?
-static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
+// Is every text of rows [from, past) of a table, which may be filled by hand, among its column's
+// names?
+static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
+                                               pktseq_error *err) {
     for (size_t i = 0; i < table->column_count; ++i)
-        for (size_t row = 0; table->column[i].text && row < table->rows; ++row)
+        for (size_t row = from; table->column[i].text && row < past; ++row)
             if (table->column[i].text[row] >= table->column[i].name_count)
                 return pktseqi_bad_argument(err, "a text of the table is not among its names");
     return PKTSEQ_OK;
@@ -3676,7 +3708,7 @@ static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
         if (!any->number && (!any->text || !any->names))
             return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
     }
-    status = pktseqi_table_check_texts(table, err);
+    status = pktseqi_table_check_texts(table, 0, table->rows, err);
     if (status) return status;
     status = pktseqi_cut_column(table, "timestamp", 0, &column, err);
     if (status) return status;
@@ -3733,7 +3765,7 @@ static pktseq_status pktseqi_cut_protocols(pktseqi_cutting *c, pktseq_error *err
             c->fate[i] = PKTSEQI_RENAME;
         // They become the name SMTP; where there is none, the first of them is made that.
         if (strcmp(name, "SMTP") == 0 || (c->fate[i] == PKTSEQI_RENAME && !named)) {
-            if (named != 2) c->smtp = (uint32_t)i;
+            c->smtp = (uint32_t)i;
             named = strcmp(name, "SMTP") == 0 ? 2 : 1;
         }
     }
@@ -3753,7 +3785,7 @@ static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_error *err) {
     for (size_t row = 0; row < c->table->rows; ++row) {
         int fate = pktseqi_cut_fate(c, row);
         size_t held = c->walked - begin;
-        if (!pktseqi_finite(c->time[row]))
+        if (!pktseqi_finite(&c->time[row]))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column \"timestamp\": found %f in row %z, expected a finite "
                                  "number", c->time[row], row);
@@ -3904,8 +3936,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 
 // ---- >>derive: columns that are made of others ------------------------------------------------
 
-// Tables may be filled by hand: what every reader of one relies on. That texts are below
-// name_count and starts rise is checked where the whole table is walked anyway.
+// Tables may be filled by hand: what every reader of one relies on. That starts rise and texts are
+// below name_count is checked by those who use them.
 static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
     if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
         table->start[0] != 0 || table->start[table->sequences] != table->rows)
@@ -3920,7 +3952,7 @@ static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
             return pktseqi_bad_argument(err, "the table's sequences do not rise");
-    return pktseqi_table_check_texts(table, err);
+    return pktseqi_table_check_texts(table, 0, table->rows, err);
 }
 
 // For sorting keys.
@@ -4426,7 +4458,7 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
                                  "z-score", field->column, low);
         field->mean = low;
         field->sd = 0;  // encodes as 0
-    } else if (!pktseqi_finite(field->mean) || !pktseqi_finite(field->sd) || !(field->sd > 0)) {
+    } else if (!pktseqi_finite(&field->mean) || !pktseqi_finite(&field->sd) || !(field->sd > 0)) {
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "column %q has numbers from %f to %f, too far apart or too close for "
                              "a standard deviation", field->column, low, high);
@@ -4639,7 +4671,7 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
         v = pktseqi_field_number(field, column, row, first);
         if (!pktseqi_field_is_class(field->kind)) {
             if (pktseqi_field_scaled(field)) v = field->sd > 0 ? (v - field->mean) / field->sd : 0;
-            if (!pktseqi_finite(v) || fabs(v) > (sizeof *x == 4 ? (double)FLT_MAX : DBL_MAX))
+            if (!pktseqi_finite(&v) || fabs(v) > (sizeof *x == 4 ? (double)FLT_MAX : DBL_MAX))
                 return -1;
             x[0] = (pktseq_real)v;
             return 1;
@@ -4742,9 +4774,9 @@ static size_t pktseqi_plan_rows(pktseqi_plan *e, const pktseq_table *table, size
 
 // A number as pktseq_real. Sets *bad for one that does not fit, where pktseqi_codec_encode_field
 // returns -1: the bits of positive numbers rise with them, to infinity and NaN.
-static pktseq_real pktseqi_plan_real(double v, int *bad) {
+static pktseq_real pktseqi_plan_real(const double *v, int *bad) {
     double most = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
-    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(most) << 1)) return (pktseq_real)v;
+    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&most) << 1)) return (pktseq_real)*v;
     *bad = 1;
     return 0;
 }
@@ -4761,11 +4793,14 @@ static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t
     switch (e->field->kind) {
     case PKTSEQ_FLAG:
     case PKTSEQ_NUMBER:
-        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real(*v, &bad);
+        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real(v, &bad);
         return !bad;
     case PKTSEQ_ZSCORE:
         if (!(sd > 0)) break;
-        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real((*v - mean) / sd, &bad);
+        for (; v < past; ++v, x += stride) {
+            double z = (*v - mean) / sd;
+            *x = pktseqi_plan_real(&z, &bad);
+        }
         return !bad;
     case PKTSEQ_PORT:
         for (; v < past; ++v, x += stride) {
@@ -4849,6 +4884,7 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
     if (!width || !table || !x || row > table->rows || rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
     status = pktseqi_table_check(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_texts(table, row, row + rows, err);
     if (status) return status;
     e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, codec->field_count, sizeof *e);
     if (!e) return pktseqi_no_memory(err);
@@ -4893,7 +4929,7 @@ static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
 // What a field says that is not there.
 static pktseq_value pktseqi_no_value(void) {
     pktseq_value value;
-    value.number = (double)NAN;
+    memset(&value.number, 0xff, sizeof value.number);  // the bits of a NaN
     value.text = NULL;
     return value;
 }
@@ -5002,7 +5038,7 @@ static pktseq_group *pktseqi_copy_groups(const pktseq_allocator *allocator,
 // Lists the sequences that are long enough.
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
-    size_t use = sequences - (dataset->options.drop_last && sequences > 0), n;
+    size_t use = sequences - (dataset->options.drop_last != 0), n;
     size_t from = (size_t)(dataset->options.begin * (double)use);
     size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
     dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
@@ -5034,7 +5070,7 @@ static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options 
                                                    pktseq_error *err) {
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
         return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
-    if (!pktseqi_finite(options->begin) || !pktseqi_finite(options->end) || options->begin < 0 ||
+    if (!pktseqi_finite(&options->begin) || !pktseqi_finite(&options->end) || options->begin < 0 ||
         options->begin > 1 || options->end < 0 || options->end > 1)
         return pktseqi_bad_argument(err, "begin or end is not a share from 0 to 1");
     return PKTSEQ_OK;
@@ -5050,6 +5086,8 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     if (!codec || !codec->field_count || !table || !table->rows)
         return pktseqi_bad_argument(err, "codec or table is NULL or empty");
     status = pktseqi_dataset_options_check(options, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
     if (status) return status;
     dataset->allocator = pktseqi_allocator(allocator);
     dataset->options = *options;
@@ -5355,6 +5393,27 @@ typedef struct pktseqi_kernels {
 #define PKTSEQI_LN2_LOW 1.42860682030941723e-6f
 #define PKTSEQI_ROUNDER 12582912.0f
 
+// a * b + c, rounded once, for the plain kernels of float. Without such an instruction C libraries
+// are slow at it, and not all are right. The product of two floats is exact in double. Its sum with
+// c, s, is rounded, but what it lacks, e, is known exactly (Knuth's TwoSum). If that is not 0, s is
+// moved to its neighbour on that side, unless its last bit is 1 already: an odd s is never half way
+// between two floats, so rounding it once more is as good as rounding the exact sum (Boldo and
+// Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+static float pktseqi_fmaf(float a, float b, float c) {
+#if defined(PKTSEQI_DOUBLES) && !defined(FP_FAST_FMAF)
+    double product = (double)a * (double)b, addend = (double)c, s = product + addend;
+    double more = s - product, e = (product - (s - more)) + (addend - more);
+    uint64_t bits = pktseqi_bits(&s);
+    if ((e > 0 || e < 0) && !(bits & 1)) {  // s is not 0, then
+        bits = (e > 0) == (s > 0) ? bits + 1 : bits - 1;
+        memcpy(&s, &bits, sizeof s);
+    }
+    return (float)s;
+#else
+    return fmaf(a, b, c);
+#endif
+}
+
 // The next two sections are read once for each instruction set: this file includes itself. First
 // for any machine; then, for double on x86, once more with the machine's fused multiply-add, or for
 // float with its vectors.
@@ -5395,9 +5454,9 @@ typedef struct pktseqi_kernels {
 // What the vectors below are tested against to the bit, and where to begin reading.
 #ifdef PKTSEQI_PLAIN
 
-// fma, exp and tanh of C's library, for the number type at hand.
+// a * b + c, rounded once, for the number type at hand.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_real c) {
-    return sizeof a == sizeof(float) ? (pktseq_real)fmaf((float)a, (float)b, (float)c)
+    return sizeof a == sizeof(float) ? (pktseq_real)pktseqi_fmaf((float)a, (float)b, (float)c)
                                      : (pktseq_real)fma((double)a, (double)b, (double)c);
 }
 
@@ -5470,19 +5529,20 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const pktseq_real *part, size_t 
 
 // e^x = scale * (1 + p), as said above; x from -87 to 88.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
-    float t = fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER, r, p, power;
+    float t = pktseqi_fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER;
+    float r, p, power;
     uint32_t bits;
     memcpy(&bits, &t, sizeof bits);
     bits = (bits << 23) + (127u << 23);
     memcpy(&power, &bits, sizeof power);
-    r = fmaf(n, -PKTSEQI_LN2_LOW, fmaf(n, -PKTSEQI_LN2_HIGH, x));
-    p = fmaf(1.0f / 5040, r, 1.0f / 720);
-    p = fmaf(p, r, 1.0f / 120);
-    p = fmaf(p, r, 1.0f / 24);
-    p = fmaf(p, r, 1.0f / 6);
-    p = fmaf(p, r, 0.5f);
+    r = pktseqi_fmaf(n, -PKTSEQI_LN2_LOW, pktseqi_fmaf(n, -PKTSEQI_LN2_HIGH, x));
+    p = pktseqi_fmaf(1.0f / 5040, r, 1.0f / 720);
+    p = pktseqi_fmaf(p, r, 1.0f / 120);
+    p = pktseqi_fmaf(p, r, 1.0f / 24);
+    p = pktseqi_fmaf(p, r, 1.0f / 6);
+    p = pktseqi_fmaf(p, r, 0.5f);
     *scale = (pktseq_real)power;
-    return (pktseq_real)fmaf(p, r * r, r);
+    return (pktseq_real)pktseqi_fmaf(p, r * r, r);
 }
 
 // Between low and high; what is not a number stays so.
@@ -6293,7 +6353,7 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     size_t S = pktseqi_plus(N, T), both, used = 0, real = sizeof(pktseq_real);
     size_t keep = work->forward_only ? 0 : 1;
     // A product that wraps becomes the largest size, so that the sum does not fit either.
-#define PKTSEQI_COUNT(a, b) ((a) && (b) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
+#define PKTSEQI_COUNT(a, b) ((a) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
     size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
     work->sequence_loss = (double *)pktseqi_carve(block, &used, B, sizeof(double));
     work->first = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
@@ -7221,7 +7281,7 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     }
     for (int l = 0; l < 16; ++l) sum += lane[l];
     if (norm) *norm = sqrt(sum);
-    if (!pktseqi_finite(sum)) return PKTSEQ_ERROR_DIVERGED;
+    if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
     scale = max_norm / (sqrt(sum) + 1e-6);
     for (i = 0; scale < 1 && i < n; ++i) work->grad_block[i] *= (pktseq_real)scale;
     return PKTSEQ_OK;
@@ -7241,7 +7301,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
     for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
         double largest = 1e-12, difference = 0;
         if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
-        for (size_t i = 0; i < tensor.rows * tensor.cols && status == PKTSEQ_OK; ++i) {
+        for (size_t i = 0; i < tensor.rows * tensor.cols; ++i) {
             double grad = (double)work->grad_block[tensor.data + i - model->block], loss[2], d;
             pktseq_real kept = tensor.data[i], moved[2];
             for (int k = 0; k < 2 && status == PKTSEQ_OK; ++k) {
@@ -7253,7 +7313,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
             tensor.data[i] = kept;
             if (status) break;
             d = fabs((loss[1] - loss[0]) / ((double)moved[1] - (double)moved[0]) - grad);
-            if (!pktseqi_finite(d)) {
+            if (!pktseqi_finite(&d)) {
                 *worst = DBL_MAX;
                 return PKTSEQ_ERROR_DIVERGED;
             }
@@ -7290,13 +7350,13 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
     if (config->batch == 0) return pktseqi_bad_argument(err, "batch is 0");
     if (config->threads < 0 || config->threads > 1024)
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
-    if (!pktseqi_finite(config->learning_rate) || config->learning_rate < 0)
+    if (!pktseqi_finite(&config->learning_rate) || config->learning_rate < 0)
         return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
-    if (!pktseqi_finite(config->momentum) || config->momentum < 0 || config->momentum >= 1)
+    if (!pktseqi_finite(&config->momentum) || config->momentum < 0 || config->momentum >= 1)
         return pktseqi_bad_argument(err, "momentum is not from 0 to below 1");
-    if (!pktseqi_finite(config->clip) || config->clip < 0)
+    if (!pktseqi_finite(&config->clip) || config->clip < 0)
         return pktseqi_bad_argument(err, "clip is negative or not finite");
-    if (!pktseqi_finite(config->teacher_forcing) || config->teacher_forcing < 0 ||
+    if (!pktseqi_finite(&config->teacher_forcing) || config->teacher_forcing < 0 ||
         config->teacher_forcing > 1)
         return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
     if ((int)config->order < 0 || config->order > PKTSEQ_ORDER_FILE)
@@ -7332,7 +7392,7 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
 // What a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a time.
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
-    uint64_t hash = PKTSEQI_FNV_START, word;
+    uint64_t hash = PKTSEQI_FNV_START;
     hash = (hash ^ d->in) * prime;
     hash = (hash ^ d->out) * prime;
     hash = (hash ^ d->options.inputs) * prime;
@@ -7345,14 +7405,7 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
         const pktseq_real *p = half ? d->y : d->x;
         size_t n = d->rows * (half ? d->out : d->in);
         for (size_t i = 0; i < n; ++i) {
-            uint32_t word32;
-            if (sizeof *p == sizeof word32) {
-                memcpy(&word32, p + i, sizeof *p);
-                word = word32;
-            } else {
-                word = pktseqi_bits((double)p[i]);
-            }
-            hash = (hash ^ word) * prime;
+            hash = (hash ^ pktseqi_real_bits(&p[i])) * prime;
         }
     }
     return hash;
@@ -7406,9 +7459,9 @@ static void pktseqi_train_batch(pktseqi_run *run, const pktseq_dataset *dataset,
 static int pktseqi_train_keep(pktseqi_run *run, const pktseq_model *model,
                               const pktseq_training *training) {
     for (size_t i = 0; i < model->parameters; ++i)
-        if (!pktseqi_finite((double)model->block[i])) return 0;
+        if (!pktseqi_finite_real(&model->block[i])) return 0;
     for (size_t i = 0; i < training->parameters; ++i)
-        if (!pktseqi_finite((double)training->velocity[i])) return 0;
+        if (!pktseqi_finite_real(&training->velocity[i])) return 0;
     memcpy(run->kept, model->block, model->parameters * sizeof *run->kept);
     if (training->velocity)
         memcpy(run->kept_velocity, training->velocity, model->parameters * sizeof *run->kept);
@@ -7638,7 +7691,7 @@ static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
     pktseqi_forward_steps(l->model, work, crew);
     if (crew->me == 0) {
         pktseqi_forward_end(work);
-        if (!pktseqi_finite(work->loss))
+        if (!pktseqi_finite(&work->loss))
             l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
     }
     pktseqi_wait(crew);
@@ -7796,10 +7849,10 @@ PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, doub
                                          pktseq_error *err) {
     pktseq_allocator own = pktseqi_allocator(allocator);
     double *sorted;
-    if (!value || !quantile || count == 0 || !pktseqi_finite(q) || q < 0 || q > 1)
+    if (!value || !quantile || count == 0 || !pktseqi_finite(&q) || q < 0 || q > 1)
         return pktseqi_bad_argument(err, "no values, or q is not a share from 0 to 1");
     for (size_t i = 0; i < count; ++i)
-        if (!pktseqi_finite(value[i])) return pktseqi_bad_argument(err, "a value is not finite");
+        if (!pktseqi_finite(&value[i])) return pktseqi_bad_argument(err, "a value is not finite");
     sorted = (double *)pktseqi_alloc(&own, count, sizeof *sorted);
     if (!sorted) return pktseqi_no_memory(err);
     memcpy(sorted, value, count * sizeof *sorted);
@@ -7851,7 +7904,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
     if (!score || !anomalous || !evaluation || count == 0)
         return pktseqi_bad_argument(err, "score, anomalous or evaluation is NULL, or count is 0");
     for (size_t i = 0; i < count; ++i) {
-        if (!pktseqi_finite(score[i])) return pktseqi_bad_argument(err, "a score is not finite");
+        if (!pktseqi_finite(&score[i])) return pktseqi_bad_argument(err, "a score is not finite");
         if (anomalous[i]) ++e.anomalous;
         else ++e.normal;
     }
@@ -7910,15 +7963,15 @@ static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t co
         return pktseqi_bad_argument(err, "the measure is unknown");
     if (options->measure == PKTSEQ_MEASURE_SURPRISE && model->config.loss != PKTSEQ_LOSS_NLL)
         return pktseqi_bad_argument(err, "a surprise needs a model that was trained by likelihood");
-    if (!pktseqi_finite(options->context) || options->context < 0 || options->context >= 1)
+    if (!pktseqi_finite(&options->context) || options->context < 0 || options->context >= 1)
         return pktseqi_bad_argument(err, "context is not a share from 0 to below 1");
     if (options->context > 0 && contexts == 0)
         return pktseqi_bad_argument(err, "the context shall count, but there is none");
-    if (!pktseqi_finite(options->false_alarms) || options->false_alarms < 0 ||
+    if (!pktseqi_finite(&options->false_alarms) || options->false_alarms < 0 ||
         options->false_alarms > 1)
         return pktseqi_bad_argument(err, "false_alarms is not a share from 0 to 1");
     for (size_t g = 0; options->weight && g < model->config.groups; ++g)
-        if (!pktseqi_finite(options->weight[g]) || options->weight[g] < 0)
+        if (!pktseqi_finite(&options->weight[g]) || options->weight[g] < 0)
             return pktseqi_bad_argument(err, "a weight is negative or not finite");
     return PKTSEQ_OK;
 }
@@ -8332,7 +8385,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
         return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
     for (size_t o = 0; o < O; ++o) {
         d->error[o] /= (double)packets;
-        if (!pktseqi_finite(d->error[o]))
+        if (!pktseqi_finite(&d->error[o]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a forecast is not finite");
         if (d->error[o] < 1e-9) d->error[o] = 1e-9;
     }
@@ -8344,7 +8397,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
 static int pktseqi_invert(double *a, size_t n) {
     for (size_t k = 0; k < n; ++k) {
         double pivot = a[k * n + k];
-        if (!(pivot > 0) || !pktseqi_finite(pivot)) return 0;
+        if (!(pivot > 0) || !pktseqi_finite(&pivot)) return 0;
         a[k * n + k] = 1;
         for (size_t j = 0; j < n; ++j) a[k * n + j] /= pivot;
         for (size_t i = 0; i < n; ++i) {
@@ -8443,7 +8496,7 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d, double *
     double q = 1 - d->options.false_alarms, rank = q * (double)n;
     double spread = 1.96 * sqrt((double)n * q * (1 - q));
     for (size_t i = 0; i < n; ++i)
-        if (!pktseqi_finite(score[i]))
+        if (!pktseqi_finite(&score[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
     qsort(score, n, sizeof *score, pktseqi_compare_numbers);
     d->threshold = pktseqi_quantile_sorted(score, n, q);
@@ -8832,15 +8885,6 @@ static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
     return value;
 }
 
-// The bits of a number as they go into the file.
-static uint64_t pktseqi_real_bits(pktseq_real value) {
-    float f = (float)value;
-    uint32_t bits;
-    if (sizeof value == sizeof(double)) return pktseqi_bits((double)value);
-    memcpy(&bits, &f, sizeof bits);
-    return bits;
-}
-
 // FNV-1a of a whole file but the 16 bytes at `hole`.
 static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
     uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
@@ -8868,18 +8912,18 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
     }
     if (training && training->iteration) {
         pktseq_status status = pktseqi_train_config_check(&training->config, err);
-        int good = pktseqi_finite(training->report_sum) && pktseqi_finite(training->point_sum);
+        int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->point_sum);
         if (status) return status;
-        for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(training->point[i]);
+        for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(&training->point[i]);
         for (size_t i = 0; i < training->parameters; ++i)
-            good &= pktseqi_finite((double)training->velocity[i]);
+            good &= pktseqi_finite_real(&training->velocity[i]);
         if (training->velocity && training->parameters != model->parameters)
             return pktseqi_bad_argument(err, "the training state is another model's");
         if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                         "a loss or velocity is not finite");
     }
     for (size_t i = 0; i < model->parameters; ++i)
-        if (!pktseqi_finite((double)model->block[i]))
+        if (!pktseqi_finite_real(&model->block[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "weight %z is not a finite number", i);
     return PKTSEQ_OK;
 }
@@ -8888,15 +8932,16 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
 static int pktseqi_detector_good(const pktseq_detector *d) {
     int good = d->options.context >= 0 && d->options.context < 1 &&
                d->options.false_alarms >= 0 && d->options.false_alarms <= 1 &&
-               pktseqi_finite(d->threshold) && pktseqi_finite(d->threshold_low) &&
-               pktseqi_finite(d->threshold_high) && pktseqi_finite(d->scale[0]) &&
-               pktseqi_finite(d->scale[1]) && (d->options.context == 0 || d->contexts > 0);
+               pktseqi_finite(&d->threshold) && pktseqi_finite(&d->threshold_low) &&
+               pktseqi_finite(&d->threshold_high) && pktseqi_finite(&d->scale[0]) &&
+               pktseqi_finite(&d->scale[1]) && (d->options.context == 0 || d->contexts > 0);
     for (size_t g = 0; g < d->groups; ++g)
-        good &= pktseqi_finite(d->weight[g]) && d->weight[g] >= 0;
-    for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(d->error[o]) && d->error[o] > 0;
-    for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c) good &= pktseqi_finite(d->mean[c]);
+        good &= pktseqi_finite(&d->weight[g]) && d->weight[g] >= 0;
+    for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(&d->error[o]) && d->error[o] > 0;
+    for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c)
+        good &= pktseqi_finite(&d->mean[c]);
     for (int k = 0; k < 4; ++k)
-        good &= pktseqi_finite(d->length_scale[k]) && d->length_scale[k] > 0;
+        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0;
     return good;
 }
 
@@ -8952,7 +8997,7 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
     for (size_t i = 0; i < count; ++i) {
         size_t k = i % model->parameters;
         pktseq_real value = i < model->parameters ? model->block[k] : velocity[k];
-        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(value), width);
+        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(&value), width);
     }
     buffer->size = buffer->capacity = header + bytes;
     buffer->allocator = t.allocator;
@@ -9725,15 +9770,23 @@ static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pk
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
         uint32_t bits32 = (uint32_t)bits;
-        float single;
-        double v;
-        memcpy(&single, &bits32, sizeof single);
-        memcpy(&v, &bits, sizeof v);
-        if (entry->width == 4) v = (double)single;
-        if (!pktseqi_finite(v) || (sizeof *to == 4 && fabs(v) > (double)FLT_MAX))
+        int good = 1;
+        if (entry->width == sizeof *to) {  // as they are, whatever arithmetic does to the smallest
+            memcpy(&to[i], sizeof *to == 4 ? (const void *)&bits32 : (const void *)&bits,
+                   sizeof *to);
+        } else if (entry->width == 4) {
+            float single;
+            memcpy(&single, &bits32, sizeof single);
+            to[i] = (pktseq_real)single;
+        } else {
+            double v;
+            memcpy(&v, &bits, sizeof v);
+            good = pktseqi_finite(&v) && fabs(v) <= (double)FLT_MAX;
+            to[i] = good ? (pktseq_real)v : 0;
+        }
+        if (!good || !pktseqi_finite_real(&to[i]))
             return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                                  "tensor %q: number %z is not finite", name, i);
-        to[i] = (pktseq_real)v;
     }
     return PKTSEQ_OK;
 }
@@ -10224,7 +10277,7 @@ static size_t pktseqi_plot_bins(const double *point, size_t count, size_t every,
         memset(&b, 0, sizeof b);
         for (size_t i = from; i < count && i < from + per; ++i) {
             double v = point[i];
-            if (!pktseqi_finite(v) || fabs(v) > 1e300) continue;
+            if (!pktseqi_finite(&v) || fabs(v) > 1e300) continue;
             b.low = b.count == 0 || v < b.low ? v : b.low;
             b.high = b.count == 0 || v > b.high ? v : b.high;
             sum += v / (double)per;
@@ -10349,6 +10402,8 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #pragma GCC pop_options
+#elif defined(__FAST_MATH__) && __clang_major__ >= 12
+#pragma float_control(pop)
 #endif
 #ifdef __cplusplus
 }

@@ -2,16 +2,27 @@
 // the order of the header's sections. Each test says what a user would see if it failed.
 //
 // cc -O2 -fopenmp tests/test_gaps.c -o build/test_gaps -lm && ./build/test_gaps
+#define _POSIX_C_SOURCE 200809L
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
 #include "check.h"
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
+#if defined(__unix__) || defined(__APPLE__)
+#define UNIX
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 typedef pktseq_real real;
+
+// Files that the tests make begin with this.
+static char base[1000];
 
 // A schema of a few fields.
 static pktseq_schema schema_of(const pktseq_field *field, size_t count) {
@@ -231,6 +242,243 @@ static void test_last_column(void) {
     pktseq_table_free(&table);
 }
 
+// Many empty lines, more than are looked at in one go, whatever their ends: none is counted twice,
+// not even where "\r\n" is torn apart. Else the line that an error names would be another.
+static void test_empty_lines(void) {
+    enum { MANY = 400000 };
+    static char csv[2 * MANY + 100];
+    static const char *const end[] = {"\r", "\r\n", "\n", "\r\n"};
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    for (int i = 0; i < 4; ++i) {
+        size_t at = (size_t)sprintf(csv, "position,length\n0,%s\n", i == 3 ? "61" : "6"), bad;
+        for (int k = 0; k < MANY; ++k) at += (size_t)sprintf(csv + at, "%s", end[i]);
+        bad = at + 2;
+        at += (size_t)sprintf(csv + at, "1,7%s", end[i]);
+        CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 2 && table.sequences == 1 && table.column[0].number[1] == 7);
+        pktseq_table_free(&table);
+        csv[bad] = 'x';
+        CHECK(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "length") && err.line == MANY + 3, "%d: line %lu: %s", i,
+                   (unsigned long)err.line, err.text);
+    }
+}
+
+// Memory with a few bytes behind each block that nobody may write to.
+enum { FENCE = 32 };
+
+static void *fenced_alloc(size_t size, void *user_data) {
+    char *p = (char *)malloc(size + 2 * FENCE);
+    if (!p) return NULL;
+    ++*(size_t *)user_data;
+    memcpy(p, &size, sizeof size);
+    memset(p + FENCE + size, 0xa5, FENCE);
+    return p + FENCE;
+}
+
+static void fenced_free(void *p, void *user_data) {
+    char *block = (char *)p - FENCE;
+    size_t size, whole = 0;
+    memcpy(&size, block, sizeof size);
+    for (size_t i = 0; i < FENCE; ++i) whole += (unsigned char)block[FENCE + size + i] == 0xa5;
+    CHECK_THAT(whole == FENCE, "written behind a block of %lu bytes", (unsigned long)size);
+    --*(size_t *)user_data;
+    free(block);
+}
+
+// A text from which no more than is asked for is taken.
+typedef struct source {
+    const char *text;
+    size_t size;
+} source;
+
+static size_t take(void *user_data, void *to, size_t size, int *failed) {
+    source *from = (source *)user_data;
+    if (size > from->size) size = from->size;
+    memcpy(to, from->text, size);
+    from->text += size;
+    from->size -= size;
+    *failed = 0;
+    return size;
+}
+
+// A capture whose last packet is not TCP, and whose others are as many as there happens to be room
+// for: what says where the rows came from is still right, and nothing is written behind its end.
+static void test_last_not_tcp(void) {
+    enum { MOST = 1024 };
+    static char csv[MOST * 24];
+    pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("dst_port", PKTSEQ_PORT)};
+    pktseq_schema schema = schema_of(field, 2);
+    schema.rule = pktseq_rule_default();
+    for (int rows = MOST - 1; rows <= MOST + 1; ++rows) {
+        pktseq_table table;
+        pktseq_allocator allocator;
+        pktseq_error err;
+        source from;
+        size_t blocks = 0;
+        size_t at = (size_t)sprintf(csv, "timestamp,src_ip,dst_ip,length,dst_port\n");
+        for (int i = 0; i < rows; ++i)
+            at += (size_t)sprintf(csv + at, "0.%04d,a,b,%d,80\n", i, i % 50);
+        at += (size_t)sprintf(csv + at, "0.9,a,b,60,\n");
+        from.text = csv;
+        from.size = at;
+        memset(&allocator, 0, sizeof allocator);
+        allocator.alloc_fn = fenced_alloc;
+        allocator.free_fn = fenced_free;
+        allocator.user_data = &blocks;
+        CHECK_THAT(pktseq_table_stream(&table, take, &from, &schema, &allocator, &err) ==
+                       PKTSEQ_OK, "%s", err.text);
+        CHECK(table.rows == (size_t)rows && table.cut.not_tcp == 1 && table.source_row != NULL &&
+              table.cut.packets == (size_t)rows + 1);
+        for (size_t i = 0; table.source_row && i < table.rows; ++i)
+            CHECK(table.source_row[i] == i);
+        pktseq_table_free(&table);
+        CHECK(blocks == 0);
+    }
+}
+
+// Memory that runs out at any moment while such a capture is read: no table, and nothing lost.
+static void test_last_not_tcp_memory(void) {
+    static const char csv[] = "timestamp,src_ip,dst_ip,length,dst_port\n0,a,b,60,80\n1,b,a,61,80\n"
+                              "2,a,b,62,80\n3,b,a,63,80\n4,b,a,64,\n";
+    pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("dst_port", PKTSEQ_PORT)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    size_t k = 0;
+    schema.rule = pktseq_rule_default();
+    while (status == PKTSEQ_ERROR_MEMORY && k < 1000) {
+        counter c = {0, 0, 0};
+        pktseq_allocator allocator;
+        pktseq_table table;
+        pktseq_error err;
+        allocator.alloc_fn = count_alloc;
+        allocator.free_fn = count_free;
+        allocator.user_data = &c;
+        c.fail_at = ++k;
+        status = pktseq_table_parse(&table, csv, sizeof csv - 1, &schema, &allocator, &err);
+        CHECK_THAT(err.status == status, "%lu: %s", (unsigned long)k, err.text);
+        if (status == PKTSEQ_OK)
+            CHECK(table.rows == 4 && table.source_row && table.source_row[3] == 3);
+        else
+            CHECK(c.live == 0 && !table.column && says(&err, "out of memory"));
+        pktseq_table_free(&table);
+        CHECK(c.live == 0);
+    }
+    CHECK_THAT(status == PKTSEQ_OK && k > 10, "%lu allocations", (unsigned long)k);
+}
+
+// Why a file cannot be opened is said, if the caller's own file system tells it by errno.
+static void *closed_door(const char *path, int write, void *user_data) {
+    (void)path;
+    (void)write;
+    errno = *(const int *)user_data;
+    return NULL;
+}
+
+static void test_not_opened(void) {
+    int reason = 0;
+    pktseq_files files;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    memset(&files, 0, sizeof files);
+    files.open_fn = closed_door;
+    files.user_data = &reason;
+    CHECK(pktseq_file_read(&buffer, "a.csv", &files, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strcmp(err.text, "a.csv: cannot be opened") == 0, "%s", err.text);
+#ifdef EACCES
+    reason = EACCES;
+    CHECK(pktseq_file_read(&buffer, "a.csv", &files, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strcmp(err.text, "a.csv: cannot be opened: permission denied") == 0, "%s", err.text);
+#endif
+    CHECK(!buffer.data);
+}
+
+#ifdef UNIX
+// A table from a pipe that has a name: it has no size that could be asked for beforehand.
+static void test_pipe(void) {
+    static const char csv[] = "position,length\n0,60\n1,70\n0,80\n";
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    char path[40];
+    int end[2];
+    if (pipe(end) != 0) return;
+    sprintf(path, "/dev/fd/%d", end[0]);
+    if (access(path, R_OK) != 0) {
+        printf("  SKIPPED: %s is not there\n", path);
+    } else {
+        CHECK(write(end[1], csv, sizeof csv - 1) == (ssize_t)sizeof csv - 1);
+        close(end[1]);
+        end[1] = -1;
+        CHECK_THAT(pktseq_table_read(&table, path, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 3 && table.sequences == 2 && table.column[0].number[2] == 80);
+        pktseq_table_free(&table);
+    }
+    close(end[0]);
+    if (end[1] >= 0) close(end[1]);
+}
+
+// A folder is no file, whatever it says about its size: some name one, some have no end.
+static void test_folders(void) {
+    static const char *const folder[] = {".", "/", "/proc", "/dev/shm", "/tmp"};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; ++i) {
+        CHECK(pktseq_table_read(&table, folder[i], &schema, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(strncmp(err.text, folder[i], strlen(folder[i])) == 0 &&
+                       (says(&err, ": reading failed") || says(&err, ": cannot be opened")), "%s",
+                   err.text);
+        CHECK(!table.column && table.rows == 0);
+    }
+}
+
+// Does this process have no more rights than anybody else? Root gives its own away, and takes them
+// back with rights_back.
+static int without_rights(void) {
+    return geteuid() != 0 || seteuid(65534) == 0;
+}
+
+static void rights_back(void) {
+    if (geteuid() != getuid()) CHECK(seteuid(getuid()) == 0);
+}
+
+// A file of somebody else's: the user reads that it is there, but not for him.
+static void test_forbidden(void) {
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    char path[1100];
+    FILE *file;
+    sprintf(path, "%s.forbidden", base);
+    remove(path);
+    file = fopen(path, "wb");
+    CHECK(file != NULL);
+    if (!file) return;
+    fclose(file);
+    CHECK(chmod(path, 0) == 0);
+    if (without_rights()) {
+        CHECK(pktseq_table_read(&table, path, &schema, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(says(&err, ".forbidden: cannot be opened: permission denied"), "%s", err.text);
+        CHECK(!table.column);
+        CHECK(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(says(&err, ".forbidden: cannot be opened: permission denied"), "%s", err.text);
+        CHECK(!buffer.data);
+    } else {
+        printf("  SKIPPED: root keeps its rights here\n");
+    }
+    rights_back();
+    remove(path);
+}
+#endif
+
 // Separators that may stand in a number: what is between them is a number all the same.
 static void test_odd_separators(void) {
     pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
@@ -266,6 +514,51 @@ static void test_missing(void) {
     CHECK(parse(&table, "timestamp,dst_ip,src_port,dst_port\n0,a,80,80\n", &schema, &err) ==
           PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "\"src_ip\" is missing, without which"), "%s", err.text);
+}
+
+// ---- >>sequences --------------------------------------------------------------------------------
+
+// A table filled by hand in which something was forgotten, or is there twice, is refused in words.
+static void test_forgotten(void) {
+    char time[] = "timestamp", source_name[] = "src_ip", target[] = "dst_ip", a[] = "a";
+    char *names[] = {a};
+    uint32_t text[] = {0, 0, 0, 0};
+    double number[] = {1, 2, 3, 4};
+    size_t start[] = {0, 4};
+    pktseq_column column[3];
+    pktseq_table table;
+    pktseq_rule rule = pktseq_rule_default();
+    pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_codec codec;
+    pktseq_error err;
+    memset(column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column[0].name = time;
+    column[0].number = number;
+    column[1].name = source_name;
+    column[2].name = target;
+    column[1].text = column[2].text = text;
+    column[1].names = column[2].names = names;
+    column[1].name_count = column[2].name_count = 1;
+    table.rows = 4;
+    table.column = column;
+    table.column_count = 3;
+    column[2].names = NULL;  // texts, but not which ones
+    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "neither numbers nor texts"), "%s", err.text);
+    column[2].number = number;  // it cannot be both
+    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "\"dst_ip\" is not text"), "%s", err.text);
+    CHECK(!table.start && table.sequences == 0 && table.rows == 4);
+    table.start = start;  // as if it had been cut before, but where are the columns?
+    table.sequences = 1;
+    table.column = NULL;
+    table.column_count = 0;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
+    CHECK(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
 }
 
 // ---- >>derive -----------------------------------------------------------------------------------
@@ -353,6 +646,94 @@ static void test_learned_names(void) {
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
     pktseq_codec_free(&codec);
+}
+
+// Names that a table filled by hand has twice are one category: the first of that name. And a table
+// of which no row is asked for needs no names.
+static void test_equal_names(void) {
+    char column_name[] = "protocol", first[] = "A", second[] = "A", third[] = "B";
+    char *names[] = {third, first, second};
+    uint32_t text[] = {1, 2, 0};
+    size_t start[] = {0, 3}, unknown = 0;
+    pktseq_column column;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_error err;
+    real x[9];
+    memset(&column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column.name = column_name;
+    column.text = text;
+    column.names = names;
+    column.name_count = 3;
+    table.rows = 3;
+    table.sequences = 1;
+    table.start = start;
+    table.column = &column;
+    table.column_count = 1;
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(codec.features == 3 && strcmp(codec.field[0].category[2], "B") == 0);
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 3, x, &unknown, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    for (size_t i = 0; i < 9; ++i)
+        CHECK_THAT((double)x[i] == (i == 0 || i == 3 || i == 8), "feature %lu", (unsigned long)i);
+    CHECK(unknown == 0);
+    column.name_count = 0;
+    x[0] = 7;
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 0, x, &unknown, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    CHECK(x[0] == 7 && unknown == 0);
+    pktseq_codec_free(&codec);
+}
+
+// A codec meets tables that it was not fitted to. One filled by hand whose texts or sequences are not
+// what they should be is refused, not read beyond its end.
+static void test_foreign_table(void) {
+    char column_name[] = "protocol", name[] = "A", *names[] = {name};
+    uint32_t text[] = {0, 0, 0, 100000000, 0, 0};
+    size_t rising[] = {0, 2, 5, 6}, falling[] = {0, 5, 2, 6};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_column column;
+    pktseq_table own, table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_error err;
+    real x[12];
+    memset(&column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    CHECK(parse(&own, "position,protocol\n0,A\n1,B\n", &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &own, &schema, NULL, &err) == PKTSEQ_OK);
+    column.name = column_name;
+    column.text = text;
+    column.names = names;
+    column.name_count = 1;
+    table.rows = 6;
+    table.sequences = 3;
+    table.start = rising;
+    table.column = &column;
+    table.column_count = 1;
+    options.inputs = 0;
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 6, x, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 2, x, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
+    text[3] = 0;
+    table.start = falling;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "do not rise"), "%s", err.text);
+    table.start = rising;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(dataset.pairs == 3 && dataset.longest == 3);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&own);
 }
 
 // A value that fits double, but not float, is refused instead of becoming infinite.
@@ -445,6 +826,35 @@ static void test_wide(void) {
     CHECK_THAT(largest > 1e-3 && worst < 1e-5 * largest, "%g of %g", worst, largest);
     pktseq_work_free(&one);
     pktseq_work_free(&two);
+    pktseq_model_free(&model);
+}
+
+// More outputs than are summed up in one go: the gradient is the one that the loss says.
+static void test_many_outputs(void) {
+    enum { OUT = 130, LONG = 2 };
+    real x[4], y[LONG * OUT];
+    pktseq_config config = pktseq_config_default(NULL);
+    pktseq_model model;
+    pktseq_work work;
+    pktseq_pair pair;
+    const unsigned char forced = 1;  // else the bend of LeakyReLU is in the way of large steps
+    double worst = -1;
+    config.in = config.hidden = 2;
+    config.out = OUT;
+    config.inputs = 2;
+    for (size_t i = 0; i < 4; ++i) x[i] = (real)sin(3.0 * (double)i);
+    for (size_t i = 0; i < LONG * OUT; ++i) y[i] = (real)(i % OUT < 64 ? 0.1 : 0.002 * (double)i);
+    memset(&pair, 0, sizeof pair);
+    pair.input = x;
+    pair.inputs = 2;
+    pair.target = pair.first = y;
+    pair.targets = LONG;
+    CHECK(pktseq_model_init(&model, config, 4, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_gradcheck(&model, &work, &pair, 1, &forced, sizeof(real) == 4 ? 3e-2 : 1e-5,
+                           &worst) == PKTSEQ_OK);
+    CHECK_THAT(worst >= 0 && worst < (sizeof(real) == 4 ? 1e-2 : 1e-6), "%g", worst);
+    pktseq_work_free(&work);
     pktseq_model_free(&model);
 }
 
@@ -588,6 +998,150 @@ static void test_history_of_diverged(void) {
     pktseq_dataset_free(&dataset);
 }
 
+// Stopped by the callback right after a step that was too large: the loss was still finite, but
+// the weights are not, and the user gets those of before.
+static int stop(void *user_data, const pktseq_progress *progress) {
+    *(double *)user_data = progress->loss;
+    return 1;
+}
+
+static void test_stopped_diverged(void) {
+    real x[ROWS * WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model, before;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    double loss = -1;
+    flat_dataset(&dataset, x, 100);
+    flat_model(&model, &dataset);
+    flat_model(&before, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 1000;
+    config.learning_rate = sizeof(real) == 4 ? 3e38 : 1e308;
+    config.threads = 1;
+    config.progress = stop;
+    config.user_data = &loss;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK_THAT(loss > 0 && loss < 1e9 && says(&err, "no longer finite"), "%g: %s", loss, err.text);
+    CHECK(training.iteration == 0);
+    CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) == 0);
+    config.learning_rate = 1e-4;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_STOPPED);
+    CHECK(training.iteration == 1);
+    CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) != 0);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&before);
+    pktseq_dataset_free(&dataset);
+}
+
+// A callback that changes the model's config, as one may of a loaded model, but not now: training
+// ends and says why, instead of reading other packets than there are.
+static int meddle(void *user_data, const pktseq_progress *progress) {
+    if (progress->iteration == 2) ++((pktseq_model *)user_data)->config.inputs;
+    return 0;
+}
+
+static void test_meddling(void) {
+    real x[ROWS * WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 5;
+    config.threads = 1;
+    config.progress = meddle;
+    config.user_data = &model;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "forward: "), "%s", err.text);
+    CHECK(training.iteration == 2);
+    --model.config.inputs;
+    config.progress = NULL;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_OK);
+    CHECK(training.iteration == 5);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A short beginning and a long rest, more than is taken into the weights in one pass: an iteration
+// is forward, backward and a step down the gradient all the same.
+static void test_long_rest(void) {
+    enum { LONG = 140 };
+    static const size_t start[] = {0, LONG};
+    real x[LONG];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model, same;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_work work;
+    pktseq_pair pair;
+    double worst = 0, moved = 0;
+    for (size_t i = 0; i < LONG; ++i) x[i] = (real)(i < 70 ? sin(0.1 * (double)i) : 1.5);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &options, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    flat_model(&same, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 1;
+    config.learning_rate = 1e-3;
+    config.threads = 1;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&dataset, 0);
+    CHECK(pktseq_forward(&same, &work, &pair, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&same, &work) == PKTSEQ_OK);
+    for (size_t i = 0; i < same.parameters; ++i) {
+        double step = 1e-3 * (double)work.grad_block[i];
+        double difference = fabs((double)model.block[i] - ((double)same.block[i] - step));
+        worst = difference > worst ? difference : worst;
+        moved = fabs(step) > moved ? fabs(step) : moved;
+    }
+    CHECK_THAT(moved > 0.1 && worst < 1e-6 * moved, "%g of %g", worst, moved);
+    pktseq_work_free(&work);
+    pktseq_training_free(&training);
+    pktseq_model_free(&same);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// So few weights that not every thread gets some to move: clipped steps are the same to the bit as
+// those of one thread.
+static void test_idle_threads(void) {
+    real x[ROWS * WIDE];
+    static const size_t start[] = {0, 4, 8, 12};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model[2];
+    for (size_t i = 0; i < ROWS * WIDE; ++i) x[i] = (real)sin(0.7 * (double)i);
+    CHECK(pktseq_dataset_wrap(&dataset, x, WIDE, x, WIDE, start, 3, &options, NULL, NULL) == 0);
+    for (int m = 0; m < 2; ++m) {
+        pktseq_train_config config = pktseq_train_config_default();
+        pktseq_training training;
+        memset(&training, 0, sizeof training);
+        flat_model(&model[m], &dataset);
+        config.iterations = 5;
+        config.batch = 1000;  // enough for threads to be worth it
+        config.learning_rate = 0.1;
+        config.clip = 0.01;
+        config.threads = m ? 3 : 1;
+        CHECK(pktseq_train(&model[m], &dataset, &config, &training, NULL) == PKTSEQ_OK);
+        pktseq_training_free(&training);
+    }
+    CHECK(memcmp(model[0].block, model[1].block, model[0].parameters * sizeof(real)) == 0);
+    pktseq_model_free(&model[0]);
+    flat_model(&model[0], &dataset);
+    CHECK(memcmp(model[0].block, model[1].block, model[0].parameters * sizeof(real)) != 0);
+    pktseq_model_free(&model[0]);
+    pktseq_model_free(&model[1]);
+    pktseq_dataset_free(&dataset);
+}
+
 // The same packets with another end of a sequence, or other targets, are other data: a run does
 // not go on with them as if nothing had happened.
 static void test_other_data(void) {
@@ -728,6 +1282,130 @@ static void test_long_sequence(void) {
     pktseq_dataset_free(&dataset);
 }
 
+// A share of the context that is asked for after the detector was made, which knows of none: no
+// score is made up, and the detector stays as it was.
+static void test_no_context(void) {
+    real x[ROWS * WIDE];
+    const pktseq_measure measure[] = {PKTSEQ_MEASURE_RMS, PKTSEQ_MEASURE_WEIGHTED};
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    for (int m = 0; m < 2; ++m) {
+        pktseq_detector_options options = pktseq_detector_options_default();
+        pktseq_detector detector;
+        pktseq_buffer buffer;
+        double score[3] = {7, 7, 7};
+        options.measure = measure[m];
+        CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+        detector.options.context = 0.5;
+        CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 0, score, &err) ==
+              PKTSEQ_ERROR_MISMATCH);
+        CHECK_THAT(says(&err, "do not fit the model and the detector"), "%s", err.text);
+        CHECK(score[0] == 7 && score[1] == 7 && score[2] == 7);
+        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) ==
+              (m ? PKTSEQ_ERROR_ARGUMENT : PKTSEQ_ERROR_MISMATCH));
+        CHECK_THAT(says(&err, m ? "forward: " : "do not fit the model"), "%s", err.text);
+        CHECK(detector.sequences == 0 && detector.threshold == DBL_MAX && detector.error[0] == 1);
+        CHECK(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) ==
+              PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "a number of the detector cannot be") && !buffer.data, "%s",
+                   err.text);
+        detector.options.context = 0;
+        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) == PKTSEQ_OK);
+        CHECK(detector.sequences == 3);
+        pktseq_detector_free(&detector);
+    }
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A context so large that its covariance is not finite: said, instead of scores that are all 0.
+static void test_large_context(void) {
+    pktseq_field field[2] = {field_of("length", PKTSEQ_NUMBER), field_of("gap", PKTSEQ_NUMBER)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector detector;
+    pktseq_model model;
+    pktseq_error err;
+    if (sizeof(real) == 4) return;  // the square of a float fits a double
+    field[1].role = PKTSEQ_ROLE_CONTEXT;
+    CHECK(parse(&table, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,1e200\n4,1,2\n", &schema,
+                &err) == 0);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
+    CHECK_THAT(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == 0, "%s",
+               err.text);
+    flat_model(&model, &dataset);
+    options.context = 0.5;
+    CHECK(pktseq_detector_init(&detector, &model, 1, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK_THAT(says(&err, "covariance of the context has no inverse"), "%s", err.text);
+    CHECK(detector.sequences == 0 && detector.precision[0] == 1);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// Nearly all may be alarms, of very few sequences: the range of the threshold still holds it.
+static void test_low_threshold(void) {
+    static const size_t start[] = {0, 4, 8, 12};
+    real x[ROWS];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector d;
+    double score[3], low;
+    for (size_t i = 0; i < ROWS; ++i) x[i] = (real)(i / 4);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    options.false_alarms = 0.99;
+    CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+    low = score[0] < score[1] ? score[0] : score[1];
+    low = score[2] < low ? score[2] : low;
+    CHECK_THAT(d.threshold > low && d.threshold_low <= d.threshold &&
+                   d.threshold_high >= d.threshold, "%.17g: %.17g in %.17g .. %.17g", low,
+               d.threshold, d.threshold_low, d.threshold_high);
+    pktseq_detector_free(&d);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A stream whose detector has been freed says so to whoever asks it for more.
+static void test_orphan_stream(void) {
+    real x[ROWS * WIDE];
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_stream stream;
+    double score = 7;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_stream_init(&stream, &model, &detector, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < 4; ++i)
+        CHECK(pktseq_stream_push(&stream, x + i * WIDE, x + i * WIDE, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_OK && score > 0 && score < 7);
+    pktseq_detector_free(&detector);
+    score = 7;
+    CHECK(pktseq_stream_push(&stream, x, x, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_ERROR_ARGUMENT && score == 7);
+    CHECK(stream.packets == 4);
+    pktseq_stream_free(&stream);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
 // ---- >>checkpoint -------------------------------------------------------------------------------
 
 // An empty codec and a training that has not begun are none: the file is the same as without.
@@ -791,6 +1469,377 @@ static void test_other_targets(void) {
     pktseq_table_free(&table);
 }
 
+// What no file may hold is not written: sums of losses that are not finite, a config that could not
+// go on, a detector with a number that is none.
+static void test_not_saved(void) {
+    real x[ROWS * WIDE];
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training, bad;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 2;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_OK);
+    for (int i = 0; i < 3; ++i) {
+        bad = training;
+        if (i == 0) bad.report_sum = HUGE_VAL;
+        if (i == 1) bad.point_sum = -HUGE_VAL;
+        if (i == 2) bad.config.batch = 0;
+        CHECK(pktseq_save_mem(&buffer, &model, NULL, &bad, NULL, NULL, &err) ==
+              (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
+        CHECK_THAT(says(&err, i < 2 ? "a loss or velocity is not finite" : "batch") &&
+                       !buffer.data, "%d: %s", i, err.text);
+    }
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    detector.scale[0] = HUGE_VAL;
+    CHECK(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "a number of the detector cannot be") && !buffer.data, "%s", err.text);
+    detector.scale[0] = 1;
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    pktseq_buffer_free(&buffer);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A detector and a codec for the same model, of as many features, but grouped differently: they
+// are not saved together, for a reader could not tell which group a weight is for.
+static void test_other_groups(void) {
+    real x[ROWS * WIDE];
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);  // two numbers
+    CHECK(parse(&table, "position,protocol\n0,TCP\n1,UDP\n", &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);  // one of two
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, &detector, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "another codec's") && !buffer.data, "%s", err.text);
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    pktseq_buffer_free(&buffer);
+    pktseq_detector_free(&detector);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A category of 17 million bytes, each six in JSON: a file with so long a header could not be read
+// again, so it is not written.
+static void test_long_header(void) {
+    enum { SIZE = 17000000 };
+    char *name = (char *)malloc(SIZE + 1);
+    const char *category[1];
+    real x[ROWS];
+    static const size_t start[] = {0, 4, 8, 12};
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    pktseq_status status;
+    if (!name) return;
+    memset(name, 1, SIZE);
+    name[SIZE] = 0;
+    category[0] = name;
+    field.category = category;
+    field.category_count = 1;
+    for (size_t i = 0; i < ROWS; ++i) x[i] = 1;
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    CHECK(parse(&table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    status = pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err);
+    CHECK(status != PKTSEQ_OK && !buffer.data && buffer.size == 0);
+    if (status == PKTSEQ_ERROR_MEMORY)
+        printf("  SKIPPED: there is no memory for a header of 100 MB\n");
+    else
+        CHECK_THAT(status == PKTSEQ_ERROR_DATA && says(&err, "expected at most 100000000"), "%s",
+                   err.text);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    free(name);
+}
+
+// ---- >>load -------------------------------------------------------------------------------------
+
+// A small checkpoint with everything in it: a codec of one one-hot, training, a detector.
+static pktseq_buffer small_checkpoint(void) {
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_train_config train = pktseq_train_config_default();
+    pktseq_config config;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    memset(&training, 0, sizeof training);
+    CHECK(parse(&table, "position,protocol\n0,TCP\n1,UDP\n2,TCP\n3,UDP\n4,TCP\n", &schema, &err) ==
+          PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == PKTSEQ_OK);
+    config = pktseq_config_default(&dataset);
+    config.hidden = 2;
+    config.loss = PKTSEQ_LOSS_NLL;
+    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    train.iterations = 1;
+    train.point_every = 0;
+    CHECK(pktseq_train(&model, &dataset, &train, &training, &err) == PKTSEQ_OK);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, &training, &detector, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    return buffer;
+}
+
+// Where a text stands in the first `size` bytes, or NULL.
+static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
+    size_t length = strlen(text);
+    for (size_t i = 0; i + length <= size; ++i)
+        if (memcmp(p + i, text, length) == 0) return p + i;
+    return NULL;
+}
+
+static void put_length(unsigned char *to, size_t length) {
+    for (size_t i = 0; i < 8; ++i) to[i] = (unsigned char)((uint64_t)length >> (8 * i));
+}
+
+// Loads all of a file in which the text `from`, and all up to `until` if there is one, is replaced
+// by `to`, as somebody would do it who also mends length and checksum. category: the codec's
+// first, if it could be loaded.
+static pktseq_status load_edited(const pktseq_buffer *file, const char *from, const char *until,
+                                 const char *to, char *category, pktseq_error *err) {
+    static const char key[] = "\"pktseq.checksum\":\"";
+    size_t end = 8, cut = strlen(from), size, place;
+    const unsigned char *at, *past;
+    unsigned char *data = (unsigned char *)malloc(file->size + strlen(to));
+    uint64_t hash = UINT64_C(14695981039346656037);
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_status status;
+    if (!data) exit(3);
+    for (size_t i = 0; i < 4; ++i) end += (size_t)file->data[i] << (8 * i);
+    at = find(file->data, end, from);
+    CHECK_THAT(at != NULL, "the header has no %s", from);
+    if (!at) exit(3);
+    past = until ? find(at + cut, (size_t)(file->data + end - at) - cut, until) : at + cut;
+    if (!past) exit(3);
+    size = (size_t)(at - file->data);
+    memcpy(data, file->data, size);
+    memcpy(data + size, to, strlen(to));
+    memcpy(data + size + strlen(to), past, (size_t)(file->data + file->size - past));
+    size = file->size - (size_t)(past - at) + strlen(to);
+    put_length(data, end - 8 - (size_t)(past - at) + strlen(to));
+    place = (size_t)(find(data, size, key) - data) + sizeof key - 1;
+    for (size_t i = 0; i < size; ++i)
+        if (i < place || i >= place + 16) hash = (hash ^ data[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < 16; ++i)
+        data[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+    status = pktseq_load_mem(data, size, &model, &codec, &training, &detector, NULL, err);
+    if (status)
+        CHECK(!model.block && !codec.field && !training.iteration && !detector.memory);
+    else
+        CHECK(model.block && codec.field && training.iteration == 1 && detector.memory);
+    if (status == PKTSEQ_OK && category) strcpy(category, codec.field[0].category[0]);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_codec_free(&codec);
+    pktseq_model_free(&model);
+    free(data);
+    return status;
+}
+
+// Metadata that end too early, or nearly are what they should be: refused by name.
+static void test_edited(void) {
+    static const struct {
+        const char *from, *until, *to, *key;
+    } edit[] = {
+        {"points\\n\"", NULL, "points\"", "pktseq.training"},
+        {"milestones ", "\"", "", "pktseq.training"},
+        {" 40 ", "\"", " 40", "pktseq.training"},
+        {"\"class2\"", NULL, "\"class2e0\"", "pktseq.groups"},
+        {"weight ", "\"", "", "pktseq.detector"},
+        {"TCP\\t", "\"", "TCP", "pktseq.codec"},
+    };
+    pktseq_buffer file = small_checkpoint();
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof edit / sizeof *edit; ++i) {
+        CHECK_THAT(load_edited(&file, edit[i].from, edit[i].until, edit[i].to, NULL, &err) ==
+                       PKTSEQ_ERROR_DATA, "%s", edit[i].from);
+        CHECK_THAT(says(&err, edit[i].key), "%s: %s", edit[i].from, err.text);
+    }
+    CHECK_THAT(load_edited(&file, "TCP", NULL, "TCP", NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    pktseq_buffer_free(&file);
+}
+
+// Letters as JSON escapes them: those around the halves of surrogate pairs are what they are, and
+// two halves that do not belong together are none.
+static void test_escapes(void) {
+    static const struct {
+        const char *json, *utf8;
+    } escape[] = {
+        {"\\ud7ff", "\xed\x9f\xbf"},          {"\\ue000", "\xee\x80\x80"},
+        {"\\ufffd", "\xef\xbf\xbd"},          {"\\ud800\\udc00", "\xf0\x90\x80\x80"},
+        {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"}, {"\\ud800\\udbff", NULL},
+        {"\\ud800\\ue000", NULL},              {"\\udc00", NULL},
+        {"\\udfff", NULL},
+    };
+    pktseq_buffer file = small_checkpoint();
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof escape / sizeof *escape; ++i) {
+        char category[20] = "";
+        pktseq_status status = load_edited(&file, "TCP", NULL, escape[i].json, category, &err);
+        CHECK_THAT(status == (escape[i].utf8 ? PKTSEQ_OK : PKTSEQ_ERROR_DATA), "%s: %d %s",
+                   escape[i].json, (int)status, err.text);
+        if (escape[i].utf8) CHECK_THAT(strcmp(category, escape[i].utf8) == 0, "%s", escape[i].json);
+        else CHECK_THAT(says(&err, "a valid escape"), "%s: %s", escape[i].json, err.text);
+    }
+    pktseq_buffer_free(&file);
+}
+
+// Shapes whose bytes are more than can be counted, and offsets that say there are none: refused
+// for that, and not taken for a tensor without numbers.
+static void test_uncountable(void) {
+#if SIZE_MAX > UINT32_MAX
+    const double H = 900000000, D = 1, O = 1;
+    unsigned char file[3000];
+    char *json = (char *)file + 8;
+    int at = 0;
+    pktseq_model model;
+    pktseq_error err;
+#define X(field, name, rows, cols) \
+    at += sprintf(json + at, "%c\"%s\":{\"dtype\":\"F64\",\"shape\":[%.0f", at ? ',' : '{', name, \
+                  (double)(rows)); \
+    if ((cols) > 0) at += sprintf(json + at, ",%.0f", (double)(cols)); \
+    at += sprintf(json + at, "],\"data_offsets\":[%.0f,%.0f]}", at < 120 ? 0 : 24 * H, 24 * H);
+    PKTSEQ_TENSORS(X)
+#undef X
+    at += sprintf(json + at, "}");
+    put_length(file, (size_t)at);
+    CHECK(pktseq_load_mem(file, (size_t)at + 8, &model, NULL, NULL, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"encoder.gru.weight_hh_l0\": its offsets do not fit"), "%s", err.text);
+    CHECK(!model.block);
+#endif
+}
+
+// ---- >>files ------------------------------------------------------------------------------------
+
+#ifdef UNIX
+// Into a folder that one may write to, but not look into: the file is there, and all is well,
+// although the folder itself cannot be told to go to the disk.
+static void test_unreadable_folder(void) {
+    char folder[1100], path[1200];
+    pktseq_buffer buffer;
+    pktseq_error err;
+    FILE *file;
+    sprintf(folder, "%s.folder", base);
+    sprintf(path, "%s/file", folder);
+    remove(path);  // what a test that was cut short has left
+    rmdir(folder);
+    CHECK(mkdir(folder, 0700) == 0 && chmod(folder, 0333) == 0);
+    file = without_rights() ? fopen(path, "wb") : NULL;
+    if (file) {
+        fclose(file);
+        CHECK(open(folder, O_RDONLY) < 0);
+        for (int i = 0; i < 2; ++i) {
+            CHECK_THAT(pktseq_file_write(path, "what it is", 10, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK_THAT(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK(buffer.size == 10 && memcmp(buffer.data, "what it is", 10) == 0);
+            pktseq_buffer_free(&buffer);
+            CHECK(remove(path) == 0);  // the second time there is none before
+        }
+    } else {
+        printf("  SKIPPED: %s is out of reach for anybody but root\n", folder);
+    }
+    rights_back();
+    CHECK(rmdir(folder) == 0);
+}
+
+// /dev/fd/N, and so /dev/stdout, may lead to a pipe or a regular file: they are written to, for
+// nothing can be put in their place in /dev.
+static void test_device(void) {
+    static const char *const text[] = {"first, the long one", "second"};
+    char path[1100], device[40], got[40];
+    int end[2];
+    pktseq_buffer buffer;
+    pktseq_error err;
+    int descriptor;
+    sprintf(path, "%s.device", base);
+    descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK(descriptor >= 0);
+    sprintf(device, "/dev/fd/%d", descriptor);
+    if (access(device, W_OK) != 0) {
+        printf("  SKIPPED: %s is not there\n", device);
+    } else {
+        for (int i = 0; i < 2; ++i) {
+            CHECK(lseek(descriptor, 0, SEEK_SET) == 0 && ftruncate(descriptor, 0) == 0);
+            CHECK_THAT(pktseq_file_write(device, text[i], strlen(text[i]), NULL, &err) ==
+                           PKTSEQ_OK, "%s", err.text);
+            CHECK_THAT(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK(buffer.size == strlen(text[i]) &&
+                  memcmp(buffer.data, text[i], buffer.size) == 0);
+            pktseq_buffer_free(&buffer);
+        }
+    }
+    close(descriptor);
+    remove(path);
+    if (pipe(end) != 0) return;
+    sprintf(device, "/dev/fd/%d", end[1]);
+    if (access(device, W_OK) == 0) {
+        CHECK_THAT(pktseq_file_write(device, text[1], strlen(text[1]), NULL, &err) == PKTSEQ_OK,
+                   "%s", err.text);
+        close(end[1]);
+        end[1] = -1;  // else a pipe without anything in it would have to be waited for
+        CHECK(read(end[0], got, sizeof got) == (ssize_t)strlen(text[1]) &&
+              memcmp(got, text[1], strlen(text[1])) == 0);
+    }
+    close(end[0]);
+    if (end[1] >= 0) close(end[1]);
+}
+#endif
+
 // ---- >>plot -------------------------------------------------------------------------------------
 
 // The picture as a C string in `text`.
@@ -833,7 +1882,8 @@ static void test_plots(void) {
     CHECK(strstr(text, "</svg>") && !strstr(text, "nan") && !strstr(text, "inf"));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    sprintf(base, "%.900s", argc > 0 && argv[0][0] ? argv[0] : "build/test_gaps");
     test_words();
     test_arena();
     test_many_categories();
@@ -842,22 +1892,53 @@ int main(void) {
     test_same_ends();
     test_flag_words();
     test_last_column();
+    test_empty_lines();
+    test_last_not_tcp();
+    test_last_not_tcp_memory();
+    test_not_opened();
+#ifdef UNIX
+    test_pipe();
+    test_folders();
+    test_forbidden();
+#endif
     test_odd_separators();
     test_missing();
+    test_forgotten();
     test_direction_alone();
     test_learned_names();
+    test_equal_names();
+    test_foreign_table();
     test_too_large();
     test_configs();
     test_wide();
+    test_many_outputs();
     test_train_limits();
     test_gradient_overflow();
     test_history_of_diverged();
+    test_stopped_diverged();
+    test_meddling();
+    test_long_rest();
+    test_idle_threads();
     test_other_data();
     test_perfect();
     test_one_context();
     test_long_sequence();
+    test_no_context();
+    test_large_context();
+    test_low_threshold();
+    test_orphan_stream();
     test_empty_parts();
     test_other_targets();
+    test_not_saved();
+    test_other_groups();
+    test_long_header();
+    test_edited();
+    test_escapes();
+    test_uncountable();
+#ifdef UNIX
+    test_unreadable_folder();
+    test_device();
+#endif
     test_plots();
     return check_end("test_gaps");
 }

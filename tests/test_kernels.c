@@ -154,6 +154,50 @@ static void same_vectors(const pktseqi_kernels *k) {
     }
 }
 
+// ---- >>fused: a*b + c of whole numbers, which 64 bits hold exactly ------------------------------
+
+static int same_float(float a, float b) { return memcmp(&a, &b, sizeof a) == 0; }
+
+static void fused(int64_t a, int64_t b, int64_t c) {
+    float got = pktseqi_fmaf((float)a, (float)b, (float)c), want = (float)(a * b + c);
+    CHECK_THAT(same_float(got, want) || (got == 0 && want == 0), "%ld * %ld + %ld: %.9g, not %.9g",
+               (long)a, (long)b, (long)c, (double)got, (double)want);
+}
+
+static void test_fused(void) {
+    const float tiny = (float)ldexp(1, -75);
+    for (int i = 0; i < 200000; ++i) {
+        int k = (int)below(38);
+        int64_t a = (int64_t)(bits32() >> (8 + below(23))), b = (int64_t)(bits32() >> 8);
+        int64_t c = (int64_t)(bits32() >> 8) << k;
+        fused(below(2) ? a : -a, b, below(2) ? c : -c);
+    }
+    // Products close to half of c's last place: exactly half goes to the even neighbour, and the
+    // least bit more or less, far below what a double holds of the sum, goes the right way.
+    for (int64_t i = 12; i <= 19; ++i)
+        for (int64_t j = i - 1; j <= i; ++j)
+            for (int64_t more = -1; more <= 1; ++more)
+                for (int64_t less = -1; less <= 1; ++less)
+                    for (int64_t m = 0; m < 8; ++m) {
+                        int64_t a = ((int64_t)1 << i) + more, b = ((int64_t)1 << j) + less;
+                        int64_t c = (((int64_t)1 << 23) + m) << (i + j + 1);
+                        fused(a, b, c);
+                        fused(a, -b, c);
+                        fused(-a, b, -c);
+                        fused(a, b, -c);
+                    }
+    // Below the smallest normal number, above the largest, and what is no number.
+    CHECK(same_float(pktseqi_fmaf(tiny, tiny, (float)ldexp(1, -149)), (float)ldexp(1, -148)));
+    CHECK(same_float(pktseqi_fmaf(tiny, tiny, 0), 0));
+    CHECK(same_float(pktseqi_fmaf(tiny, tiny * 1.5f, 0), (float)ldexp(1, -149)));
+    CHECK(pktseqi_fmaf(FLT_MAX, 2, -FLT_MAX) == FLT_MAX);
+    CHECK(pktseqi_fmaf(FLT_MAX, 2, 1) > FLT_MAX);
+    CHECK(pktseqi_fmaf(-FLT_MAX, FLT_MAX, FLT_MAX) < -FLT_MAX);
+    CHECK(isnan(pktseqi_fmaf((float)INFINITY, 0, 1)) && isnan(pktseqi_fmaf(1, 1, (float)NAN)));
+    CHECK(isnan(pktseqi_fmaf((float)INFINITY, 1, -(float)INFINITY)));
+    CHECK(pktseqi_fmaf(1, 1, (float)INFINITY) > FLT_MAX);
+}
+
 // ---- >>exact: exp, sigmoid and tanh against double ----------------------------------------------
 
 // The distance of a result from the exact value, in units of the exact value's last place.
@@ -310,6 +354,7 @@ int main(int argc, char **argv) {
         return check_failed != 0;
     }
     find_others();
+    test_fused();
     for (int i = 0; others[i]; ++i) {
         printf("  %s against plain C\n", others[i]->name);
         same_dots(others[i]);
