@@ -290,6 +290,53 @@ static void fenced_free(void *p, void *user_data) {
     free(block);
 }
 
+// The same with an end: from the last on, all is refused.
+typedef struct ration {
+    size_t live, left;
+} ration;
+
+static void *rationed_alloc(size_t size, void *user_data) {
+    ration *r = (ration *)user_data;
+    if (r->left == 0) return NULL;
+    --r->left;
+    return fenced_alloc(size, &r->live);
+}
+
+static void rationed_free(void *p, void *user_data) {
+    fenced_free(p, &((ration *)user_data)->live);
+}
+
+// A row of many cells needs memory of its own, which may be refused like any other.
+static void test_wide_row_memory(void) {
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    char csv[400] = "position";
+    pktseq_allocator allocator;
+    pktseq_table table;
+    pktseq_error err;
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    ration r;
+    size_t n = 0;
+    for (int i = 0; i < 40; ++i) sprintf(csv + strlen(csv), ",c%d", i);
+    strcat(csv, ",length\n0");
+    for (int i = 0; i < 40; ++i) strcat(csv, ",1");
+    strcat(csv, ",60\n");
+    allocator.alloc_fn = rationed_alloc;
+    allocator.free_fn = rationed_free;
+    allocator.user_data = &r;
+    for (; status != PKTSEQ_OK && n < 100; ++n) {
+        r.live = 0;
+        r.left = n;
+        status = pktseq_table_parse(&table, csv, strlen(csv), &schema, &allocator, &err);
+        CHECK_THAT(status == PKTSEQ_OK || (status == PKTSEQ_ERROR_MEMORY && !table.column),
+                   "%lu allocations: %s", (unsigned long)n, err.text);
+        CHECK(status == PKTSEQ_OK ? table.column[0].number[0] == 60 : r.live == 0);
+        if (status == PKTSEQ_OK) pktseq_table_free(&table);
+        CHECK(r.live == 0);
+    }
+    CHECK_THAT(n > 10 && n < 100, "%lu allocations", (unsigned long)n);
+}
+
 // A text from which no more than is asked for is taken.
 typedef struct source {
     const char *text;
@@ -688,8 +735,8 @@ static void test_equal_names(void) {
     pktseq_codec_free(&codec);
 }
 
-// A codec meets tables that it was not fitted to. One filled by hand whose texts or sequences are not
-// what they should be is refused, not read beyond its end.
+// A codec meets tables that it was not fitted to. One filled by hand whose texts or sequences are
+// not what they should be is refused, not read beyond its end.
 static void test_foreign_table(void) {
     char column_name[] = "protocol", name[] = "A", *names[] = {name};
     uint32_t text[] = {0, 0, 0, 100000000, 0, 0};
@@ -1628,6 +1675,32 @@ static pktseq_buffer small_checkpoint(void) {
     return buffer;
 }
 
+// What is loaded lies in the memory that the caller gave, all of it, and goes back there.
+static void test_whose_memory(void) {
+    pktseq_buffer file = small_checkpoint();
+    pktseq_allocator allocator;
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_error err;
+    ration r = {0, 1000};
+    allocator.alloc_fn = rationed_alloc;
+    allocator.free_fn = rationed_free;
+    allocator.user_data = &r;
+    CHECK_THAT(pktseq_load_mem(file.data, file.size, &model, &codec, &training, &detector,
+                               &allocator, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(model.allocator.user_data == &r && codec.allocator.user_data == &r);
+    CHECK(training.allocator.user_data == &r && detector.allocator.user_data == &r);
+    CHECK(r.live > 4);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_codec_free(&codec);
+    pktseq_model_free(&model);
+    CHECK(r.live == 0);
+    pktseq_buffer_free(&file);
+}
+
 // Where a text stands in the first `size` bytes, or NULL.
 static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
     size_t length = strlen(text);
@@ -1895,6 +1968,7 @@ int main(int argc, char **argv) {
     test_empty_lines();
     test_last_not_tcp();
     test_last_not_tcp_memory();
+    test_wide_row_memory();
     test_not_opened();
 #ifdef UNIX
     test_pipe();
@@ -1932,6 +2006,7 @@ int main(int argc, char **argv) {
     test_not_saved();
     test_other_groups();
     test_long_header();
+    test_whose_memory();
     test_edited();
     test_escapes();
     test_uncountable();
