@@ -83,11 +83,13 @@ CONVENTIONS
                   work of its own. OpenMP's threads do not survive a fork: a child process uses one
                   thread, or calls exec.
     determinism   Every sum has one order, and every product is either fused with a sum or not,
-                  whatever the number of threads, the compiler and its options (but -ffast-math) and
-                  the vectors of the machine: float weights are the same bits everywhere (with
-                  PKTSEQ_REAL double, or in doubles that went through log, as far as libm is the
-                  same). The random stream is a function of (seed, purpose, iteration), so a resumed
-                  run draws what an uninterrupted one would have drawn.
+                  whatever the number of threads, the compiler, its options and the vectors of the
+                  machine: float weights are the same bits everywhere. Except: where the compiler
+                  keeps floats in wider numbers (FLT_EVAL_METHOD is not 0: x87, -std=c99 on s390);
+                  where -ffast-math has the processor take subnormal numbers for zeros and one
+                  occurs; and, as far as libm differs, with PKTSEQ_REAL double and for fields that
+                  go through log. The random stream is a function of (seed, purpose, iteration), so
+                  a resumed run draws what an uninterrupted one would have drawn.
     locale        Numbers are read and written with a point, whatever the locale says.
 
 THE MATHEMATICS   sources: PyTorch's documentation of GRU, Linear, LeakyReLU, MSELoss and SGD

@@ -34,6 +34,8 @@ if [ "${1:-}" = short ]; then
     try gcc -O2 -DPKTSEQ_NO_SIMD
     try clang -O1
     try clang-19 -O3 -march=native -std=c99
+    try gcc -Ofast
+    try clang-19 -O2 -ffast-math
     echo "$passed passed, $failed failed"
     [ $failed -eq 0 ] && [ $passed -gt 0 ]
     exit
@@ -44,6 +46,7 @@ for cc in gcc clang clang-19; do
     try $cc -O2 -march=native
     try $cc -O3 -march=native -std=c99
     try $cc -O2 -march=native -DPKTSEQ_NO_SIMD
+    try $cc -O3 -ffast-math
 done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
