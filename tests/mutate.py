@@ -65,7 +65,15 @@ SPEED_LINES = [
 ]
 
 # Mutants that are the same program to every caller: (line before, line after, why).
-SAME = []
+SAME = [
+    ('dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),',
+     'dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 2),',
+     'a little more memory'),
+    ('if (csv->cells < csv->keep) {', 'if (csv->cells <= csv->keep) {',
+     'one cell more is noted, at which nobody looks'),
+    ('pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 0 : s);',
+     'pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 1 : s);', 'the other of two places'),
+]
 
 TYPE = (r'(?:static |const |unsigned |struct )*'
         r'(?:char|int|double|float|size_t|uint\w+|unsigned|pktseq\w*|FILE|void|va_list)\b')
