@@ -5844,12 +5844,14 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int pr
     }
 }
 
-// 32 sequences at a time, so that their states stay in the first cache while the rows pass by once.
+// 16 to 23 sequences at a time: their states stay in the first cache while the rows pass by.
 static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, float *out,
                                            size_t out_stride) {
-    for (size_t b = 0; b < count; b += 32) {
-        size_t past = count - b < 32 ? count : b + 32, end = past - (past - b) % PKTSEQI_BLOCK;
+    for (size_t b = 0, past; b < count; b = past) {
+        size_t end;
+        past = count - b < 24 ? count : b + 16;
+        end = past - (past - b) % PKTSEQI_BLOCK;
         if (past - end > 1) end = past;  // a single sequence left over goes another way
         for (size_t row = 0; row < rows; row += PKTSEQI_BLOCK)
             for (size_t s = b; s < end; s += PKTSEQI_BLOCK)
