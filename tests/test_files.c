@@ -1262,7 +1262,7 @@ static void test_forgery(const char *what, const unsigned char *data, size_t siz
                 memmove(copy + i + 1, copy + i, now++ - i);
             }
             for (size_t j = 0; j < 8; ++j)
-                copy[j] = (unsigned char)((end - 8 + now - size) >> (8 * j));
+                copy[j] = (unsigned char)((uint64_t)(end - 8 + now - size) >> (8 * j));
             seal(copy, now);
             if (is_handled(copy, now, &l)) taken += l.status == PKTSEQ_OK;
             else if (++wrong == 1) first = l;
