@@ -1334,13 +1334,13 @@ static void test_read(void) {
 
 // A table from a stream that fails, or says that it has put more than there was room for.
 static void test_stream(void) {
-    static const size_t lie[] = {0, (size_t)-1, (size_t)1 << 40 << (sizeof(size_t) > 4 ? 0 : 20)};
+    static const size_t lie[] = {0, (size_t)-1, (size_t)-1 >> 8};
     pktseq_table table;
     pktseq_error err;
     uint64_t want = 0;
     size_t needed = 0;
     for (size_t k = 0; k <= needed; ++k) {
-        for (size_t i = 0; i < 2; ++i) {
+        for (size_t i = 0; i < sizeof lie / sizeof *lie; ++i) {
             pieces p;
             size_t live = memory.live;
             pktseq_status status;
