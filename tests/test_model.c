@@ -314,6 +314,11 @@ static pktseq_status try_work(size_t D, size_t O, size_t H, size_t N, size_t B, 
     return status;
 }
 
+// So many numbers are too many; on a machine of 32 bits the smallest of these sizes are not, alone.
+static int is_refused(pktseq_status status, size_t size) {
+    return status == PKTSEQ_ERROR_MEMORY || (status == PKTSEQ_OK && size < (size_t)1 << 27);
+}
+
 static void test_sizes(void) {
     // Sizes whose products wrap round to 0 or to something small in 64 or 32 bits.
     static const size_t huge[] = {
@@ -337,16 +342,16 @@ static void test_sizes(void) {
           PKTSEQ_ERROR_ARGUMENT);
     for (size_t i = 0; i < sizeof huge / sizeof *huge; ++i) {
         size_t h = huge[i];
-        CHECK_THAT(try_model(h, 1, 1) == PKTSEQ_ERROR_MEMORY, "in %zx", h);
-        CHECK_THAT(try_model(1, h, 1) == PKTSEQ_ERROR_MEMORY, "out %zx", h);
-        CHECK_THAT(try_model(1, 1, h) == PKTSEQ_ERROR_MEMORY, "hidden %zx", h);
+        CHECK_THAT(is_refused(try_model(h, 1, 1), h), "in %zx", h);
+        CHECK_THAT(is_refused(try_model(1, h, 1), h), "out %zx", h);
+        CHECK_THAT(is_refused(try_model(1, 1, h), h), "hidden %zx", h);
         CHECK_THAT(try_model(h, h, h) == PKTSEQ_ERROR_MEMORY, "all %zx", h);
-        CHECK_THAT(try_work(h, 1, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "in %zx", h);
-        CHECK_THAT(try_work(1, h, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "out %zx", h);
-        CHECK_THAT(try_work(1, 1, h, 1, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "hidden %zx", h);
-        CHECK_THAT(try_work(1, 1, 1, h, 1, 1, 1) == PKTSEQ_ERROR_MEMORY, "inputs %zx", h);
-        CHECK_THAT(try_work(1, 1, 1, 1, h, 1, 1) == PKTSEQ_ERROR_MEMORY, "batch %zx", h);
-        CHECK_THAT(try_work(1, 1, 1, 1, 1, h, 1) == PKTSEQ_ERROR_MEMORY, "targets %zx", h);
+        CHECK_THAT(is_refused(try_work(h, 1, 1, 1, 1, 1, 1), h), "in %zx", h);
+        CHECK_THAT(is_refused(try_work(1, h, 1, 1, 1, 1, 1), h), "out %zx", h);
+        CHECK_THAT(is_refused(try_work(1, 1, h, 1, 1, 1, 1), h), "hidden %zx", h);
+        CHECK_THAT(is_refused(try_work(1, 1, 1, h, 1, 1, 1), h), "inputs %zx", h);
+        CHECK_THAT(is_refused(try_work(1, 1, 1, 1, h, 1, 1), h), "batch %zx", h);
+        CHECK_THAT(is_refused(try_work(1, 1, 1, 1, 1, h, 1), h), "targets %zx", h);
         CHECK_THAT(try_work(2, 2, 4, 1, h, h, 1) == PKTSEQ_ERROR_MEMORY, "both %zx", h);
         CHECK_THAT(try_work(2, 2, 4, h, h, 2, 1) == PKTSEQ_ERROR_MEMORY, "both %zx", h);
     }
