@@ -129,7 +129,7 @@ build_and_run() {
         ;;
     csv-window) header=$out/small/pktseq.h; name=window ;;
     msan-*) flags="-O1 -g -fsanitize=memory -fno-sanitize-recover=all"; name=msan ;;
-    m32-*) flags="-m32 $flags"; name=m32 ;;
+    m32-*) flags="-m32 -idirafter /usr/include/$(uname -m)-linux-gnu $flags"; name=m32 ;;
     esac
     if [ -z "$cc" ]; then
         echo "SKIPPED: $job: no clang with -fsanitize=fuzzer (apt-get install clang" \
