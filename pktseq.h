@@ -1275,7 +1275,7 @@ static size_t pktseqi_plus(size_t a, size_t b) {
 // Memory for count things of a size, or NULL; a size_t that would wrap counts as out of memory.
 static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size_t size) {
     size_t bytes = pktseqi_times(count, size);
-    if (bytes == 0) return NULL;
+    if (bytes == 0 || bytes > (size_t)-1 / 2) return NULL;  // no object is larger than that
     if (allocator->alloc_fn) return allocator->alloc_fn(bytes, allocator->user_data);
     return PKTSEQ_MALLOC(bytes);
 }
