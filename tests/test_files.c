@@ -1932,7 +1932,7 @@ static void test_arguments(void) {
         pktseq_buffer_free(&good);
         pktseq_buffer_free(NULL);
 
-        static const double bad[] = {NAN, INFINITY, -INFINITY};
+        const double bad[] = {NAN, INFINITY, -INFINITY};
         for (size_t i = 0; i < 3; ++i) {
             pktseq_real *last = &s.model.block[s.model.parameters - 1], kept = *last;
             *last = (pktseq_real)bad[i];
