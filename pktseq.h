@@ -3949,12 +3949,18 @@ static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error
     return PKTSEQ_OK;
 }
 
-// The rest of that check: every sequence has a row, every text a name.
-static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_error *err) {
+// The rest of that check: every sequence has a row,
+static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
             return pktseqi_bad_argument(err, "the table's sequences do not rise");
-    return pktseqi_table_check_texts(table, 0, table->rows, err);
+    return PKTSEQ_OK;
+}
+
+// and every text a name.
+static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status = pktseqi_table_check_starts(table, err);
+    return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
 }
 
 // For sorting keys.
@@ -5089,7 +5095,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
         return pktseqi_bad_argument(err, "codec or table is NULL or empty");
     status = pktseqi_dataset_options_check(options, err);
     if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_starts(table, err);  // texts: encode
     if (status) return status;
     dataset->allocator = pktseqi_allocator(allocator);
     dataset->options = *options;

@@ -135,7 +135,7 @@ static uint64_t hash_doubles(uint64_t hash, const double *value, size_t n) {
 }
 
 static uint64_t hash_of(const pktseq_model *model) {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = PKTSEQI_FNV_START;
     for (size_t i = 0; i < model->parameters; ++i) {
         double value = (double)model->block[i];  // exact
         hash = hash_doubles(hash, &value, 1);
@@ -148,7 +148,7 @@ static void scene_print(scene *s, int threads) {
     static double score[SEQUENCES];
     pktseq_train_config config = how(ITERATIONS + MORE, threads);
     pktseq_error err;
-    uint64_t scores = 0xcbf29ce484222325u;
+    uint64_t scores = PKTSEQI_FNV_START;
     CHECK(s->dataset.pairs == SEQUENCES);
     if (pktseq_detector_score_all(&s->detector, &s->model, &s->dataset, threads, score, &err)) {
         CHECK_THAT(0, "%s", err.text);
@@ -206,15 +206,13 @@ static void check(const char *path, int threads) {
 static void checksum_mend(pktseq_buffer *file) {
     static const char key[] = "\"pktseq.checksum\":\"";
     unsigned char *digits = NULL;
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash;
     for (size_t i = 0; i + sizeof key + 16 < file->size && !digits; ++i)
         if (memcmp(file->data + i, key, sizeof key - 1) == 0)
             digits = file->data + i + sizeof key - 1;
     CHECK(digits != NULL);
     if (!digits) return;
-    for (size_t i = 0; i < file->size; ++i)
-        if (file->data + i < digits || file->data + i >= digits + 16)
-            hash = (hash ^ file->data[i]) * 0x100000001b3u;
+    hash = pktseqi_checksum(file->data, file->size, (size_t)(digits - file->data));
     for (int i = 0; i < 16; ++i)
         digits[i] = (unsigned char)"0123456789abcdef"[hash >> (60 - 4 * i) & 15];
 }

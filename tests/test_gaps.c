@@ -268,13 +268,12 @@ static void test_empty_lines(void) {
     }
 }
 
-// Memory with a few bytes behind each block that nobody may write to.
+// count_alloc and count_free, with a few bytes behind each block that nobody may write to.
 enum { FENCE = 32 };
 
 static void *fenced_alloc(size_t size, void *user_data) {
-    char *p = (char *)malloc(size + 2 * FENCE);
+    char *p = (char *)count_alloc(size + 2 * FENCE, user_data);
     if (!p) return NULL;
-    ++*(size_t *)user_data;
     memcpy(p, &size, sizeof size);
     memset(p + FENCE + size, 0xa5, FENCE);
     return p + FENCE;
@@ -286,24 +285,38 @@ static void fenced_free(void *p, void *user_data) {
     memcpy(&size, block, sizeof size);
     for (size_t i = 0; i < FENCE; ++i) whole += (unsigned char)block[FENCE + size + i] == 0xa5;
     CHECK_THAT(whole == FENCE, "written behind a block of %lu bytes", (unsigned long)size);
-    --*(size_t *)user_data;
-    free(block);
+    count_free(block, user_data);
 }
 
-// The same with an end: from the last on, all is refused.
-typedef struct ration {
-    size_t live, left;
-} ration;
-
-static void *rationed_alloc(size_t size, void *user_data) {
-    ration *r = (ration *)user_data;
-    if (r->left == 0) return NULL;
-    --r->left;
-    return fenced_alloc(size, &r->live);
+static pktseq_allocator fenced(counter *c) {
+    pktseq_allocator allocator;
+    allocator.alloc_fn = fenced_alloc;
+    allocator.free_fn = fenced_free;
+    allocator.user_data = c;
+    return allocator;
 }
 
-static void rationed_free(void *p, void *user_data) {
-    fenced_free(p, &((ration *)user_data)->live);
+// A table that is read again and again, with one block of memory refused: the first,
+// then the second, until there is none left to refuse. No table before, and nothing lost.
+static pktseq_table parse_short_of_memory(const char *csv, const pktseq_schema *schema,
+                                          counter *c) {
+    pktseq_allocator allocator = fenced(c);
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    pktseq_table table;
+    pktseq_error err;
+    size_t k = 0;
+    while (status == PKTSEQ_ERROR_MEMORY && k < 1000) {
+        memset(c, 0, sizeof *c);
+        c->fail_at = ++k;
+        status = pktseq_table_parse(&table, csv, strlen(csv), schema, &allocator, &err);
+        CHECK_THAT(err.status == status, "%lu: %s", (unsigned long)k, err.text);
+        if (status == PKTSEQ_OK) break;
+        CHECK(c->live == 0 && !table.column && says(&err, "out of memory"));
+        pktseq_table_free(&table);
+        CHECK(c->live == 0);
+    }
+    CHECK_THAT(status == PKTSEQ_OK && k > 10, "%lu allocations", (unsigned long)k);
+    return table;
 }
 
 // A row of many cells needs memory of its own, which may be refused like any other.
@@ -311,30 +324,16 @@ static void test_wide_row_memory(void) {
     pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
     pktseq_schema schema = schema_of(&field, 1);
     char csv[400] = "position";
-    pktseq_allocator allocator;
     pktseq_table table;
-    pktseq_error err;
-    pktseq_status status = PKTSEQ_ERROR_MEMORY;
-    ration r;
-    size_t n = 0;
+    counter c;
     for (int i = 0; i < 40; ++i) sprintf(csv + strlen(csv), ",c%d", i);
     strcat(csv, ",length\n0");
     for (int i = 0; i < 40; ++i) strcat(csv, ",1");
     strcat(csv, ",60\n");
-    allocator.alloc_fn = rationed_alloc;
-    allocator.free_fn = rationed_free;
-    allocator.user_data = &r;
-    for (; status != PKTSEQ_OK && n < 100; ++n) {
-        r.live = 0;
-        r.left = n;
-        status = pktseq_table_parse(&table, csv, strlen(csv), &schema, &allocator, &err);
-        CHECK_THAT(status == PKTSEQ_OK || (status == PKTSEQ_ERROR_MEMORY && !table.column),
-                   "%lu allocations: %s", (unsigned long)n, err.text);
-        CHECK(status == PKTSEQ_OK ? table.column[0].number[0] == 60 : r.live == 0);
-        if (status == PKTSEQ_OK) pktseq_table_free(&table);
-        CHECK(r.live == 0);
-    }
-    CHECK_THAT(n > 10 && n < 100, "%lu allocations", (unsigned long)n);
+    table = parse_short_of_memory(csv, &schema, &c);
+    CHECK(table.rows == 1 && table.column[0].number[0] == 60);
+    pktseq_table_free(&table);
+    CHECK(c.live == 0);
 }
 
 // A text from which no more than is asked for is taken.
@@ -366,17 +365,14 @@ static void test_last_not_tcp(void) {
         pktseq_allocator allocator;
         pktseq_error err;
         source from;
-        size_t blocks = 0;
+        counter c = {0, 0, 0};
         size_t at = (size_t)sprintf(csv, "timestamp,src_ip,dst_ip,length,dst_port\n");
         for (int i = 0; i < rows; ++i)
             at += (size_t)sprintf(csv + at, "0.%04d,a,b,%d,80\n", i, i % 50);
         at += (size_t)sprintf(csv + at, "0.9,a,b,60,\n");
         from.text = csv;
         from.size = at;
-        memset(&allocator, 0, sizeof allocator);
-        allocator.alloc_fn = fenced_alloc;
-        allocator.free_fn = fenced_free;
-        allocator.user_data = &blocks;
+        allocator = fenced(&c);
         CHECK_THAT(pktseq_table_stream(&table, take, &from, &schema, &allocator, &err) ==
                        PKTSEQ_OK, "%s", err.text);
         CHECK(table.rows == (size_t)rows && table.cut.not_tcp == 1 && table.source_row != NULL &&
@@ -384,7 +380,7 @@ static void test_last_not_tcp(void) {
         for (size_t i = 0; table.source_row && i < table.rows; ++i)
             CHECK(table.source_row[i] == i);
         pktseq_table_free(&table);
-        CHECK(blocks == 0);
+        CHECK(c.live == 0);
     }
 }
 
@@ -394,28 +390,13 @@ static void test_last_not_tcp_memory(void) {
                               "2,a,b,62,80\n3,b,a,63,80\n4,b,a,64,\n";
     pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("dst_port", PKTSEQ_PORT)};
     pktseq_schema schema = schema_of(field, 2);
-    pktseq_status status = PKTSEQ_ERROR_MEMORY;
-    size_t k = 0;
+    pktseq_table table;
+    counter c;
     schema.rule = pktseq_rule_default();
-    while (status == PKTSEQ_ERROR_MEMORY && k < 1000) {
-        counter c = {0, 0, 0};
-        pktseq_allocator allocator;
-        pktseq_table table;
-        pktseq_error err;
-        allocator.alloc_fn = count_alloc;
-        allocator.free_fn = count_free;
-        allocator.user_data = &c;
-        c.fail_at = ++k;
-        status = pktseq_table_parse(&table, csv, sizeof csv - 1, &schema, &allocator, &err);
-        CHECK_THAT(err.status == status, "%lu: %s", (unsigned long)k, err.text);
-        if (status == PKTSEQ_OK)
-            CHECK(table.rows == 4 && table.source_row && table.source_row[3] == 3);
-        else
-            CHECK(c.live == 0 && !table.column && says(&err, "out of memory"));
-        pktseq_table_free(&table);
-        CHECK(c.live == 0);
-    }
-    CHECK_THAT(status == PKTSEQ_OK && k > 10, "%lu allocations", (unsigned long)k);
+    table = parse_short_of_memory(csv, &schema, &c);
+    CHECK(table.rows == 4 && table.source_row && table.source_row[3] == 3);
+    pktseq_table_free(&table);
+    CHECK(c.live == 0);
 }
 
 // Why a file cannot be opened is said, if the caller's own file system tells it by errno.
@@ -1678,26 +1659,23 @@ static pktseq_buffer small_checkpoint(void) {
 // What is loaded lies in the memory that the caller gave, all of it, and goes back there.
 static void test_whose_memory(void) {
     pktseq_buffer file = small_checkpoint();
-    pktseq_allocator allocator;
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = fenced(&c);
     pktseq_model model;
     pktseq_codec codec;
     pktseq_training training;
     pktseq_detector detector;
     pktseq_error err;
-    ration r = {0, 1000};
-    allocator.alloc_fn = rationed_alloc;
-    allocator.free_fn = rationed_free;
-    allocator.user_data = &r;
     CHECK_THAT(pktseq_load_mem(file.data, file.size, &model, &codec, &training, &detector,
                                &allocator, &err) == PKTSEQ_OK, "%s", err.text);
-    CHECK(model.allocator.user_data == &r && codec.allocator.user_data == &r);
-    CHECK(training.allocator.user_data == &r && detector.allocator.user_data == &r);
-    CHECK(r.live > 4);
+    CHECK(model.allocator.user_data == &c && codec.allocator.user_data == &c);
+    CHECK(training.allocator.user_data == &c && detector.allocator.user_data == &c);
+    CHECK(c.live > 4);
     pktseq_detector_free(&detector);
     pktseq_training_free(&training);
     pktseq_codec_free(&codec);
     pktseq_model_free(&model);
-    CHECK(r.live == 0);
+    CHECK(c.live == 0);
     pktseq_buffer_free(&file);
 }
 

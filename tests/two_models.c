@@ -130,11 +130,8 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
                 : pktseq_codec_encode(&codec, j->shared_table, 0, j->shared_table->rows, x, NULL,
                                       err);
     if (status == PKTSEQ_OK) {
-        const unsigned char *byte = (const unsigned char *)x;
         size_t size = j->shared_table->rows * codec.features * sizeof *x;
-        j->shared_features = 0xcbf29ce484222325u;
-        for (size_t i = 0; i < size; ++i)
-            j->shared_features = (j->shared_features ^ byte[i]) * 0x100000001b3u;
+        j->shared_features = pktseqi_fnv(PKTSEQI_FNV_START, x, size);
     }
     free(x);
     pktseq_codec_free(&codec);
