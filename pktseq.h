@@ -5749,12 +5749,29 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load_part)(const float *p, size_t n) {
     v.r[0] = _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
     return v;
 #else
-    float copy[16] = {0};
-    if (n < 16) {
-        for (size_t i = 0; i < n; ++i) copy[i] = p[i];
-        p = copy;
+    PKTSEQI_V v;
+    if (n >= 16) return PKTSEQI_K(load)(p);
+#if PKTSEQI_ISA == 256
+    static const int32_t mask[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                     -1, -1, -1, -1, -1, -1, -1, -1};  // and 16 zeros
+    PKTSEQI_EACH {
+        const int32_t *from = mask + 16 - n + 8 * (size_t)i;
+        v.r[i] = _mm256_maskload_ps(p + 8 * i, _mm256_loadu_si256((const __m256i *)from));
     }
-    return PKTSEQI_K(load)(p);
+#else
+    PKTSEQI_EACH {
+        size_t first = 4 * (size_t)i, left = n > first ? n - first : 0;
+        v.r[i] = PKTSEQI_SET(0);
+        if (left >= 4) {
+            v.r[i] = PKTSEQI_LOAD(p + first);
+        } else if (left > 0) {
+            v.r[i] = vld1q_lane_f32(p + first, v.r[i], 0);
+            if (left > 1) v.r[i] = vld1q_lane_f32(p + first + 1, v.r[i], 1);
+            if (left > 2) v.r[i] = vld1q_lane_f32(p + first + 2, v.r[i], 2);
+        }
+    }
+#endif
+    return v;
 #endif
 }
 
@@ -5775,19 +5792,24 @@ PKTSEQI_INLINE void PKTSEQI_K(store_part)(float *p, PKTSEQI_V v, size_t n) {
 // The sums of PKTSEQI_BLOCK^2 vectors, each by the tree: lanes l + 8 to l, l + 4 to l, ..
 #define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
 #if PKTSEQI_ISA == 512
-// Two vectors are halved and added at once: their upper halves to their lower ones, side by side.
-#define PKTSEQI_HALVE(shuffle, a, b, low, high) \
-    _mm512_add_ps(shuffle(a, b, low), shuffle(a, b, high))
+// Two vectors are halved and added at once: what of both may stay in its place, and what has to
+// change its place, are one vector each. (The machine can move numbers only half as often.)
+#define PKTSEQI_HALVE(stay, a, b, moved) \
+    _mm512_add_ps(_mm512_mask_blend_ps((__mmask16)(stay), a, b), moved)
 PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
+    const __m512i quarters = _mm512_set_epi32(11, 10, 9, 8, 31, 30, 29, 28, 3, 2, 1, 0, 23, 22, 21,
+                                              20);
     __m512 q[4];
     PKTSEQI_UNROLL for (int i = 0; i < 4; ++i) {  // q[i]: 4 lanes each of v[i], v[4+i], v[8+i], ..
-        __m512 a = PKTSEQI_HALVE(_mm512_shuffle_f32x4, v[i].r[0], v[4 + i].r[0], 0x44, 0xee);
-        __m512 b = PKTSEQI_HALVE(_mm512_shuffle_f32x4, v[8 + i].r[0], v[12 + i].r[0], 0x44, 0xee);
-        q[i] = PKTSEQI_HALVE(_mm512_shuffle_f32x4, a, b, 0x88, 0xdd);
+        __m512 a = v[i].r[0], b = v[4 + i].r[0], c = v[8 + i].r[0], d = v[12 + i].r[0];
+        a = PKTSEQI_HALVE(0xff00, a, c, _mm512_shuffle_f32x4(a, c, 0x4e));
+        b = PKTSEQI_HALVE(0xff00, b, d, _mm512_shuffle_f32x4(b, d, 0x4e));
+        q[i] = PKTSEQI_HALVE(0xf0f0, a, b, _mm512_permutex2var_ps(b, quarters, a));
     }
-    q[0] = PKTSEQI_HALVE(_mm512_shuffle_ps, q[0], q[1], 0x44, 0xee);
-    q[2] = PKTSEQI_HALVE(_mm512_shuffle_ps, q[2], q[3], 0x44, 0xee);
-    _mm512_storeu_ps(to, PKTSEQI_HALVE(_mm512_shuffle_ps, q[0], q[2], 0x88, 0xdd));
+    q[0] = PKTSEQI_HALVE(0xcccc, q[0], q[1], _mm512_shuffle_ps(q[0], q[1], 0x4e));
+    q[2] = PKTSEQI_HALVE(0xcccc, q[2], q[3], _mm512_shuffle_ps(q[2], q[3], 0x4e));
+    _mm512_storeu_ps(to, _mm512_add_ps(_mm512_shuffle_ps(q[0], q[2], 0x88),
+                                       _mm512_shuffle_ps(q[0], q[2], 0xdd)));
 }
 #undef PKTSEQI_HALVE
 #else
@@ -5823,30 +5845,39 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_16)(PKTSEQI_V *sum, const float *const *w, co
     }
 }
 
-// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. Past the
-// last row or sequence the first one stands in, and its result is not stored.
+// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. whole:
+// they are all there; else past the last row or sequence the first one stands in, and its result is
+// not stored.
 PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int products, size_t row,
                                           size_t rows, const int R, size_t b, size_t count,
-                                          const int S, float *out, size_t out_stride) {
+                                          const int S, const int whole, float *out,
+                                          size_t out_stride) {
     const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
     float sum[PKTSEQI_SUMS];
     PKTSEQI_V v[PKTSEQI_SUMS];
     size_t fit = rows - row < (size_t)R ? rows - row : (size_t)R;
     PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) v[i] = PKTSEQI_K(set)(0);
     for (int k = 0; k < products; ++k) {
-        size_t n = product[k].cols, i = 0;
-        PKTSEQI_UNROLL for (int r = 0; r < R; ++r)
-            w[r] = product[k].w + (row + (size_t)r < rows ? row + (size_t)r : row) * n;
-        PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
-            x[s] = product[k].x + (b + (size_t)s < count ? b + (size_t)s : b) * product[k].x_stride;
+        size_t n = product[k].cols, stride = product[k].x_stride, i = 0;
+        w[0] = product[k].w + row * n;
+        x[0] = product[k].x + b * stride;
+        PKTSEQI_UNROLL for (int r = 1; r < R; ++r)
+            w[r] = whole || row + (size_t)r < rows ? w[r - 1] + n : w[0];
+        PKTSEQI_UNROLL for (int s = 1; s < S; ++s)
+            x[s] = whole || b + (size_t)s < count ? x[s - 1] + stride : x[0];
         for (; i + 16 <= n; i += 16) PKTSEQI_K(dots_16)(v, w, R, x, S, i, 16);
         if (i < n) PKTSEQI_K(dots_16)(v, w, R, x, S, i, n - i);
     }
     PKTSEQI_K(sums)(v, sum);
-    for (size_t s = 0; s < (size_t)S && b + s < count; ++s) {
-        float *to = out + (b + s) * out_stride + row;
-        if (fit == (size_t)R) memcpy(to, sum + s * (size_t)R, (size_t)R * sizeof *to);
-        else memcpy(to, sum + s * (size_t)R, fit * sizeof *to);
+    out += b * out_stride + row;
+    if (whole) {
+        PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride)
+            memcpy(out, sum + s * R, (size_t)R * sizeof *out);
+        return;
+    }
+    for (size_t s = 0; s < (size_t)S && b + s < count; ++s, out += out_stride) {
+        if (fit == (size_t)R) memcpy(out, sum + s * (size_t)R, (size_t)R * sizeof *out);
+        else memcpy(out, sum + s * (size_t)R, fit * sizeof *out);
     }
 }
 
@@ -5854,23 +5885,26 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int pr
 static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, float *out,
                                            size_t out_stride) {
+    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS };
+#define PKTSEQI_DOTS(R, b, S, whole) \
+    PKTSEQI_K(dots_block)(product, products, row, rows, R, b, past, S, whole, out, out_stride)
     for (size_t b = 0, past; b < count; b = past) {
         size_t end;
         past = count - b < 24 ? count : b + 16;
-        end = past - (past - b) % PKTSEQI_BLOCK;
+        end = past - (past - b) % B;
         if (past - end > 1) end = past;  // a single sequence left over goes another way
-        for (size_t row = 0; row < rows; row += PKTSEQI_BLOCK)
-            for (size_t s = b; s < end; s += PKTSEQI_BLOCK)
-                PKTSEQI_K(dots_block)(product, products, row, rows, PKTSEQI_BLOCK, s, past,
-                                      PKTSEQI_BLOCK, out, out_stride);
-        for (size_t row = 0; end < past && row < rows; row += PKTSEQI_SUMS)
-            PKTSEQI_K(dots_block)(product, products, row, rows, PKTSEQI_SUMS, end, past, 1, out,
-                                  out_stride);
+        for (size_t row = 0; row < rows; row += B)
+            for (size_t s = b; s < end; s += B)
+                if (rows - row >= B && past - s >= B) PKTSEQI_DOTS(B, s, B, 1);
+                else PKTSEQI_DOTS(B, s, B, 0);
+        for (size_t row = 0; end < past && row < rows; row += MANY) PKTSEQI_DOTS(MANY, end, 1, 0);
     }
+#undef PKTSEQI_DOTS
 }
 
-// S slots times C vectors of columns. Missing slots repeat the first one and are not stored. whole:
-// no column is missing. shared: all slots take the same rows b.
+// S slots times C vectors of columns, of which `cols` numbers are there. Missing slots repeat the
+// first one and are not stored. whole: all columns are there in the rows b (1), and in out (2).
+// shared: all slots take the same rows b.
 PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
                                            const float *const *b, size_t bs, size_t col,
                                            size_t terms, size_t slots, const int S, size_t cols,
@@ -5881,7 +5915,7 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
     size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s : 0;
     PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-        part[c] = cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
+        part[c] = whole == 2 ? 16 : cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
     PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_K(set)(0);
     for (size_t t = 0; t < terms; ++t) {
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
@@ -5900,11 +5934,10 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
         float *to = out + slot[s] * out_stride + col;
         if ((size_t)s >= slots) continue;
         PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
-            size_t n = whole ? 16 : part[c];
             PKTSEQI_V old = PKTSEQI_K(set)(0);
-            if (n == 0) continue;
-            if (!fresh) old = PKTSEQI_K(load_part)(to + 16 * c, n);
-            PKTSEQI_K(store_part)(to + 16 * c, PKTSEQI_K(fma)(rate, sum[s * C + c], old), n);
+            if (part[c] == 0) continue;
+            if (!fresh) old = PKTSEQI_K(load_part)(to + 16 * c, part[c]);
+            PKTSEQI_K(store_part)(to + 16 * c, PKTSEQI_K(fma)(rate, sum[s * C + c], old), part[c]);
         }
     }
 }
@@ -5912,7 +5945,8 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
 // Chooses the shape of the blocks: as many sums at once as there are registers for. Rows of out are
 // passed from end to end while the rows b fit into the first cache, else in stripes. (Stripes for
 // few rows look harmless, but after each the processor fetches ahead, and that may be the next
-// member's part, who then has to fetch it back.)
+// member's part, who then has to fetch it back.) The last columns, where they do not fill their
+// vectors and many slots want them, are copied once, with zeros behind.
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t bs, size_t terms,
                                                 size_t slots, size_t cols, float scale, int fresh,
@@ -5925,7 +5959,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_
     size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
     for (size_t start = 0; start < past; start += width)
         for (size_t s = 0; s < slots; s += B)
-            for (size_t c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1, 1);
+            for (size_t c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 2, 1);
     for (size_t c = past, step; c < cols; c += step) {
         size_t left = cols - c, s = 0;
         if (bs > 0) {  // pieces of a long sum
@@ -5933,17 +5967,32 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_
             for (; s < slots; s += B) PKTSEQI_OUTER(B, HALF, 0, 0);
         } else if (slots == 1 && left >= 16 * MANY) {
             step = 16 * MANY;
-            PKTSEQI_OUTER(1, MANY, 1, 1);
+            PKTSEQI_OUTER(1, MANY, 2, 1);
         } else if (slots == 1) {
             step = 16 * (MANY / 2);
-            if (left >= step) PKTSEQI_OUTER(1, MANY / 2, 1, 1);
+            if (left >= step) PKTSEQI_OUTER(1, MANY / 2, 2, 1);
             else PKTSEQI_OUTER(1, MANY / 2, 0, 1);
-        } else if (left > 16 * HALF) {
-            step = STRIPE;
-            for (; s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
-        } else {
-            step = 16 * HALF;
+        } else if (slots <= 4 * B) {
+            step = left > 16 * HALF ? STRIPE : 16 * HALF;
+            for (; step == STRIPE && s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
             for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
+        } else {
+            float copy[PKTSEQI_PIECE * STRIPE];
+            const float *row[PKTSEQI_PIECE];
+            step = left > 16 * HALF ? STRIPE : 16 * HALF;
+            for (size_t t = 0; t < terms; ++t) {
+                row[t] = copy + t * step;
+                for (size_t i = 0; i < step; i += 16)
+                    PKTSEQI_K(store)(copy + t * step + i,
+                                     PKTSEQI_K(load_part)(i < left ? b[t] + c + i : b[t],
+                                                          i < left ? left - i : 0));
+            }
+            b = row;
+            out += c;
+            cols = left;
+            c = 0;
+            for (; step == STRIPE && s < slots; s += B) PKTSEQI_OUTER(B, B, 1, 1);
+            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 1, 1);
         }
     }
 #undef PKTSEQI_OUTER
@@ -7146,37 +7195,41 @@ typedef struct pktseqi_gru_sums {
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
 // x: (rows, D), the inputs of all these steps. One gate of 64 units at a time, so that their
-// gradients stay in the cache while the packets pass by.
+// gradients stay in the cache while the packets pass by; and so many packets at a time that they
+// stay in the next larger cache until they have passed all gates.
 static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t end, size_t from,
                                  size_t to, const pktseq_real *x, size_t D,
                                  const pktseqi_gru_sums *sums) {
+    enum { PIECES = 6 };
     const pktseqi_kernels *kernels = work->kernels;
     size_t H = work->config.hidden, G = work->gate_stride, n;
     const pktseq_real *gate = work->gate + work->row[begin] * G;
-    for (size_t unit = from; unit < to; unit += n)
-        for (size_t part = 0; part < 3; ++part) {
-            size_t row = part * H + unit;
-            pktseq_real scale = sums->scale, *w_ih = sums->w_ih + row * D;
-            pktseq_real *w_hh = sums->w_hh + row * H;
-            pktseqi_pieces p;
-            n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
-            memset(&p, 0, sizeof p);
-            p.s = begin;
-            while (pktseqi_next_piece(&p, work, end, x, D)) {
-                const pktseq_real *gi = gate + p.done * G + row;
-                const pktseq_real *gh = part < 2 ? gi : gi + H;
-                int fresh = sums->fresh && p.done == 0;
-                kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih, D);
-                kernels->add_outer(gh, 1, G, p.h_row, 0, p.terms, n, H, scale, fresh, w_hh, H);
-                kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
-                kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
+    pktseqi_pieces first, p;
+    memset(&first, 0, sizeof first);
+    first.s = begin;
+    for (; from < to && first.s < end; first = p)
+        for (size_t unit = from; unit < to; unit += n)
+            for (size_t part = 0; part < 3; ++part) {
+                size_t row = part * H + unit;
+                pktseq_real scale = sums->scale, *w_ih = sums->w_ih + row * D;
+                pktseq_real *w_hh = sums->w_hh + row * H;
+                n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
+                p = first;
+                for (int k = 0; k < PIECES && pktseqi_next_piece(&p, work, end, x, D); ++k) {
+                    const pktseq_real *gi = gate + p.done * G + row;
+                    const pktseq_real *gh = part < 2 ? gi : gi + H;
+                    int fresh = sums->fresh && p.done == 0;
+                    kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih, D);
+                    kernels->add_outer(gh, 1, G, p.h_row, 0, p.terms, n, H, scale, fresh, w_hh, H);
+                    kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
+                    kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
+                }
+                if (!sums->descent || p.s < end) continue;
+                pktseqi_descend(sums->descent, work, w_ih, n * D);
+                pktseqi_descend(sums->descent, work, w_hh, n * H);
+                pktseqi_descend(sums->descent, work, sums->b_ih + row, n);
+                pktseqi_descend(sums->descent, work, sums->b_hh + row, n);
             }
-            if (!sums->descent) continue;
-            pktseqi_descend(sums->descent, work, w_ih, n * D);
-            pktseqi_descend(sums->descent, work, w_hh, n * H);
-            pktseqi_descend(sums->descent, work, sums->b_ih + row, n);
-            pktseqi_descend(sums->descent, work, sums->b_hh + row, n);
-        }
 }
 
 // Columns [from, to) of the same for the output layer, over all decoder steps; the bias with the

@@ -91,7 +91,7 @@ static void same_dots(const pktseqi_kernels *k) {
 static void same_add_outer(const pktseqi_kernels *k) {
     const real *row[8 * PKTSEQI_PIECE];
     for (int round = 0; round < 400; ++round) {
-        size_t terms = 1 + below(PKTSEQI_PIECE), slots = 1 + below(round % 2 ? 12 : 3);
+        size_t terms = 1 + below(PKTSEQI_PIECE), slots = 1 + below(round % 2 ? 70 : 3);
         size_t cols = 1 + below(round % 3 ? 40 : 300), bs = below(4) ? 0 : PKTSEQI_PIECE;
         size_t as = 1 + below(70), at = 1 + below(70), out_stride = bs ? 0 : cols + below(20);
         real scale = below(2) ? 1 : any_number();
