@@ -716,12 +716,32 @@ static void test_equal_names(void) {
     pktseq_codec_free(&codec);
 }
 
+// What a capture is cut by has to be of its kind; the message says which column is not.
+static void test_cannot_cut(void) {
+    static const char *const words[] = {
+        "bad argument: the schema has column \"src_ip\" as number, so a file that has no column "
+        "\"position\" cannot be cut into sequences",
+        "bad argument: the schema has column \"timestamp\" as text, so a file that has no column "
+        "\"position\" cannot be cut into sequences"};
+    for (int as_text = 0; as_text < 2; ++as_text) {
+        pktseq_field field = as_text ? field_of("timestamp", PKTSEQ_ONEHOT)
+                                     : field_of("src_ip", PKTSEQ_ZSCORE);
+        pktseq_schema schema = schema_of(&field, 1);
+        pktseq_table table;
+        pktseq_error err;
+        schema.rule = pktseq_rule_default();
+        CHECK(parse(&table, "timestamp,src_ip,dst_ip\n1,2,3\n2,3,2\n", &schema, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        CHECK_THAT(strcmp(err.text, words[as_text]) == 0 && err.line == 0, "%s", err.text);
+    }
+}
+
 // A codec meets tables that it was not fitted to. One filled by hand whose texts or sequences are
 // not what they should be is refused, not read beyond its end.
 static void test_foreign_table(void) {
     char column_name[] = "protocol", name[] = "A", *names[] = {name};
     uint32_t text[] = {0, 0, 0, 100000000, 0, 0};
-    size_t rising[] = {0, 2, 5, 6}, falling[] = {0, 5, 2, 6};
+    size_t rising[] = {0, 2, 5, 6}, falling[] = {0, 5, 2, 6}, short_of[] = {0, 2, 4, 5};
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     pktseq_schema schema = schema_of(&field, 1);
@@ -752,6 +772,10 @@ static void test_foreign_table(void) {
           PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
     text[3] = 0;
+    table.start = short_of;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "do not cover it"), "%s", err.text);
     table.start = falling;
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
@@ -1400,7 +1424,7 @@ static void test_low_threshold(void) {
     CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
     low = score[0] < score[1] ? score[0] : score[1];
     low = score[2] < low ? score[2] : low;
-    CHECK_THAT(d.threshold > low && d.threshold_low <= d.threshold &&
+    CHECK_THAT(d.threshold > low && d.threshold_low == low &&
                    d.threshold_high >= d.threshold, "%.17g: %.17g in %.17g .. %.17g", low,
                d.threshold, d.threshold_low, d.threshold_high);
     pktseq_detector_free(&d);
@@ -1959,6 +1983,7 @@ int main(int argc, char **argv) {
     test_direction_alone();
     test_learned_names();
     test_equal_names();
+    test_cannot_cut();
     test_foreign_table();
     test_too_large();
     test_configs();
