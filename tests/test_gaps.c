@@ -1703,6 +1703,36 @@ static void test_whose_memory(void) {
     pktseq_buffer_free(&file);
 }
 
+// A buffer goes back to the allocator that it came from.
+static void test_whose_buffer(void) {
+    const double falling[] = {3, 2, 1};
+    pktseq_buffer file = small_checkpoint(), buffer;
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = fenced(&c);
+    pktseq_model model;
+    pktseq_error err;
+    char path[1100];
+    snprintf(path, sizeof path, "%s.buffer", base);
+    CHECK_THAT(pktseq_file_write(path, file.data, file.size, NULL, &err) == 0, "%s", err.text);
+    for (int kind = 0; kind < 3; ++kind) {
+        pktseq_status status =
+            kind == 0   ? pktseq_file_read(&buffer, path, NULL, &allocator, &err)
+            : kind == 1 ? pktseq_loss_svg_mem(&buffer, falling, 3, 1, "", &allocator, &err)
+                        : pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, NULL,
+                                          &err);
+        if (kind == 2 && status == PKTSEQ_OK) {
+            status = pktseq_save_mem(&buffer, &model, NULL, NULL, NULL, &allocator, &err);
+            pktseq_model_free(&model);
+        }
+        CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
+        CHECK(c.live == 1 && buffer.allocator.user_data == &c && buffer.capacity >= buffer.size);
+        pktseq_buffer_free(&buffer);
+        CHECK(c.live == 0 && !buffer.data);
+    }
+    remove(path);
+    pktseq_buffer_free(&file);
+}
+
 // Where a text stands in the first `size` bytes, or NULL.
 static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
     size_t length = strlen(text);
@@ -2010,6 +2040,7 @@ int main(int argc, char **argv) {
     test_other_groups();
     test_long_header();
     test_whose_memory();
+    test_whose_buffer();
     test_edited();
     test_escapes();
     test_uncountable();
