@@ -470,11 +470,14 @@ full() {
     fi
     if [ -n "$pandas" ]; then
         $pandas -c 'import pandas; print("pandas", pandas.__version__)'
-        for variant in notebook lean; do
-            peer="OMP_NUM_THREADS=1 $pandas $here/peer_pandas.py csv=$out/week.csv variant=$variant"
-            pair load_$variant 1 seconds less "$ours load csv=$out/week.csv" "$peer" \
-                memory_$variant
-            also memory_$variant 1 peak_mb less
+        for t in $counts; do
+            for variant in notebook lean; do
+                peer="$pandas $here/peer_pandas.py csv=$out/week.csv variant=$variant"
+                pair load_$variant $t seconds less \
+                    "OMP_NUM_THREADS=$t $ours load csv=$out/week.csv" "OMP_NUM_THREADS=$t $peer" \
+                    memory_$variant
+                also memory_$variant $t peak_mb less
+            done
         done
     else
         skip "pandas: neither python3 nor /usr/bin/python3 has it"
