@@ -8644,7 +8644,10 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
     O = model->config.out;
     stream->allocator = pktseqi_allocator(allocator);
     stream->h = (pktseq_real *)pktseqi_alloc(&stream->allocator, 6 * H + 3 * O, sizeof *stream->h);
-    if (!stream->h) return pktseqi_no_memory(err);
+    if (!stream->h) {
+        memset(stream, 0, sizeof *stream);
+        return pktseqi_no_memory(err);
+    }
     stream->h2 = stream->h + H;
     stream->gate = stream->h2 + H;
     stream->last = stream->gate + 4 * H;
@@ -9866,7 +9869,7 @@ static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_m
     return status;
 }
 
-// The velocity of SGD with momentum: there is one exactly where training says so.
+// The velocity of SGD: it has to be there where the training uses momentum.
 static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
                                            pktseq_training *training) {
     const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
