@@ -1227,6 +1227,52 @@ static void test_other_data(void) {
 
 // ---- >>detect -----------------------------------------------------------------------------------
 
+// By length: a class of 20 sequences is divided by its own mean and deviation, one of 19 by those
+// of all.
+static void test_few_of_a_length(void) {
+    enum { SHORT = 4, LONG = 20, ALL = 40 };
+    real x[ALL * LONG];
+    size_t start[ALL + 1];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    for (size_t i = 0; i < ALL * LONG; ++i) x[i] = (real)sin(0.01 * (double)(i * i));
+    for (size_t few = 19; few <= 20; ++few) {
+        pktseq_dataset dataset;
+        pktseq_model model;
+        pktseq_detector d;
+        double score[ALL], sum[2] = {0, 0}, square[2] = {0, 0};
+        start[0] = 0;
+        for (size_t i = 0; i < ALL; ++i) start[i + 1] = start[i] + (i < few ? SHORT : LONG);
+        CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, ALL, &wanted, NULL, NULL) == 0);
+        flat_model(&model, &dataset);
+        options.by_length = 0;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+        pktseq_detector_free(&d);
+        for (size_t i = 0; i < ALL; ++i)
+            for (int all = 0; all < 2; ++all) {
+                sum[all] += all || i < few ? score[i] : 0;
+                square[all] += all || i < few ? score[i] * score[i] : 0;
+            }
+        options.by_length = 1;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        {
+            int all = few < 20;
+            double n = all ? ALL : 20, mean = sum[all] / n;
+            double scale = mean + 2 * sqrt(square[all] / n - mean * mean);
+            CHECK_THAT(fabs(d.length_scale[0] / scale - 1) < 1e-6, "%.17g, not %.17g",
+                       d.length_scale[0], scale);
+            CHECK(d.length_scale[1] == d.length_scale[2]);  // none: those of all
+            CHECK((d.length_scale[0] == d.length_scale[1]) == all);
+        }
+        pktseq_detector_free(&d);
+        pktseq_model_free(&model);
+        pktseq_dataset_free(&dataset);
+    }
+}
+
 // A forecast that is always right: all errors, scores and parts are 0, and none is not a number.
 static void test_perfect(void) {
     real x[ROWS * WIDE];
@@ -1729,6 +1775,13 @@ static void test_whose_buffer(void) {
         pktseq_buffer_free(&buffer);
         CHECK(c.live == 0 && !buffer.data);
     }
+    // pktseq_save has no allocator of its own: it takes the model's.
+    CHECK(pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, &allocator, &err) == 0);
+    c.allocations = 0;
+    CHECK_THAT(pktseq_save(path, &model, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(c.allocations > 0);
+    pktseq_model_free(&model);
+    CHECK(c.live == 0);
     remove(path);
     pktseq_buffer_free(&file);
 }
@@ -1803,6 +1856,7 @@ static void test_edited(void) {
         {"\"class2\"", NULL, "\"class2e0\"", "pktseq.groups"},
         {"weight ", "\"", "", "pktseq.detector"},
         {"TCP\\t", "\"", "TCP", "pktseq.codec"},
+        {"\"dtype\"", NULL, "\"etype\"", "each once"},
     };
     pktseq_buffer file = small_checkpoint();
     pktseq_error err;
@@ -2027,6 +2081,7 @@ int main(int argc, char **argv) {
     test_long_rest();
     test_idle_threads();
     test_other_data();
+    test_few_of_a_length();
     test_perfect();
     test_one_context();
     test_long_sequence();
