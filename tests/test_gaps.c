@@ -776,6 +776,9 @@ static void test_foreign_table(void) {
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "do not cover it"), "%s", err.text);
+    table.start = NULL;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
     table.start = falling;
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
