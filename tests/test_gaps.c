@@ -2023,6 +2023,7 @@ static pktseq_status draw(char *text, size_t size, const double *point, size_t c
 static void test_plots(void) {
     static char text[20000];
     const double falling[] = {3, 1, -2, -4}, flat[] = {-5, -5, -5}, tiny[] = {1e6, 1e6 + 1e-5};
+    const double five[] = {5, 0};
     pktseq_error err;
     CHECK(draw(text, sizeof text, falling, 4, 100, NULL, &err) == PKTSEQ_OK);
     CHECK(strstr(text, ">Training loss<") && strstr(text, ">-4<") && strstr(text, ">-2<") &&
@@ -2031,6 +2032,8 @@ static void test_plots(void) {
     CHECK(strstr(text, "<path class=\"axis\" d=\"M84.0 416v5\"/>") &&
           strstr(text, "<path class=\"axis\" d=\"M936.0 416v5\"/>") &&
           strstr(text, "<path class=\"axis\" d=\"M84 416H936\"/>"));
+    CHECK(draw(text, sizeof text, five, 2, 100, NULL, &err) == PKTSEQ_OK);
+    CHECK(strstr(text, ">1<") && strstr(text, ">3<"));  // five steps of 1, not three of 2
     CHECK(draw(text, sizeof text, falling, 4, 100, "a \xff", &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "UTF-8") && !text[0], "%s", err.text);
     CHECK(draw(text, sizeof text, falling, 4, 100, "caf\xc3\xa9 <1>", &err) == PKTSEQ_OK);
