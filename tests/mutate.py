@@ -7,11 +7,12 @@ pktseq.h, runs the tests, those that concern its section first, and counts which
 A mutant is one of: another operator (+ - * / < <= > >= == != && ||), an integer or a decimal one
 more or less, a loop that ends one earlier, a statement or a return left out, the two sides of ?:
 exchanged. What does not compile, and what compiles to the same machine code as the original, is
-drawn again. A test that fails, crashes or does not end in time has found the mutant. The tests
-run with OpenMP where the compiler has it, one mutant at a time, up to the first that fails; those that find nothing run again under the sanitizers, as `make asan` does (--plain: not). All that in
-build/mutate/. Passed means that at least 90 % are found; survivors are printed. A survivor that
-changes nothing that a test could see stands in SAME below, with its reason, and is not drawn.
-Ends with "N passed, N failed".
+drawn again. A test that fails, crashes or does not end in time has found the mutant. The tests run
+with OpenMP where the compiler has it, up to the first that fails; if none does, those of the
+section run again under the sanitizers, as in `make asan` (--plain: not). All that in build/mutate/.
+Passed means that at least 90 % are found; survivors are printed. A survivor that changes nothing
+that a test could see stands in SAME below, with its reason, and is not drawn. Ends with
+"N passed, N failed".
 """
 import argparse
 import os
