@@ -76,6 +76,14 @@ static void test_words(void) {
     CHECK_THAT(strstr(info, sizeof(real) == 4 ? "float" : "double"), "%s", info);
     CHECK_THAT(strstr(info, "plain C") || strstr(info, "AVX") || strstr(info, "FMA") ||
                    strstr(info, "NEON"), "%s", info);
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(PKTSEQ_NO_SIMD)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        const char *best = sizeof(real) != 4                   ? "FMA"
+                           : __builtin_cpu_supports("avx512f") ? "AVX-512"
+                                                               : "AVX2";
+        CHECK_THAT(strstr(info, best), "%s, not %s", info, best);
+    }
+#endif
 #ifdef _OPENMP
     CHECK_THAT(strstr(info, "OpenMP") && !strstr(info, "no OpenMP"), "%s", info);
 #endif
