@@ -5793,7 +5793,8 @@ PKTSEQI_INLINE void PKTSEQI_K(store_part)(float *p, PKTSEQI_V v, size_t n) {
 #define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
 #if PKTSEQI_ISA == 512
 // Two vectors are halved and added at once: what of both may stay in its place, and what has to
-// change its place, are one vector each. (The machine can move numbers only half as often.)
+// change its place, are one vector each. (One unit of the processor moves numbers within a vector,
+// two can blend.)
 #define PKTSEQI_HALVE(stay, a, b, moved) \
     _mm512_add_ps(_mm512_mask_blend_ps((__mmask16)(stay), a, b), moved)
 PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
