@@ -87,7 +87,7 @@ if [ $# -eq 0 ]; then
         'schedule(dynamic) reduction(+:n)' 'for (int i = 0; i < 9; ++i) n += i;' \
         'return n != 36 || omp_get_max_threads() < 1; }' >"$dir/try.c"
     if "$clang" -fopenmp "$dir/try.c" -o "$dir/try" 2>/dev/null && "$dir/try"; then
-        commands openmp -fopenmp $(all)
+        commands openmp "-fopenmp -fprofile-update=atomic" $(all)
     else
         echo "SKIPPED: OpenMP: $clang has no omp.h, or none of its libomp"
     fi
