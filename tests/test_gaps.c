@@ -1205,6 +1205,25 @@ static void test_idle_threads(void) {
     pktseq_dataset_free(&dataset);
 }
 
+#ifndef PKTSEQ_LINKED
+// Checkpoints name their data by this number: whoever changes it cannot go on with old ones.
+static void test_data_hash(void) {
+    const size_t start[] = {0, 4, 8, 12};
+    real x[ROWS * WIDE], y[ROWS];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    uint64_t hash;
+    if (sizeof(real) != 4) return;
+    for (size_t i = 0; i < ROWS * WIDE; ++i) x[i] = (real)i / 8;
+    for (size_t i = 0; i < ROWS; ++i) y[i] = (real)i / 4 - 1;
+    options.inputs = 2;
+    CHECK(pktseq_dataset_wrap(&dataset, x, WIDE, y, 1, start, 3, &options, NULL, NULL) == 0);
+    hash = pktseqi_dataset_hash(&dataset);
+    CHECK_THAT(hash == UINT64_C(0xb0e779e75a09e216), "%016llx", (unsigned long long)hash);
+    pktseq_dataset_free(&dataset);
+}
+#endif
+
 // The same packets with another end of a sequence, or other targets, are other data: a run does
 // not go on with them as if nothing had happened.
 static void test_other_data(void) {
@@ -2094,6 +2113,9 @@ int main(int argc, char **argv) {
     test_meddling();
     test_long_rest();
     test_idle_threads();
+#ifndef PKTSEQ_LINKED
+    test_data_hash();
+#endif
     test_other_data();
     test_few_of_a_length();
     test_perfect();

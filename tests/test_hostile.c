@@ -300,7 +300,8 @@ static int is_refused(loaded *l, const void *data, size_t size) {
     int good;
     load(l, data, size);
     good = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
-           l->err.status == l->status && is_sentence(&l->err) && l->memory.blocks == 0 &&
+           l->err.status == l->status && l->err.line == 0 && is_sentence(&l->err) &&
+           l->memory.blocks == 0 &&
            is_zero(&l->model, sizeof l->model) && is_zero(&l->codec, sizeof l->codec) &&
            is_zero(&l->training, sizeof l->training) &&
            is_zero(&l->detector, sizeof l->detector) && is_cheap(l, size);
