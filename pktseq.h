@@ -5278,9 +5278,10 @@ static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size
     if (*to > n) *to = n;
 }
 
-// Waits until all members are here. Spins for some hundred microseconds, much longer than a member
-// takes that has a core to itself (giving the core away earlier costs more than it saves: measured
-// on a virtual machine, 10 microseconds of spinning made a barrier 30 times slower). Then one of
+// Waits until all members are here. Spins for some milliseconds, much longer than a member takes
+// that has a core to itself (giving the core away earlier costs more than it saves: measured on
+// virtual machines, 10 microseconds of spinning made a barrier 30 times slower, and one millisecond
+// batches of 8 by a third). Then one of
 // them seems to have lost its core to another program, and the others give theirs away, and soon
 // sleep, rather than burn it.
 static void pktseqi_wait(const pktseqi_crew *crew) {
@@ -5295,7 +5296,7 @@ static void pktseqi_wait(const pktseqi_crew *crew) {
             return;
         }
         while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
-            if (++spins < 20000) {
+            if (++spins < 60000) {
                 PKTSEQI_PAUSE;
             } else if (++yields < 50) {
                 sched_yield();
@@ -7652,12 +7653,11 @@ typedef struct pktseqi_loop {
     pktseq_error *err;
     pktseq_status status;
     int done;          // the loop is over
-    size_t alone;      // iterations that member 0 does alone in this round
-    size_t together;   // iterations that the crew has done since then
-    size_t stay;       // and is to do before another trial
-    int trial;         // member 0 is alone to find out whether it is faster
-    double seconds[2]; // of the iterations alone, and of those together
-    double packets[2];
+    int alone;         // member 0 works alone, the others wait
+    int trial;         // one of the two is being tried
+    double lasts;      // seconds for which the faster one goes on
+    size_t count[2];   // alone, together: iterations since then, their seconds and packets
+    double seconds[2], packets[2];
 } pktseqi_loop;
 
 // Draws the next batch. 0 when there is none: the loop is over, or failed.
@@ -7764,18 +7764,32 @@ static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
     if (crew->me != 0) return;
     l->seconds[together] += pktseqi_seconds() - begun;
     l->packets[together] += (double)work->row[work->steps];
+    ++l->count[together];
     if (l->status == PKTSEQ_OK) pktseqi_loop_end(l);
 }
 
 // Several threads are slower than one when another program has one of the cores, or when the cores
-// are far from each other and the batches small. So member 0 works alone for 40 iterations now and
-// then, and what was faster goes on for 2000. The numbers are the same.
+// are far from each other and the batches small. So the crew works for a moment, then member 0
+// alone, and what was faster goes on for seconds, the longer the more often the crew has lost. The
+// numbers are the same.
 static void pktseqi_loop_judge(pktseqi_loop *l) {
     double alone = l->seconds[0] * l->packets[1], together = l->seconds[1] * l->packets[0];
-    if (l->trial && alone < 0.95 * together) l->alone = 2000;
-    l->stay = l->trial ? 2000 : 40;
-    l->trial = 0;
-    l->together = 0;
+    double seconds = l->seconds[!l->alone];
+    size_t count = l->count[!l->alone];
+    if (l->trial) {
+        if (count < 40 && seconds < (count > 1 ? 0.02 : 0.1)) return;
+        if (!l->alone) {
+            l->alone = 1;
+            return;
+        }
+        l->alone = alone < 0.95 * together;
+        l->lasts = l->alone && l->lasts < 16 ? 2 * l->lasts : 2;
+    } else {
+        if (seconds < l->lasts) return;
+        l->alone = 0;
+    }
+    l->trial = !l->trial;
+    memset(l->count, 0, sizeof l->count);
     l->seconds[0] = l->seconds[1] = l->packets[0] = l->packets[1] = 0;
 }
 
@@ -7784,19 +7798,16 @@ static void pktseqi_loop_member(void *user, const pktseqi_crew *crew) {
     pktseqi_crew one = pktseqi_alone();
     for (;;) {
         if (crew->me == 0) {
-            while (l->alone > 0 && pktseqi_loop_begin(l)) {
+            while (l->alone && pktseqi_loop_begin(l)) {
                 pktseqi_loop_iteration(l, &one);
-                if (--l->alone == 0) pktseqi_loop_judge(l);
+                pktseqi_loop_judge(l);
             }
             l->done = !pktseqi_loop_begin(l);
         }
         pktseqi_wait(crew);
         if (l->done) return;
         pktseqi_loop_iteration(l, crew);
-        if (crew->me == 0 && crew->size > 1 && ++l->together >= l->stay) {
-            l->alone = 40;
-            l->trial = 1;
-        }
+        if (crew->me == 0 && crew->size > 1) pktseqi_loop_judge(l);
     }
 }
 
@@ -7813,7 +7824,8 @@ static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
     loop.config = config;
     loop.training = training;
     loop.err = err;
-    loop.stay = 40;
+    loop.trial = 1;
+    loop.lasts = 1;
     if (!pktseqi_train_keep(run, model, training))
         return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
                              "the model has weights that are not finite before training");
