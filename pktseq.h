@@ -7655,6 +7655,7 @@ typedef struct pktseqi_loop {
     int done;          // the loop is over
     int alone;         // member 0 works alone, the others wait
     int trial;         // one of the two is being tried
+    int won;           // whether member 0 alone was faster last
     double lasts;      // seconds for which the faster one goes on
     size_t count[2];   // alone, together: iterations since then, their seconds and packets
     double seconds[2], packets[2];
@@ -7770,20 +7771,22 @@ static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
 
 // Several threads are slower than one when another program has one of the cores, or when the cores
 // are far from each other and the batches small. So the crew works for a moment, then member 0
-// alone, and what was faster goes on for seconds, the longer the more often the crew has lost. The
-// numbers are the same.
+// alone, and what was faster goes on for seconds, the longer the more often it has been. The numbers
+// are the same.
 static void pktseqi_loop_judge(pktseqi_loop *l) {
     double alone = l->seconds[0] * l->packets[1], together = l->seconds[1] * l->packets[0];
     double seconds = l->seconds[!l->alone];
     size_t count = l->count[!l->alone];
     if (l->trial) {
-        if (count < 40 && seconds < (count > 1 ? 0.02 : 0.1)) return;
+        if (count < 40 && seconds < (count > 1 ? 0.06 : 0.1)) return;
         if (!l->alone) {
             l->alone = 1;
             return;
         }
         l->alone = alone < 0.95 * together;
-        l->lasts = l->alone && l->lasts < 16 ? 2 * l->lasts : 2;
+        if (l->alone != l->won) l->lasts = 1;
+        if (l->lasts < 16) l->lasts *= 2;
+        l->won = l->alone;
     } else {
         if (seconds < l->lasts) return;
         l->alone = 0;
