@@ -5281,9 +5281,8 @@ static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size
 // Waits until all members are here. Spins for some milliseconds, much longer than a member takes
 // that has a core to itself (giving the core away earlier costs more than it saves: measured on
 // virtual machines, 10 microseconds of spinning made a barrier 30 times slower, and one millisecond
-// batches of 8 by a third). Then one of
-// them seems to have lost its core to another program, and the others give theirs away, and soon
-// sleep, rather than burn it.
+// batches of 8 by a third). Then one of them seems to have lost its core to another program, and
+// the others give theirs away, and soon sleep, rather than burn it.
 static void pktseqi_wait(const pktseqi_crew *crew) {
     if (crew->size == 1) return;
 #if defined(PKTSEQI_OWN_BARRIER)
@@ -7771,8 +7770,8 @@ static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
 
 // Several threads are slower than one when another program has one of the cores, or when the cores
 // are far from each other and the batches small. So the crew works for a moment, then member 0
-// alone, and what was faster goes on for seconds, the longer the more often it has been. The numbers
-// are the same.
+// alone, and what was faster goes on for seconds, the longer the more often it has been. The
+// numbers are the same.
 static void pktseqi_loop_judge(pktseqi_loop *l) {
     double alone = l->seconds[0] * l->packets[1], together = l->seconds[1] * l->packets[0];
     double seconds = l->seconds[!l->alone];

@@ -86,8 +86,6 @@ SAME = [
     ('if (status < 0 || word.at == PKTSEQI_NO_CELL) return status;',
      'if (status < 0 && word.at == PKTSEQI_NO_CELL) return status;',
      'an error leaves no column, and no column is what was there before'),
-    ('for (size_t w = 1; w < r->count; ++w)', 'for (size_t w = 1; w <= r->count; ++w)',
-     'one entry more, which is zeros'),
     ('size_t all_count = 1;', 'size_t all_count = 0;', 'zero has no digits, or one'),
     ('after_point = 1;', 'after_point = 2;', 'only whether it is 0 is asked'),
     ('header->has_metadata = 1;', 'header->has_metadata = 2;', 'only whether it is 0 is asked'),
