@@ -5978,7 +5978,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_
             for (; step == STRIPE && s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
             for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
         } else {
-            float copy[PKTSEQI_PIECE * STRIPE];
+            float copy[PKTSEQI_PIECE * (size_t)STRIPE];
             const float *row[PKTSEQI_PIECE];
             step = left > 16 * HALF ? STRIPE : 16 * HALF;
             for (size_t t = 0; t < terms; ++t) {
