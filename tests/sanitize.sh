@@ -187,7 +187,7 @@ check_valgrind() {
     valgrind --version
     proof '#include <stdlib.h>
            int main(int n, char **v) { char *p = malloc(4); (void)v; return p[n + 7]; }' -O0
-    list="test_use test_plot test_codec test_model test_files test_dataset test_table"
+    list=$all
     [ $mode = full ] || list="test_use test_plot test_codec"
     # Without OpenMP: memcheck knows of no races, and libgomp keeps its threads' memory.
     for t in $list; do verdict $t -O1; done
