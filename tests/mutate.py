@@ -142,6 +142,14 @@ SAME = [
      'pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 0 : s);',
      'pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 1 : s);',
      'the other of two places'),
+    ('pktseqi_lane_open',
+     'return 0;',
+     'return 1;',
+     'only whether it is an error, below 0, is asked'),
+    ('pktseqi_csv_count',
+     'if (d[p] == 0) return PKTSEQI_CSV_ROW;  // not a CSV: who reads the row will say so',
+     'if (d[p] == 0) ;  // not a CSV: who reads the row will say so',
+     'who reads the row refuses it, whatever the separator'),
 ]
 
 TYPE = (r'(?:static |const |unsigned |struct )*'
