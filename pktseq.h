@@ -2500,6 +2500,7 @@ typedef struct pktseqi_lane {
     pktseqi_seen *seen;       // (pieces, texts, PKTSEQI_SEEN)
     size_t room;
     size_t stopped;           // the fill of the window in which an unusual row was last met
+    size_t whole, looked;     // where the window's last whole row ends, after how many fills
     size_t pieces;            // at most
     pktseqi_piece piece[PKTSEQI_MOST_PIECES];
 } pktseqi_lane;
@@ -3395,15 +3396,23 @@ static size_t pktseqi_lane_cut(pktseqi_reader *r) {
     const size_t least = (size_t)1 << 16;  // bytes worth a thread
     pktseqi_csv *csv = r->csv;
     pktseqi_piece *piece = r->lane.piece;
-    const char *at = csv->data + csv->at, *end = csv->data + csv->size, *share;
+    const char *at = csv->data + csv->at, *end, *share;
     size_t pieces;
-    while (end > at && end[-1] != '\n') --end;
+    if (r->lane.looked != csv->fills) {  // once: a long last row would be slow to search each time
+        r->lane.looked = csv->fills;
+        r->lane.whole = csv->size;
+        while (r->lane.whole && csv->data[r->lane.whole - 1] != '\n') --r->lane.whole;
+    }
+    if (r->lane.whole <= csv->at) return 0;
+    end = csv->data + r->lane.whole;
     pieces = (size_t)(end - at) / least;
     if (pieces > r->lane.pieces) pieces = r->lane.pieces;
-    if (pieces < 2 || r->lane.stopped == csv->fills) pieces = end > at;
+    if (pieces < 2 || r->lane.stopped == csv->fills) pieces = 1;
     for (size_t i = 0; i < pieces; ++i, at = share) {
         share = at + (size_t)(end - at) / (pieces - i);
-        if (i + 1 < pieces) share = (const char *)memchr(share, '\n', (size_t)(end - share)) + 1;
+        // A long row may leave nothing to those behind it.
+        if (i + 1 < pieces && share < end)
+            share = (const char *)memchr(share, '\n', (size_t)(end - share)) + 1;
         piece[i].at = at;
         piece[i].end = share;
     }

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -1158,6 +1159,47 @@ static void test_lane(void) {
     CHECK_THAT(failures > 10 && failures < 80, "%lu failures", (unsigned long)failures);
 }
 
+// Rows of which one is long, in a cell that nobody wants: a piece of the window may end with it and
+// leave nothing to the threads behind. Without line ends the search for them must not be repeated.
+static void test_long_rows(void) {
+    static const size_t size[] = {70000, 197000, 600000, 3000000};
+    static const pktseq_field field[] = {{"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0}};
+    const pktseq_schema schema = {field, 1, 0, 0};
+    for (unsigned i = 0; i < 96; ++i) {
+        const unsigned at = i / 4 % 3 * 2000, rows = 1 + at + i / 12 % 2 * 800;
+        const char *const end = i / 24 % 2 ? "\r" : "\n", *const some = i / 48 ? "\"x\"" : "x";
+        text csv = {0};
+        pktseq_table table[2];
+        pktseq_error err;
+        clock_t begun;
+        put(&csv, "position,timestamp,junk");
+        for (unsigned row = 0; row < rows; ++row) {
+            char cells[60];
+            sprintf(cells, "%s%u,%u.5,", end, row % 9, row);
+            put(&csv, cells);
+            if (row != at) put(&csv, some);
+            for (size_t k = 0; row == at && k < size[i % 4]; k += 10)
+                put_bytes(&csv, "yyyyyyyyyy", 10);
+        }
+        if (i % 5) put(&csv, end);
+        begun = clock();
+        for (int threads = 1; threads <= 8; ++threads) {
+            pktseq_table *t = &table[threads > 1];
+            set_threads(threads);
+            CHECK(pktseq_table_parse(t, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK &&
+                  t->rows == rows && t->column[0].number[rows - 1] == rows - 0.5);
+            if (threads == 1) continue;
+            CHECK_THAT(same_table(&table[0], t), "case %u, %d threads", i, threads);
+            pktseq_table_free(t);
+        }
+        CHECK_THAT(clock() - begun < 4 * CLOCKS_PER_SEC, "case %u: %.1f s", i,
+                   (double)(clock() - begun) / CLOCKS_PER_SEC);
+        pktseq_table_free(&table[0]);
+        free(csv.data);
+    }
+    set_threads(2);
+}
+
 // ---- memory that runs out
 
 typedef struct strict_counter {
@@ -1260,6 +1302,7 @@ int main(int argc, char **argv) {
     test_extremes();
     test_random();
     test_lane();
+    test_long_rows();
     test_memory();
     remove(path);
     return check_end("test_table");
