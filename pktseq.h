@@ -80,8 +80,8 @@ CONVENTIONS
     allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
     threads       No global state. Different objects can be used from different threads. A model
                   is only read by forward, rollout and score: many threads may share it, each with a
-                  work of its own. OpenMP's threads do not survive a fork: a child process uses one
-                  thread, or calls exec.
+                  work of its own. OpenMP's threads do not survive a fork: a child process calls
+                  omp_set_num_threads(1) first, or exec.
     determinism   Every sum has one order, and every product is either fused with a sum or not,
                   whatever the number of threads, the compiler, its options and the vectors of the
                   machine: float weights are the same bits everywhere. Except: where the compiler
@@ -391,8 +391,9 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 //   - flags without a column of their own come from tcp.flags, a number such as 0x0018 or 24;
 //   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst; frame.time_epoch serves where
 //     there is no frame.time_relative; tcp.flags.res may be a number from 0 to 7;
-//   - of several values in a cell of addresses, ports or flags, "10.0.0.1,192.168.0.1", as tshark
-//     writes them for a packet within a packet, the last one, the innermost packet's, is taken.
+//   - under tshark's names (ip.src, tcp.srcport ..), of several values in a cell of addresses,
+//     ports or flags, "10.0.0.1,192.168.0.1", as it writes them for a packet within a packet, the
+//     last one, the innermost packet's, is taken.
 //   table      out; empty on failure. Free with pktseq_table_free.
 //   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
 //              was expected).       Thread safe.
@@ -848,7 +849,8 @@ typedef struct pktseq_train_config {
     size_t milestone_count;
     int threads;                  // 0 = OpenMP's choice
     // Called after every iteration, with the model at rest; non-zero stops the training. May be
-    // NULL.
+    // NULL. It runs on one thread of OpenMP's team while the others wait: what it calls does too,
+    // and it must not meet another thread of the team (a barrier or omp for of its own).
     int (*progress)(void *user_data, const struct pktseq_progress *progress);
     void *user_data;
 } pktseq_train_config;
@@ -947,7 +949,8 @@ typedef struct pktseq_detector {
     double length_scale[4];  // by_length: what scores of each class of length are divided by
     size_t sequences;      // it was fitted to; 0 before
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
-    double threshold_low, threshold_high;  // 95 % confidence range of the threshold
+    double threshold_low, threshold_high;  // 95 % confidence range of the threshold; -DBL_MAX or
+                           //   DBL_MAX where the sequences are too few to bound it
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
@@ -974,7 +977,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
 // covariance, mean scores by length, and the threshold that the share false_alarms of these
 // sequences lies above.
 //   fails with ARGUMENT, MEMORY, MISMATCH (another model, other context), DIVERGED (a score is not
-//   finite); the detector is then as it was.
+//   finite; context columns that add up to each other, of numbers so large that nothing else is
+//   left of them in a double); the detector is then as it was.
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
                                              const pktseq_dataset *dataset, int threads,
                                              pktseq_error *err);
@@ -1039,7 +1043,7 @@ PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream);
 
 // The value that the share q (0 to 1) of the values (count) lies below, interpolated linearly
 // between neighbours, as numpy.quantile does.
-//   fails with ARGUMENT (count 0, q, a value that is not a number), MEMORY.       Thread safe.
+//   fails with ARGUMENT (count 0, q, a value that is not finite), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, double q,
                                          double *quantile, const pktseq_allocator *allocator,
                                          pktseq_error *err);
@@ -1055,7 +1059,7 @@ typedef struct pktseq_evaluation {
     double tpr_at_01_percent;   //   than 1 % (0.1 %) of the normal are above
 } pktseq_evaluation;
 
-//   anomalous   (count) 1 or 0      fails with ARGUMENT (a score that is not a number), MEMORY,
+//   anomalous   (count) 1 or 0      fails with ARGUMENT (a score that is not finite), MEMORY,
 //               DATA (all are normal, or all anomalous).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
                                          size_t count, pktseq_evaluation *evaluation,
@@ -1111,8 +1115,10 @@ typedef struct pktseq_files {
 // Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
 // path. When it returns OK the bytes are on the disk, as far as the system says; when it fails,
 // path holds what it held before; when power is lost on the way, the one or the other. files NULL:
-// those of the C library (not with PKTSEQ_NO_STDIO), and what is no regular file, such as
-// /dev/stdout, is written to as it is.
+// those of the C library (not with PKTSEQ_NO_STDIO); then what is no regular file, such as
+// /dev/stdout, is written to as it is, a link to a file stays one, and the new file has the
+// permissions of the old one. As with every rename, it is the folder that must allow it, not the
+// old file.
 //   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
 //   Two writers of one path at a time get in each other's way: each needs a path of its own.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
@@ -4155,6 +4161,8 @@ typedef struct pktseqi_pair_state {
     size_t oldest, newest;  // rows, linked by next
     size_t packets, syn, reset, fin, push, connections, services;
     double length;
+    size_t absurd;         // packets of 2^32 bytes and more, which in one sum with the others would
+    double absurd_length;  //   leave nothing of them, also when they have gone again
 } pktseqi_pair_state;
 
 // The window of every pair, and how often each of its ports is in it.
@@ -4177,7 +4185,13 @@ static void pktseqi_pairs_count(pktseqi_pairs *p, const pktseqi_source *s, size_
     if (s->flag[7][row] != 0) state->reset += by;
     if (s->flag[9][row] != 0) state->fin += by;
     if (s->flag[6][row] != 0) state->push += by;
-    state->length += more ? s->length[row] : -s->length[row];
+    if (fabs(s->length[row]) < 4294967296.0) {
+        state->length += more ? s->length[row] : -s->length[row];
+    } else {
+        state->absurd += by;
+        state->absurd_length += more ? s->length[row] : -s->length[row];
+        if (state->absurd == 0) state->absurd_length = 0;
+    }
     if (*high == !more) state->connections += by;  // its first, or its last
     if (*low == !more) state->services += by;
     *high += by;
@@ -4201,7 +4215,7 @@ static void pktseqi_pairs_push(pktseqi_pairs *p, const pktseqi_source *s, size_t
     count[2] = (double)state->reset;
     count[3] = (double)state->fin;
     count[4] = (double)state->push / (double)state->packets;
-    count[5] = state->length / (double)state->packets;
+    count[5] = (state->length + state->absurd_length) / (double)state->packets;
     count[6] = (double)state->connections;
     count[7] = (double)state->services;
     count[8] = (double)state->packets / (double)state->connections;
@@ -7616,6 +7630,11 @@ static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator
 static pktseq_status pktseqi_train_velocity(pktseqi_run *run, const pktseq_model *model,
                                             const pktseq_train_config *config,
                                             pktseq_training *training, pktseq_error *err) {
+    if (training->velocity && training->iteration == 0) {  // a call that failed has left it
+        pktseqi_free(&training->allocator, training->velocity);
+        training->velocity = NULL;
+        training->parameters = 0;
+    }
     if (training->velocity && training->parameters != model->parameters)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the training state is that of a model of %z parameters, not %z",
@@ -7928,8 +7947,11 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
     double rank = q * (double)(n - 1), low = floor(rank);
     size_t i = (size_t)low;
+    double step;
     if (i + 1 >= n) return value[n - 1];
-    return value[i] + (rank - low) * (value[i + 1] - value[i]);
+    step = value[i + 1] - value[i];
+    if (!pktseqi_finite(&step)) return value[i] * (1 - (rank - low)) + value[i + 1] * (rank - low);
+    return value[i] + (rank - low) * step;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, double q,
@@ -8530,7 +8552,8 @@ static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pkts
 }
 
 // Brings network and context to the same scale: each part's mean over a sequence is divided by its
-// standard deviation over all sequences, and then takes its share.
+// standard deviation over all sequences, and then takes its share. Where it is the same for all,
+// what rounding makes of the difference is no deviation: that part is not divided.
 static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset *dataset,
                                        const double *sum) {
     double n = (double)dataset->pairs;
@@ -8544,7 +8567,7 @@ static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset 
                 else square += (v - mean) * (v - mean) / n;
             }
         d->scale[part] = (part ? d->options.context : 1 - d->options.context) /
-                         (square > 0 ? sqrt(square) : 1);
+                         (square > 1e-20 * mean * mean ? sqrt(square) : 1);
     }
 }
 
@@ -8576,20 +8599,35 @@ static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset
     }
 }
 
-// The threshold and the range that holds it with 95 % confidence: the number of n sequences above
-// the true quantile is binomial, n q (1 - q) its variance, so the ranks 1.96 standard deviations
-// away bound it (the normal approximation).
+// Of n scores a number A lies above the true threshold, which is binomially distributed. few: A is
+// below it with a chance of 2.5 % at most; many: A is not above it with one of 97.5 % at least.
+// Summed by logarithms, which do not underflow.
+static void pktseqi_binomial_range(size_t n, double share, size_t *few, size_t *many) {
+    double chance = 0, term = (double)n * log(1 - share);  // of A = 0
+    *few = 0;
+    for (*many = 0; *many < n; ++*many) {
+        chance += exp(term);
+        if (chance <= 0.025) *few = *many + 1;
+        if (chance >= 0.975) return;
+        term += log((double)(n - *many) / (double)(*many + 1)) + log(share) - log(1 - share);
+    }
+}
+
+// The threshold and the range that holds it with 95 % confidence: between the scores of the ranks
+// that pktseqi_binomial_range says; DBL_MAX or -DBL_MAX where the sequences are too few to say.
 static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d, double *score, size_t n,
                                                     pktseq_error *err) {
-    double q = 1 - d->options.false_alarms, rank = q * (double)n;
-    double spread = 1.96 * sqrt((double)n * q * (1 - q));
+    double share = d->options.false_alarms;
+    size_t few = 0, many = 0;
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite(&score[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
     qsort(score, n, sizeof *score, pktseqi_compare_numbers);
-    d->threshold = pktseqi_quantile_sorted(score, n, q);
-    d->threshold_low = score[rank > spread ? (size_t)(rank - spread) : 0];
-    d->threshold_high = score[rank + spread < (double)(n - 1) ? (size_t)(rank + spread) : n - 1];
+    d->threshold = pktseqi_quantile_sorted(score, n, 1 - share);
+    if (share > 0 && share < 1) pktseqi_binomial_range(n, share, &few, &many);
+    else if (share > 0) few = many = n;
+    d->threshold_low = many < n ? score[n - 1 - many] : -DBL_MAX;
+    d->threshold_high = few > 0 ? score[n - few] : DBL_MAX;
     if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
     if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
     d->sequences = n;
@@ -9993,10 +10031,20 @@ __declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to
                                                 unsigned long flags);
 #endif
 
+// user: the file whose place this one will take, or NULL; who may read that may read this.
 static void *pktseqi_stdio_open(const char *path, int write, void *user) {
-    (void)user;
+    FILE *file;
     errno = 0;
-    return fopen(path, write ? "wb" : "rb");
+    file = fopen(path, write ? "wb" : "rb");
+#if defined(__unix__) || defined(__APPLE__)
+    if (file && user) {
+        struct stat status;
+        if (stat((const char *)user, &status) == 0) (void)!chmod(path, status.st_mode & 0777);
+    }
+#else
+    (void)user;
+#endif
+    return file;
 }
 
 static size_t pktseqi_stdio_read(void *file, void *to, size_t size, int *failed, void *user) {
@@ -10168,6 +10216,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
     (void)real;
 #endif
 #endif
+    if (!files) f.user_data = (void *)target;
     return pktseqi_file_replace(&f, target, path, data, size, err);
 }
 

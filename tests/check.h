@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static size_t check_passed, check_failed;
 
@@ -42,6 +43,13 @@ static inline void *count_alloc(size_t size, void *user_data) {
 static inline void count_free(void *p, void *user_data) {
     --((counter *)user_data)->live;
     free(p);
+}
+
+// Seconds of the processor since begin, for bounds of what must not be slow. Under valgrind
+// everything is: CHECK_SLOWER says how many times.
+static inline double check_seconds(clock_t begin) {
+    const char *slower = getenv("CHECK_SLOWER");
+    return (double)(clock() - begin) / CLOCKS_PER_SEC / (slower ? atof(slower) : 1);
 }
 
 static inline int check_end(const char *name) {

@@ -190,7 +190,9 @@ check_valgrind() {
     list=$all
     [ $mode = full ] || list="test_use test_plot test_codec"
     # Without OpenMP: memcheck knows of no races, and libgomp keeps its threads' memory.
+    export CHECK_SLOWER=60
     for t in $list; do verdict $t -O1; done
+    unset CHECK_SLOWER
 }
 
 for tool in ${tools:-msan tsan valgrind}; do check_$tool; done

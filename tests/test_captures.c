@@ -759,7 +759,7 @@ static void test_recording(const char *name) {
     CHECK_THAT(pktseq_table_read(&export_, data_path(file), &schema, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
     printf("%s: read and cut in %.0f ms\n", file,
-           1000 * (double)(clock() - began) / CLOCKS_PER_SEC);
+           1000 * check_seconds(began));
     sprintf(file, "%s_seqs.csv", name);
     CHECK_THAT(pktseq_table_read(&seqs, data_path(file), &schema, NULL, &err) == PKTSEQ_OK, "%s",
                err.text);
@@ -885,7 +885,7 @@ static void check_names(const char *what, char **name, size_t count) {
     CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
     {
-        double seconds = (double)(clock() - began) / CLOCKS_PER_SEC;
+        double seconds = check_seconds(began);
         printf("%s: %lu texts, %.1f MB, in %.0f ms\n", what, (unsigned long)count,
                (double)csv.size / 1e6, 1000 * seconds);
         CHECK_THAT(seconds < 1 + 4e-7 * (double)csv.size, "%s: %g s", what, seconds);

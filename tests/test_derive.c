@@ -503,6 +503,32 @@ static void test_hostile_numbers(void) {
     }
 }
 
+// A length that no packet has spoils the means while it is in the window, and none behind it.
+static void test_absurd_length(void) {
+    static const double absurd[] = {1e20, 1e308, 4294967296.0, -1e25};
+    for (size_t k = 0; k < 4; ++k) {
+        static hand h;
+        pktseq_schema schema = derived_schema(0, DERIVED);
+        pktseq_error err;
+        fill_hand(&h, 200);
+        for (size_t row = 0; row < 200; ++row) {
+            h.number[TIME][row] = (double)row * 0.5 + (row > 31 ? 30 : 0);
+            h.number[LENGTH][row] = row == 12 || row == 20 ? absurd[k] : 60 + (double)(row % 7);
+        }
+        CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
+        for (size_t row = 0; row < 200; ++row) {
+            size_t first = row;
+            double sum = 0, got = h.table.column[BASES + PAIR + 5].number[row];
+            while (first > 0 && h.number[TIME][first - 1] >= h.number[TIME][row] - 10) --first;
+            for (size_t i = first; i <= row; ++i) sum += h.number[LENGTH][i];
+            if (row < 12 || row > 31)
+                CHECK_THAT(got == sum / (double)(row - first + 1), "row %lu: %.17g",
+                           (unsigned long)row, got);
+        }
+        free_hand(&h);
+    }
+}
+
 // Every allocation fails in turn: the table is as it was.
 static void test_memory(void) {
     static hand h;
@@ -685,6 +711,7 @@ int main(void) {
     test_token_text();
     test_arguments();
     test_hostile_numbers();
+    test_absurd_length();
     test_memory();
     test_reading();
     test_wrong_kinds();

@@ -613,6 +613,16 @@ static void test_fit_edges(void) {
         CHECK(d.precision[1] == 0);
         pktseq_detector_free(&d);
     }
+    // So does the network, of a model that says 0 of packets that are all the same: what rounding
+    // makes of its mean over more or fewer of them is no deviation to divide by.
+    memset(s.model.block, 0, s.model.parameters * sizeof *s.model.block);
+    for (size_t i = 0; i < s.dataset.rows * OUT; ++i)
+        (s.dataset.owned_y ? s.dataset.owned_y : s.dataset.owned_x)[i] = (real)0.3;
+    {
+        pktseq_detector d = detector_make(&s, options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 1), 1);
+        CHECK_THAT(d.scale[0] == 0.5, "%g", d.scale[0]);
+        pktseq_detector_free(&d);
+    }
     free(score);
     scene_free(&s);
 }
@@ -1024,6 +1034,7 @@ static void test_quantile(void) {
         -0.86547040939331055, -1.2700130939483643, 1.3493719100952148, 1.2243862152099609,
         0.11255979537963867, -1.5404732227325439, 0.12225723266601562};
     static const double q[9] = {0, .01, .1, .25, .5, .75, .95, .99, 1};
+    static const double far[3] = {-1.7e308, 1.7e308, 1.7e308};  // their difference is infinite
     static const double want[9] = {-1.5404732227325439, -1.5316564083099364, -1.4523050785064697,
                                    -1.2909365892410278, -0.42682385444641113, 0.67332172393798828,
                                    1.303375244140625, 1.3401725769042969, 1.3493719100952148};
@@ -1041,6 +1052,9 @@ static void test_quantile(void) {
     CHECK(pktseq_quantile(value, 1, 0.3, &got, NULL, NULL) == PKTSEQ_OK && got == value[0]);
     CHECK(pktseq_quantile(value, 2, 0.5, &got, NULL, NULL) == PKTSEQ_OK);
     CHECK(fabs(got - (value[0] + value[1]) / 2) < 1e-15);
+    CHECK(pktseq_quantile(far, 3, 0, &got, NULL, NULL) == PKTSEQ_OK && got == far[0]);
+    CHECK(pktseq_quantile(far, 3, 0.25, &got, NULL, NULL) == PKTSEQ_OK && got == 0);
+    CHECK(pktseq_quantile(far, 3, 0.5, &got, NULL, NULL) == PKTSEQ_OK && got == far[1]);
     got = 7;
     CHECK(pktseq_quantile(NULL, 3, 0.5, &got, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
     CHECK(pktseq_quantile(value, 0, 0.5, &got, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);

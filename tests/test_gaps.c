@@ -1326,7 +1326,7 @@ static void test_perfect(void) {
             CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK,
                        "%s", err.text);
             CHECK(detector.threshold == 0 && detector.threshold_low == 0 &&
-                  detector.threshold_high == 0 && detector.sequences == 3);
+                  detector.threshold_high == DBL_MAX && detector.sequences == 3);
             CHECK(detector.error[0] > 0);  // it divides
             CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err) == 0);
             CHECK(score[0] == 0 && score[1] == 0 && score[2] == 0);
@@ -1481,7 +1481,8 @@ static void test_large_context(void) {
     pktseq_table_free(&table);
 }
 
-// Nearly all may be alarms, of very few sequences: the range of the threshold still holds it.
+// Nearly all may be alarms, of very few sequences: the range of the threshold still holds it, and
+// is open where nothing bounds it.
 static void test_low_threshold(void) {
     static const size_t start[] = {0, 4, 8, 12};
     real x[ROWS];
@@ -1500,12 +1501,59 @@ static void test_low_threshold(void) {
     CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
     low = score[0] < score[1] ? score[0] : score[1];
     low = score[2] < low ? score[2] : low;
-    CHECK_THAT(d.threshold > low && d.threshold_low == low &&
-                   d.threshold_high >= d.threshold, "%.17g: %.17g in %.17g .. %.17g", low,
-               d.threshold, d.threshold_low, d.threshold_high);
+    CHECK_THAT(d.threshold > low && d.threshold_low == -DBL_MAX &&
+                   d.threshold_high >= d.threshold && d.threshold_high < DBL_MAX,
+               "%.17g: %.17g in %.17g .. %.17g", low, d.threshold, d.threshold_low,
+               d.threshold_high);
     pktseq_detector_free(&d);
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);
+}
+
+static int compare_scores(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The ranks that bound the threshold, as whole fractions say: of n scores, A lie above it. few: how
+// many numbers from 0 on A reaches with a chance of 2.5 % at most; many: the least that it does not
+// exceed with one of 97.5 %.
+static void test_threshold_range(void) {
+    static const struct { size_t n; double share; size_t few, many; } want[] = {
+        {1, 0.01, 0, 0},   {2, 0.25, 0, 2},  {20, 0.01, 0, 1},  {60, 0.1, 2, 11}, {100, 0.01, 0, 3},
+        {300, 0.01, 0, 7}, {400, 0.01, 1, 8}, {300, 0.5, 133, 167}, {2, 0.99, 2, 2}, {3, 0, 0, 0},
+        {3, 1, 3, 3}};
+    static real x[4 * 400];
+    static size_t start[401];
+    static double score[400];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    for (size_t i = 0; i < 4 * 400; ++i) x[i] = (real)(i / 4) / 100;
+    for (size_t i = 0; i <= 400; ++i) start[i] = 4 * i;
+    for (size_t i = 0; i < sizeof want / sizeof *want; ++i) {
+        const size_t n = want[i].n, few = want[i].few, many = want[i].many;
+        pktseq_detector_options options = pktseq_detector_options_default();
+        pktseq_dataset dataset;
+        pktseq_model model;
+        pktseq_detector d;
+        double low, high;
+        CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, n, &wanted, NULL, NULL) == 0);
+        flat_model(&model, &dataset);
+        options.false_alarms = want[i].share;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+        qsort(score, n, sizeof *score, compare_scores);
+        low = many < n ? score[n - 1 - many] : -DBL_MAX;
+        high = few > 0 ? score[n - few] : DBL_MAX;
+        if (low > d.threshold) low = d.threshold;
+        if (high < d.threshold) high = d.threshold;
+        CHECK_THAT(d.threshold_low == low && d.threshold_high == high,
+                   "%lu sequences, %g: %.9g to %.9g, expected %.9g to %.9g", (unsigned long)n,
+                   want[i].share, d.threshold_low, d.threshold_high, low, high);
+        pktseq_detector_free(&d);
+        pktseq_model_free(&model);
+        pktseq_dataset_free(&dataset);
+    }
 }
 
 // A stream whose detector has been freed says so to whoever asks it for more.
@@ -2124,6 +2172,7 @@ int main(int argc, char **argv) {
     test_no_context();
     test_large_context();
     test_low_threshold();
+    test_threshold_range();
     test_orphan_stream();
     test_empty_parts();
     test_other_targets();

@@ -84,10 +84,6 @@ static void one_thread(int one) {
 #endif
 }
 
-static double seconds_since(clock_t begin) {
-    return (double)(clock() - begin) / CLOCKS_PER_SEC;
-}
-
 // One sentence for people: not empty, no line end, nothing that a terminal would not show.
 static int is_sentence(const pktseq_error *err) {
     const char *p = err->text;
@@ -691,7 +687,7 @@ static void test_heavy_headers(void) {
         }
         begin = clock();
         load(&l, b.data, b.size);
-        seconds = seconds_since(begin);
+        seconds = check_seconds(begin);
         CHECK_THAT(l.status == (place == 3 ? PKTSEQ_ERROR_DATA : PKTSEQ_OK), "10 MB of blanks, "
                    "place %d: %s", (int)place, l.err.text);
         CHECK_THAT(seconds < 1, "10 MB of blanks took %.2f s", seconds);
@@ -906,7 +902,7 @@ static void test_metadata(void) {
             b = edited(&w.file, many[i].from, &to);
             begin = clock();
             refused = is_refused(&l, b.data, b.size);
-            seconds = seconds_since(begin);
+            seconds = check_seconds(begin);
             CHECK_THAT(refused, "%s%s... (%lu): status %d, peak %lu of %lu bytes, \"%s\"",
                        many[i].before, many[i].piece, (ulong_t)count, (int)l.status,
                        (ulong_t)l.memory.peak, (ulong_t)b.size, l.err.text);
@@ -1070,7 +1066,7 @@ static void test_all_damage(void) {
     printf("damage: %lu cut, %lu bits, %lu bytes, %lu deleted, %lu inserted; %lu taken, all the "
            "same to the bit; %.1f s\n", (ulong_t)damage.cut, (ulong_t)damage.bits,
            (ulong_t)damage.bytes, (ulong_t)damage.gone, (ulong_t)damage.more,
-           (ulong_t)damage.taken, seconds_since(begin));
+           (ulong_t)damage.taken, check_seconds(begin));
     CHECK(damage.taken > 2);  // nothing else proves that an undamaged file is taken
 }
 
@@ -1147,7 +1143,7 @@ static pktseq_status check_csv(const char *what, const void *data, size_t size,
     pktseq_allocator a = metered(&m);
     pktseq_status status = parse_whole(&first, data, size, schema, &a, &err);
     double per_byte = ((double)m.peak - CSV_TABLE) / (double)(size + 1);
-    double seconds = seconds_since(begin);
+    double seconds = check_seconds(begin);
     CHECK_THAT(seconds < 5 + 1e-6 * (double)size, "%s took %.2f s", what, seconds);
     if (per_byte > most_per_csv_byte) most_per_csv_byte = per_byte, most_csv = what;
     CHECK_THAT(per_byte <= most, "%s: %lu bytes asked for %lu", what, (ulong_t)m.peak,

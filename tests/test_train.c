@@ -1057,6 +1057,24 @@ static void test_no_memory(double momentum) {
         CHECK(m.live == 0);
         if (status == PKTSEQ_OK) break;
     }
+    // Where it failed before the first iteration, nothing was trained: any model may begin.
+    for (size_t k = 0; k < fail_at - stopped_midway; ++k) {
+        memory m = {0, (size_t)-1, 0};
+        pktseq_allocator a = {memory_alloc, memory_free, NULL};
+        pktseq_model model, other = model_new(7, NULL);
+        pktseq_training training;
+        a.user_data = &m;
+        model = model_new(5, &a);
+        memset(&training, 0, sizeof training);
+        m.fail_at = m.calls + k;
+        r->n = 0;
+        CHECK(train(&model, config, &training, r) == PKTSEQ_ERROR_MEMORY && !training.iteration);
+        CHECK(train(&other, config, &training, r) == PKTSEQ_OK);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+        pktseq_model_free(&other);
+        CHECK(m.live == 0);
+    }
     CHECK(fail_at >= 3);
     printf("  %d allocations made to fail, %d in the middle of a run\n", (int)fail_at,
            (int)stopped_midway);
