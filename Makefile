@@ -20,6 +20,7 @@ SANITIZE = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize
 all: $(EXAMPLES)
 
 detect: examples/report.h examples/ngram.h
+detect sequences train: examples/output.h
 $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 
@@ -97,7 +98,7 @@ bench bench-quick:
 	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
 
 # Longer programmes, each with a verdict at its end. They need more than cc and make, and say so.
-torture coverage cross sanitize:
+torture coverage cross sanitize programs:
 	bash tests/$@.sh
 
 fuzz:
@@ -114,6 +115,7 @@ help:
 	@echo 'make run      train on the data in examples/data and list the anomalies of the mixed recording;'
 	@echo '              leaves a checkpoint, a picture of the loss and a report in run/'
 	@echo 'make test     build and run every test'
+	@echo 'make programs outputs, resuming and refusals of train, detect and sequences'
 	@echo 'make strict   compile in every dialect, with every option, every warning an error'
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
@@ -131,4 +133,4 @@ help:
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
 .PHONY: all run detection test strict bits asan torch bench bench-quick torture coverage cross \
-        sanitize fuzz mutate clean help
+        sanitize programs fuzz mutate clean help

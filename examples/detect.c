@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ngram.h"
+#include "output.h"
 #include "report.h"
 
 static const char help_text[] =
@@ -122,6 +123,18 @@ static const char *set_option(app *a, const char *name, const char *value) {
     return value[0] ? NULL : "a name";
 }
 
+// Nothing that is read, and no other output, may be lost to an output.
+static int output_clash(const app *a) {
+    const char *const to[] = {a->report_path, a->scores_path};
+    for (int i = 0; i < 2; ++i) {
+        const char *const other[] = {a->model_path, a->data_path, a->normal_path, to[!i]};
+        for (int k = 0; k < 4; ++k)
+            if (to[i] && other[k] && output_same(to[i], other[k]))
+                return fail("%s would take the place of %s", to[i], other[k]);
+    }
+    return 0;
+}
+
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
 static int parse_options(app *a, int argc, char **argv) {
     static const char *const valued[] = {"--model", "--calibrate", "--false-alarms", "--threshold",
@@ -157,6 +170,7 @@ static int parse_options(app *a, int argc, char **argv) {
     if (!a->model_path || !a->data_path)
         return fail("expected --model M.safetensors and DATA.csv; detect --help says more%s%s", "",
                     "");
+    if (output_clash(a)) return 1;
     if (!a->normal_path && (a->given_rate || a->given_context || a->baseline || a->save))
         return fail("%s needs --calibrate NORMAL.csv%s",
                     a->given_rate      ? "--false-alarms"
@@ -177,8 +191,15 @@ static const char *const keep_all[] = {
     "res", "ns",        "cwr",    "ecn",    "urg",      "ack",      "push",  "reset",    "syn",
     "fin"};
 
+// What a terminal would take for a command becomes a question mark.
+static void make_printable(char *text) {
+    for (; *text; ++text)
+        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+}
+
 // Reads a file with the model's own schema.
 static int read_table(app *a, const char *path, pktseq_table *table) {
+    static const char *const shown[] = {"src_ip", "dst_ip", "label"};
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
     schema.field = a->codec.field;
@@ -188,8 +209,13 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
                                     : sizeof keep / sizeof *keep;
     schema.rule = pktseq_rule_default();
     schema.rule.notebook = a->notebook;
-    return pktseq_table_read(table, path, &schema, NULL, &a->err) ? fail("%s%s", a->err.text, "")
-                                                                  : 0;
+    if (pktseq_table_read(table, path, &schema, NULL, &a->err))
+        return fail("%s%s", a->err.text, "");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
+        const pktseq_column *column = pktseq_table_column(table, shown[i]);
+        for (size_t k = 0; column && k < column->name_count; ++k) make_printable(column->names[k]);
+    }
+    return 0;
 }
 
 static pktseq_dataset_options dataset_options(const app *a) {
@@ -377,12 +403,13 @@ static void print_data(app *a) {
 // The threshold, and how it was chosen.
 static void print_threshold(app *a) {
     const pktseq_detector *d = &a->detector;
+    char range[64];
     if (a->given_threshold) {
         say(a, "threshold   %.5g, as given\n", a->threshold);
     } else if (d->sequences) {
-        say(a, "threshold   %.5g for %g %% false alarms (95 %% confidence %.5g to %.5g), from %lu "
+        say(a, "threshold   %.5g for %g %% false alarms (95 %% confidence %s), from %lu "
                "normal sequences of %s\n", d->threshold, 100 * d->options.false_alarms,
-            d->threshold_low, d->threshold_high, (unsigned long)d->sequences,
+            output_range(range, d->threshold_low, d->threshold_high), (unsigned long)d->sequences,
             a->normal_path ? a->normal_path : "the training data, held out");
         if (d->options.false_alarms * (double)d->sequences < 5)
             say(a, "            only %.1f of these sequences lie above it: take it as a hint\n",
@@ -528,6 +555,14 @@ static void who_of(const app *a, size_t row, char *text, size_t size) {
                  dst->names[dst->text[row]], to->number[row]);
     else
         snprintf(text, size, "%s > %s", src->names[src->text[row]], dst->names[dst->text[row]]);
+    // Where that was too long, no character of several bytes stays in part.
+    size = strlen(text);
+    while (size > 0 && ((unsigned char)text[size - 1] & 0xC0) == 0x80) --size;
+    if (size > 0 && (unsigned char)text[size - 1] >= 0xC0) {
+        unsigned char lead = (unsigned char)text[size - 1];
+        size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        if (strlen(text + size - 1) < bytes) text[size - 1] = 0;
+    }
 }
 
 // When a sequence began, in seconds of the capture; 0 without timestamps.
@@ -635,10 +670,11 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
             if (x->part[t * parts + p] > x->part[worst * parts + p]) worst = t;
         }
         describe(a, work, &pair, p, worst, x->row + N + worst, expected, seen, sizeof seen);
-        snprintf(x->reason[x->reasons++], sizeof x->reason[0],
+        snprintf(x->reason[x->reasons], sizeof x->reason[0],
                  "%s %.0f %%: packet %lu expected %s, seen %s",
                  a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
                  (unsigned long)(N + worst + 1), expected, seen);
+        make_printable(x->reason[x->reasons++]);
     }
     free(used);
     return 0;
@@ -670,17 +706,10 @@ static int put_cell(FILE *file, const char *text) {
     return good && fputc('"', file) != EOF;
 }
 
-// One row per sequence, by way of a temporary file, so that nothing half-written is left.
-static int write_scores(const app *a) {
-    char path[4096], who[160];
-    FILE *file;
-    int good;
-    int length = snprintf(path, sizeof path, "%s.tmp", a->scores_path);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return fail("the name %s is too long%s", a->scores_path, "");
-    file = fopen(path, "wb");
-    if (!file) return fail("cannot write %s%s", path, "");
-    good = fprintf(file, "sequence,first_row,last_row,time,who,packets,score,anomalous%s\n",
+// One row per sequence.
+static int put_scores(const app *a, FILE *file) {
+    char who[160];
+    int good = fprintf(file, "sequence,first_row,last_row,time,who,packets,score,anomalous%s\n",
                    a->labelled ? ",label" : "") > 0;
     for (size_t i = 0; i < a->dataset.pairs && good; ++i) {
         size_t row = a->dataset.first_row[i], n = a->dataset.length[i];
@@ -694,11 +723,13 @@ static int write_scores(const app *a) {
                (!a->labelled || (fputc(',', file) != EOF && put_cell(file, a->label[i]))) &&
                fputc('\n', file) != EOF;
     }
-    if (fclose(file) != 0 || !good || rename(path, a->scores_path) != 0) {
-        remove(path);
-        return fail("cannot write %s%s", a->scores_path, "");
-    }
-    return 0;
+    return good;
+}
+
+static int write_scores(const app *a) {
+    output o;
+    int good = output_open(&o, a->scores_path) && output_close(&o, put_scores(a, o.file));
+    return good ? 0 : fail("cannot write %s%s", a->scores_path, "");
 }
 
 // The texts of one packet in the report.
@@ -876,6 +907,8 @@ int main(int argc, char **argv) {
     result = parse_options(a, argc, argv);
     if (result == 2) fputs(help_text, stdout);
     if (result == 0) result = run(a);
+    if (result != 1 && (fflush(stdout) != 0 || ferror(stdout)))
+        result = fail("cannot write to standard output%s%s", "", "");
     free(a->sequence);
     free(a->score);
     free(a->rank);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
+
 // One packet of a sequence.
 typedef struct report_step {
     double time;                  // seconds
@@ -228,7 +230,7 @@ static size_t report_ticks(const report_axis *axis, double tick[16]) {
     }
     double decades = log10(axis->high / axis->low);
     int many = decades < 2.5, skip = (int)ceil(decades / 7);
-    for (int k = (int)floor(log10(axis->low)); pow(10, k) <= axis->high * 1.0001; ++k)
+    for (int k = (int)floor(log10(axis->low)); k <= 308 && pow(10, k) <= axis->high * 1.0001; ++k)
         for (int m = 1; m <= 5 && n < 16; m = m == 1 ? 2 : m + 3) {
             double v = m * pow(10, k);
             if ((m == 1 ? k % skip == 0 : many) && v >= axis->low * 0.9999 &&
@@ -290,8 +292,10 @@ static void report_score_axis(report_view *v) {
     size_t n = v->points;
     double high = n ? p[0].score : 1, low = n ? p[n - 1].score : 0;
     double middle = n ? p[n / 2].score : 0.5, floor_at = n ? p[n - 1 - n / 20].score : 0;
-    if (v->threshold && v->r->threshold_high > high) high = v->r->threshold_high;
-    if (v->threshold && v->r->threshold_low < low) low = v->r->threshold_low;
+    double above = v->range ? v->r->threshold_high : v->r->threshold;
+    double below = v->range ? v->r->threshold_low : v->r->threshold;
+    if (v->threshold && above > high) high = above;
+    if (v->threshold && below < low) low = below;
     if (!(floor_at > 1e-290) || !(high / middle > 15)) {
         v->score = report_linear(low, high);
         return;
@@ -300,7 +304,7 @@ static void report_score_axis(report_view *v) {
     v->score.log = 1;
     v->score.step = 0;
     v->score.low = low / 1.1;
-    v->score.high = high * 1.1;
+    v->score.high = high < 1e307 ? high * 1.1 : high;
     while (n > 0 && p[n - 1].score < v->score.low) --n;
     v->clamped = v->points - n;
 }
@@ -340,7 +344,7 @@ static int report_view_init(report_view *v, const report *r, FILE *file) {
     v->r = r;
     v->file = file;
     v->threshold = fabs(r->threshold) < 1e300;
-    v->range = v->threshold && r->threshold_high > r->threshold_low &&
+    v->range = v->threshold && r->threshold_high > r->threshold_low &&  // and bounded
                fabs(r->threshold_low) < 1e300 && fabs(r->threshold_high) < 1e300;
     if (r->count >= (size_t)-1 / sizeof *v->point) return 0;
     v->point = (report_point *)malloc((r->count + 1) * sizeof *v->point);
@@ -1070,34 +1074,16 @@ static int report_put_page(const report *r, FILE *file) {
     return good;
 }
 
-// Writes the page to path, by way of path + ".tmp", so that nothing half-written is left.
+// Writes the page to path; nothing half-written is left.
 //   0 = done; else one sentence in message, and what was at path before is still there
 static int report_write(const char *path, const report *r, char *message, size_t message_size) {
-    size_t length = strlen(path);
-    char *temporary = (char *)malloc(length + 5);
-    FILE *file;
-    int good = 0, whole = 0;
+    output o;
+    int opened = output_open(&o, path);
+    int whole = opened && report_put_page(r, o.file);
+    int good = opened && output_close(&o, whole);
     if (message_size) message[0] = 0;
-    if (!temporary) {
-        snprintf(message, message_size, "out of memory");
-        return 1;
-    }
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, ".tmp", 5);
-    file = fopen(temporary, "wb");
-    if (file) {
-        whole = report_put_page(r, file);
-        good = !ferror(file);
-        good = fclose(file) == 0 && good;
-#ifdef _WIN32
-        if (good && whole) remove(path);  // there, rename does not replace
-#endif
-        good = good && whole && rename(temporary, path) == 0;
-        if (!good) remove(temporary);
-    }
-    if (!good && file && !whole) snprintf(message, message_size, "out of memory");
+    if (opened && !whole) snprintf(message, message_size, "out of memory");
     else if (!good) snprintf(message, message_size, "cannot write %s", path);
-    free(temporary);
     return !good;
 }
 

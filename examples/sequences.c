@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef _WIN32
-#include <sys/stat.h>
-#endif
+#include "output.h"
 
 static const char help_text[] =
     "sequences [options] EXPORT.csv\n"
@@ -130,6 +128,8 @@ static int parse_options(app *a, int argc, char **argv) {
         }
     }
     if (!a->in) return fail("which file? sequences --help says what it may be");
+    if (a->out && output_same(a->in, a->out))
+        return fail("--out %s would take the place of what it is made from", a->out);
     if (a->rule.most < a->rule.least)
         return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.most,
                     (unsigned long)a->rule.least);
@@ -191,44 +191,13 @@ static void put_table(FILE *file, const pktseq_table *table) {
         }
 }
 
-// Puts a finished file in the place of another. 0 on failure.
-static int replace(const char *from, const char *to) {
-#ifdef _WIN32
-    remove(to);  // rename does not replace there
-#endif
-    return rename(from, to) == 0;
-}
-
-// A device or a pipe is written to as it is: a file must not take its place.
-static int is_device(const char *path) {
-#ifdef _WIN32
-    (void)path;
-    return 0;
-#else
-    struct stat s;
-    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
-#endif
-}
-
-// Writes SEQS.csv by way of SEQS.csv.tmp, so that nobody ever finds half of it.
 static int write_file(const pktseq_table *table, const char *path) {
-    size_t size = strlen(path) + sizeof ".tmp";
-    int direct = is_device(path), good;
-    char *temporary = (char *)malloc(size);
-    FILE *file;
-    if (!temporary) return fail("out of memory");
-    snprintf(temporary, size, "%s%s", path, direct ? "" : ".tmp");
-    file = fopen(temporary, "wb");
-    if (!file) {
-        free(temporary);
-        return fail("cannot write %s", path);
+    output o;
+    int good = output_open(&o, path);
+    if (good) {
+        put_table(o.file, table);
+        good = output_close(&o, 1);
     }
-    put_table(file, table);
-    good = !ferror(file);
-    good = fclose(file) == 0 && good;
-    if (good && !direct) good = replace(temporary, path);
-    if (!good && !direct) remove(temporary);
-    free(temporary);
     return good ? 0 : fail("cannot write %s", path);
 }
 

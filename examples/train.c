@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "output.h"
+
 #ifdef _WIN32
 #include <direct.h>
 #include <io.h>
@@ -69,8 +71,9 @@ static const char help_text[] =
     "  --quiet               print nothing but errors\n"
     "  --help                this text\n"
     "\n"
-    "Ctrl-C ends a run early; what was reached is saved and can be resumed. Where other programs\n"
-    "want the same cores, set OMP_WAIT_POLICY=passive (as make run does) or --threads 1.\n";
+    "Ctrl-C or SIGTERM ends a run early; what was reached is saved and can be resumed. Where\n"
+    "other programs want the same cores, set OMP_WAIT_POLICY=passive (as make run does) or\n"
+    "--threads 1.\n";
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
@@ -403,7 +406,8 @@ static int prepare_resumed(app *a) {
     memset(&schema, 0, sizeof schema);
     schema.field = a->codec.field;
     schema.field_count = a->codec.field_count;
-    schema.rule = pktseq_rule_default();
+    // --notebook is what drops the last sequence, and cuts a capture in its own way.
+    schema.rule = a->training.drop_last ? pktseq_schema_notebook().rule : pktseq_rule_default();
     a->options.begin = a->training.begin;
     a->options.end = a->training.end;
     a->options.inputs = a->model.config.inputs;
@@ -614,20 +618,6 @@ static int write_results(app *a) {
     return 0;
 }
 
-// After every iteration: reports, milestones, Ctrl-C.
-static int on_progress(void *user_data, const pktseq_progress *p) {
-    app *a = (app *)user_data;
-    if ((p->events & (PKTSEQ_EVENT_REPORT | PKTSEQ_EVENT_END)) && !a->quiet) print_progress(a, p);
-    if (p->events & PKTSEQ_EVENT_MILESTONE) {
-        char path[4096], name[32];
-        snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
-        if (path_in(a, path, sizeof path, name) ||
-            pktseq_save(path, p->model, &a->codec, p->training, NULL, &a->save_err))
-            return 1;
-    }
-    return interrupted;
-}
-
 // Learns from the sequences that were held out which scores are normal. A model trained by
 // likelihood gets the recommended score, others the reference's.
 static int calibrate(app *a) {
@@ -653,14 +643,33 @@ static int calibrate(app *a) {
     return bad ? fail("the sequences held out: %s%s", a->err.text, "") : 0;
 }
 
+// After every iteration: reports, milestones, Ctrl-C.
+static int on_progress(void *user_data, const pktseq_progress *p) {
+    app *a = (app *)user_data;
+    if ((p->events & (PKTSEQ_EVENT_REPORT | PKTSEQ_EVENT_END)) && !a->quiet) print_progress(a, p);
+    if (p->events & PKTSEQ_EVENT_MILESTONE) {
+        char path[4096], name[32];
+        snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
+        // With its threshold, so that detect takes a snapshot as it takes the model, and a resumed
+        // run the score's settings.
+        const pktseq_detector *fitted = a->options.end > 0 && !calibrate(a) ? &a->detector : NULL;
+        if (path_in(a, path, sizeof path, name) ||
+            pktseq_save(path, p->model, &a->codec, p->training, fitted, &a->save_err))
+            return 1;
+    }
+    return interrupted;
+}
+
 static void print_where(const app *a) {
+    char range[64];
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\n");
     if (a->training.iteration) printf("model       %s/model.safetensors\n", a->out);
     if (a->detector.memory)
-        printf("threshold   %.4g (%.4g to %.4g) for %g %% false alarms, from %lu held out\n",
-               a->detector.threshold, a->detector.threshold_low, a->detector.threshold_high,
+        printf("threshold   %.5g (%s) for %g %% false alarms, from %lu held out\n",
+               a->detector.threshold,
+               output_range(range, a->detector.threshold_low, a->detector.threshold_high),
                100 * a->detector.options.false_alarms, (unsigned long)a->detector.sequences);
     for (size_t i = 0; i < a->config.milestone_count; ++i)
         if ((double)a->config.milestone[i] * (double)a->config.iterations <=
@@ -689,6 +698,7 @@ static int run(app *a) {
     a->config.progress = on_progress;
     a->config.user_data = a;
     signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
     a->began = now();
     a->began_iteration = a->training.iteration;
     status = pktseq_train(&a->model, &a->dataset, &a->config, &a->training, &a->err);
@@ -723,6 +733,8 @@ int main(int argc, char **argv) {
         a->bar = !a->quiet && on_terminal();
         result = run(a);
     }
+    if (result != 1 && (fflush(stdout) != 0 || ferror(stdout)))
+        result = fail("cannot write to standard output%s%s", "", "");
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);

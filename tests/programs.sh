@@ -1,0 +1,131 @@
+#!/bin/sh
+# programs.sh - what train, detect and sequences promise besides their results: outputs are whole or
+# not there and take nobody's place, runs that are resumed go on to the same bits, what cannot be
+# done is said in one sentence with exit code 1. Builds the programs by make. Ends with
+# "N passed, N failed".
+cd "$(dirname "$0")/.." || exit 1
+make -s train detect sequences || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+top=$PWD passed=0 failed=0
+export OMP_WAIT_POLICY=passive
+cd "$tmp" || exit 1
+cp "$top/train" "$top/detect" "$top/sequences" .
+
+# check NAME CONDITION..: one check, by the exit code of a command.
+check() {
+    name=$1
+    shift
+    if "$@"; then passed=$((passed + 1))
+    else failed=$((failed + 1)); echo "FAILED   $name"; fi
+}
+
+# refuses NAME SENTENCE COMMAND..: exit code 1, and one line that holds the sentence.
+refuses() {
+    name=$1 sentence=$2
+    shift 2
+    "$@" >out 2>err
+    code=$?
+    if [ $code -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -- "$sentence" err; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED   $name: code $code: $(head -n 3 err)"
+    fi
+}
+
+# A capture of its own: 900 rows in which three addresses talk, of four protocols.
+awk 'BEGIN { print "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg," \
+                   "ack,push,reset,syn,fin"
+             split("TCP HTTP FTP SMTP", name, " ")
+             for (i = 0; i < 900; ++i)
+                 printf "%.3f,10.0.0.%d,10.0.0.%d,%s,%d,%d,80,0,0,0,0,0,%d,%d,0,%d,0\n",
+                        i * 0.05 + int(i / 40), 1 + i % 2, 2 - i % 2, name[1 + int(i / 9) % 4],
+                        60 + i % 7 * 30, 4000 + int(i / 40), (i % 40 > 0), (i % 3 == 0),
+                        (i % 40 == 0) }' >cap.csv
+train="./train cap.csv --hidden 8 --quiet"
+
+# ---- training that goes on
+
+$train --notebook --iterations 20 --out whole && $train --notebook --iterations 10 --out half &&
+    ./train cap.csv --resume half/model.safetensors --iterations 20 --out rest --quiet
+check "a capture cut as notebooks do, resumed" cmp whole/model.safetensors rest/model.safetensors
+$train --recommended --context 0.5 --epochs 4 --out whole &&
+    ./train cap.csv --resume whole/model-040.safetensors --out rest --quiet
+check "resumed from a snapshot, with its context" cmp whole/model.safetensors rest/model.safetensors
+./detect --model whole/model-040.safetensors cap.csv >out
+check "a snapshot has its threshold" grep -q '^threshold   [0-9]' out
+refuses "an option that a resumed run has already" "cannot be changed in a resumed run" \
+    ./train cap.csv --resume whole/model-040.safetensors --context 0.5 --out rest
+head -n 700 cap.csv >less.csv
+refuses "other data than before" "the data are not those" \
+    ./train less.csv --resume half/model.safetensors --iterations 20 --out rest
+sh -c './train cap.csv --hidden 64 --iterations 100000000 --out stopped >log & echo $! >number
+       sleep 1; kill -TERM $(cat number); wait $(cat number)' 2>/dev/null
+check "SIGTERM saves" test -s stopped/model.safetensors
+
+# ---- outputs
+
+model=whole/model.safetensors
+./detect --model $model --scores scores.csv --report report.html cap.csv >list
+check "scores and report" test -s scores.csv -a -s report.html
+mkfifo pipe
+for option in --scores --report; do
+    timeout 60 cat pipe >through &
+    ./detect --model $model --top 3 $option pipe cap.csv >out
+    wait $!
+    check "$option into a pipe" test -s through -a -p pipe
+    echo old >kept; ln -sf kept link; chmod 600 kept
+    ./detect --model $model --top 3 $option link cap.csv >out
+    check "$option through a link" test -L link -a "$(wc -l <kept)" -gt 1
+    check "$option keeps permissions" test "$(ls -l kept | cut -c1-10)" = -rw-------
+    refuses "$option over the data" "would take the place of" \
+        ./detect --model $model $option ./cap.csv cap.csv
+    refuses "$option over the model" "would take the place of" \
+        ./detect --model $model $option $model cap.csv
+    refuses "$option into a folder that is not there" "cannot write" \
+        ./detect --model $model --top 0 $option no/such/file cap.csv
+done
+refuses "both into one file" "would take the place of" \
+    ./detect --model $model --scores one --report one cap.csv
+timeout 60 cat pipe >through &
+./sequences cap.csv --out pipe --quiet
+wait $!
+check "sequences into a pipe" test -s through -a -p pipe
+refuses "sequences over its data" "would take the place of" ./sequences cap.csv --out ./cap.csv
+check "the data are still there" test "$(wc -l <cap.csv)" -eq 901
+if [ -c /dev/full ]; then
+    refuses "a list nobody can read" "cannot write to standard output" \
+        sh -c "exec ./detect --model $model cap.csv >/dev/full"
+    refuses "sequences on a full disk" "cannot write" ./sequences cap.csv --out /dev/full
+    refuses "scores on a full disk" "cannot write" \
+        ./detect --model $model --top 0 --scores /dev/full cap.csv
+fi
+
+# Ended on the way, at any time: no temporary file, and the old one or the new one whole.
+for i in 1 2 3 4 5 6 7 8 9 10; do tail -n +2 cap.csv; done >rows
+{ head -n 1 cap.csv; for i in 1 2 3 4 5 6 7 8 9 10; do cat rows; done; } >big.csv
+./sequences big.csv --out big.new --quiet
+for signal in INT TERM HUP; do
+    for wait in 0.02 0.05 0.1 0.2 0.3 0.5; do
+        echo old >big.out
+        ./sequences big.csv --out big.out --quiet &
+        sleep $wait
+        kill -$signal $! 2>/dev/null
+        wait $! 2>/dev/null
+        check "ended by $signal after $wait s" \
+            sh -c '[ ! -e big.out.tmp ] && { [ "$(cat big.out)" = old ] || cmp -s big.out big.new; }'
+    done
+done
+
+# ---- what is shown
+
+{ head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, '{ $2 = "\"\033[31m\nFAKE\""; print }'
+} >odd.csv
+./detect --model $model odd.csv >out
+check "no commands for the terminal" sh -c '! grep -q "$(printf "\033")" out && ! grep -q ^FAKE out'
+check "but a list" grep -q 'highest scores' out
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
