@@ -137,7 +137,8 @@ momentum needs to go on. "pktseq.detector" holds what a detector has learned, on
 
 VERSIONS
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
-            stream, a check that header and implementation fit
+            stream, a check that header and implementation fit; a threshold's range is open where
+            sequences are too few to bound it
     0.3.0   speed: kernels for AVX-512, AVX2 and NEON chosen at run time, threads that share the
             hidden units, faster reading; the same bits everywhere, other ones than before. New
             fields in pktseq_work and pktseq_model
