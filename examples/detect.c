@@ -125,11 +125,12 @@ static const char *set_option(app *a, const char *name, const char *value) {
 
 // Nothing that is read, and no other output, may be lost to an output.
 static int output_clash(const app *a) {
-    const char *const to[] = {a->report_path, a->scores_path};
-    for (int i = 0; i < 2; ++i) {
-        const char *const other[] = {a->model_path, a->data_path, a->normal_path, to[!i]};
+    const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
+    for (int i = 0; i < 3; ++i) {
+        const char *const other[] = {a->data_path, a->normal_path, i < 2 ? a->model_path : NULL,
+                                     i < 2 ? to[!i] : NULL};
         for (int k = 0; k < 4; ++k)
-            if (to[i] && other[k] && output_same(to[i], other[k]))
+            if (to[i] && other[k] && output_takes(to[i], other[k]))
                 return fail("%s would take the place of %s", to[i], other[k]);
     }
     return 0;
@@ -191,10 +192,18 @@ static const char *const keep_all[] = {
     "res", "ns",        "cwr",    "ecn",    "urg",      "ack",      "push",  "reset",    "syn",
     "fin"};
 
-// What a terminal would take for a command becomes a question mark.
-static void make_printable(char *text) {
-    for (; *text; ++text)
-        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+// What a terminal would take for a command, or for another direction of writing, becomes _: control
+// characters, also those of two bytes (U+0080 to 9F), and U+202A to 202E, U+2066 to 2069. kept: one
+// that may stay, or 0.
+static void make_printable(char *text, char kept) {
+    for (unsigned char *p = (unsigned char *)text; *p; ++p) {
+        size_t bytes = (*p < ' ' && *p != (unsigned char)kept) || *p == 127;
+        if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0) bytes = 2;
+        if (*p == 0xE2 && ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) ||
+                           (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)))
+            bytes = 3;
+        for (; bytes > 0; --bytes) p[bytes - 1] = '_';
+    }
 }
 
 // Reads a file with the model's own schema.
@@ -213,7 +222,8 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
         return fail("%s%s", a->err.text, "");
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
         const pktseq_column *column = pktseq_table_column(table, shown[i]);
-        for (size_t k = 0; column && k < column->name_count; ++k) make_printable(column->names[k]);
+        for (size_t k = 0; column && k < column->name_count; ++k)
+            make_printable(column->names[k], 0);
     }
     return 0;
 }
@@ -284,6 +294,7 @@ static const char *sequence_label(const pktseq_column *column, size_t row, size_
 static int find_sequences(app *a) {
     const pktseq_column *label = pktseq_table_column(&a->table, "label");
     size_t n = a->dataset.pairs, s = 0;
+    if (label && !label->text) label = NULL;  // a field of the model, which has it as a number
     a->sequence = (size_t *)malloc(n * sizeof *a->sequence);
     a->score = (double *)malloc(n * sizeof *a->score);
     a->rank = (size_t *)malloc(n * sizeof *a->rank);
@@ -348,6 +359,10 @@ static int score_data(app *a) {
     for (size_t i = 0; i < n; ++i) {
         order[i].score = a->score[i];
         order[i].pair = i;
+        if (a->score[i] - a->score[i] == 0) continue;
+        free(order);
+        return fail("%s: a score is not finite: %s is no model for these data", a->data_path,
+                    a->model_path);
     }
     qsort(order, n, sizeof *order, compare_ranked);
     for (size_t i = 0; i < n; ++i) a->rank[i] = order[i].pair;
@@ -367,7 +382,11 @@ static void say(app *a, const char *format, ...) {
     length = vsnprintf(line, sizeof line, format, list);
     va_end(list);
     if (length < 0) return;
-    if ((size_t)length >= sizeof line) length = (int)sizeof line - 1;
+    if ((size_t)length >= sizeof line) {
+        length = (int)sizeof line - 1;
+        if (format[strlen(format) - 1] == '\n') line[length - 1] = '\n';
+    }
+    make_printable(line, '\n');
     fputs(line, stdout);
     if (a->summary_size + (size_t)length + 1 > a->summary_capacity) {
         size_t capacity = 2 * (a->summary_capacity + sizeof line);
@@ -674,7 +693,7 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
                  "%s %.0f %%: packet %lu expected %s, seen %s",
                  a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
                  (unsigned long)(N + worst + 1), expected, seen);
-        make_printable(x->reason[x->reasons++]);
+        make_printable(x->reason[x->reasons++], 0);
     }
     free(used);
     return 0;
@@ -798,9 +817,8 @@ static int write_report(app *a, const report_item *item, size_t count) {
     char message[256];
     size_t n = a->dataset.pairs, lines = 0;
     double *time = (double *)malloc(n * sizeof *time);
-    unsigned char *labelled = (unsigned char *)malloc(n);
     const char **line = (const char **)malloc((a->summary_size + 1) * sizeof *line);
-    int bad = !time || !labelled || !line;
+    int bad = !time || !line;
     memset(&r, 0, sizeof r);
     for (size_t i = 0; !bad && i < n; ++i) time[i] = time_of(a, a->dataset.first_row[i]);
     for (char *p = bad ? NULL : a->summary; p && *p;) {
@@ -817,8 +835,7 @@ static int write_report(app *a, const report_item *item, size_t count) {
     r.count = n;
     r.time = time;
     r.score = a->score;
-    for (size_t i = 0; !bad && i < n; ++i) labelled[i] = a->anomalous[i] == 1;
-    r.anomalous = a->labelled ? labelled : NULL;
+    r.anomalous = a->labelled ? a->anomalous : NULL;
     r.threshold = a->threshold;
     r.threshold_low = a->given_threshold ? a->threshold : a->detector.threshold_low;
     r.threshold_high = a->given_threshold ? a->threshold : a->detector.threshold_high;
@@ -830,7 +847,6 @@ static int write_report(app *a, const report_item *item, size_t count) {
     else if (report_write(a->report_path, &r, message, sizeof message))
         bad = fail("%s%s", message, "");
     free(time);
-    free(labelled);
     free(line);
     return bad;
 }

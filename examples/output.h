@@ -69,7 +69,23 @@ static inline int output_same(const char *a, const char *b) {
     if (stat(a, &s) == 0 && stat(b, &t) == 0)
         return s.st_dev == t.st_dev && s.st_ino == t.st_ino && S_ISREG(s.st_mode);
 #endif
+    while (a[0] == '.' && a[1] == '/') a += 2;
+    while (b[0] == '.' && b[1] == '/') b += 2;
     return strcmp(a, b) == 0;
+}
+
+// Would writing to path take the place of another file, by that name or by that of its .tmp?
+static inline int output_takes(const char *path, const char *other) {
+    size_t size = strlen(path);
+    char *temporary = (char *)malloc(size + 5);
+    int takes = output_same(path, other);
+    if (temporary) {
+        memcpy(temporary, path, size);
+        memcpy(temporary + size, ".tmp", 5);
+        takes |= !output_is_device(path) && output_same(temporary, other);
+    }
+    free(temporary);
+    return takes;
 }
 
 // 0 = it cannot be written; nothing is to be closed then.

@@ -44,7 +44,8 @@ typedef struct report {
     size_t summaries;
     size_t count;                 // sequences
     const double *time, *score;   // (count)
-    const unsigned char *anomalous;  // (count) by label; NULL when there are no labels
+    const unsigned char *anomalous;  // (count) by label: 1, 0, or 2, not known, which is left
+                                     //   out; NULL when there are no labels
     double threshold, threshold_low, threshold_high;  // all equal when no range is known; a
                                                       //   threshold from 1e300 on is none
     const pktseq_evaluation *evaluation;  // NULL when there are no labels, or all are equal
@@ -192,7 +193,8 @@ typedef struct report_axis {
 
 // Where a value lies, 0 to 1; what is beyond an end is drawn at it.
 static double report_at(const report_axis *axis, double v) {
-    double at = axis->log ? log(v > axis->low ? v / axis->low : 1) / log(axis->high / axis->low)
+    double at = axis->log ? (v > axis->low ? log(v) - log(axis->low) : 0) /
+                                (log(axis->high) - log(axis->low))
                           : (v - axis->low) / (axis->high - axis->low);
     return !(at > 0) ? 0 : at > 1 ? 1 : at;
 }
@@ -208,7 +210,7 @@ static double report_round_up(double v) {
 static report_axis report_linear(double low, double high) {
     report_axis axis;
     if (low > 0 && low < 0.5 * high) low = 0;
-    if (!(high - low > 1e-9 * (fabs(low) + fabs(high)))) {  // all values are equal
+    if (!(high - low > 1e-9 * (fabs(low) + fabs(high)) + 1e-300)) {  // all values are equal
         double spread = fabs(high) > 1e-9 ? fabs(high) : 1;
         high += spread;
         low -= low > 0 ? low : spread;
@@ -228,7 +230,7 @@ static size_t report_ticks(const report_axis *axis, double tick[16]) {
             tick[n] = axis->low + (double)n * axis->step;
         return n;
     }
-    double decades = log10(axis->high / axis->low);
+    double decades = log10(axis->high) - log10(axis->low);
     int many = decades < 2.5, skip = (int)ceil(decades / 7);
     for (int k = (int)floor(log10(axis->low)); k <= 308 && pow(10, k) <= axis->high * 1.0001; ++k)
         for (int m = 1; m <= 5 && n < 16; m = m == 1 ? 2 : m + 3) {
@@ -275,6 +277,7 @@ typedef struct report_view {
     report_axis score, time;
     double origin;         // times are shown from here on
     int hours;             // times are shown as h:mm:ss
+    size_t unknown;        // sequences of which nobody knows what they are: left out
     int threshold;         // there is one
     int range;             // and it has a confidence range
 } report_view;
@@ -318,7 +321,7 @@ static void report_time_axis(report_view *v) {
         if (i == 0 || v->point[i].time < low) low = v->point[i].time;
         if (i == 0 || v->point[i].time > high) high = v->point[i].time;
     }
-    v->origin = low > 1e6 ? low : 0;  // seconds since 1970, for example
+    v->origin = fabs(low) > 1e6 ? low : 0;  // seconds since 1970, for example
     low -= v->origin;
     high -= v->origin;
     span = high - low;
@@ -351,6 +354,10 @@ static int report_view_init(report_view *v, const report *r, FILE *file) {
     if (!v->point) return 0;
     for (size_t i = 0; i < r->count; ++i) {
         report_point p;
+        if (r->anomalous && r->anomalous[i] > 1) {
+            ++v->unknown;
+            continue;
+        }
         p.score = r->score[i];
         p.time = r->time[i];
         p.kind = (r->anomalous && r->anomalous[i] ? 2 : 0) +
@@ -554,10 +561,12 @@ static void report_put_time_axis(const report_view *v) {
     const report_axis *axis = &v->time;
     int decimals = axis->step < 1 ? (int)ceil(-log10(axis->step) - 1e-9) : 0;
     char text[48];
-    for (double k = ceil(axis->low / axis->step - 1e-9);
-         k * axis->step <= axis->high + 1e-6 * axis->step; ++k) {
-        report_clock(text, k * axis->step, v->hours, decimals);
-        report_put_x_tick(v->file, report_at(axis, k * axis->step), text);
+    double first = ceil(axis->low / axis->step - 1e-9);
+    for (int i = 0; i < 64; ++i) {
+        double tick = (first + i) * axis->step;
+        if (!(tick <= axis->high + 1e-6 * axis->step)) break;
+        report_clock(text, tick, v->hours, decimals);
+        report_put_x_tick(v->file, report_at(axis, tick), text);
     }
 }
 
@@ -587,13 +596,16 @@ static int report_put_timeline(const report_view *v) {
                             "highest of each kind in each of %u slots of time.", most,
                    (size_t)REPORT_SLOTS);
     report_put_range(v);
-    if (v->origin > 0) report_put(v->file, " Times count from the first sequence.");
+    if (v->origin != 0) report_put(v->file, " Times count from the first sequence.");
     if (v->clamped)
         report_put(v->file, " The %u lowest scores, below %v, are drawn at the bottom.",
                    v->clamped, v->score.low);
-    if (v->points < v->r->count)
+    if (v->unknown)
+        report_put(v->file, " %u sequences of which nobody knows what they are, are left out.",
+                   v->unknown);
+    if (v->points + v->unknown < v->r->count)
         report_put(v->file, " %u sequences without a finite score are not drawn.",
-                   v->r->count - v->points);
+                   v->r->count - v->points - v->unknown);
     fputs("</p></section>\n", v->file);
     return good;
 }

@@ -128,7 +128,7 @@ static int parse_options(app *a, int argc, char **argv) {
         }
     }
     if (!a->in) return fail("which file? sequences --help says what it may be");
-    if (a->out && output_same(a->in, a->out))
+    if (a->out && output_takes(a->out, a->in))
         return fail("--out %s would take the place of what it is made from", a->out);
     if (a->rule.most < a->rule.least)
         return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.most,

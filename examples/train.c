@@ -618,11 +618,18 @@ static int write_results(app *a) {
     return 0;
 }
 
+// The sequences that are not trained on. 0 = done, else a->err says why not.
+static int held_out(app *a, pktseq_dataset *held) {
+    pktseq_dataset_options options = a->options;
+    options.begin = a->options.end;
+    options.end = 0;
+    return pktseq_dataset_init(held, &a->codec, &a->table, &options, NULL, &a->err) != PKTSEQ_OK;
+}
+
 // Learns from the sequences that were held out which scores are normal. A model trained by
 // likelihood gets the recommended score, others the reference's.
 static int calibrate(app *a) {
     pktseq_detector_options options;
-    pktseq_dataset_options held = a->options;
     pktseq_dataset calibration;
     double *weight = (double *)malloc(a->codec.groups * sizeof *weight);
     int bad;
@@ -631,9 +638,7 @@ static int calibrate(app *a) {
                   ? pktseq_detector_options_recommended(&a->codec, weight)
                   : pktseq_detector_options_default();
     if (options.context > 0) options.context = a->context;
-    held.begin = a->options.end;
-    held.end = 0;
-    bad = pktseq_dataset_init(&calibration, &a->codec, &a->table, &held, NULL, &a->err) ||
+    bad = held_out(a, &calibration) ||
           (!a->detector.memory &&
            pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
                                 &a->err)) ||
@@ -684,6 +689,11 @@ static void print_where(const app *a) {
 // there is memory for it, before anything is written.
 static int rehearse(app *a) {
     pktseq_train_config config = a->config;
+    if (a->options.end > 0) {
+        pktseq_dataset held;
+        if (held_out(a, &held)) return fail("the sequences held out: %s%s", a->err.text, "");
+        pktseq_dataset_free(&held);
+    }
     config.iterations = a->training.iteration;
     if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
         return fail("%s%s", a->err.text, "");

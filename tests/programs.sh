@@ -119,7 +119,33 @@ for signal in INT TERM HUP; do
     done
 done
 
+# ---- names that get in each other's way
+
+for other in ./new.csv new.csv.tmp; do
+    refuses "scores in new.csv, report in $other" "would take the place of" \
+        ./detect --model $model --scores new.csv --report $other cap.csv
+done
+cp cap.csv of.csv.tmp
+refuses "the data are what would be the temporary file" "would take the place of" \
+    ./sequences of.csv.tmp --out of.csv
+check "and are still there" cmp cap.csv of.csv.tmp
+refuses "nothing is held out, said once and before training" "the sequences held out" \
+    ./train cap.csv --hidden 8 --quiet --inputs 4 --hold-out 1e-17 --out rest
+
 # ---- what is shown
+
+# Times at which a double has no more units, far below zero, and hardly above it.
+for times in "-1e18 -1e18" "-9200000000000000000 -9199999999999998976" "0 5e-324" "-9e299 9e299"; do
+    { head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, -v times="$times" '
+          BEGIN { split(times, t, " ") } { $1 = t[1 + (NR > 400)]; print }'; } >odd.csv
+    check "times $times" sh -c "timeout 60 ./detect --model $model --report report.html odd.csv >out"
+done
+# Of three labels one is not known, which nothing counts.
+{ echo "$(head -n 1 cap.csv),label"
+  tail -n +2 cap.csv | awk '{ print $0 "," (NR < 300 ? "0" : NR < 600 ? "?" : "bad") }'; } >odd.csv
+./detect --model $model --threshold -1 --report report.html odd.csv >out
+normal=$(($(sed -n 's/^labels .* \([0-9]*\) of \([0-9]*\) sequences are anomalous/\2 - \1/p' out)))
+check "the report counts as the terminal does" grep -q "of $normal normal ones" report.html
 
 { head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, '{ $2 = "\"\033[31m\nFAKE\""; print }'
 } >odd.csv
