@@ -64,7 +64,7 @@ test: $(BUILD)/locale
 	[ ! -d $(BUILD)/locale/de_DE.UTF-8 ] || export LOCPATH=$(BUILD)/locale; \
 	for test in $(TESTS); do \
 	    echo "$$test"; \
-	    ./$$test > $$test.out; code=$$?; \
+	    $$test > $$test.out; code=$$?; \
 	    cat $$test.out; \
 	    set -- `sed -n 's/^.*: \([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p' $$test.out`; \
 	    passed=$$((passed + $${1:-0})); failed=$$((failed + $${2:-0})); \
