@@ -8619,14 +8619,14 @@ static void pktseqi_binomial_range(size_t n, double share, size_t *few, size_t *
 static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d, double *score, size_t n,
                                                     pktseq_error *err) {
     double share = d->options.false_alarms;
-    size_t few = 0, many = 0;
+    size_t few, many;
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite(&score[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
     qsort(score, n, sizeof *score, pktseqi_compare_numbers);
     d->threshold = pktseqi_quantile_sorted(score, n, 1 - share);
-    if (share > 0 && share < 1) pktseqi_binomial_range(n, share, &few, &many);
-    else if (share > 0) few = many = n;
+    if (share < 1) pktseqi_binomial_range(n, share, &few, &many);
+    else few = many = n;
     d->threshold_low = many < n ? score[n - 1 - many] : -DBL_MAX;
     d->threshold_high = few > 0 ? score[n - few] : DBL_MAX;
     if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;

@@ -74,16 +74,20 @@ static inline int output_same(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
 
+// A copy of path with an end; NULL = out of memory.
+static inline char *output_name(const char *path, const char *end) {
+    size_t size = strlen(path), more = strlen(end) + 1;
+    char *name = (char *)malloc(size + more);
+    if (!name) return NULL;
+    memcpy(name, path, size);
+    memcpy(name + size, end, more);
+    return name;
+}
+
 // Would writing to path take the place of another file, by that name or by that of its .tmp?
 static inline int output_takes(const char *path, const char *other) {
-    size_t size = strlen(path);
-    char *temporary = (char *)malloc(size + 5);
-    int takes = output_same(path, other);
-    if (temporary) {
-        memcpy(temporary, path, size);
-        memcpy(temporary + size, ".tmp", 5);
-        takes |= !output_is_device(path) && output_same(temporary, other);
-    }
+    char *temporary = output_is_device(path) ? NULL : output_name(path, ".tmp");
+    int takes = output_same(path, other) || (temporary && output_same(temporary, other));
     free(temporary);
     return takes;
 }
@@ -91,21 +95,12 @@ static inline int output_takes(const char *path, const char *other) {
 // 0 = it cannot be written; nothing is to be closed then.
 static inline int output_open(output *o, const char *path) {
     const int direct = output_is_device(path);
-    char *real = NULL;
-    size_t size;
     memset(o, 0, sizeof *o);
 #ifdef OUTPUT_POSIX
-    if (!direct) real = realpath(path, NULL);
+    if (!direct) o->path = realpath(path, NULL);
 #endif
-    size = strlen(real ? real : path) + 1;
-    o->path = (char *)malloc(size);
-    o->temporary = direct ? NULL : (char *)malloc(size + 4);
-    if (o->path) memcpy(o->path, real ? real : path, size);
-    if (o->path && o->temporary) {
-        memcpy(o->temporary, o->path, size - 1);
-        memcpy(o->temporary + size - 1, ".tmp", 5);
-    }
-    free(real);
+    if (!o->path) o->path = output_name(path, "");
+    if (o->path && !direct) o->temporary = output_name(o->path, ".tmp");
     if (o->path && (direct || o->temporary)) o->file = fopen(direct ? path : o->temporary, "wb");
     if (!o->file) {
         free(o->path);

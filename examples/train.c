@@ -89,6 +89,7 @@ typedef struct app {
     pktseq_table table;
     pktseq_codec codec;
     pktseq_dataset dataset;
+    pktseq_dataset held;       // the sequences that are not trained on, if there are any
     pktseq_model model;
     pktseq_training training;
     pktseq_detector detector;  // fitted to the sequences held out, if there are any
@@ -618,19 +619,10 @@ static int write_results(app *a) {
     return 0;
 }
 
-// The sequences that are not trained on. 0 = done, else a->err says why not.
-static int held_out(app *a, pktseq_dataset *held) {
-    pktseq_dataset_options options = a->options;
-    options.begin = a->options.end;
-    options.end = 0;
-    return pktseq_dataset_init(held, &a->codec, &a->table, &options, NULL, &a->err) != PKTSEQ_OK;
-}
-
 // Learns from the sequences that were held out which scores are normal. A model trained by
 // likelihood gets the recommended score, others the reference's.
 static int calibrate(app *a) {
     pktseq_detector_options options;
-    pktseq_dataset calibration;
     double *weight = (double *)malloc(a->codec.groups * sizeof *weight);
     int bad;
     if (!weight) return fail("out of memory%s%s", "", "");
@@ -638,12 +630,10 @@ static int calibrate(app *a) {
                   ? pktseq_detector_options_recommended(&a->codec, weight)
                   : pktseq_detector_options_default();
     if (options.context > 0) options.context = a->context;
-    bad = held_out(a, &calibration) ||
-          (!a->detector.memory &&
+    bad = (!a->detector.memory &&
            pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
                                 &a->err)) ||
-          pktseq_detector_fit(&a->detector, &a->model, &calibration, a->config.threads, &a->err);
-    pktseq_dataset_free(&calibration);
+          pktseq_detector_fit(&a->detector, &a->model, &a->held, a->config.threads, &a->err);
     free(weight);
     return bad ? fail("the sequences held out: %s%s", a->err.text, "") : 0;
 }
@@ -685,15 +675,16 @@ static void print_where(const app *a) {
     printf("loss        %s/loss.csv and %s/loss.svg\n", a->out, a->out);
 }
 
-// Asks the library to train for no iterations: it checks that everything fits together, and that
-// there is memory for it, before anything is written.
+// Makes the dataset of what is held out, and asks the library to train for no iterations: it checks
+// that everything fits together, and that there is memory for it, before anything is written.
 static int rehearse(app *a) {
     pktseq_train_config config = a->config;
-    if (a->options.end > 0) {
-        pktseq_dataset held;
-        if (held_out(a, &held)) return fail("the sequences held out: %s%s", a->err.text, "");
-        pktseq_dataset_free(&held);
-    }
+    pktseq_dataset_options held = a->options;
+    held.begin = a->options.end;
+    held.end = 0;
+    if (a->options.end > 0 &&
+        pktseq_dataset_init(&a->held, &a->codec, &a->table, &held, NULL, &a->err))
+        return fail("the sequences held out: %s%s", a->err.text, "");
     config.iterations = a->training.iteration;
     if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
         return fail("%s%s", a->err.text, "");
@@ -749,6 +740,7 @@ int main(int argc, char **argv) {
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);
     pktseq_dataset_free(&a->dataset);
+    pktseq_dataset_free(&a->held);
     pktseq_codec_free(&a->codec);
     pktseq_table_free(&a->table);
     free(a);

@@ -1520,9 +1520,9 @@ static int compare_scores(const void *a, const void *b) {
 // exceed with one of 97.5 %.
 static void test_threshold_range(void) {
     static const struct { size_t n; double share; size_t few, many; } want[] = {
-        {1, 0.01, 0, 0},   {2, 0.01, 0, 0}, {2, 0.25, 0, 2},  {20, 0.01, 0, 1},  {60, 0.1, 2, 11}, {100, 0.01, 0, 3},
-        {300, 0.01, 0, 7}, {400, 0.01, 1, 8}, {300, 0.5, 133, 167}, {2, 0.99, 2, 2}, {3, 0, 0, 0},
-        {3, 1, 3, 3}};
+        {1, 0.01, 0, 0},  {2, 0.01, 0, 0},   {2, 0.25, 0, 2},   {20, 0.01, 0, 1},
+        {60, 0.1, 2, 11}, {100, 0.01, 0, 3}, {300, 0.01, 0, 7}, {400, 0.01, 1, 8},
+        {300, 0.5, 133, 167}, {2, 0.99, 2, 2}, {3, 0, 0, 0}, {3, 1, 3, 3}};
     static real x[4 * 400];
     static size_t start[401];
     static double score[400];
