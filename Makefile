@@ -1,9 +1,10 @@
 # pktseq - `make` builds the examples, `make help` lists the rest.
-#
-# Where the compiler has no OpenMP (Apple's clang):   make OPENMP=
 CC = cc
 CFLAGS = -O2
-OPENMP = -fopenmp
+# Where the compiler has no OpenMP (Apple's, or clang without libomp) this is empty: one core is used.
+OPENMP := $(shell t=`mktemp` && \
+    printf '\043include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }' >$$t && \
+    $(CC) -fopenmp -x c $$t -o $$t.out 2>/dev/null && echo -fopenmp; rm -f $$t $$t.out)
 LDLIBS = -lm
 # OpenMP's threads sleep while they have nothing to do, rather than spin in the way of others.
 export OMP_WAIT_POLICY = passive
@@ -24,7 +25,8 @@ detect sequences train: examples/output.h
 $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 
-run: train detect
+run: train detect sequences
+	@echo 'learning and scoring: this takes about a minute'
 	./train --recommended --print-every 250 --plot-every 25 --out run
 	./detect --model run/model.safetensors --report run/report.html --top 5 examples/data/mixed_seqs.csv
 

@@ -35,6 +35,16 @@ refuses() {
     fi
 }
 
+# ---- building
+
+# A compiler that knows -fopenmp but has no libomp, as clang comes.
+printf '#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1;; esac\nexec cc "$@"\n' >nolib
+chmod +x nolib
+check "no -fopenmp where it does not link" \
+    sh -c "! make -s -n -B -C '$top' train CC='$tmp/nolib' | grep -q -- -fopenmp"
+check "-fopenmp as it is given" \
+    sh -c "make -s -n -B -C '$top' train OPENMP=-fopenmp | grep -q -- -fopenmp"
+
 # A capture of its own: 900 rows in which three addresses talk, of four protocols.
 awk 'BEGIN { print "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg," \
                    "ack,push,reset,syn,fin"
