@@ -247,6 +247,34 @@ PKTSEQ_DEF const char *pktseq_build_info(void);
 // Empties a buffer. NULL and zeroed structs are fine.
 PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer);
 
+// ---- >>api-capture: packets of captures -------------------------------------------------------
+
+// Bits of pktseq_packet.notes.
+enum {
+    PKTSEQ_NOTE_FRAGMENT = 1,   // a fragment of an IP packet; the first one has the ports
+    PKTSEQ_NOTE_NO_PORTS = 2,   // a later fragment: no transport header, so no ports and no flags
+    PKTSEQ_NOTE_CUT_OFF = 4,    // the snap length ended the frame within its headers
+    PKTSEQ_NOTE_TUNNEL = 8,     // a packet within a packet (GRE, IP in IP, VXLAN ..): the inner one
+    PKTSEQ_NOTE_BY_PORT = 16    // protocol is the usual service of a port: nobody looked inside
+};
+
+// One packet, as a capture, a row of a CSV or a program's own callback tells it.
+typedef struct pktseq_packet {
+    double time;                     // seconds on the capture's clock, often since 1970: the double
+                                     //   nearest to the decimal number
+    double length;                   // bytes on the wire
+    unsigned char src[16], dst[16];  // IPv6, or IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
+    uint8_t transport;               // IP's number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6, 132 SCTP ..
+    uint8_t icmp_type, icmp_code;    // of ICMP and ICMPv6
+    uint16_t src_port, dst_port;     // of TCP, UDP and SCTP, or 0
+    uint16_t icmp_id;                // of echo and timestamp messages, or 0
+    uint16_t flags;                  // of TCP, or 0: res ns cwr ecn urg ack push reset syn fin, fin
+                                     //   is bit 0, and res bit 9 is set if any of its three is
+    const char *protocol;            // "TCP", "DNS", "HTTP" ..: static or the caller's; never NULL
+    uint32_t payload;                // bytes that follow the transport header; 0 where unknown
+    unsigned notes;                  // PKTSEQ_NOTE_..
+} pktseq_packet;
+
 // ---- >>api-table: packets as read from CSV ----------------------------------------------------
 
 // How a column becomes features of a packet. A number in brackets is how many.
