@@ -10,7 +10,8 @@ LDLIBS = -lm
 export OMP_WAIT_POLICY = passive
 
 BUILD = build
-EXAMPLES = $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+# train_mpi needs MPI: see tests/mpi.sh.
+EXAMPLES = $(filter-out %_mpi,$(patsubst examples/%.c,%,$(wildcard examples/*.c)))
 TESTS = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) $(DOUBLES:%=$(BUILD)/%_double)
 # What is also worth testing with PKTSEQ_REAL double.
 DOUBLES = $(filter test_codec test_step test_likelihood test_model test_train test_use test_detect \
@@ -100,7 +101,7 @@ bench bench-quick:
 	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
 
 # Longer programmes, each with a verdict at its end. They need more than cc and make, and say so.
-torture coverage cross sanitize programs:
+torture coverage cross sanitize programs mpi:
 	bash tests/$@.sh
 
 fuzz:
@@ -131,8 +132,9 @@ help:
 	@echo 'make coverage which lines and branches the tests reach (clang 19)'
 	@echo 'make mutate   how many small faults the tests notice (an hour)'
 	@echo 'make cross    the tests on other machines, emulated, where their compilers are'
+	@echo 'make mpi      the same training on 1 to 8 ranks of MPI, to the same bits (libopenmpi-dev)'
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
 .PHONY: all run detection test strict bits asan torch bench bench-quick torture coverage cross \
-        sanitize programs fuzz mutate clean help
+        sanitize programs mpi fuzz mutate clean help
