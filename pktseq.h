@@ -1141,15 +1141,18 @@ typedef struct pktseq_files {
     void *user_data;
 } pktseq_files;
 
-// Writes a file whole or not at all: to path + ".tmp", which is synced and then put in the place of
-// path. When it returns OK the bytes are on the disk, as far as the system says; when it fails,
-// path holds what it held before; when power is lost on the way, the one or the other. files NULL:
-// those of the C library (not with PKTSEQ_NO_STDIO); then what is no regular file, such as
-// /dev/stdout, is written to as it is, a link to a file stays one, and the new file has the
+// Writes a file whole or not at all: to a temporary file beside it, which is synced and then put in
+// the place of path. When it returns OK the bytes are on the disk, as far as the system says; when
+// it fails, path holds what it held before; when power is lost on the way, the one or the other.
+// files NULL: those of the C library (not with PKTSEQ_NO_STDIO); then what is no regular file, such
+// as /dev/stdout, is written to as it is, a link to a file stays one, and the new file has the
 // permissions of the old one. As with every rename, it is the folder that must allow it, not the
 // old file.
+// With files of the caller, and where there is no POSIX, the temporary file is path + ".tmp", so
+// two writers of one path at a time get in each other's way. With POSIX it is path.PID-N.tmp,
+// created exclusively: it overwrites nothing and follows no link, and of several writers the last
+// one's file stays. Only a process that is killed on the way leaves it behind.
 //   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
-//   Two writers of one path at a time get in each other's way: each needs a path of its own.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err);
 
@@ -1550,17 +1553,39 @@ static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, c
     return status;
 }
 
-// A file could not be opened: err names it and, where errno tells, the usual reasons (strerror
-// would follow the locale, and not every system's may be called from two threads).
-static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
-    const char *reason = "";
+// Returns the usual reasons that errno tells, or "" (strerror would follow the locale, and not
+// every system's may be called from two threads).
+static const char *pktseqi_reason(void) {
+    switch (errno) {
 #ifdef ENOENT
-    if (errno == ENOENT) reason = ": there is no such file";
+    case ENOENT: return ": there is no such file or folder";
+#endif
+#ifdef ENOTDIR
+    case ENOTDIR: return ": part of the path is not a folder";
+#endif
+#ifdef EISDIR
+    case EISDIR: return ": it is a folder";
 #endif
 #ifdef EACCES
-    if (errno == EACCES) reason = ": permission denied";
+    case EACCES: return ": permission denied";
 #endif
-    return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path, reason);
+#ifdef EROFS
+    case EROFS: return ": the file system is read-only";
+#endif
+#ifdef ENOSPC
+    case ENOSPC: return ": no space left";
+#endif
+#ifdef ENAMETOOLONG
+    case ENAMETOOLONG: return ": the name is too long";
+#endif
+    default: return "";
+    }
+}
+
+// A file could not be opened: err names it and, where errno tells, the reason.
+static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
+    return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path,
+                         pktseqi_reason());
 }
 
 // A copy of a C string, or NULL.
@@ -10047,6 +10072,8 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
 #ifdef __STRICT_ANSI__
 int fileno(FILE *file);
 int fsync(int descriptor);
+int fchmod(int descriptor, mode_t mode);
+FILE *fdopen(int descriptor, const char *mode);
 #endif
 char *realpath(const char *path, char *resolved);
 #endif
@@ -10060,20 +10087,33 @@ __declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to
                                                 unsigned long flags);
 #endif
 
-// user: the file whose place this one will take, or NULL; who may read that may read this.
-static void *pktseqi_stdio_open(const char *path, int write, void *user) {
-    FILE *file;
-    errno = 0;
-    file = fopen(path, write ? "wb" : "rb");
 #if defined(__unix__) || defined(__APPLE__)
-    if (file && user) {
-        struct stat status;
-        if (stat((const char *)user, &status) == 0) (void)!chmod(path, status.st_mode & 0777);
+// Creates a file that must not be there yet, not even as a link. Who may read `old` may read it.
+static void *pktseqi_stdio_create(const char *path, const char *old) {
+    struct stat status;
+    int known = stat(old, &status) == 0, descriptor;
+    FILE *file;
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, known ? status.st_mode & 0777 : 0666);
+    if (descriptor < 0) return NULL;
+    if (known) (void)!fchmod(descriptor, status.st_mode & 0777);  // whatever umask says
+    file = fdopen(descriptor, "wb");
+    if (!file) {
+        close(descriptor);
+        remove(path);
     }
+    return file;
+}
+#endif
+
+// user: the file whose place this one will take, or NULL.
+static void *pktseqi_stdio_open(const char *path, int write, void *user) {
+    errno = 0;
+#if defined(__unix__) || defined(__APPLE__)
+    if (write && user) return pktseqi_stdio_create(path, (const char *)user);
 #else
     (void)user;
 #endif
-    return file;
+    return fopen(path, write ? "wb" : "rb");
 }
 
 static size_t pktseqi_stdio_read(void *file, void *to, size_t size, int *failed, void *user) {
@@ -10185,7 +10225,9 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
                                      size_t size, int sync, int *created) {
     const char *failed = NULL;
     size_t done = 0, n = 1;
-    void *file = f->open_fn(path, 1, f->user_data);
+    void *file;
+    errno = 0;
+    file = f->open_fn(path, 1, f->user_data);
     *created = file != NULL;
     if (!file) return "cannot be created";
     while (done < size && n > 0) {
@@ -10200,24 +10242,46 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
     return failed;
 }
 
-// pktseq_file_write by way of path.tmp. shown: what the caller calls path.
+// Writes the name of the temporary file into t: one of its own for each attempt of each process, if
+// the C library's functions are used, which then create it exclusively; else path.tmp. Returns 0
+// after the last attempt.
+static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t attempt) {
+    t->size = 0;
+#if !defined(PKTSEQ_NO_STDIO) && (defined(__unix__) || defined(__APPLE__))
+    if (own) {
+        pktseqi_put(t, "%s.%z-%z.tmp", path, (size_t)getpid(), attempt);
+        return attempt < 100;
+    }
+#endif
+    (void)own;
+    pktseqi_put(t, "%s.tmp", path);
+    return attempt == 0;
+}
+
+// pktseq_file_write by way of a temporary file. shown: what the caller calls path; own: f has the C
+// library's functions.
 static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
-                                          const char *shown, const void *data, size_t size,
-                                          pktseq_error *err) {
+                                          const char *shown, int own, const void *data,
+                                          size_t size, pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(NULL);
-    const char *failed;
-    int created = 1;
-    pktseqi_put(&t, "%s.tmp", path);
+    const char *failed = "cannot be created";
+    int created = 0;
+    for (size_t k = 0; !created && pktseqi_temporary(&t, path, own, k) && !t.failed; ++k) {
+        failed = pktseqi_file_fill(f, t.data, data, size, 1, &created);
+#ifdef EEXIST
+        if (errno == EEXIST) continue;
+#endif
+        break;
+    }
     if (t.failed) {
         pktseqi_free(&t.allocator, t.data);
         return pktseqi_no_memory(err);
     }
-    failed = pktseqi_file_fill(f, t.data, data, size, 1, &created);
     if (!failed && !f->replace_fn(t.data, path, f->user_data)) failed = "cannot be renamed";
-    if (failed && created) f->remove_fn(t.data, f->user_data);
     if (failed)
-        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s.tmp %s, so %s is as it was before", shown,
-                      failed, shown);
+        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: not written: a temporary file beside it %s%s",
+                      shown, failed, own ? pktseqi_reason() : "");
+    if (failed && created) f->remove_fn(t.data, f->user_data);
     pktseqi_free(&t.allocator, t.data);
     return failed ? PKTSEQ_ERROR_FILE : pktseqi_ok(err);
 }
@@ -10235,7 +10299,8 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
     if (!files && pktseqi_is_device(path)) {
         int created;
         const char *failed = pktseqi_file_fill(&f, path, data, size, 0, &created);
-        return failed ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s %s", path, failed)
+        return failed ? pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: %s%s", path, failed,
+                                      pktseqi_reason())
                       : pktseqi_ok(err);
     }
 #if defined(__unix__) || defined(__APPLE__)
@@ -10246,7 +10311,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
 #endif
 #endif
     if (!files) f.user_data = (void *)target;
-    return pktseqi_file_replace(&f, target, path, data, size, err);
+    return pktseqi_file_replace(&f, target, path, !files, data, size, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,

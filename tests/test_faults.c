@@ -16,6 +16,7 @@ static void library_free(void *p);
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/stat.h>
+#include <unistd.h>
 #define HAS_FOLDERS
 #endif
 
@@ -730,7 +731,7 @@ static uint64_t file_hash(const char *path) {
 
 static void check_file(const trial *t, const char *path, uint64_t before) {
     char temporary[1200];
-    sprintf(temporary, "%s.tmp", path);
+    sprintf(temporary, "%s.%lu-0.tmp", path, (unsigned long)getpid());
     CHECK_THAT(!is_there(temporary), "%s is left", temporary);
     CHECK_THAT((file_hash(path) == before) == (t->status != PKTSEQ_OK), "%s, status %d", path,
                (int)t->status);
@@ -1490,7 +1491,7 @@ static void check_refused(const char *path, const char *shown) {
                    (int)status);
         CHECK_THAT(strstr(err.text, shown) && !strchr(err.text, '\n') &&
                        err.text[strlen(err.text) - 1] != '.', "%s", err.text);
-        sprintf(temporary, "%.1100s.tmp", shown);
+        sprintf(temporary, "%.1100s.%lu-0.tmp", shown, (unsigned long)getpid());
         CHECK_THAT(!is_there(temporary), "%s", temporary);
     }
 }

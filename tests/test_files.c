@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -1981,10 +1982,10 @@ static void test_paths(void) {
     loaded l;
     pktseq_buffer old, new_bytes;
     pktseq_error err;
-    char path[96], temporary[104], folder[104];
+    char path[96], temporary[256], folder[136];
     mkdir("build", 0777);  // is there when make runs this
     snprintf(path, sizeof path, "build/test_files_%lu.safetensors", (unsigned long)getpid());
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", path, (unsigned long)getpid());
     snprintf(folder, sizeof folder, "%s.d", path);
     if (!subject_make(&s, 40, 2, PKTSEQ_START_INPUT, 0)) return;
 
@@ -2046,21 +2047,37 @@ static void test_paths(void) {
     s.model.block[1] = 0;
     CHECK(!exists(temporary));
 
-    // The temporary file cannot be made (a folder has its name): as in a folder without permission.
+    // The temporary file's name is taken, by a folder or by a link to a file of somebody else's: it
+    // takes another one, and leaves what is there alone.
     CHECK(!mkdir(temporary, 0777));
-    CHECK(pktseq_save(path, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
-    CHECK_THAT(strstr(err.text, path), "%s", err.text);
+    CHECK_THAT(!pktseq_save(path, &s.model, NULL, NULL, NULL, &err), "%s", err.text);
     CHECK(!rmdir(temporary));
-    file = read_all(path);
-    CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, file.size));
+    snprintf(folder, sizeof folder, "%s.victim", path);
+    CHECK(!pktseq_file_write(folder, "mine", 4, NULL, NULL) && !symlink(folder + 6, temporary));
+    CHECK_THAT(!pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err), "%s", err.text);
+    file = read_all(folder);
+    CHECK_THAT(file.size == 4 && !memcmp(file.data, "mine", 4), "%lu bytes",
+               (unsigned long)file.size);
     free(file.data);
+    CHECK(!remove(temporary) && !remove(folder));
+    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err));
+    CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec));
+    l.memory.live = 0;
+    CHECK(unload(&l));
 
+    // No temporary file can be made: the reason is said.
+    snprintf(folder, sizeof folder, "%s/x", path);
+    CHECK(pktseq_save(folder, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strstr(err.text, folder) && strstr(err.text, "is not a folder"), "%s", err.text);
+    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strstr(err.text, "no such file or folder"), "%s", err.text);
+
+    snprintf(folder, sizeof folder, "%s.d", path);
     // The path is a folder: renaming fails, and so does reading.
     CHECK(!mkdir(folder, 0777));
     CHECK(pktseq_save(folder, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
-    strcat(folder, ".tmp");
-    CHECK(!exists(folder));
-    folder[strlen(folder) - 4] = 0;
+    snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", folder, (unsigned long)getpid());
+    CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
     CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
           PKTSEQ_ERROR_FILE);
@@ -2090,6 +2107,38 @@ static void test_paths(void) {
     subject_free(&s);
 }
 
+// Two processes write one path at the same time: both are told that it went well, and what is there
+// is always the one or the other, whole.
+static void test_two_writers(void) {
+    static char text[2][60000];
+    char path[96];
+    size_t bad = 0;
+    pid_t child[2];
+    snprintf(path, sizeof path, "build/test_files_%lu.two", (unsigned long)getpid());
+    for (int k = 0; k < 2; ++k) memset(text[k], 'a' + k, sizeof text[k]);
+    CHECK(!pktseq_file_write(path, text[0], sizeof text[0], NULL, NULL));
+    for (int k = 0; k < 2; ++k) {
+        child[k] = fork();
+        if (child[k] != 0) continue;
+        for (int i = 0; i < 40; ++i)
+            if (pktseq_file_write(path, text[k], sizeof text[k], NULL, NULL)) _exit(1);
+        _exit(0);
+    }
+    for (int i = 0; i < 200; ++i) {
+        bytes file = read_all(path);
+        bad += file.size != sizeof text[0] || (memcmp(file.data, text[0], file.size) != 0 &&
+                                               memcmp(file.data, text[1], file.size) != 0);
+        free(file.data);
+    }
+    for (int k = 0; k < 2; ++k) {
+        int status = 1;
+        CHECK(waitpid(child[k], &status, 0) == child[k]);
+        CHECK_THAT(status == 0, "writer %d: status %d", k, status);
+    }
+    CHECK_THAT(bad == 0, "%lu of 200 were spoilt", (unsigned long)bad);
+    CHECK(!remove(path));
+}
+
 int main(void) {
     subject s;
     pktseq_buffer buffer;
@@ -2110,6 +2159,7 @@ int main(void) {
     test_memory();
     test_arguments();
     test_paths();
+    test_two_writers();
     for (int with = 0; with < 2; ++with) {
         if (subject_make(&s, (size_t)(1 + with), 1, PKTSEQ_START_TARGET, 1)) {
             const char *what = with ? "codec and training" : "only weights";

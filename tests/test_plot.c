@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <unistd.h>
 
 // Walks over XML. Returns NULL if it is well formed as far as SVG needs it: one root, tags that
 // close in order, attributes in quotes and not twice in a tag, no bare < or &. Else what is wrong.
@@ -243,7 +244,8 @@ static void test_arguments(void) {
 // The twin that takes a path writes the same bytes, and leaves nothing else.
 static void test_path(void) {
     static const double point[] = {1, 0.5, 0.25};
-    const char *path = "test_plot.svg", *temporary = "test_plot.svg.tmp";
+    const char *path = "test_plot.svg";
+    char temporary[64];
     char text[20000];
     pktseq_buffer b;
     pktseq_error err;
@@ -253,6 +255,7 @@ static void test_path(void) {
     size_t got = f ? fread(text, 1, sizeof text, f) : 0;
     if (f) fclose(f);
     CHECK(got == b.size && !memcmp(text, b.data, b.size));
+    snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", path, (unsigned long)getpid());
     CHECK(!fopen(temporary, "rb"));
     CHECK(!remove(path));
     CHECK(pktseq_loss_svg("no/such/folder/x", point, 3, 10, "t", &err) == PKTSEQ_ERROR_FILE);

@@ -158,7 +158,6 @@ static int run_kill(const char *path, long count, uint64_t seed) {
     double mean = now();
     pktseq_error err;
     int which = 1;
-    sprintf(temporary, "%.1000s.tmp", path);
     for (int i = 0; i < 20; ++i)
         if (save(path, i % 2, &err)) return fail(err.text);
     mean = (now() - mean) / 20;
@@ -168,9 +167,11 @@ static int run_kill(const char *path, long count, uint64_t seed) {
         if (child < 0) return fail("fork failed");
         wait_for(3 * mean * random_share(&seed));
         not_killed += !end_saving(child);
+        sprintf(temporary, "%.1000s.%ld-0.tmp", path, (long)child);
         if (stat(temporary, &st) == 0) {
             if ((size_t)st.st_size == both[0].bytes.size) ++whole;
             else ++partial;
+            remove(temporary);
         }
         which = which_is(path, &err);
         if (which < 0) {
@@ -183,7 +184,6 @@ static int run_kill(const char *path, long count, uint64_t seed) {
             changed += which != before;
         }
     }
-    remove(temporary);
     printf("%ld kills 0 to %.1f ms into saving: %ld left a part of a .tmp, %ld a whole one; the "
            "file was A %ld times, B %ld times, another one than before %ld times, spoilt %ld "
            "times\n", count, 3e3 * mean, partial, whole, seen[0], seen[1], changed, spoilt);
