@@ -740,6 +740,8 @@ typedef struct pktseq_work {
     double *sequence_loss;  // (B) in the caller's order
     int has_loss;           // 1 when every pair had targets
     int can_backward;       // 1 between a forward with targets and backward
+    int has_gates;          // 1 between a forward and backward
+    int has_dh;             // 1 between a traced backward and the next forward
     int forward_only;       // 1: gate holds one step only, and there is no memory for backward
 
     // the batch, sorted
@@ -767,6 +769,7 @@ typedef struct pktseq_work {
     pktseq_real *dtoken;    // (B, O)
     size_t parts;           // of 64 hidden units each; what they add to dh and dtoken:
     pktseq_real *dh_part;   // (2, parts, B, H) for two steps in turn
+    pktseq_real *dh_trace;  // (S*B, H) the caller's, or NULL, see pktseq_work_trace
     pktseq_real *dtoken_part;  // (parts, B, O)
 
     // gradients, laid out as the model's parameters
@@ -791,6 +794,25 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t
 
 // The hidden state of the caller's pair after its N input packets: a view (H), or NULL.
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair);
+
+// The inside of the caller's pair at step s, to look at: s = 0 .. N-1 are the encoder's steps,
+// N .. N+T-1 the decoder's. Each returns a view, or NULL where there is nothing to see. They only
+// read, and cost nothing while they are not called.
+//   state  (H)     the hidden state h after step s of the last forward, until the next one
+//   gates  (4, H)  r, z, n and q of step s (see THE MATHEMATICS), from a forward until backward,
+//                  which turns them into their derivatives
+//   dh     (H)     d work->loss / d h after step s: what the output of step s and all later steps
+//                  send back; from a traced backward (pktseq_work_trace) until the next forward
+PKTSEQ_DEF const pktseq_real *pktseq_work_state(const pktseq_work *work, size_t pair, size_t s);
+PKTSEQ_DEF const pktseq_real *pktseq_work_gates(const pktseq_work *work, size_t pair, size_t s);
+PKTSEQ_DEF const pktseq_real *pktseq_work_dh(const pktseq_work *work, size_t pair, size_t s);
+
+// Makes every backward from now on copy the gradient that arrives at each step into `dh`, for
+// pktseq_work_dh; NULL makes it stop. Changes no bit of what is computed.
+//   dh     (size) the caller's, to be kept until tracing stops or work is freed; size is at least
+//          (N + T) * B * H, with the largest T and B of pktseq_work_init
+//   fails with ARGUMENT (NULL or empty work, work without backward), MISMATCH (size too small).
+PKTSEQ_DEF pktseq_status pktseq_work_trace(pktseq_work *work, pktseq_real *dh, size_t size);
 
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
 
@@ -6573,6 +6595,45 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_
     return work->h + (work->config.inputs * work->count + work->place[pair]) * work->h_stride;
 }
 
+// Finds the row of the caller's pair at step s among the rows of all steps, and tells if it is
+// there.
+static int pktseqi_work_row(const pktseq_work *work, size_t pair, size_t s, size_t *row) {
+    if (!work || pair >= work->count || s >= work->steps || work->place[pair] >= work->active[s])
+        return 0;
+    *row = work->row[s] + work->place[pair];
+    return 1;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_state(const pktseq_work *work, size_t pair, size_t s) {
+    size_t row;
+    if (!pktseqi_work_row(work, pair, s, &row)) return NULL;
+    return work->h + (work->count + row) * work->h_stride;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_gates(const pktseq_work *work, size_t pair, size_t s) {
+    size_t row;
+    if (!pktseqi_work_row(work, pair, s, &row) || !work->has_gates) return NULL;
+    return work->gate + row * work->gate_stride;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_dh(const pktseq_work *work, size_t pair, size_t s) {
+    size_t row;
+    if (!pktseqi_work_row(work, pair, s, &row) || !work->has_dh) return NULL;
+    return work->dh_trace + row * work->config.hidden;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_work_trace(pktseq_work *work, pktseq_real *dh, size_t size) {
+    size_t rows, need;
+    if (!work || !work->memory || work->forward_only) return PKTSEQ_ERROR_ARGUMENT;
+    // The same product without the row's padding: work_init has checked that it fits size_t.
+    rows = (work->config.inputs + work->targets) * work->batch;
+    need = rows * work->config.hidden;
+    if (dh && size < need) return PKTSEQ_ERROR_MISMATCH;
+    work->dh_trace = dh;
+    work->has_dh = 0;
+    return PKTSEQ_OK;
+}
+
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
     if (!work) return;
     pktseqi_free(&work->allocator, work->memory);
@@ -7028,6 +7089,8 @@ static void pktseqi_forward_end(pktseq_work *work) {
         work->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
     }
     work->can_backward = work->has_loss && !work->forward_only;
+    work->has_gates = !work->forward_only;
+    work->has_dh = 0;
 }
 
 // How many threads are worth it for so many sequences: a GRU step must take one thread some ten
@@ -7149,6 +7212,15 @@ static pktseqi_parts pktseqi_dtoken_parts(const pktseq_work *work) {
     return parts;
 }
 
+// Copies units [from, to) of dh2, the gradient that has arrived at step s, for pktseq_work_dh.
+static void pktseqi_trace_dh(pktseq_work *work, size_t s, size_t first, size_t count, size_t from,
+                             size_t to, const pktseq_real *dh2) {
+    size_t H = work->config.hidden;
+    for (size_t b = 0; b < count; ++b)
+        memcpy(work->dh_trace + (work->row[s] + first + b) * H + from,
+               dh2 + b * work->h_stride + from, (to - from) * sizeof *dh2);
+}
+
 // Step s of the way back for sequences [first, past) of a member's span: their dh becomes that of
 // the step before, and its outputs' dout is completed. Those who share sequences meet when the
 // parts are there, and again when dout is complete.
@@ -7168,6 +7240,7 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work,
         pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
                                work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
                                step.count, dh2, work->h_stride);
+    if (work->dh_trace) pktseqi_trace_dh(work, s, first, step.count, from, to, dh2);
     pktseqi_gru_deltas(kernels, &gru, from, to, &step, dh2);
     // was: W_hh h + b_hh           dh += W_hh' gh
     // was: W_ih token + b_ih       dtoken = W_ih' gi
@@ -7370,7 +7443,8 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     pktseqi_job job;
     if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    work->can_backward = 0;
+    work->can_backward = work->has_gates = 0;
+    work->has_dh = work->dh_trace != NULL;
     job.model = model;
     job.work = work;
     pktseqi_crew_run(pktseqi_crew_size(work, work->count), work->barrier,

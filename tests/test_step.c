@@ -524,6 +524,164 @@ static void test_option(size_t D, size_t O, size_t H, size_t N, const size_t *T,
     net_free(&n);
 }
 
+// ---- >>inside: states, gates and the gradient that arrives at a step ---------------------------
+
+// One GRU step as above, which also tells r, z, n and q.
+static void naive_gates(const double *w, size_t D, size_t H, const double *x, const double *h,
+                        double *gate) {
+    const double *wi = w, *wh = wi + 3 * H * D, *bi = wh + 3 * H * H, *bh = bi + 3 * H;
+    for (size_t i = 0; i < H; ++i) {
+        double a[3], q[3];
+        for (size_t k = 0; k < 3; ++k) {
+            a[k] = bi[k * H + i];
+            q[k] = bh[k * H + i];
+            for (size_t d = 0; d < D; ++d) a[k] += wi[(k * H + i) * D + d] * x[d];
+            for (size_t j = 0; j < H; ++j) q[k] += wh[(k * H + i) * H + j] * h[j];
+        }
+        gate[i] = sigmoid(a[0] + q[0]);
+        gate[H + i] = sigmoid(a[1] + q[1]);
+        gate[2 * H + i] = tanh(a[2] + gate[i] * q[2]);
+        gate[3 * H + i] = q[2];
+    }
+}
+
+// The loss of pair p when after step `at` unit j of the state is moved by e. Fills states (S, H)
+// and gates (S, 4H) unless NULL.
+static double naive_moved(const net *n, const double *w, size_t p, size_t at, size_t j, double e,
+                          double *states, double *gates) {
+    const pktseq_pair *pair = &n->pair[p];
+    size_t D = n->D, O = n->O, H = n->H, N = n->N;
+    const double *decoder = w + 3 * H * (D + H + 2), *out_w = decoder + 3 * H * (O + H + 2);
+    double h[32] = {0}, x[32] = {0}, out[32] = {0}, loss = 0;
+    for (size_t o = 0; o < O; ++o) out[o] = pair->first ? (double)pair->first[o] : 0;
+    for (size_t s = 0; s < N + pair->targets; ++s) {
+        for (size_t d = 0; s < N && d < D; ++d) x[d] = (double)pair->input[s * D + d];
+        for (size_t o = 0; s >= N && o < O; ++o) {
+            x[o] = s > N && n->teacher[p] ? (double)pair->target[(s - N - 1) * O + o] : out[o];
+            if (x[o] < 0) x[o] *= 0.01;
+        }
+        if (gates) naive_gates(s < N ? w : decoder, s < N ? D : O, H, x, h, gates + s * 4 * H);
+        naive_gru(s < N ? w : decoder, s < N ? D : O, H, x, h);
+        if (s == at) h[j] += e;
+        if (states) memcpy(states + s * H, h, H * sizeof *h);
+        for (size_t o = 0; s >= N && o < O; ++o) {
+            double error;
+            out[o] = out_w[O * H + o];
+            for (size_t k = 0; k < H; ++k) out[o] += out_w[o * H + k] * h[k];
+            error = out[o] - (double)pair->target[(s - N) * O + o];
+            loss += error * error / (double)O;
+        }
+    }
+    return loss;
+}
+
+// A network whose backward is traced, and its weights in double.
+static void traced_make(net *n, double **w, real **dh, size_t H, size_t N, unsigned teacher,
+                        int threads) {
+    static const size_t T[3] = {2, 4, 3};
+    size_t numbers = (N + 4) * 3 * H;
+    net_make(n, 4, 3, H, N, T, 3, FIRST_INPUT, threads, 77 + H);
+    for (size_t i = 0; i < 3; ++i)
+        n->teacher[i] = teacher == TEACHER_ALL || (teacher == TEACHER_MIXED && i % 2 == 0);
+    *w = (double *)malloc(n->model.parameters * sizeof **w);
+    for (size_t i = 0; i < n->model.parameters; ++i) (*w)[i] = (double)n->model.block[i];
+    *dh = (real *)malloc(numbers * sizeof **dh);
+    CHECK(pktseq_work_trace(&n->work, *dh, numbers - 1) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_work_trace(&n->work, *dh, numbers) == PKTSEQ_OK);
+}
+
+static double further(double worst, double got, double want, double scale) {
+    double d = fabs(got - want) / scale;
+    return d > worst || d != d ? d : worst;
+}
+
+// States and gates against the plain loops; dh of each step against finite differences: the loss
+// when the state of that step alone is moved.
+static void test_inside(size_t H, size_t N, unsigned teacher, double *worst) {
+    double *w, states[7 * 32], gates[7 * 4 * 32], e = 1e-5;
+    real *dh;
+    net n;
+    traced_make(&n, &w, &dh, H, N, teacher, 1);
+    CHECK(net_forward(&n) == PKTSEQ_OK);
+    for (size_t p = 0; p < 3; ++p) {
+        naive_moved(&n, w, p, 99, 0, 0, states, gates);
+        for (size_t s = 0; s < N + n.pair[p].targets; ++s) {
+            const real *h = pktseq_work_state(&n.work, p, s), *g = pktseq_work_gates(&n.work, p, s);
+            CHECK(h && g && !pktseq_work_dh(&n.work, p, s));
+            for (size_t i = 0; h && i < H; ++i)
+                worst[0] = further(worst[0], (double)h[i], states[s * H + i], 1);
+            for (size_t i = 0; g && i < 4 * H; ++i)
+                worst[0] = further(worst[0], (double)g[i], gates[s * 4 * H + i], 1);
+        }
+        if (N) CHECK(pktseq_work_state(&n.work, p, N - 1) == pktseq_work_encoded(&n.work, p));
+    }
+    CHECK(pktseq_backward(&n.model, &n.work) == PKTSEQ_OK);
+    for (size_t p = 0; p < 3; ++p)
+        for (size_t s = 0; s < N + n.pair[p].targets; ++s) {
+            const real *d = pktseq_work_dh(&n.work, p, s);
+            CHECK(d && pktseq_work_state(&n.work, p, s) && !pktseq_work_gates(&n.work, p, s));
+            for (size_t j = 0; d && j < H; ++j) {
+                double up = naive_moved(&n, w, p, s, j, e, NULL, NULL);
+                double down = naive_moved(&n, w, p, s, j, -e, NULL, NULL);
+                worst[1] = further(worst[1], (double)d[j], (up - down) / (2 * e) / 3, 1);
+            }
+        }
+    free(w);
+    free(dh);
+    net_free(&n);
+}
+
+// Tracing changes no bit, any number of threads traces the same bits, and each view ends when it
+// should.
+static void test_trace(void) {
+    net n, m;
+    double *w[2];
+    real *dh[2];
+    size_t numbers = (2 + 4) * 3 * 300, written = 0;
+    traced_make(&n, &w[0], &dh[0], 300, 2, TEACHER_MIXED, 1);
+    traced_make(&m, &w[1], &dh[1], 300, 2, TEACHER_MIXED, 3);
+    CHECK(!pktseq_work_state(&n.work, 0, 0) && !pktseq_work_gates(&n.work, 0, 0));
+    net_gradient(&n);
+    net_gradient(&m);
+    for (size_t p = 0; p < 4; ++p)
+        for (size_t s = 0; s < 8; ++s) {
+            const real *d = pktseq_work_dh(&n.work, p, s), *other = pktseq_work_dh(&m.work, p, s);
+            int there = p < 3 && s < 2 + n.pair[p].targets;
+            CHECK((d != NULL) == there && (other != NULL) == there);
+            CHECK((pktseq_work_state(&n.work, p, s) != NULL) == there);
+            if (d && other) CHECK(same_bits(d, other, 300));
+        }
+    CHECK(!pktseq_work_dh(&n.work, 0, (size_t)-1) && !pktseq_work_dh(&n.work, (size_t)-1, 0));
+    CHECK(!pktseq_work_dh(NULL, 0, 0) && !pktseq_work_gates(NULL, 0, 0));
+    CHECK(!pktseq_work_state(NULL, 0, 0));
+    CHECK(pktseq_work_trace(&m.work, NULL, 0) == PKTSEQ_OK);
+    memset(dh[1], 0, numbers * sizeof **dh);
+    net_gradient(&m);
+    CHECK(!pktseq_work_dh(&m.work, 0, 0));
+    CHECK(same_bits(n.work.grad_block, m.work.grad_block, n.model.parameters));
+    for (size_t i = 0; i < numbers; ++i) written += dh[1][i] != 0;
+    CHECK(written == 0);
+    CHECK(pktseq_work_trace(NULL, dh[0], numbers) == PKTSEQ_ERROR_ARGUMENT);
+    for (int i = 0; i < 2; ++i) free(w[i]), free(dh[i]);
+    net_free(&n);
+    CHECK(pktseq_work_trace(&n.work, NULL, 0) == PKTSEQ_ERROR_ARGUMENT);
+    net_free(&m);
+}
+
+static void test_insides(void) {
+    static const size_t hidden[] = {1, 5, 17}, inputs[] = {0, 1, 3};
+    double worst[2] = {0, 0};
+    for (size_t h = 0; h < 3; ++h)
+        for (size_t k = 0; k < 3; ++k)
+            for (unsigned teacher = TEACHER_NONE; teacher <= TEACHER_MIXED; ++teacher)
+                test_inside(hidden[h], inputs[k], teacher, worst);
+    printf("  inside: states and gates within %.1e, dh within %.1e of finite differences\n",
+           worst[0], worst[1]);
+    CHECK_THAT(worst[0] <= (is_double() ? 2e-15 : 4e-7), "off by %.2e", worst[0]);
+    CHECK_THAT(worst[1] <= (is_double() ? 2e-10 : 4e-7), "off by %.2e", worst[1]);
+    test_trace();
+}
+
 static void test_options(void) {
     static const size_t shape[][2] = {{3, 3}, {4, 2}, {2, 4}}, inputs[] = {0, 1, 3};
     static const size_t hidden[] = {1, 2, 5, 17}, batch[3] = {2, 3, 1}, single[2] = {1, 4};
@@ -804,6 +962,7 @@ static void test_gradcheck_nan(void) {
 int main(void) {
     test_fixtures();
     test_options();
+    test_insides();
     test_gradcheck_itself();
     test_batch(5);
     test_batch(256);
