@@ -2,7 +2,7 @@
 #define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
 
@@ -362,7 +362,7 @@ static void test_onehot(void) {
 
 // ---- logarithms, classes of numbers, context
 
-static pktseq_field field_of(const char *column, pktseq_kind kind, pktseq_role role) {
+static pktseq_field role_field(const char *column, pktseq_kind kind, pktseq_role role) {
     pktseq_field field;
     memset(&field, 0, sizeof field);
     field.column = column;
@@ -376,7 +376,7 @@ static void test_log(void) {
     static const double since[] = {0, 1, 0.5, 0, 0, 0};  // a clock that goes back counts as 0
     const char *csv = "position,v\n0,0\n1,1\n2,1.5\n3,-2\n0,1e6\n1,1e6\n";
     for (int kind = 0; kind < 2; ++kind) {
-        pktseq_field field = field_of("v", kind ? PKTSEQ_LOG_SINCE_PREVIOUS : PKTSEQ_LOG, 0);
+        pktseq_field field = role_field("v", kind ? PKTSEQ_LOG_SINCE_PREVIOUS : PKTSEQ_LOG, 0);
         double logs[6], mean = 0, sd = 0;
         one t;
         for (size_t i = 0; i < 6; ++i) {
@@ -446,7 +446,7 @@ static void test_classes(void) {
         for (int kind = 0; kind < 2; ++kind)
             for (size_t m = 0; m < sizeof most / sizeof *most; ++m) {
                 pktseq_field field =
-                    field_of("v", kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES, 0);
+                    role_field("v", kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES, 0);
                 size_t n = 0, bounds, width, held[60] = {0};
                 one t;
                 field.least = most[m];
@@ -497,7 +497,7 @@ static void test_listed_bounds(void) {
         {"more", "1", "2"},   {"1", "2 ", "more"}, {"0x1", "2", "more"}, {"1", "2", "more "}};
     const char *csv = "position,v\n0,-5\n1,-1\n2,0\n3,0.5\n4,0.6\n5,1000\n6,1001\n";
     static const int want[] = {0, 0, 1, 1, 2, 2, 3};
-    pktseq_field field = field_of("v", PKTSEQ_CLASSES, 0);
+    pktseq_field field = role_field("v", PKTSEQ_CLASSES, 0);
     pktseq_schema schema;
     pktseq_table table;
     pktseq_codec codec;
@@ -532,11 +532,11 @@ static void test_listed_bounds(void) {
                            PKTSEQ_ERROR_ARGUMENT && err.text[0] && !codec.field,
                        "%s %s %s", bad[i][0], bad[i][1], bad[i][2]);
         }
-    field = field_of("v", PKTSEQ_LOG, 0);  // bounds of a number that has no classes
+    field = role_field("v", PKTSEQ_LOG, 0);  // bounds of a number that has no classes
     field.category = good;
     field.category_count = 4;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    field = field_of("v", (pktseq_kind)(PKTSEQ_CLASSES_SINCE_PREVIOUS + 1), 0);
+    field = role_field("v", (pktseq_kind)(PKTSEQ_CLASSES_SINCE_PREVIOUS + 1), 0);
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_table_free(&table);
 }
@@ -544,7 +544,7 @@ static void test_listed_bounds(void) {
 // A column in which every sequence has one packet has no since-previous: one class.
 static void test_lone_packets(void) {
     one t;
-    one_begin(&t, "position,v\n0,3\n0,5\n0,9\n", field_of("v", PKTSEQ_CLASSES_SINCE_PREVIOUS, 0));
+    one_begin(&t, "position,v\n0,3\n0,5\n0,9\n", role_field("v", PKTSEQ_CLASSES_SINCE_PREVIOUS, 0));
     CHECK(t.codec.features == 1 && t.x[0] == 1 && t.x[2] == 1);
     one_end(&t);
 }
@@ -552,7 +552,7 @@ static void test_lone_packets(void) {
 static void test_least(void) {
     const char *csv = "position,v\n0,a\n1,b\n2,a\n3,c\n4,c\n5,c\n6,d\n";
     static const size_t kept[] = {4, 4, 2, 1};
-    pktseq_field field = field_of("v", PKTSEQ_ONEHOT, 0);
+    pktseq_field field = role_field("v", PKTSEQ_ONEHOT, 0);
     pktseq_schema schema;
     pktseq_table table;
     pktseq_codec codec;
@@ -666,7 +666,7 @@ static void test_bad_roles(void) {
     schema.field = field;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; ++i) {
         memcpy(field, context_field, sizeof field);
-        field[4] = field_of(classes[i] == PKTSEQ_ONEHOT ? "b" : "c", classes[i],
+        field[4] = role_field(classes[i] == PKTSEQ_ONEHOT ? "b" : "c", classes[i],
                             PKTSEQ_ROLE_CONTEXT);
         CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT,
                    "kind %d", (int)classes[i]);
@@ -1129,6 +1129,182 @@ static void test_blocks(void) {
     pktseq_table_free(&table);
 }
 
+// ---- tables that it was not made for
+
+// A table filled by hand with more different texts than a one-hot can have, and with none at all.
+static void test_learned_names(void) {
+    enum { MANY = 4097 };
+    static char text[MANY][8];
+    static char *names[MANY];
+    static uint32_t index[MANY];
+    char column_name[] = "protocol";
+    size_t start[] = {0, MANY};
+    pktseq_column column;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    for (uint32_t i = 0; i < MANY; ++i) {
+        sprintf(text[i], "P%u", (unsigned)i);
+        names[i] = text[i];
+        index[i] = i;
+    }
+    memset(&column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column.name = column_name;
+    column.text = index;
+    column.names = names;
+    column.name_count = MANY;
+    table.rows = MANY;
+    table.sequences = 1;
+    table.start = start;
+    table.column = &column;
+    table.column_count = 1;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "protocol") && says(&err, "4097"), "%s", err.text);
+    index[MANY - 1] = 0;  // the last name no longer occurs
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(codec.features == 4096);
+    pktseq_codec_free(&codec);
+    column.name_count = 0;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
+    pktseq_codec_free(&codec);
+}
+
+// Names that a table filled by hand has twice are one category: the first of that name. And a table
+// of which no row is asked for needs no names.
+static void test_equal_names(void) {
+    char column_name[] = "protocol", first[] = "A", second[] = "A", third[] = "B";
+    char *names[] = {third, first, second};
+    uint32_t text[] = {1, 2, 0};
+    size_t start[] = {0, 3}, unknown = 0;
+    pktseq_column column;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    real x[9];
+    memset(&column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column.name = column_name;
+    column.text = text;
+    column.names = names;
+    column.name_count = 3;
+    table.rows = 3;
+    table.sequences = 1;
+    table.start = start;
+    table.column = &column;
+    table.column_count = 1;
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(codec.features == 3 && strcmp(codec.field[0].category[2], "B") == 0);
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 3, x, &unknown, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    for (size_t i = 0; i < 9; ++i)
+        CHECK_THAT((double)x[i] == (i == 0 || i == 3 || i == 8), "feature %lu", (unsigned long)i);
+    CHECK(unknown == 0);
+    column.name_count = 0;
+    x[0] = 7;
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 0, x, &unknown, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    CHECK(x[0] == 7 && unknown == 0);
+    pktseq_codec_free(&codec);
+}
+
+// What a capture is cut by has to be of its kind; the message says which column is not.
+static void test_cannot_cut(void) {
+    static const char *const words[] = {
+        "bad argument: the schema has column \"src_ip\" as number, so a file that has no column "
+        "\"position\" cannot be cut into sequences",
+        "bad argument: the schema has column \"timestamp\" as text, so a file that has no column "
+        "\"position\" cannot be cut into sequences"};
+    for (int as_text = 0; as_text < 2; ++as_text) {
+        pktseq_field field = as_text ? field_of("timestamp", PKTSEQ_ONEHOT)
+                                     : field_of("src_ip", PKTSEQ_ZSCORE);
+        pktseq_schema schema = schema_of(&field, 1);
+        pktseq_table table;
+        schema.rule = pktseq_rule_default();
+        CHECK(parse_text(&table, "timestamp,src_ip,dst_ip\n1,2,3\n2,3,2\n", &schema, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        CHECK_THAT(strcmp(err.text, words[as_text]) == 0 && err.line == 0, "%s", err.text);
+    }
+}
+
+// A codec meets tables that it was not fitted to. One filled by hand whose texts or sequences are
+// not what they should be is refused, not read beyond its end.
+static void test_foreign_table(void) {
+    char column_name[] = "protocol", name[] = "A", *names[] = {name};
+    uint32_t text[] = {0, 0, 0, 100000000, 0, 0};
+    size_t rising[] = {0, 2, 5, 6}, falling[] = {0, 5, 2, 6}, short_of[] = {0, 2, 4, 5};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_column column;
+    pktseq_table own, table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    real x[12];
+    memset(&column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    CHECK(parse_text(&own, "position,protocol\n0,A\n1,B\n", &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &own, &schema, NULL, &err) == PKTSEQ_OK);
+    column.name = column_name;
+    column.text = text;
+    column.names = names;
+    column.name_count = 1;
+    table.rows = 6;
+    table.sequences = 3;
+    table.start = rising;
+    table.column = &column;
+    table.column_count = 1;
+    options.inputs = 0;
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 6, x, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 2, x, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
+    text[3] = 0;
+    table.start = short_of;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "do not cover it"), "%s", err.text);
+    table.start = NULL;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    table.start = falling;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "do not rise"), "%s", err.text);
+    table.start = rising;
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(dataset.pairs == 3 && dataset.longest == 3);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&own);
+}
+
+// A value that fits double, but not float, is refused instead of becoming infinite.
+static void test_too_large(void) {
+    pktseq_field field = field_of("length", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_codec codec;
+    real x[2];
+    pktseq_status status;
+    CHECK(parse_text(&table, "position,length\n0,1\n1,1e300\n", &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
+    status = pktseq_codec_encode(&codec, &table, 0, 2, x, NULL, &err);
+    if (sizeof(real) == 4) {
+        CHECK(status == PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "length"), "%s", err.text);
+    } else {
+        CHECK(status == PKTSEQ_OK && (double)x[1] > (double)FLT_MAX);
+    }
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
 int main(void) {
     pktseq_schema notebook = pktseq_schema_notebook(), standard = pktseq_schema_default();
     test_zscore();
@@ -1153,5 +1329,10 @@ int main(void) {
     check_fixture("enc_small", &notebook, 91, 25);    // the last sequence is not among the pairs
     check_fixture("enc_dynamic", &notebook, 91, 25);
     check_fixture("real_small", &standard, 298, 23);
+    test_learned_names();
+    test_equal_names();
+    test_cannot_cut();
+    test_foreign_table();
+    test_too_large();
     return check_end("test_codec");
 }

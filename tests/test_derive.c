@@ -3,7 +3,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
 
@@ -704,6 +704,49 @@ static void test_reading_memory(void) {
                (unsigned long)tries);
 }
 
+// ---- direction alone
+
+// A table filled by hand, whose dst_ip is a number: direction needs src_ip alone.
+static void test_direction_alone(void) {
+    char src_name[] = "src_ip", dst_name[] = "dst_ip", a[] = "a", b[] = "b";
+    char *names[] = {a, b};
+    uint32_t text[] = {0, 1, 0, 1};
+    double number[] = {1, 2, 3, 4};
+    size_t start[] = {0, 2, 4};
+    pktseq_column column[2];
+    pktseq_table table;
+    pktseq_field field = field_of("direction", PKTSEQ_FLAG);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_error err;
+    memset(column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column[0].name = src_name;
+    column[0].text = text;
+    column[0].names = names;
+    column[0].name_count = 2;
+    column[1].name = dst_name;
+    column[1].number = number;
+    table.rows = 4;
+    table.sequences = 2;
+    table.start = start;
+    table.column = column;
+    table.column_count = 2;
+    {   // the added column makes a new array; the old one is not the table's to free
+        pktseq_table copy = table;
+        copy.column = (pktseq_column *)malloc(sizeof column);
+        memcpy(copy.column, column, sizeof column);
+        CHECK_THAT(pktseq_table_derive(&copy, &schema, &err) == PKTSEQ_OK, "%s", err.text);
+        CHECK(copy.column_count == 3);
+        for (size_t i = 0; i < 4 && copy.column_count == 3; ++i)
+            CHECK(copy.column[2].number[i] == (i % 2 == 0));
+        if (copy.column_count == 3) {
+            free(copy.column[2].name);
+            free(copy.column[2].number);
+        }
+        free(copy.column);
+    }
+}
+
 int main(void) {
     test_random();
     test_random_csv();
@@ -717,5 +760,6 @@ int main(void) {
     test_wrong_kinds();
     test_recording();
     test_reading_memory();
+    test_direction_alone();
     return check_end("test_derive");
 }

@@ -6,12 +6,10 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <float.h>
 #include <math.h>
-
-typedef pktseq_real real;
 
 static int is_double(void) { return sizeof(real) == sizeof(double); }
 
@@ -1190,6 +1188,333 @@ static void test_evaluate(void) {
     }
 }
 
+// ---- >>edges: few sequences, perfect forecasts, odd contexts -----------------------------------
+
+// By length: a class of 20 sequences is divided by its own mean and deviation, one of 19 by those
+// of all.
+static void test_few_of_a_length(void) {
+    enum { SHORT = 4, LONG = 20, ALL = 40 };
+    real x[ALL * LONG];
+    size_t start[ALL + 1];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    for (size_t i = 0; i < ALL * LONG; ++i) x[i] = (real)sin(0.01 * (double)(i * i));
+    for (size_t few = 19; few <= 20; ++few) {
+        pktseq_dataset dataset;
+        pktseq_model model;
+        pktseq_detector d;
+        double score[ALL], sum[2] = {0, 0}, square[2] = {0, 0};
+        start[0] = 0;
+        for (size_t i = 0; i < ALL; ++i) start[i + 1] = start[i] + (i < few ? SHORT : LONG);
+        CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, ALL, &wanted, NULL, NULL) == 0);
+        flat_model(&model, &dataset);
+        options.by_length = 0;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+        pktseq_detector_free(&d);
+        for (size_t i = 0; i < ALL; ++i)
+            for (int all = 0; all < 2; ++all) {
+                sum[all] += all || i < few ? score[i] : 0;
+                square[all] += all || i < few ? score[i] * score[i] : 0;
+            }
+        options.by_length = 1;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        {
+            int all = few < 20;
+            double n = all ? ALL : 20, mean = sum[all] / n;
+            double scale = mean + 2 * sqrt(square[all] / n - mean * mean);
+            CHECK_THAT(fabs(d.length_scale[0] / scale - 1) < 1e-6, "%.17g, not %.17g",
+                       d.length_scale[0], scale);
+            CHECK(d.length_scale[1] == d.length_scale[2]);  // none: those of all
+            CHECK((d.length_scale[0] == d.length_scale[1]) == all);
+        }
+        pktseq_detector_free(&d);
+        pktseq_model_free(&model);
+        pktseq_dataset_free(&dataset);
+    }
+}
+
+// A forecast that is always right: all errors, scores and parts are 0, and none is not a number.
+static void test_perfect(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    const pktseq_measure measure[] = {PKTSEQ_MEASURE_RMS, PKTSEQ_MEASURE_WEIGHTED};
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 0);
+    flat_model(&model, &dataset);
+    memset(model.block, 0, model.parameters * sizeof *model.block);
+    for (int m = 0; m < 2; ++m) {
+        for (int by_length = 0; by_length < 2; ++by_length) {
+            pktseq_detector_options options = pktseq_detector_options_default();
+            pktseq_detector detector;
+            pktseq_work work;
+            pktseq_pair pair = pktseq_dataset_pair(&dataset, 0);
+            double score[3] = {9, 9, 9}, part[8], sum = 0;
+            options.measure = measure[m];
+            options.by_length = by_length;
+            CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+            CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK,
+                       "%s", err.text);
+            CHECK(detector.threshold == 0 && detector.threshold_low == 0 &&
+                  detector.threshold_high == DBL_MAX && detector.sequences == 3);
+            CHECK(detector.error[0] > 0);  // it divides
+            CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err) == 0);
+            CHECK(score[0] == 0 && score[1] == 0 && score[2] == 0);
+            CHECK(pktseq_work_init(&work, model.config, 1, 8, 1, NULL, NULL) == PKTSEQ_OK);
+            CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, score) == 0);
+            for (size_t i = 0; i < pair.targets * detector.groups; ++i) sum += fabs(part[i]);
+            CHECK(sum == 0 && score[0] == 0);  // 0 / 0 would be seen here
+            pktseq_work_free(&work);
+            pktseq_detector_free(&detector);
+        }
+    }
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// One packet to learn a context from: nothing is divided by n - 1 = 0, and that packet itself is
+// as normal as can be.
+static void test_one_context(void) {
+    pktseq_field field[2] = {field_of("length", PKTSEQ_NUMBER), field_of("gap", PKTSEQ_NUMBER)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector detector;
+    pktseq_model model;
+    pktseq_work work;
+    pktseq_pair pair;
+    pktseq_error err;
+    double part[4] = {1, 1, 1, 1}, score = -1;
+    field[1].role = PKTSEQ_ROLE_CONTEXT;
+    CHECK_THAT(parse_text(&table, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,8\n", &schema,
+                          &err) == 0, "%s", err.text);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
+    CHECK_THAT(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == 0, "%s",
+               err.text);
+    flat_model(&model, &dataset);
+    options.context = 0.5;
+    CHECK(pktseq_detector_init(&detector, &model, 1, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    CHECK(detector.mean[0] == 8 && fabs(detector.precision[0] - 25) < 1e-9);
+    CHECK(pktseq_work_init(&work, model.config, 1, 1, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&dataset, 0);
+    CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, &score) == PKTSEQ_OK);
+    CHECK(part[1] == 0 && part[0] > 0 && fabs(part[0] - score) < 1e-12);
+    pktseq_work_free(&work);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// A sequence of more packets than a batch of scoring otherwise has: it is one all the same.
+static void test_long_sequence(void) {
+    enum { MANY = 2500 };
+    static real x[MANY];
+    const size_t start[] = {0, MANY};
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_work work;
+    pktseq_pair pair;
+    double all = -1, alone = -2;
+    for (size_t i = 0; i < MANY; ++i) x[i] = (real)sin(0.01 * (double)i);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, &all, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&dataset, 0);
+    CHECK(pktseq_detector_score(&detector, &model, &work, &pair, 1, &alone) == PKTSEQ_OK);
+    CHECK_THAT(all > 0 && all >= alone && all <= alone, "%g, %g", all, alone);
+    pktseq_work_free(&work);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A share of the context that is asked for after the detector was made, which knows of none: no
+// score is made up, and the detector stays as it was.
+static void test_no_context(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    const pktseq_measure measure[] = {PKTSEQ_MEASURE_RMS, PKTSEQ_MEASURE_WEIGHTED};
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    for (int m = 0; m < 2; ++m) {
+        pktseq_detector_options options = pktseq_detector_options_default();
+        pktseq_detector detector;
+        pktseq_buffer buffer;
+        double score[3] = {7, 7, 7};
+        options.measure = measure[m];
+        CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+        detector.options.context = 0.5;
+        CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 0, score, &err) ==
+              PKTSEQ_ERROR_MISMATCH);
+        CHECK_THAT(says(&err, "do not fit the model and the detector"), "%s", err.text);
+        CHECK(score[0] == 7 && score[1] == 7 && score[2] == 7);
+        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) ==
+              (m ? PKTSEQ_ERROR_ARGUMENT : PKTSEQ_ERROR_MISMATCH));
+        CHECK_THAT(says(&err, m ? "forward: " : "do not fit the model"), "%s", err.text);
+        CHECK(detector.sequences == 0 && detector.threshold == DBL_MAX && detector.error[0] == 1);
+        CHECK(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) ==
+              PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "a number of the detector cannot be") && !buffer.data, "%s",
+                   err.text);
+        detector.options.context = 0;
+        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) == PKTSEQ_OK);
+        CHECK(detector.sequences == 3);
+        pktseq_detector_free(&detector);
+    }
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A context so large that its covariance is not finite: said, instead of scores that are all 0.
+static void test_large_context(void) {
+    pktseq_field field[2] = {field_of("length", PKTSEQ_NUMBER), field_of("gap", PKTSEQ_NUMBER)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector detector;
+    pktseq_model model;
+    pktseq_error err;
+    if (sizeof(real) == 4) return;  // the square of a float fits a double
+    field[1].role = PKTSEQ_ROLE_CONTEXT;
+    CHECK(parse_text(&table, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,1e200\n4,1,2\n",
+                     &schema, &err) == 0);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
+    CHECK_THAT(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == 0, "%s",
+               err.text);
+    flat_model(&model, &dataset);
+    options.context = 0.5;
+    CHECK(pktseq_detector_init(&detector, &model, 1, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK_THAT(says(&err, "covariance of the context has no inverse"), "%s", err.text);
+    CHECK(detector.sequences == 0 && detector.precision[0] == 1);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// Nearly all may be alarms, of very few sequences: the range of the threshold still holds it, and
+// is open where nothing bounds it.
+static void test_low_threshold(void) {
+    static const size_t start[] = {0, 4, 8, 12};
+    real x[FLAT_ROWS];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector d;
+    double score[3], low;
+    for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = (real)(i / 4);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    options.false_alarms = 0.99;
+    CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+    low = score[0] < score[1] ? score[0] : score[1];
+    low = score[2] < low ? score[2] : low;
+    CHECK_THAT(d.threshold > low && d.threshold_low == -DBL_MAX &&
+                   d.threshold_high >= d.threshold && d.threshold_high < DBL_MAX,
+               "%.17g: %.17g in %.17g .. %.17g", low, d.threshold, d.threshold_low,
+               d.threshold_high);
+    pktseq_detector_free(&d);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+static int compare_scores(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The ranks that bound the threshold, as whole fractions say: of n scores, A lie above it. few: how
+// many numbers from 0 on A reaches with a chance of 2.5 % at most; many: the least that it does not
+// exceed with one of 97.5 %.
+static void test_threshold_range(void) {
+    static const struct { size_t n; double share; size_t few, many; } want[] = {
+        {1, 0.01, 0, 0},  {2, 0.01, 0, 0},   {2, 0.25, 0, 2},   {20, 0.01, 0, 1},
+        {60, 0.1, 2, 11}, {100, 0.01, 0, 3}, {300, 0.01, 0, 7}, {400, 0.01, 1, 8},
+        {300, 0.5, 133, 167}, {2, 0.99, 2, 2}, {3, 0, 0, 0}, {3, 1, 3, 3}};
+    static real x[4 * 400];
+    static size_t start[401];
+    static double score[400];
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    for (size_t i = 0; i < 4 * 400; ++i) x[i] = (real)(i / 4) / 100;
+    for (size_t i = 0; i <= 400; ++i) start[i] = 4 * i;
+    for (size_t i = 0; i < sizeof want / sizeof *want; ++i) {
+        const size_t n = want[i].n, few = want[i].few, many = want[i].many;
+        pktseq_detector_options options = pktseq_detector_options_default();
+        pktseq_dataset dataset;
+        pktseq_model model;
+        pktseq_detector d;
+        double low, high;
+        CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, n, &wanted, NULL, NULL) == 0);
+        flat_model(&model, &dataset);
+        options.false_alarms = want[i].share;
+        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+        qsort(score, n, sizeof *score, compare_scores);
+        low = many < n ? score[n - 1 - many] : -DBL_MAX;
+        high = few > 0 ? score[n - few] : DBL_MAX;
+        if (low > d.threshold) low = d.threshold;
+        if (high < d.threshold) high = d.threshold;
+        CHECK_THAT(d.threshold_low == low && d.threshold_high == high,
+                   "%lu sequences, %g: %.9g to %.9g, expected %.9g to %.9g", (unsigned long)n,
+                   want[i].share, d.threshold_low, d.threshold_high, low, high);
+        pktseq_detector_free(&d);
+        pktseq_model_free(&model);
+        pktseq_dataset_free(&dataset);
+    }
+}
+
+// A stream whose detector has been freed says so to whoever asks it for more.
+static void test_orphan_stream(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_stream stream;
+    double score = 7;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_stream_init(&stream, &model, &detector, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < 4; ++i)
+        CHECK(pktseq_stream_push(&stream, x + i * FLAT_WIDE, x + i * FLAT_WIDE, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_OK && score > 0 && score < 7);
+    pktseq_detector_free(&detector);
+    score = 7;
+    CHECK(pktseq_stream_push(&stream, x, x, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_ERROR_ARGUMENT && score == 7);
+    CHECK(stream.packets == 4);
+    pktseq_stream_free(&stream);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
 int main(void) {
     test_formulas(PKTSEQ_LOSS_MSE);
     test_formulas(PKTSEQ_LOSS_NLL);
@@ -1206,5 +1531,14 @@ int main(void) {
     test_saved();
     test_quantile();
     test_evaluate();
+    test_few_of_a_length();
+    test_perfect();
+    test_one_context();
+    test_long_sequence();
+    test_no_context();
+    test_large_context();
+    test_low_threshold();
+    test_threshold_range();
+    test_orphan_stream();
     return check_end("test_detect");
 }

@@ -8,8 +8,10 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,6 +19,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+// Files that the tests make begin with this.
+static char base[1000];
 
 #define REAL_SIZE sizeof(pktseq_real)
 static const char *const OWN_DTYPE = sizeof(pktseq_real) == 4 ? "F32" : "F64";
@@ -2139,9 +2144,602 @@ static void test_two_writers(void) {
     CHECK(!remove(path));
 }
 
-int main(void) {
+// ---- what is not saved
+
+// An empty codec and a training that has not begun are none: the file is the same as without.
+static void test_empty_parts(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model, again;
+    pktseq_codec codec, no_codec;
+    pktseq_training training, no_training;
+    pktseq_buffer plain, empty;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&codec, 0, sizeof codec);
+    memset(&training, 0, sizeof training);
+    CHECK(pktseq_save_mem(&plain, &model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&empty, &model, &codec, &training, NULL, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    CHECK(plain.size == empty.size && memcmp(plain.data, empty.data, plain.size) == 0);
+    CHECK_THAT(pktseq_load_mem(empty.data, empty.size, &again, &no_codec, &no_training, NULL, NULL,
+                               &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(no_codec.field_count == 0 && no_training.iteration == 0);
+    CHECK(again.parameters == model.parameters &&
+          memcmp(again.block, model.block, model.parameters * sizeof(real)) == 0);
+    pktseq_buffer_free(&plain);
+    pktseq_buffer_free(&empty);
+    pktseq_model_free(&again);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A codec that does not predict what the model does is not saved with it.
+static void test_other_targets(void) {
+    pktseq_field field[3] = {field_of("length", PKTSEQ_ZSCORE), field_of("ack", PKTSEQ_FLAG),
+                             field_of("syn", PKTSEQ_FLAG)};
+    pktseq_schema schema = schema_of(field, 3);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_model model;
+    pktseq_config config = pktseq_config_default(NULL);
+    pktseq_buffer buffer;
+    pktseq_error err;
+    field[2].role = PKTSEQ_ROLE_INPUT;
+    CHECK(parse_text(&table, "position,length,ack,syn\n0,60,0,1\n1,61,1,0\n", &schema, &err) == 0);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
+    config.in = 3;
+    config.out = 3;
+    config.hidden = 2;
+    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK(!buffer.data && err.text[0]);
+    pktseq_model_free(&model);
+    config.out = 2;
+    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    pktseq_buffer_free(&buffer);
+    pktseq_model_free(&model);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// What no file may hold is not written: sums of losses that are not finite, a config that could not
+// go on, a detector with a number that is none.
+static void test_not_saved(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training, bad;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 2;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_OK);
+    for (int i = 0; i < 3; ++i) {
+        bad = training;
+        if (i == 0) bad.report_sum = HUGE_VAL;
+        if (i == 1) bad.point_sum = -HUGE_VAL;
+        if (i == 2) bad.config.batch = 0;
+        CHECK(pktseq_save_mem(&buffer, &model, NULL, &bad, NULL, NULL, &err) ==
+              (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
+        CHECK_THAT(says(&err, i < 2 ? "a loss or velocity is not finite" : "batch") &&
+                       !buffer.data, "%d: %s", i, err.text);
+    }
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    detector.scale[0] = HUGE_VAL;
+    CHECK(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "a number of the detector cannot be") && !buffer.data, "%s", err.text);
+    detector.scale[0] = 1;
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    pktseq_buffer_free(&buffer);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A detector and a codec for the same model, of as many features, but grouped differently: they
+// are not saved together, for a reader could not tell which group a weight is for.
+static void test_other_groups(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);  // two numbers
+    CHECK(parse_text(&table, "position,protocol\n0,TCP\n1,UDP\n", &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);  // one of two
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, &detector, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "another codec's") && !buffer.data, "%s", err.text);
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    pktseq_buffer_free(&buffer);
+    pktseq_detector_free(&detector);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A category of 17 million bytes, each six in JSON: a file with so long a header could not be read
+// again, so it is not written.
+static void test_long_header(void) {
+    enum { SIZE = 17000000 };
+    char *name = (char *)malloc(SIZE + 1);
+    const char *category[1];
+    real x[FLAT_ROWS];
+    static const size_t start[] = {0, 4, 8, 12};
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    pktseq_status status;
+    if (!name) return;
+    memset(name, 1, SIZE);
+    name[SIZE] = 0;
+    category[0] = name;
+    field.category = category;
+    field.category_count = 1;
+    for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = 1;
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    CHECK(parse_text(&table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    status = pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err);
+    CHECK(status != PKTSEQ_OK && !buffer.data && buffer.size == 0);
+    if (status == PKTSEQ_ERROR_MEMORY)
+        printf("  SKIPPED: there is no memory for a header of 100 MB\n");
+    else
+        CHECK_THAT(status == PKTSEQ_ERROR_DATA && says(&err, "expected at most 100000000"), "%s",
+                   err.text);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    free(name);
+}
+
+// ---- small lies
+
+// A small checkpoint with everything in it: a codec of one one-hot, training, a detector.
+static pktseq_buffer small_checkpoint(void) {
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_dataset_options wanted = pktseq_dataset_options_default();
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_train_config train = pktseq_train_config_default();
+    pktseq_config config;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    memset(&training, 0, sizeof training);
+    CHECK(parse_text(&table, "position,protocol\n0,TCP\n1,UDP\n2,TCP\n3,UDP\n4,TCP\n", &schema,
+                     &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == PKTSEQ_OK);
+    config = pktseq_config_default(&dataset);
+    config.hidden = 2;
+    config.loss = PKTSEQ_LOSS_NLL;
+    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    train.iterations = 1;
+    train.point_every = 0;
+    CHECK(pktseq_train(&model, &dataset, &train, &training, &err) == PKTSEQ_OK);
+    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, &training, &detector, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    return buffer;
+}
+
+// What is loaded lies in the memory that the caller gave, all of it, and goes back there.
+static void test_whose_memory(void) {
+    pktseq_buffer file = small_checkpoint();
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = fenced(&c);
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_error err;
+    CHECK_THAT(pktseq_load_mem(file.data, file.size, &model, &codec, &training, &detector,
+                               &allocator, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(model.allocator.user_data == &c && codec.allocator.user_data == &c);
+    CHECK(training.allocator.user_data == &c && detector.allocator.user_data == &c);
+    CHECK(c.live > 4);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_codec_free(&codec);
+    pktseq_model_free(&model);
+    CHECK(c.live == 0);
+    pktseq_buffer_free(&file);
+}
+
+// A buffer goes back to the allocator that it came from.
+static void test_whose_buffer(void) {
+    const double falling[] = {3, 2, 1};
+    pktseq_buffer file = small_checkpoint(), buffer;
+    counter c = {0, 0, 0};
+    pktseq_allocator allocator = fenced(&c);
+    pktseq_model model;
+    pktseq_error err;
+    char path[1100];
+    snprintf(path, sizeof path, "%s.buffer", base);
+    CHECK_THAT(pktseq_file_write(path, file.data, file.size, NULL, &err) == 0, "%s", err.text);
+    for (int kind = 0; kind < 3; ++kind) {
+        pktseq_status status =
+            kind == 0   ? pktseq_file_read(&buffer, path, NULL, &allocator, &err)
+            : kind == 1 ? pktseq_loss_svg_mem(&buffer, falling, 3, 1, "", &allocator, &err)
+                        : pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, NULL,
+                                          &err);
+        if (kind == 2 && status == PKTSEQ_OK) {
+            status = pktseq_save_mem(&buffer, &model, NULL, NULL, NULL, &allocator, &err);
+            pktseq_model_free(&model);
+        }
+        CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
+        CHECK(c.live == 1 && buffer.allocator.user_data == &c && buffer.capacity >= buffer.size);
+        pktseq_buffer_free(&buffer);
+        CHECK(c.live == 0 && !buffer.data);
+    }
+    // pktseq_save has no allocator of its own: it takes the model's.
+    CHECK(pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, &allocator, &err) == 0);
+    c.allocations = 0;
+    CHECK_THAT(pktseq_save(path, &model, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(c.allocations > 0);
+    pktseq_model_free(&model);
+    CHECK(c.live == 0);
+    remove(path);
+    pktseq_buffer_free(&file);
+}
+
+static void put_length(unsigned char *to, size_t length) {
+    for (size_t i = 0; i < 8; ++i) to[i] = (unsigned char)((uint64_t)length >> (8 * i));
+}
+
+// Loads all of a file in which the text `from`, and all up to `until` if there is one, is replaced
+// by `to`, as somebody would do it who also mends length and checksum. category: the codec's
+// first, if it could be loaded.
+static pktseq_status load_edited(const pktseq_buffer *file, const char *from, const char *until,
+                                 const char *to, char *category, pktseq_error *err) {
+    static const char key[] = "\"pktseq.checksum\":\"";
+    size_t end = 8, cut = strlen(from), size, place;
+    const unsigned char *at, *past;
+    unsigned char *data = (unsigned char *)malloc(file->size + strlen(to));
+    uint64_t hash = UINT64_C(14695981039346656037);
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_status status;
+    if (!data) exit(3);
+    for (size_t i = 0; i < 4; ++i) end += (size_t)file->data[i] << (8 * i);
+    at = find(file->data, end, from);
+    CHECK_THAT(at != NULL, "the header has no %s", from);
+    if (!at) exit(3);
+    past = until ? find(at + cut, (size_t)(file->data + end - at) - cut, until) : at + cut;
+    if (!past) exit(3);
+    size = (size_t)(at - file->data);
+    memcpy(data, file->data, size);
+    memcpy(data + size, to, strlen(to));
+    memcpy(data + size + strlen(to), past, (size_t)(file->data + file->size - past));
+    size = file->size - (size_t)(past - at) + strlen(to);
+    put_length(data, end - 8 - (size_t)(past - at) + strlen(to));
+    place = (size_t)(find(data, size, key) - data) + sizeof key - 1;
+    for (size_t i = 0; i < size; ++i)
+        if (i < place || i >= place + 16) hash = (hash ^ data[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < 16; ++i)
+        data[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+    status = pktseq_load_mem(data, size, &model, &codec, &training, &detector, NULL, err);
+    if (status)
+        CHECK(!model.block && !codec.field && !training.iteration && !detector.memory);
+    else
+        CHECK(model.block && codec.field && training.iteration == 1 && detector.memory);
+    if (status == PKTSEQ_OK && category) strcpy(category, codec.field[0].category[0]);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_codec_free(&codec);
+    pktseq_model_free(&model);
+    free(data);
+    return status;
+}
+
+// Metadata that end too early, or nearly are what they should be: refused by name.
+static void test_edited(void) {
+    static const struct {
+        const char *from, *until, *to, *key;
+    } edit[] = {
+        {"points\\n\"", NULL, "points\"", "pktseq.training"},
+        {"milestones ", "\"", "", "pktseq.training"},
+        {" 40 ", "\"", " 40", "pktseq.training"},
+        {"\"class2\"", NULL, "\"class2e0\"", "pktseq.groups"},
+        {"weight ", "\"", "", "pktseq.detector"},
+        {"TCP\\t", "\"", "TCP", "pktseq.codec"},
+        {"\"dtype\"", NULL, "\"etype\"", "each once"},
+    };
+    pktseq_buffer file = small_checkpoint();
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof edit / sizeof *edit; ++i) {
+        CHECK_THAT(load_edited(&file, edit[i].from, edit[i].until, edit[i].to, NULL, &err) ==
+                       PKTSEQ_ERROR_DATA, "%s", edit[i].from);
+        CHECK_THAT(says(&err, edit[i].key), "%s: %s", edit[i].from, err.text);
+    }
+    CHECK_THAT(load_edited(&file, "TCP", NULL, "TCP", NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    pktseq_buffer_free(&file);
+}
+
+// Letters as JSON escapes them: those around the halves of surrogate pairs are what they are, and
+// two halves that do not belong together are none.
+static void test_escapes(void) {
+    static const struct {
+        const char *json, *utf8;
+    } escape[] = {
+        {"\\ud7ff", "\xed\x9f\xbf"},          {"\\ue000", "\xee\x80\x80"},
+        {"\\ufffd", "\xef\xbf\xbd"},          {"\\ud800\\udc00", "\xf0\x90\x80\x80"},
+        {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"}, {"\\ud800\\udbff", NULL},
+        {"\\ud800\\ue000", NULL},              {"\\udc00", NULL},
+        {"\\udfff", NULL},
+    };
+    pktseq_buffer file = small_checkpoint();
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof escape / sizeof *escape; ++i) {
+        char category[20] = "";
+        pktseq_status status = load_edited(&file, "TCP", NULL, escape[i].json, category, &err);
+        CHECK_THAT(status == (escape[i].utf8 ? PKTSEQ_OK : PKTSEQ_ERROR_DATA), "%s: %d %s",
+                   escape[i].json, (int)status, err.text);
+        if (escape[i].utf8) CHECK_THAT(strcmp(category, escape[i].utf8) == 0, "%s", escape[i].json);
+        else CHECK_THAT(says(&err, "a valid escape"), "%s: %s", escape[i].json, err.text);
+    }
+    pktseq_buffer_free(&file);
+}
+
+// Shapes whose bytes are more than can be counted, and offsets that say there are none: refused
+// for that, and not taken for a tensor without numbers.
+static void test_uncountable(void) {
+#if SIZE_MAX > UINT32_MAX
+    const double H = 900000000, D = 1, O = 1;
+    unsigned char file[3000];
+    char *json = (char *)file + 8;
+    int at = 0;
+    pktseq_model model;
+    pktseq_error err;
+#define X(field, name, rows, cols) \
+    at += sprintf(json + at, "%c\"%s\":{\"dtype\":\"F64\",\"shape\":[%.0f", at ? ',' : '{', name, \
+                  (double)(rows)); \
+    if ((cols) > 0) at += sprintf(json + at, ",%.0f", (double)(cols)); \
+    at += sprintf(json + at, "],\"data_offsets\":[%.0f,%.0f]}", at < 120 ? 0 : 24 * H, 24 * H);
+    PKTSEQ_TENSORS(X)
+#undef X
+    at += sprintf(json + at, "}");
+    put_length(file, (size_t)at);
+    CHECK(pktseq_load_mem(file, (size_t)at + 8, &model, NULL, NULL, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"encoder.gru.weight_hh_l0\": its offsets do not fit"), "%s", err.text);
+    CHECK(!model.block);
+#endif
+}
+
+// ---- doors
+
+// Why a file cannot be opened is said, if the caller's own file system tells it by errno.
+static void *closed_door(const char *path, int write, void *user_data) {
+    (void)path;
+    (void)write;
+    errno = *(const int *)user_data;
+    return NULL;
+}
+
+static void test_not_opened(void) {
+    int reason = 0;
+    pktseq_files files;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    memset(&files, 0, sizeof files);
+    files.open_fn = closed_door;
+    files.user_data = &reason;
+    CHECK(pktseq_file_read(&buffer, "a.csv", &files, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strcmp(err.text, "a.csv: cannot be opened") == 0, "%s", err.text);
+#ifdef EACCES
+    reason = EACCES;
+    CHECK(pktseq_file_read(&buffer, "a.csv", &files, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK_THAT(strcmp(err.text, "a.csv: cannot be opened: permission denied") == 0, "%s", err.text);
+#endif
+    CHECK(!buffer.data);
+}
+
+// A table from a pipe that has a name: it has no size that could be asked for beforehand.
+static void test_pipe(void) {
+    static const char csv[] = "position,length\n0,60\n1,70\n0,80\n";
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    char path[40];
+    int end[2];
+    if (pipe(end) != 0) return;
+    sprintf(path, "/dev/fd/%d", end[0]);
+    if (access(path, R_OK) != 0) {
+        printf("  SKIPPED: %s is not there\n", path);
+    } else {
+        CHECK(write(end[1], csv, sizeof csv - 1) == (ssize_t)sizeof csv - 1);
+        close(end[1]);
+        end[1] = -1;
+        CHECK_THAT(pktseq_table_read(&table, path, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 3 && table.sequences == 2 && table.column[0].number[2] == 80);
+        pktseq_table_free(&table);
+    }
+    close(end[0]);
+    if (end[1] >= 0) close(end[1]);
+}
+
+// A folder is no file, whatever it says about its size: some name one, some have no end.
+static void test_folders(void) {
+    static const char *const folder[] = {".", "/", "/proc", "/dev/shm", "/tmp"};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; ++i) {
+        CHECK(pktseq_table_read(&table, folder[i], &schema, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(strncmp(err.text, folder[i], strlen(folder[i])) == 0 &&
+                       (says(&err, ": reading failed") || says(&err, ": cannot be opened")), "%s",
+                   err.text);
+        CHECK(!table.column && table.rows == 0);
+    }
+}
+
+// Does this process have no more rights than anybody else? Root gives its own away, and takes them
+// back with rights_back.
+static int without_rights(void) {
+    return geteuid() != 0 || seteuid(65534) == 0;
+}
+
+static void rights_back(void) {
+    if (geteuid() != getuid()) CHECK(seteuid(getuid()) == 0);
+}
+
+// A file of somebody else's: the user reads that it is there, but not for him.
+static void test_forbidden(void) {
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_buffer buffer;
+    pktseq_error err;
+    char path[1100];
+    FILE *file;
+    sprintf(path, "%s.forbidden", base);
+    remove(path);
+    file = fopen(path, "wb");
+    CHECK(file != NULL);
+    if (!file) return;
+    fclose(file);
+    CHECK(chmod(path, 0) == 0);
+    if (without_rights()) {
+        CHECK(pktseq_table_read(&table, path, &schema, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(says(&err, ".forbidden: cannot be opened: permission denied"), "%s", err.text);
+        CHECK(!table.column);
+        CHECK(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+        CHECK_THAT(says(&err, ".forbidden: cannot be opened: permission denied"), "%s", err.text);
+        CHECK(!buffer.data);
+    } else {
+        printf("  SKIPPED: root keeps its rights here\n");
+    }
+    rights_back();
+    remove(path);
+}
+
+
+// Into a folder that one may write to, but not look into: the file is there, and all is well,
+// although the folder itself cannot be told to go to the disk.
+static void test_unreadable_folder(void) {
+    char folder[1100], path[1200];
+    pktseq_buffer buffer;
+    pktseq_error err;
+    FILE *file;
+    sprintf(folder, "%s.folder", base);
+    sprintf(path, "%s/file", folder);
+    remove(path);  // what a test that was cut short has left
+    rmdir(folder);
+    CHECK(mkdir(folder, 0700) == 0 && chmod(folder, 0333) == 0);
+    file = without_rights() ? fopen(path, "wb") : NULL;
+    if (file) {
+        fclose(file);
+        CHECK(open(folder, O_RDONLY) < 0);
+        for (int i = 0; i < 2; ++i) {
+            CHECK_THAT(pktseq_file_write(path, "what it is", 10, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK_THAT(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK(buffer.size == 10 && memcmp(buffer.data, "what it is", 10) == 0);
+            pktseq_buffer_free(&buffer);
+            CHECK(remove(path) == 0);  // the second time there is none before
+        }
+    } else {
+        printf("  SKIPPED: %s is out of reach for anybody but root\n", folder);
+    }
+    rights_back();
+    CHECK(rmdir(folder) == 0);
+}
+
+// /dev/fd/N, and so /dev/stdout, may lead to a pipe or a regular file: they are written to, for
+// nothing can be put in their place in /dev.
+static void test_device(void) {
+    static const char *const text[] = {"first, the long one", "second"};
+    char path[1100], device[40], got[40];
+    int end[2];
+    pktseq_buffer buffer;
+    pktseq_error err;
+    int descriptor;
+    sprintf(path, "%s.device", base);
+    descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK(descriptor >= 0);
+    sprintf(device, "/dev/fd/%d", descriptor);
+    if (access(device, W_OK) != 0) {
+        printf("  SKIPPED: %s is not there\n", device);
+    } else {
+        for (int i = 0; i < 2; ++i) {
+            CHECK(lseek(descriptor, 0, SEEK_SET) == 0 && ftruncate(descriptor, 0) == 0);
+            CHECK_THAT(pktseq_file_write(device, text[i], strlen(text[i]), NULL, &err) ==
+                           PKTSEQ_OK, "%s", err.text);
+            CHECK_THAT(pktseq_file_read(&buffer, path, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+                       err.text);
+            CHECK(buffer.size == strlen(text[i]) &&
+                  memcmp(buffer.data, text[i], buffer.size) == 0);
+            pktseq_buffer_free(&buffer);
+        }
+    }
+    close(descriptor);
+    remove(path);
+    if (pipe(end) != 0) return;
+    sprintf(device, "/dev/fd/%d", end[1]);
+    if (access(device, W_OK) == 0) {
+        CHECK_THAT(pktseq_file_write(device, text[1], strlen(text[1]), NULL, &err) == PKTSEQ_OK,
+                   "%s", err.text);
+        close(end[1]);
+        end[1] = -1;  // else a pipe without anything in it would have to be waited for
+        CHECK(read(end[0], got, sizeof got) == (ssize_t)strlen(text[1]) &&
+              memcmp(got, text[1], strlen(text[1])) == 0);
+    }
+    close(end[0]);
+    if (end[1] >= 0) close(end[1]);
+}
+
+int main(int argc, char **argv) {
     subject s;
     pktseq_buffer buffer;
+    sprintf(base, "%.900s", argc > 0 && argv[0][0] ? argv[0] : "build/test_files");
     test_round_trip();
     test_parts();
     test_other_settings();
@@ -2172,5 +2770,21 @@ int main(void) {
         }
         subject_free(&s);
     }
+    test_empty_parts();
+    test_other_targets();
+    test_not_saved();
+    test_other_groups();
+    test_long_header();
+    test_whose_memory();
+    test_whose_buffer();
+    test_edited();
+    test_escapes();
+    test_uncountable();
+    test_not_opened();
+    test_pipe();
+    test_folders();
+    test_forbidden();
+    test_unreadable_folder();
+    test_device();
     return check_end("test_files");
 }

@@ -5,9 +5,7 @@
 #define PKTSEQ_NO_SIMD  // how fast it calculates does not matter here: compiles sooner
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
-#include "check.h"
-
-typedef pktseq_real real;
+#include "scene.h"
 
 static pktseq_config config_of(size_t D, size_t O, size_t H, size_t N) {
     pktseq_config config;
@@ -369,6 +367,52 @@ static void test_header(void) {
     CHECK(pktseq_check_header(PKTSEQ_VERSION, real, sizes + 8) == PKTSEQ_ERROR_MISMATCH);
 }
 
+// ---- >>limits ----------------------------------------------------------------------------------
+
+// A config made by hand: what is senseless is refused in words.
+static void test_configs(void) {
+    pktseq_config config = pktseq_config_default(NULL), other;
+    pktseq_model model;
+    pktseq_work work;
+    pktseq_error err;
+    CHECK(config.hidden == 256 && config.in == 0 && config.out == 0 && config.inputs == 0);
+    config.in = config.out = 2;
+    config.hidden = 3;
+    other = config;
+    memset(&other.start, 7, sizeof other.start);  // C++ knows no cast to what is no member
+    CHECK(pktseq_model_init(&model, other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "start"), "%s", err.text);
+#if SIZE_MAX > UINT32_MAX
+    other = config;
+    other.inputs = (size_t)UINT32_MAX + 1;
+    CHECK(pktseq_model_init(&model, other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "inputs"), "%s", err.text);
+#endif
+    CHECK(pktseq_work_init(&work, config, 1, 1, 1025, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_work_init(&work, config, 1, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_work_init(&work, config, 1, 1, 1024, NULL, &err) == PKTSEQ_OK);
+    pktseq_work_free(&work);
+}
+
+// ---- >>hash: which data a training belongs to --------------------------------------------------
+
+// Checkpoints name their data by this number: whoever changes it cannot go on with old ones.
+static void test_data_hash(void) {
+    const size_t start[] = {0, 4, 8, 12};
+    real x[FLAT_ROWS * FLAT_WIDE], y[FLAT_ROWS];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    uint64_t hash;
+    if (sizeof(real) != 4) return;
+    for (size_t i = 0; i < FLAT_ROWS * FLAT_WIDE; ++i) x[i] = (real)i / 8;
+    for (size_t i = 0; i < FLAT_ROWS; ++i) y[i] = (real)i / 4 - 1;
+    options.inputs = 2;
+    CHECK(pktseq_dataset_wrap(&dataset, x, FLAT_WIDE, y, 1, start, 3, &options, NULL, NULL) == 0);
+    hash = pktseqi_dataset_hash(&dataset);
+    CHECK_THAT(hash == UINT64_C(0xb0e779e75a09e216), "%016llx", (unsigned long long)hash);
+    pktseq_dataset_free(&dataset);
+}
+
 int main(void) {
     test_header();
     test_random();
@@ -378,5 +422,7 @@ int main(void) {
     test_no_memory();
     test_work();
     test_sizes();
+    test_configs();
+    test_data_hash();
     return check_end("test_model");
 }

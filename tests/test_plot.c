@@ -3,7 +3,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -290,6 +290,51 @@ static void test_memory(void) {
     CHECK_THAT(status == PKTSEQ_OK && failures > 0, "status %d", (int)status);
 }
 
+// ---- odd curves and titles
+
+// The picture as a C string in `text`.
+static pktseq_status draw_text(char *text, size_t size, const double *point, size_t count,
+                               size_t every, const char *title, pktseq_error *err) {
+    pktseq_buffer buffer;
+    pktseq_status status = pktseq_loss_svg_mem(&buffer, point, count, every, title, NULL, err);
+    text[0] = 0;
+    if (status == PKTSEQ_OK && buffer.size < size) {
+        memcpy(text, buffer.data, buffer.size);
+        text[buffer.size] = 0;
+    }
+    pktseq_buffer_free(&buffer);
+    return status;
+}
+
+// Titles; losses below zero, as a likelihood's may be; a curve that is flat there; a curve of tiny
+// steps far from zero.
+static void test_plots(void) {
+    static char text[20000];
+    const double falling[] = {3, 1, -2, -4}, flat[] = {-5, -5, -5}, tiny[] = {1e6, 1e6 + 1e-5};
+    const double five[] = {5, 0};
+    pktseq_error err;
+    CHECK(draw_text(text, sizeof text, falling, 4, 100, NULL, &err) == PKTSEQ_OK);
+    CHECK(strstr(text, ">Training loss<") && strstr(text, ">-4<") && strstr(text, ">-2<") &&
+          strstr(text, ">0<") && strstr(text, ">2<") && !strstr(text, ">-0<"));
+    // A mark below each number of the x axis, and the axis itself.
+    CHECK(strstr(text, "<path class=\"axis\" d=\"M84.0 416v5\"/>") &&
+          strstr(text, "<path class=\"axis\" d=\"M936.0 416v5\"/>") &&
+          strstr(text, "<path class=\"axis\" d=\"M84 416H936\"/>"));
+    CHECK(draw_text(text, sizeof text, five, 2, 100, NULL, &err) == PKTSEQ_OK);
+    CHECK(strstr(text, ">1<") && strstr(text, ">3<"));  // five steps of 1, not three of 2
+    CHECK(draw_text(text, sizeof text, falling, 4, 100, "a \xff", &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "UTF-8") && !text[0], "%s", err.text);
+    CHECK(draw_text(text, sizeof text, falling, 4, 100, "caf\xc3\xa9 <1>", &err) == PKTSEQ_OK);
+    CHECK(strstr(text, ">caf\xc3\xa9 &lt;1&gt;<"));
+    CHECK(draw_text(text, sizeof text, flat, 3, 100, "", &err) == PKTSEQ_OK);
+    // the curve lies between the two ends of its axis, -6 and -4
+    CHECK(strstr(text, ">-6.0<") && strstr(text, ">-4.0<") && strstr(text, "cy=\"246.0\""));
+    CHECK(draw_text(text, sizeof text, tiny, 2, 100, "", &err) == PKTSEQ_OK);
+    CHECK(strstr(text, "000000000000e-6<") && !strstr(text, "nan") && !strstr(text, "inf"));
+    CHECK(draw_text(text, sizeof text, falling, 4, 0, "", &err) == PKTSEQ_OK);
+    CHECK(strstr(text, "</svg>") && !strstr(text, "nan") && !strstr(text, "inf"));
+}
+
 int main(void) {
     // The balancer must be able to say no.
     static const char *const bad[] = {"<a><b></a></b>", "<a>&</a>", "<a>", "<a x=1/>", "<a/><a/>",
@@ -304,5 +349,6 @@ int main(void) {
     test_arguments();
     test_path();
     test_memory();
+    test_plots();
     return check_end("test_plot");
 }

@@ -3,7 +3,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <time.h>
 
@@ -838,6 +838,51 @@ static void test_time(void) {
     }
 }
 
+// ---- filled by hand
+
+// A table filled by hand in which something was forgotten, or is there twice, is refused in words.
+static void test_forgotten(void) {
+    char time[] = "timestamp", source_name[] = "src_ip", target[] = "dst_ip", a[] = "a";
+    char *names[] = {a};
+    uint32_t text[] = {0, 0, 0, 0};
+    double number[] = {1, 2, 3, 4};
+    size_t start[] = {0, 4};
+    pktseq_column column[3];
+    pktseq_table table;
+    pktseq_rule rule = pktseq_rule_default();
+    pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_codec codec;
+    pktseq_error err;
+    memset(column, 0, sizeof column);
+    memset(&table, 0, sizeof table);
+    column[0].name = time;
+    column[0].number = number;
+    column[1].name = source_name;
+    column[2].name = target;
+    column[1].text = column[2].text = text;
+    column[1].names = column[2].names = names;
+    column[1].name_count = column[2].name_count = 1;
+    table.rows = 4;
+    table.column = column;
+    table.column_count = 3;
+    column[2].names = NULL;  // texts, but not which ones
+    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "neither numbers nor texts"), "%s", err.text);
+    column[2].number = number;  // it cannot be both
+    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "\"dst_ip\" is not text"), "%s", err.text);
+    CHECK(!table.start && table.sequences == 0 && table.rows == 4);
+    table.start = start;  // as if it had been cut before, but where are the columns?
+    table.sequences = 1;
+    table.column = NULL;
+    table.column_count = 0;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
+    CHECK(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
+}
+
 int main(void) {
     test_random();
     test_hand_filled();
@@ -849,5 +894,6 @@ int main(void) {
     test_arguments();
     test_memory();
     test_time();
+    test_forgotten();
     return check_end("test_sequences");
 }

@@ -6,11 +6,9 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
-
-typedef pktseq_real real;
 
 enum { MOST = 8 };  // sequences in a batch here
 
@@ -959,6 +957,79 @@ static void test_gradcheck_nan(void) {
     net_free(&n);
 }
 
+// ---- >>sizes: wide networks, many outputs ------------------------------------------------------
+
+// A wide network and a single sequence, which takes a way of its own through the hidden units: its
+// gradient is that of a batch of two times the same sequence.
+static void test_wide(void) {
+    enum { UNITS = 700, LONG = 3 };
+    real x[LONG * 2], y[LONG * 2];
+    pktseq_config config = pktseq_config_default(NULL);
+    pktseq_model model;
+    pktseq_work one, two;
+    pktseq_pair pair[2];
+    double worst = 0, largest = 0;
+    config.in = config.out = 2;
+    config.hidden = UNITS;
+    config.inputs = LONG;
+    for (size_t i = 0; i < LONG * 2; ++i) {
+        x[i] = (real)sin(3.0 * (double)i);
+        y[i] = (real)cos(5.0 * (double)i);
+    }
+    memset(pair, 0, sizeof pair);
+    pair[0].input = x;
+    pair[0].inputs = LONG;
+    pair[0].target = pair[0].first = y;
+    pair[0].targets = LONG;
+    pair[1] = pair[0];
+    CHECK(pktseq_model_init(&model, config, 4, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&one, config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&two, config, 2, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_zero_grad(&one) == PKTSEQ_OK && pktseq_zero_grad(&two) == PKTSEQ_OK);
+    CHECK(pktseq_forward(&model, &one, pair, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_forward(&model, &two, pair, 2, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&model, &one) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&model, &two) == PKTSEQ_OK);
+    for (size_t i = 0; i < model.parameters; ++i) {
+        double a = (double)one.grad_block[i], b = (double)two.grad_block[i];
+        worst = fabs(a - b) > worst ? fabs(a - b) : worst;
+        largest = fabs(a) > largest ? fabs(a) : largest;
+    }
+    CHECK_THAT(largest > 1e-3 && worst < 1e-5 * largest, "%g of %g", worst, largest);
+    pktseq_work_free(&one);
+    pktseq_work_free(&two);
+    pktseq_model_free(&model);
+}
+
+// More outputs than are summed up in one go: the gradient is the one that the loss says.
+static void test_many_outputs(void) {
+    enum { OUT = 130, LONG = 2 };
+    real x[4], y[LONG * OUT];
+    pktseq_config config = pktseq_config_default(NULL);
+    pktseq_model model;
+    pktseq_work work;
+    pktseq_pair pair;
+    const unsigned char forced = 1;  // else the bend of LeakyReLU is in the way of large steps
+    double worst = -1;
+    config.in = config.hidden = 2;
+    config.out = OUT;
+    config.inputs = 2;
+    for (size_t i = 0; i < 4; ++i) x[i] = (real)sin(3.0 * (double)i);
+    for (size_t i = 0; i < LONG * OUT; ++i) y[i] = (real)(i % OUT < 64 ? 0.1 : 0.002 * (double)i);
+    memset(&pair, 0, sizeof pair);
+    pair.input = x;
+    pair.inputs = 2;
+    pair.target = pair.first = y;
+    pair.targets = LONG;
+    CHECK(pktseq_model_init(&model, config, 4, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_gradcheck(&model, &work, &pair, 1, &forced, sizeof(real) == 4 ? 3e-2 : 1e-5,
+                           &worst) == PKTSEQ_OK);
+    CHECK_THAT(worst >= 0 && worst < (sizeof(real) == 4 ? 1e-2 : 1e-6), "%g", worst);
+    pktseq_work_free(&work);
+    pktseq_model_free(&model);
+}
+
 int main(void) {
     test_fixtures();
     test_options();
@@ -971,5 +1042,7 @@ int main(void) {
     test_refusals();
     test_equal_parameter_count();
     test_gradcheck_nan();
+    test_wide();
+    test_many_outputs();
     return check_end("test_step");
 }

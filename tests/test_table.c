@@ -3,7 +3,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
 #ifdef _OPENMP
@@ -1284,6 +1284,300 @@ static void test_memory(void) {
     free(csv.data);
 }
 
+// ---- odd cells and columns
+
+// A schema of a program's own with too many categories is refused by name, before any reading.
+static void test_many_categories(void) {
+    enum { MOST = 4096 };
+    static char name[MOST + 1][8];
+    static const char *category[MOST + 1];
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_error err;
+    for (int i = 0; i <= MOST; ++i) {
+        sprintf(name[i], "P%d", i);
+        category[i] = name[i];
+    }
+    field.category = category;
+    field.category_count = MOST + 1;
+    CHECK(parse_text(&table, "position,protocol\n0,P4095\n1,P4096\n", &schema, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "protocol") && says(&err, "4097") && says(&err, "4096"), "%s", err.text);
+    field.category_count = MOST;
+    CHECK_THAT(parse_text(&table, "position,protocol\n0,P4095\n1,P4096\n", &schema, &err) == 0,
+               "%s", err.text);
+    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
+    CHECK(codec.features == MOST);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// Values that are no member of their enum, as an older or newer program might pass.
+static void test_unknown_members(void) {
+    pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("gap", PKTSEQ_ZSCORE)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_error err;
+    for (int i = 0; i < 4; ++i) {
+        field[1] = field_of("gap", PKTSEQ_ZSCORE);
+        memset(i < 2 ? (void *)&field[1].kind : (void *)&field[1].role, i % 2 ? 0xff : 0x7f,
+               sizeof field[1].kind);
+        CHECK(parse_text(&table, "position,length,gap\n0,1,2\n", &schema, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        CHECK_THAT(says(&err, "\"gap\" has an unknown"), "%s", err.text);
+    }
+}
+
+// Two fields of one column: its cells must suit both, whichever comes first.
+static void test_stricter(void) {
+    pktseq_field field[2] = {field_of("src_port", PKTSEQ_NUMBER), field_of("", PKTSEQ_PORT)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_error err;
+    for (int turn = 0; turn < 2; ++turn) {
+        field[turn] = field_of("src_port", PKTSEQ_NUMBER);
+        field[1 - turn] = field_of("src_port", PKTSEQ_PORT);
+        CHECK(parse_text(&table, "position,src_port\n0,80\n1,80.5\n", &schema, &err) ==
+              PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "80.5") && says(&err, "port") && err.line == 3, "%s", err.text);
+        CHECK_THAT(parse_text(&table, "position,src_port\n0,80\n1,81\n", &schema, &err) == 0, "%s",
+                   err.text);
+        CHECK(table.column_count == 1 && table.column[0].number[1] == 81);
+        pktseq_table_free(&table);
+    }
+}
+
+// Names that differ only far from their end are different protocols.
+static void test_same_ends(void) {
+    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    char csv[8000];
+    const pktseq_column *column;
+    size_t at = (size_t)sprintf(csv, "position,protocol\n");
+    for (int i = 0; i < 300; ++i)
+        at += (size_t)sprintf(csv + at, "%d,%c-protocol\n", i, "ABBA"[i % 4]);
+    CHECK_THAT(parse_text(&table, csv, &schema, &err) == 0, "%s", err.text);
+    column = pktseq_table_column(&table, "protocol");
+    CHECK(column && column->name_count == 2);
+    for (size_t i = 0; column && i < table.rows; ++i)
+        CHECK(column->names[column->text[i]][0] == "ABBA"[i % 4]);
+    pktseq_table_free(&table);
+}
+
+// tcp.flags with a capital X, and tcp.flags.res that is none of its numbers.
+static void test_flag_words(void) {
+    pktseq_field field = field_of("syn", PKTSEQ_FLAG);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    const char *const bad[] = {"2.5", "-1", "8"};
+    char csv[300];
+    schema.rule = pktseq_rule_default();
+    CHECK_THAT(parse_text(&table, "frame.time_relative,ip.src,ip.dst,tcp.flags\n0,a,b,0X0002\n"
+                             "1,b,a,0x10\n2,a,b,2\n3,b,a,0X12\n", &schema, &err) == 0,
+               "%s", err.text);
+    for (size_t i = 0; i < table.rows; ++i)
+        CHECK(pktseq_table_column(&table, "syn")->number[i] == (i != 1));
+    pktseq_table_free(&table);
+    field = field_of("res", PKTSEQ_FLAG);
+    for (int i = 0; i < 3; ++i) {
+        sprintf(csv, "frame.time_relative,ip.src,ip.dst,tcp.flags.res\n0,a,b,0\n1,b,a,7\n"
+                     "2,a,b,1\n3,b,a,%s\n", bad[i]);
+        CHECK(parse_text(&table, csv, &schema, &err) == PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "res") && says(&err, bad[i]) && err.line == 5, "%s", err.text);
+    }
+}
+
+// An IPv6 address in the last column of a capture is found.
+static void test_last_column(void) {
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    const pktseq_column *src;
+    schema.rule = pktseq_rule_default();
+    CHECK_THAT(parse_text(&table,
+                          "frame.time_relative,ip.src,ip.dst,frame.len,other,ipv6.dst,ipv6.src\n"
+                          "0,,,60,x,::2,::1\n1,a,b,61,x,,\n2,,,62,x,::1,::2\n3,b,a,63,x,,\n",
+                          &schema, &err) == 0, "%s", err.text);
+    src = pktseq_table_column(&table, "src_ip");
+    CHECK(src && src->text && strcmp(src->names[src->text[0]], "::1") == 0);
+    CHECK(src && src->text && strcmp(src->names[src->text[2]], "::2") == 0);
+    CHECK(src && src->text && strcmp(src->names[src->text[3]], "b") == 0);
+    pktseq_table_free(&table);
+}
+
+// Many empty lines, more than are looked at in one go, whatever their ends: none is counted twice,
+// not even where "\r\n" is torn apart. Else the line that an error names would be another.
+static void test_empty_lines(void) {
+    enum { MANY = 400000 };
+    static char csv[2 * MANY + 100];
+    static const char *const end[] = {"\r", "\r\n", "\n", "\r\n"};
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    for (int i = 0; i < 4; ++i) {
+        size_t at = (size_t)sprintf(csv, "position,length\n0,%s\n", i == 3 ? "61" : "6"), bad;
+        for (int k = 0; k < MANY; ++k) at += (size_t)sprintf(csv + at, "%s", end[i]);
+        bad = at + 2;
+        at += (size_t)sprintf(csv + at, "1,7%s", end[i]);
+        CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
+                   err.text);
+        CHECK(table.rows == 2 && table.sequences == 1 && table.column[0].number[1] == 7);
+        pktseq_table_free(&table);
+        csv[bad] = 'x';
+        CHECK(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
+        CHECK_THAT(says(&err, "length") && err.line == MANY + 3, "%d: line %lu: %s", i,
+                   (unsigned long)err.line, err.text);
+    }
+}
+
+// A table that is read again and again, with one block of memory refused: the first,
+// then the second, until there is none left to refuse. No table before, and nothing lost.
+static pktseq_table parse_short_of_memory(const char *csv, const pktseq_schema *schema,
+                                          counter *c) {
+    pktseq_allocator allocator = fenced(c);
+    pktseq_status status = PKTSEQ_ERROR_MEMORY;
+    pktseq_table table;
+    pktseq_error err;
+    size_t k = 0;
+    while (status == PKTSEQ_ERROR_MEMORY && k < 1000) {
+        memset(c, 0, sizeof *c);
+        c->fail_at = ++k;
+        status = pktseq_table_parse(&table, csv, strlen(csv), schema, &allocator, &err);
+        CHECK_THAT(err.status == status, "%lu: %s", (unsigned long)k, err.text);
+        if (status == PKTSEQ_OK) break;
+        CHECK(c->live == 0 && !table.column && says(&err, "out of memory"));
+        pktseq_table_free(&table);
+        CHECK(c->live == 0);
+    }
+    CHECK_THAT(status == PKTSEQ_OK && k > 10, "%lu allocations", (unsigned long)k);
+    return table;
+}
+
+// A row of many cells needs memory of its own, which may be refused like any other.
+static void test_wide_row_memory(void) {
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    char csv[400] = "position";
+    pktseq_table table;
+    counter c;
+    for (int i = 0; i < 40; ++i) sprintf(csv + strlen(csv), ",c%d", i);
+    strcat(csv, ",length\n0");
+    for (int i = 0; i < 40; ++i) strcat(csv, ",1");
+    strcat(csv, ",60\n");
+    table = parse_short_of_memory(csv, &schema, &c);
+    CHECK(table.rows == 1 && table.column[0].number[0] == 60);
+    pktseq_table_free(&table);
+    CHECK(c.live == 0);
+}
+
+// A text from which no more than is asked for is taken.
+typedef struct source {
+    const char *text;
+    size_t size;
+} source;
+
+static size_t take(void *user_data, void *to, size_t size, int *failed) {
+    source *from = (source *)user_data;
+    if (size > from->size) size = from->size;
+    memcpy(to, from->text, size);
+    from->text += size;
+    from->size -= size;
+    *failed = 0;
+    return size;
+}
+
+// A capture whose last packet is not TCP, and whose others are as many as there happens to be room
+// for: what says where the rows came from is still right, and nothing is written behind its end.
+static void test_last_not_tcp(void) {
+    enum { MOST = 1024 };
+    static char csv[MOST * 24];
+    pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("dst_port", PKTSEQ_PORT)};
+    pktseq_schema schema = schema_of(field, 2);
+    schema.rule = pktseq_rule_default();
+    for (int rows = MOST - 1; rows <= MOST + 1; ++rows) {
+        pktseq_table table;
+        pktseq_allocator allocator;
+        pktseq_error err;
+        source from;
+        counter c = {0, 0, 0};
+        size_t at = (size_t)sprintf(csv, "timestamp,src_ip,dst_ip,length,dst_port\n");
+        for (int i = 0; i < rows; ++i)
+            at += (size_t)sprintf(csv + at, "0.%04d,a,b,%d,80\n", i, i % 50);
+        at += (size_t)sprintf(csv + at, "0.9,a,b,60,\n");
+        from.text = csv;
+        from.size = at;
+        allocator = fenced(&c);
+        CHECK_THAT(pktseq_table_stream(&table, take, &from, &schema, &allocator, &err) ==
+                       PKTSEQ_OK, "%s", err.text);
+        CHECK(table.rows == (size_t)rows && table.cut.not_tcp == 1 && table.source_row != NULL &&
+              table.cut.packets == (size_t)rows + 1);
+        for (size_t i = 0; table.source_row && i < table.rows; ++i)
+            CHECK(table.source_row[i] == i);
+        pktseq_table_free(&table);
+        CHECK(c.live == 0);
+    }
+}
+
+// Memory that runs out at any moment while such a capture is read: no table, and nothing lost.
+static void test_last_not_tcp_memory(void) {
+    static const char csv[] = "timestamp,src_ip,dst_ip,length,dst_port\n0,a,b,60,80\n1,b,a,61,80\n"
+                              "2,a,b,62,80\n3,b,a,63,80\n4,b,a,64,\n";
+    pktseq_field field[2] = {field_of("length", PKTSEQ_ZSCORE), field_of("dst_port", PKTSEQ_PORT)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    counter c;
+    schema.rule = pktseq_rule_default();
+    table = parse_short_of_memory(csv, &schema, &c);
+    CHECK(table.rows == 4 && table.source_row && table.source_row[3] == 3);
+    pktseq_table_free(&table);
+    CHECK(c.live == 0);
+}
+
+// Separators that may stand in a number: what is between them is a number all the same.
+static void test_odd_separators(void) {
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
+    pktseq_table table;
+    pktseq_error err;
+    schema.separator = '-';
+    CHECK_THAT(parse_text(&table, "position-length\n0-60\n1-61.5\n0-7e1\n", &schema, &err) == 0,
+               "%s", err.text);
+    CHECK(table.rows == 3 && table.sequences == 2 && table.column[0].number[0] == 60 &&
+          table.column[0].number[1] == 61.5 && table.column[0].number[2] == 70);
+    pktseq_table_free(&table);
+    schema.separator = '.';
+    CHECK_THAT(parse_text(&table, "position.length\n0.60\n1.61\n", &schema, &err) == 0, "%s",
+               err.text);
+    CHECK(table.rows == 2 && table.column[0].number[0] == 60 && table.column[0].number[1] == 61);
+    pktseq_table_free(&table);
+}
+
+// What is missing is said as what the user asked for: a field, or something a field is made of.
+static void test_missing(void) {
+    pktseq_field field[2] = {field_of("src_port", PKTSEQ_PORT),
+                             field_of("same_connection", PKTSEQ_FLAG)};
+    pktseq_schema schema = schema_of(field, 2);
+    pktseq_table table;
+    pktseq_error err;
+    CHECK(parse_text(&table, "position,src_ip,dst_ip,dst_port\n0,a,b,80\n", &schema, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"src_port\" is missing; found 4 columns"), "%s", err.text);
+    CHECK(parse_text(&table, "position,src_ip,dst_ip,src_port\n0,a,b,80\n", &schema, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"dst_port\" is missing, of which features are made"), "%s", err.text);
+    schema.rule = pktseq_rule_default();
+    CHECK(parse_text(&table, "timestamp,dst_ip,src_port,dst_port\n0,a,80,80\n", &schema, &err) ==
+          PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"src_ip\" is missing, without which"), "%s", err.text);
+}
+
 int main(int argc, char **argv) {
     sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_table");
     test_notations();
@@ -1302,6 +1596,18 @@ int main(int argc, char **argv) {
     test_lane();
     test_long_rows();
     test_memory();
+    test_many_categories();
+    test_unknown_members();
+    test_stricter();
+    test_same_ends();
+    test_flag_words();
+    test_last_column();
+    test_empty_lines();
+    test_wide_row_memory();
+    test_last_not_tcp();
+    test_last_not_tcp_memory();
+    test_odd_separators();
+    test_missing();
     remove(path);
     return check_end("test_table");
 }

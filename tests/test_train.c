@@ -6,11 +6,9 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
-
-typedef pktseq_real real;
 
 // ---- >>problem: seven pairs, and a record of what training says ---------------------------------
 
@@ -1120,6 +1118,307 @@ static void test_bounds(void) {
     pktseq_model_free(&model);
 }
 
+// ---- >>edges: limits, overflow, what a callback may do -----------------------------------------
+
+// Numbers that a checkpoint could not hold are refused before the training, not after it.
+static void test_train_limits(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default(), bad;
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&training, 0, sizeof training);
+    for (int i = 0; i < 7; ++i) {
+        bad = config;
+        if (i == 0) bad.order = (pktseq_order)3;
+        if (i == 1) memset(&bad.order, 0xff, sizeof bad.order);
+        if (i == 2) bad.batch = (size_t)UINT32_MAX;
+        if (i == 3) bad.milestone[2] = bad.milestone[1];
+        if (i == 4) bad.momentum = 1;
+        if (i == 5) bad.threads = 1025;
+        if (i == 6) bad.teacher_forcing = 1.5;
+        CHECK_THAT(pktseq_train(&model, &dataset, &bad, &training, &err) ==
+                       PKTSEQ_ERROR_ARGUMENT && err.text[0], "%d: %s", i, err.text);
+#if SIZE_MAX > UINT32_MAX
+        if (i > 2) continue;
+        bad = config;
+        if (i == 0) bad.iterations = (size_t)UINT32_MAX + 1;
+        if (i == 1) bad.report_every = (size_t)UINT32_MAX + 1;
+        if (i == 2) bad.point_every = (size_t)UINT32_MAX + 1;
+        CHECK_THAT(pktseq_train(&model, &dataset, &bad, &training, &err) ==
+                       PKTSEQ_ERROR_ARGUMENT && err.text[0], "%d: %s", i, err.text);
+#endif
+    }
+    CHECK(training.iteration == 0 && !training.point);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// The loss is still finite, but the norm of its gradient is not: clipping, too, tells the user that
+// training diverged, and leaves the weights as they were, instead of making all of them 0 or NaN.
+static void test_gradient_overflow(void) {
+    static const size_t start[] = {0, 4, 8, 12};
+    real x[FLAT_ROWS * FLAT_WIDE], y[FLAT_ROWS];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model, before;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    pktseq_status status;
+    memset(x, 0, sizeof x);
+    for (size_t i = 0; i < FLAT_ROWS; ++i)
+        y[i] = i % 4 < 3 ? (real)0 : (real)(sizeof(real) == 4 ? 3e38 : 1.2e154);
+    options.start = PKTSEQ_START_INPUT;
+    CHECK(pktseq_dataset_wrap(&dataset, x, FLAT_WIDE, y, 1, start, 3, &options, NULL, NULL) == 0);
+    flat_model(&model, &dataset);
+    flat_model(&before, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 1;  // a second one would see it by its loss
+    config.clip = 1;
+    status = pktseq_train(&model, &dataset, &config, &training, &err);
+    CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && err.text[0], "%d %s", (int)status, err.text);
+    CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) == 0);
+    CHECK(training.iteration == 0);
+    pktseq_training_free(&training);
+    pktseq_model_free(&before);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A model that is spoilt after `when` iterations, and the loss points it had until then.
+typedef struct spoiler {
+    pktseq_model *model;
+    size_t when;
+    double point[1100];
+} spoiler;
+
+static int spoil(void *user_data, const pktseq_progress *progress) {
+    spoiler *s = (spoiler *)user_data;
+    s->point[progress->iteration - 1] = progress->training->point[progress->iteration - 1];
+    if (progress->iteration == s->when)
+        for (size_t i = 0; i < s->model->parameters; ++i)
+            s->model->block[i] = (real)(i % 2 ? HUGE_VAL : -HUGE_VAL);
+    return 0;
+}
+
+// A run that diverges, whenever it does, keeps its loss history: also when the history has just
+// been moved to more room, which is made for 1024 points at first.
+static void test_history_of_diverged(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset dataset;
+    flat_dataset(&dataset, x, 1);
+    for (size_t when = 1; when < 1100; when += when < 1010 ? 509 : 1) {
+        static spoiler s;
+        pktseq_model model;
+        pktseq_training training;
+        pktseq_train_config config = pktseq_train_config_default();
+        pktseq_status status;
+        size_t finite = 0;
+        memset(&training, 0, sizeof training);
+        memset(&s, 0, sizeof s);
+        flat_model(&model, &dataset);
+        s.model = &model;
+        s.when = when;
+        config.iterations = 1100;
+        config.point_every = 1;
+        config.threads = 1;
+        config.progress = spoil;
+        config.user_data = &s;
+        status = pktseq_train(&model, &dataset, &config, &training, NULL);
+        CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.points == when, "%d, %lu of %lu",
+                   (int)status, (unsigned long)training.points, (unsigned long)when);
+        CHECK(memcmp(training.point, s.point, training.points * sizeof *s.point) == 0);
+        for (size_t i = 0; i < model.parameters; ++i)
+            finite += fabs((double)model.block[i]) < 1e9;
+        CHECK(finite == model.parameters);
+        pktseq_training_free(&training);
+        pktseq_model_free(&model);
+    }
+    pktseq_dataset_free(&dataset);
+}
+
+// Stopped by the callback right after a step that was too large: the loss was still finite, but
+// the weights are not, and the user gets those of before.
+static int stop(void *user_data, const pktseq_progress *progress) {
+    *(double *)user_data = progress->loss;
+    return 1;
+}
+
+static void test_stopped_diverged(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model, before;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    double loss = -1;
+    flat_dataset(&dataset, x, 100);
+    flat_model(&model, &dataset);
+    flat_model(&before, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 1000;
+    config.learning_rate = sizeof(real) == 4 ? 3e38 : 1e308;
+    config.threads = 1;
+    config.progress = stop;
+    config.user_data = &loss;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK_THAT(loss > 0 && loss < 1e9 && says(&err, "no longer finite"), "%g: %s", loss, err.text);
+    CHECK(training.iteration == 0);
+    CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) == 0);
+    config.learning_rate = 1e-4;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_STOPPED);
+    CHECK(training.iteration == 1);
+    CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) != 0);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_model_free(&before);
+    pktseq_dataset_free(&dataset);
+}
+
+// A callback that changes the model's config, as one may of a loaded model, but not now: training
+// ends and says why, instead of reading other packets than there are.
+static int meddle(void *user_data, const pktseq_progress *progress) {
+    if (progress->iteration == 2) ++((pktseq_model *)user_data)->config.inputs;
+    return 0;
+}
+
+static void test_meddling(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_error err;
+    flat_dataset(&dataset, x, 1);
+    flat_model(&model, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 5;
+    config.threads = 1;
+    config.progress = meddle;
+    config.user_data = &model;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(says(&err, "forward: "), "%s", err.text);
+    CHECK(training.iteration == 2);
+    --model.config.inputs;
+    config.progress = NULL;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_OK);
+    CHECK(training.iteration == 5);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// A short beginning and a long rest, more than is taken into the weights in one pass: an iteration
+// is forward, backward and a step down the gradient all the same.
+static void test_long_rest(void) {
+    enum { LONG = 140 };
+    static const size_t start[] = {0, LONG};
+    real x[LONG];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model, same;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_work work;
+    pktseq_pair pair;
+    double worst = 0, moved = 0;
+    for (size_t i = 0; i < LONG; ++i) x[i] = (real)(i < 70 ? sin(0.1 * (double)i) : 1.5);
+    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &options, NULL, NULL) == PKTSEQ_OK);
+    flat_model(&model, &dataset);
+    flat_model(&same, &dataset);
+    memset(&training, 0, sizeof training);
+    config.iterations = 1;
+    config.learning_rate = 1e-3;
+    config.threads = 1;
+    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&dataset, 0);
+    CHECK(pktseq_forward(&same, &work, &pair, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&same, &work) == PKTSEQ_OK);
+    for (size_t i = 0; i < same.parameters; ++i) {
+        double step = 1e-3 * (double)work.grad_block[i];
+        double difference = fabs((double)model.block[i] - ((double)same.block[i] - step));
+        worst = difference > worst ? difference : worst;
+        moved = fabs(step) > moved ? fabs(step) : moved;
+    }
+    CHECK_THAT(moved > 0.1 && worst < 1e-6 * moved, "%g of %g", worst, moved);
+    pktseq_work_free(&work);
+    pktseq_training_free(&training);
+    pktseq_model_free(&same);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+}
+
+// So few weights that not every thread gets some to move: clipped steps are the same to the bit as
+// those of one thread.
+static void test_idle_threads(void) {
+    real x[FLAT_ROWS * FLAT_WIDE];
+    static const size_t start[] = {0, 4, 8, 12};
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_model model[2];
+    for (size_t i = 0; i < FLAT_ROWS * FLAT_WIDE; ++i) x[i] = (real)sin(0.7 * (double)i);
+    CHECK(pktseq_dataset_wrap(&dataset, x, FLAT_WIDE, x, FLAT_WIDE, start, 3, &options, NULL,
+                              NULL) == PKTSEQ_OK);
+    for (int m = 0; m < 2; ++m) {
+        pktseq_train_config config = pktseq_train_config_default();
+        pktseq_training training;
+        memset(&training, 0, sizeof training);
+        flat_model(&model[m], &dataset);
+        config.iterations = 5;
+        config.batch = 1000;  // enough for threads to be worth it
+        config.learning_rate = 0.1;
+        config.clip = 0.01;
+        config.threads = m ? 3 : 1;
+        CHECK(pktseq_train(&model[m], &dataset, &config, &training, NULL) == PKTSEQ_OK);
+        pktseq_training_free(&training);
+    }
+    CHECK(memcmp(model[0].block, model[1].block, model[0].parameters * sizeof(real)) == 0);
+    pktseq_model_free(&model[0]);
+    flat_model(&model[0], &dataset);
+    CHECK(memcmp(model[0].block, model[1].block, model[0].parameters * sizeof(real)) != 0);
+    pktseq_model_free(&model[0]);
+    pktseq_model_free(&model[1]);
+    pktseq_dataset_free(&dataset);
+}
+
+// The same packets with another end of a sequence, or other targets, are other data: a run does
+// not go on with them as if nothing had happened.
+static void test_other_data(void) {
+    // The second differs from the first in a length alone: one packet is no sequence to learn from.
+    const size_t start[3][5] = {{0, 4, 8, 12, 12}, {0, 4, 7, 8, 12}, {0, 4, 9, 12, 12}};
+    real x[FLAT_ROWS * FLAT_WIDE], y[FLAT_ROWS * FLAT_WIDE];
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_train_config config = pktseq_train_config_default();
+    memset(&training, 0, sizeof training);
+    memset(&model, 0, sizeof model);
+    options.inputs = 1;
+    for (size_t i = 0; i < FLAT_ROWS * FLAT_WIDE; ++i) x[i] = y[i] = (real)(0.1 * (double)i);
+    config.threads = 1;
+    for (size_t round = 0; round < 5; ++round) {
+        pktseq_dataset dataset;
+        y[FLAT_ROWS * FLAT_WIDE - 1] = round == 3 ? (real)9 : x[FLAT_ROWS * FLAT_WIDE - 1];
+        CHECK(pktseq_dataset_wrap(&dataset, x, FLAT_WIDE, y, FLAT_WIDE,
+                                  start[round % 3 * (round < 3)], round == 1 ? 4 : 3, &options,
+                                  NULL, NULL) == PKTSEQ_OK);
+        if (round == 0) flat_model(&model, &dataset);
+        config.iterations = round + 1;
+        CHECK_THAT(pktseq_train(&model, &dataset, &config, &training, NULL) ==
+                       (round == 0 || round == 4 ? PKTSEQ_OK : PKTSEQ_ERROR_MISMATCH),
+                   "round %lu", (unsigned long)round);
+        pktseq_dataset_free(&dataset);
+    }
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+}
+
 int main(void) {
     make_dataset();
     make_pair_losses();
@@ -1160,6 +1459,14 @@ int main(void) {
     test_no_memory(0.9);
     test_own_config();
     test_bounds();
+    test_train_limits();
+    test_gradient_overflow();
+    test_history_of_diverged();
+    test_stopped_diverged();
+    test_meddling();
+    test_long_rest();
+    test_idle_threads();
+    test_other_data();
     pktseq_dataset_free(&dataset);
     return check_end("test_train");
 }
