@@ -130,10 +130,11 @@ little-endian number; the header, JSON; the numbers, F32 (F64 if PKTSEQ_REAL is 
 endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind "encoder." and
 "decoder.". In "__metadata__", all values strings: "format" is "pt"; keys that begin with "pktseq."
 hold the format's number, the library's version, N, the first token, the fitted codec (one line a
-field, tab-separated), the state of training, and "pktseq.checksum": 64-bit FNV-1a over every byte
-of the file except that value's own 16 digits. A file without "pktseq." keys is taken as weights.
-Behind the ten tensors "optimizer.velocity" may follow, a vector of all parameters, which a run with
-momentum needs to go on. "pktseq.detector" holds what a detector has learned, one line an array.
+field, tab-separated), the state of training, what the trainer says about it ("pktseq.recipe": data,
+date, settings), and "pktseq.checksum": 64-bit FNV-1a over every byte of the file except that
+value's own 16 digits. A file without "pktseq." keys is taken as weights. Behind the ten tensors
+"optimizer.velocity" may follow, a vector of all parameters, which a run with momentum needs to go
+on. "pktseq.detector" holds what a detector has learned, one line an array.
 
 VERSIONS
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
@@ -496,6 +497,9 @@ typedef struct pktseq_group {
     size_t first, count;
 } pktseq_group;
 
+// Largest D and C of a codec: fitting a detector takes the cube of C.
+enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
+
 // A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
 // belong together (a one-hot group, a port's classes); those from D on are the context's.
 typedef struct pktseq_codec {
@@ -520,7 +524,8 @@ typedef struct pktseq_value {
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
 //   fails with ARGUMENT (also when no field is to be predicted), MEMORY, MISMATCH (the table lacks
-//   a column), DATA (a column to be z-scored is constant; no category).       Thread safe.
+//   a column), DATA (a column to be z-scored is constant; no category; more features or fields of
+//   the context than PKTSEQ_MAX_..).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err);
@@ -552,6 +557,12 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pk
 // Fails and is thread safe as pktseq_codec_decode.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value);
+
+// Tells whether the features of two codecs mean the same: column, kind, role and categories of each
+// field. Means and deviations may differ. Weights can only be carried over between such codecs.
+//   fails with ARGUMENT (NULL, empty), MISMATCH (err says which field).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
+                                           pktseq_error *err);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
 //   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
@@ -923,6 +934,7 @@ typedef struct pktseq_training {
     uint64_t data_hash;          // of the dataset it was trained on
     size_t drop_last;            // that dataset's options, so that a resumed run can build it again
     double begin, end;
+    char recipe[512];            // what a program says about it: data, date, settings; UTF-8 or ""
     pktseq_allocator allocator;
 } pktseq_training;
 
@@ -4689,6 +4701,11 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
         else codec->features += width;
     }
     codec->first[f] = codec->features + codec->contexts;
+    if (codec->features > PKTSEQ_MAX_FEATURES || codec->contexts > PKTSEQ_MAX_CONTEXTS)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the fields make %z features and %z of the context, expected at most "
+                             "%z and %z", codec->features, codec->contexts,
+                             (size_t)PKTSEQ_MAX_FEATURES, (size_t)PKTSEQ_MAX_CONTEXTS);
     if (codec->features == 0)
         return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
     codec->target = (size_t *)pktseqi_alloc(&codec->allocator, codec->features,
@@ -5081,6 +5098,35 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
         }
     }
     return PKTSEQ_OK;
+}
+
+// How two fields differ, or NULL if their features mean the same.
+static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_field *b) {
+    if (strcmp(a->column, b->column) != 0) return "column";
+    if (a->kind != b->kind) return "kind";
+    if (a->role != b->role) return "role";
+    if (a->category_count != b->category_count) return "number of categories";
+    for (size_t k = 0; k < a->category_count; ++k)
+        if (strcmp(a->category[k], b->category[k]) != 0) return "categories";
+    return NULL;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
+                                           pktseq_error *err) {
+    if (!a || !a->field_count || !b || !b->field_count)
+        return pktseqi_bad_argument(err, "a codec is NULL or empty");
+    for (size_t f = 0; f < a->field_count && f < b->field_count; ++f) {
+        const char *differs = pktseqi_field_differs(&a->field[f], &b->field[f]);
+        if (differs)
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                                 "field %z is %q in one codec and %q in the other: another %s",
+                                 f + 1, a->field[f].column, b->field[f].column, differs);
+    }
+    if (a->field_count != b->field_count)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "one codec has %z fields, the other %z", a->field_count,
+                             b->field_count);
+    return pktseqi_ok(err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
@@ -8217,7 +8263,8 @@ static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t co
 // Room for all arrays of a detector, in one block; out, groups and contexts are set.
 static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *err) {
     size_t square = d->contexts * d->contexts, count;
-    if (d->contexts > 4096) return pktseqi_bad_argument(err, "more than 4096 fields of context");
+    if (d->contexts > PKTSEQ_MAX_CONTEXTS)
+        return pktseqi_bad_argument(err, "more than 256 fields of the context");
     count = pktseqi_plus(d->groups, pktseqi_plus(d->out, d->contexts + square));
     d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, count, sizeof *d->memory);
     if (!d->memory) return pktseqi_no_memory(err);
@@ -9105,6 +9152,8 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     if (training && training->iteration) {
         pktseqi_put_training(&inner, training);
         pktseqi_put_meta(t, "pktseq.training", &inner);
+        pktseqi_put_text(&inner, training->recipe);
+        if (training->recipe[0]) pktseqi_put_meta(t, "pktseq.recipe", &inner);
     }
     if (detector && detector->memory) {
         pktseqi_put_detector(&inner, detector);
@@ -9176,6 +9225,9 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
             good &= pktseqi_finite_real(&training->velocity[i]);
         if (training->velocity && training->parameters != model->parameters)
             return pktseqi_bad_argument(err, "the training state is another model's");
+        if (!memchr(training->recipe, 0, sizeof training->recipe) ||
+            !pktseqi_utf8(training->recipe, strlen(training->recipe)))
+            return pktseqi_bad_argument(err, "the recipe is not a text in UTF-8");
         if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                         "a loss or velocity is not finite");
     }
@@ -9834,6 +9886,7 @@ static int pktseqi_load_points(pktseq_training *training, char **at) {
 static pktseq_status pktseqi_load_training(const pktseqi_header *header,
                                            pktseq_training *training) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.training");
+    const pktseqi_meta *recipe = pktseqi_load_meta(header, "pktseq.recipe");
     pktseq_train_config *config = &training->config;
     char *at, *word;
     int good = 1, stopped;
@@ -9874,6 +9927,9 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
         training->begin < 0 || training->begin > 1 || training->end < 0 || training->end > 1 ||
         pktseqi_train_config_check(config, NULL))
         return pktseqi_bad_meta(header, meta->key);
+    if (recipe && strlen(recipe->value) >= sizeof training->recipe)
+        return pktseqi_bad_meta(header, recipe->key);
+    if (recipe) memcpy(training->recipe, recipe->value, strlen(recipe->value) + 1);
     return PKTSEQ_OK;
 }
 
@@ -9986,9 +10042,9 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
     measure = pktseqi_load_choice(&at, "measure", pktseqi_measure_name, 3);
     ahead = pktseqi_load_choice(&at, "one_step_ahead", NULL, 2);
     by_length = pktseqi_load_choice(&at, "by_length", NULL, 2);
-    contexts = pktseqi_load_choice(&at, "contexts", NULL, 4097);
+    contexts = pktseqi_load_choice(&at, "contexts", NULL, PKTSEQ_MAX_CONTEXTS + 1);
     sequences = pktseqi_load_choice(&at, "sequences", NULL, (size_t)-1 / 2);
-    good = measure < 3 && ahead < 2 && by_length < 2 && contexts < 4097 &&
+    good = measure < 3 && ahead < 2 && by_length < 2 && contexts <= PKTSEQ_MAX_CONTEXTS &&
            sequences < (size_t)-1 / 2 &&
            pktseqi_load_numbers_line(&at, "context_false_alarms_threshold_low_high", plain, 5);
     // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.

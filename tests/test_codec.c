@@ -1305,6 +1305,113 @@ static void test_too_large(void) {
     pktseq_table_free(&table);
 }
 
+// ---- limits, and two codecs compared
+
+// A schema of two fields that are to be predicted, of `wide` one-hot categories each, and `contexts`
+// fields of the context; fitted to rows of their own. The status; err says why.
+static pktseq_status fit_wide(size_t wide, size_t contexts) {
+    static char name[4096][8];
+    static const char *category[4096];
+    pktseq_field *field = (pktseq_field *)calloc(contexts + 2, sizeof *field);
+    pktseq_schema schema;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_status status;
+    for (size_t k = 0; k < wide; ++k) {
+        snprintf(name[k], sizeof name[k], "c%lu", (unsigned long)k);
+        category[k] = name[k];
+    }
+    for (size_t f = 0; f < contexts + 2; ++f) {
+        field[f].column = f < 2 ? "v" : "w";
+        field[f].kind = f < 2 ? PKTSEQ_ONEHOT : PKTSEQ_NUMBER;
+        field[f].role = f < 2 ? PKTSEQ_ROLE_BOTH : PKTSEQ_ROLE_CONTEXT;
+        field[f].category = f < 2 ? category : NULL;
+        field[f].category_count = f < 2 ? wide : 0;
+    }
+    memset(&schema, 0, sizeof schema);
+    schema.field = field;
+    schema.field_count = contexts + 2;
+    table = parse("position,v,w\n0,c0,1\n1,c1,2\n", &schema);
+    status = pktseq_codec_fit(&codec, &table, &schema, NULL, &err);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    free(field);
+    return status;
+}
+
+static void test_limits(void) {
+    CHECK_THAT(!fit_wide(4096, 0), "%s", err.text);
+    CHECK_THAT(!fit_wide(2, PKTSEQ_MAX_CONTEXTS), "%s", err.text);
+    CHECK(fit_wide(2, PKTSEQ_MAX_CONTEXTS + 1) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "257 of the context") && strstr(err.text, "8192 and 256"), "%s",
+               err.text);
+    pktseq_field three[3];
+    pktseq_schema schema;
+    memset(three, 0, sizeof three);
+    memset(&schema, 0, sizeof schema);
+    char *csv = (char *)malloc(100000), *to = csv;
+    to += sprintf(to, "position,a,b,c\n");
+    for (int row = 0; row < 2731; ++row) to += sprintf(to, "%d,a%d,b%d,c%d\n", row, row, row, row);
+    for (int f = 0; f < 3; ++f) {
+        three[f].column = f == 0 ? "a" : f == 1 ? "b" : "c";
+        three[f].kind = PKTSEQ_ONEHOT;
+        three[f].role = PKTSEQ_ROLE_BOTH;
+        three[f].least = 1;
+    }
+    schema.field = three;
+    schema.field_count = 3;
+    pktseq_table table = parse(csv, &schema);
+    pktseq_codec codec;
+    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(strstr(err.text, "8193 features"), "%s", err.text);
+    CHECK(!codec.field && !codec.field_count);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    free(csv);
+}
+
+// Weights mean the same for two codecs whose fields do; scale may differ.
+static void test_same(void) {
+    static const char *const csv[] = {
+        "position,v,p\n0,1,TCP\n1,5,UDP\n", "position,v,p\n0,100,TCP\n1,900,UDP\n",
+        "position,v,p\n0,1,TCP\n1,5,XYZ\n", "position,v,p\n0,1,TCP\n1,5,TCP\n"};
+    pktseq_field field[2];
+    pktseq_schema schema;
+    pktseq_codec codec[4];
+    memset(field, 0, sizeof field);
+    memset(&schema, 0, sizeof schema);
+    field[0].column = "v";
+    field[0].kind = PKTSEQ_ZSCORE;
+    field[1].column = "p";
+    field[1].kind = PKTSEQ_ONEHOT;
+    schema.field = field;
+    schema.field_count = 2;
+    for (int i = 0; i < 4; ++i) {
+        pktseq_table table = parse(csv[i], &schema);
+        codec[i] = fit(&table, &schema);
+        pktseq_table_free(&table);
+    }
+    CHECK(!pktseq_codec_same(&codec[0], &codec[0], &err));
+    CHECK(!pktseq_codec_same(&codec[0], &codec[1], &err) && !err.text[0]);
+    CHECK(pktseq_codec_same(&codec[0], &codec[2], &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "field 2") && strstr(err.text, "categories"), "%s", err.text);
+    CHECK(pktseq_codec_same(&codec[0], &codec[3], &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "number of categories"), "%s", err.text);
+    codec[1].field[0].kind = PKTSEQ_LOG;
+    CHECK(pktseq_codec_same(&codec[0], &codec[1], &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "another kind"), "%s", err.text);
+    codec[1].field[0].kind = PKTSEQ_ZSCORE;
+    codec[1].field[1].role = PKTSEQ_ROLE_INPUT;
+    CHECK(pktseq_codec_same(&codec[0], &codec[1], &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "another role"), "%s", err.text);
+    codec[1].field_count = 1;
+    CHECK(pktseq_codec_same(&codec[0], &codec[1], &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "2 fields, the other 1"), "%s", err.text);
+    codec[1].field_count = 2;
+    CHECK(pktseq_codec_same(&codec[0], NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    for (int i = 0; i < 4; ++i) pktseq_codec_free(&codec[i]);
+}
+
 int main(void) {
     pktseq_schema notebook = pktseq_schema_notebook(), standard = pktseq_schema_default();
     test_zscore();
@@ -1334,5 +1441,7 @@ int main(void) {
     test_cannot_cut();
     test_foreign_table();
     test_too_large();
+    test_limits();
+    test_same();
     return check_end("test_codec");
 }

@@ -545,6 +545,7 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
            a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
            a->begin == b->begin && a->end == b->end && a->drop_last == b->drop_last &&
            a->parameters == b->parameters && !a->velocity == !b->velocity &&
+           strcmp(a->recipe, b->recipe) == 0 &&
            same_bits(a->velocity, b->velocity, a->parameters * REAL_SIZE);
 }
 
@@ -1791,8 +1792,8 @@ static void test_complete_lies(void) {
         {"contexts 2\\n", "contexts 1\\n"},
         {"contexts 2\\n", "contexts 3\\n"},
         {"contexts 2\\n", "contexts 0\\n"},
-        {"contexts 2\\n", "contexts 4096\\n"},
-        {"contexts 2\\n", "contexts 4097\\n"},
+        {"contexts 2\\n", "contexts 256\\n"},
+        {"contexts 2\\n", "contexts 257\\n"},
         {"contexts 2\\n", "contexts 1e300\\n"},
         {"sequences ", "sequences -"},
         {"sequences ", "sequences 99999999999999999999"},
@@ -1969,6 +1970,44 @@ static void test_arguments(void) {
 static int exists(const char *path) {
     struct stat st;
     return lstat(path, &st) == 0;
+}
+
+// What the trainer says: any text of at most 511 bytes comes back as it was, none leaves no trace,
+// and what is too long, or no text, is refused on both sides.
+static void test_recipe(void) {
+    static const char said[] = "a \"b\" \\ c\n\t\x1b d\xc3\xa9";
+    subject s;
+    loaded l;
+    pktseq_buffer b;
+    pktseq_error err;
+    if (!subject_make(&s, 3, 2, PKTSEQ_START_TARGET, 0)) return;
+    CHECK(!s.training.recipe[0] &&
+          !pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err));
+    b.data[b.size - 1] = 0;  // ends the search
+    CHECK(!strstr((const char *)b.data + 8, "recipe"));
+    pktseq_buffer_free(&b);
+    for (int k = 0; k < 2; ++k) {
+        memset(s.training.recipe, 'x', sizeof s.training.recipe - 1);
+        s.training.recipe[sizeof s.training.recipe - 1] = 0;
+        if (k) strcpy(s.training.recipe, said);
+        CHECK(!pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err));
+        load(&l, b.data, b.size, 0);
+        CHECK_THAT(!l.status && same_training(&s.training, &l.training), "%s", l.err.text);
+        CHECK(unload(&l));
+        if (k == 0) {
+            bytes longer = edited(b.data, b.size, "recipe\":\"x", "recipe\":\"xx");
+            check_refused("a recipe of 512 bytes", longer.data, longer.size);
+            free(longer.data);
+        }
+        pktseq_buffer_free(&b);
+    }
+    memset(s.training.recipe, 'x', sizeof s.training.recipe);
+    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    strcpy(s.training.recipe, "\xff");
+    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    subject_free(&s);
 }
 
 static bytes read_all(const char *path) {
@@ -2741,6 +2780,7 @@ int main(int argc, char **argv) {
     pktseq_buffer buffer;
     sprintf(base, "%.900s", argc > 0 && argv[0][0] ? argv[0] : "build/test_files");
     test_round_trip();
+    test_recipe();
     test_parts();
     test_other_settings();
     test_lies();
