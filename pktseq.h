@@ -2057,7 +2057,6 @@ typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed
 //
 // Behind what was read stand at least PAD zeros, for those who look at eight bytes at once.
 enum { PKTSEQI_CSV_WINDOW = 1 << 18, PKTSEQI_CSV_PAD = 16 };
-enum { PKTSEQI_MOST_PIECES = 8 };
 typedef struct pktseqi_csv {
     pktseqi_read_fn read;
     void *user;
@@ -2065,12 +2064,14 @@ typedef struct pktseqi_csv {
     char *data;
     size_t at, size, capacity;
     int ended;             // nothing is left to read
+    int more;              // the window ends within the row that was looked at
     size_t expect;         // bytes in all, as far as is known beforehand, or 0
     size_t fills;          // how often the window was filled
     size_t line;           // where the row at hand begins
     size_t next_line;
     size_t *bound;         // (2 * cell_capacity) begin and end of each cell in data
-    size_t cells, cell_capacity;
+    size_t cells;          // of the row at hand; 0 at the end of the input
+    size_t cell_capacity;
     size_t keep;           // only so many cells are stored, the others counted
     pktseq_allocator allocator;
     pktseq_error *err;
@@ -2093,9 +2094,9 @@ static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed)
     return size;
 }
 
-// Fills err with "line L: SENTENCE". Returns minus the status: readers of rows pass it on.
-static int pktseqi_csv_error(pktseqi_csv *csv, pktseq_status status, size_t line,
-                             const char *format, ...) {
+// Fills err with "line L: SENTENCE", and returns the status.
+static pktseq_status pktseqi_csv_error(pktseqi_csv *csv, pktseq_status status, size_t line,
+                                       const char *format, ...) {
     if (csv->err) {
         pktseqi_text t = pktseqi_text_fixed(csv->err->text, sizeof csv->err->text);
         va_list list;
@@ -2106,11 +2107,11 @@ static int pktseqi_csv_error(pktseqi_csv *csv, pktseq_status status, size_t line
         pktseqi_put_list(&t, format, list);
         va_end(list);
     }
-    return -(int)status;
+    return status;
 }
 
 // Drops the rows done, makes room and reads until the window is full or the input ends.
-static int pktseqi_csv_fill(pktseqi_csv *csv) {
+static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     size_t got = 1;
     int failed = 0;
     memmove(csv->data, csv->data + csv->at, csv->size - csv->at);
@@ -2120,7 +2121,7 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
         size_t capacity = pktseqi_times(csv->capacity, 2);
         char *data = (char *)pktseqi_regrow(&csv->allocator, csv->data, csv->size,
                                             pktseqi_plus(capacity, PKTSEQI_CSV_PAD), 1);
-        if (!data) return -(int)pktseqi_no_memory(csv->err);
+        if (!data) return pktseqi_no_memory(csv->err);
         csv->data = data;
         csv->capacity = capacity;
     }
@@ -2134,17 +2135,17 @@ static int pktseqi_csv_fill(pktseqi_csv *csv) {
     if (!got) csv->ended = 1;
     memset(csv->data + csv->size, 0, PKTSEQI_CSV_PAD);
     ++csv->fills;
-    return 0;
+    return PKTSEQ_OK;
 }
 
 // Notes where a cell lies, if it is one that will be looked at, and counts it.
-static int pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
+static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
     if (csv->cells < csv->keep) {
         if (csv->cells == csv->cell_capacity) {
             size_t capacity = pktseqi_next_capacity(csv->cell_capacity, 32);
             size_t *bound = (size_t *)pktseqi_regrow(&csv->allocator, csv->bound, 2 * csv->cells,
                                                      pktseqi_times(2, capacity), sizeof *bound);
-            if (!bound) return -(int)pktseqi_no_memory(csv->err);
+            if (!bound) return pktseqi_no_memory(csv->err);
             csv->bound = bound;
             csv->cell_capacity = capacity;
         }
@@ -2152,20 +2153,24 @@ static int pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
         csv->bound[2 * csv->cells + 1] = end;
     }
     ++csv->cells;
-    return 0;
+    return PKTSEQ_OK;
 }
 
-enum { PKTSEQI_CSV_END = 0, PKTSEQI_CSV_ROW = 1, PKTSEQI_CSV_MORE = 2 };
-
 // The most likely reasons for a NUL byte are in the message: it is never part of a CSV.
-static int pktseqi_csv_nul(pktseqi_csv *csv) {
+static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
     return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                              "found a NUL byte in cell %z, expected text (is the file UTF-16 or "
                              "binary?)", csv->cells + 1);
 }
 
-// Walks over a quoted cell that opens at *p. Leaves *p behind the closing quote.
-static int pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
+// Notes that the window ends before the row does: nothing has happened then.
+static pktseq_status pktseqi_csv_more(pktseqi_csv *csv) {
+    csv->more = 1;
+    return PKTSEQ_OK;
+}
+
+// Walks over a quoted cell that opens at *p. Leaves *p after the closing quote.
+static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
     const char *d = csv->data;
     size_t i = *p + 1, opened = *line;
     for (;;) {
@@ -2174,7 +2179,7 @@ static int pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
             if (d[i] == '\n' || (d[i] == '\r' && i + 1 < csv->size && d[i + 1] != '\n')) ++*line;
             ++i;
         }
-        if (i + 1 >= csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (i + 1 >= csv->size && !csv->ended) return pktseqi_csv_more(csv);
         if (i == csv->size)
             return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, opened,
                                      "the quote that opens cell %z is never closed",
@@ -2187,32 +2192,32 @@ static int pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "found text after the closing quote of cell %z, expected a "
                                  "separator or the end of the line", csv->cells + 1);
-    return PKTSEQI_CSV_ROW;
+    return PKTSEQ_OK;
 }
 
-// Finds the cells of the next row that is not empty. MORE: the window ends within the row; nothing
-// has happened then.
-static int pktseqi_csv_scan(pktseqi_csv *csv) {
+// Finds the cells of the next row that is not empty; none at the end.
+static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
+    csv->more = 0;
+    csv->cells = 0;
     for (; p < csv->size && (d[p] == '\n' || d[p] == '\r'); ++p) {
-        if (d[p] == '\r' && p + 1 == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (d[p] == '\r' && p + 1 == csv->size && !csv->ended) return pktseqi_csv_more(csv);
         if (d[p] == '\r' && p + 1 < csv->size && d[p + 1] == '\n') ++p;
         ++line;
     }
     if (p == csv->size) {
         csv->at = p;
         csv->next_line = line;
-        return csv->ended ? PKTSEQI_CSV_END : PKTSEQI_CSV_MORE;
+        return csv->ended ? PKTSEQ_OK : pktseqi_csv_more(csv);
     }
     csv->line = line;
-    csv->cells = 0;
     for (;; ++p) {
         size_t begin = p, end;
-        int status;
+        pktseq_status status;
         if (p < csv->size && d[p] == '"') {
             status = pktseqi_csv_quoted(csv, &p, &line);
-            if (status != PKTSEQI_CSV_ROW) return status;
+            if (status || csv->more) return status;
             ++begin;
             end = p - 1;
         } else {
@@ -2222,27 +2227,27 @@ static int pktseqi_csv_scan(pktseqi_csv *csv) {
             }
             end = p;
         }
-        if (p == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (p == csv->size && !csv->ended) return pktseqi_csv_more(csv);
         status = pktseqi_csv_store(csv, begin, end);
-        if (status < 0) return status;
+        if (status) return status;
         if (p == csv->size || d[p] != csv->separator) break;
     }
     if (p < csv->size && d[p] == '\r') {
-        if (p + 1 == csv->size && !csv->ended) return PKTSEQI_CSV_MORE;
+        if (p + 1 == csv->size && !csv->ended) return pktseqi_csv_more(csv);
         if (p + 1 < csv->size && d[p + 1] == '\n') ++p;
     }
     csv->at = p < csv->size ? p + 1 : p;
     csv->next_line = line + 1;
-    return PKTSEQI_CSV_ROW;
+    return PKTSEQ_OK;
 }
 
-// The next row, END, or minus a pktseq_status.
-static int pktseqi_csv_row(pktseqi_csv *csv) {
+// Finds the cells of the next row, whatever of it has still to be read; none at the end.
+static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
     for (;;) {
-        int status = pktseqi_csv_scan(csv);
-        if (status != PKTSEQI_CSV_MORE) return status;
+        pktseq_status status = pktseqi_csv_scan(csv);
+        if (status || !csv->more) return status;
         status = pktseqi_csv_fill(csv);
-        if (status < 0) return status;
+        if (status) return status;
     }
 }
 
@@ -2264,37 +2269,26 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     return cell;
 }
 
-// How many threads share a window.
-static size_t pktseqi_threads(void) {
-    int threads = pktseqi_thread_count(0);
-    return threads > PKTSEQI_MOST_PIECES ? (size_t)PKTSEQI_MOST_PIECES : (size_t)threads;
-}
-
-// Opens the stream: first window, byte order mark skipped, UTF-16 refused. One thread reads best
-// what is still in the cache. Several have a larger window, since where another program takes a
-// core they wait for each other at its end; but none that is much larger than the input.
-static int pktseqi_csv_open(pktseqi_csv *csv) {
-    int status;
+// Opens the stream: first window, byte order mark skipped, UTF-16 refused.
+static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
+    pktseq_status status;
     csv->capacity = PKTSEQI_CSV_WINDOW;
-    if (pktseqi_threads() > 1) csv->capacity *= 8 * pktseqi_threads();
-    while (csv->capacity > PKTSEQI_CSV_WINDOW && csv->capacity / 2 > csv->expect)
-        csv->capacity /= 2;
     csv->keep = (size_t)-1;
     csv->next_line = 1;
     csv->data = (char *)pktseqi_alloc_large(&csv->allocator, csv->capacity + PKTSEQI_CSV_PAD, 1);
-    if (!csv->data) return -(int)pktseqi_no_memory(csv->err);
+    if (!csv->data) return pktseqi_no_memory(csv->err);
     status = pktseqi_csv_fill(csv);
-    if (status < 0) return status;
+    if (status) return status;
     if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
     if (csv->size >= 2 && (memcmp(csv->data, "\xff\xfe", 2) == 0 ||
                            memcmp(csv->data, "\xfe\xff", 2) == 0))
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
                                  "found UTF-16 text, expected UTF-8 (save the file as UTF-8)");
-    return 0;
+    return PKTSEQ_OK;
 }
 
-// Counts the separators outside quotes in the header line, which begins at `at`. MORE: the window
-// ends before it does. A quote opens only behind one of the separators, or at the very beginning.
+// Counts the separators outside quotes in the header line, which begins at `at`. Returns 0 if the
+// window ends before it does. A quote opens only after a separator, or at the very beginning.
 static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size_t *count) {
     const char *d = csv->data;
     size_t p = csv->at;
@@ -2303,7 +2297,7 @@ static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size
     while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) ++p;
     for (; p < csv->size && (quoted || (d[p] != '\n' && d[p] != '\r')); ++p) {
         const char *found = d[p] && !quoted ? strchr(separator, d[p]) : NULL;
-        if (d[p] == 0) return PKTSEQI_CSV_ROW;  // not a CSV: who reads the row will say so
+        if (d[p] == 0) return 1;  // not a CSV: who reads the row will say so
         if (d[p] == '"' && (quoted || begins)) {
             quoted = !quoted;
             begins = !quoted;  // a doubled quote goes on with the cell
@@ -2312,23 +2306,22 @@ static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size
             begins = found != NULL;
         }
     }
-    return p == csv->size && !csv->ended ? PKTSEQI_CSV_MORE : PKTSEQI_CSV_ROW;
+    return p < csv->size || csv->ended;
 }
 
 // Finds out what separates the cells, for a schema that does not say it: what was taken for a comma
 // before there was a choice stays one.
-static int pktseqi_csv_guess(pktseqi_csv *csv) {
+static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
     static const char separator[] = ",\t;|";
     size_t count[sizeof separator], best = 0;
-    int status;
-    while ((status = pktseqi_csv_count(csv, separator, count)) == PKTSEQI_CSV_MORE) {
-        status = pktseqi_csv_fill(csv);
-        if (status < 0) return status;
+    while (!pktseqi_csv_count(csv, separator, count)) {
+        pktseq_status status = pktseqi_csv_fill(csv);
+        if (status) return status;
     }
     for (size_t i = 1; count[0] == 0 && separator[i]; ++i)
         if (count[i] > count[best]) best = i;
     csv->separator = separator[best];
-    return 0;
+    return PKTSEQ_OK;
 }
 
 // Frees the window; the stream itself is the caller's.
@@ -2339,71 +2332,92 @@ static void pktseqi_csv_close(pktseqi_csv *csv) {
 
 // ---- >>table: columns found by name, every cell checked ---------------------------------------
 
-// Other programs' names of our columns: Wireshark's packet list as CSV, tshark -T fields.
-static const char *const pktseqi_alias[][2] = {
-    {"timestamp", "Time"},        {"timestamp", "frame.time_relative"},
-    {"src_ip", "Source"},         {"src_ip", "ip.src"},
-    {"dst_ip", "Destination"},    {"dst_ip", "ip.dst"},
-    {"protocol", "Protocol"},     {"protocol", "_ws.col.Protocol"},
-    {"protocol", "_ws.col.protocol"},
-    {"length", "Length"},         {"length", "frame.len"},
-    {"src_port", "Source port"},  {"src_port", "tcp.srcport"},
-    {"dst_port", "Dest port"},    {"dst_port", "tcp.dstport"},
-    {"res", "Reserved"},          {"res", "tcp.flags.res"},
-    {"ns", "Nonce"},              {"ns", "tcp.flags.ns"},
-    {"ns", "tcp.flags.ae"},       {"cwr", "Congestion Window Reduced (CWR)"},
-    {"cwr", "tcp.flags.cwr"},     {"ecn", "ECN-Echo"},
-    {"ecn", "tcp.flags.ece"},     {"ecn", "tcp.flags.ecn"},
-    {"urg", "Urgent"},            {"urg", "tcp.flags.urg"},
-    {"ack", "Acknowledgment"},    {"ack", "tcp.flags.ack"},
-    {"push", "Push"},             {"push", "tcp.flags.push"},
-    {"reset", "Reset"},           {"reset", "tcp.flags.reset"},
-    {"syn", "Syn"},               {"syn", "tcp.flags.syn"},
-    {"fin", "Fin"},               {"fin", "tcp.flags.fin"},
-    {"No.", "frame.number"},
-};
+// What a column's cells must be.
+typedef enum pktseqi_cell_kind {
+    PKTSEQI_CELL_NUMBER,
+    PKTSEQI_CELL_TEXT,
+    PKTSEQI_CELL_FLAG,
+    PKTSEQI_CELL_PORT,
+    PKTSEQI_CELL_POSITION,
+    PKTSEQI_CELL_SKIPPED  // nobody asks for it
+} pktseqi_cell_kind;
 
-// Names that count only behind those. One that fills also serves, in a capture, where the cell of
-// the first is empty.
-static const struct {
-    const char *column, *alias;
-    int fills;
-} pktseqi_second[] = {
-    {"timestamp", "frame.time_epoch", 0}, {"src_ip", "ipv6.src", 1}, {"dst_ip", "ipv6.dst", 1}};
-
-// Of which columns each derived one is made; all must be there.
-static const struct {
-    const char *name, *needs[18];
-} pktseqi_derived[] = {
-    {"direction", {"src_ip"}},
-    {"same_connection", {"src_ip", "dst_ip", "src_port", "dst_port"}},
-    {"token", {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "length", "res",
-               "ns", "cwr", "ecn", "urg", "ack", "push", "reset", "syn", "fin"}},
-#define PKTSEQI_PAIR_NEEDS {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "length", \
-                            "ack", "push", "reset", "syn", "fin"}
-    {"pair_packets", PKTSEQI_PAIR_NEEDS},
-    {"pair_syn", PKTSEQI_PAIR_NEEDS},
-    {"pair_reset", PKTSEQI_PAIR_NEEDS},
-    {"pair_fin", PKTSEQI_PAIR_NEEDS},
-    {"pair_push", PKTSEQI_PAIR_NEEDS},
-    {"pair_length", PKTSEQI_PAIR_NEEDS},
-    {"pair_connections", PKTSEQI_PAIR_NEEDS},
-    {"pair_services", PKTSEQI_PAIR_NEEDS},
-    {"pair_per_connection", PKTSEQI_PAIR_NEEDS},
-#undef PKTSEQI_PAIR_NEEDS
-};
+// The columns that are known, by their place in pktseqi_known. The flags stand in the order of
+// their bits, and the nine counters of a pair in that of pktseqi_pairs_push.
 enum {
-    PKTSEQI_DERIVED = sizeof pktseqi_derived / sizeof *pktseqi_derived,
-    PKTSEQI_DERIVED_TOKEN = 2,
-    PKTSEQI_DERIVED_PAIR = 3,  // the first of nine, in the order of pktseqi_pair_counts
-    PKTSEQI_PAIR_COUNTS = PKTSEQI_DERIVED - PKTSEQI_DERIVED_PAIR
+    PKTSEQI_FIN, PKTSEQI_SYN, PKTSEQI_RESET, PKTSEQI_PUSH, PKTSEQI_ACK, PKTSEQI_URG, PKTSEQI_ECN,
+    PKTSEQI_CWR, PKTSEQI_NS, PKTSEQI_RES, PKTSEQI_TIMESTAMP, PKTSEQI_LENGTH, PKTSEQI_SRC_IP,
+    PKTSEQI_DST_IP, PKTSEQI_PROTOCOL, PKTSEQI_SRC_PORT, PKTSEQI_DST_PORT, PKTSEQI_POSITION,
+    PKTSEQI_NUMBER, PKTSEQI_WORD, PKTSEQI_DIRECTION, PKTSEQI_SAME, PKTSEQI_TOKEN, PKTSEQI_PAIR,
+    PKTSEQI_PAIR_COUNTS = 9,
+    PKTSEQI_COLUMNS = PKTSEQI_PAIR + PKTSEQI_PAIR_COUNTS
+};
+#define PKTSEQI_COLUMN_BIT(column) ((uint32_t)1 << (column))
+#define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_DST_IP) | PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_PORT) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_DST_PORT))
+#define PKTSEQI_PAIR_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_TIMESTAMP) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_LENGTH) | PKTSEQI_COLUMN_BIT(PKTSEQI_ACK) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_PUSH) | PKTSEQI_COLUMN_BIT(PKTSEQI_RESET) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_SYN) | PKTSEQI_COLUMN_BIT(PKTSEQI_FIN))
+#define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_PROTOCOL) | 0x3ff)
+
+// All that is known of a column before a file is seen.
+static const struct {
+    const char *name;
+    pktseqi_cell_kind kind;
+    unsigned bits;        // of a flag in tcp.flags
+    uint32_t made_of;     // a derived column: bits of the columns that it needs
+    // Its names in other programs' files (Wireshark's packet list, tshark -T fields). '|' stands
+    // between names of one rank; after a slash come those that count only without the ones before,
+    // after a plus those that, in a capture, serve where the cell of the ones before is empty.
+    const char *aliases;
+} pktseqi_known[PKTSEQI_COLUMNS] = {
+    {"fin", PKTSEQI_CELL_FLAG, 0x001, 0, "Fin|tcp.flags.fin"},
+    {"syn", PKTSEQI_CELL_FLAG, 0x002, 0, "Syn|tcp.flags.syn"},
+    {"reset", PKTSEQI_CELL_FLAG, 0x004, 0, "Reset|tcp.flags.reset"},
+    {"push", PKTSEQI_CELL_FLAG, 0x008, 0, "Push|tcp.flags.push"},
+    {"ack", PKTSEQI_CELL_FLAG, 0x010, 0, "Acknowledgment|tcp.flags.ack"},
+    {"urg", PKTSEQI_CELL_FLAG, 0x020, 0, "Urgent|tcp.flags.urg"},
+    {"ecn", PKTSEQI_CELL_FLAG, 0x040, 0, "ECN-Echo|tcp.flags.ece|tcp.flags.ecn"},
+    {"cwr", PKTSEQI_CELL_FLAG, 0x080, 0, "Congestion Window Reduced (CWR)|tcp.flags.cwr"},
+    {"ns", PKTSEQI_CELL_FLAG, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae"},
+    {"res", PKTSEQI_CELL_FLAG, 0xe00, 0, "Reserved|tcp.flags.res"},
+    {"timestamp", PKTSEQI_CELL_NUMBER, 0, 0, "Time|frame.time_relative/frame.time_epoch"},
+    {"length", PKTSEQI_CELL_NUMBER, 0, 0, "Length|frame.len"},
+    {"src_ip", PKTSEQI_CELL_TEXT, 0, 0, "Source|ip.src+ipv6.src"},
+    {"dst_ip", PKTSEQI_CELL_TEXT, 0, 0, "Destination|ip.dst+ipv6.dst"},
+    {"protocol", PKTSEQI_CELL_TEXT, 0, 0, "Protocol|_ws.col.Protocol|_ws.col.protocol"},
+    {"src_port", PKTSEQI_CELL_PORT, 0, 0, "Source port|tcp.srcport"},
+    {"dst_port", PKTSEQI_CELL_PORT, 0, 0, "Dest port|tcp.dstport"},
+    {"position", PKTSEQI_CELL_POSITION, 0, 0, ""},
+    {"No.", PKTSEQI_CELL_NUMBER, 0, 0, "frame.number"},
+    {"tcp.flags", PKTSEQI_CELL_TEXT, 0, 0, ""},
+    {"direction", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP), ""},
+    {"same_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_ENDS_BITS, ""},
+    {"token", PKTSEQI_CELL_TEXT, 0, PKTSEQI_TOKEN_BITS, ""},
+    {"pair_packets", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_syn", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_reset", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_fin", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_push", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_length", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_services", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"pair_per_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
 };
 
-// Which derived column has this name; PKTSEQI_DERIVED if none.
-static size_t pktseqi_derived_find(const char *name) {
+// The place of a column among those that are known; PKTSEQI_COLUMNS if it is not.
+static size_t pktseqi_known_find(const char *name) {
     size_t i = 0;
-    while (i < PKTSEQI_DERIVED && strcmp(pktseqi_derived[i].name, name) != 0) ++i;
+    while (i < PKTSEQI_COLUMNS && strcmp(pktseqi_known[i].name, name) != 0) ++i;
     return i;
+}
+
+// The same, only of columns that can be made of others.
+static size_t pktseqi_derived_find(const char *name) {
+    size_t i = pktseqi_known_find(name);
+    return i < PKTSEQI_COLUMNS && pktseqi_known[i].made_of ? i : (size_t)PKTSEQI_COLUMNS;
 }
 
 static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
@@ -2482,37 +2496,14 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
 
 PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <= 49151 ? 1 : 2; }
 
-// What a column's cells must be.
-typedef enum pktseqi_cell_kind {
-    PKTSEQI_CELL_NUMBER,
-    PKTSEQI_CELL_TEXT,
-    PKTSEQI_CELL_FLAG,
-    PKTSEQI_CELL_PORT,
-    PKTSEQI_CELL_POSITION,
-    PKTSEQI_CELL_SKIPPED  // nobody asks for it
-} pktseqi_cell_kind;
-
-// What the columns that we know hold, when no field says it; for a flag its bits in tcp.flags.
-static const struct {
-    const char *name;
-    pktseqi_cell_kind kind;
-    unsigned bits;
-} pktseqi_known[] = {
-    {"timestamp", PKTSEQI_CELL_NUMBER, 0},  {"length", PKTSEQI_CELL_NUMBER, 0},
-    {"No.", PKTSEQI_CELL_NUMBER, 0},        {"position", PKTSEQI_CELL_POSITION, 0},
-    {"src_port", PKTSEQI_CELL_PORT, 0},     {"dst_port", PKTSEQI_CELL_PORT, 0},
-    {"fin", PKTSEQI_CELL_FLAG, 0x001},      {"syn", PKTSEQI_CELL_FLAG, 0x002},
-    {"reset", PKTSEQI_CELL_FLAG, 0x004},    {"push", PKTSEQI_CELL_FLAG, 0x008},
-    {"ack", PKTSEQI_CELL_FLAG, 0x010},      {"urg", PKTSEQI_CELL_FLAG, 0x020},
-    {"ecn", PKTSEQI_CELL_FLAG, 0x040},      {"cwr", PKTSEQI_CELL_FLAG, 0x080},
-    {"ns", PKTSEQI_CELL_FLAG, 0x100},       {"res", PKTSEQI_CELL_FLAG, 0xe00},
-};
-
 // Different texts a one-hot column may have: each becomes a feature, so more is surely a mistake.
 #define PKTSEQI_MOST_NAMES 4096
 
 // No such cell of a row.
 #define PKTSEQI_NO_CELL ((size_t)-1)
+
+// Ranks of a column's names, and cells that may hold it.
+enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
 
 // Where the texts below a node of the tree go apart.
 typedef struct pktseqi_node {
@@ -2539,24 +2530,25 @@ typedef struct pktseqi_tree {
     uint32_t root;          // a text while there is only one, then a node
 } pktseqi_tree;
 
-// A column while it is being read; wanted[0] is "position", wanted[i] belongs to column i - 1.
-typedef struct pktseqi_wanted {
+// A column that the schema asks for while its file is read; request[0] is "position", request[i]
+// belongs to the table's column i - 1.
+typedef struct pktseqi_request {
     const char *name;
+    size_t known;       // its place in pktseqi_known, or PKTSEQI_COLUMNS
     pktseqi_cell_kind kind;
     int field;          // a field asks for it
     int kept;           // the schema keeps it
     int rule;           // cutting a capture needs it
-    int made;           // can be made of others, see pktseq_table_derive
     int need;           // others may be made of it
     int onehot;         // becomes features, so its different texts are limited
-    unsigned bits;      // of a flag in tcp.flags; 0 = it has a column of its own
-    int tcp;            // a capture's packets other than TCP have nothing here
+    unsigned bits;      // of a flag that comes from tcp.flags; 0 = it has a column of its own
     int many;           // may hold several values
     int reserved;       // tcp.flags.res, which may be a number from 0 to 7
-    size_t at, fill;    // cell in each row, and the one that serves where that is empty
+    size_t cell[PKTSEQI_SOURCES];  // where it is in each row; further ones fill empty cells
+    size_t cells;
     pktseqi_tree tree;  // of the texts
     size_t name_capacity;
-} pktseqi_wanted;
+} pktseqi_request;
 
 // A text that was found before: what stands in its place of a small table.
 typedef struct pktseqi_seen {
@@ -2565,53 +2557,37 @@ typedef struct pktseqi_seen {
     uint32_t index;     // its number
 } pktseqi_seen;
 
-// What the fast lane has to do with one cell of each row.
-typedef struct pktseqi_lane_cell {
+enum { PKTSEQI_SEEN = 256 };
+
+// What the fast path has to do with one cell of each row.
+typedef struct pktseqi_fast_cell {
     pktseqi_cell_kind kind;
     char after;         // what ends it
     int empty;          // a text that may be empty
-    size_t flags;       // how many cells from this one on are flags, each with a separator behind
+    size_t flags;       // how many cells from this one on are flags, each with a separator after it
     double *number;     // where its column is at the moment
     uint32_t *text;
     char **names;
     const pktseqi_tree *tree;
-    size_t seen;        // of a text: where its table of the seen begins
-} pktseqi_lane_cell;
-
-// Whole rows of the window, for one thread.
-typedef struct pktseqi_piece {
-    const char *at, *end;
-    size_t row, rows;   // the first one's place in the table, and how many are done
-    pktseqi_seen *seen; // (texts, PKTSEQI_SEEN)
-} pktseqi_piece;
-
-enum { PKTSEQI_SEEN = 256 };
-
-// The fast lane: rows as most of them are, see pktseqi_lane_row.
-typedef struct pktseqi_lane {
-    pktseqi_lane_cell *cell;  // (cells of a row); NULL = there is no fast lane
-    uint32_t *position;       // (room) of the rows at hand
-    pktseqi_seen *seen;       // (pieces, texts, PKTSEQI_SEEN)
-    size_t room;
-    size_t stopped;           // the fill of the window in which an unusual row was last met
-    size_t whole, looked;     // where the window's last whole row ends, after how many fills
-    size_t pieces;            // at most
-    pktseqi_piece piece[PKTSEQI_MOST_PIECES];
-} pktseqi_lane;
+    pktseqi_seen *seen; // (PKTSEQI_SEEN) of a text
+} pktseqi_fast_cell;
 
 // All that reading the rows of a table needs.
 typedef struct pktseqi_reader {
     pktseqi_csv *csv;
     pktseq_table *table;
-    pktseqi_wanted *wanted;
-    size_t count;       // of wanted
+    pktseqi_request *request;
+    size_t count;       // of requests
     size_t cells;       // in each row
     int capture;        // there is no position, so the table is to be cut
     size_t word;        // cell of tcp.flags, if flags come from there
-    unsigned flags;     // what it says in the row at hand
+    unsigned flags;     // what it says in the current row
     double position;    // of the row before
     size_t capacity, start_capacity;
-    pktseqi_lane lane;
+    pktseqi_fast_cell *fast;  // (cells) NULL = there is no fast path
+    pktseqi_seen *seen;       // (texts, PKTSEQI_SEEN)
+    double fast_position;     // of the row that the fast path has just read
+    size_t whole, looked;     // where the window's last whole row ends, after how many fills
 } pktseqi_reader;
 
 // What the cells must be for a kind of feature.
@@ -2740,240 +2716,222 @@ static pktseq_status pktseqi_schema_check_reading(const pktseq_schema *schema, p
     return schema->rule.least ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
 }
 
-// The entry of a column, which is added if it is not there yet. wanted has room for it.
-static pktseqi_wanted *pktseqi_wanted_add(pktseqi_wanted *wanted, size_t *count,
-                                          const char *name, pktseqi_cell_kind kind) {
-    size_t j = 1;
-    while (j < *count && strcmp(wanted[j].name, name) != 0) ++j;
-    if (j == *count) {
-        ++*count;
-        wanted[j].name = name;
-        wanted[j].kind = kind;
-        wanted[j].at = wanted[j].fill = PKTSEQI_NO_CELL;
-        for (size_t k = 0; k < sizeof pktseqi_known / sizeof *pktseqi_known; ++k) {
-            if (strcmp(pktseqi_known[k].name, name) != 0) continue;
-            wanted[j].bits = pktseqi_known[k].bits;
-            wanted[j].tcp = pktseqi_known[k].kind == PKTSEQI_CELL_FLAG ||
-                            pktseqi_known[k].kind == PKTSEQI_CELL_PORT;
-        }
+// The request for a column, which is added if it is not there yet. The list has room for it.
+static pktseqi_request *pktseqi_request_add(pktseqi_reader *r, const char *name,
+                                            pktseqi_cell_kind kind) {
+    size_t i = 1;
+    while (i < r->count && strcmp(r->request[i].name, name) != 0) ++i;
+    if (i == r->count) {
+        pktseqi_request *q = &r->request[r->count++];
+        q->name = name;
+        q->kind = kind;
+        q->known = pktseqi_known_find(name);
+        if (q->known < PKTSEQI_COLUMNS) q->bits = pktseqi_known[q->known].bits;
     }
-    return &wanted[j];
+    return &r->request[i];
 }
 
-// Columns beyond those of fields and to be kept: position, and what others may be made of.
-enum { PKTSEQI_MOST_NEEDS = 18 };
-
-// What a column holds that no field describes.
-static pktseqi_cell_kind pktseqi_known_kind(const char *name) {
-    for (size_t k = 0; k < sizeof pktseqi_known / sizeof *pktseqi_known; ++k)
-        if (strcmp(pktseqi_known[k].name, name) == 0) return pktseqi_known[k].kind;
-    return PKTSEQI_CELL_TEXT;
+// The same for a column that no field describes.
+static pktseqi_request *pktseqi_request_known(pktseqi_reader *r, const char *name) {
+    size_t known = pktseqi_known_find(name);
+    return pktseqi_request_add(r, name, known < PKTSEQI_COLUMNS ? pktseqi_known[known].kind
+                                                                : PKTSEQI_CELL_TEXT);
 }
 
-// Lists the columns that a schema asks for, each once. wanted has room for field_count +
-// keep_count + PKTSEQI_MOST_NEEDS.
-static size_t pktseqi_wanted_list(const pktseq_schema *schema, pktseqi_wanted *wanted) {
+// Lists the columns that a schema asks for, each once.
+static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
     static const char *const rule[] = {"timestamp", "src_ip", "dst_ip", "protocol"};
-    size_t count = 1, rules = schema->rule.least == 0 ? 0 : schema->rule.notebook ? 4 : 3;
-    wanted[0].name = "position";
-    wanted[0].kind = PKTSEQI_CELL_POSITION;
-    wanted[0].at = wanted[0].fill = PKTSEQI_NO_CELL;
+    size_t rules = schema->rule.least == 0 ? 0 : schema->rule.notebook ? 4 : 3;
+    r->count = 1;
+    r->request[0].name = "position";
+    r->request[0].known = PKTSEQI_POSITION;
+    r->request[0].kind = PKTSEQI_CELL_POSITION;
     for (size_t i = 0; i < schema->field_count; ++i) {
         pktseqi_cell_kind kind = pktseqi_kind_cell(schema->field[i].kind);
-        pktseqi_wanted *w = pktseqi_wanted_add(wanted, &count, schema->field[i].column, kind);
-        w->field = 1;
-        w->onehot = kind == PKTSEQI_CELL_TEXT;
-        if (kind > w->kind) w->kind = kind;  // two number kinds on one column: the stricter check
+        pktseqi_request *q = pktseqi_request_add(r, schema->field[i].column, kind);
+        q->field = 1;
+        q->onehot = kind == PKTSEQI_CELL_TEXT;
+        if (kind > q->kind) q->kind = kind;  // two number kinds on one column: the stricter check
     }
     for (size_t i = 0; i < schema->field_count; ++i) {
-        size_t which = pktseqi_derived_find(schema->field[i].column);
-        if (which == PKTSEQI_DERIVED) continue;
-        pktseqi_wanted_add(wanted, &count, schema->field[i].column, PKTSEQI_CELL_TEXT)->made = 1;
-        for (const char *const *need = pktseqi_derived[which].needs; *need; ++need)
-            pktseqi_wanted_add(wanted, &count, *need, pktseqi_known_kind(*need))->need = 1;
+        size_t known = pktseqi_derived_find(schema->field[i].column);
+        for (size_t k = 0; known < PKTSEQI_COLUMNS && k < 32; ++k)
+            if (pktseqi_known[known].made_of >> k & 1)
+                pktseqi_request_known(r, pktseqi_known[k].name)->need = 1;
     }
     for (size_t i = 0; i < schema->keep_count; ++i)
-        pktseqi_wanted_add(wanted, &count, schema->keep[i],
-                           pktseqi_known_kind(schema->keep[i]))->kept = 1;
-    for (size_t i = 0; i < rules; ++i)
-        pktseqi_wanted_add(wanted, &count, rule[i],
-                           i == 0 ? PKTSEQI_CELL_NUMBER : PKTSEQI_CELL_TEXT)->rule = 1;
-    return count;
+        pktseqi_request_known(r, schema->keep[i])->kept = 1;
+    for (size_t i = 0; i < rules; ++i) pktseqi_request_known(r, rule[i])->rule = 1;
 }
 
-// What names in a file's header mean a column, gathered once: rank 3 its own, 2 another program's,
-// 1 a second one that fills empty cells, 0 a second one.
-typedef struct pktseqi_names {
-    const char *name[1 + sizeof pktseqi_alias / sizeof *pktseqi_alias +
-                     sizeof pktseqi_second / sizeof *pktseqi_second];
-    int rank[1 + sizeof pktseqi_alias / sizeof *pktseqi_alias +
-             sizeof pktseqi_second / sizeof *pktseqi_second];
-    size_t count;
-} pktseqi_names;
-
-static void pktseqi_names_add(pktseqi_names *names, const char *name, int rank) {
-    names->name[names->count] = name;
-    names->rank[names->count++] = rank;
+// Can a request do without a column in the file, since it can be made of others?
+static int pktseqi_request_made(const pktseqi_request *q) {
+    return q->known < PKTSEQI_COLUMNS && pktseqi_known[q->known].made_of;
 }
 
-static void pktseqi_names_of(pktseqi_names *names, const char *column) {
-    names->count = 0;
-    pktseqi_names_add(names, column, 3);
-    for (size_t a = 0; a < sizeof pktseqi_alias / sizeof *pktseqi_alias; ++a)
-        if (strcmp(pktseqi_alias[a][0], column) == 0)
-            pktseqi_names_add(names, pktseqi_alias[a][1], 2);
-    for (size_t a = 0; a < sizeof pktseqi_second / sizeof *pktseqi_second; ++a)
-        if (strcmp(pktseqi_second[a].column, column) == 0)
-            pktseqi_names_add(names, pktseqi_second[a].alias, pktseqi_second[a].fills);
+// Does a request ask for what only TCP packets have, ports or flags?
+static int pktseqi_request_tcp(const pktseqi_request *q) {
+    return q->known <= PKTSEQI_RES || q->known == PKTSEQI_SRC_PORT ||
+           q->known == PKTSEQI_DST_PORT;
 }
 
-// The rank of a name among them, or -1.
-static int pktseqi_name_rank(const pktseqi_names *names, const char *name) {
-    for (size_t i = 0; i < names->count; ++i)
-        if (names->name[i][0] == name[0] && strcmp(names->name[i], name) == 0)
-            return names->rank[i];
+// At which rank a name in a file's header means a column: 0 is its own name, then come the ranks of
+// its aliases, to which `fills` says whether they serve for empty cells. -1 = it means another.
+static int pktseqi_name_rank(const pktseqi_request *q, const char *name, int *fills) {
+    const char *alias = q->known < PKTSEQI_COLUMNS ? pktseqi_known[q->known].aliases : "";
+    size_t size = strlen(name);
+    int rank = 1;
+    *fills = 0;
+    if (strcmp(q->name, name) == 0) return 0;
+    while (*alias) {
+        size_t length = strcspn(alias, "|/+");
+        if (length == size && memcmp(alias, name, size) == 0) return rank;
+        alias += length;
+        rank += *alias == '/' || *alias == '+';
+        if (*alias && *alias != '|') *fills = *alias == '+';
+        alias += *alias != 0;
+    }
     return -1;
 }
 
-// Finds a column in the header line. Its own name goes before the aliases, and those before the
-// second ones; what serves must be there once.
-static int pktseqi_wanted_find(pktseqi_csv *csv, pktseqi_wanted *w, int capture) {
-    size_t found[4] = {0, 0, 0, 0}, at[4] = {0, 0, 0, 0};
-    int best = 3;
-    pktseqi_names names;
-    pktseqi_names_of(&names, w->name);
+// Finds a column in the header line: at its best rank, and those of the ranks after it that fill
+// its empty cells. Each must be there once.
+static pktseq_status pktseqi_request_find(pktseqi_csv *csv, pktseqi_request *q, int capture) {
+    size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS] = {0};
+    int fill[PKTSEQI_RANKS] = {0}, best = PKTSEQI_RANKS;
     for (size_t i = 0; i < csv->cells; ++i) {
-        int rank = pktseqi_name_rank(&names, csv->data + csv->bound[2 * i]);
+        int fills, rank = pktseqi_name_rank(q, csv->data + csv->bound[2 * i], &fills);
         if (rank < 0) continue;
         ++found[rank];
         at[rank] = i;
+        fill[rank] = fills;
+        if (rank < best) best = rank;
     }
-    while (best > 0 && found[best] == 0) --best;
-    if (found[best] > 1 || (best == 2 && capture && found[1] > 1))
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                 "found column %q %z times, expected it once", w->name,
-                                 found[best] > 1 ? found[best] : found[1]);
-    if (found[best] == 0) return 0;
-    w->at = at[best];
-    if (!capture || best == 3) return 0;
-    if (best == 2 && found[1]) w->fill = at[1];
+    for (int rank = best; rank < PKTSEQI_RANKS; ++rank) {
+        if (found[rank] == 0 || (rank > best && (!fill[rank] || !capture || best == 0))) continue;
+        if (found[rank] > 1)
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                     "found column %q %z times, expected it once", q->name,
+                                     found[rank]);
+        q->cell[q->cells++] = at[rank];
+    }
+    if (q->cells == 0 || !capture || best == 0) return PKTSEQ_OK;
     // Only what a packet within a packet has again: a comma in a time is a decimal one.
-    w->many = w->tcp || strcmp(w->name, "src_ip") == 0 || strcmp(w->name, "dst_ip") == 0;
-    w->reserved = strcmp(csv->data + csv->bound[2 * w->at], "tcp.flags.res") == 0;
-    return 0;
+    q->many = pktseqi_request_tcp(q) || q->known == PKTSEQI_SRC_IP || q->known == PKTSEQI_DST_IP;
+    q->reserved = strcmp(csv->data + csv->bound[2 * q->cell[0]], "tcp.flags.res") == 0;
+    return PKTSEQ_OK;
 }
 
 // Flags that have no column of their own come from the word tcp.flags, if a capture has that.
-static int pktseqi_wanted_word(pktseqi_reader *r) {
-    pktseqi_csv *csv = r->csv;
-    pktseqi_wanted word;
-    int status, needed = 0;
+static pktseq_status pktseqi_request_word(pktseqi_reader *r) {
+    pktseqi_request word;
+    pktseq_status status;
+    int needed = 0;
     memset(&word, 0, sizeof word);
     word.name = "tcp.flags";
-    word.at = PKTSEQI_NO_CELL;
-    for (size_t w = 1; w < r->count; ++w) {
-        if (r->wanted[w].at != PKTSEQI_NO_CELL || r->wanted[w].kind == PKTSEQI_CELL_TEXT)
-            r->wanted[w].bits = 0;
-        needed |= r->wanted[w].bits != 0;
+    word.known = PKTSEQI_COLUMNS;
+    for (size_t i = 1; i < r->count; ++i) {
+        if (r->request[i].cells || r->request[i].kind == PKTSEQI_CELL_TEXT) r->request[i].bits = 0;
+        needed |= r->request[i].bits != 0;
     }
-    if (!needed || !r->capture) return 0;
-    status = pktseqi_wanted_find(csv, &word, 0);
-    if (status < 0 || word.at == PKTSEQI_NO_CELL) return status;
-    r->word = word.at;
-    for (size_t w = 1; w < r->count; ++w)
-        if (r->wanted[w].bits) r->wanted[w].at = word.at;
-    return 0;
+    if (!needed || !r->capture) return PKTSEQ_OK;
+    status = pktseqi_request_find(r->csv, &word, 0);
+    if (status || !word.cells) return status;
+    r->word = word.cell[0];
+    for (size_t i = 1; i < r->count; ++i) {
+        if (!r->request[i].bits) continue;
+        r->request[i].cell[0] = r->word;
+        r->request[i].cells = 1;
+    }
+    return PKTSEQ_OK;
 }
 
 // A column that has to be there is not: says so, and for a capture without the columns of the rule
 // that "position" would do, too.
-static int pktseqi_wanted_missing(const pktseqi_reader *r, const pktseqi_wanted *w) {
+static pktseq_status pktseqi_request_missing(const pktseqi_reader *r, const pktseqi_request *q) {
     return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q is missing%s; found %z columns, the first is %q", w->name,
-                             w->need && !w->field && !w->rule
+                             "column %q is missing%s; found %z columns, the first is %q", q->name,
+                             q->need && !q->field && !q->rule
                                  ? ", of which features are made"
-                             : w->rule && !w->field
+                             : q->rule && !q->field
                                  ? ", without which a file that has no column \"position\" cannot "
                                    "be cut into sequences" : "",
                              r->csv->cells, r->csv->data + r->csv->bound[0]);
 }
 
 // Strikes out the columns that need not be there and are not; what remains must fit the rule.
-static int pktseqi_wanted_settle(pktseqi_reader *r) {
+static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     size_t count = 1;
     int making = 0;
-    for (size_t w = 1; w < r->count; ++w)
-        making |= r->wanted[w].made && r->wanted[w].at == PKTSEQI_NO_CELL;
-    for (size_t w = 1; w < r->count; ++w) {
-        pktseqi_wanted *wanted = &r->wanted[w];
-        int cutting = wanted->rule && r->capture;
-        if (cutting && (wanted->kind == PKTSEQI_CELL_TEXT) == (strcmp(wanted->name,
-                                                                      "timestamp") == 0))
+    for (size_t i = 1; i < r->count; ++i)
+        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].cells;
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        int cutting = q->rule && r->capture;
+        if (cutting && (q->kind == PKTSEQI_CELL_TEXT) == (q->known == PKTSEQI_TIMESTAMP))
             return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_ARGUMENT, 0,
                                      "bad argument: the schema has column %q as %s, so a file "
                                      "that has no column \"position\" cannot be cut into sequences",
-                                     wanted->name,
-                                     wanted->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
-        if (wanted->made && wanted->at == PKTSEQI_NO_CELL) continue;
-        if (!wanted->field && !cutting && !(wanted->need && making) &&
-            (!wanted->kept || wanted->at == PKTSEQI_NO_CELL))
-            continue;
-        if (wanted->at == PKTSEQI_NO_CELL) return pktseqi_wanted_missing(r, wanted);
-        r->wanted[count++] = *wanted;
+                                     q->name, q->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
+        if (!q->cells) {
+            if (pktseqi_request_made(q)) continue;
+            if (!q->field && !cutting && !(q->need && making)) continue;
+            return pktseqi_request_missing(r, q);
+        }
+        if (!q->field && !cutting && !(q->need && making) && !q->kept) continue;
+        r->request[count++] = *q;
     }
     r->count = count;
-    return 0;
+    return PKTSEQ_OK;
 }
 
-// Reads the header line and finds where each wanted column is.
-static int pktseqi_table_header(pktseqi_reader *r, const pktseq_schema *schema) {
+// Reads the header line and finds where each requested column is.
+static pktseq_status pktseqi_table_header(pktseqi_reader *r, const pktseq_schema *schema) {
     pktseqi_csv *csv = r->csv;
-    int status = pktseqi_csv_row(csv);
-    if (status == PKTSEQI_CSV_END)
+    pktseq_status status = pktseqi_csv_row(csv);
+    if (status) return status;
+    if (!csv->cells)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
                                  "the file is empty, expected a line of column names");
-    if (status < 0) return status;
     for (size_t i = 0; i < csv->cells; ++i) {
         size_t size;
         pktseqi_csv_cell(csv, i, &size);
     }
     r->cells = csv->cells;
     r->word = PKTSEQI_NO_CELL;
-    for (size_t w = 0; w < r->count; ++w) {
-        status = pktseqi_wanted_find(csv, &r->wanted[w], r->capture);
-        if (status < 0) return status;
-        if (w == 0) r->capture = r->wanted[0].at == PKTSEQI_NO_CELL;
-        if (r->capture && schema->rule.least == 0) return pktseqi_wanted_missing(r, r->wanted);
+    for (size_t i = 0; i < r->count; ++i) {
+        status = pktseqi_request_find(csv, &r->request[i], r->capture);
+        if (status) return status;
+        if (i == 0) r->capture = r->request[0].cells == 0;
+        if (r->capture && schema->rule.least == 0) return pktseqi_request_missing(r, r->request);
     }
-    status = pktseqi_wanted_word(r);
-    if (status == 0) status = pktseqi_wanted_settle(r);
-    csv->keep = r->capture ? 0 : r->wanted[0].at + 1;
-    for (size_t w = 1; w < r->count; ++w) {
-        if (r->wanted[w].at >= csv->keep) csv->keep = r->wanted[w].at + 1;
-        if (r->wanted[w].fill != PKTSEQI_NO_CELL && r->wanted[w].fill >= csv->keep)
-            csv->keep = r->wanted[w].fill + 1;
-    }
+    status = pktseqi_request_word(r);
+    if (status == PKTSEQ_OK) status = pktseqi_request_resolve(r);
+    csv->keep = 0;
+    for (size_t i = 0; i < r->count; ++i)
+        for (size_t c = 0; c < r->request[i].cells; ++c)
+            if (r->request[i].cell[c] >= csv->keep) csv->keep = r->request[i].cell[c] + 1;
     return status;
 }
 
 // Sets up the table's columns, as found in the header.
-static int pktseqi_table_columns(pktseqi_reader *r) {
+static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     table->column = (pktseq_column *)pktseqi_alloc_zeroed(&table->allocator, r->count,
                                                           sizeof *table->column);
-    if (!table->column) return -(int)pktseqi_no_memory(r->csv->err);
-    for (size_t w = 1; w < r->count; ++w) {
-        pktseq_column *column = &table->column[w - 1];
-        table->column_count = w;
-        column->name = pktseqi_copy(&table->allocator, r->wanted[w].name);
-        if (!column->name) return -(int)pktseqi_no_memory(r->csv->err);
-        if (r->wanted[w].kind != PKTSEQI_CELL_TEXT) continue;
-        r->wanted[w].name_capacity = 16;
-        column->names = (char **)pktseqi_alloc(&table->allocator, r->wanted[w].name_capacity,
+    if (!table->column) return pktseqi_no_memory(r->csv->err);
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseq_column *column = &table->column[i - 1];
+        table->column_count = i;
+        column->name = pktseqi_copy(&table->allocator, r->request[i].name);
+        if (!column->name) return pktseqi_no_memory(r->csv->err);
+        if (r->request[i].kind != PKTSEQI_CELL_TEXT) continue;
+        r->request[i].name_capacity = 16;
+        column->names = (char **)pktseqi_alloc(&table->allocator, r->request[i].name_capacity,
                                                sizeof *column->names);
-        if (!column->names) return -(int)pktseqi_no_memory(r->csv->err);
+        if (!column->names) return pktseqi_no_memory(r->csv->err);
     }
-    return 0;
+    return PKTSEQ_OK;
 }
 
 // Room for more rows in every column. A failure leaves all as it was.
@@ -3074,54 +3032,55 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     return 1;
 }
 
-// The index of a text in a column's names; new ones are added. Minus a status on failure.
-static int pktseqi_table_intern(pktseqi_reader *r, pktseq_column *column, pktseqi_wanted *wanted,
-                                const char *text, size_t size, uint32_t *index) {
+// Finds the index of a text in a column's names; a new one is added.
+static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *column,
+                                          pktseqi_request *q, const char *text, size_t size,
+                                          uint32_t *index) {
     pktseqi_csv *csv = r->csv;
-    size_t rows = r->table->rows, most = wanted->onehot ? PKTSEQI_MOST_NAMES : UINT32_MAX - 1;
+    size_t rows = r->table->rows, most = q->onehot ? PKTSEQI_MOST_NAMES : UINT32_MAX - 1;
     uint32_t like = 0;
     char *copy;
     if (rows > 0 && strcmp(column->names[column->text[rows - 1]], text) == 0) {
         *index = column->text[rows - 1];
-        return 0;
+        return PKTSEQ_OK;
     }
-    if (pktseqi_tree_find(&wanted->tree, column->names, text, size, &like)) {
+    if (pktseqi_tree_find(&q->tree, column->names, text, size, &like)) {
         *index = like;
-        return 0;
+        return PKTSEQ_OK;
     }
     if (!pktseqi_utf8(text, size))
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                 "column %q: found %q, expected UTF-8 text", wanted->name, text);
+                                 "column %q: found %q, expected UTF-8 text", q->name, text);
     if (column->name_count == most)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected one of at most %z different texts",
-                                 wanted->name, text, most);
-    if (column->name_count == wanted->name_capacity) {
-        size_t capacity = 2 * wanted->name_capacity;
+                                 q->name, text, most);
+    if (column->name_count == q->name_capacity) {
+        size_t capacity = 2 * q->name_capacity;
         char **names = (char **)pktseqi_regrow(&csv->allocator, column->names, column->name_count,
                                                capacity, sizeof *names);
-        if (!names) return -(int)pktseqi_no_memory(csv->err);
+        if (!names) return pktseqi_no_memory(csv->err);
         column->names = names;
-        wanted->name_capacity = capacity;
+        q->name_capacity = capacity;
     }
     copy = pktseqi_copy(&csv->allocator, text);
-    if (!copy) return -(int)pktseqi_no_memory(csv->err);
+    if (!copy) return pktseqi_no_memory(csv->err);
     *index = (uint32_t)column->name_count;
     column->names[column->name_count++] = copy;
-    if (!pktseqi_tree_add(&wanted->tree, &csv->allocator, column->names, copy, size, like, *index))
-        return -(int)pktseqi_no_memory(csv->err);
-    return 0;
+    if (!pktseqi_tree_add(&q->tree, &csv->allocator, column->names, copy, size, like, *index))
+        return pktseqi_no_memory(csv->err);
+    return PKTSEQ_OK;
 }
 
-// Reads a cell that is due to be a number of some kind.
-static int pktseqi_table_number(pktseqi_csv *csv, const pktseqi_wanted *wanted, const char *cell,
-                                size_t size, double *value) {
+// Reads a cell that must be a number of some kind.
+static pktseq_status pktseqi_table_number(pktseqi_csv *csv, const pktseqi_request *q,
+                                          const char *cell, size_t size, double *value) {
     static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
                                            "a port, a whole number from 0 to 65535",
                                            "a whole number from 0"};
     int good = pktseqi_number_parse(cell, size, value);
-    if (wanted->kind == PKTSEQI_CELL_FLAG) {
-        if (good && wanted->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
+    if (q->kind == PKTSEQI_CELL_FLAG) {
+        if (good && q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
             *value = 1;  // any of the three bits
         if (!good) {
             int set = strcmp(cell, "Set") == 0 || strcmp(cell, "True") == 0;
@@ -3129,21 +3088,22 @@ static int pktseqi_table_number(pktseqi_csv *csv, const pktseqi_wanted *wanted, 
             *value = set;
         }
         good = good && (*value == 0 || *value == 1);
-    } else if (wanted->kind != PKTSEQI_CELL_NUMBER) {
-        double most = wanted->kind == PKTSEQI_CELL_PORT ? 65535 : 9007199254740991.0;
+    } else if (q->kind != PKTSEQI_CELL_NUMBER) {
+        double most = q->kind == PKTSEQI_CELL_PORT ? 65535 : 9007199254740991.0;
         good = good && *value >= 0 && *value <= most && floor(*value) == *value;
     }
-    if (good) return 0;
+    if (good) return PKTSEQ_OK;
     return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line, "column %q: found %q, expected %s",
-                             wanted->name, cell, expected[wanted->kind]);
+                             q->name, cell, expected[q->kind]);
 }
 
-// A cell of the row at hand as it is to be read, with what serves for an empty one, and of several
+// A cell of the current row as it is to be read, with what serves for an empty one, and of several
 // values the last.
-static char *pktseqi_table_cell(pktseqi_reader *r, const pktseqi_wanted *w, size_t *size) {
-    char *cell = pktseqi_csv_cell(r->csv, w->at, size), *comma;
-    if (*size == 0 && w->fill != PKTSEQI_NO_CELL) cell = pktseqi_csv_cell(r->csv, w->fill, size);
-    comma = w->many ? strrchr(cell, ',') : NULL;
+static char *pktseqi_table_cell(pktseqi_reader *r, const pktseqi_request *q, size_t *size) {
+    char *cell = pktseqi_csv_cell(r->csv, q->cell[0], size), *comma;
+    for (size_t c = 1; *size == 0 && c < q->cells; ++c)
+        cell = pktseqi_csv_cell(r->csv, q->cell[c], size);
+    comma = q->many ? strrchr(cell, ',') : NULL;
     if (!comma) return cell;
     ++r->table->cut.many_values;
     *size -= (size_t)(comma + 1 - cell);
@@ -3151,27 +3111,27 @@ static char *pktseqi_table_cell(pktseqi_reader *r, const pktseqi_wanted *w, size
 }
 
 // An empty cell where there must be something. In a capture it may be that of another protocol.
-static int pktseqi_table_empty(const pktseqi_reader *r, const pktseqi_wanted *w) {
+static pktseq_status pktseqi_table_empty(const pktseqi_reader *r, const pktseqi_request *q) {
     return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
                              "column %q: found an empty cell, expected %s%s",
-                             w->bits ? "tcp.flags" : w->name,
-                             w->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
-                             r->capture && w->tcp
+                             q->bits ? "tcp.flags" : q->name,
+                             q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
+                             r->capture && pktseqi_request_tcp(q)
                                  ? " (a packet that is not TCP is skipped only if its ports and "
                                    "flags are all empty)" : "");
 }
 
 // Reads tcp.flags, "0x0018" or "24", for the flags that come from there.
-static int pktseqi_table_word(pktseqi_reader *r) {
-    pktseqi_wanted word;
+static pktseq_status pktseqi_table_word(pktseqi_reader *r) {
+    pktseqi_request word;
     const char *cell, *p;
     size_t size;
     double value = 0;
     int good;
     memset(&word, 0, sizeof word);
-    word.at = r->word;
-    word.fill = PKTSEQI_NO_CELL;
-    word.tcp = word.many = 1;
+    word.cell[0] = r->word;
+    word.cells = 1;
+    word.many = 1;
     word.bits = 1;
     cell = pktseqi_table_cell(r, &word, &size);
     if (size == 0) return pktseqi_table_empty(r, &word);
@@ -3190,15 +3150,15 @@ static int pktseqi_table_word(pktseqi_reader *r) {
                                  "column \"tcp.flags\": found %q, expected flags as a number, such "
                                  "as 0x0018 or 24, up to 0x0fff", cell);
     r->flags = (unsigned)value;
-    return 0;
+    return PKTSEQ_OK;
 }
 
-// Is a capture's row at hand one of a packet other than TCP: are all its ports and flags empty?
+// Is the current row of a capture one of a packet other than TCP, with all ports and flags empty?
 static int pktseqi_table_other(const pktseqi_reader *r) {
     int asked = 0;
-    for (size_t w = 1; w < r->count; ++w) {
-        const size_t *bound = r->csv->bound + 2 * r->wanted[w].at;
-        if (!r->wanted[w].tcp) continue;
+    for (size_t i = 1; i < r->count; ++i) {
+        const size_t *bound = r->csv->bound + 2 * r->request[i].cell[0];
+        if (!pktseqi_request_tcp(&r->request[i])) continue;
         if (bound[0] != bound[1]) return 0;
         asked = 1;
     }
@@ -3206,67 +3166,19 @@ static int pktseqi_table_other(const pktseqi_reader *r) {
 }
 
 // Notes which row of the file the table's next one is, once one has been left out.
-static int pktseqi_table_source(pktseqi_reader *r) {
+static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     if (!table->source_row) {
         table->source_row = (size_t *)pktseqi_alloc(&table->allocator, r->capacity,
                                                     sizeof *table->source_row);
-        if (!table->source_row) return -(int)pktseqi_no_memory(r->csv->err);
+        if (!table->source_row) return pktseqi_no_memory(r->csv->err);
         for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = row;
     }
     if (table->rows < r->capacity) table->source_row[table->rows] = table->cut.packets - 1;
-    return 0;
+    return PKTSEQ_OK;
 }
 
-// Reads "position" in the row at hand: a sequence begins, or goes on.
-static int pktseqi_table_position(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
-    double value;
-    size_t size;
-    const char *cell = pktseqi_csv_cell(r->csv, r->wanted[0].at, &size);
-    int status = size ? pktseqi_table_number(r->csv, r->wanted, cell, size, &value)
-                      : pktseqi_table_empty(r, r->wanted);
-    if (status < 0) return status;
-    if (table->rows == 0 && value != 0)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "column %q: found %q, expected 0, for the first row begins a "
-                                 "sequence", "position", cell);
-    if (value == 0)
-        table->start[table->sequences++] = table->rows;
-    else if (value != r->position + 1)
-        ++table->position_gaps;
-    r->position = value;
-    return 0;
-}
-
-// The row at hand becomes the table's next one, for which there is room.
-static int pktseqi_table_row(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
-    int status = r->capture ? 0 : pktseqi_table_position(r);
-    if (status == 0 && r->word != PKTSEQI_NO_CELL) status = pktseqi_table_word(r);
-    for (size_t i = 1; i < r->count && status == 0; ++i) {
-        pktseqi_wanted *w = &r->wanted[i];
-        pktseq_column *column = &table->column[i - 1];
-        char *cell;
-        size_t size;
-        if (w->bits) {
-            column->number[table->rows] = (r->flags & w->bits) != 0;
-            continue;
-        }
-        cell = pktseqi_table_cell(r, w, &size);
-        if (size == 0 && (w->kind != PKTSEQI_CELL_TEXT || w->field || (w->rule && r->capture)))
-            status = pktseqi_table_empty(r, w);
-        else if (w->kind == PKTSEQI_CELL_TEXT)
-            status = pktseqi_table_intern(r, column, w, cell, size, &column->text[table->rows]);
-        else
-            status = pktseqi_table_number(r->csv, w, cell, size, &column->number[table->rows]);
-    }
-    if (status == 0 && table->cut.not_tcp) status = pktseqi_table_source(r);
-    if (status == 0) ++table->rows;
-    return status;
-}
-
-// Room for one more sequence, and behind it for where the last one ends. The rows there is room for
+// Room for one more sequence, and after it for where the last one ends. The rows there is room for
 // will have as many sequences as those read so far, and a few more.
 static int pktseqi_table_room(pktseqi_reader *r) {
     pktseq_table *table = r->table;
@@ -3283,79 +3195,108 @@ static int pktseqi_table_room(pktseqi_reader *r) {
     return 1;
 }
 
-// How many lines end in a text.
-static size_t pktseqi_lines(const char *text, const char *end) {
-    size_t lines = 0;
-    for (;; ++text, ++lines) {
-        text = (const char *)memchr(text, '\n', (size_t)(end - text));
-        if (!text) return lines;
+// Takes the position of the table's next row, for which there is room: a sequence begins with 0.
+static void pktseqi_table_begin_at(pktseqi_reader *r, double position) {
+    pktseq_table *table = r->table;
+    if (position == 0)
+        table->start[table->sequences++] = table->rows;
+    else if (position != r->position + 1)
+        ++table->position_gaps;
+    r->position = position;
+}
+
+// Reads "position" in the current row: a sequence begins, or goes on.
+static pktseq_status pktseqi_table_position(pktseqi_reader *r) {
+    double value;
+    size_t size;
+    const char *cell = pktseqi_csv_cell(r->csv, r->request[0].cell[0], &size);
+    pktseq_status status = size ? pktseqi_table_number(r->csv, r->request, cell, size, &value)
+                                : pktseqi_table_empty(r, r->request);
+    if (status) return status;
+    if (r->table->rows == 0 && value != 0)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "column %q: found %q, expected 0, for the first row begins a "
+                                 "sequence", "position", cell);
+    pktseqi_table_begin_at(r, value);
+    return PKTSEQ_OK;
+}
+
+// Makes the current row the table's next one, for which there is room.
+static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    pktseq_status status = r->capture ? PKTSEQ_OK : pktseqi_table_position(r);
+    if (status == PKTSEQ_OK && r->word != PKTSEQI_NO_CELL) status = pktseqi_table_word(r);
+    for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
+        pktseqi_request *q = &r->request[i];
+        pktseq_column *column = &table->column[i - 1];
+        char *cell;
+        size_t size;
+        if (q->bits) {
+            column->number[table->rows] = (r->flags & q->bits) != 0;
+            continue;
+        }
+        cell = pktseqi_table_cell(r, q, &size);
+        if (size == 0 && (q->kind != PKTSEQI_CELL_TEXT || q->field || (q->rule && r->capture)))
+            status = pktseqi_table_empty(r, q);
+        else if (q->kind == PKTSEQI_CELL_TEXT)
+            status = pktseqi_table_intern(r, column, q, cell, size, &column->text[table->rows]);
+        else
+            status = pktseqi_table_number(r->csv, q, cell, size, &column->number[table->rows]);
     }
+    if (status == PKTSEQ_OK && table->cut.not_tcp) status = pktseqi_table_source(r);
+    if (status == PKTSEQ_OK) ++table->rows;
+    return status;
 }
 
 // How many rows to make room for: at first as many as the whole input has, if it goes on as it
 // begins and its size is known; but empty lines are no rows, which have two bytes a cell.
 static size_t pktseqi_table_more(const pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
-    size_t most = csv->expect / (2 * r->cells), rows;
-    double lines;
+    size_t most = csv->expect / (2 * r->cells), lines = 0, rows;
+    const char *p = csv->data, *end = csv->data + csv->size;
     if (r->capacity || csv->expect < csv->size) return pktseqi_next_capacity(r->capacity, 1024);
-    lines = (double)pktseqi_lines(csv->data, csv->data + csv->size);
-    rows = (size_t)(1.02 * lines * ((double)csv->expect / (double)csv->size));
+    for (; (p = (const char *)memchr(p, '\n', (size_t)(end - p))) != NULL; ++p) ++lines;
+    rows = (size_t)(1.02 * (double)lines * ((double)csv->expect / (double)csv->size));
     return (rows < most ? rows : most) + 64;
 }
 
-// Prepares the fast lane, if the file may have it: with not too many cells in a row, one use of
+// Prepares the fast path, if the file may have it: with not too many cells in a row, one use of
 // each, none of tcp.flags, and a separator that cannot be a part of a number.
-static int pktseqi_lane_open(pktseqi_reader *r) {
-    pktseqi_lane *lane = &r->lane;
-    size_t texts = 0, used;
-    if (r->cells > 4096 || r->word != PKTSEQI_NO_CELL ||
-        strchr("0123456789-.", r->csv->separator))
-        return 0;
-    for (size_t w = 1; w < r->count; ++w)
-        for (size_t v = 0; v < w; ++v)
-            if (r->wanted[v].at == r->wanted[w].at) return 0;
-    lane->cell = (pktseqi_lane_cell *)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
-                                                           sizeof *lane->cell);
-    if (!lane->cell) return -(int)pktseqi_no_memory(r->csv->err);
-    for (size_t i = 0; i < r->cells; ++i) {
-        lane->cell[i].kind = PKTSEQI_CELL_SKIPPED;
-        lane->cell[i].after = i + 1 < r->cells ? r->csv->separator : '\n';
+static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
+    size_t texts = 0;
+    if (r->cells > 4096 || r->word != PKTSEQI_NO_CELL || strchr("0123456789-.", r->csv->separator))
+        return PKTSEQ_OK;
+    for (size_t i = 1; i < r->count; ++i) {
+        texts += r->request[i].kind == PKTSEQI_CELL_TEXT;
+        for (size_t k = r->capture ? 1 : 0; k < i; ++k)
+            if (r->request[k].cell[0] == r->request[i].cell[0]) return PKTSEQ_OK;
     }
-    for (size_t w = r->capture ? 1 : 0; w < r->count; ++w) {
-        const pktseqi_wanted *wanted = &r->wanted[w];
-        pktseqi_lane_cell *cell = &lane->cell[wanted->at];
-        cell->kind = wanted->kind;
-        if (wanted->kind != PKTSEQI_CELL_TEXT) continue;
-        cell->empty = !wanted->field && !wanted->rule;
-        cell->seen = PKTSEQI_SEEN * texts++;
+    r->fast = (pktseqi_fast_cell *)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
+                                                        sizeof *r->fast);
+    r->seen = (pktseqi_seen *)pktseqi_alloc(&r->csv->allocator, texts * PKTSEQI_SEEN + 1,
+                                            sizeof *r->seen);
+    if (!r->fast || !r->seen) return pktseqi_no_memory(r->csv->err);
+    memset(r->seen, 0xff, (texts * PKTSEQI_SEEN + 1) * sizeof *r->seen);
+    for (size_t i = 0; i < r->cells; ++i) {
+        r->fast[i].kind = PKTSEQI_CELL_SKIPPED;
+        r->fast[i].after = i + 1 < r->cells ? r->csv->separator : '\n';
+    }
+    for (size_t i = r->capture ? 1 : 0; i < r->count; ++i) {
+        const pktseqi_request *q = &r->request[i];
+        pktseqi_fast_cell *cell = &r->fast[q->cell[0]];
+        cell->kind = q->kind;
+        if (q->kind != PKTSEQI_CELL_TEXT) continue;
+        cell->empty = !q->field && !q->rule;
+        cell->seen = r->seen + PKTSEQI_SEEN * --texts;
     }
     for (size_t i = r->cells - 1; i-- > 0;)
-        if (lane->cell[i].kind == PKTSEQI_CELL_FLAG)
-            lane->cell[i].flags = lane->cell[i + 1].flags + 1;
-    lane->pieces = pktseqi_threads();
-    used = lane->pieces * (texts + 1) * PKTSEQI_SEEN;
-    lane->room = r->csv->capacity / 32;
-    lane->position = (uint32_t *)pktseqi_alloc(&r->csv->allocator, lane->room,
-                                               sizeof *lane->position);
-    lane->seen = (pktseqi_seen *)pktseqi_alloc(&r->csv->allocator, used, sizeof *lane->seen);
-    if (!lane->position || !lane->seen) return -(int)pktseqi_no_memory(r->csv->err);
-    memset(lane->seen, 0xff, used * sizeof *lane->seen);
-    for (size_t i = 0; i < lane->pieces; ++i)
-        lane->piece[i].seen = lane->seen + i * (used / lane->pieces);
-    return 0;
+        if (r->fast[i].kind == PKTSEQI_CELL_FLAG) r->fast[i].flags = r->fast[i + 1].flags + 1;
+    return PKTSEQ_OK;
 }
 
-// Frees what pktseqi_lane_open made.
-static void pktseqi_lane_close(pktseqi_reader *r) {
-    pktseqi_free(&r->csv->allocator, r->lane.cell);
-    pktseqi_free(&r->csv->allocator, r->lane.position);
-    pktseqi_free(&r->csv->allocator, r->lane.seen);
-}
-
-// Where an unquoted cell ends: at the next separator (eight times in `separators`) or control
-// character. There is one, for the row ends.
-static const char *pktseqi_lane_end(const char *p, uint64_t separators) {
+// Returns where an unquoted cell ends: at the next separator (eight times in `separators`) or
+// control character. There is one, for the row ends.
+static const char *pktseqi_fast_end(const char *p, uint64_t separators) {
     for (;; p += 8) {
         uint64_t w = pktseqi_load8(p), x = w ^ separators;
         uint64_t marks = ((x - PKTSEQI_EIGHT(1)) & ~x) | ((w - PKTSEQI_EIGHT(0x10)) & ~w);
@@ -3364,12 +3305,12 @@ static const char *pktseqi_lane_end(const char *p, uint64_t separators) {
     }
 }
 
-// The number of a text that its column has already. Returns 0 for a new one.
-static int pktseqi_lane_text(const pktseqi_lane_cell *cell, pktseqi_seen *seen, const char *text,
-                             size_t size, uint32_t *index) {
+// Finds the number of a text that its column has already. Returns 0 for a new one.
+static int pktseqi_fast_text(const pktseqi_fast_cell *cell, const char *text, size_t size,
+                             uint32_t *index) {
     uint64_t tail = size < 8 ? pktseqi_load8(text) & (((uint64_t)1 << 8 * size) - 1)
                              : pktseqi_load8(text + size - 8);
-    seen += (tail * 0x9e3779b97f4a7c15u) >> 56;  // below PKTSEQI_SEEN
+    pktseqi_seen *seen = cell->seen + ((tail * 0x9e3779b97f4a7c15u) >> 56);
     if (seen->tail != tail || seen->size != size ||
         (size > 8 && memcmp(cell->names[seen->index], text, size - 8) != 0)) {
         if (!pktseqi_tree_find(cell->tree, cell->names, text, size, &seen->index)) {
@@ -3383,13 +3324,12 @@ static int pktseqi_lane_text(const pktseqi_lane_cell *cell, pktseqi_seen *seen, 
     return 1;
 }
 
-// One cell that begins at p, into `row` of its column. Returns where it ends, or NULL if it is not
-// what most are.
-static const char *pktseqi_lane_cell_read(const pktseqi_reader *r, const pktseqi_piece *piece,
-                                          const pktseqi_lane_cell *cell, const char *p,
-                                          size_t row) {
+// Reads one cell that begins at p into the table's next row. Returns where it ends, or NULL if it
+// is not what most are.
+static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell *cell,
+                                     const char *p) {
+    size_t size, row = r->table->rows;
     uint64_t value;
-    size_t size;
     const char *end;
     switch (cell->kind) {
     case PKTSEQI_CELL_NUMBER: return pktseqi_number_plain(p, &cell->number[row]);
@@ -3404,21 +3344,21 @@ static const char *pktseqi_lane_cell_read(const pktseqi_reader *r, const pktseqi
         return p + size;
     case PKTSEQI_CELL_POSITION:
         size = pktseqi_digits8(p, &value);
-        r->lane.position[row - r->table->rows] = (uint32_t)value;
+        r->fast_position = (double)(int64_t)value;
         return size ? p + size : NULL;
     case PKTSEQI_CELL_TEXT:
     case PKTSEQI_CELL_SKIPPED: break;
     }
     if (*p == '"') return NULL;
-    end = pktseqi_lane_end(p, PKTSEQI_EIGHT((unsigned char)r->csv->separator));
+    end = pktseqi_fast_end(p, PKTSEQI_EIGHT((unsigned char)r->csv->separator));
     if (cell->kind == PKTSEQI_CELL_SKIPPED) return end;
     if (end == p && !cell->empty) return NULL;
-    return pktseqi_lane_text(cell, piece->seen + cell->seen, p, (size_t)(end - p),
-                             &cell->text[row]) ? end : NULL;
+    return pktseqi_fast_text(cell, p, (size_t)(end - p), &cell->text[row]) ? end : NULL;
 }
 
-// Four flags, each with a separator behind, at once. Returns where the next cell begins, or NULL.
-static const char *pktseqi_lane_flags(const pktseqi_lane_cell *cell, const char *p, size_t row) {
+// Reads four flags, each with a separator after it, at once. Returns where the next cell begins, or
+// NULL.
+static const char *pktseqi_fast_flags(const pktseqi_fast_cell *cell, const char *p, size_t row) {
     const uint64_t flag = 0x0001000100010001u, separator = (unsigned char)cell->after;
     uint64_t bits = pktseqi_load8(p) ^ flag * ('0' | separator << 8);
     if (bits & ~flag) return NULL;
@@ -3429,22 +3369,20 @@ static const char *pktseqi_lane_flags(const pktseqi_lane_cell *cell, const char 
     return p + 8;
 }
 
-// The fast lane, for rows as most of them are: no quotes, every cell as expected, texts that were
-// there before. One sweep over the row at piece->at, straight into the table. Returns where the
-// next row begins, or NULL if anything is unusual: then pktseqi_csv_row and pktseqi_table_row,
-// which know every case and every error, do the row again.
-static const char *pktseqi_lane_row(const pktseqi_reader *r, const pktseqi_piece *piece) {
-    const pktseqi_lane_cell *cell = r->lane.cell, *past = cell + r->cells;
-    const char *p = piece->at;
-    size_t row = piece->row + piece->rows;
+// The fast path, for rows as most of them are: no quotes, every cell as expected, texts that were
+// there before. One pass over the row at p, straight into the table. Returns where the next row
+// begins, or NULL if anything is unusual: then pktseqi_csv_row and pktseqi_table_row, which know
+// every case and every error, do the row again.
+static const char *pktseqi_fast_row(pktseqi_reader *r, const char *p) {
+    const pktseqi_fast_cell *cell = r->fast, *past = cell + r->cells;
     while (cell < past) {
         if (cell->flags >= 4) {
-            p = pktseqi_lane_flags(cell, p, row);
+            p = pktseqi_fast_flags(cell, p, r->table->rows);
             if (!p) return NULL;
             cell += 4;
             continue;
         }
-        p = pktseqi_lane_cell_read(r, piece, cell, p, row);
+        p = pktseqi_fast_read(r, cell, p);
         if (!p) return NULL;
         if (*p == '\r' && cell->after == '\n') ++p;
         if (*p++ != cell++->after) return NULL;
@@ -3452,121 +3390,60 @@ static const char *pktseqi_lane_row(const pktseqi_reader *r, const pktseqi_piece
     return p;
 }
 
-// The table takes over the rows of a piece, which follow its own.
-static int pktseqi_lane_accept(pktseqi_reader *r, const pktseqi_piece *piece,
-                               const uint32_t *position) {
-    pktseq_table *table = r->table;
-    for (size_t i = 0; i < piece->rows; ++i, ++table->rows, ++table->cut.packets) {
-        if (table->source_row) table->source_row[table->rows] = table->cut.packets;
-        if (r->capture) continue;
-        if (position[i] == 0) {
-            if (!pktseqi_table_room(r)) return -(int)pktseqi_no_memory(r->csv->err);
-            table->start[table->sequences++] = table->rows;
-        } else if (position[i] != r->position + 1) {
-            ++table->position_gaps;
-        }
-        r->position = position[i];
-    }
-    r->csv->next_line += piece->rows;
-    r->csv->at = (size_t)(piece->at - r->csv->data);
-    return 0;
-}
-
-// Tells the cells where their columns are at the moment.
-static void pktseqi_lane_aim(pktseqi_reader *r) {
-    for (size_t w = 1; w < r->count; ++w) {
-        pktseqi_lane_cell *cell = &r->lane.cell[r->wanted[w].at];
-        const pktseq_column *column = &r->table->column[w - 1];
+// Tells the cells where their columns are at the moment, and finds the end of the window's last
+// whole row; that once: a long last row would be slow to search each time.
+static void pktseqi_fast_aim(pktseqi_reader *r) {
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_fast_cell *cell = &r->fast[r->request[i].cell[0]];
+        const pktseq_column *column = &r->table->column[i - 1];
         cell->number = column->number;
         cell->text = column->text;
         cell->names = column->names;
-        cell->tree = &r->wanted[w].tree;
+        cell->tree = &r->request[i].tree;
     }
+    if (r->looked == r->csv->fills) return;
+    r->looked = r->csv->fills;
+    r->whole = r->csv->size;
+    while (r->whole && r->csv->data[r->whole - 1] != '\n') --r->whole;
 }
 
-// Cuts the window's whole rows into pieces that threads may do at the same time. Returns how many:
-// none without a whole row, one if there is little to do or the rows of this window are unusual.
-static size_t pktseqi_lane_cut(pktseqi_reader *r) {
-    const size_t least = (size_t)1 << 16;  // bytes worth a thread
+// Takes the fast path as far as it goes in this window.
+static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
     pktseqi_csv *csv = r->csv;
-    pktseqi_piece *piece = r->lane.piece;
-    const char *at = csv->data + csv->at, *end, *share;
-    size_t pieces;
-    if (r->lane.looked != csv->fills) {  // once: a long last row would be slow to search each time
-        r->lane.looked = csv->fills;
-        r->lane.whole = csv->size;
-        while (r->lane.whole && csv->data[r->lane.whole - 1] != '\n') --r->lane.whole;
-    }
-    if (r->lane.whole <= csv->at) return 0;
-    end = csv->data + r->lane.whole;
-    pieces = (size_t)(end - at) / least;
-    if (pieces > r->lane.pieces) pieces = r->lane.pieces;
-    if (pieces < 2 || r->lane.stopped == csv->fills) pieces = 1;
-    for (size_t i = 0; i < pieces; ++i, at = share) {
-        share = at + (size_t)(end - at) / (pieces - i);
-        // A long row may leave nothing to those behind it.
-        if (i + 1 < pieces && share < end)
-            share = (const char *)memchr(share, '\n', (size_t)(end - share)) + 1;
-        piece[i].at = at;
-        piece[i].end = share;
-    }
-    return pieces;
-}
-
-// One piece, by one thread. Where its rows go in the table is known from the line ends before it,
-// which every thread counts for itself: that is quicker than to wait for another.
-static void pktseqi_lane_piece(const pktseqi_reader *r, const char *begin, pktseqi_piece *piece) {
-    size_t before = pktseqi_lines(begin, piece->at), room = r->capacity - r->table->rows;
-    if (room > r->lane.room) room = r->lane.room;
-    piece->row = r->table->rows + before;
-    piece->rows = 0;
-    while (piece->at < piece->end && before + piece->rows < room) {
-        const char *next = pktseqi_lane_row(r, piece);
-        if (!next) break;
-        piece->at = next;
-        ++piece->rows;
-    }
-}
-
-// Takes the fast lane as far as it goes in this window. Pieces are taken over up to the first that
-// was not done whole: what stands behind an unusual row, perhaps within a quote, may not be a row.
-static int pktseqi_lane_run(pktseqi_reader *r) {
-    pktseqi_lane *lane = &r->lane;
-    pktseqi_piece *piece = lane->piece;
-    const char *begin = r->csv->data + r->csv->at;
-    size_t pieces, rows = r->table->rows;
     // The first row may not begin within a sequence, and the first skipped one makes source_row.
-    if (!lane->cell || !rows || (r->table->cut.not_tcp && !r->table->source_row)) return 0;
-    pktseqi_lane_aim(r);
-    pieces = pktseqi_lane_cut(r);
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads((int)pieces) if (pieces > 1)
-#endif
-    for (size_t i = 0; i < pieces; ++i) pktseqi_lane_piece(r, begin, &piece[i]);
-    for (size_t i = 0; i < pieces; ++i) {
-        int status = pktseqi_lane_accept(r, &piece[i], lane->position + (piece[i].row - rows));
-        if (status < 0) return status;
-        if (piece[i].at == piece[i].end) continue;
-        lane->stopped = r->csv->fills;
-        break;
+    if (!r->fast || !table->rows || (table->cut.not_tcp && !table->source_row)) return PKTSEQ_OK;
+    pktseqi_fast_aim(r);
+    while (csv->at < r->whole && table->rows < r->capacity) {
+        const char *next = pktseqi_fast_row(r, csv->data + csv->at);
+        if (!next) break;
+        if (table->source_row) table->source_row[table->rows] = table->cut.packets;
+        if (!r->capture) {
+            if (!pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
+            pktseqi_table_begin_at(r, r->fast_position);
+        }
+        csv->at = (size_t)(next - csv->data);
+        ++csv->next_line;
+        ++table->cut.packets;
+        ++table->rows;
     }
-    return 0;
+    return PKTSEQ_OK;
 }
 
-// The rows after the header, into columns that have been set up.
-static int pktseqi_table_rows(pktseqi_reader *r) {
+// Reads the rows after the header into columns that have been set up.
+static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_table *table = r->table;
     for (;;) {
-        int status = pktseqi_lane_run(r);
-        if (status == 0) status = pktseqi_csv_row(csv);
-        if (status < 0) return status;
-        if (status == PKTSEQI_CSV_ROW && csv->cells != r->cells)
+        pktseq_status status = pktseqi_fast_run(r);
+        if (status == PKTSEQ_OK) status = pktseqi_csv_row(csv);
+        if (status) return status;
+        if (csv->cells && csv->cells != r->cells)
             return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                      "found %z cells, expected %z as in the header", csv->cells,
                                      r->cells);
-        if (!r->capture && !pktseqi_table_room(r)) return -(int)pktseqi_no_memory(csv->err);
-        if (status == PKTSEQI_CSV_END) break;
+        if (!r->capture && !pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
+        if (!csv->cells) break;
         ++table->cut.packets;
         if (r->capture && pktseqi_table_other(r)) {
             ++table->cut.not_tcp;
@@ -3574,70 +3451,80 @@ static int pktseqi_table_rows(pktseqi_reader *r) {
         }
         if (table->rows == r->capacity &&
             !pktseqi_table_grow(table, &r->capacity, pktseqi_table_more(r)))
-            return -(int)pktseqi_no_memory(csv->err);
+            return pktseqi_no_memory(csv->err);
         status = pktseqi_table_row(r);
-        if (status < 0) return status;
+        if (status) return status;
     }
-    if (table->rows == 0)
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                 "found %s after the header, expected %s",
-                                 table->cut.packets ? "no row with TCP ports and flags" : "no rows",
-                                 table->cut.packets ? "TCP packets" : "packets");
-    return 0;
+    if (table->rows) return PKTSEQ_OK;
+    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                             "found %s after the header, expected %s",
+                             table->cut.packets ? "no row with TCP ports and flags" : "no rows",
+                             table->cut.packets ? "TCP packets" : "packets");
 }
 
 // Ends a table whose rows have been read: sequences, and what room is too much given back.
-static int pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) {
+static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) {
     pktseq_table *table = r->table;
     if (r->capture) {
-        // Also for rows left out behind the last one that was kept.
-        int status = table->cut.not_tcp ? pktseqi_table_source(r) : 0;
-        if (status == 0) status = -(int)pktseq_table_sequences(table, &schema->rule,
-                                                                   r->csv->err);
-        if (status < 0) return status;
+        // Also for rows left out after the last one that was kept.
+        pktseq_status status = table->cut.not_tcp ? pktseqi_table_source(r) : PKTSEQ_OK;
+        if (status == PKTSEQ_OK)
+            status = pktseq_table_sequences(table, &schema->rule, r->csv->err);
+        if (status) return status;
     } else {
         table->start[table->sequences] = table->rows;
     }
     if (r->capacity - table->rows > table->rows / 8)
         pktseqi_table_grow(table, &r->capacity, table->rows);
-    return -(int)pktseq_table_derive(table, schema, r->csv->err);
+    return pktseq_table_derive(table, schema, r->csv->err);
 }
 
-// Reads a table from any stream; csv has read, user, allocator and err.
+// Begins any way of reading a table: `bad` says what is wrong with the input, or is NULL.
+static pktseq_status pktseqi_table_begin(pktseq_table *table, pktseqi_csv *csv, const char *bad,
+                                         const pktseq_schema *schema,
+                                         const pktseq_allocator *allocator, pktseq_error *err) {
+    memset(csv, 0, sizeof *csv);
+    csv->allocator = pktseqi_allocator(allocator);
+    csv->err = err;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(table, 0, sizeof *table);
+    if (bad) return pktseqi_bad_argument(err, bad);
+    csv->separator = schema ? schema->separator : 0;
+    return pktseqi_schema_check_reading(schema, err);
+}
+
+// Reads a table from a stream that csv describes.
 static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
                                           const pktseq_schema *schema) {
     pktseqi_reader r;
-    size_t most;
-    int status = 0;
+    pktseq_status status = PKTSEQ_OK;
     memset(&r, 0, sizeof r);
     r.csv = csv;
     r.table = table;
     table->allocator = csv->allocator;
-    csv->separator = schema->separator;
-    most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
-                        PKTSEQI_MOST_NEEDS);
-    r.wanted = (pktseqi_wanted *)pktseqi_alloc_zeroed(&csv->allocator, most, sizeof *r.wanted);
-    if (!r.wanted) {
+    r.request = (pktseqi_request *)pktseqi_alloc_zeroed(
+        &csv->allocator, pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
+                                      PKTSEQI_COLUMNS), sizeof *r.request);
+    if (!r.request) {
         pktseq_table_free(table);
         return pktseqi_no_memory(csv->err);
     }
-    r.count = pktseqi_wanted_list(schema, r.wanted);
+    pktseqi_request_list(&r, schema);
     status = pktseqi_csv_open(csv);
-    if (status >= 0 && !csv->separator) status = pktseqi_csv_guess(csv);
-    if (status >= 0) status = pktseqi_table_header(&r, schema);
-    if (status >= 0) status = pktseqi_table_columns(&r);
-    if (status >= 0) status = pktseqi_lane_open(&r);
-    if (status >= 0) status = pktseqi_table_rows(&r);
-    pktseqi_lane_close(&r);
+    if (status == PKTSEQ_OK && !csv->separator) status = pktseqi_csv_guess(csv);
+    if (status == PKTSEQ_OK) status = pktseqi_table_header(&r, schema);
+    if (status == PKTSEQ_OK) status = pktseqi_table_columns(&r);
+    if (status == PKTSEQ_OK) status = pktseqi_fast_open(&r);
+    if (status == PKTSEQ_OK) status = pktseqi_table_rows(&r);
+    pktseqi_free(&csv->allocator, r.fast);
+    pktseqi_free(&csv->allocator, r.seen);
     pktseqi_csv_close(csv);
-    for (size_t w = 1; w < r.count; ++w) pktseqi_free(&csv->allocator, r.wanted[w].tree.node);
-    if (status >= 0) status = pktseqi_table_finish(&r, schema);
-    pktseqi_free(&csv->allocator, r.wanted);
-    if (status < 0) {
-        pktseq_table_free(table);
-        return (pktseq_status)-status;
-    }
-    return pktseqi_ok(csv->err);
+    for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv->allocator, r.request[i].tree.node);
+    if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
+    pktseqi_free(&csv->allocator, r.request);
+    if (status == PKTSEQ_OK) return pktseqi_ok(csv->err);
+    pktseq_table_free(table);
+    return status;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
@@ -3645,20 +3532,14 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
                                             const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_csv csv;
     pktseqi_bytes bytes;
-    pktseq_status status;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    memset(table, 0, sizeof *table);
-    if (!data && size) return pktseqi_bad_argument(err, "data is NULL");
-    status = pktseqi_schema_check_reading(schema, err);
+    pktseq_status status = pktseqi_table_begin(table, &csv, !data && size ? "data is NULL" : NULL,
+                                               schema, allocator, err);
     if (status) return status;
-    memset(&csv, 0, sizeof csv);
     bytes.data = (const unsigned char *)data;
     bytes.size = csv.expect = size;
     bytes.used = 0;
     csv.read = pktseqi_bytes_read;
     csv.user = &bytes;
-    csv.allocator = pktseqi_allocator(allocator);
-    csv.err = err;
     return pktseqi_table_stream(table, &csv, schema);
 }
 
@@ -3669,17 +3550,11 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
     pktseqi_csv csv;
-    pktseq_status status;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    memset(table, 0, sizeof *table);
-    if (!read_fn) return pktseqi_bad_argument(err, "read_fn is NULL");
-    status = pktseqi_schema_check_reading(schema, err);
+    pktseq_status status = pktseqi_table_begin(table, &csv, read_fn ? NULL : "read_fn is NULL",
+                                               schema, allocator, err);
     if (status) return status;
-    memset(&csv, 0, sizeof csv);
     csv.read = read_fn;
     csv.user = user_data;
-    csv.allocator = pktseqi_allocator(allocator);
-    csv.err = err;
     return pktseqi_table_stream(table, &csv, schema);
 }
 
@@ -3702,22 +3577,16 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_csv csv;
-    pktseq_status status;
     FILE *file;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    memset(table, 0, sizeof *table);
-    if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseqi_schema_check_reading(schema, err);
+    pktseq_status status = pktseqi_table_begin(table, &csv, path ? NULL : "path is NULL", schema,
+                                               allocator, err);
     if (status) return status;
     errno = 0;
     file = fopen(path, "rb");
     if (!file) return pktseqi_not_opened(err, path);
-    memset(&csv, 0, sizeof csv);
     csv.read = pktseqi_file_bytes;
     csv.user = file;
     csv.expect = pktseqi_file_size(file);
-    csv.allocator = pktseqi_allocator(allocator);
-    csv.err = err;
     status = pktseqi_table_stream(table, &csv, schema);
     fclose(file);
     return pktseqi_error_in(err, status, path);
@@ -4377,15 +4246,15 @@ static int pktseqi_source_addresses(pktseqi_source *s, const pktseq_column *src,
 // The columns that the derived column needs, or an error that names the one that is missing.
 static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t which,
                                           pktseq_error *err) {
-    for (size_t i = 0; pktseqi_derived[which].needs[i]; ++i) {
-        const char *name = pktseqi_derived[which].needs[i];
+    for (size_t i = 0; i < 32; ++i) {
+        const char *name = pktseqi_known[i].name;
         const pktseq_column *column = pktseq_table_column(table, name);
-        int text = strcmp(name, "src_ip") == 0 || strcmp(name, "dst_ip") == 0 ||
-                   strcmp(name, "protocol") == 0;
+        int text = pktseqi_known[i].kind == PKTSEQI_CELL_TEXT;
+        if (!(pktseqi_known[which].made_of >> i & 1)) continue;
         if (!column || (text ? !column->text : !column->number))
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                                  "column %q cannot be made: the table has no column %q%s",
-                                 pktseqi_derived[which].name, name,
+                                 pktseqi_known[which].name, name,
                                  column ? " of the right kind" : "");
     }
     return PKTSEQ_OK;
@@ -4431,16 +4300,17 @@ static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *
 
 // Adds one derived column; those of pairs are left to be filled together. 0 = out of memory.
 static int pktseqi_derive_column(const pktseqi_source *s, pktseq_table *table, size_t which) {
-    pktseq_column *column = pktseqi_table_add_column(table, pktseqi_derived[which].name);
+    pktseq_column *column = pktseqi_table_add_column(table, pktseqi_known[which].name);
     if (!column) return 0;
-    if (which == PKTSEQI_DERIVED_TOKEN) return pktseqi_derive_token(s, column);
+    if (which == PKTSEQI_TOKEN) return pktseqi_derive_token(s, column);
     column->number = (double *)pktseqi_alloc(&table->allocator, table->rows,
                                              sizeof *column->number);
     if (!column->number) return 0;
-    for (size_t q = 0; which < PKTSEQI_DERIVED_TOKEN && q < table->sequences; ++q)
+    for (size_t q = 0; which < PKTSEQI_TOKEN && q < table->sequences; ++q)
         for (size_t row = table->start[q]; row < table->start[q + 1]; ++row)
-            column->number[row] = which == 0 ? pktseqi_derive_forward(s, row, table->start[q])
-                                             : pktseqi_derive_same(s, row, table->start[q]);
+            column->number[row] = which == PKTSEQI_DIRECTION
+                                      ? pktseqi_derive_forward(s, row, table->start[q])
+                                      : pktseqi_derive_same(s, row, table->start[q]);
     return 1;
 }
 
@@ -4454,7 +4324,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
     if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
     for (size_t f = 0; status == PKTSEQ_OK && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
-        if (which == PKTSEQI_DERIVED || pktseq_table_column(table, schema->field[f].column))
+        if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
             continue;
         status = pktseqi_derive_check(table, which, err);
         ++wanted;
@@ -4465,13 +4335,13 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
     good = pktseqi_source_init(&source, table);
     for (size_t f = 0; good && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
-        if (which < PKTSEQI_DERIVED && !pktseq_table_column(table, schema->field[f].column))
+        if (which < PKTSEQI_COLUMNS && !pktseq_table_column(table, schema->field[f].column))
             good = pktseqi_derive_column(&source, table, which);
     }
     for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i) {
         pair[i] = NULL;
         for (size_t c = before; c < table->column_count; ++c)
-            if (strcmp(table->column[c].name, pktseqi_derived[PKTSEQI_DERIVED_PAIR + i].name) == 0)
+            if (strcmp(table->column[c].name, pktseqi_known[PKTSEQI_PAIR + i].name) == 0)
                 pair[i] = table->column[c].number;
         pairs |= pair[i] != NULL;
     }

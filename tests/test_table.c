@@ -1058,7 +1058,7 @@ static void test_random(void) {
     CHECK_THAT(taken > 1000 && taken < 14000, "%lu taken", (unsigned long)taken);
 }
 
-// ---- the fast lane against the plain way
+// ---- the fast path against the general one
 
 static void set_threads(int threads) {
 #ifdef _OPENMP
@@ -1069,7 +1069,7 @@ static void set_threads(int threads) {
 }
 
 // The cells of one row as they stand in most files; with `wrong`, one is seldom or never right.
-static void lane_row(text *t, unsigned row, int wrong, char separator, int quoted) {
+static void fast_row(text *t, unsigned row, int wrong, char separator, int quoted) {
     static const char *const odd[] = {
         "",      "x",  "-1", "1e1",  "0.5", "65536",    "\x01",  "1\v",  "Set", "Not set",
         "Truer", "-0", "+1", "007",  "5.",  "99999999", "12345678901234567890", "a long new name",
@@ -1108,9 +1108,9 @@ static int same_table(const pktseq_table *a, const pktseq_table *b) {
     return same;
 }
 
-// Quoted cells never take the fast lane: a file must say the same with and without quotes, down to
+// Quoted cells never take the fast path: a file must say the same with and without quotes, down to
 // the error, in one thread or three, whatever ends its lines.
-static void test_lane(void) {
+static void test_fast(void) {
     static const pktseq_field field[] = {
         {"timestamp", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0},
         {"protocol", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0}, {"src_port", PKTSEQ_PORT, 0, 0, 0, NULL, 0},
@@ -1137,7 +1137,7 @@ static void test_lane(void) {
                 if (*p == ',') *p = separator;
             for (unsigned row = 0; row < rows; ++row) {
                 put(&csv[quoted], ends[random_below(8) ? i / 4 % 2 : random_below(4)]);
-                lane_row(&csv[quoted], row, random_below(seldom) == 0, separator, quoted);
+                fast_row(&csv[quoted], row, random_below(seldom) == 0, separator, quoted);
             }
             set_threads(quoted ? 1 : 1 + (int)(i % 3));
             pktseq_table_parse(&table[quoted], csv[quoted].data, csv[quoted].size, &schema, NULL,
@@ -1593,7 +1593,7 @@ int main(int argc, char **argv) {
     test_large();
     test_extremes();
     test_random();
-    test_lane();
+    test_fast();
     test_long_rows();
     test_memory();
     test_many_categories();
