@@ -26,6 +26,21 @@ static size_t check_passed, check_failed;
 
 #define CHECK(condition) CHECK_THAT(condition, "%s", "")
 
+// Is every byte zero, as in a struct that was freed?
+static inline int is_zero(const void *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    while (size > 0 && p[size - 1] == 0) --size;
+    return size == 0;
+}
+
+// Returns where a text stands in the first `size` bytes, or NULL.
+static inline const unsigned char *find(const unsigned char *p, size_t size, const char *words) {
+    size_t length = strlen(words);
+    for (size_t i = 0; i + length <= size; ++i)
+        if (memcmp(p + i, words, length) == 0) return p + i;
+    return NULL;
+}
+
 // An allocator that counts, and whose call number fail_at (0 = none) gets nothing. To be used as
 // {count_alloc, count_free, &counter}.
 typedef struct counter {

@@ -8,6 +8,8 @@
 
 typedef pktseq_real real;
 
+static inline int is_double(void) { return sizeof(real) == sizeof(double); }
+
 // A schema of a few fields.
 static inline pktseq_schema schema_of(const pktseq_field *field, size_t count) {
     pktseq_schema schema;
@@ -36,6 +38,23 @@ static inline pktseq_status parse_text(pktseq_table *table, const char *text,
 // Does the message contain these words?
 static inline int says(const pktseq_error *err, const char *words) {
     return strstr(err->text, words) != NULL;
+}
+
+// Is a table as good as freed, as it must be after a failure?
+static inline int all_zero(const pktseq_table *table) { return is_zero(table, sizeof *table); }
+
+// Returns what follows "\nkey " in a fixture.
+static inline const char *fixture_value(const char *fixture, const char *key) {
+    char line[40];
+    const char *at;
+    sprintf(line, "\n%.30s ", key);
+    at = strstr(fixture, line);
+    CHECK_THAT(at != NULL, "the fixture has no %s", key);
+    return at ? at + strlen(line) : "0";
+}
+
+static inline double fixture_number(const char *fixture, const char *key) {
+    return strtod(fixture_value(fixture, key), NULL);
 }
 
 enum { FLAT_ROWS = 12, FLAT_WIDE = 2 };

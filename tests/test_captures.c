@@ -3,33 +3,11 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "check.h"
+#include "text.h"
 
 #include <time.h>
 
 // ---- tools
-
-// Text that grows, for making CSV and for showing tables.
-typedef struct text {
-    char *data;
-    size_t size, capacity;
-} text;
-
-static void put(text *t, const char *s) {
-    size_t size = strlen(s);
-    if (t->size + size + 1 > t->capacity) {
-        t->capacity = 2 * (t->size + size) + 100;
-        t->data = (char *)realloc(t->data, t->capacity);
-        if (!t->data) exit(1);
-    }
-    memcpy(t->data + t->size, s, size + 1);
-    t->size += size;
-}
-
-static void put_number(text *t, double value) {
-    char s[40];
-    sprintf(s, "%.17g", value);
-    put(t, s);
-}
 
 // A table in one line: "0 2 3 | timestamp 0 1 2 | src_ip a b a | rows 0 2 3 | 4 1 0 0 0 0 0", the
 // rows of the file if some were left out, and the counts of pktseq_cut in their order.
@@ -97,12 +75,6 @@ static void check_sound(const pktseq_table *table, const char *name) {
         good &= table->source_row[row] < cut->packets &&
                 (row == 0 || table->source_row[row] > table->source_row[row - 1]);
     CHECK_THAT(good, "%s: source_row does not rise", name);
-}
-
-static uint32_t random_state = 2024;
-static unsigned random_below(unsigned n) {
-    random_state = random_state * 1664525u + 1013904223u;
-    return (random_state >> 8) % n;
 }
 
 static pktseq_rule rule_of(size_t least, size_t most, double window, int notebook) {

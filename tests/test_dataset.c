@@ -9,13 +9,6 @@
 
 static pktseq_error err;
 
-static int is_zero(const void *data, size_t size) {
-    const unsigned char *p = (const unsigned char *)data;
-    size_t i = 0;
-    while (i < size && p[i] == 0) ++i;
-    return i == size;
-}
-
 static int pair_is_zero(pktseq_pair pair) {
     return !pair.input && !pair.first && !pair.target && pair.inputs == 0 && pair.targets == 0;
 }

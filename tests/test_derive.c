@@ -4,26 +4,11 @@
 #endif
 #include "../pktseq.h"
 #include "scene.h"
+#include "text.h"
 
 #include <math.h>
 
 // ---- tools
-
-static uint32_t random_state = 362436069u;
-
-// The same numbers on every machine, so that a failure can be looked at.
-static unsigned random_below(unsigned n) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state % n;
-}
-
-// A table that failed must be as good as freed.
-static int all_zero(const pktseq_table *table) {
-    static const pktseq_table zero;
-    return memcmp(table, &zero, sizeof zero) == 0;
-}
 
 #define FIELD(name, kind) {name, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
 static const pktseq_field derived_field[] = {
@@ -748,6 +733,7 @@ static void test_direction_alone(void) {
 }
 
 int main(void) {
+    random_state = 362436069u;
     test_random();
     test_random_csv();
     test_each();

@@ -11,8 +11,6 @@
 #include <float.h>
 #include <math.h>
 
-static int is_double(void) { return sizeof(real) == sizeof(double); }
-
 static uint64_t next_draw(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return *state >> 40;

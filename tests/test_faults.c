@@ -13,6 +13,7 @@ static void library_free(void *p);
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "check.h"
+#include "text.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/stat.h>
@@ -176,29 +177,7 @@ static uint64_t detector_hash(const pktseq_detector *d) {
     return add(h, &d->threshold_high, sizeof d->threshold_high);
 }
 
-static int all_zero(const void *data, size_t size) {
-    const unsigned char *p = (const unsigned char *)data;
-    while (size > 0 && p[size - 1] == 0) --size;
-    return size == 0;
-}
-
 // ---- >>scene: the objects that the calls work on ------------------------------------------------
-
-typedef struct text {
-    char *data;
-    size_t size, capacity;
-} text;
-
-static void put(text *t, const char *add) {
-    size_t n = strlen(add);
-    if (t->size + n + 1 > t->capacity) {
-        t->capacity = 2 * (t->size + n + 1);
-        t->data = (char *)realloc(t->data, t->capacity);
-        if (!t->data) exit(1);
-    }
-    memcpy(t->data + t->size, add, n + 1);
-    t->size += n;
-}
 
 #define ADDRESSES "timestamp,src_ip,dst_ip,"
 #define REST "protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg,ack,push,reset,syn,fin"
@@ -365,7 +344,7 @@ static void disarm(void) { memory.armed = 0; }
 // What the trial needs beforehand must be there.
 #define NEED(call) CHECK((call) == PKTSEQ_OK)
 // An output of a call that failed.
-#define CHECK_EMPTY(out) CHECK_THAT(t->status == PKTSEQ_OK || all_zero(&(out), sizeof (out)), \
+#define CHECK_EMPTY(out) CHECK_THAT(t->status == PKTSEQ_OK || is_zero(&(out), sizeof (out)), \
                                     "status %d", (int)t->status)
 
 static void run_table_parse(trial *t) {
@@ -1304,7 +1283,7 @@ static void test_read(void) {
                            "operation %lu, failure %d: status %d", (unsigned long)k, how,
                            (int)status);
                 CHECK_THAT(strstr(err.text, target) && !strchr(err.text, '\n'), "%s", err.text);
-                CHECK(all_zero(&b, sizeof b) && memory.live == live);
+                CHECK(is_zero(&b, sizeof b) && memory.live == live);
                 CHECK(disk_is(S.file.data, S.file.size));
                 pktseq_buffer_free(&b);
                 pktseq_buffer_free(&b);
@@ -1323,14 +1302,14 @@ static void test_read(void) {
             disarm();
             CHECK(disk_is(S.file.data, S.file.size) && memory.by_malloc == 0);
             if (status == PKTSEQ_OK) break;
-            CHECK(status == PKTSEQ_ERROR_MEMORY && all_zero(&b, sizeof b) && err.text[0]);
+            CHECK(status == PKTSEQ_ERROR_MEMORY && is_zero(&b, sizeof b) && err.text[0]);
         }
         pktseq_buffer_free(&b);
     }
     disk_begin(NULL, 0);
     memset(&b, 0xa5, sizeof b);
     CHECK(pktseq_file_read(&b, target, &disk_files, NULL, &err) == PKTSEQ_ERROR_FILE);
-    CHECK(all_zero(&b, sizeof b) && strstr(err.text, target) && disk_is(NULL, 0));
+    CHECK(is_zero(&b, sizeof b) && strstr(err.text, target) && disk_is(NULL, 0));
     printf("  %lu reads with an operation that failed\n", (unsigned long)tried);
 }
 
@@ -1362,7 +1341,7 @@ static void test_stream(void) {
             } else {
                 CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status && err.text[0],
                            "read %lu: %s", (unsigned long)k, err.text);
-                CHECK(all_zero(&table, sizeof table) && memory.live == live);
+                CHECK(is_zero(&table, sizeof table) && memory.live == live);
             }
             pktseq_table_free(&table);
             pktseq_table_free(&table);

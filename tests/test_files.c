@@ -135,13 +135,6 @@ static double get_number(const unsigned char *p, int f64) {
     return f64 ? value : (double)narrow;
 }
 
-static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
-    size_t length = strlen(text);
-    for (size_t i = 0; i + length <= size; ++i)
-        if (!memcmp(p + i, text, length)) return p + i;
-    return NULL;
-}
-
 // Where the checksum's 16 digits stand in a file, or 0.
 static size_t checksum_place(const unsigned char *p, size_t size) {
     const unsigned char *at = find(p, size, "\"pktseq.checksum\"");

@@ -68,12 +68,6 @@ static pktseq_allocator metered(meter *m) {
     return a;
 }
 
-static int is_zero(const void *data, size_t size) {
-    const unsigned char *p = (const unsigned char *)data;
-    while (size && *p == 0) ++p, --size;
-    return size == 0;
-}
-
 static void one_thread(int one) {
 #ifdef _OPENMP
     static int all;
@@ -147,13 +141,6 @@ static size_t header_end(const unsigned char *data) {
     size_t length = 0;
     for (int i = 7; i >= 0; --i) length = (length << 8) | data[i];
     return 8 + length;
-}
-
-static const unsigned char *find(const unsigned char *p, size_t size, const char *text) {
-    size_t length = strlen(text);
-    for (size_t i = 0; i + length <= size; ++i)
-        if (!memcmp(p + i, text, length)) return p + i;
-    return NULL;
 }
 
 // Makes the header's length and the checksum right again, as a clever forger would.

@@ -10,15 +10,11 @@ static int may_use(const char *feature);
 #define PKTSEQI_CPU_HAS(feature) (may_use(feature) && __builtin_cpu_supports(feature))
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 static int may_use(const char *feature) {
     return level >= (strcmp(feature, "avx512f") == 0 ? 512 : 256);
 }
-
-typedef pktseq_real real;
-
-static int is_double(void) { return sizeof(real) == sizeof(double); }
 
 // What this machine and this build have besides the plain kernels; NULL ends the list.
 static const pktseqi_kernels *others[3];

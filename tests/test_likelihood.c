@@ -6,11 +6,9 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
-
-typedef pktseq_real real;
 
 enum { D = 6, O = 10, H = 4, MOST = 3 };
 
@@ -119,19 +117,6 @@ static char *file_text(const char *name) {
     return text;
 }
 
-static const char *value_of(const char *text, const char *key) {
-    char line[40];
-    const char *at;
-    snprintf(line, sizeof line, "\n%s ", key);
-    at = strstr(text, line);
-    CHECK_THAT(at != NULL, "%s has no %s", file, key);
-    return at ? at + strlen(line) : "0";
-}
-
-static double number_of(const char *text, const char *key) {
-    return strtod(value_of(text, key), NULL);
-}
-
 static void compare(const char *what, double got, double want, double scale) {
     double d = fabs(got - want) / (scale > 0 ? scale : 1);
     if (d > worst) worst = d;
@@ -144,7 +129,7 @@ static void compare_tensor(const char *text, const char *name, const real *got, 
     unsigned long rows = 0, cols = 0;
     double largest = 0, *want = (double *)malloc(count * sizeof *want);
     snprintf(key, sizeof key, "tensor %s", name);
-    end = (char *)value_of(text, key);
+    end = (char *)fixture_value(text, key);
     rows = strtoul(end, &end, 10);
     cols = strtoul(end, &end, 10);
     CHECK_THAT(rows * cols == count, "%s %s: %lu numbers", file, name, rows * cols);
@@ -171,13 +156,13 @@ static void compare_block(const char *text, const char *prefix, const net *n, co
 
 static net net_of(const char *text) {
     net n;
-    size_t T[MOST] = {0}, count = (size_t)number_of(text, "pairs");
-    char *end = (char *)value_of(text, "T");
+    size_t T[MOST] = {0}, count = (size_t)fixture_number(text, "pairs");
+    char *end = (char *)fixture_value(text, "T");
     CHECK(count <= MOST);
     for (size_t i = 0; i < count && i < MOST; ++i) T[i] = (size_t)strtoul(end, &end, 10);
-    net_make(&n, (size_t)number_of(text, "inputs"),
-             value_of(text, "start")[0] == 't' ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT,
-             (int)number_of(text, "forced"), T, count, (uint64_t)number_of(text, "seed"));
+    net_make(&n, (size_t)fixture_number(text, "inputs"),
+             fixture_value(text, "start")[0] == 't' ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT,
+             (int)fixture_number(text, "forced"), T, count, (uint64_t)fixture_number(text, "seed"));
     return n;
 }
 
@@ -185,8 +170,9 @@ static void test_fixture(const char *name) {
     char *text = file_text(name);
     net n = net_of(text);
     CHECK(net_forward(&n) == PKTSEQ_OK);
-    compare("loss", n.work.loss, number_of(text, "loss"), number_of(text, "loss"));
-    compare("report", n.work.report, number_of(text, "report"), number_of(text, "report"));
+    compare("loss", n.work.loss, fixture_number(text, "loss"), fixture_number(text, "loss"));
+    compare("report", n.work.report, fixture_number(text, "report"),
+            fixture_number(text, "report"));
     for (size_t i = 0; i < n.count; ++i) {
         char key[20];
         real *outs = (real *)malloc(n.pair[i].targets * O * sizeof *outs);
@@ -202,10 +188,10 @@ static void test_fixture(const char *name) {
     }
     net_gradient(&n);
     compare_block(text, "grad", &n, n.work.grad_block);
-    CHECK(pktseq_sgd_step(&n.model, &n.work, number_of(text, "lr")) == PKTSEQ_OK);
+    CHECK(pktseq_sgd_step(&n.model, &n.work, fixture_number(text, "lr")) == PKTSEQ_OK);
     compare_block(text, "after", &n, n.model.block);
     CHECK(net_forward(&n) == PKTSEQ_OK);
-    compare("loss1", n.work.loss, number_of(text, "loss1"), number_of(text, "loss1"));
+    compare("loss1", n.work.loss, fixture_number(text, "loss1"), fixture_number(text, "loss1"));
     net_free(&n);
     free(text);
 }
@@ -229,19 +215,19 @@ static void test_momentum(const char *name) {
     char *text = file_text(name);
     net n = net_of(text);
     real *velocity = (real *)calloc(n.model.parameters, sizeof *velocity);
-    double clip = number_of(text, "clip"), norm;
+    double clip = fixture_number(text, "clip"), norm;
     int clipped = 0;
     for (int k = 0; k < 5; ++k) {
         char key[20];
         net_gradient(&n);
         snprintf(key, sizeof key, "loss%d", k);
-        compare(key, n.work.loss, number_of(text, key), number_of(text, key));
+        compare(key, n.work.loss, fixture_number(text, key), fixture_number(text, key));
         norm = -1;
         CHECK(pktseq_clip_grad_norm(&n.work, clip, &norm) == PKTSEQ_OK);
         snprintf(key, sizeof key, "norm%d", k);
-        compare(key, norm, number_of(text, key), number_of(text, key));
+        compare(key, norm, fixture_number(text, key), fixture_number(text, key));
         clipped += norm > clip;
-        CHECK(pktseq_momentum_step(&n.model, &n.work, number_of(text, "lr"), 0.9, velocity) ==
+        CHECK(pktseq_momentum_step(&n.model, &n.work, fixture_number(text, "lr"), 0.9, velocity) ==
               PKTSEQ_OK);
     }
     CHECK(clipped > 0 && clipped < 5);  // both ways are taken

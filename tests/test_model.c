@@ -221,13 +221,6 @@ static void test_config_default(void) {
 
 // ---- >>failures ---------------------------------------------------------------------------------
 
-static int is_zero(const void *p, size_t size) {
-    const unsigned char *byte = (const unsigned char *)p;
-    for (size_t i = 0; i < size; ++i)
-        if (byte[i]) return 0;
-    return 1;
-}
-
 static void test_no_memory(void) {
     pktseq_config config = config_of(3, 2, 4, 1);
     pktseq_status status;

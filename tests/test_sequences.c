@@ -4,51 +4,11 @@
 #endif
 #include "../pktseq.h"
 #include "scene.h"
+#include "text.h"
 
 #include <time.h>
 
 // ---- tools
-
-// Text that grows, for making CSV and for showing tables.
-typedef struct text {
-    char *data;
-    size_t size, capacity;
-} text;
-
-// Adds a string: CSV of any size is made of these.
-static void put(text *t, const char *s) {
-    size_t size = strlen(s);
-    if (t->size + size + 1 > t->capacity) {
-        t->capacity = 2 * (t->size + size) + 100;
-        t->data = (char *)realloc(t->data, t->capacity);
-        if (!t->data) exit(1);
-    }
-    memcpy(t->data + t->size, s, size + 1);
-    t->size += size;
-}
-
-// Adds a number in digits that read back exactly, so that tables can be compared as text.
-static void put_number(text *t, double value) {
-    char s[40];
-    sprintf(s, "%.17g", value);
-    put(t, s);
-}
-
-static uint32_t random_state = 2463534242u;
-
-// The same numbers on every machine, so that a failure can be looked at.
-static unsigned random_below(unsigned n) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state % n;
-}
-
-// A table that failed must be as good as freed.
-static int all_zero(const pktseq_table *table) {
-    static const pktseq_table zero;
-    return memcmp(table, &zero, sizeof zero) == 0;
-}
 
 // The cell of a column of numbers, or what no test has, so that a missing column is noticed.
 static double number_at(const pktseq_table *table, const char *name, size_t row) {

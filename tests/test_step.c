@@ -12,8 +12,6 @@
 
 enum { MOST = 8 };  // sequences in a batch here
 
-static int is_double(void) { return sizeof(real) == sizeof(double); }
-
 // The generator that fixtures/make_fixtures.py describes: exact in float, in [-0.5, 0.5).
 static double draw(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -164,20 +162,6 @@ static char *file_text(const char *path) {
     return NULL;
 }
 
-// What follows "\nkey " in the text.
-static const char *value_of(const char *text, const char *key) {
-    char line[40];
-    const char *at;
-    sprintf(line, "\n%s ", key);
-    at = strstr(text, line);
-    CHECK_THAT(at != NULL, "the fixture has no %s", key);
-    return at ? at + strlen(line) : "0";
-}
-
-static double number_of(const char *text, const char *key) {
-    return strtod(value_of(text, key), NULL);
-}
-
 // One number against PyTorch's, relative to the largest of its kind.
 static void compare(outcome *c, const char *what, double got, double want, double scale) {
     double d = fabs(got - want) / scale;
@@ -266,15 +250,15 @@ static void compare_stat(outcome *c, const char *line) {
 // Builds the net that a fixture is about, and lets it take three steps.
 static void outcome_make(outcome *c, const char *text) {
     net *n = &c->net;
-    size_t T[MOST], count = (size_t)number_of(text, "pairs");
-    double lr = number_of(text, "lr");
-    char *end = (char *)value_of(text, "T");
+    size_t T[MOST], count = (size_t)fixture_number(text, "pairs");
+    double lr = fixture_number(text, "lr");
+    char *end = (char *)fixture_value(text, "T");
     for (size_t i = 0; i < count && i < MOST; ++i) T[i] = (size_t)strtoul(end, &end, 10);
-    net_make(n, (size_t)number_of(text, "in"), (size_t)number_of(text, "out"),
-             (size_t)number_of(text, "hidden"), 3, T, count,
-             value_of(text, "start")[0] == 't' ? FIRST_TARGET : FIRST_INPUT, 2,
-             (uint64_t)number_of(text, "seed"));
-    memset(n->teacher, (int)number_of(text, "forced"), sizeof n->teacher);
+    net_make(n, (size_t)fixture_number(text, "in"), (size_t)fixture_number(text, "out"),
+             (size_t)fixture_number(text, "hidden"), 3, T, count,
+             fixture_value(text, "start")[0] == 't' ? FIRST_TARGET : FIRST_INPUT, 2,
+             (uint64_t)fixture_number(text, "seed"));
+    memset(n->teacher, (int)fixture_number(text, "forced"), sizeof n->teacher);
     c->weights = copy_of(n->model.block, n->model.parameters);
     for (int k = 0; k < 4; ++k) {
         CHECK(net_forward(n) == PKTSEQ_OK);
@@ -318,12 +302,12 @@ static double compare_file(outcome *c, const char *name, const char *precision, 
     int tensors = 0;
     c->worst = 0;
     c->tolerance = is_double() && strcmp(precision, "f64") == 0 ? 1e-10 : 1e-5;
-    CHECK(strncmp(value_of(text, "dtype"), precision, 3) == 0);
-    compare(c, "loss", c->loss[0], number_of(text, "loss"), number_of(text, "loss"));
-    compare(c, "loss1", c->loss[1], number_of(text, "loss1"), number_of(text, "loss1"));
-    compare(c, "loss2", c->loss[2], number_of(text, "loss2"), number_of(text, "loss2"));
-    compare(c, "loss3", c->loss[3], number_of(text, "loss3"), number_of(text, "loss3"));
-    compare(c, "rmse", c->rmse, number_of(text, "rmse"), number_of(text, "rmse"));
+    CHECK(strncmp(fixture_value(text, "dtype"), precision, 3) == 0);
+    compare(c, "loss", c->loss[0], fixture_number(text, "loss"), fixture_number(text, "loss"));
+    compare(c, "loss1", c->loss[1], fixture_number(text, "loss1"), fixture_number(text, "loss1"));
+    compare(c, "loss2", c->loss[2], fixture_number(text, "loss2"), fixture_number(text, "loss2"));
+    compare(c, "loss3", c->loss[3], fixture_number(text, "loss3"), fixture_number(text, "loss3"));
+    compare(c, "rmse", c->rmse, fixture_number(text, "rmse"), fixture_number(text, "rmse"));
     for (line = text; (line = strchr(line, '\n')) != NULL && *++line;) {
         if (strncmp(line, "tensor ", 7) == 0) ++tensors, compare_tensor(c, line);
         if (strncmp(line, "stat ", 5) == 0) ++tensors, compare_stat(c, line);

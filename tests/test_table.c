@@ -4,6 +4,7 @@
 #endif
 #include "../pktseq.h"
 #include "scene.h"
+#include "text.h"
 
 #include <math.h>
 #ifdef _OPENMP
@@ -22,38 +23,8 @@ static void write_file(const void *data, size_t size) {
     }
 }
 
-static int all_zero(const pktseq_table *table) {
-    static const pktseq_table zero;
-    return memcmp(table, &zero, sizeof zero) == 0;
-}
-
-// Text that grows, for making CSV and for showing tables.
-typedef struct text {
-    char *data;
-    size_t size, capacity;
-} text;
-
-static void put_bytes(text *t, const void *bytes, size_t size) {
-    if (t->size + size + 1 > t->capacity) {
-        t->capacity = 2 * (t->size + size) + 100;
-        t->data = (char *)realloc(t->data, t->capacity);
-        if (!t->data) exit(1);
-    }
-    memcpy(t->data + t->size, bytes, size);
-    t->size += size;
-    t->data[t->size] = 0;
-}
-
-static void put(text *t, const char *s) { put_bytes(t, s, strlen(s)); }
-
 static void put_many(text *t, char c, size_t count) {
     while (count-- > 0) put_bytes(t, &c, 1);
-}
-
-static void put_number(text *t, double value) {
-    char s[40];
-    sprintf(s, "%.17g", value);
-    put(t, s);
 }
 
 // A table in one line: "0 2 3 | length 60 70.5 80 | protocol TCP HTTP TCP | gaps 0".
@@ -684,12 +655,6 @@ static void test_files(void) {
 }
 
 // ---- large files
-
-static uint32_t random_state = 12345;
-static unsigned random_below(unsigned n) {
-    random_state = random_state * 1664525u + 1013904223u;
-    return (random_state >> 8) % n;
-}
 
 // A row full of traps, at every distance from the places where a reader may cut the file.
 static void test_boundaries(void) {

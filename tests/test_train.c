@@ -999,22 +999,6 @@ static void test_bad_momentum(void) {
 
 // ---- >>memory -----------------------------------------------------------------------------------
 
-typedef struct memory {
-    size_t calls, fail_at, live;
-} memory;
-
-static void *memory_alloc(size_t size, void *user_data) {
-    memory *m = (memory *)user_data;
-    void *p = m->calls++ == m->fail_at ? NULL : malloc(size);
-    m->live += p != NULL;
-    return p;
-}
-
-static void memory_free(void *p, void *user_data) {
-    --((memory *)user_data)->live;
-    free(p);
-}
-
 // Every allocation fails once, also the one that lets the loss history grow in the middle of a run;
 // then the same call again must end where an undisturbed run ends.
 static void test_no_memory(double momentum) {
@@ -1029,17 +1013,17 @@ static void test_no_memory(double momentum) {
     memset(&full_training, 0, sizeof full_training);
     CHECK(train(&full, config, &full_training, r) == PKTSEQ_OK);
     for (fail_at = 0;; ++fail_at) {
-        memory m = {0, (size_t)-1, 0};
+        counter m = {0, 0, 0};
         pktseq_allocator a;
         pktseq_model model;
         pktseq_training training;
         pktseq_status status;
-        a.alloc_fn = memory_alloc;
-        a.free_fn = memory_free;
+        a.alloc_fn = count_alloc;
+        a.free_fn = count_free;
         a.user_data = &m;
         model = model_new(5, &a);
         memset(&training, 0, sizeof training);
-        m.fail_at = m.calls + fail_at;
+        m.fail_at = m.allocations + fail_at + 1;
         r->n = 0;
         status = train(&model, config, &training, r);
         CHECK(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY);
@@ -1057,14 +1041,14 @@ static void test_no_memory(double momentum) {
     }
     // Where it failed before the first iteration, nothing was trained: any model may begin.
     for (size_t k = 0; k < fail_at - stopped_midway; ++k) {
-        memory m = {0, (size_t)-1, 0};
-        pktseq_allocator a = {memory_alloc, memory_free, NULL};
+        counter m = {0, 0, 0};
+        pktseq_allocator a = {count_alloc, count_free, NULL};
         pktseq_model model, other = model_new(7, NULL);
         pktseq_training training;
         a.user_data = &m;
         model = model_new(5, &a);
         memset(&training, 0, sizeof training);
-        m.fail_at = m.calls + k;
+        m.fail_at = m.allocations + k + 1;
         r->n = 0;
         CHECK(train(&model, config, &training, r) == PKTSEQ_ERROR_MEMORY && !training.iteration);
         CHECK(train(&other, config, &training, r) == PKTSEQ_OK);

@@ -6,11 +6,9 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
-
-typedef pktseq_real real;
 
 enum { D = 4, O = 3, H = 9, N = 3, T = 6, AHEAD = 20 };
 
