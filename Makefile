@@ -110,6 +110,11 @@ fuzz:
 mutate:
 	python3 tests/mutate.py
 
+# Makes examples/learn/learn.html anew (clang 14, lld, wasi-libc) and tries it (chromium, chromedriver).
+page:
+	sh examples/learn/page.sh
+	sh tests/page.sh
+
 clean:
 	rm -rf $(BUILD) run $(EXAMPLES)
 
@@ -123,6 +128,7 @@ help:
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
+	@echo 'make page     make examples/learn/learn.html anew and try it (clang, lld, wasi-libc; chromium)'
 	@echo 'make torch    compare with PyTorch, where a python3 has it'
 	@echo 'make bench    how fast it is beside PyTorch, pandas and oneDNN, where they are (15 minutes)'
 	@echo 'make bench-quick  how fast it is, and which share of the limits of this machine that is'
@@ -136,5 +142,5 @@ help:
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all run detection test strict bits asan torch bench bench-quick torture coverage cross \
+.PHONY: all run page detection test strict bits asan torch bench bench-quick torture coverage cross \
         sanitize programs mpi fuzz mutate clean help
