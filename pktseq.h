@@ -47,21 +47,25 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
 
 WHAT IT DOES NOT DO   Capture packets, read pcap, run on a GPU, choose a model for you.
 
-CONTENTS   grep '>>' pktseq.h prints them. The implementation follows the data's way:
+CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
     table, sequences -> codec -> dataset -> model, work -> forward, backward, step -> train
           -> use, detect -> files
 
 DEFINES   Before the #include, the same in every file of a program:
 
-    PKTSEQ_IMPLEMENTATION   put the function bodies here; once in a program
+    PKTSEQ_IMPLEMENTATION   put the function bodies here; once in a program, and not after tgmath.h
     PKTSEQ_STATIC           the same, and every function is private to this file
-    PKTSEQ_DEF              what stands before each function's name (extern, or static inline)
+    PKTSEQ_SHARED           the functions are those of a shared library: exported from it also with
+                            -fvisibility=hidden, and as a DLL wants it
+    PKTSEQ_DEF              what stands before each function's name, if none of that fits
     PKTSEQ_REAL             float (default) or double
     PKTSEQ_MALLOC(size), PKTSEQ_FREE(p)   both or neither; default malloc and free
     PKTSEQ_NO_STDIO         no FILE: functions that take a path are left out; those in memory, and
                             those that take pktseq_files, remain
-    PKTSEQ_NO_SIMD          no vectors of x86 or Arm, only plain C: much slower, to the same bits
+    PKTSEQ_NO_SIMD          no vectors of x86 or Arm, only plain C: much slower, to the same bits,
+                            and with sanitizers compiled in a tenth of the time (gcc 12: 11 s
+                            instead of 108). A file that this one was pasted into has no vectors
     PKTSEQ_FILE             the name of this file in quotes, if it is not "pktseq.h": it includes
                             itself, once for each instruction set
 
@@ -168,6 +172,12 @@ VERSIONS
 #ifndef PKTSEQ_DEF
 #ifdef PKTSEQ_STATIC
 #define PKTSEQ_DEF static inline
+#elif defined(PKTSEQ_SHARED) && defined(_WIN32) && defined(PKTSEQ_IMPLEMENTATION)
+#define PKTSEQ_DEF extern __declspec(dllexport)
+#elif defined(PKTSEQ_SHARED) && defined(_WIN32)
+#define PKTSEQ_DEF extern __declspec(dllimport)
+#elif defined(PKTSEQ_SHARED) && defined(__GNUC__)
+#define PKTSEQ_DEF extern __attribute__((visibility("default")))
 #else
 #define PKTSEQ_DEF extern
 #endif
@@ -1228,6 +1238,9 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#if defined(exp) || defined(sqrt)
+#error "pktseq.h: in the file with PKTSEQ_IMPLEMENTATION, include it before <tgmath.h>"
+#endif
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1256,10 +1269,22 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #define PKTSEQI_JOIN(a, b) PKTSEQI_JOIN2(a, b)
 #define PKTSEQI_IS_float 1
 #define PKTSEQI_IS_FLOAT PKTSEQI_JOIN(PKTSEQI_IS_, PKTSEQ_REAL)
-#if defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
-#define PKTSEQ_NO_SIMD  // else g++ -O0 would make a C program need the C++ library, for exceptions
+#ifdef PKTSEQ_NO_SIMD
+#define PKTSEQI_PLAIN_ONLY
+#elif defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#define PKTSEQI_PLAIN_ONLY  // else g++ -O0 would make a C program need the C++ library
+#elif !defined(PKTSEQ_FILE) && defined(__has_include)
+#if !__has_include("pktseq.h") && __INCLUDE_LEVEL__ == 0
+#define PKTSEQI_PLAIN_ONLY  // pasted into another file, so there is none that could include itself
+#elif !__has_include("pktseq.h")
+#define PKTSEQI_PLAIN_ONLY
+#error "pktseq.h was renamed: define PKTSEQ_FILE as its name in quotes, or PKTSEQ_NO_SIMD"
 #endif
-#ifndef PKTSEQ_NO_SIMD
+#endif
+#ifndef PKTSEQ_FILE
+#define PKTSEQ_FILE "pktseq.h"
+#endif
+#ifndef PKTSEQI_PLAIN_ONLY
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PKTSEQI_X86
 #include <immintrin.h>
@@ -1314,11 +1339,6 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
 #define PKTSEQI_PAUSE __builtin_ia32_pause()
 #else
 #define PKTSEQI_PAUSE (void)0
-#endif
-
-// This file, to include itself: see >>plain. Whoever renames it has to say so.
-#ifndef PKTSEQ_FILE
-#define PKTSEQ_FILE "pktseq.h"
 #endif
 
 // A loop whose iterations do not touch each other: vectors may do it also at -O2.
@@ -5437,14 +5457,9 @@ static float pktseqi_fmaf(float a, float b, float c) {
 #endif
 }
 
-// The next two sections are read once for each instruction set: this file includes itself. First
-// for any machine; then, for double on x86, once more with the machine's fused multiply-add, or for
-// float with its vectors.
-#define PKTSEQI_PLAIN
-#define PKTSEQI_NAME "plain C"
-#define PKTSEQI_TARGET
-#define PKTSEQI_K(name) pktseqi_##name##_plain
-#include PKTSEQ_FILE
+// The next two sections are read once for each instruction set: this file includes itself for the
+// machine's fused multiply-add (double on x86) or its vectors (float), and goes on with plain C.
+#define PKTSEQI_SELF
 #if defined(PKTSEQI_X86) && !PKTSEQI_IS_FLOAT
 #define PKTSEQI_PLAIN
 #define PKTSEQI_NAME "plain C with FMA"
@@ -5469,6 +5484,11 @@ static float pktseqi_fmaf(float a, float b, float c) {
 #define PKTSEQI_K(name) pktseqi_##name##_neon
 #include PKTSEQ_FILE
 #endif
+#undef PKTSEQI_SELF
+#define PKTSEQI_PLAIN
+#define PKTSEQI_NAME "plain C"
+#define PKTSEQI_TARGET
+#define PKTSEQI_K(name) pktseqi_##name##_plain
 #endif  // PKTSEQI_IMPLEMENTED
 
 #ifdef PKTSEQI_K
@@ -6195,7 +6215,9 @@ static const pktseqi_kernels PKTSEQI_K(kernels) = {
 #undef PKTSEQI_NAME
 #undef PKTSEQI_TARGET
 #undef PKTSEQI_K
-#elif !defined(PKTSEQI_SECOND_PART)
+#endif  // PKTSEQI_K
+
+#if !defined(PKTSEQI_SECOND_PART) && !defined(PKTSEQI_SELF)
 #define PKTSEQI_SECOND_PART
 // ---- >>choose: the kernels for this machine -----------------------------------------------------
 

@@ -45,6 +45,35 @@ check "no -fopenmp where it does not link" \
 check "-fopenmp as it is given" \
     sh -c "make -s -n -B -C '$top' train OPENMP=-fopenmp | grep -q -- -fopenmp"
 
+# ---- the header in projects of others
+
+compile() { ${CC:-cc} -O0 -DPKTSEQ_IMPLEMENTATION -Wall -Wextra -Wno-unknown-pragmas "$@"; }
+{ cat "$top/pktseq.h"; echo 'int main(void) { return pktseq_build_info()[0] == 0; }'; } >pasted.c
+check "pasted into another file" sh -c "${CC:-cc} -O0 -Werror -DPKTSEQ_IMPLEMENTATION \
+    pasted.c -lm -o pasted && ./pasted"
+cp "$top/pktseq.h" renamed.h
+echo '#include "renamed.h"' >renamed.c
+compile -fsyntax-only renamed.c 2>err
+check "renamed: one error that says what to define" \
+    sh -c '[ "$(grep -c error: err)" -eq 1 ] && grep -q "define PKTSEQ_FILE as its name" err'
+check "renamed, and its name given" compile -fsyntax-only -DPKTSEQ_FILE='"renamed.h"' renamed.c
+printf '#include <tgmath.h>\n#include "%s/pktseq.h"\n' "$top" >tgmath.c
+compile -fsyntax-only tgmath.c 2>err
+check "after tgmath.h: an error that says it" grep -q 'error "pktseq.h: .* before <tgmath.h>' err
+check "no macro defined twice" \
+    compile -Werror -fsyntax-only -x c++ -DPKTSEQ_NO_SIMD=1 "$top/pktseq.h"
+exported() {
+    compile -c -fPIC -fvisibility=hidden -DPKTSEQ_NO_SIMD "$@" -x c "$top/pktseq.h" -o lib.o &&
+        ${CC:-cc} -shared lib.o -o lib.so -lm && nm -D --defined-only lib.so | grep -c ' T pktseq_'
+}
+if command -v nm >/dev/null; then
+    check "-fvisibility=hidden hides" test "$(exported)" -eq 0
+    check "PKTSEQ_SHARED exports" test "$(exported -DPKTSEQ_SHARED)" -gt 60
+fi
+grep '^// ---- >>' "$top/pktseq.h" >out
+check "the contents are the sections" test "$(wc -l <out)" -eq "$(grep -c '^// ---- ' "$top/pktseq.h")"
+check "as the manual says" grep -qF "grep '^// ---- >>' pktseq.h" "$top/pktseq.h"
+
 # A capture of its own: 900 rows in which three addresses talk, of four protocols.
 awk 'BEGIN { print "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg," \
                    "ack,push,reset,syn,fin"

@@ -1,5 +1,7 @@
 // test_codec.c - packets to features and back, against pandas and against numbers known beforehand.
+#ifndef PKTSEQ_NO_SIMD
 #define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
+#endif
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "scene.h"

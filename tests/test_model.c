@@ -2,7 +2,9 @@
 // model_init and work_init do without memory or with senseless sizes.
 //
 // cc -O2 -fopenmp tests/test_model.c -o build/test_model -lm && ./build/test_model
+#ifndef PKTSEQ_NO_SIMD
 #define PKTSEQ_NO_SIMD  // how fast it calculates does not matter here: compiles sooner
+#endif
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "scene.h"
