@@ -327,12 +327,27 @@ typedef struct pktseq_field {
                                   //   encoded as unknown; learning classes: how many at most (25)
 } pktseq_field;
 
-// How a capture is cut into sequences, see pktseq_table_sequences.
+// What makes a sequence.
+typedef enum pktseq_cut_by {
+    PKTSEQ_CUT_REFERENCE = 0,  // packets in a row, from or to the first one's source
+    PKTSEQ_CUT_CONNECTION      // the packets of a connection
+} pktseq_cut_by;
+
+// How a capture is cut into sequences, and how much may be remembered for it: see pktseq_tracker.
 typedef struct pktseq_rule {
-    size_t least;   // packets that always join, and the fewest of a sequence; 0 = do not cut
-    size_t most;    // packets of the longest sequence
-    double window;  // seconds after a sequence's first packet in which others still join
+    size_t least;   // reference: packets that always join, and the fewest of a sequence; 1 by
+                    //   connection; 0 = do not cut
+    size_t most;    // packets of the longest sequence; the next one begins another
+    double window;  // reference: seconds after a sequence's first packet in which others still join
     int notebook;   // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF are SMTP
+    pktseq_cut_by by;
+    double idle;             // by connection: seconds without a packet after which one is over
+    size_t max_connections;  // remembered; then the one that was seen least recently is forgotten
+    size_t max_pairs;        // of addresses, likewise
+    size_t max_packets;      // in the windows of all pairs; then the oldest is forgotten. Limits are
+                             //   below 2^31, 0 = that of pktseq_rule_default
+    uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
+                             //   packets that are slow to find; no result depends on them
 } pktseq_rule;
 
 // Which columns are read and what they become, in the order of the features. Borrows everything.
@@ -365,6 +380,8 @@ typedef struct pktseq_cut {
     size_t renamed;      // their protocol was SMTP/IMF or SMTP|IMF
     size_t clock_back;   // their time is before that of the packet before them
     size_t many_values;  // cells that held several values
+    size_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten early, by the rule's
+                                                                  //   limits
 } pktseq_cut;
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -383,13 +400,20 @@ typedef struct pktseq_table {
     pktseq_column *column; // (column_count)
     size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
     size_t *source_row;    // (rows) row of the file, 0 = the first after the header; NULL when
-                           //   every row was kept
+                           //   every row was kept, where it was
+    size_t *connection;    // (sequences) each one's connection, 0, 1, .. in the order in which they
+                           //   began; NULL unless the rule cut by connection
     pktseq_cut cut;
     pktseq_allocator allocator;
 } pktseq_table;
 
-// least 4, most 320, window 1, notebook 0. Never fails.
+// The reference's: least 4, most 320, window 1, notebook 0; limits of 65,536 connections and pairs
+// and 1,048,576 packets. Never fails.
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void);
+
+// By connection, which finds more wherever several hosts talk at once: least 1, most 320, idle 30,
+// the same limits. Never fails.
+PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void);
 
 // timestamp and length z-scored; res ns cwr ecn urg ack push reset syn fin as flags; protocol
 // one-hot, learned; src_port and dst_port by class; pktseq_rule_default. Static memory, shared by
@@ -451,24 +475,52 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Cuts a table into sequences, instead of those that it has. It needs the columns timestamp
-// (numbers), src_ip and dst_ip (texts), and for rule->notebook protocol (texts). In their order, a
-// packet begins a sequence; a next one joins it while the sequence holds fewer than rule->least
-// packets, or while its source or destination is the source of the sequence's first packet and it
-// is at most rule->window seconds later than that; never more than rule->most. A packet that does
-// not join begins the next sequence. Fewer than rule->least packets at the end, and those that
-// rule->notebook drops, are taken out of all columns. A clock that jumps back separates nothing.
-//   table      start, sequences, source_row and cut are made anew, position_gaps is 0; texts that
-//              no row has any more leave names. In a table filled by hand, start and source_row
-//              are NULL or come from its allocator, as the new ones do; and an added "SMTP" is
-//              written over "SMTP/IMF". After a failure all is as it was.
+// Shows the packets of a table, in the order of its rows, to a tracker (see pktseq_tracker).
+//   rule       how they become sequences, instead of those that the table has. By the reference's
+//              rule it needs the columns timestamp (numbers), src_ip and dst_ip (texts); by
+//              connection src_port, dst_port, ack, reset, syn and fin, too; for rule->notebook
+//              protocol (texts). transport, icmp_type, icmp_code and icmp_id count where they are
+//              there; without transport all is TCP. Rows of a sequence are put together, in their
+//              order; sequences come in the order in which they began. Fewer than rule->least
+//              packets at the end (not by connection), and those that rule->notebook drops, are
+//              taken out. NULL: the sequences stay as they are.
+//   schema     adds those columns that it names, the table lacks and that can be made of others, as
+//              pktseq_table_derive does, but with counters and tokens made in the order of the rows
+//              as they were before they were put together. NULL: none
+//   table      start, sequences, source_row, connection and cut are made anew, position_gaps is 0;
+//              texts that no row has any more leave names. In a table filled by hand, start,
+//              source_row and connection are NULL or come from its allocator, as the new ones do,
+//              and an added "SMTP" is written over "SMTP/IMF". After a failure all is as it was.
 //   cut        counts on: packets and what was taken out before remain.
-//   fails with ARGUMENT (NULL, a rule with least 0, most below least, a window that is negative or
+//   fails with ARGUMENT (NULL, a rule with least 0, most below least, a time that is negative or
 //              not finite, an empty table, a text that is not among its names), MEMORY, MISMATCH
 //              (the table lacks a column), DATA (fewer than rule->least packets; a time that is not
-//              finite).       Thread safe.
+//              finite).       Not for one table from two threads.
+PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
+                                            const pktseq_schema *schema, pktseq_error *err);
+
+// pktseq_table_track without a schema.
 PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
                                                 pktseq_error *err);
+
+// pktseq_table_track without a rule: adds to a table, whose sequences remain, those columns that
+// the schema names, the table lacks and that can be made of others:
+//   direction         1 for packets from the address that their sequence's first packet came from;
+//                     by connection: from the end that its connection's first packet came from
+//   same_connection   1 if addresses and ports are those of the packet before, in either direction;
+//                     by connection: 0 for the first packet of a sequence, else 1
+//   token             text: protocol, direction, flags and class of length, and what its connection
+//                     saw last within 30 seconds: "TCP < ack+syn 61-69 after > syn", "... first";
+//                     for ICMP type and code in place of flags: "ICMP < 0/0 80-99 after > 8"
+// and, of the packets between the same two addresses in the last 10 seconds, this one included:
+//   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
+//   pair_push pair_length                          share with push, mean length
+//   pair_connections pair_services                 different higher and lower ports
+//   pair_per_connection                            packets for each of the former
+// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as texts;
+// they are no features. What is no port, 0 to 65535, counts as 0.
+PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
+                                             pktseq_error *err);
 
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
@@ -491,6 +543,77 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
                                              pktseq_error *err);
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
+
+// ---- >>api-tracker: packets as they come ------------------------------------------------------
+
+// Follows connections and sequences, packet by packet, and remembers what derived columns are made
+// of. Tables go through it, too, so files and live use agree to the bit, also when limits strike.
+//
+// By the reference's rule a packet begins a sequence; a next one joins it while the sequence holds
+// fewer than rule.least packets, or while its source or destination is the source of the sequence's
+// first packet and it is at most rule.window seconds later than that; never more than rule.most. A
+// packet that does not join begins the next sequence.
+//
+// By connection a sequence holds the packets of one connection: transport, both addresses and both
+// ports, in either direction; for ICMP the addresses, the class of the type (a question and its
+// answer are one) and the identifier; for other transports the addresses. It is over after
+// rule.idle seconds without a packet, or when a SYN without ACK follows a FIN or RST. After rule.most
+// packets the connection goes on in a new sequence.
+//
+// Time is what packets say: each is compared with what it is looked up against, so a clock that
+// jumps back separates nothing and empties no window. By connection, a packet also ends those that
+// were seen least recently and have been idle for too long at its time.
+//
+// Memory: at most 100 bytes for each of rule.max_connections, 124 of max_pairs and 44 of
+// max_packets: 61 MB with the limits of pktseq_rule_default, and half as much again for a moment
+// while it grows.
+struct pktseqi_tracking;
+typedef struct pktseq_tracker {
+    pktseq_rule rule;
+    uint64_t packets, connections, sequences;  // pushed; begun
+    uint64_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten while they counted
+    int without_pairs;   // 1, set after init: the counters of pairs are not needed and stay 0
+    // Called, where it is set after init, when the sequence in a slot has ended, before another
+    // begins there. It must not use the tracker.
+    void (*end_fn)(void *user_data, size_t slot);
+    void *user_data;
+    struct pktseqi_tracking *state;
+    pktseq_allocator allocator;
+} pktseq_tracker;
+
+// What a tracker says of a packet.
+typedef struct pktseq_tracked {
+    uint64_t connection, sequence;  // numbers, in the order in which they began
+    size_t position;                // of the packet in its sequence; 0 begins one
+    size_t slot;                    // of the sequence: below rule.max_connections, its own until
+                                    //   it ends, then another's
+    int dropped;                    // 1: rule.notebook drops it, and nothing else here counts
+    int direction, same_connection; // see pktseq_table_derive
+    const char *protocol;           // the packet's, or what rule.notebook has made of it
+    uint64_t token;                 // the rest of the token, see pktseq_token_text
+    double pair[9];                 // the pair's counters, pair_packets .. pair_per_connection
+} pktseq_tracked;
+
+//   fails with ARGUMENT (a rule that cannot be), MEMORY.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pktseq_rule *rule,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err);
+
+// Takes the next packet.
+//   fails with ARGUMENT (NULL, a time that is not finite), MEMORY; the tracker is then as it was.
+PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                             pktseq_tracked *tracked);
+
+// Ends the sequences that are over at this time, as if a packet of others had come then. A time
+// that is infinite ends all.
+PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now);
+
+// Writes a token as the column "token" has it, cut to size - 1 bytes and ended by 0.
+//   fails with ARGUMENT (NULL, size 0, no token).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
+                                           size_t size);
+
+PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker);
 
 // ---- >>api-codec: a packet as a vector, and back ----------------------------------------------
 
@@ -2440,6 +2563,18 @@ static size_t pktseqi_derived_find(const char *name) {
     return i < PKTSEQI_COLUMNS && pktseqi_known[i].made_of ? i : (size_t)PKTSEQI_COLUMNS;
 }
 
+// Bits of the columns without which a rule cannot cut a table into sequences.
+static uint32_t pktseqi_rule_needs(const pktseq_rule *rule) {
+    uint32_t needs = PKTSEQI_COLUMN_BIT(PKTSEQI_TIMESTAMP) | PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP) |
+                     PKTSEQI_COLUMN_BIT(PKTSEQI_DST_IP);
+    if (rule->notebook) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_PROTOCOL);
+    if (rule->by == PKTSEQ_CUT_CONNECTION)
+        needs |= PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_ACK) |
+                 PKTSEQI_COLUMN_BIT(PKTSEQI_RESET) | PKTSEQI_COLUMN_BIT(PKTSEQI_SYN) |
+                 PKTSEQI_COLUMN_BIT(PKTSEQI_FIN);
+    return needs;
+}
+
 static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
                                                         "SSHv1", "IRC",    "POP"};
 
@@ -2479,10 +2614,20 @@ static const pktseq_field pktseqi_recommended_field[] = {
 
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
     pktseq_rule rule;
+    memset(&rule, 0, sizeof rule);
     rule.least = 4;
     rule.most = 320;
     rule.window = 1;
-    rule.notebook = 0;
+    rule.idle = 30;
+    rule.max_connections = rule.max_pairs = (size_t)1 << 16;
+    rule.max_packets = (size_t)1 << 20;
+    return rule;
+}
+
+PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void) {
+    pktseq_rule rule = pktseq_rule_default();
+    rule.by = PKTSEQ_CUT_CONNECTION;
+    rule.least = 1;
     return rule;
 }
 
@@ -2709,6 +2854,9 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
     return PKTSEQ_OK;
 }
 
+// No slot: see >>tracker.
+#define PKTSEQI_NO_SLOT 0xffffffffu
+
 // Checks a rule that is to be followed.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
     if (rule->least == 0) return pktseqi_bad_argument(err, "the rule's least is 0");
@@ -2720,6 +2868,17 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
         return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                              "bad argument: the rule's window is %f, expected seconds from 0",
                              rule->window);
+    if (rule->by != PKTSEQ_CUT_REFERENCE && rule->by != PKTSEQ_CUT_CONNECTION)
+        return pktseqi_bad_argument(err, "the rule's by is neither reference nor connection");
+    if (!pktseqi_finite(&rule->idle) || rule->idle < 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                             "bad argument: the rule's idle is %f, expected seconds from 0",
+                             rule->idle);
+    if (rule->by == PKTSEQ_CUT_CONNECTION && rule->most >= PKTSEQI_NO_SLOT)
+        return pktseqi_bad_argument(err, "the rule's most is 2^32 or more");
+    if (rule->max_connections >= PKTSEQI_NO_SLOT || rule->max_pairs >= PKTSEQI_NO_SLOT ||
+        rule->max_packets > PKTSEQI_NO_SLOT / 2)
+        return pktseqi_bad_argument(err, "a limit of the rule is 2^31 or more");
     return PKTSEQ_OK;
 }
 
@@ -2760,8 +2919,6 @@ static pktseqi_request *pktseqi_request_known(pktseqi_reader *r, const char *nam
 
 // Lists the columns that a schema asks for, each once.
 static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
-    static const char *const rule[] = {"timestamp", "src_ip", "dst_ip", "protocol"};
-    size_t rules = schema->rule.least == 0 ? 0 : schema->rule.notebook ? 4 : 3;
     r->count = 1;
     r->request[0].name = "position";
     r->request[0].known = PKTSEQI_POSITION;
@@ -2781,7 +2938,9 @@ static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema)
     }
     for (size_t i = 0; i < schema->keep_count; ++i)
         pktseqi_request_known(r, schema->keep[i])->kept = 1;
-    for (size_t i = 0; i < rules; ++i) pktseqi_request_known(r, rule[i])->rule = 1;
+    for (size_t i = 0; i < 32 && schema->rule.least; ++i)
+        if (pktseqi_rule_needs(&schema->rule) >> i & 1)
+            pktseqi_request_known(r, pktseqi_known[i].name)->rule = 1;
 }
 
 // Can a request do without a column in the file, since it can be made of others?
@@ -2888,7 +3047,8 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int cutting = q->rule && r->capture;
-        if (cutting && (q->kind == PKTSEQI_CELL_TEXT) == (q->known == PKTSEQI_TIMESTAMP))
+        if (cutting && (q->kind == PKTSEQI_CELL_TEXT) !=
+                           (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
             return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_ARGUMENT, 0,
                                      "bad argument: the schema has column %q as %s, so a file "
                                      "that has no column \"position\" cannot be cut into sequences",
@@ -3489,14 +3649,14 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
         // Also for rows left out after the last one that was kept.
         pktseq_status status = table->cut.not_tcp ? pktseqi_table_source(r) : PKTSEQ_OK;
         if (status == PKTSEQ_OK)
-            status = pktseq_table_sequences(table, &schema->rule, r->csv->err);
+            status = pktseq_table_track(table, &schema->rule, schema, r->csv->err);
         if (status) return status;
     } else {
         table->start[table->sequences] = table->rows;
     }
     if (r->capacity - table->rows > table->rows / 8)
         pktseqi_table_grow(table, &r->capacity, table->rows);
-    return pktseq_table_derive(table, schema, r->csv->err);
+    return r->capture ? PKTSEQ_OK : pktseq_table_derive(table, schema, r->csv->err);
 }
 
 // Begins any way of reading a table: `bad` says what is wrong with the input, or is NULL.
@@ -3634,301 +3794,700 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
     pktseqi_free(&table->allocator, table->column);
     pktseqi_free(&table->allocator, table->start);
     pktseqi_free(&table->allocator, table->source_row);
+    pktseqi_free(&table->allocator, table->connection);
     memset(table, 0, sizeof *table);
 }
 
-// ---- >>sequences: a capture cut into sequences ------------------------------------------------
+// ---- >>tracker: packets to connections, sequences and derived columns ----------------------------
 
-// Is every text of rows [from, past) of a table, which may be filled by hand, among its column's
-// names?
-static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
-                                               pktseq_error *err) {
-    for (size_t i = 0; i < table->column_count; ++i)
-        for (size_t row = from; table->column[i].text && row < past; ++row)
-            if (table->column[i].text[row] >= table->column[i].name_count)
-                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+// A keyed hash of 64-bit words: nobody without the secret can make keys that collide.
+//   source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one round a word and
+//   three at the end; no length, since each table hashes keys of one length
+static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_t count) {
+    uint64_t a = secret[0] ^ 0x736f6d6570736575u, b = secret[1] ^ 0x646f72616e646f6du;
+    uint64_t c = secret[0] ^ 0x6c7967656e657261u, d = secret[1] ^ 0x7465646279746573u;
+    for (size_t i = 0; i < count + 3; ++i) {
+        uint64_t m = i < count ? word[i] : 0;
+        if (i == count) c ^= 0xff;
+        d ^= m;
+        a += b, b = (b << 13 | b >> 51) ^ a, a = a << 32 | a >> 32;
+        c += d, d = (d << 16 | d >> 48) ^ c;
+        a += d, d = (d << 21 | d >> 43) ^ a;
+        c += b, b = (b << 17 | b >> 47) ^ c, c = c << 32 | c >> 32;
+        a ^= m;
+    }
+    return a ^ b ^ c ^ d;
+}
+
+// Two ends of a conversation, the lower first, so that both directions have the same. No padding:
+// it is compared and hashed as bytes.
+typedef struct pktseqi_ends {
+    unsigned char address[2][16];
+    uint16_t port[2];
+    uint32_t kind;  // transport; 0 for a pair of addresses, whose ports are 0 too
+} pktseqi_ends;
+
+// What connections and pairs have in common: a key, and links to others by number.
+typedef struct pktseqi_slot {
+    pktseqi_ends ends;
+    uint32_t hash;
+    uint32_t chain;         // the next one in the same bucket, or in the list of free slots
+    uint32_t older, newer;  // in order of use
+} pktseqi_slot;
+
+// A hash table of slots that also lists them by their last use:
+//
+//     oldest -> .. -> newest        bucket[hash & mask] -> slot -> slot
+typedef struct pktseqi_slots {
+    unsigned char *memory;  // (capacity, size)
+    size_t size;            // bytes of a slot; it begins with a pktseqi_slot
+    size_t capacity, most;
+    size_t used;            // slots that were ever taken
+    uint32_t free, oldest, newest;
+    uint32_t *bucket;       // (capacity rounded up to a power of two)
+    uint32_t mask;
+} pktseqi_slots;
+
+static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
+    return (pktseqi_slot *)(void *)(s->memory + i * s->size);
+}
+
+// Makes sure that one more slot can be taken, up to the limit. 0 = out of memory.
+static int pktseqi_slots_reserve(pktseqi_slots *s, const pktseq_allocator *allocator) {
+    size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
+    uint32_t *bucket;
+    void *memory;
+    if (s->free != PKTSEQI_NO_SLOT || s->used < s->capacity || s->used == s->most) return 1;
+    if (to > s->most) to = s->most;
+    while (buckets < to) buckets *= 2;
+    bucket = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *bucket);
+    memory = bucket ? pktseqi_regrow(allocator, s->memory, s->used, to, s->size) : NULL;
+    if (!memory) {
+        pktseqi_free(allocator, bucket);
+        return 0;
+    }
+    pktseqi_free(allocator, s->bucket);
+    s->bucket = bucket;
+    s->mask = (uint32_t)buckets - 1;
+    s->memory = (unsigned char *)memory;
+    s->capacity = to;
+    memset(bucket, 0xff, buckets * sizeof *bucket);
+    for (uint32_t i = 0; i < s->used; ++i) {  // none of them is free, or it would have been taken
+        pktseqi_slot *slot = pktseqi_slots_at(s, i);
+        slot->chain = bucket[slot->hash & s->mask];
+        bucket[slot->hash & s->mask] = i;
+    }
+    return 1;
+}
+
+// Returns the slot that has these ends, or PKTSEQI_NO_SLOT.
+static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
+                                   uint32_t hash) {
+    uint32_t i = s->bucket[hash & s->mask];
+    for (; i != PKTSEQI_NO_SLOT; i = pktseqi_slots_at(s, i)->chain)
+        if (pktseqi_slots_at(s, i)->hash == hash &&
+            memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0)
+            break;
+    return i;
+}
+
+// Takes a slot out of the list by use.
+static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
+    const pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    if (slot->older == PKTSEQI_NO_SLOT) s->oldest = slot->newer;
+    else pktseqi_slots_at(s, slot->older)->newer = slot->newer;
+    if (slot->newer == PKTSEQI_NO_SLOT) s->newest = slot->older;
+    else pktseqi_slots_at(s, slot->newer)->older = slot->older;
+}
+
+// Puts a slot at the end of that list: it has just been used.
+static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    slot->older = s->newest;
+    slot->newer = PKTSEQI_NO_SLOT;
+    if (s->newest == PKTSEQI_NO_SLOT) s->oldest = i;
+    else pktseqi_slots_at(s, s->newest)->newer = i;
+    s->newest = i;
+}
+
+// Takes a slot, which pktseqi_slots_reserve has made sure of, for ends that have none. What follows
+// the links is zero.
+static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
+    uint32_t i = s->free;
+    pktseqi_slot *slot;
+    if (i != PKTSEQI_NO_SLOT) s->free = pktseqi_slots_at(s, i)->chain;
+    else i = (uint32_t)s->used++;
+    slot = pktseqi_slots_at(s, i);
+    memset(slot, 0, s->size);
+    slot->ends = *ends;
+    slot->hash = hash;
+    slot->chain = s->bucket[hash & s->mask];
+    s->bucket[hash & s->mask] = i;
+    pktseqi_slots_link(s, i);
+    return i;
+}
+
+// Gives a slot back.
+static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    uint32_t *link = &s->bucket[slot->hash & s->mask];
+    while (*link != i) link = &pktseqi_slots_at(s, *link)->chain;
+    *link = slot->chain;
+    pktseqi_slots_unlink(s, i);
+    slot->chain = s->free;
+    s->free = i;
+}
+
+// A connection, as far as it is remembered.
+typedef struct pktseqi_connection {
+    pktseqi_slot slot;
+    double time;               // of its last packet
+    uint64_t number, sequence; // its own, and that of its current sequence
+    uint32_t position;         // packets in that sequence
+    uint16_t state;            // of its last packet: flags, or the type of ICMP
+    unsigned char known;       // it has had a packet
+    unsigned char sender;      // which end sent the last packet
+    unsigned char opener;      // and which one the first
+    unsigned char closing;     // FIN or RST has been seen
+} pktseqi_connection;
+
+// A pair of addresses: sums over those of its packets that are in the window.
+typedef struct pktseqi_pair_window {
+    pktseqi_slot slot;
+    uint32_t oldest, newest;  // of the packets remembered, linked by next
+    uint32_t packets, syn, reset, fin, push;
+    uint32_t ports[2];        // different higher and lower ones
+    double length;
+    uint32_t absurd;          // packets of 2^32 bytes and more, which in one sum with the others
+    double absurd_length;     //   would leave nothing of them, also when they have gone again
+} pktseqi_pair_window;
+
+// A packet in the window of its pair. Ports are counted by their last packet, which alone is in the
+// chains of the hash table of ports; a link is twice the packet's number, plus 1 for the lower port.
+typedef struct pktseqi_remembered {
+    double time, length;
+    uint32_t pair;        // or PKTSEQI_NO_SLOT, when it is no longer in the window
+    uint32_t next;        // the pair's next packet
+    uint32_t chain[2];
+    uint16_t port[2];     // the higher, the lower
+    uint16_t flags;
+    unsigned char last[2];
+} pktseqi_remembered;
+
+// Everything that a tracker remembers.
+typedef struct pktseqi_tracking {
+    uint64_t secret[2];
+    pktseqi_slots connections, pairs;
+    pktseqi_remembered *packet;  // (capacity) a ring, once there are as many as may be
+    size_t capacity, most;
+    uint64_t packets;            // remembered so far; the next one's place is this modulo most
+    uint32_t *bucket;            // (mask + 1) of ports
+    uint32_t mask;
+    // the current sequence, where sequences do not follow connections
+    unsigned char source[16];    // where its first packet came from
+    double begin;                // and when
+    size_t position;             // its packets; 0 = none has begun
+    pktseqi_ends previous;       // of the packet before
+} pktseqi_tracking;
+
+// Bits of pktseq_packet.flags.
+enum { PKTSEQI_TCP_FIN = 1, PKTSEQI_TCP_SYN = 2, PKTSEQI_TCP_RESET = 4, PKTSEQI_TCP_PUSH = 8, PKTSEQI_TCP_ACK = 16 };
+
+enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
+
+static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
+
+static int pktseqi_packet_icmp(const pktseq_packet *packet) {
+    return packet->transport == PKTSEQI_ICMP || packet->transport == PKTSEQI_ICMPV6;
+}
+
+// The type of the question to which an ICMP message of this type is the answer; else the type.
+//   source: iana.org/assignments/icmp-parameters, icmpv6-parameters
+static unsigned pktseqi_icmp_class(unsigned transport, unsigned type) {
+    static const unsigned char answer[][3] = {
+        {1, 0, 8},      {1, 14, 13},    {1, 16, 15},    {1, 18, 17},    {58, 129, 128},
+        {58, 131, 130}, {58, 132, 130}, {58, 143, 130}, {58, 134, 133}, {58, 136, 135},
+        {58, 140, 139}, {58, 145, 144}, {58, 147, 146}};
+    for (size_t i = 0; i < sizeof answer / sizeof *answer; ++i)
+        if (answer[i][0] == transport && answer[i][1] == type) return answer[i][2];
+    return type;
+}
+
+// Both ends of a packet's connection, the lower first. Returns which of them sent it; of two ends
+// with one address the ports decide.
+static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) {
+    int order = memcmp(packet->src, packet->dst, 16), icmp = pktseqi_packet_icmp(packet), swap;
+    swap = order > 0 || (order == 0 && !icmp && packet->src_port > packet->dst_port);
+    memset(ends, 0, sizeof *ends);
+    memcpy(ends->address[swap], packet->src, 16);
+    memcpy(ends->address[!swap], packet->dst, 16);
+    ends->kind = packet->transport;
+    if (icmp) {
+        ends->port[0] = (uint16_t)pktseqi_icmp_class(packet->transport, packet->icmp_type);
+        ends->port[1] = packet->icmp_id;
+    } else {
+        ends->port[swap] = packet->src_port;
+        ends->port[!swap] = packet->dst_port;
+    }
+    return swap;
+}
+
+static uint32_t pktseqi_ends_hash(const pktseqi_tracking *t, const pktseqi_ends *ends) {
+    uint64_t word[sizeof *ends / 8];
+    memcpy(word, ends, sizeof word);
+    return (uint32_t)pktseqi_hash(t->secret, word, sizeof word / sizeof *word);
+}
+
+static pktseqi_connection *pktseqi_connection_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_connection *)(void *)pktseqi_slots_at(&t->connections, i);
+}
+
+static pktseqi_pair_window *pktseqi_pair_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_pair_window *)(void *)pktseqi_slots_at(&t->pairs, i);
+}
+
+// ---- a pair's window
+
+// Finds the link that leads to the last packet of a pair with that higher (k = 0) or lower port, or
+// the end of the chain.
+static uint32_t *pktseqi_port_link(pktseqi_tracking *t, uint32_t pair, unsigned k, uint16_t port) {
+    uint64_t word = (uint64_t)pair << 32 | (uint64_t)k << 16 | port;
+    uint32_t *link = &t->bucket[pktseqi_hash(t->secret, &word, 1) & t->mask];
+    while (*link != PKTSEQI_NO_SLOT) {
+        pktseqi_remembered *other = &t->packet[*link >> 1];
+        if ((*link & 1) == k && other->pair == pair && other->port[k] == port) break;
+        link = &other->chain[*link & 1];
+    }
+    return link;
+}
+
+// Counts a packet in (more = 1) or out of its pair's sums.
+static void pktseqi_pair_count(pktseqi_pair_window *p, const pktseqi_remembered *packet, int more) {
+    uint32_t by = more ? 1 : (uint32_t)-1;
+    unsigned flags = packet->flags;
+    p->packets += by;
+    if ((flags & PKTSEQI_TCP_SYN) && !(flags & PKTSEQI_TCP_ACK)) p->syn += by;
+    if (flags & PKTSEQI_TCP_RESET) p->reset += by;
+    if (flags & PKTSEQI_TCP_FIN) p->fin += by;
+    if (flags & PKTSEQI_TCP_PUSH) p->push += by;
+    if (fabs(packet->length) < 4294967296.0) {
+        p->length += more ? packet->length : -packet->length;
+    } else {
+        p->absurd += by;
+        p->absurd_length += more ? packet->length : -packet->length;
+        if (p->absurd == 0) p->absurd_length = 0;
+    }
+}
+
+// Takes the oldest packet out of a pair's window.
+static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair_window *p) {
+    pktseqi_remembered *packet = &t->packet[p->oldest];
+    for (unsigned k = 0; k < 2; ++k) {
+        if (!packet->last[k]) continue;
+        *pktseqi_port_link(t, packet->pair, k, packet->port[k]) = packet->chain[k];
+        --p->ports[k];
+    }
+    pktseqi_pair_count(p, packet, 0);
+    packet->pair = PKTSEQI_NO_SLOT;
+    p->oldest = packet->next;
+}
+
+// Makes room for one more packet in the ring. 0 = out of memory.
+static int pktseqi_packets_reserve(pktseqi_tracking *t, const pktseq_allocator *allocator) {
+    size_t to = t->capacity ? 2 * t->capacity : 256, buckets = 256;
+    uint32_t *bucket;
+    void *packet;
+    if (t->packets < t->capacity || t->capacity == t->most) return 1;
+    if (to > t->most) to = t->most;
+    while (buckets < to) buckets *= 2;
+    bucket = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *bucket);
+    packet = bucket ? pktseqi_regrow(allocator, t->packet, t->capacity, to, sizeof *t->packet)
+                    : NULL;
+    if (!packet) {
+        pktseqi_free(allocator, bucket);
+        return 0;
+    }
+    pktseqi_free(allocator, t->bucket);
+    t->packet = (pktseqi_remembered *)packet;
+    t->bucket = bucket;
+    t->mask = (uint32_t)buckets - 1;
+    memset(bucket, 0xff, buckets * sizeof *bucket);
+    for (uint32_t i = 0; i < t->capacity; ++i)
+        for (unsigned k = 0; k < 2 && t->packet[i].pair != PKTSEQI_NO_SLOT; ++k) {
+            uint32_t *link;
+            if (!t->packet[i].last[k]) continue;
+            link = pktseqi_port_link(t, t->packet[i].pair, k, t->packet[i].port[k]);
+            t->packet[i].chain[k] = PKTSEQI_NO_SLOT;
+            *link = 2 * i + k;
+        }
+    t->capacity = to;
+    return 1;
+}
+
+// Adds a packet to its pair's window.
+static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const pktseq_packet *from) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_pair_window *p = pktseqi_pair_at(t, pair);
+    uint32_t i = (uint32_t)(t->packets % t->most);
+    pktseqi_remembered *packet = &t->packet[i];
+    int swap = from->src_port < from->dst_port;
+    if (t->packets >= t->most && packet->pair != PKTSEQI_NO_SLOT) {  // of its pair the oldest, too
+        if (packet->time >= from->time - pktseqi_pair_seconds) ++tracker->evicted_packets;
+        pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
+    }
+    ++t->packets;
+    packet->time = from->time;
+    packet->length = from->length;
+    packet->flags = from->flags;
+    packet->port[swap] = from->src_port;
+    packet->port[!swap] = from->dst_port;
+    packet->pair = pair;
+    for (unsigned k = 0; k < 2; ++k) {
+        uint32_t *link = pktseqi_port_link(t, pair, k, packet->port[k]);
+        packet->last[k] = 1;
+        packet->chain[k] = PKTSEQI_NO_SLOT;
+        if (*link == PKTSEQI_NO_SLOT) {
+            ++p->ports[k];
+        } else {
+            packet->chain[k] = t->packet[*link >> 1].chain[k];
+            t->packet[*link >> 1].last[k] = 0;
+        }
+        *link = 2 * i + k;
+    }
+    if (p->packets == 0) p->oldest = i;
+    else t->packet[p->newest].next = i;
+    p->newest = i;
+    pktseqi_pair_count(p, packet, 1);
+}
+
+// Finds or makes the window of a packet's pair of addresses.
+static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, const pktseqi_ends *connection,
+                                  double time) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *s = &t->pairs;
+    pktseqi_ends ends = *connection;
+    uint32_t hash, i;
+    ends.port[0] = ends.port[1] = 0;
+    ends.kind = 0;
+    hash = pktseqi_ends_hash(t, &ends);
+    i = pktseqi_slots_find(s, &ends, hash);
+    if (i != PKTSEQI_NO_SLOT) {
+        pktseqi_slots_unlink(s, i);
+        pktseqi_slots_link(s, i);
+        return i;
+    }
+    if (s->free == PKTSEQI_NO_SLOT && s->used == s->most) {
+        pktseqi_pair_window *p = pktseqi_pair_at(t, s->oldest);
+        if (p->packets && t->packet[p->newest].time >= time - pktseqi_pair_seconds)
+            ++tracker->evicted_pairs;
+        while (p->packets) pktseqi_pair_drop(t, p);
+        pktseqi_slots_remove(s, s->oldest);
+    }
+    return pktseqi_slots_add(s, &ends, hash);
+}
+
+// The nine counters of a pair when the packet is in and what is older than the window is out.
+static void pktseqi_pair_push(pktseq_tracker *tracker, const pktseqi_ends *ends,
+                              const pktseq_packet *packet, double *count) {
+    pktseqi_tracking *t = tracker->state;
+    uint32_t pair = pktseqi_pair_find(tracker, ends, packet->time);
+    pktseqi_pair_window *p = pktseqi_pair_at(t, pair);
+    pktseqi_pair_add(tracker, pair, packet);
+    while (t->packet[p->oldest].time < packet->time - pktseqi_pair_seconds)
+        pktseqi_pair_drop(t, p);
+    count[0] = p->packets;
+    count[1] = p->syn;
+    count[2] = p->reset;
+    count[3] = p->fin;
+    count[4] = (double)p->push / p->packets;
+    count[5] = (p->length + p->absurd_length) / p->packets;
+    count[6] = p->ports[0];
+    count[7] = p->ports[1];
+    count[8] = (double)p->packets / p->ports[0];
+}
+
+// ---- a packet's token
+
+// Flags, or the type and code of ICMP.
+static unsigned pktseqi_packet_state(const pktseq_packet *packet) {
+    return pktseqi_packet_icmp(packet) ? (unsigned)packet->icmp_type << 8 | packet->icmp_code
+                                       : packet->flags & 1023u;
+}
+
+// A packet in one number, its protocol left out.  before: what its connection saw last, or NULL
+//     | icmp | > | state, 16 bits | class of length, 4 | any before | same sender | its state, 10 |
+static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int sender,
+                                  const pktseqi_connection *before) {
+    static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
+    uint64_t key = 2u * (unsigned)pktseqi_packet_icmp(packet) + (unsigned)forward, size = 0;
+    while (size < 8 && packet->length >= bound[size]) ++size;
+    key = (((key << 16 | pktseqi_packet_state(packet)) << 4) | size) << 12;
+    if (!before) return key;
+    return key | 1u << 11 | (before->sender == sender ? 1u << 10 : 0) | before->state;
+}
+
+enum { PKTSEQI_TOKEN_WIDTH = 34 };
+
+// Names of the flags that are set, "syn+ack" in the order of the bits, "-" for none.
+static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
+    if (!flags) pktseqi_put_text(t, "-");
+    for (int f = 0, any = 0; f < 10; ++f) {
+        if (!((flags >> (9 - f)) & 1)) continue;
+        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_known[PKTSEQI_RES - f].name);
+        any = 1;
+    }
+}
+
+// The same as text: "TCP < ack+syn 61-69 after > syn", "ICMP < 0/0 80-99 after > 8".
+static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protocol) {
+    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
+                                       "150-299", "300-699", "700-1299", "1300+"};
+    int icmp = (int)((key >> 33) & 1), forward = (int)((key >> 32) & 1);
+    int same = (int)((key >> 10) & 1);
+    size_t state = (size_t)(key >> 16) & 65535;
+    pktseqi_put(t, "%s %s ", protocol, forward ? ">" : "<");
+    if (icmp) pktseqi_put(t, "%z/%z", state >> 8, state & 255);
+    else pktseqi_put_flags(t, state);
+    pktseqi_put(t, " %s ", size[(key >> 12) & 15]);
+    if (!((key >> 11) & 1)) {
+        pktseqi_put_text(t, "first");
+        return;
+    }
+    pktseqi_put(t, "after %s ", forward == same ? ">" : "<");
+    if (icmp) pktseqi_put(t, "%z", (size_t)key & 1023);
+    else pktseqi_put_flags(t, key & 1023);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
+                                           size_t size) {
+    pktseqi_text t;
+    if (!protocol || !text || size == 0 || token >> PKTSEQI_TOKEN_WIDTH ||
+        ((token >> 12) & 15) > 8)
+        return PKTSEQ_ERROR_ARGUMENT;
+    t = pktseqi_text_fixed(text, size);
+    pktseqi_token_text(&t, token, protocol);
     return PKTSEQ_OK;
+}
+
+// ---- connections and sequences
+
+// Tells the caller that the sequence of a slot has ended.
+static void pktseqi_tracker_end(const pktseq_tracker *tracker, size_t slot) {
+    if (tracker->end_fn) tracker->end_fn(tracker->user_data, slot);
+}
+
+// Ends the least recently seen connection.
+static void pktseqi_connection_end_oldest(pktseq_tracker *tracker) {
+    pktseqi_slots *s = &tracker->state->connections;
+    uint32_t i = s->oldest;
+    if (pktseqi_connection_at(tracker->state, i)->position) pktseqi_tracker_end(tracker, i);
+    pktseqi_slots_remove(s, i);
+}
+
+// Ends connections that have been idle for too long at this time.
+static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
+    const pktseqi_tracking *t = tracker->state;
+    if (tracker->rule.by != PKTSEQ_CUT_CONNECTION) return;
+    while (t->connections.oldest != PKTSEQI_NO_SLOT &&
+           now - pktseqi_connection_at(t, t->connections.oldest)->time > tracker->rule.idle)
+        pktseqi_connection_end_oldest(tracker);
+}
+
+// Finds or makes what is remembered of a packet's connection; the least recently seen one goes
+// where there are too many.
+static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_ends *ends,
+                                        double time) {
+    double idle = tracker->rule.by == PKTSEQ_CUT_CONNECTION ? tracker->rule.idle
+                                                            : pktseqi_token_seconds;
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *s = &t->connections;
+    uint32_t hash = pktseqi_ends_hash(t, ends), i = pktseqi_slots_find(s, ends, hash);
+    if (i != PKTSEQI_NO_SLOT) {
+        pktseqi_slots_unlink(s, i);
+        pktseqi_slots_link(s, i);
+        return i;
+    }
+    if (s->free == PKTSEQI_NO_SLOT && s->used == s->most) {
+        if (time - pktseqi_connection_at(t, s->oldest)->time <= idle)
+            ++tracker->evicted_connections;
+        pktseqi_connection_end_oldest(tracker);
+    }
+    return pktseqi_slots_add(s, ends, hash);
+}
+
+// The packet's place by connection: fills connection, sequence, position and direction.
+static void pktseqi_cut_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                   uint32_t slot, int sender, pktseq_tracked *out) {
+    pktseqi_connection *c = pktseqi_connection_at(tracker->state, slot);
+    int tcp = packet->transport == PKTSEQI_TCP;
+    int syn = tcp && (packet->flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN;
+    int over = c->known && (packet->time - c->time > tracker->rule.idle || (syn && c->closing));
+    if (c->position && (over || c->position >= tracker->rule.most)) {
+        pktseqi_tracker_end(tracker, slot);
+        c->position = 0;
+    }
+    if (over || !c->known) {
+        c->known = c->closing = 0;
+        c->opener = (unsigned char)sender;
+        c->number = tracker->connections++;
+    }
+    if (c->position == 0) c->sequence = tracker->sequences++;
+    out->slot = slot;
+    out->connection = c->number;
+    out->sequence = c->sequence;
+    out->position = c->position++;
+    out->direction = c->opener == sender;
+    out->same_connection = out->position > 0;
+    if (tcp && (packet->flags & (PKTSEQI_TCP_FIN | PKTSEQI_TCP_RESET))) c->closing = 1;
+}
+
+// The packet's place by the reference's rule, or where the caller has it begin (begin 0 or 1).
+static void pktseqi_cut_reference(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                  const pktseqi_ends *ends, int begin, pktseq_tracked *out) {
+    const pktseq_rule *rule = &tracker->rule;
+    pktseqi_tracking *t = tracker->state;
+    if (begin < 0)
+        begin = t->position == 0 || t->position >= rule->most ||
+                (t->position >= rule->least &&
+                 ((memcmp(packet->src, t->source, 16) != 0 &&
+                   memcmp(packet->dst, t->source, 16) != 0) ||
+                  packet->time - t->begin > rule->window));
+    if (begin) {
+        if (t->position) pktseqi_tracker_end(tracker, 0);
+        ++tracker->sequences;
+        t->position = 0;
+        t->begin = packet->time;
+        memcpy(t->source, packet->src, 16);
+    }
+    out->slot = 0;
+    out->connection = out->sequence = tracker->sequences - 1;
+    out->position = t->position++;
+    out->direction = memcmp(packet->src, t->source, 16) == 0;
+    out->same_connection = !begin && memcmp(ends, &t->previous, sizeof *ends) == 0;
+    t->previous = *ends;
+}
+
+// Memory for one more packet, so that nothing can fail once the state is changed.
+static int pktseqi_tracker_reserve(pktseq_tracker *tracker) {
+    pktseqi_tracking *t = tracker->state;
+    return pktseqi_slots_reserve(&t->connections, &tracker->allocator) &&
+           (tracker->without_pairs || (pktseqi_slots_reserve(&t->pairs, &tracker->allocator) &&
+                                       pktseqi_packets_reserve(t, &tracker->allocator)));
+}
+
+// Takes a packet.  begin: 1 or 0 where the caller knows whether it begins a sequence, else -1
+static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                          int begin, pktseq_tracked *out) {
+    pktseqi_connection *c;
+    pktseqi_ends ends;
+    uint32_t slot;
+    int end, sender, by_connection = tracker->rule.by == PKTSEQ_CUT_CONNECTION && begin < 0;
+    if (!pktseqi_tracker_reserve(tracker)) return PKTSEQ_ERROR_MEMORY;
+    end = pktseqi_packet_ends(packet, &ends);
+    // Where addresses tell the direction, two ends of one address are one.
+    sender = by_connection ? end : memcmp(packet->src, ends.address[0], 16) != 0;
+    ++tracker->packets;
+    if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
+    slot = pktseqi_connection_find(tracker, &ends, packet->time);
+    if (by_connection) pktseqi_cut_connection(tracker, packet, slot, sender, out);
+    else pktseqi_cut_reference(tracker, packet, &ends, begin, out);
+    c = pktseqi_connection_at(tracker->state, slot);
+    if (c->known && packet->time - c->time > pktseqi_token_seconds) c->known = 0;
+    out->token = pktseqi_token_key(packet, out->direction, sender, c->known ? c : NULL);
+    c->known = 1;
+    c->sender = (unsigned char)sender;
+    c->state = (uint16_t)(pktseqi_packet_icmp(packet) ? packet->icmp_type
+                                                      : packet->flags & 1023u);
+    c->time = packet->time;
+    if (!tracker->without_pairs) pktseqi_pair_push(tracker, &ends, packet, out->pair);
+    return PKTSEQ_OK;
+}
+
+// An empty table of slots.
+static void pktseqi_slots_init(pktseqi_slots *s, size_t size, size_t most) {
+    s->size = size;
+    s->most = most;
+    s->free = s->oldest = s->newest = PKTSEQI_NO_SLOT;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pktseq_rule *rule,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    const pktseq_rule standard = pktseq_rule_default();
+    pktseqi_tracking *t;
+    pktseq_status status;
+    if (!tracker) return pktseqi_bad_argument(err, "tracker is NULL");
+    memset(tracker, 0, sizeof *tracker);
+    if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
+    status = pktseqi_rule_check(rule, err);
+    if (status) return status;
+    tracker->allocator = pktseqi_allocator(allocator);
+    t = (pktseqi_tracking *)pktseqi_alloc_zeroed(&tracker->allocator, 1, sizeof *t);
+    if (!t) return pktseqi_no_memory(err);
+    tracker->rule = *rule;
+    tracker->state = t;
+    t->most = rule->max_packets ? rule->max_packets : standard.max_packets;
+    pktseqi_slots_init(&t->connections, sizeof(pktseqi_connection),
+                       rule->max_connections ? rule->max_connections : standard.max_connections);
+    pktseqi_slots_init(&t->pairs, sizeof(pktseqi_pair_window),
+                       rule->max_pairs ? rule->max_pairs : standard.max_pairs);
+    // Where the caller has no secret, addresses of memory, which most systems choose at random.
+    t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
+    t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
+    return pktseqi_ok(err);
 }
 
 // What the notebook does to a protocol.
 enum { PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };  // 0: nothing
 
-// A table while it is being cut. Nothing in it is changed before all the memory is there.
-typedef struct pktseqi_cutting {
-    pktseq_table *table;
-    const pktseq_rule *rule;
-    const double *time;
-    const pktseq_column *source, *destination;
-    pktseq_column *protocol;  // NULL when every protocol is kept
-    uint32_t *id;             // (source names + destination names) equal texts, equal numbers
-    unsigned char *fate;      // (protocol names) 0, RENAME or DROP
-    uint32_t smtp;            // the protocol that renamed ones become
-    size_t *start;            // (sequences + 1) in rows that are kept
-    size_t sequences, rows;   // what will be
-    size_t walked;            // rows whose protocol is kept
-    pktseq_cut cut;
-    size_t *source_row;       // made when rows leave a table that has none
-    uint32_t *number;         // new numbers of a column's names
-    char **order;             // a column's names in their new order
-} pktseqi_cutting;
-
-// Finds a column of the right kind.
-static pktseq_status pktseqi_cut_column(const pktseq_table *table, const char *name, int text,
-                                        pktseq_column **column, pktseq_error *err) {
-    size_t i = 0;
-    while (i < table->column_count && strcmp(table->column[i].name, name) != 0) ++i;
-    if (i == table->column_count)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the table has no column %q, which is needed to cut it into sequences",
-                             name);
-    *column = &table->column[i];
-    if (text ? !(*column)->text || !(*column)->names : !(*column)->number)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
-                             name, text ? "text" : "numbers");
-    return PKTSEQ_OK;
-}
-
-// Checks what the table must be, since it may be filled by hand, and finds its columns.
-static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
-    pktseq_table *table = c->table;
-    pktseq_column *column = NULL;
-    pktseq_status status = pktseqi_rule_check(c->rule, err);
-    if (status) return status;
-    if (!table->rows || !table->column)
-        return pktseqi_bad_argument(err, "the table is empty");
-    for (size_t i = 0; i < table->column_count; ++i) {
-        const pktseq_column *any = &table->column[i];
-        if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
-        if (!any->number && (!any->text || !any->names))
-            return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
-    }
-    status = pktseqi_table_check_texts(table, 0, table->rows, err);
-    if (status) return status;
-    status = pktseqi_cut_column(table, "timestamp", 0, &column, err);
-    if (status) return status;
-    c->time = column->number;
-    status = pktseqi_cut_column(table, "src_ip", 1, &column, err);
-    if (status) return status;
-    c->source = column;
-    status = pktseqi_cut_column(table, "dst_ip", 1, &column, err);
-    if (status) return status;
-    c->destination = column;
-    return c->rule->notebook ? pktseqi_cut_column(table, "protocol", 1, &c->protocol, err)
-                             : PKTSEQ_OK;
-}
-
-// Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
-// a walk over the packets compares only numbers. NULL = out of memory.
-static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const pktseq_column *a,
-                                        const pktseq_column *b) {
-    size_t count = pktseqi_plus(a->name_count, b->name_count), i;
-    char **all = (char **)pktseqi_alloc(allocator, count, sizeof *all);
-    uint32_t *id = (uint32_t *)pktseqi_alloc(allocator, count, sizeof *id);
-    pktseqi_tree tree;
-    memset(&tree, 0, sizeof tree);
-    for (i = 0; all && id && count < UINT32_MAX && i < count; ++i) {
-        size_t size;
-        uint32_t like = 0;
-        all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
-        size = strlen(all[i]);
-        id[i] = (uint32_t)i;
-        if (pktseqi_tree_find(&tree, all, all[i], size, &like))
-            id[i] = like;
-        else if (!pktseqi_tree_add(&tree, allocator, all, all[i], size, like, (uint32_t)i))
-            break;
-    }
-    pktseqi_free(allocator, tree.node);
-    pktseqi_free(allocator, all);
-    if (i == count) return id;
-    pktseqi_free(allocator, id);
-    return NULL;
-}
-
-// Decides for each protocol what the notebook does to it.
-static pktseq_status pktseqi_cut_protocols(pktseqi_cutting *c, pktseq_error *err) {
+static int pktseqi_protocol_fate(const char *name) {
     static const char *const drop[] = {"FINGER", "FTP", "FTP-DATA", "TIME"};
-    size_t count = c->protocol->name_count;
-    int named = 0;
-    c->fate = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
-    if (!c->fate) return pktseqi_no_memory(err);
-    for (size_t i = 0; i < count; ++i) {
-        const char *name = c->protocol->names[i];
-        for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
-            if (strcmp(name, drop[k]) == 0) c->fate[i] = PKTSEQI_DROP;
-        if (strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0)
-            c->fate[i] = PKTSEQI_RENAME;
-        // They become the name SMTP; where there is none, the first of them is made that.
-        if (strcmp(name, "SMTP") == 0 || (c->fate[i] == PKTSEQI_RENAME && !named)) {
-            c->smtp = (uint32_t)i;
-            named = strcmp(name, "SMTP") == 0 ? 2 : 1;
-        }
-    }
-    return PKTSEQ_OK;
+    for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
+        if (strcmp(name, drop[k]) == 0) return PKTSEQI_DROP;
+    return strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0 ? PKTSEQI_RENAME : 0;
 }
 
-// What is to become of a row, by its protocol.
-static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
-    return c->protocol ? c->fate[c->protocol->text[row]] : 0;
+PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                             pktseq_tracked *tracked) {
+    int fate;
+    if (!tracker || !tracker->state || !packet || !packet->protocol || !tracked ||
+        !pktseqi_finite(&packet->time))
+        return PKTSEQ_ERROR_ARGUMENT;
+    memset(tracked, 0, sizeof *tracked);
+    fate = tracker->rule.notebook ? pktseqi_protocol_fate(packet->protocol) : 0;
+    tracked->protocol = fate == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
+    tracked->dropped = fate == PKTSEQI_DROP;
+    return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
 
-// Walks over the packets by the rule.
-static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_error *err) {
-    const pktseq_rule *rule = c->rule;
-    const uint32_t *to = c->id + c->source->name_count;
-    size_t begin = 0, previous = 0, first = 0;  // sequence's first in rows kept; rows of the table
-    for (size_t row = 0; row < c->table->rows; ++row) {
-        int fate = pktseqi_cut_fate(c, row);
-        size_t held = c->walked - begin;
-        if (!pktseqi_finite(&c->time[row]))
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "column \"timestamp\": found %f in row %z, expected a finite "
-                                 "number", c->time[row], row);
-        c->cut.dropped += fate == PKTSEQI_DROP;
-        if (fate == PKTSEQI_DROP) continue;
-        c->cut.renamed += fate == PKTSEQI_RENAME;
-        c->cut.clock_back += c->walked > 0 && c->time[row] < c->time[previous];
-        if (c->walked == 0 || held >= rule->most ||
-            (held >= rule->least &&
-             ((c->id[c->source->text[row]] != c->id[c->source->text[first]] &&
-               to[c->destination->text[row]] != c->id[c->source->text[first]]) ||
-              c->time[row] - c->time[first] > rule->window))) {
-            c->start[c->sequences++] = begin = c->walked;
-            first = row;
-        }
-        previous = row;
-        ++c->walked;
+PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
+    const pktseq_rule *rule = tracker ? &tracker->rule : NULL;
+    pktseqi_tracking *t = tracker ? tracker->state : NULL;
+    if (!t) return;
+    pktseqi_tracker_expire(tracker, now);
+    if (rule->by == PKTSEQ_CUT_REFERENCE && t->position >= rule->least &&
+        now - t->begin > rule->window) {
+        pktseqi_tracker_end(tracker, 0);
+        t->position = 0;
     }
-    c->rows = c->walked;
-    if (c->walked - begin < rule->least) {
-        c->rows = begin;
-        c->cut.remainder += c->walked - begin;
-        if (c->sequences) --c->sequences;
-    }
-    if (c->sequences == 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found %z packets%s, expected at least %z for a sequence", c->walked,
-                             c->walked < c->table->rows ? " of the protocols that are not dropped"
-                                                        : "", rule->least);
-    c->start[c->sequences] = c->rows;
-    return PKTSEQ_OK;
 }
 
-// All memory that is needed after the walk, so that nothing can fail once the table is changed.
-static pktseq_status pktseqi_cut_prepare(pktseqi_cutting *c, pktseq_error *err) {
-    const pktseq_table *table = c->table;
-    size_t names = 1;
-    if (c->rows == table->rows && !c->cut.renamed) return PKTSEQ_OK;
-    for (size_t i = 0; i < table->column_count; ++i)
-        if (table->column[i].text && table->column[i].name_count > names)
-            names = table->column[i].name_count;
-    c->number = (uint32_t *)pktseqi_alloc(&table->allocator, names, sizeof *c->number);
-    c->order = (char **)pktseqi_alloc(&table->allocator, names, sizeof *c->order);
-    if (!c->number || !c->order) return pktseqi_no_memory(err);
-    if (c->rows < table->rows && !table->source_row) {
-        c->source_row = (size_t *)pktseqi_alloc(&table->allocator, c->rows,
-                                                sizeof *c->source_row);
-        if (!c->source_row) return pktseqi_no_memory(err);
+PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
+    if (!tracker) return;
+    if (tracker->state) {
+        pktseqi_tracking *t = tracker->state;
+        pktseqi_free(&tracker->allocator, t->connections.memory);
+        pktseqi_free(&tracker->allocator, t->connections.bucket);
+        pktseqi_free(&tracker->allocator, t->pairs.memory);
+        pktseqi_free(&tracker->allocator, t->pairs.bucket);
+        pktseqi_free(&tracker->allocator, t->packet);
+        pktseqi_free(&tracker->allocator, t->bucket);
+        pktseqi_free(&tracker->allocator, t);
     }
-    return PKTSEQ_OK;
+    memset(tracker, 0, sizeof *tracker);
 }
 
-// Numbers a column's names anew, in order of first appearance; what no row has goes behind them.
-static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
-    size_t count = 0, behind;
-    for (size_t i = 0; i < column->name_count; ++i) c->number[i] = UINT32_MAX;
-    for (size_t row = 0; row < c->rows; ++row) {
-        uint32_t name = column->text[row];
-        if (c->number[name] == UINT32_MAX) {
-            c->order[count] = column->names[name];
-            c->number[name] = (uint32_t)count++;
-        }
-        column->text[row] = c->number[name];
-    }
-    behind = count;
-    for (size_t i = 0; i < column->name_count; ++i)
-        if (c->number[i] == UINT32_MAX) c->order[behind++] = column->names[i];
-    memcpy(column->names, c->order, column->name_count * sizeof *column->names);
-    column->spare += column->name_count - count;
-    column->name_count = count;
-}
-
-// Moves the rows that remain together, and their texts; cannot fail.
-static void pktseqi_cut_rows(pktseqi_cutting *c) {
-    pktseq_table *table = c->table;
-    size_t *source_row = c->source_row ? c->source_row : table->source_row;
-    size_t to = 0;
-    if (c->cut.renamed && strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
-        c->protocol->names[c->smtp][strlen("SMTP")] = 0;
-    for (size_t row = 0; to < c->rows; ++row) {
-        int fate = pktseqi_cut_fate(c, row);
-        if (fate == PKTSEQI_DROP) continue;
-        if (fate == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
-        for (size_t i = 0; i < table->column_count && to < row; ++i) {
-            pktseq_column *column = &table->column[i];
-            if (column->text)
-                column->text[to] = column->text[row];
-            else
-                column->number[to] = column->number[row];
-        }
-        if (source_row) source_row[to] = c->source_row ? row : source_row[row];
-        ++to;
-    }
-    for (size_t i = 0; i < table->column_count && c->order; ++i)
-        if (table->column[i].text) pktseqi_cut_names(c, &table->column[i]);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
-                                                pktseq_error *err) {
-    pktseqi_cutting c;
-    pktseq_status status;
-    size_t renamed = 0;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
-    memset(&c, 0, sizeof c);
-    c.table = table;
-    c.rule = rule;
-    c.cut.packets = table->rows;  // unless somebody has counted before
-    if (table->cut.packets == table->rows + table->cut.not_tcp + table->cut.dropped +
-                                  table->cut.remainder) {
-        c.cut = table->cut;
-        renamed = c.cut.renamed;
-        c.cut.renamed = c.cut.clock_back = 0;
-    }
-    status = pktseqi_cut_check(&c, err);
-    if (status == PKTSEQ_OK) {
-        c.id = pktseqi_common_numbers(&table->allocator, c.source, c.destination);
-        if (!c.id) status = pktseqi_no_memory(err);
-    }
-    if (status == PKTSEQ_OK && c.protocol) status = pktseqi_cut_protocols(&c, err);
-    if (status == PKTSEQ_OK) {
-        c.start = (size_t *)pktseqi_alloc(&table->allocator, table->rows / rule->least + 2,
-                                          sizeof *c.start);
-        status = c.start ? pktseqi_cut_walk(&c, err) : pktseqi_no_memory(err);
-    }
-    if (status == PKTSEQ_OK) status = pktseqi_cut_prepare(&c, err);
-    if (status == PKTSEQ_OK) {
-        pktseqi_cut_rows(&c);
-        pktseqi_free(&table->allocator, table->start);
-        table->start = c.start;
-        c.start = NULL;
-        if (c.source_row) table->source_row = c.source_row;
-        c.source_row = NULL;
-        table->rows = c.rows;
-        table->sequences = c.sequences;
-        table->position_gaps = 0;
-        c.cut.renamed += renamed;
-        table->cut = c.cut;
-    }
-    pktseqi_free(&table->allocator, c.id);
-    pktseqi_free(&table->allocator, c.fate);
-    pktseqi_free(&table->allocator, c.start);
-    pktseqi_free(&table->allocator, c.source_row);
-    pktseqi_free(&table->allocator, c.number);
-    pktseqi_free(&table->allocator, c.order);
-    return status ? status : pktseqi_ok(err);
-}
-
-// ---- >>derive: columns that are made of others ------------------------------------------------
+// ---- >>sequences: tables through the tracker ----------------------------------------------------
 
 // Tables may be filled by hand: what every reader of one relies on. That starts rise and texts are
 // below name_count is checked by those who use them.
@@ -3949,7 +4508,17 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
     return PKTSEQ_OK;
 }
 
-// and every text a name.
+// every text of rows [from, past) a name,
+static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
+                                               pktseq_error *err) {
+    for (size_t i = 0; i < table->column_count; ++i)
+        for (size_t row = from; table->column[i].text && row < past; ++row)
+            if (table->column[i].text[row] >= table->column[i].name_count)
+                return pktseqi_bad_argument(err, "a text of the table is not among its names");
+    return PKTSEQ_OK;
+}
+
+// both for all rows.
 static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_error *err) {
     pktseq_status status = pktseqi_table_check_starts(table, err);
     return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
@@ -3982,288 +4551,91 @@ static size_t pktseqi_number_keys(uint64_t *key, size_t rows, uint64_t *sorted) 
     return count;
 }
 
-// What the derived columns are made of, looked up once.
-typedef struct pktseqi_source {
-    const pktseq_table *table;
-    const uint32_t *src, *dst;     // (rows) addresses by number, one numbering for both columns
-    const uint32_t *protocol;      // (rows)
-    const double *timestamp, *length, *src_port, *dst_port;
-    const double *flag[10];        // res ns cwr ecn urg ack push reset syn fin
-    uint32_t *owned;               // (2 * rows) behind src and dst
-} pktseqi_source;
+// Numbers of a packet that a table may have as columns; transport and what follows need not be
+// there, nor need those be that no derived column and no rule asks for.
+enum {
+    PKTSEQI_ROW_TIME,
+    PKTSEQI_ROW_LENGTH,
+    PKTSEQI_ROW_SRC_PORT,
+    PKTSEQI_ROW_DST_PORT,
+    PKTSEQI_ROW_FLAG,                             // ten of them
+    PKTSEQI_ROW_TRANSPORT = PKTSEQI_ROW_FLAG + 10,
+    PKTSEQI_ROW_ICMP_TYPE,
+    PKTSEQI_ROW_ICMP_CODE,
+    PKTSEQI_ROW_ICMP_ID,
+    PKTSEQI_ROW_NUMBERS
+};
+static const char *const pktseqi_number_name[PKTSEQI_ROW_NUMBERS] = {
+    "timestamp", "length", "src_port", "dst_port", "res",       "ns",        "cwr",       "ecn",
+    "urg",       "ack",    "push",     "reset",    "syn",       "fin",       "transport", "icmp_type",
+    "icmp_code", "icmp_id"};
 
-static const char *const pktseqi_flag_name[10] = {"res", "ns",   "cwr",   "ecn", "urg",
-                                                  "ack", "push", "reset", "syn", "fin"};
+// A table on its way through the tracker. Nothing of it is changed before all the memory is there.
+typedef struct pktseqi_cutting {
+    pktseq_table *table;
+    const pktseq_rule *rule;  // NULL: the sequences are those that the table has
+    const double *number[PKTSEQI_ROW_NUMBERS];       // (rows) each, or NULL
+    const pktseq_column *source, *destination;   // NULL where there are none
+    pktseq_column *protocol;
+    uint32_t *id;             // (source names + destination names) equal texts, equal numbers
+    unsigned char *fate;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
+    uint32_t smtp;            // the protocol that renamed ones become
+    // derived columns, from PKTSEQI_DIRECTION on, where they are wanted
+    pktseq_column *made[PKTSEQI_COLUMNS - PKTSEQI_DIRECTION];
+    size_t before;            // columns without them
+    uint64_t *token;          // (rows) where that is wanted
+    size_t *sequence;         // (rows) number of each row's sequence; (size_t)-1 = left out
+    size_t *connection;       // (rows) by connection: of the sequence that begins with the row
+    size_t *start;            // (sequences + 1) in rows that are kept
+    size_t *order;            // (rows) the old row of each that is kept
+    size_t sequences, rows;   // what will be
+    size_t walked;            // rows whose protocol is kept
+    pktseq_cut cut;
+    size_t *source_row;       // made when rows leave or move in a table that has none
+    uint32_t *rename;         // new numbers of a column's names
+    char **names;             // a column's names in their new order
+} pktseqi_cutting;
 
-// Is the packet of a row from the address that its sequence's first packet came from?
-static int pktseqi_derive_forward(const pktseqi_source *s, size_t row, size_t first) {
-    return s->src[row] == s->src[first];
+// Finds a column of the right kind.
+static pktseq_status pktseqi_cut_column(const pktseq_table *table, size_t known,
+                                        pktseq_column **column, pktseq_error *err) {
+    const char *name = pktseqi_known[known].name;
+    int text = pktseqi_known[known].kind == PKTSEQI_CELL_TEXT;
+    size_t i = 0;
+    while (i < table->column_count && strcmp(table->column[i].name, name) != 0) ++i;
+    if (i == table->column_count)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the table has no column %q, which is needed to cut it into sequences",
+                             name);
+    *column = &table->column[i];
+    if (text ? !(*column)->text || !(*column)->names : !(*column)->number)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
+                             name, text ? "text" : "numbers");
+    return PKTSEQ_OK;
 }
 
-// Does the packet belong to the same connection as the one before it, in either direction?
-static int pktseqi_derive_same(const pktseqi_source *s, size_t row, size_t first) {
-    size_t p = row - 1;
-    if (row == first) return 0;
-    return (s->src[row] == s->src[p] && s->dst[row] == s->dst[p] &&
-            s->src_port[row] == s->src_port[p] && s->dst_port[row] == s->dst_port[p]) ||
-           (s->src[row] == s->dst[p] && s->dst[row] == s->src[p] &&
-            s->src_port[row] == s->dst_port[p] && s->dst_port[row] == s->src_port[p]);
-}
-
-// A port as a whole number; what is none (in a table filled by hand) counts as 0.
-static uint64_t pktseqi_port_number(double port) {
-    return port >= 0 && port <= 65535 ? (uint64_t)port : 0;
-}
-
-// The flags of a packet as ten bits, res first.
-static uint64_t pktseqi_derive_flags(const pktseqi_source *s, size_t row) {
-    uint64_t bits = 0;
-    for (int f = 0; f < 10; ++f) bits = 2 * bits + (s->flag[f][row] != 0);
-    return bits;
-}
-
-// The packet in one number.  before: the row of its connection's packet before it, or (size_t)-1
-//     | protocol | > | res .. fin, 10 bits | class, 4 bits | any before | same sender | its flags |
-static uint64_t pktseqi_token_key(const pktseqi_source *s, size_t row, size_t first,
-                                  size_t before) {
-    static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
-    uint64_t key = s->protocol[row], size = 0;
-    key = 2 * key + (uint64_t)pktseqi_derive_forward(s, row, first);
-    key = key << 10 | pktseqi_derive_flags(s, row);
-    while (size < 8 && s->length[row] >= bound[size]) ++size;
-    key = (key << 4 | size) << 12;
-    if (before == (size_t)-1) return key;
-    return key | 1u << 11 | (s->src[row] == s->src[before] ? 1u << 10 : 0) |
-           pktseqi_derive_flags(s, before);
-}
-
-// Names of the flags that are set, "syn+ack" in the order of the bits, "-" for none.
-static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
-    if (!flags) pktseqi_put_text(t, "-");
-    for (int f = 0, any = 0; f < 10; ++f) {
-        if (!((flags >> (9 - f)) & 1)) continue;
-        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_flag_name[f]);
-        any = 1;
+// Checks what a table that is to be cut must be, since it may be filled by hand.
+static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
+    pktseq_table *table = c->table;
+    pktseq_column *column = NULL;
+    pktseq_status status = pktseqi_rule_check(c->rule, err);
+    if (status) return status;
+    if (!table->rows || !table->column)
+        return pktseqi_bad_argument(err, "the table is empty");
+    for (size_t i = 0; i < table->column_count; ++i) {
+        const pktseq_column *any = &table->column[i];
+        if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
+        if (!any->number && (!any->text || !any->names))
+            return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
     }
+    status = pktseqi_table_check_texts(table, 0, table->rows, err);
+    for (size_t i = 0; i < 32 && !status; ++i)
+        if (pktseqi_rule_needs(c->rule) >> i & 1)
+            status = pktseqi_cut_column(table, i, &column, err);
+    return status;
 }
 
-// The same as text: "TCP < ack+syn 61-69 after > syn".
-static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const pktseq_column *protocol) {
-    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
-                                       "150-299", "300-699", "700-1299", "1300+"};
-    int forward = (int)((key >> 26) & 1), same = (int)((key >> 10) & 1);
-    pktseqi_put(t, "%s %s ", protocol->names[key >> 27], forward ? ">" : "<");
-    pktseqi_put_flags(t, (key >> 16) & 1023);
-    pktseqi_put(t, " %s ", size[(key >> 12) & 15]);
-    if (!((key >> 11) & 1)) {
-        pktseqi_put_text(t, "first");
-        return;
-    }
-    pktseqi_put(t, "after %s ", forward == same ? ">" : "<");
-    pktseqi_put_flags(t, key & 1023);
-}
-
-// Numbers the pairs of addresses, the same in both directions; returns how many there are.
-//   key (rows) out   sorted (rows) scratch
-static size_t pktseqi_derive_pair_numbers(const pktseqi_source *s, uint64_t *key,
-                                          uint64_t *sorted) {
-    for (size_t row = 0; row < s->table->rows; ++row) {
-        uint64_t a = s->src[row], b = s->dst[row];
-        key[row] = a < b ? a << 32 | b : b << 32 | a;
-    }
-    return pktseqi_number_keys(key, s->table->rows, sorted);
-}
-
-// Numbers the connections: addresses and ports, the same in both directions. key, sorted: (rows)
-static size_t pktseqi_derive_connections(const pktseqi_source *s, uint64_t *key,
-                                         uint64_t *sorted) {
-    size_t rows = s->table->rows;
-    pktseqi_derive_pair_numbers(s, key, sorted);
-    for (size_t row = 0; row < rows; ++row) {
-        uint64_t a = pktseqi_port_number(s->src_port[row]);
-        uint64_t b = pktseqi_port_number(s->dst_port[row]);
-        int swap = s->src[row] > s->dst[row] || (s->src[row] == s->dst[row] && a > b);
-        key[row] = key[row] << 32 | (swap ? b << 16 | a : a << 16 | b);
-    }
-    return pktseqi_number_keys(key, rows, sorted);
-}
-
-// Each packet's token as a number. key: (rows) out; sorted: (rows) scratch
-static int pktseqi_derive_token_keys(const pktseqi_source *s, uint64_t *key, uint64_t *sorted) {
-    const pktseq_table *table = s->table;
-    const double window = 30;  // seconds
-    size_t connections = pktseqi_derive_connections(s, key, sorted);
-    size_t *last = (size_t *)pktseqi_alloc(&table->allocator, connections, sizeof *last);
-    if (!last) return 0;
-    for (size_t i = 0; i < connections; ++i) last[i] = (size_t)-1;
-    for (size_t q = 0; q < table->sequences; ++q)
-        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row) {
-            size_t *before = &last[key[row]];
-            if (*before != (size_t)-1 && s->timestamp[row] - s->timestamp[*before] > window)
-                *before = (size_t)-1;
-            key[row] = pktseqi_token_key(s, row, table->start[q], *before);
-            *before = row;
-        }
-    pktseqi_free(&table->allocator, last);
-    return 1;
-}
-
-// Fills the column "token": each different token becomes one of its names.
-static int pktseqi_derive_token(const pktseqi_source *s, pktseq_column *column) {
-    const pktseq_table *table = s->table;
-    const pktseq_allocator *allocator = &table->allocator;
-    uint64_t *key = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *key);
-    uint64_t *sorted = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *sorted);
-    size_t count = 0;
-    int good = key && sorted && pktseqi_derive_token_keys(s, key, sorted);
-    if (good) count = pktseqi_number_keys(key, table->rows, sorted);
-    column->text = (uint32_t *)pktseqi_alloc(allocator, table->rows, sizeof *column->text);
-    column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
-    good = good && column->text && column->names;
-    for (size_t row = 0; good && row < table->rows; ++row) column->text[row] = (uint32_t)key[row];
-    while (good && column->name_count < count) {
-        pktseqi_text t = pktseqi_text_growing(allocator);
-        pktseqi_token_text(&t, sorted[column->name_count], pktseq_table_column(table, "protocol"));
-        good = !t.failed;
-        if (t.failed) pktseqi_free(allocator, t.data);
-        else column->names[column->name_count++] = t.data;
-    }
-    pktseqi_free(allocator, key);
-    pktseqi_free(allocator, sorted);
-    return good;
-}
-
-// What a pair of addresses did within the window: sums over the packets that are still in it.
-typedef struct pktseqi_pair_state {
-    size_t oldest, newest;  // rows, linked by next
-    size_t packets, syn, reset, fin, push, connections, services;
-    double length;
-    size_t absurd;         // packets of 2^32 bytes and more, which in one sum with the others would
-    double absurd_length;  //   leave nothing of them, also when they have gone again
-} pktseqi_pair_state;
-
-// The window of every pair, and how often each of its ports is in it.
-typedef struct pktseqi_pairs {
-    uint64_t *pair;              // (rows) number of the pair of addresses
-    uint64_t *high, *low;        // (rows) number of (pair, higher port) and of (pair, lower port)
-    size_t *high_seen, *low_seen;  // (rows at most) packets in the window with that number
-    size_t *next;                // (rows) the pair's next packet
-    pktseqi_pair_state *state;   // (pairs)
-    void *memory;
-} pktseqi_pairs;
-
-// One packet more (by = 1) or less (by = -1) in its pair's window.
-static void pktseqi_pairs_count(pktseqi_pairs *p, const pktseqi_source *s, size_t row, int more) {
-    pktseqi_pair_state *state = &p->state[p->pair[row]];
-    size_t by = more ? 1 : (size_t)-1, *high = &p->high_seen[p->high[row]];
-    size_t *low = &p->low_seen[p->low[row]];
-    state->packets += by;
-    if (s->flag[8][row] != 0 && s->flag[5][row] == 0) state->syn += by;  // syn without ack
-    if (s->flag[7][row] != 0) state->reset += by;
-    if (s->flag[9][row] != 0) state->fin += by;
-    if (s->flag[6][row] != 0) state->push += by;
-    if (fabs(s->length[row]) < 4294967296.0) {
-        state->length += more ? s->length[row] : -s->length[row];
-    } else {
-        state->absurd += by;
-        state->absurd_length += more ? s->length[row] : -s->length[row];
-        if (state->absurd == 0) state->absurd_length = 0;
-    }
-    if (*high == !more) state->connections += by;  // its first, or its last
-    if (*low == !more) state->services += by;
-    *high += by;
-    *low += by;
-}
-
-// The pair's counts when the packet of this row is in and what is older than the window is out.
-static void pktseqi_pairs_push(pktseqi_pairs *p, const pktseqi_source *s, size_t row, double window,
-                               double *count) {
-    pktseqi_pair_state *state = &p->state[p->pair[row]];
-    if (state->packets == 0) state->oldest = row;
-    else p->next[state->newest] = row;
-    state->newest = row;
-    pktseqi_pairs_count(p, s, row, 1);
-    while (s->timestamp[state->oldest] < s->timestamp[row] - window) {
-        pktseqi_pairs_count(p, s, state->oldest, 0);
-        state->oldest = p->next[state->oldest];
-    }
-    count[0] = (double)state->packets;
-    count[1] = (double)state->syn;
-    count[2] = (double)state->reset;
-    count[3] = (double)state->fin;
-    count[4] = (double)state->push / (double)state->packets;
-    count[5] = (state->length + state->absurd_length) / (double)state->packets;
-    count[6] = (double)state->connections;
-    count[7] = (double)state->services;
-    count[8] = (double)state->packets / (double)state->connections;
-}
-
-// Memory for the windows, and the numbers of pairs and ports. 0 = out of memory.
-static int pktseqi_pairs_init(pktseqi_pairs *p, const pktseqi_source *s) {
-    const pktseq_allocator *allocator = &s->table->allocator;
-    size_t rows = s->table->rows, pairs;
-    uint64_t *sorted;
-    memset(p, 0, sizeof *p);
-    p->memory = pktseqi_alloc(allocator, pktseqi_times(rows, 4), sizeof(uint64_t));
-    p->high_seen = (size_t *)pktseqi_alloc_zeroed(allocator, pktseqi_times(rows, 3),
-                                                  sizeof *p->high_seen);
-    if (!p->memory || !p->high_seen) return 0;
-    p->pair = (uint64_t *)p->memory;
-    p->high = p->pair + rows;
-    p->low = p->high + rows;
-    sorted = p->low + rows;
-    p->low_seen = p->high_seen + rows;
-    p->next = p->low_seen + rows;
-    pairs = pktseqi_derive_pair_numbers(s, p->pair, sorted);
-    for (size_t row = 0; row < rows; ++row) {
-        uint64_t a = pktseqi_port_number(s->src_port[row]);
-        uint64_t b = pktseqi_port_number(s->dst_port[row]);
-        p->high[row] = p->pair[row] << 16 | (a > b ? a : b);
-        p->low[row] = p->pair[row] << 16 | (a > b ? b : a);
-    }
-    pktseqi_number_keys(p->high, rows, sorted);
-    pktseqi_number_keys(p->low, rows, sorted);
-    p->state = (pktseqi_pair_state *)pktseqi_alloc_zeroed(allocator, pairs, sizeof *p->state);
-    return p->state != NULL;
-}
-
-// Fills those of the nine pair columns that are wanted (NULL = not). 0 = out of memory.
-static int pktseqi_derive_pairs(const pktseqi_source *s, double **wanted) {
-    const double window = 10;  // seconds
-    pktseqi_pairs p;
-    double count[PKTSEQI_PAIR_COUNTS];
-    int good = pktseqi_pairs_init(&p, s);
-    for (size_t row = 0; good && row < s->table->rows; ++row) {
-        pktseqi_pairs_push(&p, s, row, window, count);
-        for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
-            if (wanted[i]) wanted[i][row] = count[i];
-    }
-    pktseqi_free(&s->table->allocator, p.memory);
-    pktseqi_free(&s->table->allocator, p.high_seen);
-    pktseqi_free(&s->table->allocator, p.state);
-    return good;
-}
-
-// Numbers the addresses of every row, so that they can be compared as numbers.
-static int pktseqi_source_addresses(pktseqi_source *s, const pktseq_column *src,
-                                    const pktseq_column *dst) {
-    const pktseq_allocator *allocator = &s->table->allocator;
-    size_t rows = s->table->rows;
-    uint32_t *id = pktseqi_common_numbers(allocator, src, dst);
-    s->owned = (uint32_t *)pktseqi_alloc(allocator, pktseqi_times(rows, 2), sizeof *s->owned);
-    if (id && s->owned) {
-        for (size_t row = 0; row < rows; ++row) {
-            s->owned[row] = id[src->text[row]];
-            s->owned[rows + row] = id[src->name_count + dst->text[row]];
-        }
-        s->src = s->owned;
-        s->dst = s->owned + rows;
-    }
-    pktseqi_free(allocator, id);
-    return s->src != NULL;
-}
-
-// The columns that the derived column needs, or an error that names the one that is missing.
+// Checks that the table has what a derived column is made of, or says what is missing.
 static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t which,
                                           pktseq_error *err) {
     for (size_t i = 0; i < 32; ++i) {
@@ -4280,32 +4652,114 @@ static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t whic
     return PKTSEQ_OK;
 }
 
-// Looks up every column that a derived one may be made of; those that are not needed may be absent.
-static int pktseqi_source_init(pktseqi_source *s, const pktseq_table *table) {
-    const pktseq_column *src = pktseq_table_column(table, "src_ip"), *column;
-    const pktseq_column *dst = pktseq_table_column(table, "dst_ip");
-    static const char *const number[] = {"timestamp", "length", "src_port", "dst_port"};
-    const double **place[4];
-    memset(s, 0, sizeof *s);
-    s->table = table;
-    place[0] = &s->timestamp;
-    place[1] = &s->length;
-    place[2] = &s->src_port;
-    place[3] = &s->dst_port;
-    for (int i = 0; i < 4; ++i) {
-        column = pktseq_table_column(table, number[i]);
-        if (column) *place[i] = column->number;
+// Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
+// addresses can be compared as numbers. NULL = out of memory.
+static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const pktseq_column *a,
+                                        const pktseq_column *b) {
+    size_t count = pktseqi_plus(a->name_count, b->name_count), i;
+    char **all = (char **)pktseqi_alloc(allocator, count, sizeof *all);
+    uint32_t *id = (uint32_t *)pktseqi_alloc(allocator, count, sizeof *id);
+    pktseqi_tree tree;
+    memset(&tree, 0, sizeof tree);
+    for (i = 0; all && id && count < UINT32_MAX && i < count; ++i) {
+        size_t size;
+        uint32_t like = 0;
+        all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
+        size = strlen(all[i]);
+        id[i] = (uint32_t)i;
+        if (pktseqi_tree_find(&tree, all, all[i], size, &like))
+            id[i] = like;
+        else if (!pktseqi_tree_add(&tree, allocator, all, all[i], size, like, (uint32_t)i))
+            break;
     }
-    for (int i = 0; i < 10; ++i) {
-        column = pktseq_table_column(table, pktseqi_flag_name[i]);
-        if (column) s->flag[i] = column->number;
-    }
-    column = pktseq_table_column(table, "protocol");
-    if (column) s->protocol = column->text;
-    return pktseqi_source_addresses(s, src, dst && dst->text ? dst : src);
+    pktseqi_free(allocator, tree.node);
+    pktseqi_free(allocator, all);
+    if (i == count) return id;
+    pktseqi_free(allocator, id);
+    return NULL;
 }
 
-// One more column at the end of the table, named but empty; NULL = out of memory.
+// Looks up the columns that packets are made of. 0 = out of memory.
+static int pktseqi_cut_source(pktseqi_cutting *c) {
+    const pktseq_table *table = c->table;
+    for (size_t i = 0; i < PKTSEQI_ROW_NUMBERS; ++i) {
+        const pktseq_column *column = pktseq_table_column(table, pktseqi_number_name[i]);
+        c->number[i] = column ? column->number : NULL;
+    }
+    for (size_t i = 0; i < table->column_count; ++i)
+        if (strcmp(table->column[i].name, "protocol") == 0 && table->column[i].text)
+            c->protocol = &table->column[i];
+    c->source = pktseq_table_column(table, "src_ip");
+    c->destination = pktseq_table_column(table, "dst_ip");
+    if (c->source && !c->source->text) c->source = NULL;
+    if (!c->destination || !c->destination->text) c->destination = c->source;
+    if (!c->source) return 1;
+    c->id = pktseqi_common_numbers(&table->allocator, c->source, c->destination);
+    return c->id != NULL && (!c->protocol || c->protocol->name_count <= (size_t)1 << 30);
+}
+
+// A whole number of a table, or 0 where there is none or it is beyond `most`.
+static unsigned pktseqi_cut_whole(const pktseqi_cutting *c, size_t which, size_t row,
+                                  double most) {
+    double v = c->number[which] ? c->number[which][row] : 0;
+    return v >= 0 && v <= most ? (unsigned)v : 0;
+}
+
+// Puts a number in the place of an address.
+static void pktseqi_cut_address(unsigned char *address, uint32_t id) {
+    for (int i = 0; i < 4; ++i) address[12 + i] = (unsigned char)(id >> (24 - 8 * i));
+}
+
+// The packet of a row. What the table does not tell is 0, and the transport TCP.
+static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_packet *packet) {
+    memset(packet, 0, sizeof *packet);
+    packet->time = c->number[PKTSEQI_ROW_TIME] ? c->number[PKTSEQI_ROW_TIME][row] : 0;
+    packet->length = c->number[PKTSEQI_ROW_LENGTH] ? c->number[PKTSEQI_ROW_LENGTH][row] : 0;
+    if (c->source) {
+        pktseqi_cut_address(packet->src, c->id[c->source->text[row]]);
+        pktseqi_cut_address(packet->dst,
+                            c->id[c->destination == c->source
+                                      ? c->source->text[row]
+                                      : c->source->name_count + c->destination->text[row]]);
+    }
+    packet->transport = PKTSEQI_TCP;
+    if (c->number[PKTSEQI_ROW_TRANSPORT])
+        packet->transport = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_TRANSPORT, row, 255);
+    packet->icmp_type = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_TYPE, row, 255);
+    packet->icmp_code = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_CODE, row, 255);
+    packet->icmp_id = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_ID, row, 65535);
+    packet->src_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_SRC_PORT, row, 65535);
+    packet->dst_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_DST_PORT, row, 65535);
+    for (int f = 0; f < 10; ++f) {
+        const double *flag = c->number[PKTSEQI_ROW_FLAG + f];
+        packet->flags = (uint16_t)(2 * packet->flags + (flag && flag[row] != 0));
+    }
+}
+
+// Decides for each protocol what the notebook does to it. 0 = out of memory.
+static int pktseqi_cut_protocols(pktseqi_cutting *c) {
+    size_t count = c->protocol->name_count;
+    int named = 0;
+    c->fate = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
+    if (!c->fate) return 0;
+    for (size_t i = 0; i < count; ++i) {
+        const char *name = c->protocol->names[i];
+        c->fate[i] = (unsigned char)pktseqi_protocol_fate(name);
+        // They become the name SMTP; where there is none, the first of them is made that.
+        if (strcmp(name, "SMTP") == 0 || (c->fate[i] == PKTSEQI_RENAME && !named)) {
+            c->smtp = (uint32_t)i;
+            named = strcmp(name, "SMTP") == 0 ? 2 : 1;
+        }
+    }
+    return 1;
+}
+
+// What is to become of a row, by its protocol.
+static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
+    return c->fate ? c->fate[c->protocol->text[row]] : 0;
+}
+
+// Adds a column to the end of the table, named but empty; NULL = out of memory.
 static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *name) {
     pktseq_column *larger = (pktseq_column *)pktseqi_regrow(
         &table->allocator, table->column, table->column_count,
@@ -4318,59 +4772,357 @@ static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *
     return &larger[table->column_count++];
 }
 
-// Adds one derived column; those of pairs are left to be filled together. 0 = out of memory.
-static int pktseqi_derive_column(const pktseqi_source *s, pktseq_table *table, size_t which) {
-    pktseq_column *column = pktseqi_table_add_column(table, pktseqi_known[which].name);
-    if (!column) return 0;
-    if (which == PKTSEQI_TOKEN) return pktseqi_derive_token(s, column);
-    column->number = (double *)pktseqi_alloc(&table->allocator, table->rows,
-                                             sizeof *column->number);
-    if (!column->number) return 0;
-    for (size_t q = 0; which < PKTSEQI_TOKEN && q < table->sequences; ++q)
-        for (size_t row = table->start[q]; row < table->start[q + 1]; ++row)
-            column->number[row] = which == PKTSEQI_DIRECTION
-                                      ? pktseqi_derive_forward(s, row, table->start[q])
-                                      : pktseqi_derive_same(s, row, table->start[q]);
+// Adds the derived columns that a schema names and the table lacks. 0 = out of memory.
+static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) {
+    pktseq_table *table = c->table;
+    const pktseq_allocator *allocator = &table->allocator;
+    for (size_t f = 0; schema && f < schema->field_count; ++f) {
+        size_t which = pktseqi_derived_find(schema->field[f].column);
+        pktseq_column *column;
+        if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
+            continue;
+        column = pktseqi_table_add_column(table, pktseqi_known[which].name);
+        if (!column) return 0;
+        if (which == PKTSEQI_TOKEN)
+            c->token = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *c->token);
+        else
+            column->number = (double *)pktseqi_alloc(allocator, table->rows,
+                                                     sizeof *column->number);
+        if (which == PKTSEQI_TOKEN ? !c->token : !column->number) return 0;
+    }
+    for (size_t i = c->before; i < table->column_count; ++i)  // they lie still from now on
+        c->made[pktseqi_known_find(table->column[i].name) - PKTSEQI_DIRECTION] = &table->column[i];
     return 1;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
-                                             pktseq_error *err) {
-    pktseq_status status = pktseqi_schema_check(schema, err);
-    size_t before = table ? table->column_count : 0, wanted = 0;
-    double *pair[PKTSEQI_PAIR_COUNTS];
-    int pairs = 0, good = 1;
-    pktseqi_source source;
-    if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
-    for (size_t f = 0; status == PKTSEQ_OK && f < schema->field_count; ++f) {
+// Notes what the tracker says of a row.
+static void pktseqi_cut_note(pktseqi_cutting *c, size_t row, const pktseq_tracked *tracked) {
+    pktseq_column *const *made = c->made;
+    c->sequence[row] = (size_t)tracked->sequence;
+    if (c->connection) c->connection[row] = (size_t)tracked->connection;
+    if (made[0]) made[0]->number[row] = tracked->direction;
+    if (made[1]) made[1]->number[row] = tracked->same_connection;
+    if (c->token)
+        c->token[row] = (uint64_t)c->protocol->text[row] << PKTSEQI_TOKEN_WIDTH | tracked->token;
+    if (c->fate && c->token && c->fate[c->protocol->text[row]] == PKTSEQI_RENAME)
+        c->token[row] = (uint64_t)c->smtp << PKTSEQI_TOKEN_WIDTH | tracked->token;
+    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
+        if (made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i])
+            made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i]->number[row] = tracked->pair[i];
+}
+
+// Shows every packet to the tracker, in the order of the rows.
+static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_tracker *tracker,
+                                      pktseq_error *err) {
+    const double *time = c->number[PKTSEQI_ROW_TIME];
+    size_t previous = 0, s = 0;
+    for (size_t row = 0; row < c->table->rows; ++row) {
+        int fate = pktseqi_cut_fate(c, row), begin = -1;
+        pktseq_packet packet;
+        pktseq_tracked tracked;
+        pktseq_status status;
+        if (c->rule && !pktseqi_finite(&time[row]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "column \"timestamp\": found %f in row %z, expected a finite "
+                                 "number", time[row], row);
+        c->cut.dropped += fate == PKTSEQI_DROP;
+        c->sequence[row] = (size_t)-1;
+        if (fate == PKTSEQI_DROP) continue;
+        c->cut.renamed += fate == PKTSEQI_RENAME;
+        if (c->rule) c->cut.clock_back += c->walked > 0 && time[row] < time[previous];
+        if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
+        pktseqi_cut_packet(c, row, &packet);
+        status = pktseqi_tracker_push(tracker, &packet, begin, &tracked);
+        if (status) return pktseqi_no_memory(err);
+        pktseqi_cut_note(c, row, &tracked);
+        previous = row;
+        ++c->walked;
+    }
+    c->sequences = (size_t)tracker->sequences;
+    c->cut.evicted_connections += (size_t)tracker->evicted_connections;
+    c->cut.evicted_pairs += (size_t)tracker->evicted_pairs;
+    c->cut.evicted_packets += (size_t)tracker->evicted_packets;
+    return PKTSEQ_OK;
+}
+
+// Leaves out a last sequence that is too short for the reference.
+static pktseq_status pktseqi_cut_remainder(pktseqi_cutting *c, pktseq_error *err) {
+    size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->least : 0;
+    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION) least = 0;
+    while (row > 0 && last < least &&
+           (c->sequence[row - 1] == (size_t)-1 || c->sequence[row - 1] == c->sequences - 1))
+        last += c->sequence[--row] != (size_t)-1;
+    c->rows = c->walked;
+    if (last < least) {
+        for (; row < c->table->rows; ++row) c->sequence[row] = (size_t)-1;
+        c->rows -= last;
+        c->cut.remainder += last;
+        if (c->sequences) --c->sequences;
+    }
+    if (c->sequences == 0)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "found %z packets%s, expected at least %z for a sequence", c->walked,
+                             c->walked < c->table->rows ? " of the protocols that are not dropped"
+                                                        : "", c->rule->least);
+    return PKTSEQ_OK;
+}
+
+// Puts the rows of a sequence together, in their order. 0 = out of memory.
+static int pktseqi_cut_sort(pktseqi_cutting *c) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    size_t past = 0;
+    c->start = (size_t *)pktseqi_alloc_zeroed(allocator, c->sequences + 1, sizeof *c->start);
+    c->order = (size_t *)pktseqi_alloc(allocator, c->table->rows, sizeof *c->order);
+    if (!c->start || !c->order) return 0;
+    for (size_t row = 0; row < c->table->rows; ++row)
+        if (c->sequence[row] != (size_t)-1) ++c->start[c->sequence[row]];
+    for (size_t s = 0; s <= c->sequences; ++s) {
+        size_t count = c->start[s];
+        c->start[s] = past;
+        past += count;
+    }
+    for (size_t row = 0; row < c->table->rows; ++row)
+        if (c->sequence[row] != (size_t)-1) c->order[c->start[c->sequence[row]]++] = row;
+    for (size_t s = c->sequences; s > 0; --s) c->start[s] = c->start[s - 1];
+    c->start[0] = 0;
+    return 1;
+}
+
+// Fills the column "token": each different token becomes one of its names. 0 = out of memory.
+static int pktseqi_cut_tokens(pktseqi_cutting *c) {
+    pktseq_column *column = c->made[PKTSEQI_TOKEN - PKTSEQI_DIRECTION];
+    const pktseq_allocator *allocator = &c->table->allocator;
+    uint64_t *key, *sorted, mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
+    size_t count = 0;
+    int good;
+    if (!column) return 1;
+    key = (uint64_t *)pktseqi_alloc(allocator, c->rows, sizeof *key);
+    sorted = (uint64_t *)pktseqi_alloc(allocator, c->rows, sizeof *sorted);
+    column->text = (uint32_t *)pktseqi_alloc(allocator, c->rows, sizeof *column->text);
+    good = key && sorted && column->text;
+    for (size_t i = 0; good && i < c->rows; ++i) key[i] = c->token[c->order ? c->order[i] : i];
+    if (good) {
+        count = pktseqi_number_keys(key, c->rows, sorted);
+        for (size_t i = 0; i < c->rows; ++i) column->text[i] = (uint32_t)key[i];
+        column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
+        good = column->names != NULL;
+    }
+    while (good && column->name_count < count) {
+        pktseqi_text t = pktseqi_text_growing(allocator);
+        uint64_t one = sorted[column->name_count], protocol = one >> PKTSEQI_TOKEN_WIDTH;
+        int renamed = c->fate && c->fate[protocol] == PKTSEQI_RENAME;
+        pktseqi_token_text(&t, one & mask, renamed ? "SMTP" : c->protocol->names[protocol]);
+        good = !t.failed;
+        if (t.failed) pktseqi_free(allocator, t.data);
+        else column->names[column->name_count++] = t.data;
+    }
+    pktseqi_free(allocator, key);
+    pktseqi_free(allocator, sorted);
+    return good;
+}
+
+// Do rows leave, or move?
+static int pktseqi_cut_moves(const pktseqi_cutting *c) {
+    size_t i = 0;
+    while (c->order && i < c->rows && c->order[i] == i) ++i;
+    return c->order && (i < c->rows || c->rows < c->table->rows);
+}
+
+// Gets all memory that is needed after the walk, so that nothing can fail once the table is
+// changed. 0 = out of memory.
+static int pktseqi_cut_prepare(pktseqi_cutting *c) {
+    const pktseq_table *table = c->table;
+    size_t names = 1;
+    int moves = pktseqi_cut_moves(c);
+    if (!moves && !c->cut.renamed) return 1;
+    for (size_t i = 0; i < c->before; ++i)
+        if (table->column[i].text && table->column[i].name_count > names)
+            names = table->column[i].name_count;
+    c->rename = (uint32_t *)pktseqi_alloc(&table->allocator, names, sizeof *c->rename);
+    c->names = (char **)pktseqi_alloc(&table->allocator, names, sizeof *c->names);
+    if (!c->rename || !c->names) return 0;
+    if (moves && !table->source_row) {
+        c->source_row = (size_t *)pktseqi_alloc(&table->allocator, c->rows,
+                                                sizeof *c->source_row);
+        if (!c->source_row) return 0;
+    }
+    return 1;
+}
+
+// Numbers a column's names anew, in order of first appearance; what no row has goes behind them.
+static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
+    size_t count = 0, behind;
+    for (size_t i = 0; i < column->name_count; ++i) c->rename[i] = UINT32_MAX;
+    for (size_t row = 0; row < c->rows; ++row) {
+        uint32_t name = column->text[row];
+        if (c->rename[name] == UINT32_MAX) {
+            c->names[count] = column->names[name];
+            c->rename[name] = (uint32_t)count++;
+        }
+        column->text[row] = c->rename[name];
+    }
+    behind = count;
+    for (size_t i = 0; i < column->name_count; ++i)
+        if (c->rename[i] == UINT32_MAX) c->names[behind++] = column->names[i];
+    memcpy(column->names, c->names, column->name_count * sizeof *column->names);
+    column->spare += column->name_count - count;
+    column->name_count = count;
+}
+
+// Moves the rows of a column to where they belong. scratch: (rows), of any type
+static void pktseqi_cut_move(const pktseqi_cutting *c, pktseq_column *column, void *scratch) {
+    size_t size = column->text ? sizeof *column->text : sizeof *column->number;
+    uint32_t *text = (uint32_t *)scratch;
+    double *number = (double *)scratch;
+    for (size_t i = 0; i < c->rows; ++i)
+        if (column->text) text[i] = column->text[c->order[i]];
+        else number[i] = column->number[c->order[i]];
+    memcpy(column->text ? (void *)column->text : (void *)column->number, scratch, c->rows * size);
+}
+
+// The table takes over what was found; cannot fail. The walk's numbers of sequences are no longer
+// needed, so their memory serves for moving.
+static void pktseqi_cut_commit(pktseqi_cutting *c) {
+    pktseq_table *table = c->table;
+    int moves = pktseqi_cut_moves(c);
+    if (c->connection) {
+        for (size_t s = 0; s < c->sequences; ++s)
+            c->connection[s] = c->connection[c->order[c->start[s]]];
+        pktseqi_free(&table->allocator, table->connection);
+        table->connection = c->connection;
+        c->connection = NULL;
+    } else if (c->rule) {
+        pktseqi_free(&table->allocator, table->connection);
+        table->connection = NULL;
+    }
+    if (c->cut.renamed) {
+        if (strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
+            c->protocol->names[c->smtp][strlen("SMTP")] = 0;
+        for (size_t row = 0; row < table->rows; ++row)
+            if (pktseqi_cut_fate(c, row) == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
+    }
+    for (size_t i = 0; i < table->column_count && moves; ++i)
+        if (&table->column[i] != c->made[PKTSEQI_TOKEN - PKTSEQI_DIRECTION])
+            pktseqi_cut_move(c, &table->column[i], c->sequence);
+    if (moves && table->source_row) {
+        for (size_t i = 0; i < c->rows; ++i) c->sequence[i] = table->source_row[c->order[i]];
+        memcpy(table->source_row, c->sequence, c->rows * sizeof *c->sequence);
+    } else if (moves) {
+        memcpy(c->source_row, c->order, c->rows * sizeof *c->order);
+        table->source_row = c->source_row;
+        c->source_row = NULL;
+    }
+    table->rows = c->rows;
+    for (size_t i = 0; i < c->before && c->names; ++i)
+        if (table->column[i].text) pktseqi_cut_names(c, &table->column[i]);
+    if (!c->rule) return;
+    pktseqi_free(&table->allocator, table->start);
+    table->start = c->start;
+    c->start = NULL;
+    table->sequences = c->sequences;
+    table->position_gaps = 0;
+    table->cut = c->cut;
+}
+
+// Walks, and makes everything that the table is to have.
+static pktseq_status pktseqi_cut_run(pktseqi_cutting *c, pktseq_tracker *tracker,
+                                     const pktseq_schema *schema, pktseq_error *err) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    pktseq_status status;
+    c->sequence = (size_t *)pktseqi_alloc(allocator, c->table->rows,
+                                          sizeof(double) > sizeof *c->sequence
+                                              ? sizeof(double) : sizeof *c->sequence);
+    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION)
+        c->connection = (size_t *)pktseqi_alloc(allocator, c->table->rows, sizeof *c->connection);
+    if (!c->sequence || (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION && !c->connection) ||
+        !pktseqi_cut_columns(c, schema) || !pktseqi_cut_source(c) ||
+        (c->rule && c->rule->notebook && !pktseqi_cut_protocols(c)))
+        return pktseqi_no_memory(err);
+    tracker->without_pairs = 1;
+    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
+        if (c->made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i]) tracker->without_pairs = 0;
+    status = pktseqi_cut_walk(c, tracker, err);
+    if (status == PKTSEQ_OK) status = pktseqi_cut_remainder(c, err);
+    if (status) return status;
+    return (!c->rule || pktseqi_cut_sort(c)) && pktseqi_cut_tokens(c) && pktseqi_cut_prepare(c)
+               ? PKTSEQ_OK : pktseqi_no_memory(err);
+}
+
+// Checks what is to be done. *wanted: are derived columns missing?
+static pktseq_status pktseqi_cut_begin(pktseqi_cutting *c, const pktseq_schema *schema,
+                                       int *wanted, pktseq_error *err) {
+    const pktseq_table *table = c->table;
+    pktseq_status status = schema ? pktseqi_schema_check(schema, err) : PKTSEQ_OK;
+    if (status == PKTSEQ_OK)
+        status = c->rule ? pktseqi_cut_check(c, err) : pktseqi_table_check(table, err);
+    for (size_t f = 0; status == PKTSEQ_OK && schema && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
         if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
             continue;
         status = pktseqi_derive_check(table, which, err);
-        ++wanted;
+        *wanted = 1;
     }
-    if (status == PKTSEQ_OK && wanted) status = pktseqi_table_check_rows(table, err);
+    if (status == PKTSEQ_OK && *wanted && !c->rule) status = pktseqi_table_check_rows(table, err);
+    c->before = table ? table->column_count : 0;
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
+                                            const pktseq_schema *schema, pktseq_error *err) {
+    const pktseq_rule standard = pktseq_rule_default();
+    pktseqi_cutting c;
+    pktseq_tracker tracker;
+    pktseq_status status;
+    size_t renamed = 0;
+    int wanted = 0;
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(&c, 0, sizeof c);
+    c.table = table;
+    c.rule = rule;
+    c.cut.packets = table->rows;  // unless somebody has counted before
+    if (table->cut.packets == table->rows + table->cut.not_tcp + table->cut.dropped +
+                                  table->cut.remainder) {
+        c.cut = table->cut;
+        renamed = c.cut.renamed;
+        c.cut.renamed = c.cut.clock_back = 0;
+        c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
+        c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
+    }
+    status = pktseqi_cut_begin(&c, schema, &wanted, err);
+    if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
+    status = pktseq_tracker_init(&tracker, rule ? rule : &standard, &table->allocator, err);
     if (status) return status;
-    if (!wanted) return pktseqi_ok(err);
-    good = pktseqi_source_init(&source, table);
-    for (size_t f = 0; good && f < schema->field_count; ++f) {
-        size_t which = pktseqi_derived_find(schema->field[f].column);
-        if (which < PKTSEQI_COLUMNS && !pktseq_table_column(table, schema->field[f].column))
-            good = pktseqi_derive_column(&source, table, which);
+    status = pktseqi_cut_run(&c, &tracker, schema, err);
+    if (status == PKTSEQ_OK) {
+        pktseqi_cut_commit(&c);
+        if (rule) table->cut.renamed += renamed;
     }
-    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i) {
-        pair[i] = NULL;
-        for (size_t c = before; c < table->column_count; ++c)
-            if (strcmp(table->column[c].name, pktseqi_known[PKTSEQI_PAIR + i].name) == 0)
-                pair[i] = table->column[c].number;
-        pairs |= pair[i] != NULL;
-    }
-    if (good && pairs) good = pktseqi_derive_pairs(&source, pair);
-    pktseqi_free(&table->allocator, source.owned);
-    if (good) return pktseqi_ok(err);
-    while (table->column_count > before)
+    while (status && table->column_count > c.before)
         pktseqi_column_free(&table->allocator, &table->column[--table->column_count]);
-    return pktseqi_no_memory(err);
+    pktseq_tracker_free(&tracker);
+    pktseqi_free(&table->allocator, c.id);
+    pktseqi_free(&table->allocator, c.fate);
+    pktseqi_free(&table->allocator, c.token);
+    pktseqi_free(&table->allocator, c.sequence);
+    pktseqi_free(&table->allocator, c.connection);
+    pktseqi_free(&table->allocator, c.start);
+    pktseqi_free(&table->allocator, c.order);
+    pktseqi_free(&table->allocator, c.source_row);
+    pktseqi_free(&table->allocator, c.rename);
+    pktseqi_free(&table->allocator, c.names);
+    return status ? status : pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
+                                                pktseq_error *err) {
+    if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
+    return pktseq_table_track(table, rule, NULL, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
+                                             pktseq_error *err) {
+    if (!schema) return pktseqi_bad_argument(err, "schema is NULL");
+    return pktseq_table_track(table, NULL, schema, err);
 }
 
 // ---- >>codec: fit, encode, decode -------------------------------------------------------------

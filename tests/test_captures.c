@@ -80,7 +80,7 @@ static void check_sound(const pktseq_table *table, const char *name) {
 }
 
 static pktseq_rule rule_of(size_t least, size_t most, double window, int notebook) {
-    pktseq_rule rule;
+    pktseq_rule rule = pktseq_rule_default();
     rule.least = least;
     rule.most = most;
     rule.window = window;

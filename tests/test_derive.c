@@ -167,11 +167,9 @@ static int same_pair(const view *v, size_t a, size_t b) {
 }
 
 // Are two packets of one connection: ends (address, port) alike, or the other way round?
-static int same_connection(const view *v, size_t a, size_t b, int counted) {
-    double as = counted ? port_of(v, SRC_PORT, a) : number_of(v, SRC_PORT, a);
-    double ad = counted ? port_of(v, DST_PORT, a) : number_of(v, DST_PORT, a);
-    double bs = counted ? port_of(v, SRC_PORT, b) : number_of(v, SRC_PORT, b);
-    double bd = counted ? port_of(v, DST_PORT, b) : number_of(v, DST_PORT, b);
+static int same_connection(const view *v, size_t a, size_t b) {
+    double as = port_of(v, SRC_PORT, a), ad = port_of(v, DST_PORT, a);
+    double bs = port_of(v, SRC_PORT, b), bd = port_of(v, DST_PORT, b);
     return (same_text(v, 0, a, 0, b) && same_text(v, 1, a, 1, b) && as == bs && ad == bd) ||
            (same_text(v, 0, a, 1, b) && same_text(v, 1, a, 0, b) && as == bd && ad == bs);
 }
@@ -202,7 +200,7 @@ static void plain_token(const view *v, char *to, size_t row, size_t first) {
                : length < 700  ? " 300-699 "
                : length < 1300 ? " 700-1299 "
                                : " 1300+ ");
-    while (before > 0 && !same_connection(v, row, before - 1, 1)) --before;
+    while (before > 0 && !same_connection(v, row, before - 1)) --before;
     if (before == 0 || number_of(v, TIME, row) - number_of(v, TIME, before - 1) > 30) {
         strcat(to, "first");
         return;
@@ -264,7 +262,7 @@ static void check_derived(const pktseq_table *table) {
         s += table->start[s + 1] <= row;
         first = table->start[s];
         CHECK(column[0]->number[row] == same_text(&v, 0, row, 0, first));
-        CHECK(column[1]->number[row] == (row > first && same_connection(&v, row, row - 1, 0)));
+        CHECK(column[1]->number[row] == (row > first && same_connection(&v, row, row - 1)));
         plain_token(&v, token, row, first);
         CHECK_THAT(strcmp(token, column[2]->names[column[2]->text[row]]) == 0,
                    "row %lu: %s, not %s", (unsigned long)row,

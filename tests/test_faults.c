@@ -420,6 +420,29 @@ static void run_table_sequences(trial *t) {
     pktseq_table_free(&table);
 }
 
+static void run_table_track(trial *t) {
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_table table;
+    uint64_t before;
+    NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
+    before = table_hash(&table);
+    TRY(pktseq_table_track(&table, &rule, &S.schema, t->err));
+    t->result = table_hash(&table);
+    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
+    pktseq_table_free(&table);
+    pktseq_table_free(&table);
+}
+
+static void run_tracker(trial *t) {
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_tracker tracker;
+    TRY(pktseq_tracker_init(&tracker, &rule, &callers, t->err));
+    t->result = tracker.state != NULL;
+    CHECK(t->result == (t->status == PKTSEQ_OK));
+    pktseq_tracker_free(&tracker);
+    pktseq_tracker_free(&tracker);
+}
+
 static void run_table_derive(trial *t) {
     pktseq_table table;
     uint64_t before;
@@ -777,6 +800,8 @@ static const call calls[] = {
     {"pktseq_table_read", run_table_read, 50, HAS_SPARE},
     {"pktseq_table_sequences", run_table_sequences, 5, 0},
     {"pktseq_table_derive", run_table_derive, 30, 0},
+    {"pktseq_table_track", run_table_track, 40, 0},
+    {"pktseq_tracker_init", run_tracker, 1, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
     {"pktseq_codec_fit", run_codec_fit_plain, 10, 0},
     {"pktseq_codec_fit", run_codec_fit_notebook, 10, 0},
@@ -884,8 +909,9 @@ static const char *const needs_none[] = {
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
-    "pktseq_rule_default", "pktseq_schema_default", "pktseq_schema_notebook",
-    "pktseq_schema_recommended", "pktseq_dataset_options_default",
+    "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",  // push: see test_tracker
+    "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
+    "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",
     "pktseq_detector_options_default", "pktseq_detector_options_recommended"};
 

@@ -1450,6 +1450,8 @@ typedef struct scene {
     unsigned char marks[8];
     size_t start[3], unknown[8];
     drip source;
+    pktseq_packet packet;
+    pktseq_tracker tracker;
     pktseq_value value[8];
     // outputs, in room for any of them
     union {
@@ -1546,6 +1548,8 @@ static int scene_make(scene *s) {
     s->source.data = (const unsigned char *)world_csv;
     s->source.size = strlen(world_csv);
     s->source.step = 11;
+    s->packet.protocol = "TCP";
+    if (pktseq_tracker_init(&s->tracker, &s->rule, &s->allocator, NULL)) return 0;
     memset(s->out, 0x5a, sizeof s->out);
     return 1;
 }
@@ -1553,6 +1557,7 @@ static int scene_make(scene *s) {
 static void scene_free(scene *s) {
     free(s->capture.start);
     free(s->capture.source_row);
+    pktseq_tracker_free(&s->tracker);
     world_free(&s->w);
     CHECK_THAT(s->memory.blocks == 0, "%lu blocks left", (ulong_t)s->memory.blocks);
 }
@@ -1591,6 +1596,8 @@ static void *argument_of(scene *s, char letter, size_t place) {
     case 'S': return path[1];
     case 'L': return path[2];
     case 'D': return &s->source;
+    case '1': return &s->packet;
+    case '2': return &s->tracker;
     default: return s->out[place].bytes;
     }
 }
@@ -1615,6 +1622,8 @@ static size_t object_size(char letter) {
     case 'f': return sizeof(pktseq_detector_options);
     case 'p': return sizeof(pktseq_pair);
     case 'u': return sizeof(pktseq_table);
+    case '1': return sizeof(pktseq_packet);
+    case '2': return sizeof(pktseq_tracker);
     case 'a': return sizeof(pktseq_allocator);
     default: return 0;
     }
@@ -1636,6 +1645,13 @@ static size_t object_size(char letter) {
       a[1], IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
     C(table_sequences, "ule?", pktseq_table_sequences(A(0, pktseq_table), IN(1, pktseq_rule), \
       ERR(2))) \
+    C(table_track, "ule?", pktseq_table_track(A(0, pktseq_table), IN(1, pktseq_rule), NULL, \
+      ERR(2))) \
+    C(tracker_init, "3la?0e?", pktseq_tracker_init(A(0, pktseq_tracker), IN(1, pktseq_rule), \
+      ALLOC(2), ERR(3))) \
+    C(tracker_push, "21O", pktseq_tracker_push(A(0, pktseq_tracker), IN(1, pktseq_packet), \
+      A(2, pktseq_tracked))) \
+    C(token_text, "zO", pktseq_token_text(0, IN(0, char), A(1, char), 20)) \
     C(table_column, "tz", IF(pktseq_table_column(IN(0, pktseq_table), IN(1, char)))) \
     C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
       ERR(2))) \
@@ -1737,8 +1753,8 @@ static const call calls[] = {
 // What needs no argument, or cannot fail: see test_free_and_plain.
 static const char *const plain_calls[] = {
     "pktseq_version", "pktseq_status_text", "pktseq_build_info", "pktseq_buffer_free",
-    "pktseq_rule_default", "pktseq_schema_default", "pktseq_schema_notebook",
-    "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
+    "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
+    "pktseq_schema_default", "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
     "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
@@ -1779,6 +1795,7 @@ static void free_object(char letter, void *p) {
     case 'w': case 'W': pktseq_work_free((pktseq_work *)p); break;
     case 's': case 'Z': pktseq_stream_free((pktseq_stream *)p); break;
     case 'b': case 'B': pktseq_buffer_free((pktseq_buffer *)p); break;
+    case '3': pktseq_tracker_free((pktseq_tracker *)p); break;
     default: break;
     }
 }
@@ -1900,6 +1917,9 @@ static void test_free_and_plain(void) {
         free_object(*p, zero.bytes);
         free_object(*p, zero.bytes);
     }
+    pktseq_tracker_tick(NULL, 0);
+    pktseq_tracker_free(NULL);
+    CHECK(pktseq_rule_connection().by == PKTSEQ_CUT_CONNECTION);
     pktseq_stream_reset(NULL);
     pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);
     CHECK(is_zero(&zero, sizeof zero));

@@ -1,0 +1,674 @@
+// test_tracker.c - packets as they come: against the same written plainly, and against tables.
+#ifndef PKTSEQ_LINKED
+#define PKTSEQ_IMPLEMENTATION
+#endif
+#include "../pktseq.h"
+#include "check.h"
+
+#include <math.h>
+
+// ---- tools
+
+static uint64_t random_state = 88172645463325252u;
+
+// The same numbers on every machine, so that a failure can be looked at.
+static unsigned random_below(unsigned n) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)(random_state >> 33) % n;
+}
+
+enum { MOST = 600, SMALL = 8 };
+
+static const unsigned char transports[] = {6, 6, 6, 17, 1, 58, 47};
+static const char *const protocols[] = {"TCP", "HTTP", "DNS", "FTP"};
+
+// A packet between few addresses and ports, so that much comes together; rarely the clock jumps.
+static pktseq_packet random_packet(double *clock, unsigned addresses, unsigned step) {
+    static const double length[] = {0, 60, 61, 70, 80, 149, 150, 700, 1300, 65535, 1e20};
+    pktseq_packet p;
+    memset(&p, 0, sizeof p);
+    *clock += 0.25 * random_below(step);
+    if (random_below(40) == 0) *clock += 5 * random_below(9);
+    if (random_below(60) == 0) *clock -= random_below(20);
+    p.time = *clock;
+    p.length = length[random_below(random_below(9) ? 10 : 11)];
+    p.src[10] = p.src[11] = p.dst[10] = p.dst[11] = 255;
+    p.src[15] = (unsigned char)random_below(addresses);
+    p.dst[15] = (unsigned char)random_below(addresses);
+    if (random_below(5) == 0) p.src[0] = p.dst[0] = 0xfd;
+    p.transport = transports[random_below(7)];
+    p.protocol = protocols[random_below(4)];
+    if (p.transport == 1 || p.transport == 58) {
+        static const unsigned char type[] = {8, 0, 3, 13, 14, 128, 129, 135, 136, 11};
+        p.icmp_type = type[random_below(10)];
+        p.icmp_code = (unsigned char)random_below(3);
+        p.icmp_id = (uint16_t)random_below(2);
+    } else if (p.transport != 47) {
+        static const uint16_t port[] = {0, 22, 80, 65535};
+        p.src_port = port[random_below(4)];
+        p.dst_port = port[random_below(4)];
+    }
+    for (int f = 0; f < 10 && p.transport == 6; ++f)
+        p.flags = (uint16_t)(2 * p.flags + (random_below(4) == 0));
+    return p;
+}
+
+// ---- the same, written plainly: lists that are searched from end to end
+
+typedef struct plain_connection {
+    pktseq_packet last, first;
+    int used, began;
+    unsigned number, sequence, position;
+    int closing;
+} plain_connection;
+
+typedef struct plain_pair {
+    pktseq_packet last;
+    size_t in[MOST], count;  // packets in its window
+} plain_pair;
+
+// Lists are in the order of use, the most recent last.
+typedef struct plain {
+    pktseq_rule rule;
+    pktseq_packet packet[MOST];
+    size_t packets;
+    plain_connection connection[MOST];
+    size_t connections;
+    plain_pair *pair;
+    size_t pairs;
+    unsigned numbers, sequences, ended;
+    unsigned lost_connections, lost_pairs, lost_packets;
+} plain;
+
+// The other direction's packet.
+static pktseq_packet turned(pktseq_packet p) {
+    pktseq_packet t = p;
+    memcpy(t.src, p.dst, 16);
+    memcpy(t.dst, p.src, 16);
+    t.src_port = p.dst_port;
+    t.dst_port = p.src_port;
+    if (p.transport == 1) t.icmp_type = p.icmp_type == 0 ? 8 : p.icmp_type == 14 ? 13 : p.icmp_type;
+    if (p.transport == 58)
+        t.icmp_type = p.icmp_type == 129 ? 128 : p.icmp_type == 136 ? 135 : p.icmp_type;
+    return t;
+}
+
+static int plain_same(pktseq_packet a, pktseq_packet b) {
+    int swapped;
+    for (swapped = 0; swapped < 2; ++swapped) {
+        pktseq_packet c = swapped ? turned(b) : turned(turned(b));
+        pktseq_packet d = turned(turned(a));
+        if (c.transport == d.transport && !memcmp(c.src, d.src, 16) && !memcmp(c.dst, d.dst, 16) &&
+            c.src_port == d.src_port && c.dst_port == d.dst_port && c.icmp_id == d.icmp_id &&
+            ((d.transport != 1 && d.transport != 58) || c.icmp_type == d.icmp_type))
+            return 1;
+    }
+    return 0;
+}
+
+// Is a packet from the end that another one is from?
+static int plain_sender(pktseq_packet a, pktseq_packet b) {
+    if (memcmp(a.src, a.dst, 16) != 0) return memcmp(a.src, b.src, 16) == 0;
+    return a.transport == 1 || a.transport == 58 || a.src_port == b.src_port ||
+           a.src_port == a.dst_port;
+}
+
+static void plain_flags(char *to, pktseq_packet p) {
+    static const char *const name[] = {"res", "ns",   "cwr",   "ecn", "urg",
+                                       "ack", "push", "reset", "syn", "fin"};
+    size_t before = strlen(to);
+    for (int i = 0; i < 10; ++i) {
+        if (!(p.flags >> (9 - i) & 1)) continue;
+        if (strlen(to) > before) strcat(to, "+");
+        strcat(to, name[i]);
+    }
+    if (strlen(to) == before) strcat(to, "-");
+}
+
+static void plain_token(char *to, pktseq_packet p, int forward, const pktseq_packet *before) {
+    double n = p.length;
+    int icmp = p.transport == 1 || p.transport == 58;
+    sprintf(to, "%s %s ", p.protocol, forward ? ">" : "<");
+    if (icmp) sprintf(to + strlen(to), "%d/%d", p.icmp_type, p.icmp_code);
+    else plain_flags(to, p);
+    strcat(to, n < 61     ? " <61 "
+               : n < 70   ? " 61-69 "
+               : n < 80   ? " 70-79 "
+               : n < 100  ? " 80-99 "
+               : n < 150  ? " 100-149 "
+               : n < 300  ? " 150-299 "
+               : n < 700  ? " 300-699 "
+               : n < 1300 ? " 700-1299 "
+                          : " 1300+ ");
+    if (!before || p.time - before->time > 30) {
+        strcat(to, "first");
+        return;
+    }
+    strcat(to, plain_sender(p, *before) == forward ? "after > " : "after < ");
+    if (icmp) sprintf(to + strlen(to), "%d", before->icmp_type);
+    else plain_flags(to, *before);
+}
+
+// Takes entry i out of a list of connections.
+static void plain_forget(plain *m, size_t i) {
+    m->ended += m->connection[i].position > 0;
+    memmove(&m->connection[i], &m->connection[i + 1],
+            (m->connections - i - 1) * sizeof m->connection[0]);
+    --m->connections;
+}
+
+static void plain_push(plain *m, pktseq_packet p, pktseq_tracked *out, char *token) {
+    plain_connection c;
+    size_t i = 0;
+    while (m->connections && p.time - m->connection[0].last.time > m->rule.idle)
+        plain_forget(m, 0);
+    while (i < m->connections && !plain_same(m->connection[i].last, p)) ++i;
+    memset(&c, 0, sizeof c);
+    if (i < m->connections) {
+        c = m->connection[i];
+        m->connection[i].position = 0;
+        plain_forget(m, i);
+    } else if (m->connections == m->rule.max_connections) {
+        m->lost_connections += p.time - m->connection[0].last.time <= m->rule.idle;
+        plain_forget(m, 0);
+    }
+    if (c.used && (p.time - c.last.time > m->rule.idle ||
+                   (p.transport == 6 && (p.flags & 18) == 2 && c.closing))) {
+        m->ended += c.position > 0;
+        memset(&c, 0, sizeof c);
+    }
+    if (c.position == m->rule.most) {
+        ++m->ended;
+        c.position = 0;
+    }
+    if (!c.used) {
+        c.number = m->numbers++;
+        c.first = p;
+    }
+    if (c.position == 0) c.sequence = m->sequences++;
+    out->connection = c.number;
+    out->sequence = c.sequence;
+    out->position = c.position++;
+    out->direction = plain_sender(p, c.first);
+    out->same_connection = out->position > 0;
+    plain_token(token, p, out->direction, c.used ? &c.last : NULL);
+    c.used = 1;
+    c.last = p;
+    if (p.transport == 6 && (p.flags & 5)) c.closing = 1;
+    m->connection[m->connections++] = c;
+}
+
+// Is packet b between the addresses of packet a?
+static int plain_pair_same(pktseq_packet a, pktseq_packet b) {
+    return (!memcmp(a.src, b.src, 16) && !memcmp(a.dst, b.dst, 16)) ||
+           (!memcmp(a.src, b.dst, 16) && !memcmp(a.dst, b.src, 16));
+}
+
+static void plain_pairs(plain *m, pktseq_packet p, double *count) {
+    size_t i = 0, n = m->packets, k;
+    plain_pair *pair;
+    m->packet[m->packets++] = p;
+    while (i < m->pairs && !plain_pair_same(m->pair[i].last, p)) ++i;
+    if (i == m->pairs && m->pairs == m->rule.max_pairs) {
+        m->lost_pairs += m->pair[0].count && m->pair[0].last.time >= p.time - 10;
+        memmove(m->pair, m->pair + 1, (m->pairs - 1) * sizeof *m->pair);
+        i = --m->pairs;
+    }
+    if (i == m->pairs) m->pair[m->pairs++].count = 0;
+    pair = &m->pair[m->pairs];  // one more than may be: for turning
+    *pair = m->pair[i];
+    memmove(&m->pair[i], &m->pair[i + 1], (m->pairs - i) * sizeof *m->pair);
+    pair = &m->pair[m->pairs - 1];
+    pair->last = p;
+    if (n >= m->rule.max_packets)
+        for (i = 0; i < m->pairs; ++i) {
+            plain_pair *other = &m->pair[i];
+            if (!other->count || other->in[0] != n - m->rule.max_packets) continue;
+            m->lost_packets += m->packet[other->in[0]].time >= p.time - 10;
+            memmove(other->in, other->in + 1, --other->count * sizeof *other->in);
+        }
+    pair->in[pair->count++] = n;
+    while (m->packet[pair->in[0]].time < p.time - 10)
+        memmove(pair->in, pair->in + 1, --pair->count * sizeof *pair->in);
+    for (i = 0; i < 9; ++i) count[i] = 0;
+    for (i = 0; i < pair->count; ++i) {
+        pktseq_packet q = m->packet[pair->in[i]];
+        uint16_t high = q.src_port > q.dst_port ? q.src_port : q.dst_port;
+        uint16_t low = q.src_port > q.dst_port ? q.dst_port : q.src_port;
+        int high_new = 1, low_new = 1;
+        for (k = 0; k < i; ++k) {
+            pktseq_packet r = m->packet[pair->in[k]];
+            if (high == (r.src_port > r.dst_port ? r.src_port : r.dst_port)) high_new = 0;
+            if (low == (r.src_port > r.dst_port ? r.dst_port : r.src_port)) low_new = 0;
+        }
+        ++count[0];
+        count[1] += (q.flags & 18) == 2;
+        count[2] += (q.flags & 4) != 0;
+        count[3] += q.flags & 1;
+        count[4] += (q.flags & 8) != 0;
+        count[5] += q.length;
+        count[6] += high_new;
+        count[7] += low_new;
+    }
+    count[4] /= count[0];
+    count[5] /= count[0];
+    count[8] = count[0] / count[6];
+}
+
+// ---- tests
+
+static unsigned ends, end_slots[SMALL * 100];
+
+static void count_end(void *user_data, size_t slot) {
+    CHECK(user_data == &ends && slot < sizeof end_slots / sizeof *end_slots);
+    ++ends;
+    ++end_slots[slot];
+}
+
+// A rule whose limits strike often.
+static pktseq_rule random_rule(void) {
+    pktseq_rule rule = pktseq_rule_connection();
+    rule.most = 1 + random_below(20);
+    rule.idle = random_below(3) ? 30 : 0.5 * random_below(100);
+    rule.max_connections = 1 + random_below(random_below(2) ? 6 : 200);
+    rule.max_pairs = 1 + random_below(random_below(2) ? 4 : 100);
+    rule.max_packets = 1 + random_below(random_below(2) ? 30 : 500);
+    rule.secret[0] = random_state;
+    return rule;
+}
+
+// Random packets under random limits: the tracker says what the plain lists say.
+static void test_plain(void) {
+    static plain m;
+    unsigned lost[3] = {0, 0, 0}, longest = 0;
+    m.pair = (plain_pair *)calloc(MOST + 2, sizeof *m.pair);
+    if (!m.pair) exit(1);
+    for (int round = 0; round < 400; ++round) {
+        pktseq_rule rule = random_rule();
+        plain_pair *pair = m.pair;
+        pktseq_tracker tracker;
+        counter memory = {0, 0, 0};
+        pktseq_allocator allocator = {count_alloc, count_free, NULL};
+        unsigned addresses = 1 + random_below(8), step = 1 + random_below(6);
+        double clock = round % 2 ? 1.7e9 : 0;
+        allocator.user_data = &memory;
+        memset(&m, 0, sizeof m);
+        m.pair = pair;
+        m.rule = rule;
+        ends = 0;
+        CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
+        tracker.end_fn = count_end;
+        tracker.user_data = &ends;
+        for (size_t i = 0; i < MOST; ++i) {
+            pktseq_packet p = random_packet(&clock, addresses, step);
+            pktseq_tracked got, expected;
+            char token[300], text[300];
+            int lengths = p.length < 1e10;
+            memset(&expected, 0, sizeof expected);
+            if (!lengths && round % 4) p.length = 60;  // absurd lengths only in some rounds
+            plain_push(&m, p, &expected, token);
+            plain_pairs(&m, p, expected.pair);
+            CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
+            CHECK(got.connection == expected.connection && got.sequence == expected.sequence);
+            CHECK(got.position == expected.position && got.direction == expected.direction);
+            CHECK(got.same_connection == expected.same_connection && !got.dropped);
+            CHECK(got.slot < rule.max_connections && got.protocol == p.protocol);
+            CHECK(pktseq_token_text(got.token, got.protocol, text, sizeof text) == PKTSEQ_OK);
+            CHECK_THAT(strcmp(text, token) == 0, "%s, not %s", text, token);
+            for (int k = 0; k < 9; ++k)
+                if (k != 5 || round % 4)
+                    CHECK_THAT(got.pair[k] == expected.pair[k], "counter %d: %g, not %g", k,
+                               got.pair[k], expected.pair[k]);
+            if (got.position > longest) longest = (unsigned)got.position;
+        }
+        CHECK(tracker.packets == MOST && tracker.sequences == m.sequences);
+        CHECK(tracker.connections == m.numbers && ends == m.ended);
+        CHECK(tracker.evicted_connections == m.lost_connections);
+        CHECK(tracker.evicted_pairs == m.lost_pairs && tracker.evicted_packets == m.lost_packets);
+        lost[0] += m.lost_connections;
+        lost[1] += m.lost_pairs;
+        lost[2] += m.lost_packets;
+        pktseq_tracker_tick(&tracker, HUGE_VAL);
+        CHECK_THAT(ends == m.sequences, "%u of %u", ends, m.sequences);
+        pktseq_tracker_free(&tracker);
+        CHECK(memory.live == 0);
+    }
+    CHECK_THAT(lost[0] > 1000 && lost[1] > 1000 && lost[2] > 1000 && longest > 15, "%u %u %u %u",
+               lost[0], lost[1], lost[2], longest);
+    free(m.pair);
+}
+
+// The same packets as a table: columns and sequences are what the tracker said, to the bit.
+typedef struct hand {
+    pktseq_table table;
+    pktseq_column column[21];
+    double number[18][MOST];
+    uint32_t text[3][MOST];
+    char name[21][16], address[64][4];
+    char *addresses[64], *names[4];
+    char protocol[4][8];
+} hand;
+
+static const char *const number_name[] = {
+    "timestamp", "length", "src_port", "dst_port", "res",       "ns",        "cwr",       "ecn",
+    "urg",       "ack",    "push",     "reset",    "syn",       "fin",       "transport", "icmp_type",
+    "icmp_code", "icmp_id"};
+
+static const char *const derived_name[] = {
+    "direction", "same_connection", "token", "pair_packets", "pair_syn", "pair_reset", "pair_fin",
+    "pair_push", "pair_length", "pair_connections", "pair_services", "pair_per_connection"};
+
+static uint32_t address_number(const unsigned char *address) {
+    return (uint32_t)(address[15] + (address[0] ? 32 : 0));
+}
+
+static void fill_hand(hand *h, const pktseq_packet *p, size_t rows) {
+    static const char *const text[] = {"src_ip", "dst_ip", "protocol"};
+    memset(h, 0, sizeof *h);
+    for (size_t i = 0; i < 21; ++i) {
+        pktseq_column *c = &h->column[i];
+        strcpy(h->name[i], i < 3 ? text[i] : number_name[i - 3]);
+        c->name = h->name[i];
+        if (i >= 3) c->number = h->number[i - 3];
+        else c->text = h->text[i];
+        if (i < 3) c->names = i < 2 ? h->addresses : h->names;
+        if (i < 3) c->name_count = i < 2 ? 64 : 4;
+    }
+    // Both columns of addresses share their names here, so nothing may be reordered: see below.
+    for (size_t i = 0; i < 64; ++i) {
+        sprintf(h->address[i], "%d", (int)i);
+        h->addresses[i] = h->address[i];
+    }
+    for (size_t i = 0; i < 4; ++i) {
+        strcpy(h->protocol[i], protocols[i]);
+        h->names[i] = h->protocol[i];
+    }
+    for (size_t row = 0; row < rows; ++row) {
+        double value[18];
+        value[0] = p[row].time;
+        value[1] = p[row].length;
+        value[2] = p[row].src_port;
+        value[3] = p[row].dst_port;
+        for (int f = 0; f < 10; ++f) value[4 + f] = p[row].flags >> (9 - f) & 1;
+        value[14] = p[row].transport;
+        value[15] = p[row].icmp_type;
+        value[16] = p[row].icmp_code;
+        value[17] = p[row].icmp_id;
+        for (int i = 0; i < 18; ++i) h->number[i][row] = value[i];
+        h->text[0][row] = address_number(p[row].src);
+        h->text[1][row] = address_number(p[row].dst);
+        for (uint32_t i = 0; i < 4; ++i)
+            if (protocols[i] == p[row].protocol) h->text[2][row] = i;
+    }
+    h->table.rows = rows;
+    h->table.column_count = 21;
+    h->table.column = (pktseq_column *)malloc(sizeof h->column);
+    if (!h->table.column) exit(1);
+    memcpy(h->table.column, h->column, sizeof h->column);
+    h->table.column[1].names = (char **)malloc(64 * sizeof(char *));
+    if (!h->table.column[1].names) exit(1);
+    memcpy(h->table.column[1].names, h->addresses, sizeof h->addresses);
+}
+
+static void free_hand(hand *h) {
+    free(h->table.column[1].names);
+    for (size_t i = 21; i < h->table.column_count; ++i) {
+        pktseq_column *c = &h->table.column[i];
+        for (size_t k = 0; k < c->name_count; ++k) free(c->names[k]);
+        free(c->names);
+        free(c->name);
+        free(c->text);
+        free(c->number);
+    }
+    free(h->table.column);
+    free(h->table.start);
+    free(h->table.source_row);
+    free(h->table.connection);
+}
+
+static void test_table(void) {
+    static hand h;
+    static pktseq_packet packet[MOST];
+    static pktseq_tracked tracked[MOST];
+    pktseq_field field[12];
+    pktseq_schema schema;
+    size_t moved = 0;
+    memset(field, 0, sizeof field);
+    memset(&schema, 0, sizeof schema);
+    for (int i = 0; i < 12; ++i) {
+        field[i].column = derived_name[i];
+        field[i].kind = i == 2 ? PKTSEQ_ONEHOT : PKTSEQ_NUMBER;
+    }
+    schema.field = field;
+    schema.field_count = 12;
+    for (int round = 0; round < 300; ++round) {
+        pktseq_rule rule = round % 3 ? random_rule() : pktseq_rule_default();
+        size_t rows = 1 + random_below(MOST), kept = 0, row = 0, last;
+        unsigned addresses = 1 + random_below(8), step = 1 + random_below(6);
+        double clock = 1.7e9;
+        pktseq_tracker tracker;
+        pktseq_error err;
+        pktseq_status status;
+        rule.notebook = round % 5 == 0;
+        CHECK(pktseq_tracker_init(&tracker, &rule, NULL, NULL) == PKTSEQ_OK);
+        for (size_t i = 0; i < rows; ++i) {
+            packet[i] = random_packet(&clock, addresses, step);
+            CHECK(pktseq_tracker_push(&tracker, &packet[i], &tracked[i]) == PKTSEQ_OK);
+            CHECK(tracked[i].dropped == (rule.notebook && packet[i].protocol == protocols[3]));
+            kept += !tracked[i].dropped;
+        }
+        for (last = 0; last < rows && tracker.sequences; ++last) {  // the reference's remainder
+            size_t i = rows - 1 - last;
+            if (!tracked[i].dropped && tracked[i].sequence + 1 != tracker.sequences) break;
+        }
+        fill_hand(&h, packet, rows);
+        rule.secret[1] = 12345;  // no result depends on it
+        status = pktseq_table_track(&h.table, &rule, &schema, &err);
+        if (status == PKTSEQ_OK) {
+            const pktseq_table *t = &h.table;
+            CHECK(t->cut.dropped == rows - kept && t->rows + t->cut.remainder == kept);
+            CHECK(t->cut.evicted_connections == tracker.evicted_connections);
+            CHECK(t->cut.evicted_pairs == tracker.evicted_pairs);
+            CHECK(t->cut.evicted_packets == tracker.evicted_packets);
+            CHECK(t->sequences == tracker.sequences - (t->cut.remainder > 0));
+            CHECK((t->connection != NULL) == (rule.by == PKTSEQ_CUT_CONNECTION));
+            for (size_t s = 0; s < t->sequences; ++s)
+                for (; row < t->start[s + 1]; ++row) {
+                    size_t was = t->source_row ? t->source_row[row] : row;
+                    const pktseq_tracked *x = &tracked[was];
+                    char token[300];
+                    CHECK(x->sequence == s && x->position == row - t->start[s]);
+                    if (t->connection) CHECK(t->connection[s] == x->connection);
+                    moved += was != row;
+                    for (size_t i = 21; i < t->column_count; ++i) {
+                        const pktseq_column *c = &t->column[i];
+                        if (i == 23) {
+                            CHECK(!pktseq_token_text(x->token, x->protocol, token, 300));
+                            CHECK(strcmp(token, c->names[c->text[row]]) == 0);
+                            continue;
+                        }
+                        CHECK(c->number[row] == (i == 21   ? x->direction
+                                                 : i == 22 ? x->same_connection
+                                                           : x->pair[i - 24]));
+                    }
+                    CHECK(t->column[3].number[row] == packet[was].time);
+                    CHECK(t->column[20].number[row] == packet[was].icmp_id);
+                    CHECK(strcmp(t->column[0].names[t->column[0].text[row]],
+                                 h.address[address_number(packet[was].src)]) == 0);
+                    CHECK(strcmp(t->column[1].names[t->column[1].text[row]],
+                                 h.address[address_number(packet[was].dst)]) == 0);
+                }
+        } else {
+            CHECK_THAT(status == PKTSEQ_ERROR_DATA && (rule.notebook || rows < 4), "%s", err.text);
+            CHECK(h.table.column_count == 21);
+        }
+        pktseq_tracker_free(&tracker);
+        free_hand(&h);
+    }
+    CHECK_THAT(moved > 10000, "%lu", (unsigned long)moved);
+}
+
+// What ends a connection, and what does not, to the second and the packet.
+static void test_connection(void) {
+    // time, sender, flags; connection, sequence, position expected
+    static const double story[][6] = {
+        {0, 0, 2, 0, 0, 0},     {30, 1, 18, 0, 0, 1},  {60, 0, 16, 0, 0, 2},
+        {90.001, 0, 16, 1, 1, 0}, {90.5, 0, 2, 1, 1, 1}, {91, 1, 17, 1, 1, 2},
+        {92, 0, 18, 1, 1, 3},   {93, 0, 16, 1, 1, 4},  {93, 0, 2, 2, 2, 0},
+        {80, 1, 4, 2, 2, 1},    {81, 1, 2, 3, 3, 0},   {82, 1, 16, 3, 3, 1},
+        {82, 1, 16, 3, 3, 2},   {82, 1, 16, 3, 3, 3},  {82, 1, 16, 3, 3, 4},
+        {82, 1, 16, 3, 4, 0},   {82, 0, 16, 3, 4, 1}};
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_tracker tracker;
+    pktseq_tracked got;
+    pktseq_packet p;
+    rule.most = 5;
+    memset(&p, 0, sizeof p);
+    p.transport = 6;
+    p.protocol = "TCP";
+    CHECK(pktseq_tracker_init(&tracker, &rule, NULL, NULL) == PKTSEQ_OK);
+    for (size_t i = 0; i < sizeof story / sizeof *story; ++i) {
+        const double *s = story[i];
+        p.time = s[0];
+        p.src[15] = (unsigned char)(1 + s[1]);
+        p.dst[15] = (unsigned char)(2 - s[1]);
+        p.src_port = (uint16_t)(s[1] == 0 ? 5000 : 80);
+        p.dst_port = (uint16_t)(s[1] == 0 ? 80 : 5000);
+        p.flags = (uint16_t)s[2];
+        CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
+        CHECK_THAT((double)got.connection == s[3] && (double)got.sequence == s[4] &&
+                       (double)got.position == s[5], "packet %lu: %lu %lu %lu", (unsigned long)i,
+                   (unsigned long)got.connection, (unsigned long)got.sequence,
+                   (unsigned long)got.position);
+        // The third is opened by the other end, also in its second sequence.
+        CHECK(got.direction == (got.connection < 3 ? s[1] == 0 : s[1] == 1));
+    }
+    pktseq_tracker_free(&tracker);
+}
+
+// Wrong arguments, and memory that runs out at every place: the tracker stays as it was.
+static void test_failures(void) {
+    pktseq_rule rule = pktseq_rule_connection(), bad[8];
+    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    counter memory = {0, 0, 0};
+    pktseq_tracker tracker, other;
+    pktseq_tracked got, expected;
+    pktseq_packet p;
+    double clock = 0;
+    size_t failed = 0;
+    char text[10];
+    allocator.user_data = &memory;
+    for (int i = 0; i < 8; ++i) bad[i] = rule;
+    bad[0].least = 0;
+    bad[1].most = 0;
+    bad[2].idle = -1;
+    bad[3].idle = HUGE_VAL;
+    bad[4].by = (pktseq_cut_by)7;
+    bad[5].max_connections = (size_t)-1;
+    bad[6].max_pairs = (size_t)-1;
+    bad[7].max_packets = (size_t)1 << 31;
+    for (int i = 0; i < 8; ++i) {
+        pktseq_error err;
+        CHECK(pktseq_tracker_init(&tracker, &bad[i], NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(err.text[0] && !tracker.state);
+    }
+    CHECK(pktseq_tracker_init(NULL, &rule, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_tracker_init(&tracker, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    memory.fail_at = 1;
+    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_ERROR_MEMORY);
+    memory.fail_at = 0;
+    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_tracker_init(&other, &rule, NULL, NULL) == PKTSEQ_OK);
+    for (int i = 0; i < 3000; ++i) {
+        p = random_packet(&clock, 32, 2);
+        memory.fail_at = memory.allocations + 1 + random_below(3);
+        while (pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_ERROR_MEMORY) {
+            memory.fail_at = ++failed % 2 ? 0 : memory.allocations + 2;
+            CHECK(tracker.packets == other.packets);
+        }
+        CHECK(pktseq_tracker_push(&other, &p, &expected) == PKTSEQ_OK);
+        CHECK(memcmp(&got, &expected, sizeof got) == 0);
+    }
+    CHECK_THAT(failed > 10, "%lu", (unsigned long)failed);
+    p.time = HUGE_VAL - HUGE_VAL;
+    CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_ERROR_ARGUMENT);
+    p.time = 0;
+    p.protocol = NULL;
+    CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_tracker_push(&tracker, NULL, &got) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_tracker_push(&tracker, &p, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_tracker_push(NULL, &p, &got) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_tracker_free(&tracker);
+    pktseq_tracker_free(&tracker);
+    pktseq_tracker_free(&other);
+    pktseq_tracker_free(NULL);
+    pktseq_tracker_tick(NULL, 0);
+    CHECK(memory.live == 0);
+    CHECK(pktseq_token_text(0, "TCP", text, 10) == PKTSEQ_OK && !strcmp(text, "TCP < - <"));
+    CHECK(pktseq_token_text((uint64_t)1 << 34, "TCP", text, 10) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_token_text(9 << 12, "TCP", text, 10) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_token_text(0, NULL, text, 10) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_token_text(0, "TCP", text, 0) == PKTSEQ_ERROR_ARGUMENT);
+}
+
+static size_t held, most_held;
+
+static void *held_alloc(size_t size, void *user_data) {
+    size_t *p = (size_t *)malloc(size + 16);
+    (void)user_data;
+    if (!p) return NULL;
+    *p = size;
+    held += size;
+    if (held > most_held) most_held = held;
+    return (char *)p + 16;
+}
+
+static void held_free(void *p, void *user_data) {
+    size_t *block = (size_t *)(void *)((char *)p - 16);
+    (void)user_data;
+    held -= *block;
+    free(block);
+}
+
+// A flood of packets, each between two addresses of its own: memory stays where the manual says.
+static void test_flood(void) {
+    pktseq_allocator allocator = {held_alloc, held_free, NULL};
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_tracker tracker;
+    pktseq_tracked got;
+    pktseq_packet p;
+    const uint32_t packets = 3000000;
+    memset(&p, 0, sizeof p);
+    p.transport = 6;
+    p.protocol = "TCP";
+    p.flags = 2;
+    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
+    for (uint32_t i = 0; i < packets; ++i) {
+        uint32_t mixed = i * 2654435761u;
+        p.time = i * 1e-5;
+        memcpy(p.src, &mixed, 4);
+        p.src_port = (uint16_t)i;
+        if (pktseq_tracker_push(&tracker, &p, &got) || got.position || got.pair[0] != 1) {
+            CHECK_THAT(0, "packet %lu", (unsigned long)i);
+            break;
+        }
+    }
+    CHECK(tracker.connections == packets && got.slot < rule.max_connections);
+    CHECK_THAT(tracker.evicted_connections > packets / 2, "%lu",
+               (unsigned long)tracker.evicted_connections);
+    CHECK_THAT(held < 61000000 && most_held < 92000000, "%lu now, at most %lu bytes",
+               (unsigned long)held, (unsigned long)most_held);
+    pktseq_tracker_free(&tracker);
+    CHECK(held == 0);
+}
+
+int main(void) {
+    test_plain();
+    test_table();
+    test_connection();
+    test_failures();
+    test_flood();
+    return check_end("test_tracker");
+}
