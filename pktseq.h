@@ -344,8 +344,8 @@ typedef struct pktseq_rule {
     double idle;             // by connection: seconds without a packet after which one is over
     size_t max_connections;  // remembered; then the one that was seen least recently is forgotten
     size_t max_pairs;        // of addresses, likewise
-    size_t max_packets;      // in the windows of all pairs; then the oldest is forgotten. Limits are
-                             //   below 2^31, 0 = that of pktseq_rule_default
+    size_t max_packets;      // in the windows of all pairs; then the oldest is forgotten. Limits
+                             //   are below 2^31, 0 = that of pktseq_rule_default
     uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
                              //   packets that are slow to find; no result depends on them
 } pktseq_rule;
@@ -517,8 +517,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 //   pair_push pair_length                          share with push, mean length
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
-// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as texts;
-// they are no features. What is no port, 0 to 65535, counts as 0.
+// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as
+// texts; they are no features. What is no port, 0 to 65535, counts as 0.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
                                              pktseq_error *err);
 
@@ -557,8 +557,8 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 // By connection a sequence holds the packets of one connection: transport, both addresses and both
 // ports, in either direction; for ICMP the addresses, the class of the type (a question and its
 // answer are one) and the identifier; for other transports the addresses. It is over after
-// rule.idle seconds without a packet, or when a SYN without ACK follows a FIN or RST. After rule.most
-// packets the connection goes on in a new sequence.
+// rule.idle seconds without a packet, or when a SYN without ACK follows a FIN or RST. After
+// rule.most packets the connection goes on in a new sequence.
 //
 // Time is what packets say: each is compared with what it is looked up against, so a clock that
 // jumps back separates nothing and empties no window. By connection, a packet also ends those that
@@ -3798,7 +3798,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
     memset(table, 0, sizeof *table);
 }
 
-// ---- >>tracker: packets to connections, sequences and derived columns ----------------------------
+// ---- >>tracker: packets to connections, sequences and derived columns -------------------------
 
 // A keyed hash of 64-bit words: nobody without the secret can make keys that collide.
 //   source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one round a word and
@@ -3963,7 +3963,8 @@ typedef struct pktseqi_pair_window {
 } pktseqi_pair_window;
 
 // A packet in the window of its pair. Ports are counted by their last packet, which alone is in the
-// chains of the hash table of ports; a link is twice the packet's number, plus 1 for the lower port.
+// chains of the hash table of ports; a link is twice the packet's number, plus 1 for the lower
+// port.
 typedef struct pktseqi_remembered {
     double time, length;
     uint32_t pair;        // or PKTSEQI_NO_SLOT, when it is no longer in the window
@@ -3991,7 +3992,13 @@ typedef struct pktseqi_tracking {
 } pktseqi_tracking;
 
 // Bits of pktseq_packet.flags.
-enum { PKTSEQI_TCP_FIN = 1, PKTSEQI_TCP_SYN = 2, PKTSEQI_TCP_RESET = 4, PKTSEQI_TCP_PUSH = 8, PKTSEQI_TCP_ACK = 16 };
+enum {
+    PKTSEQI_TCP_FIN = 1,
+    PKTSEQI_TCP_SYN = 2,
+    PKTSEQI_TCP_RESET = 4,
+    PKTSEQI_TCP_PUSH = 8,
+    PKTSEQI_TCP_ACK = 16
+};
 
 enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
 
@@ -4487,7 +4494,7 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
     memset(tracker, 0, sizeof *tracker);
 }
 
-// ---- >>sequences: tables through the tracker ----------------------------------------------------
+// ---- >>sequences: tables through the tracker -------------------------------------------------
 
 // Tables may be filled by hand: what every reader of one relies on. That starts rise and texts are
 // below name_count is checked by those who use them.
@@ -4566,9 +4573,9 @@ enum {
     PKTSEQI_ROW_NUMBERS
 };
 static const char *const pktseqi_number_name[PKTSEQI_ROW_NUMBERS] = {
-    "timestamp", "length", "src_port", "dst_port", "res",       "ns",        "cwr",       "ecn",
-    "urg",       "ack",    "push",     "reset",    "syn",       "fin",       "transport", "icmp_type",
-    "icmp_code", "icmp_id"};
+    "timestamp", "length", "src_port", "dst_port", "res",       "ns",
+    "cwr",       "ecn",    "urg",      "ack",      "push",      "reset",
+    "syn",       "fin",    "transport", "icmp_type", "icmp_code", "icmp_id"};
 
 // A table on its way through the tracker. Nothing of it is changed before all the memory is there.
 typedef struct pktseqi_cutting {
