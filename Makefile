@@ -96,6 +96,17 @@ torch:
 	done; \
 	echo "SKIPPED: no python3 here has torch; nothing was compared"
 
+# Are packets of captures what tshark says they are? FOLDERS: captures of one's own, too.
+FOLDERS =
+captures: $(BUILD)/test_capture
+	@mkdir -p $(BUILD)/captures
+	$(CC) $(CFLAGS) -Wno-unknown-pragmas -o $(BUILD)/print_capture tests/print_capture.c $(LDLIBS)
+	$(BUILD)/test_capture --write $(BUILD)/captures
+	@if command -v tshark >/dev/null; then \
+	    echo "python3 tests/captures.py $(BUILD)/captures $(FOLDERS)"; \
+	    python3 tests/captures.py $(BUILD)/captures $(FOLDERS); \
+	else echo "SKIPPED: there is no tshark here; nothing was compared"; fi
+
 # How fast it is, beside other programs (a quarter of an hour) or alone (half a minute).
 bench bench-quick:
 	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
@@ -130,6 +141,8 @@ help:
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
 	@echo 'make page     make examples/learn/learn.html anew and try it (clang, lld, wasi-libc; chromium)'
 	@echo 'make torch    compare with PyTorch, where a python3 has it'
+	@echo 'make captures compare with tshark, where it is: packets of captures made here, and of those'
+	@echo '              in FOLDERS="..."'
 	@echo 'make bench    how fast it is beside PyTorch, pandas and oneDNN, where they are (15 minutes)'
 	@echo 'make bench-quick  how fast it is, and which share of the limits of this machine that is'
 	@echo 'make torture  kills, failures and full disks while a checkpoint is saved (10 minutes)'
@@ -142,5 +155,5 @@ help:
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all run page detection test strict bits asan torch bench bench-quick torture coverage cross \
-        sanitize programs mpi fuzz mutate clean help
+.PHONY: all run page detection test strict bits asan torch captures bench bench-quick torture \
+        coverage cross sanitize programs mpi fuzz mutate clean help

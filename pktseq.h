@@ -206,7 +206,9 @@ typedef enum pktseq_status {
     PKTSEQ_ERROR_FILE,      // a file cannot be opened, read or written
     PKTSEQ_ERROR_DATA,      // a CSV or checkpoint breaks its format's rules
     PKTSEQ_ERROR_MISMATCH,  // two objects do not fit together (sizes, columns, other data)
-    PKTSEQ_ERROR_DIVERGED   // the loss is no longer finite; the last good weights are kept
+    PKTSEQ_ERROR_DIVERGED,  // the loss is no longer finite; the last good weights are kept
+    PKTSEQ_END,             // no error: there is nothing more to read
+    PKTSEQ_NOT_IP           // no error: this frame has no IP packet
 } pktseq_status;
 
 // One English sentence about what went wrong, in the caller's memory.
@@ -285,6 +287,94 @@ typedef struct pktseq_packet {
     uint32_t payload;                // bytes that follow the transport header; 0 where unknown
     unsigned notes;                  // PKTSEQ_NOTE_..
 } pktseq_packet;
+
+// Finds the innermost IP packet of a frame and fills *packet; a pure function, for a loop of one's
+// own over libpcap's packets. Tags (802.1Q, 802.1ad, ..), MPLS, PPPoE and the extension headers of
+// IPv6 are passed over; GRE, IP in IP, 6in4, EtherIP, VXLAN, Geneve, GTP-U, Teredo, L2TP and MPLS
+// over UDP are entered, as long as what is within is an IP packet. What an ICMP error quotes is not
+// the packet's own.
+//   captured   bytes at `frame`;  length   bytes that the frame had on the wire
+//   link_type  LINKTYPE_ number as in pcap files (tcpdump.org/linktypes.html): 0 and 108 null and
+//              loop, 1 Ethernet, 9 50 51 204 PPP, 12 14 101 228 229 raw IP, 104 Cisco HDLC,
+//              107 frame relay, 113 and 276 Linux cooked, 219 MPLS
+// Returns PKTSEQ_OK; PKTSEQ_NOT_IP if there is no IP header: then protocol says what was found
+// instead ("ARP", "STP", "LLDP" .., else "other"), and time and length are set; MISMATCH for an
+// unknown link type; ARGUMENT for NULL.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
+                                              size_t captured, size_t length, uint32_t link_type,
+                                              double time);
+
+// Writes an address as text, as inet_ntop does (RFC 5952 for IPv6; ::ffff:a.b.c.d is written as
+// IPv4), into `text`, which has room for 46 bytes. Returns its length.
+PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]);
+
+// What was in the frames of a capture, so far.
+typedef struct pktseq_capture_counts {
+    uint64_t frames;         // that were read; the number of the last one, as Wireshark counts
+    uint64_t packets;        // of them with an IP packet
+    uint64_t fragments;      // packets that are a fragment; no_ports of them a later one
+    uint64_t no_ports;
+    uint64_t tunnels;        // packets within another
+    uint64_t cut_off;        // frames whose headers are longer than the snap length
+    uint64_t unknown;        // frames of a link type that is not known
+    uint64_t incomplete;     // 1: the capture ends within a record, as when it is still written
+    struct {
+        const char *name;    // "ARP", "STP" .., static; NULL: no more kinds
+        uint64_t frames;
+    } other[16];             // frames without an IP packet, by kind; the last kind is all the rest
+} pktseq_capture_counts;
+
+// Reads a stream of bytes: puts up to `size` of them to `to` and returns how many, 0 at the end or
+// with *failed = 1. Where packets are to be seen as they come, it returns what is there (as read()
+// does) rather than wait for all (as fread() does).
+typedef size_t (*pktseq_read_fn)(void *user_data, void *to, size_t size, int *failed);
+
+// A capture while it is read, packet by packet.
+typedef struct pktseq_capture {
+    pktseq_capture_counts counts;
+    const unsigned char *frame;  // (captured) the last packet's frame, until the next call
+    size_t captured;
+    uint32_t link_type;          // of that frame
+    // what the reader keeps for itself
+    pktseq_read_fn read_fn;
+    void *user_data;
+    unsigned char *window;       // (capacity) of the stream; at .. size are yet to be looked at
+    size_t at, size, capacity;
+    size_t rest;                 // bytes of the last record after its frame
+    uint64_t bytes;              // in all records so far
+    int ended, big_endian, pcapng;
+    size_t record_header;        // of pcap: bytes before each frame
+    struct pktseqi_interface *interfaces;
+    size_t interface_count, interface_capacity;
+    double time;                 // of the last frame
+    pktseq_allocator allocator;
+} pktseq_capture;
+
+// Do these first bytes of a stream, at least 4, begin a pcap or pcapng capture? 1 or 0.
+PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size);
+
+// Opens a capture: pcap (microseconds or nanoseconds, also with the longer records of a modified
+// libpcap) or pcapng (any number of sections and interfaces), written on a machine of either order
+// of bytes.
+//   capture    out. Free with pktseq_capture_free, also after a failure.
+//   memory     half a megabyte, and 32 bytes for each interface that the stream describes.
+//   fails with ARGUMENT, MEMORY, FILE (reading failed), DATA (no capture, or one of a link type
+//              that is not known; the sentence says what to do).
+PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_read_fn read_fn,
+                                             void *user_data, const pktseq_allocator *allocator,
+                                             pktseq_error *err);
+
+// The next IP packet of a capture; frames without one are counted and passed over. counts.frames is
+// then the packet's number. A frame without a time (pcapng's simple packets) has that of the one
+// before.
+// Returns PKTSEQ_OK; PKTSEQ_END after the last one, also if its record was not written to its end;
+// or fails with DATA (a record that breaks the format; or there was no frame of a link type that is
+// known) and FILE.
+PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_packet *packet,
+                                             pktseq_error *err);
+
+// Frees what a capture holds; its counts stay. NULL and zeroed structs are fine.
+PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture);
 
 // ---- >>api-table: packets as read from CSV ----------------------------------------------------
 
@@ -1851,6 +1941,8 @@ PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
     case PKTSEQ_ERROR_DATA: return "bad data";
     case PKTSEQ_ERROR_MISMATCH: return "objects do not fit together";
     case PKTSEQ_ERROR_DIVERGED: return "training diverged";
+    case PKTSEQ_END: return "end of the input";
+    case PKTSEQ_NOT_IP: return "not an IP packet";
     }
     return "unknown status";
 }
@@ -2471,6 +2563,1234 @@ static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
 static void pktseqi_csv_close(pktseqi_csv *csv) {
     pktseqi_free(&csv->allocator, csv->data);
     pktseqi_free(&csv->allocator, csv->bound);
+}
+
+// ---- >>frame: link and network layers of one packet -------------------------------------------
+
+// What begins at the next byte of a frame.
+typedef enum pktseqi_layer {
+    PKTSEQI_LAYER_END = 0,
+    PKTSEQI_LAYER_ETHERNET,
+    PKTSEQI_LAYER_TYPE,      // what walk.type says, an Ethertype, or the length of an 802.3 frame
+    PKTSEQI_LAYER_LLC,       // IEEE 802.2
+    PKTSEQI_LAYER_NULL,      // 4 bytes of BSD: an address family
+    PKTSEQI_LAYER_COOKED,    // Linux "any" device, version 1
+    PKTSEQI_LAYER_COOKED2,
+    PKTSEQI_LAYER_PPP,
+    PKTSEQI_LAYER_HDLC,      // Cisco's
+    PKTSEQI_LAYER_RELAY,     // frame relay
+    PKTSEQI_LAYER_MPLS,
+    PKTSEQI_LAYER_IP,        // either version
+    PKTSEQI_LAYER_IP6,       // version 6 only
+    PKTSEQI_LAYER_PROTOCOL   // what walk.type says, a protocol of IP
+} pktseqi_layer;
+
+// A walk from the outermost header of a frame to the innermost:
+//
+//      | headers passed | next header ... captured |  not captured  | padding, not the packet's |
+//                       at                     at + size        at + wire
+typedef struct pktseqi_walk {
+    const unsigned char *at;
+    size_t size;            // bytes captured from there on, at most wire
+    size_t wire;            // bytes there on the wire, as far as the headers passed tell
+    pktseqi_layer layer;
+    unsigned type;
+    int found;              // how many IP headers
+    const char *other;      // what there is instead of IP
+    pktseq_packet *packet;
+} pktseqi_walk;
+
+// Layers of the deepest frame, a bound of the time that one may take.
+enum { PKTSEQI_MOST_LAYERS = 500 };
+
+// Numbers of two and four bytes in network order.
+static unsigned pktseqi_be16(const unsigned char *p) { return (unsigned)p[0] << 8 | p[1]; }
+static uint32_t pktseqi_be32(const unsigned char *p) {
+    return (uint32_t)pktseqi_be16(p) << 16 | pktseqi_be16(p + 2);
+}
+
+// Are so many bytes of the next header captured? If not, the walk ends here.
+static int pktseqi_walk_has(pktseqi_walk *w, size_t bytes) {
+    if (w->size >= bytes) return 1;
+    if (w->wire > w->size) w->packet->notes |= PKTSEQ_NOTE_CUT_OFF;
+    w->layer = PKTSEQI_LAYER_END;
+    return 0;
+}
+
+// Passes over so many bytes, of which `layer` follows. Returns 0, and ends, if they are not there.
+static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, pktseqi_layer layer) {
+    if (!pktseqi_walk_has(w, bytes)) return 0;
+    w->at += bytes;
+    w->size -= bytes;
+    w->wire -= bytes;
+    w->layer = layer;
+    return 1;
+}
+
+// A header has said how long it is with all that follows: what comes after that is padding.
+static void pktseqi_walk_trim(pktseqi_walk *w, size_t bytes) {
+    if (w->wire > bytes) w->wire = bytes;
+    if (w->size > bytes) w->size = bytes;
+}
+
+// There is no IP here, but this.
+static void pktseqi_walk_other(pktseqi_walk *w, const char *name) {
+    w->other = name;
+    w->layer = PKTSEQI_LAYER_END;
+}
+
+// Passes over `bytes`, the last two of which are the Ethertype of what follows.
+static void pktseqi_walk_type(pktseqi_walk *w, size_t bytes) {
+    if (pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_TYPE)) w->type = pktseqi_be16(w->at - 2);
+}
+
+// Ethertypes that have a tag of so many bytes and then the next Ethertype.
+static const struct {
+    uint16_t type, bytes;
+} pktseqi_tags[] = {{0x8100, 4}, {0x88a8, 4},  // VLANs: 802.1Q, 802.1ad
+                    {0x9100, 4}, {0x9200, 4},  // VLANs before that
+                    {0x8926, 6}, {0x893f, 8},  // VN-Tag, 802.1BR
+                    {0x8909, 8}, {0x892f, 6},  // Cisco metadata, HSR
+                    {0xf1c1, 6}};              // 802.1CB
+
+// Names of what is not IP, as Wireshark spells them.
+static const struct {
+    uint16_t type;
+    const char *name;
+} pktseqi_others[] = {{0x0806, "ARP"},    {0x8035, "RARP"},   {0x88cc, "LLDP"},
+                      {0x8809, "LACP"},   {0x888e, "EAPOL"},  {0x8863, "PPPoED"},
+                      {0x9000, "LOOP"},   {0x8137, "IPX"},    {0x88e5, "MACSEC"},
+                      {0x88f7, "PTPv2"},  {0x8902, "CFM"},    {0x8906, "FC"},
+                      {0x88a2, "AoE"},    {0x8892, "PNIO"},   {0x88a4, "ECAT"},
+                      {0x88b8, "GOOSE"},  {0x88ba, "IEC61850 Sampled Values"},
+                      {0x809b, "AppleTalk"}, {0x80f3, "AARP"}, {0x886f, "MS NLB"},
+                      {0x2000, "CDP"},    {0x6002, "MOP"},    {0x6003, "DEC DNA"},
+                      {0x6004, "LAT"},    {0x00fe, "ISIS"},   {0xfefe, "ISIS"}};
+
+// MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
+static void pktseqi_walk_macsec(pktseqi_walk *w) {
+    if (!pktseqi_walk_has(w, 6)) return;
+    if (w->at[0] & 0x0c)
+        pktseqi_walk_other(w, "MACSEC");  // encrypted
+    else
+        pktseqi_walk_type(w, w->at[0] & 0x20 ? 16 : 8);
+}
+
+// Passes over a header whose fourth byte says what follows: the network service header (RFC 8300)
+// and VXLAN's generic extension, which share their numbers.
+static void pktseqi_walk_nsh(pktseqi_walk *w, size_t bytes) {
+    static const pktseqi_layer carries[] = {
+        PKTSEQI_LAYER_END, PKTSEQI_LAYER_IP, PKTSEQI_LAYER_IP, PKTSEQI_LAYER_ETHERNET,
+        PKTSEQI_LAYER_END, PKTSEQI_LAYER_MPLS};
+    unsigned what = w->at[3];
+    pktseqi_walk_pass(w, bytes, what < 6 ? carries[what] : PKTSEQI_LAYER_END);
+}
+
+// ERSPAN: a mirrored Ethernet frame. Type I has no header of its own, II one of 8 bytes, III one
+// of 12 and perhaps 8 more.
+static void pktseqi_walk_erspan(pktseqi_walk *w, int numbered) {
+    size_t bytes = 0;
+    if (numbered) {
+        if (!pktseqi_walk_has(w, 12)) return;
+        bytes = w->at[0] >> 4 == 2 ? (w->at[11] & 1 ? 20 : 12) : 8;
+    }
+    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_ETHERNET);
+}
+
+// Goes by an Ethertype; small ones are the length of an 802.3 frame (IEEE 802.3 3.2.6).
+static void pktseqi_walk_ethertype(pktseqi_walk *w) {
+    unsigned type = w->type;
+    w->layer = PKTSEQI_LAYER_END;
+    for (size_t i = 0; i < sizeof pktseqi_tags / sizeof *pktseqi_tags; ++i)
+        if (pktseqi_tags[i].type == type) {
+            pktseqi_walk_type(w, pktseqi_tags[i].bytes);
+            return;
+        }
+    switch (type) {
+    case 0x0800: w->layer = PKTSEQI_LAYER_IP; return;
+    case 0x86dd: w->layer = PKTSEQI_LAYER_IP6; return;
+    case 0x8847:
+    case 0x8848: w->layer = PKTSEQI_LAYER_MPLS; return;
+    case 0x880b: w->layer = PKTSEQI_LAYER_PPP; return;
+    case 0x6558: w->layer = PKTSEQI_LAYER_ETHERNET; return;
+    case 0x8864: pktseqi_walk_pass(w, 6, PKTSEQI_LAYER_PPP); return;       // RFC 2516
+    case 0x88e7: pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_ETHERNET); return;  // 802.1ah
+    case 0x894f:
+        if (pktseqi_walk_has(w, 4)) pktseqi_walk_nsh(w, 4 * (size_t)(w->at[1] & 63));
+        return;
+    case 0x88e5: pktseqi_walk_macsec(w); return;
+    }
+    if (type <= 1500) {
+        w->layer = PKTSEQI_LAYER_LLC;
+        return;
+    }
+    for (size_t i = 0; i < sizeof pktseqi_others / sizeof *pktseqi_others; ++i)
+        if (pktseqi_others[i].type == type) w->other = pktseqi_others[i].name;
+}
+
+// IEEE 802.2, and SNAP within it: an Ethertype of an organisation, or a bridged Ethernet frame.
+static void pktseqi_walk_llc(pktseqi_walk *w) {
+    static const struct {
+        unsigned char sap;
+        const char *name;
+    } saps[] = {{0x42, "STP"}, {0xfe, "ISIS"}, {0xe0, "IPX"}, {0xff, "IPX"}, {0xf0, "NetBIOS"}};
+    uint32_t organisation;
+    if (!pktseqi_walk_has(w, 3)) return;
+    if (w->at[0] == 6) {
+        pktseqi_walk_pass(w, 3, PKTSEQI_LAYER_IP);
+        return;
+    }
+    if (w->at[0] != 0xaa) {
+        w->layer = PKTSEQI_LAYER_END;
+        for (size_t i = 0; i < sizeof saps / sizeof *saps; ++i)
+            if (saps[i].sap == w->at[0]) w->other = saps[i].name;
+        return;
+    }
+    if (!pktseqi_walk_has(w, 8)) return;
+    organisation = pktseqi_be32(w->at + 2) & 0xffffff;
+    pktseqi_walk_type(w, 8);
+    if (organisation == 0x0080c2 && (w->type == 1 || w->type == 7))
+        w->layer = PKTSEQI_LAYER_ETHERNET;  // RFC 2427
+    else if (organisation == 0x00000c)
+        pktseqi_walk_other(w, w->type == 0x2000 ? "CDP" : w->type == 0x010b ? "STP" : w->other);
+    else if (organisation != 0 && organisation != 0x0000f8)
+        w->layer = PKTSEQI_LAYER_END;
+}
+
+// BSD's null and loop: an address family in either order of bytes; FF 03 begins PPP; and some
+// programs put an Ethertype there.
+static void pktseqi_walk_null(pktseqi_walk *w) {
+    uint32_t family;
+    if (!pktseqi_walk_has(w, 4)) return;
+    if (w->at[0] == 0xff && w->at[1] == 3) {
+        w->layer = PKTSEQI_LAYER_PPP;
+        return;
+    }
+    family = pktseqi_be32(w->at);
+    if (family & 0xffff0000u)
+        family = (uint32_t)w->at[3] << 24 | (uint32_t)w->at[2] << 16 | pktseqi_be16(w->at) >> 8 |
+                 (uint32_t)w->at[1] << 8;
+    if (!pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_END)) return;
+    if (family == 2 || family == 10 || family == 24 || family == 28 || family == 30)
+        w->layer = PKTSEQI_LAYER_IP;  // AF_INET, AF_INET6 of Linux and the BSDs
+    w->type = (unsigned)family;
+    if (family > 1500 && family < 65536) w->layer = PKTSEQI_LAYER_TYPE;
+}
+
+// Point-to-point protocol, with or without HDLC's address and control (RFC 1661, 1662).
+static void pktseqi_walk_ppp(pktseqi_walk *w) {
+    unsigned protocol;
+    size_t bytes;
+    if (w->size >= 2 && w->at[0] == 0xff && w->at[1] == 3) pktseqi_walk_pass(w, 2, w->layer);
+    if (!pktseqi_walk_has(w, 1)) return;
+    bytes = w->at[0] & 1 ? 1 : 2;  // a protocol's number is odd: the first odd byte is its last
+    if (!pktseqi_walk_has(w, bytes)) return;
+    protocol = bytes == 1 ? w->at[0] : pktseqi_be16(w->at);
+    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_END);
+    w->other = "PPP";
+    if (protocol == 0x21 || protocol == 0x57 || protocol == 0x800 || protocol == 0x86dd)
+        w->layer = PKTSEQI_LAYER_IP;
+    if (protocol == 0x281 || protocol == 0x283) w->layer = PKTSEQI_LAYER_MPLS;
+    if (protocol == 0x31 && pktseqi_walk_has(w, 2) && w->at[1] == 1)
+        pktseqi_walk_pass(w, 2, PKTSEQI_LAYER_ETHERNET);  // RFC 3518
+}
+
+// One label of MPLS (RFC 3032). The last one does not say what follows: the first four bits of an
+// IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
+static void pktseqi_walk_mpls(pktseqi_walk *w) {
+    if (!pktseqi_walk_pass(w, 4, w->layer) || !(w->at[-2] & 1) || !pktseqi_walk_has(w, 1)) return;
+    w->layer = PKTSEQI_LAYER_END;
+    w->other = "MPLS";
+    switch (w->at[0] >> 4) {
+    case 4:
+    case 6: w->layer = PKTSEQI_LAYER_IP; break;
+    case 0: pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_ETHERNET); break;
+    }
+}
+
+// Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
+static void pktseqi_walk_hdlc(pktseqi_walk *w) {
+    pktseqi_walk_type(w, 4);
+    if (w->layer == PKTSEQI_LAYER_TYPE && w->type == 0x8035) pktseqi_walk_other(w, "SLARP");
+}
+
+// Frame relay: an address of 2 to 4 bytes, 03, perhaps padding, a protocol (RFC 2427); or an
+// address of 2 and an Ethertype, as Cisco has it.
+static void pktseqi_walk_relay(pktseqi_walk *w) {
+    size_t bytes = 2;
+    if (!pktseqi_walk_has(w, 4)) return;
+    while (bytes < 4 && !(w->at[bytes - 1] & 1)) ++bytes;
+    if (!pktseqi_walk_has(w, bytes + 3)) return;
+    if (w->at[bytes] != 3) {
+        pktseqi_walk_type(w, bytes + 2);
+        return;
+    }
+    if (w->at[++bytes] == 0) ++bytes;
+    switch (w->at[bytes]) {
+    case 0xcc:
+    case 0x8e: pktseqi_walk_pass(w, bytes + 1, PKTSEQI_LAYER_IP); return;
+    case 0x80:
+        if (!pktseqi_walk_has(w, bytes + 6)) return;
+        if (w->at[bytes + 1] == 0 && w->at[bytes + 2] == 0x80 && w->at[bytes + 3] == 0xc2)
+            pktseqi_walk_pass(w, bytes + 6, PKTSEQI_LAYER_ETHERNET);
+        else
+            pktseqi_walk_type(w, bytes + 6);
+        return;
+    }
+    w->layer = PKTSEQI_LAYER_END;
+}
+
+// Linux cooked captures: what kind of device it was stands where the first Ethertype does not say.
+static void pktseqi_walk_cooked(pktseqi_walk *w, int version) {
+    unsigned type;
+    if (!pktseqi_walk_has(w, version == 1 ? 16 : 20)) return;
+    type = pktseqi_be16(w->at + (version == 1 ? 14 : 0));
+    pktseqi_walk_pass(w, version == 1 ? 16 : 20, PKTSEQI_LAYER_TYPE);
+    w->type = type;
+    if (type == 4) w->layer = PKTSEQI_LAYER_LLC;
+    if (type == 1) pktseqi_walk_other(w, "IPX");
+    if (type == 3) w->layer = PKTSEQI_LAYER_ETHERNET;
+    if (type == 7) w->layer = PKTSEQI_LAYER_PPP;
+}
+
+// An IP header has been found: what an outer one has said holds no more.
+static void pktseqi_walk_found(pktseqi_walk *w, unsigned protocol) {
+    pktseq_packet *packet = w->packet;
+    if (w->found++) packet->notes |= PKTSEQ_NOTE_TUNNEL;
+    packet->transport = (uint8_t)protocol;
+    packet->icmp_type = packet->icmp_code = 0;
+    packet->src_port = packet->dst_port = packet->icmp_id = packet->flags = 0;
+    packet->payload = 0;
+    w->type = protocol;
+}
+
+// IPv4 (RFC 791). A total length of 0 is a packet that the network card was to cut into segments.
+static void pktseqi_walk_ipv4(pktseqi_walk *w) {
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    size_t header = 4 * (size_t)(w->at[0] & 15), total;
+    unsigned offset;
+    if (!pktseqi_walk_has(w, 20)) return;
+    w->layer = PKTSEQI_LAYER_END;
+    total = pktseqi_be16(w->at + 2);
+    if (header < 20 || (total && total < header)) return;
+    if (total) pktseqi_walk_trim(w, total);
+    offset = pktseqi_be16(w->at + 6) & 0x3fff;
+    pktseqi_walk_found(w, w->at[9]);
+    memcpy(w->packet->src, mapped, 12);
+    memcpy(w->packet->src + 12, w->at + 12, 4);
+    memcpy(w->packet->dst, mapped, 12);
+    memcpy(w->packet->dst + 12, w->at + 16, 4);
+    if (!pktseqi_walk_pass(w, header, PKTSEQI_LAYER_PROTOCOL) || !offset) return;
+    w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
+    if (!(offset & 0x1fff)) return;
+    w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
+    w->layer = PKTSEQI_LAYER_END;
+}
+
+// IPv6 (RFC 8200). A payload length of 0 is a jumbogram, or to be cut into segments.
+static void pktseqi_walk_ipv6(pktseqi_walk *w) {
+    size_t payload;
+    if (!pktseqi_walk_has(w, 40)) return;
+    payload = pktseqi_be16(w->at + 4);
+    pktseqi_walk_found(w, w->at[6]);
+    memcpy(w->packet->src, w->at + 8, 16);
+    memcpy(w->packet->dst, w->at + 24, 16);
+    pktseqi_walk_pass(w, 40, PKTSEQI_LAYER_PROTOCOL);
+    if (payload) pktseqi_walk_trim(w, payload);
+}
+
+// The version is in the first four bits.
+static void pktseqi_walk_ip(pktseqi_walk *w) {
+    if (!pktseqi_walk_has(w, 1)) return;
+    if (w->at[0] >> 4 == 6)
+        pktseqi_walk_ipv6(w);
+    else if (w->at[0] >> 4 == 4 && w->layer == PKTSEQI_LAYER_IP)
+        pktseqi_walk_ipv4(w);
+    else
+        w->layer = PKTSEQI_LAYER_END;
+}
+
+// An extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): the next one's number comes first,
+// and the second byte says how long it is, in `unit` bytes without the first `least`.
+static void pktseqi_walk_extension(pktseqi_walk *w, size_t unit, size_t least) {
+    if (!pktseqi_walk_has(w, 2)) return;
+    w->type = w->at[0];
+    if (pktseqi_walk_pass(w, least + unit * w->at[1], PKTSEQI_LAYER_PROTOCOL))
+        w->packet->transport = (uint8_t)w->type;
+}
+
+// The fragment header of IPv6: only the first fragment has what follows the header. One that is
+// the first and the last is no fragment (RFC 6946).
+static void pktseqi_walk_fragment(pktseqi_walk *w) {
+    unsigned offset;
+    if (!pktseqi_walk_has(w, 8)) return;
+    offset = pktseqi_be16(w->at + 2) & 0xfff9;
+    w->packet->transport = w->at[0];
+    w->type = w->at[0];
+    if (offset) w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
+    if (offset & 0xfff8) w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
+    pktseqi_walk_pass(w, 8, offset & 0xfff8 ? PKTSEQI_LAYER_END : PKTSEQI_LAYER_PROTOCOL);
+}
+
+// GRE (RFC 2784, 2890; version 1 RFC 2637): flags say which words follow the first.
+static void pktseqi_walk_gre(pktseqi_walk *w) {
+    unsigned flags, type;
+    size_t bytes = 4;
+    if (!pktseqi_walk_has(w, 4)) return;
+    flags = pktseqi_be16(w->at);
+    type = pktseqi_be16(w->at + 2);
+    if (flags & 0xc000) bytes += 4;  // checksum or routing
+    if (flags & 0x2000) bytes += 4;  // key
+    if (flags & 0x1000) bytes += 4;  // sequence number
+    if ((flags & 7) == 1 && flags & 0x0080) bytes += 4;
+    if (!pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_TYPE)) return;
+    w->type = type;
+    if (flags & 0x4000) w->layer = PKTSEQI_LAYER_END;  // source routes (RFC 1701), long given up
+    if (type == 0x8909 && pktseqi_walk_has(w, 2)) {    // Cisco metadata: here the type comes first
+        w->type = pktseqi_be16(w->at);
+        pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_TYPE);
+    }
+    if (type == 0x88be || type == 0x22eb) pktseqi_walk_erspan(w, (flags & 0x1000) != 0);
+    if (type == 0x883e && pktseqi_walk_has(w, 4))      // WCCP: perhaps a word of its own
+        pktseqi_walk_pass(w, w->at[0] >> 4 == 4 ? 0 : 4, PKTSEQI_LAYER_IP);
+}
+
+// GTP, version 1 and the older 0: type 255 is a user's packet (3GPP TS 29.281, GSM 09.60).
+static void pktseqi_walk_gtp(pktseqi_walk *w) {
+    size_t bytes = 8;
+    unsigned next = 0;
+    if (!pktseqi_walk_has(w, 8) || w->at[1] != 255 || !(w->at[0] & 0x10)) return;
+    switch (w->at[0] >> 5) {
+    case 0: bytes = 20; break;
+    case 1:
+        if (!(w->at[0] & 7)) break;
+        bytes = 12;
+        if (!pktseqi_walk_has(w, bytes)) return;
+        if (w->at[0] & 4) next = w->at[11];
+        break;
+    default: return;
+    }
+    while (next) {  // extension headers: length in words, .., next
+        size_t length;
+        if (!pktseqi_walk_has(w, bytes + 1)) return;
+        length = 4 * (size_t)w->at[bytes];
+        if (!length || !pktseqi_walk_has(w, bytes + length)) return;
+        bytes += length;
+        next = w->at[bytes - 1];
+    }
+    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_PPP);
+    if (w->size && (w->at[0] >> 4 == 4 || w->at[0] >> 4 == 6)) w->layer = PKTSEQI_LAYER_IP;
+}
+
+// Teredo (RFC 4380): an IPv6 packet after what may say who sends it and from where.
+static void pktseqi_walk_teredo(pktseqi_walk *w) {
+    size_t bytes = 0;
+    if (!pktseqi_walk_has(w, 4)) return;
+    if (pktseqi_be16(w->at) == 1) bytes = 13 + (size_t)w->at[2] + w->at[3];
+    if (w->size >= bytes + 2 && pktseqi_be16(w->at + bytes) == 0) bytes += 8;
+    if (pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_END) && w->size && w->at[0] >> 4 == 6)
+        w->layer = PKTSEQI_LAYER_IP;
+}
+
+// L2TP, version 2 (RFC 2661): flags say what is there before the PPP of a data message.
+static void pktseqi_walk_l2tp(pktseqi_walk *w) {
+    unsigned flags;
+    size_t bytes = 6;
+    if (!pktseqi_walk_has(w, 6)) return;
+    flags = pktseqi_be16(w->at);
+    if ((flags & 0x800f) != 2) return;   // a control message, or another version
+    if (flags & 0x4000) bytes += 2;      // length
+    if (flags & 0x0800) bytes += 4;      // sequence numbers
+    if (flags & 0x0200) {                // offset
+        if (!pktseqi_walk_has(w, bytes + 2)) return;
+        bytes += 2 + (size_t)pktseqi_be16(w->at + bytes);
+    }
+    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_PPP);
+}
+
+// What UDP carries, by a port that is that of a tunnel.
+static void pktseqi_walk_tunnel(pktseqi_walk *w, unsigned port) {
+    switch (port) {
+    case 2123:
+    case 2152:
+    case 3386: pktseqi_walk_gtp(w); break;
+    case 3544: pktseqi_walk_teredo(w); break;
+    case 1701: pktseqi_walk_l2tp(w); break;
+    case 4341: pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_IP); break;  // LISP, RFC 6830
+    case 4754: w->layer = PKTSEQI_LAYER_PROTOCOL; w->type = 47; break;
+    case 6635: w->layer = PKTSEQI_LAYER_MPLS; break;
+    case 4789:  // VXLAN, RFC 7348
+        if (pktseqi_walk_has(w, 8) && w->at[0] & 8) pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_ETHERNET);
+        break;
+    case 4790:
+        if (pktseqi_walk_has(w, 8)) pktseqi_walk_nsh(w, 8);
+        break;
+    case 6081:  // Geneve, RFC 8926
+        if (pktseqi_walk_has(w, 8) && w->at[0] >> 6 == 0) {
+            w->type = pktseqi_be16(w->at + 2);
+            pktseqi_walk_pass(w, 8 + 4 * (size_t)(w->at[0] & 63), PKTSEQI_LAYER_TYPE);
+        }
+        break;
+    }
+}
+
+// Ports, which TCP, UDP, SCTP and DCCP begin with.
+static int pktseqi_walk_ports(pktseqi_walk *w) {
+    if (!pktseqi_walk_has(w, 4)) return 0;
+    w->packet->src_port = (uint16_t)pktseqi_be16(w->at);
+    w->packet->dst_port = (uint16_t)pktseqi_be16(w->at + 2);
+    return 1;
+}
+
+// TCP (RFC 9293): the three reserved bits become one.
+static void pktseqi_walk_tcp(pktseqi_walk *w) {
+    unsigned flags;
+    size_t header;
+    if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 14)) return;
+    flags = pktseqi_be16(w->at + 12);
+    header = 4 * (size_t)(flags >> 12);
+    w->packet->flags = (uint16_t)((flags & 0x1ff) | (flags & 0xe00 ? 0x200 : 0));
+    if (header >= 20 && w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
+}
+
+// UDP (RFC 768), and what may be a packet within it.
+static void pktseqi_walk_udp(pktseqi_walk *w) {
+    size_t length;
+    unsigned a, b;
+    if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 8)) return;
+    length = pktseqi_be16(w->at + 4);
+    if (length >= 8) pktseqi_walk_trim(w, length);
+    else if (length) return;  // not even its own header
+    pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_END);
+    w->packet->payload = (uint32_t)w->wire;
+    a = w->packet->dst_port;
+    b = w->packet->src_port;
+    pktseqi_walk_tunnel(w, a);
+    if (w->layer == PKTSEQI_LAYER_END && b != a) pktseqi_walk_tunnel(w, b);
+}
+
+// ICMP and ICMPv6: type, code, and the identifier of the messages that have one. What an error
+// quotes is another packet's.
+static void pktseqi_walk_icmp(pktseqi_walk *w, int six) {
+    unsigned type;
+    if (!pktseqi_walk_has(w, 2)) return;
+    type = w->at[0];
+    w->packet->icmp_type = w->at[0];
+    w->packet->icmp_code = w->at[1];
+    if (w->wire > 8) w->packet->payload = (uint32_t)(w->wire - 8);
+    if (six ? type == 128 || type == 129 : type == 0 || type == 8 || (type >= 13 && type <= 18))
+        if (pktseqi_walk_has(w, 6)) w->packet->icmp_id = (uint16_t)pktseqi_be16(w->at + 4);
+}
+
+// Goes by a protocol number of IP; the transport of the packet is the last one that was reached.
+static void pktseqi_walk_protocol(pktseqi_walk *w) {
+    w->layer = PKTSEQI_LAYER_END;
+    switch (w->type) {
+    case 0:
+    case 43:
+    case 60: pktseqi_walk_extension(w, 8, 8); return;
+    case 51: pktseqi_walk_extension(w, 4, 8); return;
+    case 44: pktseqi_walk_fragment(w); return;
+    case 6: pktseqi_walk_tcp(w); return;
+    case 17:
+    case 136: pktseqi_walk_udp(w); return;
+    case 33:
+    case 132:
+        if (pktseqi_walk_ports(w) && w->wire > 12) w->packet->payload = (uint32_t)w->wire - 12;
+        return;
+    case 1:
+    case 58: pktseqi_walk_icmp(w, w->type == 58); return;
+    case 4: w->layer = PKTSEQI_LAYER_IP; return;
+    case 41: w->layer = PKTSEQI_LAYER_IP6; return;
+    case 47: pktseqi_walk_gre(w); return;
+    case 97: pktseqi_walk_pass(w, 2, PKTSEQI_LAYER_ETHERNET); return;  // RFC 3378
+    case 137: w->layer = PKTSEQI_LAYER_MPLS; return;
+    case 143: w->layer = PKTSEQI_LAYER_ETHERNET; return;               // RFC 8986
+    case 103:  // PIM: a router sends a source's packet to the meeting point (RFC 7761 4.9.3)
+        if (w->size >= 9 && w->at[0] == 0x21) pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_IP);
+        return;
+    }
+}
+
+// Walks until no layer is left, or too many.
+static void pktseqi_walk_all(pktseqi_walk *w) {
+    for (int layers = 0; w->layer != PKTSEQI_LAYER_END; ++layers) {
+        if (layers == PKTSEQI_MOST_LAYERS) return;
+        switch (w->layer) {
+        case PKTSEQI_LAYER_END: return;
+        case PKTSEQI_LAYER_ETHERNET: pktseqi_walk_type(w, 14); break;
+        case PKTSEQI_LAYER_TYPE: pktseqi_walk_ethertype(w); break;
+        case PKTSEQI_LAYER_LLC: pktseqi_walk_llc(w); break;
+        case PKTSEQI_LAYER_NULL: pktseqi_walk_null(w); break;
+        case PKTSEQI_LAYER_COOKED: pktseqi_walk_cooked(w, 1); break;
+        case PKTSEQI_LAYER_COOKED2: pktseqi_walk_cooked(w, 2); break;
+        case PKTSEQI_LAYER_PPP: pktseqi_walk_ppp(w); break;
+        case PKTSEQI_LAYER_HDLC: pktseqi_walk_hdlc(w); break;
+        case PKTSEQI_LAYER_RELAY: pktseqi_walk_relay(w); break;
+        case PKTSEQI_LAYER_MPLS: pktseqi_walk_mpls(w); break;
+        case PKTSEQI_LAYER_IP:
+        case PKTSEQI_LAYER_IP6: pktseqi_walk_ip(w); break;
+        case PKTSEQI_LAYER_PROTOCOL: pktseqi_walk_protocol(w); break;
+        }
+    }
+}
+
+// Services by port, TCP's and UDP's name, as Wireshark spells them; rising ports. IANA's list
+// (iana.org/assignments/service-names-port-numbers) has thousands: these are those of which a
+// network has enough to learn from.
+static const struct {
+    uint16_t port;
+    const char *tcp, *udp;
+} pktseqi_services[] = {
+    {20, "FTP-DATA", NULL},     {21, "FTP", NULL},          {22, "SSH", NULL},
+    {23, "TELNET", NULL},       {25, "SMTP", NULL},         {37, "TIME", "TIME"},
+    {43, "WHOIS", NULL},        {49, "TACACS+", NULL},      {53, "DNS", "DNS"},
+    {67, NULL, "DHCP"},         {68, NULL, "DHCP"},         {69, NULL, "TFTP"},
+    {79, "FINGER", NULL},       {80, "HTTP", NULL},         {88, "KRB5", "KRB5"},
+    {102, "COTP", NULL},        {110, "POP", NULL},         {111, "Portmap", "Portmap"},
+    {113, "IDENT", NULL},       {119, "NNTP", NULL},        {123, NULL, "NTP"},
+    {135, "DCERPC", NULL},      {137, NULL, "NBNS"},        {138, NULL, "NBDS"},
+    {139, "NBSS", NULL},        {143, "IMAP", NULL},        {161, "SNMP", "SNMP"},
+    {162, NULL, "SNMP"},        {179, "BGP", NULL},         {194, "IRC", NULL},
+    {389, "LDAP", "CLDAP"},     {443, "TLS", "QUIC"},       {445, "SMB2", NULL},
+    {465, "TLS", NULL},         {500, NULL, "ISAKMP"},      {502, "Modbus/TCP", NULL},
+    {514, "RSH", "Syslog"},     {515, "LPD", NULL},         {520, NULL, "RIP"},
+    {546, NULL, "DHCPv6"},      {547, NULL, "DHCPv6"},      {554, "RTSP", NULL},
+    {587, "SMTP", NULL},        {631, "IPP", NULL},         {636, "TLS", NULL},
+    {853, "TLS", "QUIC"},       {873, "RSYNC", NULL},       {993, "TLS", NULL},
+    {995, "TLS", NULL},         {1080, "Socks", NULL},      {1194, NULL, "OpenVPN"},
+    {1433, "TDS", NULL},        {1521, "TNS", NULL},        {1701, NULL, "L2TP"},
+    {1723, "PPTP", NULL},       {1812, NULL, "RADIUS"},     {1813, NULL, "RADIUS"},
+    {1883, "MQTT", NULL},       {1900, NULL, "SSDP"},       {2049, "NFS", "NFS"},
+    {2055, NULL, "CFLOW"},      {2123, NULL, "GTPv2"},      {2152, NULL, "GTP"},
+    {2404, "104apci", NULL},    {3128, "HTTP", NULL},       {3306, "MySQL", NULL},
+    {3389, "TPKT", "RDPUDP"},   {3478, NULL, "STUN"},       {3544, NULL, "Teredo"},
+    {3784, NULL, "BFD Control"}, {4500, NULL, "ESP"},       {4789, NULL, "VXLAN"},
+    {5060, "SIP", "SIP"},       {5222, "XMPP/XML", NULL},   {5353, NULL, "MDNS"},
+    {5355, NULL, "LLMNR"},      {5432, "PGSQL", NULL},      {5672, "AMQP", NULL},
+    {5683, NULL, "CoAP"},       {5900, "VNC", NULL},        {6000, "X11", NULL},
+    {6081, NULL, "Geneve"},     {6379, "RESP", NULL},       {6667, "IRC", NULL},
+    {8080, "HTTP", NULL},       {8443, "TLS", NULL},        {8883, "TLS", NULL},
+    {9092, "Kafka", NULL},      {20000, "DNP 3.0", NULL},   {27017, "MONGO", NULL},
+    {44818, "ENIP", NULL},      {47808, NULL, "BACnet"},    {51820, NULL, "WireGuard"}};
+
+// The service of a port, or NULL.
+static const char *pktseqi_service(unsigned port, int udp) {
+    size_t low = 0, high = sizeof pktseqi_services / sizeof *pktseqi_services;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (pktseqi_services[middle].port == port)
+            return udp ? pktseqi_services[middle].udp : pktseqi_services[middle].tcp;
+        if (pktseqi_services[middle].port < port) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+// A transport's name, as Wireshark spells it; one without is "IP-" and its number.
+static const char *pktseqi_transport_name(unsigned transport) {
+#define PKTSEQI_TEN(d) "IP-" #d "0", "IP-" #d "1", "IP-" #d "2", "IP-" #d "3", "IP-" #d "4", \
+                       "IP-" #d "5", "IP-" #d "6", "IP-" #d "7", "IP-" #d "8", "IP-" #d "9"
+    static const char *const number[] = {
+        "IP-0", "IP-1", "IP-2", "IP-3", "IP-4", "IP-5", "IP-6", "IP-7", "IP-8", "IP-9",
+        PKTSEQI_TEN(1), PKTSEQI_TEN(2), PKTSEQI_TEN(3), PKTSEQI_TEN(4), PKTSEQI_TEN(5),
+        PKTSEQI_TEN(6), PKTSEQI_TEN(7), PKTSEQI_TEN(8), PKTSEQI_TEN(9), PKTSEQI_TEN(10),
+        PKTSEQI_TEN(11), PKTSEQI_TEN(12), PKTSEQI_TEN(13), PKTSEQI_TEN(14), PKTSEQI_TEN(15),
+        PKTSEQI_TEN(16), PKTSEQI_TEN(17), PKTSEQI_TEN(18), PKTSEQI_TEN(19), PKTSEQI_TEN(20),
+        PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
+        "IP-250", "IP-251", "IP-252", "IP-253", "IP-254", "IP-255"};
+#undef PKTSEQI_TEN
+    static const struct {
+        unsigned char number;
+        const char *name;
+    } known[] = {{6, "TCP"},     {17, "UDP"},   {1, "ICMP"},   {58, "ICMPv6"}, {2, "IGMP"},
+                 {4, "IPv4"},    {41, "IPv6"},  {47, "GRE"},   {50, "ESP"},    {51, "AH"},
+                 {132, "SCTP"},  {89, "OSPF"},  {88, "EIGRP"}, {103, "PIM"},   {112, "VRRP"},
+                 {46, "RSVP"},   {33, "DCCP"},  {115, "L2TP"}, {97, "EtherIP"},
+                 {136, "UDP-Lite"}, {0, "IPv6"}, {43, "IPv6"}, {44, "IPv6"},   {59, "IPv6"},
+                 {60, "IPv6"},   {135, "MIPv6"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
+        if (known[i].number == transport) return known[i].name;
+    return number[transport & 255];
+}
+
+// Names a packet: that of the service, if it has a payload and a port of one, the lower one first;
+// else that of its transport.
+static void pktseqi_packet_name(pktseq_packet *packet) {
+    unsigned low = packet->src_port, high = packet->dst_port;
+    int udp = packet->transport == 17;
+    const char *name = NULL;
+    if (low > high) {
+        low = high;
+        high = packet->src_port;
+    }
+    if (packet->payload && (udp || packet->transport == 6)) {
+        name = pktseqi_service(low, udp);
+        if (!name) name = pktseqi_service(high, udp);
+    }
+    if (name) packet->notes |= PKTSEQ_NOTE_BY_PORT;
+    packet->protocol = name ? name : pktseqi_transport_name(packet->transport);
+}
+
+// What a frame of each link type begins with.
+static const struct {
+    uint16_t link_type;
+    unsigned char skip;
+    pktseqi_layer layer;
+} pktseqi_links[] = {
+    {1, 0, PKTSEQI_LAYER_ETHERNET}, {0, 0, PKTSEQI_LAYER_NULL},     {108, 0, PKTSEQI_LAYER_NULL},
+    {113, 0, PKTSEQI_LAYER_COOKED}, {276, 0, PKTSEQI_LAYER_COOKED2},
+    {101, 0, PKTSEQI_LAYER_IP},     {12, 0, PKTSEQI_LAYER_IP},      {14, 0, PKTSEQI_LAYER_IP},
+    {228, 0, PKTSEQI_LAYER_IP},     {229, 0, PKTSEQI_LAYER_IP6},     {9, 0, PKTSEQI_LAYER_PPP},
+    {50, 0, PKTSEQI_LAYER_PPP},     {204, 1, PKTSEQI_LAYER_PPP},    {51, 6, PKTSEQI_LAYER_PPP},
+    {104, 0, PKTSEQI_LAYER_HDLC},   {107, 0, PKTSEQI_LAYER_RELAY},  {219, 0, PKTSEQI_LAYER_MPLS}};
+
+// The entry of a link type, or a number past the last.
+static size_t pktseqi_link_find(uint32_t link_type) {
+    size_t i = 0, count = sizeof pktseqi_links / sizeof *pktseqi_links;
+    while (i < count && pktseqi_links[i].link_type != link_type) ++i;
+    return i;
+}
+
+static int pktseqi_link_known(uint32_t link_type) {
+    return pktseqi_link_find(link_type) < sizeof pktseqi_links / sizeof *pktseqi_links;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
+                                              size_t captured, size_t length, uint32_t link_type,
+                                              double time) {
+    pktseqi_walk walk;
+    size_t link = pktseqi_link_find(link_type);
+    if (!packet || (!frame && captured)) return PKTSEQ_ERROR_ARGUMENT;
+    memset(packet, 0, sizeof *packet);
+    packet->time = time;
+    packet->length = (double)length;
+    packet->protocol = "other";
+    if (!pktseqi_link_known(link_type)) return PKTSEQ_ERROR_MISMATCH;
+    memset(&walk, 0, sizeof walk);
+    walk.at = (const unsigned char *)frame;
+    walk.size = captured;
+    walk.wire = length > captured ? length : captured;
+    walk.layer = pktseqi_links[link].layer;
+    walk.other = "other";
+    walk.packet = packet;
+    pktseqi_walk_pass(&walk, pktseqi_links[link].skip, walk.layer);
+    if (link_type == 204 && length) packet->length -= 1;  // its direction was not on the wire
+    pktseqi_walk_all(&walk);
+    if (!walk.found) {
+        packet->protocol = walk.other;
+        return PKTSEQ_NOT_IP;
+    }
+    pktseqi_packet_name(packet);
+    return PKTSEQ_OK;
+}
+
+// Writes a small number in decimal.
+static size_t pktseqi_put_small(char *text, unsigned value) {
+    size_t size = 0;
+    if (value >= 100) text[size++] = (char)('0' + value / 100);
+    if (value >= 10) text[size++] = (char)('0' + value / 10 % 10);
+    text[size++] = (char)('0' + value % 10);
+    return size;
+}
+
+// Where the longest run of two or more zero words begins, the first of several; *run is its length.
+static int pktseqi_address_zeros(const unsigned *word, int *run) {
+    int begin = -1;
+    *run = 1;
+    for (int i = 0, zeros = 0; i < 8; ++i) {
+        zeros = word[i] ? 0 : zeros + 1;
+        if (zeros <= *run) continue;
+        *run = zeros;
+        begin = i + 1 - zeros;
+    }
+    return begin;
+}
+
+PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]) {
+    unsigned word[8];
+    size_t size = 0;
+    int run, zeros;
+    for (int i = 0; i < 8; ++i) word[i] = pktseqi_be16(address + 2 * i);
+    zeros = pktseqi_address_zeros(word, &run);
+    if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {
+        if (run == 6) text[size++] = ':';
+        if (run == 6) text[size++] = ':';
+        for (int i = 12; i < 16; ++i) {
+            if (i > 12) text[size++] = '.';
+            size += pktseqi_put_small(text + size, address[i]);
+        }
+        text[size] = 0;
+        return size;
+    }
+    for (int i = 0; i < 8; ++i) {
+        int digits = word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1;
+        if (i == zeros) {
+            text[size++] = ':';
+            if (i + run == 8) text[size++] = ':';
+            i += run - 1;
+            continue;
+        }
+        if (i) text[size++] = ':';
+        while (digits-- > 0) text[size++] = "0123456789abcdef"[word[i] >> (4 * digits) & 15];
+    }
+    text[size] = 0;
+    return size;
+}
+
+// ---- >>capture: pcap and pcapng ---------------------------------------------------------------
+//
+// pcap: ietf.org/archive/id/draft-ietf-opsawg-pcap; pcapng: draft-ietf-opsawg-pcapng.
+
+// The largest frame is what libpcap and Wireshark have as such; so a window of twice as much holds
+// each whole, whatever sizes a file claims.
+enum { PKTSEQI_MOST_FRAME = 262144, PKTSEQI_CAPTURE_WINDOW = 2 * PKTSEQI_MOST_FRAME };
+
+// An interface of a pcapng section; a pcap file has one.
+typedef struct pktseqi_interface {
+    uint64_t per_second;  // units of time
+    int64_t offset;       // seconds
+    uint32_t link_type, snap;
+} pktseqi_interface;
+
+// What the header of a record says.
+typedef struct pktseqi_record {
+    size_t header;        // bytes before the frame
+    size_t block;         // bytes of header, frame and what follows it
+    uint32_t captured, length, interface_id;
+    int timed;            // it has a time: seconds + units / the interface's per_second
+    uint64_t seconds, units;
+} pktseqi_record;
+
+// offset + units / per_second (at most 2^63) as the nearest double, halves to even. In whole
+// numbers: a quotient of doubles would be rounded twice. Of the 53 bits as many are made at a time
+// as fit.
+static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) {
+    const uint64_t one = 1, most = one << 62;
+    uint64_t rest = units % per_second, whole = units / per_second, m;
+    int64_t seconds = offset + (int64_t)(whole < most ? whole : most);
+    int negative = seconds < 0, scale = 0;
+    if (negative && rest) {  // -3 + 0.25 is -(2 + 0.75)
+        ++seconds;
+        rest = per_second - rest;
+    }
+    m = (uint64_t)(negative ? -seconds : seconds);
+    while (rest && m < one << 52) {
+        int bits = m < one << 31 && per_second < one << 41 ? 22 : 1;  // as it is since 2004
+        while (bits < 52 && m < one << (52 - bits) && per_second < one << (63 - bits)) ++bits;
+        m = m << bits | (rest << bits) / per_second;
+        rest = (rest << bits) % per_second;
+        scale += bits;
+    }
+    if (rest > per_second - rest || (rest && rest == per_second - rest && m & 1)) ++m;
+    return ldexp(negative ? -(double)(int64_t)m : (double)(int64_t)m, -scale);
+}
+
+// Numbers in the order of bytes of the section.
+static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
+    if (c->big_endian) return pktseqi_be32(p);
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char *p) {
+    return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
+}
+
+// Sees to it that so many bytes, at most the window's, can be looked at. 0: the stream ends before;
+// minus a status: reading failed.
+static int pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    int failed = 0;
+    if (c->size - c->at >= bytes) return 1;
+    memmove(c->window, c->window + c->at, c->size - c->at);
+    c->size -= c->at;
+    c->at = 0;
+    while (c->size < bytes && !c->ended) {
+        size_t room = c->capacity - c->size;
+        size_t got = c->read_fn(c->user_data, c->window + c->size, room, &failed);
+        if (failed || got > room)
+            return -(int)pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
+        if (got == 0) c->ended = 1;
+        c->size += got;
+    }
+    return c->size >= bytes;
+}
+
+// Passes over so many bytes, however many they are. Returns as pktseqi_capture_need does.
+static int pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    int status = 1;
+    while (status == 1 && bytes > c->size - c->at) {
+        bytes -= c->size - c->at;
+        c->at = c->size;
+        status = pktseqi_capture_need(c, 1, err);
+    }
+    if (status == 1) c->at += bytes;
+    if (status == 0) c->counts.incomplete = 1;
+    return status;
+}
+
+// The format's rule that frame number `frames` + 1 breaks.
+static int pktseqi_capture_damaged(const pktseq_capture *c, pktseq_error *err, const char *what) {
+    return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                               "after %z frames, found %s: the capture is damaged there",
+                               (size_t)c->counts.frames, what);
+}
+
+static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_type) {
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                         "found a capture of link type %z, expected Ethernet, raw IP, null or "
+                         "loop, Linux cooked, PPP, Cisco HDLC, frame relay or MPLS; have tshark "
+                         "make a CSV of it", (size_t)link_type);
+}
+
+// Adds an interface; its memory grows with the blocks that describe interfaces.
+static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
+    pktseqi_interface *interface_new;
+    if (c->interface_count == c->interface_capacity) {
+        size_t to = pktseqi_next_capacity(c->interface_capacity, 4);
+        void *p = pktseqi_regrow(&c->allocator, c->interfaces, c->interface_count, to,
+                                 sizeof *c->interfaces);
+        if (!p) return NULL;
+        c->interfaces = (pktseqi_interface *)p;
+        c->interface_capacity = to;
+    }
+    interface_new = &c->interfaces[c->interface_count++];
+    memset(interface_new, 0, sizeof *interface_new);
+    interface_new->per_second = 1000000;
+    return interface_new;
+}
+
+// Reads if_tsresol: units of 10^-n seconds, or, with the highest bit, of 2^-n. 0: too small ones.
+static uint64_t pktseqi_capture_resolution(unsigned value) {
+    unsigned n = value & 127;
+    uint64_t per_second = 1;
+    if (value & 128) return n < 64 ? (uint64_t)1 << n : 0;
+    if (n > 18) return 0;
+    while (n-- > 0) per_second *= 10;
+    return per_second;
+}
+
+// Reads a block that describes an interface, of `bytes` after its first 8: of its options those
+// that say what times mean.
+static int pktseqi_capture_describe(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    pktseqi_interface *new_one;
+    int status = bytes < 12 ? pktseqi_capture_damaged(c, err, "a short interface block")
+                            : pktseqi_capture_need(c, 8, err);
+    if (status != 1) return status;
+    new_one = pktseqi_capture_interface(c);
+    if (!new_one) return -(int)pktseqi_no_memory(err);
+    new_one->link_type = pktseqi_capture_u16(c, c->window + c->at);
+    new_one->snap = pktseqi_capture_u32(c, c->window + c->at + 4);
+    c->at += 8;
+    bytes -= 12;
+    while (bytes >= 4) {
+        unsigned code, size, padded;
+        const unsigned char *option;
+        status = pktseqi_capture_need(c, bytes < 12 ? bytes : 12, err);
+        if (status != 1) return status;
+        option = c->window + c->at;
+        code = pktseqi_capture_u16(c, option);
+        size = pktseqi_capture_u16(c, option + 2);
+        padded = 4 + (size + 3) / 4 * 4;
+        if (code == 0 || padded > bytes) break;
+        if (code == 9 && size == 1) new_one->per_second = pktseqi_capture_resolution(option[4]);
+        if (code == 14 && size == 8) {
+            uint32_t low = pktseqi_capture_u32(c, option + (c->big_endian ? 8 : 4));
+            uint32_t high = pktseqi_capture_u32(c, option + (c->big_endian ? 4 : 8));
+            new_one->offset = (int64_t)((uint64_t)high << 32 | low);
+        }
+        if (new_one->per_second == 0 || new_one->offset > (int64_t)1 << 53 ||
+            new_one->offset < -((int64_t)1 << 53))
+            return pktseqi_capture_damaged(c, err, "an unlikely unit or offset of time");
+        bytes -= padded;
+        status = pktseqi_capture_skip(c, padded, err);
+        if (status != 1) return status;
+    }
+    return pktseqi_capture_skip(c, bytes + 4, err);
+}
+
+// Reads the beginning of a pcapng section: the order of its bytes. It has no interfaces yet.
+static int pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
+    int status = pktseqi_capture_need(c, 12, err);
+    if (status != 1) return status;
+    c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
+    c->interface_count = 0;
+    if (!c->big_endian && pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
+        return pktseqi_capture_damaged(c, err, "a section without an order of bytes");
+    return 1;
+}
+
+// Reads the header of a block with a frame; `type` says which of the three. They hold:
+//   6 enhanced   interface 4, time 4 4, captured 4, length 4, frame, options
+//   3 simple     length 4, frame
+//   2 old        interface 2, drops 2, time 4 4, captured 4, length 4, frame, options
+static int pktseqi_capture_frame(pktseq_capture *c, uint32_t type, pktseqi_record *record,
+                                 pktseq_error *err) {
+    const unsigned char *p;
+    int status;
+    record->header = type == 3 ? 12 : 28;
+    if (record->block < record->header + 4)
+        return pktseqi_capture_damaged(c, err, "a packet block too short for its own header");
+    status = pktseqi_capture_need(c, record->header, err);
+    if (status != 1) return status;
+    p = c->window + c->at + 8;
+    record->timed = type != 3;
+    if (type == 3) {
+        record->length = pktseqi_capture_u32(c, p);
+        record->captured = record->length;
+        if (record->captured > record->block - 16) record->captured = (uint32_t)record->block - 16;
+    } else {
+        record->interface_id = type == 2 ? pktseqi_capture_u16(c, p) : pktseqi_capture_u32(c, p);
+        record->units = (uint64_t)pktseqi_capture_u32(c, p + 4) << 32 |
+                        pktseqi_capture_u32(c, p + 8);
+        record->captured = pktseqi_capture_u32(c, p + 12);
+        record->length = pktseqi_capture_u32(c, p + 16);
+    }
+    if (record->interface_id >= c->interface_count)
+        return pktseqi_capture_damaged(c, err, "a packet of an interface that is not described");
+    if (type == 3 && c->interfaces[0].snap && record->captured > c->interfaces[0].snap)
+        record->captured = c->interfaces[0].snap;
+    if (record->captured > record->block - record->header - 4)
+        return pktseqi_capture_damaged(c, err, "a packet longer than its block");
+    return 1;
+}
+
+// Counts a frame without an IP packet by its kind.
+static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *name) {
+    const size_t last = sizeof counts->other / sizeof *counts->other - 1;
+    size_t i = 0;
+    while (i < last && counts->other[i].name && strcmp(counts->other[i].name, name) != 0) ++i;
+    if (!counts->other[i].name) counts->other[i].name = i < last ? name : "other";
+    ++counts->other[i].frames;
+}
+
+// Does Wireshark give a block of this type, which has no packet, the number of a frame? Custom
+// blocks, entries of systemd's journal, and system calls are such.
+static int pktseqi_capture_numbered(uint32_t type) {
+    return type == 0x00000bad || type == 0x40000bad || type == 9 || type == 0x204 ||
+           type == 0x216 || type == 0x221;
+}
+
+// Goes on to the next block of pcapng that has a frame, and reads its header.
+static int pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
+    for (;;) {
+        uint32_t type;
+        size_t bytes;
+        int status = pktseqi_capture_need(c, 8, err);
+        if (status != 1) return status;
+        type = pktseqi_capture_u32(c, c->window + c->at);
+        if (type == 0x0a0d0d0a) {
+            status = pktseqi_capture_section(c, err);
+            if (status != 1) return status;
+        }
+        bytes = pktseqi_capture_u32(c, c->window + c->at + 4);
+        bytes = pktseqi_plus(bytes, 3) / 4 * 4;
+        if (bytes < 12) return pktseqi_capture_damaged(c, err, "a block shorter than any");
+        if (type == 1) {
+            c->at += 8;
+            status = pktseqi_capture_describe(c, bytes - 8, err);
+        } else if (type == 6 || type == 3 || type == 2) {
+            record->block = bytes;
+            return pktseqi_capture_frame(c, type, record, err);
+        } else {
+            status = pktseqi_capture_skip(c, bytes, err);
+            if (status == 1 && pktseqi_capture_numbered(type)) {
+                ++c->counts.frames;
+                pktseqi_capture_other(&c->counts, "other");
+            }
+        }
+        if (status != 1) return status;
+    }
+}
+
+// Reads the header of the next record of pcap: seconds, their parts, captured, length.
+static int pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
+    int status = pktseqi_capture_need(c, c->record_header, err);
+    const unsigned char *p = c->window + c->at;
+    if (status != 1) return status;
+    record->header = c->record_header;
+    record->timed = 1;
+    record->seconds = pktseqi_capture_u32(c, p);
+    record->units = pktseqi_capture_u32(c, p + 4);
+    record->captured = pktseqi_capture_u32(c, p + 8);
+    record->length = pktseqi_capture_u32(c, p + 12);
+    record->block = record->header + record->captured;
+    return 1;
+}
+
+// Goes to the next frame. 1: it is there, whole; 0: the stream has ended; else minus a status.
+static int pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
+    size_t rest = c->rest;
+    int status;
+    memset(record, 0, sizeof *record);
+    c->rest = 0;
+    c->captured = 0;
+    status = pktseqi_capture_skip(c, rest, err);
+    if (status == 1) status = c->pcapng ? pktseqi_capture_block(c, record, err)
+                                        : pktseqi_capture_pcap(c, record, err);
+    if (status == 1 && record->captured > PKTSEQI_MOST_FRAME)
+        return pktseqi_capture_damaged(c, err, "a frame of more than 262144 bytes");
+    if (status == 1) status = pktseqi_capture_need(c, record->header + record->captured, err);
+    if (status != 1) {
+        if (status == 0 && c->size > c->at) c->counts.incomplete = 1;
+        return status;
+    }
+    c->frame = c->window + c->at + record->header;
+    c->captured = record->captured;
+    c->at += record->header + record->captured;
+    c->rest = record->block - record->header - record->captured;
+    c->bytes += record->block;
+    ++c->counts.frames;
+    return 1;
+}
+
+// Decodes the current frame. 1: it has an IP packet.
+static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
+                                  pktseq_packet *packet) {
+    const pktseqi_interface *from = &c->interfaces[record->interface_id];
+    pktseq_capture_counts *counts = &c->counts;
+    pktseq_status status;
+    if (record->timed)
+        c->time = pktseqi_time(from->offset + (int64_t)record->seconds, record->units,
+                               from->per_second);
+    c->link_type = from->link_type;
+    status = pktseq_packet_decode(packet, c->frame, c->captured, record->length, c->link_type,
+                                  c->time);
+    if (status == PKTSEQ_ERROR_MISMATCH) ++counts->unknown;
+    if (status == PKTSEQ_NOT_IP) pktseqi_capture_other(counts, packet->protocol);
+    if (packet->notes & PKTSEQ_NOTE_CUT_OFF) ++counts->cut_off;
+    if (status != PKTSEQ_OK) return 0;
+    ++counts->packets;
+    if (packet->notes & PKTSEQ_NOTE_FRAGMENT) ++counts->fragments;
+    if (packet->notes & PKTSEQ_NOTE_NO_PORTS) ++counts->no_ports;
+    if (packet->notes & PKTSEQ_NOTE_TUNNEL) ++counts->tunnels;
+    return 1;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_packet *packet,
+                                             pktseq_error *err) {
+    pktseqi_record record;
+    int status;
+    if (!capture || !packet || !capture->window)
+        return pktseqi_bad_argument(err, "capture or packet is NULL, or the capture is not open");
+    do {
+        status = pktseqi_capture_advance(capture, &record, err);
+        if (status < 0) return (pktseq_status)-status;
+        if (status == 0 && capture->counts.unknown &&
+            capture->counts.unknown == capture->counts.frames)
+            return pktseqi_capture_unknown(err, capture->link_type);
+        if (status == 0) return pktseqi_error(err, PKTSEQ_END, 0, "%s", "");
+    } while (!pktseqi_capture_decode(capture, &record, packet));
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
+    static const unsigned char magic[][4] = {
+        {0xa1, 0xb2, 0xc3, 0xd4}, {0xd4, 0xc3, 0xb2, 0xa1},  // microseconds
+        {0xa1, 0xb2, 0x3c, 0x4d}, {0x4d, 0x3c, 0xb2, 0xa1},  // nanoseconds
+        {0xa1, 0xb2, 0xcd, 0x34}, {0x34, 0xcd, 0xb2, 0xa1},  // longer records
+        {0x0a, 0x0d, 0x0d, 0x0a}};                           // pcapng
+    for (size_t i = 0; data && size >= 4 && i < sizeof magic / sizeof *magic; ++i)
+        if (memcmp(data, magic[i], 4) == 0) return 1;
+    return 0;
+}
+
+// Knows files of other kinds by how they begin, and says what to do. PKTSEQ_OK: none of them.
+static pktseq_status pktseqi_foreign(const void *data, size_t size, pktseq_error *err) {
+    static const struct {
+        unsigned char at, count;
+        const char *bytes, *what, *advice;
+    } foreign[] = {
+        {0, 2, "\x1f\x8b", "a file compressed by gzip", "unpack it first (gzip -d)"},
+        {0, 4, "\x28\xb5\x2f\xfd", "a file compressed by zstd", "unpack it first (zstd -d)"},
+        {0, 4, "\x04\x22\x4d\x18", "a file compressed by lz4", "unpack it first (lz4 -d)"},
+        {0, 6, "\xfd" "7zXZ", "a file compressed by xz", "unpack it first (xz -d)"},
+        {4, 6, "1AY&SY", "a file compressed by bzip2", "unpack it first (bzip2 -d)"},
+        {0, 4, "PK\3\4", "a zip archive", "unpack it first (unzip)"},
+        {0, 8, "snoop\0\0", "a capture of snoop", "convert it first (editcap -F pcap)"},
+        {0, 4, "GMBU", "a capture of Network Monitor", "convert it first (editcap -F pcap)"},
+        {0, 4, "RTSS", "a capture of Network Monitor", "convert it first (editcap -F pcap)"},
+        {0, 4, "XCP", "a capture of NetXRay", "convert it first (editcap -F pcap)"},
+        {0, 12, "TRSNIFF data", "a capture of Sniffer", "convert it first (editcap -F pcap)"}};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; ++i)
+        if (size >= (size_t)foreign[i].at + foreign[i].count &&
+            memcmp((const char *)data + foreign[i].at, foreign[i].bytes, foreign[i].count) == 0)
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                 "found %s, expected CSV, pcap or pcapng: %s", foreign[i].what,
+                                 foreign[i].advice);
+    return PKTSEQ_OK;
+}
+
+// Reads the header of a pcap file: magic, version 2.x, .., link type, which becomes that of its one
+// interface.
+static int pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
+    const unsigned char *p;
+    uint32_t magic;
+    pktseqi_interface *only;
+    int status = pktseqi_capture_need(c, 24, err);
+    if (status == 0)
+        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                   "found a pcap file of %z bytes, expected a header of 24",
+                                   c->size - c->at);
+    if (status < 0) return status;
+    p = c->window + c->at;
+    c->big_endian = p[0] == 0xa1;
+    magic = pktseqi_capture_u32(c, p);
+    if (pktseqi_capture_u16(c, p + 4) != 2)
+        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
+                                   (size_t)pktseqi_capture_u16(c, p + 4));
+    only = pktseqi_capture_interface(c);
+    if (!only) return -(int)pktseqi_no_memory(err);
+    only->link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;  // above: about checksums
+    if (magic == 0xa1b23c4d) only->per_second = 1000000000;
+    c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
+    c->at += 24;
+    if (pktseqi_link_known(only->link_type)) return 1;
+    return -(int)pktseqi_capture_unknown(err, only->link_type);
+}
+
+// Finds out by the first bytes which format it is.
+static int pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
+    int status = pktseqi_capture_need(c, 12, err);
+    const unsigned char *p = c->window + c->at;
+    if (status < 0) return status;
+    if (!pktseq_capture_magic(p, c->size - c->at)) {
+        pktseq_status foreign = pktseqi_foreign(p, c->size - c->at, err);
+        if (!foreign)
+            foreign = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                    "found %s, expected a pcap or pcapng capture",
+                                    c->size > c->at ? "something else" : "nothing");
+        return -(int)foreign;
+    }
+    c->pcapng = p[0] == 0x0a;
+    return c->pcapng ? 1 : pktseqi_capture_header(c, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_read_fn read_fn,
+                                             void *user_data, const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    int status;
+    if (!capture) return pktseqi_bad_argument(err, "capture is NULL");
+    memset(capture, 0, sizeof *capture);
+    if (!read_fn) return pktseqi_bad_argument(err, "read_fn is NULL");
+    capture->read_fn = read_fn;
+    capture->user_data = user_data;
+    capture->allocator = pktseqi_allocator(allocator);
+    capture->capacity = PKTSEQI_CAPTURE_WINDOW;
+    capture->window = (unsigned char *)pktseqi_alloc(&capture->allocator, capture->capacity, 1);
+    if (!capture->window) return pktseqi_no_memory(err);
+    status = pktseqi_capture_open(capture, err);
+    if (status == 1) return pktseqi_ok(err);
+    pktseq_capture_free(capture);
+    return (pktseq_status)-status;
+}
+
+PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
+    if (!capture) return;
+    pktseqi_free(&capture->allocator, capture->window);
+    pktseqi_free(&capture->allocator, capture->interfaces);
+    capture->window = NULL;
+    capture->frame = NULL;
+    capture->interfaces = NULL;
+    capture->interface_count = capture->interface_capacity = 0;
 }
 
 // ---- >>table: columns found by name, every cell checked ---------------------------------------
