@@ -134,8 +134,8 @@ little-endian number; the header, JSON; the numbers, F32 (F64 if PKTSEQ_REAL is 
 endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind "encoder." and
 "decoder.". In "__metadata__", all values strings: "format" is "pt"; keys that begin with "pktseq."
 hold the format's number, the library's version, N, the first token, the fitted codec (one line a
-field, tab-separated), the state of training, what the trainer says about it ("pktseq.recipe": data,
-date, settings), and "pktseq.checksum": 64-bit FNV-1a over every byte of the file except that
+field, tab-separated), the rule by which packets became sequences ("pktseq.rule"), the state of
+training, what the trainer says about it ("pktseq.recipe": data, date, settings), and "pktseq.checksum": 64-bit FNV-1a over every byte of the file except that
 value's own 16 digits. A file without "pktseq." keys is taken as weights. Behind the ten tensors
 "optimizer.velocity" may follow, a vector of all parameters, which a run with momentum needs to go
 on. "pktseq.detector" holds what a detector has learned, one line an array.
@@ -518,7 +518,7 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
 // What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
 // port classes, classes of length, and the token (seen at least twice), all predicted; and, unless
 // context is 0, as context the nine counters of the pair of addresses (see pktseq_table_derive),
-// their logarithms unscaled. pktseq_rule_default. Static memory, shared by all. Never fails.
+// their logarithms unscaled. pktseq_rule_connection. Static memory, shared by all. Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
 // 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
@@ -736,6 +736,8 @@ typedef struct pktseq_codec {
     size_t groups;        // fields that are to be predicted
     pktseq_group *group;  // (groups) what each is among the O
     size_t *group_field;  // (groups) and which field that is
+    pktseq_rule rule;     // of the schema, without its secret: how sequences were made. A file of
+                          //   a version before 0.5 says nothing of it: the reference's
     pktseq_allocator allocator;
 } pktseq_codec;
 
@@ -3975,6 +3977,7 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
     schema.field = pktseqi_recommended_field;
     schema.field_count = sizeof pktseqi_recommended_field / sizeof *pktseqi_recommended_field -
                          (context ? 0 : PKTSEQI_PAIR_COUNTS);
+    schema.rule = pktseq_rule_connection();
     schema.constant_is_zero = 1;
     return schema;
 }
@@ -6713,7 +6716,10 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     if (status == PKTSEQ_OK) status = pktseqi_schema_check(schema, err);
     if (status) return status;
     status = pktseqi_table_check_rows(table, err);
+    if (status == PKTSEQ_OK && schema->rule.least) status = pktseqi_rule_check(&schema->rule, err);
     if (status) return status;
+    if (schema->rule.least) codec->rule = schema->rule;
+    codec->rule.secret[0] = codec->rule.secret[1] = 0;
     codec->allocator = pktseqi_allocator(allocator);
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
                                                         sizeof *codec->field);
@@ -11025,10 +11031,35 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     }
 }
 
-// The training state, one line a value, loss points last. Read by pktseqi_load_training.
-static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *training) {
+// What a rule is made of besides how it cuts: X(type, name, place)
+#define PKTSEQI_RULE(X) \
+    X(whole, "least", least) \
+    X(whole, "most", most) \
+    X(real, "window", window) \
+    X(real, "idle", idle) \
+    X(whole, "max_connections", max_connections) \
+    X(whole, "max_pairs", max_pairs) \
+    X(whole, "max_packets", max_packets)
+
+static const char *const pktseqi_cut_name[] = {"reference", "connection", "notebook",
+                                               "connection_notebook"};
+
 #define PKTSEQI_PUT_whole "%s %z\n"
 #define PKTSEQI_PUT_real "%s %f\n"
+
+// The rule, one line a value. Read by pktseqi_load_rule. One that cannot be is written as none.
+static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
+    pktseq_rule none;
+    memset(&none, 0, sizeof none);
+    if (!rule->least || pktseqi_rule_check(rule, NULL)) rule = &none;
+    pktseqi_put(t, "by %s\n", pktseqi_cut_name[(int)rule->by + (rule->notebook ? 2 : 0)]);
+#define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, rule->place);
+    PKTSEQI_RULE(PKTSEQI_X)
+#undef PKTSEQI_X
+}
+
+// The training state, one line a value, loss points last. Read by pktseqi_load_training.
+static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *training) {
 #define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, training->place);
     PKTSEQI_TRAINING(PKTSEQI_X)
     PKTSEQI_TRAINING_2(PKTSEQI_X)
@@ -11119,6 +11150,8 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     if (codec && codec->field_count) {
         pktseqi_put_codec(&inner, codec);
         pktseqi_put_meta(t, "pktseq.codec", &inner);
+        pktseqi_put_rule(&inner, &codec->rule);
+        pktseqi_put_meta(t, "pktseq.rule", &inner);
     }
     if (training && training->iteration) {
         pktseqi_put_training(&inner, training);
@@ -11756,6 +11789,55 @@ static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **a
     return 0;
 }
 
+// A metadata number that must be whole; 0 if it is not.
+static int pktseqi_load_whole(const char *text, size_t *value) {
+    double v;
+    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > 9007199254740991.0 ||
+        floor(v) != v || v > (double)((size_t)-1 / 2))
+        return 0;
+    *value = (size_t)v;
+    return 1;
+}
+
+// A metadata number, which must be finite.
+static int pktseqi_load_real(const char *text, double *value) {
+    return pktseqi_number_parse(text, strlen(text), value);
+}
+
+// The next line "name value"; NULL if it is another name.
+static char *pktseqi_load_line(char **at, const char *name) {
+    int stopped;
+    char *word = pktseqi_load_word(at, ' ', &stopped);
+    if (!word || stopped != ' ' || strcmp(word, name) != 0) return NULL;
+    return pktseqi_load_word(at, '\n', &stopped);
+}
+
+// "pktseq.rule" into a rule. A file of before 0.5 has none: the reference's, with its habit of
+// dropping protocols where it also dropped the last sequence.
+static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.rule");
+    const pktseqi_meta *training = pktseqi_load_meta(header, "pktseq.training");
+    size_t which;
+    int good;
+    char *at, *word;
+    *rule = pktseq_rule_default();
+    rule->notebook = training && strstr(training->value, "\ndrop_last 1\n") != NULL;
+    if (!meta) return PKTSEQ_OK;
+    at = header->json.arena + (meta->value - header->json.arena);
+    word = pktseqi_load_line(&at, "by");
+    which = word ? pktseqi_find_name(pktseqi_cut_name, 4, word) : 4;
+    good = which < 4;
+    rule->by = which & 1 ? PKTSEQ_CUT_CONNECTION : PKTSEQ_CUT_REFERENCE;
+    rule->notebook = which >= 2;
+#define PKTSEQI_X(type, name, place) \
+    word = pktseqi_load_line(&at, name); \
+    good = good && word && pktseqi_load_##type(word, &rule->place);
+    PKTSEQI_RULE(PKTSEQI_X)
+#undef PKTSEQI_X
+    good = good && !*at && (rule->least == 0 || !pktseqi_rule_check(rule, NULL));
+    return good ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
+}
+
 // "pktseq.codec" into a codec that fits the model.
 static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.codec");
@@ -11769,6 +11851,8 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     for (const char *p = at; *p; ++p) lines += *p == '\n';
     if (lines == 0 || lines > meta->length / 10)  // no field is written in fewer bytes
         return pktseqi_bad_meta(header, meta->key);
+    status = pktseqi_load_rule(header, &codec->rule);
+    if (status) return status;
     codec->allocator = header->allocator;
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
                                                         sizeof *codec->field);
@@ -11798,21 +11882,6 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
     return PKTSEQ_OK;
 }
 
-// A metadata number that must be whole; 0 if it is not.
-static int pktseqi_load_whole(const char *text, size_t *value) {
-    double v;
-    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > 9007199254740991.0 ||
-        floor(v) != v || v > (double)((size_t)-1 / 2))
-        return 0;
-    *value = (size_t)v;
-    return 1;
-}
-
-// A metadata number, which must be finite.
-static int pktseqi_load_real(const char *text, double *value) {
-    return pktseqi_number_parse(text, strlen(text), value);
-}
-
 // 16 lower-case hexadecimal digits.
 static int pktseqi_load_hex(const char *text, uint64_t *value) {
     static const char digits[] = "0123456789abcdef";
@@ -11824,14 +11893,6 @@ static int pktseqi_load_hex(const char *text, uint64_t *value) {
         *value = *value * 16 + (uint64_t)(digit - digits);
     }
     return 1;
-}
-
-// The next line "name value" of the training state; NULL if it is another name.
-static char *pktseqi_load_line(char **at, const char *name) {
-    int stopped;
-    char *word = pktseqi_load_word(at, ' ', &stopped);
-    if (!word || stopped != ' ' || strcmp(word, name) != 0) return NULL;
-    return pktseqi_load_word(at, '\n', &stopped);
 }
 
 // The loss points, "points" and then " value" each. 0 = bad, -1 = no memory.

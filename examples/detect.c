@@ -216,8 +216,8 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
     schema.keep = a->baseline ? keep_all : keep;
     schema.keep_count = a->baseline ? sizeof keep_all / sizeof *keep_all
                                     : sizeof keep / sizeof *keep;
-    schema.rule = pktseq_rule_default();
-    schema.rule.notebook = a->notebook;
+    schema.rule = a->codec.rule.least ? a->codec.rule : pktseq_rule_default();
+    if (a->notebook) schema.rule = pktseq_schema_notebook().rule;
     if (pktseq_table_read(table, path, &schema, NULL, &a->err))
         return fail("%s%s", a->err.text, "");
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {

@@ -407,8 +407,7 @@ static int prepare_resumed(app *a) {
     memset(&schema, 0, sizeof schema);
     schema.field = a->codec.field;
     schema.field_count = a->codec.field_count;
-    // --notebook is what drops the last sequence, and cuts a capture in its own way.
-    schema.rule = a->training.drop_last ? pktseq_schema_notebook().rule : pktseq_rule_default();
+    schema.rule = a->codec.rule;
     a->options.begin = a->training.begin;
     a->options.end = a->training.end;
     a->options.inputs = a->model.config.inputs;

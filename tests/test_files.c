@@ -1834,6 +1834,56 @@ static void test_complete_lies(void) {
     complete_free(&c);
 }
 
+// The rule comes back as it was, but for its secret; a file without one has the reference's, with
+// its dropped protocols where it says that it dropped the last sequence.
+static void test_rule(void) {
+    static const char *const lie[][2] = {
+        {"by connection", "by connections"}, {"by connection", "by"},
+        {"nleast 1\\", "nleast 9\\"},      {"nmost 7\\", "nmost -7\\"},
+        {"nidle 2.5\\", "nidle -2.5\\"},   {"nidle 2.5\\", "nidle inf\\"},
+        {"nwindow 1\\", "nwindow x\\"},    {"nmax_pairs 6\\", "nmax_pairs 1e300\\"},
+        {"nmax_pairs 6\\", "npairs 6\\"},   {"_packets 8\\n\"", "_packets 8\\n\\n\""},
+        {"_packets 8\\n\"", "_packets 8\""}, {"_packets 8\\n\"", "_packets 8\\nx\""}};
+    for (int which = 0; which < 6; ++which) {
+        pktseq_rule rule = which & 1 ? pktseq_rule_connection() : pktseq_rule_default();
+        pktseq_buffer buffer;
+        subject s;
+        loaded l;
+        if (!subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) return;
+        CHECK(s.codec.rule.least == 0);
+        rule.most = 7;
+        rule.idle = 2.5;
+        rule.notebook = which / 2 == 1;
+        rule.max_connections = 5;
+        rule.max_pairs = 6;
+        rule.max_packets = 8;
+        s.codec.rule = rule;
+        s.training.drop_last = which < 3;
+        if (which > 3) memset(&s.codec.rule, 0, sizeof rule);
+        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+        load(&l, buffer.data, buffer.size, 0);
+        CHECK_THAT(!l.status && !memcmp(&l.codec.rule, &s.codec.rule, sizeof rule), "%s",
+                   l.err.text);
+        CHECK(unload(&l));
+        for (size_t i = 0; which == 1 && i < sizeof lie / sizeof *lie; ++i) {
+            bytes b = edited(buffer.data, buffer.size, lie[i][0], lie[i][1]);
+            check_refused(lie[i][1], b.data, b.size);
+            free(b.data);
+        }
+        {
+            bytes b = with_meta(buffer.data, buffer.size, "pktseq.rule", NULL);
+            load(&l, b.data, b.size, 0);
+            rule = pktseq_rule_default();
+            rule.notebook = which < 3;
+            CHECK(!l.status && !memcmp(&l.codec.rule, &rule, sizeof rule));
+            CHECK(unload(&l));
+            free(b.data);
+        }
+        pktseq_buffer_free(&buffer);
+        subject_free(&s);
+    }
+}
+
 // A file as version 0.1.0 wrote it.
 static void test_format_1(void) {
     static const char *const lines = "momentum 0\\nclip 0\\nbegin 0\\nend 0\\n";
@@ -2786,6 +2836,7 @@ int main(int argc, char **argv) {
     test_large();
     test_complete();
     test_complete_lies();
+    test_rule();
     test_format_1();
     test_memory();
     test_arguments();
