@@ -135,10 +135,11 @@ endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind
 "decoder.". In "__metadata__", all values strings: "format" is "pt"; keys that begin with "pktseq."
 hold the format's number, the library's version, N, the first token, the fitted codec (one line a
 field, tab-separated), the rule by which packets became sequences ("pktseq.rule"), the state of
-training, what the trainer says about it ("pktseq.recipe": data, date, settings), and "pktseq.checksum": 64-bit FNV-1a over every byte of the file except that
-value's own 16 digits. A file without "pktseq." keys is taken as weights. Behind the ten tensors
-"optimizer.velocity" may follow, a vector of all parameters, which a run with momentum needs to go
-on. "pktseq.detector" holds what a detector has learned, one line an array.
+training, what the trainer says about it ("pktseq.recipe": data, date, settings), and
+"pktseq.checksum": 64-bit FNV-1a over every byte of the file except that value's own 16 digits. A
+file without "pktseq." keys is taken as weights. Behind the ten tensors "optimizer.velocity" may
+follow, a vector of all parameters, which a run with momentum needs to go on. "pktseq.detector"
+holds what a detector has learned, one line an array.
 
 VERSIONS
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
