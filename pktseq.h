@@ -217,7 +217,7 @@ typedef struct pktseq_error {
     pktseq_status status;
     size_t line;     // of the CSV: where the row begins, or the quote that is never closed (the
                      //   first line is 1); 0 where there is none
-    char text[512];  // empty on success
+    char text[1024]; // empty on success
 } pktseq_error;
 
 // Where memory comes from. alloc_fn returns memory aligned for any type, or NULL. Without alloc_fn
@@ -439,7 +439,16 @@ typedef struct pktseq_rule {
                              //   are below 2^31, 0 = that of pktseq_rule_default
     uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
                              //   packets that are slow to find; no result depends on them
+    int tcp_only;   // 1: only packets of TCP are read; so it is with notebook
 } pktseq_rule;
+
+// How tshark makes CSV that has all there is to read, from a capture.
+#define PKTSEQ_TSHARK \
+    "tshark -r FILE.pcap -T fields -E header=y -E separator=, -E quote=d -e frame.number " \
+    "-e frame.time_epoch -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst -e ip.proto -e ipv6.nxt " \
+    "-e _ws.col.Protocol -e frame.len -e tcp.srcport -e tcp.dstport -e tcp.flags -e udp.srcport " \
+    "-e udp.dstport -e icmp.type -e icmp.code -e icmp.ident -e icmpv6.type -e icmpv6.code " \
+    "> FILE.csv"
 
 // Which columns are read and what they become, in the order of the features. Borrows everything.
 typedef struct pktseq_schema {
@@ -450,6 +459,8 @@ typedef struct pktseq_schema {
     const char *const *keep;    // (keep_count) columns to be read, too, that become no features
     size_t keep_count;
     pktseq_rule rule;           // for a file without "position"; least 0: it is an error
+    double bad_rows;            // share of a capture's rows that may be unreadable, and are then
+                                //   left out; 0 = 0.01, negative = none
 } pktseq_schema;
 
 // One column. Exactly one of number and text is set.
@@ -462,10 +473,11 @@ typedef struct pktseq_column {
     size_t spare;       // texts behind these that no row has any more; only pktseq_table_free asks
 } pktseq_column;
 
-// What became of the packets: packets = rows + not_tcp + dropped + remainder.
+// What became of the packets: packets = rows + not_tcp + not_ip + no_ports + bad_rows + headers +
+// dropped + remainder.
 typedef struct pktseq_cut {
     size_t packets;      // rows of the file
-    size_t not_tcp;      // their ports and flags are empty
+    size_t not_tcp;      // other packets, where only those of TCP are read
     size_t dropped;      // of a protocol that the notebook drops
     size_t remainder;    // too few, at the end, for a sequence
     size_t renamed;      // their protocol was SMTP/IMF or SMTP|IMF
@@ -473,7 +485,21 @@ typedef struct pktseq_cut {
     size_t many_values;  // cells that held several values
     size_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten early, by the rule's
                                                                   //   limits
+    size_t not_ip;       // ARP and the like
+    size_t no_ports;     // nothing tells their ports; only where those come from the column Info
+    size_t bad_rows;     // they cannot be read; pktseq_table.first_bad says why
+    size_t bad_line;     // of the first of those
+    size_t headers;      // the header line once more
+    size_t tunnels;      // packets with addresses of IPv4 and IPv6, of which the inner ones count
+    size_t quotes;       // messages of ICMP that quote ports, which are not theirs
 } pktseq_cut;
+
+// How a capture was read, as far as that is not obvious: bits of pktseq_table.notes.
+enum {
+    PKTSEQ_READ_INFO = 1,    // ports or flags come from Wireshark's column Info
+    PKTSEQ_READ_NO_RES = 2,  // the file has no column for res or ns, which count as 0
+    PKTSEQ_READ_SCALED = 4   // times were whole milli-, micro- or nanoseconds since 1970
+};
 
 // Packets, column by column, in the file's order, and where their sequences begin.
 //
@@ -495,6 +521,8 @@ typedef struct pktseq_table {
     size_t *connection;    // (sequences) each one's connection, 0, 1, .. in the order in which they
                            //   began; NULL unless the rule cut by connection
     pktseq_cut cut;
+    unsigned notes;        // PKTSEQ_READ_.. bits
+    char first_bad[200];   // the first row that could not be read: a sentence, or empty
     pktseq_allocator allocator;
 } pktseq_table;
 
@@ -2310,6 +2338,7 @@ typedef struct pktseqi_csv {
     size_t *bound;         // (2 * cell_capacity) begin and end of each cell in data
     size_t cells;          // of the row at hand; 0 at the end of the input
     size_t cell_capacity;
+    size_t filled;         // cells up to the last one that is not empty
     size_t keep;           // only so many cells are stored, the others counted
     pktseq_allocator allocator;
     pktseq_error *err;
@@ -2391,6 +2420,7 @@ static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t en
         csv->bound[2 * csv->cells + 1] = end;
     }
     ++csv->cells;
+    if (end > begin) csv->filled = csv->cells;
     return PKTSEQ_OK;
 }
 
@@ -2438,7 +2468,7 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
     csv->more = 0;
-    csv->cells = 0;
+    csv->cells = csv->filled = 0;
     for (; p < csv->size && (d[p] == '\n' || d[p] == '\r'); ++p) {
         if (d[p] == '\r' && p + 1 == csv->size && !csv->ended) return pktseqi_csv_more(csv);
         if (d[p] == '\r' && p + 1 < csv->size && d[p + 1] == '\n') ++p;
@@ -2507,9 +2537,44 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     return cell;
 }
 
-// Opens the stream: first window, byte order mark skipped, UTF-16 refused.
+// Says what input is that is neither CSV nor a capture that can be read, by its first bytes, and
+// what to do with it; NULL if it may be one of them.
+static const char *pktseqi_sniff(const void *data, size_t size) {
+    static const struct {
+        const char *magic;
+        size_t size;
+        const char *what;
+    } list[] = {
+        {"\x1f\x8b", 2, "a file packed by gzip: unpack it first (gzip -d)"},
+        {"\x28\xb5\x2f\xfd", 4, "a file packed by zstd: unpack it first (zstd -d)"},
+        {"\xfd" "7zXZ", 5, "a file packed by xz: unpack it first (xz -d)"},
+        {"BZh", 3, "a file packed by bzip2: unpack it first (bzip2 -d)"},
+        {"PK\x03\x04", 4, "a zip archive (or a spreadsheet): unpack it first, or save the "
+                             "spreadsheet as CSV"},
+        {"7z\xbc\xaf", 4, "a 7z archive: unpack it first (7z x)"},
+        {"\xff\xfe", 2, "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: "
+                           "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
+        {"\xfe\xff", 2, "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: "
+                           "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
+        {"snoop\0", 6, "a capture (snoop), expected CSV: make it with " PKTSEQ_TSHARK},
+        {"#separator", 10, "a log of Zeek, whose rows are connections, expected one row a "
+                              "packet: make CSV from the capture with " PKTSEQ_TSHARK},
+        {"#fields", 7, "a log of Zeek, whose rows are connections, expected one row a packet: "
+                          "make CSV from the capture with " PKTSEQ_TSHARK},
+        {"{", 1, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
+        {"[{", 2, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
+        {"[\n", 2, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
+        {"<?xml", 5, "XML, expected CSV: make it from the capture with " PKTSEQ_TSHARK}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
+        if (size >= list[i].size && memcmp(data, list[i].magic, list[i].size) == 0)
+            return list[i].what;
+    return NULL;
+}
+
+// Opens the stream: first window, byte order mark skipped, what is no CSV refused.
 static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     pktseq_status status;
+    const char *what;
     csv->capacity = PKTSEQI_CSV_WINDOW;
     csv->keep = (size_t)-1;
     csv->next_line = 1;
@@ -2518,10 +2583,10 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     status = pktseqi_csv_fill(csv);
     if (status) return status;
     if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
-    if (csv->size >= 2 && (memcmp(csv->data, "\xff\xfe", 2) == 0 ||
-                           memcmp(csv->data, "\xfe\xff", 2) == 0))
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
-                                 "found UTF-16 text, expected UTF-8 (save the file as UTF-8)");
+    what = pktseqi_sniff(csv->data, csv->size);
+    if (pktseq_capture_magic(csv->data, csv->size))
+        what = "a capture, expected CSV: make it with " PKTSEQ_TSHARK;
+    if (what) return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1, "found %s", what);
     return PKTSEQ_OK;
 }
 
@@ -3805,28 +3870,32 @@ typedef enum pktseqi_cell_kind {
     PKTSEQI_CELL_FLAG,
     PKTSEQI_CELL_PORT,
     PKTSEQI_CELL_POSITION,
+    PKTSEQI_CELL_WORD,    // tcp.flags
     PKTSEQI_CELL_SKIPPED  // nobody asks for it
 } pktseqi_cell_kind;
 
 // The columns that are known, by their place in pktseqi_known. The flags stand in the order of
 // their bits, and the nine counters of a pair in that of pktseqi_pairs_push.
 enum {
-    PKTSEQI_FIN, PKTSEQI_SYN, PKTSEQI_RESET, PKTSEQI_PUSH, PKTSEQI_ACK, PKTSEQI_URG, PKTSEQI_ECN,
-    PKTSEQI_CWR, PKTSEQI_NS, PKTSEQI_RES, PKTSEQI_TIMESTAMP, PKTSEQI_LENGTH, PKTSEQI_SRC_IP,
-    PKTSEQI_DST_IP, PKTSEQI_PROTOCOL, PKTSEQI_SRC_PORT, PKTSEQI_DST_PORT, PKTSEQI_POSITION,
-    PKTSEQI_NUMBER, PKTSEQI_WORD, PKTSEQI_DIRECTION, PKTSEQI_SAME, PKTSEQI_TOKEN, PKTSEQI_PAIR,
+    PKTSEQI_COL_FIN, PKTSEQI_COL_SYN, PKTSEQI_COL_RESET, PKTSEQI_COL_PUSH, PKTSEQI_COL_ACK,
+    PKTSEQI_COL_URG, PKTSEQI_COL_ECN, PKTSEQI_COL_CWR, PKTSEQI_COL_NS, PKTSEQI_COL_RES,
+    PKTSEQI_COL_TIMESTAMP, PKTSEQI_COL_LENGTH, PKTSEQI_COL_SRC_IP, PKTSEQI_COL_DST_IP,
+    PKTSEQI_COL_PROTOCOL, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT, PKTSEQI_COL_POSITION,
+    PKTSEQI_COL_NUMBER, PKTSEQI_COL_LABEL, PKTSEQI_COL_TRANSPORT, PKTSEQI_COL_ICMP_TYPE,
+    PKTSEQI_COL_ICMP_CODE, PKTSEQI_COL_ICMP_ID, PKTSEQI_COL_WORD, PKTSEQI_COL_INFO,
+    PKTSEQI_COL_DIRECTION, PKTSEQI_COL_SAME, PKTSEQI_COL_TOKEN, PKTSEQI_COL_PAIR,
     PKTSEQI_PAIR_COUNTS = 9,
-    PKTSEQI_COLUMNS = PKTSEQI_PAIR + PKTSEQI_PAIR_COUNTS
+    PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS
 };
 #define PKTSEQI_COLUMN_BIT(column) ((uint32_t)1 << (column))
-#define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_DST_IP) | PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_PORT) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_DST_PORT))
-#define PKTSEQI_PAIR_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_TIMESTAMP) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_LENGTH) | PKTSEQI_COLUMN_BIT(PKTSEQI_ACK) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_PUSH) | PKTSEQI_COLUMN_BIT(PKTSEQI_RESET) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_SYN) | PKTSEQI_COLUMN_BIT(PKTSEQI_FIN))
-#define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_PROTOCOL) | 0x3ff)
+#define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_PORT) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_PORT))
+#define PKTSEQI_PAIR_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_LENGTH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PUSH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | \
+    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN))
+#define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL) | 0x3ff)
 
 // All that is known of a column before a file is seen.
 static const struct {
@@ -3843,23 +3912,46 @@ static const struct {
     {"syn", PKTSEQI_CELL_FLAG, 0x002, 0, "Syn|tcp.flags.syn"},
     {"reset", PKTSEQI_CELL_FLAG, 0x004, 0, "Reset|tcp.flags.reset"},
     {"push", PKTSEQI_CELL_FLAG, 0x008, 0, "Push|tcp.flags.push"},
-    {"ack", PKTSEQI_CELL_FLAG, 0x010, 0, "Acknowledgment|tcp.flags.ack"},
+    {"ack", PKTSEQI_CELL_FLAG, 0x010, 0, "Acknowledgment|tcp.flags.ack/Acknowledgement"},
     {"urg", PKTSEQI_CELL_FLAG, 0x020, 0, "Urgent|tcp.flags.urg"},
     {"ecn", PKTSEQI_CELL_FLAG, 0x040, 0, "ECN-Echo|tcp.flags.ece|tcp.flags.ecn"},
-    {"cwr", PKTSEQI_CELL_FLAG, 0x080, 0, "Congestion Window Reduced (CWR)|tcp.flags.cwr"},
-    {"ns", PKTSEQI_CELL_FLAG, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae"},
+    {"cwr", PKTSEQI_CELL_FLAG, 0x080, 0,
+     "Congestion Window Reduced (CWR)|tcp.flags.cwr|Congestion Window Reduced"},
+    {"ns", PKTSEQI_CELL_FLAG, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN"},
     {"res", PKTSEQI_CELL_FLAG, 0xe00, 0, "Reserved|tcp.flags.res"},
-    {"timestamp", PKTSEQI_CELL_NUMBER, 0, 0, "Time|frame.time_relative/frame.time_epoch"},
-    {"length", PKTSEQI_CELL_NUMBER, 0, 0, "Length|frame.len"},
-    {"src_ip", PKTSEQI_CELL_TEXT, 0, 0, "Source|ip.src+ipv6.src"},
-    {"dst_ip", PKTSEQI_CELL_TEXT, 0, 0, "Destination|ip.dst+ipv6.dst"},
-    {"protocol", PKTSEQI_CELL_TEXT, 0, 0, "Protocol|_ws.col.Protocol|_ws.col.protocol"},
-    {"src_port", PKTSEQI_CELL_PORT, 0, 0, "Source port|tcp.srcport"},
-    {"dst_port", PKTSEQI_CELL_PORT, 0, 0, "Dest port|tcp.dstport"},
+    {"timestamp", PKTSEQI_CELL_NUMBER, 0, 0,
+     "Time|frame.time_relative|_ws.col.Time|_ws.col.cls_time/_ws.col.rel_time|Relative time|"
+     "Time since reference or first frame/frame.time_epoch|Epoch Time|Epoch Arrival Time/"
+     "frame.time_utc|UTC Arrival Time|UTC Time/frame.time|Arrival Time|Absolute time|Absolute date|"
+     "Date"},
+    {"length", PKTSEQI_CELL_NUMBER, 0, 0,
+     "Length|frame.len|_ws.col.Length|_ws.col.packet_length/Frame length on the wire|"
+     "Packet length|Packet length (bytes)|Frame Length"},
+    {"src_ip", PKTSEQI_CELL_TEXT, 0, 0,
+     "Source|ip.src|_ws.col.Source|_ws.col.def_src/Source Address|Src addr (unresolved)|"
+     "Net src addr (unresolved)|Network src addr|_ws.col.unres_src|Source IP+ipv6.src"},
+    {"dst_ip", PKTSEQI_CELL_TEXT, 0, 0,
+     "Destination|ip.dst|_ws.col.Destination|_ws.col.def_dst/Destination Address|"
+     "Dest addr (unresolved)|Net dest addr (unresolved)|Network dest addr|_ws.col.unres_dst|"
+     "Destination IP+ipv6.dst"},
+    {"protocol", PKTSEQI_CELL_TEXT, 0, 0, "Protocol|_ws.col.Protocol/col.Protocol"},
+    {"src_port", PKTSEQI_CELL_PORT, 0, 0,
+     "Source port|tcp.srcport|Src port (unresolved)|Src port|_ws.col.src_port|"
+     "_ws.col.unres_src_port+udp.srcport+sctp.srcport"},
+    {"dst_port", PKTSEQI_CELL_PORT, 0, 0,
+     "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|"
+     "_ws.col.unres_dst_port+udp.dstport+sctp.dstport"},
     {"position", PKTSEQI_CELL_POSITION, 0, 0, ""},
-    {"No.", PKTSEQI_CELL_NUMBER, 0, 0, "frame.number"},
-    {"tcp.flags", PKTSEQI_CELL_TEXT, 0, 0, ""},
-    {"direction", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP), ""},
+    {"No.", PKTSEQI_CELL_NUMBER, 0, 0,
+     "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number"},
+    {"label", PKTSEQI_CELL_TEXT, 0, 0, "/class/attack/attack_cat/attack_type"},
+    {"transport", PKTSEQI_CELL_NUMBER, 0, 0, "ip.proto+ipv6.nxt|Next Header"},
+    {"icmp_type", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.type+icmpv6.type"},
+    {"icmp_code", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.code+icmpv6.code"},
+    {"icmp_id", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.ident+icmpv6.echo.identifier"},
+    {"tcp.flags", PKTSEQI_CELL_TEXT, 0, 0, "/tcp.flags.str|TCP Flags/Flags"},
+    {"Info", PKTSEQI_CELL_TEXT, 0, 0, "_ws.col.Info/_ws.col.info|Information"},
+    {"direction", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP), ""},
     {"same_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_ENDS_BITS, ""},
     {"token", PKTSEQI_CELL_TEXT, 0, PKTSEQI_TOKEN_BITS, ""},
     {"pair_packets", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
@@ -3888,13 +3980,14 @@ static size_t pktseqi_derived_find(const char *name) {
 
 // Bits of the columns without which a rule cannot cut a table into sequences.
 static uint32_t pktseqi_rule_needs(const pktseq_rule *rule) {
-    uint32_t needs = PKTSEQI_COLUMN_BIT(PKTSEQI_TIMESTAMP) | PKTSEQI_COLUMN_BIT(PKTSEQI_SRC_IP) |
-                     PKTSEQI_COLUMN_BIT(PKTSEQI_DST_IP);
-    if (rule->notebook) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_PROTOCOL);
+    uint32_t needs = PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP) |
+                     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) |
+                     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP);
+    if (rule->notebook) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL);
     if (rule->by == PKTSEQ_CUT_CONNECTION)
-        needs |= PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_ACK) |
-                 PKTSEQI_COLUMN_BIT(PKTSEQI_RESET) | PKTSEQI_COLUMN_BIT(PKTSEQI_SYN) |
-                 PKTSEQI_COLUMN_BIT(PKTSEQI_FIN);
+        needs |= PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) |
+                 PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) |
+                 PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN);
     return needs;
 }
 
@@ -4019,6 +4112,14 @@ typedef struct pktseqi_tree {
     uint32_t root;          // a text while there is only one, then a node
 } pktseqi_tree;
 
+// Where the file has a column: the cells in each row, the first that is not empty counts.
+typedef struct pktseqi_sources {
+    size_t cell[PKTSEQI_SOURCES];
+    int rank[PKTSEQI_SOURCES];  // 0 = under its own name
+    size_t cells;
+    size_t twice;               // how often a name is there that may be there once, or 0
+} pktseqi_sources;
+
 // A column that the schema asks for while its file is read; request[0] is "position", request[i]
 // belongs to the table's column i - 1.
 typedef struct pktseqi_request {
@@ -4030,11 +4131,10 @@ typedef struct pktseqi_request {
     int rule;           // cutting a capture needs it
     int need;           // others may be made of it
     int onehot;         // becomes features, so its different texts are limited
-    unsigned bits;      // of a flag that comes from tcp.flags; 0 = it has a column of its own
-    int many;           // may hold several values
+    unsigned bits;      // of a flag that comes from the reader's flags; 0 = it has a column
+    int fact;           // comes from what the reader finds out of each row: pktseqi_row_fact
     int reserved;       // tcp.flags.res, which may be a number from 0 to 7
-    size_t cell[PKTSEQI_SOURCES];  // where it is in each row; further ones fill empty cells
-    size_t cells;
+    pktseqi_sources from;
     pktseqi_tree tree;  // of the texts
     size_t name_capacity;
 } pktseqi_request;
@@ -4053,6 +4153,8 @@ typedef struct pktseqi_fast_cell {
     pktseqi_cell_kind kind;
     char after;         // what ends it
     int empty;          // a text that may be empty
+    int blank;          // a cell that must be empty: the general path knows what it means otherwise
+    int protocol;       // names of ICMP are for the general path
     size_t flags;       // how many cells from this one on are flags, each with a separator after it
     double *number;     // where its column is at the moment
     uint32_t *text;
@@ -4061,18 +4163,46 @@ typedef struct pktseqi_fast_cell {
     pktseqi_seen *seen; // (PKTSEQI_SEEN) of a text
 } pktseqi_fast_cell;
 
+// What becomes of a row of a capture.
+typedef enum pktseqi_fate {
+    PKTSEQI_FATE_KEPT,
+    PKTSEQI_FATE_NOT_TCP,
+    PKTSEQI_FATE_NOT_IP,
+    PKTSEQI_FATE_NO_PORTS
+} pktseqi_fate;
+
 // All that reading the rows of a table needs.
 typedef struct pktseqi_reader {
     pktseqi_csv *csv;
     pktseq_table *table;
+    const pktseq_schema *schema;
     pktseqi_request *request;
     size_t count;       // of requests
     size_t cells;       // in each row
+    char *titles;       // the names in the header as the file spells them, each with a final 0
+    char **title;       // (cells) in titles
+    pktseqi_sources known[PKTSEQI_COLUMNS];
     int capture;        // there is no position, so the table is to be cut
-    size_t word;        // cell of tcp.flags, if flags come from there
-    unsigned flags;     // what it says in the current row
+    int tcp_only;
+    int word;           // flags come from tcp.flags
+    int info;           // ports or flags come from the column Info
+    int flagged;        // the file has flags in whatever way, so it tells which rows are TCP
+    int unit;           // timestamps are whole numbers of 10^-unit seconds; -1 = not known yet
+    size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"
+    // Of the current row of a capture:
+    unsigned transport; // IP's number, or 0
+    int icmp;           // it is a message of ICMP or ICMPv6, whatever it quotes
+    int has_ports, has_flags;
+    unsigned flags;     // as a word, if they come from one
+    char port[2][8];    // digits, if they come from Info
+    int inner;          // which source of the addresses counts where both are filled
+    char digits[16];    // a number that is put where a text is due
+    int counting;       // cells of several values are counted, for they are read twice
+    // How far reading has come:
     double position;    // of the row before
     size_t capacity, start_capacity;
+    size_t bad;         // rows that could not be read
+    pktseq_error first; // what the first of them says
     pktseqi_fast_cell *fast;  // (cells) NULL = there is no fast path
     pktseqi_seen *seen;       // (texts, PKTSEQI_SEEN)
     double fast_position;     // of the row that the fast path has just read
@@ -4245,7 +4375,7 @@ static pktseqi_request *pktseqi_request_known(pktseqi_reader *r, const char *nam
 static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
     r->count = 1;
     r->request[0].name = "position";
-    r->request[0].known = PKTSEQI_POSITION;
+    r->request[0].known = PKTSEQI_COL_POSITION;
     r->request[0].kind = PKTSEQI_CELL_POSITION;
     for (size_t i = 0; i < schema->field_count; ++i) {
         pktseqi_cell_kind kind = pktseqi_kind_cell(schema->field[i].kind);
@@ -4262,6 +4392,9 @@ static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema)
     }
     for (size_t i = 0; i < schema->keep_count; ++i)
         pktseqi_request_known(r, schema->keep[i])->kept = 1;
+    for (size_t k = PKTSEQI_COL_TRANSPORT; k <= PKTSEQI_COL_ICMP_ID; ++k)
+        if (schema->rule.least && schema->rule.by == PKTSEQ_CUT_CONNECTION)
+            pktseqi_request_known(r, pktseqi_known[k].name)->kept = 1;  // they tell apart, if there
     for (size_t i = 0; i < 32 && schema->rule.least; ++i)
         if (pktseqi_rule_needs(&schema->rule) >> i & 1)
             pktseqi_request_known(r, pktseqi_known[i].name)->rule = 1;
@@ -4272,23 +4405,49 @@ static int pktseqi_request_made(const pktseqi_request *q) {
     return q->known < PKTSEQI_COLUMNS && pktseqi_known[q->known].made_of;
 }
 
-// Does a request ask for what only TCP packets have, ports or flags?
-static int pktseqi_request_tcp(const pktseqi_request *q) {
-    return q->known <= PKTSEQI_RES || q->known == PKTSEQI_SRC_PORT ||
-           q->known == PKTSEQI_DST_PORT;
+// Does a request ask for what not every packet has, ports or flags?
+static int pktseqi_request_port(const pktseqi_request *q) {
+    return q->known == PKTSEQI_COL_SRC_PORT || q->known == PKTSEQI_COL_DST_PORT;
 }
 
-// At which rank a name in a file's header means a column: 0 is its own name, then come the ranks of
-// its aliases, to which `fills` says whether they serve for empty cells. -1 = it means another.
-static int pktseqi_name_rank(const pktseqi_request *q, const char *name, int *fills) {
-    const char *alias = q->known < PKTSEQI_COLUMNS ? pktseqi_known[q->known].aliases : "";
+// A character in lower case, of ASCII alone: no locale may change what a name means.
+static int pktseqi_lower(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
+
+// Takes away blanks at both ends, and returns where the text begins.
+static const char *pktseqi_trim(const char *text, size_t *size) {
+    while (*size && (text[*size - 1] == ' ' || text[*size - 1] == '\t')) --*size;
+    for (; *size && (*text == ' ' || *text == '\t'); ++text) --*size;
+    return text;
+}
+
+// Is `text` this word in any case?
+static int pktseqi_same_word(const char *text, size_t size, const char *word, size_t length) {
+    size_t i = 0;
+    while (i < size && i < length && pktseqi_lower((unsigned char)text[i]) ==
+                                         pktseqi_lower((unsigned char)word[i])) ++i;
+    return i == size && i == length;
+}
+
+// At which rank a name in a file's header means a column: 0 is its own name exactly, then come the
+// ranks of its aliases, with or without capitals, outer blanks, quotes and a leading '#'. `fills`:
+// does this rank serve where the cell of others is empty? -1 = it means another column.
+static int pktseqi_name_rank(const char *column, const char *alias, const char *name, int *fills) {
     size_t size = strlen(name);
     int rank = 1;
     *fills = 0;
-    if (strcmp(q->name, name) == 0) return 0;
+    if (strcmp(column, name) == 0) return 0;
+    if (strcmp(column, "position") == 0) return -1;  // it says how the file is meant: exactly that
+    name = pktseqi_trim(name, &size);
+    if (size && *name == '#') ++name, --size;
+    name = pktseqi_trim(name, &size);
+    if (size > 1 && (*name == '"' || *name == '\'') && name[size - 1] == *name) {
+        ++name;
+        size -= 2;
+    }
+    if (pktseqi_same_word(name, size, column, strlen(column))) return 1;
     while (*alias) {
         size_t length = strcspn(alias, "|/+");
-        if (length == size && memcmp(alias, name, size) == 0) return rank;
+        if (length && pktseqi_same_word(name, size, alias, length)) return rank;
         alias += length;
         rank += *alias == '/' || *alias == '+';
         if (*alias && *alias != '|') *fills = *alias == '+';
@@ -4297,124 +4456,226 @@ static int pktseqi_name_rank(const pktseqi_request *q, const char *name, int *fi
     return -1;
 }
 
-// Finds a column in the header line: at its best rank, and those of the ranks after it that fill
-// its empty cells. Each must be there once.
-static pktseq_status pktseqi_request_find(pktseqi_csv *csv, pktseqi_request *q, int capture) {
-    size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS] = {0};
+// Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
+// it that fill its empty cells. Several protocols: the first; several ports: each fills the others.
+static void pktseqi_sources_find(const pktseqi_csv *csv, const char *column, size_t known,
+                                 int capture, pktseqi_sources *from) {
+    const char *alias = known < PKTSEQI_COLUMNS ? pktseqi_known[known].aliases : "";
+    size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS][PKTSEQI_SOURCES];
     int fill[PKTSEQI_RANKS] = {0}, best = PKTSEQI_RANKS;
+    memset(from, 0, sizeof *from);
     for (size_t i = 0; i < csv->cells; ++i) {
-        int fills, rank = pktseqi_name_rank(q, csv->data + csv->bound[2 * i], &fills);
+        int fills, rank = pktseqi_name_rank(column, alias, csv->data + csv->bound[2 * i], &fills);
         if (rank < 0) continue;
+        if (found[rank] < PKTSEQI_SOURCES) at[rank][found[rank]] = i;
         ++found[rank];
-        at[rank] = i;
         fill[rank] = fills;
         if (rank < best) best = rank;
     }
     for (int rank = best; rank < PKTSEQI_RANKS; ++rank) {
-        if (found[rank] == 0 || (rank > best && (!fill[rank] || !capture || best == 0))) continue;
-        if (found[rank] > 1)
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                     "found column %q %z times, expected it once", q->name,
-                                     found[rank]);
-        q->cell[q->cells++] = at[rank];
+        size_t most = rank > 0 && (known == PKTSEQI_COL_SRC_PORT || known == PKTSEQI_COL_DST_PORT)
+                          ? (size_t)PKTSEQI_SOURCES : 1;
+        if (rank > best && (!fill[rank] || !capture || best == 0)) continue;
+        if (found[rank] > most && known != PKTSEQI_COL_PROTOCOL) from->twice = found[rank];
+        for (size_t k = 0; k < found[rank] && k < most && from->cells < PKTSEQI_SOURCES; ++k) {
+            from->rank[from->cells] = rank;
+            from->cell[from->cells++] = at[rank][k];
+        }
     }
-    if (q->cells == 0 || !capture || best == 0) return PKTSEQ_OK;
-    // Only what a packet within a packet has again: a comma in a time is a decimal one.
-    q->many = pktseqi_request_tcp(q) || q->known == PKTSEQI_SRC_IP || q->known == PKTSEQI_DST_IP;
-    q->reserved = strcmp(csv->data + csv->bound[2 * q->cell[0]], "tcp.flags.res") == 0;
-    return PKTSEQ_OK;
 }
 
-// Flags that have no column of their own come from the word tcp.flags, if a capture has that.
-static pktseq_status pktseqi_request_word(pktseqi_reader *r) {
-    pktseqi_request word;
-    pktseq_status status;
-    int needed = 0;
-    memset(&word, 0, sizeof word);
-    word.name = "tcp.flags";
-    word.known = PKTSEQI_COLUMNS;
-    for (size_t i = 1; i < r->count; ++i) {
-        if (r->request[i].cells || r->request[i].kind == PKTSEQI_CELL_TEXT) r->request[i].bits = 0;
-        needed |= r->request[i].bits != 0;
-    }
-    if (!needed || !r->capture) return PKTSEQ_OK;
-    status = pktseqi_request_find(r->csv, &word, 0);
-    if (status || !word.cells) return status;
-    r->word = word.cell[0];
-    for (size_t i = 1; i < r->count; ++i) {
-        if (!r->request[i].bits) continue;
-        r->request[i].cell[0] = r->word;
-        r->request[i].cells = 1;
-    }
-    return PKTSEQ_OK;
+// The name of a request's column as the file spells it.
+static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_request *q) {
+    const pktseqi_sources *from = q->bits ? &r->known[PKTSEQI_COL_WORD] : &q->from;
+    return from->cells ? r->title[from->cell[0]] : q->name;
 }
 
-// A column that has to be there is not: says so, and for a capture without the columns of the rule
-// that "position" would do, too.
-static pktseq_status pktseqi_request_missing(const pktseqi_reader *r, const pktseqi_request *q) {
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q is missing%s; found %z columns, the first is %q", q->name,
-                             q->need && !q->field && !q->rule
-                                 ? ", of which features are made"
-                             : q->rule && !q->field
-                                 ? ", without which a file that has no column \"position\" cannot "
-                                   "be cut into sequences" : "",
-                             r->csv->cells, r->csv->data + r->csv->bound[0]);
+// Finds where a request's column comes from if it has none: a capture's flags from tcp.flags or
+// Info, its ports from Info, and what the kind of packet tells.
+static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
+    int flag = q->known <= PKTSEQI_COL_RES, others = 1;
+    int seldom = q->known == PKTSEQI_COL_RES || q->known == PKTSEQI_COL_NS;
+    for (int i = PKTSEQI_COL_FIN; i <= PKTSEQI_COL_CWR; ++i) others &= r->known[i].cells > 0;
+    q->bits = 0;
+    if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
+    if (q->known == PKTSEQI_COL_TRANSPORT && (!q->from.cells || q->from.rank[0] > 0)) {
+        q->from.cells = 0;
+        q->fact = 1;
+    }
+    if (q->from.cells || q->fact) return;
+    if (flag && (r->known[PKTSEQI_COL_WORD].cells || (seldom && others))) {
+        q->bits = pktseqi_known[q->known].bits;
+        if (!r->known[PKTSEQI_COL_WORD].cells) r->table->notes |= PKTSEQ_READ_NO_RES;
+    } else if ((flag || pktseqi_request_port(q)) && r->known[PKTSEQI_COL_INFO].cells) {
+        r->info = 1;
+        if (flag) q->bits = pktseqi_known[q->known].bits;
+        else q->fact = 1;
+        r->table->notes |= PKTSEQ_READ_INFO;
+    }
+}
+
+// Does the first line hold values rather than names: numbers, addresses, times?
+static int pktseqi_header_values(const pktseqi_reader *r) {
+    size_t values = 0, others = 0;
+    for (size_t i = 0; i < r->cells; ++i) {
+        size_t size = strlen(r->title[i]), digits;
+        const char *text = pktseqi_trim(r->title[i], &size);
+        digits = strspn(text, "0123456789abcdefABCDEFx.:-+");
+        if (size == 0) continue;
+        if (digits == size && strcspn(text, "0123456789") < size) ++values;
+        else ++others;
+    }
+    return values > others;
+}
+
+// The name of a column that only files of flows have, one row a connection; or NULL.
+static const char *pktseqi_header_flow(const pktseqi_reader *r) {
+    static const char *const flow[] = {
+        "flow id", "flow duration", "tot fwd pkts", "total fwd packets", "total fwd packet",
+        "id.orig_h", "orig_bytes", "#fields", "ipkt", "in_pkts", "in_bytes", "doctets",
+        "totpkts", "srcpkts", "sbytes", "spkts", "src_bytes", "packets_sent", "flow_duration",
+        "first_switched", "bidirectional_packets", "state_flow", "td", "pkts", "durat"};
+    for (size_t i = 0; i < r->cells; ++i) {
+        size_t size = strlen(r->title[i]);
+        const char *text = pktseqi_trim(r->title[i], &size);
+        for (size_t k = 0; k < sizeof flow / sizeof *flow; ++k)
+            if (pktseqi_same_word(text, size, flow[k], strlen(flow[k]))) return r->title[i];
+    }
+    return NULL;
+}
+
+// Says which columns are missing, all at once, and what to do about it. A file without "position"
+// is taken for a capture, and may be none.
+static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
+                                            int several, int made) {
+    const char *flow = r->capture ? pktseqi_header_flow(r) : NULL;
+    if (flow)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "column %q says that these are flows, one row a connection, but "
+                                 "one row a packet is needed: make it from the capture with "
+                                 PKTSEQ_TSHARK, flow);
+    if (r->capture && pktseqi_header_values(r))
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "found values, expected the names of columns: put a line of names "
+                                 "before the rows (tshark writes one with -E header=y): "
+                                 PKTSEQ_TSHARK);
+    return pktseqi_csv_error(
+        r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+        "column%s %s %s missing%s; found %z columns, the first is %q%s", several ? "s" : "",
+        missing, several ? "are" : "is", made ? ", of which features are made" : "", r->cells,
+        r->title[0],
+        !r->capture ? "" : ". In Wireshark select a TCP packet, in its details right-click Source "
+                           "Port, Destination Port and Flags, choose Apply as Column, and export "
+                           "again; or take tshark: " PKTSEQ_TSHARK);
 }
 
 // Strikes out the columns that need not be there and are not; what remains must fit the rule.
 static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
-    size_t count = 1;
-    int making = 0;
+    size_t count = 1, several = 0;
+    char list[300];
+    pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
+    int making = 0, word = 0, made = 1;
     for (size_t i = 1; i < r->count; ++i)
-        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].cells;
+        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].from.cells;
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
-        int cutting = q->rule && r->capture;
+        int cutting = q->rule && r->capture, due = q->field || cutting || (q->need && making);
+        int flag = q->known <= PKTSEQI_COL_RES;
         if (cutting && (q->kind == PKTSEQI_CELL_TEXT) !=
                            (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
             return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_ARGUMENT, 0,
                                      "bad argument: the schema has column %q as %s, so a file "
                                      "that has no column \"position\" cannot be cut into sequences",
                                      q->name, q->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
-        if (!q->cells) {
-            if (pktseqi_request_made(q)) continue;
-            if (!q->field && !cutting && !(q->need && making)) continue;
-            return pktseqi_request_missing(r, q);
+        if (q->from.twice && (due || q->kept))
+            return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                     "found column %q %z times, expected it once", q->name,
+                                     q->from.twice);
+        if (!q->from.cells && !q->bits && !q->fact) {
+            if (!due || pktseqi_request_made(q)) continue;
+            for (int k = PKTSEQI_COL_FIN; flag && r->capture && k <= PKTSEQI_COL_RES; ++k)
+                flag = !r->known[k].cells;
+            if (flag && r->capture && word++) continue;  // none of them is there: said once
+            made &= !q->field && !cutting;
+            pktseqi_put(&missing, several++ ? ", %q" : "%q",
+                        flag && r->capture ? "tcp.flags" : q->name);
+        } else if (due || q->kept) {
+            r->request[count++] = *q;
         }
-        if (!q->field && !cutting && !(q->need && making) && !q->kept) continue;
-        r->request[count++] = *q;
     }
+    if (several) return pktseqi_header_missing(r, list, several > 1, made);
     r->count = count;
     return PKTSEQ_OK;
 }
 
+// Keeps the names of the header line as the file spells them.
+static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
+    pktseqi_csv *csv = r->csv;
+    size_t bytes = 0, size;
+    char *to;
+    r->cells = csv->cells;
+    for (size_t i = 0; i < csv->cells; ++i) {
+        pktseqi_csv_cell(csv, i, &size);
+        bytes += size + 1;
+    }
+    r->titles = to = (char *)pktseqi_alloc(&csv->allocator, bytes, 1);
+    r->title = (char **)pktseqi_alloc(&csv->allocator, csv->cells, sizeof *r->title);
+    if (!r->titles || !r->title) return pktseqi_no_memory(csv->err);
+    for (size_t i = 0; i < csv->cells; ++i) {
+        const char *cell = pktseqi_csv_cell(csv, i, &size);
+        r->title[i] = (char *)memcpy(to, cell, size + 1);
+        to += size + 1;
+    }
+    return PKTSEQ_OK;
+}
+
 // Reads the header line and finds where each requested column is.
-static pktseq_status pktseqi_table_header(pktseqi_reader *r, const pktseq_schema *schema) {
+static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_status status = pktseqi_csv_row(csv);
     if (status) return status;
     if (!csv->cells)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
                                  "the file is empty, expected a line of column names");
-    for (size_t i = 0; i < csv->cells; ++i) {
-        size_t size;
-        pktseqi_csv_cell(csv, i, &size);
+    status = pktseqi_header_keep(r);
+    if (status) return status;
+    pktseqi_sources_find(csv, "position", PKTSEQI_COL_POSITION, 0, &r->request[0].from);
+    if (r->request[0].from.twice)
+        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                 "found column \"position\" %z times, expected it once",
+                                 r->request[0].from.twice);
+    r->capture = r->request[0].from.cells == 0;
+    if (r->capture && r->schema->rule.least == 0) {
+        r->capture = 0;
+        return pktseqi_header_missing(r, "\"position\"", 0, 0);
     }
-    r->cells = csv->cells;
-    r->word = PKTSEQI_NO_CELL;
-    for (size_t i = 0; i < r->count; ++i) {
-        status = pktseqi_request_find(csv, &r->request[i], r->capture);
-        if (status) return status;
-        if (i == 0) r->capture = r->request[0].cells == 0;
-        if (r->capture && schema->rule.least == 0) return pktseqi_request_missing(r, r->request);
+    for (size_t i = 0; i < PKTSEQI_COLUMNS; ++i)
+        pktseqi_sources_find(csv, pktseqi_known[i].name, i, r->capture, &r->known[i]);
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        if (q->known < PKTSEQI_COLUMNS) q->from = r->known[q->known];
+        else pktseqi_sources_find(csv, q->name, q->known, r->capture, &q->from);
+        pktseqi_request_replace(r, q);
+        q->reserved = q->known == PKTSEQI_COL_RES && r->capture && q->from.cells &&
+                      strstr(r->title[q->from.cell[0]], "tcp.flags.res") != NULL;
     }
-    status = pktseqi_request_word(r);
-    if (status == PKTSEQ_OK) status = pktseqi_request_resolve(r);
-    csv->keep = 0;
-    for (size_t i = 0; i < r->count; ++i)
-        for (size_t c = 0; c < r->request[i].cells; ++c)
-            if (r->request[i].cell[c] >= csv->keep) csv->keep = r->request[i].cell[c] + 1;
+    for (size_t i = 1; i < r->count && r->known[PKTSEQI_COL_WORD].twice; ++i)
+        if (r->request[i].bits)
+            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+                                     "found column \"tcp.flags\" %z times, expected it once",
+                                     r->known[PKTSEQI_COL_WORD].twice);
+    for (size_t i = 1; i < r->count; ++i)
+        r->word |= r->request[i].bits && r->known[PKTSEQI_COL_WORD].cells;
+    r->flagged = r->info || r->known[PKTSEQI_COL_WORD].cells;
+    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
+        r->flagged |= r->known[k].cells > 0;
+    status = pktseqi_request_resolve(r);
+    csv->keep = r->capture ? 0 : r->request[0].from.cell[0] + 1;
+    for (size_t i = 0; i < r->count + PKTSEQI_COLUMNS; ++i) {
+        const pktseqi_sources *from = i < r->count ? &r->request[i].from : &r->known[i - r->count];
+        for (size_t c = 0; c < from->cells && (i < r->count || r->capture); ++c)
+            if (from->cell[c] >= csv->keep) csv->keep = from->cell[c] + 1;
+    }
     return status;
 }
 
@@ -4536,6 +4797,14 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     return 1;
 }
 
+// A text is not UTF-8.
+static pktseq_status pktseqi_table_not_utf8(const pktseqi_reader *r, const pktseqi_request *q,
+                                            const char *text) {
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q: found %q, expected UTF-8 text",
+                             pktseqi_request_title(r, q), text);
+}
+
 // Finds the index of a text in a column's names; a new one is added.
 static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *column,
                                           pktseqi_request *q, const char *text, size_t size,
@@ -4552,13 +4821,11 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
         *index = like;
         return PKTSEQ_OK;
     }
-    if (!pktseqi_utf8(text, size))
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                 "column %q: found %q, expected UTF-8 text", q->name, text);
+    if (!pktseqi_utf8(text, size)) return pktseqi_table_not_utf8(r, q, text);
     if (column->name_count == most)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected one of at most %z different texts",
-                                 q->name, text, most);
+                                 pktseqi_request_title(r, q), text, most);
     if (column->name_count == q->name_capacity) {
         size_t capacity = 2 * q->name_capacity;
         char **names = (char **)pktseqi_regrow(&csv->allocator, column->names, column->name_count,
@@ -4576,19 +4843,489 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
     return PKTSEQ_OK;
 }
 
+// Is this a letter of ASCII?
+static int pktseqi_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Reads digits into a whole number of at most 9 of them; returns where they end, NULL for none.
+static const char *pktseqi_whole(const char *p, unsigned *value) {
+    const char *begin = p;
+    for (*value = 0; *p >= '0' && *p <= '9' && p - begin < 9; ++p)
+        *value = 10 * *value + (unsigned)(*p - '0');
+    return p > begin ? p : NULL;
+}
+
+// Days from 1970-01-01 to a date of the Gregorian calendar (H. Hinnant, "chrono-compatible
+// low-level date algorithms": years that begin in March, 400 of which have 146097 days).
+static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
+    long long y = (long long)year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
+    long long of_era = y - era * 400, of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+// Reads "10:00:00.25", seconds since midnight: their whole part, and where the fraction begins.
+static const char *pktseqi_clock(const char *p, long long *seconds, const char **fraction,
+                                 size_t *digits) {
+    unsigned part[3];
+    for (int i = 0; i < 3; ++i) {
+        if (i && *p++ != ':') return NULL;
+        p = pktseqi_whole(p, &part[i]);
+        if (!p || part[i] > (i ? 60u : 23u)) return NULL;
+    }
+    *seconds = 3600LL * part[0] + 60 * part[1] + part[2];
+    *fraction = p + 1;
+    *digits = *p == '.' || *p == ',' ? strspn(p + 1, "0123456789") : 0;
+    return *digits ? p + 1 + *digits : p;
+}
+
+// Reads "2024-03-05", "2024/03/05" or "Mar  5, 2024". A month between two numbers can be a day, so
+// "3/5/2024" is none.
+static const char *pktseqi_date(const char *p, long long *days) {
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    unsigned year = 0, month = 0, day = 0;
+    char separator;
+    if (*p >= '0' && *p <= '9') {
+        const char *begin = p;
+        p = pktseqi_whole(p, &year);
+        separator = *p;
+        if (p - begin != 4 || (separator != '-' && separator != '/')) return NULL;
+        p = pktseqi_whole(p + 1, &month);
+        if (!p || *p != separator) return NULL;
+        p = pktseqi_whole(p + 1, &day);
+    } else {
+        for (unsigned m = 0; m < 12 && !month; ++m)
+            if (strlen(p) > 3 && pktseqi_same_word(p, 3, months + 3 * m, 3)) month = m + 1;
+        if (!month) return NULL;
+        for (p += 3; pktseqi_is_letter(*p); ++p) {}
+        p = pktseqi_whole(p + strspn(p, " "), &day);
+        if (p) p = pktseqi_whole(p + strspn(p, ", "), &year);
+    }
+    if (!p || month < 1 || month > 12 || day < 1 || day > 31 || year > 9999) return NULL;
+    *days = pktseqi_days(year, month, day);
+    return p;
+}
+
+// Reads what may follow a time of day: nothing, Z, a name, or hours and minutes east of Greenwich.
+// A name other than UTC counts as it, too: all of a file have the same.
+static int pktseqi_zone(const char *p, long long *seconds) {
+    unsigned hours, minutes = 0;
+    int sign = 0;
+    p += strspn(p, " ");
+    if (*p == '+' || *p == '-') {
+        const char *begin = p + 1;
+        sign = *p == '-' ? -1 : 1;
+        p = pktseqi_whole(begin, &hours);
+        if (!p) return 0;
+        if (*p == ':') p = pktseqi_whole(p + 1, &minutes);
+        else if (p - begin == 4) minutes = hours % 100, hours /= 100;
+        if (!p || hours > 14 || minutes > 59) return 0;
+        *seconds -= sign * (3600LL * hours + 60 * minutes);
+        return *p == 0;
+    }
+    while (pktseqi_is_letter(*p)) ++p;
+    return *p == 0;
+}
+
+// Reads a date with a time, or a time of day alone, as seconds since 1970 or midnight: the double
+// nearest to the decimal number.
+static int pktseqi_date_parse(const char *text, double *value) {
+    long long days = 0, seconds = 0;
+    const char *p = pktseqi_date(text, &days), *fraction;
+    char decimal[64];
+    pktseqi_text t = pktseqi_text_fixed(decimal, sizeof decimal);
+    size_t digits;
+    if (p) {
+        p += *p == ',';
+        if (*p != ' ' && *p != 'T' && *p != 't') return 0;
+        p += *p == ' ' ? strspn(p, " ") : 1;
+    }
+    p = pktseqi_clock(p ? p : text, &seconds, &fraction, &digits);
+    if (!p || !pktseqi_zone(p, &seconds)) return 0;
+    seconds += 86400 * days;
+    if (seconds < 0 || digits > 18) return 0;
+    pktseqi_put_u64(&t, (uint64_t)seconds);
+    pktseqi_put_text(&t, ".");
+    pktseqi_put_bytes(&t, fraction, digits);
+    return pktseqi_number_parse(decimal, t.size, value);
+}
+
+// Reads the time of a packet of a capture: seconds with a point or a comma, or a date. Whole
+// numbers that as seconds would lie 3000 years ahead are milli-, micro- or nanoseconds since 1970;
+// the first time of a file decides.
+static int pktseqi_time_parse(pktseqi_reader *r, const char *cell, size_t size, double *value) {
+    char text[64], *comma;
+    if (r->unit == 0 && pktseqi_number_parse(cell, size, value)) return 1;
+    if (size >= sizeof text - 4) return 0;
+    memcpy(text, cell, size);
+    text[size] = 0;
+    comma = strchr(text, ',');
+    if (comma && strspn(text, "+-0123456789,") == size && comma == strrchr(text, ',')) *comma = '.';
+    if (!pktseqi_number_parse(text, size, value)) {
+        if (r->unit > 0 || !pktseqi_date_parse(text, value)) return 0;
+    } else if (r->unit < 0 && *value >= 1e11 && *value < 1e20 &&
+               strspn(text, "0123456789") == size) {
+        r->unit = *value < 1e14 ? 3 : *value < 1e17 ? 6 : 9;
+        r->table->notes |= PKTSEQ_READ_SCALED;
+    }
+    if (r->unit < 0) r->unit = 0;
+    if (r->unit == 0) return 1;
+    text[size] = 'e';
+    text[size + 1] = '-';
+    text[size + 2] = (char)('0' + r->unit);
+    text[size + 3] = 0;
+    return pktseqi_number_parse(text, size + 3, value);
+}
+
+// Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
+// kind ("·······AP···", "*******A**S*"), or the letters alone ("PA").
+static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
+    static const char at[] = "FSRPAUECARRR", letters[] = "FSRPAUEC";
+    char place[16];
+    size_t places = 0, blank = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < size; ++i) {
+        const char c = text[i];
+        if (places == sizeof place) return 0;
+        if ((unsigned char)c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] == 0xb7) ++i;
+        place[places++] = c >= 'A' && c <= 'Z' ? c : '.';
+        blank += place[places - 1] == '.';
+        if (place[places - 1] == '.' && c != '.' && c != '*' && c != '-' && c != '_' &&
+            (unsigned char)c != 0xc2 && (unsigned char)c != 0xb7)
+            return 0;
+    }
+    for (size_t i = 0; i < places; ++i) {
+        size_t bit = places - 1 - i;
+        const char *letter = strchr(letters, place[i]);
+        if (place[i] == '.') continue;
+        if (places == 12 && (place[i] == at[bit] || (place[i] == 'N' && bit == 8)))
+            bits |= 1u << bit;
+        else if (letter && !(bits >> (letter - letters) & 1))
+            bits |= 1u << (letter - letters);
+        else
+            return 0;
+    }
+    *flags = bits;
+    return places > 0 && (blank || places < 9);
+}
+
+// Reads the words of flags, "SYN, ACK" or "<None>", up to `size`.
+static int pktseqi_flags_words(const char *text, size_t size, unsigned *flags) {
+    static const char *const word[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECN", "CWR",
+                                       "NS",  "Reserved", "ECE", "AE", "<None>"};
+    static const unsigned bit[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 0xe00, 64, 256, 0};
+    enum { WORDS = sizeof bit / sizeof *bit };
+    size_t at = 0;
+    *flags = 0;
+    while (at < size) {
+        size_t length = 0, k = 0;
+        while (at + length < size && text[at + length] != ',') ++length;
+        while (k < WORDS && !pktseqi_same_word(text + at, length, word[k], strlen(word[k]))) ++k;
+        if (k == WORDS) return 0;
+        *flags |= bit[k];
+        at += length + 1;
+        while (at < size && text[at] == ' ') ++at;
+    }
+    return size > 0;
+}
+
+// Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
+// say so ("0018"), and then wherever it has as many digits.
+static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size, unsigned *flags) {
+    static const char digits[] = "0123456789abcdefABCDEF";
+    int prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X');
+    size_t first = prefix ? 2 : 0, count = size - first;
+    double value = 0;
+    if (size == 0) return 0;
+    if (strspn(cell + first, digits) == count && cell[0] >= '0' && cell[0] <= '9') {
+        int decimal = strspn(cell, digits) != size ? 0 : strspn(cell, "0123456789") == size;
+        if (!prefix && size >= 3 && cell[0] == '0') r->hex = size;
+        if (prefix || !decimal || r->hex == size) {
+            for (const char *p = cell + first; *p && value < 4096; ++p) {
+                size_t digit = (size_t)(strchr(digits, *p) - digits);
+                value = 16 * value + (double)(digit < 16 ? digit : digit - 6);
+            }
+            *flags = (unsigned)value;
+            return value < 4096;
+        }
+    }
+    if (!pktseqi_number_parse(cell, size, &value))
+        return pktseqi_flags_letters(cell, size, flags) || pktseqi_flags_words(cell, size, flags);
+    if (value < 0 || value > 4095 || floor(value) != value) return 0;
+    *flags = (unsigned)value;
+    return 1;
+}
+
+// Reads a port, "443" or "https(443)", as digits. Returns where it ends, or NULL.
+static const char *pktseqi_info_port(const char *p, char *port) {
+    size_t name = strcspn(p, " ([,:;"), digits;
+    if (p[name] == '(' && (p[0] < '0' || p[0] > '9')) p += name + 1;
+    digits = strspn(p, "0123456789");
+    if (digits == 0 || digits > 5) return NULL;
+    memcpy(port, p, digits);
+    port[digits] = 0;
+    p += digits;
+    return *p == ')' ? p + 1 : p;
+}
+
+// Reads ports and flags from Wireshark's column Info: "[TCP Retransmission] 443 > 40001 [PSH, ACK]
+// Seq=1 ..". An arrow is '>', U+2192, or what was made of that. 0 = there are no ports.
+static int pktseqi_info_parse(pktseqi_reader *r, const char *p) {
+    size_t arrow, past;
+    while (*p == '[' && strchr(p, ']')) {
+        p = strchr(p, ']') + 1;
+        p += strspn(p, " ");
+    }
+    p = pktseqi_info_port(p, r->port[0]);
+    if (!p) return 0;
+    for (arrow = past = 0; p[past] == ' ' || p[past] == '>' || p[past] == '?' || p[past] == '-' ||
+                           (unsigned char)p[past] >= 0x80; ++past)
+        arrow |= p[past] == '>' || p[past] == '?' || (unsigned char)p[past] >= 0x80;
+    if (!arrow) return 0;
+    p = pktseqi_info_port(p + past, r->port[1]);
+    if (!p) return 0;
+    for (p = strchr(p, '['); p && !r->has_flags; p = strchr(p + 1, '[')) {
+        const char *end = strchr(p, ']');
+        if (!end) break;
+        r->has_flags = pktseqi_flags_words(p + 1, (size_t)(end - p - 1), &r->flags);
+    }
+    return 1;
+}
+
+// A cell of the current row; in a capture without outer blanks.
+static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
+    size_t *bound = r->csv->bound + 2 * cell;
+    char *text = pktseqi_csv_cell(r->csv, cell, size);
+    if (!r->capture) return text;
+    text += pktseqi_trim(text, size) - text;
+    text[*size] = 0;
+    bound[0] = (size_t)(text - r->csv->data);
+    bound[1] = bound[0] + *size;
+    return text;
+}
+
+// The first cell of a column that is not empty; `which` of its sources that is, or -1.
+static char *pktseqi_row_first(pktseqi_reader *r, const pktseqi_sources *from, size_t *size,
+                               int *which) {
+    *which = -1;
+    for (size_t c = 0; c < from->cells; ++c) {
+        char *text = pktseqi_row_text(r, from->cell[c], size);
+        if (!*size) continue;
+        *which = (int)c;
+        return text;
+    }
+    *size = 0;
+    r->digits[0] = 0;
+    return r->digits;
+}
+
+// Is anything in the row of these columns?
+static int pktseqi_row_any(pktseqi_reader *r, int first, int last) {
+    size_t size;
+    int which;
+    for (int k = first; k <= last; ++k) {
+        pktseqi_row_first(r, &r->known[k], &size, &which);
+        if (size) return 1;
+    }
+    return 0;
+}
+
+// Of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet within a packet,
+// the last one, which is the innermost packet's; `back` = 1: the one before it, if there is one.
+static char *pktseqi_last_value(pktseqi_reader *r, char *text, size_t *size, int back, int count) {
+    char *comma = strrchr(text, ','), *end;
+    *size = strlen(text);  // less than before, if a value was taken out of it before
+    end = text + *size;
+    if (!comma) return text;
+    r->table->cut.many_values += count && r->counting;
+    if (back) {
+        end = comma;
+        *end = 0;
+        while (comma > text && comma[-1] != ',') --comma;
+    } else {
+        ++comma;
+    }
+    *size = (size_t)(end - comma);
+    return comma;
+}
+
+// The last number of a cell of ip.proto or ipv6.nxt, "4,6" or "TCP (6)"; 0 for none.
+static unsigned pktseqi_row_protocol(pktseqi_reader *r, int rank) {
+    const pktseqi_sources *from = &r->known[PKTSEQI_COL_TRANSPORT];
+    unsigned value = 0;
+    for (size_t c = 0; c < from->cells; ++c) {
+        size_t size;
+        char *text = pktseqi_row_text(r, from->cell[c], &size);
+        if ((from->rank[c] > 1) != rank || !size) continue;
+        text = pktseqi_last_value(r, text, &size, 0, 0);
+        text += strcspn(text, "0123456789");
+        if (!pktseqi_whole(text, &value) || value > 255) value = 0;
+    }
+    return value;
+}
+
+// IP's number for a protocol by its name in Wireshark, or 0; -1 for what is no IP.
+static int pktseqi_name_protocol(const char *name, size_t size) {
+    static const struct {
+        const char *name;
+        int number;
+    } list[] = {{"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPv6", 58}, {"IGMPv1", 2}, {"IGMPv2", 2},
+                {"IGMPv3", 2}, {"IGMP", 2}, {"GRE", 47}, {"ESP", 50}, {"AH", 51}, {"OSPF", 89},
+                {"PIM", 103}, {"PIMv2", 103}, {"VRRP", 112}, {"SCTP", 132}, {"ARP", -1},
+                {"RARP", -1}, {"STP", -1}, {"RSTP", -1}, {"LLDP", -1}, {"CDP", -1}, {"LLC", -1},
+                {"EAPOL", -1}, {"IPX", -1}, {"LOOP", -1}, {"802.11", -1}, {"LACP", -1},
+                {"PPPoED", -1}, {"DTP", -1}, {"VTP", -1}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
+        if (pktseqi_same_word(name, size, list[i].name, strlen(list[i].name)))
+            return list[i].number;
+    return 0;
+}
+
+// Is this an address of Ethernet, "00:11:22:33:44:55" or "Vendor_33:44:55", as Wireshark shows it
+// for what is no IP?
+static int pktseqi_is_ethernet(const char *text, size_t size) {
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t groups = 0, at = size;
+    if (pktseqi_same_word(text, size, "Broadcast", 9)) return 1;
+    for (; at >= 2 && strchr(hex, text[at - 1]) && strchr(hex, text[at - 2]); --at) {
+        ++groups;
+        at -= 2;
+        if (at == 0 || text[at - 1] != ':') break;
+    }
+    return (at == 0 && groups == 6) || (groups == 3 && at > 1 && text[at - 1] == '_');
+}
+
+// Finds out what the current row of a capture is: its transport, and if it has ports and flags.
+static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
+    size_t size, address;
+    int which, number, port;
+    const char *text = pktseqi_row_first(r, &r->known[PKTSEQI_COL_PROTOCOL], &size, &which);
+    const char *source;
+    number = pktseqi_name_protocol(text, size);
+    r->has_ports = pktseqi_row_any(r, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT);
+    r->has_flags = pktseqi_row_any(r, PKTSEQI_COL_FIN, PKTSEQI_COL_RES) ||
+                   pktseqi_row_any(r, PKTSEQI_COL_WORD, PKTSEQI_COL_WORD);
+    pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_PORT], &size, &port);
+    r->flags = 0;
+    r->icmp = number == 1 || number == 58;
+    r->transport = r->icmp ? (unsigned)number : 0;
+    pktseqi_row_first(r, &r->known[PKTSEQI_COL_ICMP_TYPE], &size, &which);
+    if (!r->icmp && which >= 0) {
+        r->icmp = 1;
+        r->transport = r->known[PKTSEQI_COL_ICMP_TYPE].rank[which] > 1 ? 58 : 1;
+    }
+    if (r->info && !r->icmp) {
+        text = pktseqi_row_first(r, &r->known[PKTSEQI_COL_INFO], &size, &which);
+        if (pktseqi_info_parse(r, text)) r->has_ports = 1;
+    }
+    if (r->icmp) {
+        r->table->cut.quotes += r->has_ports || r->has_flags;
+        r->has_ports = r->has_flags = 0;
+    } else if (r->has_flags) {
+        r->transport = 6;
+    } else if (port >= 0 && r->known[PKTSEQI_COL_SRC_PORT].rank[port] > 1) {
+        r->transport = r->known[PKTSEQI_COL_SRC_PORT].rank[port] > 2 ? 132 : 17;
+    } else {
+        unsigned inner6 = pktseqi_row_protocol(r, 1), inner4 = pktseqi_row_protocol(r, 0);
+        r->transport = inner6 && inner6 != 4 ? inner6 : inner4;
+        if (!r->transport && number > 0) r->transport = (unsigned)number;
+        if (!r->transport && r->has_ports) {
+            text = port < 0 ? r->digits : r->title[r->known[PKTSEQI_COL_SRC_PORT].cell[port]];
+            r->transport = !r->flagged || strncmp(text, "tcp.", 4) == 0 ? 6 : 17;
+        }
+    }
+    source = pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_IP], &address, &which);
+    if (r->tcp_only && (r->transport != 6 || (!r->has_ports && !r->has_flags)) &&
+        (r->icmp || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
+         r->known[PKTSEQI_COL_DST_PORT].cells))
+        return PKTSEQI_FATE_NOT_TCP;
+    if (!r->transport && (number < 0 || (r->known[PKTSEQI_COL_SRC_IP].cells && address == 0) ||
+                          pktseqi_is_ethernet(source, address)))
+        return PKTSEQI_FATE_NOT_IP;
+    if (r->info && !r->has_ports && (!r->transport || r->transport == 6 || r->transport == 17 ||
+                                     r->transport == 132))
+        return PKTSEQI_FATE_NO_PORTS;
+    return PKTSEQI_FATE_KEPT;
+}
+
+// Decides which addresses count where a row has those of IPv4 and of IPv6: the inner packet's. They
+// are those whose protocol is the packet's own; where that is not told, those of IPv6, for IPv6 is
+// carried in IPv4 far oftener than the other way round.
+static void pktseqi_row_tunnel(pktseqi_reader *r) {
+    const pktseqi_sources *ends[2] = {&r->known[PKTSEQI_COL_SRC_IP], &r->known[PKTSEQI_COL_DST_IP]};
+    unsigned inner4, inner6;
+    r->inner = 0;
+    for (int i = 0; i < 2; ++i) {
+        size_t size;
+        const char *text;
+        if (ends[i]->cells < 2) return;
+        text = pktseqi_row_text(r, ends[i]->cell[0], &size);
+        if (!size || strcmp(text, pktseqi_row_text(r, ends[i]->cell[1], &size)) == 0 || !size)
+            return;
+    }
+    ++r->table->cut.tunnels;
+    inner4 = pktseqi_row_protocol(r, 0);
+    inner6 = pktseqi_row_protocol(r, 1);
+    r->inner = !(inner6 == 4 || (inner4 && inner4 == r->transport && inner6 != inner4 && inner6));
+}
+
+// The cell of an address: of the packet itself, not of one that carries it or that it quotes.
+static char *pktseqi_row_address(pktseqi_reader *r, const pktseqi_sources *from, size_t *size) {
+    int which;
+    char *text = pktseqi_row_first(r, from, size, &which);
+    if (r->inner && which == 0) text = pktseqi_row_text(r, from->cell[1], size);
+    return which >= 0 && from->rank[which] ? pktseqi_last_value(r, text, size, r->icmp, 1) : text;
+}
+
+// The text of a request in the current row; "0" for ports, flags and the like that this kind of
+// packet does not have.
+static const char *pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q, size_t *size) {
+    int flag = q->known <= PKTSEQI_COL_RES, which;
+    char *text;
+    if (!r->capture) return pktseqi_row_text(r, q->from.cell[0], size);
+    if (q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP)
+        return pktseqi_row_address(r, &q->from, size);
+    if (q->fact && pktseqi_request_port(q) && r->has_ports) {
+        text = r->port[q->known == PKTSEQI_COL_DST_PORT];
+        *size = strlen(text);
+        return text;
+    }
+    if (q->fact && q->known == PKTSEQI_COL_TRANSPORT) {
+        pktseqi_text t = pktseqi_text_fixed(r->digits, sizeof r->digits);
+        pktseqi_put_u64(&t, r->transport);
+        *size = t.size;
+        return r->digits;
+    }
+    *size = 1;
+    if (flag && r->transport != 6) return "0";
+    if ((flag || pktseqi_request_port(q)) && !r->has_ports && !r->has_flags) return "0";
+    text = pktseqi_row_first(r, &q->from, size, &which);
+    if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
+        *size = strcspn(text, ",");  // the message's own, not of what it quotes
+        text[*size] = 0;
+        if (*size) return text;
+        *size = 1;
+        return "0";
+    }
+    if (!flag && !pktseqi_request_port(q)) return text;
+    return which >= 0 && q->from.rank[which] ? pktseqi_last_value(r, text, size, 0, 1) : text;
+}
+
 // Reads a cell that must be a number of some kind.
-static pktseq_status pktseqi_table_number(pktseqi_csv *csv, const pktseqi_request *q,
+static pktseq_status pktseqi_table_number(pktseqi_reader *r, const pktseqi_request *q,
                                           const char *cell, size_t size, double *value) {
     static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
                                            "a port, a whole number from 0 to 65535",
                                            "a whole number from 0"};
-    int good = pktseqi_number_parse(cell, size, value);
+    int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
+    int good = clock ? pktseqi_time_parse(r, cell, size, value)
+                     : pktseqi_number_parse(cell, size, value);
     if (q->kind == PKTSEQI_CELL_FLAG) {
         if (good && q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
             *value = 1;  // any of the three bits
         if (!good) {
-            int set = strcmp(cell, "Set") == 0 || strcmp(cell, "True") == 0;
-            good = set || strcmp(cell, "Not set") == 0 || strcmp(cell, "False") == 0;
+            int set = pktseqi_same_word(cell, size, "Set", 3) ||
+                      pktseqi_same_word(cell, size, "True", 4);
+            good = set || pktseqi_same_word(cell, size, "Not set", 7) ||
+                   pktseqi_same_word(cell, size, "False", 5);
             *value = set;
         }
         good = good && (*value == 0 || *value == 1);
@@ -4597,76 +5334,40 @@ static pktseq_status pktseqi_table_number(pktseqi_csv *csv, const pktseqi_reques
         good = good && *value >= 0 && *value <= most && floor(*value) == *value;
     }
     if (good) return PKTSEQ_OK;
-    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line, "column %q: found %q, expected %s",
-                             q->name, cell, expected[q->kind]);
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q: found %q, expected %s", pktseqi_request_title(r, q), cell,
+                             clock ? "seconds as a finite number, or a date such as 2024-03-05 "
+                                     "10:00:00.25 (tshark: -e frame.time_epoch)"
+                                   : expected[q->kind]);
 }
 
-// A cell of the current row as it is to be read, with what serves for an empty one, and of several
-// values the last.
-static char *pktseqi_table_cell(pktseqi_reader *r, const pktseqi_request *q, size_t *size) {
-    char *cell = pktseqi_csv_cell(r->csv, q->cell[0], size), *comma;
-    for (size_t c = 1; *size == 0 && c < q->cells; ++c)
-        cell = pktseqi_csv_cell(r->csv, q->cell[c], size);
-    comma = q->many ? strrchr(cell, ',') : NULL;
-    if (!comma) return cell;
-    ++r->table->cut.many_values;
-    *size -= (size_t)(comma + 1 - cell);
-    return comma + 1;
-}
-
-// An empty cell where there must be something. In a capture it may be that of another protocol.
+// An empty cell where there must be something.
 static pktseq_status pktseqi_table_empty(const pktseqi_reader *r, const pktseqi_request *q) {
+    int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
     return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
                              "column %q: found an empty cell, expected %s%s",
-                             q->bits ? "tcp.flags" : q->name,
+                             pktseqi_request_title(r, q),
                              q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
-                             r->capture && pktseqi_request_tcp(q)
-                                 ? " (a packet that is not TCP is skipped only if its ports and "
-                                   "flags are all empty)" : "");
+                             tcp ? " (only a packet that is not TCP may have none, and then all "
+                                   "its ports and flags are empty)" : "");
 }
 
-// Reads tcp.flags, "0x0018" or "24", for the flags that come from there.
-static pktseq_status pktseqi_table_word(pktseqi_reader *r) {
+// Reads tcp.flags for the flags that come from there.
+static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
     pktseqi_request word;
-    const char *cell, *p;
     size_t size;
-    double value = 0;
-    int good;
+    int which;
+    char *cell = pktseqi_row_first(r, &r->known[PKTSEQI_COL_WORD], &size, &which);
     memset(&word, 0, sizeof word);
-    word.cell[0] = r->word;
-    word.cells = 1;
-    word.many = 1;
     word.bits = 1;
-    cell = pktseqi_table_cell(r, &word, &size);
+    word.known = PKTSEQI_COL_WORD;
     if (size == 0) return pktseqi_table_empty(r, &word);
-    if (size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X')) {
-        static const char digits[] = "0123456789abcdefABCDEF";
-        for (p = cell + 2; *p && strchr(digits, *p) && value < 4096; ++p) {
-            size_t digit = (size_t)(strchr(digits, *p) - digits);
-            value = 16 * value + (double)(digit < 16 ? digit : digit - 6);
-        }
-        good = *p == 0;
-    } else {
-        good = pktseqi_number_parse(cell, size, &value);
-    }
-    if (!good || value < 0 || value > 4095 || floor(value) != value)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "column \"tcp.flags\": found %q, expected flags as a number, such "
-                                 "as 0x0018 or 24, up to 0x0fff", cell);
-    r->flags = (unsigned)value;
-    return PKTSEQ_OK;
-}
-
-// Is the current row of a capture one of a packet other than TCP, with all ports and flags empty?
-static int pktseqi_table_other(const pktseqi_reader *r) {
-    int asked = 0;
-    for (size_t i = 1; i < r->count; ++i) {
-        const size_t *bound = r->csv->bound + 2 * r->request[i].cell[0];
-        if (!pktseqi_request_tcp(&r->request[i])) continue;
-        if (bound[0] != bound[1]) return 0;
-        asked = 1;
-    }
-    return asked;
+    if (cell[0] >= '0' && cell[0] <= '9') cell = pktseqi_last_value(r, cell, &size, 0, 1);
+    if (size == 0) return pktseqi_table_empty(r, &word);
+    if (pktseqi_flags_parse(r, cell, size, &r->flags)) return PKTSEQ_OK;
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q: found %q, expected flags as a number, such as 0x0018 or "
+                             "24, up to 0x0fff", pktseqi_request_title(r, &word), cell);
 }
 
 // Notes which row of the file the table's next one is, once one has been left out.
@@ -4713,8 +5414,8 @@ static void pktseqi_table_begin_at(pktseqi_reader *r, double position) {
 static pktseq_status pktseqi_table_position(pktseqi_reader *r) {
     double value;
     size_t size;
-    const char *cell = pktseqi_csv_cell(r->csv, r->request[0].cell[0], &size);
-    pktseq_status status = size ? pktseqi_table_number(r->csv, r->request, cell, size, &value)
+    const char *cell = pktseqi_csv_cell(r->csv, r->request[0].from.cell[0], &size);
+    pktseq_status status = size ? pktseqi_table_number(r, r->request, cell, size, &value)
                                 : pktseqi_table_empty(r, r->request);
     if (status) return status;
     if (r->table->rows == 0 && value != 0)
@@ -4725,31 +5426,137 @@ static pktseq_status pktseqi_table_position(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Makes the current row the table's next one, for which there is room.
-static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
+// Writes the numbers of the current row into the table's next one, and checks its texts: what can
+// be wrong with a row is found before anything of it remains.
+static pktseq_status pktseqi_row_numbers(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseq_status status = r->capture ? PKTSEQ_OK : pktseqi_table_position(r);
-    if (status == PKTSEQ_OK && r->word != PKTSEQI_NO_CELL) status = pktseqi_table_word(r);
+    r->counting = 1;
+    if (status == PKTSEQ_OK && r->word && r->transport == 6 && (r->has_ports || r->has_flags))
+        status = pktseqi_row_word(r);
+    for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
+        const pktseqi_request *q = &r->request[i];
+        const char *cell;
+        size_t size;
+        if (q->bits) {
+            if (r->has_ports && !r->has_flags && r->transport == 6)
+                status = pktseqi_table_empty(r, q);
+            table->column[i - 1].number[table->rows] = (r->flags & q->bits) != 0;
+            continue;
+        }
+        if (q->kind == PKTSEQI_CELL_TEXT && !r->capture) continue;
+        cell = pktseqi_row_cell(r, q, &size);
+        if (size == 0 && (q->kind != PKTSEQI_CELL_TEXT || q->field || q->rule))
+            status = pktseqi_table_empty(r, q);
+        else if (q->kind != PKTSEQI_CELL_TEXT)
+            status = pktseqi_table_number(r, q, cell, size,
+                                          &table->column[i - 1].number[table->rows]);
+        else if (!pktseqi_utf8(cell, size))
+            status = pktseqi_table_not_utf8(r, q, cell);
+    }
+    return status;
+}
+
+// Puts the texts of the current row, whose numbers are there, into the table's next one, which is
+// then complete.
+static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    pktseq_status status = PKTSEQ_OK;
+    r->counting = 0;
     for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
         pktseqi_request *q = &r->request[i];
         pktseq_column *column = &table->column[i - 1];
-        char *cell;
+        const char *cell;
         size_t size;
-        if (q->bits) {
-            column->number[table->rows] = (r->flags & q->bits) != 0;
-            continue;
-        }
-        cell = pktseqi_table_cell(r, q, &size);
-        if (size == 0 && (q->kind != PKTSEQI_CELL_TEXT || q->field || (q->rule && r->capture)))
-            status = pktseqi_table_empty(r, q);
-        else if (q->kind == PKTSEQI_CELL_TEXT)
-            status = pktseqi_table_intern(r, column, q, cell, size, &column->text[table->rows]);
-        else
-            status = pktseqi_table_number(r->csv, q, cell, size, &column->number[table->rows]);
+        if (q->kind != PKTSEQI_CELL_TEXT) continue;
+        cell = pktseqi_row_cell(r, q, &size);
+        if (size == 0 && q->field) status = pktseqi_table_empty(r, q);
+        else status = pktseqi_table_intern(r, column, q, cell, size, &column->text[table->rows]);
     }
-    if (status == PKTSEQ_OK && table->cut.not_tcp) status = pktseqi_table_source(r);
+    if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
+        status = pktseqi_table_source(r);
     if (status == PKTSEQ_OK) ++table->rows;
     return status;
+}
+
+// Is the current row the header line once more, as in files that were put one after the other?
+static int pktseqi_row_repeats(pktseqi_reader *r) {
+    size_t last = r->csv->keep < r->cells ? r->csv->keep : r->cells;
+    for (size_t i = 0; i < last && i < r->csv->cells; ++i) {
+        size_t size;
+        if (strcmp(pktseqi_row_text(r, i, &size), r->title[i]) != 0) {
+            size_t length = strlen(r->title[i]);
+            const char *title = pktseqi_trim(r->title[i], &length);
+            if (size != length || memcmp(r->csv->data + r->csv->bound[2 * i], title, size) != 0)
+                return 0;
+        }
+    }
+    return 1;
+}
+
+// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
+// Files of which little can be read are given up early.
+static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
+    pktseq_cut *cut = &r->table->cut;
+    if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
+    if (pktseqi_row_repeats(r)) {
+        ++cut->headers;
+        return PKTSEQ_OK;
+    }
+    if (cut->bad_rows++ == 0) {
+        r->first = *r->csv->err;
+        cut->bad_line = r->first.line;
+    }
+    return cut->bad_rows > 1000 && cut->bad_rows > cut->packets / 2 ? status : PKTSEQ_OK;
+}
+
+// Are so many rows unreadable that the file is to be refused? A few of a short file may be.
+static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
+    const pktseq_cut *cut = &r->table->cut;
+    double share = r->schema->bad_rows == 0 ? 0.01 : r->schema->bad_rows;
+    double few = cut->packets < 40 ? (double)(cut->packets / 10) : 3;
+    double most = share * (double)cut->packets;
+    size_t ports = cut->no_ports, line = r->csv->line;
+    if (most < few && share > 0) most = few;
+    if (cut->bad_rows && (r->table->rows == 0 || !((double)cut->bad_rows <= most))) {
+        pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
+                          r->first.text, cut->bad_rows, cut->packets);
+        r->csv->err->line = r->first.line;
+        return PKTSEQ_ERROR_DATA;
+    }
+    if (ports > r->table->rows)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, 0,
+                                 "%z of %z packets have no ports in the column %q, and there are "
+                                 "no columns of ports: in Wireshark select a TCP packet, in its "
+                                 "details right-click Source Port, Destination Port and Flags, "
+                                 "choose Apply as Column, and export again; or take tshark: "
+                                 PKTSEQ_TSHARK, ports, cut->packets,
+                                 r->title[r->known[PKTSEQI_COL_INFO].cell[0]]);
+    if (r->table->rows) return PKTSEQ_OK;
+    if (cut->not_tcp)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+                                 "found no row with TCP ports and flags after the header, expected "
+                                 "TCP packets");
+    if (cut->not_ip)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+                                 "found no row with addresses of IP after the header, expected "
+                                 "packets");
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+                             "found no rows after the header, expected packets (did the filter of "
+                             "the export let nothing through?)");
+}
+
+// The number of cells in the current row is wrong, unless what is too much is empty.
+static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
+    const pktseqi_csv *csv = r->csv;
+    int info = r->capture && r->known[PKTSEQI_COL_INFO].cells && csv->cells > r->cells;
+    if (csv->cells == r->cells) return PKTSEQ_OK;
+    if (r->capture && csv->cells > r->cells && csv->filled <= r->cells) return PKTSEQ_OK;
+    if (r->capture && csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0) return PKTSEQ_OK;
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, csv->line,
+                             "found %z cells, expected %z as in the header%s", csv->cells,
+                             r->cells, info ? " (does Info hold the separator? tshark quotes it "
+                                              "with -E quote=d)" : "");
 }
 
 // How many rows to make room for: at first as many as the whole input has, if it goes on as it
@@ -4764,17 +5571,26 @@ static size_t pktseqi_table_more(const pktseqi_reader *r) {
     return (rows < most ? rows : most) + 64;
 }
 
-// Prepares the fast path, if the file may have it: with not too many cells in a row, one use of
-// each, none of tcp.flags, and a separator that cannot be a part of a number.
+// May the file have the fast path? With not too many cells in a row, one use of each, a separator
+// that cannot be a part of a number, and, in a capture, flags that say which rows are TCP.
+static int pktseqi_fast_possible(const pktseqi_reader *r) {
+    int flags = !r->capture;
+    if (r->cells > 4096 || strchr("0123456789-.", r->csv->separator) || r->info) return 0;
+    for (size_t i = 1; i < r->count; ++i) {
+        const pktseqi_request *q = &r->request[i];
+        flags |= q->known <= PKTSEQI_COL_RES;
+        if (q->bits && !r->word) return 0;
+        for (size_t k = r->capture ? 1 : 0; k < i && q->from.cells; ++k)
+            if (r->request[k].from.cells && r->request[k].from.cell[0] == q->from.cell[0]) return 0;
+    }
+    return flags;
+}
+
+// Prepares the fast path, if the file may have it.
 static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
     size_t texts = 0;
-    if (r->cells > 4096 || r->word != PKTSEQI_NO_CELL || strchr("0123456789-.", r->csv->separator))
-        return PKTSEQ_OK;
-    for (size_t i = 1; i < r->count; ++i) {
-        texts += r->request[i].kind == PKTSEQI_CELL_TEXT;
-        for (size_t k = r->capture ? 1 : 0; k < i; ++k)
-            if (r->request[k].cell[0] == r->request[i].cell[0]) return PKTSEQ_OK;
-    }
+    if (!pktseqi_fast_possible(r)) return PKTSEQ_OK;
+    for (size_t i = 1; i < r->count; ++i) texts += r->request[i].kind == PKTSEQI_CELL_TEXT;
     r->fast = (pktseqi_fast_cell *)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
                                                         sizeof *r->fast);
     r->seen = (pktseqi_seen *)pktseqi_alloc(&r->csv->allocator, texts * PKTSEQI_SEEN + 1,
@@ -4785,17 +5601,43 @@ static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
         r->fast[i].kind = PKTSEQI_CELL_SKIPPED;
         r->fast[i].after = i + 1 < r->cells ? r->csv->separator : '\n';
     }
+    for (size_t k = 0; r->capture && k < PKTSEQI_COLUMNS; ++k) {
+        size_t blank = k >= PKTSEQI_COL_ICMP_TYPE && k <= PKTSEQI_COL_ICMP_ID ? 0 : 1;
+        if (k == PKTSEQI_COL_TRANSPORT) continue;
+        for (size_t c = blank; c < r->known[k].cells; ++c) r->fast[r->known[k].cell[c]].blank = 1;
+    }
     for (size_t i = r->capture ? 1 : 0; i < r->count; ++i) {
         const pktseqi_request *q = &r->request[i];
-        pktseqi_fast_cell *cell = &r->fast[q->cell[0]];
+        pktseqi_fast_cell *cell = &r->fast[q->from.cell[0]];
+        if (!q->from.cells || cell->blank) continue;
         cell->kind = q->kind;
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
         cell->empty = !q->field && !q->rule;
         cell->seen = r->seen + PKTSEQI_SEEN * --texts;
     }
+    if (r->word) r->fast[r->known[PKTSEQI_COL_WORD].cell[0]].kind = PKTSEQI_CELL_WORD;
+    if (r->capture && r->known[PKTSEQI_COL_PROTOCOL].cells)
+        r->fast[r->known[PKTSEQI_COL_PROTOCOL].cell[0]].protocol = 1;
     for (size_t i = r->cells - 1; i-- > 0;)
         if (r->fast[i].kind == PKTSEQI_CELL_FLAG) r->fast[i].flags = r->fast[i + 1].flags + 1;
     return PKTSEQ_OK;
+}
+
+// Reads tcp.flags, "0x0018", for the flags that come from there. Returns where it ends, or NULL.
+static const char *pktseqi_fast_word(pktseqi_reader *r, const char *p) {
+    unsigned flags = 0;
+    size_t digits = 0;
+    if (p[0] != '0' || p[1] != 'x') return NULL;
+    for (p += 2; digits < 8; ++digits, ++p) {
+        int digit = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : -1;
+        if (digit < 0) break;
+        flags = 16 * flags + (unsigned)digit;
+    }
+    if (digits == 0 || flags > 4095) return NULL;
+    for (size_t i = 1; i < r->count; ++i)
+        if (r->request[i].bits)
+            r->table->column[i - 1].number[r->table->rows] = (flags & r->request[i].bits) != 0;
+    return p;
 }
 
 // Returns where an unquoted cell ends: at the next separator (eight times in `separators`) or
@@ -4850,10 +5692,12 @@ static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell 
         size = pktseqi_digits8(p, &value);
         r->fast_position = (double)(int64_t)value;
         return size ? p + size : NULL;
+    case PKTSEQI_CELL_WORD: return pktseqi_fast_word(r, p);
     case PKTSEQI_CELL_TEXT:
     case PKTSEQI_CELL_SKIPPED: break;
     }
-    if (*p == '"') return NULL;
+    if (cell->blank) return p;  // whatever else stands here is not what follows an empty cell
+    if (*p == '"' || (cell->protocol && memcmp(p, "ICMP", 4) == 0)) return NULL;
     end = pktseqi_fast_end(p, PKTSEQI_EIGHT((unsigned char)r->csv->separator));
     if (cell->kind == PKTSEQI_CELL_SKIPPED) return end;
     if (end == p && !cell->empty) return NULL;
@@ -4898,8 +5742,9 @@ static const char *pktseqi_fast_row(pktseqi_reader *r, const char *p) {
 // whole row; that once: a long last row would be slow to search each time.
 static void pktseqi_fast_aim(pktseqi_reader *r) {
     for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_fast_cell *cell = &r->fast[r->request[i].cell[0]];
+        pktseqi_fast_cell *cell = &r->fast[r->request[i].from.cell[0]];
         const pktseq_column *column = &r->table->column[i - 1];
+        if (!r->request[i].from.cells || cell->blank) continue;
         cell->number = column->number;
         cell->text = column->text;
         cell->names = column->names;
@@ -4916,12 +5761,19 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseqi_csv *csv = r->csv;
     // The first row may not begin within a sequence, and the first skipped one makes source_row.
-    if (!r->fast || !table->rows || (table->cut.not_tcp && !table->source_row)) return PKTSEQ_OK;
+    if (!r->fast || !table->rows || r->unit > 0 ||
+        (table->cut.packets > table->rows && !table->source_row))
+        return PKTSEQ_OK;
     pktseqi_fast_aim(r);
     while (csv->at < r->whole && table->rows < r->capacity) {
         const char *next = pktseqi_fast_row(r, csv->data + csv->at);
         if (!next) break;
         if (table->source_row) table->source_row[table->rows] = table->cut.packets;
+        for (size_t i = 1; r->capture && i < r->count; ++i) {
+            const pktseqi_request *q = &r->request[i];
+            if (q->fact || (q->from.cells && r->fast[q->from.cell[0]].blank))
+                table->column[i - 1].number[table->rows] = q->fact ? 6 : 0;
+        }
         if (!r->capture) {
             if (!pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
             pktseqi_table_begin_at(r, r->fast_position);
@@ -4934,36 +5786,44 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
+// Counts a row of a capture that is left out, for whatever reason.
+static void pktseqi_row_leave(pktseq_cut *cut, pktseqi_fate fate) {
+    cut->not_tcp += fate == PKTSEQI_FATE_NOT_TCP;
+    cut->not_ip += fate == PKTSEQI_FATE_NOT_IP;
+    cut->no_ports += fate == PKTSEQI_FATE_NO_PORTS;
+}
+
 // Reads the rows after the header into columns that have been set up.
 static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_table *table = r->table;
     for (;;) {
+        pktseqi_fate fate = PKTSEQI_FATE_KEPT;
         pktseq_status status = pktseqi_fast_run(r);
         if (status == PKTSEQ_OK) status = pktseqi_csv_row(csv);
         if (status) return status;
-        if (csv->cells && csv->cells != r->cells)
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                                     "found %z cells, expected %z as in the header", csv->cells,
-                                     r->cells);
         if (!r->capture && !pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
-        if (!csv->cells) break;
+        if (!csv->cells) return pktseqi_rows_enough(r);
         ++table->cut.packets;
-        if (r->capture && pktseqi_table_other(r)) {
-            ++table->cut.not_tcp;
-            continue;
-        }
         if (table->rows == r->capacity &&
             !pktseqi_table_grow(table, &r->capacity, pktseqi_table_more(r)))
             return pktseqi_no_memory(csv->err);
-        status = pktseqi_table_row(r);
+        status = pktseqi_row_count(r);
+        if (status == PKTSEQ_OK && r->capture) {
+            fate = pktseqi_row_kind(r);
+            pktseqi_row_leave(&table->cut, fate);
+            if (fate != PKTSEQI_FATE_KEPT) continue;
+            pktseqi_row_tunnel(r);
+        }
+        if (status == PKTSEQ_OK) status = pktseqi_row_numbers(r);
+        if (status) {
+            status = pktseqi_row_bad(r, status);
+            if (status) return status;
+            continue;
+        }
+        status = pktseqi_row_texts(r);
         if (status) return status;
     }
-    if (table->rows) return PKTSEQ_OK;
-    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
-                             "found %s after the header, expected %s",
-                             table->cut.packets ? "no row with TCP ports and flags" : "no rows",
-                             table->cut.packets ? "TCP packets" : "packets");
 }
 
 // Ends a table whose rows have been read: sequences, and what room is too much given back.
@@ -4971,7 +5831,8 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
     pktseq_table *table = r->table;
     if (r->capture) {
         // Also for rows left out after the last one that was kept.
-        pktseq_status status = table->cut.not_tcp ? pktseqi_table_source(r) : PKTSEQ_OK;
+        pktseq_status status = table->cut.packets > table->rows ? pktseqi_table_source(r)
+                                                                : PKTSEQ_OK;
         if (status == PKTSEQ_OK)
             status = pktseq_table_track(table, &schema->rule, schema, r->csv->err);
         if (status) return status;
@@ -5001,33 +5862,43 @@ static pktseq_status pktseqi_table_begin(pktseq_table *table, pktseqi_csv *csv, 
 static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
                                           const pktseq_schema *schema) {
     pktseqi_reader r;
+    pktseq_error own, *err = csv->err;
     pktseq_status status = PKTSEQ_OK;
     memset(&r, 0, sizeof r);
     r.csv = csv;
     r.table = table;
+    r.schema = schema;
+    r.tcp_only = schema->rule.tcp_only || schema->rule.notebook;
+    r.unit = -1;
+    csv->err = &own;  // what a row that cannot be read says is needed, whoever wants to know
+    pktseqi_ok(&own);
     table->allocator = csv->allocator;
     r.request = (pktseqi_request *)pktseqi_alloc_zeroed(
         &csv->allocator, pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
                                       PKTSEQI_COLUMNS), sizeof *r.request);
     if (!r.request) {
         pktseq_table_free(table);
-        return pktseqi_no_memory(csv->err);
+        return pktseqi_no_memory(err);
     }
     pktseqi_request_list(&r, schema);
     status = pktseqi_csv_open(csv);
     if (status == PKTSEQ_OK && !csv->separator) status = pktseqi_csv_guess(csv);
-    if (status == PKTSEQ_OK) status = pktseqi_table_header(&r, schema);
+    if (status == PKTSEQ_OK) status = pktseqi_table_header(&r);
     if (status == PKTSEQ_OK) status = pktseqi_table_columns(&r);
     if (status == PKTSEQ_OK) status = pktseqi_fast_open(&r);
     if (status == PKTSEQ_OK) status = pktseqi_table_rows(&r);
     pktseqi_free(&csv->allocator, r.fast);
     pktseqi_free(&csv->allocator, r.seen);
+    pktseqi_free(&csv->allocator, r.titles);
+    pktseqi_free(&csv->allocator, r.title);
     pktseqi_csv_close(csv);
     for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv->allocator, r.request[i].tree.node);
     if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
     pktseqi_free(&csv->allocator, r.request);
-    if (status == PKTSEQ_OK) return pktseqi_ok(csv->err);
-    pktseq_table_free(table);
+    if (status == PKTSEQ_OK && table->cut.bad_rows)
+        memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
+    if (err) *err = own;
+    if (status) pktseq_table_free(table);
     return status;
 }
 
@@ -5101,6 +5972,12 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
     for (size_t i = 0; table && name && i < table->column_count; ++i)
         if (strcmp(table->column[i].name, name) == 0) return &table->column[i];
     return NULL;
+}
+
+// How many packets of the file are not in the table.
+static size_t pktseqi_cut_left_out(const pktseq_cut *cut) {
+    return cut->not_tcp + cut->not_ip + cut->no_ports + cut->bad_rows + cut->headers +
+           cut->dropped + cut->remainder;
 }
 
 // Frees what a column holds.
@@ -5564,7 +6441,7 @@ static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
     if (!flags) pktseqi_put_text(t, "-");
     for (int f = 0, any = 0; f < 10; ++f) {
         if (!((flags >> (9 - f)) & 1)) continue;
-        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_known[PKTSEQI_RES - f].name);
+        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_known[PKTSEQI_COL_RES - f].name);
         any = 1;
     }
 }
@@ -5911,8 +6788,8 @@ typedef struct pktseqi_cutting {
     uint32_t *id;             // (source names + destination names) equal texts, equal numbers
     unsigned char *fate;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
     uint32_t smtp;            // the protocol that renamed ones become
-    // derived columns, from PKTSEQI_DIRECTION on, where they are wanted
-    pktseq_column *made[PKTSEQI_COLUMNS - PKTSEQI_DIRECTION];
+    // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted
+    pktseq_column *made[PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION];
     size_t before;            // columns without them
     uint64_t *token;          // (rows) where that is wanted
     size_t *sequence;         // (rows) number of each row's sequence; (size_t)-1 = left out
@@ -6114,15 +6991,16 @@ static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) 
             continue;
         column = pktseqi_table_add_column(table, pktseqi_known[which].name);
         if (!column) return 0;
-        if (which == PKTSEQI_TOKEN)
+        if (which == PKTSEQI_COL_TOKEN)
             c->token = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *c->token);
         else
             column->number = (double *)pktseqi_alloc(allocator, table->rows,
                                                      sizeof *column->number);
-        if (which == PKTSEQI_TOKEN ? !c->token : !column->number) return 0;
+        if (which == PKTSEQI_COL_TOKEN ? !c->token : !column->number) return 0;
     }
     for (size_t i = c->before; i < table->column_count; ++i)  // they lie still from now on
-        c->made[pktseqi_known_find(table->column[i].name) - PKTSEQI_DIRECTION] = &table->column[i];
+        c->made[pktseqi_known_find(table->column[i].name) - PKTSEQI_COL_DIRECTION] =
+            &table->column[i];
     return 1;
 }
 
@@ -6138,8 +7016,8 @@ static void pktseqi_cut_note(pktseqi_cutting *c, size_t row, const pktseq_tracke
     if (c->fate && c->token && c->fate[c->protocol->text[row]] == PKTSEQI_RENAME)
         c->token[row] = (uint64_t)c->smtp << PKTSEQI_TOKEN_WIDTH | tracked->token;
     for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
-        if (made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i])
-            made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i]->number[row] = tracked->pair[i];
+        if (made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
+            made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]->number[row] = tracked->pair[i];
 }
 
 // Shows every packet to the tracker, in the order of the rows.
@@ -6221,7 +7099,7 @@ static int pktseqi_cut_sort(pktseqi_cutting *c) {
 
 // Fills the column "token": each different token becomes one of its names. 0 = out of memory.
 static int pktseqi_cut_tokens(pktseqi_cutting *c) {
-    pktseq_column *column = c->made[PKTSEQI_TOKEN - PKTSEQI_DIRECTION];
+    pktseq_column *column = c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION];
     const pktseq_allocator *allocator = &c->table->allocator;
     uint64_t *key, *sorted, mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
     size_t count = 0;
@@ -6333,7 +7211,7 @@ static void pktseqi_cut_commit(pktseqi_cutting *c) {
             if (pktseqi_cut_fate(c, row) == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
     }
     for (size_t i = 0; i < table->column_count && moves; ++i)
-        if (&table->column[i] != c->made[PKTSEQI_TOKEN - PKTSEQI_DIRECTION])
+        if (&table->column[i] != c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION])
             pktseqi_cut_move(c, &table->column[i], c->sequence);
     if (moves && table->source_row) {
         for (size_t i = 0; i < c->rows; ++i) c->sequence[i] = table->source_row[c->order[i]];
@@ -6371,7 +7249,7 @@ static pktseq_status pktseqi_cut_run(pktseqi_cutting *c, pktseq_tracker *tracker
         return pktseqi_no_memory(err);
     tracker->without_pairs = 1;
     for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
-        if (c->made[PKTSEQI_PAIR - PKTSEQI_DIRECTION + i]) tracker->without_pairs = 0;
+        if (c->made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]) tracker->without_pairs = 0;
     status = pktseqi_cut_walk(c, tracker, err);
     if (status == PKTSEQ_OK) status = pktseqi_cut_remainder(c, err);
     if (status) return status;
@@ -6411,12 +7289,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     c.table = table;
     c.rule = rule;
     c.cut.packets = table->rows;  // unless somebody has counted before
-    if (table->cut.packets == table->rows + table->cut.not_tcp + table->cut.dropped +
-                                  table->cut.remainder) {
+    if (table->cut.packets == table->rows + pktseqi_cut_left_out(&table->cut)) {
         c.cut = table->cut;
         renamed = c.cut.renamed;
         c.cut.renamed = c.cut.clock_back = 0;
-        c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
         c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
     }
     status = pktseqi_cut_begin(&c, schema, &wanted, err);
@@ -8338,20 +9214,20 @@ static const pktseqi_kernels *pktseqi_choose(void) {
 #else
 #define PKTSEQI_INFO_COMPILER ""
 #endif
-#define PKTSEQI_INFO(kernels) \
+#define PKTSEQI_COL_INFO(kernels) \
     "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL) ", " kernels PKTSEQI_INFO_OPENMP \
         PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
 
 PKTSEQ_DEF const char *pktseq_build_info(void) {
     const pktseqi_kernels *kernels = pktseqi_choose();
-    if (kernels == &pktseqi_kernels_plain) return PKTSEQI_INFO("plain C");
+    if (kernels == &pktseqi_kernels_plain) return PKTSEQI_COL_INFO("plain C");
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
-    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_INFO("AVX-512");
-    return PKTSEQI_INFO("AVX2");
+    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_COL_INFO("AVX-512");
+    return PKTSEQI_COL_INFO("AVX2");
 #elif defined(PKTSEQI_X86)
-    return PKTSEQI_INFO("FMA");
+    return PKTSEQI_COL_INFO("FMA");
 #else
-    return PKTSEQI_INFO("NEON");
+    return PKTSEQI_COL_INFO("NEON");
 #endif
 }
 

@@ -454,7 +454,7 @@ static const pktseq_field three_field[] = {
     {"ack", PKTSEQ_FLAG}};
 static const char *const three_keep[] = {"No.", "label"};
 
-// Sequences of two, so that a few rows make some.
+// Sequences of two, so that a few rows make some, of TCP alone.
 static pktseq_schema three(void) {
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
@@ -463,6 +463,7 @@ static pktseq_schema three(void) {
     schema.keep = three_keep;
     schema.keep_count = 2;
     schema.rule = rule_of(2, 100, 1, 0);
+    schema.rule.tcp_only = 1;
     return schema;
 }
 
@@ -611,7 +612,7 @@ static void test_refusals(void) {
         size_t line;
         const char *say[3];
     } list[] = {
-        {"Time,Source,Source port,tcp.flags\n0,a,1,2\n", 1, {"\"dst_ip\"", "missing", "position"}},
+        {"Time,Source,Source port,tcp.flags\n0,a,1,2\n", 1, {"\"dst_ip\"", "missing", "tshark"}},
         {"Source,Destination,Source port,tcp.flags\n", 1, {"\"timestamp\"", "missing"}},
         {"Time,Source,Destination,tcp.flags\n", 1, {"\"src_port\"", "missing"}},
         {"Time,Source,Destination,Source port,Syn\n", 1, {"\"ack\"", "missing"}},
@@ -623,10 +624,11 @@ static void test_refusals(void) {
          {"\"src_ip\"", "2 times"}},
         {T, 1, {"no rows", "packets"}},
         {T ",,,,\n,,,,\n", 3, {"TCP"}},
-        {T "0,a,b,1,\n", 2, {"\"tcp.flags\"", "empty", "skipped only if"}},
-        {T "0,a,b,,2\n", 2, {"\"src_port\"", "empty", "skipped only if"}},
-        {T "0,,b,1,2\n", 2, {"\"src_ip\"", "empty", "text"}},
-        {T ",a,b,1,2\n", 2, {"\"timestamp\"", "empty"}},
+        {"Time,Source,Destination,tcp.srcport,tcp.flags\n0,a,b,1,\n", 2,
+         {"\"tcp.flags\"", "empty", "not TCP"}},
+        {T "0,a,b,,2\n", 2, {"\"Source port\"", "empty", "not TCP"}},
+        {T "0,,b,1,2\n", 2, {"\"Source\"", "empty", "text"}},
+        {T ",a,b,1,2\n", 2, {"\"Time\"", "empty"}},
         {T "0,a,b,1,0x1000\n", 2, {"\"tcp.flags\"", "\"0x1000\"", "0x0fff"}},
         {T "0,a,b,1,4096\n", 2, {"\"tcp.flags\"", "\"4096\""}},
         {T "0,a,b,1,-1\n", 2, {"\"tcp.flags\"", "\"-1\""}},
@@ -635,11 +637,11 @@ static void test_refusals(void) {
         {T "0,a,b,1,0x1g\n", 2, {"\"tcp.flags\"", "\"0x1g\""}},
         {T "0,a,b,1,0xffffffffffffffffffffffff\n", 2, {"\"tcp.flags\"", "0xfff"}},
         {T "0,a,b,1,Set\n", 2, {"\"tcp.flags\"", "\"Set\""}},
-        {T "0,a,b,\"1,65536\",2\n", 2, {"\"src_port\"", "\"65536\"", "65535"}},
-        {T "0,a,b,\"1,\",2\n", 2, {"\"src_port\"", "empty"}},
-        {T "\"0,25\",a,b,1,2\n", 2, {"\"timestamp\"", "\"0,25\"", "finite"}},
+        {T "0,a,b,\"1,65536\",2\n", 2, {"\"Source port\"", "\"65536\"", "65535"}},
+        {T "0,a,b,\"1,\",2\n", 2, {"\"Source port\"", "empty"}},
+        {T "\"0,2,5\",a,b,1,2\n", 2, {"\"Time\"", "\"0,2,5\"", "finite"}},
         {T "0,a,b,1,2\n", 0, {"found 1 packets", "at least 2"}},
-        {T "0,a\xff,b,1,2\n", 2, {"\"src_ip\"", "UTF-8"}},
+        {T "0,a\xff,b,1,2\n", 2, {"\"Source\"", "UTF-8"}},
     };
     pktseq_table table;
     pktseq_error err;

@@ -69,6 +69,7 @@ static pktseq_schema all_schema(int notebook) {
     schema.keep = all_keep;
     schema.keep_count = 4;
     schema.rule.notebook = notebook;
+    schema.rule.tcp_only = 1;
     return schema;
 }
 
@@ -88,6 +89,7 @@ static pktseq_schema small_schema(size_t least, size_t most, double window, int 
     schema.rule.most = most;
     schema.rule.window = window;
     schema.rule.notebook = notebook;
+    schema.rule.tcp_only = 1;
     return schema;
 }
 
@@ -545,7 +547,7 @@ static const odd odds[] = {
     {HEAD "tcp.flags\n0,A,B,1,2.5\n", "found \"2.5\""},
     {HEAD "tcp.flags\n0,A,B,1,nan\n", "found \"nan\""},
     {HEAD "tcp.flags\n0,A,B,1,\n", "column \"tcp.flags\": found an empty cell, expected a number "
-                                   "(a packet that is not TCP is skipped only if"},
+                                   "(only a packet that is not TCP"},
     {HEAD "tcp.flags,tcp.flags\n0,A,B,1,2,2\n", "found column \"tcp.flags\" 2 times"},
     {HEAD "tcp.flags,Syn\n0,A,B,1,0x2,Not set\n", "syn 0"},  // its own column goes first
     {HEAD "tcp.flags,Syn\n0,A,B,1,rubbish,Set\n", "syn 1"},  // and nobody looks at the word
@@ -554,21 +556,23 @@ static const odd odds[] = {
     {SIX "0,A,::1,B,1,1\n", "src_ip A | dst_ip B"},
     {SIX "0,,\"::1,::2\",\"A,B,C\",1,1\n",
      "src_ip ::2 | dst_ip C | source | cut 1 0 0 0 0 0 2"},
-    {SIX "0,,,B,1,1\n", "column \"src_ip\": found an empty"},
+    {SIX "0,,,B,1,1\n", "column \"ip.src\": found an empty"},
     {"Time,ip.src,ipv6.src,ipv6.src,ip.dst,tcp.srcport,Syn\n0,,,,B,1,1\n",
      "found column \"src_ip\" 2 times"},
     {"Time,src_ip,ip.src,ip.src,ip.dst,tcp.srcport,Syn\n0,A,,,B,1,1\n", "src_ip A"},
     {"Time,ip.src,Source,ip.dst,tcp.srcport,Syn\n0,,,B,1,1\n", "found column \"src_ip\" 2 times"},
-    {"Time,ip.src,tcp.srcport,Syn\n0,A,1,1\n", "column \"dst_ip\" is missing, without which"},
-    {HEAD "Syn\n0,\"A,\",B,1,1\n", "column \"src_ip\": found an empty cell"},
+    {"Time,ip.src,tcp.srcport,Syn\n0,A,1,1\n", "column \"dst_ip\" is missing; found 4"},
+    {HEAD "Syn\n0,\"A,\",B,1,1\n", "column \"ip.src\": found an empty cell"},
     // numbers
-    {HEAD "Syn\n\"0,5\",A,B,1,1\n",
-     "column \"timestamp\": found \"0,5\", expected a finite number"},
+    {HEAD "Syn\n\"0,5\",A,B,1,1\n", "timestamp 0.5 |"},
+    {HEAD "Syn\n\"1,0,5\",A,B,1,1\n",
+     "column \"Time\": found \"1,0,5\", expected seconds as a finite number"},
     {HEAD "Syn\n0,A,B,\"1,2\",\"1,0\"\n", "src_port 2 | syn 0"},
-    {HEAD "Syn\n0,A,B,\"1,\",0\n", "column \"src_port\": found an empty cell"},
-    {HEAD "Syn\n0,A,B,65536,0\n", "column \"src_port\": found \"65536\", expected a port"},
-    {HEAD "Syn\n0,A,B,1,true\n", "column \"syn\": found \"true\", expected 0, 1, Set"},
-    {HEAD "Syn\n0,A,B,1,7\n", "column \"syn\": found \"7\""},
+    {HEAD "Syn\n0,A,B,\"1,\",0\n", "column \"tcp.srcport\": found an empty cell"},
+    {HEAD "Syn\n0,A,B,65536,0\n", "column \"tcp.srcport\": found \"65536\", expected a port"},
+    {HEAD "Syn\n0,A,B,1,true\n", "syn 1 |"},
+    {HEAD "Syn\n0,A,B,1,yes\n", "column \"Syn\": found \"yes\", expected 0, 1, Set"},
+    {HEAD "Syn\n0,A,B,1,7\n", "column \"Syn\": found \"7\""},
     {HEAD "Syn,frame.time_epoch\n3,A,B,1,1,1700000000.5\n", "timestamp 3"},
     {"frame.time_epoch,ip.src,ip.dst,tcp.srcport,Syn\n1700000000.5,A,B,1,1\n",
      "timestamp 1700000000.5"},
@@ -578,8 +582,8 @@ static const odd odds[] = {
     {HEAD "Syn\n0,A,B,1,1\n1,,,,\n", "timestamp 0 | src_ip A | dst_ip B | source 0 | cut 2 1"},
     {HEAD "Syn\n1,,,,\n1,,,\"\",\"\"\n0,A,B,1,1\n", "source 2 | cut 3 2 0 0"},
     {HEAD "Syn\nx,,,,\n", "found no row with TCP ports and flags after the header"},
-    {HEAD "Syn\n0,A,B,1,\n", "column \"syn\": found an empty cell, expected a number (a packet"},
-    {HEAD "Syn\n0,A,B,,1\n", "column \"src_port\": found an empty cell"},
+    {HEAD "Syn\n0,A,B,1,\n", "column \"Syn\": found an empty cell, expected a number (only a"},
+    {HEAD "Syn\n0,A,B,,1\n", "column \"tcp.srcport\": found an empty cell"},
     {HEAD "Syn\n1,,,\n", "found 4 cells, expected 5"},
     {HEAD "Syn\n", "found no rows after the header, expected packets"},
     // headers
@@ -591,10 +595,10 @@ static const odd odds[] = {
     {"\xef\xbb\xbf\"Time\"\tip.src\tip.dst\ttcp.srcport\tSyn\n0\tA\tB\t1\t1\n", "timestamp 0"},
     {"\n\n\"Time\"\tip.src\tip.dst\ttcp.srcport\tSyn\n\n0\tA\tB\t1\t1\n", "timestamp 0"},
     {"a\"b;Time;ip.src;ip.dst;tcp.srcport;Syn\n;0;A;B;1;1\n", "timestamp 0"},
-    {";;;;\n", "column \"src_port\" is missing; found 5 columns, the first is \"\""},
+    {";;;;\n", "\"src_port\", \"tcp.flags\", \"timestamp\", \"src_ip\", \"dst_ip\" are missing; found 5"},
     {"position,position\n", "found column \"position\" 2 times"},
     {"Position," HEAD "Syn\n0,0,A,B,1,1\n", "timestamp 0"},  // another column
-    {"\"Time\nip.src\",b\n", "is missing"},
+    {"\"Time\nip.src\",b\n", "are missing"},
     {"\"Time,ip.src\n", "the quote that opens cell 1 is never closed"},
 };
 

@@ -59,7 +59,7 @@ static void csv_check(const pktseq_table *t) {
     for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
         FUZZ(t->source_row[row] < t->source_row[row + 1]);
     FUZZ(t->cut.packets == 0 ||
-         t->cut.packets == t->rows + t->cut.not_tcp + t->cut.dropped + t->cut.remainder);
+         t->cut.packets == t->rows + pktseqi_cut_left_out(&t->cut));
 }
 
 static void csv_check_same(const pktseq_table *a, const pktseq_table *b) {
