@@ -121,6 +121,17 @@ fuzz:
 mutate:
 	python3 tests/mutate.py
 
+# The lessons, and your exercises in mine/, if there are any; N=07 for one lesson.
+learn:
+	@CC="$(CC)" LDLIBS="$(LDLIBS)" BUILD="$(BUILD)" sh examples/learn/learn.sh $(N)
+
+learn-start:
+	@sh examples/learn/learn.sh start
+
+# That the lessons, exercises, answers and DERIVATION.md are right, with every compiler here.
+learn-check:
+	CC="$(CC)" sh tests/learn.sh full
+
 # Makes examples/learn/learn.html anew (clang 14, lld, wasi-libc) and tries it (chromium, chromedriver).
 page:
 	sh examples/learn/page.sh
@@ -139,6 +150,8 @@ help:
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
+	@echo 'make learn    eleven small programs that teach how this works; make learn-start: exercises'
+	@echo 'make learn-check  what the lessons print, exercises and answers, with every compiler here'
 	@echo 'make page     make examples/learn/learn.html anew and try it (clang, lld, wasi-libc; chromium)'
 	@echo 'make torch    compare with PyTorch, where a python3 has it'
 	@echo 'make captures compare with tshark, where it is: packets of captures made here, and of those'
@@ -156,4 +169,4 @@ help:
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
 .PHONY: all run page detection test strict bits asan torch captures bench bench-quick torture \
-        coverage cross sanitize programs mpi fuzz mutate clean help
+        coverage cross sanitize programs mpi fuzz mutate clean help learn learn-start learn-check
