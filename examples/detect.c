@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ngram.h"
+#include "options.h"
 #include "output.h"
 #include "report.h"
 
@@ -19,7 +20,8 @@ static const char help_text[] =
     "detect --model M.safetensors [options] DATA.csv\n"
     "\n"
     "Scores the packet sequences in DATA.csv (an export of Wireshark or tshark, or what sequences\n"
-    "writes) and prints those that are least like what the model was trained on.\n"
+    "writes; - is the standard input) and prints those that are least like what the model was\n"
+    "trained on.\n"
     "\n"
     "  --model M.safetensors   what train has left\n"
     "  --calibrate NORMAL.csv  learn from normal traffic that the model was not trained on which\n"
@@ -30,14 +32,16 @@ static const char help_text[] =
     "  --context X             with --calibrate: share of the pair's last 10 seconds in the\n"
     "                          score, 0 to leave them out (as in the model)\n"
     "  --save-calibration      write the calibration into the model's file\n"
-    "  --scores OUT.csv        one row per sequence: rows of DATA.csv, time, who, score, alarm\n"
+    "  --scores OUT.csv        one row per sequence: rows of DATA.csv, time, who, score, alarm; - is\n"
+    "                          the standard output, and what is printed goes to standard error\n"
     "  --top N                 sequences to print (20)\n"
-    "  --report REPORT.html    the same as one page with pictures\n"
+    "  --report REPORT.html    the same as one page with pictures; - as above\n"
     "  --baseline              with --calibrate: compare with a 3-gram table of packets, which\n"
     "                          needs no network\n"
     "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
     "  --threads N             0 = as OpenMP decides (0)\n"
     "  --help                  this text\n"
+    "  --version               the version, and how it was compiled\n"
     "\n"
     "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
     "label of more than half its packets), it also prints how well the scores rank: area under\n"
@@ -49,10 +53,11 @@ enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
-    int baseline, save, notebook, threads, given_threshold, given_rate, given_context, given_start;
+    int baseline, save, notebook, given_threshold, given_rate, given_context, given_start, start;
     double threshold, rate, context;
-    size_t top;
-    pktseq_start start;
+    int judged;                // there is a threshold
+    size_t top, threads;
+    FILE *print;               // where the list goes: stdout, or stderr if that gets a file
     pktseq_model model;
     pktseq_codec codec;
     pktseq_training training;
@@ -73,55 +78,15 @@ typedef struct app {
 } app;
 
 // Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, const char *a, const char *b) {
-    fprintf(stderr, "detect: ");
-    fprintf(stderr, format, a, b);
-    fprintf(stderr, "\n");
+static int fail(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    output_fail("detect", format, list);
+    va_end(list);
     return 1;
 }
 
 // ---- the command line
-
-static int parse_number(const char *text, double least, double most, double *value) {
-    char *end;
-    *value = strtod(text, &end);
-    return end != text && *end == 0 && *value >= least && *value <= most;
-}
-
-// One option with a value. NULL, or what was expected.
-static const char *set_option(app *a, const char *name, const char *value) {
-    double v;
-    if (strcmp(name, "--false-alarms") == 0) {
-        a->given_rate = 1;
-        return parse_number(value, 0, 1, &a->rate) ? NULL : "a share from 0 to 1";
-    }
-    if (strcmp(name, "--threshold") == 0) {
-        a->given_threshold = 1;
-        return parse_number(value, -1e300, 1e300, &a->threshold) ? NULL : "a number";
-    }
-    if (strcmp(name, "--context") == 0) {
-        a->given_context = 1;
-        return parse_number(value, 0, 0.99, &a->context) ? NULL : "a number from 0 to 0.99";
-    }
-    if (strcmp(name, "--start") == 0) {
-        a->given_start = 1;
-        a->start = strcmp(value, "input") ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
-        return strcmp(value, "input") && strcmp(value, "target") ? "target or input" : NULL;
-    }
-    if (strcmp(name, "--top") == 0 || strcmp(name, "--threads") == 0) {
-        int top = strcmp(name, "--top") == 0;
-        if (!parse_number(value, 0, top ? 1e6 : 1024, &v) || v != (double)(size_t)v)
-            return top ? "a whole number from 0" : "a whole number from 0 to 1024";
-        if (top) a->top = (size_t)v;
-        else a->threads = (int)v;
-        return NULL;
-    }
-    if (strcmp(name, "--model") == 0) a->model_path = value;
-    if (strcmp(name, "--calibrate") == 0) a->normal_path = value;
-    if (strcmp(name, "--scores") == 0) a->scores_path = value;
-    if (strcmp(name, "--report") == 0) a->report_path = value;
-    return value[0] ? NULL : "a name";
-}
 
 // Nothing that is read, and no other output, may be lost to an output.
 static int output_clash(const app *a) {
@@ -130,54 +95,61 @@ static int output_clash(const app *a) {
         const char *const other[] = {a->data_path, a->normal_path, i < 2 ? a->model_path : NULL,
                                      i < 2 ? to[!i] : NULL};
         for (int k = 0; k < 4; ++k)
-            if (to[i] && other[k] && output_takes(to[i], other[k]))
+            if (to[i] && other[k] && (k == 3 || strcmp(to[i], "-") != 0) &&
+                output_same(to[i], other[k]))
                 return fail("%s would take the place of %s", to[i], other[k]);
     }
     return 0;
 }
 
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
-static int parse_options(app *a, int argc, char **argv) {
-    static const char *const valued[] = {"--model", "--calibrate", "--false-alarms", "--threshold",
-                                         "--start", "--context",   "--scores",       "--top",
-                                         "--report", "--threads"};
-    for (int i = 1; i < argc; ++i) {
-        const char *name = argv[i], *expected;
-        size_t known = 0;
-        while (known < sizeof valued / sizeof *valued && strcmp(name, valued[known])) ++known;
-        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
-        if (strcmp(name, "--baseline") == 0) {
-            a->baseline = 1;
-        } else if (strcmp(name, "--save-calibration") == 0) {
-            a->save = 1;
-        } else if (strcmp(name, "--notebook") == 0) {
-            a->notebook = 1;
-        } else if (name[0] != '-') {
-            if (a->data_path) return fail("found two data files, %s and %s", a->data_path, name);
-            a->data_path = name;
-        } else if (known == sizeof valued / sizeof *valued) {
-            return fail("unknown option %s; detect --help lists them%s", name, "");
-        } else if (i + 1 == argc) {
-            return fail("option %s needs a value%s", name, "");
-        } else {
-            expected = set_option(a, name, argv[++i]);
-            if (expected) {
-                fprintf(stderr, "detect: option %s: found \"%s\", expected %s\n", name, argv[i],
-                        expected);
-                return 1;
-            }
-        }
+// Can what was asked for be written? It is said before anything is calculated.
+static int output_check(const app *a) {
+    const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
+    for (int i = 0; i < 3; ++i) {
+        const char *reason = to[i] ? output_probe(to[i]) : NULL;
+        if (reason) return fail("cannot write %s: %s", to[i], reason);
     }
+    return 0;
+}
+
+// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
+static int parse_options(app *a, int argc, char **argv) {
+    const option list[] = {
+        {"--model", OPTION_TEXT, &a->model_path, 0, 0, 0, NULL, NULL},
+        {"--calibrate", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
+        {"--false-alarms", OPTION_NUMBER, &a->rate, 0, 1, 0, NULL, &a->given_rate},
+        {"--threshold", OPTION_NUMBER, &a->threshold, -1e300, 1e300, 0, NULL, &a->given_threshold},
+        {"--start", OPTION_CHOICE, &a->start, 0, 0, 0, "target|input", &a->given_start},
+        {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &a->given_context},
+        {"--save-calibration", OPTION_FLAG, &a->save, 0, 0, 0, NULL, NULL},
+        {"--scores", OPTION_TEXT, &a->scores_path, 0, 0, 0, NULL, NULL},
+        {"--top", OPTION_WHOLE, &a->top, 0, 1e6, 0, NULL, NULL},
+        {"--report", OPTION_TEXT, &a->report_path, 0, 0, 0, NULL, NULL},
+        {"--baseline", OPTION_FLAG, &a->baseline, 0, 0, 0, NULL, NULL},
+        {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, NULL},
+        {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL}};
+    char message[1024];
+    int asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
+                             sizeof message);
+    if (asked == 1) return fail("%s", message);
+    if (asked == 2) fputs(help_text, stdout);
+    if (asked == 3) printf("detect, %s\n", pktseq_build_info());
+    if (asked) return 2;
     if (!a->model_path || !a->data_path)
-        return fail("expected --model M.safetensors and DATA.csv; detect --help says more%s%s", "",
-                    "");
-    if (output_clash(a)) return 1;
+        return fail("expected --model M.safetensors and DATA.csv; detect --help says more");
     if (!a->normal_path && (a->given_rate || a->given_context || a->baseline || a->save))
-        return fail("%s needs --calibrate NORMAL.csv%s",
+        return fail("%s needs --calibrate NORMAL.csv",
                     a->given_rate      ? "--false-alarms"
                     : a->given_context ? "--context"
                     : a->baseline      ? "--baseline"
-                                       : "--save-calibration", "");
+                                       : "--save-calibration");
+    if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
+        return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
+    if (output_clash(a)) return 1;
+    a->print = (a->scores_path && strcmp(a->scores_path, "-") == 0) ||
+                       (a->report_path && strcmp(a->report_path, "-") == 0)
+                   ? stderr
+                   : stdout;
     return 0;
 }
 
@@ -192,20 +164,6 @@ static const char *const keep_all[] = {
     "res", "ns",        "cwr",    "ecn",    "urg",      "ack",      "push",  "reset",    "syn",
     "fin"};
 
-// What a terminal would take for a command, or for another direction of writing, becomes _: control
-// characters, also those of two bytes (U+0080 to 9F), and U+202A to 202E, U+2066 to 2069. kept: one
-// that may stay, or 0.
-static void make_printable(char *text, char kept) {
-    for (unsigned char *p = (unsigned char *)text; *p; ++p) {
-        size_t bytes = (*p < ' ' && *p != (unsigned char)kept) || *p == 127;
-        if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0) bytes = 2;
-        if (*p == 0xE2 && ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) ||
-                           (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)))
-            bytes = 3;
-        for (; bytes > 0; --bytes) p[bytes - 1] = '_';
-    }
-}
-
 // Reads a file with the model's own schema.
 static int read_table(app *a, const char *path, pktseq_table *table) {
     static const char *const shown[] = {"src_ip", "dst_ip", "label"};
@@ -218,12 +176,11 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
                                     : sizeof keep / sizeof *keep;
     schema.rule = a->codec.rule.least ? a->codec.rule : pktseq_rule_default();
     if (a->notebook) schema.rule = pktseq_schema_notebook().rule;
-    if (pktseq_table_read(table, path, &schema, NULL, &a->err))
-        return fail("%s%s", a->err.text, "");
+    if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
         const pktseq_column *column = pktseq_table_column(table, shown[i]);
         for (size_t k = 0; column && k < column->name_count; ++k)
-            make_printable(column->names[k], 0);
+            output_make_printable(column->names[k], 0);
     }
     return 0;
 }
@@ -240,16 +197,15 @@ static int load_model(app *a) {
     pktseq_detector_options options = pktseq_detector_options_default();
     if (pktseq_load(a->model_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
                     &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
     if (!a->codec.field_count)
-        return fail("%s holds no codec, so it does not say what its features are%s", a->model_path,
-                    "");
+        return fail("%s holds no codec, so it does not say what its features are", a->model_path);
     if (a->codec.groups != a->model.config.groups)
-        return fail("%s: codec and model have different groups of outputs%s", a->model_path, "");
-    if (a->given_start) a->model.config.start = a->start;
+        return fail("%s: codec and model have different groups of outputs", a->model_path);
+    if (a->given_start) a->model.config.start = (pktseq_start)a->start;
     if (a->detector.memory) return 0;
     return pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL, &a->err)
-               ? fail("%s%s", a->err.text, "") : 0;
+               ? fail("%s", a->err.text) : 0;
 }
 
 // The calibration anew, from normal traffic.
@@ -265,7 +221,7 @@ static int calibrate(app *a, pktseq_table *normal) {
     if (pktseq_dataset_init(&dataset, &a->codec, normal, &options, NULL, &a->err))
         return fail("%s: %s", a->normal_path, a->err.text);
     bad = pktseq_detector_init(&detector, &a->model, a->codec.contexts, &again, NULL, &a->err) ||
-          pktseq_detector_fit(&detector, &a->model, &dataset, a->threads, &a->err);
+          pktseq_detector_fit(&detector, &a->model, &dataset, (int)a->threads, &a->err);
     pktseq_dataset_free(&dataset);
     if (bad) {
         pktseq_detector_free(&detector);
@@ -301,7 +257,7 @@ static int find_sequences(app *a) {
     a->label = (const char **)malloc(n * sizeof *a->label);
     a->anomalous = (unsigned char *)malloc(n);
     if (!a->sequence || !a->score || !a->rank || !a->label || !a->anomalous)
-        return fail("out of memory%s%s", "", "");
+        return fail("out of memory");
     a->labelled = label != NULL;
     for (size_t i = 0; i < n; ++i) {
         while (a->table.start[s] < a->dataset.first_row[i]) ++s;
@@ -350,8 +306,8 @@ static int evaluate(app *a, const double *score, const char *label, pktseq_evalu
 static int score_data(app *a) {
     size_t n = a->dataset.pairs;
     ranked *order = (ranked *)malloc(n * sizeof *order);
-    if (!order) return fail("out of memory%s%s", "", "");
-    if (pktseq_detector_score_all(&a->detector, &a->model, &a->dataset, a->threads, a->score,
+    if (!order) return fail("out of memory");
+    if (pktseq_detector_score_all(&a->detector, &a->model, &a->dataset, (int)a->threads, a->score,
                                   &a->err)) {
         free(order);
         return fail("%s: %s", a->data_path, a->err.text);
@@ -386,8 +342,8 @@ static void say(app *a, const char *format, ...) {
         length = (int)sizeof line - 1;
         if (format[strlen(format) - 1] == '\n') line[length - 1] = '\n';
     }
-    make_printable(line, '\n');
-    fputs(line, stdout);
+    output_make_printable(line, '\n');
+    fputs(line, a->print);
     if (a->summary_size + (size_t)length + 1 > a->summary_capacity) {
         size_t capacity = 2 * (a->summary_capacity + sizeof line);
         char *larger = (char *)realloc(a->summary, capacity);
@@ -402,8 +358,18 @@ static void say(app *a, const char *format, ...) {
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_cut *cut = &a->table.cut;
-    say(a, "model       %s\n", a->model_path);
-    say(a, "data        %s\n", a->data_path);
+    say(a, "model       %s\n", output_shown(a->model_path));
+    for (const char *p = a->training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
+        char line[sizeof a->training.recipe];
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
+        say(a, "%s%s", p == a->training.recipe ? "made from   " : "            ",
+            output_shown(line));
+        p += strcspn(p, "\n");
+        if (!*p && a->training.iteration)
+            say(a, ", %lu iterations", (unsigned long)a->training.iteration);
+        say(a, "\n");
+    }
+    say(a, "data        %s\n", output_shown(input_name(a->data_path)));
     say(a, "packets     %lu", (unsigned long)cut->packets);
     if (cut->not_tcp) say(a, ", %lu not TCP", (unsigned long)cut->not_tcp);
     if (cut->dropped) say(a, ", %lu of protocols left out", (unsigned long)cut->dropped);
@@ -416,51 +382,70 @@ static void print_data(app *a) {
     for (size_t f = 0; f < a->codec.field_count; ++f)
         if (a->dataset.unknown[f])
             say(a, "unknown     %lu packets have a %s that the model does not know\n",
-                (unsigned long)a->dataset.unknown[f], a->codec.field[f].column);
+                (unsigned long)a->dataset.unknown[f], output_shown(a->codec.field[f].column));
 }
 
 // The threshold, and how it was chosen.
 static void print_threshold(app *a) {
     const pktseq_detector *d = &a->detector;
     char range[64];
+    double expected;
     if (a->given_threshold) {
         say(a, "threshold   %.5g, as given\n", a->threshold);
     } else if (d->sequences) {
         say(a, "threshold   %.5g for %g %% false alarms (95 %% confidence %s), from %lu "
                "normal sequences of %s\n", d->threshold, 100 * d->options.false_alarms,
             output_range(range, d->threshold_low, d->threshold_high), (unsigned long)d->sequences,
-            a->normal_path ? a->normal_path : "the training data, held out");
-        if (d->options.false_alarms * (double)d->sequences < 5)
-            say(a, "            only %.1f of these sequences lie above it: take it as a hint\n",
-                d->options.false_alarms * (double)d->sequences);
+            a->normal_path ? output_shown(a->normal_path) : "the training data, held out");
+        expected = d->options.false_alarms * (double)d->sequences;
+        if (expected < 5)
+            say(a, "            few sequences for so small a share: %s of them can be expected above "
+                   "it, so take it as a hint\n",
+                expected < 1 ? "not one" : expected < 2 ? "one" : expected < 3 ? "two" :
+                expected < 4 ? "three" : "four");
     } else {
-        say(a, "threshold   none: give --calibrate NORMAL.csv or --threshold X\n");
+        say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL.csv or --threshold "
+               "X\n");
     }
 }
 
-// The reference's four figures.
-static void print_figures(app *a) {
-    double sum[2] = {0, 0};
-    size_t count[2] = {0, 0}, n = a->dataset.pairs;
+// Mean scores of all, and of both kinds: by label where there are labels, else by the threshold.
+static void print_means(app *a, const char *const kind[2]) {
+    double sum[3] = {0, 0, 0}, all = 0;
+    size_t count[3] = {0, 0, 0}, n = a->dataset.pairs;
     for (size_t i = 0; i < n; ++i) {
-        int above = a->score[i] > a->threshold;
-        sum[above] += a->score[i];
-        ++count[above];
+        int k = a->labelled ? a->anomalous[i] : a->score[i] > a->threshold;
+        sum[k] += a->score[i];
+        all += a->score[i];
+        ++count[k];
     }
-    say(a, "anomalous   %lu of %lu sequences (%.2f %%)\n", (unsigned long)count[1],
-        (unsigned long)n, 100 * (double)count[1] / (double)n);
-    say(a, "score       overall %.5g", (sum[0] + sum[1]) / (double)n);
-    if (count[0]) say(a, ", normal %.5g", sum[0] / (double)count[0]);
-    if (count[1]) say(a, ", attack %.5g", sum[1] / (double)count[1]);
+    say(a, "score       mean %.5g", all / (double)n);
+    for (int k = 0; k < 2; ++k)
+        if (count[k]) say(a, ", %s %.5g", kind[k], sum[k] / (double)count[k]);
     say(a, "\n");
 }
 
-// One line of the ranking's figures, of any scores.
-static void print_ranking(app *a, const char *what, const pktseq_evaluation *e, double tpr,
-                          double fpr) {
-    say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%, at "
-           "the threshold %4.1f %% (false alarms %.2f %%)\n", what, e->auc, e->average_precision,
-        100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent, 100 * tpr, 100 * fpr);
+// How many are above the threshold, and how high scores are.
+static void print_figures(app *a) {
+    static const char *const label[] = {"normal by label", "anomalous by label"};
+    static const char *const side[] = {"below the threshold", "above it"};
+    size_t above = 0, n = a->dataset.pairs;
+    for (size_t i = 0; i < n; ++i) above += a->score[i] > a->threshold;
+    if (a->judged)
+        say(a, "anomalous   %lu of %lu sequences (%.2f %%) are above the threshold\n",
+            (unsigned long)above, (unsigned long)n, 100 * (double)above / (double)n);
+    else
+        say(a, "anomalous   not judged: the list below has the highest scores, whatever they mean\n");
+    if (a->judged || a->labelled) print_means(a, a->labelled ? label : side);
+}
+
+// One line of the ranking's figures, of any scores; tpr and fpr at a threshold, if there is one.
+static void print_ranking(app *a, const char *what, const pktseq_evaluation *e, int judged,
+                          double tpr, double fpr) {
+    say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%", what,
+        e->auc, e->average_precision, 100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent);
+    if (judged) say(a, ", at the threshold %4.1f %% (false alarms %.2f %%)", 100 * tpr, 100 * fpr);
+    say(a, "\n");
 }
 
 // Shares of anomalous and normal sequences above a threshold.
@@ -485,8 +470,10 @@ static int print_label(app *a, const char *label) {
         found += a->score[i] > a->threshold;
         ++all;
     }
-    say(a, "  %-16s %6lu  %5.1f %%  %.3f  %5.1f %%\n", label, (unsigned long)all,
-        100 * (double)found / (double)all, e.auc, 100 * e.tpr_at_1_percent);
+    say(a, "  %-16s %6lu  ", label, (unsigned long)all);
+    if (a->judged) say(a, "%5.1f %%", 100 * (double)found / (double)all);
+    else say(a, "%7s", "-");
+    say(a, "  %.3f  %5.1f %%\n", e.auc, 100 * e.tpr_at_1_percent);
     return 0;
 }
 
@@ -505,9 +492,11 @@ static int print_evaluation(app *a) {
     share = (double)a->evaluation.anomalous / (double)known;
     say(a, "\nlabels      %lu of %lu sequences are anomalous\n",
         (unsigned long)a->evaluation.anomalous, (unsigned long)known);
-    print_ranking(a, "this model", &a->evaluation, tpr, fpr);
-    say(a, "chance      AUC 0.500  AP %.3f  found at 1 %% false alarms  1.0 %%, at 0.1 %%  0.1 %%, "
-           "at the threshold %4.1f %%\n", share, 100 * fpr);
+    print_ranking(a, "this model", &a->evaluation, a->judged, tpr, fpr);
+    say(a, "chance      AUC 0.500  AP %.3f  found at 1 %% false alarms  1.0 %%, at 0.1 %%  0.1 %%",
+        share);
+    if (a->judged) say(a, ", at the threshold %4.1f %%", 100 * fpr);
+    say(a, "\n");
     say(a, "  %-16s %6s  %7s  %5s  %7s\n", "label", "number", "found", "AUC", "at 1 %");
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
         size_t k = 0;
@@ -536,12 +525,12 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     size_t above = 0;
     int bad = 1;
     if (!score || !used)
-        fail("out of memory%s%s", "", "");
+        fail("out of memory");
     else if (ngram_scores(normal, learn, &a->table, score, own, message, sizeof message))
-        fail("the 3-gram baseline: %s%s", message, "");
+        fail("the 3-gram baseline: %s", message);
     else if (pktseq_quantile(score + learn, normal->sequences - learn,
                              1 - a->detector.options.false_alarms, &threshold, NULL, &a->err))
-        fail("the 3-gram baseline: %s%s", a->err.text, "");
+        fail("the 3-gram baseline: %s", a->err.text);
     else
         bad = 0;
     for (size_t i = 0; !bad && i < a->dataset.pairs; ++i) {
@@ -550,7 +539,7 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     }
     if (!bad && a->evaluated && !evaluate(a, used, NULL, &e)) {
         shares_above(a, used, threshold, &tpr, &fpr);
-        print_ranking(a, "3-grams", &e, tpr, fpr);
+        print_ranking(a, "3-grams", &e, 1, tpr, fpr);
     } else if (!bad) {
         say(a, "3-grams     %lu sequences above their threshold\n", (unsigned long)above);
     }
@@ -574,14 +563,7 @@ static void who_of(const app *a, size_t row, char *text, size_t size) {
                  dst->names[dst->text[row]], to->number[row]);
     else
         snprintf(text, size, "%s > %s", src->names[src->text[row]], dst->names[dst->text[row]]);
-    // Where that was too long, no character of several bytes stays in part.
-    size = strlen(text);
-    while (size > 0 && ((unsigned char)text[size - 1] & 0xC0) == 0x80) --size;
-    if (size > 0 && (unsigned char)text[size - 1] >= 0xC0) {
-        unsigned char lead = (unsigned char)text[size - 1];
-        size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-        if (strlen(text + size - 1) < bytes) text[size - 1] = 0;
-    }
+    output_whole_characters(text);
 }
 
 // When a sequence began, in seconds of the capture; 0 without timestamps.
@@ -676,7 +658,7 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
     if (!used || !x->part ||
         pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score)) {
         free(used);
-        return fail("out of memory%s%s", "", "");
+        return fail("out of memory");
     }
     while (x->reasons < 3) {
         size_t p = largest_part(x->part, parts, x->steps, used), worst = 0;
@@ -693,7 +675,7 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
                  "%s %.0f %%: packet %lu expected %s, seen %s",
                  a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
                  (unsigned long)(N + worst + 1), expected, seen);
-        make_printable(x->reason[x->reasons++], 0);
+        output_make_printable(x->reason[x->reasons++], 0);
     }
     free(used);
     return 0;
@@ -701,25 +683,29 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
 
 // The list: when, who, how long, score, why.
 static void print_top(const app *a, const explained *top, size_t count) {
-    if (count) printf("\nthe %lu highest scores\n", (unsigned long)count);
+    if (count) fprintf(a->print, "\nthe %lu highest scores\n", (unsigned long)count);
     for (size_t k = 0; k < count; ++k) {
         const explained *x = &top[k];
         double score = a->score[x->pair];
-        printf("%4lu  %.4g%s  at %.3f s, row %lu, %lu packets, %s%s%s\n", (unsigned long)(k + 1),
-               score, score > a->threshold ? " !" : "", time_of(a, x->row),
-               (unsigned long)file_row(a, x->row), (unsigned long)a->dataset.length[x->pair],
-               x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
-        for (int i = 0; i < x->reasons; ++i) printf("      %s\n", x->reason[i]);
+        fprintf(a->print, "%4lu  %.4g%s  at %.3f s, row %lu, %lu packets, %s%s%s\n",
+                (unsigned long)(k + 1), score, score > a->threshold ? " !" : "", time_of(a, x->row),
+                (unsigned long)file_row(a, x->row), (unsigned long)a->dataset.length[x->pair],
+                x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
+        for (int i = 0; i < x->reasons; ++i) fprintf(a->print, "      %s\n", x->reason[i]);
     }
 }
 
 // ---- what is written
 
-// A cell of CSV, quoted where it must be (RFC 4180).
+// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters for
+// a formula: an apostrophe tells it not to.
 static int put_cell(FILE *file, const char *text) {
-    int good;
-    if (!strpbrk(text, ",\"\r\n")) return fputs(text, file) >= 0;
-    good = fputc('"', file) != EOF;
+    int formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, good = 1;
+    if (!strpbrk(text, ",\"\r\n")) {
+        if (formula) good = fputc('\'', file) != EOF;
+        return good && fputs(text, file) >= 0;
+    }
+    good = fputs(formula ? "\"'" : "\"", file) >= 0;
     for (; *text && good; ++text)
         good = (*text != '"' || fputc('"', file) != EOF) && fputc(*text, file) != EOF;
     return good && fputc('"', file) != EOF;
@@ -737,8 +723,8 @@ static int put_scores(const app *a, FILE *file) {
                        (unsigned long)file_row(a, row), (unsigned long)file_row(a, row + n - 1),
                        time_of(a, row)) > 0 &&
                put_cell(file, who) &&
-               fprintf(file, ",%lu,%.9g,%d", (unsigned long)n, a->score[i],
-                       a->score[i] > a->threshold) > 0 &&
+               fprintf(file, ",%lu,%.9g,%s", (unsigned long)n, a->score[i],
+                       !a->judged ? "" : a->score[i] > a->threshold ? "1" : "0") > 0 &&
                (!a->labelled || (fputc(',', file) != EOF && put_cell(file, a->label[i]))) &&
                fputc('\n', file) != EOF;
     }
@@ -748,7 +734,7 @@ static int put_scores(const app *a, FILE *file) {
 static int write_scores(const app *a) {
     output o;
     int good = output_open(&o, a->scores_path) && output_close(&o, put_scores(a, o.file));
-    return good ? 0 : fail("cannot write %s%s", a->scores_path, "");
+    return good ? 0 : fail("cannot write %s: %s", a->scores_path, o.reason);
 }
 
 // The texts of one packet in the report.
@@ -808,7 +794,7 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     item->steps = k;
     free(sum);
     free(shown);
-    return bad ? fail("out of memory%s%s", "", "") : 0;
+    return bad ? fail("out of memory") : 0;
 }
 
 // Fills in what the report needs besides the list, and writes it.
@@ -843,9 +829,9 @@ static int write_report(app *a, const report_item *item, size_t count) {
     r.top = item;
     r.top_count = count;
     if (bad)
-        fail("out of memory%s%s", "", "");
+        fail("out of memory");
     else if (report_write(a->report_path, &r, message, sizeof message))
-        bad = fail("%s%s", message, "");
+        bad = fail("%s", message);
     free(time);
     free(line);
     return bad;
@@ -860,10 +846,10 @@ static int print_and_report(app *a) {
     step_text *text = (step_text *)calloc(count * MOST_STEPS + 1, sizeof *text);
     pktseq_work work;
     int bad = !top || !item || !step || !text;
-    if (bad) fail("out of memory%s%s", "", "");
+    if (bad) fail("out of memory");
     memset(&work, 0, sizeof work);
     if (!bad && pktseq_work_init(&work, a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
-        bad = fail("%s%s", a->err.text, "");
+        bad = fail("%s", a->err.text);
     for (size_t k = 0; !bad && k < count; ++k) {
         bad = explain(a, &work, a->rank[k], &top[k]);
         if (!bad && a->report_path)
@@ -883,48 +869,54 @@ static int print_and_report(app *a) {
 
 // ---- everything in order
 
+// What was found: printed, and written. What can be written is, also when something else cannot.
+static int tell(app *a, const pktseq_table *normal) {
+    int bad;
+    print_data(a);
+    print_threshold(a);
+    print_figures(a);
+    bad = a->scores_path && write_scores(a);
+    return (print_evaluation(a) || (a->baseline && print_baseline(a, normal)) ||
+            print_and_report(a)) | bad;
+}
+
 static int run(app *a) {
     pktseq_dataset_options options;
     pktseq_table normal;
     int bad;
     memset(&normal, 0, sizeof normal);
-    if (load_model(a)) return 1;
+    if (load_model(a) || output_check(a)) return 1;
     if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
     bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);
     options = dataset_options(a);
     if (!bad && pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &options, NULL, &a->err))
-        bad = fail("%s: %s", a->data_path, a->err.text);
+        bad = fail("%s: %s", input_name(a->data_path), a->err.text);
     if (!a->given_threshold) a->threshold = a->detector.threshold;
-    bad = bad || find_sequences(a) || score_data(a);
-    if (!bad) {
-        print_data(a);
-        print_threshold(a);
-        print_figures(a);
-        bad = print_evaluation(a) || (a->baseline && print_baseline(a, &normal)) ||
-              print_and_report(a) || (a->scores_path && write_scores(a));
-    }
+    a->judged = a->given_threshold || a->detector.sequences > 0;
+    bad = bad || find_sequences(a) || score_data(a) || tell(a, &normal);
     pktseq_table_free(&normal);
     if (bad) return 1;
     if (a->save && pktseq_save(a->model_path, &a->model, &a->codec, &a->training, &a->detector,
                                &a->err))
-        return fail("%s%s", a->err.text, "");
-    if (a->scores_path) printf("scores      %s\n", a->scores_path);
-    if (a->report_path) printf("report      %s\n", a->report_path);
-    if (a->save) printf("calibration in %s\n", a->model_path);
+        return fail("%s", a->err.text);
+    if (a->scores_path && a->print == stdout)
+        printf("scores      %s\n", output_shown(a->scores_path));
+    if (a->report_path && a->print == stdout)
+        printf("report      %s\n", output_shown(a->report_path));
+    if (a->save) fprintf(a->print, "calibration in %s\n", output_shown(a->model_path));
     return 0;
 }
 
 int main(int argc, char **argv) {
     app *a = (app *)calloc(1, sizeof *a);
     int result;
-    if (!a) return fail("out of memory%s%s", "", "");
+    if (!a) return fail("out of memory");
     a->top = 20;
     a->rate = 0.01;
+    output_outlive_pipe();
     result = parse_options(a, argc, argv);
-    if (result == 2) fputs(help_text, stdout);
     if (result == 0) result = run(a);
-    if (result != 1 && (fflush(stdout) != 0 || ferror(stdout)))
-        result = fail("cannot write to standard output%s%s", "", "");
+    if (result != 1 && !output_printed()) result = fail("cannot write to standard output");
     free(a->sequence);
     free(a->score);
     free(a->rank);

@@ -1,39 +1,169 @@
 // output.h - what detect, sequences and train share: files that are there whole or not at all, and
-// how a range is printed.
+// text that a terminal may show. Include it after pktseq.h.
 //
 //     output o;
 //     good = output_open(&o, path);
 //     if (good) good = output_close(&o, fprintf(o.file, ...) > 0);
+//     if (!good) printf("cannot write %s: %s\n", path, o.reason);
 //
-// Such a file is written as path + ".tmp", and renamed when it is complete. A link stays one, and
-// the new file has the permissions of the old one. A device or a pipe is written to as it is. What
-// ends the program on the way (Ctrl-C, hanging up, a polite kill) leaves no .tmp behind.
+// Such a file is written beside its place, created exclusively under a name of this process alone
+// (path.PID-N.tmp), and renamed when it is complete. A link stays one, and the new file has the
+// permissions of the old one. A device or a pipe is written to as it is, and "-" is the standard
+// output. What ends the program on the way (Ctrl-C, hanging up, a polite kill) leaves no .tmp.
 
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #if defined(__unix__) || defined(__APPLE__)
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#define OUTPUT_POSIX
-#ifndef __cplusplus
-char *realpath(const char *path, char *resolved);  // which strict C hides
+#define OUTPUT_POSIX  // what strict C hides of it, pktseq.h has declared
 #endif
+
+// ---- text for a terminal
+
+// Writes text as a terminal may show it: what it would take for a command, or for another direction
+// of writing, becomes _. These are control characters, also those of two bytes (U+0080 to 9F),
+// U+202A to 202E and U+2066 to 2069. kept: one that may stay, or 0.
+static inline void output_make_printable(char *text, char kept) {
+    for (unsigned char *p = (unsigned char *)text; *p; ++p) {
+        size_t bytes = (*p < ' ' && *p != (unsigned char)kept) || *p == 127;
+        if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0) bytes = 2;
+        if (*p == 0xE2 && ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) ||
+                           (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)))
+            bytes = 3;
+        for (; bytes > 0; --bytes) p[bytes - 1] = '_';
+    }
+}
+
+// Bytes of the well-formed character at p, and its number; 0 if it is not UTF-8.
+static inline size_t output_utf8(const unsigned char *p, unsigned long *code) {
+    size_t size = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+    static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4) return 0;
+    *code = size == 1 ? *p : *p & (0xffu >> (size + 1));
+    for (size_t i = 1; i < size; ++i) {
+        if ((p[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (p[i] & 0x3fu);
+    }
+    return *code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0
+                                                                                           : size;
+}
+
+// Cuts a character of several bytes off the end, if not all of it is there.
+static inline void output_whole_characters(char *text) {
+    size_t size = strlen(text), at = size;
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80) --at;
+    if (at > 0 && (unsigned char)text[at - 1] >= 0xC0) {
+        unsigned char lead = (unsigned char)text[at - 1];
+        size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        if (size - (at - 1) < bytes) text[at - 1] = 0;
+    }
+}
+
+// Returns foreign text (a name out of a capture, a path, a message that quotes them) for printing,
+// cut to 1,023 bytes. The result is good until the eighth next call.
+static inline const char *output_shown(const char *text) {
+    static char shown[8][1024];
+    static unsigned next;
+    char *to = shown[next++ % 8];
+    snprintf(to, sizeof shown[0], "%s", text ? text : "");
+    output_whole_characters(to);
+    output_make_printable(to, 0);
+    return to;
+}
+
+// Prints "program: " and a sentence to standard error, on one line. Returns 1, the exit code.
+static inline int output_fail(const char *program, const char *format, va_list list) {
+    char text[2048];
+    vsnprintf(text, sizeof text, format, list);
+    output_whole_characters(text);
+    output_make_printable(text, 0);
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", program, text);
+    return 1;
+}
+
+// "1.2 to 1.3", or with one end only, as pktseq_detector says that there is none: "1.2 or more".
+static inline const char *output_range(char text[64], double low, double high) {
+    if (low < -1e300 && high > 1e300) snprintf(text, 64, "not known");
+    else if (high > 1e300) snprintf(text, 64, "%.5g or more", low);
+    else if (low < -1e300) snprintf(text, 64, "%.5g or less", high);
+    else snprintf(text, 64, "%.5g to %.5g", low, high);
+    return text;
+}
+
+// A time in ISO 8601, UTC: "2026-11-27T22:10:05Z"; "" if it has none.
+static inline const char *output_date(char text[32], time_t when) {
+    struct tm *utc = gmtime(&when);
+    if (!utc || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", utc)) text[0] = 0;
+    return text;
+}
+
+// When a file was last written, as output_date says it; "" if it is not there or nobody knows.
+static inline const char *output_file_date(char text[32], const char *path) {
+    text[0] = 0;
+#ifdef OUTPUT_POSIX
+    {
+        struct stat s;
+        if (stat(path, &s) == 0) output_date(text, s.st_mtime);
+    }
+#else
+    (void)path;
 #endif
+    return text;
+}
+
+// ---- what is read
+
+// What a file is called in sentences.
+static inline const char *input_name(const char *path) {
+    return strcmp(path, "-") == 0 ? "the standard input" : path;
+}
+
+static inline size_t input_bytes(void *file, void *to, size_t size, int *failed) {
+    size_t got = fread(to, 1, size, (FILE *)file);
+    if (got < size && ferror((FILE *)file)) *failed = 1;
+    return got;
+}
+
+// Reads a table from a file, or from the standard input if its name is "-".
+static inline pktseq_status input_read(pktseq_table *table, const char *path,
+                                       const pktseq_schema *schema, pktseq_error *err) {
+    pktseq_error inner;
+    pktseq_status status;
+    if (strcmp(path, "-") != 0) return pktseq_table_read(table, path, schema, NULL, err);
+    status = pktseq_table_stream(table, input_bytes, stdin, schema, NULL, &inner);
+    *err = inner;
+    if (status) snprintf(err->text, sizeof err->text, "%s: %.400s", input_name(path), inner.text);
+    return status;
+}
+
+// ---- files
 
 typedef struct output {
     FILE *file;
-    char *path;       // where it goes, links followed
-    char *temporary;  // what is written until then; NULL = path itself, a device
+    const char *reason;  // why it could not be opened or written
+    char *path;          // where it goes, links followed
+    char *temporary;     // what is written until then; NULL = path itself
+    int standard;        // it is the standard output
 } output;
 
-// The temporary file at hand, for the signals.
+// The temporary file that is being written, for the signals.
 static const char *volatile output_pending;
+
+// Whoever reads the standard output has had enough.
+static volatile sig_atomic_t output_pipe_closed;
 
 static inline void output_on_signal(int number) {
     const char *pending = output_pending;
@@ -48,6 +178,26 @@ static inline void output_on_signal(int number) {
 
 static inline void output_catch(int number) {
     if (signal(number, output_on_signal) == SIG_IGN) signal(number, SIG_IGN);
+}
+
+#ifdef SIGPIPE
+static inline void output_on_pipe(int number) {
+    signal(number, output_on_pipe);
+    output_pipe_closed = 1;
+}
+#endif
+
+// `program | head` does not end the program: what it writes into files shall be there.
+static inline void output_outlive_pipe(void) {
+#ifdef SIGPIPE
+    if (signal(SIGPIPE, output_on_pipe) == SIG_IGN) signal(SIGPIPE, SIG_IGN);
+#endif
+}
+
+// Was all that was printed written? If nobody reads it any more, nothing is amiss.
+static inline int output_printed(void) {
+    int good = fflush(stdout) == 0;
+    return (good && !ferror(stdout)) || output_pipe_closed;
 }
 
 // Something that a file must not take the place of. /dev/stdout may lead to a regular file.
@@ -84,53 +234,91 @@ static inline char *output_name(const char *path, const char *end) {
     return name;
 }
 
-// Would writing to path take the place of another file, by that name or by that of its .tmp?
-static inline int output_takes(const char *path, const char *other) {
-    char *temporary = output_is_device(path) ? NULL : output_name(path, ".tmp");
-    int takes = output_same(path, other) || (temporary && output_same(temporary, other));
-    free(temporary);
-    return takes;
+// Creates the temporary file o->temporary, which must not be there. NULL: errno says why.
+static inline FILE *output_create(output *o) {
+#ifdef OUTPUT_POSIX
+    struct stat old;
+    int known = stat(o->path, &old) == 0, descriptor;
+    output_pending = o->temporary;  // before it is there: a signal in between must not leave it
+    descriptor = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL, known ? old.st_mode & 0777 : 0666);
+    if (descriptor < 0) output_pending = NULL;
+    if (descriptor < 0) return NULL;
+    if (known) (void)!fchmod(descriptor, old.st_mode & 0777);  // whatever umask says
+    return fdopen(descriptor, "wb");
+#else
+    output_pending = o->temporary;
+    return fopen(o->temporary, "wb");
+#endif
 }
 
-// 0 = it cannot be written; nothing is to be closed then.
-static inline int output_open(output *o, const char *path) {
-    const int direct = output_is_device(path);
-    memset(o, 0, sizeof *o);
-#ifdef OUTPUT_POSIX
-    if (!direct) o->path = realpath(path, NULL);
-#endif
-    if (!o->path) o->path = output_name(path, "");
-    if (o->path && !direct) o->temporary = output_name(o->path, ".tmp");
-    if (o->path && (direct || o->temporary)) o->file = fopen(direct ? path : o->temporary, "wb");
-    if (!o->file) {
-        free(o->path);
-        free(o->temporary);
-        return 0;
+// Frees what a file holds besides itself; 0, with the reason that errno has.
+static inline int output_refused(output *o) {
+    o->reason = strerror(errno ? errno : ENOMEM);
+    if (o->temporary && output_pending == o->temporary) {
+        remove(o->temporary);
+        output_pending = NULL;
     }
-    if (direct) return 1;
-    output_pending = o->temporary;
+    free(o->path);
+    free(o->temporary);
+    o->path = o->temporary = NULL;
+    return 0;
+}
+
+// 0 = it cannot be written, o->reason says why; nothing is to be closed then.
+static inline int output_open(output *o, const char *path) {
+    memset(o, 0, sizeof *o);
+    errno = 0;
+    if (strcmp(path, "-") == 0) {
+        o->file = stdout;
+        o->standard = 1;
+        return 1;
+    }
+    if (output_is_device(path)) {
+        o->file = fopen(path, "wb");
+        return o->file ? 1 : output_refused(o);
+    }
+#ifdef OUTPUT_POSIX
+    o->path = realpath(path, NULL);
+    if (!o->path) o->path = output_name(path, "");
+    output_catch(SIGHUP);
+#else
+    o->path = output_name(path, "");
+#endif
     output_catch(SIGINT);
     output_catch(SIGTERM);
+    for (int k = 0; o->path && !o->file && k < 100; ++k) {
+        char end[48] = ".tmp";
 #ifdef OUTPUT_POSIX
-    output_catch(SIGHUP);
-    {
-        struct stat old;
-        if (stat(o->path, &old) == 0) (void)!chmod(o->temporary, old.st_mode & 0777);
-    }
+        snprintf(end, sizeof end, ".%ld-%d.tmp", (long)getpid(), k);
 #endif
-    return 1;
+        free(o->temporary);
+        errno = 0;
+        o->temporary = output_name(o->path, end);
+        if (o->temporary) o->file = output_create(o);
+        if (!o->temporary || (!o->file && errno != EEXIST)) break;
+    }
+    return o->file ? 1 : output_refused(o);
 }
 
 // good: all that belongs into it was written. Puts it in its place, or removes it. 0 = it is not
-// there.
+// there, and o->reason says why if it could not be written.
 static inline int output_close(output *o, int good) {
-    good = !ferror(o->file) && good;
-    good = fclose(o->file) == 0 && good;
+    errno = 0;
+    good = fflush(o->file) == 0 && !ferror(o->file) && good;
+    if (!good) o->reason = errno ? strerror(errno) : "it could not be written whole";
+    if (o->standard) return good || output_pipe_closed;
+    if (fclose(o->file) != 0 && good) {
+        o->reason = strerror(errno);
+        good = 0;
+    }
     if (o->temporary) {
 #ifdef _WIN32
         if (good) remove(o->path);  // there, rename does not replace
 #endif
-        good = good && rename(o->temporary, o->path) == 0;
+        if (good && rename(o->temporary, o->path) != 0) {
+            o->reason = strerror(errno);
+            good = 0;
+        }
         if (!good) remove(o->temporary);
         output_pending = NULL;
     }
@@ -139,13 +327,17 @@ static inline int output_close(output *o, int good) {
     return good;
 }
 
-// "1.2 to 1.3", or with one end only, as pktseq_detector says that there is none: "1.2 or more".
-static inline const char *output_range(char text[64], double low, double high) {
-    if (low < -1e300 && high > 1e300) snprintf(text, 64, "not known");
-    else if (high > 1e300) snprintf(text, 64, "%.5g or more", low);
-    else if (low < -1e300) snprintf(text, 64, "%.5g or less", high);
-    else snprintf(text, 64, "%.5g to %.5g", low, high);
-    return text;
+// Finds out early whether a file can be written, and leaves nothing. NULL, or the reason.
+static inline const char *output_probe(const char *path) {
+    output o;
+#ifdef OUTPUT_POSIX
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) return strerror(EISDIR);
+#endif
+    if (strcmp(path, "-") == 0 || output_is_device(path)) return NULL;  // opening may be seen
+    if (!output_open(&o, path)) return o.reason;
+    output_close(&o, 0);
+    return NULL;
 }
 
 #endif  // OUTPUT_H

@@ -106,20 +106,6 @@ static const char *report_percent(char text[48], double share) {
     return strcat(text, "&nbsp;%");
 }
 
-// Bytes of the well-formed character at p, and its number; 0 if it is not UTF-8.
-static size_t report_utf8(const unsigned char *p, unsigned long *code) {
-    size_t size = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
-    static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4) return 0;
-    *code = size == 1 ? *p : *p & (0xffu >> (size + 1));
-    for (size_t i = 1; i < size; ++i) {
-        if ((p[i] & 0xc0) != 0x80) return 0;
-        *code = *code << 6 | (p[i] & 0x3fu);
-    }
-    return *code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0
-                                                                                           : size;
-}
-
 // Is the character one that would break the page, be invisible, or turn the text around it?
 static int report_unfit(unsigned long code) {
     return (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
@@ -133,7 +119,7 @@ static void report_put_text(FILE *file, const char *text) {
     const unsigned char *p = (const unsigned char *)(text ? text : "");
     while (*p) {
         unsigned long code = 0;
-        size_t size = report_utf8(p, &code);
+        size_t size = output_utf8(p, &code);
         if (size == 0 || report_unfit(code)) fputs("&#xFFFD;", file);
         else if (code == '<') fputs("&lt;", file);
         else if (code == '>') fputs("&gt;", file);
@@ -1095,7 +1081,7 @@ static int report_write(const char *path, const report *r, char *message, size_t
     int good = opened && output_close(&o, whole);
     if (message_size) message[0] = 0;
     if (opened && !whole) snprintf(message, message_size, "out of memory");
-    else if (!good) snprintf(message, message_size, "cannot write %s", path);
+    else if (!good) snprintf(message, message_size, "cannot write %s: %s", path, o.reason);
     return !good;
 }
 

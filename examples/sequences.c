@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "output.h"
 
 static const char help_text[] =
-    "sequences [options] EXPORT.csv\n"
+    "sequences [options] EXPORT.csv    (- is the standard input)\n"
     "\n"
     "Cuts the packets of an export of Wireshark or tshark into sequences, and writes them as the\n"
     "CSV that train and detect read:\n"
@@ -49,7 +50,8 @@ static const char help_text[] =
     "                   reference's habit\n"
     "  --separator C    between the cells of EXPORT.csv: a character, or tab (found out)\n"
     "  --quiet          print nothing but errors\n"
-    "  --help           this text\n";
+    "  --help           this text\n"
+    "  --version        the version\n";
 
 // What the command line asks for.
 typedef struct app {
@@ -62,73 +64,38 @@ typedef struct app {
 // Every error ends here: one sentence, exit code 1.
 static int fail(const char *format, ...) {
     va_list list;
-    fprintf(stderr, "sequences: ");
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    output_fail("sequences", format, list);
     va_end(list);
-    fprintf(stderr, "\n");
     return 1;
 }
 
-// ---- the command line
-
-// A whole number from 1, digits alone: strtod would also take "1e3" or " 5".
-static int parse_whole(const char *text, size_t *value) {
-    *value = 0;
-    for (; *text >= '0' && *text <= '9' && *value < 1000000000; ++text)
-        *value = 10 * *value + (size_t)(*text - '0');
-    return *text == 0 && *value > 0;
-}
-
-// One option with a value, so that the loop over the arguments need not know them. NULL, or what
-// was expected.
-static const char *set_option(app *a, const char *name, const char *value) {
-    if (strcmp(name, "--min") == 0)
-        return parse_whole(value, &a->rule.least) ? NULL : "a whole number from 1";
-    if (strcmp(name, "--max") == 0)
-        return parse_whole(value, &a->rule.most) ? NULL : "a whole number from 1";
-    if (strcmp(name, "--window") == 0) {
-        char *end;
-        int begins = (value[0] >= '0' && value[0] <= '9') || value[0] == '.';
-        a->rule.window = strtod(value, &end);
-        return begins && *end == 0 && a->rule.window <= 1e30 ? NULL : "seconds, a number from 0";
-    }
-    if (strcmp(name, "--separator") == 0) {
-        if (strcmp(value, "tab") == 0 || strcmp(value, "\\t") == 0) value = "\t";
-        a->separator = value[0];
-        return value[0] && !value[1] && !strchr("\"\r\n", value[0]) ? NULL : "a character, or tab";
-    }
-    a->out = value;
-    return value[0] ? NULL : "a name";
-}
-
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
+// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
 static int parse_options(app *a, int argc, char **argv) {
-    static const char *const option[] = {"--out", "--min", "--max", "--window", "--separator"};
-    for (int i = 1; i < argc; ++i) {
-        const char *name = argv[i], *expected;
-        size_t known = 0;
-        while (known < sizeof option / sizeof *option && strcmp(name, option[known])) ++known;
-        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
-        if (strcmp(name, "--notebook") == 0) {
-            a->rule.notebook = 1;
-        } else if (strcmp(name, "--quiet") == 0) {
-            a->quiet = 1;
-        } else if (name[0] != '-') {
-            if (a->in) return fail("found two files to read, %s and %s", a->in, name);
-            a->in = name;
-        } else if (known == sizeof option / sizeof *option) {
-            return fail("unknown option %s; sequences --help lists them", name);
-        } else if (i + 1 == argc) {
-            return fail("option %s needs a value", name);
-        } else {
-            expected = set_option(a, name, argv[++i]);
-            if (expected)
-                return fail("option %s: found \"%s\", expected %s", name, argv[i], expected);
-        }
-    }
+    const char *separator = NULL;
+    const option list[] = {
+        {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
+        {"--min", OPTION_WHOLE, &a->rule.least, 1, 1e9, 0, NULL, NULL},
+        {"--max", OPTION_WHOLE, &a->rule.most, 1, 1e9, 0, NULL, NULL},
+        {"--window", OPTION_NUMBER, &a->rule.window, 0, 1e30, 0, NULL, NULL},
+        {"--notebook", OPTION_FLAG, &a->rule.notebook, 0, 0, 0, NULL, NULL},
+        {"--separator", OPTION_TEXT, &separator, 0, 0, 0, NULL, NULL},
+        {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
+    char message[1024];
+    int asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->in, message,
+                             sizeof message);
+    if (asked == 1) return fail("%s", message);
+    if (asked == 2) fputs(help_text, stdout);
+    if (asked == 3) printf("sequences, %s\n", pktseq_build_info());
+    if (asked) return 2;
+    if (separator && (strcmp(separator, "tab") == 0 || strcmp(separator, "\\t") == 0))
+        separator = "\t";
+    if (separator && (separator[1] || strchr("\"\r\n", separator[0])))
+        return fail("option --separator: found \"%s\", expected a character, or tab", separator);
+    if (separator) a->separator = separator[0];
     if (!a->in) return fail("which file? sequences --help says what it may be");
-    if (a->out && output_takes(a->out, a->in))
+    if (a->out && strcmp(a->out, "-") == 0) a->out = NULL;
+    if (a->out && output_same(a->out, a->in))
         return fail("--out %s would take the place of what it is made from", a->out);
     if (a->rule.most < a->rule.least)
         return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.most,
@@ -198,7 +165,7 @@ static int write_file(const pktseq_table *table, const char *path) {
         put_table(o.file, table);
         good = output_close(&o, 1);
     }
-    return good ? 0 : fail("cannot write %s", path);
+    return good ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
 // ---- what is printed
@@ -211,7 +178,8 @@ static void print_line(FILE *to, size_t count, const char *what) {
 // sum of those below it up to the sequences.
 static void print_summary(FILE *to, const app *a, const pktseq_table *table, int had_sequences) {
     const pktseq_cut *cut = &table->cut;
-    fprintf(to, "%10lu packets read from %s\n", (unsigned long)cut->packets, a->in);
+    fprintf(to, "%10lu packets read from %s\n", (unsigned long)cut->packets,
+            output_shown(input_name(a->in)));
     print_line(to, cut->not_tcp, "left out: not TCP");
     print_line(to, cut->dropped,
                "left out: dropped protocols (FINGER, FTP, FTP-DATA and TIME, with --notebook)");
@@ -222,7 +190,7 @@ static void print_summary(FILE *to, const app *a, const pktseq_table *table, int
     print_line(to, cut->clock_back, "clocks back: a time before that of the packet before");
     print_line(to, cut->many_values, "cells of several values, of which the last was taken");
     if (had_sequences) fprintf(to, "the file had sequences already; these are new ones\n");
-    if (a->out) fprintf(to, "written to %s\n", a->out);
+    if (a->out) fprintf(to, "written to %s\n", output_shown(a->out));
 }
 
 static int run(const app *a) {
@@ -236,18 +204,18 @@ static int run(const app *a) {
     schema.separator = a->separator;
     schema.keep = keep;
     schema.keep_count = sizeof keep / sizeof *keep;
-    if (pktseq_table_read(&table, a->in, &schema, NULL, &err)) return fail("%s", err.text);
+    if (input_read(&table, a->in, &schema, &err)) return fail("%s", err.text);
     // A file with positions was not cut when it was read.
     had_sequences = pktseq_table_column(&table, "position") != NULL;
     if (had_sequences && pktseq_table_sequences(&table, &a->rule, &err)) {
         pktseq_table_free(&table);
-        return fail("%s: %s", a->in, err.text);
+        return fail("%s: %s", input_name(a->in), err.text);
     }
     if (a->out) {
         bad = write_file(&table, a->out);
     } else {
         put_table(stdout, &table);
-        bad = fflush(stdout) != 0 || ferror(stdout);
+        bad = !output_printed();
         if (bad) fail("cannot write to standard output");
     }
     if (!bad && !a->quiet) print_summary(print, a, &table, had_sequences);
@@ -260,13 +228,9 @@ int main(int argc, char **argv) {
     int wrong;
     memset(&a, 0, sizeof a);
     a.rule = pktseq_rule_default();
+    output_outlive_pipe();
     wrong = parse_options(&a, argc, argv);
-    if (wrong == 1) return 1;
-    if (wrong == 2) {
-        fputs(help_text, stdout);
-        return fflush(stdout) != 0;
-    }
-    wrong = run(&a);
-    if (!wrong && fflush(stdout) != 0) wrong = fail("cannot write to standard output");
-    return wrong;
+    if (wrong == 0) wrong = run(&a);
+    if (wrong != 1 && !output_printed()) wrong = fail("cannot write to standard output");
+    return wrong == 1;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "options.h"
 #include "output.h"
 
 #ifdef _WIN32
@@ -31,11 +32,15 @@ static const char help_text[] =
     "train [options] [DATA.csv]\n"
     "\n"
     "Trains a seq2seq GRU on the packet sequences in DATA.csv (default: the data set that comes\n"
-    "with pktseq) and leaves model.safetensors, loss.csv and loss.svg in a folder. DATA.csv is\n"
-    "what sequences writes, or an export of Wireshark or tshark (see sequences --help).\n"
+    "with pktseq; - is the standard input) and leaves model.safetensors, loss.csv and loss.svg in\n"
+    "a folder. DATA.csv is what sequences writes, or an export of Wireshark or tshark (see\n"
+    "sequences --help).\n"
+    "\n"
+    "To find anomalies take --recommended. The defaults are those of the notebooks that the network\n"
+    "comes from: they are for comparing with these, find little, and leave no threshold.\n"
     "\n"
     "  --iterations N        in all (100000); a resumed run counts from its first beginning\n"
-    "  --epochs X            the same, as passes over the data\n"
+    "  --epochs X            the same, as passes over the data, above 0\n"
     "  --batch N             sequences an iteration (1)\n"
     "  --hidden N            hidden units (256)\n"
     "  --lr X                learning rate (0.0001)\n"
@@ -47,7 +52,7 @@ static const char help_text[] =
     "                        (target)\n"
     "  --order random|shuffled|file   drawn with replacement, shuffled epochs, or as in the file\n"
     "                        (random)\n"
-    "  --seed N              of weights, order and teacher forcing (1)\n"
+    "  --seed N              of weights, order and teacher forcing, up to 2^64 - 1 (1)\n"
     "  --inputs N            packets the encoder sees before the forecast begins (3)\n"
     "  --hold-out X          share of the sequences, the last ones, that are not trained on, but\n"
     "                        tell which scores are normal, for detect (0)\n"
@@ -56,10 +61,10 @@ static const char help_text[] =
     "  --print-every N       iterations between lines of progress (100)\n"
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"
-    "  --init M.safetensors  start from these weights\n"
+    "  --init M.safetensors  start from these weights, if the features mean the same\n"
     "  --resume M.safetensors   go on with an interrupted run, bit for bit, on the same DATA;\n"
     "                        --iterations may be raised, the other settings come from the file\n"
-    "  --out DIR             folder for the results (run)\n"
+    "  --out DIR             folder for the results (run); one run at a time\n"
     "  --threads N           0 = as OpenMP decides (0)\n"
     "  --notebook            every habit of the reference notebooks at once: its 25 features, the\n"
     "                        last sequence dropped, snapshots 40,80,100\n"
@@ -70,20 +75,28 @@ static const char help_text[] =
     "                        given, too. Leaves a threshold in model.safetensors for detect\n"
     "  --quiet               print nothing but errors\n"
     "  --help                this text\n"
+    "  --version             the version, and how it was compiled\n"
     "\n"
-    "Ctrl-C or SIGTERM ends a run early; what was reached is saved and can be resumed. Where\n"
+    "A model says from which data, when and with which settings it was made; SOURCE_DATE_EPOCH in\n"
+    "the environment replaces the time. Ctrl-C, SIGTERM or a closed terminal ends a run early; what was reached is saved and can be resumed. Where\n"
     "other programs want the same cores, set OMP_WAIT_POLICY=passive (as make run does) or\n"
     "--threads 1.\n";
+
+#define LOCK_NAME ".pktseq-train.lock"
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *data_path, *init_path, *resume_path, *out;
     int notebook, recommended, quiet, bar;
-    int given_iterations, given_hidden, given_snapshots, given_print;
-    const char *run_option;  // an option given that a resumed run may not have
+    int given_iterations, given_epochs, given_hidden, given_print;
+    const char *snapshots;   // as given, or NULL
     size_t hidden;
     pktseq_loss loss;
-    double epochs, context;  // epochs 0 = iterations count
+    double epochs, context, hold_out;  // epochs 0 = iterations count
+    size_t threads;
+    int lock;                // descriptor of the folder's lock
+    int saved;               // model.safetensors is this run's
+    unsigned char kept[101]; // percents at which a checkpoint was kept
     pktseq_train_config config;
     pktseq_dataset_options options;
     pktseq_table table;
@@ -117,28 +130,15 @@ static double now(void) {
 }
 
 // Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, const char *a, const char *b) {
-    fprintf(stderr, "train: ");
-    fprintf(stderr, format, a, b);
-    fprintf(stderr, "\n");
+static int fail(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    output_fail("train", format, list);
+    va_end(list);
     return 1;
 }
 
 // ---- the command line
-
-static int parse_count(const char *text, double least, double most, double *value) {
-    char *end;
-    if (text[0] < '0' || text[0] > '9') return 0;
-    *value = strtod(text, &end);
-    return *end == 0 && *value >= least && *value <= most;
-}
-
-static int parse_whole(const char *text, size_t least, size_t *value) {
-    double v;
-    if (!parse_count(text, (double)least, 4294967295.0, &v) || v != (double)(size_t)v) return 0;
-    *value = (size_t)v;
-    return 1;
-}
 
 // "20,40,100"
 static int parse_snapshots(const char *text, pktseq_train_config *config) {
@@ -157,102 +157,15 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
     }
 }
 
-// One option with a value. NULL, or what was expected.
-static const char *set_option(app *a, const char *name, const char *value) {
-    size_t whole;
-    if (strcmp(name, "--iterations") == 0) {
-        a->given_iterations = 1;
-        return parse_whole(value, 1, &a->config.iterations) ? NULL : "a whole number from 1";
-    }
-    if (strcmp(name, "--epochs") == 0)
-        return parse_count(value, 0, 1e6, &a->epochs) ? NULL : "a number from 0";
-    if (strcmp(name, "--momentum") == 0)
-        return parse_count(value, 0, 0.999999, &a->config.momentum) ? NULL
-                                                                    : "a number from 0 to below 1";
-    if (strcmp(name, "--clip") == 0)
-        return parse_count(value, 0, 1e30, &a->config.clip) ? NULL : "a number from 0";
-    if (strcmp(name, "--loss") == 0) {
-        a->loss = strcmp(value, "nll") ? PKTSEQ_LOSS_MSE : PKTSEQ_LOSS_NLL;
-        return strcmp(value, "nll") && strcmp(value, "mse") ? "mse or nll" : NULL;
-    }
-    if (strcmp(name, "--hold-out") == 0) {
-        double share;
-        if (!parse_count(value, 0, 0.99, &share)) return "a number from 0 to 0.99";
-        a->options.end = share > 0 ? 1 - share : 0;
-        return NULL;
-    }
-    if (strcmp(name, "--context") == 0)
-        return parse_count(value, 0, 0.99, &a->context) ? NULL : "a number from 0 to 0.99";
-    if (strcmp(name, "--batch") == 0)
-        return parse_whole(value, 1, &a->config.batch) ? NULL : "a whole number from 1";
-    if (strcmp(name, "--hidden") == 0) {
-        a->given_hidden = 1;
-        return parse_whole(value, 1, &a->hidden) ? NULL : "a whole number from 1";
-    }
-    if (strcmp(name, "--lr") == 0)
-        return parse_count(value, 0, 1e30, &a->config.learning_rate) ? NULL : "a number from 0";
-    if (strcmp(name, "--teacher-forcing") == 0)
-        return parse_count(value, 0, 1, &a->config.teacher_forcing) ? NULL : "a number from 0 to 1";
-    if (strcmp(name, "--start") == 0) {
-        a->options.start = strcmp(value, "input") ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
-        return strcmp(value, "input") && strcmp(value, "target") ? "target or input" : NULL;
-    }
-    if (strcmp(name, "--order") == 0) {
-        a->config.order = strcmp(value, "shuffled") == 0 ? PKTSEQ_ORDER_SHUFFLED
-                          : strcmp(value, "file") == 0   ? PKTSEQ_ORDER_FILE
-                                                         : PKTSEQ_ORDER_RANDOM;
-        return a->config.order == PKTSEQ_ORDER_RANDOM && strcmp(value, "random")
-                   ? "random, shuffled or file" : NULL;
-    }
-    if (strcmp(name, "--seed") == 0) {
-        if (!parse_whole(value, 0, &whole)) return "a whole number from 0";
-        a->config.seed = whole;
-        return NULL;
-    }
-    if (strcmp(name, "--inputs") == 0)
-        return parse_whole(value, 0, &a->options.inputs) ? NULL : "a whole number from 0";
-    if (strcmp(name, "--print-every") == 0) {
-        a->given_print = 1;
-        return parse_whole(value, 1, &a->config.report_every) ? NULL : "a whole number from 1";
-    }
-    if (strcmp(name, "--plot-every") == 0)
-        return parse_whole(value, 1, &a->config.point_every) ? NULL : "a whole number from 1";
-    if (strcmp(name, "--snapshots") == 0) {
-        a->given_snapshots = 1;
-        return parse_snapshots(value, &a->config) ? NULL : "rising percents as in 20,40,100";
-    }
-    if (strcmp(name, "--threads") == 0) {
-        if (!parse_whole(value, 0, &whole) || whole > 1024) return "a whole number from 0 to 1024";
-        a->config.threads = (int)whole;
-        return NULL;
-    }
-    if (strcmp(name, "--init") == 0) a->init_path = value;
-    if (strcmp(name, "--resume") == 0) a->resume_path = value;
-    if (strcmp(name, "--out") == 0) a->out = value;
-    return value[0] ? NULL : "a name";
-}
-
-// The options that take a value; 1 = one that a resumed run takes from its checkpoint.
-static const struct {
-    const char *name;
-    int of_run;
-} option[] = {{"--iterations", 0}, {"--batch", 1},       {"--hidden", 1},    {"--lr", 1},
-              {"--start", 1},      {"--order", 1},       {"--seed", 1},      {"--inputs", 1},
-              {"--init", 1},       {"--print-every", 0}, {"--plot-every", 1}, {"--snapshots", 0},
-              {"--threads", 0},    {"--resume", 0},      {"--out", 0},
-              {"--teacher-forcing", 1}, {"--epochs", 1}, {"--momentum", 1}, {"--clip", 1},
-              {"--loss", 1},       {"--hold-out", 1},    {"--context", 1}};
-
 // The settings of --recommended; other options are read afterwards and go before them.
 static void set_recommended(app *a) {
     a->recommended = 1;
-    a->run_option = "--recommended";
     a->loss = PKTSEQ_LOSS_NLL;
     a->hidden = 64;
     a->epochs = 30;
+    a->hold_out = 0.2;
     a->options.inputs = 0;
     a->options.start = PKTSEQ_START_INPUT;
-    a->options.end = 0.8;
     a->config.batch = 32;
     a->config.learning_rate = 0.1;
     a->config.momentum = 0.9;
@@ -261,50 +174,117 @@ static void set_recommended(app *a) {
     a->config.order = PKTSEQ_ORDER_SHUFFLED;
 }
 
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = --help was asked for.
-static int parse_options(app *a, int argc, char **argv) {
-    for (int i = 1; i < argc; ++i)
-        if (strcmp(argv[i], "--recommended") == 0) set_recommended(a);
-    for (int i = 1; i < argc; ++i) {
-        const char *name = argv[i], *expected;
-        size_t known = 0;
-        while (known < sizeof option / sizeof *option && strcmp(name, option[known].name)) ++known;
-        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return 2;
-        if (strcmp(name, "--recommended") == 0) {
-            a->recommended = 1;
-        } else if (strcmp(name, "--quiet") == 0) {
-            a->quiet = 1;
-        } else if (strcmp(name, "--notebook") == 0) {
-            a->notebook = 1;
-            a->run_option = name;
-        } else if (name[0] != '-') {
-            if (a->data_path) return fail("found two data files, %s and %s", a->data_path, name);
-            a->data_path = name;
-        } else if (known == sizeof option / sizeof *option) {
-            return fail("unknown option %s; train --help lists them%s", name, "");
-        } else if (i + 1 == argc) {
-            return fail("option %s needs a value%s", name, "");
-        } else {
-            if (option[known].of_run) a->run_option = name;
-            expected = set_option(a, name, argv[++i]);
-            if (expected) {
-                fprintf(stderr, "train: option %s: found \"%s\", expected %s\n", name, argv[i],
-                        expected);
-                return 1;
-            }
-        }
-    }
+// What cannot be asked for together, and settings that follow from others. 0 = go on.
+static int settle_options(app *a, int order, int start, int loss, const char *fixed) {
+    a->config.order = (pktseq_order)order;
+    a->options.start = (pktseq_start)start;
+    a->loss = (pktseq_loss)loss;
+    a->config.threads = (int)a->threads;
+    a->options.end = a->hold_out > 0 ? 1 - a->hold_out : 0;
+    if (a->snapshots && !parse_snapshots(a->snapshots, &a->config))
+        return fail("option --snapshots: found \"%s\", expected rising percents as in 20,40,100",
+                    a->snapshots);
+    if (a->given_iterations && a->given_epochs)
+        return fail("--iterations and --epochs exclude each other");
     if (a->notebook && a->recommended)
-        return fail("--notebook and --recommended exclude each other%s%s", "", "");
+        return fail("--notebook and --recommended exclude each other");
     if (a->init_path && a->resume_path)
-        return fail("--init and --resume exclude each other%s%s", "", "");
-    if (a->resume_path && a->run_option)
-        return fail("%s cannot be changed in a resumed run; it comes from %s", a->run_option,
+        return fail("--init and --resume exclude each other");
+    if (a->resume_path && fixed)
+        return fail("%s cannot be changed in a resumed run; it comes from %s", fixed,
                     a->resume_path);
     return 0;
 }
 
+// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
+static int parse_options(app *a, int argc, char **argv) {
+    // The settings that a resumed run takes from its checkpoint come first.
+    enum { OF_RUN = 17 };
+    int given[OF_RUN], order, start, loss, asked;
+    const char *fixed = NULL;
+    char message[1024];
+    memset(given, 0, sizeof given);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i)
+        if (strcmp(argv[i], "--recommended") == 0) set_recommended(a);
+    order = a->config.order;
+    start = a->options.start;
+    loss = a->loss;
+    const option list[] = {
+        {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, &given[0]},
+        {"--recommended", OPTION_FLAG, &a->recommended, 0, 0, 0, NULL, &given[1]},
+        {"--epochs", OPTION_NUMBER, &a->epochs, 0, 1e6, 1, NULL, &given[2]},
+        {"--batch", OPTION_WHOLE, &a->config.batch, 1, 1e6, 0, NULL, &given[3]},
+        {"--hidden", OPTION_WHOLE, &a->hidden, 1, 65536, 0, NULL, &given[4]},
+        {"--lr", OPTION_NUMBER, &a->config.learning_rate, 0, 1e30, 0, NULL, &given[5]},
+        {"--momentum", OPTION_NUMBER, &a->config.momentum, 0, 0.999999, 0, NULL, &given[6]},
+        {"--clip", OPTION_NUMBER, &a->config.clip, 0, 1e30, 0, NULL, &given[7]},
+        {"--loss", OPTION_CHOICE, &loss, 0, 0, 0, "mse|nll", &given[8]},
+        {"--teacher-forcing", OPTION_NUMBER, &a->config.teacher_forcing, 0, 1, 0, NULL, &given[9]},
+        {"--start", OPTION_CHOICE, &start, 0, 0, 0, "target|input", &given[10]},
+        {"--order", OPTION_CHOICE, &order, 0, 0, 0, "random|shuffled|file", &given[11]},
+        {"--seed", OPTION_SEED, &a->config.seed, 0, 0, 0, NULL, &given[12]},
+        {"--inputs", OPTION_WHOLE, &a->options.inputs, 0, 1e6, 0, NULL, &given[13]},
+        {"--hold-out", OPTION_NUMBER, &a->hold_out, 0, 0.99, 0, NULL, &given[14]},
+        {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &given[15]},
+        {"--plot-every", OPTION_WHOLE, &a->config.point_every, 1, 1e15, 0, NULL, &given[16]},
+        {"--iterations", OPTION_WHOLE, &a->config.iterations, 1, 1e15, 0, NULL,
+         &a->given_iterations},
+        {"--print-every", OPTION_WHOLE, &a->config.report_every, 1, 1e15, 0, NULL, &a->given_print},
+        {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
+        {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
+        {"--resume", OPTION_TEXT, &a->resume_path, 0, 0, 0, NULL, NULL},
+        {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
+        {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL},
+        {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
+    asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
+                         sizeof message);
+    if (asked == 1) return fail("%s", message);
+    if (asked == 2) fputs(help_text, stdout);
+    if (asked == 3) printf("train, %s\n", pktseq_build_info());
+    if (asked) return 2;
+    for (int k = OF_RUN; k-- > 0;)
+        if (given[k]) fixed = list[k].name;
+    if (a->init_path && !fixed) fixed = "--init";
+    a->given_epochs = given[2];
+    a->given_hidden = given[4];
+    return settle_options(a, order, start, loss, a->resume_path ? fixed : NULL);
+}
+
 // ---- data and model
+
+// What the model will say about itself: data, date, version; and the settings, on a second line.
+static void make_recipe(app *a) {
+    static const char *const order[] = {"random", "shuffled", "file"};
+    const char *epoch = getenv("SOURCE_DATE_EPOCH"), *base = strcmp(a->data_path, "-") == 0
+                                                                 ? "standard input" : a->data_path;
+    const pktseq_train_config *c = &a->config;
+    char *text = a->training.recipe, date[32], name[160];
+    size_t size = sizeof a->training.recipe, n;
+    uint64_t when = (uint64_t)time(NULL);
+    if (epoch) option_digits(epoch, &when);
+    for (const char *p = base; *p; ++p)
+        if ((*p == '/' || *p == '\\') && p[1]) base = p + 1;
+    snprintf(name, sizeof name, "%s", output_shown(base));
+    output_whole_characters(name);
+    for (size_t i = 0, bytes; name[i]; i += bytes ? bytes : 1) {  // a checkpoint's text is UTF-8
+        unsigned long code;
+        bytes = output_utf8((const unsigned char *)name + i, &code);
+        if (!bytes) name[i] = '_';
+    }
+    n = (size_t)snprintf(text, size, "%s, %lu packets in %lu sequences, %s, pktseq %s\n", name,
+                         (unsigned long)a->table.rows, (unsigned long)a->table.sequences,
+                         output_date(date, (time_t)when), pktseq_version());
+    snprintf(text + n, size - n,
+             "%shidden %lu, inputs %lu, %s, %s, batch %lu, lr %g, momentum %g, clip %g, teacher "
+             "forcing %g, %s, seed %llu, held out %.4g %%%s",
+             a->recommended ? "--recommended: " : a->notebook ? "--notebook: " : "",
+             (unsigned long)a->model.config.hidden, (unsigned long)a->model.config.inputs,
+             a->model.config.loss == PKTSEQ_LOSS_NLL ? "nll" : "mse",
+             a->model.config.start == PKTSEQ_START_INPUT ? "start input" : "start target",
+             (unsigned long)c->batch, c->learning_rate, c->momentum, c->clip, c->teacher_forcing,
+             order[c->order], (unsigned long long)c->seed, 100 * a->hold_out,
+             a->init_path ? ", from other weights" : "");
+}
 
 static int exists(const char *path) {
     FILE *file = fopen(path, "rb");
@@ -344,9 +324,10 @@ static int prepare_new(app *a) {
                                             : pktseq_schema_default();
     pktseq_config config;
     pktseq_model init;
+    pktseq_codec codec;
     pktseq_table head;
-    if (pktseq_table_read(&a->table, a->data_path, &schema, NULL, &a->err))
-        return fail("%s%s", a->err.text, "");
+    int other;
+    if (input_read(&a->table, a->data_path, &schema, &a->err)) return fail("%s", a->err.text);
     head = table_head(a);
     if (pktseq_codec_fit(&a->codec, &head, &schema, NULL, &a->err) ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
@@ -359,15 +340,21 @@ static int prepare_new(app *a) {
         a->config.iterations = (size_t)(a->epochs * (double)a->dataset.pairs /
                                         (double)a->config.batch + 0.999);
     if (a->init_path) {
-        if (pktseq_load(a->init_path, &init, NULL, NULL, NULL, NULL, &a->err))
-            return fail("%s%s", a->err.text, "");
-        if (init.config.in != config.in || init.config.out != config.out ||
+        if (pktseq_load(a->init_path, &init, &codec, NULL, NULL, NULL, &a->err))
+            return fail("%s", a->err.text);
+        other = codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err);
+        pktseq_codec_free(&codec);
+        if (other || init.config.in != config.in || init.config.out != config.out ||
             (a->given_hidden && init.config.hidden != config.hidden)) {
-            fprintf(stderr, "train: %s has %lu features in, %lu out and %lu hidden units, expected "
-                            "%lu, %lu and %lu\n", a->init_path, (unsigned long)init.config.in,
-                    (unsigned long)init.config.out, (unsigned long)init.config.hidden,
-                    (unsigned long)config.in, (unsigned long)config.out,
-                    (unsigned long)(a->given_hidden ? config.hidden : init.config.hidden));
+            if (other)
+                fail("%s: its features are not those of %s: %s", a->init_path,
+                     input_name(a->data_path), a->err.text);
+            else
+                fail("%s has %lu features in, %lu out and %lu hidden units, expected %lu, %lu and "
+                     "%lu", a->init_path, (unsigned long)init.config.in,
+                     (unsigned long)init.config.out, (unsigned long)init.config.hidden,
+                     (unsigned long)config.in, (unsigned long)config.out,
+                     (unsigned long)(a->given_hidden ? config.hidden : init.config.hidden));
             pktseq_model_free(&init);
             return 1;
         }
@@ -375,12 +362,13 @@ static int prepare_new(app *a) {
     }
     if (pktseq_model_init(&a->model, config, a->config.seed, NULL, &a->err)) {
         if (a->init_path) pktseq_model_free(&init);
-        return fail("a model of this size: %s%s", a->err.text, "");
+        return fail("a model of this size: %s", a->err.text);
     }
     if (a->init_path) {
         memcpy(a->model.block, init.block, init.parameters * sizeof *init.block);
         pktseq_model_free(&init);
     }
+    make_recipe(a);
     return 0;
 }
 
@@ -390,17 +378,17 @@ static int prepare_resumed(app *a) {
     pktseq_train_config asked = a->config;
     if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
                     &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
     if (!a->training.iteration || !a->codec.field_count)
-        return fail("%s holds no interrupted training run (--init takes weights alone)%s",
-                    a->resume_path, "");
+        return fail("%s holds no interrupted training run (--init takes weights alone)",
+                    a->resume_path);
     a->config = a->training.config;
     if (a->given_iterations) a->config.iterations = asked.iterations;
     if (a->config.iterations < a->training.iteration)
-        return fail("%s has done more iterations than --iterations asks for%s", a->resume_path, "");
+        return fail("%s has done more iterations than --iterations asks for", a->resume_path);
     if (a->given_print) a->config.report_every = asked.report_every;
     a->config.threads = asked.threads;
-    if (a->given_snapshots) {
+    if (a->snapshots) {
         memcpy(a->config.milestone, asked.milestone, sizeof asked.milestone);
         a->config.milestone_count = asked.milestone_count;
     }
@@ -413,9 +401,9 @@ static int prepare_resumed(app *a) {
     a->options.inputs = a->model.config.inputs;
     a->options.start = a->model.config.start;
     a->options.drop_last = (int)a->training.drop_last;
-    if (pktseq_table_read(&a->table, a->data_path, &schema, NULL, &a->err) ||
+    if (input_read(&a->table, a->data_path, &schema, &a->err) ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
     return 0;
 }
 
@@ -432,14 +420,14 @@ static void print_packet(const app *a, const char *what, size_t number, const pk
             a->codec.field[f].role == PKTSEQ_ROLE_CONTEXT)
             continue;
         if (value[f].text)
-            printf(" %10s", value[f].text);
+            printf(" %10s", output_shown(value[f].text));
         else
             printf(" %10.6g", value[f].number);
     }
     printf("  ");
     for (size_t f = 0; f < a->codec.field_count; ++f)
         if (a->codec.field[f].kind == PKTSEQ_FLAG && value[f].number > 0)
-            printf(" %s", a->codec.field[f].column);
+            printf(" %s", output_shown(a->codec.field[f].column));
     printf("\n");
     free(value);
 }
@@ -449,13 +437,13 @@ static void print_features(const app *a) {
            (unsigned long)a->codec.field_count);
     for (size_t f = 0; f < a->codec.field_count; ++f) {
         const pktseq_field *field = &a->codec.field[f];
-        printf("  %-10s", field->column);
+        printf("  %-10s", output_shown(field->column));
         if (field->category_count) {
             int bounds = field->kind != PKTSEQ_ONEHOT;
             printf(bounds ? " up to" : "");
             for (size_t k = 0; k < field->category_count && k < 20; ++k)
                 printf(" %s%s", k && !bounds && field->category_count > 25 ? "| " : "",
-                       field->category[k]);
+                       output_shown(field->category[k]));
             if (field->category_count > 20)
                 printf(" ... (%lu)", (unsigned long)field->category_count);
             if (a->dataset.unknown[f])
@@ -491,7 +479,7 @@ static void print_summary(const app *a) {
     const pktseq_dataset *d = &a->dataset;
     size_t shown = (size_t)(a->config.seed * 2654435761u % d->pairs);
     pktseq_pair pair = pktseq_dataset_pair(d, shown);
-    printf("data        %s\n", a->data_path);
+    printf("data        %s\n", output_shown(input_name(a->data_path)));
     printf("rows        %lu packets", (unsigned long)a->table.rows);
     if (a->table.cut.packets > a->table.rows)
         printf(" of %lu", (unsigned long)a->table.cut.packets);
@@ -523,6 +511,9 @@ static void print_summary(const app *a) {
     printf("library     %s\n", pktseq_build_info());
     if (a->resume_path)
         printf("resumed     after %lu iterations\n", (unsigned long)a->training.iteration);
+    else if (!a->recommended && !a->notebook)
+        printf("settings    the defaults are those of the reference notebooks; to find anomalies "
+               "take --recommended\n");
     printf("\n");
     fflush(stdout);
 }
@@ -560,25 +551,67 @@ static void print_progress(const app *a, const pktseq_progress *p) {
 static int path_in(const app *a, char *path, size_t size, const char *name) {
     int length = snprintf(path, size, "%s/%s", a->out, name);
     if (length < 0 || (size_t)length >= size)
-        return fail("the name of folder %s is too long%s", a->out, "");
+        return fail("the name of folder %s is too long", a->out);
     return 0;
 }
 
-// Makes the folder and those above it, and finds out now whether files can be written there.
-static int prepare_folder(const app *a) {
+// Takes the folder for this run alone, as long as the process lives, however it ends. Where files
+// cannot be locked, it goes on without.
+static int lock_folder(app *a) {
+#ifdef OUTPUT_POSIX
     char path[4096];
-    FILE *probe;
-    if (path_in(a, path, sizeof path, ".pktseq-probe")) return 1;
+    if (path_in(a, path, sizeof path, LOCK_NAME)) return 1;
+    for (int k = 0; k < 10; ++k) {
+        struct flock lock;
+        struct stat held, there;
+        memset(&lock, 0, sizeof lock);
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        a->lock = open(path, O_RDWR | O_CREAT, 0666);
+        if (a->lock < 0) return fail("cannot write into folder %s: %s", a->out, strerror(errno));
+        if (fcntl(a->lock, F_SETLK, &lock) != 0) {
+            if (errno != EACCES && errno != EAGAIN) return 0;
+            if (fcntl(a->lock, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) lock.l_pid = 0;
+            close(a->lock);
+            a->lock = -1;
+            return fail("another train (process %ld) is writing into folder %s: wait for it, or "
+                        "give --out another folder", (long)lock.l_pid, a->out);
+        }
+        // Unless the other one has just removed what was locked here.
+        if (fstat(a->lock, &held) == 0 && stat(path, &there) == 0 && held.st_dev == there.st_dev &&
+            held.st_ino == there.st_ino)
+            return 0;
+        close(a->lock);
+        a->lock = -1;
+    }
+#endif
+    return 0;
+}
+
+static void unlock_folder(const app *a) {
+#ifdef OUTPUT_POSIX
+    char path[4096];
+    if (a->lock < 0 || path_in(a, path, sizeof path, LOCK_NAME)) return;
+    remove(path);
+    close(a->lock);
+#else
+    (void)a;
+#endif
+}
+
+// Makes the folder and those above it, and finds out now whether files can be written there.
+static int prepare_folder(app *a) {
+    char path[4096];
+    const char *reason;
+    if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         make_folder(path);  // it may be there already: opening the file tells
         *slash = '/';
     }
-    probe = fopen(path, "wb");
-    if (!probe) return fail("cannot write into folder %s%s", a->out, "");
-    fclose(probe);
-    remove(path);
-    return 0;
+    if (lock_folder(a)) return 1;
+    reason = output_probe(path);
+    return reason ? fail("cannot write into folder %s: %s", a->out, reason) : 0;
 }
 
 static int write_loss_csv(const app *a) {
@@ -589,7 +622,7 @@ static int write_loss_csv(const app *a) {
     pktseq_status status;
     if (path_in(a, path, sizeof path, "loss.csv")) return 1;
     text = (char *)malloc((a->training.points + 1) * line);
-    if (!text) return fail("out of memory%s%s", "", "");
+    if (!text) return fail("out of memory");
     size = (size_t)snprintf(text, line, "iteration,loss\n");
     for (size_t i = 0; i < a->training.points; ++i)
         size += (size_t)snprintf(text + size, line, "%lu,%.9g\n",
@@ -597,7 +630,7 @@ static int write_loss_csv(const app *a) {
                                  a->training.point[i]);
     status = pktseq_file_write(path, text, size, NULL, &err);
     free(text);
-    return status ? fail("%s%s", err.text, "") : 0;
+    return status ? fail("%s", err.text) : 0;
 }
 
 // Everything that a run leaves behind. Also after an interrupted or diverged one.
@@ -609,12 +642,13 @@ static int write_results(app *a) {
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->training.iteration &&
         pktseq_save(path, &a->model, &a->codec, &a->training, &a->detector, &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
+    a->saved = a->training.iteration > 0;
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
     if (pktseq_loss_svg(path, a->training.point, a->training.points, a->config.point_every, title,
                         &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
     return 0;
 }
 
@@ -624,7 +658,7 @@ static int calibrate(app *a) {
     pktseq_detector_options options;
     double *weight = (double *)malloc(a->codec.groups * sizeof *weight);
     int bad;
-    if (!weight) return fail("out of memory%s%s", "", "");
+    if (!weight) return fail("out of memory");
     options = a->model.config.loss == PKTSEQ_LOSS_NLL
                   ? pktseq_detector_options_recommended(&a->codec, weight)
                   : pktseq_detector_options_default();
@@ -634,7 +668,7 @@ static int calibrate(app *a) {
                                 &a->err)) ||
           pktseq_detector_fit(&a->detector, &a->model, &a->held, a->config.threads, &a->err);
     free(weight);
-    return bad ? fail("the sequences held out: %s%s", a->err.text, "") : 0;
+    return bad ? fail("the sequences held out: %s", a->err.text) : 0;
 }
 
 // After every iteration: reports, milestones, Ctrl-C.
@@ -650,28 +684,29 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         if (path_in(a, path, sizeof path, name) ||
             pktseq_save(path, p->model, &a->codec, p->training, fitted, &a->save_err))
             return 1;
+        a->kept[p->milestone] = 1;
     }
     return interrupted;
 }
 
 static void print_where(const app *a) {
-    char range[64];
+    char range[64], out[1024];
+    snprintf(out, sizeof out, "%s", output_shown(a->out));
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\n");
-    if (a->training.iteration) printf("model       %s/model.safetensors\n", a->out);
+    if (a->training.iteration) printf("model       %s/model.safetensors\n", out);
     if (a->detector.memory)
         printf("threshold   %.5g (%s) for %g %% false alarms, from %lu held out\n",
                a->detector.threshold,
                output_range(range, a->detector.threshold_low, a->detector.threshold_high),
                100 * a->detector.options.false_alarms, (unsigned long)a->detector.sequences);
-    for (size_t i = 0; i < a->config.milestone_count; ++i)
-        if ((double)a->config.milestone[i] * (double)a->config.iterations <=
-                100 * (double)a->training.iteration &&
-            (double)a->config.milestone[i] * (double)a->config.iterations >
-                100 * (double)a->began_iteration)
-            printf("milestone   %s/model-%03d.safetensors\n", a->out, a->config.milestone[i]);
-    printf("loss        %s/loss.csv and %s/loss.svg\n", a->out, a->out);
+    else
+        printf("threshold   none, so detect will rank but not judge, unless it is given --calibrate "
+               "NORMAL.csv; --recommended and --hold-out leave one\n");
+    for (int percent = 0; percent <= 100; ++percent)
+        if (a->kept[percent]) printf("milestone   %s/model-%03d.safetensors\n", out, percent);
+    printf("loss        %s/loss.csv and %s/loss.svg\n", out, out);
 }
 
 // Makes the dataset of what is held out, and asks the library to train for no iterations: it checks
@@ -683,10 +718,10 @@ static int rehearse(app *a) {
     held.end = 0;
     if (a->options.end > 0 &&
         pktseq_dataset_init(&a->held, &a->codec, &a->table, &held, NULL, &a->err))
-        return fail("the sequences held out: %s%s", a->err.text, "");
+        return fail("the sequences held out: %s", a->err.text);
     config.iterations = a->training.iteration;
     if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
-        return fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
     return 0;
 }
 
@@ -699,42 +734,56 @@ static int run(app *a) {
     a->config.user_data = a;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
+#ifdef SIGHUP
+    if (signal(SIGHUP, on_interrupt) == SIG_IGN) signal(SIGHUP, SIG_IGN);  // nohup
+#endif
     a->began = now();
     a->began_iteration = a->training.iteration;
     status = pktseq_train(&a->model, &a->dataset, &a->config, &a->training, &a->err);
     if (a->bar) printf("\n");
     if (status && status != PKTSEQ_STOPPED && status != PKTSEQ_ERROR_DIVERGED)
-        return fail("%s%s", a->err.text, "");
-    if (a->save_err.status) return fail("%s%s", a->save_err.text, "");
-    if (status == PKTSEQ_ERROR_DIVERGED) fail("%s%s", a->err.text, "");
+        return fail("%s", a->err.text);
+    if (a->save_err.status) return fail("%s", a->save_err.text);
+    if (status == PKTSEQ_ERROR_DIVERGED) fail("%s", a->err.text);
     if (a->options.end > 0 && a->training.iteration && calibrate(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)
-        printf("interrupted; go on with --resume %s/model.safetensors\n", a->out);
+        printf("interrupted; go on with --resume %s/model.safetensors\n", output_shown(a->out));
     return status == PKTSEQ_ERROR_DIVERGED;
+}
+
+// A model that this run did not write must not be taken for its result.
+static void print_older(const app *a) {
+    char path[4096], date[32];
+    if (a->saved || path_in(a, path, sizeof path, "model.safetensors") || !exists(path)) return;
+    output_file_date(date, path);
+    fprintf(stderr, "train: %s is still an older model%s%s\n", output_shown(path),
+            date[0] ? ", of " : "", date);
 }
 
 int main(int argc, char **argv) {
     app *a = (app *)calloc(1, sizeof *a);
     int result;
-    if (!a) return fail("out of memory%s%s", "", "");
+    if (!a) return fail("out of memory");
     a->config = pktseq_train_config_default();
     a->options = pktseq_dataset_options_default();
     a->hidden = 256;
     a->context = 0.75;
     a->out = "run";
+    a->lock = -1;
+    output_outlive_pipe();
     result = parse_options(a, argc, argv);
-    if (result == 2) fputs(help_text, stdout);
     if (result == 0) {
         if (!a->data_path) a->data_path = default_data(argv[0]);
         if (a->notebook) a->options.drop_last = pktseq_dataset_options_notebook().drop_last;
-        if (a->notebook && !a->given_snapshots) parse_snapshots("40,80,100", &a->config);
+        if (a->notebook && !a->snapshots) parse_snapshots("40,80,100", &a->config);
         a->bar = !a->quiet && on_terminal();
         result = run(a);
     }
-    if (result != 1 && (fflush(stdout) != 0 || ferror(stdout)))
-        result = fail("cannot write to standard output%s%s", "", "");
+    if (result != 1 && !output_printed()) result = fail("cannot write to standard output");
+    if (result == 1) print_older(a);
+    unlock_folder(a);
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);
