@@ -1,71 +1,140 @@
-// cc -O2 -fopenmp examples/minimal.c -lm -o minimal && ./minimal examples/data/normal_seqs.csv
-// Prints the loss as it falls, then how the model thinks a conversation goes on, beside how it did.
+// cc -O2 -fopenmp examples/minimal.c -lm -o minimal && ./minimal
+/* A training loop of one's own: forward, backward, sgd_step. The model reads three packets of a
+   conversation, then forecasts each next packet from all true ones before it. A forecast is right
+   when size class, protocol and both port classes are. A thousand conversations, from which nothing
+   is learned, tell how many are. (Forecasting always the most frequent packet: 9.6 %.)
+   It prints, on every machine:
+
+before it learns              0.1 % right
+iteration  400   loss 4.129   40.6 % right
+iteration  800   loss 3.665   45.6 % right
+iteration 1200   loss 3.518   47.1 % right
+iteration 1600   loss 3.437   50.2 % right
+iteration 2000   loss 3.408   52.7 % right
+iteration 2400   loss 3.322   49.7 % right
+iteration 2800   loss 3.295   52.9 % right
+iteration 3200   loss 3.272   50.2 % right
+iteration 3600   loss 3.218   52.7 % right
+iteration 4000   loss 3.194   53.7 % right
+
+forecast: bytes up to, protocol, ports   true
+  375 TELNET    dynamic > dynamic        114 SSH       dynamic > well_known wrong
+   66 TCP    well_known > dynamic         66 TCP    well_known > dynamic    right
+  114 SSHv2  well_known > dynamic        114 SSHv2  well_known > dynamic    right
+   66 TCP       dynamic > well_known      66 TCP       dynamic > well_known right
+  375 SSHv2     dynamic > well_known    more TCP       dynamic > well_known wrong
+  375 SSHv2     dynamic > dynamic        375 SSHv2     dynamic > well_known wrong
+   66 TCP    well_known > dynamic         66 TCP    well_known > dynamic    right
+ more SSHv2  well_known > dynamic       more SSHv2  well_known > dynamic    right
+5 right
+*/
 
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include <stdio.h>
-#include <string.h>
 
-enum { BATCH = 16, ITERATIONS = 4000 };
+// BATCH conversations a step of training; HELD_OUT are kept from training.
+enum { BATCH = 16, ITERATIONS = 4000, HELD_OUT = 1000, FIELDS = 4 };
+
+// What is seen and forecast of a packet. Sizes are classes, not a number: where packets have either
+// 74 or 1514 bytes, squared errors on the number teach the mean of the two, which never occurs.
+static const pktseq_field field[FIELDS] = {
+    {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 12},  // at most 12 classes
+    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"dst_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+};
+static const unsigned char teacher[BATCH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+static pktseq_codec codec;
+static pktseq_dataset dataset;
+static pktseq_model model;
+static pktseq_work work;
+
+// Prints the fields of a packet; a size class goes by the largest size in it.
+static void print_packet(const pktseq_value *v, const char *end) {
+    printf("%5s %-6s %10s > %-10s %s", v[0].text, v[1].text, v[2].text, v[3].text, end);
+}
+
+// Forecasts a conversation, at most `most` packets of it, and counts those that are right.
+static size_t forecast(size_t index, size_t most, int print) {
+    pktseq_pair pair = pktseq_dataset_pair(&dataset, index);
+    pktseq_value guess[FIELDS], truth[FIELDS];
+    size_t right = 0;
+    pktseq_forward(&model, &work, &pair, 1, teacher);
+    for (size_t t = 0; t < pair.targets && t < most; ++t) {
+        int wrong = 0;
+        pktseq_codec_decode_output(&codec, pktseq_work_output(&work, 0, t), guess);
+        pktseq_codec_decode_output(&codec, pair.target + t * dataset.out, truth);
+        for (int f = 0; f < FIELDS; ++f) wrong |= guess[f].number != truth[f].number;
+        right += !wrong;
+        if (print) {
+            print_packet(guess, "  ");
+            print_packet(truth, wrong ? "wrong\n" : "right\n");
+        }
+    }
+    return right;
+}
+
+// The share of packets that are forecast right, of the conversations held out.
+static double share_right(void) {
+    size_t right = 0, all = 0;
+    for (size_t i = dataset.pairs - HELD_OUT; i < dataset.pairs; ++i) {
+        right += forecast(i, dataset.longest, 0);
+        all += dataset.length[i] - dataset.options.inputs;
+    }
+    return (double)right / (double)all;
+}
 
 int main(int argc, char **argv) {
     const char *path = argc > 1 ? argv[1] : "examples/data/normal_seqs.csv";
     pktseq_schema schema = pktseq_schema_default();
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
     pktseq_config config;
-    pktseq_model model;
-    pktseq_work work;
     pktseq_pair pair[BATCH];
-    pktseq_value guess[15], truth[15];  // the default schema has 15 fields
     pktseq_error err;
-    double loss = 0;
     size_t next = 0, shown;
-    options.start = PKTSEQ_START_INPUT;  // forecast from what was seen, not from the answer
+    double loss = 0;
 
     // From a file to pairs of (first 3 packets, the rest).
+    schema.field = field;
+    schema.field_count = FIELDS;
+    options.start = PKTSEQ_START_INPUT;  // the first forecast knows the last packet read
     if (pktseq_table_read(&table, path, &schema, NULL, &err) ||
         pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
         pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err))
         return fprintf(stderr, "minimal: %s\n", err.text), 1;
+    if (dataset.pairs <= 2 * HELD_OUT)
+        return fprintf(stderr, "minimal: %s: needs 2000 conversations\n", path), 1;
     config = pktseq_config_default(&dataset);
     config.hidden = 64;
+    config.loss = PKTSEQ_LOSS_NLL;  // how surprised the model is: minus the log of what it gave
     if (pktseq_model_init(&model, config, 1, NULL, &err) ||
         pktseq_work_init(&work, config, BATCH, dataset.longest, 1, NULL, &err))
         return fprintf(stderr, "minimal: %s\n", err.text), 1;
 
     // The training loop. A stride that is prime visits the file's pairs in a mixed order.
+    printf("before it learns             %4.1f %% right\n", 100 * share_right());
     for (int i = 1; i <= ITERATIONS; ++i) {
         for (int b = 0; b < BATCH; ++b)
-            pair[b] = pktseq_dataset_pair(&dataset, next++ * 3001 % dataset.pairs);
+            pair[b] = pktseq_dataset_pair(&dataset, next++ * 3001 % (dataset.pairs - HELD_OUT));
         pktseq_zero_grad(&work);
-        pktseq_forward(&model, &work, pair, BATCH, NULL);
+        pktseq_forward(&model, &work, pair, BATCH, teacher);
         pktseq_backward(&model, &work);
-        pktseq_sgd_step(&model, &work, 0.3);
+        pktseq_clip_grad_norm(&work, 1, NULL);  // long conversations have large gradients
+        pktseq_sgd_step(&model, &work, 1);
         loss += work.report / 400;
         if (i % 400 == 0) {
-            printf("iteration %4d  loss %.4f\n", i, loss);
+            printf("iteration %4d   loss %.3f   %4.1f %% right\n", i, loss, 100 * share_right());
             loss = 0;
         }
     }
 
-    // A prediction: up to eight packets after the first three of a conversation.
-    shown = dataset.pairs > 7000 ? 7000 : 0;
-    while (shown + 1 < dataset.pairs && dataset.length[shown] < 11) ++shown;
-    pair[0] = pktseq_dataset_pair(&dataset, shown);
-    pktseq_forward(&model, &work, pair, 1, NULL);
-    printf("\nconversation %lu\n%-45s%s\n", (unsigned long)shown, "predicted", "true");
-    for (size_t t = 0; t < pair[0].targets && t < 8; ++t) {
-        pktseq_codec_decode_output(&codec, pktseq_work_output(&work, 0, t), guess);
-        pktseq_codec_decode_output(&codec, pair[0].target + t * dataset.out, truth);
-        for (int side = 0; side < 2; ++side) {
-            const pktseq_value *v = side ? truth : guess;  // fields in the order of the schema
-            printf("%5.0f bytes  %-7s %10s > %-10s%s", v[1].number, v[12].text, v[13].text,
-                   v[14].text, side ? "\n" : " | ");
-        }
-    }
+    // One of the conversations held out, from its fourth packet on: SSH begins.
+    printf("\nforecast: bytes up to, protocol, ports   true\n");
+    shown = dataset.pairs - 58;
+    printf("%lu right\n", (unsigned long)forecast(shown, 8, 1));
     pktseq_work_free(&work);
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);
