@@ -45,7 +45,7 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
         return err.status != PKTSEQ_OK;
     }
 
-WHAT IT DOES NOT DO   Capture packets, read pcap, run on a GPU, choose a model for you.
+WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
@@ -249,7 +249,8 @@ PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, s
 #define PKTSEQ_STRUCT_SIZES \
     (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
      sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
-     sizeof(pktseq_training) + sizeof(pktseq_detector))
+     sizeof(pktseq_training) + sizeof(pktseq_detector) + sizeof(pktseq_packet) + \
+     sizeof(pktseq_capture))
 
 // A few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
@@ -498,7 +499,8 @@ typedef struct pktseq_cut {
 enum {
     PKTSEQ_READ_INFO = 1,    // ports or flags come from Wireshark's column Info
     PKTSEQ_READ_NO_RES = 2,  // the file has no column for res or ns, which count as 0
-    PKTSEQ_READ_SCALED = 4   // times were whole milli-, micro- or nanoseconds since 1970
+    PKTSEQ_READ_SCALED = 4,  // times were whole milli-, micro- or nanoseconds since 1970
+    PKTSEQ_READ_BY_PORT = 8  // protocols are named by ports, as of pcap: nobody looked inside
 };
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -523,6 +525,7 @@ typedef struct pktseq_table {
     pktseq_cut cut;
     unsigned notes;        // PKTSEQ_READ_.. bits
     char first_bad[200];   // the first row that could not be read: a sentence, or empty
+    pktseq_capture_counts capture;  // what was in a pcap or pcapng file; frames is 0 of a CSV
     pktseq_allocator allocator;
 } pktseq_table;
 
@@ -577,6 +580,14 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 //   - under tshark's names (ip.src, tcp.srcport ..), of several values in a cell of addresses,
 //     ports or flags, "10.0.0.1,192.168.0.1", as it writes them for a packet within a packet, the
 //     last one, the innermost packet's, is taken.
+//
+// A pcap or pcapng capture (see pktseq_capture_init), known by its first bytes, is such a file too.
+// Its rows are its frames, of which those with an IP packet are kept, of any transport, or only of
+// TCP if rule.tcp_only or rule.notebook says so. It has the columns of the fields above, "No.", the
+// number of the frame, transport (IP's number), icmp_type, icmp_code and icmp_id, which are always
+// in the table, payload and notes, all as in pktseq_packet; ports and flags that a packet does not
+// have are 0. timestamp is in seconds since 1970, and protocol the service that is usual at a port,
+// or the transport: what is at another port is not found out, as tshark might.
 //   table      out; empty on failure. Free with pktseq_table_free.
 //   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
 //              was expected).       Thread safe.
@@ -1829,7 +1840,12 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
 
 // Success empties err, so that a caller may look at it without having looked at the status.
 static pktseq_status pktseqi_ok(pktseq_error *err) {
-    return pktseqi_error(err, PKTSEQ_OK, 0, "");
+    if (err) {
+        err->status = PKTSEQ_OK;
+        err->line = 0;
+        err->text[0] = 0;
+    }
+    return PKTSEQ_OK;
 }
 
 // The one sentence about memory: it must not need any.
@@ -2556,7 +2572,10 @@ static const char *pktseqi_sniff(const void *data, size_t size) {
                            "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
         {"\xfe\xff", 2, "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: "
                            "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
-        {"snoop\0", 6, "a capture (snoop), expected CSV: make it with " PKTSEQ_TSHARK},
+        {"\x04\x22\x4d\x18", 4, "a file packed by lz4: unpack it first (lz4 -d)"},
+        {"snoop\0", 6, "a capture of snoop: convert it first (editcap -F pcap)"},
+        {"GMBU", 4, "a capture of Network Monitor: convert it first (editcap -F pcap)"},
+        {"XCP\0", 4, "a capture of NetXRay: convert it first (editcap -F pcap)"},
         {"#separator", 10, "a log of Zeek, whose rows are connections, expected one row a "
                               "packet: make CSV from the capture with " PKTSEQ_TSHARK},
         {"#fields", 7, "a log of Zeek, whose rows are connections, expected one row a packet: "
@@ -2584,8 +2603,6 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     if (status) return status;
     if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
     what = pktseqi_sniff(csv->data, csv->size);
-    if (pktseq_capture_magic(csv->data, csv->size))
-        what = "a capture, expected CSV: make it with " PKTSEQ_TSHARK;
     if (what) return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1, "found %s", what);
     return PKTSEQ_OK;
 }
@@ -3761,32 +3778,6 @@ PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
     return 0;
 }
 
-// Knows files of other kinds by how they begin, and says what to do. PKTSEQ_OK: none of them.
-static pktseq_status pktseqi_foreign(const void *data, size_t size, pktseq_error *err) {
-    static const struct {
-        unsigned char at, count;
-        const char *bytes, *what, *advice;
-    } foreign[] = {
-        {0, 2, "\x1f\x8b", "a file compressed by gzip", "unpack it first (gzip -d)"},
-        {0, 4, "\x28\xb5\x2f\xfd", "a file compressed by zstd", "unpack it first (zstd -d)"},
-        {0, 4, "\x04\x22\x4d\x18", "a file compressed by lz4", "unpack it first (lz4 -d)"},
-        {0, 6, "\xfd" "7zXZ", "a file compressed by xz", "unpack it first (xz -d)"},
-        {4, 6, "1AY&SY", "a file compressed by bzip2", "unpack it first (bzip2 -d)"},
-        {0, 4, "PK\3\4", "a zip archive", "unpack it first (unzip)"},
-        {0, 8, "snoop\0\0", "a capture of snoop", "convert it first (editcap -F pcap)"},
-        {0, 4, "GMBU", "a capture of Network Monitor", "convert it first (editcap -F pcap)"},
-        {0, 4, "RTSS", "a capture of Network Monitor", "convert it first (editcap -F pcap)"},
-        {0, 4, "XCP", "a capture of NetXRay", "convert it first (editcap -F pcap)"},
-        {0, 12, "TRSNIFF data", "a capture of Sniffer", "convert it first (editcap -F pcap)"}};
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; ++i)
-        if (size >= (size_t)foreign[i].at + foreign[i].count &&
-            memcmp((const char *)data + foreign[i].at, foreign[i].bytes, foreign[i].count) == 0)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "found %s, expected CSV, pcap or pcapng: %s", foreign[i].what,
-                                 foreign[i].advice);
-    return PKTSEQ_OK;
-}
-
 // Reads the header of a pcap file: magic, version 2.x, .., link type, which becomes that of its one
 // interface.
 static int pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
@@ -3821,12 +3812,11 @@ static int pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
     const unsigned char *p = c->window + c->at;
     if (status < 0) return status;
     if (!pktseq_capture_magic(p, c->size - c->at)) {
-        pktseq_status foreign = pktseqi_foreign(p, c->size - c->at, err);
-        if (!foreign)
-            foreign = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                    "found %s, expected a pcap or pcapng capture",
-                                    c->size > c->at ? "something else" : "nothing");
-        return -(int)foreign;
+        const char *what = pktseqi_sniff(p, c->size - c->at);
+        if (what) return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
+        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                   "found %s, expected a pcap or pcapng capture",
+                                   c->size > c->at ? "something else" : "nothing");
     }
     c->pcapng = p[0] == 0x0a;
     return c->pcapng ? 1 : pktseqi_capture_header(c, err);
@@ -5844,6 +5834,8 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
     return r->capture ? PKTSEQ_OK : pktseq_table_derive(table, schema, r->csv->err);
 }
 
+static pktseq_status pktseqi_packets_read(pktseqi_reader *r);
+
 // Begins any way of reading a table: `bad` says what is wrong with the input, or is NULL.
 static pktseq_status pktseqi_table_begin(pktseq_table *table, pktseqi_csv *csv, const char *bad,
                                          const pktseq_schema *schema,
@@ -5882,11 +5874,15 @@ static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
     }
     pktseqi_request_list(&r, schema);
     status = pktseqi_csv_open(csv);
-    if (status == PKTSEQ_OK && !csv->separator) status = pktseqi_csv_guess(csv);
-    if (status == PKTSEQ_OK) status = pktseqi_table_header(&r);
-    if (status == PKTSEQ_OK) status = pktseqi_table_columns(&r);
-    if (status == PKTSEQ_OK) status = pktseqi_fast_open(&r);
-    if (status == PKTSEQ_OK) status = pktseqi_table_rows(&r);
+    if (status == PKTSEQ_OK && pktseq_capture_magic(csv->data, csv->size)) {
+        status = pktseqi_packets_read(&r);
+    } else {
+        if (status == PKTSEQ_OK && !csv->separator) status = pktseqi_csv_guess(csv);
+        if (status == PKTSEQ_OK) status = pktseqi_table_header(&r);
+        if (status == PKTSEQ_OK) status = pktseqi_table_columns(&r);
+        if (status == PKTSEQ_OK) status = pktseqi_fast_open(&r);
+        if (status == PKTSEQ_OK) status = pktseqi_table_rows(&r);
+    }
     pktseqi_free(&csv->allocator, r.fast);
     pktseqi_free(&csv->allocator, r.seen);
     pktseqi_free(&csv->allocator, r.titles);
@@ -5997,6 +5993,225 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
     pktseqi_free(&table->allocator, table->source_row);
     pktseqi_free(&table->allocator, table->connection);
     memset(table, 0, sizeof *table);
+}
+
+// ---- >>packets: a capture as a table ----------------------------------------------------------
+
+// The columns that a capture has.
+enum {
+    PKTSEQI_FILL_FLAG,  // its bit is in pktseqi_fills
+    PKTSEQI_FILL_TIMESTAMP, PKTSEQI_FILL_LENGTH, PKTSEQI_FILL_SRC_PORT, PKTSEQI_FILL_DST_PORT,
+    PKTSEQI_FILL_NUMBER, PKTSEQI_FILL_TRANSPORT, PKTSEQI_FILL_TYPE, PKTSEQI_FILL_CODE,
+    PKTSEQI_FILL_ID, PKTSEQI_FILL_PAYLOAD, PKTSEQI_FILL_NOTES,
+    PKTSEQI_FILL_SRC, PKTSEQI_FILL_DST, PKTSEQI_FILL_PROTOCOL
+};
+static const struct {
+    const char *name;
+    int what;
+    unsigned bit;
+} pktseqi_fills[] = {{"timestamp", PKTSEQI_FILL_TIMESTAMP, 0}, {"length", PKTSEQI_FILL_LENGTH, 0},
+                     {"src_ip", PKTSEQI_FILL_SRC, 0},          {"dst_ip", PKTSEQI_FILL_DST, 0},
+                     {"protocol", PKTSEQI_FILL_PROTOCOL, 0},   {"No.", PKTSEQI_FILL_NUMBER, 0},
+                     {"src_port", PKTSEQI_FILL_SRC_PORT, 0},
+                     {"dst_port", PKTSEQI_FILL_DST_PORT, 0},
+                     {"fin", PKTSEQI_FILL_FLAG, 0x001},        {"syn", PKTSEQI_FILL_FLAG, 0x002},
+                     {"reset", PKTSEQI_FILL_FLAG, 0x004},      {"push", PKTSEQI_FILL_FLAG, 0x008},
+                     {"ack", PKTSEQI_FILL_FLAG, 0x010},        {"urg", PKTSEQI_FILL_FLAG, 0x020},
+                     {"ecn", PKTSEQI_FILL_FLAG, 0x040},        {"cwr", PKTSEQI_FILL_FLAG, 0x080},
+                     {"ns", PKTSEQI_FILL_FLAG, 0x100},         {"res", PKTSEQI_FILL_FLAG, 0x200},
+                     {"transport", PKTSEQI_FILL_TRANSPORT, 0}, {"icmp_type", PKTSEQI_FILL_TYPE, 0},
+                     {"icmp_code", PKTSEQI_FILL_CODE, 0},      {"icmp_id", PKTSEQI_FILL_ID, 0},
+                     {"payload", PKTSEQI_FILL_PAYLOAD, 0},     {"notes", PKTSEQI_FILL_NOTES, 0}};
+enum { PKTSEQI_FILLS = sizeof pktseqi_fills / sizeof *pktseqi_fills, PKTSEQI_FILL_SEEN = 1024 };
+
+// An address or a protocol that a column has, and where.
+typedef struct pktseqi_fill_seen {
+    unsigned char address[16];
+    const char *protocol;
+    uint32_t index;
+    int used;
+} pktseqi_fill_seen;
+
+// A capture that becomes a table.
+typedef struct pktseqi_packets {
+    pktseqi_reader *r;
+    pktseq_capture capture;
+    size_t *fill;              // (requests) place in pktseqi_fills
+    pktseqi_fill_seen *seen;   // (3, PKTSEQI_FILL_SEEN) sources, destinations, protocols
+} pktseqi_packets;
+
+// Reads on where the reader of CSV has stopped to look.
+static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *failed) {
+    pktseqi_csv *csv = (pktseqi_csv *)user_data;
+    size_t there = csv->size - csv->at;
+    if (there == 0) return csv->ended ? 0 : csv->read(csv->user, to, size, failed);
+    if (size > there) size = there;
+    memcpy(to, csv->data + csv->at, size);
+    csv->at += size;
+    return size;
+}
+
+// Finds out for every column that is asked for what it is filled with; those that only a CSV may
+// have are left out. What connections are told apart by is always there.
+static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
+    pktseqi_reader *r = p->r;
+    size_t count = 1;
+    for (size_t k = PKTSEQI_COL_TRANSPORT; k <= PKTSEQI_COL_ICMP_ID; ++k)
+        pktseqi_request_known(r, pktseqi_known[k].name)->kept = 1;
+    p->fill = (size_t *)pktseqi_alloc(&r->csv->allocator, r->count, sizeof *p->fill);
+    if (!p->fill) return pktseqi_no_memory(r->csv->err);
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        size_t f = 0;
+        int text;
+        while (f < PKTSEQI_FILLS && strcmp(pktseqi_fills[f].name, q->name) != 0) ++f;
+        if (f == PKTSEQI_FILLS && q->field && !pktseqi_request_made(q))
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                                 "column %q is missing: a capture does not have it", q->name);
+        if (f == PKTSEQI_FILLS) continue;
+        text = pktseqi_fills[f].what >= PKTSEQI_FILL_SRC;
+        if (!q->field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
+        if (text != (q->kind == PKTSEQI_CELL_TEXT) ||
+            (q->kind == PKTSEQI_CELL_FLAG && pktseqi_fills[f].what != PKTSEQI_FILL_FLAG))
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: the schema has column %q as something else than it "
+                                 "is in a capture", q->name);
+        p->fill[count] = f;
+        r->request[count++] = *q;
+    }
+    r->count = count;
+    return pktseqi_table_columns(r);
+}
+
+// The number of an address or protocol among its column's texts. Those seen before are found by a
+// hash of their bits; for others there is the tree.
+static pktseq_status pktseqi_packets_text(pktseqi_packets *p, size_t i,
+                                          const unsigned char *address, const char *protocol,
+                                          uint32_t *index) {
+    int what = pktseqi_fills[p->fill[i]].what;
+    pktseqi_fill_seen *seen = p->seen + PKTSEQI_FILL_SEEN * (size_t)(what - PKTSEQI_FILL_SRC);
+    pktseq_column *column = &p->r->table->column[i - 1];
+    char text[46];
+    pktseq_status status;
+    if (address) {
+        uint64_t word[2];
+        memcpy(word, address, 16);
+        word[0] = (word[0] ^ word[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
+        seen += word[0] >> 54;  // below PKTSEQI_FILL_SEEN
+        *index = seen->index;
+        if (seen->used && memcmp(seen->address, address, 16) == 0) return PKTSEQ_OK;
+        pktseq_address_text(text, address);
+        status = pktseqi_table_intern(p->r, column, &p->r->request[i], text, strlen(text), index);
+        memcpy(seen->address, address, 16);
+    } else {
+        seen += (uintptr_t)protocol / sizeof(double) % PKTSEQI_FILL_SEEN;
+        *index = seen->index;
+        if (seen->protocol == protocol) return PKTSEQ_OK;
+        status = pktseqi_table_intern(p->r, column, &p->r->request[i], protocol, strlen(protocol),
+                                      index);
+        seen->protocol = status ? NULL : protocol;
+    }
+    seen->index = *index;
+    seen->used = !status;
+    return status;
+}
+
+// The number that a column has of a packet.
+static double pktseqi_packets_number(const pktseqi_packets *p, size_t fill,
+                                     const pktseq_packet *packet) {
+    switch (pktseqi_fills[fill].what) {
+    case PKTSEQI_FILL_TIMESTAMP: return packet->time;
+    case PKTSEQI_FILL_LENGTH: return packet->length;
+    case PKTSEQI_FILL_SRC_PORT: return packet->src_port;
+    case PKTSEQI_FILL_DST_PORT: return packet->dst_port;
+    case PKTSEQI_FILL_NUMBER: return (double)p->capture.counts.frames;
+    case PKTSEQI_FILL_TRANSPORT: return packet->transport;
+    case PKTSEQI_FILL_TYPE: return packet->icmp_type;
+    case PKTSEQI_FILL_CODE: return packet->icmp_code;
+    case PKTSEQI_FILL_ID: return packet->icmp_id;
+    case PKTSEQI_FILL_PAYLOAD: return packet->payload;
+    case PKTSEQI_FILL_NOTES: return packet->notes;
+    }
+    return (packet->flags & pktseqi_fills[fill].bit) != 0;
+}
+
+// A packet becomes the table's next row. Room is made for as many as the whole file has if it goes
+// on as it begins.
+static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet *packet) {
+    pktseqi_reader *r = p->r;
+    pktseq_table *table = r->table;
+    pktseq_status status = PKTSEQ_OK;
+    if (table->rows == r->capacity) {
+        size_t to = pktseqi_next_capacity(r->capacity, 4096);
+        double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.01;
+        if (table->rows && (double)table->rows * whole > (double)to)
+            to = (size_t)((double)table->rows * whole) + 64;
+        if (!pktseqi_table_grow(table, &r->capacity, to)) return pktseqi_no_memory(r->csv->err);
+    }
+    for (size_t i = 1; i < r->count && !status; ++i) {
+        pktseq_column *column = &table->column[i - 1];
+        int what = pktseqi_fills[p->fill[i]].what;
+        if (what < PKTSEQI_FILL_SRC)
+            column->number[table->rows] = pktseqi_packets_number(p, p->fill[i], packet);
+        else
+            status = pktseqi_packets_text(p, i, what == PKTSEQI_FILL_SRC   ? packet->src
+                                                : what == PKTSEQI_FILL_DST ? packet->dst : NULL,
+                                          packet->protocol, &column->text[table->rows]);
+    }
+    if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
+        status = pktseqi_table_source(r);
+    if (status == PKTSEQ_OK) ++table->rows;
+    return status;
+}
+
+// Reads all packets into columns that have been set up.
+static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
+    pktseq_table *table = p->r->table;
+    int tcp_only = p->r->tcp_only;
+    pktseq_packet packet;
+    pktseq_status status;
+    while ((status = pktseq_capture_next(&p->capture, &packet, p->r->csv->err)) == PKTSEQ_OK) {
+        table->cut.packets = (size_t)p->capture.counts.frames;
+        if (tcp_only && packet.transport != 6) {
+            ++table->cut.not_tcp;
+            continue;
+        }
+        status = pktseqi_packets_row(p, &packet);
+        if (status) return status;
+    }
+    table->capture = p->capture.counts;
+    table->cut.packets = (size_t)table->capture.frames;
+    table->cut.not_ip = (size_t)(table->capture.frames - table->capture.packets);
+    table->cut.tunnels = (size_t)table->capture.tunnels;
+    if (status != PKTSEQ_END) return status;
+    if (table->rows) return PKTSEQ_OK;
+    return pktseqi_error(p->r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                         "found a capture of %z frames without a packet of %s, expected at least "
+                         "one", (size_t)table->capture.frames, tcp_only ? "TCP" : "IP");
+}
+
+// Reads the rows of a table from a capture, with whose beginning csv's window is filled.
+static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
+    pktseqi_packets p;
+    pktseq_status status;
+    memset(&p, 0, sizeof p);
+    p.r = r;
+    r->capture = 1;
+    r->table->notes |= PKTSEQ_READ_BY_PORT;
+    if (r->schema->rule.least == 0)
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                             "column \"position\" is missing: a capture does not have it");
+    p.seen = (pktseqi_fill_seen *)pktseqi_alloc_zeroed(&r->csv->allocator, 3 * PKTSEQI_FILL_SEEN,
+                                                       sizeof *p.seen);
+    status = p.seen ? pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv,
+                                          &r->csv->allocator, r->csv->err)
+                    : pktseqi_no_memory(r->csv->err);
+    if (status == PKTSEQ_OK) status = pktseqi_packets_columns(&p);
+    if (status == PKTSEQ_OK) status = pktseqi_packets_rows(&p);
+    pktseq_capture_free(&p.capture);
+    pktseqi_free(&r->csv->allocator, p.seen);
+    pktseqi_free(&r->csv->allocator, p.fill);
+    return status;
 }
 
 // ---- >>tracker: packets to connections, sequences and derived columns -------------------------

@@ -1183,6 +1183,113 @@ static void test_failures(void) {
     free(b.data);
 }
 
+// ---- a capture as a table -----------------------------------------------------------------------
+
+static void check_table(const bytes *b, int notebook) {
+    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "payload", "notes", "other"};
+    pktseq_schema schema = notebook ? pktseq_schema_notebook() : pktseq_schema_default();
+    const pktseq_column *column[24];
+    static const char *const names[24] = {
+        "timestamp", "length", "src_port", "dst_port", "transport", "icmp_type", "icmp_code",
+        "icmp_id", "No.", "payload", "notes", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
+        "reset", "syn", "fin", "src_ip", "dst_ip", "protocol"};
+    pktseq_table table;
+    pktseq_capture capture;
+    pktseq_packet p;
+    pktseq_error err;
+    source s;
+    size_t row = 0, others = 0;
+    schema.keep = keep;
+    schema.keep_count = 6;
+    schema.rule.least = 1;
+    CHECK_THAT(!pktseq_table_parse(&table, b->data, b->size, &schema, NULL, &err), "%s", err.text);
+    CHECK(!pktseq_table_column(&table, "other"));
+    for (int i = 0; i < 24; ++i) {
+        column[i] = pktseq_table_column(&table, names[i]);
+        CHECK_THAT(column[i] && (i < 21 ? column[i]->number != NULL : column[i]->text != NULL),
+                   "%s", names[i]);
+        if (!column[i]) return;
+    }
+    CHECK(!open_bytes(&capture, &s, b, 5000, &err));
+    while (!pktseq_capture_next(&capture, &p, &err)) {
+        double want[21] = {p.time, p.length, p.src_port, p.dst_port, p.transport, p.icmp_type,
+                           p.icmp_code, p.icmp_id, (double)capture.counts.frames, p.payload,
+                           p.notes};
+        char src[46], dst[46];
+        const char *text[3];
+        others += notebook && p.transport != 6;
+        if (notebook && p.transport != 6) continue;
+        pktseq_address_text(src, p.src);
+        pktseq_address_text(dst, p.dst);
+        text[0] = src;
+        text[1] = dst;
+        text[2] = p.protocol;
+        for (int f = 0; f < 10; ++f) want[11 + f] = p.flags >> (9 - f) & 1;
+        for (int i = 0; i < 24 && row < table.rows; ++i)
+            CHECK_THAT(i < 21 ? column[i]->number[row] == want[i]
+                              : strcmp(column[i]->names[column[i]->text[row]], text[i - 21]) == 0,
+                       "row %lu: %s", (unsigned long)row, names[i]);
+        ++row;
+    }
+    CHECK(row == table.rows && row > 1000 && table.cut.not_tcp == others);
+    CHECK(table.capture.frames == capture.counts.frames &&
+          table.capture.packets == capture.counts.packets &&
+          table.cut.packets == capture.counts.frames && table.cut.not_ip == 2);
+    CHECK(table.notes == PKTSEQ_READ_BY_PORT && table.source_row);
+    for (size_t k = 0; table.source_row && k < row; ++k)
+        CHECK((double)table.source_row[k] == column[8]->number[k] - 1);
+    pktseq_capture_free(&capture);
+    pktseq_table_free(&table);
+}
+
+static void check_no_table(const bytes *b, const pktseq_schema *schema, pktseq_status status,
+                           const char *part) {
+    pktseq_table table;
+    pktseq_error err;
+    CHECK(pktseq_table_parse(&table, b->data, b->size, schema, NULL, &err) == status);
+    CHECK_THAT(strstr(err.text, part), "%s", err.text);
+    CHECK(!table.column && !table.rows);
+    pktseq_table_free(&table);
+}
+
+static void test_tables(void) {
+    bytes b = {NULL, 0, 0, 0};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_field field;
+    unsigned char arp[60];
+    pcapng_all(&b);
+    check_table(&b, 0);
+    check_table(&b, 1);
+    memset(&field, 0, sizeof field);
+    schema.field = &field;
+    schema.field_count = 1;
+    field.column = "ttl";
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "\"ttl\" is missing");
+    field.column = "length";
+    field.kind = PKTSEQ_ONEHOT;
+    check_no_table(&b, &schema, PKTSEQ_ERROR_ARGUMENT, "\"length\" as something else");
+    field.kind = PKTSEQ_FLAG;
+    check_no_table(&b, &schema, PKTSEQ_ERROR_ARGUMENT, "\"length\" as something else");
+    field.kind = PKTSEQ_ZSCORE;
+    schema.rule.least = 0;
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "\"position\" is missing");
+    schema.rule.least = 1;
+    b.size = 0;
+    memset(arp, 0, sizeof arp);
+    arp[12] = 8;
+    arp[13] = 6;
+    pcap_begin(&b, 0xa1b2c3d4, 1);
+    pcap_frame(&b, 0xa1b2c3d4, 1, 2, arp, sizeof arp);
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "1 frames without a packet of IP");
+    b.size = 24;
+    add_number(&b, 0xffffffff, 4);
+    add_number(&b, 0xffffffff, 4);
+    add_number(&b, 0xffffffff, 4);
+    add_number(&b, 0xffffffff, 4);
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "after 0 frames");
+    free(b.data);
+}
+
 // ---- for tshark ---------------------------------------------------------------------------------
 
 static void write_one(const char *folder, const char *name, const bytes *b) {
@@ -1233,6 +1340,7 @@ int main(int argc, char **argv) {
     test_refusals();
     test_huge();
     test_failures();
+    test_tables();
     free(frames);
     return check_end("test_capture");
 }

@@ -19,7 +19,7 @@ static void test_words(void) {
     CHECK(pktseq_check_header(PKTSEQ_VERSION, sizeof(real), PKTSEQ_STRUCT_SIZES + 8) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_check_header(NULL, sizeof(real), PKTSEQ_STRUCT_SIZES) == PKTSEQ_ERROR_MISMATCH);
-    for (int a = 0; a <= (int)PKTSEQ_ERROR_DIVERGED + 1; ++a) {
+    for (int a = 0; a <= (int)PKTSEQ_NOT_IP + 1; ++a) {
         const char *words = pktseq_status_text((pktseq_status)a);
         CHECK(words && words[0]);
         for (int b = 0; b < a; ++b)  // each status has words of its own
