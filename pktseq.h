@@ -475,7 +475,7 @@ typedef struct pktseq_column {
 } pktseq_column;
 
 // What became of the packets: packets = rows + not_tcp + not_ip + no_ports + bad_rows + headers +
-// dropped + remainder.
+// dropped + remainder + attacks.
 typedef struct pktseq_cut {
     size_t packets;      // rows of the file
     size_t not_tcp;      // other packets, where only those of TCP are read
@@ -493,6 +493,7 @@ typedef struct pktseq_cut {
     size_t headers;      // the header line once more
     size_t tunnels;      // packets with addresses of IPv4 and IPv6, of which the inner ones count
     size_t quotes;       // messages of ICMP that quote ports, which are not theirs
+    size_t attacks;      // in sequences that pktseq_table_select took out
 } pktseq_cut;
 
 // How a capture was read, as far as that is not obvious: bits of pktseq_table.notes.
@@ -671,6 +672,22 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 //   then as it was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
                                              pktseq_error *err);
+
+// Is this label one of normal traffic: "0" in any notation, BENIGN, normal, False, none, "-" or
+// empty, in any case? NULL is. Thread safe, never fails.
+PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
+
+// Takes sequences out of a table, with their packets: those whose byte in keep (sequences) is 0.
+// What was derived of the packets stays as it was, also where it counts packets that go.
+//   table      start, rows, sequences, source_row and the columns; cut.attacks counts the packets.
+//   fails with ARGUMENT (NULL, an empty table), DATA (no sequence is kept); the table is then as it
+//              was.       Not for one table from two threads.
+PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
+                                             pktseq_error *err);
+
+// Writes a packet's time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds
+// since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
+PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds);
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
@@ -1768,6 +1785,13 @@ static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
         value /= 10;
     } while (value);
     pktseqi_put_bytes(t, digit + sizeof digit - n, n);
+}
+
+// Appends a whole number in exactly `digits` decimal digits.
+static void pktseqi_put_digits(pktseqi_text *t, uint64_t value, int digits) {
+    char digit[20];
+    for (int i = digits; i-- > 0; value /= 10) digit[i] = (char)('0' + (int)(value % 10));
+    pktseqi_put_bytes(t, digit, (size_t)digits);
 }
 
 // Appends the lowest `digits` hexadecimal digits.
@@ -4431,8 +4455,8 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
     if (size && *name == '#') ++name, --size;
     name = pktseqi_trim(name, &size);
     if (size > 1 && (*name == '"' || *name == '\'') && name[size - 1] == *name) {
-        ++name;
         size -= 2;
+        name = pktseqi_trim(name + 1, &size);
     }
     if (pktseqi_same_word(name, size, column, strlen(column))) return 1;
     while (*alias) {
@@ -5484,22 +5508,6 @@ static int pktseqi_row_repeats(pktseqi_reader *r) {
     return 1;
 }
 
-// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
-// Files of which little can be read are given up early.
-static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
-    pktseq_cut *cut = &r->table->cut;
-    if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
-    if (pktseqi_row_repeats(r)) {
-        ++cut->headers;
-        return PKTSEQ_OK;
-    }
-    if (cut->bad_rows++ == 0) {
-        r->first = *r->csv->err;
-        cut->bad_line = r->first.line;
-    }
-    return cut->bad_rows > 1000 && cut->bad_rows > cut->packets / 2 ? status : PKTSEQ_OK;
-}
-
 // Are so many rows unreadable that the file is to be refused? A few of a short file may be.
 static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
     const pktseq_cut *cut = &r->table->cut;
@@ -5534,6 +5542,23 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
     return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
                              "found no rows after the header, expected packets (did the filter of "
                              "the export let nothing through?)");
+}
+
+// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
+// Files of which little can be read are given up early.
+static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
+    pktseq_cut *cut = &r->table->cut;
+    if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
+    if (pktseqi_row_repeats(r)) {
+        ++cut->headers;
+        return PKTSEQ_OK;
+    }
+    if (cut->bad_rows++ == 0) {
+        r->first = *r->csv->err;
+        cut->bad_line = r->first.line;
+    }
+    return cut->bad_rows > 1000 && cut->bad_rows > cut->packets / 2 ? pktseqi_rows_enough(r)
+                                                                    : PKTSEQ_OK;
 }
 
 // The number of cells in the current row is wrong, unless what is too much is empty.
@@ -5973,7 +5998,7 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
 // How many packets of the file are not in the table.
 static size_t pktseqi_cut_left_out(const pktseq_cut *cut) {
     return cut->not_tcp + cut->not_ip + cut->no_ports + cut->bad_rows + cut->headers +
-           cut->dropped + cut->remainder;
+           cut->dropped + cut->remainder + cut->attacks;
 }
 
 // Frees what a column holds.
@@ -5982,6 +6007,93 @@ static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column
     pktseqi_free(allocator, column->number);
     pktseqi_free(allocator, column->text);
     pktseqi_free_names(allocator, column->names, column->name_count + column->spare);
+}
+
+PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
+    static const char *const normal[] = {"-", "benign", "normal", "false", "none", "legitimate"};
+    size_t size = label ? strlen(label) : 0;
+    double value;
+    if (size == 0) return 1;
+    label = pktseqi_trim(label, &size);
+    for (size_t i = 0; i < sizeof normal / sizeof *normal; ++i)
+        if (pktseqi_same_word(label, size, normal[i], strlen(normal[i]))) return 1;
+    return size == 0 || (pktseqi_number_parse(label, size, &value) && value == 0);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
+                                             pktseq_error *err) {
+    size_t kept = 0, to = 0;
+    if (!table || !keep || !table->start || !table->sequences || !table->column)
+        return pktseqi_bad_argument(err, "table or keep is NULL, or the table is empty");
+    for (size_t s = 0; s < table->sequences; ++s) kept += keep[s] != 0;
+    if (kept == 0) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "no sequence would be left");
+    if (kept == table->sequences) return pktseqi_ok(err);
+    if (!table->source_row) {
+        table->source_row = (size_t *)pktseqi_alloc(&table->allocator, table->rows,
+                                                    sizeof *table->source_row);
+        if (!table->source_row) return pktseqi_no_memory(err);
+        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = row;
+    }
+    kept = 0;
+    for (size_t s = 0; s < table->sequences; ++s) {
+        size_t row = table->start[s], past = table->start[s + 1];
+        if (!keep[s]) continue;
+        table->start[kept] = to;
+        if (table->connection) table->connection[kept] = table->connection[s];
+        for (++kept; row < past; ++row, ++to) {
+            for (size_t i = 0; i < table->column_count; ++i) {
+                pktseq_column *column = &table->column[i];
+                if (column->text) column->text[to] = column->text[row];
+                else column->number[to] = column->number[row];
+            }
+            table->source_row[to] = table->source_row[row];
+        }
+    }
+    table->cut.attacks += table->rows - to;
+    table->rows = table->start[kept] = to;
+    table->sequences = kept;
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
+    static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
+    pktseqi_text t = pktseqi_text_fixed(text, 40);
+    int date = seconds >= from && seconds < past;
+    double whole = floor(seconds), micro = floor((seconds - whole) * 1e6 + 0.5);
+    long long days, of_era, year, of_year, month, clock;
+    if (micro >= 1e6) whole += 1, micro -= 1e6;
+    if (!(fabs(seconds) < 1e15)) {
+        pktseqi_put(&t, "%f", seconds);
+        return text;
+    }
+    if (!date && seconds < 0) {
+        pktseqi_put_text(&t, "-");
+        whole = floor(-seconds), micro = floor((-seconds - whole) * 1e6 + 0.5);
+        if (micro >= 1e6) whole += 1, micro -= 1e6;
+    }
+    if (date) {  // the way back from pktseqi_days
+        days = (long long)(whole / 86400) + 719468;
+        clock = (long long)whole % 86400;
+        of_era = days % 146097;
+        year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+        of_year = of_era - (365 * year + year / 4 - year / 100);
+        month = (5 * of_year + 2) / 153;
+        pktseqi_put_u64(&t, (uint64_t)(year + days / 146097 * 400 + (month >= 10)));
+        pktseqi_put_text(&t, "-");
+        pktseqi_put_digits(&t, (uint64_t)((month + 2) % 12 + 1), 2);
+        pktseqi_put_text(&t, "-");
+        pktseqi_put_digits(&t, (uint64_t)(of_year - (153 * month + 2) / 5 + 1), 2);
+        for (long long unit = 3600; unit; unit /= 60) {
+            pktseqi_put_text(&t, unit == 3600 ? "T" : ":");
+            pktseqi_put_digits(&t, (uint64_t)(clock / unit % (unit == 3600 ? 24 : 60)), 2);
+        }
+    } else {
+        pktseqi_put_u64(&t, (uint64_t)whole);
+    }
+    pktseqi_put_text(&t, ".");
+    pktseqi_put_digits(&t, (uint64_t)micro, 6);
+    if (date) pktseqi_put_text(&t, "Z");
+    return text;
 }
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
@@ -7689,9 +7801,14 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
     for (size_t row = 0; row < table->rows; ++row) ++seen[column->text[row]];
     for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] >= least;
     if (kept == 0 || kept > PKTSEQI_MOST_NAMES)
-        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                               "column %q has %z texts that occur at least %z times, expected 1 to "
-                               "%z", from->column, kept, least, (size_t)PKTSEQI_MOST_NAMES);
+        status = kept == 0
+                     ? pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                     "too little data: %z packets make %z sequences, and no %s "
+                                     "occurs %z times; training needs about 100 sequences",
+                                     table->rows, table->sequences, from->column, least)
+                     : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                     "column %q has %z different texts, expected at most %z",
+                                     from->column, kept, (size_t)PKTSEQI_MOST_NAMES);
     if (status == PKTSEQ_OK) category = pktseqi_codec_categories(codec, field, kept);
     if (status == PKTSEQ_OK && !category) status = pktseqi_no_memory(err);
     kept = 0;
@@ -12133,8 +12250,9 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     X(whole, "max_pairs", max_pairs) \
     X(whole, "max_packets", max_packets)
 
-static const char *const pktseqi_cut_name[] = {"reference", "connection", "notebook",
-                                               "connection_notebook"};
+static const char *const pktseqi_cut_name[] = {
+    "reference",     "connection",     "notebook",     "connection_notebook",
+    "reference_tcp", "connection_tcp", "notebook_tcp", "connection_notebook_tcp"};
 
 #define PKTSEQI_PUT_whole "%s %z\n"
 #define PKTSEQI_PUT_real "%s %f\n"
@@ -12144,7 +12262,8 @@ static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
     pktseq_rule none;
     memset(&none, 0, sizeof none);
     if (!rule->least || pktseqi_rule_check(rule, NULL)) rule = &none;
-    pktseqi_put(t, "by %s\n", pktseqi_cut_name[(int)rule->by + (rule->notebook ? 2 : 0)]);
+    pktseqi_put(t, "by %s\n", pktseqi_cut_name[(int)rule->by + (rule->notebook ? 2 : 0) +
+                                               (rule->tcp_only ? 4 : 0)]);
 #define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, rule->place);
     PKTSEQI_RULE(PKTSEQI_X)
 #undef PKTSEQI_X
@@ -12904,8 +13023,8 @@ static char *pktseqi_load_line(char **at, const char *name) {
     return pktseqi_load_word(at, '\n', &stopped);
 }
 
-// "pktseq.rule" into a rule. A file of before 0.5 has none: the reference's, with its habit of
-// dropping protocols where it also dropped the last sequence.
+// "pktseq.rule" into a rule. A file of before 0.5 has none: the reference's, of TCP alone, with
+// its habit of dropping protocols where it also dropped the last sequence.
 static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.rule");
     const pktseqi_meta *training = pktseqi_load_meta(header, "pktseq.training");
@@ -12914,13 +13033,15 @@ static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule
     char *at, *word;
     *rule = pktseq_rule_default();
     rule->notebook = training && strstr(training->value, "\ndrop_last 1\n") != NULL;
+    rule->tcp_only = !meta;
     if (!meta) return PKTSEQ_OK;
     at = header->json.arena + (meta->value - header->json.arena);
     word = pktseqi_load_line(&at, "by");
-    which = word ? pktseqi_find_name(pktseqi_cut_name, 4, word) : 4;
-    good = which < 4;
+    which = word ? pktseqi_find_name(pktseqi_cut_name, 8, word) : 8;
+    good = which < 8;
     rule->by = which & 1 ? PKTSEQ_CUT_CONNECTION : PKTSEQ_CUT_REFERENCE;
-    rule->notebook = which >= 2;
+    rule->notebook = which >> 1 & 1;
+    rule->tcp_only = which >> 2 & 1;
 #define PKTSEQI_X(type, name, place) \
     word = pktseqi_load_line(&at, name); \
     good = good && word && pktseqi_load_##type(word, &rule->place);

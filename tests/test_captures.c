@@ -54,7 +54,7 @@ static const char *show(const pktseq_table *table) {
 static void check_sound(const pktseq_table *table, const char *name) {
     const pktseq_cut *cut = &table->cut;
     int good = table->start[0] == 0 && table->start[table->sequences] == table->rows;
-    CHECK_THAT(cut->packets == table->rows + cut->not_tcp + cut->dropped + cut->remainder,
+    CHECK_THAT(cut->packets == table->rows + pktseqi_cut_left_out(cut),
                "%s: the counts do not add up", name);
     for (size_t s = 0; s < table->sequences; ++s) good &= table->start[s] < table->start[s + 1];
     CHECK_THAT(good, "%s: the starts do not rise from 0 to rows", name);
@@ -707,6 +707,438 @@ static void test_position(void) {
           PKTSEQ_ERROR_DATA && strstr(err.text, "\"syn\" is missing"));
 }
 
+// ---- files as people have them
+
+// Packet `i` of some traffic: connections of eight packets, two of them UDP.
+typedef struct sample {
+    double time;
+    int udp, back, length, port;
+    unsigned flags;
+} sample;
+
+static sample sample_of(int i) {
+    static const unsigned flags[8] = {0x002, 0x012, 0x010, 0x018, 0x010, 0x018, 0x011, 0x010};
+    sample s;
+    s.udp = i / 8 % 4 == 3;
+    s.back = i % 2;
+    s.time = i * 0.25;
+    s.length = 54 + i % 8 * 100;
+    s.port = 40001 + i / 8;
+    s.flags = s.udp ? 0 : flags[i % 8];
+    return s;
+}
+
+enum { SAMPLES = 90, WORD, WORD_BARE, WORD_TEXT, ONE_BY_ONE, EIGHT, EXCEL, INFO, ARROW };
+
+// The cells of a packet's flags in a notation, or all that Info says.
+static void put_flags(text *t, const sample *s, int how) {
+    static const char letter[] = "FSRPAUECNRRR";
+    static const char *const word[] = {"FIN", "SYN", "RST", "PSH", "ACK"};
+    char cell[60];
+    if (how == INFO || how == ARROW) {
+        if (s->flags == 0x018) put(t, "[TCP Retransmission] ");
+        sprintf(cell, s->back && how == ARROW ? "domain(%d) %s %d" : "%d  %s  %d",
+                s->back ? 53 : s->port, how == ARROW ? "\xe2\x86\x92" : ">",
+                s->back ? s->port : 53);
+        put(t, cell);
+        for (int f = 4, any = 0; f >= 0 && !s->udp; --f) {
+            if (!(s->flags >> f & 1)) continue;
+            put(t, any++ ? ", " : " [");
+            put(t, word[f]);
+        }
+        put(t, s->udp ? " Len=20" : "] Seq=1 Ack=1 Win=64240 Len=0 [TCP segment of a PDU]");
+        return;
+    }
+    if (s->udp) {
+        for (int i = how == EIGHT ? 7 : how == ONE_BY_ONE || how == EXCEL ? 9 : 0; i > 0; --i)
+            put(t, ",");
+        return;
+    }
+    if (how == WORD || how == WORD_BARE) {
+        sprintf(cell, how == WORD ? "0x%04x" : "%04x", s->flags);
+        put(t, cell);
+        return;
+    }
+    for (int f = how == EIGHT ? 7 : how == WORD_TEXT ? 11 : 9; f >= 0; --f) {
+        int set = f < 9 && (s->flags >> f & 1);
+        char one[2] = {0, 0};
+        one[0] = letter[f];
+        put(t, how == WORD_TEXT ? (set ? one : "\xc2\xb7") : how == EXCEL ? (set ? "TRUE" : "FALSE")
+                                                                          : set ? "1" : "0");
+        if (how != WORD_TEXT && f) put(t, ",");
+    }
+}
+
+// The packets as a file: a header, what the time is in, how flags are told, and what follows each
+// row. Columns: number, time, addresses, protocol, length, then ports of TCP and of UDP, or of both
+// in one, or none, and the flags or Info.
+typedef struct kind_of_file {
+    const char *name, *header, *time;
+    int ports;  // 4 columns, 2, or 0
+    int flags;
+    const char *end;
+} kind_of_file;
+
+#define OLD "frame.number,frame.time_relative,ip.src,ip.dst,_ws.col.Protocol,frame.len,"
+#define PORTS4 "tcp.srcport,tcp.dstport,udp.srcport,udp.dstport,"
+#define LIST "No.,Time,Source,Destination,Protocol,Length,"
+static const kind_of_file kinds[] = {
+    {"tshark", OLD PORTS4 "tcp.flags", "%.2f", 4, WORD, ""},
+    {"hexadecimal without 0x", OLD PORTS4 "tcp.flags", "%.2f", 4, WORD_BARE, ""},
+    {"letters of flags", OLD PORTS4 "tcp.flags.str", "%.2f", 4, WORD_TEXT, ""},
+    {"separators after the rows", OLD PORTS4 "tcp.flags", "%.2f", 4, WORD, ",,"},
+    {"an empty name", OLD PORTS4 "tcp.flags,", "%.2f", 4, WORD, ""},
+    {"capitals, blanks and quotes", " # FRAME.NUMBER , Frame.Time_Relative,' ip.src',IP.DST , "
+     "_WS.COL.PROTOCOL,Frame.Len,TCP.SrcPort,tcp.DSTPORT,udp.SRCPORT,UDP.dstport,TCP.Flags",
+     "%.2f", 4, WORD, ""},
+    {"blanks around values", OLD PORTS4 "tcp.flags", "  %.2f ", 4, WORD, "  "},
+    {"names of _ws.col", "_ws.col.No.,_ws.col.Time,_ws.col.Source,_ws.col.Destination,"
+     "_ws.col.Protocol,_ws.col.Length," PORTS4 "tcp.flags", "%.2f", 4, WORD, ""},
+    {"later names of _ws.col", "_ws.col.number,_ws.col.rel_time,_ws.col.def_src,_ws.col.def_dst,"
+     "_ws.col.protocol,_ws.col.packet_length," PORTS4 "tcp.flags", "%.2f", 4, WORD, ""},
+    {"Wireshark 4", LIST "Source Port,Destination Port,Reserved,Accurate ECN,Congestion Window "
+     "Reduced,ECN-Echo,Urgent,Acknowledgment,Push,Reset,Syn,Fin", "%.2f", 2, ONE_BY_ONE, ""},
+    {"Wireshark 2", LIST "Source Port,Destination Port,Reserved,Nonce,Congestion Window Reduced "
+     "(CWR),ECN-Echo,Urgent,Acknowledgment,Push,Reset,Syn,Fin", "%.2f", 2, ONE_BY_ONE, ""},
+    {"Wireshark, ports of both", LIST "Source Port,Destination Port,Source Port,Destination Port,"
+     "Flags", "%.2f", 4, WORD, ""},
+    {"as in a spreadsheet", OLD PORTS4 "tcp.flags.res,tcp.flags.ns,tcp.flags.cwr,tcp.flags.ece,"
+     "tcp.flags.urg,tcp.flags.ack,tcp.flags.push,tcp.flags.reset,tcp.flags.syn,tcp.flags.fin",
+     "%.2f", 4, EXCEL, ""},
+    {"eight flags", OLD PORTS4 "tcp.flags.cwr,tcp.flags.ece,tcp.flags.urg,tcp.flags.ack,"
+     "tcp.flags.push,tcp.flags.reset,tcp.flags.syn,tcp.flags.fin", "%.2f", 4, EIGHT, ""},
+    {"Wireshark's list", LIST "Info", "%.2f", 0, INFO, ""},
+    {"Wireshark's list, arrows", LIST "Info", "%.2f", 0, ARROW, ""},
+    {"dates", OLD PORTS4 "tcp.flags", "2024-02-29 23:59:%09.6f", 4, WORD, ""},
+    {"dates of ISO 8601", OLD PORTS4 "tcp.flags", "2024-03-01T00:59:%06.3f+01:00", 4, WORD, ""},
+    {"dates of Wireshark", "frame.number,frame.time,ip.src,ip.dst,_ws.col.Protocol,frame.len,"
+     PORTS4 "tcp.flags", "\"Feb 29, 2024 23:59:%012.9f UTC\"", 4, WORD, ""},
+    {"a decimal comma", OLD PORTS4 "tcp.flags", "\"%.2f\"", 4, WORD, ""},
+    {"milliseconds", OLD PORTS4 "tcp.flags", "17092512%05.0f", 4, WORD, ""},
+    {"microseconds", OLD PORTS4 "tcp.flags", "17092512%08.0f", 4, WORD, ""},
+    {"nanoseconds", OLD PORTS4 "tcp.flags", "17092512%011.0f", 4, WORD, ""},
+    {"since 1970", "frame.number,frame.time_epoch,ip.src,ip.dst,_ws.col.Protocol,frame.len," PORTS4
+     "tcp.flags", "17092512%012.9f", 4, WORD, ""},
+};
+
+static void put_kind(text *t, const kind_of_file *k) {
+    t->size = 0;
+    put(t, k->header);
+    put(t, "\n");
+    for (int i = 0; i < SAMPLES; ++i) {
+        sample s = sample_of(i);
+        char cell[200], time[80];
+        int quoted = k->flags == INFO || k->flags == ARROW;
+        double unit = strncmp(k->name, "milli", 5) == 0 ? 1e3 : strncmp(k->name, "micro", 5) == 0
+                      ? 1e6 : strncmp(k->name, "nano", 4) == 0 ? 1e9 : 1;
+        sprintf(time, k->time, unit * s.time);
+        if (strcmp(k->name, "a decimal comma") == 0) *strchr(time, '.') = ',';
+        sprintf(cell, "%d,%s,10.0.0.%d,10.0.0.%d,%s,%d,", 7 * i + 1, time, 1 + s.back, 2 - s.back,
+                s.udp ? "UDP" : "TCP", s.length);
+        put(t, cell);
+        if (k->ports == 4 && s.udp) put(t, ",,");
+        sprintf(cell, "%d,%d,", s.back ? 53 : s.port, s.back ? s.port : 53);
+        if (k->ports) put(t, cell);
+        if (k->ports == 4 && !s.udp) put(t, ",,");
+        if (quoted) put(t, "\"");
+        put_flags(t, &s, k->flags);
+        if (quoted) put(t, "\"");
+        if (k->header[strlen(k->header) - 1] == ',') put(t, i % 2 ? "," : "");
+        put(t, k->end);
+        put(t, "\n");
+    }
+}
+
+static pktseq_schema kind_schema(void) {
+    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "transport", "label",
+                                       "icmp_type", "icmp_code", "icmp_id"};
+    pktseq_schema schema = pktseq_schema_default();
+    schema.keep = keep;
+    schema.keep_count = 8;
+    return schema;
+}
+
+static int parse_kind(pktseq_table *table, const text *csv, const pktseq_schema *schema,
+                      pktseq_error *err) {
+    return pktseq_table_parse(table, csv->data, csv->size, schema, NULL, err) == PKTSEQ_OK;
+}
+
+// Every notation means the same packets; times may begin elsewhere.
+static void test_kinds(void) {
+    text csv = {NULL, 0, 0};
+    pktseq_schema schema = kind_schema();
+    pktseq_table base;
+    pktseq_error err;
+    put_kind(&csv, &kinds[0]);
+    CHECK_THAT(parse_kind(&base, &csv, &schema, &err), "%s", err.text);
+    CHECK(base.rows == SAMPLES && base.cut.not_tcp == 0 && base.notes == 0);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
+        pktseq_table table;
+        const pktseq_column *time, *first = pktseq_table_column(&base, "timestamp");
+        put_kind(&csv, &kinds[i]);
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s: %s", kinds[i].name, err.text);
+        if (err.status) continue;
+        check_sound(&table, kinds[i].name);
+        CHECK_THAT(table.rows == SAMPLES && table.sequences == base.sequences &&
+                       table.cut.clock_back == 0 && table.cut.bad_rows == 0, "%s: %lu rows, %lu "
+                   "bad: %s", kinds[i].name, (unsigned long)table.rows,
+                   (unsigned long)table.cut.bad_rows, table.first_bad);
+        time = pktseq_table_column(&table, "timestamp");
+        for (size_t c = 0; table.rows == SAMPLES && c < table.column_count; ++c) {
+            const pktseq_column *a = &table.column[c];
+            const pktseq_column *b = pktseq_table_column(&base, a->name);
+            size_t wrong = b == NULL;
+            for (size_t row = 0; b && row < SAMPLES; ++row)
+                wrong += a->text ? strcmp(a->names[a->text[row]], b->names[b->text[row]]) != 0
+                         : a == time ? time->number[row] - time->number[0] != first->number[row]
+                                     : a->number[row] != b->number[row];
+            CHECK_THAT(wrong == 0, "%s: %s: %lu rows", kinds[i].name, a->name,
+                       (unsigned long)wrong);
+        }
+        CHECK_THAT(!(table.notes & PKTSEQ_READ_INFO) == (kinds[i].flags < INFO) &&
+                       !(table.notes & PKTSEQ_READ_NO_RES) == (kinds[i].flags != EIGHT) &&
+                       !(table.notes & PKTSEQ_READ_SCALED) == !strstr(kinds[i].name, "seconds"),
+                   "%s: notes %u", kinds[i].name, table.notes);
+        if (strstr(kinds[i].name, "seconds") || strstr(kinds[i].name, "1970") ||
+            strstr(kinds[i].name, "dates"))
+            CHECK_THAT(time->number[0] == 1709251200.0 - (strstr(kinds[i].name, "dates") ? 60 : 0),
+                       "%s: %.9f", kinds[i].name, time->number[0]);
+        pktseq_table_free(&table);
+    }
+    pktseq_table_free(&base);
+    free(csv.data);
+}
+
+// One packet a row, of every kind that a capture has; what becomes of each.
+static void test_transports(void) {
+    static const char header[] =
+        "frame.number,frame.time_relative,ip.src,ipv6.src,ip.dst,ipv6.dst,ip.proto,ipv6.nxt,"
+        "_ws.col.Protocol,frame.len,tcp.srcport,tcp.dstport,tcp.flags,udp.srcport,udp.dstport,"
+        "icmp.type,icmp.code,icmp.ident,icmpv6.type,icmpv6.code\n";
+    static const struct {
+        const char *row;  // from the addresses on
+        const char *shown;  // source, transport, ports, syn, type, code, identifier; "" = left out
+    } rows[] = {
+        {"a,,b,,6,,TCP,60,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+        {"a,,b,,17,,DNS,60,,,,1,53,,,,,", "a 17 1 53 0 0 0 0"},
+        {"a,,b,,1,,ICMP,98,,,,,,8,0,4660,,", "a 1 0 0 0 8 0 4660"},
+        {",x,,y,,58,ICMPv6,98,,,,,,,,,135,0", "x 58 0 0 0 135 0 0"},
+        {"a,,b,,2,,IGMPv2,60,,,,,,,,,,", "a 2 0 0 0 0 0 0"},
+        {",,,,,,ARP,60,,,,,,,,,,", ""},
+        {",,,,,,STP,60,,,,,,,,,,", ""},
+        // a message that quotes a packet: its own ends, nobody's ports
+        {"\"r,a\",,\"a,b\",,\"1,6\",,ICMP,70,40003,80,,,,3,1,,,", "r 1 0 0 0 3 1 0"},
+        {"\"r,a\",,\"a,b\",,\"1,6\",,ICMP,70,40003,80,0x0002,,,\"3,8\",1,,,", "r 1 0 0 0 3 1 0"},
+        // packets in packets: IPv6 in IPv4, IPv4 in IPv6, and where the file does not say which
+        {"o,x,p,y,41,6,TCP,80,1,2,0x0002,,,,,,,", "x 6 1 2 1 0 0 0"},
+        {"a,o,b,p,6,4,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+        {"o,x,p,y,,,TCP,80,1,2,0x0002,,,,,,,", "x 6 1 2 1 0 0 0"},
+        {"a,o,b,p,\"6\",17,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+        {"\"o,a\",,\"p,b\",,\"4,6\",,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+        {"a,,b,,6,,TCP,60,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+    };
+    enum { ROWS = sizeof rows / sizeof *rows };
+    text csv = {NULL, 0, 0};
+    pktseq_schema schema = kind_schema();
+    pktseq_table table;
+    pktseq_error err;
+    size_t row = 0;
+    put(&csv, header);
+    for (int i = 0; i < ROWS; ++i) {
+        char begin[20];
+        sprintf(begin, "%d,0,", i + 1);
+        put(&csv, begin);
+        put(&csv, rows[i].row);
+        put(&csv, "\n");
+    }
+    schema.rule.least = 1;
+    CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
+    check_sound(&table, "transports");
+    CHECK_THAT(table.cut.not_ip == 2 && table.cut.quotes == 2 && table.cut.tunnels == 4 &&
+                   table.cut.bad_rows == 0 && table.rows == ROWS - 2, "%lu rows, %lu not IP, %lu "
+               "quotes, %lu tunnels; %s", (unsigned long)table.rows,
+               (unsigned long)table.cut.not_ip, (unsigned long)table.cut.quotes,
+               (unsigned long)table.cut.tunnels, table.first_bad);
+    for (int i = 0; i < ROWS && table.rows == ROWS - 2; ++i) {
+        static const char *const name[] = {"transport", "src_port", "dst_port", "syn", "icmp_type",
+                                           "icmp_code", "icmp_id"};
+        const pktseq_column *source = pktseq_table_column(&table, "src_ip");
+        char shown[100];
+        if (!rows[i].shown[0]) continue;
+        sprintf(shown, "%s", source->names[source->text[row]]);
+        for (int k = 0; k < 7; ++k)
+            sprintf(shown + strlen(shown), " %g",
+                    pktseq_table_column(&table, name[k])->number[row]);
+        CHECK_THAT(strcmp(shown, rows[i].shown) == 0, "%s: %s", rows[i].row, shown);
+        CHECK(table.source_row[row] == (size_t)i);
+        ++row;
+    }
+    pktseq_table_free(&table);
+    schema.rule.tcp_only = 1;
+    CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
+    CHECK(table.rows == 7 && table.cut.not_tcp == ROWS - 7);
+    check_sound(&table, "TCP alone");
+    pktseq_table_free(&table);
+    free(csv.data);
+}
+
+// Rows that cannot be read are left out up to a share, and the first one is told.
+static void test_bad_rows(void) {
+    static const struct {
+        int rows, bad;
+        double share;
+        int taken;
+    } list[] = {{100, 0, 0, 1}, {100, 1, 0, 1}, {100, 3, 0, 1}, {100, 4, 0, 0}, {1000, 10, 0, 1},
+                {1000, 11, 0, 0}, {1000, 100, 0.1, 1}, {1000, 101, 0.1, 0}, {100, 1, -1, 0},
+                {9, 1, 0, 0}, {10, 1, 0, 1}, {3000, 1600, 1, 1}, {4000, 2800, 0.5, 0}};
+    static const char *const wrong[] = {"0,a,b,TCP,60,1,x,2\n", "x,a,b,TCP,60,1,2,2\n",
+                                        "0,a,b,TCP,60,1,2,0xfffff\n", "0,a,b,TCP\n",
+                                        "0,a,\xff,TCP,60,1,2,2\n", "0,a,b,TCP,60,1,2,2,9\n"};
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        text csv = {NULL, 0, 0};
+        pktseq_schema schema = pktseq_schema_default();
+        pktseq_table table;
+        pktseq_error err;
+        int bad = 0, first = 0;
+        schema.bad_rows = list[i].share;
+        put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n");
+        for (int row = 0; row < list[i].rows; ++row) {
+            int is = bad < list[i].bad && row % 8;
+            if (is && !bad++) first = row + 2;
+            put(&csv, is ? wrong[bad % 6] : "0,a,b,TCP,60,1,2,0x0002\n");
+        }
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err) == list[i].taken, "%d of %d, %g: %s",
+                   list[i].bad, list[i].rows, list[i].share, err.text);
+        if (err.status) {
+            CHECK_THAT(err.line == (size_t)first && strstr(err.text, "cannot be read"), "%s",
+                       err.text);
+        } else {
+            CHECK(table.cut.bad_rows == (size_t)list[i].bad && table.cut.bad_line == (size_t)first);
+            CHECK(!bad == !table.first_bad[0] && table.rows == (size_t)(list[i].rows - bad));
+            check_sound(&table, "bad rows");
+        }
+        pktseq_table_free(&table);
+        free(csv.data);
+    }
+}
+
+// Files put one after the other, a few that are no CSV of packets, and what is said of each.
+static void test_messages(void) {
+    static const struct {
+        const char *csv, *say[3];
+    } list[] = {
+        {"\xd4\xc3\xb2\xa1\x02\0\x04", {"a capture", "tshark -r"}},
+        {"\x1f\x8b\x08", {"gzip"}},
+        {"\x28\xb5\x2f\xfd", {"zstd"}},
+        {"\xfd" "7zXZ", {"xz"}},
+        {"PK\x03\x04", {"zip"}},
+        {"{\"a\": 1}\n", {"JSON", "tshark"}},
+        {"#separator \\x09\n", {"Zeek", "tshark"}},
+        {"Flow ID,Src IP,Flow Duration,Label\n1,2,3,4\n", {"\"Flow ID\"", "flows", "tshark"}},
+        {" Destination Port, Flow Duration, Label\n80,9,BENIGN\n", {"\" Flow Duration\"", "flows"}},
+        {"sa,da,sp,dp,ipkt,ibyt\n1,2,3,4,5,6\n", {"\"ipkt\"", "flows"}},
+        {"1,0.0,10.0.0.1,10.0.0.2,TCP,60,1,2,0x02\n", {"line 1", "found values", "header=y"}},
+        {"No.,Time,Source,Destination,Protocol,Length\n1,0,a,b,TCP,60\n",
+         {"\"src_port\", \"dst_port\"", "\"tcp.flags\"", "Apply as Column"}},
+        {"time,length\n1,2\n", {"\"src_ip\", \"dst_ip\"", "are missing", "tshark"}},
+        {"No.,Time,Source,Destination,Protocol,Length,Info\n1,0,a,b,HTTP,60,GET /\n"
+         "2,0,a,b,TCP,60,1 > 2 [SYN]\n3,0,a,b,DNS,60,Standard query\n", {"2 of 3 packets have no",
+         "\"Info\"", "Apply as Column"}},
+        {"Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags,_ws.col.Info\n"
+         "0,a,b,TCP,60,1,2,0x02,1 > 2 [SYN, ACK]\n", {"found 10 cells", "quote=d"}},
+        {"frame.time_delta,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n",
+         {"\"timestamp\" is missing"}},
+        {"3/5/2024 10:00,x\n", {"missing"}},
+        {"Time,Source,Destination,Protocol,Length,Source Port,Destination Port,Flags\n"
+         "3/5/2024 10:00,a,b,TCP,60,1,2,0x02\n", {"\"3/5/2024 10:00\"", "2024-03-05"}},
+    };
+    pktseq_schema schema = kind_schema();
+    pktseq_table table;
+    pktseq_error err;
+    text csv = {NULL, 0, 0};
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        CHECK(pktseq_table_parse(&table, list[i].csv, strlen(list[i].csv), &schema, NULL, &err) ==
+              PKTSEQ_ERROR_DATA);
+        for (int k = 0; k < 3 && list[i].say[k]; ++k)
+            CHECK_THAT(strstr(err.text, list[i].say[k]), "%s: nothing of %s", err.text,
+                       list[i].say[k]);
+    }
+    put_kind(&csv, &kinds[0]);
+    {
+        text twice = {NULL, 0, 0};
+        put(&twice, csv.data);
+        put(&twice, csv.data);
+        CHECK_THAT(parse_kind(&table, &twice, &schema, &err), "%s", err.text);
+        CHECK(table.cut.headers == 1 && table.cut.bad_rows == 0 && table.cut.clock_back == 1 &&
+              table.rows == 2 * SAMPLES);
+        check_sound(&table, "twice");
+        pktseq_table_free(&table);
+        free(twice.data);
+    }
+    free(csv.data);
+}
+
+// Labels of all kinds, found by their names, and sequences taken out by them.
+static void test_labels(void) {
+    static const char *const normal[] = {"", "0", "0.0", "-0", "00", "0e5", "-", "BENIGN", "benign",
+                                         "Normal", "normal ", "False", "FALSE", " - ", "none"},
+                      *const attack[] = {"1", "scan", "0.1", "True", "DDoS", "?", "--", "ben"},
+                      *const name[] = {"label", "Label", "LABEL", "class", "attack", "Attack",
+                                       "attack_cat"};
+    for (size_t i = 0; i < sizeof normal / sizeof *normal; ++i)
+        CHECK_THAT(pktseq_label_is_normal(normal[i]) == 1, "%s", normal[i]);
+    for (size_t i = 0; i < sizeof attack / sizeof *attack; ++i)
+        CHECK_THAT(pktseq_label_is_normal(attack[i]) == 0, "%s", attack[i]);
+    CHECK(pktseq_label_is_normal(NULL) == 1);
+    for (size_t i = 0; i < sizeof name / sizeof *name; ++i) {
+        pktseq_schema schema = kind_schema();
+        pktseq_table table;
+        pktseq_error err;
+        unsigned char keep[12];
+        text csv = {NULL, 0, 0};
+        put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags,");
+        put(&csv, name[i]);
+        put(&csv, "\n");
+        for (int row = 0; row < 48; ++row)
+            put(&csv, row / 4 % 3 == 1 ? "0,a,b,TCP,60,1,2,0x0002,scan\n"
+                                       : "0,a,b,TCP,61,1,2,0x0002,0\n");
+        schema.rule.most = 4;
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err) &&
+                       pktseq_table_column(&table, "label"), "%s: %s", name[i], err.text);
+        CHECK(table.sequences == 12 && table.rows == 48);
+        for (int s = 0; s < 12; ++s) keep[s] = s % 3 != 1;
+        CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_OK);
+        CHECK(table.sequences == 8 && table.rows == 32 && table.cut.attacks == 16);
+        for (size_t row = 0; row < table.rows; ++row)
+            CHECK(pktseq_table_column(&table, "length")->number[row] == 61 &&
+                  table.source_row[row] == row / 4 * 4 + (row / 4 + 1) / 2 * 4 + row % 4);
+        memset(keep, 0, sizeof keep);
+        CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_ERROR_DATA && table.rows == 32);
+        CHECK(pktseq_table_select(&table, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_table_select(NULL, keep, &err) == PKTSEQ_ERROR_ARGUMENT);
+        pktseq_table_free(&table);
+        free(csv.data);
+    }
+}
+
+// Times for people.
+static void test_times(void) {
+    static const struct {
+        double seconds;
+        const char *text;
+    } list[] = {{0, "0.000000"}, {1.5, "1.500000"}, {-0.25, "-0.250000"},
+                {0.9999996, "1.000000"}, {1e300, "1e+300"},
+                {1700000000.25, "2023-11-14T22:13:20.250000Z"},
+                {1709251199.9999996, "2024-03-01T00:00:00.000000Z"},
+                {951782400, "2000-02-29T00:00:00.000000Z"},
+                {4107542399.5, "2100-02-28T23:59:59.500000Z"},
+                {631151999, "631151999.000000"}, {631152000, "1990-01-01T00:00:00.000000Z"}};
+    char text_[40];
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
+        CHECK_THAT(strcmp(pktseq_time_text(text_, list[i].seconds), list[i].text) == 0, "%s: %s",
+                   list[i].text, text_);
+}
+
 // ---- the recordings
 
 // The folder of the data, from the project's top folder or from the folder of the tests.
@@ -962,6 +1394,12 @@ int main(void) {
     test_flags();
     test_refusals();
     test_position();
+    test_kinds();
+    test_transports();
+    test_bad_rows();
+    test_messages();
+    test_labels();
+    test_times();
     test_recording("normal");
     test_recording("mixed");
     test_memory();
