@@ -91,7 +91,8 @@ asan:
 torch:
 	@for python in python3 /usr/bin/python3; do \
 	    if $$python -c 'import torch' 2>/dev/null; then \
-	        echo "$$python tests/compare_torch.py"; exec $$python tests/compare_torch.py; \
+	        echo "$$python tests/compare_torch.py"; $$python tests/compare_torch.py || exit 1; \
+	        echo "$$python examples/learn/autograd.py"; exec $$python examples/learn/autograd.py; \
 	    fi; \
 	done; \
 	echo "SKIPPED: no python3 here has torch; nothing was compared"
