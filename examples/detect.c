@@ -46,7 +46,8 @@ static const char help_text[] =
     "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
     "label of more than half its packets), it also prints how well the scores rank: area under\n"
     "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each\n"
-    "label's.\n";
+    "label's. Where sequences follow connections, a connection counts once, with its highest\n"
+    "score.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 
@@ -67,9 +68,11 @@ typedef struct app {
     size_t *sequence;          // (pairs) number of each pair's sequence in the table
     double *score;             // (pairs)
     size_t *rank;              // (pairs) the highest score first
+    size_t *leader;            // (pairs) the first pair of the same connection; itself without one
+    double *best;              // (pairs) score; of a leader the highest of its connection
     int labelled;
     const char **label;        // (pairs) "0" or a name
-    unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN
+    unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN, as all but leaders are
     pktseq_evaluation evaluation;
     int evaluated;
     char *summary;             // what is printed before the list, for the report
@@ -246,6 +249,34 @@ static const char *sequence_label(const pktseq_column *column, size_t row, size_
     return 2 * count > past - row && column->names[candidate][0] ? column->names[candidate] : "0";
 }
 
+// Finds the first sequence of each connection, which is judged for all of them: it is anomalous if
+// one of them is, and the others are left out.
+static int find_leaders(app *a) {
+    size_t n = a->dataset.pairs;
+    size_t *first = (size_t *)malloc((a->table.sequences + 1) * sizeof *first);
+    if (!first) return fail("out of memory");
+    for (size_t s = 0; s < a->table.sequences; ++s) first[s] = n;
+    for (size_t i = 0; i < n; ++i) {
+        size_t *leader = &first[a->table.connection ? a->table.connection[a->sequence[i]] : i];
+        if (*leader == n) *leader = i;
+        a->leader[i] = *leader;
+        if (*leader == i) continue;
+        if (a->anomalous[*leader] == 0 && a->anomalous[i] == 1) {
+            a->anomalous[*leader] = 1;
+            a->label[*leader] = a->label[i];
+        }
+        a->anomalous[i] = UNKNOWN;
+    }
+    free(first);
+    return 0;
+}
+
+// Gives leaders the highest score of their connection.
+static void lead_scores(const app *a, double *score) {
+    for (size_t i = 0; i < a->dataset.pairs; ++i)
+        if (score[i] > score[a->leader[i]]) score[a->leader[i]] = score[i];
+}
+
 // Which sequence each pair is, and its label.
 static int find_sequences(app *a) {
     const pktseq_column *label = pktseq_table_column(&a->table, "label");
@@ -254,9 +285,12 @@ static int find_sequences(app *a) {
     a->sequence = (size_t *)malloc(n * sizeof *a->sequence);
     a->score = (double *)malloc(n * sizeof *a->score);
     a->rank = (size_t *)malloc(n * sizeof *a->rank);
+    a->leader = (size_t *)malloc(n * sizeof *a->leader);
+    a->best = (double *)malloc(n * sizeof *a->best);
     a->label = (const char **)malloc(n * sizeof *a->label);
     a->anomalous = (unsigned char *)malloc(n);
-    if (!a->sequence || !a->score || !a->rank || !a->label || !a->anomalous)
+    if (!a->sequence || !a->score || !a->rank || !a->leader || !a->best || !a->label ||
+        !a->anomalous)
         return fail("out of memory");
     a->labelled = label != NULL;
     for (size_t i = 0; i < n; ++i) {
@@ -267,7 +301,7 @@ static int find_sequences(app *a) {
         a->anomalous[i] = strcmp(a->label[i], "0") != 0;
         if (strcmp(a->label[i], "?") == 0) a->anomalous[i] = UNKNOWN;
     }
-    return 0;
+    return find_leaders(a);
 }
 
 // A pair's number with its score, to sort by.
@@ -323,7 +357,9 @@ static int score_data(app *a) {
     qsort(order, n, sizeof *order, compare_ranked);
     for (size_t i = 0; i < n; ++i) a->rank[i] = order[i].pair;
     free(order);
-    if (a->labelled) a->evaluated = !evaluate(a, a->score, NULL, &a->evaluation);
+    memcpy(a->best, a->score, n * sizeof *a->best);
+    lead_scores(a, a->best);
+    if (a->labelled) a->evaluated = !evaluate(a, a->best, NULL, &a->evaluation);
     return 0;
 }
 
@@ -464,10 +500,10 @@ static void shares_above(const app *a, const double *score, double threshold, do
 static int print_label(app *a, const char *label) {
     pktseq_evaluation e;
     size_t found = 0, all = 0;
-    if (evaluate(a, a->score, label, &e)) return fail("label %s: %s", label, a->err.text);
+    if (evaluate(a, a->best, label, &e)) return fail("label %s: %s", label, a->err.text);
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        if (strcmp(a->label[i], label) != 0) continue;
-        found += a->score[i] > a->threshold;
+        if (a->anomalous[i] != 1 || strcmp(a->label[i], label) != 0) continue;
+        found += a->best[i] > a->threshold;
         ++all;
     }
     say(a, "  %-16s %6lu  ", label, (unsigned long)all);
@@ -487,11 +523,12 @@ static int print_evaluation(app *a) {
         say(a, "labels      %s\n", a->err.text);
         return 0;
     }
-    shares_above(a, a->score, a->threshold, &tpr, &fpr);
+    shares_above(a, a->best, a->threshold, &tpr, &fpr);
     known = a->evaluation.anomalous + a->evaluation.normal;
     share = (double)a->evaluation.anomalous / (double)known;
-    say(a, "\nlabels      %lu of %lu sequences are anomalous\n",
-        (unsigned long)a->evaluation.anomalous, (unsigned long)known);
+    say(a, "\nlabels      %lu of %lu %s are anomalous\n",
+        (unsigned long)a->evaluation.anomalous, (unsigned long)known,
+        a->table.connection ? "connections" : "sequences");
     print_ranking(a, "this model", &a->evaluation, a->judged, tpr, fpr);
     say(a, "chance      AUC 0.500  AP %.3f  found at 1 %% false alarms  1.0 %%, at 0.1 %%  0.1 %%",
         share);
@@ -537,6 +574,7 @@ static int print_baseline(app *a, const pktseq_table *normal) {
         used[i] = own[a->sequence[i]];
         above += used[i] > threshold;
     }
+    if (!bad) lead_scores(a, used);
     if (!bad && a->evaluated && !evaluate(a, used, NULL, &e)) {
         shares_above(a, used, threshold, &tpr, &fpr);
         print_ranking(a, "3-grams", &e, 1, tpr, fpr);
@@ -920,6 +958,8 @@ int main(int argc, char **argv) {
     free(a->sequence);
     free(a->score);
     free(a->rank);
+    free(a->leader);
+    free(a->best);
     free(a->label);
     free(a->anomalous);
     free(a->summary);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # detection.sh - trains the models of the README's table on the normal recording and scores the
 # mixed one: all rounds, and each half of them (odd and even rounds of each label; the other half's
-# sequences are left out). Needs ./train and ./detect; leaves everything in build/detection.
+# sequences are left out). Then by connection, on one network and on eight that share a link. Needs
+# ./train and ./detect; leaves everything in build/detection.
 cd "$(dirname "$0")/.." || exit 1
 out=build/detection
 mixed=examples/data/mixed_seqs.csv
@@ -42,3 +43,42 @@ for data in $mixed $out/half1.csv $out/half0.csv; do
         examples/data/normal_seqs.csv --baseline --top 0 $data | sed -n 's/^3-grams *//p')
     printf '%-22s %-9s %s\n' 3-grams "$(basename $data .csv)" "$line"
 done
+
+# The link of eight networks: copies of a recording with addresses of their own, each begun 3.7
+# seconds later than the one before, in the order of time. Attacks are in the first copy alone.
+#   recording, seconds of it
+link() {
+    for copy in 0 1 2 3 4 5 6 7; do
+        awk -F'"?,?"' -v copy=$copy -v seconds=$2 '
+            function host(a) {
+                if (sub("db8", "db" sprintf("%x", 8 + copy), a)) return a
+                split(a, part, ".")
+                return part[1] "." (part[2] + 20 * copy) % 256 "." part[3] "." part[4]
+            }
+            NR == 1 { for (i = 2; i < NF; ++i) at[$i] = i; next }
+            {
+                label = "label" in at ? $at["label"] : "0"
+                if ($at["Time"] > seconds || (copy && label != "0")) next
+                flags = ""
+                for (i = at["Reserved"]; i <= at["Fin"]; ++i) flags = flags "," ($i == "Set")
+                printf "%.6f,%s,%s,%s,%s,%s,%s%s,%s\n", $at["Time"] + 3.7 * copy,
+                       host($at["Source"]), host($at["Destination"]), $at["Protocol"],
+                       $at["Length"], $at["Source port"], $at["Dest port"], flags, label
+            }' $1
+    done | sort -s -t, -k1,1n | awk 'NR == 1 {
+        print "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port," \
+              "res,ns,cwr,ecn,urg,ack,push,reset,syn,fin,label" } { print }'
+}
+
+# NAME, what to learn from, what to score; sequences are those of connections
+connections() {
+    [ -s $out/$1/model.safetensors ] ||
+        ./train --recommended --quiet --out $out/$1 $2 || exit 1
+    line=$(./detect --model $out/$1/model.safetensors --top 0 $3 | sed -n 's/^this model *//p')
+    printf '%-22s %-9s %s\n' $1 "$(basename $3 .csv)" "$line"
+}
+
+connections connections examples/data/normal_export.csv examples/data/mixed_export.csv
+[ -s $out/eight_learn.csv ] || link examples/data/normal_export.csv 550 >$out/eight_learn.csv
+[ -s $out/eight.csv ] || link examples/data/mixed_export.csv 1000 >$out/eight.csv
+connections connections-eight $out/eight_learn.csv $out/eight.csv
