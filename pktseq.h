@@ -9175,66 +9175,57 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_16)(PKTSEQI_V *sum, const float *const *w, co
     }
 }
 
-// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. whole:
-// they are all there; else past the last row or sequence the first one stands in, and its result is
-// not stored.
+// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. All
+// sequences are there; past the last of `rows` rows the first one stands in, and its result is not
+// stored (whole: there is none).
 PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int products, size_t row,
-                                          size_t rows, const int R, size_t b, size_t count,
-                                          const int S, const int whole, float *out,
-                                          size_t out_stride) {
+                                          size_t rows, const int R, size_t b, const int S,
+                                          const int whole, float *out, size_t out_stride) {
     const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
     float sum[PKTSEQI_SUMS];
     PKTSEQI_V v[PKTSEQI_SUMS];
-    size_t fit = rows - row < (size_t)R ? rows - row : (size_t)R;
+    size_t fit = whole || rows - row >= (size_t)R ? (size_t)R : rows - row;
     PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) v[i] = PKTSEQI_K(set)(0);
     for (int k = 0; k < products; ++k) {
-        size_t n = product[k].cols, stride = product[k].x_stride, i = 0;
+        size_t n = product[k].cols, i = 0;
         w[0] = product[k].w + row * n;
-        x[0] = product[k].x + b * stride;
+        x[0] = product[k].x + b * product[k].x_stride;
         PKTSEQI_UNROLL for (int r = 1; r < R; ++r)
-            w[r] = whole || row + (size_t)r < rows ? w[r - 1] + n : w[0];
-        PKTSEQI_UNROLL for (int s = 1; s < S; ++s)
-            x[s] = whole || b + (size_t)s < count ? x[s - 1] + stride : x[0];
+            w[r] = whole || (size_t)r < fit ? w[r - 1] + n : w[0];
+        PKTSEQI_UNROLL for (int s = 1; s < S; ++s) x[s] = x[s - 1] + product[k].x_stride;
         for (; i + 16 <= n; i += 16) PKTSEQI_K(dots_16)(v, w, R, x, S, i, 16);
         if (i < n) PKTSEQI_K(dots_16)(v, w, R, x, S, i, n - i);
     }
     PKTSEQI_K(sums)(v, sum);
     out += b * out_stride + row;
-    if (whole) {
-        PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride)
-            memcpy(out, sum + s * R, (size_t)R * sizeof *out);
-        return;
-    }
-    for (size_t s = 0; s < (size_t)S && b + s < count; ++s, out += out_stride) {
-        if (fit == (size_t)R) memcpy(out, sum + s * (size_t)R, (size_t)R * sizeof *out);
-        else memcpy(out, sum + s * (size_t)R, fit * sizeof *out);
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride) {
+        if (fit == (size_t)R) memcpy(out, sum + s * R, (size_t)R * sizeof *out);
+        else memcpy(out, sum + s * R, fit * sizeof *out);
     }
 }
 
-// 16 to 23 sequences at a time: their states stay in the first cache while the rows pass by.
+// 16 to 23 sequences at a time: their states stay in the first cache while the rows pass by. What
+// does not fill a block of rows and sequences goes sequence by sequence.
 static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, float *out,
                                            size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS };
-#define PKTSEQI_DOTS(R, b, S, whole) \
-    PKTSEQI_K(dots_block)(product, products, row, rows, R, b, past, S, whole, out, out_stride)
     for (size_t b = 0, past; b < count; b = past) {
-        size_t end;
+        size_t end, row = 0;
         past = count - b < 24 ? count : b + 16;
         end = past - (past - b) % B;
-        if (past - end > 1) end = past;  // a single sequence left over goes another way
-        for (size_t row = 0; row < rows; row += B)
+        for (; row + B <= rows && end > b; row += B)
             for (size_t s = b; s < end; s += B)
-                if (rows - row >= B && past - s >= B) PKTSEQI_DOTS(B, s, B, 1);
-                else PKTSEQI_DOTS(B, s, B, 0);
-        for (size_t row = 0; end < past && row < rows; row += MANY) PKTSEQI_DOTS(MANY, end, 1, 0);
+                PKTSEQI_K(dots_block)(product, products, row, rows, B, s, B, 1, out, out_stride);
+        for (; b < past; ++b)
+            for (size_t first = b < end ? row : 0; first < rows; first += MANY)
+                PKTSEQI_K(dots_block)(product, products, first, rows, MANY, b, 1, 0, out,
+                                      out_stride);
     }
-#undef PKTSEQI_DOTS
 }
 
-// S slots times C vectors of columns, of which `cols` numbers are there. Missing slots repeat the
-// first one and are not stored. whole: all columns are there in the rows b (1), and in out (2).
-// shared: all slots take the same rows b.
+// S slots times C vectors of columns, of which `cols` numbers are there (whole: all). Missing slots
+// repeat the first one and are not stored. shared: all slots take the same rows b.
 PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
                                            const float *const *b, size_t bs, size_t col,
                                            size_t terms, size_t slots, const int S, size_t cols,
@@ -9245,7 +9236,7 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
     size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s : 0;
     PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-        part[c] = whole == 2 ? 16 : cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
+        part[c] = whole ? 16 : cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
     PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_K(set)(0);
     for (size_t t = 0; t < terms; ++t) {
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
@@ -9253,21 +9244,20 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
             if (s == 0 || !shared) {
                 const float *from = b[slot[s] * bs + t] + col;
                 PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-                    x[c] = whole ? PKTSEQI_K(load)(from + 16 * c)
-                                 : PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
+                    x[c] = PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
             }
             PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
                 sum[s * C + c] = PKTSEQI_K(fma)(factor, x[c], sum[s * C + c]);
         }
     }
-    PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
-        float *to = out + slot[s] * out_stride + col;
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride) {
         if ((size_t)s >= slots) continue;
         PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
+            float *to = out + col + 16 * c;
             PKTSEQI_V old = PKTSEQI_K(set)(0);
             if (part[c] == 0) continue;
-            if (!fresh) old = PKTSEQI_K(load_part)(to + 16 * c, part[c]);
-            PKTSEQI_K(store_part)(to + 16 * c, PKTSEQI_K(fma)(rate, sum[s * C + c], old), part[c]);
+            if (!fresh) old = PKTSEQI_K(load_part)(to, part[c]);
+            PKTSEQI_K(store_part)(to, PKTSEQI_K(fma)(rate, sum[s * C + c], old), part[c]);
         }
     }
 }
@@ -9275,55 +9265,31 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
 // Chooses the shape of the blocks: as many sums at once as there are registers for. Rows of out are
 // passed from end to end while the rows b fit into the first cache, else in stripes. (Stripes for
 // few rows look harmless, but after each the processor fetches ahead, and that may be the next
-// member's part, who then has to fetch it back.) The last columns, where they do not fill their
-// vectors and many slots want them, are copied once, with zeros behind.
+// member's part, who then has to fetch it back.)
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t bs, size_t terms,
                                                 size_t slots, size_t cols, float scale, int fresh,
                                                 float *out, size_t out_stride) {
-    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS, HALF = B / 2, STRIPE = 16 * B };
+    enum { B = PKTSEQI_BLOCK, HALF = B / 2, STRIPE = 16 * B, LONG = PKTSEQI_SUMS / 2 };
 #define PKTSEQI_OUTER(S, C, whole, shared) \
     PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, cols - c, \
                            C, whole, shared, scale, fresh, out + s * out_stride, out_stride)
-    size_t past = bs == 0 && slots > 1 ? cols - cols % STRIPE : 0;
+    size_t past = bs == 0 && slots > 1 ? cols - cols % STRIPE : 0, c, s = 0;
     size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
     for (size_t start = 0; start < past; start += width)
-        for (size_t s = 0; s < slots; s += B)
-            for (size_t c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 2, 1);
-    for (size_t c = past, step; c < cols; c += step) {
-        size_t left = cols - c, s = 0;
-        if (bs > 0) {  // pieces of a long sum
-            step = 16 * HALF;
-            for (; s < slots; s += B) PKTSEQI_OUTER(B, HALF, 0, 0);
-        } else if (slots == 1 && left >= 16 * MANY) {
-            step = 16 * MANY;
-            PKTSEQI_OUTER(1, MANY, 2, 1);
-        } else if (slots == 1) {
-            step = 16 * (MANY / 2);
-            if (left >= step) PKTSEQI_OUTER(1, MANY / 2, 2, 1);
-            else PKTSEQI_OUTER(1, MANY / 2, 0, 1);
-        } else if (slots <= 4 * B) {
-            step = left > 16 * HALF ? STRIPE : 16 * HALF;
-            for (; step == STRIPE && s < slots; s += B) PKTSEQI_OUTER(B, B, 0, 1);
-            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
-        } else {
-            float copy[PKTSEQI_PIECE * (size_t)STRIPE];
-            const float *row[PKTSEQI_PIECE];
-            step = left > 16 * HALF ? STRIPE : 16 * HALF;
-            for (size_t t = 0; t < terms; ++t) {
-                row[t] = copy + t * step;
-                for (size_t i = 0; i < step; i += 16)
-                    PKTSEQI_K(store)(copy + t * step + i,
-                                     PKTSEQI_K(load_part)(i < left ? b[t] + c + i : b[t],
-                                                          i < left ? left - i : 0));
-            }
-            b = row;
-            out += c;
-            cols = left;
-            c = 0;
-            for (; step == STRIPE && s < slots; s += B) PKTSEQI_OUTER(B, B, 1, 1);
-            for (; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 1, 1);
-        }
+        for (s = 0; s < slots; s += B)
+            for (c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1, 1);
+    s = 0;
+    c = past;
+    if (bs > 0) {  // pieces of a long sum
+        for (; c < cols; c += 16 * HALF)
+            for (s = 0; s < slots; s += B) PKTSEQI_OUTER(B, HALF, 0, 0);
+    } else if (slots == 1) {
+        for (; c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 1, 1);
+        for (; c < cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 0, 1);
+    } else {
+        for (; c < cols; c += 16 * HALF)
+            for (s = 0; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
     }
 #undef PKTSEQI_OUTER
 }
