@@ -3,7 +3,8 @@
 #
 #     sh examples/learn/page.sh [FILE]       Debian: clang lld wasi-libc libclang-rt-14-dev-wasm32
 #
-# The committed page was made with clang 14.0.6; another compiler makes another file of the same use.
+# The committed page was made with clang 14.0.6; another compiler makes another file that does the
+# same.
 set -eu
 cd "$(dirname "$0")"
 page=${1:-learn.html}
