@@ -2,7 +2,7 @@
 // is what comes out.
 //
 // build/test_capture --write FOLDER writes the captures instead, for tshark to say what it finds in
-// them (make captures).
+// them (make captures); --seeds FOLDER writes some for tests/fuzz/fuzz_capture.c.
 #define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
@@ -1322,8 +1322,56 @@ static int write_all(const char *folder) {
     return 0;
 }
 
+// Every inner packet and every wrap once, as frames; some of them as captures of every kind.
+static int write_seeds(const char *folder) {
+    bytes b = {NULL, 0, 0, 0};
+    char name[40];
+    size_t file = 0;
+    for (int k = 0; k < INNERS + WRAPS; ++k) {
+        const frame *f = &frames[frame_count];
+        unsigned char head[2] = {0, 0};  // Ethernet, whole
+        if (!frame_add(k < INNERS ? k : k % 2, k < INNERS ? -1 : k - INNERS, -1, 1) &&
+            !frame_add(1, k - INNERS, -1, 1)) continue;
+        f = &frames[frame_count - 1];
+        b.size = 0;
+        add(&b, head, 2);
+        add(&b, f->data + f->begin, frame_size(f));
+        snprintf(name, sizeof name, "frame_%02d", k);
+        write_one(folder, name, &b);
+    }
+    for (; file < 8; ++file) {
+        static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0};
+        uint32_t magic = magics[file / 2];
+        b.size = 0;
+        b.big = 0;
+        add_number(&b, 0x80 + file, 1);
+        b.big = file & 1;
+        if (magic) {
+            pcap_begin(&b, magic, 1);
+        } else {
+            section(&b);
+            interface_block(&b, 1, file == 7 ? 0x8a : 9, file == 7 ? 100 : 0);
+            other_block(&b, 5);
+        }
+        for (size_t i = 0; i < 4; ++i) {
+            const frame *f = &frames[i * 400];
+            if (magic)
+                pcap_frame(&b, magic, 1700000000, 5, f->data + f->begin, frame_size(f));
+            else if (i < 2)
+                enhanced(&b, 0, 5, f->data + f->begin, frame_size(f));
+            else
+                old_or_simple(&b, i == 2, 5, f->data + f->begin, frame_size(f));
+        }
+        snprintf(name, sizeof name, "file_%d", (int)file);
+        write_one(folder, name, &b);
+    }
+    free(b.data);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     frames_make();
+    if (argc == 3 && strcmp(argv[1], "--seeds") == 0) return write_seeds(argv[2]);
     if (argc == 3 && strcmp(argv[1], "--write") == 0) return write_all(argv[2]);
     test_frames();
     test_cuts();

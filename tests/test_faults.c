@@ -909,6 +909,8 @@ static const char *const needs_none[] = {
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
+    "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",
+    "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",  // push: see test_tracker
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",

@@ -15,6 +15,9 @@
 #define LLVMFuzzerTestOneInput fuzz_csv
 #include "fuzz/fuzz_csv.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_capture
+#include "fuzz/fuzz_capture.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_dataset
 #include "fuzz/fuzz_dataset.c"
 #undef LLVMFuzzerTestOneInput
@@ -159,6 +162,7 @@ int main(int argc, char **argv) {
     size_t factor = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 1;
     run("number", fuzz_number, 20000 * factor);
     run("csv", fuzz_csv, 3000 * factor);
+    run("capture", fuzz_capture, 3000 * factor);
     run("dataset", fuzz_dataset, 3000 * factor);
     run("load", fuzz_load_mem, 4000 * factor);
     run("resume", fuzz_resume, 3000 * factor);

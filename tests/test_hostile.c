@@ -1758,7 +1758,9 @@ static const char *const plain_calls[] = {
     "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
-    "pktseq_stream_reset", "pktseq_stream_free"};
+    "pktseq_stream_reset", "pktseq_stream_free", "pktseq_address_text", "pktseq_capture_magic",
+    "pktseq_capture_free",
+    "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next"};  // see test_capture
 
 // No function may be forgotten: the header tells what there is.
 static void test_lists(void) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # fuzz.sh [seconds] [job ...] - fuzzes pktseq.h: each job for so many seconds (60).
 #
-# Jobs: number csv csv-window dataset load resume api, libFuzzer with the address and undefined
+# Jobs: number csv csv-window capture dataset load resume api, libFuzzer with the address and undefined
 # behaviour sanitizers (csv-window: the reader's window is 64 bytes, not 256 KB, and cut into pieces
 # as if for five threads); msan-csv and msan-load, with the memory sanitizer; m32-csv and m32-load,
 # with 32-bit sizes; afl-csv and afl-load, with AFL++. What they find stays in build/fuzz. A crash, a
@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 seconds=60
 case ${1:-} in [0-9]*) seconds=$1; shift ;; esac
-jobs=${*:-number csv csv-window dataset load resume api msan-csv msan-load m32-csv m32-load
+jobs=${*:-number csv csv-window capture dataset load resume api msan-csv msan-load m32-csv m32-load
        afl-csv afl-load}
 out=build/fuzz
 passed=0

@@ -139,7 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     schema = fuzz_schema(data[0] & 3, field);
     exact = fuzz_exactly(data + 1, size - 1);
     // Not before what is told by its first bytes, a byte order mark or another format.
-    if (data[0] >> 5 == 7 && size > 1 && data[1] < 0x80 && !strchr("{[#<BPs7(\x1f", data[1]))
+    if (data[0] >> 5 == 7 && size > 1 && data[1] < 0x80 && !strchr("{[#<BPs7(\x1f", data[1]) &&
+        !pktseq_capture_magic(exact, size - 1))
         lines = ((size_t)1 << 18) - 1 - (size - 1) % 4096 * (data[size - 1] + 1) / 257;
     all = csv_behind(exact, size - 1, lines);
     memset(&source, 0, sizeof source);
