@@ -510,14 +510,16 @@ enum {
 //         |  first sequence   |    second     |     ...                 |
 //
 // A program with packets of its own may fill the struct itself: rows, sequences, start, columns
-// with a name and either number, or text with names; the rest is zero. It then must not free it
-// here. (What pktseq_table_sequences is to cut needs no sequences and no start.)
+// with a name and either number, or text with names; the rest is zero. Where columns are added to
+// it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
+// (What pktseq_table_sequences is to cut needs no sequences and no start.)
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
     size_t *start;         // (sequences + 1)
     size_t column_count;
     pktseq_column *column; // (column_count)
+    size_t own_columns;    // the last so many columns, and the array, were made by functions here
     size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
     size_t *source_row;    // (rows) row of the file, 0 = the first after the header; NULL when
                            //   every row was kept, where it was
@@ -656,23 +658,6 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
 
-// Adds those columns that the schema names, the table lacks and that can be made of others:
-//   direction         1 for packets from the address that their sequence's first packet came from
-//   same_connection   1 if addresses and ports are those of the packet before, in either direction
-//   token             text: protocol, direction, flags and class of length, and what its connection
-//                     saw last within 30 seconds: "TCP < ack+syn 61-69 after > syn", "... first"
-// and, of the packets between the same two addresses in the last 10 seconds, this one included:
-//   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
-//   pair_push pair_length                          share with push, mean length
-//   pair_connections pair_services                 different higher and lower ports
-//   pair_per_connection                            packets for each of the former
-// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared; they are
-// no features.
-//   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
-//   then as it was.       Not for one table from two threads.
-PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
-                                             pktseq_error *err);
-
 // Is this label one of normal traffic: "0" in any notation, BENIGN, normal, False, none, "-" or
 // empty, in any case? NULL is. Thread safe, never fails.
 PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
@@ -689,6 +674,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
 // since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
 PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds);
 
+// Frees what the functions here have made of a table: all of one that was read, and of one filled by
+// hand what was added to it.
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-tracker: packets as they come ------------------------------------------------------
@@ -4701,7 +4688,7 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     if (!table->column) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 1; i < r->count; ++i) {
         pktseq_column *column = &table->column[i - 1];
-        table->column_count = i;
+        table->column_count = table->own_columns = i;
         column->name = pktseqi_copy(&table->allocator, r->request[i].name);
         if (!column->name) return pktseqi_no_memory(r->csv->err);
         if (r->request[i].kind != PKTSEQI_CELL_TEXT) continue;
@@ -6098,9 +6085,9 @@ PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
     if (!table) return;
-    for (size_t i = 0; table->column && i < table->column_count; ++i)
+    for (size_t i = table->column_count - table->own_columns; i < table->column_count; ++i)
         pktseqi_column_free(&table->allocator, &table->column[i]);
-    pktseqi_free(&table->allocator, table->column);
+    if (table->own_columns || !table->column_count) pktseqi_free(&table->allocator, table->column);
     pktseqi_free(&table->allocator, table->start);
     pktseqi_free(&table->allocator, table->source_row);
     pktseqi_free(&table->allocator, table->connection);
@@ -7294,17 +7281,35 @@ static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
     return c->fate ? c->fate[c->protocol->text[row]] : 0;
 }
 
-// Adds a column to the end of the table, named but empty; NULL = out of memory.
+// Adds a column to the end of the table, named but empty; NULL = out of memory. An array of columns
+// that the program has made is left to it.
 static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *name) {
-    pktseq_column *larger = (pktseq_column *)pktseqi_regrow(
-        &table->allocator, table->column, table->column_count,
-        pktseqi_plus(table->column_count, 1), sizeof *larger);
-    if (!larger) return NULL;
+    size_t count = table->column_count;
+    char *copy = pktseqi_copy(&table->allocator, name);
+    pktseq_column *larger = (pktseq_column *)pktseqi_alloc(
+        &table->allocator, pktseqi_plus(count, 1), sizeof *larger);
+    if (!copy || !larger) {
+        pktseqi_free(&table->allocator, copy);
+        pktseqi_free(&table->allocator, larger);
+        return NULL;
+    }
+    memcpy(larger, table->column, count * sizeof *larger);
+    memset(&larger[count], 0, sizeof *larger);
+    larger[count].name = copy;
+    if (table->own_columns) pktseqi_free(&table->allocator, table->column);
     table->column = larger;
-    memset(&larger[table->column_count], 0, sizeof *larger);
-    larger[table->column_count].name = pktseqi_copy(&table->allocator, name);
-    if (!larger[table->column_count].name) return NULL;
+    ++table->own_columns;
     return &larger[table->column_count++];
+}
+
+// Takes the columns that were added after the first `count` out again.
+static void pktseqi_table_drop_columns(pktseq_table *table, size_t count, pktseq_column *before) {
+    int made = table->column_count > count;
+    for (; table->column_count > count; --table->own_columns)
+        pktseqi_column_free(&table->allocator, &table->column[--table->column_count]);
+    if (!made || table->own_columns) return;
+    pktseqi_free(&table->allocator, table->column);
+    table->column = before;  // the program's
 }
 
 // Adds the derived columns that a schema names and the table lacks. 0 = out of memory.
@@ -7608,10 +7613,12 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     const pktseq_rule standard = pktseq_rule_default();
     pktseqi_cutting c;
     pktseq_tracker tracker;
+    pktseq_column *column;
     pktseq_status status;
     size_t renamed = 0;
     int wanted = 0;
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    column = table->column;
     memset(&c, 0, sizeof c);
     c.table = table;
     c.rule = rule;
@@ -7631,8 +7638,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
         pktseqi_cut_commit(&c);
         if (rule) table->cut.renamed += renamed;
     }
-    while (status && table->column_count > c.before)
-        pktseqi_column_free(&table->allocator, &table->column[--table->column_count]);
+    if (status) pktseqi_table_drop_columns(table, c.before, column);
     pktseq_tracker_free(&tracker);
     pktseqi_free(&table->allocator, c.id);
     pktseqi_free(&table->allocator, c.fate);

@@ -404,9 +404,7 @@ static void fill_hand(hand *h, const pktseq_packet *p, size_t rows) {
     }
     h->table.rows = rows;
     h->table.column_count = 21;
-    h->table.column = (pktseq_column *)malloc(sizeof h->column);
-    if (!h->table.column) exit(1);
-    memcpy(h->table.column, h->column, sizeof h->column);
+    h->table.column = h->column;
     h->table.column[1].names = (char **)malloc(64 * sizeof(char *));
     if (!h->table.column[1].names) exit(1);
     memcpy(h->table.column[1].names, h->addresses, sizeof h->addresses);
@@ -422,7 +420,7 @@ static void free_hand(hand *h) {
         free(c->text);
         free(c->number);
     }
-    free(h->table.column);
+    if (h->table.own_columns) free(h->table.column);
     free(h->table.start);
     free(h->table.source_row);
     free(h->table.connection);
