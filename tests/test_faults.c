@@ -905,7 +905,8 @@ static const char *const needs_none[] = {
     "pktseq_sgd_step", "pktseq_momentum_step", "pktseq_gradcheck", "pktseq_rollout",
     "pktseq_score", "pktseq_detector_score", "pktseq_detector_explain", "pktseq_stream_push",
     "pktseq_stream_score", "pktseq_stream_reset", "pktseq_codec_decode",
-    "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_model_tensor",
+    "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
+    "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
@@ -961,6 +962,7 @@ static void test_none_needed(void) {
     CHECK(!pktseq_codec_decode(&S.codec, S.dataset.x, value));
     CHECK(!pktseq_codec_decode_output(&S.codec, out, value));
     CHECK(!pktseq_codec_feature_name(&S.codec, 0, name, sizeof name));
+    CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
     CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.table, "token") && pktseq_version() && pktseq_build_info());
     CHECK(!PKTSEQ_CHECK_HEADER());

@@ -1665,6 +1665,7 @@ static size_t object_size(char letter) {
       A(2, pktseq_value))) \
     C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
       A(2, pktseq_value))) \
+    C(codec_same, "cce?", pktseq_codec_same(IN(0, pktseq_codec), IN(1, pktseq_codec), ERR(2))) \
     C(codec_feature_name, "cN", pktseq_codec_feature_name(IN(0, pktseq_codec), 1, A(1, char), \
       20)) \
     C(dataset_init, "Ecto0a?0e?", pktseq_dataset_init(A(0, pktseq_dataset), IN(1, pktseq_codec), \
