@@ -674,7 +674,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
 // since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
 PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds);
 
-// Frees what the functions here have made of a table: all of one that was read, and of one filled by
+// Frees what the functions here have made of a table: all of one that was read; of one filled by
 // hand what was added to it.
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
