@@ -8,9 +8,9 @@
 //     cc -std=c99 -O2 examples/learn/01_numbers.c -lm -o lesson && ./lesson
 //
 // It prints
-//      -1.33 -0.68 1 0 0 0 1 0 0 1 0 0  = 0.000 s, 74 bytes, TCP to well known port: syn
-//       0.57 -0.48 0 1 1 0 0 1 0 1 0 0  = 0.020 s, 204 bytes, HTTP to well known port: ack push
-//      -1.24  0.98 0 1 1 0 0 1 0 0 0 1  = 0.001 s, 1144 bytes, HTTP to dynamic port: ack push
+//       -1.33  -0.68 1 0 0 0 1 0 0 1 0 0  = 0.000 s, 74 bytes, TCP to well known port: syn
+//        0.57  -0.48 0 1 1 0 0 1 0 1 0 0  = 0.020 s, 204 bytes, HTTP to well known port: ack push
+//       -1.24   0.98 0 1 1 0 0 1 0 0 0 1  = 0.001 s, 1144 bytes, HTTP to dynamic port: ack push
 //     numbers: error 8.7e-19, expected < 1e-07
 //     names: error 0.0e+00, expected < 1e-07
 //     how far neighbours are apart: seconds 30.1 %, bytes 19.4 %, the other ten 50.5 %
@@ -95,7 +95,7 @@ int main(void) {
         for (int f = 0; f < FLAGS; ++f) names += p.flag[f] != traffic[i].flag[f];
         names += (p.name != traffic[i].name) + (p.port != traffic[i].port);
         if (i % 2) continue;
-        for (int k = 0; k < D; ++k) printf(k < 2 ? "%6.2f" : "%2.0f", x[i][k]);
+        for (int k = 0; k < D; ++k) printf(k < 2 ? " %6.2f" : " %.0f", x[i][k]);
         printf("  = %.3f s, %.0f bytes, %s to %s port:", p.seconds, p.bytes, name_text[p.name],
                class_text[p.port]);
         for (int f = 0; f < FLAGS; ++f)

@@ -10,16 +10,16 @@
 // It prints
 //     momentum: error 0.0e+00, expected < 1e-07
 //     rate momentum clip batch held-out wait gates   loss
-//     0.01      0.0  0.0     1        0    0   yes   0.0019220
-//     0.10      0.0  0.0     1        0    0   yes   0.0000413
-//     0.30      0.0  0.0     1        0    0   yes   0.0000042
-//     0.50      0.0  0.0     1        0    0   yes   not a number
-//     1.00      0.0  0.5     1        0    0   yes   0.0000171
-//     0.01      0.9  0.0     1        0    0   yes   0.0000114
-//     0.30      0.0  0.0     5        0    0   yes   0.0000810
-//     0.10      0.0  0.0     1        3    0   yes   0.0000146, on k = 3 0.0001859
-//     0.10      0.0  0.5     1        0   10   yes   0.0005237
-//     0.10      0.0  0.5     1        0   10    no   0.0221027
+//     0.01      0.0 0.00     1        0    0   yes   0.0019220
+//     0.10      0.0 0.00     1        0    0   yes   0.0000413
+//     0.30      0.0 0.00     1        0    0   yes   0.0000042
+//     0.50      0.0 0.00     1        0    0   yes   not a number
+//     1.00      0.0 0.50     1        0    0   yes   0.0000171
+//     0.01      0.9 0.00     1        0    0   yes   0.0000114
+//     0.30      0.0 0.00     5        0    0   yes   0.0000810
+//     0.10      0.0 0.00     1        3    0   yes   0.0000146, on k = 3 0.0001859
+//     0.10      0.0 0.50     1        0   10   yes   0.0005237
+//     0.10      0.0 0.50     1        0   10    no   0.0221027
 // and draws lesson.svg: how the losses of the last two fell, 20,000 conversations wide.
 // PREDICT, THEN RUN. 9a: rate 0.3 with momentum 0.9? 9b: rate 1 clipped to 0.05 instead of 0.5?
 #include <math.h>
@@ -199,7 +199,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
         how = ways[i];
         train();
-        printf("%4.2f %8.1f %4.1f %5d %8d %4d %5s   ", how.rate, how.momentum, how.limit, how.batch,
+        printf("%4.2f %8.1f %4.2f %5d %8d %4d %5s   ", how.rate, how.momentum, how.limit, how.batch,
                how.held_out, how.wait, how.plain ? "no" : "yes");
         printf(history[9] < 1e300 ? "%.7f" : "not a number", history[9]);
         conversation(3);

@@ -19,8 +19,7 @@
 //     packet 4: p 0.0003, -log p 8.1171, detector 8.1171: TLSv1 > ack+push 300-699 after > ack
 //     threshold 7.2883: error 0.0e+00, expected < 1e-07
 //     found 320 of 1018, false alarms 118 of 8269 (1.43 %)
-// PREDICT, THEN RUN. 11a: how many are found with 0.1 % false alarms (0.001)? 11b: and by a network
-//     that has not learned (0 iterations in both)?
+// PREDICT, THEN RUN. 11a: how many are found with 0.1 % false alarms (0.001)?
 #define PKTSEQ_STATIC
 #include "../../pktseq.h"
 #include <math.h>
