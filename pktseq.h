@@ -4196,7 +4196,8 @@ typedef struct pktseqi_reader {
     int has_ports, has_flags;
     unsigned flags;     // as a word, if they come from one
     char port[2][8];    // digits, if they come from Info
-    int inner;          // which source of the addresses counts where both are filled
+    int tunnel, inner;  // it has two kinds of addresses; which of them counts
+    int quotes;         // it is of ICMP and quotes ports
     char digits[16];    // a number that is put where a text is due
     int counting;       // cells of several values are counted, for they are read twice
     // How far reading has come:
@@ -5206,6 +5207,7 @@ static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
                    pktseqi_row_any(r, PKTSEQI_COL_WORD, PKTSEQI_COL_WORD);
     pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_PORT], &size, &port);
     r->flags = 0;
+    r->quotes = 0;
     r->icmp = number == 1 || number == 58;
     r->transport = r->icmp ? (unsigned)number : 0;
     pktseqi_row_first(r, &r->known[PKTSEQI_COL_ICMP_TYPE], &size, &which);
@@ -5218,7 +5220,7 @@ static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
         if (pktseqi_info_parse(r, text)) r->has_ports = 1;
     }
     if (r->icmp) {
-        r->table->cut.quotes += r->has_ports || r->has_flags;
+        r->quotes = r->has_ports || r->has_flags;
         r->has_ports = r->has_flags = 0;
     } else if (r->has_flags) {
         r->transport = 6;
@@ -5253,7 +5255,7 @@ static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
 static void pktseqi_row_tunnel(pktseqi_reader *r) {
     const pktseqi_sources *ends[2] = {&r->known[PKTSEQI_COL_SRC_IP], &r->known[PKTSEQI_COL_DST_IP]};
     unsigned inner4, inner6;
-    r->inner = 0;
+    r->inner = r->tunnel = 0;
     for (int i = 0; i < 2; ++i) {
         size_t size;
         const char *text;
@@ -5262,7 +5264,7 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
         if (!size || strcmp(text, pktseqi_row_text(r, ends[i]->cell[1], &size)) == 0 || !size)
             return;
     }
-    ++r->table->cut.tunnels;
+    r->tunnel = 1;
     inner4 = pktseqi_row_protocol(r, 0);
     inner6 = pktseqi_row_protocol(r, 1);
     r->inner = !(inner6 == 4 || (inner4 && inner4 == r->transport && inner6 != inner4 && inner6));
@@ -5477,6 +5479,8 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
         status = pktseqi_table_source(r);
     if (status == PKTSEQ_OK) ++table->rows;
+    table->cut.tunnels += r->capture && r->tunnel;
+    table->cut.quotes += r->capture && r->quotes;
     return status;
 }
 
@@ -5536,10 +5540,6 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
 static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
     pktseq_cut *cut = &r->table->cut;
     if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
-    if (pktseqi_row_repeats(r)) {
-        ++cut->headers;
-        return PKTSEQ_OK;
-    }
     if (cut->bad_rows++ == 0) {
         r->first = *r->csv->err;
         cut->bad_line = r->first.line;
@@ -5810,6 +5810,10 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
         if (table->rows == r->capacity &&
             !pktseqi_table_grow(table, &r->capacity, pktseqi_table_more(r)))
             return pktseqi_no_memory(csv->err);
+        if (r->capture && pktseqi_row_repeats(r)) {
+            ++table->cut.headers;
+            continue;
+        }
         status = pktseqi_row_count(r);
         if (status == PKTSEQ_OK && r->capture) {
             fate = pktseqi_row_kind(r);
@@ -7809,9 +7813,10 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
     if (kept == 0 || kept > PKTSEQI_MOST_NAMES)
         status = kept == 0
                      ? pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                     "too little data: %z packets make %z sequences, and no %s "
+                                     "too little data: %z packets make %z sequence%s, and no %s "
                                      "occurs %z times; training needs about 100 sequences",
-                                     table->rows, table->sequences, from->column, least)
+                                     table->rows, table->sequences,
+                                     table->sequences == 1 ? "" : "s", from->column, least)
                      : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                      "column %q has %z different texts, expected at most %z",
                                      from->column, kept, (size_t)PKTSEQI_MOST_NAMES);

@@ -39,6 +39,7 @@ static const char help_text[] =
     "  --baseline              with --calibrate: compare with a 3-gram table of packets, which\n"
     "                          needs no network\n"
     "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
+    "  --bad-rows X            percent of the rows that may be unreadable and are left out (1)\n"
     "  --threads N             0 = as OpenMP decides (0)\n"
     "  --help                  this text\n"
     "  --version               the version, and how it was compiled\n"
@@ -55,7 +56,7 @@ enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 typedef struct app {
     const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
     int baseline, save, notebook, given_threshold, given_rate, given_context, given_start, start;
-    double threshold, rate, context;
+    double threshold, rate, context, bad_rows;  // the last in percents
     int judged;                // there is a threshold
     size_t top, threads;
     FILE *print;               // where the list goes: stdout, or stderr if that gets a file
@@ -130,6 +131,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--report", OPTION_TEXT, &a->report_path, 0, 0, 0, NULL, NULL},
         {"--baseline", OPTION_FLAG, &a->baseline, 0, 0, 0, NULL, NULL},
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, NULL},
+        {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL}};
     char message[1024];
     int asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
@@ -179,6 +181,7 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
                                     : sizeof keep / sizeof *keep;
     schema.rule = a->codec.rule.least ? a->codec.rule : pktseq_rule_default();
     if (a->notebook) schema.rule = pktseq_schema_notebook().rule;
+    schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
         const pktseq_column *column = pktseq_table_column(table, shown[i]);
@@ -298,6 +301,7 @@ static int find_sequences(app *a) {
         a->sequence[i] = s;
         a->label[i] = label ? sequence_label(label, a->table.start[s], a->table.start[s + 1])
                             : "0";
+        if (pktseq_label_is_normal(a->label[i])) a->label[i] = "0";
         a->anomalous[i] = strcmp(a->label[i], "0") != 0;
         if (strcmp(a->label[i], "?") == 0) a->anomalous[i] = UNKNOWN;
     }
@@ -394,6 +398,9 @@ static void say(app *a, const char *format, ...) {
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_cut *cut = &a->table.cut;
+    char warning[1024];
+    for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
+        say(a, "warning     %s\n", output_shown(warning));
     say(a, "model       %s\n", output_shown(a->model_path));
     for (const char *p = a->training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
         char line[sizeof a->training.recipe];
@@ -407,10 +414,8 @@ static void print_data(app *a) {
     }
     say(a, "data        %s\n", output_shown(input_name(a->data_path)));
     say(a, "packets     %lu", (unsigned long)cut->packets);
-    if (cut->not_tcp) say(a, ", %lu not TCP", (unsigned long)cut->not_tcp);
     if (cut->dropped) say(a, ", %lu of protocols left out", (unsigned long)cut->dropped);
     if (cut->remainder) say(a, ", %lu left over at the end", (unsigned long)cut->remainder);
-    if (cut->clock_back) say(a, ", clock jumped back %lu times", (unsigned long)cut->clock_back);
     say(a, "\nsequences   %lu", (unsigned long)a->dataset.pairs);
     if (a->dataset.skipped)
         say(a, ", %lu too short to be scored", (unsigned long)a->dataset.skipped);
@@ -610,6 +615,13 @@ static double time_of(const app *a, size_t row) {
     return time && time->number ? time->number[row] : 0;
 }
 
+// The same for people: "2.500 s", or date and time where the capture's clock tells them.
+static const char *when_of(const app *a, size_t row, char text[48]) {
+    double time = time_of(a, row);
+    if (!strchr(pktseq_time_text(text, time), 'Z')) snprintf(text, 48, "%.3f s", time);
+    return text;
+}
+
 // The row of the file, from 1.
 static size_t file_row(const app *a, size_t row) {
     return (a->table.source_row ? a->table.source_row[row] : row) + 1;
@@ -725,8 +737,10 @@ static void print_top(const app *a, const explained *top, size_t count) {
     for (size_t k = 0; k < count; ++k) {
         const explained *x = &top[k];
         double score = a->score[x->pair];
-        fprintf(a->print, "%4lu  %.4g%s  at %.3f s, row %lu, %lu packets, %s%s%s\n",
-                (unsigned long)(k + 1), score, score > a->threshold ? " !" : "", time_of(a, x->row),
+        char when[48];
+        fprintf(a->print, "%4lu  %.4g%s  at %s, row %lu, %lu packets, %s%s%s\n",
+                (unsigned long)(k + 1), score, score > a->threshold ? " !" : "",
+                when_of(a, x->row, when),
                 (unsigned long)file_row(a, x->row), (unsigned long)a->dataset.length[x->pair],
                 x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
         for (int i = 0; i < x->reasons; ++i) fprintf(a->print, "      %s\n", x->reason[i]);
@@ -751,15 +765,15 @@ static int put_cell(FILE *file, const char *text) {
 
 // One row per sequence.
 static int put_scores(const app *a, FILE *file) {
-    char who[160];
+    char who[160], time[40];
     int good = fprintf(file, "sequence,first_row,last_row,time,who,packets,score,anomalous%s\n",
                    a->labelled ? ",label" : "") > 0;
     for (size_t i = 0; i < a->dataset.pairs && good; ++i) {
         size_t row = a->dataset.first_row[i], n = a->dataset.length[i];
         who_of(a, row, who, sizeof who);
-        good = fprintf(file, "%lu,%lu,%lu,%.9g,", (unsigned long)a->sequence[i],
+        good = fprintf(file, "%lu,%lu,%lu,%s,", (unsigned long)a->sequence[i],
                        (unsigned long)file_row(a, row), (unsigned long)file_row(a, row + n - 1),
-                       time_of(a, row)) > 0 &&
+                       output_number(time, time_of(a, row))) > 0 &&
                put_cell(file, who) &&
                fprintf(file, ",%lu,%.9g,%s", (unsigned long)n, a->score[i],
                        !a->judged ? "" : a->score[i] > a->threshold ? "1" : "0") > 0 &&
@@ -951,6 +965,7 @@ int main(int argc, char **argv) {
     if (!a) return fail("out of memory");
     a->top = 20;
     a->rate = 0.01;
+    a->bad_rows = 1;
     output_outlive_pipe();
     result = parse_options(a, argc, argv);
     if (result == 0) result = run(a);

@@ -145,8 +145,90 @@ static inline pktseq_status input_read(pktseq_table *table, const char *path,
     if (strcmp(path, "-") != 0) return pktseq_table_read(table, path, schema, NULL, err);
     status = pktseq_table_stream(table, input_bytes, stdin, schema, NULL, &inner);
     *err = inner;
-    if (status) snprintf(err->text, sizeof err->text, "%s: %.400s", input_name(path), inner.text);
+    if (status) snprintf(err->text, sizeof err->text, "%s: %.900s", input_name(path), inner.text);
     return status;
+}
+
+// Fills in what number `which`, from 0, is to be said about a table before anything else: what was
+// left out, and what looks wrong. Returns 0 when there is no more.
+static inline int input_warning(const pktseq_table *table, size_t which, char *text, size_t size) {
+    const pktseq_cut *cut = &table->cut;
+    const unsigned long packets = (unsigned long)cut->packets;
+    size_t said = 0;
+#define INPUT_NUMBER(n) (unsigned long)(n), (n) == 1 ? "" : "s"
+#define INPUT_ARE(n) ((n) == 1 ? "is" : "are")
+#define INPUT_SAY(condition, ...) \
+    if ((condition) && said++ == which) return snprintf(text, size, __VA_ARGS__) > 0
+    INPUT_SAY(cut->bad_rows, "%lu of %lu rows cannot be read and %s left out; the first: %s",
+              (unsigned long)cut->bad_rows, packets, INPUT_ARE(cut->bad_rows), table->first_bad);
+    INPUT_SAY(cut->headers, "the header line comes again among the rows, %lu time%s, as in files "
+              "that were put one after another", INPUT_NUMBER(cut->headers));
+    INPUT_SAY(cut->no_ports, "%lu of %lu packets have no ports in the column Info and are left "
+              "out: in Wireshark add the columns Source Port, Destination Port and Flags (in a packet's "
+              "details: right click, Apply as Column)", (unsigned long)cut->no_ports, packets);
+    INPUT_SAY((table->notes & PKTSEQ_READ_INFO) && !cut->no_ports,
+              "ports and flags are taken from the column Info");
+    INPUT_SAY(cut->not_tcp, "%lu of %lu packets %s not TCP and left out",
+              (unsigned long)cut->not_tcp, packets, INPUT_ARE(cut->not_tcp));
+    INPUT_SAY(cut->not_ip, "%lu of %lu packets %s not IP (ARP and the like) and left out",
+              (unsigned long)cut->not_ip, packets, INPUT_ARE(cut->not_ip));
+    INPUT_SAY(cut->attacks, "%lu packet%s in sequences that are labelled as attacks are left out: "
+              "only normal traffic is learned", INPUT_NUMBER(cut->attacks));
+    INPUT_SAY(cut->clock_back > 0 && cut->clock_back * 50 <= cut->packets,
+              "the clock jumps back %lu time%s in %lu packets", INPUT_NUMBER(cut->clock_back),
+              packets);
+    INPUT_SAY(cut->clock_back * 50 > cut->packets,
+              "the time goes back %lu time%s in %lu packets: is the column of times the time since "
+              "the previous packet, or the file in another order? What is needed is the time since "
+              "1970 or since the beginning (tshark: frame.time_epoch)",
+              INPUT_NUMBER(cut->clock_back), packets);
+    INPUT_SAY(table->notes & PKTSEQ_READ_SCALED,
+              "times are whole milli-, micro- or nanoseconds since 1970");
+    INPUT_SAY(table->notes & PKTSEQ_READ_NO_RES,
+              "there is no column of the flags res or ns, which count as 0");
+    INPUT_SAY(cut->tunnels, "%lu packet%s within packets of the other IP: the inner addresses "
+              "count", INPUT_NUMBER(cut->tunnels));
+    INPUT_SAY(cut->quotes, "%lu message%s of ICMP with the ports of another packet, which do not "
+              "count", INPUT_NUMBER(cut->quotes));
+    INPUT_SAY(table->sequences < 100, "%lu packets make %lu sequence%s; training, and a threshold, "
+              "need about 100", (unsigned long)table->rows, INPUT_NUMBER(table->sequences));
+#undef INPUT_NUMBER
+#undef INPUT_ARE
+#undef INPUT_SAY
+    return 0;
+}
+
+// Takes the sequences with labelled attacks out of a table that is to be learned from. A label "?"
+// is one that nobody knows, so it goes, too.
+static inline pktseq_status input_leave_attacks(pktseq_table *table, pktseq_error *err) {
+    const pktseq_column *label = pktseq_table_column(table, "label");
+    unsigned char *keep;
+    pktseq_status status;
+    memset(err, 0, sizeof *err);
+    if (!label || !label->text) return PKTSEQ_OK;
+    keep = (unsigned char *)malloc(table->sequences + 1);
+    if (!keep) return PKTSEQ_ERROR_MEMORY;
+    for (size_t s = 0; s < table->sequences; ++s) {
+        keep[s] = 1;
+        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+            if (!pktseq_label_is_normal(label->names[label->text[row]])) keep[s] = 0;
+    }
+    status = pktseq_table_select(table, keep, err);
+    free(keep);
+    if (status == PKTSEQ_ERROR_DATA)
+        snprintf(err->text, sizeof err->text, "every sequence has packets that the column of "
+                 "labels calls attacks (%.40s ..), but training needs normal traffic",
+                 output_shown(label->names[label->text[0]]));
+    return status;
+}
+
+// Writes a number in the fewest digits that read back as the same.
+static inline const char *output_number(char text[40], double value) {
+    for (int digits = 15; digits <= 17; ++digits) {
+        snprintf(text, 40, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return text;
 }
 
 // ---- files

@@ -21,18 +21,18 @@ static const char help_text[] =
     "Cuts the packets of an export of Wireshark or tshark into sequences, and writes them as the\n"
     "CSV that train and detect read:\n"
     "  position,No.,timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg,\n"
-    "  ack,push,reset,syn,fin,label\n"
-    "(No. and label only if EXPORT.csv has them). To make an export of a capture with tshark:\n"
+    "  ack,push,reset,syn,fin,label,transport,icmp_type,icmp_code,icmp_id\n"
+    "(No. and label only if EXPORT.csv has them, transport and those after it only if there are\n"
+    "packets other than TCP). To make an export of a capture with tshark:\n"
     "\n"
-    "  tshark -r capture.pcap -Y 'tcp.flags && !icmp && !icmpv6' \\\n"
-    "      -T fields -E header=y -E separator=, -E quote=d \\\n"
-    "      -e frame.number -e frame.time_relative -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \\\n"
-    "      -e _ws.col.Protocol -e frame.len -e tcp.srcport -e tcp.dstport -e tcp.flags \\\n"
-    "      > export.csv\n"
+    "  tshark -r capture.pcap -T fields -E header=y -E separator=, -E quote=d \\\n"
+    "      -e frame.number -e frame.time_epoch -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \\\n"
+    "      -e ip.proto -e ipv6.nxt -e _ws.col.Protocol -e frame.len \\\n"
+    "      -e tcp.srcport -e tcp.dstport -e tcp.flags -e udp.srcport -e udp.dstport \\\n"
+    "      -e icmp.type -e icmp.code -e icmp.ident -e icmpv6.type -e icmpv6.code > export.csv\n"
     "\n"
-    "(If the column of protocols is empty, write _ws.col.protocol. Without the filter behind -Y,\n"
-    "rows of other protocols are skipped here, but an ICMP message that quotes a TCP packet\n"
-    "counts as one, or is refused if it quotes no flags.)\n"
+    "(If the column of protocols is empty, write _ws.col.protocol.) Packets of every transport\n"
+    "are kept, with flags 0 where there are none; what is not IP is left out and counted.\n"
     "\n"
     "A sequence begins with a packet. The next ones join it up to --min whatever they are; after\n"
     "that while their source or destination is the address that the first one came from, and\n"
@@ -48,6 +48,8 @@ static const char help_text[] =
     "  --window X       seconds (1)\n"
     "  --notebook       FINGER, FTP, FTP-DATA and TIME are left out, SMTP/IMF counts as SMTP: the\n"
     "                   reference's habit\n"
+    "  --tcp-only       only packets of TCP, as --notebook also has it\n"
+    "  --bad-rows X     percent of the rows that may be unreadable and are then left out (1)\n"
     "  --separator C    between the cells of EXPORT.csv: a character, or tab (found out)\n"
     "  --quiet          print nothing but errors\n"
     "  --help           this text\n"
@@ -59,6 +61,7 @@ typedef struct app {
     char separator;
     int quiet;
     pktseq_rule rule;
+    double bad_rows;  // percents
 } app;
 
 // Every error ends here: one sentence, exit code 1.
@@ -79,6 +82,8 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--max", OPTION_WHOLE, &a->rule.most, 1, 1e9, 0, NULL, NULL},
         {"--window", OPTION_NUMBER, &a->rule.window, 0, 1e30, 0, NULL, NULL},
         {"--notebook", OPTION_FLAG, &a->rule.notebook, 0, 0, 0, NULL, NULL},
+        {"--tcp-only", OPTION_FLAG, &a->rule.tcp_only, 0, 0, 0, NULL, NULL},
+        {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
         {"--separator", OPTION_TEXT, &separator, 0, 0, 0, NULL, NULL},
         {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
     char message[1024];
@@ -109,18 +114,9 @@ static int parse_options(app *a, int argc, char **argv) {
 static const char *const written[] = {"No.", "timestamp", "src_ip", "dst_ip",   "protocol",
                                       "length", "src_port", "dst_port", "res",  "ns",
                                       "cwr", "ecn", "urg", "ack", "push",       "reset",
-                                      "syn", "fin", "label"};
-enum { WRITTEN = sizeof written / sizeof *written };
-
-// A number in the fewest digits that read back as the same.
-static void put_number(FILE *file, double value) {
-    char text[40];
-    for (int digits = 15; digits <= 17; ++digits) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    fputs(text, file);
-}
+                                      "syn", "fin", "label", "transport", "icmp_type",
+                                      "icmp_code", "icmp_id"};
+enum { WRITTEN = sizeof written / sizeof *written, TRANSPORT = WRITTEN - 4 };
 
 // A text, quoted where RFC 4180 says that it must be.
 static void put_text(FILE *file, const char *text) {
@@ -138,10 +134,14 @@ static void put_text(FILE *file, const char *text) {
 
 // The whole table. A write that fails leaves its mark in the file, which is looked at when it ends.
 static void put_table(FILE *file, const pktseq_table *table) {
-    const pktseq_column *column[WRITTEN];
+    const pktseq_column *column[WRITTEN], *transport = pktseq_table_column(table, "transport");
+    char number[40];
+    int others = 0;  // than TCP: only then there is anything to tell of transports
+    for (size_t row = 0; transport && transport->number && row < table->rows; ++row)
+        others |= transport->number[row] != 6;
     fputs("position", file);
     for (size_t c = 0; c < WRITTEN; ++c) {
-        column[c] = pktseq_table_column(table, written[c]);
+        column[c] = c < TRANSPORT || others ? pktseq_table_column(table, written[c]) : NULL;
         if (column[c]) fprintf(file, ",%s", written[c]);
     }
     putc('\n', file);
@@ -152,7 +152,7 @@ static void put_table(FILE *file, const pktseq_table *table) {
                 if (!column[c]) continue;
                 putc(',', file);
                 if (column[c]->text) put_text(file, column[c]->names[column[c]->text[row]]);
-                else put_number(file, column[c]->number[row]);
+                else fputs(output_number(number, column[c]->number[row]), file);
             }
             putc('\n', file);
         }
@@ -181,6 +181,10 @@ static void print_summary(FILE *to, const app *a, const pktseq_table *table, int
     fprintf(to, "%10lu packets read from %s\n", (unsigned long)cut->packets,
             output_shown(input_name(a->in)));
     print_line(to, cut->not_tcp, "left out: not TCP");
+    if (cut->not_ip) print_line(to, cut->not_ip, "left out: not IP");
+    if (cut->no_ports) print_line(to, cut->no_ports, "left out: no ports in the column Info");
+    if (cut->bad_rows) print_line(to, cut->bad_rows, "left out: cannot be read");
+    if (cut->headers) print_line(to, cut->headers, "left out: the header line again");
     print_line(to, cut->dropped,
                "left out: dropped protocols (FINGER, FTP, FTP-DATA and TIME, with --notebook)");
     print_line(to, cut->remainder, "left out: remainder, too few for a sequence at the end");
@@ -194,14 +198,17 @@ static void print_summary(FILE *to, const app *a, const pktseq_table *table, int
 }
 
 static int run(const app *a) {
-    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "label", "position"};
+    static const char *const keep[] = {"No.",       "src_ip",    "dst_ip",    "label",  "position",
+                                       "transport", "icmp_type", "icmp_code", "icmp_id"};
     pktseq_schema schema = pktseq_schema_default();
     pktseq_table table;
     pktseq_error err;
     FILE *print = a->out ? stdout : stderr;
+    char warning[1024];
     int had_sequences, bad;
     schema.rule = a->rule;
     schema.separator = a->separator;
+    schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     schema.keep = keep;
     schema.keep_count = sizeof keep / sizeof *keep;
     if (input_read(&table, a->in, &schema, &err)) return fail("%s", err.text);
@@ -211,6 +218,8 @@ static int run(const app *a) {
         pktseq_table_free(&table);
         return fail("%s: %s", input_name(a->in), err.text);
     }
+    for (size_t i = 0; !a->quiet && input_warning(&table, i, warning, sizeof warning); ++i)
+        fprintf(print, "warning: %s\n", output_shown(warning));
     if (a->out) {
         bad = write_file(&table, a->out);
     } else {
@@ -228,6 +237,7 @@ int main(int argc, char **argv) {
     int wrong;
     memset(&a, 0, sizeof a);
     a.rule = pktseq_rule_default();
+    a.bad_rows = 1;
     output_outlive_pipe();
     wrong = parse_options(&a, argc, argv);
     if (wrong == 0) wrong = run(&a);

@@ -34,7 +34,7 @@ static const char help_text[] =
     "Trains a seq2seq GRU on the packet sequences in DATA.csv (default: the data set that comes\n"
     "with pktseq; - is the standard input) and leaves model.safetensors, loss.csv and loss.svg in\n"
     "a folder. DATA.csv is what sequences writes, or an export of Wireshark or tshark (see\n"
-    "sequences --help).\n"
+    "sequences --help). If it has labels, sequences with attacks are left out.\n"
     "\n"
     "To find anomalies take --recommended. The defaults are those of the notebooks that the network\n"
     "comes from: they are for comparing with these, find little, and leave no threshold.\n"
@@ -66,6 +66,8 @@ static const char help_text[] =
     "                        --iterations may be raised, the other settings come from the file\n"
     "  --out DIR             folder for the results (run); one run at a time\n"
     "  --threads N           0 = as OpenMP decides (0)\n"
+    "  --tcp-only            only packets of TCP, as --notebook also has it\n"
+    "  --bad-rows X          percent of the rows that may be unreadable and are then left out (1)\n"
     "  --notebook            every habit of the reference notebooks at once: its 25 features, the\n"
     "                        last sequence dropped, snapshots 40,80,100\n"
     "  --recommended         what finds anomalies best: features and score for it, every packet\n"
@@ -87,7 +89,8 @@ static const char help_text[] =
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *data_path, *init_path, *resume_path, *out;
-    int notebook, recommended, quiet, bar;
+    int notebook, recommended, quiet, bar, tcp_only;
+    double bad_rows;         // percents
     int given_iterations, given_epochs, given_hidden, given_print;
     const char *snapshots;   // as given, or NULL
     size_t hidden;
@@ -199,7 +202,7 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
 static int parse_options(app *a, int argc, char **argv) {
     // The settings that a resumed run takes from its checkpoint come first.
-    enum { OF_RUN = 17 };
+    enum { OF_RUN = 18 };
     int given[OF_RUN], order, start, loss, asked;
     const char *fixed = NULL;
     char message[1024];
@@ -227,6 +230,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--hold-out", OPTION_NUMBER, &a->hold_out, 0, 0.99, 0, NULL, &given[14]},
         {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &given[15]},
         {"--plot-every", OPTION_WHOLE, &a->config.point_every, 1, 1e15, 0, NULL, &given[16]},
+        {"--tcp-only", OPTION_FLAG, &a->tcp_only, 0, 0, 0, NULL, &given[17]},
         {"--iterations", OPTION_WHOLE, &a->config.iterations, 1, 1e15, 0, NULL,
          &a->given_iterations},
         {"--print-every", OPTION_WHOLE, &a->config.report_every, 1, 1e15, 0, NULL, &a->given_print},
@@ -235,6 +239,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--resume", OPTION_TEXT, &a->resume_path, 0, 0, 0, NULL, NULL},
         {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL},
+        {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
         {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
     asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
                          sizeof message);
@@ -317,6 +322,27 @@ static pktseq_table table_head(const app *a) {
     return head;
 }
 
+// The data are too few to learn anything from.
+static int too_little(const app *a) {
+    return fail("%s: %lu packets make %lu sequence%s%s; training needs about 100",
+                input_name(a->data_path), (unsigned long)a->table.rows,
+                (unsigned long)a->table.sequences, a->table.sequences == 1 ? "" : "s",
+                a->table.cut.attacks ? ", once those that are labelled as attacks are left out"
+                                     : "");
+}
+
+// Reads what is learned from: without labelled attacks.
+static int read_data(app *a, pktseq_schema *schema) {
+    static const char *const keep[] = {"label"};
+    schema->keep = keep;
+    schema->keep_count = 1;
+    schema->bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
+    if (input_read(&a->table, a->data_path, schema, &a->err)) return fail("%s", a->err.text);
+    if (input_leave_attacks(&a->table, &a->err))
+        return fail("%s: %s", input_name(a->data_path), a->err.text);
+    return a->table.sequences < 2 ? too_little(a) : 0;
+}
+
 // A run that begins: codec from the data, weights drawn or from --init.
 static int prepare_new(app *a) {
     pktseq_schema schema = a->notebook      ? pktseq_schema_notebook()
@@ -327,9 +353,12 @@ static int prepare_new(app *a) {
     pktseq_codec codec;
     pktseq_table head;
     int other;
-    if (input_read(&a->table, a->data_path, &schema, &a->err)) return fail("%s", a->err.text);
+    schema.rule.tcp_only |= a->tcp_only;
+    if (read_data(a, &schema)) return 1;
     head = table_head(a);
-    if (pktseq_codec_fit(&a->codec, &head, &schema, NULL, &a->err) ||
+    if (pktseq_codec_fit(&a->codec, &head, &schema, NULL, &a->err) && a->table.sequences < 20)
+        return too_little(a);
+    if (a->err.status ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
         return fail("%s%s", a->err.line || strstr(a->err.text, a->data_path) ? "" : "the data: ",
                     a->err.text);
@@ -401,8 +430,8 @@ static int prepare_resumed(app *a) {
     a->options.inputs = a->model.config.inputs;
     a->options.start = a->model.config.start;
     a->options.drop_last = (int)a->training.drop_last;
-    if (input_read(&a->table, a->data_path, &schema, &a->err) ||
-        pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
+    if (read_data(a, &schema)) return 1;
+    if (pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
         return fail("%s", a->err.text);
     return 0;
 }
@@ -466,7 +495,6 @@ static void print_features(const app *a) {
 
 // Where rows of a capture went that are not in sequences, in one line for each reason.
 static void print_cut(const pktseq_cut *cut) {
-    if (cut->not_tcp) printf("            %lu are not TCP\n", (unsigned long)cut->not_tcp);
     if (cut->dropped)
         printf("            %lu are of protocols that the notebook drops\n",
                (unsigned long)cut->dropped);
@@ -479,6 +507,9 @@ static void print_summary(const app *a) {
     const pktseq_dataset *d = &a->dataset;
     size_t shown = (size_t)(a->config.seed * 2654435761u % d->pairs);
     pktseq_pair pair = pktseq_dataset_pair(d, shown);
+    char warning[1024];
+    for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
+        printf("warning     %s\n", output_shown(warning));
     printf("data        %s\n", output_shown(input_name(a->data_path)));
     printf("rows        %lu packets", (unsigned long)a->table.rows);
     if (a->table.cut.packets > a->table.rows)
@@ -770,6 +801,7 @@ int main(int argc, char **argv) {
     a->options = pktseq_dataset_options_default();
     a->hidden = 256;
     a->context = 0.75;
+    a->bad_rows = 1;
     a->out = "run";
     a->lock = -1;
     output_outlive_pipe();
