@@ -103,6 +103,10 @@ def test_training():
 def test_settings():
     load("?feed=2&step=20000")
     check("forced: the published weights: " + body("hash"), body("hash") == "fd0c0c6f0f40df5d")
+    load("?lesson=8&feed=2&step=20000")
+    free, forced = run("[marks[marks.length - 1].free, marks[marks.length - 1].forced]")
+    check(f"sizes that count down, learned forced: {free:.1e} free running, {forced:.1e} forced",
+          free > 10 * forced)
     load("?rate=1&wait=10&step=3000")
     first = run("marks[marks.length - 1].free")
     load("?rate=1&wait=10&clip=0.05&step=3000")

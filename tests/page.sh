@@ -47,7 +47,7 @@ elif command -v node >/dev/null; then
         WebAssembly.instantiate(code).then(({instance: {exports: w}}) => {
             const half = high => (w.hash(high) >>> 0).toString(16).padStart(8, "0")
             for (const forced of [0, 2]) {
-                w.start(16, 0), w.train(20000, 0.1, 0, forced)
+                w.start(16, 0, 0), w.train(20000, 0.1, 0, forced)
                 console.log(half(1) + half(0))
             }
         })' $page >"$tmp/node"

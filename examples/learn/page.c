@@ -15,6 +15,7 @@ static pktseq_work work;
 static pktseq_real *gates;  // (N + MOST_T, 4, H) copied before backward turns them into deltas
 static pktseq_real *dh;     // (N + MOST_T, H)
 static int wait;            // empty packets between the request and its answer
+static int falling;         // sizes of the answer: 0 all 1, 1 they count down, as in lesson 8
 static unsigned done;       // steps of training
 
 // Makes "send me `asked` packets" and the answer of `sent` packets, after `wait` empty ones.
@@ -27,14 +28,15 @@ static pktseq_pair conversation(int asked, int sent) {
     memcpy(input, hello, sizeof hello);
     input[(N - 1) * D] = 1;
     input[(N - 1) * D + 3] = (pktseq_real)asked / KINDS;
-    for (int t = 0; t < sent; ++t) target[(wait + t) * D + 3] = 1;
+    for (int t = 0; t < sent; ++t)
+        target[(wait + t) * D + 3] = falling ? (pktseq_real)(sent - t) / KINDS : 1;
     last[0] = last[2] = last[D + 2] = 1;
     return pair;
 }
 
-// Begins anew: `hidden` units, `pause` empty packets before each answer. The first weights are
-// those of the lessons. Returns 0, or a pktseq_status.
-int EXPORT(start)(int hidden, int pause) {
+// Begins anew: `hidden` units, `pause` empty packets before each answer, whose sizes count down or
+// not. The first weights are those of the lessons. Returns 0, or a pktseq_status.
+int EXPORT(start)(int hidden, int pause, int down) {
     pktseq_config config = pktseq_config_default(NULL);
     size_t numbers = (N + MOST_T) * (size_t)hidden;
     uint64_t seed = 1;
@@ -56,6 +58,7 @@ int EXPORT(start)(int hidden, int pause) {
         model.block[i] = (pktseq_real)(((double)(seed >> 40) / (1 << 23) - 1) / 4);
     }
     wait = pause;
+    falling = down;
     done = 0;
     return status;
 }

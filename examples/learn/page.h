@@ -11,7 +11,7 @@ enum { D = 4, N = 3, KINDS = 6, MOST_WAIT = 10, MOST_T = MOST_WAIT + KINDS + 1 +
 #define EXPORT(name) name
 #endif
 
-int start(int hidden, int pause);
+int start(int hidden, int pause, int down);
 void train(int steps, double rate, double clip, int forcing);
 double evaluate(int forced);
 int look(int asked, int sent, int forced);
