@@ -104,8 +104,8 @@ captures: $(BUILD)/test_capture
 	$(CC) $(CFLAGS) -Wno-unknown-pragmas -o $(BUILD)/print_capture tests/print_capture.c $(LDLIBS)
 	$(BUILD)/test_capture --write $(BUILD)/captures
 	@if command -v tshark >/dev/null; then \
-	    echo "python3 tests/captures.py $(BUILD)/captures $(FOLDERS)"; \
-	    python3 tests/captures.py $(BUILD)/captures $(FOLDERS); \
+	    echo "python3 tests/captures.py $(BUILD)/captures examples/data $(FOLDERS)"; \
+	    python3 tests/captures.py $(BUILD)/captures examples/data $(FOLDERS); \
 	else echo "SKIPPED: there is no tshark here; nothing was compared"; fi
 
 # How fast it is, beside other programs (a quarter of an hour) or alone (half a minute).
