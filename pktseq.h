@@ -462,6 +462,8 @@ typedef struct pktseq_schema {
     pktseq_rule rule;           // for a file without "position"; least 0: it is an error
     double bad_rows;            // share of a capture's rows that may be unreadable, and are then
                                 //   left out; 0 = 0.01, negative = none
+    double hold_out;            // share of the sequences that a codec does not learn from, as in
+                                //   pktseq_dataset_options
 } pktseq_schema;
 
 // One column. Exactly one of number and text is set.
@@ -853,7 +855,10 @@ typedef struct pktseq_dataset_options {
     pktseq_start start;
     int drop_last;       // 1: leave out the last sequence, as the reference does by an off-by-one
     double begin, end;   // only sequences from this share of the file to that one, 0 to 1; end 0
-                         //   means 1. To learn from the first 0.8 and calibrate on the rest
+                         //   means 1
+    double hold_out;     // share of the sequences, 0 to below 1, that are not trained on: 50 blocks
+                         //   are spread over the file, since traffic drifts and its last part is no
+                         //   sample of what comes later. They are the last pairs of the dataset
 } pktseq_dataset_options;
 
 // One sequence, cut in two. A view: it shows the memory of a dataset or of the caller.
@@ -876,6 +881,8 @@ typedef struct pktseq_dataset {
     size_t contexts;         // C
     const pktseq_real *c;    // (rows, C); NULL when C is 0
     size_t pairs;
+    size_t trained;          // pairs 0 .. trained - 1 are trained on; all of them, or the others
+                             //   are held out
     size_t *first_row;       // (pairs)
     size_t *length;          // (pairs) packets, N + T
     size_t longest;          // the largest T
@@ -1202,7 +1209,7 @@ typedef struct pktseq_training {
     size_t parameters;           // of the model, where there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
     size_t drop_last;            // that dataset's options, so that a resumed run can build it again
-    double begin, end;
+    double begin, end, hold_out;
     char recipe[512];            // what a program says about it: data, date, settings; UTF-8 or ""
     pktseq_allocator allocator;
 } pktseq_training;
@@ -1268,6 +1275,8 @@ typedef struct pktseq_detector_options {
     double false_alarms;   // share of normal sequences that may lie above the threshold, 0 to 1
 } pktseq_detector_options;
 
+#define PKTSEQ_LEVELS 65
+
 // What turns forecasts into scores: options, and what has been learned from normal traffic.
 typedef struct pktseq_detector {
     pktseq_detector_options options;  // weight: NULL
@@ -1281,8 +1290,14 @@ typedef struct pktseq_detector {
     double length_scale[4];  // by_length: what scores of each class of length are divided by
     size_t sequences;      // it was fitted to; 0 before
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
-    double threshold_low, threshold_high;  // 95 % confidence range of the threshold; -DBL_MAX or
-                           //   DBL_MAX where the sequences are too few to bound it
+    double threshold_low, threshold_high;  // 95 % range of the threshold, see
+                           //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where nothing bounds it
+    double level[PKTSEQ_LEVELS];  // scores that the shares 0, 1/64, .. 1 of the normal sequences do
+                           //   not exceed; zeros, as tail, after a checkpoint before 1.0
+    double tail[4];        // of the generalised Pareto distribution of the highest: from which
+                           //   score, which share of the sequences is above it, shape, scale
+    double dispersion;     // variance of their number between parts of the file, divided by what
+                           //   chance makes of it; at least 1
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
@@ -1305,15 +1320,31 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
                                               const pktseq_allocator *allocator,
                                               pktseq_error *err);
 
-// Learns from normal traffic that the model was not trained on: mean errors, the context's mean and
-// covariance, mean scores by length, and the threshold that the share false_alarms of these
-// sequences lies above.
+// Learns from normal traffic: mean errors, the context's mean and covariance, mean scores by
+// length, and the distribution of the scores, with the threshold for the share false_alarms. The
+// model must not have seen the traffic, or only the pairs before dataset->trained: their scores are
+// then multiplied by the ratio of the two medians, if that is above 1. All together say more about
+// rare scores than the few that were held out.
 //   fails with ARGUMENT, MEMORY, MISMATCH (another model, other context), DIVERGED (a score is not
 //   finite; context columns that add up to each other, of numbers so large that nothing else is
 //   left of them in a double); the detector is then as it was.
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
                                              const pktseq_dataset *dataset, int threads,
                                              pktseq_error *err);
+
+// The threshold that the share `rate` of normal sequences exceeds, by what the fit has kept. Above
+// the highest tenth of the scores (or 20 of them) it is a quantile of a generalised Pareto
+// distribution fitted by its moments (Hosking and Wallis 1987, Technometrics 29), for the rate
+// lowered to rate n rate / (n rate + 1): the fewer the n sequences, the more careful. At 0 it is
+// the highest score that was seen.
+//   low, high  out, or NULL: where the rate of later traffic of this kind will lie, with 95 %
+//              confidence: its logarithm is taken as normal with variance dispersion / (n rate) +
+//              1/4. The quarter is the drift that was measured between parts of recordings. Below
+//              n rate = 2 nothing bounds it from below: low is 0
+//   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted,
+//   or comes from a checkpoint that kept no distribution).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
+                                                   double *threshold, double *low, double *high);
 
 // Scores count pairs.  score (count) out. Overwrites work; fails as pktseq_forward does, with
 // ARGUMENT (a pair without target, or without context where that counts), MISMATCH. The same pair
@@ -1938,6 +1969,11 @@ static uint64_t pktseqi_bits(const double *value) {
 // Neither infinite nor NaN: the exponent is not all ones.
 static int pktseqi_finite(const double *value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
+}
+
+// Is it a share from 0 to below 1?
+static int pktseqi_share_below_one(const double *share) {
+    return pktseqi_finite(share) && *share >= 0 && *share < 1;
 }
 
 // The same of a pktseq_real: its bits, as they go into a file, and whether it is finite.
@@ -4248,6 +4284,8 @@ static int pktseqi_bounds_rise(const pktseq_field *field) {
 static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_error *err) {
     if (!schema || !schema->field || schema->field_count == 0)
         return pktseqi_bad_argument(err, "the schema has no fields");
+    if (!pktseqi_share_below_one(&schema->hold_out))
+        return pktseqi_bad_argument(err, "hold_out is not a share from 0 to below 1");
     if (schema->separator == '"' || schema->separator == '\n' || schema->separator == '\r')
         return pktseqi_bad_argument(err, "the separator is a quote or an end of line");
     for (size_t i = 0; i < schema->field_count; ++i) {
@@ -7714,6 +7752,14 @@ static double pktseqi_field_unlog(const pktseq_field *field, double v) {
     return v;
 }
 
+// Is sequence s of (sequences) held out? Of 50 blocks that make the file, the share `hold_out` is,
+// as evenly spread as can be; the first block is not, unless that share is above 0.98.
+static int pktseqi_held_out(size_t s, size_t sequences, double hold_out) {
+    double blocks = sequences < 50 ? (double)sequences : 50;
+    double block = floor((double)s * blocks / (double)sequences);
+    return floor((block + 1) * hold_out) > floor(block * hold_out);
+}
+
 // The column of a field, or an error that names it.
 static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
                                           const pktseq_column **column, pktseq_error *err) {
@@ -7731,19 +7777,18 @@ static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktse
 // of the mean, which loses no digits to large timestamps:
 //   mean = m + sum(v - m) / n        sd = sqrt((sum (v - m)^2 - (sum (v - m))^2 / n) / (n - 1))
 static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_table *table,
-                                             const pktseq_column *column, int constant_is_zero,
-                                             pktseq_error *err) {
-    double n = (double)table->rows, sum = 0, m, d1 = 0, d2 = 0;
+                                             const pktseq_column *column,
+                                             const pktseq_schema *schema, pktseq_error *err) {
+    double n = 0, sum = 0, m = 0, d1 = 0, d2 = 0;
     double low = DBL_MAX, high = -DBL_MAX;
-    const int plain = field->kind == PKTSEQ_ZSCORE;  // no matter where sequences begin
     for (int pass = 0; pass < 2; ++pass) {
-        m = sum / n;
-        for (size_t s = 0; s < table->sequences; s = plain ? table->sequences : s + 1) {
-            size_t end = table->start[plain ? table->sequences : s + 1];
-            for (size_t row = table->start[s]; row < end; ++row) {
-                double v = plain ? column->number[row]
-                                 : pktseqi_field_number(field, column, row, table->start[s]);
+        if (pass == 1) m = sum / n;
+        for (size_t s = 0; s < table->sequences; ++s) {
+            if (pktseqi_held_out(s, table->sequences, schema->hold_out)) continue;
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
+                double v = pktseqi_field_number(field, column, row, table->start[s]);
                 if (pass == 0) {
+                    n += 1;
                     sum += v;
                     if (v < low) low = v;
                     if (v > high) high = v;
@@ -7756,8 +7801,8 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
     }
     field->mean = m + d1 / n;
     field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
-    if (table->rows < 2 || low == high) {
-        if (!constant_is_zero)
+    if (n < 2 || low == high) {
+        if (!schema->constant_is_zero)
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q has the same value, %f, in every row, so it has no "
                                  "z-score", field->column, low);
@@ -7799,7 +7844,8 @@ static int pktseqi_compare_texts(const void *a, const void *b) {
 // Takes the column's texts that occur often enough, in order of their bytes.
 static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *field,
                                              const pktseq_field *from, const pktseq_table *table,
-                                             const pktseq_column *column, pktseq_error *err) {
+                                             const pktseq_column *column,
+                                             const pktseq_schema *schema, pktseq_error *err) {
     size_t *seen, kept = 0, least = from->least ? from->least : 1;
     char **category = NULL;
     pktseq_status status = PKTSEQ_OK;
@@ -7808,7 +7854,10 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
                              from->column);
     seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count, sizeof *seen);
     if (!seen) return pktseqi_no_memory(err);
-    for (size_t row = 0; row < table->rows; ++row) ++seen[column->text[row]];
+    for (size_t s = 0; s < table->sequences; ++s)
+        if (!pktseqi_held_out(s, table->sequences, schema->hold_out))
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+                ++seen[column->text[row]];
     for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] >= least;
     if (kept == 0 || kept > PKTSEQI_MOST_NAMES)
         status = kept == 0
@@ -7843,16 +7892,19 @@ static int pktseqi_compare_numbers(const void *a, const void *b) {
 // lie, each once, and the last class is everything above. First packets have no since-previous.
 static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field *field,
                                               const pktseq_field *from, const pktseq_table *table,
-                                              const pktseq_column *column, pktseq_error *err) {
+                                              const pktseq_column *column,
+                                              const pktseq_schema *schema, pktseq_error *err) {
     size_t most = from->least ? from->least : 25, count = 0, bounds = 0;
     double *value = (double *)pktseqi_alloc(&codec->allocator, table->rows, sizeof *value);
     char **category = NULL;
     pktseq_status status = PKTSEQ_OK;
     if (!value) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences; ++s)
+    for (size_t s = 0; s < table->sequences; ++s) {
+        if (pktseqi_held_out(s, table->sequences, schema->hold_out)) continue;
         for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
             if (field->kind == PKTSEQ_CLASSES || row > table->start[s])
                 value[count++] = pktseqi_field_number(field, column, row, table->start[s]);
+    }
     qsort(value, count, sizeof *value, pktseqi_compare_numbers);
     for (size_t k = 1; k < most && count; ++k) {  // bounds gather at the front of value
         double bound = value[(size_t)((double)(count - 1) * (double)k / (double)most)];
@@ -7960,13 +8012,13 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
                                : pktseqi_no_memory(err);
         if (status) break;
         if (pktseqi_field_has_bounds(field->kind) && !from->category_count)
-            status = pktseqi_codec_fit_bounds(codec, field, from, table, column, err);
+            status = pktseqi_codec_fit_bounds(codec, field, from, table, column, schema, err);
         else if (from->category_count)
             status = pktseqi_codec_fit_listed(codec, field, from, err);
         else if (field->kind == PKTSEQ_ONEHOT)
-            status = pktseqi_codec_fit_names(codec, field, from, table, column, err);
+            status = pktseqi_codec_fit_names(codec, field, from, table, column, schema, err);
         else if (pktseqi_field_scaled(field) && !(field->sd > 0))
-            status = pktseqi_codec_fit_scale(field, table, column, schema->constant_is_zero, err);
+            status = pktseqi_codec_fit_scale(field, table, column, schema, err);
     }
     if (status == PKTSEQ_OK) status = pktseqi_codec_layout(codec, err);
     if (status) {
@@ -8365,7 +8417,7 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     options.inputs = 3;
     options.start = PKTSEQ_START_TARGET;
     options.drop_last = 0;
-    options.begin = options.end = 0;
+    options.begin = options.end = options.hold_out = 0;
     return options;
 }
 
@@ -8383,10 +8435,10 @@ static pktseq_group *pktseqi_copy_groups(const pktseq_allocator *allocator,
     return copy;
 }
 
-// Lists the sequences that are long enough.
+// Lists the sequences that are long enough: those that are trained on, then those held out.
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
-    size_t use = sequences - (dataset->options.drop_last != 0), n;
+    size_t use = sequences - (dataset->options.drop_last != 0);
     size_t from = (size_t)(dataset->options.begin * (double)use);
     size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
     dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
@@ -8394,18 +8446,22 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
                                                     sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
-    for (size_t s = from; s < past; ++s) {
-        n = start[s + 1] - start[s];
-        if (n <= dataset->options.inputs) {
-            ++dataset->skipped;
-            continue;
+    for (int held = 0; held < (dataset->options.hold_out > 0 ? 2 : 1); ++held) {
+        for (size_t s = from; s < past; ++s) {
+            size_t n = start[s + 1] - start[s];
+            if (pktseqi_held_out(s, sequences, dataset->options.hold_out) != held) continue;
+            if (n <= dataset->options.inputs) {
+                ++dataset->skipped;
+                continue;
+            }
+            dataset->first_row[dataset->pairs] = start[s];
+            dataset->length[dataset->pairs++] = n;
+            if (n - dataset->options.inputs > dataset->longest)
+                dataset->longest = n - dataset->options.inputs;
         }
-        dataset->first_row[dataset->pairs] = start[s];
-        dataset->length[dataset->pairs++] = n;
-        if (n - dataset->options.inputs > dataset->longest)
-            dataset->longest = n - dataset->options.inputs;
+        if (!held) dataset->trained = dataset->pairs;
     }
-    if (dataset->pairs == 0)
+    if (dataset->trained == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "none of the %z sequences has more than %z packets, so there is "
                              "nothing to predict", past > from ? past - from : 0,
@@ -8421,6 +8477,8 @@ static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options 
     if (!pktseqi_finite(&options->begin) || !pktseqi_finite(&options->end) || options->begin < 0 ||
         options->begin > 1 || options->end < 0 || options->end > 1)
         return pktseqi_bad_argument(err, "begin or end is not a share from 0 to 1");
+    if (!pktseqi_share_below_one(&options->hold_out))
+        return pktseqi_bad_argument(err, "hold_out is not a share from 0 to below 1");
     return PKTSEQ_OK;
 }
 
@@ -10865,13 +10923,13 @@ static void pktseqi_train_batch(pktseqi_run *run, const pktseq_dataset *dataset,
     uint64_t teach = pktseqi_random_at(config->seed, PKTSEQI_FOR_TEACHER, iteration);
     for (size_t b = 0; b < config->batch; ++b) {
         uint64_t place = (uint64_t)iteration * config->batch + b;
-        uint64_t epoch = place / dataset->pairs;
-        size_t index = (size_t)(place % dataset->pairs);
+        uint64_t epoch = place / dataset->trained;
+        size_t index = (size_t)(place % dataset->trained);
         if (config->order == PKTSEQ_ORDER_RANDOM)
-            index = pktseqi_random_below(&draw, dataset->pairs);
+            index = pktseqi_random_below(&draw, dataset->trained);
         if (config->order == PKTSEQ_ORDER_SHUFFLED) {
             if (run->epoch != epoch + 1)
-                pktseqi_shuffle(run, dataset->pairs, config->seed, epoch);
+                pktseqi_shuffle(run, dataset->trained, config->seed, epoch);
             index = run->shuffled[index];
         }
         run->pair[b] = pktseq_dataset_pair(dataset, index);
@@ -11001,7 +11059,7 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *mode
     run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
     run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
     run->kept = (pktseq_real *)pktseqi_alloc(allocator, model->parameters, sizeof *run->kept);
-    run->shuffled = (size_t *)pktseqi_alloc(allocator, dataset->pairs, sizeof *run->shuffled);
+    run->shuffled = (size_t *)pktseqi_alloc(allocator, dataset->trained, sizeof *run->shuffled);
     if (!run->pair || !run->teacher || !run->kept || !run->shuffled) return pktseqi_no_memory(err);
     return PKTSEQ_OK;
 }
@@ -11211,7 +11269,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     uint64_t hash;
     if (status) return status;
     own = *config;
-    if (!model || !model->block || !dataset || !dataset->pairs || !training)
+    if (!model || !model->block || !dataset || !dataset->trained || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
@@ -11230,6 +11288,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
         training->drop_last = dataset->options.drop_last != 0;
         training->begin = dataset->options.begin;
         training->end = dataset->options.end;
+        training->hold_out = dataset->options.hold_out;
         training->config = own;
         training->config.progress = NULL;
         training->config.user_data = NULL;
@@ -11937,38 +11996,128 @@ static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset
     }
 }
 
-// Of n scores a number A lies above the true threshold, which is binomially distributed. few: A is
-// below it with a chance of 2.5 % at most; many: A is not above it with one of 97.5 % at least.
-// Summed by logarithms, which do not underflow.
-static void pktseqi_binomial_range(size_t n, double share, size_t *few, size_t *many) {
-    double chance = 0, term = (double)n * log(1 - share);  // of A = 0
-    *few = 0;
-    for (*many = 0; *many < n; ++*many) {
-        chance += exp(term);
-        if (chance <= 0.025) *few = *many + 1;
-        if (chance >= 0.975) return;
-        term += log((double)(n - *many) / (double)(*many + 1)) + log(share) - log(1 - share);
-    }
+// Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
+// before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
+//   shape = (1 - m m / v) / 2     scale = m (1 - shape)
+// the shape kept from -0.5 to 0.3, since few scores can feign a hard end or a heavy tail. (Where
+// there is a hard end, as of a uniform distribution, fewer alarms come than were asked for.)
+static void pktseqi_detector_fit_tail(pktseq_detector *d, const double *score, size_t n) {
+    size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;
+    double from = score[n > k ? n - k - 1 : 0], m = 0, v = 0, shape = 0;
+    for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
+    for (size_t i = n - k; i < n; ++i)
+        v += (score[i] - from - m) * (score[i] - from - m) / (double)(k > 1 ? k - 1 : 1);
+    if (v > 0) shape = 0.5 * (1 - m * m / v);
+    if (shape < -0.5) shape = -0.5;
+    if (shape > 0.3) shape = 0.3;
+    d->tail[0] = from;
+    d->tail[1] = (double)k / (double)n;
+    d->tail[2] = shape;
+    d->tail[3] = m * (1 - shape);
 }
 
-// The threshold and the range that holds it with 95 % confidence: between the scores of the ranks
-// that pktseqi_binomial_range says; DBL_MAX or -DBL_MAX where the sequences are too few to say.
-static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d, double *score, size_t n,
-                                                    pktseq_error *err) {
-    double share = d->options.false_alarms;
-    size_t few, many;
+// The score that the share `rate` (above 0, not above tail[1]) exceeds, by the fitted tail.
+static double pktseqi_detector_tail(const pktseq_detector *d, double rate) {
+    double shape = d->tail[2], scale = d->tail[3], fall = rate / d->tail[1];
+    if (fabs(shape) < 1e-6) return d->tail[0] - scale * log(fall);
+    return d->tail[0] + scale / shape * (pow(fall, -shape) - 1);
+}
+
+// The score that the share `rate` of the sequences exceeds, in the tail or between the levels, from
+// which a straight line may not lead above the tail.
+static double pktseqi_detector_level(const pktseq_detector *d, double rate) {
+    double at = (1 - rate) * (PKTSEQ_LEVELS - 1), level;
+    int k = (int)at < PKTSEQ_LEVELS - 2 ? (int)at : PKTSEQ_LEVELS - 2;
+    if (rate > 0 && rate < d->tail[1]) return pktseqi_detector_tail(d, rate);
+    level = d->level[k] + (at - k) * (d->level[k + 1] - d->level[k]);
+    return rate > 0 && level > d->tail[0] ? d->tail[0] : level;
+}
+
+// The variance of the logarithm of a rate that is asked for.
+static double pktseqi_detector_spread(const pktseq_detector *d, double rate) {
+    return d->dispersion / ((double)d->sequences * rate) + 0.25;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
+                                                   double *threshold, double *low, double *high) {
+    double expected, factor;
+    if (!detector || !threshold || !pktseqi_finite(&rate) || rate < 0 || rate > 1)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
+    expected = (double)detector->sequences * rate;
+    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_detector_spread(detector, rate))) : 1;
+    *threshold = pktseqi_detector_level(detector, rate < 1 ? rate * expected / (expected + 1) : 1);
+    if (low) *low = expected < 2 ? 0 : rate / factor;
+    if (high) *high = rate * factor < 1 ? rate * factor : 1;
+    return PKTSEQ_OK;
+}
+
+// The threshold, and the range between those for the rates at either end of its range.
+static void pktseqi_detector_range(pktseq_detector *d) {
+    double low = 0, high = 0, rate = d->options.false_alarms;
+    pktseq_detector_threshold(d, rate, &d->threshold, &low, &high);
+    d->threshold_low = high < 1 ? pktseqi_detector_level(d, high) : -DBL_MAX;
+    d->threshold_high = low > 0 ? pktseqi_detector_level(d, low) : DBL_MAX;
+    if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
+    if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
+}
+
+// By how much the number of the highest tenth of the scores (pairs) varies between ten parts of the
+// file, divided by what chance would have it vary; at least 1.
+static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const double *score,
+                                          double highest_tenth) {
+    double count[10] = {0}, high[10] = {0}, share = 0, sum = 0;
+    int parts = 0;
+    for (size_t i = 0; i < dataset->pairs; ++i) {
+        size_t part = (size_t)(10.0 * (double)dataset->first_row[i] / (double)dataset->rows);
+        count[part] += 1;
+        high[part] += score[i] > highest_tenth;
+        share += (score[i] > highest_tenth) / (double)dataset->pairs;
+    }
+    for (int k = 0; k < 10 && share > 0; ++k) {
+        double off = high[k] - count[k] * share;
+        if (count[k] > 0) sum += off * off / (count[k] * share * (1 - share));
+        parts += count[k] > 0;
+    }
+    return parts > 1 && sum > parts - 1 ? sum / (parts - 1) : 1;
+}
+
+// Brings the scores of pairs that were trained on to the median of those held out, if that is
+// higher. sorted: (pairs) scratch
+static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *score,
+                                     double *sorted) {
+    size_t n = dataset->trained, held = dataset->pairs - n;
+    double ratio;
+    if (held < 1) return;
+    memcpy(sorted, score, dataset->pairs * sizeof *score);
+    qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
+    qsort(sorted + n, held, sizeof *sorted, pktseqi_compare_numbers);
+    ratio = pktseqi_quantile_sorted(sorted, n, 0.5);
+    ratio = ratio > 0 ? pktseqi_quantile_sorted(sorted + n, held, 0.5) / ratio : 1;
+    if (ratio > 100) ratio = 100;  // nothing was learned but the sequences themselves
+    for (size_t i = 0; i < n && ratio > 1; ++i) score[i] *= ratio;
+}
+
+// What normal scores are like, from those of all pairs, and the threshold. sorted: (pairs) scratch
+static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
+                                                    const pktseq_dataset *dataset, double *score,
+                                                    double *sorted, pktseq_error *err) {
+    size_t n = dataset->pairs;
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite(&score[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
-    qsort(score, n, sizeof *score, pktseqi_compare_numbers);
-    d->threshold = pktseqi_quantile_sorted(score, n, 1 - share);
-    if (share < 1) pktseqi_binomial_range(n, share, &few, &many);
-    else few = many = n;
-    d->threshold_low = many < n ? score[n - 1 - many] : -DBL_MAX;
-    d->threshold_high = few > 0 ? score[n - few] : DBL_MAX;
-    if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
-    if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
+    pktseqi_detector_correct(dataset, score, sorted);
+    memcpy(sorted, score, n * sizeof *score);
+    qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
+    for (int k = 0; k < PKTSEQ_LEVELS; ++k) {
+        d->level[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_LEVELS - 1));
+        if (k > 0 && d->level[k] < d->level[k - 1]) d->level[k] = d->level[k - 1];  // rounding
+    }
+    pktseqi_detector_fit_tail(d, sorted, n);
     d->sequences = n;
+    d->dispersion = pktseqi_detector_dispersion(dataset, score,
+                                                pktseqi_quantile_sorted(sorted, n, 0.9));
+    pktseqi_detector_range(d);
     return PKTSEQ_OK;
 }
 
@@ -12002,8 +12151,8 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
     for (size_t i = 0; i < dataset->pairs; ++i)
         sum[i] = pktseqi_detector_value(d, dataset->options.inputs,
                                         dataset->length[i] - dataset->options.inputs,
-                                        sum + 2 * i);  // slot i is behind us
-    return pktseqi_detector_fit_threshold(d, sum, dataset->pairs, err);
+                                        sum + 2 * i);  // slot i has been read
+    return pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
@@ -12147,7 +12296,7 @@ static const char *const pktseqi_group_name[] = {"number", "flag", "class"};
 static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise"};
 
 // Format 1 knew no momentum, clipping, likelihood, or calibration; it is still read.
-#define PKTSEQI_FORMAT "2"
+#define PKTSEQI_FORMAT "3"
 #define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) behind the weights, if there is one
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
 #define PKTSEQI_MOST_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
@@ -12173,6 +12322,9 @@ static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise"
     X(real, "clip", config.clip) \
     X(real, "begin", begin) \
     X(real, "end", end)
+
+// And format 3.
+#define PKTSEQI_TRAINING_3(X) X(real, "hold_out", hold_out)
 
 // Text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
@@ -12251,6 +12403,7 @@ static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *trainin
 #define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, training->place);
     PKTSEQI_TRAINING(PKTSEQI_X)
     PKTSEQI_TRAINING_2(PKTSEQI_X)
+    PKTSEQI_TRAINING_3(PKTSEQI_X)
 #undef PKTSEQI_X
 #undef PKTSEQI_PUT_whole
 #undef PKTSEQI_PUT_real
@@ -12292,6 +12445,12 @@ static void pktseqi_put_numbers(pktseqi_text *t, const char *name, const double 
     X("scale", d->scale, 2) \
     X("length_scale", d->length_scale, 4)
 
+// What it has kept of normal scores; checkpoints before 1.0 have none of these lines.
+#define PKTSEQI_DETECTOR_LEVELS(X) \
+    X("dispersion", &d->dispersion, 1) \
+    X("tail", d->tail, 4) \
+    X("level", d->level, PKTSEQ_LEVELS)
+
 // The detector, a line for each value or array. Read by pktseqi_load_detector.
 static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
     double plain[5];
@@ -12306,6 +12465,7 @@ static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
     pktseqi_put_numbers(t, "context_false_alarms_threshold_low_high", plain, 5);
 #define PKTSEQI_X(name, place, count) pktseqi_put_numbers(t, name, place, count);
     PKTSEQI_DETECTOR(PKTSEQI_X)
+    if (d->dispersion >= 1) { PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X) }
 #undef PKTSEQI_X
 }
 
@@ -12442,7 +12602,12 @@ static int pktseqi_detector_good(const pktseq_detector *d) {
     for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c)
         good &= pktseqi_finite(&d->mean[c]);
     for (int k = 0; k < 4; ++k)
-        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0;
+        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0 &&
+                pktseqi_finite(&d->tail[k]);
+    for (int k = 0; k < PKTSEQ_LEVELS; ++k)
+        good &= pktseqi_finite(&d->level[k]) && (k == 0 || d->level[k] >= d->level[k - 1]);
+    good &= pktseqi_finite(&d->dispersion) && d->tail[1] >= 0 && d->tail[1] <= 1 &&
+            fabs(d->tail[2]) <= 1 && d->tail[3] >= 0;
     return good;
 }
 
@@ -13123,6 +13288,9 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
     if (header->format > 1) {
         PKTSEQI_TRAINING_2(PKTSEQI_X)
     }
+    if (header->format > 2) {
+        PKTSEQI_TRAINING_3(PKTSEQI_X)
+    }
 #undef PKTSEQI_X
     word = pktseqi_load_line(&at, "order");
     order = word ? pktseqi_find_name(pktseqi_order_name, 3, word) : 3;
@@ -13147,7 +13315,7 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header,
         training->report_count > training->iteration || training->points > training->iteration ||
         training->point_count > training->iteration || training->drop_last > 1 ||
         training->begin < 0 || training->begin > 1 || training->end < 0 || training->end > 1 ||
-        pktseqi_train_config_check(config, NULL))
+        !pktseqi_share_below_one(&training->hold_out) || pktseqi_train_config_check(config, NULL))
         return pktseqi_bad_meta(header, meta->key);
     if (recipe && strlen(recipe->value) >= sizeof training->recipe)
         return pktseqi_bad_meta(header, recipe->key);
@@ -13174,7 +13342,8 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     if (pktseqi_checksum(header->json.data, size, checksum->at) != sum)
         return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                              "the checksum is not right, so the file is damaged");
-    if (!format || (strcmp(format->value, "1") != 0 && strcmp(format->value, PKTSEQI_FORMAT) != 0))
+    if (!format || format->value[0] < '1' || format->value[0] > PKTSEQI_FORMAT[0] ||
+        format->value[1])
         return pktseqi_bad_meta(header, "pktseq.format");
     header->format = format->value[0] - '0';
     if (!pktseqi_load_meta(header, "pktseq.version"))
@@ -13292,6 +13461,10 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
 #define PKTSEQI_X(name, place, count) \
     good = good && pktseqi_load_numbers_line(&at, name, place, count);
     PKTSEQI_DETECTOR(PKTSEQI_X)
+    if (*at) {
+        PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X)
+        good = good && d->dispersion >= 1;
+    }
 #undef PKTSEQI_X
     if (!good || *at || !pktseqi_detector_good(d) || !pktseqi_detector_fits(d, model))
         return pktseqi_bad_meta(header, meta->key);

@@ -1418,8 +1418,8 @@ static void test_lies(void) {
         {"\\n\"},\"encoder", "\\n\\n\"},\"encoder"},
         {"\\n\"},\"encoder", "\"},\"encoder"},
         // the rest
-        {"pktseq.format\":\"2", "pktseq.format\":\"3"},
-        {"pktseq.format\":\"2", "pktseq.format\":\"01"},
+        {"pktseq.format\":\"3", "pktseq.format\":\"4"},
+        {"pktseq.format\":\"3", "pktseq.format\":\"01"},
         {"\"format\":\"pt\"", "\"format\":\"tf\""},
         {"pktseq.inputs\":\"1", "pktseq.inputs\":\"-1"},
         {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1.5"},
@@ -1886,14 +1886,14 @@ static void test_rule(void) {
 
 // A file as version 0.1.0 wrote it.
 static void test_format_1(void) {
-    static const char *const lines = "momentum 0\\nclip 0\\nbegin 0\\nend 0\\n";
+    static const char *const lines = "momentum 0\\nclip 0\\nbegin 0\\nend 0\\nhold_out 0\\n";
     subject s;
     if (subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) {
         pktseq_buffer buffer;
         bytes b[5];
         loaded l;
         CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
-        b[0] = edited(buffer.data, buffer.size, "pktseq.format\":\"2", "pktseq.format\":\"1");
+        b[0] = edited(buffer.data, buffer.size, "pktseq.format\":\"3", "pktseq.format\":\"1");
         check_refused("format 1 with the lines of format 2", b[0].data, b[0].size);
         b[1] = with_meta(b[0].data, b[0].size, "pktseq.loss", NULL);
         b[2] = with_meta(b[1].data, b[1].size, "pktseq.groups", NULL);
