@@ -142,12 +142,11 @@ static int parse_options(app *a, int argc, char **argv) {
     if (asked) return 2;
     if (!a->model_path || !a->data_path)
         return fail("expected --model M.safetensors and DATA.csv; detect --help says more");
-    if (!a->normal_path && (a->given_rate || a->given_context || a->baseline || a->save))
+    if (!a->normal_path && (a->given_context || a->baseline || a->save))
         return fail("%s needs --calibrate NORMAL.csv",
-                    a->given_rate      ? "--false-alarms"
-                    : a->given_context ? "--context"
-                    : a->baseline      ? "--baseline"
-                                       : "--save-calibration");
+                    a->given_context ? "--context"
+                    : a->baseline    ? "--baseline"
+                                     : "--save-calibration");
     if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
         return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
     if (output_clash(a)) return 1;
@@ -429,21 +428,13 @@ static void print_data(app *a) {
 // The threshold, and how it was chosen.
 static void print_threshold(app *a) {
     const pktseq_detector *d = &a->detector;
-    char range[64];
-    double expected;
+    char text[256];
     if (a->given_threshold) {
         say(a, "threshold   %.5g, as given\n", a->threshold);
     } else if (d->sequences) {
-        say(a, "threshold   %.5g for %g %% false alarms (95 %% confidence %s), from %lu "
-               "normal sequences of %s\n", d->threshold, 100 * d->options.false_alarms,
-            output_range(range, d->threshold_low, d->threshold_high), (unsigned long)d->sequences,
-            a->normal_path ? output_shown(a->normal_path) : "the training data, held out");
-        expected = d->options.false_alarms * (double)d->sequences;
-        if (expected < 5)
-            say(a, "            few sequences for so small a share: %s of them can be expected above "
-                   "it, so take it as a hint\n",
-                expected < 1 ? "not one" : expected < 2 ? "one" : expected < 3 ? "two" :
-                expected < 4 ? "three" : "four");
+        say(a, "threshold   %.5g for %s%s%s\n", a->threshold,
+            output_rate(text, d, a->given_rate ? a->rate : d->options.false_alarms),
+            a->normal_path ? " of " : "", a->normal_path ? output_shown(a->normal_path) : "");
     } else {
         say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL.csv or --threshold "
                "X\n");
@@ -944,6 +935,10 @@ static int run(app *a) {
     if (!bad && pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &options, NULL, &a->err))
         bad = fail("%s: %s", input_name(a->data_path), a->err.text);
     if (!a->given_threshold) a->threshold = a->detector.threshold;
+    if (a->given_rate && !a->given_threshold && !a->normal_path &&
+        pktseq_detector_threshold(&a->detector, a->rate, &a->threshold, NULL, NULL))
+        return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
+                    "taken: give --calibrate NORMAL.csv, too", a->model_path);
     a->judged = a->given_threshold || a->detector.sequences > 0;
     bad = bad || find_sequences(a) || score_data(a) || tell(a, &normal);
     pktseq_table_free(&normal);

@@ -94,12 +94,21 @@ static inline int output_fail(const char *program, const char *format, va_list l
     return 1;
 }
 
-// "1.2 to 1.3", or with one end only, as pktseq_detector says that there is none: "1.2 or more".
-static inline const char *output_range(char text[64], double low, double high) {
-    if (low < -1e300 && high > 1e300) snprintf(text, 64, "not known");
-    else if (high > 1e300) snprintf(text, 64, "%.5g or more", low);
-    else if (low < -1e300) snprintf(text, 64, "%.5g or less", high);
-    else snprintf(text, 64, "%.5g to %.5g", low, high);
+// What a false-alarm rate was asked for and what can be said of it: "1 % false alarms (later traffic:
+// 0.34 to 2.9 %), from 922 normal sequences". From how many sequences on something can be promised
+// is said where they are too few: at least two should be above the threshold.
+static inline const char *output_rate(char text[256], const pktseq_detector *detector,
+                                      double rate) {
+    double threshold, low, high, n = (double)detector->sequences;
+    if (pktseq_detector_threshold(detector, rate, &threshold, &low, &high))
+        snprintf(text, 256, "%g %% false alarms, from %.0f normal sequences", 100 * rate, n);
+    else if (n * rate < 2)
+        snprintf(text, 256, "%g %% false alarms, which nobody can promise from %.0f normal "
+                 "sequences (it may become %.2g %%; %.0f are needed)", 100 * rate, n, 100 * high,
+                 rate > 0 ? ceil(10 / rate) : 1e6);
+    else
+        snprintf(text, 256, "%g %% false alarms (later traffic: %.2g to %.2g %%), from %.0f normal "
+                 "sequences", 100 * rate, 100 * low, 100 * high, n);
     return text;
 }
 

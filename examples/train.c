@@ -105,10 +105,9 @@ typedef struct app {
     pktseq_table table;
     pktseq_codec codec;
     pktseq_dataset dataset;
-    pktseq_dataset held;       // the sequences that are not trained on, if there are any
     pktseq_model model;
     pktseq_training training;
-    pktseq_detector detector;  // fitted to the sequences held out, if there are any
+    pktseq_detector detector;  // fitted, if some sequences are held out
     double began;            // seconds
     size_t began_iteration;
     pktseq_error err;
@@ -183,7 +182,7 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
     a->options.start = (pktseq_start)start;
     a->loss = (pktseq_loss)loss;
     a->config.threads = (int)a->threads;
-    a->options.end = a->hold_out > 0 ? 1 - a->hold_out : 0;
+    a->options.hold_out = a->hold_out;
     if (a->snapshots && !parse_snapshots(a->snapshots, &a->config))
         return fail("option --snapshots: found \"%s\", expected rising percents as in 20,40,100",
                     a->snapshots);
@@ -311,17 +310,6 @@ static const char *default_data(const char *program) {
     return "examples/data/normal_seqs.csv";
 }
 
-// A view of the sequences that are trained on: what is held out must not shape the codec either.
-static pktseq_table table_head(const app *a) {
-    pktseq_table head = a->table;
-    if (a->options.end > 0) {
-        head.sequences = (size_t)(a->options.end * (double)head.sequences);
-        if (head.sequences == 0) head.sequences = 1;
-        head.rows = head.start[head.sequences];
-    }
-    return head;
-}
-
 // The data are too few to learn anything from.
 static int too_little(const app *a) {
     return fail("%s: %lu packets make %lu sequence%s%s; training needs about 100",
@@ -351,22 +339,24 @@ static int prepare_new(app *a) {
     pktseq_config config;
     pktseq_model init;
     pktseq_codec codec;
-    pktseq_table head;
     int other;
     schema.rule.tcp_only |= a->tcp_only;
+    schema.hold_out = a->options.hold_out;  // what is held out must not shape the codec either
     if (read_data(a, &schema)) return 1;
-    head = table_head(a);
-    if (pktseq_codec_fit(&a->codec, &head, &schema, NULL, &a->err) && a->table.sequences < 20)
+    if (pktseq_codec_fit(&a->codec, &a->table, &schema, NULL, &a->err) && a->table.sequences < 20)
         return too_little(a);
     if (a->err.status ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
         return fail("%s%s", a->err.line || strstr(a->err.text, a->data_path) ? "" : "the data: ",
                     a->err.text);
+    if (a->options.hold_out > 0 && a->dataset.trained == a->dataset.pairs)
+        return fail("the sequences held out: there is none; a larger --hold-out, or more traffic, "
+                    "makes some");
     config = pktseq_config_default(&a->dataset);
     config.hidden = a->hidden;
     config.loss = a->loss;
     if (a->epochs > 0 && !a->given_iterations)
-        a->config.iterations = (size_t)(a->epochs * (double)a->dataset.pairs /
+        a->config.iterations = (size_t)(a->epochs * (double)a->dataset.trained /
                                         (double)a->config.batch + 0.999);
     if (a->init_path) {
         if (pktseq_load(a->init_path, &init, &codec, NULL, NULL, NULL, &a->err))
@@ -427,6 +417,7 @@ static int prepare_resumed(app *a) {
     schema.rule = a->codec.rule;
     a->options.begin = a->training.begin;
     a->options.end = a->training.end;
+    a->options.hold_out = a->training.hold_out;
     a->options.inputs = a->model.config.inputs;
     a->options.start = a->model.config.start;
     a->options.drop_last = (int)a->training.drop_last;
@@ -524,9 +515,8 @@ static void print_summary(const app *a) {
            (unsigned long)d->pairs, (unsigned long)d->options.inputs, (unsigned long)d->longest);
     if (d->skipped) printf(" (%lu sequences are too short)", (unsigned long)d->skipped);
     if (d->options.drop_last) printf(" (the last sequence is dropped)");
-    if (d->options.end > 0)
-        printf(" (%lu are held out)",
-               (unsigned long)(a->table.sequences - d->pairs - d->skipped));
+    if (d->trained < d->pairs)
+        printf(" (%lu are held out)", (unsigned long)(d->pairs - d->trained));
     printf("\n");
     print_features(a);
     if (a->codec.targets == a->codec.features) {
@@ -683,7 +673,7 @@ static int write_results(app *a) {
     return 0;
 }
 
-// Learns from the sequences that were held out which scores are normal. A model trained by
+// Learns which scores are normal, with the help of the sequences that were held out. A model trained by
 // likelihood gets the recommended score, others the reference's.
 static int calibrate(app *a) {
     pktseq_detector_options options;
@@ -697,9 +687,9 @@ static int calibrate(app *a) {
     bad = (!a->detector.memory &&
            pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
                                 &a->err)) ||
-          pktseq_detector_fit(&a->detector, &a->model, &a->held, a->config.threads, &a->err);
+          pktseq_detector_fit(&a->detector, &a->model, &a->dataset, a->config.threads, &a->err);
     free(weight);
-    return bad ? fail("the sequences held out: %s", a->err.text) : 0;
+    return bad ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
 // After every iteration: reports, milestones, Ctrl-C.
@@ -711,7 +701,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
         // With its threshold, so that detect takes a snapshot as it takes the model, and a resumed
         // run the score's settings.
-        const pktseq_detector *fitted = a->options.end > 0 && !calibrate(a) ? &a->detector : NULL;
+        const pktseq_detector *fitted = a->dataset.trained < a->dataset.pairs && !calibrate(a) ? &a->detector : NULL;
         if (path_in(a, path, sizeof path, name) ||
             pktseq_save(path, p->model, &a->codec, p->training, fitted, &a->save_err))
             return 1;
@@ -721,17 +711,15 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
 }
 
 static void print_where(const app *a) {
-    char range[64], out[1024];
+    char range[256], out[1024];
     snprintf(out, sizeof out, "%s", output_shown(a->out));
     printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\n");
     if (a->training.iteration) printf("model       %s/model.safetensors\n", out);
     if (a->detector.memory)
-        printf("threshold   %.5g (%s) for %g %% false alarms, from %lu held out\n",
-               a->detector.threshold,
-               output_range(range, a->detector.threshold_low, a->detector.threshold_high),
-               100 * a->detector.options.false_alarms, (unsigned long)a->detector.sequences);
+        printf("threshold   %.5g for %s\n", a->detector.threshold,
+               output_rate(range, &a->detector, a->detector.options.false_alarms));
     else
         printf("threshold   none, so detect will rank but not judge, unless it is given --calibrate "
                "NORMAL.csv; --recommended and --hold-out leave one\n");
@@ -740,16 +728,10 @@ static void print_where(const app *a) {
     printf("loss        %s/loss.csv and %s/loss.svg\n", out, out);
 }
 
-// Makes the dataset of what is held out, and asks the library to train for no iterations: it checks
-// that everything fits together, and that there is memory for it, before anything is written.
+// Asks the library to train for no iterations: it checks that everything fits together, and that
+// there is memory for it, before anything is written.
 static int rehearse(app *a) {
     pktseq_train_config config = a->config;
-    pktseq_dataset_options held = a->options;
-    held.begin = a->options.end;
-    held.end = 0;
-    if (a->options.end > 0 &&
-        pktseq_dataset_init(&a->held, &a->codec, &a->table, &held, NULL, &a->err))
-        return fail("the sequences held out: %s", a->err.text);
     config.iterations = a->training.iteration;
     if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
         return fail("%s", a->err.text);
@@ -776,7 +758,7 @@ static int run(app *a) {
         return fail("%s", a->err.text);
     if (a->save_err.status) return fail("%s", a->save_err.text);
     if (status == PKTSEQ_ERROR_DIVERGED) fail("%s", a->err.text);
-    if (a->options.end > 0 && a->training.iteration && calibrate(a)) return 1;
+    if (a->dataset.trained < a->dataset.pairs && a->training.iteration && calibrate(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)
@@ -820,7 +802,6 @@ int main(int argc, char **argv) {
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);
     pktseq_dataset_free(&a->dataset);
-    pktseq_dataset_free(&a->held);
     pktseq_codec_free(&a->codec);
     pktseq_table_free(&a->table);
     free(a);
