@@ -263,7 +263,7 @@ fi
 
 ./detect --model $model --threshold 0.5 cap.csv >out
 check "words without labels" sh -c 'grep -q "^score       mean .*above it" out && ! grep -q attack out'
-check "few sequences" sh -c "./detect --model $model cap.csv | grep -q 'so take it as a hint'"
+check "few sequences" sh -c "./detect --model $model cap.csv | grep -q 'nobody can promise from'"
 ./detect --model rest/model.safetensors --scores scores.csv cap.csv >out
 check "without a threshold nothing is judged" grep -q '^anomalous   not judged' out
 check "nor in the scores" sh -c '! grep -q ",[01]$" scores.csv && grep -q ",$" scores.csv'
@@ -294,7 +294,7 @@ done
 { echo "$(head -n 1 cap.csv),label"
   tail -n +2 cap.csv | awk '{ print $0 "," (NR < 300 ? "0" : NR < 600 ? "?" : "bad") }'; } >odd.csv
 ./detect --model $model --threshold -1 --report report.html odd.csv >out
-normal=$(($(sed -n 's/^labels .* \([0-9]*\) of \([0-9]*\) sequences are anomalous/\2 - \1/p' out)))
+normal=$(($(sed -n 's/^labels .* \([0-9]*\) of \([0-9]*\) connections are anomalous/\2 - \1/p' out)))
 check "the report counts as the terminal does" grep -q "of $normal normal ones" report.html
 
 { head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, '{ $2 = "\"\033[31m\nFAKE\""; print }'
