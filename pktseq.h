@@ -2709,6 +2709,7 @@ typedef enum pktseqi_layer {
     PKTSEQI_LAYER_COOKED,    // Linux "any" device, version 1
     PKTSEQI_LAYER_COOKED2,
     PKTSEQI_LAYER_PPP,
+    PKTSEQI_LAYER_PPPOE,
     PKTSEQI_LAYER_HDLC,      // Cisco's
     PKTSEQI_LAYER_RELAY,     // frame relay
     PKTSEQI_LAYER_MPLS,
@@ -2728,6 +2729,7 @@ typedef struct pktseqi_walk {
     pktseqi_layer layer;
     unsigned type;
     int found;              // how many IP headers
+    int six;                // the last one was of IPv6
     const char *other;      // what there is instead of IP
     pktseq_packet *packet;
 } pktseqi_walk;
@@ -2829,6 +2831,12 @@ static void pktseqi_walk_erspan(pktseqi_walk *w, int numbered) {
     pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_ETHERNET);
 }
 
+// A session of PPP over Ethernet (RFC 2516), which says how long its PPP is.
+static void pktseqi_walk_pppoe(pktseqi_walk *w) {
+    if (!pktseqi_walk_pass(w, 6, PKTSEQI_LAYER_PPP)) return;
+    pktseqi_walk_trim(w, pktseqi_be16(w->at - 2));
+}
+
 // Goes by an Ethertype; small ones are the length of an 802.3 frame (IEEE 802.3 3.2.6).
 static void pktseqi_walk_ethertype(pktseqi_walk *w) {
     unsigned type = w->type;
@@ -2845,7 +2853,7 @@ static void pktseqi_walk_ethertype(pktseqi_walk *w) {
     case 0x8848: w->layer = PKTSEQI_LAYER_MPLS; return;
     case 0x880b: w->layer = PKTSEQI_LAYER_PPP; return;
     case 0x6558: w->layer = PKTSEQI_LAYER_ETHERNET; return;
-    case 0x8864: pktseqi_walk_pass(w, 6, PKTSEQI_LAYER_PPP); return;       // RFC 2516
+    case 0x8864: pktseqi_walk_pppoe(w); return;
     case 0x88e7: pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_ETHERNET); return;  // 802.1ah
     case 0x894f:
         if (pktseqi_walk_has(w, 4)) pktseqi_walk_nsh(w, 4 * (size_t)(w->at[1] & 63));
@@ -2913,7 +2921,7 @@ static void pktseqi_walk_null(pktseqi_walk *w) {
 static void pktseqi_walk_ppp(pktseqi_walk *w) {
     unsigned protocol;
     size_t bytes;
-    if (w->size >= 2 && w->at[0] == 0xff && w->at[1] == 3) pktseqi_walk_pass(w, 2, w->layer);
+    if (w->size >= 2 && w->at[0] == 0xff) pktseqi_walk_pass(w, 2, w->layer);
     if (!pktseqi_walk_has(w, 1)) return;
     bytes = w->at[0] & 1 ? 1 : 2;  // a protocol's number is odd: the first odd byte is its last
     if (!pktseqi_walk_has(w, bytes)) return;
@@ -2986,7 +2994,7 @@ static void pktseqi_walk_cooked(pktseqi_walk *w, int version) {
 }
 
 // An IP header has been found: what an outer one has said holds no more.
-static void pktseqi_walk_found(pktseqi_walk *w, unsigned protocol) {
+static void pktseqi_walk_found(pktseqi_walk *w, unsigned protocol, int six) {
     pktseq_packet *packet = w->packet;
     if (w->found++) packet->notes |= PKTSEQ_NOTE_TUNNEL;
     packet->transport = (uint8_t)protocol;
@@ -2994,6 +3002,7 @@ static void pktseqi_walk_found(pktseqi_walk *w, unsigned protocol) {
     packet->src_port = packet->dst_port = packet->icmp_id = packet->flags = 0;
     packet->payload = 0;
     w->type = protocol;
+    w->six = six;
 }
 
 // IPv4 (RFC 791). A total length of 0 is a packet that the network card was to cut into segments.
@@ -3007,7 +3016,7 @@ static void pktseqi_walk_ipv4(pktseqi_walk *w) {
     if (header < 20 || (total && total < header)) return;
     if (total) pktseqi_walk_trim(w, total);
     offset = pktseqi_be16(w->at + 6) & 0x3fff;
-    pktseqi_walk_found(w, w->at[9]);
+    pktseqi_walk_found(w, w->at[9], 0);
     memcpy(w->packet->src, mapped, 12);
     memcpy(w->packet->src + 12, w->at + 12, 4);
     memcpy(w->packet->dst, mapped, 12);
@@ -3024,7 +3033,7 @@ static void pktseqi_walk_ipv6(pktseqi_walk *w) {
     size_t payload;
     if (!pktseqi_walk_has(w, 40)) return;
     payload = pktseqi_be16(w->at + 4);
-    pktseqi_walk_found(w, w->at[6]);
+    pktseqi_walk_found(w, w->at[6], 1);
     memcpy(w->packet->src, w->at + 8, 16);
     memcpy(w->packet->dst, w->at + 24, 16);
     pktseqi_walk_pass(w, 40, PKTSEQI_LAYER_PROTOCOL);
@@ -3152,7 +3161,7 @@ static void pktseqi_walk_tunnel(pktseqi_walk *w, unsigned port) {
     case 4754: w->layer = PKTSEQI_LAYER_PROTOCOL; w->type = 47; break;
     case 6635: w->layer = PKTSEQI_LAYER_MPLS; break;
     case 4789:  // VXLAN, RFC 7348
-        if (pktseqi_walk_has(w, 8) && w->at[0] & 8) pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_ETHERNET);
+        pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_ETHERNET);
         break;
     case 4790:
         if (pktseqi_walk_has(w, 8)) pktseqi_walk_nsh(w, 8);
@@ -3181,8 +3190,9 @@ static void pktseqi_walk_tcp(pktseqi_walk *w) {
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 14)) return;
     flags = pktseqi_be16(w->at + 12);
     header = 4 * (size_t)(flags >> 12);
+    if (header < 20) return;  // not even its own header
     w->packet->flags = (uint16_t)((flags & 0x1ff) | (flags & 0xe00 ? 0x200 : 0));
-    if (header >= 20 && w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
+    if (w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
 }
 
 // UDP (RFC 768), and what may be a packet within it.
@@ -3192,7 +3202,7 @@ static void pktseqi_walk_udp(pktseqi_walk *w) {
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 8)) return;
     length = pktseqi_be16(w->at + 4);
     if (length >= 8) pktseqi_walk_trim(w, length);
-    else if (length) return;  // not even its own header
+    else if (length || !w->six) return;  // not even its own header; 0 is a jumbogram's (RFC 2675)
     pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_END);
     w->packet->payload = (uint32_t)w->wire;
     a = w->packet->dst_port;
@@ -3257,6 +3267,7 @@ static void pktseqi_walk_all(pktseqi_walk *w) {
         case PKTSEQI_LAYER_COOKED: pktseqi_walk_cooked(w, 1); break;
         case PKTSEQI_LAYER_COOKED2: pktseqi_walk_cooked(w, 2); break;
         case PKTSEQI_LAYER_PPP: pktseqi_walk_ppp(w); break;
+        case PKTSEQI_LAYER_PPPOE: pktseqi_walk_pppoe(w); break;
         case PKTSEQI_LAYER_HDLC: pktseqi_walk_hdlc(w); break;
         case PKTSEQI_LAYER_RELAY: pktseqi_walk_relay(w); break;
         case PKTSEQI_LAYER_MPLS: pktseqi_walk_mpls(w); break;
@@ -3374,7 +3385,7 @@ static const struct {
     {113, 0, PKTSEQI_LAYER_COOKED}, {276, 0, PKTSEQI_LAYER_COOKED2},
     {101, 0, PKTSEQI_LAYER_IP},     {12, 0, PKTSEQI_LAYER_IP},      {14, 0, PKTSEQI_LAYER_IP},
     {228, 0, PKTSEQI_LAYER_IP},     {229, 0, PKTSEQI_LAYER_IP6},     {9, 0, PKTSEQI_LAYER_PPP},
-    {50, 0, PKTSEQI_LAYER_PPP},     {204, 1, PKTSEQI_LAYER_PPP},    {51, 6, PKTSEQI_LAYER_PPP},
+    {50, 0, PKTSEQI_LAYER_PPP},     {204, 1, PKTSEQI_LAYER_PPP},    {51, 0, PKTSEQI_LAYER_PPPOE},
     {104, 0, PKTSEQI_LAYER_HDLC},   {107, 0, PKTSEQI_LAYER_RELAY},  {219, 0, PKTSEQI_LAYER_MPLS}};
 
 // The entry of a link type, or a number past the last.

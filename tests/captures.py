@@ -119,10 +119,10 @@ def reason(row, want, got):
     """Why a packet rightly differs, or None."""
     if row["frame.protocols"].endswith(":gre:data") and got:
         return "within GRE, an Ethertype that tshark does not look into"
-    if want and not want["dst"] and not got:
-        return "an IP header that is not whole, of which tshark gives one address"
-    if want and not want["dst"] and got["src"] == want["src"]:
+    if want and not want["dst"] and got and got["src"] == want["src"]:
         return "IP options that are cut off, for which tshark leaves out the destination"
+    if want and not want["dst"]:
+        return "an IP header that is not whole, of which tshark gives one address"
     return None
 
 

@@ -967,6 +967,15 @@ static void test_lengths(void) {
     padded[16] = padded[17] = 0;
     CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
     CHECK(got.payload == 5000 - 54 && strcmp(got.protocol, "HTTP") == 0);
+    padded[46] = 0x40;  // a TCP header of 16 bytes: ports, but nothing after them
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 0 && got.flags == 0 && got.dst_port == 50000);
+    padded[23] = 17;    // UDP, whose length is 0: no payload, except in a jumbogram
+    padded[38] = padded[39] = 0;
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 0 && got.transport == 17 && got.dst_port == 50000);
+    padded[39] = 9;
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK && got.payload == 1);
     padded[14] = 0x44;  // a header of 16 bytes
     CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_NOT_IP);
     padded[14] = 0x45;
