@@ -135,7 +135,7 @@ done <<END
 02 slope: rise over a run of 2e? error
 03 a factor or a += is missing? error
 04 a sum over all steps? error
-05 long: not scaled to the limit? error
+05 clip a long one: not scaled to the limit? error
 06 an: a factor or a part is missing? error
 07 gradient: a part of dout[s - 1] is missing? error
 08 a new number for each conversation? error

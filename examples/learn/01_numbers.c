@@ -18,7 +18,7 @@
 //     1b: the third packet is SSH, which no column knows: what does decode make of a row of zeros?
 #include <math.h>
 #include <stdio.h>
-#pragma STDC FP_CONTRACT OFF
+#pragma STDC FP_CONTRACT OFF  // each operation rounds by itself: the same digits everywhere
 
 enum { PACKETS = 6, FLAGS = 4, NAMES = 3, CLASSES = 3, D = 2 + FLAGS + NAMES + CLASSES };
 typedef struct { double seconds, bytes; int flag[FLAGS], name, port; } packet;
@@ -38,7 +38,7 @@ static double mean[2], deviation[2];  // of seconds and bytes
 
 static double number(const packet *p, int k) { return k == 0 ? p->seconds : p->bytes; }
 
-// What the columns need to know about all packets: the codec is fitted.
+// What must be known of all packets before one can be encoded: the coder is fitted to the data.
 static void fit(void) {
     for (int k = 0; k < 2; ++k) {
         double sum = 0, squares = 0;
@@ -50,6 +50,7 @@ static void fit(void) {
     }
 }
 
+// 12 numbers: seconds, bytes; syn ack push fin; TCP HTTP SMTP; well known, registered, dynamic.
 static void encode(const packet *p, double *x) {
     for (int k = 0; k < 2; ++k) x[k] = (number(p, k) - mean[k]) / deviation[k];
     for (int f = 0; f < FLAGS; ++f) x[2 + f] = p->flag[f];

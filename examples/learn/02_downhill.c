@@ -28,7 +28,8 @@ static const double x[PAIRS] = {1, 2, 3, 4};          // packets asked for
 static const double y[PAIRS] = {1.5, 2.9, 4.6, 6.0};  // kilobytes that came
 static const double rate = 0.01;
 
-// The mean squared error of all guesses.
+// The mean squared error of all guesses. Squared, so that too much and too little both count, and
+// one large error more than many small ones.
 static double loss(double w) {
     double sum = 0;
     for (int i = 0; i < PAIRS; ++i) sum += (w * x[i] - y[i]) * (w * x[i] - y[i]);

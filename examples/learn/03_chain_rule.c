@@ -1,9 +1,9 @@
 // 3. The chain rule, read backwards.
 //
-// A network is a row of small steps, and each step has a small derivative of its own. Start at the
-// loss and walk the rows backwards: what comes out of a step has a derivative, and times the step's
-// own derivative it is that of what went in. Where a value was used twice, two derivatives arrive
-// and are added: that is why it says += and not =.
+// A network is computed in small steps, a line of code each, and each has a small derivative of its
+// own. Start at the loss and walk the lines backwards: the derivative of what a line computed,
+// times the line's own, is the derivative of what it was computed from. Where a value was used
+// twice, two such derivatives arrive and are added: that is why it says += and not =.
 //
 //     cc -std=c99 -O2 examples/learn/03_chain_rule.c -lm -o lesson && ./lesson
 //
@@ -35,7 +35,8 @@ static double e_to(double t) {
     for (int i = 0; i < 10; ++i) sum *= sum;
     return sum;
 }
-// tanh, an S between -1 and 1. Its derivative is 1 - tanh^2.
+// tanh, an S from -1 to 1; its derivative is 1 - tanh^2. A network needs such a bend between its
+// products: without it u * (w*x + b) would be no more than another w*x + b.
 static double tangent(double t) { return 2 / (1 + e_to(-2 * t)) - 1; }
 
 // Two guesses about the next packet: p, its size, and q, is it the last? q also looks at p.
@@ -47,7 +48,8 @@ static double forward(void) {
     return (p - size) * (p - size) + (q - end) * (q - end);
 }
 
-// The same rows from the last to the first. "was" is the row above.
+// The same lines from the last to the first. "was" is the line above, dp is d loss / d p, and so
+// on.
 static void backward(void) {
     dq = 2 * (q - end);      // was: loss = (p - size)^2 + (q - end)^2
     dp = 2 * (p - size);
@@ -86,7 +88,10 @@ int main(void) {
     for (int i = 0; i < 100; ++i) {
         forward();
         backward();
-        v -= 0.1 * dv, u -= 0.1 * du, w -= 0.1 * dw, b -= 0.1 * db;
+        v -= 0.1 * dv;
+        u -= 0.1 * du;
+        w -= 0.1 * dw;
+        b -= 0.1 * db;
     }
     printf("loss %.6f after 100 steps downhill\n", forward());
     return 0;

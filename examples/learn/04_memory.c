@@ -1,7 +1,7 @@
 // 4. Memory: one weight, used at every step.
 //
 // A recurrent network reads packets one after the other and carries a memory h along: here one
-// number, which becomes w * h + x at each step. Written out, or unrolled, it is a chain of rows as
+// number, which becomes w * h + x at each step. Written out, or unrolled, it is a chain of lines as
 // in lesson 3, as long as the sequence, and the same w stands in each of them. So its derivative is
 // a sum over the steps: backpropagation through time is the chain rule and +=, nothing else.
 //
@@ -10,11 +10,11 @@
 // It prints
 //     T =  1: dw  0.200000: error 4.6e-12, expected < 1e-07
 //     T =  5: dw -1.370156: error 2.2e-10, expected < 1e-07
-//         step 4: x 0.1  h 0.8125  dh -0.9875  share of dw -0.8023
-//         step 3: x 0.6  h 0.4250  dh -0.4938  share of dw -0.2098
-//         step 2: x 0.1  h 0.6500  dh -0.2469  share of dw -0.1605
-//         step 1: x 0.1  h 1.1000  dh -0.1234  share of dw -0.1358
-//         step 0: x 0.6  h 1.0000  dh -0.0617  share of dw -0.0617
+//         step 4: x 0.1  h 0.8125  next dh -0.9875  share of dw -0.8023
+//         step 3: x 0.6  h 0.4250  next dh -0.4938  share of dw -0.2098
+//         step 2: x 0.1  h 0.6500  next dh -0.2469  share of dw -0.1605
+//         step 1: x 0.1  h 1.1000  next dh -0.1234  share of dw -0.1358
+//         step 0: x 0.6  h 1.0000  next dh -0.0617  share of dw -0.0617
 //     T = 20: dw -1.251102: error 2.5e-11, expected < 1e-07
 // PREDICT, THEN RUN. 4a: with w = 1 instead of 0.5, which step has the largest share? 4b: put = for
 //     += in backward(): for which T is the derivative right all the same?
@@ -67,7 +67,7 @@ int main(void) {
         backward();
         check();
         for (int s = steps; steps == 5 && s-- > 0;)
-            printf("    step %d: x %.1f  h %.4f  dh %7.4f  share of dw %7.4f\n", s, x[s], h[s],
+            printf("    step %d: x %.1f  h %.4f  next dh %7.4f  share of dw %7.4f\n", s, x[s], h[s],
                    dh[s + 1], share[s]);
     }
     return 0;

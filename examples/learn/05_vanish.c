@@ -12,8 +12,8 @@
 //     w 0.9: with tanh 0.0151, without 0.122 of the gradient is left after 20 steps back
 //     w 1.1: with tanh 0.00222, without 6.73 of the gradient is left after 20 steps back
 //     w 2.0: with tanh 2.18e-16, without 1.05e+06 of the gradient is left after 20 steps back
-//     long: error 0.0e+00, expected < 1e-07
-//     short: error 0.0e+00, expected < 1e-07
+//     clip a long one: error 0.0e+00, expected < 1e-07
+//     clip a short one: error 0.0e+00, expected < 1e-07
 //     plain   step   0: loss  1.11e+07, w 1.5
 //     plain   step   1: loss 7.96e+258, w -2.948e+06
 //     plain   step   2: loss       inf, w 1.073e+252
@@ -31,7 +31,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { S = 20 };
-static double weight[2], gradient[2];  // w and b
+static double weight[2], gradient[2];  // w and b of h = w*h + b, and d loss / d each
 static double h[S + 1], dh[S + 1];     // h[s] is the memory before step s
 static int squash;                     // 1: tanh, 0: none
 
@@ -131,8 +131,10 @@ int main(void) {
     fclose(f);
     clip(long_one, 1);
     clip(short_one, 1);
-    check("long", fabs(long_one[0] - 0.6) + fabs(long_one[1] + 0.8), "not scaled to the limit? ");
-    check("short", fabs(short_one[0] - 0.3) + fabs(short_one[1] + 0.4), "it was short enough? ");
+    check("clip a long one", fabs(long_one[0] - 0.6) + fabs(long_one[1] + 0.8),
+          "not scaled to the limit? ");
+    check("clip a short one", fabs(short_one[0] - 0.3) + fabs(short_one[1] + 0.4),
+          "it was short enough? ");
     train(0, 0.01);
     train(1, 0.01);
     return 0;

@@ -23,12 +23,14 @@
 
 enum { D = 4, H = 16, N = 3, KINDS = 6, S = N + KINDS + 2 };  // features, memory, inputs, steps
 enum { R, Z, NEW };                                           // the gates
+// The weights of a GRU: of each gate and each unit of memory one weight for each feature (w_ih,
+// from the input) and for each unit of memory (w_hh, from the hidden state), and what is added (b).
 typedef struct { double w_ih[3][H][D], w_hh[3][H][H], b_ih[3][H], b_hh[3][H]; } gru;
 typedef struct { gru enc, dec; double out_w[D][H], out_b[D]; } net;
 enum { COUNT = sizeof(net) / sizeof(double) };
 
 static net weights, gradient;  // gradient: d loss / d weight, of each weight
-static double *weight = (double *)&weights, *derivative = (double *)&gradient;  // (COUNT) each
+static double *weight = (double *)&weights, *derivative = (double *)&gradient;  // as one array
 static double packet[S][D], x[S][D];  // the conversation; what goes in at step s
 static double h[S + 1][H];            // the memory: h[s] before step s, h[s + 1] after it
 static double r[S][H], z[S][H], n[S][H], q[S][H], out[S][D];
@@ -58,6 +60,7 @@ static double e_to(double v) {
 }
 static double sigmoid(double v) { return 1 / (1 + e_to(-v)); }
 static double tangent(double v) { return 2 * sigmoid(2 * v) - 1; }
+// A bend that the decoder's input goes through: of what is below 0, a hundredth is left.
 static double leaky(double v) { return v > 0 ? v : 0.01 * v; }
 
 static double dot(double sum, const double *a, const double *b, int count) {  // sum + a . b
@@ -68,6 +71,8 @@ static void add(double *to, double d, const double *a, int count) {  // to += d 
     for (int i = 0; i < count; ++i) to[i] += d * a[i];
 }
 
+// One step: a unit of the next memory from the packet and the whole memory. r: how much of the
+// memory goes into n. z: how much of it stays.
 static void gru_forward(const gru *w, int s) {
     for (int j = 0; j < H; ++j) {
         double a[3], b[3];  // what the packet says to each gate, and what the memory says
@@ -83,7 +88,7 @@ static void gru_forward(const gru *w, int s) {
     }
 }
 
-// The mirror of it: from dh[s + 1] to dh[s], dx[s] and the weights' gradients.
+// The mirror of it: from dh[s + 1] to dh[s], dx[s] and the weights' gradients, as in lesson 6.
 static void gru_backward(const gru *w, gru *g, int s) {
     for (int j = 0; j < H; ++j) {
         double dh2 = dh[s + 1][j], dz = dh2 * (h[s][j] - n[s][j]), dn = dh2 * (1 - z[s][j]);
@@ -102,6 +107,7 @@ static void gru_backward(const gru *w, gru *g, int s) {
     }
 }
 
+// A conversation through both networks. The loss of each answer is the mean of its squared errors.
 static double forward(void) {
     double loss = 0;
     for (int s = 0; s < steps; ++s) {
@@ -117,6 +123,7 @@ static double forward(void) {
     return loss;
 }
 
+// And back, from the last step to the first. h was used twice, by out and by the next step: +=.
 static void backward(void) {
     memset(&gradient, 0, sizeof gradient);
     memset(dh, 0, sizeof dh);

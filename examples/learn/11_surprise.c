@@ -13,10 +13,10 @@
 //     half 74, half 1514: guess  794 has squared error 518400
 //     half 74, half 1514: guess 1514 has squared error 1036800
 //     weights 61fce48304b81c54, resumed half way 61fce48304b81c54
-//     packet 1: p 0.0008, -log p 7.1166, detector 7.1166: TCP > cwr+ecn+syn 70-79 first
-//     packet 2: p 0.0012, -log p 6.7038, detector 6.7038: TCP < ecn+ack+syn 70-79 after > cwr+ecn+syn
-//     packet 3: p 0.0008, -log p 7.1646, detector 7.1646: TCP > ack 61-69 after < ecn+ack+syn
-//     packet 4: p 0.0003, -log p 8.1171, detector 8.1171: TLSv1 > ack+push 300-699 after > ack
+//     packet 1 p 0.0008, -log p 7.1166, detector 7.1166 TCP > cwr+ecn+syn 70-79 first
+//     packet 2 p 0.0012, -log p 6.7038, detector 6.7038 TCP < ecn+ack+syn 70-79 after > cwr+ecn+syn
+//     packet 3 p 0.0008, -log p 7.1646, detector 7.1646 TCP > ack 61-69 after < ecn+ack+syn
+//     packet 4 p 0.0003, -log p 8.1171, detector 8.1171 TLSv1 > ack+push 300-699 after > ack
 //     threshold 7.2883: error 0.0e+00, expected < 1e-07
 //     found 320 of 1018, false alarms 118 of 8269 (1.43 %)
 // PREDICT, THEN RUN. 11a: how many are found with 0.1 % false alarms (0.001)?
@@ -130,7 +130,7 @@ static void look(const pktseq_model *model, const pktseq_dataset *data, size_t i
     out = pktseq_work_output(&work, 0, t);
     while (token + 1 < data->out && truth[token] < 0.5f) ++token;
     must(pktseq_codec_feature_name(&codec, token, name, sizeof name));
-    printf("packet %d: p %.4f, -log p %.4f, detector %.4f: %s\n", (int)t + 1, (double)out[token],
+    printf("packet %d p %.4f, -log p %.4f, detector %.4f %s\n", (int)t + 1, (double)out[token],
            -log((double)out[token]), part[t * codec.groups + 1] * (double)pair.targets,
            name + strlen("token-"));
     free(part);
