@@ -250,7 +250,7 @@ PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, s
     (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
      sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
      sizeof(pktseq_training) + sizeof(pktseq_detector) + sizeof(pktseq_packet) + \
-     sizeof(pktseq_capture))
+     sizeof(pktseq_capture) + sizeof(pktseq_tracker) + sizeof(pktseq_watcher))
 
 // A few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
@@ -654,6 +654,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 //   pair_per_connection                            packets for each of the former
 // pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as
 // texts; they are no features. What is no port, 0 to 65535, counts as 0.
+//   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
+//   then as it was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
                                              pktseq_error *err);
 
@@ -723,7 +725,7 @@ typedef struct pktseq_tracked {
     size_t position;                // of the packet in its sequence; 0 begins one
     size_t slot;                    // of the sequence: below rule.max_connections, its own until
                                     //   it ends, then another's
-    int dropped;                    // 1: rule.notebook drops it, and nothing else here counts
+    int dropped;                    // 1: rule.notebook or .tcp_only drops it; all else is 0
     int direction, same_connection; // see pktseq_table_derive
     const char *protocol;           // the packet's, or what rule.notebook has made of it
     uint64_t token;                 // the rest of the token, see pktseq_token_text
@@ -1277,6 +1279,9 @@ typedef struct pktseq_detector_options {
 
 #define PKTSEQ_LEVELS 65
 
+// Classes of length of running scores: up to 4, 8, .. 256 packets, or more.
+#define PKTSEQ_RUNNING 8
+
 // What turns forecasts into scores: options, and what has been learned from normal traffic.
 typedef struct pktseq_detector {
     pktseq_detector_options options;  // weight: NULL
@@ -1298,6 +1303,9 @@ typedef struct pktseq_detector {
                            //   score, which share of the sequences is above it, shape, scale
     double dispersion;     // variance of their number between parts of the file, divided by what
                            //   chance makes of it; at least 1
+    // For scores while a sequence is still open, at 4, 8, 16 .. packets, and at its end:
+    double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
+    double running_threshold;  // the share false_alarms of normal sequences is ever above it
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
@@ -1427,6 +1435,78 @@ typedef struct pktseq_evaluation {
 PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
                                          size_t count, pktseq_evaluation *evaluation,
                                          const pktseq_allocator *allocator, pktseq_error *err);
+
+// ---- >>api-watch: packets in, alarms out ------------------------------------------------------
+
+// Why: one column of a sequence, and the packet where it added most to the score.
+typedef struct pktseq_reason {
+    const char *column;          // the codec's
+    double share;                // of the score
+    size_t packet;               // of the sequence, from 1
+    char expected[64], seen[64]; // in the packet's own units, UTF-8
+} pktseq_reason;
+
+// A sequence whose score has passed the threshold, or the same one again at its end.
+typedef struct pktseq_alarm {
+    double begin, time;             // of the sequence's first packet, and of its last so far
+    unsigned char src[16], dst[16]; // of its first packet, as are transport and ports
+    uint16_t src_port, dst_port;
+    uint8_t transport, icmp_type, icmp_code;
+    char protocol[24];              // the first name that was not the transport's; else that
+    uint64_t connection, sequence;  // of the tracker
+    size_t packets;                 // so far
+    double bytes;
+    double score, threshold;
+    int again;                      // 1: this sequence has raised an alarm before
+    int ended;                      // 1: this is its final score
+    size_t reasons;
+    pktseq_reason reason[3];        // those that added most, the first most of all
+} pktseq_alarm;
+
+// Zero means: the default.
+typedef struct pktseq_watch_options {
+    pktseq_rule rule;     // how packets become sequences; least 0: the codec's
+    double threshold;     // 0: the detector's for running scores, so that the share false_alarms of
+                          //   normal sequences raises an alarm at any time
+    // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
+    void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
+    void *user_data;
+} pktseq_watch_options;
+
+// Follows every sequence of a live stream of packets and scores it as pktseq_detector_score_all
+// scores a file's, to the bit. A sequence is judged when it holds 4, 8, 16, 32 .. packets, until it
+// has raised an alarm, and when it ends. Memory: that of its tracker, and slot_size bytes for each
+// sequence that is open, at most rule.max_connections: 110 MB in all with the recommended model.
+struct pktseqi_watching;
+typedef struct pktseq_watcher {
+    pktseq_tracker tracker;
+    pktseq_watch_options options;
+    uint64_t sequences, alarms;    // that have ended; raised, not counting those of ends
+    uint64_t anomalous;            // sequences that have raised one
+    uint64_t unknown;              // packets with a text that the codec does not know
+    size_t slot_size;
+    struct pktseqi_watching *state;
+    pktseq_allocator allocator;
+} pktseq_watcher;
+
+// Model, codec and detector are borrowed.
+//   fails with ARGUMENT, MEMORY, MISMATCH (they do not fit together; a column of the codec that no
+//   packet has).
+PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
+                                             const pktseq_codec *codec,
+                                             const pktseq_detector *detector,
+                                             const pktseq_watch_options *options,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err);
+
+// Takes the next packet.   fails with ARGUMENT, MEMORY; the watcher is then as it was.
+PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pktseq_packet *packet);
+
+// Ends the sequences that are over at this time, see pktseq_tracker_tick. An infinite time ends
+// all.
+PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now);
+
+PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 
 // ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
 
@@ -7031,7 +7111,9 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pkts
     memset(tracked, 0, sizeof *tracked);
     fate = tracker->rule.notebook ? pktseqi_protocol_fate(packet->protocol) : 0;
     tracked->protocol = fate == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
-    tracked->dropped = fate == PKTSEQI_DROP;
+    tracked->dropped = fate == PKTSEQI_DROP ||
+                       ((tracker->rule.tcp_only || tracker->rule.notebook) &&
+                        packet->transport != PKTSEQI_TCP);
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
 
@@ -11536,6 +11618,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     detector->scale[0] = 1 - options->context;
     detector->scale[1] = options->context;
     for (int k = 0; k < 4; ++k) detector->length_scale[k] = 1;
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector->running_scale[k] = 1;
+    detector->running_threshold = DBL_MAX;
     detector->threshold = detector->threshold_low = detector->threshold_high = DBL_MAX;
     return pktseqi_ok(err);
 }
@@ -11624,13 +11708,38 @@ static int pktseqi_length_class(size_t packets) {
     return packets <= 4 ? 0 : packets <= 8 ? 1 : packets <= 16 ? 2 : 3;
 }
 
+// The mean score of T packets from the sums over them, whatever their number.
+static double pktseqi_detector_mean(const pktseq_detector *d, size_t targets, const double *sum) {
+    double value = sum[0] / (double)targets;
+    if (d->options.context > 0)
+        value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
+    return value;
+}
+
+// The class of length of a running score.
+static int pktseqi_running_class(size_t packets) {
+    int k = 0;
+    while (k + 1 < PKTSEQ_RUNNING && packets > (size_t)4 << k) ++k;
+    return k;
+}
+
+// Is a sequence of this many packets judged while it is open?
+static int pktseqi_running_now(size_t packets) {
+    return packets >= 4 && (packets & (packets - 1)) == 0;
+}
+
+// The running score of a sequence that holds this many packets.
+static double pktseqi_running_value(const pktseq_detector *d, size_t inputs, size_t packets,
+                                    const double *sum) {
+    return pktseqi_detector_mean(d, packets - inputs, sum) /
+           d->running_scale[pktseqi_running_class(packets)];
+}
+
 // The score of a sequence of N + T packets from the sums over its T scored ones. Every way of
 // scoring ends here.
 static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, size_t targets,
                                      const double *sum) {
-    double value = sum[0] / (double)targets;
-    if (d->options.context > 0)
-        value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
+    double value = pktseqi_detector_mean(d, targets, sum);
     if (d->options.by_length) value /= d->length_scale[pktseqi_length_class(inputs + targets)];
     return value;
 }
@@ -11648,15 +11757,24 @@ static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pk
 }
 
 // Sums of the network's and the context's scores over the packets of one pair of the last forward.
+// mark (PKTSEQ_RUNNING, 3), or NULL: in each class of length the packets and sums of the running
+// score that is judged there.
 static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
                                  const pktseq_work *work, const pktseq_pair *pair, size_t index,
-                                 double *sum) {
+                                 double *sum, double *mark) {
     sum[0] = sum[1] = 0;
+    if (mark) memset(mark, 0, 3 * PKTSEQ_RUNNING * sizeof *mark);
     for (size_t t = 0; t < pair->targets; ++t) {
         sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, index, t),
                                         pair->target + t * d->out, NULL);
         if (d->options.context > 0)
             sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, NULL);
+        if (mark && (t + 1 == pair->targets || pktseqi_running_now(pair->inputs + t + 1))) {
+            double *at = mark + 3 * pktseqi_running_class(pair->inputs + t + 1);
+            at[0] = (double)(pair->inputs + t + 1);
+            at[1] = sum[0];
+            at[2] = sum[1];
+        }
     }
 }
 
@@ -11669,7 +11787,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
     if (!score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseqi_detector_forward(detector, model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
-        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum);
+        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum, NULL);
         score[i] = pktseqi_detector_value(detector, pair[i].inputs, pair[i].targets, sum);
     }
     return status;
@@ -11711,6 +11829,7 @@ typedef struct pktseqi_sweep {
     const pktseq_model *model;
     const pktseq_dataset *dataset;
     double *sum;        // (pairs, 2)
+    double *mark;       // (pairs, PKTSEQ_RUNNING, 3), see pktseqi_detector_sum; or NULL
     size_t *order;      // (pairs) by length, longest first
     size_t *begin;      // (batches + 1) places in order
     size_t batches;
@@ -11763,7 +11882,8 @@ static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t batc
     pktseqi_work_layout(work, (char *)pktseqi_align(work->memory));
     status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
-        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * index[i]);
+        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * index[i],
+                             sweep->mark ? sweep->mark + 3 * PKTSEQ_RUNNING * index[i] : NULL);
     return status;
 }
 
@@ -12132,6 +12252,46 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
     return PKTSEQ_OK;
 }
 
+// Scales and threshold of running scores: the scale of a class is mean plus two standard deviations
+// of what is judged in it (one of fewer than 20 sequences takes that of the class before). The
+// threshold is fitted to the highest running score of each sequence as that of whole sequences is.
+//   mark    see pktseqi_detector_sum       highest (2 * pairs) scratch
+static pktseq_status pktseqi_detector_fit_running(pktseq_detector *d,
+                                                  const pktseq_dataset *dataset,
+                                                  const double *mark, double *highest,
+                                                  pktseq_error *err) {
+    size_t inputs = dataset->options.inputs, few = dataset->pairs < 20 ? 1 : 20;
+    pktseq_detector copy = *d;
+    pktseq_status status;
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
+        double total = 0, square = 0, n = 0, scale;
+        d->running_scale[k] = 1;
+        for (size_t i = 0; i < dataset->pairs; ++i) {
+            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + (size_t)k);
+            double v = at[0] > 0 ? pktseqi_detector_mean(d, (size_t)at[0] - inputs, at + 1) : 0;
+            n += at[0] > 0;
+            total += v;
+            square += v * v;
+        }
+        square = n > 0 ? square / n - total / n * (total / n) : 0;
+        scale = n > 0 ? total / n + 2 * (square > 0 ? sqrt(square) : 0) : 0;
+        if (n < (double)few && k > 0) scale = d->running_scale[k - 1];
+        if (scale > 0 && pktseqi_finite(&scale)) d->running_scale[k] = scale;
+    }
+    for (size_t i = 0; i < dataset->pairs; ++i) {
+        highest[i] = -DBL_MAX;
+        for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
+            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + (size_t)k);
+            double v = at[0] > 0 ? pktseqi_running_value(d, inputs, (size_t)at[0], at + 1)
+                                 : -DBL_MAX;
+            if (v > highest[i]) highest[i] = v;
+        }
+    }
+    status = pktseqi_detector_fit_threshold(&copy, dataset, highest, highest + dataset->pairs, err);
+    d->running_threshold = copy.threshold;
+    return status;
+}
+
 // Does the score depend on the mean squared errors?
 static int pktseqi_detector_uses_error(const pktseq_detector *d, const pktseq_model *model) {
     int uses = d->options.measure == PKTSEQ_MEASURE_WEIGHTED;
@@ -12155,6 +12315,7 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
     sweep.model = model;
     sweep.dataset = dataset;
     sweep.sum = sum;
+    sweep.mark = sum + 2 * dataset->pairs;
     if (status == PKTSEQ_OK) status = pktseqi_sweep_run(&sweep, threads, err);
     if (status) return status;
     if (d->options.context > 0) pktseqi_detector_fit_scale(d, dataset, sum);
@@ -12163,7 +12324,8 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         sum[i] = pktseqi_detector_value(d, dataset->options.inputs,
                                         dataset->length[i] - dataset->options.inputs,
                                         sum + 2 * i);  // slot i has been read
-    return pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
+    status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
+    return status ? status : pktseqi_detector_fit_running(d, dataset, sweep.mark, sum, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
@@ -12179,7 +12341,9 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     if (status) return status;
     count = fitted.groups + fitted.out + fitted.contexts * (fitted.contexts + 1);
     memcpy(fitted.memory, detector->memory, count * sizeof *fitted.memory);
-    sum = (double *)pktseqi_alloc(&fitted.allocator, pktseqi_times(dataset->pairs, 2), sizeof *sum);
+    sum = (double *)pktseqi_alloc(&fitted.allocator,
+                                  pktseqi_times(dataset->pairs, 2 + 3 * PKTSEQ_RUNNING),
+                                  sizeof *sum);
     status = sum ? pktseqi_detector_fit(&fitted, model, dataset, threads, sum, err)
                  : pktseqi_no_memory(err);
     pktseqi_free(&fitted.allocator, sum);
@@ -12244,8 +12408,10 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
-                                            const pktseq_real *y, const pktseq_real *c) {
+// Takes the next packet.  part (groups + C), or NULL: what each group and field of the context adds
+static pktseq_status pktseqi_stream_push(pktseq_stream *stream, const pktseq_real *x,
+                                         const pktseq_real *y, const pktseq_real *c,
+                                         double *part) {
     const pktseq_model *model;
     const pktseq_detector *d;
     const pktseq_real *from;
@@ -12268,12 +12434,18 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
         gru = pktseqi_decoder(model);
         pktseqi_stream_step(stream, &gru, stream->token);
         pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
-        stream->network += pktseqi_network_score(d, model->config.group, stream->out, y, NULL);
-        if (d->options.context > 0) stream->context += pktseqi_context_score(d, c, NULL);
+        stream->network += pktseqi_network_score(d, model->config.group, stream->out, y, part);
+        if (d->options.context > 0)
+            stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
     }
     memcpy(stream->last, y, O * sizeof *y);
     ++stream->packets;
     return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
+                                            const pktseq_real *y, const pktseq_real *c) {
+    return pktseqi_stream_push(stream, x, y, c, NULL);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
@@ -12293,6 +12465,552 @@ PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
     if (!stream) return;
     pktseqi_free(&stream->allocator, stream->h);
     memset(stream, 0, sizeof *stream);
+}
+
+// ---- >>watch: packets in, alarms out ----------------------------------------------------------
+
+// What one group of outputs or one field of the context has added to a sequence's score.
+typedef struct pktseqi_blame {
+    float sum, worst;       // and the packet where it added most:
+    float expected, seen;   // values, or numbers of categories
+    uint32_t packet;
+} pktseqi_blame;
+
+// A sequence that is open. Behind it lie its blames (parts), the decoder's last packet as indices
+// and values of what is not zero (groups each), what since-previous and since-first look back to
+// (2 of each field), and the hidden state (H) or, free running, that and the last forecast (O).
+typedef struct pktseqi_watched {
+    pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
+    double network, context;
+    uint64_t token;         // of the packet where the token's group added most
+    char token_protocol[24];
+    int open;
+} pktseqi_watched;
+
+// A text that was looked up before.
+typedef struct pktseqi_looked {
+    uint64_t token;
+    uint32_t category;
+    char protocol[20];      // empty = none yet
+} pktseqi_looked;
+
+enum { PKTSEQI_LOOKED = 2048, PKTSEQI_NO_CLASS = -1 };
+
+// A field of the codec, ready to be made of packets. Its column has three rows: the sequence's
+// first packet, the one before, and the current one.
+typedef struct pktseqi_watch_field {
+    size_t known;           // column
+    double number[3];
+    uint32_t text[3];
+    size_t category[1];
+    pktseq_column column;
+    double *bound;          // or NULL
+    pktseqi_tree tree;      // of the categories of texts
+    pktseqi_looked *looked; // (PKTSEQI_LOOKED) or NULL
+} pktseqi_watch_field;
+
+typedef struct pktseqi_watching {
+    const pktseq_codec *codec;
+    pktseq_stream stream;   // scratch: each sequence in turn
+    pktseqi_watch_field *field;  // (field_count)
+    pktseq_real *x, *y, *c; // (D), (O), (C)
+    double *part;           // (groups + C)
+    size_t parts;
+    unsigned char *memory;  // (capacity, slot_size)
+    size_t capacity;
+    size_t at_index, at_value, at_since, at_h;  // bytes from the beginning of a slot
+} pktseqi_watching;
+
+static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
+    return (pktseqi_watched *)(void *)(w->state->memory + slot * w->slot_size);
+}
+
+// Part of a slot.
+static void *pktseqi_watch_part(pktseqi_watched *s, size_t at) {
+    return (unsigned char *)s + at;
+}
+
+// Does a kind of field look at other packets of the sequence?
+static int pktseqi_field_looks_back(pktseq_kind kind) {
+    return kind == PKTSEQ_SINCE_PREVIOUS || kind == PKTSEQ_SINCE_FIRST ||
+           kind == PKTSEQ_LOG_SINCE_PREVIOUS || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
+}
+
+// ---- a packet's features
+
+// Copies a text as far as it fits.
+static void pktseqi_text_cut(char *to, size_t size, const char *from) {
+    pktseqi_text t = pktseqi_text_fixed(to, size);
+    pktseqi_put_text(&t, from);
+}
+
+// Finds the category of a text; category_count if it has none. The text of a token is only made
+// where it was not seen lately.
+static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *field,
+                                 pktseqi_watch_field *f, const pktseq_tracked *tracked) {
+    int token = f->known == PKTSEQI_COL_TOKEN;
+    uint64_t word = token ? tracked->token : 0, hash = word * 0x9e3779b97f4a7c15u;
+    size_t size = strlen(tracked->protocol), category = field->category_count;
+    pktseqi_text t = pktseqi_text_growing(&w->allocator);
+    pktseqi_looked *looked;
+    uint32_t like = 0;
+    for (size_t i = 0; i < size && i < 20; ++i)
+        hash = (hash ^ (unsigned char)tracked->protocol[i]) * 0x9e3779b97f4a7c15u;
+    looked = &f->looked[hash >> 40 & (PKTSEQI_LOOKED - 1)];
+    if (size && size < sizeof looked->protocol && looked->token == word &&
+        strcmp(looked->protocol, tracked->protocol) == 0)
+        return looked->category;
+    if (token) pktseqi_token_text(&t, word, tracked->protocol);
+    else pktseqi_put_text(&t, tracked->protocol);
+    if (!t.failed && pktseqi_tree_find(&f->tree, (char *const *)(uintptr_t)field->category,
+                                       t.data ? t.data : "", t.size, &like))
+        category = like;
+    if (!t.failed && size && size < sizeof looked->protocol) {
+        looked->token = word;
+        looked->category = (uint32_t)category;
+        memcpy(looked->protocol, tracked->protocol, size + 1);
+    }
+    pktseqi_free(&t.allocator, t.data);
+    return category;
+}
+
+// A packet's number in a column.
+static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
+                                   const pktseq_tracked *tracked) {
+    if (known <= PKTSEQI_COL_RES) return packet->flags >> known & 1;
+    if (known >= PKTSEQI_COL_PAIR) return tracked->pair[known - PKTSEQI_COL_PAIR];
+    switch (known) {
+    case PKTSEQI_COL_TIMESTAMP: return packet->time;
+    case PKTSEQI_COL_LENGTH: return packet->length;
+    case PKTSEQI_COL_SRC_PORT: return packet->src_port;
+    case PKTSEQI_COL_DST_PORT: return packet->dst_port;
+    case PKTSEQI_COL_TRANSPORT: return packet->transport;
+    case PKTSEQI_COL_ICMP_TYPE: return packet->icmp_type;
+    case PKTSEQI_COL_ICMP_CODE: return packet->icmp_code;
+    case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
+    case PKTSEQI_COL_DIRECTION: return tracked->direction;
+    default: return tracked->same_connection;
+    }
+}
+
+// Is this a column that a packet has, of the kind that the field wants?
+static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
+    int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
+    if (field->kind == PKTSEQ_ONEHOT) return text;
+    return !text && (known <= PKTSEQI_COL_LENGTH || known == PKTSEQI_COL_SRC_PORT ||
+                     known == PKTSEQI_COL_DST_PORT ||
+                     (known >= PKTSEQI_COL_TRANSPORT && known <= PKTSEQI_COL_ICMP_ID) ||
+                     (known >= PKTSEQI_COL_DIRECTION && known < PKTSEQI_COLUMNS));
+}
+
+// Makes the features x, y and c of a packet. since: what its sequence looks back to
+static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
+                                 const pktseq_tracked *tracked, double *since) {
+    pktseqi_watching *state = w->state;
+    const pktseq_codec *codec = state->codec;
+    int unknown = 0;
+    for (size_t i = 0; i < codec->field_count; ++i) {
+        const pktseq_field *field = &codec->field[i];
+        pktseqi_watch_field *f = &state->field[i];
+        pktseq_real *to = field->role == PKTSEQ_ROLE_CONTEXT
+                              ? state->c + (codec->first[i] - codec->features)
+                              : state->x + codec->first[i];
+        int text = field->kind == PKTSEQ_ONEHOT, known;
+        if (text) f->category[0] = pktseqi_watch_text(w, field, f, tracked);
+        else f->number[2] = pktseqi_watch_number(f->known, packet, tracked);
+        if (pktseqi_field_looks_back(field->kind)) {
+            if (tracked->position == 0) since[0] = f->number[2];
+            f->number[0] = since[0];
+            f->number[1] = since[1];
+            since[1] = f->number[2];
+            since += 2;
+        }
+        known = pktseqi_codec_encode_field(field, &f->column, f->category, f->bound, 2,
+                                           tracked->position ? 0 : 2, to);
+        unknown |= text && known == 0;
+        if (known < 0) to[0] = 0;  // no packet of a network is so large
+    }
+    w->unknown += (uint64_t)unknown;
+    for (size_t o = 0; state->y != state->x && o < codec->targets; ++o)
+        state->y[o] = state->x[codec->target[o]];
+}
+
+// ---- alarms
+
+// Names a value of a column. number: of a category where there are some, or what the column says
+static void pktseqi_watch_value(const pktseq_codec *codec, size_t field_index, double number,
+                                char *text, size_t size) {
+    const pktseq_field *field = &codec->field[field_index];
+    pktseqi_text t = pktseqi_text_fixed(text, size);
+    size_t width = pktseqi_field_width(field), class_of = number >= 0 ? (size_t)number : width;
+    if (pktseqi_field_is_class(field->kind) && class_of >= width)
+        pktseqi_put_text(&t, "another");
+    else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_NOTEBOOK)
+        pktseqi_put_text(&t, pktseqi_port_name[class_of]);
+    else if (pktseqi_field_is_class(field->kind))
+        pktseqi_put(&t, pktseqi_field_has_bounds(field->kind) && class_of + 1 < width
+                            ? "up to %s" : "%s", field->category[class_of]);
+    else
+        pktseqi_put(&t, "%f", floor(number * 1000 + 0.5) / 1000);
+}
+
+// A feature back in its column's units, without those of logarithms of differences of time.
+static double pktseqi_watch_unscale(const pktseq_field *field, double v) {
+    if (pktseqi_field_scaled(field)) v = v * field->sd + field->mean;
+    return pktseqi_field_unlog(field, v);
+}
+
+// The reason that part p of a sequence is. sum: of all parts
+static void pktseqi_watch_reason(const pktseq_watcher *w, pktseqi_watched *s, size_t p, double sum,
+                                 pktseq_reason *reason) {
+    const pktseq_codec *codec = w->state->codec;
+    const pktseqi_blame *blame = (const pktseqi_blame *)(s + 1) + p;
+    size_t f = p < codec->groups ? codec->group_field[p]
+                                 : codec->field_count - codec->contexts + p - codec->groups;
+    const pktseq_field *field = &codec->field[f];
+    reason->column = field->column;
+    reason->share = sum > 0 ? (double)blame->sum / sum : 0;
+    reason->packet = blame->packet;
+    pktseqi_watch_value(codec, f, (double)blame->expected, reason->expected,
+                        sizeof reason->expected);
+    if (w->state->field[f].known == PKTSEQI_COL_TOKEN)
+        pktseq_token_text(s->token, s->token_protocol, reason->seen, sizeof reason->seen);
+    else
+        pktseqi_watch_value(codec, f, (double)blame->seen, reason->seen, sizeof reason->seen);
+}
+
+// Raises an alarm with its three main reasons.
+static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double score, int ended) {
+    const pktseqi_blame *blame = (const pktseqi_blame *)(s + 1);
+    pktseq_alarm *a = &s->alarm;
+    size_t place[3] = {0, 0, 0};
+    double sum = 0;
+    a->reasons = 0;
+    for (size_t p = 0; p < w->state->parts; ++p) {
+        size_t at = a->reasons < 3 ? a->reasons++ : 3;
+        sum += (double)blame[p].sum;
+        while (at > 0 && blame[p].sum > blame[place[at - 1]].sum) {
+            if (at < 3) place[at] = place[at - 1];
+            --at;
+        }
+        if (at < 3) place[at] = p;
+    }
+    while (a->reasons && !(blame[place[a->reasons - 1]].sum > 0)) --a->reasons;
+    for (size_t i = 0; i < a->reasons; ++i)
+        pktseqi_watch_reason(w, s, place[i], sum, &a->reason[i]);
+    a->ended = ended;
+    a->score = score;
+    a->threshold = w->options.threshold;
+    w->anomalous += !a->again;
+    w->alarms += !ended;
+    if (w->options.alarm_fn) w->options.alarm_fn(w->options.user_data, a);
+    a->again = 1;
+}
+
+// The running score of a sequence; 0 before one packet is scored.
+static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s) {
+    const pktseq_stream *stream = &w->state->stream;
+    size_t inputs = stream->model->config.inputs;
+    double sum[2];
+    sum[0] = s->network;
+    sum[1] = s->context;
+    if (s->alarm.packets <= inputs) return 0;
+    return pktseqi_running_value(stream->detector, inputs, s->alarm.packets, sum);
+}
+
+// A sequence has ended: it may raise an alarm now, or again with its final score.
+static void pktseqi_watch_end(void *user_data, size_t slot) {
+    pktseq_watcher *w = (pktseq_watcher *)user_data;
+    pktseqi_watched *s = pktseqi_watch_at(w, slot);
+    double score = pktseqi_watch_score(w, s);
+    ++w->sequences;
+    if (s->open && (s->alarm.again ? score != s->alarm.score : score > w->options.threshold))
+        pktseqi_watch_raise(w, s, score, 1);
+    s->open = 0;
+}
+
+// Notes what each part has added at this packet, and what was expected and seen where it was most.
+static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
+                                const pktseq_tracked *tracked) {
+    const pktseqi_watching *state = w->state;
+    const pktseq_codec *codec = state->codec;
+    const pktseq_detector *d = state->stream.detector;
+    pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
+    for (size_t p = 0; p < state->parts; ++p, ++blame) {
+        double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
+        float part = (float)(state->part[p] * scale);
+        size_t f = p < codec->groups ? codec->group_field[p] : 0;
+        blame->sum += part;
+        if (blame->packet && part <= blame->worst) continue;
+        blame->worst = part;
+        blame->packet = (uint32_t)s->alarm.packets;
+        if (p >= codec->groups) {
+            size_t k = p - codec->groups;
+            const pktseq_field *field = &codec->field[codec->field_count - codec->contexts + k];
+            blame->expected = (float)pktseqi_watch_unscale(field, d->mean[k]);
+            blame->seen = (float)pktseqi_watch_unscale(field, (double)state->c[k]);
+        } else if (codec->group[p].kind == PKTSEQ_GROUP_CLASS) {
+            const pktseq_group *group = &codec->group[p];
+            size_t seen = pktseqi_largest(state->y + group->first, group->count);
+            int any = state->y[group->first + seen] > 0;
+            blame->expected = (float)pktseqi_largest(state->stream.out + group->first,
+                                                     group->count);
+            blame->seen = any ? (float)seen : -1;
+        } else {
+            size_t o = codec->group[p].first;
+            blame->expected = (float)pktseqi_watch_unscale(&codec->field[f],
+                                                           (double)state->stream.out[o]);
+            blame->seen = (float)pktseqi_watch_unscale(&codec->field[f], (double)state->y[o]);
+        }
+        if (p >= codec->groups || state->field[f].known != PKTSEQI_COL_TOKEN) continue;
+        s->token = tracked->token;
+        pktseqi_text_cut(s->token_protocol, sizeof s->token_protocol, tracked->protocol);
+    }
+}
+
+// ---- the stream of a sequence
+
+// Puts a sequence's state into the stream.
+static void pktseqi_watch_load(pktseq_watcher *w, pktseqi_watched *s) {
+    pktseqi_watching *state = w->state;
+    pktseq_stream *stream = &state->stream;
+    size_t H = stream->model->config.hidden, O = stream->model->config.out;
+    const uint32_t *index = (const uint32_t *)pktseqi_watch_part(s, state->at_index);
+    const pktseq_real *value = (const pktseq_real *)pktseqi_watch_part(s, state->at_value);
+    const pktseq_real *h = (const pktseq_real *)pktseqi_watch_part(s, state->at_h);
+    memcpy(stream->h, h, H * sizeof *h);
+    memset(stream->last, 0, O * sizeof *stream->last);
+    for (size_t g = 0; g < state->codec->groups; ++g)
+        if (index[g] < O) stream->last[index[g]] = value[g];
+    if (!stream->detector->options.one_step_ahead)
+        memcpy(stream->out, h + H, O * sizeof *h);
+    stream->packets = s->alarm.packets;
+    stream->network = s->network;
+    stream->context = s->context;
+}
+
+// Takes it out again, with the packet y as the last one.
+static void pktseqi_watch_store(pktseq_watcher *w, pktseqi_watched *s) {
+    pktseqi_watching *state = w->state;
+    const pktseq_stream *stream = &state->stream;
+    size_t H = stream->model->config.hidden, O = stream->model->config.out;
+    uint32_t *index = (uint32_t *)pktseqi_watch_part(s, state->at_index);
+    pktseq_real *value = (pktseq_real *)pktseqi_watch_part(s, state->at_value);
+    pktseq_real *h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
+    memcpy(h, stream->h, H * sizeof *h);
+    for (size_t g = 0; g < state->codec->groups; ++g) {
+        const pktseq_group *group = &state->codec->group[g];
+        size_t o = group->first;
+        if (group->kind == PKTSEQ_GROUP_CLASS) o += pktseqi_largest(state->y + o, group->count);
+        index[g] = state->y[o] != 0 ? (uint32_t)o : UINT32_MAX;
+        value[g] = state->y[o];
+    }
+    if (!stream->detector->options.one_step_ahead)
+        memcpy(h + H, stream->out, O * sizeof *h);
+    s->network = stream->network;
+    s->context = stream->context;
+}
+
+// Begins a sequence in a slot with its first packet.
+static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pktseq_packet *packet,
+                                const pktseq_tracked *tracked) {
+    pktseq_alarm *a = &s->alarm;
+    memset(s, 0, w->slot_size);
+    memset(pktseqi_watch_part(s, w->state->at_index), 0xff,
+           w->state->codec->groups * sizeof(uint32_t));
+    s->open = 1;
+    a->begin = packet->time;
+    memcpy(a->src, packet->src, 16);
+    memcpy(a->dst, packet->dst, 16);
+    a->src_port = packet->src_port;
+    a->dst_port = packet->dst_port;
+    a->transport = packet->transport;
+    a->icmp_type = packet->icmp_type;
+    a->icmp_code = packet->icmp_code;
+    a->connection = tracked->connection;
+    a->sequence = tracked->sequence;
+    pktseqi_text_cut(a->protocol, sizeof a->protocol, tracked->protocol);
+}
+
+// Makes room for one more slot. 0 = out of memory.
+static int pktseqi_watch_reserve(pktseq_watcher *w) {
+    pktseqi_watching *state = w->state;
+    const pktseqi_slots *s = &w->tracker.state->connections;
+    size_t most = w->tracker.rule.by == PKTSEQ_CUT_CONNECTION ? s->most : 1;
+    size_t to = state->capacity ? 2 * state->capacity : 64;
+    void *memory;
+    if (s->used < state->capacity || state->capacity == most) return 1;
+    if (to > most) to = most;
+    memory = pktseqi_regrow(&w->allocator, state->memory, state->capacity, to, w->slot_size);
+    if (!memory) return 0;
+    state->memory = (unsigned char *)memory;
+    memset(state->memory + state->capacity * w->slot_size, 0,
+           (to - state->capacity) * w->slot_size);
+    state->capacity = to;
+    return 1;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pktseq_packet *packet) {
+    pktseqi_watching *state;
+    pktseqi_watched *s;
+    pktseq_tracked tracked;
+    pktseq_status status;
+    size_t n;
+    if (!watcher || !watcher->state) return PKTSEQ_ERROR_ARGUMENT;
+    state = watcher->state;
+    if (!pktseqi_watch_reserve(watcher)) return PKTSEQ_ERROR_MEMORY;
+    watcher->tracker.user_data = watcher;  // it may have moved
+    status = pktseq_tracker_push(&watcher->tracker, packet, &tracked);
+    if (status || tracked.dropped) return status;
+    s = pktseqi_watch_at(watcher, tracked.slot);
+    if (tracked.position == 0) pktseqi_watch_begin(watcher, s, packet, &tracked);
+    pktseqi_watch_encode(watcher, packet, &tracked,
+                         (double *)pktseqi_watch_part(s, state->at_since));
+    pktseqi_watch_load(watcher, s);
+    memset(state->part, 0, state->parts * sizeof *state->part);
+    status = pktseqi_stream_push(&state->stream, state->x, state->y, state->c, state->part);
+    pktseqi_watch_store(watcher, s);
+    n = ++s->alarm.packets;
+    s->alarm.time = packet->time;
+    s->alarm.bytes += packet->length;
+    if (strcmp(s->alarm.protocol, "TCP") == 0 || strcmp(s->alarm.protocol, "UDP") == 0)
+        pktseqi_text_cut(s->alarm.protocol, sizeof s->alarm.protocol, tracked.protocol);
+    if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
+    if (pktseqi_running_now(n) && !s->alarm.again) {
+        double score = pktseqi_watch_score(watcher, s);
+        if (score > watcher->options.threshold) pktseqi_watch_raise(watcher, s, score, 0);
+    }
+    return status;
+}
+
+PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
+    if (!watcher || !watcher->state) return;
+    watcher->tracker.user_data = watcher;
+    pktseq_tracker_tick(&watcher->tracker, now);
+}
+
+// Prepares the fields of the codec.
+static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) {
+    pktseqi_watching *state = w->state;
+    const pktseq_codec *codec = state->codec;
+    for (size_t i = 0; i < codec->field_count; ++i) {
+        const pktseq_field *field = &codec->field[i];
+        pktseqi_watch_field *f = &state->field[i];
+        int texts = field->kind == PKTSEQ_ONEHOT, good = 1;
+        f->known = pktseqi_known_find(field->column);
+        if (!pktseqi_watch_has(field, f->known))
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                                 "column %q of the codec cannot be made of a packet",
+                                 field->column);
+        f->column.number = f->number;
+        f->column.text = f->text;
+        if (pktseqi_field_has_bounds(field->kind)) {
+            f->bound = pktseqi_codec_bounds(&w->allocator, field);
+            good = f->bound != NULL;
+        }
+        if (texts) {
+            f->looked = (pktseqi_looked *)pktseqi_alloc_zeroed(&w->allocator, PKTSEQI_LOOKED,
+                                                               sizeof *f->looked);
+            good = f->looked != NULL;
+        }
+        for (size_t k = 0; texts && good && k < field->category_count; ++k) {
+            char *const *name = (char *const *)(uintptr_t)field->category;
+            size_t size = strlen(name[k]);
+            uint32_t like = 0;
+            if (!pktseqi_tree_find(&f->tree, name, name[k], size, &like))
+                good = pktseqi_tree_add(&f->tree, &w->allocator, name, name[k], size, like,
+                                        (uint32_t)k);
+        }
+        if (!good) return pktseqi_no_memory(err);
+    }
+    return PKTSEQ_OK;
+}
+
+// Lays out a slot, and gets all memory but that of the slots.
+static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model *model,
+                                          pktseq_error *err) {
+    pktseqi_watching *state = w->state;
+    const pktseq_codec *codec = state->codec;
+    size_t back = 0, at, reals, features = codec->features + codec->targets + codec->contexts;
+    state->field = (pktseqi_watch_field *)pktseqi_alloc_zeroed(&w->allocator, codec->field_count,
+                                                               sizeof *state->field);
+    state->x = (pktseq_real *)pktseqi_alloc_zeroed(&w->allocator, features, sizeof *state->x);
+    state->parts = codec->groups + codec->contexts;
+    state->part = (double *)pktseqi_alloc(&w->allocator, state->parts, sizeof *state->part);
+    if (!state->field || !state->x || !state->part) return pktseqi_no_memory(err);
+    state->c = state->x + codec->features;
+    state->y = codec->targets == codec->features ? state->x : state->c + codec->contexts;
+    for (size_t f = 0; f < codec->field_count; ++f)
+        back += (size_t)pktseqi_field_looks_back(codec->field[f].kind);
+    reals = model->config.hidden;
+    if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
+    at = sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame);
+    state->at_since = (at + 7) / 8 * 8;
+    state->at_h = state->at_since + 2 * back * sizeof(double);
+    state->at_value = state->at_h + reals * sizeof(pktseq_real);
+    state->at_index = state->at_value + codec->groups * sizeof(pktseq_real);
+    w->slot_size = (state->at_index + codec->groups * sizeof(uint32_t) + 7) / 8 * 8;
+    return pktseqi_watch_fields(w, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
+                                             const pktseq_codec *codec,
+                                             const pktseq_detector *detector,
+                                             const pktseq_watch_options *options,
+                                             const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    pktseq_rule rule;
+    pktseq_status status;
+    if (!watcher) return pktseqi_bad_argument(err, "watcher is NULL");
+    memset(watcher, 0, sizeof *watcher);
+    if (!codec || !codec->field_count || !model || !model->block || !detector || !detector->memory)
+        return pktseqi_bad_argument(err, "model, codec or detector is NULL or empty");
+    if (codec->features != model->config.in || codec->targets != model->config.out ||
+        codec->groups != model->config.groups || codec->contexts != detector->contexts)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
+    watcher->allocator = pktseqi_allocator(allocator);
+    if (options) watcher->options = *options;
+    rule = watcher->options.rule.least ? watcher->options.rule : codec->rule;
+    if (!rule.least) rule = pktseq_rule_default();
+    watcher->options.rule = rule;
+    if (watcher->options.threshold == 0) watcher->options.threshold = detector->running_threshold;
+    watcher->state = (pktseqi_watching *)pktseqi_alloc_zeroed(&watcher->allocator, 1,
+                                                              sizeof *watcher->state);
+    if (!watcher->state) return pktseqi_no_memory(err);
+    watcher->state->codec = codec;
+    status = pktseq_stream_init(&watcher->state->stream, model, detector, &watcher->allocator, err);
+    if (status == PKTSEQ_OK)
+        status = pktseq_tracker_init(&watcher->tracker, &rule, &watcher->allocator, err);
+    if (status == PKTSEQ_OK) status = pktseqi_watch_layout(watcher, model, err);
+    if (status) {
+        pktseq_watcher_free(watcher);
+        return status;
+    }
+    watcher->tracker.end_fn = pktseqi_watch_end;
+    watcher->tracker.without_pairs = codec->contexts == 0;
+    for (size_t f = 0; f < codec->field_count; ++f)
+        if (watcher->state->field[f].known >= PKTSEQI_COL_PAIR) watcher->tracker.without_pairs = 0;
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
+    pktseqi_watching *state = watcher ? watcher->state : NULL;
+    if (!watcher) return;
+    for (size_t f = 0; state && state->field && f < state->codec->field_count; ++f) {
+        pktseqi_free(&watcher->allocator, state->field[f].bound);
+        pktseqi_free(&watcher->allocator, state->field[f].tree.node);
+        pktseqi_free(&watcher->allocator, state->field[f].looked);
+    }
+    if (state) {
+        pktseq_stream_free(&state->stream);
+        pktseqi_free(&watcher->allocator, state->field);
+        pktseqi_free(&watcher->allocator, state->x);
+        pktseqi_free(&watcher->allocator, state->part);
+        pktseqi_free(&watcher->allocator, state->memory);
+        pktseqi_free(&watcher->allocator, state);
+    }
+    pktseq_tracker_free(&watcher->tracker);
+    memset(watcher, 0, sizeof *watcher);
 }
 
 // ---- >>checkpoint: writing safetensors --------------------------------------------------------
@@ -12521,6 +13239,9 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     if (detector && detector->memory) {
         pktseqi_put_detector(&inner, detector);
         pktseqi_put_meta(t, "pktseq.detector", &inner);
+        pktseqi_put_numbers(&inner, "scale", detector->running_scale, PKTSEQ_RUNNING);
+        pktseqi_put_numbers(&inner, "threshold", &detector->running_threshold, 1);
+        pktseqi_put_meta(t, "pktseq.running", &inner);
     }
     pktseqi_free(&inner.allocator, inner.data);
     pktseqi_put_text(t, "}");
@@ -13430,6 +14151,23 @@ static size_t pktseqi_load_choice(char **at, const char *key, const char *const 
     return value < count ? value : count;
 }
 
+// "pktseq.running" into a detector. A file of before 0.5 has none: running scores are then judged
+// as those of whole sequences.
+static pktseq_status pktseqi_load_running(const pktseqi_header *header, pktseq_detector *d) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.running");
+    int good;
+    char *at;
+    d->running_threshold = d->threshold;
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k)
+        d->running_scale[k] = d->options.by_length ? d->length_scale[k < 3 ? k : 3] : 1;
+    if (!meta) return PKTSEQ_OK;
+    at = header->json.arena + (meta->value - header->json.arena);
+    good = pktseqi_load_numbers_line(&at, "scale", d->running_scale, PKTSEQ_RUNNING) &&
+           pktseqi_load_numbers_line(&at, "threshold", &d->running_threshold, 1) && !*at;
+    for (int k = 0; k < PKTSEQ_RUNNING && good; ++k) good = d->running_scale[k] > 0;
+    return good ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
+}
+
 // "pktseq.detector" into a detector that fits model and codec.
 static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const pktseq_model *model,
                                            const pktseq_codec *codec, pktseq_detector *d) {
@@ -13479,7 +14217,7 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
 #undef PKTSEQI_X
     if (!good || *at || !pktseqi_detector_good(d) || !pktseqi_detector_fits(d, model))
         return pktseqi_bad_meta(header, meta->key);
-    return PKTSEQ_OK;
+    return pktseqi_load_running(header, d);
 }
 
 // The numbers of one tensor of the file, (count), each finite.

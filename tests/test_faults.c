@@ -443,6 +443,15 @@ static void run_tracker(trial *t) {
     pktseq_tracker_free(&tracker);
 }
 
+static void run_watcher(trial *t) {
+    pktseq_watcher watcher;
+    TRY(pktseq_watcher_init(&watcher, &S.model, &S.codec, &S.detector, NULL, &callers, t->err));
+    t->result = watcher.state != NULL;
+    CHECK(t->result == (t->status == PKTSEQ_OK));
+    pktseq_watcher_free(&watcher);
+    pktseq_watcher_free(&watcher);
+}
+
 static void run_table_derive(trial *t) {
     pktseq_table table;
     uint64_t before;
@@ -802,6 +811,7 @@ static const call calls[] = {
     {"pktseq_table_derive", run_table_derive, 30, 0},
     {"pktseq_table_track", run_table_track, 40, 0},
     {"pktseq_tracker_init", run_tracker, 1, 0},
+    {"pktseq_watcher_init", run_watcher, 7, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
     {"pktseq_codec_fit", run_codec_fit_plain, 10, 0},
     {"pktseq_codec_fit", run_codec_fit_notebook, 10, 0},
@@ -912,7 +922,8 @@ static const char *const needs_none[] = {
     "pktseq_build_info",
     "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
-    "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",  // push: see test_tracker
+    "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
+    "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",

@@ -1755,6 +1755,7 @@ static const call calls[] = {
 static const char *const plain_calls[] = {
     "pktseq_version", "pktseq_status_text", "pktseq_build_info", "pktseq_buffer_free",
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
+    "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
     "pktseq_schema_default", "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
     "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
@@ -1922,6 +1923,12 @@ static void test_free_and_plain(void) {
     }
     pktseq_tracker_tick(NULL, 0);
     pktseq_tracker_free(NULL);
+    pktseq_watcher_tick(NULL, 0);
+    pktseq_watcher_tick((pktseq_watcher *)(void *)zero.bytes, 0);
+    CHECK(pktseq_watcher_init(NULL, NULL, NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_watcher_push(NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_watcher_push((pktseq_watcher *)(void *)zero.bytes, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_watcher_free(NULL);
     CHECK(pktseq_rule_connection().by == PKTSEQ_CUT_CONNECTION);
     pktseq_stream_reset(NULL);
     pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);

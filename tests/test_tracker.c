@@ -5,6 +5,7 @@
 #include "../pktseq.h"
 #include "check.h"
 
+#include <float.h>
 #include <math.h>
 
 // ---- tools
@@ -453,6 +454,7 @@ static void test_table(void) {
         CHECK(pktseq_tracker_init(&tracker, &rule, NULL, NULL) == PKTSEQ_OK);
         for (size_t i = 0; i < rows; ++i) {
             packet[i] = random_packet(&clock, addresses, step);
+            if (rule.notebook) packet[i].transport = 6;  // a table's reader leaves others out
             CHECK(pktseq_tracker_push(&tracker, &packet[i], &tracked[i]) == PKTSEQ_OK);
             CHECK(tracked[i].dropped == (rule.notebook && packet[i].protocol == protocols[3]));
             kept += !tracked[i].dropped;
@@ -590,6 +592,10 @@ static void test_failures(void) {
         CHECK(memcmp(&got, &expected, sizeof got) == 0);
     }
     CHECK_THAT(failed > 10, "%lu", (unsigned long)failed);
+    p.transport = 17;
+    tracker.rule.tcp_only = 1;
+    CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK && got.dropped);
+    CHECK(tracker.packets == other.packets);
     p.time = HUGE_VAL - HUGE_VAL;
     CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_ERROR_ARGUMENT);
     p.time = 0;
@@ -662,7 +668,180 @@ static void test_flood(void) {
     CHECK(held == 0);
 }
 
+// ---- live scores
+
+// What a test of live scores has learned.
+typedef struct learned {
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_training training;
+} learned;
+
+// Learns from a table; the same table is what normal scores are.
+static int learn(learned *l, const pktseq_table *table, const pktseq_schema *schema, int reference) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_train_config train = pktseq_train_config_default();
+    pktseq_detector_options detect = pktseq_detector_options_default();
+    pktseq_config config;
+    pktseq_error err;
+    double weight[16];
+    memset(l, 0, sizeof *l);
+    options.inputs = reference ? 3 : 0;
+    options.start = reference ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
+    train.iterations = 30;
+    train.learning_rate = 0.05;
+    train.batch = 4;
+    train.milestone_count = 0;
+    if (pktseq_codec_fit(&l->codec, table, schema, NULL, &err) ||
+        pktseq_dataset_init(&l->dataset, &l->codec, table, &options, NULL, &err)) {
+        CHECK_THAT(0, "%s", err.text);
+        return 0;
+    }
+    config = pktseq_config_default(&l->dataset);
+    config.hidden = 9;
+    if (!reference) config.loss = PKTSEQ_LOSS_NLL;
+    if (!reference) detect = pktseq_detector_options_recommended(&l->codec, weight);
+    detect.false_alarms = 0.1;
+    if (pktseq_model_init(&l->model, config, 7, NULL, &err) ||
+        pktseq_train(&l->model, &l->dataset, &train, &l->training, &err) ||
+        pktseq_detector_init(&l->detector, &l->model, l->codec.contexts, &detect, NULL, &err) ||
+        pktseq_detector_fit(&l->detector, &l->model, &l->dataset, 1, &err)) {
+        CHECK_THAT(0, "%s", err.text);
+        return 0;
+    }
+    return 1;
+}
+
+static void unlearn(learned *l) {
+    pktseq_codec_free(&l->codec);
+    pktseq_dataset_free(&l->dataset);
+    pktseq_model_free(&l->model);
+    pktseq_detector_free(&l->detector);
+    pktseq_training_free(&l->training);
+}
+
+// What alarms say, by sequence.
+typedef struct heard {
+    size_t alarms, ends;
+    double last[MOST], first[MOST];  // scores; 0 = none
+    size_t packets[MOST];
+    const learned *l;
+} heard;
+
+static void hear(void *user_data, const pktseq_alarm *a) {
+    heard *h = (heard *)user_data;
+    size_t s = (size_t)a->sequence;
+    CHECK(s < MOST && a->packets > 0 && (a->again || a->score > a->threshold));
+    if (s >= MOST) return;
+    CHECK(a->again == (h->first[s] != 0));
+    CHECK(a->ended || (a->packets >= 4 && (a->packets & (a->packets - 1)) == 0));
+    CHECK(a->protocol[0] && a->reasons <= 3);
+    for (size_t i = 0; i < a->reasons; ++i) {
+        const pktseq_reason *r = &a->reason[i];
+        CHECK(r->column && r->packet >= 1 && r->packet <= a->packets && r->expected[0] &&
+              r->seen[0] && r->share > 0);
+        if (i) CHECK(r->share <= a->reason[i - 1].share);
+    }
+    ++*(a->ended ? &h->ends : &h->alarms);
+    if (!a->again) h->first[s] = a->score;
+    if (!a->again) h->packets[s] = a->packets;
+    h->last[s] = a->ended ? a->score : 0;
+}
+
+// A table of random packets of both rules, in which every sequence is long enough.
+static size_t random_packets(pktseq_packet *packet) {
+    size_t rows = 200 + random_below(MOST - 200);
+    unsigned addresses = 2 + random_below(4);
+    double clock = 1.7e9;
+    for (size_t i = 0; i < rows; ++i) {
+        packet[i] = random_packet(&clock, addresses, 3);
+        if (packet[i].length > 65535) packet[i].length = 80;
+    }
+    return rows;
+}
+
+// Live scores are those of the file, to the bit: with a threshold below all, every sequence ends
+// with an alarm. Under the fitted threshold the share that ever raises one is the promised one, and
+// it does so where a running score first passes.
+static void test_watch(void) {
+    static hand h;
+    static pktseq_packet packet[MOST];
+    static heard got;
+    static learned l;
+    static double score[MOST];
+    for (int round = 0; round < 24; ++round) {
+        int reference = round % 3 == 2;
+        pktseq_schema schema = reference ? pktseq_schema_default() : pktseq_schema_recommended(1);
+        pktseq_watch_options options;
+        pktseq_watcher watcher, moved;
+        counter memory = {0, 0, 0};
+        pktseq_allocator allocator = {count_alloc, count_free, NULL};
+        size_t rows = random_packets(packet), over = 0, same = 0;
+        pktseq_error err;
+        allocator.user_data = &memory;
+        if (!reference) schema.rule = random_rule();
+        schema.rule.max_pairs = 50;
+        schema.constant_is_zero = 1;
+        fill_hand(&h, packet, rows);
+        if (pktseq_table_track(&h.table, &schema.rule, &schema, &err)) {
+            CHECK_THAT(0, "%s", err.text);
+            free_hand(&h);
+            continue;
+        }
+        if (learn(&l, &h.table, &schema, reference)) {
+            size_t skipped = 0;
+            for (int fitted = 0; fitted < 2; ++fitted) {
+                pktseq_detector detector = l.detector;
+                memset(&got, 0, sizeof got);
+                got.l = &l;
+                memset(&options, 0, sizeof options);
+                options.alarm_fn = hear;
+                options.user_data = &got;
+                if (!fitted) {
+                    options.threshold = -DBL_MAX;
+                    for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector.running_scale[k] = 1;
+                    for (int k = 0; k < 4; ++k) detector.length_scale[k] = 1;
+                }
+                CHECK(!pktseq_detector_score_all(&detector, &l.model, &l.dataset, 1, score, &err));
+                CHECK_THAT(!pktseq_watcher_init(&moved, &l.model, &l.codec, &detector, &options,
+                                                &allocator, &err), "%s", err.text);
+                watcher = moved;  // where a struct lies must not matter
+                memset(&moved, 0x5a, sizeof moved);
+                for (size_t i = 0; i < rows; ++i)
+                    CHECK(pktseq_watcher_push(&watcher, &packet[i]) == PKTSEQ_OK);
+                pktseq_watcher_tick(&watcher, HUGE_VAL);
+                for (size_t p = 0; p < l.dataset.pairs && !fitted; ++p) {
+                    size_t s = 0;
+                    double last;
+                    while (h.table.start[s] != l.dataset.first_row[p]) ++s;
+                    last = got.last[s] != 0 ? got.last[s] : got.first[s];
+                    CHECK_THAT(last == score[p], "sequence %lu: %.17g, in the file %.17g",
+                               (unsigned long)s, last, score[p]);
+                    same += last == score[p];
+                }
+                for (size_t s = 0; s < h.table.sequences && fitted; ++s) over += got.first[s] != 0;
+                if (fitted) {
+                    size_t allowed = (size_t)(0.125 * (double)l.dataset.pairs) + 1;
+                    CHECK_THAT(over <= allowed && watcher.anomalous == over, "%lu of %lu",
+                               (unsigned long)over, (unsigned long)l.dataset.pairs);
+                    CHECK(over > 0 || l.dataset.pairs < 10);
+                }
+                skipped += watcher.sequences < h.table.sequences;
+                pktseq_watcher_free(&watcher);
+                pktseq_watcher_free(&watcher);
+                CHECK(memory.live == 0);
+            }
+            CHECK(same > 3 && skipped == 0);
+        }
+        unlearn(&l);
+        free_hand(&h);
+    }
+}
+
 int main(void) {
+    test_watch();
     test_plain();
     test_table();
     test_connection();
