@@ -1299,6 +1299,68 @@ static void test_tables(void) {
     free(b.data);
 }
 
+// What a table says of a capture's packets is what a tracker says that sees them one at a time, to
+// the bit, also where its limits strike.
+static void check_live(const bytes *b, size_t limit) {
+    static const char *const pair[9] = {"pair_packets", "pair_syn", "pair_reset", "pair_fin",
+                                        "pair_push", "pair_length", "pair_connections",
+                                        "pair_services", "pair_per_connection"};
+    pktseq_schema schema = pktseq_schema_recommended(1);
+    pktseq_tracked *all = (pktseq_tracked *)calloc(20000, sizeof *all);
+    pktseq_table table;
+    pktseq_tracker tracker;
+    pktseq_capture capture;
+    pktseq_packet p;
+    pktseq_error err;
+    source s;
+    size_t sequence = 0;
+    schema.rule.max_connections = schema.rule.max_pairs = limit;
+    schema.rule.max_packets = 4 * limit;
+    if (!all) exit(3);
+    CHECK_THAT(!pktseq_table_parse(&table, b->data, b->size, &schema, NULL, &err), "%s", err.text);
+    CHECK(!open_bytes(&capture, &s, b, 5000, &err));
+    CHECK(!pktseq_tracker_init(&tracker, &schema.rule, NULL, NULL));
+    while (!pktseq_capture_next(&capture, &p, &err) && capture.counts.frames < 20000)
+        CHECK(!pktseq_tracker_push(&tracker, &p, &all[capture.counts.frames - 1]));
+    CHECK(table.rows == capture.counts.packets && table.sequences == tracker.sequences);
+    CHECK(table.source_row && table.rows > 10000);
+    CHECK(limit > 1000 || tracker.evicted_connections > 100);
+    CHECK(table.cut.evicted_connections == tracker.evicted_connections &&
+          table.cut.evicted_packets == tracker.evicted_packets);
+    for (size_t row = 0; table.source_row && row < table.rows; ++row) {
+        const pktseq_tracked *one = &all[table.source_row[row]];
+        const pktseq_column *token = pktseq_table_column(&table, "token");
+        char text[100];
+        if (row == table.start[sequence + 1]) ++sequence;
+        CHECK(one->position == row - table.start[sequence]);
+        CHECK(one->sequence == all[table.source_row[table.start[sequence]]].sequence);
+        CHECK(pktseq_table_column(&table, "same_connection")->number[row] == one->same_connection);
+        for (int k = 0; k < 9; ++k)
+            CHECK(pktseq_table_column(&table, pair[k])->number[row] == one->pair[k]);
+        CHECK(!pktseq_token_text(one->token, one->protocol, text, sizeof text));
+        CHECK(strcmp(token->names[token->text[row]], text) == 0);
+    }
+    pktseq_tracker_free(&tracker);
+    pktseq_capture_free(&capture);
+    pktseq_table_free(&table);
+    free(all);
+}
+
+static void test_live(void) {
+    bytes b = {NULL, 0, 0, 0};
+    FILE *file = fopen("examples/data/mixed.pcap", "rb");
+    char piece[4096];
+    size_t got;
+    if (!file) file = fopen("../examples/data/mixed.pcap", "rb");
+    CHECK(file != NULL);
+    if (!file) return;
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0) add(&b, piece, got);
+    fclose(file);
+    check_live(&b, 1 << 16);
+    check_live(&b, 32);
+    free(b.data);
+}
+
 // ---- for tshark ---------------------------------------------------------------------------------
 
 static void write_one(const char *folder, const char *name, const bytes *b) {
@@ -1398,6 +1460,7 @@ int main(int argc, char **argv) {
     test_huge();
     test_failures();
     test_tables();
+    test_live();
     free(frames);
     return check_end("test_capture");
 }
