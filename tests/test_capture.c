@@ -3,10 +3,10 @@
 //
 // build/test_capture --write FOLDER writes the captures instead, for tshark to say what it finds in
 // them (make captures); --seeds FOLDER writes some for tests/fuzz/fuzz_capture.c.
-#define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
-#define PKTSEQ_IMPLEMENTATION
-#include "../pktseq.h"
+#include "inside.h"
 #include "check.h"
+
+#include <math.h>
 
 // ---- frames, built from the inside out ----------------------------------------------------------
 

@@ -1,12 +1,9 @@
 // test_captures.c - captures as other programs export them, and the rule that cuts them.
-#ifndef PKTSEQ_NO_SIMD
-#define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
-#endif
-#define PKTSEQ_IMPLEMENTATION
-#include "../pktseq.h"
+#include "inside.h"
 #include "check.h"
 #include "text.h"
 
+#include <math.h>
 #include <time.h>
 
 // ---- tools
@@ -148,8 +145,12 @@ static void hand_packet(hand *h, size_t row, double time, unsigned source, unsig
 
 // What was allocated; the rest is static.
 static void hand_free(hand *h) {
-    pktseqi_free(&h->table.allocator, h->table.start);
-    pktseqi_free(&h->table.allocator, h->table.source_row);
+    const pktseq_allocator *a = &h->table.allocator;
+    void *const block[] = {h->table.start, h->table.source_row};
+    for (size_t i = 0; i < 2; ++i) {
+        if (a->free_fn && block[i]) a->free_fn(block[i], a->user_data);
+        if (!a->free_fn) free(block[i]);
+    }
 }
 
 // ---- the rule, told a second time as plainly as possible

@@ -5,6 +5,7 @@
 //
 // Each property is in tests/fuzz/fuzz_*.c. An input that breaks one is left in build/.
 #define _POSIX_C_SOURCE 200809L
+#include "inside.h"
 #include "check.h"
 
 #include "fuzz/fuzz.h"
@@ -159,7 +160,8 @@ static void run(const char *target, int (*one)(const uint8_t *, size_t), size_t 
 }
 
 int main(int argc, char **argv) {
-    size_t factor = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 1;
+    size_t factor = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10)
+                              : check_slow() ? 50 : 1;
     run("number", fuzz_number, 20000 * factor);
     run("csv", fuzz_csv, 3000 * factor);
     run("capture", fuzz_capture, 3000 * factor);

@@ -4,14 +4,12 @@
 //
 // The library's strtod is the judge of the value, asked in the C locale; for points halfway between
 // two doubles the answer is known beforehand, and both have to give it.
-#ifndef PKTSEQ_NO_SIMD
-#define PKTSEQ_NO_SIMD  // nothing here calculates: it compiles in half the time
-#endif
-#define PKTSEQ_IMPLEMENTATION
-#include "../pktseq.h"
+#include "inside.h"
 #include "check.h"
 
+#include <float.h>
 #include <locale.h>
+#include <math.h>
 
 // ---- tools
 
@@ -477,11 +475,7 @@ static void test_plain(unsigned factor) {
         "0.00000000000000000001", "", "-", ".", "-.5", ".5", "+1", "--1", "-x", "/", ":"};
     static const char *const behind[] = {",", "\n", "\r", "\t", ";", "|", "e", ":", "/", " ",
                                          "\x80", "\xb0", "\xb9", "\xff"};
-#ifdef PKTSEQI_DOUBLES
-    const int with_point = 1;
-#else
-    const int with_point = 0;  // the quotient might be rounded twice
-#endif
+    const int with_point = inside_doubles;  // else the quotient might be rounded twice
     size_t taken = 0;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; ++i)
         for (size_t k = 0; k < sizeof behind / sizeof *behind; ++k)
@@ -509,7 +503,7 @@ static void test_plain(unsigned factor) {
 }
 
 int main(int argc, char **argv) {
-    unsigned factor = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
+    unsigned factor = argc > 1 ? (unsigned)atoi(argv[1]) : check_slow() ? 20 : 1;
     test_lists();
     test_every_byte();
     test_zeros();

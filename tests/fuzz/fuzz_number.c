@@ -1,7 +1,7 @@
 // fuzz_number.c - decimal text to double and back, against the C library, bit for bit.
 #include "fuzz.h"
 
-#ifdef PKTSEQ_LINKED
+#if defined(PKTSEQ_LINKED) && !defined(INSIDE_H)
 #error "this needs the implementation in the same file"
 #endif
 

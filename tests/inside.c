@@ -1,0 +1,13 @@
+// inside.c - pktseq.h, compiled once for all tests that are linked with it, and what inside.h names.
+#undef PKTSEQ_LINKED
+#define inside_doubles inside_doubles_here
+#include "inside.h"
+#undef inside_doubles
+
+extern const int inside_doubles;
+const int inside_doubles = inside_doubles_here;
+
+#define INSIDE_DEFINE(name, result, arguments) \
+    extern result(*const inside_##name) arguments; \
+    result(*const inside_##name) arguments = pktseqi_##name;
+INSIDE(INSIDE_DEFINE)
