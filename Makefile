@@ -35,48 +35,47 @@ run: train detect sequences
 detection: train detect
 	sh tests/detection.sh
 
-# Tests that keep to the API share one compiled implementation; the others bring their own.
-LINKED = $(patsubst tests/%.c,$(BUILD)/%,$(shell grep -l PKTSEQ_LINKED tests/test_*.c))
+# Tests share one compiled implementation (tests/inside.c), except those that bring their own, with
+# something in it replaced.
+LINKED = $(patsubst tests/%.c,$(BUILD)/%,$(shell grep -lE 'PKTSEQ_LINKED|"inside.h"' tests/test_*.c))
 
-$(BUILD)/pktseq.o $(BUILD)/pktseq_double.o: pktseq.h
+$(BUILD)/inside.o $(BUILD)/inside_double.o: tests/inside.c tests/inside.h pktseq.h
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) $(OPENMP) $(REAL) -DPKTSEQ_IMPLEMENTATION -x c -c -o $@ pktseq.h
+	$(CC) $(CFLAGS) $(OPENMP) $(REAL) -c -o $@ tests/inside.c
 
-$(LINKED): $(BUILD)/pktseq.o
-$(LINKED:%=%_double): $(BUILD)/pktseq_double.o
+$(LINKED): $(BUILD)/inside.o
+$(LINKED:%=%_double): $(BUILD)/inside_double.o
 $(LINKED) $(LINKED:%=%_double): TEST_FLAGS = -DPKTSEQ_LINKED
 %_double %_double.o: REAL = -DPKTSEQ_REAL=double
+$(BUILD)/test_fuzz: $(wildcard tests/fuzz/*.[ch])
 
-$(BUILD)/%_double: tests/%.c tests/check.h pktseq.h
+$(BUILD)/%_double: tests/%.c $(wildcard tests/*.h) pktseq.h
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) $(OPENMP) $(REAL) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
+	@$(CC) $(CFLAGS) $(OPENMP) $(REAL) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
-$(BUILD)/%: tests/%.c tests/check.h pktseq.h
+$(BUILD)/%: tests/%.c $(wildcard tests/*.h) pktseq.h
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) $(OPENMP) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
+	@$(CC) $(CFLAGS) $(OPENMP) $(TEST_FLAGS) -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
 # Where numbers have a comma, and where i is no small I: if the C library can make such locales here.
 $(BUILD)/locale:
 	@mkdir -p $@
 	@for l in de_DE tr_TR; do localedef -i $$l -f UTF-8 $@/$$l.UTF-8 2>/dev/null || true; done
 
-# A program that ends without its sum, or with one that its exit code denies, is one failure more.
+# A line for each program, when it ends; what it said is in build/NAME.out.
+JOBS = 2
+$(BUILD)/%.run: $(BUILD)/%
+	@sh tests/run.sh $<
+.SECONDARY: $(TESTS)
+
 test: $(BUILD)/locale
-	@$(MAKE) --no-print-directory -j2 $(TESTS)
-	@passed=0; failed=0; \
-	[ ! -d $(BUILD)/locale/de_DE.UTF-8 ] || export LOCPATH=$(BUILD)/locale; \
-	for test in $(TESTS); do \
-	    echo "$$test"; \
-	    $$test > $$test.out; code=$$?; \
-	    cat $$test.out; \
-	    set -- `sed -n 's/^.*: \([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p' $$test.out`; \
-	    passed=$$((passed + $${1:-0})); failed=$$((failed + $${2:-0})); \
-	    if [ $$# -ne 2 ] || { [ $$code -ne 0 ] && [ $$2 -eq 0 ]; }; then \
-	        echo "$$test: ended with code $$code and no sum of its own"; failed=$$((failed + 1)); \
-	    fi; \
-	done; \
-	echo "$$passed passed, $$failed failed"; \
-	[ $$failed -eq 0 ] && [ $$passed -gt 0 ]
+	@rm -f $(TESTS:=.out)
+	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TESTS:=.run); sh tests/run.sh --sum $(TESTS)
+
+# What is exhaustive: every float, more mutations, more threads than there are cores.
+slow:
+	@CHECK_SLOW=1 $(MAKE) --no-print-directory test \
+	    TESTS="$(patsubst tests/%.c,$(BUILD)/%,$(shell grep -l check_slow tests/test_*.c))"
 
 strict:
 	sh tests/strict.sh
@@ -85,8 +84,15 @@ strict:
 bits:
 	sh tests/bits.sh
 
+# Without vectors, which take minutes to compile here; a processor's fused multiply-add is as fast.
 asan:
-	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS="$(SANITIZE)"
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan DOUBLES="test_step test_files" \
+	    CFLAGS="$(SANITIZE) -DPKTSEQ_NO_SIMD `grep -qw fma /proc/cpuinfo 2>/dev/null && echo -mfma`"
+
+# The vectors themselves: may a kernel read or write beside its arrays?
+asan-vectors:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan_vectors CFLAGS="-g -fsanitize=address" \
+	    TESTS="$(addprefix $(BUILD)/asan_vectors/test_,kernels step likelihood use)"
 
 torch:
 	@for python in python3 /usr/bin/python3; do \
@@ -113,7 +119,7 @@ bench bench-quick:
 	@CC="$(CC)" OPENMP="$(OPENMP)" sh tests/bench/run.sh $(if $(filter bench,$@),full,quick)
 
 # Longer programmes, each with a verdict at its end. They need more than cc and make, and say so.
-torture coverage cross sanitize programs mpi:
+nightly packaging torture coverage cross sanitize programs mpi:
 	bash tests/$@.sh
 
 fuzz:
@@ -138,6 +144,39 @@ page:
 	sh examples/learn/page.sh
 	sh tests/page.sh
 
+# Where programs, the header, the shared library, manual pages and the files of packages go. Programs
+# with such common names may be wanted as pktseq-train ..: PROGRAM_PREFIX=pktseq-
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+MANDIR = $(PREFIX)/share/man
+PROGRAM_PREFIX =
+VERSION := $(shell awk '/^.define PKTSEQ_VERSION "/ { gsub(/"/, ""); print $$3 }' pktseq.h)
+LIBRARY = libpktseq.so.$(firstword $(subst ., ,$(VERSION)))
+INSTALLED = $(addprefix $(PREFIX)/bin/$(PROGRAM_PREFIX),train detect sequences) \
+            $(foreach p,train detect sequences,$(MANDIR)/man1/$(PROGRAM_PREFIX)$(p).1) \
+            $(MANDIR)/man3/pktseq.3 $(PREFIX)/include/pktseq.h $(LIBDIR)/$(LIBRARY) \
+            $(LIBDIR)/libpktseq.so \
+            $(foreach p,train detect sequences,$(PREFIX)/share/bash-completion/completions/$(PROGRAM_PREFIX)$(p)) \
+            $(addprefix $(LIBDIR)/pkgconfig/,pktseq.pc pktseq-shared.pc) \
+            $(addprefix $(LIBDIR)/cmake/pktseq/pktseq-config,.cmake -version.cmake)
+
+# The library: only what pktseq.h declares can be seen from outside.
+shared: $(BUILD)/$(LIBRARY)
+$(BUILD)/$(LIBRARY): pktseq.h
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) $(OPENMP) -fPIC -fvisibility=hidden -shared -Wl,-soname,$(LIBRARY) \
+	    -DPKTSEQ_SHARED -DPKTSEQ_IMPLEMENTATION -o $@ -x c pktseq.h -x none $(LDLIBS)
+	ln -sf $(LIBRARY) $(BUILD)/libpktseq.so
+
+install: all shared
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" MANDIR="$(MANDIR)" BUILD="$(BUILD)" \
+	    PROGRAM_PREFIX="$(PROGRAM_PREFIX)" VERSION="$(VERSION)" OPENMP="$(OPENMP)" \
+	    sh examples/packaging/install.sh $(LIBRARY)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	-rmdir $(DESTDIR)$(LIBDIR)/cmake/pktseq 2>/dev/null
+
 clean:
 	rm -rf $(BUILD) run $(EXAMPLES)
 
@@ -145,10 +184,12 @@ help:
 	@echo 'make          build the examples: $(EXAMPLES)'
 	@echo 'make run      train on the data in examples/data and list the anomalies of the mixed recording;'
 	@echo '              leaves a checkpoint, a picture of the loss and a report in run/'
-	@echo 'make test     build and run every test'
+	@echo 'make test     build and run every test (JOBS=2 at a time)'
+	@echo 'make slow     the parts of the tests that are exhaustive (10 minutes)'
 	@echo 'make programs outputs, resuming and refusals of train, detect and sequences'
 	@echo 'make strict   compile in every dialect, with every option, every warning an error'
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
+	@echo 'make asan-vectors  the same for the vectors, which take longer to compile'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
 	@echo 'make learn    eleven small programs that teach how this works; make learn-start: exercises'
@@ -166,8 +207,13 @@ help:
 	@echo 'make mutate   how many small faults the tests notice (an hour)'
 	@echo 'make cross    the tests on other machines, emulated, where their compilers are'
 	@echo 'make mpi      the same training on 1 to 8 ranks of MPI, to the same bits (libopenmpi-dev)'
+	@echo 'make nightly  all that is long, with one verdict: slow, bits, torture, fuzz, sanitize, cross,'
+	@echo '              coverage, mutate'
+	@echo 'make install  programs, header, shared library, manual pages, pkg-config, CMake: PREFIX=$(PREFIX)'
+	@echo '              DESTDIR= PROGRAM_PREFIX=; make uninstall; make shared: the library alone'
+	@echo 'make packaging  try all that, with CMake, pkg-config, meson and Python, where they are'
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all run page detection test strict bits asan torch captures bench bench-quick torture \
+.PHONY: all shared install uninstall packaging run page detection test slow nightly strict bits asan asan-vectors torch captures bench bench-quick torture \
         coverage cross sanitize programs mpi fuzz mutate clean help learn learn-start learn-check

@@ -60,6 +60,9 @@ static inline void count_free(void *p, void *user_data) {
     free(p);
 }
 
+// Is there time for what is exhaustive (make slow)?
+static inline int check_slow(void) { return getenv("CHECK_SLOW") != NULL; }
+
 // Seconds of the processor since begin, for bounds of what must not be slow. Under valgrind
 // everything is: CHECK_SLOWER says how many times.
 static inline double check_seconds(clock_t begin) {

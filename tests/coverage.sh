@@ -55,10 +55,9 @@ commands() {
     kind=$1 options=$2
     shift 2
     mkdir -p "$dir/$kind"
-    echo "$clang $flags $options -DPKTSEQ_IMPLEMENTATION -x c -c $tree/pktseq.h" \
-        "-o $dir/$kind/pktseq.o" >>"$dir/first"
+    echo "$clang $flags $options -c $tree/tests/inside.c -o $dir/$kind/pktseq.o" >>"$dir/first"
     for t in "$@"; do
-        if grep -q PKTSEQ_LINKED "tests/$t.c"; then
+        if grep -qE 'PKTSEQ_LINKED|"inside.h"' "tests/$t.c"; then
             linked="-DPKTSEQ_LINKED $dir/$kind/pktseq.o"
         else
             linked=
