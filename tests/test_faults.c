@@ -433,6 +433,21 @@ static void run_table_track(trial *t) {
     pktseq_table_free(&table);
 }
 
+static void run_table_select(trial *t) {
+    unsigned char *keep;
+    pktseq_table table;
+    uint64_t before;
+    NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
+    keep = (unsigned char *)calloc(table.sequences, 1);
+    for (size_t i = 0; i < table.sequences; ++i) keep[i] = i % 3 > 0;
+    before = table_hash(&table);
+    TRY(pktseq_table_select(&table, keep, t->err));
+    t->result = table_hash(&table);
+    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
+    free(keep);
+    pktseq_table_free(&table);
+    pktseq_table_free(&table);
+}
 static void run_tracker(trial *t) {
     pktseq_rule rule = pktseq_rule_connection();
     pktseq_tracker tracker;
@@ -810,6 +825,7 @@ static const call calls[] = {
     {"pktseq_table_sequences", run_table_sequences, 5, 0},
     {"pktseq_table_derive", run_table_derive, 30, 0},
     {"pktseq_table_track", run_table_track, 40, 0},
+    {"pktseq_table_select", run_table_select, 0, 0},
     {"pktseq_tracker_init", run_tracker, 1, 0},
     {"pktseq_watcher_init", run_watcher, 7, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
@@ -917,7 +933,9 @@ static const char *const needs_none[] = {
     "pktseq_stream_score", "pktseq_stream_reset", "pktseq_codec_decode",
     "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
     "pktseq_model_tensor",
-    "pktseq_work_output", "pktseq_work_encoded", "pktseq_dataset_pair", "pktseq_table_column",
+    "pktseq_work_output", "pktseq_work_encoded", "pktseq_work_state", "pktseq_work_gates",
+    "pktseq_work_dh", "pktseq_work_trace", "pktseq_detector_threshold", "pktseq_time_text",
+    "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
     "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",
@@ -939,6 +957,8 @@ static void test_none_needed(void) {
     pktseq_tensor tensor;
     pktseq_real *velocity = (pktseq_real *)calloc(S.model.parameters, sizeof *velocity);
     pktseq_real *out = (pktseq_real *)calloc(8 * S.dataset.out, sizeof *out);
+    const size_t rows = 2 * (S.model.config.inputs + S.dataset.longest + 8);
+    pktseq_real *dh = (pktseq_real *)calloc(rows * S.model.config.hidden, sizeof *dh);
     double score[2], norm;
     char name[40];
     trial t;
@@ -955,7 +975,9 @@ static void test_none_needed(void) {
     for (size_t i = 0; i < 2; ++i) pair[i] = pktseq_dataset_pair(&S.dataset, i);
     CHECK(!pktseq_zero_grad(&work) && !pktseq_forward(&model, &work, pair, 2, NULL));
     CHECK(pktseq_work_output(&work, 0, 0) && pktseq_work_encoded(&work, 1));
-    CHECK(!pktseq_backward(&model, &work) && !pktseq_clip_grad_norm(&work, 0.1, &norm));
+    CHECK(pktseq_work_state(&work, 0, 0) && pktseq_work_gates(&work, 1, 0));
+    CHECK(!pktseq_work_trace(&work, dh, rows * S.model.config.hidden));
+    CHECK(!pktseq_backward(&model, &work) && pktseq_work_dh(&work, 0, 0) && !pktseq_clip_grad_norm(&work, 0.1, &norm));
     CHECK(!pktseq_sgd_step(&model, &work, 0.1));
     CHECK(!pktseq_momentum_step(&model, &work, 0.1, 0.5, velocity));
     pktseq_gradcheck(&model, &work, pair, 1, NULL, 1e-3, &norm);
@@ -974,6 +996,8 @@ static void test_none_needed(void) {
     CHECK(!pktseq_codec_decode_output(&S.codec, out, value));
     CHECK(!pktseq_codec_feature_name(&S.codec, 0, name, sizeof name));
     CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
+    CHECK(!pktseq_detector_threshold(&S.detector, 0.001, score, NULL, NULL));
+    CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
     CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.table, "token") && pktseq_version() && pktseq_build_info());
     CHECK(!PKTSEQ_CHECK_HEADER());
@@ -987,6 +1011,7 @@ static void test_none_needed(void) {
     pktseq_work_free(&work);
     free(velocity);
     free(out);
+    free(dh);
 }
 
 // Each function of the API is in one of the two lists, or frees.
