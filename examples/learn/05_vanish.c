@@ -22,7 +22,7 @@
 //     clipped step   2: loss  6.42e+06, w 1.48
 //     clipped step 100: loss     0.383, w 1.102
 //     clipped step 200: loss     0.259, w 1.076
-// and draws lesson.svg: the gradient at each step, each grid line ten times the one below it.
+// and draws lesson.svg: the gradient at each step.
 //
 // PREDICT, THEN RUN. 5a: with tanh and w = 3, does the gradient explode? 5b: what do 200 steps
 //     arrive at if the limit is 0.1 instead of 1? 5c: and without clipping, if the rate is 1e-9?
@@ -100,10 +100,12 @@ static void train(int clipped, double rate) {
     }
 }
 
-static void draw(FILE *f, int i, const char *color) {
-    fprintf(f, "<path stroke='%s' d='M", color);
+// The gradient at each step, on a log scale.
+static void draw(FILE *f, const char *color) {
+    fprintf(f, "<path fill='none' stroke='%s' stroke-width='2' d='M", color);
     for (int s = 0; s <= S; ++s) fprintf(f, " %d,%.1f", 20 + 20 * s, 150 - 20 * log10(dh[s]));
-    fprintf(f, "'/><text x='430' y='%d' fill='%s'>%.1f</text>\n", 50 + 20 * i, color, weight[0]);
+    fprintf(f, "'/>\n<text x='25' y='%.1f' fill='%s'>w %.1f</text>\n", 145 - 20 * log10(dh[0]),
+            color, weight[0]);
 }
 
 int main(void) {
@@ -112,9 +114,12 @@ int main(void) {
     double long_one[2] = {30, -40}, short_one[2] = {0.3, -0.4};
     FILE *f = fopen("lesson.svg", "w");
     if (!f) return 1;
-    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 470 300' fill='none'>\n");
-    for (int y = 10; y <= 290; y += 20)
-        fprintf(f, "<path stroke='#808080' stroke-opacity='.3' d='M20,%d h400'/>\n", y);
+    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 480 320' fill='#808080' "
+               "font-family='sans-serif' font-size='13'>\n"
+               "<text x='20' y='312'>step 0</text>\n<text x='375' y='312'>step 20</text>\n");
+    for (int e = -7; e <= 7; ++e)
+        fprintf(f, "<path stroke='#808080' stroke-opacity='.3' d='M20,%d h400'/>\n"
+                   "<text x='430' y='%d'>1e%+d</text>\n", 150 - 20 * e, 154 - 20 * e, e);
     for (int i = 0; i < 4; ++i) {
         weight[0] = w[i];
         squash = 1;
@@ -125,7 +130,7 @@ int main(void) {
         forward();
         backward(1);
         printf(" without %.3g of the gradient is left after 20 steps back\n", dh[0]);
-        draw(f, i, color[i]);
+        draw(f, color[i]);
     }
     fprintf(f, "</svg>\n");
     fclose(f);

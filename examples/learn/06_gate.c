@@ -212,16 +212,22 @@ int main(void) {
     printf("20,000 conversations: loss %.9f\n", train(2000));
     conversation(3);
     forward();
-    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 280 160' fill='#4c8dff'>\n");
+    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 350 190' fill='#4c8dff' "
+               "font-family='sans-serif' font-size='13'>\n");
     printf("unit 3  r     z                n      h      next size\n");
     for (int s = 0; s < steps; ++s) {
         printf("step %d  %.2f  %.2f ", s, r[s][3], z[s][3]);
         for (int i = 0; i < 10; ++i) putchar(10 * z[s][3] > i + 0.5 ? '#' : '.');
         printf("  %5.2f  %5.2f  %5.2f\n", n[s][3], h[s + 1][3], out[s][3]);
         for (int j = 0; j < H; ++j)
-            fprintf(f, "<rect x='%d' y='%d' width='39' height='39' fill-opacity='%.2f'/>\n", 40 * s,
-                    40 * j, z[s][j]);
+            fprintf(f, "<rect x='%d' y='%d' width='39' height='39' fill-opacity='%.2f'/>\n",
+                    60 + 40 * s, 5 + 40 * j, z[s][j]);
+        fprintf(f, "<text x='%d' y='184' fill='#808080'>step %d</text>\n", 60 + 40 * s, s);
     }
+    for (int j = 0; j < H; ++j)
+        fprintf(f, "<text x='5' y='%d' fill='#808080'>unit %d</text>\n"
+                   "<path stroke='#808080' stroke-opacity='.3' d='M60,%d h280'/>\n",
+                30 + 40 * j, j, 44 + 40 * j);
     fprintf(f, "</svg>\n");
     return fclose(f);
 }

@@ -180,7 +180,9 @@ static double train(int conversations) {
 static int draw(void) {
     FILE *f = fopen("lesson.svg", "w");
     if (!f) return 0;
-    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 380 150'>\n");
+    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 380 160' fill='#808080' "
+               "font-family='sans-serif' font-size='13'>\n"
+               "<text x='10' y='155'>encoder</text>\n<text x='130' y='155'>decoder</text>\n");
     for (int s = 0; s < steps; ++s) {
         double height = 250 * sqrt(dot(0, dh[s + 1], dh[s + 1], H));
         fprintf(f, "<rect x='%d' y='%.1f' width='30' height='%.1f' fill='%s'/>\n", 10 + 40 * s,

@@ -187,9 +187,10 @@ static void train(void) {
     }
 }
 
+// How the loss fell, on a log scale.
 static void draw(FILE *f, const char *color, const char *name) {
-    fprintf(f, "<path fill='none' stroke='%s' d='M", color);
-    for (int t = 0; t < 10; ++t) fprintf(f, " %d,%.1f", 20 + 40 * t, 20 - 50 * log10(history[t]));
+    fprintf(f, "<path fill='none' stroke='%s' stroke-width='2' d='M", color);
+    for (int t = 0; t < 10; ++t) fprintf(f, " %d,%.1f", 60 + 36 * t, 20 - 50 * log10(history[t]));
     fprintf(f, "'/>\n<text x='400' y='%.1f' fill='%s'>%s</text>\n", 20 - 50 * log10(history[9]),
             color, name);
 }
@@ -202,7 +203,13 @@ int main(void) {
     for (int i = 0; i < 2; ++i) step_down(&w, &v, &slope, 1);
     error = fabs(w + 0.01 * (1 + 1.9));
     printf("momentum: %serror %.1e, expected < 1e-07\n", error < 1e-7 ? "" : "old speed? ", error);
-    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 480 220'>\n");
+    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 480 240' fill='#808080' "
+               "font-family='sans-serif' font-size='13'>\n"
+               "<text x='60' y='235'>2,000</text>\n"
+               "<text x='340' y='235'>20,000 conversations</text>\n");
+    for (int e = -4; e <= 0; ++e)
+        fprintf(f, "<path stroke='#808080' stroke-opacity='.3' d='M60,%d h324'/>\n"
+                   "<text x='15' y='%d'>1e%+d</text>\n", 20 - 50 * e, 24 - 50 * e, e);
     printf("rate momentum clip batch held-out wait gates   loss\n");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
         how = ways[i];
