@@ -48,7 +48,12 @@ static const char help_text[] =
     "label of more than half its packets), it also prints how well the scores rank: area under\n"
     "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each\n"
     "label's. Where sequences follow connections, a connection counts once, with its highest\n"
-    "score.\n";
+    "score.\n"
+    "\n"
+    "Below each of the highest scores stand the three columns that added most, and the packet of\n"
+    "the sequence where each was worst. token says what kind of packet: protocol, > from the side\n"
+    "that began or < back, flags, length, and after what; pair_.. count what passed between the two\n"
+    "addresses in the last 10 seconds. The report explains each.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 
@@ -444,12 +449,14 @@ static void print_threshold(app *a) {
 // Mean scores of all, and of both kinds: by label where there are labels, else by the threshold.
 static void print_means(app *a, const char *const kind[2]) {
     double sum[3] = {0, 0, 0}, all = 0;
-    size_t count[3] = {0, 0, 0}, n = a->dataset.pairs;
-    for (size_t i = 0; i < n; ++i) {
-        int k = a->labelled ? a->anomalous[i] : a->score[i] > a->threshold;
-        sum[k] += a->score[i];
-        all += a->score[i];
+    size_t count[3] = {0, 0, 0}, n = 0;
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        int k = a->labelled ? a->anomalous[i] : a->best[i] > a->threshold;
+        if (a->leader[i] != i) continue;
+        sum[k] += a->best[i];
+        all += a->best[i];
         ++count[k];
+        ++n;
     }
     say(a, "score       mean %.5g", all / (double)n);
     for (int k = 0; k < 2; ++k)
@@ -461,11 +468,16 @@ static void print_means(app *a, const char *const kind[2]) {
 static void print_figures(app *a) {
     static const char *const label[] = {"normal by label", "anomalous by label"};
     static const char *const side[] = {"below the threshold", "above it"};
-    size_t above = 0, n = a->dataset.pairs;
-    for (size_t i = 0; i < n; ++i) above += a->score[i] > a->threshold;
+    size_t above = 0, n = 0;
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        if (a->leader[i] != i) continue;
+        above += a->best[i] > a->threshold;
+        ++n;
+    }
     if (a->judged)
-        say(a, "anomalous   %lu of %lu sequences (%.2f %%) are above the threshold\n",
-            (unsigned long)above, (unsigned long)n, 100 * (double)above / (double)n);
+        say(a, "anomalous   %lu of %lu %s (%.2f %%) are above the threshold\n",
+            (unsigned long)above, (unsigned long)n,
+            a->table.connection ? "connections" : "sequences", 100 * (double)above / (double)n);
     else
         say(a, "anomalous   not judged: the list below has the highest scores, whatever they mean\n");
     if (a->judged || a->labelled) print_means(a, a->labelled ? label : side);
@@ -618,6 +630,55 @@ static size_t file_row(const app *a, size_t row) {
     return (a->table.source_row ? a->table.source_row[row] : row) + 1;
 }
 
+// The number that a capture's packets have there, if the file says it.
+static const double *frames_of(const app *a) {
+    const pktseq_column *frame = pktseq_table_column(&a->table, "No.");
+    return frame ? frame->number : NULL;
+}
+
+// A display filter by addresses and time, for files that do not number their packets; "" if the
+// texts are no addresses.
+static void filter_by_time(const app *a, size_t row, size_t last, char *text, size_t size) {
+    const pktseq_column *src = pktseq_table_column(&a->table, "src_ip");
+    const pktseq_column *dst = pktseq_table_column(&a->table, "dst_ip");
+    const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
+    const char *address[2], *clock;
+    text[0] = 0;
+    if (!src || !src->text || !dst || !dst->text || !time || !time->number) return;
+    address[0] = src->names[src->text[row]];
+    address[1] = dst->names[dst->text[row]];
+    for (int k = 0; k < 2; ++k)
+        if (!address[k][0] || strlen(address[k]) > 45 ||
+            address[k][strspn(address[k], "0123456789abcdefABCDEF.:")])
+            return;
+    clock = fabs(time_of(a, row)) > 1e8 ? "frame.time_epoch" : "frame.time_relative";
+    snprintf(text, size, "%s >= %.6f && %s <= %.6f && %s.addr == %s && %s.addr == %s", clock,
+             time_of(a, row) - 1e-6, clock, time_of(a, last) + 1e-6,
+             strchr(address[0], ':') ? "ipv6" : "ip", address[0],
+             strchr(address[1], ':') ? "ipv6" : "ip", address[1]);
+}
+
+// Wireshark's display filter for the packets of a sequence: frame.number in {3, 5..8}.
+static void filter_of(const app *a, size_t row, size_t packets, char *text, size_t size) {
+    const double *frame = frames_of(a);
+    size_t n = 0, past = row + packets;
+    if (!frame) {
+        filter_by_time(a, row, past - 1, text, size);
+        return;
+    }
+    n = (size_t)snprintf(text, size, "frame.number in {");
+    for (size_t r = row, end; r < past; r = end) {
+        for (end = r + 1; end < past && fabs(frame[end] - frame[end - 1] - 1) < 0.5;) ++end;
+        if (n + 60 > size || !(fabs(frame[r]) < 1e15)) {  // too many pieces
+            filter_by_time(a, row, past - 1, text, size);
+            return;
+        }
+        n += (size_t)snprintf(text + n, size - n, "%s%.0f", r == row ? "" : ", ", frame[r]);
+        if (end > r + 1) n += (size_t)snprintf(text + n, size - n, "..%.0f", frame[end - 1]);
+    }
+    snprintf(text + n, size - n, "}");
+}
+
 // A part's field: groups of outputs first, then the context.
 static size_t part_field(const app *a, size_t part) {
     return part < a->codec.groups ? a->codec.group_field[part]
@@ -625,15 +686,53 @@ static size_t part_field(const app *a, size_t part) {
                                         a->codec.groups;
 }
 
+// What the names of columns mean that reasons use.
+static const report_word word[] = {
+    {"token", "what kind of packet, in one text: protocol, > from the side that began or < back, "
+              "flags (for ICMP type/code), length in bytes, and after what packet of its connection "
+              "in the last 30 seconds, or first"},
+    {"length", "bytes of the packet on the wire"},
+    {"timestamp", "seconds since the packet before, or the capture's clock in older models"},
+    {"direction", "1 from the side that began, 0 back"},
+    {"same_connection", "1 if the packet before was of the same connection"},
+    {"protocol", "the protocol as Wireshark names it"},
+    {"src_port", "port of the sender, or its class"},
+    {"dst_port", "port of the receiver, or its class"},
+    {"pair_packets", "packets between the same two addresses in the last 10 seconds, this one "
+                     "included"},
+    {"pair_syn", "how many of pair_packets open a connection (SYN without ACK)"},
+    {"pair_reset", "how many of pair_packets reset a connection"},
+    {"pair_fin", "how many of pair_packets close a connection"},
+    {"pair_push", "share of pair_packets with the flag push"},
+    {"pair_length", "mean length of pair_packets in bytes"},
+    {"pair_connections", "how many connections pair_packets belong to: different higher ports"},
+    {"pair_services", "how many services pair_packets belong to: different lower ports"},
+    {"pair_per_connection", "pair_packets divided by pair_connections"}};
+enum { WORDS = sizeof word / sizeof *word };
+
+// The unit in which a column is counted, after a space, or "".
+static const char *unit_of(const char *column) {
+    return strcmp(column, "length") == 0 || strcmp(column, "pair_length") == 0 ? " bytes"
+           : strcmp(column, "timestamp") == 0                                  ? " s"
+                                                                               : "";
+}
+
+// A number as people write it, "130" and "1.2", never "1.3e+02", with its unit.
+static void amount_text(const char *column, double v, char *text, size_t size) {
+    const char *format = fabs(v) >= 100 && fabs(v) < 1e15 ? "%.0f%s" : "%.3g%s";
+    snprintf(text, size, format, v, unit_of(column));
+}
+
 // A value in the packet's own units.
 static void value_text(const pktseq_field *field, const pktseq_value *value, char *text,
                        size_t size) {
     int bounds = field->kind == PKTSEQ_CLASSES || field->kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
-    if (value->text)
-        snprintf(text, size, bounds && strcmp(value->text, "more") ? "up to %s" : "%s",
-                 value->text);
+    if (value->text && bounds && strcmp(value->text, "more"))
+        snprintf(text, size, "up to %s%s", value->text, unit_of(field->column));
+    else if (value->text)
+        snprintf(text, size, "%s", value->text);
     else
-        snprintf(text, size, "%.6g", value->number);
+        amount_text(field->column, value->number, text, size);
 }
 
 // What one part expected of a packet and what it saw.  t: target step; row: the packet's
@@ -655,8 +754,9 @@ static void describe(const app *a, const pktseq_work *work, const pktseq_pair *p
         double mean = a->detector.mean[part - a->codec.groups];
         if (field->sd > 0) mean = mean * field->sd + field->mean;
         if (field->kind == PKTSEQ_LOG) mean = exp(mean) - 1;
-        snprintf(expected, size, "about %.2g", fabs(mean) < 0.05 ? 0 : mean);
-        snprintf(seen, size, "%.6g", column->number[row]);
+        snprintf(expected, size, "about ");
+        amount_text(field->column, fabs(mean) < 0.05 ? 0 : mean, expected + 6, size - 6);
+        amount_text(field->column, column->number[row], seen, size);
     }
     free(value);
 }
@@ -665,7 +765,7 @@ static void describe(const app *a, const pktseq_work *work, const pktseq_pair *p
 typedef struct explained {
     size_t pair, row, steps;
     double *part;          // (steps, parts)
-    char who[160];
+    char who[160], last_who[160], when[48], filter[1400];
     char reason[3][512];
     int reasons;
 } explained;
@@ -696,6 +796,9 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
     x->steps = pair.targets;
     x->part = (double *)malloc(pair.targets * parts * sizeof *x->part);
     who_of(a, x->row, x->who, sizeof x->who);
+    who_of(a, x->row + a->dataset.length[i] - 1, x->last_who, sizeof x->last_who);
+    when_of(a, x->row, x->when);
+    filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
     if (!used || !x->part ||
         pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score)) {
         free(used);
@@ -729,10 +832,11 @@ static void print_top(const app *a, const explained *top, size_t count) {
         const explained *x = &top[k];
         double score = a->score[x->pair];
         char when[48];
-        fprintf(a->print, "%4lu  %.4g%s  at %s, row %lu, %lu packets, %s%s%s\n",
+        fprintf(a->print, "%4lu  %.4g%s  at %s, rows %lu to %lu, %lu packets, %s%s%s\n",
                 (unsigned long)(k + 1), score, score > a->threshold ? " !" : "",
-                when_of(a, x->row, when),
-                (unsigned long)file_row(a, x->row), (unsigned long)a->dataset.length[x->pair],
+                when_of(a, x->row, when), (unsigned long)file_row(a, x->row),
+                (unsigned long)file_row(a, x->row + a->dataset.length[x->pair] - 1),
+                (unsigned long)a->dataset.length[x->pair],
                 x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
         for (int i = 0; i < x->reasons; ++i) fprintf(a->print, "      %s\n", x->reason[i]);
     }
@@ -815,6 +919,8 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
         size_t row = x->row + N + t;
         size_t part = largest_part(x->part + t * parts, parts, 1, NULL);
         if (!shown[t]) continue;
+        step[k].packet = N + t + 1;
+        step[k].frame = frames_of(a) ? (size_t)frames_of(a)[row] : file_row(a, row);
         step[k].time = time_of(a, row);
         step[k].score = sum[t];
         step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";
@@ -827,8 +933,13 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     }
     item->sequence = a->sequence[x->pair];
     item->row = file_row(a, x->row);
+    item->last_row = file_row(a, x->row + a->dataset.length[x->pair] - 1);
     item->time = time_of(a, x->row);
+    item->last_time = time_of(a, x->row + a->dataset.length[x->pair] - 1);
+    item->when = x->when;
     item->who = x->who;
+    item->last_who = x->last_who;
+    item->filter = x->filter;
     item->packets = a->dataset.length[x->pair];
     item->score = a->score[x->pair];
     item->label = a->labelled ? a->label[x->pair] : NULL;
@@ -840,16 +951,55 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     return bad ? fail("out of memory") : 0;
 }
 
+// Copies what the pictures show: each sequence, or each connection once with its highest score.
+// Returns how many.
+static size_t report_points(const app *a, double *time, double *score, unsigned char *anomalous) {
+    size_t n = 0;
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        if (a->leader[i] != i) continue;
+        time[n] = time_of(a, a->dataset.first_row[i]);
+        score[n] = a->best[i];
+        anomalous[n++] = a->anomalous[i];
+    }
+    return n;
+}
+
+// Does a text begin with a word, or with one that pair_packets explains?
+static int is_word(const char *text, const char *name, int pairs) {
+    size_t size = strlen(name);
+    if (pairs) return strncmp(text, "pair_", 5) == 0;
+    return strncmp(text, name, size) == 0 && (text[size] == ' ' || text[size] == 0);
+}
+
+// The words that reasons and steps of the list use, and pair_packets, by which others are explained.
+// Returns how many.
+static size_t report_words(const report_item *item, size_t count, report_word *used) {
+    size_t n = 0;
+    for (size_t w = 0; w < WORDS; ++w) {
+        int pairs = strcmp(word[w].name, "pair_packets") == 0, found = 0;
+        for (size_t i = 0; i < count && !found; ++i) {
+            for (int k = 0; k < 3; ++k)
+                found |= item[i].reason[k] && is_word(item[i].reason[k], word[w].name, pairs);
+            for (size_t k = 0; k < item[i].steps; ++k)
+                found |= is_word(item[i].step[k].why, word[w].name, pairs);
+        }
+        if (found) used[n++] = word[w];
+    }
+    return n;
+}
+
 // Fills in what the report needs besides the list, and writes it.
 static int write_report(app *a, const report_item *item, size_t count) {
     report r;
-    char message[256];
+    report_word used[WORDS];
+    char message[512];
     size_t n = a->dataset.pairs, lines = 0;
-    double *time = (double *)malloc(n * sizeof *time);
+    double *time = (double *)malloc(2 * n * sizeof *time);
+    unsigned char *anomalous = (unsigned char *)malloc(n);
     const char **line = (const char **)malloc((a->summary_size + 1) * sizeof *line);
-    int bad = !time || !line;
+    int bad = !time || !anomalous || !line;
     memset(&r, 0, sizeof r);
-    for (size_t i = 0; !bad && i < n; ++i) time[i] = time_of(a, a->dataset.first_row[i]);
+    if (!bad) r.count = report_points(a, time, time + n, anomalous);
     for (char *p = bad ? NULL : a->summary; p && *p;) {
         char *end = strchr(p, '\n');
         line[lines++] = p;
@@ -857,25 +1007,29 @@ static int write_report(app *a, const report_item *item, size_t count) {
         *end = 0;
         p = end + 1;
     }
-    r.data = a->data_path;
+    r.data = input_name(a->data_path);
     r.model = a->model_path;
     r.summary = line;
     r.summaries = lines;
-    r.count = n;
     r.time = time;
-    r.score = a->score;
-    r.anomalous = a->labelled ? a->anomalous : NULL;
+    r.score = time + n;
+    r.anomalous = a->labelled ? anomalous : NULL;
     r.threshold = a->threshold;
     r.threshold_low = a->given_threshold ? a->threshold : a->detector.threshold_low;
     r.threshold_high = a->given_threshold ? a->threshold : a->detector.threshold_high;
     r.evaluation = a->evaluated ? &a->evaluation : NULL;
     r.top = item;
     r.top_count = count;
+    r.word = used;
+    r.words = report_words(item, count, used);
+    r.unit = a->table.connection ? "connection" : "sequence";
+    r.frames = frames_of(a) != NULL;
     if (bad)
         fail("out of memory");
     else if (report_write(a->report_path, &r, message, sizeof message))
         bad = fail("%s", message);
     free(time);
+    free(anomalous);
     free(line);
     return bad;
 }

@@ -17,6 +17,8 @@
 
 // One packet of a sequence.
 typedef struct report_step {
+    size_t packet;                // its number in the sequence, from 1
+    size_t frame;                 // its number in the capture, or its row in the file
     double time;                  // seconds
     const char *expected, *seen;  // in packet units; any bytes
     const char *why;              // the field that contributed most, or ""
@@ -27,8 +29,11 @@ typedef struct report_step {
 typedef struct report_item {
     size_t sequence;              // its number in the file, from 0
     size_t row;                   // its first row in the file, 1 = the first after the header
-    double time;                  // seconds, of its first packet
-    const char *who;              // "10.0.0.1:4000 > 10.0.0.2:80"
+    size_t last_row;              // its last one
+    double time, last_time;       // seconds, of its first and its last packet
+    const char *when;             // the first as people write it
+    const char *who, *last_who;   // the first and the last packet: "10.0.0.1:4000 > 10.0.0.2:80"
+    const char *filter;           // Wireshark's display filter for its packets; "" if there is none
     size_t packets;
     double score;
     const char *label;            // or NULL
@@ -36,6 +41,11 @@ typedef struct report_item {
     const report_step *step;      // (steps) at most 40
     size_t steps;
 } report_item;
+
+// A name that reasons use, explained.
+typedef struct report_word {
+    const char *name, *meaning;
+} report_word;
 
 // All that a page shows. Everything is borrowed.
 typedef struct report {
@@ -51,6 +61,10 @@ typedef struct report {
     const pktseq_evaluation *evaluation;  // NULL when there are no labels, or all are equal
     const report_item *top;       // (top_count), highest score first
     size_t top_count;
+    const report_word *word;      // (words)
+    size_t words;
+    const char *unit;             // what is counted: "sequence" or "connection"
+    int frames;                   // report_step.frame is a number in the capture
 } report;
 
 // ---- text
@@ -367,7 +381,7 @@ static const char *report_kind_name(const report_view *v, int kind) {
                                            "anomalous, above it: found"};
     if (v->r->anomalous && v->threshold) return labelled[kind];
     if (v->r->anomalous) return kind < 2 ? "normal" : "anomalous";
-    return !v->threshold ? "sequence" : kind ? "above the threshold" : "below the threshold";
+    return !v->threshold ? v->r->unit : kind ? "above the threshold" : "below the threshold";
 }
 
 // The mark of a class; shapes differ, so that no colour is needed.
@@ -576,22 +590,22 @@ static int report_put_timeline(const report_view *v) {
     report_end_plot(v->file);
     fputs("<p class=\"note\">", v->file);
     if (all)
-        fputs("Each mark is a sequence.", v->file);
+        report_put(v->file, "Each mark is a %s.", v->r->unit);
     else
-        report_put(v->file, "The shading counts sequences, up to %u in a cell; the marks are the "
-                            "highest of each kind in each of %u slots of time.", most,
+        report_put(v->file, "The shading counts %ss, up to %u in a cell; the marks are the "
+                            "highest of each kind in each of %u slots of time.", v->r->unit, most,
                    (size_t)REPORT_SLOTS);
     report_put_range(v);
-    if (v->origin != 0) report_put(v->file, " Times count from the first sequence.");
+    if (v->origin != 0) report_put(v->file, " Times count from the first %s.", v->r->unit);
     if (v->clamped)
         report_put(v->file, " The %u lowest scores, below %v, are drawn at the bottom.",
                    v->clamped, v->score.low);
     if (v->unknown)
-        report_put(v->file, " %u sequences of which nobody knows what they are, are left out.",
-                   v->unknown);
+        report_put(v->file, " %u %ss of which nobody knows what they are, are left out.",
+                   v->unknown, v->r->unit);
     if (v->points + v->unknown < v->r->count)
-        report_put(v->file, " %u sequences without a finite score are not drawn.",
-                   v->r->count - v->points - v->unknown);
+        report_put(v->file, " %u %ss without a finite score are not drawn.",
+                   v->r->count - v->points - v->unknown, v->r->unit);
     fputs("</p></section>\n", v->file);
     return good;
 }
@@ -655,7 +669,8 @@ static void report_put_histogram(const report_view *v) {
         fputs("</svg>\n", v->file);
     }
     report_put_score_axis(v, 1);
-    report_put_names(v->file, v->score.log ? "score, logarithmic" : "score", "sequences");
+    report_put_names(v->file, v->score.log ? "score, logarithmic" : "score",
+                     strcmp(v->r->unit, "connection") == 0 ? "connections" : "sequences");
     report_end_plot(v->file);
     fputs("<p class=\"note\">Heights are square roots, so that rare scores can be seen.",
           v->file);
@@ -786,28 +801,32 @@ static void report_put_roc(const report_view *v) {
 // One packet: what was expected and seen, and its share of the score as number and bar.
 static void report_put_step(FILE *file, const report_item *item, const report_step *step,
                             double most, int decimals) {
-    char time[48], score[48];
+    char time[48], score[48], frame[24];  // the frame ungrouped, as Wireshark takes it
     double bar = step->score > 0 && most > 0 ? 100 * step->score / most : 0;
     report_number(time, step->time - item->time, 3);
+    snprintf(frame, sizeof frame, "%lu", (unsigned long)step->frame);
     report_number(score, step->score, decimals);
-    report_put(file, "<tr><td class=\"n\">%s</td><td>%x</td><td><code>%x</code></td><td><code>%x"
-                     "</code></td><td class=\"n\">%s</td><td class=\"bar\" aria-hidden=\"true\">"
-                     "<i style=\"width:%w%\"></i></td></tr>\n", time, step->why, step->expected,
+    report_put(file, "<tr><td class=\"n\">%u</td><td class=\"n\">%s</td><td class=\"n sec\">%s"
+                     "</td><td>%x</td><td><code>%x</code></td><td><code>%x</code></td><td class=\"n\">%s"
+                     "</td><td class=\"bar\" aria-hidden=\"true\"><i style=\"width:%w%\"></i></td>"
+                     "</tr>\n", step->packet, frame, time, step->why, step->expected,
                step->seen, score, bar);
 }
 
 // The table of a sequence's packets.
-static void report_put_steps_of(FILE *file, const report_item *item) {
+static void report_put_steps_of(FILE *file, const report_item *item, int frames) {
     double most = 0;
     int decimals;
     for (size_t i = 0; i < item->steps; ++i)
         if (item->step[i].score > most) most = item->step[i].score;
     decimals = report_decimals(most, 3);
     if (decimals > 4) decimals = most > 0 && most < 0.0001 ? 6 : 4;
-    fputs("<div class=\"wide\"><table class=\"steps\"><thead><tr><th scope=\"col\" class=\"n\">"
-          "Seconds</th><th scope=\"col\">Field</th><th scope=\"col\">Expected</th><th "
-          "scope=\"col\">Seen</th><th scope=\"colgroup\" colspan=\"2\">Added to the score</th>"
-          "</tr></thead><tbody>\n", file);
+    report_put(file, "<div class=\"wide\" tabindex=\"0\"><table class=\"steps\"><thead><tr><th "
+                     "scope=\"col\" class=\"n\">Packet</th><th scope=\"col\" class=\"n\">%s</th><th "
+                     "scope=\"col\" class=\"n sec\">Seconds</th><th scope=\"col\">Field</th><th "
+                     "scope=\"col\">Expected</th><th scope=\"col\">Seen</th><th scope=\"colgroup\" "
+                     "colspan=\"2\">Added<span class=\"sec\"> to the score</span></th></tr></thead><tbody>\n",
+               frames ? "Frame" : "Row");
     for (size_t i = 0; i < item->steps; ++i)
         report_put_step(file, item, &item->step[i], most, decimals);
     fputs("</tbody></table></div>\n", file);
@@ -829,10 +848,14 @@ static void report_put_details(const report_view *v, const report_item *item) {
             if (item->reason[i]) report_put(file, "<li>%x</li>", item->reason[i]);
         fputs("</ul>\n", file);
     }
-    report_put(file, "<p class=\"note\">Sequence %u, %u packets, from row %u of the file on, at %s "
-                     "s</p>\n", item->sequence, item->packets, item->row,
-               report_number(time, item->time, 6));
-    if (item->steps) report_put_steps_of(file, item);
+    report_put(file, "<p class=\"note\">Sequence %u, %u packets in rows %u to %u of the file, from "
+                     "%x on for %s s. First packet <bdi>%x</bdi>, last packet <bdi>%x</bdi>.</p>\n",
+               item->sequence, item->packets, item->row, item->last_row, item->when,
+               report_number(time, item->last_time - item->time, 3), item->who, item->last_who);
+    if (item->filter[0])
+        report_put(file, "<p class=\"note\">In Wireshark: <code class=\"filter\">%x</code></p>\n",
+                   item->filter);
+    if (item->steps) report_put_steps_of(file, item, v->r->frames);
     fputs("</details></td></tr>\n", file);
 }
 
@@ -910,6 +933,10 @@ static const char report_style[] =
     ".by{color:var(--soft)}\n"
     ".lead{font-size:19px;line-height:1.45;margin:18px 0 20px}\n"
     ".note{font-size:13px;color:var(--soft)}\n"
+    ".warn{border-left:3px solid var(--odd);margin:0 0 20px;padding:2px 0 2px 14px;"
+    "list-style:none;max-width:78ch}\n"
+    ".words{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;"
+    "font-size:13.5px}.words dd{margin:0;max-width:78ch}\n"
     "code,.sum td,.sum th{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12.5px}\n"
     "table{border-collapse:collapse}\n"
     "th{font-weight:400;color:var(--soft);text-align:left}\n"
@@ -962,14 +989,16 @@ static const char report_style_plots[] =
     "summary:hover,details[open]>summary{color:var(--ink)}\n"
     "details ul{margin:2px 0 6px;padding-left:17px}\n"
     ".cut td{padding:10px 0 4px;border-bottom:2px solid var(--ink);font-weight:600}\n"
-    ".wide{overflow-x:auto;margin:8px 0}.steps{color:var(--ink);min-width:520px;"
-    "overflow-wrap:break-word}\n"
+    ".wide{overflow-x:auto;margin:8px 0}.steps{color:var(--ink);overflow-wrap:break-word}\n"
+    ".filter{user-select:all;background:var(--band);padding:1px 4px}\n"
     ".steps thead th{border-bottom:1px solid var(--line)}\n"
     ".bar{width:110px;padding-right:0}.bar i{display:block;height:9px;margin-top:6px;"
     "background:var(--normal)}\n"
     "@media(max-width:640px){body{font-size:14px}.rare{display:none}"
     ".list{font-size:12.5px}td,th{padding-right:9px}.also{display:block;color:var(--soft)}"
-    ".figures{font-size:13px}"
+    ".figures{font-size:13px}.steps .bar,.steps .sec{display:none}.steps{font-size:12px}"
+    ".steps td,.steps th{overflow-wrap:break-word;padding-right:6px}"
+    ".steps code{font-size:11px;overflow-wrap:anywhere}"
     ".list .who{width:auto}.lead{font-size:17px}.plot{margin-right:12px}"
     ".sum td,.sum th{font-size:11.5px}.sum .in{padding-left:0}}\n"
     "@media print{body{max-width:none;padding:0;font-size:11pt}section{break-inside:avoid}"
@@ -1006,18 +1035,17 @@ static void report_put_head(FILE *file, const report *r) {
 static void report_put_lead(const report_view *v) {
     size_t above = v->kinds[1] + v->kinds[3], anomalous = v->kinds[2] + v->kinds[3];
     size_t normal = v->kinds[0] + v->kinds[1], all = normal + anomalous;
+    const char *unit = v->r->unit, *s = all == 1 ? "" : "s";
     fputs("<p class=\"lead\">", v->file);
     if (!v->threshold)
-        report_put(v->file, "%u sequence%s, no threshold, so no alarms.", all,
-                   all == 1 ? "" : "s");
+        report_put(v->file, "%u %s%s, ranked, but not judged: there is no threshold.", all, unit, s);
     else if (!above)
-        report_put(v->file, "%s %u sequence%s above the threshold of %v.",
-                   all == 1 ? "The" : "None of", all, all == 1 ? " is not" : "s is",
+        report_put(v->file, "%s %u %s%s above the threshold of %v.",
+                   all == 1 ? "The" : "None of", all, unit, all == 1 ? " is not" : "s is",
                    v->r->threshold);
     else
-        report_put(v->file, "%u of %u sequence%s (%p) %s above the threshold of %v.", above, all,
-                   all == 1 ? "" : "s", (double)above / (double)all, above == 1 ? "is" : "are",
-                   v->r->threshold);
+        report_put(v->file, "%u of %u %s%s (%p) %s above the threshold of %v.", above, all, unit, s,
+                   (double)above / (double)all, above == 1 ? "is" : "are", v->r->threshold);
     if (v->threshold && v->r->anomalous && anomalous)
         report_put(v->file, " By the labels, %u of %u anomalous ones (%p) are found.",
                    v->kinds[3], anomalous, (double)v->kinds[3] / (double)anomalous);
@@ -1025,7 +1053,25 @@ static void report_put_lead(const report_view *v) {
         report_put(v->file, " %u of %u normal ones (%p) %s.", v->kinds[1], normal,
                    (double)v->kinds[1] / (double)normal,
                    v->kinds[1] == 1 ? "is a false alarm" : "are false alarms");
-    fputs("</p></header>\n", v->file);
+    fputs("</p>\n", v->file);
+}
+
+// Does a line of the summary begin with a word and two spaces?
+static int report_is_line(const char *line, const char *word) {
+    size_t size = strlen(word);
+    return line && strncmp(line, word, size) == 0 && strncmp(line + size, "  ", 2) == 0;
+}
+
+// What looks wrong comes before everything that rests upon it.
+static void report_put_warnings(FILE *file, const report *r) {
+    size_t count = 0;
+    for (size_t i = 0; i < r->summaries; ++i) {
+        const char *text = r->summary[i];
+        if (!report_is_line(text, "warning")) continue;
+        for (text += 7; *text == ' '; ++text) continue;
+        report_put(file, "%s<li>%x</li>", count++ ? "" : "<ul class=\"warn\">", text);
+    }
+    if (count) fputs("</ul>\n", file);
 }
 
 // One line of the summary: a word of up to 12 bytes, two spaces or more, and the rest; or only the
@@ -1045,10 +1091,22 @@ static void report_put_line(FILE *file, const char *line) {
 // The summary as a table without lines.
 static void report_put_summary(FILE *file, const report *r) {
     if (!r->summaries) return;
-    fputs("<table class=\"sum\"><caption class=\"hide\">Summary</caption>\n", file);
+    fputs("<section><h2>As detect printed it</h2>\n<table class=\"sum\"><caption class=\"hide\">"
+          "Summary</caption>\n", file);
     for (size_t i = 0; i < r->summaries; ++i)
-        if (r->summary[i] && r->summary[i][0]) report_put_line(file, r->summary[i]);
-    fputs("</table>\n", file);
+        if (r->summary[i] && r->summary[i][0] && !report_is_line(r->summary[i], "warning"))
+            report_put_line(file, r->summary[i]);
+    fputs("</table></section>\n", file);
+}
+
+// What the names in the reasons mean.
+static void report_put_words(FILE *file, const report *r) {
+    if (!r->words) return;
+    fputs("<section><h2>What the words mean</h2>\n<dl class=\"words\">\n", file);
+    for (size_t i = 0; i < r->words; ++i)
+        report_put(file, "<dt><code>%x</code></dt><dd>%x</dd>\n", r->word[i].name,
+                   r->word[i].meaning);
+    fputs("</dl></section>\n", file);
 }
 
 // The whole page. 0 = out of memory; what could not be written the file remembers.
@@ -1058,7 +1116,8 @@ static int report_put_page(const report *r, FILE *file) {
     if (!good) return 0;
     report_put_head(file, r);
     report_put_lead(&v);
-    report_put_summary(file, r);
+    report_put_warnings(file, r);
+    fputs("</header>\n", file);
     if (v.points) {
         good = report_put_timeline(&v);
         fputs("<div class=\"pair\">\n", file);
@@ -1067,6 +1126,8 @@ static int report_put_page(const report *r, FILE *file) {
         fputs("</div>\n", file);
     }
     report_put_list(&v);
+    report_put_words(file, r);
+    report_put_summary(file, r);
     fputs("</main>\n</body>\n</html>\n", file);
     free(v.point);
     return good;

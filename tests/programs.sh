@@ -294,8 +294,23 @@ done
 { echo "$(head -n 1 cap.csv),label"
   tail -n +2 cap.csv | awk '{ print $0 "," (NR < 300 ? "0" : NR < 600 ? "?" : "bad") }'; } >odd.csv
 ./detect --model $model --threshold -1 --report report.html odd.csv >out
-normal=$(($(sed -n 's/^labels .* \([0-9]*\) of \([0-9]*\) connections are anomalous/\2 - \1/p' out)))
+normal=$(($(sed -n 's/^labels .* \([0-9]*\) of \([0-9]*\) [a-z]* are anomalous/\2 - \1/p' out)))
 check "the report counts as the terminal does" grep -q "of $normal normal ones" report.html
+
+# The report leads back to the capture, explains its words, and has its pictures before its text.
+awk -F, -v OFS=, '{ if (NR == 1) print "No.", $0
+                    else { if (NR % 50 > 40) $5 += 1200; print NR + 99, $0 } }' cap.csv >numbered.csv
+./detect --model $model --top 9 --threshold 0 --report report.html numbered.csv >out
+check "a filter for Wireshark" grep -q 'frame.number in {[0-9, .]*}</code>' report.html
+check "packets with their numbers" grep -q '>Frame</th>' report.html
+check "both ends of a sequence" grep -q 'in rows [0-9]* to [0-9]* of the file, .* last packet' report.html
+check "words explained" grep -q '<dt><code>token</code></dt><dd>what kind of packet' report.html
+check "no powers of ten" sh -c '! grep -q "e+0" out && ! grep -q "e+0" report.html'
+check "pictures, list, text" test "$(grep -o '<h2>[A-Z][a-z]*' report.html | tr -d '\n')" = \
+    "<h2>Score<h2>How<h2>The<h2>What<h2>As"
+./detect --model $model --top 3 --report report.html cap.csv >out
+check "without numbers, by addresses and time" \
+    grep -q 'frame.time_relative &gt;= .* ip.addr == 10.0.0.1' report.html
 
 { head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, '{ $2 = "\"\033[31m\nFAKE\""; print }'
 } >odd.csv
