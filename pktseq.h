@@ -49,8 +49,8 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
-    table, sequences -> codec -> dataset -> model, work -> forward, backward, step -> train
-          -> use, detect -> files
+    frame, capture, csv, table -> tracker, sequences -> codec -> dataset -> model, work
+          -> forward, backward, step -> train -> use, detect -> files
 
 DEFINES   Before the #include, the same in every file of a program:
 
