@@ -6177,10 +6177,12 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
 
 PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
     static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
-    pktseqi_text t = pktseqi_text_fixed(text, 40);
+    pktseqi_text t;
     int date = seconds >= from && seconds < past;
     double whole = floor(seconds), micro = floor((seconds - whole) * 1e6 + 0.5);
     long long days, of_era, year, of_year, month, clock;
+    if (!text) return NULL;
+    t = pktseqi_text_fixed(text, 40);
     if (micro >= 1e6) whole += 1, micro -= 1e6;
     if (!(fabs(seconds) < 1e15)) {
         pktseqi_put(&t, "%f", seconds);

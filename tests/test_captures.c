@@ -1112,6 +1112,18 @@ static void test_labels(void) {
         for (size_t row = 0; row < table.rows; ++row)
             CHECK(pktseq_table_column(&table, "length")->number[row] == 61 &&
                   table.source_row[row] == row / 4 * 4 + (row / 4 + 1) / 2 * 4 + row % 4);
+        if (i == 0) {  // the one allocation that there may be
+            counter count = {0, 0, 0};
+            pktseq_allocator allocator = {count_alloc, count_free, &count};
+            pktseq_table other;
+            CHECK(pktseq_table_parse(&other, csv.data, csv.size, &schema, &allocator, &err) == 0);
+            count.fail_at = count.allocations + 1;
+            CHECK(pktseq_table_select(&other, keep, &err) == PKTSEQ_ERROR_MEMORY &&
+                  other.rows == 48 && other.sequences == 12 && other.cut.attacks == 0);
+            CHECK(pktseq_table_select(&other, keep, &err) == PKTSEQ_OK && other.rows == 32);
+            pktseq_table_free(&other);
+            CHECK(count.live == 0);
+        }
         memset(keep, 0, sizeof keep);
         CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_ERROR_DATA && table.rows == 32);
         CHECK(pktseq_table_select(&table, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);

@@ -1854,6 +1854,7 @@ static void test_rule(void) {
         rule.most = 7;
         rule.idle = 2.5;
         rule.notebook = which / 2 == 1;
+        rule.tcp_only = which % 3 == 1;
         rule.max_connections = 5;
         rule.max_pairs = 6;
         rule.max_packets = 8;

@@ -1653,6 +1653,10 @@ static size_t object_size(char letter) {
       A(2, pktseq_tracked))) \
     C(token_text, "zO", pktseq_token_text(0, IN(0, char), A(1, char), 20)) \
     C(table_column, "tz", IF(pktseq_table_column(IN(0, pktseq_table), IN(1, char)))) \
+    C(table_select, "tye?", pktseq_table_select(A(0, pktseq_table), IN(1, unsigned char), \
+      ERR(2))) \
+    C(label_is_normal, "z?", (pktseq_status)(0 * pktseq_label_is_normal(IN(0, char)))) \
+    C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
     C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
       ERR(2))) \
     C(codec_fit, "Ctha?0e?", pktseq_codec_fit(A(0, pktseq_codec), IN(1, pktseq_table), \
