@@ -106,7 +106,7 @@ static void gru_forward(const gru *w, int s) {
 static void gru_backward(const gru *w, gru *g, int s) {
     for (int j = 0; j < H; ++j) {
         double dh2 = dh[s + 1][j], an = 0, az = 0, ar = 0, dq = 0;
-        // YOUR LINES: from h2's line of gru_forward back to r's
+        // YOUR LINES: from h2's line of gru_forward back to r's; DERIVATION.md has the formulas
         double dz = dh2 * (h[s][j] - n[s][j]), dn = dh2 * (1 - z[s][j]);
         dh[s][j] += dh2 * z[s][j];                    // was: h2 = (1 - z)*n + z*h
         an = dn * (1 - n[s][j] * n[s][j]);            // was: n = tangent(a[NEW] + r*q)
