@@ -1685,6 +1685,13 @@ static size_t object_size(char letter) {
       ALLOC(2), ERR(3))) \
     C(work_output, "w", IF(pktseq_work_output(IN(0, pktseq_work), 0, 0))) \
     C(work_encoded, "w", IF(pktseq_work_encoded(IN(0, pktseq_work), 0))) \
+    C(work_state, "w", IF(pktseq_work_state(IN(0, pktseq_work), 0, 0))) \
+    C(work_gates, "w", IF(pktseq_work_gates(IN(0, pktseq_work), 0, 0))) \
+    C(work_trace, "wX?", pktseq_work_trace(A(0, pktseq_work), REALS(1), \
+      ROOM / sizeof(pktseq_real))) \
+    C(work_dh, "wmX", IF((pktseq_work_trace(A(0, pktseq_work), REALS(2), \
+      ROOM / sizeof(pktseq_real)), pktseq_backward(IN(1, pktseq_model), A(0, pktseq_work)), \
+      pktseq_work_dh(IN(0, pktseq_work), 0, 0)))) \
     C(forward, "mwpy?", pktseq_forward(IN(0, pktseq_model), A(1, pktseq_work), \
       IN(2, pktseq_pair), 1, IN(3, unsigned char))) \
     C(backward, "mw", pktseq_backward(IN(0, pktseq_model), A(1, pktseq_work))) \
