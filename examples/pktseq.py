@@ -51,7 +51,9 @@ def struct(name):
         if call:
             fields.append((call.group(1), c.c_void_p))
         for one in words.group(2).split(",") if words and not call else []:
-            stars, field, size = re.match(r"\s*([* ]*)(\w+)(?:\[(\d+)\])?", one).groups()
+            stars, field, size = re.match(r"\s*([* ]*)(\w+)(?:\[(\w+)\])?", one).groups()
+            if size and not size.isdigit():
+                size = re.search(r"(?:#define %s|\b%s =) (\d+)" % (size, size), HEADER).group(1)
             kind = c.c_void_p if "*" in stars else struct(words.group(1))
             if kind is None:
                 fields.append(("opaque", c.c_ubyte * OPAQUE))
