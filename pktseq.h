@@ -1465,7 +1465,7 @@ typedef struct pktseq_alarm {
 
 // Zero means: the default.
 typedef struct pktseq_watch_options {
-    pktseq_rule rule;     // how packets become sequences; least 0: the codec's
+    pktseq_rule rule;     // how packets become sequences; least 0: the codec's, with this secret
     double threshold;     // 0: the detector's for running scores, so that the share false_alarms of
                           //   normal sequences raises an alarm at any time
     // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
@@ -12974,6 +12974,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
     if (options) watcher->options = *options;
     rule = watcher->options.rule.least ? watcher->options.rule : codec->rule;
     if (!rule.least) rule = pktseq_rule_default();
+    memcpy(rule.secret, watcher->options.rule.secret, sizeof rule.secret);
     watcher->options.rule = rule;
     if (watcher->options.threshold == 0) watcher->options.threshold = detector->running_threshold;
     watcher->state = (pktseqi_watching *)pktseqi_alloc_zeroed(&watcher->allocator, 1,

@@ -14,6 +14,7 @@
 #include "ngram.h"
 #include "options.h"
 #include "output.h"
+#include "live.h"
 #include "report.h"
 
 static const char help_text[] =
@@ -41,6 +42,11 @@ static const char help_text[] =
     "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
     "  --bad-rows X            percent of the rows that may be unreadable and are left out (1)\n"
     "  --threads N             0 = as OpenMP decides (0)\n"
+    "  --live                  answer while packets come: DATA is read once, each alarm is a line; so\n"
+    "                          it is for - unless --scores, --report, --top or --calibrate is given\n"
+    "  --json                  the same with an object a line, names as in Suricata's EVE\n"
+    "  --ignore FILE           the same without alarms of these addresses, networks, pairs of them\n"
+    "                          or \"port N\", one a line\n"
     "  --help                  this text\n"
     "  --version               the version, and how it was compiled\n"
     "\n"
@@ -60,7 +66,9 @@ enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
+    const char *ignore_path;
     int baseline, save, notebook, given_threshold, given_rate, given_context, given_start, start;
+    int live, json, given_top;
     double threshold, rate, context, bad_rows;  // the last in percents
     int judged;                // there is a threshold
     size_t top, threads;
@@ -132,7 +140,10 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &a->given_context},
         {"--save-calibration", OPTION_FLAG, &a->save, 0, 0, 0, NULL, NULL},
         {"--scores", OPTION_TEXT, &a->scores_path, 0, 0, 0, NULL, NULL},
-        {"--top", OPTION_WHOLE, &a->top, 0, 1e6, 0, NULL, NULL},
+        {"--top", OPTION_WHOLE, &a->top, 0, 1e6, 0, NULL, &a->given_top},
+        {"--live", OPTION_FLAG, &a->live, 0, 0, 0, NULL, NULL},
+        {"--json", OPTION_FLAG, &a->json, 0, 0, 0, NULL, NULL},
+        {"--ignore", OPTION_TEXT, &a->ignore_path, 0, 0, 0, NULL, NULL},
         {"--report", OPTION_TEXT, &a->report_path, 0, 0, 0, NULL, NULL},
         {"--baseline", OPTION_FLAG, &a->baseline, 0, 0, 0, NULL, NULL},
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, NULL},
@@ -154,6 +165,16 @@ static int parse_options(app *a, int argc, char **argv) {
                                      : "--save-calibration");
     if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
         return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
+    if (a->json || a->ignore_path) a->live = 1;
+    if (a->live && (a->scores_path || a->report_path || a->normal_path || a->given_top))
+        return fail("%s reads a whole file, and --live, --json and --ignore answer before its end",
+                    a->scores_path   ? "--scores"
+                    : a->report_path ? "--report"
+                    : a->normal_path ? "--calibrate"
+                                     : "--top");
+    if (strcmp(a->data_path, "-") == 0 && !a->scores_path && !a->report_path && !a->normal_path &&
+        !a->given_top)
+        a->live = 1;
     if (output_clash(a)) return 1;
     a->print = (a->scores_path && strcmp(a->scores_path, "-") == 0) ||
                        (a->report_path && strcmp(a->report_path, "-") == 0)
@@ -1077,12 +1098,49 @@ static int tell(app *a, const pktseq_table *normal) {
             print_and_report(a)) | bad;
 }
 
+// Answers while packets come.
+static int run_live(app *a) {
+    live *l = (live *)calloc(1, sizeof *l);
+    pktseq_watch_options options;
+    int standard = strcmp(a->data_path, "-") == 0, bad;
+    if (!l) return fail("out of memory");
+    memset(&options, 0, sizeof options);
+    options.alarm_fn = live_alarm;
+    options.user_data = l;
+    options.threshold = a->given_threshold ? a->threshold : a->detector.running_threshold;
+    if (a->notebook) options.rule = pktseq_schema_notebook().rule;
+    options.rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
+    l->print = stdout;
+    l->json = a->json;
+    l->err = &a->err;
+    bad = a->ignore_path ? live_rules_read(l, a->ignore_path) : 0;
+    if (bad < 0) bad = fail("cannot read %s", a->ignore_path);
+    else if (bad) bad = fail("%s: line %d: expected an address, a network, two of them or \"port "
+                             "N\"", a->ignore_path, bad);
+    else if (!a->given_threshold && !a->detector.sequences)
+        bad = fail("%s has no threshold: give --threshold X, or calibrate it", a->model_path);
+    else if (pktseq_watcher_init(&l->watcher, &a->model, &a->codec, &a->detector, &options, NULL,
+                                 &a->err))
+        bad = fail("%s", a->err.text);
+    if (!bad) {
+        l->file = standard ? stdin : fopen(a->data_path, "rb");
+        if (!l->file) bad = fail("%s cannot be opened", a->data_path);
+        else if (live_run(l, a->json ? stderr : stdout))
+            bad = fail("%s: %s", input_name(a->data_path), a->err.text);
+        if (l->file && !standard) fclose(l->file);
+    }
+    pktseq_watcher_free(&l->watcher);
+    free(l);
+    return bad;
+}
+
 static int run(app *a) {
     pktseq_dataset_options options;
     pktseq_table normal;
     int bad;
     memset(&normal, 0, sizeof normal);
     if (load_model(a) || output_check(a)) return 1;
+    if (a->live) return run_live(a);
     if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
     bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);
     options = dataset_options(a);
