@@ -191,6 +191,29 @@ check "the list goes to standard error then" grep -q "^data        the standard 
 check "and nothing is called -" test ! -e -
 refuses "both on the standard output" "would take the place of" \
     ./detect --model $model --scores - --report - cap.csv
+
+# ---- while packets come
+
+./detect --model $model --threshold -1 - <cap.csv >out
+check "live from the standard input, with a summary" grep -q "^packets     900" out
+./detect --model $model --threshold -1 --json cap.csv >lines 2>err
+check "an object a line" sh -c '[ $(grep -c "^{\"timestamp\":.*}$" lines) = $(wc -l <lines) ]'
+check "one of them the first sequence at its end" grep -q '"ended":true' lines
+check "the summary goes to standard error then" grep -q "^packets     900" err
+(head -300 cap.csv; sleep 5) | ./detect --model $model --threshold -1 - >out &
+sleep 2
+check "alarms come before the input's end" grep -q "incident 1 " out
+kill -INT $!
+wait $!
+check "stopped, it ends well and says what was" grep -q "^packets     299" out
+refuses "a report of what has not ended" "answer before its end" \
+    ./detect --model $model --live --report new.html cap.csv
+echo "port x" >rules
+refuses "a rule that is none" "rules: line 1: expected an address" \
+    ./detect --model $model --ignore rules cap.csv
+echo "0.0.0.0/0" >rules
+./detect --model $model --threshold -1 --ignore rules cap.csv >out
+check "ignored alarms are counted" grep -q "^incidents   0" out
 ./train - --hidden 8 --quiet --iterations 20 --out rest <cap.csv
 ./train cap.csv --hidden 8 --quiet --iterations 20 --out other
 tail -c 3000 rest/model.safetensors >a; tail -c 3000 other/model.safetensors >b
