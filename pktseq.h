@@ -1531,12 +1531,14 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
                                          pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
-// Draws loss points (count), one every `every` iterations, as an SVG picture. title is UTF-8, NULL
-// means "Training loss". Points that are not finite are left out.
+// Draws loss points (count), one every `every` iterations, as an SVG picture, with the last value.
+// held (count) or NULL is a second curve: the loss, at the same iterations, of sequences that were
+// not trained on. title is UTF-8, NULL means "Training loss". Points that are not finite are left
+// out, so NAN says that there is none.
 //   fails with ARGUMENT (NULL, a title that is not UTF-8), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
-                                             size_t count, size_t every, const char *title,
-                                             const pktseq_allocator *allocator,
+                                             const double *held, size_t count, size_t every,
+                                             const char *title, const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
 // How files are read and written: for programs with a file system of their own, and for tests that
@@ -1590,8 +1592,9 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
 PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
                                      const pktseq_allocator *allocator, pktseq_error *err);
-PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
-                                         size_t every, const char *title, pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, const double *held,
+                                         size_t count, size_t every, const char *title,
+                                         pktseq_error *err);
 #endif
 
 #ifdef __cplusplus
@@ -14660,12 +14663,13 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
     return pktseqi_error_in(err, status, path);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, size_t count,
-                                         size_t every, const char *title, pktseq_error *err) {
+PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, const double *held,
+                                         size_t count, size_t every, const char *title,
+                                         pktseq_error *err) {
     pktseq_buffer buffer;
     pktseq_status status;
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseq_loss_svg_mem(&buffer, point, count, every, title, NULL, err);
+    status = pktseq_loss_svg_mem(&buffer, point, held, count, every, title, NULL, err);
     if (status) return pktseqi_error_in(err, status, path);
     status = pktseq_file_write(path, buffer.data, buffer.size, NULL, err);
     pktseq_buffer_free(&buffer);
@@ -14830,29 +14834,50 @@ static void pktseqi_put_axes(pktseqi_text *t, const pktseqi_axis *xs, const pkts
                         "text-anchor=\"middle\">loss</text>\n");
 }
 
-// The band from lowest to highest point of each bin, and the line of the means.
-static void pktseqi_put_curve(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
-                              const pktseqi_bin *bin, size_t bins) {
-    pktseqi_put_text(t, "<g clip-path=\"url(#area)\">\n<polygon class=\"band\" points=\"");
+// A loss in four digits.
+static void pktseqi_put_loss(pktseqi_text *t, double value) {
+    double power = fabs(value) > 1e-4 ? pow(10, 3 - floor(log10(fabs(value)))) : 1e8;
+    pktseqi_put(t, "%f", fabs(value) < 1e15 ? floor(value * power + 0.5) / power : value);
+}
+
+// The line of the means, its last point and what the loss is there, beside the name of the line.
+static void pktseqi_put_line(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
+                             const pktseqi_bin *bin, size_t bins, const char *style,
+                             const char *name) {
+    const pktseqi_bin *last = &bin[bins - 1];
+    double y = pktseqi_plot_y(ys, last->mean);
+    int below = strcmp(style, "held") != 0;  // its text stands below the line, if there is room
+    double text_y = y > pktseqi_bottom - 28 ? y - (below ? 10 : 28) : y + (below ? 22 : -12);
+    pktseqi_put(t, "<g class=\"%s\">\n<polyline clip-path=\"url(#area)\" points=\"", style);
+    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].mean);
+    pktseqi_put_text(t, "\"/>\n<circle r=\"4\" cx=\"");
+    pktseqi_put_at(t, pktseqi_plot_x(xs, last->x));
+    pktseqi_put_text(t, "\" cy=\"");
+    pktseqi_put_at(t, y);
+    pktseqi_put_text(t, "\"/>\n<text text-anchor=\"end\" x=\"934\" y=\"");
+    pktseqi_put_at(t, text_y);
+    pktseqi_put(t, "\">%s ", name);
+    pktseqi_put_loss(t, last->mean);
+    pktseqi_put_text(t, "</text>\n</g>\n");
+}
+
+// The band from lowest to highest point of each bin.
+static void pktseqi_put_band(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
+                             const pktseqi_bin *bin, size_t bins) {
+    pktseqi_put_text(t, "<polygon class=\"band\" clip-path=\"url(#area)\" points=\"");
     for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].high);
     for (size_t i = bins; i-- > 0;) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].low);
-    pktseqi_put_text(t, "\"/>\n<polyline class=\"mean\" points=\"");
-    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].mean);
-    pktseqi_put_text(t, "\"/>\n</g>\n<circle class=\"last\" r=\"4\" cx=\"");
-    pktseqi_put_at(t, pktseqi_plot_x(xs, bin[bins - 1].x));
-    pktseqi_put_text(t, "\" cy=\"");
-    pktseqi_put_at(t, pktseqi_plot_y(ys, bin[bins - 1].mean));
     pktseqi_put_text(t, "\"/>\n");
 }
 
 PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
-                                             size_t count, size_t every, const char *title,
-                                             const pktseq_allocator *allocator,
+                                             const double *held, size_t count, size_t every,
+                                             const char *title, const pktseq_allocator *allocator,
                                              pktseq_error *err) {
-    pktseqi_bin bin[PKTSEQI_BINS];
+    pktseqi_bin bin[PKTSEQI_BINS], held_bin[PKTSEQI_BINS];
     pktseqi_axis xs, ys;
     pktseqi_text t;
-    size_t bins;
+    size_t bins, held_bins;
     double low = 0, high = 0, x_end = count > 0 && every > 0 ? (double)count * (double)every : 1;
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
@@ -14860,9 +14885,11 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
     if (title && !pktseqi_utf8(title, strlen(title)))
         return pktseqi_bad_argument(err, "title is not UTF-8");
     bins = pktseqi_plot_bins(point, count, every, bin);
-    for (size_t i = 0; i < bins; ++i) {
-        if (i == 0 || bin[i].mean < low) low = bin[i].mean;
-        if (i == 0 || bin[i].mean > high) high = bin[i].mean;
+    held_bins = held ? pktseqi_plot_bins(held, count, every, held_bin) : 0;
+    for (size_t i = 0; i < bins + held_bins; ++i) {
+        double mean = i < bins ? bin[i].mean : held_bin[i - bins].mean;
+        if (i == 0 || mean < low) low = mean;
+        if (i == 0 || mean > high) high = mean;
     }
     if (low > 0 && low < 0.7 * high) low = 0;  // from zero, unless that would flatten the curve
     if (fabs(low) < 1e-300 && fabs(high) < 1e-300) high = 1;  // as good as zero
@@ -14879,12 +14906,14 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
                      "font-family=\"system-ui, sans-serif\" font-size=\"14\">\n<style>\n"
                      "svg { background: #fff; fill: #333 } .grid { stroke: #e4e4e4 }\n"
                      ".axis { stroke: #888 } .tick { font-size: 12px; fill: #666 }\n"
-                     ".band { fill: #1f77b4; fill-opacity: .18 } .last { fill: #1f77b4 }\n"
-                     ".mean { fill: none; stroke: #1f77b4; stroke-width: 2; "
-                     "stroke-linejoin: round }\n"
+                     ".band { fill: #1f77b4; fill-opacity: .18 } .mean { fill: #1f77b4; stroke: "
+                     "#1f77b4 }\n.held { fill: #b5400d; stroke: #b5400d }\n"
+                     "polyline { fill: none; stroke-width: 2; stroke-linejoin: round }\n"
+                     "g text { stroke: none; font-weight: 600 }\n"
                      "@media (prefers-color-scheme: dark) { svg { background: #16181c; "
                      "fill: #ddd } .grid { stroke: #33363c }\n.tick { fill: #aaa } "
-                     ".mean { stroke: #6cb2e8 } .band, .last { fill: #6cb2e8 } }\n</style>\n"
+                     ".mean { fill: #6cb2e8; stroke: #6cb2e8 } .band { fill: #6cb2e8 } "
+                     ".held { fill: #ff9a5a; stroke: #ff9a5a } }\n</style>\n"
                      "<clipPath id=\"area\"><rect x=\"84\" y=\"76\" width=\"852\" "
                      "height=\"340\"/></clipPath>\n"
                      "<text x=\"84\" y=\"32\" font-size=\"19\" font-weight=\"600\">");
@@ -14897,7 +14926,10 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
         pktseqi_put_text(&t, "no loss points yet");
     pktseqi_put_text(&t, "</text>\n");
     pktseqi_put_axes(&t, &xs, &ys, x_end);
-    if (bins) pktseqi_put_curve(&t, &xs, &ys, bin, bins);
+    if (bins) pktseqi_put_band(&t, &xs, &ys, bin, bins);
+    if (held_bins)
+        pktseqi_put_line(&t, &xs, &ys, held_bin, held_bins, "held", "held out");
+    if (bins) pktseqi_put_line(&t, &xs, &ys, bin, bins, "mean", held_bins ? "trained on" : "now");
     pktseqi_put_text(&t, "</svg>\n");
     if (t.failed) {
         pktseqi_free(&t.allocator, t.data);

@@ -7,6 +7,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ typedef struct app {
     pktseq_loss loss;
     double epochs, context, hold_out;  // epochs 0 = iterations count
     size_t threads;
+    double *held_loss;       // (held_points) of sequences held out, at each loss point, or NAN
+    size_t held_points;
     int lock;                // descriptor of the folder's lock
     int saved;               // model.safetensors is this run's
     unsigned char kept[101]; // percents at which a checkpoint was kept
@@ -667,8 +670,10 @@ static int write_results(app *a) {
     a->saved = a->training.iteration > 0;
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
-    if (pktseq_loss_svg(path, a->training.point, a->training.points, a->config.point_every, title,
-                        &a->err))
+    while (a->held_loss && a->held_points < a->training.points)
+        a->held_loss[a->held_points++] = (double)NAN;
+    if (pktseq_loss_svg(path, a->training.point, a->held_loss, a->training.points,
+                        a->config.point_every, title, &a->err))
         return fail("%s", a->err.text);
     return 0;
 }
@@ -692,10 +697,45 @@ static int calibrate(app *a) {
     return bad ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
+// Loss of the sequences held out, the mean over up to 256 of them, fed as in training. NAN = none.
+static double measure_held(const app *a) {
+    enum { BATCH = 32, MOST = 256 };
+    const pktseq_dataset *d = &a->dataset;
+    size_t held = d->pairs - d->trained, use = held < MOST ? held : MOST;
+    unsigned char teacher[BATCH];
+    double sum = 0;
+    pktseq_work work;
+    if (pktseq_work_init(&work, a->model.config, BATCH, d->longest, 1, NULL, NULL))
+        return (double)NAN;
+    memset(teacher, a->config.teacher_forcing >= 0.5, sizeof teacher);
+    for (size_t from = 0, n; from < use; from += n) {
+        pktseq_pair pair[BATCH];
+        for (n = 0; n < BATCH && from + n < use; ++n)
+            pair[n] = pktseq_dataset_pair(d, d->trained + (from + n) * held / use);
+        if (pktseq_forward(&a->model, &work, pair, n, teacher)) sum = (double)NAN;
+        sum += work.report * (double)n;
+    }
+    pktseq_work_free(&work);
+    return sum / (double)use;
+}
+
+// Measures the loss of what is held out about thirty times in a run, for the picture.
+static void follow_held(app *a, size_t points) {
+    size_t all = a->config.iterations / a->config.point_every, step = all / 30 + 1;
+    double *larger;
+    if (a->dataset.trained >= a->dataset.pairs) return;
+    larger = (double *)realloc(a->held_loss, points * sizeof *larger);
+    if (!larger) return;
+    a->held_loss = larger;
+    while (a->held_points + 1 < points) larger[a->held_points++] = (double)NAN;
+    larger[a->held_points++] = points % step == 0 || points == all ? measure_held(a) : (double)NAN;
+}
+
 // After every iteration: reports, milestones, Ctrl-C.
 static int on_progress(void *user_data, const pktseq_progress *p) {
     app *a = (app *)user_data;
     if ((p->events & (PKTSEQ_EVENT_REPORT | PKTSEQ_EVENT_END)) && !a->quiet) print_progress(a, p);
+    if (p->events & PKTSEQ_EVENT_POINT) follow_held(a, p->training->points);
     if (p->events & PKTSEQ_EVENT_MILESTONE) {
         char path[4096], name[32];
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
@@ -798,6 +838,7 @@ int main(int argc, char **argv) {
     if (result != 1 && !output_printed()) result = fail("cannot write to standard output");
     if (result == 1) print_older(a);
     unlock_folder(a);
+    free(a->held_loss);
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);

@@ -721,7 +721,7 @@ static void run_load(trial *t) {
 static void run_loss_svg_mem(trial *t) {
     pktseq_buffer b;
     memset(&b, 0xa5, sizeof b);
-    TRY(pktseq_loss_svg_mem(&b, S.training.point, S.training.points, 1, "A & B", &callers,
+    TRY(pktseq_loss_svg_mem(&b, S.training.point, NULL, S.training.points, 1, "A & B", &callers,
                             t->err));
     CHECK_EMPTY(b);
     t->result = b.data ? add(12, b.data, b.size) : 0;
@@ -798,7 +798,7 @@ static void run_save(trial *t) {
 static void run_loss_svg(trial *t) {
     spoil(S.svg_path);
     uint64_t before = file_hash(S.svg_path);
-    TRY(pktseq_loss_svg(S.svg_path, S.training.point, S.training.points, 1, NULL, t->err));
+    TRY(pktseq_loss_svg(S.svg_path, S.training.point, NULL, S.training.points, 1, NULL, t->err));
     check_file(t, S.svg_path, before);
     t->result = file_hash(S.svg_path);
     remove(S.svg_path);
@@ -1533,7 +1533,7 @@ static void check_refused(const char *path, const char *shown) {
     pktseq_error err;
     for (int how = 0; how < 2; ++how) {
         pktseq_status status =
-            how ? pktseq_loss_svg(path, S.training.point, S.training.points, 1, NULL, &err)
+            how ? pktseq_loss_svg(path, S.training.point, NULL, S.training.points, 1, NULL, &err)
                 : pktseq_save(path, &S.model, &S.codec, &S.training, &S.detector, &err);
         CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status, "%s: status %d", path,
                    (int)status);

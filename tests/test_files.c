@@ -2487,7 +2487,7 @@ static void test_whose_buffer(void) {
     for (int kind = 0; kind < 3; ++kind) {
         pktseq_status status =
             kind == 0   ? pktseq_file_read(&buffer, path, NULL, &allocator, &err)
-            : kind == 1 ? pktseq_loss_svg_mem(&buffer, falling, 3, 1, "", &allocator, &err)
+            : kind == 1 ? pktseq_loss_svg_mem(&buffer, falling, NULL, 3, 1, "", &allocator, &err)
                         : pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, NULL,
                                           &err);
         if (kind == 2 && status == PKTSEQ_OK) {

@@ -1376,7 +1376,7 @@ static void test_locales(void) {
         for (int in = 0; in < 2; ++in) {
             setlocale(LC_ALL, in ? name[k] : "C");
             pktseq_table_parse(&table[in], b.data, b.size, &schema, NULL, &err[in]);
-            CHECK(!pktseq_loss_svg_mem(&svg[in], point, 4, 10, NULL, NULL, &e));
+            CHECK(!pktseq_loss_svg_mem(&svg[in], point, NULL, 4, 10, NULL, NULL, &e));
         }
         CHECK_THAT(!err[0].status && !err[1].status && same_table(&table[0], &table[1]), "%s: %s",
                    name[k], err[1].text);
@@ -1733,7 +1733,7 @@ static size_t object_size(char letter) {
     C(load_mem, "bMC?R?K?a?0e?", pktseq_load_mem(a[0] ? IN(0, pktseq_buffer)->data : NULL, \
       a[0] ? IN(0, pktseq_buffer)->size : 10, A(1, pktseq_model), A(2, pktseq_codec), \
       A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6))) \
-    C(loss_svg_mem, "Bvz?a?0e?", pktseq_loss_svg_mem(A(0, pktseq_buffer), IN(1, double), 8, 10, \
+    C(loss_svg_mem, "Bvz?a?0e?", pktseq_loss_svg_mem(A(0, pktseq_buffer), IN(1, double), NULL, 8, 10, \
       IN(2, char), ALLOC(3), ERR(4))) \
     C(file_write, "LjF?e?", pktseq_file_write(IN(0, char), a[1], 10, IN(2, pktseq_files), \
       ERR(3))) \
@@ -1745,7 +1745,7 @@ static size_t object_size(char letter) {
       IN(3, pktseq_training), IN(4, pktseq_detector), ERR(5))) \
     C(load, "QMC?R?K?a?0e?", pktseq_load(IN(0, char), A(1, pktseq_model), A(2, pktseq_codec), \
       A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6))) \
-    C(loss_svg, "Lvz?e?", pktseq_loss_svg(IN(0, char), IN(1, double), 8, 10, IN(2, char), \
+    C(loss_svg, "Lvz?e?", pktseq_loss_svg(IN(0, char), IN(1, double), NULL, 8, 10, IN(2, char), \
       ERR(3)))
 
 #define C(name, arguments, call) \

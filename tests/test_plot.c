@@ -151,7 +151,7 @@ static void draw(const char *what, const double *point, size_t count, size_t eve
     pktseq_buffer b;
     pktseq_error err;
     memset(&b, 0x5a, sizeof b);
-    pktseq_status status = pktseq_loss_svg_mem(&b, point, count, every, "a run", NULL, &err);
+    pktseq_status status = pktseq_loss_svg_mem(&b, point, NULL, count, every, "a run", NULL, &err);
     CHECK_THAT(status == PKTSEQ_OK, "%s: %s", what, err.text);
     if (status) return;
     const char *fault = xml_fault((const char *)b.data, b.size);
@@ -202,9 +202,9 @@ static void test_spike(void) {
     for (int place = 0; place < 3; ++place) {
         pktseq_buffer flat, spike;
         for (size_t i = 0; i < 100000; ++i) point[i] = 1 + (double)(i % 2);
-        CHECK(!pktseq_loss_svg_mem(&flat, point, 100000, 1, "t", NULL, NULL));
+        CHECK(!pktseq_loss_svg_mem(&flat, point, NULL, 100000, 1, "t", NULL, NULL));
         point[place == 0 ? 0 : place == 1 ? 54321 : 99999] = 50;
-        CHECK(!pktseq_loss_svg_mem(&spike, point, 100000, 1, "t", NULL, NULL));
+        CHECK(!pktseq_loss_svg_mem(&spike, point, NULL, 100000, 1, "t", NULL, NULL));
         CHECK_THAT(flat.size != spike.size || memcmp(flat.data, spike.data, flat.size), "%d",
                    place);
         pktseq_buffer_free(&flat);
@@ -215,17 +215,17 @@ static void test_spike(void) {
 static void test_title(void) {
     static const double point[] = {1, 0.5, 0.25};
     pktseq_buffer b;
-    CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "<b>&amp; \"q\" 'a' ]]> \xc3\xa9", NULL, NULL));
+    CHECK(!pktseq_loss_svg_mem(&b, point, NULL, 3, 10, "<b>&amp; \"q\" 'a' ]]> \xc3\xa9", NULL, NULL));
     CHECK(!xml_fault((const char *)b.data, b.size));
     CHECK(contains(&b, "&lt;b&gt;&amp;amp; "));
     CHECK(contains(&b, "\xc3\xa9"));
     CHECK(!contains(&b, "<b>"));
     CHECK(!contains(&b, "]]>"));
     pktseq_buffer_free(&b);
-    CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "a\x01\nb\x1f", NULL, NULL));
+    CHECK(!pktseq_loss_svg_mem(&b, point, NULL, 3, 10, "a\x01\nb\x1f", NULL, NULL));
     CHECK(!xml_fault((const char *)b.data, b.size));
     pktseq_buffer_free(&b);
-    CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "", NULL, NULL));
+    CHECK(!pktseq_loss_svg_mem(&b, point, NULL, 3, 10, "", NULL, NULL));
     CHECK(!xml_fault((const char *)b.data, b.size));
     pktseq_buffer_free(&b);
 }
@@ -235,8 +235,8 @@ static void test_arguments(void) {
     pktseq_buffer b;
     pktseq_error err;
     memset(&b, 0x5a, sizeof b);
-    CHECK(pktseq_loss_svg_mem(NULL, point, 3, 1, "t", NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_loss_svg_mem(&b, NULL, 3, 1, "t", NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_loss_svg_mem(NULL, point, NULL, 3, 1, "t", NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_loss_svg_mem(&b, NULL, NULL, 3, 1, "t", NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(err.status == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
     pktseq_buffer_free(&b);
 }
@@ -249,8 +249,8 @@ static void test_path(void) {
     char text[20000];
     pktseq_buffer b;
     pktseq_error err;
-    CHECK(!pktseq_loss_svg_mem(&b, point, 3, 10, "t", NULL, NULL));
-    CHECK(!pktseq_loss_svg(path, point, 3, 10, "t", &err));
+    CHECK(!pktseq_loss_svg_mem(&b, point, NULL, 3, 10, "t", NULL, NULL));
+    CHECK(!pktseq_loss_svg(path, point, NULL, 3, 10, "t", &err));
     FILE *f = fopen(path, "rb");
     size_t got = f ? fread(text, 1, sizeof text, f) : 0;
     if (f) fclose(f);
@@ -258,10 +258,31 @@ static void test_path(void) {
     snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", path, (unsigned long)getpid());
     CHECK(!fopen(temporary, "rb"));
     CHECK(!remove(path));
-    CHECK(pktseq_loss_svg("no/such/folder/x", point, 3, 10, "t", &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_loss_svg("no/such/folder/x", point, NULL, 3, 10, "t", &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
-    CHECK(pktseq_loss_svg(NULL, point, 3, 10, "t", &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_loss_svg(NULL, point, NULL, 3, 10, "t", &err) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_buffer_free(&b);
+}
+
+// The last values stand in the picture, and a second curve has its own, where it has points.
+static void test_held(void) {
+    static double point[50], held[50];
+    char text[20000];
+    pktseq_buffer b;
+    for (size_t i = 0; i < 50; ++i) {
+        point[i] = 3.14159 / (double)(i + 1);
+        held[i] = i % 7 == 0 ? 5.0 / (double)(i + 1) : (double)NAN;
+    }
+    for (int with = 0; with < 3; ++with) {
+        for (size_t i = 0; with == 2 && i < 50; ++i) held[i] = (double)NAN;
+        CHECK(!pktseq_loss_svg_mem(&b, point, with ? held : NULL, 50, 10, "t", NULL, NULL));
+        CHECK(!xml_fault((const char *)b.data, b.size) && b.size < sizeof text);
+        memcpy(text, b.data, b.size);
+        text[b.size] = 0;
+        CHECK_THAT(strstr(text, with == 1 ? ">trained on 0.06283<" : ">now 0.06283<"), "%d", with);
+        CHECK_THAT(!strstr(text, ">held out 0.1<") == (with != 1), "%d", with);
+        pktseq_buffer_free(&b);
+    }
 }
 
 static void test_memory(void) {
@@ -280,7 +301,7 @@ static void test_memory(void) {
         a.alloc_fn = count_alloc;
         a.free_fn = count_free;
         a.user_data = &c;
-        status = pktseq_loss_svg_mem(&b, point, 5000, 1, "t", &a, &err);
+        status = pktseq_loss_svg_mem(&b, point, NULL, 5000, 1, "t", &a, &err);
         failures += status == PKTSEQ_ERROR_MEMORY;
         CHECK_THAT(status == PKTSEQ_OK || (!b.data && c.live == 0 && err.status == status),
                    "allocation %lu: status %d", (unsigned long)k, (int)status);
@@ -296,7 +317,7 @@ static void test_memory(void) {
 static pktseq_status draw_text(char *text, size_t size, const double *point, size_t count,
                                size_t every, const char *title, pktseq_error *err) {
     pktseq_buffer buffer;
-    pktseq_status status = pktseq_loss_svg_mem(&buffer, point, count, every, title, NULL, err);
+    pktseq_status status = pktseq_loss_svg_mem(&buffer, point, NULL, count, every, title, NULL, err);
     text[0] = 0;
     if (status == PKTSEQ_OK && buffer.size < size) {
         memcpy(text, buffer.data, buffer.size);
@@ -348,6 +369,7 @@ int main(void) {
     test_title();
     test_arguments();
     test_path();
+    test_held();
     test_memory();
     test_plots();
     return check_end("test_plot");

@@ -101,7 +101,7 @@ static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detec
                                             err)) != PKTSEQ_OK ||
         (status = pktseq_save_mem(&j->checkpoint, &j->model, codec, training, detector, NULL,
                                   err)) != PKTSEQ_OK ||
-        (status = pktseq_loss_svg_mem(&j->svg, training->point, training->points, 5, NULL, NULL,
+        (status = pktseq_loss_svg_mem(&j->svg, training->point, NULL, training->points, 5, NULL, NULL,
                                       err)) != PKTSEQ_OK)
         return status;
     return PKTSEQ_OK;

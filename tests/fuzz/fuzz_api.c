@@ -373,7 +373,7 @@ static void api_file(api_state *s, size_t i) {
         pktseq_buffer_free(b);
         at = api_size(s) % 7;
         for (size_t k = 0; k < at; ++k) api_numbers[k] = api_double(s);
-        api_done(s, pktseq_loss_svg_mem(b, api_numbers, at, api_size(s),
+        api_done(s, pktseq_loss_svg_mem(b, api_numbers, NULL, at, api_size(s),
                                         api_null(s) ? NULL : api_byte(s) & 1 ? "\xff" : "a<b",
                                         &s->memory.allocator, &s->err));
     }
