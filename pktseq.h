@@ -563,28 +563,49 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 
 // Reads CSV from memory: a header line, then one row per packet. Columns are found by name; those
 // that the schema does not name are skipped. A column that is not there under its own name may be
-// there once under the name that Wireshark's CSV export (No., Time, Source, ..., Fin) or tshark's
-// fields (frame.number, frame.time_relative, ip.src, ..., tcp.flags.fin) give it. RFC 4180 quoting,
-// LF, CRLF or CR, an UTF-8 byte order mark and empty lines are accepted; a quote within an unquoted
-// cell is text. A separator that the schema does not give is a comma, if the header line has one
-// outside quotes; else whichever of tab, semicolon and | is there most often. Each needed cell is
-// checked: a finite number (correctly rounded to double), a whole number from 0 to 65535 for ports,
-// 0 or 1 for flags, non-empty UTF-8 for text, of which a one-hot column may have 4096 different.
+// there once under a name that the columns of Wireshark 2 to 4 (No., Time, Source, ..., Fin, those
+// of Apply as Column, too) or tshark's fields (frame.number, frame.time_relative, ip.src,
+// _ws.col.Info, ..., tcp.flags.fin) give it, whatever capitals, outer blanks, quotes or a leading
+// '#' it has there; label may be called class, attack, attack_cat or attack_type. RFC 4180
+// quoting, LF, CRLF or CR, an UTF-8 byte order mark and empty lines are accepted; a quote within
+// an unquoted cell is text. A separator that the schema does not give is a comma, if the header
+// line has one outside quotes; else whichever of tab, semicolon and | is there most often. Each
+// needed cell is checked: a finite number (correctly rounded to double), a whole number from 0 to
+// 65535 for ports, 0 or 1 for flags (or Set, Not set, TRUE, FALSE), non-empty UTF-8 for text, of
+// which a one-hot column may have 4096 different. What is no CSV of packets (packed files, UTF-16,
+// JSON, flows, no line of names) is refused with what to do, and so is a file without columns that
+// are needed.
 //
-// Columns in schema->keep follow those of the fields. timestamp, length, "No.", the ports and flags
-// (src_port, dst_port, res, ..., fin) are read as numbers, all others as texts, which may be empty.
-// One that the file does not have is not in the table.
+// Columns in schema->keep follow those of the fields. timestamp, length, "No.", the ports and
+// flags (src_port, dst_port, res, ..., fin), transport (IP's number) and icmp_type, icmp_code and
+// icmp_id are read as numbers, all others as texts, which may be empty. One that the file does not
+// have is not in the table.
 //
-// A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is. One
-// without is a capture: schema->rule cuts it as pktseq_table_sequences does, and the columns which
-// that needs are read, too, and follow the others. In a capture,
-//   - a row whose ports and flags (those that are read) are all empty is not TCP and skipped;
-//   - flags without a column of their own come from tcp.flags, a number such as 0x0018 or 24;
-//   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst; frame.time_epoch serves where
-//     there is no frame.time_relative; tcp.flags.res may be a number from 0 to 7;
+// A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is.
+// One without is a capture: schema->rule cuts it as pktseq_table_sequences does, and the columns
+// which that needs are read, too, and follow the others. In a capture,
+//   - all IP is read, or only TCP if rule.tcp_only or rule.notebook says so. tcp.srcport,
+//     udp.srcport and sctp.srcport fill each other; ports and flags that a packet does not have
+//     are 0. transport comes from what is filled, ip.proto, ipv6.nxt or the protocol's name. What
+//     is not IP (no addresses, those of Ethernet, ARP ..) is left out and counted;
+//   - flags without a column of their own come from tcp.flags: a number such as 0x0018 or 24, 0018
+//     where leading zeros say that it is hexadecimal, or letters as in tcp.flags.str; res and ns
+//     are 0 where only they have no column; tcp.flags.res may be a number from 0 to 7;
+//   - ports and flags without columns come from Info, "443 > 40001 [SYN, ACK] ..". Packets of
+//     which it tells no ports are left out, and the file is refused where these are most;
+//   - times are seconds, with a point or a comma, dates ("2024-03-05 10:00:00.25", with T, Z or
+//     +01:00; "Mar  5, 2024 10:00:00.25 UTC"), times of a day, or whole milli-, micro- or
+//     nanoseconds since 1970. frame.time_epoch serves where there is no frame.time_relative;
+//   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst. Where both are filled, the
+//     inner packet's count: by ip.proto and ipv6.nxt, or IPv6 where these do not tell;
 //   - under tshark's names (ip.src, tcp.srcport ..), of several values in a cell of addresses,
 //     ports or flags, "10.0.0.1,192.168.0.1", as it writes them for a packet within a packet, the
-//     last one, the innermost packet's, is taken.
+//     last one, the innermost packet's, is taken; but a message of ICMP has its own addresses, and
+//     no ports of the packet that it quotes;
+//   - cells that are too many in a row may be there if they are empty; a header line that comes
+//     again is left out. Of rows that cannot be read a share of schema.bad_rows (and three in a
+//     short file) is left out; above that the file is refused, and err tells the first one.
+// What of this happened is counted in table.cut and noted in table.notes.
 //
 // A pcap or pcapng capture (see pktseq_capture_init), known by its first bytes, is such a file too.
 // Its rows are its frames, of which those with an IP packet are kept, of any transport, or only of
