@@ -449,7 +449,7 @@ typedef struct pktseq_rule {
     "-e frame.time_epoch -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst -e ip.proto -e ipv6.nxt " \
     "-e _ws.col.Protocol -e frame.len -e tcp.srcport -e tcp.dstport -e tcp.flags -e udp.srcport " \
     "-e udp.dstport -e icmp.type -e icmp.code -e icmp.ident -e icmpv6.type -e icmpv6.code " \
-    "> FILE.csv"
+    "-e icmpv6.echo.identifier > FILE.csv"
 
 // Which columns are read and what they become, in the order of the features. Borrows everything.
 typedef struct pktseq_schema {
@@ -4349,6 +4349,7 @@ typedef struct pktseqi_reader {
     char port[2][8];    // digits, if they come from Info
     int tunnel, inner;  // it has two kinds of addresses; which of them counts
     int quotes;         // it is of ICMP and quotes ports
+    int error;          // it is of ICMP and quotes a packet, whose addresses come last
     char digits[16];    // a number that is put where a text is due
     int counting;       // cells of several values are counted, for they are read twice
     // How far reading has come:
@@ -5182,6 +5183,15 @@ static int pktseqi_flags_words(const char *text, size_t size, unsigned *flags) {
     return size > 0;
 }
 
+// The value of hexadecimal digits; from 65536 on it is not exact.
+static double pktseqi_hex(const char *p) {
+    static const char digits[] = "0123456789abcdefABCDEF";
+    double value = 0;
+    for (const char *d; *p && (d = strchr(digits, *p)) != NULL && value < 65536; ++p)
+        value = 16 * value + (double)(d - digits < 16 ? d - digits : d - digits - 6);
+    return value;
+}
+
 // Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
 // say so ("0018"), and then wherever it has as many digits.
 static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size, unsigned *flags) {
@@ -5194,11 +5204,8 @@ static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size,
         int decimal = strspn(cell, digits) != size ? 0 : strspn(cell, "0123456789") == size;
         if (!prefix && size >= 3 && cell[0] == '0') r->hex = size;
         if (prefix || !decimal || r->hex == size) {
-            for (const char *p = cell + first; *p && value < 4096; ++p) {
-                size_t digit = (size_t)(strchr(digits, *p) - digits);
-                value = 16 * value + (double)(digit < 16 ? digit : digit - 6);
-            }
-            *flags = (unsigned)value;
+            value = pktseqi_hex(cell + first);
+            *flags = value < 4096 ? (unsigned)value : 0;
             return value < 4096;
         }
     }
@@ -5348,6 +5355,19 @@ static int pktseqi_is_ethernet(const char *text, size_t size) {
     return (at == 0 && groups == 6) || (groups == 3 && at > 1 && text[at - 1] == '_');
 }
 
+// Does the current row, of ICMP, report an error, and so quote a packet? By its type (RFC 792, RFC
+// 4443, RFC 4861: unreachable, quench, redirect, time exceeded ..), else by the ports that it has.
+static int pktseqi_row_error(pktseqi_reader *r) {
+    const pktseqi_sources *from = &r->known[PKTSEQI_COL_ICMP_TYPE];
+    size_t size;
+    int which;
+    unsigned type;
+    const char *text = pktseqi_row_first(r, from, &size, &which);
+    if (which < 0 || !pktseqi_whole(text, &type)) return r->quotes;
+    if (from->rank[which] > 1) return (type >= 1 && type <= 4) || type == 137;
+    return (type >= 3 && type <= 5) || type == 11 || type == 12;
+}
+
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
 static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
     size_t size, address;
@@ -5360,7 +5380,7 @@ static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
                    pktseqi_row_any(r, PKTSEQI_COL_WORD, PKTSEQI_COL_WORD);
     pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_PORT], &size, &port);
     r->flags = 0;
-    r->quotes = 0;
+    r->quotes = r->error = 0;
     r->icmp = number == 1 || number == 58;
     r->transport = r->icmp ? (unsigned)number : 0;
     pktseqi_row_first(r, &r->known[PKTSEQI_COL_ICMP_TYPE], &size, &which);
@@ -5374,6 +5394,7 @@ static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
     }
     if (r->icmp) {
         r->quotes = r->has_ports || r->has_flags;
+        r->error = pktseqi_row_error(r);
         r->has_ports = r->has_flags = 0;
     } else if (r->has_flags) {
         r->transport = 6;
@@ -5428,7 +5449,7 @@ static char *pktseqi_row_address(pktseqi_reader *r, const pktseqi_sources *from,
     int which;
     char *text = pktseqi_row_first(r, from, size, &which);
     if (r->inner && which == 0) text = pktseqi_row_text(r, from->cell[1], size);
-    return which >= 0 && from->rank[which] ? pktseqi_last_value(r, text, size, r->icmp, 1) : text;
+    return which >= 0 && from->rank[which] ? pktseqi_last_value(r, text, size, r->error, 1) : text;
 }
 
 // The text of a request in the current row; "0" for ports, flags and the like that this kind of
@@ -5474,6 +5495,11 @@ static pktseq_status pktseqi_table_number(pktseqi_reader *r, const pktseqi_reque
     int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
     int good = clock ? pktseqi_time_parse(r, cell, size, value)
                      : pktseqi_number_parse(cell, size, value);
+    if (!good && r->capture && q->known == PKTSEQI_COL_ICMP_ID && size > 2 &&
+        strspn(cell, "0x123456789abcdefABCDEF") == size && cell[1] == 'x') {
+        *value = pktseqi_hex(cell + 2);  // as tshark writes that of ICMPv6
+        good = *value < 65536;
+    }
     if (q->kind == PKTSEQI_CELL_FLAG) {
         if (good && q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
             *value = 1;  // any of the three bits

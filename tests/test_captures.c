@@ -915,7 +915,7 @@ static void test_transports(void) {
     static const char header[] =
         "frame.number,frame.time_relative,ip.src,ipv6.src,ip.dst,ipv6.dst,ip.proto,ipv6.nxt,"
         "_ws.col.Protocol,frame.len,tcp.srcport,tcp.dstport,tcp.flags,udp.srcport,udp.dstport,"
-        "icmp.type,icmp.code,icmp.ident,icmpv6.type,icmpv6.code\n";
+        "icmp.type,icmp.code,icmp.ident,icmpv6.type,icmpv6.code,icmpv6.echo.identifier\n";
     static const struct {
         const char *row;  // from the addresses on
         const char *shown;  // source, transport, ports, syn, type, code, identifier; "" = left out
@@ -924,6 +924,7 @@ static void test_transports(void) {
         {"a,,b,,17,,DNS,60,,,,1,53,,,,,", "a 17 1 53 0 0 0 0"},
         {"a,,b,,1,,ICMP,98,,,,,,8,0,4660,,", "a 1 0 0 0 8 0 4660"},
         {",x,,y,,58,ICMPv6,98,,,,,,,,,135,0", "x 58 0 0 0 135 0 0"},
+        {",x,,y,,58,ICMPv6,98,,,,,,,,,128,0", "x 58 0 0 0 128 0 6364"},
         {"a,,b,,2,,IGMPv2,60,,,,,,,,,,", "a 2 0 0 0 0 0 0"},
         {",,,,,,ARP,60,,,,,,,,,,", ""},
         {",,,,,,STP,60,,,,,,,,,,", ""},
@@ -935,6 +936,7 @@ static void test_transports(void) {
         {"a,o,b,p,6,4,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
         {"o,x,p,y,,,TCP,80,1,2,0x0002,,,,,,,", "x 6 1 2 1 0 0 0"},
         {"a,o,b,p,\"6\",17,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
+        {"\"o,a\",,\"p,b\",,\"4,1\",,ICMP,98,,,,,,8,0,7,,", "a 1 0 0 0 8 0 7"},
         {"\"o,a\",,\"p,b\",,\"4,6\",,TCP,80,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
         {"a,,b,,6,,TCP,60,1,2,0x0002,,,,,,,", "a 6 1 2 1 0 0 0"},
     };
@@ -950,7 +952,7 @@ static void test_transports(void) {
         sprintf(begin, "%d,0,", i + 1);
         put(&csv, begin);
         put(&csv, rows[i].row);
-        put(&csv, "\n");
+        put(&csv, strstr(rows[i].row, ",128,0") ? ",0x18dc\n" : ",\n");
     }
     schema.rule.least = 1;
     CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
