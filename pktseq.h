@@ -840,6 +840,13 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
                                                      size_t rows, pktseq_real *c,
                                                      pktseq_error *err);
 
+// Encodes the same rows packed, into packed (rows, F): one number for each field that is not of the
+// context, as pktseq_packing says. Fails as pktseq_codec_encode does.
+PKTSEQ_DEF pktseq_status pktseq_codec_encode_packed(const pktseq_codec *codec,
+                                                    const pktseq_table *table, size_t row,
+                                                    size_t rows, pktseq_real *packed,
+                                                    size_t *unknown, pktseq_error *err);
+
 // Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
 // likely category and port class (the first of equals). Fields of the context give NaN and NULL.
 //   value      (field_count) out
@@ -884,6 +891,18 @@ typedef struct pktseq_dataset_options {
                          //   sample of what comes later. They are the last pairs of the dataset
 } pktseq_dataset_options;
 
+// How packed rows are to be read. With hundreds of categories nearly all features of a packet are
+// zero; packed, a packet has one number for each field: the number itself, or the index of its
+// class (-1 for a category that the codec does not know).
+typedef struct pktseq_packing {
+    size_t features;            // D
+    size_t fields;              // F, numbers in a packed row
+    const pktseq_group *field;  // (F) what each is among the D
+    size_t groups;              // G
+    const pktseq_group *group;  // (G) groups of targets among the O
+    const size_t *group_field;  // (G) the field that each group is
+} pktseq_packing;
+
 // One sequence, cut in two. A view: it shows the memory of a dataset or of the caller.
 typedef struct pktseq_pair {
     const pktseq_real *input;   // (N, D)
@@ -892,6 +911,10 @@ typedef struct pktseq_pair {
     size_t inputs;              // N
     size_t targets;             // T
     const pktseq_real *context; // (T, C) of the target packets, for a detector; may be NULL
+    const pktseq_packing *packing;     // not NULL: instead of input, first and target there are
+    const pktseq_real *packed_input;   // (N, F)
+    const pktseq_real *packed_first;   // (F) or NULL
+    const pktseq_real *packed_target;  // (T, F)
 } pktseq_pair;
 
 // Encoded packets and the sequences among them that are long enough for a target.
@@ -899,8 +922,10 @@ typedef struct pktseq_dataset {
     size_t in, out;          // D, O
     pktseq_dataset_options options;
     size_t rows;
-    const pktseq_real *x;    // (rows, D)
+    const pktseq_real *x;    // (rows, D); NULL when the rows are packed
     const pktseq_real *y;    // (rows, O); x itself when every feature is a target
+    const pktseq_real *packed;  // (rows, F) instead of x and y where that is much smaller, or NULL
+    pktseq_packing packing;
     size_t contexts;         // C
     const pktseq_real *c;    // (rows, C); NULL when C is 0
     size_t pairs;
@@ -914,8 +939,9 @@ typedef struct pktseq_dataset {
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
     const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
     size_t groups;
-    pktseq_real *owned_x, *owned_y, *owned_c;
-    pktseq_group *owned_group;
+    pktseq_real *owned_x, *owned_y, *owned_c, *owned_packed;
+    pktseq_group *owned_group, *owned_field;
+    size_t *owned_group_field;
     pktseq_allocator allocator;
 } pktseq_dataset;
 
@@ -925,7 +951,8 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
 // The same, but the last sequence dropped: the reference.
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void);
 
-// Encodes a whole table. Neither codec nor table is needed afterwards.
+// Encodes a whole table. Neither codec nor table is needed afterwards. A packet takes 4 bytes a
+// feature, or, with many categories (64 features or more, and 4 a field), 4 bytes a field.
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (not one sequence is
 //   longer than N packets; a number too large for pktseq_real).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
@@ -941,6 +968,11 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
                                              const size_t *start, size_t sequences,
                                              const pktseq_dataset_options *options,
                                              const pktseq_allocator *allocator, pktseq_error *err);
+
+// Writes the features of a row (below dataset->rows), packed or not: x (D), y (O); either may be
+// NULL.   fails with ARGUMENT.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, size_t row,
+                                              pktseq_real *x, pktseq_real *y);
 
 // Pair `index` (below dataset->pairs). A view into the dataset; all zero if index is too large.
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index);
@@ -1027,6 +1059,7 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
 struct pktseqi_kernels;
 struct pktseqi_barrier;
+struct pktseqi_nonzero;
 
 // Everything that forward and backward write. One per thread of the caller.
 //
@@ -1065,10 +1098,14 @@ typedef struct pktseq_work {
     int all_forced;         // 1 when all of them are
     const pktseq_real **first;   // (B) sorted, each (O) or NULL
     const pktseq_real **target;  // (B) sorted, each (T, O)
+    const pktseq_packing *packing;      // of the batch, or NULL: then the same, packed
+    const pktseq_real **packed_first;   // (B) each (F) or NULL
+    const pktseq_real **packed_target;  // (B) each (T, F)
 
     // what the forward pass keeps for the backward pass
     pktseq_real *x;         // (N*B, D) the encoder's inputs
-    pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU
+    pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU; of packed pairs that
+    struct pktseqi_nonzero *entry;  // (T*B, G) are all forced, what is not zero of them
     size_t h_stride;        // numbers from one row of h or dh to the next, at least H
     pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
     size_t gate_stride;     // and of gate
@@ -1410,8 +1447,9 @@ typedef struct pktseq_stream {
     pktseq_real *h, *h2;              // (H) state, and the next
     pktseq_real *gate;                // (4H)
     pktseq_real *last;                // (O) the packet before, as a target
-    pktseq_real *token;               // (O)
+    pktseq_real *token;               // (O), or the encoder's (D)
     pktseq_real *out;                 // (O) the last forecast
+    struct pktseqi_nonzero *entry;    // (G) the packet before as a token, if it came packed
     pktseq_allocator allocator;
 } pktseq_stream;
 
@@ -1424,6 +1462,11 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
 // same), c (C) its context, NULL if that does not count.   fails with ARGUMENT.
 PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
                                             const pktseq_real *y, const pktseq_real *c);
+
+// The same for a packed packet, row (F).   fails with ARGUMENT, MISMATCH (another model's packing).
+PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
+                                                   const pktseq_packing *packing,
+                                                   const pktseq_real *row, const pktseq_real *c);
 
 // The score of the packets so far.   fails with ARGUMENT (not one beyond the N input packets).
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score);
@@ -8077,6 +8120,12 @@ static double *pktseqi_codec_bounds(const pktseq_allocator *allocator, const pkt
     return bound;
 }
 
+// What the features of a field are.
+static pktseq_group_kind pktseqi_field_group(const pktseq_field *field) {
+    if (pktseqi_field_is_class(field->kind)) return PKTSEQ_GROUP_CLASS;
+    return field->kind == PKTSEQ_FLAG ? PKTSEQ_GROUP_FLAG : PKTSEQ_GROUP_NUMBER;
+}
+
 // Numbers the features when all fields are known: first, features, target.
 static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err) {
     size_t f, k;
@@ -8109,9 +8158,7 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
         const pktseq_field *field = &codec->field[f];
         pktseq_group *group = &codec->group[codec->groups];
         if (field->role != PKTSEQ_ROLE_BOTH) continue;
-        group->kind = field->kind == PKTSEQ_FLAG              ? PKTSEQ_GROUP_FLAG
-                      : pktseqi_field_is_class(field->kind) ? PKTSEQ_GROUP_CLASS
-                                                              : PKTSEQ_GROUP_NUMBER;
+        group->kind = pktseqi_field_group(field);
         group->first = codec->targets;
         group->count = codec->first[f + 1] - codec->first[f];
         codec->group_field[codec->groups++] = f;
@@ -8178,7 +8225,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
 // Returns 1, 0 for a value that has no class, -1 for a number that pktseq_real cannot hold.
 static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_column *column,
                                       const size_t *category, const double *bound, size_t row,
-                                      size_t first, pktseq_real *x) {
+                                      size_t first, int packed, pktseq_real *x) {
     size_t width = pktseqi_field_width(field), hot = 0;
     double v;
     if (field->kind == PKTSEQ_ONEHOT) {
@@ -8199,7 +8246,8 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
             if (field->kind == PKTSEQ_PORT_NOTEBOOK && hot == 2) hot = width;
         }
     }
-    for (size_t i = 0; i < width; ++i) x[i] = (pktseq_real)(i == hot);
+    if (packed) x[0] = hot < width ? (pktseq_real)hot : -1;
+    else for (size_t i = 0; i < width; ++i) x[i] = (pktseq_real)(i == hot);
     return hot < width;
 }
 
@@ -8235,7 +8283,8 @@ typedef struct pktseqi_plan {
     const pktseq_column *column;
     size_t *category;  // the column's texts as categories, or NULL
     double *bound;     // of classes, or NULL
-    size_t first;      // feature
+    int packed;        // one number for each field
+    size_t first;      // feature, or with packed the field's place in a row
     size_t misses;     // cells with an unknown category
 } pktseqi_plan;
 
@@ -8281,7 +8330,7 @@ static size_t pktseqi_plan_rows(pktseqi_plan *e, const pktseq_table *table, size
         int known;
         while (s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
         known = pktseqi_codec_encode_field(e->field, e->column, e->category, e->bound, row,
-                                           table->start[s], x);
+                                           table->start[s], e->packed, x);
         if (known < 0) break;
         *misses += known == 0;
     }
@@ -8306,7 +8355,8 @@ static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t
     double mean = e->field->mean, sd = e->field->sd;
     size_t width = pktseqi_field_width(e->field), hot;
     int bad = 0;
-    switch (e->field->kind) {
+    switch (e->packed && pktseqi_field_is_class(e->field->kind) ? PKTSEQ_CLASSES
+                                                                 : e->field->kind) {
     case PKTSEQ_FLAG:
     case PKTSEQ_NUMBER:
         for (; v < past; ++v, x += stride) *x = pktseqi_plan_real(v, &bad);
@@ -8389,12 +8439,27 @@ static pktseq_status pktseqi_plans_check(pktseqi_plan *e, size_t count,
     return PKTSEQ_OK;
 }
 
-// The fields of the context, or all others, of rows [row, row + rows) into x.
+// What is made of a row: its D features, its C features of the context, or its F fields.
+enum { PKTSEQI_ENCODE_FEATURES, PKTSEQI_ENCODE_CONTEXT, PKTSEQI_ENCODE_PACKED };
+
+// Fields of a codec that are not of the context, F.
+static size_t pktseqi_codec_fields(const pktseq_codec *codec) {
+    size_t fields = 0;
+    for (size_t f = 0; f < codec->field_count; ++f)
+        fields += codec->field[f].role != PKTSEQ_ROLE_CONTEXT;
+    return fields;
+}
+
+// Rows [row, row + rows) of a table into x.
 static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const pktseq_table *table,
-                                               size_t row, size_t rows, int context,
+                                               size_t row, size_t rows, int what,
                                                pktseq_real *x, size_t *unknown,
                                                pktseq_error *err) {
-    size_t width = codec ? (context ? codec->contexts : codec->features) : 0, count = 0;
+    int context = what == PKTSEQI_ENCODE_CONTEXT, packed = what == PKTSEQI_ENCODE_PACKED;
+    size_t width = !codec    ? 0
+                   : context ? codec->contexts
+                   : packed  ? pktseqi_codec_fields(codec) : codec->features;
+    size_t count = 0;
     pktseqi_plan *e;
     pktseq_status status;
     if (!width || !table || !x || row > table->rows || rows > table->rows - row)
@@ -8405,8 +8470,12 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
     e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, codec->field_count, sizeof *e);
     if (!e) return pktseqi_no_memory(err);
     for (size_t f = 0; f < codec->field_count && status == PKTSEQ_OK; ++f)
-        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) == context)
-            status = pktseqi_plan_open(&e[count++], codec, f, table, err);
+        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) == context) {
+            status = pktseqi_plan_open(&e[count], codec, f, table, err);
+            e[count].packed = packed;
+            if (packed) e[count].first = count;
+            ++count;
+        }
     if (status || !pktseqi_plans_run(e, count, table, row, rows, x, width)) {
         // What comes first is told, be it the failure above or a number in a field before.
         pktseq_status first = pktseqi_plans_check(e, status ? count - 1 : count, table, row,
@@ -8424,14 +8493,23 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
 PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
                                              size_t row, size_t rows, pktseq_real *x,
                                              size_t *unknown, pktseq_error *err) {
-    return pktseqi_codec_encode_rows(codec, table, row, rows, 0, x, unknown, err);
+    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_FEATURES, x, unknown,
+                                     err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
                                                      const pktseq_table *table, size_t row,
                                                      size_t rows, pktseq_real *c,
                                                      pktseq_error *err) {
-    return pktseqi_codec_encode_rows(codec, table, row, rows, 1, c, NULL, err);
+    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_CONTEXT, c, NULL, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_encode_packed(const pktseq_codec *codec,
+                                                    const pktseq_table *table, size_t row,
+                                                    size_t rows, pktseq_real *packed,
+                                                    size_t *unknown, pktseq_error *err) {
+    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_PACKED, packed,
+                                     unknown, err);
 }
 
 // The largest of (count); the first of equals.
@@ -8627,6 +8705,69 @@ static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options 
     return PKTSEQ_OK;
 }
 
+// Room for (count) numbers of each row.
+static pktseq_real *pktseqi_dataset_rows(const pktseq_dataset *dataset, size_t count) {
+    return (pktseq_real *)pktseqi_alloc_large(&dataset->allocator,
+                                              pktseqi_times(dataset->rows, count),
+                                              sizeof(pktseq_real));
+}
+
+// Fills x, and y where not all features are targets.
+static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                            const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status;
+    dataset->owned_x = pktseqi_dataset_rows(dataset, codec->features);
+    dataset->x = dataset->y = dataset->owned_x;
+    if (!dataset->owned_x) return pktseqi_no_memory(err);
+    status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x, dataset->unknown,
+                                 err);
+    if (status || codec->targets == codec->features) return status;
+    dataset->y = dataset->owned_y = pktseqi_dataset_rows(dataset, codec->targets);
+    if (!dataset->owned_y) return pktseqi_no_memory(err);
+    for (size_t row = 0; row < table->rows; ++row)
+        for (size_t o = 0; o < codec->targets; ++o)
+            dataset->owned_y[row * codec->targets + o] =
+                dataset->owned_x[row * codec->features + codec->target[o]];
+    return PKTSEQ_OK;
+}
+
+// Is one number a field much less than one a feature? Where it is not, dense rows are faster.
+static int pktseqi_dataset_packs(const pktseq_codec *codec) {
+    return codec->features >= 64 && codec->features / 4 >= pktseqi_codec_fields(codec);
+}
+
+// Fills packed and packing.
+static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                          const pktseq_table *table, pktseq_error *err) {
+    size_t fields = pktseqi_codec_fields(codec), at = 0, g = 0;
+    pktseq_packing *p = &dataset->packing;
+    dataset->owned_packed = pktseqi_dataset_rows(dataset, fields);
+    dataset->owned_field = (pktseq_group *)pktseqi_alloc_zeroed(&dataset->allocator, fields,
+                                                                sizeof *dataset->owned_field);
+    dataset->owned_group_field = (size_t *)pktseqi_alloc_zeroed(
+        &dataset->allocator, codec->groups, sizeof *dataset->owned_group_field);
+    if (!dataset->owned_packed || !dataset->owned_field || !dataset->owned_group_field)
+        return pktseqi_no_memory(err);
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        pktseq_group *field = &dataset->owned_field[at];
+        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
+        field->kind = pktseqi_field_group(&codec->field[f]);
+        field->first = codec->first[f];
+        field->count = pktseqi_field_width(&codec->field[f]);
+        if (codec->field[f].role == PKTSEQ_ROLE_BOTH) dataset->owned_group_field[g++] = at;
+        ++at;
+    }
+    dataset->packed = dataset->owned_packed;
+    p->features = codec->features;
+    p->fields = fields;
+    p->field = dataset->owned_field;
+    p->groups = codec->groups;
+    p->group = dataset->owned_group;
+    p->group_field = dataset->owned_group_field;
+    return pktseq_codec_encode_packed(codec, table, 0, table->rows, dataset->owned_packed,
+                                      dataset->unknown, err);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              const pktseq_table *table,
                                              const pktseq_dataset_options *options,
@@ -8648,27 +8789,13 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     dataset->field_count = codec->field_count;
     dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
                                                       sizeof *dataset->unknown);
-    dataset->owned_x = (pktseq_real *)pktseqi_alloc_large(
-        &dataset->allocator, pktseqi_times(table->rows, codec->features), sizeof(pktseq_real));
-    dataset->x = dataset->y = dataset->owned_x;
     dataset->owned_group = pktseqi_copy_groups(&dataset->allocator, codec->group, codec->groups);
     dataset->group = dataset->owned_group;
     dataset->groups = codec->groups;
-    if (!dataset->unknown || !dataset->owned_x || !dataset->owned_group)
-        status = pktseqi_no_memory(err);
+    if (!dataset->unknown || !dataset->owned_group) status = pktseqi_no_memory(err);
     if (status == PKTSEQ_OK)
-        status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x,
-                                     dataset->unknown, err);
-    if (status == PKTSEQ_OK && codec->targets < codec->features) {
-        dataset->owned_y = (pktseq_real *)pktseqi_alloc_large(
-            &dataset->allocator, pktseqi_times(table->rows, codec->targets), sizeof(pktseq_real));
-        dataset->y = dataset->owned_y;
-        if (!dataset->owned_y) status = pktseqi_no_memory(err);
-        for (size_t row = 0; status == PKTSEQ_OK && row < table->rows; ++row)
-            for (size_t o = 0; o < codec->targets; ++o)
-                dataset->owned_y[row * codec->targets + o] =
-                    dataset->owned_x[row * codec->features + codec->target[o]];
-    }
+        status = pktseqi_dataset_packs(codec) ? pktseqi_dataset_pack(dataset, codec, table, err)
+                                              : pktseqi_dataset_encode(dataset, codec, table, err);
     if (status == PKTSEQ_OK && codec->contexts) {
         dataset->owned_c = (pktseq_real *)pktseqi_alloc_large(
             &dataset->allocator, pktseqi_times(table->rows, codec->contexts), sizeof(pktseq_real));
@@ -8726,14 +8853,61 @@ PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t
     n = dataset->options.inputs;
     pair.inputs = n;
     pair.targets = dataset->length[index] - n;
+    if (dataset->c) pair.context = dataset->c + (row + n) * dataset->contexts;
+    if (dataset->packed) {
+        size_t F = dataset->packing.fields;
+        pair.packing = &dataset->packing;
+        pair.packed_input = dataset->packed + row * F;
+        pair.packed_target = pair.packed_first = pair.packed_input + n * F;
+        if (dataset->options.start == PKTSEQ_START_INPUT)
+            pair.packed_first = n > 0 ? pair.packed_target - F : NULL;
+        return pair;
+    }
     pair.input = dataset->x + row * dataset->in;
     pair.target = dataset->y + (row + n) * dataset->out;
-    if (dataset->c) pair.context = dataset->c + (row + n) * dataset->contexts;
     if (dataset->options.start == PKTSEQ_START_TARGET)
         pair.first = pair.target;
     else
         pair.first = n > 0 ? pair.target - dataset->out : NULL;
     return pair;
+}
+
+// The index of a class among its group's features, from a packed row; count if it is unknown.
+static size_t pktseqi_hot(const pktseq_group *group, pktseq_real v) {
+    return v >= 0 && v < (pktseq_real)group->count ? (size_t)v : group->count;
+}
+
+// Features of one group or field from a packed row, into their places in x.
+static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real *x) {
+    x += group->first;
+    if (group->kind != PKTSEQ_GROUP_CLASS) {
+        x[0] = v;
+        return;
+    }
+    for (size_t i = 0; i < group->count; ++i) x[i] = 0;
+    if (pktseqi_hot(group, v) < group->count) x[pktseqi_hot(group, v)] = 1;
+}
+
+// Target features y (O) of a packed row.
+static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
+                                   pktseq_real *y) {
+    for (size_t g = 0; g < p->groups; ++g) pktseqi_unpack(&p->group[g], row[p->group_field[g]], y);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, size_t row,
+                                              pktseq_real *x, pktseq_real *y) {
+    const pktseq_packing *p;
+    if (!dataset || row >= dataset->rows) return PKTSEQ_ERROR_ARGUMENT;
+    if (!dataset->packed) {
+        if (x) memcpy(x, dataset->x + row * dataset->in, dataset->in * sizeof *x);
+        if (y) memcpy(y, dataset->y + row * dataset->out, dataset->out * sizeof *y);
+        return PKTSEQ_OK;
+    }
+    p = &dataset->packing;
+    for (size_t f = 0; x && f < p->fields; ++f)
+        pktseqi_unpack(&p->field[f], dataset->packed[row * p->fields + f], x);
+    if (y) pktseqi_unpack_targets(p, dataset->packed + row * p->fields, y);
+    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
@@ -8745,6 +8919,9 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     pktseqi_free(&dataset->allocator, dataset->owned_y);
     pktseqi_free(&dataset->allocator, dataset->owned_c);
     pktseqi_free(&dataset->allocator, dataset->owned_group);
+    pktseqi_free(&dataset->allocator, dataset->owned_packed);
+    pktseqi_free(&dataset->allocator, dataset->owned_field);
+    pktseqi_free(&dataset->allocator, dataset->owned_group_field);
     memset(dataset, 0, sizeof *dataset);
 }
 
@@ -8893,7 +9070,16 @@ typedef struct pktseqi_product {
     size_t cols;
     const pktseq_real *x;
     size_t x_stride;
+    const struct pktseqi_nonzero *entry;  // (count, entries) instead of x, or NULL
+    size_t entries;
 } pktseqi_product;
+
+// A number of a row that is nearly all zeros: in its lane of the 16, with zeros around it. A
+// multiply-add of a zero leaves every sum as it is, so what is left out changes no bit.
+typedef struct pktseqi_nonzero {
+    size_t col;
+    pktseq_real x[16];
+} pktseqi_nonzero;
 
 // The kernels, compiled for one instruction set.
 typedef struct pktseqi_kernels {
@@ -9027,7 +9213,14 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
             for (int k = 0; k < products; ++k) {
                 size_t n = product[k].cols, j = 0;
                 const pktseq_real *w = product[k].w + i * n;
-                const pktseq_real *x = product[k].x + b * product[k].x_stride;
+                const pktseq_real *x = product[k].entry
+                                           ? NULL : product[k].x + b * product[k].x_stride;
+                for (size_t e = 0; product[k].entry && e < product[k].entries; ++e) {
+                    const pktseqi_nonzero *at = product[k].entry + b * product[k].entries + e;
+                    for (size_t l = 0; l < 16; ++l)
+                        lane[l] = PKTSEQI_K(fma)(w[at->col], at->x[l], lane[l]);
+                }
+                if (product[k].entry) continue;
                 for (; j + 16 <= n; j += 16)
                     for (size_t l = 0; l < 16; ++l)
                         lane[l] = PKTSEQI_K(fma)(w[j + l], x[j + l], lane[l]);
@@ -9403,9 +9596,19 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int pr
     for (int k = 0; k < products; ++k) {
         size_t n = product[k].cols, i = 0;
         w[0] = product[k].w + row * n;
-        x[0] = product[k].x + b * product[k].x_stride;
+        x[0] = product[k].entry ? NULL : product[k].x + b * product[k].x_stride;
         PKTSEQI_UNROLL for (int r = 1; r < R; ++r)
             w[r] = whole || (size_t)r < fit ? w[r - 1] + n : w[0];
+        for (size_t e = 0; product[k].entry && e < product[k].entries; ++e) {
+            PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
+                size_t place = (b + (size_t)s) * product[k].entries + e;
+                size_t col = product[k].entry[place].col;
+                PKTSEQI_V xs = PKTSEQI_K(load)(product[k].entry[place].x);
+                PKTSEQI_UNROLL for (int r = 0; r < R; ++r)
+                    v[s * R + r] = PKTSEQI_K(fma)(PKTSEQI_K(set)(w[r][col]), xs, v[s * R + r]);
+            }
+        }
+        if (product[k].entry) continue;
         PKTSEQI_UNROLL for (int s = 1; s < S; ++s) x[s] = x[s - 1] + product[k].x_stride;
         for (; i + 16 <= n; i += 16) PKTSEQI_K(dots_16)(v, w, R, x, S, i, 16);
         if (i < n) PKTSEQI_K(dots_16)(v, w, R, x, S, i, n - i);
@@ -9917,6 +10120,11 @@ static void *pktseqi_carve(char *block, size_t *used, size_t count, size_t size)
     return p;
 }
 
+// Are a packet's groups so few among the outputs that packed tokens shall stay packed?
+static int pktseqi_takes_entries(const pktseq_config *config) {
+    return config->groups > 0 && config->groups <= config->out / 4;
+}
+
 // Points every array of work into the block; returns the bytes needed, (size_t)-1 if too many.
 static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
@@ -9929,6 +10137,10 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->sequence_loss = (double *)pktseqi_carve(block, &used, B, sizeof(double));
     work->first = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
     work->target = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
+    work->packed_first = (const pktseq_real **)pktseqi_carve(block, &used, B,
+                                                             sizeof(pktseq_real *));
+    work->packed_target = (const pktseq_real **)pktseqi_carve(block, &used, B,
+                                                              sizeof(pktseq_real *));
     work->length = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
     work->order = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
     work->place = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
@@ -9938,6 +10150,9 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->forced = (unsigned char *)pktseqi_carve(block, &used, B, 1);
     work->x = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(NB, D), real);
     work->token = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->entry = (struct pktseqi_nonzero *)pktseqi_carve(
+        block, &used, pktseqi_takes_entries(&work->config)
+                          ? PKTSEQI_COUNT(TB, work->config.groups) : 0, sizeof(pktseqi_nonzero));
     // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
     // into the same few places of the cache.
     work->h_stride = pktseqi_plus(H, 31) / 16 * 16;
@@ -10100,6 +10315,7 @@ typedef struct pktseqi_step {
 
 // Hidden units [from, to) of one GRU step.  source: docs.pytorch.org, torch.nn.GRU
 //   x (count, D), rows D apart; h  ->  h2        gate keeps r z n q
+//   entry (count, entries): what is not zero of each x, instead of x, or NULL
 //   r = sigmoid(W_ir x + W_hr h + b_ir + b_hr)
 //   z = sigmoid(W_iz x + W_hz h + b_iz + b_hz)
 //   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
@@ -10108,6 +10324,7 @@ typedef struct pktseqi_step {
 // A hidden unit needs only its own three rows, so the units can be shared out among a crew.
 static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
                                 size_t from, size_t to, const pktseq_real *x,
+                                const pktseqi_nonzero *entry, size_t entries,
                                 const pktseqi_step *step) {
     size_t D = gru->D, H = gru->H, G = step->gate_stride;
     if (from == to) return;
@@ -10119,11 +10336,14 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
         if (part != 3) {
             product[0].w = gru->w_ih + row * D;
             product[0].cols = product[0].x_stride = D;
+            product[0].entry = entry;
+            product[0].entries = entries;
             product[products++].x = x;
         }
         if (part != 2 && !step->h_is_zero) {
             product[products].w = gru->w_hh + row * H;
             product[products].cols = H;
+            product[products].entry = NULL;
             product[products].x = step->h;
             product[products++].x_stride = step->h_stride;
         }
@@ -10303,6 +10523,17 @@ static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
            model->config.inputs == work->config.inputs && model->config.loss == work->config.loss;
 }
 
+// Does a pair say what comes?
+static int pktseqi_has_target(const pktseq_pair *pair) {
+    return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
+}
+
+// Are packed rows those of such a model?
+static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
+    return p->features == config->in && p->groups == config->groups && p->groups > 0 &&
+           memcmp(p->group, config->group, p->groups * sizeof *p->group) == 0;
+}
+
 // Is all there and does it fit?
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
                                            const pktseq_pair *pair, size_t count,
@@ -10311,9 +10542,13 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
         return PKTSEQ_ERROR_ARGUMENT;
     if (count > work->batch || !pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i) {
-        if (pair[i].targets == 0 || (pair[i].inputs && !pair[i].input) ||
-            (teacher && teacher[i] && !pair[i].target))
+        const pktseq_packing *p = pair[i].packing;
+        if (pair[i].targets == 0 ||
+            (pair[i].inputs && !(p ? pair[i].packed_input : pair[i].input)) ||
+            (teacher && teacher[i] && !pktseqi_has_target(&pair[i])))
             return PKTSEQ_ERROR_ARGUMENT;
+        if (p != pair[0].packing || (p && !pktseqi_packing_fits(p, &work->config)))
+            return PKTSEQ_ERROR_MISMATCH;
         if (pair[i].inputs != work->config.inputs || pair[i].targets > work->targets)
             return PKTSEQ_ERROR_MISMATCH;
     }
@@ -10324,6 +10559,7 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
 static void pktseqi_forward_begin(pktseq_work *work, const pktseq_pair *pair, size_t count,
                                   const unsigned char *teacher, int all_forced) {
     size_t D = work->config.in, N = work->config.inputs;
+    const pktseq_packing *p = work->packing = pair[0].packing;
     pktseqi_sort_batch(work, pair, count);
     work->has_loss = 1;
     work->all_forced = 1;
@@ -10331,12 +10567,18 @@ static void pktseqi_forward_begin(pktseq_work *work, const pktseq_pair *pair, si
         size_t i = work->order[b];
         work->first[b] = pair[i].first;
         work->target[b] = pair[i].target;
+        work->packed_first[b] = pair[i].packed_first;
+        work->packed_target[b] = pair[i].packed_target;
         work->length[b] = pair[i].targets;
         work->forced[b] = all_forced || (teacher && teacher[i]);
         if (!work->forced[b]) work->all_forced = 0;
-        if (!pair[i].target) work->has_loss = 0;
-        for (size_t s = 0; s < N; ++s)
+        if (!pktseqi_has_target(&pair[i])) work->has_loss = 0;
+        for (size_t s = 0; s < N && !p; ++s)
             memcpy(work->x + (s * count + b) * D, pair[i].input + s * D, D * sizeof *work->x);
+        for (size_t s = 0; s < N && p; ++s)
+            for (size_t f = 0; f < p->fields; ++f)
+                pktseqi_unpack(&p->field[f], pair[i].packed_input[s * p->fields + f],
+                               work->x + (s * count + b) * D);
     }
     for (size_t b = 0; b < count; ++b)
         memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);
@@ -10350,29 +10592,126 @@ static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token)
     }
 }
 
+// What is not zero of LeakyReLU of a packed packet's targets, or of zeros: entry (G).
+static void pktseqi_packed_token(const pktseq_packing *p, const pktseq_real *row,
+                                 pktseqi_nonzero *entry) {
+    memset(entry, 0, p->groups * sizeof *entry);
+    for (size_t g = 0; row && g < p->groups; ++g) {
+        const pktseq_group *group = &p->group[g];
+        pktseq_real v = row[p->group_field[g]];
+        size_t hot = group->kind == PKTSEQ_GROUP_CLASS ? pktseqi_hot(group, v) : 0;
+        if (hot == group->count) continue;  // an unknown class: all zeros
+        if (group->kind == PKTSEQ_GROUP_CLASS) v = 1;
+        entry[g].col = group->first + hot;
+        entry[g].x[entry[g].col % 16] = v > 0 ? v : pktseqi_slope * v;
+    }
+}
+
+// Entries of each decoder input, G; 0 when they are dense.
+static size_t pktseqi_entries(const pktseq_work *work) {
+    return work->packing && work->all_forced && pktseqi_takes_entries(&work->config)
+               ? work->packing->groups : 0;
+}
+
 // The decoder's input of sequence b at step s: LeakyReLU of the first token, of the true packet or
-// of the output before.
+// of the output before. Packed packets stay so where no output comes among them.
 static void pktseqi_decoder_token(pktseq_work *work, size_t s, size_t b) {
-    size_t N = work->config.inputs, O = work->config.out;
-    const pktseq_real *from;
+    size_t N = work->config.inputs, O = work->config.out, at = pktseqi_decoder_row(work, s) + b;
+    const pktseq_packing *p = work->packing;
+    const pktseq_real *from, *row = NULL;
+    if (p) row = s == N ? work->packed_first[b] : work->packed_target[b];
+    if (p && s > N && row) row += (s - N - 1) * p->fields;
+    if (pktseqi_entries(work)) {
+        pktseqi_packed_token(p, row, work->entry + at * p->groups);
+        return;
+    }
     if (s == N) from = work->first[b];
-    else if (work->forced[b]) from = work->target[b] + (s - N - 1) * O;
+    else if (work->forced[b]) from = work->target[b] + (p ? 0 : (s - N - 1) * O);
     else from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
-    pktseqi_token(from, O, work->token + (pktseqi_decoder_row(work, s) + b) * O);
+    if (p && row && (s == N || work->forced[b])) {
+        pktseqi_unpack_targets(p, row, work->token + at * O);
+        from = work->token + at * O;
+    }
+    pktseqi_token(from, O, work->token + at * O);
+}
+
+// What came, as the loss and the scores see it: y (O), or the packed row.
+typedef struct pktseqi_truth {
+    const pktseq_real *y;
+    const pktseq_packing *packing;  // of row, or NULL
+    const pktseq_real *row;
+} pktseqi_truth;
+
+// Target packet t of a pair.
+static pktseqi_truth pktseqi_truth_of(const pktseq_packing *packing, const pktseq_real *target,
+                                      const pktseq_real *packed_target, size_t t, size_t O) {
+    pktseqi_truth truth;
+    truth.packing = packing;
+    truth.y = packing ? NULL : target + t * O;
+    truth.row = packing ? packed_target + t * packing->fields : NULL;
+    return truth;
+}
+
+static pktseqi_truth pktseqi_truth_in(const pktseq_pair *pair, size_t t, size_t O) {
+    return pktseqi_truth_of(pair->packing, pair->target, pair->packed_target, t, O);
+}
+
+// Feature i of group g.
+static pktseq_real pktseqi_truth_at(const pktseqi_truth *truth, const pktseq_group *group, size_t g,
+                                    size_t i) {
+    pktseq_real v;
+    if (!truth->packing) return truth->y[group->first + i];
+    v = truth->row[truth->packing->group_field[g]];
+    return group->kind == PKTSEQ_GROUP_CLASS ? (pktseq_real)(pktseqi_hot(group, v) == i) : v;
+}
+
+// The one feature of a packed group of classes that is 1, or count.
+static size_t pktseqi_truth_hot(const pktseqi_truth *truth, const pktseq_group *group, size_t g) {
+    return pktseqi_hot(group, truth->row[truth->packing->group_field[g]]);
+}
+
+// The largest of (count), in 16 lanes. A first number that is not one stays the largest.
+static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
+    pktseq_real lane[16], most = x[0];
+    size_t i = 0;
+    for (size_t l = 0; l < 16; ++l) lane[l] = x[0];
+    for (; i + 16 <= count; i += 16) {
+        PKTSEQI_SIMD
+        for (size_t l = 0; l < 16; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+    }
+    for (; i < count; ++i) most = x[i] > most ? x[i] : most;
+    for (size_t l = 0; l < 16; ++l) most = lane[l] > most ? lane[l] : most;
+    return most;
 }
 
 // NLL: what W h + b means. Numbers stay, flags become probabilities, classes a distribution:
 //   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
-                         pktseq_real *out) {
+                         pktseq_real *out, size_t rows) {
+    enum { R = 4 };  // sums of so many rows at a time: each has to wait for its last addition
+    size_t O = model->config.out;
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
-        pktseq_real *v = out + group->first, sum = 0;
-        if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(v, 1);
-        if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-        kernels->exp(v, group->count, v[pktseqi_largest(v, group->count)]);
-        for (size_t i = 0; i < group->count; ++i) sum += v[i];
-        for (size_t i = 0; i < group->count; ++i) v[i] /= sum;
+        size_t n = group->count;
+        for (size_t b = 0, many; b < rows; b += many) {
+            pktseq_real *v = out + b * O + group->first, sum[R] = {0};
+            many = rows - b < R ? 1 : (size_t)R;
+            for (size_t r = 0; r < many && group->kind == PKTSEQ_GROUP_FLAG; ++r)
+                kernels->sigmoid(v + r * O, 1);
+            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
+            for (size_t r = 0; r < many; ++r)
+                kernels->exp(v + r * O, n, pktseqi_greatest(v + r * O, n));
+            if (many == R)
+                for (size_t i = 0; i < n; ++i)
+                    for (size_t r = 0; r < R; ++r) sum[r] += v[r * O + i];
+            else
+                for (size_t i = 0; i < n; ++i) sum[0] += v[i];
+            for (size_t r = 0; r < many; ++r) {
+                pktseq_real *to = v + r * O, total = sum[r];
+                PKTSEQI_SIMD
+                for (size_t i = 0; i < n; ++i) to[i] /= total;
+            }
+        }
     }
 }
 
@@ -10383,21 +10722,25 @@ static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *m
     pktseqi_product product;
     product.w = model->tensor.out_w;
     product.cols = model->config.hidden;
+    product.entry = NULL;
     product.x = h;
     product.x_stride = h_stride;
     kernels->dots(&product, 1, O, rows, out, O);
-    for (size_t b = 0; b < rows; ++b, out += O) {
-        for (size_t o = 0; o < O; ++o) out[o] += model->tensor.out_b[o];
-        if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(kernels, model, out);
-    }
+    for (size_t b = 0; b < rows; ++b) kernels->axpy(1, model->tensor.out_b, out + b * O, O);
+    if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(kernels, model, out, rows);
 }
 
 // Sum over O of (out - y)^2, in double.
-static double pktseqi_squared_error(const pktseq_real *out, const pktseq_real *y, size_t O) {
+static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real *out,
+                                    const pktseqi_truth *truth) {
     double sum = 0;
-    for (size_t o = 0; o < O; ++o) {
-        double e = (double)out[o] - (double)y[o];
-        sum += e * e;
+    for (size_t g = 0; g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        for (size_t i = 0; i < group->count; ++i) {
+            double e = (double)out[group->first + i] -
+                       (double)pktseqi_truth_at(truth, group, g, i);
+            sum += e * e;
+        }
     }
     return sum;
 }
@@ -10409,20 +10752,27 @@ static double pktseqi_surprise(pktseq_real p, double least) {
 
 // The negative log-likelihood of one group of y under the outputs, in nats; 0 for a class that the
 // codec does not know (all zeros).
-static double pktseqi_group_nll(const pktseq_group *group, const pktseq_real *out,
-                                const pktseq_real *y) {
+static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktseq_real *out,
+                                const pktseqi_truth *truth) {
     const double least = 1e-30;
-    double nll = 0;
+    double nll = 0, y;
+    size_t hot;
     out += group->first;
-    y += group->first;
+    if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
+        hot = pktseqi_truth_hot(truth, group, g);
+        return hot < group->count ? pktseqi_surprise(out[hot], least) : 0;
+    }
+    y = (double)pktseqi_truth_at(truth, group, g, 0);
     if (group->kind == PKTSEQ_GROUP_NUMBER) {
-        nll = (double)out[0] - (double)y[0];
+        nll = (double)out[0] - y;
         return nll * nll / 2;
     }
-    for (size_t i = 0; i < group->count; ++i)
-        if (y[i] != 0) nll += (double)y[i] * pktseqi_surprise(out[i], least);
-    if (group->kind == PKTSEQ_GROUP_FLAG && y[0] != 1)
-        nll += (1 - (double)y[0]) * pktseqi_surprise(1 - out[0], least);
+    for (size_t i = 0; i < group->count; ++i) {
+        double yi = (double)pktseqi_truth_at(truth, group, g, i);
+        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprise(out[i], least);
+    }
+    if (group->kind == PKTSEQ_GROUP_FLAG && (y < 1 || y > 1))
+        nll += (1 - y) * pktseqi_surprise(1 - out[0], least);
     return nll;
 }
 
@@ -10432,11 +10782,12 @@ static void pktseqi_sequence_loss(const pktseq_model *model, pktseq_work *work, 
     double loss = 0;
     for (size_t t = 0; t < work->length[b]; ++t) {
         const pktseq_real *out = work->out + (pktseqi_decoder_row(work, N + t) + b) * O;
-        const pktseq_real *y = work->target[b] + t * O;
+        pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b],
+                                               work->packed_target[b], t, O);
         if (work->config.loss == PKTSEQ_LOSS_MSE)
-            loss += pktseqi_squared_error(out, y, O) / (double)O;
+            loss += pktseqi_squared_error(model, out, &truth) / (double)O;
         for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g)
-            loss += pktseqi_group_nll(&model->config.group[g], out, y);
+            loss += pktseqi_group_nll(&model->config.group[g], g, out, &truth);
     }
     work->sequence_loss[work->order[b]] = loss;
 }
@@ -10452,6 +10803,7 @@ static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
     pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
     pktseqi_span span = pktseqi_span_of(work, crew);
     pktseqi_step step;
+    size_t entries = pktseqi_entries(work);
     pktseqi_span_share(&span, span.past - span.first, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
@@ -10459,7 +10811,7 @@ static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
     for (size_t s = 0; s < N; ++s) {
         step = pktseqi_step_of(work, s, span.first, span.past);
         pktseqi_gru_forward(kernels, &encoder, span.from, span.to,
-                            work->x + (s * work->count + span.first) * D, &step);
+                            work->x + (s * work->count + span.first) * D, NULL, 0, &step);
         pktseqi_wait(&span.crew);
     }
     if (N == 0) pktseqi_wait(&span.crew);  // for the tokens
@@ -10468,7 +10820,9 @@ static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
         step = pktseqi_step_of(work, s, span.first, span.past);
         if (step.count == 0) break;  // its sequences have ended
         pktseqi_gru_forward(kernels, &decoder, span.from, span.to,
-                            work->token + (at + span.first) * O, &step);
+                            work->token + (at + span.first) * O,
+                            entries ? work->entry + (at + span.first) * entries : NULL, entries,
+                            &step);
         pktseqi_wait(&span.crew);
         if (work->all_forced) continue;
         pktseqi_span_share(&span, step.count, &first, &past);
@@ -10556,6 +10910,28 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   - The same weights act at every step, so their gradients are sums over the steps. These are
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
 
+// The same as below for packed packets: y is 1 at one feature of a group of classes, or nowhere.
+static void pktseqi_packed_dout(const pktseq_model *model, pktseq_work *work, size_t s, size_t b,
+                                pktseq_real scale) {
+    size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
+    pktseqi_truth truth = pktseqi_truth_of(work->packing, NULL, work->packed_target[b],
+                                           s - work->config.inputs, O);
+    const pktseq_real *out = work->out + at;
+    pktseq_real *dout = work->dout + at;
+    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
+    PKTSEQI_SIMD
+    for (size_t o = 0; o < O; ++o) dout[o] = scale * out[o];
+    for (size_t g = 0; g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        size_t first = group->first, hot = 0;
+        pktseq_real y = 1;
+        if (group->kind != PKTSEQ_GROUP_CLASS) y = pktseqi_truth_at(&truth, group, g, 0);
+        else hot = pktseqi_truth_hot(&truth, group, g);
+        if (hot < group->count) dout[first + hot] = scale * (out[first + hot] - y);
+        else if (nll) memset(dout + first, 0, group->count * sizeof *dout);  // unknown
+    }
+}
+
 // d loss / d (W h + b) of sequence b at decoder step s, of its own error.
 //   was: loss = mean over B of sum over t of mean over O of (out - y)^2
 //                                                      dout = 2 (out - y) / (O B)
@@ -10568,8 +10944,13 @@ static void pktseqi_decoder_dout(const pktseq_model *model, pktseq_work *work, s
     size_t at = (pktseqi_decoder_row(work, s) + b) * O;
     int nll = work->config.loss == PKTSEQ_LOSS_NLL;
     pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    const pktseq_real *y = work->target[b] + (s - N) * O, *out = work->out + at;
+    const pktseq_real *y, *out = work->out + at;
     pktseq_real *dout = work->dout + at;
+    if (work->packing) {
+        pktseqi_packed_dout(model, work, s, b, scale);
+        return;
+    }
+    y = work->target[b] + (s - N) * O;
     for (size_t o = 0; o < O; ++o) dout[o] = scale * (out[o] - y[o]);
     for (size_t g = 0; nll && g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
@@ -10750,6 +11131,7 @@ typedef struct pktseqi_gru_sums {
     pktseq_real *w_ih, *w_hh, *b_ih, *b_hh;
     pktseq_real scale;
     int fresh;                       // what is there is forgotten
+    size_t entries;                  // G of packed inputs, whose w_ih has a way of its own; else 0
     const pktseqi_descent *descent;  // NULL, or: then taken into the parameters
 } pktseqi_gru_sums;
 
@@ -10782,17 +11164,75 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t e
                     const pktseq_real *gi = gate + p.done * G + row;
                     const pktseq_real *gh = part < 2 ? gi : gi + H;
                     int fresh = sums->fresh && p.done == 0;
-                    kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih, D);
+                    if (!sums->entries)
+                        kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih,
+                                           D);
                     kernels->add_outer(gh, 1, G, p.h_row, 0, p.terms, n, H, scale, fresh, w_hh, H);
                     kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
                     kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
                 }
                 if (!sums->descent || p.s < end) continue;
-                pktseqi_descend(sums->descent, work, w_ih, n * D);
+                if (!sums->entries) pktseqi_descend(sums->descent, work, w_ih, n * D);
                 pktseqi_descend(sums->descent, work, w_hh, n * H);
                 pktseqi_descend(sums->descent, work, sums->b_ih + row, n);
                 pktseqi_descend(sums->descent, work, sums->b_hh + row, n);
             }
+}
+
+// Sorts what group g has in rows [first, first + count), at most 64, by column and then by row.
+// key (count) out: column * 64 + row. Returns how many there are.
+static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries, size_t g,
+                                   size_t count, uint64_t *key) {
+    size_t n = 0;
+    for (size_t t = 0; t < count; ++t) {
+        const pktseqi_nonzero *e = &entry[t * entries + g];
+        uint64_t k = (uint64_t)e->col * PKTSEQI_PIECE + t;
+        size_t i = n;
+        if (!(e->x[e->col % 16] != 0)) continue;  // zero
+        for (; i > 0 && key[i - 1] > k; --i) key[i] = key[i - 1];
+        key[i] = k;
+        ++n;
+    }
+    return n;
+}
+
+// dW_ih of the decoder for packed inputs, hidden units [from, to): a column of the weights for each
+// thing that packets say, summed over the packets that say it in pieces of 64 as everywhere.
+//   was: W_ih x + b_ih     dW_ih += gi x'
+static void pktseqi_packed_gradient(const pktseq_work *work, size_t from, size_t to,
+                                    const pktseqi_gru_sums *sums) {
+    size_t O = work->config.out, H = work->config.hidden, S = work->gate_stride, n, end;
+    size_t rows = pktseqi_decoder_row(work, work->steps), G = sums->entries;
+    const pktseq_real *gate = work->gate + work->row[work->config.inputs] * S;
+    uint64_t key[PKTSEQI_PIECE];
+    for (size_t part = 0; part < 3 && sums->fresh; ++part)
+        memset(sums->w_ih + (part * H + from) * O, 0, (to - from) * O * sizeof *sums->w_ih);
+    for (size_t i = 0; i < rows && from < to; i += PKTSEQI_PIECE)
+        for (size_t g = 0; g < G; ++g) {
+            const pktseqi_nonzero *entry = work->entry + i * G;
+            size_t terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
+            size_t count = pktseqi_sort_entries(entry, G, g, terms, key);
+            for (size_t k = 0; k < count; k = end) {
+                size_t col = (size_t)(key[k] / PKTSEQI_PIECE);
+                for (end = k; end < count && key[end] / PKTSEQI_PIECE == col;) ++end;
+                for (size_t part = 0; part < 3; ++part)
+                    for (size_t unit = from; unit < to; unit += n) {
+                        pktseq_real sum[PKTSEQI_PIECE] = {0};
+                        pktseq_real *w = sums->w_ih + (part * H + unit) * O + col;
+                        n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
+                        for (size_t j = k; j < end; ++j) {
+                            size_t t = (size_t)(key[j] % PKTSEQI_PIECE);
+                            work->kernels->axpy(entry[t * G + g].x[col % 16],
+                                                gate + (i + t) * S + part * H + unit, sum, n);
+                        }
+                        for (size_t u = 0; u < n; ++u, w += O)
+                            if (sums->scale >= 1) *w += sum[u];  // it is 1
+                            else work->kernels->axpy(sums->scale, sum + u, w, 1);
+                    }
+            }
+        }
+    for (size_t part = 0; part < 3 && sums->descent; ++part)
+        pktseqi_descend(sums->descent, work, sums->w_ih + (part * H + from) * O, (to - from) * O);
 }
 
 // Columns [from, to) of the same for the output layer, over all decoder steps; the bias with the
@@ -10827,8 +11267,12 @@ static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktse
                               int fresh, const pktseq_tensors *to,
                               const pktseqi_descent *descent) {
     size_t N = work->config.inputs, D = work->config.in, O = work->config.out, from, past;
+    size_t H = work->config.hidden;
     pktseqi_gru_sums sums;
-    pktseqi_share(crew, work->config.hidden, PKTSEQI_PIECE, &from, &past);
+    // Few units are shared out in smaller blocks: nothing is summed over them here.
+    pktseqi_share(crew, H, H >= PKTSEQI_PIECE * (size_t)crew->size ? PKTSEQI_PIECE : 16, &from,
+                  &past);
+    sums.entries = 0;
     sums.scale = scale;
     sums.fresh = fresh;
     sums.descent = descent;
@@ -10841,7 +11285,9 @@ static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktse
     sums.w_hh = to->dec_w_hh;
     sums.b_ih = to->dec_b_ih;
     sums.b_hh = to->dec_b_hh;
+    sums.entries = pktseqi_entries(work);
     pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, &sums);
+    if (sums.entries) pktseqi_packed_gradient(work, from, past, &sums);
     pktseqi_out_gradient(work, from, past, scale, fresh, to->out_w, to->out_b, descent);
 }
 
@@ -11028,7 +11474,9 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
         hash = (hash ^ d->first_row[i]) * prime;
         hash = (hash ^ d->length[i]) * prime;
     }
-    for (int half = 0; half < (d->y == d->x ? 1 : 2); ++half) {
+    for (size_t i = 0; d->packed && i < d->rows * d->packing.fields; ++i)
+        hash = (hash ^ pktseqi_real_bits(&d->packed[i])) * prime;
+    for (int half = 0; !d->packed && half < (d->y == d->x ? 1 : 2); ++half) {
         const pktseq_real *p = half ? d->y : d->x;
         size_t n = d->rows * (half ? d->out : d->in);
         for (size_t i = 0; i < n; ++i) {
@@ -11459,7 +11907,7 @@ PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *
     pktseq_status status;
     if (!pair || !out) return PKTSEQ_ERROR_ARGUMENT;
     ahead = *pair;
-    ahead.target = NULL;
+    ahead.target = ahead.packed_target = NULL;
     ahead.targets = steps;
     status = pktseq_forward(model, work, &ahead, 1, NULL);
     if (status == PKTSEQ_OK) memcpy(out, work->out, steps * work->config.out * sizeof *out);
@@ -11470,14 +11918,15 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
                                       const pktseq_pair *pair, double *score) {
     pktseq_status status;
     size_t O;
-    if (!pair || !pair->target || !score) return PKTSEQ_ERROR_ARGUMENT;
+    if (!pair || !pktseqi_has_target(pair) || !score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseq_forward(model, work, pair, 1, NULL);
     if (status) return status;
     O = work->config.out;
     *score = 0;
-    for (size_t t = 0; t < pair->targets; ++t)
-        *score += sqrt(pktseqi_squared_error(work->out + t * O, pair->target + t * O, O) /
-                       (double)O);
+    for (size_t t = 0; t < pair->targets; ++t) {
+        pktseqi_truth truth = pktseqi_truth_in(pair, t, O);
+        *score += sqrt(pktseqi_squared_error(model, work->out + t * O, &truth) / (double)O);
+    }
     *score /= (double)pair->targets;
     return PKTSEQ_OK;
 }
@@ -11693,19 +12142,25 @@ static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *m
 // probability is taken as 1e-6 at least (an unknown class as exactly that), and a number's
 // likelihood is Student's t with 3 degrees of freedom, whose tails are heavier than Gaussian.
 //   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
-static double pktseqi_group_surprise(const pktseq_group *group, const double *error,
-                                     const pktseq_real *out, const pktseq_real *y) {
+static double pktseqi_group_surprise(const pktseq_group *group, size_t g, const double *error,
+                                     const pktseq_real *out, const pktseqi_truth *truth) {
     const double least = 1e-6;
     double p = 0;
+    size_t hot;
     out += group->first;
-    y += group->first;
+    if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
+        hot = pktseqi_truth_hot(truth, group, g);
+        return pktseqi_surprise(hot < group->count ? out[hot] : 0, least);
+    }
     if (group->kind == PKTSEQ_GROUP_NUMBER) {
-        double e = (double)out[0] - (double)y[0];
+        double e = (double)out[0] - (double)pktseqi_truth_at(truth, group, g, 0);
         return 2 * log(1 + e * e / (3 * error[group->first]));
     }
     if (group->kind == PKTSEQ_GROUP_FLAG)
-        return pktseqi_surprise(y[0] >= (pktseq_real)0.5 ? out[0] : 1 - out[0], least);
-    for (size_t i = 0; i < group->count; ++i) p += (double)out[i] * (double)y[i];
+        return pktseqi_surprise(pktseqi_truth_at(truth, group, g, 0) >= (pktseq_real)0.5
+                                    ? out[0] : 1 - out[0], least);
+    for (size_t i = 0; i < group->count; ++i)
+        p += (double)out[i] * (double)pktseqi_truth_at(truth, group, g, i);
     return pktseqi_surprise((pktseq_real)p, least);
 }
 
@@ -11715,16 +12170,19 @@ static double pktseqi_group_surprise(const pktseq_group *group, const double *er
 //   SURPRISE   sum over groups of weight * surprise
 // A root is shared out among the groups as the sum under it is.
 static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group *group,
-                                    const pktseq_real *out, const pktseq_real *y, double *part) {
+                                    const pktseq_real *out, const pktseqi_truth *truth,
+                                    double *part) {
     double sum = 0, root;
     for (size_t g = 0; g < d->groups; ++g) {
         double before = sum;
         size_t first = group[g].first, past = first + group[g].count;
         if (d->options.measure == PKTSEQ_MEASURE_SURPRISE)
             sum += d->weight[g] > 0
-                       ? d->weight[g] * pktseqi_group_surprise(&group[g], d->error, out, y) : 0;
+                       ? d->weight[g] * pktseqi_group_surprise(&group[g], g, d->error, out, truth)
+                       : 0;
         for (size_t o = first; d->options.measure != PKTSEQ_MEASURE_SURPRISE && o < past; ++o) {
-            double e = (double)out[o] - (double)y[o];
+            double e = (double)out[o] -
+                       (double)pktseqi_truth_at(truth, &group[g], g, o - first);
             if (d->options.measure == PKTSEQ_MEASURE_WEIGHTED) e /= sqrt(d->error[o]);
             sum += d->weight[g] * (e * e);
         }
@@ -11803,7 +12261,7 @@ static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pk
     if (!d || !d->memory || !model || !pair || count == 0) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_detector_fits(d, model)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i)
-        if (!pair[i].target || (d->options.context > 0 && !pair[i].context))
+        if (!pktseqi_has_target(&pair[i]) || (d->options.context > 0 && !pair[i].context))
             return PKTSEQ_ERROR_ARGUMENT;
     return pktseqi_forward(model, work, pair, count, NULL, d->options.one_step_ahead);
 }
@@ -11817,8 +12275,9 @@ static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *m
     sum[0] = sum[1] = 0;
     if (mark) memset(mark, 0, 3 * PKTSEQ_RUNNING * sizeof *mark);
     for (size_t t = 0; t < pair->targets; ++t) {
+        pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
         sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, index, t),
-                                        pair->target + t * d->out, NULL);
+                                        &truth, NULL);
         if (d->options.context > 0)
             sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, NULL);
         if (mark && (t + 1 == pair->targets || pktseqi_running_now(pair->inputs + t + 1))) {
@@ -11861,9 +12320,10 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
     if (d->options.by_length)
         scale /= d->length_scale[pktseqi_length_class(pair->inputs + pair->targets)];
     for (size_t t = 0; t < pair->targets; ++t, part += parts) {
+        pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
         memset(part, 0, parts * sizeof *part);
         sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, 0, t),
-                                        pair->target + t * d->out, part);
+                                        &truth, part);
         if (d->options.context > 0)
             sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, part + d->groups);
         for (size_t p = 0; p < parts; ++p)
@@ -12063,11 +12523,18 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
     for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i) {
         pktseq_pair pair = pktseq_dataset_pair(dataset, i);
         status = pktseqi_detector_forward(d, model, &work, &pair, 1);
-        for (size_t t = 0; t < pair.targets && status == PKTSEQ_OK; ++t)
-            for (size_t o = 0; o < O; ++o) {
-                double e = (double)work.out[t * O + o] - (double)pair.target[t * O + o];
-                d->error[o] += e * e;
+        for (size_t t = 0; t < pair.targets && status == PKTSEQ_OK; ++t) {
+            pktseqi_truth truth = pktseqi_truth_in(&pair, t, O);
+            for (size_t g = 0; g < d->groups; ++g) {
+                const pktseq_group *group = &model->config.group[g];
+                for (size_t k = 0; k < group->count; ++k) {
+                    size_t o = group->first + k;
+                    double e = (double)work.out[t * O + o] -
+                               (double)pktseqi_truth_at(&truth, group, g, k);
+                    d->error[o] += e * e;
+                }
             }
+        }
         packets += pair.targets;
     }
     pktseq_work_free(&work);
@@ -12410,7 +12877,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
                                             const pktseq_detector *detector,
                                             const pktseq_allocator *allocator, pktseq_error *err) {
-    size_t H, O;
+    size_t H, O, D, bytes;
     if (!stream) return pktseqi_bad_argument(err, "stream is NULL");
     memset(stream, 0, sizeof *stream);
     if (!model || !model->block || !detector || !detector->memory)
@@ -12420,16 +12887,20 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
     H = model->config.hidden;
     O = model->config.out;
     stream->allocator = pktseqi_allocator(allocator);
-    stream->h = (pktseq_real *)pktseqi_alloc(&stream->allocator, 6 * H + 3 * O, sizeof *stream->h);
-    if (!stream->h) {
+    D = model->config.in > O ? model->config.in : O;
+    bytes = pktseqi_plus(model->config.groups * sizeof *stream->entry,
+                         (6 * H + 2 * O + D) * sizeof *stream->h);
+    stream->entry = (pktseqi_nonzero *)pktseqi_alloc(&stream->allocator, bytes, 1);
+    if (!stream->entry) {
         memset(stream, 0, sizeof *stream);
         return pktseqi_no_memory(err);
     }
+    stream->h = (pktseq_real *)(void *)(stream->entry + model->config.groups);
     stream->h2 = stream->h + H;
     stream->gate = stream->h2 + H;
     stream->last = stream->gate + 4 * H;
-    stream->token = stream->last + O;
-    stream->out = stream->token + O;
+    stream->out = stream->last + O;
+    stream->token = stream->out + O;
     stream->model = model;
     stream->detector = detector;
     pktseq_stream_reset(stream);
@@ -12440,13 +12911,14 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
     if (!stream || !stream->h) return;
     memset(stream->h, 0, stream->model->config.hidden * sizeof *stream->h);
     memset(stream->last, 0, stream->model->config.out * sizeof *stream->last);
+    memset(stream->entry, 0, stream->model->config.groups * sizeof *stream->entry);
     stream->packets = 0;
     stream->network = stream->context = 0;
 }
 
 // One step of one of the GRUs; the next state becomes the state.
 static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
-                                const pktseq_real *x) {
+                                const pktseq_real *x, const pktseqi_nonzero *entry) {
     pktseq_real *h = stream->h;
     pktseqi_step step;
     step.count = 1;
@@ -12456,41 +12928,78 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     step.h_is_zero = stream->packets == 0;
     step.h2 = stream->h2;
     step.gate = stream->gate;
-    pktseqi_gru_forward(pktseqi_choose(), gru, 0, gru->H, x, &step);
+    pktseqi_gru_forward(pktseqi_choose(), gru, 0, gru->H, x, entry, stream->model->config.groups,
+                        &step);
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
-// Takes the next packet.  part (groups + C), or NULL: what each group and field of the context adds
+// A step of the decoder and what the packet that came scores: token (O) or, if that is NULL, entry.
+//   part (groups + C), or NULL: what each group and field of the context adds
+static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
+                                    const pktseqi_truth *truth, const pktseq_real *c,
+                                    double *part) {
+    const pktseq_model *model = stream->model;
+    const pktseq_detector *d = stream->detector;
+    pktseqi_gru gru = pktseqi_decoder(model);
+    if (token) pktseqi_token(token, model->config.out, stream->token);
+    pktseqi_stream_step(stream, &gru, stream->token, token ? NULL : stream->entry);
+    pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
+    stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
+    if (d->options.context > 0)
+        stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
+}
+
+// Takes the next packet.  part (groups + C), or NULL
 static pktseq_status pktseqi_stream_push(pktseq_stream *stream, const pktseq_real *x,
                                          const pktseq_real *y, const pktseq_real *c,
                                          double *part) {
-    const pktseq_model *model;
-    const pktseq_detector *d;
+    const pktseq_config *config;
     const pktseq_real *from;
     pktseqi_gru gru;
-    size_t O, t;
     if (!stream || !stream->h || !x || !y || !stream->model->block || !stream->detector->memory ||
         (stream->detector->options.context > 0 && !c))
         return PKTSEQ_ERROR_ARGUMENT;
-    model = stream->model;
-    d = stream->detector;
-    O = model->config.out;
-    if (stream->packets < model->config.inputs) {
-        gru = pktseqi_encoder(model);
-        pktseqi_stream_step(stream, &gru, x);
+    config = &stream->model->config;
+    if (stream->packets < config->inputs) {
+        gru = pktseqi_encoder(stream->model);
+        pktseqi_stream_step(stream, &gru, x, NULL);
     } else {
-        t = stream->packets - model->config.inputs;
-        if (t == 0) from = model->config.start == PKTSEQ_START_TARGET ? y : stream->last;
-        else from = d->options.one_step_ahead ? stream->last : stream->out;
-        pktseqi_token(from, O, stream->token);
-        gru = pktseqi_decoder(model);
-        pktseqi_stream_step(stream, &gru, stream->token);
-        pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
-        stream->network += pktseqi_network_score(d, model->config.group, stream->out, y, part);
-        if (d->options.context > 0)
-            stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
+        pktseqi_truth truth = pktseqi_truth_of(NULL, y, NULL, 0, config->out);
+        if (stream->packets == config->inputs)
+            from = config->start == PKTSEQ_START_TARGET ? y : stream->last;
+        else
+            from = stream->detector->options.one_step_ahead ? stream->last : stream->out;
+        pktseqi_stream_forecast(stream, from, &truth, c, part);
     }
-    memcpy(stream->last, y, O * sizeof *y);
+    memcpy(stream->last, y, config->out * sizeof *y);
+    ++stream->packets;
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
+                                                   const pktseq_packing *packing,
+                                                   const pktseq_real *row, const pktseq_real *c) {
+    const pktseq_config *config;
+    pktseqi_gru gru;
+    if (!stream || !stream->h || !packing || !row || !stream->model->block ||
+        !stream->detector->memory || (stream->detector->options.context > 0 && !c))
+        return PKTSEQ_ERROR_ARGUMENT;
+    config = &stream->model->config;
+    if (!pktseqi_packing_fits(packing, config)) return PKTSEQ_ERROR_MISMATCH;
+    if (stream->packets < config->inputs) {
+        for (size_t f = 0; f < packing->fields; ++f)
+            pktseqi_unpack(&packing->field[f], row[f], stream->token);
+        gru = pktseqi_encoder(stream->model);
+        pktseqi_stream_step(stream, &gru, stream->token, NULL);
+    } else {
+        pktseqi_truth truth = pktseqi_truth_of(packing, NULL, row, 0, config->out);
+        int fed_back = stream->packets > config->inputs &&
+                       !stream->detector->options.one_step_ahead;
+        if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET)
+            pktseqi_packed_token(packing, row, stream->entry);
+        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, &truth, c, NULL);
+    }
+    pktseqi_packed_token(packing, row, stream->entry);
     ++stream->packets;
     return PKTSEQ_OK;
 }
@@ -12515,7 +13024,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double
 
 PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
     if (!stream) return;
-    pktseqi_free(&stream->allocator, stream->h);
+    pktseqi_free(&stream->allocator, stream->entry);
     memset(stream, 0, sizeof *stream);
 }
 
@@ -12678,7 +13187,7 @@ static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
             since += 2;
         }
         known = pktseqi_codec_encode_field(field, &f->column, f->category, f->bound, 2,
-                                           tracked->position ? 0 : 2, to);
+                                           tracked->position ? 0 : 2, 0, to);
         unknown |= text && known == 0;
         if (known < 0) to[0] = 0;  // no packet of a network is so large
     }

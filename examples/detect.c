@@ -757,17 +757,19 @@ static void value_text(const pktseq_field *field, const pktseq_value *value, cha
 }
 
 // What one part expected of a packet and what it saw.  t: target step; row: the packet's
-static void describe(const app *a, const pktseq_work *work, const pktseq_pair *pair, size_t part,
-                     size_t t, size_t row, char *expected, char *seen, size_t size) {
+static void describe(const app *a, const pktseq_work *work, size_t part, size_t t, size_t row,
+                     char *expected, char *seen, size_t size) {
     const pktseq_field *field = &a->codec.field[part_field(a, part)];
     const pktseq_column *column = pktseq_table_column(&a->table, field->column);
     pktseq_value *value = (pktseq_value *)calloc(a->codec.field_count, sizeof *value);
+    pktseq_real *y = (pktseq_real *)malloc(a->codec.targets * sizeof *y);
     snprintf(expected, size, "?");
     snprintf(seen, size, "?");
-    if (value && part < a->codec.groups) {
+    if (value && y && part < a->codec.groups) {
         pktseq_codec_decode_output(&a->codec, pktseq_work_output(work, 0, t), value);
         value_text(field, &value[part_field(a, part)], expected, size);
-        pktseq_codec_decode_output(&a->codec, pair->target + t * a->codec.targets, value);
+        pktseq_dataset_dense(&a->dataset, row, NULL, y);
+        pktseq_codec_decode_output(&a->codec, y, value);
         value_text(field, &value[part_field(a, part)], seen, size);
         if (column && column->text)  // also what the codec does not know
             snprintf(seen, size, "%s", column->names[column->text[row]]);
@@ -780,6 +782,7 @@ static void describe(const app *a, const pktseq_work *work, const pktseq_pair *p
         amount_text(field->column, column->number[row], seen, size);
     }
     free(value);
+    free(y);
 }
 
 // A sequence explained: its parts, and the texts made of them.
@@ -835,7 +838,7 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
             total += x->part[t * parts + p];
             if (x->part[t * parts + p] > x->part[worst * parts + p]) worst = t;
         }
-        describe(a, work, &pair, p, worst, x->row + N + worst, expected, seen, sizeof seen);
+        describe(a, work, p, worst, x->row + N + worst, expected, seen, sizeof seen);
         snprintf(x->reason[x->reasons], sizeof x->reason[0],
                  "%s %.0f %%: packet %lu expected %s, seen %s",
                  a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
@@ -930,7 +933,6 @@ static void choose_steps(const explained *x, size_t parts, double *sum, unsigned
 // holds the forecasts from which x was explained.
 static int report_one(const app *a, const pktseq_work *work, const explained *x, report_item *item,
                       report_step *step, step_text *text) {
-    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
     size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs, k = 0;
     double *sum = (double *)malloc(x->steps * sizeof *sum);
     unsigned char *shown = (unsigned char *)malloc(x->steps);
@@ -946,7 +948,7 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
         step[k].score = sum[t];
         step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";
         if (part == parts) part = 0;
-        describe(a, work, &pair, part, t, row, text[k].expected, text[k].seen,
+        describe(a, work, part, t, row, text[k].expected, text[k].seen,
                  sizeof text[k].seen);
         step[k].expected = text[k].expected;
         step[k].seen = text[k].seen;

@@ -433,10 +433,17 @@ static int prepare_resumed(app *a) {
 // ---- what is printed
 
 // One packet in its own units: every field, the flags by the names of those that are set.
-static void print_packet(const app *a, const char *what, size_t number, const pktseq_real *x) {
+static void print_packet(const app *a, const char *what, size_t number, size_t row) {
     pktseq_value *value = (pktseq_value *)malloc(a->codec.field_count * sizeof *value);
-    if (!value) return;
+    pktseq_real *x = (pktseq_real *)malloc(a->codec.features * sizeof *x);
+    if (!value || !x) {
+        free(value);
+        free(x);
+        return;
+    }
+    pktseq_dataset_dense(&a->dataset, row, x, NULL);
     pktseq_codec_decode(&a->codec, x, value);
+    free(x);
     printf("  %-7s%3lu ", what, (unsigned long)number);
     for (size_t f = 0; f < a->codec.field_count; ++f) {
         if (a->codec.field[f].kind == PKTSEQ_FLAG ||
@@ -525,9 +532,9 @@ static void print_summary(const app *a) {
     if (a->codec.targets == a->codec.features) {
         printf("pair %lu, for example:\n", (unsigned long)shown);
         for (size_t i = 0; i < pair.inputs; ++i)
-            print_packet(a, "input", i + 1, pair.input + i * d->in);
+            print_packet(a, "input", i + 1, d->first_row[shown] + i);
         for (size_t i = 0; i < pair.targets && i < 8; ++i)
-            print_packet(a, "target", i + 1, pair.target + i * d->out);
+            print_packet(a, "target", i + 1, d->first_row[shown] + pair.inputs + i);
         if (pair.targets > 8) printf("  ... %lu more\n", (unsigned long)(pair.targets - 8));
     }
     printf("model       %lu parameters, hidden size %lu\n", (unsigned long)a->model.parameters,

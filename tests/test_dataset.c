@@ -505,6 +505,135 @@ static void test_context(void) {
     CHECK(c.live == 0 && is_zero(&d, sizeof d));
 }
 
+// ---- packed rows
+
+// A table of so many categories that its packets are packed, some of them unknown to the codec.
+enum { MANY = 120, PACKED_ROWS = 700 };
+static const pktseq_field many_field[] = {
+    {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"kind", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 4},
+    {"seen", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+    {"flag", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+    {"port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+};
+
+static void many_table(pktseq_table *table, pktseq_codec *codec, int inputs_only) {
+    static char text[64 * PACKED_ROWS];
+    static pktseq_field copy[5];
+    pktseq_schema schema = {NULL, 5, 0, 0};
+    size_t n = (size_t)sprintf(text, "position,v,kind,seen,flag,port\n");
+    unsigned r = 1;
+    for (size_t row = 0, left = 0, position = 0; row < PACKED_ROWS; ++row, ++position) {
+        r = r * 1103515245u + 12345u;
+        if (left-- == 0) left = 3 + (r >> 16) % 9, position = 0;
+        n += (size_t)sprintf(text + n, "%u,%d,k%u,s%u,%u,%u\n", (unsigned)position,
+                             (int)(r >> 20) % 7 - 3, (r >> 12) % MANY, (r >> 9) % 5, (r >> 25) & 1,
+                             (r >> 8) % 65536);
+    }
+    memcpy(copy, many_field, sizeof copy);
+    if (!inputs_only) copy[2].role = PKTSEQ_ROLE_BOTH;
+    schema.field = copy;
+    CHECK_THAT(!pktseq_table_parse(table, text, n, &schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_codec_fit(codec, table, &schema, NULL, &err), "%s", err.text);
+}
+
+// Trains on packed rows and on the same rows dense, and scores with both: the same bits.
+static void packed_as_dense(const pktseq_dataset *packed, const pktseq_dataset *dense, int how) {
+    const pktseq_dataset *data[2];
+    pktseq_config config = pktseq_config_default(packed);
+    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_model model[2];
+    double *score[2], alone;
+    data[0] = packed;
+    data[1] = dense;
+    config.hidden = how & 1 ? 20 : 70;
+    config.loss = how & 2 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+    options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISE : PKTSEQ_MEASURE_WEIGHTED;
+    options.one_step_ahead = how & 1;
+    for (int k = 0; k < 2; ++k) {
+        pktseq_train_config train = pktseq_train_config_default();
+        pktseq_training training;
+        pktseq_detector detector;
+        pktseq_stream stream;
+        pktseq_pair pair = pktseq_dataset_pair(data[k], 1);
+        size_t row = data[k]->first_row[1];
+        memset(&training, 0, sizeof training);
+        train.iterations = 4;
+        train.batch = how & 4 ? 1 : 36;
+        train.learning_rate = 0.01;
+        train.momentum = how & 8 ? 0.9 : 0;
+        train.clip = how & 16 ? 0.5 : 0;
+        train.teacher_forcing = how & 32 ? 0.5 : 1;
+        train.threads = how & 4 ? 1 : 3;
+        CHECK(!pktseq_model_init(&model[k], config, 7, NULL, &err));
+        CHECK_THAT(!pktseq_train(&model[k], data[k], &train, &training, &err), "%s", err.text);
+        CHECK(!pktseq_detector_init(&detector, &model[k], 0, &options, NULL, &err));
+        CHECK(!pktseq_detector_fit(&detector, &model[k], data[k], 2, &err));
+        score[k] = (double *)calloc(packed->pairs, sizeof *score[k]);
+        CHECK(!pktseq_detector_score_all(&detector, &model[k], data[k], 2, score[k], &err));
+        CHECK(!pktseq_stream_init(&stream, &model[k], &detector, NULL, &err));
+        for (size_t i = 0; i < pair.inputs + pair.targets; ++i, ++row)
+            CHECK(!(k ? pktseq_stream_push(&stream, dense->x + row * dense->in,
+                                           dense->y + row * dense->out, NULL)
+                      : pktseq_stream_push_packed(&stream, &packed->packing, packed->packed +
+                                                  row * packed->packing.fields, NULL)));
+        CHECK(!pktseq_stream_score(&stream, &alone));
+        CHECK(memcmp(&alone, &score[k][1], sizeof alone) == 0);
+        pktseq_stream_free(&stream);
+        pktseq_detector_free(&detector);
+        pktseq_training_free(&training);
+    }
+    CHECK_THAT(memcmp(model[0].block, model[1].block, model[0].parameters * sizeof(pktseq_real)) ==
+                   0, "weights, way %d", how);
+    CHECK_THAT(memcmp(score[0], score[1], packed->pairs * sizeof(double)) == 0, "scores, way %d",
+               how);
+    for (int k = 0; k < 2; ++k) {
+        free(score[k]);
+        pktseq_model_free(&model[k]);
+    }
+}
+
+static void test_packed(void) {
+    for (int how = 0; how < 64; ++how) {
+        pktseq_dataset_options options = pktseq_dataset_options_default();
+        pktseq_table table;
+        pktseq_codec codec;
+        pktseq_dataset packed, dense;
+        pktseq_real *in, *out, *all;
+        size_t unknown[5] = {0, 0, 0, 0, 0};
+        options.inputs = how % 3 ? (size_t)how % 3 : 0;
+        options.start = how & 8 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
+        many_table(&table, &codec, how % 5 == 0);
+        CHECK_THAT(!pktseq_dataset_init(&packed, &codec, &table, &options, NULL, &err), "%s",
+                   err.text);
+        CHECK(packed.packed && !packed.x && !packed.y && packed.packing.fields == 5);
+        CHECK(packed.packing.features == codec.features && packed.unknown[1] > 0);
+        in = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *in);
+        all = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *all);
+        out = (pktseq_real *)calloc(packed.rows * packed.out, sizeof *out);
+        CHECK(!pktseq_codec_encode(&codec, &table, 0, table.rows, all, unknown, &err));
+        CHECK(memcmp(unknown, packed.unknown, sizeof unknown) == 0);
+        for (size_t row = 0; row < packed.rows; ++row) {
+            CHECK(!pktseq_dataset_dense(&packed, row, in + row * packed.in,
+                                        out + row * packed.out));
+            for (size_t o = 0; o < packed.out; ++o)
+                CHECK(out[row * packed.out + o] == in[row * packed.in + codec.target[o]]);
+        }
+        CHECK(memcmp(in, all, packed.rows * packed.in * sizeof *in) == 0);
+        CHECK(pktseq_dataset_dense(&packed, packed.rows, in, out) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(!pktseq_dataset_wrap(&dense, in, packed.in, out, packed.out, table.start,
+                                   table.sequences, &options, NULL, &err));
+        packed_as_dense(&packed, &dense, how);
+        pktseq_dataset_free(&packed);
+        pktseq_dataset_free(&dense);
+        pktseq_codec_free(&codec);
+        pktseq_table_free(&table);
+        free(in);
+        free(all);
+        free(out);
+    }
+}
+
 int main(void) {
     for (size_t i = 0; i < ROWS * IN; ++i) x[i] = (pktseq_real)i;
     for (size_t i = 0; i < ROWS * OUT; ++i) y[i] = (pktseq_real)(1000 + i);
@@ -518,5 +647,6 @@ int main(void) {
     test_shares();
     test_share_options();
     test_context();
+    test_packed();
     return check_end("test_dataset");
 }

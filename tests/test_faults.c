@@ -502,9 +502,11 @@ static void codec_encode_on(trial *t, const pktseq_table *table, const pktseq_sc
     memset(unknown, 0, sizeof unknown);
     NEED(pktseq_codec_fit(&codec, table, schema, &callers, NULL));
     before = codec_hash(&codec);
-    count = table->rows * (context ? codec.contexts : codec.features);
+    count = table->rows * (context == 1 ? codec.contexts : codec.features);
     x = (pktseq_real *)calloc(count, sizeof *x);
-    if (context) TRY(pktseq_codec_encode_context(&codec, table, 0, table->rows, x, t->err));
+    if (context == 2)
+        TRY(pktseq_codec_encode_packed(&codec, table, 0, table->rows, x, unknown, t->err));
+    else if (context) TRY(pktseq_codec_encode_context(&codec, table, 0, table->rows, x, t->err));
     else TRY(pktseq_codec_encode(&codec, table, 0, table->rows, x, unknown, t->err));
     CHECK(codec_hash(&codec) == before);
     t->result = add(add(8, x, count * sizeof *x), unknown, sizeof unknown);
@@ -515,6 +517,7 @@ static void codec_encode_on(trial *t, const pktseq_table *table, const pktseq_sc
 static void run_codec_encode(trial *t) { codec_encode_on(t, &S.table, &S.schema, 0); }
 static void run_codec_encode_plain(trial *t) { codec_encode_on(t, &S.plain_table, &S.plain, 0); }
 static void run_codec_encode_context(trial *t) { codec_encode_on(t, &S.table, &S.schema, 1); }
+static void run_codec_encode_packed(trial *t) { codec_encode_on(t, &S.table, &S.schema, 2); }
 
 // Other features are seen than predicted, and there is a context.
 static void run_dataset_init(trial *t) {
@@ -834,6 +837,7 @@ static const call calls[] = {
     {"pktseq_codec_encode", run_codec_encode, 3, 0},
     {"pktseq_codec_encode", run_codec_encode_plain, 3, 0},
     {"pktseq_codec_encode_context", run_codec_encode_context, 1, 0},
+    {"pktseq_codec_encode_packed", run_codec_encode_packed, 3, 0},
     {"pktseq_dataset_init", run_dataset_init, 6, 0},
     {"pktseq_dataset_wrap", run_dataset_wrap, 2, 0},
     {"pktseq_model_init", run_model_init, 2, 0},
@@ -930,6 +934,7 @@ static const char *const needs_none[] = {
     "pktseq_forward", "pktseq_backward", "pktseq_zero_grad", "pktseq_clip_grad_norm",
     "pktseq_sgd_step", "pktseq_momentum_step", "pktseq_gradcheck", "pktseq_rollout",
     "pktseq_score", "pktseq_detector_score", "pktseq_detector_explain", "pktseq_stream_push",
+    "pktseq_stream_push_packed", "pktseq_dataset_dense",
     "pktseq_stream_score", "pktseq_stream_reset", "pktseq_codec_decode",
     "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
     "pktseq_model_tensor",

@@ -1665,6 +1665,10 @@ static size_t object_size(char letter) {
       2, REALS(2), A(3, size_t), ERR(4))) \
     C(codec_encode_context, "ctxe?", pktseq_codec_encode_context(IN(0, pktseq_codec), \
       IN(1, pktseq_table), 0, 2, REALS(2), ERR(3))) \
+    C(codec_encode_packed, "ctxn?e?", pktseq_codec_encode_packed(IN(0, pktseq_codec), \
+      IN(1, pktseq_table), 0, 2, REALS(2), A(3, size_t), ERR(4))) \
+    C(dataset_dense, "dx?x?", pktseq_dataset_dense(IN(0, pktseq_dataset), 0, REALS(1), \
+      REALS(2))) \
     C(codec_decode, "cxV", pktseq_codec_decode(IN(0, pktseq_codec), REALS(1), \
       A(2, pktseq_value))) \
     C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
@@ -1773,7 +1777,8 @@ static const char *const plain_calls[] = {
     "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
-    "pktseq_stream_reset", "pktseq_stream_free", "pktseq_address_text", "pktseq_capture_magic",
+    "pktseq_stream_reset", "pktseq_stream_free", "pktseq_stream_push_packed",
+    "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next"};  // see test_capture
 
@@ -2065,6 +2070,14 @@ static void test_sizes(void) {
     FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
     // What a stream borrows is gone.
     pktseq_model_free(&s.w.model);
+    {
+        pktseq_packing packing;
+        memset(&packing, 0, sizeof packing);
+        FAILS(pktseq_stream_push_packed(NULL, &packing, s.reals, s.reals));
+        FAILS(pktseq_stream_push_packed(&s.w.stream, NULL, s.reals, s.reals));
+        FAILS(pktseq_stream_push_packed(&s.w.stream, &packing, NULL, s.reals));
+        FAILS(pktseq_stream_push_packed(&s.w.stream, &packing, s.reals, s.reals));
+    }
     FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
     FAILS(pktseq_stream_score(&s.w.stream, s.values));
     pktseq_stream_reset(&s.w.stream);

@@ -119,12 +119,14 @@ static void learn(pktseq_model *model, const pktseq_dataset *normal) {
 // What one packet costs, by hand and by the detector.
 static void look(const pktseq_model *model, const pktseq_dataset *data, size_t index, size_t t) {
     pktseq_pair pair = pktseq_dataset_pair(data, index);
-    const pktseq_real *truth = pair.target + t * data->out, *out;
+    pktseq_real *truth = (pktseq_real *)malloc(data->out * sizeof *truth);
+    const pktseq_real *out;
     double *part = (double *)malloc(pair.targets * codec.groups * sizeof *part), score;
     size_t token = 1;  // feature 0 is same_connection
     char name[80];
     pktseq_work work;
-    must(part ? PKTSEQ_OK : PKTSEQ_ERROR_MEMORY);
+    must(part && truth ? PKTSEQ_OK : PKTSEQ_ERROR_MEMORY);
+    must(pktseq_dataset_dense(data, data->first_row[index] + pair.inputs + t, NULL, truth));
     must(pktseq_work_init(&work, model->config, 1, data->longest, 1, NULL, &err));
     must(pktseq_detector_explain(&detector, model, &work, &pair, part, &score));
     out = pktseq_work_output(&work, 0, t);
@@ -134,6 +136,7 @@ static void look(const pktseq_model *model, const pktseq_dataset *data, size_t i
            -log((double)out[token]), part[t * codec.groups + 1] * (double)pair.targets,
            name + strlen("token-"));
     free(part);
+    free(truth);
     pktseq_work_free(&work);
 }
 
