@@ -211,9 +211,9 @@ static int parse_options(app *a, int argc, char **argv) {
     memset(given, 0, sizeof given);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i)
         if (strcmp(argv[i], "--recommended") == 0) set_recommended(a);
-    order = a->config.order;
-    start = a->options.start;
-    loss = a->loss;
+    order = (int)a->config.order;
+    start = (int)a->options.start;
+    loss = (int)a->loss;
     const option list[] = {
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, &given[0]},
         {"--recommended", OPTION_FLAG, &a->recommended, 0, 0, 0, NULL, &given[1]},
