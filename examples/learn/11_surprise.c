@@ -146,7 +146,8 @@ static int compare(const void *a, const void *b) {
 }
 
 // The score that a share of all scores lies above: when they are sorted, at (1 - share) of the way
-// from the first to the last, in proportion between two neighbours.
+// from the first to the last, in proportion between two neighbours. (pktseq_detector_fit does more:
+// it says how sure that is.)
 static double threshold(double *score, size_t count, double share) {
     double result = 0;
     qsort(score, count, sizeof *score, compare);
@@ -184,7 +185,7 @@ int main(void) {
     pktseq_table table[3];
     pktseq_dataset normal, held, mixed;
     pktseq_model model;
-    double *score, limit, error;
+    double *score, limit, quantile, error;
     for (int guess = 74; guess <= 1514; guess += 720)
         printf("half 74, half 1514: guess %4d has squared error %d\n", guess,
                ((guess - 74) * (guess - 74) + (guess - 1514) * (guess - 1514)) / 2);
@@ -195,15 +196,14 @@ int main(void) {
     options.measure = PKTSEQ_MEASURE_SURPRISE;
     options.one_step_ahead = 1;
     options.weight = token_alone;
-    options.false_alarms = false_alarms;
     must(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err));
-    must(pktseq_detector_fit(&detector, &model, &held, 1, &err));
     for (size_t t = 0; t < 4; ++t) look(&model, &held, 0, t);
     score = (double *)malloc(held.pairs * sizeof *score);
     must(score ? PKTSEQ_OK : PKTSEQ_ERROR_MEMORY);
     must(pktseq_detector_score_all(&detector, &model, &held, 1, score, &err));
     limit = threshold(score, held.pairs, false_alarms);
-    error = fabs(limit - detector.threshold);
+    must(pktseq_quantile(score, held.pairs, 1 - false_alarms, &quantile, NULL, &err));
+    error = fabs(limit - quantile);
     printf("threshold %.4f: %serror %.1e, expected < 1e-07\n", limit,
            error < 1e-7 ? "" : "not the share, counted from the top? ", error);
     find(&model, &mixed, &table[2], limit);
