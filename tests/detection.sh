@@ -73,7 +73,7 @@ link() {
 # NAME, what to learn from, what to score; sequences are those of connections
 connections() {
     [ -s $out/$1/model.safetensors ] ||
-        ./train --recommended --quiet --out $out/$1 $2 || exit 1
+        ./train --recommended --epochs 6 --quiet --out $out/$1 $2 || exit 1
     line=$(./detect --model $out/$1/model.safetensors --top 0 $3 | sed -n 's/^this model *//p')
     printf '%-22s %-9s %s\n' $1 "$(basename $3 .csv)" "$line"
 }
