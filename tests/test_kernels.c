@@ -70,6 +70,7 @@ static void same_dots(const pktseqi_kernels *k) {
         size_t stride[2], out_stride = rows + below(5);
         pktseqi_product product[2];
         int products = (int)below(3);
+        memset(product, 0, sizeof product);
         fill();
         for (int i = 0; i < 2; ++i) {
             product[i].cols = 1 + below(60);
