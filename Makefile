@@ -28,7 +28,7 @@ $(EXAMPLES): %: examples/%.c pktseq.h
 
 run: train detect sequences
 	@echo 'learning and scoring: this takes about a minute'
-	./train --recommended --epochs 6 --print-every 40 --plot-every 4 --out run examples/data/normal_export.csv
+	./train --recommended --print-every 40 --plot-every 4 --out run examples/data/normal_export.csv
 	./detect --model run/model.safetensors --report run/report.html --top 5 examples/data/mixed_export.csv
 
 # What the reference and this project's models find, in halves and on the whole: about 8 minutes.

@@ -1,4 +1,4 @@
-// cc -O2 -fopenmp examples/train.c -lm -o train && ./train examples/data/normal_seqs.csv
+// cc -O2 -fopenmp examples/train.c -lm -o train && ./train examples/data/normal_export.csv
 // Prints a summary of the data, progress, and where the checkpoints, loss.csv and loss.svg lie.
 //
 // Trains a seq2seq GRU on packet sequences. `train --help` lists the options. Without -fopenmp it
@@ -74,8 +74,9 @@ static const char help_text[] =
     "  --recommended         what finds anomalies best: features and score for it, every packet\n"
     "                        forecast from those before it, --loss nll --inputs 0 --start input\n"
     "                        --teacher-forcing 1 --hidden 64 --batch 32 --lr 0.1 --momentum 0.9\n"
-    "                        --clip 1 --order shuffled --epochs 30 --hold-out 0.2; each can be\n"
-    "                        given, too. Leaves a threshold in model.safetensors for detect\n"
+    "                        --clip 1 --order shuffled --hold-out 0.2 --epochs 6, but at least\n"
+    "                        200 iterations; each can be given, too. Leaves a threshold in\n"
+    "                        model.safetensors for detect\n"
     "  --quiet               print nothing but errors\n"
     "  --help                this text\n"
     "  --version             the version, and how it was compiled\n"
@@ -167,7 +168,7 @@ static void set_recommended(app *a) {
     a->recommended = 1;
     a->loss = PKTSEQ_LOSS_NLL;
     a->hidden = 64;
-    a->epochs = 30;
+    a->epochs = 6;  // 30 rank as well: AUC 0.999 by connection with either
     a->hold_out = 0.2;
     a->options.inputs = 0;
     a->options.start = PKTSEQ_START_INPUT;
@@ -303,14 +304,14 @@ static int exists(const char *path) {
 static const char *default_data(const char *program) {
     static char beside[1024];
     const char *slash = strrchr(program, '/');
-    if (exists("examples/data/normal_seqs.csv")) return "examples/data/normal_seqs.csv";
-    if (exists("data/normal_seqs.csv")) return "data/normal_seqs.csv";
+    if (exists("examples/data/normal_export.csv")) return "examples/data/normal_export.csv";
+    if (exists("data/normal_export.csv")) return "data/normal_export.csv";
     if (slash && (size_t)(slash - program) < 900) {
-        snprintf(beside, sizeof beside, "%.*s/examples/data/normal_seqs.csv",
+        snprintf(beside, sizeof beside, "%.*s/examples/data/normal_export.csv",
                  (int)(slash - program), program);
         if (exists(beside)) return beside;
     }
-    return "examples/data/normal_seqs.csv";
+    return "examples/data/normal_export.csv";
 }
 
 // The data are too few to learn anything from.
@@ -361,6 +362,8 @@ static int prepare_new(app *a) {
     if (a->epochs > 0 && !a->given_iterations)
         a->config.iterations = (size_t)(a->epochs * (double)a->dataset.trained /
                                         (double)a->config.batch + 0.999);
+    if (a->recommended && !a->given_epochs && !a->given_iterations && a->config.iterations < 200)
+        a->config.iterations = 200;  // little traffic: a minute of it makes 46 connections
     if (a->init_path) {
         if (pktseq_load(a->init_path, &init, &codec, NULL, NULL, NULL, &a->err))
             return fail("%s", a->err.text);
