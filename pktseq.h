@@ -11336,28 +11336,55 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
     return PKTSEQ_OK;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
-    double lane[16] = {0}, sum = 0, scale;
-    size_t n, i = 0;
-    if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
-    n = work->parameters;
-    for (; i + 16 <= n; i += 16) {
-        PKTSEQI_SIMD
-        for (size_t l = 0; l < 16; ++l) {
-            double g = (double)work->grad_block[i + l];
-            lane[l] += g * g;
+// Sums of squares of the gradients in 16 lanes, of which [from, past) are taken: all, or 8,
+// so that two threads can share them and the order of each sum stays.
+static void pktseqi_square_lanes(const pktseq_work *work, size_t from, size_t past, double *lane) {
+    const pktseq_real *grad = work->grad_block;
+    size_t n = work->parameters, whole = n - n % 16;
+    for (size_t l = from; l < past; ++l) lane[l] = 0;
+    if (past - from == 16) {
+        for (size_t i = 0; i < whole; i += 16) {
+            PKTSEQI_SIMD
+            for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
         }
+    } else if (past > from) {
+        double sum[8] = {0};
+        for (size_t i = from; i < whole; i += 16) {
+            PKTSEQI_SIMD
+            for (size_t l = 0; l < 8; ++l) sum[l] += (double)grad[i + l] * (double)grad[i + l];
+        }
+        memcpy(lane + from, sum, sizeof sum);
     }
-    for (size_t l = 0; i < n; ++i, ++l) {
-        double g = (double)work->grad_block[i];
-        lane[l] += g * g;
-    }
+    for (size_t i = whole, l = 0; i < n; ++i, ++l)
+        if (l >= from && l < past) lane[l] += (double)grad[i] * (double)grad[i];
+}
+
+// The factor that brings gradients with these sums of squares to max_norm; 1 if they are shorter.
+static pktseq_status pktseqi_clip_scale(const double *lane, double max_norm, double *norm,
+                                        double *scale) {
+    double sum = 0;
     for (int l = 0; l < 16; ++l) sum += lane[l];
     if (norm) *norm = sqrt(sum);
     if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
-    scale = max_norm / (sqrt(sum) + 1e-6);
-    for (i = 0; scale < 1 && i < n; ++i) work->grad_block[i] *= (pktseq_real)scale;
+    *scale = max_norm / (sqrt(sum) + 1e-6);
+    if (*scale > 1) *scale = 1;
     return PKTSEQ_OK;
+}
+
+// Gradients [from, to) times scale.
+static void pktseqi_scale_gradients(pktseq_work *work, size_t from, size_t to, double scale) {
+    if (scale < 1)
+        for (size_t i = from; i < to; ++i) work->grad_block[i] *= (pktseq_real)scale;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
+    double lane[16], scale;
+    pktseq_status status;
+    if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
+    pktseqi_square_lanes(work, 0, 16, lane);
+    status = pktseqi_clip_scale(lane, max_norm, norm, &scale);
+    if (status == PKTSEQ_OK) pktseqi_scale_gradients(work, 0, work->parameters, scale);
+    return status;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
@@ -11668,6 +11695,8 @@ typedef struct pktseqi_loop {
     pktseq_error *err;
     pktseq_status status;
     int done;          // the loop is over
+    double lane[16];   // sums of squares of the gradients, when they are clipped
+    double scale;      // what clipping multiplies them with
     int alone;         // member 0 works alone, the others wait
     int trial;         // one of the two is being tried
     int won;           // whether member 0 alone was faster last
@@ -11746,11 +11775,15 @@ static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
     }
     pktseqi_gradients(work, crew, 1, 1, &work->grad, NULL);
     pktseqi_wait(crew);
-    if (crew->me == 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
+    pktseqi_share(crew, 16, 8, &from, &to);
+    pktseqi_square_lanes(work, from, to, l->lane);
+    pktseqi_wait(crew);
+    if (crew->me == 0 && pktseqi_clip_scale(l->lane, config->clip, NULL, &l->scale))
         l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
     pktseqi_wait(crew);
     if (l->status) return;
     pktseqi_share(crew, work->parameters, 1024, &from, &to);
+    pktseqi_scale_gradients(work, from, to, l->scale);
     if (from < to) pktseqi_descend(&descent, work, work->grad_block + from, to - from);
 }
 
