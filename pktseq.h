@@ -806,7 +806,7 @@ typedef struct pktseq_codec {
     pktseq_group *group;  // (groups) what each is among the O
     size_t *group_field;  // (groups) and which field that is
     pktseq_rule rule;     // of the schema, without its secret: how sequences were made. A file of
-                          //   a version before 0.5 says nothing of it: the reference's
+                          //   version 0.4 or before says nothing of it: the reference's
     pktseq_allocator allocator;
 } pktseq_codec;
 
@@ -14492,7 +14492,7 @@ static char *pktseqi_load_line(char **at, const char *name) {
     return pktseqi_load_word(at, '\n', &stopped);
 }
 
-// "pktseq.rule" into a rule. A file of before 0.5 has none: the reference's, of TCP alone, with
+// "pktseq.rule" into a rule. A file of 0.4 or before has none: the reference's, of TCP alone, with
 // its habit of dropping protocols where it also dropped the last sequence.
 static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.rule");
@@ -14746,7 +14746,7 @@ static size_t pktseqi_load_choice(char **at, const char *key, const char *const 
     return value < count ? value : count;
 }
 
-// "pktseq.running" into a detector. A file of before 0.5 has none: running scores are then judged
+// "pktseq.running" into a detector. A file of 0.4 or before has none: running scores are then judged
 // as those of whole sequences.
 static pktseq_status pktseqi_load_running(const pktseqi_header *header, pktseq_detector *d) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.running");
