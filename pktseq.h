@@ -14746,8 +14746,8 @@ static size_t pktseqi_load_choice(char **at, const char *key, const char *const 
     return value < count ? value : count;
 }
 
-// "pktseq.running" into a detector. A file of 0.4 or before has none: running scores are then judged
-// as those of whole sequences.
+// "pktseq.running" into a detector. A file of 0.4 or before has none: running scores are then
+// judged as those of whole sequences.
 static pktseq_status pktseqi_load_running(const pktseqi_header *header, pktseq_detector *d) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.running");
     int good;
