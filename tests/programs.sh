@@ -341,5 +341,19 @@ check "without numbers, by addresses and time" \
 check "no commands for the terminal" sh -c '! grep -q "$(printf "\033")" out && ! grep -q ^FAKE out'
 check "but a list" grep -q 'highest scores' out
 
+# ---- what was read, said at the top
+
+{ head -n 1 cap.csv; tail -n +2 cap.csv | awk -F, -v OFS=, 'NR == 9 { $5 = "x" } { print }'; } >odd.csv
+./detect --model $model odd.csv >out
+check "a row that cannot be read is said first" \
+    grep -q '^warning     1 of 900 rows cannot be read and is left out; the first: line 10: ' out
+refuses "or refuses the file" "line 10" ./detect --model $model --bad-rows 0 odd.csv
+{ echo "$(head -n 1 cap.csv),Label"
+  tail -n +2 cap.csv | awk '{ print $0 "," (NR < 600 ? "BENIGN" : "scan") }'; } >odd.csv
+./train odd.csv --hidden 8 --iterations 5 --out rest >out
+check "labelled attacks are left out of training" grep -q '^warning .*labelled as attacks' out
+refuses "nothing but attacks" "training needs normal traffic" sh -c \
+    "sed 's/BENIGN/scan/' odd.csv >bad.csv; exec ./train bad.csv --hidden 8 --quiet --out rest2"
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
