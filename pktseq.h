@@ -10530,8 +10530,13 @@ static int pktseqi_has_target(const pktseq_pair *pair) {
 
 // Are packed rows those of such a model?
 static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
-    return p->features == config->in && p->groups == config->groups && p->groups > 0 &&
-           memcmp(p->group, config->group, p->groups * sizeof *p->group) == 0;
+    if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
+    for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
+        if (p->group[g].kind != config->group[g].kind ||
+            p->group[g].first != config->group[g].first ||
+            p->group[g].count != config->group[g].count)
+            return 0;
+    return 1;
 }
 
 // Is all there and does it fit?
