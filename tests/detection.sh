@@ -36,8 +36,8 @@ model() {
 
 model untrained --notebook --hold-out 0.2 --iterations 1 --lr 0
 model reference --notebook --hold-out 0.2
-model recommended-no-context --recommended --context 0
-model recommended --recommended
+model recommended-no-context --recommended --context 0 --epochs 30
+model recommended --recommended --epochs 30
 for data in $mixed $out/half1.csv $out/half0.csv; do
     line=$(./detect --model $out/recommended/model.safetensors --calibrate \
         examples/data/normal_seqs.csv --baseline --top 0 $data | sed -n 's/^3-grams *//p')
