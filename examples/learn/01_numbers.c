@@ -1,9 +1,9 @@
 // 1. A packet is a row of numbers.
 //
 // A network only multiplies and adds, so a packet must become a row of numbers (its features), and
-// a row a packet again. A size or a time is z-scored, minus its mean and divided by its standard
-// deviation, so that no column is louder than the others. A name has no order: there is one column
-// for each name, with a 1 in its own (one-hot).
+// a row must become a packet again. A size or a time is z-scored: its mean is subtracted and the
+// rest divided by its standard deviation, so that no column outweighs the others. A name has no
+// order: there is one column for each name, with a 1 in its own (one-hot).
 //
 //     cc -std=c99 -O2 examples/learn/01_numbers.c -lm -o lesson && ./lesson
 //
@@ -14,8 +14,9 @@
 //     numbers: error 8.7e-19, expected < 1e-07
 //     names: error 0.0e+00, expected < 1e-07
 //     how far neighbours are apart: seconds 30.1 %, bytes 19.4 %, the other ten 50.5 %
-// PREDICT, THEN RUN. 1a: without scaling (mean 0, deviation 1), which share has bytes?
-//     1b: the third packet is SSH, which no column knows: what does decode make of a row of zeros?
+// PREDICT, THEN RUN. 1a: if nothing is divided (deviation 1), what is the share of bytes
+//     in the last line? 1b: let the third packet's name be 3, SSH, for which there is no column:
+//     what does decode make of three zeros?
 #include <math.h>
 #include <stdio.h>
 #pragma STDC FP_CONTRACT OFF  // each operation rounds by itself: the same digits everywhere
@@ -39,6 +40,7 @@ static double mean[2], deviation[2];  // of seconds and bytes
 static double number(const packet *p, int k) { return k == 0 ? p->seconds : p->bytes; }
 
 // What must be known of all packets before one can be encoded: the coder is fitted to the data.
+// (The squares are divided by PACKETS - 1, as is usual when data are a sample.)
 static void fit(void) {
     for (int k = 0; k < 2; ++k) {
         double sum = 0, squares = 0;
@@ -95,7 +97,7 @@ int main(void) {
         for (int k = 0; k < 2; ++k) numbers += fabs(number(&p, k) - number(&traffic[i], k));
         for (int f = 0; f < FLAGS; ++f) names += p.flag[f] != traffic[i].flag[f];
         names += (p.name != traffic[i].name) + (p.port != traffic[i].port);
-        if (i % 2) continue;
+        if (i % 2) continue;  // prints every other packet
         for (int k = 0; k < D; ++k) printf(k < 2 ? " %6.2f" : " %.0f", x[i][k]);
         printf("  = %.3f s, %.0f bytes, %s to %s port:", p.seconds, p.bytes, name_text[p.name],
                class_text[p.port]);
@@ -105,6 +107,7 @@ int main(void) {
     }
     check("numbers", numbers, "times the deviation, plus the mean? ");
     check("names", names, "the largest column of each group? ");
+    // The squared distance from each packet to the next, and what seconds and bytes add to it.
     for (int i = 1; i < PACKETS; ++i)
         for (int k = 0; k < D; ++k) {
             double square = (x[i][k] - x[i - 1][k]) * (x[i][k] - x[i - 1][k]);

@@ -18,7 +18,7 @@
 //       10  1.2074   0.66189   -4.4395
 //       15  1.3720   0.13426   -1.9698
 //       20  1.4451   0.03038   -0.8740
-// PREDICT, THEN RUN. 2a: what if the rate is 0.14? 2b: and what is special about 1.0 / 15?
+// PREDICT, THEN RUN. 2a: what if the rate is 0.14? 2b: and if it is 1.0 / 15? Why?
 #include <math.h>
 #include <stdio.h>
 #pragma STDC FP_CONTRACT OFF

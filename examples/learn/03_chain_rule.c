@@ -1,9 +1,9 @@
 // 3. The chain rule, read backwards.
 //
 // A network is computed in small steps, a line of code each, and each has a small derivative of its
-// own. Start at the loss and walk the lines backwards: the derivative of what a line computed,
-// times the line's own, is the derivative of what it was computed from. Where a value was used
-// twice, two such derivatives arrive and are added: that is why it says += and not =.
+// own. Start at the loss and walk the lines backwards. Where a line says y = f(x), the loss's
+// derivative by y is known already; times f'(x) it is the one by x. Where a value was used twice,
+// two such derivatives arrive and are added: that is why it says += and not =.
 //
 //     cc -std=c99 -O2 examples/learn/03_chain_rule.c -lm -o lesson && ./lesson
 //
@@ -36,7 +36,7 @@ static double e_to(double t) {
     return sum;
 }
 // tanh, an S from -1 to 1; its derivative is 1 - tanh^2. A network needs such a bend between its
-// products: without it u * (w*x + b) would be no more than another w*x + b.
+// products: without it u * (w*x + b) would be just another straight line in x.
 static double tangent(double t) { return 2 / (1 + e_to(-2 * t)) - 1; }
 
 // Two guesses about the next packet: p, its size, and q, is it the last? q also looks at p.
@@ -48,8 +48,8 @@ static double forward(void) {
     return (p - size) * (p - size) + (q - end) * (q - end);
 }
 
-// The same lines from the last to the first. "was" is the line above, dp is d loss / d p, and so
-// on.
+// The lines of forward() from the last to the first: "was" quotes the line that is walked back.
+// dp is d loss / d p, and so on.
 static void backward(void) {
     dq = 2 * (q - end);      // was: loss = (p - size)^2 + (q - end)^2
     dp = 2 * (p - size);

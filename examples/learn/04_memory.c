@@ -24,7 +24,7 @@
 
 enum { S = 20 };                               // the longest sequence
 static double w = 0.5, dw;                     // the weight, and d loss / d w
-static double x[S], h[S + 1], dh[S + 1];       // h[s] is the memory before step s
+static double x[S], h[S + 1], dh[S + 1];       // h[s]: memory before step s; dh: d loss / d h
 static double share[S];                        // of each step in dw
 static int steps;                              // T, the sequence's length
 
@@ -37,8 +37,8 @@ static double forward(void) {
 static void backward(void) {
     dw = 0;
     dh[steps] = 2 * (h[steps] - 1);
-    for (int s = steps; s-- > 0;) {
-        // YOUR LINES: was: h[s + 1] = w * h[s] + x[s]. share[s], dh[s], and what dw becomes
+    for (int s = steps; s-- > 0;) {  // from steps - 1 down to 0
+        // YOUR LINES: it was h[s + 1] = w * h[s] + x[s]. Set share[s] and dh[s]; add to dw
         share[s] = dh[s + 1] * h[s];
         dh[s] = dh[s + 1] * w;
         dw += share[s];
@@ -62,7 +62,7 @@ static void check(void) {
 int main(void) {
     h[0] = 1;
     for (int s = 0; s < S; ++s) x[s] = s % 3 ? 0.1 : 0.6;
-    for (steps = 1; steps <= S; steps = steps == 1 ? 5 : 4 * steps) {
+    for (steps = 1; steps <= S; steps = steps == 1 ? 5 : 4 * steps) {  // 1, 5, 20
         forward();
         backward();
         check();

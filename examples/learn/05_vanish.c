@@ -57,7 +57,7 @@ static double forward(void) {
     return (h[S] - 1) * (h[S] - 1);
 }
 
-// dh at the end is given: 1 to see what is left of it, 2 (h - 1) for the loss.
+// dh at the end is an argument: 1 to see how much of it comes back, 2 (h - 1) for the loss.
 static void backward(double last) {
     gradient[0] = gradient[1] = 0;
     dh[S] = last;
@@ -100,7 +100,7 @@ static void train(int clipped, double rate) {
     }
 }
 
-// The gradient at each step, on a log scale.
+// The gradient at each step (without tanh), on a log scale.
 static void draw(FILE *f, const char *color) {
     fprintf(f, "<path fill='none' stroke='%s' stroke-width='2' d='M", color);
     for (int s = 0; s <= S; ++s) fprintf(f, " %d,%.1f", 20 + 20 * s, 150 - 20 * log10(dh[s]));

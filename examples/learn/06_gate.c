@@ -35,8 +35,10 @@
 #include <string.h>
 #pragma STDC FP_CONTRACT OFF
 
-enum { D = 4, H = 4, N = 3, KINDS = 6, S = N + KINDS + 2 };  // features, memory, inputs, steps
-enum { R, Z, NEW };                                           // the gates
+// D features; H numbers of memory; N packets up to the request, which asks for 1 to KINDS packets;
+// S, the most steps.
+enum { D = 4, H = 4, N = 3, KINDS = 6, S = N + KINDS + 2 };
+enum { R, Z, NEW };  // the gates
 // The weights of a GRU: of each gate and each unit of memory one weight for each feature (w_ih,
 // from the input) and for each unit of memory (w_hh, from the hidden state), and what is added (b).
 typedef struct { double w_ih[3][H][D], w_hh[3][H][H], b_ih[3][H], b_hh[3][H]; } gru;
@@ -49,7 +51,7 @@ static double packet[S][D], x[S][D];  // the conversation; what goes in at step 
 static double h[S + 1][H];            // the memory: h[s] before step s, h[s + 1] after it
 static double r[S][H], z[S][H], n[S][H], q[S][H], out[S][D];
 static double dh[S + 1][H], dout[S][D];  // d loss / d h, out
-static int first, steps;  // from step, to step
+static int first, steps;  // the first step, and the one after the last
 
 // hello, hello, "send me k", k packets of data, goodbye, goodbye. A packet is four numbers: does it
 // come from the client, is it a hello, is it a goodbye, its size.
@@ -72,6 +74,7 @@ static double e_to(double v) {
     for (int i = 0; i < 10; ++i) sum *= sum;
     return sum;
 }
+// sigmoid, an S from 0 to 1; its derivative is sigmoid * (1 - sigmoid). tanh: 1 - tanh^2.
 static double sigmoid(double v) { return 1 / (1 + e_to(-v)); }
 static double tangent(double v) { return 2 * sigmoid(2 * v) - 1; }
 
@@ -83,8 +86,8 @@ static void add(double *to, double d, const double *a, int count) {  // to += d 
     for (int i = 0; i < count; ++i) to[i] += d * a[i];
 }
 
-// One step: a unit of the next memory from the packet and the whole memory. r: how much of the
-// memory goes into n. z: how much of it stays.
+// One step: each unit of the next memory, from the packet and the whole memory. q: what the memory
+// says to n. r: how much of q goes into n. z: how much of the old memory stays.
 static void gru_forward(const gru *w, int s) {
     for (int j = 0; j < H; ++j) {
         double a[3], b[3];  // what the packet says to each gate, and what the memory says
@@ -101,12 +104,14 @@ static void gru_forward(const gru *w, int s) {
 }
 
 // The mirror of it: from dh[s + 1] to dh[s] and the weights' gradients. an, az, ar are d loss / d
-// what n's tangent and the two sigmoids were taken of, and dq is d loss / d q. "was": the line
-// above.
+// what n's tangent and the two sigmoids were taken of, and dq is d loss / d q. h2, short for
+// h[s + 1][j], has dh2; "was" quotes the line of gru_forward that is walked back.
 static void gru_backward(const gru *w, gru *g, int s) {
     for (int j = 0; j < H; ++j) {
         double dh2 = dh[s + 1][j], an = 0, az = 0, ar = 0, dq = 0;
-        // YOUR LINES: from h2's line of gru_forward back to r's; DERIVATION.md has the formulas
+        // From h[s + 1][j] in gru_forward back to r's line; you need dz and dn, too, and something
+        // is added to dh[s][j]. If stuck: DERIVATION.md, Back through one step, left column.
+        // YOUR LINES: dz, dn; dh[s][j]; an, dq; az; ar
         double dz = dh2 * (h[s][j] - n[s][j]), dn = dh2 * (1 - z[s][j]);
         dh[s][j] += dh2 * z[s][j];                    // was: h2 = (1 - z)*n + z*h
         an = dn * (1 - n[s][j] * n[s][j]);            // was: n = tangent(a[NEW] + r*q)
@@ -200,6 +205,7 @@ int main(void) {
     conversation(4);
     first = N - 1, steps = N;  // one step alone, from a memory that is not zero
     for (int j = 0; j < H; ++j) h[first][j] = 0.3 * j - 0.4;
+    // b_ih and b_hh are only added, so their derivatives are an, dq, az and ar themselves.
     check("an", w->b_ih[NEW], g->b_ih[NEW], H);
     check("dq", w->b_hh[NEW], g->b_hh[NEW], H);
     check("az", w->b_ih[Z], g->b_ih[Z], H);

@@ -24,8 +24,10 @@
 #include <string.h>
 #pragma STDC FP_CONTRACT OFF
 
-enum { D = 4, H = 16, N = 3, KINDS = 6, S = N + KINDS + 2 };  // features, memory, inputs, steps
-enum { R, Z, NEW };                                           // the gates
+// D features; H numbers of memory; N packets up to the request, which asks for 1 to KINDS packets;
+// S, the most steps.
+enum { D = 4, H = 16, N = 3, KINDS = 6, S = N + KINDS + 2 };
+enum { R, Z, NEW };  // the gates
 // The weights of a GRU: of each gate and each unit of memory one weight for each feature (w_ih,
 // from the input) and for each unit of memory (w_hh, from the hidden state), and what is added (b).
 typedef struct { double w_ih[3][H][D], w_hh[3][H][H], b_ih[3][H], b_hh[3][H]; } gru;
@@ -74,8 +76,8 @@ static void add(double *to, double d, const double *a, int count) {  // to += d 
     for (int i = 0; i < count; ++i) to[i] += d * a[i];
 }
 
-// One step: a unit of the next memory from the packet and the whole memory. r: how much of the
-// memory goes into n. z: how much of it stays.
+// One step: each unit of the next memory, from the packet and the whole memory. q: what the memory
+// says to n. r: how much of q goes into n. z: how much of the old memory stays.
 static void gru_forward(const gru *w, int s) {
     for (int j = 0; j < H; ++j) {
         double a[3], b[3];  // what the packet says to each gate, and what the memory says
@@ -110,7 +112,9 @@ static void gru_backward(const gru *w, gru *g, int s) {
     }
 }
 
-// A conversation through both networks. The loss of each answer is the mean of its squared errors.
+// A conversation through both networks. What the decoder is fed is called its token: at its first
+// step the request, then its own last output, through leaky(). The loss of each answer is
+// the mean of its squared errors.
 static double forward(void) {
     double loss = 0;
     for (int s = 0; s < steps; ++s) {
@@ -138,7 +142,7 @@ static void backward(void) {
             add(dh[s + 1], dout[s][o], weights.out_w[o], H);
         }
         gru_backward(s < N ? &weights.enc : &weights.dec, s < N ? &gradient.enc : &gradient.dec, s);
-        // YOUR LINES: the second part of dout[s - 1], which went through leaky() into this step
+        // YOUR LINES: if s > N, out[s - 1] went through leaky() into x[s]: add that to dout[s - 1]
         for (int o = 0; s > N && o < D; ++o) dout[s - 1][o] += dx[s][o] * (x[s][o] > 0 ? 1 : 0.01);
         // UP TO HERE
     }

@@ -27,8 +27,10 @@
 #include <stdio.h>
 #include <string.h>
 #pragma STDC FP_CONTRACT OFF
-enum { D = 4, H = 16, N = 3, KINDS = 6, S = 32 };  // features, memory, inputs, steps
-enum { R, Z, NEW };                                           // the gates
+// D features; H numbers of memory; N packets up to the request, which asks for 1 to KINDS packets;
+// S, the most steps.
+enum { D = 4, H = 16, N = 3, KINDS = 6, S = 32 };
+enum { R, Z, NEW };  // the gates
 // The weights of a GRU: of each gate and each unit of memory one weight for each feature (w_ih,
 // from the input) and for each unit of memory (w_hh, from the hidden state), and what is added (b).
 typedef struct { double w_ih[3][H][D], w_hh[3][H][H], b_ih[3][H], b_hh[3][H]; } gru;
@@ -51,7 +53,7 @@ static const way ways[] = {
     {0.1, 0, 0.5, 1, 0, 10, 1},
 };
 static way how;
-static double velocity[COUNT], history[10];  // history: the mean loss of each 2,000 conversations
+static double velocity[COUNT], history[10];  // history: the mean loss of every 2,000 conversations
 
 // hello, hello, "send me k", k packets of data, goodbye, goodbye. A packet is four numbers: does it
 // come from the client, is it a hello, is it a goodbye, its size. It may have to wait in between.
@@ -87,8 +89,8 @@ static void add(double *to, double d, const double *a, int count) {  // to += d 
     for (int i = 0; i < count; ++i) to[i] += d * a[i];
 }
 
-// One step: a unit of the next memory from the packet and the whole memory. r: how much of the
-// memory goes into n. z: how much of it stays.
+// One step: each unit of the next memory, from the packet and the whole memory. q: what the memory
+// says to n. r: how much of q goes into n. z: how much of the old memory stays.
 static void gru_forward(const gru *w, int s) {
     for (int j = 0; j < H; ++j) {
         double a[3], b[3];  // what the packet says to each gate, and what the memory says

@@ -23,7 +23,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { D = 4, H = 16, N = 3, KINDS = 6, S = N + KINDS + 2 };  // features, memory, inputs, steps
-enum { R, Z, NEW, Q };                                        // the gates; q, their product with h
+enum { R, Z, NEW, Q };  // the gates; q, what the memory says to n
 typedef struct { float w_ih[3][H][D], w_hh[3][H][H], b_ih[3][H], b_hh[3][H]; } gru;
 typedef struct { gru enc, dec; float out_w[D][H], out_b[D]; } net;
 enum { COUNT = sizeof(net) / sizeof(float) };
@@ -43,10 +43,11 @@ static void conversation(int k) {
     steps = N + k + 2;
 }
 
+// The 16 sums are called lanes: product i is added to lane i % 16.
 static void lanes(float *lane, const float *a, const float *b, int count) {
     for (int i = 0; i < count; ++i) lane[i % 16] = fmaf(a[i], b[i], lane[i % 16]);
 }
-// Lane 8 + l is added to lane l, then 4 + l, 2 + l, 1 + l.
+// Lane 8 + l is added to lane l, for l from 0 to 7; then 4 + l, 2 + l, 1 + l in the same way.
 static float tree(float *lane) {
     // YOUR LINES: the sum is in lane[0] in the end
     for (int half = 8; half > 0; half /= 2)
@@ -55,7 +56,9 @@ static float tree(float *lane) {
     return lane[0];
 }
 
-// e^v = scale * (1 + p): scale is a power of two, p comes from e^rest - 1 by its series.
+// e^v = scale * (1 + p): scale is a power of two, p comes from e^rest - 1 by its series. (Adding
+// 12582912 = 1.5 * 2^23 rounds to a whole number, since a float of that size has no digits after
+// the point.)
 static float exp_parts(float v, float *scale) {
     float round = fmaf(v, 1.44269504088896341f, 12582912.0f), k = round - 12582912.0f;
     float rest = fmaf(k, -1.42860682030941723e-6f, fmaf(k, -0.693145751953125f, v));
@@ -95,7 +98,8 @@ static void gru_forward(const gru *w, int s) {
     }
 }
 
-// Adds W' d of one gate: column i of W times d, in order and from zero, then to the rest.
+// Adds W' d of one gate (W' is W with rows and columns swapped): column i of W times d, in
+// order and from zero, then to the rest.
 static void add_transposed(float *to, const float *w, const float *d, int rows, int columns) {
     for (int i = 0; i < columns; ++i) {
         float sum = 0;
