@@ -1364,6 +1364,8 @@ typedef struct pktseq_detector {
     // For scores while a sequence is still open, at 4, 8, 16 .. packets, and at its end:
     double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
     double running_threshold;  // the share false_alarms of normal sequences is ever above it
+    double running_level[PKTSEQ_LEVELS], running_tail[4];  // as level and tail, of the highest
+                           //   running score of each sequence
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
@@ -1411,6 +1413,10 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 //   or comes from a checkpoint that kept no distribution).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
                                                    double *threshold, double *low, double *high);
+
+// The same for running scores: the share `rate` of normal sequences is ever above the threshold.
+PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
+                                                           double rate, double *threshold);
 
 // Scores count pairs.  score (count) out. Overwrites work; fails as pktseq_forward does, with
 // ARGUMENT (a pair without target, or without context where that counts), MISMATCH. The same pair
@@ -12740,6 +12746,17 @@ PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detect
     return PKTSEQ_OK;
 }
 
+PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
+                                                           double rate, double *threshold) {
+    pktseq_detector running;
+    if (!detector) return PKTSEQ_ERROR_ARGUMENT;
+    running = *detector;
+    memcpy(running.level, detector->running_level, sizeof running.level);
+    memcpy(running.tail, detector->running_tail, sizeof running.tail);
+    if (!(running.tail[1] > 0)) running.sequences = 0;
+    return pktseq_detector_threshold(&running, rate, threshold, NULL, NULL);
+}
+
 // The threshold, and the range between those for the rates at either end of its range.
 static void pktseqi_detector_range(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_alarms;
@@ -12846,6 +12863,8 @@ static pktseq_status pktseqi_detector_fit_running(pktseq_detector *d,
     }
     status = pktseqi_detector_fit_threshold(&copy, dataset, highest, highest + dataset->pairs, err);
     d->running_threshold = copy.threshold;
+    memcpy(d->running_level, copy.level, sizeof copy.level);
+    memcpy(d->running_tail, copy.tail, sizeof copy.tail);
     return status;
 }
 
@@ -13841,6 +13860,10 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
         pktseqi_put_meta(t, "pktseq.detector", &inner);
         pktseqi_put_numbers(&inner, "scale", detector->running_scale, PKTSEQ_RUNNING);
         pktseqi_put_numbers(&inner, "threshold", &detector->running_threshold, 1);
+        if (detector->running_tail[1] > 0) {
+            pktseqi_put_numbers(&inner, "level", detector->running_level, PKTSEQ_LEVELS);
+            pktseqi_put_numbers(&inner, "tail", detector->running_tail, 4);
+        }
         pktseqi_put_meta(t, "pktseq.running", &inner);
     }
     pktseqi_free(&inner.allocator, inner.data);
@@ -13921,6 +13944,15 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
     return PKTSEQ_OK;
 }
 
+// Can this be what is kept of a distribution of scores?
+static int pktseqi_levels_good(const double *level, const double *tail) {
+    int good = tail[1] >= 0 && tail[1] <= 1 && fabs(tail[2]) <= 1 && tail[3] >= 0;
+    for (int k = 0; k < 4; ++k) good &= pktseqi_finite(&tail[k]);
+    for (int k = 0; k < PKTSEQ_LEVELS; ++k)
+        good &= pktseqi_finite(&level[k]) && (k == 0 || level[k] >= level[k - 1]);
+    return good;
+}
+
 // Every number of a detector, checked as a whole: finite, and in the range that it must be in.
 static int pktseqi_detector_good(const pktseq_detector *d) {
     int good = d->options.context >= 0 && d->options.context < 1 &&
@@ -13934,13 +13966,9 @@ static int pktseqi_detector_good(const pktseq_detector *d) {
     for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c)
         good &= pktseqi_finite(&d->mean[c]);
     for (int k = 0; k < 4; ++k)
-        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0 &&
-                pktseqi_finite(&d->tail[k]);
-    for (int k = 0; k < PKTSEQ_LEVELS; ++k)
-        good &= pktseqi_finite(&d->level[k]) && (k == 0 || d->level[k] >= d->level[k - 1]);
-    good &= pktseqi_finite(&d->dispersion) && d->tail[1] >= 0 && d->tail[1] <= 1 &&
-            fabs(d->tail[2]) <= 1 && d->tail[3] >= 0;
-    return good;
+        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0;
+    return good && pktseqi_finite(&d->dispersion) && pktseqi_levels_good(d->level, d->tail) &&
+           pktseqi_levels_good(d->running_level, d->running_tail);
 }
 
 // Does a detector belong to model and codec, and can it be written?
@@ -14763,9 +14791,13 @@ static pktseq_status pktseqi_load_running(const pktseqi_header *header, pktseq_d
     if (!meta) return PKTSEQ_OK;
     at = header->json.arena + (meta->value - header->json.arena);
     good = pktseqi_load_numbers_line(&at, "scale", d->running_scale, PKTSEQ_RUNNING) &&
-           pktseqi_load_numbers_line(&at, "threshold", &d->running_threshold, 1) && !*at;
+           pktseqi_load_numbers_line(&at, "threshold", &d->running_threshold, 1);
+    if (good && *at)
+        good = pktseqi_load_numbers_line(&at, "level", d->running_level, PKTSEQ_LEVELS) &&
+               pktseqi_load_numbers_line(&at, "tail", d->running_tail, 4) &&
+               pktseqi_levels_good(d->running_level, d->running_tail);
     for (int k = 0; k < PKTSEQ_RUNNING && good; ++k) good = d->running_scale[k] > 0;
-    return good ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
+    return good && !*at ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
 }
 
 // "pktseq.detector" into a detector that fits model and codec.

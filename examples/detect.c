@@ -1110,6 +1110,12 @@ static int run_live(app *a) {
     options.alarm_fn = live_alarm;
     options.user_data = l;
     options.threshold = a->given_threshold ? a->threshold : a->detector.running_threshold;
+    if (a->given_rate && !a->given_threshold && a->detector.sequences &&
+        pktseq_detector_running_threshold(&a->detector, a->rate, &options.threshold)) {
+        free(l);
+        return fail("%s keeps no distribution of running scores, from which --false-alarms could "
+                    "be taken: calibrate it anew, or give --threshold X", a->model_path);
+    }
     if (a->notebook) options.rule = pktseq_schema_notebook().rule;
     options.rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
     l->print = stdout;

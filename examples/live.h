@@ -251,10 +251,11 @@ static live_incident *live_incident_of(live *l, const pktseq_alarm *a) {
         found->number = ++l->incidents;
         memcpy(found->src, a->src, 16);
         memcpy(found->dst, a->dst, 16);
-        found->first = a->time;
+        found->first = found->last = a->time;
     }
     if (!a->again) ++found->alarms;
-    found->last = a->time;
+    if (a->time > found->last) found->last = a->time;  // a sequence's end is told later
+    if (a->time < found->first) found->first = a->time;
     if (a->score > found->score) {
         found->score = a->score;
         if (a->reasons)
@@ -401,16 +402,16 @@ static void live_put_time(FILE *file, double seconds) {
 
 // One object a line; names as in Suricata's EVE.
 static void live_print_json(FILE *file, const pktseq_alarm *a, size_t incident) {
-    char text[64];
+    char text[64], transport[16];
     fputs("{\"timestamp\":", file);
     live_put_time(file, a->time);
-    fprintf(file, ",\"event_type\":\"anomaly\",\"time\":%.9g,\"begin\":%.9g,\"src_ip\":\"",
+    fprintf(file, ",\"event_type\":\"anomaly\",\"time\":%.6f,\"begin\":%.6f,\"src_ip\":\"",
             a->time, a->begin);
     pktseq_address_text(text, a->src);
     fprintf(file, "%s\",\"src_port\":%u,\"dest_ip\":\"", text, (unsigned)a->src_port);
     pktseq_address_text(text, a->dst);
     fprintf(file, "%s\",\"dest_port\":%u,\"proto\":\"%s\",\"app_proto\":", text,
-            (unsigned)a->dst_port, live_transport(a->transport, text));
+            (unsigned)a->dst_port, live_transport(a->transport, transport));
     live_put_string(file, a->protocol);
     live_community_id(a, text);
     fprintf(file, ",\"community_id\":\"%s\",\"flow_id\":%lu,\"packets\":%lu,\"bytes\":%.0f,"

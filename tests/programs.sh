@@ -208,6 +208,16 @@ wait $!
 check "stopped, it ends well and says what was" grep -q "^packets     299" out
 refuses "a report of what has not ended" "answer before its end" \
     ./detect --model $model --live --report new.html cap.csv
+./detect --model $model --live cap.csv >out
+./detect --model $model --live --false-alarms 0.01 cap.csv >same
+check "live, the rate that the model has kept" cmp out same
+./detect --model $model --live --false-alarms 0.3 cap.csv >more
+threshold() { sed -n 's/^threshold   \([^,]*\),.*/\1/p' "$1"; }
+check "live, another rate has another threshold" \
+    sh -c "awk 'BEGIN { exit !($(threshold more) < $(threshold out)) }'"
+./train cap.csv --hidden 8 --quiet --iterations 5 --out bare
+refuses "live, no distribution to take a rate from" "has no threshold" \
+    ./detect --model bare/model.safetensors --live --false-alarms 0.1 cap.csv
 echo "port x" >rules
 refuses "a rule that is none" "rules: line 1: expected an address" \
     ./detect --model $model --ignore rules cap.csv

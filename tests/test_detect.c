@@ -1569,6 +1569,18 @@ static void test_rate_in_bursts(void) {
                    threshold, before);
         before = threshold;
     }
+    before = DBL_MAX;
+    CHECK(!pktseq_detector_running_threshold(&even, 0.01, &threshold) &&
+          threshold == even.running_threshold);
+    for (double rate = 0.001; rate <= 1; rate += 0.001) {
+        CHECK(!pktseq_detector_running_threshold(&even, rate, &threshold) && threshold <= before);
+        before = threshold;
+    }
+    CHECK(pktseq_detector_running_threshold(NULL, 0.01, &threshold) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_running_threshold(&even, 0.01, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_running_threshold(&even, -1, &threshold) == PKTSEQ_ERROR_ARGUMENT);
+    even.running_tail[1] = 0;  // as a checkpoint that kept none leaves it
+    CHECK(pktseq_detector_running_threshold(&even, 0.01, &threshold) == PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_detector_threshold(NULL, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_threshold(&even, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_threshold(&even, 1.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);

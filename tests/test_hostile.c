@@ -1714,6 +1714,8 @@ static size_t object_size(char letter) {
       A(3, double))) \
     C(detector_threshold, "kv", pktseq_detector_threshold(IN(0, pktseq_detector), 0.01, \
       A(1, double), NULL, NULL)) \
+    C(detector_running_threshold, "kv", pktseq_detector_running_threshold( \
+      IN(0, pktseq_detector), 0.01, A(1, double))) \
     C(detector_options_recommended, "c0v", IF(pktseq_detector_options_recommended( \
       IN(0, pktseq_codec), A(1, double)).weight)) \
     C(detector_init, "Kmf0a?0e?", pktseq_detector_init(A(0, pktseq_detector), \
