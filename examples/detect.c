@@ -27,7 +27,8 @@ static const char help_text[] =
     "  --model M.safetensors   what train has left\n"
     "  --calibrate NORMAL.csv  learn from normal traffic that the model was not trained on which\n"
     "                          scores are normal; train --recommended has done it already\n"
-    "  --false-alarms X        share of normal sequences that may lie above the threshold (0.01)\n"
+    "  --false-alarms X        share of normal sequences that may lie above the threshold (0.01\n"
+    "                          or 1%)\n"
     "  --threshold X           take this threshold instead\n"
     "  --start target|input    the decoder's first token (as the model was trained)\n"
     "  --context X             with --calibrate: share of the pair's last 10 seconds in the\n"
@@ -108,6 +109,8 @@ static int fail(const char *format, ...) {
 // Nothing that is read, and no other output, may be lost to an output.
 static int output_clash(const app *a) {
     const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
+    if (to[0] && to[1] && strcmp(to[0], "-") == 0 && strcmp(to[1], "-") == 0)
+        return fail("only one of --report and --scores can be -");
     for (int i = 0; i < 3; ++i) {
         const char *const other[] = {a->data_path, a->normal_path, i < 2 ? a->model_path : NULL,
                                      i < 2 ? to[!i] : NULL};
@@ -134,7 +137,7 @@ static int parse_options(app *a, int argc, char **argv) {
     const option list[] = {
         {"--model", OPTION_TEXT, &a->model_path, 0, 0, 0, NULL, NULL},
         {"--calibrate", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
-        {"--false-alarms", OPTION_NUMBER, &a->rate, 0, 1, 0, NULL, &a->given_rate},
+        {"--false-alarms", OPTION_SHARE, &a->rate, 0, 0.5, 0, NULL, &a->given_rate},
         {"--threshold", OPTION_NUMBER, &a->threshold, -1e300, 1e300, 0, NULL, &a->given_threshold},
         {"--start", OPTION_CHOICE, &a->start, 0, 0, 0, "target|input", &a->given_start},
         {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &a->given_context},
@@ -251,6 +254,13 @@ static int calibrate(app *a, pktseq_table *normal) {
     if (a->given_context) again.context = a->context;
     if (pktseq_dataset_init(&dataset, &a->codec, normal, &options, NULL, &a->err))
         return fail("%s: %s", a->normal_path, a->err.text);
+    if (dataset.pairs < 20) {
+        bad = fail("%s: %lu sequence%s of normal traffic are too few for a threshold: 20 are the "
+                   "least, and 1000 or more make one that can be promised", a->normal_path,
+                   (unsigned long)dataset.pairs, dataset.pairs == 1 ? "" : "s");
+        pktseq_dataset_free(&dataset);
+        return bad;
+    }
     bad = pktseq_detector_init(&detector, &a->model, a->codec.contexts, &again, NULL, &a->err) ||
           pktseq_detector_fit(&detector, &a->model, &dataset, (int)a->threads, &a->err);
     pktseq_dataset_free(&dataset);
@@ -1134,7 +1144,8 @@ static int run_live(app *a) {
         l->file = standard ? stdin : fopen(a->data_path, "rb");
         if (!l->file) bad = fail("%s cannot be opened", a->data_path);
         else if (live_run(l, a->json ? stderr : stdout))
-            bad = fail("%s: %s", input_name(a->data_path), a->err.text);
+            bad = l->nothing ? fail("no packet came from %s", input_name(a->data_path))
+                             : fail("%s: %s", input_name(a->data_path), a->err.text);
         if (l->file && !standard) fclose(l->file);
     }
     pktseq_watcher_free(&l->watcher);

@@ -41,7 +41,7 @@ typedef struct live_rule {
 typedef struct live {
     pktseq_watcher watcher;
     FILE *file, *print;
-    int json, failed;
+    int json, failed, nothing;  // nothing: no packet came
     live_rule rule[LIVE_RULES];
     size_t rules, ignored, bad_rows;
     live_incident incident[LIVE_INCIDENTS];
@@ -383,8 +383,8 @@ static void live_put_string(FILE *file, const char *text) {
 
 // ISO 8601 as Suricata writes it, whatever the capture counts from.
 static void live_put_time(FILE *file, double seconds) {
-    double whole = floor(seconds);
-    long micro = (long)((seconds - whole) * 1e6);
+    double whole = floor(seconds), micros = floor((seconds - whole) * 1e6 + 0.5);
+    long micro = micros < 1e6 ? (long)micros : (++whole, 0);
     int64_t day = (int64_t)floor(whole / 86400), era, y, m, d, doe, yoe, doy;
     long left = (long)(whole - (double)day * 86400);
     day += 719468;  // source: Hinnant, howardhinnant.github.io/date_algorithms.html
@@ -662,7 +662,13 @@ static inline int live_run(live *l, FILE *summary) {
     is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
     bad = is_capture ? live_capture(l, &capture) : live_csv(l);
     pktseq_watcher_tick(&l->watcher, HUGE_VAL);
-    live_summary(l, summary, &capture.counts);
+    if (!bad && !live_stop && !l->watcher.tracker.packets && !capture.counts.frames) {
+        l->nothing = bad = 1;
+        snprintf(l->err->text, sizeof l->err->text, "no packet came");
+    }
+    if (!output_pipe_closed && (!bad || l->watcher.tracker.packets))
+        live_summary(l, summary, &capture.counts);
+    l->failed = l->failed && !output_pipe_closed;  // who reads no more misses nothing
     if (l->failed) snprintf(l->err->text, sizeof l->err->text, "cannot write to standard output");
     return bad || l->failed;
 }

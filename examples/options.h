@@ -17,6 +17,7 @@ typedef enum option_kind {
     OPTION_WHOLE,   // size_t from min to max
     OPTION_SEED,    // uint64_t, any
     OPTION_NUMBER,  // double from min to max, or from above min
+    OPTION_SHARE,   // double from min to below max, "0.01" or "1%"
     OPTION_CHOICE   // int: the place of the value in choice, "target|input"
 } option_kind;
 
@@ -77,6 +78,14 @@ static inline int option_read(const option *o, const char *text, char expected[1
         option_expect(o->choice, expected);
         good = option_place(o->choice, text) >= 0;
         if (good) *(int *)o->to = option_place(o->choice, text);
+    } else if (o->kind == OPTION_SHARE) {
+        snprintf(expected, 160, "a share from %g to below %g: 0.01 is 1 %%, and so is 1%%", o->min,
+                 o->max);
+        number = strtod(text, &end);
+        if (*end == '%') number /= 100, ++end;
+        good = ((text[0] >= '0' && text[0] <= '9') || text[0] == '.') && !*end &&
+               number >= o->min && number < o->max;
+        if (good) *(double *)o->to = number;
     } else if (o->kind == OPTION_NUMBER) {
         size_t n = (size_t)snprintf(expected, 160, "a number");
         if (o->min > -1e30)  // beyond there is no limit worth a word
@@ -147,7 +156,8 @@ static inline int option_parse(const option *list, size_t count, int argc, char 
         size_t k = 0;
         if (only_data || name[0] != '-' || name[1] == 0) {
             if (*data) {
-                snprintf(message, size, "found two data files, %s and %s", *data, name);
+                snprintf(message, size, "found two data files, %s and %s; join captures with "
+                         "mergecap -w all.pcapng %s %s", *data, name, *data, name);
                 return 1;
             }
             *data = name;

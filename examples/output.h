@@ -94,21 +94,29 @@ static inline int output_fail(const char *program, const char *format, va_list l
     return 1;
 }
 
+// A share in percents, in two digits: "0.34", "100".
+static inline const char *output_percent(char text[32], double share) {
+    snprintf(text, 32, share < 0.995 ? "%.2g" : "%.0f", 100 * share);
+    return text;
+}
+
 // What a false-alarm rate was asked for and what can be said of it: "1 % false alarms (later traffic:
 // 0.34 to 2.9 %), from 922 normal sequences". From how many sequences on something can be promised
 // is said where they are too few: at least two should be above the threshold.
 static inline const char *output_rate(char text[256], const pktseq_detector *detector,
                                       double rate) {
     double threshold, low, high, n = (double)detector->sequences;
+    char from[32], to[32];
     if (pktseq_detector_threshold(detector, rate, &threshold, &low, &high))
         snprintf(text, 256, "%g %% false alarms, from %.0f normal sequences", 100 * rate, n);
     else if (n * rate < 2)
         snprintf(text, 256, "%g %% false alarms, which nobody can promise from %.0f normal "
-                 "sequences (it may become %.2g %%; %.0f are needed)", 100 * rate, n, 100 * high,
+                 "sequences (it may become %s %%; %.0f are needed)", 100 * rate, n,
+                 output_percent(to, high),
                  rate > 0 ? ceil(10 / rate) : 1e6);
     else
-        snprintf(text, 256, "%g %% false alarms (later traffic: %.2g to %.2g %%), from %.0f normal "
-                 "sequences", 100 * rate, 100 * low, 100 * high, n);
+        snprintf(text, 256, "%g %% false alarms (later traffic: %s to %s %%), from %.0f normal "
+                 "sequences", 100 * rate, output_percent(from, low), output_percent(to, high), n);
     return text;
 }
 
@@ -163,6 +171,7 @@ static inline pktseq_status input_read(pktseq_table *table, const char *path,
 static inline int input_warning(const pktseq_table *table, size_t which, char *text, size_t size) {
     const pktseq_cut *cut = &table->cut;
     const unsigned long packets = (unsigned long)cut->packets;
+    const int capture = (table->notes & PKTSEQ_READ_BY_PORT) != 0;
     size_t said = 0;
 #define INPUT_NUMBER(n) (unsigned long)(n), (n) == 1 ? "" : "s"
 #define INPUT_ARE(n) ((n) == 1 ? "is" : "are")
@@ -183,10 +192,13 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
               (unsigned long)cut->not_ip, packets, INPUT_ARE(cut->not_ip));
     INPUT_SAY(cut->attacks, "%lu packet%s in sequences that are labelled as attacks are left out: "
               "only normal traffic is learned", INPUT_NUMBER(cut->attacks));
-    INPUT_SAY(cut->clock_back > 0 && cut->clock_back * 50 <= cut->packets,
+    INPUT_SAY(capture && cut->clock_back, "packets are not in the order of time (it goes back %lu "
+              "time%s in %lu): reordercap IN OUT puts them in it", INPUT_NUMBER(cut->clock_back),
+              packets);
+    INPUT_SAY(!capture && cut->clock_back && cut->clock_back * 50 <= cut->packets,
               "the clock jumps back %lu time%s in %lu packets", INPUT_NUMBER(cut->clock_back),
               packets);
-    INPUT_SAY(cut->clock_back * 50 > cut->packets,
+    INPUT_SAY(!capture && cut->clock_back * 50 > cut->packets,
               "the time goes back %lu time%s in %lu packets: is the column of times the time since "
               "the previous packet, or the file in another order? What is needed is the time since "
               "1970 or since the beginning (tshark: frame.time_epoch)",
@@ -199,8 +211,6 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
               "count", INPUT_NUMBER(cut->tunnels));
     INPUT_SAY(cut->quotes, "%lu message%s of ICMP with the ports of another packet, which do not "
               "count", INPUT_NUMBER(cut->quotes));
-    INPUT_SAY(table->sequences < 100, "%lu packets make %lu sequence%s; training, and a threshold, "
-              "need about 100", (unsigned long)table->rows, INPUT_NUMBER(table->sequences));
 #undef INPUT_NUMBER
 #undef INPUT_ARE
 #undef INPUT_SAY

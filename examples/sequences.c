@@ -171,26 +171,28 @@ static int write_file(const pktseq_table *table, const char *path) {
 
 // ---- what is printed
 
+// A line of the summary; what did not happen is not told.
 static void print_line(FILE *to, size_t count, const char *what) {
-    fprintf(to, "%10lu %s\n", (unsigned long)count, what);
+    if (count) fprintf(to, "%10lu %s\n", (unsigned long)count, what);
 }
 
 // Where every packet went, so that fewer rows than packets are no riddle: the first number is the
 // sum of those below it up to the sequences.
 static void print_summary(FILE *to, const app *a, const pktseq_table *table, int had_sequences) {
     const pktseq_cut *cut = &table->cut;
-    fprintf(to, "%10lu packets read from %s\n", (unsigned long)cut->packets,
-            output_shown(input_name(a->in)));
+    fprintf(to, "%10lu packet%s read from %s\n", (unsigned long)cut->packets,
+            cut->packets == 1 ? "" : "s", output_shown(input_name(a->in)));
     print_line(to, cut->not_tcp, "left out: not TCP");
-    if (cut->not_ip) print_line(to, cut->not_ip, "left out: not IP");
-    if (cut->no_ports) print_line(to, cut->no_ports, "left out: no ports in the column Info");
-    if (cut->bad_rows) print_line(to, cut->bad_rows, "left out: cannot be read");
-    if (cut->headers) print_line(to, cut->headers, "left out: the header line again");
+    print_line(to, cut->not_ip, "left out: not IP");
+    print_line(to, cut->no_ports, "left out: no ports in the column Info");
+    print_line(to, cut->bad_rows, "left out: cannot be read");
+    print_line(to, cut->headers, "left out: the header line again");
     print_line(to, cut->dropped,
                "left out: dropped protocols (FINGER, FTP, FTP-DATA and TIME, with --notebook)");
     print_line(to, cut->remainder, "left out: remainder, too few for a sequence at the end");
-    fprintf(to, "%10lu packets in %lu sequences, mean length %.2f\n", (unsigned long)table->rows,
-            (unsigned long)table->sequences, (double)table->rows / (double)table->sequences);
+    fprintf(to, "%10lu packets in %lu sequence%s, mean length %.2f\n", (unsigned long)table->rows,
+            (unsigned long)table->sequences, table->sequences == 1 ? "" : "s",
+            (double)table->rows / (double)table->sequences);
     print_line(to, cut->renamed, "renamed: SMTP/IMF to SMTP (with --notebook)");
     print_line(to, cut->clock_back, "clocks back: a time before that of the packet before");
     print_line(to, cut->many_values, "cells of several values, of which the last was taken");

@@ -102,6 +102,7 @@ typedef struct app {
     double *held_loss;       // (held_points) of sequences held out, at each loss point, or NAN
     size_t held_points;
     int lock;                // descriptor of the folder's lock
+    int reached;             // the data were to be read
     int saved;               // model.safetensors is this run's
     unsigned char kept[101]; // percents at which a checkpoint was kept
     pktseq_train_config config;
@@ -194,6 +195,9 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
         return fail("--iterations and --epochs exclude each other");
     if (a->notebook && a->recommended)
         return fail("--notebook and --recommended exclude each other");
+    if (a->resume_path && (a->recommended || a->notebook))
+        return fail("leave %s out with --resume: the settings come from the model",
+                    a->recommended ? "--recommended" : "--notebook");
     if (a->init_path && a->resume_path)
         return fail("--init and --resume exclude each other");
     if (a->resume_path && fixed)
@@ -473,9 +477,12 @@ static void print_features(const app *a) {
         printf("  %-10s", output_shown(field->column));
         if (field->category_count) {
             int bounds = field->kind != PKTSEQ_ONEHOT;
+            int spaces = 0;  // within names
+            for (size_t k = 0; k < field->category_count && !bounds; ++k)
+                spaces |= strchr(field->category[k], ' ') != NULL;
             printf(bounds ? " up to" : "");
             for (size_t k = 0; k < field->category_count && k < 20; ++k)
-                printf(" %s%s", k && !bounds && field->category_count > 25 ? "| " : "",
+                printf(" %s%s", k && spaces ? "| " : "",
                        output_shown(field->category[k]));
             if (field->category_count > 20)
                 printf(" ... (%lu)", (unsigned long)field->category_count);
@@ -514,6 +521,13 @@ static void print_summary(const app *a) {
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
         printf("warning     %s\n", output_shown(warning));
+    if (a->table.sequences < 100)
+        printf("warning     only %lu sequences: the model will be %s; 1000 or more make a threshold "
+               "that can be promised\n", (unsigned long)a->table.sequences,
+               a->table.sequences < 20 ? "of no use" : "poor");
+    if (!a->resume_path && !a->recommended && !a->notebook)
+        printf("settings    these are the reference's, which find little: --recommended finds "
+               "more\n");
     printf("data        %s\n", output_shown(input_name(a->data_path)));
     printf("rows        %lu packets", (unsigned long)a->table.rows);
     if (a->table.cut.packets > a->table.rows)
@@ -545,9 +559,6 @@ static void print_summary(const app *a) {
     printf("library     %s\n", pktseq_build_info());
     if (a->resume_path)
         printf("resumed     after %lu iterations\n", (unsigned long)a->training.iteration);
-    else if (!a->recommended && !a->notebook)
-        printf("settings    the defaults are those of the reference notebooks; to find anomalies "
-               "take --recommended\n");
     printf("\n");
     fflush(stdout);
 }
@@ -790,6 +801,7 @@ static int rehearse(app *a) {
 
 static int run(app *a) {
     pktseq_status status;
+    a->reached = 1;
     if (a->resume_path ? prepare_resumed(a) : prepare_new(a)) return 1;
     if (rehearse(a) || prepare_folder(a)) return 1;
     if (!a->quiet) print_summary(a);
@@ -819,7 +831,7 @@ static int run(app *a) {
 // A model that this run did not write must not be taken for its result.
 static void print_older(const app *a) {
     char path[4096], date[32];
-    if (a->saved || path_in(a, path, sizeof path, "model.safetensors") || !exists(path)) return;
+    if (!a->reached || a->saved || path_in(a, path, sizeof path, "model.safetensors") || !exists(path)) return;
     output_file_date(date, path);
     fprintf(stderr, "train: %s is still an older model%s%s\n", output_shown(path),
             date[0] ? ", of " : "", date);

@@ -182,6 +182,19 @@ refuses "no epochs" 'found "0", expected a number above 0' ./train --epochs 0 ca
 refuses "too many" "expected a whole number from 1 to 1000000" ./train --batch 4294967296 cap.csv
 refuses "an option instead of a value" 'found "--quiet"' ./train --out --quiet cap.csv
 refuses "both" "exclude each other" ./train --epochs 2 --iterations 3 cap.csv
+refuses "a share that is meant in percent" "0.01 is 1 %" \
+    ./detect --model $model --false-alarms 1 cap.csv
+./detect --model $model --false-alarms 2% cap.csv >percent
+./detect --model $model --false-alarms 0.02 cap.csv >out
+check "a share in percent" cmp percent out
+check "it may become 100 %, not 1e+02" sh -c '! grep -q "e+0" out'
+refuses "recommended and resumed" "leave --recommended out with --resume" \
+    ./train cap.csv --recommended --resume half/model.safetensors
+refuses "two captures" "mergecap -w all.pcapng a b" ./detect --model $model a b
+refuses "a mistyped option says nothing of an older model" "did you mean --epochs?" \
+    ./train --out whole --epochss 3 cap.csv
+./train --out whole --epochss 3 cap.csv 2>err
+check "and nothing on a second line" test "$(wc -l <err)" -eq 1
 cp cap.csv ./--odd.csv
 ./detect --model=$model --top=1 -- --odd.csv >out
 check "-- ends the options, = gives a value" grep -q "^data        --odd.csv" out
@@ -189,7 +202,7 @@ check "-- ends the options, = gives a value" grep -q "^data        --odd.csv" ou
 check "from the standard input to the standard output" grep -q "^sequence,first_row" out
 check "the list goes to standard error then" grep -q "^data        the standard input" list
 check "and nothing is called -" test ! -e -
-refuses "both on the standard output" "would take the place of" \
+refuses "both on the standard output" "only one of --report and --scores can be -" \
     ./detect --model $model --scores - --report - cap.csv
 
 # ---- while packets come
@@ -206,6 +219,20 @@ check "alarms come before the input's end" grep -q "incident 1 " out
 kill -INT $!
 wait $!
 check "stopped, it ends well and says what was" grep -q "^packets     299" out
+check "seconds with all their digits" \
+    sh -c '! grep -q "e+0" lines && grep -q "\"time\":[0-9]*\.[0-9]\{6\},\"begin\":[0-9]*\.[0-9]\{6\}," lines'
+awk -F, -v OFS=, '{ if (NR > 1) $1 = sprintf("%.6f", $1 + 1759508960.000003); print }' \
+    cap.csv >clock.csv
+./detect --model $model --threshold -1 --json clock.csv 2>err | tr ',' '\n' >lines
+check "and the clock of both alike" test \
+    "$(sed -n 's/^{"timestamp":.*\(\.[0-9]*\)+0000"$/\1/p' lines)" = \
+    "$(sed -n 's/^"time":[0-9]*\(\.[0-9]*\)$/\1/p' lines)"
+refuses "nothing on the standard input" "no packet came from the standard input" \
+    sh -c "exec ./detect --model $model - </dev/null"
+./detect --model $model - </dev/null >out 2>err
+check "and no summary of it" test ! -s out
+./detect --model $model --threshold -1 --json clock.csv 2>err | head -n 1 >out
+check "live | head ends quietly" test ! -s err
 refuses "a report of what has not ended" "answer before its end" \
     ./detect --model $model --live --report new.html cap.csv
 ./detect --model $model --live cap.csv >out
@@ -296,6 +323,18 @@ fi
 
 ./detect --model $model --threshold 0.5 cap.csv >out
 check "words without labels" sh -c 'grep -q "^score       mean .*above it" out && ! grep -q attack out'
+head -n 120 cap.csv >odd.csv
+refuses "too few to calibrate" "are too few for a threshold" \
+    ./detect --model $model --calibrate odd.csv cap.csv
+check "who scores is not told of training" \
+    sh -c "! ./detect --model $model odd.csv | grep -q 'need about'"
+./train odd.csv --hidden 8 --iterations 1 --out rest >out
+check "who trains is" grep -q '^warning .*only [0-9]* sequences: the model will be' out
+./sequences odd.csv 2>err >out
+check "no lines of zeros" sh -c '! grep -q "^ *0 " err && grep -q "packets in" err'
+awk -F, -v OFS=, 'NR > 1 && NR % 9 == 0 { $1 -= 5 } { print }' cap.csv >odd.csv
+./detect --model $model odd.csv >out
+check "times that go back, in CSV" grep -q '^warning .*is the column of times' out
 check "few sequences" sh -c "./detect --model $model cap.csv | grep -q 'nobody can promise from'"
 ./detect --model rest/model.safetensors --scores scores.csv cap.csv >out
 check "without a threshold nothing is judged" grep -q '^anomalous   not judged' out
