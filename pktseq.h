@@ -52,6 +52,8 @@ CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows t
     frame, capture, csv, table -> tracker, sequences -> codec -> dataset -> model, work
           -> forward, backward, step -> train -> use, detect -> files
 
+    >>api-short goes all the way in six calls, with the recommended settings.
+
 DEFINES   Before the #include, the same in every file of a program:
 
     PKTSEQ_IMPLEMENTATION   put the function bodies here; once in a program, and not after tgmath.h
@@ -250,7 +252,8 @@ PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, s
     (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
      sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
      sizeof(pktseq_training) + sizeof(pktseq_detector) + sizeof(pktseq_packet) + \
-     sizeof(pktseq_capture) + sizeof(pktseq_tracker) + sizeof(pktseq_watcher))
+     sizeof(pktseq_capture) + sizeof(pktseq_tracker) + sizeof(pktseq_watcher) + \
+     sizeof(pktseq_guard))
 
 // A few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
@@ -1666,6 +1669,97 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, 
                                          size_t count, size_t every, const char *title,
                                          pktseq_error *err);
 #endif
+
+// ---- >>api-short: from a file to alarms in six calls ------------------------------------------
+
+// Zero means: the default. The ones up to tcp_only are for learning.
+typedef struct pktseq_options {
+    double epochs;        // passes over the data; 0: 6, but at least 200 iterations
+    double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
+    double false_alarms;  // share of normal sequences that may raise an alarm; 0: 0.01
+    double context;       // share of the pair's last 10 seconds in the score; 0: 0.75,
+                          //   negative: none
+    uint64_t seed;        // 0: 1
+    int tcp_only;         // 1: only packets of TCP
+    pktseq_rule rule;     // how packets become sequences; least 0: by connection, or, once learned,
+                          //   as the model was, in either case with this secret
+    int threads;          // 0: OpenMP's choice
+    int (*progress)(void *user_data, const struct pktseq_progress *progress);  // of training
+    void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
+    void *user_data;      // of both
+    pktseq_allocator allocator;
+} pktseq_options;
+
+// All that learning leaves and watching needs; each part is open to the functions above, such as
+// pktseq_save_mem and pktseq_load_mem for a program without files. From the first packet that it
+// watches on it stays where it is in memory.
+typedef struct pktseq_guard {
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_detector detector;
+    pktseq_training training;
+    pktseq_watcher watcher;  // made when the first packet is watched; counts sequences and alarms
+    pktseq_options options;
+} pktseq_guard;
+
+// One sequence of a file.
+typedef struct pktseq_scored {
+    double score, threshold;     // above it is an alarm
+    size_t sequence, connection; // numbers, in the order in which they began
+    size_t packets;
+    size_t first_row, last_row;  // of the file, 0 = the first after the header, or first frame
+    double begin, time;          // of the first and the last packet; 0 where the model uses no time
+    const char *src, *dst;       // of the first packet, as the file has them, or "", as is label
+    unsigned src_port, dst_port; // 0 where there are none
+    const char *label;           // of the first packet
+} pktseq_scored;
+
+#ifndef PKTSEQ_NO_STDIO
+// Learns from a capture (pcap, pcapng, CSV) what is normal, as `train --recommended` does, to the
+// bit: pktseq_schema_recommended; 64 hidden units, likelihood, every packet forecast from those
+// before it; batches of 32, rate 0.1, momentum 0.9, gradients clipped to 1, shuffled; and
+// pktseq_detector_options_recommended. Sequences that the column "label" calls attacks are left
+// out.
+//   guard      out. Close with pktseq_guard_close, also after a failure, which leaves it empty.
+//   options    NULL: all defaults. A copy is kept.
+//   fails as pktseq_table_read, pktseq_codec_fit, pktseq_train and pktseq_detector_fit do, and with
+//   DATA (too little traffic). STOPPED by the callback leaves what was learned so far, complete.
+PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
+                                            const pktseq_options *options, pktseq_error *err);
+
+// Writes what was learned to a checkpoint.   fails as pktseq_save does, and with ARGUMENT (a guard
+// that is empty).
+PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
+                                            pktseq_error *err);
+
+// Opens a checkpoint: that of pktseq_guard_store, or any other that has a codec and a fitted
+// detector. guard and options as above.
+//   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
+PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
+                                           const pktseq_options *options, pktseq_error *err);
+
+// Scores each sequence of a capture, in the order in which they began, and shows them to scored_fn
+// once all are scored. What it shows is valid until it returns.
+//   fails as pktseq_table_read and pktseq_detector_score_all do; nothing was then shown.
+//   Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const char *path,
+                                            void (*scored_fn)(void *user_data,
+                                                              const pktseq_scored *scored),
+                                            void *user_data, pktseq_error *err);
+#endif
+
+// Takes the next packet of live traffic, see pktseq_watcher; alarms go to options.alarm_fn.
+//   fails with ARGUMENT (an empty guard, a time that is not finite), and as pktseq_watcher_init and
+//   _push do; the guard can still be used.
+PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
+                                            pktseq_error *err);
+
+// Ends the sequences that are over at this time, though no packet came: see pktseq_tracker_tick. An
+// infinite time ends all, with their alarms.
+PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now);
+
+// Frees everything; raises no alarm. NULL, a zeroed guard and a closed one are fine.
+PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
 
 #ifdef __cplusplus
 }
@@ -15566,6 +15660,313 @@ PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double
     buffer->capacity = t.capacity;
     buffer->allocator = t.allocator;
     return pktseqi_ok(err);
+}
+
+// ---- >>short: from a file to alarms in six calls ----------------------------------------------
+
+// Has it learned something, and which scores are normal?
+static int pktseqi_guard_ready(const pktseq_guard *guard) {
+    return guard && guard->model.block && guard->codec.field_count && guard->detector.sequences;
+}
+
+#ifndef PKTSEQ_NO_STDIO
+// Empties a guard and keeps the options of the caller.
+static void pktseqi_guard_begin(pktseq_guard *guard, const pktseq_options *options) {
+    memset(guard, 0, sizeof *guard);
+    if (options) guard->options = *options;
+}
+
+// Puts the defaults in place of zeros, and refuses what no function after it would.
+static pktseq_status pktseqi_options_settle(pktseq_options *o, pktseq_error *err) {
+    if (!(o->epochs >= 0 && o->epochs <= 1e6))
+        return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
+    if (!(o->hold_out >= 0 && o->hold_out < 1))
+        return pktseqi_bad_argument(err, "hold_out is not from 0 to below 1");
+    if (!(o->false_alarms >= 0 && o->false_alarms <= 1))
+        return pktseqi_bad_argument(err, "false_alarms is not from 0 to 1");
+    if (!(o->context < 1)) return pktseqi_bad_argument(err, "context is not below 1");
+    if (o->hold_out == 0) o->hold_out = 0.2;
+    if (o->false_alarms == 0) o->false_alarms = 0.01;
+    if (o->context == 0) o->context = 0.75;
+    if (o->seed == 0) o->seed = 1;
+    return PKTSEQ_OK;
+}
+
+// Takes out the sequences with packets that the column "label" calls attacks.
+static pktseq_status pktseqi_leave_attacks(pktseq_table *table, pktseq_error *err) {
+    const pktseq_column *label = pktseq_table_column(table, "label");
+    unsigned char *keep;
+    size_t kept = 0;
+    pktseq_status status;
+    if (!label || !label->text) return PKTSEQ_OK;
+    keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences + 1, 1);
+    if (!keep) return pktseqi_no_memory(err);
+    for (size_t s = 0; s < table->sequences; ++s) {
+        size_t row = table->start[s], end = table->start[s + 1];
+        while (row < end && pktseq_label_is_normal(label->names[label->text[row]])) ++row;
+        keep[s] = row == end;
+        kept += keep[s];
+    }
+    if (kept) status = pktseq_table_select(table, keep, err);
+    else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets labelled as "
+                                "an attack (%s ..), but learning needs normal traffic",
+                                label->names[label->text[0]]);
+    pktseqi_free(&table->allocator, keep);
+    return status;
+}
+
+// Reads what is learned from, and makes codec and dataset of it.
+static pktseq_status pktseqi_guard_read(pktseq_guard *guard, const char *path,
+                                        pktseq_dataset *dataset, pktseq_error *err) {
+    static const char *const keep[] = {"label"};
+    const pktseq_options *o = &guard->options;
+    pktseq_schema schema = pktseq_schema_recommended(o->context > 0);
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseqi_text recipe = pktseqi_text_fixed(guard->training.recipe,
+                                             sizeof guard->training.recipe);
+    pktseq_table table;
+    pktseq_status status;
+    if (o->rule.least) schema.rule = o->rule;
+    memcpy(schema.rule.secret, o->rule.secret, sizeof o->rule.secret);
+    schema.rule.tcp_only |= o->tcp_only;
+    schema.keep = keep;
+    schema.keep_count = 1;
+    schema.hold_out = options.hold_out = o->hold_out;
+    options.inputs = 0;
+    options.start = PKTSEQ_START_INPUT;
+    status = pktseq_table_read(&table, path, &schema, &o->allocator, err);
+    if (status) return status;
+    status = pktseqi_leave_attacks(&table, err);
+    if (!status) status = pktseq_codec_fit(&guard->codec, &table, &schema, &o->allocator, err);
+    if (!status)
+        status = pktseq_dataset_init(dataset, &guard->codec, &table, &options, &o->allocator, err);
+    pktseqi_put(&recipe, "%z packets in %z sequences, pktseq %s", table.rows, table.sequences,
+                PKTSEQ_VERSION);
+    if (!status && dataset->trained == dataset->pairs)
+        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "too little traffic: of %z sequences "
+                               "none is held out", table.sequences);
+    pktseq_table_free(&table);
+    return pktseqi_error_in(err, status, path);
+}
+
+// Trains a new model on the dataset.
+static pktseq_status pktseqi_guard_train(pktseq_guard *guard, const pktseq_dataset *dataset,
+                                         pktseq_error *err) {
+    const pktseq_options *o = &guard->options;
+    pktseq_train_config train = pktseq_train_config_default();
+    pktseq_config config = pktseq_config_default(dataset);
+    double epochs = o->epochs > 0 ? o->epochs : 6;  // 30 rank as well: AUC 0.999 with either
+    pktseq_status status;
+    config.hidden = 64;
+    config.loss = PKTSEQ_LOSS_NLL;
+    train.batch = 32;
+    train.learning_rate = 0.1;
+    train.momentum = 0.9;
+    train.clip = 1;
+    train.teacher_forcing = 1;
+    train.order = PKTSEQ_ORDER_SHUFFLED;
+    train.seed = o->seed;
+    train.threads = o->threads;
+    train.progress = o->progress;
+    train.user_data = o->user_data;
+    train.iterations = (size_t)(epochs * (double)dataset->trained / 32 + 0.999);
+    if (o->epochs == 0 && train.iterations < 200)
+        train.iterations = 200;  // little traffic: a minute of it makes 46 connections
+    if (train.iterations == 0) train.iterations = 1;
+    status = pktseq_model_init(&guard->model, config, o->seed, &o->allocator, err);
+    if (status) return status;
+    return pktseq_train(&guard->model, dataset, &train, &guard->training, err);
+}
+
+// Learns which scores are normal.
+static pktseq_status pktseqi_guard_fit(pktseq_guard *guard, const pktseq_dataset *dataset,
+                                       pktseq_error *err) {
+    const pktseq_options *o = &guard->options;
+    double *weight = (double *)pktseqi_alloc(&o->allocator, guard->codec.groups, sizeof *weight);
+    pktseq_detector_options options;
+    pktseq_status status;
+    if (!weight) return pktseqi_no_memory(err);
+    options = pktseq_detector_options_recommended(&guard->codec, weight);
+    if (options.context > 0) options.context = o->context;
+    options.false_alarms = o->false_alarms;
+    status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts, &options,
+                                  &o->allocator, err);
+    if (!status)
+        status = pktseq_detector_fit(&guard->detector, &guard->model, dataset, o->threads, err);
+    pktseqi_free(&o->allocator, weight);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
+                                            const pktseq_options *options, pktseq_error *err) {
+    pktseq_dataset dataset;
+    pktseq_status status;
+    int stopped;
+    if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
+    pktseqi_guard_begin(guard, path ? options : NULL);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    memset(&dataset, 0, sizeof dataset);
+    status = pktseqi_options_settle(&guard->options, err);
+    if (!status) status = pktseqi_guard_read(guard, path, &dataset, err);
+    if (!status) status = pktseqi_guard_train(guard, &dataset, err);
+    stopped = status == PKTSEQ_STOPPED;
+    if (!status || stopped) status = pktseqi_guard_fit(guard, &dataset, err);
+    pktseq_dataset_free(&dataset);
+    if (status) pktseq_guard_close(guard);
+    else if (stopped)
+        status = pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped by the callback after %z of %z "
+                               "iterations", guard->training.iteration,
+                               guard->training.config.iterations);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
+                                            pktseq_error *err) {
+    if (!pktseqi_guard_ready(guard))
+        return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
+    return pktseq_save(path, &guard->model, &guard->codec, &guard->training, &guard->detector, err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
+                                           const pktseq_options *options, pktseq_error *err) {
+    pktseq_status status;
+    if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
+    pktseqi_guard_begin(guard, path ? options : NULL);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    status = pktseq_load(path, &guard->model, &guard->codec, &guard->training, &guard->detector,
+                         &guard->options.allocator, err);
+    if (!status && !pktseqi_guard_ready(guard))
+        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%s: it does not say which scores are "
+                               "normal: expected what pktseq_guard_store or train --recommended "
+                               "has written", path);
+    if (status) pktseq_guard_close(guard);
+    return status;
+}
+
+// Returns the text that a column has in a row, or "" where there is no such column.
+static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
+    const pktseq_column *column = pktseq_table_column(table, name);
+    return column && column->text ? column->names[column->text[row]] : "";
+}
+
+// Returns the number that a column has in a row, or 0 where there is no such column.
+static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
+    const pktseq_column *column = pktseq_table_column(table, name);
+    return column && column->number ? column->number[row] : 0;
+}
+
+// Describes a sequence of the table, but for its score.
+static pktseq_scored pktseqi_scored(const pktseq_table *table, size_t sequence) {
+    size_t row = table->start[sequence], last = table->start[sequence + 1] - 1;
+    pktseq_scored scored;
+    memset(&scored, 0, sizeof scored);
+    scored.sequence = sequence;
+    scored.connection = table->connection ? table->connection[sequence] : sequence;
+    scored.packets = last - row + 1;
+    scored.first_row = table->source_row ? table->source_row[row] : row;
+    scored.last_row = table->source_row ? table->source_row[last] : last;
+    scored.begin = pktseqi_scored_number(table, "timestamp", row);
+    scored.time = pktseqi_scored_number(table, "timestamp", last);
+    scored.src = pktseqi_scored_text(table, "src_ip", row);
+    scored.dst = pktseqi_scored_text(table, "dst_ip", row);
+    scored.label = pktseqi_scored_text(table, "label", row);
+    scored.src_port = (unsigned)pktseqi_scored_number(table, "src_port", row);
+    scored.dst_port = (unsigned)pktseqi_scored_number(table, "dst_port", row);
+    return scored;
+}
+
+// Scores a table's sequences and shows them.
+static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_table *table,
+                                        void (*scored_fn)(void *user_data,
+                                                          const pktseq_scored *scored),
+                                        void *user_data, pktseq_error *err) {
+    const pktseq_allocator *allocator = &guard->options.allocator;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_dataset dataset;
+    pktseq_status status;
+    double *score;
+    options.inputs = guard->model.config.inputs;
+    options.start = guard->model.config.start;
+    status = pktseq_dataset_init(&dataset, &guard->codec, table, &options, allocator, err);
+    if (status) return status;
+    score = (double *)pktseqi_alloc(allocator, dataset.pairs, sizeof *score);
+    status = !score ? pktseqi_no_memory(err)
+                    : pktseq_detector_score_all(&guard->detector, &guard->model, &dataset,
+                                                guard->options.threads, score, err);
+    for (size_t i = 0, s = 0; !status && i < dataset.pairs; ++i) {
+        pktseq_scored scored;
+        while (table->start[s] < dataset.first_row[i]) ++s;
+        scored = pktseqi_scored(table, s);
+        scored.score = score[i];
+        scored.threshold = guard->detector.threshold;
+        scored_fn(user_data, &scored);
+    }
+    pktseqi_free(allocator, score);
+    pktseq_dataset_free(&dataset);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const char *path,
+                                            void (*scored_fn)(void *user_data,
+                                                              const pktseq_scored *scored),
+                                            void *user_data, pktseq_error *err) {
+    static const char *const keep[] = {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port",
+                                       "label"};
+    pktseq_schema schema;
+    pktseq_table table;
+    pktseq_status status;
+    if (!pktseqi_guard_ready(guard) || !path || !scored_fn)
+        return pktseqi_bad_argument(err, "guard, path or scored_fn is NULL, or nothing is learned");
+    memset(&schema, 0, sizeof schema);
+    schema.field = guard->codec.field;
+    schema.field_count = guard->codec.field_count;
+    schema.keep = keep;
+    schema.keep_count = sizeof keep / sizeof *keep;
+    schema.rule = guard->options.rule.least ? guard->options.rule : guard->codec.rule;
+    if (!schema.rule.least) schema.rule = pktseq_rule_default();
+    memcpy(schema.rule.secret, guard->options.rule.secret, sizeof schema.rule.secret);
+    status = pktseq_table_read(&table, path, &schema, &guard->options.allocator, err);
+    if (status) return status;
+    status = pktseqi_error_in(err, pktseqi_guard_show(guard, &table, scored_fn, user_data, err),
+                              path);
+    pktseq_table_free(&table);
+    return status;
+}
+#endif
+
+PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
+                                            pktseq_error *err) {
+    pktseq_watch_options options;
+    pktseq_status status;
+    if (!pktseqi_guard_ready(guard))
+        return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
+    if (!guard->watcher.state) {
+        memset(&options, 0, sizeof options);
+        options.rule = guard->options.rule;
+        options.alarm_fn = guard->options.alarm_fn;
+        options.user_data = guard->options.user_data;
+        status = pktseq_watcher_init(&guard->watcher, &guard->model, &guard->codec,
+                                     &guard->detector, &options, &guard->options.allocator, err);
+        if (status) return status;
+    }
+    status = pktseq_watcher_push(&guard->watcher, packet);
+    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
+    return status ? pktseqi_bad_argument(err, "packet is NULL, or its time is not finite")
+                  : pktseqi_ok(err);
+}
+
+PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {
+    if (guard && guard->watcher.state) pktseq_watcher_tick(&guard->watcher, now);
+}
+
+PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard) {
+    if (!guard) return;
+    pktseq_watcher_free(&guard->watcher);
+    pktseq_training_free(&guard->training);
+    pktseq_detector_free(&guard->detector);
+    pktseq_model_free(&guard->model);
+    pktseq_codec_free(&guard->codec);
+    memset(guard, 0, sizeof *guard);
 }
 
 #if defined(__GNUC__) && !defined(__clang__)

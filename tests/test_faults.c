@@ -229,7 +229,7 @@ typedef struct scene {
     pktseq_detector detector;
     pktseq_buffer file;      // a checkpoint of these
     double weight[64];
-    char path[1100], csv_path[1100], svg_path[1100];
+    char path[1100], csv_path[1100], svg_path[1100], small_path[1100];
 } scene;
 
 static scene S;
@@ -274,6 +274,7 @@ static int scene_make(const char *program) {
     sprintf(S.path, "%.1000s.safetensors", program);
     sprintf(S.csv_path, "%.1000s.csv", program);
     sprintf(S.svg_path, "%.1000s.svg", program);
+    sprintf(S.small_path, "%.1000s.small.csv", program);
     S.capture = capture_of(120, 7, 0);
     S.many = capture_of(1500, 40, 1);
     S.schema = pktseq_schema_recommended(1);
@@ -798,6 +799,87 @@ static void run_save(trial *t) {
     parts_free(&p);
 }
 
+// A guard's own small file: what the recommended features need.
+static pktseq_options guard_options(void) {
+    pktseq_options options;
+    memset(&options, 0, sizeof options);
+    options.epochs = 0.01;
+    options.threads = 1;
+    options.allocator = callers;
+    return options;
+}
+
+static uint64_t guard_hash(const pktseq_guard *g) {
+    return model_hash(&g->model) * 3 + codec_hash(&g->codec) * 5 + detector_hash(&g->detector);
+}
+
+static void run_guard_learn(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    memset(&guard, 0xa5, sizeof guard);
+    TRY(pktseq_guard_learn(&guard, S.small_path, &options, t->err));
+    CHECK_EMPTY(guard);
+    t->result = t->status ? 0 : guard_hash(&guard);
+    pktseq_guard_close(&guard);
+    pktseq_guard_close(&guard);
+}
+
+static void run_guard_open(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    memset(&guard, 0xa5, sizeof guard);
+    TRY(pktseq_guard_open(&guard, S.path, &options, t->err));
+    CHECK_EMPTY(guard);
+    t->result = t->status ? 0 : guard_hash(&guard);
+    pktseq_guard_close(&guard);
+}
+
+static void run_guard_store(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    uint64_t before;
+    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    spoil(S.svg_path);
+    before = file_hash(S.svg_path);
+    TRY(pktseq_guard_store(&guard, S.svg_path, t->err));
+    check_file(t, S.svg_path, before);
+    t->result = file_hash(S.svg_path);
+    remove(S.svg_path);
+    pktseq_guard_close(&guard);
+}
+
+static void hash_scored(void *user_data, const pktseq_scored *s) {
+    uint64_t *h = (uint64_t *)user_data;
+    *h = add(*h, &s->score, sizeof s->score);
+}
+
+static void run_guard_score(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    uint64_t h = 7;
+    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    TRY(pktseq_guard_score(&guard, S.small_path, hash_scored, &h, t->err));
+    CHECK((h != 7) == (t->status == PKTSEQ_OK));  // a failure shows nothing
+    t->result = h;
+    pktseq_guard_close(&guard);
+}
+
+static void run_guard_watch(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    pktseq_packet packet;
+    memset(&packet, 0, sizeof packet);
+    packet.protocol = "TCP";
+    packet.transport = 6;
+    packet.length = 60;
+    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    TRY(pktseq_guard_watch(&guard, &packet, t->err));
+    CHECK(t->status || guard.watcher.tracker.packets == 1);
+    NEED(pktseq_guard_watch(&guard, &packet, NULL));  // it goes on
+    t->result = t->status ? 0 : guard.watcher.slot_size;
+    pktseq_guard_close(&guard);
+}
+
 static void run_loss_svg(trial *t) {
     spoil(S.svg_path);
     uint64_t before = file_hash(S.svg_path);
@@ -859,6 +941,11 @@ static const call calls[] = {
     {"pktseq_save", run_save, 5, USES_MALLOC},
     {"pktseq_load", run_load, 30, 0},
     {"pktseq_loss_svg", run_loss_svg, 4, USES_MALLOC},
+    {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},
+    {"pktseq_guard_open", run_guard_open, 30, 0},
+    {"pktseq_guard_store", run_guard_store, 5, USES_MALLOC},
+    {"pktseq_guard_score", run_guard_score, 60, HAS_SPARE},
+    {"pktseq_guard_watch", run_guard_watch, 8, HAS_SPARE},
 };
 
 // Rounds: only the k-th allocation fails, told to err; all from the k-th on; only the k-th, and
@@ -922,6 +1009,9 @@ static void test_memory(void) {
     FILE *f = fopen(S.csv_path, "wb");
     CHECK(f && fwrite(S.many.data, 1, S.many.size, f) == S.many.size);
     if (f) fclose(f);
+    f = fopen(S.small_path, "wb");
+    CHECK(f && fwrite(S.capture.data, 1, S.capture.size, f) == S.capture.size);
+    if (f) fclose(f);
     CHECK(!pktseq_save(S.path, &S.model, &S.codec, &S.training, &S.detector, &err));
     for (size_t i = 0; i < count; ++i) failures += fail_each(&calls[i]);
     printf("  %lu refused allocations in %lu calls\n", (unsigned long)failures,
@@ -948,6 +1038,7 @@ static const char *const needs_none[] = {
     "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
+    "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",
@@ -1595,6 +1686,7 @@ int main(int argc, char **argv) {
     CHECK_THAT(memory.live == 0 && memory.bad == 0, "%lu blocks", (unsigned long)memory.live);
     remove(S.path);
     remove(S.csv_path);
+    remove(S.small_path);
     remove(S.svg_path);
     return check_end("test_faults");
 }

@@ -1781,6 +1781,8 @@ static const char *const plain_calls[] = {
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
     "pktseq_stream_reset", "pktseq_stream_free", "pktseq_stream_push_packed",
     "pktseq_address_text", "pktseq_capture_magic",
+    "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
+    "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next"};  // see test_capture
 
@@ -1949,6 +1951,15 @@ static void test_free_and_plain(void) {
     CHECK(pktseq_watcher_push(NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_watcher_push((pktseq_watcher *)(void *)zero.bytes, NULL) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_watcher_free(NULL);
+    pktseq_guard_tick(NULL, 0);
+    pktseq_guard_tick((pktseq_guard *)(void *)zero.bytes, 0);
+    pktseq_guard_close(NULL);
+    pktseq_guard_close((pktseq_guard *)(void *)zero.bytes);
+    CHECK(pktseq_guard_learn(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_store(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_open(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_score(NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_watch(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_rule_connection().by == PKTSEQ_CUT_CONNECTION);
     pktseq_stream_reset(NULL);
     pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);

@@ -1,0 +1,402 @@
+// test_short.c - the short path: what it learns, scores and raises is, to the bit, what the
+// functions that it is made of give; and how it fails.
+//
+// cc -O2 -fopenmp tests/test_short.c -o build/test_short -lm && ./build/test_short
+#ifndef PKTSEQ_LINKED
+#define PKTSEQ_IMPLEMENTATION
+#endif
+#include "../pktseq.h"
+#include "scene.h"
+
+#include <math.h>
+
+enum { CONNECTIONS = 90, MOST = 2000 };
+
+static char csv_path[1100], model_path[1100];
+static pktseq_packet packet[MOST];
+static size_t packets;
+
+static uint64_t state;
+static unsigned draw(unsigned below) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % below;
+}
+
+// Makes conversations of TCP that overlap in time: packet (packets), and the same as CSV. Every
+// `attack`-th is labelled as an attack (0: none).
+static void make_traffic(uint64_t seed, unsigned connections, unsigned attack) {
+    unsigned length[CONNECTIONS], done[CONNECTIONS], left = connections;
+    FILE *f = fopen(csv_path, "wb");
+    state = seed;
+    packets = 0;
+    CHECK_THAT(f != NULL, "%s cannot be written", csv_path);
+    if (!f) return;
+    fprintf(f, "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg,ack,"
+            "push,reset,syn,fin,label\n");
+    for (unsigned i = 0; i < connections; ++i) done[i] = 0, length[i] = 2 + draw(9);
+    while (left && packets < MOST) {
+        unsigned i = draw(connections < 5 ? connections : 5), back, end;
+        unsigned k = 0;
+        pktseq_packet *p = &packet[packets];
+        for (unsigned at = 0; at < connections; ++at)  // the i-th of those that are not done
+            if (done[at] < length[at] && (k = at, i-- == 0)) break;
+        memset(p, 0, sizeof *p);
+        back = done[k] % 2;
+        end = ++done[k] == length[k];
+        left -= end;
+        p->time = (double)packets * 0.25;
+        p->length = 60 + 40 * (double)draw(4) + (draw(40) ? 0 : 900);
+        p->src[10] = p->src[11] = p->dst[10] = p->dst[11] = 255;
+        p->src[12] = p->dst[12] = 10;
+        p->src[15] = (unsigned char)(back ? 200 : 1 + k % 7);
+        p->dst[15] = (unsigned char)(back ? 1 + k % 7 : 200);
+        p->transport = 6;
+        p->src_port = (uint16_t)(back ? 80 : 40000 + k);
+        p->dst_port = (uint16_t)(back ? 40000 + k : 80);
+        p->flags = (uint16_t)(end ? 17 : done[k] == 1 ? 2 : draw(2) ? 24 : 16);
+        p->protocol = draw(3) ? "TCP" : "HTTP";
+        fprintf(f, "%.2f,10.0.0.%u,10.0.0.%u,%s,%g,%u,%u,0,0,0,0,0,%d,%d,0,%d,%d,%s\n", p->time,
+                p->src[15], p->dst[15], p->protocol, p->length, p->src_port, p->dst_port,
+                p->flags >> 4 & 1, p->flags >> 3 & 1, p->flags >> 1 & 1, p->flags & 1,
+                attack && k % attack == attack - 1 ? "attack" : "0");
+        ++packets;
+    }
+    CHECK(fclose(f) == 0 && left == 0);
+}
+
+// What the functions of the full API make of the same file.
+typedef struct whole {
+    pktseq_model model;
+    pktseq_codec codec;
+    pktseq_detector detector;
+    pktseq_training training;
+    double score[CONNECTIONS * 2];
+    size_t scores;
+} whole;
+
+// Learns as `train --recommended --epochs X` does, labelled attacks left out.
+static int learn_whole(whole *w, double epochs) {
+    static const char *const keep[] = {"label"};
+    pktseq_schema schema = pktseq_schema_recommended(1);
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_train_config config = pktseq_train_config_default();
+    pktseq_detector_options detect;
+    pktseq_config shape;
+    pktseq_table table;
+    pktseq_dataset dataset;
+    pktseq_error err;
+    const pktseq_column *label;
+    unsigned char use[CONNECTIONS * 2];
+    double weight[64];
+    int bad;
+    memset(w, 0, sizeof *w);
+    schema.hold_out = options.hold_out = 0.2;
+    schema.keep = keep;
+    schema.keep_count = 1;
+    options.inputs = 0;
+    options.start = PKTSEQ_START_INPUT;
+    if (pktseq_table_read(&table, csv_path, &schema, NULL, &err)) return 0;
+    label = pktseq_table_column(&table, "label");
+    for (size_t s = 0; s < table.sequences; ++s)
+        use[s] = strcmp(label->names[label->text[table.start[s]]], "attack") != 0;
+    CHECK(pktseq_table_select(&table, use, &err) == PKTSEQ_OK);
+    bad = pktseq_codec_fit(&w->codec, &table, &schema, NULL, &err) ||
+          pktseq_dataset_init(&dataset, &w->codec, &table, &options, NULL, &err);
+    CHECK_THAT(!bad, "%s", err.text);
+    if (bad) return 0;
+    shape = pktseq_config_default(&dataset);
+    shape.hidden = 64;
+    shape.loss = PKTSEQ_LOSS_NLL;
+    config.batch = 32;
+    config.learning_rate = 0.1;
+    config.momentum = 0.9;
+    config.clip = config.teacher_forcing = 1;
+    config.order = PKTSEQ_ORDER_SHUFFLED;
+    config.iterations = (size_t)(epochs * (double)dataset.trained / 32 + 0.999);
+    detect = pktseq_detector_options_recommended(&w->codec, weight);
+    detect.false_alarms = 0.2;
+    bad = pktseq_model_init(&w->model, shape, 1, NULL, &err) ||
+          pktseq_train(&w->model, &dataset, &config, &w->training, &err) ||
+          pktseq_detector_init(&w->detector, &w->model, w->codec.contexts, &detect, NULL, &err) ||
+          pktseq_detector_fit(&w->detector, &w->model, &dataset, 1, &err);
+    CHECK_THAT(!bad, "%s", err.text);
+    pktseq_dataset_free(&dataset);
+    pktseq_table_free(&table);
+    return !bad;
+}
+
+// Scores the whole file, attacks and all.
+static void score_whole(whole *w) {
+    pktseq_schema schema;
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    pktseq_table table;
+    pktseq_dataset dataset;
+    pktseq_error err;
+    memset(&schema, 0, sizeof schema);
+    schema.field = w->codec.field;
+    schema.field_count = w->codec.field_count;
+    schema.rule = pktseq_rule_connection();
+    options.inputs = 0;
+    options.start = PKTSEQ_START_INPUT;
+    CHECK_THAT(!pktseq_table_read(&table, csv_path, &schema, NULL, &err) &&
+               !pktseq_dataset_init(&dataset, &w->codec, &table, &options, NULL, &err) &&
+               !pktseq_detector_score_all(&w->detector, &w->model, &dataset, 1, w->score, &err),
+               "%s", err.text);
+    w->scores = dataset.pairs;
+    pktseq_dataset_free(&dataset);
+    pktseq_table_free(&table);
+}
+
+static void free_whole(whole *w) {
+    pktseq_training_free(&w->training);
+    pktseq_detector_free(&w->detector);
+    pktseq_model_free(&w->model);
+    pktseq_codec_free(&w->codec);
+}
+
+static const whole *expected;
+static size_t shown, attacks;
+
+static void on_scored(void *user_data, const pktseq_scored *s) {
+    CHECK(user_data == &shown);
+    CHECK_THAT(shown < expected->scores && s->score == expected->score[shown],
+               "sequence %lu: %.17g", (unsigned long)shown, s->score);
+    CHECK(s->threshold == expected->detector.threshold && s->sequence == shown);
+    CHECK(s->connection == shown && s->first_row < packets && s->last_row < packets);
+    if (s->first_row < packets && s->last_row < packets) {
+        const pktseq_packet *p = &packet[s->first_row];
+        char src[46], dst[46];
+        pktseq_address_text(src, p->src);
+        pktseq_address_text(dst, p->dst);
+        CHECK(!strcmp(s->src, src) && !strcmp(s->dst, dst));
+        CHECK(s->src_port == p->src_port && s->dst_port == p->dst_port);
+        CHECK(s->begin == p->time && s->time == packet[s->last_row].time);
+        CHECK(p->flags == 2 && packet[s->last_row].flags == 17 && s->packets >= 2);
+    }
+    attacks += !strcmp(s->label, "attack");
+    ++shown;
+}
+
+typedef struct heard {
+    size_t count, reasons;
+    double sum;
+    uint64_t hash;
+} heard;
+
+static void on_alarm(void *user_data, const pktseq_alarm *a) {
+    heard *h = (heard *)user_data;
+    uint64_t bits;
+    memcpy(&bits, &a->score, sizeof bits);
+    h->hash = (h->hash ^ bits ^ a->sequence << 8 ^ (uint64_t)a->packets) * 0x100000001b3u;
+    h->count += 1;
+    h->reasons += a->reasons;
+    h->sum += a->threshold;
+}
+
+// Shows all packets to the full API's watcher.
+static heard watch_whole(const whole *w) {
+    pktseq_watch_options options;
+    pktseq_watcher watcher;
+    pktseq_error err;
+    heard h;
+    memset(&h, 0, sizeof h);
+    memset(&options, 0, sizeof options);
+    options.alarm_fn = on_alarm;
+    options.user_data = &h;
+    CHECK_THAT(!pktseq_watcher_init(&watcher, &w->model, &w->codec, &w->detector, &options, NULL,
+                                    &err), "%s", err.text);
+    for (size_t i = 0; i < packets; ++i) CHECK(!pktseq_watcher_push(&watcher, &packet[i]));
+    pktseq_watcher_tick(&watcher, HUGE_VAL);
+    pktseq_watcher_free(&watcher);
+    return h;
+}
+
+static void check_watch(pktseq_guard *guard, heard *h, const heard *want) {
+    pktseq_error err;
+    memset(h, 0, sizeof *h);
+    for (size_t i = 0; i < packets; ++i)
+        CHECK_THAT(!pktseq_guard_watch(guard, &packet[i], &err), "%s", err.text);
+    pktseq_guard_tick(guard, HUGE_VAL);
+    CHECK(h->count > 3 && h->reasons >= h->count);
+    CHECK_THAT(memcmp(h, want, sizeof *h) == 0, "%lu alarms, not %lu", (unsigned long)h->count,
+               (unsigned long)want->count);
+    CHECK(guard->watcher.sequences == expected->scores);
+}
+
+// Learn, store, open, score, watch, close: all as the full API has it.
+static void test_path(void) {
+    static whole w;
+    pktseq_guard guard, again;
+    pktseq_options options;
+    pktseq_error err;
+    heard h, want;
+    make_traffic(1, CONNECTIONS, 10);
+    if (!learn_whole(&w, 5)) return;
+    score_whole(&w);
+    want = watch_whole(&w);
+    expected = &w;
+    CHECK(w.scores == CONNECTIONS);
+    memset(&options, 0, sizeof options);
+    options.epochs = 5;
+    options.false_alarms = 0.2;
+    options.threads = 1;
+    options.alarm_fn = on_alarm;
+    options.user_data = &h;
+    options.rule.secret[0] = 77;
+    CHECK_THAT(!pktseq_guard_learn(&guard, csv_path, &options, &err), "%s", err.text);
+    CHECK(guard.model.parameters == w.model.parameters && guard.model.parameters > 0);
+    CHECK(!memcmp(guard.model.block, w.model.block, w.model.parameters * sizeof(real)));
+    CHECK(guard.training.iteration == w.training.iteration && guard.training.iteration < 20);
+    CHECK(guard.training.data_hash == w.training.data_hash && guard.training.recipe[0]);
+    CHECK(guard.detector.running_threshold == w.detector.running_threshold);
+    CHECK_THAT(!pktseq_guard_store(&guard, model_path, &err), "%s", err.text);
+    check_watch(&guard, &h, &want);
+    pktseq_guard_close(&guard);
+    CHECK(is_zero(&guard, sizeof guard));
+
+    CHECK_THAT(!pktseq_guard_open(&again, model_path, &options, &err), "%s", err.text);
+    shown = attacks = 0;
+    CHECK_THAT(!pktseq_guard_score(&again, csv_path, on_scored, &shown, &err), "%s", err.text);
+    CHECK(shown == CONNECTIONS && attacks == CONNECTIONS / 10);
+    check_watch(&again, &h, &want);
+    pktseq_guard_close(&again);
+    pktseq_guard_close(&again);
+    CHECK(is_zero(&again, sizeof again));
+    free_whole(&w);
+}
+
+static size_t planned, halt;
+
+static int on_progress(void *user_data, const pktseq_progress *p) {
+    (void)user_data;
+    planned = p->iterations;
+    return p->iteration == halt;
+}
+
+// What zero stands for, what options change, and a run that is stopped.
+static void test_options(void) {
+    pktseq_guard guard, other;
+    pktseq_options options;
+    pktseq_error err;
+    memset(&options, 0, sizeof options);
+    options.progress = on_progress;
+    halt = 3;
+    CHECK(pktseq_guard_learn(&guard, csv_path, &options, &err) == PKTSEQ_STOPPED);
+    CHECK_THAT(says(&err, "stopped") && err.status == PKTSEQ_STOPPED, "%s", err.text);
+    CHECK(planned == 200 && guard.training.iteration == 3 && guard.detector.sequences > 0);
+    CHECK(guard.detector.options.false_alarms == 0.01 && guard.detector.options.context == 0.75);
+    CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.by == PKTSEQ_CUT_CONNECTION);
+    CHECK(!guard.codec.rule.tcp_only && guard.training.config.seed == 1);
+    CHECK(!pktseq_guard_store(&guard, model_path, &err));
+
+    options.epochs = 100;
+    options.hold_out = 0.5;
+    options.context = -1;
+    options.seed = 5;
+    options.tcp_only = 1;
+    options.rule = pktseq_rule_default();
+    halt = 1;
+    CHECK(pktseq_guard_learn(&other, csv_path, &options, NULL) == PKTSEQ_STOPPED);
+    CHECK(planned > 20 && planned < 200 && other.codec.contexts == 0);
+    CHECK(other.training.hold_out == 0.5 && other.training.config.seed == 5);
+    CHECK(other.codec.rule.by == PKTSEQ_CUT_REFERENCE && other.codec.rule.tcp_only);
+    CHECK(other.detector.options.context == 0);
+    pktseq_guard_close(&other);
+    pktseq_guard_close(&guard);
+}
+
+// After a failure a guard is empty, and err says why.
+static void check_learn(const pktseq_options *options, const char *path, pktseq_status status,
+                        const char *words) {
+    pktseq_guard guard;
+    pktseq_error err;
+    pktseq_status got;
+    memset(&guard, 0x5a, sizeof guard);
+    got = pktseq_guard_learn(&guard, path, options, &err);
+    CHECK_THAT(got == status && err.status == status && says(&err, words), "status %d: %s",
+               (int)got, err.text);
+    CHECK(is_zero(&guard, sizeof guard));
+    pktseq_guard_close(&guard);
+}
+
+static void on_nothing(void *user_data, const pktseq_scored *s) {
+    (void)s;
+    ++*(size_t *)user_data;
+}
+
+static void test_failures(void) {
+    pktseq_options options;
+    pktseq_guard guard;
+    pktseq_packet p = packet[0];
+    pktseq_error err;
+    double bad[] = {-1, 1, (double)NAN, HUGE_VAL};
+    size_t calls = 0;
+    memset(&options, 0, sizeof options);
+    options.epochs = 1;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        pktseq_options o = options;
+        if (bad[i] != 1) {
+            o.epochs = bad[i];
+            check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "epochs");
+            o = options;
+            o.false_alarms = bad[i];
+            check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "false_alarms");
+            o = options;
+        }
+        o.hold_out = bad[i];
+        check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "hold_out");
+        o = options;
+        o.context = bad[i];
+        if (bad[i] != -1) check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "context");
+    }
+    check_learn(NULL, NULL, PKTSEQ_ERROR_ARGUMENT, "path");
+    check_learn(NULL, "/no/such/file", PKTSEQ_ERROR_FILE, "/no/such/file");
+    check_learn(NULL, model_path, PKTSEQ_ERROR_DATA, model_path);
+    make_traffic(3, 40, 1);
+    check_learn(NULL, csv_path, PKTSEQ_ERROR_DATA, "attack");
+    make_traffic(3, 1, 0);
+    check_learn(NULL, csv_path, PKTSEQ_ERROR_DATA, csv_path);
+    make_traffic(3, 40, 0);
+
+    memset(&guard, 0, sizeof guard);
+    CHECK(pktseq_guard_learn(NULL, csv_path, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_open(NULL, model_path, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_store(&guard, model_path, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+    CHECK(pktseq_guard_score(&guard, csv_path, on_nothing, &calls, &err) == PKTSEQ_ERROR_ARGUMENT);
+    pktseq_guard_tick(&guard, 1);
+    CHECK(is_zero(&guard, sizeof guard));
+    memset(&guard, 0x5a, sizeof guard);
+    CHECK(pktseq_guard_open(&guard, csv_path, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(is_zero(&guard, sizeof guard));
+
+    CHECK_THAT(!pktseq_guard_open(&guard, model_path, NULL, &err), "%s", err.text);
+    CHECK(pktseq_guard_score(&guard, "/no/such/file", on_nothing, &calls, &err) ==
+          PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_guard_score(&guard, csv_path, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_score(&guard, model_path, on_nothing, &calls, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(says(&err, model_path) && calls == 0);
+    CHECK(pktseq_guard_store(&guard, "/no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+    p.time = (double)NAN;
+    CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && says(&err, "time"));
+    p = packet[0];
+    CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_OK && guard.watcher.tracker.packets == 1);
+    // A checkpoint without what tells normal scores is not enough.
+    CHECK(!pktseq_save(model_path, &guard.model, &guard.codec, NULL, NULL, &err));
+    pktseq_guard_close(&guard);
+    CHECK(pktseq_guard_open(&guard, model_path, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "normal") && is_zero(&guard, sizeof guard), "%s", err.text);
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    sprintf(csv_path, "%.1000s.csv", argv[0]);
+    sprintf(model_path, "%.1000s.safetensors", argv[0]);
+    test_path();
+    test_options();
+    test_failures();
+    remove(csv_path);
+    remove(model_path);
+    return check_end("test_short");
+}
