@@ -6612,6 +6612,8 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     table->cut.tunnels = (size_t)table->capture.tunnels;
     if (status != PKTSEQ_END) return status;
     if (table->rows) return PKTSEQ_OK;
+    if (!table->capture.frames)
+        return pktseqi_error(p->r->csv->err, PKTSEQ_ERROR_DATA, 0, "the capture is empty");
     return pktseqi_error(p->r->csv->err, PKTSEQ_ERROR_DATA, 0,
                          "found a capture of %z frames without a packet of %s, expected at least "
                          "one", (size_t)table->capture.frames, tcp_only ? "TCP" : "IP");

@@ -73,6 +73,7 @@ typedef struct app {
     double threshold, rate, context, bad_rows;  // the last in percents
     int judged;                // there is a threshold
     size_t top, threads;
+    int undated;               // some sequence of the list has no date
     FILE *print;               // where the list goes: stdout, or stderr if that gets a file
     pktseq_model model;
     pktseq_codec codec;
@@ -229,6 +230,8 @@ static pktseq_dataset_options dataset_options(const app *a) {
 // Model, codec and calibration from the checkpoint; without a calibration the reference's score.
 static int load_model(app *a) {
     pktseq_detector_options options = pktseq_detector_options_default();
+    const char *wrong = input_wrong(a->model_path, 1);
+    if (wrong) return fail("%s %s", a->model_path, wrong);
     if (pktseq_load(a->model_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
                     &a->err))
         return fail("%s", a->err.text);
@@ -457,8 +460,10 @@ static void print_data(app *a) {
     say(a, "\n");
     for (size_t f = 0; f < a->codec.field_count; ++f)
         if (a->dataset.unknown[f])
-            say(a, "unknown     %lu packets have a %s that the model does not know\n",
-                (unsigned long)a->dataset.unknown[f], output_shown(a->codec.field[f].column));
+            say(a, "unknown     %lu packet%s %s that the model does not know\n",
+                (unsigned long)a->dataset.unknown[f],
+                a->dataset.unknown[f] == 1 ? " has a" : "s have a",
+                output_shown(a->codec.field[f].column));
 }
 
 // The threshold, and how it was chosen.
@@ -636,8 +641,8 @@ static void who_of(const app *a, size_t row, char *text, size_t size) {
     snprintf(text, size, "?");
     if (!src || !src->text || !dst || !dst->text) return;
     if (from && from->number && to && to->number)
-        snprintf(text, size, "%s:%.0f > %s:%.0f", src->names[src->text[row]], from->number[row],
-                 dst->names[dst->text[row]], to->number[row]);
+        output_ends(text, size, src->names[src->text[row]], (unsigned)from->number[row],
+                    dst->names[dst->text[row]], (unsigned)to->number[row]);
     else
         snprintf(text, size, "%s > %s", src->names[src->text[row]], dst->names[dst->text[row]]);
     output_whole_characters(text);
@@ -649,10 +654,10 @@ static double time_of(const app *a, size_t row) {
     return time && time->number ? time->number[row] : 0;
 }
 
-// The same for people: "2.500 s", or date and time where the capture's clock tells them.
+// The same for people: "2.500 s", or date and time where the clock tells them for all of the list.
 static const char *when_of(const app *a, size_t row, char text[48]) {
     double time = time_of(a, row);
-    if (!strchr(pktseq_time_text(text, time), 'Z')) snprintf(text, 48, "%.3f s", time);
+    if (!strchr(pktseq_time_text(text, time), 'Z') || a->undated) snprintf(text, 48, "%.3f s", time);
     return text;
 }
 
@@ -861,16 +866,21 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
 
 // The list: when, who, how long, score, why.
 static void print_top(const app *a, const explained *top, size_t count) {
-    if (count) fprintf(a->print, "\nthe %lu highest scores\n", (unsigned long)count);
+    const char *row = a->table.notes & PKTSEQ_READ_BY_PORT ? "frame" : "row";  // of a capture
+    if (count == 1) fprintf(a->print, "\nthe highest score\n");
+    if (count > 1) fprintf(a->print, "\nthe %lu highest scores\n", (unsigned long)count);
     for (size_t k = 0; k < count; ++k) {
         const explained *x = &top[k];
         double score = a->score[x->pair];
-        char when[48];
-        fprintf(a->print, "%4lu  %.4g%s  at %s, rows %lu to %lu, %lu packets, %s%s%s\n",
+        size_t packets = a->dataset.length[x->pair];
+        unsigned long first = (unsigned long)file_row(a, x->row);
+        unsigned long last = (unsigned long)file_row(a, x->row + packets - 1);
+        char when[48], rows[64];
+        if (first == last) snprintf(rows, sizeof rows, "%s %lu", row, first);
+        else snprintf(rows, sizeof rows, "%ss %lu to %lu", row, first, last);
+        fprintf(a->print, "%4lu  %.4g%s  at %s, %s, %lu packet%s, %s%s%s\n",
                 (unsigned long)(k + 1), score, score > a->threshold ? " !" : "",
-                when_of(a, x->row, when), (unsigned long)file_row(a, x->row),
-                (unsigned long)file_row(a, x->row + a->dataset.length[x->pair] - 1),
-                (unsigned long)a->dataset.length[x->pair],
+                when_of(a, x->row, when), rows, (unsigned long)packets, output_plural(packets),
                 x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
         for (int i = 0; i < x->reasons; ++i) fprintf(a->print, "      %s\n", x->reason[i]);
     }
@@ -1080,6 +1090,10 @@ static int print_and_report(app *a) {
     memset(&work, 0, sizeof work);
     if (!bad && pktseq_work_init(&work, a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
         bad = fail("%s", a->err.text);
+    for (size_t k = 0; k < count; ++k) {
+        char when[48];
+        a->undated |= !strchr(when_of(a, a->dataset.first_row[a->rank[k]], when), 'Z');
+    }
     for (size_t k = 0; !bad && k < count; ++k) {
         bad = explain(a, &work, a->rank[k], &top[k]);
         if (!bad && a->report_path)
@@ -1114,6 +1128,7 @@ static int tell(app *a, const pktseq_table *normal) {
 static int run_live(app *a) {
     live *l = (live *)calloc(1, sizeof *l);
     pktseq_watch_options options;
+    const char *wrong = input_wrong(a->data_path, 0);
     int standard = strcmp(a->data_path, "-") == 0, bad;
     if (!l) return fail("out of memory");
     memset(&options, 0, sizeof options);
@@ -1133,6 +1148,7 @@ static int run_live(app *a) {
     l->err = &a->err;
     bad = a->ignore_path ? live_rules_read(l, a->ignore_path) : 0;
     if (bad < 0) bad = fail("cannot read %s", a->ignore_path);
+    else if (wrong) bad = fail("%s %s", a->data_path, wrong);
     else if (bad) bad = fail("%s: line %d: expected an address, a network, two of them or \"port "
                              "N\"", a->ignore_path, bad);
     else if (!a->given_threshold && !a->detector.sequences)

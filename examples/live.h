@@ -433,16 +433,17 @@ static void live_print_json(FILE *file, const pktseq_alarm *a, size_t incident) 
 }
 
 static void live_print_text(FILE *file, const pktseq_alarm *a, size_t incident) {
-    char src[46], dst[46], time[40], text[16], protocol[24], line[1024];
+    char src[46], dst[46], ends[128], time[40], text[16], protocol[24], line[1024];
     int n;
     pktseq_address_text(src, a->src);
     pktseq_address_text(dst, a->dst);
+    output_ends(ends, sizeof ends, src, a->src_port, dst, a->dst_port);
     strcpy(protocol, a->protocol);
-    n = snprintf(line, sizeof line, "%s  %.4g%s  incident %lu  %s %s:%u > %s:%u %s, %lu packets, "
+    n = snprintf(line, sizeof line, "%s  %.4g%s  incident %lu  %s %s %s, %lu packet%s, "
                                     "%.0f bytes", pktseq_time_text(time, a->time), a->score,
                  a->ended ? " at its end" : "", (unsigned long)incident,
-                 live_transport(a->transport, text), src, (unsigned)a->src_port, dst,
-                 (unsigned)a->dst_port, protocol, (unsigned long)a->packets, a->bytes);
+                 live_transport(a->transport, text), ends, protocol, (unsigned long)a->packets,
+                 output_plural(a->packets), a->bytes);
     for (size_t i = 0; i < a->reasons && n > 0 && (size_t)n < sizeof line; ++i)
         n += snprintf(line + n, sizeof line - (size_t)n,
                       "; %s %.0f %%: packet %lu expected %s, seen %s", a->reason[i].column,
@@ -498,9 +499,9 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
         const live_incident *x = &l->incident[i];
         pktseq_address_text(src, x->src);
         pktseq_address_text(dst, x->dst);
-        fprintf(file, "%4lu  %.4g  from %s, %.1f s, %lu alarms, %s > %s%s; %s\n",
+        fprintf(file, "%4lu  %.4g  from %s, %.1f s, %lu alarm%s, %s > %s%s; %s\n",
                 (unsigned long)x->number, x->score, pktseq_time_text(time, x->first),
-                x->last - x->first, (unsigned long)x->alarms, src, dst,
+                x->last - x->first, (unsigned long)x->alarms, output_plural(x->alarms), src, dst,
                 x->many ? " and others" : "", x->reason);
     }
 }

@@ -94,6 +94,26 @@ static inline int output_fail(const char *program, const char *format, va_list l
     return 1;
 }
 
+// The letter after a noun that is counted.
+static inline const char *output_plural(size_t count) { return count == 1 ? "" : "s"; }
+
+// Both ends of a packet: "10.0.0.1:4000 > [2001:db8::1]:80", without ports where there are none.
+static inline void output_ends(char *text, size_t size, const char *src, unsigned from,
+                               const char *dst, unsigned to) {
+    const char *const address[2] = {src, dst};
+    const unsigned port[2] = {from, to};
+    size_t n = 0;
+    for (int k = 0; k < 2 && n < size; ++k) {
+        int six = strchr(address[k], ':') != NULL;
+        const char *arrow = k ? " > " : "";
+        if (from || to)
+            n += (size_t)snprintf(text + n, size - n, "%s%s%s%s:%u", arrow, six ? "[" : "",
+                                  address[k], six ? "]" : "", port[k]);
+        else
+            n += (size_t)snprintf(text + n, size - n, "%s%s", arrow, address[k]);
+    }
+}
+
 // A share in percents, in two digits: "0.34", "100".
 static inline const char *output_percent(char text[32], double share) {
     snprintf(text, 32, share < 0.995 ? "%.2g" : "%.0f", 100 * share);
@@ -154,11 +174,51 @@ static inline size_t input_bytes(void *file, void *to, size_t size, int *failed)
     return got;
 }
 
+// What a file is, as far as its first bytes tell; a pipe is not touched.
+typedef enum input_kind { INPUT_UNKNOWN, INPUT_FOLDER, INPUT_MODEL, INPUT_OTHER } input_kind;
+static inline input_kind input_what(const char *path) {
+    input_kind kind = INPUT_UNKNOWN;
+#ifdef OUTPUT_POSIX
+    struct stat s;
+    unsigned char head[9];
+    FILE *file;
+    if (strcmp(path, "-") == 0 || stat(path, &s) != 0) return kind;
+    if (S_ISDIR(s.st_mode)) return INPUT_FOLDER;
+    file = S_ISREG(s.st_mode) ? fopen(path, "rb") : NULL;
+    if (!file) return kind;
+    // safetensors: the size of the header in 8 bytes, then its JSON
+    kind = fread(head, 1, sizeof head, file) == sizeof head && head[8] == '{' &&
+                   !(head[4] | head[5] | head[6] | head[7])
+               ? INPUT_MODEL : INPUT_OTHER;
+    fclose(file);
+#else
+    (void)path;
+#endif
+    return kind;
+}
+
+// What is wrong with a file that is given as a model (or else as packets), after its name; or NULL.
+static inline const char *input_wrong(const char *path, int as_model) {
+    input_kind kind = input_what(path);
+    if (kind == INPUT_FOLDER) return "is a folder, expected a file";
+    if (kind == INPUT_OTHER && as_model)
+        return "is not a model (train leaves model.safetensors)";
+    if (kind == INPUT_MODEL && !as_model)
+        return "is a model, expected packets: detect takes a model with --model";
+    return NULL;
+}
+
 // Reads a table from a file, or from the standard input if its name is "-".
 static inline pktseq_status input_read(pktseq_table *table, const char *path,
                                        const pktseq_schema *schema, pktseq_error *err) {
     pktseq_error inner;
     pktseq_status status;
+    const char *wrong = input_wrong(path, 0);
+    if (wrong) {
+        memset(err, 0, sizeof *err);
+        snprintf(err->text, sizeof err->text, "%.800s %s", path, wrong);
+        return err->status = PKTSEQ_ERROR_FILE;
+    }
     if (strcmp(path, "-") != 0) return pktseq_table_read(table, path, schema, NULL, err);
     status = pktseq_table_stream(table, input_bytes, stdin, schema, NULL, &inner);
     *err = inner;

@@ -369,6 +369,8 @@ static int prepare_new(app *a) {
     if (a->recommended && !a->given_epochs && !a->given_iterations && a->config.iterations < 200)
         a->config.iterations = 200;  // little traffic: a minute of it makes 46 connections
     if (a->init_path) {
+        const char *wrong = input_wrong(a->init_path, 1);
+        if (wrong) return fail("%s %s", a->init_path, wrong);
         if (pktseq_load(a->init_path, &init, &codec, NULL, NULL, NULL, &a->err))
             return fail("%s", a->err.text);
         other = codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err);
@@ -405,6 +407,8 @@ static int prepare_new(app *a) {
 static int prepare_resumed(app *a) {
     pktseq_schema schema;
     pktseq_train_config asked = a->config;
+    const char *wrong = input_wrong(a->resume_path, 1);
+    if (wrong) return fail("%s %s", a->resume_path, wrong);
     if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
                     &a->err))
         return fail("%s", a->err.text);

@@ -190,6 +190,17 @@ check "a share in percent" cmp percent out
 check "it may become 100 %, not 1e+02" sh -c '! grep -q "e+0" out'
 refuses "recommended and resumed" "leave --recommended out with --resume" \
     ./train cap.csv --recommended --resume half/model.safetensors
+mkdir folder
+head -c 24 "$top/examples/data/normal.pcap" >empty.pcap
+refuses "a folder of packets" "folder is a folder, expected a file" ./detect --model $model folder
+refuses "a folder, live" "folder is a folder" ./detect --model $model --live folder
+refuses "a folder to learn from" "folder is a folder" ./train folder --out rest
+refuses "text as a model" "cap.csv is not a model (train leaves" ./detect --model cap.csv cap.csv
+refuses "or to go on with" "cap.csv is not a model" ./train cap.csv --resume cap.csv --out rest
+refuses "or as weights" "cap.csv is not a model" ./train cap.csv --init cap.csv --out rest
+refuses "a model as packets" "is a model, expected packets" ./detect --model $model $model
+refuses "or cut" "is a model, expected packets" ./sequences $model
+refuses "an empty capture" "the capture is empty" ./detect --model $model empty.pcap
 refuses "two captures" "mergecap -w all.pcapng a b" ./detect --model $model a b
 refuses "a mistyped option says nothing of an older model" "did you mean --epochs?" \
     ./train --out whole --epochss 3 cap.csv
@@ -323,6 +334,30 @@ fi
 
 ./detect --model $model --threshold 0.5 cap.csv >out
 check "words without labels" sh -c 'grep -q "^score       mean .*above it" out && ! grep -q attack out'
+{ cat "$top/examples/data/normal.pcap"; tail -c +25 "$top/examples/data/normal.pcap"; } >twice.pcap
+./detect --model $model twice.pcap >out
+check "times that go back, in a capture" \
+    sh -c 'grep -q "^warning .*reordercap IN OUT" out && ! grep -q "column of times" out'
+check "a capture has frames" sh -c 'grep -q ", frames [0-9]* to " out && ! grep -q "rows [0-9]" out'
+# One packet of ICMP between two others, over IPv6, and a list of one.
+{ echo "$(head -n 1 cap.csv),transport"
+  tail -n +2 cap.csv | awk -F, -v OFS=, '{ $2 = "2001:db8::" 1 + NR % 2; $3 = "2001:db8::" 2 - NR % 2
+      print $0, 6
+      if (NR == 400) { $4 = "ICMPv6"; $5 = 9999; $6 = $7 = 0; $2 = "fe80::1"
+                       for (i = 13; i <= 17; ++i) $i = 0
+                       print $0, 58 } }'; } >six.csv
+./detect --model $model --top 1 six.csv >out
+check "the highest score" grep -q '^the highest score$' out
+./detect --model $model --top 999 six.csv >out
+check "ports of IPv6 in brackets" grep -q '\[2001:db8::2\]:[0-9]* > \[2001:db8::1\]:80' out
+check "no ports where there are none, one row, one packet" \
+    grep -q ', row 401, 1 packet, fe80::1 > 2001:db8::[12]$' out
+./detect --model $model --threshold -1 six.csv --live >out
+check "the same live" sh -c 'grep -q "TCP \[2001:db8::2\]:[0-9]* > \[2001:db8::1\]:80 " out &&
+    grep -q "ICMP fe80::1 > 2001:db8::[12] ICMPv6, 1 packet," out'
+awk -F, -v OFS=, 'NR > 1 { $1 += 631151980 } { print }' cap.csv >odd.csv
+./detect --model $model --top 999 odd.csv >out
+check "one form of times in a list" sh -c 'grep -q "at 6311[0-9.]* s" out && ! grep -q "at 1990" out'
 head -n 120 cap.csv >odd.csv
 refuses "too few to calibrate" "are too few for a threshold" \
     ./detect --model $model --calibrate odd.csv cap.csv
