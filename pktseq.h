@@ -6615,8 +6615,9 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     if (!table->capture.frames)
         return pktseqi_error(p->r->csv->err, PKTSEQ_ERROR_DATA, 0, "the capture is empty");
     return pktseqi_error(p->r->csv->err, PKTSEQ_ERROR_DATA, 0,
-                         "found a capture of %z frames without a packet of %s, expected at least "
-                         "one", (size_t)table->capture.frames, tcp_only ? "TCP" : "IP");
+                         "found a capture of %z frame%s without a packet of %s, expected at "
+                         "least one", (size_t)table->capture.frames,
+                         table->capture.frames == 1 ? "" : "s", tcp_only ? "TCP" : "IP");
 }
 
 // Reads the rows of a table from a capture, with whose beginning csv's window is filled.

@@ -483,8 +483,10 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     if (counts->frames > counts->packets)
         fprintf(file, " of %lu frames; the others are no IP", (unsigned long)counts->frames);
     if (l->bad_rows) fprintf(file, "; %lu rows could not be read", (unsigned long)l->bad_rows);
-    fprintf(file, "\nsequences   %lu\nunknown     %lu packets have a text that the model does not "
-                  "know\n", (unsigned long)w->sequences, (unsigned long)w->unknown);
+    fprintf(file, "\nsequences   %lu\n", (unsigned long)w->sequences);
+    if (w->unknown)
+        fprintf(file, "unknown     %lu packet%s a text that the model does not know\n",
+                (unsigned long)w->unknown, w->unknown == 1 ? " has" : "s have");
     if (w->tracker.evicted_connections || w->tracker.evicted_packets || w->tracker.evicted_pairs)
         fprintf(file, "forgotten   %lu connections, %lu pairs and %lu packets before their time: "
                       "the limits of the rule\n", (unsigned long)w->tracker.evicted_connections,

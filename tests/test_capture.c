@@ -1288,8 +1288,11 @@ static void test_tables(void) {
     arp[12] = 8;
     arp[13] = 6;
     pcap_begin(&b, 0xa1b2c3d4, 1);
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "the capture is empty");
     pcap_frame(&b, 0xa1b2c3d4, 1, 2, arp, sizeof arp);
-    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "1 frames without a packet of IP");
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "1 frame without a packet of IP");
+    pcap_frame(&b, 0xa1b2c3d4, 1, 2, arp, sizeof arp);
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "2 frames without a packet of IP");
     b.size = 24;
     add_number(&b, 0xffffffff, 4);
     add_number(&b, 0xffffffff, 4);
