@@ -116,6 +116,22 @@ static void dataset_check(const pktseq_dataset *d, const pktseq_codec *codec,
     free(unknown);
 }
 
+// Shows a dataset with dense rows: as it is, or with those that its packed ones stand for. The rows
+// are in one block, x and then y, which is returned: NULL where nothing had to be made.
+static pktseq_real *dataset_dense(pktseq_dataset *show, const pktseq_dataset *d) {
+    pktseq_real *rows;
+    *show = *d;
+    if (!d->packed) return NULL;
+    rows = (pktseq_real *)malloc(d->rows * (d->in + d->out) * sizeof *rows);
+    if (!rows) exit(3);
+    for (size_t row = 0; row < d->rows; ++row)
+        FUZZ(!pktseq_dataset_dense(d, row, rows + row * d->in,
+                                   rows + d->rows * d->in + row * d->out));
+    show->x = rows;
+    show->y = rows + d->rows * d->in;
+    return rows;
+}
+
 // Pairs lie where their sequences lie.
 static void dataset_check_pairs(const pktseq_dataset *d, const pktseq_table *t) {
     size_t pair = 0, longest = 0, skipped = 0, N = d->options.inputs;
@@ -129,10 +145,15 @@ static void dataset_check_pairs(const pktseq_dataset *d, const pktseq_table *t) 
         FUZZ(pair < d->pairs && d->first_row[pair] == t->start[s] && d->length[pair] == rows);
         p = pktseq_dataset_pair(d, pair++);
         FUZZ(p.inputs == N && p.targets == rows - N);
-        FUZZ(p.input == d->x + t->start[s] * d->in);
-        FUZZ(p.target == d->y + (t->start[s] + N) * d->out);
-        if (d->options.start == PKTSEQ_START_TARGET) FUZZ(p.first == p.target);
-        else FUZZ(p.first == (N ? p.target - d->out : NULL));
+        if (d->packed) {
+            FUZZ(!p.input && !p.target && p.packing == &d->packing);
+            FUZZ(p.packed_input == d->packed + t->start[s] * d->packing.fields);
+        } else {
+            FUZZ(p.input == d->x + t->start[s] * d->in);
+            FUZZ(p.target == d->y + (t->start[s] + N) * d->out);
+            if (d->options.start == PKTSEQ_START_TARGET) FUZZ(p.first == p.target);
+            else FUZZ(p.first == (N ? p.target - d->out : NULL));
+        }
         if (rows - N > longest) longest = rows - N;
     }
     FUZZ(pair == d->pairs && longest == d->longest && skipped == d->skipped);
@@ -236,11 +257,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status == PKTSEQ_OK) {
         FUZZ(dataset.in == codec.features && dataset.out == codec.targets);
         FUZZ(dataset.rows == table.rows && dataset.contexts == codec.contexts);
-        dataset_check(&dataset, &codec, &table);
+        pktseq_dataset dense;
+        pktseq_real *rows = dataset_dense(&dense, &dataset);
+        dataset_check(&dense, &codec, &table);
         dataset_check_pairs(&dataset, &table);
-        dataset_check_parts(&dataset, &codec, &table);
+        dataset_check_parts(&dense, &codec, &table);
         dataset_check_names(&codec);
-        if (data[0] & 32) dataset_check_saved(&dataset, &codec, &table, &memory);
+        if (data[0] & 32) dataset_check_saved(&dense, &codec, &table, &memory);
+        free(rows);
     }
     for (int i = 0; i < 2; ++i) {
         pktseq_dataset_free(&dataset);
