@@ -15559,7 +15559,7 @@ static void pktseqi_put_axes(pktseqi_text *t, const pktseqi_axis *xs, const pkts
 
 // A loss in four digits.
 static void pktseqi_put_loss(pktseqi_text *t, double value) {
-    double power = fabs(value) > 1e-4 ? pow(10, 3 - floor(log10(fabs(value)))) : 1e8;
+    double power = fabs(value) > 1e-4 ? pow(10.0, 3 - floor(log10(fabs(value)))) : 1e8;
     pktseqi_put(t, "%f", fabs(value) < 1e15 ? floor(value * power + 0.5) / power : value);
 }
 

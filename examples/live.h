@@ -234,7 +234,7 @@ static int live_ignores(const live *l, const pktseq_alarm *a) {
 // ---- incidents
 
 static live_incident *live_incident_of(live *l, const pktseq_alarm *a) {
-    size_t kept = l->incidents < LIVE_INCIDENTS ? l->incidents : LIVE_INCIDENTS;
+    size_t kept = l->incidents < LIVE_INCIDENTS ? l->incidents : (size_t)LIVE_INCIDENTS;
     live_incident *found = NULL;
     for (size_t k = 0; k < kept && !found; ++k) {  // the most recent first
         live_incident *i = &l->incident[(l->incidents - 1 - k) % LIVE_INCIDENTS];
@@ -477,7 +477,7 @@ static int live_compare(const void *a, const void *b) {
 // At the end, or when somebody stops it.
 static void live_summary(live *l, FILE *file, const pktseq_capture_counts *counts) {
     const pktseq_watcher *w = &l->watcher;
-    size_t kept = l->incidents < LIVE_INCIDENTS ? l->incidents : LIVE_INCIDENTS;
+    size_t kept = l->incidents < LIVE_INCIDENTS ? l->incidents : (size_t)LIVE_INCIDENTS;
     char src[46], dst[46], time[40];
     fprintf(file, "packets     %lu", (unsigned long)w->tracker.packets);
     if (counts->frames > counts->packets)

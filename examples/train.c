@@ -726,7 +726,7 @@ static int calibrate(app *a) {
 static double measure_held(const app *a) {
     enum { BATCH = 32, MOST = 256 };
     const pktseq_dataset *d = &a->dataset;
-    size_t held = d->pairs - d->trained, use = held < MOST ? held : MOST;
+    size_t held = d->pairs - d->trained, use = held < MOST ? held : (size_t)MOST;
     unsigned char teacher[BATCH];
     double sum = 0;
     pktseq_work work;
