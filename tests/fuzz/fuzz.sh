@@ -30,12 +30,10 @@ done
 
 # What has changed is built anew. The header is copied, so that no job sees two versions of it.
 cmp -s pktseq.h $out/src/pktseq.h || cp pktseq.h $out/src/pktseq.h
-sed 's/PKTSEQI_CSV_WINDOW = 1 << 18/PKTSEQI_CSV_WINDOW = 64/
-     s/least = (size_t)1 << 16;/least = 16;/
-     s/lane->pieces = pktseqi_threads();/lane->pieces = 5;/' pktseq.h >$out/small/new.h
+sed 's/PKTSEQI_CSV_WINDOW = 1 << 18/PKTSEQI_CSV_WINDOW = 64/' pktseq.h >$out/small/new.h
 cmp -s $out/small/new.h $out/small/pktseq.h || cp $out/small/new.h $out/small/pktseq.h
-if [ "$(diff pktseq.h $out/small/pktseq.h | grep -c '^>')" -ne 3 ]; then
-    echo "the window of the CSV reader and its pieces are not where fuzz.sh looks for them"
+if [ "$(diff pktseq.h $out/small/pktseq.h | grep -c '^>')" -ne 1 ]; then
+    echo "the window of the CSV reader is not where fuzz.sh looks for it"
     failed=$((failed + 1))
 fi
 
