@@ -506,7 +506,8 @@ enum {
     PKTSEQ_READ_INFO = 1,    // ports or flags come from Wireshark's column Info
     PKTSEQ_READ_NO_RES = 2,  // the file has no column for res or ns, which count as 0
     PKTSEQ_READ_SCALED = 4,  // times were whole milli-, micro- or nanoseconds since 1970
-    PKTSEQ_READ_BY_PORT = 8  // protocols are named by ports, as of pcap: nobody looked inside
+    PKTSEQ_READ_BY_PORT = 8,  // protocols are named by ports, as of pcap: nobody looked inside
+    PKTSEQ_READ_POSITIONS = 16  // the file says by "position" where sequences begin
 };
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -797,6 +798,12 @@ enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
 
 // A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
 // belong together (a one-hot group, a port's classes); those from D on are the context's.
+typedef enum pktseq_names {
+    PKTSEQ_NAMES_UNKNOWN = 0,  // a file of sequences, or an older checkpoint, does not say it
+    PKTSEQ_NAMES_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
+    PKTSEQ_NAMES_PORTS         // by transport and port, as of pcap: "SSH", "HTTPS"
+} pktseq_names;
+
 typedef struct pktseq_codec {
     size_t field_count;
     pktseq_field *field;  // (field_count) with means, deviations and categories filled in
@@ -810,8 +817,12 @@ typedef struct pktseq_codec {
     size_t *group_field;  // (groups) and which field that is
     pktseq_rule rule;     // of the schema, without its secret: how sequences were made. A file of
                           //   version 0.4 or before says nothing of it: the reference's
+    pktseq_names names;   // how the table's protocols were named
     pktseq_allocator allocator;
 } pktseq_codec;
+
+// How the protocols of a table were named.       Thread safe.
+PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table);
 
 // A field of a packet in its own units.
 typedef struct pktseq_value {
@@ -4944,6 +4955,7 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
                                  "found column \"position\" %z times, expected it once",
                                  r->request[0].from.twice);
     r->capture = r->request[0].from.cells == 0;
+    if (!r->capture) r->table->notes |= PKTSEQ_READ_POSITIONS;
     if (r->capture && r->schema->rule.least == 0) {
         r->capture = 0;
         return pktseqi_header_missing(r, "\"position\"", 0, 0);
@@ -8273,6 +8285,11 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     return PKTSEQ_OK;
 }
 
+PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
+    if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMES_UNKNOWN;
+    return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
@@ -8287,6 +8304,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     if (status) return status;
     if (schema->rule.least) codec->rule = schema->rule;
     codec->rule.secret[0] = codec->rule.secret[1] = 0;
+    codec->names = pktseq_table_names(table);
     codec->allocator = pktseqi_allocator(allocator);
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
                                                         sizeof *codec->field);
@@ -13831,6 +13849,8 @@ static const char *const pktseqi_cut_name[] = {
 #define PKTSEQI_PUT_whole "%s %z\n"
 #define PKTSEQI_PUT_real "%s %f\n"
 
+static const char *const pktseqi_names_name[2] = {"dissector", "ports"};
+
 // The rule, one line a value. Read by pktseqi_load_rule. One that cannot be is written as none.
 static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
     pktseq_rule none;
@@ -13945,6 +13965,8 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
         pktseqi_put_meta(t, "pktseq.codec", &inner);
         pktseqi_put_rule(&inner, &codec->rule);
         pktseqi_put_meta(t, "pktseq.rule", &inner);
+        if (codec->names)
+            pktseqi_put(t, ",\"pktseq.names\":\"%s\"", pktseqi_names_name[codec->names - 1]);
     }
     if (training && training->iteration) {
         pktseqi_put_training(&inner, training);
@@ -14005,6 +14027,8 @@ static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t 
 static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
                                         const pktseq_training *training, pktseq_error *err) {
     if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
+    if (codec && (unsigned)codec->names > PKTSEQ_NAMES_PORTS)
+        return pktseqi_bad_argument(err, "codec->names is none of its values");
     if (codec && codec->field_count &&
         (codec->features != model->config.in || codec->targets != model->config.out))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
@@ -14653,6 +14677,7 @@ static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule
 // "pktseq.codec" into a codec that fits the model.
 static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
     const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.codec");
+    const pktseqi_meta *names = pktseqi_load_meta(header, "pktseq.names");
     pktseq_error *err = header->json.err;
     pktseq_status status;
     char *at;
@@ -14665,6 +14690,9 @@ static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_cod
         return pktseqi_bad_meta(header, meta->key);
     status = pktseqi_load_rule(header, &codec->rule);
     if (status) return status;
+    if (names && strcmp(names->value, "ports") == 0) codec->names = PKTSEQ_NAMES_PORTS;
+    else if (names && strcmp(names->value, "dissector") == 0) codec->names = PKTSEQ_NAMES_DISSECTOR;
+    else if (names) return pktseqi_bad_meta(header, names->key);
     codec->allocator = header->allocator;
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
                                                         sizeof *codec->field);

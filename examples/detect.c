@@ -436,9 +436,11 @@ static void say(app *a, const char *format, ...) {
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_cut *cut = &a->table.cut;
+    const char *names = input_names(a->codec.names, pktseq_table_names(&a->table));
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
         say(a, "warning     %s\n", output_shown(warning));
+    if (names) say(a, "warning     %s\n", names);
     say(a, "model       %s\n", output_shown(a->model_path));
     for (const char *p = a->training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
         char line[sizeof a->training.recipe];
@@ -1145,6 +1147,7 @@ static int run_live(app *a) {
     options.rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
     l->print = stdout;
     l->json = a->json;
+    l->names = a->codec.names;
     l->err = &a->err;
     bad = a->ignore_path ? live_rules_read(l, a->ignore_path) : 0;
     if (bad < 0) bad = fail("cannot read %s", a->ignore_path);

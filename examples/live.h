@@ -42,6 +42,7 @@ typedef struct live {
     pktseq_watcher watcher;
     FILE *file, *print;
     int json, failed, nothing;  // nothing: no packet came
+    pktseq_names names;      // how the model's data named protocols
     live_rule rule[LIVE_RULES];
     size_t rules, ignored, bad_rows;
     live_incident incident[LIVE_INCIDENTS];
@@ -647,6 +648,7 @@ static int live_capture(live *l, pktseq_capture *capture) {
 // Follows a stream to its end, or until it is interrupted. 0 = all is well; else l->err says why
 static inline int live_run(live *l, FILE *summary) {
     pktseq_capture capture;
+    const char *names;
     int failed = 0, bad, is_capture;
     memset(&capture, 0, sizeof capture);
     l->err->text[0] = 0;
@@ -663,6 +665,9 @@ static inline int live_run(live *l, FILE *summary) {
     }
     l->window_at = 0;
     is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
+    names = input_names(l->names, is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
+    if (names) fprintf(summary, "warning     %s\n", names);
+    fflush(summary);
     bad = is_capture ? live_capture(l, &capture) : live_csv(l);
     pktseq_watcher_tick(&l->watcher, HUGE_VAL);
     if (!bad && !live_stop && !l->watcher.tracker.packets && !capture.counts.frames) {

@@ -226,6 +226,17 @@ static inline pktseq_status input_read(pktseq_table *table, const char *path,
     return status;
 }
 
+// What to say if a model's data and these name protocols differently, or NULL.
+static inline const char *input_names(pktseq_names model, pktseq_names data) {
+    if (!model || !data || model == data) return NULL;
+    return data == PKTSEQ_NAMES_PORTS
+               ? "here protocols are named by ports, in the model's data by a dissector (\"SSH\", "
+                 "not \"SSHv2\"): names that it never saw look odd; train on captures, too"
+               : "here protocols are named by a dissector, in the model's data by ports "
+                 "(\"SSHv2\", not \"SSH\"): names that it never saw look odd; give the capture "
+                 "itself";
+}
+
 // Fills in what number `which`, from 0, is to be said about a table before anything else: what was
 // left out, and what looks wrong. Returns 0 when there is no more.
 static inline int input_warning(const pktseq_table *table, size_t which, char *text, size_t size) {

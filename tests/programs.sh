@@ -221,9 +221,44 @@ refuses "both on the standard output" "only one of --report and --scores can be 
 ./detect --model $model --threshold -1 - <cap.csv >out
 check "live from the standard input, with a summary" grep -q "^packets     900" out
 ./detect --model $model --threshold -1 --json cap.csv >lines 2>err
-check "an object a line" sh -c '[ $(grep -c "^{\"timestamp\":.*}$" lines) = $(wc -l <lines) ]'
-check "one of them the first sequence at its end" grep -q '"ended":true' lines
 check "the summary goes to standard error then" grep -q "^packets     900" err
+check "an object a line" sh -c '[ $(grep -c "^{\"timestamp\":.*}$" lines) = $(wc -l <lines) ]'
+if command -v python3 >/dev/null; then
+    ./detect --model $model --threshold -1 --json "$top/examples/data/mixed.pcap" >more 2>err
+    cat more >>lines
+    python3 - lines >out 2>err <<'END'
+import base64, datetime, hashlib, ipaddress, json, re, struct, sys
+keys = {"timestamp": str, "event_type": str, "time": float, "begin": float, "src_ip": str,
+        "src_port": int, "dest_ip": str, "dest_port": int, "proto": str, "app_proto": str,
+        "community_id": str, "flow_id": int, "packets": int, "bytes": int, "score": (int, float),
+        "threshold": (int, float), "ended": bool, "again": bool, "incident": int, "reasons": list}
+number = {"TCP": 6, "UDP": 17, "SCTP": 132}
+ids = 0
+for text in open(sys.argv[1], encoding="utf-8"):
+    e = json.loads(text)
+    assert list(e) == list(keys), list(e)
+    for key, kind in keys.items():
+        assert isinstance(e[key], kind) and (kind is bool or e[key] is not True), (key, e[key])
+    when = datetime.datetime.strptime(e["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    assert abs(when.timestamp() - e["time"]) < 2e-6, text
+    assert re.fullmatch(r"1:[A-Za-z0-9+/]{27}=", e["community_id"]), text
+    assert 0 <= e["src_port"] < 65536 and 0 <= e["dest_port"] < 65536 and e["packets"] > 0
+    for r in e["reasons"]:
+        assert type(r["packet"]) is int and 0 <= r["share"] <= 1 and type(r["seen"]) is str
+    ends = [(ipaddress.ip_address(e[s + "_ip"]).packed, e[s + "_port"]) for s in ("src", "dest")]
+    if e["proto"] in number:  # the specification's algorithm, from the beginning
+        a, b = sorted(ends)
+        data = b"\0\0" + a[0] + b[0] + struct.pack("!BBHH", number[e["proto"]], 0, a[1], b[1])
+        sha = base64.b64encode(hashlib.sha1(data).digest()).decode()
+        assert e["community_id"] == "1:" + sha, text
+        ids += 1
+assert ids > 100, ids
+END
+    check "JSON has EVE's types, and community ids: $(tail -n 1 err)" test $? -eq 0
+else
+    echo "LEFT OUT  JSON's types and community ids: there is no python3"
+fi
+check "one of them the first sequence at its end" grep -q '"ended":true' lines
 (head -300 cap.csv; sleep 5) | ./detect --model $model --threshold -1 - >out &
 sleep 2
 check "alarms come before the input's end" grep -q "incident 1 " out
@@ -289,6 +324,17 @@ awk -F, -v OFS=, '{ if (NR > 1) sub("SMTP", "IRC", $4); print }' cap.csv >irc.cs
 ./train cap.csv --quiet --hidden 8 --iterations 5 --out rest
 refuses "of the same size, but other names" "another categories" \
     ./train irc.csv --init rest/model.safetensors --out other
+capture=$top/examples/data/normal.pcap
+./detect --model $model $capture >out
+check "names by port, but the model's by a dissector: said at the top" \
+    sh -c 'grep "^warning" out | grep -q "named by ports, in the model.s data by a dissector"'
+./detect --model $model --live $capture >out
+check "and live" sh -c 'head -n 1 out | grep -q "^warning .*named by ports"'
+./train $capture --quiet --hidden 8 --iterations 5 --out ports
+./detect --model ports/model.safetensors --threshold 9 --live cap.csv >out
+check "and the other way" sh -c 'head -n 1 out | grep -q "^warning .*in the model.s data by ports"'
+./detect --model ports/model.safetensors --threshold 9 --live $capture >out
+check "but not without need" sh -c '! grep -q "^warning" out'
 LC_ALL=C sed 's/"pktseq\./"xktseq./g' rest/model.safetensors >foreign.safetensors
 ./train irc.csv --quiet --iterations 5 --init foreign.safetensors --out other
 check "another program's weights are taken" test $? -eq 0

@@ -1245,6 +1245,7 @@ static void check_table(const bytes *b, int notebook) {
           table.capture.packets == capture.counts.packets &&
           table.cut.packets == capture.counts.frames && table.cut.not_ip == 2);
     CHECK(table.notes == PKTSEQ_READ_BY_PORT && table.source_row);
+    CHECK(pktseq_table_names(&table) == PKTSEQ_NAMES_PORTS);
     for (size_t k = 0; table.source_row && k < row; ++k)
         CHECK((double)table.source_row[k] == column[8]->number[k] - 1);
     pktseq_capture_free(&capture);

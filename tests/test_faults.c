@@ -1030,7 +1030,7 @@ static const char *const needs_none[] = {
     "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_work_state", "pktseq_work_gates",
     "pktseq_work_dh", "pktseq_work_trace", "pktseq_detector_threshold", "pktseq_time_text",
-    "pktseq_detector_running_threshold",
+    "pktseq_detector_running_threshold", "pktseq_table_names",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
@@ -1096,6 +1096,7 @@ static void test_none_needed(void) {
     CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
     CHECK(!pktseq_detector_threshold(&S.detector, 0.001, score, NULL, NULL));
     CHECK(!pktseq_detector_running_threshold(&S.detector, 0.001, score));
+    CHECK(pktseq_table_names(NULL) == PKTSEQ_NAMES_UNKNOWN);
     CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
     CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.table, "token") && pktseq_version() && pktseq_build_info());

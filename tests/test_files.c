@@ -1843,7 +1843,8 @@ static void test_rule(void) {
         {"nidle 2.5\\", "nidle -2.5\\"},   {"nidle 2.5\\", "nidle inf\\"},
         {"nwindow 1\\", "nwindow x\\"},    {"nmax_pairs 6\\", "nmax_pairs 1e300\\"},
         {"nmax_pairs 6\\", "npairs 6\\"},   {"_packets 8\\n\"", "_packets 8\\n\\n\""},
-        {"_packets 8\\n\"", "_packets 8\""}, {"_packets 8\\n\"", "_packets 8\\nx\""}};
+        {"_packets 8\\n\"", "_packets 8\""}, {"_packets 8\\n\"", "_packets 8\\nx\""},
+        {"\"dissector\"", "\"detector\""}};
     for (int which = 0; which < 6; ++which) {
         pktseq_rule rule = which & 1 ? pktseq_rule_connection() : pktseq_rule_default();
         pktseq_buffer buffer;
@@ -1859,12 +1860,14 @@ static void test_rule(void) {
         rule.max_pairs = 6;
         rule.max_packets = 8;
         s.codec.rule = rule;
+        s.codec.names = (pktseq_names)(which % 3);
         s.training.drop_last = which < 3;
         if (which > 3) memset(&s.codec.rule, 0, sizeof rule);
         CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
         load(&l, buffer.data, buffer.size, 0);
         CHECK_THAT(!l.status && !memcmp(&l.codec.rule, &s.codec.rule, sizeof rule), "%s",
                    l.err.text);
+        CHECK(l.codec.names == s.codec.names);
         CHECK(unload(&l));
         for (size_t i = 0; which == 1 && i < sizeof lie / sizeof *lie; ++i) {
             bytes b = edited(buffer.data, buffer.size, lie[i][0], lie[i][1]);
