@@ -82,3 +82,9 @@ connections connections examples/data/normal_export.csv examples/data/mixed_expo
 [ -s $out/eight_learn.csv ] || link examples/data/normal_export.csv 550 >$out/eight_learn.csv
 [ -s $out/eight.csv ] || link examples/data/mixed_export.csv 1000 >$out/eight.csv
 connections connections-eight $out/eight_learn.csv $out/eight.csv
+
+# As packets come: how many normal sequences ever raise an alarm.
+awk -F, 'NR == 1 || $NF == "\"0\""' examples/data/mixed_export.csv | sed 's/,[^,]*$//' \
+    >$out/normal_part.csv || exit 1
+printf '%-22s %-9s %s\n' connections live "$(./detect --model $out/connections/model.safetensors \
+    --live $out/normal_part.csv | sed -n 's/^anomalous *//p')"
