@@ -2,6 +2,7 @@
 """Times the same network, loss and step in PyTorch, on the sequences that ./bench times.
 
     ./bench export csv=week.csv out=week.bin
+    python3 peer_torch.py blas
     OMP_NUM_THREADS=1 python3 peer_torch.py check
     OMP_NUM_THREADS=1 python3 peer_torch.py train data=week.bin variant=notebook [threads=1]
         [batch=1] [sequences=1024] [seconds=0.5] [sorted=0] [lr=1e-4]
@@ -390,6 +391,30 @@ def check():
         sys.exit("peer_torch: the forms do not agree")
 
 
+# ---- the linear algebra beneath -----------------------------------------------------------------
+
+def blas():
+    """The library whose matrix product this PyTorch calls, by what is mapped after one."""
+    torch.mm(torch.ones(64, 64), torch.ones(64, 64))
+    with open("/proc/self/maps") as maps:
+        mapped = maps.read()
+    for mark, name in (("libmkl", "MKL"), ("openblas", "OpenBLAS"), ("libblis", "BLIS"),
+                       ("libatlas", "ATLAS"), ("libblas", "reference")):
+        if mark in mapped:
+            return name
+    return "MKL" if torch.backends.mkl.is_available() else "unknown"
+
+
+def check_blas():
+    """Says which it is. Debian's python3-torch alone comes with the reference one, which is ten times
+    slower than any of the others: a comparison with that would be worth nothing."""
+    name = blas()
+    print("work=blas blas=%s" % name)
+    if name == "reference":
+        sys.exit("peer_torch: this PyTorch multiplies with the reference BLAS, ten times slower than "
+                 "others: apt-get install libopenblas0")
+
+
 # ---- timing --------------------------------------------------------------------------------------
 
 def main():
@@ -400,6 +425,8 @@ def main():
     torch.set_num_threads(int(option["threads"]))
     if mode == "check":
         return check()
+    if mode == "blas":
+        return check_blas()
     if mode not in ("train", "score"):
         sys.exit(__doc__)
     variant, size = option["variant"], int(option["batch"])

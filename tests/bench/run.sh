@@ -442,6 +442,7 @@ full() {
     fi
     if [ -n "$python" ]; then
         $python -c 'import torch; print("PyTorch", torch.__version__)'
+        $python $here/peer_torch.py blas || exit 1
         OMP_NUM_THREADS=1 $python $here/peer_torch.py check || exit 1
     else
         skip "PyTorch: neither python3 nor /usr/bin/python3 has torch"
