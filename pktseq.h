@@ -144,6 +144,11 @@ follow, a vector of all parameters, which a run with momentum needs to go on. "p
 holds what a detector has learned, one line an array.
 
 VERSIONS
+    next    packets as they come: pcap and pcapng, one frame decoded, connections, a bounded tracker,
+            alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
+            Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
+            false-alarm rate later; rows of categories are packed; the inside of a step can be read.
+            New fields in many structs, checkpoint format 3; those of 0.4 load
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
