@@ -144,7 +144,7 @@ follow, a vector of all parameters, which a run with momentum needs to go on. "p
 holds what a detector has learned, one line an array.
 
 VERSIONS
-    next    packets as they come: pcap and pcapng, one frame decoded, connections, a bounded tracker,
+    next    packets as they come: pcap and pcapng, one frame decoded, connections, a tracker,
             alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
             Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
             false-alarm rate later; rows of categories are packed; the inside of a step can be read.
