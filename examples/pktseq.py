@@ -107,8 +107,14 @@ class Data(Owner):
         if table is not None:
             must("pktseq_dataset_init", c.byref(self.dataset), c.byref(codec.codec),
                  c.byref(table), c.byref(options), None)
-            self.x = array(self.dataset.x, (self.dataset.rows, getattr(self.dataset, "in")),
-                           c.c_float, self)
+            rows, features = self.dataset.rows, getattr(self.dataset, "in")
+            if self.dataset.x:
+                self.x = array(self.dataset.x, (rows, features), c.c_float, self)
+                return
+            self.x = np.empty((rows, features), np.float32)  # packed in the library: unpacked here
+            for row in range(rows):
+                must("pktseq_dataset_dense", c.byref(self.dataset), c.c_size_t(row),
+                     c.c_void_p(self.x.ctypes.data + row * features * 4), None, err=False)
             return
         if x.dtype != np.float32 or not x.flags.c_contiguous or x.ndim != 2:
             raise ValueError("expected a C-contiguous float32 array (rows, features)")
