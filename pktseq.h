@@ -956,6 +956,7 @@ typedef struct pktseq_dataset {
     size_t skipped;          // sequences of N packets or fewer (not the one drop_last leaves out)
     size_t field_count;      // of the codec
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
+    double seconds;          // from the first to the last packet of the table; 0 without timestamps
     const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
     size_t groups;
     pktseq_real *owned_x, *owned_y, *owned_c, *owned_packed;
@@ -1385,6 +1386,8 @@ typedef struct pktseq_detector {
     double running_threshold;  // the share false_alarms of normal sequences is ever above it
     double running_level[PKTSEQ_LEVELS], running_tail[4];  // as level and tail, of the highest
                            //   running score of each sequence
+    double seconds;        // that the sequences were spread over; 0 where nobody knows
+    double unknown;        // share of their packets with a text that the codec does not know
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
@@ -1436,6 +1439,67 @@ PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detect
 // The same for running scores: the share `rate` of normal sequences is ever above the threshold.
 PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
                                                            double rate, double *threshold);
+
+// The rate that makes so many false alarms an hour (0 or more), if as many sequences come as in the
+// traffic that was learned from; at most 1.
+//   fails with ARGUMENT, MISMATCH (it was not fitted, or to sequences without timestamps, or comes
+//   from a checkpoint that does not say over how long they were spread).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
+                                              double alarms_per_hour, double *rate);
+
+#define PKTSEQ_DRIFT_NAMES 8
+
+// Is traffic still what the detector was fitted to? Zero it, set window, and feed it each sequence
+// that has been scored, of a file or live. Its size is constant.
+typedef struct pktseq_drift {
+    double window;      // sequences: what was added so many sequences ago counts 1/e of what comes
+                        //   now (live use: 500 or so); 0 = all count alike (a file)
+    double sequences, squares;        // sums of these weights and of their squares
+    double packets, unknown, above;   // the same, of packets, unknown ones, sequences above
+    double below[7];    // sequences whose score does not exceed the k-th octile of normal ones
+    double named, name_count[PKTSEQ_DRIFT_NAMES];  // unknown packets with a name; the most frequent
+    char name[PKTSEQ_DRIFT_NAMES][24];  //   names (Misra and Gries 1982): counts are lower bounds
+    unsigned drifted;   // the verdict before: it is kept until traffic is clearly normal again
+} pktseq_drift;
+
+// Adds a scored sequence.
+//   score     of the whole sequence, as pktseq_detector_score gives it
+//   above     has it raised an alarm (in live use: at any time)?
+//   packets   of it, of which `unknown` have a text that the codec does not know. Who only has a
+//             file's sums adds them with any one sequence
+//   fails with ARGUMENT (NULL, a score that is not finite, more unknown than packets); nothing is
+//   then added. Thread safe for different drifts, as are the two below.
+PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
+                                          double score, int above, double packets,
+                                          double unknown);
+
+// Counts a name of an unknown packet, such as "UDP/443" (transport, lower port), cut to 23 bytes.
+PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name);
+
+enum { PKTSEQ_DRIFT_ABOVE = 1, PKTSEQ_DRIFT_UNKNOWN = 2, PKTSEQ_DRIFT_SCORES = 4 };
+
+// What the sequences added so far say.
+typedef struct pktseq_verdict {
+    int judged;          // 0: fewer than 100 sequences: nothing is said
+    unsigned drifted;    // 0: as calibrated; else PKTSEQ_DRIFT_.. added up: which of the three
+    double above, expected, above_limit;      // share of sequences above the threshold, the one
+                         //   that was asked for, and the largest that is still as calibrated
+    double unknown, unknown_expected, unknown_limit;  // the same of packets with unknown texts
+    double distance, distance_limit;          // largest difference between the distribution of the
+                         //   scores and that of normal ones (Kolmogorov and Smirnov's)
+    const char *name;    // the most frequent of unknown packets, in the drift, or ""
+    double name_share;   // of the unknown packets that were named, at least
+} pktseq_verdict;
+
+// Judges them. The limit of the share above is that of pktseq_detector_threshold's range, widened
+// by what few sequences can differ by chance; unknown packets may be 2 % more and twice as many as
+// in calibration; the distributions may differ by 0.25 and what chance makes of it. Once drifted,
+// it takes less than 0.7 of a limit to be as calibrated again, so that it does not flicker.
+//   rate   of false alarms that the threshold was chosen for; negative: unknown, as for a threshold
+//          of the caller's own, and the share above is then not judged
+//   fails with ARGUMENT (NULL, a rate above 1), MISMATCH (as pktseq_detector_threshold).
+PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_detector *detector,
+                                              double rate, pktseq_verdict *verdict);
 
 // Scores count pairs.  score (count) out. Overwrites work; fails as pktseq_forward does, with
 // ARGUMENT (a pair without target, or without context where that counts), MISMATCH. The same pair
@@ -8894,6 +8958,17 @@ static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_
                                       dataset->unknown, err);
 }
 
+// Returns the time between the first and the last packet of a table.
+static double pktseqi_dataset_seconds(const pktseq_table *table) {
+    const pktseq_column *time = pktseq_table_column(table, "timestamp");
+    double first = DBL_MAX, last = -DBL_MAX;
+    for (size_t row = 0; time && time->number && row < table->rows; ++row) {
+        if (time->number[row] < first) first = time->number[row];
+        if (time->number[row] > last) last = time->number[row];
+    }
+    return last > first && last - first < DBL_MAX ? last - first : 0;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              const pktseq_table *table,
                                              const pktseq_dataset_options *options,
@@ -8937,6 +9012,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
         pktseq_dataset_free(dataset);
         return status;
     }
+    dataset->seconds = pktseqi_dataset_seconds(table);
     return pktseqi_ok(err);
 }
 
@@ -12877,6 +12953,16 @@ PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector
     return pktseq_detector_threshold(&running, rate, threshold, NULL, NULL);
 }
 
+PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
+                                              double alarms_per_hour, double *rate) {
+    if (!detector || !rate || !pktseqi_finite(&alarms_per_hour) || alarms_per_hour < 0)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || !(detector->seconds > 0)) return PKTSEQ_ERROR_MISMATCH;
+    *rate = alarms_per_hour * (detector->seconds / 3600) / (double)detector->sequences;
+    if (*rate > 1) *rate = 1;
+    return PKTSEQ_OK;
+}
+
 // The threshold, and the range between those for the rates at either end of its range.
 static void pktseqi_detector_range(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_alarms;
@@ -13020,6 +13106,12 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         sum[i] = pktseqi_detector_value(d, dataset->options.inputs,
                                         dataset->length[i] - dataset->options.inputs,
                                         sum + 2 * i);  // slot i has been read
+    d->seconds = dataset->seconds;
+    d->unknown = 0;
+    for (size_t f = 0; f < dataset->field_count; ++f) {
+        double share = (double)dataset->unknown[f] / (double)dataset->rows;
+        if (share > d->unknown) d->unknown = share;
+    }
     status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
     return status ? status : pktseqi_detector_fit_running(d, dataset, sweep.mark, sum, err);
 }
@@ -13047,6 +13139,116 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     if (status == PKTSEQ_OK) *detector = fitted;
     pktseqi_free(&fitted.allocator, old);
     return status ? status : pktseqi_ok(err);
+}
+
+// ---- is traffic what the detector was fitted to?
+
+// Copies a text as far as it fits.
+static void pktseqi_text_cut(char *to, size_t size, const char *from) {
+    pktseqi_text t = pktseqi_text_fixed(to, size);
+    pktseqi_put_text(&t, from);
+}
+
+enum { PKTSEQI_OCTILE = (PKTSEQ_LEVELS - 1) / 8 };
+
+PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
+                                          double score, int above, double packets,
+                                          double unknown) {
+    double fade;
+    if (!drift || !detector || !pktseqi_finite(&score) || !(unknown >= 0 && unknown <= packets) ||
+        !pktseqi_finite(&packets))
+        return PKTSEQ_ERROR_ARGUMENT;
+    fade = drift->window > 1 ? 1 - 1 / drift->window : 1;
+    drift->sequences = drift->sequences * fade + 1;
+    drift->squares = drift->squares * fade * fade + 1;
+    drift->packets = drift->packets * fade + packets;
+    drift->unknown = drift->unknown * fade + unknown;
+    drift->above = drift->above * fade + (above != 0);
+    for (int k = 0; k < 7; ++k)
+        drift->below[k] = drift->below[k] * fade +
+                          (score <= detector->level[(k + 1) * PKTSEQI_OCTILE]);
+    drift->named *= fade;
+    for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] *= fade;
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name) {
+    char cut[sizeof drift->name[0]];
+    int least = 0;
+    if (!drift || !name) return;
+    pktseqi_text_cut(cut, sizeof cut, name);
+    drift->named += 1;
+    for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) {
+        if (strcmp(drift->name[k], cut) == 0 && drift->name_count[k] > 0) {
+            drift->name_count[k] += 1;
+            return;
+        }
+        if (drift->name_count[k] < drift->name_count[least]) least = k;
+    }
+    if (drift->name_count[least] < 1) {  // what has faded makes room
+        memcpy(drift->name[least], cut, sizeof cut);
+        drift->name_count[least] = 1;
+    } else {
+        for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] -= 1;
+    }
+}
+
+// Returns the largest difference between the distributions of scores, where both are known: at
+// octiles. Where scores repeat, several levels are the same.
+static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_detector *d) {
+    double most = 0;
+    for (int k = 1; k < 8; ++k) {
+        int j = k * PKTSEQI_OCTILE;
+        double off;
+        while (j + 1 < PKTSEQ_LEVELS && d->level[j + 1] <= d->level[k * PKTSEQI_OCTILE]) ++j;
+        off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_LEVELS - 1));
+        if (off > most) most = off;
+    }
+    return most;
+}
+
+// Finds the most frequent name.
+static void pktseqi_drift_most(const pktseq_drift *drift, pktseq_verdict *verdict) {
+    double most = 0;
+    verdict->name = "";
+    for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) {
+        if (drift->name_count[k] <= most) continue;
+        most = drift->name_count[k];
+        verdict->name = drift->name[k];
+    }
+    verdict->name_share = drift->named > 0 ? most / drift->named : 0;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_detector *detector,
+                                              double rate, pktseq_verdict *verdict) {
+    pktseq_verdict v;
+    double n, spread, chance;
+    if (!drift || !detector || !verdict || !(rate <= 1)) return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
+    memset(&v, 0, sizeof v);
+    pktseqi_drift_most(drift, &v);
+    n = drift->squares > 0 ? drift->sequences * drift->sequences / drift->squares : 0;
+    v.judged = n >= 99.5;
+    v.expected = rate;
+    v.unknown_expected = detector->unknown;
+    if (v.judged) {
+        double slack[3];
+        for (unsigned k = 0; k < 3; ++k) slack[k] = drift->drifted >> k & 1 ? 0.7 : 1;
+        chance = detector->dispersion / n;
+        spread = rate > 0 ? pktseqi_detector_spread(detector, rate) + chance / rate : 0;
+        v.above = drift->above / drift->sequences;
+        v.above_limit = slack[0] * (rate > 0 ? rate * exp(1.96 * sqrt(spread)) : 5 / n);
+        v.unknown = drift->packets > 0 ? drift->unknown / drift->packets : 0;
+        v.unknown_limit = slack[1] * (2 * v.unknown_expected + 0.02);
+        v.distance = pktseqi_drift_distance(drift, detector);
+        v.distance_limit = slack[2] * (0.25 + 1.63 * sqrt(chance));
+        if (rate >= 0 && v.above > v.above_limit) v.drifted |= PKTSEQ_DRIFT_ABOVE;
+        if (v.unknown > v.unknown_limit) v.drifted |= PKTSEQ_DRIFT_UNKNOWN;
+        if (v.distance > v.distance_limit) v.drifted |= PKTSEQ_DRIFT_SCORES;
+    }
+    drift->drifted = v.drifted;
+    *verdict = v;
+    return PKTSEQ_OK;
 }
 
 // ---- >>stream: a sequence whose packets come one at a time -----------------------------------
@@ -13275,12 +13477,6 @@ static int pktseqi_field_looks_back(pktseq_kind kind) {
 }
 
 // ---- a packet's features
-
-// Copies a text as far as it fits.
-static void pktseqi_text_cut(char *to, size_t size, const char *from) {
-    pktseqi_text t = pktseqi_text_fixed(to, size);
-    pktseqi_put_text(&t, from);
-}
 
 // Finds the category of a text; category_count if it has none. The text of a token is only made
 // where it was not seen lately.
@@ -13921,6 +14117,11 @@ static void pktseqi_put_numbers(pktseqi_text *t, const char *name, const double 
     X("tail", d->tail, 4) \
     X("level", d->level, PKTSEQ_LEVELS)
 
+// And of the traffic; the first checkpoints with levels have none of these lines.
+#define PKTSEQI_DETECTOR_TRAFFIC(X) \
+    X("seconds", &d->seconds, 1) \
+    X("unknown", &d->unknown, 1)
+
 // The detector, a line for each value or array. Read by pktseqi_load_detector.
 static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
     double plain[5];
@@ -13936,6 +14137,7 @@ static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
 #define PKTSEQI_X(name, place, count) pktseqi_put_numbers(t, name, place, count);
     PKTSEQI_DETECTOR(PKTSEQI_X)
     if (d->dispersion >= 1) { PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X) }
+    if (d->dispersion >= 1) { PKTSEQI_DETECTOR_TRAFFIC(PKTSEQI_X) }
 #undef PKTSEQI_X
 }
 
@@ -14093,6 +14295,7 @@ static int pktseqi_detector_good(const pktseq_detector *d) {
         good &= pktseqi_finite(&d->mean[c]);
     for (int k = 0; k < 4; ++k)
         good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0;
+    good &= pktseqi_finite(&d->seconds) && d->seconds >= 0 && d->unknown >= 0 && d->unknown <= 1;
     return good && pktseqi_finite(&d->dispersion) && pktseqi_levels_good(d->level, d->tail) &&
            pktseqi_levels_good(d->running_level, d->running_tail);
 }
@@ -14976,6 +15179,7 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
         PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X)
         good = good && d->dispersion >= 1;
     }
+    if (*at) { PKTSEQI_DETECTOR_TRAFFIC(PKTSEQI_X) }
 #undef PKTSEQI_X
     if (!good || *at || !pktseqi_detector_good(d) || !pktseqi_detector_fits(d, model))
         return pktseqi_bad_meta(header, meta->key);

@@ -150,6 +150,8 @@ static int same_detector(const pktseq_detector *a, const pktseq_detector *b) {
            same_double(a->precision, b->precision, a->contexts * a->contexts) &&
            same_double(a->scale, b->scale, 2) &&
            same_double(a->length_scale, b->length_scale, 4) && a->sequences == b->sequences &&
+           (a->dispersion < 1 || (same_double(&a->seconds, &b->seconds, 1) &&
+                                  same_double(&a->unknown, &b->unknown, 1))) &&
            same_double(&a->threshold, &b->threshold, 1) &&
            same_double(&a->threshold_low, &b->threshold_low, 1) &&
            same_double(&a->threshold_high, &b->threshold_high, 1);
@@ -1006,6 +1008,8 @@ static void test_saved(void) {
                 options_of((pktseq_measure)measure, k & 1, k & 2 ? 0.75 : 0, k >> 2);
             options.weight = weight;
             d = detector_make(&s, options, k != 3);
+            d.seconds = 1e5 / 3;
+            d.unknown = 1.0 / 7;
             check_saved(&s, &d, &s.codec);
             check_saved(&s, &d, NULL);
             pktseq_detector_free(&d);
@@ -1615,6 +1619,93 @@ static void test_rate_held_out(void) {
     pktseq_detector_free(&d);
 }
 
+// Adds n sequences of ten packets to a drift, their scores exponential and multiplied by `scale`.
+static void drift_on(pktseq_drift *drift, const pktseq_detector *d, uint64_t *state, int n,
+                     double scale, double unknown) {
+    for (int i = 0; i < n; ++i) {
+        double score = scale * draw_score(EXPONENTIAL, state, 0);
+        CHECK(!pktseq_drift_add(drift, d, score, score > d->threshold, 10, unknown));
+    }
+}
+
+// Traffic like the one that was learned from is as calibrated, a file's and live, judged as often
+// as one likes; other traffic is not, and it is over when the traffic is normal again.
+static void test_drift(void) {
+    static double score[1000];
+    uint64_t state = 11;
+    pktseq_detector d;
+    pktseq_drift drift, live;
+    pktseq_verdict v;
+    int bad = 0;
+    for (size_t i = 0; i < 1000; ++i) score[i] = draw_score(EXPONENTIAL, &state, 0);
+    CHECK(fit_scores(&d, score, 1000, 0, 0.01) == PKTSEQ_OK);
+    d.unknown = 0.01;
+    memset(&live, 0, sizeof live);
+    live.window = 500;
+    for (int trial = 0; trial < 200; ++trial) {
+        memset(&drift, 0, sizeof drift);
+        drift_on(&drift, &d, &state, 300, 1, 0.1);
+        CHECK(!pktseq_drift_verdict(&drift, &d, 0.01, &v) && v.judged);
+        bad += v.drifted != 0;
+        drift_on(&live, &d, &state, 20, 1, 0.1);
+        CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v) && v.judged == (trial >= 4));
+        bad += v.drifted != 0;
+    }
+    CHECK_THAT(bad == 0, "%d of 400 verdicts about the same traffic", bad);
+    CHECK(fabs(v.unknown - 0.01) < 1e-9 && v.above < 0.03 && v.expected == 0.01 && !*v.name);
+    memset(&drift, 0, sizeof drift);
+    drift_on(&drift, &d, &state, 300, 2, 0);
+    CHECK(!pktseq_drift_verdict(&drift, &d, 0.01, &v));
+    CHECK_THAT(v.drifted == (PKTSEQ_DRIFT_ABOVE | PKTSEQ_DRIFT_SCORES) && v.above > v.above_limit,
+               "%u: %g above, distance %g", v.drifted, v.above, v.distance);
+    CHECK(!pktseq_drift_verdict(&drift, &d, -1, &v) && v.drifted == PKTSEQ_DRIFT_SCORES);
+    drift_on(&live, &d, &state, 100, 1, 5);
+    for (int i = 0; i < 300; ++i) pktseq_drift_name(&live, i % 3 ? "UDP/443" : i % 2 ? "a" : "b");
+    for (int i = 0; i < 26; ++i) pktseq_drift_name(&live, &"abcdefghijklmnopqrstuvwxyz"[i]);
+    CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v));
+    CHECK(v.drifted == PKTSEQ_DRIFT_UNKNOWN && strcmp(v.name, "UDP/443") == 0);
+    CHECK_THAT(v.name_share > 0.5 && v.name_share <= 200 / 326.0, "%g", v.name_share);
+    for (bad = 0; v.drifted && bad < 100; ++bad) {
+        drift_on(&live, &d, &state, 50, 1, 0.1);
+        CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v));
+    }
+    CHECK_THAT(bad > 12 && bad < 20, "over after %d sequences", 50 * bad);
+    CHECK(pktseq_drift_add(&live, &d, NAN, 0, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_drift_add(&live, &d, 1, 0, 1, 2) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_drift_verdict(&live, &d, 1.5, &v) == PKTSEQ_ERROR_ARGUMENT);
+    d.dispersion = 0;  // as a checkpoint before 1.0 leaves it
+    CHECK(pktseq_drift_verdict(&live, &d, 0.01, &v) == PKTSEQ_ERROR_MISMATCH);
+    pktseq_detector_free(&d);
+}
+
+// Scores that are all the same are no drift.
+static void test_drift_of_ties(void) {
+    static double score[200];
+    pktseq_detector d;
+    pktseq_drift drift;
+    pktseq_verdict v;
+    for (size_t i = 0; i < 200; ++i) score[i] = i % 4 ? 1 : 2;
+    CHECK(fit_scores(&d, score, 200, 0, 0.01) == PKTSEQ_OK);
+    memset(&drift, 0, sizeof drift);
+    for (size_t i = 0; i < 200; ++i) CHECK(!pktseq_drift_add(&drift, &d, score[i], 0, 4, 0));
+    CHECK(!pktseq_drift_verdict(&drift, &d, 0.01, &v) && v.judged && !v.drifted);
+    CHECK_THAT(v.distance < 0.02, "%g", v.distance);
+    pktseq_detector_free(&d);
+}
+
+// Alarms an hour are a rate: 1,000 sequences in half an hour.
+static void test_alarms_per_hour(void) {
+    pktseq_detector d;
+    double rate = 7;
+    memset(&d, 0, sizeof d);
+    d.sequences = 1000;
+    CHECK(pktseq_detector_rate(&d, 2, &rate) == PKTSEQ_ERROR_MISMATCH && rate == 7);
+    d.seconds = 1800;
+    CHECK(!pktseq_detector_rate(&d, 2, &rate) && fabs(rate - 0.001) < 1e-15);
+    CHECK(!pktseq_detector_rate(&d, 1e9, &rate) && rate == 1);
+    CHECK(pktseq_detector_rate(&d, -1, &rate) == PKTSEQ_ERROR_ARGUMENT);
+}
+
 // A stream whose detector has been freed says so to whoever asks it for more.
 static void test_orphan_stream(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
@@ -1667,6 +1758,9 @@ int main(void) {
     test_rate_is_kept();
     test_rate_in_bursts();
     test_rate_held_out();
+    test_drift();
+    test_drift_of_ties();
+    test_alarms_per_hour();
     test_orphan_stream();
     return check_end("test_detect");
 }

@@ -1030,7 +1030,8 @@ static const char *const needs_none[] = {
     "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_work_state", "pktseq_work_gates",
     "pktseq_work_dh", "pktseq_work_trace", "pktseq_detector_threshold", "pktseq_time_text",
-    "pktseq_detector_running_threshold", "pktseq_table_names",
+    "pktseq_detector_running_threshold", "pktseq_table_names", "pktseq_detector_rate",
+    "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
@@ -1052,6 +1053,8 @@ static void test_none_needed(void) {
     pktseq_stream stream;
     pktseq_model model;
     pktseq_tensor tensor;
+    pktseq_drift drift;
+    pktseq_verdict verdict;
     pktseq_real *velocity = (pktseq_real *)calloc(S.model.parameters, sizeof *velocity);
     pktseq_real *out = (pktseq_real *)calloc(8 * S.dataset.out, sizeof *out);
     const size_t rows = 2 * (S.model.config.inputs + S.dataset.longest + 8);
@@ -1060,6 +1063,7 @@ static void test_none_needed(void) {
     char name[40];
     trial t;
     memset(&t, 0, sizeof t);
+    memset(&drift, 0, sizeof drift);
     NEED(pktseq_work_init(&work, S.model.config, 2, S.dataset.longest + 8, 1, NULL, NULL));
     NEED(pktseq_stream_init(&stream, &S.model, &S.detector, NULL, NULL));
     NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, NULL, NULL, NULL, NULL));
@@ -1096,6 +1100,10 @@ static void test_none_needed(void) {
     CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
     CHECK(!pktseq_detector_threshold(&S.detector, 0.001, score, NULL, NULL));
     CHECK(!pktseq_detector_running_threshold(&S.detector, 0.001, score));
+    CHECK(!pktseq_detector_rate(&S.detector, 1, score));
+    CHECK(!pktseq_drift_add(&drift, &S.detector, 1, 0, 1, 0));
+    pktseq_drift_name(&drift, "UDP/443");
+    CHECK(!pktseq_drift_verdict(&drift, &S.detector, 0.01, &verdict));
     CHECK(pktseq_table_names(NULL) == PKTSEQ_NAMES_UNKNOWN);
     CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
     CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);

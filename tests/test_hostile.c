@@ -776,6 +776,7 @@ static int world_make(world *w, const pktseq_allocator *a) {
     good = !pktseq_table_parse(&w->table, world_csv, strlen(world_csv), &schema, a, &err) &&
            !pktseq_codec_fit(&w->codec, &w->table, &schema, a, &err) &&
            !pktseq_dataset_init(&w->dataset, &w->codec, &w->table, &options, a, &err);
+    w->dataset.seconds = 60;  // the table has no timestamps
     if (good) {
         pktseq_config model = pktseq_config_default(&w->dataset);
         model.hidden = 2;
@@ -1716,6 +1717,7 @@ static size_t object_size(char letter) {
       A(1, double), NULL, NULL)) \
     C(detector_running_threshold, "kv", pktseq_detector_running_threshold( \
       IN(0, pktseq_detector), 0.01, A(1, double))) \
+    C(detector_rate, "kv", pktseq_detector_rate(IN(0, pktseq_detector), 1, A(1, double))) \
     C(detector_options_recommended, "c0v", IF(pktseq_detector_options_recommended( \
       IN(0, pktseq_codec), A(1, double)).weight)) \
     C(detector_init, "Kmf0a?0e?", pktseq_detector_init(A(0, pktseq_detector), \
@@ -1785,6 +1787,7 @@ static const char *const plain_calls[] = {
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next",  // see test_capture
+    "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",  // see test_detect
     "pktseq_table_names"};  // NULL as any table: see test_faults
 
 // No function may be forgotten: the header tells what there is.
