@@ -3026,26 +3026,8 @@ static void pktseqi_csv_close(pktseqi_csv *csv) {
 
 // ---- >>frame: link and network layers of one packet -------------------------------------------
 
-// What begins at the next byte of a frame.
-typedef enum pktseqi_layer {
-    PKTSEQI_LAYER_END = 0,
-    PKTSEQI_LAYER_ETHERNET,
-    PKTSEQI_LAYER_TYPE,      // what walk.type says, an Ethertype, or the length of an 802.3 frame
-    PKTSEQI_LAYER_LLC,       // IEEE 802.2
-    PKTSEQI_LAYER_NULL,      // 4 bytes of BSD: an address family
-    PKTSEQI_LAYER_COOKED,    // Linux "any" device, version 1
-    PKTSEQI_LAYER_COOKED2,
-    PKTSEQI_LAYER_PPP,
-    PKTSEQI_LAYER_PPPOE,
-    PKTSEQI_LAYER_HDLC,      // Cisco's
-    PKTSEQI_LAYER_RELAY,     // frame relay
-    PKTSEQI_LAYER_MPLS,
-    PKTSEQI_LAYER_IP,        // either version
-    PKTSEQI_LAYER_IP6,       // version 6 only
-    PKTSEQI_LAYER_PROTOCOL   // what walk.type says, a protocol of IP
-} pktseqi_layer;
-
-// A walk from the outermost header of a frame to the innermost:
+// A walk from the outermost header of a frame to the innermost. Each step reads one header and
+// names the step that reads the next one:
 //
 //      | headers passed | next header ... captured |  not captured  | padding, not the packet's |
 //                       at                     at + size        at + wire
@@ -3053,342 +3035,340 @@ typedef struct pktseqi_walk {
     const unsigned char *at;
     size_t size;            // bytes captured from there on, at most wire
     size_t wire;            // bytes there on the wire, as far as the headers passed tell
-    pktseqi_layer layer;
-    unsigned type;
-    int found;              // how many IP headers
-    int six;                // the last one was of IPv6
-    const char *other;      // what there is instead of IP
+    void (*next)(struct pktseqi_walk *w);  // reads the next header; NULL = the walk ends
+    unsigned type;          // Ethertype or IP protocol of the next header, where a step needs it
+    int found;              // number of IP headers
+    int six;                // the last one was IPv6
+    const char *other;      // name of what there is instead of IP
     pktseq_packet *packet;
 } pktseqi_walk;
 
-// Layers of the deepest frame, a bound of the time that one may take.
-enum { PKTSEQI_MOST_LAYERS = 500 };
+// What a number in a header stands for: after `bytes` more the next header begins.
+typedef struct pktseqi_route {
+    uint16_t number;
+    uint16_t bytes;
+    void (*next)(pktseqi_walk *w);
+    const char *name;       // as Wireshark spells it, or NULL
+} pktseqi_route;
 
-// Numbers of two and four bytes in network order.
+enum {
+    PKTSEQI_MOST_LAYERS = 1000,  // steps of the deepest frame: bounds the time that one may take
+    PKTSEQI_ETHERNET = 14        // bytes of its header (IEEE 802.3), the last two an Ethertype
+};
+
+// Returns a number of two or four bytes in network order, or of four in the other order.
 static unsigned pktseqi_be16(const unsigned char *p) { return (unsigned)p[0] << 8 | p[1]; }
 static uint32_t pktseqi_be32(const unsigned char *p) {
     return (uint32_t)pktseqi_be16(p) << 16 | pktseqi_be16(p + 2);
 }
+static uint32_t pktseqi_le32(const unsigned char *p) {
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
 
-// Are so many bytes of the next header captured? If not, the walk ends here.
+// Returns 1 if so many bytes of the next header are captured.
 static int pktseqi_walk_has(pktseqi_walk *w, size_t bytes) {
     if (w->size >= bytes) return 1;
     if (w->wire > w->size) w->packet->notes |= PKTSEQ_NOTE_CUT_OFF;
-    w->layer = PKTSEQI_LAYER_END;
     return 0;
 }
 
-// Passes over so many bytes, of which `layer` follows. Returns 0, and ends, if they are not there.
-static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, pktseqi_layer layer) {
+// Passes over so many bytes, which `next` follows. Returns 0, and the walk ends, if they are not
+// captured.
+static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, void (*next)(pktseqi_walk *)) {
     if (!pktseqi_walk_has(w, bytes)) return 0;
     w->at += bytes;
     w->size -= bytes;
     w->wire -= bytes;
-    w->layer = layer;
+    w->next = next;
     return 1;
 }
 
-// A header has said how long it is with all that follows: what comes after that is padding.
+// Cuts padding off: a header says how many bytes it has with all that follows.
 static void pktseqi_walk_trim(pktseqi_walk *w, size_t bytes) {
     if (w->wire > bytes) w->wire = bytes;
     if (w->size > bytes) w->size = bytes;
 }
 
-// There is no IP here, but this.
-static void pktseqi_walk_other(pktseqi_walk *w, const char *name) {
-    w->other = name;
-    w->layer = PKTSEQI_LAYER_END;
+// Takes the next step; the walk ends there, unless that one names another.
+static void pktseqi_walk_step(pktseqi_walk *w) {
+    void (*step)(pktseqi_walk *) = w->next;
+    w->next = NULL;
+    step(w);
 }
 
-// Passes over `bytes`, the last two of which are the Ethertype of what follows.
-static void pktseqi_walk_type(pktseqi_walk *w, size_t bytes) {
-    if (pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_TYPE)) w->type = pktseqi_be16(w->at - 2);
+// Returns the entry of a number in a table, or NULL. The frequent ones come first.
+static const pktseqi_route *pktseqi_route_find(const pktseqi_route *list, size_t count,
+                                               unsigned number) {
+    for (size_t i = 0; i < count; ++i)
+        if (list[i].number == number) return &list[i];
+    return NULL;
+}
+#define PKTSEQI_ROUTE(list, number) \
+    pktseqi_route_find(list, sizeof list / sizeof *list, (unsigned)(number))
+
+// Follows an entry. Returns 0 for none.
+static int pktseqi_walk_by(pktseqi_walk *w, const pktseqi_route *route) {
+    if (!route) return 0;
+    if (route->name) w->other = route->name;
+    pktseqi_walk_pass(w, route->bytes, route->next);
+    return 1;
 }
 
-// Ethertypes that have a tag of so many bytes and then the next Ethertype.
-static const struct {
-    uint16_t type, bytes;
-} pktseqi_tags[] = {{0x8100, 4}, {0x88a8, 4},  // VLANs: 802.1Q, 802.1ad
-                    {0x9100, 4}, {0x9200, 4},  // VLANs before that
-                    {0x8926, 6}, {0x893f, 8},  // VN-Tag, 802.1BR
-                    {0x8909, 8}, {0x892f, 6},  // Cisco metadata, HSR
-                    {0xf1c1, 6}};              // 802.1CB
+static void pktseqi_walk_tag(pktseqi_walk *w);
+static void pktseqi_walk_type(pktseqi_walk *w);
+static void pktseqi_walk_protocol(pktseqi_walk *w);
 
-// Names of what is not IP, as Wireshark spells them.
-static const struct {
-    uint16_t type;
-    const char *name;
-} pktseqi_others[] = {{0x0806, "ARP"},    {0x8035, "RARP"},   {0x88cc, "LLDP"},
-                      {0x8809, "LACP"},   {0x888e, "EAPOL"},  {0x8863, "PPPoED"},
-                      {0x9000, "LOOP"},   {0x8137, "IPX"},    {0x88e5, "MACSEC"},
-                      {0x88f7, "PTPv2"},  {0x8902, "CFM"},    {0x8906, "FC"},
-                      {0x88a2, "AoE"},    {0x8892, "PNIO"},   {0x88a4, "ECAT"},
-                      {0x88b8, "GOOSE"},  {0x88ba, "IEC61850 Sampled Values"},
-                      {0x809b, "AppleTalk"}, {0x80f3, "AARP"}, {0x886f, "MS NLB"},
-                      {0x2000, "CDP"},    {0x6002, "MOP"},    {0x6003, "DEC DNA"},
-                      {0x6004, "LAT"},    {0x00fe, "ISIS"},   {0xfefe, "ISIS"}};
-
-// MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
-static void pktseqi_walk_macsec(pktseqi_walk *w) {
-    if (!pktseqi_walk_has(w, 6)) return;
-    if (w->at[0] & 0x0c)
-        pktseqi_walk_other(w, "MACSEC");  // encrypted
-    else
-        pktseqi_walk_type(w, w->at[0] & 0x20 ? 16 : 8);
+// Reads a fixed IPv4 header (RFC 791): 0 version and length, 2 total length, 6 flags and offset,
+// 9 protocol, 12 source, 16 destination; or of IPv6 (RFC 8200): 4 payload length, 6 next header,
+// 8 source, 24 destination. A length of 0 is a jumbogram, or a packet that the network card was to
+// cut into segments. What an outer IP header has said holds no more.
+static void pktseqi_walk_found(pktseqi_walk *w, int six) {
+    pktseq_packet *packet = w->packet;
+    const unsigned char *p = w->at;
+    size_t address = six ? 16 : 4;
+    w->type = p[six ? 6 : 9];
+    w->six = six;
+    if (w->found++) packet->notes |= PKTSEQ_NOTE_TUNNEL;
+    packet->transport = (uint8_t)w->type;
+    packet->icmp_type = packet->icmp_code = 0;
+    packet->src_port = packet->dst_port = packet->icmp_id = packet->flags = 0;
+    packet->payload = 0;
+    memset(packet->src, 0, sizeof packet->src);
+    memset(packet->src + 10, 0xff, 2);  // ::ffff:a.b.c.d
+    memcpy(packet->dst, packet->src, sizeof packet->dst);
+    memcpy(packet->src + 16 - address, p + (six ? 8 : 12), address);
+    memcpy(packet->dst + 16 - address, p + (six ? 24 : 16), address);
 }
 
-// Passes over a header whose fourth byte says what follows: the network service header (RFC 8300)
-// and VXLAN's generic extension, which share their numbers.
-static void pktseqi_walk_nsh(pktseqi_walk *w, size_t bytes) {
-    static const pktseqi_layer carries[] = {
-        PKTSEQI_LAYER_END, PKTSEQI_LAYER_IP, PKTSEQI_LAYER_IP, PKTSEQI_LAYER_ETHERNET,
-        PKTSEQI_LAYER_END, PKTSEQI_LAYER_MPLS};
-    unsigned what = w->at[3];
-    pktseqi_walk_pass(w, bytes, what < 6 ? carries[what] : PKTSEQI_LAYER_END);
+// Reads IPv4.
+static void pktseqi_walk_ipv4(pktseqi_walk *w) {
+    size_t header = 4 * (size_t)(w->at[0] & 15), total;
+    unsigned offset;
+    if (!pktseqi_walk_has(w, 20)) return;
+    total = pktseqi_be16(w->at + 2);
+    offset = pktseqi_be16(w->at + 6) & 0x3fff;
+    if (header < 20 || (total && total < header)) return;
+    if (total) pktseqi_walk_trim(w, total);
+    pktseqi_walk_found(w, 0);
+    if (!pktseqi_walk_pass(w, header, pktseqi_walk_protocol) || !offset) return;
+    w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
+    if (!(offset & 0x1fff)) return;
+    w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
+    w->next = NULL;
 }
 
-// ERSPAN: a mirrored Ethernet frame. Type I has no header of its own, II one of 8 bytes, III one
-// of 12 and perhaps 8 more.
-static void pktseqi_walk_erspan(pktseqi_walk *w, int numbered) {
-    size_t bytes = 0;
-    if (numbered) {
-        if (!pktseqi_walk_has(w, 12)) return;
-        bytes = w->at[0] >> 4 == 2 ? (w->at[11] & 1 ? 20 : 12) : 8;
+// Reads IPv6, and nothing else.
+static void pktseqi_walk_ipv6(pktseqi_walk *w) {
+    size_t payload;
+    if (!pktseqi_walk_has(w, 1) || w->at[0] >> 4 != 6 || !pktseqi_walk_has(w, 40)) return;
+    payload = pktseqi_be16(w->at + 4);
+    pktseqi_walk_found(w, 1);
+    pktseqi_walk_pass(w, 40, pktseqi_walk_protocol);
+    if (payload) pktseqi_walk_trim(w, payload);
+}
+
+// Reads IP of the version that is in its first four bits.
+static void pktseqi_walk_ip(pktseqi_walk *w) {
+    if (w->size && w->at[0] >> 4 == 4) pktseqi_walk_ipv4(w);
+    else pktseqi_walk_ipv6(w);
+}
+
+// Reads one label of MPLS (RFC 3032). The last one does not say what follows: the first four bits
+// of an IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
+static void pktseqi_walk_mpls(pktseqi_walk *w) {
+    if (!pktseqi_walk_pass(w, 4, pktseqi_walk_mpls) || !(w->at[-2] & 1)) return;
+    w->next = NULL;
+    if (!pktseqi_walk_has(w, 1)) return;
+    w->other = "MPLS";
+    switch (w->at[0] >> 4) {
+    case 4:
+    case 6: w->next = pktseqi_walk_ip; break;
+    case 0: pktseqi_walk_pass(w, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag); break;
     }
-    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_ETHERNET);
 }
 
-// A session of PPP over Ethernet (RFC 2516), which says how long its PPP is.
-static void pktseqi_walk_pppoe(pktseqi_walk *w) {
-    if (!pktseqi_walk_pass(w, 6, PKTSEQI_LAYER_PPP)) return;
-    pktseqi_walk_trim(w, pktseqi_be16(w->at - 2));
-}
-
-// Goes by an Ethertype; small ones are the length of an 802.3 frame (IEEE 802.3 3.2.6).
-static void pktseqi_walk_ethertype(pktseqi_walk *w) {
-    unsigned type = w->type;
-    w->layer = PKTSEQI_LAYER_END;
-    for (size_t i = 0; i < sizeof pktseqi_tags / sizeof *pktseqi_tags; ++i)
-        if (pktseqi_tags[i].type == type) {
-            pktseqi_walk_type(w, pktseqi_tags[i].bytes);
-            return;
-        }
-    switch (type) {
-    case 0x0800: w->layer = PKTSEQI_LAYER_IP; return;
-    case 0x86dd: w->layer = PKTSEQI_LAYER_IP6; return;
-    case 0x8847:
-    case 0x8848: w->layer = PKTSEQI_LAYER_MPLS; return;
-    case 0x880b: w->layer = PKTSEQI_LAYER_PPP; return;
-    case 0x6558: w->layer = PKTSEQI_LAYER_ETHERNET; return;
-    case 0x8864: pktseqi_walk_pppoe(w); return;
-    case 0x88e7: pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_ETHERNET); return;  // 802.1ah
-    case 0x894f:
-        if (pktseqi_walk_has(w, 4)) pktseqi_walk_nsh(w, 4 * (size_t)(w->at[1] & 63));
-        return;
-    case 0x88e5: pktseqi_walk_macsec(w); return;
-    }
-    if (type <= 1500) {
-        w->layer = PKTSEQI_LAYER_LLC;
-        return;
-    }
-    for (size_t i = 0; i < sizeof pktseqi_others / sizeof *pktseqi_others; ++i)
-        if (pktseqi_others[i].type == type) w->other = pktseqi_others[i].name;
-}
-
-// IEEE 802.2, and SNAP within it: an Ethertype of an organisation, or a bridged Ethernet frame.
-static void pktseqi_walk_llc(pktseqi_walk *w) {
-    static const struct {
-        unsigned char sap;
-        const char *name;
-    } saps[] = {{0x42, "STP"}, {0xfe, "ISIS"}, {0xe0, "IPX"}, {0xff, "IPX"}, {0xf0, "NetBIOS"}};
-    uint32_t organisation;
-    if (!pktseqi_walk_has(w, 3)) return;
-    if (w->at[0] == 6) {
-        pktseqi_walk_pass(w, 3, PKTSEQI_LAYER_IP);
-        return;
-    }
-    if (w->at[0] != 0xaa) {
-        w->layer = PKTSEQI_LAYER_END;
-        for (size_t i = 0; i < sizeof saps / sizeof *saps; ++i)
-            if (saps[i].sap == w->at[0]) w->other = saps[i].name;
-        return;
-    }
-    if (!pktseqi_walk_has(w, 8)) return;
-    organisation = pktseqi_be32(w->at + 2) & 0xffffff;
-    pktseqi_walk_type(w, 8);
-    if (organisation == 0x0080c2 && (w->type == 1 || w->type == 7))
-        w->layer = PKTSEQI_LAYER_ETHERNET;  // RFC 2427
-    else if (organisation == 0x00000c)
-        pktseqi_walk_other(w, w->type == 0x2000 ? "CDP" : w->type == 0x010b ? "STP" : w->other);
-    else if (organisation != 0 && organisation != 0x0000f8)
-        w->layer = PKTSEQI_LAYER_END;
-}
-
-// BSD's null and loop: an address family in either order of bytes; FF 03 begins PPP; and some
-// programs put an Ethertype there.
-static void pktseqi_walk_null(pktseqi_walk *w) {
-    uint32_t family;
-    if (!pktseqi_walk_has(w, 4)) return;
-    if (w->at[0] == 0xff && w->at[1] == 3) {
-        w->layer = PKTSEQI_LAYER_PPP;
-        return;
-    }
-    family = pktseqi_be32(w->at);
-    if (family & 0xffff0000u)
-        family = (uint32_t)w->at[3] << 24 | (uint32_t)w->at[2] << 16 | pktseqi_be16(w->at) >> 8 |
-                 (uint32_t)w->at[1] << 8;
-    if (!pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_END)) return;
-    if (family == 2 || family == 10 || family == 24 || family == 28 || family == 30)
-        w->layer = PKTSEQI_LAYER_IP;  // AF_INET, AF_INET6 of Linux and the BSDs
-    w->type = (unsigned)family;
-    if (family > 1500 && family < 65536) w->layer = PKTSEQI_LAYER_TYPE;
-}
-
-// Point-to-point protocol, with or without HDLC's address and control (RFC 1661, 1662).
+// Reads the point-to-point protocol, with or without HDLC's address and control (RFC 1661, 1662).
 static void pktseqi_walk_ppp(pktseqi_walk *w) {
+    static const pktseqi_route list[] = {
+        {0x0021, 0, pktseqi_walk_ip, NULL},    {0x0057, 0, pktseqi_walk_ip, NULL},
+        {0x0800, 0, pktseqi_walk_ip, NULL},    {0x86dd, 0, pktseqi_walk_ip, NULL},
+        {0x0281, 0, pktseqi_walk_mpls, NULL},  {0x0283, 0, pktseqi_walk_mpls, NULL}};
     unsigned protocol;
     size_t bytes;
-    if (w->size >= 2 && w->at[0] == 0xff) pktseqi_walk_pass(w, 2, w->layer);
+    if (w->size >= 2 && w->at[0] == 0xff) pktseqi_walk_pass(w, 2, NULL);
     if (!pktseqi_walk_has(w, 1)) return;
     bytes = w->at[0] & 1 ? 1 : 2;  // a protocol's number is odd: the first odd byte is its last
     if (!pktseqi_walk_has(w, bytes)) return;
     protocol = bytes == 1 ? w->at[0] : pktseqi_be16(w->at);
-    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_END);
+    pktseqi_walk_pass(w, bytes, NULL);
     w->other = "PPP";
-    if (protocol == 0x21 || protocol == 0x57 || protocol == 0x800 || protocol == 0x86dd)
-        w->layer = PKTSEQI_LAYER_IP;
-    if (protocol == 0x281 || protocol == 0x283) w->layer = PKTSEQI_LAYER_MPLS;
-    if (protocol == 0x31 && pktseqi_walk_has(w, 2) && w->at[1] == 1)
-        pktseqi_walk_pass(w, 2, PKTSEQI_LAYER_ETHERNET);  // RFC 3518
+    if (protocol == 0x31 && pktseqi_walk_has(w, 2) && w->at[1] == 1)  // bridged, RFC 3518
+        pktseqi_walk_pass(w, 2 + PKTSEQI_ETHERNET, pktseqi_walk_tag);
+    else
+        pktseqi_walk_by(w, PKTSEQI_ROUTE(list, protocol));
 }
 
-// One label of MPLS (RFC 3032). The last one does not say what follows: the first four bits of an
-// IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
-static void pktseqi_walk_mpls(pktseqi_walk *w) {
-    if (!pktseqi_walk_pass(w, 4, w->layer) || !(w->at[-2] & 1) || !pktseqi_walk_has(w, 1)) return;
-    w->layer = PKTSEQI_LAYER_END;
-    w->other = "MPLS";
-    switch (w->at[0] >> 4) {
-    case 4:
-    case 6: w->layer = PKTSEQI_LAYER_IP; break;
-    case 0: pktseqi_walk_pass(w, 4, PKTSEQI_LAYER_ETHERNET); break;
-    }
+// Goes on from a session of PPP over Ethernet (RFC 2516), whose last two bytes are PPP's length.
+static void pktseqi_walk_pppoe(pktseqi_walk *w) {
+    pktseqi_walk_trim(w, pktseqi_be16(w->at - 2));
+    w->next = pktseqi_walk_ppp;
 }
 
-// Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
+// Goes on from SNAP (IEEE 802.2): organisation 3, type 2.
+static void pktseqi_walk_snap(pktseqi_walk *w) {
+    uint32_t organisation = pktseqi_be32(w->at - 6) & 0xffffff;
+    w->type = pktseqi_be16(w->at - 2);
+    if (organisation == 0 || organisation == 0x0000f8)
+        w->next = pktseqi_walk_type;
+    else if (organisation == 0x0080c2 && (w->type == 1 || w->type == 7))  // bridged, RFC 2427
+        pktseqi_walk_pass(w, PKTSEQI_ETHERNET, pktseqi_walk_tag);
+    else if (organisation == 0x00000c && (w->type == 0x2000 || w->type == 0x010b))
+        w->other = w->type == 0x2000 ? "CDP" : "STP";
+}
+
+// Reads IEEE 802.2: two service access points and control.
+static void pktseqi_walk_llc(pktseqi_walk *w) {
+    static const pktseqi_route list[] = {
+        {0xaa, 8, pktseqi_walk_snap, NULL}, {0x06, 3, pktseqi_walk_ip, NULL},
+        {0x42, 0, NULL, "STP"},             {0xfe, 0, NULL, "ISIS"},
+        {0xe0, 0, NULL, "IPX"},             {0xff, 0, NULL, "IPX"},
+        {0xf0, 0, NULL, "NetBIOS"}};
+    if (pktseqi_walk_has(w, 3)) pktseqi_walk_by(w, PKTSEQI_ROUTE(list, w->at[0]));
+}
+
+// Reads MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
+static void pktseqi_walk_macsec(pktseqi_walk *w) {
+    if (!pktseqi_walk_has(w, 6)) return;
+    if (w->at[0] & 0x0c) w->other = "MACSEC";  // encrypted
+    else pktseqi_walk_pass(w, w->at[0] & 0x20 ? 16 : 8, pktseqi_walk_tag);
+}
+
+// Passes over a header whose fourth byte says what follows: the network service header (RFC 8300)
+// and VXLAN's generic extension, which share their numbers.
+static void pktseqi_walk_carried(pktseqi_walk *w, size_t bytes) {
+    static const pktseqi_route list[] = {
+        {1, 0, pktseqi_walk_ip, NULL}, {2, 0, pktseqi_walk_ip, NULL},
+        {3, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL}, {5, 0, pktseqi_walk_mpls, NULL}};
+    unsigned what = w->at[3];
+    if (pktseqi_walk_pass(w, bytes, NULL)) pktseqi_walk_by(w, PKTSEQI_ROUTE(list, what));
+}
+static void pktseqi_walk_nsh(pktseqi_walk *w) {
+    if (pktseqi_walk_has(w, 4)) pktseqi_walk_carried(w, 4 * (size_t)(w->at[1] & 63));
+}
+static void pktseqi_walk_gpe(pktseqi_walk *w) {
+    if (pktseqi_walk_has(w, 8)) pktseqi_walk_carried(w, 8);
+}
+
+// Ethertypes: tags, packets, and names of what is not IP.
+static const pktseqi_route pktseqi_ethertypes[] = {
+    {0x0800, 0, pktseqi_walk_ip, NULL},   {0x86dd, 0, pktseqi_walk_ipv6, NULL},
+    {0x8100, 4, pktseqi_walk_tag, NULL},  {0x88a8, 4, pktseqi_walk_tag, NULL},  // 802.1Q, 802.1ad
+    {0x9100, 4, pktseqi_walk_tag, NULL},  {0x9200, 4, pktseqi_walk_tag, NULL},  // before those
+    {0x8926, 6, pktseqi_walk_tag, NULL},  {0x893f, 8, pktseqi_walk_tag, NULL},  // VN-Tag, 802.1BR
+    {0x8909, 8, pktseqi_walk_tag, NULL},  {0x892f, 6, pktseqi_walk_tag, NULL},  // Cisco's, HSR
+    {0xf1c1, 6, pktseqi_walk_tag, NULL},                                        // 802.1CB
+    {0x8847, 0, pktseqi_walk_mpls, NULL}, {0x8848, 0, pktseqi_walk_mpls, NULL},
+    {0x880b, 0, pktseqi_walk_ppp, NULL},  {0x8864, 6, pktseqi_walk_pppoe, NULL},
+    {0x6558, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
+    {0x88e7, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                     // 802.1ah
+    {0x894f, 0, pktseqi_walk_nsh, NULL},  {0x88e5, 0, pktseqi_walk_macsec, NULL},
+    {0x0806, 0, NULL, "ARP"},    {0x8035, 0, NULL, "RARP"},   {0x88cc, 0, NULL, "LLDP"},
+    {0x8809, 0, NULL, "LACP"},   {0x888e, 0, NULL, "EAPOL"},  {0x8863, 0, NULL, "PPPoED"},
+    {0x9000, 0, NULL, "LOOP"},   {0x8137, 0, NULL, "IPX"},    {0x88f7, 0, NULL, "PTPv2"},
+    {0x8902, 0, NULL, "CFM"},    {0x8906, 0, NULL, "FC"},     {0x88a2, 0, NULL, "AoE"},
+    {0x8892, 0, NULL, "PNIO"},   {0x88a4, 0, NULL, "ECAT"},   {0x88b8, 0, NULL, "GOOSE"},
+    {0x88ba, 0, NULL, "IEC61850 Sampled Values"},             {0x809b, 0, NULL, "AppleTalk"},
+    {0x80f3, 0, NULL, "AARP"},   {0x886f, 0, NULL, "MS NLB"}, {0x2000, 0, NULL, "CDP"},
+    {0x6002, 0, NULL, "MOP"},    {0x6003, 0, NULL, "DEC DNA"}, {0x6004, 0, NULL, "LAT"},
+    {0xfefe, 0, NULL, "ISIS"}};
+
+// Goes by an Ethertype; up to 1500 it is the length of an 802.3 frame (IEEE 802.3 3.2.6).
+static void pktseqi_walk_type(pktseqi_walk *w) {
+    if (w->type <= 1500) w->next = pktseqi_walk_llc;
+    else pktseqi_walk_by(w, PKTSEQI_ROUTE(pktseqi_ethertypes, w->type));
+}
+
+// Goes by an Ethertype that is the last two bytes passed.
+static void pktseqi_walk_tag(pktseqi_walk *w) {
+    w->type = pktseqi_be16(w->at - 2);
+    pktseqi_walk_type(w);
+}
+
+// Goes on from Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
 static void pktseqi_walk_hdlc(pktseqi_walk *w) {
-    pktseqi_walk_type(w, 4);
-    if (w->layer == PKTSEQI_LAYER_TYPE && w->type == 0x8035) pktseqi_walk_other(w, "SLARP");
+    if (pktseqi_be16(w->at - 2) == 0x8035) w->other = "SLARP";
+    else w->next = pktseqi_walk_tag;
 }
 
-// Frame relay: an address of 2 to 4 bytes, 03, perhaps padding, a protocol (RFC 2427); or an
-// address of 2 and an Ethertype, as Cisco has it.
+// Reads BSD's null and loop: an address family in either order of bytes; FF 03 begins PPP; and
+// some programs put an Ethertype there.
+static void pktseqi_walk_null(pktseqi_walk *w) {
+    const unsigned char *p = w->at;
+    uint32_t family;
+    if (!pktseqi_walk_has(w, 4)) return;
+    if (p[0] == 0xff && p[1] == 3) {
+        w->next = pktseqi_walk_ppp;
+        return;
+    }
+    family = pktseqi_be32(p);
+    if (family & 0xffff0000u) family = pktseqi_le32(p);
+    pktseqi_walk_pass(w, 4, NULL);
+    w->type = (unsigned)family;
+    if (family == 2 || family == 10 || family == 24 || family == 28 || family == 30)
+        w->next = pktseqi_walk_ip;  // AF_INET, AF_INET6 of Linux and the BSDs
+    else if (family > 1500 && family < 65536)
+        w->next = pktseqi_walk_type;
+}
+
+// Reads frame relay: an address of 2 to 4 bytes, 03, perhaps padding, a protocol (RFC 2427); or
+// an address of 2 and an Ethertype, as Cisco has it.
 static void pktseqi_walk_relay(pktseqi_walk *w) {
     size_t bytes = 2;
     if (!pktseqi_walk_has(w, 4)) return;
     while (bytes < 4 && !(w->at[bytes - 1] & 1)) ++bytes;
     if (!pktseqi_walk_has(w, bytes + 3)) return;
     if (w->at[bytes] != 3) {
-        pktseqi_walk_type(w, bytes + 2);
+        pktseqi_walk_pass(w, bytes + 2, pktseqi_walk_tag);
         return;
     }
     if (w->at[++bytes] == 0) ++bytes;
-    switch (w->at[bytes]) {
-    case 0xcc:
-    case 0x8e: pktseqi_walk_pass(w, bytes + 1, PKTSEQI_LAYER_IP); return;
-    case 0x80:
-        if (!pktseqi_walk_has(w, bytes + 6)) return;
-        if (w->at[bytes + 1] == 0 && w->at[bytes + 2] == 0x80 && w->at[bytes + 3] == 0xc2)
-            pktseqi_walk_pass(w, bytes + 6, PKTSEQI_LAYER_ETHERNET);
-        else
-            pktseqi_walk_type(w, bytes + 6);
-        return;
+    if (w->at[bytes] == 0xcc || w->at[bytes] == 0x8e) {
+        pktseqi_walk_pass(w, bytes + 1, pktseqi_walk_ip);
+    } else if (w->at[bytes] == 0x80 && pktseqi_walk_has(w, bytes + 6)) {
+        uint32_t organisation = pktseqi_be32(w->at + bytes) & 0xffffff;
+        bytes += organisation == 0x0080c2 ? 6 + PKTSEQI_ETHERNET : 6;
+        pktseqi_walk_pass(w, bytes, pktseqi_walk_tag);
     }
-    w->layer = PKTSEQI_LAYER_END;
 }
 
-// Linux cooked captures: what kind of device it was stands where the first Ethertype does not say.
-static void pktseqi_walk_cooked(pktseqi_walk *w, int version) {
-    unsigned type;
-    if (!pktseqi_walk_has(w, version == 1 ? 16 : 20)) return;
-    type = pktseqi_be16(w->at + (version == 1 ? 14 : 0));
-    pktseqi_walk_pass(w, version == 1 ? 16 : 20, PKTSEQI_LAYER_TYPE);
-    w->type = type;
-    if (type == 4) w->layer = PKTSEQI_LAYER_LLC;
-    if (type == 1) pktseqi_walk_other(w, "IPX");
-    if (type == 3) w->layer = PKTSEQI_LAYER_ETHERNET;
-    if (type == 7) w->layer = PKTSEQI_LAYER_PPP;
-}
-
-// An IP header has been found: what an outer one has said holds no more.
-static void pktseqi_walk_found(pktseqi_walk *w, unsigned protocol, int six) {
-    pktseq_packet *packet = w->packet;
-    if (w->found++) packet->notes |= PKTSEQ_NOTE_TUNNEL;
-    packet->transport = (uint8_t)protocol;
-    packet->icmp_type = packet->icmp_code = 0;
-    packet->src_port = packet->dst_port = packet->icmp_id = packet->flags = 0;
-    packet->payload = 0;
+// Goes by the protocol of a Linux cooked capture, which names a kind of device where it is no
+// Ethertype: the last two of 16 bytes (LINKTYPE_LINUX_SLL), or the first two of 20 (.._SLL2).
+static void pktseqi_walk_cooked_by(pktseqi_walk *w, unsigned protocol) {
+    static const pktseqi_route list[] = {
+        {1, 0, NULL, "IPX"},            {3, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
+        {4, 0, pktseqi_walk_llc, NULL}, {7, 0, pktseqi_walk_ppp, NULL}};
     w->type = protocol;
-    w->six = six;
+    if (!pktseqi_walk_by(w, PKTSEQI_ROUTE(list, protocol))) w->next = pktseqi_walk_type;
+}
+static void pktseqi_walk_cooked(pktseqi_walk *w) {
+    pktseqi_walk_cooked_by(w, pktseqi_be16(w->at - 2));
+}
+static void pktseqi_walk_cooked2(pktseqi_walk *w) {
+    pktseqi_walk_cooked_by(w, pktseqi_be16(w->at - 20));
 }
 
-// IPv4 (RFC 791). A total length of 0 is a packet that the network card was to cut into segments.
-static void pktseqi_walk_ipv4(pktseqi_walk *w) {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    size_t header = 4 * (size_t)(w->at[0] & 15), total;
-    unsigned offset;
-    if (!pktseqi_walk_has(w, 20)) return;
-    w->layer = PKTSEQI_LAYER_END;
-    total = pktseqi_be16(w->at + 2);
-    if (header < 20 || (total && total < header)) return;
-    if (total) pktseqi_walk_trim(w, total);
-    offset = pktseqi_be16(w->at + 6) & 0x3fff;
-    pktseqi_walk_found(w, w->at[9], 0);
-    memcpy(w->packet->src, mapped, 12);
-    memcpy(w->packet->src + 12, w->at + 12, 4);
-    memcpy(w->packet->dst, mapped, 12);
-    memcpy(w->packet->dst + 12, w->at + 16, 4);
-    if (!pktseqi_walk_pass(w, header, PKTSEQI_LAYER_PROTOCOL) || !offset) return;
-    w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
-    if (!(offset & 0x1fff)) return;
-    w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
-    w->layer = PKTSEQI_LAYER_END;
-}
-
-// IPv6 (RFC 8200). A payload length of 0 is a jumbogram, or to be cut into segments.
-static void pktseqi_walk_ipv6(pktseqi_walk *w) {
-    size_t payload;
-    if (!pktseqi_walk_has(w, 40)) return;
-    payload = pktseqi_be16(w->at + 4);
-    pktseqi_walk_found(w, w->at[6], 1);
-    memcpy(w->packet->src, w->at + 8, 16);
-    memcpy(w->packet->dst, w->at + 24, 16);
-    pktseqi_walk_pass(w, 40, PKTSEQI_LAYER_PROTOCOL);
-    if (payload) pktseqi_walk_trim(w, payload);
-}
-
-// The version is in the first four bits.
-static void pktseqi_walk_ip(pktseqi_walk *w) {
-    if (!pktseqi_walk_has(w, 1)) return;
-    if (w->at[0] >> 4 == 6)
-        pktseqi_walk_ipv6(w);
-    else if (w->at[0] >> 4 == 4 && w->layer == PKTSEQI_LAYER_IP)
-        pktseqi_walk_ipv4(w);
-    else
-        w->layer = PKTSEQI_LAYER_END;
-}
-
-// An extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): the next one's number comes first,
-// and the second byte says how long it is, in `unit` bytes without the first `least`.
-static void pktseqi_walk_extension(pktseqi_walk *w, size_t unit, size_t least) {
+// Passes over an extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): 0 next header, 1 length
+// in units of 8 bytes (AH: 4) without the first 8.
+static void pktseqi_walk_extension(pktseqi_walk *w) {
+    size_t unit = w->type == 51 ? 4 : 8;
     if (!pktseqi_walk_has(w, 2)) return;
     w->type = w->at[0];
-    if (pktseqi_walk_pass(w, least + unit * w->at[1], PKTSEQI_LAYER_PROTOCOL))
+    if (pktseqi_walk_pass(w, 8 + unit * w->at[1], pktseqi_walk_protocol))
         w->packet->transport = (uint8_t)w->type;
 }
 
-// The fragment header of IPv6: only the first fragment has what follows the header. One that is
-// the first and the last is no fragment (RFC 6946).
+// Reads the fragment header of IPv6: 0 next header, 2 offset and flags. Only the first fragment
+// has what follows the header. One that is the first and the last is no fragment (RFC 6946).
 static void pktseqi_walk_fragment(pktseqi_walk *w) {
     unsigned offset;
     if (!pktseqi_walk_has(w, 8)) return;
@@ -3397,46 +3377,51 @@ static void pktseqi_walk_fragment(pktseqi_walk *w) {
     w->type = w->at[0];
     if (offset) w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
     if (offset & 0xfff8) w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
-    pktseqi_walk_pass(w, 8, offset & 0xfff8 ? PKTSEQI_LAYER_END : PKTSEQI_LAYER_PROTOCOL);
+    else pktseqi_walk_pass(w, 8, pktseqi_walk_protocol);
 }
 
-// GRE (RFC 2784, 2890; version 1 RFC 2637): flags say which words follow the first.
+// Reads GRE (RFC 2784, 2890; version 1 RFC 2637): 0 flags, 2 Ethertype; flags say which words
+// follow. ERSPAN mirrors Ethernet frames: type I has no header of its own, II (with a sequence
+// number) one of 8 bytes, III one of 12 and perhaps 8 more.
 static void pktseqi_walk_gre(pktseqi_walk *w) {
     unsigned flags, type;
     size_t bytes = 4;
     if (!pktseqi_walk_has(w, 4)) return;
     flags = pktseqi_be16(w->at);
-    type = pktseqi_be16(w->at + 2);
+    type = w->type = pktseqi_be16(w->at + 2);
     if (flags & 0xc000) bytes += 4;  // checksum or routing
     if (flags & 0x2000) bytes += 4;  // key
     if (flags & 0x1000) bytes += 4;  // sequence number
     if ((flags & 7) == 1 && flags & 0x0080) bytes += 4;
-    if (!pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_TYPE)) return;
-    w->type = type;
-    if (flags & 0x4000) w->layer = PKTSEQI_LAYER_END;  // source routes (RFC 1701), long given up
-    if (type == 0x8909 && pktseqi_walk_has(w, 2)) {    // Cisco metadata: here the type comes first
+    if (!pktseqi_walk_pass(w, bytes, NULL)) return;
+    bytes = 0;
+    if (type == 0x8909 && pktseqi_walk_has(w, 2)) {  // Cisco metadata: here the type comes first
         w->type = pktseqi_be16(w->at);
-        pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_TYPE);
+        pktseqi_walk_pass(w, 8, pktseqi_walk_type);
+    } else if (type == 0x88be || type == 0x22eb) {
+        if (flags & 0x1000 && !pktseqi_walk_has(w, 12)) return;
+        if (flags & 0x1000) bytes = w->at[0] >> 4 == 2 ? (w->at[11] & 1 ? 20 : 12) : 8;
+        pktseqi_walk_pass(w, bytes + PKTSEQI_ETHERNET, pktseqi_walk_tag);
+    } else if (type == 0x883e && pktseqi_walk_has(w, 4)) {  // WCCP: perhaps a word of its own
+        pktseqi_walk_pass(w, w->at[0] >> 4 == 4 ? 0 : 4, pktseqi_walk_ip);
+    } else if (!(flags & 0x4000)) {  // source routes (RFC 1701) are long given up
+        w->next = pktseqi_walk_type;
     }
-    if (type == 0x88be || type == 0x22eb) pktseqi_walk_erspan(w, (flags & 0x1000) != 0);
-    if (type == 0x883e && pktseqi_walk_has(w, 4))      // WCCP: perhaps a word of its own
-        pktseqi_walk_pass(w, w->at[0] >> 4 == 4 ? 0 : 4, PKTSEQI_LAYER_IP);
 }
 
-// GTP, version 1 and the older 0: type 255 is a user's packet (3GPP TS 29.281, GSM 09.60).
+// Reads GTP, version 1 and the older 0: 0 version and flags, 1 type, of which 255 is a user's
+// packet (3GPP TS 29.281, GSM 09.60).
 static void pktseqi_walk_gtp(pktseqi_walk *w) {
     size_t bytes = 8;
-    unsigned next = 0;
+    unsigned next = 0, version;
     if (!pktseqi_walk_has(w, 8) || w->at[1] != 255 || !(w->at[0] & 0x10)) return;
-    switch (w->at[0] >> 5) {
-    case 0: bytes = 20; break;
-    case 1:
-        if (!(w->at[0] & 7)) break;
+    version = w->at[0] >> 5;
+    if (version > 1) return;
+    if (version == 0) bytes = 20;
+    if (version == 1 && w->at[0] & 7) {
         bytes = 12;
         if (!pktseqi_walk_has(w, bytes)) return;
         if (w->at[0] & 4) next = w->at[11];
-        break;
-    default: return;
     }
     while (next) {  // extension headers: length in words, .., next
         size_t length;
@@ -3446,21 +3431,21 @@ static void pktseqi_walk_gtp(pktseqi_walk *w) {
         bytes += length;
         next = w->at[bytes - 1];
     }
-    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_PPP);
-    if (w->size && (w->at[0] >> 4 == 4 || w->at[0] >> 4 == 6)) w->layer = PKTSEQI_LAYER_IP;
+    pktseqi_walk_pass(w, bytes, pktseqi_walk_ppp);
+    if (w->size && (w->at[0] >> 4 == 4 || w->at[0] >> 4 == 6)) w->next = pktseqi_walk_ip;
 }
 
-// Teredo (RFC 4380): an IPv6 packet after what may say who sends it and from where.
+// Reads Teredo (RFC 4380): an IPv6 packet after what may say who sends it (type 1) and from where
+// (type 0).
 static void pktseqi_walk_teredo(pktseqi_walk *w) {
     size_t bytes = 0;
     if (!pktseqi_walk_has(w, 4)) return;
     if (pktseqi_be16(w->at) == 1) bytes = 13 + (size_t)w->at[2] + w->at[3];
     if (w->size >= bytes + 2 && pktseqi_be16(w->at + bytes) == 0) bytes += 8;
-    if (pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_END) && w->size && w->at[0] >> 4 == 6)
-        w->layer = PKTSEQI_LAYER_IP;
+    pktseqi_walk_pass(w, bytes, pktseqi_walk_ipv6);
 }
 
-// L2TP, version 2 (RFC 2661): flags say what is there before the PPP of a data message.
+// Reads L2TP, version 2 (RFC 2661): flags say what is there before the PPP of a data message.
 static void pktseqi_walk_l2tp(pktseqi_walk *w) {
     unsigned flags;
     size_t bytes = 6;
@@ -3473,36 +3458,17 @@ static void pktseqi_walk_l2tp(pktseqi_walk *w) {
         if (!pktseqi_walk_has(w, bytes + 2)) return;
         bytes += 2 + (size_t)pktseqi_be16(w->at + bytes);
     }
-    pktseqi_walk_pass(w, bytes, PKTSEQI_LAYER_PPP);
+    pktseqi_walk_pass(w, bytes, pktseqi_walk_ppp);
 }
 
-// What UDP carries, by a port that is that of a tunnel.
-static void pktseqi_walk_tunnel(pktseqi_walk *w, unsigned port) {
-    switch (port) {
-    case 2123:
-    case 2152:
-    case 3386: pktseqi_walk_gtp(w); break;
-    case 3544: pktseqi_walk_teredo(w); break;
-    case 1701: pktseqi_walk_l2tp(w); break;
-    case 4341: pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_IP); break;  // LISP, RFC 6830
-    case 4754: w->layer = PKTSEQI_LAYER_PROTOCOL; w->type = 47; break;
-    case 6635: w->layer = PKTSEQI_LAYER_MPLS; break;
-    case 4789:  // VXLAN, RFC 7348
-        pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_ETHERNET);
-        break;
-    case 4790:
-        if (pktseqi_walk_has(w, 8)) pktseqi_walk_nsh(w, 8);
-        break;
-    case 6081:  // Geneve, RFC 8926
-        if (pktseqi_walk_has(w, 8) && w->at[0] >> 6 == 0) {
-            w->type = pktseqi_be16(w->at + 2);
-            pktseqi_walk_pass(w, 8 + 4 * (size_t)(w->at[0] & 63), PKTSEQI_LAYER_TYPE);
-        }
-        break;
-    }
+// Reads Geneve (RFC 8926): 0 version and length of the options in words, 2 Ethertype.
+static void pktseqi_walk_geneve(pktseqi_walk *w) {
+    if (!pktseqi_walk_has(w, 8) || w->at[0] >> 6 != 0) return;
+    w->type = pktseqi_be16(w->at + 2);
+    pktseqi_walk_pass(w, 8 + 4 * (size_t)(w->at[0] & 63), pktseqi_walk_type);
 }
 
-// Ports, which TCP, UDP, SCTP and DCCP begin with.
+// Reads the ports that TCP, UDP, SCTP and DCCP begin with.
 static int pktseqi_walk_ports(pktseqi_walk *w) {
     if (!pktseqi_walk_has(w, 4)) return 0;
     w->packet->src_port = (uint16_t)pktseqi_be16(w->at);
@@ -3510,7 +3476,13 @@ static int pktseqi_walk_ports(pktseqi_walk *w) {
     return 1;
 }
 
-// TCP (RFC 9293): the three reserved bits become one.
+// Reads SCTP or DCCP, of which 12 bytes are taken for the header.
+static void pktseqi_walk_sctp(pktseqi_walk *w) {
+    if (pktseqi_walk_ports(w) && w->wire > 12) w->packet->payload = (uint32_t)w->wire - 12;
+}
+
+// Reads TCP (RFC 9293): 12 length of the header in words, and flags, whose three reserved bits
+// become one.
 static void pktseqi_walk_tcp(pktseqi_walk *w) {
     unsigned flags;
     size_t header;
@@ -3522,87 +3494,68 @@ static void pktseqi_walk_tcp(pktseqi_walk *w) {
     if (w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
 }
 
-// UDP (RFC 768), and what may be a packet within it.
+// Reads UDP (RFC 768), 4 length, and enters a tunnel that one of its ports is that of.
 static void pktseqi_walk_udp(pktseqi_walk *w) {
+    static const pktseqi_route list[] = {
+        {4789, 8 + PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                // VXLAN, RFC 7348
+        {2123, 0, pktseqi_walk_gtp, NULL},  {2152, 0, pktseqi_walk_gtp, NULL},
+        {3386, 0, pktseqi_walk_gtp, NULL},  {3544, 0, pktseqi_walk_teredo, NULL},
+        {1701, 0, pktseqi_walk_l2tp, NULL}, {4341, 8, pktseqi_walk_ip, NULL},    // LISP, RFC 6830
+        {4754, 0, pktseqi_walk_gre, NULL},  {6635, 0, pktseqi_walk_mpls, NULL},  // RFC 8086, 7510
+        {4790, 0, pktseqi_walk_gpe, NULL},  {6081, 0, pktseqi_walk_geneve, NULL}};
     size_t length;
-    unsigned a, b;
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 8)) return;
     length = pktseqi_be16(w->at + 4);
     if (length >= 8) pktseqi_walk_trim(w, length);
     else if (length || !w->six) return;  // not even its own header; 0 is a jumbogram's (RFC 2675)
-    pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_END);
+    pktseqi_walk_pass(w, 8, NULL);
     w->packet->payload = (uint32_t)w->wire;
-    a = w->packet->dst_port;
-    b = w->packet->src_port;
-    pktseqi_walk_tunnel(w, a);
-    if (w->layer == PKTSEQI_LAYER_END && b != a) pktseqi_walk_tunnel(w, b);
+    // The destination's port is tried first; then the source's, if nothing was found.
+    for (int i = 0; i < 2 && !w->next; ++i) {
+        pktseqi_walk_by(w, PKTSEQI_ROUTE(list, i ? w->packet->src_port : w->packet->dst_port));
+        if (w->next) pktseqi_walk_step(w);
+    }
 }
 
-// ICMP and ICMPv6: type, code, and the identifier of the messages that have one. What an error
-// quotes is another packet's.
-static void pktseqi_walk_icmp(pktseqi_walk *w, int six) {
+// Reads ICMP and ICMPv6: 0 type, 1 code, 4 the identifier of the messages that have one. What an
+// error quotes is another packet's.
+static void pktseqi_walk_icmp(pktseqi_walk *w) {
     unsigned type;
     if (!pktseqi_walk_has(w, 2)) return;
     type = w->at[0];
     w->packet->icmp_type = w->at[0];
     w->packet->icmp_code = w->at[1];
     if (w->wire > 8) w->packet->payload = (uint32_t)(w->wire - 8);
-    if (six ? type == 128 || type == 129 : type == 0 || type == 8 || (type >= 13 && type <= 18))
+    if (w->type == 58 ? type == 128 || type == 129
+                      : type == 0 || type == 8 || (type >= 13 && type <= 18))
         if (pktseqi_walk_has(w, 6)) w->packet->icmp_id = (uint16_t)pktseqi_be16(w->at + 4);
 }
 
-// Goes by a protocol number of IP; the transport of the packet is the last one that was reached.
-static void pktseqi_walk_protocol(pktseqi_walk *w) {
-    w->layer = PKTSEQI_LAYER_END;
-    switch (w->type) {
-    case 0:
-    case 43:
-    case 60: pktseqi_walk_extension(w, 8, 8); return;
-    case 51: pktseqi_walk_extension(w, 4, 8); return;
-    case 44: pktseqi_walk_fragment(w); return;
-    case 6: pktseqi_walk_tcp(w); return;
-    case 17:
-    case 136: pktseqi_walk_udp(w); return;
-    case 33:
-    case 132:
-        if (pktseqi_walk_ports(w) && w->wire > 12) w->packet->payload = (uint32_t)w->wire - 12;
-        return;
-    case 1:
-    case 58: pktseqi_walk_icmp(w, w->type == 58); return;
-    case 4: w->layer = PKTSEQI_LAYER_IP; return;
-    case 41: w->layer = PKTSEQI_LAYER_IP6; return;
-    case 47: pktseqi_walk_gre(w); return;
-    case 97: pktseqi_walk_pass(w, 2, PKTSEQI_LAYER_ETHERNET); return;  // RFC 3378
-    case 137: w->layer = PKTSEQI_LAYER_MPLS; return;
-    case 143: w->layer = PKTSEQI_LAYER_ETHERNET; return;               // RFC 8986
-    case 103:  // PIM: a router sends a source's packet to the meeting point (RFC 7761 4.9.3)
-        if (w->size >= 9 && w->at[0] == 0x21) pktseqi_walk_pass(w, 8, PKTSEQI_LAYER_IP);
-        return;
-    }
+// Reads PIM: a router sends a source's packet to the meeting point (RFC 7761 4.9.3).
+static void pktseqi_walk_pim(pktseqi_walk *w) {
+    if (w->size >= 9 && w->at[0] == 0x21) pktseqi_walk_pass(w, 8, pktseqi_walk_ip);
 }
 
-// Walks until no layer is left, or too many.
-static void pktseqi_walk_all(pktseqi_walk *w) {
-    for (int layers = 0; w->layer != PKTSEQI_LAYER_END; ++layers) {
-        if (layers == PKTSEQI_MOST_LAYERS) return;
-        switch (w->layer) {
-        case PKTSEQI_LAYER_END: return;
-        case PKTSEQI_LAYER_ETHERNET: pktseqi_walk_type(w, 14); break;
-        case PKTSEQI_LAYER_TYPE: pktseqi_walk_ethertype(w); break;
-        case PKTSEQI_LAYER_LLC: pktseqi_walk_llc(w); break;
-        case PKTSEQI_LAYER_NULL: pktseqi_walk_null(w); break;
-        case PKTSEQI_LAYER_COOKED: pktseqi_walk_cooked(w, 1); break;
-        case PKTSEQI_LAYER_COOKED2: pktseqi_walk_cooked(w, 2); break;
-        case PKTSEQI_LAYER_PPP: pktseqi_walk_ppp(w); break;
-        case PKTSEQI_LAYER_PPPOE: pktseqi_walk_pppoe(w); break;
-        case PKTSEQI_LAYER_HDLC: pktseqi_walk_hdlc(w); break;
-        case PKTSEQI_LAYER_RELAY: pktseqi_walk_relay(w); break;
-        case PKTSEQI_LAYER_MPLS: pktseqi_walk_mpls(w); break;
-        case PKTSEQI_LAYER_IP:
-        case PKTSEQI_LAYER_IP6: pktseqi_walk_ip(w); break;
-        case PKTSEQI_LAYER_PROTOCOL: pktseqi_walk_protocol(w); break;
-        }
-    }
+// Protocols of IP (iana.org/assignments/protocol-numbers), and the names of transports.
+static const pktseqi_route pktseqi_protocols[] = {
+    {6, 0, pktseqi_walk_tcp, "TCP"},          {17, 0, pktseqi_walk_udp, "UDP"},
+    {1, 0, pktseqi_walk_icmp, "ICMP"},        {58, 0, pktseqi_walk_icmp, "ICMPv6"},
+    {0, 0, pktseqi_walk_extension, "IPv6"},   {43, 0, pktseqi_walk_extension, "IPv6"},
+    {60, 0, pktseqi_walk_extension, "IPv6"},  {51, 0, pktseqi_walk_extension, "AH"},
+    {44, 0, pktseqi_walk_fragment, "IPv6"},   {136, 0, pktseqi_walk_udp, "UDP-Lite"},
+    {33, 0, pktseqi_walk_sctp, "DCCP"},       {132, 0, pktseqi_walk_sctp, "SCTP"},
+    {4, 0, pktseqi_walk_ip, "IPv4"},          {41, 0, pktseqi_walk_ipv6, "IPv6"},
+    {47, 0, pktseqi_walk_gre, "GRE"},         {137, 0, pktseqi_walk_mpls, NULL},
+    {97, 2 + PKTSEQI_ETHERNET, pktseqi_walk_tag, "EtherIP"},                        // RFC 3378
+    {143, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                                // RFC 8986
+    {103, 0, pktseqi_walk_pim, "PIM"},        {2, 0, NULL, "IGMP"},
+    {50, 0, NULL, "ESP"},    {89, 0, NULL, "OSPF"},   {88, 0, NULL, "EIGRP"},
+    {112, 0, NULL, "VRRP"},  {46, 0, NULL, "RSVP"},   {115, 0, NULL, "L2TP"},
+    {59, 0, NULL, "IPv6"},   {135, 0, NULL, "MIPv6"}};
+
+// Goes by a protocol number of IP; the transport of the packet is the last one that was reached.
+static void pktseqi_walk_protocol(pktseqi_walk *w) {
+    pktseqi_walk_by(w, PKTSEQI_ROUTE(pktseqi_protocols, w->type));
 }
 
 // Services by port, TCP's and UDP's name, as Wireshark spells them; rising ports. IANA's list
@@ -3657,7 +3610,7 @@ static const char *pktseqi_service(unsigned port, int udp) {
     return NULL;
 }
 
-// A transport's name, as Wireshark spells it; one without is "IP-" and its number.
+// Returns a transport's name, as Wireshark spells it; for one without "IP-" and its number.
 static const char *pktseqi_transport_name(unsigned transport) {
 #define PKTSEQI_TEN(d) "IP-" #d "0", "IP-" #d "1", "IP-" #d "2", "IP-" #d "3", "IP-" #d "4", \
                        "IP-" #d "5", "IP-" #d "6", "IP-" #d "7", "IP-" #d "8", "IP-" #d "9"
@@ -3670,83 +3623,61 @@ static const char *pktseqi_transport_name(unsigned transport) {
         PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
         "IP-250", "IP-251", "IP-252", "IP-253", "IP-254", "IP-255"};
 #undef PKTSEQI_TEN
-    static const struct {
-        unsigned char number;
-        const char *name;
-    } known[] = {{6, "TCP"},     {17, "UDP"},   {1, "ICMP"},   {58, "ICMPv6"}, {2, "IGMP"},
-                 {4, "IPv4"},    {41, "IPv6"},  {47, "GRE"},   {50, "ESP"},    {51, "AH"},
-                 {132, "SCTP"},  {89, "OSPF"},  {88, "EIGRP"}, {103, "PIM"},   {112, "VRRP"},
-                 {46, "RSVP"},   {33, "DCCP"},  {115, "L2TP"}, {97, "EtherIP"},
-                 {136, "UDP-Lite"}, {0, "IPv6"}, {43, "IPv6"}, {44, "IPv6"},   {59, "IPv6"},
-                 {60, "IPv6"},   {135, "MIPv6"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
-        if (known[i].number == transport) return known[i].name;
-    return number[transport & 255];
+    const pktseqi_route *known = PKTSEQI_ROUTE(pktseqi_protocols, transport);
+    return known && known->name ? known->name : number[transport & 255];
 }
 
-// Names a packet: that of the service, if it has a payload and a port of one, the lower one first;
-// else that of its transport.
+// Names a packet: by the service, if it has a payload and a port of one, the lower one first; else
+// by its transport.
 static void pktseqi_packet_name(pktseq_packet *packet) {
-    unsigned low = packet->src_port, high = packet->dst_port;
-    int udp = packet->transport == 17;
+    int udp = packet->transport == 17, lower = packet->src_port <= packet->dst_port;
     const char *name = NULL;
-    if (low > high) {
-        low = high;
-        high = packet->src_port;
-    }
     if (packet->payload && (udp || packet->transport == 6)) {
-        name = pktseqi_service(low, udp);
-        if (!name) name = pktseqi_service(high, udp);
+        name = pktseqi_service(lower ? packet->src_port : packet->dst_port, udp);
+        if (!name) name = pktseqi_service(lower ? packet->dst_port : packet->src_port, udp);
     }
     if (name) packet->notes |= PKTSEQ_NOTE_BY_PORT;
     packet->protocol = name ? name : pktseqi_transport_name(packet->transport);
 }
 
-// What a frame of each link type begins with.
-static const struct {
-    uint16_t link_type;
-    unsigned char skip;
-    pktseqi_layer layer;
-} pktseqi_links[] = {
-    {1, 0, PKTSEQI_LAYER_ETHERNET}, {0, 0, PKTSEQI_LAYER_NULL},     {108, 0, PKTSEQI_LAYER_NULL},
-    {113, 0, PKTSEQI_LAYER_COOKED}, {276, 0, PKTSEQI_LAYER_COOKED2},
-    {101, 0, PKTSEQI_LAYER_IP},     {12, 0, PKTSEQI_LAYER_IP},      {14, 0, PKTSEQI_LAYER_IP},
-    {228, 0, PKTSEQI_LAYER_IP},     {229, 0, PKTSEQI_LAYER_IP6},     {9, 0, PKTSEQI_LAYER_PPP},
-    {50, 0, PKTSEQI_LAYER_PPP},     {204, 1, PKTSEQI_LAYER_PPP},    {51, 0, PKTSEQI_LAYER_PPPOE},
-    {104, 0, PKTSEQI_LAYER_HDLC},   {107, 0, PKTSEQI_LAYER_RELAY},  {219, 0, PKTSEQI_LAYER_MPLS}};
+// What a frame of each link type begins with (tcpdump.org/linktypes.html).
+static const pktseqi_route pktseqi_links[] = {
+    {1, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
+    {0, 0, pktseqi_walk_null, NULL},     {108, 0, pktseqi_walk_null, NULL},
+    {113, 16, pktseqi_walk_cooked, NULL}, {276, 20, pktseqi_walk_cooked2, NULL},
+    {101, 0, pktseqi_walk_ip, NULL},     {12, 0, pktseqi_walk_ip, NULL},
+    {14, 0, pktseqi_walk_ip, NULL},      {228, 0, pktseqi_walk_ip, NULL},
+    {229, 0, pktseqi_walk_ipv6, NULL},   {9, 0, pktseqi_walk_ppp, NULL},
+    {50, 0, pktseqi_walk_ppp, NULL},     {204, 1, pktseqi_walk_ppp, NULL},
+    {51, 6, pktseqi_walk_pppoe, NULL},   {104, 4, pktseqi_walk_hdlc, NULL},
+    {107, 0, pktseqi_walk_relay, NULL},  {219, 0, pktseqi_walk_mpls, NULL}};
 
-// The entry of a link type, or a number past the last.
-static size_t pktseqi_link_find(uint32_t link_type) {
-    size_t i = 0, count = sizeof pktseqi_links / sizeof *pktseqi_links;
-    while (i < count && pktseqi_links[i].link_type != link_type) ++i;
-    return i;
-}
-
-static int pktseqi_link_known(uint32_t link_type) {
-    return pktseqi_link_find(link_type) < sizeof pktseqi_links / sizeof *pktseqi_links;
+// Returns the entry of a link type, or NULL if it is not known.
+static const pktseqi_route *pktseqi_link_find(uint32_t link_type) {
+    return PKTSEQI_ROUTE(pktseqi_links, link_type);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
                                               size_t captured, size_t length, uint32_t link_type,
                                               double time) {
     pktseqi_walk walk;
-    size_t link = pktseqi_link_find(link_type);
+    const pktseqi_route *link = pktseqi_link_find(link_type);
     if (!packet || (!frame && captured)) return PKTSEQ_ERROR_ARGUMENT;
     memset(packet, 0, sizeof *packet);
     packet->time = time;
     packet->length = (double)length;
     packet->protocol = "other";
-    if (!pktseqi_link_known(link_type)) return PKTSEQ_ERROR_MISMATCH;
+    if (!link) return PKTSEQ_ERROR_MISMATCH;
     memset(&walk, 0, sizeof walk);
     walk.at = (const unsigned char *)frame;
     walk.size = captured;
     walk.wire = length > captured ? length : captured;
-    walk.layer = pktseqi_links[link].layer;
     walk.other = "other";
     walk.packet = packet;
-    pktseqi_walk_pass(&walk, pktseqi_links[link].skip, walk.layer);
+    pktseqi_walk_by(&walk, link);
     if (link_type == 204 && length) packet->length -= 1;  // its direction was not on the wire
-    pktseqi_walk_all(&walk);
+    for (int layers = 0; walk.next && layers < PKTSEQI_MOST_LAYERS; ++layers)
+        pktseqi_walk_step(&walk);
     if (!walk.found) {
         packet->protocol = walk.other;
         return PKTSEQ_NOT_IP;
@@ -3755,57 +3686,32 @@ PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void 
     return PKTSEQ_OK;
 }
 
-// Writes a small number in decimal.
-static size_t pktseqi_put_small(char *text, unsigned value) {
-    size_t size = 0;
-    if (value >= 100) text[size++] = (char)('0' + value / 100);
-    if (value >= 10) text[size++] = (char)('0' + value / 10 % 10);
-    text[size++] = (char)('0' + value % 10);
-    return size;
-}
-
-// Where the longest run of two or more zero words begins, the first of several; *run is its length.
-static int pktseqi_address_zeros(const unsigned *word, int *run) {
-    int begin = -1;
-    *run = 1;
-    for (int i = 0, zeros = 0; i < 8; ++i) {
-        zeros = word[i] ? 0 : zeros + 1;
-        if (zeros <= *run) continue;
-        *run = zeros;
-        begin = i + 1 - zeros;
-    }
-    return begin;
-}
-
 PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]) {
+    pktseqi_text t = pktseqi_text_fixed(text, 46);
     unsigned word[8];
-    size_t size = 0;
-    int run, zeros;
-    for (int i = 0; i < 8; ++i) word[i] = pktseqi_be16(address + 2 * i);
-    zeros = pktseqi_address_zeros(word, &run);
+    int zeros = -1, run = 1;  // the longest run of two or more zero words, the first of several
+    for (int i = 0, length = 0; i < 8; ++i) {
+        word[i] = pktseqi_be16(address + 2 * i);
+        length = word[i] ? 0 : length + 1;
+        if (length > run) run = length, zeros = i + 1 - length;
+    }
     if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {
-        if (run == 6) text[size++] = ':';
-        if (run == 6) text[size++] = ':';
-        for (int i = 12; i < 16; ++i) {
-            if (i > 12) text[size++] = '.';
-            size += pktseqi_put_small(text + size, address[i]);
-        }
-        text[size] = 0;
-        return size;
+        if (run == 6) pktseqi_put_text(&t, "::");
+        for (int i = 12; i < 16; ++i) pktseqi_put(&t, i < 15 ? "%z." : "%z", (size_t)address[i]);
+        return t.size;
     }
     for (int i = 0; i < 8; ++i) {
-        int digits = word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1;
+        if (i > 0) pktseqi_put_text(&t, ":");
         if (i == zeros) {
-            text[size++] = ':';
-            if (i + run == 8) text[size++] = ':';
+            if (i == 0) pktseqi_put_text(&t, ":");
             i += run - 1;
-            continue;
+            if (i == 7) pktseqi_put_text(&t, ":");
+        } else {
+            pktseqi_put_hex(&t, word[i],
+                            word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1);
         }
-        if (i) text[size++] = ':';
-        while (digits-- > 0) text[size++] = "0123456789abcdef"[word[i] >> (4 * digits) & 15];
     }
-    text[size] = 0;
-    return size;
+    return t.size;
 }
 
 // ---- >>capture: pcap and pcapng ---------------------------------------------------------------
@@ -3858,8 +3764,7 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
 
 // Numbers in the order of bytes of the section.
 static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
-    if (c->big_endian) return pktseqi_be32(p);
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    return c->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
 }
 static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char *p) {
     return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
@@ -4187,7 +4092,7 @@ static int pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
     if (magic == 0xa1b23c4d) only->per_second = 1000000000;
     c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
     c->at += 24;
-    if (pktseqi_link_known(only->link_type)) return 1;
+    if (pktseqi_link_find(only->link_type)) return 1;
     return -(int)pktseqi_capture_unknown(err, only->link_type);
 }
 
