@@ -704,6 +704,13 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
                                              pktseq_error *err);
 
+// Takes out of a table the sequences with packets that its column "label" calls attacks, so that
+// the rest can be learned from; a label that nobody knows ("?") is not one of normal traffic.
+// Without such a column all stays.
+//   fails with ARGUMENT (NULL, an empty table), MEMORY, DATA (every sequence has attacks); the
+//              table is then as it was.       Not for one table from two threads.
+PKTSEQ_DEF pktseq_status pktseq_table_leave_attacks(pktseq_table *table, pktseq_error *err);
+
 // Writes a packet's time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds
 // since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
 PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds);
@@ -883,6 +890,19 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
 //   fails with ARGUMENT (NULL, empty), MISMATCH (err says which field).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
                                            pktseq_error *err);
+
+// Makes a codec that knows new categories, too: of every one-hot field the texts that occur at
+// least `least` times in the table, in sequences that are not held out, and that the codec does not
+// know. They follow its own, sorted by their bytes. All else stays, means and bounds of classes as
+// well, so that old features mean what they meant: see pktseq_model_grow.
+//   extended   out
+//   hold_out   see pktseq_dataset_options
+//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
+//   Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
+                                             const pktseq_table *table, size_t least,
+                                             double hold_out, const pktseq_allocator *allocator,
+                                             pktseq_error *err);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
 //   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
@@ -1074,6 +1094,21 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config co
 //   fails with ARGUMENT (NULL, an empty model, another index).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
                                              pktseq_tensor *tensor);
+
+// Makes a model of a trained one, for features that are partly new: those of a codec that
+// pktseq_codec_extend has made. Weights of old features are copied. A new category is seen as one
+// that nobody knows (its weights in are zeros), and forecast no more often than the rarest that was
+// known (its weights out are zeros and the lowest bias of its group): the model forecasts old
+// traffic as before, and is to be trained on the new.
+//   grown      out
+//   config     as for pktseq_model_init, but hidden is the model's
+//   from, to   codecs of the model and of config; both NULL: the same features in the same order
+//   fails with ARGUMENT, MEMORY, MISMATCH (`to` does not begin with the categories of `from`, or
+//   one of them does not fit its model).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, pktseq_config config,
+                                           const pktseq_model *model, const pktseq_codec *from,
+                                           const pktseq_codec *to,
+                                           const pktseq_allocator *allocator, pktseq_error *err);
 
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
@@ -1770,6 +1805,57 @@ typedef struct pktseq_options {
     pktseq_allocator allocator;
 } pktseq_options;
 
+// Every setting of a run, from packets to thresholds. All of it may be written.
+typedef struct pktseq_recipe {
+    pktseq_schema schema;            // its hold_out is not looked at: that of dataset counts
+    pktseq_dataset_options dataset;
+    size_t hidden;                   // H
+    pktseq_loss loss;
+    pktseq_train_config train;       // iterations: see pktseq_recipe_iterations
+    double epochs;                   // passes over the data; 0: train.iterations as they are
+    size_t least_iterations;         // with epochs: at least so many
+    double context, false_alarms;    // of the detector: see pktseq_detector_options
+} pktseq_recipe;
+
+// The reference's settings: what the _default functions above return, and 256 hidden units.
+PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void);
+
+// What finds anomalies best, and what pktseq_guard_learn does: pktseq_schema_recommended, with the
+// column "label" kept; 64 hidden units, likelihood, every packet forecast from those before it;
+// batches of 32, rate 0.1, momentum 0.9, gradients clipped to 1, shuffled; and what is in options.
+//   options    NULL: all defaults
+//   fails with ARGUMENT (an option out of its range); the recipe is then all zero.
+PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
+                                                   const pktseq_options *options,
+                                                   pktseq_error *err);
+
+// How many iterations a run on this dataset takes. Never fails; 0 for NULL.
+PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
+                                           const pktseq_dataset *dataset);
+
+// Makes of a table that was read with recipe->schema what pktseq_train takes: sequences with
+// labelled attacks leave the table, then codec, dataset and new weights, drawn from train.seed.
+//   fails as pktseq_table_leave_attacks, pktseq_codec_fit, pktseq_dataset_init and
+//   pktseq_model_init do, and with DATA (too little traffic, or none is held out as it should be);
+//   the three are then empty.
+PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
+                                               pktseq_codec *codec, pktseq_dataset *dataset,
+                                               pktseq_model *model,
+                                               const pktseq_allocator *allocator,
+                                               pktseq_error *err);
+
+// Learns after training which scores are normal. A model trained by likelihood gets
+// pktseq_detector_options_recommended, with recipe->context where the codec has some, another one
+// the reference's score.
+//   detector   out, or one that was made before: its options then remain
+//   fails as pktseq_detector_init and _fit do; the detector is then as it was.
+PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
+                                                 pktseq_detector *detector,
+                                                 const pktseq_model *model,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_dataset *dataset,
+                                                 pktseq_error *err);
+
 // All that learning leaves and watching needs; each part is open to the functions above, such as
 // pktseq_save_mem and pktseq_load_mem for a program without files. From the first packet that it
 // watches on it stays where it is in memory.
@@ -1796,10 +1882,7 @@ typedef struct pktseq_scored {
 
 #ifndef PKTSEQ_NO_STDIO
 // Learns from a capture (pcap, pcapng, CSV) what is normal, as `train --recommended` does, to the
-// bit: pktseq_schema_recommended; 64 hidden units, likelihood, every packet forecast from those
-// before it; batches of 32, rate 0.1, momentum 0.9, gradients clipped to 1, shuffled; and
-// pktseq_detector_options_recommended. Sequences that the column "label" calls attacks are left
-// out.
+// bit: pktseq_recipe_recommended, _prepare, pktseq_train, pktseq_recipe_calibrate.
 //   guard      out. Close with pktseq_guard_close, also after a failure, which leaves it empty.
 //   options    NULL: all defaults. A copy is kept.
 //   fails as pktseq_table_read, pktseq_codec_fit, pktseq_train and pktseq_detector_fit do, and with
@@ -7984,6 +8067,30 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
     return pktseq_table_track(table, NULL, schema, err);
 }
 
+PKTSEQ_DEF pktseq_status pktseq_table_leave_attacks(pktseq_table *table, pktseq_error *err) {
+    const pktseq_column *label = pktseq_table_column(table, "label");
+    unsigned char *keep;
+    size_t kept = 0;
+    pktseq_status status = pktseqi_table_check(table, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
+    if (status) return status;
+    if (!label || !label->text) return pktseqi_ok(err);
+    keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
+    if (!keep) return pktseqi_no_memory(err);
+    for (size_t s = 0; s < table->sequences; ++s) {
+        size_t row = table->start[s], end = table->start[s + 1];
+        while (row < end && pktseq_label_is_normal(label->names[label->text[row]])) ++row;
+        keep[s] = row == end;
+        kept += keep[s];
+    }
+    if (kept) status = pktseq_table_select(table, keep, err);
+    else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets that the "
+                                "column \"label\" calls attacks (%q ..), but training needs normal "
+                                "traffic", label->names[label->text[0]]);
+    pktseqi_free(&table->allocator, keep);
+    return status;
+}
+
 // ---- >>codec: fit, encode, decode -------------------------------------------------------------
 
 static const char *const pktseqi_port_name[] = {"well_known", "registered", "dynamic"};
@@ -8101,21 +8208,47 @@ static char **pktseqi_codec_categories(pktseq_codec *codec, pktseq_field *field,
     return category;
 }
 
-// Copies listed categories.
-static pktseq_status pktseqi_codec_fit_listed(pktseq_codec *codec, pktseq_field *field,
-                                              const pktseq_field *from, pktseq_error *err) {
-    char **category = pktseqi_codec_categories(codec, field, from->category_count);
-    if (!category) return pktseqi_no_memory(err);
-    for (size_t i = 0; i < from->category_count; ++i) {
-        category[i] = pktseqi_copy(&codec->allocator, from->category[i]);
-        if (!category[i]) return pktseqi_no_memory(err);
-    }
-    return PKTSEQ_OK;
-}
-
 // For sorting texts by their bytes.
 static int pktseqi_compare_texts(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Counts how often each text of a column occurs in sequences that are not held out: (name_count),
+// of the codec's allocator, or NULL.
+static size_t *pktseqi_codec_count_names(const pktseq_codec *codec, const pktseq_table *table,
+                                         const pktseq_column *column, double hold_out) {
+    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count,
+                                                  sizeof *seen);
+    for (size_t s = 0; seen && s < table->sequences; ++s)
+        if (!pktseqi_held_out(s, table->sequences, hold_out))
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+                ++seen[column->text[row]];
+    return seen;
+}
+
+// Gives a field the categories that it is to have: first those of `known`, then, sorted by their
+// bytes, the column's texts that seen (name_count) marks, `added` of them.
+static pktseq_status pktseqi_codec_name(pktseq_codec *codec, pktseq_field *field,
+                                        const pktseq_field *known, const pktseq_column *column,
+                                        const size_t *seen, size_t added, pktseq_error *err) {
+    size_t count = known->category_count, most = PKTSEQI_MOST_NAMES;
+    char **category;
+    if (count + added > most)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has %z different texts, "
+                             "expected at most %z", known->column, count + added, most);
+    category = pktseqi_codec_categories(codec, field, count + added);
+    if (!category) return pktseqi_no_memory(err);
+    for (size_t k = 0; k < count; ++k) {
+        category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
+        if (!category[k]) return pktseqi_no_memory(err);
+    }
+    for (size_t i = 0; added && i < column->name_count; ++i) {
+        if (!seen[i]) continue;
+        category[count] = pktseqi_copy(&codec->allocator, column->names[i]);
+        if (!category[count++]) return pktseqi_no_memory(err);
+    }
+    qsort(category + known->category_count, added, sizeof *category, pktseqi_compare_texts);
+    return PKTSEQ_OK;
 }
 
 // Takes the column's texts that occur often enough, in order of their bytes.
@@ -8124,38 +8257,20 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
                                              const pktseq_column *column,
                                              const pktseq_schema *schema, pktseq_error *err) {
     size_t *seen, kept = 0, least = from->least ? from->least : 1;
-    char **category = NULL;
-    pktseq_status status = PKTSEQ_OK;
+    pktseq_status status;
     if (column->name_count == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
                              from->column);
-    seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count, sizeof *seen);
+    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out);
     if (!seen) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences; ++s)
-        if (!pktseqi_held_out(s, table->sequences, schema->hold_out))
-            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-                ++seen[column->text[row]];
-    for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] >= least;
-    if (kept == 0 || kept > PKTSEQI_MOST_NAMES)
-        status = kept == 0
-                     ? pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                     "too little data: %z packets make %z sequence%s, and no %s "
-                                     "occurs %z times; training needs about 100 sequences",
-                                     table->rows, table->sequences,
-                                     table->sequences == 1 ? "" : "s", from->column, least)
-                     : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                     "column %q has %z different texts, expected at most %z",
-                                     from->column, kept, (size_t)PKTSEQI_MOST_NAMES);
-    if (status == PKTSEQ_OK) category = pktseqi_codec_categories(codec, field, kept);
-    if (status == PKTSEQ_OK && !category) status = pktseqi_no_memory(err);
-    kept = 0;
-    for (size_t i = 0; i < column->name_count && status == PKTSEQ_OK; ++i) {
-        if (seen[i] < least) continue;
-        category[kept] = pktseqi_copy(&codec->allocator, column->names[i]);
-        if (!category[kept++]) status = pktseqi_no_memory(err);
-    }
+    for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] = seen[i] >= least;
+    status = kept ? pktseqi_codec_name(codec, field, from, column, seen, kept, err)
+                  : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                                  "too little data: %z packets make %z sequence%s, and no %s "
+                                  "occurs %z times; training needs about 100 sequences",
+                                  table->rows, table->sequences,
+                                  table->sequences == 1 ? "" : "s", from->column, least);
     pktseqi_free(&codec->allocator, seen);
-    if (status == PKTSEQ_OK) qsort(category, kept, sizeof *category, pktseqi_compare_texts);
     return status;
 }
 
@@ -8301,7 +8416,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
         if (pktseqi_field_has_bounds(field->kind) && !from->category_count)
             status = pktseqi_codec_fit_bounds(codec, field, from, table, column, schema, err);
         else if (from->category_count)
-            status = pktseqi_codec_fit_listed(codec, field, from, err);
+            status = pktseqi_codec_name(codec, field, from, NULL, NULL, 0, err);
         else if (field->kind == PKTSEQ_ONEHOT)
             status = pktseqi_codec_fit_names(codec, field, from, table, column, schema, err);
         else if (pktseqi_field_scaled(field) && !(field->sd > 0))
@@ -8370,6 +8485,73 @@ static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pkt
     if (good) return category;
     pktseqi_free(allocator, category);
     return NULL;
+}
+
+// Marks in seen (name_count) the column's texts that a field shall get beside its own: those that
+// occur at least `least` times. Returns how many.
+static size_t pktseqi_codec_unknown(const pktseq_column *column, const size_t *category,
+                                    size_t known, size_t least, size_t *seen) {
+    size_t added = 0;
+    for (size_t i = 0; i < column->name_count; ++i)
+        added += seen[i] = category[i] == known && seen[i] >= least;
+    return added;
+}
+
+// Copies field f of `from` with the categories that the table adds to it.
+static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktseq_codec *from,
+                                                size_t f, const pktseq_table *table, size_t least,
+                                                double hold_out, pktseq_error *err) {
+    const pktseq_field *known = &from->field[f];
+    pktseq_field *field = &codec->field[f];
+    const pktseq_column *column = NULL;
+    size_t *seen = NULL, *category = NULL, added = 0;
+    pktseq_status status;
+    *field = *known;
+    field->category = NULL;
+    field->category_count = 0;
+    field->column = pktseqi_copy(&codec->allocator, known->column);
+    if (!field->column) return pktseqi_no_memory(err);
+    status = pktseqi_field_column(known, table, &column, err);
+    if (status || !known->category_count) return status;
+    if (known->kind == PKTSEQ_ONEHOT && column->name_count) {
+        seen = pktseqi_codec_count_names(codec, table, column, hold_out);
+        category = pktseqi_codec_lookup(&codec->allocator, known, column);
+        if (seen && category)
+            added = pktseqi_codec_unknown(column, category, known->category_count, least, seen);
+        else status = pktseqi_no_memory(err);
+    }
+    if (!status) status = pktseqi_codec_name(codec, field, known, column, seen, added, err);
+    pktseqi_free(&codec->allocator, seen);
+    pktseqi_free(&codec->allocator, category);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
+                                             const pktseq_table *table, size_t least,
+                                             double hold_out, const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    pktseq_status status;
+    if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
+    memset(extended, 0, sizeof *extended);
+    if (!codec || !codec->field_count || !least || !pktseqi_share_below_one(&hold_out))
+        return pktseqi_bad_argument(err, "codec is NULL or empty, least is 0, or hold_out is not a "
+                                         "share from 0 to below 1");
+    status = pktseqi_table_check(table, err);
+    if (!status) status = pktseqi_table_check_rows(table, err);
+    if (status) return status;
+    extended->rule = codec->rule;
+    extended->names = codec->names;
+    extended->allocator = pktseqi_allocator(allocator);
+    extended->field = (pktseq_field *)pktseqi_alloc_zeroed(
+        &extended->allocator, codec->field_count, sizeof *extended->field);
+    if (!extended->field) status = pktseqi_no_memory(err);
+    else extended->field_count = codec->field_count;
+    for (size_t f = 0; !status && f < codec->field_count; ++f)
+        status = pktseqi_codec_extend_field(extended, codec, f, table, least, hold_out, err);
+    if (!status) status = pktseqi_codec_layout(extended, err);
+    if (!status) return pktseqi_ok(err);
+    pktseq_codec_free(extended);
+    return status;
 }
 
 // All that encoding one field of a table needs.
@@ -10208,6 +10390,87 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
     *tensor = list[index];
     tensor->data = data;
     return PKTSEQ_OK;
+}
+
+// Copies (count) columns of a matrix old (rows, old_cols) to another place in w (rows, cols).
+static void pktseqi_columns_copy(pktseq_real *w, size_t cols, size_t at, const pktseq_real *old,
+                                 size_t old_cols, size_t old_at, size_t count, size_t rows) {
+    for (size_t r = 0; r < rows; ++r)
+        memcpy(w + r * cols + at, old + r * old_cols + old_at, count * sizeof *w);
+}
+
+// Copies the decoder's weights of a group of outputs, and makes those of its new classes.
+static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *model,
+                                     const pktseq_group *group, const pktseq_group *old) {
+    const pktseq_tensors *from = &model->tensor;
+    pktseq_tensors *to = &grown->tensor;
+    size_t H = model->config.hidden, rarest = old->first;
+    pktseqi_columns_copy(to->dec_w_ih, grown->config.out, group->first, from->dec_w_ih,
+                         model->config.out, old->first, old->count, 3 * H);
+    memcpy(to->out_w + group->first * H, from->out_w + old->first * H,
+           old->count * H * sizeof *to->out_w);
+    memcpy(to->out_b + group->first, from->out_b + old->first, old->count * sizeof *to->out_b);
+    for (size_t o = old->first; o < old->first + old->count; ++o)
+        if (from->out_b[o] < from->out_b[rarest]) rarest = o;
+    for (size_t o = group->first + old->count; o < group->first + group->count; ++o)
+        to->out_b[o] = from->out_b[rarest];
+}
+
+// Does codec `to` begin with all that `from` has: the same fields, with at least its categories?
+static int pktseqi_codec_extends(const pktseq_codec *to, const pktseq_codec *from) {
+    if (to->field_count != from->field_count) return 0;
+    for (size_t f = 0; f < to->field_count; ++f) {
+        pktseq_field field = to->field[f];
+        if (field.category_count < from->field[f].category_count) return 0;
+        field.category_count = from->field[f].category_count;
+        if (pktseqi_field_differs(&field, &from->field[f])) return 0;
+    }
+    return 1;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, pktseq_config config,
+                                           const pktseq_model *model, const pktseq_codec *from,
+                                           const pktseq_codec *to,
+                                           const pktseq_allocator *allocator, pktseq_error *err) {
+    const pktseq_tensors *old;
+    pktseq_tensors *tensor;
+    pktseq_group all = {PKTSEQ_GROUP_CLASS, 0, 0};
+    size_t H, fields = from ? from->field_count : 1, groups = from ? from->groups : 1;
+    pktseq_status status;
+    if (!grown) return pktseqi_bad_argument(err, "grown is NULL");
+    memset(grown, 0, sizeof *grown);
+    if (!model || !model->block || !from != !to)
+        return pktseqi_bad_argument(err, "model is NULL or empty, or one of the codecs is NULL");
+    if (from && !pktseqi_codec_extends(to, from))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "one codec does not extend the other");
+    if (model->config.in != (from ? from->features : config.in) ||
+        model->config.out != (from ? from->targets : config.out) ||
+        (to && (config.in != to->features || config.out != to->targets)))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the model has %z features in and %z "
+                             "out; these do not fit", model->config.in, model->config.out);
+    H = config.hidden = model->config.hidden;
+    all.count = config.out;
+    status = pktseqi_model_alloc(grown, config, allocator, err);
+    if (status) return status;
+    memset(grown->block, 0, grown->parameters * sizeof *grown->block);
+    old = &model->tensor;
+    tensor = &grown->tensor;
+    memcpy(tensor->enc_w_hh, old->enc_w_hh, 3 * H * H * sizeof *grown->block);
+    memcpy(tensor->enc_b_ih, old->enc_b_ih, 3 * H * sizeof *grown->block);
+    memcpy(tensor->enc_b_hh, old->enc_b_hh, 3 * H * sizeof *grown->block);
+    memcpy(tensor->dec_w_hh, old->dec_w_hh, 3 * H * H * sizeof *grown->block);
+    memcpy(tensor->dec_b_ih, old->dec_b_ih, 3 * H * sizeof *grown->block);
+    memcpy(tensor->dec_b_hh, old->dec_b_hh, 3 * H * sizeof *grown->block);
+    for (size_t f = 0; f < fields; ++f) {
+        if (from && from->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
+        pktseqi_columns_copy(tensor->enc_w_ih, config.in, to ? to->first[f] : 0, old->enc_w_ih,
+                             model->config.in, from ? from->first[f] : 0,
+                             from ? from->first[f + 1] - from->first[f] : config.in, 3 * H);
+    }
+    for (size_t g = 0; g < groups; ++g)
+        pktseqi_model_grow_group(grown, model, to ? &to->group[g] : &all,
+                                 from ? &from->group[g] : &all);
+    return pktseqi_ok(err);
 }
 
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
@@ -15814,6 +16077,154 @@ static int pktseqi_guard_ready(const pktseq_guard *guard) {
     return guard && guard->model.block && guard->codec.field_count && guard->detector.sequences;
 }
 
+PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
+    pktseq_recipe r;
+    memset(&r, 0, sizeof r);
+    r.schema = pktseq_schema_default();
+    r.dataset = pktseq_dataset_options_default();
+    r.hidden = pktseq_config_default(NULL).hidden;
+    r.train = pktseq_train_config_default();
+    r.context = 0.75;
+    r.false_alarms = pktseq_detector_options_default().false_alarms;
+    return r;
+}
+
+// Refuses options that no function after it would.
+static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error *err) {
+    if (!(o->epochs >= 0 && o->epochs <= 1e6))
+        return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
+    if (!(o->hold_out >= 0 && o->hold_out < 1))
+        return pktseqi_bad_argument(err, "hold_out is not from 0 to below 1");
+    if (!(o->false_alarms >= 0 && o->false_alarms <= 1))
+        return pktseqi_bad_argument(err, "false_alarms is not from 0 to 1");
+    return o->context < 1 ? PKTSEQ_OK : pktseqi_bad_argument(err, "context is not below 1");
+}
+
+PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
+                                                   const pktseq_options *options,
+                                                   pktseq_error *err) {
+    static const char *const keep[] = {"label"};
+    pktseq_options o;
+    pktseq_recipe r = pktseq_recipe_default();
+    pktseq_status status;
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    if (!recipe) return pktseqi_bad_argument(err, "recipe is NULL");
+    memset(recipe, 0, sizeof *recipe);
+    status = pktseqi_options_check(&o, err);
+    if (status) return status;
+    if (o.context != 0) r.context = o.context > 0 ? o.context : 0;
+    if (o.false_alarms > 0) r.false_alarms = o.false_alarms;
+    r.schema = pktseq_schema_recommended(r.context > 0);
+    if (o.rule.least) r.schema.rule = o.rule;
+    memcpy(r.schema.rule.secret, o.rule.secret, sizeof o.rule.secret);
+    r.schema.rule.tcp_only |= o.tcp_only;
+    r.schema.keep = keep;
+    r.schema.keep_count = 1;
+    r.dataset.inputs = 0;
+    r.dataset.start = PKTSEQ_START_INPUT;
+    r.dataset.hold_out = o.hold_out > 0 ? o.hold_out : 0.2;
+    r.hidden = 64;
+    r.loss = PKTSEQ_LOSS_NLL;
+    r.train.batch = 32;
+    r.train.learning_rate = 0.1;
+    r.train.momentum = 0.9;
+    r.train.clip = 1;
+    r.train.teacher_forcing = 1;
+    r.train.order = PKTSEQ_ORDER_SHUFFLED;
+    if (o.seed) r.train.seed = o.seed;
+    r.train.threads = o.threads;
+    r.train.progress = o.progress;
+    r.train.user_data = o.user_data;
+    r.epochs = o.epochs > 0 ? o.epochs : 6;         // 30 rank as well: AUC 0.999 with either
+    r.least_iterations = o.epochs > 0 ? 1 : 200;    // a minute of traffic makes 46 connections
+    *recipe = r;
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
+                                           const pktseq_dataset *dataset) {
+    double n;
+    if (!recipe || !dataset || !recipe->train.batch) return 0;
+    if (!(recipe->epochs > 0)) return recipe->train.iterations;
+    n = recipe->epochs * (double)dataset->trained / (double)recipe->train.batch + 0.999;
+    if (n >= 1e15) return (size_t)1e15;
+    return n < (double)recipe->least_iterations ? recipe->least_iterations : (size_t)n;
+}
+
+// Says that a table has too few sequences to learn from.
+static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%z packets make %z sequence%s%s; training "
+                         "needs about 100", table->rows, table->sequences,
+                         table->sequences == 1 ? "" : "s", table->cut.attacks
+                         ? ", once those that are labelled as attacks are left out" : "");
+}
+
+PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
+                                               pktseq_codec *codec, pktseq_dataset *dataset,
+                                               pktseq_model *model,
+                                               const pktseq_allocator *allocator,
+                                               pktseq_error *err) {
+    pktseq_schema schema;
+    pktseq_config config;
+    pktseq_status status;
+    if (!codec || !dataset || !model) return pktseqi_bad_argument(err, "an output is NULL");
+    memset(codec, 0, sizeof *codec);
+    memset(dataset, 0, sizeof *dataset);
+    memset(model, 0, sizeof *model);
+    if (!recipe) return pktseqi_bad_argument(err, "recipe is NULL");
+    schema = recipe->schema;
+    schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
+    status = pktseq_table_leave_attacks(table, err);
+    if (status) return status;
+    if (table->sequences < 2) return pktseqi_too_little(table, err);
+    status = pktseq_codec_fit(codec, table, &schema, allocator, err);
+    if (status == PKTSEQ_ERROR_DATA && table->sequences < 20)
+        return pktseqi_too_little(table, err);
+    if (!status) status = pktseq_dataset_init(dataset, codec, table, &recipe->dataset, allocator,
+                                              err);
+    if (!status && recipe->dataset.hold_out > 0 && dataset->trained == dataset->pairs)
+        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "of %z sequences none is held out; a "
+                               "larger share, or more traffic, makes some", table->sequences);
+    config = pktseq_config_default(dataset);
+    config.hidden = recipe->hidden;
+    config.loss = recipe->loss;
+    if (!status) status = pktseq_model_init(model, config, recipe->train.seed, allocator, err);
+    if (!status) return PKTSEQ_OK;
+    pktseq_dataset_free(dataset);
+    pktseq_codec_free(codec);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
+                                                 pktseq_detector *detector,
+                                                 const pktseq_model *model,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_dataset *dataset,
+                                                 pktseq_error *err) {
+    pktseq_detector_options options = pktseq_detector_options_default();
+    double *weight;
+    pktseq_status status = PKTSEQ_OK;
+    int made;
+    if (!recipe || !detector || !model || !codec || !codec->groups)
+        return pktseqi_bad_argument(err, "recipe, detector, model or codec is NULL or empty");
+    made = !detector->memory;
+    weight = (double *)pktseqi_alloc(&codec->allocator, codec->groups, sizeof *weight);
+    if (!weight) return pktseqi_no_memory(err);
+    if (model->config.loss == PKTSEQ_LOSS_NLL)
+        options = pktseq_detector_options_recommended(codec, weight);
+    if (options.context > 0) options.context = recipe->context;
+    options.false_alarms = recipe->false_alarms;
+    if (made)
+        status = pktseq_detector_init(detector, model, codec->contexts, &options,
+                                      &codec->allocator, err);
+    if (!status)
+        status = pktseq_detector_fit(detector, model, dataset, recipe->train.threads, err);
+    if (status && made) pktseq_detector_free(detector);
+    pktseqi_free(&codec->allocator, weight);
+    return status;
+}
+
 #ifndef PKTSEQ_NO_STDIO
 // Empties a guard and keeps the options of the caller.
 static void pktseqi_guard_begin(pktseq_guard *guard, const pktseq_options *options) {
@@ -15821,144 +16232,43 @@ static void pktseqi_guard_begin(pktseq_guard *guard, const pktseq_options *optio
     if (options) guard->options = *options;
 }
 
-// Puts the defaults in place of zeros, and refuses what no function after it would.
-static pktseq_status pktseqi_options_settle(pktseq_options *o, pktseq_error *err) {
-    if (!(o->epochs >= 0 && o->epochs <= 1e6))
-        return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
-    if (!(o->hold_out >= 0 && o->hold_out < 1))
-        return pktseqi_bad_argument(err, "hold_out is not from 0 to below 1");
-    if (!(o->false_alarms >= 0 && o->false_alarms <= 1))
-        return pktseqi_bad_argument(err, "false_alarms is not from 0 to 1");
-    if (!(o->context < 1)) return pktseqi_bad_argument(err, "context is not below 1");
-    if (o->hold_out == 0) o->hold_out = 0.2;
-    if (o->false_alarms == 0) o->false_alarms = 0.01;
-    if (o->context == 0) o->context = 0.75;
-    if (o->seed == 0) o->seed = 1;
-    return PKTSEQ_OK;
-}
-
-// Takes out the sequences with packets that the column "label" calls attacks.
-static pktseq_status pktseqi_leave_attacks(pktseq_table *table, pktseq_error *err) {
-    const pktseq_column *label = pktseq_table_column(table, "label");
-    unsigned char *keep;
-    size_t kept = 0;
-    pktseq_status status;
-    if (!label || !label->text) return PKTSEQ_OK;
-    keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences + 1, 1);
-    if (!keep) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences; ++s) {
-        size_t row = table->start[s], end = table->start[s + 1];
-        while (row < end && pktseq_label_is_normal(label->names[label->text[row]])) ++row;
-        keep[s] = row == end;
-        kept += keep[s];
-    }
-    if (kept) status = pktseq_table_select(table, keep, err);
-    else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets labelled as "
-                                "an attack (%s ..), but learning needs normal traffic",
-                                label->names[label->text[0]]);
-    pktseqi_free(&table->allocator, keep);
-    return status;
-}
-
-// Reads what is learned from, and makes codec and dataset of it.
-static pktseq_status pktseqi_guard_read(pktseq_guard *guard, const char *path,
-                                        pktseq_dataset *dataset, pktseq_error *err) {
-    static const char *const keep[] = {"label"};
-    const pktseq_options *o = &guard->options;
-    pktseq_schema schema = pktseq_schema_recommended(o->context > 0);
-    pktseq_dataset_options options = pktseq_dataset_options_default();
+// Reads what is learned from, learns and calibrates; dataset is the caller's to free.
+static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
+                                         pktseq_dataset *dataset, pktseq_error *err) {
+    const pktseq_allocator *allocator = &guard->options.allocator;
     pktseqi_text recipe = pktseqi_text_fixed(guard->training.recipe,
                                              sizeof guard->training.recipe);
+    pktseq_recipe r;
     pktseq_table table;
-    pktseq_status status;
-    if (o->rule.least) schema.rule = o->rule;
-    memcpy(schema.rule.secret, o->rule.secret, sizeof o->rule.secret);
-    schema.rule.tcp_only |= o->tcp_only;
-    schema.keep = keep;
-    schema.keep_count = 1;
-    schema.hold_out = options.hold_out = o->hold_out;
-    options.inputs = 0;
-    options.start = PKTSEQ_START_INPUT;
-    status = pktseq_table_read(&table, path, &schema, &o->allocator, err);
+    pktseq_status status = pktseq_recipe_recommended(&r, &guard->options, err), fitted;
+    if (!status) status = pktseq_table_read(&table, path, &r.schema, allocator, err);
     if (status) return status;
-    status = pktseqi_leave_attacks(&table, err);
-    if (!status) status = pktseq_codec_fit(&guard->codec, &table, &schema, &o->allocator, err);
-    if (!status)
-        status = pktseq_dataset_init(dataset, &guard->codec, &table, &options, &o->allocator, err);
+    status = pktseqi_error_in(err, pktseq_recipe_prepare(&r, &table, &guard->codec, dataset,
+                                                         &guard->model, allocator, err), path);
     pktseqi_put(&recipe, "%z packets in %z sequences, pktseq %s", table.rows, table.sequences,
                 PKTSEQ_VERSION);
-    if (!status && dataset->trained == dataset->pairs)
-        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "too little traffic: of %z sequences "
-                               "none is held out", table.sequences);
     pktseq_table_free(&table);
-    return pktseqi_error_in(err, status, path);
-}
-
-// Trains a new model on the dataset.
-static pktseq_status pktseqi_guard_train(pktseq_guard *guard, const pktseq_dataset *dataset,
-                                         pktseq_error *err) {
-    const pktseq_options *o = &guard->options;
-    pktseq_train_config train = pktseq_train_config_default();
-    pktseq_config config = pktseq_config_default(dataset);
-    double epochs = o->epochs > 0 ? o->epochs : 6;  // 30 rank as well: AUC 0.999 with either
-    pktseq_status status;
-    config.hidden = 64;
-    config.loss = PKTSEQ_LOSS_NLL;
-    train.batch = 32;
-    train.learning_rate = 0.1;
-    train.momentum = 0.9;
-    train.clip = 1;
-    train.teacher_forcing = 1;
-    train.order = PKTSEQ_ORDER_SHUFFLED;
-    train.seed = o->seed;
-    train.threads = o->threads;
-    train.progress = o->progress;
-    train.user_data = o->user_data;
-    train.iterations = (size_t)(epochs * (double)dataset->trained / 32 + 0.999);
-    if (o->epochs == 0 && train.iterations < 200)
-        train.iterations = 200;  // little traffic: a minute of it makes 46 connections
-    if (train.iterations == 0) train.iterations = 1;
-    status = pktseq_model_init(&guard->model, config, o->seed, &o->allocator, err);
     if (status) return status;
-    return pktseq_train(&guard->model, dataset, &train, &guard->training, err);
-}
-
-// Learns which scores are normal.
-static pktseq_status pktseqi_guard_fit(pktseq_guard *guard, const pktseq_dataset *dataset,
-                                       pktseq_error *err) {
-    const pktseq_options *o = &guard->options;
-    double *weight = (double *)pktseqi_alloc(&o->allocator, guard->codec.groups, sizeof *weight);
-    pktseq_detector_options options;
-    pktseq_status status;
-    if (!weight) return pktseqi_no_memory(err);
-    options = pktseq_detector_options_recommended(&guard->codec, weight);
-    if (options.context > 0) options.context = o->context;
-    options.false_alarms = o->false_alarms;
-    status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts, &options,
-                                  &o->allocator, err);
-    if (!status)
-        status = pktseq_detector_fit(&guard->detector, &guard->model, dataset, o->threads, err);
-    pktseqi_free(&o->allocator, weight);
-    return status;
+    r.train.iterations = pktseq_recipe_iterations(&r, dataset);
+    status = pktseq_train(&guard->model, dataset, &r.train, &guard->training, err);
+    if (status && status != PKTSEQ_STOPPED) return status;
+    fitted = pktseq_recipe_calibrate(&r, &guard->detector, &guard->model, &guard->codec, dataset,
+                                     err);
+    return fitted ? fitted : status;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
                                             const pktseq_options *options, pktseq_error *err) {
     pktseq_dataset dataset;
     pktseq_status status;
-    int stopped;
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     pktseqi_guard_begin(guard, path ? options : NULL);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
     memset(&dataset, 0, sizeof dataset);
-    status = pktseqi_options_settle(&guard->options, err);
-    if (!status) status = pktseqi_guard_read(guard, path, &dataset, err);
-    if (!status) status = pktseqi_guard_train(guard, &dataset, err);
-    stopped = status == PKTSEQ_STOPPED;
-    if (!status || stopped) status = pktseqi_guard_fit(guard, &dataset, err);
+    status = pktseqi_guard_learn(guard, path, &dataset, err);
     pktseq_dataset_free(&dataset);
-    if (status) pktseq_guard_close(guard);
-    else if (stopped)
+    if (status && status != PKTSEQ_STOPPED) pktseq_guard_close(guard);
+    else if (status)
         status = pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped by the callback after %z of %z "
                                "iterations", guard->training.iteration,
                                guard->training.config.iterations);

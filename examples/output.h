@@ -288,30 +288,6 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
     return 0;
 }
 
-// Takes the sequences with labelled attacks out of a table that is to be learned from. A label "?"
-// is one that nobody knows, so it goes, too.
-static inline pktseq_status input_leave_attacks(pktseq_table *table, pktseq_error *err) {
-    const pktseq_column *label = pktseq_table_column(table, "label");
-    unsigned char *keep;
-    pktseq_status status;
-    memset(err, 0, sizeof *err);
-    if (!label || !label->text) return PKTSEQ_OK;
-    keep = (unsigned char *)malloc(table->sequences + 1);
-    if (!keep) return PKTSEQ_ERROR_MEMORY;
-    for (size_t s = 0; s < table->sequences; ++s) {
-        keep[s] = 1;
-        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-            if (!pktseq_label_is_normal(label->names[label->text[row]])) keep[s] = 0;
-    }
-    status = pktseq_table_select(table, keep, err);
-    free(keep);
-    if (status == PKTSEQ_ERROR_DATA)
-        snprintf(err->text, sizeof err->text, "every sequence has packets that the column of "
-                 "labels calls attacks (%.40s ..), but training needs normal traffic",
-                 output_shown(label->names[label->text[0]]));
-    return status;
-}
-
 // Writes a number in the fewest digits that read back as the same.
 static inline const char *output_number(char text[40], double value) {
     for (int digits = 15; digits <= 17; ++digits) {

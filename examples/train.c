@@ -95,9 +95,6 @@ typedef struct app {
     double bad_rows;         // percents
     int given_iterations, given_epochs, given_hidden, given_print;
     const char *snapshots;   // as given, or NULL
-    size_t hidden;
-    pktseq_loss loss;
-    double epochs, context, hold_out;  // epochs 0 = iterations count
     size_t threads;
     double *held_loss;       // (held_points) of sequences held out, at each loss point, or NAN
     size_t held_points;
@@ -105,8 +102,7 @@ typedef struct app {
     int reached;             // the data were to be read
     int saved;               // model.safetensors is this run's
     unsigned char kept[101]; // percents at which a checkpoint was kept
-    pktseq_train_config config;
-    pktseq_dataset_options options;
+    pktseq_recipe recipe;    // every setting of the run
     pktseq_table table;
     pktseq_codec codec;
     pktseq_dataset dataset;
@@ -164,31 +160,16 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
     }
 }
 
-// The settings of --recommended; other options are read afterwards and go before them.
-static void set_recommended(app *a) {
-    a->recommended = 1;
-    a->loss = PKTSEQ_LOSS_NLL;
-    a->hidden = 64;
-    a->epochs = 6;  // 30 rank as well: AUC 0.999 by connection with either
-    a->hold_out = 0.2;
-    a->options.inputs = 0;
-    a->options.start = PKTSEQ_START_INPUT;
-    a->config.batch = 32;
-    a->config.learning_rate = 0.1;
-    a->config.momentum = 0.9;
-    a->config.clip = 1;
-    a->config.teacher_forcing = 1;
-    a->config.order = PKTSEQ_ORDER_SHUFFLED;
-}
-
 // What cannot be asked for together, and settings that follow from others. 0 = go on.
 static int settle_options(app *a, int order, int start, int loss, const char *fixed) {
-    a->config.order = (pktseq_order)order;
-    a->options.start = (pktseq_start)start;
-    a->loss = (pktseq_loss)loss;
-    a->config.threads = (int)a->threads;
-    a->options.hold_out = a->hold_out;
-    if (a->snapshots && !parse_snapshots(a->snapshots, &a->config))
+    pktseq_recipe *r = &a->recipe;
+    r->train.order = (pktseq_order)order;
+    r->dataset.start = (pktseq_start)start;
+    r->loss = (pktseq_loss)loss;
+    r->train.threads = (int)a->threads;
+    if (a->given_iterations) r->epochs = 0;
+    if (a->given_epochs) r->least_iterations = 1;
+    if (a->snapshots && !parse_snapshots(a->snapshots, &a->recipe.train))
         return fail("option --snapshots: found \"%s\", expected rising percents as in 20,40,100",
                     a->snapshots);
     if (a->given_iterations && a->given_epochs)
@@ -215,32 +196,33 @@ static int parse_options(app *a, int argc, char **argv) {
     char message[1024];
     memset(given, 0, sizeof given);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i)
-        if (strcmp(argv[i], "--recommended") == 0) set_recommended(a);
-    order = (int)a->config.order;
-    start = (int)a->options.start;
-    loss = (int)a->loss;
+        if (strcmp(argv[i], "--recommended") == 0)
+            pktseq_recipe_recommended(&a->recipe, NULL, NULL);  // other options go before it
+    order = (int)a->recipe.train.order;
+    start = (int)a->recipe.dataset.start;
+    loss = (int)a->recipe.loss;
     const option list[] = {
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, &given[0]},
         {"--recommended", OPTION_FLAG, &a->recommended, 0, 0, 0, NULL, &given[1]},
-        {"--epochs", OPTION_NUMBER, &a->epochs, 0, 1e6, 1, NULL, &given[2]},
-        {"--batch", OPTION_WHOLE, &a->config.batch, 1, 1e6, 0, NULL, &given[3]},
-        {"--hidden", OPTION_WHOLE, &a->hidden, 1, 65536, 0, NULL, &given[4]},
-        {"--lr", OPTION_NUMBER, &a->config.learning_rate, 0, 1e30, 0, NULL, &given[5]},
-        {"--momentum", OPTION_NUMBER, &a->config.momentum, 0, 0.999999, 0, NULL, &given[6]},
-        {"--clip", OPTION_NUMBER, &a->config.clip, 0, 1e30, 0, NULL, &given[7]},
+        {"--epochs", OPTION_NUMBER, &a->recipe.epochs, 0, 1e6, 1, NULL, &given[2]},
+        {"--batch", OPTION_WHOLE, &a->recipe.train.batch, 1, 1e6, 0, NULL, &given[3]},
+        {"--hidden", OPTION_WHOLE, &a->recipe.hidden, 1, 65536, 0, NULL, &given[4]},
+        {"--lr", OPTION_NUMBER, &a->recipe.train.learning_rate, 0, 1e30, 0, NULL, &given[5]},
+        {"--momentum", OPTION_NUMBER, &a->recipe.train.momentum, 0, 0.999999, 0, NULL, &given[6]},
+        {"--clip", OPTION_NUMBER, &a->recipe.train.clip, 0, 1e30, 0, NULL, &given[7]},
         {"--loss", OPTION_CHOICE, &loss, 0, 0, 0, "mse|nll", &given[8]},
-        {"--teacher-forcing", OPTION_NUMBER, &a->config.teacher_forcing, 0, 1, 0, NULL, &given[9]},
+        {"--teacher-forcing", OPTION_NUMBER, &a->recipe.train.teacher_forcing, 0, 1, 0, NULL, &given[9]},
         {"--start", OPTION_CHOICE, &start, 0, 0, 0, "target|input", &given[10]},
         {"--order", OPTION_CHOICE, &order, 0, 0, 0, "random|shuffled|file", &given[11]},
-        {"--seed", OPTION_SEED, &a->config.seed, 0, 0, 0, NULL, &given[12]},
-        {"--inputs", OPTION_WHOLE, &a->options.inputs, 0, 1e6, 0, NULL, &given[13]},
-        {"--hold-out", OPTION_NUMBER, &a->hold_out, 0, 0.99, 0, NULL, &given[14]},
-        {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &given[15]},
-        {"--plot-every", OPTION_WHOLE, &a->config.point_every, 1, 1e15, 0, NULL, &given[16]},
+        {"--seed", OPTION_SEED, &a->recipe.train.seed, 0, 0, 0, NULL, &given[12]},
+        {"--inputs", OPTION_WHOLE, &a->recipe.dataset.inputs, 0, 1e6, 0, NULL, &given[13]},
+        {"--hold-out", OPTION_NUMBER, &a->recipe.dataset.hold_out, 0, 0.99, 0, NULL, &given[14]},
+        {"--context", OPTION_NUMBER, &a->recipe.context, 0, 0.99, 0, NULL, &given[15]},
+        {"--plot-every", OPTION_WHOLE, &a->recipe.train.point_every, 1, 1e15, 0, NULL, &given[16]},
         {"--tcp-only", OPTION_FLAG, &a->tcp_only, 0, 0, 0, NULL, &given[17]},
-        {"--iterations", OPTION_WHOLE, &a->config.iterations, 1, 1e15, 0, NULL,
+        {"--iterations", OPTION_WHOLE, &a->recipe.train.iterations, 1, 1e15, 0, NULL,
          &a->given_iterations},
-        {"--print-every", OPTION_WHOLE, &a->config.report_every, 1, 1e15, 0, NULL, &a->given_print},
+        {"--print-every", OPTION_WHOLE, &a->recipe.train.report_every, 1, 1e15, 0, NULL, &a->given_print},
         {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
         {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
         {"--resume", OPTION_TEXT, &a->resume_path, 0, 0, 0, NULL, NULL},
@@ -269,7 +251,7 @@ static void make_recipe(app *a) {
     static const char *const order[] = {"random", "shuffled", "file"};
     const char *epoch = getenv("SOURCE_DATE_EPOCH"), *base = strcmp(a->data_path, "-") == 0
                                                                  ? "standard input" : a->data_path;
-    const pktseq_train_config *c = &a->config;
+    const pktseq_train_config *c = &a->recipe.train;
     char *text = a->training.recipe, date[32], name[160];
     size_t size = sizeof a->training.recipe, n;
     uint64_t when = (uint64_t)time(NULL);
@@ -294,7 +276,7 @@ static void make_recipe(app *a) {
              a->model.config.loss == PKTSEQ_LOSS_NLL ? "nll" : "mse",
              a->model.config.start == PKTSEQ_START_INPUT ? "start input" : "start target",
              (unsigned long)c->batch, c->learning_rate, c->momentum, c->clip, c->teacher_forcing,
-             order[c->order], (unsigned long long)c->seed, 100 * a->hold_out,
+             order[c->order], (unsigned long long)c->seed, 100 * a->recipe.dataset.hold_out,
              a->init_path ? ", from other weights" : "");
 }
 
@@ -318,95 +300,72 @@ static const char *default_data(const char *program) {
     return "examples/data/normal_export.csv";
 }
 
-// The data are too few to learn anything from.
-static int too_little(const app *a) {
-    return fail("%s: %lu packets make %lu sequence%s%s; training needs about 100",
-                input_name(a->data_path), (unsigned long)a->table.rows,
-                (unsigned long)a->table.sequences, a->table.sequences == 1 ? "" : "s",
-                a->table.cut.attacks ? ", once those that are labelled as attacks are left out"
-                                     : "");
+static const char *const keep_columns[] = {"label"};  // for those that are left out
+
+// Settles which columns are read, once all options are known, and reads what is learned from.
+static int read_data(app *a) {
+    pktseq_schema *schema = &a->recipe.schema;
+    schema->rule.tcp_only |= a->tcp_only;
+    schema->bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
+    schema->keep = keep_columns;
+    schema->keep_count = 1;
+    return input_read(&a->table, a->data_path, schema, &a->err) ? fail("%s", a->err.text) : 0;
 }
 
-// Reads what is learned from: without labelled attacks.
-static int read_data(app *a, pktseq_schema *schema) {
-    static const char *const keep[] = {"label"};
-    schema->keep = keep;
-    schema->keep_count = 1;
-    schema->bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
-    if (input_read(&a->table, a->data_path, schema, &a->err)) return fail("%s", a->err.text);
-    if (input_leave_attacks(&a->table, &a->err))
-        return fail("%s: %s", input_name(a->data_path), a->err.text);
-    return a->table.sequences < 2 ? too_little(a) : 0;
+// Replaces the new weights by those of --init, for which the features must mean the same.
+static int start_from(app *a, const char *path) {
+    pktseq_config *config = &a->model.config;
+    pktseq_model init, grown;
+    pktseq_codec codec;
+    const char *wrong = input_wrong(path, 1);
+    int bad = 1;
+    if (wrong) return fail("%s %s", path, wrong);
+    if (pktseq_load(path, &init, &codec, NULL, NULL, NULL, &a->err)) return fail("%s", a->err.text);
+    if (codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err))
+        fail("%s: its features are not those of %s: %s", path, input_name(a->data_path),
+             a->err.text);
+    else if (init.config.in != config->in || init.config.out != config->out ||
+             (a->given_hidden && init.config.hidden != config->hidden))
+        fail("%s has %lu features in, %lu out and %lu hidden units, expected %lu, %lu and %lu",
+             path, (unsigned long)init.config.in, (unsigned long)init.config.out,
+             (unsigned long)init.config.hidden, (unsigned long)config->in,
+             (unsigned long)config->out,
+             (unsigned long)(a->given_hidden ? config->hidden : init.config.hidden));
+    else bad = 0;
+    if (!bad && pktseq_model_grow(&grown, *config, &init, NULL, NULL, NULL, &a->err))
+        bad = fail("a model of this size: %s", a->err.text);
+    else if (!bad) {
+        pktseq_model_free(&a->model);
+        a->model = grown;
+    }
+    pktseq_codec_free(&codec);
+    pktseq_model_free(&init);
+    return bad;
 }
 
 // A run that begins: codec from the data, weights drawn or from --init.
 static int prepare_new(app *a) {
-    pktseq_schema schema = a->notebook      ? pktseq_schema_notebook()
-                           : a->recommended ? pktseq_schema_recommended(a->context > 0)
-                                            : pktseq_schema_default();
-    pktseq_config config;
-    pktseq_model init;
-    pktseq_codec codec;
-    int other;
-    schema.rule.tcp_only |= a->tcp_only;
-    schema.hold_out = a->options.hold_out;  // what is held out must not shape the codec either
-    if (read_data(a, &schema)) return 1;
-    if (pktseq_codec_fit(&a->codec, &a->table, &schema, NULL, &a->err) && a->table.sequences < 20)
-        return too_little(a);
-    if (a->err.status ||
-        pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
-        return fail("%s%s", a->err.line || strstr(a->err.text, a->data_path) ? "" : "the data: ",
-                    a->err.text);
-    if (a->options.hold_out > 0 && a->dataset.trained == a->dataset.pairs)
-        return fail("the sequences held out: there is none; a larger --hold-out, or more traffic, "
-                    "makes some");
-    config = pktseq_config_default(&a->dataset);
-    config.hidden = a->hidden;
-    config.loss = a->loss;
-    if (a->epochs > 0 && !a->given_iterations)
-        a->config.iterations = (size_t)(a->epochs * (double)a->dataset.trained /
-                                        (double)a->config.batch + 0.999);
-    if (a->recommended && !a->given_epochs && !a->given_iterations && a->config.iterations < 200)
-        a->config.iterations = 200;  // little traffic: a minute of it makes 46 connections
-    if (a->init_path) {
-        const char *wrong = input_wrong(a->init_path, 1);
-        if (wrong) return fail("%s %s", a->init_path, wrong);
-        if (pktseq_load(a->init_path, &init, &codec, NULL, NULL, NULL, &a->err))
-            return fail("%s", a->err.text);
-        other = codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err);
-        pktseq_codec_free(&codec);
-        if (other || init.config.in != config.in || init.config.out != config.out ||
-            (a->given_hidden && init.config.hidden != config.hidden)) {
-            if (other)
-                fail("%s: its features are not those of %s: %s", a->init_path,
-                     input_name(a->data_path), a->err.text);
-            else
-                fail("%s has %lu features in, %lu out and %lu hidden units, expected %lu, %lu and "
-                     "%lu", a->init_path, (unsigned long)init.config.in,
-                     (unsigned long)init.config.out, (unsigned long)init.config.hidden,
-                     (unsigned long)config.in, (unsigned long)config.out,
-                     (unsigned long)(a->given_hidden ? config.hidden : init.config.hidden));
-            pktseq_model_free(&init);
-            return 1;
-        }
-        config.hidden = init.config.hidden;
-    }
-    if (pktseq_model_init(&a->model, config, a->config.seed, NULL, &a->err)) {
-        if (a->init_path) pktseq_model_free(&init);
-        return fail("a model of this size: %s", a->err.text);
-    }
-    if (a->init_path) {
-        memcpy(a->model.block, init.block, init.parameters * sizeof *init.block);
-        pktseq_model_free(&init);
-    }
+    pktseq_options options;
+    pktseq_recipe recommended;
+    memset(&options, 0, sizeof options);
+    options.context = a->recipe.context > 0 ? a->recipe.context : -1;
+    if (a->notebook) a->recipe.schema = pktseq_schema_notebook();
+    if (a->recommended && !pktseq_recipe_recommended(&recommended, &options, &a->err))
+        a->recipe.schema = recommended.schema;
+    if (read_data(a)) return 1;
+    if (pktseq_recipe_prepare(&a->recipe, &a->table, &a->codec, &a->dataset, &a->model, NULL,
+                              &a->err))
+        return fail("%s: %s", input_name(a->data_path), a->err.text);
+    a->recipe.train.iterations = pktseq_recipe_iterations(&a->recipe, &a->dataset);
+    if (a->init_path && start_from(a, a->init_path)) return 1;
     make_recipe(a);
     return 0;
 }
 
 // A run that goes on: everything from the checkpoint but the packets.
 static int prepare_resumed(app *a) {
-    pktseq_schema schema;
-    pktseq_train_config asked = a->config;
+    pktseq_schema *schema = &a->recipe.schema;
+    pktseq_train_config asked = a->recipe.train;
     const char *wrong = input_wrong(a->resume_path, 1);
     if (wrong) return fail("%s %s", a->resume_path, wrong);
     if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
@@ -415,29 +374,30 @@ static int prepare_resumed(app *a) {
     if (!a->training.iteration || !a->codec.field_count)
         return fail("%s holds no interrupted training run (--init takes weights alone)",
                     a->resume_path);
-    a->config = a->training.config;
-    if (a->given_iterations) a->config.iterations = asked.iterations;
-    if (a->config.iterations < a->training.iteration)
+    a->recipe.train = a->training.config;
+    if (a->given_iterations) a->recipe.train.iterations = asked.iterations;
+    if (a->recipe.train.iterations < a->training.iteration)
         return fail("%s has done more iterations than --iterations asks for", a->resume_path);
-    if (a->given_print) a->config.report_every = asked.report_every;
-    a->config.threads = asked.threads;
+    if (a->given_print) a->recipe.train.report_every = asked.report_every;
+    a->recipe.train.threads = asked.threads;
     if (a->snapshots) {
-        memcpy(a->config.milestone, asked.milestone, sizeof asked.milestone);
-        a->config.milestone_count = asked.milestone_count;
+        memcpy(a->recipe.train.milestone, asked.milestone, sizeof asked.milestone);
+        a->recipe.train.milestone_count = asked.milestone_count;
     }
-    memset(&schema, 0, sizeof schema);
-    schema.field = a->codec.field;
-    schema.field_count = a->codec.field_count;
-    schema.rule = a->codec.rule;
-    a->options.begin = a->training.begin;
-    a->options.end = a->training.end;
-    a->options.hold_out = a->training.hold_out;
-    a->options.inputs = a->model.config.inputs;
-    a->options.start = a->model.config.start;
-    a->options.drop_last = (int)a->training.drop_last;
-    if (read_data(a, &schema)) return 1;
-    if (pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->options, NULL, &a->err))
-        return fail("%s", a->err.text);
+    memset(schema, 0, sizeof *schema);
+    schema->field = a->codec.field;
+    schema->field_count = a->codec.field_count;
+    schema->rule = a->codec.rule;
+    a->recipe.dataset.begin = a->training.begin;
+    a->recipe.dataset.end = a->training.end;
+    a->recipe.dataset.hold_out = a->training.hold_out;
+    a->recipe.dataset.inputs = a->model.config.inputs;
+    a->recipe.dataset.start = a->model.config.start;
+    a->recipe.dataset.drop_last = (int)a->training.drop_last;
+    if (read_data(a)) return 1;
+    if (pktseq_table_leave_attacks(&a->table, &a->err) ||
+        pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->recipe.dataset, NULL, &a->err))
+        return fail("%s: %s", input_name(a->data_path), a->err.text);
     return 0;
 }
 
@@ -520,7 +480,7 @@ static void print_cut(const pktseq_cut *cut) {
 
 static void print_summary(const app *a) {
     const pktseq_dataset *d = &a->dataset;
-    size_t shown = (size_t)(a->config.seed * 2654435761u % d->pairs);
+    size_t shown = (size_t)(a->recipe.train.seed * 2654435761u % d->pairs);
     pktseq_pair pair = pktseq_dataset_pair(d, shown);
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
@@ -675,7 +635,7 @@ static int write_loss_csv(const app *a) {
     size = (size_t)snprintf(text, line, "iteration,loss\n");
     for (size_t i = 0; i < a->training.points; ++i)
         size += (size_t)snprintf(text + size, line, "%lu,%.9g\n",
-                                 (unsigned long)((i + 1) * a->config.point_every),
+                                 (unsigned long)((i + 1) * a->recipe.train.point_every),
                                  a->training.point[i]);
     status = pktseq_file_write(path, text, size, NULL, &err);
     free(text);
@@ -686,8 +646,8 @@ static int write_loss_csv(const app *a) {
 static int write_results(app *a) {
     char path[4096], title[128];
     snprintf(title, sizeof title, "Training loss: hidden %lu, batch %lu, learning rate %g",
-            (unsigned long)a->model.config.hidden, (unsigned long)a->config.batch,
-            a->config.learning_rate);
+            (unsigned long)a->model.config.hidden, (unsigned long)a->recipe.train.batch,
+            a->recipe.train.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->training.iteration &&
         pktseq_save(path, &a->model, &a->codec, &a->training, &a->detector, &a->err))
@@ -698,28 +658,16 @@ static int write_results(app *a) {
     while (a->held_loss && a->held_points < a->training.points)
         a->held_loss[a->held_points++] = (double)NAN;
     if (pktseq_loss_svg(path, a->training.point, a->held_loss, a->training.points,
-                        a->config.point_every, title, &a->err))
+                        a->recipe.train.point_every, title, &a->err))
         return fail("%s", a->err.text);
     return 0;
 }
 
-// Learns which scores are normal, with the help of the sequences that were held out. A model trained by
-// likelihood gets the recommended score, others the reference's.
+// Learns which scores are normal, with the help of the sequences that were held out.
 static int calibrate(app *a) {
-    pktseq_detector_options options;
-    double *weight = (double *)malloc(a->codec.groups * sizeof *weight);
-    int bad;
-    if (!weight) return fail("out of memory");
-    options = a->model.config.loss == PKTSEQ_LOSS_NLL
-                  ? pktseq_detector_options_recommended(&a->codec, weight)
-                  : pktseq_detector_options_default();
-    if (options.context > 0) options.context = a->context;
-    bad = (!a->detector.memory &&
-           pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL,
-                                &a->err)) ||
-          pktseq_detector_fit(&a->detector, &a->model, &a->dataset, a->config.threads, &a->err);
-    free(weight);
-    return bad ? fail("the scores of normal sequences: %s", a->err.text) : 0;
+    return pktseq_recipe_calibrate(&a->recipe, &a->detector, &a->model, &a->codec, &a->dataset,
+                                   &a->err)
+               ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
 // Loss of the sequences held out, the mean over up to 256 of them, fed as in training. NAN = none.
@@ -732,7 +680,7 @@ static double measure_held(const app *a) {
     pktseq_work work;
     if (pktseq_work_init(&work, a->model.config, BATCH, d->longest, 1, NULL, NULL))
         return (double)NAN;
-    memset(teacher, a->config.teacher_forcing >= 0.5, sizeof teacher);
+    memset(teacher, a->recipe.train.teacher_forcing >= 0.5, sizeof teacher);
     for (size_t from = 0, n; from < use; from += n) {
         pktseq_pair pair[BATCH];
         for (n = 0; n < BATCH && from + n < use; ++n)
@@ -746,7 +694,7 @@ static double measure_held(const app *a) {
 
 // Measures the loss of what is held out about thirty times in a run, for the picture.
 static void follow_held(app *a, size_t points) {
-    size_t all = a->config.iterations / a->config.point_every, step = all / 30 + 1;
+    size_t all = a->recipe.train.iterations / a->recipe.train.point_every, step = all / 30 + 1;
     double *larger;
     if (a->dataset.trained >= a->dataset.pairs) return;
     larger = (double *)realloc(a->held_loss, points * sizeof *larger);
@@ -796,7 +744,7 @@ static void print_where(const app *a) {
 // Asks the library to train for no iterations: it checks that everything fits together, and that
 // there is memory for it, before anything is written.
 static int rehearse(app *a) {
-    pktseq_train_config config = a->config;
+    pktseq_train_config config = a->recipe.train;
     config.iterations = a->training.iteration;
     if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
         return fail("%s", a->err.text);
@@ -809,8 +757,8 @@ static int run(app *a) {
     if (a->resume_path ? prepare_resumed(a) : prepare_new(a)) return 1;
     if (rehearse(a) || prepare_folder(a)) return 1;
     if (!a->quiet) print_summary(a);
-    a->config.progress = on_progress;
-    a->config.user_data = a;
+    a->recipe.train.progress = on_progress;
+    a->recipe.train.user_data = a;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
 #ifdef SIGHUP
@@ -818,7 +766,7 @@ static int run(app *a) {
 #endif
     a->began = now();
     a->began_iteration = a->training.iteration;
-    status = pktseq_train(&a->model, &a->dataset, &a->config, &a->training, &a->err);
+    status = pktseq_train(&a->model, &a->dataset, &a->recipe.train, &a->training, &a->err);
     if (a->bar) printf("\n");
     if (status && status != PKTSEQ_STOPPED && status != PKTSEQ_ERROR_DIVERGED)
         return fail("%s", a->err.text);
@@ -845,10 +793,7 @@ int main(int argc, char **argv) {
     app *a = (app *)calloc(1, sizeof *a);
     int result;
     if (!a) return fail("out of memory");
-    a->config = pktseq_train_config_default();
-    a->options = pktseq_dataset_options_default();
-    a->hidden = 256;
-    a->context = 0.75;
+    a->recipe = pktseq_recipe_default();
     a->bad_rows = 1;
     a->out = "run";
     a->lock = -1;
@@ -856,8 +801,8 @@ int main(int argc, char **argv) {
     result = parse_options(a, argc, argv);
     if (result == 0) {
         if (!a->data_path) a->data_path = default_data(argv[0]);
-        if (a->notebook) a->options.drop_last = pktseq_dataset_options_notebook().drop_last;
-        if (a->notebook && !a->snapshots) parse_snapshots("40,80,100", &a->config);
+        if (a->notebook) a->recipe.dataset.drop_last = pktseq_dataset_options_notebook().drop_last;
+        if (a->notebook && !a->snapshots) parse_snapshots("40,80,100", &a->recipe.train);
         a->bar = !a->quiet && on_terminal();
         result = run(a);
     }

@@ -168,7 +168,7 @@ cp cap.csv of.csv.tmp
 ln -s of.csv.tmp of.csv.1.tmp
 ./sequences of.csv.tmp --out of.csv --quiet
 check "names that end in .tmp are left alone" cmp cap.csv of.csv.tmp
-refuses "nothing is held out, said once and before training" "the sequences held out" \
+refuses "nothing is held out, said once and before training" "none is held out" \
     ./train cap.csv --hidden 8 --quiet --inputs 4 --hold-out 1e-17 --out rest
 
 # ---- options

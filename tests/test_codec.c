@@ -1420,6 +1420,64 @@ static void test_same(void) {
     for (int i = 0; i < 4; ++i) pktseq_codec_free(&codec[i]);
 }
 
+// New categories come behind the old ones; all else stays as it was.
+static void test_extend(void) {
+    static const char old[] = "position,length,protocol,src_port\n0,1,TCP,7\n1,5,SMTP,7\n1,9,A,7\n";
+    static const char more[] = "position,length,protocol,src_port\n0,700,Z,9\n1,5,TCP,7\n1,9,B,7\n"
+                               "0,5,Z,50000\n1,5,C,7\n2,5,B,7\n0,5,D,7\n1,5,D,7\n";
+    pktseq_field field[4] = {{"length", PKTSEQ_ZSCORE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+                             {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+                             {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 3},
+                             {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
+    pktseq_schema schema, without;
+    pktseq_table first, second, lacking;
+    pktseq_codec codec, extended, same;
+    pktseq_real *x;
+    size_t unknown[4] = {0, 0, 0, 0};
+    static const char *const name[] = {"A", "SMTP", "TCP", "B", "D", "Z"};
+    memset(&schema, 0, sizeof schema);
+    schema.field = field;
+    schema.field_count = 4;
+    first = parse(old, &schema);
+    second = parse(more, &schema);
+    codec = fit(&first, &schema);
+    CHECK(!pktseq_codec_extend(&extended, &codec, &second, 2, 0, NULL, &err) && !err.text[0]);
+    CHECK(codec.field[1].category_count == 3 && extended.field[1].category_count == 6);
+    for (size_t k = 0; k < 6; ++k) CHECK(!strcmp(extended.field[1].category[k], name[k]));
+    CHECK(extended.features == codec.features + 3 && extended.targets == codec.targets + 3);
+    CHECK(extended.field[0].mean == codec.field[0].mean &&
+          extended.field[0].sd == codec.field[0].sd);
+    CHECK(!pktseq_codec_same(&codec, &codec, &err));
+    CHECK(extended.field[2].category_count == codec.field[2].category_count);
+    CHECK(pktseq_codec_same(&codec, &extended, &err) == PKTSEQ_ERROR_MISMATCH);
+    x = encode(&extended, &second, unknown);
+    CHECK(unknown[1] == 1);              // C, which occurs once
+    CHECK(x[1 + 5] == 1 && x[extended.features + 1 + 2] == 1);  // Z, then TCP
+    free(x);
+    // Of the second half nothing is learned, so Z occurs once; with nothing new all is the same.
+    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, 0.67, NULL, &err));
+    CHECK(!pktseq_codec_same(&codec, &same, &err));
+    pktseq_codec_free(&same);
+    CHECK(!pktseq_codec_extend(&same, &codec, &first, 1, 0, NULL, &err));
+    CHECK(!pktseq_codec_same(&codec, &same, &err));
+    pktseq_codec_free(&same);
+
+    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, 0, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, 0, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    without = schema;
+    without.field_count = 1;
+    lacking = parse(more, &without);
+    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, 0, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK_THAT(strstr(err.text, "protocol") && !same.field, "%s", err.text);
+    pktseq_table_free(&lacking);
+    pktseq_table_free(&first);
+    pktseq_table_free(&second);
+    pktseq_codec_free(&codec);
+    pktseq_codec_free(&extended);
+}
+
 int main(void) {
     pktseq_schema notebook = pktseq_schema_notebook(), standard = pktseq_schema_default();
     test_zscore();
@@ -1451,5 +1509,6 @@ int main(void) {
     test_too_large();
     test_limits();
     test_same();
+    test_extend();
     return check_end("test_codec");
 }

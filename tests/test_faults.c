@@ -449,6 +449,22 @@ static void run_table_select(trial *t) {
     pktseq_table_free(&table);
     pktseq_table_free(&table);
 }
+
+static void run_table_leave_attacks(trial *t) {
+    pktseq_schema schema = S.bare;
+    static const char *const keep[] = {"label"};
+    pktseq_table table;
+    uint64_t before;
+    schema.keep = keep;
+    schema.keep_count = 1;
+    NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &schema, &callers, NULL));
+    before = table_hash(&table);
+    TRY(pktseq_table_leave_attacks(&table, t->err));
+    t->result = table_hash(&table);
+    CHECK(t->status == PKTSEQ_OK || t->result == before);
+    pktseq_table_free(&table);
+}
+
 static void run_tracker(trial *t) {
     pktseq_rule rule = pktseq_rule_connection();
     pktseq_tracker tracker;
@@ -493,6 +509,21 @@ static void codec_fit_on(trial *t, const pktseq_table *table, const pktseq_schem
 static void run_codec_fit(trial *t) { codec_fit_on(t, &S.table, &S.schema); }
 static void run_codec_fit_plain(trial *t) { codec_fit_on(t, &S.plain_table, &S.plain); }
 static void run_codec_fit_notebook(trial *t) { codec_fit_on(t, &S.plain_table, &S.notebook); }
+
+// The codec has yet to learn half of the tokens.
+static void run_codec_extend(trial *t) {
+    pktseq_schema schema = S.schema;
+    pktseq_codec codec, extended;
+    schema.hold_out = 0.5;
+    NEED(pktseq_codec_fit(&codec, &S.table, &schema, NULL, NULL));
+    memset(&extended, 0xa5, sizeof extended);
+    TRY(pktseq_codec_extend(&extended, &codec, &S.table, 1, 0, &callers, t->err));
+    CHECK_EMPTY(extended);
+    CHECK(t->status || extended.features > codec.features);
+    t->result = codec_hash(&extended);
+    pktseq_codec_free(&extended);
+    pktseq_codec_free(&codec);
+}
 
 static void codec_encode_on(trial *t, const pktseq_table *table, const pktseq_schema *schema,
                             int context) {
@@ -561,6 +592,17 @@ static void run_model_init(trial *t) {
     CHECK_EMPTY(model);
     t->result = model_hash(&model);
     pktseq_model_free(&model);
+    pktseq_model_free(&model);
+}
+
+static void run_model_grow(trial *t) {
+    pktseq_model model;
+    memset(&model, 0xa5, sizeof model);
+    TRY(pktseq_model_grow(&model, config_of(&S.dataset), &S.model, &S.codec, &S.codec, &callers,
+                          t->err));
+    CHECK_EMPTY(model);
+    t->result = model_hash(&model);
+    CHECK(t->status || t->result == model_hash(&S.model));
     pktseq_model_free(&model);
 }
 
@@ -824,6 +866,51 @@ static void run_guard_learn(trial *t) {
     pktseq_guard_close(&guard);
 }
 
+static void run_recipe_prepare(trial *t) {
+    pktseq_recipe recipe;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    NEED(pktseq_recipe_recommended(&recipe, NULL, NULL));
+    NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &recipe.schema, &callers,
+                            NULL));
+    memset(&codec, 0xa5, sizeof codec);
+    memset(&dataset, 0xa5, sizeof dataset);
+    memset(&model, 0xa5, sizeof model);
+    TRY(pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &callers, t->err));
+    CHECK_EMPTY(codec);
+    CHECK_EMPTY(dataset);
+    CHECK_EMPTY(model);
+    t->result = t->status ? 0 : codec_hash(&codec) + dataset_hash(&dataset) + model_hash(&model);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
+// A detector that is made, and one that was made before.
+static void calibrate_on(trial *t, int again) {
+    pktseq_recipe recipe;
+    pktseq_detector detector;
+    pktseq_codec codec = S.codec;
+    uint64_t before;
+    codec.allocator = callers;
+    memset(&detector, 0, sizeof detector);
+    NEED(pktseq_recipe_recommended(&recipe, NULL, NULL));
+    if (again)
+        NEED(pktseq_detector_init(&detector, &S.model, S.codec.contexts, &S.detector.options,
+                                  &callers, NULL));
+    before = again ? detector_hash(&detector) : 0;
+    TRY(pktseq_recipe_calibrate(&recipe, &detector, &S.model, &codec, &S.dataset, t->err));
+    CHECK(!t->status || (again ? detector_hash(&detector) == before : !detector.memory));
+    t->result = t->status ? 0 : detector_hash(&detector);
+    pktseq_detector_free(&detector);
+}
+
+static void run_recipe_calibrate(trial *t) { calibrate_on(t, 0); }
+static void run_recipe_calibrate_again(trial *t) { calibrate_on(t, 1); }
+
 static void run_guard_open(trial *t) {
     pktseq_options options = guard_options();
     pktseq_guard guard;
@@ -911,11 +998,13 @@ static const call calls[] = {
     {"pktseq_table_derive", run_table_derive, 30, 0},
     {"pktseq_table_track", run_table_track, 40, 0},
     {"pktseq_table_select", run_table_select, 0, 0},
+    {"pktseq_table_leave_attacks", run_table_leave_attacks, 0, 0},
     {"pktseq_tracker_init", run_tracker, 1, 0},
     {"pktseq_watcher_init", run_watcher, 7, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
     {"pktseq_codec_fit", run_codec_fit_plain, 10, 0},
     {"pktseq_codec_fit", run_codec_fit_notebook, 10, 0},
+    {"pktseq_codec_extend", run_codec_extend, 30, 0},
     {"pktseq_codec_encode", run_codec_encode, 3, 0},
     {"pktseq_codec_encode", run_codec_encode_plain, 3, 0},
     {"pktseq_codec_encode_context", run_codec_encode_context, 1, 0},
@@ -923,6 +1012,7 @@ static const call calls[] = {
     {"pktseq_dataset_init", run_dataset_init, 6, 0},
     {"pktseq_dataset_wrap", run_dataset_wrap, 2, 0},
     {"pktseq_model_init", run_model_init, 2, 0},
+    {"pktseq_model_grow", run_model_grow, 2, 0},
     {"pktseq_work_init", run_work_init, 1, 0},
     {"pktseq_train", run_train, 8, GOES_ON},
     {"pktseq_train", run_train_resumed, 7, GOES_ON},
@@ -941,6 +1031,9 @@ static const call calls[] = {
     {"pktseq_save", run_save, 5, USES_MALLOC},
     {"pktseq_load", run_load, 30, 0},
     {"pktseq_loss_svg", run_loss_svg, 4, USES_MALLOC},
+    {"pktseq_recipe_prepare", run_recipe_prepare, 50, 0},
+    {"pktseq_recipe_calibrate", run_recipe_calibrate, 9, 0},
+    {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
     {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},
     {"pktseq_guard_open", run_guard_open, 30, 0},
     {"pktseq_guard_store", run_guard_store, 5, USES_MALLOC},
@@ -1040,6 +1133,7 @@ static const char *const needs_none[] = {
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
     "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
+    "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",  // likewise
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",

@@ -1656,6 +1656,7 @@ static size_t object_size(char letter) {
     C(table_column, "tz", IF(pktseq_table_column(IN(0, pktseq_table), IN(1, char)))) \
     C(table_select, "tye?", pktseq_table_select(A(0, pktseq_table), IN(1, unsigned char), \
       ERR(2))) \
+    C(table_leave_attacks, "te?", pktseq_table_leave_attacks(A(0, pktseq_table), ERR(1))) \
     C(label_is_normal, "z?", (pktseq_status)(0 * pktseq_label_is_normal(IN(0, char)))) \
     C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
     C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
@@ -1675,6 +1676,8 @@ static size_t object_size(char letter) {
     C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
       A(2, pktseq_value))) \
     C(codec_same, "cce?", pktseq_codec_same(IN(0, pktseq_codec), IN(1, pktseq_codec), ERR(2))) \
+    C(codec_extend, "Ccta?0e?", pktseq_codec_extend(A(0, pktseq_codec), IN(1, pktseq_codec), \
+      IN(2, pktseq_table), 1, 0, ALLOC(3), ERR(4))) \
     C(codec_feature_name, "cN", pktseq_codec_feature_name(IN(0, pktseq_codec), 1, A(1, char), \
       20)) \
     C(dataset_init, "Ecto0a?0e?", pktseq_dataset_init(A(0, pktseq_dataset), IN(1, pktseq_codec), \
@@ -1783,6 +1786,9 @@ static const char *const plain_calls[] = {
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
     "pktseq_stream_reset", "pktseq_stream_free", "pktseq_stream_push_packed",
     "pktseq_address_text", "pktseq_capture_magic",
+    "pktseq_model_grow",  // see test_model
+    "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
+    "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",

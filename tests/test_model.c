@@ -407,6 +407,138 @@ static void test_data_hash(void) {
     pktseq_dataset_free(&dataset);
 }
 
+// ---- >>grow -------------------------------------------------------------------------------------
+
+// A codec of three fields (numbers, letters and a port's class), the letters' count growing.
+static void grow_codec(pktseq_codec *codec, const char *letters) {
+    static const char *const name[] = {"b", "d", "a", "c", "e"};
+    static const pktseq_field field[] = {
+        {"length", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+        {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
+    static double number[2] = {1, 2};
+    static uint32_t text[2] = {0, 0};
+    char *names[1];
+    size_t start[2] = {0, 2};
+    pktseq_column column[3];
+    pktseq_table table;
+    pktseq_field fields[3];
+    pktseq_schema schema;
+    memset(&table, 0, sizeof table);
+    memset(column, 0, sizeof column);
+    memset(&schema, 0, sizeof schema);
+    memcpy(fields, field, sizeof field);
+    fields[1].category = name;
+    fields[1].category_count = strlen(letters);
+    names[0] = (char *)(size_t)name[0];
+    for (size_t i = 0; i < 3; ++i) {
+        column[i].name = (char *)(size_t)field[i].column;
+        if (i == 1) column[i].text = text, column[i].names = names, column[i].name_count = 1;
+        else column[i].number = number;
+    }
+    table.rows = 2;
+    table.sequences = 1;
+    table.start = start;
+    table.column = column;
+    table.column_count = 3;
+    schema.field = fields;
+    schema.field_count = 3;
+    CHECK(pktseq_codec_fit(codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
+}
+
+static pktseq_config config_for(const pktseq_codec *codec) {
+    pktseq_config config = config_of(codec->features, codec->targets, 7, 0);
+    config.start = PKTSEQ_START_INPUT;
+    config.loss = PKTSEQ_LOSS_NLL;
+    config.group = codec->group;
+    config.groups = codec->groups;
+    return config;
+}
+
+// The losses of a sequence whose packets are the features hot[t] of the targets; the port's class
+// is the first.
+static double loss_of(const pktseq_model *model, const size_t *hot, size_t steps) {
+    enum { MOST = 8 };
+    pktseq_real x[4 * MOST], y[4 * MOST];
+    size_t D = model->config.in, O = model->config.out;
+    unsigned char teacher = 1;
+    double loss;
+    pktseq_pair pair;
+    pktseq_work work;
+    CHECK(steps <= 4 && O <= MOST);
+    memset(x, 0, sizeof x);
+    memset(y, 0, sizeof y);
+    memset(&pair, 0, sizeof pair);
+    for (size_t t = 0; t < steps; ++t) y[t * O + hot[t]] = y[t * O + O - 3] = 1;
+    pair.target = y;
+    pair.targets = steps;
+    (void)D;
+    CHECK(pktseq_work_init(&work, model->config, 1, steps, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_forward(model, &work, &pair, 1, &teacher) == PKTSEQ_OK);
+    loss = work.loss;
+    pktseq_work_free(&work);
+    return loss;
+}
+
+// A model with two categories more: what it knew it forecasts as before, but for the share that the
+// new ones take; it has the same bits where nothing is new.
+static void test_grow(void) {
+    static const size_t old_ones[] = {0, 2, 1, 2};
+    pktseq_codec small, large, other;
+    pktseq_model model, same, grown;
+    pktseq_error err;
+    double before, after, share;
+    grow_codec(&small, "bda");
+    grow_codec(&large, "bdace");
+    grow_codec(&other, "b");
+    CHECK(pktseq_model_init(&model, config_for(&small), 5, NULL, NULL) == PKTSEQ_OK);
+    model.tensor.out_b[1] = -9;  // the rarest
+    CHECK(!pktseq_model_grow(&same, config_for(&small), &model, &small, &small, NULL, &err));
+    CHECK(same.parameters == model.parameters &&
+          !memcmp(same.block, model.block, model.parameters * sizeof *model.block));
+    pktseq_model_free(&same);
+    CHECK(!pktseq_model_grow(&same, config_for(&small), &model, NULL, NULL, NULL, &err));
+    CHECK(!memcmp(same.block, model.block, model.parameters * sizeof *model.block));
+    pktseq_model_free(&same);
+    CHECK(!pktseq_model_grow(&grown, config_for(&large), &model, &small, &large, NULL, &err));
+    CHECK(grown.config.in == 9 && grown.config.out == 8 && grown.config.hidden == 7);
+    CHECK(grown.tensor.out_b[3] == -9 && grown.tensor.out_b[4] == -9);
+    CHECK(grown.tensor.out_b[5] == model.tensor.out_b[3]);
+    for (size_t r = 0; r < 21; ++r) {  // length b d a (c e) well_known registered dynamic
+        CHECK(grown.tensor.enc_w_ih[9 * r] == model.tensor.enc_w_ih[7 * r]);
+        CHECK(grown.tensor.enc_w_ih[9 * r + 4] == 0 && grown.tensor.enc_w_ih[9 * r + 5] == 0);
+        CHECK(grown.tensor.enc_w_ih[9 * r + 8] == model.tensor.enc_w_ih[7 * r + 6]);
+        CHECK(grown.tensor.dec_w_ih[8 * r + 2] == model.tensor.dec_w_ih[6 * r + 2]);
+        CHECK(grown.tensor.dec_w_ih[8 * r + 3] == 0);
+        CHECK(grown.tensor.dec_w_ih[8 * r + 7] == model.tensor.dec_w_ih[6 * r + 5]);
+    }
+    before = loss_of(&model, old_ones, 4);
+    after = loss_of(&grown, old_ones, 4);
+    share = 4 * log(1 + 2 * exp(-9 + 7 / sqrt(7)) / exp(-8 / sqrt(7)));  // at the very most
+    CHECK_THAT(after > before && after < before + share, "%g, then %g", before, after);
+    CHECK(pktseq_model_grow(&same, config_for(&small), &grown, &large, &small, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH && !same.block);
+    CHECK(pktseq_model_grow(&same, config_for(&large), &model, &other, &large, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_model_grow(&same, config_for(&small), &model, &small, &large, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_model_grow(&same, config_for(&large), &model, NULL, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_model_grow(&same, config_for(&large), &model, &small, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && err.text[0]);
+    CHECK(pktseq_model_grow(&same, config_for(&large), NULL, &small, &large, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_grow(NULL, config_for(&large), &model, &small, &large, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    pktseq_model_free(&grown);
+    CHECK(pktseq_model_grow(&same, config_for(&large), &grown, &small, &large, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && !same.block);
+    pktseq_model_free(&model);
+    pktseq_codec_free(&small);
+    pktseq_codec_free(&large);
+    pktseq_codec_free(&other);
+}
+
 int main(void) {
     test_header();
     test_random();
@@ -418,5 +550,6 @@ int main(void) {
     test_sizes();
     test_configs();
     test_data_hash();
+    test_grow();
     return check_end("test_model");
 }

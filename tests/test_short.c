@@ -305,6 +305,75 @@ static void test_options(void) {
     pktseq_guard_close(&guard);
 }
 
+// The recipe: what zero stands for in it, iterations, and how its steps fail.
+static void test_recipe(void) {
+    pktseq_recipe r = pktseq_recipe_default(), empty;
+    pktseq_options options;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_error err;
+    memset(&options, 0, sizeof options);
+    memset(&empty, 0, sizeof empty);
+    memset(&detector, 0, sizeof detector);
+    CHECK(r.hidden == 256 && r.train.batch == 1 && r.dataset.inputs == 3 && r.epochs == 0);
+    CHECK(r.schema.rule.by == PKTSEQ_CUT_REFERENCE && r.loss == PKTSEQ_LOSS_MSE);
+    CHECK(pktseq_recipe_recommended(NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    options.context = 1;
+    CHECK(pktseq_recipe_recommended(&r, &options, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(says(&err, "context") && r.hidden == 0 && r.schema.field == NULL);
+    CHECK(!pktseq_recipe_recommended(&r, NULL, &err) && r.hidden == 64 && r.epochs == 6);
+
+    make_traffic(1, 40, 10);
+    CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err), "%s",
+               err.text);
+    CHECK(table.sequences == 36 && dataset.pairs == 36 && dataset.trained < 36);
+    CHECK(pktseq_recipe_iterations(&r, &dataset) == 200);
+    r.least_iterations = 1;
+    CHECK(pktseq_recipe_iterations(&r, &dataset) == (6 * dataset.trained + 31) / 32);
+    r.epochs = 1e-9;
+    CHECK(pktseq_recipe_iterations(&r, &dataset) == 1);
+    r.epochs = 0;
+    CHECK(pktseq_recipe_iterations(&r, &dataset) == 100000);
+    CHECK(!pktseq_recipe_iterations(NULL, &dataset) && !pktseq_recipe_iterations(&r, NULL));
+    CHECK(pktseq_recipe_calibrate(NULL, &detector, &model, &codec, &dataset, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_calibrate(&r, NULL, &model, &codec, &dataset, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_calibrate(&r, &detector, NULL, &codec, &dataset, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_calibrate(&r, &detector, &model, NULL, &dataset, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_calibrate(&r, &detector, &model, &codec, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && !detector.memory);
+    CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
+    CHECK(detector.sequences == 36 && detector.options.context == 0.75);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+
+    CHECK(pktseq_recipe_prepare(NULL, &table, &codec, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
+    CHECK(pktseq_recipe_prepare(&r, NULL, &codec, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_prepare(&r, &table, NULL, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_prepare(&empty, &table, &codec, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && !codec.field);
+    r.dataset.hold_out = 1e-17;
+    CHECK(pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_DATA && says(&err, "none is held out") && !codec.field && !dataset.pairs);
+    r.dataset.hold_out = 0;
+    r.hidden = 0;
+    CHECK(pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
+    pktseq_table_free(&table);
+}
+
 // After a failure a guard is empty, and err says why.
 static void check_learn(const pktseq_options *options, const char *path, pktseq_status status,
                         const char *words) {
@@ -395,6 +464,7 @@ int main(int argc, char **argv) {
     sprintf(model_path, "%.1000s.safetensors", argv[0]);
     test_path();
     test_options();
+    test_recipe();
     test_failures();
     remove(csv_path);
     remove(model_path);
