@@ -21,7 +21,7 @@ SANITIZE = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize
 
 all: $(EXAMPLES)
 
-detect: examples/live.h examples/report.h examples/ngram.h
+detect: examples/alarm.h examples/live.h examples/report.h examples/ngram.h
 detect sequences train: examples/options.h examples/output.h
 $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)

@@ -14,6 +14,7 @@
 #include "ngram.h"
 #include "options.h"
 #include "output.h"
+#include "alarm.h"
 #include "live.h"
 #include "report.h"
 
@@ -91,6 +92,7 @@ typedef struct app {
     unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN, as all but leaders are
     pktseq_evaluation evaluation;
     int evaluated;
+    alarm_rules rules;         // alarms that are not shown
     char *summary;             // what is printed before the list, for the report
     size_t summary_size, summary_capacity;
     pktseq_error err;
@@ -1148,17 +1150,16 @@ static int run_live(app *a) {
     l->print = stdout;
     l->json = a->json;
     l->names = a->codec.names;
+    l->rules = &a->rules;
+    l->incidents.limit = INCIDENT_RECENT;
     l->err = &a->err;
-    bad = a->ignore_path ? live_rules_read(l, a->ignore_path) : 0;
-    if (bad < 0) bad = fail("cannot read %s", a->ignore_path);
-    else if (wrong) bad = fail("%s %s", a->data_path, wrong);
-    else if (bad) bad = fail("%s: line %d: expected an address, a network, two of them or \"port "
-                             "N\"", a->ignore_path, bad);
+    if (wrong) bad = fail("%s %s", a->data_path, wrong);
     else if (!a->given_threshold && !a->detector.sequences)
         bad = fail("%s has no threshold: give --threshold X, or calibrate it", a->model_path);
     else if (pktseq_watcher_init(&l->watcher, &a->model, &a->codec, &a->detector, &options, NULL,
                                  &a->err))
         bad = fail("%s", a->err.text);
+    else bad = 0;
     if (!bad) {
         l->file = standard ? stdin : fopen(a->data_path, "rb");
         if (!l->file) bad = fail("%s cannot be opened", a->data_path);
@@ -1168,8 +1169,17 @@ static int run_live(app *a) {
         if (l->file && !standard) fclose(l->file);
     }
     pktseq_watcher_free(&l->watcher);
+    free(l->incidents.list);
     free(l);
     return bad;
+}
+
+// Reads what shall not be shown.
+static int read_rules(app *a) {
+    int line = a->ignore_path ? alarm_rules_read(&a->rules, a->ignore_path) : 0;
+    if (line < 0) return fail("cannot read %s", a->ignore_path);
+    return line ? fail("%s: line %d: expected an address, a network, two of them or \"port N\"",
+                       a->ignore_path, line) : 0;
 }
 
 static int run(app *a) {
@@ -1177,7 +1187,7 @@ static int run(app *a) {
     pktseq_table normal;
     int bad;
     memset(&normal, 0, sizeof normal);
-    if (load_model(a) || output_check(a)) return 1;
+    if (load_model(a) || output_check(a) || read_rules(a)) return 1;
     if (a->live) return run_live(a);
     if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
     bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);

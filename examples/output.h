@@ -97,7 +97,7 @@ static inline int output_fail(const char *program, const char *format, va_list l
 // The letter after a noun that is counted.
 static inline const char *output_plural(size_t count) { return count == 1 ? "" : "s"; }
 
-// Both ends of a packet: "10.0.0.1:4000 > [2001:db8::1]:80", without ports where there are none.
+// Both ends of a packet: "10.0.0.1:4000 -> [2001:db8::1]:80", without ports where there are none.
 static inline void output_ends(char *text, size_t size, const char *src, unsigned from,
                                const char *dst, unsigned to) {
     const char *const address[2] = {src, dst};
@@ -105,7 +105,7 @@ static inline void output_ends(char *text, size_t size, const char *src, unsigne
     size_t n = 0;
     for (int k = 0; k < 2 && n < size; ++k) {
         int six = strchr(address[k], ':') != NULL;
-        const char *arrow = k ? " > " : "";
+        const char *arrow = k ? " -> " : "";
         if (from || to)
             n += (size_t)snprintf(text + n, size - n, "%s%s%s%s:%u", arrow, six ? "[" : "",
                                   address[k], six ? "]" : "", port[k]);

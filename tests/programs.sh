@@ -395,12 +395,12 @@ check "a capture has frames" sh -c 'grep -q ", frames [0-9]* to " out && ! grep 
 ./detect --model $model --top 1 six.csv >out
 check "the highest score" grep -q '^the highest score$' out
 ./detect --model $model --top 999 six.csv >out
-check "ports of IPv6 in brackets" grep -q '\[2001:db8::2\]:[0-9]* > \[2001:db8::1\]:80' out
+check "ports of IPv6 in brackets" grep -q '\[2001:db8::2\]:[0-9]* -> \[2001:db8::1\]:80' out
 check "no ports where there are none, one row, one packet" \
-    grep -q ', row 401, 1 packet, fe80::1 > 2001:db8::[12]$' out
+    grep -q ', row 401, 1 packet, fe80::1 -> 2001:db8::[12]$' out
 ./detect --model $model --threshold -1 six.csv --live >out
-check "the same live" sh -c 'grep -q "TCP \[2001:db8::2\]:[0-9]* > \[2001:db8::1\]:80 " out &&
-    grep -q "ICMP fe80::1 > 2001:db8::[12] ICMPv6, 1 packet," out'
+check "the same live" sh -c 'grep -q "TCP \[2001:db8::2\]:[0-9]* -> \[2001:db8::1\]:80 " out &&
+    grep -q "ICMP fe80::1 -> 2001:db8::[12] ICMPv6, 1 packet," out'
 awk -F, -v OFS=, 'NR > 1 { $1 += 631151980 } { print }' cap.csv >odd.csv
 ./detect --model $model --top 999 odd.csv >out
 check "one form of times in a list" sh -c 'grep -q "at 6311[0-9.]* s" out && ! grep -q "at 1990" out'

@@ -3,16 +3,17 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "../examples/output.h"
+#include "../examples/alarm.h"
 #include "../examples/live.h"
 #include "check.h"
 
-static live l;
+static alarm_rules rules;
 
 static pktseq_alarm alarm_of(const char *src, unsigned sport, const char *dst, unsigned dport,
                              unsigned transport) {
     pktseq_alarm a;
     memset(&a, 0, sizeof a);
-    CHECK(live_address_parse(src, a.src) && live_address_parse(dst, a.dst));
+    CHECK(alarm_address_parse(src, a.src) && alarm_address_parse(dst, a.dst));
     a.transport = (uint8_t)transport;
     a.src_port = (uint16_t)sport;
     a.dst_port = (uint16_t)dport;
@@ -41,14 +42,14 @@ static void test_community_id(void) {
         pktseq_alarm a = alarm_of(example[i].src, example[i].sport, example[i].dst,
                                   example[i].dport, example[i].transport), b = a;
         char text[32];
-        live_community_id(&a, text);
+        alarm_community_id(&a, text);
         CHECK_THAT(strcmp(text, example[i].id) == 0, "%s, not %s", text, example[i].id);
         memcpy(b.src, a.dst, 16);
         memcpy(b.dst, a.src, 16);
         b.src_port = a.dst_port;
         b.dst_port = a.src_port;
         if (a.icmp_type) b.icmp_type = a.transport == 1 ? 0 : 136;
-        live_community_id(&b, text);
+        alarm_community_id(&b, text);
         CHECK_THAT(strcmp(text, example[i].id) == 0, "%s, not %s", text, example[i].id);
     }
 }
@@ -62,18 +63,18 @@ static void test_addresses(void) {
     unsigned char a[16], b[16];
     char text[46];
     for (size_t i = 0; i < sizeof good / sizeof *good; ++i) {
-        CHECK_THAT(live_address_parse(good[i], a), "%s", good[i]);
+        CHECK_THAT(alarm_address_parse(good[i], a), "%s", good[i]);
         pktseq_address_text(text, a);
         CHECK_THAT(strcmp(text, good[i]) == 0, "%s, not %s", text, good[i]);
-        live_address(good[i], b);
+        alarm_address(good[i], b);
         CHECK(memcmp(a, b, 16) == 0);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
-        CHECK_THAT(!live_address_parse(bad[i], a), "%s", bad[i]);
-    live_address("host", a);
-    live_address("hosu", b);
+        CHECK_THAT(!alarm_address_parse(bad[i], a), "%s", bad[i]);
+    alarm_address("host", a);
+    alarm_address("hosu", b);
     CHECK(a[0] == 0xfd && memcmp(a, b, 16) != 0);
-    live_address("host", b);
+    alarm_address("host", b);
     CHECK(memcmp(a, b, 16) == 0);
 }
 
@@ -89,7 +90,7 @@ static void test_ignore(void) {
     fputs("# nothing\n10.1.0.0/16 # a network\nport 53\n192.0.2.1 198.51.100.0/24\n2001:db8::/33\n",
           file);
     fclose(file);
-    CHECK(live_rules_read(&l, path) == 0 && l.rules == 4);
+    CHECK(alarm_rules_read(&rules, path) == 0 && rules.count == 4);
     {
         static const struct {
             const char *src, *dst;
@@ -102,7 +103,7 @@ static void test_ignore(void) {
                       {"2001:db8:8000::1", "::1", 1, 0}};
         for (size_t i = 0; i < sizeof try_it / sizeof *try_it; ++i) {
             pktseq_alarm a = alarm_of(try_it[i].src, 4000, try_it[i].dst, try_it[i].dport, 6);
-            CHECK_THAT(live_ignores(&l, &a) == try_it[i].ignored, "%s > %s", try_it[i].src,
+            CHECK_THAT(alarm_ignored(&rules, &a) == try_it[i].ignored, "%s > %s", try_it[i].src,
                        try_it[i].dst);
         }
     }
@@ -111,12 +112,12 @@ static void test_ignore(void) {
         if (!file) return;
         fputs(wrong[i], file);
         fclose(file);
-        l.rules = 0;
-        CHECK_THAT(live_rules_read(&l, path) == line[i], "%s", wrong[i]);
+        rules.count = 0;
+        CHECK_THAT(alarm_rules_read(&rules, path) == line[i], "%s", wrong[i]);
     }
     remove(path);
-    CHECK(live_rules_read(&l, path) == -1);
-    l.rules = 0;
+    CHECK(alarm_rules_read(&rules, path) == -1);
+    rules.count = 0;
 }
 
 // Alarms between two addresses, in either direction, and from one source to many, within a minute.
@@ -127,24 +128,78 @@ static void test_incidents(void) {
         size_t number;
     } story[] = {{"10.0.0.1", "10.0.0.2", 0, 1},    {"10.0.0.2", "10.0.0.1", 50, 1},
                  {"10.0.0.3", "10.0.0.2", 51, 2},   {"10.0.0.3", "10.0.0.4", 60, 2},
-                 {"10.0.0.4", "10.0.0.3", 61, 3},   {"10.0.0.1", "10.0.0.2", 110, 1},
-                 {"10.0.0.1", "10.0.0.2", 170.5, 4}, {"10.0.0.3", "10.0.0.5", 120, 2}};
+                 {"10.0.0.4", "10.0.0.3", 61, 2},   {"10.0.0.1", "10.0.0.2", 110, 1},
+                 {"10.0.0.1", "10.0.0.2", 171, 3}, {"10.0.0.3", "10.0.0.5", 120, 2}};
+    static incidents all;
+    char text[512], line[1024];
+    FILE *file = tmpfile();
+    all.limit = INCIDENT_RECENT;
     for (size_t i = 0; i < sizeof story / sizeof *story; ++i) {
         pktseq_alarm a = alarm_of(story[i].src, 1, story[i].dst, 2, 17);
-        const live_incident *incident;
+        const incident *x;
         a.time = story[i].time;
+        a.begin = a.time - 0.5;
         a.score = 1 + (double)i;
-        incident = live_incident_of(&l, &a);
-        CHECK_THAT(incident->number == story[i].number, "alarm %lu: incident %lu",
-                   (unsigned long)i, (unsigned long)incident->number);
-        CHECK(incident->score == a.score && incident->last == a.time);
+        x = incident_add(&all, &a);
+        CHECK_THAT(x->number == story[i].number, "alarm %lu: incident %lu", (unsigned long)i,
+                   (unsigned long)x->number);
+        CHECK(x->highest.score == a.score && x->last == a.time);
     }
-    CHECK(l.incident[1].many && !l.incident[0].many && l.incident[1].alarms == 3);
-    for (size_t i = 0; i < 3 * LIVE_INCIDENTS; ++i) {  // no more memory than there is
+    CHECK(all.list[0].hosts == 1 && all.list[1].hosts == 3 && all.list[1].sequences == 4);
+    incident_text(&all.list[1], "50.500 s", text);
+    CHECK_THAT(strcmp(text, "8  from 50.500 s, 69.5 s, 4 sequences, 10.0.0.3 -> 3 hosts") == 0,
+               "%s", text);
+    if (file) {
+        incident_put_json(file, &all.list[0], 0.5);
+        rewind(file);
+        line[fread(line, 1, sizeof line - 1, file)] = 0;
+        fclose(file);
+        CHECK_THAT(strcmp(line, "{\"timestamp\":\"1970-01-01T00:01:50.000000+0000\",\"event_type\":"
+                                "\"incident\",\"time\":110.000000,\"begin\":-0.500000,\"src_ip\":"
+                                "\"10.0.0.1\",\"dest_ip\":\"10.0.0.2\",\"hosts\":1,\"sequences\":3,"
+                                "\"score\":6,\"threshold\":0.5,\"incident\":1,\"reasons\":[]}\n") == 0,
+                   "%s", line);
+    }
+    for (size_t i = 0; i < 3 * INCIDENT_RECENT; ++i) {  // no more memory than there is
         pktseq_alarm a = alarm_of("10.0.0.1", 1, "10.0.0.2", 2, 17);
-        a.time = 1000 + 100 * (double)i;
-        CHECK(live_incident_of(&l, &a)->number == 5 + i);
+        a.begin = a.time = 1000 + 100 * (double)i;
+        CHECK(incident_add(&all, &a)->number == 4 + i);
     }
+    CHECK(all.capacity == INCIDENT_RECENT);
+    for (unsigned i = 0; i < 2 * INCIDENT_HOSTS; ++i) {  // nor more hosts
+        char dst[32];
+        pktseq_alarm a;
+        sprintf(dst, "10.1.%u.%u", i / 256, i % 256);
+        a = alarm_of("10.0.0.9", 1, dst, 2, 6);
+        a.begin = a.time = 1e6;
+        CHECK(incident_add(&all, &a)->sequences == i + 1);
+    }
+    CHECK(incident_sort(&all) == INCIDENT_RECENT);
+    for (size_t i = 1; i < INCIDENT_RECENT; ++i)
+        CHECK(all.list[i - 1].highest.score >= all.list[i].highest.score);
+    for (size_t i = 0; i < INCIDENT_RECENT; ++i)
+        if (all.list[i].hosts > 1) incident_text(&all.list[i], "0 s", text);
+    CHECK_THAT(strstr(text, "10.0.0.9 -> 256 hosts or more"), "%s", text);
+    free(all.list);
+}
+
+// Directions are arrows, so that < is less than.
+static void test_reasons(void) {
+    pktseq_reason r;
+    char text[512];
+    memset(&r, 0, sizeof r);
+    r.column = "token";
+    r.share = 0.5;
+    r.packet = 3;
+    strcpy(r.expected, "TCP > ack <61 after < ack+syn");
+    strcpy(r.seen, "TCP < >= a<b first");
+    reason_text(&r, text);
+    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected TCP -> ack <61 after <- ack+syn, seen "
+                            "TCP <- >= a<b first") == 0, "%s", text);
+    memset(r.seen, '<', sizeof r.seen - 1);
+    for (size_t i = 1; i < sizeof r.seen - 1; i += 2) r.seen[i] = ' ';
+    reason_text(&r, text);
+    CHECK(strlen(text) > 60);
 }
 
 // One line of JSON, whatever the texts hold.
@@ -166,7 +221,7 @@ static void test_json(void) {
     a.reason[0].packet = 3;
     strcpy(a.reason[0].expected, "x");
     strcpy(a.reason[0].seen, "y");
-    live_print_json(file, &a, 7);
+    alarm_put_json(file, &a, 7);
     rewind(file);
     size = fread(line, 1, sizeof line - 1, file);
     fclose(file);
@@ -186,6 +241,7 @@ int main(void) {
     test_addresses();
     test_ignore();
     test_incidents();
+    test_reasons();
     test_json();
     return check_end("test_live");
 }
