@@ -4483,6 +4483,14 @@ typedef struct pktseqi_sources {
     size_t twice;               // how often a name is there that may be there once, or 0
 } pktseqi_sources;
 
+// A cell of the current row.
+typedef struct pktseqi_cell {
+    char *text;         // ends with a 0
+    size_t size;
+    size_t at;          // place in the row
+    int rank;           // of its column's name; -1 = the row has none
+} pktseqi_cell;
+
 // A column that the schema asks for while its file is read; request[0] is "position", request[i]
 // belongs to the table's column i - 1.
 typedef struct pktseqi_request {
@@ -4498,6 +4506,7 @@ typedef struct pktseqi_request {
     int fact;           // comes from what the reader finds out of each row: pktseqi_row_fact
     int reserved;       // tcp.flags.res, which may be a number from 0 to 7
     pktseqi_sources from;
+    pktseqi_cell cell;  // a text of the current row
     pktseqi_tree tree;  // of the texts
     size_t name_capacity;
 } pktseqi_request;
@@ -4527,12 +4536,12 @@ typedef struct pktseqi_fast_cell {
 } pktseqi_fast_cell;
 
 // What becomes of a row of a capture.
-typedef enum pktseqi_fate {
-    PKTSEQI_FATE_KEPT,
-    PKTSEQI_FATE_NOT_TCP,
-    PKTSEQI_FATE_NOT_IP,
-    PKTSEQI_FATE_NO_PORTS
-} pktseqi_fate;
+typedef enum pktseqi_action {
+    PKTSEQI_ACTION_KEEP,
+    PKTSEQI_ACTION_NOT_TCP,
+    PKTSEQI_ACTION_NOT_IP,
+    PKTSEQI_ACTION_NO_PORTS
+} pktseqi_action;
 
 // All that reading the rows of a table needs.
 typedef struct pktseqi_reader {
@@ -4553,16 +4562,17 @@ typedef struct pktseqi_reader {
     int unit;           // timestamps are whole numbers of 10^-unit seconds; -1 = not known yet
     size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"
     // Of the current row of a capture:
+    pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
     unsigned transport; // IP's number, or 0
     int icmp;           // it is a message of ICMP or ICMPv6, whatever it quotes
     int has_ports, has_flags;
     unsigned flags;     // as a word, if they come from one
     char port[2][8];    // digits, if they come from Info
-    int tunnel, inner;  // it has two kinds of addresses; which of them counts
+    int tunnel;         // it has two kinds of addresses
     int quotes;         // it is of ICMP and quotes ports
     int error;          // it is of ICMP and quotes a packet, whose addresses come last
     char digits[16];    // a number that is put where a text is due
-    int counting;       // cells of several values are counted, for they are read twice
+    char empty[1];      // the text of a cell that is not there
     // How far reading has come:
     double position;    // of the row before
     size_t capacity, start_capacity;
@@ -4793,6 +4803,16 @@ static int pktseqi_same_word(const char *text, size_t size, const char *word, si
     while (i < size && i < length && pktseqi_lower((unsigned char)text[i]) ==
                                          pktseqi_lower((unsigned char)word[i])) ++i;
     return i == size && i == length;
+}
+
+// Returns the place of a text among the words of a list, "TCP|UDP", in any case; -1 = not there.
+static int pktseqi_word_find(const char *text, size_t size, const char *list) {
+    for (int i = 0;; ++i) {
+        size_t length = strcspn(list, "|");
+        if (pktseqi_same_word(text, size, list, length)) return i;
+        if (!list[length]) return -1;
+        list += length + 1;
+    }
 }
 
 // At which rank a name in a file's header means a column: 0 is its own name exactly, then come the
@@ -5165,14 +5185,6 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     return 1;
 }
 
-// A text is not UTF-8.
-static pktseq_status pktseqi_table_not_utf8(const pktseqi_reader *r, const pktseqi_request *q,
-                                            const char *text) {
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q: found %q, expected UTF-8 text",
-                             pktseqi_request_title(r, q), text);
-}
-
 // Finds the index of a text in a column's names; a new one is added.
 static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *column,
                                           pktseqi_request *q, const char *text, size_t size,
@@ -5189,7 +5201,6 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
         *index = like;
         return PKTSEQ_OK;
     }
-    if (!pktseqi_utf8(text, size)) return pktseqi_table_not_utf8(r, q, text);
     if (column->name_count == most)
         return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected one of at most %z different texts",
@@ -5211,92 +5222,83 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
     return PKTSEQ_OK;
 }
 
-// Is this a letter of ASCII?
-static int pktseqi_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// Reads digits into a whole number of at most 9 of them; returns where they end, NULL for none.
-static const char *pktseqi_whole(const char *p, unsigned *value) {
-    const char *begin = p;
-    for (*value = 0; *p >= '0' && *p <= '9' && p - begin < 9; ++p)
-        *value = 10 * *value + (unsigned)(*p - '0');
-    return p > begin ? p : NULL;
-}
-
-// Days from 1970-01-01 to a date of the Gregorian calendar (H. Hinnant, "chrono-compatible
-// low-level date algorithms": years that begin in March, 400 of which have 146097 days).
-static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
-    long long y = (long long)year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
-    long long of_era = y - era * 400, of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-// Reads "10:00:00.25", seconds since midnight: their whole part, and where the fraction begins.
-static const char *pktseqi_clock(const char *p, long long *seconds, const char **fraction,
-                                 size_t *digits) {
-    unsigned part[3];
-    for (int i = 0; i < 3; ++i) {
-        if (i && *p++ != ':') return NULL;
-        p = pktseqi_whole(p, &part[i]);
-        if (!p || part[i] > (i ? 60u : 23u)) return NULL;
+// Reads numbers by a pattern: d stands for up to nine digits, a blank for any number of blanks and
+// commas, all else for itself. Returns where they end, or NULL.
+static const char *pktseqi_scan(const char *p, const char *pattern, unsigned *number) {
+    for (; *pattern; ++pattern) {
+        if (*pattern == 'd') {
+            const char *begin = p;
+            for (*number = 0; *p >= '0' && *p <= '9' && p - begin < 9; ++p)
+                *number = 10 * *number + (unsigned)(*p - '0');
+            if (p == begin) return NULL;
+            ++number;
+        } else if (*pattern == ' ') {
+            p += strspn(p, ", ");
+        } else if (*p++ != *pattern) {
+            return NULL;
+        }
     }
-    *seconds = 3600LL * part[0] + 60 * part[1] + part[2];
-    *fraction = p + 1;
-    *digits = *p == '.' || *p == ',' ? strspn(p + 1, "0123456789") : 0;
-    return *digits ? p + 1 + *digits : p;
+    return p;
 }
 
-// Reads "2024-03-05", "2024/03/05" or "Mar  5, 2024". A month between two numbers can be a day, so
-// "3/5/2024" is none.
-static const char *pktseqi_date(const char *p, long long *days) {
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    unsigned year = 0, month = 0, day = 0;
-    char separator;
-    if (*p >= '0' && *p <= '9') {
-        const char *begin = p;
-        p = pktseqi_whole(p, &year);
-        separator = *p;
-        if (p - begin != 4 || (separator != '-' && separator != '/')) return NULL;
-        p = pktseqi_whole(p + 1, &month);
-        if (!p || *p != separator) return NULL;
-        p = pktseqi_whole(p + 1, &day);
+// Skips letters of ASCII.
+static const char *pktseqi_skip_letters(const char *p) {
+    while (pktseqi_lower(*p) >= 'a' && pktseqi_lower(*p) <= 'z') ++p;
+    return p;
+}
+
+// Reads "2024-03-05", "2024/03/05" or "Mar  5, 2024" as days since 1970-01-01 (H. Hinnant,
+// "chrono-compatible low-level date algorithms": years that begin in March, 400 of which have
+// 146097 days). A month between two numbers can be a day, so "3/5/2024" is none.
+static const char *pktseqi_date(const char *text, long long *days) {
+    static const char months[] = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
+    unsigned n[3] = {0, 0, 0};
+    long long year, month, day, era, of_era;
+    const char *p = pktseqi_scan(text, "d-d-d", n);
+    if (!p) p = pktseqi_scan(text, "d/d/d", n);
+    if (p) {
+        if (strspn(text, "0123456789") != 4) return NULL;
+        year = n[0], month = n[1], day = n[2];
     } else {
-        for (unsigned m = 0; m < 12 && !month; ++m)
-            if (strlen(p) > 3 && pktseqi_same_word(p, 3, months + 3 * m, 3)) month = m + 1;
-        if (!month) return NULL;
-        for (p += 3; pktseqi_is_letter(*p); ++p) {}
-        p = pktseqi_whole(p + strspn(p, " "), &day);
-        if (p) p = pktseqi_whole(p + strspn(p, ", "), &year);
+        month = strlen(text) > 3 ? pktseqi_word_find(text, 3, months) + 1 : 0;
+        p = month ? pktseqi_scan(pktseqi_skip_letters(text + 3), " d d", n) : NULL;
+        day = n[0], year = n[1];
     }
     if (!p || month < 1 || month > 12 || day < 1 || day > 31 || year > 9999) return NULL;
-    *days = pktseqi_days(year, month, day);
+    year -= month <= 2;
+    era = (year >= 0 ? year : year - 399) / 400;
+    of_era = year - era * 400;
+    *days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 +
+            (153 * ((month + 9) % 12) + 2) / 5 + day - 1 - 719468;
     return p;
 }
 
 // Reads what may follow a time of day: nothing, Z, a name, or hours and minutes east of Greenwich.
 // A name other than UTC counts as it, too: all of a file have the same.
 static int pktseqi_zone(const char *p, long long *seconds) {
-    unsigned hours, minutes = 0;
-    int sign = 0;
+    unsigned zone[2] = {0, 0};
+    const char *begin;
+    int sign;
     p += strspn(p, " ");
-    if (*p == '+' || *p == '-') {
-        const char *begin = p + 1;
-        sign = *p == '-' ? -1 : 1;
-        p = pktseqi_whole(begin, &hours);
-        if (!p) return 0;
-        if (*p == ':') p = pktseqi_whole(p + 1, &minutes);
-        else if (p - begin == 4) minutes = hours % 100, hours /= 100;
-        if (!p || hours > 14 || minutes > 59) return 0;
-        *seconds -= sign * (3600LL * hours + 60 * minutes);
-        return *p == 0;
+    if (*p != '+' && *p != '-') return *pktseqi_skip_letters(p) == 0;
+    sign = *p == '-' ? -1 : 1;
+    begin = p + 1;
+    p = pktseqi_scan(begin, "d:d", zone);
+    if (!p) {
+        zone[1] = 0;
+        p = pktseqi_scan(begin, "d", zone);
+        if (p && p - begin == 4) zone[1] = zone[0] % 100, zone[0] /= 100;
     }
-    while (pktseqi_is_letter(*p)) ++p;
-    return *p == 0;
+    if (!p || *p || zone[0] > 14 || zone[1] > 59) return 0;
+    *seconds -= sign * (3600LL * zone[0] + 60 * zone[1]);
+    return 1;
 }
 
-// Reads a date with a time, or a time of day alone, as seconds since 1970 or midnight: the double
-// nearest to the decimal number.
+// Reads a date with a time, or a time of day alone, "10:00:00.25", as seconds since 1970 or
+// midnight: the double nearest to the decimal number.
 static int pktseqi_date_parse(const char *text, double *value) {
-    long long days = 0, seconds = 0;
+    long long days = 0, seconds;
+    unsigned clock[3];
     const char *p = pktseqi_date(text, &days), *fraction;
     char decimal[64];
     pktseqi_text t = pktseqi_text_fixed(decimal, sizeof decimal);
@@ -5306,10 +5308,13 @@ static int pktseqi_date_parse(const char *text, double *value) {
         if (*p != ' ' && *p != 'T' && *p != 't') return 0;
         p += *p == ' ' ? strspn(p, " ") : 1;
     }
-    p = pktseqi_clock(p ? p : text, &seconds, &fraction, &digits);
-    if (!p || !pktseqi_zone(p, &seconds)) return 0;
-    seconds += 86400 * days;
-    if (seconds < 0 || digits > 18) return 0;
+    p = pktseqi_scan(p ? p : text, "d:d:d", clock);
+    if (!p || clock[0] > 23 || clock[1] > 60 || clock[2] > 60) return 0;
+    fraction = p + 1;
+    digits = *p == '.' || *p == ',' ? strspn(fraction, "0123456789") : 0;
+    if (digits) p = fraction + digits;
+    seconds = 86400 * days + 3600LL * clock[0] + 60 * clock[1] + clock[2];
+    if (!pktseqi_zone(p, &seconds) || seconds < 0 || digits > 18) return 0;
     pktseqi_put_u64(&t, (uint64_t)seconds);
     pktseqi_put_text(&t, ".");
     pktseqi_put_bytes(&t, fraction, digits);
@@ -5339,86 +5344,70 @@ static int pktseqi_time_parse(pktseqi_reader *r, const char *cell, size_t size, 
     text[size] = 'e';
     text[size + 1] = '-';
     text[size + 2] = (char)('0' + r->unit);
-    text[size + 3] = 0;
     return pktseqi_number_parse(text, size + 3, value);
 }
 
 // Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
-// kind ("·······AP···", "*******A**S*"), or the letters alone ("PA").
+// kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA").
 static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
-    static const char at[] = "FSRPAUECARRR", letters[] = "FSRPAUEC";
+    static const char at[] = "FSRPAUECARRR";  // from the last place; the first eight also alone
     char place[16];
     size_t places = 0, blank = 0;
-    unsigned bits = 0;
+    *flags = 0;
     for (size_t i = 0; i < size; ++i) {
         const char c = text[i];
         if (places == sizeof place) return 0;
         if ((unsigned char)c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] == 0xb7) ++i;
-        place[places++] = c >= 'A' && c <= 'Z' ? c : '.';
-        blank += place[places - 1] == '.';
-        if (place[places - 1] == '.' && c != '.' && c != '*' && c != '-' && c != '_' &&
-            (unsigned char)c != 0xc2 && (unsigned char)c != 0xb7)
-            return 0;
+        place[places++] = c;
+        if (c >= 'A' && c <= 'Z') continue;
+        if (!c || !strchr(".*-_\xb7\xc2", c)) return 0;
+        place[places - 1] = '.';
+        ++blank;
     }
     for (size_t i = 0; i < places; ++i) {
         size_t bit = places - 1 - i;
-        const char *letter = strchr(letters, place[i]);
+        const char *letter = (const char *)memchr(at, place[i], 8);
         if (place[i] == '.') continue;
-        if (places == 12 && (place[i] == at[bit] || (place[i] == 'N' && bit == 8)))
-            bits |= 1u << bit;
-        else if (letter && !(bits >> (letter - letters) & 1))
-            bits |= 1u << (letter - letters);
-        else
-            return 0;
+        if (places != 12 || (place[i] != at[bit] && (place[i] != 'N' || bit != 8))) {
+            bit = letter ? (size_t)(letter - at) : 0;
+            if (!letter || *flags >> bit & 1) return 0;
+        }
+        *flags |= 1u << bit;
     }
-    *flags = bits;
     return places > 0 && (blank || places < 9);
 }
 
 // Reads the words of flags, "SYN, ACK" or "<None>", up to `size`.
 static int pktseqi_flags_words(const char *text, size_t size, unsigned *flags) {
-    static const char *const word[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECN", "CWR",
-                                       "NS",  "Reserved", "ECE", "AE", "<None>"};
-    static const unsigned bit[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 0xe00, 64, 256, 0};
-    enum { WORDS = sizeof bit / sizeof *bit };
-    size_t at = 0;
+    static const char words[] = "FIN|SYN|RST|PSH|ACK|URG|ECN|CWR|NS|Reserved|ECE|AE|<None>";
+    static const unsigned bits[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 0xe00, 64, 256, 0};
     *flags = 0;
-    while (at < size) {
-        size_t length = 0, k = 0;
-        while (at + length < size && text[at + length] != ',') ++length;
-        while (k < WORDS && !pktseqi_same_word(text + at, length, word[k], strlen(word[k]))) ++k;
-        if (k == WORDS) return 0;
-        *flags |= bit[k];
-        at += length + 1;
-        while (at < size && text[at] == ' ') ++at;
+    for (size_t at = 0, length; at < size; at += length + 1) {
+        int word;
+        while (at > 0 && at < size && text[at] == ' ') ++at;
+        for (length = 0; at + length < size && text[at + length] != ','; ++length) {}
+        if (at == size) break;
+        word = pktseqi_word_find(text + at, length, words);
+        if (word < 0) return 0;
+        *flags |= bits[word];
     }
     return size > 0;
-}
-
-// The value of hexadecimal digits; from 65536 on it is not exact.
-static double pktseqi_hex(const char *p) {
-    static const char digits[] = "0123456789abcdefABCDEF";
-    double value = 0;
-    for (const char *d; *p && (d = strchr(digits, *p)) != NULL && value < 65536; ++p)
-        value = 16 * value + (double)(d - digits < 16 ? d - digits : d - digits - 6);
-    return value;
 }
 
 // Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
 // say so ("0018"), and then wherever it has as many digits.
 static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size, unsigned *flags) {
-    static const char digits[] = "0123456789abcdefABCDEF";
+    static const char hex[] = "0123456789abcdefABCDEF";
     int prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X');
-    size_t first = prefix ? 2 : 0, count = size - first;
     double value = 0;
-    if (size == 0) return 0;
-    if (strspn(cell + first, digits) == count && cell[0] >= '0' && cell[0] <= '9') {
-        int decimal = strspn(cell, digits) != size ? 0 : strspn(cell, "0123456789") == size;
+    if (cell[0] >= '0' && cell[0] <= '9' &&
+        strspn(cell + (prefix ? 2 : 0), hex) == size - (prefix ? 2 : 0)) {
+        int decimal = !prefix && strspn(cell, "0123456789") == size;
         if (!prefix && size >= 3 && cell[0] == '0') r->hex = size;
-        if (prefix || !decimal || r->hex == size) {
-            value = pktseqi_hex(cell + first);
-            *flags = value < 4096 ? (unsigned)value : 0;
-            return value < 4096;
+        if (!decimal || r->hex == size) {
+            unsigned long all = strtoul(cell, NULL, 16);
+            *flags = (unsigned)(all & 4095);
+            return all < 4096;
         }
     }
     if (!pktseqi_number_parse(cell, size, &value))
@@ -5443,18 +5432,16 @@ static const char *pktseqi_info_port(const char *p, char *port) {
 // Reads ports and flags from Wireshark's column Info: "[TCP Retransmission] 443 > 40001 [PSH, ACK]
 // Seq=1 ..". An arrow is '>', U+2192, or what was made of that. 0 = there are no ports.
 static int pktseqi_info_parse(pktseqi_reader *r, const char *p) {
-    size_t arrow, past;
+    int arrow = 0;
     while (*p == '[' && strchr(p, ']')) {
         p = strchr(p, ']') + 1;
         p += strspn(p, " ");
     }
     p = pktseqi_info_port(p, r->port[0]);
     if (!p) return 0;
-    for (arrow = past = 0; p[past] == ' ' || p[past] == '>' || p[past] == '?' || p[past] == '-' ||
-                           (unsigned char)p[past] >= 0x80; ++past)
-        arrow |= p[past] == '>' || p[past] == '?' || (unsigned char)p[past] >= 0x80;
-    if (!arrow) return 0;
-    p = pktseqi_info_port(p + past, r->port[1]);
+    for (; *p == ' ' || *p == '-' || *p == '>' || *p == '?' || (unsigned char)*p >= 0x80; ++p)
+        arrow |= *p != ' ' && *p != '-';
+    p = arrow ? pktseqi_info_port(p, r->port[1]) : NULL;
     if (!p) return 0;
     for (p = strchr(p, '['); p && !r->has_flags; p = strchr(p + 1, '[')) {
         const char *end = strchr(p, ']');
@@ -5464,7 +5451,7 @@ static int pktseqi_info_parse(pktseqi_reader *r, const char *p) {
     return 1;
 }
 
-// A cell of the current row; in a capture without outer blanks.
+// Returns a cell of the current row; in a capture without outer blanks.
 static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
     size_t *bound = r->csv->bound + 2 * cell;
     char *text = pktseqi_csv_cell(r->csv, cell, size);
@@ -5476,89 +5463,76 @@ static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
     return text;
 }
 
-// The first cell of a column that is not empty; `which` of its sources that is, or -1.
-static char *pktseqi_row_first(pktseqi_reader *r, const pktseqi_sources *from, size_t *size,
-                               int *which) {
-    *which = -1;
-    for (size_t c = 0; c < from->cells; ++c) {
-        char *text = pktseqi_row_text(r, from->cell[c], size);
-        if (!*size) continue;
-        *which = (int)c;
-        return text;
+// Finds each known column's first cell of the current row of a capture that is not empty.
+static void pktseqi_row_load(pktseqi_reader *r) {
+    for (size_t k = 0; k < PKTSEQI_COLUMNS; ++k) {
+        const pktseqi_sources *from = &r->known[k];
+        pktseqi_cell *cell = &r->row[k];
+        cell->text = r->empty;
+        cell->size = 0;
+        cell->rank = -1;
+        for (size_t c = 0; c < from->cells && !cell->size; ++c) {
+            cell->text = pktseqi_row_text(r, from->cell[c], &cell->size);
+            if (cell->size) cell->rank = from->rank[c], cell->at = from->cell[c];
+        }
     }
-    *size = 0;
-    r->digits[0] = 0;
-    return r->digits;
 }
 
-// Is anything in the row of these columns?
-static int pktseqi_row_any(pktseqi_reader *r, int first, int last) {
-    size_t size;
-    int which;
-    for (int k = first; k <= last; ++k) {
-        pktseqi_row_first(r, &r->known[k], &size, &which);
-        if (size) return 1;
-    }
-    return 0;
-}
-
-// Of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet within a packet,
-// the last one, which is the innermost packet's; `back` = 1: the one before it, if there is one.
-static char *pktseqi_last_value(pktseqi_reader *r, char *text, size_t *size, int back, int count) {
-    char *comma = strrchr(text, ','), *end;
-    *size = strlen(text);  // less than before, if a value was taken out of it before
-    end = text + *size;
-    if (!comma) return text;
-    r->table->cut.many_values += count && r->counting;
+// Takes the last of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet
+// within a packet: the innermost packet's; `back` = 1: the one before it, if there is one.
+// Returns 1 if there were several.
+static int pktseqi_cell_last(pktseqi_cell *cell, int back) {
+    char *comma = strrchr(cell->text, ','), *end = cell->text + cell->size;
+    if (!comma) return 0;
     if (back) {
         end = comma;
         *end = 0;
-        while (comma > text && comma[-1] != ',') --comma;
+        while (comma > cell->text && comma[-1] != ',') --comma;
     } else {
         ++comma;
     }
-    *size = (size_t)(end - comma);
-    return comma;
+    cell->text = comma;
+    cell->size = (size_t)(end - comma);
+    return 1;
 }
 
-// The last number of a cell of ip.proto or ipv6.nxt, "4,6" or "TCP (6)"; 0 for none.
-static unsigned pktseqi_row_protocol(pktseqi_reader *r, int rank) {
+// Returns the last number of the cells of ip.proto, or of ipv6.nxt (six), "4,6" or "TCP (6)"; 0 for
+// none.
+static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     const pktseqi_sources *from = &r->known[PKTSEQI_COL_TRANSPORT];
     unsigned value = 0;
     for (size_t c = 0; c < from->cells; ++c) {
-        size_t size;
-        char *text = pktseqi_row_text(r, from->cell[c], &size);
-        if ((from->rank[c] > 1) != rank || !size) continue;
-        text = pktseqi_last_value(r, text, &size, 0, 0);
-        text += strcspn(text, "0123456789");
-        if (!pktseqi_whole(text, &value) || value > 255) value = 0;
+        pktseqi_cell cell;
+        cell.text = pktseqi_row_text(r, from->cell[c], &cell.size);
+        if ((from->rank[c] > 1) != six || !cell.size) continue;
+        pktseqi_cell_last(&cell, 0);
+        if (!pktseqi_scan(cell.text + strcspn(cell.text, "0123456789"), "d", &value) || value > 255)
+            value = 0;
     }
     return value;
 }
 
-// IP's number for a protocol by its name in Wireshark, or 0; -1 for what is no IP.
+// Returns IP's number for a protocol by its name in Wireshark, or 0; -1 for what is no IP.
 static int pktseqi_name_protocol(const char *name, size_t size) {
     static const struct {
-        const char *name;
+        const char *names;
         int number;
-    } list[] = {{"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPv6", 58}, {"IGMPv1", 2}, {"IGMPv2", 2},
-                {"IGMPv3", 2}, {"IGMP", 2}, {"GRE", 47}, {"ESP", 50}, {"AH", 51}, {"OSPF", 89},
-                {"PIM", 103}, {"PIMv2", 103}, {"VRRP", 112}, {"SCTP", 132}, {"ARP", -1},
-                {"RARP", -1}, {"STP", -1}, {"RSTP", -1}, {"LLDP", -1}, {"CDP", -1}, {"LLC", -1},
-                {"EAPOL", -1}, {"IPX", -1}, {"LOOP", -1}, {"802.11", -1}, {"LACP", -1},
-                {"PPPoED", -1}, {"DTP", -1}, {"VTP", -1}};
+    } list[] = {{"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPv6", 58}, {"GRE", 47}, {"ESP", 50},
+                {"AH", 51}, {"IGMP|IGMPv1|IGMPv2|IGMPv3", 2}, {"OSPF", 89}, {"PIM|PIMv2", 103},
+                {"VRRP", 112}, {"SCTP", 132},
+                {"ARP|RARP|STP|RSTP|LLDP|CDP|LLC|EAPOL|IPX|LOOP|802.11|LACP|PPPoED|DTP|VTP", -1}};
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
-        if (pktseqi_same_word(name, size, list[i].name, strlen(list[i].name)))
-            return list[i].number;
+        if (pktseqi_word_find(name, size, list[i].names) >= 0) return list[i].number;
     return 0;
 }
 
 // Is this an address of Ethernet, "00:11:22:33:44:55" or "Vendor_33:44:55", as Wireshark shows it
 // for what is no IP?
-static int pktseqi_is_ethernet(const char *text, size_t size) {
+static int pktseqi_is_ethernet(const pktseqi_cell *cell) {
     static const char hex[] = "0123456789abcdefABCDEF";
-    size_t groups = 0, at = size;
-    if (pktseqi_same_word(text, size, "Broadcast", 9)) return 1;
+    const char *text = cell->text;
+    size_t groups = 0, at = cell->size;
+    if (pktseqi_word_find(text, at, "Broadcast") >= 0) return 1;
     for (; at >= 2 && strchr(hex, text[at - 1]) && strchr(hex, text[at - 2]); --at) {
         ++groups;
         at -= 2;
@@ -5569,199 +5543,190 @@ static int pktseqi_is_ethernet(const char *text, size_t size) {
 
 // Does the current row, of ICMP, report an error, and so quote a packet? By its type (RFC 792, RFC
 // 4443, RFC 4861: unreachable, quench, redirect, time exceeded ..), else by the ports that it has.
-static int pktseqi_row_error(pktseqi_reader *r) {
-    const pktseqi_sources *from = &r->known[PKTSEQI_COL_ICMP_TYPE];
-    size_t size;
-    int which;
+static int pktseqi_row_error(const pktseqi_reader *r) {
+    const pktseqi_cell *cell = &r->row[PKTSEQI_COL_ICMP_TYPE];
     unsigned type;
-    const char *text = pktseqi_row_first(r, from, &size, &which);
-    if (which < 0 || !pktseqi_whole(text, &type)) return r->quotes;
-    if (from->rank[which] > 1) return (type >= 1 && type <= 4) || type == 137;
+    if (!pktseqi_scan(cell->text, "d", &type)) return r->quotes;
+    if (cell->rank > 1) return (type >= 1 && type <= 4) || type == 137;
     return (type >= 3 && type <= 5) || type == 11 || type == 12;
 }
 
+// Returns the transport of the current row, which is not of ICMP; 0 = not known. number: by name
+static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
+    const pktseqi_cell *port = &r->row[PKTSEQI_COL_SRC_PORT];
+    unsigned inner6, transport;
+    if (r->has_flags) return 6;
+    if (port->rank > 1) return port->rank > 2 ? 132 : 17;  // udp.srcport, sctp.srcport
+    inner6 = pktseqi_row_protocol(r, 1);
+    transport = inner6 && inner6 != 4 ? inner6 : pktseqi_row_protocol(r, 0);
+    if (!transport && number > 0) transport = (unsigned)number;
+    if (transport || !r->has_ports) return transport;
+    return !r->flagged || (port->size && strncmp(r->title[port->at], "tcp.", 4) == 0) ? 6 : 17;
+}
+
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
-static pktseqi_fate pktseqi_row_kind(pktseqi_reader *r) {
-    size_t size, address;
-    int which, number, port;
-    const char *text = pktseqi_row_first(r, &r->known[PKTSEQI_COL_PROTOCOL], &size, &which);
-    const char *source;
-    number = pktseqi_name_protocol(text, size);
-    r->has_ports = pktseqi_row_any(r, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT);
-    r->has_flags = pktseqi_row_any(r, PKTSEQI_COL_FIN, PKTSEQI_COL_RES) ||
-                   pktseqi_row_any(r, PKTSEQI_COL_WORD, PKTSEQI_COL_WORD);
-    pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_PORT], &size, &port);
+static pktseqi_action pktseqi_row_kind(pktseqi_reader *r) {
+    const pktseqi_cell *row = r->row, *source = &row[PKTSEQI_COL_SRC_IP];
+    int number = pktseqi_name_protocol(row[PKTSEQI_COL_PROTOCOL].text,
+                                       row[PKTSEQI_COL_PROTOCOL].size);
+    r->has_ports = row[PKTSEQI_COL_SRC_PORT].size || row[PKTSEQI_COL_DST_PORT].size;
+    r->has_flags = row[PKTSEQI_COL_WORD].size > 0;
+    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k) r->has_flags |= row[k].size > 0;
     r->flags = 0;
     r->quotes = r->error = 0;
-    r->icmp = number == 1 || number == 58;
-    r->transport = r->icmp ? (unsigned)number : 0;
-    pktseqi_row_first(r, &r->known[PKTSEQI_COL_ICMP_TYPE], &size, &which);
-    if (!r->icmp && which >= 0) {
-        r->icmp = 1;
-        r->transport = r->known[PKTSEQI_COL_ICMP_TYPE].rank[which] > 1 ? 58 : 1;
-    }
-    if (r->info && !r->icmp) {
-        text = pktseqi_row_first(r, &r->known[PKTSEQI_COL_INFO], &size, &which);
-        if (pktseqi_info_parse(r, text)) r->has_ports = 1;
-    }
+    r->icmp = number == 1 || number == 58 || row[PKTSEQI_COL_ICMP_TYPE].size;
     if (r->icmp) {
+        if (number == 1 || number == 58) r->transport = (unsigned)number;
+        else r->transport = row[PKTSEQI_COL_ICMP_TYPE].rank > 1 ? 58 : 1;
         r->quotes = r->has_ports || r->has_flags;
         r->error = pktseqi_row_error(r);
         r->has_ports = r->has_flags = 0;
-    } else if (r->has_flags) {
-        r->transport = 6;
-    } else if (port >= 0 && r->known[PKTSEQI_COL_SRC_PORT].rank[port] > 1) {
-        r->transport = r->known[PKTSEQI_COL_SRC_PORT].rank[port] > 2 ? 132 : 17;
     } else {
-        unsigned inner6 = pktseqi_row_protocol(r, 1), inner4 = pktseqi_row_protocol(r, 0);
-        r->transport = inner6 && inner6 != 4 ? inner6 : inner4;
-        if (!r->transport && number > 0) r->transport = (unsigned)number;
-        if (!r->transport && r->has_ports) {
-            text = port < 0 ? r->digits : r->title[r->known[PKTSEQI_COL_SRC_PORT].cell[port]];
-            r->transport = !r->flagged || strncmp(text, "tcp.", 4) == 0 ? 6 : 17;
-        }
+        if (r->info && pktseqi_info_parse(r, row[PKTSEQI_COL_INFO].text)) r->has_ports = 1;
+        r->transport = pktseqi_row_transport(r, number);
     }
-    source = pktseqi_row_first(r, &r->known[PKTSEQI_COL_SRC_IP], &address, &which);
     if (r->tcp_only && (r->transport != 6 || (!r->has_ports && !r->has_flags)) &&
         (r->icmp || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
          r->known[PKTSEQI_COL_DST_PORT].cells))
-        return PKTSEQI_FATE_NOT_TCP;
-    if (!r->transport && (number < 0 || (r->known[PKTSEQI_COL_SRC_IP].cells && address == 0) ||
-                          pktseqi_is_ethernet(source, address)))
-        return PKTSEQI_FATE_NOT_IP;
+        return PKTSEQI_ACTION_NOT_TCP;
+    if (!r->transport && (number < 0 || pktseqi_is_ethernet(source) ||
+                          (r->known[PKTSEQI_COL_SRC_IP].cells && !source->size)))
+        return PKTSEQI_ACTION_NOT_IP;
     if (r->info && !r->has_ports && (!r->transport || r->transport == 6 || r->transport == 17 ||
                                      r->transport == 132))
-        return PKTSEQI_FATE_NO_PORTS;
-    return PKTSEQI_FATE_KEPT;
+        return PKTSEQI_ACTION_NO_PORTS;
+    return PKTSEQI_ACTION_KEEP;
 }
 
 // Decides which addresses count where a row has those of IPv4 and of IPv6: the inner packet's. They
 // are those whose protocol is the packet's own; where that is not told, those of IPv6, for IPv6 is
 // carried in IPv4 far oftener than the other way round.
 static void pktseqi_row_tunnel(pktseqi_reader *r) {
-    const pktseqi_sources *ends[2] = {&r->known[PKTSEQI_COL_SRC_IP], &r->known[PKTSEQI_COL_DST_IP]};
     unsigned inner4, inner6;
-    r->inner = r->tunnel = 0;
-    for (int i = 0; i < 2; ++i) {
+    r->tunnel = 0;
+    for (size_t k = PKTSEQI_COL_SRC_IP; k <= PKTSEQI_COL_DST_IP; ++k) {
+        const pktseqi_sources *from = &r->known[k];
+        const pktseqi_cell *cell = &r->row[k];
         size_t size;
-        const char *text;
-        if (ends[i]->cells < 2) return;
-        text = pktseqi_row_text(r, ends[i]->cell[0], &size);
-        if (!size || strcmp(text, pktseqi_row_text(r, ends[i]->cell[1], &size)) == 0 || !size)
-            return;
+        const char *other;
+        if (from->cells < 2 || !cell->size || cell->at != from->cell[0]) return;
+        other = pktseqi_row_text(r, from->cell[1], &size);
+        if (!size || strcmp(other, cell->text) == 0) return;
     }
     r->tunnel = 1;
     inner4 = pktseqi_row_protocol(r, 0);
     inner6 = pktseqi_row_protocol(r, 1);
-    r->inner = !(inner6 == 4 || (inner4 && inner4 == r->transport && inner6 != inner4 && inner6));
+    if (inner6 == 4 || (inner4 && inner4 == r->transport && inner6 != inner4 && inner6)) return;
+    for (size_t k = PKTSEQI_COL_SRC_IP; k <= PKTSEQI_COL_DST_IP; ++k)
+        r->row[k].text = pktseqi_row_text(r, r->known[k].cell[1], &r->row[k].size);
 }
 
-// The cell of an address: of the packet itself, not of one that carries it or that it quotes.
-static char *pktseqi_row_address(pktseqi_reader *r, const pktseqi_sources *from, size_t *size) {
-    int which;
-    char *text = pktseqi_row_first(r, from, size, &which);
-    if (r->inner && which == 0) text = pktseqi_row_text(r, from->cell[1], size);
-    return which >= 0 && from->rank[which] ? pktseqi_last_value(r, text, size, r->error, 1) : text;
+// Puts a number where a text is due.
+static void pktseqi_cell_digits(pktseqi_reader *r, pktseqi_cell *cell, unsigned value) {
+    pktseqi_text t = pktseqi_text_fixed(r->digits, sizeof r->digits);
+    pktseqi_put_u64(&t, value);
+    cell->text = r->digits;
+    cell->size = t.size;
 }
 
-// The text of a request in the current row; "0" for ports, flags and the like that this kind of
-// packet does not have.
-static const char *pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q, size_t *size) {
-    int flag = q->known <= PKTSEQI_COL_RES, which;
-    char *text;
-    if (!r->capture) return pktseqi_row_text(r, q->from.cell[0], size);
-    if (q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP)
-        return pktseqi_row_address(r, &q->from, size);
-    if (q->fact && pktseqi_request_port(q) && r->has_ports) {
-        text = r->port[q->known == PKTSEQI_COL_DST_PORT];
-        *size = strlen(text);
-        return text;
+// Returns the cell of a request in the current row; "0" for ports, flags and the like that this
+// kind of packet does not have.
+static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
+    int flag = q->known <= PKTSEQI_COL_RES, port = pktseqi_request_port(q);
+    int address = q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP;
+    pktseqi_cell cell;
+    memset(&cell, 0, sizeof cell);
+    if (!r->capture || q->known == PKTSEQI_COLUMNS) {
+        cell.text = pktseqi_row_text(r, q->from.cell[0], &cell.size);
+        return cell;
     }
-    if (q->fact && q->known == PKTSEQI_COL_TRANSPORT) {
-        pktseqi_text t = pktseqi_text_fixed(r->digits, sizeof r->digits);
-        pktseqi_put_u64(&t, r->transport);
-        *size = t.size;
-        return r->digits;
+    cell = r->row[q->known];
+    if (q->fact && port && r->has_ports) {
+        cell.text = r->port[q->known == PKTSEQI_COL_DST_PORT];
+        cell.size = strlen(cell.text);
+    } else if (q->fact && !port) {
+        pktseqi_cell_digits(r, &cell, r->transport);
+    } else if ((flag && r->transport != 6) ||
+               ((flag || port) && !r->has_ports && !r->has_flags)) {
+        pktseqi_cell_digits(r, &cell, 0);
+    } else if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
+        cell.size = strcspn(cell.text, ",");  // the message's own, not of what it quotes
+        cell.text[cell.size] = 0;
+        if (!cell.size) pktseqi_cell_digits(r, &cell, 0);
+    } else if ((flag || port || address) && cell.rank > 0) {
+        r->table->cut.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
     }
-    *size = 1;
-    if (flag && r->transport != 6) return "0";
-    if ((flag || pktseqi_request_port(q)) && !r->has_ports && !r->has_flags) return "0";
-    text = pktseqi_row_first(r, &q->from, size, &which);
-    if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
-        *size = strcspn(text, ",");  // the message's own, not of what it quotes
-        text[*size] = 0;
-        if (*size) return text;
-        *size = 1;
-        return "0";
-    }
-    if (!flag && !pktseqi_request_port(q)) return text;
-    return which >= 0 && q->from.rank[which] ? pktseqi_last_value(r, text, size, 0, 1) : text;
+    return cell;
+}
+
+// Fails because a cell, or an empty one if `found` is NULL, is not what its column must have.
+static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_request *q,
+                                        const char *found, const char *expected) {
+    int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
+    if (found)
+        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                                 "column %q: found %q, expected %s", pktseqi_request_title(r, q),
+                                 found, expected);
+    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+                             "column %q: found an empty cell, expected %s%s",
+                             pktseqi_request_title(r, q), expected,
+                             tcp ? " (only a packet that is not TCP may have none, and then all "
+                                   "its ports and flags are empty)" : "");
+}
+
+// Fails because a cell is empty.
+static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_request *q) {
+    return pktseqi_cell_error(r, q, NULL, q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number");
 }
 
 // Reads a cell that must be a number of some kind.
-static pktseq_status pktseqi_table_number(pktseqi_reader *r, const pktseqi_request *q,
-                                          const char *cell, size_t size, double *value) {
+static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q,
+                                         const pktseqi_cell *cell, double *value) {
     static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
                                            "a port, a whole number from 0 to 65535",
                                            "a whole number from 0"};
     int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
-    int good = clock ? pktseqi_time_parse(r, cell, size, value)
-                     : pktseqi_number_parse(cell, size, value);
-    if (!good && r->capture && q->known == PKTSEQI_COL_ICMP_ID && size > 2 &&
-        strspn(cell, "0x123456789abcdefABCDEF") == size && cell[1] == 'x') {
-        *value = pktseqi_hex(cell + 2);  // as tshark writes that of ICMPv6
+    const char *text = cell->text;
+    size_t size = cell->size;
+    int good = clock ? pktseqi_time_parse(r, text, size, value)
+                     : pktseqi_number_parse(text, size, value);
+    if (!good && r->capture && q->known == PKTSEQI_COL_ICMP_ID && size > 2 && text[0] == '0' &&
+        text[1] == 'x' && strspn(text + 2, "0123456789abcdefABCDEF") == size - 2) {
+        *value = (double)strtoul(text, NULL, 16);  // as tshark writes that of ICMPv6
         good = *value < 65536;
     }
     if (q->kind == PKTSEQI_CELL_FLAG) {
-        if (good && q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value)
-            *value = 1;  // any of the three bits
         if (!good) {
-            int set = pktseqi_same_word(cell, size, "Set", 3) ||
-                      pktseqi_same_word(cell, size, "True", 4);
-            good = set || pktseqi_same_word(cell, size, "Not set", 7) ||
-                   pktseqi_same_word(cell, size, "False", 5);
-            *value = set;
+            int word = pktseqi_word_find(text, size, "Not set|False|Set|True");
+            good = word >= 0;
+            *value = word >= 2;
         }
+        if (q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value) *value = 1;
         good = good && (*value == 0 || *value == 1);
     } else if (q->kind != PKTSEQI_CELL_NUMBER) {
         double most = q->kind == PKTSEQI_CELL_PORT ? 65535 : 9007199254740991.0;
         good = good && *value >= 0 && *value <= most && floor(*value) == *value;
     }
     if (good) return PKTSEQ_OK;
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q: found %q, expected %s", pktseqi_request_title(r, q), cell,
-                             clock ? "seconds as a finite number, or a date such as 2024-03-05 "
-                                     "10:00:00.25 (tshark: -e frame.time_epoch)"
-                                   : expected[q->kind]);
-}
-
-// An empty cell where there must be something.
-static pktseq_status pktseqi_table_empty(const pktseqi_reader *r, const pktseqi_request *q) {
-    int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q: found an empty cell, expected %s%s",
-                             pktseqi_request_title(r, q),
-                             q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
-                             tcp ? " (only a packet that is not TCP may have none, and then all "
-                                   "its ports and flags are empty)" : "");
+    return pktseqi_cell_error(r, q, text,
+                              clock ? "seconds as a finite number, or a date such as 2024-03-05 "
+                                      "10:00:00.25 (tshark: -e frame.time_epoch)"
+                                    : expected[q->kind]);
 }
 
 // Reads tcp.flags for the flags that come from there.
 static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
     pktseqi_request word;
-    size_t size;
-    int which;
-    char *cell = pktseqi_row_first(r, &r->known[PKTSEQI_COL_WORD], &size, &which);
+    pktseqi_cell cell = r->row[PKTSEQI_COL_WORD];
     memset(&word, 0, sizeof word);
     word.bits = 1;
     word.known = PKTSEQI_COL_WORD;
-    if (size == 0) return pktseqi_table_empty(r, &word);
-    if (cell[0] >= '0' && cell[0] <= '9') cell = pktseqi_last_value(r, cell, &size, 0, 1);
-    if (size == 0) return pktseqi_table_empty(r, &word);
-    if (pktseqi_flags_parse(r, cell, size, &r->flags)) return PKTSEQ_OK;
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q: found %q, expected flags as a number, such as 0x0018 or "
-                             "24, up to 0x0fff", pktseqi_request_title(r, &word), cell);
+    if (cell.size && cell.text[0] >= '0' && cell.text[0] <= '9')
+        r->table->cut.many_values += (size_t)pktseqi_cell_last(&cell, 0);
+    if (cell.size == 0) return pktseqi_cell_empty(r, &word);
+    if (pktseqi_flags_parse(r, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
+    return pktseqi_cell_error(r, &word, cell.text,
+                              "flags as a number, such as 0x0018 or 24, up to 0x0fff");
 }
 
 // Notes which row of the file the table's next one is, once one has been left out.
@@ -5807,65 +5772,60 @@ static void pktseqi_table_begin_at(pktseqi_reader *r, double position) {
 // Reads "position" in the current row: a sequence begins, or goes on.
 static pktseq_status pktseqi_table_position(pktseqi_reader *r) {
     double value;
-    size_t size;
-    const char *cell = pktseqi_csv_cell(r->csv, r->request[0].from.cell[0], &size);
-    pktseq_status status = size ? pktseqi_table_number(r, r->request, cell, size, &value)
-                                : pktseqi_table_empty(r, r->request);
+    pktseqi_cell cell;
+    pktseq_status status;
+    cell.text = pktseqi_csv_cell(r->csv, r->request[0].from.cell[0], &cell.size);
+    status = cell.size ? pktseqi_cell_number(r, r->request, &cell, &value)
+                       : pktseqi_cell_empty(r, r->request);
     if (status) return status;
     if (r->table->rows == 0 && value != 0)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "column %q: found %q, expected 0, for the first row begins a "
-                                 "sequence", "position", cell);
+        return pktseqi_cell_error(r, r->request, cell.text,
+                                  "0, for the first row begins a sequence");
     pktseqi_table_begin_at(r, value);
     return PKTSEQ_OK;
 }
 
-// Writes the numbers of the current row into the table's next one, and checks its texts: what can
-// be wrong with a row is found before anything of it remains.
-static pktseq_status pktseqi_row_numbers(pktseqi_reader *r) {
+// Reads the current row: its numbers into the table's next row, its texts into the requests. What
+// can be wrong with a row is found before anything of it remains.
+static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     pktseq_table *table = r->table;
-    pktseq_status status = r->capture ? PKTSEQ_OK : pktseqi_table_position(r);
-    r->counting = 1;
-    if (status == PKTSEQ_OK && r->word && r->transport == 6 && (r->has_ports || r->has_flags))
+    pktseq_status status = PKTSEQ_OK;
+    if (!r->capture) status = pktseqi_table_position(r);
+    else if (r->word && r->transport == 6 && (r->has_ports || r->has_flags))
         status = pktseqi_row_word(r);
     for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
-        const pktseqi_request *q = &r->request[i];
-        const char *cell;
-        size_t size;
+        pktseqi_request *q = &r->request[i];
+        pktseqi_cell *cell = &q->cell;
         if (q->bits) {
             if (r->has_ports && !r->has_flags && r->transport == 6)
-                status = pktseqi_table_empty(r, q);
+                status = pktseqi_cell_empty(r, q);
             table->column[i - 1].number[table->rows] = (r->flags & q->bits) != 0;
             continue;
         }
-        if (q->kind == PKTSEQI_CELL_TEXT && !r->capture) continue;
-        cell = pktseqi_row_cell(r, q, &size);
-        if (size == 0 && (q->kind != PKTSEQI_CELL_TEXT || q->field || q->rule))
-            status = pktseqi_table_empty(r, q);
-        else if (q->kind != PKTSEQI_CELL_TEXT)
-            status = pktseqi_table_number(r, q, cell, size,
-                                          &table->column[i - 1].number[table->rows]);
-        else if (!pktseqi_utf8(cell, size))
-            status = pktseqi_table_not_utf8(r, q, cell);
+        *cell = pktseqi_row_cell(r, q);
+        if (cell->size == 0) {
+            if (q->kind != PKTSEQI_CELL_TEXT || q->field || (q->rule && r->capture))
+                status = pktseqi_cell_empty(r, q);
+        } else if (q->kind != PKTSEQI_CELL_TEXT) {
+            status = pktseqi_cell_number(r, q, cell, &table->column[i - 1].number[table->rows]);
+        } else if (!pktseqi_utf8(cell->text, cell->size)) {
+            status = pktseqi_cell_error(r, q, cell->text, "UTF-8 text");
+        }
     }
     return status;
 }
 
-// Puts the texts of the current row, whose numbers are there, into the table's next one, which is
+// Puts the texts of the current row, whose numbers are there, into the table's next row, which is
 // then complete.
 static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
-    r->counting = 0;
     for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
         pktseqi_request *q = &r->request[i];
         pktseq_column *column = &table->column[i - 1];
-        const char *cell;
-        size_t size;
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
-        cell = pktseqi_row_cell(r, q, &size);
-        if (size == 0 && q->field) status = pktseqi_table_empty(r, q);
-        else status = pktseqi_table_intern(r, column, q, cell, size, &column->text[table->rows]);
+        status = pktseqi_table_intern(r, column, q, q->cell.text, q->cell.size,
+                                      &column->text[table->rows]);
     }
     if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
         status = pktseqi_table_source(r);
@@ -6180,10 +6140,10 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
 }
 
 // Counts a row of a capture that is left out, for whatever reason.
-static void pktseqi_row_leave(pktseq_cut *cut, pktseqi_fate fate) {
-    cut->not_tcp += fate == PKTSEQI_FATE_NOT_TCP;
-    cut->not_ip += fate == PKTSEQI_FATE_NOT_IP;
-    cut->no_ports += fate == PKTSEQI_FATE_NO_PORTS;
+static void pktseqi_row_leave(pktseq_cut *cut, pktseqi_action action) {
+    cut->not_tcp += action == PKTSEQI_ACTION_NOT_TCP;
+    cut->not_ip += action == PKTSEQI_ACTION_NOT_IP;
+    cut->no_ports += action == PKTSEQI_ACTION_NO_PORTS;
 }
 
 // Reads the rows after the header into columns that have been set up.
@@ -6191,7 +6151,7 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_table *table = r->table;
     for (;;) {
-        pktseqi_fate fate = PKTSEQI_FATE_KEPT;
+        pktseqi_action action = PKTSEQI_ACTION_KEEP;
         pktseq_status status = pktseqi_fast_run(r);
         if (status == PKTSEQ_OK) status = pktseqi_csv_row(csv);
         if (status) return status;
@@ -6207,12 +6167,13 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
         }
         status = pktseqi_row_count(r);
         if (status == PKTSEQ_OK && r->capture) {
-            fate = pktseqi_row_kind(r);
-            pktseqi_row_leave(&table->cut, fate);
-            if (fate != PKTSEQI_FATE_KEPT) continue;
+            pktseqi_row_load(r);
+            action = pktseqi_row_kind(r);
+            pktseqi_row_leave(&table->cut, action);
+            if (action != PKTSEQI_ACTION_KEEP) continue;
             pktseqi_row_tunnel(r);
         }
-        if (status == PKTSEQ_OK) status = pktseqi_row_numbers(r);
+        if (status == PKTSEQ_OK) status = pktseqi_row_read(r);
         if (status) {
             status = pktseqi_row_bad(r, status);
             if (status) return status;
