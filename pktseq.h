@@ -8974,10 +8974,33 @@ static int pktseqi_dataset_packs(const pktseq_codec *codec) {
     return codec->features >= 64 && codec->features / 4 >= pktseqi_codec_fields(codec);
 }
 
+// Describes a codec's packed rows.   field (F), group_field (G) are filled and borrowed, as are the
+// codec's groups
+static pktseq_packing pktseqi_packing_of(const pktseq_codec *codec, pktseq_group *field,
+                                         size_t *group_field) {
+    size_t at = 0, g = 0;
+    pktseq_packing p;
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
+        field[at].kind = pktseqi_field_group(&codec->field[f]);
+        field[at].first = codec->first[f];
+        field[at].count = pktseqi_field_width(&codec->field[f]);
+        if (codec->field[f].role == PKTSEQ_ROLE_BOTH) group_field[g++] = at;
+        ++at;
+    }
+    p.features = codec->features;
+    p.fields = at;
+    p.field = field;
+    p.groups = codec->groups;
+    p.group = codec->group;
+    p.group_field = group_field;
+    return p;
+}
+
 // Fills packed and packing.
 static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_codec *codec,
                                           const pktseq_table *table, pktseq_error *err) {
-    size_t fields = pktseqi_codec_fields(codec), at = 0, g = 0;
+    size_t fields = pktseqi_codec_fields(codec);
     pktseq_packing *p = &dataset->packing;
     dataset->owned_packed = pktseqi_dataset_rows(dataset, fields);
     dataset->owned_field = (pktseq_group *)pktseqi_alloc_zeroed(&dataset->allocator, fields,
@@ -8986,22 +9009,9 @@ static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_
         &dataset->allocator, codec->groups, sizeof *dataset->owned_group_field);
     if (!dataset->owned_packed || !dataset->owned_field || !dataset->owned_group_field)
         return pktseqi_no_memory(err);
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        pktseq_group *field = &dataset->owned_field[at];
-        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
-        field->kind = pktseqi_field_group(&codec->field[f]);
-        field->first = codec->first[f];
-        field->count = pktseqi_field_width(&codec->field[f]);
-        if (codec->field[f].role == PKTSEQ_ROLE_BOTH) dataset->owned_group_field[g++] = at;
-        ++at;
-    }
     dataset->packed = dataset->owned_packed;
-    p->features = codec->features;
-    p->fields = fields;
-    p->field = dataset->owned_field;
-    p->groups = codec->groups;
+    *p = pktseqi_packing_of(codec, dataset->owned_field, dataset->owned_group_field);
     p->group = dataset->owned_group;
-    p->group_field = dataset->owned_group_field;
     return pktseq_codec_encode_packed(codec, table, 0, table->rows, dataset->owned_packed,
                                       dataset->unknown, err);
 }
@@ -11051,18 +11061,27 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
     }
 }
 
-// out = W h + b for `rows` hidden states h_stride apart; with NLL what the link makes of it.
-static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
-                           const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
+// out = W h + b for `rows` hidden states h_stride apart: `count` outputs from `first` on.
+//   out (rows) `count` numbers each, O apart
+static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_model *model,
+                                const pktseq_real *h, size_t h_stride, size_t rows, size_t first,
+                                size_t count, pktseq_real *out) {
     size_t O = model->config.out;
     pktseqi_product product;
-    product.w = model->tensor.out_w;
+    product.w = model->tensor.out_w + first * model->config.hidden;
     product.cols = model->config.hidden;
     product.entry = NULL;
     product.x = h;
     product.x_stride = h_stride;
-    kernels->dots(&product, 1, O, rows, out, O);
-    for (size_t b = 0; b < rows; ++b) kernels->axpy(1, model->tensor.out_b, out + b * O, O);
+    kernels->dots(&product, 1, count, rows, out, O);
+    for (size_t b = 0; b < rows; ++b)
+        kernels->axpy(1, model->tensor.out_b + first, out + b * O, count);
+}
+
+// All outputs; with NLL what the link makes of them.
+static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
+                           const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
+    pktseqi_output_rows(kernels, model, h, h_stride, rows, 0, model->config.out, out);
     if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(kernels, model, out, rows);
 }
 
@@ -12511,9 +12530,10 @@ static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *m
 // probability is taken as 1e-6 at least (an unknown class as exactly that), and a number's
 // likelihood is Student's t with 3 degrees of freedom, whose tails are heavier than Gaussian.
 //   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
+#define PKTSEQI_LEAST 1e-6
 static double pktseqi_group_surprise(const pktseq_group *group, size_t g, const double *error,
                                      const pktseq_real *out, const pktseqi_truth *truth) {
-    const double least = 1e-6;
+    const double least = PKTSEQI_LEAST;
     double p = 0;
     size_t hot;
     out += group->first;
@@ -13441,8 +13461,43 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
+// Returns what pktseqi_output and pktseqi_network_score make of a surprise, to the bit, without the
+// outputs that do not count and all probabilities but the one of what came. stream->out is left with
+// numbers that rise with the probabilities of each group that counts.
+static double pktseqi_stream_surprise(pktseq_stream *stream, const pktseqi_truth *truth,
+                                      double *part) {
+    const pktseqi_kernels *kernels = pktseqi_choose();
+    const pktseq_model *model = stream->model;
+    const pktseq_detector *d = stream->detector;
+    double sum = 0;
+    for (size_t g = 0; g < d->groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        pktseq_real *out = stream->out + group->first, total = 0, p = 0;
+        size_t hot = group->count;
+        double before = sum;
+        part[g] = 0;
+        if (!(d->weight[g] > 0)) continue;
+        pktseqi_output_rows(kernels, model, stream->h, 0, 1, group->first, group->count, out);
+        if (group->kind == PKTSEQ_GROUP_CLASS) {
+            hot = pktseqi_truth_hot(truth, group, g);
+            if (hot < group->count) {
+                kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
+                for (size_t i = 0; i < group->count; ++i) total += out[i];
+                p = out[hot] / total;
+            }
+            sum += d->weight[g] * pktseqi_surprise(p, PKTSEQI_LEAST);
+        } else {
+            if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(out, 1);
+            sum += d->weight[g] * pktseqi_group_surprise(group, g, d->error, stream->out, truth);
+        }
+        part[g] = sum - before;
+    }
+    return sum;
+}
+
 // A step of the decoder and what the packet that came scores: token (O) or, if that is NULL, entry.
-//   part (groups + C), or NULL: what each group and field of the context adds
+//   part (groups + C), or NULL: what each group and field of the context adds. Who wants that is a
+//        watcher and does not need all of the forecast
 static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
                                     const pktseqi_truth *truth, const pktseq_real *c,
                                     double *part) {
@@ -13451,16 +13506,19 @@ static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *to
     pktseqi_gru gru = pktseqi_decoder(model);
     if (token) pktseqi_token(token, model->config.out, stream->token);
     pktseqi_stream_step(stream, &gru, stream->token, token ? NULL : stream->entry);
-    pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
-    stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
+    if (part && truth->packing && d->options.one_step_ahead &&
+        d->options.measure == PKTSEQ_MEASURE_SURPRISE) {
+        stream->network += pktseqi_stream_surprise(stream, truth, part);
+    } else {
+        pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
+        stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
+    }
     if (d->options.context > 0)
         stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
 }
 
-// Takes the next packet.  part (groups + C), or NULL
-static pktseq_status pktseqi_stream_push(pktseq_stream *stream, const pktseq_real *x,
-                                         const pktseq_real *y, const pktseq_real *c,
-                                         double *part) {
+PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
+                                            const pktseq_real *y, const pktseq_real *c) {
     const pktseq_config *config;
     const pktseq_real *from;
     pktseqi_gru gru;
@@ -13477,23 +13535,19 @@ static pktseq_status pktseqi_stream_push(pktseq_stream *stream, const pktseq_rea
             from = config->start == PKTSEQ_START_TARGET ? y : stream->last;
         else
             from = stream->detector->options.one_step_ahead ? stream->last : stream->out;
-        pktseqi_stream_forecast(stream, from, &truth, c, part);
+        pktseqi_stream_forecast(stream, from, &truth, c, NULL);
     }
     memcpy(stream->last, y, config->out * sizeof *y);
     ++stream->packets;
     return PKTSEQ_OK;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
-                                                   const pktseq_packing *packing,
-                                                   const pktseq_real *row, const pktseq_real *c) {
-    const pktseq_config *config;
+// Takes a packed packet that fits.   part as above
+static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packing *packing,
+                                       const pktseq_real *row, const pktseq_real *c,
+                                       double *part) {
+    const pktseq_config *config = &stream->model->config;
     pktseqi_gru gru;
-    if (!stream || !stream->h || !packing || !row || !stream->model->block ||
-        !stream->detector->memory || (stream->detector->options.context > 0 && !c))
-        return PKTSEQ_ERROR_ARGUMENT;
-    config = &stream->model->config;
-    if (!pktseqi_packing_fits(packing, config)) return PKTSEQ_ERROR_MISMATCH;
     if (stream->packets < config->inputs) {
         for (size_t f = 0; f < packing->fields; ++f)
             pktseqi_unpack(&packing->field[f], row[f], stream->token);
@@ -13505,16 +13559,21 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
                        !stream->detector->options.one_step_ahead;
         if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET)
             pktseqi_packed_token(packing, row, stream->entry);
-        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, &truth, c, NULL);
+        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, &truth, c, part);
     }
     pktseqi_packed_token(packing, row, stream->entry);
     ++stream->packets;
-    return PKTSEQ_OK;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
-                                            const pktseq_real *y, const pktseq_real *c) {
-    return pktseqi_stream_push(stream, x, y, c, NULL);
+PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
+                                                   const pktseq_packing *packing,
+                                                   const pktseq_real *row, const pktseq_real *c) {
+    if (!stream || !stream->h || !packing || !row || !stream->model->block ||
+        !stream->detector->memory || (stream->detector->options.context > 0 && !c))
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (!pktseqi_packing_fits(packing, &stream->model->config)) return PKTSEQ_ERROR_MISMATCH;
+    pktseqi_stream_push_packed(stream, packing, row, c, NULL);
+    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
@@ -13545,9 +13604,9 @@ typedef struct pktseqi_blame {
     uint32_t packet;
 } pktseqi_blame;
 
-// A sequence that is open. Behind it lie its blames (parts), the decoder's last packet as indices
-// and values of what is not zero (groups each), what since-previous and since-first look back to
-// (2 of each field), and the hidden state (H) or, free running, that and the last forecast (O).
+// A sequence that is open. After it lie its blames (parts), what since-previous and since-first look
+// back to (2 of each field), the hidden state (H), free running also the last forecast (O), and the
+// last packet, packed (F).
 typedef struct pktseqi_watched {
     pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
     double network, context;
@@ -13582,12 +13641,15 @@ typedef struct pktseqi_watching {
     const pktseq_codec *codec;
     pktseq_stream stream;   // scratch: each sequence in turn
     pktseqi_watch_field *field;  // (field_count)
-    pktseq_real *x, *y, *c; // (D), (O), (C)
+    pktseq_packing packing; // its arrays are the watcher's
+    pktseq_group *packed_field;
+    size_t *group_field;
+    pktseq_real *row, *c;   // (F) the current packet, packed; (C) its context
     double *part;           // (groups + C)
     size_t parts;
     unsigned char *memory;  // (capacity, slot_size)
     size_t capacity;
-    size_t at_index, at_value, at_since, at_h;  // bytes from the beginning of a slot
+    size_t at_since, at_h, at_row;  // bytes from the beginning of a slot
 } pktseqi_watching;
 
 static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
@@ -13666,18 +13728,19 @@ static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
                      (known >= PKTSEQI_COL_DIRECTION && known < PKTSEQI_COLUMNS));
 }
 
-// Makes the features x, y and c of a packet. since: what its sequence looks back to
+// Makes row and c of a packet. since: what its sequence looks back to
 static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
                                  const pktseq_tracked *tracked, double *since) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
+    pktseq_real *row = state->row;
     int unknown = 0;
     for (size_t i = 0; i < codec->field_count; ++i) {
         const pktseq_field *field = &codec->field[i];
         pktseqi_watch_field *f = &state->field[i];
         pktseq_real *to = field->role == PKTSEQ_ROLE_CONTEXT
                               ? state->c + (codec->first[i] - codec->features)
-                              : state->x + codec->first[i];
+                              : row++;
         int text = field->kind == PKTSEQ_ONEHOT, known;
         if (text) f->category[0] = pktseqi_watch_text(w, field, f, tracked);
         else f->number[2] = pktseqi_watch_number(f->known, packet, tracked);
@@ -13689,13 +13752,11 @@ static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
             since += 2;
         }
         known = pktseqi_codec_encode_field(field, &f->column, f->category, f->bound, 2,
-                                           tracked->position ? 0 : 2, 0, to);
+                                           tracked->position ? 0 : 2, 1, to);
         unknown |= text && known == 0;
         if (known < 0) to[0] = 0;  // no packet of a network is so large
     }
     w->unknown += (uint64_t)unknown;
-    for (size_t o = 0; state->y != state->x && o < codec->targets; ++o)
-        state->y[o] = state->x[codec->target[o]];
 }
 
 // ---- alarms
@@ -13804,7 +13865,7 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
         float part = (float)(state->part[p] * scale);
         size_t f = p < codec->groups ? codec->group_field[p] : 0;
         blame->sum += part;
-        if (blame->packet && part <= blame->worst) continue;
+        if (!(part > blame->worst)) continue;
         blame->worst = part;
         blame->packet = (uint32_t)s->alarm.packets;
         if (p >= codec->groups) {
@@ -13814,16 +13875,14 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
             blame->seen = (float)pktseqi_watch_unscale(field, (double)state->c[k]);
         } else if (codec->group[p].kind == PKTSEQ_GROUP_CLASS) {
             const pktseq_group *group = &codec->group[p];
-            size_t seen = pktseqi_largest(state->y + group->first, group->count);
-            int any = state->y[group->first + seen] > 0;
             blame->expected = (float)pktseqi_largest(state->stream.out + group->first,
                                                      group->count);
-            blame->seen = any ? (float)seen : -1;
+            blame->seen = (float)state->row[state->group_field[p]];
         } else {
-            size_t o = codec->group[p].first;
-            blame->expected = (float)pktseqi_watch_unscale(&codec->field[f],
-                                                           (double)state->stream.out[o]);
-            blame->seen = (float)pktseqi_watch_unscale(&codec->field[f], (double)state->y[o]);
+            pktseq_real out = state->stream.out[codec->group[p].first];
+            pktseq_real seen = state->row[state->group_field[p]];
+            blame->expected = (float)pktseqi_watch_unscale(&codec->field[f], (double)out);
+            blame->seen = (float)pktseqi_watch_unscale(&codec->field[f], (double)seen);
         }
         if (p >= codec->groups || state->field[f].known != PKTSEQI_COL_TOKEN) continue;
         s->token = tracked->token;
@@ -13838,13 +13897,10 @@ static void pktseqi_watch_load(pktseq_watcher *w, pktseqi_watched *s) {
     pktseqi_watching *state = w->state;
     pktseq_stream *stream = &state->stream;
     size_t H = stream->model->config.hidden, O = stream->model->config.out;
-    const uint32_t *index = (const uint32_t *)pktseqi_watch_part(s, state->at_index);
-    const pktseq_real *value = (const pktseq_real *)pktseqi_watch_part(s, state->at_value);
+    const pktseq_real *row = (const pktseq_real *)pktseqi_watch_part(s, state->at_row);
     const pktseq_real *h = (const pktseq_real *)pktseqi_watch_part(s, state->at_h);
     memcpy(stream->h, h, H * sizeof *h);
-    memset(stream->last, 0, O * sizeof *stream->last);
-    for (size_t g = 0; g < state->codec->groups; ++g)
-        if (index[g] < O) stream->last[index[g]] = value[g];
+    pktseqi_packed_token(&state->packing, s->alarm.packets ? row : NULL, stream->entry);
     if (!stream->detector->options.one_step_ahead)
         memcpy(stream->out, h + H, O * sizeof *h);
     stream->packets = s->alarm.packets;
@@ -13852,22 +13908,15 @@ static void pktseqi_watch_load(pktseq_watcher *w, pktseqi_watched *s) {
     stream->context = s->context;
 }
 
-// Takes it out again, with the packet y as the last one.
+// Takes it out again, with the current packet as the last one.
 static void pktseqi_watch_store(pktseq_watcher *w, pktseqi_watched *s) {
     pktseqi_watching *state = w->state;
     const pktseq_stream *stream = &state->stream;
     size_t H = stream->model->config.hidden, O = stream->model->config.out;
-    uint32_t *index = (uint32_t *)pktseqi_watch_part(s, state->at_index);
-    pktseq_real *value = (pktseq_real *)pktseqi_watch_part(s, state->at_value);
     pktseq_real *h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
     memcpy(h, stream->h, H * sizeof *h);
-    for (size_t g = 0; g < state->codec->groups; ++g) {
-        const pktseq_group *group = &state->codec->group[g];
-        size_t o = group->first;
-        if (group->kind == PKTSEQ_GROUP_CLASS) o += pktseqi_largest(state->y + o, group->count);
-        index[g] = state->y[o] != 0 ? (uint32_t)o : UINT32_MAX;
-        value[g] = state->y[o];
-    }
+    memcpy(pktseqi_watch_part(s, state->at_row), state->row,
+           state->packing.fields * sizeof *state->row);
     if (!stream->detector->options.one_step_ahead)
         memcpy(h + H, stream->out, O * sizeof *h);
     s->network = stream->network;
@@ -13879,8 +13928,6 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
                                 const pktseq_tracked *tracked) {
     pktseq_alarm *a = &s->alarm;
     memset(s, 0, w->slot_size);
-    memset(pktseqi_watch_part(s, w->state->at_index), 0xff,
-           w->state->codec->groups * sizeof(uint32_t));
     s->open = 1;
     a->begin = packet->time;
     memcpy(a->src, packet->src, 16);
@@ -13930,8 +13977,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     pktseqi_watch_encode(watcher, packet, &tracked,
                          (double *)pktseqi_watch_part(s, state->at_since));
     pktseqi_watch_load(watcher, s);
-    memset(state->part, 0, state->parts * sizeof *state->part);
-    status = pktseqi_stream_push(&state->stream, state->x, state->y, state->c, state->part);
+    pktseqi_stream_push_packed(&state->stream, &state->packing, state->row, state->c, state->part);
     pktseqi_watch_store(watcher, s);
     n = ++s->alarm.packets;
     s->alarm.time = packet->time;
@@ -13994,15 +14040,23 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
                                           pktseq_error *err) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
-    size_t back = 0, at, reals, features = codec->features + codec->targets + codec->contexts;
+    size_t back = 0, at, reals, fields = pktseqi_codec_fields(codec);
     state->field = (pktseqi_watch_field *)pktseqi_alloc_zeroed(&w->allocator, codec->field_count,
                                                                sizeof *state->field);
-    state->x = (pktseq_real *)pktseqi_alloc_zeroed(&w->allocator, features, sizeof *state->x);
+    state->row = (pktseq_real *)pktseqi_alloc_zeroed(&w->allocator, fields + codec->contexts,
+                                                     sizeof *state->row);
+    state->packed_field = (pktseq_group *)pktseqi_alloc_zeroed(&w->allocator, fields,
+                                                               sizeof *state->packed_field);
+    state->group_field = (size_t *)pktseqi_alloc_zeroed(&w->allocator, codec->groups,
+                                                        sizeof *state->group_field);
     state->parts = codec->groups + codec->contexts;
-    state->part = (double *)pktseqi_alloc(&w->allocator, state->parts, sizeof *state->part);
-    if (!state->field || !state->x || !state->part) return pktseqi_no_memory(err);
-    state->c = state->x + codec->features;
-    state->y = codec->targets == codec->features ? state->x : state->c + codec->contexts;
+    state->part = (double *)pktseqi_alloc_zeroed(&w->allocator, state->parts, sizeof *state->part);
+    if (!state->field || !state->row || !state->packed_field || !state->group_field || !state->part)
+        return pktseqi_no_memory(err);
+    state->c = state->row + fields;
+    state->packing = pktseqi_packing_of(codec, state->packed_field, state->group_field);
+    if (!pktseqi_packing_fits(&state->packing, &model->config))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     for (size_t f = 0; f < codec->field_count; ++f)
         back += (size_t)pktseqi_field_looks_back(codec->field[f].kind);
     reals = model->config.hidden;
@@ -14010,9 +14064,8 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     at = sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame);
     state->at_since = (at + 7) / 8 * 8;
     state->at_h = state->at_since + 2 * back * sizeof(double);
-    state->at_value = state->at_h + reals * sizeof(pktseq_real);
-    state->at_index = state->at_value + codec->groups * sizeof(pktseq_real);
-    w->slot_size = (state->at_index + codec->groups * sizeof(uint32_t) + 7) / 8 * 8;
+    state->at_row = state->at_h + reals * sizeof(pktseq_real);
+    w->slot_size = (state->at_row + fields * sizeof(pktseq_real) + 7) / 8 * 8;
     return pktseqi_watch_fields(w, err);
 }
 
@@ -14068,7 +14121,9 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
     if (state) {
         pktseq_stream_free(&state->stream);
         pktseqi_free(&watcher->allocator, state->field);
-        pktseqi_free(&watcher->allocator, state->x);
+        pktseqi_free(&watcher->allocator, state->row);
+        pktseqi_free(&watcher->allocator, state->packed_field);
+        pktseqi_free(&watcher->allocator, state->group_field);
         pktseqi_free(&watcher->allocator, state->part);
         pktseqi_free(&watcher->allocator, state->memory);
         pktseqi_free(&watcher->allocator, state);
