@@ -13462,8 +13462,8 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
 }
 
 // Returns what pktseqi_output and pktseqi_network_score make of a surprise, to the bit, without the
-// outputs that do not count and all probabilities but the one of what came. stream->out is left with
-// numbers that rise with the probabilities of each group that counts.
+// outputs that do not count and all probabilities but the one of what came. In stream->out remain,
+// of each group that counts, numbers that rise with the probabilities.
 static double pktseqi_stream_surprise(pktseq_stream *stream, const pktseqi_truth *truth,
                                       double *part) {
     const pktseqi_kernels *kernels = pktseqi_choose();
@@ -13604,9 +13604,9 @@ typedef struct pktseqi_blame {
     uint32_t packet;
 } pktseqi_blame;
 
-// A sequence that is open. After it lie its blames (parts), what since-previous and since-first look
-// back to (2 of each field), the hidden state (H), free running also the last forecast (O), and the
-// last packet, packed (F).
+// A sequence that is open. After it lie its blames (parts), what since-previous and since-first
+// look back to (2 of each field), the hidden state (H), free running also the last forecast (O), and
+// the last packet, packed (F).
 typedef struct pktseqi_watched {
     pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
     double network, context;
