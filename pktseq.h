@@ -13605,8 +13605,8 @@ typedef struct pktseqi_blame {
 } pktseqi_blame;
 
 // A sequence that is open. After it lie its blames (parts), what since-previous and since-first
-// look back to (2 of each field), the hidden state (H), free running also the last forecast (O), and
-// the last packet, packed (F).
+// look back to (2 of each field), the hidden state (H), free running also the last forecast (O),
+// and the last packet, packed (F).
 typedef struct pktseqi_watched {
     pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
     double network, context;
