@@ -148,7 +148,7 @@ VERSIONS
             alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
             Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
             false-alarm rate later; rows of categories are packed; the inside of a step can be read.
-            New fields in many structs, checkpoint format 3; those of 0.4 load
+            New fields in many structs. Checkpoint format 3: older ones are refused
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
@@ -827,8 +827,7 @@ typedef struct pktseq_codec {
     size_t groups;        // fields that are to be predicted
     pktseq_group *group;  // (groups) what each is among the O
     size_t *group_field;  // (groups) and which field that is
-    pktseq_rule rule;     // of the schema, without its secret: how sequences were made. A file of
-                          //   version 0.4 or before says nothing of it: the reference's
+    pktseq_rule rule;     // of the schema, without its secret: how sequences were made
     pktseq_names names;   // how the table's protocols were named
     pktseq_allocator allocator;
 } pktseq_codec;
@@ -1411,7 +1410,7 @@ typedef struct pktseq_detector {
     double threshold_low, threshold_high;  // 95 % range of the threshold, see
                            //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where nothing bounds it
     double level[PKTSEQ_LEVELS];  // scores that the shares 0, 1/64, .. 1 of the normal sequences do
-                           //   not exceed; zeros, as tail, after a checkpoint before 1.0
+                           //   not exceed; zeros, as tail, if it was not fitted
     double tail[4];        // of the generalised Pareto distribution of the highest: from which
                            //   score, which share of the sequences is above it, shape, scale
     double dispersion;     // variance of their number between parts of the file, divided by what
@@ -1466,8 +1465,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 //              confidence: its logarithm is taken as normal with variance dispersion / (n rate) +
 //              1/4. The quarter is the drift that was measured between parts of recordings. Below
 //              n rate = 2 nothing bounds it from below: low is 0
-//   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted,
-//   or comes from a checkpoint that kept no distribution).       Thread safe.
+//   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted).
+//   Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
                                                    double *threshold, double *low, double *high);
 
@@ -8871,7 +8870,7 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
 
 // ---- >>dataset: sequences cut in two ----------------------------------------------------------
 
-static const char *const pktseqi_start_name[] = {"target", "input"};
+static const char *const pktseqi_start_name[] = {"target", "input", NULL};
 
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
@@ -14136,43 +14135,283 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
 
 static const char *const pktseqi_kind_name[] = {
     "zscore", "since-previous", "since-first",        "number",  "flag",                  "onehot",
-    "port",   "port-notebook",  "log", "log-since-previous", "classes", "classes-since-previous"};
-enum { PKTSEQI_KINDS = sizeof pktseqi_kind_name / sizeof *pktseqi_kind_name };
-static const char *const pktseqi_order_name[] = {"random", "shuffled", "file"};
-static const char *const pktseqi_loss_name[] = {"mse", "nll"};
-static const char *const pktseqi_group_name[] = {"number", "flag", "class"};
-static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise"};
+    "port",   "port-notebook",  "log", "log-since-previous", "classes", "classes-since-previous",
+    NULL};
+static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
+static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
+static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
+static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise", NULL};
+static const char *const pktseqi_names_name[] = {"unknown", "dissector", "ports", NULL};
+static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
+static const char *const pktseqi_rule_name[] = {
+    "reference",     "connection",     "notebook",     "connection_notebook",
+    "reference_tcp", "connection_tcp", "notebook_tcp", "connection_notebook_tcp", NULL};
 
-// Format 1 knew no momentum, clipping, likelihood, or calibration; it is still read.
+// The only format that is written and read: 1 and 2, of version 0.4.0 and before, said nothing of
+// the rule, the running scores and the naming of protocols.
 #define PKTSEQI_FORMAT "3"
-#define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) behind the weights, if there is one
+#define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) after the weights, if there is one
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
-#define PKTSEQI_MOST_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
+#define PKTSEQI_MAX_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
 
-// The training state as lines "name value", in this order. X(type, name, place in pktseq_training)
-#define PKTSEQI_TRAINING(X) \
-    X(whole, "iteration", iteration) \
-    X(whole, "iterations", config.iterations) \
-    X(whole, "batch", config.batch) \
-    X(real, "learning_rate", config.learning_rate) \
-    X(real, "teacher_forcing", config.teacher_forcing) \
-    X(whole, "report_every", config.report_every) \
-    X(whole, "point_every", config.point_every) \
-    X(real, "report_sum", report_sum) \
-    X(whole, "report_count", report_count) \
-    X(real, "point_sum", point_sum) \
-    X(whole, "point_count", point_count) \
-    X(whole, "drop_last", drop_last)
+// How a member of a struct is written as text. Numbers have the fewest digits that give the same
+// bits back.
+enum {
+    PKTSEQI_WHOLE,      // size_t, below 2^53
+    PKTSEQI_NAME,       // an enumeration, or an int that is a condition: a name of the list
+    PKTSEQI_HEX,        // uint64_t, 16 digits
+    PKTSEQI_PERCENTS,   // an array of unsigned char, used up to what the member at count_at says
+    PKTSEQI_TEXT,       // char array, only as an entry of its own
+    PKTSEQI_REAL,       // one double, or an array of them; from here on all are doubles
+    PKTSEQI_RISING,     // the same, each at least as large as the one before it
+    PKTSEQI_ARRAY,      // a pointer to as many doubles as the member at count_at says
+    PKTSEQI_SQUARE,     // a pointer to as many doubles as the square of that
+    PKTSEQI_HISTORY,    // a pointer to as many doubles as the line has: reading allocates them
+    PKTSEQI_OPTIONAL = 16  // added to the type: not written while it is zero, so it may be missing
+};
 
-// What format 2 has added.
-#define PKTSEQI_TRAINING_2(X) \
-    X(real, "momentum", config.momentum) \
-    X(real, "clip", config.clip) \
-    X(real, "begin", begin) \
-    X(real, "end", end)
+// One line "name value .." of an entry of the metadata, or an entry of its own. Lines stand in the
+// order of their list, and what is written and read, and in which range, is told there alone.
+typedef struct pktseqi_member {
+    const char *name;     // NULL: a further value on the line of the member before it
+    int type;
+    size_t offset, size;  // in the struct
+    double min, max;      // of each number; both are allowed
+    size_t count_at;      // offset of the size_t that counts an array
+    const char *const *names;
+} pktseqi_member;
 
-// And format 3.
-#define PKTSEQI_TRAINING_3(X) X(real, "hold_out", hold_out)
+#define PKTSEQI_COUNT(list) (sizeof(list) / sizeof *(list))
+#define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+#define PKTSEQI_BELOW_1 (1 - DBL_EPSILON / 2)  // the largest double below 1
+#define PKTSEQI_MAX_WHOLE 9007199254740991.0   // 2^53 - 1: doubles hold every whole number to here
+#define PKTSEQI_WHOLE_32 4294967295.0
+
+// "pktseq.inputs", "pktseq.start", "pktseq.loss" of a pktseq_config.
+static const pktseqi_member pktseqi_config_keys[] = {
+#define PKTSEQI_C(member) PKTSEQI_AT(pktseq_config, member)
+    {"pktseq.inputs", PKTSEQI_WHOLE, PKTSEQI_C(inputs), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"pktseq.start", PKTSEQI_NAME, PKTSEQI_C(start), 0, 0, 0, pktseqi_start_name},
+    {"pktseq.loss", PKTSEQI_NAME, PKTSEQI_C(loss), 0, 0, 0, pktseqi_loss_name},
+#undef PKTSEQI_C
+};
+
+static const pktseqi_member pktseqi_codec_keys[] = {
+    {"pktseq.names", PKTSEQI_NAME | PKTSEQI_OPTIONAL, PKTSEQI_AT(pktseq_codec, names), 0, 0, 0,
+     pktseqi_names_name},
+};
+
+// A rule, and the one name for how it cuts: `by`, + 2 for `notebook`, + 4 for `tcp_only`.
+typedef struct pktseqi_rule_text {
+    int name;
+    pktseq_rule rule;
+} pktseqi_rule_text;
+
+// "pktseq.rule". pktseqi_rule_check knows the ranges.
+static const pktseqi_member pktseqi_rule_members[] = {
+#define PKTSEQI_R(member) PKTSEQI_AT(pktseqi_rule_text, member)
+    {"by", PKTSEQI_NAME, PKTSEQI_R(name), 0, 0, 0, pktseqi_rule_name},
+    {"least", PKTSEQI_WHOLE, PKTSEQI_R(rule.least), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
+    {"most", PKTSEQI_WHOLE, PKTSEQI_R(rule.most), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
+    {"window", PKTSEQI_REAL, PKTSEQI_R(rule.window), 0, DBL_MAX, 0, NULL},
+    {"idle", PKTSEQI_REAL, PKTSEQI_R(rule.idle), 0, DBL_MAX, 0, NULL},
+    {"max_connections", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_connections), 0, PKTSEQI_WHOLE_32, 0,
+     NULL},
+    {"max_pairs", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_pairs), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"max_packets", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_packets), 0, PKTSEQI_WHOLE_32, 0, NULL},
+#undef PKTSEQI_R
+};
+
+// "pktseq.training". Of a run that was called again with other settings, sums and counts may be
+// those of the settings before.
+static const pktseqi_member pktseqi_training_members[] = {
+#define PKTSEQI_T(member) PKTSEQI_AT(pktseq_training, member)
+    {"iteration", PKTSEQI_WHOLE, PKTSEQI_T(iteration), 1, PKTSEQI_WHOLE_32, 0, NULL},
+    {"iterations", PKTSEQI_WHOLE, PKTSEQI_T(config.iterations), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"batch", PKTSEQI_WHOLE, PKTSEQI_T(config.batch), 1, PKTSEQI_WHOLE_32, 0, NULL},
+    {"learning_rate", PKTSEQI_REAL, PKTSEQI_T(config.learning_rate), 0, DBL_MAX, 0, NULL},
+    {"teacher_forcing", PKTSEQI_REAL, PKTSEQI_T(config.teacher_forcing), 0, 1, 0, NULL},
+    {"report_every", PKTSEQI_WHOLE, PKTSEQI_T(config.report_every), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"point_every", PKTSEQI_WHOLE, PKTSEQI_T(config.point_every), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"report_sum", PKTSEQI_REAL, PKTSEQI_T(report_sum), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"report_count", PKTSEQI_WHOLE, PKTSEQI_T(report_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"point_sum", PKTSEQI_REAL, PKTSEQI_T(point_sum), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"point_count", PKTSEQI_WHOLE, PKTSEQI_T(point_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"drop_last", PKTSEQI_WHOLE, PKTSEQI_T(drop_last), 0, 1, 0, NULL},
+    {"momentum", PKTSEQI_REAL, PKTSEQI_T(config.momentum), 0, PKTSEQI_BELOW_1, 0, NULL},
+    {"clip", PKTSEQI_REAL, PKTSEQI_T(config.clip), 0, DBL_MAX, 0, NULL},
+    {"begin", PKTSEQI_REAL, PKTSEQI_T(begin), 0, 1, 0, NULL},
+    {"end", PKTSEQI_REAL, PKTSEQI_T(end), 0, 1, 0, NULL},
+    {"hold_out", PKTSEQI_REAL, PKTSEQI_T(hold_out), 0, PKTSEQI_BELOW_1, 0, NULL},
+    {"order", PKTSEQI_NAME, PKTSEQI_T(config.order), 0, 0, 0, pktseqi_order_name},
+    {"seed", PKTSEQI_HEX, PKTSEQI_T(config.seed), 0, 0, 0, NULL},
+    {"data", PKTSEQI_HEX, PKTSEQI_T(data_hash), 0, 0, 0, NULL},
+    {"milestones", PKTSEQI_PERCENTS, PKTSEQI_T(config.milestone), 1, 100,
+     offsetof(pktseq_training, config.milestone_count), NULL},
+    {"points", PKTSEQI_HISTORY, PKTSEQI_T(point), -DBL_MAX, DBL_MAX,
+     offsetof(pktseq_training, points), NULL},
+#undef PKTSEQI_T
+};
+
+static const pktseqi_member pktseqi_training_keys[] = {
+    {"pktseq.recipe", PKTSEQI_TEXT | PKTSEQI_OPTIONAL, PKTSEQI_AT(pktseq_training, recipe), 0, 0,
+     0, NULL},
+};
+
+// "pktseq.detector": what its arrays are allocated by comes first, then these, then the arrays.
+#define PKTSEQI_D(member) PKTSEQI_AT(pktseq_detector, member)
+#define PKTSEQI_DN(count) offsetof(pktseq_detector, count), NULL
+static const pktseqi_member pktseqi_detector_members[] = {
+    {"measure", PKTSEQI_NAME, PKTSEQI_D(options.measure), 0, 0, 0, pktseqi_measure_name},
+    {"one_step_ahead", PKTSEQI_NAME, PKTSEQI_D(options.one_step_ahead), 0, 0, 0,
+     pktseqi_flag_name},
+    {"by_length", PKTSEQI_NAME, PKTSEQI_D(options.by_length), 0, 0, 0, pktseqi_flag_name},
+    {"contexts", PKTSEQI_WHOLE, PKTSEQI_D(contexts), 0, PKTSEQ_MAX_CONTEXTS, 0, NULL},
+    {"sequences", PKTSEQI_WHOLE, PKTSEQI_D(sequences), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
+    {"context_false_alarms_threshold_low_high", PKTSEQI_REAL, PKTSEQI_D(options.context), 0,
+     PKTSEQI_BELOW_1, 0, NULL},
+    {NULL, PKTSEQI_REAL, PKTSEQI_D(options.false_alarms), 0, 1, 0, NULL},
+    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold), -DBL_MAX, DBL_MAX, 0, NULL},
+    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_low), -DBL_MAX, DBL_MAX, 0, NULL},
+    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_high), -DBL_MAX, DBL_MAX, 0, NULL},
+};
+static const pktseqi_member pktseqi_detector_arrays[] = {
+    {"weight", PKTSEQI_ARRAY, PKTSEQI_D(weight), 0, DBL_MAX, PKTSEQI_DN(groups)},
+    {"error", PKTSEQI_ARRAY, PKTSEQI_D(error), DBL_MIN, DBL_MAX, PKTSEQI_DN(out)},
+    {"mean", PKTSEQI_ARRAY, PKTSEQI_D(mean), -DBL_MAX, DBL_MAX, PKTSEQI_DN(contexts)},
+    {"precision", PKTSEQI_SQUARE, PKTSEQI_D(precision), -DBL_MAX, DBL_MAX, PKTSEQI_DN(contexts)},
+    {"scale", PKTSEQI_REAL, PKTSEQI_D(scale), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"length_scale", PKTSEQI_REAL, PKTSEQI_D(length_scale), DBL_MIN, DBL_MAX, 0, NULL},
+    // of a detector that was fitted
+    {"dispersion", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(dispersion), 1, DBL_MAX, 0, NULL},
+    {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(tail), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"level", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(level), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"seconds", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(seconds), 0, DBL_MAX, 0, NULL},
+    {"unknown", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(unknown), 0, 1, 0, NULL},
+};
+// "pktseq.running"
+static const pktseqi_member pktseqi_running_members[] = {
+    {"scale", PKTSEQI_REAL, PKTSEQI_D(running_scale), DBL_MIN, DBL_MAX, 0, NULL},
+    {"threshold", PKTSEQI_REAL, PKTSEQI_D(running_threshold), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"level", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(running_level), -DBL_MAX, DBL_MAX, 0,
+     NULL},
+    {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(running_tail), -DBL_MAX, DBL_MAX, 0, NULL},
+};
+#undef PKTSEQI_D
+#undef PKTSEQI_DN
+
+// A list, its length and the struct that it describes, as arguments.
+#define PKTSEQI_LIST(list, object) list, PKTSEQI_COUNT(list), object
+
+// The size_t at an offset of a struct.
+static size_t pktseqi_size_at(const void *object, size_t offset) {
+    size_t value;
+    memcpy(&value, (const char *)object + offset, sizeof value);
+    return value;
+}
+
+// The doubles of a member, and how many there are: none of another type.
+static double *pktseqi_member_reals(const pktseqi_member *m, const void *object, size_t *count) {
+    char *at = (char *)object + m->offset;
+    int type = m->type & ~PKTSEQI_OPTIONAL;
+    double *real = (double *)(void *)at;
+    *count = type < PKTSEQI_REAL ? 0 : m->size / sizeof *real;
+    if (type <= PKTSEQI_RISING) return real;
+    memcpy(&real, at, sizeof real);
+    *count = pktseqi_size_at(object, m->count_at);
+    if (type == PKTSEQI_SQUARE) *count *= *count;
+    return real;
+}
+
+// The index of an enumeration's value, or 0 and 1 for a condition. With -fshort-enums an
+// enumeration is one byte.
+static size_t pktseqi_member_index(const pktseqi_member *m, const void *object) {
+    const char *at = (const char *)object + m->offset;
+    int value;
+    if (m->size == 1) return *(const unsigned char *)at;
+    memcpy(&value, at, sizeof value);
+    return m->names == pktseqi_flag_name ? value != 0 : (size_t)value;
+}
+
+// The length of a list of names that NULL ends, or the index of the one that is `wanted`.
+static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
+    size_t i = 0;
+    while (name[i] && (!wanted || strcmp(name[i], wanted) != 0)) ++i;
+    return i;
+}
+
+// Is every byte of a member zero? Of a text the first one counts.
+static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
+    const char *at = (const char *)object + m->offset;
+    size_t k = 0, size = m->type == (PKTSEQI_TEXT | PKTSEQI_OPTIONAL) ? 1 : m->size;
+    while (k < size && at[k] == 0) ++k;
+    return k == size;
+}
+
+// Is a member in its range? Both the writer and the reader ask.
+static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
+    int type = m->type & ~PKTSEQI_OPTIONAL, good = 1;
+    size_t count;
+    const double *real = pktseqi_member_reals(m, object, &count);
+    if (type != m->type && pktseqi_member_zero(m, object)) return 1;
+    if (type == PKTSEQI_NAME)
+        return pktseqi_member_index(m, object) < pktseqi_find_name(m->names, NULL);
+    if (type == PKTSEQI_WHOLE) {
+        double whole = (double)pktseqi_size_at(object, m->offset);
+        return whole >= m->min && whole <= m->max;
+    }
+    if (type == PKTSEQI_TEXT) {
+        const char *text = (const char *)object + m->offset;
+        return memchr(text, 0, m->size) && pktseqi_utf8(text, strlen(text));
+    }
+    for (size_t i = 0; i < count; ++i)
+        good &= pktseqi_finite(&real[i]) && real[i] >= m->min && real[i] <= m->max &&
+                (type != PKTSEQI_RISING || i == 0 || real[i] >= real[i - 1]);
+    return good;
+}
+
+// The first member of a list that is not in its range, or NULL.
+static const pktseqi_member *pktseqi_members_bad(const pktseqi_member *m, size_t count,
+                                                 const void *object) {
+    for (; count > 0; --count, ++m)
+        if (!pktseqi_member_good(m, object)) return m;
+    return NULL;
+}
+
+// Writes the values of a member, a space before each.
+static void pktseqi_put_member(pktseqi_text *t, const pktseqi_member *m, const void *object) {
+    const unsigned char *at = (const unsigned char *)object + m->offset;
+    size_t count;
+    const double *real = pktseqi_member_reals(m, object, &count);
+    uint64_t bits;
+    switch (m->type & ~PKTSEQI_OPTIONAL) {
+    case PKTSEQI_WHOLE: pktseqi_put(t, " %z", pktseqi_size_at(object, m->offset)); break;
+    case PKTSEQI_NAME: pktseqi_put(t, " %s", m->names[pktseqi_member_index(m, object)]); break;
+    case PKTSEQI_TEXT: pktseqi_put(t, " %s", (const char *)at); break;
+    case PKTSEQI_HEX:
+        memcpy(&bits, at, sizeof bits);
+        pktseqi_put_text(t, " ");
+        pktseqi_put_hex(t, bits, 16);
+        break;
+    case PKTSEQI_PERCENTS:
+        for (size_t i = 0; i < pktseqi_size_at(object, m->count_at); ++i)
+            pktseqi_put(t, " %z", (size_t)at[i]);
+        break;
+    default:
+        for (size_t i = 0; i < count; ++i) pktseqi_put(t, " %f", real[i]);
+    }
+}
+
+// Writes members, a line for each name.
+static void pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
+                                const void *object) {
+    for (size_t i = 0; i < count; ++i) {
+        if (m[i].type & PKTSEQI_OPTIONAL && pktseqi_member_zero(&m[i], object)) continue;
+        if (m[i].name) pktseqi_put_text(t, m[i].name);
+        pktseqi_put_member(t, &m[i], object);
+        if (i + 1 == count || m[i + 1].name) pktseqi_put_text(t, "\n");
+    }
+}
 
 // Text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
@@ -14187,6 +14426,26 @@ static void pktseqi_put_json(pktseqi_text *t, const char *text) {
             pktseqi_put_text(t, "\\u");
             pktseqi_put_hex(t, c, 4);
         }
+    }
+}
+
+// Writes an entry of the metadata, `,"key":"value"`, from what `inner` holds behind `skip` bytes.
+// inner is emptied for the next.
+static void pktseqi_put_entry(pktseqi_text *t, const char *key, pktseqi_text *inner, size_t skip) {
+    pktseqi_put(t, ",\"%s\":\"", key);
+    if (inner->size > skip) pktseqi_put_json(t, inner->data + skip);
+    pktseqi_put_text(t, "\"");
+    t->failed |= inner->failed;
+    inner->size = 0;
+}
+
+// Writes members, each an entry of the metadata.
+static void pktseqi_put_keys(pktseqi_text *t, pktseqi_text *inner, const pktseqi_member *m,
+                             size_t count, const void *object) {
+    for (; count > 0; --count, ++m) {
+        if (m->type & PKTSEQI_OPTIONAL && pktseqi_member_zero(m, object)) continue;
+        pktseqi_put_member(inner, m, object);
+        pktseqi_put_entry(t, m->name, inner, 1);
     }
 }
 
@@ -14217,56 +14476,15 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     }
 }
 
-// What a rule is made of besides how it cuts: X(type, name, place)
-#define PKTSEQI_RULE(X) \
-    X(whole, "least", least) \
-    X(whole, "most", most) \
-    X(real, "window", window) \
-    X(real, "idle", idle) \
-    X(whole, "max_connections", max_connections) \
-    X(whole, "max_pairs", max_pairs) \
-    X(whole, "max_packets", max_packets)
-
-static const char *const pktseqi_cut_name[] = {
-    "reference",     "connection",     "notebook",     "connection_notebook",
-    "reference_tcp", "connection_tcp", "notebook_tcp", "connection_notebook_tcp"};
-
-#define PKTSEQI_PUT_whole "%s %z\n"
-#define PKTSEQI_PUT_real "%s %f\n"
-
-static const char *const pktseqi_names_name[2] = {"dissector", "ports"};
-
-// The rule, one line a value. Read by pktseqi_load_rule. One that cannot be is written as none.
+// The rule. One that cannot be is written as none.
 static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
-    pktseq_rule none;
-    memset(&none, 0, sizeof none);
-    if (!rule->least || pktseqi_rule_check(rule, NULL)) rule = &none;
-    pktseqi_put(t, "by %s\n", pktseqi_cut_name[(int)rule->by + (rule->notebook ? 2 : 0) +
-                                               (rule->tcp_only ? 4 : 0)]);
-#define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, rule->place);
-    PKTSEQI_RULE(PKTSEQI_X)
-#undef PKTSEQI_X
-}
-
-// The training state, one line a value, loss points last. Read by pktseqi_load_training.
-static void pktseqi_put_training(pktseqi_text *t, const pktseq_training *training) {
-#define PKTSEQI_X(type, name, place) pktseqi_put(t, PKTSEQI_PUT_##type, name, training->place);
-    PKTSEQI_TRAINING(PKTSEQI_X)
-    PKTSEQI_TRAINING_2(PKTSEQI_X)
-    PKTSEQI_TRAINING_3(PKTSEQI_X)
-#undef PKTSEQI_X
-#undef PKTSEQI_PUT_whole
-#undef PKTSEQI_PUT_real
-    pktseqi_put(t, "order %s\nseed ", pktseqi_order_name[training->config.order]);
-    pktseqi_put_hex(t, training->config.seed, 16);
-    pktseqi_put_text(t, "\ndata ");
-    pktseqi_put_hex(t, training->data_hash, 16);
-    pktseqi_put_text(t, "\nmilestones");
-    for (size_t i = 0; i < training->config.milestone_count; ++i)
-        pktseqi_put(t, " %z", (size_t)training->config.milestone[i]);
-    pktseqi_put_text(t, "\npoints");
-    for (size_t i = 0; i < training->points; ++i) pktseqi_put(t, " %f", training->point[i]);
-    pktseqi_put_text(t, "\n");
+    pktseqi_rule_text text;
+    memset(&text, 0, sizeof text);
+    if (rule->least && pktseqi_rule_check(rule, NULL) == PKTSEQ_OK) {
+        text.rule = *rule;
+        text.name = (int)rule->by + (rule->notebook ? 2 : 0) + (rule->tcp_only ? 4 : 0);
+    }
+    pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_rule_members, &text));
 }
 
 // What each group of outputs is: "number" and "flag" are one output each, classes say how many.
@@ -14278,108 +14496,54 @@ static void pktseqi_put_groups(pktseqi_text *t, const pktseq_model *model) {
     }
 }
 
-// A line of numbers: name, then " value" for each.
-static void pktseqi_put_numbers(pktseqi_text *t, const char *name, const double *value,
-                                size_t count) {
-    pktseqi_put_text(t, name);
-    for (size_t i = 0; i < count; ++i) pktseqi_put(t, " %f", value[i]);
-    pktseqi_put_text(t, "\n");
+// The tensors of a file: the model's, and a vector as long as all of them, which training with
+// momentum needs to go on.
+enum { PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
+static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
+    pktseqi_tensor_list(config, known);
+    known[PKTSEQ_TENSOR_COUNT].name = PKTSEQI_VELOCITY;
+    known[PKTSEQ_TENSOR_COUNT].rows = pktseqi_parameters(config);
+    known[PKTSEQ_TENSOR_COUNT].cols = 1;
+    known[PKTSEQ_TENSOR_COUNT].rank = 1;
 }
 
-// The arrays of a detector d, in the order in which they are written: X(name, place, count)
-#define PKTSEQI_DETECTOR(X) \
-    X("weight", d->weight, d->groups) \
-    X("error", d->error, d->out) \
-    X("mean", d->mean, d->contexts) \
-    X("precision", d->precision, d->contexts * d->contexts) \
-    X("scale", d->scale, 2) \
-    X("length_scale", d->length_scale, 4)
-
-// What it has kept of normal scores; checkpoints before 1.0 have none of these lines.
-#define PKTSEQI_DETECTOR_LEVELS(X) \
-    X("dispersion", &d->dispersion, 1) \
-    X("tail", d->tail, 4) \
-    X("level", d->level, PKTSEQ_LEVELS)
-
-// And of the traffic; the first checkpoints with levels have none of these lines.
-#define PKTSEQI_DETECTOR_TRAFFIC(X) \
-    X("seconds", &d->seconds, 1) \
-    X("unknown", &d->unknown, 1)
-
-// The detector, a line for each value or array. Read by pktseqi_load_detector.
-static void pktseqi_put_detector(pktseqi_text *t, const pktseq_detector *d) {
-    double plain[5];
-    pktseqi_put(t, "measure %s\none_step_ahead %z\nby_length %z\ncontexts %z\nsequences %z\n",
-                pktseqi_measure_name[d->options.measure], (size_t)(d->options.one_step_ahead != 0),
-                (size_t)(d->options.by_length != 0), d->contexts, d->sequences);
-    plain[0] = d->options.context;
-    plain[1] = d->options.false_alarms;
-    plain[2] = d->threshold;
-    plain[3] = d->threshold_low;
-    plain[4] = d->threshold_high;
-    pktseqi_put_numbers(t, "context_false_alarms_threshold_low_high", plain, 5);
-#define PKTSEQI_X(name, place, count) pktseqi_put_numbers(t, name, place, count);
-    PKTSEQI_DETECTOR(PKTSEQI_X)
-    if (d->dispersion >= 1) { PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X) }
-    if (d->dispersion >= 1) { PKTSEQI_DETECTOR_TRAFFIC(PKTSEQI_X) }
-#undef PKTSEQI_X
-}
-
-// `,"key":"` and the value that `inner` holds, escaped, and `"`. inner is emptied for the next.
-static void pktseqi_put_meta(pktseqi_text *t, const char *key, pktseqi_text *inner) {
-    pktseqi_put(t, ",\"%s\":\"", key);
-    pktseqi_put_json(t, inner->data ? inner->data : "");
-    pktseqi_put_text(t, "\"");
-    t->failed |= inner->failed;
-    inner->size = 0;
-    if (inner->data) inner->data[0] = 0;
-}
-
-// The header's JSON. Returns where the 16 digits of the checksum stand in t.
+// The header's JSON, for `entries` tensors. Returns where the 16 digits of the checksum stand in t.
 static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
                                  const pktseq_codec *codec, const pktseq_training *training,
-                                 const pktseq_detector *detector) {
+                                 const pktseq_detector *detector, size_t entries) {
     pktseqi_text inner = pktseqi_text_growing(&t->allocator);
-    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
+    pktseq_tensor tensor[PKTSEQI_ENTRIES];
     size_t at, offset = 0;
-    pktseqi_put(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"%s\","
-                   "\"pktseq.version\":\"%s\",\"pktseq.checksum\":\"",
-                PKTSEQI_FORMAT, PKTSEQ_VERSION);
+    pktseqi_put_text(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"" PKTSEQI_FORMAT
+                        "\",\"pktseq.version\":\"" PKTSEQ_VERSION "\",\"pktseq.checksum\":\"");
     at = t->size;
-    pktseqi_put(t, "0000000000000000\",\"pktseq.inputs\":\"%z\",\"pktseq.start\":\"%s\","
-                   "\"pktseq.loss\":\"%s\"", model->config.inputs,
-                pktseqi_start_name[model->config.start], pktseqi_loss_name[model->config.loss]);
+    pktseqi_put_text(t, "0000000000000000\"");
+    pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_config_keys, &model->config));
     pktseqi_put_groups(&inner, model);
-    pktseqi_put_meta(t, "pktseq.groups", &inner);
-    if (codec && codec->field_count) {
+    pktseqi_put_entry(t, "pktseq.groups", &inner, 0);
+    if (codec) {
         pktseqi_put_codec(&inner, codec);
-        pktseqi_put_meta(t, "pktseq.codec", &inner);
+        pktseqi_put_entry(t, "pktseq.codec", &inner, 0);
         pktseqi_put_rule(&inner, &codec->rule);
-        pktseqi_put_meta(t, "pktseq.rule", &inner);
-        if (codec->names)
-            pktseqi_put(t, ",\"pktseq.names\":\"%s\"", pktseqi_names_name[codec->names - 1]);
+        pktseqi_put_entry(t, "pktseq.rule", &inner, 0);
+        pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_codec_keys, codec));
     }
-    if (training && training->iteration) {
-        pktseqi_put_training(&inner, training);
-        pktseqi_put_meta(t, "pktseq.training", &inner);
-        pktseqi_put_text(&inner, training->recipe);
-        if (training->recipe[0]) pktseqi_put_meta(t, "pktseq.recipe", &inner);
+    if (training) {
+        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_training_members, training));
+        pktseqi_put_entry(t, "pktseq.training", &inner, 0);
+        pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_training_keys, training));
     }
-    if (detector && detector->memory) {
-        pktseqi_put_detector(&inner, detector);
-        pktseqi_put_meta(t, "pktseq.detector", &inner);
-        pktseqi_put_numbers(&inner, "scale", detector->running_scale, PKTSEQ_RUNNING);
-        pktseqi_put_numbers(&inner, "threshold", &detector->running_threshold, 1);
-        if (detector->running_tail[1] > 0) {
-            pktseqi_put_numbers(&inner, "level", detector->running_level, PKTSEQ_LEVELS);
-            pktseqi_put_numbers(&inner, "tail", detector->running_tail, 4);
-        }
-        pktseqi_put_meta(t, "pktseq.running", &inner);
+    if (detector) {
+        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_detector_members, detector));
+        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_detector_arrays, detector));
+        pktseqi_put_entry(t, "pktseq.detector", &inner, 0);
+        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_running_members, detector));
+        pktseqi_put_entry(t, "pktseq.running", &inner, 0);
     }
     pktseqi_free(&inner.allocator, inner.data);
     pktseqi_put_text(t, "}");
-    pktseqi_tensor_list(&model->config, tensor);
-    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+    pktseqi_entry_list(&model->config, tensor);
+    for (size_t i = 0; i < entries; ++i) {
         size_t end = offset + tensor[i].rows * tensor[i].cols * sizeof(pktseq_real);
         pktseqi_put(t, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%z", tensor[i].name, PKTSEQI_DTYPE,
                     tensor[i].rows);
@@ -14387,10 +14551,6 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
         pktseqi_put(t, "],\"data_offsets\":[%z,%z]}", offset, end);
         offset = end;
     }
-    if (training && training->iteration && training->velocity)
-        pktseqi_put(t, ",\"" PKTSEQI_VELOCITY "\":{\"dtype\":\"%s\",\"shape\":[%z],"
-                       "\"data_offsets\":[%z,%z]}", PKTSEQI_DTYPE, training->parameters, offset,
-                    offset + training->parameters * sizeof(pktseq_real));
     pktseqi_put_text(t, "}");
     while (t->size % 8 && !t->failed) pktseqi_put_text(t, " ");
     return at;
@@ -14414,19 +14574,17 @@ static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t 
     return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
 }
 
-// Is everything there that will be written, and can it be?
-static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
-                                        const pktseq_training *training, pktseq_error *err) {
-    if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
-    if (codec && (unsigned)codec->names > PKTSEQ_NAMES_PORTS)
+// Checks that a codec fits the model and can be written.
+static pktseq_status pktseqi_save_check_codec(const pktseq_model *model, const pktseq_codec *codec,
+                                              pktseq_error *err) {
+    if (pktseqi_members_bad(PKTSEQI_LIST(pktseqi_codec_keys, codec)))
         return pktseqi_bad_argument(err, "codec->names is none of its values");
-    if (codec && codec->field_count &&
-        (codec->features != model->config.in || codec->targets != model->config.out))
+    if (codec->features != model->config.in || codec->targets != model->config.out)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the codec makes %z features of which %z are targets, the model "
                              "takes %z and puts out %z", codec->features, codec->targets,
                              model->config.in, model->config.out);
-    for (size_t f = 0; codec && f < codec->field_count; ++f) {
+    for (size_t f = 0; f < codec->field_count; ++f) {
         int good = pktseqi_utf8(codec->field[f].column, strlen(codec->field[f].column));
         for (size_t k = 0; good && k < codec->field[f].category_count; ++k)
             good = pktseqi_utf8(codec->field[f].category[k], strlen(codec->field[f].category[k]));
@@ -14435,68 +14593,69 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
                                  "column %q or one of its categories is not UTF-8",
                                  codec->field[f].column);
     }
-    if (training && training->iteration) {
-        pktseq_status status = pktseqi_train_config_check(&training->config, err);
-        int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->point_sum);
-        if (status) return status;
-        for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(&training->point[i]);
-        for (size_t i = 0; i < training->parameters; ++i)
-            good &= pktseqi_finite_real(&training->velocity[i]);
-        if (training->velocity && training->parameters != model->parameters)
-            return pktseqi_bad_argument(err, "the training state is another model's");
-        if (!memchr(training->recipe, 0, sizeof training->recipe) ||
-            !pktseqi_utf8(training->recipe, strlen(training->recipe)))
-            return pktseqi_bad_argument(err, "the recipe is not a text in UTF-8");
-        if (!good) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                        "a loss or velocity is not finite");
-    }
+    return PKTSEQ_OK;
+}
+
+// Checks that a training state is this model's and can be written.
+static pktseq_status pktseqi_save_check_training(const pktseq_model *model,
+                                                 const pktseq_training *training,
+                                                 pktseq_error *err) {
+    pktseq_status status = pktseqi_train_config_check(&training->config, err);
+    int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->point_sum);
+    if (status) return status;
+    if (training->velocity && training->parameters != model->parameters)
+        return pktseqi_bad_argument(err, "the training state is another model's");
+    if (pktseqi_members_bad(PKTSEQI_LIST(pktseqi_training_keys, training)))
+        return pktseqi_bad_argument(err, "the recipe is not a text in UTF-8");
+    for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(&training->point[i]);
+    for (size_t i = 0; training->velocity && i < training->parameters; ++i)
+        good &= pktseqi_finite_real(&training->velocity[i]);
+    if (!good)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a loss or velocity is not finite");
+    return PKTSEQ_OK;
+}
+
+// Can this be the tail of a distribution of scores: score, share above it, shape, scale?
+static int pktseqi_tail_good(const double *tail) {
+    return tail[1] >= 0 && tail[1] <= 1 && fabs(tail[2]) <= 1 && tail[3] >= 0;
+}
+
+// Are all numbers of a detector in their ranges?
+static int pktseqi_detector_good(const pktseq_detector *d) {
+    return !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_members, d)) &&
+           !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_arrays, d)) &&
+           !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_running_members, d)) &&
+           pktseqi_tail_good(d->tail) && pktseqi_tail_good(d->running_tail) &&
+           (d->options.context <= 0 || d->contexts > 0);
+}
+
+// Checks that everything is there that will be written, and can be. NULL: it is not saved.
+static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
+                                        const pktseq_training *training,
+                                        const pktseq_detector *d, pktseq_error *err) {
+    pktseq_status status = PKTSEQ_OK;
+    if (codec) status = pktseqi_save_check_codec(model, codec, err);
+    if (status == PKTSEQ_OK && training)
+        status = pktseqi_save_check_training(model, training, err);
+    if (status) return status;
     for (size_t i = 0; i < model->parameters; ++i)
         if (!pktseqi_finite_real(&model->block[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "weight %z is not a finite number", i);
-    return PKTSEQ_OK;
-}
-
-// Can this be what is kept of a distribution of scores?
-static int pktseqi_levels_good(const double *level, const double *tail) {
-    int good = tail[1] >= 0 && tail[1] <= 1 && fabs(tail[2]) <= 1 && tail[3] >= 0;
-    for (int k = 0; k < 4; ++k) good &= pktseqi_finite(&tail[k]);
-    for (int k = 0; k < PKTSEQ_LEVELS; ++k)
-        good &= pktseqi_finite(&level[k]) && (k == 0 || level[k] >= level[k - 1]);
-    return good;
-}
-
-// Every number of a detector, checked as a whole: finite, and in the range that it must be in.
-static int pktseqi_detector_good(const pktseq_detector *d) {
-    int good = d->options.context >= 0 && d->options.context < 1 &&
-               d->options.false_alarms >= 0 && d->options.false_alarms <= 1 &&
-               pktseqi_finite(&d->threshold) && pktseqi_finite(&d->threshold_low) &&
-               pktseqi_finite(&d->threshold_high) && pktseqi_finite(&d->scale[0]) &&
-               pktseqi_finite(&d->scale[1]) && (d->options.context == 0 || d->contexts > 0);
-    for (size_t g = 0; g < d->groups; ++g)
-        good &= pktseqi_finite(&d->weight[g]) && d->weight[g] >= 0;
-    for (size_t o = 0; o < d->out; ++o) good &= pktseqi_finite(&d->error[o]) && d->error[o] > 0;
-    for (size_t c = 0; c < d->contexts * (d->contexts + 1); ++c)
-        good &= pktseqi_finite(&d->mean[c]);
-    for (int k = 0; k < 4; ++k)
-        good &= pktseqi_finite(&d->length_scale[k]) && d->length_scale[k] > 0;
-    good &= pktseqi_finite(&d->seconds) && d->seconds >= 0 && d->unknown >= 0 && d->unknown <= 1;
-    return good && pktseqi_finite(&d->dispersion) && pktseqi_levels_good(d->level, d->tail) &&
-           pktseqi_levels_good(d->running_level, d->running_tail);
-}
-
-// Does a detector belong to model and codec, and can it be written?
-static pktseq_status pktseqi_save_check_detector(const pktseq_model *model,
-                                                 const pktseq_codec *codec,
-                                                 const pktseq_detector *d, pktseq_error *err) {
-    if (!d || !d->memory) return PKTSEQ_OK;
-    if (!pktseqi_detector_fits(d, model) ||
-        (codec && codec->field_count &&
-         (codec->contexts != d->contexts || codec->groups != d->groups)))
+    if (d && (!pktseqi_detector_fits(d, model) ||
+              (codec && (codec->contexts != d->contexts || codec->groups != d->groups))))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the detector is another model's or another codec's");
-    if (!pktseqi_detector_good(d))
+    if (d && !pktseqi_detector_good(d))
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a number of the detector cannot be");
     return PKTSEQ_OK;
+}
+
+// Appends numbers, and returns where to append the next.
+static unsigned char *pktseqi_write_reals(unsigned char *to, const pktseq_real *value,
+                                          size_t count) {
+    for (size_t i = 0; i < count; ++i, to += sizeof *value)
+        pktseqi_write_u64(to, pktseqi_real_bits(&value[i]), sizeof *value);
+    return to;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
@@ -14505,42 +14664,43 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
                                          const pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_text t;
-    size_t hole, header, bytes, count, width = sizeof(pktseq_real);
-    const pktseq_real *velocity = training && training->iteration ? training->velocity : NULL;
+    size_t hole, header, bytes, vectors;
+    unsigned char *p;
     pktseq_status status;
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
-    status = pktseqi_save_check(model, codec, training, err);
-    if (status == PKTSEQ_OK) status = pktseqi_save_check_detector(model, codec, detector, err);
+    if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
+    if (codec && codec->field_count == 0) codec = NULL;
+    if (training && training->iteration == 0) training = NULL;
+    if (detector && !detector->memory) detector = NULL;
+    status = pktseqi_save_check(model, codec, training, detector, err);
     if (status) return status;
+    vectors = training && training->velocity ? 2 : 1;
+    bytes = pktseqi_times(pktseqi_times(model->parameters, vectors), sizeof(pktseq_real));
     t = pktseqi_text_growing(allocator);
     pktseqi_put_bytes(&t, "\0\0\0\0\0\0\0\0", 8);
-    hole = pktseqi_put_header(&t, model, codec, training, detector);
+    hole = pktseqi_put_header(&t, model, codec, training, detector,
+                              PKTSEQ_TENSOR_COUNT + vectors - 1);
     header = t.size;
-    count = velocity ? pktseqi_times(model->parameters, 2) : model->parameters;
-    bytes = pktseqi_times(count, width);
-    if (!t.failed && header - 8 > PKTSEQI_MOST_HEADER) {
+    if (!t.failed && header - 8 > PKTSEQI_MAX_HEADER) {
         pktseqi_free(&t.allocator, t.data);
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "the header would have %z bytes, expected at most %z (fewer loss "
-                             "points?)", header - 8, (size_t)PKTSEQI_MOST_HEADER);
+                             "points?)", header - 8, (size_t)PKTSEQI_MAX_HEADER);
     }
-    if (!t.failed) {
-        t.capacity = bytes ? pktseqi_plus(header, bytes) : (size_t)-1;
-        buffer->data = (unsigned char *)pktseqi_regrow(&t.allocator, t.data, header, t.capacity, 1);
-    }
-    if (t.failed || !buffer->data) {
+    p = t.failed || !bytes ? NULL
+                           : (unsigned char *)pktseqi_regrow(&t.allocator, t.data, header,
+                                                             pktseqi_plus(header, bytes), 1);
+    if (!p) {
         pktseqi_free(&t.allocator, t.data);
         return pktseqi_no_memory(err);
     }
-    for (size_t i = 0; i < count; ++i) {
-        size_t k = i % model->parameters;
-        pktseq_real value = i < model->parameters ? model->block[k] : velocity[k];
-        pktseqi_write_u64(buffer->data + header + i * width, pktseqi_real_bits(&value), width);
-    }
+    buffer->data = p;
     buffer->size = buffer->capacity = header + bytes;
     buffer->allocator = t.allocator;
-    pktseqi_write_u64(buffer->data, header - 8, 8);
+    pktseqi_write_u64(p, header - 8, 8);
+    p = pktseqi_write_reals(p + header, model->block, model->parameters);
+    if (vectors == 2) pktseqi_write_reals(p, training->velocity, training->parameters);
     {
         char digits[17];
         t = pktseqi_text_fixed(digits, sizeof digits);
@@ -14552,31 +14712,34 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 
 // ---- >>load: reading safetensors, trusting nothing --------------------------------------------
 
-// The header while it is being read.
+// The header while it is read. After the first error nothing more is read: every function then
+// returns what ends the loop it is called in, so only the last of them looks at `status`.
 typedef struct pktseqi_json {
     const unsigned char *data;  // the whole file
     size_t at, end;             // cursor, end of the header
     char *arena;                // strings without their escapes, each ended by 0
     size_t arena_used;
+    size_t string, string_size; // the last string's first byte in the file, and its bytes there
+    pktseq_status status;
     pktseq_error *err;
 } pktseqi_json;
 
 // One entry of "__metadata__".
 typedef struct pktseqi_meta {
-    const char *key, *value;
-    size_t at;      // where the value stands in the file,
-    size_t length;  // and its bytes there
+    const char *key;
+    char *value;
+    size_t at, size;  // the value's first byte in the file, and its bytes there
 } pktseqi_meta;
 
 // One tensor as the file describes it.
 typedef struct pktseqi_entry {
     int found, rank;
     size_t shape[2];
-    uint64_t begin, end;  // bytes behind the header
+    uint64_t begin, end;  // bytes after the header
     size_t width;         // bytes a number
 } pktseqi_entry;
 
-enum { PKTSEQI_MOST_META = 1024, PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
+enum { PKTSEQI_MAX_META = 1024 };
 
 // Everything a header says.
 typedef struct pktseqi_header {
@@ -14586,58 +14749,65 @@ typedef struct pktseqi_header {
     pktseqi_meta *meta;    // (metas)
     size_t metas;
     size_t data_at;        // where the numbers begin
-    int format;            // 1 or 2; 0 in foreign files
+    int ours;              // 1 if the metadata say that this library has written the file
     pktseq_group *group;   // of config, made here
-    int has_metadata;
     pktseq_allocator allocator;
 } pktseqi_header;
 
-// What stands at the cursor, and what was expected there instead.
-static pktseq_status pktseqi_json_error(pktseqi_json *json, const char *expected) {
-    char found[2] = {0, 0};
-    if (json->at >= json->end)
-        return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                             "the header ends at byte %z, expected %s", json->at, expected);
-    found[0] = (char)json->data[json->at];
-    if (!found[0])
-        return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                             "header, byte %z: found a NUL byte, expected %s", json->at, expected);
-    return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                         "header, byte %z: found %q, expected %s", json->at, found, expected);
-}
-
-// The next character behind white space, or 0 at the end.
-static int pktseqi_json_peek(pktseqi_json *json) {
-    while (json->at < json->end &&
-           (json->data[json->at] == ' ' || json->data[json->at] == '\t' ||
-            json->data[json->at] == '\n' || json->data[json->at] == '\r'))
-        ++json->at;
+// The byte at the cursor, or 0 at the end.
+static int pktseqi_json_at(const pktseqi_json *json) {
     return json->at < json->end ? json->data[json->at] : 0;
 }
 
-// Steps over one character behind white space.
-static pktseq_status pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
-    if (pktseqi_json_peek(json) != c) return pktseqi_json_error(json, expected);
-    ++json->at;
-    return PKTSEQ_OK;
+// Says what stands at the cursor, and what was expected there instead.
+static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
+    char found[2];
+    if (json->status) return;
+    found[0] = (char)pktseqi_json_at(json);
+    found[1] = 0;
+    if (json->at >= json->end)
+        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     "the header ends at byte %z, expected %s", json->at,
+                                     expected);
+    else
+        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     found[0] ? "header, byte %z: found %q, expected %s"
+                                              : "header, byte %z: found a NUL byte%s, expected %s",
+                                     json->at, found, expected);
 }
 
-// After a member or element: 1 = a comma, more follows; 0 = `close`, the end; -1 = neither.
-static int pktseqi_json_more(pktseqi_json *json, int close) {
-    int c = pktseqi_json_peek(json);
-    if (c == ',' || c == close) {
+// The next character after white space, or 0 at the end and after an error.
+static int pktseqi_json_peek(pktseqi_json *json) {
+    int c = pktseqi_json_at(json);
+    while (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
         ++json->at;
-        return c == ',';
+        c = pktseqi_json_at(json);
     }
-    pktseqi_json_error(json, close == '}' ? "',' or '}'" : "',' or ']'");
-    return -1;
+    return json->status ? 0 : c;
 }
 
-// Four hexadecimal digits behind \u; -1 if they are not.
+// Steps over one character after white space.
+static void pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
+    if (pktseqi_json_peek(json) == c) ++json->at;
+    else pktseqi_json_error(json, expected);
+}
+
+// Is there one more member or element? Steps over the comma before it, or over `close`.
+//   first   1 before the first one, set to 0
+static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
+    int c = pktseqi_json_peek(json), was = *first;
+    *first = 0;
+    if (was && c != close) return json->status == PKTSEQ_OK;
+    if (c == ',' || c == close) ++json->at;
+    else pktseqi_json_error(json, close == '}' ? "',' or '}'" : "',' or ']'");
+    return c == ',' && !was;
+}
+
+// Four hexadecimal digits after \u; -1 if they are not.
 static long pktseqi_json_hex(pktseqi_json *json) {
     long value = 0;
     for (int i = 0; i < 4; ++i, ++json->at) {
-        int c = json->at < json->end ? json->data[json->at] : 0;
+        int c = pktseqi_json_at(json);
         if (c >= '0' && c <= '9') value = value * 16 + c - '0';
         else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + (c | 32) - 'a' + 10;
         else return -1;
@@ -14645,24 +14815,19 @@ static long pktseqi_json_hex(pktseqi_json *json) {
     return value;
 }
 
-// An escape, behind its backslash, as UTF-8 into the arena. 0 if it is not a good one.
+// An escape, after its backslash, as UTF-8 into the arena. 0 if it is not a good one.
 static int pktseqi_json_escape(pktseqi_json *json) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    int c = json->at < json->end ? json->data[json->at++] : 0;
+    int c = pktseqi_json_at(json);
     const char *plain = c ? strchr(from, c) : NULL;
     char *out = json->arena + json->arena_used;
-    long code;
-    if (plain) {
-        json->arena[json->arena_used++] = to[plain - from];
-        return 1;
-    }
-    if (c != 'u') return 0;
-    code = pktseqi_json_hex(json);
+    long code = plain ? to[plain - from] : 0;
+    int more;
+    json->at += c != 0;
+    if (!plain) code = c == 'u' ? pktseqi_json_hex(json) : 0;
     if (code >= 0xd800 && code < 0xdc00) {  // the first of a surrogate pair
         long low;
-        if (json->end - json->at < 6 || json->data[json->at] != '\\' ||
-            json->data[json->at + 1] != 'u')
-            return 0;
+        if (json->end - json->at < 6 || memcmp(json->data + json->at, "\\u", 2) != 0) return 0;
         json->at += 2;
         low = pktseqi_json_hex(json);
         if (low < 0xdc00 || low > 0xdfff) return 0;
@@ -14670,209 +14835,165 @@ static int pktseqi_json_escape(pktseqi_json *json) {
     } else if (code <= 0 || (code >= 0xdc00 && code < 0xe000)) {
         return 0;  // not hexadecimal, NUL, or a second half alone
     }
-    if (code < 0x80) {
-        *out++ = (char)code;
-    } else {
-        if (code < 0x800) {
-            *out++ = (char)(0xc0 | (code >> 6));
-        } else {
-            if (code < 0x10000) {
-                *out++ = (char)(0xe0 | (code >> 12));
-            } else {
-                *out++ = (char)(0xf0 | (code >> 18));
-                *out++ = (char)(0x80 | ((code >> 12) & 63));
-            }
-            *out++ = (char)(0x80 | ((code >> 6) & 63));
-        }
-        *out++ = (char)(0x80 | (code & 63));
-    }
-    json->arena_used = (size_t)(out - json->arena);
+    more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    for (int k = more; k > 0; --k, code >>= 6) out[k] = (char)(0x80 | (code & 63));
+    out[0] = (char)((more ? 0xf00 >> (more + 1) & 0xff : 0) | code);
+    json->arena_used += (size_t)more + 1;
     return 1;
 }
 
-// A string, without its escapes, in the arena; NULL on error. An escape is never shorter than what
-// it stands for, so the arena is as large as the header and cannot overflow.
-static const char *pktseqi_json_string(pktseqi_json *json, size_t *at, size_t *length) {
-    size_t begin, out = json->arena_used;
-    if (pktseqi_json_expect(json, '"', "a string")) return NULL;
-    begin = json->at;
-    for (;;) {
-        int c = json->at < json->end ? json->data[json->at] : 0;
-        if (c < 32) {
-            pktseqi_json_error(json, "text and a closing quote");
-            return NULL;
-        }
-        ++json->at;
-        if (c == '"') break;
-        if (c == '\\') {
-            size_t escape = json->at - 1;
-            if (!pktseqi_json_escape(json)) {
-                json->at = escape;
-                pktseqi_json_error(json, "a valid escape");
-                return NULL;
-            }
-        } else {
+// A string, without its escapes, in the arena; "" after an error. An escape is never shorter than
+// what it stands for, so the arena is as large as the header and cannot overflow.
+static char *pktseqi_json_string(pktseqi_json *json) {
+    char *out = json->arena + json->arena_used;
+    int c = 0;
+    pktseqi_json_expect(json, '"', "a string");
+    json->string = json->at;
+    while (!json->status && (c = pktseqi_json_at(json)) != '"') {
+        size_t at = json->at++;
+        if (c != '\\' && c >= 32) {
             json->arena[json->arena_used++] = (char)c;
+        } else if (c != '\\' || !pktseqi_json_escape(json)) {
+            json->at = at;
+            pktseqi_json_error(json, c == '\\' ? "a valid escape" : "text and a closing quote");
         }
     }
-    if (!pktseqi_utf8(json->arena + out, json->arena_used - out)) {
-        json->at = begin;
+    json->string_size = json->at++ - json->string;
+    if (!json->status && !pktseqi_utf8(out, (size_t)(json->arena + json->arena_used - out))) {
+        json->at = json->string;
         pktseqi_json_error(json, "UTF-8 text");
-        return NULL;
     }
+    if (json->status) json->arena_used = (size_t)(out - json->arena);
     json->arena[json->arena_used++] = 0;
-    if (at) *at = begin;
-    if (length) *length = json->at - 1 - begin;
-    return json->arena + out;
+    return out;
+}
+
+// The name of a member, and the colon after it.
+static char *pktseqi_json_key(pktseqi_json *json) {
+    char *key = pktseqi_json_string(json);
+    pktseqi_json_expect(json, ':', "':'");
+    return key;
 }
 
 // A whole number of plain digits below 2^53.
-static pktseq_status pktseqi_json_whole(pktseqi_json *json, uint64_t *value) {
+static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     int c = pktseqi_json_peek(json);
-    *value = 0;
-    if (c < '0' || c > '9') return pktseqi_json_error(json, "a whole number");
-    for (; c >= '0' && c <= '9'; c = json->at < json->end ? json->data[json->at] : 0) {
-        *value = *value * 10 + (uint64_t)(c - '0');
+    uint64_t value = 0;
+    if (c < '0' || c > '9') pktseqi_json_error(json, "a whole number");
+    for (; c >= '0' && c <= '9'; c = pktseqi_json_at(json)) {
+        value = value * 10 + (uint64_t)(c - '0');
         ++json->at;
-        if (*value >= (uint64_t)1 << 53) return pktseqi_json_error(json, "a number below 2^53");
-        if (*value == 0) break;  // no digits follow a leading zero
+        if (value >= (uint64_t)1 << 53) pktseqi_json_error(json, "a number below 2^53");
+        if (value == 0 || json->status) break;  // no digits follow a leading zero
     }
-    return PKTSEQ_OK;
+    return value;
 }
 
-// `[a, b, ...]` of at least `least` and at most two numbers.
-static pktseq_status pktseqi_json_array(pktseqi_json *json, uint64_t *value, int least,
-                                        int *count) {
-    pktseq_status status = pktseqi_json_expect(json, '[', "'['");
-    int more = 1;
-    for (*count = 0; status == PKTSEQ_OK && more > 0; ++*count) {
-        if (*count == 2) return pktseqi_json_error(json, "at most two numbers");
-        status = pktseqi_json_whole(json, &value[*count]);
-        if (status == PKTSEQ_OK) more = pktseqi_json_more(json, ']');
+// `[a, b, ...]` of at most two numbers; returns how many.
+static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
+    int first = 1, count = 0;
+    pktseqi_json_expect(json, '[', "'['");
+    while (pktseqi_json_next(json, ']', &first)) {
+        if (count == 2) pktseqi_json_error(json, "at most two numbers");
+        else value[count++] = pktseqi_json_whole(json);
     }
-    if (status || more < 0) return PKTSEQ_ERROR_DATA;
-    if (*count < least) return pktseqi_json_error(json, "two numbers");
-    return PKTSEQ_OK;
+    return count;
 }
 
 // {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
-static pktseq_status pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
-    enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
-    int seen = 0, member, count, more = 1;
-    uint64_t number[2] = {0, 0};
-    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
-    while (more > 0) {
-        const char *key = pktseqi_json_string(json, NULL, NULL), *text;
-        if (!key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
-        member = strcmp(key, "dtype") == 0     ? DTYPE
-                 : strcmp(key, "shape") == 0   ? SHAPE
-                 : strcmp(key, "data_offsets") ? 0
-                                               : OFFSETS;
-        if (!member || (seen & member))
-            return pktseqi_json_error(json, "dtype, shape and data_offsets, each once");
-        seen |= member;
-        if (member == DTYPE) {
-            text = pktseqi_json_string(json, NULL, NULL);
-            if (!text) return PKTSEQ_ERROR_DATA;
+static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
+    static const char *const name[] = {"dtype", "shape", "data_offsets", NULL};
+    static const char all[] = "dtype, shape and data_offsets, each once";
+    int seen = 0, first = 1;
+    entry->found = 1;
+    pktseqi_json_expect(json, '{', "'{'");
+    while (pktseqi_json_next(json, '}', &first)) {
+        size_t member = pktseqi_find_name(name, pktseqi_json_key(json));
+        uint64_t number[2] = {1, 1};
+        if (member == 3 || seen >> member & 1) pktseqi_json_error(json, all);
+        seen |= 1 << member;
+        if (member == 0) {
+            const char *text = pktseqi_json_string(json);
             entry->width = strcmp(text, "F32") == 0 ? 4 : strcmp(text, "F64") == 0 ? 8 : 0;
-            if (!entry->width)
-                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     "header: found dtype %q, expected F32 or F64", text);
-        } else if (pktseqi_json_array(json, number, member == OFFSETS ? 2 : 1, &count)) {
-            return PKTSEQ_ERROR_DATA;
-        } else if (member == SHAPE) {
+            if (!entry->width && !json->status)
+                json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                             "header: found dtype %q, expected F32 or F64", text);
+        } else if (member == 1) {
+            entry->rank = pktseqi_json_array(json, number);
             if (number[0] > (size_t)-1 || number[1] > (size_t)-1)
-                return pktseqi_json_error(json, "a size that fits this machine");
-            entry->rank = count;
+                pktseqi_json_error(json, "a size that fits this machine");
             entry->shape[0] = (size_t)number[0];
-            entry->shape[1] = count == 2 ? (size_t)number[1] : 1;
+            entry->shape[1] = (size_t)number[1];
         } else {
+            if (pktseqi_json_array(json, number) < 2) pktseqi_json_error(json, "two numbers");
             entry->begin = number[0];
             entry->end = number[1];
         }
-        more = pktseqi_json_more(json, '}');
     }
-    if (more < 0) return PKTSEQ_ERROR_DATA;
-    if (seen != (DTYPE | SHAPE | OFFSETS))
-        return pktseqi_json_error(json, "dtype, shape and data_offsets, each once");
-    return PKTSEQ_OK;
+    if (seen != 7) pktseqi_json_error(json, all);
+}
+
+// An entry of the metadata by its key, or NULL.
+static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
+    for (size_t i = 0; i < header->metas; ++i)
+        if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
+    return NULL;
 }
 
 // {"key":"value", ...}, no key twice.
-static pktseq_status pktseqi_load_metadata(pktseqi_header *header) {
+static void pktseqi_load_metadata(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
-    int more = 1;
-    if (header->has_metadata) return pktseqi_json_error(json, "__metadata__ only once");
-    header->has_metadata = 1;
-    header->meta = (pktseqi_meta *)pktseqi_alloc(&header->allocator, PKTSEQI_MOST_META,
+    int first = 1;
+    if (header->meta) pktseqi_json_error(json, "__metadata__ only once");
+    if (json->status) return;
+    header->meta = (pktseqi_meta *)pktseqi_alloc(&header->allocator, PKTSEQI_MAX_META,
                                                  sizeof *header->meta);
-    if (!header->meta) return pktseqi_no_memory(json->err);
-    if (pktseqi_json_expect(json, '{', "'{'")) return PKTSEQ_ERROR_DATA;
-    if (pktseqi_json_peek(json) == '}') return pktseqi_json_expect(json, '}', "'}'");
-    while (more > 0) {
-        pktseqi_meta *meta = &header->meta[header->metas];
-        if (header->metas == PKTSEQI_MOST_META)
-            return pktseqi_json_error(json, "at most 1024 entries of metadata");
-        meta->key = pktseqi_json_string(json, NULL, NULL);
-        if (!meta->key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
-        meta->value = pktseqi_json_string(json, &meta->at, &meta->length);
-        if (!meta->value) return PKTSEQ_ERROR_DATA;
-        for (size_t i = 0; i < header->metas; ++i)
-            if (strcmp(header->meta[i].key, meta->key) == 0)
-                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     "header: found metadata %q twice", meta->key);
-        ++header->metas;
-        more = pktseqi_json_more(json, '}');
+    if (!header->meta) json->status = pktseqi_no_memory(json->err);
+    pktseqi_json_expect(json, '{', "'{'");
+    while (pktseqi_json_next(json, '}', &first)) {
+        pktseqi_meta meta;
+        if (header->metas == PKTSEQI_MAX_META)
+            pktseqi_json_error(json, "at most 1024 entries of metadata");
+        meta.key = pktseqi_json_key(json);
+        meta.value = pktseqi_json_string(json);
+        meta.at = json->string;
+        meta.size = json->string_size;
+        if (!json->status && pktseqi_load_meta(header, meta.key))
+            json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                         "header: found metadata %q twice", meta.key);
+        if (!json->status) header->meta[header->metas++] = meta;
     }
-    return more < 0 ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
-}
-
-// The model's tensors, and what training may have left behind them: a vector as long as all.
-static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
-    pktseqi_tensor_list(config, known);
-    known[PKTSEQ_TENSOR_COUNT].name = PKTSEQI_VELOCITY;
-    known[PKTSEQ_TENSOR_COUNT].rows = pktseqi_parameters(config);
-    known[PKTSEQ_TENSOR_COUNT].cols = 1;
-    known[PKTSEQ_TENSOR_COUNT].rank = 1;
 }
 
 // The whole JSON: metadata, and the ten tensors (or eleven), each once.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     pktseq_tensor known[PKTSEQI_ENTRIES];
-    int more = 1;
+    int first = 1;
     pktseqi_entry_list(&header->config, known);
-    if (json->at == json->end || json->data[json->at] != '{')  // no white space before it
-        return pktseqi_json_error(json, "'{'");
-    ++json->at;
-    while (more > 0) {
-        pktseq_status status;
+    if (pktseqi_json_at(json) == '{') ++json->at;  // no white space before it
+    else pktseqi_json_error(json, "'{'");
+    while (pktseqi_json_next(json, '}', &first)) {
         size_t i = 0;
-        const char *key = pktseqi_json_string(json, NULL, NULL);
-        if (!key || pktseqi_json_expect(json, ':', "':'")) return PKTSEQ_ERROR_DATA;
-        if (strcmp(key, "__metadata__") == 0) {
-            status = pktseqi_load_metadata(header);
-        } else {
-            while (i < PKTSEQI_ENTRIES && strcmp(known[i].name, key) != 0) ++i;
-            if (i == PKTSEQI_ENTRIES || header->entry[i].found)
-                return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     "header: found tensor %q%s", key,
-                                     i == PKTSEQI_ENTRIES ? ", which is not one of this model's"
-                                                              : " twice");
-            header->entry[i].found = 1;
-            status = pktseqi_load_entry(json, &header->entry[i]);
-        }
-        if (status) return status;
-        more = pktseqi_json_more(json, '}');
+        const char *key = pktseqi_json_key(json);
+        while (i < PKTSEQI_ENTRIES && strcmp(known[i].name, key) != 0) ++i;
+        if (strcmp(key, "__metadata__") == 0)
+            pktseqi_load_metadata(header);
+        else if (i < PKTSEQI_ENTRIES && !header->entry[i].found)
+            pktseqi_load_entry(json, &header->entry[i]);
+        else if (!json->status)
+            json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                         "header: found tensor %q%s", key,
+                                         i == PKTSEQI_ENTRIES
+                                             ? ", which is not one of this model's" : " twice");
     }
-    if (more < 0) return PKTSEQ_ERROR_DATA;
-    for (; json->at < json->end; ++json->at)
-        if (json->data[json->at] != ' ') return pktseqi_json_error(json, "only spaces at the end");
-    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i)
+    while (pktseqi_json_at(json) == ' ') ++json->at;
+    if (json->at < json->end) pktseqi_json_error(json, "only spaces at the end");
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT && !json->status; ++i)
         if (!header->entry[i].found)
             return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0, "header: tensor %q is missing",
                                  known[i].name);
-    return PKTSEQ_OK;
+    return json->status;
 }
 
 // Finds D, O and H from the shapes, then checks every shape, and that the numbers lie one after the
@@ -14920,16 +15041,9 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
                              (size_t)(at - bytes));
     if (at < bytes)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found %z bytes behind the last tensor, expected none",
+                             "found %z bytes after the last tensor, expected none",
                              (size_t)(bytes - at));
     return PKTSEQ_OK;
-}
-
-// An entry of the metadata by its key, or NULL.
-static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
-    for (size_t i = 0; i < header->metas; ++i)
-        if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
-    return NULL;
 }
 
 // One sentence for all that can be wrong with a value: nobody writes them by hand.
@@ -14938,183 +15052,41 @@ static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *
                          "header: metadata %q is missing or not what this version writes", key);
 }
 
-// A word of a metadata text up to `stop` or the end of the line; *at moves behind it. NULL: none.
-// Ends it with 0, in the arena, so *stopped tells what stood there.
-static char *pktseqi_load_word(char **at, int stop, int *stopped) {
-    char *begin = *at, *p = begin;
-    while (*p && *p != '\n' && *p != stop) ++p;
-    *stopped = *p;
-    if (!*p) return NULL;  // every line ends with \n
+// An entry of the metadata while it is read, in the arena, where words are ended by 0.
+typedef struct pktseqi_words {
+    char *at;
+    int stop;  // what ended the last word: the separator, '\n', or 0 at the end of the text
+} pktseqi_words;
+
+// Begins to read an entry of the metadata. Returns 0 if there is none.
+static int pktseqi_words_of(const pktseqi_header *header, const char *key, pktseqi_words *w) {
+    const pktseqi_meta *meta = pktseqi_load_meta(header, key);
+    w->at = meta ? meta->value : NULL;
+    w->stop = ' ';
+    return meta != NULL;
+}
+
+// The next word, up to `separator`, the end of its line or of the text.
+static char *pktseqi_word(pktseqi_words *w, int separator) {
+    char *begin = w->at, *p = begin;
+    while (*p && *p != '\n' && *p != separator) ++p;
+    w->stop = *p;
+    w->at = p + (*p != 0);
     *p = 0;
-    *at = p + 1;
     return begin;
 }
 
-// Index of a name in a list, or `count`.
-static size_t pktseqi_find_name(const char *const *name, size_t count, const char *wanted) {
-    size_t i = 0;
-    while (i < count && strcmp(name[i], wanted) != 0) ++i;
-    return i;
-}
-
-// Undoes pktseqi_put_cell in place. 0 if it is not something that put_cell writes.
-static int pktseqi_undo_cell(char *cell) {
-    char *to = cell;
-    for (; *cell; ++cell) {
-        if (*cell != '\\') {
-            *to++ = *cell;
-            continue;
-        }
-        ++cell;
-        if (*cell != 't' && *cell != 'n' && *cell != '\\') return 0;
-        *to++ = *cell == 't' ? '\t' : *cell == 'n' ? '\n' : '\\';
-    }
-    *to = 0;
-    return 1;
-}
-
-// One line of "pktseq.codec" into a field. Minus a status, or 0.
-static int pktseqi_load_field(pktseq_codec *codec, pktseq_field *field, char **at) {
-    char *word[5], **category;
-    int stopped = '\t';
-    size_t count = 1, i, kind;
-    for (i = 0; i < 5; ++i) {
-        if (stopped != '\t') return -(int)PKTSEQ_ERROR_DATA;
-        word[i] = pktseqi_load_word(at, '\t', &stopped);
-        if (!word[i]) return -(int)PKTSEQ_ERROR_DATA;
-    }
-    kind = pktseqi_find_name(pktseqi_kind_name, PKTSEQI_KINDS, word[0]);
-    if (kind == PKTSEQI_KINDS || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
-        word[2][0] < '0' || word[2][0] > '2' || word[2][1] ||
-        !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
-        !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
-        ((pktseq_kind)kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds((pktseq_kind)kind)) !=
-            (stopped == '\t'))
-        return -(int)PKTSEQ_ERROR_DATA;
-    field->kind = (pktseq_kind)kind;
-    field->role = (pktseq_role)(word[2][0] - '0');
-    field->column = pktseqi_copy(&codec->allocator, word[1]);
-    if (!field->column) return -(int)PKTSEQ_ERROR_MEMORY;
-    if (stopped != '\t') return 0;
-    for (char *p = *at; *p && *p != '\n'; ++p) count += *p == '\t';
-    if (count > PKTSEQI_MOST_NAMES) return -(int)PKTSEQ_ERROR_DATA;
-    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
-    if (!category) return -(int)PKTSEQ_ERROR_MEMORY;
-    field->category = (const char *const *)category;
-    field->category_count = count;
-    for (i = 0; i < count; ++i) {
-        char *name = pktseqi_load_word(at, '\t', &stopped);
-        if (!name || !pktseqi_undo_cell(name) ||
-            pktseqi_find_name((const char *const *)category, i, name) < i)
-            return -(int)PKTSEQ_ERROR_DATA;
-        category[i] = pktseqi_copy(&codec->allocator, name);
-        if (!category[i]) return -(int)PKTSEQ_ERROR_MEMORY;
-    }
-    if (pktseqi_field_has_bounds(field->kind) && !pktseqi_bounds_rise(field))
-        return -(int)PKTSEQ_ERROR_DATA;
-    return 0;
-}
-
-// A metadata number that must be whole; 0 if it is not.
+// A whole number below 2^53; 0 if it is not one.
 static int pktseqi_load_whole(const char *text, size_t *value) {
     double v;
-    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > 9007199254740991.0 ||
+    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > PKTSEQI_MAX_WHOLE ||
         floor(v) != v || v > (double)((size_t)-1 / 2))
         return 0;
     *value = (size_t)v;
     return 1;
 }
 
-// A metadata number, which must be finite.
-static int pktseqi_load_real(const char *text, double *value) {
-    return pktseqi_number_parse(text, strlen(text), value);
-}
-
-// The next line "name value"; NULL if it is another name.
-static char *pktseqi_load_line(char **at, const char *name) {
-    int stopped;
-    char *word = pktseqi_load_word(at, ' ', &stopped);
-    if (!word || stopped != ' ' || strcmp(word, name) != 0) return NULL;
-    return pktseqi_load_word(at, '\n', &stopped);
-}
-
-// "pktseq.rule" into a rule. A file of 0.4 or before has none: the reference's, of TCP alone, with
-// its habit of dropping protocols where it also dropped the last sequence.
-static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.rule");
-    const pktseqi_meta *training = pktseqi_load_meta(header, "pktseq.training");
-    size_t which;
-    int good;
-    char *at, *word;
-    *rule = pktseq_rule_default();
-    rule->notebook = training && strstr(training->value, "\ndrop_last 1\n") != NULL;
-    rule->tcp_only = !meta;
-    if (!meta) return PKTSEQ_OK;
-    at = header->json.arena + (meta->value - header->json.arena);
-    word = pktseqi_load_line(&at, "by");
-    which = word ? pktseqi_find_name(pktseqi_cut_name, 8, word) : 8;
-    good = which < 8;
-    rule->by = which & 1 ? PKTSEQ_CUT_CONNECTION : PKTSEQ_CUT_REFERENCE;
-    rule->notebook = which >> 1 & 1;
-    rule->tcp_only = which >> 2 & 1;
-#define PKTSEQI_X(type, name, place) \
-    word = pktseqi_load_line(&at, name); \
-    good = good && word && pktseqi_load_##type(word, &rule->place);
-    PKTSEQI_RULE(PKTSEQI_X)
-#undef PKTSEQI_X
-    good = good && !*at && (rule->least == 0 || !pktseqi_rule_check(rule, NULL));
-    return good ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
-}
-
-// "pktseq.codec" into a codec that fits the model.
-static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.codec");
-    const pktseqi_meta *names = pktseqi_load_meta(header, "pktseq.names");
-    pktseq_error *err = header->json.err;
-    pktseq_status status;
-    char *at;
-    size_t lines = 0, width = 0;
-    int context = 0;
-    if (!meta) return PKTSEQ_OK;
-    at = header->json.arena + (meta->value - header->json.arena);
-    for (const char *p = at; *p; ++p) lines += *p == '\n';
-    if (lines == 0 || lines > meta->length / 10)  // no field is written in fewer bytes
-        return pktseqi_bad_meta(header, meta->key);
-    status = pktseqi_load_rule(header, &codec->rule);
-    if (status) return status;
-    if (names && strcmp(names->value, "ports") == 0) codec->names = PKTSEQ_NAMES_PORTS;
-    else if (names && strcmp(names->value, "dissector") == 0) codec->names = PKTSEQ_NAMES_DISSECTOR;
-    else if (names) return pktseqi_bad_meta(header, names->key);
-    codec->allocator = header->allocator;
-    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
-                                                        sizeof *codec->field);
-    if (!codec->field) return pktseqi_no_memory(err);
-    while (codec->field_count < lines) {
-        pktseq_field *field = &codec->field[codec->field_count++];
-        int result = pktseqi_load_field(codec, field, &at);
-        if (result == 0 && field->role != PKTSEQ_ROLE_CONTEXT)
-            width += pktseqi_field_width(field);
-        else if (result == 0)  // a field of the context: a number
-            context = 1;
-        if (result == 0 && context &&
-            (field->role != PKTSEQ_ROLE_CONTEXT || pktseqi_field_is_class(field->kind)))
-            return pktseqi_bad_meta(header, meta->key);
-        if (width > header->config.in) break;  // whatever follows, it does not fit
-        if (result == -(int)PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
-        if (result < 0) return pktseqi_bad_meta(header, meta->key);
-    }
-    if (*at && width <= header->config.in) return pktseqi_bad_meta(header, meta->key);
-    status = pktseqi_codec_layout(codec, err);
-    if (status) return status == PKTSEQ_ERROR_MEMORY ? status : pktseqi_bad_meta(header, meta->key);
-    if (codec->features != header->config.in || codec->targets != header->config.out)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the codec in the header makes %z features of which %z are targets, "
-                             "the tensors take %z and put out %z", codec->features,
-                             codec->targets, header->config.in, header->config.out);
-    return PKTSEQ_OK;
-}
-
-// 16 lower-case hexadecimal digits.
+// 16 lower-case hexadecimal digits; 0 if they are not.
 static int pktseqi_load_hex(const char *text, uint64_t *value) {
     static const char digits[] = "0123456789abcdef";
     *value = 0;
@@ -15127,247 +15099,310 @@ static int pktseqi_load_hex(const char *text, uint64_t *value) {
     return 1;
 }
 
-// The loss points, "points" and then " value" each. 0 = bad, -1 = no memory.
-static int pktseqi_load_points(pktseq_training *training, char **at) {
-    int stopped;
-    size_t count = 0;
-    char *word = pktseqi_load_word(at, ' ', &stopped);
-    if (!word || strcmp(word, "points") != 0) return 0;
-    if (stopped == '\n') return 1;
-    for (const char *p = *at; *p && *p != '\n'; ++p) count += *p == ' ';
-    training->point_capacity = count + 1;
-    training->point = (double *)pktseqi_alloc(&training->allocator, training->point_capacity,
-                                              sizeof *training->point);
-    if (!training->point) return -1;
-    while (stopped == ' ') {
-        word = pktseqi_load_word(at, ' ', &stopped);
-        if (!word || !pktseqi_load_real(word, &training->point[training->points++])) return 0;
+// Reads the value of a member that is not made of doubles.
+static pktseq_status pktseqi_load_plain(pktseqi_words *w, const pktseqi_member *m, void *object) {
+    unsigned char *to = (unsigned char *)object + m->offset;
+    size_t whole = 0, count = 0;
+    uint64_t bits = 0;
+    int type = m->type & ~PKTSEQI_OPTIONAL, good = 1, index;
+    if (type == PKTSEQI_TEXT) {
+        count = strlen(w->at) + 1;
+        if (count > m->size) return PKTSEQ_ERROR_DATA;
+        memcpy(to, w->at, count);
+        w->at += count - 1;
+        w->stop = 0;
+    } else if (type == PKTSEQI_NAME) {
+        index = (int)pktseqi_find_name(m->names, pktseqi_word(w, ' '));
+        good = m->names[index] != NULL;
+        if (m->size == 1) *to = (unsigned char)index;
+        else memcpy(to, &index, sizeof index);
+    } else if (type == PKTSEQI_HEX) {
+        good = pktseqi_load_hex(pktseqi_word(w, ' '), &bits);
+        memcpy(to, &bits, sizeof bits);
+    } else if (type == PKTSEQI_WHOLE) {
+        good = pktseqi_load_whole(pktseqi_word(w, ' '), &whole);
+        memcpy(to, &whole, sizeof whole);
+    } else {
+        for (; good && w->stop == ' ' && count < m->size; ++count) {
+            good = pktseqi_load_whole(pktseqi_word(w, ' '), &whole) && whole <= 100;
+            to[count] = (unsigned char)whole;
+        }
+        memcpy((char *)object + m->count_at, &count, sizeof count);
     }
+    return good ? PKTSEQ_OK : PKTSEQ_ERROR_DATA;
+}
+
+// Reads the values of a member, a space before each.
+static pktseq_status pktseqi_load_member(pktseqi_words *w, const pktseqi_member *m, void *object,
+                                         const pktseq_allocator *allocator) {
+    pktseq_status status = PKTSEQ_OK;
+    double *real = NULL;
+    size_t count = 0;
+    if ((m->type & ~PKTSEQI_OPTIONAL) < PKTSEQI_REAL) status = pktseqi_load_plain(w, m, object);
+    if (m->type == PKTSEQI_HISTORY && w->stop == ' ') {
+        for (const char *p = w->at; *p && *p != '\n'; ++p) count += *p == ' ';
+        ++count;
+        real = (double *)pktseqi_alloc(allocator, count, sizeof *real);
+        if (!real) return PKTSEQ_ERROR_MEMORY;
+        memcpy((char *)object + m->offset, &real, sizeof real);
+        memcpy((char *)object + m->count_at, &count, sizeof count);
+    }
+    real = pktseqi_member_reals(m, object, &count);
+    for (size_t i = 0; i < count; ++i) {
+        const char *word = w->stop == ' ' ? pktseqi_word(w, ' ') : "";
+        if (!pktseqi_number_parse(word, strlen(word), &real[i])) return PKTSEQ_ERROR_DATA;
+    }
+    if (status == PKTSEQ_OK && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
+    return status;
+}
+
+// Reads members, a line for each name.
+static pktseq_status pktseqi_load_members(pktseqi_words *w, const pktseqi_member *m, size_t count,
+                                          void *object, const pktseq_allocator *allocator) {
+    pktseq_status status = PKTSEQ_OK;
+    for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
+        size_t size = m[i].name ? strlen(m[i].name) : 0;
+        if (size && (strncmp(w->at, m[i].name, size) != 0 || !strchr(" \n", w->at[size]))) {
+            if (m[i].type & PKTSEQI_OPTIONAL) continue;
+            return PKTSEQ_ERROR_DATA;
+        }
+        if (size) pktseqi_word(w, ' ');
+        status = pktseqi_load_member(w, &m[i], object, allocator);
+        if (!status && (i + 1 == count || m[i + 1].name) && w->stop != '\n')
+            status = PKTSEQ_ERROR_DATA;
+    }
+    return status;
+}
+
+// Reads members, each an entry of the metadata.
+static pktseq_status pktseqi_load_keys(const pktseqi_header *header, const pktseqi_member *m,
+                                       size_t count, void *object) {
+    for (; count > 0; --count, ++m) {
+        pktseqi_words w;
+        int found = pktseqi_words_of(header, m->name, &w);
+        if (!found && m->type & PKTSEQI_OPTIONAL) continue;
+        if (!found || pktseqi_load_member(&w, m, object, &header->allocator) || w.stop)
+            return pktseqi_bad_meta(header, m->name);
+    }
+    return PKTSEQ_OK;
+}
+
+// Undoes pktseqi_put_cell in place. 0 if it is not something that put_cell writes.
+static int pktseqi_undo_cell(char *cell) {
+    char *to = cell;
+    for (; *cell; ++cell, ++to) {
+        *to = *cell;
+        if (*cell != '\\') continue;
+        ++cell;
+        if (*cell != 't' && *cell != 'n' && *cell != '\\') return 0;
+        *to = (char)(*cell == 't' ? '\t' : *cell == 'n' ? '\n' : '\\');
+    }
+    *to = 0;
     return 1;
 }
 
-// "pktseq.training" into training.
-static pktseq_status pktseqi_load_training(const pktseqi_header *header,
-                                           pktseq_training *training) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.training");
-    const pktseqi_meta *recipe = pktseqi_load_meta(header, "pktseq.recipe");
-    pktseq_train_config *config = &training->config;
-    char *at, *word;
-    int good = 1, stopped;
-    size_t order, percent;
-    if (!meta) return PKTSEQ_OK;
-    training->allocator = header->allocator;
-    at = header->json.arena + (meta->value - header->json.arena);
-#define PKTSEQI_X(type, name, place) \
-    word = pktseqi_load_line(&at, name); \
-    good = good && word && pktseqi_load_##type(word, &training->place);
-    PKTSEQI_TRAINING(PKTSEQI_X)
-    if (header->format > 1) {
-        PKTSEQI_TRAINING_2(PKTSEQI_X)
+// Reads the categories of a field, the rest of its line.
+static pktseq_status pktseqi_load_categories(pktseq_codec *codec, pktseq_field *field,
+                                             pktseqi_words *w) {
+    char **category;
+    size_t count = 1, i;
+    for (const char *p = w->at; *p && *p != '\n'; ++p) count += *p == '\t';
+    if (count > PKTSEQI_MOST_NAMES) return PKTSEQ_ERROR_DATA;
+    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count + 1, sizeof *category);
+    if (!category) return PKTSEQ_ERROR_MEMORY;
+    field->category = (const char *const *)category;  // ended by NULL while it grows
+    field->category_count = count;
+    for (i = 0; i < count; ++i) {
+        char *name = pktseqi_word(w, '\t');
+        if (!pktseqi_undo_cell(name) || category[pktseqi_find_name(field->category, name)])
+            return PKTSEQ_ERROR_DATA;
+        category[i] = pktseqi_copy(&codec->allocator, name);
+        if (!category[i]) return PKTSEQ_ERROR_MEMORY;
     }
-    if (header->format > 2) {
-        PKTSEQI_TRAINING_3(PKTSEQI_X)
-    }
-#undef PKTSEQI_X
-    word = pktseqi_load_line(&at, "order");
-    order = word ? pktseqi_find_name(pktseqi_order_name, 3, word) : 3;
-    config->order = order < 3 ? (pktseq_order)order : PKTSEQ_ORDER_RANDOM;
-    word = pktseqi_load_line(&at, "seed");
-    good = good && order < 3 && word && pktseqi_load_hex(word, &config->seed);
-    word = pktseqi_load_line(&at, "data");
-    good = good && word && pktseqi_load_hex(word, &training->data_hash);
-    word = pktseqi_load_word(&at, ' ', &stopped);
-    good = good && word && strcmp(word, "milestones") == 0;
-    while (good && stopped == ' ') {
-        word = pktseqi_load_word(&at, ' ', &stopped);
-        good = word && pktseqi_load_whole(word, &percent) && percent <= 100 &&
-               config->milestone_count < sizeof config->milestone;
-        if (good) config->milestone[config->milestone_count++] = (unsigned char)percent;
-    }
-    if (good) {
-        good = pktseqi_load_points(training, &at);
-        if (good < 0) return pktseqi_no_memory(header->json.err);
-    }
-    if (!good || *at || training->iteration == 0 || training->iteration > config->iterations ||
-        training->report_count > training->iteration || training->points > training->iteration ||
-        training->point_count > training->iteration || training->drop_last > 1 ||
-        training->begin < 0 || training->begin > 1 || training->end < 0 || training->end > 1 ||
-        !pktseqi_share_below_one(&training->hold_out) || pktseqi_train_config_check(config, NULL))
-        return pktseqi_bad_meta(header, meta->key);
-    if (recipe && strlen(recipe->value) >= sizeof training->recipe)
-        return pktseqi_bad_meta(header, recipe->key);
-    if (recipe) memcpy(training->recipe, recipe->value, strlen(recipe->value) + 1);
+    if (pktseqi_field_has_bounds(field->kind) && !pktseqi_bounds_rise(field))
+        return PKTSEQ_ERROR_DATA;
     return PKTSEQ_OK;
+}
+
+// Reads one line of "pktseq.codec", as pktseqi_put_codec writes it.
+static pktseq_status pktseqi_load_field(pktseq_codec *codec, pktseq_field *field,
+                                        pktseqi_words *w) {
+    pktseq_status status = PKTSEQ_OK;
+    char *word[5];
+    w->stop = '\t';
+    for (int i = 0; i < 5; ++i) {
+        if (w->stop != '\t') return PKTSEQ_ERROR_DATA;
+        word[i] = pktseqi_word(w, '\t');
+    }
+    field->kind = (pktseq_kind)pktseqi_find_name(pktseqi_kind_name, word[0]);
+    field->role = (pktseq_role)(word[2][0] - '0');
+    if (!pktseqi_kind_name[field->kind] || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
+        word[2][0] < '0' || word[2][0] > '2' || word[2][1] ||
+        !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
+        !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
+        (field->kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds(field->kind)) !=
+            (w->stop == '\t'))
+        return PKTSEQ_ERROR_DATA;
+    field->column = pktseqi_copy(&codec->allocator, word[1]);
+    if (!field->column) return PKTSEQ_ERROR_MEMORY;
+    if (w->stop == '\t') status = pktseqi_load_categories(codec, field, w);
+    return status == PKTSEQ_OK && w->stop != '\n' ? PKTSEQ_ERROR_DATA : status;
+}
+
+// Reads "pktseq.rule".
+static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
+    pktseqi_rule_text text;
+    pktseqi_words w;
+    memset(&text, 0, sizeof text);
+    if (!pktseqi_words_of(header, "pktseq.rule", &w) ||
+        pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_rule_members, &text), NULL) || *w.at)
+        return PKTSEQ_ERROR_DATA;
+    *rule = text.rule;
+    rule->by = text.name & 1 ? PKTSEQ_CUT_CONNECTION : PKTSEQ_CUT_REFERENCE;
+    rule->notebook = text.name >> 1 & 1;
+    rule->tcp_only = text.name >> 2;
+    return rule->least && pktseqi_rule_check(rule, NULL) ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
+}
+
+// Reads what the metadata say of the codec. It has to fit the model.
+static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
+    static const char key[] = "pktseq.codec";
+    pktseq_error *err = header->json.err;
+    pktseq_status status;
+    pktseqi_words w;
+    size_t lines = 0;
+    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
+    for (const char *p = w.at; *p; ++p) lines += *p == '\n';
+    if (lines == 0 || lines > strlen(w.at) / 10)  // no field is written in fewer bytes
+        return pktseqi_bad_meta(header, key);
+    if (pktseqi_load_rule(header, &codec->rule)) return pktseqi_bad_meta(header, "pktseq.rule");
+    status = pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_codec_keys, codec));
+    if (status) return status;
+    codec->allocator = header->allocator;
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
+                                                        sizeof *codec->field);
+    if (!codec->field) return pktseqi_no_memory(err);
+    while (codec->field_count < lines && status == PKTSEQ_OK) {
+        pktseq_field *field = &codec->field[codec->field_count++];
+        status = pktseqi_load_field(codec, field, &w);
+        // fields of the context, numbers all, come after the others
+        if (field->role == PKTSEQ_ROLE_CONTEXT ? pktseqi_field_is_class(field->kind)
+                                               : field > codec->field &&
+                                                     field[-1].role == PKTSEQ_ROLE_CONTEXT)
+            status = status ? status : PKTSEQ_ERROR_DATA;
+    }
+    if (status == PKTSEQ_OK) status = *w.at ? PKTSEQ_ERROR_DATA : pktseqi_codec_layout(codec, err);
+    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
+    if (status) return pktseqi_bad_meta(header, key);
+    if (codec->features != header->config.in || codec->targets != header->config.out)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                             "the codec in the header makes %z features of which %z are targets, "
+                             "the tensors take %z and put out %z", codec->features,
+                             codec->targets, header->config.in, header->config.out);
+    return PKTSEQ_OK;
+}
+
+// Reads what the metadata say of training.
+static pktseq_status pktseqi_load_training(const pktseqi_header *header, pktseq_training *t) {
+    static const char key[] = "pktseq.training";
+    pktseq_status status;
+    pktseqi_words w;
+    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
+    t->allocator = header->allocator;
+    status = pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_training_members, t), &t->allocator);
+    t->point_capacity = t->points;
+    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
+    if (status || *w.at || t->iteration > t->config.iterations ||
+        t->report_count > t->iteration || t->points > t->iteration ||
+        t->point_count > t->iteration || pktseqi_train_config_check(&t->config, NULL))
+        return pktseqi_bad_meta(header, key);
+    return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_training_keys, t));
 }
 
 // If the file says that it is ours, everything we write must be there and the checksum right.
 static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     const pktseqi_meta *format = pktseqi_load_meta(header, "pktseq.format");
     const pktseqi_meta *checksum = pktseqi_load_meta(header, "pktseq.checksum");
-    const pktseqi_meta *inputs = pktseqi_load_meta(header, "pktseq.inputs");
-    const pktseqi_meta *start = pktseqi_load_meta(header, "pktseq.start");
+    const pktseqi_meta *version = pktseqi_load_meta(header, "pktseq.version");
     const pktseqi_meta *pt = pktseqi_load_meta(header, "format");
     uint64_t sum;
-    size_t i, which;
-    int ours = 0;
     header->config.inputs = 3;
     header->config.start = PKTSEQ_START_TARGET;
-    for (i = 0; i < header->metas; ++i) ours |= strncmp(header->meta[i].key, "pktseq", 6) == 0;
-    if (!ours) return PKTSEQ_OK;
-    if (!checksum || checksum->length != 16 || !pktseqi_load_hex(checksum->value, &sum))
+    for (size_t i = 0; i < header->metas; ++i)
+        header->ours |= strncmp(header->meta[i].key, "pktseq", 6) == 0;
+    if (!header->ours) return PKTSEQ_OK;
+    if (!checksum || checksum->size != 16 || !pktseqi_load_hex(checksum->value, &sum))
         return pktseqi_bad_meta(header, "pktseq.checksum");
     if (pktseqi_checksum(header->json.data, size, checksum->at) != sum)
         return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                              "the checksum is not right, so the file is damaged");
-    if (!format || format->value[0] < '1' || format->value[0] > PKTSEQI_FORMAT[0] ||
-        format->value[1])
-        return pktseqi_bad_meta(header, "pktseq.format");
-    header->format = format->value[0] - '0';
-    if (!pktseqi_load_meta(header, "pktseq.version"))
-        return pktseqi_bad_meta(header, "pktseq.version");
+    if (!version) return pktseqi_bad_meta(header, "pktseq.version");
+    if (!format) return pktseqi_bad_meta(header, "pktseq.format");
+    if (strcmp(format->value, PKTSEQI_FORMAT) != 0)
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                             "found metadata \"pktseq.format\" %q, as version %q writes it, "
+                             "expected \"" PKTSEQI_FORMAT "\": train the model again with this "
+                             "version, or use it with that one", format->value, version->value);
     if (!pt || strcmp(pt->value, "pt") != 0) return pktseqi_bad_meta(header, "format");
-    if (!inputs || !pktseqi_load_whole(inputs->value, &header->config.inputs) ||
-        header->config.inputs > UINT32_MAX)
-        return pktseqi_bad_meta(header, "pktseq.inputs");
-    which = start ? pktseqi_find_name(pktseqi_start_name, 2, start->value) : 2;
-    if (which == 2) return pktseqi_bad_meta(header, "pktseq.start");
-    header->config.start = (pktseq_start)which;
-    return PKTSEQ_OK;
+    return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_config_keys, &header->config));
 }
 
-// What training minimised, and "pktseq.groups", into the config; a file of format 1 has neither.
+// Reads "pktseq.groups" into the config.
 static pktseq_status pktseqi_load_groups(pktseqi_header *header) {
-    const pktseqi_meta *loss = pktseqi_load_meta(header, "pktseq.loss");
-    const pktseqi_meta *groups = pktseqi_load_meta(header, "pktseq.groups");
-    size_t which, next = 0;
-    char *at, *word, *end;
-    if (header->format < 2) return PKTSEQ_OK;
-    which = loss ? pktseqi_find_name(pktseqi_loss_name, 2, loss->value) : 2;
-    if (which == 2) return pktseqi_bad_meta(header, "pktseq.loss");
-    header->config.loss = (pktseq_loss)which;
-    if (!groups) return pktseqi_bad_meta(header, "pktseq.groups");
-    header->group = (pktseq_group *)pktseqi_alloc_zeroed(&header->allocator, header->config.out,
+    static const char key[] = "pktseq.groups";
+    pktseqi_words w;
+    size_t next = 0, out = header->config.out;
+    if (!header->ours) return PKTSEQ_OK;
+    if (!pktseqi_words_of(header, key, &w)) return pktseqi_bad_meta(header, key);
+    header->group = (pktseq_group *)pktseqi_alloc_zeroed(&header->allocator, out,
                                                          sizeof *header->group);
     if (!header->group) return pktseqi_no_memory(header->json.err);
-    at = header->json.arena + (groups->value - header->json.arena);
-    for (end = at; *at; at = end) {
-        pktseq_group *group = &header->group[header->config.groups];
-        if (next == header->config.out) return pktseqi_bad_meta(header, groups->key);
-        for (word = at; *end && *end != ' ';) ++end;
-        if (*end) *end++ = 0;
-        which = pktseqi_find_name(pktseqi_group_name, 2, word);
+    header->config.group = header->group;
+    while (w.stop == ' ' && next < out) {
+        pktseq_group *group = &header->group[header->config.groups++];
+        const char *word = pktseqi_word(&w, ' ');
+        size_t which = pktseqi_find_name(pktseqi_group_name, word);
         group->kind = (pktseq_group_kind)which;
         group->first = next;
         group->count = 1;
-        if (which == 2 && (strncmp(word, "class", 5) != 0 || word[5] < '1' || word[5] > '9' ||
-                           strspn(word + 5, "0123456789") != strlen(word + 5) ||
-                           !pktseqi_load_whole(word + 5, &group->count)))
-            return pktseqi_bad_meta(header, groups->key);
-        if (group->count > header->config.out - next)
-            return pktseqi_bad_meta(header, groups->key);
+        if (which == 3) {  // "class4"
+            group->kind = PKTSEQ_GROUP_CLASS;
+            if (strncmp(word, "class", 5) != 0 || word[5] < '1' || word[5] > '9' ||
+                word[5 + strspn(word + 5, "0123456789")] ||
+                !pktseqi_load_whole(word + 5, &group->count))
+                return pktseqi_bad_meta(header, key);
+        }
+        if (which == 2 || group->count > out - next) return pktseqi_bad_meta(header, key);
         next += group->count;
-        ++header->config.groups;
     }
-    if (next != header->config.out) return pktseqi_bad_meta(header, groups->key);
-    header->config.group = header->group;
-    return PKTSEQ_OK;
+    return next == out && w.stop == 0 ? PKTSEQ_OK : pktseqi_bad_meta(header, key);
 }
 
-// A line of `count` numbers behind their name. 0 if it is not that.
-static int pktseqi_load_numbers_line(char **at, const char *name, double *value, size_t count) {
-    int stopped;
-    char *word = pktseqi_load_word(at, ' ', &stopped);
-    if (!word || strcmp(word, name) != 0) return 0;
-    for (size_t i = 0; i < count; ++i) {
-        if (stopped != ' ') return 0;
-        word = pktseqi_load_word(at, ' ', &stopped);
-        if (!word || !pktseqi_load_real(word, &value[i])) return 0;
-    }
-    return stopped == '\n';
-}
-
-// A line with one word of a list, or a number of 0 or more below `count`: its place, or `count`.
-static size_t pktseqi_load_choice(char **at, const char *key, const char *const *name,
-                                  size_t count) {
-    size_t value = count;
-    char *word = pktseqi_load_line(at, key);
-    if (word && name) value = pktseqi_find_name(name, count, word);
-    else if (word && !pktseqi_load_whole(word, &value)) value = count;
-    return value < count ? value : count;
-}
-
-// "pktseq.running" into a detector. A file of 0.4 or before has none: running scores are then
-// judged as those of whole sequences.
-static pktseq_status pktseqi_load_running(const pktseqi_header *header, pktseq_detector *d) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.running");
-    int good;
-    char *at;
-    d->running_threshold = d->threshold;
-    for (int k = 0; k < PKTSEQ_RUNNING; ++k)
-        d->running_scale[k] = d->options.by_length ? d->length_scale[k < 3 ? k : 3] : 1;
-    if (!meta) return PKTSEQ_OK;
-    at = header->json.arena + (meta->value - header->json.arena);
-    good = pktseqi_load_numbers_line(&at, "scale", d->running_scale, PKTSEQ_RUNNING) &&
-           pktseqi_load_numbers_line(&at, "threshold", &d->running_threshold, 1);
-    if (good && *at)
-        good = pktseqi_load_numbers_line(&at, "level", d->running_level, PKTSEQ_LEVELS) &&
-               pktseqi_load_numbers_line(&at, "tail", d->running_tail, 4) &&
-               pktseqi_levels_good(d->running_level, d->running_tail);
-    for (int k = 0; k < PKTSEQ_RUNNING && good; ++k) good = d->running_scale[k] > 0;
-    return good && !*at ? PKTSEQ_OK : pktseqi_bad_meta(header, meta->key);
-}
-
-// "pktseq.detector" into a detector that fits model and codec.
+// Reads "pktseq.detector" and "pktseq.running" into a detector that fits model and codec.
 static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const pktseq_model *model,
                                            const pktseq_codec *codec, pktseq_detector *d) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, "pktseq.detector");
-    size_t measure, ahead, by_length, contexts, sequences;
-    double plain[5];
+    static const char key[] = "pktseq.detector", running[] = "pktseq.running";
     pktseq_status status;
-    int good;
-    char *at;
-    if (!meta) return PKTSEQ_OK;
-    at = header->json.arena + (meta->value - header->json.arena);
-    measure = pktseqi_load_choice(&at, "measure", pktseqi_measure_name, 3);
-    ahead = pktseqi_load_choice(&at, "one_step_ahead", NULL, 2);
-    by_length = pktseqi_load_choice(&at, "by_length", NULL, 2);
-    contexts = pktseqi_load_choice(&at, "contexts", NULL, PKTSEQ_MAX_CONTEXTS + 1);
-    sequences = pktseqi_load_choice(&at, "sequences", NULL, (size_t)-1 / 2);
-    good = measure < 3 && ahead < 2 && by_length < 2 && contexts <= PKTSEQ_MAX_CONTEXTS &&
-           sequences < (size_t)-1 / 2 &&
-           pktseqi_load_numbers_line(&at, "context_false_alarms_threshold_low_high", plain, 5);
-    // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.
-    if (!good || contexts * contexts > meta->length ||
-        (codec && codec->field_count &&
-         (codec->contexts != contexts || codec->groups != model->config.groups)))
-        return pktseqi_bad_meta(header, meta->key);
-    d->allocator = header->allocator;
+    pktseqi_words w;
+    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
     d->out = model->config.out;
     d->groups = model->config.groups;
-    d->contexts = contexts;
-    d->options.measure = (pktseq_measure)measure;
-    d->options.one_step_ahead = (int)ahead;
-    d->options.by_length = (int)by_length;
-    d->options.context = plain[0];
-    d->options.false_alarms = plain[1];
-    d->threshold = plain[2];
-    d->threshold_low = plain[3];
-    d->threshold_high = plain[4];
-    d->sequences = sequences;
+    status = pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_detector_members, d), NULL);
+    // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.
+    if (status || d->contexts * d->contexts > strlen(w.at) ||
+        (codec && codec->field_count &&
+         (codec->contexts != d->contexts || codec->groups != d->groups)))
+        return pktseqi_bad_meta(header, key);
+    d->allocator = header->allocator;
     status = pktseqi_detector_alloc(d, header->json.err);
     if (status) return status;
-#define PKTSEQI_X(name, place, count) \
-    good = good && pktseqi_load_numbers_line(&at, name, place, count);
-    PKTSEQI_DETECTOR(PKTSEQI_X)
-    if (*at) {
-        PKTSEQI_DETECTOR_LEVELS(PKTSEQI_X)
-        good = good && d->dispersion >= 1;
-    }
-    if (*at) { PKTSEQI_DETECTOR_TRAFFIC(PKTSEQI_X) }
-#undef PKTSEQI_X
-    if (!good || *at || !pktseqi_detector_good(d) || !pktseqi_detector_fits(d, model))
-        return pktseqi_bad_meta(header, meta->key);
-    return pktseqi_load_running(header, d);
+    if (pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_detector_arrays, d), NULL) || *w.at)
+        return pktseqi_bad_meta(header, key);
+    if (!pktseqi_words_of(header, running, &w) ||
+        pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_running_members, d), NULL) || *w.at)
+        return pktseqi_bad_meta(header, running);
+    return pktseqi_detector_good(d) && pktseqi_detector_fits(d, model)
+               ? PKTSEQ_OK : pktseqi_bad_meta(header, key);
 }
 
 // The numbers of one tensor of the file, (count), each finite.
@@ -15434,10 +15469,10 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "found %z bytes, expected a safetensors file: at least 8", size);
     length = pktseqi_read_u64(data, 8);
-    if (length > PKTSEQI_MOST_HEADER)
+    if (length > PKTSEQI_MAX_HEADER)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "the header's length is more than %z bytes: not a safetensors file",
-                             (size_t)PKTSEQI_MOST_HEADER);
+                             (size_t)PKTSEQI_MAX_HEADER);
     if (length > size - 8)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "the file is cut off: %z bytes of its header are missing",
