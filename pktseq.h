@@ -1695,7 +1695,7 @@ PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now);
 
 PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 
-// ---- >>api-files: checkpoints and the loss plot -----------------------------------------------
+// ---- >>api-files: checkpoints and whole files -------------------------------------------------
 
 // Writes a checkpoint into memory. codec, training and detector may be NULL.
 //   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not
@@ -1717,16 +1717,6 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
                                          pktseq_codec *codec, pktseq_training *training,
                                          pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err);
-
-// Draws loss points (count), one every `every` iterations, as an SVG picture, with the last value.
-// held (count) or NULL is a second curve: the loss, at the same iterations, of sequences that were
-// not trained on. title is UTF-8, NULL means "Training loss". Points that are not finite are left
-// out, so NAN says that there is none.
-//   fails with ARGUMENT (NULL, a title that is not UTF-8), MEMORY.       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
-                                             const double *held, size_t count, size_t every,
-                                             const char *title, const pktseq_allocator *allocator,
-                                             pktseq_error *err);
 
 // How files are read and written: for programs with a file system of their own, and for tests that
 // let it fail. Each function gets user_data last.
@@ -1767,8 +1757,8 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
 
 #ifndef PKTSEQ_NO_STDIO
 // The same as their twins in memory, with files of the C library. A table is read in pieces: it may
-// be larger than memory could hold as text. save and loss_svg make what they write in memory, from
-// the model's allocator or malloc, and hand it to pktseq_file_write.
+// be larger than memory could hold as text. save makes what it writes in memory, from the
+// model's allocator, and hands it to pktseq_file_write.
 //   fail as their twins do, and with FILE.
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
@@ -1779,9 +1769,6 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
 PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
                                      const pktseq_allocator *allocator, pktseq_error *err);
-PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, const double *held,
-                                         size_t count, size_t every, const char *title,
-                                         pktseq_error *err);
 #endif
 
 // ---- >>api-short: from a file to alarms in six calls ------------------------------------------
@@ -15841,285 +15828,7 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
     pktseq_buffer_free(&buffer);
     return pktseqi_error_in(err, status, path);
 }
-
-PKTSEQ_DEF pktseq_status pktseq_loss_svg(const char *path, const double *point, const double *held,
-                                         size_t count, size_t every, const char *title,
-                                         pktseq_error *err) {
-    pktseq_buffer buffer;
-    pktseq_status status;
-    if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseq_loss_svg_mem(&buffer, point, held, count, every, title, NULL, err);
-    if (status) return pktseqi_error_in(err, status, path);
-    status = pktseq_file_write(path, buffer.data, buffer.size, NULL, err);
-    pktseq_buffer_free(&buffer);
-    return status;
-}
 #endif
-
-// ---- >>plot: the loss as SVG ------------------------------------------------------------------
-
-// The plotting area within the picture of 960 x 480, in SVG units.
-static const double pktseqi_left = 84, pktseqi_right = 936, pktseqi_top = 76, pktseqi_bottom = 416;
-
-// Loss points drawn as one: a picture has room for some hundred.
-enum { PKTSEQI_BINS = 240 };
-
-typedef struct pktseqi_bin {
-    double x, low, mean, high;
-    size_t count;
-} pktseqi_bin;
-
-// An axis from low to high with ticks at whole multiples of step = mantissa * 10^exponent.
-typedef struct pktseqi_axis {
-    double low, high, step;
-    int mantissa, exponent;
-} pktseqi_axis;
-
-// About five ticks of 1, 2 or 5 times a power of ten.
-static pktseqi_axis pktseqi_axis_for(double low, double high) {
-    static const int mantissa[] = {1, 2, 5, 10};
-    pktseqi_axis axis;
-    double rough = (high - low) / 5, power;
-    int i = 0;
-    axis.exponent = (int)floor(log10(rough));
-    power = pow(10.0, (double)axis.exponent);
-    while (i < 3 && mantissa[i] * power < rough) ++i;
-    axis.mantissa = mantissa[i];
-    axis.step = mantissa[i] * power;
-    axis.low = floor(low / axis.step) * axis.step;
-    axis.high = ceil(high / axis.step) * axis.step;
-    return axis;
-}
-
-// A tick's label: whole * 10^exponent, with commas between thousands, or in powers of ten.
-static void pktseqi_put_tick(pktseqi_text *t, const pktseqi_axis *axis, double at) {
-    char digits[24];
-    pktseqi_text d = pktseqi_text_fixed(digits, sizeof digits);
-    double whole = floor(at / axis->step + 0.5) * axis->mantissa;
-    int exponent = axis->exponent;
-    if (whole < 0) pktseqi_put_text(t, "-");
-    whole = fabs(whole);
-    if (exponent < -8 || exponent > 8 || whole > 1e9) {
-        pktseqi_put_u64(t, (uint64_t)(whole > 1e15 ? 1e15 : whole));
-        if (whole > 0) pktseqi_put(t, "e%s", exponent < 0 ? "-" : "");
-        if (whole > 0) pktseqi_put_u64(t, (uint64_t)(exponent < 0 ? -exponent : exponent));
-        return;
-    }
-    for (; exponent > 0; --exponent) whole *= 10;
-    pktseqi_put_u64(&d, (uint64_t)whole);
-    while (exponent < 0 && d.size <= (size_t)-exponent) {  // 5 with exponent -2 is 005, then 0.05
-        memmove(digits + 1, digits, ++d.size);
-        digits[0] = '0';
-    }
-    for (size_t i = 0; i < d.size; ++i) {
-        size_t left = d.size - i;
-        if (exponent < 0 && left == (size_t)-exponent) pktseqi_put_text(t, ".");
-        if (exponent == 0 && i > 0 && left % 3 == 0) pktseqi_put_text(t, ",");
-        pktseqi_put_bytes(t, digits + i, 1);
-    }
-}
-
-// A coordinate with one decimal, kept within reach of the picture.
-static void pktseqi_put_at(pktseqi_text *t, double v) {
-    double tenths = floor((v < -2000 ? -2000 : v > 4000 ? 4000 : v) * 10 + 0.5);
-    if (tenths < 0) pktseqi_put_text(t, "-");
-    tenths = fabs(tenths);
-    pktseqi_put_u64(t, (uint64_t)tenths / 10);
-    pktseqi_put(t, ".%z", (size_t)tenths % 10);
-}
-
-// From iterations to SVG units.
-static double pktseqi_plot_x(const pktseqi_axis *axis, double v) {
-    return pktseqi_left +
-           (v - axis->low) / (axis->high - axis->low) * (pktseqi_right - pktseqi_left);
-}
-
-// From loss to SVG units; y grows downwards there.
-static double pktseqi_plot_y(const pktseqi_axis *axis, double v) {
-    return pktseqi_bottom -
-           (v - axis->low) / (axis->high - axis->low) * (pktseqi_bottom - pktseqi_top);
-}
-
-// One `x,y ` of a polygon or polyline.
-static void pktseqi_put_point(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
-                              double x, double y) {
-    pktseqi_put_at(t, pktseqi_plot_x(xs, x));
-    pktseqi_put_text(t, ",");
-    pktseqi_put_at(t, pktseqi_plot_y(ys, y));
-    pktseqi_put_text(t, " ");
-}
-
-// Text with what XML forbids written as entities, control characters as spaces.
-static void pktseqi_put_xml(pktseqi_text *t, const char *text) {
-    for (; *text; ++text) {
-        if (*text == '<') pktseqi_put_text(t, "&lt;");
-        else if (*text == '>') pktseqi_put_text(t, "&gt;");
-        else if (*text == '&') pktseqi_put_text(t, "&amp;");
-        else if (*text == '"') pktseqi_put_text(t, "&quot;");
-        else if ((unsigned char)*text < 32) pktseqi_put_text(t, " ");
-        else pktseqi_put_bytes(t, text, 1);
-    }
-}
-
-// Gathers finite points into at most PKTSEQI_BINS bins; returns how many have any.
-static size_t pktseqi_plot_bins(const double *point, size_t count, size_t every,
-                                pktseqi_bin *bin) {
-    size_t per = count / PKTSEQI_BINS + (count % PKTSEQI_BINS != 0), bins = 0;
-    for (size_t from = 0; from < count; from += per) {
-        pktseqi_bin b;
-        double sum = 0;
-        memset(&b, 0, sizeof b);
-        for (size_t i = from; i < count && i < from + per; ++i) {
-            double v = point[i];
-            if (!pktseqi_finite(&v) || fabs(v) > 1e300) continue;
-            b.low = b.count == 0 || v < b.low ? v : b.low;
-            b.high = b.count == 0 || v > b.high ? v : b.high;
-            sum += v / (double)per;
-            ++b.count;
-            b.x += ((double)i + 1) * (double)every;
-        }
-        if (b.count == 0) continue;
-        b.x /= (double)b.count;
-        b.mean = sum * ((double)per / (double)b.count);
-        bin[bins++] = b;
-    }
-    return bins;
-}
-
-// Grid lines with the ticks of the loss, ticks of the iterations, and what both axes are.
-static void pktseqi_put_axes(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
-                             double x_end) {
-    for (double v = ys->low; v < ys->high + ys->step / 2; v += ys->step) {
-        pktseqi_put_text(t, "<path class=\"grid\" d=\"M84 ");
-        pktseqi_put_at(t, pktseqi_plot_y(ys, v));
-        pktseqi_put_text(t, "H936\"/><text class=\"tick\" text-anchor=\"end\" x=\"74\" y=\"");
-        pktseqi_put_at(t, pktseqi_plot_y(ys, v) + 4);
-        pktseqi_put_text(t, "\">");
-        pktseqi_put_tick(t, ys, v);
-        pktseqi_put_text(t, "</text>\n");
-    }
-    for (double v = xs->low; v <= x_end * 1.0000001; v += xs->step) {
-        pktseqi_put_text(t, "<path class=\"axis\" d=\"M");
-        pktseqi_put_at(t, pktseqi_plot_x(xs, v));
-        pktseqi_put_text(t, " 416v5\"/><text class=\"tick\" text-anchor=\"middle\" y=\"438\" x=\"");
-        pktseqi_put_at(t, pktseqi_plot_x(xs, v));
-        pktseqi_put_text(t, "\">");
-        pktseqi_put_tick(t, xs, v);
-        pktseqi_put_text(t, "</text>\n");
-    }
-    pktseqi_put_text(t, "<path class=\"axis\" d=\"M84 416H936\"/>\n"
-                        "<text x=\"510\" y=\"466\" text-anchor=\"middle\">iteration</text>\n"
-                        "<text transform=\"translate(22 246) rotate(-90)\" "
-                        "text-anchor=\"middle\">loss</text>\n");
-}
-
-// A loss in four digits.
-static void pktseqi_put_loss(pktseqi_text *t, double value) {
-    double power = fabs(value) > 1e-4 ? pow(10.0, 3 - floor(log10(fabs(value)))) : 1e8;
-    pktseqi_put(t, "%f", fabs(value) < 1e15 ? floor(value * power + 0.5) / power : value);
-}
-
-// The line of the means, its last point and what the loss is there, beside the name of the line.
-static void pktseqi_put_line(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
-                             const pktseqi_bin *bin, size_t bins, const char *style,
-                             const char *name) {
-    const pktseqi_bin *last = &bin[bins - 1];
-    double y = pktseqi_plot_y(ys, last->mean);
-    int below = strcmp(style, "held") != 0;  // its text stands below the line, if there is room
-    double text_y = y > pktseqi_bottom - 28 ? y - (below ? 10 : 28) : y + (below ? 22 : -12);
-    pktseqi_put(t, "<g class=\"%s\">\n<polyline clip-path=\"url(#area)\" points=\"", style);
-    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].mean);
-    pktseqi_put_text(t, "\"/>\n<circle r=\"4\" cx=\"");
-    pktseqi_put_at(t, pktseqi_plot_x(xs, last->x));
-    pktseqi_put_text(t, "\" cy=\"");
-    pktseqi_put_at(t, y);
-    pktseqi_put_text(t, "\"/>\n<text text-anchor=\"end\" x=\"934\" y=\"");
-    pktseqi_put_at(t, text_y);
-    pktseqi_put(t, "\">%s ", name);
-    pktseqi_put_loss(t, last->mean);
-    pktseqi_put_text(t, "</text>\n</g>\n");
-}
-
-// The band from lowest to highest point of each bin.
-static void pktseqi_put_band(pktseqi_text *t, const pktseqi_axis *xs, const pktseqi_axis *ys,
-                             const pktseqi_bin *bin, size_t bins) {
-    pktseqi_put_text(t, "<polygon class=\"band\" clip-path=\"url(#area)\" points=\"");
-    for (size_t i = 0; i < bins; ++i) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].high);
-    for (size_t i = bins; i-- > 0;) pktseqi_put_point(t, xs, ys, bin[i].x, bin[i].low);
-    pktseqi_put_text(t, "\"/>\n");
-}
-
-PKTSEQ_DEF pktseq_status pktseq_loss_svg_mem(pktseq_buffer *buffer, const double *point,
-                                             const double *held, size_t count, size_t every,
-                                             const char *title, const pktseq_allocator *allocator,
-                                             pktseq_error *err) {
-    pktseqi_bin bin[PKTSEQI_BINS], held_bin[PKTSEQI_BINS];
-    pktseqi_axis xs, ys;
-    pktseqi_text t;
-    size_t bins, held_bins;
-    double low = 0, high = 0, x_end = count > 0 && every > 0 ? (double)count * (double)every : 1;
-    if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
-    memset(buffer, 0, sizeof *buffer);
-    if (!point && count) return pktseqi_bad_argument(err, "point is NULL");
-    if (title && !pktseqi_utf8(title, strlen(title)))
-        return pktseqi_bad_argument(err, "title is not UTF-8");
-    bins = pktseqi_plot_bins(point, count, every, bin);
-    held_bins = held ? pktseqi_plot_bins(held, count, every, held_bin) : 0;
-    for (size_t i = 0; i < bins + held_bins; ++i) {
-        double mean = i < bins ? bin[i].mean : held_bin[i - bins].mean;
-        if (i == 0 || mean < low) low = mean;
-        if (i == 0 || mean > high) high = mean;
-    }
-    if (low > 0 && low < 0.7 * high) low = 0;  // from zero, unless that would flatten the curve
-    if (fabs(low) < 1e-300 && fabs(high) < 1e-300) high = 1;  // as good as zero
-    if (!(high - low > 1e-12 * fabs(high))) {
-        low = high > 0 ? 0 : low - 1;
-        high = high > 0 ? 2 * high : high + 1;
-    }
-    xs = pktseqi_axis_for(0, x_end);
-    xs.high = x_end;
-    ys = pktseqi_axis_for(low, high);
-    t = pktseqi_text_growing(allocator);
-    pktseqi_put_text(&t,
-                     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 960 480\" "
-                     "font-family=\"system-ui, sans-serif\" font-size=\"14\">\n<style>\n"
-                     "svg { background: #fff; fill: #333 } .grid { stroke: #e4e4e4 }\n"
-                     ".axis { stroke: #888 } .tick { font-size: 12px; fill: #666 }\n"
-                     ".band { fill: #1f77b4; fill-opacity: .18 } .mean { fill: #1f77b4; stroke: "
-                     "#1f77b4 }\n.held { fill: #b5400d; stroke: #b5400d }\n"
-                     "polyline { fill: none; stroke-width: 2; stroke-linejoin: round }\n"
-                     "g text { stroke: none; font-weight: 600 }\n"
-                     "@media (prefers-color-scheme: dark) { svg { background: #16181c; "
-                     "fill: #ddd } .grid { stroke: #33363c }\n.tick { fill: #aaa } "
-                     ".mean { fill: #6cb2e8; stroke: #6cb2e8 } .band { fill: #6cb2e8 } "
-                     ".held { fill: #ff9a5a; stroke: #ff9a5a } }\n</style>\n"
-                     "<clipPath id=\"area\"><rect x=\"84\" y=\"76\" width=\"852\" "
-                     "height=\"340\"/></clipPath>\n"
-                     "<text x=\"84\" y=\"32\" font-size=\"19\" font-weight=\"600\">");
-    pktseqi_put_xml(&t, title ? title : "Training loss");
-    pktseqi_put_text(&t, "</text>\n<text class=\"tick\" x=\"84\" y=\"54\">");
-    if (bins)
-        pktseqi_put(&t, "%z points, each the mean of %z iterations; the line is their mean, the "
-                        "band their range", count, every);
-    else
-        pktseqi_put_text(&t, "no loss points yet");
-    pktseqi_put_text(&t, "</text>\n");
-    pktseqi_put_axes(&t, &xs, &ys, x_end);
-    if (bins) pktseqi_put_band(&t, &xs, &ys, bin, bins);
-    if (held_bins)
-        pktseqi_put_line(&t, &xs, &ys, held_bin, held_bins, "held", "held out");
-    if (bins) pktseqi_put_line(&t, &xs, &ys, bin, bins, "mean", held_bins ? "trained on" : "now");
-    pktseqi_put_text(&t, "</svg>\n");
-    if (t.failed) {
-        pktseqi_free(&t.allocator, t.data);
-        return pktseqi_no_memory(err);
-    }
-    buffer->data = (unsigned char *)t.data;
-    buffer->size = t.size;
-    buffer->capacity = t.capacity;
-    buffer->allocator = t.allocator;
-    return pktseqi_ok(err);
-}
 
 // ---- >>short: from a file to alarms in six calls ----------------------------------------------
 

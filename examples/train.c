@@ -16,6 +16,7 @@
 
 #include "options.h"
 #include "output.h"
+#include "plot.h"
 
 #ifdef _WIN32
 #include <direct.h>
@@ -645,6 +646,8 @@ static int write_loss_csv(const app *a) {
 // Everything that a run leaves behind. Also after an interrupted or diverged one.
 static int write_results(app *a) {
     char path[4096], title[128];
+    output o;
+    int good;
     snprintf(title, sizeof title, "Training loss: hidden %lu, batch %lu, learning rate %g",
             (unsigned long)a->model.config.hidden, (unsigned long)a->recipe.train.batch,
             a->recipe.train.learning_rate);
@@ -657,10 +660,11 @@ static int write_results(app *a) {
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
     while (a->held_loss && a->held_points < a->training.points)
         a->held_loss[a->held_points++] = (double)NAN;
-    if (pktseq_loss_svg(path, a->training.point, a->held_loss, a->training.points,
-                        a->recipe.train.point_every, title, &a->err))
-        return fail("%s", a->err.text);
-    return 0;
+    good = output_open(&o, path);
+    if (good)
+        good = output_close(&o, plot_loss(o.file, a->training.point, a->held_loss,
+                                          a->training.points, a->recipe.train.point_every, title));
+    return good ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
 // Learns which scores are normal, with the help of the sequences that were held out.

@@ -764,17 +764,6 @@ static void run_load(trial *t) {
     parts_free(&p);
 }
 
-static void run_loss_svg_mem(trial *t) {
-    pktseq_buffer b;
-    memset(&b, 0xa5, sizeof b);
-    TRY(pktseq_loss_svg_mem(&b, S.training.point, NULL, S.training.points, 1, "A & B", &callers,
-                            t->err));
-    CHECK_EMPTY(b);
-    t->result = b.data ? add(12, b.data, b.size) : 0;
-    pktseq_buffer_free(&b);
-    pktseq_buffer_free(&b);
-}
-
 static void run_file_read(trial *t) {
     pktseq_buffer b;
     memset(&b, 0xa5, sizeof b);
@@ -967,15 +956,6 @@ static void run_guard_watch(trial *t) {
     pktseq_guard_close(&guard);
 }
 
-static void run_loss_svg(trial *t) {
-    spoil(S.svg_path);
-    uint64_t before = file_hash(S.svg_path);
-    TRY(pktseq_loss_svg(S.svg_path, S.training.point, NULL, S.training.points, 1, NULL, t->err));
-    check_file(t, S.svg_path, before);
-    t->result = file_hash(S.svg_path);
-    remove(S.svg_path);
-}
-
 enum {
     HAS_SPARE = 1,    // can do without giving spare memory back
     USES_MALLOC = 2,  // has no allocator, or not for everything; and writes a file: OK says that
@@ -1025,12 +1005,10 @@ static const call calls[] = {
     {"pktseq_evaluate", run_evaluate, 1, 0},
     {"pktseq_save_mem", run_save_mem, 4, 0},
     {"pktseq_load_mem", run_load_mem, 30, 0},
-    {"pktseq_loss_svg_mem", run_loss_svg_mem, 3, 0},
     {"pktseq_file_write", run_file_write, 1, USES_MALLOC},
     {"pktseq_file_read", run_file_read, 2, 0},
     {"pktseq_save", run_save, 5, USES_MALLOC},
     {"pktseq_load", run_load, 30, 0},
-    {"pktseq_loss_svg", run_loss_svg, 4, USES_MALLOC},
     {"pktseq_recipe_prepare", run_recipe_prepare, 50, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate, 9, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
@@ -1734,7 +1712,7 @@ static void check_refused(const char *path, const char *shown) {
     pktseq_error err;
     for (int how = 0; how < 2; ++how) {
         pktseq_status status =
-            how ? pktseq_loss_svg(path, S.training.point, NULL, S.training.points, 1, NULL, &err)
+            how ? pktseq_file_write(path, "a file", 6, NULL, &err)
                 : pktseq_save(path, &S.model, &S.codec, &S.training, &S.detector, &err);
         CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status, "%s: status %d", path,
                    (int)status);

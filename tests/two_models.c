@@ -28,7 +28,7 @@ typedef struct job {
     pktseq_table table;
     double score[SEQUENCES];
     double shared_score[SEQUENCES];
-    pktseq_buffer checkpoint, svg;
+    pktseq_buffer checkpoint;
     uint64_t shared_features;            // hash of what the shared table was encoded to
 } job;
 
@@ -100,9 +100,7 @@ static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detec
         (status = pktseq_detector_score_all(detector, &j->model, &j->dataset, j->threads, j->score,
                                             err)) != PKTSEQ_OK ||
         (status = pktseq_save_mem(&j->checkpoint, &j->model, codec, training, detector, NULL,
-                                  err)) != PKTSEQ_OK ||
-        (status = pktseq_loss_svg_mem(&j->svg, training->point, NULL, training->points, 5, NULL, NULL,
-                                      err)) != PKTSEQ_OK)
+                                  err)) != PKTSEQ_OK)
         return status;
     return PKTSEQ_OK;
 }
@@ -162,7 +160,6 @@ static void *job_run(void *user) {
 
 static void job_free(job *j) {
     pktseq_buffer_free(&j->checkpoint);
-    pktseq_buffer_free(&j->svg);
     pktseq_model_free(&j->model);
     pktseq_dataset_free(&j->dataset);
     pktseq_table_free(&j->table);
@@ -202,7 +199,6 @@ static void test_own(int threads) {
         CHECK_THAT(both[i].status == PKTSEQ_OK, "%s", both[i].text);
         CHECK_THAT(same_bytes(&alone[i].checkpoint, &both[i].checkpoint), "model %d, %d threads", i,
                    threads);
-        CHECK(same_bytes(&alone[i].svg, &both[i].svg));
         CHECK(memcmp(alone[i].score, both[i].score, sizeof alone[i].score) == 0);
     }
     CHECK(memcmp(alone[0].score, alone[1].score, sizeof alone[0].score) != 0);

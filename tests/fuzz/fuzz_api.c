@@ -348,7 +348,7 @@ static void api_stream(api_state *s, size_t i) {
 static void api_file(api_state *s, size_t i) {
     pktseq_buffer *b = &s->buffer[i];
     size_t at;
-    switch (api_byte(s) % 4) {
+    switch (api_byte(s) % 3) {
     case 0:
         pktseq_buffer_free(b);
         api_done(s, pktseq_save_mem(b, &s->model[api_byte(s) & 1],
@@ -365,17 +365,9 @@ static void api_file(api_state *s, size_t i) {
         api_done(s, pktseq_load_mem(b->data, b->size, &s->model[i], &s->codec[i], &s->training[i],
                                     &s->detector[i], &s->memory.allocator, &s->err));
         break;
-    case 2:
+    default:
         at = api_byte(s) * 256u + api_byte(s);
         if (at < b->size) b->data[at] = (unsigned char)api_byte(s);
-        break;
-    default:
-        pktseq_buffer_free(b);
-        at = api_size(s) % 7;
-        for (size_t k = 0; k < at; ++k) api_numbers[k] = api_double(s);
-        api_done(s, pktseq_loss_svg_mem(b, api_numbers, NULL, at, api_size(s),
-                                        api_null(s) ? NULL : api_byte(s) & 1 ? "\xff" : "a<b",
-                                        &s->memory.allocator, &s->err));
     }
 }
 
