@@ -634,9 +634,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *dat
 // end, or with *failed = 1. For pipes, archives, sockets; pieces may be of any size.
 //   fails as pktseq_table_parse does, and with FILE when reading failed.
 PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
-                                             size_t (*read_fn)(void *user_data, void *to,
-                                                               size_t size, int *failed),
-                                             void *user_data, const pktseq_schema *schema,
+                                             pktseq_read_fn read_fn, void *user_data,
+                                             const pktseq_schema *schema,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
@@ -2261,7 +2260,8 @@ static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
     va_end(list);
 }
 
-// Fills err (if there is one) and returns the status: every failure of the library passes here.
+// Fills err (if there is one) with "line L: SENTENCE", without a line if that is 0, and returns the
+// status: every failure of the library passes here.
 static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size_t line,
                                    const char *format, ...) {
     if (err) {
@@ -2269,6 +2269,7 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
         va_list list;
         err->status = status;
         err->line = line;
+        if (line) pktseqi_put(&t, "line %z: ", line);
         va_start(list, format);
         pktseqi_put_list(&t, format, list);
         va_end(list);
@@ -2300,7 +2301,8 @@ static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
 static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
     if (err && status) {
         pktseq_error inner = *err;
-        pktseqi_error(err, status, inner.line, "%s: %s", path, inner.text);
+        pktseqi_error(err, status, 0, "%s: %s", path, inner.text);
+        err->line = inner.line;
     }
     return status;
 }
@@ -2772,9 +2774,6 @@ static size_t pktseqi_number_write(char *text, double value) {
 
 // ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
 
-// Gives up to size bytes, fewer only at the end; sets *failed on an error of the medium.
-typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed);
-
 // A window on the input that always holds one whole row:
 //
 //      data   | rows done | the row at hand | read ahead |      | PAD
@@ -2783,8 +2782,8 @@ typedef size_t (*pktseqi_read_fn)(void *user, void *to, size_t size, int *failed
 // Behind what was read stand at least PAD zeros, for those who look at eight bytes at once.
 enum { PKTSEQI_CSV_WINDOW = 1 << 18, PKTSEQI_CSV_PAD = 16 };
 typedef struct pktseqi_csv {
-    pktseqi_read_fn read;
-    void *user;
+    pktseq_read_fn read_fn;
+    void *user_data;
     char separator;
     char *data;
     size_t at, size, capacity;
@@ -2809,7 +2808,7 @@ typedef struct pktseqi_bytes {
     size_t size, used;
 } pktseqi_bytes;
 
-// Reads from memory: a pktseqi_read_fn.
+// Reads from memory: a pktseq_read_fn.
 static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed) {
     pktseqi_bytes *bytes = (pktseqi_bytes *)user;
     size_t left = bytes->size - bytes->used;
@@ -2818,22 +2817,6 @@ static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed)
     if (size) memcpy(to, bytes->data + bytes->used, size);
     bytes->used += size;
     return size;
-}
-
-// Fills err with "line L: SENTENCE", and returns the status.
-static pktseq_status pktseqi_csv_error(pktseqi_csv *csv, pktseq_status status, size_t line,
-                                       const char *format, ...) {
-    if (csv->err) {
-        pktseqi_text t = pktseqi_text_fixed(csv->err->text, sizeof csv->err->text);
-        va_list list;
-        csv->err->status = status;
-        csv->err->line = line;
-        if (line) pktseqi_put(&t, "line %z: ", line);
-        va_start(list, format);
-        pktseqi_put_list(&t, format, list);
-        va_end(list);
-    }
-    return status;
 }
 
 // Drops the rows done, makes room and reads until the window is full or the input ends.
@@ -2852,12 +2835,12 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
         csv->capacity = capacity;
     }
     while (got && csv->size + 1 < csv->capacity) {
-        got = csv->read(csv->user, csv->data + csv->size, csv->capacity - 1 - csv->size, &failed);
+        got = csv->read_fn(csv->user_data, csv->data + csv->size, csv->capacity - 1 - csv->size, &failed);
         if (got > csv->capacity - 1 - csv->size) failed = 1;
         if (failed) break;
         csv->size += got;
     }
-    if (failed) return pktseqi_csv_error(csv, PKTSEQ_ERROR_FILE, 0, "reading failed");
+    if (failed) return pktseqi_error(csv->err, PKTSEQ_ERROR_FILE, 0, "reading failed");
     if (!got) csv->ended = 1;
     memset(csv->data + csv->size, 0, PKTSEQI_CSV_PAD);
     ++csv->fills;
@@ -2885,7 +2868,7 @@ static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t en
 
 // The most likely reasons for a NUL byte are in the message: it is never part of a CSV.
 static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
-    return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+    return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
                              "found a NUL byte in cell %z, expected text (is the file UTF-16 or "
                              "binary?)", csv->cells + 1);
 }
@@ -2908,7 +2891,7 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
         }
         if (i + 1 >= csv->size && !csv->ended) return pktseqi_csv_more(csv);
         if (i == csv->size)
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, opened,
+            return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened,
                                      "the quote that opens cell %z is never closed",
                                      csv->cells + 1);
         if (i + 1 == csv->size || d[i + 1] != '"') break;
@@ -2916,7 +2899,7 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
     }
     *p = ++i;
     if (i < csv->size && d[i] != csv->separator && d[i] != '\n' && d[i] != '\r')
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
                                  "found text after the closing quote of cell %z, expected a "
                                  "separator or the end of the line", csv->cells + 1);
     return PKTSEQ_OK;
@@ -3046,7 +3029,7 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     if (status) return status;
     if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
     what = pktseqi_sniff(csv->data, csv->size);
-    if (what) return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1, "found %s", what);
+    if (what) return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, 1, "found %s", what);
     return PKTSEQ_OK;
 }
 
@@ -3085,12 +3068,6 @@ static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
         if (count[i] > count[best]) best = i;
     csv->separator = separator[best];
     return PKTSEQ_OK;
-}
-
-// Frees the window; the stream itself is the caller's.
-static void pktseqi_csv_close(pktseqi_csv *csv) {
-    pktseqi_free(&csv->allocator, csv->data);
-    pktseqi_free(&csv->allocator, csv->bound);
 }
 
 // ---- >>frame: link and network layers of one packet -------------------------------------------
@@ -4603,6 +4580,38 @@ static int pktseqi_bounds_rise(const pktseq_field *field) {
     return strcmp(field->category[last], "more") == 0;
 }
 
+// Fails because of a field of a schema.
+static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *field,
+                                       const char *what) {
+    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q %s", field->column,
+                         what);
+}
+
+// Checks a field's categories: UTF-8, each once, or bounds that rise.
+static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_error *err) {
+    if (f->category_count > PKTSEQI_MOST_NAMES)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                             "bad argument: field %q lists %z categories, expected at most %z",
+                             f->column, f->category_count, (size_t)PKTSEQI_MOST_NAMES);
+    if (f->category_count && f->kind != PKTSEQ_ONEHOT && !pktseqi_field_has_bounds(f->kind))
+        return pktseqi_field_bad(err, f, "lists categories but is not of a kind that has them");
+    if (f->category_count && !f->category)
+        return pktseqi_field_bad(err, f, "counts categories but lists none");
+    for (size_t k = 0; k < f->category_count; ++k) {
+        if (!f->category[k] || !pktseqi_utf8(f->category[k], strlen(f->category[k])))
+            return pktseqi_field_bad(err, f, "has a category that is not UTF-8");
+        for (size_t j = 0; j < k; ++j)
+            if (strcmp(f->category[j], f->category[k]) == 0)
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                     "bad argument: field %q lists category %q twice", f->column,
+                                     f->category[k]);
+    }
+    if (f->category_count && pktseqi_field_has_bounds(f->kind) && !pktseqi_bounds_rise(f))
+        return pktseqi_field_bad(err, f,
+                                 "lists bounds that are not rising numbers and \"more\"");
+    return PKTSEQ_OK;
+}
+
 // Checks a schema: names there and UTF-8, kinds known, no column used as both number and text.
 static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_error *err) {
     if (!schema || !schema->field || schema->field_count == 0)
@@ -4613,54 +4622,22 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
         return pktseqi_bad_argument(err, "the separator is a quote or an end of line");
     for (size_t i = 0; i < schema->field_count; ++i) {
         const pktseq_field *f = &schema->field[i];
+        int context = f->role == PKTSEQ_ROLE_CONTEXT;
+        pktseq_status status;
         if (!f->column || !f->column[0] || !pktseqi_utf8(f->column, strlen(f->column)))
             return pktseqi_bad_argument(err, "a field's column name is empty or not UTF-8");
         if ((int)f->kind < 0 || f->kind > PKTSEQ_CLASSES_SINCE_PREVIOUS)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q has an unknown kind", f->column);
+            return pktseqi_field_bad(err, f, "has an unknown kind");
         if ((int)f->role < 0 || f->role > PKTSEQ_ROLE_CONTEXT)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q has an unknown role", f->column);
-        if (i > 0 && f->role != PKTSEQ_ROLE_CONTEXT &&
-            schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q stands behind a field of the context",
-                                 f->column);
-        if (f->role == PKTSEQ_ROLE_CONTEXT && pktseqi_field_is_class(f->kind))
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q of the context is not a number",
-                                 f->column);
+            return pktseqi_field_bad(err, f, "has an unknown role");
+        if (i > 0 && !context && schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
+            return pktseqi_field_bad(err, f, "stands behind a field of the context");
+        if (context && pktseqi_field_is_class(f->kind))
+            return pktseqi_field_bad(err, f, "of the context is not a number");
         if (!pktseqi_finite(&f->mean) || !pktseqi_finite(&f->sd) || f->sd < 0)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q has a mean or deviation that cannot be",
-                                 f->column);
-        if (f->category_count > PKTSEQI_MOST_NAMES)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q lists %z categories, expected at most %z",
-                                 f->column, f->category_count, (size_t)PKTSEQI_MOST_NAMES);
-        if (f->category_count && f->kind != PKTSEQ_ONEHOT && !pktseqi_field_has_bounds(f->kind))
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q lists categories but is not of a kind "
-                                 "that has them", f->column);
-        if (f->category_count && !f->category)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q counts categories but lists none",
-                                 f->column);
-        for (size_t k = 0; k < f->category_count; ++k) {
-            if (!f->category[k] || !pktseqi_utf8(f->category[k], strlen(f->category[k])))
-                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                     "bad argument: field %q has a category that is not UTF-8",
-                                     f->column);
-            for (size_t j = 0; j < k; ++j)
-                if (strcmp(f->category[j], f->category[k]) == 0)
-                    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                         "bad argument: field %q lists category %q twice",
-                                         f->column, f->category[k]);
-        }
-        if (f->category_count && pktseqi_field_has_bounds(f->kind) && !pktseqi_bounds_rise(f))
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: field %q lists bounds that are not rising numbers "
-                                 "and \"more\"", f->column);
+            return pktseqi_field_bad(err, f, "has a mean or deviation that cannot be");
+        status = pktseqi_categories_check(f, err);
+        if (status) return status;
         for (size_t j = 0; j < i; ++j)
             if (strcmp(f->column, schema->field[j].column) == 0 &&
                 (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
@@ -4676,21 +4653,19 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
 
 // Checks a rule that is to be followed.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
+    const double *seconds[] = {&rule->window, &rule->idle};
     if (rule->least == 0) return pktseqi_bad_argument(err, "the rule's least is 0");
     if (rule->most < rule->least)
         return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                              "bad argument: the rule's most is %z, expected at least its least, %z",
                              rule->most, rule->least);
-    if (!pktseqi_finite(&rule->window) || rule->window < 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                             "bad argument: the rule's window is %f, expected seconds from 0",
-                             rule->window);
+    for (int i = 0; i < 2; ++i)
+        if (!pktseqi_finite(seconds[i]) || *seconds[i] < 0)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
+                                 "bad argument: the rule's %s is %f, expected seconds from 0",
+                                 i ? "idle" : "window", *seconds[i]);
     if (rule->by != PKTSEQ_CUT_REFERENCE && rule->by != PKTSEQ_CUT_CONNECTION)
         return pktseqi_bad_argument(err, "the rule's by is neither reference nor connection");
-    if (!pktseqi_finite(&rule->idle) || rule->idle < 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                             "bad argument: the rule's idle is %f, expected seconds from 0",
-                             rule->idle);
     if (rule->by == PKTSEQ_CUT_CONNECTION && rule->most >= PKTSEQI_NO_SLOT)
         return pktseqi_bad_argument(err, "the rule's most is 2^32 or more");
     if (rule->max_connections >= PKTSEQI_NO_SLOT || rule->max_pairs >= PKTSEQI_NO_SLOT ||
@@ -4735,7 +4710,12 @@ static pktseqi_request *pktseqi_request_known(pktseqi_reader *r, const char *nam
 }
 
 // Lists the columns that a schema asks for, each once.
-static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
+static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
+    size_t most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
+                               PKTSEQI_COLUMNS);
+    r->request = (pktseqi_request *)pktseqi_alloc_zeroed(&r->csv->allocator, most,
+                                                         sizeof *r->request);
+    if (!r->request) return pktseqi_no_memory(r->csv->err);
     r->count = 1;
     r->request[0].name = "position";
     r->request[0].known = PKTSEQI_COL_POSITION;
@@ -4761,6 +4741,7 @@ static void pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema)
     for (size_t i = 0; i < 32 && schema->rule.least; ++i)
         if (pktseqi_rule_needs(&schema->rule) >> i & 1)
             pktseqi_request_known(r, pktseqi_known[i].name)->rule = 1;
+    return PKTSEQ_OK;
 }
 
 // Can a request do without a column in the file, since it can be made of others?
@@ -4923,17 +4904,17 @@ static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char 
                                             int several, int made) {
     const char *flow = r->capture ? pktseqi_header_flow(r) : NULL;
     if (flow)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
                                  "column %q says that these are flows, one row a connection, but "
                                  "one row a packet is needed: make it from the capture with "
                                  PKTSEQ_TSHARK, flow);
     if (r->capture && pktseqi_header_values(r))
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
                                  "found values, expected the names of columns: put a line of names "
                                  "before the rows (tshark writes one with -E header=y): "
                                  PKTSEQ_TSHARK);
-    return pktseqi_csv_error(
-        r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+    return pktseqi_error(
+        r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
         "column%s %s %s missing%s; found %z columns, the first is %q%s", several ? "s" : "",
         missing, several ? "are" : "is", made ? ", of which features are made" : "", r->cells,
         r->title[0],
@@ -4956,12 +4937,12 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
         int flag = q->known <= PKTSEQI_COL_RES;
         if (cutting && (q->kind == PKTSEQI_CELL_TEXT) !=
                            (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
-            return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_ARGUMENT, 0,
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0,
                                      "bad argument: the schema has column %q as %s, so a file "
                                      "that has no column \"position\" cannot be cut into sequences",
                                      q->name, q->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
         if (q->from.twice && (due || q->kept))
-            return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
                                      "found column %q %z times, expected it once", q->name,
                                      q->from.twice);
         if (!q->from.cells && !q->bits && !q->fact) {
@@ -5008,13 +4989,13 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     pktseq_status status = pktseqi_csv_row(csv);
     if (status) return status;
     if (!csv->cells)
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, 1,
+        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, 1,
                                  "the file is empty, expected a line of column names");
     status = pktseqi_header_keep(r);
     if (status) return status;
     pktseqi_sources_find(csv, "position", PKTSEQI_COL_POSITION, 0, &r->request[0].from);
     if (r->request[0].from.twice)
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
                                  "found column \"position\" %z times, expected it once",
                                  r->request[0].from.twice);
     r->capture = r->request[0].from.cells == 0;
@@ -5035,7 +5016,7 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     }
     for (size_t i = 1; i < r->count && r->known[PKTSEQI_COL_WORD].twice; ++i)
         if (r->request[i].bits)
-            return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+            return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
                                      "found column \"tcp.flags\" %z times, expected it once",
                                      r->known[PKTSEQI_COL_WORD].twice);
     for (size_t i = 1; i < r->count; ++i)
@@ -5188,7 +5169,7 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
         return PKTSEQ_OK;
     }
     if (column->name_count == most)
-        return pktseqi_csv_error(csv, PKTSEQ_ERROR_DATA, csv->line,
+        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
                                  "column %q: found %q, expected one of at most %z different texts",
                                  pktseqi_request_title(r, q), text, most);
     if (column->name_count == q->name_capacity) {
@@ -5650,10 +5631,10 @@ static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_r
                                         const char *found, const char *expected) {
     int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
     if (found)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
                                  "column %q: found %q, expected %s", pktseqi_request_title(r, q),
                                  found, expected);
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, r->csv->line,
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
                              "column %q: found an empty cell, expected %s%s",
                              pktseqi_request_title(r, q), expected,
                              tcp ? " (only a packet that is not TCP may have none, and then all "
@@ -5845,13 +5826,13 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
     size_t ports = cut->no_ports, line = r->csv->line;
     if (most < few && share > 0) most = few;
     if (cut->bad_rows && (r->table->rows == 0 || !((double)cut->bad_rows <= most))) {
-        pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
+        pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
                           r->first.text, cut->bad_rows, cut->packets);
         r->csv->err->line = r->first.line;
         return PKTSEQ_ERROR_DATA;
     }
     if (ports > r->table->rows)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, 0,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
                                  "%z of %z packets have no ports in the column %q, and there are "
                                  "no columns of ports: in Wireshark select a TCP packet, in its "
                                  "details right-click Source Port, Destination Port and Flags, "
@@ -5860,14 +5841,14 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
                                  r->title[r->known[PKTSEQI_COL_INFO].cell[0]]);
     if (r->table->rows) return PKTSEQ_OK;
     if (cut->not_tcp)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
                                  "found no row with TCP ports and flags after the header, expected "
                                  "TCP packets");
     if (cut->not_ip)
-        return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
                                  "found no row with addresses of IP after the header, expected "
                                  "packets");
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, line,
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
                              "found no rows after the header, expected packets (did the filter of "
                              "the export let nothing through?)");
 }
@@ -5892,7 +5873,7 @@ static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
     if (csv->cells == r->cells) return PKTSEQ_OK;
     if (r->capture && csv->cells > r->cells && csv->filled <= r->cells) return PKTSEQ_OK;
     if (r->capture && csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0) return PKTSEQ_OK;
-    return pktseqi_csv_error(r->csv, PKTSEQ_ERROR_DATA, csv->line,
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, csv->line,
                              "found %z cells, expected %z as in the header%s", csv->cells,
                              r->cells, info ? " (does Info hold the separator? tshark quotes it "
                                               "with -E quote=d)" : "");
@@ -6190,61 +6171,55 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
 
 static pktseq_status pktseqi_packets_read(pktseqi_reader *r);
 
-// Begins any way of reading a table: `bad` says what is wrong with the input, or is NULL.
-static pktseq_status pktseqi_table_begin(pktseq_table *table, pktseqi_csv *csv, const char *bad,
-                                         const pktseq_schema *schema,
-                                         const pktseq_allocator *allocator, pktseq_error *err) {
-    memset(csv, 0, sizeof *csv);
-    csv->allocator = pktseqi_allocator(allocator);
-    csv->err = err;
+// Reads a table from a stream of `expect` bytes, as far as that is known, else 0. `bad` says what
+// is wrong with the input, or is NULL.
+static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
+                                        pktseq_read_fn read_fn, void *user_data, size_t expect,
+                                        const pktseq_schema *schema,
+                                        const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_reader r;
+    pktseqi_csv csv;
+    pktseq_error own;  // what a row that cannot be read says is needed, whoever wants to know
+    pktseq_status status;
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
     memset(table, 0, sizeof *table);
     if (bad) return pktseqi_bad_argument(err, bad);
-    csv->separator = schema ? schema->separator : 0;
-    return pktseqi_schema_check_reading(schema, err);
-}
-
-// Reads a table from a stream that csv describes.
-static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
-                                          const pktseq_schema *schema) {
-    pktseqi_reader r;
-    pktseq_error own, *err = csv->err;
-    pktseq_status status = PKTSEQ_OK;
+    status = pktseqi_schema_check_reading(schema, err);
+    if (status) return status;
+    pktseqi_ok(&own);
+    memset(&csv, 0, sizeof csv);
+    csv.allocator = table->allocator = pktseqi_allocator(allocator);
+    csv.err = &own;
+    csv.separator = schema->separator;
+    csv.read_fn = read_fn;
+    csv.user_data = user_data;
+    csv.expect = expect;
     memset(&r, 0, sizeof r);
-    r.csv = csv;
+    r.csv = &csv;
     r.table = table;
     r.schema = schema;
     r.tcp_only = schema->rule.tcp_only || schema->rule.notebook;
     r.unit = -1;
-    csv->err = &own;  // what a row that cannot be read says is needed, whoever wants to know
-    pktseqi_ok(&own);
-    table->allocator = csv->allocator;
-    r.request = (pktseqi_request *)pktseqi_alloc_zeroed(
-        &csv->allocator, pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
-                                      PKTSEQI_COLUMNS), sizeof *r.request);
-    if (!r.request) {
-        pktseq_table_free(table);
-        return pktseqi_no_memory(err);
-    }
-    pktseqi_request_list(&r, schema);
-    status = pktseqi_csv_open(csv);
-    if (status == PKTSEQ_OK && pktseq_capture_magic(csv->data, csv->size)) {
+    status = pktseqi_request_list(&r, schema);
+    if (status == PKTSEQ_OK) status = pktseqi_csv_open(&csv);
+    if (status == PKTSEQ_OK && pktseq_capture_magic(csv.data, csv.size)) {
         status = pktseqi_packets_read(&r);
     } else {
-        if (status == PKTSEQ_OK && !csv->separator) status = pktseqi_csv_guess(csv);
+        if (status == PKTSEQ_OK && !csv.separator) status = pktseqi_csv_guess(&csv);
         if (status == PKTSEQ_OK) status = pktseqi_table_header(&r);
         if (status == PKTSEQ_OK) status = pktseqi_table_columns(&r);
         if (status == PKTSEQ_OK) status = pktseqi_fast_open(&r);
         if (status == PKTSEQ_OK) status = pktseqi_table_rows(&r);
     }
-    pktseqi_free(&csv->allocator, r.fast);
-    pktseqi_free(&csv->allocator, r.seen);
-    pktseqi_free(&csv->allocator, r.titles);
-    pktseqi_free(&csv->allocator, r.title);
-    pktseqi_csv_close(csv);
-    for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv->allocator, r.request[i].tree.node);
+    pktseqi_free(&csv.allocator, r.fast);
+    pktseqi_free(&csv.allocator, r.seen);
+    pktseqi_free(&csv.allocator, r.titles);
+    pktseqi_free(&csv.allocator, r.title);
+    pktseqi_free(&csv.allocator, csv.data);
+    pktseqi_free(&csv.allocator, csv.bound);
+    for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv.allocator, r.request[i].tree.node);
     if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
-    pktseqi_free(&csv->allocator, r.request);
+    pktseqi_free(&csv.allocator, r.request);
     if (status == PKTSEQ_OK && table->cut.bad_rows)
         memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
     if (err) *err = own;
@@ -6255,42 +6230,31 @@ static pktseq_status pktseqi_table_stream(pktseq_table *table, pktseqi_csv *csv,
 PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
                                             const pktseq_schema *schema,
                                             const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_csv csv;
     pktseqi_bytes bytes;
-    pktseq_status status = pktseqi_table_begin(table, &csv, !data && size ? "data is NULL" : NULL,
-                                               schema, allocator, err);
-    if (status) return status;
     bytes.data = (const unsigned char *)data;
-    bytes.size = csv.expect = size;
+    bytes.size = size;
     bytes.used = 0;
-    csv.read = pktseqi_bytes_read;
-    csv.user = &bytes;
-    return pktseqi_table_stream(table, &csv, schema);
+    return pktseqi_table_from(table, !data && size ? "data is NULL" : NULL, pktseqi_bytes_read,
+                              &bytes, size, schema, allocator, err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
-                                             size_t (*read_fn)(void *user_data, void *to,
-                                                               size_t size, int *failed),
+PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table, pktseq_read_fn read_fn,
                                              void *user_data, const pktseq_schema *schema,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
-    pktseqi_csv csv;
-    pktseq_status status = pktseqi_table_begin(table, &csv, read_fn ? NULL : "read_fn is NULL",
-                                               schema, allocator, err);
-    if (status) return status;
-    csv.read = read_fn;
-    csv.user = user_data;
-    return pktseqi_table_stream(table, &csv, schema);
+    return pktseqi_table_from(table, read_fn ? NULL : "read_fn is NULL", read_fn, user_data, 0,
+                              schema, allocator, err);
 }
 
 #ifndef PKTSEQ_NO_STDIO
-static size_t pktseqi_file_bytes(void *user, void *to, size_t size, int *failed) {
-    size_t got = fread(to, 1, size, (FILE *)user);
-    if (got < size && ferror((FILE *)user)) *failed = 1;
+// Reads from a FILE: a pktseq_read_fn.
+static size_t pktseqi_file_bytes(void *user_data, void *to, size_t size, int *failed) {
+    size_t got = fread(to, 1, size, (FILE *)user_data);
+    if (got < size && ferror((FILE *)user_data)) *failed = 1;
     return got;
 }
 
-// How many bytes a file has from where it stands, or 0 for what has no end that can be seen.
+// Returns how many bytes a file has from where it stands, or 0 for what has no end that can be seen.
 static size_t pktseqi_file_size(FILE *file) {
     long at = ftell(file), end;
     if (at < 0 || fseek(file, 0, SEEK_END) != 0) return 0;
@@ -6301,18 +6265,17 @@ static size_t pktseqi_file_size(FILE *file) {
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_csv csv;
     FILE *file;
-    pktseq_status status = pktseqi_table_begin(table, &csv, path ? NULL : "path is NULL", schema,
-                                               allocator, err);
-    if (status) return status;
+    pktseq_status status;
+    if (!table || !path || pktseqi_schema_check_reading(schema, NULL))  // says which, opens nothing
+        return pktseqi_table_from(table, path ? NULL : "path is NULL", NULL, NULL, 0, schema,
+                                  allocator, err);
+    memset(table, 0, sizeof *table);
     errno = 0;
     file = fopen(path, "rb");
     if (!file) return pktseqi_not_opened(err, path);
-    csv.read = pktseqi_file_bytes;
-    csv.user = file;
-    csv.expect = pktseqi_file_size(file);
-    status = pktseqi_table_stream(table, &csv, schema);
+    status = pktseqi_table_from(table, NULL, pktseqi_file_bytes, file, pktseqi_file_size(file),
+                                schema, allocator, err);
     fclose(file);
     return pktseqi_error_in(err, status, path);
 }
@@ -6487,7 +6450,7 @@ typedef struct pktseqi_packets {
 static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *failed) {
     pktseqi_csv *csv = (pktseqi_csv *)user_data;
     size_t there = csv->size - csv->at;
-    if (there == 0) return csv->ended ? 0 : csv->read(csv->user, to, size, failed);
+    if (there == 0) return csv->ended ? 0 : csv->read_fn(csv->user_data, to, size, failed);
     if (size > there) size = there;
     memcpy(to, csv->data + csv->at, size);
     csv->at += size;
