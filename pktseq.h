@@ -2835,7 +2835,8 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
         csv->capacity = capacity;
     }
     while (got && csv->size + 1 < csv->capacity) {
-        got = csv->read_fn(csv->user_data, csv->data + csv->size, csv->capacity - 1 - csv->size, &failed);
+        got = csv->read_fn(csv->user_data, csv->data + csv->size, csv->capacity - 1 - csv->size,
+                           &failed);
         if (got > csv->capacity - 1 - csv->size) failed = 1;
         if (failed) break;
         csv->size += got;
@@ -4201,14 +4202,16 @@ typedef enum pktseqi_cell_kind {
 } pktseqi_cell_kind;
 
 // The columns that are known, by their place in pktseqi_known. The flags stand in the order of
-// their bits, and the nine counters of a pair in that of pktseqi_pairs_push.
+// their bits; up to the notes they are what a pktseq_packet has; the nine counters of a pair stand
+// in the order of pktseqi_pairs_push.
 enum {
     PKTSEQI_COL_FIN, PKTSEQI_COL_SYN, PKTSEQI_COL_RESET, PKTSEQI_COL_PUSH, PKTSEQI_COL_ACK,
     PKTSEQI_COL_URG, PKTSEQI_COL_ECN, PKTSEQI_COL_CWR, PKTSEQI_COL_NS, PKTSEQI_COL_RES,
     PKTSEQI_COL_TIMESTAMP, PKTSEQI_COL_LENGTH, PKTSEQI_COL_SRC_IP, PKTSEQI_COL_DST_IP,
-    PKTSEQI_COL_PROTOCOL, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT, PKTSEQI_COL_POSITION,
-    PKTSEQI_COL_NUMBER, PKTSEQI_COL_LABEL, PKTSEQI_COL_TRANSPORT, PKTSEQI_COL_ICMP_TYPE,
-    PKTSEQI_COL_ICMP_CODE, PKTSEQI_COL_ICMP_ID, PKTSEQI_COL_WORD, PKTSEQI_COL_INFO,
+    PKTSEQI_COL_PROTOCOL, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT, PKTSEQI_COL_NUMBER,
+    PKTSEQI_COL_TRANSPORT, PKTSEQI_COL_ICMP_TYPE, PKTSEQI_COL_ICMP_CODE, PKTSEQI_COL_ICMP_ID,
+    PKTSEQI_COL_PAYLOAD, PKTSEQI_COL_NOTES,
+    PKTSEQI_COL_POSITION, PKTSEQI_COL_LABEL, PKTSEQI_COL_WORD, PKTSEQI_COL_INFO,
     PKTSEQI_COL_DIRECTION, PKTSEQI_COL_SAME, PKTSEQI_COL_TOKEN, PKTSEQI_COL_PAIR,
     PKTSEQI_PAIR_COUNTS = 9,
     PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS
@@ -4267,14 +4270,16 @@ static const struct {
     {"dst_port", PKTSEQI_CELL_PORT, 0, 0,
      "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|"
      "_ws.col.unres_dst_port+udp.dstport+sctp.dstport"},
-    {"position", PKTSEQI_CELL_POSITION, 0, 0, ""},
     {"No.", PKTSEQI_CELL_NUMBER, 0, 0,
      "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number"},
-    {"label", PKTSEQI_CELL_TEXT, 0, 0, "/class/attack/attack_cat/attack_type"},
     {"transport", PKTSEQI_CELL_NUMBER, 0, 0, "ip.proto+ipv6.nxt|Next Header"},
     {"icmp_type", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.type+icmpv6.type"},
     {"icmp_code", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.code+icmpv6.code"},
     {"icmp_id", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.ident+icmpv6.echo.identifier"},
+    {"payload", PKTSEQI_CELL_TEXT, 0, 0, ""},  // text in CSV, where it is no column of packets
+    {"notes", PKTSEQI_CELL_TEXT, 0, 0, ""},
+    {"position", PKTSEQI_CELL_POSITION, 0, 0, ""},
+    {"label", PKTSEQI_CELL_TEXT, 0, 0, "/class/attack/attack_cat/attack_type"},
     {"tcp.flags", PKTSEQI_CELL_TEXT, 0, 0, "/tcp.flags.str|TCP Flags/Flags"},
     {"Info", PKTSEQI_CELL_TEXT, 0, 0, "_ws.col.Info/_ws.col.info|Information"},
     {"direction", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP), ""},
@@ -5150,6 +5155,17 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     }
     tree->node[tree->texts++ - 1] = added;
     return 1;
+}
+
+// Adds text number `index`, unless the tree has it. `id`: the number that it has there. 0 = no
+// memory.
+static int pktseqi_tree_put(pktseqi_tree *tree, const pktseq_allocator *allocator,
+                            char *const *name, uint32_t index, uint32_t *id) {
+    size_t size = strlen(name[index]);
+    uint32_t like = 0;
+    int found = pktseqi_tree_find(tree, name, name[index], size, &like);
+    *id = found ? like : index;
+    return found || pktseqi_tree_add(tree, allocator, name, name[index], size, like, index);
 }
 
 // Finds the index of a text in a column's names; a new one is added.
@@ -6254,7 +6270,7 @@ static size_t pktseqi_file_bytes(void *user_data, void *to, size_t size, int *fa
     return got;
 }
 
-// Returns how many bytes a file has from where it stands, or 0 for what has no end that can be seen.
+// Returns how many bytes a file has from where it stands; 0 for what has no end that can be seen.
 static size_t pktseqi_file_size(FILE *file) {
     long at = ftell(file), end;
     if (at < 0 || fseek(file, 0, SEEK_END) != 0) return 0;
@@ -6403,47 +6419,20 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 
 // ---- >>packets: a capture as a table ----------------------------------------------------------
 
-// The columns that a capture has.
-enum {
-    PKTSEQI_FILL_FLAG,  // its bit is in pktseqi_fills
-    PKTSEQI_FILL_TIMESTAMP, PKTSEQI_FILL_LENGTH, PKTSEQI_FILL_SRC_PORT, PKTSEQI_FILL_DST_PORT,
-    PKTSEQI_FILL_NUMBER, PKTSEQI_FILL_TRANSPORT, PKTSEQI_FILL_TYPE, PKTSEQI_FILL_CODE,
-    PKTSEQI_FILL_ID, PKTSEQI_FILL_PAYLOAD, PKTSEQI_FILL_NOTES,
-    PKTSEQI_FILL_SRC, PKTSEQI_FILL_DST, PKTSEQI_FILL_PROTOCOL
-};
-static const struct {
-    const char *name;
-    int what;
-    unsigned bit;
-} pktseqi_fills[] = {{"timestamp", PKTSEQI_FILL_TIMESTAMP, 0}, {"length", PKTSEQI_FILL_LENGTH, 0},
-                     {"src_ip", PKTSEQI_FILL_SRC, 0},          {"dst_ip", PKTSEQI_FILL_DST, 0},
-                     {"protocol", PKTSEQI_FILL_PROTOCOL, 0},   {"No.", PKTSEQI_FILL_NUMBER, 0},
-                     {"src_port", PKTSEQI_FILL_SRC_PORT, 0},
-                     {"dst_port", PKTSEQI_FILL_DST_PORT, 0},
-                     {"fin", PKTSEQI_FILL_FLAG, 0x001},        {"syn", PKTSEQI_FILL_FLAG, 0x002},
-                     {"reset", PKTSEQI_FILL_FLAG, 0x004},      {"push", PKTSEQI_FILL_FLAG, 0x008},
-                     {"ack", PKTSEQI_FILL_FLAG, 0x010},        {"urg", PKTSEQI_FILL_FLAG, 0x020},
-                     {"ecn", PKTSEQI_FILL_FLAG, 0x040},        {"cwr", PKTSEQI_FILL_FLAG, 0x080},
-                     {"ns", PKTSEQI_FILL_FLAG, 0x100},         {"res", PKTSEQI_FILL_FLAG, 0x200},
-                     {"transport", PKTSEQI_FILL_TRANSPORT, 0}, {"icmp_type", PKTSEQI_FILL_TYPE, 0},
-                     {"icmp_code", PKTSEQI_FILL_CODE, 0},      {"icmp_id", PKTSEQI_FILL_ID, 0},
-                     {"payload", PKTSEQI_FILL_PAYLOAD, 0},     {"notes", PKTSEQI_FILL_NOTES, 0}};
-enum { PKTSEQI_FILLS = sizeof pktseqi_fills / sizeof *pktseqi_fills, PKTSEQI_FILL_SEEN = 1024 };
+enum { PKTSEQI_CACHED = 1024 };  // 2^10 texts of a column that are found by their bits
 
-// An address or a protocol that a column has, and where.
-typedef struct pktseqi_fill_seen {
-    unsigned char address[16];
-    const char *protocol;
+// An address, or where a protocol's name is, and its place among a column's texts.
+typedef struct pktseqi_cached {
+    unsigned char key[16];
     uint32_t index;
     int used;
-} pktseqi_fill_seen;
+} pktseqi_cached;
 
 // A capture that becomes a table.
 typedef struct pktseqi_packets {
     pktseqi_reader *r;
     pktseq_capture capture;
-    size_t *fill;              // (requests) place in pktseqi_fills
-    pktseqi_fill_seen *seen;   // (3, PKTSEQI_FILL_SEEN) sources, destinations, protocols
+    pktseqi_cached *cached;    // (3, PKTSEQI_CACHED) sources, destinations, protocols
 } pktseqi_packets;
 
 // Reads on where the reader of CSV has stopped to look.
@@ -6457,92 +6446,86 @@ static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *
     return size;
 }
 
-// Finds out for every column that is asked for what it is filled with; those that only a CSV may
-// have are left out. What connections are told apart by is always there.
-static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
-    pktseqi_reader *r = p->r;
+// Is this column of packets a text?
+static int pktseqi_packet_text(size_t known) {
+    return known >= PKTSEQI_COL_SRC_IP && known <= PKTSEQI_COL_PROTOCOL;
+}
+
+// Returns a packet's number in a column that is none of texts and comes from the packet alone.
+static double pktseqi_packet_number(const pktseq_packet *packet, size_t known) {
+    switch (known) {
+    case PKTSEQI_COL_TIMESTAMP: return packet->time;
+    case PKTSEQI_COL_LENGTH: return packet->length;
+    case PKTSEQI_COL_SRC_PORT: return packet->src_port;
+    case PKTSEQI_COL_DST_PORT: return packet->dst_port;
+    case PKTSEQI_COL_TRANSPORT: return packet->transport;
+    case PKTSEQI_COL_ICMP_TYPE: return packet->icmp_type;
+    case PKTSEQI_COL_ICMP_CODE: return packet->icmp_code;
+    case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
+    case PKTSEQI_COL_PAYLOAD: return packet->payload;
+    case PKTSEQI_COL_NOTES: return packet->notes;
+    default: return packet->flags >> known & 1;
+    }
+}
+
+// Keeps the columns that packets have, and fails for a field of any other. What connections are
+// told apart by is always there.
+static pktseq_status pktseqi_packets_columns(pktseqi_reader *r) {
     size_t count = 1;
     for (size_t k = PKTSEQI_COL_TRANSPORT; k <= PKTSEQI_COL_ICMP_ID; ++k)
         pktseqi_request_known(r, pktseqi_known[k].name)->kept = 1;
-    p->fill = (size_t *)pktseqi_alloc(&r->csv->allocator, r->count, sizeof *p->fill);
-    if (!p->fill) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
-        size_t f = 0;
-        int text;
-        while (f < PKTSEQI_FILLS && strcmp(pktseqi_fills[f].name, q->name) != 0) ++f;
-        if (f == PKTSEQI_FILLS && q->field && !pktseqi_request_made(q))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
-                                 "column %q is missing: a capture does not have it", q->name);
-        if (f == PKTSEQI_FILLS) continue;
-        text = pktseqi_fills[f].what >= PKTSEQI_FILL_SRC;
+        int text = pktseqi_packet_text(q->known);
+        if (q->known > PKTSEQI_COL_NOTES) {
+            if (q->field && !pktseqi_request_made(q))
+                return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                                     "column %q is missing: a capture does not have it", q->name);
+            continue;
+        }
         if (!q->field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) ||
-            (q->kind == PKTSEQI_CELL_FLAG && pktseqi_fills[f].what != PKTSEQI_FILL_FLAG))
+            (q->kind == PKTSEQI_CELL_FLAG && q->known > PKTSEQI_COL_RES))
             return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: the schema has column %q as something else than it "
                                  "is in a capture", q->name);
-        p->fill[count] = f;
         r->request[count++] = *q;
     }
     r->count = count;
     return pktseqi_table_columns(r);
 }
 
-// The number of an address or protocol among its column's texts. Those seen before are found by a
-// hash of their bits; for others there is the tree.
+// Finds an address or protocol among the texts of column i - 1. A hash of its bits finds those
+// that were seen before; for others there is the tree.
 static pktseq_status pktseqi_packets_text(pktseqi_packets *p, size_t i,
-                                          const unsigned char *address, const char *protocol,
-                                          uint32_t *index) {
-    int what = pktseqi_fills[p->fill[i]].what;
-    pktseqi_fill_seen *seen = p->seen + PKTSEQI_FILL_SEEN * (size_t)(what - PKTSEQI_FILL_SRC);
-    pktseq_column *column = &p->r->table->column[i - 1];
+                                          const pktseq_packet *packet, uint32_t *index) {
+    pktseqi_request *q = &p->r->request[i];
+    pktseqi_cached *cached = p->cached + PKTSEQI_CACHED * (q->known - PKTSEQI_COL_SRC_IP);
+    unsigned char key[16] = {0};
+    const char *name = packet->protocol;
     char text[46];
+    uint64_t word[2];
     pktseq_status status;
-    if (address) {
-        uint64_t word[2];
-        memcpy(word, address, 16);
-        word[0] = (word[0] ^ word[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
-        seen += word[0] >> 54;  // below PKTSEQI_FILL_SEEN
-        *index = seen->index;
-        if (seen->used && memcmp(seen->address, address, 16) == 0) return PKTSEQ_OK;
-        pktseq_address_text(text, address);
-        status = pktseqi_table_intern(p->r, column, &p->r->request[i], text, strlen(text), index);
-        memcpy(seen->address, address, 16);
-    } else {
-        seen += (uintptr_t)protocol / sizeof(double) % PKTSEQI_FILL_SEEN;
-        *index = seen->index;
-        if (seen->protocol == protocol) return PKTSEQ_OK;
-        status = pktseqi_table_intern(p->r, column, &p->r->request[i], protocol, strlen(protocol),
-                                      index);
-        seen->protocol = status ? NULL : protocol;
+    if (q->known == PKTSEQI_COL_PROTOCOL) memcpy(key, &name, sizeof name);
+    else memcpy(key, q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst, sizeof key);
+    memcpy(word, key, sizeof key);
+    word[0] = (word[0] ^ word[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
+    cached += word[0] >> 54;  // below PKTSEQI_CACHED
+    *index = cached->index;
+    if (cached->used && memcmp(cached->key, key, sizeof key) == 0) return PKTSEQ_OK;
+    if (q->known != PKTSEQI_COL_PROTOCOL) {
+        pktseq_address_text(text, key);
+        name = text;
     }
-    seen->index = *index;
-    seen->used = !status;
+    status = pktseqi_table_intern(p->r, &p->r->table->column[i - 1], q, name, strlen(name), index);
+    memcpy(cached->key, key, sizeof key);
+    cached->index = *index;
+    cached->used = !status;
     return status;
 }
 
-// The number that a column has of a packet.
-static double pktseqi_packets_number(const pktseqi_packets *p, size_t fill,
-                                     const pktseq_packet *packet) {
-    switch (pktseqi_fills[fill].what) {
-    case PKTSEQI_FILL_TIMESTAMP: return packet->time;
-    case PKTSEQI_FILL_LENGTH: return packet->length;
-    case PKTSEQI_FILL_SRC_PORT: return packet->src_port;
-    case PKTSEQI_FILL_DST_PORT: return packet->dst_port;
-    case PKTSEQI_FILL_NUMBER: return (double)p->capture.counts.frames;
-    case PKTSEQI_FILL_TRANSPORT: return packet->transport;
-    case PKTSEQI_FILL_TYPE: return packet->icmp_type;
-    case PKTSEQI_FILL_CODE: return packet->icmp_code;
-    case PKTSEQI_FILL_ID: return packet->icmp_id;
-    case PKTSEQI_FILL_PAYLOAD: return packet->payload;
-    case PKTSEQI_FILL_NOTES: return packet->notes;
-    }
-    return (packet->flags & pktseqi_fills[fill].bit) != 0;
-}
-
-// A packet becomes the table's next row. Room is made for as many as the whole file has if it goes
-// on as it begins.
+// Makes a packet the table's next row. Room is made for as many as the whole file has if it goes on
+// as it begins.
 static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet *packet) {
     pktseqi_reader *r = p->r;
     pktseq_table *table = r->table;
@@ -6556,13 +6539,13 @@ static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet
     }
     for (size_t i = 1; i < r->count && !status; ++i) {
         pktseq_column *column = &table->column[i - 1];
-        int what = pktseqi_fills[p->fill[i]].what;
-        if (what < PKTSEQI_FILL_SRC)
-            column->number[table->rows] = pktseqi_packets_number(p, p->fill[i], packet);
+        size_t known = r->request[i].known;
+        if (pktseqi_packet_text(known))
+            status = pktseqi_packets_text(p, i, packet, &column->text[table->rows]);
+        else if (known == PKTSEQI_COL_NUMBER)
+            column->number[table->rows] = (double)p->capture.counts.frames;
         else
-            status = pktseqi_packets_text(p, i, what == PKTSEQI_FILL_SRC   ? packet->src
-                                                : what == PKTSEQI_FILL_DST ? packet->dst : NULL,
-                                          packet->protocol, &column->text[table->rows]);
+            column->number[table->rows] = pktseqi_packet_number(packet, known);
     }
     if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
         status = pktseqi_table_source(r);
@@ -6610,16 +6593,15 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     if (r->schema->rule.least == 0)
         return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
                              "column \"position\" is missing: a capture does not have it");
-    p.seen = (pktseqi_fill_seen *)pktseqi_alloc_zeroed(&r->csv->allocator, 3 * PKTSEQI_FILL_SEEN,
-                                                       sizeof *p.seen);
-    status = p.seen ? pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv,
-                                          &r->csv->allocator, r->csv->err)
-                    : pktseqi_no_memory(r->csv->err);
-    if (status == PKTSEQ_OK) status = pktseqi_packets_columns(&p);
+    p.cached = (pktseqi_cached *)pktseqi_alloc_zeroed(&r->csv->allocator, 3 * PKTSEQI_CACHED,
+                                                      sizeof *p.cached);
+    status = p.cached ? pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv,
+                                            &r->csv->allocator, r->csv->err)
+                      : pktseqi_no_memory(r->csv->err);
+    if (status == PKTSEQ_OK) status = pktseqi_packets_columns(r);
     if (status == PKTSEQ_OK) status = pktseqi_packets_rows(&p);
     pktseq_capture_free(&p.capture);
-    pktseqi_free(&r->csv->allocator, p.seen);
-    pktseqi_free(&r->csv->allocator, p.fill);
+    pktseqi_free(&r->csv->allocator, p.cached);
     return status;
 }
 
@@ -7496,15 +7478,8 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
     pktseqi_tree tree;
     memset(&tree, 0, sizeof tree);
     for (i = 0; all && id && count < UINT32_MAX && i < count; ++i) {
-        size_t size;
-        uint32_t like = 0;
         all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
-        size = strlen(all[i]);
-        id[i] = (uint32_t)i;
-        if (pktseqi_tree_find(&tree, all, all[i], size, &like))
-            id[i] = like;
-        else if (!pktseqi_tree_add(&tree, allocator, all, all[i], size, like, (uint32_t)i))
-            break;
+        if (!pktseqi_tree_put(&tree, allocator, all, (uint32_t)i, &id[i])) break;
     }
     pktseqi_free(allocator, tree.node);
     pktseqi_free(allocator, all);
@@ -8381,10 +8356,8 @@ static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pkt
     int good = category && known;
     memset(&tree, 0, sizeof tree);
     for (size_t k = 0; good && k < field->category_count; ++k) {
-        size_t size = strlen(field->category[k]);
         known[k] = (char *)(uintptr_t)field->category[k];  // only read
-        if (!pktseqi_tree_find(&tree, known, known[k], size, &like))
-            good = pktseqi_tree_add(&tree, allocator, known, known[k], size, like, (uint32_t)k);
+        good = pktseqi_tree_put(&tree, allocator, known, (uint32_t)k, &like);
     }
     for (size_t i = 0; good && i < column->name_count; ++i)
         category[i] = pktseqi_tree_find(&tree, known, column->names[i],
@@ -13651,20 +13624,10 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
 // A packet's number in a column.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
-    if (known <= PKTSEQI_COL_RES) return packet->flags >> known & 1;
     if (known >= PKTSEQI_COL_PAIR) return tracked->pair[known - PKTSEQI_COL_PAIR];
-    switch (known) {
-    case PKTSEQI_COL_TIMESTAMP: return packet->time;
-    case PKTSEQI_COL_LENGTH: return packet->length;
-    case PKTSEQI_COL_SRC_PORT: return packet->src_port;
-    case PKTSEQI_COL_DST_PORT: return packet->dst_port;
-    case PKTSEQI_COL_TRANSPORT: return packet->transport;
-    case PKTSEQI_COL_ICMP_TYPE: return packet->icmp_type;
-    case PKTSEQI_COL_ICMP_CODE: return packet->icmp_code;
-    case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
-    case PKTSEQI_COL_DIRECTION: return tracked->direction;
-    default: return tracked->same_connection;
-    }
+    if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
+    if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
+    return pktseqi_packet_number(packet, known);
 }
 
 // Is this a column that a packet has, of the kind that the field wants?
@@ -13972,12 +13935,9 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
             good = f->looked != NULL;
         }
         for (size_t k = 0; texts && good && k < field->category_count; ++k) {
-            char *const *name = (char *const *)(uintptr_t)field->category;
-            size_t size = strlen(name[k]);
-            uint32_t like = 0;
-            if (!pktseqi_tree_find(&f->tree, name, name[k], size, &like))
-                good = pktseqi_tree_add(&f->tree, &w->allocator, name, name[k], size, like,
-                                        (uint32_t)k);
+            uint32_t id;
+            good = pktseqi_tree_put(&f->tree, &w->allocator,
+                                    (char *const *)(uintptr_t)field->category, (uint32_t)k, &id);
         }
         if (!good) return pktseqi_no_memory(err);
     }
