@@ -1829,6 +1829,30 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
                                                const pktseq_allocator *allocator,
                                                pktseq_error *err);
 
+// The settings with which a loaded model goes on with new traffic: those of its first run, but,
+// with likelihood, rate 0.05 and 6 epochs (at least 100 iterations), since momentum is gone. Half
+// the rate of the first run keeps more of what was learned, and learns nearly as much.
+//   training, detector   of the model; either may be NULL or empty, then its settings are those of
+//              pktseq_recipe_recommended
+//   recipe     borrows the codec's fields
+//   fails with ARGUMENT (NULL, an empty model or codec).
+PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq_model *model,
+                                             const pktseq_codec *codec,
+                                             const pktseq_training *training,
+                                             const pktseq_detector *detector, pktseq_error *err);
+
+// As pktseq_recipe_prepare, but for a model that goes on with new traffic: the codec is `known`
+// with the categories that occur at least twice in the table beside its own (pktseq_codec_extend),
+// the model `trained` with room for them (pktseq_model_grow); nothing is drawn. Thresholds of
+// before do not count any more: pktseq_recipe_calibrate makes new ones.
+//   fails as pktseq_codec_extend and pktseq_model_grow do, too.
+PKTSEQ_DEF pktseq_status pktseq_recipe_continue(const pktseq_recipe *recipe,
+                                                pktseq_table *table, const pktseq_codec *known,
+                                                const pktseq_model *trained, pktseq_codec *codec,
+                                                pktseq_dataset *dataset, pktseq_model *model,
+                                                const pktseq_allocator *allocator,
+                                                pktseq_error *err);
+
 // Learns after training which scores are normal. A model trained by likelihood gets
 // pktseq_detector_options_recommended, with recipe->context where the codec has some, another one
 // the reference's score.
@@ -10305,6 +10329,7 @@ static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *mo
     memcpy(to->out_b + group->first, from->out_b + old->first, old->count * sizeof *to->out_b);
     for (size_t o = old->first; o < old->first + old->count; ++o)
         if (from->out_b[o] < from->out_b[rarest]) rarest = o;
+    // Random weights and means of the old ones were tried, too: they lose more of what was learned.
     for (size_t o = group->first + old->count; o < group->first + group->count; ++o)
         to->out_b[o] = from->out_b[rarest];
 }
@@ -15825,6 +15850,42 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     return pktseqi_ok(err);
 }
 
+PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq_model *model,
+                                             const pktseq_codec *codec,
+                                             const pktseq_training *training,
+                                             const pktseq_detector *detector, pktseq_error *err) {
+    pktseq_status status = pktseq_recipe_recommended(recipe, NULL, err);
+    if (status) return status;
+    if (!model || !model->block || !codec || !codec->field_count) {
+        memset(recipe, 0, sizeof *recipe);
+        return pktseqi_bad_argument(err, "model or codec is NULL or empty");
+    }
+    recipe->schema.field = codec->field;
+    recipe->schema.field_count = codec->field_count;
+    recipe->schema.rule = codec->rule.least ? codec->rule : pktseq_rule_default();
+    recipe->dataset.inputs = model->config.inputs;
+    recipe->dataset.start = model->config.start;
+    recipe->hidden = model->config.hidden;
+    recipe->loss = model->config.loss;
+    if (training && training->iteration) {
+        recipe->train = training->config;
+        recipe->train.threads = 0;
+        recipe->dataset.drop_last = (int)training->drop_last;
+        recipe->dataset.hold_out = training->hold_out;
+    }
+    if (detector && detector->memory) {
+        recipe->context = detector->options.context;
+        recipe->false_alarms = detector->options.false_alarms;
+    }
+    if (recipe->loss == PKTSEQ_LOSS_NLL) {
+        recipe->train.learning_rate = 0.05;
+        recipe->least_iterations = 100;
+    } else {
+        recipe->epochs = 0;
+    }
+    return pktseqi_ok(err);
+}
+
 PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset) {
     double n;
@@ -15843,40 +15904,63 @@ static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error 
                          ? ", once those that are labelled as attacks are left out" : "");
 }
 
-PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
-                                               pktseq_codec *codec, pktseq_dataset *dataset,
-                                               pktseq_model *model,
-                                               const pktseq_allocator *allocator,
-                                               pktseq_error *err) {
-    pktseq_schema schema;
+// Makes codec, dataset and model, new ones or, with known and trained, those that go on.
+static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_table *table,
+                                         const pktseq_codec *known, const pktseq_model *trained,
+                                         pktseq_codec *codec, pktseq_dataset *dataset,
+                                         pktseq_model *model, const pktseq_allocator *allocator,
+                                         pktseq_error *err) {
+    pktseq_schema schema = recipe->schema;
     pktseq_config config;
-    pktseq_status status;
-    if (!codec || !dataset || !model) return pktseqi_bad_argument(err, "an output is NULL");
-    memset(codec, 0, sizeof *codec);
-    memset(dataset, 0, sizeof *dataset);
-    memset(model, 0, sizeof *model);
-    if (!recipe) return pktseqi_bad_argument(err, "recipe is NULL");
-    schema = recipe->schema;
-    schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
-    status = pktseq_table_leave_attacks(table, err);
+    pktseq_status status = pktseq_table_leave_attacks(table, err);
     if (status) return status;
     if (table->sequences < 2) return pktseqi_too_little(table, err);
-    status = pktseq_codec_fit(codec, table, &schema, allocator, err);
+    schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
+    status = known ? pktseq_codec_extend(codec, known, table, 2, schema.hold_out, allocator, err)
+                   : pktseq_codec_fit(codec, table, &schema, allocator, err);
     if (status == PKTSEQ_ERROR_DATA && table->sequences < 20)
         return pktseqi_too_little(table, err);
-    if (!status) status = pktseq_dataset_init(dataset, codec, table, &recipe->dataset, allocator,
-                                              err);
+    if (!status)
+        status = pktseq_dataset_init(dataset, codec, table, &recipe->dataset, allocator, err);
     if (!status && recipe->dataset.hold_out > 0 && dataset->trained == dataset->pairs)
         status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "of %z sequences none is held out; a "
                                "larger share, or more traffic, makes some", table->sequences);
     config = pktseq_config_default(dataset);
     config.hidden = recipe->hidden;
     config.loss = recipe->loss;
-    if (!status) status = pktseq_model_init(model, config, recipe->train.seed, allocator, err);
+    if (!status)
+        status = trained ? pktseq_model_grow(model, config, trained, known, codec, allocator, err)
+                         : pktseq_model_init(model, config, recipe->train.seed, allocator, err);
+    return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_recipe_continue(const pktseq_recipe *recipe,
+                                                pktseq_table *table, const pktseq_codec *known,
+                                                const pktseq_model *trained, pktseq_codec *codec,
+                                                pktseq_dataset *dataset, pktseq_model *model,
+                                                const pktseq_allocator *allocator,
+                                                pktseq_error *err) {
+    pktseq_status status;
+    if (!codec || !dataset || !model) return pktseqi_bad_argument(err, "an output is NULL");
+    memset(codec, 0, sizeof *codec);
+    memset(dataset, 0, sizeof *dataset);
+    memset(model, 0, sizeof *model);
+    if (!recipe || !known != !trained)
+        return pktseqi_bad_argument(err, "recipe, known or trained is NULL");
+    status = pktseqi_recipe_make(recipe, table, known, trained, codec, dataset, model, allocator,
+                                 err);
     if (!status) return PKTSEQ_OK;
     pktseq_dataset_free(dataset);
     pktseq_codec_free(codec);
     return status;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
+                                               pktseq_codec *codec, pktseq_dataset *dataset,
+                                               pktseq_model *model,
+                                               const pktseq_allocator *allocator,
+                                               pktseq_error *err) {
+    return pktseq_recipe_continue(recipe, table, NULL, NULL, codec, dataset, model, allocator, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,

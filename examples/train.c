@@ -64,6 +64,9 @@ static const char help_text[] =
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"
     "  --init M.safetensors  start from these weights, if the features mean the same\n"
+    "  --continue M.safetensors   go on with a model's weights and features on new traffic, at half\n"
+    "                        the rate; what it has not seen gets features beside the old ones, and\n"
+    "                        the threshold is made anew. Options go before the model's settings\n"
     "  --resume M.safetensors   go on with an interrupted run, bit for bit, on the same DATA;\n"
     "                        --iterations may be raised, the other settings come from the file\n"
     "  --out DIR             folder for the results (run); one run at a time\n"
@@ -91,7 +94,7 @@ static const char help_text[] =
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
-    const char *data_path, *init_path, *resume_path, *out;
+    const char *data_path, *init_path, *resume_path, *continue_path, *out;
     int notebook, recommended, quiet, bar, tcp_only;
     double bad_rows;         // percents
     int given_iterations, given_epochs, given_hidden, given_print;
@@ -109,6 +112,7 @@ typedef struct app {
     pktseq_dataset dataset;
     pktseq_model model;
     pktseq_training training;
+    pktseq_guard old;        // what --continue goes on with
     pktseq_detector detector;  // fitted, if some sequences are held out
     double began;            // seconds
     size_t began_iteration;
@@ -161,8 +165,22 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
     }
 }
 
+// Takes over the settings of the model that a run goes on with.
+static int set_continued(app *a, const char *path) {
+    const char *wrong = input_wrong(path, 1);
+    pktseq_guard *old = &a->old;
+    if (wrong) return fail("%s %s", path, wrong);
+    if (pktseq_load(path, &old->model, &old->codec, &old->training, &old->detector, NULL, &a->err))
+        return fail("%s", a->err.text);
+    if (!old->codec.field_count)
+        return fail("%s does not say what its features are (--init takes weights alone)", path);
+    pktseq_recipe_again(&a->recipe, &old->model, &old->codec, &old->training, &old->detector, NULL);
+    return 0;
+}
+
 // What cannot be asked for together, and settings that follow from others. 0 = go on.
-static int settle_options(app *a, int order, int start, int loss, const char *fixed) {
+static int settle_options(app *a, int order, int start, int loss, const char *fixed,
+                          const char *of_model) {
     pktseq_recipe *r = &a->recipe;
     r->train.order = (pktseq_order)order;
     r->dataset.start = (pktseq_start)start;
@@ -180,8 +198,12 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
     if (a->resume_path && (a->recommended || a->notebook))
         return fail("leave %s out with --resume: the settings come from the model",
                     a->recommended ? "--recommended" : "--notebook");
-    if (a->init_path && a->resume_path)
-        return fail("--init and --resume exclude each other");
+    if ((a->init_path != NULL) + (a->resume_path != NULL) + (a->continue_path != NULL) > 1)
+        return fail("--init, --continue and --resume exclude each other");
+    if (a->continue_path && (a->recommended || a->notebook || of_model))
+        return fail("%s cannot be changed where a model goes on; it comes from %s",
+                    a->recommended ? "--recommended" : a->notebook ? "--notebook" : of_model,
+                    a->continue_path);
     if (a->resume_path && fixed)
         return fail("%s cannot be changed in a resumed run; it comes from %s", fixed,
                     a->resume_path);
@@ -193,12 +215,16 @@ static int parse_options(app *a, int argc, char **argv) {
     // The settings that a resumed run takes from its checkpoint come first.
     enum { OF_RUN = 18 };
     int given[OF_RUN], order, start, loss, asked;
-    const char *fixed = NULL;
+    static const int model_option[] = {4, 8, 10, 13, 17};  // hidden, loss, start, inputs, tcp-only
+    const char *fixed = NULL, *continued = NULL, *of_model = NULL;
     char message[1024];
     memset(given, 0, sizeof given);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i)
         if (strcmp(argv[i], "--recommended") == 0)
             pktseq_recipe_recommended(&a->recipe, NULL, NULL);  // other options go before it
+        else if (strncmp(argv[i], "--continue", 10) == 0 && (argv[i][10] == '=' || !argv[i][10]))
+            continued = argv[i][10] ? argv[i] + 11 : argv[i + 1];
+    if (continued && set_continued(a, continued)) return 1;
     order = (int)a->recipe.train.order;
     start = (int)a->recipe.dataset.start;
     loss = (int)a->recipe.loss;
@@ -226,6 +252,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--print-every", OPTION_WHOLE, &a->recipe.train.report_every, 1, 1e15, 0, NULL, &a->given_print},
         {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
         {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
+        {"--continue", OPTION_TEXT, &a->continue_path, 0, 0, 0, NULL, NULL},
         {"--resume", OPTION_TEXT, &a->resume_path, 0, 0, 0, NULL, NULL},
         {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL},
@@ -239,10 +266,12 @@ static int parse_options(app *a, int argc, char **argv) {
     if (asked) return 2;
     for (int k = OF_RUN; k-- > 0;)
         if (given[k]) fixed = list[k].name;
+    for (size_t k = 0; k < sizeof model_option / sizeof *model_option; ++k)
+        if (given[model_option[k]]) of_model = list[model_option[k]].name;
     if (a->init_path && !fixed) fixed = "--init";
     a->given_epochs = given[2];
     a->given_hidden = given[4];
-    return settle_options(a, order, start, loss, a->resume_path ? fixed : NULL);
+    return settle_options(a, order, start, loss, a->resume_path ? fixed : NULL, of_model);
 }
 
 // ---- data and model
@@ -278,7 +307,8 @@ static void make_recipe(app *a) {
              a->model.config.start == PKTSEQ_START_INPUT ? "start input" : "start target",
              (unsigned long)c->batch, c->learning_rate, c->momentum, c->clip, c->teacher_forcing,
              order[c->order], (unsigned long long)c->seed, 100 * a->recipe.dataset.hold_out,
-             a->init_path ? ", from other weights" : "");
+             a->init_path       ? ", from other weights"
+             : a->continue_path ? ", goes on with a model" : "");
 }
 
 static int exists(const char *path) {
@@ -323,8 +353,8 @@ static int start_from(app *a, const char *path) {
     if (wrong) return fail("%s %s", path, wrong);
     if (pktseq_load(path, &init, &codec, NULL, NULL, NULL, &a->err)) return fail("%s", a->err.text);
     if (codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err))
-        fail("%s: its features are not those of %s: %s", path, input_name(a->data_path),
-             a->err.text);
+        fail("%s: its features are not those of %s (%s): --continue goes on with it, --init cannot",
+             path, input_name(a->data_path), a->err.text);
     else if (init.config.in != config->in || init.config.out != config->out ||
              (a->given_hidden && init.config.hidden != config->hidden))
         fail("%s has %lu features in, %lu out and %lu hidden units, expected %lu, %lu and %lu",
@@ -342,6 +372,17 @@ static int start_from(app *a, const char *path) {
     pktseq_codec_free(&codec);
     pktseq_model_free(&init);
     return bad;
+}
+
+// A run that goes on with new traffic: codec and weights of a model, and columns for what is new.
+static int prepare_continued(app *a) {
+    if (read_data(a)) return 1;
+    if (pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model, &a->codec,
+                               &a->dataset, &a->model, NULL, &a->err))
+        return fail("%s: %s", input_name(a->data_path), a->err.text);
+    a->recipe.train.iterations = pktseq_recipe_iterations(&a->recipe, &a->dataset);
+    make_recipe(a);
+    return 0;
 }
 
 // A run that begins: codec from the data, weights drawn or from --init.
@@ -479,6 +520,15 @@ static void print_cut(const pktseq_cut *cut) {
                (unsigned long)cut->remainder);
 }
 
+// What a model that goes on has got beside its old features.
+static void print_continued(const app *a) {
+    const pktseq_codec *old = &a->old.codec;
+    printf("goes on     with %s", output_shown(a->continue_path));
+    if (a->codec.features == old->features) printf(": nothing is new to it\n");
+    else printf(": %lu new features, the last ones of their column\n",
+                (unsigned long)(a->codec.features - old->features));
+}
+
 static void print_summary(const app *a) {
     const pktseq_dataset *d = &a->dataset;
     size_t shown = (size_t)(a->recipe.train.seed * 2654435761u % d->pairs);
@@ -490,7 +540,7 @@ static void print_summary(const app *a) {
         printf("warning     only %lu sequences: the model will be %s; 1000 or more make a threshold "
                "that can be promised\n", (unsigned long)a->table.sequences,
                a->table.sequences < 20 ? "of no use" : "poor");
-    if (!a->resume_path && !a->recommended && !a->notebook)
+    if (!a->resume_path && !a->continue_path && !a->recommended && !a->notebook)
         printf("settings    these are the reference's, which find little: --recommended finds "
                "more\n");
     printf("data        %s\n", output_shown(input_name(a->data_path)));
@@ -521,6 +571,7 @@ static void print_summary(const app *a) {
     }
     printf("model       %lu parameters, hidden size %lu\n", (unsigned long)a->model.parameters,
            (unsigned long)a->model.config.hidden);
+    if (a->continue_path) print_continued(a);
     printf("library     %s\n", pktseq_build_info());
     if (a->resume_path)
         printf("resumed     after %lu iterations\n", (unsigned long)a->training.iteration);
@@ -758,7 +809,9 @@ static int rehearse(app *a) {
 static int run(app *a) {
     pktseq_status status;
     a->reached = 1;
-    if (a->resume_path ? prepare_resumed(a) : prepare_new(a)) return 1;
+    if (a->resume_path ? prepare_resumed(a) : a->continue_path ? prepare_continued(a)
+                                                               : prepare_new(a))
+        return 1;
     if (rehearse(a) || prepare_folder(a)) return 1;
     if (!a->quiet) print_summary(a);
     a->recipe.train.progress = on_progress;
@@ -814,6 +867,7 @@ int main(int argc, char **argv) {
     if (result == 1) print_older(a);
     unlock_folder(a);
     free(a->held_loss);
+    pktseq_guard_close(&a->old);
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
     pktseq_model_free(&a->model);

@@ -106,6 +106,24 @@ sh -c './train cap.csv --hidden 64 --iterations 100000000 --out stopped >log & e
        sleep 1; kill -TERM $(cat number); wait $(cat number)' 2>/dev/null
 check "SIGTERM saves" test -s stopped/model.safetensors
 
+# With new traffic of another protocol, in which what was normal stays so.
+sed 's/,HTTP,/,GOPHER,/' cap.csv >new.csv
+./train new.csv --continue whole/model.safetensors --out on >out
+check "a model goes on with new traffic" grep -q '^goes on     with whole/model.safetensors: [1-9]' out
+check "and says so" grep -q "goes on with a model" on/model.safetensors
+unknown() { ./detect --model $1/model.safetensors --top 0 $2 | sed -n 's/^unknown *\([0-9]*\).*/\1/p'; }
+check "it knows what was new" test "$(unknown on new.csv)" -lt "$(unknown whole new.csv)"
+check "and what was old" test "$(unknown on cap.csv)" -le "$(unknown whole cap.csv)"
+./detect --model on/model.safetensors --top 0 cap.csv >out
+check "and has a threshold" grep -q '^threshold   [0-9]' out
+refuses "weights with other features" "--continue goes on with it" \
+    ./train new.csv --recommended --hidden 8 --init whole/model.safetensors --out rest
+refuses "another size of what goes on" "--hidden cannot be changed where a model goes on" \
+    ./train new.csv --continue whole/model.safetensors --hidden 9 --out rest
+refuses "going on, and resumed" "exclude each other" \
+    ./train new.csv --continue whole/model.safetensors --resume whole/model.safetensors --out rest
+refuses "packets to go on with" "cap.csv is not a model" ./train new.csv --continue cap.csv
+
 # ---- outputs
 
 model=whole/model.safetensors

@@ -855,7 +855,7 @@ static void run_guard_learn(trial *t) {
     pktseq_guard_close(&guard);
 }
 
-static void run_recipe_prepare(trial *t) {
+static void recipe_on(trial *t, int again) {
     pktseq_recipe recipe;
     pktseq_table table;
     pktseq_codec codec;
@@ -867,7 +867,11 @@ static void run_recipe_prepare(trial *t) {
     memset(&codec, 0xa5, sizeof codec);
     memset(&dataset, 0xa5, sizeof dataset);
     memset(&model, 0xa5, sizeof model);
-    TRY(pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &callers, t->err));
+    recipe.hidden = S.model.config.hidden;
+    if (again)
+        TRY(pktseq_recipe_continue(&recipe, &table, &S.codec, &S.model, &codec, &dataset, &model,
+                                   &callers, t->err));
+    else TRY(pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &callers, t->err));
     CHECK_EMPTY(codec);
     CHECK_EMPTY(dataset);
     CHECK_EMPTY(model);
@@ -877,6 +881,9 @@ static void run_recipe_prepare(trial *t) {
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
 }
+
+static void run_recipe_prepare(trial *t) { recipe_on(t, 0); }
+static void run_recipe_continue(trial *t) { recipe_on(t, 1); }
 
 // A detector that is made, and one that was made before.
 static void calibrate_on(trial *t, int again) {
@@ -1010,6 +1017,7 @@ static const call calls[] = {
     {"pktseq_save", run_save, 5, USES_MALLOC},
     {"pktseq_load", run_load, 30, 0},
     {"pktseq_recipe_prepare", run_recipe_prepare, 50, 0},
+    {"pktseq_recipe_continue", run_recipe_continue, 50, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate, 9, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
     {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},
@@ -1111,7 +1119,8 @@ static const char *const needs_none[] = {
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
     "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
-    "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",  // likewise
+    "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
+    "pktseq_recipe_again",  // see test_short, too
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",

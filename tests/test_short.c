@@ -15,6 +15,7 @@ enum { CONNECTIONS = 90, MOST = 2000 };
 static char csv_path[1100], model_path[1100];
 static pktseq_packet packet[MOST];
 static size_t packets;
+static const char *other_protocol;  // instead of TCP, or NULL
 
 static uint64_t state;
 static unsigned draw(unsigned below) {
@@ -54,7 +55,7 @@ static void make_traffic(uint64_t seed, unsigned connections, unsigned attack) {
         p->src_port = (uint16_t)(back ? 80 : 40000 + k);
         p->dst_port = (uint16_t)(back ? 40000 + k : 80);
         p->flags = (uint16_t)(end ? 17 : done[k] == 1 ? 2 : draw(2) ? 24 : 16);
-        p->protocol = draw(3) ? "TCP" : "HTTP";
+        p->protocol = draw(3) ? other_protocol ? other_protocol : "TCP" : "HTTP";
         fprintf(f, "%.2f,10.0.0.%u,10.0.0.%u,%s,%g,%u,%u,0,0,0,0,0,%d,%d,0,%d,%d,%s\n", p->time,
                 p->src[15], p->dst[15], p->protocol, p->length, p->src_port, p->dst_port,
                 p->flags >> 4 & 1, p->flags >> 3 & 1, p->flags >> 1 & 1, p->flags & 1,
@@ -374,6 +375,76 @@ static void test_recipe(void) {
     pktseq_table_free(&table);
 }
 
+// A model goes on with traffic of another protocol: it gets features for it, its settings are its
+// own but for the rate, and what it makes of new traffic becomes better.
+static void test_again(void) {
+    pktseq_recipe r;
+    pktseq_guard old;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_options options;
+    pktseq_error err;
+    memset(&options, 0, sizeof options);
+    memset(&training, 0, sizeof training);
+    memset(&detector, 0, sizeof detector);
+    options.context = 0.5;
+    make_traffic(1, 80, 0);
+    CHECK_THAT(!pktseq_guard_learn(&old, csv_path, &options, &err), "%s", err.text);
+    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(r.train.learning_rate == 0.05 && r.train.batch == 32 && r.hidden == 64 && r.epochs == 6);
+    CHECK(r.context == 0.5 && r.dataset.hold_out == 0.2 && r.schema.field == old.codec.field);
+    other_protocol = "DNS";
+    make_traffic(2, 80, 0);
+    other_protocol = NULL;
+    CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_recipe_continue(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
+                                       NULL, &err), "%s", err.text);
+    CHECK(codec.features > old.codec.features && model.config.hidden == 64);
+    r.train.iterations = pktseq_recipe_iterations(&r, &dataset);
+    r.train.point_every = 10;
+    CHECK(r.train.iterations == 100);
+    CHECK_THAT(!pktseq_train(&model, &dataset, &r.train, &training, &err), "%s", err.text);
+    CHECK_THAT(training.points == 10 && training.point[9] < 0.9 * training.point[0], "%g, then %g",
+               training.point[0], training.point[9]);
+    CHECK_THAT(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err), "%s",
+               err.text);
+    CHECK_THAT(!pktseq_save(model_path, &model, &codec, &training, &detector, &err), "%s",
+               err.text);
+    pktseq_detector_free(&detector);
+    pktseq_training_free(&training);
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    CHECK(pktseq_recipe_continue(&r, &table, &old.codec, NULL, &codec, &dataset, &model, NULL,
+                                 &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_continue(&r, &table, NULL, &old.model, &codec, &dataset, &model, NULL,
+                                 &err) == PKTSEQ_ERROR_ARGUMENT && !codec.field && !model.block);
+    CHECK(pktseq_recipe_again(&r, NULL, &old.codec, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_again(NULL, &old.model, &old.codec, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_again(&r, &old.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT &&
+          r.hidden == 0);
+    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, NULL, NULL, &err) && r.context == 0.75);
+    pktseq_guard_close(&old);
+    // What goes on can go on again, and be opened.
+    CHECK_THAT(!pktseq_guard_open(&old, model_path, NULL, &err), "%s", err.text);
+    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(r.train.learning_rate == 0.05);
+    CHECK_THAT(!pktseq_recipe_continue(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
+                                       NULL, &err), "%s", err.text);
+    CHECK(model.parameters == old.model.parameters &&
+          !memcmp(model.block, old.model.block, model.parameters * sizeof(real)));
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+    pktseq_guard_close(&old);
+}
+
 // After a failure a guard is empty, and err says why.
 static void check_learn(const pktseq_options *options, const char *path, pktseq_status status,
                         const char *words) {
@@ -465,6 +536,8 @@ int main(int argc, char **argv) {
     test_path();
     test_options();
     test_recipe();
+    test_again();
+    make_traffic(1, CONNECTIONS, 10);
     test_failures();
     remove(csv_path);
     remove(model_path);
