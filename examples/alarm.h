@@ -506,4 +506,45 @@ static void incident_text(const incident *x, const char *when, char text[512]) {
              dst);
 }
 
+// ---- is traffic what the model was calibrated on?
+
+// Writes the verdict as a sentence.   verdict: NULL if the model keeps nothing to compare with
+//   rate  of false alarms that the threshold was chosen for; negative: unknown
+static inline const char *verdict_text(char text[768], const pktseq_verdict *verdict, double rate) {
+    const pktseq_verdict *v = verdict;
+    char part[3][32];
+    size_t n;
+    if (!v || !v->judged) {
+        snprintf(text, 768, "%s", v ? "fewer than 100 sequences are too few to say whether this is "
+                 "traffic as in calibration" : "the model keeps no distribution of normal scores to "
+                 "compare with, as older ones do not: calibrate it anew");
+        return text;
+    }
+    n = (size_t)snprintf(text, 768, "%s", v->drifted ? "other traffic than it was calibrated on:"
+                                                     : "as calibrated");
+    if (!v->drifted && rate >= 0)
+        snprintf(text + n, 768 - n, ": %s %% above the threshold, where %s %% is expected",
+                 output_percent(part[0], v->above), output_percent(part[1], rate));
+    if (v->drifted & PKTSEQ_DRIFT_ABOVE)
+        n += (size_t)snprintf(text + n, 768 - n, " %s %% above the threshold where %s %% was "
+                              "expected (up to %s %% would be chance);",
+                              output_percent(part[0], v->above), output_percent(part[1], rate),
+                              output_percent(part[2], v->above_limit));
+    if (v->drifted & PKTSEQ_DRIFT_UNKNOWN)
+        n += (size_t)snprintf(text + n, 768 - n, " %s %% of the packets unknown to it where %s %% "
+                              "were;", output_percent(part[0], v->unknown),
+                              output_percent(part[1], v->unknown_expected));
+    if (v->drifted && v->name[0] && v->unknown > v->unknown_expected)
+        n += (size_t)snprintf(text + n, 768 - n, " most of the unknown: %s %s %%;", v->name,
+                              output_percent(part[0], v->name_share));
+    if (v->drifted & PKTSEQ_DRIFT_SCORES)
+        n += (size_t)snprintf(text + n, 768 - n, " scores distributed otherwise (by %.2f, up to "
+                              "%.2f would be chance);", v->distance, v->distance_limit);
+    if (v->drifted)
+        snprintf(text + n, 768 - n, " if it is no attack but normal by now, recalibrate with detect "
+                 "--calibrate NORMAL --save-calibration, or train on it, too");
+    output_make_printable(text, 0);
+    return text;
+}
+
 #endif  // ALARM_H

@@ -30,6 +30,8 @@ static const char help_text[] =
     "                          scores are normal; train --recommended has done it already\n"
     "  --false-alarms X        share of normal sequences that may lie above the threshold (0.01\n"
     "                          or 1%)\n"
+    "  --alarms-per-hour N     the same as a number of false alarms, if as many sequences come as\n"
+    "                          in the traffic that was learned from\n"
     "  --threshold X           take this threshold instead\n"
     "  --start target|input    the decoder's first token (as the model was trained)\n"
     "  --context X             with --calibrate: share of the pair's last 10 seconds in the\n"
@@ -71,7 +73,8 @@ typedef struct app {
     const char *ignore_path;
     int baseline, save, notebook, given_threshold, given_rate, given_context, given_start, start;
     int live, json, given_top;
-    double threshold, rate, context, bad_rows;  // the last in percents
+    double threshold, rate, hourly, context, bad_rows;  // hourly: alarms an hour, or -1; the last
+                               // in percents
     int judged;                // there is a threshold
     size_t top, threads;
     int undated;               // some sequence of the list has no date
@@ -141,6 +144,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--model", OPTION_TEXT, &a->model_path, 0, 0, 0, NULL, NULL},
         {"--calibrate", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
         {"--false-alarms", OPTION_SHARE, &a->rate, 0, 0.5, 0, NULL, &a->given_rate},
+        {"--alarms-per-hour", OPTION_NUMBER, &a->hourly, 0, 1e9, 0, NULL, NULL},
         {"--threshold", OPTION_NUMBER, &a->threshold, -1e300, 1e300, 0, NULL, &a->given_threshold},
         {"--start", OPTION_CHOICE, &a->start, 0, 0, 0, "target|input", &a->given_start},
         {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &a->given_context},
@@ -169,6 +173,11 @@ static int parse_options(app *a, int argc, char **argv) {
                     a->given_context ? "--context"
                     : a->baseline    ? "--baseline"
                                      : "--save-calibration");
+    if (a->hourly >= 0 && (a->given_rate || a->given_threshold || a->normal_path))
+        return fail("--alarms-per-hour and %s exclude each other",
+                    a->given_rate        ? "--false-alarms"
+                    : a->given_threshold ? "--threshold"
+                                         : "--calibrate");
     if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
         return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
     if (a->json || a->ignore_path) a->live = 1;
@@ -245,6 +254,15 @@ static int load_model(app *a) {
     if (a->detector.memory) return 0;
     return pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL, &a->err)
                ? fail("%s", a->err.text) : 0;
+}
+
+// Alarms an hour as a share of the sequences.
+static int find_rate(app *a) {
+    if (a->hourly < 0) return 0;
+    a->given_rate = 1;
+    return pktseq_detector_rate(&a->detector, a->hourly, &a->rate)
+               ? fail("%s does not say how many sequences an hour has, so --alarms-per-hour has no "
+                      "meaning: calibrate it anew, or give --false-alarms", a->model_path) : 0;
 }
 
 // The calibration anew, from normal traffic.
@@ -484,6 +502,56 @@ static void print_threshold(app *a) {
         say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL.csv or --threshold "
                "X\n");
     }
+}
+
+// Counts the packets with a token that the model does not know by transport and lower port.
+static void count_names(const app *a, size_t f, pktseq_drift *drift) {
+    const pktseq_field *field = &a->codec.field[f];
+    const pktseq_column *column = pktseq_table_column(&a->table, field->column);
+    const pktseq_column *transport = pktseq_table_column(&a->table, "transport");
+    const pktseq_column *src = pktseq_table_column(&a->table, "src_port");
+    const pktseq_column *dst = pktseq_table_column(&a->table, "dst_port");
+    unsigned char *unknown;
+    if (!column || !column->text || !src || !src->number || !dst || !dst->number) return;
+    unknown = (unsigned char *)malloc(column->name_count + 1);
+    for (size_t k = 0; unknown && k < column->name_count; ++k) {
+        size_t c = 0;
+        while (c < field->category_count && strcmp(field->category[c], column->names[k])) ++c;
+        unknown[k] = c == field->category_count;
+    }
+    for (size_t row = 0; unknown && row < a->table.rows; ++row) {
+        char name[32], text[16];
+        double from = src->number[row], to = dst->number[row];
+        if (!unknown[column->text[row]]) continue;
+        snprintf(name, sizeof name, "%s/%.0f",
+                 alarm_transport(transport && transport->number ? (unsigned)transport->number[row]
+                                                                : 6, text), from < to ? from : to);
+        if (!(from > 0 || to > 0)) *strchr(name, '/') = 0;
+        pktseq_drift_name(drift, name);
+    }
+    free(unknown);
+}
+
+// Is this traffic what the model was calibrated on?
+static void print_verdict(app *a) {
+    pktseq_drift drift;
+    pktseq_verdict verdict;
+    size_t packets = 0, most = 0;
+    double rate = a->given_threshold ? -1 : a->given_rate ? a->rate
+                                                         : a->detector.options.false_alarms;
+    char text[768];
+    pktseq_status status;
+    if (!a->detector.sequences || a->normal_path) return;
+    memset(&drift, 0, sizeof drift);
+    for (size_t i = 0; i < a->dataset.pairs; ++i) packets += a->dataset.length[i];
+    for (size_t f = 0; f < a->codec.field_count; ++f)
+        if (a->dataset.unknown[f] > a->dataset.unknown[most]) most = f;
+    for (size_t i = 0; i < a->dataset.pairs; ++i)
+        pktseq_drift_add(&drift, &a->detector, a->score[i], a->score[i] > a->threshold,
+                         i ? 0 : (double)packets, i ? 0 : (double)a->dataset.unknown[most]);
+    if (a->dataset.unknown[most]) count_names(a, most, &drift);
+    status = pktseq_drift_verdict(&drift, &a->detector, rate, &verdict);
+    say(a, "verdict     %s\n", verdict_text(text, status ? NULL : &verdict, rate));
 }
 
 // Mean scores of all, and of both kinds: by label where there are labels, else by the threshold.
@@ -1123,6 +1191,7 @@ static int tell(app *a, const pktseq_table *normal) {
     print_data(a);
     print_threshold(a);
     print_figures(a);
+    print_verdict(a);
     bad = a->scores_path && write_scores(a);
     return (print_evaluation(a) || (a->baseline && print_baseline(a, normal)) ||
             print_and_report(a)) | bad;
@@ -1187,7 +1256,7 @@ static int run(app *a) {
     pktseq_table normal;
     int bad;
     memset(&normal, 0, sizeof normal);
-    if (load_model(a) || output_check(a) || read_rules(a)) return 1;
+    if (load_model(a) || find_rate(a) || output_check(a) || read_rules(a)) return 1;
     if (a->live) return run_live(a);
     if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
     bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);
@@ -1220,6 +1289,7 @@ int main(int argc, char **argv) {
     if (!a) return fail("out of memory");
     a->top = 20;
     a->rate = 0.01;
+    a->hourly = -1;
     a->bad_rows = 1;
     output_outlive_pipe();
     result = parse_options(a, argc, argv);

@@ -128,14 +128,14 @@ static inline const char *output_rate(char text[256], const pktseq_detector *det
     double threshold, low, high, n = (double)detector->sequences;
     char from[32], to[32];
     if (pktseq_detector_threshold(detector, rate, &threshold, &low, &high))
-        snprintf(text, 256, "%g %% false alarms, from %.0f normal sequences", 100 * rate, n);
+        snprintf(text, 256, "%.3g %% false alarms, from %.0f normal sequences", 100 * rate, n);
     else if (n * rate < 2)
-        snprintf(text, 256, "%g %% false alarms, which nobody can promise from %.0f normal "
+        snprintf(text, 256, "%.3g %% false alarms, which nobody can promise from %.0f normal "
                  "sequences (it may become %s %%; %.0f are needed)", 100 * rate, n,
                  output_percent(to, high),
                  rate > 0 ? ceil(10 / rate) : 1e6);
     else
-        snprintf(text, 256, "%g %% false alarms (later traffic: %s to %s %%), from %.0f normal "
+        snprintf(text, 256, "%.3g %% false alarms (later traffic: %s to %s %%), from %.0f normal "
                  "sequences", 100 * rate, output_percent(from, low), output_percent(to, high), n);
     return text;
 }

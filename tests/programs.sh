@@ -234,6 +234,37 @@ check "and nothing is called -" test ! -e -
 refuses "both on the standard output" "only one of --report and --scores can be -" \
     ./detect --model $model --scores - --report - cap.csv
 
+# ---- traffic that is not what the model was calibrated on, and alarms an hour
+
+awk 'BEGIN { print "timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg," \
+                   "ack,push,reset,syn,fin"
+             for (i = 0; i < 9000; ++i)
+                 printf "%.3f,10.0.0.%d,10.0.0.%d,TCP,%d,%d,80,0,0,0,0,0,%d,%d,0,%d,0\n",
+                        i * 0.05 + int(i / 40), 1 + i % 2, 2 - i % 2, 60 + i % 7 * 30,
+                        4000 + int(i / 40), (i % 40 > 0), (i % 3 == 0), (i % 40 == 0) }' >many.csv
+./train many.csv --recommended --hidden 8 --quiet --out many
+many=many/model.safetensors
+./detect --model $many many.csv >out
+check "as calibrated" grep -q '^verdict     as calibrated: [0-9.]* % above the threshold, where 1 % is' out
+awk -F, -v OFS=, 'NR > 3000 { $4 = "QUIC"; $7 = 443 } { print }' many.csv >odd.csv
+./detect --model $many odd.csv >out
+check "other traffic, and which" \
+    grep -q '^verdict     other traffic than .* where 0 % were; most of the unknown: TCP/443 100 %' out
+./detect --model $many --threshold -1 many.csv >out
+check "a threshold of one's own is no drift" grep -q '^verdict     as calibrated$' out
+./detect --model $model cap.csv >out
+check "too few to say" grep -q '^verdict     fewer than 100 sequences' out
+./detect --model $many --alarms-per-hour 13.4 many.csv >out
+check "alarms an hour" grep -q '^threshold   .* for 0\.557 % false alarms' out
+./detect --model $many --alarms-per-hour 13.4 --live many.csv >live.out
+./detect --model $many --live many.csv >out
+check "alarms an hour, live" test "$(grep ^threshold out)" != "$(grep ^threshold live.out)"
+refuses "two rates" "--alarms-per-hour and --false-alarms exclude each other" \
+    ./detect --model $many --alarms-per-hour 5 --false-alarms 1% many.csv
+./train many.csv --hidden 8 --quiet --iterations 5 --out bare
+refuses "alarms an hour of a bare model" "does not say how many sequences an hour has" \
+    ./detect --model bare/model.safetensors --alarms-per-hour 5 many.csv
+
 # ---- while packets come
 
 ./detect --model $model --threshold -1 - <cap.csv >out

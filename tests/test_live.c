@@ -236,6 +236,33 @@ static void test_json(void) {
           strstr(line, "\"packets\":8,\"bytes\":812,\"score\":1.5,\"threshold\":1.25"));
 }
 
+// The verdict in words: only what is beyond its limit is named, the unknown ports in any case.
+static void test_verdict(void) {
+    pktseq_verdict v;
+    char text[768];
+    CHECK(strstr(verdict_text(text, NULL, 0.01), "keeps no distribution of normal scores"));
+    memset(&v, 0, sizeof v);
+    CHECK(strstr(verdict_text(text, &v, 0.01), "fewer than 100 sequences"));
+    v.judged = 1;
+    v.above = 0.13;
+    v.above_limit = 0.039;
+    v.unknown = 0.3;
+    v.name = "UDP/443";
+    v.name_share = 0.61;
+    CHECK(strcmp(verdict_text(text, &v, 0.01),
+                 "as calibrated: 13 % above the threshold, where 1 % is expected") == 0);
+    CHECK(strcmp(verdict_text(text, &v, -1), "as calibrated") == 0);
+    v.drifted = PKTSEQ_DRIFT_ABOVE;
+    CHECK_THAT(strstr(verdict_text(text, &v, 0.01),
+                      "other traffic than it was calibrated on: 13 % above the threshold where 1 % "
+                      "was expected (up to 3.9 % would be chance); most of the unknown: UDP/443 61 %;"
+                      " if it is no attack") == text, "%s", text);
+    v.drifted = PKTSEQ_DRIFT_UNKNOWN | PKTSEQ_DRIFT_SCORES;
+    CHECK_THAT(strstr(verdict_text(text, &v, 0.01), "on: 30 % of the packets unknown to it where 0 % "
+                      "were; most of the unknown: UDP/443 61 %; scores distributed otherwise"),
+               "%s", text);
+}
+
 int main(void) {
     test_community_id();
     test_addresses();
@@ -243,5 +270,6 @@ int main(void) {
     test_incidents();
     test_reasons();
     test_json();
+    test_verdict();
     return check_end("test_live");
 }
