@@ -36,6 +36,10 @@ run: train detect sequences
 detection: train detect
 	sh tests/detection.sh
 
+# Do later traffic's false-alarm rates lie where train and detect say that they will?
+promise: train detect
+	sh tests/promise.sh
+
 # Tests share one compiled implementation (tests/inside.c), except those that bring their own, with
 # something in it replaced.
 LINKED = $(patsubst tests/%.c,$(BUILD)/%,$(shell grep -lE 'PKTSEQ_LINKED|"inside.h"' tests/test_*.c))
@@ -193,6 +197,7 @@ help:
 	@echo 'make asan-vectors  the same for the vectors, which take longer to compile'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
 	@echo 'make detection  what each kind of model finds (about 8 minutes)'
+	@echo 'make promise  are promised false-alarm rates kept by later traffic? (about 3 minutes)'
 	@echo 'make learn    eleven small programs that teach how this works; make learn-start: exercises'
 	@echo 'make learn-check  what the lessons print, exercises and answers, with every compiler here'
 	@echo 'make page     make examples/learn/learn.html anew and try it (clang, lld, wasi-libc; chromium)'
@@ -216,5 +221,5 @@ help:
 	@echo 'make clean    remove what the others made'
 	@echo 'Set at will:  CC=$(CC) CFLAGS="$(CFLAGS)" OPENMP=$(OPENMP) LDLIBS=$(LDLIBS)'
 
-.PHONY: all shared install uninstall packaging run page detection test slow nightly strict bits asan asan-vectors torch captures bench bench-quick torture \
+.PHONY: all shared install uninstall packaging run page detection promise test slow nightly strict bits asan asan-vectors torch captures bench bench-quick torture \
         coverage cross sanitize programs mpi fuzz mutate clean help learn learn-start learn-check

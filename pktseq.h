@@ -443,7 +443,7 @@ typedef struct pktseq_rule {
     pktseq_cut_by by;
     double idle;             // by connection: seconds without a packet after which one is over
     size_t max_connections;  // remembered; then the one that was seen least recently is forgotten
-    size_t max_pairs;        // of addresses, likewise
+    size_t max_pairs;        // of addresses, likewise; and contacts of sources
     size_t max_packets;      // in the windows of all pairs; then the oldest is forgotten. Limits
                              //   are below 2^31, 0 = that of pktseq_rule_default
     uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
@@ -563,8 +563,9 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
 
 // What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
 // port classes, classes of length, and the token (seen at least twice), all predicted; and, unless
-// context is 0, as context the nine counters of the pair of addresses (see pktseq_table_derive),
-// their logarithms unscaled. pktseq_rule_connection. Static memory, shared by all. Never fails.
+// context is 0, the counters of the pair of addresses and of the source (see pktseq_table_derive)
+// as context, their logarithms unscaled. pktseq_rule_connection. Static memory, shared by all.
+// Never fails.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
 // 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
@@ -681,6 +682,9 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 //   pair_push pair_length                          share with push, mean length
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
+// and, of all connections with a packet in these 10 seconds that the same host opened:
+//   source_hosts source_services source_connections   different other ends; transports and ports
+//                                                  there (of ICMP types); how many they are
 // pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as
 // texts; they are no features. What is no port, 0 to 65535, counts as 0.
 //   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
@@ -738,15 +742,17 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 // jumps back separates nothing and empties no window. By connection, a packet also ends those that
 // were seen least recently and have been idle for too long at its time.
 //
-// Memory: at most 100 bytes for each of rule.max_connections, 124 of max_pairs and 44 of
-// max_packets: 61 MB with the limits of pktseq_rule_default, and half as much again for a moment
+// Memory: at most 100 bytes for each of rule.max_connections, 220 of max_pairs and 44 of
+// max_packets: 67 MB with the limits of pktseq_rule_default, and half as much again for a moment
 // while it grows.
 struct pktseqi_tracking;
 typedef struct pktseq_tracker {
     pktseq_rule rule;
     uint64_t packets, connections, sequences;  // pushed; begun
-    uint64_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten while they counted
-    int without_pairs;   // 1, set after init: the counters of pairs are not needed and stay 0
+    uint64_t evicted_connections, evicted_pairs, evicted_packets,  // forgotten while they counted
+        evicted_contacts;
+    int without_pairs, without_sources;  // 1, set after init: these counters are not needed and
+                         //   stay 0
     // Called, where it is set after init, when the sequence in a slot has ended, before another
     // begins there. It must not use the tracker.
     void (*end_fn)(void *user_data, size_t slot);
@@ -754,6 +760,8 @@ typedef struct pktseq_tracker {
     struct pktseqi_tracking *state;
     pktseq_allocator allocator;
 } pktseq_tracker;
+
+#define PKTSEQ_COUNTERS 12
 
 // What a tracker says of a packet.
 typedef struct pktseq_tracked {
@@ -765,7 +773,8 @@ typedef struct pktseq_tracked {
     int direction, same_connection; // see pktseq_table_derive
     const char *protocol;           // the packet's, or what rule.notebook has made of it
     uint64_t token;                 // the rest of the token, see pktseq_token_text
-    double pair[9];                 // the pair's counters, pair_packets .. pair_per_connection
+    double counter[PKTSEQ_COUNTERS];  // pair_packets .. source_connections, see
+                                    //   pktseq_table_derive
 } pktseq_tracked;
 
 //   fails with ARGUMENT (a rule that cannot be), MEMORY.       Thread safe.
@@ -1428,8 +1437,10 @@ typedef struct pktseq_detector {
 // RMS, free running, no weights, no context, 1 % false alarms: the reference's score.
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void);
 
-// What finds most: surprise one step ahead, by length, and context 3/4 where the codec has some. If
-// there is a "token", it alone is scored; the other fields then only help the network to learn.
+// What finds most: surprise one step ahead, by length, and context 0.65 where the codec has some
+// (with 0.75 our recording has 1 % more of its attacks found, but of two uploads in one connection
+// none: what only the network sees drowns). If there is a "token", it alone is scored; the other
+// fields then only help the network to learn.
 //   weight   (codec->groups) of the caller, filled; the options point at it
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
                                                                        double *weight);
@@ -1777,7 +1788,7 @@ typedef struct pktseq_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
     double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
     double false_alarms;  // share of normal sequences that may raise an alarm; 0: 0.01
-    double context;       // share of the pair's last 10 seconds in the score; 0: 0.75,
+    double context;       // share of the pair's last 10 seconds in the score; 0: 0.65,
                           //   negative: none
     uint64_t seed;        // 0: 1
     int tcp_only;         // 1: only packets of TCP
@@ -4226,8 +4237,8 @@ typedef enum pktseqi_cell_kind {
 } pktseqi_cell_kind;
 
 // The columns that are known, by their place in pktseqi_known. The flags stand in the order of
-// their bits; up to the notes they are what a pktseq_packet has; the nine counters of a pair stand
-// in the order of pktseqi_pairs_push.
+// their bits; up to the notes they are what a pktseq_packet has; the counters stand in the order of
+// pktseq_tracked.
 enum {
     PKTSEQI_COL_FIN, PKTSEQI_COL_SYN, PKTSEQI_COL_RESET, PKTSEQI_COL_PUSH, PKTSEQI_COL_ACK,
     PKTSEQI_COL_URG, PKTSEQI_COL_ECN, PKTSEQI_COL_CWR, PKTSEQI_COL_NS, PKTSEQI_COL_RES,
@@ -4238,7 +4249,8 @@ enum {
     PKTSEQI_COL_POSITION, PKTSEQI_COL_LABEL, PKTSEQI_COL_WORD, PKTSEQI_COL_INFO,
     PKTSEQI_COL_DIRECTION, PKTSEQI_COL_SAME, PKTSEQI_COL_TOKEN, PKTSEQI_COL_PAIR,
     PKTSEQI_PAIR_COUNTS = 9,
-    PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS
+    PKTSEQI_COL_SOURCE = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS,
+    PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQ_COUNTERS
 };
 #define PKTSEQI_COLUMN_BIT(column) ((uint32_t)1 << (column))
 #define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) | \
@@ -4248,6 +4260,7 @@ enum {
     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_LENGTH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) | \
     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PUSH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | \
     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN))
+#define PKTSEQI_SOURCE_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP))
 #define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL) | 0x3ff)
 
 // All that is known of a column before a file is seen.
@@ -4318,6 +4331,9 @@ static const struct {
     {"pair_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
     {"pair_services", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
     {"pair_per_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
+    {"source_hosts", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
+    {"source_services", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
+    {"source_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
 };
 
 // The place of a column among those that are known; PKTSEQI_COLUMNS if it is not.
@@ -4381,7 +4397,10 @@ static const pktseq_field pktseqi_recommended_field[] = {
     PKTSEQI_COUNTER("pair_length", PKTSEQ_LOG),
     PKTSEQI_COUNTER("pair_connections", PKTSEQ_LOG),
     PKTSEQI_COUNTER("pair_services", PKTSEQ_LOG),
-    PKTSEQI_COUNTER("pair_per_connection", PKTSEQ_LOG)};
+    PKTSEQI_COUNTER("pair_per_connection", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("source_hosts", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("source_services", PKTSEQ_LOG),
+    PKTSEQI_COUNTER("source_connections", PKTSEQ_LOG)};
 
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
     pktseq_rule rule;
@@ -4425,7 +4444,7 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
     pktseq_schema schema = pktseq_schema_default();
     schema.field = pktseqi_recommended_field;
     schema.field_count = sizeof pktseqi_recommended_field / sizeof *pktseqi_recommended_field -
-                         (context ? 0 : PKTSEQI_PAIR_COUNTS);
+                         (context ? 0 : PKTSEQ_COUNTERS);
     schema.rule = pktseq_rule_connection();
     schema.constant_is_zero = 1;
     return schema;
@@ -6673,7 +6692,7 @@ typedef struct pktseqi_slots {
     unsigned char *memory;  // (capacity, size)
     size_t size;            // bytes of a slot; it begins with a pktseqi_slot
     size_t capacity, most;
-    size_t used;            // slots that were ever taken
+    size_t used, taken;     // slots that were ever taken; that are now
     uint32_t free, oldest, newest;
     uint32_t *bucket;       // (capacity rounded up to a power of two)
     uint32_t mask;
@@ -6683,12 +6702,13 @@ static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
     return (pktseqi_slot *)(void *)(s->memory + i * s->size);
 }
 
-// Makes sure that one more slot can be taken, up to the limit. 0 = out of memory.
-static int pktseqi_slots_reserve(pktseqi_slots *s, const pktseq_allocator *allocator) {
+// Makes sure that (more) slots can be taken, up to the limit. 0 = out of memory.
+static int pktseqi_slots_reserve(pktseqi_slots *s, size_t more,
+                                 const pktseq_allocator *allocator) {
     size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
     uint32_t *bucket;
     void *memory;
-    if (s->free != PKTSEQI_NO_SLOT || s->used < s->capacity || s->used == s->most) return 1;
+    if (s->capacity - s->taken >= more || s->capacity == s->most) return 1;
     if (to > s->most) to = s->most;
     while (buckets < to) buckets *= 2;
     bucket = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *bucket);
@@ -6703,7 +6723,7 @@ static int pktseqi_slots_reserve(pktseqi_slots *s, const pktseq_allocator *alloc
     s->memory = (unsigned char *)memory;
     s->capacity = to;
     memset(bucket, 0xff, buckets * sizeof *bucket);
-    for (uint32_t i = 0; i < s->used; ++i) {  // none of them is free, or it would have been taken
+    for (uint32_t i = s->oldest; i != PKTSEQI_NO_SLOT; i = pktseqi_slots_at(s, i)->newer) {
         pktseqi_slot *slot = pktseqi_slots_at(s, i);
         slot->chain = bucket[slot->hash & s->mask];
         bucket[slot->hash & s->mask] = i;
@@ -6748,6 +6768,7 @@ static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, ui
     pktseqi_slot *slot;
     if (i != PKTSEQI_NO_SLOT) s->free = pktseqi_slots_at(s, i)->chain;
     else i = (uint32_t)s->used++;
+    ++s->taken;
     slot = pktseqi_slots_at(s, i);
     memset(slot, 0, s->size);
     slot->ends = *ends;
@@ -6767,6 +6788,7 @@ static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
     pktseqi_slots_unlink(s, i);
     slot->chain = s->free;
     s->free = i;
+    --s->taken;
 }
 
 // A connection, as far as it is remembered.
@@ -6793,6 +6815,16 @@ typedef struct pktseqi_pair_window {
     double absurd_length;     //   would leave nothing of them, also when they have gone again
 } pktseqi_pair_window;
 
+// A contact of a source, or (kind 0) the source itself. Contacts are seen before their source is,
+// so they are forgotten before it, too.
+typedef struct pktseqi_contact {
+    pktseqi_slot slot;
+    double time;            // of its last packet
+    uint32_t source;        // the slot of its source
+    uint32_t kind;          // 1 another host, 2 a service there, 3 a connection
+    uint32_t contacts[3];   // of a source, by kind: those in the window
+} pktseqi_contact;
+
 // A packet in the window of its pair. Ports are counted by their last packet, which alone is in the
 // chains of the hash table of ports; a link is twice the packet's number, plus 1 for the lower
 // port.
@@ -6809,7 +6841,7 @@ typedef struct pktseqi_remembered {
 // Everything that a tracker remembers.
 typedef struct pktseqi_tracking {
     uint64_t secret[2];
-    pktseqi_slots connections, pairs;
+    pktseqi_slots connections, pairs, contacts;
     pktseqi_remembered *packet;  // (capacity) a ring, once there are as many as may be
     size_t capacity, most;
     uint64_t packets;            // remembered so far; the next one's place is this modulo most
@@ -7014,7 +7046,7 @@ static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, const pktseqi_ends *c
         pktseqi_slots_link(s, i);
         return i;
     }
-    if (s->free == PKTSEQI_NO_SLOT && s->used == s->most) {
+    if (s->taken == s->most) {
         pktseqi_pair_window *p = pktseqi_pair_at(t, s->oldest);
         if (p->packets && t->packet[p->newest].time >= time - pktseqi_pair_seconds)
             ++tracker->evicted_pairs;
@@ -7042,6 +7074,77 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, const pktseqi_ends *ends,
     count[6] = p->ports[0];
     count[7] = p->ports[1];
     count[8] = (double)p->packets / p->ports[0];
+}
+
+// ---- contacts of a source
+
+static pktseqi_contact *pktseqi_contact_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_contact *)(void *)pktseqi_slots_at(&t->contacts, i);
+}
+
+// Forgets what was seen least recently: a contact, or a source whose contacts have all gone.
+static void pktseqi_contact_drop(pktseqi_tracking *t) {
+    uint32_t i = t->contacts.oldest;
+    const pktseqi_contact *c = pktseqi_contact_at(t, i);
+    if (c->kind) --pktseqi_contact_at(t, c->source)->contacts[c->kind - 1];
+    pktseqi_slots_remove(&t->contacts, i);
+}
+
+// Finds or makes a contact, or with kind 0 a source, and notes the time.
+static uint32_t pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_ends *ends, uint32_t kind,
+                                      uint32_t source, double time) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *s = &t->contacts;
+    pktseqi_contact *c;
+    uint32_t hash, i;
+    ends->kind = ends->kind << 2 | kind;
+    hash = pktseqi_ends_hash(t, ends);
+    i = pktseqi_slots_find(s, ends, hash);
+    if (i != PKTSEQI_NO_SLOT) {
+        pktseqi_slots_unlink(s, i);
+        pktseqi_slots_link(s, i);
+        c = pktseqi_contact_at(t, i);
+        if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
+    } else {
+        if (s->taken == s->most) {
+            ++tracker->evicted_contacts;
+            pktseqi_contact_drop(t);
+        }
+        i = pktseqi_slots_add(s, ends, hash);
+        c = pktseqi_contact_at(t, i);
+        c->kind = kind;
+    }
+    if (kind) ++pktseqi_contact_at(t, source)->contacts[kind - 1];
+    c->source = source;  // the same ports may be opened again, by the other host
+    c->time = time;
+    return i;
+}
+
+// The three counters of the host that opened a packet's connection (end `from` of it), when the
+// packet is in and what is older than the window is out.
+static void pktseqi_source_push(pktseq_tracker *tracker, const pktseqi_ends *connection,
+                                unsigned from, double time, double *count) {
+    pktseqi_tracking *t = tracker->state;
+    int icmp = connection->kind == PKTSEQI_ICMP || connection->kind == PKTSEQI_ICMPV6;
+    pktseqi_ends ends;
+    uint32_t source;
+    while (t->contacts.oldest != PKTSEQI_NO_SLOT &&
+           pktseqi_contact_at(t, t->contacts.oldest)->time < time - pktseqi_pair_seconds)
+        pktseqi_contact_drop(t);
+    memset(&ends, 0, sizeof ends);
+    memcpy(ends.address[0], connection->address[from], 16);
+    source = pktseqi_contact_touch(tracker, &ends, 0, 0, time);
+    ends.kind = connection->kind;
+    ends.port[0] = connection->port[icmp ? 0 : !from];
+    pktseqi_contact_touch(tracker, &ends, 2, source, time);
+    ends.kind = ends.port[0] = 0;
+    memcpy(ends.address[1], connection->address[!from], 16);
+    pktseqi_contact_touch(tracker, &ends, 1, source, time);
+    ends = *connection;
+    pktseqi_contact_touch(tracker, &ends, 3, source, time);
+    pktseqi_slots_unlink(&t->contacts, source);  // it has to be newer than what counts there
+    pktseqi_slots_link(&t->contacts, source);
+    for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, source)->contacts[k];
 }
 
 // ---- a packet's token
@@ -7145,7 +7248,7 @@ static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_e
         pktseqi_slots_link(s, i);
         return i;
     }
-    if (s->free == PKTSEQI_NO_SLOT && s->used == s->most) {
+    if (s->taken == s->most) {
         if (time - pktseqi_connection_at(t, s->oldest)->time <= idle)
             ++tracker->evicted_connections;
         pktseqi_connection_end_oldest(tracker);
@@ -7208,8 +7311,10 @@ static void pktseqi_cut_reference(pktseq_tracker *tracker, const pktseq_packet *
 // Memory for one more packet, so that nothing can fail once the state is changed.
 static int pktseqi_tracker_reserve(pktseq_tracker *tracker) {
     pktseqi_tracking *t = tracker->state;
-    return pktseqi_slots_reserve(&t->connections, &tracker->allocator) &&
-           (tracker->without_pairs || (pktseqi_slots_reserve(&t->pairs, &tracker->allocator) &&
+    return pktseqi_slots_reserve(&t->connections, 1, &tracker->allocator) &&
+           (tracker->without_sources ||
+            pktseqi_slots_reserve(&t->contacts, 4, &tracker->allocator)) &&
+           (tracker->without_pairs || (pktseqi_slots_reserve(&t->pairs, 1, &tracker->allocator) &&
                                        pktseqi_packets_reserve(t, &tracker->allocator)));
 }
 
@@ -7231,13 +7336,17 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     else pktseqi_cut_reference(tracker, packet, &ends, begin, out);
     c = pktseqi_connection_at(tracker->state, slot);
     if (c->known && packet->time - c->time > pktseqi_token_seconds) c->known = 0;
+    if (!c->known && !by_connection) c->opener = (unsigned char)sender;
     out->token = pktseqi_token_key(packet, out->direction, sender, c->known ? c : NULL);
     c->known = 1;
     c->sender = (unsigned char)sender;
     c->state = (uint16_t)(pktseqi_packet_icmp(packet) ? packet->icmp_type
                                                       : packet->flags & 1023u);
     c->time = packet->time;
-    if (!tracker->without_pairs) pktseqi_pair_push(tracker, &ends, packet, out->pair);
+    if (!tracker->without_pairs) pktseqi_pair_push(tracker, &ends, packet, out->counter);
+    if (!tracker->without_sources)
+        pktseqi_source_push(tracker, &ends, c->opener, packet->time,
+                            out->counter + PKTSEQI_COL_SOURCE - PKTSEQI_COL_PAIR);
     return PKTSEQ_OK;
 }
 
@@ -7269,6 +7378,7 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
                        rule->max_connections ? rule->max_connections : standard.max_connections);
     pktseqi_slots_init(&t->pairs, sizeof(pktseqi_pair_window),
                        rule->max_pairs ? rule->max_pairs : standard.max_pairs);
+    pktseqi_slots_init(&t->contacts, sizeof(pktseqi_contact), 3 + t->pairs.most);
     // Where the caller has no secret, addresses of memory, which most systems choose at random.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
@@ -7312,6 +7422,12 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     }
 }
 
+// Notes that a known column will be asked for.
+static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
+    if (known >= PKTSEQI_COL_PAIR && known < PKTSEQI_COL_SOURCE) tracker->without_pairs = 0;
+    if (known >= PKTSEQI_COL_SOURCE && known < PKTSEQI_COLUMNS) tracker->without_sources = 0;
+}
+
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
     if (!tracker) return;
     if (tracker->state) {
@@ -7320,6 +7436,8 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
         pktseqi_free(&tracker->allocator, t->connections.bucket);
         pktseqi_free(&tracker->allocator, t->pairs.memory);
         pktseqi_free(&tracker->allocator, t->pairs.bucket);
+        pktseqi_free(&tracker->allocator, t->contacts.memory);
+        pktseqi_free(&tracker->allocator, t->contacts.bucket);
         pktseqi_free(&tracker->allocator, t->packet);
         pktseqi_free(&tracker->allocator, t->bucket);
         pktseqi_free(&tracker->allocator, t);
@@ -7658,9 +7776,9 @@ static void pktseqi_cut_note(pktseqi_cutting *c, size_t row, const pktseq_tracke
         c->token[row] = (uint64_t)c->protocol->text[row] << PKTSEQI_TOKEN_WIDTH | tracked->token;
     if (c->fate && c->token && c->fate[c->protocol->text[row]] == PKTSEQI_RENAME)
         c->token[row] = (uint64_t)c->smtp << PKTSEQI_TOKEN_WIDTH | tracked->token;
-    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
+    for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
         if (made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
-            made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]->number[row] = tracked->pair[i];
+            made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]->number[row] = tracked->counter[i];
 }
 
 // Shows every packet to the tracker, in the order of the rows.
@@ -7692,7 +7810,7 @@ static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_tracker *tracke
     }
     c->sequences = (size_t)tracker->sequences;
     c->cut.evicted_connections += (size_t)tracker->evicted_connections;
-    c->cut.evicted_pairs += (size_t)tracker->evicted_pairs;
+    c->cut.evicted_pairs += (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
     c->cut.evicted_packets += (size_t)tracker->evicted_packets;
     return PKTSEQ_OK;
 }
@@ -7890,9 +8008,10 @@ static pktseq_status pktseqi_cut_run(pktseqi_cutting *c, pktseq_tracker *tracker
         !pktseqi_cut_columns(c, schema) || !pktseqi_cut_source(c) ||
         (c->rule && c->rule->notebook && !pktseqi_cut_protocols(c)))
         return pktseqi_no_memory(err);
-    tracker->without_pairs = 1;
-    for (size_t i = 0; i < PKTSEQI_PAIR_COUNTS; ++i)
-        if (c->made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]) tracker->without_pairs = 0;
+    tracker->without_pairs = tracker->without_sources = 1;
+    for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
+        if (c->made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
+            pktseqi_tracker_needs(tracker, PKTSEQI_COL_PAIR + i);
     status = pktseqi_cut_walk(c, tracker, err);
     if (status == PKTSEQ_OK) status = pktseqi_cut_remainder(c, err);
     if (status) return status;
@@ -12377,7 +12496,7 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
     options.one_step_ahead = 1;
     options.by_length = 1;
     if (!codec || !weight) return options;
-    if (codec->contexts) options.context = 0.75;
+    if (codec->contexts) options.context = 0.65;
     for (size_t g = 0; g < codec->groups; ++g)
         token |= strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
     for (size_t g = 0; g < codec->groups; ++g) {
@@ -13649,7 +13768,7 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
 // A packet's number in a column.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
-    if (known >= PKTSEQI_COL_PAIR) return tracked->pair[known - PKTSEQI_COL_PAIR];
+    if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
     if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
     if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
     return pktseqi_packet_number(packet, known);
@@ -14038,9 +14157,9 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
         return status;
     }
     watcher->tracker.end_fn = pktseqi_watch_end;
-    watcher->tracker.without_pairs = codec->contexts == 0;
+    watcher->tracker.without_pairs = watcher->tracker.without_sources = 1;
     for (size_t f = 0; f < codec->field_count; ++f)
-        if (watcher->state->field[f].known >= PKTSEQI_COL_PAIR) watcher->tracker.without_pairs = 0;
+        pktseqi_tracker_needs(&watcher->tracker, watcher->state->field[f].known);
     return pktseqi_ok(err);
 }
 
@@ -15792,7 +15911,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     r.dataset = pktseq_dataset_options_default();
     r.hidden = pktseq_config_default(NULL).hidden;
     r.train = pktseq_train_config_default();
-    r.context = 0.75;
+    r.context = 0.65;
     r.false_alarms = pktseq_detector_options_default().false_alarms;
     return r;
 }

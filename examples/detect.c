@@ -815,7 +815,11 @@ static const report_word word[] = {
     {"pair_length", "mean length of pair_packets in bytes"},
     {"pair_connections", "how many connections pair_packets belong to: different higher ports"},
     {"pair_services", "how many services pair_packets belong to: different lower ports"},
-    {"pair_per_connection", "pair_packets divided by pair_connections"}};
+    {"pair_per_connection", "pair_packets divided by pair_connections"},
+    {"source_hosts", "other hosts that the one which opened the connection was in contact with in "
+                     "the last 10 seconds, in connections that it opened"},
+    {"source_services", "different services, transport and port, of these connections"},
+    {"source_connections", "how many these connections are"}};
 enum { WORDS = sizeof word / sizeof *word };
 
 // The unit in which a column is counted, after a space, or "".

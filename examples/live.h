@@ -108,10 +108,11 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     if (w->unknown)
         fprintf(file, "unknown     %lu packet%s a text that the model does not know\n",
                 (unsigned long)w->unknown, w->unknown == 1 ? " has" : "s have");
-    if (w->tracker.evicted_connections || w->tracker.evicted_packets || w->tracker.evicted_pairs)
+    if (w->tracker.evicted_connections || w->tracker.evicted_packets || w->tracker.evicted_pairs ||
+        w->tracker.evicted_contacts)
         fprintf(file, "forgotten   %lu connections, %lu pairs and %lu packets before their time: "
                       "the limits of the rule\n", (unsigned long)w->tracker.evicted_connections,
-                (unsigned long)w->tracker.evicted_pairs,
+                (unsigned long)(w->tracker.evicted_pairs + w->tracker.evicted_contacts),
                 (unsigned long)w->tracker.evicted_packets);
     fprintf(file, "threshold   %.5g, of running scores\nanomalous   %lu of %lu sequences",
             w->options.threshold, (unsigned long)w->anomalous, (unsigned long)w->sequences);

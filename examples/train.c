@@ -59,7 +59,7 @@ static const char help_text[] =
     "  --hold-out X          share of the sequences, the last ones, that are not trained on, but\n"
     "                        tell which scores are normal, for detect (0)\n"
     "  --context X           with --recommended: share of the pair's last 10 seconds in the score\n"
-    "                        (0.75)\n"
+    "                        (0.65)\n"
     "  --print-every N       iterations between lines of progress (100)\n"
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"

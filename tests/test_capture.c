@@ -1306,9 +1306,10 @@ static void test_tables(void) {
 // What a table says of a capture's packets is what a tracker says that sees them one at a time, to
 // the bit, also where its limits strike.
 static void check_live(const bytes *b, size_t limit) {
-    static const char *const pair[9] = {"pair_packets", "pair_syn", "pair_reset", "pair_fin",
-                                        "pair_push", "pair_length", "pair_connections",
-                                        "pair_services", "pair_per_connection"};
+    static const char *const name[] = {
+        "pair_packets",     "pair_syn",      "pair_reset",          "pair_fin",
+        "pair_push",        "pair_length",   "pair_connections",    "pair_services",
+        "pair_per_connection", "source_hosts", "source_services",   "source_connections"};
     pktseq_schema schema = pktseq_schema_recommended(1);
     pktseq_tracked *all = (pktseq_tracked *)calloc(20000, sizeof *all);
     pktseq_table table;
@@ -1339,8 +1340,8 @@ static void check_live(const bytes *b, size_t limit) {
         CHECK(one->position == row - table.start[sequence]);
         CHECK(one->sequence == all[table.source_row[table.start[sequence]]].sequence);
         CHECK(pktseq_table_column(&table, "same_connection")->number[row] == one->same_connection);
-        for (int k = 0; k < 9; ++k)
-            CHECK(pktseq_table_column(&table, pair[k])->number[row] == one->pair[k]);
+        for (int k = 0; k < PKTSEQ_COUNTERS; ++k)
+            CHECK(pktseq_table_column(&table, name[k])->number[row] == one->counter[k]);
         CHECK(!pktseq_token_text(one->token, one->protocol, text, sizeof text));
         CHECK(strcmp(token->names[token->text[row]], text) == 0);
     }

@@ -651,9 +651,10 @@ static void test_recording(void) {
                        err.text);
             CHECK(pktseq_table_column(&table, "token") != NULL);
             CHECK((pktseq_table_column(&table, "pair_services") != NULL) == context);
+            CHECK((pktseq_table_column(&table, "source_hosts") != NULL) == context);
             CHECK(pktseq_table_column(&table, "direction") == NULL);
             CHECK_THAT(!pktseq_codec_fit(&codec, &table, &schema, NULL, &err), "%s", err.text);
-            CHECK(codec.contexts == (context ? COUNTERS : 0) && codec.features > 20);
+            CHECK(codec.contexts == (context ? PKTSEQ_COUNTERS : 0) && codec.features > 20);
             pktseq_codec_free(&codec);
             pktseq_table_free(&table);
         }

@@ -955,7 +955,7 @@ static void test_recommended(void) {
     codec.contexts = 2;
     field[1].column = "flag";
     o = pktseq_detector_options_recommended(&codec, weight);
-    CHECK(o.context == 0.75 && weight[0] == 1 && weight[1] == 1 && weight[2] == 1);
+    CHECK(o.context == 0.65 && weight[0] == 1 && weight[1] == 1 && weight[2] == 1);
     o = pktseq_detector_options_recommended(NULL, weight);
     CHECK(!o.weight && o.context == 0);
     o = pktseq_detector_options_recommended(&codec, NULL);

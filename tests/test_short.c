@@ -285,7 +285,7 @@ static void test_options(void) {
     CHECK(pktseq_guard_learn(&guard, csv_path, &options, &err) == PKTSEQ_STOPPED);
     CHECK_THAT(says(&err, "stopped") && err.status == PKTSEQ_STOPPED, "%s", err.text);
     CHECK(planned == 200 && guard.training.iteration == 3 && guard.detector.sequences > 0);
-    CHECK(guard.detector.options.false_alarms == 0.01 && guard.detector.options.context == 0.75);
+    CHECK(guard.detector.options.false_alarms == 0.01 && guard.detector.options.context == 0.65);
     CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.by == PKTSEQ_CUT_CONNECTION);
     CHECK(!guard.codec.rule.tcp_only && guard.training.config.seed == 1);
     CHECK(!pktseq_guard_store(&guard, model_path, &err));
@@ -351,7 +351,7 @@ static void test_recipe(void) {
     CHECK(pktseq_recipe_calibrate(&r, &detector, &model, &codec, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && !detector.memory);
     CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
-    CHECK(detector.sequences == 36 && detector.options.context == 0.75);
+    CHECK(detector.sequences == 36 && detector.options.context == 0.65);
     pktseq_detector_free(&detector);
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);

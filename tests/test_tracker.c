@@ -70,6 +70,13 @@ typedef struct plain_pair {
     size_t in[MOST], count;  // packets in its window
 } plain_pair;
 
+// A source (kind 0), or a host, a service, a connection that it was in contact with.
+typedef struct plain_contact {
+    int kind;
+    pktseq_packet opened;  // the connection's first packet
+    double time;
+} plain_contact;
+
 // Lists are in the order of use, the most recent last.
 typedef struct plain {
     pktseq_rule rule;
@@ -80,7 +87,9 @@ typedef struct plain {
     plain_pair *pair;
     size_t pairs;
     unsigned numbers, sequences, ended;
-    unsigned lost_connections, lost_pairs, lost_packets;
+    plain_contact contact[4 * MOST];
+    size_t contacts;
+    unsigned lost_connections, lost_pairs, lost_packets, lost_contacts;
 } plain;
 
 // The other direction's packet.
@@ -258,6 +267,59 @@ static void plain_pairs(plain *m, pktseq_packet p, double *count) {
     count[8] = count[0] / count[6];
 }
 
+static int plain_contact_same(plain_contact a, plain_contact b) {
+    const pktseq_packet *p = &a.opened, *q = &b.opened;
+    if (a.kind != b.kind || memcmp(p->src, q->src, 16)) {
+        return a.kind == 3 && b.kind == 3 && plain_same(*p, *q);
+    }
+    switch (a.kind) {
+    case 0: return 1;
+    case 1: return memcmp(p->dst, q->dst, 16) == 0;
+    case 2:
+        return p->transport == q->transport &&
+               (p->transport == 1 || p->transport == 58
+                    ? turned(turned(*p)).icmp_type == turned(turned(*q)).icmp_type
+                    : p->dst_port == q->dst_port);
+    default: return plain_same(*p, *q);
+    }
+}
+
+static void plain_drop_contact(plain *m, size_t i) {
+    memmove(&m->contact[i], &m->contact[i + 1], (m->contacts - i - 1) * sizeof m->contact[0]);
+    --m->contacts;
+}
+
+static void plain_touch(plain *m, plain_contact c) {
+    size_t i = 0;
+    while (i < m->contacts && !plain_contact_same(m->contact[i], c)) ++i;
+    if (i < m->contacts) {
+        plain_drop_contact(m, i);
+    } else if (m->contacts == m->rule.max_pairs + 3) {
+        ++m->lost_contacts;
+        plain_drop_contact(m, 0);
+    }
+    m->contact[m->contacts++] = c;
+}
+
+// The source is touched before and after its contacts.
+static void plain_sources(plain *m, pktseq_packet p, double *count) {
+    static const int order[] = {0, 2, 1, 3, 0};
+    plain_contact c;
+    c.opened = m->connection[m->connections - 1].first;
+    c.time = p.time;
+    while (m->contacts && m->contact[0].time < p.time - 10) plain_drop_contact(m, 0);
+    for (int i = 0; i < 5; ++i) {
+        c.kind = order[i];
+        plain_touch(m, c);
+    }
+    for (int k = 0; k < 3; ++k) {
+        count[k] = 0;
+        for (size_t i = 0; i < m->contacts; ++i)
+            count[k] += m->contact[i].kind == k + 1 &&
+                        memcmp(m->contact[i].opened.src, c.opened.src, 16) == 0;
+    }
+}
+
 // ---- tests
 
 static unsigned ends, end_slots[SMALL * 100];
@@ -283,7 +345,7 @@ static pktseq_rule random_rule(void) {
 // Random packets under random limits: the tracker says what the plain lists say.
 static void test_plain(void) {
     static plain m;
-    unsigned lost[3] = {0, 0, 0}, longest = 0;
+    unsigned lost[4] = {0, 0, 0, 0}, longest = 0;
     m.pair = (plain_pair *)calloc(MOST + 2, sizeof *m.pair);
     if (!m.pair) exit(1);
     for (int round = 0; round < 400; ++round) {
@@ -310,7 +372,8 @@ static void test_plain(void) {
             memset(&expected, 0, sizeof expected);
             if (!lengths && round % 4) p.length = 60;  // absurd lengths only in some rounds
             plain_push(&m, p, &expected, token);
-            plain_pairs(&m, p, expected.pair);
+            plain_pairs(&m, p, expected.counter);
+            plain_sources(&m, p, expected.counter + 9);
             CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
             CHECK(got.connection == expected.connection && got.sequence == expected.sequence);
             CHECK(got.position == expected.position && got.direction == expected.direction);
@@ -318,26 +381,28 @@ static void test_plain(void) {
             CHECK(got.slot < rule.max_connections && got.protocol == p.protocol);
             CHECK(pktseq_token_text(got.token, got.protocol, text, sizeof text) == PKTSEQ_OK);
             CHECK_THAT(strcmp(text, token) == 0, "%s, not %s", text, token);
-            for (int k = 0; k < 9; ++k)
+            for (int k = 0; k < PKTSEQ_COUNTERS; ++k)
                 if (k != 5 || round % 4)
-                    CHECK_THAT(got.pair[k] == expected.pair[k], "counter %d: %g, not %g", k,
-                               got.pair[k], expected.pair[k]);
+                    CHECK_THAT(got.counter[k] == expected.counter[k], "counter %d: %g, not %g", k,
+                               got.counter[k], expected.counter[k]);
             if (got.position > longest) longest = (unsigned)got.position;
         }
         CHECK(tracker.packets == MOST && tracker.sequences == m.sequences);
         CHECK(tracker.connections == m.numbers && ends == m.ended);
         CHECK(tracker.evicted_connections == m.lost_connections);
         CHECK(tracker.evicted_pairs == m.lost_pairs && tracker.evicted_packets == m.lost_packets);
+        CHECK(tracker.evicted_contacts == m.lost_contacts);
         lost[0] += m.lost_connections;
         lost[1] += m.lost_pairs;
         lost[2] += m.lost_packets;
+        lost[3] += m.lost_contacts;
         pktseq_tracker_tick(&tracker, HUGE_VAL);
         CHECK_THAT(ends == m.sequences, "%u of %u", ends, m.sequences);
         pktseq_tracker_free(&tracker);
         CHECK(memory.live == 0);
     }
-    CHECK_THAT(lost[0] > 1000 && lost[1] > 1000 && lost[2] > 1000 && longest > 15, "%u %u %u %u",
-               lost[0], lost[1], lost[2], longest);
+    CHECK_THAT(lost[0] > 1000 && lost[1] > 1000 && lost[2] > 1000 && lost[3] > 1000 && longest > 15,
+               "%u %u %u %u %u", lost[0], lost[1], lost[2], lost[3], longest);
     free(m.pair);
 }
 
@@ -359,7 +424,8 @@ static const char *const number_name[] = {
 
 static const char *const derived_name[] = {
     "direction", "same_connection", "token", "pair_packets", "pair_syn", "pair_reset", "pair_fin",
-    "pair_push", "pair_length", "pair_connections", "pair_services", "pair_per_connection"};
+    "pair_push", "pair_length", "pair_connections", "pair_services", "pair_per_connection",
+    "source_hosts", "source_services", "source_connections"};
 
 static uint32_t address_number(const unsigned char *address) {
     return (uint32_t)(address[15] + (address[0] ? 32 : 0));
@@ -431,17 +497,17 @@ static void test_table(void) {
     static hand h;
     static pktseq_packet packet[MOST];
     static pktseq_tracked tracked[MOST];
-    pktseq_field field[12];
+    pktseq_field field[15];
     pktseq_schema schema;
     size_t moved = 0;
     memset(field, 0, sizeof field);
     memset(&schema, 0, sizeof schema);
-    for (int i = 0; i < 12; ++i) {
+    for (int i = 0; i < 15; ++i) {
         field[i].column = derived_name[i];
         field[i].kind = i == 2 ? PKTSEQ_ONEHOT : PKTSEQ_NUMBER;
     }
     schema.field = field;
-    schema.field_count = 12;
+    schema.field_count = sizeof derived_name / sizeof *derived_name;
     for (int round = 0; round < 300; ++round) {
         pktseq_rule rule = round % 3 ? random_rule() : pktseq_rule_default();
         size_t rows = 1 + random_below(MOST), kept = 0, row = 0, last;
@@ -470,7 +536,7 @@ static void test_table(void) {
             const pktseq_table *t = &h.table;
             CHECK(t->cut.dropped == rows - kept && t->rows + t->cut.remainder == kept);
             CHECK(t->cut.evicted_connections == tracker.evicted_connections);
-            CHECK(t->cut.evicted_pairs == tracker.evicted_pairs);
+            CHECK(t->cut.evicted_pairs == tracker.evicted_pairs + tracker.evicted_contacts);
             CHECK(t->cut.evicted_packets == tracker.evicted_packets);
             CHECK(t->sequences == tracker.sequences - (t->cut.remainder > 0));
             CHECK((t->connection != NULL) == (rule.by == PKTSEQ_CUT_CONNECTION));
@@ -491,7 +557,7 @@ static void test_table(void) {
                         }
                         CHECK(c->number[row] == (i == 21   ? x->direction
                                                  : i == 22 ? x->same_connection
-                                                           : x->pair[i - 24]));
+                                                           : x->counter[i - 24]));
                     }
                     CHECK(t->column[3].number[row] == packet[was].time);
                     CHECK(t->column[20].number[row] == packet[was].icmp_id);
@@ -654,7 +720,7 @@ static void test_flood(void) {
         p.time = i * 1e-5;
         memcpy(p.src, &mixed, 4);
         p.src_port = (uint16_t)i;
-        if (pktseq_tracker_push(&tracker, &p, &got) || got.position || got.pair[0] != 1) {
+        if (pktseq_tracker_push(&tracker, &p, &got) || got.position || got.counter[0] != 1) {
             CHECK_THAT(0, "packet %lu", (unsigned long)i);
             break;
         }
@@ -662,7 +728,7 @@ static void test_flood(void) {
     CHECK(tracker.connections == packets && got.slot < rule.max_connections);
     CHECK_THAT(tracker.evicted_connections > packets / 2, "%lu",
                (unsigned long)tracker.evicted_connections);
-    CHECK_THAT(held < 61000000 && most_held < 92000000, "%lu now, at most %lu bytes",
+    CHECK_THAT(held < 68000000 && most_held < 92000000, "%lu now, at most %lu bytes",
                (unsigned long)held, (unsigned long)most_held);
     pktseq_tracker_free(&tracker);
     CHECK(held == 0);
