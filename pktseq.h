@@ -2823,7 +2823,6 @@ typedef struct pktseqi_csv {
     char *data;
     size_t at, size, capacity;
     int ended;             // nothing is left to read
-    int more;              // the window ends within the row that was looked at
     size_t expect;         // bytes in all, as far as is known beforehand, or 0
     size_t fills;          // how often the window was filled
     size_t line;           // where the row at hand begins
@@ -2909,13 +2908,8 @@ static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
                              "binary?)", csv->cells + 1);
 }
 
-// Notes that the window ends before the row does: nothing has happened then.
-static pktseq_status pktseqi_csv_more(pktseqi_csv *csv) {
-    csv->more = 1;
-    return PKTSEQ_OK;
-}
-
-// Walks over a quoted cell that opens at *p. Leaves *p after the closing quote.
+// Walks over a quoted cell that opens at *p. Leaves *p after the closing quote. Returns PKTSEQ_END
+// if the window ends before.
 static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
     const char *d = csv->data;
     size_t i = *p + 1, opened = *line;
@@ -2925,7 +2919,7 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
             if (d[i] == '\n' || (d[i] == '\r' && i + 1 < csv->size && d[i + 1] != '\n')) ++*line;
             ++i;
         }
-        if (i + 1 >= csv->size && !csv->ended) return pktseqi_csv_more(csv);
+        if (i + 1 >= csv->size && !csv->ended) return PKTSEQ_END;
         if (i == csv->size)
             return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened,
                                      "the quote that opens cell %z is never closed",
@@ -2941,48 +2935,51 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
     return PKTSEQ_OK;
 }
 
-// Finds the cells of the next row that is not empty; none at the end.
+// Returns where the line end at p (LF, CRLF or CR) is over, or 0 if the window ends within it.
+static size_t pktseqi_csv_newline(const pktseqi_csv *csv, size_t p) {
+    if (csv->data[p++] == '\n') return p;
+    if (p == csv->size) return csv->ended ? p : 0;
+    return p + (csv->data[p] == '\n');
+}
+
+// Finds the cells of the next row that is not empty; none at the end of the input. Returns
+// PKTSEQ_END if the window ends before the row does: nothing has happened then.
 static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
-    csv->more = 0;
     csv->cells = csv->filled = 0;
-    for (; p < csv->size && (d[p] == '\n' || d[p] == '\r'); ++p) {
-        if (d[p] == '\r' && p + 1 == csv->size && !csv->ended) return pktseqi_csv_more(csv);
-        if (d[p] == '\r' && p + 1 < csv->size && d[p + 1] == '\n') ++p;
+    while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) {
+        p = pktseqi_csv_newline(csv, p);
+        if (!p) return PKTSEQ_END;
         ++line;
     }
     if (p == csv->size) {
         csv->at = p;
         csv->next_line = line;
-        return csv->ended ? PKTSEQ_OK : pktseqi_csv_more(csv);
+        return csv->ended ? PKTSEQ_OK : PKTSEQ_END;
     }
     csv->line = line;
     for (;; ++p) {
         size_t begin = p, end;
         pktseq_status status;
-        if (p < csv->size && d[p] == '"') {
+        if (d[p] == '"' && p < csv->size) {
             status = pktseqi_csv_quoted(csv, &p, &line);
-            if (status || csv->more) return status;
+            if (status) return status;
             ++begin;
             end = p - 1;
         } else {
-            while (p < csv->size && d[p] != csv->separator && d[p] != '\n' && d[p] != '\r') {
-                if (d[p] == 0) return pktseqi_csv_nul(csv);
-                ++p;
-            }
+            while (p < csv->size && d[p] != csv->separator && d[p] != '\n' && d[p] != '\r')
+                if (d[p++] == 0) return pktseqi_csv_nul(csv);
             end = p;
         }
-        if (p == csv->size && !csv->ended) return pktseqi_csv_more(csv);
+        if (p == csv->size && !csv->ended) return PKTSEQ_END;
         status = pktseqi_csv_store(csv, begin, end);
         if (status) return status;
         if (p == csv->size || d[p] != csv->separator) break;
     }
-    if (p < csv->size && d[p] == '\r') {
-        if (p + 1 == csv->size && !csv->ended) return pktseqi_csv_more(csv);
-        if (p + 1 < csv->size && d[p + 1] == '\n') ++p;
-    }
-    csv->at = p < csv->size ? p + 1 : p;
+    if (p < csv->size) p = pktseqi_csv_newline(csv, p);
+    if (!p) return PKTSEQ_END;
+    csv->at = p;
     csv->next_line = line + 1;
     return PKTSEQ_OK;
 }
@@ -2991,7 +2988,7 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
 static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
     for (;;) {
         pktseq_status status = pktseqi_csv_scan(csv);
-        if (status || !csv->more) return status;
+        if (status != PKTSEQ_END) return status;
         status = pktseqi_csv_fill(csv);
         if (status) return status;
     }
@@ -3015,37 +3012,35 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     return cell;
 }
 
-// Says what input is that is neither CSV nor a capture that can be read, by its first bytes, and
+// Returns what input is that is neither CSV nor a capture that can be read, by its first bytes, and
 // what to do with it; NULL if it may be one of them.
 static const char *pktseqi_sniff(const void *data, size_t size) {
+#define PKTSEQI_FROM_CAPTURE "from the capture with " PKTSEQ_TSHARK
+    static const char utf16[] =
+        "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: Get-Content A.csv | "
+        "Set-Content -Encoding utf8 B.csv)";
+    static const char zeek[] = "a log of Zeek, whose rows are connections, expected one row a "
+                               "packet: make CSV " PKTSEQI_FROM_CAPTURE;
+    static const char json[] = "JSON, expected CSV: make it " PKTSEQI_FROM_CAPTURE;
     static const struct {
         const char *magic;
         size_t size;
         const char *what;
-    } list[] = {
-        {"\x1f\x8b", 2, "a file packed by gzip: unpack it first (gzip -d)"},
-        {"\x28\xb5\x2f\xfd", 4, "a file packed by zstd: unpack it first (zstd -d)"},
-        {"\xfd" "7zXZ", 5, "a file packed by xz: unpack it first (xz -d)"},
-        {"BZh", 3, "a file packed by bzip2: unpack it first (bzip2 -d)"},
-        {"PK\x03\x04", 4, "a zip archive (or a spreadsheet): unpack it first, or save the "
-                             "spreadsheet as CSV"},
-        {"7z\xbc\xaf", 4, "a 7z archive: unpack it first (7z x)"},
-        {"\xff\xfe", 2, "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: "
-                           "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
-        {"\xfe\xff", 2, "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: "
-                           "Get-Content A.csv | Set-Content -Encoding utf8 B.csv)"},
-        {"\x04\x22\x4d\x18", 4, "a file packed by lz4: unpack it first (lz4 -d)"},
-        {"snoop\0", 6, "a capture of snoop: convert it first (editcap -F pcap)"},
-        {"GMBU", 4, "a capture of Network Monitor: convert it first (editcap -F pcap)"},
-        {"XCP\0", 4, "a capture of NetXRay: convert it first (editcap -F pcap)"},
-        {"#separator", 10, "a log of Zeek, whose rows are connections, expected one row a "
-                              "packet: make CSV from the capture with " PKTSEQ_TSHARK},
-        {"#fields", 7, "a log of Zeek, whose rows are connections, expected one row a packet: "
-                          "make CSV from the capture with " PKTSEQ_TSHARK},
-        {"{", 1, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
-        {"[{", 2, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
-        {"[\n", 2, "JSON, expected CSV: make it from the capture with " PKTSEQ_TSHARK},
-        {"<?xml", 5, "XML, expected CSV: make it from the capture with " PKTSEQ_TSHARK}};
+    } list[] = {{"\x1f\x8b", 2, "a file packed by gzip: unpack it first (gzip -d)"},
+                {"\x28\xb5\x2f\xfd", 4, "a file packed by zstd: unpack it first (zstd -d)"},
+                {"\xfd" "7zXZ", 5, "a file packed by xz: unpack it first (xz -d)"},
+                {"BZh", 3, "a file packed by bzip2: unpack it first (bzip2 -d)"},
+                {"PK\x03\x04", 4, "a zip archive (or a spreadsheet): unpack it first, or save the "
+                                  "spreadsheet as CSV"},
+                {"7z\xbc\xaf", 4, "a 7z archive: unpack it first (7z x)"},
+                {"\x04\x22\x4d\x18", 4, "a file packed by lz4: unpack it first (lz4 -d)"},
+                {"snoop\0", 6, "a capture of snoop: convert it first (editcap -F pcap)"},
+                {"GMBU", 4, "a capture of Network Monitor: convert it first (editcap -F pcap)"},
+                {"XCP\0", 4, "a capture of NetXRay: convert it first (editcap -F pcap)"},
+                {"\xff\xfe", 2, utf16}, {"\xfe\xff", 2, utf16}, {"#separator", 10, zeek},
+                {"#fields", 7, zeek}, {"{", 1, json}, {"[{", 2, json}, {"[\n", 2, json},
+                {"<?xml", 5, "XML, expected CSV: make it " PKTSEQI_FROM_CAPTURE}};
+#undef PKTSEQI_FROM_CAPTURE
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
         if (size >= list[i].size && memcmp(data, list[i].magic, list[i].size) == 0)
             return list[i].what;
@@ -3844,7 +3839,7 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
     return ldexp(negative ? -(double)(int64_t)m : (double)(int64_t)m, -scale);
 }
 
-// Numbers in the order of bytes of the section.
+// Returns a number in the byte order of the section.
 static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
     return c->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
 }
@@ -3852,11 +3847,11 @@ static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char
     return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
 }
 
-// Sees to it that so many bytes, at most the window's, can be looked at. 0: the stream ends before;
-// minus a status: reading failed.
-static int pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+// Reads on until so many bytes, at most the window's, can be looked at. Returns PKTSEQ_END, here
+// and below, if the stream ends before.
+static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     int failed = 0;
-    if (c->size - c->at >= bytes) return 1;
+    if (c->size - c->at >= bytes) return PKTSEQ_OK;
     memmove(c->window, c->window + c->at, c->size - c->at);
     c->size -= c->at;
     c->at = 0;
@@ -3864,33 +3859,35 @@ static int pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *e
         size_t room = c->capacity - c->size;
         size_t got = c->read_fn(c->user_data, c->window + c->size, room, &failed);
         if (failed || got > room)
-            return -(int)pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
+            return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
         if (got == 0) c->ended = 1;
         c->size += got;
     }
-    return c->size >= bytes;
+    return c->size >= bytes ? PKTSEQ_OK : PKTSEQ_END;
 }
 
-// Passes over so many bytes, however many they are. Returns as pktseqi_capture_need does.
-static int pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
-    int status = 1;
-    while (status == 1 && bytes > c->size - c->at) {
+// Passes over so many bytes, however many they are.
+static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    pktseq_status status = PKTSEQ_OK;
+    while (!status && bytes > c->size - c->at) {
         bytes -= c->size - c->at;
         c->at = c->size;
         status = pktseqi_capture_need(c, 1, err);
     }
-    if (status == 1) c->at += bytes;
-    if (status == 0) c->counts.incomplete = 1;
+    if (!status) c->at += bytes;
+    if (status == PKTSEQ_END) c->counts.incomplete = 1;
     return status;
 }
 
-// The format's rule that frame number `frames` + 1 breaks.
-static int pktseqi_capture_damaged(const pktseq_capture *c, pktseq_error *err, const char *what) {
-    return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                               "after %z frames, found %s: the capture is damaged there",
-                               (size_t)c->counts.frames, what);
+// Fails because frame number `frames` + 1 breaks a rule of the format.
+static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, pktseq_error *err,
+                                             const char *what) {
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                         "after %z frames, found %s: the capture is damaged there",
+                         (size_t)c->counts.frames, what);
 }
 
+// Fails because of a link type that is not in pktseqi_links.
 static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_type) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                          "found a capture of link type %z, expected Ethernet, raw IP, null or "
@@ -3898,9 +3895,9 @@ static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_ty
                          "make a CSV of it", (size_t)link_type);
 }
 
-// Adds an interface; its memory grows with the blocks that describe interfaces.
+// Adds an interface; its memory grows with the blocks that describe interfaces. NULL = no memory.
 static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
-    pktseqi_interface *interface_new;
+    pktseqi_interface *added;
     if (c->interface_count == c->interface_capacity) {
         size_t to = pktseqi_next_capacity(c->interface_capacity, 4);
         void *p = pktseqi_regrow(&c->allocator, c->interfaces, c->interface_count, to,
@@ -3909,13 +3906,14 @@ static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
         c->interfaces = (pktseqi_interface *)p;
         c->interface_capacity = to;
     }
-    interface_new = &c->interfaces[c->interface_count++];
-    memset(interface_new, 0, sizeof *interface_new);
-    interface_new->per_second = 1000000;
-    return interface_new;
+    added = &c->interfaces[c->interface_count++];
+    memset(added, 0, sizeof *added);
+    added->per_second = 1000000;
+    return added;
 }
 
-// Reads if_tsresol: units of 10^-n seconds, or, with the highest bit, of 2^-n. 0: too small ones.
+// Returns the units a second that if_tsresol says: 10^-n seconds each, or, with the highest bit,
+// 2^-n. 0: too small ones.
 static uint64_t pktseqi_capture_resolution(unsigned value) {
     unsigned n = value & 127;
     uint64_t per_second = 1;
@@ -3925,75 +3923,66 @@ static uint64_t pktseqi_capture_resolution(unsigned value) {
     return per_second;
 }
 
-// Reads a block that describes an interface, of `bytes` after its first 8: of its options those
-// that say what times mean.
-static int pktseqi_capture_describe(pktseq_capture *c, size_t bytes, pktseq_error *err) {
-    pktseqi_interface *new_one;
-    int status = bytes < 12 ? pktseqi_capture_damaged(c, err, "a short interface block")
-                            : pktseqi_capture_need(c, 8, err);
-    if (status != 1) return status;
-    new_one = pktseqi_capture_interface(c);
-    if (!new_one) return -(int)pktseqi_no_memory(err);
-    new_one->link_type = pktseqi_capture_u16(c, c->window + c->at);
-    new_one->snap = pktseqi_capture_u32(c, c->window + c->at + 4);
+// Reads an interface description block (pcapng 4.2) of `bytes` after its first 8: 0 link type,
+// 4 snap length, 8 options: 0 code, 2 length, 4 value, of which if_tsresol (9) and if_tsoffset (14)
+// say what times mean.
+static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    pktseqi_interface *added;
+    pktseq_status status = bytes < 12 ? pktseqi_capture_damaged(c, err, "a short interface block")
+                                      : pktseqi_capture_need(c, 8, err);
+    if (status) return status;
+    added = pktseqi_capture_interface(c);
+    if (!added) return pktseqi_no_memory(err);
+    added->link_type = pktseqi_capture_u16(c, c->window + c->at);
+    added->snap = pktseqi_capture_u32(c, c->window + c->at + 4);
     c->at += 8;
-    bytes -= 12;
-    while (bytes >= 4) {
+    for (bytes -= 12; bytes >= 4;) {
         unsigned code, size, padded;
         const unsigned char *option;
         status = pktseqi_capture_need(c, bytes < 12 ? bytes : 12, err);
-        if (status != 1) return status;
+        if (status) return status;
         option = c->window + c->at;
         code = pktseqi_capture_u16(c, option);
         size = pktseqi_capture_u16(c, option + 2);
         padded = 4 + (size + 3) / 4 * 4;
         if (code == 0 || padded > bytes) break;
-        if (code == 9 && size == 1) new_one->per_second = pktseqi_capture_resolution(option[4]);
+        if (code == 9 && size == 1) added->per_second = pktseqi_capture_resolution(option[4]);
         if (code == 14 && size == 8) {
             uint32_t low = pktseqi_capture_u32(c, option + (c->big_endian ? 8 : 4));
             uint32_t high = pktseqi_capture_u32(c, option + (c->big_endian ? 4 : 8));
-            new_one->offset = (int64_t)((uint64_t)high << 32 | low);
+            added->offset = (int64_t)((uint64_t)high << 32 | low);
         }
-        if (new_one->per_second == 0 || new_one->offset > (int64_t)1 << 53 ||
-            new_one->offset < -((int64_t)1 << 53))
+        if (added->per_second == 0 || added->offset > (int64_t)1 << 53 ||
+            added->offset < -((int64_t)1 << 53))
             return pktseqi_capture_damaged(c, err, "an unlikely unit or offset of time");
         bytes -= padded;
         status = pktseqi_capture_skip(c, padded, err);
-        if (status != 1) return status;
+        if (status) return status;
     }
     return pktseqi_capture_skip(c, bytes + 4, err);
 }
 
-// Reads the beginning of a pcapng section: the order of its bytes. It has no interfaces yet.
-static int pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
-    int status = pktseqi_capture_need(c, 12, err);
-    if (status != 1) return status;
-    c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
-    c->interface_count = 0;
-    if (!c->big_endian && pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
-        return pktseqi_capture_damaged(c, err, "a section without an order of bytes");
-    return 1;
-}
-
-// Reads the header of a block with a frame; `type` says which of the three. They hold:
+// Reads the header of a block with a frame; `type` says which of the three (pcapng 4.3, 4.4, and
+// the obsolete one). They hold after type and length:
 //   6 enhanced   interface 4, time 4 4, captured 4, length 4, frame, options
 //   3 simple     length 4, frame
 //   2 old        interface 2, drops 2, time 4 4, captured 4, length 4, frame, options
-static int pktseqi_capture_frame(pktseq_capture *c, uint32_t type, pktseqi_record *record,
-                                 pktseq_error *err) {
+static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
+                                           pktseqi_record *record, pktseq_error *err) {
     const unsigned char *p;
-    int status;
+    pktseq_status status;
+    size_t room;
     record->header = type == 3 ? 12 : 28;
     if (record->block < record->header + 4)
         return pktseqi_capture_damaged(c, err, "a packet block too short for its own header");
+    room = record->block - record->header - 4;
     status = pktseqi_capture_need(c, record->header, err);
-    if (status != 1) return status;
+    if (status) return status;
     p = c->window + c->at + 8;
     record->timed = type != 3;
     if (type == 3) {
         record->length = pktseqi_capture_u32(c, p);
-        record->captured = record->length;
-        if (record->captured > record->block - 16) record->captured = (uint32_t)record->block - 16;
+        record->captured = record->length < room ? record->length : (uint32_t)room;
     } else {
         record->interface_id = type == 2 ? pktseqi_capture_u16(c, p) : pktseqi_capture_u32(c, p);
         record->units = (uint64_t)pktseqi_capture_u32(c, p + 4) << 32 |
@@ -4005,9 +3994,9 @@ static int pktseqi_capture_frame(pktseq_capture *c, uint32_t type, pktseqi_recor
         return pktseqi_capture_damaged(c, err, "a packet of an interface that is not described");
     if (type == 3 && c->interfaces[0].snap && record->captured > c->interfaces[0].snap)
         record->captured = c->interfaces[0].snap;
-    if (record->captured > record->block - record->header - 4)
+    if (record->captured > room)
         return pktseqi_capture_damaged(c, err, "a packet longer than its block");
-    return 1;
+    return PKTSEQ_OK;
 }
 
 // Counts a frame without an IP packet by its kind.
@@ -4019,50 +4008,52 @@ static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *nam
     ++counts->other[i].frames;
 }
 
-// Does Wireshark give a block of this type, which has no packet, the number of a frame? Custom
-// blocks, entries of systemd's journal, and system calls are such.
-static int pktseqi_capture_numbered(uint32_t type) {
-    return type == 0x00000bad || type == 0x40000bad || type == 9 || type == 0x204 ||
-           type == 0x216 || type == 0x221;
-}
-
 // Goes on to the next block of pcapng that has a frame, and reads its header.
-static int pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
+static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record,
+                                           pktseq_error *err) {
     for (;;) {
         uint32_t type;
         size_t bytes;
-        int status = pktseqi_capture_need(c, 8, err);
-        if (status != 1) return status;
+        pktseq_status status = pktseqi_capture_need(c, 8, err);
+        if (status) return status;
         type = pktseqi_capture_u32(c, c->window + c->at);
-        if (type == 0x0a0d0d0a) {
-            status = pktseqi_capture_section(c, err);
-            if (status != 1) return status;
+        if (type == 0x0a0d0d0a) {  // a section (pcapng 4.1), as yet without interfaces
+            status = pktseqi_capture_need(c, 12, err);
+            if (status) return status;
+            c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
+            c->interface_count = 0;
+            if (pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
+                return pktseqi_capture_damaged(c, err, "a section without an order of bytes");
         }
         bytes = pktseqi_capture_u32(c, c->window + c->at + 4);
         bytes = pktseqi_plus(bytes, 3) / 4 * 4;
         if (bytes < 12) return pktseqi_capture_damaged(c, err, "a block shorter than any");
+        if (type == 6 || type == 3 || type == 2) {
+            record->block = bytes;
+            return pktseqi_capture_frame(c, type, record, err);
+        }
         if (type == 1) {
             c->at += 8;
             status = pktseqi_capture_describe(c, bytes - 8, err);
-        } else if (type == 6 || type == 3 || type == 2) {
-            record->block = bytes;
-            return pktseqi_capture_frame(c, type, record, err);
         } else {
             status = pktseqi_capture_skip(c, bytes, err);
-            if (status == 1 && pktseqi_capture_numbered(type)) {
-                ++c->counts.frames;
-                pktseqi_capture_other(&c->counts, "other");
-            }
         }
-        if (status != 1) return status;
+        if (status) return status;
+        // Wireshark numbers these as frames: custom blocks, systemd's journal, system calls.
+        if (type == 0x00000bad || type == 0x40000bad || type == 9 || type == 0x204 ||
+            type == 0x216 || type == 0x221) {
+            ++c->counts.frames;
+            pktseqi_capture_other(&c->counts, "other");
+        }
     }
 }
 
-// Reads the header of the next record of pcap: seconds, their parts, captured, length.
-static int pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
-    int status = pktseqi_capture_need(c, c->record_header, err);
+// Reads the header of the next record of pcap: 0 seconds, 4 their parts, 8 captured, 12 length.
+static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record,
+                                          pktseq_error *err) {
+    pktseq_status status = pktseqi_capture_need(c, c->record_header, err);
     const unsigned char *p = c->window + c->at;
-    if (status != 1) return status;
+    if (status) return status;
     record->header = c->record_header;
     record->timed = 1;
     record->seconds = pktseqi_capture_u32(c, p);
@@ -4070,36 +4061,35 @@ static int pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record, pktse
     record->captured = pktseqi_capture_u32(c, p + 8);
     record->length = pktseqi_capture_u32(c, p + 12);
     record->block = record->header + record->captured;
-    return 1;
+    return PKTSEQ_OK;
 }
 
-// Goes to the next frame. 1: it is there, whole; 0: the stream has ended; else minus a status.
-static int pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record, pktseq_error *err) {
+// Goes to the next frame, which is then whole in the window.
+static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record,
+                                             pktseq_error *err) {
     size_t rest = c->rest;
-    int status;
+    pktseq_status status;
     memset(record, 0, sizeof *record);
     c->rest = 0;
     c->captured = 0;
     status = pktseqi_capture_skip(c, rest, err);
-    if (status == 1) status = c->pcapng ? pktseqi_capture_block(c, record, err)
-                                        : pktseqi_capture_pcap(c, record, err);
-    if (status == 1 && record->captured > PKTSEQI_MOST_FRAME)
+    if (!status) status = c->pcapng ? pktseqi_capture_block(c, record, err)
+                                    : pktseqi_capture_pcap(c, record, err);
+    if (!status && record->captured > PKTSEQI_MOST_FRAME)
         return pktseqi_capture_damaged(c, err, "a frame of more than 262144 bytes");
-    if (status == 1) status = pktseqi_capture_need(c, record->header + record->captured, err);
-    if (status != 1) {
-        if (status == 0 && c->size > c->at) c->counts.incomplete = 1;
-        return status;
-    }
+    if (!status) status = pktseqi_capture_need(c, record->header + record->captured, err);
+    if (status == PKTSEQ_END && c->size > c->at) c->counts.incomplete = 1;
+    if (status) return status;
     c->frame = c->window + c->at + record->header;
     c->captured = record->captured;
     c->at += record->header + record->captured;
     c->rest = record->block - record->header - record->captured;
     c->bytes += record->block;
     ++c->counts.frames;
-    return 1;
+    return PKTSEQ_OK;
 }
 
-// Decodes the current frame. 1: it has an IP packet.
+// Decodes the current frame and counts what it is. Returns 1 if it has an IP packet.
 static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
                                   pktseq_packet *packet) {
     const pktseqi_interface *from = &c->interfaces[record->interface_id];
@@ -4111,30 +4101,30 @@ static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *recor
     c->link_type = from->link_type;
     status = pktseq_packet_decode(packet, c->frame, c->captured, record->length, c->link_type,
                                   c->time);
-    if (status == PKTSEQ_ERROR_MISMATCH) ++counts->unknown;
     if (status == PKTSEQ_NOT_IP) pktseqi_capture_other(counts, packet->protocol);
-    if (packet->notes & PKTSEQ_NOTE_CUT_OFF) ++counts->cut_off;
+    counts->unknown += status == PKTSEQ_ERROR_MISMATCH;
+    counts->cut_off += (packet->notes & PKTSEQ_NOTE_CUT_OFF) != 0;
     if (status != PKTSEQ_OK) return 0;
     ++counts->packets;
-    if (packet->notes & PKTSEQ_NOTE_FRAGMENT) ++counts->fragments;
-    if (packet->notes & PKTSEQ_NOTE_NO_PORTS) ++counts->no_ports;
-    if (packet->notes & PKTSEQ_NOTE_TUNNEL) ++counts->tunnels;
+    counts->fragments += (packet->notes & PKTSEQ_NOTE_FRAGMENT) != 0;
+    counts->no_ports += (packet->notes & PKTSEQ_NOTE_NO_PORTS) != 0;
+    counts->tunnels += (packet->notes & PKTSEQ_NOTE_TUNNEL) != 0;
     return 1;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_packet *packet,
                                              pktseq_error *err) {
     pktseqi_record record;
-    int status;
+    pktseq_status status;
     if (!capture || !packet || !capture->window)
         return pktseqi_bad_argument(err, "capture or packet is NULL, or the capture is not open");
     do {
         status = pktseqi_capture_advance(capture, &record, err);
-        if (status < 0) return (pktseq_status)-status;
-        if (status == 0 && capture->counts.unknown &&
+        if (status == PKTSEQ_END && capture->counts.unknown &&
             capture->counts.unknown == capture->counts.frames)
             return pktseqi_capture_unknown(err, capture->link_type);
-        if (status == 0) return pktseqi_error(err, PKTSEQ_END, 0, "%s", "");
+        if (status == PKTSEQ_END) return pktseqi_error(err, PKTSEQ_END, 0, "%s", "");
+        if (status) return status;
     } while (!pktseqi_capture_decode(capture, &record, packet));
     return pktseqi_ok(err);
 }
@@ -4150,54 +4140,53 @@ PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
     return 0;
 }
 
-// Reads the header of a pcap file: magic, version 2.x, .., link type, which becomes that of its one
+// Reads the header of a pcap file: 0 magic, 4 version, 20 link type, which becomes that of its one
 // interface.
-static int pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
+static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
     const unsigned char *p;
     uint32_t magic;
     pktseqi_interface *only;
-    int status = pktseqi_capture_need(c, 24, err);
-    if (status == 0)
-        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                   "found a pcap file of %z bytes, expected a header of 24",
-                                   c->size - c->at);
-    if (status < 0) return status;
+    pktseq_status status = pktseqi_capture_need(c, 24, err);
+    if (status == PKTSEQ_END)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "found a pcap file of %z bytes, expected a header of 24",
+                             c->size - c->at);
+    if (status) return status;
     p = c->window + c->at;
     c->big_endian = p[0] == 0xa1;
     magic = pktseqi_capture_u32(c, p);
     if (pktseqi_capture_u16(c, p + 4) != 2)
-        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
-                                   (size_t)pktseqi_capture_u16(c, p + 4));
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
+                             (size_t)pktseqi_capture_u16(c, p + 4));
     only = pktseqi_capture_interface(c);
-    if (!only) return -(int)pktseqi_no_memory(err);
+    if (!only) return pktseqi_no_memory(err);
     only->link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;  // above: about checksums
     if (magic == 0xa1b23c4d) only->per_second = 1000000000;
     c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
     c->at += 24;
-    if (pktseqi_link_find(only->link_type)) return 1;
-    return -(int)pktseqi_capture_unknown(err, only->link_type);
+    return pktseqi_link_find(only->link_type) ? PKTSEQ_OK
+                                              : pktseqi_capture_unknown(err, only->link_type);
 }
 
 // Finds out by the first bytes which format it is.
-static int pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
-    int status = pktseqi_capture_need(c, 12, err);
-    const unsigned char *p = c->window + c->at;
-    if (status < 0) return status;
-    if (!pktseq_capture_magic(p, c->size - c->at)) {
-        const char *what = pktseqi_sniff(p, c->size - c->at);
-        if (what) return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
-        return -(int)pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                   "found %s, expected a pcap or pcapng capture",
-                                   c->size > c->at ? "something else" : "nothing");
+static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
+    pktseq_status status = pktseqi_capture_need(c, 12, err);
+    size_t size = c->size - c->at;
+    if (status && status != PKTSEQ_END) return status;
+    if (!pktseq_capture_magic(c->window, size)) {
+        const char *what = pktseqi_sniff(c->window, size);
+        if (!what) what = size ? "something else, expected a pcap or pcapng capture"
+                               : "nothing, expected a pcap or pcapng capture";
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
     }
-    c->pcapng = p[0] == 0x0a;
-    return c->pcapng ? 1 : pktseqi_capture_header(c, err);
+    c->pcapng = c->window[0] == 0x0a;
+    return c->pcapng ? PKTSEQ_OK : pktseqi_capture_header(c, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_read_fn read_fn,
                                              void *user_data, const pktseq_allocator *allocator,
                                              pktseq_error *err) {
-    int status;
+    pktseq_status status;
     if (!capture) return pktseqi_bad_argument(err, "capture is NULL");
     memset(capture, 0, sizeof *capture);
     if (!read_fn) return pktseqi_bad_argument(err, "read_fn is NULL");
@@ -4208,9 +4197,9 @@ PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_rea
     capture->window = (unsigned char *)pktseqi_alloc(&capture->allocator, capture->capacity, 1);
     if (!capture->window) return pktseqi_no_memory(err);
     status = pktseqi_capture_open(capture, err);
-    if (status == 1) return pktseqi_ok(err);
+    if (status == PKTSEQ_OK) return pktseqi_ok(err);
     pktseq_capture_free(capture);
-    return (pktseq_status)-status;
+    return status;
 }
 
 PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
