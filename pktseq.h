@@ -1729,14 +1729,14 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // How files are read and written: for programs with a file system of their own, and for tests that
-// let it fail. Each function gets user_data last.
+// let it fail. `file` is what open_fn returned.
 typedef struct pktseq_files {
     void *(*open_fn)(const char *path, int write, void *user_data);  // NULL: it cannot be opened
-    // Up to `size` bytes; 0 at the end, or with *failed = 1.
-    size_t (*read_fn)(void *file, void *to, size_t size, int *failed, void *user_data);
-    size_t (*write_fn)(void *file, const void *from, size_t size, void *user_data);  // how many
-    int (*sync_fn)(void *file, void *user_data);   // what was written is on the disk: 1, or 0
-    int (*close_fn)(void *file, void *user_data);  // 1, or 0; the file is closed in any case
+    pktseq_read_fn read_fn;                                          // of the file
+    size_t (*write_fn)(void *file, const void *from, size_t size);   // how many bytes it took
+    // Closes the file in any case. 1 if that went well and, with sync, what was written is on the
+    // disk.
+    int (*close_fn)(void *file, int sync);
     // Puts a file in the place of another, in one step that outlives a loss of power: 1, or 0 and
     // both are as they were.
     int (*replace_fn)(const char *from, const char *to, void *user_data);
@@ -1967,6 +1967,7 @@ PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
 #ifndef PKTSEQ_NO_STDIO
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__)
+#define PKTSEQI_POSIX
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -2199,6 +2200,14 @@ static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     return t;
 }
 
+// Gives the text to a buffer of the caller's.
+static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
+    buffer->data = (unsigned char *)t->data;
+    buffer->size = t->size;
+    buffer->capacity = t->capacity;
+    buffer->allocator = t->allocator;
+}
+
 // Appends bytes. When memory runs out, `failed` is set and stays: one check at the end is enough.
 static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     size_t need = pktseqi_plus(pktseqi_plus(t->size, size), 1);
@@ -2370,6 +2379,41 @@ static const char *pktseqi_reason(void) {
     default: return "";
     }
 }
+
+#ifndef PKTSEQ_NO_STDIO
+#if defined(PATH_MAX) && PATH_MAX > 4096
+enum { PKTSEQI_PATH = PATH_MAX };
+#else
+enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath make one
+#endif
+
+#ifdef _WIN32
+__declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to,
+                                                unsigned long flags);
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to,
+                                                unsigned long flags);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned page, unsigned long flags,
+                                                        const char *text, int size, wchar_t *wide,
+                                                        int capacity);
+
+// Translates a path in UTF-8 to what Windows calls by. 0 if it is none: it is then taken as one in
+// the code page of the process, as main() gets its arguments.
+static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
+    const unsigned utf8 = 65001;
+    const unsigned long refuse_others = 8;
+    return MultiByteToWideChar(utf8, refuse_others, path, -1, wide, PKTSEQI_PATH) > 0;
+}
+#endif
+
+// Opens a file whose path is in UTF-8.
+static FILE *pktseqi_fopen(const char *path, const char *mode) {
+#ifdef _WIN32
+    wchar_t wide[PKTSEQI_PATH];
+    if (pktseqi_wide(wide, path)) return _wfopen(wide, mode[0] == 'r' ? L"rb" : L"wb");
+#endif
+    return fopen(path, mode);
+}
+#endif
 
 // A file could not be opened: err names it and, where errno tells, the reason.
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
@@ -6320,7 +6364,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
                                   allocator, err);
     memset(table, 0, sizeof *table);
     errno = 0;
-    file = fopen(path, "rb");
+    file = pktseqi_fopen(path, "rb");
     if (!file) return pktseqi_not_opened(err, path);
     status = pktseqi_table_from(table, NULL, pktseqi_file_bytes, file, pktseqi_file_size(file),
                                 schema, allocator, err);
@@ -15569,7 +15613,8 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
 // ---- >>files: whole files, and the same with paths --------------------------------------------
 
 #ifndef PKTSEQ_NO_STDIO
-#if (defined(__unix__) || defined(__APPLE__)) && !defined(__cplusplus)
+#ifdef PKTSEQI_POSIX
+#ifndef __cplusplus
 // Strict C hides these of POSIX, and whoever asks for an old POSIX has no realpath.
 #ifdef __STRICT_ANSI__
 int fileno(FILE *file);
@@ -15579,17 +15624,7 @@ FILE *fdopen(int descriptor, const char *mode);
 #endif
 char *realpath(const char *path, char *resolved);
 #endif
-#if defined(PATH_MAX) && PATH_MAX > 4096
-enum { PKTSEQI_PATH = PATH_MAX };
-#else
-enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath make one
-#endif
-#ifdef _WIN32
-__declspec(dllimport) int __stdcall MoveFileExA(const char *from, const char *to,
-                                                unsigned long flags);
-#endif
 
-#if defined(__unix__) || defined(__APPLE__)
 // Creates a file that must not be there yet, not even as a link. Who may read `old` may read it.
 static void *pktseqi_stdio_create(const char *path, const char *old) {
     struct stat status;
@@ -15605,56 +15640,9 @@ static void *pktseqi_stdio_create(const char *path, const char *old) {
     }
     return file;
 }
-#endif
 
-// user: the file whose place this one will take, or NULL.
-static void *pktseqi_stdio_open(const char *path, int write, void *user) {
-    errno = 0;
-#if defined(__unix__) || defined(__APPLE__)
-    if (write && user) return pktseqi_stdio_create(path, (const char *)user);
-#else
-    (void)user;
-#endif
-    return fopen(path, write ? "wb" : "rb");
-}
-
-static size_t pktseqi_stdio_read(void *file, void *to, size_t size, int *failed, void *user) {
-    size_t got = fread(to, 1, size, (FILE *)file);
-    (void)user;
-    if (got < size && ferror((FILE *)file)) *failed = 1;
-    return got;
-}
-
-static size_t pktseqi_stdio_write(void *file, const void *from, size_t size, void *user) {
-    (void)user;
-    return fwrite(from, 1, size, (FILE *)file);
-}
-
-// To the disk, as far as the platform lets us say so; macOS has a call of its own for the disk's
-// cache.
-static int pktseqi_stdio_sync(void *file, void *user) {
-    (void)user;
-    if (fflush((FILE *)file) != 0) return 0;
-#if defined(F_FULLFSYNC)
-    if (fcntl(fileno((FILE *)file), F_FULLFSYNC) == 0) return 1;
-#endif
-#if defined(__unix__) || defined(__APPLE__)
-    return fsync(fileno((FILE *)file)) == 0;
-#elif defined(_WIN32)
-    return _commit(_fileno((FILE *)file)) == 0;
-#else
-    return 1;
-#endif
-}
-
-static int pktseqi_stdio_close(void *file, void *user) {
-    (void)user;
-    return fclose((FILE *)file) == 0;
-}
-
-#if defined(__unix__) || defined(__APPLE__)
-// A rename is on the disk when the folder is. Not every file system can say so: no failure here
-// undoes what has been renamed.
+// Syncs the folder that holds a file: only then a rename is on the disk. Not every file system can
+// do that, so a failure here does not count.
 static void pktseqi_stdio_sync_folder(const char *path) {
     char folder[PKTSEQI_PATH];
     pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
@@ -15669,28 +15657,76 @@ static void pktseqi_stdio_sync_folder(const char *path) {
 }
 #endif
 
+// Opens a file. user: the file whose place a new one will take, or NULL.
+static void *pktseqi_stdio_open(const char *path, int write, void *user) {
+    errno = 0;
+#ifdef PKTSEQI_POSIX
+    if (write && user) return pktseqi_stdio_create(path, (const char *)user);
+#else
+    (void)user;
+#endif
+    return pktseqi_fopen(path, write ? "wb" : "rb");
+}
+
+// Writes bytes; returns how many.
+static size_t pktseqi_stdio_write(void *file, const void *from, size_t size) {
+    return fwrite(from, 1, size, (FILE *)file);
+}
+
+// Closes a file; with `sync` it is on the disk before, as far as the platform lets us say so. macOS
+// has a call of its own for the disk's cache.
+static int pktseqi_stdio_close(void *file, int sync) {
+    int good = !sync || fflush((FILE *)file) == 0;
+#ifdef F_FULLFSYNC
+    if (good && sync && fcntl(fileno((FILE *)file), F_FULLFSYNC) == 0) sync = 0;
+#endif
+#ifdef PKTSEQI_POSIX
+    if (good && sync) good = fsync(fileno((FILE *)file)) == 0;
+#elif defined(_WIN32)
+    if (good && sync) good = _commit(_fileno((FILE *)file)) == 0;
+#endif
+    return fclose((FILE *)file) == 0 && good;
+}
+
+// Renames `from` to `to`, which it replaces; 0 on failure.
 static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
     (void)user;
 #ifdef _WIN32
-    return MoveFileExA(from, to, 1 | 8) != 0;  // replace existing, write through
+    {
+        wchar_t wide_from[PKTSEQI_PATH], wide_to[PKTSEQI_PATH];
+        const unsigned long flags = 1 | 8;  // replace existing, write through
+        if (pktseqi_wide(wide_from, from) && pktseqi_wide(wide_to, to))
+            return MoveFileExW(wide_from, wide_to, flags) != 0;
+        return MoveFileExA(from, to, flags) != 0;
+    }
 #else
     if (rename(from, to) != 0) return 0;
-#if defined(__unix__) || defined(__APPLE__)
+#ifdef PKTSEQI_POSIX
     pktseqi_stdio_sync_folder(to);
 #endif
     return 1;
 #endif
 }
 
+// Removes a file.
 static void pktseqi_stdio_remove(const char *path, void *user) {
     (void)user;
+#ifdef _WIN32
+    {
+        wchar_t wide[PKTSEQI_PATH];
+        if (pktseqi_wide(wide, path)) {
+            (void)_wremove(wide);
+            return;
+        }
+    }
+#endif
     remove(path);
 }
 
 // Is it there, and no regular file? Then nothing can take its place; nor should it in /dev, where
 // /dev/stdout may well lead to a regular file.
 static int pktseqi_is_device(const char *path) {
-#if defined(__unix__) || defined(__APPLE__)
+#ifdef PKTSEQI_POSIX
     struct stat status;
     return stat(path, &status) == 0 && !S_ISDIR(status.st_mode) &&
            (!S_ISREG(status.st_mode) || strncmp(path, "/dev/", 5) == 0);
@@ -15701,47 +15737,38 @@ static int pktseqi_is_device(const char *path) {
 }
 #endif
 
-// The caller's functions, or those of the C library. 0 where there are none.
+// Fills f with the caller's functions, or those of the C library. Returns 0 where there are none.
 static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
-    if (files) {
-        *f = *files;
-        return 1;
-    }
     memset(f, 0, sizeof *f);
-#ifdef PKTSEQ_NO_STDIO
-    return 0;
-#else
+    if (files) *f = *files;
+#ifndef PKTSEQ_NO_STDIO
+    if (files) return 1;
     f->open_fn = pktseqi_stdio_open;
-    f->read_fn = pktseqi_stdio_read;
+    f->read_fn = pktseqi_file_bytes;
     f->write_fn = pktseqi_stdio_write;
-    f->sync_fn = pktseqi_stdio_sync;
     f->close_fn = pktseqi_stdio_close;
     f->replace_fn = pktseqi_stdio_replace;
     f->remove_fn = pktseqi_stdio_remove;
-    return 1;
 #endif
+    return f->open_fn != NULL;
 }
 
-// Makes a file of these bytes and nothing else. What failed, or NULL.
+// Makes a file of these bytes and nothing else. Returns what failed, or NULL.
 static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, const void *data,
                                      size_t size, int sync, int *created) {
-    const char *failed = NULL;
     size_t done = 0, n = 1;
     void *file;
     errno = 0;
     file = f->open_fn(path, 1, f->user_data);
     *created = file != NULL;
     if (!file) return "cannot be created";
-    while (done < size && n > 0) {
-        n = f->write_fn(file, (const char *)data + done, size - done, f->user_data);
+    for (; done < size && n > 0; done += n) {
+        n = f->write_fn(file, (const char *)data + done, size - done);
         if (n > size - done) n = 0;
-        done += n;
     }
-    if (done < size) failed = "cannot be written whole";
-    if (!failed && sync && !f->sync_fn(file, f->user_data))
-        failed = "cannot be written to the disk";
-    if (!f->close_fn(file, f->user_data) && !failed) failed = "cannot be closed";
-    return failed;
+    if (!f->close_fn(file, sync && done == size) && done == size)
+        return "cannot be written to the disk";
+    return done < size ? "cannot be written whole" : NULL;
 }
 
 // Writes the name of the temporary file into t: one of its own for each attempt of each process, if
@@ -15749,7 +15776,7 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
 // after the last attempt.
 static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t attempt) {
     t->size = 0;
-#if !defined(PKTSEQ_NO_STDIO) && (defined(__unix__) || defined(__APPLE__))
+#if !defined(PKTSEQ_NO_STDIO) && defined(PKTSEQI_POSIX)
     if (own) {
         pktseqi_put(t, "%s.%z-%z.tmp", path, (size_t)getpid(), attempt);
         return attempt < 100;
@@ -15760,13 +15787,14 @@ static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t 
     return attempt == 0;
 }
 
-// pktseq_file_write by way of a temporary file. shown: what the caller calls path; own: f has the C
+// Writes a file by way of a temporary one. shown: what the caller calls path; own: f has the C
 // library's functions.
 static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
                                           const char *shown, int own, const void *data,
                                           size_t size, pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(NULL);
     const char *failed = "cannot be created";
+    pktseq_status status = PKTSEQ_OK;
     int created = 0;
     for (size_t k = 0; !created && pktseqi_temporary(&t, path, own, k) && !t.failed; ++k) {
         failed = pktseqi_file_fill(f, t.data, data, size, 1, &created);
@@ -15775,24 +15803,23 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
 #endif
         break;
     }
-    if (t.failed) {
-        pktseqi_free(&t.allocator, t.data);
-        return pktseqi_no_memory(err);
-    }
     if (!failed && !f->replace_fn(t.data, path, f->user_data)) failed = "cannot be renamed";
-    if (failed)
-        pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: not written: a temporary file beside it %s%s",
-                      shown, failed, own ? pktseqi_reason() : "");
-    if (failed && created) f->remove_fn(t.data, f->user_data);
+    if (t.failed)
+        status = pktseqi_no_memory(err);
+    else if (failed)
+        status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0,
+                               "%s: not written: a temporary file beside it %s%s", shown, failed,
+                               own ? pktseqi_reason() : "");
+    if (status && created) f->remove_fn(t.data, f->user_data);
     pktseqi_free(&t.allocator, t.data);
-    return failed ? PKTSEQ_ERROR_FILE : pktseqi_ok(err);
+    return status ? status : pktseqi_ok(err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err) {
     const char *target = path;
     pktseq_files f;
-#ifndef PKTSEQ_NO_STDIO
+#if !defined(PKTSEQ_NO_STDIO) && defined(PKTSEQI_POSIX)
     char real[PKTSEQI_PATH];
 #endif
     if (!path || (!data && size)) return pktseqi_bad_argument(err, "path or data is NULL");
@@ -15805,11 +15832,8 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
                                       pktseqi_reason())
                       : pktseqi_ok(err);
     }
-#if defined(__unix__) || defined(__APPLE__)
-    // a link stays one, and leads to the new file
-    if (!files && realpath(path, real)) target = real;
-#else
-    (void)real;
+#ifdef PKTSEQI_POSIX
+    if (!files && realpath(path, real)) target = real;  // a link stays one
 #endif
 #endif
     if (!files) f.user_data = (void *)target;
@@ -15834,21 +15858,18 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
     file = f.open_fn(path, 0, f.user_data);
     if (!file) return pktseqi_not_opened(err, path);
     do {
-        got = f.read_fn(file, chunk, sizeof chunk, &failed, f.user_data);
+        got = f.read_fn(file, chunk, sizeof chunk, &failed);
         if (got > sizeof chunk) failed = 1;
         else pktseqi_put_bytes(&t, chunk, got);
     } while (got > 0 && !failed && !t.failed);
     if (failed) status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: reading failed", path);
     else if (t.failed) status = pktseqi_error_in(err, pktseqi_no_memory(err), path);
-    f.close_fn(file, f.user_data);
+    f.close_fn(file, 0);
     if (status) {
         pktseqi_free(&t.allocator, t.data);
         return status;
     }
-    buffer->data = (unsigned char *)t.data;
-    buffer->size = t.size;
-    buffer->capacity = t.capacity;
-    buffer->allocator = t.allocator;
+    pktseqi_text_give(&t, buffer);
     return pktseqi_ok(err);
 }
 

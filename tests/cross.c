@@ -200,6 +200,27 @@ static void check(const char *path, int threads) {
     scene_free(&here);
 }
 
+#ifdef _WIN32
+// A path in UTF-8 names what Windows knows by its wide name, whatever the code page.
+static void utf8_path(void) {
+    static const char path[] = "caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac.bin";
+    static const wchar_t wide[] = {'c', 'a', 'f', 0xe9, ' ', 0x65e5, 0x672c, '.', 'b', 'i', 'n', 0};
+    for (int i = 0; i < 2; ++i) {  // the second one replaces the first
+        pktseq_buffer read;
+        pktseq_error err;
+        FILE *file;
+        CHECK_THAT(!pktseq_file_write(path, i ? "two" : "one", 3, NULL, &err), "%s", err.text);
+        file = _wfopen(wide, L"rb");
+        CHECK(file != NULL);
+        if (file) fclose(file);
+        CHECK_THAT(!pktseq_file_read(&read, path, NULL, NULL, &err), "%s", err.text);
+        CHECK(read.size == 3 && memcmp(read.data, i ? "two" : "one", 3) == 0);
+        pktseq_buffer_free(&read);
+    }
+    CHECK(_wremove(wide) == 0);
+}
+#endif
+
 // ---- >>refuse: numbers that are none, made of bits -------------------------------------------
 
 // Puts right the checksum of a file that was changed: FNV-1a over all but its own 16 digits.
@@ -277,6 +298,9 @@ int main(int argc, char **argv) {
     }
     if (strcmp(command, "save") == 0) {
         save(argv[2], threads);
+#ifdef _WIN32
+        utf8_path();
+#endif
     } else if (strcmp(command, "check") == 0) {
         check(argv[2], threads);
     } else {

@@ -1465,20 +1465,14 @@ static void *memory_open(const char *path, int write, void *user_data) {
     return path[0] ? d : NULL;
 }
 
-static size_t memory_read(void *file, void *to, size_t size, int *failed, void *user_data) {
-    (void)user_data;
-    return drip_read(file, to, size, failed);
-}
-
-static size_t memory_write(void *file, const void *from, size_t size, void *user_data) {
+static size_t memory_write(void *file, const void *from, size_t size) {
     (void)file;
     (void)from;
-    (void)user_data;
     return size;
 }
 
-static int memory_yes(void *file, void *user_data) {
-    (void)user_data;
+static int memory_close(void *file, int sync) {
+    (void)sync;
     return file != NULL;
 }
 
@@ -1511,9 +1505,9 @@ static int scene_make(scene *s) {
     s->model.hidden = 2;
     s->detect = world_options();
     s->files.open_fn = memory_open;
-    s->files.read_fn = memory_read;
+    s->files.read_fn = drip_read;
     s->files.write_fn = memory_write;
-    s->files.sync_fn = s->files.close_fn = memory_yes;
+    s->files.close_fn = memory_close;
     s->files.replace_fn = memory_replace;
     s->files.remove_fn = memory_remove;
     s->files.user_data = &s->source;
