@@ -474,12 +474,21 @@ typedef struct pktseq_schema {
                                 //   pktseq_dataset_options
 } pktseq_schema;
 
-// One column. Exactly one of number and text is set.
+// How a column keeps its cells. Columns that were read have the narrowest that holds all of them.
+typedef enum pktseq_cell {
+    PKTSEQ_CELL_DOUBLE = 0,
+    PKTSEQ_CELL_U8,  // whole numbers: uint8_t,
+    PKTSEQ_CELL_U16, // uint16_t,
+    PKTSEQ_CELL_U32  // uint32_t
+} pktseq_cell;
+
+// One column, of numbers or of texts; pktseq_column_number and _text read it.
 typedef struct pktseq_column {
     char *name;
-    double *number;     // (rows)
-    uint32_t *text;     // (rows) index into names
-    char **names;       // (name_count) the different texts, as they first appear (tokens: sorted)
+    void *cell;         // (rows) numbers; of texts their indices in names, which are no doubles
+    pktseq_cell type;
+    char **names;       // (name_count) the different texts, as they first appear (tokens: sorted);
+                        //   NULL: the column has numbers
     size_t name_count;
     size_t spare;       // texts behind these that no row has any more; only pktseq_table_free asks
 } pktseq_column;
@@ -521,7 +530,7 @@ enum {
 //         |  first sequence   |    second     |     ...                 |
 //
 // A program with packets of its own may fill the struct itself: rows, sequences, start, columns
-// with a name and either number, or text with names; the rest is zero. Where columns are added to
+// with a name, cells and, of texts, their type and names; the rest is zero. Where columns are added to
 // it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
 // (What pktseq_table_sequences is to cut needs no sequences and no start.)
 typedef struct pktseq_table {
@@ -532,7 +541,7 @@ typedef struct pktseq_table {
     pktseq_column *column; // (column_count)
     size_t own_columns;    // the last so many columns, and the array, were made by functions here
     size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
-    size_t *source_row;    // (rows) row of the file, 0 = the first after the header; NULL when
+    uint32_t *source_row;  // (rows) row of the file, 0 = the first after the header; NULL when
                            //   every row was kept, where it was
     size_t *connection;    // (sequences) each one's connection, 0, 1, .. in the order in which they
                            //   began; NULL unless the rule cut by connection
@@ -694,6 +703,14 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
 
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
+
+// Returns the number of a column, as pktseq_table_column finds it, in a row, which must be there; of
+// texts the index in names, and 0 if there is no column.       Thread safe.
+PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row);
+
+// Returns the text of a column in a row, which must be there; NULL if there is no column of texts, or
+// no such text among its names.       Thread safe.
+PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row);
 
 // Is this label one of normal traffic: "0" in any notation, BENIGN, normal, False, none, "-" or
 // empty, in any case? NULL is. Thread safe, never fails.
@@ -4579,6 +4596,14 @@ typedef struct pktseqi_fast_cell {
     pktseqi_seen *seen; // (PKTSEQI_SEEN) of a text
 } pktseqi_fast_cell;
 
+enum { PKTSEQI_BLOCK = 512 };  // rows that are worked on together; columns of them fit into a cache
+
+// Cells of a column that have been read, until there is a block of them.
+typedef union pktseqi_staged {
+    double number[PKTSEQI_BLOCK];
+    uint32_t text[PKTSEQI_BLOCK];
+} pktseqi_staged;
+
 // What becomes of a row of a capture.
 typedef enum pktseqi_action {
     PKTSEQI_ACTION_KEEP,
@@ -4619,7 +4644,10 @@ typedef struct pktseqi_reader {
     char empty[1];      // the text of a cell that is not there
     // How far reading has come:
     double position;    // of the row before
-    size_t capacity, start_capacity;
+    size_t capacity, start_capacity;  // rows until the staged ones must go to the columns
+    size_t flushed;     // rows that have gone to the columns
+    size_t room;        // rows that columns have room for
+    pktseqi_staged *staged;  // (count) the others: pktseqi_table_flush narrows them
     size_t bad;         // rows that could not be read
     pktseq_error first; // what the first of them says
     pktseqi_fast_cell *fast;  // (cells) NULL = there is no fast path
@@ -5135,29 +5163,145 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Room for more rows in every column. A failure leaves all as it was.
-static int pktseqi_table_grow(pktseq_table *table, size_t *capacity, size_t to) {
+// Bytes of a cell.
+static size_t pktseqi_cell_bytes(pktseq_cell type) {
+    return type == PKTSEQ_CELL_DOUBLE ? sizeof(double) : (size_t)1 << ((int)type - 1);
+}
+
+// Does a column hold texts, or numbers? One that a program has made may hold neither.
+static int pktseqi_column_texts(const pktseq_column *c) {
+    return c && c->cell && c->names && c->type != PKTSEQ_CELL_DOUBLE;
+}
+static int pktseqi_column_numbers(const pktseq_column *c) { return c && c->cell && !c->names; }
+
+// Returns the number in a cell.
+static double pktseqi_column_at(const pktseq_column *c, size_t row) {
+    switch (c->type) {
+    case PKTSEQ_CELL_U8: return ((const uint8_t *)c->cell)[row];
+    case PKTSEQ_CELL_U16: return ((const uint16_t *)c->cell)[row];
+    case PKTSEQ_CELL_U32: return ((const uint32_t *)c->cell)[row];
+    default: return ((const double *)c->cell)[row];
+    }
+}
+
+// Returns the number of a text.
+static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
+    return (uint32_t)(int64_t)pktseqi_column_at(c, row);
+}
+
+// Copies the numbers of cells [row, row + count).
+static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
+    const uint8_t *u8 = (const uint8_t *)c->cell;
+    const uint16_t *u16 = (const uint16_t *)c->cell;
+    const uint32_t *u32 = (const uint32_t *)c->cell;
+    size_t i;
+    switch (c->type) {
+    case PKTSEQ_CELL_U8: for (i = 0; i < count; ++i) to[i] = u8[row + i]; break;
+    case PKTSEQ_CELL_U16: for (i = 0; i < count; ++i) to[i] = u16[row + i]; break;
+    case PKTSEQ_CELL_U32: for (i = 0; i < count; ++i) to[i] = u32[row + i]; break;
+    default: memcpy(to, (const double *)c->cell + row, count * sizeof *to);
+    }
+}
+
+// Puts numbers, which the column's type can hold, into cells [row, row + count).
+static void pktseqi_cells_store(pktseq_column *c, size_t row, size_t count, const double *from) {
+    uint8_t *u8 = (uint8_t *)c->cell;
+    uint16_t *u16 = (uint16_t *)c->cell;
+    uint32_t *u32 = (uint32_t *)c->cell;
+    size_t i;
+    switch (c->type) {
+    case PKTSEQ_CELL_U8: for (i = 0; i < count; ++i) u8[row + i] = (uint8_t)from[i]; break;
+    case PKTSEQ_CELL_U16: for (i = 0; i < count; ++i) u16[row + i] = (uint16_t)from[i]; break;
+    case PKTSEQ_CELL_U32: for (i = 0; i < count; ++i) u32[row + i] = (uint32_t)from[i]; break;
+    default: memcpy((double *)c->cell + row, from, count * sizeof *from);
+    }
+}
+
+// Returns the narrowest type that holds all of (count) numbers, also the sign of a zero.
+static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
+    uint32_t any = 0;
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t whole = v[i] >= 0 && v[i] <= 4294967295.0 ? (uint32_t)v[i] : 0;
+        double back = whole;
+        if (memcmp(&back, &v[i], sizeof back) != 0) return PKTSEQ_CELL_DOUBLE;
+        any |= whole;
+    }
+    return any < 256 ? PKTSEQ_CELL_U8 : any < 65536 ? PKTSEQ_CELL_U16 : PKTSEQ_CELL_U32;
+}
+
+// Gives a column room for (room) cells of a type that can hold the (rows) it has. 0 = no memory; the
+// column is then as it was.
+static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
+                               size_t room, pktseq_cell type) {
+    pktseq_column to = *c;
+    double block[PKTSEQI_BLOCK];
+    to.type = type;
+    to.cell = pktseqi_alloc_large(allocator, room, pktseqi_cell_bytes(type));
+    if (!to.cell) return 0;
+    for (size_t row = 0, n; row < rows; row += n) {
+        n = rows - row < PKTSEQI_BLOCK ? rows - row : (size_t)PKTSEQI_BLOCK;
+        pktseqi_cells_load(c, row, n, block);
+        pktseqi_cells_store(&to, row, n, block);
+    }
+    pktseqi_free(allocator, c->cell);
+    *c = to;
+    return 1;
+}
+
+// Appends (count) numbers to a column of (rows) that has room for them, unless it has no cells yet or
+// these are too narrow: then it gets wider ones, (room). 0 = no memory.
+static int pktseqi_column_append(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
+                                 size_t room, const double *v, size_t count) {
+    if (!c->cell || c->type != PKTSEQ_CELL_DOUBLE) {
+        pktseq_cell type = pktseqi_cells_type(v, count);
+        if ((!c->cell || pktseqi_cell_bytes(type) > pktseqi_cell_bytes(c->type)) &&
+            !pktseqi_column_room(allocator, c, rows, room, type))
+            return 0;
+    }
+    pktseqi_cells_store(c, rows, count, v);
+    return 1;
+}
+
+// Room for (room) rows in every column and in source_row. A failure leaves all as it was.
+static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     for (size_t i = 0; i < table->column_count; ++i) {
         pktseq_column *c = &table->column[i];
-        if (c->names) {
-            void *p = pktseqi_regrow(&table->allocator, c->text, table->rows, to,
-                                     sizeof *c->text);
-            if (!p) return 0;
-            c->text = (uint32_t *)p;
-        } else {
-            void *p = pktseqi_regrow(&table->allocator, c->number, table->rows, to,
-                                     sizeof *c->number);
-            if (!p) return 0;
-            c->number = (double *)p;
-        }
+        if (c->cell && !pktseqi_column_room(&table->allocator, c, rows, room, c->type)) return 0;
     }
     if (table->source_row) {
-        void *p = pktseqi_regrow(&table->allocator, table->source_row, table->rows, to,
+        void *p = pktseqi_regrow(&table->allocator, table->source_row, table->rows, room,
                                  sizeof *table->source_row);
         if (!p) return 0;
-        table->source_row = (size_t *)p;
+        table->source_row = (uint32_t *)p;
     }
-    *capacity = to;
+    return 1;
+}
+
+// Appends the rows that have been read since the last time to the columns, and makes room for the
+// next ones, which will be (more) if the file goes on as it begins. 0 = no memory.
+static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
+    pktseq_table *table = r->table;
+    size_t rows = r->flushed, count = table->rows - rows, past = table->rows + PKTSEQI_BLOCK;
+    double block[PKTSEQI_BLOCK];
+    if (!r->staged) {
+        r->staged = (pktseqi_staged *)pktseqi_alloc(&table->allocator, r->count, sizeof *r->staged);
+        if (!r->staged) return 0;
+    }
+    if (past > r->room) {
+        size_t room = pktseqi_next_capacity(r->room, more > past ? more : past);
+        if (!pktseqi_table_grow(table, rows, room)) return 0;
+        r->room = room;
+    }
+    for (size_t i = 0; i < table->column_count && count; ++i) {
+        pktseq_column *c = &table->column[i];
+        const pktseqi_staged *from = &r->staged[i];
+        for (size_t k = 0; c->names && k < count; ++k) block[k] = from->text[k];
+        if (!pktseqi_column_append(&table->allocator, c, rows, r->room,
+                                   c->names ? block : from->number, count))
+            return 0;
+    }
+    r->flushed = table->rows;
+    r->capacity = past;
     return 1;
 }
 
@@ -5252,8 +5396,8 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
     size_t rows = r->table->rows, most = q->onehot ? PKTSEQI_MOST_NAMES : UINT32_MAX - 1;
     uint32_t like = 0;
     char *copy;
-    if (rows > 0 && strcmp(column->names[column->text[rows - 1]], text) == 0) {
-        *index = column->text[rows - 1];
+    if (rows > r->flushed && strcmp(column->names[index[-1]], text) == 0) {
+        *index = index[-1];
         return PKTSEQ_OK;
     }
     if (pktseqi_tree_find(&q->tree, column->names, text, size, &like)) {
@@ -5791,13 +5935,17 @@ static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
 // Notes which row of the file the table's next one is, once one has been left out.
 static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     pktseq_table *table = r->table;
+    if (table->cut.packets - 1 > UINT32_MAX)
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                             "found more rows than 4294967296, expected fewer");
     if (!table->source_row) {
-        table->source_row = (size_t *)pktseqi_alloc(&table->allocator, r->capacity,
-                                                    sizeof *table->source_row);
+        table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, r->room,
+                                                            sizeof *table->source_row);
         if (!table->source_row) return pktseqi_no_memory(r->csv->err);
-        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = row;
+        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = (uint32_t)row;
     }
-    if (table->rows < r->capacity) table->source_row[table->rows] = table->cut.packets - 1;
+    if (table->rows < r->room)
+        table->source_row[table->rows] = (uint32_t)(table->cut.packets - 1);
     return PKTSEQ_OK;
 }
 
@@ -5808,7 +5956,7 @@ static int pktseqi_table_room(pktseqi_reader *r) {
     if (table->sequences + 1 >= r->start_capacity) {
         double share = (double)table->sequences / (double)(table->rows + 1);
         size_t to = pktseqi_next_capacity(r->start_capacity,
-                                          (size_t)(1.05 * share * (double)r->capacity) + 256);
+                                          (size_t)(1.05 * share * (double)r->room) + 256);
         void *p = pktseqi_regrow(&table->allocator, table->start, r->start_capacity, to,
                                  sizeof *table->start);
         if (!p) return 0;
@@ -5858,7 +6006,7 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
         if (q->bits) {
             if (r->has_ports && !r->has_flags && r->transport == 6)
                 status = pktseqi_cell_empty(r, q);
-            table->column[i - 1].number[table->rows] = (r->flags & q->bits) != 0;
+            r->staged[i - 1].number[table->rows - r->flushed] = (r->flags & q->bits) != 0;
             continue;
         }
         *cell = pktseqi_row_cell(r, q);
@@ -5866,7 +6014,8 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
             if (q->kind != PKTSEQI_CELL_TEXT || q->field || (q->rule && r->capture))
                 status = pktseqi_cell_empty(r, q);
         } else if (q->kind != PKTSEQI_CELL_TEXT) {
-            status = pktseqi_cell_number(r, q, cell, &table->column[i - 1].number[table->rows]);
+            status = pktseqi_cell_number(r, q, cell,
+                                         &r->staged[i - 1].number[table->rows - r->flushed]);
         } else if (!pktseqi_utf8(cell->text, cell->size)) {
             status = pktseqi_cell_error(r, q, cell->text, "UTF-8 text");
         }
@@ -5884,7 +6033,7 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
         pktseq_column *column = &table->column[i - 1];
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
         status = pktseqi_table_intern(r, column, q, q->cell.text, q->cell.size,
-                                      &column->text[table->rows]);
+                                      &r->staged[i - 1].text[table->rows - r->flushed]);
     }
     if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
         status = pktseqi_table_source(r);
@@ -5977,7 +6126,7 @@ static size_t pktseqi_table_more(const pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
     size_t most = csv->expect / (2 * r->cells), lines = 0, rows;
     const char *p = csv->data, *end = csv->data + csv->size;
-    if (r->capacity || csv->expect < csv->size) return pktseqi_next_capacity(r->capacity, 1024);
+    if (r->room || csv->expect < csv->size) return pktseqi_next_capacity(r->room, 1024);
     for (; (p = (const char *)memchr(p, '\n', (size_t)(end - p))) != NULL; ++p) ++lines;
     rows = (size_t)(1.02 * (double)lines * ((double)csv->expect / (double)csv->size));
     return (rows < most ? rows : most) + 64;
@@ -6048,7 +6197,8 @@ static const char *pktseqi_fast_word(pktseqi_reader *r, const char *p) {
     if (digits == 0 || flags > 4095) return NULL;
     for (size_t i = 1; i < r->count; ++i)
         if (r->request[i].bits)
-            r->table->column[i - 1].number[r->table->rows] = (flags & r->request[i].bits) != 0;
+            r->staged[i - 1].number[r->table->rows - r->flushed] =
+                (flags & r->request[i].bits) != 0;
     return p;
 }
 
@@ -6086,7 +6236,7 @@ static int pktseqi_fast_text(const pktseqi_fast_cell *cell, const char *text, si
 // is not what most are.
 static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell *cell,
                                      const char *p) {
-    size_t size, row = r->table->rows;
+    size_t size, row = r->table->rows - r->flushed;
     uint64_t value;
     const char *end;
     switch (cell->kind) {
@@ -6137,7 +6287,7 @@ static const char *pktseqi_fast_row(pktseqi_reader *r, const char *p) {
     const pktseqi_fast_cell *cell = r->fast, *past = cell + r->cells;
     while (cell < past) {
         if (cell->flags >= 4) {
-            p = pktseqi_fast_flags(cell, p, r->table->rows);
+            p = pktseqi_fast_flags(cell, p, r->table->rows - r->flushed);
             if (!p) return NULL;
             cell += 4;
             continue;
@@ -6157,8 +6307,8 @@ static void pktseqi_fast_aim(pktseqi_reader *r) {
         pktseqi_fast_cell *cell = &r->fast[r->request[i].from.cell[0]];
         const pktseq_column *column = &r->table->column[i - 1];
         if (!r->request[i].from.cells || cell->blank) continue;
-        cell->number = column->number;
-        cell->text = column->text;
+        cell->number = r->staged[i - 1].number;
+        cell->text = r->staged[i - 1].text;
         cell->names = column->names;
         cell->tree = &r->request[i].tree;
     }
@@ -6180,11 +6330,11 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     while (csv->at < r->whole && table->rows < r->capacity) {
         const char *next = pktseqi_fast_row(r, csv->data + csv->at);
         if (!next) break;
-        if (table->source_row) table->source_row[table->rows] = table->cut.packets;
+        if (table->source_row) table->source_row[table->rows] = (uint32_t)table->cut.packets;
         for (size_t i = 1; r->capture && i < r->count; ++i) {
             const pktseqi_request *q = &r->request[i];
             if (q->fact || (q->from.cells && r->fast[q->from.cell[0]].blank))
-                table->column[i - 1].number[table->rows] = q->fact ? 6 : 0;
+                r->staged[i - 1].number[table->rows - r->flushed] = q->fact ? 6 : 0;
         }
         if (!r->capture) {
             if (!pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
@@ -6217,8 +6367,7 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
         if (!r->capture && !pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
         if (!csv->cells) return pktseqi_rows_enough(r);
         ++table->cut.packets;
-        if (table->rows == r->capacity &&
-            !pktseqi_table_grow(table, &r->capacity, pktseqi_table_more(r)))
+        if (table->rows == r->capacity && !pktseqi_table_flush(r, pktseqi_table_more(r)))
             return pktseqi_no_memory(csv->err);
         if (r->capture && pktseqi_row_repeats(r)) {
             ++table->cut.headers;
@@ -6246,6 +6395,7 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
 // Ends a table whose rows have been read: sequences, and what room is too much given back.
 static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) {
     pktseq_table *table = r->table;
+    if (!pktseqi_table_flush(r, 0)) return pktseqi_no_memory(r->csv->err);
     if (r->capture) {
         // Also for rows left out after the last one that was kept.
         pktseq_status status = table->cut.packets > table->rows ? pktseqi_table_source(r)
@@ -6256,8 +6406,7 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
     } else {
         table->start[table->sequences] = table->rows;
     }
-    if (r->capacity - table->rows > table->rows / 8)
-        pktseqi_table_grow(table, &r->capacity, table->rows);
+    if (r->room - table->rows > table->rows / 8) pktseqi_table_grow(table, table->rows, table->rows);
     return r->capture ? PKTSEQ_OK : pktseq_table_derive(table, schema, r->csv->err);
 }
 
@@ -6311,6 +6460,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     pktseqi_free(&csv.allocator, csv.bound);
     for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv.allocator, r.request[i].tree.node);
     if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
+    pktseqi_free(&csv.allocator, r.staged);
     pktseqi_free(&csv.allocator, r.request);
     if (status == PKTSEQ_OK && table->cut.bad_rows)
         memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
@@ -6379,6 +6529,15 @@ PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, c
     return NULL;
 }
 
+PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row) {
+    return column && column->cell ? pktseqi_column_at(column, row) : 0;
+}
+
+PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row) {
+    uint32_t text = pktseqi_column_texts(column) ? pktseqi_column_text_at(column, row) : UINT32_MAX;
+    return text != UINT32_MAX && text < column->name_count ? column->names[text] : NULL;
+}
+
 // How many packets of the file are not in the table.
 static size_t pktseqi_cut_left_out(const pktseq_cut *cut) {
     return cut->not_tcp + cut->not_ip + cut->no_ports + cut->bad_rows + cut->headers +
@@ -6388,8 +6547,7 @@ static size_t pktseqi_cut_left_out(const pktseq_cut *cut) {
 // Frees what a column holds.
 static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column *column) {
     pktseqi_free(allocator, column->name);
-    pktseqi_free(allocator, column->number);
-    pktseqi_free(allocator, column->text);
+    pktseqi_free(allocator, column->cell);
     pktseqi_free_names(allocator, column->names, column->name_count + column->spare);
 }
 
@@ -6404,6 +6562,12 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
     return size == 0 || (pktseqi_number_parse(label, size, &value) && value == 0);
 }
 
+// Moves (count) cells of (bytes) each from row `from` to row `to`.
+static void pktseqi_cells_shift(void *cell, size_t to, size_t from, size_t count, size_t bytes) {
+    unsigned char *p = (unsigned char *)cell;
+    if (p && to != from) memmove(p + to * bytes, p + from * bytes, count * bytes);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
                                              pktseq_error *err) {
     size_t kept = 0, to = 0;
@@ -6413,25 +6577,23 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
     if (kept == 0) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "no sequence would be left");
     if (kept == table->sequences) return pktseqi_ok(err);
     if (!table->source_row) {
-        table->source_row = (size_t *)pktseqi_alloc(&table->allocator, table->rows,
-                                                    sizeof *table->source_row);
+        table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, table->rows,
+                                                            sizeof *table->source_row);
         if (!table->source_row) return pktseqi_no_memory(err);
-        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = row;
+        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = (uint32_t)row;
     }
     kept = 0;
     for (size_t s = 0; s < table->sequences; ++s) {
-        size_t row = table->start[s], past = table->start[s + 1];
+        size_t row = table->start[s], count = table->start[s + 1] - row;
         if (!keep[s]) continue;
         table->start[kept] = to;
         if (table->connection) table->connection[kept] = table->connection[s];
-        for (++kept; row < past; ++row, ++to) {
-            for (size_t i = 0; i < table->column_count; ++i) {
-                pktseq_column *column = &table->column[i];
-                if (column->text) column->text[to] = column->text[row];
-                else column->number[to] = column->number[row];
-            }
-            table->source_row[to] = table->source_row[row];
-        }
+        ++kept;
+        for (size_t i = 0; i < table->column_count; ++i)
+            pktseqi_cells_shift(table->column[i].cell, to, row, count,
+                                pktseqi_cell_bytes(table->column[i].type));
+        pktseqi_cells_shift(table->source_row, to, row, count, sizeof *table->source_row);
+        to += count;
     }
     table->cut.attacks += table->rows - to;
     table->rows = table->start[kept] = to;
@@ -6606,22 +6768,22 @@ static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet
     pktseqi_reader *r = p->r;
     pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
+    size_t row;
     if (table->rows == r->capacity) {
-        size_t to = pktseqi_next_capacity(r->capacity, 4096);
         double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.01;
-        if (table->rows && (double)table->rows * whole > (double)to)
-            to = (size_t)((double)table->rows * whole) + 64;
-        if (!pktseqi_table_grow(table, &r->capacity, to)) return pktseqi_no_memory(r->csv->err);
+        size_t more = table->rows ? (size_t)((double)table->rows * whole) + 64 : 4096;
+        if (!pktseqi_table_flush(r, more)) return pktseqi_no_memory(r->csv->err);
     }
+    row = table->rows - r->flushed;
     for (size_t i = 1; i < r->count && !status; ++i) {
-        pktseq_column *column = &table->column[i - 1];
+        pktseqi_staged *staged = &r->staged[i - 1];
         size_t known = r->request[i].known;
         if (pktseqi_packet_text(known))
-            status = pktseqi_packets_text(p, i, packet, &column->text[table->rows]);
+            status = pktseqi_packets_text(p, i, packet, &staged->text[row]);
         else if (known == PKTSEQI_COL_NUMBER)
-            column->number[table->rows] = (double)p->capture.counts.frames;
+            staged->number[row] = (double)p->capture.counts.frames;
         else
-            column->number[table->rows] = pktseqi_packet_number(packet, known);
+            staged->number[row] = pktseqi_packet_number(packet, known);
     }
     if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
         status = pktseqi_table_source(r);
@@ -7502,10 +7664,18 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
 // every text of rows [from, past) a name,
 static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
                                                pktseq_error *err) {
-    for (size_t i = 0; i < table->column_count; ++i)
-        for (size_t row = from; table->column[i].text && row < past; ++row)
-            if (table->column[i].text[row] >= table->column[i].name_count)
+    double block[PKTSEQI_BLOCK];
+    for (size_t i = 0; i < table->column_count; ++i) {
+        const pktseq_column *c = &table->column[i];
+        for (size_t row = from, n; pktseqi_column_texts(c) && row < past; row += n) {
+            double most = 0;
+            n = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
+            pktseqi_cells_load(c, row, n, block);
+            for (size_t k = 0; k < n; ++k) most = block[k] > most ? block[k] : most;
+            if (most >= (double)c->name_count)
                 return pktseqi_bad_argument(err, "a text of the table is not among its names");
+        }
+    }
     return PKTSEQ_OK;
 }
 
@@ -7515,31 +7685,55 @@ static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_
     return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
 }
 
-// For sorting keys.
-static int pktseqi_compare_keys(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+// Different tokens by number, in the order in which they first appear.
+typedef struct pktseqi_tokens {
+    uint64_t *key;      // (count)
+    size_t count, capacity;
+    uint32_t *bucket;   // (mask + 1) a token's number in the first free place after its hash
+    size_t mask;
+} pktseqi_tokens;
+
+// Returns the place of a key among the buckets: its own, or a free one.
+static uint32_t *pktseqi_tokens_place(const pktseqi_tokens *t, const uint64_t secret[2],
+                                      uint64_t key) {
+    size_t at = pktseqi_hash(secret, &key, 1) & t->mask;
+    while (t->bucket[at] != PKTSEQI_NO_SLOT && t->key[t->bucket[at]] != key) at = (at + 1) & t->mask;
+    return &t->bucket[at];
 }
 
-// Numbers equal keys (rows) alike, from 0 in the order of the keys: key[i] becomes its number. By
-// sorting, so that no choice of keys makes it slow. `sorted` (rows) is left with each key once;
-// returns how many there are.
-static size_t pktseqi_number_keys(uint64_t *key, size_t rows, uint64_t *sorted) {
-    size_t count = 0;
-    memcpy(sorted, key, rows * sizeof *sorted);
-    qsort(sorted, rows, sizeof *sorted, pktseqi_compare_keys);
-    for (size_t i = 0; i < rows; ++i)
-        if (i == 0 || sorted[i] != sorted[count - 1]) sorted[count++] = sorted[i];
-    for (size_t i = 0; i < rows; ++i) {
-        size_t from = 0, past = count;
-        while (past - from > 1) {
-            size_t middle = from + (past - from) / 2;
-            if (sorted[middle] <= key[i]) from = middle;
-            else past = middle;
-        }
-        key[i] = from;
+// Doubles the room for tokens. 0 = out of memory.
+static int pktseqi_tokens_grow(pktseqi_tokens *t, const pktseq_allocator *allocator,
+                               const uint64_t secret[2]) {
+    size_t to = t->capacity ? 2 * t->capacity : 256;
+    uint32_t *bucket = (uint32_t *)pktseqi_alloc(allocator, 2 * to, sizeof *bucket);
+    void *key = bucket ? pktseqi_regrow(allocator, t->key, t->count, to, sizeof *t->key) : NULL;
+    if (!key) {
+        pktseqi_free(allocator, bucket);
+        return 0;
     }
-    return count;
+    pktseqi_free(allocator, t->bucket);
+    t->key = (uint64_t *)key;
+    t->bucket = bucket;
+    t->capacity = to;
+    t->mask = 2 * to - 1;
+    memset(bucket, 0xff, 2 * to * sizeof *bucket);
+    for (size_t i = 0; i < t->count; ++i)
+        *pktseqi_tokens_place(t, secret, t->key[i]) = (uint32_t)i;
+    return 1;
+}
+
+// Returns the number of a token, which may be a new one; PKTSEQI_NO_SLOT = out of memory.
+static uint32_t pktseqi_tokens_number(pktseqi_tokens *t, const pktseq_allocator *allocator,
+                                      const uint64_t secret[2], uint64_t key) {
+    uint32_t *place;
+    if (t->count == t->capacity && !pktseqi_tokens_grow(t, allocator, secret))
+        return PKTSEQI_NO_SLOT;
+    place = pktseqi_tokens_place(t, secret, key);
+    if (*place == PKTSEQI_NO_SLOT) {
+        *place = (uint32_t)t->count;
+        t->key[t->count++] = key;
+    }
+    return *place;
 }
 
 // Numbers of a packet that a table may have as columns; transport and what follows need not be
@@ -7561,28 +7755,34 @@ static const char *const pktseqi_number_name[PKTSEQI_ROW_NUMBERS] = {
     "cwr",       "ecn",    "urg",      "ack",      "push",      "reset",
     "syn",       "fin",    "transport", "icmp_type", "icmp_code", "icmp_id"};
 
+enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };
+
 // A table on its way through the tracker. Nothing of it is changed before all the memory is there.
 typedef struct pktseqi_cutting {
     pktseq_table *table;
     const pktseq_rule *rule;  // NULL: the sequences are those that the table has
-    const double *number[PKTSEQI_ROW_NUMBERS];       // (rows) each, or NULL
+    const pktseq_column *number[PKTSEQI_ROW_NUMBERS];  // or NULL
     const pktseq_column *source, *destination;   // NULL where there are none
     pktseq_column *protocol;
     uint32_t *id;             // (source names + destination names) equal texts, equal numbers
     unsigned char *fate;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
     uint32_t smtp;            // the protocol that renamed ones become
-    // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted
-    pktseq_column *made[PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION];
+    // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted, and the rows of the
+    // current block
+    pktseq_column *made[PKTSEQI_MADE];
+    pktseqi_staged *staged;   // (PKTSEQI_MADE)
     size_t before;            // columns without them
-    uint64_t *token;          // (rows) where that is wanted
-    size_t *sequence;         // (rows) number of each row's sequence; (size_t)-1 = left out
-    size_t *connection;       // (rows) by connection: of the sequence that begins with the row
+    pktseqi_tokens tokens;
+    uint32_t *sequence;       // (rows) number of each row's sequence; UINT32_MAX = left out
+    size_t *connection;       // (connections) of each sequence, by connection
+    size_t connections;
     size_t *start;            // (sequences + 1) in rows that are kept
-    size_t *order;            // (rows) the old row of each that is kept
+    uint32_t *order;          // (rows) the old row of each that is kept
+    void *scratch;            // (rows) cells of the widest type, where rows move
     size_t sequences, rows;   // what will be
     size_t walked;            // rows whose protocol is kept
     pktseq_cut cut;
-    size_t *source_row;       // made when rows leave or move in a table that has none
+    uint32_t *source_row;     // made when rows leave or move in a table that has none
     uint32_t *rename;         // new numbers of a column's names
     char **names;             // a column's names in their new order
 } pktseqi_cutting;
@@ -7599,7 +7799,7 @@ static pktseq_status pktseqi_cut_column(const pktseq_table *table, size_t known,
                              "the table has no column %q, which is needed to cut it into sequences",
                              name);
     *column = &table->column[i];
-    if (text ? !(*column)->text || !(*column)->names : !(*column)->number)
+    if (text ? !pktseqi_column_texts(*column) : !pktseqi_column_numbers(*column))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
                              name, text ? "text" : "numbers");
     return PKTSEQ_OK;
@@ -7611,13 +7811,15 @@ static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
     pktseq_column *column = NULL;
     pktseq_status status = pktseqi_rule_check(c->rule, err);
     if (status) return status;
-    if (!table->rows || !table->column)
-        return pktseqi_bad_argument(err, "the table is empty");
+    if (!table->rows || table->rows >= UINT32_MAX || !table->column)
+        return pktseqi_bad_argument(err, "the table is empty, or too large");
     for (size_t i = 0; i < table->column_count; ++i) {
         const pktseq_column *any = &table->column[i];
         if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
-        if (!any->number && (!any->text || !any->names))
+        if (!pktseqi_column_texts(any) && !pktseqi_column_numbers(any))
             return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
+        if (any->names && (any->name_count - 1) >> 8 * pktseqi_cell_bytes(any->type) % 64)
+            return pktseqi_bad_argument(err, "a column's cells are too narrow for its names");
     }
     status = pktseqi_table_check_texts(table, 0, table->rows, err);
     for (size_t i = 0; i < 32 && !status; ++i)
@@ -7634,7 +7836,7 @@ static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t whic
         const pktseq_column *column = pktseq_table_column(table, name);
         int text = pktseqi_known[i].kind == PKTSEQI_CELL_TEXT;
         if (!(pktseqi_known[which].made_of >> i & 1)) continue;
-        if (!column || (text ? !column->text : !column->number))
+        if (text ? !pktseqi_column_texts(column) : !pktseqi_column_numbers(column))
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                                  "column %q cannot be made: the table has no column %q%s",
                                  pktseqi_known[which].name, name,
@@ -7668,15 +7870,16 @@ static int pktseqi_cut_source(pktseqi_cutting *c) {
     const pktseq_table *table = c->table;
     for (size_t i = 0; i < PKTSEQI_ROW_NUMBERS; ++i) {
         const pktseq_column *column = pktseq_table_column(table, pktseqi_number_name[i]);
-        c->number[i] = column ? column->number : NULL;
+        c->number[i] = pktseqi_column_numbers(column) ? column : NULL;
     }
     for (size_t i = 0; i < table->column_count; ++i)
-        if (strcmp(table->column[i].name, "protocol") == 0 && table->column[i].text)
+        if (strcmp(table->column[i].name, "protocol") == 0 &&
+            pktseqi_column_texts(&table->column[i]))
             c->protocol = &table->column[i];
     c->source = pktseq_table_column(table, "src_ip");
     c->destination = pktseq_table_column(table, "dst_ip");
-    if (c->source && !c->source->text) c->source = NULL;
-    if (!c->destination || !c->destination->text) c->destination = c->source;
+    if (!pktseqi_column_texts(c->source)) c->source = NULL;
+    if (!pktseqi_column_texts(c->destination)) c->destination = c->source;
     if (!c->source) return 1;
     c->id = pktseqi_common_numbers(&table->allocator, c->source, c->destination);
     return c->id != NULL && (!c->protocol || c->protocol->name_count <= (size_t)1 << 30);
@@ -7685,7 +7888,7 @@ static int pktseqi_cut_source(pktseqi_cutting *c) {
 // A whole number of a table, or 0 where there is none or it is beyond `most`.
 static unsigned pktseqi_cut_whole(const pktseqi_cutting *c, size_t which, size_t row,
                                   double most) {
-    double v = c->number[which] ? c->number[which][row] : 0;
+    double v = c->number[which] ? pktseqi_column_at(c->number[which], row) : 0;
     return v >= 0 && v <= most ? (unsigned)v : 0;
 }
 
@@ -7697,14 +7900,14 @@ static void pktseqi_cut_address(unsigned char *address, uint32_t id) {
 // The packet of a row. What the table does not tell is 0, and the transport TCP.
 static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_packet *packet) {
     memset(packet, 0, sizeof *packet);
-    packet->time = c->number[PKTSEQI_ROW_TIME] ? c->number[PKTSEQI_ROW_TIME][row] : 0;
-    packet->length = c->number[PKTSEQI_ROW_LENGTH] ? c->number[PKTSEQI_ROW_LENGTH][row] : 0;
+    packet->time = pktseq_column_number(c->number[PKTSEQI_ROW_TIME], row);
+    packet->length = pktseq_column_number(c->number[PKTSEQI_ROW_LENGTH], row);
     if (c->source) {
-        pktseqi_cut_address(packet->src, c->id[c->source->text[row]]);
-        pktseqi_cut_address(packet->dst,
-                            c->id[c->destination == c->source
-                                      ? c->source->text[row]
-                                      : c->source->name_count + c->destination->text[row]]);
+        uint32_t from = pktseqi_column_text_at(c->source, row);
+        size_t to = c->destination == c->source
+                        ? from : c->source->name_count + pktseqi_column_text_at(c->destination, row);
+        pktseqi_cut_address(packet->src, c->id[from]);
+        pktseqi_cut_address(packet->dst, c->id[to]);
     }
     packet->transport = PKTSEQI_TCP;
     if (c->number[PKTSEQI_ROW_TRANSPORT])
@@ -7715,8 +7918,8 @@ static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_pack
     packet->src_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_SRC_PORT, row, 65535);
     packet->dst_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_DST_PORT, row, 65535);
     for (int f = 0; f < 10; ++f) {
-        const double *flag = c->number[PKTSEQI_ROW_FLAG + f];
-        packet->flags = (uint16_t)(2 * packet->flags + (flag && flag[row] != 0));
+        double flag = pktseq_column_number(c->number[PKTSEQI_ROW_FLAG + f], row);
+        packet->flags = (uint16_t)(2 * packet->flags + (flag != 0));
     }
 }
 
@@ -7740,7 +7943,7 @@ static int pktseqi_cut_protocols(pktseqi_cutting *c) {
 
 // What is to become of a row, by its protocol.
 static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
-    return c->fate ? c->fate[c->protocol->text[row]] : 0;
+    return c->fate ? c->fate[pktseqi_column_text_at(c->protocol, row)] : 0;
 }
 
 // Adds a column to the end of the table, named but empty; NULL = out of memory. An array of columns
@@ -7777,7 +7980,6 @@ static void pktseqi_table_drop_columns(pktseq_table *table, size_t count, pktseq
 // Adds the derived columns that a schema names and the table lacks. 0 = out of memory.
 static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) {
     pktseq_table *table = c->table;
-    const pktseq_allocator *allocator = &table->allocator;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
         pktseq_column *column;
@@ -7785,12 +7987,6 @@ static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) 
             continue;
         column = pktseqi_table_add_column(table, pktseqi_known[which].name);
         if (!column) return 0;
-        if (which == PKTSEQI_COL_TOKEN)
-            c->token = (uint64_t *)pktseqi_alloc(allocator, table->rows, sizeof *c->token);
-        else
-            column->number = (double *)pktseqi_alloc(allocator, table->rows,
-                                                     sizeof *column->number);
-        if (which == PKTSEQI_COL_TOKEN ? !c->token : !column->number) return 0;
     }
     for (size_t i = c->before; i < table->column_count; ++i)  // they lie still from now on
         c->made[pktseqi_known_find(table->column[i].name) - PKTSEQI_COL_DIRECTION] =
@@ -7798,48 +7994,91 @@ static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) 
     return 1;
 }
 
-// Notes what the tracker says of a row.
-static void pktseqi_cut_note(pktseqi_cutting *c, size_t row, const pktseq_tracked *tracked) {
-    pktseq_column *const *made = c->made;
-    c->sequence[row] = (size_t)tracked->sequence;
-    if (c->connection) c->connection[row] = (size_t)tracked->connection;
-    if (made[0]) made[0]->number[row] = tracked->direction;
-    if (made[1]) made[1]->number[row] = tracked->same_connection;
-    if (c->token)
-        c->token[row] = (uint64_t)c->protocol->text[row] << PKTSEQI_TOKEN_WIDTH | tracked->token;
-    if (c->fate && c->token && c->fate[c->protocol->text[row]] == PKTSEQI_RENAME)
-        c->token[row] = (uint64_t)c->smtp << PKTSEQI_TOKEN_WIDTH | tracked->token;
+// Notes what the tracker says of a row, the derived columns in place `at` of the block. 0 = out of
+// memory.
+static int pktseqi_cut_note(pktseqi_cutting *c, size_t row, size_t at, const uint64_t secret[2],
+                            const pktseq_tracked *tracked) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    pktseqi_staged *to = c->staged;
+    c->sequence[row] = (uint32_t)tracked->sequence;
+    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION && tracked->position == 0) {
+        if (tracked->sequence == c->connections) {
+            size_t room = pktseqi_next_capacity(c->connections, 256);
+            void *p = pktseqi_regrow(allocator, c->connection, c->connections, room,
+                                     sizeof *c->connection);
+            if (!p) return 0;
+            c->connection = (size_t *)p;
+            c->connections = room;
+        }
+        c->connection[tracked->sequence] = (size_t)tracked->connection;
+    }
+    if (c->before == c->table->column_count) return 1;
+    to[0].number[at] = tracked->direction;
+    to[1].number[at] = tracked->same_connection;
+    if (c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION]) {
+        uint64_t protocol = pktseqi_column_text_at(c->protocol, row);
+        uint32_t number;
+        if (c->fate && c->fate[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
+        number = pktseqi_tokens_number(&c->tokens, allocator, secret,
+                                       protocol << PKTSEQI_TOKEN_WIDTH | tracked->token);
+        if (number == PKTSEQI_NO_SLOT) return 0;
+        to[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION].number[at] = number;
+    }
     for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
-        if (made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
-            made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i]->number[row] = tracked->counter[i];
+        to[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i].number[at] = tracked->counter[i];
+    return 1;
+}
+
+// Shows a packet to the tracker, `begin` as pktseqi_tracker_push has it.
+static pktseq_status pktseqi_cut_row(pktseqi_cutting *c, pktseq_tracker *tracker, size_t row,
+                                     size_t at, int begin, pktseq_error *err) {
+    pktseq_packet packet;
+    pktseq_tracked tracked;
+    pktseqi_cut_packet(c, row, &packet);
+    if (pktseqi_tracker_push(tracker, &packet, begin, &tracked) ||
+        !pktseqi_cut_note(c, row, at, tracker->state->secret, &tracked))
+        return pktseqi_no_memory(err);
+    ++c->walked;
+    return PKTSEQ_OK;
+}
+
+// Puts the derived cells of a block, rows [row, row + count), into their columns. 0 = out of memory.
+static int pktseqi_cut_flush(pktseqi_cutting *c, size_t row, size_t count) {
+    for (size_t i = 0; i < PKTSEQI_MADE; ++i)
+        if (c->made[i] && !pktseqi_column_append(&c->table->allocator, c->made[i], row,
+                                                 c->table->rows, c->staged[i].number, count))
+            return 0;
+    return 1;
 }
 
 // Shows every packet to the tracker, in the order of the rows.
 static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_tracker *tracker,
                                       pktseq_error *err) {
-    const double *time = c->number[PKTSEQI_ROW_TIME];
-    size_t previous = 0, s = 0;
-    for (size_t row = 0; row < c->table->rows; ++row) {
+    double previous = -HUGE_VAL;
+    size_t s = 0, rows = c->table->rows;
+    for (size_t row = 0; row < rows; ++row) {
         int fate = pktseqi_cut_fate(c, row), begin = -1;
-        pktseq_packet packet;
-        pktseq_tracked tracked;
-        pktseq_status status;
-        if (c->rule && !pktseqi_finite(&time[row]))
+        double time = c->rule ? pktseqi_column_at(c->number[PKTSEQI_ROW_TIME], row) : 0;
+        size_t at = row % PKTSEQI_BLOCK;
+        if (!pktseqi_finite(&time))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column \"timestamp\": found %f in row %z, expected a finite "
-                                 "number", time[row], row);
+                                 "number", time, row);
         c->cut.dropped += fate == PKTSEQI_DROP;
-        c->sequence[row] = (size_t)-1;
-        if (fate == PKTSEQI_DROP) continue;
-        c->cut.renamed += fate == PKTSEQI_RENAME;
-        if (c->rule) c->cut.clock_back += c->walked > 0 && time[row] < time[previous];
-        if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
-        pktseqi_cut_packet(c, row, &packet);
-        status = pktseqi_tracker_push(tracker, &packet, begin, &tracked);
-        if (status) return pktseqi_no_memory(err);
-        pktseqi_cut_note(c, row, &tracked);
-        previous = row;
-        ++c->walked;
+        c->sequence[row] = UINT32_MAX;
+        if (fate == PKTSEQI_DROP) {
+            for (size_t i = 0; i < PKTSEQI_MADE; ++i) c->staged[i].number[at] = 0;
+        } else {
+            pktseq_status status;
+            c->cut.renamed += fate == PKTSEQI_RENAME;
+            if (c->rule) c->cut.clock_back += time < previous;
+            if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
+            status = pktseqi_cut_row(c, tracker, row, at, begin, err);
+            if (status) return status;
+            previous = time;
+        }
+        if ((at + 1 == PKTSEQI_BLOCK || row + 1 == rows) && !pktseqi_cut_flush(c, row - at, at + 1))
+            return pktseqi_no_memory(err);
     }
     c->sequences = (size_t)tracker->sequences;
     c->cut.evicted_connections += (size_t)tracker->evicted_connections;
@@ -7853,11 +8092,11 @@ static pktseq_status pktseqi_cut_remainder(pktseqi_cutting *c, pktseq_error *err
     size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->least : 0;
     if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION) least = 0;
     while (row > 0 && last < least &&
-           (c->sequence[row - 1] == (size_t)-1 || c->sequence[row - 1] == c->sequences - 1))
-        last += c->sequence[--row] != (size_t)-1;
+           (c->sequence[row - 1] == UINT32_MAX || c->sequence[row - 1] == c->sequences - 1))
+        last += c->sequence[--row] != UINT32_MAX;
     c->rows = c->walked;
     if (last < least) {
-        for (; row < c->table->rows; ++row) c->sequence[row] = (size_t)-1;
+        for (; row < c->table->rows; ++row) c->sequence[row] = UINT32_MAX;
         c->rows -= last;
         c->cut.remainder += last;
         if (c->sequences) --c->sequences;
@@ -7875,52 +8114,73 @@ static int pktseqi_cut_sort(pktseqi_cutting *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
     size_t past = 0;
     c->start = (size_t *)pktseqi_alloc_zeroed(allocator, c->sequences + 1, sizeof *c->start);
-    c->order = (size_t *)pktseqi_alloc(allocator, c->table->rows, sizeof *c->order);
+    c->order = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->order);
     if (!c->start || !c->order) return 0;
     for (size_t row = 0; row < c->table->rows; ++row)
-        if (c->sequence[row] != (size_t)-1) ++c->start[c->sequence[row]];
+        if (c->sequence[row] != UINT32_MAX) ++c->start[c->sequence[row]];
     for (size_t s = 0; s <= c->sequences; ++s) {
         size_t count = c->start[s];
         c->start[s] = past;
         past += count;
     }
     for (size_t row = 0; row < c->table->rows; ++row)
-        if (c->sequence[row] != (size_t)-1) c->order[c->start[c->sequence[row]]++] = row;
+        if (c->sequence[row] != UINT32_MAX)
+            c->order[c->start[c->sequence[row]]++] = (uint32_t)row;
     for (size_t s = c->sequences; s > 0; --s) c->start[s] = c->start[s - 1];
     c->start[0] = 0;
     return 1;
 }
 
-// Fills the column "token": each different token becomes one of its names. 0 = out of memory.
+// For sorting pairs of a token and its number.
+static int pktseqi_compare_tokens(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Names the tokens that rows which are kept have, in the order of their bits, and numbers the cells of
+// the column "token" accordingly. 0 = out of memory.
 static int pktseqi_cut_tokens(pktseqi_cutting *c) {
     pktseq_column *column = c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION];
     const pktseq_allocator *allocator = &c->table->allocator;
-    uint64_t *key, *sorted, mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
+    uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
+    uint64_t(*sorted)[2];  // a token and its number
+    uint32_t *rank;        // (tokens) 0, or one more than the token's new number
     size_t count = 0;
     int good;
     if (!column) return 1;
-    key = (uint64_t *)pktseqi_alloc(allocator, c->rows, sizeof *key);
-    sorted = (uint64_t *)pktseqi_alloc(allocator, c->rows, sizeof *sorted);
-    column->text = (uint32_t *)pktseqi_alloc(allocator, c->rows, sizeof *column->text);
-    good = key && sorted && column->text;
-    for (size_t i = 0; good && i < c->rows; ++i) key[i] = c->token[c->order ? c->order[i] : i];
+    sorted = (uint64_t(*)[2])pktseqi_alloc(allocator, c->tokens.count, sizeof *sorted);
+    rank = (uint32_t *)pktseqi_alloc_zeroed(allocator, c->tokens.count, sizeof *rank);
+    good = sorted && rank;
+    for (size_t row = 0; good && row < c->table->rows; ++row)
+        if (c->sequence[row] != UINT32_MAX) rank[pktseqi_column_text_at(column, row)] = 1;
+    for (size_t i = 0; good && i < c->tokens.count; ++i) {
+        sorted[count][0] = c->tokens.key[i];
+        sorted[count][1] = i;
+        count += rank[i];
+    }
     if (good) {
-        count = pktseqi_number_keys(key, c->rows, sorted);
-        for (size_t i = 0; i < c->rows; ++i) column->text[i] = (uint32_t)key[i];
+        qsort(sorted, count, sizeof *sorted, pktseqi_compare_tokens);
         column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
         good = column->names != NULL;
     }
-    while (good && column->name_count < count) {
+    for (size_t i = 0; good && i < count; ++i) {
         pktseqi_text t = pktseqi_text_growing(allocator);
-        uint64_t one = sorted[column->name_count], protocol = one >> PKTSEQI_TOKEN_WIDTH;
+        uint64_t protocol = sorted[i][0] >> PKTSEQI_TOKEN_WIDTH;
         int renamed = c->fate && c->fate[protocol] == PKTSEQI_RENAME;
-        pktseqi_token_text(&t, one & mask, renamed ? "SMTP" : c->protocol->names[protocol]);
+        pktseqi_token_text(&t, sorted[i][0] & mask,
+                           renamed ? "SMTP" : c->protocol->names[protocol]);
         good = !t.failed;
         if (t.failed) pktseqi_free(allocator, t.data);
         else column->names[column->name_count++] = t.data;
+        rank[sorted[i][1]] = (uint32_t)i;
     }
-    pktseqi_free(allocator, key);
+    for (size_t row = 0; good && row < c->table->rows; ++row)
+        if (c->sequence[row] != UINT32_MAX) {
+            double number = rank[pktseqi_column_text_at(column, row)];
+            pktseqi_cells_store(column, row, 1, &number);
+        }
     pktseqi_free(allocator, sorted);
+    pktseqi_free(allocator, rank);
     return good;
 }
 
@@ -7939,17 +8199,19 @@ static int pktseqi_cut_prepare(pktseqi_cutting *c) {
     int moves = pktseqi_cut_moves(c);
     if (!moves && !c->cut.renamed) return 1;
     for (size_t i = 0; i < c->before; ++i)
-        if (table->column[i].text && table->column[i].name_count > names)
+        if (table->column[i].names && table->column[i].name_count > names)
             names = table->column[i].name_count;
     c->rename = (uint32_t *)pktseqi_alloc(&table->allocator, names, sizeof *c->rename);
     c->names = (char **)pktseqi_alloc(&table->allocator, names, sizeof *c->names);
     if (!c->rename || !c->names) return 0;
-    if (moves && !table->source_row) {
-        c->source_row = (size_t *)pktseqi_alloc(&table->allocator, c->rows,
-                                                sizeof *c->source_row);
+    if (!moves) return 1;
+    if (!table->source_row) {
+        c->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, c->rows,
+                                                        sizeof *c->source_row);
         if (!c->source_row) return 0;
     }
-    return 1;
+    c->scratch = pktseqi_alloc_large(&table->allocator, c->rows, sizeof(double));
+    return c->scratch != NULL;
 }
 
 // Numbers a column's names anew, in order of first appearance; what no row has goes behind them.
@@ -7957,12 +8219,14 @@ static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
     size_t count = 0, behind;
     for (size_t i = 0; i < column->name_count; ++i) c->rename[i] = UINT32_MAX;
     for (size_t row = 0; row < c->rows; ++row) {
-        uint32_t name = column->text[row];
+        uint32_t name = pktseqi_column_text_at(column, row);
+        double number;
         if (c->rename[name] == UINT32_MAX) {
             c->names[count] = column->names[name];
             c->rename[name] = (uint32_t)count++;
         }
-        column->text[row] = c->rename[name];
+        number = c->rename[name];
+        pktseqi_cells_store(column, row, 1, &number);
     }
     behind = count;
     for (size_t i = 0; i < column->name_count; ++i)
@@ -7972,44 +8236,43 @@ static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
     column->name_count = count;
 }
 
-// Moves the rows of a column to where they belong. scratch: (rows), of any type
-static void pktseqi_cut_move(const pktseqi_cutting *c, pktseq_column *column, void *scratch) {
-    size_t size = column->text ? sizeof *column->text : sizeof *column->number;
-    uint32_t *text = (uint32_t *)scratch;
-    double *number = (double *)scratch;
-    for (size_t i = 0; i < c->rows; ++i)
-        if (column->text) text[i] = column->text[c->order[i]];
-        else number[i] = column->number[c->order[i]];
-    memcpy(column->text ? (void *)column->text : (void *)column->number, scratch, c->rows * size);
+// Moves the cells of a column, or what else has (bytes) for each row, to where they belong.
+static void pktseqi_cut_move(const pktseqi_cutting *c, void *cell, size_t bytes) {
+    const uint32_t *order = c->order;
+    size_t i, rows = c->rows;
+    if (bytes == 1)
+        for (i = 0; i < rows; ++i) ((uint8_t *)c->scratch)[i] = ((uint8_t *)cell)[order[i]];
+    else if (bytes == 2)
+        for (i = 0; i < rows; ++i) ((uint16_t *)c->scratch)[i] = ((uint16_t *)cell)[order[i]];
+    else if (bytes == 4)
+        for (i = 0; i < rows; ++i) ((uint32_t *)c->scratch)[i] = ((uint32_t *)cell)[order[i]];
+    else
+        for (i = 0; i < rows; ++i) ((double *)c->scratch)[i] = ((double *)cell)[order[i]];
+    memcpy(cell, c->scratch, rows * bytes);
 }
 
-// The table takes over what was found; cannot fail. The walk's numbers of sequences are no longer
-// needed, so their memory serves for moving.
+// The table takes over what was found; cannot fail.
 static void pktseqi_cut_commit(pktseqi_cutting *c) {
     pktseq_table *table = c->table;
     int moves = pktseqi_cut_moves(c);
-    if (c->connection) {
-        for (size_t s = 0; s < c->sequences; ++s)
-            c->connection[s] = c->connection[c->order[c->start[s]]];
+    if (c->rule) {
         pktseqi_free(&table->allocator, table->connection);
         table->connection = c->connection;
         c->connection = NULL;
-    } else if (c->rule) {
-        pktseqi_free(&table->allocator, table->connection);
-        table->connection = NULL;
     }
     if (c->cut.renamed) {
         if (strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
             c->protocol->names[c->smtp][strlen("SMTP")] = 0;
         for (size_t row = 0; row < table->rows; ++row)
-            if (pktseqi_cut_fate(c, row) == PKTSEQI_RENAME) c->protocol->text[row] = c->smtp;
+            if (pktseqi_cut_fate(c, row) == PKTSEQI_RENAME) {
+                double number = c->smtp;
+                pktseqi_cells_store(c->protocol, row, 1, &number);
+            }
     }
     for (size_t i = 0; i < table->column_count && moves; ++i)
-        if (&table->column[i] != c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION])
-            pktseqi_cut_move(c, &table->column[i], c->sequence);
+        pktseqi_cut_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
     if (moves && table->source_row) {
-        for (size_t i = 0; i < c->rows; ++i) c->sequence[i] = table->source_row[c->order[i]];
-        memcpy(table->source_row, c->sequence, c->rows * sizeof *c->sequence);
+        pktseqi_cut_move(c, table->source_row, sizeof *table->source_row);
     } else if (moves) {
         memcpy(c->source_row, c->order, c->rows * sizeof *c->order);
         table->source_row = c->source_row;
@@ -8017,7 +8280,7 @@ static void pktseqi_cut_commit(pktseqi_cutting *c) {
     }
     table->rows = c->rows;
     for (size_t i = 0; i < c->before && c->names; ++i)
-        if (table->column[i].text) pktseqi_cut_names(c, &table->column[i]);
+        if (table->column[i].names) pktseqi_cut_names(c, &table->column[i]);
     if (!c->rule) return;
     pktseqi_free(&table->allocator, table->start);
     table->start = c->start;
@@ -8032,13 +8295,9 @@ static pktseq_status pktseqi_cut_run(pktseqi_cutting *c, pktseq_tracker *tracker
                                      const pktseq_schema *schema, pktseq_error *err) {
     const pktseq_allocator *allocator = &c->table->allocator;
     pktseq_status status;
-    c->sequence = (size_t *)pktseqi_alloc(allocator, c->table->rows,
-                                          sizeof(double) > sizeof *c->sequence
-                                              ? sizeof(double) : sizeof *c->sequence);
-    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION)
-        c->connection = (size_t *)pktseqi_alloc(allocator, c->table->rows, sizeof *c->connection);
-    if (!c->sequence || (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION && !c->connection) ||
-        !pktseqi_cut_columns(c, schema) || !pktseqi_cut_source(c) ||
+    c->sequence = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->sequence);
+    c->staged = (pktseqi_staged *)pktseqi_alloc(allocator, PKTSEQI_MADE, sizeof *c->staged);
+    if (!c->sequence || !c->staged || !pktseqi_cut_columns(c, schema) || !pktseqi_cut_source(c) ||
         (c->rule && c->rule->notebook && !pktseqi_cut_protocols(c)))
         return pktseqi_no_memory(err);
     tracker->without_pairs = tracker->without_sources = 1;
@@ -8105,7 +8364,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     pktseq_tracker_free(&tracker);
     pktseqi_free(&table->allocator, c.id);
     pktseqi_free(&table->allocator, c.fate);
-    pktseqi_free(&table->allocator, c.token);
+    pktseqi_free(&table->allocator, c.tokens.key);
+    pktseqi_free(&table->allocator, c.tokens.bucket);
+    pktseqi_free(&table->allocator, c.staged);
+    pktseqi_free(&table->allocator, c.scratch);
     pktseqi_free(&table->allocator, c.sequence);
     pktseqi_free(&table->allocator, c.connection);
     pktseqi_free(&table->allocator, c.start);
@@ -8135,19 +8397,19 @@ PKTSEQ_DEF pktseq_status pktseq_table_leave_attacks(pktseq_table *table, pktseq_
     pktseq_status status = pktseqi_table_check(table, err);
     if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
     if (status) return status;
-    if (!label || !label->text) return pktseqi_ok(err);
+    if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
     keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
     if (!keep) return pktseqi_no_memory(err);
     for (size_t s = 0; s < table->sequences; ++s) {
         size_t row = table->start[s], end = table->start[s + 1];
-        while (row < end && pktseq_label_is_normal(label->names[label->text[row]])) ++row;
+        while (row < end && pktseq_label_is_normal(pktseq_column_text(label, row))) ++row;
         keep[s] = row == end;
         kept += keep[s];
     }
     if (kept) status = pktseq_table_select(table, keep, err);
     else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets that the "
                                 "column \"label\" calls attacks (%q ..), but training needs normal "
-                                "traffic", label->names[label->text[0]]);
+                                "traffic", pktseq_column_text(label, 0));
     pktseqi_free(&table->allocator, keep);
     return status;
 }
@@ -8178,10 +8440,10 @@ static int pktseqi_field_scaled(const pktseq_field *field) {
 // What a number field says of a row, before any scaling. first: where the row's sequence begins.
 static double pktseqi_field_number(const pktseq_field *field, const pktseq_column *column,
                                    size_t row, size_t first) {
-    double v = column->number[row];
-    double previous = row == first ? v : column->number[row - 1];
+    double v = pktseqi_column_at(column, row);
+    double previous = row == first ? v : pktseqi_column_at(column, row - 1);
     switch (field->kind) {
-    case PKTSEQ_SINCE_FIRST: return v - column->number[first];
+    case PKTSEQ_SINCE_FIRST: return v - pktseqi_column_at(column, first);
     case PKTSEQ_SINCE_PREVIOUS:
     case PKTSEQ_CLASSES_SINCE_PREVIOUS: return v - previous;
     case PKTSEQ_LOG_SINCE_PREVIOUS: return v > previous ? log(1 + 1e6 * (v - previous)) : 0;
@@ -8212,7 +8474,8 @@ static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktse
     if (!*column)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table has no column %q",
                              field->column);
-    if (field->kind == PKTSEQ_ONEHOT ? !(*column)->text : !(*column)->number)
+    if (field->kind == PKTSEQ_ONEHOT ? !pktseqi_column_texts(*column)
+                                     : !pktseqi_column_numbers(*column))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
                              field->column, field->kind == PKTSEQ_ONEHOT ? "text" : "numbers");
     return PKTSEQ_OK;
@@ -8283,7 +8546,7 @@ static size_t *pktseqi_codec_count_names(const pktseq_codec *codec, const pktseq
     for (size_t s = 0; seen && s < table->sequences; ++s)
         if (!pktseqi_held_out(s, table->sequences, hold_out))
             for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-                ++seen[column->text[row]];
+                ++seen[pktseqi_column_text_at(column, row)];
     return seen;
 }
 
@@ -8500,7 +8763,7 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
     size_t width = pktseqi_field_width(field), hot = 0;
     double v;
     if (field->kind == PKTSEQ_ONEHOT) {
-        hot = category[column->text[row]];
+        hot = category[pktseqi_column_text_at(column, row)];
     } else {
         v = pktseqi_field_number(field, column, row, first);
         if (!pktseqi_field_is_class(field->kind)) {
@@ -8686,11 +8949,12 @@ static pktseq_real pktseqi_plan_real(const double *v, int *bad) {
 // loops without a choice. Returns 0 if a number does not fit.
 static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row,
                                  size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
-    const double *v = e->column->number ? e->column->number + row : NULL;  // else text
-    const double *past = v ? v + rows : NULL;
+    double block[PKTSEQI_BLOCK];
+    const double *v = block, *past = v + rows;
     double mean = e->field->mean, sd = e->field->sd;
     size_t width = pktseqi_field_width(e->field), hot;
     int bad = 0;
+    pktseqi_cells_load(e->column, row, rows, block);
     switch (e->packed && pktseqi_field_is_class(e->field->kind) ? PKTSEQ_CLASSES
                                                                  : e->field->kind) {
     case PKTSEQ_FLAG:
@@ -8712,9 +8976,9 @@ static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t
         }
         return 1;
     case PKTSEQ_ONEHOT:
-        for (size_t i = 0; i < rows; ++i, x += stride) {
+        for (; v < past; ++v, x += stride) {
             for (size_t k = 0; k < width; ++k) x[k] = 0;
-            hot = e->category[e->column->text[row + i]];
+            hot = e->category[(size_t)*v];
             if (hot < width) x[hot] = 1;
             *misses += hot >= width;
         }
@@ -8743,7 +9007,7 @@ static int pktseqi_plans_block(pktseqi_plan *e, size_t count, const pktseq_table
 // The same in blocks that stay in the cache while the fields write to them one after the other.
 static int pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table,
                                 size_t row, size_t rows, pktseq_real *x, size_t width) {
-    const size_t block = 128;
+    const size_t block = PKTSEQI_BLOCK / 4;
     int bad = 0;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows > 20000)
@@ -8770,7 +9034,7 @@ static pktseq_status pktseqi_plans_check(pktseqi_plan *e, size_t count,
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "row %z after the header: column %q: %f is too large when "
                                  "encoded", bad + 1, e[f].field->column,
-                                 e[f].column->number[bad]);
+                                 pktseqi_column_at(e[f].column, bad));
     }
     return PKTSEQ_OK;
 }
@@ -9118,9 +9382,10 @@ static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_
 static double pktseqi_dataset_seconds(const pktseq_table *table) {
     const pktseq_column *time = pktseq_table_column(table, "timestamp");
     double first = DBL_MAX, last = -DBL_MAX;
-    for (size_t row = 0; time && time->number && row < table->rows; ++row) {
-        if (time->number[row] < first) first = time->number[row];
-        if (time->number[row] > last) last = time->number[row];
+    for (size_t row = 0; pktseqi_column_numbers(time) && row < table->rows; ++row) {
+        double t = pktseqi_column_at(time, row);
+        if (t < first) first = t;
+        if (t > last) last = t;
     }
     return last > first && last - first < DBL_MAX ? last - first : 0;
 }
@@ -13727,8 +13992,7 @@ enum { PKTSEQI_LOOKED = 2048, PKTSEQI_NO_CLASS = -1 };
 // first packet, the one before, and the current one.
 typedef struct pktseqi_watch_field {
     size_t known;           // column
-    double number[3];
-    uint32_t text[3];
+    double number[3];       // of a text 0, its place in category
     size_t category[1];
     pktseq_column column;
     double *bound;          // or NULL
@@ -14100,8 +14364,7 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                                  "column %q of the codec cannot be made of a packet",
                                  field->column);
-        f->column.number = f->number;
-        f->column.text = f->text;
+        f->column.cell = f->number;
         if (pktseqi_field_has_bounds(field->kind)) {
             f->bound = pktseqi_codec_bounds(&w->allocator, field);
             good = f->bound != NULL;
@@ -16197,13 +16460,14 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
 // Returns the text that a column has in a row, or "" where there is no such column.
 static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *column = pktseq_table_column(table, name);
-    return column && column->text ? column->names[column->text[row]] : "";
+    const char *text = pktseq_column_text(column, row);
+    return text ? text : "";
 }
 
 // Returns the number that a column has in a row, or 0 where there is no such column.
 static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *column = pktseq_table_column(table, name);
-    return column && column->number ? column->number[row] : 0;
+    return pktseqi_column_numbers(column) ? pktseqi_column_at(column, row) : 0;
 }
 
 // Describes a sequence of the table, but for its score.
