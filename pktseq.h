@@ -530,8 +530,8 @@ enum {
 //         |  first sequence   |    second     |     ...                 |
 //
 // A program with packets of its own may fill the struct itself: rows, sequences, start, columns
-// with a name, cells and, of texts, their type and names; the rest is zero. Where columns are added to
-// it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
+// with a name, cells and, of texts, their type and names; the rest is zero. Where columns are added
+// to it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
 // (What pktseq_table_sequences is to cut needs no sequences and no start.)
 typedef struct pktseq_table {
     size_t rows;
@@ -704,12 +704,12 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
 
-// Returns the number of a column, as pktseq_table_column finds it, in a row, which must be there; of
-// texts the index in names, and 0 if there is no column.       Thread safe.
+// Returns the number of a column, as pktseq_table_column finds it, in a row, which must be there;
+// of texts the index in names, and 0 if there is no column.       Thread safe.
 PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row);
 
-// Returns the text of a column in a row, which must be there; NULL if there is no column of texts, or
-// no such text among its names.       Thread safe.
+// Returns the text of a column in a row, which must be there; NULL if there is no column of texts,
+// or no such text among its names.       Thread safe.
 PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row);
 
 // Is this label one of normal traffic: "0" in any notation, BENIGN, normal, False, none, "-" or
@@ -5229,8 +5229,8 @@ static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
     return any < 256 ? PKTSEQ_CELL_U8 : any < 65536 ? PKTSEQ_CELL_U16 : PKTSEQ_CELL_U32;
 }
 
-// Gives a column room for (room) cells of a type that can hold the (rows) it has. 0 = no memory; the
-// column is then as it was.
+// Gives a column room for (room) cells of a type that can hold the (rows) it has. 0 = no memory;
+// the column is then as it was.
 static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                size_t room, pktseq_cell type) {
     pktseq_column to = *c;
@@ -5248,8 +5248,8 @@ static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column 
     return 1;
 }
 
-// Appends (count) numbers to a column of (rows) that has room for them, unless it has no cells yet or
-// these are too narrow: then it gets wider ones, (room). 0 = no memory.
+// Appends (count) numbers to a column of (rows) that has room for them, unless it has no cells yet
+// or these are too narrow: then it gets wider ones, (room). 0 = no memory.
 static int pktseqi_column_append(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                  size_t room, const double *v, size_t count) {
     if (!c->cell || c->type != PKTSEQ_CELL_DOUBLE) {
@@ -6406,7 +6406,8 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
     } else {
         table->start[table->sequences] = table->rows;
     }
-    if (r->room - table->rows > table->rows / 8) pktseqi_table_grow(table, table->rows, table->rows);
+    if (r->room - table->rows > table->rows / 8)
+        pktseqi_table_grow(table, table->rows, table->rows);
     return r->capture ? PKTSEQ_OK : pktseq_table_derive(table, schema, r->csv->err);
 }
 
@@ -7697,7 +7698,8 @@ typedef struct pktseqi_tokens {
 static uint32_t *pktseqi_tokens_place(const pktseqi_tokens *t, const uint64_t secret[2],
                                       uint64_t key) {
     size_t at = pktseqi_hash(secret, &key, 1) & t->mask;
-    while (t->bucket[at] != PKTSEQI_NO_SLOT && t->key[t->bucket[at]] != key) at = (at + 1) & t->mask;
+    while (t->bucket[at] != PKTSEQI_NO_SLOT && t->key[t->bucket[at]] != key)
+        at = (at + 1) & t->mask;
     return &t->bucket[at];
 }
 
@@ -8042,7 +8044,7 @@ static pktseq_status pktseqi_cut_row(pktseqi_cutting *c, pktseq_tracker *tracker
     return PKTSEQ_OK;
 }
 
-// Puts the derived cells of a block, rows [row, row + count), into their columns. 0 = out of memory.
+// Puts the derived cells of a block, rows [row, row + count), into their columns. 0 = no memory.
 static int pktseqi_cut_flush(pktseqi_cutting *c, size_t row, size_t count) {
     for (size_t i = 0; i < PKTSEQI_MADE; ++i)
         if (c->made[i] && !pktseqi_column_append(&c->table->allocator, c->made[i], row,
@@ -8137,8 +8139,8 @@ static int pktseqi_compare_tokens(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// Names the tokens that rows which are kept have, in the order of their bits, and numbers the cells of
-// the column "token" accordingly. 0 = out of memory.
+// Names the tokens that rows which are kept have, in the order of their bits, and numbers the cells
+// of the column "token" accordingly. 0 = out of memory.
 static int pktseqi_cut_tokens(pktseqi_cutting *c) {
     pktseq_column *column = c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION];
     const pktseq_allocator *allocator = &c->table->allocator;

@@ -299,15 +299,15 @@ static int calibrate(app *a, pktseq_table *normal) {
 // The label of more than half of a sequence's packets, or "0": only the one that outlives all
 // pairs of unequal labels can be it (Boyer and Moore's vote).
 static const char *sequence_label(const pktseq_column *column, size_t row, size_t past) {
-    uint32_t candidate = column->text[row];
+    const char *candidate = NULL;  // equal texts of a column are the same
     size_t lead = 0, count = 0;
     for (size_t r = row; r < past; ++r) {
-        if (lead == 0) candidate = column->text[r];
-        if (column->text[r] == candidate) ++lead;
+        if (lead == 0) candidate = pktseq_column_text(column, r);
+        if (pktseq_column_text(column, r) == candidate) ++lead;
         else --lead;
     }
-    for (size_t r = row; r < past; ++r) count += column->text[r] == candidate;
-    return 2 * count > past - row && column->names[candidate][0] ? column->names[candidate] : "0";
+    for (size_t r = row; r < past; ++r) count += pktseq_column_text(column, r) == candidate;
+    return 2 * count > past - row && candidate[0] ? candidate : "0";
 }
 
 // Finds the first sequence of each connection, which is judged for all of them: it is anomalous if
@@ -342,7 +342,7 @@ static void lead_scores(const app *a, double *score) {
 static int find_sequences(app *a) {
     const pktseq_column *label = pktseq_table_column(&a->table, "label");
     size_t n = a->dataset.pairs, s = 0;
-    if (label && !label->text) label = NULL;  // a field of the model, which has it as a number
+    if (label && !label->names) label = NULL;  // a field of the model, which has it as a number
     a->sequence = (size_t *)malloc(n * sizeof *a->sequence);
     a->score = (double *)malloc(n * sizeof *a->score);
     a->rank = (size_t *)malloc(n * sizeof *a->rank);
@@ -711,19 +711,20 @@ static void who_of(const app *a, size_t row, char *text, size_t size) {
     const pktseq_column *from = pktseq_table_column(&a->table, "src_port");
     const pktseq_column *to = pktseq_table_column(&a->table, "dst_port");
     snprintf(text, size, "?");
-    if (!src || !src->text || !dst || !dst->text) return;
-    if (from && from->number && to && to->number)
-        output_ends(text, size, src->names[src->text[row]], (unsigned)from->number[row],
-                    dst->names[dst->text[row]], (unsigned)to->number[row]);
+    if (!src || !src->names || !dst || !dst->names) return;
+    if (from && !from->names && to && !to->names)
+        output_ends(text, size, pktseq_column_text(src, row),
+                    (unsigned)pktseq_column_number(from, row), pktseq_column_text(dst, row),
+                    (unsigned)pktseq_column_number(to, row));
     else
-        snprintf(text, size, "%s > %s", src->names[src->text[row]], dst->names[dst->text[row]]);
+        snprintf(text, size, "%s > %s", pktseq_column_text(src, row), pktseq_column_text(dst, row));
     output_whole_characters(text);
 }
 
 // When a sequence began, in seconds of the capture; 0 without timestamps.
 static double time_of(const app *a, size_t row) {
     const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
-    return time && time->number ? time->number[row] : 0;
+    return time && !time->names ? pktseq_column_number(time, row) : 0;
 }
 
 // The same for people: "2.500 s", or date and time where the clock tells them for all of the list.
@@ -738,10 +739,10 @@ static size_t file_row(const app *a, size_t row) {
     return (a->table.source_row ? a->table.source_row[row] : row) + 1;
 }
 
-// The number that a capture's packets have there, if the file says it.
-static const double *frames_of(const app *a) {
+// The column of numbers that a capture's packets have there, if the file says it.
+static const pktseq_column *frames_of(const app *a) {
     const pktseq_column *frame = pktseq_table_column(&a->table, "No.");
-    return frame ? frame->number : NULL;
+    return frame && !frame->names ? frame : NULL;
 }
 
 // A display filter by addresses and time, for files that do not number their packets; "" if the
@@ -752,9 +753,9 @@ static void filter_by_time(const app *a, size_t row, size_t last, char *text, si
     const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
     const char *address[2], *clock;
     text[0] = 0;
-    if (!src || !src->text || !dst || !dst->text || !time || !time->number) return;
-    address[0] = src->names[src->text[row]];
-    address[1] = dst->names[dst->text[row]];
+    if (!src || !src->names || !dst || !dst->names || !time || time->names) return;
+    address[0] = pktseq_column_text(src, row);
+    address[1] = pktseq_column_text(dst, row);
     for (int k = 0; k < 2; ++k)
         if (!address[k][0] || strlen(address[k]) > 45 ||
             address[k][strspn(address[k], "0123456789abcdefABCDEF.:")])
@@ -768,7 +769,7 @@ static void filter_by_time(const app *a, size_t row, size_t last, char *text, si
 
 // Wireshark's display filter for the packets of a sequence: frame.number in {3, 5..8}.
 static void filter_of(const app *a, size_t row, size_t packets, char *text, size_t size) {
-    const double *frame = frames_of(a);
+    const pktseq_column *frame = frames_of(a);
     size_t n = 0, past = row + packets;
     if (!frame) {
         filter_by_time(a, row, past - 1, text, size);
@@ -776,13 +777,15 @@ static void filter_of(const app *a, size_t row, size_t packets, char *text, size
     }
     n = (size_t)snprintf(text, size, "frame.number in {");
     for (size_t r = row, end; r < past; r = end) {
-        for (end = r + 1; end < past && fabs(frame[end] - frame[end - 1] - 1) < 0.5;) ++end;
-        if (n + 60 > size || !(fabs(frame[r]) < 1e15)) {  // too many pieces
+        double first = pktseq_column_number(frame, r), last = first;
+        for (end = r + 1; end < past && fabs(pktseq_column_number(frame, end) - last - 1) < 0.5;)
+            last = pktseq_column_number(frame, end++);
+        if (n + 60 > size || !(fabs(first) < 1e15)) {  // too many pieces
             filter_by_time(a, row, past - 1, text, size);
             return;
         }
-        n += (size_t)snprintf(text + n, size - n, "%s%.0f", r == row ? "" : ", ", frame[r]);
-        if (end > r + 1) n += (size_t)snprintf(text + n, size - n, "..%.0f", frame[end - 1]);
+        n += (size_t)snprintf(text + n, size - n, "%s%.0f", r == row ? "" : ", ", first);
+        if (end > r + 1) n += (size_t)snprintf(text + n, size - n, "..%.0f", last);
     }
     snprintf(text + n, size - n, "}");
 }
@@ -862,15 +865,15 @@ static void describe(const app *a, const pktseq_work *work, size_t part, size_t 
         pktseq_dataset_dense(&a->dataset, row, NULL, y);
         pktseq_codec_decode_output(&a->codec, y, value);
         value_text(field, &value[part_field(a, part)], seen, size);
-        if (column && column->text)  // also what the codec does not know
-            snprintf(seen, size, "%s", column->names[column->text[row]]);
-    } else if (value && column && column->number) {
+        if (column && column->names)  // also what the codec does not know
+            snprintf(seen, size, "%s", pktseq_column_text(column, row));
+    } else if (value && column && !column->names) {
         double mean = a->detector.mean[part - a->codec.groups];
         if (field->sd > 0) mean = mean * field->sd + field->mean;
         if (field->kind == PKTSEQ_LOG) mean = exp(mean) - 1;
         snprintf(expected, size, "about ");
         amount_text(field->column, fabs(mean) < 0.05 ? 0 : mean, expected + 6, size - 6);
-        amount_text(field->column, column->number[row], seen, size);
+        amount_text(field->column, pktseq_column_number(column, row), seen, size);
     }
     free(value);
     free(y);
@@ -1032,6 +1035,7 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs, k = 0;
     double *sum = (double *)malloc(x->steps * sizeof *sum);
     unsigned char *shown = (unsigned char *)malloc(x->steps);
+    const pktseq_column *frame = frames_of(a);
     int bad = !sum || !shown;
     if (!bad) choose_steps(x, parts, sum, shown);
     for (size_t t = 0; !bad && t < x->steps; ++t) {
@@ -1039,7 +1043,7 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
         size_t part = largest_part(x->part + t * parts, parts, 1, NULL);
         if (!shown[t]) continue;
         step[k].packet = N + t + 1;
-        step[k].frame = frames_of(a) ? (size_t)frames_of(a)[row] : file_row(a, row);
+        step[k].frame = frame ? (size_t)pktseq_column_number(frame, row) : file_row(a, row);
         step[k].time = time_of(a, row);
         step[k].score = sum[t];
         step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";

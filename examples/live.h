@@ -138,11 +138,6 @@ static int live_packet(live *l, const pktseq_packet *packet) {
     return status == PKTSEQ_ERROR_MEMORY || live_stop || l->failed;
 }
 
-// A number of a table's row, or 0.
-static double live_cell(const pktseq_column *column, size_t row) {
-    return column && column->number ? column->number[row] : 0;
-}
-
 // The packets of some rows of CSV, in their order. 0 = go on
 static int live_rows(live *l, const pktseq_table *table) {
     static const char *const name[] = {
@@ -163,19 +158,19 @@ static int live_rows(live *l, const pktseq_table *table) {
         pktseq_packet p;
         if (row == table->rows) continue;
         memset(&p, 0, sizeof p);
-        p.time = live_cell(column[0], row);
-        p.length = live_cell(column[1], row);
-        p.src_port = (uint16_t)live_cell(column[2], row);
-        p.dst_port = (uint16_t)live_cell(column[3], row);
-        p.transport = column[4] ? (uint8_t)live_cell(column[4], row) : 6;
-        p.icmp_type = (uint8_t)live_cell(column[5], row);
-        p.icmp_code = (uint8_t)live_cell(column[6], row);
-        p.icmp_id = (uint16_t)live_cell(column[7], row);
+        p.time = pktseq_column_number(column[0], row);
+        p.length = pktseq_column_number(column[1], row);
+        p.src_port = (uint16_t)pktseq_column_number(column[2], row);
+        p.dst_port = (uint16_t)pktseq_column_number(column[3], row);
+        p.transport = column[4] ? (uint8_t)pktseq_column_number(column[4], row) : 6;
+        p.icmp_type = (uint8_t)pktseq_column_number(column[5], row);
+        p.icmp_code = (uint8_t)pktseq_column_number(column[6], row);
+        p.icmp_id = (uint16_t)pktseq_column_number(column[7], row);
         for (int f = 0; f < 10; ++f)
-            p.flags |= (uint16_t)((live_cell(column[8 + f], row) != 0) << f);
-        alarm_address(src->names[src->text[row]], p.src);
-        alarm_address(dst->names[dst->text[row]], p.dst);
-        p.protocol = protocol ? protocol->names[protocol->text[row]] : "";
+            p.flags |= (uint16_t)((pktseq_column_number(column[8 + f], row) != 0) << f);
+        alarm_address(pktseq_column_text(src, row), p.src);
+        alarm_address(pktseq_column_text(dst, row), p.dst);
+        p.protocol = protocol ? pktseq_column_text(protocol, row) : "";
         stop = live_packet(l, &p);
     }
     free(order);

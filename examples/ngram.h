@@ -84,12 +84,17 @@ static const pktseq_column *ngram_column(const ngram_side *side, const char *nam
     return pktseq_table_column(side->table, name);
 }
 
+// The number of a packet's text among the column's.
+static size_t ngram_text(const pktseq_column *column, size_t row) {
+    return (size_t)pktseq_column_number(column, row);
+}
+
 // Sorts the packets by connection and cuts these into runs: after 30 s of silence, or 64 packets.
 static int ngram_runs(ngram_side *side) {
     const pktseq_column *src = ngram_column(side, "src_ip"), *dst = ngram_column(side, "dst_ip");
-    const double *from = ngram_column(side, "src_port")->number;
-    const double *to = ngram_column(side, "dst_port")->number;
-    const double *time = ngram_column(side, "timestamp")->number;
+    const pktseq_column *from = ngram_column(side, "src_port");
+    const pktseq_column *to = ngram_column(side, "dst_port");
+    const pktseq_column *time = ngram_column(side, "timestamp");
     size_t rows = side->table->rows;
     ngram_end *end = (ngram_end *)malloc(rows * sizeof *end);
     side->row = (size_t *)malloc(rows * sizeof *side->row);
@@ -99,8 +104,10 @@ static int ngram_runs(ngram_side *side) {
         return 0;
     }
     for (size_t r = 0; r < rows; ++r) {
-        uint64_t a = (uint64_t)side->source[src->text[r]] << 16 | (uint64_t)from[r];
-        uint64_t b = (uint64_t)side->destination[dst->text[r]] << 16 | (uint64_t)to[r];
+        uint64_t a = (uint64_t)side->source[ngram_text(src, r)] << 16 |
+                     (uint64_t)pktseq_column_number(from, r);
+        uint64_t b = (uint64_t)side->destination[ngram_text(dst, r)] << 16 |
+                     (uint64_t)pktseq_column_number(to, r);
         end[r].low = a < b ? a : b;
         end[r].high = a < b ? b : a;
         end[r].row = r;
@@ -109,7 +116,8 @@ static int ngram_runs(ngram_side *side) {
     for (size_t k = 0, silence = 0; k < rows; ++k) {
         side->row[k] = end[k].row;
         if (k == 0 || end[k].low != end[k - 1].low || end[k].high != end[k - 1].high ||
-            time[end[k].row] - time[end[k - 1].row] > 30)
+            pktseq_column_number(time, end[k].row) -
+                    pktseq_column_number(time, end[k - 1].row) > 30)
             silence = k;
         side->first[k] = k - (k - silence) % NGRAM_RUN;
     }
@@ -122,17 +130,17 @@ static int ngram_tokens(ngram_side *side) {
     static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
     const pktseq_column *protocol = ngram_column(side, "protocol");
     const pktseq_column *src = ngram_column(side, "src_ip");
-    const double *length = ngram_column(side, "length")->number, *flag[10];
+    const pktseq_column *length = ngram_column(side, "length"), *flag[10];
     size_t rows = side->table->rows;
     side->token = (uint64_t *)malloc(rows * sizeof *side->token);
     if (!side->token) return 0;
-    for (int f = 0; f < 10; ++f) flag[f] = ngram_column(side, ngram_flag[f])->number;
+    for (int f = 0; f < 10; ++f) flag[f] = ngram_column(side, ngram_flag[f]);
     for (size_t k = 0; k < rows; ++k) {
         size_t r = side->row[k], first = side->row[side->first[k]];
-        uint64_t key = side->protocol[protocol->text[r]], size = 0;
-        key = 2 * key + (side->source[src->text[r]] == side->source[src->text[first]]);
-        for (int f = 0; f < 10; ++f) key = 2 * key + (flag[f][r] != 0);
-        while (size < 8 && length[r] >= bound[size]) ++size;
+        uint64_t key = side->protocol[ngram_text(protocol, r)], size = 0;
+        key = 2 * key + (side->source[ngram_text(src, r)] == side->source[ngram_text(src, first)]);
+        for (int f = 0; f < 10; ++f) key = 2 * key + (pktseq_column_number(flag[f], r) != 0);
+        while (size < 8 && pktseq_column_number(length, r) >= bound[size]) ++size;
         side->token[k] = 16 * key + size;
     }
     return 1;
@@ -242,7 +250,7 @@ static int ngram_check(const pktseq_table *table, char *message, size_t message_
     for (int i = 0; i < 17; ++i) {
         const char *wanted = i < 7 ? name[i] : ngram_flag[i - 7];
         const pktseq_column *column = pktseq_table_column(table, wanted);
-        if (column && (i < 3 ? column->text != NULL : column->number != NULL)) continue;
+        if (column && (i < 3) == (column->names != NULL)) continue;
         snprintf(message, message_size, "column \"%s\" is missing", wanted);
         return 0;
     }

@@ -138,8 +138,8 @@ static void put_table(FILE *file, const pktseq_table *table) {
     const pktseq_column *column[WRITTEN], *transport = pktseq_table_column(table, "transport");
     char number[40];
     int others = 0;  // than TCP: only then there is anything to tell of transports
-    for (size_t row = 0; transport && transport->number && row < table->rows; ++row)
-        others |= transport->number[row] != 6;
+    for (size_t row = 0; transport && !transport->names && row < table->rows; ++row)
+        others |= pktseq_column_number(transport, row) != 6;
     fputs("position", file);
     for (size_t c = 0; c < WRITTEN; ++c) {
         column[c] = c < TRANSPORT || others ? pktseq_table_column(table, written[c]) : NULL;
@@ -152,8 +152,8 @@ static void put_table(FILE *file, const pktseq_table *table) {
             for (size_t c = 0; c < WRITTEN; ++c) {
                 if (!column[c]) continue;
                 putc(',', file);
-                if (column[c]->text) put_text(file, column[c]->names[column[c]->text[row]]);
-                else fputs(output_number(number, column[c]->number[row]), file);
+                if (column[c]->names) put_text(file, pktseq_column_text(column[c], row));
+                else fputs(output_number(number, pktseq_column_number(column[c], row)), file);
             }
             putc('\n', file);
         }

@@ -1215,7 +1215,7 @@ static void check_table(const bytes *b, int notebook) {
     CHECK(!pktseq_table_column(&table, "other"));
     for (int i = 0; i < 24; ++i) {
         column[i] = pktseq_table_column(&table, names[i]);
-        CHECK_THAT(column[i] && (i < 21 ? column[i]->number != NULL : column[i]->text != NULL),
+        CHECK_THAT(column[i] && (i < 21) == (column[i]->names == NULL),
                    "%s", names[i]);
         if (!column[i]) return;
     }
@@ -1235,8 +1235,8 @@ static void check_table(const bytes *b, int notebook) {
         text[2] = p.protocol;
         for (int f = 0; f < 10; ++f) want[11 + f] = p.flags >> (9 - f) & 1;
         for (int i = 0; i < 24 && row < table.rows; ++i)
-            CHECK_THAT(i < 21 ? column[i]->number[row] == want[i]
-                              : strcmp(column[i]->names[column[i]->text[row]], text[i - 21]) == 0,
+            CHECK_THAT(i < 21 ? pktseq_column_number(column[i], row) == want[i]
+                              : strcmp(pktseq_column_text(column[i], row), text[i - 21]) == 0,
                        "row %lu: %s", (unsigned long)row, names[i]);
         ++row;
     }
@@ -1247,7 +1247,7 @@ static void check_table(const bytes *b, int notebook) {
     CHECK(table.notes == PKTSEQ_READ_BY_PORT && table.source_row);
     CHECK(pktseq_table_names(&table) == PKTSEQ_NAMES_PORTS);
     for (size_t k = 0; table.source_row && k < row; ++k)
-        CHECK((double)table.source_row[k] == column[8]->number[k] - 1);
+        CHECK((double)table.source_row[k] == pktseq_column_number(column[8], k) - 1);
     pktseq_capture_free(&capture);
     pktseq_table_free(&table);
 }
@@ -1341,9 +1341,9 @@ static void check_live(const bytes *b, size_t limit) {
         CHECK(one->sequence == all[table.source_row[table.start[sequence]]].sequence);
         CHECK(pktseq_table_column(&table, "same_connection")->number[row] == one->same_connection);
         for (int k = 0; k < PKTSEQ_COUNTERS; ++k)
-            CHECK(pktseq_table_column(&table, name[k])->number[row] == one->counter[k]);
+            CHECK(pktseq_column_number(pktseq_table_column(&table, name[k]), row) == one->counter[k]);
         CHECK(!pktseq_token_text(one->token, one->protocol, text, sizeof text));
-        CHECK(strcmp(token->names[token->text[row]], text) == 0);
+        CHECK(strcmp(pktseq_column_text(token, row), text) == 0);
     }
     pktseq_tracker_free(&tracker);
     pktseq_capture_free(&capture);

@@ -27,10 +27,10 @@ static const char *show(const pktseq_table *table) {
         put(&t, column->name);
         put(&t, " ");
         for (size_t row = 0; row < table->rows; ++row) {
-            if (column->number)
-                put_number(&t, column->number[row]);
+            if (!column->names)
+                put_number(&t, pktseq_column_number(column, row));
             else
-                put(&t, column->names[column->text[row]]);
+                put(&t, pktseq_column_text(column, row));
             put(&t, " ");
         }
     }
@@ -59,11 +59,11 @@ static void check_sound(const pktseq_table *table, const char *name) {
         const pktseq_column *column = &table->column[c];
         uint32_t next = 0;
         // A table filled by hand may have names in any order, until something is taken out.
-        if (!column->text || (cut->packets == table->rows && !cut->renamed)) continue;
+        if (!column->names || (cut->packets == table->rows && !cut->renamed)) continue;
         good = 1;
         for (size_t row = 0; row < table->rows; ++row) {
-            good &= column->text[row] <= next;
-            next += column->text[row] == next;
+            good &= (size_t)pktseq_column_number(column, row) <= next;
+            next += (size_t)pktseq_column_number(column, row) == next;
         }
         CHECK_THAT(good && next == column->name_count, "%s: names of %s", name, column->name);
     }
@@ -119,15 +119,18 @@ static void hand_init(hand *h, size_t rows) {
         strcpy(h->text[ADDRESSES + i], protocol_name[i]);
         h->protocols[i] = h->text[ADDRESSES + i];
     }
-    h->column[0].number = h->number;
-    h->column[1].number = h->time;
-    h->column[2].text = h->protocol;
+    h->column[0].cell = h->number;
+    h->column[1].cell = h->time;
+    h->column[2].cell = h->protocol;
+    h->column[2].type = PKTSEQ_CELL_U32;
     h->column[2].names = h->protocols;
     h->column[2].name_count = PROTOCOLS;
-    h->column[3].text = h->destination;
+    h->column[3].cell = h->destination;
+    h->column[3].type = PKTSEQ_CELL_U32;
     h->column[3].names = h->destinations;
     h->column[3].name_count = ADDRESSES;
-    h->column[4].text = h->source;
+    h->column[4].cell = h->source;
+    h->column[4].type = PKTSEQ_CELL_U32;
     h->column[4].names = h->sources;
     h->column[4].name_count = ADDRESSES;
     h->table.rows = rows;
@@ -366,7 +369,8 @@ static void test_again(void) {
     h.table.cut.packets = 1234;  // nonsense is not believed
     h.table.cut.renamed = 99;
     CHECK_CUT(&rule, "0 2 4 6 8 | 1 0");
-    h.table.start = h.table.source_row = NULL;
+    h.table.start = NULL;
+    h.table.source_row = NULL;
     h.table.rows = 8;
     CHECK(h.table.position_gaps == 0 && h.table.cut.packets == 9 && h.table.cut.renamed == 0);
     CHECK(pktseq_table_sequences(&h.table, &notebook, NULL) == PKTSEQ_OK);
@@ -413,7 +417,7 @@ static void test_arguments(void) {
     CUT_FAILS(h.table.rows = 0, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.table.column = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.column[0].name = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
-    CUT_FAILS(h.column[0].number = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.column[0].cell = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.source[7] = ADDRESSES, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.destination[0] = UINT32_MAX, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.protocol[3] = PROTOCOLS, &good, PKTSEQ_ERROR_ARGUMENT);
@@ -579,7 +583,7 @@ static void test_flags(void) {
         const pktseq_column *column = pktseq_table_column(&table, flag[f].name);
         size_t wrong = column == NULL;
         for (unsigned word = 0; column && word < 4096; ++word)
-            wrong += column->number[word] != ((word & flag[f].bits) != 0);
+            wrong += pktseq_column_number(column, word) != ((word & flag[f].bits) != 0);
         CHECK_THAT(wrong == 0, "%s: %lu of 4096", flag[f].name, (unsigned long)wrong);
     }
     pktseq_table_free(&table);
@@ -890,9 +894,10 @@ static void test_kinds(void) {
             const pktseq_column *b = pktseq_table_column(&base, a->name);
             size_t wrong = b == NULL;
             for (size_t row = 0; b && row < SAMPLES; ++row)
-                wrong += a->text ? strcmp(a->names[a->text[row]], b->names[b->text[row]]) != 0
-                         : a == time ? time->number[row] - time->number[0] != first->number[row]
-                                     : a->number[row] != b->number[row];
+                wrong += a->names ? strcmp(pktseq_column_text(a, row), pktseq_column_text(b, row)) != 0
+                         : pktseq_column_number(a, row) -
+                                   (a == time ? pktseq_column_number(time, 0) : 0) !=
+                               pktseq_column_number(b, row);
             CHECK_THAT(wrong == 0, "%s: %s: %lu rows", kinds[i].name, a->name,
                        (unsigned long)wrong);
         }
@@ -902,8 +907,9 @@ static void test_kinds(void) {
                    "%s: notes %u", kinds[i].name, table.notes);
         if (strstr(kinds[i].name, "seconds") || strstr(kinds[i].name, "1970") ||
             strstr(kinds[i].name, "dates"))
-            CHECK_THAT(time->number[0] == 1709251200.0 - (strstr(kinds[i].name, "dates") ? 60 : 0),
-                       "%s: %.9f", kinds[i].name, time->number[0]);
+            CHECK_THAT(pktseq_column_number(time, 0) ==
+                           1709251200.0 - (strstr(kinds[i].name, "dates") ? 60 : 0),
+                       "%s: %.9f", kinds[i].name, pktseq_column_number(time, 0));
         pktseq_table_free(&table);
     }
     pktseq_table_free(&base);
@@ -968,10 +974,10 @@ static void test_transports(void) {
         const pktseq_column *source = pktseq_table_column(&table, "src_ip");
         char shown[100];
         if (!rows[i].shown[0]) continue;
-        sprintf(shown, "%s", source->names[source->text[row]]);
+        sprintf(shown, "%s", pktseq_column_text(source, row));
         for (int k = 0; k < 7; ++k)
             sprintf(shown + strlen(shown), " %g",
-                    pktseq_table_column(&table, name[k])->number[row]);
+                    pktseq_column_number(pktseq_table_column(&table, name[k]), row));
         CHECK_THAT(strcmp(shown, rows[i].shown) == 0, "%s: %s", rows[i].row, shown);
         CHECK(table.source_row[row] == (size_t)i);
         ++row;
@@ -1112,7 +1118,7 @@ static void test_labels(void) {
         CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_OK);
         CHECK(table.sequences == 8 && table.rows == 32 && table.cut.attacks == 16);
         for (size_t row = 0; row < table.rows; ++row)
-            CHECK(pktseq_table_column(&table, "length")->number[row] == 61 &&
+            CHECK(pktseq_column_number(pktseq_table_column(&table, "length"), row) == 61 &&
                   table.source_row[row] == row / 4 * 4 + (row / 4 + 1) / 2 * 4 + row % 4);
         if (i == 0) {  // the one allocation that there may be
             counter count = {0, 0, 0};
@@ -1196,8 +1202,8 @@ static void test_recording(const char *name) {
             const pktseq_column *a = &export_.column[c], *b = &seqs.column[c];
             CHECK(strcmp(a->name, b->name) == 0 && a->name_count == b->name_count);
             for (size_t i = 0; i < b->name_count; ++i) CHECK(!strcmp(a->names[i], b->names[i]));
-            CHECK_THAT(b->text ? memcmp(a->text, b->text, seqs.rows * sizeof *b->text) == 0
-                               : memcmp(a->number, b->number, seqs.rows * sizeof *b->number) == 0,
+            CHECK_THAT(a->type == b->type && memcmp(a->cell, b->cell, seqs.rows *
+                                                    pktseqi_cell_bytes(b->type)) == 0,
                        "%s: column %s differs", name, b->name);
         }
     }
@@ -1206,7 +1212,7 @@ static void test_recording(const char *name) {
         const pktseq_column *number = pktseq_table_column(&export_, "No.");
         size_t wrong = 0;
         for (size_t row = 0; row < export_.rows && number; ++row)
-            wrong += number->number[row] != (double)export_.source_row[row] + 1;
+            wrong += pktseq_column_number(number, row) != (double)export_.source_row[row] + 1;
         CHECK(number && wrong == 0);
     }
     // The file with positions, cut anew, is as it was.
@@ -1318,7 +1324,8 @@ static void check_names(const char *what, char **name, size_t count) {
         const pktseq_column *note = &table.column[1];
         CHECK(note->name_count == count);
         for (size_t i = 0; i < 2 * count; ++i)
-            wrong += note->text[i] != i % count || strcmp(note->names[i % count], name[i % count]);
+            wrong += (size_t)pktseq_column_number(note, i) != i % count ||
+                     strcmp(note->names[i % count], name[i % count]);
         CHECK_THAT(wrong == 0, "%s: %lu texts", what, (unsigned long)wrong);
     }
     pktseq_table_free(&table);

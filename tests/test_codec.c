@@ -1055,14 +1055,14 @@ static void check_fixture(const char *name, const pktseq_schema *schema, size_t 
             const pktseq_field *field = &codec.field[f];
             const pktseq_column *column = pktseq_table_column(&table, field->column);
             if (field->kind == PKTSEQ_ONEHOT) {
-                CHECK(strcmp(value[f].text, column->names[column->text[row]]) == 0);
+                CHECK(strcmp(value[f].text, pktseq_column_text(column, row)) == 0);
             } else if (field->kind == PKTSEQ_ZSCORE) {
-                CHECK(near(value[f].number, column->number[row],
+                CHECK(near(value[f].number, pktseq_column_number(column, row),
                            4 * TOLERANCE * (field->sd + fabs(field->mean))));
             } else if (field->kind == PKTSEQ_FLAG) {
-                CHECK(value[f].number == column->number[row]);
+                CHECK(value[f].number == pktseq_column_number(column, row));
             } else {
-                int kind = pktseq_port_class(column->number[row]);
+                int kind = pktseq_port_class(pktseq_column_number(column, row));
                 if (field->kind == PKTSEQ_PORT_NOTEBOOK && kind == 2) kind = 0;
                 CHECK(value[f].number == kind);
             }
@@ -1122,7 +1122,8 @@ static void test_blocks(void) {
         pktseq_codec_free(&one);
     }
     // Of several numbers that do not fit, the first field's first is named.
-    v = table.column[0].number;
+    CHECK(table.column[0].type == PKTSEQ_CELL_DOUBLE);
+    v = (double *)table.column[0].cell;
     v[25000] = v[29000] = 1e308;
     codec.field[0].sd = codec.field[1].sd = 1e-3;
     v[100] = (double)NAN;
@@ -1160,7 +1161,8 @@ static void test_learned_names(void) {
     memset(&column, 0, sizeof column);
     memset(&table, 0, sizeof table);
     column.name = column_name;
-    column.text = index;
+    column.cell = index;
+    column.type = PKTSEQ_CELL_U32;
     column.names = names;
     column.name_count = MANY;
     table.rows = MANY;
@@ -1196,7 +1198,8 @@ static void test_equal_names(void) {
     memset(&column, 0, sizeof column);
     memset(&table, 0, sizeof table);
     column.name = column_name;
-    column.text = text;
+    column.cell = text;
+    column.type = PKTSEQ_CELL_U32;
     column.names = names;
     column.name_count = 3;
     table.rows = 3;
@@ -1257,7 +1260,8 @@ static void test_foreign_table(void) {
     CHECK(parse_text(&own, "position,protocol\n0,A\n1,B\n", &schema, &err) == PKTSEQ_OK);
     CHECK(pktseq_codec_fit(&codec, &own, &schema, NULL, &err) == PKTSEQ_OK);
     column.name = column_name;
-    column.text = text;
+    column.cell = text;
+    column.type = PKTSEQ_CELL_U32;
     column.names = names;
     column.name_count = 1;
     table.rows = 6;

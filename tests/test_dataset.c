@@ -346,7 +346,7 @@ static void test_misuse(void) {
     memset(&table, 0, sizeof table);
     memset(&column, 0, sizeof column);
     column.name = (char *)name[0];
-    column.number = number;
+    column.cell = number;
     table.rows = 10;
     table.column = &column;
     table.column_count = 1;

@@ -66,10 +66,11 @@ static void fill_hand(hand *h, size_t rows) {
         pktseq_column *c = &h->table.column[i];
         c->name = strcpy(h->name[i], base_name[i]);
         if (i >= TEXTS) {
-            c->number = h->number[i];
+            c->cell = h->number[i];
             continue;
         }
-        c->text = h->text[i];
+        c->cell = h->text[i];
+        c->type = PKTSEQ_CELL_U32;
         c->names = h->names[i];
         c->name_count = i < 2 ? 4 : 2;
     }
@@ -134,11 +135,13 @@ static view view_of(const pktseq_table *table) {
 
 // A cell of text, so that addresses are compared as texts and not by number.
 static const char *text_of(const view *v, int base, size_t row) {
-    return v->base[base]->names[v->base[base]->text[row]];
+    return pktseq_column_text(v->base[base], row);
 }
 
 // A cell of numbers.
-static double number_of(const view *v, int base, size_t row) { return v->base[base]->number[row]; }
+static double number_of(const view *v, int base, size_t row) {
+    return pktseq_column_number(v->base[base], row);
+}
 
 // Are two cells the same text, also in different columns?
 static int same_text(const view *v, int base_a, size_t a, int base_b, size_t b) {
@@ -252,18 +255,20 @@ static void check_derived(const pktseq_table *table) {
         size_t first, before = row;
         s += table->start[s + 1] <= row;
         first = table->start[s];
-        CHECK(column[0]->number[row] == same_text(&v, 0, row, 0, first));
-        CHECK(column[1]->number[row] == (row > first && same_connection(&v, row, row - 1)));
+        CHECK(pktseq_column_number(column[0], row) == same_text(&v, 0, row, 0, first));
+        CHECK(pktseq_column_number(column[1], row) ==
+              (row > first && same_connection(&v, row, row - 1)));
         plain_token(&v, token, row, first);
-        CHECK_THAT(strcmp(token, column[2]->names[column[2]->text[row]]) == 0,
+        CHECK_THAT(strcmp(token, pktseq_column_text(column[2], row)) == 0,
                    "row %lu: %s, not %s", (unsigned long)row,
-                   column[2]->names[column[2]->text[row]], token);
+                   pktseq_column_text(column[2], row), token);
         while (before > 0 && !same_pair(&v, row, before - 1)) --before;
         oldest[row] = plain_counters(&v, count, row, before > 0 ? oldest[before - 1] : 0);
         for (size_t i = 0; i < COUNTERS; ++i)
-            CHECK_THAT(column[PAIR + i]->number[row] == count[i], "row %lu, %s: %.17g, not %.17g",
+            CHECK_THAT(pktseq_column_number(column[PAIR + i], row) == count[i],
+                       "row %lu, %s: %.17g, not %.17g",
                        (unsigned long)row, derived_field[PAIR + i].column,
-                       column[PAIR + i]->number[row], count[i]);
+                       pktseq_column_number(column[PAIR + i], row), count[i]);
     }
     for (size_t i = 0; i < column[2]->name_count; ++i)
         for (size_t k = 0; k < i; ++k)
@@ -345,9 +350,9 @@ static void test_each(void) {
         CHECK(pktseq_table_derive(&h.table, &all, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < h.table.rows; ++row) {
             const pktseq_column *again = &h.table.column[BASES + which];
-            CHECK(made.number ? made.number[row] == again->number[row]
-                              : strcmp(made.names[made.text[row]],
-                                       again->names[again->text[row]]) == 0);
+            CHECK(!made.names ? pktseq_column_number(&made, row) == pktseq_column_number(again, row)
+                              : strcmp(pktseq_column_text(&made, row),
+                                       pktseq_column_text(again, row)) == 0);
         }
         h.table.column[BASES + DERIVED - 1].name[0] = 'x';  // two of one name would be odd
         for (size_t i = 0; i < BASES; ++i) {
@@ -370,10 +375,10 @@ static void test_each(void) {
             // The column is there but of the other kind.
             if (needed) {
                 pktseq_column right = *base;
-                base->text = right.text ? NULL : h.text[0];
-                base->names = right.text ? NULL : h.names[0];
-                base->name_count = right.text ? 0 : 4;
-                base->number = right.text ? h.number[TIME] : NULL;
+                base->cell = right.names ? (void *)h.number[TIME] : (void *)h.text[0];
+                base->type = right.names ? PKTSEQ_CELL_DOUBLE : PKTSEQ_CELL_U32;
+                base->names = right.names ? NULL : h.names[0];
+                base->name_count = right.names ? 0 : 4;
                 CHECK(pktseq_table_derive(&table, &one, &err) == PKTSEQ_ERROR_MISMATCH);
                 CHECK_THAT(strstr(err.text, name) && strstr(err.text, "of the right kind"), "%s",
                            err.text);
@@ -381,8 +386,7 @@ static void test_each(void) {
             }
         }
         free(made.name);
-        free(made.number);
-        free(made.text);
+        free(made.cell);
         for (size_t i = 0; i < made.name_count; ++i) free(made.names[i]);
         free(made.names);
         free_hand(&h);
@@ -415,8 +419,8 @@ static void test_token_text(void) {
     CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
     for (size_t row = 0; row < 6; ++row) {
         const pktseq_column *token = &h.table.column[BASES];
-        CHECK_THAT(strcmp(token->names[token->text[row]], expected[row]) == 0, "%s, not %s",
-                   token->names[token->text[row]], expected[row]);
+        CHECK_THAT(strcmp(pktseq_column_text(token, row), expected[row]) == 0, "%s, not %s",
+                   pktseq_column_text(token, row), expected[row]);
     }
     free_hand(&h);
 }
@@ -476,7 +480,7 @@ static void test_hostile_numbers(void) {
                 if (random_below(10) == 0) h.number[i][row] = value[random_below(5)];
         CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < h.table.rows; ++row)
-            CHECK(h.table.column[BASES + PAIR].number[row] >= 1);
+            CHECK(pktseq_column_number(&h.table.column[BASES + PAIR], row) >= 1);
         free_hand(&h);
     }
 }
@@ -496,7 +500,7 @@ static void test_absurd_length(void) {
         CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < 200; ++row) {
             size_t first = row;
-            double sum = 0, got = h.table.column[BASES + PAIR + 5].number[row];
+            double sum = 0, got = pktseq_column_number(&h.table.column[BASES + PAIR + 5], row);
             while (first > 0 && h.number[TIME][first - 1] >= h.number[TIME][row] - 10) --first;
             for (size_t i = first; i <= row; ++i) sum += h.number[LENGTH][i];
             if (row < 12 || row > 31)
@@ -583,9 +587,9 @@ static void test_reading(void) {
     schema.field = own;
     schema.field_count = 2;
     CHECK_THAT(!parse_small(&table, "length", "direction", &schema, &err), "%s", err.text);
-    CHECK(pktseq_table_column(&table, "direction")->number[1] == 70);
-    CHECK(pktseq_table_column(&table, "same_connection")->number[1] == 1);
-    CHECK(pktseq_table_column(&table, "same_connection")->number[2] == 0);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "direction"), 1) == 70);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "same_connection"), 1) == 1);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "same_connection"), 2) == 0);
     pktseq_table_free(&table);
     schema.field_count = 1;
     CHECK_THAT(!parse_small(&table, "length", "direction", &schema, &err), "%s", err.text);
@@ -701,11 +705,12 @@ static void test_direction_alone(void) {
     memset(column, 0, sizeof column);
     memset(&table, 0, sizeof table);
     column[0].name = src_name;
-    column[0].text = text;
+    column[0].cell = text;
+    column[0].type = PKTSEQ_CELL_U32;
     column[0].names = names;
     column[0].name_count = 2;
     column[1].name = dst_name;
-    column[1].number = number;
+    column[1].cell = number;
     table.rows = 4;
     table.sequences = 2;
     table.start = start;
@@ -714,10 +719,10 @@ static void test_direction_alone(void) {
     // The added column makes a new array; the old one is this function's.
     CHECK_THAT(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(table.column_count == 3 && table.column != column && table.own_columns == 1);
-    for (size_t i = 0; i < 4; ++i) CHECK(table.column[2].number[i] == (i % 2 == 0));
+    for (size_t i = 0; i < 4; ++i) CHECK(pktseq_column_number(&table.column[2], i) == (i % 2 == 0));
     table.start = NULL;
     pktseq_table_free(&table);
-    CHECK(column[0].name == src_name && column[1].number == number);
+    CHECK(column[0].name == src_name && column[1].cell == number);
 }
 
 int main(void) {

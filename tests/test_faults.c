@@ -120,8 +120,7 @@ static uint64_t table_hash(const pktseq_table *t) {
     for (size_t c = 0; c < t->column_count; ++c) {
         const pktseq_column *column = &t->column[c];
         h = add_text(h, column->name);
-        if (column->number) h = add(h, column->number, t->rows * sizeof *column->number);
-        if (column->text) h = add(h, column->text, t->rows * sizeof *column->text);
+        if (column->cell) h = add(h, column->cell, t->rows * pktseqi_cell_bytes(column->type));
         for (size_t i = 0; i < column->name_count; ++i) h = add_text(h, column->names[i]);
         h = add_size(h, column->name_count);
     }
@@ -1112,6 +1111,7 @@ static const char *const needs_none[] = {
     "pktseq_detector_running_threshold", "pktseq_table_names", "pktseq_detector_rate",
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
+    "pktseq_column_number", "pktseq_column_text",
     "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
     "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",

@@ -2674,7 +2674,8 @@ static void test_pipe(void) {
         end[1] = -1;
         CHECK_THAT(pktseq_table_read(&table, path, &schema, NULL, &err) == PKTSEQ_OK, "%s",
                    err.text);
-        CHECK(table.rows == 3 && table.sequences == 2 && table.column[0].number[2] == 80);
+        CHECK(table.rows == 3 && table.sequences == 2 && 
+              pktseq_column_number(table.column, 2) == 80);
         pktseq_table_free(&table);
     }
     close(end[0]);

@@ -1089,8 +1089,8 @@ static int same_table(const pktseq_table *a, const pktseq_table *b) {
     for (size_t i = 0; same && i < a->column_count; ++i) {
         const pktseq_column *c = &a->column[i], *d = &b->column[i];
         same = !strcmp(c->name, d->name) && c->name_count == d->name_count &&
-               same_array(c->number, d->number, a->rows, sizeof *c->number) &&
-               same_array(c->text, d->text, a->rows, sizeof *c->text);
+               c->type == d->type &&
+               same_array(c->cell, d->cell, a->rows, pktseqi_cell_bytes(c->type));
         for (size_t k = 0; same && k < c->name_count; ++k)
             same = !strcmp(c->names[k], d->names[k]);
     }
@@ -1518,8 +1518,8 @@ static int scene_make(scene *s) {
     }
     for (size_t i = 0; i < 3; ++i) {
         s->column[i].name = (char *)(size_t)name[i];
-        if (i) s->column[i].text = s->address[i - 1];
-        else s->column[i].number = s->time;
+        s->column[i].cell = i ? (void *)s->address[i - 1] : (void *)s->time;
+        if (i) s->column[i].type = PKTSEQ_CELL_U32;
         if (i) s->column[i].names = ip;
         if (i) s->column[i].name_count = 2;
     }
@@ -1760,6 +1760,7 @@ static const call calls[] = {
 // What needs no argument, or cannot fail: see test_free_and_plain.
 static const char *const plain_calls[] = {
     "pktseq_version", "pktseq_status_text", "pktseq_build_info", "pktseq_buffer_free",
+    "pktseq_column_number", "pktseq_column_text",
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
     "pktseq_schema_default", "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
@@ -1935,6 +1936,7 @@ static void test_free_and_plain(void) {
         free_object(*p, zero.bytes);
         free_object(*p, zero.bytes);
     }
+    CHECK(pktseq_column_number(NULL, 0) == 0 && !pktseq_column_text(NULL, 0));
     pktseq_tracker_tick(NULL, 0);
     pktseq_tracker_free(NULL);
     pktseq_watcher_tick(NULL, 0);

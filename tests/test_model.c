@@ -433,8 +433,9 @@ static void grow_codec(pktseq_codec *codec, const char *letters) {
     names[0] = (char *)(size_t)name[0];
     for (size_t i = 0; i < 3; ++i) {
         column[i].name = (char *)(size_t)field[i].column;
-        if (i == 1) column[i].text = text, column[i].names = names, column[i].name_count = 1;
-        else column[i].number = number;
+        column[i].cell = i == 1 ? (void *)text : (void *)number;
+        if (i == 1) column[i].type = PKTSEQ_CELL_U32, column[i].names = names;
+        if (i == 1) column[i].name_count = 1;
     }
     table.rows = 2;
     table.sequences = 1;

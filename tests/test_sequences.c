@@ -13,13 +13,14 @@
 // The cell of a column of numbers, or what no test has, so that a missing column is noticed.
 static double number_at(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *c = pktseq_table_column(table, name);
-    return c && c->number ? c->number[row] : -12345;
+    return c && !c->names ? pktseq_column_number(c, row) : -12345;
 }
 
 // The same for texts.
 static const char *text_at(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *c = pktseq_table_column(table, name);
-    return c && c->text && c->text[row] < c->name_count ? c->names[c->text[row]] : "(none)";
+    const char *text = pktseq_column_text(c, row);
+    return text ? text : "(none)";
 }
 
 // Everything in a table, in a line: "0 4 8 | timestamp 0 1 ... | source 0 2 3 ... | cut 9 1 ...".
@@ -37,7 +38,7 @@ static void show(text *t, const pktseq_table *table) {
         put(t, table->column[c].name);
         for (size_t row = 0; row < table->rows; ++row) {
             put(t, " ");
-            if (table->column[c].number) put_number(t, table->column[c].number[row]);
+            if (!table->column[c].names) put_number(t, pktseq_column_number(&table->column[c], row));
             else put(t, text_at(table, table->column[c].name, row));
         }
         put(t, " ");
@@ -208,9 +209,9 @@ static void check_cut(const pktseq_table *table, const packet *x, const plain *p
     }
     for (size_t c = 0; c < table->column_count; ++c) {  // names: each once, in order, all in use
         size_t next = 0;
-        for (size_t row = 0; table->column[c].text && row < table->rows; ++row) {
-            CHECK(table->column[c].text[row] <= next);
-            next += table->column[c].text[row] == next;
+        for (size_t row = 0; table->column[c].names && row < table->rows; ++row) {
+            CHECK((size_t)pktseq_column_number(&table->column[c], row) <= next);
+            next += (size_t)pktseq_column_number(&table->column[c], row) == next;
         }
         CHECK(next == table->column[c].name_count);
     }
@@ -279,16 +280,19 @@ static void fill_hand(hand *h, const packet *x, size_t n) {
         for (uint32_t k = 0; k < 10; ++k)
             if (strcmp(x[i].protocol, some_protocol[k]) == 0) h->protocol[i] = k;
     }
-    h->column[0].number = h->time;
-    h->column[1].text = h->src;
+    h->column[0].cell = h->time;
+    h->column[1].cell = h->src;
+    h->column[1].type = PKTSEQ_CELL_U32;
     h->column[1].names = h->address;
-    h->column[2].text = h->dst;
+    h->column[2].cell = h->dst;
+    h->column[2].type = PKTSEQ_CELL_U32;
     h->column[2].names = h->address_back;
     h->column[1].name_count = h->column[2].name_count = 5;
-    h->column[3].text = h->protocol;
+    h->column[3].cell = h->protocol;
+    h->column[3].type = PKTSEQ_CELL_U32;
     h->column[3].names = h->name;
     h->column[3].name_count = 10;
-    h->column[4].number = h->other;
+    h->column[4].cell = h->other;
     h->table.column = h->column;
     h->table.column_count = 5;
     h->table.rows = n;
@@ -415,8 +419,8 @@ static void test_recordings(void) {
             size_t bad = 0;
             if (strcmp(name, "label") == 0) continue;  // no export has it
             for (size_t row = 0; row < made.rows; ++row)
-                bad += kept.column[c].number
-                           ? kept.column[c].number[row] != number_at(&made, name, row)
+                bad += !kept.column[c].names
+                           ? pktseq_column_number(&kept.column[c], row) != number_at(&made, name, row)
                            : strcmp(text_at(&kept, name, row), text_at(&made, name, row)) != 0;
             CHECK_THAT(bad == 0, "%s: column %s differs in %lu rows", pair[i][0], name,
                        (unsigned long)bad);
@@ -695,9 +699,9 @@ static void test_arguments(void) {
     h.column[4].name = NULL;
     CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
     h.column[4].name = h.column_name[4];
-    h.column[4].number = NULL;
+    h.column[4].cell = NULL;
     CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
-    h.column[4].number = h.other;
+    h.column[4].cell = h.other;
     CHECK(h.table.start == NULL && h.table.rows == 20);
     CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK && err.text[0] == 0);
     free(h.table.start);
@@ -821,19 +825,26 @@ static void test_forgotten(void) {
     memset(column, 0, sizeof column);
     memset(&table, 0, sizeof table);
     column[0].name = time;
-    column[0].number = number;
+    column[0].cell = number;
     column[1].name = source_name;
     column[2].name = target;
-    column[1].text = column[2].text = text;
+    column[1].cell = column[2].cell = text;
+    column[2].type = PKTSEQ_CELL_U32;
+    column[1].type = PKTSEQ_CELL_U32;
     column[1].names = column[2].names = names;
     column[1].name_count = column[2].name_count = 1;
     table.rows = 4;
     table.column = column;
     table.column_count = 3;
-    column[2].names = NULL;  // texts, but not which ones
+    column[2].type = PKTSEQ_CELL_DOUBLE;  // a text's number is no double
     CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "neither numbers nor texts"), "%s", err.text);
-    column[2].number = number;  // it cannot be both
+    column[2].type = PKTSEQ_CELL_U8;
+    column[2].name_count = 257;
+    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK_THAT(says(&err, "too narrow for its names"), "%s", err.text);
+    column[2].type = PKTSEQ_CELL_U32;
+    column[2].names = NULL;  // numbers, then
     CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(says(&err, "\"dst_ip\" is not text"), "%s", err.text);
     CHECK(!table.start && table.sequences == 0 && table.rows == 4);

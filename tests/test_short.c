@@ -99,7 +99,7 @@ static int learn_whole(whole *w, double epochs) {
     if (pktseq_table_read(&table, csv_path, &schema, NULL, &err)) return 0;
     label = pktseq_table_column(&table, "label");
     for (size_t s = 0; s < table.sequences; ++s)
-        use[s] = strcmp(label->names[label->text[table.start[s]]], "attack") != 0;
+        use[s] = strcmp(pktseq_column_text(label, table.start[s]), "attack") != 0;
     CHECK(pktseq_table_select(&table, use, &err) == PKTSEQ_OK);
     bad = pktseq_codec_fit(&w->codec, &table, &schema, NULL, &err) ||
           pktseq_dataset_init(&dataset, &w->codec, &table, &options, NULL, &err);

@@ -39,13 +39,12 @@ static void show(text *t, const pktseq_table *table) {
         put(t, "| ");
         put(t, column->name);
         put(t, " ");
-        CHECK((column->number != NULL) != (column->text != NULL));
-        CHECK((column->text != NULL) == (column->names != NULL && column->name_count > 0));
+        CHECK(column->cell && (column->names != NULL) == (column->name_count > 0));
         for (size_t row = 0; row < table->rows; ++row) {
-            if (column->number)
-                put_number(t, column->number[row]);
-            else if (column->text[row] < column->name_count)
-                put(t, column->names[column->text[row]]);
+            if (!column->names)
+                put_number(t, pktseq_column_number(column, row));
+            else if ((size_t)pktseq_column_number(column, row) < column->name_count)
+                put(t, pktseq_column_text(column, row));
             put(t, " ");
         }
     }
@@ -309,12 +308,13 @@ static void test_texts(void) {
         const pktseq_column *column = &table.column[0];
         size_t k = 0;
         while (strcmp(cell[k][1], cell[i][1]) != 0) ++k;
-        CHECK_THAT(column->text[i] < column->name_count &&
-                   strcmp(column->names[column->text[i]], cell[i][1]) == 0, "text %d", (int)i);
+        CHECK_THAT((size_t)pktseq_column_number(column, i) < column->name_count &&
+                   strcmp(pktseq_column_text(column, i), cell[i][1]) == 0, "text %d", (int)i);
         if (k == i)
-            CHECK_THAT(column->text[i] == different++, "text %d", (int)i);
+            CHECK_THAT((size_t)pktseq_column_number(column, i) == different++, "text %d", (int)i);
         else
-            CHECK_THAT(column->text[i] == column->text[k], "text %d", (int)i);
+            CHECK_THAT(pktseq_column_number(column, i) == pktseq_column_number(column, k), "text %d",
+                       (int)i);
     }
     CHECK(table.rows && table.column[0].name_count == different);
     CHECK(pktseq_table_column(&table, "protocol") == table.column);
@@ -684,10 +684,13 @@ static void test_boundaries(void) {
                            (unsigned long)off, err.text);
                 c = table.column;
                 CHECK(table.rows == 3 && table.sequences == 1 && table.position_gaps == 1 &&
-                      c[0].number[1] == 70.5 && c[0].number[2] == 70.5 && c[1].name_count == 2 &&
-                      c[1].text[1] == 1 && c[1].text[2] == 1 && strcmp(c[1].names[0], "TCP") == 0 &&
-                      strcmp(c[1].names[1], "\r\n\"") == 0 && c[2].number[2] == 65535 &&
-                      c[3].number[0] == 1 && c[3].number[1] == 0 && c[3].number[2] == 0);
+                      pktseq_column_number(&c[0], 1) == 70.5 &&
+                      pktseq_column_number(&c[0], 2) == 70.5 && c[1].name_count == 2 &&
+                      pktseq_column_number(&c[1], 1) == 1 &&
+                      pktseq_column_number(&c[1], 2) == 1 && strcmp(c[1].names[0], "TCP") == 0 &&
+                      strcmp(c[1].names[1], "\r\n\"") == 0 && pktseq_column_number(&c[2], 2) == 65535 &&
+                      pktseq_column_number(&c[3], 0) == 1 && pktseq_column_number(&c[3], 1) == 0 &&
+                      pktseq_column_number(&c[3], 2) == 0);
                 pktseq_table_free(&table);
                 put(&csv, ",2,60,bad,x,1");
                 CHECK(pktseq_table_parse(&table, csv.data, csv.size, &small, NULL, &err) ==
@@ -723,7 +726,7 @@ static void test_ends(void) {
                 } else {
                     CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
                     CHECK(table.rows == (k == 2 ? 3u : 1u) &&
-                          table.column[3].number[table.rows - 1] == 1);
+                          pktseq_column_number(&table.column[3], table.rows - 1) == 1);
                 }
                 pktseq_table_free(&table);
             }
@@ -794,8 +797,10 @@ static void test_large(void) {
         for (size_t row = 0; row < ROWS; ++row) {
             size_t k = (size_t)protocol[row];
             if (from_name[k] == 99) from_name[k] = seen++;
-            wrong += c[0].number[row] != length[row] || c[2].number[row] != port[row] ||
-                     c[3].number[row] != flag[row] || c[1].text[row] != from_name[k];
+            wrong += pktseq_column_number(&c[0], row) != length[row] ||
+                     pktseq_column_number(&c[2], row) != port[row] ||
+                     pktseq_column_number(&c[3], row) != flag[row] ||
+                     (size_t)pktseq_column_number(&c[1], row) != from_name[k];
             if (s < sequences && table[t].start[s] == row) ++s;
         }
         CHECK_THAT(wrong == 0, "%lu rows are wrong", (unsigned long)wrong);
@@ -807,10 +812,9 @@ static void test_large(void) {
         CHECK(memcmp(table[0].start, table[1].start, (sequences + 1) * sizeof(size_t)) == 0);
         CHECK(table[0].position_gaps == table[1].position_gaps);
         for (size_t c = 0; c < 4; ++c)
-            CHECK(c == 1 ? memcmp(table[0].column[c].text, table[1].column[c].text,
-                                  ROWS * sizeof(uint32_t)) == 0
-                         : memcmp(table[0].column[c].number, table[1].column[c].number,
-                                  ROWS * sizeof(double)) == 0);
+            CHECK(table[0].column[c].type == table[1].column[c].type &&
+                  memcmp(table[0].column[c].cell, table[1].column[c].cell,
+                         ROWS * pktseqi_cell_bytes(table[0].column[c].type)) == 0);
     }
     pktseq_table_free(&table[0]);
     pktseq_table_free(&table[1]);
@@ -848,7 +852,7 @@ static void test_extremes(void) {
                    err.text);
         CHECK(table.rows == 2 && table.column[1].name_count == 2 &&
               strlen(table.column[1].names[0]) == (kind == 2 ? size + 3 : 3) &&
-              table.column[0].number[1] == 61);
+              pktseq_column_number(&table.column[0], 1) == 61);
         pktseq_table_free(&table);
     }
     // A hundred thousand columns, the needed ones far apart.
@@ -877,8 +881,8 @@ static void test_extremes(void) {
         }
         CHECK_THAT(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_OK, "%s",
                    err.text);
-        CHECK(table.rows == 3 && table.sequences == 3 && table.column[0].number[2] == 60 &&
-              table.column[3].number[2] == 1);
+        CHECK(table.rows == 3 && table.sequences == 3 && pktseq_column_number(&table.column[0], 2) == 60 &&
+              pktseq_column_number(&table.column[3], 2) == 1);
         pktseq_table_free(&table);
     }
     // Thousands of different texts, each seen twice.
@@ -895,7 +899,7 @@ static void test_extremes(void) {
     for (unsigned i = 0; i < 8000 && table.rows == 8000; ++i) {
         char cell[80];
         sprintf(cell, "protocol %u", i % 4000);
-        CHECK(table.column[1].text[i] == i % 4000 &&
+        CHECK((size_t)pktseq_column_number(&table.column[1], i) == i % 4000 &&
               strcmp(table.column[1].names[i % 4000], cell) == 0);
     }
     pktseq_table_free(&table);
@@ -1007,7 +1011,7 @@ static void test_random(void) {
                        table.sequences == expected.sequences &&
                        table.position_gaps == expected.gaps;
             for (size_t row = 0; same && row < table.rows; ++row)
-                same = strcmp(table.column[0].names[table.column[0].text[row]],
+                same = strcmp(pktseq_column_text(&table.column[0], row),
                               expected.cell[row]) == 0;
             CHECK_THAT(same, "%s", csv);
             ++taken;
@@ -1063,8 +1067,8 @@ static int same_table(const pktseq_table *a, const pktseq_table *b) {
     for (size_t i = 0; same && i < a->column_count; ++i) {
         const pktseq_column *c = &a->column[i], *d = &b->column[i];
         same = c->name_count == d->name_count &&
-               (c->number ? memcmp(c->number, d->number, a->rows * sizeof *c->number) == 0
-                          : memcmp(c->text, d->text, a->rows * sizeof *c->text) == 0);
+               c->type == d->type &&
+               memcmp(c->cell, d->cell, a->rows * pktseqi_cell_bytes(c->type)) == 0;
         for (size_t k = 0; same && k < c->name_count; ++k)
             same = strcmp(c->names[k], d->names[k]) == 0;
     }
@@ -1149,7 +1153,7 @@ static void test_long_rows(void) {
             pktseq_table *t = &table[threads > 1];
             set_threads(threads);
             CHECK(pktseq_table_parse(t, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK &&
-                  t->rows == rows && t->column[0].number[rows - 1] == rows - 0.5);
+                  t->rows == rows && pktseq_column_number(&t->column[0], rows - 1) == rows - 0.5);
             if (threads == 1) continue;
             CHECK_THAT(same_table(&table[0], t), "case %u, %d threads", i, threads);
             pktseq_table_free(t);
@@ -1307,7 +1311,7 @@ static void test_stricter(void) {
         CHECK_THAT(says(&err, "80.5") && says(&err, "port") && err.line == 3, "%s", err.text);
         CHECK_THAT(parse_text(&table, "position,src_port\n0,80\n1,81\n", &schema, &err) == 0, "%s",
                    err.text);
-        CHECK(table.column_count == 1 && table.column[0].number[1] == 81);
+        CHECK(table.column_count == 1 && pktseq_column_number(&table.column[0], 1) == 81);
         pktseq_table_free(&table);
     }
 }
@@ -1327,7 +1331,7 @@ static void test_same_ends(void) {
     column = pktseq_table_column(&table, "protocol");
     CHECK(column && column->name_count == 2);
     for (size_t i = 0; column && i < table.rows; ++i)
-        CHECK(column->names[column->text[i]][0] == "ABBA"[i % 4]);
+        CHECK(pktseq_column_text(column, i)[0] == "ABBA"[i % 4]);
     pktseq_table_free(&table);
 }
 
@@ -1344,7 +1348,7 @@ static void test_flag_words(void) {
                              "1,b,a,0x10\n2,a,b,2\n3,b,a,0X12\n", &schema, &err) == 0,
                "%s", err.text);
     for (size_t i = 0; i < table.rows; ++i)
-        CHECK(pktseq_table_column(&table, "syn")->number[i] == (i != 1));
+        CHECK(pktseq_column_number(pktseq_table_column(&table, "syn"), i) == (i != 1));
     pktseq_table_free(&table);
     field = field_of("res", PKTSEQ_FLAG);
     for (int i = 0; i < 3; ++i) {
@@ -1368,9 +1372,9 @@ static void test_last_column(void) {
                           "0,,,60,x,::2,::1\n1,a,b,61,x,,\n2,,,62,x,::1,::2\n3,b,a,63,x,,\n",
                           &schema, &err) == 0, "%s", err.text);
     src = pktseq_table_column(&table, "src_ip");
-    CHECK(src && src->text && strcmp(src->names[src->text[0]], "::1") == 0);
-    CHECK(src && src->text && strcmp(src->names[src->text[2]], "::2") == 0);
-    CHECK(src && src->text && strcmp(src->names[src->text[3]], "b") == 0);
+    CHECK(src && strcmp(pktseq_column_text(src, 0), "::1") == 0);
+    CHECK(src && strcmp(pktseq_column_text(src, 2), "::2") == 0);
+    CHECK(src && strcmp(pktseq_column_text(src, 3), "b") == 0);
     pktseq_table_free(&table);
 }
 
@@ -1391,7 +1395,7 @@ static void test_empty_lines(void) {
         at += (size_t)sprintf(csv + at, "1,7%s", end[i]);
         CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
                    err.text);
-        CHECK(table.rows == 2 && table.sequences == 1 && table.column[0].number[1] == 7);
+        CHECK(table.rows == 2 && table.sequences == 1 && pktseq_column_number(&table.column[0], 1) == 7);
         pktseq_table_free(&table);
         csv[bad] = 'x';
         CHECK(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
@@ -1435,7 +1439,7 @@ static void test_wide_row_memory(void) {
     for (int i = 0; i < 40; ++i) strcat(csv, ",1");
     strcat(csv, ",60\n");
     table = parse_short_of_memory(csv, &schema, &c);
-    CHECK(table.rows == 1 && table.column[0].number[0] == 60);
+    CHECK(table.rows == 1 && pktseq_column_number(&table.column[0], 0) == 60);
     pktseq_table_free(&table);
     CHECK(c.live == 0);
 }
@@ -1513,13 +1517,16 @@ static void test_odd_separators(void) {
     schema.separator = '-';
     CHECK_THAT(parse_text(&table, "position-length\n0-60\n1-61.5\n0-7e1\n", &schema, &err) == 0,
                "%s", err.text);
-    CHECK(table.rows == 3 && table.sequences == 2 && table.column[0].number[0] == 60 &&
-          table.column[0].number[1] == 61.5 && table.column[0].number[2] == 70);
+    CHECK(table.rows == 3 && table.sequences == 2 &&
+          pktseq_column_number(&table.column[0], 0) == 60 &&
+          pktseq_column_number(&table.column[0], 1) == 61.5 &&
+          pktseq_column_number(&table.column[0], 2) == 70);
     pktseq_table_free(&table);
     schema.separator = '.';
     CHECK_THAT(parse_text(&table, "position.length\n0.60\n1.61\n", &schema, &err) == 0, "%s",
                err.text);
-    CHECK(table.rows == 2 && table.column[0].number[0] == 60 && table.column[0].number[1] == 61);
+    CHECK(table.rows == 2 && pktseq_column_number(&table.column[0], 0) == 60 &&
+          pktseq_column_number(&table.column[0], 1) == 61);
     pktseq_table_free(&table);
 }
 

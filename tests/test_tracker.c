@@ -438,8 +438,8 @@ static void fill_hand(hand *h, const pktseq_packet *p, size_t rows) {
         pktseq_column *c = &h->column[i];
         strcpy(h->name[i], i < 3 ? text[i] : number_name[i - 3]);
         c->name = h->name[i];
-        if (i >= 3) c->number = h->number[i - 3];
-        else c->text = h->text[i];
+        c->cell = i >= 3 ? (void *)h->number[i - 3] : (void *)h->text[i];
+        if (i < 3) c->type = PKTSEQ_CELL_U32;
         if (i < 3) c->names = i < 2 ? h->addresses : h->names;
         if (i < 3) c->name_count = i < 2 ? 64 : 4;
     }
@@ -484,8 +484,7 @@ static void free_hand(hand *h) {
         for (size_t k = 0; k < c->name_count; ++k) free(c->names[k]);
         free(c->names);
         free(c->name);
-        free(c->text);
-        free(c->number);
+        free(c->cell);
     }
     if (h->table.own_columns) free(h->table.column);
     free(h->table.start);
@@ -552,18 +551,18 @@ static void test_table(void) {
                         const pktseq_column *c = &t->column[i];
                         if (i == 23) {
                             CHECK(!pktseq_token_text(x->token, x->protocol, token, 300));
-                            CHECK(strcmp(token, c->names[c->text[row]]) == 0);
+                            CHECK(strcmp(token, pktseq_column_text(c, row)) == 0);
                             continue;
                         }
-                        CHECK(c->number[row] == (i == 21   ? x->direction
+                        CHECK(pktseq_column_number(c, row) == (i == 21   ? x->direction
                                                  : i == 22 ? x->same_connection
                                                            : x->counter[i - 24]));
                     }
-                    CHECK(t->column[3].number[row] == packet[was].time);
-                    CHECK(t->column[20].number[row] == packet[was].icmp_id);
-                    CHECK(strcmp(t->column[0].names[t->column[0].text[row]],
+                    CHECK(pktseq_column_number(&t->column[3], row) == packet[was].time);
+                    CHECK(pktseq_column_number(&t->column[20], row) == packet[was].icmp_id);
+                    CHECK(strcmp(pktseq_column_text(&t->column[0], row),
                                  h.address[address_number(packet[was].src)]) == 0);
-                    CHECK(strcmp(t->column[1].names[t->column[1].text[row]],
+                    CHECK(strcmp(pktseq_column_text(&t->column[1], row),
                                  h.address[address_number(packet[was].dst)]) == 0);
                 }
         } else {

@@ -170,7 +170,7 @@ static void find(const pktseq_model *model, const pktseq_dataset *mixed, const p
     while (strcmp(column->name, label) != 0) ++column;
     must(pktseq_detector_score_all(&detector, model, mixed, 1, score, &err));
     for (size_t i = 0; i < mixed->pairs; ++i) {
-        int odd = strcmp(column->names[column->text[mixed->first_row[i]]], "0") != 0;
+        int odd = strcmp(pktseq_column_text(column, mixed->first_row[i]), "0") != 0;
         ++count[odd];
         alarms[odd] += score[i] > limit;
     }

@@ -31,11 +31,11 @@ static int csv_empty(const pktseq_table *t) {
 static void csv_check_texts(const pktseq_table *t, const pktseq_column *c) {
     size_t seen = 0;
     for (size_t row = 0; row < t->rows; ++row) {
-        FUZZ_THAT(c->text[row] < c->name_count, "%s: text %lu", c->name,
-                  (unsigned long)c->text[row]);
-        FUZZ_THAT(c->text[row] <= seen || !strcmp(c->name, "token"), "%s: text %lu after %lu",
-                  c->name, (unsigned long)c->text[row], (unsigned long)seen);
-        seen += c->text[row] == seen;
+        size_t text = (size_t)pktseq_column_number(c, row);
+        FUZZ_THAT(text < c->name_count, "%s: text %lu", c->name, (unsigned long)text);
+        FUZZ_THAT(text <= seen || !strcmp(c->name, "token"), "%s: text %lu after %lu", c->name,
+                  (unsigned long)text, (unsigned long)seen);
+        seen += text == seen;
     }
     FUZZ_THAT(seen == c->name_count || !strcmp(c->name, "token"), "%s: %lu of %lu", c->name,
               (unsigned long)seen, (unsigned long)c->name_count);
@@ -50,11 +50,11 @@ static void csv_check(const pktseq_table *t) {
     for (size_t s = 0; s < t->sequences; ++s) FUZZ(t->start[s] < t->start[s + 1]);
     for (size_t i = 0; i < t->column_count; ++i) {
         const pktseq_column *c = &t->column[i];
-        FUZZ(c->name && c->name[0] && !c->number == !!c->text);
+        FUZZ(c->name && c->name[0] && c->cell && !c->names == !c->name_count);
         FUZZ(pktseq_table_column(t, c->name) == c);
-        for (size_t row = 0; c->number && row < t->rows; ++row)
-            FUZZ_THAT(fuzz_finite(c->number[row]), "%s", c->name);
-        if (c->text) csv_check_texts(t, c);
+        for (size_t row = 0; !c->names && row < t->rows; ++row)
+            FUZZ_THAT(fuzz_finite(pktseq_column_number(c, row)), "%s", c->name);
+        if (c->names) csv_check_texts(t, c);
     }
     for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
         FUZZ(t->source_row[row] < t->source_row[row + 1]);
@@ -74,10 +74,9 @@ static void csv_check_same(const pktseq_table *a, const pktseq_table *b, size_t 
         FUZZ(fuzz_same(a->source_row, b->source_row, a->rows * sizeof *a->source_row));
     for (size_t i = 0; i < a->column_count; ++i) {
         const pktseq_column *c = &a->column[i], *d = &b->column[i];
-        FUZZ_THAT(!strcmp(c->name, d->name) && !c->number == !d->number &&
+        FUZZ_THAT(!strcmp(c->name, d->name) && c->type == d->type &&
                       c->name_count == d->name_count, "%s and %s", c->name, d->name);
-        FUZZ_THAT(c->number ? fuzz_same(c->number, d->number, a->rows * sizeof *c->number)
-                            : fuzz_same(c->text, d->text, a->rows * sizeof *c->text), "%s",
+        FUZZ_THAT(fuzz_same(c->cell, d->cell, a->rows * pktseqi_cell_bytes(c->type)), "%s",
                   c->name);
         for (size_t k = 0; k < c->name_count; ++k) FUZZ(!strcmp(c->names[k], d->names[k]));
     }

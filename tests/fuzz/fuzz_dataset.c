@@ -5,15 +5,17 @@
 #include "fuzz.h"
 
 // What a number field says of a row, from the manual's list of kinds.
-static double dataset_said(const pktseq_field *f, const double *v, size_t row, size_t first) {
-    double since = row == first ? 0 : v[row] - v[row - 1];
+static double dataset_said(const pktseq_field *f, const pktseq_column *c, size_t row,
+                           size_t first) {
+    double v = pktseq_column_number(c, row);
+    double since = row == first ? 0 : v - pktseq_column_number(c, row - 1);
     switch (f->kind) {
     case PKTSEQ_SINCE_PREVIOUS:
     case PKTSEQ_CLASSES_SINCE_PREVIOUS: return since;
-    case PKTSEQ_SINCE_FIRST: return v[row] - v[first];
-    case PKTSEQ_LOG: return v[row] > 0 ? log(1 + v[row]) : 0;
+    case PKTSEQ_SINCE_FIRST: return v - pktseq_column_number(c, first);
+    case PKTSEQ_LOG: return v > 0 ? log(1 + v) : 0;
     case PKTSEQ_LOG_SINCE_PREVIOUS: return since > 0 ? log(1 + 1e6 * since) : 0;
-    default: return v[row];
+    default: return v;
     }
 }
 
@@ -25,15 +27,15 @@ static double dataset_bound(const pktseq_field *f, size_t k) {
 // One field of one row. Returns 1 if its text was not among the categories.
 static int dataset_check_cell(const pktseq_field *f, const pktseq_column *c, size_t row,
                               size_t first, const pktseq_real *x, pktseq_value value) {
-    double said = c->number ? dataset_said(f, c->number, row, first) : 0;
+    double said = !c->names ? dataset_said(f, c, row, first) : 0;
     double back = value.number, step = sizeof *x == 4 ? (double)FLT_EPSILON : DBL_EPSILON, slack;
     size_t k = 0;
     switch (f->kind) {
     case PKTSEQ_ONEHOT:
-        while (k < f->category_count && strcmp(f->category[k], c->names[c->text[row]])) ++k;
+        while (k < f->category_count && strcmp(f->category[k], pktseq_column_text(c, row))) ++k;
         for (size_t i = 0; i < f->category_count; ++i) FUZZ((double)x[i] == (i == k));
         if (k == f->category_count) return 1;
-        FUZZ(value.text && !strcmp(value.text, c->names[c->text[row]]) && back == (double)k);
+        FUZZ(value.text && !strcmp(value.text, pktseq_column_text(c, row)) && back == (double)k);
         return 0;
     case PKTSEQ_PORT:
     case PKTSEQ_PORT_NOTEBOOK:
