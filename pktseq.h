@@ -7906,8 +7906,9 @@ static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_pack
     packet->length = pktseq_column_number(c->number[PKTSEQI_ROW_LENGTH], row);
     if (c->source) {
         uint32_t from = pktseqi_column_text_at(c->source, row);
-        size_t to = c->destination == c->source
-                        ? from : c->source->name_count + pktseqi_column_text_at(c->destination, row);
+        size_t to = from;
+        if (c->destination != c->source)
+            to = c->source->name_count + pktseqi_column_text_at(c->destination, row);
         pktseqi_cut_address(packet->src, c->id[from]);
         pktseqi_cut_address(packet->dst, c->id[to]);
     }
