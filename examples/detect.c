@@ -512,7 +512,7 @@ static void count_names(const app *a, size_t f, pktseq_drift *drift) {
     const pktseq_column *src = pktseq_table_column(&a->table, "src_port");
     const pktseq_column *dst = pktseq_table_column(&a->table, "dst_port");
     unsigned char *unknown;
-    if (!column || !column->text || !src || !src->number || !dst || !dst->number) return;
+    if (!column || !column->names || !src || src->names || !dst || dst->names) return;
     unknown = (unsigned char *)malloc(column->name_count + 1);
     for (size_t k = 0; unknown && k < column->name_count; ++k) {
         size_t c = 0;
@@ -521,11 +521,12 @@ static void count_names(const app *a, size_t f, pktseq_drift *drift) {
     }
     for (size_t row = 0; unknown && row < a->table.rows; ++row) {
         char name[32], text[16];
-        double from = src->number[row], to = dst->number[row];
-        if (!unknown[column->text[row]]) continue;
+        double from = pktseq_column_number(src, row), to = pktseq_column_number(dst, row);
+        if (!unknown[(size_t)pktseq_column_number(column, row)]) continue;
         snprintf(name, sizeof name, "%s/%.0f",
-                 alarm_transport(transport && transport->number ? (unsigned)transport->number[row]
-                                                                : 6, text), from < to ? from : to);
+                 alarm_transport(transport && !transport->names
+                                     ? (unsigned)pktseq_column_number(transport, row) : 6, text),
+                 from < to ? from : to);
         if (!(from > 0 || to > 0)) *strchr(name, '/') = 0;
         pktseq_drift_name(drift, name);
     }

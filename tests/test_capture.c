@@ -1339,7 +1339,8 @@ static void check_live(const bytes *b, size_t limit) {
         if (row == table.start[sequence + 1]) ++sequence;
         CHECK(one->position == row - table.start[sequence]);
         CHECK(one->sequence == all[table.source_row[table.start[sequence]]].sequence);
-        CHECK(pktseq_table_column(&table, "same_connection")->number[row] == one->same_connection);
+        CHECK(pktseq_column_number(pktseq_table_column(&table, "same_connection"), row) ==
+              one->same_connection);
         for (int k = 0; k < PKTSEQ_COUNTERS; ++k)
             CHECK(pktseq_column_number(pktseq_table_column(&table, name[k]), row) == one->counter[k]);
         CHECK(!pktseq_token_text(one->token, one->protocol, text, sizeof text));
