@@ -2250,22 +2250,18 @@ static void pktseqi_put_text(pktseqi_text *t, const char *text) {
     pktseqi_put_bytes(t, text, strlen(text));
 }
 
-// Appends a whole number in decimal.
-static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
-    char digit[20];
-    size_t n = 0;
-    do {
-        digit[sizeof digit - ++n] = (char)('0' + (int)(value % 10));
-        value /= 10;
-    } while (value);
-    pktseqi_put_bytes(t, digit + sizeof digit - n, n);
-}
-
-// Appends a whole number in exactly `digits` decimal digits.
+// Appends a whole number in exactly `digits` decimal digits, at most 20.
 static void pktseqi_put_digits(pktseqi_text *t, uint64_t value, int digits) {
     char digit[20];
     for (int i = digits; i-- > 0; value /= 10) digit[i] = (char)('0' + (int)(value % 10));
     pktseqi_put_bytes(t, digit, (size_t)digits);
+}
+
+// Appends a whole number in decimal.
+static void pktseqi_put_u64(pktseqi_text *t, uint64_t value) {
+    int digits = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10) ++digits;
+    pktseqi_put_digits(t, value, digits);
 }
 
 // Appends the lowest `digits` hexadecimal digits.
@@ -2372,25 +2368,13 @@ static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, c
 // every system's may be called from two threads).
 static const char *pktseqi_reason(void) {
     switch (errno) {
-#ifdef ENOENT
+#if defined(ENOENT) && defined(EROFS)  // C alone knows none of these
     case ENOENT: return ": there is no such file or folder";
-#endif
-#ifdef ENOTDIR
     case ENOTDIR: return ": part of the path is not a folder";
-#endif
-#ifdef EISDIR
     case EISDIR: return ": it is a folder";
-#endif
-#ifdef EACCES
     case EACCES: return ": permission denied";
-#endif
-#ifdef EROFS
     case EROFS: return ": the file system is read-only";
-#endif
-#ifdef ENOSPC
     case ENOSPC: return ": no space left";
-#endif
-#ifdef ENAMETOOLONG
     case ENAMETOOLONG: return ": the name is too long";
 #endif
     default: return "";
@@ -15758,24 +15742,25 @@ static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const p
                ? PKTSEQ_OK : pktseqi_bad_meta(header, key);
 }
 
-// The numbers of one tensor of the file, (count), each finite.
+// Reads the numbers of one tensor of the file, (count), each finite. A file of the other type than
+// PKTSEQ_REAL is converted.
 static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
                                           const char *name, pktseq_real *to, size_t count) {
     const unsigned char *from = header->json.data + header->data_at + (size_t)entry->begin;
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
         uint32_t bits32 = (uint32_t)bits;
+        const void *source = entry->width == 4 ? (const void *)&bits32 : (const void *)&bits;
         int good = 1;
         if (entry->width == sizeof *to) {  // as they are, whatever arithmetic does to the smallest
-            memcpy(&to[i], sizeof *to == 4 ? (const void *)&bits32 : (const void *)&bits,
-                   sizeof *to);
+            memcpy(&to[i], source, sizeof *to);
         } else if (entry->width == 4) {
             float single;
-            memcpy(&single, &bits32, sizeof single);
+            memcpy(&single, source, sizeof single);
             to[i] = (pktseq_real)single;
         } else {
             double v;
-            memcpy(&v, &bits, sizeof v);
+            memcpy(&v, source, sizeof v);
             good = pktseqi_finite(&v) && fabs(v) <= (double)FLT_MAX;
             to[i] = good ? (pktseq_real)v : 0;
         }
@@ -15786,19 +15771,21 @@ static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pk
     return PKTSEQ_OK;
 }
 
-// The numbers of every tensor into a model made for them.
+// Reads every tensor into the model's block, which holds them in the same order without a gap.
 static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
-    pktseq_tensor tensor;
+    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
+    pktseq_real *to = model->block;
     pktseq_status status = PKTSEQ_OK;
+    pktseqi_tensor_list(&model->config, tensor);
     for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
-        if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
-        status = pktseqi_load_numbers(header, &header->entry[t], tensor.name, tensor.data,
-                                      tensor.rows * tensor.cols);
+        size_t count = tensor[t].rows * tensor[t].cols;
+        status = pktseqi_load_numbers(header, &header->entry[t], tensor[t].name, to, count);
+        to += count;
     }
     return status;
 }
 
-// The velocity of SGD: it has to be there where the training uses momentum.
+// Reads the velocity of SGD: it has to be there where the training uses momentum.
 static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
                                            pktseq_training *training) {
     const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
@@ -15838,17 +15825,23 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
     return header->json.arena ? PKTSEQ_OK : pktseqi_no_memory(err);
 }
 
+// Zeroes what will be filled, so that it is safe to free after any failure.
+static void pktseqi_load_begin(pktseq_model *model, pktseq_codec *codec, pktseq_training *training,
+                               pktseq_detector *detector) {
+    if (model) memset(model, 0, sizeof *model);
+    if (codec) memset(codec, 0, sizeof *codec);
+    if (training) memset(training, 0, sizeof *training);
+    if (detector) memset(detector, 0, sizeof *detector);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
                                          pktseq_codec *codec, pktseq_training *training,
                                          pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_header header;
-    pktseq_status status = PKTSEQ_OK;
+    pktseq_status status;
     memset(&header, 0, sizeof header);
-    if (model) memset(model, 0, sizeof *model);
-    if (codec) memset(codec, 0, sizeof *codec);
-    if (training) memset(training, 0, sizeof *training);
-    if (detector) memset(detector, 0, sizeof *detector);
+    pktseqi_load_begin(model, codec, training, detector);
     if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
     header.allocator = pktseqi_allocator(allocator);
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
@@ -16160,10 +16153,7 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
                                      const pktseq_allocator *allocator, pktseq_error *err) {
     pktseq_buffer buffer;
     pktseq_status status;
-    if (model) memset(model, 0, sizeof *model);
-    if (codec) memset(codec, 0, sizeof *codec);
-    if (training) memset(training, 0, sizeof *training);
-    if (detector) memset(detector, 0, sizeof *detector);
+    pktseqi_load_begin(model, codec, training, detector);
     status = pktseq_file_read(&buffer, path, NULL, allocator, err);
     if (status) return status;
     status = pktseq_load_mem(buffer.data, buffer.size, model, codec, training, detector, allocator,
