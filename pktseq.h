@@ -1440,11 +1440,12 @@ typedef struct pktseq_detector {
                            //   score, which share of the sequences is above it, shape, scale
     double dispersion;     // variance of their number between parts of the file, divided by what
                            //   chance makes of it; at least 1
-    // For scores while a sequence is still open, at 4, 8, 16 .. packets, and at its end:
+    // For scores while a sequence is still open, at 4, 8, 16 .. packets:
     double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
-    double running_threshold;  // the share false_alarms of normal sequences is ever above it
-    double running_level[PKTSEQ_LEVELS], running_tail[4];  // as level and tail, of the highest
-                           //   running score of each sequence
+    double running_threshold;  // the share false_alarms of normal sequences is ever above it, while
+                           //   open or with the score at their end
+    double running_level[PKTSEQ_LEVELS], running_tail[4];  // as level and tail, of the highest of
+                           //   each sequence's running scores and its score
     double seconds;        // that the sequences were spread over; 0 where nobody knows
     double unknown;        // share of their packets with a text that the codec does not know
     double *memory;
@@ -1497,7 +1498,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
                                                    double *threshold, double *low, double *high);
 
-// The same for running scores: the share `rate` of normal sequences is ever above the threshold.
+// The same for live use: the share `rate` of normal sequences is ever above the threshold, be it
+// with a running score or with their score at the end.
 PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
                                                            double rate, double *threshold);
 
@@ -1670,9 +1672,9 @@ typedef struct pktseq_alarm {
     uint64_t connection, sequence;  // of the tracker
     size_t packets;                 // so far
     double bytes;
-    double score, threshold;
+    double score, threshold;        // threshold: the watcher's
     int again;                      // 1: this sequence has raised an alarm before
-    int ended;                      // 1: this is its final score
+    int ended;                      // 1: score is that of pktseq_detector_score; 0: a running score
     size_t reasons;
     pktseq_reason reason[3];        // those that added most, the first most of all
 } pktseq_alarm;
@@ -1689,7 +1691,9 @@ typedef struct pktseq_watch_options {
 
 // Follows every sequence of a live stream of packets and scores it as pktseq_detector_score_all
 // scores a file's, to the bit. A sequence is judged when it holds 4, 8, 16, 32 .. packets, until it
-// has raised an alarm, and when it ends. Memory: that of its tracker, and slot_size bytes for each
+// has raised an alarm, by a running score: that of its packets so far, relative to those of normal
+// sequences at that length. When it ends it is judged by its score; if it has raised an alarm, that
+// is told again, also when the end is below the threshold. Memory: that of its tracker, and slot_size bytes for each
 // sequence that is open, at most rule.max_connections: 110 MB in all with the recommended model.
 struct pktseqi_watching;
 typedef struct pktseq_watcher {
@@ -13008,7 +13012,7 @@ static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pk
 
 // Sums of the network's and the context's scores over the packets of one pair of the last forward.
 // mark (PKTSEQ_RUNNING, 3), or NULL: in each class of length the packets and sums of the running
-// score that is judged there.
+// score that is judged there, 0 packets where there is none.
 static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
                                  const pktseq_work *work, const pktseq_pair *pair, size_t index,
                                  double *sum, double *mark) {
@@ -13020,7 +13024,7 @@ static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *m
                                         &truth, NULL);
         if (d->options.context > 0)
             sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, NULL);
-        if (mark && (t + 1 == pair->targets || pktseqi_running_now(pair->inputs + t + 1))) {
+        if (mark && pktseqi_running_now(pair->inputs + t + 1)) {
             double *at = mark + 3 * pktseqi_running_class(pair->inputs + t + 1);
             at[0] = (double)(pair->inputs + t + 1);
             at[1] = sum[0];
@@ -13532,17 +13536,12 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
     return PKTSEQ_OK;
 }
 
-// Scales and threshold of running scores: the scale of a class is mean plus two standard deviations
-// of what is judged in it (one of fewer than 20 sequences takes that of the class before). The
-// threshold is fitted to the highest running score of each sequence as that of whole sequences is.
-//   mark    see pktseqi_detector_sum       highest (2 * pairs) scratch
-static pktseq_status pktseqi_detector_fit_running(pktseq_detector *d,
-                                                  const pktseq_dataset *dataset,
-                                                  const double *mark, double *highest,
-                                                  pktseq_error *err) {
+// Scales of running scores: that of a class is mean plus two standard deviations of what is judged in
+// it; one of fewer than 20 sequences takes that of the class before.
+//   mark   see pktseqi_detector_sum
+static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
+                                         const double *mark) {
     size_t inputs = dataset->options.inputs, few = dataset->pairs < 20 ? 1 : 20;
-    pktseq_detector copy = *d;
-    pktseq_status status;
     for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
         double total = 0, square = 0, n = 0, scale;
         d->running_scale[k] = 1;
@@ -13558,20 +13557,21 @@ static pktseq_status pktseqi_detector_fit_running(pktseq_detector *d,
         if (n < (double)few && k > 0) scale = d->running_scale[k - 1];
         if (scale > 0 && pktseqi_finite(&scale)) d->running_scale[k] = scale;
     }
+}
+
+// Puts the highest of each sequence's running scores and its score in the place of the first marks.
+static void pktseqi_detector_highest(const pktseq_detector *d, const pktseq_dataset *dataset,
+                                     const double *score, double *mark) {
     for (size_t i = 0; i < dataset->pairs; ++i) {
-        highest[i] = -DBL_MAX;
+        double highest = score[i];
         for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
             const double *at = mark + 3 * (PKTSEQ_RUNNING * i + (size_t)k);
-            double v = at[0] > 0 ? pktseqi_running_value(d, inputs, (size_t)at[0], at + 1)
-                                 : -DBL_MAX;
-            if (v > highest[i]) highest[i] = v;
+            double v = at[0] > 0 ? pktseqi_running_value(d, dataset->options.inputs, (size_t)at[0],
+                                                         at + 1) : highest;
+            if (v > highest) highest = v;
         }
+        mark[i] = highest;  // of sequence i the marks have been read
     }
-    status = pktseqi_detector_fit_threshold(&copy, dataset, highest, highest + dataset->pairs, err);
-    d->running_threshold = copy.threshold;
-    memcpy(d->running_level, copy.level, sizeof copy.level);
-    memcpy(d->running_tail, copy.tail, sizeof copy.tail);
-    return status;
 }
 
 // Does the score depend on the mean squared errors?
@@ -13587,6 +13587,7 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
                                           const pktseq_dataset *dataset, int threads, double *sum,
                                           pktseq_error *err) {
     pktseqi_sweep sweep;
+    pktseq_detector running;
     pktseq_status status = PKTSEQ_OK;
     if (pktseqi_detector_uses_error(d, model))
         status = pktseqi_detector_fit_error(d, model, dataset, err);
@@ -13612,8 +13613,16 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         double share = (double)dataset->unknown[f] / (double)dataset->rows;
         if (share > d->unknown) d->unknown = share;
     }
+    pktseqi_detector_fit_running(d, dataset, sweep.mark);
+    pktseqi_detector_highest(d, dataset, sum, sweep.mark);
     status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
-    return status ? status : pktseqi_detector_fit_running(d, dataset, sweep.mark, sum, err);
+    running = *d;
+    if (status == PKTSEQ_OK)
+        status = pktseqi_detector_fit_threshold(&running, dataset, sweep.mark, sum, err);
+    d->running_threshold = running.threshold;
+    memcpy(d->running_level, running.level, sizeof running.level);
+    memcpy(d->running_tail, running.tail, sizeof running.tail);
+    return status;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
@@ -14171,14 +14180,16 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->again = 1;
 }
 
-// The running score of a sequence; 0 before one packet is scored.
-static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s) {
+// The running score of a sequence or, when it has ended, its score; 0 before one packet is scored.
+static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s, int ended) {
     const pktseq_stream *stream = &w->state->stream;
     size_t inputs = stream->model->config.inputs;
     double sum[2];
     sum[0] = s->network;
     sum[1] = s->context;
     if (s->alarm.packets <= inputs) return 0;
+    if (ended)
+        return pktseqi_detector_value(stream->detector, inputs, s->alarm.packets - inputs, sum);
     return pktseqi_running_value(stream->detector, inputs, s->alarm.packets, sum);
 }
 
@@ -14186,9 +14197,9 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
 static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseq_watcher *w = (pktseq_watcher *)user_data;
     pktseqi_watched *s = pktseqi_watch_at(w, slot);
-    double score = pktseqi_watch_score(w, s);
+    double score = pktseqi_watch_score(w, s, 1);
     ++w->sequences;
-    if (s->open && (s->alarm.again ? score != s->alarm.score : score > w->options.threshold))
+    if (s->open && (s->alarm.again || score > w->options.threshold))
         pktseqi_watch_raise(w, s, score, 1);
     s->open = 0;
 }
@@ -14326,7 +14337,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
         pktseqi_text_cut(s->alarm.protocol, sizeof s->alarm.protocol, tracked.protocol);
     if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
     if (pktseqi_running_now(n) && !s->alarm.again) {
-        double score = pktseqi_watch_score(watcher, s);
+        double score = pktseqi_watch_score(watcher, s, 0);
         if (score > watcher->options.threshold) pktseqi_watch_raise(watcher, s, score, 0);
     }
     return status;
