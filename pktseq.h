@@ -1693,8 +1693,9 @@ typedef struct pktseq_watch_options {
 // scores a file's, to the bit. A sequence is judged when it holds 4, 8, 16, 32 .. packets, until it
 // has raised an alarm, by a running score: that of its packets so far, relative to those of normal
 // sequences at that length. When it ends it is judged by its score; if it has raised an alarm, that
-// is told again, also when the end is below the threshold. Memory: that of its tracker, and slot_size bytes for each
-// sequence that is open, at most rule.max_connections: 110 MB in all with the recommended model.
+// is told again, also when the end is below the threshold. Memory: that of its tracker, and
+// slot_size bytes for each sequence that is open, at most rule.max_connections: 110 MB in all with
+// the recommended model.
 struct pktseqi_watching;
 typedef struct pktseq_watcher {
     pktseq_tracker tracker;
@@ -13497,31 +13498,40 @@ static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const d
     return parts > 1 && sum > parts - 1 ? sum / (parts - 1) : 1;
 }
 
-// Brings the scores of pairs that were trained on to the median of those held out, if that is
-// higher. sorted: (pairs) scratch
-static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *score,
-                                     double *sorted) {
+// Brings the scores of pairs that were trained on to those held out, if these are higher: to their
+// median or, with running ones among the scores, to the mean of the upper half, where it shows that
+// the first packets were never seen. sorted: (pairs) scratch
+static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *score, double *sorted,
+                                     int running) {
     size_t n = dataset->trained, held = dataset->pairs - n;
-    double ratio;
+    double upper[2] = {0, 0}, ratio;
     if (held < 1) return;
     memcpy(sorted, score, dataset->pairs * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
     qsort(sorted + n, held, sizeof *sorted, pktseqi_compare_numbers);
-    ratio = pktseqi_quantile_sorted(sorted, n, 0.5);
-    ratio = ratio > 0 ? pktseqi_quantile_sorted(sorted + n, held, 0.5) / ratio : 1;
+    upper[0] = pktseqi_quantile_sorted(sorted, n, 0.5);
+    upper[1] = pktseqi_quantile_sorted(sorted + n, held, 0.5);
+    for (int k = 0; k < 2 && running; ++k) {
+        size_t from = k ? n + held / 2 : n / 2, past = k ? n + held : n;
+        for (size_t i = from; i < past; ++i)
+            upper[k] += (sorted[i] - upper[k]) / (double)(i - from + 1);
+    }
+    ratio = upper[0] > 0 ? upper[1] / upper[0] : 1;
     if (ratio > 100) ratio = 100;  // nothing was learned but the sequences themselves
     for (size_t i = 0; i < n && ratio > 1; ++i) score[i] *= ratio;
 }
 
-// What normal scores are like, from those of all pairs, and the threshold. sorted: (pairs) scratch
+// What normal scores are like, from those of all pairs, and the threshold.
+//   running   running scores are among them      sorted   (pairs) scratch
 static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
                                                     const pktseq_dataset *dataset, double *score,
-                                                    double *sorted, pktseq_error *err) {
+                                                    double *sorted, int running,
+                                                    pktseq_error *err) {
     size_t n = dataset->pairs;
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite(&score[i]))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a score is not finite");
-    pktseqi_detector_correct(dataset, score, sorted);
+    pktseqi_detector_correct(dataset, score, sorted, running);
     memcpy(sorted, score, n * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
     for (int k = 0; k < PKTSEQ_LEVELS; ++k) {
@@ -13536,8 +13546,8 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
     return PKTSEQ_OK;
 }
 
-// Scales of running scores: that of a class is mean plus two standard deviations of what is judged in
-// it; one of fewer than 20 sequences takes that of the class before.
+// Scales of running scores: that of a class is mean plus two standard deviations of what is judged
+// in it; one of fewer than 20 sequences takes that of the class before.
 //   mark   see pktseqi_detector_sum
 static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
                                          const double *mark) {
@@ -13615,10 +13625,10 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
     }
     pktseqi_detector_fit_running(d, dataset, sweep.mark);
     pktseqi_detector_highest(d, dataset, sum, sweep.mark);
-    status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, err);
+    status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, 0, err);
     running = *d;
     if (status == PKTSEQ_OK)
-        status = pktseqi_detector_fit_threshold(&running, dataset, sweep.mark, sum, err);
+        status = pktseqi_detector_fit_threshold(&running, dataset, sweep.mark, sum, 1, err);
     d->running_threshold = running.threshold;
     memcpy(d->running_level, running.level, sizeof running.level);
     memcpy(d->running_tail, running.tail, sizeof running.tail);
