@@ -148,7 +148,9 @@ VERSIONS
             alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
             Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
             false-alarm rate later; rows of categories are packed; the inside of a step can be read.
-            New fields in many structs. Checkpoint format 3: older ones are refused
+            New fields in many structs. Checkpoint format 3: older ones are refused. Threads take
+            whole sequences of a batch, and one sequence stays on one; the likelihood of classes has
+            other last bits than before, squared errors the same
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
@@ -1137,7 +1139,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, pktseq_config co
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
 struct pktseqi_kernels;
-struct pktseqi_barrier;
+struct pktseqi_pool;
 struct pktseqi_nonzero;
 
 // Everything that forward and backward write. One per thread of the caller.
@@ -1194,7 +1196,7 @@ typedef struct pktseq_work {
     pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
     pktseq_real *dtoken;    // (B, O)
     size_t parts;           // of 64 hidden units each; what they add to dh and dtoken:
-    pktseq_real *dh_part;   // (2, parts, B, H) for two steps in turn
+    pktseq_real *dh_part;   // (parts, B, H)
     pktseq_real *dh_trace;  // (S*B, H) the caller's, or NULL, see pktseq_work_trace
     pktseq_real *dtoken_part;  // (parts, B, O)
 
@@ -1204,7 +1206,7 @@ typedef struct pktseq_work {
     pktseq_tensors grad;
     void *memory;             // one block for all of the above
     const struct pktseqi_kernels *kernels;  // of this machine
-    struct pktseqi_barrier *barrier;        // where threads meet
+    struct pktseqi_pool *pool;              // of training's threads, while it lasts
     pktseq_allocator allocator;
 } pktseq_work;
 
@@ -1326,8 +1328,7 @@ typedef struct pktseq_train_config {
     size_t milestone_count;
     int threads;                  // 0 = OpenMP's choice
     // Called after every iteration, with the model at rest; non-zero stops the training. May be
-    // NULL. It runs on one thread of OpenMP's team while the others wait: what it calls does too,
-    // and it must not meet another thread of the team (a barrier or omp for of its own).
+    // NULL. It runs on the caller's thread.
     int (*progress)(void *user_data, const struct pktseq_progress *progress);
     void *user_data;
 } pktseq_train_config;
@@ -2040,9 +2041,9 @@ PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
 #endif
 #endif
 
-// A barrier of our own needs atomics and a way to give the core away.
+// Threads that wait for tasks need atomics and a way to give the core away.
 #if defined(_OPENMP) && defined(__GNUC__) && (defined(__unix__) || defined(__APPLE__))
-#define PKTSEQI_OWN_BARRIER
+#define PKTSEQI_POOL
 #include <poll.h>
 #include <sched.h>
 #endif
@@ -9577,94 +9578,89 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
     return (size_t)(r % n);
 }
 
-// ---- >>crew: threads that work on one batch together --------------------------------------------
+// ---- >>parallel: work shared out among threads --------------------------------------------------
 
-// A member of a crew. All members run the same function over the same batch, each on its share of
-// the hidden units or of the sequences, and meet at barriers. Every number is computed by exactly
-// one member, in an order that does not depend on how many there are: so the results do not either.
-typedef struct pktseqi_crew {
-    int me, size;                      // 0 .. size-1
-    struct pktseqi_barrier *barrier;
-} pktseqi_crew;
+// Tasks of a kind and who works on them. Every number is written by one task alone, and no sum goes
+// over several of them: so the results do not depend on how many threads there are, nor on which was
+// faster. A thread that has lost its core to another program takes no task, and nobody waits for it.
+typedef struct pktseqi_pool {
+    void (*fn)(void *user, size_t task);
+    void *user;
+    size_t tasks;
+    size_t left;  // tasks that nobody has taken yet
+    size_t open;  // tasks that are not done
+    int over;
+} pktseqi_pool;
 
-// Where a crew meets. The two counters lie in cache lines of their own.
-typedef struct pktseqi_barrier {
-    unsigned arrived;
-    char apart[60];
-    unsigned round;
-    char behind[60];
-} pktseqi_barrier;
-
-// The crew of one.
-static pktseqi_crew pktseqi_alone(void) {
-    pktseqi_crew crew;
-    memset(&crew, 0, sizeof crew);
-    crew.size = 1;
-    return crew;
+#ifdef PKTSEQI_POOL
+// Takes one task and does it. 0 when none is left. What a task is stays as it is until all are done,
+// so whoever has taken one may read it.
+static int pktseqi_pool_task(pktseqi_pool *pool) {
+    size_t left = __atomic_load_n(&pool->left, __ATOMIC_RELAXED);
+    do {
+        if (left == 0) return 0;
+    } while (!__atomic_compare_exchange_n(&pool->left, &left, left - 1, 1, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
+    pool->fn(pool->user, pool->tasks - left);
+    __atomic_sub_fetch(&pool->open, 1, __ATOMIC_RELEASE);
+    return 1;
 }
 
-// This member's share [from, to) of n things, handed out in blocks of `grain`.
-static void pktseqi_share(const pktseqi_crew *crew, size_t n, size_t grain, size_t *from,
-                          size_t *to) {
-    size_t blocks = (n + grain - 1) / grain, me = (size_t)crew->me, size = (size_t)crew->size;
-    *from = blocks * me / size * grain;
-    *to = blocks * (me + 1) / size * grain;
-    if (*from > n) *from = n;
-    if (*to > n) *to = n;
-}
-
-// Waits until all members are here. Spins for some milliseconds, much longer than a member takes
-// that has a core to itself (giving the core away earlier costs more than it saves: measured on
-// virtual machines, 10 microseconds of spinning made a barrier 30 times slower, and one millisecond
-// batches of 8 by a third). Then one of them seems to have lost its core to another program, and
-// the others give theirs away, and soon sleep, rather than burn it.
-static void pktseqi_wait(const pktseqi_crew *crew) {
-    if (crew->size == 1) return;
-#if defined(PKTSEQI_OWN_BARRIER)
-    {
-        pktseqi_barrier *b = crew->barrier;
-        unsigned round = __atomic_load_n(&b->round, __ATOMIC_RELAXED), spins = 0, yields = 0;
-        if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)crew->size) {
-            __atomic_store_n(&b->arrived, 0, __ATOMIC_RELAXED);
-            __atomic_store_n(&b->round, round + 1, __ATOMIC_RELEASE);
-            return;
-        }
-        while (__atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round) {
-            if (++spins < 60000) {
-                PKTSEQI_PAUSE;
-            } else if (++yields < 50) {
-                sched_yield();
-            } else {
-                poll(NULL, 0, 1);  // sleep for a millisecond
-            }
-        }
+// Does tasks until the pool is over. While there are none, spins for some 0.1 ms, then offers the
+// core to other programs, and at last sleeps. (OpenMP's own threads spin for milliseconds: measured
+// with two programs on two cores, they took the core from the thread that they waited for, and
+// training 2.5 times as long.)
+static void pktseqi_pool_wait(pktseqi_pool *pool) {
+    unsigned waited = 0;
+    while (!__atomic_load_n(&pool->over, __ATOMIC_ACQUIRE)) {
+        if (pktseqi_pool_task(pool)) waited = 0;
+        else if (++waited < 4000) PKTSEQI_PAUSE;
+        else if (waited < 5000) sched_yield();
+        else poll(NULL, 0, 1);  // a millisecond
     }
-#elif defined(_OPENMP)
-#pragma omp barrier
+}
 #endif
+
+// Runs fn(user, 0), fn(user, 1), .. and returns when all are done. pool: NULL for one thread.
+static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void *, size_t),
+                               void *user) {
+#ifdef PKTSEQI_POOL
+    if (pool) {
+        pool->fn = fn;
+        pool->user = user;
+        pool->tasks = tasks;
+        pool->open = tasks;
+        __atomic_store_n(&pool->left, tasks, __ATOMIC_RELEASE);
+        while (pktseqi_pool_task(pool)) continue;
+        for (unsigned waited = 0; __atomic_load_n(&pool->open, __ATOMIC_ACQUIRE);)
+            if (++waited < 4000) PKTSEQI_PAUSE;
+            else sched_yield();
+        return;
+    }
+#endif
+    (void)pool;
+    for (size_t task = 0; task < tasks; ++task) fn(user, task);
 }
 
-// Runs fn once for each member of a crew of `threads` (fewer if OpenMP gives fewer, as inside of
-// another parallel region), and returns when all are done.
-static void pktseqi_crew_run(int threads, pktseqi_barrier *barrier,
-                             void (*fn)(void *user, const pktseqi_crew *crew), void *user) {
-    pktseqi_crew crew = pktseqi_alone();
-    (void)threads;
-    memset(barrier, 0, sizeof *barrier);
-#ifdef _OPENMP
+// Runs body(user, pool) on this thread, with a pool of `threads` threads, or NULL for one. Inside of
+// another parallel region OpenMP gives no others.
+static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool *pool), void *user) {
+#ifdef PKTSEQI_POOL
     if (threads > 1) {
+        pktseqi_pool pool;
+        memset(&pool, 0, sizeof pool);
 #pragma omp parallel num_threads(threads)
-        {
-            pktseqi_crew member;
-            member.me = omp_get_thread_num();
-            member.size = omp_get_num_threads();
-            member.barrier = barrier;
-            fn(user, &member);
+        if (omp_get_thread_num() > 0) {
+            pktseqi_pool_wait(&pool);
+        } else {
+            body(user, omp_get_num_threads() > 1 ? &pool : NULL);
+            __atomic_store_n(&pool.over, 1, __ATOMIC_RELEASE);
         }
         return;
     }
 #endif
-    fn(user, &crew);
+    (void)threads;
+    body(user, NULL);
 }
 
 // ---- >>kernels: the few loops that all arithmetic is made of ------------------------------------
@@ -9720,17 +9716,19 @@ typedef struct pktseqi_kernels {
                       size_t row_stride, size_t n, pktseq_real *y, size_t y_stride);
 
     // The gates of a GRU step from their dot products, and the way back: see >>gru.
-    void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t from,
-                  size_t to, size_t count, pktseq_real *gate, size_t gate_stride,
-                  const pktseq_real *h, pktseq_real *h2, size_t h_stride);
-    void (*deltas)(size_t H, size_t from, size_t to, size_t count, const pktseq_real *h,
-                   pktseq_real *dh, size_t h_stride, pktseq_real *gate, size_t gate_stride);
+    void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t count,
+                  pktseq_real *gate, size_t gate_stride, const pktseq_real *h, pktseq_real *h2,
+                  size_t h_stride);
+    void (*deltas)(size_t H, size_t count, const pktseq_real *h, pktseq_real *dh, size_t h_stride,
+                   pktseq_real *gate, size_t gate_stride);
 
-    // y += a * x;   v = m * v + g, then w += a * v;   v = e^(v - most);   v = sigmoid(v)
+    // y += a * x;   v *= a;   v = m * v + g, then w += a * v;   v = sigmoid(v)
+    // v = e^(v - most), and their sum, in 16 lanes as a dot product's
     void (*axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n);
+    void (*scale)(pktseq_real a, pktseq_real *v, size_t n);
     void (*momentum)(pktseq_real m, const pktseq_real *g, pktseq_real a, pktseq_real *v,
                      pktseq_real *w, size_t n);
-    void (*exp)(pktseq_real *v, size_t n, pktseq_real most);
+    pktseq_real (*exp)(pktseq_real *v, size_t n, pktseq_real most);
     void (*sigmoid)(pktseq_real *v, size_t n);
 } pktseqi_kernels;
 
@@ -9933,12 +9931,11 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktseq_real *b_hh,
-                                            size_t H, size_t from, size_t to, size_t count,
-                                            pktseq_real *gate, size_t gate_stride,
-                                            const pktseq_real *h, pktseq_real *h2,
-                                            size_t h_stride) {
+                                            size_t H, size_t count, pktseq_real *gate,
+                                            size_t gate_stride, const pktseq_real *h,
+                                            pktseq_real *h2, size_t h_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
-        for (size_t j = from; j < to; ++j) {
+        for (size_t j = 0; j < H; ++j) {
             pktseq_real *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
             *gr = PKTSEQI_K(sigmoid_of)(*gr + (b_ih[j] + b_hh[j]));
             *gz = PKTSEQI_K(sigmoid_of)(*gz + (b_ih[H + j] + b_hh[H + j]));
@@ -9948,12 +9945,11 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktse
         }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t from, size_t to, size_t count,
-                                             const pktseq_real *h, pktseq_real *dh,
-                                             size_t h_stride, pktseq_real *gate,
+static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktseq_real *h,
+                                             pktseq_real *dh, size_t h_stride, pktseq_real *gate,
                                              size_t gate_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
-        for (size_t j = from; j < to; ++j) {
+        for (size_t j = 0; j < H; ++j) {
             pktseq_real *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
             pktseq_real r = *gr, z = *gz, n = *gn, q = *gq, dh2 = dh[j];
             pktseq_real dz = dh2 * (h[j] - n), dn = dh2 * (1 - z);
@@ -9979,8 +9975,14 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real 
     }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real most) {
-    for (size_t i = 0; i < n; ++i) v[i] = PKTSEQI_K(exp_of)(v[i] - most);
+static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real most) {
+    pktseq_real lane[16] = {0};
+    for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - most);
+    return PKTSEQI_K(sum)(lane);
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(scale)(pktseq_real a, pktseq_real *v, size_t n) {
+    for (size_t i = 0; i < n; ++i) v[i] *= a;
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
@@ -10398,12 +10400,11 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(slope)(PKTSEQI_V x) {
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh, size_t H,
-                                            size_t from, size_t to, size_t count, float *gate,
-                                            size_t gate_stride, const float *h, float *h2,
-                                            size_t h_stride) {
+                                            size_t count, float *gate, size_t gate_stride,
+                                            const float *h, float *h2, size_t h_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
-        for (size_t j = from; j < to; j += 16) {
-            size_t part = to - j;
+        for (size_t j = 0; j < H; j += 16) {
+            size_t part = H - j;
             float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
 #define PKTSEQI_GET(p) PKTSEQI_K(load_part)(p, part)
             PKTSEQI_V bias_r = PKTSEQI_K(add)(PKTSEQI_GET(b_ih + j), PKTSEQI_GET(b_hh + j));
@@ -10422,13 +10423,12 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh
         }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t from, size_t to, size_t count,
-                                             const float *h, float *dh, size_t h_stride,
-                                             float *gate, size_t gate_stride) {
+static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float *h, float *dh,
+                                             size_t h_stride, float *gate, size_t gate_stride) {
     PKTSEQI_V one = PKTSEQI_K(set)(1);
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
-        for (size_t j = from; j < to; j += 16) {
-            size_t part = to - j;
+        for (size_t j = 0; j < H; j += 16) {
+            size_t part = H - j;
             float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
             PKTSEQI_V r = PKTSEQI_GET(gr), z = PKTSEQI_GET(gz), n = PKTSEQI_GET(gn);
             PKTSEQI_V q = PKTSEQI_GET(gq), dh2 = PKTSEQI_GET(dh + j);
@@ -10464,12 +10464,26 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(float m, const float *g, float a,
     }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(exp)(float *v, size_t n, float most) {
+static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float most) {
+    PKTSEQI_V sum = PKTSEQI_K(set)(0);
+    float lane[16];
     for (size_t i = 0; i < n; i += 16) {
         PKTSEQI_V x = PKTSEQI_K(load_part)(v + i, n - i);
         x = PKTSEQI_K(exp_of)(PKTSEQI_K(sub)(x, PKTSEQI_K(set)(most)));
         PKTSEQI_K(store_part)(v + i, x, n - i);
+        if (n - i < 16) x = PKTSEQI_K(load_part)(v + i, n - i);  // zeros in the other lanes
+        sum = PKTSEQI_K(add)(sum, x);
     }
+    PKTSEQI_K(store)(lane, sum);
+    for (int width = 8; width > 0; width /= 2)
+        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
+    return lane[0];
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(scale)(float a, float *v, size_t n) {
+    PKTSEQI_V as = PKTSEQI_K(set)(a);
+    for (size_t i = 0; i < n; i += 16)
+        PKTSEQI_K(store_part)(v + i, PKTSEQI_K(mul)(as, PKTSEQI_K(load_part)(v + i, n - i)), n - i);
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
@@ -10500,7 +10514,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
     PKTSEQI_NAME,         PKTSEQI_K(dots),  PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
     PKTSEQI_K(add_parts), PKTSEQI_K(gates), PKTSEQI_K(deltas),    PKTSEQI_K(axpy),
-    PKTSEQI_K(momentum),  PKTSEQI_K(exp),   PKTSEQI_K(sigmoid)};
+    PKTSEQI_K(scale),     PKTSEQI_K(momentum), PKTSEQI_K(exp),    PKTSEQI_K(sigmoid)};
 
 #undef PKTSEQI_PLAIN
 #undef PKTSEQI_ISA
@@ -10561,18 +10575,17 @@ PKTSEQ_DEF const char *pktseq_build_info(void) {
 #endif
 }
 
-// y[b] += W' d[b] for b < count, columns [from, to) only.
+// y[b] += W' d[b] for b < count.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
-                                   size_t rows, size_t cols, size_t from, size_t to,
-                                   const pktseq_real *d, size_t d_stride, size_t count,
-                                   pktseq_real *y, size_t y_stride) {
+                                   size_t rows, size_t cols, const pktseq_real *d,
+                                   size_t d_stride, size_t count, pktseq_real *y,
+                                   size_t y_stride) {
     const pktseq_real *row[PKTSEQI_PIECE];
     for (size_t i = 0, terms; i < rows; i += terms) {
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols + from;
-        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, to - from, 1, 0, y + from,
-                           y_stride);
+        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
+        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, cols, 1, 0, y, y_stride);
     }
 }
 
@@ -10826,7 +10839,7 @@ static int pktseqi_takes_entries(const pktseq_config *config) {
 static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
     size_t B = work->batch, T = work->targets, N = work->config.inputs;
-    size_t S = pktseqi_plus(N, T), both, used = 0, real = sizeof(pktseq_real);
+    size_t S = pktseqi_plus(N, T), used = 0, real = sizeof(pktseq_real);
     size_t keep = work->forward_only ? 0 : 1;
     // A product that wraps becomes the largest size, so that the sum does not fit either.
 #define PKTSEQI_COUNT(a, b) ((a) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
@@ -10860,15 +10873,13 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->gate = (pktseq_real *)pktseqi_carve(
         block, &used, PKTSEQI_COUNT(keep ? SB : B, work->gate_stride), real);
     work->out = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->barrier = (pktseqi_barrier *)pktseqi_carve(block, &used, 1, sizeof(pktseqi_barrier));
     if (work->forward_only) return used;
     work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
     work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
     work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
     work->parts = pktseqi_plus(H, PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
-    both = 2 * work->parts;
     work->dh_part = (pktseq_real *)pktseqi_carve(
-        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(both, B), work->h_stride), real);
+        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(work->parts, B), work->h_stride), real);
     work->dtoken_part = (pktseq_real *)pktseqi_carve(
         block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(work->parts, B), O), real);
     work->grad_block = (pktseq_real *)pktseqi_carve(block, &used, work->parameters, real);
@@ -11010,7 +11021,7 @@ typedef struct pktseqi_step {
     size_t gate_stride;
 } pktseqi_step;
 
-// Hidden units [from, to) of one GRU step.  source: docs.pytorch.org, torch.nn.GRU
+// One GRU step.  source: docs.pytorch.org, torch.nn.GRU
 //   x (count, D), rows D apart; h  ->  h2        gate keeps r z n q
 //   entry (count, entries): what is not zero of each x, instead of x, or NULL
 //   r = sigmoid(W_ir x + W_hr h + b_ir + b_hr)
@@ -11018,17 +11029,14 @@ typedef struct pktseqi_step {
 //   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
 //   n = tanh   (W_in x + b_in + r*q)
 //   h2 = (1 - z)*n + z*h                         computed as n + z*(h - n)
-// A hidden unit needs only its own three rows, so the units can be shared out among a crew.
 static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
-                                size_t from, size_t to, const pktseq_real *x,
-                                const pktseqi_nonzero *entry, size_t entries,
-                                const pktseqi_step *step) {
+                                const pktseq_real *x, const pktseqi_nonzero *entry,
+                                size_t entries, const pktseqi_step *step) {
     size_t D = gru->D, H = gru->H, G = step->gate_stride;
-    if (from == to) return;
     for (size_t part = 0; part < 4; ++part) {  // r z n q
         pktseqi_product product[2];
-        size_t row = (part < 3 ? part : 2) * H + from;
-        pktseq_real *out = step->gate + part * H + from;
+        size_t row = (part < 3 ? part : 2) * H;
+        pktseq_real *out = step->gate + part * H;
         int products = 0;
         if (part != 3) {
             product[0].w = gru->w_ih + row * D;
@@ -11044,10 +11052,10 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
             product[products].x = step->h;
             product[products++].x_stride = step->h_stride;
         }
-        kernels->dots(product, products, to - from, step->count, out, G);
+        kernels->dots(product, products, H, step->count, out, G);
     }
-    kernels->gates(gru->b_ih, gru->b_hh, H, from, to, step->count, step->gate, G, step->h,
-                   step->h2, step->h_stride);
+    kernels->gates(gru->b_ih, gru->b_hh, H, step->count, step->gate, G, step->h, step->h2,
+                   step->h_stride);
 }
 
 // The mirror has two halves. deltas: given dh2 in dh and what the forward step kept, turns each row
@@ -11066,49 +11074,35 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
 //
-// A unit's deltas need only its own dh, but its dh needs the deltas of all. A member of a crew
-// takes what its own units contribute to all others, in parts of 64 units, and the crew meets
-// before the parts are added up: so each weight is only ever touched by one member, whose cache
-// holds it.
-static void pktseqi_gru_deltas(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
-                               size_t from, size_t to, const pktseqi_step *step,
-                               pktseq_real *dh) {
-    kernels->deltas(gru->H, from, to, step->count, step->h, dh, step->h_stride, step->gate,
-                    step->gate_stride);
-}
-
-// Where the parts of a product with a transposed weight matrix lie: part k at k*part_stride, its
-// rows row_stride apart.
-typedef struct pktseqi_parts {
-    pktseq_real *part;
-    size_t part_stride, row_stride;
-} pktseqi_parts;
-
-// The parts of W' d of units [from, to), gate by gate: quarters 1, 2 and `third` of the deltas.
-//   W (3H, cols)   from is a multiple of PKTSEQI_PIECE
-static void pktseqi_gru_parts(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
-                              size_t cols, size_t from, size_t to, const pktseqi_step *step,
-                              size_t third, const pktseqi_parts *parts) {
+// The sum over the units is taken in parts of 64 units, each gate by gate; then they are added to y:
+//   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
+//   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for (H / 64, count), y_stride
+static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
+                             size_t cols, const pktseqi_step *step, size_t third,
+                             pktseq_real *part, pktseq_real *y, size_t y_stride) {
     enum { PIECE = PKTSEQI_PIECE, SLOTS = 8 };
     const pktseq_real *row[PIECE * SLOTS];
-    for (size_t unit = from, units; unit < to; unit += units)
+    size_t part_stride = step->count * y_stride;
+    for (size_t unit = 0, units; unit < H; unit += units)
         for (size_t gate = 0; gate < 3; ++gate) {
             const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
-            pktseq_real *out = parts->part + unit / PIECE * parts->part_stride;
-            size_t slots = (to - unit) / PIECE;
+            pktseq_real *out = part + unit / PIECE * part_stride;
+            size_t slots = (H - unit) / PIECE;
             if (slots > SLOTS) slots = SLOTS;
             // One sequence and few columns are too few sums to keep the machine busy: several
             // parts at once.
             if (step->count > 1 || cols > 32 || slots < 2) slots = 1;
-            units = slots > 1 ? slots * PIECE : to - unit < PIECE ? to - unit : (size_t)PIECE;
+            units = slots > 1 ? slots * PIECE : H - unit < PIECE ? H - unit : (size_t)PIECE;
             for (size_t t = 0; t < units; ++t) row[t] = w + (gate * H + unit + t) * cols;
             if (slots > 1)
                 kernels->add_outer(d, PIECE, 1, row, PIECE, PIECE, slots, cols, 1, gate == 0, out,
-                                   parts->part_stride);
+                                   part_stride);
             else
                 kernels->add_outer(d, step->gate_stride, 1, row, 0, units, step->count, cols, 1,
-                                   gate == 0, out, parts->row_stride);
+                                   gate == 0, out, y_stride);
         }
+    kernels->add_parts(part, (H + PIECE - 1) / PIECE, part_stride, step->count, y_stride, cols, y,
+                       y_stride);
 }
 
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
@@ -11130,41 +11124,23 @@ static size_t pktseqi_decoder_row(const pktseq_work *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
 }
 
-// What a member of a crew takes on: hidden units [from, to) of sequences [first, past), and the
-// crew that shares these sequences. With few sequences all members share all of them, and each has
-// its units: it reads only its own part of the weights, but the crew has to meet at every step.
-// With many, each member has sequences of its own, and walks along their chain alone.
-typedef struct pktseqi_span {
-    size_t from, to, first, past;
-    pktseqi_crew crew;
-} pktseqi_span;
-
-static pktseqi_span pktseqi_span_of(const pktseq_work *work, const pktseqi_crew *crew) {
-    enum { MANY = 16 };
-    pktseqi_span span;
-    span.crew = *crew;
-    span.first = 0;
-    span.past = work->count;
-    if (crew->size > 1 && work->count >= MANY * (size_t)crew->size) {  // as many packets for each
-        size_t all = work->row[work->steps], size = (size_t)crew->size, me = (size_t)crew->me;
-        span.past = 0;
-        for (size_t b = 0, before = 0; b < work->count; ++b) {
-            if (before * size < all * me) span.first = b + 1;
-            if (before * size < all * (me + 1)) span.past = b + 1;
-            before += work->config.inputs + work->length[b];
-        }
-        span.crew = pktseqi_alone();
-    }
-    pktseqi_share(&span.crew, work->config.hidden, PKTSEQI_PIECE, &span.from, &span.to);
-    return span;
+// Into how many chains a batch is cut: as many tasks as keep the threads busy, of sequences that
+// follow each other when sorted.
+static size_t pktseqi_chains(const pktseq_work *work, const pktseqi_pool *pool) {
+    size_t chains = pool ? 2 * (size_t)work->threads : 1;
+    return chains < work->count ? chains : work->count;
 }
 
-// This member's share [first, past) of the first `count` sequences of its span.
-static void pktseqi_span_share(const pktseqi_span *span, size_t count, size_t *first,
-                               size_t *past) {
-    pktseqi_share(&span->crew, count, 1, first, past);
-    *first += span->first;
-    *past += span->first;
+// The sequences [first, past) of one chain; all chains have about the same number of packets.
+static void pktseqi_chain_share(const pktseq_work *work, size_t chain, size_t chains,
+                                size_t *first, size_t *past) {
+    size_t all = work->row[work->steps];
+    *first = *past = 0;
+    for (size_t b = 0, before = 0; b < work->count; ++b) {
+        if (before * chains < all * chain) *first = b + 1;
+        if (before * chains < all * (chain + 1)) *past = b + 1;
+        before += work->config.inputs + work->length[b];
+    }
 }
 
 // The rows of step s that belong to sequences [first, past): its states before (the zeros, or what
@@ -11183,11 +11159,6 @@ static pktseqi_step pktseqi_step_of(const pktseq_work *work, size_t s, size_t fi
     step.gate = work->gate +
                 ((work->forward_only ? 0 : work->row[s]) + first) * work->gate_stride;
     return step;
-}
-
-// All rows of step s.
-static pktseqi_step pktseqi_step_at(const pktseq_work *work, size_t s) {
-    return pktseqi_step_of(work, s, 0, work->count);
 }
 
 // Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
@@ -11389,31 +11360,14 @@ static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
 // NLL: what W h + b means. Numbers stay, flags become probabilities, classes a distribution:
 //   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
-                         pktseq_real *out, size_t rows) {
-    enum { R = 4 };  // sums of so many rows at a time: each has to wait for its last addition
-    size_t O = model->config.out;
+                         pktseq_real *out) {
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
+        pktseq_real *v = out + group->first;
         size_t n = group->count;
-        for (size_t b = 0, many; b < rows; b += many) {
-            pktseq_real *v = out + b * O + group->first, sum[R] = {0};
-            many = rows - b < R ? 1 : (size_t)R;
-            for (size_t r = 0; r < many && group->kind == PKTSEQ_GROUP_FLAG; ++r)
-                kernels->sigmoid(v + r * O, 1);
-            if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-            for (size_t r = 0; r < many; ++r)
-                kernels->exp(v + r * O, n, pktseqi_greatest(v + r * O, n));
-            if (many == R)
-                for (size_t i = 0; i < n; ++i)
-                    for (size_t r = 0; r < R; ++r) sum[r] += v[r * O + i];
-            else
-                for (size_t i = 0; i < n; ++i) sum[0] += v[i];
-            for (size_t r = 0; r < many; ++r) {
-                pktseq_real *to = v + r * O, total = sum[r];
-                PKTSEQI_SIMD
-                for (size_t i = 0; i < n; ++i) to[i] /= total;
-            }
-        }
+        if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(v, 1);
+        if (group->kind == PKTSEQ_GROUP_CLASS)
+            kernels->scale(1 / kernels->exp(v, n, pktseqi_greatest(v, n)), v, n);
     }
 }
 
@@ -11437,8 +11391,10 @@ static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_mod
 // All outputs; with NLL what the link makes of them.
 static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
                            const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
-    pktseqi_output_rows(kernels, model, h, h_stride, rows, 0, model->config.out, out);
-    if (model->config.loss == PKTSEQ_LOSS_NLL) pktseqi_link(kernels, model, out, rows);
+    size_t O = model->config.out;
+    pktseqi_output_rows(kernels, model, h, h_stride, rows, 0, O, out);
+    for (size_t b = 0; b < rows && model->config.loss == PKTSEQ_LOSS_NLL; ++b)
+        pktseqi_link(kernels, model, out + b * O);
 }
 
 // Sum over O of (out - y)^2, in double.
@@ -11503,57 +11459,68 @@ static void pktseqi_sequence_loss(const pktseq_model *model, pktseq_work *work, 
     work->sequence_loss[work->order[b]] = loss;
 }
 
-// A member's part of the chain. Those who share sequences meet after each GRU step, because the
-// next one and the output need the states of all units, and again after the outputs, because they
-// are the next step's input. When every sequence is teacher-forced all inputs are known, and all
-// outputs come at once.
-static void pktseqi_forward_steps(const pktseq_model *model, pktseq_work *work,
-                                  const pktseqi_crew *crew) {
+// What the tasks of a pass share.
+typedef struct pktseqi_job {
+    const pktseq_model *model;
+    pktseq_work *work;
+    size_t chains;
+    // of the gradients: each is multiplied by scale and added to `to`, or, fresh, put there
+    const pktseq_tensors *to;
+    pktseq_real scale;
+    int fresh;
+    size_t block, blocks;  // hidden units of a GRU's task, and how many tasks that makes
+} pktseqi_job;
+
+// The sequences of one chain from step to step. When every sequence is teacher-forced all inputs are
+// known, and the outputs come later, all at once.
+static void pktseqi_forward_chain(void *user, size_t chain) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    const pktseq_model *model = job->model;
+    pktseq_work *work = job->work;
     const pktseqi_kernels *kernels = work->kernels;
     size_t D = work->config.in, O = work->config.out, N = work->config.inputs, first, past;
-    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
-    pktseqi_span span = pktseqi_span_of(work, crew);
-    pktseqi_step step;
     size_t entries = pktseqi_entries(work);
-    pktseqi_span_share(&span, span.past - span.first, &first, &past);
+    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
+    pktseqi_step step;
+    pktseqi_chain_share(work, chain, job->chains, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
             pktseqi_decoder_token(work, N + t, b);
     for (size_t s = 0; s < N; ++s) {
-        step = pktseqi_step_of(work, s, span.first, span.past);
-        pktseqi_gru_forward(kernels, &encoder, span.from, span.to,
-                            work->x + (s * work->count + span.first) * D, NULL, 0, &step);
-        pktseqi_wait(&span.crew);
-    }
-    if (N == 0) pktseqi_wait(&span.crew);  // for the tokens
-    for (size_t s = N; s < work->steps; ++s) {
-        size_t at = pktseqi_decoder_row(work, s);
-        step = pktseqi_step_of(work, s, span.first, span.past);
-        if (step.count == 0) break;  // its sequences have ended
-        pktseqi_gru_forward(kernels, &decoder, span.from, span.to,
-                            work->token + (at + span.first) * O,
-                            entries ? work->entry + (at + span.first) * entries : NULL, entries,
+        step = pktseqi_step_of(work, s, first, past);
+        pktseqi_gru_forward(kernels, &encoder, work->x + (s * work->count + first) * D, NULL, 0,
                             &step);
-        pktseqi_wait(&span.crew);
+    }
+    for (size_t s = N; s < work->steps; ++s) {
+        size_t at = pktseqi_decoder_row(work, s) + first;
+        step = pktseqi_step_of(work, s, first, past);
+        if (step.count == 0) break;  // its sequences have ended
+        pktseqi_gru_forward(kernels, &decoder, work->token + at * O,
+                            entries ? work->entry + at * entries : NULL, entries, &step);
         if (work->all_forced) continue;
-        pktseqi_span_share(&span, step.count, &first, &past);
-        pktseqi_output(kernels, model, step.h2 + (first - span.first) * step.h_stride,
-                       step.h_stride, past - first, work->out + (at + first) * O);
+        pktseqi_output(kernels, model, step.h2, step.h_stride, step.count, work->out + at * O);
         for (size_t b = first; s + 1 < work->steps && b < past && b < work->active[s + 1]; ++b)
             pktseqi_decoder_token(work, s + 1, b);
-        pktseqi_wait(&span.crew);
     }
-    if (span.crew.size < crew->size) pktseqi_wait(crew);
-    if (work->all_forced) {
-        step = pktseqi_step_at(work, N);
-        pktseqi_share(crew, pktseqi_decoder_row(work, work->steps), 4, &first, &past);
-        pktseqi_output(kernels, model, step.h2 + first * step.h_stride, step.h_stride,
-                       past - first, work->out + first * O);
-        pktseqi_wait(crew);
-    }
-    pktseqi_share(crew, work->count, 1, &first, &past);
-    for (size_t b = first; work->has_loss && b < past; ++b) pktseqi_sequence_loss(model, work, b);
-    pktseqi_wait(crew);
+}
+
+enum { PKTSEQI_TILE = 32 };  // rows of out that stay in the second cache
+
+// A tile of the outputs of sequences that are all forced.
+static void pktseqi_forward_tile(void *user, size_t tile) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    pktseq_work *work = job->work;
+    size_t first = tile * PKTSEQI_TILE, rows = pktseqi_decoder_row(work, work->steps) - first;
+    pktseqi_step step = pktseqi_step_of(work, work->config.inputs, 0, work->count);
+    pktseqi_output(work->kernels, job->model, step.h2 + first * step.h_stride, step.h_stride,
+                   rows < PKTSEQI_TILE ? rows : (size_t)PKTSEQI_TILE,
+                   work->out + first * work->config.out);
+}
+
+// The loss of sequence b: the sum of its steps' errors.
+static void pktseqi_forward_loss(void *user, size_t b) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    pktseqi_sequence_loss(job->model, job->work, b);
 }
 
 // Sums up the losses.
@@ -11570,23 +11537,36 @@ static void pktseqi_forward_end(pktseq_work *work) {
     work->has_dh = 0;
 }
 
-// How many threads are worth it for so many sequences: a GRU step must take one thread some ten
-// microseconds, or meeting at a barrier costs more than it brings.
-static int pktseqi_crew_size(const pktseq_work *work, size_t count) {
+enum { PKTSEQI_FEW = 4 };
+
+// How many threads are worth it for the batch: it must take one thread 0.3 milliseconds or so, or
+// starting the others costs more than it brings. Few sequences stay on one core: one is a single
+// chain, and sharing its units brought a sixth at most, as it has to meet at every step.
+static int pktseqi_work_threads(const pktseq_work *work) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
-    double cost = 3 * (double)H * (double)(H + (D > O ? D : O)) * (double)count;
-    return cost < 100000 ? 1 : work->threads;
+    double cost = 3 * (double)H * (double)(H + (D > O ? D : O)) * (double)work->row[work->steps];
+    return work->count < PKTSEQI_FEW || cost < 4e6 ? 1 : work->threads;
 }
 
-// What the members of a crew share.
-typedef struct pktseqi_job {
-    const pktseq_model *model;
-    pktseq_work *work;
-} pktseqi_job;
-
-static void pktseqi_forward_member(void *user, const pktseqi_crew *crew) {
+// The passes of a batch that is in its places.
+static void pktseqi_forward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
-    pktseqi_forward_steps(job->model, job->work, crew);
+    pktseq_work *work = job->work;
+    size_t rows = pktseqi_decoder_row(work, work->steps);
+    job->chains = pktseqi_chains(work, pool);
+    pktseqi_pool_tasks(pool, job->chains, pktseqi_forward_chain, job);
+    if (work->all_forced)
+        pktseqi_pool_tasks(pool, (rows + PKTSEQI_TILE - 1) / PKTSEQI_TILE, pktseqi_forward_tile,
+                           job);
+    if (work->has_loss) pktseqi_pool_tasks(pool, work->count, pktseqi_forward_loss, job);
+}
+
+// Does a pass with the threads of training, or with its own.
+static void pktseqi_work_run(const pktseq_work *work, void (*pass)(void *, pktseqi_pool *),
+                             pktseqi_job *job) {
+    int threads = pktseqi_work_threads(work);
+    if (work->pool && threads > 1) pass(job, work->pool);
+    else pktseqi_pool_run(work->pool ? 1 : threads, pass, job);
 }
 
 // pktseq_forward, with all_forced as if teacher were all 1.
@@ -11597,10 +11577,10 @@ static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *wor
     pktseqi_job job;
     if (status) return status;
     pktseqi_forward_begin(work, pair, count, teacher, all_forced);
+    memset(&job, 0, sizeof job);
     job.model = model;
     job.work = work;
-    pktseqi_crew_run(pktseqi_crew_size(work, work->count), work->barrier,
-                     pktseqi_forward_member, &job);
+    pktseqi_work_run(work, pktseqi_forward_pass, &job);
     pktseqi_forward_end(work);
     return PKTSEQ_OK;
 }
@@ -11698,117 +11678,63 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *wor
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// Where the parts of dh and of dtoken lie at step s; every other step has another place, so that a
-// member may begin with the next step while others still add up this one's.
-static pktseqi_parts pktseqi_dh_parts(const pktseq_work *work, size_t s) {
-    pktseqi_parts parts;
-    parts.row_stride = work->h_stride;
-    parts.part_stride = work->batch * parts.row_stride;
-    parts.part = work->dh_part + (s % 2 ? work->parts * parts.part_stride : 0);
-    return parts;
-}
-
-static pktseqi_parts pktseqi_dtoken_parts(const pktseq_work *work) {
-    pktseqi_parts parts;
-    parts.row_stride = work->config.out;
-    parts.part_stride = work->batch * parts.row_stride;
-    parts.part = work->dtoken_part;
-    return parts;
-}
-
-// Copies units [from, to) of dh2, the gradient that has arrived at step s, for pktseq_work_dh.
-static void pktseqi_trace_dh(pktseq_work *work, size_t s, size_t first, size_t count, size_t from,
-                             size_t to, const pktseq_real *dh2) {
+// Copies dh2, the gradient that has arrived at step s, for pktseq_work_dh.
+static void pktseqi_trace_dh(pktseq_work *work, size_t s, size_t first, size_t count,
+                             const pktseq_real *dh2) {
     size_t H = work->config.hidden;
     for (size_t b = 0; b < count; ++b)
-        memcpy(work->dh_trace + (work->row[s] + first + b) * H + from,
-               dh2 + b * work->h_stride + from, (to - from) * sizeof *dh2);
+        memcpy(work->dh_trace + (work->row[s] + first + b) * H, dh2 + b * work->h_stride,
+               H * sizeof *dh2);
 }
 
-// Step s of the way back for sequences [first, past) of a member's span: their dh becomes that of
-// the step before, and its outputs' dout is completed. Those who share sequences meet when the
-// parts are there, and again when dout is complete.
-static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work,
-                                  const pktseqi_span *span, size_t s, size_t first, size_t past) {
+// Step s of the way back for sequences [first, past): their dh becomes that of the step before, and
+// its outputs' dout is completed. room: the first sequence of the chain, whose room for parts is used
+// again and again.
+static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work, size_t s,
+                                  size_t first, size_t past, size_t room) {
     const pktseqi_kernels *kernels = work->kernels;
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
-    size_t from = span->from, to = span->to, mine, end;
-    int alone = span->crew.size == 1, feeds_back = s > N && !work->all_forced;  // or was it given?
     pktseqi_gru gru = s < N ? pktseqi_encoder(model) : pktseqi_decoder(model);
     pktseqi_step step = pktseqi_step_of(work, s, first, past);
-    pktseqi_parts dh = pktseqi_dh_parts(work, alone ? 0 : s);
-    pktseqi_parts dtoken = pktseqi_dtoken_parts(work);
-    pktseq_real *dh2 = work->dh + first * work->h_stride;
+    pktseq_real *dh2 = work->dh + first * work->h_stride, *dtoken = work->dtoken + first * O;
     // was: out = W h + b           dh += W' dout
-    if (s >= N && from < to)
-        pktseqi_add_transposed(kernels, model->tensor.out_w, O, H, from, to,
+    if (s >= N)
+        pktseqi_add_transposed(kernels, model->tensor.out_w, O, H,
                                work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
                                step.count, dh2, work->h_stride);
-    if (work->dh_trace) pktseqi_trace_dh(work, s, first, step.count, from, to, dh2);
-    pktseqi_gru_deltas(kernels, &gru, from, to, &step, dh2);
+    if (work->dh_trace) pktseqi_trace_dh(work, s, first, step.count, dh2);
+    kernels->deltas(H, step.count, step.h, dh2, step.h_stride, step.gate, step.gate_stride);
     // was: W_hh h + b_hh           dh += W_hh' gh
     // was: W_ih token + b_ih       dtoken = W_ih' gi
-    dtoken.part += first * dtoken.row_stride;
-    if (alone) dh.part += span->first * dh.row_stride;  // the same place for all, in the cache
-    if (s > 0) pktseqi_gru_parts(kernels, gru.w_hh, H, H, from, to, &step, 4, &dh);
-    if (feeds_back) pktseqi_gru_parts(kernels, gru.w_ih, H, O, from, to, &step, 3, &dtoken);
-    pktseqi_wait(&span->crew);
-    if (s > 0 && from < to)
-        kernels->add_parts(dh.part + from, work->parts, dh.part_stride, step.count, dh.row_stride,
-                           to - from, dh2 + from, work->h_stride);
-    if (!feeds_back) return;
-    pktseqi_share(&span->crew, step.count, 1, &mine, &end);
-    for (size_t b = first + mine; b < first + end; ++b) {
-        pktseq_real *f = work->dtoken + b * O;
-        if (work->forced[b]) continue;
-        memset(f, 0, O * sizeof *f);
-        kernels->add_parts(dtoken.part + (b - first) * O, work->parts, dtoken.part_stride, 1, O, O,
-                           f, O);
-        pktseqi_decoder_fed_back(model, work, s - 1, b);
-    }
-    pktseqi_wait(&span->crew);
+    if (s > 0)
+        pktseqi_gru_back(kernels, gru.w_hh, H, H, &step, 4,
+                         work->dh_part + room * work->parts * work->h_stride, dh2,
+                         work->h_stride);
+    if (s <= N || work->all_forced) return;  // its input was given
+    memset(dtoken, 0, step.count * O * sizeof *dtoken);
+    pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3,
+                     work->dtoken_part + room * work->parts * O, dtoken, O);
+    for (size_t b = first; b < first + step.count; ++b)
+        if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
 
-// A member's part of the way back: all deltas.
-static void pktseqi_backward_steps(const pktseq_model *model, pktseq_work *work,
-                                   const pktseqi_crew *crew) {
+// The way back of one chain: all deltas. So many sequences at a time that they stay in the cache.
+static void pktseqi_backward_chain(void *user, size_t chain) {
+    enum { TILE = 32 };
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    const pktseq_model *model = job->model;
+    pktseq_work *work = job->work;
     size_t N = work->config.inputs, first, past;
-    pktseqi_span span = pktseqi_span_of(work, crew);
-    size_t tile = span.crew.size == 1 ? 32 : work->count;
-    pktseqi_span_share(&span, span.past - span.first, &first, &past);
+    pktseqi_chain_share(work, chain, job->chains, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < work->length[b]; ++t) pktseqi_decoder_dout(model, work, N + t, b);
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
-    for (size_t b = span.first; b < span.past && span.from < span.to; ++b)
-        memset(work->dh + b * work->h_stride + span.from, 0,
-               (span.to - span.from) * sizeof *work->dh);
-    pktseqi_wait(&span.crew);
+    for (size_t b = first; b < past; ++b)
+        memset(work->dh + b * work->h_stride, 0, work->config.hidden * sizeof *work->dh);
     for (size_t s = work->steps; s-- > 0;)
-        for (size_t b = span.first; b < span.past && b < work->active[s]; b += tile)
-            pktseqi_backward_step(model, work, &span, s, b,
-                                  span.past - b < tile ? span.past : b + tile);
-    if (span.crew.size < crew->size) pktseqi_wait(crew);
-}
-
-// One step down a gradient that has just been summed up: what it takes besides the gradient.
-typedef struct pktseqi_descent {
-    pktseq_model *model;
-    pktseq_real *velocity;  // NULL: plain SGD
-    pktseq_real rate, momentum;  // rate = -learning_rate
-} pktseqi_descent;
-
-// Gradients of n parameters, which lie in work's block, taken into the parameters.
-//   v = momentum * v + g;  w -= learning_rate * v      source: docs.pytorch.org, torch.optim.SGD
-static void pktseqi_descend(const pktseqi_descent *descent, const pktseq_work *work,
-                            const pktseq_real *grad, size_t n) {
-    size_t at = (size_t)(grad - work->grad_block);
-    pktseq_real *w = descent->model->block + at;
-    if (descent->velocity)
-        work->kernels->momentum(descent->momentum, grad, descent->rate, descent->velocity + at, w,
-                                n);
-    else
-        work->kernels->axpy(descent->rate, grad, w, n);
+        for (size_t b = first; b < past && b < work->active[s]; b += TILE)
+            pktseqi_backward_step(model, work, s, b, past - b < TILE ? past : b + TILE, first);
 }
 
 // The packets of steps [begin, end), piece by piece: at most 64 rows of what went into the GRU at
@@ -11836,14 +11762,12 @@ static int pktseqi_next_piece(pktseqi_pieces *p, const pktseq_work *work, size_t
     return p->terms > 0;
 }
 
-// Where the gradients of a GRU go: to the gradients, or with scale = -learning_rate right into the
-// parameters.
+// Where the gradients of a GRU go.
 typedef struct pktseqi_gru_sums {
     pktseq_real *w_ih, *w_hh, *b_ih, *b_hh;
     pktseq_real scale;
-    int fresh;                       // what is there is forgotten
-    size_t entries;                  // G of packed inputs, whose w_ih has a way of its own; else 0
-    const pktseqi_descent *descent;  // NULL, or: then taken into the parameters
+    int fresh;       // what is there is forgotten
+    size_t entries;  // G of packed inputs, whose w_ih has a way of its own; else 0
 } pktseqi_gru_sums;
 
 // Hidden units [from, to) of the parameter gradients of one GRU over steps [begin, end), from the
@@ -11882,11 +11806,6 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t e
                     kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
                     kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
                 }
-                if (!sums->descent || p.s < end) continue;
-                if (!sums->entries) pktseqi_descend(sums->descent, work, w_ih, n * D);
-                pktseqi_descend(sums->descent, work, w_hh, n * H);
-                pktseqi_descend(sums->descent, work, sums->b_ih + row, n);
-                pktseqi_descend(sums->descent, work, sums->b_hh + row, n);
             }
 }
 
@@ -11942,82 +11861,90 @@ static void pktseqi_packed_gradient(const pktseq_work *work, size_t from, size_t
                     }
             }
         }
-    for (size_t part = 0; part < 3 && sums->descent; ++part)
-        pktseqi_descend(sums->descent, work, sums->w_ih + (part * H + from) * O, (to - from) * O);
 }
 
-// Columns [from, to) of the same for the output layer, over all decoder steps; the bias with the
-// first column.
+// Outputs [from, past) of the same for the output layer, over all decoder steps.
 // was: out = W h + b     dW += dout h'     db += dout
-static void pktseqi_out_gradient(const pktseq_work *work, size_t from, size_t to,
-                                 pktseq_real scale, int fresh, pktseq_real *w, pktseq_real *bias,
-                                 const pktseqi_descent *descent) {
+static void pktseqi_out_gradient(const pktseqi_job *job, size_t from, size_t past) {
     const pktseq_real *row[PKTSEQI_PIECE];
-    size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
+    const pktseq_work *work = job->work;
+    size_t O = work->config.out, H = work->config.hidden, n = past - from;
     size_t rows = pktseqi_decoder_row(work, work->steps);
-    pktseqi_step step = pktseqi_step_at(work, N);
-    if (from == to) return;
+    pktseqi_step step = pktseqi_step_of(work, work->config.inputs, 0, work->count);
+    pktseq_real *w = job->to->out_w + from * H, *bias = job->to->out_b + from;
+    int fresh = job->fresh;
     for (size_t i = 0, terms; i < rows; i += terms) {
-        const pktseq_real *dout = work->dout + i * O;
+        const pktseq_real *dout = work->dout + i * O + from;
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride + from;
-        work->kernels->add_outer(dout, 1, O, row, 0, terms, O, to - from, scale, fresh, w + from,
-                                 H);
-        if (from == 0) work->kernels->add_rows(dout, O, terms, O, scale, fresh, bias);
+        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
+        work->kernels->add_outer(dout, 1, O, row, 0, terms, n, H, job->scale, fresh, w, H);
+        work->kernels->add_rows(dout, O, terms, n, job->scale, fresh, bias);
         fresh = 0;
     }
-    if (!descent) return;
-    for (size_t o = 0; o < O; ++o) pktseqi_descend(descent, work, w + o * H + from, to - from);
-    if (from == 0) pktseqi_descend(descent, work, bias, O);
 }
 
-// A member's part of all parameter gradients, times scale, added to `to` (or, fresh, put there):
-// the gradients themselves, which with a descent go on into the parameters, or with scale =
-// -learning_rate the parameters.
-static void pktseqi_gradients(pktseq_work *work, const pktseqi_crew *crew, pktseq_real scale,
-                              int fresh, const pktseq_tensors *to,
-                              const pktseqi_descent *descent) {
-    size_t N = work->config.inputs, D = work->config.in, O = work->config.out, from, past;
-    size_t H = work->config.hidden;
+// One task of the gradients: hidden units of the encoder, of the decoder, or 64 outputs.
+static void pktseqi_gradient(void *user, size_t task) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    const pktseq_work *work = job->work;
+    size_t N = work->config.inputs, O = work->config.out, H = work->config.hidden;
+    int encoder = N > 0 && task < job->blocks;
+    size_t gru = task / job->blocks, grus = N > 0 ? 2 : 1;
+    size_t from = task % job->blocks * job->block;
+    size_t past = H - from < job->block ? H : from + job->block;
     pktseqi_gru_sums sums;
-    // Few units are shared out in smaller blocks: nothing is summed over them here.
-    pktseqi_share(crew, H, H >= PKTSEQI_PIECE * (size_t)crew->size ? PKTSEQI_PIECE : 16, &from,
-                  &past);
-    sums.entries = 0;
-    sums.scale = scale;
-    sums.fresh = fresh;
-    sums.descent = descent;
-    sums.w_ih = to->enc_w_ih;
-    sums.w_hh = to->enc_w_hh;
-    sums.b_ih = to->enc_b_ih;
-    sums.b_hh = to->enc_b_hh;
-    if (N > 0) pktseqi_gru_gradient(work, 0, N, from, past, work->x, D, &sums);
-    sums.w_ih = to->dec_w_ih;
-    sums.w_hh = to->dec_w_hh;
-    sums.b_ih = to->dec_b_ih;
-    sums.b_hh = to->dec_b_hh;
-    sums.entries = pktseqi_entries(work);
-    pktseqi_gru_gradient(work, N, work->steps, from, past, work->token, O, &sums);
+    if (gru >= grus) {
+        from = (task - grus * job->blocks) * PKTSEQI_PIECE;
+        pktseqi_out_gradient(job, from, O - from < PKTSEQI_PIECE ? O : from + PKTSEQI_PIECE);
+        return;
+    }
+    sums.entries = encoder ? 0 : pktseqi_entries(work);
+    sums.scale = job->scale;
+    sums.fresh = job->fresh;
+    sums.w_ih = encoder ? job->to->enc_w_ih : job->to->dec_w_ih;
+    sums.w_hh = encoder ? job->to->enc_w_hh : job->to->dec_w_hh;
+    sums.b_ih = encoder ? job->to->enc_b_ih : job->to->dec_b_ih;
+    sums.b_hh = encoder ? job->to->enc_b_hh : job->to->dec_b_hh;
+    pktseqi_gru_gradient(work, encoder ? 0 : N, encoder ? N : work->steps, from, past,
+                         encoder ? work->x : work->token, encoder ? work->config.in : O, &sums);
     if (sums.entries) pktseqi_packed_gradient(work, from, past, &sums);
-    pktseqi_out_gradient(work, from, past, scale, fresh, to->out_w, to->out_b, descent);
 }
 
-static void pktseqi_backward_member(void *user, const pktseqi_crew *crew) {
+// The passes of the way back.
+static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
-    pktseqi_backward_steps(job->model, job->work, crew);
-    pktseqi_gradients(job->work, crew, 1, 0, &job->work->grad, NULL);
+    size_t H = job->work->config.hidden, O = job->work->config.out;
+    size_t grus = job->work->config.inputs > 0 ? 2 : 1;
+    size_t many = PKTSEQI_PIECE * (size_t)job->work->threads;
+    job->chains = pktseqi_chains(job->work, pool);
+    // Few units are shared out in smaller blocks; one thread takes them all at once.
+    job->block = !pool ? H : H >= many ? PKTSEQI_PIECE : 16;
+    job->blocks = (H + job->block - 1) / job->block;
+    pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
+    pktseqi_pool_tasks(pool, grus * job->blocks + (O + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE,
+                       pktseqi_gradient, job);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
+// The way back: all parameter gradients, times scale, added to `to` (or, fresh, put there), which are
+// the gradients, or with scale = -learning_rate the parameters themselves.
+static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktseq_real scale,
+                             int fresh, const pktseq_tensors *to) {
     pktseqi_job job;
-    if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
-    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
+    memset(&job, 0, sizeof job);
     work->can_backward = work->has_gates = 0;
     work->has_dh = work->dh_trace != NULL;
     job.model = model;
     job.work = work;
-    pktseqi_crew_run(pktseqi_crew_size(work, work->count), work->barrier,
-                     pktseqi_backward_member, &job);
+    job.to = to;
+    job.scale = scale;
+    job.fresh = fresh;
+    pktseqi_work_run(work, pktseqi_backward_pass, &job);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
+    if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
+    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
+    pktseqi_backward(model, work, 1, 0, &work->grad);
     return PKTSEQ_OK;
 }
 
@@ -12047,27 +11974,16 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
     return PKTSEQ_OK;
 }
 
-// Sums of squares of the gradients in 16 lanes, of which [from, past) are taken: all, or 8,
-// so that two threads can share them and the order of each sum stays.
-static void pktseqi_square_lanes(const pktseq_work *work, size_t from, size_t past, double *lane) {
+// Sums of squares of the gradients in 16 lanes.
+static void pktseqi_square_lanes(const pktseq_work *work, double *lane) {
     const pktseq_real *grad = work->grad_block;
     size_t n = work->parameters, whole = n - n % 16;
-    for (size_t l = from; l < past; ++l) lane[l] = 0;
-    if (past - from == 16) {
-        for (size_t i = 0; i < whole; i += 16) {
-            PKTSEQI_SIMD
-            for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
-        }
-    } else if (past > from) {
-        double sum[8] = {0};
-        for (size_t i = from; i < whole; i += 16) {
-            PKTSEQI_SIMD
-            for (size_t l = 0; l < 8; ++l) sum[l] += (double)grad[i + l] * (double)grad[i + l];
-        }
-        memcpy(lane + from, sum, sizeof sum);
+    for (size_t l = 0; l < 16; ++l) lane[l] = 0;
+    for (size_t i = 0; i < whole; i += 16) {
+        PKTSEQI_SIMD
+        for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
     }
-    for (size_t i = whole, l = 0; i < n; ++i, ++l)
-        if (l >= from && l < past) lane[l] += (double)grad[i] * (double)grad[i];
+    for (size_t i = whole; i < n; ++i) lane[i % 16] += (double)grad[i] * (double)grad[i];
 }
 
 // The factor that brings gradients with these sums of squares to max_norm; 1 if they are shorter.
@@ -12082,19 +11998,14 @@ static pktseq_status pktseqi_clip_scale(const double *lane, double max_norm, dou
     return PKTSEQ_OK;
 }
 
-// Gradients [from, to) times scale.
-static void pktseqi_scale_gradients(pktseq_work *work, size_t from, size_t to, double scale) {
-    if (scale < 1)
-        for (size_t i = from; i < to; ++i) work->grad_block[i] *= (pktseq_real)scale;
-}
-
 PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
     double lane[16], scale;
     pktseq_status status;
     if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
-    pktseqi_square_lanes(work, 0, 16, lane);
+    pktseqi_square_lanes(work, lane);
     status = pktseqi_clip_scale(lane, max_norm, norm, &scale);
-    if (status == PKTSEQ_OK) pktseqi_scale_gradients(work, 0, work->parameters, scale);
+    if (status == PKTSEQ_OK && scale < 1)
+        work->kernels->scale((pktseq_real)scale, work->grad_block, work->parameters);
     return status;
 }
 
@@ -12395,8 +12306,58 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *mode
     return PKTSEQ_OK;
 }
 
-// The loop, as its crew sees it. Member 0 does what has to be done once: it draws the batch,
-// counts, calls back. A round is what happens between two meetings of the whole crew.
+// Runs one iteration up to the weights; what is reported of it is in work. Plain SGD on few packets
+// needs no gradients in memory: the weights take them as they come, w -= learning_rate * sum of d x',
+// in one pass.
+static pktseq_status pktseqi_train_step(pktseqi_run *run, pktseq_model *model,
+                                        const pktseq_train_config *config,
+                                        pktseq_training *training, pktseq_error *err) {
+    pktseq_work *work = &run->work;
+    pktseq_status status = pktseq_forward(model, work, run->pair, config->batch, run->teacher);
+    if (status)
+        return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
+    if (!pktseqi_finite(&work->loss)) return pktseqi_train_restore(run, model, training, err);
+    if (config->clip == 0 && !training->velocity && work->row[work->config.inputs] <= PKTSEQI_PIECE &&
+        pktseqi_decoder_row(work, work->steps) <= PKTSEQI_PIECE) {
+        pktseqi_backward(model, work, (pktseq_real)-config->learning_rate, 0, &model->tensor);
+        return PKTSEQ_OK;
+    }
+    pktseqi_backward(model, work, 1, 1, &work->grad);
+    if (config->clip > 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
+        return pktseqi_train_restore(run, model, training, err);
+    if (training->velocity)
+        return pktseq_momentum_step(model, work, config->learning_rate, config->momentum,
+                                    training->velocity);
+    return pktseq_sgd_step(model, work, config->learning_rate);
+}
+
+// Counts the iteration just done and reports it.
+static pktseq_status pktseqi_train_report(pktseqi_run *run, pktseq_model *model,
+                                          const pktseq_train_config *config,
+                                          pktseq_training *training, pktseq_error *err) {
+    pktseq_progress progress;
+    memset(&progress, 0, sizeof progress);
+    progress.iterations = config->iterations;
+    progress.model = model;
+    progress.training = training;
+    progress.loss = run->work.report;
+    progress.events = pktseqi_train_count(training, config, progress.loss, &progress.milestone);
+    progress.iteration = training->iteration;
+    progress.mean_loss = training->report_sum / (double)training->report_count;
+    if (progress.events & PKTSEQ_EVENT_REPORT) {
+        training->report_sum = 0;
+        training->report_count = 0;
+    }
+    if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(run, model, training))
+        return pktseqi_train_restore(run, model, training, err);
+    if (!config->progress || !config->progress(config->user_data, &progress)) return PKTSEQ_OK;
+    return pktseqi_train_keep(run, model, training)
+               ? pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
+                               training->iteration)
+               : pktseqi_train_restore(run, model, training, err);
+}
+
+// What the loop works on.
 typedef struct pktseqi_loop {
     pktseqi_run *run;
     pktseq_model *model;
@@ -12405,195 +12366,42 @@ typedef struct pktseqi_loop {
     pktseq_training *training;
     pktseq_error *err;
     pktseq_status status;
-    int done;          // the loop is over
-    double lane[16];   // sums of squares of the gradients, when they are clipped
-    double scale;      // what clipping multiplies them with
-    int alone;         // member 0 works alone, the others wait
-    int trial;         // one of the two is being tried
-    int won;           // whether member 0 alone was faster last
-    double lasts;      // seconds for which the faster one goes on
-    size_t count[2];   // alone, together: iterations since then, their seconds and packets
-    double seconds[2], packets[2];
 } pktseqi_loop;
 
-// Draws the next batch. 0 when there is none: the loop is over, or failed.
-static int pktseqi_loop_begin(pktseqi_loop *l) {
-    const pktseq_train_config *config = l->config;
-    pktseq_work *work = &l->run->work;
-    if (l->status || l->training->iteration >= config->iterations) return 0;
-    if (!pktseqi_train_reserve(l->training)) {
-        l->status = pktseqi_no_memory(l->err);
-        return 0;
-    }
-    pktseqi_train_batch(l->run, l->dataset, config, l->training->iteration);
-    l->status = pktseqi_forward_check(l->model, work, l->run->pair, config->batch,
-                                      l->run->teacher);
-    if (l->status) {
-        pktseqi_error(l->err, l->status, 0, "forward: %s", pktseq_status_text(l->status));
-        return 0;
-    }
-    pktseqi_forward_begin(work, l->run->pair, config->batch, l->run->teacher, 0);
-    return 1;
-}
-
-// Counts the iteration just done and reports it.
-static void pktseqi_loop_end(pktseqi_loop *l) {
-    pktseq_training *training = l->training;
-    pktseq_progress progress;
-    memset(&progress, 0, sizeof progress);
-    progress.iterations = l->config->iterations;
-    progress.model = l->model;
-    progress.training = training;
-    progress.loss = l->run->work.report;
-    progress.events = pktseqi_train_count(training, l->config, progress.loss, &progress.milestone);
-    progress.iteration = training->iteration;
-    progress.mean_loss = training->report_sum / (double)training->report_count;
-    if (progress.events & PKTSEQ_EVENT_REPORT) {
-        training->report_sum = 0;
-        training->report_count = 0;
-    }
-    if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(l->run, l->model, training))
-        l->status = pktseqi_train_restore(l->run, l->model, training, l->err);
-    else if (l->config->progress && l->config->progress(l->config->user_data, &progress))
-        l->status = pktseqi_train_keep(l->run, l->model, training)
-                        ? pktseqi_error(l->err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
-                                        training->iteration)
-                        : pktseqi_train_restore(l->run, l->model, training, l->err);
-}
-
-// A member's part of the step down the gradient. Plain SGD on few packets needs no gradients in
-// memory: the weights take them as they come, w -= learning_rate * sum of d x', in one pass.
-// Otherwise each member takes the gradients that it has summed up into the weights at once. Only
-// clipping has to see all gradients first.
-static void pktseqi_loop_descend(pktseqi_loop *l, const pktseqi_crew *crew) {
-    const pktseq_train_config *config = l->config;
-    pktseq_work *work = &l->run->work;
-    pktseqi_descent descent;
-    size_t from, to, N = work->config.inputs;
-    descent.model = l->model;
-    descent.velocity = l->training->velocity;
-    descent.momentum = (pktseq_real)config->momentum;
-    descent.rate = (pktseq_real)-config->learning_rate;
-    pktseqi_backward_steps(l->model, work, crew);
-    if (config->clip == 0) {
-        int at_once = !descent.velocity && work->row[N] <= PKTSEQI_PIECE &&
-                      pktseqi_decoder_row(work, work->steps) <= PKTSEQI_PIECE;
-        if (at_once)
-            pktseqi_gradients(work, crew, descent.rate, 0, &l->model->tensor, NULL);
-        else
-            pktseqi_gradients(work, crew, 1, 1, &work->grad, &descent);
-        return;
-    }
-    pktseqi_gradients(work, crew, 1, 1, &work->grad, NULL);
-    pktseqi_wait(crew);
-    pktseqi_share(crew, 16, 8, &from, &to);
-    pktseqi_square_lanes(work, from, to, l->lane);
-    pktseqi_wait(crew);
-    if (crew->me == 0 && pktseqi_clip_scale(l->lane, config->clip, NULL, &l->scale))
-        l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
-    pktseqi_wait(crew);
-    if (l->status) return;
-    pktseqi_share(crew, work->parameters, 1024, &from, &to);
-    pktseqi_scale_gradients(work, from, to, l->scale);
-    if (from < to) pktseqi_descend(&descent, work, work->grad_block + from, to - from);
-}
-
-// Seconds of a clock, where there are threads to compare.
-static double pktseqi_seconds(void) {
-#ifdef _OPENMP
-    return omp_get_wtime();
-#else
-    return 0;
-#endif
-}
-
-// One iteration on a batch that has been drawn.
-static void pktseqi_loop_iteration(pktseqi_loop *l, const pktseqi_crew *crew) {
-    pktseq_work *work = &l->run->work;
-    double begun = pktseqi_seconds();
-    int together = crew->size > 1;
-    pktseqi_forward_steps(l->model, work, crew);
-    if (crew->me == 0) {
-        pktseqi_forward_end(work);
-        if (!pktseqi_finite(&work->loss))
-            l->status = pktseqi_train_restore(l->run, l->model, l->training, l->err);
-    }
-    pktseqi_wait(crew);
-    if (l->status == PKTSEQ_OK) pktseqi_loop_descend(l, crew);
-    pktseqi_wait(crew);
-    if (crew->me != 0) return;
-    l->seconds[together] += pktseqi_seconds() - begun;
-    l->packets[together] += (double)work->row[work->steps];
-    ++l->count[together];
-    if (l->status == PKTSEQ_OK) pktseqi_loop_end(l);
-}
-
-// Several threads are slower than one when another program has one of the cores, or when the cores
-// are far from each other and the batches small. So the crew works for a moment, then member 0
-// alone, and what was faster goes on: 2 seconds, and twice as long, up to 16, each time it has been
-// found faster again. The numbers are the same.
-static void pktseqi_loop_judge(pktseqi_loop *l) {
-    double alone = l->seconds[0] * l->packets[1], together = l->seconds[1] * l->packets[0];
-    double seconds = l->seconds[!l->alone];
-    size_t count = l->count[!l->alone];
-    if (l->trial) {
-        // Long enough to tell: 40 iterations, or a few in 0.06 s, or one in 0.1.
-        if (count < 40 && seconds < (count > 1 ? 0.06 : 0.1)) return;
-        if (!l->alone) {
-            l->alone = 1;
+// The loop itself, once everything has been checked and allocated.
+static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
+    pktseqi_loop *l = (pktseqi_loop *)user;
+    l->run->work.pool = pool;
+    if (!pool) l->run->work.threads = 1;
+    while (!l->status && l->training->iteration < l->config->iterations) {
+        if (!pktseqi_train_reserve(l->training)) {
+            l->status = pktseqi_no_memory(l->err);
             return;
         }
-        l->alone = alone < 0.95 * together;
-        if (l->alone != l->won) l->lasts = 1;
-        if (l->lasts < 16) l->lasts *= 2;
-        l->won = l->alone;
-    } else {
-        if (seconds < l->lasts) return;
-        l->alone = 0;
-    }
-    l->trial = !l->trial;
-    memset(l->count, 0, sizeof l->count);
-    l->seconds[0] = l->seconds[1] = l->packets[0] = l->packets[1] = 0;
-}
-
-static void pktseqi_loop_member(void *user, const pktseqi_crew *crew) {
-    pktseqi_loop *l = (pktseqi_loop *)user;
-    pktseqi_crew one = pktseqi_alone();
-    for (;;) {
-        if (crew->me == 0) {
-            while (l->alone && pktseqi_loop_begin(l)) {
-                pktseqi_loop_iteration(l, &one);
-                pktseqi_loop_judge(l);
-            }
-            l->done = !pktseqi_loop_begin(l);
-        }
-        pktseqi_wait(crew);
-        if (l->done) return;
-        pktseqi_loop_iteration(l, crew);
-        if (crew->me == 0 && crew->size > 1) pktseqi_loop_judge(l);
+        pktseqi_train_batch(l->run, l->dataset, l->config, l->training->iteration);
+        l->status = pktseqi_train_step(l->run, l->model, l->config, l->training, l->err);
+        if (!l->status)
+            l->status = pktseqi_train_report(l->run, l->model, l->config, l->training, l->err);
     }
 }
 
-// The loop itself, once everything has been checked and allocated.
-static pktseq_status pktseqi_train_loop(pktseqi_run *run, pktseq_model *model,
-                                        const pktseq_dataset *dataset,
-                                        const pktseq_train_config *config,
-                                        pktseq_training *training, pktseq_error *err) {
+// Runs the loop with its threads; batches of one or a few sequences need none.
+static pktseq_status pktseqi_train_run(pktseqi_run *run, pktseq_model *model,
+                                       const pktseq_dataset *dataset,
+                                       const pktseq_train_config *config,
+                                       pktseq_training *training, pktseq_error *err) {
     pktseqi_loop loop;
-    memset(&loop, 0, sizeof loop);
+    if (!pktseqi_train_keep(run, model, training))
+        return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+                             "the model has weights that are not finite before training");
     loop.run = run;
     loop.model = model;
     loop.dataset = dataset;
     loop.config = config;
     loop.training = training;
     loop.err = err;
-    loop.trial = 1;
-    loop.lasts = 1;
-    if (!pktseqi_train_keep(run, model, training))
-        return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
-                             "the model has weights that are not finite before training");
-    pktseqi_crew_run(pktseqi_crew_size(&run->work, config->batch), run->work.barrier,
-                     pktseqi_loop_member, &loop);
+    loop.status = PKTSEQ_OK;
+    pktseqi_pool_run(config->batch < PKTSEQI_FEW ? 1 : run->work.threads, pktseqi_train_loop, &loop);
     return loop.status ? loop.status : pktseqi_ok(err);
 }
 
@@ -12630,7 +12438,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
         training->config.progress = NULL;
         training->config.user_data = NULL;
         if (own.iterations < training->iteration) training->config.iterations = training->iteration;
-        status = pktseqi_train_loop(&run, model, dataset, &own, training, err);
+        status = pktseqi_train_run(&run, model, dataset, &own, training, err);
     }
     pktseqi_run_free(&run, &model->allocator);
     return status;
@@ -13826,8 +13634,7 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     step.h_is_zero = stream->packets == 0;
     step.h2 = stream->h2;
     step.gate = stream->gate;
-    pktseqi_gru_forward(pktseqi_choose(), gru, 0, gru->H, x, entry, stream->model->config.groups,
-                        &step);
+    pktseqi_gru_forward(pktseqi_choose(), gru, x, entry, stream->model->config.groups, &step);
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
@@ -13851,9 +13658,8 @@ static double pktseqi_stream_surprise(pktseq_stream *stream, const pktseqi_truth
         if (group->kind == PKTSEQ_GROUP_CLASS) {
             hot = pktseqi_truth_hot(truth, group, g);
             if (hot < group->count) {
-                kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
-                for (size_t i = 0; i < group->count; ++i) total += out[i];
-                p = out[hot] / total;
+                total = kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
+                p = out[hot] * (1 / total);
             }
             sum += d->weight[g] * pktseqi_surprise(p, PKTSEQI_LEAST);
         } else {

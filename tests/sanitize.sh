@@ -9,7 +9,7 @@
 #
 # MSan: no OpenMP, whose library is not compiled for it. TSan: clang with LLVM's OpenMP and its tool
 # Archer, which tells TSan where OpenMP's threads wait for each other. gcc's TSan knows nothing of
-# libgomp, and reports every parallel region as a race: it is not used. The barrier in pktseq.h is
+# libgomp, and reports every parallel region as a race: it is not used. The pool in pktseq.h is
 # made of atomics that TSan understands by itself.
 set -u
 cd "$(dirname "$0")/.." || exit 1

@@ -114,24 +114,22 @@ static void same_add_outer(const pktseqi_kernels *k) {
 
 static void same_gates(const pktseqi_kernels *k) {
     for (int round = 0; round < 200; ++round) {
-        size_t H = 1 + below(70), from = below(2) ? 0 : below((H + 15) / 16) * 16;
-        size_t to = below(2) ? H : from + below(H - from + 1), count = 1 + below(4);
+        size_t H = 1 + below(70), count = 1 + below(4);
         size_t stride = H + below(9), gate_stride = 4 * H + below(9);
         for (int back = 0; back < 2; ++back) {
             fill();
-            if (round % 7 == 0) out[0][from] = out[1][from] = (real)sqrt(-1.0);
+            if (round % 7 == 0) out[0][H / 2] = out[1][H / 2] = (real)sqrt(-1.0);
             for (int i = 0; i < 2; ++i) {
                 const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
                 real *gate = out[i], *h2 = out[i] + ROOM / 2;
                 if (back)
-                    by->deltas(H, from, to, count, in[2], h2, stride, gate, gate_stride);
+                    by->deltas(H, count, in[2], h2, stride, gate, gate_stride);
                 else
-                    by->gates(in[0], in[1], H, from, to, count, gate, gate_stride, in[2], h2,
-                              stride);
+                    by->gates(in[0], in[1], H, count, gate, gate_stride, in[2], h2, stride);
             }
             for (size_t i = 0; i < ROOM; ++i)  // which NaN it is does not matter
                 if (out[0][i] != out[0][i] && out[1][i] != out[1][i]) out[0][i] = out[1][i] = 0;
-            compare(k->name, back ? "deltas" : "gates", "H, from, to", H, from, to);
+            compare(k->name, back ? "deltas" : "gates", "H, count", H, count, 0);
         }
     }
 }
@@ -144,10 +142,11 @@ static void same_vectors(const pktseqi_kernels *k) {
             const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
             by->axpy(a, in[0], out[i], n);
             by->momentum(b, in[1], a, out[i] + 200, out[i] + 400, n);
-            by->exp(out[i] + 600, n, b);
+            out[i][1200] = by->exp(out[i] + 600, n, b);
             by->sigmoid(out[i] + 800, n);
+            by->scale(a, out[i] + 1000, n);
         }
-        compare(k->name, "axpy, momentum, exp or sigmoid", "n", n, 0, 0);
+        compare(k->name, "axpy, momentum, exp, sigmoid or scale", "n", n, 0, 0);
     }
 }
 
@@ -220,7 +219,7 @@ static void values_of(const pktseqi_kernels *k, int function, real *x, size_t n)
         for (size_t i = 0; i < n; ++i) {
             gate[0] = gate[1] = gate[3] = 0;
             gate[2] = x[i];
-            k->gates(zero, zero, 1, 0, 1, 1, gate, 4, &h, &h2, 1);
+            k->gates(zero, zero, 1, 1, gate, 4, &h, &h2, 1);
             x[i] = gate[2];
         }
     }
@@ -289,7 +288,7 @@ static uint64_t hash_of(int kind, int threads, size_t iterations) {
     CHECK(pktseq_dataset_wrap(&dataset, x, FEATURES, x, FEATURES, start, SEQUENCES, &options, NULL,
                               NULL) == 0);
     net = pktseq_config_default(&dataset);
-    net.hidden = kind == 0 ? 200 : 56;  // large enough for a crew
+    net.hidden = kind == 0 ? 200 : 56;  // large enough for several threads
     config.iterations = iterations;
     config.learning_rate = 0.05;
     config.teacher_forcing = 0.3;
@@ -330,7 +329,7 @@ static uint64_t hash_of(int kind, int threads, size_t iterations) {
 // What every machine must find after so many iterations.
 static const size_t iterations[3] = {300, 40, 40};
 static const uint64_t published[3] = {0x7e2868cba580401cu, 0xe02ed59a9520b3d1u,
-                                      0x5abd22f5fcc53917u};
+                                      0x4e352b0bdc2a995bu};
 
 // Plain C takes 4 s for what vectors do in 0.1: it goes all the way if there is time (bits.sh does,
 // too), else it must agree with them after the first iterations.

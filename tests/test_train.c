@@ -379,7 +379,7 @@ static void test_seed(void) {
     }
 }
 
-// A crew shares the units of a small batch, and the sequences of a large one.
+// Threads share the sequences of a batch.
 static void test_threads(void) {
     static const struct { size_t batch, hidden; double momentum; } kind[] = {
         {8, 64, 0}, {40, 64, 0}, {40, 130, 0.9}};

@@ -77,7 +77,7 @@ static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detec
             PKTSEQ_OK)
         return status;
     net = pktseq_config_default(&j->dataset);
-    net.hidden = 136;  // enough for a crew
+    net.hidden = 136;  // enough for threads
     net.loss = j->loss;
     config.iterations = 30;
     config.batch = 8;
