@@ -9581,8 +9581,9 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
 // ---- >>parallel: work shared out among threads --------------------------------------------------
 
 // Tasks of a kind and who works on them. Every number is written by one task alone, and no sum goes
-// over several of them: so the results do not depend on how many threads there are, nor on which was
-// faster. A thread that has lost its core to another program takes no task, and nobody waits for it.
+// over several of them: so the results do not depend on how many threads there are, nor on which
+// was faster. A thread that has lost its core to another program takes no task, and nobody waits
+// for it.
 typedef struct pktseqi_pool {
     void (*fn)(void *user, size_t task);
     void *user;
@@ -9593,8 +9594,8 @@ typedef struct pktseqi_pool {
 } pktseqi_pool;
 
 #ifdef PKTSEQI_POOL
-// Takes one task and does it. 0 when none is left. What a task is stays as it is until all are done,
-// so whoever has taken one may read it.
+// Takes one task and does it. 0 when none is left. What a task is stays as it is until all are
+// done, so whoever has taken one may read it.
 static int pktseqi_pool_task(pktseqi_pool *pool) {
     size_t left = __atomic_load_n(&pool->left, __ATOMIC_RELAXED);
     do {
@@ -9642,9 +9643,10 @@ static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void
     for (size_t task = 0; task < tasks; ++task) fn(user, task);
 }
 
-// Runs body(user, pool) on this thread, with a pool of `threads` threads, or NULL for one. Inside of
-// another parallel region OpenMP gives no others.
-static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool *pool), void *user) {
+// Runs body(user, pool) on this thread, with a pool of `threads` threads, or NULL for one. Inside
+// of another parallel region OpenMP gives no others.
+static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool *pool),
+                             void *user) {
 #ifdef PKTSEQI_POOL
     if (threads > 1) {
         pktseqi_pool pool;
@@ -11074,7 +11076,7 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
 //
-// The sum over the units is taken in parts of 64 units, each gate by gate; then they are added to y:
+// The sum over the units is taken in parts of 64 units, each gate by gate; then they come to y:
 //   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
 //   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for (H / 64, count), y_stride
 static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
@@ -11471,8 +11473,8 @@ typedef struct pktseqi_job {
     size_t block, blocks;  // hidden units of a GRU's task, and how many tasks that makes
 } pktseqi_job;
 
-// The sequences of one chain from step to step. When every sequence is teacher-forced all inputs are
-// known, and the outputs come later, all at once.
+// The sequences of one chain from step to step. When every sequence is teacher-forced all inputs
+// are known, and the outputs come later, all at once.
 static void pktseqi_forward_chain(void *user, size_t chain) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     const pktseq_model *model = job->model;
@@ -11688,8 +11690,8 @@ static void pktseqi_trace_dh(pktseq_work *work, size_t s, size_t first, size_t c
 }
 
 // Step s of the way back for sequences [first, past): their dh becomes that of the step before, and
-// its outputs' dout is completed. room: the first sequence of the chain, whose room for parts is used
-// again and again.
+// its outputs' dout is completed. room: the first sequence of the chain, whose room for parts is
+// used again and again.
 static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work, size_t s,
                                   size_t first, size_t past, size_t room) {
     const pktseqi_kernels *kernels = work->kernels;
@@ -11925,8 +11927,8 @@ static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
                        pktseqi_gradient, job);
 }
 
-// The way back: all parameter gradients, times scale, added to `to` (or, fresh, put there), which are
-// the gradients, or with scale = -learning_rate the parameters themselves.
+// The way back: all parameter gradients, times scale, added to `to` (or, fresh, put there), which
+// are the gradients, or with scale = -learning_rate the parameters themselves.
 static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktseq_real scale,
                              int fresh, const pktseq_tensors *to) {
     pktseqi_job job;
@@ -12307,8 +12309,8 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *mode
 }
 
 // Runs one iteration up to the weights; what is reported of it is in work. Plain SGD on few packets
-// needs no gradients in memory: the weights take them as they come, w -= learning_rate * sum of d x',
-// in one pass.
+// needs no gradients in memory: the weights take them as they come, in one pass,
+// w -= learning_rate * sum of d x'.
 static pktseq_status pktseqi_train_step(pktseqi_run *run, pktseq_model *model,
                                         const pktseq_train_config *config,
                                         pktseq_training *training, pktseq_error *err) {
@@ -12317,7 +12319,8 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run, pktseq_model *model,
     if (status)
         return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
     if (!pktseqi_finite(&work->loss)) return pktseqi_train_restore(run, model, training, err);
-    if (config->clip == 0 && !training->velocity && work->row[work->config.inputs] <= PKTSEQI_PIECE &&
+    if (config->clip == 0 && !training->velocity &&
+        work->row[work->config.inputs] <= PKTSEQI_PIECE &&
         pktseqi_decoder_row(work, work->steps) <= PKTSEQI_PIECE) {
         pktseqi_backward(model, work, (pktseq_real)-config->learning_rate, 0, &model->tensor);
         return PKTSEQ_OK;
@@ -12401,7 +12404,8 @@ static pktseq_status pktseqi_train_run(pktseqi_run *run, pktseq_model *model,
     loop.training = training;
     loop.err = err;
     loop.status = PKTSEQ_OK;
-    pktseqi_pool_run(config->batch < PKTSEQI_FEW ? 1 : run->work.threads, pktseqi_train_loop, &loop);
+    pktseqi_pool_run(config->batch < PKTSEQI_FEW ? 1 : run->work.threads, pktseqi_train_loop,
+                     &loop);
     return loop.status ? loop.status : pktseqi_ok(err);
 }
 
