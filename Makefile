@@ -84,6 +84,7 @@ slow:
 
 strict:
 	sh tests/strict.sh
+	sh tests/msvc.sh
 
 # The same bits from every compiler at hand: about 4 minutes.
 bits:

@@ -2074,6 +2074,9 @@ PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
 #define PKTSEQI_UNROLL _Pragma("GCC unroll 16")
 #define PKTSEQI_INLINE static inline __attribute__((always_inline)) PKTSEQI_TARGET
 #else
+#ifdef _MSC_VER
+#pragma fp_contract(off)
+#endif
 #define PKTSEQI_UNROLL
 #define PKTSEQI_INLINE static inline
 #endif
@@ -2415,10 +2418,13 @@ static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
 // Opens a file whose path is in UTF-8.
 static FILE *pktseqi_fopen(const char *path, const char *mode) {
 #ifdef _WIN32
+    const int shared = 0x40;  // _SH_DENYNO; as fopen, which Microsoft's headers call deprecated
     wchar_t wide[PKTSEQI_PATH];
-    if (pktseqi_wide(wide, path)) return _wfopen(wide, mode[0] == 'r' ? L"rb" : L"wb");
-#endif
+    if (pktseqi_wide(wide, path)) return _wfsopen(wide, mode[0] == 'r' ? L"rb" : L"wb", shared);
+    return _fsopen(path, mode, shared);
+#else
     return fopen(path, mode);
+#endif
 }
 #endif
 
@@ -9001,17 +9007,18 @@ static int pktseqi_plans_block(pktseqi_plan *e, size_t count, const pktseq_table
 static int pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table,
                                 size_t row, size_t rows, pktseq_real *x, size_t width) {
     const size_t block = PKTSEQI_BLOCK / 4;
+    ptrdiff_t at;
     int bad = 0;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows > 20000)
 #endif
-    for (size_t i = 0; i < rows; i += block) {
-        size_t n = rows - i < block ? rows - i : block;
+    for (at = 0; at < (ptrdiff_t)rows; at += (ptrdiff_t)block) {
+        size_t i = (size_t)at, n = rows - i < block ? rows - i : block;
         if (pktseqi_plans_block(e, count, table, row + i, n, x + i * width, width)) continue;
 #ifdef _OPENMP
-#pragma omp atomic write
+#pragma omp atomic
 #endif
-        bad = 1;
+        bad |= 1;
     }
     return !bad;
 }
@@ -12999,9 +13006,9 @@ static int pktseqi_sweep_batches(const pktseqi_sweep *sweep) {
 #endif
         if (pktseqi_sweep_batch(sweep, (size_t)batch, thread)) {
 #ifdef _OPENMP
-#pragma omp atomic write
+#pragma omp atomic
 #endif
-            failed = 1;
+            failed |= 1;
         }
     }
     return !failed;
