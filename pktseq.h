@@ -1704,6 +1704,8 @@ typedef struct pktseq_watcher {
     uint64_t sequences, alarms;    // that have ended; raised, not counting those of ends
     uint64_t anomalous;            // sequences that have raised one
     uint64_t unknown;              // packets with a text that the codec does not know
+    pktseq_drift drift;            // of the sequences that have ended, with a window of 500; it may
+                                   //   be judged at any time, and another window set after init
     size_t slot_size;
     struct pktseqi_watching *state;
     pktseq_allocator allocator;
@@ -13799,6 +13801,7 @@ typedef struct pktseqi_watched {
     double network, context;
     uint64_t token;         // of the packet where the token's group added most
     char token_protocol[24];
+    uint32_t unknown;       // packets with a text that the codec does not know
     int open;
 } pktseqi_watched;
 
@@ -13904,9 +13907,23 @@ static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
                      (known >= PKTSEQI_COL_DIRECTION && known < PKTSEQI_COLUMNS));
 }
 
-// Makes row and c of a packet. since: what its sequence looks back to
-static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
-                                 const pktseq_tracked *tracked, double *since) {
+// Counts a packet with a text that the codec does not know, for its sequence and by name.
+static void pktseqi_watch_unknown(pktseq_watcher *w, pktseqi_watched *s,
+                                  const pktseq_packet *packet) {
+    char name[24];
+    pktseqi_text t = pktseqi_text_fixed(name, sizeof name);
+    unsigned lower = packet->src_port < packet->dst_port ? packet->src_port : packet->dst_port;
+    pktseqi_put_text(&t, pktseqi_transport_name(packet->transport));
+    if (packet->src_port || packet->dst_port) pktseqi_put(&t, "/%z", (size_t)lower);
+    pktseq_drift_name(&w->drift, name);
+    ++w->unknown;
+    ++s->unknown;
+}
+
+// Makes row and c of a packet. Returns whether the codec does not know one of its texts.
+//   since   what its sequence looks back to
+static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
+                                const pktseq_tracked *tracked, double *since) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     pktseq_real *row = state->row;
@@ -13932,7 +13949,7 @@ static void pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
         unknown |= text && known == 0;
         if (known < 0) to[0] = 0;  // no packet of a network is so large
     }
-    w->unknown += (uint64_t)unknown;
+    return unknown;
 }
 
 // ---- alarms
@@ -14028,6 +14045,9 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     ++w->sequences;
     if (s->open && (s->alarm.again || score > w->options.threshold))
         pktseqi_watch_raise(w, s, score, 1);
+    if (s->open && s->alarm.packets > w->state->stream.model->config.inputs)
+        pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.again,
+                         (double)s->alarm.packets, (double)s->unknown);
     s->open = 0;
 }
 
@@ -14152,8 +14172,9 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     if (status || tracked.dropped) return status;
     s = pktseqi_watch_at(watcher, tracked.slot);
     if (tracked.position == 0) pktseqi_watch_begin(watcher, s, packet, &tracked);
-    pktseqi_watch_encode(watcher, packet, &tracked,
-                         (double *)pktseqi_watch_part(s, state->at_since));
+    if (pktseqi_watch_encode(watcher, packet, &tracked,
+                             (double *)pktseqi_watch_part(s, state->at_since)))
+        pktseqi_watch_unknown(watcher, s, packet);
     pktseqi_watch_load(watcher, s);
     pktseqi_stream_push_packed(&state->stream, &state->packing, state->row, state->c, state->part);
     pktseqi_watch_store(watcher, s);
@@ -14277,6 +14298,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
         pktseq_watcher_free(watcher);
         return status;
     }
+    watcher->drift.window = 500;
     watcher->tracker.end_fn = pktseqi_watch_end;
     watcher->tracker.without_pairs = watcher->tracker.without_sources = 1;
     for (size_t f = 0; f < codec->field_count; ++f)

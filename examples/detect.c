@@ -1228,6 +1228,8 @@ static int run_live(app *a) {
     l->print = stdout;
     l->json = a->json;
     l->names = a->codec.names;
+    l->detector = &a->detector;
+    l->rate = a->given_threshold ? -1 : a->given_rate ? a->rate : a->detector.options.false_alarms;
     l->rules = &a->rules;
     l->incidents.limit = INCIDENT_RECENT;
     l->err = &a->err;

@@ -25,6 +25,10 @@ typedef struct live {
     FILE *file, *print;
     int json, failed, nothing;  // nothing: no packet came
     pktseq_names names;      // how the model's data named protocols
+    const pktseq_detector *detector;
+    double rate;             // of false alarms that the threshold is for; negative: unknown
+    uint64_t judged;         // sequences that had ended when the traffic was judged last
+    int drifted;
     const alarm_rules *rules;
     size_t ignored, bad_rows;
     incidents incidents;
@@ -40,6 +44,42 @@ static volatile sig_atomic_t live_stop;
 static void live_interrupt(int number) {
     (void)number;
     live_stop = 1;
+}
+
+// ---- is traffic still as in calibration?
+
+// A verdict as a line of text or of JSON.
+static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v) {
+    char text[768], time[40];
+    verdict_text(text, v, l->rate);
+    if (!l->json) {
+        fprintf(file, "%s  verdict  %s%s\n", pktseq_time_text(time, l->now),
+                v->drifted ? "" : "again ", text);
+        return;
+    }
+    fputs("{\"timestamp\":", file);
+    alarm_put_time(file, l->now);
+    fprintf(file, ",\"event_type\":\"drift\",\"time\":%.6f,\"drifted\":%s,\"above\":%.4g,",
+            l->now, v->drifted ? "true" : "false", v->above);
+    if (l->rate >= 0) fprintf(file, "\"above_expected\":%.4g,", v->expected);
+    fprintf(file, "\"unknown\":%.4g,\"unknown_expected\":%.4g,\"distance\":%.4g,\"verdict\":",
+            v->unknown, v->unknown_expected, v->distance);
+    alarm_put_string(file, text);
+    fputs("}\n", file);
+}
+
+// Judges the traffic after every 20 sequences, and says when it becomes other traffic than the model
+// was calibrated on, and when that is over.
+static void live_judge(live *l) {
+    pktseq_verdict v;
+    if (l->watcher.sequences < l->judged + 20) return;
+    l->judged = l->watcher.sequences;
+    if (pktseq_drift_verdict(&l->watcher.drift, l->detector, l->rate, &v)) return;
+    if (!v.judged || (v.drifted != 0) == l->drifted) return;
+    l->drifted = v.drifted != 0;
+    live_put_verdict(l, l->print, &v);
+    fflush(l->print);
+    l->failed |= ferror(l->print) != 0;
 }
 
 // ---- bytes as they come
@@ -67,6 +107,7 @@ static size_t live_read(void *user_data, void *to, size_t size, int *failed) {
         if (ready == 0) {
             if (l->heard)
                 pktseq_watcher_tick(&l->watcher, l->now + difftime(time(NULL), l->heard));
+            live_judge(l);
             continue;
         }
         n = read(fileno(l->file), to, size);
@@ -99,7 +140,9 @@ static inline void live_alarm(void *user_data, const pktseq_alarm *a) {
 static void live_summary(live *l, FILE *file, const pktseq_capture_counts *counts) {
     const pktseq_watcher *w = &l->watcher;
     size_t kept = incident_sort(&l->incidents);
-    char time[40], text[512];
+    pktseq_drift drift = w->drift;
+    pktseq_verdict v;
+    char time[40], text[512], verdict[768];
     fprintf(file, "packets     %lu", (unsigned long)w->tracker.packets);
     if (counts->frames > counts->packets)
         fprintf(file, " of %lu frames; the others are no IP", (unsigned long)counts->frames);
@@ -114,8 +157,11 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
                       "the limits of the rule\n", (unsigned long)w->tracker.evicted_connections,
                 (unsigned long)(w->tracker.evicted_pairs + w->tracker.evicted_contacts),
                 (unsigned long)w->tracker.evicted_packets);
-    fprintf(file, "threshold   %.5g, of running scores\nanomalous   %lu of %lu sequences",
-            w->options.threshold, (unsigned long)w->anomalous, (unsigned long)w->sequences);
+    if (!pktseq_drift_verdict(&drift, l->detector, l->rate, &v))
+        fprintf(file, "verdict     %s\n", verdict_text(verdict, &v, l->rate));
+    fprintf(file, "threshold   %.5g, of running scores and of scores at the end\n"
+                  "anomalous   %lu of %lu sequences", w->options.threshold,
+            (unsigned long)w->anomalous, (unsigned long)w->sequences);
     if (l->ignored) fprintf(file, ", %lu of them ignored", (unsigned long)l->ignored);
     fprintf(file, "\nincidents   %lu\n", (unsigned long)l->incidents.count);
     for (size_t i = 0; i < kept && i < 20; ++i) {
@@ -134,6 +180,7 @@ static int live_packet(live *l, const pktseq_packet *packet) {
     pktseq_status status = pktseq_watcher_push(&l->watcher, packet);
     l->now = packet->time;
     l->heard = time(NULL);
+    live_judge(l);
     if (status == PKTSEQ_ERROR_MEMORY) snprintf(l->err->text, sizeof l->err->text, "out of memory");
     return status == PKTSEQ_ERROR_MEMORY || live_stop || l->failed;
 }
@@ -283,6 +330,7 @@ static inline int live_run(live *l, FILE *summary) {
     fflush(summary);
     bad = is_capture ? live_capture(l, &capture) : live_csv(l);
     pktseq_watcher_tick(&l->watcher, HUGE_VAL);
+    live_judge(l);
     if (!bad && !live_stop && !l->watcher.tracker.packets && !capture.counts.frames) {
         l->nothing = bad = 1;
         snprintf(l->err->text, sizeof l->err->text, "no packet came");

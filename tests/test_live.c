@@ -263,6 +263,76 @@ static void test_verdict(void) {
                "%s", text);
 }
 
+// Returns what a verdict looks like in a file of its own.
+static const char *put_verdict(int drifted, int json, char line[2048]) {
+    pktseq_verdict v;
+    FILE *file = tmpfile();
+    size_t size;
+    memset(&v, 0, sizeof v);
+    line[0] = 0;
+    if (!file) return line;
+    v.judged = 1;
+    v.drifted = drifted ? PKTSEQ_DRIFT_ABOVE : 0u;
+    v.above = 0.13;
+    v.expected = l.rate = 0.01;
+    v.name = "";
+    l.json = json;
+    l.now = 1577934245.25;
+    live_put_verdict(&l, file, &v);
+    rewind(file);
+    size = fread(line, 1, 2047, file);
+    fclose(file);
+    line[size] = 0;
+    l.json = 0;
+    return line;
+}
+
+// When traffic becomes another one, and when that is over, as text and as JSON.
+static void test_drift_lines(void) {
+    char line[2048];
+    put_verdict(1, 0, line);
+    CHECK_THAT(strstr(line, "  verdict  other traffic than it was calibrated on: 13 % above the "
+                            "threshold where 1 % was expected"), "%s", line);
+    put_verdict(0, 0, line);
+    CHECK_THAT(strstr(line, "  verdict  again as calibrated: 13 %"), "%s", line);
+    put_verdict(1, 1, line);
+    CHECK_THAT(strstr(line, "{\"timestamp\":\"2020-01-02T03:04:05.250000+0000\",\"event_type\":"
+                            "\"drift\",\"time\":1577934245.250000,\"drifted\":true,"
+                            "\"above\":0.13,\"above_expected\":0.01,") == line, "%s", line);
+}
+
+// Other traffic is said once, and so is its end; in between nothing is printed.
+static void test_judge(void) {
+    static pktseq_detector d;
+    static const int step[][2] = {{300, 0}, {300, 1}, {300, 1}, {4000, 0}, {300, 0}};
+    static const int said[] = {0, 1, 1, 2, 2};
+    static char line[4096];
+    FILE *file = tmpfile();
+    if (!file) return;
+    d.sequences = 1000;
+    d.dispersion = 1;
+    for (int k = 0; k < PKTSEQ_LEVELS; ++k) d.level[k] = k;
+    l.print = file;
+    l.detector = &d;
+    l.rate = 0.01;
+    l.watcher.drift.window = 500;
+    for (size_t i = 0; i < sizeof step / sizeof *step; ++i) {
+        size_t size, lines = 0;
+        for (int n = 0; n < step[i][0]; ++n, ++l.watcher.sequences) {
+            int other = step[i][1] && n % 2;
+            CHECK(!pktseq_drift_add(&l.watcher.drift, &d, n * 29 % 65, other, 5, 0));
+            live_judge(&l);
+        }
+        rewind(file);
+        size = fread(line, 1, sizeof line - 1, file);
+        for (size_t k = 0; k < size; ++k) lines += line[k] == '\n';
+        CHECK_THAT(lines == (size_t)said[i] && l.drifted == (said[i] == 1), "%lu lines after %lu",
+                   (unsigned long)lines, (unsigned long)i);
+    }
+    CHECK(!l.failed);
+    fclose(file);
+}
+
 int main(void) {
     test_community_id();
     test_addresses();
@@ -271,5 +341,7 @@ int main(void) {
     test_reasons();
     test_json();
     test_verdict();
+    test_drift_lines();
+    test_judge();
     return check_end("test_live");
 }

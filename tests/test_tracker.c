@@ -841,6 +841,7 @@ static void test_watch(void) {
         pktseq_schema schema = reference ? pktseq_schema_default() : pktseq_schema_recommended(1);
         pktseq_watch_options options;
         pktseq_watcher watcher, moved;
+        pktseq_drift drift;
         counter memory = {0, 0, 0};
         pktseq_allocator allocator = {count_alloc, count_free, NULL};
         size_t rows = random_packets(packet), over = 0, same = 0;
@@ -870,11 +871,15 @@ static void test_watch(void) {
                                                 &allocator, &err), "%s", err.text);
                 watcher = moved;  // where a struct lies must not matter
                 memset(&moved, 0x5a, sizeof moved);
+                watcher.drift.window = 0;
                 for (size_t i = 0; i < rows; ++i)
                     CHECK(pktseq_watcher_push(&watcher, &packet[i]) == PKTSEQ_OK);
                 pktseq_watcher_tick(&watcher, HUGE_VAL);
+                memset(&drift, 0, sizeof drift);
                 for (size_t p = 0; p < l.dataset.pairs; ++p) {
                     size_t s = 0;
+                    CHECK(!pktseq_drift_add(&drift, detector, score[p], 0,
+                                            (double)l.dataset.length[p], 0));
                     while (h.table.start[s] != l.dataset.first_row[p]) ++s;
                     CHECK_THAT(fitted ? score[p] <= watcher.options.threshold || got.last[s] != 0
                                       : got.last[s] != 0, "sequence %lu ends without a word",
@@ -891,6 +896,12 @@ static void test_watch(void) {
                                (unsigned long)over, (unsigned long)l.dataset.pairs);
                     CHECK(over > 0 || l.dataset.pairs < 10);
                 }
+                for (int k = 0; k < 7; ++k) CHECK(drift.below[k] == watcher.drift.below[k]);
+                CHECK(drift.sequences == watcher.drift.sequences &&
+                      drift.packets == watcher.drift.packets &&
+                      watcher.drift.above == (double)watcher.anomalous &&
+                      watcher.drift.unknown == (double)watcher.unknown &&
+                      watcher.drift.named == watcher.drift.unknown);
                 skipped += watcher.sequences < h.table.sequences;
                 pktseq_watcher_free(&watcher);
                 pktseq_watcher_free(&watcher);
