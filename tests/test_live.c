@@ -263,6 +263,8 @@ static void test_verdict(void) {
                "%s", text);
 }
 
+static live l;
+
 // Returns what a verdict looks like in a file of its own.
 static const char *put_verdict(int drifted, int json, char line[2048]) {
     pktseq_verdict v;
