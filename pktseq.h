@@ -2895,6 +2895,10 @@ typedef struct pktseqi_csv {
     pktseq_error *err;
 } pktseqi_csv;
 
+// Fails because of the current row; what follows is a format, see pktseqi_put_list.
+#define PKTSEQI_CSV_ERROR(csv, ...) \
+    pktseqi_error((csv)->err, PKTSEQ_ERROR_DATA, (csv)->line, __VA_ARGS__)
+
 // Memory as a stream.
 typedef struct pktseqi_bytes {
     const unsigned char *data;
@@ -2962,9 +2966,8 @@ static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t en
 
 // The most likely reasons for a NUL byte are in the message: it is never part of a CSV.
 static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
-    return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
-                             "found a NUL byte in cell %z, expected text (is the file UTF-16 or "
-                             "binary?)", csv->cells + 1);
+    return PKTSEQI_CSV_ERROR(csv, "found a NUL byte in cell %z, expected text (is the file UTF-16 "
+                             "or binary?)", csv->cells + 1);
 }
 
 // Walks over a quoted cell that opens at *p. Leaves *p after the closing quote. Returns PKTSEQ_END
@@ -2980,16 +2983,14 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
         }
         if (i + 1 >= csv->size && !csv->ended) return PKTSEQ_END;
         if (i == csv->size)
-            return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened,
-                                     "the quote that opens cell %z is never closed",
-                                     csv->cells + 1);
+            return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened, "the quote that opens cell "
+                                 "%z is never closed", csv->cells + 1);
         if (i + 1 == csv->size || d[i + 1] != '"') break;
         i += 2;  // a doubled quote stands for one
     }
     *p = ++i;
     if (i < csv->size && d[i] != csv->separator && d[i] != '\n' && d[i] != '\r')
-        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
-                                 "found text after the closing quote of cell %z, expected a "
+        return PKTSEQI_CSV_ERROR(csv, "found text after the closing quote of cell %z, expected a "
                                  "separator or the end of the line", csv->cells + 1);
     return PKTSEQ_OK;
 }
@@ -3941,17 +3942,15 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
 // Fails because frame number `frames` + 1 breaks a rule of the format.
 static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, pktseq_error *err,
                                              const char *what) {
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                         "after %z frames, found %s: the capture is damaged there",
-                         (size_t)c->counts.frames, what);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frames, found %s: the capture is "
+                         "damaged there", (size_t)c->counts.frames, what);
 }
 
 // Fails because of a link type that is not in pktseqi_links.
 static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_type) {
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                         "found a capture of link type %z, expected Ethernet, raw IP, null or "
-                         "loop, Linux cooked, PPP, Cisco HDLC, frame relay or MPLS; have tshark "
-                         "make a CSV of it", (size_t)link_type);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a capture of link type %z, expected "
+                         "Ethernet, raw IP, null or loop, Linux cooked, PPP, Cisco HDLC, frame "
+                         "relay or MPLS; have tshark make a CSV of it", (size_t)link_type);
 }
 
 // Adds an interface; its memory grows with the blocks that describe interfaces. NULL = no memory.
@@ -4207,9 +4206,8 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     pktseqi_interface *only;
     pktseq_status status = pktseqi_capture_need(c, 24, err);
     if (status == PKTSEQ_END)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found a pcap file of %z bytes, expected a header of 24",
-                             c->size - c->at);
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
+                             "header of 24", c->size - c->at);
     if (status) return status;
     p = c->window + c->at;
     c->big_endian = p[0] == 0xa1;
@@ -4579,21 +4577,6 @@ typedef struct pktseqi_seen {
 
 enum { PKTSEQI_SEEN = 256 };
 
-// What the fast path has to do with one cell of each row.
-typedef struct pktseqi_fast_cell {
-    pktseqi_cell_kind kind;
-    char after;         // what ends it
-    int empty;          // a text that may be empty
-    int blank;          // a cell that must be empty: the general path knows what it means otherwise
-    int protocol;       // names of ICMP are for the general path
-    size_t flags;       // how many cells from this one on are flags, each with a separator after it
-    double *number;     // where its column is at the moment
-    uint32_t *text;
-    char **names;
-    const pktseqi_tree *tree;
-    pktseqi_seen *seen; // (PKTSEQI_SEEN) of a text
-} pktseqi_fast_cell;
-
 enum { PKTSEQI_BLOCK = 512 };  // rows that are worked on together; columns of them fit into a cache
 
 // Cells of a column that have been read, until there is a block of them.
@@ -4602,13 +4585,19 @@ typedef union pktseqi_staged {
     uint32_t text[PKTSEQI_BLOCK];
 } pktseqi_staged;
 
-// What becomes of a row of a capture.
-typedef enum pktseqi_action {
-    PKTSEQI_ACTION_KEEP,
-    PKTSEQI_ACTION_NOT_TCP,
-    PKTSEQI_ACTION_NOT_IP,
-    PKTSEQI_ACTION_NO_PORTS
-} pktseqi_action;
+// What the fast path has to do with one cell of each row.
+typedef struct pktseqi_fast_cell {
+    pktseqi_cell_kind kind;
+    char after;         // what ends it
+    int empty;          // a text that may be empty
+    int blank;          // a cell that must be empty: the general path knows what it means otherwise
+    int protocol;       // names of ICMP are for the general path
+    size_t flags;       // how many cells from this one on are flags, each with a separator after it
+    pktseqi_staged *to; // where its column's cells are collected
+    const pktseq_column *column;
+    const pktseqi_tree *tree;
+    pktseqi_seen *seen; // (PKTSEQI_SEEN) of a text
+} pktseqi_fast_cell;
 
 // All that reading the rows of a table needs.
 typedef struct pktseqi_reader {
@@ -4618,8 +4607,8 @@ typedef struct pktseqi_reader {
     pktseqi_request *request;
     size_t count;       // of requests
     size_t cells;       // in each row
-    char *titles;       // the names in the header as the file spells them, each with a final 0
-    char **title;       // (cells) in titles
+    char **title;       // (cells) the names in the header as the file spells them
+    size_t last;        // cells up to the last one that may be asked for
     pktseqi_sources known[PKTSEQI_COLUMNS];
     int capture;        // there is no position, so the table is to be cut
     int tcp_only;
@@ -4697,9 +4686,9 @@ static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *fi
 // Checks a field's categories: UTF-8, each once, or bounds that rise.
 static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_error *err) {
     if (f->category_count > PKTSEQI_MOST_NAMES)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                             "bad argument: field %q lists %z categories, expected at most %z",
-                             f->column, f->category_count, (size_t)PKTSEQI_MOST_NAMES);
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists %z "
+                             "categories, expected at most %z", f->column, f->category_count,
+                             (size_t)PKTSEQI_MOST_NAMES);
     if (f->category_count && f->kind != PKTSEQ_ONEHOT && !pktseqi_field_has_bounds(f->kind))
         return pktseqi_field_bad(err, f, "lists categories but is not of a kind that has them");
     if (f->category_count && !f->category)
@@ -4709,13 +4698,11 @@ static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_erro
             return pktseqi_field_bad(err, f, "has a category that is not UTF-8");
         for (size_t j = 0; j < k; ++j)
             if (strcmp(f->category[j], f->category[k]) == 0)
-                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                     "bad argument: field %q lists category %q twice", f->column,
-                                     f->category[k]);
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists "
+                                     "category %q twice", f->column, f->category[k]);
     }
     if (f->category_count && pktseqi_field_has_bounds(f->kind) && !pktseqi_bounds_rise(f))
-        return pktseqi_field_bad(err, f,
-                                 "lists bounds that are not rising numbers and \"more\"");
+        return pktseqi_field_bad(err, f, "lists bounds that are not rising numbers and \"more\"");
     return PKTSEQ_OK;
 }
 
@@ -4748,9 +4735,8 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
         for (size_t j = 0; j < i; ++j)
             if (strcmp(f->column, schema->field[j].column) == 0 &&
                 (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
-                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                     "bad argument: column %q is asked for as number and as text",
-                                     f->column);
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: column %q is "
+                                     "asked for as number and as text", f->column);
     }
     return PKTSEQ_OK;
 }
@@ -4763,9 +4749,8 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
     const double *seconds[] = {&rule->window, &rule->idle};
     if (rule->least == 0) return pktseqi_bad_argument(err, "the rule's least is 0");
     if (rule->most < rule->least)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                             "bad argument: the rule's most is %z, expected at least its least, %z",
-                             rule->most, rule->least);
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the rule's most is %z, "
+                             "expected at least its least, %z", rule->most, rule->least);
     for (int i = 0; i < 2; ++i)
         if (!pktseqi_finite(seconds[i]) || *seconds[i] < 0)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
@@ -4919,14 +4904,14 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
 
 // Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
 // it that fill its empty cells. Several protocols: the first; several ports: each fills the others.
-static void pktseqi_sources_find(const pktseqi_csv *csv, const char *column, size_t known,
-                                 int capture, pktseqi_sources *from) {
+static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
+                                 pktseqi_sources *from) {
     const char *alias = known < PKTSEQI_COLUMNS ? pktseqi_known[known].aliases : "";
     size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS][PKTSEQI_SOURCES];
     int fill[PKTSEQI_RANKS] = {0}, best = PKTSEQI_RANKS;
     memset(from, 0, sizeof *from);
-    for (size_t i = 0; i < csv->cells; ++i) {
-        int fills, rank = pktseqi_name_rank(column, alias, csv->data + csv->bound[2 * i], &fills);
+    for (size_t i = 0; i < r->cells; ++i) {
+        int fills, rank = pktseqi_name_rank(column, alias, r->title[i], &fills);
         if (rank < 0) continue;
         if (found[rank] < PKTSEQI_SOURCES) at[rank][found[rank]] = i;
         ++found[rank];
@@ -4936,13 +4921,22 @@ static void pktseqi_sources_find(const pktseqi_csv *csv, const char *column, siz
     for (int rank = best; rank < PKTSEQI_RANKS; ++rank) {
         size_t most = rank > 0 && (known == PKTSEQI_COL_SRC_PORT || known == PKTSEQI_COL_DST_PORT)
                           ? (size_t)PKTSEQI_SOURCES : 1;
-        if (rank > best && (!fill[rank] || !capture || best == 0)) continue;
+        if (rank > best && (!fill[rank] || !r->capture || best == 0)) continue;
         if (found[rank] > most && known != PKTSEQI_COL_PROTOCOL) from->twice = found[rank];
         for (size_t k = 0; k < found[rank] && k < most && from->cells < PKTSEQI_SOURCES; ++k) {
             from->rank[from->cells] = rank;
             from->cell[from->cells++] = at[rank][k];
+            if (at[rank][k] >= r->last) r->last = at[rank][k] + 1;
         }
     }
+}
+
+// Fails if a name is there more often than it may be.
+static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *name,
+                                          const pktseqi_sources *from) {
+    if (!from->twice) return PKTSEQ_OK;
+    return PKTSEQI_CSV_ERROR(r->csv, "found column %q %z times, expected it once", name,
+                             from->twice);
 }
 
 // The name of a request's column as the file spells it.
@@ -4989,45 +4983,43 @@ static int pktseqi_header_values(const pktseqi_reader *r) {
     return values > others;
 }
 
-// The name of a column that only files of flows have, one row a connection; or NULL.
+// Returns the name of a column that only files of flows have, one row a connection; or NULL.
 static const char *pktseqi_header_flow(const pktseqi_reader *r) {
-    static const char *const flow[] = {
-        "flow id", "flow duration", "tot fwd pkts", "total fwd packets", "total fwd packet",
-        "id.orig_h", "orig_bytes", "#fields", "ipkt", "in_pkts", "in_bytes", "doctets",
-        "totpkts", "srcpkts", "sbytes", "spkts", "src_bytes", "packets_sent", "flow_duration",
-        "first_switched", "bidirectional_packets", "state_flow", "td", "pkts", "durat"};
+    static const char flow[] =
+        "flow id|flow duration|tot fwd pkts|total fwd packets|total fwd packet|id.orig_h|"
+        "orig_bytes|#fields|ipkt|in_pkts|in_bytes|doctets|totpkts|srcpkts|sbytes|spkts|src_bytes|"
+        "packets_sent|flow_duration|first_switched|bidirectional_packets|state_flow|td|pkts|durat";
     for (size_t i = 0; i < r->cells; ++i) {
         size_t size = strlen(r->title[i]);
         const char *text = pktseqi_trim(r->title[i], &size);
-        for (size_t k = 0; k < sizeof flow / sizeof *flow; ++k)
-            if (pktseqi_same_word(text, size, flow[k], strlen(flow[k]))) return r->title[i];
+        if (pktseqi_word_find(text, size, flow) >= 0) return r->title[i];
     }
     return NULL;
 }
 
-// Says which columns are missing, all at once, and what to do about it. A file without "position"
-// is taken for a capture, and may be none.
+// What to do about a file that lacks ports and flags.
+#define PKTSEQI_APPLY_AS_COLUMN \
+    "select a TCP packet, in its details right-click Source Port, Destination Port and Flags, " \
+    "choose Apply as Column, and export again; or take tshark: " PKTSEQ_TSHARK
+
+// Fails because columns are missing: says which, all at once, and what to do about it. A file
+// without "position" is taken for a capture, and may be none.
 static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
                                             int several, int made) {
     const char *flow = r->capture ? pktseqi_header_flow(r) : NULL;
     if (flow)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "column %q says that these are flows, one row a connection, but "
-                                 "one row a packet is needed: make it from the capture with "
-                                 PKTSEQ_TSHARK, flow);
+        return PKTSEQI_CSV_ERROR(r->csv, "column %q says that these are flows, one row a "
+                                 "connection, but one row a packet is needed: make it from the "
+                                 "capture with " PKTSEQ_TSHARK, flow);
     if (r->capture && pktseqi_header_values(r))
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "found values, expected the names of columns: put a line of names "
-                                 "before the rows (tshark writes one with -E header=y): "
+        return PKTSEQI_CSV_ERROR(r->csv, "found values, expected the names of columns: put a line "
+                                 "of names before the rows (tshark writes one with -E header=y): "
                                  PKTSEQ_TSHARK);
-    return pktseqi_error(
-        r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-        "column%s %s %s missing%s; found %z columns, the first is %q%s", several ? "s" : "",
-        missing, several ? "are" : "is", made ? ", of which features are made" : "", r->cells,
-        r->title[0],
-        !r->capture ? "" : ". In Wireshark select a TCP packet, in its details right-click Source "
-                           "Port, Destination Port and Flags, choose Apply as Column, and export "
-                           "again; or take tshark: " PKTSEQ_TSHARK);
+    return PKTSEQI_CSV_ERROR(
+        r->csv, "column%s %s %s missing%s; found %z columns, the first is %q%s",
+        several ? "s" : "", missing, several ? "are" : "is",
+        made ? ", of which features are made" : "", r->cells, r->title[0],
+        !r->capture ? "" : ". In Wireshark " PKTSEQI_APPLY_AS_COLUMN);
 }
 
 // Strikes out the columns that need not be there and are not; what remains must fit the rule.
@@ -5044,14 +5036,12 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
         int flag = q->known <= PKTSEQI_COL_RES;
         if (cutting && (q->kind == PKTSEQI_CELL_TEXT) !=
                            (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                     "bad argument: the schema has column %q as %s, so a file "
-                                     "that has no column \"position\" cannot be cut into sequences",
-                                     q->name, q->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
-        if (q->from.twice && (due || q->kept))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-                                     "found column %q %z times, expected it once", q->name,
-                                     q->from.twice);
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema "
+                                 "has column %q as %s, so a file that has no column \"position\" "
+                                 "cannot be cut into sequences", q->name,
+                                 q->kind == PKTSEQI_CELL_TEXT ? "text" : "number");
+        if ((due || q->kept) && pktseqi_sources_once(r, q->name, &q->from))
+            return PKTSEQ_ERROR_DATA;
         if (!q->from.cells && !q->bits && !q->fact) {
             if (!due || pktseqi_request_made(q)) continue;
             for (int k = PKTSEQI_COL_FIN; flag && r->capture && k <= PKTSEQI_COL_RES; ++k)
@@ -5072,20 +5062,13 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
 // Keeps the names of the header line as the file spells them.
 static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
-    size_t bytes = 0, size;
-    char *to;
-    r->cells = csv->cells;
-    for (size_t i = 0; i < csv->cells; ++i) {
-        pktseqi_csv_cell(csv, i, &size);
-        bytes += size + 1;
-    }
-    r->titles = to = (char *)pktseqi_alloc(&csv->allocator, bytes, 1);
-    r->title = (char **)pktseqi_alloc(&csv->allocator, csv->cells, sizeof *r->title);
-    if (!r->titles || !r->title) return pktseqi_no_memory(csv->err);
-    for (size_t i = 0; i < csv->cells; ++i) {
-        const char *cell = pktseqi_csv_cell(csv, i, &size);
-        r->title[i] = (char *)memcpy(to, cell, size + 1);
-        to += size + 1;
+    size_t size;
+    r->title = (char **)pktseqi_alloc_zeroed(&csv->allocator, csv->cells, sizeof *r->title);
+    if (!r->title) return pktseqi_no_memory(csv->err);
+    for (; r->cells < csv->cells; ++r->cells) {
+        char *title = pktseqi_copy(&csv->allocator, pktseqi_csv_cell(csv, r->cells, &size));
+        if (!title) return pktseqi_no_memory(csv->err);
+        r->title[r->cells] = title;
     }
     return PKTSEQ_OK;
 }
@@ -5093,52 +5076,37 @@ static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
 // Reads the header line and finds where each requested column is.
 static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
+    const pktseqi_sources *word = &r->known[PKTSEQI_COL_WORD];
     pktseq_status status = pktseqi_csv_row(csv);
     if (status) return status;
     if (!csv->cells)
-        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, 1,
-                                 "the file is empty, expected a line of column names");
+        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, 1, "the file is empty, expected a line "
+                             "of column names");
     status = pktseqi_header_keep(r);
     if (status) return status;
-    pktseqi_sources_find(csv, "position", PKTSEQI_COL_POSITION, 0, &r->request[0].from);
-    if (r->request[0].from.twice)
-        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
-                                 "found column \"position\" %z times, expected it once",
-                                 r->request[0].from.twice);
-    r->capture = r->request[0].from.cells == 0;
-    if (!r->capture) r->table->notes |= PKTSEQ_READ_POSITIONS;
-    if (r->capture && r->schema->rule.least == 0) {
-        r->capture = 0;
-        return pktseqi_header_missing(r, "\"position\"", 0, 0);
-    }
+    pktseqi_sources_find(r, "position", PKTSEQI_COL_POSITION, &r->request[0].from);
+    if (pktseqi_sources_once(r, "position", &r->request[0].from)) return PKTSEQ_ERROR_DATA;
+    if (r->request[0].from.cells) r->table->notes |= PKTSEQ_READ_POSITIONS;
+    else if (r->schema->rule.least == 0) return pktseqi_header_missing(r, "\"position\"", 0, 0);
+    else r->capture = 1;
     for (size_t i = 0; i < PKTSEQI_COLUMNS; ++i)
-        pktseqi_sources_find(csv, pktseqi_known[i].name, i, r->capture, &r->known[i]);
+        pktseqi_sources_find(r, pktseqi_known[i].name, i, &r->known[i]);
+    r->flagged = word->cells > 0;
+    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
+        r->flagged |= r->known[k].cells > 0;
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         if (q->known < PKTSEQI_COLUMNS) q->from = r->known[q->known];
-        else pktseqi_sources_find(csv, q->name, q->known, r->capture, &q->from);
+        else pktseqi_sources_find(r, q->name, q->known, &q->from);
         pktseqi_request_replace(r, q);
         q->reserved = q->known == PKTSEQI_COL_RES && r->capture && q->from.cells &&
                       strstr(r->title[q->from.cell[0]], "tcp.flags.res") != NULL;
+        if (q->bits && pktseqi_sources_once(r, "tcp.flags", word)) return PKTSEQ_ERROR_DATA;
+        r->word |= q->bits && word->cells;
+        r->flagged |= r->info;
     }
-    for (size_t i = 1; i < r->count && r->known[PKTSEQI_COL_WORD].twice; ++i)
-        if (r->request[i].bits)
-            return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
-                                     "found column \"tcp.flags\" %z times, expected it once",
-                                     r->known[PKTSEQI_COL_WORD].twice);
-    for (size_t i = 1; i < r->count; ++i)
-        r->word |= r->request[i].bits && r->known[PKTSEQI_COL_WORD].cells;
-    r->flagged = r->info || r->known[PKTSEQI_COL_WORD].cells;
-    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
-        r->flagged |= r->known[k].cells > 0;
-    status = pktseqi_request_resolve(r);
-    csv->keep = r->capture ? 0 : r->request[0].from.cell[0] + 1;
-    for (size_t i = 0; i < r->count + PKTSEQI_COLUMNS; ++i) {
-        const pktseqi_sources *from = i < r->count ? &r->request[i].from : &r->known[i - r->count];
-        for (size_t c = 0; c < from->cells && (i < r->count || r->capture); ++c)
-            if (from->cell[c] >= csv->keep) csv->keep = from->cell[c] + 1;
-    }
-    return status;
+    csv->keep = r->last;
+    return pktseqi_request_resolve(r);
 }
 
 // Sets up the table's columns, as found in the header.
@@ -5146,7 +5114,8 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     table->column = (pktseq_column *)pktseqi_alloc_zeroed(&table->allocator, r->count,
                                                           sizeof *table->column);
-    if (!table->column) return pktseqi_no_memory(r->csv->err);
+    r->staged = (pktseqi_staged *)pktseqi_alloc(&table->allocator, r->count, sizeof *r->staged);
+    if (!table->column || !r->staged) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 1; i < r->count; ++i) {
         pktseq_column *column = &table->column[i - 1];
         table->column_count = table->own_columns = i;
@@ -5281,10 +5250,6 @@ static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
     pktseq_table *table = r->table;
     size_t rows = r->flushed, count = table->rows - rows, past = table->rows + PKTSEQI_BLOCK;
     double block[PKTSEQI_BLOCK];
-    if (!r->staged) {
-        r->staged = (pktseqi_staged *)pktseqi_alloc(&table->allocator, r->count, sizeof *r->staged);
-        if (!r->staged) return 0;
-    }
     if (past > r->room) {
         size_t room = pktseqi_next_capacity(r->room, more > past ? more : past);
         if (!pktseqi_table_grow(table, rows, room)) return 0;
@@ -5403,7 +5368,7 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
         return PKTSEQ_OK;
     }
     if (column->name_count == most)
-        return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, csv->line,
+        return PKTSEQI_CSV_ERROR(csv,
                                  "column %q: found %q, expected one of at most %z different texts",
                                  pktseqi_request_title(r, q), text, most);
     if (column->name_count == q->name_capacity) {
@@ -5766,7 +5731,9 @@ static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
 }
 
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
-static pktseqi_action pktseqi_row_kind(pktseqi_reader *r) {
+// Returns what counts it, if it is to be left out, else NULL.
+static size_t *pktseqi_row_kind(pktseqi_reader *r) {
+    pktseq_cut *cut = &r->table->cut;
     const pktseqi_cell *row = r->row, *source = &row[PKTSEQI_COL_SRC_IP];
     int number = pktseqi_name_protocol(row[PKTSEQI_COL_PROTOCOL].text,
                                        row[PKTSEQI_COL_PROTOCOL].size);
@@ -5789,14 +5756,14 @@ static pktseqi_action pktseqi_row_kind(pktseqi_reader *r) {
     if (r->tcp_only && (r->transport != 6 || (!r->has_ports && !r->has_flags)) &&
         (r->icmp || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
          r->known[PKTSEQI_COL_DST_PORT].cells))
-        return PKTSEQI_ACTION_NOT_TCP;
+        return &cut->not_tcp;
     if (!r->transport && (number < 0 || pktseqi_is_ethernet(source) ||
                           (r->known[PKTSEQI_COL_SRC_IP].cells && !source->size)))
-        return PKTSEQI_ACTION_NOT_IP;
+        return &cut->not_ip;
     if (r->info && !r->has_ports && (!r->transport || r->transport == 6 || r->transport == 17 ||
                                      r->transport == 132))
-        return PKTSEQI_ACTION_NO_PORTS;
-    return PKTSEQI_ACTION_KEEP;
+        return &cut->no_ports;
+    return NULL;
 }
 
 // Decides which addresses count where a row has those of IPv4 and of IPv6: the inner packet's. They
@@ -5865,11 +5832,9 @@ static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_r
                                         const char *found, const char *expected) {
     int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
     if (found)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-                                 "column %q: found %q, expected %s", pktseqi_request_title(r, q),
-                                 found, expected);
-    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, r->csv->line,
-                             "column %q: found an empty cell, expected %s%s",
+        return PKTSEQI_CSV_ERROR(r->csv, "column %q: found %q, expected %s",
+                                 pktseqi_request_title(r, q), found, expected);
+    return PKTSEQI_CSV_ERROR(r->csv, "column %q: found an empty cell, expected %s%s",
                              pktseqi_request_title(r, q), expected,
                              tcp ? " (only a packet that is not TCP may have none, and then all "
                                    "its ports and flags are empty)" : "");
@@ -5926,8 +5891,8 @@ static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
         r->table->cut.many_values += (size_t)pktseqi_cell_last(&cell, 0);
     if (cell.size == 0) return pktseqi_cell_empty(r, &word);
     if (pktseqi_flags_parse(r, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
-    return pktseqi_cell_error(r, &word, cell.text,
-                              "flags as a number, such as 0x0018 or 24, up to 0x0fff");
+    return pktseqi_cell_error(r, &word, cell.text, "flags as a number, such as 0x0018 or 24, up to "
+                              "0x0fff");
 }
 
 // Notes which row of the file the table's next one is, once one has been left out.
@@ -5984,8 +5949,8 @@ static pktseq_status pktseqi_table_position(pktseqi_reader *r) {
                        : pktseqi_cell_empty(r, r->request);
     if (status) return status;
     if (r->table->rows == 0 && value != 0)
-        return pktseqi_cell_error(r, r->request, cell.text,
-                                  "0, for the first row begins a sequence");
+        return pktseqi_cell_error(r, r->request, cell.text, "0, for the first row begins a "
+                                  "sequence");
     pktseqi_table_begin_at(r, value);
     return PKTSEQ_OK;
 }
@@ -6066,30 +6031,24 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
     if (most < few && share > 0) most = few;
     if (cut->bad_rows && (r->table->rows == 0 || !((double)cut->bad_rows <= most))) {
         pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
-                          r->first.text, cut->bad_rows, cut->packets);
+                      r->first.text, cut->bad_rows, cut->packets);
         r->csv->err->line = r->first.line;
         return PKTSEQ_ERROR_DATA;
     }
     if (ports > r->table->rows)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
-                                 "%z of %z packets have no ports in the column %q, and there are "
-                                 "no columns of ports: in Wireshark select a TCP packet, in its "
-                                 "details right-click Source Port, Destination Port and Flags, "
-                                 "choose Apply as Column, and export again; or take tshark: "
-                                 PKTSEQ_TSHARK, ports, cut->packets,
-                                 r->title[r->known[PKTSEQI_COL_INFO].cell[0]]);
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "%z of %z packets have no ports in "
+                             "the column %q, and there are no columns of ports: in Wireshark "
+                             PKTSEQI_APPLY_AS_COLUMN, ports, cut->packets,
+                             r->title[r->known[PKTSEQI_COL_INFO].cell[0]]);
     if (r->table->rows) return PKTSEQ_OK;
     if (cut->not_tcp)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
-                                 "found no row with TCP ports and flags after the header, expected "
-                                 "TCP packets");
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no row with TCP ports "
+                             "and flags after the header, expected TCP packets");
     if (cut->not_ip)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
-                                 "found no row with addresses of IP after the header, expected "
-                                 "packets");
-    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line,
-                             "found no rows after the header, expected packets (did the filter of "
-                             "the export let nothing through?)");
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no row with addresses of "
+                             "IP after the header, expected packets");
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no rows after the header, "
+                         "expected packets (did the filter of the export let nothing through?)");
 }
 
 // Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
@@ -6170,7 +6129,10 @@ static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
         pktseqi_fast_cell *cell = &r->fast[q->from.cell[0]];
         if (!q->from.cells || cell->blank) continue;
         cell->kind = q->kind;
+        if (i > 0) cell->to = &r->staged[i - 1];
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
+        cell->column = &r->table->column[i - 1];
+        cell->tree = &q->tree;
         cell->empty = !q->field && !q->rule;
         cell->seen = r->seen + PKTSEQI_SEEN * --texts;
     }
@@ -6218,8 +6180,8 @@ static int pktseqi_fast_text(const pktseqi_fast_cell *cell, const char *text, si
                              : pktseqi_load8(text + size - 8);
     pktseqi_seen *seen = cell->seen + ((tail * 0x9e3779b97f4a7c15u) >> 56);
     if (seen->tail != tail || seen->size != size ||
-        (size > 8 && memcmp(cell->names[seen->index], text, size - 8) != 0)) {
-        if (!pktseqi_tree_find(cell->tree, cell->names, text, size, &seen->index)) {
+        (size > 8 && memcmp(cell->column->names[seen->index], text, size - 8) != 0)) {
+        if (!pktseqi_tree_find(cell->tree, cell->column->names, text, size, &seen->index)) {
             seen->size = (size_t)-1;
             return 0;
         }
@@ -6238,15 +6200,15 @@ static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell 
     uint64_t value;
     const char *end;
     switch (cell->kind) {
-    case PKTSEQI_CELL_NUMBER: return pktseqi_number_plain(p, &cell->number[row]);
+    case PKTSEQI_CELL_NUMBER: return pktseqi_number_plain(p, &cell->to->number[row]);
     case PKTSEQI_CELL_FLAG:
         if (*p != '0' && *p != '1') return NULL;
-        cell->number[row] = *p - '0';
+        cell->to->number[row] = *p - '0';
         return p + 1;
     case PKTSEQI_CELL_PORT:
         size = pktseqi_digits8(p, &value);
         if (size == 0 || value > 65535) return NULL;
-        cell->number[row] = (double)(int64_t)value;
+        cell->to->number[row] = (double)(int64_t)value;
         return p + size;
     case PKTSEQI_CELL_POSITION:
         size = pktseqi_digits8(p, &value);
@@ -6261,7 +6223,7 @@ static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell 
     end = pktseqi_fast_end(p, PKTSEQI_EIGHT((unsigned char)r->csv->separator));
     if (cell->kind == PKTSEQI_CELL_SKIPPED) return end;
     if (end == p && !cell->empty) return NULL;
-    return pktseqi_fast_text(cell, p, (size_t)(end - p), &cell->text[row]) ? end : NULL;
+    return pktseqi_fast_text(cell, p, (size_t)(end - p), &cell->to->text[row]) ? end : NULL;
 }
 
 // Reads four flags, each with a separator after it, at once. Returns where the next cell begins, or
@@ -6270,10 +6232,10 @@ static const char *pktseqi_fast_flags(const pktseqi_fast_cell *cell, const char 
     const uint64_t flag = 0x0001000100010001u, separator = (unsigned char)cell->after;
     uint64_t bits = pktseqi_load8(p) ^ flag * ('0' | separator << 8);
     if (bits & ~flag) return NULL;
-    cell[0].number[row] = (double)(int)(bits & 1);
-    cell[1].number[row] = (double)(int)(bits >> 16 & 1);
-    cell[2].number[row] = (double)(int)(bits >> 32 & 1);
-    cell[3].number[row] = (double)(int)(bits >> 48);
+    cell[0].to->number[row] = (double)(int)(bits & 1);
+    cell[1].to->number[row] = (double)(int)(bits >> 16 & 1);
+    cell[2].to->number[row] = (double)(int)(bits >> 32 & 1);
+    cell[3].to->number[row] = (double)(int)(bits >> 48);
     return p + 8;
 }
 
@@ -6298,24 +6260,6 @@ static const char *pktseqi_fast_row(pktseqi_reader *r, const char *p) {
     return p;
 }
 
-// Tells the cells where their columns are at the moment, and finds the end of the window's last
-// whole row; that once: a long last row would be slow to search each time.
-static void pktseqi_fast_aim(pktseqi_reader *r) {
-    for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_fast_cell *cell = &r->fast[r->request[i].from.cell[0]];
-        const pktseq_column *column = &r->table->column[i - 1];
-        if (!r->request[i].from.cells || cell->blank) continue;
-        cell->number = r->staged[i - 1].number;
-        cell->text = r->staged[i - 1].text;
-        cell->names = column->names;
-        cell->tree = &r->request[i].tree;
-    }
-    if (r->looked == r->csv->fills) return;
-    r->looked = r->csv->fills;
-    r->whole = r->csv->size;
-    while (r->whole && r->csv->data[r->whole - 1] != '\n') --r->whole;
-}
-
 // Takes the fast path as far as it goes in this window.
 static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     pktseq_table *table = r->table;
@@ -6324,7 +6268,10 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     if (!r->fast || !table->rows || r->unit > 0 ||
         (table->cut.packets > table->rows && !table->source_row))
         return PKTSEQ_OK;
-    pktseqi_fast_aim(r);
+    if (r->looked != csv->fills) {  // once: a long last row would be slow to search each time
+        r->looked = csv->fills;
+        for (r->whole = csv->size; r->whole && csv->data[r->whole - 1] != '\n';) --r->whole;
+    }
     while (csv->at < r->whole && table->rows < r->capacity) {
         const char *next = pktseqi_fast_row(r, csv->data + csv->at);
         if (!next) break;
@@ -6346,19 +6293,12 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Counts a row of a capture that is left out, for whatever reason.
-static void pktseqi_row_leave(pktseq_cut *cut, pktseqi_action action) {
-    cut->not_tcp += action == PKTSEQI_ACTION_NOT_TCP;
-    cut->not_ip += action == PKTSEQI_ACTION_NOT_IP;
-    cut->no_ports += action == PKTSEQI_ACTION_NO_PORTS;
-}
-
 // Reads the rows after the header into columns that have been set up.
 static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     pktseq_table *table = r->table;
     for (;;) {
-        pktseqi_action action = PKTSEQI_ACTION_KEEP;
+        size_t *left_out;
         pktseq_status status = pktseqi_fast_run(r);
         if (status == PKTSEQ_OK) status = pktseqi_csv_row(csv);
         if (status) return status;
@@ -6374,9 +6314,9 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
         status = pktseqi_row_count(r);
         if (status == PKTSEQ_OK && r->capture) {
             pktseqi_row_load(r);
-            action = pktseqi_row_kind(r);
-            pktseqi_row_leave(&table->cut, action);
-            if (action != PKTSEQI_ACTION_KEEP) continue;
+            left_out = pktseqi_row_kind(r);
+            if (left_out) ++*left_out;
+            if (left_out) continue;
             pktseqi_row_tunnel(r);
         }
         if (status == PKTSEQ_OK) status = pktseqi_row_read(r);
@@ -6453,8 +6393,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     }
     pktseqi_free(&csv.allocator, r.fast);
     pktseqi_free(&csv.allocator, r.seen);
-    pktseqi_free(&csv.allocator, r.titles);
-    pktseqi_free(&csv.allocator, r.title);
+    pktseqi_free_names(&csv.allocator, r.title, r.cells);
     pktseqi_free(&csv.allocator, csv.data);
     pktseqi_free(&csv.allocator, csv.bound);
     for (size_t i = 1; i < r.count; ++i) pktseqi_free(&csv.allocator, r.request[i].tree.node);
@@ -6551,14 +6490,12 @@ static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column
 }
 
 PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
-    static const char *const normal[] = {"-", "benign", "normal", "false", "none", "legitimate"};
     size_t size = label ? strlen(label) : 0;
     double value;
-    if (size == 0) return 1;
-    label = pktseqi_trim(label, &size);
-    for (size_t i = 0; i < sizeof normal / sizeof *normal; ++i)
-        if (pktseqi_same_word(label, size, normal[i], strlen(normal[i]))) return 1;
-    return size == 0 || (pktseqi_number_parse(label, size, &value) && value == 0);
+    if (size) label = pktseqi_trim(label, &size);
+    return size == 0 ||
+           pktseqi_word_find(label, size, "-|benign|normal|false|none|legitimate") >= 0 ||
+           (pktseqi_number_parse(label, size, &value) && value == 0);
 }
 
 // Moves (count) cells of (bytes) each from row `from` to row `to`.
@@ -6723,9 +6660,9 @@ static pktseq_status pktseqi_packets_columns(pktseqi_reader *r) {
         if (!q->field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) ||
             (q->kind == PKTSEQI_CELL_FLAG && q->known > PKTSEQI_COL_RES))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: the schema has column %q as something else than it "
-                                 "is in a capture", q->name);
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema "
+                                 "has column %q as something else than it is in a capture",
+                                 q->name);
         r->request[count++] = *q;
     }
     r->count = count;
@@ -6828,8 +6765,8 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     r->capture = 1;
     r->table->notes |= PKTSEQ_READ_BY_PORT;
     if (r->schema->rule.least == 0)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
-                             "column \"position\" is missing: a capture does not have it");
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "column \"position\" is missing: a "
+                             "capture does not have it");
     p.cached = (pktseqi_cached *)pktseqi_alloc_zeroed(&r->csv->allocator, 3 * PKTSEQI_CACHED,
                                                       sizeof *p.cached);
     status = p.cached ? pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv,
