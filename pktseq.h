@@ -133,15 +133,32 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
 
 CHECKPOINT FILE   safetensors (huggingface.co/docs/safetensors): 8 bytes, the header's length as a
 little-endian number; the header, JSON; the numbers, F32 (F64 if PKTSEQ_REAL is double), little-
-endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's behind "encoder." and
-"decoder.". In "__metadata__", all values strings: "format" is "pt"; keys that begin with "pktseq."
-hold the format's number, the library's version, N, the first token, the fitted codec (one line a
-field, tab-separated), the rule by which packets became sequences ("pktseq.rule"), the state of
-training, what the trainer says about it ("pktseq.recipe": data, date, settings), and
-"pktseq.checksum": 64-bit FNV-1a over every byte of the file except that value's own 16 digits. A
-file without "pktseq." keys is taken as weights. Behind the ten tensors "optimizer.velocity" may
-follow, a vector of all parameters, which a run with momentum needs to go on. "pktseq.detector"
-holds what a detector has learned, one line an array.
+endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's after "encoder." and
+"decoder.". After the ten tensors "optimizer.velocity" may follow, a vector of all parameters, which
+a run with momentum needs to go on. A file without "pktseq." keys is taken as weights. In
+"__metadata__", whose values are strings:
+
+    format           pt
+    pktseq.format    3; every other one is refused
+    pktseq.version   of the library that wrote the file
+    pktseq.checksum  64-bit FNV-1a over every byte of the file except these 16 hexadecimal digits
+    pktseq.inputs    N
+    pktseq.start     the first token: target, or input
+    pktseq.loss      mse, or nll
+    pktseq.groups    what the O outputs are, one word a group: number, flag, class7 (7 outputs)
+    pktseq.codec     one line a field, its cells separated by tabs (in a cell tab, line end and
+                     backslash are \t \n \\): kind, column, role (0 both, 1 input, 2 context), mean,
+                     standard deviation, and, of a onehot or classes, the categories or bounds
+    pktseq.rule      how packets became sequences: lines "name value ..", as of the next ones
+    pktseq.names     how protocols were named: dissector, or ports; missing if nobody knows
+    pktseq.training  the state of a run: settings, sums, counts, the loss history
+    pktseq.recipe    what the trainer says about it: data, date, settings; or missing
+    pktseq.detector  what a detector has learned
+    pktseq.running   the same for scores of sequences that are still open
+
+    Lines have the order of the lists pktseqi_.._members in >>checkpoint, which tell type and range
+    of each. Every line ends in a line end; values are separated by one space. Numbers have the
+    fewest decimal digits that give the same bits. To add a value, add a line to a list.
 
 VERSIONS
     next    packets as they come: pcap and pcapng, one frame decoded, connections, a tracker,
@@ -2103,39 +2120,40 @@ extern "C" {
 
 // ---- >>memory: sizes, allocation, text that grows ---------------------------------------------
 
-// a * b, or 0 when the product does not fit (no caller asks for zero bytes).
+// Returns a * b, or 0 if the product does not fit (no caller asks for zero bytes).
 static size_t pktseqi_times(size_t a, size_t b) {
     return b != 0 && a > (size_t)-1 / b ? 0 : a * b;
 }
 
-// a + b, or the largest size_t, which no allocator can serve.
+// Returns a + b, or the largest size_t, which no allocator can serve.
 static size_t pktseqi_plus(size_t a, size_t b) {
     return a > (size_t)-1 - b ? (size_t)-1 : a + b;
 }
 
-// Memory for count things of a size, or NULL; a size_t that would wrap counts as out of memory.
+// Allocates an array of count * size bytes. NULL: out of memory, also if the product wraps or is
+// above half of size_t, which no object can be: pointer differences in it are defined.
 static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size_t size) {
     size_t bytes = pktseqi_times(count, size);
-    if (bytes == 0 || bytes > (size_t)-1 / 2) return NULL;  // no object is larger than that
+    if (bytes == 0 || bytes > (size_t)-1 / 2) return NULL;
     if (allocator->alloc_fn) return allocator->alloc_fn(bytes, allocator->user_data);
     return PKTSEQ_MALLOC(bytes);
 }
 
-// The same, filled with zeros.
+// Allocates an array as pktseqi_alloc does and fills it with zeros.
 static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t count, size_t size) {
     void *p = pktseqi_alloc(allocator, count, size);
     if (p) memset(p, 0, count * size);
     return p;
 }
 
-// The first address in a block of memory, of at least 63 bytes more than needed, that begins a
-// cache line: vectors that straddle two lines take twice the time.
+// Returns the first address of a block that begins a cache line; the block is 63 bytes longer than
+// needed. Loads and stores of 64 bytes that straddle two lines take twice the time.
 static void *pktseqi_align(void *memory) {
     char *p = (char *)memory;
     return p + (64 - (uintptr_t)p % 64) % 64;
 }
 
-// Gives memory back to where it came from. An allocator without free_fn (an arena) keeps it.
+// Frees memory; NULL is fine. An allocator without free_fn (an arena) keeps it.
 static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
     if (!p) return;
     if (!allocator->alloc_fn)
@@ -2144,7 +2162,7 @@ static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
         allocator->free_fn(p, allocator->user_data);
 }
 
-// The caller's allocator, or malloc for NULL.
+// Copies the caller's allocator; NULL becomes zeros, which stand for malloc.
 static pktseq_allocator pktseqi_allocator(const pktseq_allocator *allocator) {
     pktseq_allocator a;
     memset(&a, 0, sizeof a);
@@ -2157,9 +2175,10 @@ int posix_memalign(void **p, size_t alignment, size_t size);
 int madvise(void *p, size_t size, int advice);
 #endif
 
-// Memory for an array that may be large. The first touch of each page costs a visit to the kernel,
-// which can take longer than all that is done with it, so Linux is asked for pages of 2 MB. A
-// little is left free at their end for what malloc notes before the next one.
+// Allocates an array that may be large. The first touch of each page of 4 kB is a page fault, which
+// can take longer than all that is done with the page, so from half a megabyte on Linux is asked
+// for pages of 2 MB. 64 bytes are left free at their end for malloc's own header of the next block,
+// which would otherwise begin another page.
 static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
 #ifdef PKTSEQI_LARGE_PAGES
     const size_t page = (size_t)1 << 21, note = 64;
@@ -2177,7 +2196,7 @@ static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count
     return pktseqi_alloc(allocator, count, size);
 }
 
-// Moves an array to room for `capacity` things; p is unchanged, still valid, when it returns NULL.
+// Moves an array of `used` elements to a larger block. NULL: out of memory, p is still valid.
 static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t used,
                             size_t capacity, size_t size) {
     void *larger = pktseqi_alloc_large(allocator, capacity, size);
@@ -2187,7 +2206,7 @@ static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t u
     return larger;
 }
 
-// How many threads `threads` stands for: 0 leaves it to OpenMP; without OpenMP there is one.
+// Returns the number of threads that an option asks for: 0 is OpenMP's choice, 1 without OpenMP.
 static int pktseqi_thread_count(int threads) {
 #ifdef _OPENMP
     if (threads == 0) return omp_get_max_threads();
@@ -2195,13 +2214,14 @@ static int pktseqi_thread_count(int threads) {
     return threads ? threads : 1;
 }
 
-// Half as much again: arrays grow in few moves and waste little.
+// Returns the capacity to grow to: half as much again, so that a growing array is copied at most
+// three times in all and has a third of its memory unused at worst.
 static size_t pktseqi_next_capacity(size_t capacity, size_t at_least) {
     size_t next = pktseqi_plus(capacity, capacity / 2);
     return next > at_least ? next : at_least;
 }
 
-// Text under construction: in the caller's array (fixed: cut when full) or growing.
+// Text under construction, in the caller's array (fixed: truncated when full) or growing.
 typedef struct pktseqi_text {
     char *data;  // (size) and a final 0
     size_t size, capacity;
@@ -2209,7 +2229,7 @@ typedef struct pktseqi_text {
     pktseq_allocator allocator;
 } pktseqi_text;
 
-// Text in the caller's array of `capacity` bytes.
+// Begins a text in the caller's array of `capacity` bytes.
 static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2220,7 +2240,7 @@ static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     return t;
 }
 
-// Text in memory of its own; who begins it frees data, or passes it on.
+// Begins a text in memory of its own. Who begins it frees data, or passes it on.
 static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2228,7 +2248,7 @@ static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     return t;
 }
 
-// Gives the text to a buffer of the caller's.
+// Moves a growing text to a buffer of the caller's.
 static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
     buffer->data = (unsigned char *)t->data;
     buffer->size = t->size;
@@ -2281,7 +2301,8 @@ static void pktseqi_put_hex(pktseqi_text *t, uint64_t value, int digits) {
         pktseqi_put_bytes(t, &"0123456789abcdef"[(value >> (4 * digits)) & 15], 1);
 }
 
-// Text in quotes for a message: at most 40 bytes of it, what is not printable ASCII as \xNN.
+// Appends text in quotes for a message: at most 40 bytes of it, and what is not printable ASCII as
+// \xNN, since a file could otherwise write escape sequences to a terminal.
 static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
     size_t i;
     pktseqi_put_text(t, "\"");
@@ -2299,7 +2320,8 @@ static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
 
 static size_t pktseqi_number_write(char *text, double value);
 
-// A formatter of four letters: %s text, %q text in quotes, %z size_t, %f double.
+// Appends by a format of four letters: %s text, %q text in quotes, %z size_t, %f double in the
+// fewest digits that give the same bits back. printf would follow the locale.
 static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) {
     char number[32];
     for (; *format; ++format) {
@@ -2345,7 +2367,7 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
     return status;
 }
 
-// Success empties err, so that a caller may look at it without having looked at the status.
+// Empties err: after a success a caller may look at it without having looked at the status.
 static pktseq_status pktseqi_ok(pktseq_error *err) {
     if (err) {
         err->status = PKTSEQ_OK;
@@ -2355,12 +2377,12 @@ static pktseq_status pktseqi_ok(pktseq_error *err) {
     return PKTSEQ_OK;
 }
 
-// The one sentence about memory: it must not need any.
+// Reports that memory ran out, without needing any.
 static pktseq_status pktseqi_no_memory(pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_MEMORY, 0, "out of memory");
 }
 
-// The caller's mistake, with what is wrong about which argument.
+// Reports a mistake of the caller: what is wrong about which argument.
 static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
     return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
 }
@@ -2430,13 +2452,13 @@ static FILE *pktseqi_fopen(const char *path, const char *mode) {
 }
 #endif
 
-// A file could not be opened: err names it and, where errno tells, the reason.
+// Reports that a file could not be opened, with the reason where errno tells it.
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
     return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path,
                          pktseqi_reason());
 }
 
-// A copy of a C string, or NULL.
+// Copies a C string. NULL: out of memory.
 static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
     size_t size = strlen(text) + 1;
     char *copy = (char *)pktseqi_alloc(allocator, size, 1);
@@ -2450,25 +2472,25 @@ static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, s
     pktseqi_free(allocator, name);
 }
 
-// A double's bits. Under -ffast-math compilers fold comparisons with NaN away, and clang takes for
-// granted that no argument of a function is infinite or NaN: so bits, and by address.
+// Returns a double's bits. Under -ffast-math compilers fold comparisons with NaN away, and clang
+// takes for granted that no argument of a function is infinite or NaN: so bits, and by address.
 static uint64_t pktseqi_bits(const double *value) {
     uint64_t bits;
     memcpy(&bits, value, sizeof bits);
     return bits;
 }
 
-// Neither infinite nor NaN: the exponent is not all ones.
+// Tells whether a double is neither infinite nor NaN: its exponent is not all ones.
 static int pktseqi_finite(const double *value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
 }
 
-// Is it a share from 0 to below 1?
+// Tells whether a double is from 0 to below 1.
 static int pktseqi_share_below_one(const double *share) {
     return pktseqi_finite(share) && *share >= 0 && *share < 1;
 }
 
-// The same of a pktseq_real: its bits, as they go into a file, and whether it is finite.
+// Returns the bits of a pktseq_real as they go into a file.
 static uint64_t pktseqi_real_bits(const pktseq_real *value) {
     uint32_t bits32;
     uint64_t bits;
@@ -2480,14 +2502,16 @@ static uint64_t pktseqi_real_bits(const pktseq_real *value) {
     return bits32;
 }
 
+// Tells whether a pktseq_real is neither infinite nor NaN.
 static int pktseqi_finite_real(const pktseq_real *value) {
     uint64_t bits = pktseqi_real_bits(value);
     if (sizeof *value == sizeof bits) return ((bits >> 52) & 2047) != 2047;
     return ((bits >> 23) & 255) != 255;
 }
 
-// FNV-1a (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv). Each step is a bijection of the state,
-// so two inputs that differ in one byte never have the same hash.
+// Continues a 64-bit FNV-1a hash (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv). Each step is a
+// bijection of the state, so two inputs that differ in one byte never have the same hash. It finds
+// damage; it does not stop a forger.
 #define PKTSEQI_FNV_START 0xcbf29ce484222325u
 static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
     const unsigned char *p = (const unsigned char *)data;
@@ -2495,7 +2519,8 @@ static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
     return hash;
 }
 
-// 1 if every byte sequence is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF).
+// Tells whether text is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF). Of each
+// character the second byte alone has bounds of its own, low to high, which exclude the rest.
 static int pktseqi_utf8(const char *text, size_t size) {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t i = 0; i < size;) {
@@ -9489,38 +9514,41 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
 
 // ---- >>random: a stream for every purpose -----------------------------------------------------
 
-// SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2714064.2660195).
+// Mixes 64 bits: the finalizer of SplitMix64 (Steele, Lea and Flood 2014, doi
+// 10.1145/2714064.2660195).
 static uint64_t pktseqi_mix(uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
 }
 
-// The next 64 random bits; any state is a good one.
+// Returns the next 64 random bits. Every state is a good one.
 static uint64_t pktseqi_random(uint64_t *state) {
     return pktseqi_mix(*state += 0x9e3779b97f4a7c15u);
 }
 
-// What random numbers are drawn for.
+// Purposes, each with streams of its own, so that one more draw for one changes no other.
 enum { PKTSEQI_FOR_WEIGHTS, PKTSEQI_FOR_DRAW, PKTSEQI_FOR_SHUFFLE, PKTSEQI_FOR_TEACHER };
 
-// The state at the beginning of stream `index` of a purpose. As it needs nothing that was drawn
-// before, a resumed run finds its numbers from the seed and the iteration.
+// Returns the state at the beginning of stream `index` of a purpose. It needs nothing that was
+// drawn before: a resumed run finds its numbers from the seed and the iteration.
 static uint64_t pktseqi_random_at(uint64_t seed, int purpose, uint64_t index) {
     uint64_t state = pktseqi_mix(seed + 0x9e3779b97f4a7c15u) + (uint64_t)purpose;
     return pktseqi_mix(pktseqi_mix(state) + index);
 }
 
-// Uniform in [0, 1), a multiple of 2^-24: exact in float, so float and double draw the same.
+// Draws from [0, 1), uniform, a multiple of 2^-24: exact in float, so float and double draw the
+// same.
 static double pktseqi_random_unit(uint64_t *state) {
     return (double)(pktseqi_random(state) >> 40) / 16777216.0;
 }
 
-// Uniform in 0 .. n-1; what would favour the small ones is drawn again.
+// Draws from 0 .. n-1, uniform: what would favour small numbers, above the largest multiple of n,
+// is rejected and drawn again.
 static size_t pktseqi_random_below(uint64_t *state, size_t n) {
-    uint64_t most = UINT64_MAX - UINT64_MAX % n, r;
+    uint64_t limit = UINT64_MAX - UINT64_MAX % n, r;
     do r = pktseqi_random(state);
-    while (r >= most);
+    while (r >= limit);
     return (size_t)(r % n);
 }
 
@@ -12435,13 +12463,15 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 
 // ---- >>evaluate: quantiles, and how well scores rank -----------------------------------------
 
-// The quantile q of sorted values: between the two around rank q (n - 1), linearly.
+// Returns the quantile q of sorted values, interpolated linearly between the two around rank
+// q (n - 1), as numpy does by default (Hyndman and Fan 1996, definition 7).
 static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
     double rank = q * (double)(n - 1), low = floor(rank);
     size_t i = (size_t)low;
     double step;
     if (i + 1 >= n) return value[n - 1];
     step = value[i + 1] - value[i];
+    // between huge values: slower, and not exact where both are equal
     if (!pktseqi_finite(&step)) return value[i] * (1 - (rank - low)) + value[i + 1] * (rank - low);
     return value[i] + (rank - low) * step;
 }
@@ -12470,19 +12500,20 @@ typedef struct pktseqi_ranked {
     int anomalous;
 } pktseqi_ranked;
 
-// For sorting, the highest score first.
+// Compares for qsort, the highest score first. Equal scores need no order: they count together.
 static int pktseqi_compare_ranked(const void *a, const void *b) {
     double x = ((const pktseqi_ranked *)a)->score, y = ((const pktseqi_ranked *)b)->score;
     return (x < y) - (x > y);
 }
 
-// Walks down the ranks. Sequences of one score go over the threshold together, so ties are exact:
+// Sums up the figures while the threshold falls. Sequences of one score pass it together, so ties
+// are exact:
 //   auc += normal gained * (anomalous before + half of those gained)
 //   average precision += recall gained * precision after
 static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
                                     pktseq_evaluation *e) {
     double normal = (double)e->normal, anomalous = (double)e->anomalous;
-    double tp = 0, fp = 0;
+    double tp = 0, fp = 0;  // true and false positives above the threshold
     for (size_t i = 0, next; i < count; i = next) {
         double tp_gained = 0;
         for (next = i; next < count && ranked[next].score == ranked[i].score; ++next)
@@ -14437,14 +14468,14 @@ static const pktseqi_member pktseqi_running_members[] = {
 // A list, its length and the struct that it describes, as arguments.
 #define PKTSEQI_LIST(list, object) list, PKTSEQI_COUNT(list), object
 
-// The size_t at an offset of a struct.
+// Returns the size_t at an offset of a struct.
 static size_t pktseqi_size_at(const void *object, size_t offset) {
     size_t value;
     memcpy(&value, (const char *)object + offset, sizeof value);
     return value;
 }
 
-// The doubles of a member, and how many there are: none of another type.
+// Returns the doubles of a member and counts them: none of another type.
 static double *pktseqi_member_reals(const pktseqi_member *m, const void *object, size_t *count) {
     char *at = (char *)object + m->offset;
     int type = m->type & ~PKTSEQI_OPTIONAL;
@@ -14457,8 +14488,8 @@ static double *pktseqi_member_reals(const pktseqi_member *m, const void *object,
     return real;
 }
 
-// The index of an enumeration's value, or 0 and 1 for a condition. With -fshort-enums an
-// enumeration is one byte.
+// Returns an enumeration's value, or 0 and 1 for a condition. With -fshort-enums an enumeration is
+// one byte.
 static size_t pktseqi_member_index(const pktseqi_member *m, const void *object) {
     const char *at = (const char *)object + m->offset;
     int value;
@@ -14467,14 +14498,14 @@ static size_t pktseqi_member_index(const pktseqi_member *m, const void *object) 
     return m->names == pktseqi_flag_name ? value != 0 : (size_t)value;
 }
 
-// The length of a list of names that NULL ends, or the index of the one that is `wanted`.
+// Returns the index of a name in a list that NULL ends, or the list's length.
 static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
     size_t i = 0;
     while (name[i] && (!wanted || strcmp(name[i], wanted) != 0)) ++i;
     return i;
 }
 
-// Is every byte of a member zero? Of a text the first one counts.
+// Tells whether every byte of a member is zero; of a text the first one counts.
 static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
     const char *at = (const char *)object + m->offset;
     size_t k = 0, size = m->type == (PKTSEQI_TEXT | PKTSEQI_OPTIONAL) ? 1 : m->size;
@@ -14482,7 +14513,8 @@ static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
     return k == size;
 }
 
-// Is a member in its range? Both the writer and the reader ask.
+// Tells whether a member is in its range. The writer and the reader both ask, so that whatever is
+// saved can be loaded.
 static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
     int type = m->type & ~PKTSEQI_OPTIONAL, good = 1;
     size_t count;
@@ -14504,7 +14536,7 @@ static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
     return good;
 }
 
-// The first member of a list that is not in its range, or NULL.
+// Returns the first member of a list that is not in its range, or NULL.
 static const pktseqi_member *pktseqi_members_bad(const pktseqi_member *m, size_t count,
                                                  const void *object) {
     for (; count > 0; --count, ++m)
@@ -14547,7 +14579,7 @@ static void pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t
     }
 }
 
-// Text within JSON quotes.
+// Appends text within JSON quotes.
 static void pktseqi_put_json(pktseqi_text *t, const char *text) {
     for (; *text; ++text) {
         unsigned char c = (unsigned char)*text;
@@ -14583,7 +14615,7 @@ static void pktseqi_put_keys(pktseqi_text *t, pktseqi_text *inner, const pktseqi
     }
 }
 
-// One cell of a tab-separated line: tabs, line ends and backslashes as \t \n \\.
+// Appends one cell of a tab-separated line: tabs, line ends and backslashes as \t \n \\.
 static void pktseqi_put_cell(pktseqi_text *t, const char *text) {
     for (; *text; ++text) {
         if (*text == '\t' || *text == '\n' || *text == '\\') {
@@ -14595,7 +14627,7 @@ static void pktseqi_put_cell(pktseqi_text *t, const char *text) {
     }
 }
 
-// The fitted codec, one line a field:  kind  column  role  mean  sd  [category ...]
+// Appends the fitted codec, one line a field:  kind  column  role  mean  sd  [category ...]
 static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     for (size_t f = 0; f < codec->field_count; ++f) {
         const pktseq_field *field = &codec->field[f];
@@ -14610,7 +14642,7 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
     }
 }
 
-// The rule. One that cannot be is written as none.
+// Appends the rule. One that cannot be, as of a codec that was made by hand, is written as none.
 static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
     pktseqi_rule_text text;
     memset(&text, 0, sizeof text);
@@ -14621,7 +14653,7 @@ static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
     pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_rule_members, &text));
 }
 
-// What each group of outputs is: "number" and "flag" are one output each, classes say how many.
+// Appends what each group of outputs is: "number" and "flag" are one output each, "class7" seven.
 static void pktseqi_put_groups(pktseqi_text *t, const pktseq_model *model) {
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
@@ -14641,7 +14673,8 @@ static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known
     known[PKTSEQ_TENSOR_COUNT].rank = 1;
 }
 
-// The header's JSON, for `entries` tensors. Returns where the 16 digits of the checksum stand in t.
+// Writes the header's JSON, for `entries` tensors. Returns where in t the 16 digits of the checksum
+// are. Spaces fill it up to a multiple of 8 bytes, so that the numbers are aligned in the file.
 static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
                                  const pktseq_codec *codec, const pktseq_training *training,
                                  const pktseq_detector *detector, size_t entries) {
@@ -14690,19 +14723,19 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     return at;
 }
 
-// The lowest `bytes` bytes of a number, little-endian on every machine.
+// Writes the lowest `bytes` bytes of a number, little-endian on every machine.
 static void pktseqi_write_u64(unsigned char *to, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) to[i] = (unsigned char)(value >> (8 * i));
 }
 
-// The inverse of pktseqi_write_u64.
+// Reads what pktseqi_write_u64 writes.
 static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
     uint64_t value = 0;
     for (size_t i = bytes; i-- > 0;) value = (value << 8) | from[i];
     return value;
 }
 
-// FNV-1a of a whole file but the 16 bytes at `hole`.
+// Hashes a whole file except the 16 bytes at `hole`, which will hold the digits of the hash.
 static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
     uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
     return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
@@ -14749,12 +14782,12 @@ static pktseq_status pktseqi_save_check_training(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// Can this be the tail of a distribution of scores: score, share above it, shape, scale?
+// Tells whether this can be the tail of a distribution: score, share above it, shape, scale.
 static int pktseqi_tail_good(const double *tail) {
     return tail[1] >= 0 && tail[1] <= 1 && fabs(tail[2]) <= 1 && tail[3] >= 0;
 }
 
-// Are all numbers of a detector in their ranges?
+// Tells whether all numbers of a detector are in their ranges.
 static int pktseqi_detector_good(const pktseq_detector *d) {
     return !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_members, d)) &&
            !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_arrays, d)) &&
@@ -14888,12 +14921,12 @@ typedef struct pktseqi_header {
     pktseq_allocator allocator;
 } pktseqi_header;
 
-// The byte at the cursor, or 0 at the end.
+// Returns the byte at the cursor, or 0 at the end.
 static int pktseqi_json_at(const pktseqi_json *json) {
     return json->at < json->end ? json->data[json->at] : 0;
 }
 
-// Says what stands at the cursor, and what was expected there instead.
+// Reports what the cursor points at, and what was expected there instead.
 static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
     char found[2];
     if (json->status) return;
@@ -14910,7 +14943,7 @@ static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
                                      json->at, found, expected);
 }
 
-// The next character after white space, or 0 at the end and after an error.
+// Returns the next character after white space, or 0 at the end and after an error.
 static int pktseqi_json_peek(pktseqi_json *json) {
     int c = pktseqi_json_at(json);
     while (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
@@ -14926,7 +14959,7 @@ static void pktseqi_json_expect(pktseqi_json *json, int c, const char *expected)
     else pktseqi_json_error(json, expected);
 }
 
-// Is there one more member or element? Steps over the comma before it, or over `close`.
+// Tells whether there is one more member or element: steps over the comma before it, or `close`.
 //   first   1 before the first one, set to 0
 static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     int c = pktseqi_json_peek(json), was = *first;
@@ -14937,7 +14970,7 @@ static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     return c == ',' && !was;
 }
 
-// Four hexadecimal digits after \u; -1 if they are not.
+// Reads four hexadecimal digits after \u; -1 if they are not.
 static long pktseqi_json_hex(pktseqi_json *json) {
     long value = 0;
     for (int i = 0; i < 4; ++i, ++json->at) {
@@ -14949,7 +14982,8 @@ static long pktseqi_json_hex(pktseqi_json *json) {
     return value;
 }
 
-// An escape, after its backslash, as UTF-8 into the arena. 0 if it is not a good one.
+// Decodes an escape, after its backslash, as UTF-8 into the arena. 0 if it is not a good one: half
+// of a surrogate pair has no UTF-8, and NUL would end the string.
 static int pktseqi_json_escape(pktseqi_json *json) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     int c = pktseqi_json_at(json);
@@ -14976,8 +15010,9 @@ static int pktseqi_json_escape(pktseqi_json *json) {
     return 1;
 }
 
-// A string, without its escapes, in the arena; "" after an error. An escape is never shorter than
-// what it stands for, so the arena is as large as the header and cannot overflow.
+// Reads a string, without its escapes, into the arena; "" after an error. An escape is never
+// shorter than what it stands for, and the two quotes pay for the final 0, so the arena, as large
+// as the header and one byte, cannot overflow.
 static char *pktseqi_json_string(pktseqi_json *json) {
     char *out = json->arena + json->arena_used;
     int c = 0;
@@ -15002,14 +15037,14 @@ static char *pktseqi_json_string(pktseqi_json *json) {
     return out;
 }
 
-// The name of a member, and the colon after it.
+// Reads the name of a member, and the colon after it.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
     pktseqi_json_expect(json, ':', "':'");
     return key;
 }
 
-// A whole number of plain digits below 2^53.
+// Reads a whole number of plain digits below 2^53, which every JSON reader takes exactly.
 static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     int c = pktseqi_json_peek(json);
     uint64_t value = 0;
@@ -15023,7 +15058,7 @@ static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     return value;
 }
 
-// `[a, b, ...]` of at most two numbers; returns how many.
+// Reads `[a, b, ..]` of at most two numbers; returns how many.
 static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
     int first = 1, count = 0;
     pktseqi_json_expect(json, '[', "'['");
@@ -15034,7 +15069,7 @@ static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
     return count;
 }
 
-// {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
+// Reads {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
 static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     static const char *const name[] = {"dtype", "shape", "data_offsets", NULL};
     static const char all[] = "dtype, shape and data_offsets, each once";
@@ -15067,14 +15102,14 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     if (seen != 7) pktseqi_json_error(json, all);
 }
 
-// An entry of the metadata by its key, or NULL.
+// Returns an entry of the metadata by its key, or NULL. At most 1024 are compared, one by one.
 static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
         if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
     return NULL;
 }
 
-// {"key":"value", ...}, no key twice.
+// Reads {"key":"value", ..}, no key twice: of two values other readers would take the other one.
 static void pktseqi_load_metadata(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     int first = 1;
@@ -15099,7 +15134,7 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
     }
 }
 
-// The whole JSON: metadata, and the ten tensors (or eleven), each once.
+// Reads the whole JSON: metadata, and the ten tensors (or eleven), each once.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     pktseq_tensor known[PKTSEQI_ENTRIES];
@@ -15180,7 +15215,7 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
-// One sentence for all that can be wrong with a value: nobody writes them by hand.
+// Reports a wrong value, in one sentence for all that can be wrong: nobody writes them by hand.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
     return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
                          "header: metadata %q is missing or not what this version writes", key);
@@ -15200,7 +15235,7 @@ static int pktseqi_words_of(const pktseqi_header *header, const char *key, pktse
     return meta != NULL;
 }
 
-// The next word, up to `separator`, the end of its line or of the text.
+// Returns the next word, up to `separator`, the end of its line or of the text.
 static char *pktseqi_word(pktseqi_words *w, int separator) {
     char *begin = w->at, *p = begin;
     while (*p && *p != '\n' && *p != separator) ++p;
@@ -15210,7 +15245,7 @@ static char *pktseqi_word(pktseqi_words *w, int separator) {
     return begin;
 }
 
-// A whole number below 2^53; 0 if it is not one.
+// Parses a whole number below 2^53; 0 if it is not one.
 static int pktseqi_load_whole(const char *text, size_t *value) {
     double v;
     if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > PKTSEQI_MAX_WHOLE ||
@@ -15220,7 +15255,7 @@ static int pktseqi_load_whole(const char *text, size_t *value) {
     return 1;
 }
 
-// 16 lower-case hexadecimal digits; 0 if they are not.
+// Parses 16 lower-case hexadecimal digits; 0 if they are not.
 static int pktseqi_load_hex(const char *text, uint64_t *value) {
     static const char digits[] = "0123456789abcdef";
     *value = 0;
@@ -15453,7 +15488,7 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header, pktseq_
     return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_training_keys, t));
 }
 
-// If the file says that it is ours, everything we write must be there and the checksum right.
+// Checks what every file of ours has, if this one says that it is: checksum, format, sizes.
 static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
     const pktseqi_meta *format = pktseqi_load_meta(header, "pktseq.format");
     const pktseqi_meta *checksum = pktseqi_load_meta(header, "pktseq.checksum");
