@@ -806,12 +806,24 @@ static int rehearse(app *a) {
     return 0;
 }
 
+// Gives back the packets, which the dataset has encoded; counts and what they were remain.
+static void free_packets(app *a) {
+    pktseq_table seen = a->table;
+    pktseq_table_free(&a->table);
+    seen.start = seen.connection = NULL;
+    seen.source_row = NULL;
+    seen.column = NULL;
+    seen.column_count = seen.own_columns = 0;
+    a->table = seen;
+}
+
 static int run(app *a) {
     pktseq_status status;
     a->reached = 1;
     if (a->resume_path ? prepare_resumed(a) : a->continue_path ? prepare_continued(a)
                                                                : prepare_new(a))
         return 1;
+    free_packets(a);
     if (rehearse(a) || prepare_folder(a)) return 1;
     if (!a->quiet) print_summary(a);
     a->recipe.train.progress = on_progress;

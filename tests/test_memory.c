@@ -78,8 +78,140 @@ static void test_arena(void) {
     CHECK(!table.column && !codec.field);
 }
 
+// ---- what a packet takes, from a capture to scores
+
+// Counts the bytes that are allocated, each block with a note of its size before it.
+typedef struct count {
+    size_t now, peak;
+} count;
+
+static void *sized_alloc(size_t size, void *user_data) {
+    count *c = (count *)user_data;
+    double *p = (double *)malloc(size + 2 * sizeof *p);
+    if (!p) return NULL;
+    p[0] = (double)size;
+    c->now += size;
+    if (c->now > c->peak) c->peak = c->now;
+    return p + 2;
+}
+
+static void sized_free(void *block, void *user_data) {
+    double *p = (double *)block - 2;
+    ((count *)user_data)->now -= (size_t)p[0];
+    free(p);
+}
+
+static uint32_t time_of_record(const unsigned char *p) {
+    uint32_t time;
+    memcpy(&time, p, 4);
+    return time;
+}
+
+// Makes a capture of (copies) of another, each later than the one before. The caller frees it.
+static unsigned char *copies_of(const unsigned char *data, size_t size, size_t copies) {
+    const size_t head = 24;
+    unsigned char *all = (unsigned char *)malloc(head + copies * (size - head));
+    if (!all) exit(1);
+    memcpy(all, data, head);
+    for (size_t k = 0; k < copies; ++k) {
+        unsigned char *to = all + head + k * (size - head);
+        uint32_t kept;
+        memcpy(to, data + head, size - head);
+        for (size_t at = 0; at < size - head; at += 16 + kept) {
+            uint32_t time = time_of_record(to + at) + (uint32_t)(1000 * k);
+            memcpy(to + at, &time, 4);
+            memcpy(&kept, to + at + 8, 4);
+        }
+    }
+    return all;
+}
+
+// Learns from a capture as train --recommended does, and scores it as detect does.
+//   peak       (2) out: bytes allocated at most on the one way and on the other
+//   returns how many packets there are
+static double peaks_of(const unsigned char *data, size_t size, double *peak) {
+    count c = {0, 0};
+    pktseq_allocator allocator;
+    pktseq_recipe recipe;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_detector detector;
+    pktseq_training training;
+    pktseq_error err;
+    double *score, rows;
+    size_t base;
+    memset(&allocator, 0, sizeof allocator);
+    memset(&training, 0, sizeof training);
+    memset(&detector, 0, sizeof detector);
+    allocator.alloc_fn = sized_alloc;
+    allocator.free_fn = sized_free;
+    allocator.user_data = &c;
+    CHECK(!pktseq_recipe_recommended(&recipe, NULL, &err));
+    recipe.schema.rule.max_connections = recipe.schema.rule.max_pairs = 256;
+    recipe.schema.rule.max_packets = 256;
+    recipe.train.iterations = 2;
+    recipe.train.batch = 2;
+    recipe.hidden = 2;
+    recipe.dataset.hold_out = 0.02;  // few sequences are scored: it is the rest that takes memory
+    CHECK_THAT(!pktseq_table_parse(&table, data, size, &recipe.schema, &allocator, &err) &&
+                   !pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &allocator,
+                                          &err), "%s", err.text);
+    rows = (double)table.rows;
+    pktseq_table_free(&table);
+    CHECK_THAT(!pktseq_train(&model, &dataset, &recipe.train, &training, &err) &&
+                   !pktseq_recipe_calibrate(&recipe, &detector, &model, &codec, &dataset, &err),
+               "%s", err.text);
+    peak[0] = (double)c.peak;
+    pktseq_dataset_free(&dataset);
+    base = c.now;
+    c.peak = c.now;
+    recipe.dataset.hold_out = 0;
+    recipe.dataset.end = 0.02;
+    CHECK_THAT(!pktseq_table_parse(&table, data, size, &recipe.schema, &allocator, &err) &&
+                   !pktseq_dataset_init(&dataset, &codec, &table, &recipe.dataset, &allocator,
+                                        &err), "%s", err.text);
+    score = (double *)sized_alloc(dataset.pairs * sizeof *score, &c);
+    CHECK_THAT(score && !pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err),
+               "%s", err.text);
+    peak[1] = (double)(c.peak - base);
+    sized_free(score, &c);
+    pktseq_table_free(&table);
+    pktseq_dataset_free(&dataset);
+    pktseq_training_free(&training);
+    pktseq_detector_free(&detector);
+    pktseq_model_free(&model);
+    pktseq_codec_free(&codec);
+    CHECK(c.now == 0);
+    return rows;
+}
+
+// From a capture to a model, and to scores, a packet takes at most 200 bytes: what twice as many
+// packets take more.
+static void test_packets(void) {
+    static unsigned char data[1 << 20];
+    double rows[2], peak[2][2];
+    FILE *file = fopen("examples/data/normal.pcap", "rb");
+    size_t size = file ? fread(data, 1, sizeof data, file) : 0;
+    CHECK_THAT(size > 1000 && size < sizeof data, "examples/data/normal.pcap is not there");
+    if (file) fclose(file);
+    if (size <= 1000 || size == sizeof data) return;
+    for (int i = 0; i < 2; ++i) {
+        unsigned char *all = copies_of(data, size, (size_t)2 << i);
+        rows[i] = peaks_of(all, 24 + ((size_t)2 << i) * (size - 24), peak[i]);
+        free(all);
+    }
+    for (int way = 0; way < 2; ++way) {
+        double bytes = (peak[1][way] - peak[0][way]) / (rows[1] - rows[0]);
+        printf("test_memory: %.0f bytes a packet to %s\n", bytes, way ? "score it" : "learn it");
+        CHECK_THAT(bytes > 20 && bytes < 200, "%.0f bytes a packet", bytes);
+    }
+}
+
 int main(void) {
     test_words();
     test_arena();
+    test_packets();
     return check_end("test_memory");
 }
