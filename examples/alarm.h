@@ -492,18 +492,11 @@ static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t incident) {
     fputc('\n', file);
 }
 
-// An incident on a line, without its reasons.   when: its begin
-//   "2.47  at 12.5 s, 1.3 s long, 16 sequences, 10.0.0.1 -> 137 hosts"
-static void incident_text(const incident *x, const char *when, char text[512]) {
-    char src[46], dst[46];
-    pktseq_address_text(src, x->src);
-    pktseq_address_text(dst, x->dst);
-    if (x->hosts > 1)
-        snprintf(dst, sizeof dst, "%lu hosts%s", (unsigned long)x->hosts,
-                 x->hosts < INCIDENT_HOSTS ? "" : " or more");
-    snprintf(text, 512, "%.4g  from %s, %.1f s, %lu sequence%s, %s -> %s", x->highest.score, when,
-             x->last - x->first, (unsigned long)x->sequences, output_plural(x->sequences), src,
-             dst);
+// Both ends of an incident, given as texts: "10.0.0.1 -> 10.0.0.2", "10.0.0.1 -> 137 hosts".
+static void incident_ends(const incident *x, const char *src, const char *dst, char text[128]) {
+    if (x->hosts < 2) snprintf(text, 128, "%s -> %s", src, dst);
+    else snprintf(text, 128, "%s -> %lu hosts%s", src, (unsigned long)x->hosts,
+                  x->hosts < INCIDENT_HOSTS ? "" : " or more");
 }
 
 // ---- is traffic what the model was calibrated on?

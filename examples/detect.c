@@ -21,9 +21,10 @@
 static const char help_text[] =
     "detect --model M.safetensors [options] DATA.csv\n"
     "\n"
-    "Scores the packet sequences in DATA.csv (an export of Wireshark or tshark, or what sequences\n"
-    "writes; - is the standard input) and prints those that are least like what the model was\n"
-    "trained on.\n"
+    "Scores the packet sequences in DATA (a capture, pcap or pcapng; an export of Wireshark or\n"
+    "tshark, or what sequences writes, as CSV; - is the standard input) and prints those that are\n"
+    "least like what the model was trained on. Alarms between the same two addresses, or from one\n"
+    "source to many, each within a minute of another, are one incident.\n"
     "\n"
     "  --model M.safetensors   what train has left\n"
     "  --calibrate NORMAL.csv  learn from normal traffic that the model was not trained on which\n"
@@ -39,7 +40,7 @@ static const char help_text[] =
     "  --save-calibration      write the calibration into the model's file\n"
     "  --scores OUT.csv        one row per sequence: rows of DATA.csv, time, who, score, alarm; - is\n"
     "                          the standard output, and what is printed goes to standard error\n"
-    "  --top N                 sequences to print (20)\n"
+    "  --top N                 incidents to print (20); sequences, if none is above the threshold\n"
     "  --report REPORT.html    the same as one page with pictures; - as above\n"
     "  --baseline              with --calibrate: compare with a 3-gram table of packets, which\n"
     "                          needs no network\n"
@@ -48,9 +49,10 @@ static const char help_text[] =
     "  --threads N             0 = as OpenMP decides (0)\n"
     "  --live                  answer while packets come: DATA is read once, each alarm is a line; so\n"
     "                          it is for - unless --scores, --report, --top or --calibrate is given\n"
-    "  --json                  the same with an object a line, names as in Suricata's EVE\n"
-    "  --ignore FILE           the same without alarms of these addresses, networks, pairs of them\n"
-    "                          or \"port N\", one a line\n"
+    "  --json                  an object a line: live each alarm; of a file each incident, and after\n"
+    "                          it its sequences; names as in Suricata's EVE\n"
+    "  --ignore FILE           no alarms of these addresses, networks, pairs of them or \"port N\",\n"
+    "                          one a line\n"
     "  --help                  this text\n"
     "  --version               the version, and how it was compiled\n"
     "\n"
@@ -60,12 +62,13 @@ static const char help_text[] =
     "label's. Where sequences follow connections, a connection counts once, with its highest\n"
     "score.\n"
     "\n"
-    "Below each of the highest scores stand the three columns that added most, and the packet of\n"
-    "the sequence where each was worst. token says what kind of packet: protocol, > from the side\n"
-    "that began or < back, flags, length, and after what; pair_.. count what passed between the two\n"
-    "addresses in the last 10 seconds. The report explains each.\n";
+    "Below each incident stand the three columns that added most to its highest score, and the\n"
+    "packet of the sequence where each was worst; then some of its sequences. token says what kind\n"
+    "of packet: protocol, -> from the side that began or <- back, flags, length, and after what;\n"
+    "pair_.. count what passed between the two addresses in the last 10 seconds. The report\n"
+    "explains each.\n";
 
-enum { MOST_LABELS = 64, MOST_STEPS = 40, UNKNOWN = 2 };
+enum { MOST_LABELS = 64, MOST_STEPS = 40, MOST_SEQUENCES = 3, UNKNOWN = 2 };
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
@@ -95,7 +98,12 @@ typedef struct app {
     unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN, as all but leaders are
     pktseq_evaluation evaluation;
     int evaluated;
-    alarm_rules rules;         // alarms that are not shown
+    alarm_rules rules;         // alarms that are not shown,
+    size_t ignored;            // and how many there were
+    incidents incidents;       // of the sequences above the threshold, the highest score first
+    size_t entries;            // of the list: incidents, or sequences if there are none
+    size_t *member, *begin;    // entry k: pairs member[begin[k]] .. member[begin[k + 1] - 1], the
+                               //   highest score first
     char *summary;             // what is printed before the list, for the report
     size_t summary_size, summary_capacity;
     pktseq_error err;
@@ -115,8 +123,9 @@ static int fail(const char *format, ...) {
 // Nothing that is read, and no other output, may be lost to an output.
 static int output_clash(const app *a) {
     const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
-    if (to[0] && to[1] && strcmp(to[0], "-") == 0 && strcmp(to[1], "-") == 0)
-        return fail("only one of --report and --scores can be -");
+    if ((to[0] && strcmp(to[0], "-") == 0) + (to[1] && strcmp(to[1], "-") == 0) + a->json > 1)
+        return fail("only one of --report, --scores and --json can be written to the standard "
+                    "output");
     for (int i = 0; i < 3; ++i) {
         const char *const other[] = {a->data_path, a->normal_path, i < 2 ? a->model_path : NULL,
                                      i < 2 ? to[!i] : NULL};
@@ -180,9 +189,8 @@ static int parse_options(app *a, int argc, char **argv) {
                                          : "--calibrate");
     if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
         return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
-    if (a->json || a->ignore_path) a->live = 1;
     if (a->live && (a->scores_path || a->report_path || a->normal_path || a->given_top))
-        return fail("%s reads a whole file, and --live, --json and --ignore answer before its end",
+        return fail("%s reads a whole file, and --live answers before its end",
                     a->scores_path   ? "--scores"
                     : a->report_path ? "--report"
                     : a->normal_path ? "--calibrate"
@@ -191,7 +199,7 @@ static int parse_options(app *a, int argc, char **argv) {
         !a->given_top)
         a->live = 1;
     if (output_clash(a)) return 1;
-    a->print = (a->scores_path && strcmp(a->scores_path, "-") == 0) ||
+    a->print = a->json || (a->scores_path && strcmp(a->scores_path, "-") == 0) ||
                        (a->report_path && strcmp(a->report_path, "-") == 0)
                    ? stderr
                    : stdout;
@@ -200,14 +208,12 @@ static int parse_options(app *a, int argc, char **argv) {
 
 // ---- model, data, calibration
 
-// Columns for people, not features: who, when, and the label.
-static const char *const keep[] = {"No.",      "timestamp", "src_ip", "dst_ip", "src_port",
-                                   "dst_port", "label"};
-// The n-gram needs more of them.
-static const char *const keep_all[] = {
+// Columns for people, not features: who, when, and the label; then those of --json, then those that
+// the n-gram needs.
+static const char *const keep[] = {
     "No.", "timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "label", "protocol", "length",
-    "res", "ns",        "cwr",    "ecn",    "urg",      "ack",      "push",  "reset",    "syn",
-    "fin"};
+    "transport", "icmp_type", "icmp_code", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
+    "reset", "syn", "fin"};
 
 // Reads a file with the model's own schema.
 static int read_table(app *a, const char *path, pktseq_table *table) {
@@ -216,9 +222,8 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
     memset(&schema, 0, sizeof schema);
     schema.field = a->codec.field;
     schema.field_count = a->codec.field_count;
-    schema.keep = a->baseline ? keep_all : keep;
-    schema.keep_count = a->baseline ? sizeof keep_all / sizeof *keep_all
-                                    : sizeof keep / sizeof *keep;
+    schema.keep = keep;
+    schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 7;
     schema.rule = a->codec.rule.least ? a->codec.rule : pktseq_rule_default();
     if (a->notebook) schema.rule = pktseq_schema_notebook().rule;
     schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
@@ -589,6 +594,9 @@ static void print_figures(app *a) {
             a->table.connection ? "connections" : "sequences", 100 * (double)above / (double)n);
     else
         say(a, "anomalous   not judged: the list below has the highest scores, whatever they mean\n");
+    if (a->judged) say(a, "incidents   %lu", (unsigned long)a->incidents.count);
+    if (a->ignored) say(a, ", and %lu sequences ignored", (unsigned long)a->ignored);
+    if (a->judged) say(a, "\n");
     if (a->judged || a->labelled) print_means(a, a->labelled ? label : side);
 }
 
@@ -705,7 +713,7 @@ static int print_baseline(app *a, const pktseq_table *normal) {
 
 // ---- why
 
-// "10.0.0.1:4000 > 10.0.0.2:80" of the packet in a row, as far as the columns are there.
+// "10.0.0.1:4000 -> 10.0.0.2:80" of the packet in a row, as far as the columns are there.
 static void who_of(const app *a, size_t row, char *text, size_t size) {
     const pktseq_column *src = pktseq_table_column(&a->table, "src_ip");
     const pktseq_column *dst = pktseq_table_column(&a->table, "dst_ip");
@@ -718,21 +726,33 @@ static void who_of(const app *a, size_t row, char *text, size_t size) {
                     (unsigned)pktseq_column_number(from, row), pktseq_column_text(dst, row),
                     (unsigned)pktseq_column_number(to, row));
     else
-        snprintf(text, size, "%s > %s", pktseq_column_text(src, row), pktseq_column_text(dst, row));
+        snprintf(text, size, "%s -> %s", pktseq_column_text(src, row), pktseq_column_text(dst, row));
     output_whole_characters(text);
 }
 
-// When a sequence began, in seconds of the capture; 0 without timestamps.
-static double time_of(const app *a, size_t row) {
-    const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
-    return time && !time->names ? pktseq_column_number(time, row) : 0;
+// A number of a row, or what is taken where the column is missing.
+static double number_of(const app *a, const char *name, size_t row, double missing) {
+    const pktseq_column *column = pktseq_table_column(&a->table, name);
+    return column && !column->names ? pktseq_column_number(column, row) : missing;
 }
 
-// The same for people: "2.500 s", or date and time where the clock tells them for all of the list.
-static const char *when_of(const app *a, size_t row, char text[48]) {
-    double time = time_of(a, row);
+// A text of a row, or "".
+static const char *text_of(const app *a, const char *name, size_t row) {
+    const pktseq_column *column = pktseq_table_column(&a->table, name);
+    return column && column->names ? pktseq_column_text(column, row) : "";
+}
+
+// When a packet came, in seconds of the capture; 0 without timestamps.
+static double time_of(const app *a, size_t row) { return number_of(a, "timestamp", row, 0); }
+
+// A time for people: "2.500 s", or date and time where the clock tells them for all of the list.
+static const char *time_text(const app *a, double time, char text[48]) {
     if (!strchr(pktseq_time_text(text, time), 'Z') || a->undated) snprintf(text, 48, "%.3f s", time);
     return text;
+}
+
+static const char *when_of(const app *a, size_t row, char text[48]) {
+    return time_text(a, time_of(a, row), text);
 }
 
 // The row of the file, from 1.
@@ -800,7 +820,7 @@ static size_t part_field(const app *a, size_t part) {
 
 // What the names of columns mean that reasons use.
 static const report_word word[] = {
-    {"token", "what kind of packet, in one text: protocol, > from the side that began or < back, "
+    {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
               "flags (for ICMP type/code), length in bytes, and after what packet of its connection "
               "in the last 30 seconds, or first"},
     {"length", "bytes of the packet on the wire"},
@@ -882,11 +902,11 @@ static void describe(const app *a, const pktseq_work *work, size_t part, size_t 
 
 // A sequence explained: its parts, and the texts made of them.
 typedef struct explained {
+    pktseq_alarm alarm;    // with its reasons
     size_t pair, row, steps;
     double *part;          // (steps, parts)
     char who[160], last_who[160], when[48], filter[1400];
     char reason[3][512];
-    int reasons;
 } explained;
 
 // The part that added most, over all steps or at one, among those not used yet.
@@ -904,8 +924,44 @@ static size_t largest_part(const double *part, size_t parts, size_t steps, const
     return best;
 }
 
-// Finds the three parts that add most, and for each the packet where it does.
-static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
+// What the table says of a sequence, as an alarm without reasons.
+static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
+    const pktseq_table *table = &a->table;
+    const pktseq_column *length = pktseq_table_column(table, "length");
+    size_t row = a->dataset.first_row[i], past = row + a->dataset.length[i];
+    const char *transport;
+    char text[16];
+    memset(alarm, 0, sizeof *alarm);
+    alarm->begin = time_of(a, row);
+    alarm->time = time_of(a, past - 1);
+    alarm_address(text_of(a, "src_ip", row), alarm->src);
+    alarm_address(text_of(a, "dst_ip", row), alarm->dst);
+    alarm->src_port = (uint16_t)number_of(a, "src_port", row, 0);
+    alarm->dst_port = (uint16_t)number_of(a, "dst_port", row, 0);
+    alarm->transport = (uint8_t)number_of(a, "transport", row, 6);
+    alarm->icmp_type = (uint8_t)number_of(a, "icmp_type", row, 0);
+    alarm->icmp_code = (uint8_t)number_of(a, "icmp_code", row, 0);
+    transport = alarm_transport(alarm->transport, text);
+    snprintf(alarm->protocol, sizeof alarm->protocol, "%s", transport);
+    for (size_t k = row; k < past; ++k) {
+        const char *protocol = text_of(a, "protocol", k);
+        if (!*protocol || strcmp(protocol, transport) == 0) continue;
+        snprintf(alarm->protocol, sizeof alarm->protocol, "%s", protocol);
+        break;
+    }
+    for (size_t k = row; length && !length->names && k < past; ++k)
+        alarm->bytes += pktseq_column_number(length, k);
+    alarm->sequence = a->sequence[i];
+    alarm->connection = table->connection ? table->connection[a->sequence[i]] : a->sequence[i];
+    alarm->packets = a->dataset.length[i];
+    alarm->score = a->score[i];
+    alarm->threshold = a->threshold;
+    alarm->ended = 1;
+}
+
+// Finds the three parts that add most, and for each the packet where it does. Texts of the list are
+// made unless the alarm is all that is wanted. x->part is to be freed.
+static int explain(const app *a, pktseq_work *work, size_t i, int texts, explained *x) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
     size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs;
     int *used = (int *)calloc(parts, sizeof *used);
@@ -914,18 +970,21 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
     x->row = a->dataset.first_row[i];
     x->steps = pair.targets;
     x->part = (double *)malloc(pair.targets * parts * sizeof *x->part);
-    who_of(a, x->row, x->who, sizeof x->who);
-    who_of(a, x->row + a->dataset.length[i] - 1, x->last_who, sizeof x->last_who);
-    when_of(a, x->row, x->when);
-    filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
+    alarm_of(a, i, &x->alarm);
+    if (texts) {
+        who_of(a, x->row, x->who, sizeof x->who);
+        who_of(a, x->row + a->dataset.length[i] - 1, x->last_who, sizeof x->last_who);
+        when_of(a, x->row, x->when);
+        filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
+    }
     if (!used || !x->part ||
         pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score)) {
         free(used);
         return fail("out of memory");
     }
-    while (x->reasons < 3) {
+    while (x->alarm.reasons < 3) {
+        pktseq_reason *r = &x->alarm.reason[x->alarm.reasons];
         size_t p = largest_part(x->part, parts, x->steps, used), worst = 0;
-        char expected[200], seen[200];
         if (p == parts) break;
         used[p] = 1;
         total = 0;
@@ -933,37 +992,184 @@ static int explain(const app *a, pktseq_work *work, size_t i, explained *x) {
             total += x->part[t * parts + p];
             if (x->part[t * parts + p] > x->part[worst * parts + p]) worst = t;
         }
-        describe(a, work, p, worst, x->row + N + worst, expected, seen, sizeof seen);
-        snprintf(x->reason[x->reasons], sizeof x->reason[0],
-                 "%s %.0f %%: packet %lu expected %s, seen %s",
-                 a->codec.field[part_field(a, p)].column, score > 0 ? 100 * total / score : 0,
-                 (unsigned long)(N + worst + 1), expected, seen);
-        output_make_printable(x->reason[x->reasons++], 0);
+        describe(a, work, p, worst, x->row + N + worst, r->expected, r->seen, sizeof r->seen);
+        r->column = a->codec.field[part_field(a, p)].column;
+        r->share = score > 0 ? total / score : 0;
+        r->packet = N + worst + 1;
+        reason_text(r, x->reason[x->alarm.reasons++]);
     }
     free(used);
     return 0;
 }
 
-// The list: when, who, how long, score, why.
-static void print_top(const app *a, const explained *top, size_t count) {
-    const char *row = a->table.notes & PKTSEQ_READ_BY_PORT ? "frame" : "row";  // of a capture
-    if (count == 1) fprintf(a->print, "\nthe highest score\n");
-    if (count > 1) fprintf(a->print, "\nthe %lu highest scores\n", (unsigned long)count);
-    for (size_t k = 0; k < count; ++k) {
-        const explained *x = &top[k];
-        double score = a->score[x->pair];
-        size_t packets = a->dataset.length[x->pair];
-        unsigned long first = (unsigned long)file_row(a, x->row);
-        unsigned long last = (unsigned long)file_row(a, x->row + packets - 1);
-        char when[48], rows[64];
-        if (first == last) snprintf(rows, sizeof rows, "%s %lu", row, first);
-        else snprintf(rows, sizeof rows, "%ss %lu to %lu", row, first, last);
-        fprintf(a->print, "%4lu  %.4g%s  at %s, %s, %lu packet%s, %s%s%s\n",
-                (unsigned long)(k + 1), score, score > a->threshold ? " !" : "",
-                when_of(a, x->row, when), rows, (unsigned long)packets, output_plural(packets),
-                x->who, a->labelled ? ", label " : "", a->labelled ? a->label[x->pair] : "");
-        for (int i = 0; i < x->reasons; ++i) fprintf(a->print, "      %s\n", x->reason[i]);
+// ---- incidents, and the list
+
+// Puts the sequences above the threshold together to incidents. Without any, each sequence is an
+// entry of the list.
+static int find_incidents(app *a) {
+    size_t n = a->dataset.pairs, *of = (size_t *)calloc(n, sizeof *of), *at, alarms = 0;
+    a->member = (size_t *)malloc(n * sizeof *a->member);
+    a->begin = (size_t *)calloc(n + 2, sizeof *a->begin);
+    if (!of || !a->member || !a->begin) {
+        free(of);
+        return fail("out of memory");
     }
+    for (size_t i = 0; i < n; ++i) {
+        pktseq_alarm alarm;
+        const incident *x;
+        if (!(a->score[i] > a->threshold)) continue;
+        alarm_of(a, i, &alarm);
+        if (alarm_ignored(&a->rules, &alarm)) {
+            ++a->ignored;
+            continue;
+        }
+        x = incident_add(&a->incidents, &alarm);
+        of[i] = x ? x->number : 0;
+        ++alarms;
+    }
+    a->entries = incident_sort(&a->incidents);
+    at = (size_t *)calloc(a->entries + 1, sizeof *at);
+    for (size_t k = 0; at && k < a->entries; ++k) {
+        at[a->incidents.list[k].number] = k;
+        a->begin[k + 2] = a->begin[k + 1] + a->incidents.list[k].sequences;
+    }
+    for (size_t k = 0; at && alarms && k < n; ++k)  // begin[k + 1] moves to where it belongs
+        if (of[a->rank[k]]) a->member[a->begin[at[of[a->rank[k]]] + 1]++] = a->rank[k];
+    if (!alarms && !a->ignored) {
+        a->entries = n;
+        memcpy(a->member, a->rank, n * sizeof *a->member);
+        for (size_t k = 0; k <= n; ++k) a->begin[k] = k;
+    }
+    free(of);
+    if (!at) return fail("out of memory");
+    free(at);
+    return 0;
+}
+
+// Chooses the sequences of an entry that are shown: the highest to each of some destinations, or
+// else the highest. Returns how many.
+static size_t choose(const app *a, size_t entry, size_t chosen[MOST_SEQUENCES]) {
+    size_t first = a->begin[entry], past = a->begin[entry + 1], n = 0;
+    for (int any = 0; any < 2; ++any)
+        for (size_t m = first; m < past && n < MOST_SEQUENCES; ++m) {
+            size_t row = a->dataset.first_row[a->member[m]];
+            int like = 0, same = 0;
+            for (size_t k = 0; k < n; ++k) {
+                size_t other = a->dataset.first_row[a->member[chosen[k]]];
+                same |= chosen[k] == m;
+                like |= strcmp(text_of(a, "dst_ip", row), text_of(a, "dst_ip", other)) == 0;
+            }
+            if (!same && (any || !like)) chosen[n++] = m;
+        }
+    for (size_t k = 1; k < n; ++k)  // in the order of their scores
+        for (size_t j = k; j > 0 && chosen[j] < chosen[j - 1]; --j) {
+            size_t swap = chosen[j];
+            chosen[j] = chosen[j - 1];
+            chosen[j - 1] = swap;
+        }
+    for (size_t k = 0; k < n; ++k) chosen[k] = a->member[chosen[k]];
+    return n;
+}
+
+// An entry of the list: an incident, or a sequence by itself.
+typedef struct entry {
+    const incident *x;         // NULL: none
+    explained *one;            // (shown) some of its sequences, the highest first
+    size_t sequences, shown;
+    char ends[160], labels[160];
+} entry;
+
+// Lists the labels of an entry's sequences: "rstmid", "back 25, oddflags 70".
+static void entry_labels(const app *a, size_t k, char *text, size_t size) {
+    const char *seen[6];
+    size_t count[6] = {0}, kinds = 0, used = 0;
+    text[0] = 0;
+    for (size_t m = a->begin[k]; a->labelled && m < a->begin[k + 1]; ++m) {
+        const char *label = a->label[a->member[m]];
+        size_t j = 0;
+        while (j < kinds && strcmp(seen[j], label)) ++j;
+        if (j == kinds && kinds < 6) seen[kinds++] = label;
+        if (j < kinds) ++count[j];
+    }
+    for (size_t j = 0; j < kinds && used < size; ++j)
+        used += (size_t)(kinds == 1 ? snprintf(text, size, "%s", seen[j])
+                                    : snprintf(text + used, size - used, "%s%s %lu",
+                                               j ? ", " : "", seen[j], (unsigned long)count[j]));
+    output_whole_characters(text);
+    output_make_printable(text, 0);
+}
+
+// Both ends of an entry: of an incident the source, and the other end or how many there are.
+static void entry_ends(const app *a, entry *e) {
+    const char *src = text_of(a, "src_ip", e->one[0].row);
+    const char *dst = text_of(a, "dst_ip", e->one[0].row);
+    int back = e->x && memcmp(e->x->src, e->one[0].alarm.src, 16) != 0;
+    if (e->x) incident_ends(e->x, back ? dst : src, back ? src : dst, e->ends);
+    else snprintf(e->ends, sizeof e->ends, "%s", e->one[0].who);
+    output_whole_characters(e->ends);
+}
+
+// One sequence on a line, after its number in the list or below its incident.
+static void print_sequence(const app *a, const explained *x, int label) {
+    const char *row = a->table.notes & PKTSEQ_READ_BY_PORT ? "frame" : "row";  // of a capture
+    size_t packets = x->alarm.packets;
+    unsigned long first = (unsigned long)file_row(a, x->row);
+    unsigned long last = (unsigned long)file_row(a, x->row + packets - 1);
+    fprintf(a->print, "%.4g%s  at %s, %s", x->alarm.score,
+            x->alarm.score > a->threshold ? " !" : "", x->when, row);
+    if (first == last) fprintf(a->print, " %lu", first);
+    else fprintf(a->print, "s %lu to %lu", first, last);
+    fprintf(a->print, ", %lu packet%s, %s%s%s\n", (unsigned long)packets, output_plural(packets),
+            x->who, label ? ", label " : "", label ? a->label[x->pair] : "");
+}
+
+// The list: when, who, how long, score, why.
+static void print_top(const app *a, const entry *list, size_t count) {
+    const unsigned long n = (unsigned long)count;
+    if (count == 1)
+        fprintf(a->print, "\nthe %shighest score\n", a->incidents.count ? "incident with the " : "");
+    else if (count)
+        fprintf(a->print, a->incidents.count ? "\nthe %lu incidents with the highest scores\n"
+                                             : "\nthe %lu highest scores\n", n);
+    for (size_t k = 0; k < count; ++k) {
+        const entry *e = &list[k];
+        const pktseq_alarm *alarm = &e->one[0].alarm;
+        char when[48];
+        fprintf(a->print, "%4lu  ", (unsigned long)(k + 1));
+        if (e->sequences == 1)
+            print_sequence(a, &e->one[0], a->labelled);
+        else
+            fprintf(a->print, "%.4g !  from %s, %.1f s, %lu sequences, %s%s%s\n", alarm->score,
+                    time_text(a, e->x->first, when), e->x->last - e->x->first,
+                    (unsigned long)e->sequences, e->ends, a->labelled ? ", label " : "", e->labels);
+        for (size_t i = 0; i < alarm->reasons; ++i)
+            fprintf(a->print, "      %s\n", e->one[0].reason[i]);
+        for (size_t i = 0; e->sequences > 1 && i < e->shown; ++i) {
+            fprintf(a->print, "      ");
+            print_sequence(a, &e->one[i], a->labelled && strpbrk(e->labels, ","));
+        }
+        if (e->sequences > e->shown)
+            fprintf(a->print, "      and %lu more\n", (unsigned long)(e->sequences - e->shown));
+    }
+}
+
+// Every incident as an object a line, followed by its sequences.
+static int put_json(app *a, pktseq_work *work) {
+    size_t count = a->given_top && a->top < a->entries ? a->top : a->entries;
+    for (size_t k = 0; a->incidents.count && k < count; ++k)
+        for (size_t m = a->begin[k]; m < a->begin[k + 1]; ++m) {
+            incident *x = &a->incidents.list[k];
+            explained one;
+            int bad;
+            memset(&one, 0, sizeof one);
+            bad = explain(a, work, a->member[m], 0, &one);
+            free(one.part);
+            if (bad) return 1;
+            if (m == a->begin[k]) x->highest = one.alarm;
+            if (m == a->begin[k]) incident_put_json(stdout, x, a->threshold);
+            alarm_put_json(stdout, &one.alarm, x->number);
+        }
+    return 0;
 }
 
 // ---- what is written
@@ -1010,7 +1216,7 @@ static int write_scores(const app *a) {
 
 // The texts of one packet in the report.
 typedef struct step_text {
-    char expected[200], seen[200];
+    char expected[96], seen[96];
 } step_text;
 
 // Marks the steps that the report shows: all, or the MOST_STEPS that add most to the score.
@@ -1042,6 +1248,7 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     for (size_t t = 0; !bad && t < x->steps; ++t) {
         size_t row = x->row + N + t;
         size_t part = largest_part(x->part + t * parts, parts, 1, NULL);
+        char expected[96], seen[96];
         if (!shown[t]) continue;
         step[k].packet = N + t + 1;
         step[k].frame = frame ? (size_t)pktseq_column_number(frame, row) : file_row(a, row);
@@ -1049,8 +1256,9 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
         step[k].score = sum[t];
         step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";
         if (part == parts) part = 0;
-        describe(a, work, part, t, row, text[k].expected, text[k].seen,
-                 sizeof text[k].seen);
+        describe(a, work, part, t, row, expected, seen, sizeof seen);
+        reason_arrows(expected, text[k].expected);
+        reason_arrows(seen, text[k].seen);
         step[k].expected = text[k].expected;
         step[k].seen = text[k].seen;
         ++k;
@@ -1067,7 +1275,6 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     item->packets = a->dataset.length[x->pair];
     item->score = a->score[x->pair];
     item->label = a->labelled ? a->label[x->pair] : NULL;
-    for (int i = 0; i < 3; ++i) item->reason[i] = i < x->reasons ? x->reason[i] : NULL;
     item->step = step;
     item->steps = k;
     free(sum);
@@ -1097,15 +1304,16 @@ static int is_word(const char *text, const char *name, int pairs) {
 
 // The words that reasons and steps of the list use, and pair_packets, by which others are explained.
 // Returns how many.
-static size_t report_words(const report_item *item, size_t count, report_word *used) {
+static size_t report_words(const report_entry *list, size_t count, report_word *used) {
     size_t n = 0;
     for (size_t w = 0; w < WORDS; ++w) {
         int pairs = strcmp(word[w].name, "pair_packets") == 0, found = 0;
         for (size_t i = 0; i < count && !found; ++i) {
             for (int k = 0; k < 3; ++k)
-                found |= item[i].reason[k] && is_word(item[i].reason[k], word[w].name, pairs);
-            for (size_t k = 0; k < item[i].steps; ++k)
-                found |= is_word(item[i].step[k].why, word[w].name, pairs);
+                found |= list[i].reason[k] && is_word(list[i].reason[k], word[w].name, pairs);
+            for (size_t k = 0; k < list[i].items; ++k)
+                for (size_t t = 0; t < list[i].item[k].steps; ++t)
+                    found |= is_word(list[i].item[k].step[t].why, word[w].name, pairs);
         }
         if (found) used[n++] = word[w];
     }
@@ -1113,7 +1321,7 @@ static size_t report_words(const report_item *item, size_t count, report_word *u
 }
 
 // Fills in what the report needs besides the list, and writes it.
-static int write_report(app *a, const report_item *item, size_t count) {
+static int write_report(app *a, const report_entry *list, size_t count) {
     report r;
     report_word used[WORDS];
     char message[512];
@@ -1142,12 +1350,14 @@ static int write_report(app *a, const report_item *item, size_t count) {
     r.threshold_low = a->given_threshold ? a->threshold : a->detector.threshold_low;
     r.threshold_high = a->given_threshold ? a->threshold : a->detector.threshold_high;
     r.evaluation = a->evaluated ? &a->evaluation : NULL;
-    r.top = item;
+    r.top = list;
     r.top_count = count;
+    r.incidents = a->incidents.count;
     r.word = used;
-    r.words = report_words(item, count, used);
+    r.words = report_words(list, count, used);
     r.unit = a->table.connection ? "connection" : "sequence";
-    r.frames = frames_of(a) != NULL;
+    r.capture = (a->table.notes & PKTSEQ_READ_BY_PORT) != 0;
+    r.frames = r.capture || frames_of(a);
     if (bad)
         fail("out of memory");
     else if (report_write(a->report_path, &r, message, sizeof message))
@@ -1158,34 +1368,65 @@ static int write_report(app *a, const report_item *item, size_t count) {
     return bad;
 }
 
-// The list of the highest scores, on the terminal and in the report.
+// An entry of the report. Its items are made already.
+static void report_entry_of(const entry *e, const report_item *item, report_entry *r) {
+    const pktseq_alarm *alarm = &e->one[0].alarm;
+    r->who = e->ends;
+    r->score = alarm->score;
+    r->time = e->x ? e->x->first : alarm->begin;
+    r->last_time = e->x ? e->x->last : alarm->time;
+    r->sequences = e->sequences;
+    r->label = e->labels;
+    for (size_t i = 0; i < alarm->reasons; ++i) r->reason[i] = e->one[0].reason[i];
+    r->item = item;
+    r->items = e->shown;
+}
+
+// The list of incidents, on the terminal and in the report, or all of them as JSON.
 static int print_and_report(app *a) {
-    size_t count = a->top < a->dataset.pairs ? a->top : a->dataset.pairs;
-    explained *top = (explained *)calloc(count + 1, sizeof *top);
-    report_item *item = (report_item *)calloc(count + 1, sizeof *item);
-    report_step *step = (report_step *)calloc(count * MOST_STEPS + 1, sizeof *step);
-    step_text *text = (step_text *)calloc(count * MOST_STEPS + 1, sizeof *text);
+    size_t count = a->top < a->entries ? a->top : a->entries, most = MOST_SEQUENCES * count;
+    entry *list = (entry *)calloc(count + 1, sizeof *list);
+    explained *one = (explained *)calloc(most + 1, sizeof *one);
+    report_entry *shown = (report_entry *)calloc(count + 1, sizeof *shown);
+    report_item *item = (report_item *)calloc(most + 1, sizeof *item);
+    report_step *step = (report_step *)calloc(most * MOST_STEPS + 1, sizeof *step);
+    step_text *text = (step_text *)calloc(most * MOST_STEPS + 1, sizeof *text);
     pktseq_work work;
-    int bad = !top || !item || !step || !text;
+    int bad = !list || !one || !shown || !item || !step || !text;
     if (bad) fail("out of memory");
     memset(&work, 0, sizeof work);
     if (!bad && pktseq_work_init(&work, a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
         bad = fail("%s", a->err.text);
-    for (size_t k = 0; k < count; ++k) {
+    for (size_t m = 0; !bad && m < a->begin[count]; ++m) {
         char when[48];
-        a->undated |= !strchr(when_of(a, a->dataset.first_row[a->rank[k]], when), 'Z');
+        a->undated |= !strchr(when_of(a, a->dataset.first_row[a->member[m]], when), 'Z');
     }
     for (size_t k = 0; !bad && k < count; ++k) {
-        bad = explain(a, &work, a->rank[k], &top[k]);
-        if (!bad && a->report_path)
-            bad = report_one(a, &work, &top[k], &item[k], step + k * MOST_STEPS,
-                             text + k * MOST_STEPS);
+        entry *e = &list[k];
+        size_t pair[MOST_SEQUENCES], at = k * MOST_SEQUENCES;
+        e->x = a->incidents.count ? &a->incidents.list[k] : NULL;
+        e->one = one + at;
+        e->sequences = a->begin[k + 1] - a->begin[k];
+        e->shown = choose(a, k, pair);
+        for (size_t i = 0; !bad && i < e->shown; ++i, ++at) {
+            bad = explain(a, &work, pair[i], 1, &one[at]);
+            if (!bad && a->report_path)
+                bad = report_one(a, &work, &one[at], &item[at], step + at * MOST_STEPS,
+                                 text + at * MOST_STEPS);
+        }
+        if (bad) break;
+        entry_labels(a, k, e->labels, sizeof e->labels);
+        entry_ends(a, e);
+        report_entry_of(e, item + k * MOST_SEQUENCES, &shown[k]);
     }
-    if (!bad) print_top(a, top, count);
-    if (!bad && a->report_path) bad = write_report(a, item, count);
+    if (!bad && a->json) bad = put_json(a, &work);
+    else if (!bad) print_top(a, list, count);
+    if (!bad && a->report_path) bad = write_report(a, shown, count);
     pktseq_work_free(&work);
-    for (size_t k = 0; top && k < count; ++k) free(top[k].part);
-    free(top);
+    for (size_t k = 0; one && k < most; ++k) free(one[k].part);
+    free(list);
+    free(one);
+    free(shown);
     free(item);
     free(step);
     free(text);
@@ -1280,7 +1521,7 @@ static int run(app *a) {
         return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
                     "taken: give --calibrate NORMAL.csv, too", a->model_path);
     a->judged = a->given_threshold || a->detector.sequences > 0;
-    bad = bad || find_sequences(a) || score_data(a) || tell(a, &normal);
+    bad = bad || find_sequences(a) || score_data(a) || find_incidents(a) || tell(a, &normal);
     pktseq_table_free(&normal);
     if (bad) return 1;
     if (a->save && pktseq_save(a->model_path, &a->model, &a->codec, &a->training, &a->detector,
@@ -1314,6 +1555,9 @@ int main(int argc, char **argv) {
     free(a->label);
     free(a->anomalous);
     free(a->summary);
+    free(a->member);
+    free(a->begin);
+    free(a->incidents.list);
     pktseq_dataset_free(&a->dataset);
     pktseq_table_free(&a->table);
     pktseq_detector_free(&a->detector);

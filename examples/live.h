@@ -142,7 +142,7 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     size_t kept = incident_sort(&l->incidents);
     pktseq_drift drift = w->drift;
     pktseq_verdict v;
-    char time[40], text[512], verdict[768];
+    char time[40], text[512], src[46], dst[46], ends[128], verdict[768];
     fprintf(file, "packets     %lu", (unsigned long)w->tracker.packets);
     if (counts->frames > counts->packets)
         fprintf(file, " of %lu frames; the others are no IP", (unsigned long)counts->frames);
@@ -166,8 +166,13 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     fprintf(file, "\nincidents   %lu\n", (unsigned long)l->incidents.count);
     for (size_t i = 0; i < kept && i < 20; ++i) {
         const incident *x = &l->incidents.list[i];
-        incident_text(x, pktseq_time_text(time, x->first), text);
-        fprintf(file, "%4lu  %s%s", (unsigned long)x->number, text, x->highest.reasons ? "; " : "");
+        pktseq_address_text(src, x->src);
+        pktseq_address_text(dst, x->dst);
+        incident_ends(x, src, dst, ends);
+        fprintf(file, "%4lu  %.4g  from %s, %.1f s, %lu sequence%s, %s%s", (unsigned long)x->number,
+                x->highest.score, pktseq_time_text(time, x->first), x->last - x->first,
+                (unsigned long)x->sequences, output_plural(x->sequences), ends,
+                x->highest.reasons ? "; " : "");
         if (x->highest.reasons) reason_text(&x->highest.reason[0], text);
         fprintf(file, "%s\n", x->highest.reasons ? text : "");
     }

@@ -25,22 +25,32 @@ typedef struct report_step {
     double score;                 // its share of the sequence's score; may be slightly negative
 } report_step;
 
-// One sequence of the list of highest scores.
+// One sequence of the list.
 typedef struct report_item {
     size_t sequence;              // its number in the file, from 0
     size_t row;                   // its first row in the file, 1 = the first after the header
     size_t last_row;              // its last one
     double time, last_time;       // seconds, of its first and its last packet
     const char *when;             // the first as people write it
-    const char *who, *last_who;   // the first and the last packet: "10.0.0.1:4000 > 10.0.0.2:80"
+    const char *who, *last_who;   // the first and the last packet: "10.0.0.1:4000 -> 10.0.0.2:80"
     const char *filter;           // Wireshark's display filter for its packets; "" if there is none
     size_t packets;
     double score;
     const char *label;            // or NULL
-    const char *reason[3];        // what contributed most, as sentences; may be NULL
     const report_step *step;      // (steps) at most 40
     size_t steps;
 } report_item;
+
+// An entry of the list: an incident, or a sequence where there is none.
+typedef struct report_entry {
+    const char *who;              // both ends
+    double score, time, last_time;  // the highest score; seconds, of its first and its last packet
+    size_t sequences;
+    const char *label;            // of all its sequences; or ""
+    const char *reason[3];        // what contributed most to the score, as sentences; may be NULL
+    const report_item *item;      // (items) some of its sequences, the highest score first
+    size_t items;
+} report_entry;
 
 // A name that reasons use, explained.
 typedef struct report_word {
@@ -59,12 +69,14 @@ typedef struct report {
     double threshold, threshold_low, threshold_high;  // all equal when no range is known; a
                                                       //   threshold from 1e300 on is none
     const pktseq_evaluation *evaluation;  // NULL when there are no labels, or all are equal
-    const report_item *top;       // (top_count), highest score first
+    const report_entry *top;      // (top_count), highest score first
     size_t top_count;
+    size_t incidents;             // in all; 0: entries are sequences
     const report_word *word;      // (words)
     size_t words;
     const char *unit;             // what is counted: "sequence" or "connection"
     int frames;                   // report_step.frame is a number in the capture
+    int capture;                  // and report_item.row is one
 } report;
 
 // ---- text
@@ -835,46 +847,71 @@ static void report_put_steps_of(FILE *file, const report_item *item, int frames)
                          "were not forecast, or added less.</p>\n", item->steps, item->packets);
 }
 
-// The row below a sequence's own: why, and on demand each packet.
-static void report_put_details(const report_view *v, const report_item *item) {
-    FILE *file = v->file;
+// All that is said of one sequence: where it is in the file, and each packet.
+static void report_put_sequence(const report_view *v, const report_item *item) {
     char time[48];
+    report_put(v->file, "<p class=\"note\">Sequence %u, %u packets in %s %u to %u of the file, from "
+                        "%x on for %s s. First packet <bdi>%x</bdi>, last packet <bdi>%x</bdi>.</p>\n",
+               item->sequence, item->packets, v->r->capture ? "frames" : "rows", item->row,
+               item->last_row, item->when, report_number(time, item->last_time - item->time, 3),
+               item->who, item->last_who);
+    if (item->filter[0])
+        report_put(v->file, "<p class=\"note\">In Wireshark: <code class=\"filter\">%x</code></p>\n",
+                   item->filter);
+    if (item->steps) report_put_steps_of(v->file, item, v->r->frames);
+}
+
+// The row below an entry's own: why, and on demand its sequences and their packets.
+static void report_put_details(const report_view *v, const report_entry *entry, int decimals) {
+    FILE *file = v->file;
+    char score[48];
     report_put(file, "<tr class=\"more\"><td></td><td colspan=\"%s\"><details><summary>%x"
                      "</summary>\n", v->r->anomalous ? "6" : "5",
-               item->reason[0] ? item->reason[0] : "packet by packet");
-    if (item->reason[1]) {
+               entry->reason[0] ? entry->reason[0] : "packet by packet");
+    if (entry->reason[1]) {
         fputs("<ul>", file);
         for (int i = 1; i < 3; ++i)
-            if (item->reason[i]) report_put(file, "<li>%x</li>", item->reason[i]);
+            if (entry->reason[i]) report_put(file, "<li>%x</li>", entry->reason[i]);
         fputs("</ul>\n", file);
     }
-    report_put(file, "<p class=\"note\">Sequence %u, %u packets in rows %u to %u of the file, from "
-                     "%x on for %s s. First packet <bdi>%x</bdi>, last packet <bdi>%x</bdi>.</p>\n",
-               item->sequence, item->packets, item->row, item->last_row, item->when,
-               report_number(time, item->last_time - item->time, 3), item->who, item->last_who);
-    if (item->filter[0])
-        report_put(file, "<p class=\"note\">In Wireshark: <code class=\"filter\">%x</code></p>\n",
-                   item->filter);
-    if (item->steps) report_put_steps_of(file, item, v->r->frames);
+    if (entry->sequences == 1) report_put_sequence(v, &entry->item[0]);
+    for (size_t i = 0; entry->sequences > 1 && i < entry->items; ++i) {
+        const report_item *item = &entry->item[i];
+        report_put(file, "<details><summary>%s at %x, %u packet%s, <bdi>%x</bdi>",
+                   report_number(score, item->score, decimals), item->when, item->packets,
+                   item->packets == 1 ? "" : "s", item->who);
+        if (item->label) report_put(file, ", label <bdi>%x</bdi>", item->label);
+        fputs("</summary>\n", file);
+        report_put_sequence(v, item);
+        fputs("</details>\n", file);
+    }
+    if (entry->items < entry->sequences)
+        report_put(file, "<p class=\"note\">%u of its %u sequences are shown; <code>--scores</code> "
+                         "writes all.</p>\n", entry->items, entry->sequences);
     fputs("</details></td></tr>\n", file);
 }
 
-// One sequence of the list.
-static void report_put_item(const report_view *v, size_t rank, int decimals) {
-    const report_item *item = &v->r->top[rank];
+// One entry of the list.
+static void report_put_entry(const report_view *v, size_t rank, int decimals) {
+    const report_entry *entry = &v->r->top[rank];
     char score[48], time[48];
-    report_number(score, item->score, decimals);
-    report_clock(time, item->time - v->origin, v->hours, 3);
+    report_number(score, entry->score, decimals);
+    report_clock(time, entry->time - v->origin, v->hours, 3);
     report_put(v->file, "<tbody><tr><td class=\"n\">%u</td><td class=\"n\"><b>%s</b></td><td "
                         "class=\"n\">%s</td><td class=\"who\"><bdi>%x</bdi>", rank + 1, score,
-               time, item->who);
+               time, entry->who);
     if (v->r->anomalous)  // on a narrow page it stands here instead of in its own column
-        report_put(v->file, "<bdi class=\"also\">%x</bdi>", item->label);
-    report_put(v->file, "</td><td class=\"n rare\">%u</td>", item->packets);
+        report_put(v->file, "<bdi class=\"also\">%x</bdi>", entry->label);
+    report_put(v->file, "</td><td class=\"n rare\">%u</td>",
+               v->r->incidents ? entry->sequences : entry->item[0].packets);
     if (v->r->anomalous)
-        report_put(v->file, "<td class=\"label rare\"><bdi>%x</bdi></td>", item->label);
-    report_put(v->file, "<td class=\"n rare\">%u</td></tr>\n", item->row);
-    report_put_details(v, item);
+        report_put(v->file, "<td class=\"label rare\"><bdi>%x</bdi></td>", entry->label);
+    if (v->r->incidents)
+        report_put(v->file, "<td class=\"n rare\">%s</td></tr>\n",
+                   report_number(time, entry->last_time - entry->time, 1));
+    else
+        report_put(v->file, "<td class=\"n rare\">%u</td></tr>\n", entry->item[0].row);
+    report_put_details(v, entry, decimals);
     fputs("</tbody>\n", v->file);
 }
 
@@ -890,27 +927,32 @@ static int report_list_decimals(const report *r) {
     return decimals == 7 ? 6 : decimals;
 }
 
-// The table of the highest scores; a line marks where the threshold lies among them.
+// The table of incidents; or, if nothing is above the threshold, of the highest scores.
 static void report_put_list(const report_view *v) {
     const report *r = v->r;
-    const char *columns = r->anomalous ? "7" : "6";
+    const char *what = r->incidents ? "incident" : "score", *s = r->top_count == 1 ? "" : "s";
     int decimals = report_list_decimals(r);
     if (!r->top_count) return;
-    if (r->top_count == 1) fputs("<section><h2>The highest score</h2>\n", v->file);
-    else report_put(v->file, "<section><h2>The %u highest scores</h2>\n", r->top_count);
+    fputs("<section><h2>The ", v->file);
+    if (r->top_count > 1) report_put(v->file, "%u ", r->top_count);
+    report_put(v->file, "%s%s%s", r->top_count == r->incidents ? "" : "highest ", what, s);
+    if (r->top_count < r->incidents) report_put(v->file, " of %u", r->incidents);
+    fputs("</h2>\n", v->file);
+    if (r->incidents)
+        fputs("<p class=\"note\">An incident: alarms between the same two addresses, or from one "
+              "source to many, each within a minute of another.</p>\n", v->file);
+    else if (v->threshold)
+        report_put(v->file, "<p class=\"note\">None is above the threshold %v: these are no "
+                            "alarms.</p>\n", r->threshold);
     report_put(v->file, "<table class=\"list\"><thead><tr><th scope=\"col\" class=\"n\">#</th><th "
                         "scope=\"col\" class=\"n\">Score</th><th scope=\"col\" class=\"n\">%s</th>"
-                        "<th scope=\"col\">First packet</th><th scope=\"col\" class=\"n rare\">"
-                        "Packets</th>", v->hours ? "Time" : "Time, s");
+                        "<th scope=\"col\">%s</th><th scope=\"col\" class=\"n rare\">%s</th>",
+               v->hours ? "Time" : "Time, s", r->incidents ? "Who" : "First packet",
+               r->incidents ? "Sequences" : "Packets");
     if (r->anomalous) fputs("<th scope=\"col\" class=\"label rare\">Label</th>", v->file);
-    fputs("<th scope=\"col\" class=\"n rare\">Row</th></tr></thead>\n", v->file);
-    for (size_t i = 0; i < r->top_count; ++i) {
-        if (v->threshold && !(r->top[i].score > r->threshold) &&
-            (i == 0 || r->top[i - 1].score > r->threshold))
-            report_put(v->file, "<tbody><tr class=\"cut\"><td colspan=\"%s\">threshold %v: no "
-                                "alarms from here on</td></tr></tbody>\n", columns, r->threshold);
-        report_put_item(v, i, decimals);
-    }
+    report_put(v->file, "<th scope=\"col\" class=\"n rare\">%s</th></tr></thead>\n",
+               r->incidents ? "Seconds" : r->capture ? "Frame" : "Row");
+    for (size_t i = 0; i < r->top_count; ++i) report_put_entry(v, i, decimals);
     fputs("</table></section>\n", v->file);
 }
 
@@ -988,7 +1030,7 @@ static const char report_style_plots[] =
     "details{color:var(--soft);font-size:13.5px}summary{cursor:pointer}\n"
     "summary:hover,details[open]>summary{color:var(--ink)}\n"
     "details ul{margin:2px 0 6px;padding-left:17px}\n"
-    ".cut td{padding:10px 0 4px;border-bottom:2px solid var(--ink);font-weight:600}\n"
+    "details details{margin:3px 0 3px 17px}\n"
     ".wide{overflow-x:auto;margin:8px 0}.steps{color:var(--ink);overflow-wrap:break-word}\n"
     ".filter{user-select:all;background:var(--band);padding:1px 4px}\n"
     ".steps thead th{border-bottom:1px solid var(--line)}\n"
@@ -1044,8 +1086,9 @@ static void report_put_lead(const report_view *v) {
                    all == 1 ? "The" : "None of", all, unit, all == 1 ? " is not" : "s is",
                    v->r->threshold);
     else
-        report_put(v->file, "%u of %u %s%s (%p) %s above the threshold of %v.", above, all, unit, s,
-                   (double)above / (double)all, above == 1 ? "is" : "are", v->r->threshold);
+        report_put(v->file, "%u of %u %s%s (%p) %s above the threshold of %v, in %u incident%s.",
+                   above, all, unit, s, (double)above / (double)all, above == 1 ? "is" : "are",
+                   v->r->threshold, v->r->incidents, v->r->incidents == 1 ? "" : "s");
     if (v->threshold && v->r->anomalous && anomalous)
         report_put(v->file, " By the labels, %u of %u anomalous ones (%p) are found.",
                    v->kinds[3], anomalous, (double)v->kinds[3] / (double)anomalous);
@@ -1062,12 +1105,12 @@ static int report_is_line(const char *line, const char *word) {
     return line && strncmp(line, word, size) == 0 && strncmp(line + size, "  ", 2) == 0;
 }
 
-// What looks wrong comes before everything that rests upon it.
+// What looks wrong comes before everything that rests upon it, as does a verdict of other traffic.
 static void report_put_warnings(FILE *file, const report *r) {
     size_t count = 0;
     for (size_t i = 0; i < r->summaries; ++i) {
         const char *text = r->summary[i];
-        if (!report_is_line(text, "warning")) continue;
+        if (!report_is_line(text, "warning") && !strstr(text, "verdict     other")) continue;
         for (text += 7; *text == ' '; ++text) continue;
         report_put(file, "%s<li>%x</li>", count++ ? "" : "<ul class=\"warn\">", text);
     }

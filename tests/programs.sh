@@ -231,7 +231,7 @@ check "-- ends the options, = gives a value" grep -q "^data        --odd.csv" ou
 check "from the standard input to the standard output" grep -q "^sequence,first_row" out
 check "the list goes to standard error then" grep -q "^data        the standard input" list
 check "and nothing is called -" test ! -e -
-refuses "both on the standard output" "only one of --report and --scores can be -" \
+refuses "both on the standard output" "only one of --report, --scores and --json" \
     ./detect --model $model --scores - --report - cap.csv
 
 # ---- traffic that is not what the model was calibrated on, and alarms an hour
@@ -269,11 +269,11 @@ refuses "alarms an hour of a bare model" "does not say how many sequences an hou
 
 ./detect --model $model --threshold -1 - <cap.csv >out
 check "live from the standard input, with a summary" grep -q "^packets     900" out
-./detect --model $model --threshold -1 --json cap.csv >lines 2>err
+./detect --model $model --threshold -1 --live --json cap.csv >lines 2>err
 check "the summary goes to standard error then" grep -q "^packets     900" err
 check "an object a line" sh -c '[ $(grep -c "^{\"timestamp\":.*}$" lines) = $(wc -l <lines) ]'
 if command -v python3 >/dev/null; then
-    ./detect --model $model --threshold -1 --json "$top/examples/data/mixed.pcap" >more 2>err
+    ./detect --model $model --threshold -1 --live --json "$top/examples/data/mixed.pcap" >more 2>err
     cat more >>lines
     python3 - lines >out 2>err <<'END'
 import base64, datetime, hashlib, ipaddress, json, re, struct, sys
@@ -318,7 +318,7 @@ check "seconds with all their digits" \
     sh -c '! grep -q "e+0" lines && grep -q "\"time\":[0-9]*\.[0-9]\{6\},\"begin\":[0-9]*\.[0-9]\{6\}," lines'
 awk -F, -v OFS=, '{ if (NR > 1) $1 = sprintf("%.6f", $1 + 1759508960.000003); print }' \
     cap.csv >clock.csv
-./detect --model $model --threshold -1 --json clock.csv 2>err | tr ',' '\n' >lines
+./detect --model $model --threshold -1 --live --json clock.csv 2>err | tr ',' '\n' >lines
 check "and the clock of both alike" test \
     "$(sed -n 's/^{"timestamp":.*\(\.[0-9]*\)+0000"$/\1/p' lines)" = \
     "$(sed -n 's/^"time":[0-9]*\(\.[0-9]*\)$/\1/p' lines)"
@@ -326,10 +326,34 @@ refuses "nothing on the standard input" "no packet came from the standard input"
     sh -c "exec ./detect --model $model - </dev/null"
 ./detect --model $model - </dev/null >out 2>err
 check "and no summary of it" test ! -s out
-./detect --model $model --threshold -1 --json clock.csv 2>err | head -n 1 >out
+./detect --model $model --threshold -1 --live --json clock.csv 2>err | head -n 1 >out
 check "live | head ends quietly" test ! -s err
-refuses "a report of what has not ended" "answer before its end" \
+refuses "a report of what has not ended" "answers before its end" \
     ./detect --model $model --live --report new.html cap.csv
+# Of a file, incidents come first: 10.0.0.9 knocks at 40 hosts, twice, and others talk beside it.
+awk -F, -v OFS=, '{ print } NR > 100 && NR < 8900 && NR % 100 == 1 {
+    $2 = "10.0.0.9"; $3 = "10.0.1." int(NR / 100) % 40; $5 = 1500; $6 = 5000 + NR
+    $7 = 23; $8 = $9 = $10 = $11 = $12 = 1; print }' many.csv >knock.csv
+./detect --model $many --top 99 --report report.html knock.csv >out
+check "one source to many hosts, and its sequences" sh -c '
+    grep -q "^   1 .* !  from .* s, [0-9.]* s, 8[78] sequences, 10\.0\.0\.9 -> 40 hosts$" out &&
+    grep -q "^      .* !  at .*, row [0-9]*, 1 packet, 10\.0\.0\.9:[0-9]* -> 10\.0\.1\.[0-9]*:23$" out &&
+    grep -q "^      and 8[45] more$" out && grep -q "^incidents   [1-9]" out'
+check "the same in the report" sh -c '
+    grep -q "<bdi>10\.0\.0\.9 -&gt; 40 hosts</bdi></td><td class=\"n rare\">8[78]</td>" report.html &&
+    [ $(grep -c "<details><summary>[0-9.]* at " report.html) -ge 3 ]'
+echo "10.0.0.9" >rules
+./detect --model $many --ignore rules knock.csv >out
+check "unless they are ignored, and counted" \
+    sh -c 'grep -q "^incidents .*, and 8[78] sequences ignored" out && ! grep -q "10\.0\.0\.9" out'
+./detect --model $many --json knock.csv >lines 2>err
+check "as JSON, and the summary on standard error" \
+    sh -c 'head -n 1 lines | grep -q "\"event_type\":\"incident\".*\"hosts\":40,\"sequences\":8[78]," &&
+    [ $(grep -c "\"event_type\":\"anomaly\".*\"reasons\":\[{" lines) -ge 87 ] &&
+    grep -q "^sequences" err'
+if command -v python3 >/dev/null; then
+    check "which is JSON" python3 -c 'import json; [json.loads(l) for l in open("lines")]'
+fi
 ./detect --model $model --live cap.csv >out
 ./detect --model $model --live --false-alarms 0.01 cap.csv >same
 check "live, the rate that the model has kept" cmp out same
@@ -344,7 +368,7 @@ echo "port x" >rules
 refuses "a rule that is none" "rules: line 1: expected an address" \
     ./detect --model $model --ignore rules cap.csv
 echo "0.0.0.0/0" >rules
-./detect --model $model --threshold -1 --ignore rules cap.csv >out
+./detect --model $model --threshold -1 --live --ignore rules cap.csv >out
 check "ignored alarms are counted" grep -q "^incidents   0" out
 ./train - --hidden 8 --quiet --iterations 20 --out rest <cap.csv
 ./train cap.csv --hidden 8 --quiet --iterations 20 --out other
@@ -441,9 +465,9 @@ check "a capture has frames" sh -c 'grep -q ", frames [0-9]* to " out && ! grep 
       if (NR == 400) { $4 = "ICMPv6"; $5 = 9999; $6 = $7 = 0; $2 = "fe80::1"
                        for (i = 13; i <= 17; ++i) $i = 0
                        print $0, 58 } }'; } >six.csv
-./detect --model $model --top 1 six.csv >out
+./detect --model $model --threshold 99 --top 1 six.csv >out
 check "the highest score" grep -q '^the highest score$' out
-./detect --model $model --top 999 six.csv >out
+./detect --model $model --threshold 99 --top 999 six.csv >out
 check "ports of IPv6 in brackets" grep -q '\[2001:db8::2\]:[0-9]* -> \[2001:db8::1\]:80' out
 check "no ports where there are none, one row, one packet" \
     grep -q ', row 401, 1 packet, fe80::1 -> 2001:db8::[12]$' out
@@ -451,8 +475,10 @@ check "no ports where there are none, one row, one packet" \
 check "the same live" sh -c 'grep -q "TCP \[2001:db8::2\]:[0-9]* -> \[2001:db8::1\]:80 " out &&
     grep -q "ICMP fe80::1 -> 2001:db8::[12] ICMPv6, 1 packet," out'
 awk -F, -v OFS=, 'NR > 1 { $1 += 631151980 } { print }' cap.csv >odd.csv
-./detect --model $model --top 999 odd.csv >out
+./detect --model $model --threshold 99 --top 999 odd.csv >out
 check "one form of times in a list" sh -c 'grep -q "at 6311[0-9.]* s" out && ! grep -q "at 1990" out'
+./detect --model $model --threshold -1 --top 999 odd.csv >out
+check "of incidents, too" sh -c 'grep -q "from 6311[0-9.]* s" out && ! grep -q "from 1990" out'
 head -n 120 cap.csv >odd.csv
 refuses "too few to calibrate" "are too few for a threshold" \
     ./detect --model $model --calibrate odd.csv cap.csv
@@ -518,7 +544,7 @@ check "without numbers, by addresses and time" \
 } >odd.csv
 ./detect --model $model odd.csv >out
 check "no commands for the terminal" sh -c '! grep -q "$(printf "\033")" out && ! grep -q ^FAKE out'
-check "but a list" grep -q 'highest scores' out
+check "but a list" grep -q 'highest score' out
 
 # ---- what was read, said at the top
 
