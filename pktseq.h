@@ -6858,44 +6858,45 @@ static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
     return (pktseqi_slot *)(void *)(s->memory + i * s->size);
 }
 
+// Grows an array of `used` elements and the hash table that leads to them, whose buckets, at least
+// one an element, are left empty: the caller fills them again. Returns the array, or NULL: out of
+// memory, all is as it was.
+static void *pktseqi_rehash(const pktseq_allocator *allocator, void *array, size_t used,
+                            size_t capacity, size_t size, uint32_t **bucket, uint32_t *mask) {
+    size_t buckets = 64;
+    uint32_t *fresh;
+    void *larger;
+    while (buckets < capacity) buckets *= 2;
+    fresh = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *fresh);
+    larger = fresh ? pktseqi_regrow(allocator, array, used, capacity, size) : NULL;
+    if (!larger) {
+        pktseqi_free(allocator, fresh);
+        return NULL;
+    }
+    memset(fresh, 0xff, buckets * sizeof *fresh);  // PKTSEQI_NO_SLOT
+    pktseqi_free(allocator, *bucket);
+    *bucket = fresh;
+    *mask = (uint32_t)buckets - 1;
+    return larger;
+}
+
 // Makes sure that (more) slots can be taken, up to the limit. 0 = out of memory.
 static int pktseqi_slots_reserve(pktseqi_slots *s, size_t more,
                                  const pktseq_allocator *allocator) {
-    size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
-    uint32_t *bucket;
+    size_t to = s->capacity ? 2 * s->capacity : 64;
     void *memory;
     if (s->capacity - s->taken >= more || s->capacity == s->most) return 1;
     if (to > s->most) to = s->most;
-    while (buckets < to) buckets *= 2;
-    bucket = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *bucket);
-    memory = bucket ? pktseqi_regrow(allocator, s->memory, s->used, to, s->size) : NULL;
-    if (!memory) {
-        pktseqi_free(allocator, bucket);
-        return 0;
-    }
-    pktseqi_free(allocator, s->bucket);
-    s->bucket = bucket;
-    s->mask = (uint32_t)buckets - 1;
+    memory = pktseqi_rehash(allocator, s->memory, s->used, to, s->size, &s->bucket, &s->mask);
+    if (!memory) return 0;
     s->memory = (unsigned char *)memory;
     s->capacity = to;
-    memset(bucket, 0xff, buckets * sizeof *bucket);
     for (uint32_t i = s->oldest; i != PKTSEQI_NO_SLOT; i = pktseqi_slots_at(s, i)->newer) {
         pktseqi_slot *slot = pktseqi_slots_at(s, i);
-        slot->chain = bucket[slot->hash & s->mask];
-        bucket[slot->hash & s->mask] = i;
+        slot->chain = s->bucket[slot->hash & s->mask];
+        s->bucket[slot->hash & s->mask] = i;
     }
     return 1;
-}
-
-// Returns the slot that has these ends, or PKTSEQI_NO_SLOT.
-static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
-                                   uint32_t hash) {
-    uint32_t i = s->bucket[hash & s->mask];
-    for (; i != PKTSEQI_NO_SLOT; i = pktseqi_slots_at(s, i)->chain)
-        if (pktseqi_slots_at(s, i)->hash == hash &&
-            memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0)
-            break;
-    return i;
 }
 
 // Takes a slot out of the list by use.
@@ -6915,6 +6916,22 @@ static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
     if (s->newest == PKTSEQI_NO_SLOT) s->oldest = i;
     else pktseqi_slots_at(s, s->newest)->newer = i;
     s->newest = i;
+}
+
+// Puts a slot that is in the list at its end.
+static void pktseqi_slots_touch(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slots_unlink(s, i);
+    pktseqi_slots_link(s, i);
+}
+
+// Returns the slot that has these ends, which has now just been used, or PKTSEQI_NO_SLOT.
+static uint32_t pktseqi_slots_find(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
+    uint32_t i = s->bucket[hash & s->mask];
+    while (i != PKTSEQI_NO_SLOT && (pktseqi_slots_at(s, i)->hash != hash ||
+                                    memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) != 0))
+        i = pktseqi_slots_at(s, i)->chain;
+    if (i != PKTSEQI_NO_SLOT) pktseqi_slots_touch(s, i);
+    return i;
 }
 
 // Takes a slot, which pktseqi_slots_reserve has made sure of, for ends that have none. What follows
@@ -7120,24 +7137,14 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair_window *p) {
 
 // Makes room for one more packet in the ring. 0 = out of memory.
 static int pktseqi_packets_reserve(pktseqi_tracking *t, const pktseq_allocator *allocator) {
-    size_t to = t->capacity ? 2 * t->capacity : 256, buckets = 256;
-    uint32_t *bucket;
+    size_t to = t->capacity ? 2 * t->capacity : 256;
     void *packet;
     if (t->packets < t->capacity || t->capacity == t->most) return 1;
     if (to > t->most) to = t->most;
-    while (buckets < to) buckets *= 2;
-    bucket = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *bucket);
-    packet = bucket ? pktseqi_regrow(allocator, t->packet, t->capacity, to, sizeof *t->packet)
-                    : NULL;
-    if (!packet) {
-        pktseqi_free(allocator, bucket);
-        return 0;
-    }
-    pktseqi_free(allocator, t->bucket);
+    packet = pktseqi_rehash(allocator, t->packet, t->capacity, to, sizeof *t->packet, &t->bucket,
+                            &t->mask);
+    if (!packet) return 0;
     t->packet = (pktseqi_remembered *)packet;
-    t->bucket = bucket;
-    t->mask = (uint32_t)buckets - 1;
-    memset(bucket, 0xff, buckets * sizeof *bucket);
     for (uint32_t i = 0; i < t->capacity; ++i)
         for (unsigned k = 0; k < 2 && t->packet[i].pair != PKTSEQI_NO_SLOT; ++k) {
             uint32_t *link;
@@ -7197,11 +7204,7 @@ static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, const pktseqi_ends *c
     ends.kind = 0;
     hash = pktseqi_ends_hash(t, &ends);
     i = pktseqi_slots_find(s, &ends, hash);
-    if (i != PKTSEQI_NO_SLOT) {
-        pktseqi_slots_unlink(s, i);
-        pktseqi_slots_link(s, i);
-        return i;
-    }
+    if (i != PKTSEQI_NO_SLOT) return i;
     if (s->taken == s->most) {
         pktseqi_pair_window *p = pktseqi_pair_at(t, s->oldest);
         if (p->packets && t->packet[p->newest].time >= time - pktseqi_pair_seconds)
@@ -7257,8 +7260,6 @@ static uint32_t pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_ends *end
     hash = pktseqi_ends_hash(t, ends);
     i = pktseqi_slots_find(s, ends, hash);
     if (i != PKTSEQI_NO_SLOT) {
-        pktseqi_slots_unlink(s, i);
-        pktseqi_slots_link(s, i);
         c = pktseqi_contact_at(t, i);
         if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
     } else {
@@ -7298,8 +7299,7 @@ static void pktseqi_source_push(pktseq_tracker *tracker, const pktseqi_ends *con
     pktseqi_contact_touch(tracker, &ends, 1, source, time);
     ends = *connection;
     pktseqi_contact_touch(tracker, &ends, 3, source, time);
-    pktseqi_slots_unlink(&t->contacts, source);  // it has to be newer than what counts there
-    pktseqi_slots_link(&t->contacts, source);
+    pktseqi_slots_touch(&t->contacts, source);  // it has to be newer than what counts there
     for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, source)->contacts[k];
 }
 
@@ -7399,11 +7399,7 @@ static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_e
     pktseqi_tracking *t = tracker->state;
     pktseqi_slots *s = &t->connections;
     uint32_t hash = pktseqi_ends_hash(t, ends), i = pktseqi_slots_find(s, ends, hash);
-    if (i != PKTSEQI_NO_SLOT) {
-        pktseqi_slots_unlink(s, i);
-        pktseqi_slots_link(s, i);
-        return i;
-    }
+    if (i != PKTSEQI_NO_SLOT) return i;
     if (s->taken == s->most) {
         if (time - pktseqi_connection_at(t, s->oldest)->time <= idle)
             ++tracker->evicted_connections;
