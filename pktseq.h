@@ -1675,7 +1675,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 // Why: one column of a sequence, and the packet where it added most to the score.
 typedef struct pktseq_reason {
     const char *column;          // the codec's
-    double share;                // of the score
+    double share;                // of all that raised the score
     size_t packet;               // of the sequence, from 1
     char expected[64], seen[64]; // in the packet's own units, UTF-8
 } pktseq_reason;
@@ -13969,7 +13969,7 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->reasons = 0;
     for (size_t p = 0; p < w->state->parts; ++p) {
         size_t at = a->reasons < 3 ? a->reasons++ : 3;
-        sum += (double)blame[p].sum;
+        if (blame[p].sum > 0) sum += (double)blame[p].sum;
         while (at > 0 && blame[p].sum > blame[place[at - 1]].sum) {
             if (at < 3) place[at] = place[at - 1];
             --at;

@@ -453,7 +453,12 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t incident) {
             a->bytes, a->score, a->threshold, a->ended ? "true" : "false",
             a->again ? "true" : "false", (unsigned long)incident);
     alarm_put_reasons(file, a);
-    fputs("}\n", file);
+    if (a->transport == 1 || a->transport == 58)
+        fprintf(file, ",\"icmp_type\":%u,\"icmp_code\":%u", (unsigned)a->icmp_type,
+                (unsigned)a->icmp_code);
+    fputs(",\"anomaly\":{\"type\":\"sequence\",\"event\":", file);  // as EVE wants one
+    alarm_put_string(file, a->reasons ? a->reason[0].column : "score");
+    fputs("}}\n", file);
 }
 
 // An incident in the same names; "dest_ip" where there is one.

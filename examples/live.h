@@ -59,13 +59,13 @@ static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v)
     }
     fputs("{\"timestamp\":", file);
     alarm_put_time(file, l->now);
-    fprintf(file, ",\"event_type\":\"drift\",\"time\":%.6f,\"drifted\":%s,\"above\":%.4g,",
-            l->now, v->drifted ? "true" : "false", v->above);
+    fprintf(file, ",\"event_type\":\"drift\",\"time\":%.6f,\"drift\":{\"drifted\":%s,"
+                  "\"above\":%.4g,", l->now, v->drifted ? "true" : "false", v->above);
     if (l->rate >= 0) fprintf(file, "\"above_expected\":%.4g,", v->expected);
     fprintf(file, "\"unknown\":%.4g,\"unknown_expected\":%.4g,\"distance\":%.4g,\"verdict\":",
             v->unknown, v->unknown_expected, v->distance);
     alarm_put_string(file, text);
-    fputs("}\n", file);
+    fputs("}}\n", file);
 }
 
 // Judges the traffic after every 20 sequences, and says when it becomes other traffic than the model

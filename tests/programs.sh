@@ -277,15 +277,27 @@ if command -v python3 >/dev/null; then
     cat more >>lines
     python3 - lines >out 2>err <<'END'
 import base64, datetime, hashlib, ipaddress, json, re, struct, sys
-keys = {"timestamp": str, "event_type": str, "time": float, "begin": float, "src_ip": str,
-        "src_port": int, "dest_ip": str, "dest_port": int, "proto": str, "app_proto": str,
-        "community_id": str, "flow_id": int, "packets": int, "bytes": int, "score": (int, float),
-        "threshold": (int, float), "ended": bool, "again": bool, "incident": int, "reasons": list}
+number_of = (int, float)
+eve = {"timestamp": str, "event_type": str, "src_ip": str, "src_port": int, "dest_ip": str,
+       "dest_port": int, "proto": str, "app_proto": str, "community_id": str, "flow_id": int}
+own = {"time": float, "begin": float, "packets": int, "bytes": int, "score": number_of,
+       "threshold": number_of, "ended": bool, "again": bool, "incident": int, "reasons": list}
+keys = dict(eve, **own, anomaly=dict)  # EVE: an object named as event_type says
+drift = {"drifted": bool, "above": number_of, "unknown": number_of, "unknown_expected": number_of,
+         "distance": number_of, "verdict": str}
 number = {"TCP": 6, "UDP": 17, "SCTP": 132}
 ids = 0
 for text in open(sys.argv[1], encoding="utf-8"):
     e = json.loads(text)
-    assert list(e) == list(keys), list(e)
+    if e["event_type"] == "drift":
+        assert set(e) == {"timestamp", "event_type", "time", "drift"}, text
+        assert all(isinstance(e["drift"][k], kind) for k, kind in drift.items()), text
+        continue
+    icmp = {"icmp_type", "icmp_code"} if "ICMP" in e["proto"] else set()
+    assert set(e) == set(keys) | icmp and e["event_type"] == "anomaly", list(e)
+    assert all(type(e[k]) is int and 0 <= e[k] < 256 for k in icmp), text
+    assert set(e["anomaly"]) == {"type", "event"}, text
+    assert all(type(v) is str and v for v in e["anomaly"].values()), text
     for key, kind in keys.items():
         assert isinstance(e[key], kind) and (kind is bool or e[key] is not True), (key, e[key])
     when = datetime.datetime.strptime(e["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
@@ -305,7 +317,7 @@ assert ids > 100, ids
 END
     check "JSON has EVE's types, and community ids: $(tail -n 1 err)" test $? -eq 0
 else
-    echo "LEFT OUT  JSON's types and community ids: there is no python3"
+    echo "SKIPPED  JSON's types and community ids: there is no python3"
 fi
 check "one of them the first sequence at its end" grep -q '"ended":true' lines
 (head -300 cap.csv; sleep 5) | ./detect --model $model --threshold -1 - >out &

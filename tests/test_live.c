@@ -300,7 +300,7 @@ static void test_drift_lines(void) {
     CHECK_THAT(strstr(line, "  verdict  again as calibrated: 13 %"), "%s", line);
     put_verdict(1, 1, line);
     CHECK_THAT(strstr(line, "{\"timestamp\":\"2020-01-02T03:04:05.250000+0000\",\"event_type\":"
-                            "\"drift\",\"time\":1577934245.250000,\"drifted\":true,"
+                            "\"drift\",\"time\":1577934245.250000,\"drift\":{\"drifted\":true,"
                             "\"above\":0.13,\"above_expected\":0.01,") == line, "%s", line);
 }
 
