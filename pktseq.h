@@ -2642,15 +2642,22 @@ static int pktseqi_big_round(const pktseqi_big *big, long shift, int rest, doubl
     return m >> 52 < 2047;
 }
 
-// The exact value of the digits (count, each 0-9) times 10^exponent, rounded once.
-// |value| lies between 1e-330 and 1e310; at most 801 digits.
-static int pktseqi_decimal_exact(const unsigned char *digit, size_t count, long exponent,
-                                 double *value) {
+// Rounds the digits in a text times 10^exponent to a double, once. A point among them counts as
+// nothing. Their value lies between 1e-330 and 1e310. A double's halfway points have at most 767
+// digits, so the first 800 and a mark for the rest decide. Returns 0 if it is infinite.
+static int pktseqi_decimal_exact(const char *text, size_t size, long exponent, double *value) {
     pktseqi_big big;
     long shift = 0;
     int rest = 0;
     memset(&big, 0, sizeof big);
-    for (size_t i = 0; i < count; ++i) pktseqi_big_times(&big, 10, digit[i]);
+    for (size_t i = 0, count = 0; i < size; ++i) {
+        uint32_t d = (uint32_t)(text[i] - '0');
+        if (d > 9) continue;
+        if (count < 800) pktseqi_big_times(&big, 10, d);
+        else ++exponent, rest |= d != 0;
+        count += big.size > 0;  // from the first digit on that is not 0
+    }
+    if (rest) pktseqi_big_times(&big, 10, 1), --exponent, rest = 0;
     for (; exponent > 0; --exponent) pktseqi_big_times(&big, 10, 0);
     if (exponent < 0) {
         // Make room first, so that 66 bits of quotient are left after division by 10^-exponent
@@ -2672,34 +2679,26 @@ static const double pktseqi_power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6, 
 // Reads [+-] digits [. digits] [e [+-] digits], the whole text and nothing else, and rounds to the
 // nearest double as strtod does in the C locale. Returns 0 if it is anything else, or infinite.
 static int pktseqi_number_parse(const char *text, size_t size, double *value) {
-    // A double's halfway points have at most 767 digits, so 800 and a mark for the rest decide.
-    enum { MOST = 800 };
-    unsigned char digit[MOST + 1];
-    size_t i = 0, count = 0, seen = 0, nonzero = 0;
-    int negative = 0, after_point = 0, rest = 0;
+    size_t i = 0, begin, end, digits = 0, count = 0;  // count: from the first that is not 0
+    int negative = 0, after_point = 0;
     long long exponent = 0;
     uint64_t m = 0;
     double v = 0;
     if (i < size && (text[i] == '-' || text[i] == '+')) negative = text[i++] == '-';
-    for (; i < size; ++i) {
+    for (begin = i; i < size; ++i) {
         int d = text[i] - '0';
         if (text[i] == '.' && !after_point) {
             after_point = 1;
             continue;
         }
         if (d < 0 || d > 9) break;
-        ++seen;
-        if (after_point) --exponent;
-        if (count == 0 && d == 0) continue;
-        if (count < MOST) {
-            digit[count++] = (unsigned char)d;
-            if (d) nonzero = count;
-        } else {
-            rest |= d != 0;
-            ++exponent;
-        }
+        ++digits;
+        exponent -= after_point;
+        count += count > 0 || d > 0;
+        if (count <= 17) m = 10 * m + (uint64_t)d;
     }
-    if (!seen) return 0;
+    end = i;
+    if (!digits) return 0;
     if (i < size && (text[i] == 'e' || text[i] == 'E')) {
         long long e = 0;
         int minus = 0;
@@ -2710,14 +2709,6 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
         exponent += minus ? -e : e;
     }
     if (i != size) return 0;
-    if (rest) {
-        digit[count++] = 1;
-        --exponent;
-    } else {
-        exponent += (long long)(count - nonzero);  // trailing zeros
-        count = nonzero;
-    }
-    for (size_t k = 0; k < count && k < 17; ++k) m = 10 * m + digit[k];
     if (count == 0 || (long long)count + exponent < -330) {
         v = 0;
     } else if ((long long)count + exponent > 310) {
@@ -2728,7 +2719,7 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
         v = exponent < 0 ? (double)m / pktseqi_power[-exponent]
                          : (double)m * pktseqi_power[exponent];
 #endif
-    } else if (!pktseqi_decimal_exact(digit, count, (long)exponent, &v)) {
+    } else if (!pktseqi_decimal_exact(text + begin, end - begin, (long)exponent, &v)) {
         return 0;
     }
     *value = negative ? -v : v;
@@ -4502,11 +4493,8 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
 }
 
 PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = pktseqi_notebook_field;
-    schema.field_count = sizeof pktseqi_notebook_field / sizeof *pktseqi_notebook_field;
-    schema.rule = pktseq_rule_default();
+    pktseq_schema schema = pktseq_schema_default();
+    schema.field = pktseqi_notebook_field;  // as many
     schema.rule.notebook = 1;
     return schema;
 }
@@ -4535,11 +4523,11 @@ enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
 // Where the texts below a node of the tree go apart.
 typedef struct pktseqi_node {
     size_t byte;            // the first that differs
-    uint32_t child[2];      // a text where leaf is 1, else a node
-    uint32_t some;          // any text below this node
-    unsigned char leaf[2];
+    uint32_t child[2];      // a text's number and PKTSEQI_LEAF, or a node
+    uint32_t some;          // number of any text below this node
     unsigned char bit;      // the highest bit that differs in that byte, as a mask
 } pktseqi_node;
+#define PKTSEQI_LEAF 0x80000000u
 
 // A crit-bit tree (D. J. Bernstein, cr.yp.to/critbit.html) over numbered texts that lie elsewhere:
 //
@@ -4554,7 +4542,7 @@ typedef struct pktseqi_node {
 typedef struct pktseqi_tree {
     pktseqi_node *node;     // (texts - 1)
     size_t texts, capacity;
-    uint32_t root;          // a text while there is only one, then a node
+    uint32_t root;          // like a child
 } pktseqi_tree;
 
 // Where the file has a column: the cells in each row, the first that is not empty counts.
@@ -5298,19 +5286,19 @@ static int pktseqi_node_side(const pktseqi_node *node, const char *text, size_t 
     return node->byte < size && ((unsigned char)text[node->byte] & node->bit) != 0;
 }
 
-// 1 and the number of a text that the tree has; 0 and that of one whose beginning is like it.
+// Returns 1 and the number of a text that the tree has; 0 and that of one whose beginning is like
+// it.
 static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const char *text,
                              size_t size, uint32_t *index) {
     uint32_t at = tree->root;
-    int leaf = tree->texts < 2;
     if (tree->texts == 0) return 0;
-    while (!leaf) {
+    while (!(at & PKTSEQI_LEAF)) {
         const pktseqi_node *node = &tree->node[at];
-        int side = pktseqi_node_side(node, text, size);
         // All texts below are longer than this one: any will do, and going on could take long.
-        leaf = node->byte > size ? 1 : node->leaf[side];
-        at = node->byte > size ? node->some : node->child[side];
+        if (node->byte > size) at = node->some | PKTSEQI_LEAF;
+        else at = node->child[pktseqi_node_side(node, text, size)];
     }
+    at ^= PKTSEQI_LEAF;
     *index = at;
     return strncmp(name[at], text, size) == 0 && name[at][size] == 0;
 }
@@ -5319,12 +5307,12 @@ static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const 
 static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocator,
                             char *const *name, const char *text, size_t size, uint32_t like,
                             uint32_t index) {
-    pktseqi_node added, *node = NULL;
+    pktseqi_node added;
     unsigned differ;
-    uint32_t at = tree->root;
-    int side = 0, leaf = tree->texts < 2;
+    uint32_t *link = &tree->root;
+    int own;
     if (tree->texts == 0) {
-        tree->root = index;
+        tree->root = index | PKTSEQI_LEAF;
         tree->texts = 1;
         return 1;
     }
@@ -5339,28 +5327,16 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     while (text[added.byte] == name[like][added.byte]) ++added.byte;
     differ = (unsigned)(unsigned char)text[added.byte] ^ (unsigned char)name[like][added.byte];
     for (added.bit = 0x80; (differ & added.bit) == 0;) added.bit = (unsigned char)(added.bit >> 1);
-    // Down to where the texts differ below that bit: the new node goes in between.
-    while (!leaf && (tree->node[at].byte < added.byte ||
-                     (tree->node[at].byte == added.byte && tree->node[at].bit > added.bit))) {
-        node = &tree->node[at];
-        side = pktseqi_node_side(node, text, size);
-        leaf = node->leaf[side];
-        at = node->child[side];
+    while (!(*link & PKTSEQI_LEAF)) {  // down to where the texts differ below that bit
+        pktseqi_node *node = &tree->node[*link];
+        if (node->byte > added.byte || (node->byte == added.byte && node->bit <= added.bit)) break;
+        link = &node->child[pktseqi_node_side(node, text, size)];
     }
+    own = pktseqi_node_side(&added, text, size);
     added.some = index;
-    {
-        int own = pktseqi_node_side(&added, text, size);
-        added.child[own] = index;
-        added.leaf[own] = 1;
-        added.child[!own] = at;
-        added.leaf[!own] = (unsigned char)leaf;
-    }
-    if (node) {
-        node->child[side] = (uint32_t)(tree->texts - 1);
-        node->leaf[side] = 0;
-    } else {
-        tree->root = (uint32_t)(tree->texts - 1);
-    }
+    added.child[own] = index | PKTSEQI_LEAF;
+    added.child[!own] = *link;
+    *link = (uint32_t)(tree->texts - 1);
     tree->node[tree->texts++ - 1] = added;
     return 1;
 }
@@ -5381,7 +5357,7 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseq_column *colu
                                           pktseqi_request *q, const char *text, size_t size,
                                           uint32_t *index) {
     pktseqi_csv *csv = r->csv;
-    size_t rows = r->table->rows, most = q->onehot ? PKTSEQI_MOST_NAMES : UINT32_MAX - 1;
+    size_t rows = r->table->rows, most = q->onehot ? PKTSEQI_MOST_NAMES : PKTSEQI_LEAF;
     uint32_t like = 0;
     char *copy;
     if (rows > r->flushed && strcmp(column->names[index[-1]], text) == 0) {
@@ -6033,15 +6009,11 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
 
 // Is the current row the header line once more, as in files that were put one after the other?
 static int pktseqi_row_repeats(pktseqi_reader *r) {
-    size_t last = r->csv->keep < r->cells ? r->csv->keep : r->cells;
-    for (size_t i = 0; i < last && i < r->csv->cells; ++i) {
-        size_t size;
-        if (strcmp(pktseqi_row_text(r, i, &size), r->title[i]) != 0) {
-            size_t length = strlen(r->title[i]);
-            const char *title = pktseqi_trim(r->title[i], &length);
-            if (size != length || memcmp(r->csv->data + r->csv->bound[2 * i], title, size) != 0)
-                return 0;
-        }
+    for (size_t i = 0; i < r->csv->keep && i < r->csv->cells; ++i) {
+        size_t size, length = strlen(r->title[i]);
+        const char *cell = pktseqi_row_text(r, i, &size);
+        const char *title = pktseqi_trim(r->title[i], &length);
+        if (size != length || memcmp(cell, title, size) != 0) return 0;
     }
     return 1;
 }
@@ -6066,14 +6038,12 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
                              PKTSEQI_APPLY_AS_COLUMN, ports, cut->packets,
                              r->title[r->known[PKTSEQI_COL_INFO].cell[0]]);
     if (r->table->rows) return PKTSEQ_OK;
-    if (cut->not_tcp)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no row with TCP ports "
-                             "and flags after the header, expected TCP packets");
-    if (cut->not_ip)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no row with addresses of "
-                             "IP after the header, expected packets");
-    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no rows after the header, "
-                         "expected packets (did the filter of the export let nothing through?)");
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no %s after the header, "
+                         "expected %s", cut->not_tcp  ? "row with TCP ports and flags"
+                                        : cut->not_ip ? "row with addresses of IP" : "rows",
+                         cut->not_tcp  ? "TCP packets"
+                         : cut->not_ip ? "packets"
+                         : "packets (did the filter of the export let nothing through?)");
 }
 
 // Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
@@ -6089,17 +6059,18 @@ static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
                                                                     : PKTSEQ_OK;
 }
 
-// The number of cells in the current row is wrong, unless what is too much is empty.
+// Checks the number of cells in the current row; in a capture, those too many may be empty.
 static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
-    int info = r->capture && r->known[PKTSEQI_COL_INFO].cells && csv->cells > r->cells;
+    int more = csv->cells > r->cells;
     if (csv->cells == r->cells) return PKTSEQ_OK;
-    if (r->capture && csv->cells > r->cells && csv->filled <= r->cells) return PKTSEQ_OK;
-    if (r->capture && csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0) return PKTSEQ_OK;
-    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, csv->line,
-                             "found %z cells, expected %z as in the header%s", csv->cells,
-                             r->cells, info ? " (does Info hold the separator? tshark quotes it "
-                                              "with -E quote=d)" : "");
+    if (r->capture && (more ? csv->filled <= r->cells
+                            : csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0))
+        return PKTSEQ_OK;
+    return PKTSEQI_CSV_ERROR(csv, "found %z cells, expected %z as in the header%s", csv->cells,
+                             r->cells, r->capture && r->known[PKTSEQI_COL_INFO].cells && more
+                                           ? " (does Info hold the separator? tshark quotes it "
+                                             "with -E quote=d)" : "");
 }
 
 // How many rows to make room for: at first as many as the whole input has, if it goes on as it
@@ -6566,8 +6537,7 @@ PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
     static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
     pktseqi_text t;
     int date = seconds >= from && seconds < past;
-    double whole = floor(seconds), micro = floor((seconds - whole) * 1e6 + 0.5);
-    long long days, of_era, year, of_year, month, clock;
+    double whole = floor(fabs(seconds)), micro = floor((fabs(seconds) - whole) * 1e6 + 0.5);
     if (!text) return NULL;
     t = pktseqi_text_fixed(text, 40);
     if (micro >= 1e6) whole += 1, micro -= 1e6;
@@ -6575,28 +6545,23 @@ PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
         pktseqi_put(&t, "%f", seconds);
         return text;
     }
-    if (!date && seconds < 0) {
-        pktseqi_put_text(&t, "-");
-        whole = floor(-seconds), micro = floor((-seconds - whole) * 1e6 + 0.5);
-        if (micro >= 1e6) whole += 1, micro -= 1e6;
-    }
-    if (date) {  // the way back from pktseqi_days
-        days = (long long)(whole / 86400) + 719468;
-        clock = (long long)whole % 86400;
-        of_era = days % 146097;
+    if (date) {  // the way back from pktseqi_date
+        uint64_t days = (uint64_t)(whole / 86400) + 719468, clock = (uint64_t)whole % 86400;
+        uint64_t of_era = days % 146097, year, of_year, month;
         year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
         of_year = of_era - (365 * year + year / 4 - year / 100);
         month = (5 * of_year + 2) / 153;
-        pktseqi_put_u64(&t, (uint64_t)(year + days / 146097 * 400 + (month >= 10)));
+        pktseqi_put_u64(&t, year + days / 146097 * 400 + (month >= 10));
         pktseqi_put_text(&t, "-");
-        pktseqi_put_digits(&t, (uint64_t)((month + 2) % 12 + 1), 2);
+        pktseqi_put_digits(&t, (month + 2) % 12 + 1, 2);
         pktseqi_put_text(&t, "-");
-        pktseqi_put_digits(&t, (uint64_t)(of_year - (153 * month + 2) / 5 + 1), 2);
-        for (long long unit = 3600; unit; unit /= 60) {
+        pktseqi_put_digits(&t, of_year - (153 * month + 2) / 5 + 1, 2);
+        for (uint64_t unit = 3600; unit; unit /= 60) {
             pktseqi_put_text(&t, unit == 3600 ? "T" : ":");
-            pktseqi_put_digits(&t, (uint64_t)(clock / unit % (unit == 3600 ? 24 : 60)), 2);
+            pktseqi_put_digits(&t, clock / unit % (unit == 3600 ? 24 : 60), 2);
         }
     } else {
+        if (seconds < 0) pktseqi_put_text(&t, "-");
         pktseqi_put_u64(&t, (uint64_t)whole);
     }
     pktseqi_put_text(&t, ".");
@@ -7812,7 +7777,7 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
     uint32_t *id = (uint32_t *)pktseqi_alloc(allocator, count, sizeof *id);
     pktseqi_tree tree;
     memset(&tree, 0, sizeof tree);
-    for (i = 0; all && id && count < UINT32_MAX && i < count; ++i) {
+    for (i = 0; all && id && count < PKTSEQI_LEAF && i < count; ++i) {
         all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
         if (!pktseqi_tree_put(&tree, allocator, all, (uint32_t)i, &id[i])) break;
     }
