@@ -6771,7 +6771,8 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 
 // ---- >>tracker: packets to connections, sequences and derived columns -------------------------
 
-// A keyed hash of 64-bit words: nobody without the secret can make keys that collide.
+// Hashes 64-bit words with a key: nobody without the secret can make words that collide, which
+// would turn every chain of the hash tables into a list as long as the table.
 //   source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one round a word and
 //   three at the end; no length, since each table hashes keys of one length
 static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_t count) {
@@ -6790,15 +6791,16 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
     return a ^ b ^ c ^ d;
 }
 
-// Two ends of a conversation, the lower first, so that both directions have the same. No padding:
-// it is compared and hashed as bytes.
+// Two ends of a conversation, the lower address first, so that both directions have the same key.
+// It has no padding, since it is compared and hashed as bytes.
 typedef struct pktseqi_ends {
     unsigned char address[2][16];
     uint16_t port[2];
     uint32_t kind;  // transport; 0 for a pair of addresses, whose ports are 0 too
 } pktseqi_ends;
 
-// What connections and pairs have in common: a key, and links to others by number.
+// What connections, pairs and contacts begin with: a key, and links to others by number. Numbers
+// take half of what pointers do, and stay right when the array moves.
 typedef struct pktseqi_slot {
     pktseqi_ends ends;
     uint32_t hash;
@@ -6812,13 +6814,14 @@ typedef struct pktseqi_slot {
 typedef struct pktseqi_slots {
     unsigned char *memory;  // (capacity, size)
     size_t size;            // bytes of a slot; it begins with a pktseqi_slot
-    size_t capacity, most;
+    size_t capacity, limit;
     size_t used, taken;     // slots that were ever taken; that are now
     uint32_t free, oldest, newest;
     uint32_t *bucket;       // (capacity rounded up to a power of two)
     uint32_t mask;
 } pktseqi_slots;
 
+// Returns slot i.
 static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
     return (pktseqi_slot *)(void *)(s->memory + i * s->size);
 }
@@ -6850,8 +6853,8 @@ static int pktseqi_slots_reserve(pktseqi_slots *s, size_t more,
                                  const pktseq_allocator *allocator) {
     size_t to = s->capacity ? 2 * s->capacity : 64;
     void *memory;
-    if (s->capacity - s->taken >= more || s->capacity == s->most) return 1;
-    if (to > s->most) to = s->most;
+    if (s->capacity - s->taken >= more || s->capacity == s->limit) return 1;
+    if (to > s->limit) to = s->limit;
     memory = pktseqi_rehash(allocator, s->memory, s->used, to, s->size, &s->bucket, &s->mask);
     if (!memory) return 0;
     s->memory = (unsigned char *)memory;
@@ -6864,7 +6867,7 @@ static int pktseqi_slots_reserve(pktseqi_slots *s, size_t more,
     return 1;
 }
 
-// Takes a slot out of the list by use.
+// Unlinks a slot from the list by use.
 static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
     const pktseqi_slot *slot = pktseqi_slots_at(s, i);
     if (slot->older == PKTSEQI_NO_SLOT) s->oldest = slot->newer;
@@ -6873,7 +6876,7 @@ static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
     else pktseqi_slots_at(s, slot->newer)->older = slot->older;
 }
 
-// Puts a slot at the end of that list: it has just been used.
+// Appends a slot to the list by use: it is the newest.
 static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
     pktseqi_slot *slot = pktseqi_slots_at(s, i);
     slot->older = s->newest;
@@ -6883,7 +6886,7 @@ static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
     s->newest = i;
 }
 
-// Puts a slot that is in the list at its end.
+// Moves a slot to the end of the list by use.
 static void pktseqi_slots_touch(pktseqi_slots *s, uint32_t i) {
     pktseqi_slots_unlink(s, i);
     pktseqi_slots_link(s, i);
@@ -6917,7 +6920,7 @@ static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, ui
     return i;
 }
 
-// Gives a slot back.
+// Frees a slot for another key.
 static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
     pktseqi_slot *slot = pktseqi_slots_at(s, i);
     uint32_t *link = &s->bucket[slot->hash & s->mask];
@@ -6949,8 +6952,8 @@ typedef struct pktseqi_pair_window {
     uint32_t packets, syn, reset, fin, push;
     uint32_t ports[2];        // different higher and lower ones
     double length;
-    uint32_t absurd;          // packets of 2^32 bytes and more, which in one sum with the others
-    double absurd_length;     //   would leave nothing of them, also when they have gone again
+    uint32_t huge;          // packets of 2^32 bytes and more, which in one sum with the others
+    double huge_length;     //   would leave nothing of them, also when they have gone again
 } pktseqi_pair_window;
 
 // A contact of a source, or (kind 0) the source itself. Contacts are seen before their source is,
@@ -6981,8 +6984,8 @@ typedef struct pktseqi_tracking {
     uint64_t secret[2];
     pktseqi_slots connections, pairs, contacts;
     pktseqi_remembered *packet;  // (capacity) a ring, once there are as many as may be
-    size_t capacity, most;
-    uint64_t packets;            // remembered so far; the next one's place is this modulo most
+    size_t capacity, limit;
+    uint64_t packets;            // remembered so far; the next one's place is this modulo limit
     uint32_t *bucket;            // (mask + 1) of ports
     uint32_t mask;
     // the current sequence, where sequences do not follow connections
@@ -7003,13 +7006,16 @@ enum {
 
 enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
 
+// Windows in seconds of the counters and of what a token remembers of its connection.
 static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
 
+// Tells whether a packet is of ICMP, which has no ports but a type, a code and an identifier.
 static int pktseqi_packet_icmp(const pktseq_packet *packet) {
     return packet->transport == PKTSEQI_ICMP || packet->transport == PKTSEQI_ICMPV6;
 }
 
-// The type of the question to which an ICMP message of this type is the answer; else the type.
+// Returns the type of the request to which an ICMP message of this type is the reply; else the type
+// itself. With it both have the same connection.
 //   source: iana.org/assignments/icmp-parameters, icmpv6-parameters
 static unsigned pktseqi_icmp_class(unsigned transport, unsigned type) {
     static const unsigned char answer[][3] = {
@@ -7021,8 +7027,8 @@ static unsigned pktseqi_icmp_class(unsigned transport, unsigned type) {
     return type;
 }
 
-// Both ends of a packet's connection, the lower first. Returns which of them sent it; of two ends
-// with one address the ports decide.
+// Fills in both ends of a packet's connection, the lower first. Returns which of them sent it; of
+// two ends with one address the ports decide.
 static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) {
     int order = memcmp(packet->src, packet->dst, 16), icmp = pktseqi_packet_icmp(packet), swap;
     swap = order > 0 || (order == 0 && !icmp && packet->src_port > packet->dst_port);
@@ -7040,16 +7046,19 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     return swap;
 }
 
+// Hashes two ends.
 static uint32_t pktseqi_ends_hash(const pktseqi_tracking *t, const pktseqi_ends *ends) {
     uint64_t word[sizeof *ends / 8];
     memcpy(word, ends, sizeof word);
     return (uint32_t)pktseqi_hash(t->secret, word, sizeof word / sizeof *word);
 }
 
+// Returns the connection in slot i.
 static pktseqi_connection *pktseqi_connection_at(const pktseqi_tracking *t, uint32_t i) {
     return (pktseqi_connection *)(void *)pktseqi_slots_at(&t->connections, i);
 }
 
+// Returns the pair in slot i.
 static pktseqi_pair_window *pktseqi_pair_at(const pktseqi_tracking *t, uint32_t i) {
     return (pktseqi_pair_window *)(void *)pktseqi_slots_at(&t->pairs, i);
 }
@@ -7069,7 +7078,8 @@ static uint32_t *pktseqi_port_link(pktseqi_tracking *t, uint32_t pair, unsigned 
     return link;
 }
 
-// Counts a packet in (more = 1) or out of its pair's sums.
+// Adds a packet to its pair's sums (more = 1) or subtracts it. Sums of whole lengths below 2^32 are
+// exact in a double, so what was added leaves nothing when it is subtracted.
 static void pktseqi_pair_count(pktseqi_pair_window *p, const pktseqi_remembered *packet, int more) {
     uint32_t by = more ? 1 : (uint32_t)-1;
     unsigned flags = packet->flags;
@@ -7081,9 +7091,9 @@ static void pktseqi_pair_count(pktseqi_pair_window *p, const pktseqi_remembered 
     if (fabs(packet->length) < 4294967296.0) {
         p->length += more ? packet->length : -packet->length;
     } else {
-        p->absurd += by;
-        p->absurd_length += more ? packet->length : -packet->length;
-        if (p->absurd == 0) p->absurd_length = 0;
+        p->huge += by;
+        p->huge_length += more ? packet->length : -packet->length;
+        if (p->huge == 0) p->huge_length = 0;
     }
 }
 
@@ -7104,8 +7114,8 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair_window *p) {
 static int pktseqi_packets_reserve(pktseqi_tracking *t, const pktseq_allocator *allocator) {
     size_t to = t->capacity ? 2 * t->capacity : 256;
     void *packet;
-    if (t->packets < t->capacity || t->capacity == t->most) return 1;
-    if (to > t->most) to = t->most;
+    if (t->packets < t->capacity || t->capacity == t->limit) return 1;
+    if (to > t->limit) to = t->limit;
     packet = pktseqi_rehash(allocator, t->packet, t->capacity, to, sizeof *t->packet, &t->bucket,
                             &t->mask);
     if (!packet) return 0;
@@ -7126,10 +7136,10 @@ static int pktseqi_packets_reserve(pktseqi_tracking *t, const pktseq_allocator *
 static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const pktseq_packet *from) {
     pktseqi_tracking *t = tracker->state;
     pktseqi_pair_window *p = pktseqi_pair_at(t, pair);
-    uint32_t i = (uint32_t)(t->packets % t->most);
+    uint32_t i = (uint32_t)(t->packets % t->limit);
     pktseqi_remembered *packet = &t->packet[i];
     int swap = from->src_port < from->dst_port;
-    if (t->packets >= t->most && packet->pair != PKTSEQI_NO_SLOT) {  // of its pair the oldest, too
+    if (t->packets >= t->limit && packet->pair != PKTSEQI_NO_SLOT) {  // of its pair the oldest, too
         if (packet->time >= from->time - pktseqi_pair_seconds) ++tracker->evicted_packets;
         pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
     }
@@ -7170,7 +7180,7 @@ static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, const pktseqi_ends *c
     hash = pktseqi_ends_hash(t, &ends);
     i = pktseqi_slots_find(s, &ends, hash);
     if (i != PKTSEQI_NO_SLOT) return i;
-    if (s->taken == s->most) {
+    if (s->taken == s->limit) {
         pktseqi_pair_window *p = pktseqi_pair_at(t, s->oldest);
         if (p->packets && t->packet[p->newest].time >= time - pktseqi_pair_seconds)
             ++tracker->evicted_pairs;
@@ -7180,7 +7190,7 @@ static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, const pktseqi_ends *c
     return pktseqi_slots_add(s, &ends, hash);
 }
 
-// The nine counters of a pair when the packet is in and what is older than the window is out.
+// Makes the nine counters of a pair, with the packet in and what is older than the window out.
 static void pktseqi_pair_push(pktseq_tracker *tracker, const pktseqi_ends *ends,
                               const pktseq_packet *packet, double *count) {
     pktseqi_tracking *t = tracker->state;
@@ -7194,7 +7204,7 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, const pktseqi_ends *ends,
     count[2] = p->reset;
     count[3] = p->fin;
     count[4] = (double)p->push / p->packets;
-    count[5] = (p->length + p->absurd_length) / p->packets;
+    count[5] = (p->length + p->huge_length) / p->packets;
     count[6] = p->ports[0];
     count[7] = p->ports[1];
     count[8] = (double)p->packets / p->ports[0];
@@ -7202,11 +7212,12 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, const pktseqi_ends *ends,
 
 // ---- contacts of a source
 
+// Returns the contact in slot i.
 static pktseqi_contact *pktseqi_contact_at(const pktseqi_tracking *t, uint32_t i) {
     return (pktseqi_contact *)(void *)pktseqi_slots_at(&t->contacts, i);
 }
 
-// Forgets what was seen least recently: a contact, or a source whose contacts have all gone.
+// Removes what was seen least recently: a contact, or a source whose contacts have all gone.
 static void pktseqi_contact_drop(pktseqi_tracking *t) {
     uint32_t i = t->contacts.oldest;
     const pktseqi_contact *c = pktseqi_contact_at(t, i);
@@ -7228,7 +7239,7 @@ static uint32_t pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_ends *end
         c = pktseqi_contact_at(t, i);
         if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
     } else {
-        if (s->taken == s->most) {
+        if (s->taken == s->limit) {
             ++tracker->evicted_contacts;
             pktseqi_contact_drop(t);
         }
@@ -7242,8 +7253,8 @@ static uint32_t pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_ends *end
     return i;
 }
 
-// The three counters of the host that opened a packet's connection (end `from` of it), when the
-// packet is in and what is older than the window is out.
+// Makes the three counters of the host that opened a packet's connection (end `from` of it), with
+// the packet in and what is older than the window out.
 static void pktseqi_source_push(pktseq_tracker *tracker, const pktseqi_ends *connection,
                                 unsigned from, double time, double *count) {
     pktseqi_tracking *t = tracker->state;
@@ -7270,13 +7281,14 @@ static void pktseqi_source_push(pktseq_tracker *tracker, const pktseqi_ends *con
 
 // ---- a packet's token
 
-// Flags, or the type and code of ICMP.
+// Returns the flags, or of ICMP the type and code.
 static unsigned pktseqi_packet_state(const pktseq_packet *packet) {
     return pktseqi_packet_icmp(packet) ? (unsigned)packet->icmp_type << 8 | packet->icmp_code
                                        : packet->flags & 1023u;
 }
 
-// A packet in one number, its protocol left out.  before: what its connection saw last, or NULL
+// Packs what a token says, except the protocol, into 34 bits.
+//   before   the connection's last packet, or NULL
 //     | icmp | > | state, 16 bits | class of length, 4 | any before | same sender | its state, 10 |
 static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int sender,
                                   const pktseqi_connection *before) {
@@ -7290,7 +7302,7 @@ static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int 
 
 enum { PKTSEQI_TOKEN_WIDTH = 34 };
 
-// Names of the flags that are set, "syn+ack" in the order of the bits, "-" for none.
+// Appends the names of the flags that are set, "ack+syn", from the highest bit on; "-" for none.
 static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
     if (!flags) pktseqi_put_text(t, "-");
     for (int f = 0, any = 0; f < 10; ++f) {
@@ -7300,7 +7312,7 @@ static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
     }
 }
 
-// The same as text: "TCP < ack+syn 61-69 after > syn", "ICMP < 0/0 80-99 after > 8".
+// Appends a token as text: "TCP < ack+syn 61-69 after > syn", "ICMP < 0/0 80-99 after > 8".
 static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protocol) {
     static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
                                        "150-299", "300-699", "700-1299", "1300+"};
@@ -7365,7 +7377,7 @@ static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_e
     pktseqi_slots *s = &t->connections;
     uint32_t hash = pktseqi_ends_hash(t, ends), i = pktseqi_slots_find(s, ends, hash);
     if (i != PKTSEQI_NO_SLOT) return i;
-    if (s->taken == s->most) {
+    if (s->taken == s->limit) {
         if (time - pktseqi_connection_at(t, s->oldest)->time <= idle)
             ++tracker->evicted_connections;
         pktseqi_connection_end_oldest(tracker);
@@ -7373,9 +7385,9 @@ static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_e
     return pktseqi_slots_add(s, ends, hash);
 }
 
-// The packet's place by connection: fills connection, sequence, position and direction.
-static void pktseqi_cut_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
-                                   uint32_t slot, int sender, pktseq_tracked *out) {
+// Finds a packet's place by connection: fills in connection, sequence, position and direction.
+static void pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                     uint32_t slot, int sender, pktseq_tracked *out) {
     pktseqi_connection *c = pktseqi_connection_at(tracker->state, slot);
     int tcp = packet->transport == PKTSEQI_TCP;
     int syn = tcp && (packet->flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN;
@@ -7399,9 +7411,9 @@ static void pktseqi_cut_connection(pktseq_tracker *tracker, const pktseq_packet 
     if (tcp && (packet->flags & (PKTSEQI_TCP_FIN | PKTSEQI_TCP_RESET))) c->closing = 1;
 }
 
-// The packet's place by the reference's rule, or where the caller has it begin (begin 0 or 1).
-static void pktseqi_cut_reference(pktseq_tracker *tracker, const pktseq_packet *packet,
-                                  const pktseqi_ends *ends, int begin, pktseq_tracked *out) {
+// Finds a packet's place by the reference's rule, or where the caller has it begin (begin 0 or 1).
+static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                    const pktseqi_ends *ends, int begin, pktseq_tracked *out) {
     const pktseq_rule *rule = &tracker->rule;
     pktseqi_tracking *t = tracker->state;
     if (begin < 0)
@@ -7425,7 +7437,7 @@ static void pktseqi_cut_reference(pktseq_tracker *tracker, const pktseq_packet *
     t->previous = *ends;
 }
 
-// Memory for one more packet, so that nothing can fail once the state is changed.
+// Allocates memory for one more packet, so that nothing can fail once the state is changed.
 static int pktseqi_tracker_reserve(pktseq_tracker *tracker) {
     pktseqi_tracking *t = tracker->state;
     return pktseqi_slots_reserve(&t->connections, 1, &tracker->allocator) &&
@@ -7449,8 +7461,8 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     ++tracker->packets;
     if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
     slot = pktseqi_connection_find(tracker, &ends, packet->time);
-    if (by_connection) pktseqi_cut_connection(tracker, packet, slot, sender, out);
-    else pktseqi_cut_reference(tracker, packet, &ends, begin, out);
+    if (by_connection) pktseqi_place_connection(tracker, packet, slot, sender, out);
+    else pktseqi_place_reference(tracker, packet, &ends, begin, out);
     c = pktseqi_connection_at(tracker->state, slot);
     if (c->known && packet->time - c->time > pktseqi_token_seconds) c->known = 0;
     if (!c->known && !by_connection) c->opener = (unsigned char)sender;
@@ -7467,10 +7479,10 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     return PKTSEQ_OK;
 }
 
-// An empty table of slots.
-static void pktseqi_slots_init(pktseqi_slots *s, size_t size, size_t most) {
+// Makes an empty table of slots, which allocates with the first one.
+static void pktseqi_slots_init(pktseqi_slots *s, size_t size, size_t limit) {
     s->size = size;
-    s->most = most;
+    s->limit = limit;
     s->free = s->oldest = s->newest = PKTSEQI_NO_SLOT;
 }
 
@@ -7490,22 +7502,23 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     if (!t) return pktseqi_no_memory(err);
     tracker->rule = *rule;
     tracker->state = t;
-    t->most = rule->max_packets ? rule->max_packets : standard.max_packets;
+    t->limit = rule->max_packets ? rule->max_packets : standard.max_packets;
     pktseqi_slots_init(&t->connections, sizeof(pktseqi_connection),
                        rule->max_connections ? rule->max_connections : standard.max_connections);
     pktseqi_slots_init(&t->pairs, sizeof(pktseqi_pair_window),
                        rule->max_pairs ? rule->max_pairs : standard.max_pairs);
-    pktseqi_slots_init(&t->contacts, sizeof(pktseqi_contact), 3 + t->pairs.most);
+    pktseqi_slots_init(&t->contacts, sizeof(pktseqi_contact), 3 + t->pairs.limit);
     // Where the caller has no secret, addresses of memory, which most systems choose at random.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
     return pktseqi_ok(err);
 }
 
-// What the notebook does to a protocol.
+// What the reference preset does to a protocol.
 enum { PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };  // 0: nothing
 
-static int pktseqi_protocol_fate(const char *name) {
+// Returns what the reference preset does to packets of this protocol.
+static int pktseqi_protocol_action(const char *name) {
     static const char *const drop[] = {"FINGER", "FTP", "FTP-DATA", "TIME"};
     for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
         if (strcmp(name, drop[k]) == 0) return PKTSEQI_DROP;
@@ -7514,14 +7527,14 @@ static int pktseqi_protocol_fate(const char *name) {
 
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked) {
-    int fate;
+    int action;
     if (!tracker || !tracker->state || !packet || !packet->protocol || !tracked ||
         !pktseqi_finite(&packet->time))
         return PKTSEQ_ERROR_ARGUMENT;
     memset(tracked, 0, sizeof *tracked);
-    fate = tracker->rule.notebook ? pktseqi_protocol_fate(packet->protocol) : 0;
-    tracked->protocol = fate == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
-    tracked->dropped = fate == PKTSEQI_DROP ||
+    action = tracker->rule.notebook ? pktseqi_protocol_action(packet->protocol) : 0;
+    tracked->protocol = action == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
+    tracked->dropped = action == PKTSEQI_DROP ||
                        ((tracker->rule.tcp_only || tracker->rule.notebook) &&
                         packet->transport != PKTSEQI_TCP);
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
@@ -7539,7 +7552,7 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     }
 }
 
-// Notes that a known column will be asked for.
+// Turns on what makes a column that will be asked for.
 static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
     if (known >= PKTSEQI_COL_PAIR && known < PKTSEQI_COL_SOURCE) tracker->without_pairs = 0;
     if (known >= PKTSEQI_COL_SOURCE && known < PKTSEQI_COLUMNS) tracker->without_sources = 0;
@@ -7681,14 +7694,14 @@ static const char *const pktseqi_number_name[PKTSEQI_ROW_NUMBERS] = {
 enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };
 
 // A table on its way through the tracker. Nothing of it is changed before all the memory is there.
-typedef struct pktseqi_cutting {
+typedef struct pktseqi_segmenter {
     pktseq_table *table;
     const pktseq_rule *rule;  // NULL: the sequences are those that the table has
     const pktseq_column *number[PKTSEQI_ROW_NUMBERS];  // or NULL
     const pktseq_column *source, *destination;   // NULL where there are none
     pktseq_column *protocol;
     uint32_t *id;             // (source names + destination names) equal texts, equal numbers
-    unsigned char *fate;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
+    unsigned char *action;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
     uint32_t smtp;            // the protocol that renamed ones become
     // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted, and the rows of the
     // current block
@@ -7708,11 +7721,11 @@ typedef struct pktseqi_cutting {
     uint32_t *source_row;     // made when rows leave or move in a table that has none
     uint32_t *rename;         // new numbers of a column's names
     char **names;             // a column's names in their new order
-} pktseqi_cutting;
+} pktseqi_segmenter;
 
 // Finds a column of the right kind.
-static pktseq_status pktseqi_cut_column(const pktseq_table *table, size_t known,
-                                        pktseq_column **column, pktseq_error *err) {
+static pktseq_status pktseqi_segment_column(const pktseq_table *table, size_t known,
+                                            pktseq_column **column, pktseq_error *err) {
     const char *name = pktseqi_known[known].name;
     int text = pktseqi_known[known].kind == PKTSEQI_CELL_TEXT;
     size_t i = 0;
@@ -7729,7 +7742,7 @@ static pktseq_status pktseqi_cut_column(const pktseq_table *table, size_t known,
 }
 
 // Checks what a table that is to be cut must be, since it may be filled by hand.
-static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
+static pktseq_status pktseqi_segment_check(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_table *table = c->table;
     pktseq_column *column = NULL;
     pktseq_status status = pktseqi_rule_check(c->rule, err);
@@ -7747,7 +7760,7 @@ static pktseq_status pktseqi_cut_check(pktseqi_cutting *c, pktseq_error *err) {
     status = pktseqi_table_check_texts(table, 0, table->rows, err);
     for (size_t i = 0; i < 32 && !status; ++i)
         if (pktseqi_rule_needs(c->rule) >> i & 1)
-            status = pktseqi_cut_column(table, i, &column, err);
+            status = pktseqi_segment_column(table, i, &column, err);
     return status;
 }
 
@@ -7789,7 +7802,7 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
 }
 
 // Looks up the columns that packets are made of. 0 = out of memory.
-static int pktseqi_cut_source(pktseqi_cutting *c) {
+static int pktseqi_segment_source(pktseqi_segmenter *c) {
     const pktseq_table *table = c->table;
     for (size_t i = 0; i < PKTSEQI_ROW_NUMBERS; ++i) {
         const pktseq_column *column = pktseq_table_column(table, pktseqi_number_name[i]);
@@ -7809,19 +7822,19 @@ static int pktseqi_cut_source(pktseqi_cutting *c) {
 }
 
 // A whole number of a table, or 0 where there is none or it is beyond `most`.
-static unsigned pktseqi_cut_whole(const pktseqi_cutting *c, size_t which, size_t row,
-                                  double most) {
+static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t which, size_t row,
+                                      double most) {
     double v = c->number[which] ? pktseqi_column_at(c->number[which], row) : 0;
     return v >= 0 && v <= most ? (unsigned)v : 0;
 }
 
 // Puts a number in the place of an address.
-static void pktseqi_cut_address(unsigned char *address, uint32_t id) {
+static void pktseqi_segment_address(unsigned char *address, uint32_t id) {
     for (int i = 0; i < 4; ++i) address[12 + i] = (unsigned char)(id >> (24 - 8 * i));
 }
 
 // The packet of a row. What the table does not tell is 0, and the transport TCP.
-static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_packet *packet) {
+static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t row, pktseq_packet *packet) {
     memset(packet, 0, sizeof *packet);
     packet->time = pktseq_column_number(c->number[PKTSEQI_ROW_TIME], row);
     packet->length = pktseq_column_number(c->number[PKTSEQI_ROW_LENGTH], row);
@@ -7830,17 +7843,17 @@ static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_pack
         size_t to = from;
         if (c->destination != c->source)
             to = c->source->name_count + pktseqi_column_text_at(c->destination, row);
-        pktseqi_cut_address(packet->src, c->id[from]);
-        pktseqi_cut_address(packet->dst, c->id[to]);
+        pktseqi_segment_address(packet->src, c->id[from]);
+        pktseqi_segment_address(packet->dst, c->id[to]);
     }
     packet->transport = PKTSEQI_TCP;
     if (c->number[PKTSEQI_ROW_TRANSPORT])
-        packet->transport = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_TRANSPORT, row, 255);
-    packet->icmp_type = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_TYPE, row, 255);
-    packet->icmp_code = (uint8_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_CODE, row, 255);
-    packet->icmp_id = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_ICMP_ID, row, 65535);
-    packet->src_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_SRC_PORT, row, 65535);
-    packet->dst_port = (uint16_t)pktseqi_cut_whole(c, PKTSEQI_ROW_DST_PORT, row, 65535);
+        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_TRANSPORT, row, 255);
+    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_TYPE, row, 255);
+    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_CODE, row, 255);
+    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_ID, row, 65535);
+    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_SRC_PORT, row, 65535);
+    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_DST_PORT, row, 65535);
     for (int f = 0; f < 10; ++f) {
         double flag = pktseq_column_number(c->number[PKTSEQI_ROW_FLAG + f], row);
         packet->flags = (uint16_t)(2 * packet->flags + (flag != 0));
@@ -7848,16 +7861,16 @@ static void pktseqi_cut_packet(const pktseqi_cutting *c, size_t row, pktseq_pack
 }
 
 // Decides for each protocol what the notebook does to it. 0 = out of memory.
-static int pktseqi_cut_protocols(pktseqi_cutting *c) {
+static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
     size_t count = c->protocol->name_count;
     int named = 0;
-    c->fate = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
-    if (!c->fate) return 0;
+    c->action = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
+    if (!c->action) return 0;
     for (size_t i = 0; i < count; ++i) {
         const char *name = c->protocol->names[i];
-        c->fate[i] = (unsigned char)pktseqi_protocol_fate(name);
+        c->action[i] = (unsigned char)pktseqi_protocol_action(name);
         // They become the name SMTP; where there is none, the first of them is made that.
-        if (strcmp(name, "SMTP") == 0 || (c->fate[i] == PKTSEQI_RENAME && !named)) {
+        if (strcmp(name, "SMTP") == 0 || (c->action[i] == PKTSEQI_RENAME && !named)) {
             c->smtp = (uint32_t)i;
             named = strcmp(name, "SMTP") == 0 ? 2 : 1;
         }
@@ -7866,8 +7879,8 @@ static int pktseqi_cut_protocols(pktseqi_cutting *c) {
 }
 
 // What is to become of a row, by its protocol.
-static int pktseqi_cut_fate(const pktseqi_cutting *c, size_t row) {
-    return c->fate ? c->fate[pktseqi_column_text_at(c->protocol, row)] : 0;
+static int pktseqi_segment_action(const pktseqi_segmenter *c, size_t row) {
+    return c->action ? c->action[pktseqi_column_text_at(c->protocol, row)] : 0;
 }
 
 // Adds a column to the end of the table, named but empty; NULL = out of memory. An array of columns
@@ -7902,7 +7915,7 @@ static void pktseqi_table_drop_columns(pktseq_table *table, size_t count, pktseq
 }
 
 // Adds the derived columns that a schema names and the table lacks. 0 = out of memory.
-static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) {
+static int pktseqi_segment_columns(pktseqi_segmenter *c, const pktseq_schema *schema) {
     pktseq_table *table = c->table;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
@@ -7920,8 +7933,9 @@ static int pktseqi_cut_columns(pktseqi_cutting *c, const pktseq_schema *schema) 
 
 // Notes what the tracker says of a row, the derived columns in place `at` of the block. 0 = out of
 // memory.
-static int pktseqi_cut_note(pktseqi_cutting *c, size_t row, size_t at, const uint64_t secret[2],
-                            const pktseq_tracked *tracked) {
+static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
+                                const uint64_t secret[2],
+                                const pktseq_tracked *tracked) {
     const pktseq_allocator *allocator = &c->table->allocator;
     pktseqi_staged *to = c->staged;
     c->sequence[row] = (uint32_t)tracked->sequence;
@@ -7942,7 +7956,7 @@ static int pktseqi_cut_note(pktseqi_cutting *c, size_t row, size_t at, const uin
     if (c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION]) {
         uint64_t protocol = pktseqi_column_text_at(c->protocol, row);
         uint32_t number;
-        if (c->fate && c->fate[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
+        if (c->action && c->action[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
         number = pktseqi_tokens_number(&c->tokens, allocator, secret,
                                        protocol << PKTSEQI_TOKEN_WIDTH | tracked->token);
         if (number == PKTSEQI_NO_SLOT) return 0;
@@ -7954,20 +7968,20 @@ static int pktseqi_cut_note(pktseqi_cutting *c, size_t row, size_t at, const uin
 }
 
 // Shows a packet to the tracker, `begin` as pktseqi_tracker_push has it.
-static pktseq_status pktseqi_cut_row(pktseqi_cutting *c, pktseq_tracker *tracker, size_t row,
-                                     size_t at, int begin, pktseq_error *err) {
+static pktseq_status pktseqi_segment_row(pktseqi_segmenter *c, pktseq_tracker *tracker, size_t row,
+                                         size_t at, int begin, pktseq_error *err) {
     pktseq_packet packet;
     pktseq_tracked tracked;
-    pktseqi_cut_packet(c, row, &packet);
+    pktseqi_segment_packet(c, row, &packet);
     if (pktseqi_tracker_push(tracker, &packet, begin, &tracked) ||
-        !pktseqi_cut_note(c, row, at, tracker->state->secret, &tracked))
+        !pktseqi_segment_note(c, row, at, tracker->state->secret, &tracked))
         return pktseqi_no_memory(err);
     ++c->walked;
     return PKTSEQ_OK;
 }
 
 // Puts the derived cells of a block, rows [row, row + count), into their columns. 0 = no memory.
-static int pktseqi_cut_flush(pktseqi_cutting *c, size_t row, size_t count) {
+static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count) {
     for (size_t i = 0; i < PKTSEQI_MADE; ++i)
         if (c->made[i] && !pktseqi_column_append(&c->table->allocator, c->made[i], row,
                                                  c->table->rows, c->staged[i].number, count))
@@ -7976,32 +7990,33 @@ static int pktseqi_cut_flush(pktseqi_cutting *c, size_t row, size_t count) {
 }
 
 // Shows every packet to the tracker, in the order of the rows.
-static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_tracker *tracker,
-                                      pktseq_error *err) {
+static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *tracker,
+                                          pktseq_error *err) {
     double previous = -HUGE_VAL;
     size_t s = 0, rows = c->table->rows;
     for (size_t row = 0; row < rows; ++row) {
-        int fate = pktseqi_cut_fate(c, row), begin = -1;
+        int action = pktseqi_segment_action(c, row), begin = -1;
         double time = c->rule ? pktseqi_column_at(c->number[PKTSEQI_ROW_TIME], row) : 0;
         size_t at = row % PKTSEQI_BLOCK;
         if (!pktseqi_finite(&time))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column \"timestamp\": found %f in row %z, expected a finite "
                                  "number", time, row);
-        c->cut.dropped += fate == PKTSEQI_DROP;
+        c->cut.dropped += action == PKTSEQI_DROP;
         c->sequence[row] = UINT32_MAX;
-        if (fate == PKTSEQI_DROP) {
+        if (action == PKTSEQI_DROP) {
             for (size_t i = 0; i < PKTSEQI_MADE; ++i) c->staged[i].number[at] = 0;
         } else {
             pktseq_status status;
-            c->cut.renamed += fate == PKTSEQI_RENAME;
+            c->cut.renamed += action == PKTSEQI_RENAME;
             if (c->rule) c->cut.clock_back += time < previous;
             if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
-            status = pktseqi_cut_row(c, tracker, row, at, begin, err);
+            status = pktseqi_segment_row(c, tracker, row, at, begin, err);
             if (status) return status;
             previous = time;
         }
-        if ((at + 1 == PKTSEQI_BLOCK || row + 1 == rows) && !pktseqi_cut_flush(c, row - at, at + 1))
+        if ((at + 1 == PKTSEQI_BLOCK || row + 1 == rows) &&
+            !pktseqi_segment_flush(c, row - at, at + 1))
             return pktseqi_no_memory(err);
     }
     c->sequences = (size_t)tracker->sequences;
@@ -8012,7 +8027,7 @@ static pktseq_status pktseqi_cut_walk(pktseqi_cutting *c, pktseq_tracker *tracke
 }
 
 // Leaves out a last sequence that is too short for the reference.
-static pktseq_status pktseqi_cut_remainder(pktseqi_cutting *c, pktseq_error *err) {
+static pktseq_status pktseqi_segment_remainder(pktseqi_segmenter *c, pktseq_error *err) {
     size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->least : 0;
     if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION) least = 0;
     while (row > 0 && last < least &&
@@ -8034,7 +8049,7 @@ static pktseq_status pktseqi_cut_remainder(pktseqi_cutting *c, pktseq_error *err
 }
 
 // Puts the rows of a sequence together, in their order. 0 = out of memory.
-static int pktseqi_cut_sort(pktseqi_cutting *c) {
+static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
     size_t past = 0;
     c->start = (size_t *)pktseqi_alloc_zeroed(allocator, c->sequences + 1, sizeof *c->start);
@@ -8063,7 +8078,7 @@ static int pktseqi_compare_tokens(const void *a, const void *b) {
 
 // Names the tokens that rows which are kept have, in the order of their bits, and numbers the cells
 // of the column "token" accordingly. 0 = out of memory.
-static int pktseqi_cut_tokens(pktseqi_cutting *c) {
+static int pktseqi_segment_tokens(pktseqi_segmenter *c) {
     pktseq_column *column = c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION];
     const pktseq_allocator *allocator = &c->table->allocator;
     uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
@@ -8090,7 +8105,7 @@ static int pktseqi_cut_tokens(pktseqi_cutting *c) {
     for (size_t i = 0; good && i < count; ++i) {
         pktseqi_text t = pktseqi_text_growing(allocator);
         uint64_t protocol = sorted[i][0] >> PKTSEQI_TOKEN_WIDTH;
-        int renamed = c->fate && c->fate[protocol] == PKTSEQI_RENAME;
+        int renamed = c->action && c->action[protocol] == PKTSEQI_RENAME;
         pktseqi_token_text(&t, sorted[i][0] & mask,
                            renamed ? "SMTP" : c->protocol->names[protocol]);
         good = !t.failed;
@@ -8109,7 +8124,7 @@ static int pktseqi_cut_tokens(pktseqi_cutting *c) {
 }
 
 // Do rows leave, or move?
-static int pktseqi_cut_moves(const pktseqi_cutting *c) {
+static int pktseqi_segment_moves(const pktseqi_segmenter *c) {
     size_t i = 0;
     while (c->order && i < c->rows && c->order[i] == i) ++i;
     return c->order && (i < c->rows || c->rows < c->table->rows);
@@ -8117,10 +8132,10 @@ static int pktseqi_cut_moves(const pktseqi_cutting *c) {
 
 // Gets all memory that is needed after the walk, so that nothing can fail once the table is
 // changed. 0 = out of memory.
-static int pktseqi_cut_prepare(pktseqi_cutting *c) {
+static int pktseqi_segment_prepare(pktseqi_segmenter *c) {
     const pktseq_table *table = c->table;
     size_t names = 1;
-    int moves = pktseqi_cut_moves(c);
+    int moves = pktseqi_segment_moves(c);
     if (!moves && !c->cut.renamed) return 1;
     for (size_t i = 0; i < c->before; ++i)
         if (table->column[i].names && table->column[i].name_count > names)
@@ -8138,9 +8153,9 @@ static int pktseqi_cut_prepare(pktseqi_cutting *c) {
     return c->scratch != NULL;
 }
 
-// Numbers a column's names anew, in order of first appearance; what no row has goes behind them.
-static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
-    size_t count = 0, behind;
+// Numbers a column's names anew, in order of first appearance; what no row has goes after them.
+static void pktseqi_segment_names(pktseqi_segmenter *c, pktseq_column *column) {
+    size_t count = 0, unused;
     for (size_t i = 0; i < column->name_count; ++i) c->rename[i] = UINT32_MAX;
     for (size_t row = 0; row < c->rows; ++row) {
         uint32_t name = pktseqi_column_text_at(column, row);
@@ -8152,16 +8167,16 @@ static void pktseqi_cut_names(pktseqi_cutting *c, pktseq_column *column) {
         number = c->rename[name];
         pktseqi_cells_store(column, row, 1, &number);
     }
-    behind = count;
+    unused = count;
     for (size_t i = 0; i < column->name_count; ++i)
-        if (c->rename[i] == UINT32_MAX) c->names[behind++] = column->names[i];
+        if (c->rename[i] == UINT32_MAX) c->names[unused++] = column->names[i];
     memcpy(column->names, c->names, column->name_count * sizeof *column->names);
     column->spare += column->name_count - count;
     column->name_count = count;
 }
 
 // Moves the cells of a column, or what else has (bytes) for each row, to where they belong.
-static void pktseqi_cut_move(const pktseqi_cutting *c, void *cell, size_t bytes) {
+static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
     const uint32_t *order = c->order;
     size_t i, rows = c->rows;
     if (bytes == 1)
@@ -8176,9 +8191,9 @@ static void pktseqi_cut_move(const pktseqi_cutting *c, void *cell, size_t bytes)
 }
 
 // The table takes over what was found; cannot fail.
-static void pktseqi_cut_commit(pktseqi_cutting *c) {
+static void pktseqi_segment_commit(pktseqi_segmenter *c) {
     pktseq_table *table = c->table;
-    int moves = pktseqi_cut_moves(c);
+    int moves = pktseqi_segment_moves(c);
     if (c->rule) {
         pktseqi_free(&table->allocator, table->connection);
         table->connection = c->connection;
@@ -8188,15 +8203,15 @@ static void pktseqi_cut_commit(pktseqi_cutting *c) {
         if (strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
             c->protocol->names[c->smtp][strlen("SMTP")] = 0;
         for (size_t row = 0; row < table->rows; ++row)
-            if (pktseqi_cut_fate(c, row) == PKTSEQI_RENAME) {
+            if (pktseqi_segment_action(c, row) == PKTSEQI_RENAME) {
                 double number = c->smtp;
                 pktseqi_cells_store(c->protocol, row, 1, &number);
             }
     }
     for (size_t i = 0; i < table->column_count && moves; ++i)
-        pktseqi_cut_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
+        pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
     if (moves && table->source_row) {
-        pktseqi_cut_move(c, table->source_row, sizeof *table->source_row);
+        pktseqi_segment_move(c, table->source_row, sizeof *table->source_row);
     } else if (moves) {
         memcpy(c->source_row, c->order, c->rows * sizeof *c->order);
         table->source_row = c->source_row;
@@ -8204,7 +8219,7 @@ static void pktseqi_cut_commit(pktseqi_cutting *c) {
     }
     table->rows = c->rows;
     for (size_t i = 0; i < c->before && c->names; ++i)
-        if (table->column[i].names) pktseqi_cut_names(c, &table->column[i]);
+        if (table->column[i].names) pktseqi_segment_names(c, &table->column[i]);
     if (!c->rule) return;
     pktseqi_free(&table->allocator, table->start);
     table->start = c->start;
@@ -8215,33 +8230,35 @@ static void pktseqi_cut_commit(pktseqi_cutting *c) {
 }
 
 // Walks, and makes everything that the table is to have.
-static pktseq_status pktseqi_cut_run(pktseqi_cutting *c, pktseq_tracker *tracker,
-                                     const pktseq_schema *schema, pktseq_error *err) {
+static pktseq_status pktseqi_segment_run(pktseqi_segmenter *c, pktseq_tracker *tracker,
+                                         const pktseq_schema *schema, pktseq_error *err) {
     const pktseq_allocator *allocator = &c->table->allocator;
     pktseq_status status;
     c->sequence = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->sequence);
     c->staged = (pktseqi_staged *)pktseqi_alloc(allocator, PKTSEQI_MADE, sizeof *c->staged);
-    if (!c->sequence || !c->staged || !pktseqi_cut_columns(c, schema) || !pktseqi_cut_source(c) ||
-        (c->rule && c->rule->notebook && !pktseqi_cut_protocols(c)))
+    if (!c->sequence || !c->staged || !pktseqi_segment_columns(c, schema) ||
+        !pktseqi_segment_source(c) ||
+        (c->rule && c->rule->notebook && !pktseqi_segment_protocols(c)))
         return pktseqi_no_memory(err);
     tracker->without_pairs = tracker->without_sources = 1;
     for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
         if (c->made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
             pktseqi_tracker_needs(tracker, PKTSEQI_COL_PAIR + i);
-    status = pktseqi_cut_walk(c, tracker, err);
-    if (status == PKTSEQ_OK) status = pktseqi_cut_remainder(c, err);
+    status = pktseqi_segment_walk(c, tracker, err);
+    if (status == PKTSEQ_OK) status = pktseqi_segment_remainder(c, err);
     if (status) return status;
-    return (!c->rule || pktseqi_cut_sort(c)) && pktseqi_cut_tokens(c) && pktseqi_cut_prepare(c)
+    return (!c->rule || pktseqi_segment_sort(c)) && pktseqi_segment_tokens(c) &&
+                   pktseqi_segment_prepare(c)
                ? PKTSEQ_OK : pktseqi_no_memory(err);
 }
 
 // Checks what is to be done. *wanted: are derived columns missing?
-static pktseq_status pktseqi_cut_begin(pktseqi_cutting *c, const pktseq_schema *schema,
-                                       int *wanted, pktseq_error *err) {
+static pktseq_status pktseqi_segment_begin(pktseqi_segmenter *c, const pktseq_schema *schema,
+                                           int *wanted, pktseq_error *err) {
     const pktseq_table *table = c->table;
     pktseq_status status = schema ? pktseqi_schema_check(schema, err) : PKTSEQ_OK;
     if (status == PKTSEQ_OK)
-        status = c->rule ? pktseqi_cut_check(c, err) : pktseqi_table_check(table, err);
+        status = c->rule ? pktseqi_segment_check(c, err) : pktseqi_table_check(table, err);
     for (size_t f = 0; status == PKTSEQ_OK && schema && f < schema->field_count; ++f) {
         size_t which = pktseqi_derived_find(schema->field[f].column);
         if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
@@ -8257,7 +8274,7 @@ static pktseq_status pktseqi_cut_begin(pktseqi_cutting *c, const pktseq_schema *
 PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
                                             const pktseq_schema *schema, pktseq_error *err) {
     const pktseq_rule standard = pktseq_rule_default();
-    pktseqi_cutting c;
+    pktseqi_segmenter c;
     pktseq_tracker tracker;
     pktseq_column *column;
     pktseq_status status;
@@ -8275,19 +8292,19 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
         c.cut.renamed = c.cut.clock_back = 0;
         c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
     }
-    status = pktseqi_cut_begin(&c, schema, &wanted, err);
+    status = pktseqi_segment_begin(&c, schema, &wanted, err);
     if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
     status = pktseq_tracker_init(&tracker, rule ? rule : &standard, &table->allocator, err);
     if (status) return status;
-    status = pktseqi_cut_run(&c, &tracker, schema, err);
+    status = pktseqi_segment_run(&c, &tracker, schema, err);
     if (status == PKTSEQ_OK) {
-        pktseqi_cut_commit(&c);
+        pktseqi_segment_commit(&c);
         if (rule) table->cut.renamed += renamed;
     }
     if (status) pktseqi_table_drop_columns(table, c.before, column);
     pktseq_tracker_free(&tracker);
     pktseqi_free(&table->allocator, c.id);
-    pktseqi_free(&table->allocator, c.fate);
+    pktseqi_free(&table->allocator, c.action);
     pktseqi_free(&table->allocator, c.tokens.key);
     pktseqi_free(&table->allocator, c.tokens.bucket);
     pktseqi_free(&table->allocator, c.staged);
@@ -14073,7 +14090,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
 static int pktseqi_watch_reserve(pktseq_watcher *w) {
     pktseqi_watching *state = w->state;
     const pktseqi_slots *s = &w->tracker.state->connections;
-    size_t most = w->tracker.rule.by == PKTSEQ_CUT_CONNECTION ? s->most : 1;
+    size_t most = w->tracker.rule.by == PKTSEQ_CUT_CONNECTION ? s->limit : 1;
     size_t to = state->capacity ? 2 * state->capacity : 64;
     void *memory;
     if (s->used < state->capacity || state->capacity == most) return 1;
