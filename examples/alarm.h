@@ -223,7 +223,9 @@ static incident *incident_add(incidents *all, const pktseq_alarm *a) {
         incident *i = &all->list[(all->count - 1 - k) % all->capacity];
         int source = memcmp(i->src, a->src, 16) == 0;
         if (a->begin > i->last + 60 || a->time < i->first - 60) continue;
-        if (!source && !(memcmp(i->src, a->dst, 16) == 0 && incident_has(i, a->src))) continue;
+        if (!source && !(i->hosts == 1 && memcmp(i->src, a->dst, 16) == 0 &&
+                         incident_has(i, a->src)))
+            continue;
         other = source ? a->dst : a->src;
         x = i;
         break;
@@ -533,14 +535,15 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
                               "were;", output_percent(part[0], v->unknown),
                               output_percent(part[1], v->unknown_expected));
     if (v->drifted && v->name[0] && v->unknown > v->unknown_expected)
-        n += (size_t)snprintf(text + n, 768 - n, " most of the unknown: %s %s %%;", v->name,
+        n += (size_t)snprintf(text + n, 768 - n, " unknown most often: %s %s %%;", v->name,
                               output_percent(part[0], v->name_share));
     if (v->drifted & PKTSEQ_DRIFT_SCORES)
         n += (size_t)snprintf(text + n, 768 - n, " scores distributed otherwise (by %.2f, up to "
                               "%.2f would be chance);", v->distance, v->distance_limit);
     if (v->drifted)
         snprintf(text + n, 768 - n, " if it is no attack but normal by now, recalibrate with detect "
-                 "--calibrate NORMAL --save-calibration, or train on it, too");
+                 "--calibrate NORMAL --save-calibration, or continue with train --continue MODEL "
+                 "NORMAL");
     output_make_printable(text, 0);
     return text;
 }

@@ -544,7 +544,7 @@ static void print_summary(const app *a) {
         printf("settings    these are the reference's, which find little: --recommended finds "
                "more\n");
     printf("data        %s\n", output_shown(input_name(a->data_path)));
-    printf("rows        %lu packets", (unsigned long)a->table.rows);
+    printf("packets     %lu", (unsigned long)a->table.rows);
     if (a->table.cut.packets > a->table.rows)
         printf(" of %lu", (unsigned long)a->table.cut.packets);
     printf("\n");
@@ -576,6 +576,9 @@ static void print_summary(const app *a) {
     if (a->resume_path)
         printf("resumed     after %lu iterations\n", (unsigned long)a->training.iteration);
     printf("\n");
+    if (!a->bar)
+        printf("time (- left) (iterations, share of all) loss in %s a packet\n",
+               a->model.config.loss == PKTSEQ_LOSS_NLL ? "nats" : "squared errors");
     fflush(stdout);
 }
 

@@ -249,7 +249,7 @@ check "as calibrated" grep -q '^verdict     as calibrated: [0-9.]* % above the t
 awk -F, -v OFS=, 'NR > 3000 { $4 = "QUIC"; $7 = 443 } { print }' many.csv >odd.csv
 ./detect --model $many odd.csv >out
 check "other traffic, and which" \
-    grep -q '^verdict     other traffic than .* where 0 % were; most of the unknown: TCP/443 100 %' out
+    grep -q '^verdict     other traffic than .* where 0 % were; unknown most often: TCP/443 100 %' out
 ./detect --model $many --threshold -1 many.csv >out
 check "a threshold of one's own is no drift" grep -q '^verdict     as calibrated$' out
 ./detect --model $model cap.csv >out
