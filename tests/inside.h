@@ -20,7 +20,8 @@
     X(random_below, size_t, (uint64_t *, size_t)) \
     X(dataset_hash, uint64_t, (const pktseq_dataset *)) \
     X(time, double, (int64_t, uint64_t, uint64_t)) \
-    X(cut_left_out, size_t, (const pktseq_cut *))
+    X(cut_left_out, size_t, (const pktseq_cut *)) \
+    X(cell_bytes, size_t, (pktseq_cell))
 
 #ifdef PKTSEQ_LINKED
 #define INSIDE_DECLARE(name, result, arguments) extern result(*const inside_##name) arguments;
@@ -36,6 +37,7 @@ extern const int inside_doubles;
 #define pktseqi_dataset_hash inside_dataset_hash
 #define pktseqi_time inside_time
 #define pktseqi_cut_left_out inside_cut_left_out
+#define pktseqi_cell_bytes inside_cell_bytes
 #elif defined(PKTSEQI_DOUBLES)
 enum { inside_doubles = 1 };  // what is done to doubles is rounded to a double, once
 #else

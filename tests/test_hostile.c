@@ -5,10 +5,7 @@
 // zeroed and freed objects. Whatever is refused must say in one sentence what was found, leave
 // nothing behind, and ask for no more memory than a few times the bytes that are there.
 #define _POSIX_C_SOURCE 200809L
-#ifndef PKTSEQ_LINKED
-#define PKTSEQ_IMPLEMENTATION
-#endif
-#include "../pktseq.h"
+#include "inside.h"
 #include "check.h"
 
 #include <float.h>

@@ -188,10 +188,10 @@ static double peaks_of(const unsigned char *data, size_t size, double *peak) {
 }
 
 // From a capture to a model, and to scores, a packet takes at most 200 bytes: what twice as many
-// packets take more.
+// packets take more. Where a number of a dataset is a double, a few of them are eight bytes.
 static void test_packets(void) {
     static unsigned char data[1 << 20];
-    double rows[2], peak[2][2];
+    double rows[2], peak[2][2], max = sizeof(pktseq_real) == 4 ? 200 : 250;
     FILE *file = fopen("examples/data/normal.pcap", "rb");
     size_t size = file ? fread(data, 1, sizeof data, file) : 0;
     CHECK_THAT(size > 1000 && size < sizeof data, "examples/data/normal.pcap is not there");
@@ -205,7 +205,7 @@ static void test_packets(void) {
     for (int way = 0; way < 2; ++way) {
         double bytes = (peak[1][way] - peak[0][way]) / (rows[1] - rows[0]);
         printf("test_memory: %.0f bytes a packet to %s\n", bytes, way ? "score it" : "learn it");
-        CHECK_THAT(bytes > 20 && bytes < 200, "%.0f bytes a packet", bytes);
+        CHECK_THAT(bytes > 20 && bytes < max, "%.0f bytes a packet", bytes);
     }
 }
 

@@ -1,8 +1,5 @@
 // test_table.c - CSV to table: every text that must be taken, every one that must be refused.
-#ifndef PKTSEQ_LINKED
-#define PKTSEQ_IMPLEMENTATION
-#endif
-#include "../pktseq.h"
+#include "inside.h"
 #include "scene.h"
 #include "text.h"
 
