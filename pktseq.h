@@ -1701,8 +1701,14 @@ typedef struct pktseq_alarm {
 // Zero means: the default.
 typedef struct pktseq_watch_options {
     pktseq_rule rule;     // how packets become sequences; least 0: the codec's, with this secret
-    double threshold;     // 0: the detector's for running scores, so that the share false_alarms of
-                          //   normal sequences raises an alarm at any time
+    double threshold;     // 0: the detector's for live use
+    double false_alarms;  // share of normal sequences that may raise an alarm at any time; 0: the
+                          //   detector's. With a threshold of the caller's own it only serves adapt
+    double adapt;         // seconds, 0 = off: the threshold is made anew, every 100 sequences, from
+                          //   those that ended in these last seconds (up to 4,096; 200 and twice
+                          //   1 / false_alarms at least). Of those above the threshold only two in
+                          //   1,000 from one source count, and twice false_alarms of them all: an
+                          //   attack moves it little, what many hosts do by now moves it
     // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
     void *user_data;
@@ -1722,6 +1728,7 @@ typedef struct pktseq_watcher {
     uint64_t sequences, alarms;    // that have ended; raised, not counting those of ends
     uint64_t anomalous;            // sequences that have raised one
     uint64_t unknown;              // packets with a text that the codec does not know
+    uint64_t adapted;              // how often options.threshold was made anew
     pktseq_drift drift;            // of the sequences that have ended, with a window of 500; it may
                                    //   be judged at any time, and another window set after init
     size_t slot_size;
@@ -1731,7 +1738,7 @@ typedef struct pktseq_watcher {
 
 // Model, codec and detector are borrowed.
 //   fails with ARGUMENT, MEMORY, MISMATCH (they do not fit together; a column of the codec that no
-//   packet has).
+//   packet has; false_alarms where the detector keeps no distribution).
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_detector *detector,
@@ -13286,6 +13293,16 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
     for (size_t i = 0; i < n && ratio > 1; ++i) score[i] *= ratio;
 }
 
+// What normal scores are like, from those of sequences (n), sorted.
+static void pktseqi_detector_distribution(pktseq_detector *d, const double *sorted, size_t n) {
+    for (int k = 0; k < PKTSEQ_LEVELS; ++k) {
+        d->level[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_LEVELS - 1));
+        if (k > 0 && d->level[k] < d->level[k - 1]) d->level[k] = d->level[k - 1];  // rounding
+    }
+    pktseqi_detector_fit_tail(d, sorted, n);
+    d->sequences = n;
+}
+
 // What normal scores are like, from those of all pairs, and the threshold.
 //   running   running scores are among them      sorted   (pairs) scratch
 static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
@@ -13299,12 +13316,7 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
     pktseqi_detector_correct(dataset, score, sorted, running);
     memcpy(sorted, score, n * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
-    for (int k = 0; k < PKTSEQ_LEVELS; ++k) {
-        d->level[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_LEVELS - 1));
-        if (k > 0 && d->level[k] < d->level[k - 1]) d->level[k] = d->level[k - 1];  // rounding
-    }
-    pktseqi_detector_fit_tail(d, sorted, n);
-    d->sequences = n;
+    pktseqi_detector_distribution(d, sorted, n);
     d->dispersion = pktseqi_detector_dispersion(dataset, score,
                                                 pktseqi_quantile_sorted(sorted, n, 0.9));
     pktseqi_detector_range(d);
@@ -13745,6 +13757,7 @@ typedef struct pktseqi_watched {
     double network, context;
     uint64_t token;         // of the packet where the token's group added most
     char token_protocol[24];
+    double highest;         // running score
     uint32_t unknown;       // packets with a text that the codec does not know
     int open;
 } pktseqi_watched;
@@ -13770,8 +13783,25 @@ typedef struct pktseqi_watch_field {
     pktseqi_looked *looked; // (PKTSEQI_LOOKED) or NULL
 } pktseqi_watch_field;
 
+// A sequence that has ended, for what adapts: the highest of its running scores and its score.
+typedef struct pktseqi_ended {
+    double time, highest;
+    uint64_t source;        // hash of its address
+    int above;              // the threshold of then
+} pktseqi_ended;
+
+enum { PKTSEQI_ADAPT = 4096, PKTSEQI_ADAPT_LEAST = 200, PKTSEQI_ADAPT_EVERY = 100 };
+
+typedef struct pktseqi_adapting {
+    double span, rate;      // seconds; of false alarms
+    pktseqi_ended *ended;   // (PKTSEQI_ADAPT) a ring, or NULL: off
+    double *sorted;         // (PKTSEQI_ADAPT) scratch
+    size_t count, fresh;    // in the ring, so far; since the threshold was made
+} pktseqi_adapting;
+
 typedef struct pktseqi_watching {
     const pktseq_codec *codec;
+    pktseqi_adapting adapting;
     pktseq_stream stream;   // scratch: each sequence in turn
     pktseqi_watch_field *field;  // (field_count)
     pktseq_packing packing; // its arrays are the watcher's
@@ -13981,6 +14011,49 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
     return pktseqi_running_value(stream->detector, inputs, s->alarm.packets, sum);
 }
 
+// May a sequence that has raised an alarm count as normal? See pktseq_watch_options.
+static int pktseqi_adapt_takes(const pktseqi_adapting *a, double time, uint64_t source) {
+    size_t kept = a->count < PKTSEQI_ADAPT ? a->count : (size_t)PKTSEQI_ADAPT, n = 1;
+    double all = 1, same = 1;
+    for (size_t i = 0; i < kept; ++i) {
+        if (a->ended[i].time < time - a->span) continue;
+        ++n;
+        all += a->ended[i].above;
+        same += a->ended[i].above && a->ended[i].source == source;
+    }
+    return all <= 1 + 2 * a->rate * (double)n && same <= 1 + 0.002 * (double)n;
+}
+
+// Takes a sequence that has ended. Returns 1 if it has made the threshold anew.
+static int pktseqi_adapt_add(pktseqi_adapting *a, const pktseq_detector *detector,
+                             const pktseqi_ended *ended, double *threshold) {
+    pktseq_detector now = *detector;
+    size_t n = 0;
+    if (ended->above && !pktseqi_adapt_takes(a, ended->time, ended->source)) return 0;
+    a->ended[a->count++ % PKTSEQI_ADAPT] = *ended;
+    if (++a->fresh < PKTSEQI_ADAPT_EVERY || detector->dispersion < 1) return 0;
+    for (size_t i = 0; i < a->count && i < PKTSEQI_ADAPT; ++i)
+        if (a->ended[i].time >= ended->time - a->span) a->sorted[n++] = a->ended[i].highest;
+    if (n < PKTSEQI_ADAPT_LEAST || (double)n * a->rate < 2) return 0;
+    a->fresh = 0;
+    qsort(a->sorted, n, sizeof *a->sorted, pktseqi_compare_numbers);
+    pktseqi_detector_distribution(&now, a->sorted, n);
+    return pktseq_detector_threshold(&now, a->rate, threshold, NULL, NULL) == PKTSEQ_OK;
+}
+
+// Takes a watched sequence that has ended with this score.
+static void pktseqi_watch_adapt(pktseq_watcher *w, const pktseqi_watched *s, double score) {
+    pktseqi_adapting *a = &w->state->adapting;
+    pktseqi_ended ended;
+    if (!a->ended) return;
+    ended.time = s->alarm.time;
+    ended.highest = score > s->highest ? score : s->highest;
+    ended.source = pktseqi_fnv(PKTSEQI_FNV_START, s->alarm.src, sizeof s->alarm.src);
+    ended.above = s->alarm.again;
+    w->adapted += (uint64_t)pktseqi_adapt_add(a, w->state->stream.detector, &ended,
+                                              &w->options.threshold);
+}
+
 // A sequence has ended: it may raise an alarm now, or again with its final score.
 static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseq_watcher *w = (pktseq_watcher *)user_data;
@@ -13989,9 +14062,11 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     ++w->sequences;
     if (s->open && (s->alarm.again || score > w->options.threshold))
         pktseqi_watch_raise(w, s, score, 1);
-    if (s->open && s->alarm.packets > w->state->stream.model->config.inputs)
+    if (s->open && s->alarm.packets > w->state->stream.model->config.inputs) {
         pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.again,
                          (double)s->alarm.packets, (double)s->unknown);
+        pktseqi_watch_adapt(w, s, score);
+    }
     s->open = 0;
 }
 
@@ -14071,6 +14146,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
     pktseq_alarm *a = &s->alarm;
     memset(s, 0, w->slot_size);
     s->open = 1;
+    s->highest = -DBL_MAX;
     a->begin = packet->time;
     memcpy(a->src, packet->src, 16);
     memcpy(a->dst, packet->dst, 16);
@@ -14130,6 +14206,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
     if (pktseqi_running_now(n) && !s->alarm.again) {
         double score = pktseqi_watch_score(watcher, s, 0);
+        if (score > s->highest) s->highest = score;
         if (score > watcher->options.threshold) pktseqi_watch_raise(watcher, s, score, 0);
     }
     return status;
@@ -14192,6 +14269,15 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     state->part = (double *)pktseqi_alloc_zeroed(&w->allocator, state->parts, sizeof *state->part);
     if (!state->field || !state->row || !state->packed_field || !state->group_field || !state->part)
         return pktseqi_no_memory(err);
+    state->adapting.span = w->options.adapt;
+    state->adapting.rate = w->options.false_alarms;
+    if (w->options.adapt > 0) {
+        state->adapting.ended = (pktseqi_ended *)pktseqi_alloc(
+            &w->allocator, PKTSEQI_ADAPT, sizeof *state->adapting.ended);
+        state->adapting.sorted = (double *)pktseqi_alloc(&w->allocator, PKTSEQI_ADAPT,
+                                                         sizeof(double));
+        if (!state->adapting.ended || !state->adapting.sorted) return pktseqi_no_memory(err);
+    }
     state->c = state->row + fields;
     state->packing = pktseqi_packing_of(codec, state->packed_field, state->group_field);
     if (!pktseqi_packing_fits(&state->packing, &model->config))
@@ -14206,6 +14292,21 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     state->at_row = state->at_h + reals * sizeof(pktseq_real);
     w->slot_size = (state->at_row + fields * sizeof(pktseq_real) + 7) / 8 * 8;
     return pktseqi_watch_fields(w, err);
+}
+
+// Puts rate and threshold in the place of zeros.
+static pktseq_status pktseqi_watch_threshold(pktseq_watch_options *o,
+                                             const pktseq_detector *detector, pktseq_error *err) {
+    int own = o->false_alarms > 0 && o->threshold == 0;
+    if (!(o->false_alarms >= 0 && o->false_alarms <= 1) || !(o->adapt >= 0) ||
+        o->adapt > DBL_MAX)
+        return pktseqi_bad_argument(err, "false_alarms is not a share, or adapt not a time");
+    if (o->false_alarms == 0) o->false_alarms = detector->options.false_alarms;
+    if (o->threshold == 0) o->threshold = detector->running_threshold;
+    if (own && pktseq_detector_running_threshold(detector, o->false_alarms, &o->threshold))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
+                             "running scores, from which false_alarms could be taken");
+    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
@@ -14229,7 +14330,8 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
     if (!rule.least) rule = pktseq_rule_default();
     memcpy(rule.secret, watcher->options.rule.secret, sizeof rule.secret);
     watcher->options.rule = rule;
-    if (watcher->options.threshold == 0) watcher->options.threshold = detector->running_threshold;
+    status = pktseqi_watch_threshold(&watcher->options, detector, err);
+    if (status) return status;
     watcher->state = (pktseqi_watching *)pktseqi_alloc_zeroed(&watcher->allocator, 1,
                                                               sizeof *watcher->state);
     if (!watcher->state) return pktseqi_no_memory(err);
@@ -14263,6 +14365,8 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
         pktseqi_free(&watcher->allocator, state->field);
         pktseqi_free(&watcher->allocator, state->row);
         pktseqi_free(&watcher->allocator, state->packed_field);
+        pktseqi_free(&watcher->allocator, state->adapting.ended);
+        pktseqi_free(&watcher->allocator, state->adapting.sorted);
         pktseqi_free(&watcher->allocator, state->group_field);
         pktseqi_free(&watcher->allocator, state->part);
         pktseqi_free(&watcher->allocator, state->memory);

@@ -49,6 +49,8 @@ static const char help_text[] =
     "  --threads N             0 = as OpenMP decides (0)\n"
     "  --live                  answer while packets come: DATA is read once, each alarm is a line; so\n"
     "                          it is for - unless --scores, --report, --top or --calibrate is given\n"
+    "  --adapt HOURS           with --live: make the threshold anew from the sequences that ended in\n"
+    "                          the last hours; a burst of alarms hardly counts (off)\n"
     "  --json                  an object a line: live each alarm; of a file each incident, and after\n"
     "                          it its sequences; names as in Suricata's EVE\n"
     "  --ignore FILE           no alarms of these addresses, networks, pairs of them or \"port N\",\n"
@@ -76,6 +78,7 @@ typedef struct app {
     const char *ignore_path;
     int baseline, save, notebook, given_threshold, given_rate, given_context, given_start, start;
     int live, json, given_top;
+    double adapt;              // hours, or 0
     double threshold, rate, hourly, context, bad_rows;  // hourly: alarms an hour, or -1; the last
                                // in percents
     int judged;                // there is a threshold
@@ -161,6 +164,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--scores", OPTION_TEXT, &a->scores_path, 0, 0, 0, NULL, NULL},
         {"--top", OPTION_WHOLE, &a->top, 0, 1e6, 0, NULL, &a->given_top},
         {"--live", OPTION_FLAG, &a->live, 0, 0, 0, NULL, NULL},
+        {"--adapt", OPTION_NUMBER, &a->adapt, 0.01, 1e5, 0, NULL, NULL},
         {"--json", OPTION_FLAG, &a->json, 0, 0, 0, NULL, NULL},
         {"--ignore", OPTION_TEXT, &a->ignore_path, 0, 0, 0, NULL, NULL},
         {"--report", OPTION_TEXT, &a->report_path, 0, 0, 0, NULL, NULL},
@@ -198,6 +202,9 @@ static int parse_options(app *a, int argc, char **argv) {
     if (strcmp(a->data_path, "-") == 0 && !a->scores_path && !a->report_path && !a->normal_path &&
         !a->given_top)
         a->live = 1;
+    if (a->adapt > 0 && (!a->live || a->given_threshold))
+        return fail(a->live ? "--adapt makes the threshold anew: leave --threshold out"
+                            : "--adapt is for live use: give --live, too");
     if (output_clash(a)) return 1;
     a->print = a->json || (a->scores_path && strcmp(a->scores_path, "-") == 0) ||
                        (a->report_path && strcmp(a->report_path, "-") == 0)
@@ -1458,6 +1465,8 @@ static int run_live(app *a) {
     options.alarm_fn = live_alarm;
     options.user_data = l;
     options.threshold = a->given_threshold ? a->threshold : a->detector.running_threshold;
+    options.false_alarms = a->given_rate ? a->rate : 0;
+    options.adapt = 3600 * a->adapt;
     if (a->given_rate && !a->given_threshold && a->detector.sequences &&
         pktseq_detector_running_threshold(&a->detector, a->rate, &options.threshold)) {
         free(l);

@@ -162,6 +162,8 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     fprintf(file, "threshold   %.5g, of running scores and of scores at the end\n"
                   "anomalous   %lu of %lu sequences", w->options.threshold,
             (unsigned long)w->anomalous, (unsigned long)w->sequences);
+    if (w->adapted)
+        fprintf(file, "; the threshold was made anew %lu times", (unsigned long)w->adapted);
     if (l->ignored) fprintf(file, ", %lu of them ignored", (unsigned long)l->ignored);
     fprintf(file, "\nincidents   %lu\n", (unsigned long)l->incidents.count);
     for (size_t i = 0; i < kept && i < 20; ++i) {

@@ -366,6 +366,9 @@ check "as JSON, and the summary on standard error" \
 if command -v python3 >/dev/null; then
     check "which is JSON" python3 -c 'import json; [json.loads(l) for l in open("lines")]'
 fi
+refuses "adapting to a file" "--adapt is for live use" ./detect --model $model --adapt 1 cap.csv
+refuses "adapting a given threshold" "leave --threshold out" \
+    ./detect --model $model --live --adapt 1 --threshold 1 cap.csv
 ./detect --model $model --live cap.csv >out
 ./detect --model $model --live --false-alarms 0.01 cap.csv >same
 check "live, the rate that the model has kept" cmp out same

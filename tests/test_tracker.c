@@ -914,7 +914,56 @@ static void test_watch(void) {
     }
 }
 
+// Sequences that end one after the other, a second apart, with exponential scores times `scale`,
+// from so many sources; the share of the last half that is above the threshold of then.
+static double adapt_on(pktseqi_adapting *a, const pktseq_detector *d, double *time,
+                       double *threshold, int n, double scale, int sources, double shift) {
+    double above = 0;
+    for (int i = 0; i < n; ++i) {
+        pktseqi_ended e;
+        e.time = *time += 1;
+        e.highest = shift - scale * log((random_below(1000000) + 0.5) / 1000000);
+        e.source = (uint64_t)(i % sources);
+        e.above = e.highest > *threshold;
+        if (2 * i >= n) above += e.above;
+        pktseqi_adapt_add(a, d, &e, threshold);
+    }
+    return above / (n - n / 2);
+}
+
+// The threshold follows what many hosts do by now, and not a burst of alarms from one; what is older
+// than the span is forgotten.
+static void test_adapt(void) {
+    static pktseqi_ended ended[PKTSEQI_ADAPT];
+    static double sorted[PKTSEQI_ADAPT];
+    pktseqi_adapting a;
+    pktseq_detector d;
+    double time = 0, threshold = 4.6, share, before;
+    memset(&a, 0, sizeof a);
+    memset(&d, 0, sizeof d);
+    a.ended = ended;
+    a.sorted = sorted;
+    a.span = 3000;
+    a.rate = 0.01;
+    d.dispersion = 1;
+    d.sequences = 1000;
+    adapt_on(&a, &d, &time, &threshold, 150, 1, 50, 0);
+    CHECK(threshold == 4.6);  // too few
+    adapt_on(&a, &d, &time, &threshold, 2000, 1, 50, 0);
+    CHECK_THAT(threshold > 4 && threshold < 5.5 && threshold != 4.6, "%g", threshold);
+    before = threshold;
+    share = adapt_on(&a, &d, &time, &threshold, 1000, 1, 1, 50);
+    CHECK_THAT(share > 0.999 && threshold < 1.3 * before, "%g above %g, which was %g", share,
+               threshold, before);
+    adapt_on(&a, &d, &time, &threshold, 3000, 1, 50, 0);
+    share = adapt_on(&a, &d, &time, &threshold, 6000, 1.5, 50, 0);
+    CHECK_THAT(share < 0.02 && threshold > 5.5, "%g above %g", share, threshold);
+    share = adapt_on(&a, &d, &time, &threshold, 6000, 0.5, 50, 0);
+    CHECK_THAT(share > 0.003 && share < 0.02 && threshold < 3, "%g above %g", share, threshold);
+}
+
 int main(void) {
+    test_adapt();
     test_watch();
     test_plain();
     test_table();
