@@ -1213,10 +1213,9 @@ typedef struct pktseq_work {
     pktseq_real *dout;      // (T*B, O) d loss / d (W h + b)
     pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
     pktseq_real *dtoken;    // (B, O)
-    size_t parts;           // of 64 hidden units each; what they add to dh and dtoken:
-    pktseq_real *dh_part;   // (parts, B, H)
+    pktseq_real *dh_part;   // (B, H) what 64 hidden units add to dh
     pktseq_real *dh_trace;  // (S*B, H) the caller's, or NULL, see pktseq_work_trace
-    pktseq_real *dtoken_part;  // (parts, B, O)
+    pktseq_real *dtoken_part;  // (B, O) and to dtoken
 
     // gradients, laid out as the model's parameters
     size_t parameters;
@@ -9659,20 +9658,16 @@ typedef struct pktseqi_kernels {
     void (*dots)(const pktseqi_product *product, int products, size_t rows, size_t count,
                  pktseq_real *out, size_t out_stride);
 
-    // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[s*bs + t][c]
-    //   s < slots, c < cols, terms up to PKTSEQI_PIECE; bs 0: all slots share the rows b
+    // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[t][c]
+    //   s < slots, c < cols, terms up to PKTSEQI_PIECE
     //   fresh: out is taken for zeros, whatever it holds
     void (*add_outer)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
-                      size_t bs, size_t terms, size_t slots, size_t cols, pktseq_real scale,
-                      int fresh, pktseq_real *out, size_t out_stride);
+                      size_t terms, size_t slots, size_t cols, pktseq_real scale, int fresh,
+                      pktseq_real *out, size_t out_stride);
 
     // y[i] += scale * sum over t < terms of d[t][i]         i < n
     void (*add_rows)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
                      pktseq_real scale, int fresh, pktseq_real *y);
-
-    // y[b][i] += part[0][b][i], then part[1][b][i], ..      b < count, i < n
-    void (*add_parts)(const pktseq_real *part, size_t parts, size_t part_stride, size_t count,
-                      size_t row_stride, size_t n, pktseq_real *y, size_t y_stride);
 
     // The gates of a GRU step from their dot products, and the way back: see >>gru.
     void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t count,
@@ -9805,8 +9800,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as, size_t at,
-                                                const pktseq_real *const *b, size_t bs,
-                                                size_t terms, size_t slots, size_t cols,
+                                                const pktseq_real *const *b, size_t terms,
+                                                size_t slots, size_t cols,
                                                 pktseq_real scale, int fresh, pktseq_real *out,
                                                 size_t out_stride) {
     for (size_t s = 0; s < slots; ++s)
@@ -9814,7 +9809,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as,
             pktseq_real sum[16] = {0}, *to = out + s * out_stride + c;
             size_t n = cols - c < 16 ? cols - c : 16;
             for (size_t t = 0; t < terms; ++t) {
-                const pktseq_real *from = b[s * bs + t] + c;
+                const pktseq_real *from = b[t] + c;
                 for (size_t l = 0; l < n; ++l)
                     sum[l] = PKTSEQI_K(fma)(a[s * as + t * at], from[l], sum[l]);
             }
@@ -9831,16 +9826,6 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const pktseq_real *d, size_t d_st
         for (size_t t = 0; t < terms; ++t) sum += d[t * d_stride + i];
         y[i] = PKTSEQI_K(fma)(scale, sum, fresh ? 0 : y[i]);
     }
-}
-
-static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const pktseq_real *part, size_t parts,
-                                                size_t part_stride, size_t count,
-                                                size_t row_stride, size_t n, pktseq_real *y,
-                                                size_t y_stride) {
-    for (size_t b = 0; b < count; ++b)
-        for (size_t i = 0; i < n; ++i)
-            for (size_t k = 0; k < parts; ++k)
-                y[b * y_stride + i] += part[k * part_stride + b * row_stride + i];
 }
 
 // e^x = scale * (1 + p), as said above; x from -87 to 88.
@@ -10218,12 +10203,11 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
 }
 
 // S slots times C vectors of columns, of which `cols` numbers are there (whole: all). Missing slots
-// repeat the first one and are not stored. shared: all slots take the same rows b.
+// repeat the first one and are not stored.
 PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
-                                           const float *const *b, size_t bs, size_t col,
-                                           size_t terms, size_t slots, const int S, size_t cols,
-                                           const int C, const int whole, const int shared,
-                                           float scale, int fresh, float *out,
+                                           const float *const *b, size_t col, size_t terms,
+                                           size_t slots, const int S, size_t cols, const int C,
+                                           const int whole, float scale, int fresh, float *out,
                                            size_t out_stride) {
     PKTSEQI_V sum[PKTSEQI_SUMS], x[PKTSEQI_SUMS], rate = PKTSEQI_K(set)(scale);
     size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
@@ -10232,13 +10216,11 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
         part[c] = whole ? 16 : cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
     PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_K(set)(0);
     for (size_t t = 0; t < terms; ++t) {
+        const float *from = b[t] + col;
+        PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
+            x[c] = PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
             PKTSEQI_V factor = PKTSEQI_K(set)(a[slot[s] * as + t * at]);
-            if (s == 0 || !shared) {
-                const float *from = b[slot[s] * bs + t] + col;
-                PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-                    x[c] = PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
-            }
             PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
                 sum[s * C + c] = PKTSEQI_K(fma)(factor, x[c], sum[s * C + c]);
         }
@@ -10255,35 +10237,27 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
     }
 }
 
-// Chooses the shape of the blocks: as many sums at once as there are registers for. Rows of out are
-// passed from end to end while the rows b fit into the first cache, else in stripes. (Stripes for
-// few rows look harmless, but after each the processor fetches ahead, and that may be the next
-// member's part, who then has to fetch it back.)
+// Three shapes of blocks, with as many sums as there are registers for: square ones, long ones for a
+// single slot, high ones for the columns that are left. Rows of out are passed from end to end
+// while the rows b fit into the first cache, else in stripes.
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
-                                                const float *const *b, size_t bs, size_t terms,
+                                                const float *const *b, size_t terms,
                                                 size_t slots, size_t cols, float scale, int fresh,
                                                 float *out, size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, HALF = B / 2, STRIPE = 16 * B, LONG = PKTSEQI_SUMS / 2 };
-#define PKTSEQI_OUTER(S, C, whole, shared) \
-    PKTSEQI_K(outer_block)(a + s * as, as, at, b + s * bs, bs, c, terms, slots - s, S, cols - c, \
-                           C, whole, shared, scale, fresh, out + s * out_stride, out_stride)
-    size_t past = bs == 0 && slots > 1 ? cols - cols % STRIPE : 0, c, s = 0;
+#define PKTSEQI_OUTER(S, C, whole) \
+    PKTSEQI_K(outer_block)(a + s * as, as, at, b, c, terms, slots - s, S, cols - c, C, whole, \
+                           scale, fresh, out + s * out_stride, out_stride)
+    size_t past = slots > 1 ? cols - cols % STRIPE : 0, c = 0, s = 0;
     size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
+    for (; slots == 1 && c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 1);
+    for (; slots == 1 && c < cols; c += 16 * HALF) PKTSEQI_OUTER(1, HALF, 0);
+    if (slots == 1) return;
     for (size_t start = 0; start < past; start += width)
         for (s = 0; s < slots; s += B)
-            for (c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1, 1);
-    s = 0;
-    c = past;
-    if (bs > 0) {  // pieces of a long sum
-        for (; c < cols; c += 16 * HALF)
-            for (s = 0; s < slots; s += B) PKTSEQI_OUTER(B, HALF, 0, 0);
-    } else if (slots == 1) {
-        for (; c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 1, 1);
-        for (; c < cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 0, 1);
-    } else {
-        for (; c < cols; c += 16 * HALF)
-            for (s = 0; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0, 1);
-    }
+            for (c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1);
+    for (c = past; c < cols; c += 16 * HALF)
+        for (s = 0; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0);
 #undef PKTSEQI_OUTER
 }
 
@@ -10297,19 +10271,6 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const float *d, size_t d_stride, 
         if (!fresh) old = PKTSEQI_K(load_part)(y + i, part);
         PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum, old), part);
     }
-}
-
-static PKTSEQI_TARGET void PKTSEQI_K(add_parts)(const float *part, size_t parts,
-                                                size_t part_stride, size_t count,
-                                                size_t row_stride, size_t n, float *y,
-                                                size_t y_stride) {
-    for (size_t b = 0; b < count; ++b, part += row_stride, y += y_stride)
-        for (size_t i = 0; i < n; i += 16) {
-            PKTSEQI_V sum = PKTSEQI_K(load_part)(y + i, n - i);
-            for (size_t k = 0; k < parts; ++k)
-                sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(part + k * part_stride + i, n - i));
-            PKTSEQI_K(store_part)(y + i, sum, n - i);
-        }
 }
 
 // e^x = scale * (1 + p); x is held between -87 and 88 first, but NaN stays.
@@ -10471,9 +10432,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
 #endif
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
-    PKTSEQI_NAME,         PKTSEQI_K(dots),  PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
-    PKTSEQI_K(add_parts), PKTSEQI_K(gates), PKTSEQI_K(deltas),    PKTSEQI_K(axpy),
-    PKTSEQI_K(scale),     PKTSEQI_K(momentum), PKTSEQI_K(exp),    PKTSEQI_K(sigmoid)};
+    PKTSEQI_NAME,      PKTSEQI_K(dots),   PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
+    PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),      PKTSEQI_K(scale),
+    PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid)};
 
 #undef PKTSEQI_PLAIN
 #undef PKTSEQI_ISA
@@ -10544,7 +10505,7 @@ static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_
     for (size_t i = 0, terms; i < rows; i += terms) {
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
-        kernels->add_outer(d + i, d_stride, 1, row, 0, terms, count, cols, 1, 0, y, y_stride);
+        kernels->add_outer(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
     }
 }
 
@@ -10836,11 +10797,9 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
     work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
     work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
-    work->parts = pktseqi_plus(H, PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
-    work->dh_part = (pktseq_real *)pktseqi_carve(
-        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(work->parts, B), work->h_stride), real);
-    work->dtoken_part = (pktseq_real *)pktseqi_carve(
-        block, &used, PKTSEQI_COUNT(PKTSEQI_COUNT(work->parts, B), O), real);
+    work->dh_part = (pktseq_real *)pktseqi_carve(block, &used,
+                                                 PKTSEQI_COUNT(B, work->h_stride), real);
+    work->dtoken_part = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
     work->grad_block = (pktseq_real *)pktseqi_carve(block, &used, work->parameters, real);
 #undef PKTSEQI_COUNT
     return used;
@@ -11033,35 +10992,24 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
 //
-// The sum over the units is taken in parts of 64 units, each gate by gate; then they come to y:
+// The sum over the units is taken in parts of 64 units, each gate by gate; then it comes to y:
 //   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
-//   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for (H / 64, count), y_stride
+//   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for as much as y
 static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
                              size_t cols, const pktseqi_step *step, size_t third,
                              pktseq_real *part, pktseq_real *y, size_t y_stride) {
-    enum { PIECE = PKTSEQI_PIECE, SLOTS = 8 };
-    const pktseq_real *row[PIECE * SLOTS];
-    size_t part_stride = step->count * y_stride;
-    for (size_t unit = 0, units; unit < H; unit += units)
+    const pktseq_real *row[PKTSEQI_PIECE];
+    for (size_t unit = 0, n; unit < H; unit += n) {
+        n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE;
         for (size_t gate = 0; gate < 3; ++gate) {
             const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
-            pktseq_real *out = part + unit / PIECE * part_stride;
-            size_t slots = (H - unit) / PIECE;
-            if (slots > SLOTS) slots = SLOTS;
-            // One sequence and few columns are too few sums to keep the machine busy: several
-            // parts at once.
-            if (step->count > 1 || cols > 32 || slots < 2) slots = 1;
-            units = slots > 1 ? slots * PIECE : H - unit < PIECE ? H - unit : (size_t)PIECE;
-            for (size_t t = 0; t < units; ++t) row[t] = w + (gate * H + unit + t) * cols;
-            if (slots > 1)
-                kernels->add_outer(d, PIECE, 1, row, PIECE, PIECE, slots, cols, 1, gate == 0, out,
-                                   part_stride);
-            else
-                kernels->add_outer(d, step->gate_stride, 1, row, 0, units, step->count, cols, 1,
-                                   gate == 0, out, y_stride);
+            for (size_t t = 0; t < n; ++t) row[t] = w + (gate * H + unit + t) * cols;
+            kernels->add_outer(d, step->gate_stride, 1, row, n, step->count, cols, 1, gate == 0,
+                               part, y_stride);
         }
-    kernels->add_parts(part, (H + PIECE - 1) / PIECE, part_stride, step->count, y_stride, cols, y,
-                       y_stride);
+        for (size_t b = 0; b < step->count; ++b)
+            kernels->axpy(1, part + b * y_stride, y + b * y_stride, cols);
+    }
 }
 
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
@@ -11667,12 +11615,12 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work, 
     // was: W_ih token + b_ih       dtoken = W_ih' gi
     if (s > 0)
         pktseqi_gru_back(kernels, gru.w_hh, H, H, &step, 4,
-                         work->dh_part + room * work->parts * work->h_stride, dh2,
+                         work->dh_part + room * work->h_stride, dh2,
                          work->h_stride);
     if (s <= N || work->all_forced) return;  // its input was given
     memset(dtoken, 0, step.count * O * sizeof *dtoken);
     pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3,
-                     work->dtoken_part + room * work->parts * O, dtoken, O);
+                     work->dtoken_part + room * O, dtoken, O);
     for (size_t b = first; b < first + step.count; ++b)
         if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
@@ -11759,9 +11707,8 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t e
                     const pktseq_real *gh = part < 2 ? gi : gi + H;
                     int fresh = sums->fresh && p.done == 0;
                     if (!sums->entries)
-                        kernels->add_outer(gi, 1, G, p.x_row, 0, p.terms, n, D, scale, fresh, w_ih,
-                                           D);
-                    kernels->add_outer(gh, 1, G, p.h_row, 0, p.terms, n, H, scale, fresh, w_hh, H);
+                        kernels->add_outer(gi, 1, G, p.x_row, p.terms, n, D, scale, fresh, w_ih, D);
+                    kernels->add_outer(gh, 1, G, p.h_row, p.terms, n, H, scale, fresh, w_hh, H);
                     kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
                     kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
                 }
@@ -11836,7 +11783,7 @@ static void pktseqi_out_gradient(const pktseqi_job *job, size_t from, size_t pas
         const pktseq_real *dout = work->dout + i * O + from;
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
-        work->kernels->add_outer(dout, 1, O, row, 0, terms, n, H, job->scale, fresh, w, H);
+        work->kernels->add_outer(dout, 1, O, row, terms, n, H, job->scale, fresh, w, H);
         work->kernels->add_rows(dout, O, terms, n, job->scale, fresh, bias);
         fresh = 0;
     }
