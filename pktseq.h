@@ -10237,8 +10237,8 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
     }
 }
 
-// Shapes of blocks: square and high ones, with as many sums as there are registers for, and long and
-// short ones for a single slot. Rows of out are passed from end to end
+// Shapes of blocks: square and high ones, with as many sums as there are registers for, and long
+// and short ones for a single slot. Rows of out are passed from end to end
 // while the rows b fit into the first cache, else in stripes.
 static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t terms,
