@@ -7676,36 +7676,17 @@ static uint32_t pktseqi_tokens_number(pktseqi_tokens *t, const pktseq_allocator 
     return *place;
 }
 
-// Numbers of a packet that a table may have as columns; transport and what follows need not be
-// there, nor need those be that no derived column and no rule asks for.
-enum {
-    PKTSEQI_ROW_TIME,
-    PKTSEQI_ROW_LENGTH,
-    PKTSEQI_ROW_SRC_PORT,
-    PKTSEQI_ROW_DST_PORT,
-    PKTSEQI_ROW_FLAG,                             // ten of them
-    PKTSEQI_ROW_TRANSPORT = PKTSEQI_ROW_FLAG + 10,
-    PKTSEQI_ROW_ICMP_TYPE,
-    PKTSEQI_ROW_ICMP_CODE,
-    PKTSEQI_ROW_ICMP_ID,
-    PKTSEQI_ROW_NUMBERS
-};
-static const char *const pktseqi_number_name[PKTSEQI_ROW_NUMBERS] = {
-    "timestamp", "length", "src_port", "dst_port", "res",       "ns",
-    "cwr",       "ecn",    "urg",      "ack",      "push",      "reset",
-    "syn",       "fin",    "transport", "icmp_type", "icmp_code", "icmp_id"};
-
 enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };
 
 // A table on its way through the tracker. Nothing of it is changed before all the memory is there.
 typedef struct pktseqi_segmenter {
     pktseq_table *table;
     const pktseq_rule *rule;  // NULL: the sequences are those that the table has
-    const pktseq_column *number[PKTSEQI_ROW_NUMBERS];  // or NULL
-    const pktseq_column *source, *destination;   // NULL where there are none
-    pktseq_column *protocol;
-    uint32_t *id;             // (source names + destination names) equal texts, equal numbers
-    unsigned char *action;      // (protocol names) 0, RENAME or DROP; NULL when all are kept
+    // those that packets are made of, NULL where they are missing or of another kind. Without
+    // dst_ip it is src_ip
+    pktseq_column *column[PKTSEQI_COL_DIRECTION];
+    uint32_t *id;             // (names of src_ip + names of dst_ip) equal texts, equal numbers
+    unsigned char *action;    // (protocol names) 0, RENAME or DROP; NULL when all are kept
     uint32_t smtp;            // the protocol that renamed ones become
     // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted, and the rows of the
     // current block
@@ -7727,28 +7708,32 @@ typedef struct pktseqi_segmenter {
     char **names;             // a column's names in their new order
 } pktseqi_segmenter;
 
-// Finds a column of the right kind.
-static pktseq_status pktseqi_segment_column(const pktseq_table *table, size_t known,
-                                            pktseq_column **column, pktseq_error *err) {
-    const char *name = pktseqi_known[known].name;
-    int text = pktseqi_known[known].kind == PKTSEQI_CELL_TEXT;
-    size_t i = 0;
-    while (i < table->column_count && strcmp(table->column[i].name, name) != 0) ++i;
-    if (i == table->column_count)
+// Checks that a table has the known columns with these bits, of the right kind.
+//   made   the derived column that is made of them, or NULL: sequences are
+static pktseq_status pktseqi_columns_check(const pktseq_table *table, uint32_t bits,
+                                           const char *made, pktseq_error *err) {
+    for (size_t i = 0; i < 32; ++i) {
+        const char *name = pktseqi_known[i].name;
+        const pktseq_column *column = pktseq_table_column(table, name);
+        int text = pktseqi_known[i].kind == PKTSEQI_CELL_TEXT;
+        if (!(bits >> i & 1) ||
+            (text ? pktseqi_column_texts(column) : pktseqi_column_numbers(column)))
+            continue;
+        if (made)
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+                                 "column %q cannot be made: the table has no column %q%s", made,
+                                 name, column ? " of the right kind" : "");
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the table has no column %q, which is needed to cut it into sequences",
-                             name);
-    *column = &table->column[i];
-    if (text ? !pktseqi_column_texts(*column) : !pktseqi_column_numbers(*column))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
-                             name, text ? "text" : "numbers");
+                             column ? "the table's column %q is not %s"
+                                    : "the table has no column %q, which is needed to cut it into "
+                                      "sequences", name, text ? "text" : "numbers");
+    }
     return PKTSEQ_OK;
 }
 
 // Checks what a table that is to be cut must be, since it may be filled by hand.
 static pktseq_status pktseqi_segment_check(pktseqi_segmenter *c, pktseq_error *err) {
-    pktseq_table *table = c->table;
-    pktseq_column *column = NULL;
+    const pktseq_table *table = c->table;
     pktseq_status status = pktseqi_rule_check(c->rule, err);
     if (status) return status;
     if (!table->rows || table->rows >= UINT32_MAX || !table->column)
@@ -7762,27 +7747,8 @@ static pktseq_status pktseqi_segment_check(pktseqi_segmenter *c, pktseq_error *e
             return pktseqi_bad_argument(err, "a column's cells are too narrow for its names");
     }
     status = pktseqi_table_check_texts(table, 0, table->rows, err);
-    for (size_t i = 0; i < 32 && !status; ++i)
-        if (pktseqi_rule_needs(c->rule) >> i & 1)
-            status = pktseqi_segment_column(table, i, &column, err);
-    return status;
-}
-
-// Checks that the table has what a derived column is made of, or says what is missing.
-static pktseq_status pktseqi_derive_check(const pktseq_table *table, size_t which,
-                                          pktseq_error *err) {
-    for (size_t i = 0; i < 32; ++i) {
-        const char *name = pktseqi_known[i].name;
-        const pktseq_column *column = pktseq_table_column(table, name);
-        int text = pktseqi_known[i].kind == PKTSEQI_CELL_TEXT;
-        if (!(pktseqi_known[which].made_of >> i & 1)) continue;
-        if (text ? !pktseqi_column_texts(column) : !pktseqi_column_numbers(column))
-            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                                 "column %q cannot be made: the table has no column %q%s",
-                                 pktseqi_known[which].name, name,
-                                 column ? " of the right kind" : "");
-    }
-    return PKTSEQ_OK;
+    return status ? status
+                  : pktseqi_columns_check(table, pktseqi_rule_needs(c->rule), NULL, err);
 }
 
 // Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
@@ -7808,70 +7774,70 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
 // Looks up the columns that packets are made of. 0 = out of memory.
 static int pktseqi_segment_source(pktseqi_segmenter *c) {
     const pktseq_table *table = c->table;
-    for (size_t i = 0; i < PKTSEQI_ROW_NUMBERS; ++i) {
-        const pktseq_column *column = pktseq_table_column(table, pktseqi_number_name[i]);
-        c->number[i] = pktseqi_column_numbers(column) ? column : NULL;
+    pktseq_column **column = c->column;
+    for (size_t i = 0; i < table->column_count; ++i) {
+        pktseq_column *one = &table->column[i];
+        size_t known = pktseqi_known_find(one->name);
+        if (known < PKTSEQI_COL_DIRECTION && !column[known] &&
+            (pktseqi_known[known].kind == PKTSEQI_CELL_TEXT ? pktseqi_column_texts(one)
+                                                            : pktseqi_column_numbers(one)))
+            column[known] = one;
     }
-    for (size_t i = 0; i < table->column_count; ++i)
-        if (strcmp(table->column[i].name, "protocol") == 0 &&
-            pktseqi_column_texts(&table->column[i]))
-            c->protocol = &table->column[i];
-    c->source = pktseq_table_column(table, "src_ip");
-    c->destination = pktseq_table_column(table, "dst_ip");
-    if (!pktseqi_column_texts(c->source)) c->source = NULL;
-    if (!pktseqi_column_texts(c->destination)) c->destination = c->source;
-    if (!c->source) return 1;
-    c->id = pktseqi_common_numbers(&table->allocator, c->source, c->destination);
-    return c->id != NULL && (!c->protocol || c->protocol->name_count <= (size_t)1 << 30);
+    if (!column[PKTSEQI_COL_DST_IP]) column[PKTSEQI_COL_DST_IP] = column[PKTSEQI_COL_SRC_IP];
+    if (!column[PKTSEQI_COL_SRC_IP]) return 1;
+    c->id = pktseqi_common_numbers(&table->allocator, column[PKTSEQI_COL_SRC_IP],
+                                   column[PKTSEQI_COL_DST_IP]);
+    return c->id && (!column[PKTSEQI_COL_PROTOCOL] ||
+                     column[PKTSEQI_COL_PROTOCOL]->name_count <= (size_t)1 << 30);
 }
 
-// A whole number of a table, or 0 where there is none or it is beyond `most`.
-static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t which, size_t row,
-                                      double most) {
-    double v = c->number[which] ? pktseqi_column_at(c->number[which], row) : 0;
-    return v >= 0 && v <= most ? (unsigned)v : 0;
+// Returns a whole number of a table, or 0 where there is none or it is above `max`.
+static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t row,
+                                      double max) {
+    double v = c->column[known] ? pktseqi_column_at(c->column[known], row) : 0;
+    return v >= 0 && v <= max ? (unsigned)v : 0;
 }
 
-// Puts a number in the place of an address.
+// Writes a number in the place of an address.
 static void pktseqi_segment_address(unsigned char *address, uint32_t id) {
     for (int i = 0; i < 4; ++i) address[12 + i] = (unsigned char)(id >> (24 - 8 * i));
 }
 
-// The packet of a row. What the table does not tell is 0, and the transport TCP.
+// Makes the packet of a row. What the table does not tell is 0, and the transport TCP.
 static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t row, pktseq_packet *packet) {
+    const pktseq_column *source = c->column[PKTSEQI_COL_SRC_IP];
     memset(packet, 0, sizeof *packet);
-    packet->time = pktseq_column_number(c->number[PKTSEQI_ROW_TIME], row);
-    packet->length = pktseq_column_number(c->number[PKTSEQI_ROW_LENGTH], row);
-    if (c->source) {
-        uint32_t from = pktseqi_column_text_at(c->source, row);
+    packet->time = pktseq_column_number(c->column[PKTSEQI_COL_TIMESTAMP], row);
+    packet->length = pktseq_column_number(c->column[PKTSEQI_COL_LENGTH], row);
+    if (source) {
+        uint32_t from = pktseqi_column_text_at(source, row);
         size_t to = from;
-        if (c->destination != c->source)
-            to = c->source->name_count + pktseqi_column_text_at(c->destination, row);
+        if (c->column[PKTSEQI_COL_DST_IP] != source)
+            to = source->name_count + pktseqi_column_text_at(c->column[PKTSEQI_COL_DST_IP], row);
         pktseqi_segment_address(packet->src, c->id[from]);
         pktseqi_segment_address(packet->dst, c->id[to]);
     }
     packet->transport = PKTSEQI_TCP;
-    if (c->number[PKTSEQI_ROW_TRANSPORT])
-        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_TRANSPORT, row, 255);
-    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_TYPE, row, 255);
-    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_CODE, row, 255);
-    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_ICMP_ID, row, 65535);
-    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_SRC_PORT, row, 65535);
-    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_ROW_DST_PORT, row, 65535);
-    for (int f = 0; f < 10; ++f) {
-        double flag = pktseq_column_number(c->number[PKTSEQI_ROW_FLAG + f], row);
-        packet->flags = (uint16_t)(2 * packet->flags + (flag != 0));
-    }
+    if (c->column[PKTSEQI_COL_TRANSPORT])
+        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_TRANSPORT, row, 255);
+    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_TYPE, row, 255);
+    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_CODE, row, 255);
+    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_ID, row, 65535);
+    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_SRC_PORT, row, 65535);
+    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_DST_PORT, row, 65535);
+    for (unsigned f = 0; f < 10; ++f)  // the registry begins with the flags, from FIN on
+        if (c->column[f] && pktseqi_column_at(c->column[f], row) != 0)
+            packet->flags = (uint16_t)(packet->flags | 1u << f);
 }
 
-// Decides for each protocol what the notebook does to it. 0 = out of memory.
+// Decides for each protocol what the reference preset does to it. 0 = out of memory.
 static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
-    size_t count = c->protocol->name_count;
+    size_t count = c->column[PKTSEQI_COL_PROTOCOL]->name_count;
     int named = 0;
     c->action = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
     if (!c->action) return 0;
     for (size_t i = 0; i < count; ++i) {
-        const char *name = c->protocol->names[i];
+        const char *name = c->column[PKTSEQI_COL_PROTOCOL]->names[i];
         c->action[i] = (unsigned char)pktseqi_protocol_action(name);
         // They become the name SMTP; where there is none, the first of them is made that.
         if (strcmp(name, "SMTP") == 0 || (c->action[i] == PKTSEQI_RENAME && !named)) {
@@ -7882,9 +7848,9 @@ static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
     return 1;
 }
 
-// What is to become of a row, by its protocol.
+// Returns what the reference preset does to a row, by its protocol.
 static int pktseqi_segment_action(const pktseqi_segmenter *c, size_t row) {
-    return c->action ? c->action[pktseqi_column_text_at(c->protocol, row)] : 0;
+    return c->action ? c->action[pktseqi_column_text_at(c->column[PKTSEQI_COL_PROTOCOL], row)] : 0;
 }
 
 // Adds a column to the end of the table, named but empty; NULL = out of memory. An array of columns
@@ -7908,7 +7874,7 @@ static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *
     return &larger[table->column_count++];
 }
 
-// Takes the columns that were added after the first `count` out again.
+// Removes the columns that were added after the first `count`.
 static void pktseqi_table_drop_columns(pktseq_table *table, size_t count, pktseq_column *before) {
     int made = table->column_count > count;
     for (; table->column_count > count; --table->own_columns)
@@ -7935,7 +7901,7 @@ static int pktseqi_segment_columns(pktseqi_segmenter *c, const pktseq_schema *sc
     return 1;
 }
 
-// Notes what the tracker says of a row, the derived columns in place `at` of the block. 0 = out of
+// Stores what the tracker says of a row, the derived columns in place `at` of the block. 0 = out of
 // memory.
 static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
                                 const uint64_t secret[2],
@@ -7958,7 +7924,7 @@ static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
     to[0].number[at] = tracked->direction;
     to[1].number[at] = tracked->same_connection;
     if (c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION]) {
-        uint64_t protocol = pktseqi_column_text_at(c->protocol, row);
+        uint64_t protocol = pktseqi_column_text_at(c->column[PKTSEQI_COL_PROTOCOL], row);
         uint32_t number;
         if (c->action && c->action[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
         number = pktseqi_tokens_number(&c->tokens, allocator, secret,
@@ -8000,7 +7966,7 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *
     size_t s = 0, rows = c->table->rows;
     for (size_t row = 0; row < rows; ++row) {
         int action = pktseqi_segment_action(c, row), begin = -1;
-        double time = c->rule ? pktseqi_column_at(c->number[PKTSEQI_ROW_TIME], row) : 0;
+        double time = c->rule ? pktseqi_column_at(c->column[PKTSEQI_COL_TIMESTAMP], row) : 0;
         size_t at = row % PKTSEQI_BLOCK;
         if (!pktseqi_finite(&time))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -8052,7 +8018,7 @@ static pktseq_status pktseqi_segment_remainder(pktseqi_segmenter *c, pktseq_erro
     return PKTSEQ_OK;
 }
 
-// Puts the rows of a sequence together, in their order. 0 = out of memory.
+// Sorts rows by sequence, in their order: a counting sort. 0 = out of memory.
 static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
     size_t past = 0;
@@ -8074,7 +8040,7 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     return 1;
 }
 
-// For sorting pairs of a token and its number.
+// Compares pairs of a token and its number for qsort.
 static int pktseqi_compare_tokens(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return (x > y) - (x < y);
@@ -8111,7 +8077,7 @@ static int pktseqi_segment_tokens(pktseqi_segmenter *c) {
         uint64_t protocol = sorted[i][0] >> PKTSEQI_TOKEN_WIDTH;
         int renamed = c->action && c->action[protocol] == PKTSEQI_RENAME;
         pktseqi_token_text(&t, sorted[i][0] & mask,
-                           renamed ? "SMTP" : c->protocol->names[protocol]);
+                           renamed ? "SMTP" : c->column[PKTSEQI_COL_PROTOCOL]->names[protocol]);
         good = !t.failed;
         if (t.failed) pktseqi_free(allocator, t.data);
         else column->names[column->name_count++] = t.data;
@@ -8127,14 +8093,14 @@ static int pktseqi_segment_tokens(pktseqi_segmenter *c) {
     return good;
 }
 
-// Do rows leave, or move?
+// Tells whether rows leave or move.
 static int pktseqi_segment_moves(const pktseqi_segmenter *c) {
     size_t i = 0;
     while (c->order && i < c->rows && c->order[i] == i) ++i;
     return c->order && (i < c->rows || c->rows < c->table->rows);
 }
 
-// Gets all memory that is needed after the walk, so that nothing can fail once the table is
+// Allocates all that is needed after the walk, so that nothing can fail once the table is
 // changed. 0 = out of memory.
 static int pktseqi_segment_prepare(pktseqi_segmenter *c) {
     const pktseq_table *table = c->table;
@@ -8194,7 +8160,7 @@ static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t 
     memcpy(cell, c->scratch, rows * bytes);
 }
 
-// The table takes over what was found; cannot fail.
+// Moves what was found to the table; cannot fail.
 static void pktseqi_segment_commit(pktseqi_segmenter *c) {
     pktseq_table *table = c->table;
     int moves = pktseqi_segment_moves(c);
@@ -8204,12 +8170,12 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
         c->connection = NULL;
     }
     if (c->cut.renamed) {
-        if (strcmp(c->protocol->names[c->smtp], "SMTP") != 0)
-            c->protocol->names[c->smtp][strlen("SMTP")] = 0;
+        char *name = c->column[PKTSEQI_COL_PROTOCOL]->names[c->smtp];
+        if (strcmp(name, "SMTP") != 0) name[strlen("SMTP")] = 0;
         for (size_t row = 0; row < table->rows; ++row)
             if (pktseqi_segment_action(c, row) == PKTSEQI_RENAME) {
                 double number = c->smtp;
-                pktseqi_cells_store(c->protocol, row, 1, &number);
+                pktseqi_cells_store(c->column[PKTSEQI_COL_PROTOCOL], row, 1, &number);
             }
     }
     for (size_t i = 0; i < table->column_count && moves; ++i)
@@ -8256,7 +8222,7 @@ static pktseq_status pktseqi_segment_run(pktseqi_segmenter *c, pktseq_tracker *t
                ? PKTSEQ_OK : pktseqi_no_memory(err);
 }
 
-// Checks what is to be done. *wanted: are derived columns missing?
+// Checks the arguments. *wanted: whether derived columns are missing.
 static pktseq_status pktseqi_segment_begin(pktseqi_segmenter *c, const pktseq_schema *schema,
                                            int *wanted, pktseq_error *err) {
     const pktseq_table *table = c->table;
@@ -8267,7 +8233,8 @@ static pktseq_status pktseqi_segment_begin(pktseqi_segmenter *c, const pktseq_sc
         size_t which = pktseqi_derived_find(schema->field[f].column);
         if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
             continue;
-        status = pktseqi_derive_check(table, which, err);
+        status = pktseqi_columns_check(table, pktseqi_known[which].made_of,
+                                       pktseqi_known[which].name, err);
         *wanted = 1;
     }
     if (status == PKTSEQ_OK && *wanted && !c->rule) status = pktseqi_table_check_rows(table, err);
@@ -8307,19 +8274,13 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     }
     if (status) pktseqi_table_drop_columns(table, c.before, column);
     pktseq_tracker_free(&tracker);
-    pktseqi_free(&table->allocator, c.id);
-    pktseqi_free(&table->allocator, c.action);
-    pktseqi_free(&table->allocator, c.tokens.key);
-    pktseqi_free(&table->allocator, c.tokens.bucket);
-    pktseqi_free(&table->allocator, c.staged);
-    pktseqi_free(&table->allocator, c.scratch);
-    pktseqi_free(&table->allocator, c.sequence);
-    pktseqi_free(&table->allocator, c.connection);
-    pktseqi_free(&table->allocator, c.start);
-    pktseqi_free(&table->allocator, c.order);
-    pktseqi_free(&table->allocator, c.source_row);
-    pktseqi_free(&table->allocator, c.rename);
-    pktseqi_free(&table->allocator, c.names);
+    {
+        void *const memory[] = {c.id,       c.action,     c.tokens.key, c.tokens.bucket, c.staged,
+                                c.scratch,  c.sequence,   c.connection, c.start,         c.order,
+                                c.source_row, c.rename,   c.names};
+        for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i)
+            pktseqi_free(&table->allocator, memory[i]);
+    }
     return status ? status : pktseqi_ok(err);
 }
 
