@@ -488,7 +488,8 @@ typedef struct pktseq_schema {
     size_t keep_count;
     pktseq_rule rule;           // for a file without "position"; least 0: it is an error
     double bad_rows;            // share of a capture's rows that may be unreadable, and are then
-                                //   left out; 0 = 0.01, negative = none
+                                //   left out; 0 = 0.01, negative = none: a pcap that is damaged is
+                                //   not read up to there either
     double hold_out;            // share of the sequences that a codec does not learn from, as in
                                 //   pktseq_dataset_options
 } pktseq_schema;
@@ -540,7 +541,8 @@ enum {
     PKTSEQ_READ_NO_RES = 2,  // the file has no column for res or ns, which count as 0
     PKTSEQ_READ_SCALED = 4,  // times were whole milli-, micro- or nanoseconds since 1970
     PKTSEQ_READ_BY_PORT = 8,  // protocols are named by ports, as of pcap: nobody looked inside
-    PKTSEQ_READ_POSITIONS = 16  // the file says by "position" where sequences begin
+    PKTSEQ_READ_POSITIONS = 16, // the file says by "position" where sequences begin
+    PKTSEQ_READ_DAMAGED = 32    // a capture was only read up to where it is damaged: first_bad
 };
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -566,7 +568,8 @@ typedef struct pktseq_table {
                            //   began; NULL unless the rule cut by connection
     pktseq_cut cut;
     unsigned notes;        // PKTSEQ_READ_.. bits
-    char first_bad[200];   // the first row that could not be read: a sentence, or empty
+    char first_bad[200];   // the first row that could not be read, or where a capture is damaged: a
+                           //   sentence, or empty
     pktseq_capture_counts capture;  // what was in a pcap or pcapng file; frames is 0 of a CSV
     pktseq_allocator allocator;
 } pktseq_table;
@@ -2286,6 +2289,12 @@ static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
 // Appends a C string.
 static void pktseqi_put_text(pktseqi_text *t, const char *text) {
     pktseqi_put_bytes(t, text, strlen(text));
+}
+
+// Copies a text as far as it fits.
+static void pktseqi_text_cut(char *to, size_t size, const char *from) {
+    pktseqi_text t = pktseqi_text_fixed(to, size);
+    pktseqi_put_text(&t, from);
 }
 
 // Appends a whole number in exactly `digits` decimal digits, at most 20.
@@ -6740,6 +6749,11 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     table->cut.packets = (size_t)table->capture.frames;
     table->cut.not_ip = (size_t)(table->capture.frames - table->capture.packets);
     table->cut.tunnels = (size_t)table->capture.tunnels;
+    if (status == PKTSEQ_ERROR_DATA && table->rows && p->r->schema->bad_rows >= 0) {
+        pktseqi_text_cut(table->first_bad, sizeof table->first_bad, p->r->csv->err->text);
+        table->notes |= PKTSEQ_READ_DAMAGED;
+        return pktseqi_ok(p->r->csv->err);
+    }
     if (status != PKTSEQ_END) return status;
     if (table->rows) return PKTSEQ_OK;
     if (!table->capture.frames)
@@ -13346,12 +13360,6 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 }
 
 // ---- is traffic what the detector was fitted to?
-
-// Copies a text as far as it fits.
-static void pktseqi_text_cut(char *to, size_t size, const char *from) {
-    pktseqi_text t = pktseqi_text_fixed(to, size);
-    pktseqi_put_text(&t, from);
-}
 
 enum { PKTSEQI_OCTILE = (PKTSEQ_LEVELS - 1) / 8 };
 

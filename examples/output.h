@@ -250,6 +250,8 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
     if ((condition) && said++ == which) return snprintf(text, size, __VA_ARGS__) > 0
     INPUT_SAY(cut->bad_rows, "%lu of %lu rows cannot be read and %s left out; the first: %s",
               (unsigned long)cut->bad_rows, packets, INPUT_ARE(cut->bad_rows), table->first_bad);
+    INPUT_SAY(table->notes & PKTSEQ_READ_DAMAGED, "only what comes before the damage is read: %s",
+              table->first_bad);
     INPUT_SAY(cut->headers, "the header line comes again among the rows, %lu time%s, as in files "
               "that were put one after another", INPUT_NUMBER(cut->headers));
     INPUT_SAY(cut->no_ports, "%lu of %lu packets have no ports in the column Info and are left "

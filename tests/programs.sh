@@ -265,6 +265,16 @@ refuses "two rates" "--alarms-per-hour and --false-alarms exclude each other" \
 refuses "alarms an hour of a bare model" "does not say how many sequences an hour has" \
     ./detect --model bare/model.safetensors --alarms-per-hour 5 many.csv
 
+# A capture that is damaged in its middle: what comes before it is read, and that is said first.
+{ head -c 400000 "$top/examples/data/normal.pcap"; head -c 5000 /dev/zero | tr '\0' '\377'; } >odd.pcap
+./sequences odd.pcap --out odd.seqs >out && ./train odd.pcap --quiet --hidden 8 --iterations 1 --out rest
+check "damaged captures are read as far as they go" test $? -eq 0
+check "and that is said" grep -q '^warning: only what comes before the damage is read: after [0-9]* f' out
+./detect --model rest/model.safetensors odd.pcap >out
+check "at the top" sh -c 'head -n 1 out | grep -q "^warning     only what comes before the damage"'
+refuses "unless every row must be good" "the capture is damaged there" \
+    ./detect --model rest/model.safetensors --bad-rows 0 odd.pcap
+
 # ---- while packets come
 
 ./detect --model $model --threshold -1 - <cap.csv >out

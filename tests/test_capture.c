@@ -1303,6 +1303,40 @@ static void test_tables(void) {
     free(b.data);
 }
 
+// What comes before a damage is read, and where it is damaged is said; not if every row must be
+// good.
+static void test_damaged(void) {
+    bytes b = {NULL, 0, 0, 0};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_field field;
+    pktseq_table table, whole;
+    pktseq_error err;
+    unsigned char udp[42] = {0};
+    memset(&field, 0, sizeof field);
+    field.column = "length";
+    field.kind = PKTSEQ_ZSCORE;
+    schema.field = &field;
+    schema.field_count = 1;
+    udp[12] = 8;
+    udp[14] = 0x45;
+    udp[17] = 28;
+    udp[23] = 17;
+    pcap_begin(&b, 0xa1b2c3d4, 1);
+    for (unsigned i = 0; i < 6; ++i) pcap_frame(&b, 0xa1b2c3d4, 1 + i, 2, udp, sizeof udp);
+    CHECK(!pktseq_table_parse(&whole, b.data, b.size, &schema, NULL, &err));
+    CHECK(!(whole.notes & PKTSEQ_READ_DAMAGED) && !whole.first_bad[0]);
+    for (int i = 0; i < 4; ++i) add_number(&b, 0xffffffff, 4);
+    CHECK_THAT(!pktseq_table_parse(&table, b.data, b.size, &schema, NULL, &err), "%s", err.text);
+    CHECK(table.notes & PKTSEQ_READ_DAMAGED && strstr(table.first_bad, "after 6 frames"));
+    CHECK(table.rows == whole.rows && table.sequences == whole.sequences && table.rows == 4);
+    CHECK(table.cut.packets == 6 && !err.text[0]);
+    pktseq_table_free(&table);
+    pktseq_table_free(&whole);
+    schema.bad_rows = -1;
+    check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "after 6 frames");
+    free(b.data);
+}
+
 // What a table says of a capture's packets is what a tracker says that sees them one at a time, to
 // the bit, also where its limits strike.
 static void check_live(const bytes *b, size_t limit) {
@@ -1466,6 +1500,7 @@ int main(int argc, char **argv) {
     test_huge();
     test_failures();
     test_tables();
+    test_damaged();
     test_live();
     free(frames);
     return check_end("test_capture");
