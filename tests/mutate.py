@@ -100,7 +100,7 @@ SAME = [
      'header->has_metadata = 1;',
      'header->has_metadata = 2;',
      'only whether it is 0 is asked'),
-    ('pktseqi_put|pktseqi_error|pktseqi_csv_error',
+    ('pktseqi_put|pktseqi_error',
      'va_end(list);',
      ';',
      'does nothing on this machine'),
