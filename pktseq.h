@@ -490,8 +490,8 @@ typedef struct pktseq_schema {
     double bad_rows;            // share of a capture's rows that may be unreadable, and are then
                                 //   left out; 0 = 0.01, negative = none: a pcap that is damaged is
                                 //   not read up to there either
-    double hold_out;            // share of the sequences that a codec does not learn from, as in
-                                //   pktseq_dataset_options
+    double hold_out;            // share of the sequences that a codec does not learn from, and
+    const unsigned char *times; //   those that it does: as in pktseq_dataset_options
 } pktseq_schema;
 
 // How a column keeps its cells. Columns that were read have the narrowest that holds all of them.
@@ -937,13 +937,13 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
 // know. They follow its own, sorted by their bytes. All else stays, means and bounds of classes as
 // well, so that old features mean what they meant: see pktseq_model_grow.
 //   extended   out
-//   hold_out   see pktseq_dataset_options
+//   schema     of it hold_out and times count
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
 //   Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
                                              const pktseq_table *table, size_t least,
-                                             double hold_out, const pktseq_allocator *allocator,
-                                             pktseq_error *err);
+                                             const pktseq_schema *schema,
+                                             const pktseq_allocator *allocator, pktseq_error *err);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
 //   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
@@ -969,6 +969,9 @@ typedef struct pktseq_dataset_options {
     double hold_out;     // share of the sequences, 0 to below 1, that are not trained on: 50 blocks
                          //   are spread over the file, since traffic drifts and its last part is no
                          //   sample of what comes later. They are the last pairs of the dataset
+    const unsigned char *times;  // (sequences) how many pairs each sequence of the table makes: 0
+                         //   leaves it out, one that counts several times is never held out. NULL:
+                         //   1 each. Borrowed until dataset_init
 } pktseq_dataset_options;
 
 // How packed rows are to be read. With hundreds of categories nearly all features of a packet are
@@ -1849,7 +1852,7 @@ typedef struct pktseq_options {
 
 // Every setting of a run, from packets to thresholds. All of it may be written.
 typedef struct pktseq_recipe {
-    pktseq_schema schema;            // its hold_out is not looked at: that of dataset counts
+    pktseq_schema schema;            // of hold_out and times those of dataset count
     pktseq_dataset_options dataset;
     size_t hidden;                   // H
     pktseq_loss loss;
@@ -1945,6 +1948,11 @@ typedef struct pktseq_scored {
     unsigned src_port, dst_port; // 0 where there are none
     const char *label;           // of the first packet
 } pktseq_scored;
+
+// Describes a sequence of a table, as far as it has the columns (see pktseq_schema.keep); score and
+// threshold are 0. All is 0 or "" for a sequence that it has not. The texts are the table's.
+// Thread safe, never fails.
+PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t sequence);
 
 #ifndef PKTSEQ_NO_STDIO
 // Learns from a capture (pcap, pcapng, CSV) what is normal, as `train --recommended` does, to the
@@ -8376,11 +8384,20 @@ static double pktseqi_field_unlog(const pktseq_field *field, double v) {
 }
 
 // Is sequence s of (sequences) held out? Of 50 blocks that make the file, the share `hold_out` is,
-// as evenly spread as can be; the first block is not, unless that share is above 0.98.
-static int pktseqi_held_out(size_t s, size_t sequences, double hold_out) {
+// as evenly spread as can be; the first block is not, unless that share is above 0.98. What counts
+// several times is not held out.
+static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
+                            const unsigned char *times) {
     double blocks = sequences < 50 ? (double)sequences : 50;
     double block = floor((double)s * blocks / (double)sequences);
+    if (times && times[s] > 1) return 0;
     return floor((block + 1) * hold_out) > floor(block * hold_out);
+}
+
+// May a codec learn from sequence s of a table?
+static int pktseqi_shapes(size_t s, const pktseq_table *table, double hold_out,
+                          const unsigned char *times) {
+    return !(times && times[s] == 0) && !pktseqi_held_out(s, table->sequences, hold_out, times);
 }
 
 // The column of a field, or an error that names it.
@@ -8408,7 +8425,7 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) m = sum / n;
         for (size_t s = 0; s < table->sequences; ++s) {
-            if (pktseqi_held_out(s, table->sequences, schema->hold_out)) continue;
+            if (!pktseqi_shapes(s, table, schema->hold_out, schema->times)) continue;
             for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
                 double v = pktseqi_field_number(field, column, row, table->start[s]);
                 if (pass == 0) {
@@ -8456,11 +8473,12 @@ static int pktseqi_compare_texts(const void *a, const void *b) {
 // Counts how often each text of a column occurs in sequences that are not held out: (name_count),
 // of the codec's allocator, or NULL.
 static size_t *pktseqi_codec_count_names(const pktseq_codec *codec, const pktseq_table *table,
-                                         const pktseq_column *column, double hold_out) {
+                                         const pktseq_column *column, double hold_out,
+                                         const unsigned char *times) {
     size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count,
                                                   sizeof *seen);
     for (size_t s = 0; seen && s < table->sequences; ++s)
-        if (!pktseqi_held_out(s, table->sequences, hold_out))
+        if (pktseqi_shapes(s, table, hold_out, times))
             for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
                 ++seen[pktseqi_column_text_at(column, row)];
     return seen;
@@ -8501,7 +8519,7 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
     if (column->name_count == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
                              from->column);
-    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out);
+    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->times);
     if (!seen) return pktseqi_no_memory(err);
     for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] = seen[i] >= least;
     status = kept ? pktseqi_codec_name(codec, field, from, column, seen, kept, err)
@@ -8532,7 +8550,7 @@ static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field 
     pktseq_status status = PKTSEQ_OK;
     if (!value) return pktseqi_no_memory(err);
     for (size_t s = 0; s < table->sequences; ++s) {
-        if (pktseqi_held_out(s, table->sequences, schema->hold_out)) continue;
+        if (!pktseqi_shapes(s, table, schema->hold_out, schema->times)) continue;
         for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
             if (field->kind == PKTSEQ_CLASSES || row > table->start[s])
                 value[count++] = pktseqi_field_number(field, column, row, table->start[s]);
@@ -8738,7 +8756,8 @@ static size_t pktseqi_codec_unknown(const pktseq_column *column, const size_t *c
 // Copies field f of `from` with the categories that the table adds to it.
 static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktseq_codec *from,
                                                 size_t f, const pktseq_table *table, size_t least,
-                                                double hold_out, pktseq_error *err) {
+                                                const pktseq_schema *schema,
+                                                pktseq_error *err) {
     const pktseq_field *known = &from->field[f];
     pktseq_field *field = &codec->field[f];
     const pktseq_column *column = NULL;
@@ -8752,7 +8771,7 @@ static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktse
     status = pktseqi_field_column(known, table, &column, err);
     if (status || !known->category_count) return status;
     if (known->kind == PKTSEQ_ONEHOT && column->name_count) {
-        seen = pktseqi_codec_count_names(codec, table, column, hold_out);
+        seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->times);
         category = pktseqi_codec_lookup(&codec->allocator, known, column);
         if (seen && category)
             added = pktseqi_codec_unknown(column, category, known->category_count, least, seen);
@@ -8766,12 +8785,13 @@ static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktse
 
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
                                              const pktseq_table *table, size_t least,
-                                             double hold_out, const pktseq_allocator *allocator,
-                                             pktseq_error *err) {
+                                             const pktseq_schema *schema,
+                                             const pktseq_allocator *allocator, pktseq_error *err) {
     pktseq_status status;
     if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
     memset(extended, 0, sizeof *extended);
-    if (!codec || !codec->field_count || !least || !pktseqi_share_below_one(&hold_out))
+    if (!codec || !codec->field_count || !least || !schema ||
+        !pktseqi_share_below_one(&schema->hold_out))
         return pktseqi_bad_argument(err, "codec is NULL or empty, least is 0, or hold_out is not a "
                                          "share from 0 to below 1");
     status = pktseqi_table_check(table, err);
@@ -8785,7 +8805,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
     if (!extended->field) status = pktseqi_no_memory(err);
     else extended->field_count = codec->field_count;
     for (size_t f = 0; !status && f < codec->field_count; ++f)
-        status = pktseqi_codec_extend_field(extended, codec, f, table, least, hold_out, err);
+        status = pktseqi_codec_extend_field(extended, codec, f, table, least, schema, err);
     if (!status) status = pktseqi_codec_layout(extended, err);
     if (!status) return pktseqi_ok(err);
     pktseq_codec_free(extended);
@@ -9158,6 +9178,7 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     options.start = PKTSEQ_START_TARGET;
     options.drop_last = 0;
     options.begin = options.end = options.hold_out = 0;
+    options.times = NULL;
     return options;
 }
 
@@ -9181,21 +9202,29 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     size_t use = sequences - (dataset->options.drop_last != 0);
     size_t from = (size_t)(dataset->options.begin * (double)use);
     size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
-    dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
+    const unsigned char *times = dataset->options.times;
+    size_t room = times ? 1 : pktseqi_plus(use, 1);
+    for (size_t s = from; times && s < past; ++s) room = pktseqi_plus(room, times[s]);
+    dataset->options.times = NULL;  // borrowed until now
+    dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                        sizeof *dataset->first_row);
-    dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),
+    dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                     sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
     for (int held = 0; held < (dataset->options.hold_out > 0 ? 2 : 1); ++held) {
         for (size_t s = from; s < past; ++s) {
-            size_t n = start[s + 1] - start[s];
-            if (pktseqi_held_out(s, sequences, dataset->options.hold_out) != held) continue;
+            size_t n = start[s + 1] - start[s], count = times ? times[s] : 1;
+            if (pktseqi_held_out(s, sequences, dataset->options.hold_out, times) != held ||
+                count == 0)
+                continue;
             if (n <= dataset->options.inputs) {
                 ++dataset->skipped;
                 continue;
             }
-            dataset->first_row[dataset->pairs] = start[s];
-            dataset->length[dataset->pairs++] = n;
+            for (; count > 0; --count) {
+                dataset->first_row[dataset->pairs] = start[s];
+                dataset->length[dataset->pairs++] = n;
+            }
             if (n - dataset->options.inputs > dataset->longest)
                 dataset->longest = n - dataset->options.inputs;
         }
@@ -15994,6 +16023,42 @@ static int pktseqi_guard_ready(const pktseq_guard *guard) {
     return guard && guard->model.block && guard->codec.field_count && guard->detector.sequences;
 }
 
+// Returns the text that a column has in a row, or "" where there is no such column.
+static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
+    const pktseq_column *column = pktseq_table_column(table, name);
+    const char *text = pktseq_column_text(column, row);
+    return text ? text : "";
+}
+
+// Returns the number that a column has in a row, or 0 where there is no such column.
+static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
+    const pktseq_column *column = pktseq_table_column(table, name);
+    return pktseqi_column_numbers(column) ? pktseqi_column_at(column, row) : 0;
+}
+
+PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t sequence) {
+    pktseq_scored scored;
+    size_t row, last;
+    memset(&scored, 0, sizeof scored);
+    scored.src = scored.dst = scored.label = "";
+    if (!table || !table->start || sequence >= table->sequences) return scored;
+    row = table->start[sequence];
+    last = table->start[sequence + 1] - 1;
+    scored.sequence = sequence;
+    scored.connection = table->connection ? table->connection[sequence] : sequence;
+    scored.packets = last - row + 1;
+    scored.first_row = table->source_row ? table->source_row[row] : row;
+    scored.last_row = table->source_row ? table->source_row[last] : last;
+    scored.begin = pktseqi_scored_number(table, "timestamp", row);
+    scored.time = pktseqi_scored_number(table, "timestamp", last);
+    scored.src = pktseqi_scored_text(table, "src_ip", row);
+    scored.dst = pktseqi_scored_text(table, "dst_ip", row);
+    scored.label = pktseqi_scored_text(table, "label", row);
+    scored.src_port = (unsigned)pktseqi_scored_number(table, "src_port", row);
+    scored.dst_port = (unsigned)pktseqi_scored_number(table, "dst_port", row);
+    return scored;
+}
+
 PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     pktseq_recipe r;
     memset(&r, 0, sizeof r);
@@ -16125,7 +16190,8 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     if (status) return status;
     if (table->sequences < 2) return pktseqi_too_little(table, err);
     schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
-    status = known ? pktseq_codec_extend(codec, known, table, 2, schema.hold_out, allocator, err)
+    schema.times = recipe->dataset.times;
+    status = known ? pktseq_codec_extend(codec, known, table, 2, &schema, allocator, err)
                    : pktseq_codec_fit(codec, table, &schema, allocator, err);
     if (status == PKTSEQ_ERROR_DATA && table->sequences < 20)
         return pktseqi_too_little(table, err);
@@ -16274,39 +16340,6 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
     return status;
 }
 
-// Returns the text that a column has in a row, or "" where there is no such column.
-static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
-    const pktseq_column *column = pktseq_table_column(table, name);
-    const char *text = pktseq_column_text(column, row);
-    return text ? text : "";
-}
-
-// Returns the number that a column has in a row, or 0 where there is no such column.
-static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
-    const pktseq_column *column = pktseq_table_column(table, name);
-    return pktseqi_column_numbers(column) ? pktseqi_column_at(column, row) : 0;
-}
-
-// Describes a sequence of the table, but for its score.
-static pktseq_scored pktseqi_scored(const pktseq_table *table, size_t sequence) {
-    size_t row = table->start[sequence], last = table->start[sequence + 1] - 1;
-    pktseq_scored scored;
-    memset(&scored, 0, sizeof scored);
-    scored.sequence = sequence;
-    scored.connection = table->connection ? table->connection[sequence] : sequence;
-    scored.packets = last - row + 1;
-    scored.first_row = table->source_row ? table->source_row[row] : row;
-    scored.last_row = table->source_row ? table->source_row[last] : last;
-    scored.begin = pktseqi_scored_number(table, "timestamp", row);
-    scored.time = pktseqi_scored_number(table, "timestamp", last);
-    scored.src = pktseqi_scored_text(table, "src_ip", row);
-    scored.dst = pktseqi_scored_text(table, "dst_ip", row);
-    scored.label = pktseqi_scored_text(table, "label", row);
-    scored.src_port = (unsigned)pktseqi_scored_number(table, "src_port", row);
-    scored.dst_port = (unsigned)pktseqi_scored_number(table, "dst_port", row);
-    return scored;
-}
-
 // Scores a table's sequences and shows them.
 static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_table *table,
                                         void (*scored_fn)(void *user_data,
@@ -16328,7 +16361,7 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
     for (size_t i = 0, s = 0; !status && i < dataset.pairs; ++i) {
         pktseq_scored scored;
         while (table->start[s] < dataset.first_row[i]) ++s;
-        scored = pktseqi_scored(table, s);
+        scored = pktseq_table_describe(table, s);
         scored.score = score[i];
         scored.threshold = guard->detector.threshold;
         scored_fn(user_data, &scored);

@@ -1181,20 +1181,6 @@ static int put_json(app *a, pktseq_work *work) {
 
 // ---- what is written
 
-// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters for
-// a formula: an apostrophe tells it not to.
-static int put_cell(FILE *file, const char *text) {
-    int formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, good = 1;
-    if (!strpbrk(text, ",\"\r\n")) {
-        if (formula) good = fputc('\'', file) != EOF;
-        return good && fputs(text, file) >= 0;
-    }
-    good = fputs(formula ? "\"'" : "\"", file) >= 0;
-    for (; *text && good; ++text)
-        good = (*text != '"' || fputc('"', file) != EOF) && fputc(*text, file) != EOF;
-    return good && fputc('"', file) != EOF;
-}
-
 // One row per sequence.
 static int put_scores(const app *a, FILE *file) {
     char who[160], time[40];
@@ -1206,10 +1192,10 @@ static int put_scores(const app *a, FILE *file) {
         good = fprintf(file, "%lu,%lu,%lu,%s,", (unsigned long)a->sequence[i],
                        (unsigned long)file_row(a, row), (unsigned long)file_row(a, row + n - 1),
                        output_number(time, time_of(a, row))) > 0 &&
-               put_cell(file, who) &&
+               output_cell(file, who) &&
                fprintf(file, ",%lu,%.9g,%s", (unsigned long)n, a->score[i],
                        !a->judged ? "" : a->score[i] > a->threshold ? "1" : "0") > 0 &&
-               (!a->labelled || (fputc(',', file) != EOF && put_cell(file, a->label[i]))) &&
+               (!a->labelled || (fputc(',', file) != EOF && output_cell(file, a->label[i]))) &&
                fputc('\n', file) != EOF;
     }
     return good;

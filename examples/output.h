@@ -290,6 +290,20 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
     return 0;
 }
 
+// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters for
+// a formula: an apostrophe tells it not to.
+static inline int output_cell(FILE *file, const char *text) {
+    int formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, good = 1;
+    if (!strpbrk(text, ",\"\r\n")) {
+        if (formula) good = fputc('\'', file) != EOF;
+        return good && fputs(text, file) >= 0;
+    }
+    good = fputs(formula ? "\"'" : "\"", file) >= 0;
+    for (; *text && good; ++text)
+        good = (*text != '"' || fputc('"', file) != EOF) && fputc(*text, file) != EOF;
+    return good && fputc('"', file) != EOF;
+}
+
 // Writes a number in the fewest digits that read back as the same.
 static inline const char *output_number(char text[40], double value) {
     for (int digits = 15; digits <= 17; ++digits) {

@@ -124,6 +124,22 @@ refuses "going on, and resumed" "exclude each other" \
     ./train new.csv --continue whole/model.safetensors --resume whole/model.safetensors --out rest
 refuses "packets to go on with" "cap.csv is not a model" ./train new.csv --continue cap.csv
 
+# What is odd among what is to be learned from is left out, listed, and found by the model.
+{ cat cap.csv; awk 'BEGIN { for (i = 0; i < 60; ++i)
+    printf "%.3f,10.9.9.9,10.0.0.2,TCP,1500,%d,23,1,0,0,0,1,0,0,0,0,0\n", 30.0001 + i * 0.001,
+           5000 + int(i / 20) }' | sort -n; } | { read -r head; echo "$head"; sort -s -t, -k1,1n; } >dirty.csv
+./train dirty.csv --recommended --hidden 8 --epochs 20 --clean 0.2 --out clean >out
+check "what is left out is said" grep -q '^left out    [1-9][0-9]* of 49 sequences' out
+check "and who it is" grep -q '10.9.9.9:5001 -> 10.0.0.2:23' out
+check "all of it in a file" test "$(grep -c ',10.9.9.9,' clean/left-out.csv)" -eq 3
+check "and in the model" grep -q 'sequences left out' clean/model.safetensors
+./detect --model clean/model.safetensors --top 9 dirty.csv >out
+check "the model finds it" test "$(grep -c '!  at.*10.9.9.9' out)" -eq 3
+refuses "cleaned when resumed" "--clean cannot be changed" \
+    ./train dirty.csv --resume clean/model.safetensors --clean 0.1 --out rest
+./train new.csv --continue whole/model.safetensors --clean 0.1 --out on >out
+check "a model that goes on, cleaned" grep -q '^left out ' out
+
 # ---- outputs
 
 model=whole/model.safetensors

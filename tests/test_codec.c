@@ -1433,7 +1433,8 @@ static void test_extend(void) {
                              {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
                              {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 3},
                              {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
-    pktseq_schema schema, without;
+    static const unsigned char times[] = {0, 0, 2};
+    pktseq_schema schema, without, part;
     pktseq_table first, second, lacking;
     pktseq_codec codec, extended, same;
     pktseq_real *x;
@@ -1442,10 +1443,11 @@ static void test_extend(void) {
     memset(&schema, 0, sizeof schema);
     schema.field = field;
     schema.field_count = 4;
+    schema.constant_is_zero = 1;
     first = parse(old, &schema);
     second = parse(more, &schema);
     codec = fit(&first, &schema);
-    CHECK(!pktseq_codec_extend(&extended, &codec, &second, 2, 0, NULL, &err) && !err.text[0]);
+    CHECK(!pktseq_codec_extend(&extended, &codec, &second, 2, &schema, NULL, &err) && !err.text[0]);
     CHECK(codec.field[1].category_count == 3 && extended.field[1].category_count == 6);
     for (size_t k = 0; k < 6; ++k) CHECK(!strcmp(extended.field[1].category[k], name[k]));
     CHECK(extended.features == codec.features + 3 && extended.targets == codec.targets + 3);
@@ -1459,21 +1461,33 @@ static void test_extend(void) {
     CHECK(x[1 + 5] == 1 && x[extended.features + 1 + 2] == 1);  // Z, then TCP
     free(x);
     // Of the second half nothing is learned, so Z occurs once; with nothing new all is the same.
-    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, 0.67, NULL, &err));
+    part = schema;
+    part.hold_out = 0.67;
+    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, &part, NULL, &err));
     CHECK(!pktseq_codec_same(&codec, &same, &err));
     pktseq_codec_free(&same);
-    CHECK(!pktseq_codec_extend(&same, &codec, &first, 1, 0, NULL, &err));
+    CHECK(!pktseq_codec_extend(&same, &codec, &first, 1, &schema, NULL, &err));
     CHECK(!pktseq_codec_same(&codec, &same, &err));
+    pktseq_codec_free(&same);
+    // The same by number of times: the last sequence alone counts, and though it is held out.
+    part.times = times;
+    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, &part, NULL, &err));
+    CHECK(same.field[1].category_count == 4 && !strcmp(same.field[1].category[3], "D"));
+    pktseq_codec_free(&same);
+    CHECK(!pktseq_codec_fit(&same, &second, &part, NULL, &err));
+    CHECK(same.field[1].category_count == 1 && !strcmp(same.field[1].category[0], "D"));
+    CHECK(same.field[0].mean == 5 && same.field[0].sd == 0);
     pktseq_codec_free(&same);
 
-    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, 0, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, 0, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    part.hold_out = 1;
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, &part, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     without = schema;
     without.field_count = 1;
     lacking = parse(more, &without);
-    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, 0, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, &schema, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "protocol") && !same.field, "%s", err.text);
     pktseq_table_free(&lacking);
     pktseq_table_free(&first);

@@ -634,6 +634,41 @@ static void test_packed(void) {
     }
 }
 
+// Sequences that count never, once and several times: those that count several times are trained on,
+// be they held out or not.
+static void test_times(void) {
+    enum { SEQUENCES = 10 };
+    static const unsigned char times[SEQUENCES] = {1, 0, 3, 1, 1, 1, 1, 1, 2, 0};
+    pktseq_real x[2 * SEQUENCES];
+    size_t start[SEQUENCES + 1], seen[SEQUENCES] = {0}, held[SEQUENCES] = {0};
+    pktseq_dataset_options o = pktseq_dataset_options_default();
+    pktseq_dataset d;
+    pktseq_error err;
+    CHECK(o.times == NULL);
+    for (size_t i = 0; i < 2 * SEQUENCES; ++i) x[i] = (pktseq_real)i;
+    for (size_t s = 0; s <= SEQUENCES; ++s) start[s] = 2 * s;
+    o.inputs = 0;
+    o.start = PKTSEQ_START_INPUT;
+    o.hold_out = 0.5;
+    o.times = times;
+    CHECK(!pktseq_dataset_wrap(&d, x, 1, x, 1, start, SEQUENCES, &o, NULL, &err));
+    CHECK(d.pairs == 11 && d.options.times == NULL && d.trained > 5 && d.trained < 11);
+    for (size_t i = 0; i < d.pairs; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(&d, i);
+        size_t s = d.first_row[i] / 2;
+        CHECK(pair.targets == 2 && pair.target[0] == (pktseq_real)(2 * s));
+        ++seen[s];
+        held[s] += i >= d.trained;
+    }
+    for (size_t s = 0; s < SEQUENCES; ++s)
+        CHECK(seen[s] == times[s] && (times[s] == 1 ? held[s] == s % 2 : held[s] == 0));
+    pktseq_dataset_free(&d);
+    memset(seen, 0, sizeof seen);
+    o.times = (const unsigned char *)seen;  // all zeros
+    CHECK(pktseq_dataset_wrap(&d, x, 1, x, 1, start, SEQUENCES, &o, NULL, &err) ==
+          PKTSEQ_ERROR_DATA && !d.first_row);
+}
+
 int main(void) {
     for (size_t i = 0; i < ROWS * IN; ++i) x[i] = (pktseq_real)i;
     for (size_t i = 0; i < ROWS * OUT; ++i) y[i] = (pktseq_real)(1000 + i);
@@ -648,5 +683,6 @@ int main(void) {
     test_share_options();
     test_context();
     test_packed();
+    test_times();
     return check_end("test_dataset");
 }

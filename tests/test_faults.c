@@ -516,7 +516,7 @@ static void run_codec_extend(trial *t) {
     schema.hold_out = 0.5;
     NEED(pktseq_codec_fit(&codec, &S.table, &schema, NULL, NULL));
     memset(&extended, 0xa5, sizeof extended);
-    TRY(pktseq_codec_extend(&extended, &codec, &S.table, 1, 0, &callers, t->err));
+    TRY(pktseq_codec_extend(&extended, &codec, &S.table, 1, &S.schema, &callers, t->err));
     CHECK_EMPTY(extended);
     CHECK(t->status || extended.features > codec.features);
     t->result = codec_hash(&extended);
@@ -1120,7 +1120,7 @@ static const char *const needs_none[] = {
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
     "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_recipe_again",  // see test_short, too
+    "pktseq_recipe_again", "pktseq_table_describe",  // see test_short, too
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",

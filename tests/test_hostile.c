@@ -1659,8 +1659,8 @@ static size_t object_size(char letter) {
     C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
       A(2, pktseq_value))) \
     C(codec_same, "cce?", pktseq_codec_same(IN(0, pktseq_codec), IN(1, pktseq_codec), ERR(2))) \
-    C(codec_extend, "Ccta?0e?", pktseq_codec_extend(A(0, pktseq_codec), IN(1, pktseq_codec), \
-      IN(2, pktseq_table), 1, 0, ALLOC(3), ERR(4))) \
+    C(codec_extend, "Ccth0a?0e?", pktseq_codec_extend(A(0, pktseq_codec), IN(1, pktseq_codec), \
+      IN(2, pktseq_table), 1, IN(3, pktseq_schema), ALLOC(4), ERR(5))) \
     C(codec_feature_name, "cN", pktseq_codec_feature_name(IN(0, pktseq_codec), 1, A(1, char), \
       20)) \
     C(dataset_init, "Ecto0a?0e?", pktseq_dataset_init(A(0, pktseq_dataset), IN(1, pktseq_codec), \
@@ -1768,7 +1768,7 @@ static const char *const plain_calls[] = {
     "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_model_grow",  // see test_model
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_recipe_again", "pktseq_recipe_continue", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
+    "pktseq_table_describe", "pktseq_recipe_again", "pktseq_recipe_continue", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",

@@ -333,6 +333,11 @@ static void test_recipe(void) {
                err.text);
     CHECK(table.sequences == 36 && dataset.pairs == 36 && dataset.trained < 36);
     CHECK(pktseq_recipe_iterations(&r, &dataset) == 200);
+    for (size_t i = 0; i < 2; ++i) {  // one that there is, one that there is not
+        pktseq_scored q = pktseq_table_describe(&table, i ? 36 : 35);
+        CHECK(i ? q.packets == 0 && !q.src[0] : q.packets > 1 && q.sequence == 35);
+    }
+    CHECK(pktseq_table_describe(NULL, 0).packets == 0);
     r.least_iterations = 1;
     CHECK(pktseq_recipe_iterations(&r, &dataset) == (6 * dataset.trained + 31) / 32);
     r.epochs = 1e-9;
