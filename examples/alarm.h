@@ -436,7 +436,7 @@ static void alarm_put_reasons(FILE *file, const pktseq_alarm *a) {
 }
 
 // One object a line; names as in Suricata's EVE.
-static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t incident) {
+static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     char text[64], transport[16];
     fputs("{\"timestamp\":", file);
     alarm_put_time(file, a->time);
@@ -453,7 +453,7 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t incident) {
                   "\"score\":%.9g,\"threshold\":%.9g,\"ended\":%s,\"again\":%s,\"incident\":%lu,"
                   "\"reasons\":", text, (unsigned long)a->connection, (unsigned long)a->packets,
             a->bytes, a->score, a->threshold, a->ended ? "true" : "false",
-            a->again ? "true" : "false", (unsigned long)incident);
+            a->again ? "true" : "false", (unsigned long)number);
     alarm_put_reasons(file, a);
     if (a->transport == 1 || a->transport == 58)
         fprintf(file, ",\"icmp_type\":%u,\"icmp_code\":%u", (unsigned)a->icmp_type,
@@ -481,7 +481,7 @@ static inline void incident_put_json(FILE *file, const incident *x, double thres
 }
 
 // One alarm a line.
-static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t incident) {
+static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t number) {
     char src[46], dst[46], ends[128], time[40], text[16], protocol[24], line[512];
     pktseq_address_text(src, a->src);
     pktseq_address_text(dst, a->dst);
@@ -490,7 +490,7 @@ static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t incident) {
     output_make_printable(protocol, 0);
     fprintf(file, "%s  %.4g%s  incident %lu  %s %s %s, %lu packet%s, %.0f bytes",
             pktseq_time_text(time, a->time), a->score, a->ended ? " at its end" : "",
-            (unsigned long)incident, alarm_transport(a->transport, text), ends, protocol,
+            (unsigned long)number, alarm_transport(a->transport, text), ends, protocol,
             (unsigned long)a->packets, output_plural(a->packets), a->bytes);
     for (size_t i = 0; i < a->reasons; ++i) {
         reason_text(&a->reason[i], line);

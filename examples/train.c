@@ -62,7 +62,9 @@ static const char help_text[] =
     "                        this share of all, and list them in left-out.csv; it takes three times\n"
     "                        as long, and such a run cannot be resumed (0)\n"
     "  --context X           with --recommended: share of the pair's last 10 seconds in the score\n"
-    "                        (0.65)\n"
+    "                        (0.65)\n";
+
+static const char help_more[] =
     "  --print-every N       iterations between lines of progress (100)\n"
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"
@@ -89,9 +91,9 @@ static const char help_text[] =
     "  --version             the version, and how it was compiled\n"
     "\n"
     "A model says from which data, when and with which settings it was made; SOURCE_DATE_EPOCH in\n"
-    "the environment replaces the time. Ctrl-C, SIGTERM or a closed terminal ends a run early; what was reached is saved and can be resumed. Where\n"
-    "other programs want the same cores, set OMP_WAIT_POLICY=passive (as make run does) or\n"
-    "--threads 1.\n";
+    "the environment replaces the time. Ctrl-C, SIGTERM or a closed terminal ends a run early; what\n"
+    "was reached is saved and can be resumed. Where other programs want the same cores, set\n"
+    "OMP_WAIT_POLICY=passive (as make run does) or --threads 1.\n";
 
 #define LOCK_NAME ".pktseq-train.lock"
 
@@ -269,7 +271,7 @@ static int parse_options(app *a, int argc, char **argv) {
     asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
                          sizeof message);
     if (asked == 1) return fail("%s", message);
-    if (asked == 2) fputs(help_text, stdout);
+    if (asked == 2) printf("%s%s", help_text, help_more);
     if (asked == 3) printf("train, %s\n", pktseq_build_info());
     if (asked) return 2;
     for (int k = OF_RUN; k-- > 0;)
@@ -420,11 +422,11 @@ static int compare_falling(const void *p, const void *q) {
 // Codec, dataset and model for the sequences that a->times marks.
 static int prepare_round(app *a) {
     a->recipe.dataset.times = a->times;
-    return a->continue_path
-               ? pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
-                                        &a->codec, &a->dataset, &a->model, NULL, &a->err)
-               : pktseq_recipe_prepare(&a->recipe, &a->table, &a->codec, &a->dataset, &a->model,
-                                       NULL, &a->err);
+    if (a->continue_path)
+        return pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
+                                      &a->codec, &a->dataset, &a->model, NULL, &a->err);
+    return pktseq_recipe_prepare(&a->recipe, &a->table, &a->codec, &a->dataset, &a->model, NULL,
+                                 &a->err);
 }
 
 // Learns from the sequences that a->times marks, and scores all.
