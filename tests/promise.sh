@@ -2,8 +2,8 @@
 # promise.sh - are false-alarm rates kept that train and detect promise? Trains on spans of the
 # normal recording, and scores what came later in it, and the normal packets of the labelled one
 # (those of its rounds left out). Prints a line for each pair of span and later traffic at 1 %: what
-# was asked for, the printed range, what came; then which shares of all pairs, at four rates, lie
-# within the range and within a factor of two. About 3 minutes; leaves everything in build/promise.
+# was asked for, the printed range, what came, of a file and live; then which shares of all pairs, at four rates, lie
+# within the range and within a factor of two. About 4 minutes; leaves everything in build/promise.
 cd "$(dirname "$0")/.." || exit 1
 out=build/promise
 normal=examples/data/normal_export.csv
@@ -21,7 +21,11 @@ between() {
 #   name, later, rate, low, high, above, all, sequences learned from
 score() {
     for rate in 0.5 1 2 5; do
-        ./detect --model $out/$1/model.safetensors --false-alarms $rate% --top 0 $2 |
+        {
+            ./detect --model $out/$1/model.safetensors --false-alarms $rate% --top 0 $2
+            [ $rate != 1 ] || ./detect --live --model $out/$1/model.safetensors $2 |
+                sed -n 's/^anomalous/live/p'
+        } |
             awk -v name=$1 -v later=$(basename $2 .csv) -v rate=$rate '
                 /^threshold/ {
                     low = high = "-"
@@ -32,7 +36,11 @@ score() {
                     }
                 }
                 /^anomalous/ { above = $2; all = $4 }
-                END { print name, later, rate, low, high, above, all, learned }' >>$out/pairs
+                /^live/ { live = $2 " " $4 }
+                END {
+                    print name, later, rate, low, high, above, all, learned
+                    if (live) print name, later "-live", rate, low, high, live, learned
+                }' >>$out/pairs
     done
 }
 
@@ -50,7 +58,7 @@ done
 awk '
     function percent(n, of) { return of ? sprintf("%.0f %% of %d", 100 * n / of, of) : "-" }
     BEGIN {
-        print "learned from    sequences  scored          asked    printed range     came      is it in"
+        print "learned from    sequences  scored                 asked    printed range     came      is it in"
     }
     {
         split($1, span, "-")
@@ -64,8 +72,9 @@ awk '
             factor[k ? kind : "all"] += twice
         }
         if ($3 == 1)
-            printf "%4d to %4d s  %9d  %-14s  %4s %%  %6s to %6s %%  %6.2f %%  %s\n", span[1], span[2],
-                   $8, $2 == "other" ? "other recording" : "what came later", $3, $4, $5, came,
+            printf "%4d to %4d s  %9d  %-21s  %4s %%  %6s to %6s %%  %6.2f %%  %s\n", span[1], span[2],
+                   $8, ($2 ~ /^other/ ? "other recording" : "what came later") \
+                   ($2 ~ /live/ ? ", live" : ""), $3, $4, $5, came,
                    is ? "in" : "OUT"
     }
     END {

@@ -275,7 +275,7 @@ static const char *put_verdict(int drifted, int json, char line[2048]) {
     line[0] = 0;
     if (!file) return line;
     v.judged = 1;
-    v.drifted = drifted ? PKTSEQ_DRIFT_ABOVE : 0u;
+    v.drifted = drifted ? (unsigned)PKTSEQ_DRIFT_ABOVE : 0u;
     v.above = 0.13;
     v.expected = l.rate = 0.01;
     v.name = "";
