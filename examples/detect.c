@@ -103,7 +103,7 @@ typedef struct app {
     int evaluated;
     alarm_rules rules;         // alarms that are not shown,
     size_t ignored;            // and how many there were
-    incidents incidents;       // of the sequences above the threshold, the highest score first
+    struct incidents incidents;     // of the sequences above the threshold, the highest score first
     size_t entries;            // of the list: incidents, or sequences if there are none
     size_t *member, *begin;    // entry k: pairs member[begin[k]] .. member[begin[k + 1] - 1], the
                                //   highest score first

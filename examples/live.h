@@ -31,7 +31,7 @@ typedef struct live {
     int drifted;
     const alarm_rules *rules;
     size_t ignored, bad_rows;
-    incidents incidents;
+    struct incidents incidents;
     double now;              // time of the last packet
     time_t heard;            // when it came, by this machine's clock
     unsigned char window[LIVE_WINDOW];  // bytes that were read to find out what comes

@@ -884,7 +884,7 @@ static void test_watch(void) {
                     CHECK_THAT(fitted ? score[p] <= watcher.options.threshold || got.last[s] != 0
                                       : got.last[s] != 0, "sequence %lu ends without a word",
                                (unsigned long)s);
-                    if (!got.last[s] && fitted) continue;
+                    if (fitted && got.last[s] == 0) continue;
                     CHECK_THAT(got.last[s] == score[p], "sequence %lu: %.17g, in the file %.17g",
                                (unsigned long)s, got.last[s], score[p]);
                     same += got.last[s] == score[p];

@@ -473,7 +473,7 @@ static void run_live(const char *model, const char *pcap, double seconds) {
     pktseq_guard guard;
     pktseq_error err;
     double best = 0, all = 0;
-    size_t packets = 0, alarms = 0, sequences = 0;
+    size_t pushed = 0, alarms = 0, sequences = 0;
     options.alarm_fn = count_alarm;
     options.user_data = &alarms;
     if (pktseq_file_read(&file.data, pcap, NULL, NULL, &err)) fail(err.text);
@@ -482,17 +482,17 @@ static void run_live(const char *model, const char *pcap, double seconds) {
         pktseq_packet packet;
         clock_t t;
         double took;
-        file.at = packets = alarms = 0;
+        file.at = pushed = alarms = 0;
         if (pktseq_guard_open(&guard, model, &options, &err) ||
             pktseq_capture_init(&capture, memory_read, &file, NULL, &err))
             fail(err.text);
         t = clock();
         while (!pktseq_capture_next(&capture, &packet, &err) &&
                !pktseq_guard_watch(&guard, &packet, &err))
-            ++packets;
+            ++pushed;
         pktseq_guard_tick(&guard, 1e300);
         took = (double)(clock() - t) / CLOCKS_PER_SEC;
-        if (err.status != PKTSEQ_END || packets == 0) fail(err.text);
+        if (err.status != PKTSEQ_END || pushed == 0) fail(err.text);
         sequences = (size_t)guard.watcher.sequences;
         pktseq_capture_free(&capture);
         pktseq_guard_close(&guard);
@@ -501,8 +501,8 @@ static void run_live(const char *model, const char *pcap, double seconds) {
     }
     pktseq_buffer_free(&file.data);
     printf("work=live packets=%lu sequences=%lu alarms=%lu us_per_packet=%.2f packets_per_s=%.0f "
-           "memory_mb=%.0f\n", (unsigned long)packets, (unsigned long)sequences,
-           (unsigned long)alarms, 1e6 * best / (double)packets, (double)packets / best,
+           "memory_mb=%.0f\n", (unsigned long)pushed, (unsigned long)sequences,
+           (unsigned long)alarms, 1e6 * best / (double)pushed, (double)pushed / best,
            peak_memory());
 }
 
