@@ -4588,7 +4588,7 @@ typedef struct pktseqi_request {
     int need;           // others may be made of it
     int onehot;         // becomes features, so its different texts are limited
     unsigned bits;      // of a flag that comes from the reader's flags; 0 = it has a column
-    int fact;           // comes from what the reader finds out of each row: pktseqi_row_fact
+    int fact;           // comes from what the reader finds out of each row
     int reserved;       // tcp.flags.res, which may be a number from 0 to 7
     pktseqi_sources from;
     pktseqi_cell cell;  // a text of the current row
@@ -4664,8 +4664,7 @@ typedef struct pktseqi_reader {
     size_t flushed;     // rows that have gone to the columns
     size_t room;        // rows that columns have room for
     pktseqi_staged *staged;  // (count) the others: pktseqi_table_flush narrows them
-    size_t bad;         // rows that could not be read
-    pktseq_error first; // what the first of them says
+    pktseq_error first; // of the first row that could not be read
     pktseqi_fast_cell *fast;  // (cells) NULL = there is no fast path
     pktseqi_seen *seen;       // (texts, PKTSEQI_SEEN)
     double fast_position;     // of the row that the fast path has just read
@@ -5626,6 +5625,12 @@ static int pktseqi_info_parse(pktseqi_reader *r, const char *p) {
         arrow |= *p != ' ' && *p != '-';
     p = arrow ? pktseqi_info_port(p, r->port[1]) : NULL;
     if (!p) return 0;
+    for (size_t k = 0; k < 2; ++k) {
+        pktseqi_cell *cell = &r->row[PKTSEQI_COL_SRC_PORT + k];
+        if (r->known[PKTSEQI_COL_SRC_PORT + k].cells) continue;
+        cell->text = r->port[k];
+        cell->size = strlen(cell->text);
+    }
     for (p = strchr(p, '['); p && !r->has_flags; p = strchr(p + 1, '[')) {
         const char *end = strchr(p, ']');
         if (!end) break;
@@ -5744,7 +5749,7 @@ static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
     transport = inner6 && inner6 != 4 ? inner6 : pktseqi_row_protocol(r, 0);
     if (!transport && number > 0) transport = (unsigned)number;
     if (transport || !r->has_ports) return transport;
-    return !r->flagged || (port->size && strncmp(r->title[port->at], "tcp.", 4) == 0) ? 6 : 17;
+    return !r->flagged || (port->rank > 0 && strncmp(r->title[port->at], "tcp.", 4) == 0) ? 6 : 17;
 }
 
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
@@ -5826,10 +5831,7 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
         return cell;
     }
     cell = r->row[q->known];
-    if (q->fact && port && r->has_ports) {
-        cell.text = r->port[q->known == PKTSEQI_COL_DST_PORT];
-        cell.size = strlen(cell.text);
-    } else if (q->fact && !port) {
+    if (q->fact && !port) {
         pktseqi_cell_digits(r, &cell, r->transport);
     } else if ((flag && r->transport != 6) ||
                ((flag || port) && !r->has_ports && !r->has_flags)) {

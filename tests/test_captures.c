@@ -1056,6 +1056,8 @@ static void test_messages(void) {
          "0,a,b,TCP,60,1,2,0x02,1 > 2 [SYN, ACK]\n", {"found 10 cells", "quote=d"}},
         {"frame.time_delta,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n",
          {"\"timestamp\" is missing"}},
+        {"Time,Source,Destination,Protocol,Length,Destination Port,Info\n"
+         "0,a,b,TCP,60,2,1 > 2 [SYN]\n0,a,b,DNS,60,53,Standard query\n", {"line 3", "\"src_port\"", "empty cell"}},
         {"3/5/2024 10:00,x\n", {"missing"}},
         {"Time,Source,Destination,Protocol,Length,Source Port,Destination Port,Flags\n"
          "3/5/2024 10:00,a,b,TCP,60,1,2,0x02\n", {"\"3/5/2024 10:00\"", "2024-03-05"}},
