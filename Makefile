@@ -36,7 +36,7 @@ run: train detect sequences
 	./train --recommended --print-every 40 --plot-every 4 --out run examples/data/normal_export.csv
 	./detect --model run/model.safetensors --report run/report.html --top 3 examples/data/mixed_export.csv
 
-# What the reference and this project's models find, in halves and on the whole: about 8 minutes.
+# What the reference and this project's models find, in halves and on the whole: about 10 minutes.
 detection: train detect
 	sh tests/detection.sh
 
@@ -201,7 +201,7 @@ help:
 	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
 	@echo 'make asan-vectors  the same for the vectors, which take longer to compile'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
-	@echo 'make detection  what each kind of model finds (about 8 minutes)'
+	@echo 'make detection  what each kind of model finds, beside other detectors (about 10 minutes)'
 	@echo 'make promise  are promised false-alarm rates kept by later traffic? (about 3 minutes)'
 	@echo 'make learn    eleven small programs that teach how this works; make learn-start: exercises'
 	@echo 'make learn-check  what the lessons print, exercises and answers, with every compiler here'
@@ -219,7 +219,7 @@ help:
 	@echo 'make cross    the tests on other machines, emulated, where their compilers are'
 	@echo 'make mpi      the same training on 1 to 8 ranks of MPI, to the same bits (libopenmpi-dev)'
 	@echo 'make nightly  all that is long, with one verdict: slow, bits, torture, fuzz, sanitize, cross,'
-	@echo '              coverage, mutate'
+	@echo '              coverage, mutate, captures, mpi, detection, promise'
 	@echo 'make install  programs, header, shared library, manual pages, pkg-config, CMake: PREFIX=$(PREFIX)'
 	@echo '              DESTDIR= PROGRAM_PREFIX=; make uninstall; make shared: the library alone'
 	@echo 'make packaging  try all that, with CMake, pkg-config, meson and Python, where they are'

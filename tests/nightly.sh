@@ -3,7 +3,7 @@
 # stage says what it skips; as root on Debian missing tools are installed.
 #
 #     bash tests/nightly.sh [STAGE ..]     only these: slow bits torture fuzz sanitize cross coverage
-#                                          mutate captures mpi detection
+#                                          mutate captures mpi detection promise
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/stages.sh
@@ -28,4 +28,5 @@ nightly mutate python3 tests/mutate.py --count 50
 nightly captures make captures
 nightly mpi bash tests/mpi.sh
 nightly detection make detection
+nightly promise make promise
 verdict

@@ -87,4 +87,8 @@ awk '
                percent(factor["some"], pairs["some"])
         printf "%-33s  %-15s  %s\n", "from fewer", percent(within["few"], pairs["few"]), \
                percent(factor["few"], pairs["few"])
+        kept = within["all"] >= 0.9 * pairs["all"] && factor["hour"] >= 0.8 * pairs["hour"]
+        print kept ? "kept" : "NOT KEPT: expected 90 % in the range, and of the second row 80 % " \
+                              "within a factor of two"
+        exit !kept
     }' $out/pairs
