@@ -2233,6 +2233,20 @@ static size_t pktseqi_next_capacity(size_t capacity, size_t at_least) {
     return next > at_least ? next : at_least;
 }
 
+// Grows an array of (*capacity) elements to at least (at_least). 0 = no memory, nothing changed.
+//   array   the address of the pointer to it
+static int pktseqi_grow(const pktseq_allocator *allocator, void *array, size_t *capacity,
+                        size_t used, size_t at_least, size_t size) {
+    size_t to = pktseqi_next_capacity(*capacity, at_least);
+    void *p;
+    memcpy(&p, array, sizeof p);
+    p = pktseqi_regrow(allocator, p, used, to, size);
+    if (!p) return 0;
+    memcpy(array, &p, sizeof p);
+    *capacity = to;
+    return 1;
+}
+
 // Text under construction, in the caller's array (fixed: truncated when full) or growing.
 typedef struct pktseqi_text {
     char *data;  // (size) and a final 0
@@ -2274,14 +2288,9 @@ static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     if (t->failed || size == 0) return;
     if (need > t->capacity && t->fixed) size = t->capacity - 1 - t->size;
     if (need > t->capacity && !t->fixed) {
-        size_t capacity = pktseqi_next_capacity(t->capacity, pktseqi_plus(need, 200));
-        char *data = (char *)pktseqi_regrow(&t->allocator, t->data, t->size, capacity, 1);
-        if (!data) {
-            t->failed = 1;
-            return;
-        }
-        t->data = data;
-        t->capacity = capacity;
+        t->failed = !pktseqi_grow(&t->allocator, &t->data, &t->capacity, t->size,
+                                  pktseqi_plus(need, 200), 1);
+        if (t->failed) return;
     }
     memcpy(t->data + t->size, bytes, size);
     t->size += size;
@@ -3992,14 +4001,10 @@ static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_ty
 // Adds an interface; its memory grows with the blocks that describe interfaces. NULL = no memory.
 static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
     pktseqi_interface *added;
-    if (c->interface_count == c->interface_capacity) {
-        size_t to = pktseqi_next_capacity(c->interface_capacity, 4);
-        void *p = pktseqi_regrow(&c->allocator, c->interfaces, c->interface_count, to,
-                                 sizeof *c->interfaces);
-        if (!p) return NULL;
-        c->interfaces = (pktseqi_interface *)p;
-        c->interface_capacity = to;
-    }
+    if (c->interface_count == c->interface_capacity &&
+        !pktseqi_grow(&c->allocator, &c->interfaces, &c->interface_capacity, c->interface_count, 4,
+                      sizeof *c->interfaces))
+        return NULL;
     added = &c->interfaces[c->interface_count++];
     memset(added, 0, sizeof *added);
     added->per_second = 1000000;
@@ -5331,13 +5336,10 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
         tree->texts = 1;
         return 1;
     }
-    if (tree->texts > tree->capacity) {
-        size_t to = pktseqi_next_capacity(tree->capacity, 16);
-        void *p = pktseqi_regrow(allocator, tree->node, tree->texts - 1, to, sizeof *tree->node);
-        if (!p) return 0;
-        tree->node = (pktseqi_node *)p;
-        tree->capacity = to;
-    }
+    if (tree->texts > tree->capacity &&
+        !pktseqi_grow(allocator, &tree->node, &tree->capacity, tree->texts - 1, 16,
+                      sizeof *tree->node))
+        return 0;
     memset(&added, 0, sizeof added);
     while (text[added.byte] == name[like][added.byte]) ++added.byte;
     differ = (unsigned)(unsigned char)text[added.byte] ^ (unsigned char)name[like][added.byte];
@@ -7930,14 +7932,10 @@ static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
     pktseqi_staged *to = c->staged;
     c->sequence[row] = (uint32_t)tracked->sequence;
     if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION && tracked->position == 0) {
-        if (tracked->sequence == c->connections) {
-            size_t room = pktseqi_next_capacity(c->connections, 256);
-            void *p = pktseqi_regrow(allocator, c->connection, c->connections, room,
-                                     sizeof *c->connection);
-            if (!p) return 0;
-            c->connection = (size_t *)p;
-            c->connections = room;
-        }
+        if (tracked->sequence == c->connections &&
+            !pktseqi_grow(allocator, &c->connection, &c->connections, c->connections, 256,
+                          sizeof *c->connection))
+            return 0;
         c->connection[tracked->sequence] = (size_t)tracked->connection;
     }
     if (c->before == c->table->column_count) return 1;
@@ -12149,16 +12147,9 @@ static int pktseqi_train_count(pktseq_training *training, const pktseq_train_con
 
 // One more loss point must fit before an iteration begins.
 static int pktseqi_train_reserve(pktseq_training *training) {
-    size_t capacity;
-    double *point;
-    if (training->points < training->point_capacity) return 1;
-    capacity = pktseqi_next_capacity(training->point_capacity, 1024);
-    point = (double *)pktseqi_regrow(&training->allocator, training->point, training->points,
-                                     capacity, sizeof *point);
-    if (!point) return 0;
-    training->point = point;
-    training->point_capacity = capacity;
-    return 1;
+    return training->points < training->point_capacity ||
+           pktseqi_grow(&training->allocator, &training->point, &training->point_capacity,
+                        training->points, 1024, sizeof *training->point);
 }
 
 // Frees what pktseqi_run_init allocated, also when it failed half way.
