@@ -72,6 +72,9 @@ static const char help_more[] =
     "  --continue M.safetensors   go on with a model's weights and features on new traffic, at half\n"
     "                        the rate; what it has not seen gets features beside the old ones, and\n"
     "                        the threshold is made anew. Options go before the model's settings\n"
+    "  --normal ALARMS.json   with --continue: what detect --json wrote, as far as it is harmless. It\n"
+    "                        is looked up in DATA.csv, learned from several times, and raises no\n"
+    "                        alarm any more\n"
     "  --resume M.safetensors   go on with an interrupted run, bit for bit, on the same DATA;\n"
     "                        --iterations may be raised, the other settings come from the file\n"
     "  --out DIR             folder for the results (run); one run at a time\n"
@@ -99,7 +102,7 @@ static const char help_more[] =
 
 // What the command line asks for, and everything made from it.
 typedef struct app {
-    const char *data_path, *init_path, *resume_path, *continue_path, *out;
+    const char *data_path, *init_path, *resume_path, *continue_path, *normal_path, *out;
     int notebook, recommended, quiet, bar, tcp_only;
     double bad_rows;         // percents
     int given_iterations, given_epochs, given_hidden, given_print;
@@ -110,6 +113,7 @@ typedef struct app {
     double clean;            // share of the sequences that may be left out since they fit worst
     unsigned char *times;    // (sequences) how often each is learned from, or NULL
     size_t left_out;         // of them not at all
+    size_t marked;           // and several times, since --normal says that they are harmless
     int lock;                // descriptor of the folder's lock
     int reached;             // the data were to be read
     int saved;               // model.safetensors is this run's
@@ -213,6 +217,8 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
                     a->recommended ? "--recommended" : a->notebook ? "--notebook" : of_model,
                     a->continue_path);
     if (a->resume_path && a->clean > 0) fixed = "--clean";
+    if (a->normal_path && !a->continue_path)
+        return fail("--normal needs --continue M.safetensors, the model that raised the alarms");
     if (a->resume_path && fixed)
         return fail("%s cannot be changed in a resumed run; it comes from %s", fixed,
                     a->resume_path);
@@ -266,6 +272,7 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL},
         {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
+        {"--normal", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
         {"--clean", OPTION_NUMBER, &a->clean, 0, 0.5, 0, NULL, NULL},
         {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
     asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
@@ -354,7 +361,7 @@ static int read_data(app *a) {
     schema->rule.tcp_only |= a->tcp_only;
     schema->bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     schema->keep = keep_columns;
-    schema->keep_count = a->clean > 0 ? sizeof keep_columns / sizeof *keep_columns : 1;
+    schema->keep_count = a->clean > 0 || a->normal_path ? sizeof keep_columns / sizeof *keep_columns : 1;
     return input_read(&a->table, a->data_path, schema, &a->err) ? fail("%s", a->err.text) : 0;
 }
 
@@ -534,10 +541,131 @@ static int clean_data(app *a) {
     return bad;
 }
 
+// ---- alarms that are harmless
+
+// What an alarm tells of its sequence.
+typedef struct alarm_mark {
+    char src[64], dst[64];
+    unsigned src_port, dst_port;
+    double begin, time;
+} alarm_mark;
+
+// Finds a member of an object in a line of JSON, as detect writes it; returns where its value
+// begins, or NULL.
+static const char *json_value(const char *line, const char *name) {
+    char wanted[32];
+    const char *at;
+    snprintf(wanted, sizeof wanted, "\"%s\":", name);
+    at = strstr(line, wanted);
+    return at ? at + strlen(wanted) : NULL;
+}
+
+static int json_number(const char *line, const char *name, double *value) {
+    const char *at = json_value(line, name);
+    char *end = NULL;
+    if (at) *value = strtod(at, &end);
+    return at && end != at && *value > -1e300 && *value < 1e300;
+}
+
+static int json_text(const char *line, const char *name, char *text, size_t size) {
+    const char *at = json_value(line, name), *end = at && *at == '"' ? strchr(++at, '"') : NULL;
+    if (!end || (size_t)(end - at) >= size) return 0;
+    memcpy(text, at, (size_t)(end - at));
+    text[end - at] = 0;
+    return 1;
+}
+
+// Reads one line. Returns 0 if it is no alarm of a sequence.
+static int json_alarm(const char *line, alarm_mark *m) {
+    double from, to;
+    if (strstr(line, "\"event_type\":\"incident\"")) return 0;
+    if (!json_text(line, "src_ip", m->src, sizeof m->src) ||
+        !json_text(line, "dest_ip", m->dst, sizeof m->dst) ||
+        !json_number(line, "src_port", &from) || !json_number(line, "dest_port", &to) ||
+        !json_number(line, "begin", &m->begin) || !json_number(line, "time", &m->time) ||
+        !(from >= 0 && from < 65536 && to >= 0 && to < 65536))
+        return 0;
+    m->src_port = (unsigned)from;
+    m->dst_port = (unsigned)to;
+    return 1;
+}
+
+// Is this the sequence of the alarm: its two ends, and a time in common? An alarm may come before
+// its sequence ends.
+static int is_marked(const pktseq_scored *q, const alarm_mark *m) {
+    int there = !strcmp(q->src, m->src) && !strcmp(q->dst, m->dst) && q->src_port == m->src_port &&
+                q->dst_port == m->dst_port;
+    int back = !strcmp(q->src, m->dst) && !strcmp(q->dst, m->src) && q->src_port == m->dst_port &&
+               q->dst_port == m->src_port;
+    return (there || back) && q->begin <= m->time + 1e-5 && q->time >= m->begin - 1e-5;
+}
+
+// Marks in a->times the sequences of the alarms in a file. Returns how many lines found none, or
+// (size_t)-1 after an error.
+static size_t mark_file(app *a, pktseq_buffer *file) {
+    size_t lost = 0;
+    char *line = (char *)file->data, *past = line + file->size;
+    while (line < past) {
+        char *end = (char *)memchr(line, '\n', (size_t)(past - line));
+        alarm_mark m;
+        size_t found = 0;
+        if (!end) end = past;
+        if (end < past) *end = 0;
+        if (end < past && json_alarm(line, &m)) {
+            for (size_t s = 0; s < a->table.sequences; ++s) {
+                pktseq_scored q = pktseq_table_describe(&a->table, s);
+                if (!is_marked(&q, &m)) continue;
+                a->marked += a->times[s] == 1;
+                a->times[s] = 2;
+                ++found;
+            }
+            lost += !found;
+        }
+        line = end + 1;
+    }
+    return lost;
+}
+
+// How often marked sequences are learned from: so often that each alone is more than the share that
+// may lie above the threshold, from 2 to 255 times, but no more often than all others together.
+static void weigh_marked(app *a) {
+    size_t n = a->table.sequences, most = n / a->marked;
+    double weight = 2 + 1.5 * a->recipe.false_alarms * (double)n;
+    if (weight > 255) weight = 255;
+    if (weight > (double)most) weight = most < 2 ? 2 : (double)most;
+    for (size_t s = 0; s < n; ++s)
+        if (a->times[s] == 2) a->times[s] = (unsigned char)weight;
+}
+
+// Reads which alarms were harmless, and finds their sequences.
+static int mark_normal(app *a) {
+    pktseq_buffer file;
+    size_t lost;
+    if (!a->normal_path) return 0;
+    if (!a->times) {
+        a->times = (unsigned char *)malloc(a->table.sequences);
+        if (!a->times) return fail("out of memory");
+        memset(a->times, 1, a->table.sequences);
+    }
+    if (pktseq_file_read(&file, a->normal_path, NULL, NULL, &a->err)) return fail("%s", a->err.text);
+    lost = mark_file(a, &file);
+    pktseq_buffer_free(&file);
+    if (a->marked == 0)
+        return fail("%s: no alarm there is one of a sequence of %s", a->normal_path,
+                    input_name(a->data_path));
+    if (lost && !a->quiet)
+        printf("warning     %lu alarms of %s are of no sequence here\n", (unsigned long)lost,
+               output_shown(a->normal_path));
+    weigh_marked(a);
+    return 0;
+}
+
 // A run that goes on with new traffic: codec and weights of a model, and columns for what is new.
 static int prepare_continued(app *a) {
     if (read_data(a)) return 1;
+    if (pktseq_table_leave_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
     if (a->clean > 0 && clean_data(a)) return 1;
+    if (mark_normal(a)) return 1;
     if (prepare_round(a)) return fail("%s: %s", input_name(a->data_path), a->err.text);
     a->recipe.train.iterations = pktseq_recipe_iterations(&a->recipe, &a->dataset);
     make_recipe(a);
@@ -716,6 +844,7 @@ static void print_summary(const app *a) {
            (unsigned long)d->pairs, (unsigned long)d->options.inputs, (unsigned long)d->longest);
     if (d->skipped) printf(" (%lu sequences are too short)", (unsigned long)d->skipped);
     if (d->options.drop_last) printf(" (the last sequence is dropped)");
+    if (a->marked) printf(" (%lu sequences several times, as harmless)", (unsigned long)a->marked);
     if (a->left_out) printf(" (%lu are left out)", (unsigned long)a->left_out);
     if (d->trained < d->pairs)
         printf(" (%lu are held out)", (unsigned long)(d->pairs - d->trained));
@@ -941,6 +1070,26 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     return interrupted;
 }
 
+// Says how many of the sequences that --normal names are above the threshold all the same: pairs of
+// one sequence follow each other.
+static int check_marked(const app *a) {
+    const pktseq_dataset *d = &a->dataset;
+    double *score = (double *)malloc(d->pairs * sizeof *score);
+    size_t above = 0;
+    pktseq_error err;
+    int bad = !score || pktseq_detector_score_all(&a->detector, &a->model, d,
+                                                  a->recipe.train.threads, score, &err);
+    for (size_t i = 1; i < d->trained && !bad; ++i)
+        above += d->first_row[i] == d->first_row[i - 1] && score[i] > a->detector.threshold &&
+                 (i == 1 || d->first_row[i - 2] != d->first_row[i]);
+    free(score);
+    if (bad) return fail("%s", score ? err.text : "out of memory");
+    if (!a->quiet)
+        printf("harmless    %lu of %lu sequences are still above the threshold\n",
+               (unsigned long)above, (unsigned long)a->marked);
+    return 0;
+}
+
 static void print_where(const app *a) {
     char range[256], out[1024];
     snprintf(out, sizeof out, "%s", output_shown(a->out));
@@ -1005,6 +1154,7 @@ static int run(app *a) {
     if (a->save_err.status) return fail("%s", a->save_err.text);
     if (status == PKTSEQ_ERROR_DIVERGED) fail("%s", a->err.text);
     if (a->dataset.trained < a->dataset.pairs && a->training.iteration && calibrate(a)) return 1;
+    if (a->marked && a->detector.sequences && check_marked(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)

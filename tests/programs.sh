@@ -140,6 +140,22 @@ refuses "cleaned when resumed" "--clean cannot be changed" \
 ./train new.csv --continue whole/model.safetensors --clean 0.1 --out on >out
 check "a model that goes on, cleaned" grep -q '^left out ' out
 
+# What somebody calls harmless is learned from, and raises no alarm any more.
+./detect --model whole/model.safetensors --json dirty.csv 2>err | grep '"src_ip":"10.9.9.9"' |
+    grep '"event_type":"anomaly"' >harmless.json
+check "what is odd raises alarms" test -s harmless.json
+./train dirty.csv --continue whole/model.safetensors --normal harmless.json --out harmless >out
+check "what is harmless is found again" grep -q '([1-3] sequences several times, as harmless)' out
+check "and looked at in the end" grep -q '^harmless    0 of [1-3] sequences are still above' out
+./detect --model harmless/model.safetensors --json dirty.csv >lines 2>err
+check "and raises no alarm any more" sh -c '! grep -q "\"src_ip\":\"10.9.9.9\"" lines'
+./detect --model harmless/model.safetensors dirty.csv >out
+check "nor in a file" sh -c '! grep -q "!  at.*10.9.9.9" out'
+refuses "harmless, of other traffic" "no alarm there is one of a sequence of new.csv" \
+    ./train new.csv --continue whole/model.safetensors --normal harmless.json --out rest
+refuses "harmless, for no model" "--normal needs --continue" \
+    ./train new.csv --normal harmless.json --out rest
+
 # ---- outputs
 
 model=whole/model.safetensors
