@@ -1,5 +1,5 @@
-// cc -O2 -fopenmp examples/detect.c -lm -o detect && ./detect --model M.safetensors DATA.csv
-// Prints how many sequences of DATA.csv are anomalous, and which most, when, who and why.
+// cc -O2 -fopenmp examples/detect.c -lm -o detect && ./detect --model M.safetensors DATA
+// Prints how many sequences of DATA are anomalous, and which most, when, who and why.
 //
 // Scores the packet sequences of a capture with a model that `train` has left. `detect --help`
 // lists the options. Without -fopenmp it works the same, on one core.
@@ -19,7 +19,7 @@
 #include "report.h"
 
 static const char help_text[] =
-    "detect --model M.safetensors [options] DATA.csv\n"
+    "detect --model M.safetensors [options] DATA\n"
     "\n"
     "Scores the packet sequences in DATA (a capture, pcap or pcapng; an export of Wireshark or\n"
     "tshark, or what sequences writes, as CSV; - is the standard input) and prints those that are\n"
@@ -27,10 +27,10 @@ static const char help_text[] =
     "source to many, each within a minute of another, are one incident.\n"
     "\n"
     "  --model M.safetensors   what train has left\n"
-    "  --calibrate NORMAL.csv  learn from normal traffic that the model was not trained on which\n"
+    "  --calibrate NORMAL      learn from normal traffic that the model was not trained on which\n"
     "                          scores are normal; train --recommended has done it already\n"
-    "  --false-alarms X        share of normal sequences that may lie above the threshold (0.01\n"
-    "                          or 1%)\n"
+    "  --false-alarms X        share of normal sequences that may lie above the threshold (as\n"
+    "                          the model was trained: 0.01, which is 1%)\n"
     "  --alarms-per-hour N     the same as a number of false alarms, if as many sequences come as\n"
     "                          in the traffic that was learned from\n"
     "  --threshold X           take this threshold instead\n"
@@ -38,7 +38,7 @@ static const char help_text[] =
     "  --context X             with --calibrate: share of the pair's last 10 seconds in the\n"
     "                          score, 0 to leave them out (as in the model)\n"
     "  --save-calibration      write the calibration into the model's file\n"
-    "  --scores OUT.csv        one row per sequence: rows of DATA.csv, time, who, score, alarm; - is\n"
+    "  --scores OUT.csv        one row per sequence: rows of DATA, time, who, score, alarm; - is\n"
     "                          the standard output, and what is printed goes to standard error\n"
     "  --top N                 incidents to print (20); sequences, if none is above the threshold\n"
     "  --report REPORT.html    the same as one page with pictures; - as above\n"
@@ -58,7 +58,7 @@ static const char help_text[] =
     "  --help                  this text\n"
     "  --version               the version, and how it was compiled\n"
     "\n"
-    "If DATA.csv has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
+    "If DATA has a column label (0 = normal, ? = leave out, else a name; a sequence takes the\n"
     "label of more than half its packets), it also prints how well the scores rank: area under\n"
     "the ROC curve, average precision, detections at 1 % and 0.1 % false alarms, and each\n"
     "label's. Where sequences follow connections, a connection counts once, with its highest\n"
@@ -180,9 +180,9 @@ static int parse_options(app *a, int argc, char **argv) {
     if (asked == 3) printf("detect, %s\n", pktseq_build_info());
     if (asked) return 2;
     if (!a->model_path || !a->data_path)
-        return fail("expected --model M.safetensors and DATA.csv; detect --help says more");
+        return fail("expected --model M.safetensors and DATA; detect --help says more");
     if (!a->normal_path && (a->given_context || a->baseline || a->save))
-        return fail("%s needs --calibrate NORMAL.csv",
+        return fail("%s needs --calibrate NORMAL",
                     a->given_context ? "--context"
                     : a->baseline    ? "--baseline"
                                      : "--save-calibration");
@@ -192,7 +192,7 @@ static int parse_options(app *a, int argc, char **argv) {
                     : a->given_threshold ? "--threshold"
                                          : "--calibrate");
     if (a->normal_path && strcmp(a->normal_path, "-") == 0 && strcmp(a->data_path, "-") == 0)
-        return fail("the standard input cannot be both NORMAL.csv and DATA.csv");
+        return fail("the standard input cannot be both NORMAL and DATA");
     if (a->live && (a->scores_path || a->report_path || a->normal_path || a->given_top))
         return fail("%s reads a whole file, and --live answers before its end",
                     a->scores_path   ? "--scores"
@@ -511,7 +511,7 @@ static void print_threshold(app *a) {
             output_rate(text, d, a->given_rate ? a->rate : d->options.false_alarms),
             a->normal_path ? " of " : "", a->normal_path ? output_shown(a->normal_path) : "");
     } else {
-        say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL.csv or --threshold "
+        say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL or --threshold "
                "X\n");
     }
 }
@@ -1514,7 +1514,7 @@ static int run(app *a) {
     if (a->given_rate && !a->given_threshold && !a->normal_path &&
         pktseq_detector_threshold(&a->detector, a->rate, &a->threshold, NULL, NULL))
         return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
-                    "taken: give --calibrate NORMAL.csv, too", a->model_path);
+                    "taken: give --calibrate NORMAL, too", a->model_path);
     a->judged = a->given_threshold || a->detector.sequences > 0;
     bad = bad || find_sequences(a) || score_data(a) || find_incidents(a) || tell(a, &normal);
     pktseq_table_free(&normal);

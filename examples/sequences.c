@@ -16,13 +16,15 @@
 #include "output.h"
 
 static const char help_text[] =
-    "sequences [options] EXPORT.csv    (- is the standard input)\n"
+    "sequences [options] DATA    (- is the standard input)\n"
     "\n"
-    "Cuts the packets of an export of Wireshark or tshark into sequences, and writes them as the\n"
-    "CSV that train and detect read:\n"
+    "Cuts packets into sequences by the rule of the reference notebooks, and writes them as CSV\n"
+    "that train and detect read. DATA is a capture, pcap or pcapng, or an export of Wireshark or\n"
+    "tshark as CSV. Nobody needs this to find anomalies: train --recommended and detect read DATA\n"
+    "themselves and keep connections together. The columns:\n"
     "  position,No.,timestamp,src_ip,dst_ip,protocol,length,src_port,dst_port,res,ns,cwr,ecn,urg,\n"
     "  ack,push,reset,syn,fin,label,transport,icmp_type,icmp_code,icmp_id\n"
-    "(No. and label only if EXPORT.csv has them, transport and those after it only if there are\n"
+    "(No. and label only if DATA has them, transport and those after it only if there are\n"
     "packets other than TCP). To make an export of a capture with tshark:\n"
     "\n"
     "  tshark -r capture.pcap -T fields -E header=y -E separator=, -E quote=d \\\n"
@@ -51,7 +53,7 @@ static const char help_text[] =
     "                   reference's habit\n"
     "  --tcp-only       only packets of TCP, as --notebook also has it\n"
     "  --bad-rows X     percent of the rows that may be unreadable and are then left out (1)\n"
-    "  --separator C    between the cells of EXPORT.csv: a character, or tab (found out)\n"
+    "  --separator C    between the cells of DATA: a character, or tab (found out)\n"
     "  --quiet          print nothing but errors\n"
     "  --help           this text\n"
     "  --version        the version\n";

@@ -31,12 +31,12 @@
 #endif
 
 static const char help_text[] =
-    "train [options] [DATA.csv]\n"
+    "train [options] [DATA]\n"
     "\n"
-    "Trains a seq2seq GRU on the packet sequences in DATA.csv (default: the data set that comes\n"
-    "with pktseq; - is the standard input) and leaves model.safetensors, loss.csv and loss.svg in\n"
-    "a folder. DATA.csv is what sequences writes, or an export of Wireshark or tshark (see\n"
-    "sequences --help). If it has labels, sequences with attacks are left out.\n"
+    "Trains a seq2seq GRU on the packet sequences in DATA (a capture, pcap or pcapng; or CSV: an\n"
+    "export of Wireshark or tshark, or what sequences writes; - is the standard input; default:\n"
+    "the data set that comes with pktseq) and leaves model.safetensors, loss.csv and loss.svg in\n"
+    "a folder. If DATA has labels, sequences with attacks are left out.\n"
     "\n"
     "To find anomalies take --recommended. The defaults are those of the notebooks that the network\n"
     "comes from: they are for comparing with these, find little, and leave no threshold.\n"
@@ -1102,7 +1102,7 @@ static void print_where(const app *a) {
                output_rate(range, &a->detector, a->detector.options.false_alarms));
     else
         printf("threshold   none, so detect will rank but not judge, unless it is given --calibrate "
-               "NORMAL.csv; --recommended and --hold-out leave one\n");
+               "NORMAL; --recommended and --hold-out leave one\n");
     for (int percent = 0; percent <= 100; ++percent)
         if (a->kept[percent]) printf("milestone   %s/model-%03d.safetensors\n", out, percent);
     printf("loss        %s/loss.csv and %s/loss.svg\n", out, out);
