@@ -2188,16 +2188,16 @@ int madvise(void *p, size_t size, int advice);
 #endif
 
 // Allocates an array that may be large. The first touch of each page of 4 kB is a page fault, which
-// can take longer than all that is done with the page, so from half a megabyte on Linux is asked
-// for pages of 2 MB. 64 bytes are left free at their end for malloc's own header of the next block,
-// which would otherwise begin another page.
+// can take longer than all that is done with the page, so from 8 MB on Linux is asked for pages of
+// 2 MB (smaller arrays would be rounded up by too much). 64 bytes are left free at their end for
+// malloc's own header of the next block, which would otherwise begin another page.
 static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
 #ifdef PKTSEQI_LARGE_PAGES
     const size_t page = (size_t)1 << 21, note = 64;
     const int huge = 14;  // MADV_HUGEPAGE
     size_t bytes = pktseqi_times(count, size);
     void *p = NULL;
-    if (!allocator->alloc_fn && bytes >= page / 4 && bytes < (size_t)-1 - 2 * page) {
+    if (!allocator->alloc_fn && bytes >= 4 * page && bytes < (size_t)-1 - 2 * page) {
         bytes = (bytes + note + page - 1) / page * page - note;
         if (posix_memalign(&p, page, bytes) == 0) {
             (void)madvise(p, bytes, huge);  // where it is not granted, all is as ever
@@ -7735,8 +7735,9 @@ typedef struct pktseqi_segmenter {
     uint32_t *id;             // (names of src_ip + names of dst_ip) equal texts, equal numbers
     unsigned char *action;    // (protocol names) 0, RENAME or DROP; NULL when all are kept
     uint32_t smtp;            // the protocol that renamed ones become
-    // derived columns, from PKTSEQI_COL_DIRECTION on, where they are wanted, and the rows of the
-    // current block
+    // The rows of the current block; and what is derived, from PKTSEQI_COL_DIRECTION on, where it
+    // is wanted.
+    pktseqi_staged *loaded;   // (PKTSEQI_COL_DIRECTION) 0 for what the table lacks
     pktseq_column *made[PKTSEQI_MADE];
     pktseqi_staged *staged;   // (PKTSEQI_MADE)
     size_t before;            // columns without them
@@ -7838,10 +7839,10 @@ static int pktseqi_segment_source(pktseqi_segmenter *c) {
                      column[PKTSEQI_COL_PROTOCOL]->name_count <= (size_t)1 << 30);
 }
 
-// Returns a whole number of a table, or 0 where there is none or it is above `max`.
-static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t row,
+// Returns a whole number of the current block, or 0 where there is none or it is above `max`.
+static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t at,
                                       double max) {
-    double v = c->column[known] ? pktseqi_column_at(c->column[known], row) : 0;
+    double v = c->loaded[known].number[at];
     return v >= 0 && v <= max ? (unsigned)v : 0;
 }
 
@@ -7850,31 +7851,36 @@ static void pktseqi_segment_address(unsigned char *address, uint32_t id) {
     for (int i = 0; i < 4; ++i) address[12 + i] = (unsigned char)(id >> (24 - 8 * i));
 }
 
-// Makes the packet of a row. What the table does not tell is 0, and the transport TCP.
-static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t row, pktseq_packet *packet) {
+// Loads the cells of a block, rows [row, row + count).
+static void pktseqi_segment_load(pktseqi_segmenter *c, size_t row, size_t count) {
+    for (size_t i = 0; i < PKTSEQI_COL_DIRECTION; ++i)
+        if (c->column[i]) pktseqi_cells_load(c->column[i], row, count, c->loaded[i].number);
+}
+
+// Makes the packet in place `at` of the block. What the table does not tell is 0, and the transport
+// TCP.
+static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq_packet *packet) {
     const pktseq_column *source = c->column[PKTSEQI_COL_SRC_IP];
     memset(packet, 0, sizeof *packet);
-    packet->time = pktseq_column_number(c->column[PKTSEQI_COL_TIMESTAMP], row);
-    packet->length = pktseq_column_number(c->column[PKTSEQI_COL_LENGTH], row);
+    packet->time = c->loaded[PKTSEQI_COL_TIMESTAMP].number[at];
+    packet->length = c->loaded[PKTSEQI_COL_LENGTH].number[at];
     if (source) {
-        uint32_t from = pktseqi_column_text_at(source, row);
-        size_t to = from;
-        if (c->column[PKTSEQI_COL_DST_IP] != source)
-            to = source->name_count + pktseqi_column_text_at(c->column[PKTSEQI_COL_DST_IP], row);
-        pktseqi_segment_address(packet->src, c->id[from]);
+        size_t to = (size_t)c->loaded[PKTSEQI_COL_DST_IP].number[at];
+        if (c->column[PKTSEQI_COL_DST_IP] != source) to += source->name_count;
+        pktseqi_segment_address(packet->src,
+                                c->id[(size_t)c->loaded[PKTSEQI_COL_SRC_IP].number[at]]);
         pktseqi_segment_address(packet->dst, c->id[to]);
     }
     packet->transport = PKTSEQI_TCP;
     if (c->column[PKTSEQI_COL_TRANSPORT])
-        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_TRANSPORT, row, 255);
-    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_TYPE, row, 255);
-    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_CODE, row, 255);
-    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_ID, row, 65535);
-    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_SRC_PORT, row, 65535);
-    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_DST_PORT, row, 65535);
+        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_TRANSPORT, at, 255);
+    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_TYPE, at, 255);
+    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_CODE, at, 255);
+    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_ID, at, 65535);
+    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_SRC_PORT, at, 65535);
+    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_DST_PORT, at, 65535);
     for (unsigned f = 0; f < 10; ++f)  // the registry begins with the flags, from FIN on
-        if (c->column[f] && pktseqi_column_at(c->column[f], row) != 0)
-            packet->flags = (uint16_t)(packet->flags | 1u << f);
+        if (c->loaded[f].number[at] != 0) packet->flags = (uint16_t)(packet->flags | 1u << f);
 }
 
 // Decides for each protocol what the reference preset does to it. 0 = out of memory.
@@ -7967,7 +7973,7 @@ static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
     to[0].number[at] = tracked->direction;
     to[1].number[at] = tracked->same_connection;
     if (c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION]) {
-        uint64_t protocol = pktseqi_column_text_at(c->column[PKTSEQI_COL_PROTOCOL], row);
+        uint64_t protocol = (uint64_t)c->loaded[PKTSEQI_COL_PROTOCOL].number[at];
         uint32_t number;
         if (c->action && c->action[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
         number = pktseqi_tokens_number(&c->tokens, allocator, secret,
@@ -7985,7 +7991,7 @@ static pktseq_status pktseqi_segment_row(pktseqi_segmenter *c, pktseq_tracker *t
                                          size_t at, int begin, pktseq_error *err) {
     pktseq_packet packet;
     pktseq_tracked tracked;
-    pktseqi_segment_packet(c, row, &packet);
+    pktseqi_segment_packet(c, at, &packet);
     if (pktseqi_tracker_push(tracker, &packet, begin, &tracked) ||
         !pktseqi_segment_note(c, row, at, tracker->state->secret, &tracked))
         return pktseqi_no_memory(err);
@@ -8009,9 +8015,13 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *
     size_t s = 0, rows = c->table->rows;
     for (size_t row = 0; row < rows; ++row) {
         int action = pktseqi_segment_action(c, row), begin = -1;
-        double time = c->rule ? pktseqi_column_at(c->column[PKTSEQI_COL_TIMESTAMP], row) : 0;
         size_t at = row % PKTSEQI_BLOCK;
-        if (!pktseqi_finite(&time))
+        double time;
+        if (at == 0)
+            pktseqi_segment_load(c, row, rows - row < PKTSEQI_BLOCK ? rows - row
+                                                                    : (size_t)PKTSEQI_BLOCK);
+        time = c->loaded[PKTSEQI_COL_TIMESTAMP].number[at];
+        if (c->rule && !pktseqi_finite(&time))
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column \"timestamp\": found %f in row %z, expected a finite "
                                  "number", time, row);
@@ -8249,7 +8259,9 @@ static pktseq_status pktseqi_segment_run(pktseqi_segmenter *c, pktseq_tracker *t
     pktseq_status status;
     c->sequence = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->sequence);
     c->staged = (pktseqi_staged *)pktseqi_alloc(allocator, PKTSEQI_MADE, sizeof *c->staged);
-    if (!c->sequence || !c->staged || !pktseqi_segment_columns(c, schema) ||
+    c->loaded = (pktseqi_staged *)pktseqi_alloc_zeroed(allocator, PKTSEQI_COL_DIRECTION,
+                                                       sizeof *c->loaded);
+    if (!c->sequence || !c->staged || !c->loaded || !pktseqi_segment_columns(c, schema) ||
         !pktseqi_segment_source(c) ||
         (c->rule && c->rule->notebook && !pktseqi_segment_protocols(c)))
         return pktseqi_no_memory(err);
@@ -8318,9 +8330,9 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     if (status) pktseqi_table_drop_columns(table, c.before, column);
     pktseq_tracker_free(&tracker);
     {
-        void *const memory[] = {c.id,       c.action,     c.tokens.key, c.tokens.bucket, c.staged,
-                                c.scratch,  c.sequence,   c.connection, c.start,         c.order,
-                                c.source_row, c.rename,   c.names};
+        void *const memory[] = {c.id,       c.action,     c.tokens.key, c.tokens.bucket, c.loaded,
+                                c.staged,   c.scratch,    c.sequence,   c.connection,    c.start,
+                                c.order,    c.source_row, c.rename,     c.names};
         for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i)
             pktseqi_free(&table->allocator, memory[i]);
     }
@@ -8563,6 +8575,18 @@ static int pktseqi_compare_numbers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+// Returns how many different numbers a column of small whole ones may have, 0 for others.
+static size_t pktseqi_cells_range(const pktseq_column *c) {
+    return c->type == PKTSEQ_CELL_U8 ? 256 : c->type == PKTSEQ_CELL_U16 ? 65536 : 0;
+}
+
+// Returns the number that has place `at` in the order of all, of which seen[n] are n.
+static double pktseqi_counted(const size_t *seen, size_t at) {
+    size_t n = 0;
+    while (at >= seen[n]) at -= seen[n++];
+    return (double)n;
+}
+
 // Learns the classes of a number: bounds are the values below which 1/n, 2/n, ... of the packets
 // lie, each once, and the last class is everything above. First packets have no since-previous.
 static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field *field,
@@ -8570,21 +8594,33 @@ static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field 
                                               const pktseq_column *column,
                                               const pktseq_schema *schema, pktseq_error *err) {
     size_t most = from->least ? from->least : 25, count = 0, bounds = 0;
-    double *value = (double *)pktseqi_alloc(&codec->allocator, table->rows, sizeof *value);
+    // Small whole numbers are counted instead of sorted.
+    size_t range = field->kind == PKTSEQ_CLASSES ? pktseqi_cells_range(column) : 0;
+    double *value = (double *)pktseqi_alloc(&codec->allocator, range ? most : table->rows,
+                                            sizeof *value);
+    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, range + 1, sizeof *seen);
     char **category = NULL;
-    pktseq_status status = PKTSEQ_OK;
-    if (!value) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences; ++s) {
+    pktseq_status status = value && seen ? PKTSEQ_OK : pktseqi_no_memory(err);
+    for (size_t s = 0; s < table->sequences && !status; ++s) {
         if (!pktseqi_shapes(s, table, schema->hold_out, schema->times)) continue;
-        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-            if (field->kind == PKTSEQ_CLASSES || row > table->start[s])
-                value[count++] = pktseqi_field_number(field, column, row, table->start[s]);
+        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
+            if (field->kind != PKTSEQ_CLASSES && row == table->start[s]) continue;
+            if (range) ++seen[(size_t)pktseqi_column_at(column, row)];
+            else value[count] = pktseqi_field_number(field, column, row, table->start[s]);
+            ++count;
+        }
     }
-    qsort(value, count, sizeof *value, pktseqi_compare_numbers);
+    if (!status && !range) qsort(value, count, sizeof *value, pktseqi_compare_numbers);
     for (size_t k = 1; k < most && count; ++k) {  // bounds gather at the front of value
-        double bound = value[(size_t)((double)(count - 1) * (double)k / (double)most)];
-        if ((bounds == 0 || bound > value[bounds - 1]) && bound < value[count - 1])
-            value[bounds++] = bound;
+        size_t at = (size_t)((double)(count - 1) * (double)k / (double)most);
+        double bound = range ? pktseqi_counted(seen, at) : value[at];
+        double last = range ? pktseqi_counted(seen, count - 1) : value[count - 1];
+        if ((bounds == 0 || bound > value[bounds - 1]) && bound < last) value[bounds++] = bound;
+    }
+    pktseqi_free(&codec->allocator, seen);
+    if (status) {
+        pktseqi_free(&codec->allocator, value);
+        return status;
     }
     category = pktseqi_codec_categories(codec, field, bounds + 1);
     if (!category) status = pktseqi_no_memory(err);
@@ -8837,12 +8873,19 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
     return status;
 }
 
+// Does a kind of field look at other packets of the sequence?
+static int pktseqi_field_looks_back(pktseq_kind kind) {
+    return kind == PKTSEQ_SINCE_PREVIOUS || kind == PKTSEQ_SINCE_FIRST ||
+           kind == PKTSEQ_LOG_SINCE_PREVIOUS || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
+}
+
 // All that encoding one field of a table needs.
 typedef struct pktseqi_plan {
     const pktseq_field *field;
     const pktseq_column *column;
     size_t *category;  // the column's texts as categories, or NULL
     double *bound;     // of classes, or NULL
+    pktseq_real *value;  // what each number of the column's cells becomes, or NULL
     int packed;        // one number for each field
     size_t first;      // feature, or with packed the field's place in a row
     size_t misses;     // cells with an unknown category
@@ -8868,6 +8911,32 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
 static void pktseqi_plan_close(pktseqi_plan *e, const pktseq_codec *codec) {
     pktseqi_free(&codec->allocator, e->category);
     pktseqi_free(&codec->allocator, e->bound);
+    pktseqi_free(&codec->allocator, e->value);
+}
+
+// Works out beforehand what each number that cells can hold becomes, where that is one number,
+// depends on nothing else and is needed more often. 0 = out of memory.
+static int pktseqi_plan_tabulate(pktseqi_plan *e, const pktseq_codec *codec, size_t rows) {
+    const pktseq_field *field = e->field;
+    size_t range = e->column->names ? e->column->name_count : pktseqi_cells_range(e->column);
+    pktseq_column one;
+    double number = 0;
+    if (!range || range > rows || pktseqi_field_looks_back(field->kind) ||
+        (pktseqi_field_is_class(field->kind) && !e->packed))
+        return 1;
+    memset(&one, 0, sizeof one);
+    one.cell = &number;
+    e->value = (pktseq_real *)pktseqi_alloc(&codec->allocator, range, sizeof *e->value);
+    if (!e->value) return 0;
+    for (size_t i = 0; e->value && i < range; ++i) {
+        number = (double)i;
+        if (pktseqi_codec_encode_field(field, &one, e->category, e->bound, 0, 0, e->packed,
+                                       &e->value[i]) >= 0)
+            continue;
+        pktseqi_free(&codec->allocator, e->value);  // too large: who has it is told elsewhere
+        e->value = NULL;
+    }
+    return 1;
 }
 
 // The sequence that a row belongs to: start[s] <= row < start[s + 1].
@@ -8916,6 +8985,13 @@ static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t
     size_t width = pktseqi_field_width(e->field), hot;
     int bad = 0;
     pktseqi_cells_load(e->column, row, rows, block);
+    if (e->value) {
+        for (; v < past; ++v, x += stride) {
+            *x = e->value[(size_t)*v];
+            *misses += e->category && *x < 0;
+        }
+        return 1;
+    }
     switch (e->packed && pktseqi_field_is_class(e->field->kind) ? PKTSEQ_CLASSES
                                                                  : e->field->kind) {
     case PKTSEQ_FLAG:
@@ -9036,6 +9112,8 @@ static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const 
             status = pktseqi_plan_open(&e[count], codec, f, table, err);
             e[count].packed = packed;
             if (packed) e[count].first = count;
+            if (!status && !pktseqi_plan_tabulate(&e[count], codec, rows))
+                status = pktseqi_no_memory(err);
             ++count;
         }
     if (status || !pktseqi_plans_run(e, count, table, row, rows, x, width)) {
@@ -13781,12 +13859,6 @@ static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
 // Part of a slot.
 static void *pktseqi_watch_part(pktseqi_watched *s, size_t at) {
     return (unsigned char *)s + at;
-}
-
-// Does a kind of field look at other packets of the sequence?
-static int pktseqi_field_looks_back(pktseq_kind kind) {
-    return kind == PKTSEQ_SINCE_PREVIOUS || kind == PKTSEQ_SINCE_FIRST ||
-           kind == PKTSEQ_LOG_SINCE_PREVIOUS || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
 }
 
 // ---- a packet's features
