@@ -455,7 +455,7 @@ static int clean_round(app *a, double *score) {
 // Marks what is to be learned from: not the share a->clean of the scores (n) that is highest, and of
 // these, if `outliers` is set, only those whose modified z-score is above 3.5 (Iglewicz and Hoaglin
 // 1993, by the median of what is above the median), so that clean traffic stays whole: of our normal
-// recording 12 of 922 sequences go, where 92 may. sorted: (n) scratch.
+// recording 13 of 922 sequences go, where 92 may. sorted: (n) scratch.
 static void mark_worst(app *a, const double *score, size_t n, int outliers, double *sorted) {
     size_t most = (size_t)(a->clean * (double)n);
     double limit, upper;
