@@ -164,9 +164,10 @@ VERSIONS
     next    packets as they come: pcap and pcapng, one frame decoded, connections, a tracker,
             alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
             Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
-            false-alarm rate later; rows of categories are packed; the inside of a step can be read.
-            New fields in many structs. Checkpoint format 3: older ones are refused. Threads take
-            whole sequences of a batch, and one sequence stays on one; the likelihood of classes has
+            false-alarm rate later; counters of a source; fewer recommended features; rows of
+            categories are packed; the inside of a step can be read. New fields in many structs.
+            Checkpoint format 3: older ones are refused. Threads take whole sequences of a batch,
+            and one sequence stays on one; the likelihood of classes has
             other last bits than before, squared errors the same
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
