@@ -879,7 +879,7 @@ static void test_kinds(void) {
     CHECK(base.rows == SAMPLES && base.cut.not_tcp == 0 && base.notes == 0);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
         pktseq_table table;
-        const pktseq_column *time, *first = pktseq_table_column(&base, "timestamp");
+        const pktseq_column *time;
         put_kind(&csv, &kinds[i]);
         CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s: %s", kinds[i].name, err.text);
         if (err.status) continue;
