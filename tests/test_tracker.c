@@ -1,7 +1,5 @@
 // test_tracker.c - packets as they come: against the same written plainly, and against tables.
-#ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
-#endif
 #include "../pktseq.h"
 #include "check.h"
 

@@ -12,7 +12,7 @@
 //     half 74, half 1514: guess   74 has squared error 1036800
 //     half 74, half 1514: guess  794 has squared error 518400
 //     half 74, half 1514: guess 1514 has squared error 1036800
-//     weights 61fce48304b81c54, resumed half way 61fce48304b81c54
+//     weights abc968e7ac299910, resumed half way abc968e7ac299910
 //     packet 1 p 0.0008, -log p 7.1166, detector 7.1166 TCP > cwr+ecn+syn 70-79 first
 //     packet 2 p 0.0012, -log p 6.7038, detector 6.7038 TCP < ecn+ack+syn 70-79 after > cwr+ecn+syn
 //     packet 3 p 0.0008, -log p 7.1646, detector 7.1646 TCP > ack 61-69 after < ecn+ack+syn
