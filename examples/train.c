@@ -427,7 +427,7 @@ static int compare_falling(const void *p, const void *q) {
 }
 
 // Codec, dataset and model for the sequences that a->times marks.
-static int prepare_round(app *a) {
+static pktseq_status prepare_round(app *a) {
     a->recipe.dataset.times = a->times;
     if (a->continue_path)
         return pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
@@ -439,7 +439,7 @@ static int prepare_round(app *a) {
 // Learns from the sequences that a->times marks, and scores all.
 static int clean_round(app *a, double *score) {
     pktseq_train_config config = a->recipe.train;
-    int bad = prepare_round(a);
+    int bad = prepare_round(a) != PKTSEQ_OK;
     config.iterations = bad ? 0 : pktseq_recipe_iterations(&a->recipe, &a->dataset);
     bad = bad || pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err) ||
           pktseq_recipe_calibrate(&a->recipe, &a->detector, &a->model, &a->codec, &a->dataset,
