@@ -36,7 +36,7 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
             pktseq_save("model.safetensors", &model, &codec, &training, NULL, &err))
             fprintf(stderr, "%s\n", err.text);
         else
-            printf("last loss point %g\n", training.point[training.points - 1]);
+            printf("last loss point %g\n", training.loss[training.losses - 1]);
         pktseq_training_free(&training);
         pktseq_model_free(&model);
         pktseq_dataset_free(&dataset);
@@ -118,7 +118,7 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
                   a class    -sum y log out                              out = softmax(v)
               minimised: its mean over the sequences of a batch; reported: the mean of loss / T
     score     of a sequence: mean over t of sqrt(mean over O of (out[t] - y[t])^2), free running
-              or, by choice of a detector, the mean over t of a sum of surprises in nats, each
+              or, by choice of a detector, the mean over t of a sum of surprisals in nats, each
               packet forecast from the true packets before it:
                   a number        2 log(1 + (out - y)^2 / (3 v))       v its mean square on normal
                   a flag, class   -log max(p(y), 10^-6)                  traffic (Student's t)
@@ -420,7 +420,7 @@ typedef enum pktseq_kind {
     PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
     PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
-    PKTSEQ_PORT_NOTEBOOK,   // [3] the reference's slip: ports above 49151 get no class at all
+    PKTSEQ_PORT_REFERENCE,   // [3] the reference's slip: ports above 49151 get no class at all
     PKTSEQ_LOG,             // [1] log(1 + value), z-scored; the value is not negative
     PKTSEQ_LOG_SINCE_PREVIOUS,  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
     PKTSEQ_CLASSES,         // [categories] 1 for the class of a number; the classes hold about
@@ -451,19 +451,20 @@ typedef struct pktseq_field {
 } pktseq_field;
 
 // What makes a sequence.
-typedef enum pktseq_cut_by {
-    PKTSEQ_CUT_REFERENCE = 0,  // packets in a row, from or to the first one's source
-    PKTSEQ_CUT_CONNECTION      // the packets of a connection
-} pktseq_cut_by;
+typedef enum pktseq_rule_kind {
+    PKTSEQ_RULE_REFERENCE = 0,  // packets in a row, from or to the first one's source
+    PKTSEQ_RULE_CONNECTION      // the packets of a connection
+} pktseq_rule_kind;
 
-// How a capture is cut into sequences, and how much may be remembered for it: see pktseq_tracker.
+// How packets become sequences, and how much may be remembered for it: see pktseq_tracker.
 typedef struct pktseq_rule {
-    size_t least;   // reference: packets that always join, and the fewest of a sequence; 1 by
-                    //   connection; 0 = do not cut
-    size_t most;    // packets of the longest sequence; the next one begins another
-    double window;  // reference: seconds after a sequence's first packet in which others still join
-    int notebook;   // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF are SMTP
-    pktseq_cut_by by;
+    size_t min_length;       // reference: packets that always join, and the fewest of a sequence; 1
+                             //   by connection; 0 = packets are not put into sequences
+    size_t max_length;       // packets of the longest sequence; the next one begins another
+    double window;           // reference: seconds after the first packet in which others still join
+    int reference_names;     // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF
+                             //   are SMTP
+    pktseq_rule_kind kind;
     double idle;             // by connection: seconds without a packet after which one is over
     size_t max_connections;  // remembered; then the one that was seen least recently is forgotten
     size_t max_pairs;        // of addresses, likewise; and contacts of sources
@@ -471,7 +472,7 @@ typedef struct pktseq_rule {
                              //   are below 2^31, 0 = that of pktseq_rule_default
     uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
                              //   packets that are slow to find; no result depends on them
-    int tcp_only;   // 1: only packets of TCP are read; so it is with notebook
+    int tcp_only;            // 1: only packets of TCP are read; so it is with reference_names
 } pktseq_rule;
 
 // How tshark makes CSV that has all there is to read, from a capture.
@@ -490,12 +491,12 @@ typedef struct pktseq_schema {
     char separator;             // between cells; 0 = found out from the header line
     const char *const *keep;    // (keep_count) columns to be read, too, that become no features
     size_t keep_count;
-    pktseq_rule rule;           // for a file without "position"; least 0: it is an error
+    pktseq_rule rule;           // for a file without "position"; min_length 0: it is an error
     double bad_rows;            // share of a capture's rows that may be unreadable, and are then
                                 //   left out; 0 = 0.01, negative = none: a pcap that is damaged is
                                 //   not read up to there either
     double hold_out;            // share of the sequences that a codec does not learn from, and
-    const unsigned char *times; //   those that it does: as in pktseq_dataset_options
+    const unsigned char *repeats; //   those that it does: as in pktseq_dataset_options
 } pktseq_schema;
 
 // How a column keeps its cells. Columns that were read have the narrowest that holds all of them.
@@ -519,10 +520,10 @@ typedef struct pktseq_column {
 
 // What became of the packets: packets = rows + not_tcp + not_ip + no_ports + bad_rows + headers +
 // dropped + remainder + attacks.
-typedef struct pktseq_cut {
+typedef struct pktseq_table_counts {
     size_t packets;      // rows of the file
     size_t not_tcp;      // other packets, where only those of TCP are read
-    size_t dropped;      // of a protocol that the notebook drops
+    size_t dropped;      // of a protocol that the reference drops
     size_t remainder;    // too few, at the end, for a sequence
     size_t renamed;      // their protocol was SMTP/IMF or SMTP|IMF
     size_t clock_back;   // their time is before that of the packet before them
@@ -537,7 +538,7 @@ typedef struct pktseq_cut {
     size_t tunnels;      // packets with addresses of IPv4 and IPv6, of which the inner ones count
     size_t quotes;       // messages of ICMP that quote ports, which are not theirs
     size_t attacks;      // in sequences that pktseq_table_select took out
-} pktseq_cut;
+} pktseq_table_counts;
 
 // How a capture was read, as far as that is not obvious: bits of pktseq_table.notes.
 enum {
@@ -570,7 +571,7 @@ typedef struct pktseq_table {
                            //   every row was kept, where it was
     size_t *connection;    // (sequences) each one's connection, 0, 1, .. in the order in which they
                            //   began; NULL unless the rule cut by connection
-    pktseq_cut cut;
+    pktseq_table_counts counts;
     unsigned notes;        // PKTSEQ_READ_.. bits
     char first_bad[200];   // the first row that could not be read, or where a capture is damaged: a
                            //   sentence, or empty
@@ -578,11 +579,11 @@ typedef struct pktseq_table {
     pktseq_allocator allocator;
 } pktseq_table;
 
-// The reference's: least 4, most 320, window 1, notebook 0; limits of 65,536 connections and pairs
-// and 1,048,576 packets. Never fails.
+// The reference's: 4 to 320 packets, window 1, reference_names 0; limits of 65,536 connections and
+// pairs and 1,048,576 packets. Never fails.
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void);
 
-// By connection, which finds more wherever several hosts talk at once: least 1, most 320, idle 30,
+// By connection, which finds more wherever several hosts talk at once: 1 to 320 packets, idle 30,
 // the same limits. Never fails.
 PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void);
 
@@ -592,9 +593,9 @@ PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void);
 PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
 
 // The reference's 25 features in its order: as above, but the protocols are TCP TELNET SMTP HTTP
-// SSHv1 IRC POP, ports above 49151 have no class, and the rule has notebook = 1. Static memory,
-// shared by all. Never fails.
-PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void);
+// SSHv1 IRC POP, ports above 49151 have no class, and the rule has reference_names = 1. Static
+// memory, shared by all. Never fails.
+PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void);
 
 // What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
 // and the token (seen at least 5 times), all predicted; and, unless context is 0, the counters of
@@ -628,10 +629,10 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 // A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is.
 // One without is a capture: schema->rule cuts it as pktseq_table_sequences does, and the columns
 // which that needs are read, too, and follow the others. In a capture,
-//   - all IP is read, or only TCP if rule.tcp_only or rule.notebook says so; what is not IP (no
-//     addresses, those of Ethernet, ARP ..) is left out and counted. tcp.srcport, udp.srcport and
-//     sctp.srcport fill each other; ports and flags that a packet does not have are 0. transport
-//     comes from what is filled, ip.proto, ipv6.nxt or the protocol's name;
+//   - all IP is read, or only TCP if rule.tcp_only or rule.reference_names says so; what is not IP
+//     (no addresses, those of Ethernet, ARP ..) is left out and counted. tcp.srcport, udp.srcport
+//     and sctp.srcport fill each other; ports and flags that a packet does not have are 0.
+//     transport comes from what is filled, ip.proto, ipv6.nxt or the protocol's name;
 //   - flags without a column of their own come from tcp.flags: 0x0018, 24, 0018 (hexadecimal, as
 //     leading zeros say) or letters as in tcp.flags.str; res and ns are 0 where only they have no
 //     column; tcp.flags.res may be a number from 0 to 7;
@@ -648,7 +649,7 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 //   - a row may have empty cells too many; a header line that comes again is left out. A share of
 //     schema.bad_rows of the rows (and three in a short file) may be unreadable and is left out;
 //     above that the file is refused, and err tells the first one.
-// table.cut and table.notes say what of this happened.
+// table.counts and table.notes say what of this happened.
 //
 // A pcap or pcapng capture (see pktseq_capture_init), known by its first bytes, is such a file too.
 // Its rows are its frames with an IP packet, as above. It has the columns of the fields above,
@@ -673,24 +674,24 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
 // Shows the packets of a table, in the order of its rows, to a tracker (see pktseq_tracker).
 //   rule       how they become sequences, instead of those that the table has. By the reference's
 //              rule it needs the columns timestamp (numbers), src_ip and dst_ip (texts); by
-//              connection src_port, dst_port, ack, reset, syn and fin, too; for rule->notebook
-//              protocol (texts). transport, icmp_type, icmp_code and icmp_id count where they are
-//              there; without transport all is TCP. Rows of a sequence are put together, in their
-//              order; sequences come in the order in which they began. Fewer than rule->least
-//              packets at the end (not by connection), and those that rule->notebook drops, are
-//              taken out. NULL: the sequences stay as they are.
+//              connection src_port, dst_port, ack, reset, syn and fin, too; for
+//              rule->reference_names protocol (texts). transport, icmp_type, icmp_code and icmp_id
+//              count where they are there; without transport all is TCP. Rows of a sequence are put
+//              together, in their order; sequences come in the order in which they began. Fewer
+//              than rule->min_length packets at the end (not by connection), and those that
+//              rule->reference_names drops, are taken out. NULL: the sequences stay as they are.
 //   schema     adds those columns that it names, the table lacks and that can be made of others, as
 //              pktseq_table_derive does, but with counters and tokens made in the order of the rows
 //              as they were before they were put together. NULL: none
-//   table      start, sequences, source_row, connection and cut are made anew, position_gaps is 0;
-//              texts that no row has any more leave names. In a table filled by hand, start,
+//   table      start, sequences, source_row, connection and counts are made anew, position_gaps is
+//              0; texts that no row has any more leave names. In a table filled by hand, start,
 //              source_row and connection are NULL or come from its allocator, as the new ones do,
 //              and an added "SMTP" is written over "SMTP/IMF". After a failure all is as it was.
-//   cut        counts on: packets and what was taken out before remain.
-//   fails with ARGUMENT (NULL, a rule with least 0, most below least, a time that is negative or
-//              not finite, an empty table, a text that is not among its names), MEMORY, MISMATCH
-//              (the table lacks a column), DATA (fewer than rule->least packets; a time that is not
-//              finite).       Not for one table from two threads.
+//   counts     go on: packets and what was taken out before remain.
+//   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, a time that is
+//              negative or not finite, an empty table, a text that is not among its names), MEMORY,
+//              MISMATCH (the table lacks a column), DATA (fewer than rule->min_length packets; a
+//              time that is not finite).       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
                                             const pktseq_schema *schema, pktseq_error *err);
 
@@ -750,7 +751,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
 // Without such a column all stays.
 //   fails with ARGUMENT (NULL, an empty table), MEMORY, DATA (every sequence has attacks); the
 //              table is then as it was.       Not for one table from two threads.
-PKTSEQ_DEF pktseq_status pktseq_table_leave_attacks(pktseq_table *table, pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err);
 
 // Writes a packet's time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds
 // since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
@@ -766,15 +767,15 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 // of. Tables go through it, too, so files and live use agree to the bit, also when limits strike.
 //
 // By the reference's rule a packet begins a sequence; a next one joins it while the sequence holds
-// fewer than rule.least packets, or while its source or destination is the source of the sequence's
-// first packet and it is at most rule.window seconds later than that; never more than rule.most. A
-// packet that does not join begins the next sequence.
+// fewer than rule.min_length packets, or while its source or destination is the source of the
+// sequence's first packet and it is at most rule.window seconds later than that; never more than
+// rule.max_length. A packet that does not join begins the next sequence.
 //
 // By connection a sequence holds the packets of one connection: transport, both addresses and both
 // ports, in either direction; for ICMP the addresses, the class of the type (a question and its
 // answer are one) and the identifier; for other transports the addresses. It is over after
 // rule.idle seconds without a packet, or when a SYN without ACK follows a FIN or RST. After
-// rule.most packets the connection goes on in a new sequence.
+// rule.max_length packets the connection goes on in a new sequence.
 //
 // Time is what packets say: each is compared with what it is looked up against, so a clock that
 // jumps back separates nothing and empties no window. By connection, a packet also ends those that
@@ -807,9 +808,9 @@ typedef struct pktseq_tracked {
     size_t position;                // of the packet in its sequence; 0 begins one
     size_t slot;                    // of the sequence: below rule.max_connections, its own until
                                     //   it ends, then another's
-    int dropped;                    // 1: rule.notebook or .tcp_only drops it; all else is 0
+    int dropped;                    // 1: rule.reference_names or .tcp_only drops it; all else is 0
     int direction, same_connection; // see pktseq_table_derive
-    const char *protocol;           // the packet's, or what rule.notebook has made of it
+    const char *protocol;           // the packet's, or what rule.reference_names has made of it
     uint64_t token;                 // the rest of the token, see pktseq_token_text
     double counter[PKTSEQ_COUNTERS];  // pair_packets .. source_connections, see
                                     //   pktseq_table_derive
@@ -973,7 +974,7 @@ typedef struct pktseq_dataset_options {
     double hold_out;     // share of the sequences, 0 to below 1, that are not trained on: 50 blocks
                          //   are spread over the file, since traffic drifts and its last part is no
                          //   sample of what comes later. They are the last pairs of the dataset
-    const unsigned char *times;  // (sequences) how many pairs each sequence of the table makes: 0
+    const unsigned char *repeats;  // (sequences) how many pairs each sequence of the table makes: 0
                          //   leaves it out, one that counts several times is never held out. NULL:
                          //   1 each. Borrowed until dataset_init
 } pktseq_dataset_options;
@@ -1037,7 +1038,7 @@ typedef struct pktseq_dataset {
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
 
 // The same, but the last sequence dropped: the reference.
-PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void);
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_reference(void);
 
 // Encodes a whole table. Neither codec nor table is needed afterwards. A packet takes 4 bytes a
 // feature, or, with many categories (64 features or more, and 4 a field), 4 bytes a field.
@@ -1326,8 +1327,8 @@ typedef enum pktseq_order {
 
 // What happened in an iteration.
 enum {
-    PKTSEQ_EVENT_REPORT = 1,     // report_every iterations have passed
-    PKTSEQ_EVENT_POINT = 2,      // training->point has one more
+    PKTSEQ_EVENT_REPORT = 1,     // report_interval iterations have passed
+    PKTSEQ_EVENT_LOSS = 2,      // training->loss has one more
     PKTSEQ_EVENT_MILESTONE = 4,  // progress.milestone percent are done
     PKTSEQ_EVENT_END = 8         // the last iteration is done
 };
@@ -1343,8 +1344,8 @@ typedef struct pktseq_train_config {
     double teacher_forcing;       // share of sequences, 0 to 1
     pktseq_order order;
     uint64_t seed;
-    size_t report_every;          // iterations; 0 = never
-    size_t point_every;           // iterations a loss point is the mean of; 0 = no points
+    size_t report_interval;          // iterations; 0 = never
+    size_t loss_interval;           // iterations a loss point is the mean of; 0 = no points
     unsigned char milestone[100]; // (milestone_count) percents, rising
     size_t milestone_count;
     int threads;                  // 0 = OpenMP's choice
@@ -1361,11 +1362,11 @@ typedef struct pktseq_training {
     size_t iteration;            // done so far
     double report_sum;           // of the losses since the last report
     size_t report_count;
-    double point_sum;            // of the losses since the last loss point
-    size_t point_count;
-    double *point;               // (points) the loss history
-    size_t points;
-    size_t point_capacity;
+    double loss_sum;            // of the losses since the last loss point
+    size_t loss_sum_count;
+    double *loss;               // (points) the loss history
+    size_t losses;
+    size_t loss_capacity;
     pktseq_real *velocity;       // (parameters) of SGD with momentum; else NULL
     size_t parameters;           // of the model, where there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
@@ -1420,7 +1421,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 typedef enum pktseq_measure {
     PKTSEQ_MEASURE_RMS = 0,   // root of the mean over O of the squared error: the reference
     PKTSEQ_MEASURE_WEIGHTED,  // the same, each squared error divided by its mean on normal traffic
-    PKTSEQ_MEASURE_SURPRISE   // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
+    PKTSEQ_MEASURE_SURPRISAL  // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
 } pktseq_measure;
 
 typedef struct pktseq_detector_options {
@@ -1433,10 +1434,10 @@ typedef struct pktseq_detector_options {
     int by_length;         // 1: scores are relative to those of normal sequences of about that
                            //   length (up to 4, 8, 16 packets, or more): 1 is their mean plus two
                            //   standard deviations
-    double false_alarms;   // share of normal sequences that may lie above the threshold, 0 to 1
+    double false_positive_rate;  // share of normal sequences that may lie above the threshold
 } pktseq_detector_options;
 
-#define PKTSEQ_LEVELS 65
+#define PKTSEQ_QUANTILES 65
 
 // Classes of length of running scores: up to 4, 8, .. 256 packets, or more.
 #define PKTSEQ_RUNNING 8
@@ -1456,17 +1457,17 @@ typedef struct pktseq_detector {
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
     double threshold_low, threshold_high;  // 95 % range of the threshold, see
                            //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where nothing bounds it
-    double level[PKTSEQ_LEVELS];  // scores that the shares 0, 1/64, .. 1 of the normal sequences do
-                           //   not exceed; zeros, as tail, if it was not fitted
+    double quantile[PKTSEQ_QUANTILES];  // scores that the shares 0, 1/64, .. 1 of the normal
+                           //   sequences do not exceed; zeros, as tail, if it was not fitted
     double tail[4];        // of the generalised Pareto distribution of the highest: from which
                            //   score, which share of the sequences is above it, shape, scale
     double dispersion;     // variance of their number between parts of the file, divided by what
                            //   chance makes of it; at least 1
     // For scores while a sequence is still open, at 4, 8, 16 .. packets:
     double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
-    double running_threshold;  // the share false_alarms of normal sequences is ever above it, while
-                           //   open or with the score at their end
-    double running_level[PKTSEQ_LEVELS], running_tail[4];  // as level and tail, of the highest of
+    double running_threshold;  // the share false_positive_rate of normal sequences is ever above
+                           //   it, while open or with the score at their end
+    double running_quantile[PKTSEQ_QUANTILES], running_tail[4];  // the same of the highest of
                            //   each sequence's running scores and its score
     double seconds;        // that the sequences were spread over; 0 where nobody knows
     double unknown;        // share of their packets with a text that the codec does not know
@@ -1477,7 +1478,7 @@ typedef struct pktseq_detector {
 // RMS, free running, no weights, no context, 1 % false alarms: the reference's score.
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void);
 
-// What finds most: surprise one step ahead, by length, and context 0.65 where the codec has some
+// What finds most: surprisal one step ahead, by length, and context 0.65 where the codec has some
 // (with 0.75 our recording has 1 % more of its attacks found, but of two uploads in one connection
 // none: what only the network sees drowns). If there is a "token", it alone is scored; the other
 // fields then only help the network to learn.
@@ -1487,7 +1488,7 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
 
 // A detector that has seen no data: enough for the reference's score and a threshold of one's own.
 //   contexts   C of the codec, or 0
-//   fails with ARGUMENT (options; a surprise of a model not trained for it), MEMORY.  Thread safe.
+//   fails with ARGUMENT (options; a surprisal of a model not trained for it), MEMORY.  Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
                                               size_t contexts,
                                               const pktseq_detector_options *options,
@@ -1495,7 +1496,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
                                               pktseq_error *err);
 
 // Learns from normal traffic: mean errors, the context's mean and covariance, mean scores by
-// length, and the distribution of the scores, with the threshold for the share false_alarms. The
+// length, and the distribution of the scores, with the threshold for false_positive_rate. The
 // model must not have seen the traffic, or only the pairs before dataset->trained: their scores are
 // then multiplied by the ratio of the two medians, if that is above 1. All together say more about
 // rare scores than the few that were held out.
@@ -1695,7 +1696,7 @@ typedef struct pktseq_alarm {
     size_t packets;                 // so far
     double bytes;
     double score, threshold;        // threshold: the watcher's
-    int again;                      // 1: this sequence has raised an alarm before
+    int repeated;                      // 1: this sequence has raised an alarm before
     int ended;                      // 1: score is that of pktseq_detector_score; 0: a running score
     size_t reasons;
     pktseq_reason reason[3];        // those that added most, the first most of all
@@ -1703,15 +1704,18 @@ typedef struct pktseq_alarm {
 
 // Zero means: the default.
 typedef struct pktseq_watch_options {
-    pktseq_rule rule;     // how packets become sequences; least 0: the codec's, with this secret
+    pktseq_rule rule;     // how packets become sequences; min_length 0: the codec's, with this
+                          //   secret
     double threshold;     // 0: the detector's for live use
-    double false_alarms;  // share of normal sequences that may raise an alarm at any time; 0: the
-                          //   detector's. With a threshold of the caller's own it only serves adapt
+    double false_positive_rate;  // share of normal sequences that may raise an alarm at any
+                          //   time; 0: the detector's. With a threshold of the caller's own it only
+                          //   serves adapt
     double adapt;         // seconds, 0 = off: the threshold is made anew, every 100 sequences, from
                           //   those that ended in these last seconds (up to 4,096; 200 and twice
-                          //   1 / false_alarms at least). Of those above the threshold only two in
-                          //   1,000 from one source count, and twice false_alarms of them all: an
-                          //   attack moves it little, what many hosts do by now moves it
+                          //   1 / false_positive_rate at least). Of those above the threshold only
+                          //   two in 1,000 from one source count, and twice false_positive_rate of
+                          //   them all: an attack moves it little, what many hosts do by now moves
+                          //   it
     // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
     void *user_data;
@@ -1741,7 +1745,7 @@ typedef struct pktseq_watcher {
 
 // Model, codec and detector are borrowed.
 //   fails with ARGUMENT, MEMORY, MISMATCH (they do not fit together; a column of the codec that no
-//   packet has; false_alarms where the detector keeps no distribution).
+//   packet has; false_positive_rate where the detector keeps no distribution).
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_detector *detector,
@@ -1840,13 +1844,13 @@ PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pkts
 typedef struct pktseq_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
     double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
-    double false_alarms;  // share of normal sequences that may raise an alarm; 0: 0.01
+    double false_positive_rate;  // share of normal sequences that may raise an alarm; 0: 0.01
     double context;       // share of the pair's last 10 seconds in the score; 0: 0.65,
                           //   negative: none
     uint64_t seed;        // 0: 1
     int tcp_only;         // 1: only packets of TCP
-    pktseq_rule rule;     // how packets become sequences; least 0: by connection, or, once learned,
-                          //   as the model was, in either case with this secret
+    pktseq_rule rule;     // how packets become sequences; min_length 0: by connection, or, once
+                          //   learned, as the model was, in either case with this secret
     int threads;          // 0: OpenMP's choice
     int (*progress)(void *user_data, const struct pktseq_progress *progress);  // of training
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
@@ -1862,8 +1866,8 @@ typedef struct pktseq_recipe {
     pktseq_loss loss;
     pktseq_train_config train;       // iterations: see pktseq_recipe_iterations
     double epochs;                   // passes over the data; 0: train.iterations as they are
-    size_t least_iterations;         // with epochs: at least so many
-    double context, false_alarms;    // of the detector: see pktseq_detector_options
+    size_t min_iterations;         // with epochs: at least so many
+    double context, false_positive_rate;    // of the detector: see pktseq_detector_options
 } pktseq_recipe;
 
 // The reference's settings: what the _default functions above return, and 256 hidden units.
@@ -1884,7 +1888,7 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
 
 // Makes of a table that was read with recipe->schema what pktseq_train takes: sequences with
 // labelled attacks leave the table, then codec, dataset and new weights, drawn from train.seed.
-//   fails as pktseq_table_leave_attacks, pktseq_codec_fit, pktseq_dataset_init and
+//   fails as pktseq_table_drop_attacks, pktseq_codec_fit, pktseq_dataset_init and
 //   pktseq_model_init do, and with DATA (too little traffic, or none is held out as it should be);
 //   the three are then empty.
 PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
@@ -1900,7 +1904,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
 //              pktseq_recipe_recommended
 //   recipe     borrows the codec's fields
 //   fails with ARGUMENT (NULL, an empty model or codec).
-PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq_model *model,
+PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_training *training,
                                              const pktseq_detector *detector, pktseq_error *err);
@@ -4459,15 +4463,15 @@ static uint32_t pktseqi_rule_needs(const pktseq_rule *rule) {
     uint32_t needs = PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP) |
                      PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) |
                      PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP);
-    if (rule->notebook) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL);
-    if (rule->by == PKTSEQ_CUT_CONNECTION)
+    if (rule->reference_names) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL);
+    if (rule->kind == PKTSEQ_RULE_CONNECTION)
         needs |= PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) |
                  PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) |
                  PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN);
     return needs;
 }
 
-static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
+static const char *const pktseqi_reference_protocol[] = {"TCP",   "TELNET", "SMTP", "HTTP",
                                                         "SSHv1", "IRC",    "POP"};
 
 // The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
@@ -4483,8 +4487,8 @@ static const char *const pktseqi_notebook_protocol[] = {"TCP",   "TELNET", "SMTP
     PKTSEQI_FIELD("src_port", port_kind), PKTSEQI_FIELD("dst_port", port_kind)
 
 static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKTSEQ_PORT)};
-static const pktseq_field pktseqi_notebook_field[] = {
-    PKTSEQI_FIELDS(pktseqi_notebook_protocol, 7, PKTSEQ_PORT_NOTEBOOK)};
+static const pktseq_field pktseqi_reference_field[] = {
+    PKTSEQI_FIELDS(pktseqi_reference_protocol, 7, PKTSEQ_PORT_REFERENCE)};
 
 #define PKTSEQI_COUNTER(column, kind) {column, kind, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0}
 static const pktseq_field pktseqi_recommended_field[] = {
@@ -4507,8 +4511,8 @@ static const pktseq_field pktseqi_recommended_field[] = {
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
     pktseq_rule rule;
     memset(&rule, 0, sizeof rule);
-    rule.least = 4;
-    rule.most = 320;
+    rule.min_length = 4;
+    rule.max_length = 320;
     rule.window = 1;
     rule.idle = 30;
     rule.max_connections = rule.max_pairs = (size_t)1 << 16;
@@ -4518,8 +4522,8 @@ PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
 
 PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void) {
     pktseq_rule rule = pktseq_rule_default();
-    rule.by = PKTSEQ_CUT_CONNECTION;
-    rule.least = 1;
+    rule.kind = PKTSEQ_RULE_CONNECTION;
+    rule.min_length = 1;
     return rule;
 }
 
@@ -4532,10 +4536,10 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
     return schema;
 }
 
-PKTSEQ_DEF pktseq_schema pktseq_schema_notebook(void) {
+PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void) {
     pktseq_schema schema = pktseq_schema_default();
-    schema.field = pktseqi_notebook_field;  // as many
-    schema.rule.notebook = 1;
+    schema.field = pktseqi_reference_field;  // as many
+    schema.rule.reference_names = 1;
     return schema;
 }
 
@@ -4700,7 +4704,7 @@ static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
     case PKTSEQ_ONEHOT: return PKTSEQI_CELL_TEXT;
     case PKTSEQ_FLAG: return PKTSEQI_CELL_FLAG;
     case PKTSEQ_PORT:
-    case PKTSEQ_PORT_NOTEBOOK: return PKTSEQI_CELL_PORT;
+    case PKTSEQ_PORT_REFERENCE: return PKTSEQI_CELL_PORT;
     default: return PKTSEQI_CELL_NUMBER;
     }
 }
@@ -4712,7 +4716,7 @@ static int pktseqi_field_has_bounds(pktseq_kind kind) {
 
 // Returns 1 for a kind that is one of several classes.
 static int pktseqi_field_is_class(pktseq_kind kind) {
-    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_NOTEBOOK ||
+    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_REFERENCE ||
            pktseqi_field_has_bounds(kind);
 }
 
@@ -4798,19 +4802,20 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
 // Checks a rule that is to be followed.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
     const double *seconds[] = {&rule->window, &rule->idle};
-    if (rule->least == 0) return pktseqi_bad_argument(err, "the rule's least is 0");
-    if (rule->most < rule->least)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the rule's most is %z, "
-                             "expected at least its least, %z", rule->most, rule->least);
+    if (rule->min_length == 0) return pktseqi_bad_argument(err, "the rule's min_length is 0");
+    if (rule->max_length < rule->min_length)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the rule's max_length "
+                             "is %z, expected at least its min_length, %z", rule->max_length,
+                             rule->min_length);
     for (int i = 0; i < 2; ++i)
         if (!pktseqi_finite(seconds[i]) || *seconds[i] < 0)
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
                                  "bad argument: the rule's %s is %f, expected seconds from 0",
                                  i ? "idle" : "window", *seconds[i]);
-    if (rule->by != PKTSEQ_CUT_REFERENCE && rule->by != PKTSEQ_CUT_CONNECTION)
+    if (rule->kind != PKTSEQ_RULE_REFERENCE && rule->kind != PKTSEQ_RULE_CONNECTION)
         return pktseqi_bad_argument(err, "the rule's by is neither reference nor connection");
-    if (rule->by == PKTSEQ_CUT_CONNECTION && rule->most >= PKTSEQI_NO_SLOT)
-        return pktseqi_bad_argument(err, "the rule's most is 2^32 or more");
+    if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= PKTSEQI_NO_SLOT)
+        return pktseqi_bad_argument(err, "the rule's max_length is 2^32 or more");
     if (rule->max_connections >= PKTSEQI_NO_SLOT || rule->max_pairs >= PKTSEQI_NO_SLOT ||
         rule->max_packets > PKTSEQI_NO_SLOT / 2)
         return pktseqi_bad_argument(err, "a limit of the rule is 2^31 or more");
@@ -4827,7 +4832,7 @@ static pktseq_status pktseqi_schema_check_reading(const pktseq_schema *schema, p
         if (!schema->keep[i] || !schema->keep[i][0] ||
             !pktseqi_utf8(schema->keep[i], strlen(schema->keep[i])))
             return pktseqi_bad_argument(err, "the name of a column to keep is empty or not UTF-8");
-    return schema->rule.least ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
+    return schema->rule.min_length ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
 }
 
 // Returns the request for a column, which is added if it is not there yet. The list has room.
@@ -4879,9 +4884,9 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema
     for (size_t i = 0; i < schema->keep_count; ++i)
         pktseqi_request_known(r, schema->keep[i])->kept = 1;
     for (size_t k = PKTSEQI_COL_TRANSPORT; k <= PKTSEQI_COL_ICMP_ID; ++k)
-        if (schema->rule.least && schema->rule.by == PKTSEQ_CUT_CONNECTION)
+        if (schema->rule.min_length && schema->rule.kind == PKTSEQ_RULE_CONNECTION)
             pktseqi_request_known(r, pktseqi_known[k].name)->kept = 1;  // they tell apart, if there
-    for (size_t i = 0; i < 32 && schema->rule.least; ++i)
+    for (size_t i = 0; i < 32 && schema->rule.min_length; ++i)
         if (pktseqi_rule_needs(&schema->rule) >> i & 1)
             pktseqi_request_known(r, pktseqi_known[i].name)->rule = 1;
     return PKTSEQ_OK;
@@ -5138,7 +5143,8 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     pktseqi_sources_find(r, "position", PKTSEQI_COL_POSITION, &r->request[0].from);
     if (pktseqi_sources_once(r, "position", &r->request[0].from)) return PKTSEQ_ERROR_DATA;
     if (r->request[0].from.cells) r->table->notes |= PKTSEQ_READ_POSITIONS;
-    else if (r->schema->rule.least == 0) return pktseqi_header_missing(r, "\"position\"", 0, 0);
+    else if (r->schema->rule.min_length == 0)
+        return pktseqi_header_missing(r, "\"position\"", 0, 0);
     else r->capture = 1;
     for (size_t i = 0; i < PKTSEQI_COLUMNS; ++i)
         pktseqi_sources_find(r, pktseqi_known[i].name, i, &r->known[i]);
@@ -5778,7 +5784,7 @@ static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
 // Returns what counts it, if it is to be left out, else NULL.
 static size_t *pktseqi_row_kind(pktseqi_reader *r) {
-    pktseq_cut *cut = &r->table->cut;
+    pktseq_table_counts *cut = &r->table->counts;
     const pktseqi_cell *row = r->row, *source = &row[PKTSEQI_COL_SRC_IP];
     int number = pktseqi_name_protocol(row[PKTSEQI_COL_PROTOCOL].text,
                                        row[PKTSEQI_COL_PROTOCOL].size);
@@ -5864,7 +5870,7 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
         cell.text[cell.size] = 0;
         if (!cell.size) pktseqi_cell_digits(r, &cell, 0);
     } else if ((flag || port || address) && cell.rank > 0) {
-        r->table->cut.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
+        r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
     }
     return cell;
 }
@@ -5930,7 +5936,7 @@ static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
     word.bits = 1;
     word.known = PKTSEQI_COL_WORD;
     if (cell.size && cell.text[0] >= '0' && cell.text[0] <= '9')
-        r->table->cut.many_values += (size_t)pktseqi_cell_last(&cell, 0);
+        r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, 0);
     if (cell.size == 0) return pktseqi_cell_empty(r, &word);
     if (pktseqi_flags_parse(r, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
     return pktseqi_cell_error(r, &word, cell.text, "flags as a number, such as 0x0018 or 24, up to "
@@ -5940,7 +5946,7 @@ static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
 // Notes which row of the file the table's next one is, once one has been left out.
 static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     pktseq_table *table = r->table;
-    if (table->cut.packets - 1 > UINT32_MAX)
+    if (table->counts.packets - 1 > UINT32_MAX)
         return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
                              "found more rows than 4294967296, expected fewer");
     if (!table->source_row) {
@@ -5950,7 +5956,7 @@ static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
         for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = (uint32_t)row;
     }
     if (table->rows < r->room)
-        table->source_row[table->rows] = (uint32_t)(table->cut.packets - 1);
+        table->source_row[table->rows] = (uint32_t)(table->counts.packets - 1);
     return PKTSEQ_OK;
 }
 
@@ -6040,11 +6046,11 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
         status = pktseqi_table_intern(r, column, q, q->cell.text, q->cell.size,
                                       &r->staged[i - 1].text[table->rows - r->flushed]);
     }
-    if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
+    if (status == PKTSEQ_OK && table->counts.packets > table->rows + 1)
         status = pktseqi_table_source(r);
     if (status == PKTSEQ_OK) ++table->rows;
-    table->cut.tunnels += r->capture && r->tunnel;
-    table->cut.quotes += r->capture && r->quotes;
+    table->counts.tunnels += r->capture && r->tunnel;
+    table->counts.quotes += r->capture && r->quotes;
     return status;
 }
 
@@ -6062,7 +6068,7 @@ static int pktseqi_row_repeats(pktseqi_reader *r) {
 // Fails if too many rows are unreadable, have no ports, or none is left. A few of a short file may
 // be unreadable.
 static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
-    const pktseq_cut *cut = &r->table->cut;
+    const pktseq_table_counts *cut = &r->table->counts;
     double share = r->schema->bad_rows == 0 ? 0.01 : r->schema->bad_rows;
     double few = cut->packets < 40 ? (double)(cut->packets / 10) : 3;
     double most = share * (double)cut->packets;
@@ -6091,7 +6097,7 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
 // Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
 // Files of which little can be read are given up early.
 static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
-    pktseq_cut *cut = &r->table->cut;
+    pktseq_table_counts *cut = &r->table->counts;
     if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
     if (cut->bad_rows++ == 0) {
         r->first = *r->csv->err;
@@ -6307,7 +6313,7 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     // The first row may not begin within a sequence, and the first skipped one makes source_row.
     if (!r->fast || !table->rows || r->unit > 0 ||
-        (table->cut.packets > table->rows && !table->source_row))
+        (table->counts.packets > table->rows && !table->source_row))
         return PKTSEQ_OK;
     if (r->looked != csv->fills) {  // once: a long last row would be slow to search each time
         r->looked = csv->fills;
@@ -6316,7 +6322,7 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
     while (csv->at < r->whole && table->rows < r->capacity) {
         const char *next = pktseqi_fast_row(r, csv->data + csv->at);
         if (!next) break;
-        if (table->source_row) table->source_row[table->rows] = (uint32_t)table->cut.packets;
+        if (table->source_row) table->source_row[table->rows] = (uint32_t)table->counts.packets;
         for (size_t i = 1; r->capture && i < r->count; ++i) {
             const pktseqi_request *q = &r->request[i];
             if (q->fact || (q->from.cells && r->fast[q->from.cell[0]].blank))
@@ -6328,7 +6334,7 @@ static pktseq_status pktseqi_fast_run(pktseqi_reader *r) {
         }
         csv->at = (size_t)(next - csv->data);
         ++csv->next_line;
-        ++table->cut.packets;
+        ++table->counts.packets;
         ++table->rows;
     }
     return PKTSEQ_OK;
@@ -6345,11 +6351,11 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
         if (status) return status;
         if (!r->capture && !pktseqi_table_room(r)) return pktseqi_no_memory(csv->err);
         if (!csv->cells) return pktseqi_rows_enough(r);
-        ++table->cut.packets;
+        ++table->counts.packets;
         if (table->rows == r->capacity && !pktseqi_table_flush(r, pktseqi_table_more(r)))
             return pktseqi_no_memory(csv->err);
         if (r->capture && pktseqi_row_repeats(r)) {
-            ++table->cut.headers;
+            ++table->counts.headers;
             continue;
         }
         status = pktseqi_row_count(r);
@@ -6377,7 +6383,7 @@ static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema
     if (!pktseqi_table_flush(r, 0)) return pktseqi_no_memory(r->csv->err);
     if (r->capture) {
         // Also for rows left out after the last one that was kept.
-        pktseq_status status = table->cut.packets > table->rows ? pktseqi_table_source(r)
+        pktseq_status status = table->counts.packets > table->rows ? pktseqi_table_source(r)
                                                                 : PKTSEQ_OK;
         if (status == PKTSEQ_OK)
             status = pktseq_table_track(table, &schema->rule, schema, r->csv->err);
@@ -6419,7 +6425,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     r.csv = &csv;
     r.table = table;
     r.schema = schema;
-    r.tcp_only = schema->rule.tcp_only || schema->rule.notebook;
+    r.tcp_only = schema->rule.tcp_only || schema->rule.reference_names;
     r.unit = -1;
     status = pktseqi_request_list(&r, schema);
     if (status == PKTSEQ_OK) status = pktseqi_csv_open(&csv);
@@ -6441,7 +6447,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
     pktseqi_free(&csv.allocator, r.staged);
     pktseqi_free(&csv.allocator, r.request);
-    if (status == PKTSEQ_OK && table->cut.bad_rows)
+    if (status == PKTSEQ_OK && table->counts.bad_rows)
         memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
     if (err) *err = own;
     if (status) pktseq_table_free(table);
@@ -6518,7 +6524,7 @@ PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t ro
 }
 
 // Counts the packets of the file that are not in the table.
-static size_t pktseqi_cut_left_out(const pktseq_cut *cut) {
+static size_t pktseqi_cut_left_out(const pktseq_table_counts *cut) {
     return cut->not_tcp + cut->not_ip + cut->no_ports + cut->bad_rows + cut->headers +
            cut->dropped + cut->remainder + cut->attacks;
 }
@@ -6572,7 +6578,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
         pktseqi_cells_shift(table->source_row, to, row, count, sizeof *table->source_row);
         to += count;
     }
-    table->cut.attacks += table->rows - to;
+    table->counts.attacks += table->rows - to;
     table->rows = table->start[kept] = to;
     table->sequences = kept;
     return pktseqi_ok(err);
@@ -6761,7 +6767,7 @@ static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet
         else
             staged->number[row] = pktseqi_packet_number(packet, known);
     }
-    if (status == PKTSEQ_OK && table->cut.packets > table->rows + 1)
+    if (status == PKTSEQ_OK && table->counts.packets > table->rows + 1)
         status = pktseqi_table_source(r);
     if (status == PKTSEQ_OK) ++table->rows;
     return status;
@@ -6774,18 +6780,18 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     pktseq_packet packet;
     pktseq_status status;
     while ((status = pktseq_capture_next(&p->capture, &packet, p->r->csv->err)) == PKTSEQ_OK) {
-        table->cut.packets = (size_t)p->capture.counts.frames;
+        table->counts.packets = (size_t)p->capture.counts.frames;
         if (tcp_only && packet.transport != 6) {
-            ++table->cut.not_tcp;
+            ++table->counts.not_tcp;
             continue;
         }
         status = pktseqi_packets_row(p, &packet);
         if (status) return status;
     }
     table->capture = p->capture.counts;
-    table->cut.packets = (size_t)table->capture.frames;
-    table->cut.not_ip = (size_t)(table->capture.frames - table->capture.packets);
-    table->cut.tunnels = (size_t)table->capture.tunnels;
+    table->counts.packets = (size_t)table->capture.frames;
+    table->counts.not_ip = (size_t)(table->capture.frames - table->capture.packets);
+    table->counts.tunnels = (size_t)table->capture.tunnels;
     if (status == PKTSEQ_ERROR_DATA && table->rows && p->r->schema->bad_rows >= 0) {
         pktseqi_text_cut(table->first_bad, sizeof table->first_bad, p->r->csv->err->text);
         table->notes |= PKTSEQ_READ_DAMAGED;
@@ -6809,7 +6815,7 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     p.r = r;
     r->capture = 1;
     r->table->notes |= PKTSEQ_READ_BY_PORT;
-    if (r->schema->rule.least == 0)
+    if (r->schema->rule.min_length == 0)
         return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "column \"position\" is missing: a "
                              "capture does not have it");
     p.cached = (pktseqi_cached *)pktseqi_alloc_zeroed(&r->csv->allocator, 3 * PKTSEQI_CACHED,
@@ -7416,7 +7422,7 @@ static void pktseqi_connection_end_oldest(pktseq_tracker *tracker) {
 // Ends connections that have been idle for too long at this time.
 static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
     const pktseqi_tracking *t = tracker->state;
-    if (tracker->rule.by != PKTSEQ_CUT_CONNECTION) return;
+    if (tracker->rule.kind != PKTSEQ_RULE_CONNECTION) return;
     while (t->connections.oldest != PKTSEQI_NO_SLOT &&
            now - pktseqi_connection_at(t, t->connections.oldest)->time > tracker->rule.idle)
         pktseqi_connection_end_oldest(tracker);
@@ -7426,7 +7432,7 @@ static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
 // where there are too many.
 static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_ends *ends,
                                         double time) {
-    double idle = tracker->rule.by == PKTSEQ_CUT_CONNECTION ? tracker->rule.idle
+    double idle = tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
                                                             : pktseqi_token_seconds;
     pktseqi_tracking *t = tracker->state;
     pktseqi_slots *s = &t->connections;
@@ -7447,7 +7453,7 @@ static void pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packe
     int tcp = packet->transport == PKTSEQI_TCP;
     int syn = tcp && (packet->flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN;
     int over = c->known && (packet->time - c->time > tracker->rule.idle || (syn && c->closing));
-    if (c->position && (over || c->position >= tracker->rule.most)) {
+    if (c->position && (over || c->position >= tracker->rule.max_length)) {
         pktseqi_tracker_end(tracker, slot);
         c->position = 0;
     }
@@ -7472,8 +7478,8 @@ static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet
     const pktseq_rule *rule = &tracker->rule;
     pktseqi_tracking *t = tracker->state;
     if (begin < 0)
-        begin = t->position == 0 || t->position >= rule->most ||
-                (t->position >= rule->least &&
+        begin = t->position == 0 || t->position >= rule->max_length ||
+                (t->position >= rule->min_length &&
                  ((memcmp(packet->src, t->source, 16) != 0 &&
                    memcmp(packet->dst, t->source, 16) != 0) ||
                   packet->time - t->begin > rule->window));
@@ -7508,7 +7514,7 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     pktseqi_connection *c;
     pktseqi_ends ends;
     uint32_t slot;
-    int end, sender, by_connection = tracker->rule.by == PKTSEQ_CUT_CONNECTION && begin < 0;
+    int end, sender, by_connection = tracker->rule.kind == PKTSEQ_RULE_CONNECTION && begin < 0;
     if (!pktseqi_tracker_reserve(tracker)) return PKTSEQ_ERROR_MEMORY;
     end = pktseqi_packet_ends(packet, &ends);
     // Where addresses tell the direction, two ends of one address are one.
@@ -7587,10 +7593,10 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pkts
         !pktseqi_finite(&packet->time))
         return PKTSEQ_ERROR_ARGUMENT;
     memset(tracked, 0, sizeof *tracked);
-    action = tracker->rule.notebook ? pktseqi_protocol_action(packet->protocol) : 0;
+    action = tracker->rule.reference_names ? pktseqi_protocol_action(packet->protocol) : 0;
     tracked->protocol = action == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
     tracked->dropped = action == PKTSEQI_DROP ||
-                       ((tracker->rule.tcp_only || tracker->rule.notebook) &&
+                       ((tracker->rule.tcp_only || tracker->rule.reference_names) &&
                         packet->transport != PKTSEQI_TCP);
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
@@ -7600,7 +7606,7 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     pktseqi_tracking *t = tracker ? tracker->state : NULL;
     if (!t) return;
     pktseqi_tracker_expire(tracker, now);
-    if (rule->by == PKTSEQ_CUT_REFERENCE && t->position >= rule->least &&
+    if (rule->kind == PKTSEQ_RULE_REFERENCE && t->position >= rule->min_length &&
         now - t->begin > rule->window) {
         pktseqi_tracker_end(tracker, 0);
         t->position = 0;
@@ -7754,7 +7760,7 @@ typedef struct pktseqi_segmenter {
     void *scratch;            // (rows) cells of the widest type, where rows move
     size_t sequences, rows;   // what will be
     size_t walked;            // rows whose protocol is kept
-    pktseq_cut cut;
+    pktseq_table_counts counts;
     uint32_t *source_row;     // made when rows leave or move in a table that has none
     uint32_t *rename;         // new numbers of a column's names
     char **names;             // a column's names in their new order
@@ -7966,7 +7972,7 @@ static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
     const pktseq_allocator *allocator = &c->table->allocator;
     pktseqi_staged *to = c->staged;
     c->sequence[row] = (uint32_t)tracked->sequence;
-    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION && tracked->position == 0) {
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked->position == 0) {
         if (tracked->sequence == c->connections &&
             !pktseqi_grow(allocator, &c->connection, &c->connections, c->connections, 256,
                           sizeof *c->connection))
@@ -8029,14 +8035,14 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *
             return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                                  "column \"timestamp\": found %f in row %z, expected a finite "
                                  "number", time, row);
-        c->cut.dropped += action == PKTSEQI_DROP;
+        c->counts.dropped += action == PKTSEQI_DROP;
         c->sequence[row] = UINT32_MAX;
         if (action == PKTSEQI_DROP) {
             for (size_t i = 0; i < PKTSEQI_MADE; ++i) c->staged[i].number[at] = 0;
         } else {
             pktseq_status status;
-            c->cut.renamed += action == PKTSEQI_RENAME;
-            if (c->rule) c->cut.clock_back += time < previous;
+            c->counts.renamed += action == PKTSEQI_RENAME;
+            if (c->rule) c->counts.clock_back += time < previous;
             if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
             status = pktseqi_segment_row(c, tracker, row, at, begin, err);
             if (status) return status;
@@ -8047,16 +8053,16 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *
             return pktseqi_no_memory(err);
     }
     c->sequences = (size_t)tracker->sequences;
-    c->cut.evicted_connections += (size_t)tracker->evicted_connections;
-    c->cut.evicted_pairs += (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
-    c->cut.evicted_packets += (size_t)tracker->evicted_packets;
+    c->counts.evicted_connections += (size_t)tracker->evicted_connections;
+    c->counts.evicted_pairs += (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
+    c->counts.evicted_packets += (size_t)tracker->evicted_packets;
     return PKTSEQ_OK;
 }
 
 // Leaves out a last sequence that is too short for the reference.
 static pktseq_status pktseqi_segment_remainder(pktseqi_segmenter *c, pktseq_error *err) {
-    size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->least : 0;
-    if (c->rule && c->rule->by == PKTSEQ_CUT_CONNECTION) least = 0;
+    size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->min_length : 0;
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION) least = 0;
     while (row > 0 && last < least &&
            (c->sequence[row - 1] == UINT32_MAX || c->sequence[row - 1] == c->sequences - 1))
         last += c->sequence[--row] != UINT32_MAX;
@@ -8064,14 +8070,14 @@ static pktseq_status pktseqi_segment_remainder(pktseqi_segmenter *c, pktseq_erro
     if (last < least) {
         for (; row < c->table->rows; ++row) c->sequence[row] = UINT32_MAX;
         c->rows -= last;
-        c->cut.remainder += last;
+        c->counts.remainder += last;
         if (c->sequences) --c->sequences;
     }
     if (c->sequences == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "found %z packets%s, expected at least %z for a sequence", c->walked,
                              c->walked < c->table->rows ? " of the protocols that are not dropped"
-                                                        : "", c->rule->least);
+                                                        : "", c->rule->min_length);
     return PKTSEQ_OK;
 }
 
@@ -8163,7 +8169,7 @@ static int pktseqi_segment_prepare(pktseqi_segmenter *c) {
     const pktseq_table *table = c->table;
     size_t names = 1;
     int moves = pktseqi_segment_moves(c);
-    if (!moves && !c->cut.renamed) return 1;
+    if (!moves && !c->counts.renamed) return 1;
     for (size_t i = 0; i < c->before; ++i)
         if (table->column[i].names && table->column[i].name_count > names)
             names = table->column[i].name_count;
@@ -8226,7 +8232,7 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
         table->connection = c->connection;
         c->connection = NULL;
     }
-    if (c->cut.renamed) {
+    if (c->counts.renamed) {
         char *name = c->column[PKTSEQI_COL_PROTOCOL]->names[c->smtp];
         if (strcmp(name, "SMTP") != 0) name[strlen("SMTP")] = 0;
         for (size_t row = 0; row < table->rows; ++row)
@@ -8253,7 +8259,7 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
     c->start = NULL;
     table->sequences = c->sequences;
     table->position_gaps = 0;
-    table->cut = c->cut;
+    table->counts = c->counts;
 }
 
 // Walks, and makes everything that the table is to have.
@@ -8267,7 +8273,7 @@ static pktseq_status pktseqi_segment_run(pktseqi_segmenter *c, pktseq_tracker *t
                                                        sizeof *c->loaded);
     if (!c->sequence || !c->staged || !c->loaded || !pktseqi_segment_columns(c, schema) ||
         !pktseqi_segment_source(c) ||
-        (c->rule && c->rule->notebook && !pktseqi_segment_protocols(c)))
+        (c->rule && c->rule->reference_names && !pktseqi_segment_protocols(c)))
         return pktseqi_no_memory(err);
     tracker->without_pairs = tracker->without_sources = 1;
     for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
@@ -8315,12 +8321,12 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     memset(&c, 0, sizeof c);
     c.table = table;
     c.rule = rule;
-    c.cut.packets = table->rows;  // unless somebody has counted before
-    if (table->cut.packets == table->rows + pktseqi_cut_left_out(&table->cut)) {
-        c.cut = table->cut;
-        renamed = c.cut.renamed;
-        c.cut.renamed = c.cut.clock_back = 0;
-        c.cut.evicted_connections = c.cut.evicted_pairs = c.cut.evicted_packets = 0;
+    c.counts.packets = table->rows;  // unless somebody has counted before
+    if (table->counts.packets == table->rows + pktseqi_cut_left_out(&table->counts)) {
+        c.counts = table->counts;
+        renamed = c.counts.renamed;
+        c.counts.renamed = c.counts.clock_back = 0;
+        c.counts.evicted_connections = c.counts.evicted_pairs = c.counts.evicted_packets = 0;
     }
     status = pktseqi_segment_begin(&c, schema, &wanted, err);
     if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
@@ -8329,7 +8335,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     status = pktseqi_segment_run(&c, &tracker, schema, err);
     if (status == PKTSEQ_OK) {
         pktseqi_segment_commit(&c);
-        if (rule) table->cut.renamed += renamed;
+        if (rule) table->counts.renamed += renamed;
     }
     if (status) pktseqi_table_drop_columns(table, c.before, column);
     pktseq_tracker_free(&tracker);
@@ -8355,7 +8361,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_s
     return pktseq_table_track(table, NULL, schema, err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_table_leave_attacks(pktseq_table *table, pktseq_error *err) {
+PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err) {
     const pktseq_column *label = pktseq_table_column(table, "label");
     unsigned char *keep;
     size_t kept = 0;
@@ -8390,7 +8396,7 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
     case PKTSEQ_CLASSES:
     case PKTSEQ_CLASSES_SINCE_PREVIOUS: return field->category_count;
     case PKTSEQ_PORT:
-    case PKTSEQ_PORT_NOTEBOOK: return 3;
+    case PKTSEQ_PORT_REFERENCE: return 3;
     default: return 1;
     }
 }
@@ -8466,7 +8472,7 @@ static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_t
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) m = sum / n;
         for (size_t s = 0; s < table->sequences; ++s) {
-            if (!pktseqi_shapes(s, table, schema->hold_out, schema->times)) continue;
+            if (!pktseqi_shapes(s, table, schema->hold_out, schema->repeats)) continue;
             for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
                 double v = pktseqi_field_number(field, column, row, table->start[s]);
                 if (pass == 0) {
@@ -8560,7 +8566,7 @@ static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *
     if (column->name_count == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
                              from->column);
-    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->times);
+    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->repeats);
     if (!seen) return pktseqi_no_memory(err);
     for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] = seen[i] >= least;
     status = kept ? pktseqi_codec_name(codec, field, from, column, seen, kept, err)
@@ -8606,7 +8612,7 @@ static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field 
     char **category = NULL;
     pktseq_status status = value && seen ? PKTSEQ_OK : pktseqi_no_memory(err);
     for (size_t s = 0; s < table->sequences && !status; ++s) {
-        if (!pktseqi_shapes(s, table, schema->hold_out, schema->times)) continue;
+        if (!pktseqi_shapes(s, table, schema->hold_out, schema->repeats)) continue;
         for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
             if (field->kind != PKTSEQ_CLASSES && row == table->start[s]) continue;
             if (range) ++seen[(size_t)pktseqi_column_at(column, row)];
@@ -8712,9 +8718,10 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     if (status == PKTSEQ_OK) status = pktseqi_schema_check(schema, err);
     if (status) return status;
     status = pktseqi_table_check_rows(table, err);
-    if (status == PKTSEQ_OK && schema->rule.least) status = pktseqi_rule_check(&schema->rule, err);
+    if (status == PKTSEQ_OK && schema->rule.min_length)
+        status = pktseqi_rule_check(&schema->rule, err);
     if (status) return status;
-    if (schema->rule.least) codec->rule = schema->rule;
+    if (schema->rule.min_length) codec->rule = schema->rule;
     codec->rule.secret[0] = codec->rule.secret[1] = 0;
     codec->names = pktseq_table_names(table);
     codec->allocator = pktseqi_allocator(allocator);
@@ -8776,7 +8783,7 @@ static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_co
             while (hot + 1 < width && v > bound[hot]) ++hot;
         } else {
             hot = (size_t)pktseq_port_class(v);
-            if (field->kind == PKTSEQ_PORT_NOTEBOOK && hot == 2) hot = width;
+            if (field->kind == PKTSEQ_PORT_REFERENCE && hot == 2) hot = width;
         }
     }
     if (packed) x[0] = hot < width ? (pktseq_real)hot : -1;
@@ -8836,7 +8843,7 @@ static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktse
     status = pktseqi_field_column(known, table, &column, err);
     if (status || !known->category_count) return status;
     if (known->kind == PKTSEQ_ONEHOT && column->name_count) {
-        seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->times);
+        seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->repeats);
         category = pktseqi_codec_lookup(&codec->allocator, known, column);
         if (seen && category)
             added = pktseqi_codec_unknown(column, category, known->category_count, least, seen);
@@ -9285,11 +9292,11 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     options.start = PKTSEQ_START_TARGET;
     options.drop_last = 0;
     options.begin = options.end = options.hold_out = 0;
-    options.times = NULL;
+    options.repeats = NULL;
     return options;
 }
 
-PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_notebook(void) {
+PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_reference(void) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
     options.drop_last = 1;
     return options;
@@ -9309,10 +9316,10 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     size_t use = sequences - (dataset->options.drop_last != 0);
     size_t from = (size_t)(dataset->options.begin * (double)use);
     size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
-    const unsigned char *times = dataset->options.times;
+    const unsigned char *times = dataset->options.repeats;
     size_t room = times ? 1 : pktseqi_plus(use, 1);
     for (size_t s = from; times && s < past; ++s) room = pktseqi_plus(room, times[s]);
-    dataset->options.times = NULL;  // borrowed until now
+    dataset->options.repeats = NULL;  // borrowed until now
     dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                        sizeof *dataset->first_row);
     dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
@@ -11427,7 +11434,7 @@ static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real
 }
 
 // -log p, where p may have been rounded to 0: no less than `least` is ever taken.
-static double pktseqi_surprise(pktseq_real p, double least) {
+static double pktseqi_surprisal(pktseq_real p, double least) {
     return -log((double)p > least ? (double)p : least);
 }
 
@@ -11441,7 +11448,7 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     out += group->first;
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         hot = pktseqi_truth_hot(truth, group, g);
-        return hot < group->count ? pktseqi_surprise(out[hot], least) : 0;
+        return hot < group->count ? pktseqi_surprisal(out[hot], least) : 0;
     }
     y = (double)pktseqi_truth_at(truth, group, g, 0);
     if (group->kind == PKTSEQ_GROUP_NUMBER) {
@@ -11450,10 +11457,10 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     }
     for (size_t i = 0; i < group->count; ++i) {
         double yi = (double)pktseqi_truth_at(truth, group, g, i);
-        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprise(out[i], least);
+        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal(out[i], least);
     }
     if (group->kind == PKTSEQ_GROUP_FLAG && (y < 1 || y > 1))
-        nll += (1 - y) * pktseqi_surprise(1 - out[0], least);
+        nll += (1 - y) * pktseqi_surprisal(1 - out[0], least);
     return nll;
 }
 
@@ -12071,8 +12078,8 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     config.learning_rate = 1e-4;
     config.order = PKTSEQ_ORDER_RANDOM;
     config.seed = 1;
-    config.report_every = 100;
-    config.point_every = 100;
+    config.report_interval = 100;
+    config.loss_interval = 100;
     memcpy(config.milestone, milestone, sizeof milestone);
     config.milestone_count = sizeof milestone;
     return config;
@@ -12097,7 +12104,7 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
     if ((int)config->order < 0 || config->order > PKTSEQ_ORDER_FILE)
         return pktseqi_bad_argument(err, "order is unknown");
     if (config->iterations > UINT32_MAX || config->batch > UINT32_MAX / 2 ||
-        config->report_every > UINT32_MAX || config->point_every > UINT32_MAX)
+        config->report_interval > UINT32_MAX || config->loss_interval > UINT32_MAX)
         return pktseqi_bad_argument(err, "a number of iterations or a batch beyond 2^32");
     if (config->milestone_count > sizeof config->milestone)
         return pktseqi_bad_argument(err, "too many milestones");
@@ -12210,14 +12217,14 @@ static int pktseqi_train_keep(pktseqi_run *run, const pktseq_model *model,
 static pktseq_status pktseqi_train_restore(const pktseqi_run *run, pktseq_model *model,
                                            pktseq_training *training, pktseq_error *err) {
     size_t iteration = training->iteration;
-    double *point = training->point;
-    size_t capacity = training->point_capacity;
+    double *point = training->loss;
+    size_t capacity = training->loss_capacity;
     memcpy(model->block, run->kept, model->parameters * sizeof *run->kept);
     if (training->velocity)
         memcpy(training->velocity, run->kept_velocity, model->parameters * sizeof *run->kept);
     *training = run->kept_training;
-    training->point = point;  // may have moved since; what it held then it still holds
-    training->point_capacity = capacity;
+    training->loss = point;  // may have moved since; what it held then it still holds
+    training->loss_capacity = capacity;
     return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
                          "the loss is no longer finite at iteration %z; the weights are those of "
                          "iteration %z (a smaller learning rate may help)", iteration,
@@ -12231,16 +12238,17 @@ static int pktseqi_train_count(pktseq_training *training, const pktseq_train_con
     int events = done == all ? PKTSEQ_EVENT_END : 0;
     training->report_sum += loss;
     ++training->report_count;
-    if (config->point_every) {
-        training->point_sum += loss;
-        ++training->point_count;
+    if (config->loss_interval) {
+        training->loss_sum += loss;
+        ++training->loss_sum_count;
     }
-    if (config->report_every && done % config->report_every == 0) events |= PKTSEQ_EVENT_REPORT;
-    if (config->point_every && training->point_count >= config->point_every) {
-        training->point[training->points++] = training->point_sum / (double)training->point_count;
-        training->point_sum = 0;
-        training->point_count = 0;
-        events |= PKTSEQ_EVENT_POINT;
+    if (config->report_interval && done % config->report_interval == 0)
+        events |= PKTSEQ_EVENT_REPORT;
+    if (config->loss_interval && training->loss_sum_count >= config->loss_interval) {
+        training->loss[training->losses++] = training->loss_sum / (double)training->loss_sum_count;
+        training->loss_sum = 0;
+        training->loss_sum_count = 0;
+        events |= PKTSEQ_EVENT_LOSS;
     }
     for (size_t i = 0; i < config->milestone_count; ++i) {
         uint64_t due = (uint64_t)config->milestone[i] * all;  // hundredths of an iteration
@@ -12254,9 +12262,9 @@ static int pktseqi_train_count(pktseq_training *training, const pktseq_train_con
 
 // One more loss point must fit before an iteration begins.
 static int pktseqi_train_reserve(pktseq_training *training) {
-    return training->points < training->point_capacity ||
-           pktseqi_grow(&training->allocator, &training->point, &training->point_capacity,
-                        training->points, 1024, sizeof *training->point);
+    return training->losses < training->loss_capacity ||
+           pktseqi_grow(&training->allocator, &training->loss, &training->loss_capacity,
+                        training->losses, 1024, sizeof *training->loss);
 }
 
 // Frees what pktseqi_run_init allocated, also when it failed half way.
@@ -12433,7 +12441,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                              training->iteration);
     memset(&run, 0, sizeof run);
     status = pktseqi_run_init(&run, model, dataset, &own, err);
-    if (status == PKTSEQ_OK && !training->point && !training->velocity)
+    if (status == PKTSEQ_OK && !training->loss && !training->velocity)
         training->allocator = model->allocator;
     if (status == PKTSEQ_OK) status = pktseqi_train_velocity(&run, model, &own, training, err);
     if (status == PKTSEQ_OK) {
@@ -12454,7 +12462,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
 
 PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
     if (!training) return;
-    pktseqi_free(&training->allocator, training->point);
+    pktseqi_free(&training->allocator, training->loss);
     pktseqi_free(&training->allocator, training->velocity);
     memset(training, 0, sizeof *training);
 }
@@ -12593,7 +12601,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void) {
     pktseq_detector_options options;
     memset(&options, 0, sizeof options);
-    options.false_alarms = 0.01;
+    options.false_positive_rate = 0.01;
     return options;
 }
 
@@ -12601,7 +12609,7 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
                                                                        double *weight) {
     pktseq_detector_options options = pktseq_detector_options_default();
     int token = 0;
-    options.measure = PKTSEQ_MEASURE_SURPRISE;
+    options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = 1;
     options.by_length = 1;
     if (!codec || !weight) return options;
@@ -12622,17 +12630,17 @@ static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t co
                                             pktseq_error *err) {
     if (!model || !model->block || !options)
         return pktseqi_bad_argument(err, "model or options are NULL or empty");
-    if ((int)options->measure < 0 || options->measure > PKTSEQ_MEASURE_SURPRISE)
+    if ((int)options->measure < 0 || options->measure > PKTSEQ_MEASURE_SURPRISAL)
         return pktseqi_bad_argument(err, "the measure is unknown");
-    if (options->measure == PKTSEQ_MEASURE_SURPRISE && model->config.loss != PKTSEQ_LOSS_NLL)
-        return pktseqi_bad_argument(err, "a surprise needs a model that was trained by likelihood");
+    if (options->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
+        return pktseqi_bad_argument(err, "surprisal needs a model that was trained by likelihood");
     if (!pktseqi_finite(&options->context) || options->context < 0 || options->context >= 1)
         return pktseqi_bad_argument(err, "context is not a share from 0 to below 1");
     if (options->context > 0 && contexts == 0)
         return pktseqi_bad_argument(err, "the context shall count, but there is none");
-    if (!pktseqi_finite(&options->false_alarms) || options->false_alarms < 0 ||
-        options->false_alarms > 1)
-        return pktseqi_bad_argument(err, "false_alarms is not a share from 0 to 1");
+    if (!pktseqi_finite(&options->false_positive_rate) || options->false_positive_rate < 0 ||
+        options->false_positive_rate > 1)
+        return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
     for (size_t g = 0; options->weight && g < model->config.groups; ++g)
         if (!pktseqi_finite(&options->weight[g]) || options->weight[g] < 0)
             return pktseqi_bad_argument(err, "a weight is negative or not finite");
@@ -12697,16 +12705,16 @@ PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector) {
 // Are these sizes those of the model?
 static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *model) {
     return d->out == model->config.out && d->groups == model->config.groups &&
-           (d->options.measure != PKTSEQ_MEASURE_SURPRISE ||
+           (d->options.measure != PKTSEQ_MEASURE_SURPRISAL ||
             model->config.loss == PKTSEQ_LOSS_NLL);
 }
 
-// The surprise of one group of y, in nats. Two caps keep one packet from deciding everything: a
+// The surprisal of one group of y, in nats. Two caps keep one packet from deciding everything: a
 // probability is taken as 1e-6 at least (an unknown class as exactly that), and a number's
 // likelihood is Student's t with 3 degrees of freedom, whose tails are heavier than Gaussian.
 //   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
 #define PKTSEQI_LEAST 1e-6
-static double pktseqi_group_surprise(const pktseq_group *group, size_t g, const double *error,
+static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const double *error,
                                      const pktseq_real *out, const pktseqi_truth *truth) {
     const double least = PKTSEQI_LEAST;
     double p = 0;
@@ -12714,24 +12722,24 @@ static double pktseqi_group_surprise(const pktseq_group *group, size_t g, const 
     out += group->first;
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         hot = pktseqi_truth_hot(truth, group, g);
-        return pktseqi_surprise(hot < group->count ? out[hot] : 0, least);
+        return pktseqi_surprisal(hot < group->count ? out[hot] : 0, least);
     }
     if (group->kind == PKTSEQ_GROUP_NUMBER) {
         double e = (double)out[0] - (double)pktseqi_truth_at(truth, group, g, 0);
         return 2 * log(1 + e * e / (3 * error[group->first]));
     }
     if (group->kind == PKTSEQ_GROUP_FLAG)
-        return pktseqi_surprise(pktseqi_truth_at(truth, group, g, 0) >= (pktseq_real)0.5
+        return pktseqi_surprisal(pktseqi_truth_at(truth, group, g, 0) >= (pktseq_real)0.5
                                     ? out[0] : 1 - out[0], least);
     for (size_t i = 0; i < group->count; ++i)
         p += (double)out[i] * (double)pktseqi_truth_at(truth, group, g, i);
-    return pktseqi_surprise((pktseq_real)p, least);
+    return pktseqi_surprisal((pktseq_real)p, least);
 }
 
 // What the network says of one packet.  part (groups), or NULL: how much of it each group is
 //   RMS        sqrt(mean over O of weight * (out - y)^2)
 //   WEIGHTED   sqrt(mean over O of weight * (out - y)^2 / error)
-//   SURPRISE   sum over groups of weight * surprise
+//   SURPRISAL  sum over groups of weight * surprisal
 // A root is shared out among the groups as the sum under it is.
 static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group *group,
                                     const pktseq_real *out, const pktseqi_truth *truth,
@@ -12740,11 +12748,11 @@ static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group
     for (size_t g = 0; g < d->groups; ++g) {
         double before = sum;
         size_t first = group[g].first, past = first + group[g].count;
-        if (d->options.measure == PKTSEQ_MEASURE_SURPRISE)
+        if (d->options.measure == PKTSEQ_MEASURE_SURPRISAL)
             sum += d->weight[g] > 0
-                       ? d->weight[g] * pktseqi_group_surprise(&group[g], g, d->error, out, truth)
+                       ? d->weight[g] * pktseqi_group_surprisal(&group[g], g, d->error, out, truth)
                        : 0;
-        for (size_t o = first; d->options.measure != PKTSEQ_MEASURE_SURPRISE && o < past; ++o) {
+        for (size_t o = first; d->options.measure != PKTSEQ_MEASURE_SURPRISAL && o < past; ++o) {
             double e = (double)out[o] -
                        (double)pktseqi_truth_at(truth, &group[g], g, o - first);
             if (d->options.measure == PKTSEQ_MEASURE_WEIGHTED) e /= sqrt(d->error[o]);
@@ -12752,7 +12760,7 @@ static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group
         }
         if (part) part[g] = sum - before;
     }
-    if (d->options.measure == PKTSEQ_MEASURE_SURPRISE) return sum;
+    if (d->options.measure == PKTSEQ_MEASURE_SURPRISAL) return sum;
     root = sqrt(sum / (double)d->out);
     for (size_t g = 0; part && g < d->groups; ++g) part[g] = sum > 0 ? part[g] / sum * root : 0;
     return root;
@@ -13240,10 +13248,10 @@ static double pktseqi_detector_tail(const pktseq_detector *d, double rate) {
 // The score that the share `rate` of the sequences exceeds, in the tail or between the levels, from
 // which a straight line may not lead above the tail.
 static double pktseqi_detector_level(const pktseq_detector *d, double rate) {
-    double at = (1 - rate) * (PKTSEQ_LEVELS - 1), level;
-    int k = (int)at < PKTSEQ_LEVELS - 2 ? (int)at : PKTSEQ_LEVELS - 2;
+    double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), level;
+    int k = (int)at < PKTSEQ_QUANTILES - 2 ? (int)at : PKTSEQ_QUANTILES - 2;
     if (rate > 0 && rate < d->tail[1]) return pktseqi_detector_tail(d, rate);
-    level = d->level[k] + (at - k) * (d->level[k + 1] - d->level[k]);
+    level = d->quantile[k] + (at - k) * (d->quantile[k + 1] - d->quantile[k]);
     return rate > 0 && level > d->tail[0] ? d->tail[0] : level;
 }
 
@@ -13271,7 +13279,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector
     pktseq_detector running;
     if (!detector) return PKTSEQ_ERROR_ARGUMENT;
     running = *detector;
-    memcpy(running.level, detector->running_level, sizeof running.level);
+    memcpy(running.quantile, detector->running_quantile, sizeof running.quantile);
     memcpy(running.tail, detector->running_tail, sizeof running.tail);
     if (!(running.tail[1] > 0)) running.sequences = 0;
     return pktseq_detector_threshold(&running, rate, threshold, NULL, NULL);
@@ -13289,7 +13297,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
 
 // The threshold, and the range between those for the rates at either end of its range.
 static void pktseqi_detector_range(pktseq_detector *d) {
-    double low = 0, high = 0, rate = d->options.false_alarms;
+    double low = 0, high = 0, rate = d->options.false_positive_rate;
     pktseq_detector_threshold(d, rate, &d->threshold, &low, &high);
     d->threshold_low = high < 1 ? pktseqi_detector_level(d, high) : -DBL_MAX;
     d->threshold_high = low > 0 ? pktseqi_detector_level(d, low) : DBL_MAX;
@@ -13342,9 +13350,10 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
 
 // What normal scores are like, from those of sequences (n), sorted.
 static void pktseqi_detector_distribution(pktseq_detector *d, const double *sorted, size_t n) {
-    for (int k = 0; k < PKTSEQ_LEVELS; ++k) {
-        d->level[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_LEVELS - 1));
-        if (k > 0 && d->level[k] < d->level[k - 1]) d->level[k] = d->level[k - 1];  // rounding
+    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
+        d->quantile[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_QUANTILES - 1));
+        if (k > 0 && d->quantile[k] < d->quantile[k - 1])
+            d->quantile[k] = d->quantile[k - 1];  // rounding
     }
     pktseqi_detector_fit_tail(d, sorted, n);
     d->sequences = n;
@@ -13411,7 +13420,7 @@ static void pktseqi_detector_highest(const pktseq_detector *d, const pktseq_data
 // Does the score depend on the mean squared errors?
 static int pktseqi_detector_uses_error(const pktseq_detector *d, const pktseq_model *model) {
     int uses = d->options.measure == PKTSEQ_MEASURE_WEIGHTED;
-    for (size_t g = 0; d->options.measure == PKTSEQ_MEASURE_SURPRISE && g < d->groups; ++g)
+    for (size_t g = 0; d->options.measure == PKTSEQ_MEASURE_SURPRISAL && g < d->groups; ++g)
         uses |= d->weight[g] > 0 && model->config.group[g].kind == PKTSEQ_GROUP_NUMBER;
     return uses;
 }
@@ -13454,7 +13463,7 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
     if (status == PKTSEQ_OK)
         status = pktseqi_detector_fit_threshold(&running, dataset, sweep.mark, sum, 1, err);
     d->running_threshold = running.threshold;
-    memcpy(d->running_level, running.level, sizeof running.level);
+    memcpy(d->running_quantile, running.quantile, sizeof running.quantile);
     memcpy(d->running_tail, running.tail, sizeof running.tail);
     return status;
 }
@@ -13486,7 +13495,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 
 // ---- is traffic what the detector was fitted to?
 
-enum { PKTSEQI_OCTILE = (PKTSEQ_LEVELS - 1) / 8 };
+enum { PKTSEQI_OCTILE = (PKTSEQ_QUANTILES - 1) / 8 };
 
 PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
                                           double score, int above, double packets,
@@ -13503,7 +13512,7 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
     drift->above = drift->above * fade + (above != 0);
     for (int k = 0; k < 7; ++k)
         drift->below[k] = drift->below[k] * fade +
-                          (score <= detector->level[(k + 1) * PKTSEQI_OCTILE]);
+                          (score <= detector->quantile[(k + 1) * PKTSEQI_OCTILE]);
     drift->named *= fade;
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] *= fade;
     return PKTSEQ_OK;
@@ -13537,8 +13546,10 @@ static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_det
     for (int k = 1; k < 8; ++k) {
         int j = k * PKTSEQI_OCTILE;
         double off;
-        while (j + 1 < PKTSEQ_LEVELS && d->level[j + 1] <= d->level[k * PKTSEQI_OCTILE]) ++j;
-        off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_LEVELS - 1));
+        while (j + 1 < PKTSEQ_QUANTILES &&
+               d->quantile[j + 1] <= d->quantile[k * PKTSEQI_OCTILE])
+            ++j;
+        off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_QUANTILES - 1));
         if (off > most) most = off;
     }
     return most;
@@ -13648,10 +13659,10 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
-// Returns what pktseqi_output and pktseqi_network_score make of a surprise, to the bit, without the
-// outputs that do not count and all probabilities but the one of what came. In stream->out remain,
-// of each group that counts, numbers that rise with the probabilities.
-static double pktseqi_stream_surprise(pktseq_stream *stream, const pktseqi_truth *truth,
+// Returns what pktseqi_output and pktseqi_network_score make of a surprisal, to the bit, without
+// the outputs that do not count and all probabilities but the one of what came. In stream->out
+// remain, of each group that counts, numbers that rise with the probabilities.
+static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_truth *truth,
                                       double *part) {
     const pktseqi_kernels *kernels = pktseqi_choose();
     const pktseq_model *model = stream->model;
@@ -13671,10 +13682,10 @@ static double pktseqi_stream_surprise(pktseq_stream *stream, const pktseqi_truth
                 total = kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
                 p = out[hot] * (1 / total);
             }
-            sum += d->weight[g] * pktseqi_surprise(p, PKTSEQI_LEAST);
+            sum += d->weight[g] * pktseqi_surprisal(p, PKTSEQI_LEAST);
         } else {
             if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(out, 1);
-            sum += d->weight[g] * pktseqi_group_surprise(group, g, d->error, stream->out, truth);
+            sum += d->weight[g] * pktseqi_group_surprisal(group, g, d->error, stream->out, truth);
         }
         part[g] = sum - before;
     }
@@ -13693,8 +13704,8 @@ static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *to
     if (token) pktseqi_token(token, model->config.out, stream->token);
     pktseqi_stream_step(stream, &gru, stream->token, token ? NULL : stream->entry);
     if (part && truth->packing && d->options.one_step_ahead &&
-        d->options.measure == PKTSEQ_MEASURE_SURPRISE) {
-        stream->network += pktseqi_stream_surprise(stream, truth, part);
+        d->options.measure == PKTSEQ_MEASURE_SURPRISAL) {
+        stream->network += pktseqi_stream_surprisal(stream, truth, part);
     } else {
         pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
         stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
@@ -13971,7 +13982,7 @@ static void pktseqi_watch_value(const pktseq_codec *codec, size_t field_index, d
     size_t width = pktseqi_field_width(field), class_of = number >= 0 ? (size_t)number : width;
     if (pktseqi_field_is_class(field->kind) && class_of >= width)
         pktseqi_put_text(&t, "another");
-    else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_NOTEBOOK)
+    else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_REFERENCE)
         pktseqi_put_text(&t, pktseqi_port_name[class_of]);
     else if (pktseqi_field_is_class(field->kind))
         pktseqi_put(&t, pktseqi_field_has_bounds(field->kind) && class_of + 1 < width
@@ -14027,10 +14038,10 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->ended = ended;
     a->score = score;
     a->threshold = w->options.threshold;
-    w->anomalous += !a->again;
+    w->anomalous += !a->repeated;
     w->alarms += !ended;
     if (w->options.alarm_fn) w->options.alarm_fn(w->options.user_data, a);
-    a->again = 1;
+    a->repeated = 1;
 }
 
 // The running score of a sequence or, when it has ended, its score; 0 before one packet is scored.
@@ -14084,7 +14095,7 @@ static void pktseqi_watch_adapt(pktseq_watcher *w, const pktseqi_watched *s, dou
     ended.time = s->alarm.time;
     ended.highest = score > s->highest ? score : s->highest;
     ended.source = pktseqi_fnv(PKTSEQI_FNV_START, s->alarm.src, sizeof s->alarm.src);
-    ended.above = s->alarm.again;
+    ended.above = s->alarm.repeated;
     w->adapted += (uint64_t)pktseqi_adapt_add(a, w->state->stream.detector, &ended,
                                               &w->options.threshold);
 }
@@ -14095,10 +14106,10 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseqi_watched *s = pktseqi_watch_at(w, slot);
     double score = pktseqi_watch_score(w, s, 1);
     ++w->sequences;
-    if (s->open && (s->alarm.again || score > w->options.threshold))
+    if (s->open && (s->alarm.repeated || score > w->options.threshold))
         pktseqi_watch_raise(w, s, score, 1);
     if (s->open && s->alarm.packets > w->state->stream.model->config.inputs) {
-        pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.again,
+        pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.repeated,
                          (double)s->alarm.packets, (double)s->unknown);
         pktseqi_watch_adapt(w, s, score);
     }
@@ -14199,7 +14210,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
 static int pktseqi_watch_reserve(pktseq_watcher *w) {
     pktseqi_watching *state = w->state;
     const pktseqi_slots *s = &w->tracker.state->connections;
-    size_t most = w->tracker.rule.by == PKTSEQ_CUT_CONNECTION ? s->limit : 1;
+    size_t most = w->tracker.rule.kind == PKTSEQ_RULE_CONNECTION ? s->limit : 1;
     size_t to = state->capacity ? 2 * state->capacity : 64;
     void *memory;
     if (s->used < state->capacity || state->capacity == most) return 1;
@@ -14239,7 +14250,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     if (strcmp(s->alarm.protocol, "TCP") == 0 || strcmp(s->alarm.protocol, "UDP") == 0)
         pktseqi_text_cut(s->alarm.protocol, sizeof s->alarm.protocol, tracked.protocol);
     if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
-    if (pktseqi_running_now(n) && !s->alarm.again) {
+    if (pktseqi_running_now(n) && !s->alarm.repeated) {
         double score = pktseqi_watch_score(watcher, s, 0);
         if (score > s->highest) s->highest = score;
         if (score > watcher->options.threshold) pktseqi_watch_raise(watcher, s, score, 0);
@@ -14305,7 +14316,7 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     if (!state->field || !state->row || !state->packed_field || !state->group_field || !state->part)
         return pktseqi_no_memory(err);
     state->adapting.span = w->options.adapt;
-    state->adapting.rate = w->options.false_alarms;
+    state->adapting.rate = w->options.false_positive_rate;
     if (w->options.adapt > 0) {
         state->adapting.ended = (pktseqi_ended *)pktseqi_alloc(
             &w->allocator, PKTSEQI_ADAPT, sizeof *state->adapting.ended);
@@ -14332,15 +14343,15 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
 // Puts rate and threshold in the place of zeros.
 static pktseq_status pktseqi_watch_threshold(pktseq_watch_options *o,
                                              const pktseq_detector *detector, pktseq_error *err) {
-    int own = o->false_alarms > 0 && o->threshold == 0;
-    if (!(o->false_alarms >= 0 && o->false_alarms <= 1) || !(o->adapt >= 0) ||
+    int own = o->false_positive_rate > 0 && o->threshold == 0;
+    if (!(o->false_positive_rate >= 0 && o->false_positive_rate <= 1) || !(o->adapt >= 0) ||
         o->adapt > DBL_MAX)
-        return pktseqi_bad_argument(err, "false_alarms is not a share, or adapt not a time");
-    if (o->false_alarms == 0) o->false_alarms = detector->options.false_alarms;
+        return pktseqi_bad_argument(err, "false_positive_rate is not a share, or adapt not a time");
+    if (o->false_positive_rate == 0) o->false_positive_rate = detector->options.false_positive_rate;
     if (o->threshold == 0) o->threshold = detector->running_threshold;
-    if (own && pktseq_detector_running_threshold(detector, o->false_alarms, &o->threshold))
+    if (own && pktseq_detector_running_threshold(detector, o->false_positive_rate, &o->threshold))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
-                             "running scores, from which false_alarms could be taken");
+                             "running scores, from which false_positive_rate could be taken");
     return PKTSEQ_OK;
 }
 
@@ -14361,8 +14372,8 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     watcher->allocator = pktseqi_allocator(allocator);
     if (options) watcher->options = *options;
-    rule = watcher->options.rule.least ? watcher->options.rule : codec->rule;
-    if (!rule.least) rule = pktseq_rule_default();
+    rule = watcher->options.rule.min_length ? watcher->options.rule : codec->rule;
+    if (!rule.min_length) rule = pktseq_rule_default();
     memcpy(rule.secret, watcher->options.rule.secret, sizeof rule.secret);
     watcher->options.rule = rule;
     status = pktseqi_watch_threshold(&watcher->options, detector, err);
@@ -14415,12 +14426,12 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
 
 static const char *const pktseqi_kind_name[] = {
     "zscore", "since-previous", "since-first",        "number",  "flag",                  "onehot",
-    "port",   "port-notebook",  "log", "log-since-previous", "classes", "classes-since-previous",
+    "port",   "port-reference",  "log", "log-since-previous", "classes", "classes-since-previous",
     NULL};
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
 static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
 static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
-static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprise", NULL};
+static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprisal", NULL};
 static const char *const pktseqi_names_name[] = {"unknown", "dissector", "ports", NULL};
 static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
 static const char *const pktseqi_rule_name[] = {
@@ -14491,8 +14502,8 @@ typedef struct pktseqi_rule_text {
 static const pktseqi_member pktseqi_rule_members[] = {
 #define PKTSEQI_R(member) PKTSEQI_AT(pktseqi_rule_text, member)
     {"by", PKTSEQI_NAME, PKTSEQI_R(name), 0, 0, 0, pktseqi_rule_name},
-    {"least", PKTSEQI_WHOLE, PKTSEQI_R(rule.least), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
-    {"most", PKTSEQI_WHOLE, PKTSEQI_R(rule.most), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
+    {"min_length", PKTSEQI_WHOLE, PKTSEQI_R(rule.min_length), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
+    {"max_length", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_length), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
     {"window", PKTSEQI_REAL, PKTSEQI_R(rule.window), 0, DBL_MAX, 0, NULL},
     {"idle", PKTSEQI_REAL, PKTSEQI_R(rule.idle), 0, DBL_MAX, 0, NULL},
     {"max_connections", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_connections), 0, PKTSEQI_WHOLE_32, 0,
@@ -14511,12 +14522,13 @@ static const pktseqi_member pktseqi_training_members[] = {
     {"batch", PKTSEQI_WHOLE, PKTSEQI_T(config.batch), 1, PKTSEQI_WHOLE_32, 0, NULL},
     {"learning_rate", PKTSEQI_REAL, PKTSEQI_T(config.learning_rate), 0, DBL_MAX, 0, NULL},
     {"teacher_forcing", PKTSEQI_REAL, PKTSEQI_T(config.teacher_forcing), 0, 1, 0, NULL},
-    {"report_every", PKTSEQI_WHOLE, PKTSEQI_T(config.report_every), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"point_every", PKTSEQI_WHOLE, PKTSEQI_T(config.point_every), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"report_interval", PKTSEQI_WHOLE, PKTSEQI_T(config.report_interval), 0, PKTSEQI_WHOLE_32, 0,
+     NULL},
+    {"loss_interval", PKTSEQI_WHOLE, PKTSEQI_T(config.loss_interval), 0, PKTSEQI_WHOLE_32, 0, NULL},
     {"report_sum", PKTSEQI_REAL, PKTSEQI_T(report_sum), -DBL_MAX, DBL_MAX, 0, NULL},
     {"report_count", PKTSEQI_WHOLE, PKTSEQI_T(report_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"point_sum", PKTSEQI_REAL, PKTSEQI_T(point_sum), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"point_count", PKTSEQI_WHOLE, PKTSEQI_T(point_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
+    {"loss_sum", PKTSEQI_REAL, PKTSEQI_T(loss_sum), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"loss_sum_count", PKTSEQI_WHOLE, PKTSEQI_T(loss_sum_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
     {"drop_last", PKTSEQI_WHOLE, PKTSEQI_T(drop_last), 0, 1, 0, NULL},
     {"momentum", PKTSEQI_REAL, PKTSEQI_T(config.momentum), 0, PKTSEQI_BELOW_1, 0, NULL},
     {"clip", PKTSEQI_REAL, PKTSEQI_T(config.clip), 0, DBL_MAX, 0, NULL},
@@ -14528,8 +14540,8 @@ static const pktseqi_member pktseqi_training_members[] = {
     {"data", PKTSEQI_HEX, PKTSEQI_T(data_hash), 0, 0, 0, NULL},
     {"milestones", PKTSEQI_PERCENTS, PKTSEQI_T(config.milestone), 1, 100,
      offsetof(pktseq_training, config.milestone_count), NULL},
-    {"points", PKTSEQI_HISTORY, PKTSEQI_T(point), -DBL_MAX, DBL_MAX,
-     offsetof(pktseq_training, points), NULL},
+    {"losses", PKTSEQI_HISTORY, PKTSEQI_T(loss), -DBL_MAX, DBL_MAX,
+     offsetof(pktseq_training, losses), NULL},
 #undef PKTSEQI_T
 };
 
@@ -14550,7 +14562,7 @@ static const pktseqi_member pktseqi_detector_members[] = {
     {"sequences", PKTSEQI_WHOLE, PKTSEQI_D(sequences), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
     {"context_false_alarms_threshold_low_high", PKTSEQI_REAL, PKTSEQI_D(options.context), 0,
      PKTSEQI_BELOW_1, 0, NULL},
-    {NULL, PKTSEQI_REAL, PKTSEQI_D(options.false_alarms), 0, 1, 0, NULL},
+    {NULL, PKTSEQI_REAL, PKTSEQI_D(options.false_positive_rate), 0, 1, 0, NULL},
     {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold), -DBL_MAX, DBL_MAX, 0, NULL},
     {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_low), -DBL_MAX, DBL_MAX, 0, NULL},
     {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_high), -DBL_MAX, DBL_MAX, 0, NULL},
@@ -14565,7 +14577,8 @@ static const pktseqi_member pktseqi_detector_arrays[] = {
     // of a detector that was fitted
     {"dispersion", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(dispersion), 1, DBL_MAX, 0, NULL},
     {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(tail), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"level", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(level), -DBL_MAX, DBL_MAX, 0, NULL},
+    {"quantile", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(quantile), -DBL_MAX, DBL_MAX, 0,
+     NULL},
     {"seconds", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(seconds), 0, DBL_MAX, 0, NULL},
     {"unknown", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(unknown), 0, 1, 0, NULL},
 };
@@ -14573,8 +14586,8 @@ static const pktseqi_member pktseqi_detector_arrays[] = {
 static const pktseqi_member pktseqi_running_members[] = {
     {"scale", PKTSEQI_REAL, PKTSEQI_D(running_scale), DBL_MIN, DBL_MAX, 0, NULL},
     {"threshold", PKTSEQI_REAL, PKTSEQI_D(running_threshold), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"level", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(running_level), -DBL_MAX, DBL_MAX, 0,
-     NULL},
+    {"quantile", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(running_quantile), -DBL_MAX, DBL_MAX,
+     0, NULL},
     {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(running_tail), -DBL_MAX, DBL_MAX, 0, NULL},
 };
 #undef PKTSEQI_D
@@ -14761,9 +14774,9 @@ static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
 static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
     pktseqi_rule_text text;
     memset(&text, 0, sizeof text);
-    if (rule->least && pktseqi_rule_check(rule, NULL) == PKTSEQ_OK) {
+    if (rule->min_length && pktseqi_rule_check(rule, NULL) == PKTSEQ_OK) {
         text.rule = *rule;
-        text.name = (int)rule->by + (rule->notebook ? 2 : 0) + (rule->tcp_only ? 4 : 0);
+        text.name = (int)rule->kind + (rule->reference_names ? 2 : 0) + (rule->tcp_only ? 4 : 0);
     }
     pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_rule_members, &text));
 }
@@ -14883,13 +14896,13 @@ static pktseq_status pktseqi_save_check_training(const pktseq_model *model,
                                                  const pktseq_training *training,
                                                  pktseq_error *err) {
     pktseq_status status = pktseqi_train_config_check(&training->config, err);
-    int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->point_sum);
+    int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->loss_sum);
     if (status) return status;
     if (training->velocity && training->parameters != model->parameters)
         return pktseqi_bad_argument(err, "the training state is another model's");
     if (pktseqi_members_bad(PKTSEQI_LIST(pktseqi_training_keys, training)))
         return pktseqi_bad_argument(err, "the recipe is not a text in UTF-8");
-    for (size_t i = 0; i < training->points; ++i) good &= pktseqi_finite(&training->point[i]);
+    for (size_t i = 0; i < training->losses; ++i) good &= pktseqi_finite(&training->loss[i]);
     for (size_t i = 0; training->velocity && i < training->parameters; ++i)
         good &= pktseqi_finite_real(&training->velocity[i]);
     if (!good)
@@ -15542,10 +15555,10 @@ static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule
         pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_rule_members, &text), NULL) || *w.at)
         return PKTSEQ_ERROR_DATA;
     *rule = text.rule;
-    rule->by = text.name & 1 ? PKTSEQ_CUT_CONNECTION : PKTSEQ_CUT_REFERENCE;
-    rule->notebook = text.name >> 1 & 1;
+    rule->kind = text.name & 1 ? PKTSEQ_RULE_CONNECTION : PKTSEQ_RULE_REFERENCE;
+    rule->reference_names = text.name >> 1 & 1;
     rule->tcp_only = text.name >> 2;
-    return rule->least && pktseqi_rule_check(rule, NULL) ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
+    return rule->min_length && pktseqi_rule_check(rule, NULL) ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
 }
 
 // Reads what the metadata say of the codec. It has to fit the model.
@@ -15594,11 +15607,11 @@ static pktseq_status pktseqi_load_training(const pktseqi_header *header, pktseq_
     if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
     t->allocator = header->allocator;
     status = pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_training_members, t), &t->allocator);
-    t->point_capacity = t->points;
+    t->loss_capacity = t->losses;
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
     if (status || *w.at || t->iteration > t->config.iterations ||
-        t->report_count > t->iteration || t->points > t->iteration ||
-        t->point_count > t->iteration || pktseqi_train_config_check(&t->config, NULL))
+        t->report_count > t->iteration || t->losses > t->iteration ||
+        t->loss_sum_count > t->iteration || pktseqi_train_config_check(&t->config, NULL))
         return pktseqi_bad_meta(header, key);
     return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_training_keys, t));
 }
@@ -16161,7 +16174,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     r.hidden = pktseq_config_default(NULL).hidden;
     r.train = pktseq_train_config_default();
     r.context = 0.65;
-    r.false_alarms = pktseq_detector_options_default().false_alarms;
+    r.false_positive_rate = pktseq_detector_options_default().false_positive_rate;
     return r;
 }
 
@@ -16171,8 +16184,8 @@ static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error
         return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
     if (!(o->hold_out >= 0 && o->hold_out < 1))
         return pktseqi_bad_argument(err, "hold_out is not from 0 to below 1");
-    if (!(o->false_alarms >= 0 && o->false_alarms <= 1))
-        return pktseqi_bad_argument(err, "false_alarms is not from 0 to 1");
+    if (!(o->false_positive_rate >= 0 && o->false_positive_rate <= 1))
+        return pktseqi_bad_argument(err, "false_positive_rate is not from 0 to 1");
     return o->context < 1 ? PKTSEQ_OK : pktseqi_bad_argument(err, "context is not below 1");
 }
 
@@ -16190,9 +16203,9 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     status = pktseqi_options_check(&o, err);
     if (status) return status;
     if (o.context != 0) r.context = o.context > 0 ? o.context : 0;
-    if (o.false_alarms > 0) r.false_alarms = o.false_alarms;
+    if (o.false_positive_rate > 0) r.false_positive_rate = o.false_positive_rate;
     r.schema = pktseq_schema_recommended(r.context > 0);
-    if (o.rule.least) r.schema.rule = o.rule;
+    if (o.rule.min_length) r.schema.rule = o.rule;
     memcpy(r.schema.rule.secret, o.rule.secret, sizeof o.rule.secret);
     r.schema.rule.tcp_only |= o.tcp_only;
     r.schema.keep = keep;
@@ -16213,12 +16226,12 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     r.train.progress = o.progress;
     r.train.user_data = o.user_data;
     r.epochs = o.epochs > 0 ? o.epochs : 6;         // 30 rank as well: AUC 0.999 with either
-    r.least_iterations = o.epochs > 0 ? 1 : 200;    // a minute of traffic makes 46 connections
+    r.min_iterations = o.epochs > 0 ? 1 : 200;    // a minute of traffic makes 46 connections
     *recipe = r;
     return pktseqi_ok(err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq_model *model,
+PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_training *training,
                                              const pktseq_detector *detector, pktseq_error *err) {
@@ -16230,7 +16243,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq
     }
     recipe->schema.field = codec->field;
     recipe->schema.field_count = codec->field_count;
-    recipe->schema.rule = codec->rule.least ? codec->rule : pktseq_rule_default();
+    recipe->schema.rule = codec->rule.min_length ? codec->rule : pktseq_rule_default();
     recipe->dataset.inputs = model->config.inputs;
     recipe->dataset.start = model->config.start;
     recipe->hidden = model->config.hidden;
@@ -16243,11 +16256,11 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_again(pktseq_recipe *recipe, const pktseq
     }
     if (detector && detector->memory) {
         recipe->context = detector->options.context;
-        recipe->false_alarms = detector->options.false_alarms;
+        recipe->false_positive_rate = detector->options.false_positive_rate;
     }
     if (recipe->loss == PKTSEQ_LOSS_NLL) {
         recipe->train.learning_rate = 0.05;
-        recipe->least_iterations = 100;
+        recipe->min_iterations = 100;
     } else {
         recipe->epochs = 0;
     }
@@ -16261,14 +16274,14 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
     if (!(recipe->epochs > 0)) return recipe->train.iterations;
     n = recipe->epochs * (double)dataset->trained / (double)recipe->train.batch + 0.999;
     if (n >= 1e15) return (size_t)1e15;
-    return n < (double)recipe->least_iterations ? recipe->least_iterations : (size_t)n;
+    return n < (double)recipe->min_iterations ? recipe->min_iterations : (size_t)n;
 }
 
 // Says that a table has too few sequences to learn from.
 static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%z packets make %z sequence%s%s; training "
                          "needs about 100", table->rows, table->sequences,
-                         table->sequences == 1 ? "" : "s", table->cut.attacks
+                         table->sequences == 1 ? "" : "s", table->counts.attacks
                          ? ", once those that are labelled as attacks are left out" : "");
 }
 
@@ -16280,11 +16293,11 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
                                          pktseq_error *err) {
     pktseq_schema schema = recipe->schema;
     pktseq_config config;
-    pktseq_status status = pktseq_table_leave_attacks(table, err);
+    pktseq_status status = pktseq_table_drop_attacks(table, err);
     if (status) return status;
     if (table->sequences < 2) return pktseqi_too_little(table, err);
     schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
-    schema.times = recipe->dataset.times;
+    schema.repeats = recipe->dataset.repeats;
     status = known ? pktseq_codec_extend(codec, known, table, 2, &schema, allocator, err)
                    : pktseq_codec_fit(codec, table, &schema, allocator, err);
     if (status == PKTSEQ_ERROR_DATA && table->sequences < 20)
@@ -16350,7 +16363,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
     if (model->config.loss == PKTSEQ_LOSS_NLL)
         options = pktseq_detector_options_recommended(codec, weight);
     if (options.context > 0) options.context = recipe->context;
-    options.false_alarms = recipe->false_alarms;
+    options.false_positive_rate = recipe->false_positive_rate;
     if (made)
         status = pktseq_detector_init(detector, model, codec->contexts, &options,
                                       &codec->allocator, err);
@@ -16481,8 +16494,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
     schema.field_count = guard->codec.field_count;
     schema.keep = keep;
     schema.keep_count = sizeof keep / sizeof *keep;
-    schema.rule = guard->options.rule.least ? guard->options.rule : guard->codec.rule;
-    if (!schema.rule.least) schema.rule = pktseq_rule_default();
+    schema.rule = guard->options.rule.min_length ? guard->options.rule : guard->codec.rule;
+    if (!schema.rule.min_length) schema.rule = pktseq_rule_default();
     memcpy(schema.rule.secret, guard->options.rule.secret, sizeof schema.rule.secret);
     status = pktseq_table_read(&table, path, &schema, &guard->options.allocator, err);
     if (status) return status;

@@ -240,10 +240,10 @@ static incident *incident_add(incidents *all, const pktseq_alarm *a) {
     }
     if (x->hosts < INCIDENT_HOSTS && !incident_has(x, other))
         x->host[x->hosts++] = incident_hash(other);
-    if (!a->again) ++x->sequences;
+    if (!a->repeated) ++x->sequences;
     if (a->begin < x->first) x->first = a->begin;
     if (a->time > x->last) x->last = a->time;
-    if (x->sequences + (size_t)(a->again != 0) == 1 || a->score > x->highest.score) x->highest = *a;
+    if (x->sequences + (size_t)(a->repeated != 0) == 1 || a->score > x->highest.score) x->highest = *a;
     return x;
 }
 
@@ -453,7 +453,7 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
                   "\"score\":%.9g,\"threshold\":%.9g,\"ended\":%s,\"again\":%s,\"incident\":%lu,"
                   "\"reasons\":", text, (unsigned long)a->connection, (unsigned long)a->packets,
             a->bytes, a->score, a->threshold, a->ended ? "true" : "false",
-            a->again ? "true" : "false", (unsigned long)number);
+            a->repeated ? "true" : "false", (unsigned long)number);
     alarm_put_reasons(file, a);
     if (a->transport == 1 || a->transport == 58)
         fprintf(file, ",\"icmp_type\":%u,\"icmp_code\":%u", (unsigned)a->icmp_type,

@@ -231,8 +231,8 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
     schema.field_count = a->codec.field_count;
     schema.keep = keep;
     schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 7;
-    schema.rule = a->codec.rule.least ? a->codec.rule : pktseq_rule_default();
-    if (a->notebook) schema.rule = pktseq_schema_notebook().rule;
+    schema.rule = a->codec.rule.min_length ? a->codec.rule : pktseq_rule_default();
+    if (a->notebook) schema.rule = pktseq_schema_reference().rule;
     schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
@@ -285,7 +285,7 @@ static int calibrate(app *a, pktseq_table *normal) {
     pktseq_dataset dataset;
     int bad;
     again.weight = a->detector.weight;
-    if (a->given_rate) again.false_alarms = a->rate;
+    if (a->given_rate) again.false_positive_rate = a->rate;
     if (a->given_context) again.context = a->context;
     if (pktseq_dataset_init(&dataset, &a->codec, normal, &options, NULL, &a->err))
         return fail("%s: %s", a->normal_path, a->err.text);
@@ -467,7 +467,7 @@ static void say(app *a, const char *format, ...) {
 
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
-    const pktseq_cut *cut = &a->table.cut;
+    const pktseq_table_counts *cut = &a->table.counts;
     const char *names = input_names(a->codec.names, pktseq_table_names(&a->table));
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
@@ -508,7 +508,7 @@ static void print_threshold(app *a) {
         say(a, "threshold   %.5g, as given\n", a->threshold);
     } else if (d->sequences) {
         say(a, "threshold   %.5g for %s%s%s\n", a->threshold,
-            output_rate(text, d, a->given_rate ? a->rate : d->options.false_alarms),
+            output_rate(text, d, a->given_rate ? a->rate : d->options.false_positive_rate),
             a->normal_path ? " of " : "", a->normal_path ? output_shown(a->normal_path) : "");
     } else {
         say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL or --threshold "
@@ -551,7 +551,7 @@ static void print_verdict(app *a) {
     pktseq_verdict verdict;
     size_t packets = 0, most = 0;
     double rate = a->given_threshold ? -1 : a->given_rate ? a->rate
-                                                         : a->detector.options.false_alarms;
+                                                         : a->detector.options.false_positive_rate;
     char text[768];
     pktseq_status status;
     if (!a->detector.sequences || a->normal_path) return;
@@ -698,7 +698,7 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     else if (ngram_scores(normal, learn, &a->table, score, own, message, sizeof message))
         fail("the 3-gram baseline: %s", message);
     else if (pktseq_quantile(score + learn, normal->sequences - learn,
-                             1 - a->detector.options.false_alarms, &threshold, NULL, &a->err))
+                             1 - a->detector.options.false_positive_rate, &threshold, NULL, &a->err))
         fail("the 3-gram baseline: %s", a->err.text);
     else
         bad = 0;
@@ -1451,7 +1451,7 @@ static int run_live(app *a) {
     options.alarm_fn = live_alarm;
     options.user_data = l;
     options.threshold = a->given_threshold ? a->threshold : a->detector.running_threshold;
-    options.false_alarms = a->given_rate ? a->rate : 0;
+    options.false_positive_rate = a->given_rate ? a->rate : 0;
     options.adapt = 3600 * a->adapt;
     if (a->given_rate && !a->given_threshold && a->detector.sequences &&
         pktseq_detector_running_threshold(&a->detector, a->rate, &options.threshold)) {
@@ -1459,13 +1459,13 @@ static int run_live(app *a) {
         return fail("%s keeps no distribution of running scores, from which --false-alarms could "
                     "be taken: calibrate it anew, or give --threshold X", a->model_path);
     }
-    if (a->notebook) options.rule = pktseq_schema_notebook().rule;
+    if (a->notebook) options.rule = pktseq_schema_reference().rule;
     options.rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
     l->print = stdout;
     l->json = a->json;
     l->names = a->codec.names;
     l->detector = &a->detector;
-    l->rate = a->given_threshold ? -1 : a->given_rate ? a->rate : a->detector.options.false_alarms;
+    l->rate = a->given_threshold ? -1 : a->given_rate ? a->rate : a->detector.options.false_positive_rate;
     l->rules = &a->rules;
     l->incidents.limit = INCIDENT_RECENT;
     l->err = &a->err;

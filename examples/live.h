@@ -126,7 +126,7 @@ static inline void live_alarm(void *user_data, const pktseq_alarm *a) {
     live *l = (live *)user_data;
     const incident *x;
     if (alarm_ignored(l->rules, a)) {
-        l->ignored += !a->again;
+        l->ignored += !a->repeated;
         return;
     }
     x = incident_add(&l->incidents, a);
@@ -201,13 +201,13 @@ static int live_rows(live *l, const pktseq_table *table) {
     const pktseq_column *column[18], *src = pktseq_table_column(table, "src_ip");
     const pktseq_column *dst = pktseq_table_column(table, "dst_ip");
     const pktseq_column *protocol = pktseq_table_column(table, "protocol");
-    size_t *order = (size_t *)malloc((table->cut.packets + 1) * sizeof *order);
+    size_t *order = (size_t *)malloc((table->counts.packets + 1) * sizeof *order);
     int stop = !order;
     for (int i = 0; i < 18; ++i) column[i] = pktseq_table_column(table, name[i]);
-    for (size_t i = 0; order && i < table->cut.packets; ++i) order[i] = table->rows;
+    for (size_t i = 0; order && i < table->counts.packets; ++i) order[i] = table->rows;
     for (size_t row = 0; order && row < table->rows; ++row)
         order[table->source_row ? table->source_row[row] : row] = row;
-    for (size_t i = 0; order && i < table->cut.packets && !stop; ++i) {
+    for (size_t i = 0; order && i < table->counts.packets && !stop; ++i) {
         size_t row = order[i];
         pktseq_packet p;
         if (row == table->rows) continue;
@@ -282,7 +282,7 @@ static int live_csv(live *l) {
         if (stop || !header || whole == header || (quotes % 2 && !ended)) continue;
         status = pktseq_table_parse(&table, text, whole, &schema, NULL, l->err);
         if (status == PKTSEQ_OK) {
-            l->bad_rows += table.cut.packets - table.rows;
+            l->bad_rows += table.counts.packets - table.rows;
             stop = live_rows(l, &table);
         } else if (first || status != PKTSEQ_ERROR_DATA) {
             stop = 1;

@@ -240,7 +240,7 @@ static inline const char *input_names(pktseq_names model, pktseq_names data) {
 // Fills in what number `which`, from 0, is to be said about a table before anything else: what was
 // left out, and what looks wrong. Returns 0 when there is no more.
 static inline int input_warning(const pktseq_table *table, size_t which, char *text, size_t size) {
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     const unsigned long packets = (unsigned long)cut->packets;
     const int capture = (table->notes & PKTSEQ_READ_BY_PORT) != 0;
     size_t said = 0;

@@ -161,7 +161,7 @@ class Model(Owner):
 
     @property
     def losses(self):
-        return array(self.training.point, (self.training.points,), c.c_double, self).copy()
+        return array(self.training.loss, (self.training.losses,), c.c_double, self).copy()
 
     def fit(self, data, **settings):
         """Learns from normal traffic which scores are normal."""

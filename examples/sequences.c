@@ -81,10 +81,10 @@ static int parse_options(app *a, int argc, char **argv) {
     const char *separator = NULL;
     const option list[] = {
         {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
-        {"--min", OPTION_WHOLE, &a->rule.least, 1, 1e9, 0, NULL, NULL},
-        {"--max", OPTION_WHOLE, &a->rule.most, 1, 1e9, 0, NULL, NULL},
+        {"--min", OPTION_WHOLE, &a->rule.min_length, 1, 1e9, 0, NULL, NULL},
+        {"--max", OPTION_WHOLE, &a->rule.max_length, 1, 1e9, 0, NULL, NULL},
         {"--window", OPTION_NUMBER, &a->rule.window, 0, 1e30, 0, NULL, NULL},
-        {"--notebook", OPTION_FLAG, &a->rule.notebook, 0, 0, 0, NULL, NULL},
+        {"--notebook", OPTION_FLAG, &a->rule.reference_names, 0, 0, 0, NULL, NULL},
         {"--tcp-only", OPTION_FLAG, &a->rule.tcp_only, 0, 0, 0, NULL, NULL},
         {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
         {"--separator", OPTION_TEXT, &separator, 0, 0, 0, NULL, NULL},
@@ -105,9 +105,9 @@ static int parse_options(app *a, int argc, char **argv) {
     if (a->out && strcmp(a->out, "-") == 0) a->out = NULL;
     if (a->out && output_same(a->out, a->in))
         return fail("--out %s would take the place of what it is made from", a->out);
-    if (a->rule.most < a->rule.least)
-        return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.most,
-                    (unsigned long)a->rule.least);
+    if (a->rule.max_length < a->rule.min_length)
+        return fail("--max %lu is less than --min %lu", (unsigned long)a->rule.max_length,
+                    (unsigned long)a->rule.min_length);
     return 0;
 }
 
@@ -181,7 +181,7 @@ static void print_line(FILE *to, size_t count, const char *what) {
 // Where every packet went, so that fewer rows than packets are no riddle: the first number is the
 // sum of those below it up to the sequences.
 static void print_summary(FILE *to, const app *a, const pktseq_table *table, int had_sequences) {
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     fprintf(to, "%10lu packet%s read from %s\n", (unsigned long)cut->packets,
             cut->packets == 1 ? "" : "s", output_shown(input_name(a->in)));
     print_line(to, cut->not_tcp, "left out: not TCP");

@@ -186,7 +186,7 @@ static int set_continued(app *a, const char *path) {
         return fail("%s", a->err.text);
     if (!old->codec.field_count)
         return fail("%s does not say what its features are (--init takes weights alone)", path);
-    pktseq_recipe_again(&a->recipe, &old->model, &old->codec, &old->training, &old->detector, NULL);
+    pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training, &old->detector, NULL);
     return 0;
 }
 
@@ -199,7 +199,7 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
     r->loss = (pktseq_loss)loss;
     r->train.threads = (int)a->threads;
     if (a->given_iterations) r->epochs = 0;
-    if (a->given_epochs) r->least_iterations = 1;
+    if (a->given_epochs) r->min_iterations = 1;
     if (a->snapshots && !parse_snapshots(a->snapshots, &a->recipe.train))
         return fail("option --snapshots: found \"%s\", expected rising percents as in 20,40,100",
                     a->snapshots);
@@ -260,11 +260,11 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--inputs", OPTION_WHOLE, &a->recipe.dataset.inputs, 0, 1e6, 0, NULL, &given[13]},
         {"--hold-out", OPTION_NUMBER, &a->recipe.dataset.hold_out, 0, 0.99, 0, NULL, &given[14]},
         {"--context", OPTION_NUMBER, &a->recipe.context, 0, 0.99, 0, NULL, &given[15]},
-        {"--plot-every", OPTION_WHOLE, &a->recipe.train.point_every, 1, 1e15, 0, NULL, &given[16]},
+        {"--plot-every", OPTION_WHOLE, &a->recipe.train.loss_interval, 1, 1e15, 0, NULL, &given[16]},
         {"--tcp-only", OPTION_FLAG, &a->tcp_only, 0, 0, 0, NULL, &given[17]},
         {"--iterations", OPTION_WHOLE, &a->recipe.train.iterations, 1, 1e15, 0, NULL,
          &a->given_iterations},
-        {"--print-every", OPTION_WHOLE, &a->recipe.train.report_every, 1, 1e15, 0, NULL, &a->given_print},
+        {"--print-every", OPTION_WHOLE, &a->recipe.train.report_interval, 1, 1e15, 0, NULL, &a->given_print},
         {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
         {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
         {"--continue", OPTION_TEXT, &a->continue_path, 0, 0, 0, NULL, NULL},
@@ -405,7 +405,7 @@ static int score_table(app *a, double *score) {
     pktseq_dataset_options options = a->recipe.dataset;
     double *of_pair = NULL;
     int bad;
-    options.times = NULL;
+    options.repeats = NULL;
     options.hold_out = 0;
     if (pktseq_dataset_init(&all, &a->codec, &a->table, &options, NULL, &a->err)) return 1;
     of_pair = (double *)malloc((all.pairs + 1) * sizeof *of_pair);
@@ -428,7 +428,7 @@ static int compare_falling(const void *p, const void *q) {
 
 // Codec, dataset and model for the sequences that a->times marks.
 static pktseq_status prepare_round(app *a) {
-    a->recipe.dataset.times = a->times;
+    a->recipe.dataset.repeats = a->times;
     if (a->continue_path)
         return pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
                                       &a->codec, &a->dataset, &a->model, NULL, &a->err);
@@ -517,7 +517,7 @@ static int clean_data(app *a) {
     size_t n;
     double *score, *sorted;
     int bad = 0;
-    if (pktseq_table_leave_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
+    if (pktseq_table_drop_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
     if (prepare_folder(a)) return 1;
     n = a->table.sequences;
     score = (double *)malloc(n * sizeof *score);
@@ -630,7 +630,7 @@ static size_t mark_file(app *a, pktseq_buffer *file) {
 // may lie above the threshold, from 2 to 255 times, but no more often than all others together.
 static void weigh_marked(app *a) {
     size_t n = a->table.sequences, most = n / a->marked;
-    double weight = 2 + 1.5 * a->recipe.false_alarms * (double)n;
+    double weight = 2 + 1.5 * a->recipe.false_positive_rate * (double)n;
     if (weight > 255) weight = 255;
     if (weight > (double)most) weight = most < 2 ? 2 : (double)most;
     for (size_t s = 0; s < n; ++s)
@@ -663,7 +663,7 @@ static int mark_normal(app *a) {
 // A run that goes on with new traffic: codec and weights of a model, and columns for what is new.
 static int prepare_continued(app *a) {
     if (read_data(a)) return 1;
-    if (pktseq_table_leave_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
+    if (pktseq_table_drop_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
     if (a->clean > 0 && clean_data(a)) return 1;
     if (mark_normal(a)) return 1;
     if (prepare_round(a)) return fail("%s: %s", input_name(a->data_path), a->err.text);
@@ -678,7 +678,7 @@ static int prepare_new(app *a) {
     pktseq_recipe recommended;
     memset(&options, 0, sizeof options);
     options.context = a->recipe.context > 0 ? a->recipe.context : -1;
-    if (a->notebook) a->recipe.schema = pktseq_schema_notebook();
+    if (a->notebook) a->recipe.schema = pktseq_schema_reference();
     if (a->recommended && !pktseq_recipe_recommended(&recommended, &options, &a->err))
         a->recipe.schema = recommended.schema;
     if (read_data(a)) return 1;
@@ -707,7 +707,7 @@ static int prepare_resumed(app *a) {
     if (a->given_iterations) a->recipe.train.iterations = asked.iterations;
     if (a->recipe.train.iterations < a->training.iteration)
         return fail("%s has done more iterations than --iterations asks for", a->resume_path);
-    if (a->given_print) a->recipe.train.report_every = asked.report_every;
+    if (a->given_print) a->recipe.train.report_interval = asked.report_interval;
     a->recipe.train.threads = asked.threads;
     if (a->snapshots) {
         memcpy(a->recipe.train.milestone, asked.milestone, sizeof asked.milestone);
@@ -724,7 +724,7 @@ static int prepare_resumed(app *a) {
     a->recipe.dataset.start = a->model.config.start;
     a->recipe.dataset.drop_last = (int)a->training.drop_last;
     if (read_data(a)) return 1;
-    if (pktseq_table_leave_attacks(&a->table, &a->err) ||
+    if (pktseq_table_drop_attacks(&a->table, &a->err) ||
         pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->recipe.dataset, NULL, &a->err))
         return fail("%s: %s", input_name(a->data_path), a->err.text);
     return 0;
@@ -785,7 +785,7 @@ static void print_features(const app *a) {
             printf(" context");
         } else if (field->kind == PKTSEQ_FLAG) {
             printf(" 0 or 1");
-        } else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_NOTEBOOK) {
+        } else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_REFERENCE) {
             printf(" well_known registered%s",
                    field->kind == PKTSEQ_PORT ? " dynamic" : ", above 49151 none");
         } else {
@@ -798,7 +798,7 @@ static void print_features(const app *a) {
 }
 
 // Where rows of a capture went that are not in sequences, in one line for each reason.
-static void print_cut(const pktseq_cut *cut) {
+static void print_cut(const pktseq_table_counts *cut) {
     if (cut->dropped)
         printf("            %lu are of protocols that the notebook drops\n",
                (unsigned long)cut->dropped);
@@ -832,10 +832,10 @@ static void print_summary(const app *a) {
                "more\n");
     printf("data        %s\n", output_shown(input_name(a->data_path)));
     printf("packets     %lu", (unsigned long)a->table.rows);
-    if (a->table.cut.packets > a->table.rows)
-        printf(" of %lu", (unsigned long)a->table.cut.packets);
+    if (a->table.counts.packets > a->table.rows)
+        printf(" of %lu", (unsigned long)a->table.counts.packets);
     printf("\n");
-    print_cut(&a->table.cut);
+    print_cut(&a->table.counts);
     printf("sequences   %lu", (unsigned long)a->table.sequences);
     if (a->table.position_gaps)
         printf(" (%lu rows do not follow the position before them)",
@@ -974,13 +974,13 @@ static int write_loss_csv(const app *a) {
     pktseq_error err;
     pktseq_status status;
     if (path_in(a, path, sizeof path, "loss.csv")) return 1;
-    text = (char *)malloc((a->training.points + 1) * line);
+    text = (char *)malloc((a->training.losses + 1) * line);
     if (!text) return fail("out of memory");
     size = (size_t)snprintf(text, line, "iteration,loss\n");
-    for (size_t i = 0; i < a->training.points; ++i)
+    for (size_t i = 0; i < a->training.losses; ++i)
         size += (size_t)snprintf(text + size, line, "%lu,%.9g\n",
-                                 (unsigned long)((i + 1) * a->recipe.train.point_every),
-                                 a->training.point[i]);
+                                 (unsigned long)((i + 1) * a->recipe.train.loss_interval),
+                                 a->training.loss[i]);
     status = pktseq_file_write(path, text, size, NULL, &err);
     free(text);
     return status ? fail("%s", err.text) : 0;
@@ -1001,12 +1001,12 @@ static int write_results(app *a) {
     a->saved = a->training.iteration > 0;
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
-    while (a->held_loss && a->held_points < a->training.points)
+    while (a->held_loss && a->held_points < a->training.losses)
         a->held_loss[a->held_points++] = (double)NAN;
     good = output_open(&o, path);
     if (good)
-        good = output_close(&o, plot_loss(o.file, a->training.point, a->held_loss,
-                                          a->training.points, a->recipe.train.point_every, title));
+        good = output_close(&o, plot_loss(o.file, a->training.loss, a->held_loss,
+                                          a->training.losses, a->recipe.train.loss_interval, title));
     return good ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
@@ -1041,7 +1041,7 @@ static double measure_held(const app *a) {
 
 // Measures the loss of what is held out about thirty times in a run, for the picture.
 static void follow_held(app *a, size_t points) {
-    size_t all = a->recipe.train.iterations / a->recipe.train.point_every, step = all / 30 + 1;
+    size_t all = a->recipe.train.iterations / a->recipe.train.loss_interval, step = all / 30 + 1;
     double *larger;
     if (a->dataset.trained >= a->dataset.pairs) return;
     larger = (double *)realloc(a->held_loss, points * sizeof *larger);
@@ -1055,7 +1055,7 @@ static void follow_held(app *a, size_t points) {
 static int on_progress(void *user_data, const pktseq_progress *p) {
     app *a = (app *)user_data;
     if ((p->events & (PKTSEQ_EVENT_REPORT | PKTSEQ_EVENT_END)) && !a->quiet) print_progress(a, p);
-    if (p->events & PKTSEQ_EVENT_POINT) follow_held(a, p->training->points);
+    if (p->events & PKTSEQ_EVENT_LOSS) follow_held(a, p->training->losses);
     if (p->events & PKTSEQ_EVENT_MILESTONE) {
         char path[4096], name[32];
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
@@ -1099,7 +1099,7 @@ static void print_where(const app *a) {
     if (a->training.iteration) printf("model       %s/model.safetensors\n", out);
     if (a->detector.memory)
         printf("threshold   %.5g for %s\n", a->detector.threshold,
-               output_rate(range, &a->detector, a->detector.options.false_alarms));
+               output_rate(range, &a->detector, a->detector.options.false_positive_rate));
     else
         printf("threshold   none, so detect will rank but not judge, unless it is given --calibrate "
                "NORMAL; --recommended and --hold-out leave one\n");
@@ -1183,7 +1183,7 @@ int main(int argc, char **argv) {
     result = parse_options(a, argc, argv);
     if (result == 0) {
         if (!a->data_path) a->data_path = default_data(argv[0]);
-        if (a->notebook) a->recipe.dataset.drop_last = pktseq_dataset_options_notebook().drop_last;
+        if (a->notebook) a->recipe.dataset.drop_last = pktseq_dataset_options_reference().drop_last;
         if (a->notebook && !a->snapshots) parse_snapshots("40,80,100", &a->recipe.train);
         a->bar = !a->quiet && on_terminal();
         result = run(a);

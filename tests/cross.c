@@ -73,7 +73,7 @@ static pktseq_train_config how(size_t iterations, int threads) {
     config.clip = 1;
     config.teacher_forcing = 0.25;
     config.order = PKTSEQ_ORDER_SHUFFLED;
-    config.point_every = 7;
+    config.loss_interval = 7;
     config.threads = threads;
     return config;
 }
@@ -156,7 +156,7 @@ static void scene_print(scene *s, int threads) {
     }
     scores = hash_doubles(scores, score, SEQUENCES);
     scores = hash_doubles(scores, &s->detector.threshold, 1);
-    scores = hash_doubles(scores, s->training.point, s->training.points);
+    scores = hash_doubles(scores, s->training.loss, s->training.losses);
     printf("%016llx %016llx ", (unsigned long long)hash_of(&s->model), (unsigned long long)scores);
     CHECK_THAT(pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) == 0, "%s",
                err.text);

@@ -1196,7 +1196,7 @@ static void test_failures(void) {
 
 static void check_table(const bytes *b, int notebook) {
     static const char *const keep[] = {"No.", "src_ip", "dst_ip", "payload", "notes", "other"};
-    pktseq_schema schema = notebook ? pktseq_schema_notebook() : pktseq_schema_default();
+    pktseq_schema schema = notebook ? pktseq_schema_reference() : pktseq_schema_default();
     const pktseq_column *column[24];
     static const char *const names[24] = {
         "timestamp", "length", "src_port", "dst_port", "transport", "icmp_type", "icmp_code",
@@ -1210,7 +1210,7 @@ static void check_table(const bytes *b, int notebook) {
     size_t row = 0, others = 0;
     schema.keep = keep;
     schema.keep_count = 6;
-    schema.rule.least = 1;
+    schema.rule.min_length = 1;
     CHECK_THAT(!pktseq_table_parse(&table, b->data, b->size, &schema, NULL, &err), "%s", err.text);
     CHECK(!pktseq_table_column(&table, "other"));
     for (int i = 0; i < 24; ++i) {
@@ -1240,10 +1240,10 @@ static void check_table(const bytes *b, int notebook) {
                        "row %lu: %s", (unsigned long)row, names[i]);
         ++row;
     }
-    CHECK(row == table.rows && row > 1000 && table.cut.not_tcp == others);
+    CHECK(row == table.rows && row > 1000 && table.counts.not_tcp == others);
     CHECK(table.capture.frames == capture.counts.frames &&
           table.capture.packets == capture.counts.packets &&
-          table.cut.packets == capture.counts.frames && table.cut.not_ip == 2);
+          table.counts.packets == capture.counts.frames && table.counts.not_ip == 2);
     CHECK(table.notes == PKTSEQ_READ_BY_PORT && table.source_row);
     CHECK(pktseq_table_names(&table) == PKTSEQ_NAMES_PORTS);
     for (size_t k = 0; table.source_row && k < row; ++k)
@@ -1281,9 +1281,9 @@ static void test_tables(void) {
     field.kind = PKTSEQ_FLAG;
     check_no_table(&b, &schema, PKTSEQ_ERROR_ARGUMENT, "\"length\" as something else");
     field.kind = PKTSEQ_ZSCORE;
-    schema.rule.least = 0;
+    schema.rule.min_length = 0;
     check_no_table(&b, &schema, PKTSEQ_ERROR_DATA, "\"position\" is missing");
-    schema.rule.least = 1;
+    schema.rule.min_length = 1;
     b.size = 0;
     memset(arp, 0, sizeof arp);
     arp[12] = 8;
@@ -1329,7 +1329,7 @@ static void test_damaged(void) {
     CHECK_THAT(!pktseq_table_parse(&table, b.data, b.size, &schema, NULL, &err), "%s", err.text);
     CHECK(table.notes & PKTSEQ_READ_DAMAGED && strstr(table.first_bad, "after 6 frames"));
     CHECK(table.rows == whole.rows && table.sequences == whole.sequences && table.rows == 4);
-    CHECK(table.cut.packets == 6 && !err.text[0]);
+    CHECK(table.counts.packets == 6 && !err.text[0]);
     pktseq_table_free(&table);
     pktseq_table_free(&whole);
     schema.bad_rows = -1;
@@ -1364,8 +1364,8 @@ static void check_live(const bytes *b, size_t limit) {
     CHECK(table.rows == capture.counts.packets && table.sequences == tracker.sequences);
     CHECK(table.source_row && table.rows > 10000);
     CHECK(limit > 1000 || tracker.evicted_connections > 100);
-    CHECK(table.cut.evicted_connections == tracker.evicted_connections &&
-          table.cut.evicted_packets == tracker.evicted_packets);
+    CHECK(table.counts.evicted_connections == tracker.evicted_connections &&
+          table.counts.evicted_packets == tracker.evicted_packets);
     for (size_t row = 0; table.source_row && row < table.rows; ++row) {
         const pktseq_tracked *one = &all[table.source_row[row]];
         const pktseq_column *token = pktseq_table_column(&table, "token");

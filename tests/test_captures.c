@@ -9,10 +9,10 @@
 // ---- tools
 
 // A table in one line: "0 2 3 | timestamp 0 1 2 | src_ip a b a | rows 0 2 3 | 4 1 0 0 0 0 0", the
-// rows of the file if some were left out, and the counts of pktseq_cut in their order.
+// rows of the file if some were left out, and the counts of pktseq_table_counts in their order.
 static const char *show(const pktseq_table *table) {
     static text t;
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     const size_t count[] = {cut->packets, cut->not_tcp,    cut->dropped,    cut->remainder,
                             cut->renamed, cut->clock_back, cut->many_values};
     t.size = 0;
@@ -49,7 +49,7 @@ static const char *show(const pktseq_table *table) {
 
 // What must be true of every table with sequences: sums, starts, names in order of appearance.
 static void check_sound(const pktseq_table *table, const char *name) {
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     int good = table->start[0] == 0 && table->start[table->sequences] == table->rows;
     CHECK_THAT(cut->packets == table->rows + pktseqi_cut_left_out(cut),
                "%s: the counts do not add up", name);
@@ -78,10 +78,10 @@ static void check_sound(const pktseq_table *table, const char *name) {
 
 static pktseq_rule rule_of(size_t least, size_t most, double window, int notebook) {
     pktseq_rule rule = pktseq_rule_default();
-    rule.least = least;
-    rule.most = most;
+    rule.min_length = least;
+    rule.max_length = most;
     rule.window = window;
-    rule.notebook = notebook;
+    rule.reference_names = notebook;
     return rule;
 }
 
@@ -172,12 +172,12 @@ static plain plain_cut(const hand *h, const pktseq_rule *rule) {
     memset(&p, 0, sizeof p);
     for (size_t row = 0; row < h->table.rows; ++row) {
         const char *name = h->protocols[h->protocol[row]];
-        if (rule->notebook && (!strcmp(name, "FTP") || !strcmp(name, "FTP-DATA") ||
+        if (rule->reference_names && (!strcmp(name, "FTP") || !strcmp(name, "FTP-DATA") ||
                                !strcmp(name, "FINGER") || !strcmp(name, "TIME"))) {
             ++p.dropped;
             continue;
         }
-        if (rule->notebook && (!strcmp(name, "SMTP/IMF") || !strcmp(name, "SMTP|IMF"))) {
+        if (rule->reference_names && (!strcmp(name, "SMTP/IMF") || !strcmp(name, "SMTP|IMF"))) {
             name = "SMTP";
             ++p.renamed;
         }
@@ -188,13 +188,13 @@ static plain plain_cut(const hand *h, const pktseq_rule *rule) {
     for (; at < p.rows; at = end) {
         const char *from = h->sources[h->source[p.kept[at]]];
         double time = h->time[p.kept[at]];
-        for (end = at + 1; end < p.rows && end - at < rule->most; ++end) {
+        for (end = at + 1; end < p.rows && end - at < rule->max_length; ++end) {
             size_t row = p.kept[end];
             int talks = !strcmp(h->sources[h->source[row]], from) ||
                         !strcmp(h->destinations[h->destination[row]], from);
-            if (end - at >= rule->least && (!talks || h->time[row] - time > rule->window)) break;
+            if (end - at >= rule->min_length && (!talks || h->time[row] - time > rule->window)) break;
         }
-        if (end - at < rule->least) {
+        if (end - at < rule->min_length) {
             p.remainder = end - at;
             break;
         }
@@ -247,9 +247,9 @@ static void test_rule(void) {
         CHECK(err.status == PKTSEQ_OK && err.text[0] == 0);
         check_sound(&h.table, "random");
         CHECK(h.table.rows == p.rows && h.table.sequences == p.sequences);
-        CHECK(h.table.cut.dropped == p.dropped && h.table.cut.remainder == p.remainder &&
-              h.table.cut.renamed == p.renamed && h.table.cut.clock_back == p.clock_back &&
-              h.table.cut.packets == rows);
+        CHECK(h.table.counts.dropped == p.dropped && h.table.counts.remainder == p.remainder &&
+              h.table.counts.renamed == p.renamed && h.table.counts.clock_back == p.clock_back &&
+              h.table.counts.packets == rows);
         if (h.table.rows == p.rows && h.table.sequences == p.sequences) {
             size_t wrong = memcmp(h.table.start, p.start,
                                   (p.sequences + 1) * sizeof *p.start) != 0;
@@ -274,8 +274,8 @@ static void test_rule(void) {
         CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK);
         CHECK(h.table.rows == p.rows && h.table.sequences == p.sequences);
         CHECK(memcmp(h.table.start, p.start, (p.sequences + 1) * sizeof *p.start) == 0);
-        CHECK(h.table.cut.dropped == p.dropped && h.table.cut.remainder == p.remainder &&
-              h.table.cut.renamed == p.renamed);
+        CHECK(h.table.counts.dropped == p.dropped && h.table.counts.remainder == p.remainder &&
+              h.table.counts.renamed == p.renamed);
         check_sound(&h.table, "random, again");
         hand_free(&h);
         CHECK(count.live == 0);
@@ -293,8 +293,8 @@ static const char *cut_text(hand *h, const pktseq_rule *rule) {
     check_sound(&h->table, "by hand");
     for (size_t s = 0; s <= h->table.sequences; ++s)
         sprintf(result + strlen(result), "%lu ", (unsigned long)h->table.start[s]);
-    sprintf(result + strlen(result), "| %lu %lu", (unsigned long)h->table.cut.remainder,
-            (unsigned long)h->table.cut.clock_back);
+    sprintf(result + strlen(result), "| %lu %lu", (unsigned long)h->table.counts.remainder,
+            (unsigned long)h->table.counts.clock_back);
     return result;
 }
 
@@ -308,7 +308,7 @@ static const char *cut_text(hand *h, const pktseq_rule *rule) {
 static void test_edges(void) {
     static hand h;
     pktseq_rule rule = pktseq_rule_default();
-    CHECK(rule.least == 4 && rule.most == 320 && rule.window == 1 && rule.notebook == 0);
+    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 && rule.reference_names == 0);
     // One conversation of exactly `most` packets, one less, one more.
     for (size_t rows = 319; rows <= 325; ++rows) {
         char expected[60];
@@ -346,7 +346,7 @@ static void test_edges(void) {
     hand_init(&h, 3);
     CHECK_CUT(&rule, "found 3 packets, expected at least 4 for a sequence");
     hand_init(&h, 5);
-    rule.notebook = 1;
+    rule.reference_names = 1;
     h.protocol[1] = h.protocol[3] = 2;
     CHECK_CUT(&rule, "found 3 packets of the protocols that are not dropped, expected at least 4 "
                      "for a sequence");
@@ -366,17 +366,17 @@ static void test_again(void) {
         h.protocol[i] = i == 3 ? 2 : i == 5 ? 3 : 0;  // FTP, SMTP|IMF
     }
     h.table.position_gaps = 7;
-    h.table.cut.packets = 1234;  // nonsense is not believed
-    h.table.cut.renamed = 99;
+    h.table.counts.packets = 1234;  // nonsense is not believed
+    h.table.counts.renamed = 99;
     CHECK_CUT(&rule, "0 2 4 6 8 | 1 0");
     h.table.start = NULL;
     h.table.source_row = NULL;
     h.table.rows = 8;
-    CHECK(h.table.position_gaps == 0 && h.table.cut.packets == 9 && h.table.cut.renamed == 0);
+    CHECK(h.table.position_gaps == 0 && h.table.counts.packets == 9 && h.table.counts.renamed == 0);
     CHECK(pktseq_table_sequences(&h.table, &notebook, NULL) == PKTSEQ_OK);
     CHECK(h.table.rows == 6 && h.table.sequences == 2);
     check_sound(&h.table, "again");
-    CHECK(h.table.cut.dropped == 1 && h.table.cut.remainder == 2 && h.table.cut.renamed == 1);
+    CHECK(h.table.counts.dropped == 1 && h.table.counts.remainder == 2 && h.table.counts.renamed == 1);
     CHECK(h.number[2] == 2 && h.number[3] == 4 && h.number[4] == 5);
     CHECK(h.column[2].name_count == 2 && strcmp(h.protocols[1], "SMTP") == 0);
     hand_free(&h);
@@ -407,7 +407,7 @@ static void test_arguments(void) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         CHECK_FAILS(pktseq_table_sequences(&h.table, &bad[i], &err), PKTSEQ_ERROR_ARGUMENT);
         schema.rule = bad[i];
-        if (bad[i].least)
+        if (bad[i].min_length)
             CHECK(pktseq_table_parse(&table, "x\n", 2, &schema, NULL, &err) ==
                   PKTSEQ_ERROR_ARGUMENT);
     }
@@ -575,7 +575,7 @@ static void test_flags(void) {
         put(&csv, row);
         put(&csv, "\n");
     }
-    schema.rule.most = 5000;
+    schema.rule.max_length = 5000;
     CHECK_THAT(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
     CHECK(table.rows == 4096 && table.sequences == 1);
@@ -668,7 +668,7 @@ static void test_refusals(void) {
         static const pktseq_field words[] = {{"timestamp", PKTSEQ_ONEHOT}};
         const char *csv = T "0,1,b,1,2\n0,1,b,1,2\n", *with = "position,src_ip\n0,7\n";
         pktseq_schema schema = three();
-        schema.rule.least = 0;
+        schema.rule.min_length = 0;
         CHECK(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) ==
               PKTSEQ_ERROR_DATA && strstr(err.text, "\"position\" is missing"));
         schema = three();
@@ -876,7 +876,7 @@ static void test_kinds(void) {
     pktseq_error err;
     put_kind(&csv, &kinds[0]);
     CHECK_THAT(parse_kind(&base, &csv, &schema, &err), "%s", err.text);
-    CHECK(base.rows == SAMPLES && base.cut.not_tcp == 0 && base.notes == 0);
+    CHECK(base.rows == SAMPLES && base.counts.not_tcp == 0 && base.notes == 0);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
         pktseq_table table;
         const pktseq_column *time;
@@ -885,9 +885,9 @@ static void test_kinds(void) {
         if (err.status) continue;
         check_sound(&table, kinds[i].name);
         CHECK_THAT(table.rows == SAMPLES && table.sequences == base.sequences &&
-                       table.cut.clock_back == 0 && table.cut.bad_rows == 0, "%s: %lu rows, %lu "
+                       table.counts.clock_back == 0 && table.counts.bad_rows == 0, "%s: %lu rows, %lu "
                    "bad: %s", kinds[i].name, (unsigned long)table.rows,
-                   (unsigned long)table.cut.bad_rows, table.first_bad);
+                   (unsigned long)table.counts.bad_rows, table.first_bad);
         time = pktseq_table_column(&table, "timestamp");
         for (size_t c = 0; table.rows == SAMPLES && c < table.column_count; ++c) {
             const pktseq_column *a = &table.column[c];
@@ -960,14 +960,14 @@ static void test_transports(void) {
         put(&csv, rows[i].row);
         put(&csv, strstr(rows[i].row, ",128,0") ? ",0x18dc\n" : ",\n");
     }
-    schema.rule.least = 1;
+    schema.rule.min_length = 1;
     CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
     check_sound(&table, "transports");
-    CHECK_THAT(table.cut.not_ip == 2 && table.cut.quotes == 2 && table.cut.tunnels == 4 &&
-                   table.cut.bad_rows == 0 && table.rows == ROWS - 2, "%lu rows, %lu not IP, %lu "
+    CHECK_THAT(table.counts.not_ip == 2 && table.counts.quotes == 2 && table.counts.tunnels == 4 &&
+                   table.counts.bad_rows == 0 && table.rows == ROWS - 2, "%lu rows, %lu not IP, %lu "
                "quotes, %lu tunnels; %s", (unsigned long)table.rows,
-               (unsigned long)table.cut.not_ip, (unsigned long)table.cut.quotes,
-               (unsigned long)table.cut.tunnels, table.first_bad);
+               (unsigned long)table.counts.not_ip, (unsigned long)table.counts.quotes,
+               (unsigned long)table.counts.tunnels, table.first_bad);
     for (int i = 0; i < ROWS && table.rows == ROWS - 2; ++i) {
         static const char *const name[] = {"transport", "src_port", "dst_port", "syn", "icmp_type",
                                            "icmp_code", "icmp_id"};
@@ -985,7 +985,7 @@ static void test_transports(void) {
     pktseq_table_free(&table);
     schema.rule.tcp_only = 1;
     CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
-    CHECK(table.rows == 7 && table.cut.not_tcp == ROWS - 7);
+    CHECK(table.rows == 7 && table.counts.not_tcp == ROWS - 7);
     check_sound(&table, "TCP alone");
     pktseq_table_free(&table);
     free(csv.data);
@@ -1022,7 +1022,7 @@ static void test_bad_rows(void) {
             CHECK_THAT(err.line == (size_t)first && strstr(err.text, "cannot be read"), "%s",
                        err.text);
         } else {
-            CHECK(table.cut.bad_rows == (size_t)list[i].bad && table.cut.bad_line == (size_t)first);
+            CHECK(table.counts.bad_rows == (size_t)list[i].bad && table.counts.bad_line == (size_t)first);
             CHECK(!bad == !table.first_bad[0] && table.rows == (size_t)(list[i].rows - bad));
             check_sound(&table, "bad rows");
         }
@@ -1079,7 +1079,7 @@ static void test_messages(void) {
         put(&twice, csv.data);
         put(&twice, csv.data);
         CHECK_THAT(parse_kind(&table, &twice, &schema, &err), "%s", err.text);
-        CHECK(table.cut.headers == 1 && table.cut.bad_rows == 0 && table.cut.clock_back == 1 &&
+        CHECK(table.counts.headers == 1 && table.counts.bad_rows == 0 && table.counts.clock_back == 1 &&
               table.rows == 2 * SAMPLES);
         check_sound(&table, "twice");
         pktseq_table_free(&table);
@@ -1112,13 +1112,13 @@ static void test_labels(void) {
         for (int row = 0; row < 48; ++row)
             put(&csv, row / 4 % 3 == 1 ? "0,a,b,TCP,60,1,2,0x0002,scan\n"
                                        : "0,a,b,TCP,61,1,2,0x0002,0\n");
-        schema.rule.most = 4;
+        schema.rule.max_length = 4;
         CHECK_THAT(parse_kind(&table, &csv, &schema, &err) &&
                        pktseq_table_column(&table, "label"), "%s: %s", name[i], err.text);
         CHECK(table.sequences == 12 && table.rows == 48);
         for (int s = 0; s < 12; ++s) keep[s] = s % 3 != 1;
         CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_OK);
-        CHECK(table.sequences == 8 && table.rows == 32 && table.cut.attacks == 16);
+        CHECK(table.sequences == 8 && table.rows == 32 && table.counts.attacks == 16);
         for (size_t row = 0; row < table.rows; ++row)
             CHECK(pktseq_column_number(pktseq_table_column(&table, "length"), row) == 61 &&
                   table.source_row[row] == row / 4 * 4 + (row / 4 + 1) / 2 * 4 + row % 4);
@@ -1129,7 +1129,7 @@ static void test_labels(void) {
             CHECK(pktseq_table_parse(&other, csv.data, csv.size, &schema, &allocator, &err) == 0);
             count.fail_at = count.allocations + 1;
             CHECK(pktseq_table_select(&other, keep, &err) == PKTSEQ_ERROR_MEMORY &&
-                  other.rows == 48 && other.sequences == 12 && other.cut.attacks == 0);
+                  other.rows == 48 && other.sequences == 12 && other.counts.attacks == 0);
             CHECK(pktseq_table_select(&other, keep, &err) == PKTSEQ_OK && other.rows == 32);
             pktseq_table_free(&other);
             CHECK(count.live == 0);
@@ -1185,7 +1185,7 @@ static void test_recording(const char *name) {
     clock_t began = clock();
     schema.keep = keep;
     schema.keep_count = 3;
-    schema.rule.notebook = 1;
+    schema.rule.reference_names = 1;
     sprintf(file, "%s_export.csv", name);
     CHECK_THAT(pktseq_table_read(&export_, data_path(file), &schema, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
@@ -1197,7 +1197,7 @@ static void test_recording(const char *name) {
     check_sound(&export_, name);
     CHECK(export_.rows == seqs.rows && export_.sequences == seqs.sequences && seqs.rows > 78000);
     CHECK(export_.column_count == seqs.column_count && seqs.column_count == 18);
-    CHECK(seqs.source_row == NULL && seqs.cut.packets == seqs.rows && seqs.cut.dropped == 0);
+    CHECK(seqs.source_row == NULL && seqs.counts.packets == seqs.rows && seqs.counts.dropped == 0);
     if (export_.rows == seqs.rows && export_.sequences == seqs.sequences) {
         CHECK(memcmp(export_.start, seqs.start, (seqs.sequences + 1) * sizeof *seqs.start) == 0);
         for (size_t c = 0; c < seqs.column_count; ++c) {
@@ -1218,7 +1218,7 @@ static void test_recording(const char *name) {
         CHECK(number && wrong == 0);
     }
     // The file with positions, cut anew, is as it was.
-    schema.rule.notebook = 0;
+    schema.rule.reference_names = 0;
     {
         size_t sequences = seqs.sequences, rows = seqs.rows;
         CHECK(pktseq_table_sequences(&seqs, &schema.rule, &err) == PKTSEQ_OK);
@@ -1239,7 +1239,7 @@ static void test_memory(void) {
     pktseq_schema schema = pktseq_schema_default();
     counter cutting;
     size_t fail_at;
-    schema.rule.notebook = 1;
+    schema.rule.reference_names = 1;
     put(&csv, "Time,ip.src,ipv6.src,Destination,Protocol,Length,Source port,Dest port,tcp.flags\n");
     for (unsigned i = 0; i < 2600; ++i) {
         char row[100];
@@ -1258,7 +1258,7 @@ static void test_memory(void) {
         status = pktseq_table_parse(&table, csv.data, csv.size, &schema, &allocator, &err);
         if (status == PKTSEQ_OK) {
             check_sound(&table, "memory");
-            CHECK(table.cut.not_tcp > 200 && table.cut.dropped > 200 && table.cut.renamed > 200);
+            CHECK(table.counts.not_tcp > 200 && table.counts.dropped > 200 && table.counts.renamed > 200);
             pktseq_table_free(&table);
             CHECK(count.live == 0);
             if (count.allocations < fail_at) break;
@@ -1284,7 +1284,7 @@ static void test_memory(void) {
         CHECK(err.status == PKTSEQ_ERROR_MEMORY && cutting.live == 0);
         CHECK(memcmp(&h, &before, sizeof h) == 0);
     }
-    CHECK(fail_at > 7 && h.table.cut.dropped > 0);
+    CHECK(fail_at > 7 && h.table.counts.dropped > 0);
     check_sound(&h.table, "memory, by hand");
     hand_free(&h);
     CHECK(cutting.live == 0);

@@ -275,7 +275,7 @@ static void test_ports(void) {
         pktseq_field field = {"v", PKTSEQ_PORT, 0, 0, 0, NULL, 0};
         pktseq_value value;
         one t;
-        if (notebook) field.kind = PKTSEQ_PORT_NOTEBOOK;
+        if (notebook) field.kind = PKTSEQ_PORT_REFERENCE;
         one_begin(&t, csv, field);
         CHECK(t.codec.features == 3 && t.codec.targets == 3);
         for (int i = 0; i < 8; ++i) {
@@ -657,7 +657,7 @@ static void test_context(void) {
 }
 
 static void test_bad_roles(void) {
-    static const pktseq_kind classes[] = {PKTSEQ_ONEHOT, PKTSEQ_PORT, PKTSEQ_PORT_NOTEBOOK,
+    static const pktseq_kind classes[] = {PKTSEQ_ONEHOT, PKTSEQ_PORT, PKTSEQ_PORT_REFERENCE,
                                           PKTSEQ_CLASSES, PKTSEQ_CLASSES_SINCE_PREVIOUS};
     static const pktseq_kind numbers[] = {PKTSEQ_ZSCORE, PKTSEQ_SINCE_PREVIOUS, PKTSEQ_SINCE_FIRST,
                                           PKTSEQ_NUMBER, PKTSEQ_LOG, PKTSEQ_LOG_SINCE_PREVIOUS};
@@ -747,7 +747,7 @@ static const pktseq_field mixed_field[] = {
     {"port", PKTSEQ_PORT, 1, 0, 0, NULL, 0},       {"t", PKTSEQ_SINCE_PREVIOUS, 0, 1, 2, NULL, 0},
     {"v", PKTSEQ_NUMBER, 1, 0, 0, NULL, 0},        {"kind", PKTSEQ_ONEHOT, 0, 0, 0, NULL, 0},
     {"flag", PKTSEQ_FLAG, 0, 0, 0, NULL, 0},       {"t", PKTSEQ_SINCE_FIRST, 1, 1, 2, NULL, 0},
-    {"port", PKTSEQ_PORT_NOTEBOOK, 0, 0, 0, NULL, 0},
+    {"port", PKTSEQ_PORT_REFERENCE, 0, 0, 0, NULL, 0},
 };
 static const pktseq_schema mixed = {mixed_field, 7, 0, 0};
 
@@ -964,19 +964,19 @@ static void test_schemas(void) {
                                          "src_port", "dst_port"};
     static const char *const protocol[] = {"TCP", "TELNET", "SMTP", "HTTP", "SSHv1", "IRC", "POP"};
     for (int notebook = 0; notebook < 2; ++notebook) {
-        pktseq_schema s = notebook ? pktseq_schema_notebook() : pktseq_schema_default();
+        pktseq_schema s = notebook ? pktseq_schema_reference() : pktseq_schema_default();
         CHECK(s.field_count == 15 && !s.constant_is_zero && (!s.separator || s.separator == ','));
         for (size_t i = 0; i < 15 && s.field_count == 15; ++i) {
             const pktseq_field *f = &s.field[i];
             CHECK(strcmp(f->column, column[i]) == 0 && !f->role && f->sd == 0);
             CHECK(f->kind == (i < 2 ? PKTSEQ_ZSCORE : i < 12 ? PKTSEQ_FLAG
                               : i == 12 ? PKTSEQ_ONEHOT
-                              : notebook ? PKTSEQ_PORT_NOTEBOOK : PKTSEQ_PORT));
+                              : notebook ? PKTSEQ_PORT_REFERENCE : PKTSEQ_PORT));
             CHECK(f->category_count == (i == 12 && notebook ? 7u : 0u));
             for (size_t k = 0; k < f->category_count; ++k)
                 CHECK(strcmp(f->category[k], protocol[k]) == 0);
         }
-        CHECK(s.field == (notebook ? pktseq_schema_notebook() : pktseq_schema_default()).field);
+        CHECK(s.field == (notebook ? pktseq_schema_reference() : pktseq_schema_default()).field);
     }
 }
 
@@ -1063,7 +1063,7 @@ static void check_fixture(const char *name, const pktseq_schema *schema, size_t 
                 CHECK(value[f].number == pktseq_column_number(column, row));
             } else {
                 int kind = pktseq_port_class(pktseq_column_number(column, row));
-                if (field->kind == PKTSEQ_PORT_NOTEBOOK && kind == 2) kind = 0;
+                if (field->kind == PKTSEQ_PORT_REFERENCE && kind == 2) kind = 0;
                 CHECK(value[f].number == kind);
             }
         }
@@ -1083,7 +1083,7 @@ static void test_blocks(void) {
         {"v", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"p", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"p", PKTSEQ_PORT_NOTEBOOK, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
+        {"p", PKTSEQ_PORT_REFERENCE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
         {"p", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 5},
         {"t", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, two, 2, 0},
         {"p", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
@@ -1470,7 +1470,7 @@ static void test_extend(void) {
     CHECK(!pktseq_codec_same(&codec, &same, &err));
     pktseq_codec_free(&same);
     // The same by number of times: the last sequence alone counts, and though it is held out.
-    part.times = times;
+    part.repeats = times;
     CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, &part, NULL, &err));
     CHECK(same.field[1].category_count == 4 && !strcmp(same.field[1].category[3], "D"));
     pktseq_codec_free(&same);
@@ -1497,7 +1497,7 @@ static void test_extend(void) {
 }
 
 int main(void) {
-    pktseq_schema notebook = pktseq_schema_notebook(), standard = pktseq_schema_default();
+    pktseq_schema notebook = pktseq_schema_reference(), standard = pktseq_schema_default();
     test_zscore();
     test_since();
     test_constant();

@@ -103,7 +103,7 @@ static void test_pairs(void) {
 static void test_options(void) {
     pktseq_dataset_options o = pktseq_dataset_options_default();
     CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 0);
-    o = pktseq_dataset_options_notebook();
+    o = pktseq_dataset_options_reference();
     CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 1);
 }
 
@@ -548,7 +548,7 @@ static void packed_as_dense(const pktseq_dataset *packed, const pktseq_dataset *
     data[1] = dense;
     config.hidden = how & 1 ? 20 : 70;
     config.loss = how & 2 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
-    options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISE : PKTSEQ_MEASURE_WEIGHTED;
+    options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_WEIGHTED;
     options.one_step_ahead = how & 1;
     for (int k = 0; k < 2; ++k) {
         pktseq_train_config train = pktseq_train_config_default();
@@ -644,15 +644,15 @@ static void test_times(void) {
     pktseq_dataset_options o = pktseq_dataset_options_default();
     pktseq_dataset d;
     pktseq_error err;
-    CHECK(o.times == NULL);
+    CHECK(o.repeats == NULL);
     for (size_t i = 0; i < 2 * SEQUENCES; ++i) x[i] = (pktseq_real)i;
     for (size_t s = 0; s <= SEQUENCES; ++s) start[s] = 2 * s;
     o.inputs = 0;
     o.start = PKTSEQ_START_INPUT;
     o.hold_out = 0.5;
-    o.times = times;
+    o.repeats = times;
     CHECK(!pktseq_dataset_wrap(&d, x, 1, x, 1, start, SEQUENCES, &o, NULL, &err));
-    CHECK(d.pairs == 11 && d.options.times == NULL && d.trained > 5 && d.trained < 11);
+    CHECK(d.pairs == 11 && d.options.repeats == NULL && d.trained > 5 && d.trained < 11);
     for (size_t i = 0; i < d.pairs; ++i) {
         pktseq_pair pair = pktseq_dataset_pair(&d, i);
         size_t s = d.first_row[i] / 2;
@@ -664,7 +664,7 @@ static void test_times(void) {
         CHECK(seen[s] == times[s] && (times[s] == 1 ? held[s] == s % 2 : held[s] == 0));
     pktseq_dataset_free(&d);
     memset(seen, 0, sizeof seen);
-    o.times = (const unsigned char *)seen;  // all zeros
+    o.repeats = (const unsigned char *)seen;  // all zeros
     CHECK(pktseq_dataset_wrap(&d, x, 1, x, 1, start, SEQUENCES, &o, NULL, &err) ==
           PKTSEQ_ERROR_DATA && !d.first_row);
 }

@@ -642,7 +642,7 @@ static void test_recording(void) {
         while (data[size - 1] != '\n') --size;
         allocator.user_data = &memory;
         schema.rule = pktseq_rule_default();
-        schema.rule.notebook = i;
+        schema.rule.reference_names = i;
         CHECK_THAT(!pktseq_table_parse(&table, data, size, &schema, &allocator, &err), "%s",
                    err.text);
         CHECK(table.rows > 1400 && table.sequences > 100);

@@ -122,7 +122,7 @@ static pktseq_detector_options options_of(pktseq_measure measure, int ahead, dou
     options.one_step_ahead = ahead;
     options.context = context;
     options.by_length = by_length;
-    options.false_alarms = 0.05;
+    options.false_positive_rate = 0.05;
     return options;
 }
 
@@ -143,7 +143,7 @@ static int same_detector(const pktseq_detector *a, const pktseq_detector *b) {
            a->options.one_step_ahead == b->options.one_step_ahead &&
            a->options.by_length == b->options.by_length &&
            same_double(&a->options.context, &b->options.context, 1) &&
-           same_double(&a->options.false_alarms, &b->options.false_alarms, 1) && a->out == b->out &&
+           same_double(&a->options.false_positive_rate, &b->options.false_positive_rate, 1) && a->out == b->out &&
            a->groups == b->groups && a->contexts == b->contexts &&
            same_double(a->weight, b->weight, a->groups) &&
            same_double(a->error, b->error, a->out) && same_double(a->mean, b->mean, a->contexts) &&
@@ -180,7 +180,7 @@ static double plain_network(const pktseq_detector *d, const pktseq_work *work, s
         const real *out = pktseq_work_output(work, index, t), *y = pair->target + t * OUT;
         double sum = 0, p = 0, e[OUT];
         for (size_t o = 0; o < OUT; ++o) e[o] = (double)out[o] - (double)y[o];
-        if (d->options.measure == PKTSEQ_MEASURE_SURPRISE) {
+        if (d->options.measure == PKTSEQ_MEASURE_SURPRISAL) {
             sum += d->weight[0] * 2 * log(1 + e[0] * e[0] / (3 * d->error[0]));
             p = y[1] == 1 ? (double)out[1] : (double)(1 - out[1]);
             sum -= d->weight[1] * log(p > 1e-6 ? p : 1e-6);
@@ -280,7 +280,7 @@ static void test_caps(void) {
     real y[OUT] = {0};
     double score = 0;
     static const double weight[] = {0, 0, 1};
-    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0, 0);
+    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0, 0);
     scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
     options.weight = weight;
     d = detector_make(&s, options, 0);
@@ -310,7 +310,7 @@ static void test_is_score(void) {
         pktseq_detector_options options = pktseq_detector_options_default();
         pktseq_detector d = detector_make(&s, options, 0);
         CHECK(options.measure == PKTSEQ_MEASURE_RMS && !options.one_step_ahead && !options.weight &&
-              options.context == 0 && !options.by_length && options.false_alarms == 0.01);
+              options.context == 0 && !options.by_length && options.false_positive_rate == 0.01);
         CHECK(d.threshold == DBL_MAX && d.sequences == 0);
         for (size_t i = 0; i < s.dataset.pairs; ++i) {
             pktseq_pair pair = pktseq_dataset_pair(&s.dataset, i);
@@ -326,8 +326,8 @@ static void test_is_score(void) {
 
 // The reference's test function on 1,000 recorded sequences, computed with PyTorch.
 static void test_reference(void) {
-    pktseq_schema schema = pktseq_schema_notebook();
-    pktseq_dataset_options options = pktseq_dataset_options_notebook();
+    pktseq_schema schema = pktseq_schema_reference();
+    pktseq_dataset_options options = pktseq_dataset_options_reference();
     pktseq_detector_options rms = pktseq_detector_options_default();
     pktseq_table table;
     pktseq_codec codec;
@@ -569,14 +569,14 @@ static void check_fit(scene *s, const pktseq_detector *d) {
     }
     // the levels are quantiles of the very scores that score_all gives, the threshold is the tail's
     CHECK(pktseq_detector_score_all(d, &s->model, &s->dataset, 2, score, NULL) == PKTSEQ_OK);
-    for (size_t k = 0; k < PKTSEQ_LEVELS; ++k) {
+    for (size_t k = 0; k < PKTSEQ_QUANTILES; ++k) {
         CHECK(pktseq_quantile(score, pairs, (double)k / 64, &quantile, NULL, NULL) == 0);
-        CHECK_THAT(close_to(d->level[k], quantile, 1e-15), "level %d: %.17g, not %.17g", (int)k,
-                   d->level[k], quantile);
+        CHECK_THAT(close_to(d->quantile[k], quantile, 1e-15), "level %d: %.17g, not %.17g", (int)k,
+                   d->quantile[k], quantile);
     }
-    CHECK_THAT(close_to(d->threshold, tail_threshold(score, pairs, d->options.false_alarms), 1e-9),
+    CHECK_THAT(close_to(d->threshold, tail_threshold(score, pairs, d->options.false_positive_rate), 1e-9),
                "%.17g, not %.17g", d->threshold,
-               tail_threshold(score, pairs, d->options.false_alarms));
+               tail_threshold(score, pairs, d->options.false_positive_rate));
     CHECK(d->threshold_low <= d->threshold && d->threshold <= d->threshold_high);
     CHECK(d->threshold_low < d->threshold_high);
     free(score);
@@ -618,7 +618,7 @@ static void test_fit_edges(void) {
     for (int all = 0; all < 2; ++all) {
         pktseq_detector_options options = options_of(PKTSEQ_MEASURE_RMS, 0, 0, 0);
         pktseq_detector d;
-        options.false_alarms = all;
+        options.false_positive_rate = all;
         d = detector_make(&s, options, 1);
         CHECK(pktseq_detector_score_all(&d, &s.model, &s.dataset, 1, score, NULL) == PKTSEQ_OK);
         least = most = score[0];
@@ -656,7 +656,7 @@ static void test_fit_edges(void) {
 static void test_failed_fit(void) {
     counter c = {0, 0, 0};
     pktseq_allocator a = {count_alloc, count_free, NULL};
-    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0.5, 1);
+    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1);
     scene s;
     pktseq_detector d, before;
     pktseq_error err;
@@ -751,15 +751,15 @@ static void test_bad_options(void) {
     } while (0)
     BAD(&s, CONTEXT, measure, (pktseq_measure)3);
     BAD(&s, CONTEXT, measure, (pktseq_measure)-1);
-    BAD(&s, CONTEXT, measure, PKTSEQ_MEASURE_SURPRISE);
+    BAD(&s, CONTEXT, measure, PKTSEQ_MEASURE_SURPRISAL);
     BAD(&s, CONTEXT, context, 1);
     BAD(&s, CONTEXT, context, -0.1);
     BAD(&s, CONTEXT, context, nan);
-    BAD(&s, CONTEXT, false_alarms, 1.1);
-    BAD(&s, CONTEXT, false_alarms, -0.1);
-    BAD(&s, CONTEXT, false_alarms, nan);
-    BAD(&s, 0, false_alarms, 0.01);  // a context that counts, but is not there
-    BAD(&s, 4097, false_alarms, 0.01);
+    BAD(&s, CONTEXT, false_positive_rate, 1.1);
+    BAD(&s, CONTEXT, false_positive_rate, -0.1);
+    BAD(&s, CONTEXT, false_positive_rate, nan);
+    BAD(&s, 0, false_positive_rate, 0.01);  // a context that counts, but is not there
+    BAD(&s, 4097, false_positive_rate, 0.01);
     weight[2] = -1;
     BAD(&s, CONTEXT, weight, weight);
     weight[2] = nan;
@@ -769,7 +769,7 @@ static void test_bad_options(void) {
 #undef BAD
     {
         pktseq_detector_options o = good;
-        o.measure = PKTSEQ_MEASURE_SURPRISE;
+        o.measure = PKTSEQ_MEASURE_SURPRISAL;
         CHECK(try_init(&nll, CONTEXT, o) == PKTSEQ_OK);
         o = good;
         o.context = 0;
@@ -807,7 +807,7 @@ static void test_refusals(void) {
     scene_make(&other, 1, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
     scene_make(&nll, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
     d = detector_make(&s, options_of(PKTSEQ_MEASURE_WEIGHTED, 0, 0.5, 1), 0);
-    surprise = detector_make(&nll, options_of(PKTSEQ_MEASURE_SURPRISE, 0, 0.5, 1), 0);
+    surprise = detector_make(&nll, options_of(PKTSEQ_MEASURE_SURPRISAL, 0, 0.5, 1), 0);
     pair = pktseq_dataset_pair(&s.dataset, 0);
     all = (double *)malloc(other.dataset.pairs * sizeof *all);
 #define REFUSED(status, d_, model, work, pair_) \
@@ -949,9 +949,9 @@ static void test_recommended(void) {
     codec.groups = codec.field_count = 3;
     codec.group_field = group_field;
     o = pktseq_detector_options_recommended(&codec, weight);
-    CHECK(o.measure == PKTSEQ_MEASURE_SURPRISE && o.one_step_ahead && o.by_length);
+    CHECK(o.measure == PKTSEQ_MEASURE_SURPRISAL && o.one_step_ahead && o.by_length);
     CHECK(o.weight == weight && weight[0] == 0 && weight[1] == 1 && weight[2] == 0);
-    CHECK(o.context == 0 && o.false_alarms == 0.01);
+    CHECK(o.context == 0 && o.false_positive_rate == 0.01);
     codec.contexts = 2;
     field[1].column = "flag";
     o = pktseq_detector_options_recommended(&codec, weight);
@@ -1015,7 +1015,7 @@ static void test_saved(void) {
             pktseq_detector_free(&d);
         }
     // of another model, of another codec, with numbers that cannot be
-    d = detector_make(&s, options_of(PKTSEQ_MEASURE_SURPRISE, 1, 0.5, 1), 1);
+    d = detector_make(&s, options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1), 1);
     CHECK(pktseq_save_mem(&buffer, &other.model, NULL, NULL, &d, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "detector"), "%s", err.text);
@@ -1037,7 +1037,7 @@ static void test_saved(void) {
         place[7] = &d.scale[1];
         place[8] = &d.length_scale[3];
         place[9] = &d.options.context;
-        place[10] = &d.options.false_alarms;
+        place[10] = &d.options.false_positive_rate;
         kept = *place[k];
         *place[k] = sqrt(-1.0);
         CHECK_THAT(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) ==
@@ -1457,7 +1457,7 @@ static void test_low_threshold(void) {
     for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = (real)(i / 4);
     CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
     flat_model(&model, &dataset);
-    options.false_alarms = 0.99;
+    options.false_positive_rate = 0.99;
     CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
@@ -1491,7 +1491,7 @@ static pktseq_status fit_scores(pktseq_detector *d, const double *score, size_t 
     config.hidden = 1;  // forecasts zeros, at no cost
     CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
     memset(model.block, 0, model.parameters * sizeof *model.block);
-    options.false_alarms = rate;
+    options.false_positive_rate = rate;
     CHECK(pktseq_detector_init(d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
     status = pktseq_detector_fit(d, &model, &dataset, 1, NULL);
     pktseq_model_free(&model);

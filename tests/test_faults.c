@@ -116,7 +116,7 @@ static uint64_t table_hash(const pktseq_table *t) {
     uint64_t h = add_size(add_size(1, t->rows), t->sequences);
     if (t->start) h = add(h, t->start, (t->sequences + 1) * sizeof *t->start);
     if (t->source_row) h = add(h, t->source_row, t->rows * sizeof *t->source_row);
-    h = add(add_size(h, t->position_gaps), &t->cut, sizeof t->cut);
+    h = add(add_size(h, t->position_gaps), &t->counts, sizeof t->counts);
     for (size_t c = 0; c < t->column_count; ++c) {
         const pktseq_column *column = &t->column[c];
         h = add_text(h, column->name);
@@ -163,10 +163,10 @@ static uint64_t model_hash(const pktseq_model *m) {
 }
 
 static uint64_t training_hash(const pktseq_training *t) {
-    uint64_t h = add_size(add_size(5, t->iteration), t->points);
-    if (t->points) h = add(h, t->point, t->points * sizeof *t->point);
+    uint64_t h = add_size(add_size(5, t->iteration), t->losses);
+    if (t->losses) h = add(h, t->loss, t->losses * sizeof *t->loss);
     if (t->velocity) h = add(h, t->velocity, t->parameters * sizeof *t->velocity);
-    h = add(add(h, &t->report_sum, sizeof t->report_sum), &t->point_sum, sizeof t->point_sum);
+    h = add(add(h, &t->report_sum, sizeof t->report_sum), &t->loss_sum, sizeof t->loss_sum);
     return add(add_size(h, t->config.iterations), &t->data_hash, sizeof t->data_hash);
 }
 
@@ -251,7 +251,7 @@ static pktseq_train_config train_config(size_t iterations) {
     config.learning_rate = 0.01;
     config.momentum = 0.5;
     config.clip = 1;
-    config.point_every = 1;
+    config.loss_interval = 1;
     config.batch = 2;
     config.order = PKTSEQ_ORDER_SHUFFLED;
     config.threads = 1;
@@ -291,7 +291,7 @@ static int scene_make(const char *program) {
     S.schema.field = S.field;
     S.schema.field_count += 3;
     S.plain = S.bare = pktseq_schema_default();
-    S.notebook = pktseq_schema_notebook();
+    S.notebook = pktseq_schema_reference();
     S.plain.constant_is_zero = S.notebook.constant_is_zero = 1;
     S.bare.keep = bare_keep;
     S.bare.keep_count = 2;
@@ -423,7 +423,7 @@ static void run_table_sequences(trial *t) {
     pktseq_rule rule = pktseq_rule_default();
     pktseq_table table;
     uint64_t before;
-    rule.notebook = 1;
+    rule.reference_names = 1;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
     before = table_hash(&table);
     TRY(pktseq_table_sequences(&table, &rule, t->err));
@@ -462,7 +462,7 @@ static void run_table_select(trial *t) {
     pktseq_table_free(&table);
 }
 
-static void run_table_leave_attacks(trial *t) {
+static void run_table_drop_attacks(trial *t) {
     pktseq_schema schema = S.bare;
     static const char *const keep[] = {"label"};
     pktseq_table table;
@@ -471,7 +471,7 @@ static void run_table_leave_attacks(trial *t) {
     schema.keep_count = 1;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &schema, &callers, NULL));
     before = table_hash(&table);
-    TRY(pktseq_table_leave_attacks(&table, t->err));
+    TRY(pktseq_table_drop_attacks(&table, t->err));
     t->result = table_hash(&table);
     CHECK(t->status == PKTSEQ_OK || t->result == before);
     pktseq_table_free(&table);
@@ -999,7 +999,7 @@ static const call calls[] = {
     {"pktseq_table_derive", run_table_derive, 30, 0},
     {"pktseq_table_track", run_table_track, 40, 0},
     {"pktseq_table_select", run_table_select, 0, 0},
-    {"pktseq_table_leave_attacks", run_table_leave_attacks, 0, 0},
+    {"pktseq_table_drop_attacks", run_table_drop_attacks, 0, 0},
     {"pktseq_tracker_init", run_tracker, 1, 0},
     {"pktseq_watcher_init", run_watcher, 7, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
@@ -1138,10 +1138,10 @@ static const char *const needs_none[] = {
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
     "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_recipe_again", "pktseq_table_describe",  // see test_short, too
+    "pktseq_recipe_from_model", "pktseq_table_describe",  // see test_short, too
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
-    "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_dataset_options_default",
-    "pktseq_dataset_options_notebook", "pktseq_config_default", "pktseq_train_config_default",
+    "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_dataset_options_default",
+    "pktseq_dataset_options_reference", "pktseq_config_default", "pktseq_train_config_default",
     "pktseq_detector_options_default", "pktseq_detector_options_recommended"};
 
 static void test_none_needed(void) {

@@ -455,8 +455,8 @@ static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start s
     config.teacher_forcing = 1.0 / 3;
     config.order = PKTSEQ_ORDER_SHUFFLED;
     config.seed = UINT64_MAX - 4;
-    config.report_every = 7;
-    config.point_every = 3;
+    config.report_interval = 7;
+    config.loss_interval = 3;
     config.milestone_count = 3;
     config.milestone[0] = 1;
     config.milestone[1] = 50;
@@ -526,15 +526,15 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
     return c->iterations == d->iterations && c->batch == d->batch &&
            same_bits(&c->learning_rate, &d->learning_rate, sizeof(double)) &&
            same_bits(&c->teacher_forcing, &d->teacher_forcing, sizeof(double)) &&
-           c->order == d->order && c->seed == d->seed && c->report_every == d->report_every &&
-           c->point_every == d->point_every && c->milestone_count == d->milestone_count &&
+           c->order == d->order && c->seed == d->seed && c->report_interval == d->report_interval &&
+           c->loss_interval == d->loss_interval && c->milestone_count == d->milestone_count &&
            same_bits(c->milestone, d->milestone, c->milestone_count) && !d->progress &&
            !d->user_data && a->iteration == b->iteration &&
            same_bits(&a->report_sum, &b->report_sum, sizeof(double)) &&
            a->report_count == b->report_count &&
-           same_bits(&a->point_sum, &b->point_sum, sizeof(double)) &&
-           a->point_count == b->point_count && a->points == b->points &&
-           same_bits(a->point, b->point, a->points * sizeof(double)) &&
+           same_bits(&a->loss_sum, &b->loss_sum, sizeof(double)) &&
+           a->loss_sum_count == b->loss_sum_count && a->losses == b->losses &&
+           same_bits(a->loss, b->loss, a->losses * sizeof(double)) &&
            a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
            a->begin == b->begin && a->end == b->end && a->drop_last == b->drop_last &&
            a->parameters == b->parameters && !a->velocity == !b->velocity &&
@@ -582,7 +582,7 @@ static int unload(loaded *l) {
 
 static int is_empty(const loaded *l) {
     return !l->model.block && !l->model.parameters && !l->codec.field && !l->codec.field_count &&
-           !l->codec.first && !l->codec.target && !l->training.point && !l->training.points &&
+           !l->codec.first && !l->codec.target && !l->training.loss && !l->training.losses &&
            !l->training.iteration && !l->training.velocity && !l->training.parameters &&
            !l->detector.memory && !l->detector.weight;
 }
@@ -695,7 +695,7 @@ static void test_parts(void) {
             CHECK_THAT(with & 1 ? same_codec(&l.codec, &s.codec) : !l.codec.field_count, "%d",
                        with);
             CHECK_THAT(with & 2 ? same_training(&s.training, &l.training)
-                                : !l.training.iteration && !l.training.points,
+                                : !l.training.iteration && !l.training.losses,
                        "%d", with);
             CHECK(unload(&l));
             CHECK(!pktseq_load_mem(buffer.data, buffer.size, &model, NULL, NULL, NULL, NULL, NULL));
@@ -790,7 +790,7 @@ static void check_taken(const char *what, const foreign *f, const size_t *place)
         size_t offset = 0, wrong = 0;
         CHECK_THAT(l.model.config.in == f->in && l.model.config.out == f->out &&
                        l.model.config.hidden == f->hidden && !l.codec.field_count &&
-                       !l.training.iteration && !l.training.points,
+                       !l.training.iteration && !l.training.losses,
                    "%s: sizes", what);
         for (size_t k = 0; k < 10; ++k) {
             pktseq_tensor t;
@@ -1399,7 +1399,7 @@ static void test_lies(void) {
         {"learning_rate 0", "learning_rate inf"},
         {"teacher_forcing 0.", "teacher_forcing 1."},
         {"report_count 2\\n", "report_count 24\\n"},
-        {"point_count 2\\n", "point_count 24\\n"},
+        {"loss_sum_count 2\\n", "loss_sum_count 24\\n"},
         {"report_sum ", "report_sum nan"},
         {"order shuffled", "order sorted"},
         {"seed ffff", "seed FFFF"},
@@ -1410,10 +1410,10 @@ static void test_lies(void) {
         {"milestones 1 50 100", "milestones 1 50 101"},
         {"milestones 1 50 100", "milestones 1 50 356"},
         {"milestones 1 50 100", "milestones 1 50 "},
-        {"points 0", "points  0"},
-        {"points 0", "points nan 0"},
-        {"points 0", "points 1e999 0"},
-        {"points 0", "point 0"},
+        {"losses 0", "losses  0"},
+        {"losses 0", "losses nan 0"},
+        {"losses 0", "losses 1e999 0"},
+        {"losses 0", "loss 0"},
         {"\\n\"},\"encoder", "\\nx\\n\"},\"encoder"},
         {"\\n\"},\"encoder", "\\n\\n\"},\"encoder"},
         {"\\n\"},\"encoder", "\"},\"encoder"},
@@ -1465,7 +1465,7 @@ static void test_lies(void) {
 static void test_other_settings(void) {
     static const struct {
         const char *what;
-        size_t iterations, point_every, report_every;
+        size_t iterations, loss_interval, report_interval;
     } again[] = {{"fewer iterations than were done", 10, 3, 7},
                  {"no iterations", 0, 3, 7},
                  {"as many iterations as were done", 23, 3, 7},
@@ -1481,8 +1481,8 @@ static void test_other_settings(void) {
             pktseq_buffer buffer;
             loaded l;
             config.iterations = again[i].iterations;
-            config.point_every = again[i].point_every;
-            config.report_every = again[i].report_every;
+            config.loss_interval = again[i].loss_interval;
+            config.report_interval = again[i].report_interval;
             pktseq_train(&s.model, &s.dataset, &config, &s.training, NULL);
             CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
             load(&l, buffer.data, buffer.size, 0);
@@ -1550,12 +1550,12 @@ static int complete_make(complete *c) {
     config.iterations = 20;
     config.momentum = 0.75;
     config.clip = 0.5;
-    config.point_every = 3;
+    config.loss_interval = 3;
     config.threads = 1;
-    detect.measure = PKTSEQ_MEASURE_SURPRISE;
+    detect.measure = PKTSEQ_MEASURE_SURPRISAL;
     detect.one_step_ahead = detect.by_length = 1;
     detect.context = 0.5;
-    detect.false_alarms = 0.25;
+    detect.false_positive_rate = 0.25;
     int good = !pktseq_table_parse(&s->table, csv.data, csv.size, &schema, NULL, &err) &&
                !pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) &&
                !pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err);
@@ -1773,10 +1773,10 @@ static void test_complete_lies(void) {
         {"number\\tc\\t2", "port\\tc\\t2"},
         {"number\\td\\t2", "number\\td\\t0"},
         {"number\\td\\t2", "number\\td\\t1"},
-        {"measure surprise\\n", "measure mad\\n"},
-        {"measure surprise\\n", "measure \\n"},
-        {"measure surprise\\n", ""},
-        {"measure surprise\\n", "measure surprise \\n"},
+        {"measure surprisal\\n", "measure mad\\n"},
+        {"measure surprisal\\n", "measure \\n"},
+        {"measure surprisal\\n", ""},
+        {"measure surprisal\\n", "measure surprise \\n"},
         {"one_step_ahead 1\\n", "one_step_ahead 2\\n"},
         {"one_step_ahead 1\\n", "one_step_ahead -1\\n"},
         {"one_step_ahead 1\\n", ""},
@@ -1838,7 +1838,7 @@ static void test_complete_lies(void) {
 static void test_rule(void) {
     static const char *const lie[][2] = {
         {"by connection", "by connections"}, {"by connection", "by"},
-        {"nleast 1\\", "nleast 9\\"},      {"nmost 7\\", "nmost -7\\"},
+        {"nmin_length 1\\", "nmin_length 9\\"},      {"nmax_length 7\\", "nmax_length -7\\"},
         {"nidle 2.5\\", "nidle -2.5\\"},   {"nidle 2.5\\", "nidle inf\\"},
         {"nwindow 1\\", "nwindow x\\"},    {"nmax_pairs 6\\", "nmax_pairs 1e300\\"},
         {"nmax_pairs 6\\", "npairs 6\\"},   {"_packets 8\\n\"", "_packets 8\\n\\n\""},
@@ -1850,10 +1850,10 @@ static void test_rule(void) {
         subject s;
         loaded l;
         if (!subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) return;
-        CHECK(s.codec.rule.least == 0);
-        rule.most = 7;
+        CHECK(s.codec.rule.min_length == 0);
+        rule.max_length = 7;
         rule.idle = 2.5;
-        rule.notebook = which / 2 == 1;
+        rule.reference_names = which / 2 == 1;
         rule.tcp_only = which % 3 == 1;
         rule.max_connections = 5;
         rule.max_pairs = 6;
@@ -2305,7 +2305,7 @@ static void test_not_saved(void) {
     for (int i = 0; i < 3; ++i) {
         bad = training;
         if (i == 0) bad.report_sum = HUGE_VAL;
-        if (i == 1) bad.point_sum = -HUGE_VAL;
+        if (i == 1) bad.loss_sum = -HUGE_VAL;
         if (i == 2) bad.config.batch = 0;
         CHECK(pktseq_save_mem(&buffer, &model, NULL, &bad, NULL, NULL, &err) ==
               (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
@@ -2430,7 +2430,7 @@ static pktseq_buffer small_checkpoint(void) {
     config.loss = PKTSEQ_LOSS_NLL;
     CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
     train.iterations = 1;
-    train.point_every = 0;
+    train.loss_interval = 0;
     CHECK(pktseq_train(&model, &dataset, &train, &training, &err) == PKTSEQ_OK);
     CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
     CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, &training, &detector, NULL, &err) ==
@@ -2557,7 +2557,7 @@ static void test_edited(void) {
     static const struct {
         const char *from, *until, *to, *key;
     } edit[] = {
-        {"points\\n\"", NULL, "points\"", "pktseq.training"},
+        {"losses\\n\"", NULL, "losses\"", "pktseq.training"},
         {"milestones ", "\"", "", "pktseq.training"},
         {" 40 ", "\"", " 40", "pktseq.training"},
         {"\"class2\"", NULL, "\"class2e0\"", "pktseq.groups"},

@@ -733,18 +733,18 @@ static pktseq_train_config world_config(void) {
     config.batch = 2;
     config.learning_rate = 0.03125;
     config.momentum = 0.75;
-    config.point_every = 3;
-    config.report_every = 4;
+    config.loss_interval = 3;
+    config.report_interval = 4;
     config.threads = 1;
     return config;
 }
 
 static pktseq_detector_options world_options(void) {
     pktseq_detector_options detect = pktseq_detector_options_default();
-    detect.measure = PKTSEQ_MEASURE_SURPRISE;
+    detect.measure = PKTSEQ_MEASURE_SURPRISAL;
     detect.one_step_ahead = detect.by_length = 1;
     detect.context = 0.5;
-    detect.false_alarms = 0.25;
+    detect.false_positive_rate = 0.25;
     return detect;
 }
 
@@ -821,9 +821,9 @@ static void test_metadata(void) {
         {codec, codec, "classes\\tx\\t0\\t0\\t0\\t", "", "pktseq.codec"},
         {"classes\\tk\\t0\\t0\\t0", "classes\\tk\\t0\\t0\\t0", "\\t", "", "pktseq.codec"},
         {"classes\\tk\\t0\\t0\\t0", "classes\\tk\\t0\\t0\\t0", "\\t0", "", "pktseq.codec"},
-        {"\\npoints", "\\npoints", " ", "", "pktseq.training"},
-        {"\\npoints", "\\npoints", " 0", "", NULL},
-        {"\\npoints", "\\npoints", "\\n", "", "pktseq.training"},
+        {"\\nlosses", "\\nlosses", " ", "", "pktseq.training"},
+        {"\\nlosses", "\\nlosses", " 0", "", NULL},
+        {"\\nlosses", "\\nlosses", "\\n", "", "pktseq.training"},
         {"milestones", "milestones", " 1", "", "pktseq.training"},
         {"iterations 6", "iterations ", "9", "", "pktseq.training"},
         {"iterations 6", "iterations 0.", "0", "", "pktseq.training"},
@@ -853,7 +853,7 @@ static void test_metadata(void) {
         {"number\\td\\t2", "number\\td\\t1", "pktseq.codec"},
         {"contexts 2\\n", "contexts 1\\n", "pktseq.detector"},
         {"contexts 2\\n", "contexts 4096\\n", "pktseq.detector"},
-        {"measure surprise", "measure rms2", "pktseq.detector"},
+        {"measure surprisal", "measure rms2", "pktseq.detector"},
         // training against itself
         {"\"iteration 6", "\"iteration 7", "pktseq.training"},
         {"report_count 2", "report_count 7", "pktseq.training"},
@@ -1080,7 +1080,7 @@ static int same_array(const void *a, const void *b, size_t count, size_t size) {
 static int same_table(const pktseq_table *a, const pktseq_table *b) {
     int same = a->rows == b->rows && a->sequences == b->sequences &&
                a->position_gaps == b->position_gaps && a->column_count == b->column_count &&
-               !memcmp(&a->cut, &b->cut, sizeof a->cut) &&
+               !memcmp(&a->counts, &b->counts, sizeof a->counts) &&
                same_array(a->start, b->start, a->start ? a->sequences + 1 : 0, sizeof *a->start) &&
                same_array(a->source_row, b->source_row, a->rows, sizeof *a->source_row);
     for (size_t i = 0; same && i < a->column_count; ++i) {
@@ -1276,7 +1276,7 @@ static void test_recordings(void) {
         for (size_t cut = 0; cut < 26 && b.size == 12000; ++cut)
             for (int s = 0; s < 3; ++s) {
                 pktseq_schema schema = s == 0   ? pktseq_schema_default()
-                                       : s == 1 ? pktseq_schema_notebook()
+                                       : s == 1 ? pktseq_schema_reference()
                                                 : pktseq_schema_recommended(1);
                 schema.constant_is_zero = 1;
                 check_csv(data_file[i], b.data, 12000 - cut * (cut < 20 ? 1 : 400), &schema, 0);
@@ -1639,7 +1639,7 @@ static size_t object_size(char letter) {
     C(table_column, "tz", IF(pktseq_table_column(IN(0, pktseq_table), IN(1, char)))) \
     C(table_select, "tye?", pktseq_table_select(A(0, pktseq_table), IN(1, unsigned char), \
       ERR(2))) \
-    C(table_leave_attacks, "te?", pktseq_table_leave_attacks(A(0, pktseq_table), ERR(1))) \
+    C(table_drop_attacks, "te?", pktseq_table_drop_attacks(A(0, pktseq_table), ERR(1))) \
     C(label_is_normal, "z?", (pktseq_status)(0 * pktseq_label_is_normal(IN(0, char)))) \
     C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
     C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
@@ -1760,15 +1760,15 @@ static const char *const plain_calls[] = {
     "pktseq_column_number", "pktseq_column_text",
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
-    "pktseq_schema_default", "pktseq_schema_notebook", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
-    "pktseq_dataset_options_default", "pktseq_dataset_options_notebook", "pktseq_dataset_free",
+    "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
+    "pktseq_dataset_options_default", "pktseq_dataset_options_reference", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
     "pktseq_stream_reset", "pktseq_stream_free", "pktseq_stream_push_packed",
     "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_model_grow",  // see test_model
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_table_describe", "pktseq_recipe_again", "pktseq_recipe_continue", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
+    "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_continue", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",
@@ -1951,7 +1951,7 @@ static void test_free_and_plain(void) {
     CHECK(pktseq_guard_open(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_score(NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_watch(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_rule_connection().by == PKTSEQ_CUT_CONNECTION);
+    CHECK(pktseq_rule_connection().kind == PKTSEQ_RULE_CONNECTION);
     pktseq_stream_reset(NULL);
     pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);
     CHECK(is_zero(&zero, sizeof zero));
@@ -1959,11 +1959,11 @@ static void test_free_and_plain(void) {
     for (int i = 0; i < 16; ++i) CHECK(pktseq_status_text((pktseq_status)i)[0]);
     CHECK(pktseq_port_class((double)NAN) >= 0 && pktseq_port_class((double)NAN) < 3);
     CHECK(pktseq_port_class(-DBL_MAX) == 0 && pktseq_port_class(DBL_MAX) == 2);
-    CHECK(pktseq_rule_default().least && pktseq_schema_default().field &&
-          pktseq_schema_notebook().field && pktseq_schema_recommended(-1).field);
-    CHECK(pktseq_dataset_options_default().inputs && pktseq_dataset_options_notebook().inputs &&
+    CHECK(pktseq_rule_default().min_length && pktseq_schema_default().field &&
+          pktseq_schema_reference().field && pktseq_schema_recommended(-1).field);
+    CHECK(pktseq_dataset_options_default().inputs && pktseq_dataset_options_reference().inputs &&
           pktseq_train_config_default().iterations &&
-          pktseq_detector_options_default().false_alarms > 0);
+          pktseq_detector_options_default().false_positive_rate > 0);
 }
 
 // Sizes of nothing, sizes of everything, numbers that are none.

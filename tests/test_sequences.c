@@ -25,7 +25,7 @@ static const char *text_at(const pktseq_table *table, const char *name, size_t r
 
 // Everything in a table, in a line: "0 4 8 | timestamp 0 1 ... | source 0 2 3 ... | cut 9 1 ...".
 static void show(text *t, const pktseq_table *table) {
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     size_t counts[7];
     t->size = 0;
     put(t, "");
@@ -69,7 +69,7 @@ static pktseq_schema all_schema(int notebook) {
     pktseq_schema schema = pktseq_schema_default();
     schema.keep = all_keep;
     schema.keep_count = 4;
-    schema.rule.notebook = notebook;
+    schema.rule.reference_names = notebook;
     schema.rule.tcp_only = 1;
     return schema;
 }
@@ -86,10 +86,10 @@ static pktseq_schema small_schema(size_t least, size_t most, double window, int 
     memset(&schema, 0, sizeof schema);
     schema.field = small_field;
     schema.field_count = 2;
-    schema.rule.least = least;
-    schema.rule.most = most;
+    schema.rule.min_length = least;
+    schema.rule.max_length = most;
     schema.rule.window = window;
-    schema.rule.notebook = notebook;
+    schema.rule.reference_names = notebook;
     schema.rule.tcp_only = 1;
     return schema;
 }
@@ -104,7 +104,7 @@ typedef struct packet {
 
 typedef struct plain {
     size_t kept[2000], start[2000], count, sequences;
-    pktseq_cut cut;
+    pktseq_table_counts cut;
 } plain;
 
 // Lists what is not dropped, and takes one whole sequence after the other from the list.
@@ -113,24 +113,24 @@ static void plain_cut(plain *p, const packet *x, size_t n, const pktseq_rule *ru
     memset(p, 0, sizeof *p);
     p->cut.packets = n;
     for (size_t i = 0; i < n; ++i) {
-        int drop = rule->notebook && strstr("|FINGER|FTP|FTP-DATA|TIME|", x[i].protocol) != NULL;
+        int drop = rule->reference_names && strstr("|FINGER|FTP|FTP-DATA|TIME|", x[i].protocol) != NULL;
         if (!x[i].tcp) ++p->cut.not_tcp;
         else if (drop) ++p->cut.dropped;
         else p->kept[p->count++] = i;
     }
     for (size_t i = 0; i < p->count; ++i) {
-        p->cut.renamed += rule->notebook && strlen(x[p->kept[i]].protocol) == 8;
+        p->cut.renamed += rule->reference_names && strlen(x[p->kept[i]].protocol) == 8;
         p->cut.clock_back += i > 0 && x[p->kept[i]].time < x[p->kept[i - 1]].time;
     }
     for (; begin < p->count; begin = end) {
         const packet *first = &x[p->kept[begin]];
-        for (end = begin + 1; end < p->count && end < begin + rule->most; ++end) {
+        for (end = begin + 1; end < p->count && end < begin + rule->max_length; ++end) {
             const packet *next = &x[p->kept[end]];
             int mine = !strcmp(next->src, first->src) || !strcmp(next->dst, first->src);
-            if (end - begin >= rule->least && (!mine || next->time > first->time + rule->window))
+            if (end - begin >= rule->min_length && (!mine || next->time > first->time + rule->window))
                 break;
         }
-        if (end - begin < rule->least) break;
+        if (end - begin < rule->min_length) break;
         p->start[p->sequences++] = begin;
     }
     p->cut.remainder = p->count - begin;
@@ -187,7 +187,7 @@ static void put_packets(text *t, const packet *x, size_t n) {
 
 // Is the table what the plain way gives?
 static void check_cut(const pktseq_table *table, const packet *x, const plain *p, int notebook) {
-    const pktseq_cut *cut = &table->cut;
+    const pktseq_table_counts *cut = &table->counts;
     CHECK_THAT(table->rows == p->count, "%lu, not %lu", (unsigned long)table->rows,
                (unsigned long)p->count);
     CHECK(table->sequences == p->sequences && table->position_gaps == 0);
@@ -239,7 +239,7 @@ static void test_random(void) {
         CHECK_THAT((status == PKTSEQ_OK) == (p.sequences > 0), "%s", err.text);
         if (status == PKTSEQ_OK) {
             ++cut;
-            check_cut(&table, x, &p, schema.rule.notebook);
+            check_cut(&table, x, &p, schema.rule.reference_names);
         } else {
             ++refused;
             CHECK(status == PKTSEQ_ERROR_DATA && all_zero(&table));
@@ -309,26 +309,26 @@ static void test_hand_filled(void) {
         pktseq_rule rule = {0, 0, 1, 0};
         pktseq_error err;
         pktseq_status status;
-        rule.least = least;
-        rule.most = least + random_below(30);
-        rule.notebook = (int)random_below(2);
+        rule.min_length = least;
+        rule.max_length = least + random_below(30);
+        rule.reference_names = (int)random_below(2);
         fill_hand(&h, x, n);
-        h.table.cut.dropped = random_below(2) ? 77 : 0;  // rubbish that does not add up
+        h.table.counts.dropped = random_below(2) ? 77 : 0;  // rubbish that does not add up
         plain_cut(&p, x, n, &rule);
         status = pktseq_table_sequences(&h.table, &rule, &err);
         CHECK_THAT((status == PKTSEQ_OK) == (p.sequences > 0), "%s", err.text);
         if (status) continue;
-        if (h.table.rows < n || p.cut.renamed) check_cut(&h.table, x, &p, rule.notebook);
+        if (h.table.rows < n || p.cut.renamed) check_cut(&h.table, x, &p, rule.reference_names);
         for (size_t i = 0; i < h.table.rows; ++i) CHECK(h.other[i] == (double)p.kept[i]);
-        h.table.cut.clock_back = p.cut.clock_back;  // of the rows that are left
+        h.table.counts.clock_back = p.cut.clock_back;  // of the rows that are left
         show(&once, &h.table);
         p.cut.clock_back = 0;
         for (size_t i = 1; i < h.table.rows; ++i) p.cut.clock_back += h.time[i] < h.time[i - 1];
         CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK);
-        CHECK(h.table.cut.clock_back == p.cut.clock_back);
-        CHECK(h.table.cut.packets == n && h.table.cut.dropped == p.cut.dropped);
-        CHECK(h.table.cut.renamed == p.cut.renamed);
-        CHECK(h.table.cut.remainder == p.cut.remainder);
+        CHECK(h.table.counts.clock_back == p.cut.clock_back);
+        CHECK(h.table.counts.packets == n && h.table.counts.dropped == p.cut.dropped);
+        CHECK(h.table.counts.renamed == p.cut.renamed);
+        CHECK(h.table.counts.remainder == p.cut.remainder);
         *strstr(once.data, "| cut") = 0;
         show(&twice, &h.table);
         *strstr(twice.data, "| cut") = 0;
@@ -346,7 +346,7 @@ static void test_hand_filled(void) {
 static void check_edges(const char *what, const double *time, const char *who, pktseq_rule rule,
                         const char *expected) {
     text csv = {NULL, 0, 0}, starts = {NULL, 0, 0};
-    pktseq_schema schema = small_schema(rule.least, rule.most, rule.window, 0);
+    pktseq_schema schema = small_schema(rule.min_length, rule.max_length, rule.window, 0);
     pktseq_table table;
     pktseq_error err;
     pktseq_status status;
@@ -408,10 +408,10 @@ static void test_recordings(void) {
         CHECK_THAT(!pktseq_table_read(&made, pair[i][0], &schema, NULL, &err), "%s", err.text);
         CHECK_THAT(!pktseq_table_read(&kept, pair[i][1], &schema, NULL, &err), "%s", err.text);
         CHECK(made.rows == kept.rows && made.sequences == kept.sequences && made.rows > 70000);
-        CHECK(made.cut.packets == cut[i][0] && made.cut.dropped == cut[i][1]);
-        CHECK(made.cut.remainder == cut[i][2] && made.cut.renamed == cut[i][3]);
-        CHECK(made.cut.not_tcp == 0 && made.cut.many_values == 0 && made.cut.clock_back == 0);
-        CHECK(kept.source_row == NULL && kept.cut.packets == kept.rows);
+        CHECK(made.counts.packets == cut[i][0] && made.counts.dropped == cut[i][1]);
+        CHECK(made.counts.remainder == cut[i][2] && made.counts.renamed == cut[i][3]);
+        CHECK(made.counts.not_tcp == 0 && made.counts.many_values == 0 && made.counts.clock_back == 0);
+        CHECK(kept.source_row == NULL && kept.counts.packets == kept.rows);
         for (size_t s = 0; made.rows == kept.rows && s <= made.sequences; ++s)
             CHECK(made.start[s] == kept.start[s]);
         for (size_t c = 0; made.rows == kept.rows && c < kept.column_count; ++c) {
@@ -646,7 +646,7 @@ static void test_wide(void) {
     CHECK(table.column_count == 6 && strcmp(text_at(&table, "x77", 1), "v,77") == 0);
     CHECK(!pktseq_table_column(&table, "position") && !pktseq_table_column(&table, "none"));
     pktseq_table_free(&table);
-    schema.rule.least = 0;
+    schema.rule.min_length = 0;
     CHECK(pktseq_table_parse(&table, csv.data, csv.size, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "column \"position\" is missing"), "%s", err.text);
     schema.keep = NULL;
@@ -662,8 +662,8 @@ static void test_arguments(void) {
     pktseq_schema schema = small_schema(1, 9, 1, 0);
     pktseq_table table;
     pktseq_error err;
-    CHECK(rule.least == 4 && rule.most == 320 && rule.window == 1 && rule.notebook == 0);
-    CHECK(pktseq_schema_notebook().rule.notebook == 1);
+    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 && rule.reference_names == 0);
+    CHECK(pktseq_schema_reference().rule.reference_names == 1);
     for (size_t i = 0; i < 20; ++i) {
         x[i].src = x[i].dst = some_address[0];
         x[i].protocol = some_protocol[0];
@@ -675,8 +675,8 @@ static void test_arguments(void) {
         static const double window[] = {1, 1, -0.001, 1e308 * 10, 0};
         bad = rule;
         bad.window = i == 4 ? window[3] - window[3] : window[i];
-        bad.least = i == 0 ? 0 : 4;
-        bad.most = i == 1 ? 3 : 320;
+        bad.min_length = i == 0 ? 0 : 4;
+        bad.max_length = i == 1 ? 3 : 320;
         CHECK_THAT(pktseq_table_sequences(&h.table, &bad, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
         schema.rule = bad;
         CHECK(i == 0 || pktseq_table_parse(&table, "", 0, &schema, NULL, &err) ==
@@ -744,7 +744,7 @@ static void test_memory(void) {
     pktseq_table_free(&table);
     memory.fail_at = 0;
     // Read without the notebook's habits first, so that there is something left to drop.
-    schema.rule.notebook = 0;
+    schema.rule.reference_names = 0;
     schema.keep = protocol;
     schema.keep_count = 1;
     CHECK(!pktseq_table_parse(&table, csv.data, csv.size, &schema, &allocator, &err));
@@ -761,7 +761,7 @@ static void test_memory(void) {
         CHECK(strcmp(before.data, after.data) == 0);
     }
     CHECK_THAT(tries > 7 && tries < 100, "%lu", (unsigned long)tries);
-    CHECK(table.cut.renamed > 0 && table.cut.dropped > 0);
+    CHECK(table.counts.renamed > 0 && table.counts.dropped > 0);
     pktseq_table_free(&table);
     CHECK(memory.live == 0);
     free(csv.data);

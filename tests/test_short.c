@@ -115,7 +115,7 @@ static int learn_whole(whole *w, double epochs) {
     config.order = PKTSEQ_ORDER_SHUFFLED;
     config.iterations = (size_t)(epochs * (double)dataset.trained / 32 + 0.999);
     detect = pktseq_detector_options_recommended(&w->codec, weight);
-    detect.false_alarms = 0.2;
+    detect.false_positive_rate = 0.2;
     bad = pktseq_model_init(&w->model, shape, 1, NULL, &err) ||
           pktseq_train(&w->model, &dataset, &config, &w->training, &err) ||
           pktseq_detector_init(&w->detector, &w->model, w->codec.contexts, &detect, NULL, &err) ||
@@ -239,7 +239,7 @@ static void test_path(void) {
     CHECK(w.scores == CONNECTIONS);
     memset(&options, 0, sizeof options);
     options.epochs = 5;
-    options.false_alarms = 0.2;
+    options.false_positive_rate = 0.2;
     options.threads = 1;
     options.alarm_fn = on_alarm;
     options.user_data = &h;
@@ -285,8 +285,8 @@ static void test_options(void) {
     CHECK(pktseq_guard_learn(&guard, csv_path, &options, &err) == PKTSEQ_STOPPED);
     CHECK_THAT(says(&err, "stopped") && err.status == PKTSEQ_STOPPED, "%s", err.text);
     CHECK(planned == 200 && guard.training.iteration == 3 && guard.detector.sequences > 0);
-    CHECK(guard.detector.options.false_alarms == 0.01 && guard.detector.options.context == 0.65);
-    CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.by == PKTSEQ_CUT_CONNECTION);
+    CHECK(guard.detector.options.false_positive_rate == 0.01 && guard.detector.options.context == 0.65);
+    CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.kind == PKTSEQ_RULE_CONNECTION);
     CHECK(!guard.codec.rule.tcp_only && guard.training.config.seed == 1);
     CHECK(!pktseq_guard_store(&guard, model_path, &err));
 
@@ -300,7 +300,7 @@ static void test_options(void) {
     CHECK(pktseq_guard_learn(&other, csv_path, &options, NULL) == PKTSEQ_STOPPED);
     CHECK(planned > 20 && planned < 200 && other.codec.contexts == 0);
     CHECK(other.training.hold_out == 0.5 && other.training.config.seed == 5);
-    CHECK(other.codec.rule.by == PKTSEQ_CUT_REFERENCE && other.codec.rule.tcp_only);
+    CHECK(other.codec.rule.kind == PKTSEQ_RULE_REFERENCE && other.codec.rule.tcp_only);
     CHECK(other.detector.options.context == 0);
     pktseq_guard_close(&other);
     pktseq_guard_close(&guard);
@@ -320,7 +320,7 @@ static void test_recipe(void) {
     memset(&empty, 0, sizeof empty);
     memset(&detector, 0, sizeof detector);
     CHECK(r.hidden == 256 && r.train.batch == 1 && r.dataset.inputs == 3 && r.epochs == 0);
-    CHECK(r.schema.rule.by == PKTSEQ_CUT_REFERENCE && r.loss == PKTSEQ_LOSS_MSE);
+    CHECK(r.schema.rule.kind == PKTSEQ_RULE_REFERENCE && r.loss == PKTSEQ_LOSS_MSE);
     CHECK(pktseq_recipe_recommended(NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     options.context = 1;
     CHECK(pktseq_recipe_recommended(&r, &options, &err) == PKTSEQ_ERROR_ARGUMENT);
@@ -338,7 +338,7 @@ static void test_recipe(void) {
         CHECK(i ? q.packets == 0 && !q.src[0] : q.packets > 1 && q.sequence == 35);
     }
     CHECK(pktseq_table_describe(NULL, 0).packets == 0);
-    r.least_iterations = 1;
+    r.min_iterations = 1;
     CHECK(pktseq_recipe_iterations(&r, &dataset) == (6 * dataset.trained + 31) / 32);
     r.epochs = 1e-9;
     CHECK(pktseq_recipe_iterations(&r, &dataset) == 1);
@@ -399,7 +399,7 @@ static void test_again(void) {
     options.context = 0.5;
     make_traffic(1, 80, 0);
     CHECK_THAT(!pktseq_guard_learn(&old, csv_path, &options, &err), "%s", err.text);
-    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
     CHECK(r.train.learning_rate == 0.05 && r.train.batch == 32 && r.hidden == 64 && r.epochs == 6);
     CHECK(r.context == 0.5 && r.dataset.hold_out == 0.2 && r.schema.field == old.codec.field);
     other_protocol = "DNS";
@@ -410,11 +410,11 @@ static void test_again(void) {
                                        NULL, &err), "%s", err.text);
     CHECK(codec.features > old.codec.features && model.config.hidden == 64);
     r.train.iterations = pktseq_recipe_iterations(&r, &dataset);
-    r.train.point_every = 10;
+    r.train.loss_interval = 10;
     CHECK(r.train.iterations == 100);
     CHECK_THAT(!pktseq_train(&model, &dataset, &r.train, &training, &err), "%s", err.text);
-    CHECK_THAT(training.points == 10 && training.point[9] < 0.9 * training.point[0], "%g, then %g",
-               training.point[0], training.point[9]);
+    CHECK_THAT(training.losses == 10 && training.loss[9] < 0.9 * training.loss[0], "%g, then %g",
+               training.loss[0], training.loss[9]);
     CHECK_THAT(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err), "%s",
                err.text);
     CHECK_THAT(!pktseq_save(model_path, &model, &codec, &training, &detector, &err), "%s",
@@ -428,16 +428,16 @@ static void test_again(void) {
                                  &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_recipe_continue(&r, &table, NULL, &old.model, &codec, &dataset, &model, NULL,
                                  &err) == PKTSEQ_ERROR_ARGUMENT && !codec.field && !model.block);
-    CHECK(pktseq_recipe_again(&r, NULL, &old.codec, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_again(NULL, &old.model, &old.codec, NULL, NULL, &err) ==
+    CHECK(pktseq_recipe_from_model(&r, NULL, &old.codec, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_recipe_from_model(NULL, &old.model, &old.codec, NULL, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_again(&r, &old.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT &&
+    CHECK(pktseq_recipe_from_model(&r, &old.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT &&
           r.hidden == 0);
-    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, NULL, NULL, &err) && r.context == 0.65);
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, NULL, NULL, &err) && r.context == 0.65);
     pktseq_guard_close(&old);
     // What goes on can go on again, and be opened.
     CHECK_THAT(!pktseq_guard_open(&old, model_path, NULL, &err), "%s", err.text);
-    CHECK(!pktseq_recipe_again(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
     CHECK(r.train.learning_rate == 0.05);
     CHECK_THAT(!pktseq_recipe_continue(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
                                        NULL, &err), "%s", err.text);
@@ -484,8 +484,8 @@ static void test_failures(void) {
             o.epochs = bad[i];
             check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "epochs");
             o = options;
-            o.false_alarms = bad[i];
-            check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "false_alarms");
+            o.false_positive_rate = bad[i];
+            check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "false_positive_rate");
             o = options;
         }
         o.hold_out = bad[i];

@@ -1481,8 +1481,8 @@ static void test_last_not_tcp(void) {
         allocator = fenced(&c);
         CHECK_THAT(pktseq_table_stream(&table, take, &from, &schema, &allocator, &err) ==
                        PKTSEQ_OK, "%s", err.text);
-        CHECK(table.rows == (size_t)rows && table.cut.not_tcp == 1 && table.source_row != NULL &&
-              table.cut.packets == (size_t)rows + 1);
+        CHECK(table.rows == (size_t)rows && table.counts.not_tcp == 1 && table.source_row != NULL &&
+              table.counts.packets == (size_t)rows + 1);
         for (size_t i = 0; table.source_row && i < table.rows; ++i)
             CHECK(table.source_row[i] == i);
         pktseq_table_free(&table);

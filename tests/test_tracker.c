@@ -187,7 +187,7 @@ static void plain_push(plain *m, pktseq_packet p, pktseq_tracked *out, char *tok
         m->ended += c.position > 0;
         memset(&c, 0, sizeof c);
     }
-    if (c.position == m->rule.most) {
+    if (c.position == m->rule.max_length) {
         ++m->ended;
         c.position = 0;
     }
@@ -331,7 +331,7 @@ static void count_end(void *user_data, size_t slot) {
 // A rule whose limits strike often.
 static pktseq_rule random_rule(void) {
     pktseq_rule rule = pktseq_rule_connection();
-    rule.most = 1 + random_below(20);
+    rule.max_length = 1 + random_below(20);
     rule.idle = random_below(3) ? 30 : 0.5 * random_below(100);
     rule.max_connections = 1 + random_below(random_below(2) ? 6 : 200);
     rule.max_pairs = 1 + random_below(random_below(2) ? 4 : 100);
@@ -513,13 +513,13 @@ static void test_table(void) {
         pktseq_tracker tracker;
         pktseq_error err;
         pktseq_status status;
-        rule.notebook = round % 5 == 0;
+        rule.reference_names = round % 5 == 0;
         CHECK(pktseq_tracker_init(&tracker, &rule, NULL, NULL) == PKTSEQ_OK);
         for (size_t i = 0; i < rows; ++i) {
             packet[i] = random_packet(&clock, addresses, step);
-            if (rule.notebook) packet[i].transport = 6;  // a table's reader leaves others out
+            if (rule.reference_names) packet[i].transport = 6;  // a table's reader leaves others out
             CHECK(pktseq_tracker_push(&tracker, &packet[i], &tracked[i]) == PKTSEQ_OK);
-            CHECK(tracked[i].dropped == (rule.notebook && packet[i].protocol == protocols[3]));
+            CHECK(tracked[i].dropped == (rule.reference_names && packet[i].protocol == protocols[3]));
             kept += !tracked[i].dropped;
         }
         for (last = 0; last < rows && tracker.sequences; ++last) {  // the reference's remainder
@@ -531,12 +531,12 @@ static void test_table(void) {
         status = pktseq_table_track(&h.table, &rule, &schema, &err);
         if (status == PKTSEQ_OK) {
             const pktseq_table *t = &h.table;
-            CHECK(t->cut.dropped == rows - kept && t->rows + t->cut.remainder == kept);
-            CHECK(t->cut.evicted_connections == tracker.evicted_connections);
-            CHECK(t->cut.evicted_pairs == tracker.evicted_pairs + tracker.evicted_contacts);
-            CHECK(t->cut.evicted_packets == tracker.evicted_packets);
-            CHECK(t->sequences == tracker.sequences - (t->cut.remainder > 0));
-            CHECK((t->connection != NULL) == (rule.by == PKTSEQ_CUT_CONNECTION));
+            CHECK(t->counts.dropped == rows - kept && t->rows + t->counts.remainder == kept);
+            CHECK(t->counts.evicted_connections == tracker.evicted_connections);
+            CHECK(t->counts.evicted_pairs == tracker.evicted_pairs + tracker.evicted_contacts);
+            CHECK(t->counts.evicted_packets == tracker.evicted_packets);
+            CHECK(t->sequences == tracker.sequences - (t->counts.remainder > 0));
+            CHECK((t->connection != NULL) == (rule.kind == PKTSEQ_RULE_CONNECTION));
             for (size_t s = 0; s < t->sequences; ++s)
                 for (; row < t->start[s + 1]; ++row) {
                     size_t was = t->source_row ? t->source_row[row] : row;
@@ -564,7 +564,7 @@ static void test_table(void) {
                                  h.address[address_number(packet[was].dst)]) == 0);
                 }
         } else {
-            CHECK_THAT(status == PKTSEQ_ERROR_DATA && (rule.notebook || rows < 4), "%s", err.text);
+            CHECK_THAT(status == PKTSEQ_ERROR_DATA && (rule.reference_names || rows < 4), "%s", err.text);
             CHECK(h.table.column_count == 21);
         }
         pktseq_tracker_free(&tracker);
@@ -587,7 +587,7 @@ static void test_connection(void) {
     pktseq_tracker tracker;
     pktseq_tracked got;
     pktseq_packet p;
-    rule.most = 5;
+    rule.max_length = 5;
     memset(&p, 0, sizeof p);
     p.transport = 6;
     p.protocol = "TCP";
@@ -624,11 +624,11 @@ static void test_failures(void) {
     char text[10];
     allocator.user_data = &memory;
     for (int i = 0; i < 8; ++i) bad[i] = rule;
-    bad[0].least = 0;
-    bad[1].most = 0;
+    bad[0].min_length = 0;
+    bad[1].max_length = 0;
     bad[2].idle = -1;
     bad[3].idle = HUGE_VAL;
-    bad[4].by = (pktseq_cut_by)7;
+    bad[4].kind = (pktseq_rule_kind)7;
     bad[5].max_connections = (size_t)-1;
     bad[6].max_pairs = (size_t)-1;
     bad[7].max_packets = (size_t)1 << 31;
@@ -766,7 +766,7 @@ static int learn(learned *l, const pktseq_table *table, const pktseq_schema *sch
     config.hidden = 9;
     if (!reference) config.loss = PKTSEQ_LOSS_NLL;
     if (!reference) detect = pktseq_detector_options_recommended(&l->codec, weight);
-    detect.false_alarms = 0.1;
+    detect.false_positive_rate = 0.1;
     if (pktseq_model_init(&l->model, config, 7, NULL, &err) ||
         pktseq_train(&l->model, &l->dataset, &train, &l->training, &err) ||
         pktseq_detector_init(&l->detector, &l->model, l->codec.contexts, &detect, NULL, &err) ||
@@ -796,9 +796,9 @@ typedef struct heard {
 static void hear(void *user_data, const pktseq_alarm *a) {
     heard *h = (heard *)user_data;
     size_t s = (size_t)a->sequence;
-    CHECK(s < MOST && a->packets > 0 && (a->again || a->score > a->threshold));
+    CHECK(s < MOST && a->packets > 0 && (a->repeated || a->score > a->threshold));
     if (s >= MOST) return;
-    CHECK(a->again == (h->first[s] != 0));
+    CHECK(a->repeated == (h->first[s] != 0));
     CHECK(a->ended || (a->packets >= 4 && (a->packets & (a->packets - 1)) == 0));
     CHECK(a->protocol[0] && a->reasons <= 3);
     for (size_t i = 0; i < a->reasons; ++i) {
@@ -808,8 +808,8 @@ static void hear(void *user_data, const pktseq_alarm *a) {
         if (i) CHECK(r->share <= a->reason[i - 1].share);
     }
     ++*(a->ended ? &h->ends : &h->alarms);
-    if (!a->again) h->first[s] = a->score;
-    if (!a->again) h->packets[s] = a->packets;
+    if (!a->repeated) h->first[s] = a->score;
+    if (!a->repeated) h->packets[s] = a->packets;
     h->last[s] = a->ended ? a->score : 0;
 }
 

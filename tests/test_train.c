@@ -84,8 +84,8 @@ static pktseq_train_config config_of(size_t iterations, pktseq_order order) {
     config.iterations = iterations;
     config.learning_rate = 0.05;
     config.order = order;
-    config.report_every = 5;
-    config.point_every = 4;
+    config.report_interval = 5;
+    config.loss_interval = 4;
     config.threads = 1;
     return config;
 }
@@ -135,7 +135,7 @@ static void test_defaults(void) {
     pktseq_train_config c = pktseq_train_config_default();
     CHECK(c.iterations == 100000 && c.batch == 1 && c.learning_rate == 1e-4);
     CHECK(c.teacher_forcing == 0 && c.order == PKTSEQ_ORDER_RANDOM && c.seed == 1);
-    CHECK(c.report_every == 100 && c.point_every == 100 && c.milestone_count == 6);
+    CHECK(c.report_interval == 100 && c.loss_interval == 100 && c.milestone_count == 6);
     CHECK(memcmp(c.milestone, percents, sizeof percents) == 0);
     CHECK(c.threads == 0 && !c.progress && !c.user_data);
     CHECK(c.momentum == 0 && c.clip == 0);
@@ -414,8 +414,8 @@ static void test_threads(void) {
 // What has to be said at iteration `done`, each rule by itself.
 static void check_events(const record *r, const pktseq_train_config *c, size_t done) {
     int want = 0, milestone = 0, got = r->events[done - 1];
-    if (c->report_every && done % c->report_every == 0) want += PKTSEQ_EVENT_REPORT;
-    if (c->point_every && done % c->point_every == 0) want += PKTSEQ_EVENT_POINT;
+    if (c->report_interval && done % c->report_interval == 0) want += PKTSEQ_EVENT_REPORT;
+    if (c->loss_interval && done % c->loss_interval == 0) want += PKTSEQ_EVENT_LOSS;
     for (size_t i = 0; i < c->milestone_count; ++i) {
         // the first iteration with which so many percent are done
         size_t at = (c->milestone[i] * c->iterations + 99) / 100;
@@ -440,14 +440,14 @@ static void test_events(void) {
             if (list == 1) {
                 memcpy(config.milestone, notebook, sizeof notebook);
                 config.milestone_count = 3;
-                config.report_every = 0;
+                config.report_interval = 0;
             }
             if (list == 2) {
                 for (int i = 0; i < 100; ++i) config.milestone[i] = (unsigned char)(i + 1);
                 config.milestone_count = 100;
-                config.report_every = config.point_every = 1;
+                config.report_interval = config.loss_interval = 1;
             }
-            if (list == 3) config.milestone_count = config.point_every = 0;
+            if (list == 3) config.milestone_count = config.loss_interval = 0;
             r = train_new(config);
             for (size_t i = 1; i <= iterations[k]; ++i) check_events(r, &config, i);
             record_free(r);
@@ -466,8 +466,8 @@ static void test_means(void) {
         double since = 0, sum = 0;
         size_t count = 0, points = 0;
         memset(&training, 0, sizeof training);
-        config.report_every = report[k];
-        config.point_every = point[k];
+        config.report_interval = report[k];
+        config.loss_interval = point[k];
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         for (size_t i = 0; i < 40; ++i) {
             since += r->loss[i];
@@ -478,18 +478,18 @@ static void test_means(void) {
             if (report[k] && (i + 1) % report[k] == 0) since = 0, count = 0;
             sum += r->loss[i];
             if (!point[k] || (i + 1) % point[k]) continue;
-            CHECK(points < training.points);
-            if (points < training.points)
-                CHECK(near(training.point[points], sum / (double)point[k]));
+            CHECK(points < training.losses);
+            if (points < training.losses)
+                CHECK(near(training.loss[points], sum / (double)point[k]));
             ++points;
             sum = 0;
         }
-        CHECK(training.points == points);
+        CHECK(training.losses == points);
         CHECK(training.config.iterations == 40 && training.config.seed == config.seed &&
-              training.config.point_every == point[k] && training.config.order == config.order);
+              training.config.loss_interval == point[k] && training.config.order == config.order);
         CHECK(!training.config.progress && !training.config.user_data);
         pktseq_training_free(&training);
-        CHECK(!training.point && training.iteration == 0);
+        CHECK(!training.loss && training.iteration == 0);
         pktseq_training_free(&training);
         pktseq_training_free(NULL);
         pktseq_model_free(&model);
@@ -501,12 +501,12 @@ static void test_means(void) {
 
 static int same_training(const pktseq_training *a, const pktseq_training *b) {
     int same = a->iteration == b->iteration && a->report_sum == b->report_sum &&
-               a->report_count == b->report_count && a->point_sum == b->point_sum &&
-               a->point_count == b->point_count && a->points == b->points &&
+               a->report_count == b->report_count && a->loss_sum == b->loss_sum &&
+               a->loss_sum_count == b->loss_sum_count && a->losses == b->losses &&
                a->data_hash == b->data_hash && a->parameters == b->parameters &&
                !a->velocity == !b->velocity && a->drop_last == b->drop_last &&
                a->begin == b->begin && a->end == b->end;
-    for (size_t i = 0; same && i < a->points; ++i) same = a->point[i] == b->point[i];
+    for (size_t i = 0; same && i < a->losses; ++i) same = a->loss[i] == b->loss[i];
     return same && (!a->velocity || memcmp(a->velocity, b->velocity,
                                            a->parameters * sizeof *a->velocity) == 0);
 }
@@ -586,7 +586,7 @@ static void test_resume(double momentum, double clip) {
             config.clip = clip;
             config.seed = 0x8000000000000001u;  // more than a double or a signed number holds
             CHECK(train(&model, config, &training, full) == PKTSEQ_OK);
-            CHECK(training.points == 5 && training.point_count == 3 && training.report_count == 3);
+            CHECK(training.losses == 5 && training.loss_sum_count == 3 && training.report_count == 3);
             for (size_t cut = 1; cut <= 23; ++cut)
                 test_resume_at(config, cut, &model, &training, full);
             pktseq_training_free(&training);
@@ -712,21 +712,21 @@ static void test_other_intervals(void) {
         size_t before;
         record *r = record_new();
         memset(&training, 0, sizeof training);
-        config.point_every = interval[k].first;
+        config.loss_interval = interval[k].first;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
-        before = training.points;
+        before = training.losses;
         config.iterations = 59;
-        config.point_every = interval[k].then;
+        config.loss_interval = interval[k].then;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         if (interval[k].then)
-            CHECK_THAT(training.points >= before + 40 / interval[k].then - 1,
+            CHECK_THAT(training.losses >= before + 40 / interval[k].then - 1,
                        "every %d, then every %d: %d points in 40 iterations",
                        (int)interval[k].first, (int)interval[k].then,
-                       (int)(training.points - before));
-        for (size_t i = before; i < training.points; ++i)
-            CHECK_THAT(is_mean(training.point[i], r->loss, 59, interval[k].then, i == before),
+                       (int)(training.losses - before));
+        for (size_t i = before; i < training.losses; ++i)
+            CHECK_THAT(is_mean(training.loss[i], r->loss, 59, interval[k].then, i == before),
                        "every %d, then every %d: point %d is %g", (int)interval[k].first,
-                       (int)interval[k].then, (int)i, training.point[i]);
+                       (int)interval[k].then, (int)i, training.loss[i]);
         CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
         CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL, NULL,
                                    NULL) == PKTSEQ_OK,
@@ -751,7 +751,7 @@ static void test_fewer_iterations(void) {
     memset(&training, 0, sizeof training);
     config.iterations = 0;
     CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
-    CHECK(r->n == 0 && training.iteration == 0 && training.points == 0);
+    CHECK(r->n == 0 && training.iteration == 0 && training.losses == 0);
     CHECK(same_weights(&model, &copy));
     config.iterations = 9;
     CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
@@ -881,7 +881,7 @@ static void test_bad_config(void) {
 // Keeps the weights of the last loss point or milestone at which all was finite.
 typedef struct keeper {
     real block[400], velocity[400];
-    size_t iteration, points, point_count, calls;
+    size_t iteration, points, loss_sum_count, calls;
 } keeper;
 
 static int on_point(void *user_data, const pktseq_progress *p) {
@@ -894,13 +894,13 @@ static int on_point(void *user_data, const pktseq_progress *p) {
     if (p->training->velocity)
         memcpy(k->velocity, p->training->velocity, p->model->parameters * sizeof *k->velocity);
     k->iteration = p->iteration;
-    k->points = p->training->points;
-    k->point_count = p->training->point_count;
+    k->points = p->training->losses;
+    k->loss_sum_count = p->training->loss_sum_count;
     return 0;
 }
 
-// kind 0: a rate of a million; 1: enormous numbers; 2: a NaN; point_every 0: back to the start
-static void test_diverged(int kind, size_t point_every, size_t milestones, double momentum) {
+// kind 0: a rate of a million; 1: enormous numbers; 2: a NaN; loss_interval 0: back to the start
+static void test_diverged(int kind, size_t loss_interval, size_t milestones, double momentum) {
     pktseq_train_config config = config_of(1000, PKTSEQ_ORDER_FILE);
     pktseq_model model = model_new(5, NULL);
     pktseq_training training;
@@ -913,7 +913,7 @@ static void test_diverged(int kind, size_t point_every, size_t milestones, doubl
     CHECK(model.parameters <= 400);
     memcpy(kept.block, model.block, model.parameters * sizeof *kept.block);
     config.momentum = momentum;
-    config.point_every = point_every;
+    config.loss_interval = loss_interval;
     config.learning_rate = kind == 0 ? 1e6 : kind == 1 ? 0.5 : 0.05;
     config.milestone_count = milestones;
     for (size_t i = 0; i < milestones; ++i) config.milestone[i] = (unsigned char)(i + 1);
@@ -924,20 +924,20 @@ static void test_diverged(int kind, size_t point_every, size_t milestones, doubl
     if (kind == 2) data_y[ROWS * O - 1] = (real)sqrt(-1.0);
     status = pktseq_train(&model, &dataset, &config, &training, &err);
     CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED, "kind %d, points every %d: %d after %d", kind,
-               (int)point_every, (int)status, (int)training.iteration);
+               (int)loss_interval, (int)status, (int)training.iteration);
     CHECK(err.status == status && err.text[0]);
     CHECK_THAT(kept.calls > 0, "kind %d diverges at once", kind);
     CHECK(all_finite(model.block, model.parameters));
     CHECK_THAT(training.iteration == kept.iteration, "kind %d, points every %d: at iteration %d, "
-               "the last good state was at %d", kind, (int)point_every, (int)training.iteration,
+               "the last good state was at %d", kind, (int)loss_interval, (int)training.iteration,
                (int)kept.iteration);
-    CHECK(training.points == kept.points);
-    CHECK(training.point_count == kept.point_count);
+    CHECK(training.losses == kept.points);
+    CHECK(training.loss_sum_count == kept.loss_sum_count);
     CHECK(memcmp(model.block, kept.block, model.parameters * sizeof *kept.block) == 0);
     CHECK((training.velocity != NULL) == (momentum > 0));
     CHECK(!training.velocity || memcmp(training.velocity, kept.velocity,
                                        model.parameters * sizeof *kept.velocity) == 0);
-    for (size_t i = 0; i < training.points; ++i) CHECK(training.point[i] - training.point[i] == 0);
+    for (size_t i = 0; i < training.losses; ++i) CHECK(training.loss[i] - training.loss[i] == 0);
     data_y[ROWS * O - 1] = was;
     pktseq_training_free(&training);
     pktseq_model_free(&model);
@@ -951,7 +951,7 @@ static void test_diverged_at_start(void) {
     memset(&training, 0, sizeof training);
     model.block[3] = (real)HUGE_VAL;
     CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_ERROR_DIVERGED);
-    CHECK(training.iteration == 0 && training.points == 0);
+    CHECK(training.iteration == 0 && training.losses == 0);
     pktseq_training_free(&training);
     pktseq_model_free(&model);
     // a velocity that is none
@@ -1011,7 +1011,7 @@ static void test_no_memory(double momentum) {
     size_t fail_at, stopped_midway = 0;
     config.teacher_forcing = 0.5;
     config.momentum = momentum;
-    config.point_every = 1;
+    config.loss_interval = 1;
     memset(&full_training, 0, sizeof full_training);
     CHECK(train(&full, config, &full_training, r) == PKTSEQ_OK);
     for (fail_at = 0;; ++fail_at) {
@@ -1030,7 +1030,7 @@ static void test_no_memory(double momentum) {
         status = train(&model, config, &training, r);
         CHECK(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY);
         CHECK(training.iteration == r->n);
-        CHECK(m.live == 2u + (training.point != NULL) +  // weights, groups, history, velocity
+        CHECK(m.live == 2u + (training.loss != NULL) +  // weights, groups, history, velocity
                             (training.velocity != NULL));
         stopped_midway += status && training.iteration > 0;
         if (status) CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
@@ -1094,13 +1094,13 @@ static void test_bounds(void) {
     pktseq_training training;
     pktseq_train_config config = config_of(5, PKTSEQ_ORDER_FILE);
     memset(&training, 0, sizeof training);
-    config.report_every = (size_t)-1;
+    config.report_interval = (size_t)-1;
     CHECK(sizeof(size_t) == 4 || pktseq_train(&model, &dataset, &config, &training, NULL) ==
                                      PKTSEQ_ERROR_ARGUMENT);
-    config.report_every = 0;
+    config.report_interval = 0;
     config.threads = 1025;
     CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(training.iteration == 0 && training.points == 0);
+    CHECK(training.iteration == 0 && training.losses == 0);
     pktseq_model_free(&model);
 }
 
@@ -1132,13 +1132,13 @@ static void test_train_limits(void) {
         if (i > 2) continue;
         bad = config;
         if (i == 0) bad.iterations = (size_t)UINT32_MAX + 1;
-        if (i == 1) bad.report_every = (size_t)UINT32_MAX + 1;
-        if (i == 2) bad.point_every = (size_t)UINT32_MAX + 1;
+        if (i == 1) bad.report_interval = (size_t)UINT32_MAX + 1;
+        if (i == 2) bad.loss_interval = (size_t)UINT32_MAX + 1;
         CHECK_THAT(pktseq_train(&model, &dataset, &bad, &training, &err) ==
                        PKTSEQ_ERROR_ARGUMENT && err.text[0], "%d: %s", i, err.text);
 #endif
     }
-    CHECK(training.iteration == 0 && !training.point);
+    CHECK(training.iteration == 0 && !training.loss);
     pktseq_training_free(&training);
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);
@@ -1185,7 +1185,7 @@ typedef struct spoiler {
 
 static int spoil(void *user_data, const pktseq_progress *progress) {
     spoiler *s = (spoiler *)user_data;
-    s->point[progress->iteration - 1] = progress->training->point[progress->iteration - 1];
+    s->point[progress->iteration - 1] = progress->training->loss[progress->iteration - 1];
     if (progress->iteration == s->when)
         for (size_t i = 0; i < s->model->parameters; ++i)
             s->model->block[i] = (real)(i % 2 ? HUGE_VAL : -HUGE_VAL);
@@ -1211,14 +1211,14 @@ static void test_history_of_diverged(void) {
         s.model = &model;
         s.when = when;
         config.iterations = 1100;
-        config.point_every = 1;
+        config.loss_interval = 1;
         config.threads = 1;
         config.progress = spoil;
         config.user_data = &s;
         status = pktseq_train(&model, &dataset, &config, &training, NULL);
-        CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.points == when, "%d, %lu of %lu",
-                   (int)status, (unsigned long)training.points, (unsigned long)when);
-        CHECK(memcmp(training.point, s.point, training.points * sizeof *s.point) == 0);
+        CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.losses == when, "%d, %lu of %lu",
+                   (int)status, (unsigned long)training.losses, (unsigned long)when);
+        CHECK(memcmp(training.loss, s.point, training.losses * sizeof *s.point) == 0);
         for (size_t i = 0; i < model.parameters; ++i)
             finite += fabs((double)model.block[i]) < 1e9;
         CHECK(finite == model.parameters);

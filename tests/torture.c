@@ -60,7 +60,7 @@ static pktseq_status make(checkpoint *c, int which, pktseq_error *err) {
     schema.constant_is_zero = 1;
     config.iterations = which ? 7 : 5;
     config.momentum = 0.5;
-    config.point_every = 1;
+    config.loss_interval = 1;
     config.threads = 1;
     memset(c, 0, sizeof *c);
     status = pktseq_table_parse(&table, csv, (size_t)n, &schema, NULL, err);

@@ -84,13 +84,13 @@ static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detec
     config.learning_rate = 0.01;
     config.momentum = 0.5;
     config.clip = 1;
-    config.point_every = 5;
+    config.loss_interval = 5;
     config.teacher_forcing = 0.5;
     config.seed = j->seed;
     config.threads = j->threads;
     measure.one_step_ahead = 1;
     measure.by_length = 1;
-    if (j->loss == PKTSEQ_LOSS_NLL) measure.measure = PKTSEQ_MEASURE_SURPRISE;
+    if (j->loss == PKTSEQ_LOSS_NLL) measure.measure = PKTSEQ_MEASURE_SURPRISAL;
     if ((status = pktseq_model_init(&j->model, net, j->seed, NULL, err)) != PKTSEQ_OK ||
         (status = pktseq_train(&j->model, &j->dataset, &config, training, err)) != PKTSEQ_OK ||
         (status = pktseq_detector_init(detector, &j->model, 0, &measure, NULL, err)) !=

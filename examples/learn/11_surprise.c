@@ -193,7 +193,7 @@ int main(void) {
     load("examples/data/normal_seqs.csv", 0.8, 1, &table[1], &held);
     load("examples/data/mixed_seqs.csv", 0, 1, &table[2], &mixed);
     learn(&model, &normal);
-    options.measure = PKTSEQ_MEASURE_SURPRISE;
+    options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = 1;
     options.weight = token_alone;
     must(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err));

@@ -226,8 +226,8 @@ typedef struct loaded {
 } loaded;
 
 static void load(loaded *l, const char *path) {
-    pktseq_schema schema = pktseq_schema_notebook();
-    pktseq_dataset_options options = pktseq_dataset_options_notebook();
+    pktseq_schema schema = pktseq_schema_reference();
+    pktseq_dataset_options options = pktseq_dataset_options_reference();
     pktseq_error err;
     double t0 = now(), t1, t2;
     if (pktseq_table_read(&l->table, path, &schema, NULL, &err)) fail(err.text);
@@ -463,7 +463,7 @@ static size_t memory_read(void *user_data, void *to, size_t size, int *failed) {
 }
 
 static void count_alarm(void *user_data, const pktseq_alarm *alarm) {
-    *(size_t *)user_data += !alarm->again;
+    *(size_t *)user_data += !alarm->repeated;
 }
 
 // Watches a capture as often as it takes. CPU time: another program's share of the core is not ours.

@@ -133,7 +133,7 @@ static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
         {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH},
         {"length", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH},
         {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH},
-        {"dst_port", PKTSEQ_PORT_NOTEBOOK, PKTSEQ_ROLE_INPUT},
+        {"dst_port", PKTSEQ_PORT_REFERENCE, PKTSEQ_ROLE_INPUT},
         {"ack", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH},
         {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH},
         {"token", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT},
@@ -144,7 +144,7 @@ static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
     which %= 4;
     if (which < 3) {
         schema = which == 0   ? pktseq_schema_default()
-                 : which == 1 ? pktseq_schema_notebook()
+                 : which == 1 ? pktseq_schema_reference()
                               : pktseq_schema_recommended(1);
         return schema;
     }
@@ -166,10 +166,10 @@ static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
     schema.field_count = FUZZ_FIELDS;
     schema.keep = keep;
     schema.keep_count = FUZZ_KEPT;
-    schema.rule.least = 2;
-    schema.rule.most = 5;
+    schema.rule.min_length = 2;
+    schema.rule.max_length = 5;
     schema.rule.window = 0.5;
-    schema.rule.notebook = 1;
+    schema.rule.reference_names = 1;
     return schema;
 }
 
@@ -275,7 +275,7 @@ static inline void fuzz_load(fuzz_loaded *l, const unsigned char *data, size_t s
     FUZZ((l->status == PKTSEQ_OK) == (l->model.block != NULL));
     if (l->status)
         FUZZ(!l->model.parameters && !l->codec.field_count && !l->training.iteration &&
-             !l->training.point && !l->training.velocity && !l->detector.memory);
+             !l->training.loss && !l->training.velocity && !l->detector.memory);
 }
 
 static inline void fuzz_unload(fuzz_loaded *l) {
@@ -294,12 +294,12 @@ static inline int fuzz_same_training(const pktseq_training *a, const pktseq_trai
            c->batch == d->batch && c->order == d->order && c->seed == d->seed &&
            c->learning_rate == d->learning_rate && c->momentum == d->momentum &&
            c->clip == d->clip && c->teacher_forcing == d->teacher_forcing &&
-           c->report_every == d->report_every && c->point_every == d->point_every &&
+           c->report_interval == d->report_interval && c->loss_interval == d->loss_interval &&
            c->milestone_count == d->milestone_count &&
            fuzz_same(c->milestone, d->milestone, c->milestone_count) &&
            a->report_sum == b->report_sum && a->report_count == b->report_count &&
-           a->point_sum == b->point_sum && a->point_count == b->point_count &&
-           a->points == b->points && fuzz_same(a->point, b->point, a->points * sizeof *a->point) &&
+           a->loss_sum == b->loss_sum && a->loss_sum_count == b->loss_sum_count &&
+           a->losses == b->losses && fuzz_same(a->loss, b->loss, a->losses * sizeof *a->loss) &&
            a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
            a->begin == b->begin && a->end == b->end && a->parameters == b->parameters &&
            fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);

@@ -124,10 +124,10 @@ static void api_table_change(api_state *s, size_t i) {
     pktseq_schema schema = fuzz_schema(api_byte(s), field);
     if (api_byte(s) & 1) {
         pktseq_rule rule = pktseq_rule_default();
-        rule.least = api_size(s);
-        rule.most = api_size(s);
+        rule.min_length = api_size(s);
+        rule.max_length = api_size(s);
         rule.window = api_double(s);
-        rule.notebook = api_byte(s) & 1;
+        rule.reference_names = api_byte(s) & 1;
         api_done(s, pktseq_table_sequences(&s->table[i], api_null(s) ? NULL : &rule, &s->err));
     } else {
         api_done(s, pktseq_table_derive(&s->table[i], api_null(s) ? NULL : &schema, &s->err));
@@ -287,7 +287,7 @@ static void api_train(api_state *s, size_t i) {
     config.clip = api_byte(s) & 1 ? api_double(s) : 0;
     config.teacher_forcing = api_double(s);
     config.order = (pktseq_order)api_below(s, 3);
-    config.point_every = api_below(s, 3);
+    config.loss_interval = api_below(s, 3);
     config.threads = 1;
     api_done(s, pktseq_train(&s->model[api_byte(s) & 1], &s->dataset[api_byte(s) & 1],
                              api_null(s) ? NULL : &config, t, &s->err));
@@ -307,7 +307,7 @@ static void api_detector(api_state *s, size_t i) {
         options.one_step_ahead = api_byte(s) & 1;
         options.by_length = api_byte(s) & 1;
         options.context = api_byte(s) < 100 ? api_double(s) : 0;
-        options.false_alarms = api_double(s);
+        options.false_positive_rate = api_double(s);
     }
     if (api_byte(s) < 128) {
         api_detector_free(s, i);

@@ -114,7 +114,7 @@ static void capture_table(const uint8_t *data, size_t size) {
     status = pktseq_table_parse(&table, exact, size - 1, &schema, &memory.allocator, &err);
     fuzz_error(&err, status);
     FUZZ(status || (table.rows && table.rows <= table.capture.packets));
-    FUZZ(status || table.cut.packets == table.capture.frames);
+    FUZZ(status || table.counts.packets == table.capture.frames);
     pktseq_table_free(&table);
     FUZZ(memory.live == 0);
     free(exact);

@@ -58,17 +58,17 @@ static void csv_check(const pktseq_table *t) {
     }
     for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
         FUZZ(t->source_row[row] < t->source_row[row + 1]);
-    FUZZ(t->cut.packets == 0 ||
-         t->cut.packets == t->rows + pktseqi_cut_left_out(&t->cut));
+    FUZZ(t->counts.packets == 0 ||
+         t->counts.packets == t->rows + pktseqi_cut_left_out(&t->counts));
 }
 
 static void csv_check_same(const pktseq_table *a, const pktseq_table *b, size_t lines) {
-    pktseq_cut cut = b->cut;
+    pktseq_table_counts cut = b->counts;
     if (cut.bad_line) cut.bad_line += lines;
     FUZZ(a->rows == b->rows && a->sequences == b->sequences &&
          a->column_count == b->column_count && a->position_gaps == b->position_gaps &&
          !a->source_row == !b->source_row);
-    FUZZ(fuzz_same(&a->cut, &cut, sizeof cut));
+    FUZZ(fuzz_same(&a->counts, &cut, sizeof cut));
     FUZZ(fuzz_same(a->start, b->start, (a->sequences + 1) * sizeof *a->start));
     if (a->source_row)
         FUZZ(fuzz_same(a->source_row, b->source_row, a->rows * sizeof *a->source_row));

@@ -38,9 +38,9 @@ static int dataset_check_cell(const pktseq_field *f, const pktseq_column *c, siz
         FUZZ(value.text && !strcmp(value.text, pktseq_column_text(c, row)) && back == (double)k);
         return 0;
     case PKTSEQ_PORT:
-    case PKTSEQ_PORT_NOTEBOOK:
+    case PKTSEQ_PORT_REFERENCE:
         k = (size_t)pktseq_port_class(said);
-        if (f->kind == PKTSEQ_PORT_NOTEBOOK && k == 2) {
+        if (f->kind == PKTSEQ_PORT_REFERENCE && k == 2) {
             FUZZ(x[0] == 0 && x[1] == 0 && x[2] == 0);
             return 1;
         }

@@ -43,7 +43,7 @@ static int load_same_detector(const pktseq_detector *a, const pktseq_detector *b
            !a->options.one_step_ahead == !b->options.one_step_ahead &&
            !a->options.by_length == !b->options.by_length &&
            a->options.context == b->options.context &&
-           a->options.false_alarms == b->options.false_alarms && a->threshold == b->threshold &&
+           a->options.false_positive_rate == b->options.false_positive_rate && a->threshold == b->threshold &&
            a->threshold_low == b->threshold_low && a->threshold_high == b->threshold_high &&
            fuzz_same(a->weight, b->weight, a->groups * sizeof *a->weight) &&
            fuzz_same(a->error, b->error, a->out * sizeof *a->error) &&

@@ -46,7 +46,7 @@ static void resume_check(fuzz_loaded *l, const pktseq_dataset *dataset, fuzz_mem
         l->training.config.momentum = 0.5;
         l->training.config.clip = 0.25;
         l->training.config.order = PKTSEQ_ORDER_SHUFFLED;
-        l->training.config.point_every = 2;
+        l->training.config.loss_interval = 2;
     } else if (l->training.data_hash != hash) {
         FUZZ(resume_go_on(l, dataset, begun + 1) == PKTSEQ_ERROR_MISMATCH);
         FUZZ(l->training.iteration == begun);
@@ -70,9 +70,9 @@ static void resume_check(fuzz_loaded *l, const pktseq_dataset *dataset, fuzz_mem
         FUZZ(l->training.iteration == other.training.iteration);
         FUZZ(fuzz_same(l->model.block, other.model.block,
                        l->model.parameters * sizeof *l->model.block));
-        FUZZ(l->training.points == other.training.points);
-        FUZZ(fuzz_same(l->training.point, other.training.point,
-                       l->training.points * sizeof *l->training.point));
+        FUZZ(l->training.losses == other.training.losses);
+        FUZZ(fuzz_same(l->training.loss, other.training.loss,
+                       l->training.losses * sizeof *l->training.loss));
     }
     fuzz_unload(&other);
 }

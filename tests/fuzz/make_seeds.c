@@ -139,7 +139,7 @@ static void checkpoint_seeds(void) {
         options.start = kind & 1 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
         train.iterations = 5;
         train.batch = 2;
-        train.point_every = 2;
+        train.loss_interval = 2;
         train.momentum = kind == 2 ? 0.5 : 0;
         train.clip = kind == 2 ? 1 : 0;
         train.threads = 1;
