@@ -2053,21 +2053,21 @@ PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
 #define PKTSEQI_IS_float 1
 #define PKTSEQI_IS_FLOAT PKTSEQI_JOIN(PKTSEQI_IS_, PKTSEQ_REAL)
 #ifdef PKTSEQ_NO_SIMD
-#define PKTSEQI_PLAIN_ONLY
+#define PKTSEQI_SCALAR_ONLY
 #elif defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
-#define PKTSEQI_PLAIN_ONLY  // else g++ -O0 would make a C program need the C++ library
+#define PKTSEQI_SCALAR_ONLY  // else g++ -O0 would make a C program need the C++ library
 #elif !defined(PKTSEQ_FILE) && defined(__has_include)
 #if !__has_include("pktseq.h") && __INCLUDE_LEVEL__ == 0
-#define PKTSEQI_PLAIN_ONLY  // pasted into another file, so there is none that could include itself
+#define PKTSEQI_SCALAR_ONLY  // pasted into another file, so there is none that could include itself
 #elif !__has_include("pktseq.h")
-#define PKTSEQI_PLAIN_ONLY
+#define PKTSEQI_SCALAR_ONLY
 #error "pktseq.h was renamed: define PKTSEQ_FILE as its name in quotes, or PKTSEQ_NO_SIMD"
 #endif
 #endif
 #ifndef PKTSEQ_FILE
 #define PKTSEQ_FILE "pktseq.h"
 #endif
-#ifndef PKTSEQI_PLAIN_ONLY
+#ifndef PKTSEQI_SCALAR_ONLY
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PKTSEQI_X86
 #include <immintrin.h>
@@ -9769,19 +9769,19 @@ typedef struct pktseqi_kernels {
     const char *name;
 
     // out[b][i] = sum over the products of w[i] . x[b]      i < rows, b < count
-    void (*dots)(const pktseqi_product *product, int products, size_t rows, size_t count,
+    void (*matmul)(const pktseqi_product *product, int products, size_t rows, size_t count,
                  pktseq_real *out, size_t out_stride);
 
     // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[t][c]
     //   s < slots, c < cols, terms up to PKTSEQI_PIECE
-    //   fresh: out is taken for zeros, whatever it holds
-    void (*add_outer)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
-                      size_t terms, size_t slots, size_t cols, pktseq_real scale, int fresh,
+    //   overwrite: out is taken for zeros, whatever it holds
+    void (*rank_update)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
+                      size_t terms, size_t slots, size_t cols, pktseq_real scale, int overwrite,
                       pktseq_real *out, size_t out_stride);
 
     // y[i] += scale * sum over t < terms of d[t][i]         i < n
-    void (*add_rows)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
-                     pktseq_real scale, int fresh, pktseq_real *y);
+    void (*column_sums)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
+                     pktseq_real scale, int overwrite, pktseq_real *y);
 
     // The gates of a GRU step from their dot products, and the way back: see >>gru.
     void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t count,
@@ -9836,7 +9836,7 @@ static float pktseqi_fmaf(float a, float b, float c) {
 // machine's fused multiply-add (double on x86) or its vectors (float), and goes on with plain C.
 #define PKTSEQI_SELF
 #if defined(PKTSEQI_X86) && !PKTSEQI_IS_FLOAT
-#define PKTSEQI_PLAIN
+#define PKTSEQI_SCALAR
 #define PKTSEQI_NAME "plain C with FMA"
 #define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
 #define PKTSEQI_K(name) pktseqi_##name##_fma
@@ -9860,17 +9860,17 @@ static float pktseqi_fmaf(float a, float b, float c) {
 #include PKTSEQ_FILE
 #endif
 #undef PKTSEQI_SELF
-#define PKTSEQI_PLAIN
+#define PKTSEQI_SCALAR
 #define PKTSEQI_NAME "plain C"
 #define PKTSEQI_TARGET
-#define PKTSEQI_K(name) pktseqi_##name##_plain
+#define PKTSEQI_K(name) pktseqi_##name##_scalar
 #endif  // PKTSEQI_IMPLEMENTED
 
 #ifdef PKTSEQI_K
-// ---- >>plain: the kernels in plain C, one number after the other --------------------------------
+// ---- >>scalar: the kernels in plain C, one number after the other -------------------------------
 
 // What the vectors below are tested against to the bit, and where to begin reading.
-#ifdef PKTSEQI_PLAIN
+#ifdef PKTSEQI_SCALAR
 
 // a * b + c, rounded once, for the number type at hand.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_real c) {
@@ -9885,7 +9885,7 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(sum)(pktseq_real *lane) {
     return lane[0];
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
+static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, pktseq_real *out,
                                            size_t out_stride) {
     for (size_t b = 0; b < count; ++b)
@@ -9913,10 +9913,10 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
         }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as, size_t at,
+static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t as, size_t at,
                                                 const pktseq_real *const *b, size_t terms,
                                                 size_t slots, size_t cols,
-                                                pktseq_real scale, int fresh, pktseq_real *out,
+                                                pktseq_real scale, int overwrite, pktseq_real *out,
                                                 size_t out_stride) {
     for (size_t s = 0; s < slots; ++s)
         for (size_t c = 0; c < cols; c += 16) {
@@ -9928,17 +9928,17 @@ static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const pktseq_real *a, size_t as,
                     sum[l] = PKTSEQI_K(fma)(a[s * as + t * at], from[l], sum[l]);
             }
             for (size_t l = 0; l < n; ++l)
-                to[l] = PKTSEQI_K(fma)(scale, sum[l], fresh ? 0 : to[l]);
+                to[l] = PKTSEQI_K(fma)(scale, sum[l], overwrite ? 0 : to[l]);
         }
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const pktseq_real *d, size_t d_stride,
+static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d_stride,
                                                size_t terms, size_t n, pktseq_real scale,
-                                               int fresh, pktseq_real *y) {
+                                               int overwrite, pktseq_real *y) {
     for (size_t i = 0; i < n; ++i) {
         pktseq_real sum = 0;
         for (size_t t = 0; t < terms; ++t) sum += d[t * d_stride + i];
-        y[i] = PKTSEQI_K(fma)(scale, sum, fresh ? 0 : y[i]);
+        y[i] = PKTSEQI_K(fma)(scale, sum, overwrite ? 0 : y[i]);
     }
 }
 
@@ -10243,7 +10243,7 @@ PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
 #endif
 
 // sum[s*R + r] += w[r] . x[s] from column i on, `part` of 16 columns (16 if all are there).
-PKTSEQI_INLINE void PKTSEQI_K(dots_16)(PKTSEQI_V *sum, const float *const *w, const int R,
+PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_V *sum, const float *const *w, const int R,
                                        const float *const *x, const int S, size_t i,
                                        size_t part) {
     PKTSEQI_V xs[PKTSEQI_BLOCK];
@@ -10260,9 +10260,10 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_16)(PKTSEQI_V *sum, const float *const *w, co
 // R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. All
 // sequences are there; past the last of `rows` rows the first one stands in, and its result is not
 // stored (whole: there is none).
-PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int products, size_t row,
-                                          size_t rows, const int R, size_t b, const int S,
-                                          const int whole, float *out, size_t out_stride) {
+PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int products,
+                                            size_t row, size_t rows, const int R, size_t b,
+                                            const int S, const int whole, float *out,
+                                            size_t out_stride) {
     const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
     float sum[PKTSEQI_SUMS];
     PKTSEQI_V v[PKTSEQI_SUMS];
@@ -10285,8 +10286,8 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int pr
         }
         if (product[k].entry) continue;
         PKTSEQI_UNROLL for (int s = 1; s < S; ++s) x[s] = x[s - 1] + product[k].x_stride;
-        for (; i + 16 <= n; i += 16) PKTSEQI_K(dots_16)(v, w, R, x, S, i, 16);
-        if (i < n) PKTSEQI_K(dots_16)(v, w, R, x, S, i, n - i);
+        for (; i + 16 <= n; i += 16) PKTSEQI_K(matmul_16)(v, w, R, x, S, i, 16);
+        if (i < n) PKTSEQI_K(matmul_16)(v, w, R, x, S, i, n - i);
     }
     PKTSEQI_K(sums)(v, sum);
     out += b * out_stride + row;
@@ -10298,7 +10299,7 @@ PKTSEQI_INLINE void PKTSEQI_K(dots_block)(const pktseqi_product *product, int pr
 
 // 16 to 23 sequences at a time: their states stay in the first cache while the rows pass by. What
 // does not fill a block of rows and sequences goes sequence by sequence.
-static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int products,
+static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, float *out,
                                            size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS };
@@ -10308,20 +10309,20 @@ static PKTSEQI_TARGET void PKTSEQI_K(dots)(const pktseqi_product *product, int p
         end = past - (past - b) % B;
         for (; row + B <= rows && end > b; row += B)
             for (size_t s = b; s < end; s += B)
-                PKTSEQI_K(dots_block)(product, products, row, rows, B, s, B, 1, out, out_stride);
+                PKTSEQI_K(matmul_block)(product, products, row, rows, B, s, B, 1, out, out_stride);
         for (; b < past; ++b)
             for (size_t first = b < end ? row : 0; first < rows; first += MANY)
-                PKTSEQI_K(dots_block)(product, products, first, rows, MANY, b, 1, 0, out,
+                PKTSEQI_K(matmul_block)(product, products, first, rows, MANY, b, 1, 0, out,
                                       out_stride);
     }
 }
 
 // S slots times C vectors of columns, of which `cols` numbers are there (whole: all). Missing slots
 // repeat the first one and are not stored.
-PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
+PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
                                            const float *const *b, size_t col, size_t terms,
                                            size_t slots, const int S, size_t cols, const int C,
-                                           const int whole, float scale, int fresh, float *out,
+                                           const int whole, float scale, int overwrite, float *out,
                                            size_t out_stride) {
     PKTSEQI_V sum[PKTSEQI_SUMS], x[PKTSEQI_SUMS], rate = PKTSEQI_K(set)(scale);
     size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
@@ -10345,7 +10346,7 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
             float *to = out + col + 16 * c;
             PKTSEQI_V old = PKTSEQI_K(set)(0);
             if (part[c] == 0) continue;
-            if (!fresh) old = PKTSEQI_K(load_part)(to, part[c]);
+            if (!overwrite) old = PKTSEQI_K(load_part)(to, part[c]);
             PKTSEQI_K(store_part)(to, PKTSEQI_K(fma)(rate, sum[s * C + c], old), part[c]);
         }
     }
@@ -10354,35 +10355,35 @@ PKTSEQI_INLINE void PKTSEQI_K(outer_block)(const float *a, size_t as, size_t at,
 // Shapes of blocks: square and high ones, with as many sums as there are registers for, and long
 // and short ones for a single slot. Rows of out are passed from end to end
 // while the rows b fit into the first cache, else in stripes.
-static PKTSEQI_TARGET void PKTSEQI_K(add_outer)(const float *a, size_t as, size_t at,
+static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, size_t at,
                                                 const float *const *b, size_t terms,
-                                                size_t slots, size_t cols, float scale, int fresh,
-                                                float *out, size_t out_stride) {
+                                                size_t slots, size_t cols, float scale,
+                                                int overwrite, float *out, size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, HALF = B / 2, STRIPE = 16 * B, LONG = PKTSEQI_SUMS / 2 };
-#define PKTSEQI_OUTER(S, C, whole) \
-    PKTSEQI_K(outer_block)(a + s * as, as, at, b, c, terms, slots - s, S, cols - c, C, whole, \
-                           scale, fresh, out + s * out_stride, out_stride)
+#define PKTSEQI_RANK(S, C, whole) \
+    PKTSEQI_K(rank_block)(a + s * as, as, at, b, c, terms, slots - s, S, cols - c, C, whole, \
+                           scale, overwrite, out + s * out_stride, out_stride)
     size_t past = slots > 1 ? cols - cols % STRIPE : 0, c = 0, s = 0;
     size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
-    for (; slots == 1 && c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_OUTER(1, LONG, 1);
-    for (; slots == 1 && c < cols; c += 16 * HALF) PKTSEQI_OUTER(1, HALF, 0);
+    for (; slots == 1 && c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_RANK(1, LONG, 1);
+    for (; slots == 1 && c < cols; c += 16 * HALF) PKTSEQI_RANK(1, HALF, 0);
     if (slots == 1) return;
     for (size_t start = 0; start < past; start += width)
         for (s = 0; s < slots; s += B)
-            for (c = start; c < start + width; c += STRIPE) PKTSEQI_OUTER(B, B, 1);
+            for (c = start; c < start + width; c += STRIPE) PKTSEQI_RANK(B, B, 1);
     for (c = past; c < cols; c += 16 * HALF)
-        for (s = 0; s < slots; s += 2 * B) PKTSEQI_OUTER(2 * B, HALF, 0);
-#undef PKTSEQI_OUTER
+        for (s = 0; s < slots; s += 2 * B) PKTSEQI_RANK(2 * B, HALF, 0);
+#undef PKTSEQI_RANK
 }
 
-static PKTSEQI_TARGET void PKTSEQI_K(add_rows)(const float *d, size_t d_stride, size_t terms,
-                                               size_t n, float scale, int fresh, float *y) {
+static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const float *d, size_t d_stride, size_t terms,
+                                               size_t n, float scale, int overwrite, float *y) {
     for (size_t i = 0; i < n; i += 16) {
         size_t part = n - i;
         PKTSEQI_V sum = PKTSEQI_K(set)(0), old = sum;
         for (size_t t = 0; t < terms; ++t)
             sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(d + t * d_stride + i, part));
-        if (!fresh) old = PKTSEQI_K(load_part)(y + i, part);
+        if (!overwrite) old = PKTSEQI_K(load_part)(y + i, part);
         PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum, old), part);
     }
 }
@@ -10546,11 +10547,11 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
 #endif
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
-    PKTSEQI_NAME,      PKTSEQI_K(dots),   PKTSEQI_K(add_outer), PKTSEQI_K(add_rows),
+    PKTSEQI_NAME,      PKTSEQI_K(matmul),   PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
     PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),      PKTSEQI_K(scale),
     PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid)};
 
-#undef PKTSEQI_PLAIN
+#undef PKTSEQI_SCALAR
 #undef PKTSEQI_ISA
 #undef PKTSEQI_NAME
 #undef PKTSEQI_TARGET
@@ -10572,7 +10573,7 @@ static const pktseqi_kernels *pktseqi_choose(void) {
 #elif defined(PKTSEQI_NEON)
     return &pktseqi_kernels_neon;
 #endif
-    return &pktseqi_kernels_plain;
+    return &pktseqi_kernels_scalar;
 }
 
 #define PKTSEQI_STRING2(x) #x
@@ -10598,7 +10599,7 @@ static const pktseqi_kernels *pktseqi_choose(void) {
 
 PKTSEQ_DEF const char *pktseq_build_info(void) {
     const pktseqi_kernels *kernels = pktseqi_choose();
-    if (kernels == &pktseqi_kernels_plain) return PKTSEQI_COL_INFO("plain C");
+    if (kernels == &pktseqi_kernels_scalar) return PKTSEQI_COL_INFO("plain C");
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
     if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_COL_INFO("AVX-512");
     return PKTSEQI_COL_INFO("AVX2");
@@ -10611,7 +10612,7 @@ PKTSEQ_DEF const char *pktseq_build_info(void) {
 
 // y[b] += W' d[b] for b < count.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
-static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
+static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
                                    size_t rows, size_t cols, const pktseq_real *d,
                                    size_t d_stride, size_t count, pktseq_real *y,
                                    size_t y_stride) {
@@ -10619,7 +10620,7 @@ static void pktseqi_add_transposed(const pktseqi_kernels *kernels, const pktseq_
     for (size_t i = 0, terms; i < rows; i += terms) {
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
-        kernels->add_outer(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
+        kernels->rank_update(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
     }
 }
 
@@ -10855,7 +10856,7 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
 }
 
 // Takes count things off a block at *used, 64-byte aligned. With block NULL it only counts.
-static void *pktseqi_carve(char *block, size_t *used, size_t count, size_t size) {
+static void *pktseqi_bump(char *block, size_t *used, size_t count, size_t size) {
     size_t bytes = count ? pktseqi_times(count, size) : 0;
     void *p = block ? block + *used : NULL;
     if (count && !bytes) bytes = (size_t)-1;
@@ -10878,43 +10879,43 @@ static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
     // A product that wraps becomes the largest size, so that the sum does not fit either.
 #define PKTSEQI_COUNT(a, b) ((a) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
     size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
-    work->sequence_loss = (double *)pktseqi_carve(block, &used, B, sizeof(double));
-    work->first = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
-    work->target = (const pktseq_real **)pktseqi_carve(block, &used, B, sizeof(pktseq_real *));
-    work->packed_first = (const pktseq_real **)pktseqi_carve(block, &used, B,
+    work->sequence_loss = (double *)pktseqi_bump(block, &used, B, sizeof(double));
+    work->first = (const pktseq_real **)pktseqi_bump(block, &used, B, sizeof(pktseq_real *));
+    work->target = (const pktseq_real **)pktseqi_bump(block, &used, B, sizeof(pktseq_real *));
+    work->packed_first = (const pktseq_real **)pktseqi_bump(block, &used, B,
                                                              sizeof(pktseq_real *));
-    work->packed_target = (const pktseq_real **)pktseqi_carve(block, &used, B,
+    work->packed_target = (const pktseq_real **)pktseqi_bump(block, &used, B,
                                                               sizeof(pktseq_real *));
-    work->length = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
-    work->order = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
-    work->place = (size_t *)pktseqi_carve(block, &used, B, sizeof(size_t));
-    work->active = (size_t *)pktseqi_carve(block, &used, S, sizeof(size_t));
-    work->row = (size_t *)pktseqi_carve(block, &used, pktseqi_plus(S, 1), sizeof(size_t));
-    work->tally = (size_t *)pktseqi_carve(block, &used, pktseqi_plus(T, 2), sizeof(size_t));
-    work->forced = (unsigned char *)pktseqi_carve(block, &used, B, 1);
-    work->x = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(NB, D), real);
-    work->token = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->entry = (struct pktseqi_nonzero *)pktseqi_carve(
+    work->length = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
+    work->order = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
+    work->place = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
+    work->active = (size_t *)pktseqi_bump(block, &used, S, sizeof(size_t));
+    work->row = (size_t *)pktseqi_bump(block, &used, pktseqi_plus(S, 1), sizeof(size_t));
+    work->tally = (size_t *)pktseqi_bump(block, &used, pktseqi_plus(T, 2), sizeof(size_t));
+    work->forced = (unsigned char *)pktseqi_bump(block, &used, B, 1);
+    work->x = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(NB, D), real);
+    work->token = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->entry = (struct pktseqi_nonzero *)pktseqi_bump(
         block, &used, pktseqi_takes_entries(&work->config)
                           ? PKTSEQI_COUNT(TB, work->config.groups) : 0, sizeof(pktseqi_nonzero));
     // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
     // into the same few places of the cache.
     work->h_stride = pktseqi_plus(H, 31) / 16 * 16;
     work->gate_stride = pktseqi_plus(PKTSEQI_COUNT(4, H), 31) / 16 * 16;
-    work->h = (pktseq_real *)pktseqi_carve(block, &used,
+    work->h = (pktseq_real *)pktseqi_bump(block, &used,
                                            PKTSEQI_COUNT(pktseqi_plus(SB, B), work->h_stride),
                                            real);
-    work->gate = (pktseq_real *)pktseqi_carve(
+    work->gate = (pktseq_real *)pktseqi_bump(
         block, &used, PKTSEQI_COUNT(keep ? SB : B, work->gate_stride), real);
-    work->out = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->out = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
     if (work->forward_only) return used;
-    work->dout = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->dh = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
-    work->dtoken = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
-    work->dh_part = (pktseq_real *)pktseqi_carve(block, &used,
+    work->dout = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
+    work->dh = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
+    work->dtoken = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, O), real);
+    work->dh_part = (pktseq_real *)pktseqi_bump(block, &used,
                                                  PKTSEQI_COUNT(B, work->h_stride), real);
-    work->dtoken_part = (pktseq_real *)pktseqi_carve(block, &used, PKTSEQI_COUNT(B, O), real);
-    work->grad_block = (pktseq_real *)pktseqi_carve(block, &used, work->parameters, real);
+    work->dtoken_part = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, O), real);
+    work->grad_block = (pktseq_real *)pktseqi_bump(block, &used, work->parameters, real);
 #undef PKTSEQI_COUNT
     return used;
 }
@@ -11084,7 +11085,7 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
             product[products].x = step->h;
             product[products++].x_stride = step->h_stride;
         }
-        kernels->dots(product, products, H, step->count, out, G);
+        kernels->matmul(product, products, H, step->count, out, G);
     }
     kernels->gates(gru->b_ih, gru->b_hh, H, step->count, step->gate, G, step->h, step->h2,
                    step->h_stride);
@@ -11118,7 +11119,7 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
         for (size_t gate = 0; gate < 3; ++gate) {
             const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
             for (size_t t = 0; t < n; ++t) row[t] = w + (gate * H + unit + t) * cols;
-            kernels->add_outer(d, step->gate_stride, 1, row, n, step->count, cols, 1, gate == 0,
+            kernels->rank_update(d, step->gate_stride, 1, row, n, step->count, cols, 1, gate == 0,
                                part, y_stride);
         }
         for (size_t b = 0; b < step->count; ++b)
@@ -11404,7 +11405,7 @@ static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_mod
     product.entry = NULL;
     product.x = h;
     product.x_stride = h_stride;
-    kernels->dots(&product, 1, count, rows, out, O);
+    kernels->matmul(&product, 1, count, rows, out, O);
     for (size_t b = 0; b < rows; ++b)
         kernels->axpy(1, model->tensor.out_b + first, out + b * O, count);
 }
@@ -11485,10 +11486,10 @@ typedef struct pktseqi_job {
     const pktseq_model *model;
     pktseq_work *work;
     size_t chains;
-    // of the gradients: each is multiplied by scale and added to `to`, or, fresh, put there
+    // of the gradients: each is multiplied by scale and added to `to`, or, overwrite, put there
     const pktseq_tensors *to;
     pktseq_real scale;
-    int fresh;
+    int overwrite;
     size_t block, blocks;  // hidden units of a GRU's task, and how many tasks that makes
 } pktseqi_job;
 
@@ -11720,7 +11721,7 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work, 
     pktseq_real *dh2 = work->dh + first * work->h_stride, *dtoken = work->dtoken + first * O;
     // was: out = W h + b           dh += W' dout
     if (s >= N)
-        pktseqi_add_transposed(kernels, model->tensor.out_w, O, H,
+        pktseqi_matmul_transposed(kernels, model->tensor.out_w, O, H,
                                work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
                                step.count, dh2, work->h_stride);
     if (work->dh_trace) pktseqi_trace_dh(work, s, first, step.count, dh2);
@@ -11787,7 +11788,7 @@ static int pktseqi_next_piece(pktseqi_pieces *p, const pktseq_work *work, size_t
 typedef struct pktseqi_gru_sums {
     pktseq_real *w_ih, *w_hh, *b_ih, *b_hh;
     pktseq_real scale;
-    int fresh;       // what is there is forgotten
+    int overwrite;       // what is there is forgotten
     size_t entries;  // G of packed inputs, whose w_ih has a way of its own; else 0
 } pktseqi_gru_sums;
 
@@ -11819,12 +11820,14 @@ static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t e
                 for (int k = 0; k < PIECES && pktseqi_next_piece(&p, work, end, x, D); ++k) {
                     const pktseq_real *gi = gate + p.done * G + row;
                     const pktseq_real *gh = part < 2 ? gi : gi + H;
-                    int fresh = sums->fresh && p.done == 0;
+                    int overwrite = sums->overwrite && p.done == 0;
                     if (!sums->entries)
-                        kernels->add_outer(gi, 1, G, p.x_row, p.terms, n, D, scale, fresh, w_ih, D);
-                    kernels->add_outer(gh, 1, G, p.h_row, p.terms, n, H, scale, fresh, w_hh, H);
-                    kernels->add_rows(gi, G, p.terms, n, scale, fresh, sums->b_ih + row);
-                    kernels->add_rows(gh, G, p.terms, n, scale, fresh, sums->b_hh + row);
+                        kernels->rank_update(gi, 1, G, p.x_row, p.terms, n, D, scale, overwrite,
+                                             w_ih, D);
+                    kernels->rank_update(gh, 1, G, p.h_row, p.terms, n, H, scale, overwrite, w_hh,
+                                         H);
+                    kernels->column_sums(gi, G, p.terms, n, scale, overwrite, sums->b_ih + row);
+                    kernels->column_sums(gh, G, p.terms, n, scale, overwrite, sums->b_hh + row);
                 }
             }
 }
@@ -11855,7 +11858,7 @@ static void pktseqi_packed_gradient(const pktseq_work *work, size_t from, size_t
     size_t rows = pktseqi_decoder_row(work, work->steps), G = sums->entries;
     const pktseq_real *gate = work->gate + work->row[work->config.inputs] * S;
     uint64_t key[PKTSEQI_PIECE];
-    for (size_t part = 0; part < 3 && sums->fresh; ++part)
+    for (size_t part = 0; part < 3 && sums->overwrite; ++part)
         memset(sums->w_ih + (part * H + from) * O, 0, (to - from) * O * sizeof *sums->w_ih);
     for (size_t i = 0; i < rows && from < to; i += PKTSEQI_PIECE)
         for (size_t g = 0; g < G; ++g) {
@@ -11892,14 +11895,14 @@ static void pktseqi_out_gradient(const pktseqi_job *job, size_t from, size_t pas
     size_t rows = pktseqi_decoder_row(work, work->steps);
     pktseqi_step step = pktseqi_step_of(work, work->config.inputs, 0, work->count);
     pktseq_real *w = job->to->out_w + from * H, *bias = job->to->out_b + from;
-    int fresh = job->fresh;
+    int overwrite = job->overwrite;
     for (size_t i = 0, terms; i < rows; i += terms) {
         const pktseq_real *dout = work->dout + i * O + from;
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
         for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
-        work->kernels->add_outer(dout, 1, O, row, terms, n, H, job->scale, fresh, w, H);
-        work->kernels->add_rows(dout, O, terms, n, job->scale, fresh, bias);
-        fresh = 0;
+        work->kernels->rank_update(dout, 1, O, row, terms, n, H, job->scale, overwrite, w, H);
+        work->kernels->column_sums(dout, O, terms, n, job->scale, overwrite, bias);
+        overwrite = 0;
     }
 }
 
@@ -11920,7 +11923,7 @@ static void pktseqi_gradient(void *user, size_t task) {
     }
     sums.entries = encoder ? 0 : pktseqi_entries(work);
     sums.scale = job->scale;
-    sums.fresh = job->fresh;
+    sums.overwrite = job->overwrite;
     sums.w_ih = encoder ? job->to->enc_w_ih : job->to->dec_w_ih;
     sums.w_hh = encoder ? job->to->enc_w_hh : job->to->dec_w_hh;
     sums.b_ih = encoder ? job->to->enc_b_ih : job->to->dec_b_ih;
@@ -11945,10 +11948,10 @@ static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
                        pktseqi_gradient, job);
 }
 
-// The way back: all parameter gradients, times scale, added to `to` (or, fresh, put there), which
-// are the gradients, or with scale = -learning_rate the parameters themselves.
+// The way back: all parameter gradients, times scale, added to `to` (or put there: overwrite),
+// which are the gradients, or with scale = -learning_rate the parameters themselves.
 static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktseq_real scale,
-                             int fresh, const pktseq_tensors *to) {
+                             int overwrite, const pktseq_tensors *to) {
     pktseqi_job job;
     memset(&job, 0, sizeof job);
     work->can_backward = work->has_gates = 0;
@@ -11957,7 +11960,7 @@ static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktse
     job.work = work;
     job.to = to;
     job.scale = scale;
-    job.fresh = fresh;
+    job.overwrite = overwrite;
     pktseqi_work_run(work, pktseqi_backward_pass, &job);
 }
 

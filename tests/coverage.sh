@@ -11,7 +11,7 @@
 #
 # How it counts. The merged profiles of all programs are one: a line, or an outcome, counts as
 # covered if any program, number type or instruction set reached it. (pktseq.h includes itself, so
-# >>plain and >>vectors stand in a program several times; a macro's branches are counted once, where
+# >>scalar and >>vectors stand in a program several times; a macro's branches are counted once, where
 # it is defined.) A branch is a condition with two outcomes, true and false, each counted alone;
 # `a && b` are two branches. What the compiler folds to a constant does not count. MC/DC: a
 # condition counts if a program of each kind, all runs merged, has shown that it alone decides.

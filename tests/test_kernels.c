@@ -24,7 +24,7 @@ static void find_others(void) {
     (void)may_use;
     for (level = 512; level > 0; level -= 256) {
         const pktseqi_kernels *k = pktseqi_choose();
-        if (k != &pktseqi_kernels_plain && (n == 0 || others[n - 1] != k)) others[n++] = k;
+        if (k != &pktseqi_kernels_scalar && (n == 0 || others[n - 1] != k)) others[n++] = k;
     }
     level = 512;
 }
@@ -64,7 +64,7 @@ static void compare(const char *kernel, const char *name, const char *what, size
                what, (unsigned long)a, (unsigned long)b, (unsigned long)c);
 }
 
-static void same_dots(const pktseqi_kernels *k) {
+static void same_matmul(const pktseqi_kernels *k) {
     for (int round = 0; round < 300; ++round) {
         size_t rows = 1 + below(round % 3 ? 9 : 40), count = 1 + below(round % 5 ? 7 : 70);
         size_t stride[2], out_stride = rows + below(5);
@@ -79,30 +79,30 @@ static void same_dots(const pktseqi_kernels *k) {
             product[i].w = in[0] + below(1000);
             product[i].x = in[1] + below(1000);
         }
-        pktseqi_kernels_plain.dots(product, products, rows, count, out[0], out_stride);
-        k->dots(product, products, rows, count, out[1], out_stride);
-        compare(k->name, "dots", "rows, count, cols", rows, count, product[0].cols);
+        pktseqi_kernels_scalar.matmul(product, products, rows, count, out[0], out_stride);
+        k->matmul(product, products, rows, count, out[1], out_stride);
+        compare(k->name, "matmul", "rows, count, cols", rows, count, product[0].cols);
     }
 }
 
-static void same_add_outer(const pktseqi_kernels *k) {
+static void same_rank_update(const pktseqi_kernels *k) {
     const real *row[PKTSEQI_PIECE];
     for (int round = 0; round < 400; ++round) {
         size_t terms = 1 + below(PKTSEQI_PIECE), slots = 1 + below(round % 2 ? 70 : 3);
         size_t cols = 1 + below(round % 3 ? 40 : 300);
         size_t as = 1 + below(70), at = 1 + below(70), out_stride = cols + below(20);
         real scale = below(2) ? 1 : any_number();
-        int fresh = (int)below(2);
+        int overwrite = (int)below(2);
         fill();
         for (size_t t = 0; t < PKTSEQI_PIECE; ++t) row[t] = in[0] + below(ROOM - 400);
-        pktseqi_kernels_plain.add_outer(in[1], as, at, row, terms, slots, cols, scale, fresh,
+        pktseqi_kernels_scalar.rank_update(in[1], as, at, row, terms, slots, cols, scale, overwrite,
                                         out[0], out_stride);
-        k->add_outer(in[1], as, at, row, terms, slots, cols, scale, fresh, out[1],
+        k->rank_update(in[1], as, at, row, terms, slots, cols, scale, overwrite, out[1],
                      out_stride);
-        compare(k->name, "add_outer", "terms, slots, cols", terms, slots, cols);
-        pktseqi_kernels_plain.add_rows(in[1], cols, terms, cols, scale, fresh, out[0]);
-        k->add_rows(in[1], cols, terms, cols, scale, fresh, out[1]);
-        compare(k->name, "add_rows", "terms, -, cols", terms, 0, cols);
+        compare(k->name, "rank_update", "terms, slots, cols", terms, slots, cols);
+        pktseqi_kernels_scalar.column_sums(in[1], cols, terms, cols, scale, overwrite, out[0]);
+        k->column_sums(in[1], cols, terms, cols, scale, overwrite, out[1]);
+        compare(k->name, "column_sums", "terms, -, cols", terms, 0, cols);
     }
 }
 
@@ -114,7 +114,7 @@ static void same_gates(const pktseqi_kernels *k) {
             fill();
             if (round % 7 == 0) out[0][H / 2] = out[1][H / 2] = (real)sqrt(-1.0);
             for (int i = 0; i < 2; ++i) {
-                const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
+                const pktseqi_kernels *by = i ? k : &pktseqi_kernels_scalar;
                 real *gate = out[i], *h2 = out[i] + ROOM / 2;
                 if (back)
                     by->deltas(H, count, in[2], h2, stride, gate, gate_stride);
@@ -133,7 +133,7 @@ static void same_vectors(const pktseqi_kernels *k) {
         real a = any_number(), b = any_number();
         fill();
         for (int i = 0; i < 2; ++i) {
-            const pktseqi_kernels *by = i ? k : &pktseqi_kernels_plain;
+            const pktseqi_kernels *by = i ? k : &pktseqi_kernels_scalar;
             by->axpy(a, in[0], out[i], n);
             by->momentum(b, in[1], a, out[i] + 200, out[i] + 400, n);
             out[i][1200] = by->exp(out[i] + 600, n, b);
@@ -355,8 +355,8 @@ int main(int argc, char **argv) {
     test_fused();
     for (int i = 0; others[i]; ++i) {
         printf("  %s against plain C\n", others[i]->name);
-        same_dots(others[i]);
-        same_add_outer(others[i]);
+        same_matmul(others[i]);
+        same_rank_update(others[i]);
         same_gates(others[i]);
         same_vectors(others[i]);
     }

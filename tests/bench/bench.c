@@ -151,10 +151,11 @@ static int by_length(const void *a, const void *b) {
     uint64_t i = *(const uint64_t *)a, j = *(const uint64_t *)b;
     uint64_t m = sorting->start[i + 1] - sorting->start[i];
     uint64_t n = sorting->start[j + 1] - sorting->start[j];
-    return m != n ? (m > n) - (m < n) : (i > j) - (i < j);
+    return m != n ? (m < n) - (m > n) : (i > j) - (i < j);
 }
 
-// The same sequences, short ones first: batches cut from them have sequences of like length.
+// The same sequences, long ones first: batches cut from them have sequences of like length, and the
+// first batch, which is not timed, touches all the memory that the others will use.
 static void packets_sort(packets *p) {
     uint64_t *order = (uint64_t *)memory((size_t)p->sequences, sizeof *order);
     packets sorted = *p;
