@@ -23,7 +23,7 @@ all: $(EXAMPLES)
 
 detect: examples/alarm.h examples/live.h examples/report.h examples/ngram.h
 detect sequences train: examples/options.h examples/output.h
-train: examples/plot.h
+train: examples/choose.h examples/plot.h
 $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 

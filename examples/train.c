@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "choose.h"
 #include "options.h"
 #include "output.h"
 #include "plot.h"
@@ -111,9 +112,7 @@ typedef struct app {
     double *held_loss;       // (held_points) of sequences held out, at each loss point, or NAN
     size_t held_points;
     double clean;            // share of the sequences that may be left out since they fit worst
-    unsigned char *times;    // (sequences) how often each is learned from, or NULL
-    size_t left_out;         // of them not at all
-    size_t marked;           // and several times, since --normal says that they are harmless
+    chosen choice;           // which sequences are learned from, by --clean and --normal
     int lock;                // descriptor of the folder's lock
     int reached;             // the data were to be read
     int saved;               // model.safetensors is this run's
@@ -186,7 +185,8 @@ static int set_continued(app *a, const char *path) {
         return fail("%s", a->err.text);
     if (!old->codec.field_count)
         return fail("%s does not say what its features are (--init takes weights alone)", path);
-    pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training, &old->detector, NULL);
+    pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training, &old->detector,
+                             NULL);
     return 0;
 }
 
@@ -243,28 +243,29 @@ static int parse_options(app *a, int argc, char **argv) {
     order = (int)a->recipe.train.order;
     start = (int)a->recipe.dataset.start;
     loss = (int)a->recipe.loss;
+    pktseq_train_config *train = &a->recipe.train;
     const option list[] = {
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, &given[0]},
         {"--recommended", OPTION_FLAG, &a->recommended, 0, 0, 0, NULL, &given[1]},
         {"--epochs", OPTION_NUMBER, &a->recipe.epochs, 0, 1e6, 1, NULL, &given[2]},
-        {"--batch", OPTION_WHOLE, &a->recipe.train.batch, 1, 1e6, 0, NULL, &given[3]},
+        {"--batch", OPTION_WHOLE, &train->batch, 1, 1e6, 0, NULL, &given[3]},
         {"--hidden", OPTION_WHOLE, &a->recipe.hidden, 1, 65536, 0, NULL, &given[4]},
-        {"--lr", OPTION_NUMBER, &a->recipe.train.learning_rate, 0, 1e30, 0, NULL, &given[5]},
-        {"--momentum", OPTION_NUMBER, &a->recipe.train.momentum, 0, 0.999999, 0, NULL, &given[6]},
-        {"--clip", OPTION_NUMBER, &a->recipe.train.clip, 0, 1e30, 0, NULL, &given[7]},
+        {"--lr", OPTION_NUMBER, &train->learning_rate, 0, 1e30, 0, NULL, &given[5]},
+        {"--momentum", OPTION_NUMBER, &train->momentum, 0, 0.999999, 0, NULL, &given[6]},
+        {"--clip", OPTION_NUMBER, &train->clip, 0, 1e30, 0, NULL, &given[7]},
         {"--loss", OPTION_CHOICE, &loss, 0, 0, 0, "mse|nll", &given[8]},
-        {"--teacher-forcing", OPTION_NUMBER, &a->recipe.train.teacher_forcing, 0, 1, 0, NULL, &given[9]},
+        {"--teacher-forcing", OPTION_NUMBER, &train->teacher_forcing, 0, 1, 0, NULL, &given[9]},
         {"--start", OPTION_CHOICE, &start, 0, 0, 0, "target|input", &given[10]},
         {"--order", OPTION_CHOICE, &order, 0, 0, 0, "random|shuffled|file", &given[11]},
-        {"--seed", OPTION_SEED, &a->recipe.train.seed, 0, 0, 0, NULL, &given[12]},
+        {"--seed", OPTION_SEED, &train->seed, 0, 0, 0, NULL, &given[12]},
         {"--inputs", OPTION_WHOLE, &a->recipe.dataset.inputs, 0, 1e6, 0, NULL, &given[13]},
         {"--hold-out", OPTION_NUMBER, &a->recipe.dataset.hold_out, 0, 0.99, 0, NULL, &given[14]},
         {"--context", OPTION_NUMBER, &a->recipe.context, 0, 0.99, 0, NULL, &given[15]},
-        {"--plot-every", OPTION_WHOLE, &a->recipe.train.loss_interval, 1, 1e15, 0, NULL, &given[16]},
+        {"--plot-every", OPTION_WHOLE, &train->loss_interval, 1, 1e15, 0, NULL, &given[16]},
         {"--tcp-only", OPTION_FLAG, &a->tcp_only, 0, 0, 0, NULL, &given[17]},
-        {"--iterations", OPTION_WHOLE, &a->recipe.train.iterations, 1, 1e15, 0, NULL,
+        {"--iterations", OPTION_WHOLE, &train->iterations, 1, 1e15, 0, NULL,
          &a->given_iterations},
-        {"--print-every", OPTION_WHOLE, &a->recipe.train.report_interval, 1, 1e15, 0, NULL, &a->given_print},
+        {"--print-every", OPTION_WHOLE, &train->report_interval, 1, 1e15, 0, NULL, &a->given_print},
         {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
         {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
         {"--continue", OPTION_TEXT, &a->continue_path, 0, 0, 0, NULL, NULL},
@@ -328,7 +329,7 @@ static void make_recipe(app *a) {
              : a->continue_path ? ", goes on with a model" : "");
     n = strlen(text);
     if (a->clean > 0 && n < size)
-        snprintf(text + n, size - n, ", %lu sequences left out", (unsigned long)a->left_out);
+        snprintf(text + n, size - n, ", %lu sequences left out", (unsigned long)a->choice.left_out);
 }
 
 static int exists(const char *path) {
@@ -361,7 +362,9 @@ static int read_data(app *a) {
     schema->rule.tcp_only |= a->tcp_only;
     schema->bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     schema->keep = keep_columns;
-    schema->keep_count = a->clean > 0 || a->normal_path ? sizeof keep_columns / sizeof *keep_columns : 1;
+    schema->keep_count = 1;
+    if (a->clean > 0 || a->normal_path)
+        schema->keep_count = sizeof keep_columns / sizeof *keep_columns;
     return input_read(&a->table, a->data_path, schema, &a->err) ? fail("%s", a->err.text) : 0;
 }
 
@@ -421,14 +424,9 @@ static int score_table(app *a, double *score) {
     return bad;
 }
 
-static int compare_falling(const void *p, const void *q) {
-    double x = *(const double *)p, y = *(const double *)q;
-    return (x < y) - (x > y);
-}
-
-// Codec, dataset and model for the sequences that a->times marks.
+// Codec, dataset and model for the sequences that a->choice tells.
 static pktseq_status prepare_round(app *a) {
-    a->recipe.dataset.repeats = a->times;
+    a->recipe.dataset.repeats = a->choice.repeats;
     if (a->continue_path)
         return pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
                                       &a->codec, &a->dataset, &a->model, NULL, &a->err);
@@ -436,7 +434,7 @@ static pktseq_status prepare_round(app *a) {
                                  &a->err);
 }
 
-// Learns from the sequences that a->times marks, and scores all.
+// Learns from the sequences that a->choice tells, and scores all.
 static int clean_round(app *a, double *score) {
     pktseq_train_config config = a->recipe.train;
     int bad = prepare_round(a) != PKTSEQ_OK;
@@ -452,61 +450,19 @@ static int clean_round(app *a, double *score) {
     return bad;
 }
 
-// Marks what is to be learned from: not the share a->clean of the scores (n) that is highest, and of
-// these, if `outliers` is set, only those whose modified z-score is above 3.5 (Iglewicz and Hoaglin
-// 1993, by the median of what is above the median), so that clean traffic stays whole: of our normal
-// recording 13 of 922 sequences go, where 92 may. sorted: (n) scratch.
-static void mark_worst(app *a, const double *score, size_t n, int outliers, double *sorted) {
-    size_t most = (size_t)(a->clean * (double)n);
-    double limit, upper;
-    memcpy(sorted, score, n * sizeof *score);
-    qsort(sorted, n, sizeof *sorted, compare_falling);
-    limit = sorted[most];
-    upper = sorted[n / 2] + 3.5 / 0.6745 * (sorted[n / 4] - sorted[n / 2]);
-    if (outliers && upper > limit) limit = upper;
-    a->left_out = 0;
-    for (size_t s = 0; s < n; ++s) {
-        a->times[s] = score[s] <= limit;
-        a->left_out += !a->times[s];
-    }
-}
-
 static int path_in(const app *a, char *path, size_t size, const char *name);
 
-// Lists what is left out, the worst first: in a file, and the first five.
-static int report_left_out(app *a, const double *score, double *sorted) {
-    char path[4096], ends[256], time[40];
-    size_t listed = 0, n = a->table.sequences;
+// Lists what is left out: in a file, and the first five.
+static int list_left_out(app *a, const double *score, double *sorted) {
+    char path[4096];
     output o;
-    int good;
     if (path_in(a, path, sizeof path, "left-out.csv")) return 1;
-    good = output_open(&o, path) && fprintf(o.file, "sequence,first_row,last_row,packets,begin,"
-                                            "time,src_ip,src_port,dst_ip,dst_port,score\n") > 0;
     if (!a->quiet)
         printf("left out    %lu of %lu sequences fit worst what was learned without them; they may "
-               "be attacks: %s\n", (unsigned long)a->left_out, (unsigned long)n,
-               output_shown(path));
-    memcpy(sorted, score, n * sizeof *score);
-    qsort(sorted, n, sizeof *sorted, compare_falling);
-    for (size_t k = 0; k < n && listed < a->left_out; ++k)
-        for (size_t s = 0; s < n; ++s) {
-            pktseq_scored q;
-            if (a->times[s] || score[s] != sorted[k] || (k && sorted[k] == sorted[k - 1])) continue;
-            q = pktseq_table_describe(&a->table, s);
-            good = good && fprintf(o.file, "%lu,%lu,%lu,%lu,%.6f,%.6f,", (unsigned long)s + 1,
-                                   (unsigned long)q.first_row + 1, (unsigned long)q.last_row + 1,
-                                   (unsigned long)q.packets, q.begin, q.time) > 0 &&
-                   output_cell(o.file, q.src) && fprintf(o.file, ",%u,", q.src_port) > 0 &&
-                   output_cell(o.file, q.dst) &&
-                   fprintf(o.file, ",%u,%.9g\n", q.dst_port, score[s]) > 0;
-            output_ends(ends, sizeof ends, q.src, q.src_port, q.dst, q.dst_port);
-            if (listed++ < 5 && !a->quiet)
-                printf("  %-5.3g     %s, %lu packet%s, %s\n", score[s],
-                       pktseq_time_text(time, q.begin), (unsigned long)q.packets,
-                       output_plural(q.packets), output_shown(ends));
-        }
-    if (o.file) good = output_close(&o, good);
-    return good ? 0 : fail("cannot write %s: %s", path, o.reason);
+               "be attacks: %s\n", (unsigned long)a->choice.left_out,
+               (unsigned long)a->table.sequences, output_shown(path));
+    return choose_list(&a->choice, &a->table, score, sorted, path, a->quiet ? 0 : 5, &o)
+               ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
 static int prepare_folder(app *a);
@@ -522,17 +478,15 @@ static int clean_data(app *a) {
     n = a->table.sequences;
     score = (double *)malloc(n * sizeof *score);
     sorted = (double *)malloc(n * sizeof *sorted);
-    a->times = (unsigned char *)malloc(n);
-    if (score && sorted && a->times) {
-        memset(a->times, 1, n);
+    if (score && sorted && choose_all(&a->choice, n)) {
         for (int round = 0; round < 2 && !bad; ++round) {
             if (!a->quiet) printf("cleaning    round %d of 2\n", round + 1);
             fflush(stdout);
             bad = clean_round(a, score);
             if (bad) fail("%s: %s", input_name(a->data_path), a->err.text);
-            else mark_worst(a, score, n, round, sorted);
+            else choose_best(&a->choice, a->clean, score, n, round, sorted);
         }
-        bad = bad || report_left_out(a, score, sorted);
+        bad = bad || list_left_out(a, score, sorted);
     } else {
         bad = fail("out of memory");
     }
@@ -543,120 +497,24 @@ static int clean_data(app *a) {
 
 // ---- alarms that are harmless
 
-// What an alarm tells of its sequence.
-typedef struct alarm_mark {
-    char src[64], dst[64];
-    unsigned src_port, dst_port;
-    double begin, time;
-} alarm_mark;
-
-// Finds a member of an object in a line of JSON, as detect writes it; returns where its value
-// begins, or NULL.
-static const char *json_value(const char *line, const char *name) {
-    char wanted[32];
-    const char *at;
-    snprintf(wanted, sizeof wanted, "\"%s\":", name);
-    at = strstr(line, wanted);
-    return at ? at + strlen(wanted) : NULL;
-}
-
-static int json_number(const char *line, const char *name, double *value) {
-    const char *at = json_value(line, name);
-    char *end = NULL;
-    if (at) *value = strtod(at, &end);
-    return at && end != at && *value > -1e300 && *value < 1e300;
-}
-
-static int json_text(const char *line, const char *name, char *text, size_t size) {
-    const char *at = json_value(line, name), *end = at && *at == '"' ? strchr(++at, '"') : NULL;
-    if (!end || (size_t)(end - at) >= size) return 0;
-    memcpy(text, at, (size_t)(end - at));
-    text[end - at] = 0;
-    return 1;
-}
-
-// Reads one line. Returns 0 if it is no alarm of a sequence.
-static int json_alarm(const char *line, alarm_mark *m) {
-    double from, to;
-    if (strstr(line, "\"event_type\":\"incident\"")) return 0;
-    if (!json_text(line, "src_ip", m->src, sizeof m->src) ||
-        !json_text(line, "dest_ip", m->dst, sizeof m->dst) ||
-        !json_number(line, "src_port", &from) || !json_number(line, "dest_port", &to) ||
-        !json_number(line, "begin", &m->begin) || !json_number(line, "time", &m->time) ||
-        !(from >= 0 && from < 65536 && to >= 0 && to < 65536))
-        return 0;
-    m->src_port = (unsigned)from;
-    m->dst_port = (unsigned)to;
-    return 1;
-}
-
-// Is this the sequence of the alarm: its two ends, and a time in common? An alarm may come before
-// its sequence ends.
-static int is_marked(const pktseq_scored *q, const alarm_mark *m) {
-    int there = !strcmp(q->src, m->src) && !strcmp(q->dst, m->dst) && q->src_port == m->src_port &&
-                q->dst_port == m->dst_port;
-    int back = !strcmp(q->src, m->dst) && !strcmp(q->dst, m->src) && q->src_port == m->dst_port &&
-               q->dst_port == m->src_port;
-    return (there || back) && q->begin <= m->time + 1e-5 && q->time >= m->begin - 1e-5;
-}
-
-// Marks in a->times the sequences of the alarms in a file. Returns how many lines found none, or
-// (size_t)-1 after an error.
-static size_t mark_file(app *a, pktseq_buffer *file) {
-    size_t lost = 0;
-    char *line = (char *)file->data, *past = line + file->size;
-    while (line < past) {
-        char *end = (char *)memchr(line, '\n', (size_t)(past - line));
-        alarm_mark m;
-        size_t found = 0;
-        if (!end) end = past;
-        if (end < past) *end = 0;
-        if (end < past && json_alarm(line, &m)) {
-            for (size_t s = 0; s < a->table.sequences; ++s) {
-                pktseq_scored q = pktseq_table_describe(&a->table, s);
-                if (!is_marked(&q, &m)) continue;
-                a->marked += a->times[s] == 1;
-                a->times[s] = 2;
-                ++found;
-            }
-            lost += !found;
-        }
-        line = end + 1;
-    }
-    return lost;
-}
-
-// How often marked sequences are learned from: so often that each alone is more than the share that
-// may lie above the threshold, from 2 to 255 times, but no more often than all others together.
-static void weigh_marked(app *a) {
-    size_t n = a->table.sequences, most = n / a->marked;
-    double weight = 2 + 1.5 * a->recipe.false_positive_rate * (double)n;
-    if (weight > 255) weight = 255;
-    if (weight > (double)most) weight = most < 2 ? 2 : (double)most;
-    for (size_t s = 0; s < n; ++s)
-        if (a->times[s] == 2) a->times[s] = (unsigned char)weight;
-}
-
 // Reads which alarms were harmless, and finds their sequences.
 static int mark_normal(app *a) {
     pktseq_buffer file;
     size_t lost;
     if (!a->normal_path) return 0;
-    if (!a->times) {
-        a->times = (unsigned char *)malloc(a->table.sequences);
-        if (!a->times) return fail("out of memory");
-        memset(a->times, 1, a->table.sequences);
-    }
-    if (pktseq_file_read(&file, a->normal_path, NULL, NULL, &a->err)) return fail("%s", a->err.text);
-    lost = mark_file(a, &file);
+    if (!a->choice.repeats && !choose_all(&a->choice, a->table.sequences))
+        return fail("out of memory");
+    if (pktseq_file_read(&file, a->normal_path, NULL, NULL, &a->err))
+        return fail("%s", a->err.text);
+    lost = choose_harmless(&a->choice, &a->table, a->recipe.false_positive_rate, (char *)file.data,
+                           file.size);
     pktseq_buffer_free(&file);
-    if (a->marked == 0)
+    if (a->choice.marked == 0)
         return fail("%s: no alarm there is one of a sequence of %s", a->normal_path,
                     input_name(a->data_path));
     if (lost && !a->quiet)
         printf("warning     %lu alarms of %s are of no sequence here\n", (unsigned long)lost,
                output_shown(a->normal_path));
-    weigh_marked(a);
     return 0;
 }
 
@@ -824,8 +682,8 @@ static void print_summary(const app *a) {
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
         printf("warning     %s\n", output_shown(warning));
     if (a->table.sequences < 100)
-        printf("warning     only %lu sequences: the model will be %s; 1000 or more make a threshold "
-               "that can be promised\n", (unsigned long)a->table.sequences,
+        printf("warning     only %lu sequences: the model will be %s; 1000 or more make a "
+               "threshold that can be promised\n", (unsigned long)a->table.sequences,
                a->table.sequences < 20 ? "of no use" : "poor");
     if (!a->resume_path && !a->continue_path && !a->recommended && !a->notebook)
         printf("settings    these are the reference's, which find little: --recommended finds "
@@ -844,8 +702,9 @@ static void print_summary(const app *a) {
            (unsigned long)d->pairs, (unsigned long)d->options.inputs, (unsigned long)d->longest);
     if (d->skipped) printf(" (%lu sequences are too short)", (unsigned long)d->skipped);
     if (d->options.drop_last) printf(" (the last sequence is dropped)");
-    if (a->marked) printf(" (%lu sequences several times, as harmless)", (unsigned long)a->marked);
-    if (a->left_out) printf(" (%lu are left out)", (unsigned long)a->left_out);
+    if (a->choice.marked)
+        printf(" (%lu sequences several times, as harmless)", (unsigned long)a->choice.marked);
+    if (a->choice.left_out) printf(" (%lu are left out)", (unsigned long)a->choice.left_out);
     if (d->trained < d->pairs)
         printf(" (%lu are held out)", (unsigned long)(d->pairs - d->trained));
     printf("\n");
@@ -1006,7 +865,8 @@ static int write_results(app *a) {
     good = output_open(&o, path);
     if (good)
         good = output_close(&o, plot_loss(o.file, a->training.loss, a->held_loss,
-                                          a->training.losses, a->recipe.train.loss_interval, title));
+                                          a->training.losses, a->recipe.train.loss_interval,
+                                          title));
     return good ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
@@ -1061,7 +921,8 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
         // With its threshold, so that detect takes a snapshot as it takes the model, and a resumed
         // run the score's settings.
-        const pktseq_detector *fitted = a->dataset.trained < a->dataset.pairs && !calibrate(a) ? &a->detector : NULL;
+        const pktseq_detector *fitted = NULL;
+        if (a->dataset.trained < a->dataset.pairs && !calibrate(a)) fitted = &a->detector;
         if (path_in(a, path, sizeof path, name) ||
             pktseq_save(path, p->model, &a->codec, p->training, fitted, &a->save_err))
             return 1;
@@ -1086,7 +947,7 @@ static int check_marked(const app *a) {
     if (bad) return fail("%s", score ? err.text : "out of memory");
     if (!a->quiet)
         printf("harmless    %lu of %lu sequences are still above the threshold\n",
-               (unsigned long)above, (unsigned long)a->marked);
+               (unsigned long)above, (unsigned long)a->choice.marked);
     return 0;
 }
 
@@ -1101,8 +962,8 @@ static void print_where(const app *a) {
         printf("threshold   %.5g for %s\n", a->detector.threshold,
                output_rate(range, &a->detector, a->detector.options.false_positive_rate));
     else
-        printf("threshold   none, so detect will rank but not judge, unless it is given --calibrate "
-               "NORMAL; --recommended and --hold-out leave one\n");
+        printf("threshold   none, so detect will rank but not judge, unless it is given "
+               "--calibrate NORMAL; --recommended and --hold-out leave one\n");
     for (int percent = 0; percent <= 100; ++percent)
         if (a->kept[percent]) printf("milestone   %s/model-%03d.safetensors\n", out, percent);
     printf("loss        %s/loss.csv and %s/loss.svg\n", out, out);
@@ -1154,7 +1015,7 @@ static int run(app *a) {
     if (a->save_err.status) return fail("%s", a->save_err.text);
     if (status == PKTSEQ_ERROR_DIVERGED) fail("%s", a->err.text);
     if (a->dataset.trained < a->dataset.pairs && a->training.iteration && calibrate(a)) return 1;
-    if (a->marked && a->detector.sequences && check_marked(a)) return 1;
+    if (a->choice.marked && a->detector.sequences && check_marked(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)
@@ -1165,7 +1026,9 @@ static int run(app *a) {
 // A model that this run did not write must not be taken for its result.
 static void print_older(const app *a) {
     char path[4096], date[32];
-    if (!a->reached || a->saved || path_in(a, path, sizeof path, "model.safetensors") || !exists(path)) return;
+    if (!a->reached || a->saved || path_in(a, path, sizeof path, "model.safetensors") ||
+        !exists(path))
+        return;
     output_file_date(date, path);
     fprintf(stderr, "train: %s is still an older model%s%s\n", output_shown(path),
             date[0] ? ", of " : "", date);
@@ -1192,7 +1055,7 @@ int main(int argc, char **argv) {
     if (result == 1) print_older(a);
     unlock_folder(a);
     free(a->held_loss);
-    free(a->times);
+    free(a->choice.repeats);
     pktseq_guard_close(&a->old);
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
