@@ -1363,6 +1363,7 @@ static void check_live(const bytes *b, size_t limit) {
         CHECK(!pktseq_tracker_push(&tracker, &p, &all[capture.counts.frames - 1]));
     CHECK(table.rows == capture.counts.packets && table.sequences == tracker.sequences);
     CHECK(table.source_row && table.rows > 10000);
+    CHECK(!pktseq_table_column(&table, "syn") && pktseq_table_column(&table, "src_port"));
     CHECK(limit > 1000 || tracker.evicted_connections > 100);
     CHECK(table.counts.evicted_connections == tracker.evicted_connections &&
           table.counts.evicted_packets == tracker.evicted_packets);
