@@ -142,23 +142,17 @@ a run with momentum needs to go on. A file without "pktseq." keys is taken as we
     pktseq.format    3; every other one is refused
     pktseq.version   of the library that wrote the file
     pktseq.checksum  64-bit FNV-1a over every byte of the file except these 16 hexadecimal digits
-    pktseq.inputs    N
-    pktseq.start     the first token: target, or input
-    pktseq.loss      mse, or nll
-    pktseq.groups    what the O outputs are, one word a group: number, flag, class7 (7 outputs)
-    pktseq.codec     one line a field, its cells separated by tabs (in a cell tab, line end and
-                     backslash are \t \n \\): kind, column, role (0 both, 1 input, 2 context), mean,
-                     standard deviation, and, of a onehot or classes, the categories or bounds
-    pktseq.rule      how packets became sequences: lines "name value ..", as of the next ones
-    pktseq.names     how protocols were named: dissector, or ports; missing if nobody knows
-    pktseq.training  the state of a run: settings, sums, counts, the loss history
-    pktseq.recipe    what the trainer says about it: data, date, settings; or missing
+    pktseq.model     N, first token, loss, and what the O outputs are, group by group
+    pktseq.codec     how protocols were named and packets became sequences, then field by field:
+                     kind, column, role, mean, standard deviation, and categories or bounds
+    pktseq.training  the state of a run: what the trainer says about it, settings, sums, losses
     pktseq.detector  what a detector has learned
-    pktseq.running   the same for scores of sequences that are still open
 
-    Lines have the order of the lists pktseqi_.._members in >>checkpoint, which tell type and range
-    of each. Every line ends in a line end; values are separated by one space. Numbers have the
-    fewest decimal digits that give the same bits. To add a value, add a line to a list.
+    The last four are lines "name value;" or "name value,value,..;" in the order of the lists
+    pktseqi_.._members in >>checkpoint, which tell type and range of each. A line is missing where
+    all its values are 0, empty or the first of their names. In texts characters below 32 and
+    " \ , ; % are %xx, two hexadecimal digits. Numbers have the fewest decimal digits that give the
+    same bits. To add a value, add a line to a list.
 
 VERSIONS
     next    packets as they come: pcap and pcapng, one frame decoded, connections, a tracker,
@@ -2146,6 +2140,9 @@ static size_t pktseqi_times(size_t a, size_t b) {
     return b != 0 && a > (size_t)-1 / b ? 0 : a * b;
 }
 
+// The number of elements of an array.
+#define PKTSEQI_LENGTH(array) (sizeof(array) / sizeof *(array))
+
 // Returns a + b, or the largest size_t, which no allocator can serve.
 static size_t pktseqi_plus(size_t a, size_t b) {
     return a > (size_t)-1 - b ? (size_t)-1 : a + b;
@@ -2598,76 +2595,100 @@ PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
 }
 
 // ---- >>number: decimal text to double and back, exactly ---------------------------------------
+//
+// One scanner reads every number, of CSV and of checkpoints. Nearly all of them are a whole number
+// below 2^53 times or divided by a power of ten that a double holds, so that one operation, which
+// the processor rounds correctly, gives the nearest double (Clinger 1990). The rest, and all that
+// is written, goes through decimal digits: exact, whatever the locale and the C library are.
 
 #if defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
-#define PKTSEQI_DOUBLES  // what is done to doubles is rounded to a double, once
+enum { PKTSEQI_EXACT_POWERS = 22 };
+#else
+enum { PKTSEQI_EXACT_POWERS = 0 };  // operations are rounded twice here, so none is used
 #endif
 
-// A whole number in base 2^32, lowest limb first. The largest needed here is below 2^4000.
-typedef struct pktseqi_big {
-    uint32_t limb[128];
-    size_t size;
-} pktseqi_big;
+// Powers of ten that a double holds exactly: 5^22 has 52 bits.
+static const double pktseqi_power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-// Multiplies and adds: big = big * factor + add.
-static void pktseqi_big_times(pktseqi_big *big, uint32_t factor, uint32_t add) {
-    uint64_t carry = add;
-    for (size_t i = 0; i < big->size; ++i) {
-        carry += (uint64_t)big->limb[i] * factor;
-        big->limb[i] = (uint32_t)carry;
-        carry >>= 32;
+// A number 0.d1d2d3.. * 10^point. A double has at most 767 digits, and so has a number half-way
+// between two of them: 800 and a mark for what was cut off tell on which side of it a number lies.
+// A multiplication writes up to 20 digits more before it cuts.
+enum { PKTSEQI_DIGITS = 800 };
+typedef struct pktseqi_decimal {
+    unsigned char digit[PKTSEQI_DIGITS + 20];  // (count) 0 to 9; the last one is not 0
+    size_t count;                              // 0: the number is 0
+    long point;
+    int rest;                                  // 1 if digits that were not all 0 are cut off
+} pktseqi_decimal;
+
+// Multiplies by a factor from 1 to 2^60, so that 9 * factor and a carry fit 64 bits.
+static void pktseqi_decimal_times(pktseqi_decimal *d, uint64_t factor) {
+    uint64_t carry = 0;
+    size_t more = 0;
+    for (size_t i = d->count; i-- > 0; carry /= 10) {
+        carry += d->digit[i] * factor;
+        d->digit[i] = (unsigned char)(carry % 10);
     }
-    if (carry) big->limb[big->size++] = (uint32_t)carry;
+    for (uint64_t rest = carry; rest; rest /= 10) ++more;
+    memmove(d->digit + more, d->digit, d->count);
+    for (size_t i = more; i-- > 0; carry /= 10) d->digit[i] = (unsigned char)(carry % 10);
+    d->count += more;
+    d->point += (long)more;
+    while (d->count && (d->count > PKTSEQI_DIGITS || d->digit[d->count - 1] == 0))
+        d->rest |= d->digit[--d->count] != 0;
 }
 
-// Divides: big = big / divisor. Returns the remainder.
-static uint32_t pktseqi_big_divide(pktseqi_big *big, uint32_t divisor) {
-    uint64_t rest = 0;
-    for (size_t i = big->size; i-- > 0;) {
-        rest = (rest << 32) | big->limb[i];
-        big->limb[i] = (uint32_t)(rest / divisor);
-        rest %= divisor;
+// Multiplies by 2^bits; where bits are below zero, by 5 and a tenth in place of each half.
+static void pktseqi_decimal_scale(pktseqi_decimal *d, long bits) {
+    for (; bits >= 60; bits -= 60) pktseqi_decimal_times(d, (uint64_t)1 << 60);
+    if (bits > 0) pktseqi_decimal_times(d, (uint64_t)1 << bits);
+    while (bits < 0) {
+        uint64_t factor = 1;
+        for (int k = 0; k < 25 && bits < 0; ++k, ++bits, --d->point) factor *= 5;  // 5^25 < 2^59
+        pktseqi_decimal_times(d, factor);
     }
-    while (big->size && big->limb[big->size - 1] == 0) --big->size;
-    return (uint32_t)rest;
 }
 
-// Returns bit i; the lowest is 0.
-static int pktseqi_big_bit(const pktseqi_big *big, long i) {
-    return (int)((big->limb[i / 32] >> (i % 32)) & 1);
+// Rounds to at most `keep` digits, halves to even.
+static void pktseqi_decimal_round(pktseqi_decimal *d, size_t keep) {
+    int up;
+    if (d->count <= keep) return;
+    up = d->digit[keep] > 5 || (d->digit[keep] == 5 && (d->count > keep + 1 || d->rest ||
+                                                        (d->digit[keep - 1] & 1)));
+    d->count = keep;
+    while (d->count && d->digit[d->count - 1] == (up ? 9 : 0)) --d->count;
+    if (up && d->count) {
+        ++d->digit[d->count - 1];
+    } else if (up) {  // 0.999 becomes 1
+        d->digit[d->count++] = 1;
+        ++d->point;
+    }
 }
 
-// Returns the number of bits up to the highest 1; big is not zero.
-static long pktseqi_big_bits(const pktseqi_big *big) {
-    long bits = (long)big->size * 32;
-    while (!pktseqi_big_bit(big, bits - 1)) --bits;
-    return bits;
-}
-
-// Shifts: big = big * 2^bits. Whole limbs are moved, the rest is a multiplication.
-static void pktseqi_big_shift(pktseqi_big *big, long bits) {
-    size_t limbs = (size_t)bits / 32;
-    memmove(big->limb + limbs, big->limb, big->size * sizeof big->limb[0]);
-    memset(big->limb, 0, limbs * sizeof big->limb[0]);
-    big->size += limbs;
-    pktseqi_big_times(big, (uint32_t)1 << (bits % 32), 0);
-}
-
-// Rounds big / 2^shift to the nearest double, halves to even; rest: a non-zero part below is cut
-// off. Returns 0 if it is larger than all doubles.
-static int pktseqi_big_round(const pktseqi_big *big, long shift, int rest, double *value) {
-    long bits = pktseqi_big_bits(big);
-    long top = bits - 1 - shift;                       // 2^top <= value < 2^(top + 1)
-    long keep = top >= -1022 ? 53 : top + 1075;        // subnormals keep fewer bits
-    uint64_t m = 0;
-    int half = 0;
+// Rounds to the nearest double, once, halves to even. Returns 0 if that is infinite. d is changed.
+static int pktseqi_decimal_double(pktseqi_decimal *d, double *value) {
+    long bits = 0, top, keep, drop, shift;
+    uint64_t n = 0, m;
     *value = 0;
+    if (d->count == 0 || d->point < -330) return 1;
+    if (d->point > 310) return 0;
+    // log2 10 is 3.3219, and the number from 10^(point - 1) to below 10^point: shifted by this, its
+    // whole part is from 2^57 to below 2^63. What is added and taken off keeps / from negatives.
+    shift = 2061 - (d->point * 3322 + 2000000) / 1000;
+    pktseqi_decimal_scale(d, shift);
+    for (long i = 0; i < d->point; ++i)
+        n = 10 * n + ((size_t)i < d->count ? d->digit[i] : 0);
+    d->rest |= (long)d->count > d->point;
+    while (n >> bits) ++bits;
+    top = bits - 1 - shift;                     // 2^top <= number < 2^(top + 1)
+    keep = top >= -1022 ? 53 : top + 1075;      // subnormals keep fewer bits
     if (keep < 0) return 1;
-    for (long i = bits - 1; i >= bits - keep; --i)
-        m = 2 * m + (uint64_t)(i >= 0 ? pktseqi_big_bit(big, i) : 0);
-    if (bits > keep) half = pktseqi_big_bit(big, bits - keep - 1);
-    for (long i = bits - keep - 2; i >= 0 && !rest; --i) rest = pktseqi_big_bit(big, i);
-    if (half && (rest || (m & 1))) ++m;
+    drop = bits - keep;
+    m = n >> drop;
+    if (n >> (drop - 1) & 1)
+        m += d->rest || (n & (((uint64_t)1 << (drop - 1)) - 1)) || (m & 1);
     // The exponent goes above the mantissa, whose highest bit, 2^52, adds one to it; so does what
     // rounding up may carry. By bits: arithmetic may take subnormal numbers for zeros.
     if (top >= -1022) m += (uint64_t)(top + 1022) << 52;
@@ -2675,88 +2696,21 @@ static int pktseqi_big_round(const pktseqi_big *big, long shift, int rest, doubl
     return m >> 52 < 2047;
 }
 
-// Rounds the digits in a text times 10^exponent to a double, once. A point among them counts as
-// nothing. Their value lies between 1e-330 and 1e310. A double's halfway points have at most 767
-// digits, so the first 800 and a mark for the rest decide. Returns 0 if it is infinite.
-static int pktseqi_decimal_exact(const char *text, size_t size, long exponent, double *value) {
-    pktseqi_big big;
-    long shift = 0;
-    int rest = 0;
-    memset(&big, 0, sizeof big);
-    for (size_t i = 0, count = 0; i < size; ++i) {
-        uint32_t d = (uint32_t)(text[i] - '0');
-        if (d > 9) continue;
-        if (count < 800) pktseqi_big_times(&big, 10, d);
-        else ++exponent, rest |= d != 0;
-        count += big.size > 0;  // from the first digit on that is not 0
+// Rounds the digits of a text, a point among them counting as nothing, times 10^exponent to a
+// double. Returns 0 if that is infinite.
+static int pktseqi_decimal_parse(const char *text, const char *end, long long exponent,
+                                 double *value) {
+    pktseqi_decimal d;
+    memset(&d, 0, sizeof d);
+    for (; text < end; ++text) {
+        int digit = *text - '0';
+        if (*text == '.' || (d.count == 0 && digit == 0)) continue;
+        ++exponent;  // a digit more before the point
+        if (d.count < PKTSEQI_DIGITS) d.digit[d.count++] = (unsigned char)digit;
+        else d.rest |= digit != 0;
     }
-    if (rest) pktseqi_big_times(&big, 10, 1), --exponent, rest = 0;
-    for (; exponent > 0; --exponent) pktseqi_big_times(&big, 10, 0);
-    if (exponent < 0) {
-        // Make room first, so that 66 bits of quotient are left after division by 10^-exponent
-        // (log2 10 < 3.3220).
-        shift = -exponent * 3322 / 1000 + 1 + 66 - pktseqi_big_bits(&big);
-        if (shift < 0) shift = 0;
-        pktseqi_big_shift(&big, shift);
-        for (; exponent <= -9; exponent += 9) rest |= pktseqi_big_divide(&big, 1000000000) != 0;
-        for (; exponent < 0; ++exponent) rest |= pktseqi_big_divide(&big, 10) != 0;
-    }
-    return pktseqi_big_round(&big, shift, rest, value);
-}
-
-// Powers of ten that a double holds exactly.
-static const double pktseqi_power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-// Reads [+-] digits [. digits] [e [+-] digits], the whole text and nothing else, and rounds to the
-// nearest double as strtod does in the C locale. Returns 0 if it is anything else, or infinite.
-static int pktseqi_number_parse(const char *text, size_t size, double *value) {
-    size_t i = 0, begin, end, digits = 0, count = 0;  // count: from the first that is not 0
-    int negative = 0, after_point = 0;
-    long long exponent = 0;
-    uint64_t m = 0;
-    double v = 0;
-    if (i < size && (text[i] == '-' || text[i] == '+')) negative = text[i++] == '-';
-    for (begin = i; i < size; ++i) {
-        int d = text[i] - '0';
-        if (text[i] == '.' && !after_point) {
-            after_point = 1;
-            continue;
-        }
-        if (d < 0 || d > 9) break;
-        ++digits;
-        exponent -= after_point;
-        count += count > 0 || d > 0;
-        if (count <= 17) m = 10 * m + (uint64_t)d;
-    }
-    end = i;
-    if (!digits) return 0;
-    if (i < size && (text[i] == 'e' || text[i] == 'E')) {
-        long long e = 0;
-        int minus = 0;
-        if (++i < size && (text[i] == '-' || text[i] == '+')) minus = text[i++] == '-';
-        if (i == size) return 0;
-        for (; i < size && text[i] >= '0' && text[i] <= '9'; ++i)
-            if (e < 1000000000000000) e = 10 * e + (text[i] - '0');
-        exponent += minus ? -e : e;
-    }
-    if (i != size) return 0;
-    if (count == 0 || (long long)count + exponent < -330) {
-        v = 0;
-    } else if ((long long)count + exponent > 310) {
-        return 0;
-#ifdef PKTSEQI_DOUBLES
-    } else if (count <= 17 && m <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22) {
-        // Both factors are exact, so one correctly rounded operation is (Clinger 1990).
-        v = exponent < 0 ? (double)m / pktseqi_power[-exponent]
-                         : (double)m * pktseqi_power[exponent];
-#endif
-    } else if (!pktseqi_decimal_exact(text + begin, end - begin, (long)exponent, &v)) {
-        return 0;
-    }
-    *value = negative ? -v : v;
-    return 1;
+    d.point = exponent < -400 ? -400 : exponent > 400 ? 400 : (long)exponent;
+    return pktseqi_decimal_double(&d, value);
 }
 
 // Repeats a byte eight times: arithmetic on such numbers works on eight characters at once (SWAR).
@@ -2793,125 +2747,124 @@ static size_t pktseqi_digits8(const char *text, uint64_t *value) {
     return count;
 }
 
-// Appends the digits at text to *m, which may wrap if they are more than 19; returns what follows.
-static const char *pktseqi_digits_append(const char *text, uint64_t *m) {
+// Appends the digits at text to *m, which wraps if they are more than 19; returns what follows.
+// Eight are read at once as long as that does not pass `limit`.
+static const char *pktseqi_digits_append(const char *text, const char *limit, uint64_t *m) {
     static const uint64_t ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     uint64_t value;
-    size_t count;
-    do {
+    size_t count = 8;
+    while (count == 8 && limit - text >= 8) {
         count = pktseqi_digits8(text, &value);
         *m = *m * ten[count] + value;
         text += count;
-    } while (count == 8);
+    }
+    for (; count == 8 && text < limit && *text >= '0' && *text <= '9'; ++text)
+        *m = 10 * *m + (uint64_t)(*text - '0');
     return text;
 }
 
-// Reads the simple ones of pktseqi_number_parse's numbers, [-] digits [. digits], with the same
-// value: up to 2^53 without the point, so that one correctly rounded division of exact numbers
-// gives it. Returns what follows the number, or NULL for any other. Reads 8 bytes after it.
-static const char *pktseqi_number_plain(const char *text, double *value) {
-    const char *begin = text + (*text == '-'), *end, *point;
+// Reads what follows the e of a number, [+-] digits. Returns what follows, or NULL if nothing is
+// there. Larger exponents than any text of digits could make up for count as 10^15.
+static const char *pktseqi_exponent_scan(const char *text, const char *limit, long long *e) {
+    int minus = text < limit && *text == '-';
+    if (minus || (text < limit && *text == '+')) ++text;
+    if (text == limit || *text < '0' || *text > '9') return NULL;
+    for (; text < limit && *text >= '0' && *text <= '9'; ++text)
+        if (*e < 1000000000000000) *e = 10 * *e + (*text - '0');
+    if (minus) *e = -*e;
+    return text;
+}
+
+// Reads the number at text, [+-] digits [. digits] [e [+-] digits], and rounds it to the nearest
+// double as strtod does in the C locale. Returns what follows, or NULL if there is none or it is
+// infinite. Bytes up to `limit` may be read; the more there are after the number, the faster.
+static const char *pktseqi_number_scan(const char *text, const char *limit, double *value) {
+    int negative = text < limit && *text == '-';
+    const char *begin = text + (negative || (text < limit && *text == '+')), *end, *point, *after;
+    long long exponent = 0;
     uint64_t m = 0;
+    size_t digits;
     double v;
-    end = point = pktseqi_digits_append(begin, &m);
-    if (*point == '.') end = pktseqi_digits_append(point + 1, &m);
-    if (end - begin - (end != point) > 19 || point == begin || m > (uint64_t)1 << 53) return NULL;
-    v = (double)(int64_t)m;
-    if (end != point) {
-#ifdef PKTSEQI_DOUBLES
-        v /= pktseqi_power[end - point - 1];
-#else
+    end = point = pktseqi_digits_append(begin, limit, &m);
+    if (point < limit && *point == '.') end = pktseqi_digits_append(point + 1, limit, &m);
+    digits = (size_t)(end - begin) - (end != point);
+    if (digits == 0) return NULL;
+    after = end;
+    if (after < limit && (*after | 32) == 'e') {
+        after = pktseqi_exponent_scan(after + 1, limit, &exponent);
+        if (!after) return NULL;
+    }
+    if (end != point) exponent -= end - point - 1;
+    if (digits <= 19 && m <= (uint64_t)1 << 53 && exponent >= -PKTSEQI_EXACT_POWERS &&
+        exponent <= PKTSEQI_EXACT_POWERS) {
+        v = (double)(int64_t)m;
+        if (exponent < 0) v /= pktseqi_power[-exponent];
+        else if (exponent > 0) v *= pktseqi_power[exponent];
+    } else if (!pktseqi_decimal_parse(begin, end, exponent, &v)) {
         return NULL;
-#endif
     }
-    *value = *text == '-' ? -v : v;
-    return end;
+    *value = negative ? -v : v;
+    return after;
 }
 
-// Computes every decimal digit of a finite positive double; value = 0.d1d2d3... * 10^point.
-static size_t pktseqi_digits(double value, unsigned char *digit, long *point) {
-    pktseqi_big big;
-    uint64_t bits = pktseqi_bits(&value), m = bits & (((uint64_t)1 << 52) - 1);
+// Reads a text that is a number and nothing else, see pktseqi_number_scan. Returns 0 if it is not.
+static int pktseqi_number_parse(const char *text, size_t size, double *value) {
+    double v;
+    if (pktseqi_number_scan(text, text + size, &v) != text + size) return 0;
+    *value = v;
+    return 1;
+}
+
+// Finds the fewest of 15, 16 or 17 digits that give a finite double back. 15 are never more than
+// the number needs, 17 always enough.
+static void pktseqi_decimal_shortest(pktseqi_decimal *shortest, const double *value) {
+    pktseqi_decimal exact, copy;
+    uint64_t bits = pktseqi_bits(value), mantissa = bits & (((uint64_t)1 << 52) - 1), back;
     long e = (long)(bits >> 52) & 2047;
-    size_t count = 0;
-    if (e) m |= (uint64_t)1 << 52;
-    e = (e ? e : 1) - 1075;  // value = m * 2^e
-    memset(&big, 0, sizeof big);
-    big.limb[0] = (uint32_t)m;
-    big.limb[1] = (uint32_t)(m >> 32);
-    big.size = big.limb[1] ? 2 : 1;
-    if (e > 0) pktseqi_big_shift(&big, e);
-    for (long i = e; i < 0; ++i) pktseqi_big_times(&big, 5, 0);  // m * 2^e = m * 5^-e * 10^e
-    while (big.size) digit[count++] = (unsigned char)pktseqi_big_divide(&big, 10);
-    for (size_t i = 0; i < count / 2; ++i) {
-        unsigned char swap = digit[i];
-        digit[i] = digit[count - 1 - i];
-        digit[count - 1 - i] = swap;
+    double v;
+    memset(&exact, 0, sizeof exact);
+    exact.digit[0] = 1;  // 1 times the mantissa times 2^(e - 1075)
+    exact.count = 1;
+    exact.point = 1;
+    if (e) mantissa |= (uint64_t)1 << 52;
+    pktseqi_decimal_times(&exact, mantissa);
+    pktseqi_decimal_scale(&exact, (e ? e : 1) - 1075);
+    for (size_t keep = 15; keep <= 17; ++keep) {
+        *shortest = exact;
+        pktseqi_decimal_round(shortest, keep);
+        copy = *shortest;
+        pktseqi_decimal_double(&copy, &v);
+        back = pktseqi_bits(&v);
+        if (back == bits << 1 >> 1) break;
     }
-    *point = (long)count + (e < 0 ? e : 0);
-    return count;
 }
 
-// Rounds digits (count) to `keep`, halves to even; a carry out of the front moves the point.
-static size_t pktseqi_digits_round(unsigned char *digit, size_t count, size_t keep, long *point) {
-    int up = 0;
-    if (count > keep) {
-        int rest = 0;
-        for (size_t i = keep + 1; i < count; ++i) rest |= digit[i];
-        up = digit[keep] > 5 || (digit[keep] == 5 && (rest || (digit[keep - 1] & 1)));
-        count = keep;
-    }
-    for (size_t i = count; up && i-- > 0;) {
-        up = digit[i] == 9;
-        digit[i] = up ? 0 : (unsigned char)(digit[i] + 1);
-    }
-    if (up) {
-        digit[0] = 1;
-        ++*point;
-    }
-    while (count > 1 && digit[count - 1] == 0) --count;
-    return count;
-}
-
-// Writes a double with as few of 15, 16 or 17 digits as give it back exactly; never with a comma.
-// text has room for 32 bytes; returns the length without the final 0.
+// Writes a double with as few digits as give it back exactly; never with a comma. text has room for
+// 32 bytes; returns the length without the final 0.
 static size_t pktseqi_number_write(char *text, double value) {
-    unsigned char all[800], digit[800];
     pktseqi_text t = pktseqi_text_fixed(text, 32);
-    int negative = (int)(pktseqi_bits(&value) >> 63);
-    double positive = negative ? -value : value;
-    long all_point = 1;
-    size_t all_count = 1;
+    pktseqi_decimal d;
+    long e;
+    int scientific, negative = (int)(pktseqi_bits(&value) >> 63);
     if (!pktseqi_finite(&value)) {
-        int nan = (pktseqi_bits(&value) & (((uint64_t)1 << 52) - 1)) != 0;
-        pktseqi_put_text(&t, nan ? "nan" : negative ? "-inf" : "inf");
+        pktseqi_put_text(&t, pktseqi_bits(&value) << 12 ? "nan" : negative ? "-inf" : "inf");
         return t.size;
     }
-    all[0] = 0;
-    if (pktseqi_bits(&value) << 1) all_count = pktseqi_digits(positive, all, &all_point);
-    for (size_t keep = 15; keep <= 17; ++keep) {
-        size_t count, i = 0;
-        long point = all_point, e;
-        double back = 0;
-        memcpy(digit, all, all_count);
-        count = pktseqi_digits_round(digit, all_count, keep, &point);
-        e = point - 1;
-        t.size = 0;
-        if (negative) pktseqi_put_text(&t, "-");
-        if (e < -5 || e >= 17) point = 1;
-        if (point <= 0) pktseqi_put_text(&t, "0.");
-        for (long k = point; k < 0; ++k) pktseqi_put_text(&t, "0");
-        for (; i < count || (long)i < point; ++i) {
-            if (i > 0 && (long)i == point) pktseqi_put_text(&t, ".");
-            pktseqi_put_bytes(&t, &"0123456789"[i < count ? digit[i] : 0], 1);
-        }
-        if (e < -5 || e >= 17) {
-            pktseqi_put_text(&t, e < 0 ? "e-" : "e+");
-            pktseqi_put_u64(&t, (uint64_t)(e < 0 ? -e : e));
-        }
-        if (pktseqi_number_parse(text, t.size, &back) &&
-            pktseqi_bits(&back) == pktseqi_bits(&value))
-            break;
+    if (negative) pktseqi_put_text(&t, "-");
+    pktseqi_decimal_shortest(&d, &value);
+    if (d.count == 0) d.point = 1;
+    e = d.point - 1;
+    scientific = e < -5 || e >= 17;
+    if (scientific) d.point = 1;
+    if (d.point <= 0) pktseqi_put_text(&t, "0.");
+    for (long k = d.point; k < 0; ++k) pktseqi_put_text(&t, "0");
+    for (long i = 0; i < (long)d.count || i < d.point; ++i) {
+        if (i > 0 && i == d.point) pktseqi_put_text(&t, ".");
+        pktseqi_put_digits(&t, i < (long)d.count ? d.digit[i] : 0, 1);
+    }
+    if (scientific) {
+        pktseqi_put_text(&t, e < 0 ? "e-" : "e+");
+        pktseqi_put_u64(&t, (uint64_t)(e < 0 ? -e : e));
     }
     return t.size;
 }
@@ -2969,29 +2922,27 @@ static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed)
     return size;
 }
 
-// Drops the rows done, makes room and reads until the window is full or the input ends.
+// Drops the rows done, makes room and reads until the window is full or the input ends. A window
+// that one row fills is doubled, so a row of n bytes is moved and scanned O(log n) times.
 static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     size_t got = 1;
     int failed = 0;
-    memmove(csv->data, csv->data + csv->at, csv->size - csv->at);
+    if (csv->at) memmove(csv->data, csv->data + csv->at, csv->size - csv->at);
     csv->size -= csv->at;
     csv->at = 0;
-    if (csv->size + 1 >= csv->capacity) {  // one byte stays free for a final 0
-        size_t capacity = pktseqi_times(csv->capacity, 2);
-        char *data = (char *)pktseqi_regrow(&csv->allocator, csv->data, csv->size,
-                                            pktseqi_plus(capacity, PKTSEQI_CSV_PAD), 1);
-        if (!data) return pktseqi_no_memory(csv->err);
-        csv->data = data;
-        csv->capacity = capacity;
+    if (csv->size + PKTSEQI_CSV_PAD >= csv->capacity) {
+        size_t twice = csv->capacity ? pktseqi_plus(csv->capacity, csv->capacity)
+                                     : (size_t)PKTSEQI_CSV_WINDOW;
+        if (!pktseqi_grow(&csv->allocator, &csv->data, &csv->capacity, csv->size, twice, 1))
+            return pktseqi_no_memory(csv->err);
     }
-    while (got && csv->size + 1 < csv->capacity) {
-        got = csv->read_fn(csv->user_data, csv->data + csv->size, csv->capacity - 1 - csv->size,
-                           &failed);
-        if (got > csv->capacity - 1 - csv->size) failed = 1;
-        if (failed) break;
+    while (got && csv->size + PKTSEQI_CSV_PAD < csv->capacity) {
+        size_t room = csv->capacity - PKTSEQI_CSV_PAD - csv->size;
+        got = csv->read_fn(csv->user_data, csv->data + csv->size, room, &failed);
+        if (failed || got > room)
+            return pktseqi_error(csv->err, PKTSEQ_ERROR_FILE, 0, "reading failed");
         csv->size += got;
     }
-    if (failed) return pktseqi_error(csv->err, PKTSEQ_ERROR_FILE, 0, "reading failed");
     if (!got) csv->ended = 1;
     memset(csv->data + csv->size, 0, PKTSEQI_CSV_PAD);
     ++csv->fills;
@@ -3001,16 +2952,14 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
 // Stores where a cell lies, if it is one that will be looked at, and counts it.
 static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
     if (csv->cells < csv->keep) {
-        if (csv->cells == csv->cell_capacity) {
-            size_t capacity = pktseqi_next_capacity(csv->cell_capacity, 32);
-            size_t *bound = (size_t *)pktseqi_regrow(&csv->allocator, csv->bound, 2 * csv->cells,
-                                                     pktseqi_times(2, capacity), sizeof *bound);
-            if (!bound) return pktseqi_no_memory(csv->err);
-            csv->bound = bound;
-            csv->cell_capacity = capacity;
-        }
-        csv->bound[2 * csv->cells] = begin;
-        csv->bound[2 * csv->cells + 1] = end;
+        size_t *bound, pair = 2 * sizeof *bound;
+        if (csv->cells == csv->cell_capacity &&
+            !pktseqi_grow(&csv->allocator, &csv->bound, &csv->cell_capacity, csv->cells,
+                          csv->cells + 32, pair))
+            return pktseqi_no_memory(csv->err);
+        bound = csv->bound + 2 * csv->cells;
+        bound[0] = begin;
+        bound[1] = end;
     }
     ++csv->cells;
     if (end > begin) csv->filled = csv->cells;
@@ -3128,33 +3077,26 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
 // Returns what input is that is neither CSV nor a capture that can be read, by its first bytes, and
 // what to do with it; NULL if it may be one of them.
 static const char *pktseqi_sniff(const void *data, size_t size) {
-#define PKTSEQI_FROM_CAPTURE "from the capture with " PKTSEQ_TSHARK
-    static const char utf16[] =
-        "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: Get-Content A.csv | "
-        "Set-Content -Encoding utf8 B.csv)";
-    static const char zeek[] = "a log of Zeek, whose rows are connections, expected one row a "
-                               "packet: make CSV " PKTSEQI_FROM_CAPTURE;
-    static const char json[] = "JSON, expected CSV: make it " PKTSEQI_FROM_CAPTURE;
+    static const char
+        packed[] = "a compressed file (gzip, zstd, xz, bzip2, lz4, zip or 7z), or a spreadsheet: "
+                   "unpack it first, or save the spreadsheet as CSV",
+        capture[] = "a capture that is neither pcap nor pcapng: convert it first (editcap -F pcap)",
+        utf16[] = "UTF-16 text, expected UTF-8: save the file as UTF-8 (PowerShell: Get-Content "
+                  "A.csv | Set-Content -Encoding utf8 B.csv)",
+        other[] = "JSON, XML or a log of Zeek, expected CSV with a row for each packet: make it "
+                  "from the capture with " PKTSEQ_TSHARK;
     static const struct {
         const char *magic;
         size_t size;
         const char *what;
-    } list[] = {{"\x1f\x8b", 2, "a file packed by gzip: unpack it first (gzip -d)"},
-                {"\x28\xb5\x2f\xfd", 4, "a file packed by zstd: unpack it first (zstd -d)"},
-                {"\xfd" "7zXZ", 5, "a file packed by xz: unpack it first (xz -d)"},
-                {"BZh", 3, "a file packed by bzip2: unpack it first (bzip2 -d)"},
-                {"PK\x03\x04", 4, "a zip archive (or a spreadsheet): unpack it first, or save the "
-                                  "spreadsheet as CSV"},
-                {"7z\xbc\xaf", 4, "a 7z archive: unpack it first (7z x)"},
-                {"\x04\x22\x4d\x18", 4, "a file packed by lz4: unpack it first (lz4 -d)"},
-                {"snoop\0", 6, "a capture of snoop: convert it first (editcap -F pcap)"},
-                {"GMBU", 4, "a capture of Network Monitor: convert it first (editcap -F pcap)"},
-                {"XCP\0", 4, "a capture of NetXRay: convert it first (editcap -F pcap)"},
-                {"\xff\xfe", 2, utf16}, {"\xfe\xff", 2, utf16}, {"#separator", 10, zeek},
-                {"#fields", 7, zeek}, {"{", 1, json}, {"[{", 2, json}, {"[\n", 2, json},
-                {"<?xml", 5, "XML, expected CSV: make it " PKTSEQI_FROM_CAPTURE}};
-#undef PKTSEQI_FROM_CAPTURE
-    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
+    } list[] = {{"\x1f\x8b", 2, packed}, {"\x28\xb5\x2f\xfd", 4, packed},
+                {"\xfd" "7zXZ", 5, packed}, {"BZh", 3, packed}, {"\x04\x22\x4d\x18", 4, packed},
+                {"PK\x03\x04", 4, packed}, {"7z\xbc\xaf", 4, packed},
+                {"snoop\0", 6, capture}, {"GMBU", 4, capture}, {"XCP\0", 4, capture},
+                {"\xff\xfe", 2, utf16}, {"\xfe\xff", 2, utf16}, {"{", 1, other},
+                {"[{", 2, other}, {"[\n", 2, other}, {"<?xml", 5, other},
+                {"#separator", 10, other}, {"#fields", 7, other}};
+    for (size_t i = 0; i < PKTSEQI_LENGTH(list); ++i)
         if (size >= list[i].size && memcmp(data, list[i].magic, list[i].size) == 0)
             return list[i].what;
     return NULL;
@@ -3164,11 +3106,8 @@ static const char *pktseqi_sniff(const void *data, size_t size) {
 static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     pktseq_status status;
     const char *what;
-    csv->capacity = PKTSEQI_CSV_WINDOW;
     csv->keep = (size_t)-1;
     csv->next_line = 1;
-    csv->data = (char *)pktseqi_alloc_large(&csv->allocator, csv->capacity + PKTSEQI_CSV_PAD, 1);
-    if (!csv->data) return pktseqi_no_memory(csv->err);
     status = pktseqi_csv_fill(csv);
     if (status) return status;
     if (csv->size >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0) csv->at = 3;
@@ -6270,7 +6209,9 @@ static const char *pktseqi_fast_read(pktseqi_reader *r, const pktseqi_fast_cell 
     uint64_t value;
     const char *end;
     switch (cell->kind) {
-    case PKTSEQI_CELL_NUMBER: return pktseqi_number_plain(p, &cell->to->number[row]);
+    case PKTSEQI_CELL_NUMBER:
+        return pktseqi_number_scan(p, r->csv->data + r->csv->size + PKTSEQI_CSV_PAD,
+                                   &cell->to->number[row]);
     case PKTSEQI_CELL_FLAG:
         if (*p != '0' && *p != '1') return NULL;
         cell->to->number[row] = *p - '0';
@@ -14628,20 +14569,27 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
 }
 
 // ---- >>checkpoint: writing safetensors --------------------------------------------------------
+//
+// What there is to say besides the numbers of the tensors are entries of the file's metadata, each
+// a text of lines
+//     name value;      or      name value,value,..;
+// Lists of members describe them: name, type, place in the struct, range. The writer and the reader
+// walk the same lists, so a value is added to a checkpoint by adding a line to a list. A line whose
+// values are all zero, the first of their names or empty is not written: what is missing is that.
+// Texts never hold what JSON would have to escape, so the reader has nothing to undo but %xx.
 
 static const char *const pktseqi_kind_name[] = {
     "zscore", "since-previous", "since-first",        "number",  "flag",                  "onehot",
-    "port",   "port-reference",  "log", "log-since-previous", "classes", "classes-since-previous",
+    "port",   "port-reference", "log", "log-since-previous", "classes", "classes-since-previous",
     NULL};
+static const char *const pktseqi_role_name[] = {"both", "input", "context", NULL};
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
 static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
 static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
 static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprisal", NULL};
 static const char *const pktseqi_names_name[] = {"unknown", "dissector", "ports", NULL};
+static const char *const pktseqi_rule_name[] = {"reference", "connection", NULL};
 static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
-static const char *const pktseqi_rule_name[] = {
-    "reference",     "connection",     "notebook",     "connection_notebook",
-    "reference_tcp", "connection_tcp", "notebook_tcp", "connection_notebook_tcp", NULL};
 
 // The only format that is written and read: 1 and 2, of version 0.4.0 and before, said nothing of
 // the rule, the running scores and the naming of protocols.
@@ -14650,185 +14598,222 @@ static const char *const pktseqi_rule_name[] = {
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
 #define PKTSEQI_MAX_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
 
-// How a member of a struct is written as text. Numbers have the fewest digits that give the same
-// bits back.
+// What a value is in the struct and in the text; and, added to that, how many there are.
 enum {
-    PKTSEQI_WHOLE,      // size_t, below 2^53
-    PKTSEQI_NAME,       // an enumeration, or an int that is a condition: a name of the list
-    PKTSEQI_HEX,        // uint64_t, 16 digits
-    PKTSEQI_PERCENTS,   // an array of unsigned char, used up to what the member at count_at says
-    PKTSEQI_TEXT,       // char array, only as an entry of its own
-    PKTSEQI_REAL,       // one double, or an array of them; from here on all are doubles
-    PKTSEQI_RISING,     // the same, each at least as large as the one before it
-    PKTSEQI_ARRAY,      // a pointer to as many doubles as the member at count_at says
-    PKTSEQI_SQUARE,     // a pointer to as many doubles as the square of that
-    PKTSEQI_HISTORY,    // a pointer to as many doubles as the line has: reading allocates them
-    PKTSEQI_OPTIONAL = 16  // added to the type: not written while it is zero, so it may be missing
-};
+    PKTSEQI_WHOLE,           // size_t
+    PKTSEQI_NAME,            // an enumeration, or an int that is a condition: a name of the list
+    PKTSEQI_HEX,             // uint64_t, 16 digits
+    PKTSEQI_BYTE,            // unsigned char, a whole number
+    PKTSEQI_TEXT,            // a char array
+    PKTSEQI_STRING,          // a pointer to a C string, which reading allocates
+    PKTSEQI_REAL,            // double, in the fewest digits that give the same bits back
+    PKTSEQI_TYPE = 15,       // all bits of these
+    PKTSEQI_RISING = 16,     // each at least as large as the one before it
+    PKTSEQI_COUNTED = 32,    // as many as the member at count_at says; else what the array holds
+    PKTSEQI_SQUARE = 64,     // as many as the square of that
+    PKTSEQI_POINTER = 128,   // the struct has a pointer to them
+    PKTSEQI_GROWN = 256       // as many as the line has: reading sets the count, and allocates what
+};                           //   the pointer points to, with a zero after the last
 
-// One line "name value .." of an entry of the metadata, or an entry of its own. Lines stand in the
-// order of their list, and what is written and read, and in which range, is told there alone.
+// One line of an entry. Numbers are from min to max, those two as well; of strings that are GROWN
+// max is how many there may be.
 typedef struct pktseqi_member {
-    const char *name;     // NULL: a further value on the line of the member before it
+    const char *name;
     int type;
     size_t offset, size;  // in the struct
-    double min, max;      // of each number; both are allowed
+    double min, max;
     size_t count_at;      // offset of the size_t that counts an array
     const char *const *names;
 } pktseqi_member;
 
-#define PKTSEQI_COUNT(list) (sizeof(list) / sizeof *(list))
-#define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 #define PKTSEQI_BELOW_1 (1 - DBL_EPSILON / 2)  // the largest double below 1
 #define PKTSEQI_MAX_WHOLE 9007199254740991.0   // 2^53 - 1: doubles hold every whole number to here
 #define PKTSEQI_WHOLE_32 4294967295.0
+// Members of the struct PKTSEQI_OF, to be defined as its type.
+#define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+#define PKTSEQI_M(name, type, member, min, max, count_at, names) \
+    {name, type, PKTSEQI_AT(PKTSEQI_OF, member), min, max, count_at, names},
+#define PKTSEQI_M_WHOLE(name, member, min, max) \
+    PKTSEQI_M(name, PKTSEQI_WHOLE, member, min, max, 0, NULL)
+#define PKTSEQI_M_NAME(name, member, names) PKTSEQI_M(name, PKTSEQI_NAME, member, 0, 0, 0, names)
+#define PKTSEQI_M_HEX(name, member) PKTSEQI_M(name, PKTSEQI_HEX, member, 0, 0, 0, NULL)
+#define PKTSEQI_M_REAL(name, member, min, max) \
+    PKTSEQI_M(name, PKTSEQI_REAL, member, min, max, 0, NULL)
+#define PKTSEQI_M_RISING(name, member) \
+    PKTSEQI_M(name, PKTSEQI_REAL | PKTSEQI_RISING, member, -DBL_MAX, DBL_MAX, 0, NULL)
+#define PKTSEQI_M_ARRAY(name, type, member, min, max, count) \
+    PKTSEQI_M(name, type, member, min, max, offsetof(PKTSEQI_OF, count), NULL)
 
-// "pktseq.inputs", "pktseq.start", "pktseq.loss" of a pktseq_config.
-static const pktseqi_member pktseqi_config_keys[] = {
-#define PKTSEQI_C(member) PKTSEQI_AT(pktseq_config, member)
-    {"pktseq.inputs", PKTSEQI_WHOLE, PKTSEQI_C(inputs), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"pktseq.start", PKTSEQI_NAME, PKTSEQI_C(start), 0, 0, 0, pktseqi_start_name},
-    {"pktseq.loss", PKTSEQI_NAME, PKTSEQI_C(loss), 0, 0, 0, pktseqi_loss_name},
-#undef PKTSEQI_C
+// "pktseq.model": these, and for each group of outputs the next ones.
+#define PKTSEQI_OF pktseq_config
+static const pktseqi_member pktseqi_model_members[] = {
+    PKTSEQI_M_WHOLE("inputs", inputs, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_NAME("start", start, pktseqi_start_name)
+    PKTSEQI_M_NAME("loss", loss, pktseqi_loss_name)
+    PKTSEQI_M_WHOLE("groups", groups, 1, PKTSEQI_WHOLE_32)
 };
-
-static const pktseqi_member pktseqi_codec_keys[] = {
-    {"pktseq.names", PKTSEQI_NAME | PKTSEQI_OPTIONAL, PKTSEQI_AT(pktseq_codec, names), 0, 0, 0,
-     pktseqi_names_name},
+#undef PKTSEQI_OF
+#define PKTSEQI_OF pktseq_group
+static const pktseqi_member pktseqi_group_members[] = {
+    PKTSEQI_M_NAME("group", kind, pktseqi_group_name)
+    PKTSEQI_M_WHOLE("outputs", count, 1, PKTSEQI_WHOLE_32)
 };
+#undef PKTSEQI_OF
 
-// A rule, and the one name for how it cuts: `by`, + 2 for `notebook`, + 4 for `tcp_only`.
-typedef struct pktseqi_rule_text {
-    int name;
-    pktseq_rule rule;
-} pktseqi_rule_text;
-
-// "pktseq.rule". pktseqi_rule_check knows the ranges.
-static const pktseqi_member pktseqi_rule_members[] = {
-#define PKTSEQI_R(member) PKTSEQI_AT(pktseqi_rule_text, member)
-    {"by", PKTSEQI_NAME, PKTSEQI_R(name), 0, 0, 0, pktseqi_rule_name},
-    {"min_length", PKTSEQI_WHOLE, PKTSEQI_R(rule.min_length), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
-    {"max_length", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_length), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
-    {"window", PKTSEQI_REAL, PKTSEQI_R(rule.window), 0, DBL_MAX, 0, NULL},
-    {"idle", PKTSEQI_REAL, PKTSEQI_R(rule.idle), 0, DBL_MAX, 0, NULL},
-    {"max_connections", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_connections), 0, PKTSEQI_WHOLE_32, 0,
-     NULL},
-    {"max_pairs", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_pairs), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"max_packets", PKTSEQI_WHOLE, PKTSEQI_R(rule.max_packets), 0, PKTSEQI_WHOLE_32, 0, NULL},
-#undef PKTSEQI_R
+// "pktseq.codec": these, and for each field the next ones. pktseqi_rule_check knows the ranges of a
+// rule. Its secret is not for a file.
+#define PKTSEQI_OF pktseq_codec
+static const pktseqi_member pktseqi_codec_members[] = {
+    PKTSEQI_M_NAME("names", names, pktseqi_names_name)
+    PKTSEQI_M_NAME("rule", rule.kind, pktseqi_rule_name)
+    PKTSEQI_M_NAME("reference_names", rule.reference_names, pktseqi_flag_name)
+    PKTSEQI_M_NAME("tcp_only", rule.tcp_only, pktseqi_flag_name)
+    PKTSEQI_M_WHOLE("min_length", rule.min_length, 0, PKTSEQI_MAX_WHOLE)
+    PKTSEQI_M_WHOLE("max_length", rule.max_length, 0, PKTSEQI_MAX_WHOLE)
+    PKTSEQI_M_REAL("window", rule.window, 0, DBL_MAX)
+    PKTSEQI_M_REAL("idle", rule.idle, 0, DBL_MAX)
+    PKTSEQI_M_WHOLE("max_connections", rule.max_connections, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("max_pairs", rule.max_pairs, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("max_packets", rule.max_packets, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("fields", field_count, 1, PKTSEQ_MAX_FEATURES + PKTSEQ_MAX_CONTEXTS)
 };
+#undef PKTSEQI_OF
+#define PKTSEQI_OF pktseq_field
+static const pktseqi_member pktseqi_field_members[] = {
+    PKTSEQI_M_NAME("kind", kind, pktseqi_kind_name)
+    PKTSEQI_M("column", PKTSEQI_STRING, column, 0, 0, 0, NULL)
+    PKTSEQI_M_NAME("role", role, pktseqi_role_name)
+    PKTSEQI_M_REAL("mean", mean, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("sd", sd, 0, DBL_MAX)
+    PKTSEQI_M_ARRAY("categories",
+                    PKTSEQI_STRING | PKTSEQI_POINTER | PKTSEQI_COUNTED | PKTSEQI_GROWN, category, 0,
+                    PKTSEQI_MOST_NAMES, category_count)
+};
+#undef PKTSEQI_OF
 
 // "pktseq.training". Of a run that was called again with other settings, sums and counts may be
 // those of the settings before.
+#define PKTSEQI_OF pktseq_training
 static const pktseqi_member pktseqi_training_members[] = {
-#define PKTSEQI_T(member) PKTSEQI_AT(pktseq_training, member)
-    {"iteration", PKTSEQI_WHOLE, PKTSEQI_T(iteration), 1, PKTSEQI_WHOLE_32, 0, NULL},
-    {"iterations", PKTSEQI_WHOLE, PKTSEQI_T(config.iterations), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"batch", PKTSEQI_WHOLE, PKTSEQI_T(config.batch), 1, PKTSEQI_WHOLE_32, 0, NULL},
-    {"learning_rate", PKTSEQI_REAL, PKTSEQI_T(config.learning_rate), 0, DBL_MAX, 0, NULL},
-    {"teacher_forcing", PKTSEQI_REAL, PKTSEQI_T(config.teacher_forcing), 0, 1, 0, NULL},
-    {"report_interval", PKTSEQI_WHOLE, PKTSEQI_T(config.report_interval), 0, PKTSEQI_WHOLE_32, 0,
-     NULL},
-    {"loss_interval", PKTSEQI_WHOLE, PKTSEQI_T(config.loss_interval), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"report_sum", PKTSEQI_REAL, PKTSEQI_T(report_sum), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"report_count", PKTSEQI_WHOLE, PKTSEQI_T(report_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"loss_sum", PKTSEQI_REAL, PKTSEQI_T(loss_sum), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"loss_sum_count", PKTSEQI_WHOLE, PKTSEQI_T(loss_sum_count), 0, PKTSEQI_WHOLE_32, 0, NULL},
-    {"drop_last", PKTSEQI_WHOLE, PKTSEQI_T(drop_last), 0, 1, 0, NULL},
-    {"momentum", PKTSEQI_REAL, PKTSEQI_T(config.momentum), 0, PKTSEQI_BELOW_1, 0, NULL},
-    {"clip", PKTSEQI_REAL, PKTSEQI_T(config.clip), 0, DBL_MAX, 0, NULL},
-    {"begin", PKTSEQI_REAL, PKTSEQI_T(begin), 0, 1, 0, NULL},
-    {"end", PKTSEQI_REAL, PKTSEQI_T(end), 0, 1, 0, NULL},
-    {"hold_out", PKTSEQI_REAL, PKTSEQI_T(hold_out), 0, PKTSEQI_BELOW_1, 0, NULL},
-    {"order", PKTSEQI_NAME, PKTSEQI_T(config.order), 0, 0, 0, pktseqi_order_name},
-    {"seed", PKTSEQI_HEX, PKTSEQI_T(config.seed), 0, 0, 0, NULL},
-    {"data", PKTSEQI_HEX, PKTSEQI_T(data_hash), 0, 0, 0, NULL},
-    {"milestones", PKTSEQI_PERCENTS, PKTSEQI_T(config.milestone), 1, 100,
-     offsetof(pktseq_training, config.milestone_count), NULL},
-    {"losses", PKTSEQI_HISTORY, PKTSEQI_T(loss), -DBL_MAX, DBL_MAX,
-     offsetof(pktseq_training, losses), NULL},
-#undef PKTSEQI_T
+    PKTSEQI_M("recipe", PKTSEQI_TEXT, recipe, 0, 0, 0, NULL)
+    PKTSEQI_M_WHOLE("iteration", iteration, 1, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("iterations", config.iterations, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("batch", config.batch, 1, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_REAL("learning_rate", config.learning_rate, 0, DBL_MAX)
+    PKTSEQI_M_REAL("momentum", config.momentum, 0, PKTSEQI_BELOW_1)
+    PKTSEQI_M_REAL("clip", config.clip, 0, DBL_MAX)
+    PKTSEQI_M_REAL("teacher_forcing", config.teacher_forcing, 0, 1)
+    PKTSEQI_M_NAME("order", config.order, pktseqi_order_name)
+    PKTSEQI_M_HEX("seed", config.seed)
+    PKTSEQI_M_WHOLE("report_interval", config.report_interval, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("loss_interval", config.loss_interval, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_ARRAY("milestones", PKTSEQI_BYTE | PKTSEQI_COUNTED | PKTSEQI_GROWN, config.milestone,
+                    1, 100, config.milestone_count)
+    PKTSEQI_M_HEX("data", data_hash)
+    PKTSEQI_M_WHOLE("drop_last", drop_last, 0, 1)
+    PKTSEQI_M_REAL("begin", begin, 0, 1)
+    PKTSEQI_M_REAL("end", end, 0, 1)
+    PKTSEQI_M_REAL("hold_out", hold_out, 0, PKTSEQI_BELOW_1)
+    PKTSEQI_M_REAL("report_sum", report_sum, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_WHOLE("report_count", report_count, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_REAL("loss_sum", loss_sum, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_WHOLE("loss_sum_count", loss_sum_count, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_ARRAY("losses", PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_COUNTED | PKTSEQI_GROWN,
+                    loss, -DBL_MAX, DBL_MAX, losses)
 };
+#undef PKTSEQI_OF
 
-static const pktseqi_member pktseqi_training_keys[] = {
-    {"pktseq.recipe", PKTSEQI_TEXT | PKTSEQI_OPTIONAL, PKTSEQI_AT(pktseq_training, recipe), 0, 0,
-     0, NULL},
+// "pktseq.detector": what its arrays are allocated by, then the rest.
+#define PKTSEQI_OF pktseq_detector
+#define PKTSEQI_M_REALS(name, more, member, min, count) \
+    PKTSEQI_M_ARRAY(name, PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_COUNTED | more, member, min, \
+                    DBL_MAX, count)
+static const pktseqi_member pktseqi_detector_sizes[] = {
+    PKTSEQI_M_WHOLE("contexts", contexts, 0, PKTSEQ_MAX_CONTEXTS)
 };
-
-// "pktseq.detector": what its arrays are allocated by comes first, then these, then the arrays.
-#define PKTSEQI_D(member) PKTSEQI_AT(pktseq_detector, member)
-#define PKTSEQI_DN(count) offsetof(pktseq_detector, count), NULL
 static const pktseqi_member pktseqi_detector_members[] = {
-    {"measure", PKTSEQI_NAME, PKTSEQI_D(options.measure), 0, 0, 0, pktseqi_measure_name},
-    {"one_step_ahead", PKTSEQI_NAME, PKTSEQI_D(options.one_step_ahead), 0, 0, 0,
-     pktseqi_flag_name},
-    {"by_length", PKTSEQI_NAME, PKTSEQI_D(options.by_length), 0, 0, 0, pktseqi_flag_name},
-    {"contexts", PKTSEQI_WHOLE, PKTSEQI_D(contexts), 0, PKTSEQ_MAX_CONTEXTS, 0, NULL},
-    {"sequences", PKTSEQI_WHOLE, PKTSEQI_D(sequences), 0, PKTSEQI_MAX_WHOLE, 0, NULL},
-    {"context_false_alarms_threshold_low_high", PKTSEQI_REAL, PKTSEQI_D(options.context), 0,
-     PKTSEQI_BELOW_1, 0, NULL},
-    {NULL, PKTSEQI_REAL, PKTSEQI_D(options.false_positive_rate), 0, 1, 0, NULL},
-    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold), -DBL_MAX, DBL_MAX, 0, NULL},
-    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_low), -DBL_MAX, DBL_MAX, 0, NULL},
-    {NULL, PKTSEQI_REAL, PKTSEQI_D(threshold_high), -DBL_MAX, DBL_MAX, 0, NULL},
+    PKTSEQI_M_NAME("measure", options.measure, pktseqi_measure_name)
+    PKTSEQI_M_NAME("one_step_ahead", options.one_step_ahead, pktseqi_flag_name)
+    PKTSEQI_M_NAME("by_length", options.by_length, pktseqi_flag_name)
+    PKTSEQI_M_REAL("context", options.context, 0, PKTSEQI_BELOW_1)
+    PKTSEQI_M_REAL("false_positive_rate", options.false_positive_rate, 0, 1)
+    PKTSEQI_M_WHOLE("sequences", sequences, 0, PKTSEQI_MAX_WHOLE)
+    PKTSEQI_M_REAL("seconds", seconds, 0, DBL_MAX)
+    PKTSEQI_M_REAL("unknown", unknown, 0, 1)
+    PKTSEQI_M_REALS("weight", 0, weight, 0, groups)
+    PKTSEQI_M_REALS("error", 0, error, DBL_MIN, out)
+    PKTSEQI_M_REALS("mean", 0, mean, -DBL_MAX, contexts)
+    PKTSEQI_M_REALS("precision", PKTSEQI_SQUARE, precision, -DBL_MAX, contexts)
+    PKTSEQI_M_REAL("scale", scale, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("length_scale", length_scale, DBL_MIN, DBL_MAX)
+    PKTSEQI_M_REAL("threshold", threshold, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("threshold_low", threshold_low, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("threshold_high", threshold_high, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("dispersion", dispersion, 0, DBL_MAX)
+    PKTSEQI_M_RISING("quantile", quantile)
+    PKTSEQI_M_REAL("tail_from", tail[0], -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("tail_above", tail[1], 0, 1)
+    PKTSEQI_M_REAL("tail_shape", tail[2], -1, 1)
+    PKTSEQI_M_REAL("tail_scale", tail[3], 0, DBL_MAX)
+    PKTSEQI_M_REAL("running_scale", running_scale, DBL_MIN, DBL_MAX)
+    PKTSEQI_M_REAL("running_threshold", running_threshold, -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_RISING("running_quantile", running_quantile)
+    PKTSEQI_M_REAL("running_tail_from", running_tail[0], -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("running_tail_above", running_tail[1], 0, 1)
+    PKTSEQI_M_REAL("running_tail_shape", running_tail[2], -1, 1)
+    PKTSEQI_M_REAL("running_tail_scale", running_tail[3], 0, DBL_MAX)
 };
-static const pktseqi_member pktseqi_detector_arrays[] = {
-    {"weight", PKTSEQI_ARRAY, PKTSEQI_D(weight), 0, DBL_MAX, PKTSEQI_DN(groups)},
-    {"error", PKTSEQI_ARRAY, PKTSEQI_D(error), DBL_MIN, DBL_MAX, PKTSEQI_DN(out)},
-    {"mean", PKTSEQI_ARRAY, PKTSEQI_D(mean), -DBL_MAX, DBL_MAX, PKTSEQI_DN(contexts)},
-    {"precision", PKTSEQI_SQUARE, PKTSEQI_D(precision), -DBL_MAX, DBL_MAX, PKTSEQI_DN(contexts)},
-    {"scale", PKTSEQI_REAL, PKTSEQI_D(scale), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"length_scale", PKTSEQI_REAL, PKTSEQI_D(length_scale), DBL_MIN, DBL_MAX, 0, NULL},
-    // of a detector that was fitted
-    {"dispersion", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(dispersion), 1, DBL_MAX, 0, NULL},
-    {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(tail), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"quantile", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(quantile), -DBL_MAX, DBL_MAX, 0,
-     NULL},
-    {"seconds", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(seconds), 0, DBL_MAX, 0, NULL},
-    {"unknown", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(unknown), 0, 1, 0, NULL},
-};
-// "pktseq.running"
-static const pktseqi_member pktseqi_running_members[] = {
-    {"scale", PKTSEQI_REAL, PKTSEQI_D(running_scale), DBL_MIN, DBL_MAX, 0, NULL},
-    {"threshold", PKTSEQI_REAL, PKTSEQI_D(running_threshold), -DBL_MAX, DBL_MAX, 0, NULL},
-    {"quantile", PKTSEQI_RISING | PKTSEQI_OPTIONAL, PKTSEQI_D(running_quantile), -DBL_MAX, DBL_MAX,
-     0, NULL},
-    {"tail", PKTSEQI_REAL | PKTSEQI_OPTIONAL, PKTSEQI_D(running_tail), -DBL_MAX, DBL_MAX, 0, NULL},
-};
-#undef PKTSEQI_D
-#undef PKTSEQI_DN
+#undef PKTSEQI_M_REALS
+#undef PKTSEQI_OF
 
-// A list, its length and the struct that it describes, as arguments.
-#define PKTSEQI_LIST(list, object) list, PKTSEQI_COUNT(list), object
+// A list and its length, as arguments.
+#define PKTSEQI_LIST(list) list, PKTSEQI_LENGTH(list)
 
-// Returns the size_t at an offset of a struct.
-static size_t pktseqi_size_at(const void *object, size_t offset) {
-    size_t value;
-    memcpy(&value, (const char *)object + offset, sizeof value);
-    return value;
+// The values of a member of an object.
+typedef struct pktseqi_values {
+    char *at;
+    size_t count, size;  // bytes of each
+} pktseqi_values;
+
+// Returns where a member's values are, and how many.
+static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void *object) {
+    pktseqi_values v;
+    int type = m->type & PKTSEQI_TYPE;
+    v.at = (char *)object + m->offset;
+    v.size = type == PKTSEQI_REAL ? sizeof(double) : type == PKTSEQI_BYTE ? 1
+             : type == PKTSEQI_STRING ? sizeof(char *) : m->size;
+    v.count = m->size / v.size;
+    if (m->type & PKTSEQI_COUNTED)
+        memcpy(&v.count, (const char *)object + m->count_at, sizeof v.count);
+    if (m->type & PKTSEQI_SQUARE) v.count *= v.count;
+    if (m->type & PKTSEQI_POINTER) memcpy(&v.at, v.at, sizeof(char *));
+    return v;
 }
 
-// Returns the doubles of a member and counts them: none of another type.
-static double *pktseqi_member_reals(const pktseqi_member *m, const void *object, size_t *count) {
-    char *at = (char *)object + m->offset;
-    int type = m->type & ~PKTSEQI_OPTIONAL;
-    double *real = (double *)(void *)at;
-    *count = type < PKTSEQI_REAL ? 0 : m->size / sizeof *real;
-    if (type <= PKTSEQI_RISING) return real;
-    memcpy(&real, at, sizeof real);
-    *count = pktseqi_size_at(object, m->count_at);
-    if (type == PKTSEQI_SQUARE) *count *= *count;
-    return real;
+// Returns a value that is a number, or the index of a name. With -fshort-enums an enumeration is
+// one byte; a condition is any int.
+static double pktseqi_value_number(const pktseqi_member *m, const char *at) {
+    int type = m->type & PKTSEQI_TYPE, index;
+    size_t whole;
+    double real;
+    if (type == PKTSEQI_REAL) {
+        memcpy(&real, at, sizeof real);
+        return real;
+    }
+    if (type == PKTSEQI_WHOLE) {
+        memcpy(&whole, at, sizeof whole);
+        return (double)whole;
+    }
+    if (type == PKTSEQI_BYTE || m->size == 1) return *(const unsigned char *)at;
+    memcpy(&index, at, sizeof index);
+    return m->names == pktseqi_flag_name ? index != 0 : index;
 }
 
-// Returns an enumeration's value, or 0 and 1 for a condition. With -fshort-enums an enumeration is
-// one byte.
-static size_t pktseqi_member_index(const pktseqi_member *m, const void *object) {
-    const char *at = (const char *)object + m->offset;
-    int value;
-    if (m->size == 1) return *(const unsigned char *)at;
-    memcpy(&value, at, sizeof value);
-    return m->names == pktseqi_flag_name ? value != 0 : (size_t)value;
+// Returns the C string that a value is.
+static const char *pktseqi_value_text(const pktseqi_member *m, const char *at) {
+    const char *text = at;
+    if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING) memcpy(&text, at, sizeof text);
+    return text;
 }
 
 // Returns the index of a name in a list that NULL ends, or the list's length.
@@ -14838,161 +14823,127 @@ static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
     return i;
 }
 
-// Tells whether every byte of a member is zero; of a text the first one counts.
+// Tells whether a value can be. The writer and the reader both ask, so that whatever is saved can
+// be loaded.
+static int pktseqi_value_good(const pktseqi_member *m, const char *at) {
+    int type = m->type & PKTSEQI_TYPE;
+    double v;
+    if (type == PKTSEQI_HEX) return 1;
+    if (type == PKTSEQI_TEXT && !memchr(at, 0, m->size)) return 0;
+    if (type == PKTSEQI_TEXT || type == PKTSEQI_STRING) {
+        const char *text = pktseqi_value_text(m, at);
+        return text && pktseqi_utf8(text, strlen(text));
+    }
+    v = pktseqi_value_number(m, at);
+    if (type == PKTSEQI_NAME) return v >= 0 && v < (double)pktseqi_find_name(m->names, NULL);
+    return pktseqi_finite(&v) && v >= m->min && v <= m->max;
+}
+
+// Tells whether all values of a member can be.
+static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
+    pktseqi_values v = pktseqi_member_values(m, object);
+    for (size_t i = 0; i < v.count; ++i) {
+        const char *at = v.at + i * v.size;
+        if (!pktseqi_value_good(m, at)) return 0;
+        if (m->type & PKTSEQI_RISING && i > 0 &&
+            pktseqi_value_number(m, at) < pktseqi_value_number(m, at - v.size))
+            return 0;
+    }
+    return 1;
+}
+
+// Tells whether every byte of a member's values is zero; of a text the first one counts.
 static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
-    const char *at = (const char *)object + m->offset;
-    size_t k = 0, size = m->type == (PKTSEQI_TEXT | PKTSEQI_OPTIONAL) ? 1 : m->size;
-    while (k < size && at[k] == 0) ++k;
+    pktseqi_values v = pktseqi_member_values(m, object);
+    size_t k = 0, size = (m->type & PKTSEQI_TYPE) == PKTSEQI_TEXT ? 1 : v.count * v.size;
+    while (k < size && v.at[k] == 0) ++k;
     return k == size;
 }
 
-// Tells whether a member is in its range. The writer and the reader both ask, so that whatever is
-// saved can be loaded.
-static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
-    int type = m->type & ~PKTSEQI_OPTIONAL, good = 1;
-    size_t count;
-    const double *real = pktseqi_member_reals(m, object, &count);
-    if (type != m->type && pktseqi_member_zero(m, object)) return 1;
-    if (type == PKTSEQI_NAME)
-        return pktseqi_member_index(m, object) < pktseqi_find_name(m->names, NULL);
-    if (type == PKTSEQI_WHOLE) {
-        double whole = (double)pktseqi_size_at(object, m->offset);
-        return whole >= m->min && whole <= m->max;
-    }
-    if (type == PKTSEQI_TEXT) {
-        const char *text = (const char *)object + m->offset;
-        return memchr(text, 0, m->size) && pktseqi_utf8(text, strlen(text));
-    }
-    for (size_t i = 0; i < count; ++i)
-        good &= pktseqi_finite(&real[i]) && real[i] >= m->min && real[i] <= m->max &&
-                (type != PKTSEQI_RISING || i == 0 || real[i] >= real[i - 1]);
-    return good;
-}
-
-// Returns the first member of a list that is not in its range, or NULL.
-static const pktseqi_member *pktseqi_members_bad(const pktseqi_member *m, size_t count,
-                                                 const void *object) {
-    for (; count > 0; --count, ++m)
-        if (!pktseqi_member_good(m, object)) return m;
-    return NULL;
-}
-
-// Writes the values of a member, a space before each.
-static void pktseqi_put_member(pktseqi_text *t, const pktseqi_member *m, const void *object) {
-    const unsigned char *at = (const unsigned char *)object + m->offset;
-    size_t count;
-    const double *real = pktseqi_member_reals(m, object, &count);
-    uint64_t bits;
-    switch (m->type & ~PKTSEQI_OPTIONAL) {
-    case PKTSEQI_WHOLE: pktseqi_put(t, " %z", pktseqi_size_at(object, m->offset)); break;
-    case PKTSEQI_NAME: pktseqi_put(t, " %s", m->names[pktseqi_member_index(m, object)]); break;
-    case PKTSEQI_TEXT: pktseqi_put(t, " %s", (const char *)at); break;
-    case PKTSEQI_HEX:
-        memcpy(&bits, at, sizeof bits);
-        pktseqi_put_text(t, " ");
-        pktseqi_put_hex(t, bits, 16);
-        break;
-    case PKTSEQI_PERCENTS:
-        for (size_t i = 0; i < pktseqi_size_at(object, m->count_at); ++i)
-            pktseqi_put(t, " %z", (size_t)at[i]);
-        break;
-    default:
-        for (size_t i = 0; i < count; ++i) pktseqi_put(t, " %f", real[i]);
-    }
-}
-
-// Writes members, a line for each name.
-static void pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
-                                const void *object) {
-    for (size_t i = 0; i < count; ++i) {
-        if (m[i].type & PKTSEQI_OPTIONAL && pktseqi_member_zero(&m[i], object)) continue;
-        if (m[i].name) pktseqi_put_text(t, m[i].name);
-        pktseqi_put_member(t, &m[i], object);
-        if (i + 1 == count || m[i + 1].name) pktseqi_put_text(t, "\n");
-    }
-}
-
-// Appends text within JSON quotes.
-static void pktseqi_put_json(pktseqi_text *t, const char *text) {
+// Appends a text; as %xx what JSON escapes, what ends values and lines, and the percent sign.
+static void pktseqi_put_escaped(pktseqi_text *t, const char *text) {
     for (; *text; ++text) {
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') pktseqi_put_text(t, "\\");
-        if (c >= 32) {
+        if (c >= 32 && !strchr("\"\\,;%", c)) {
             pktseqi_put_bytes(t, text, 1);
-        } else if (c == '\n' || c == '\t') {
-            pktseqi_put_text(t, c == '\n' ? "\\n" : "\\t");
         } else {
-            pktseqi_put_text(t, "\\u");
-            pktseqi_put_hex(t, c, 4);
+            pktseqi_put_text(t, "%");
+            pktseqi_put_hex(t, c, 2);
         }
     }
 }
 
-// Writes an entry of the metadata, `,"key":"value"`, from what `inner` holds behind `skip` bytes.
-// inner is emptied for the next.
-static void pktseqi_put_entry(pktseqi_text *t, const char *key, pktseqi_text *inner, size_t skip) {
-    pktseqi_put(t, ",\"%s\":\"", key);
-    if (inner->size > skip) pktseqi_put_json(t, inner->data + skip);
-    pktseqi_put_text(t, "\"");
-    t->failed |= inner->failed;
-    inner->size = 0;
+// Appends a value.
+static void pktseqi_put_value(pktseqi_text *t, const pktseqi_member *m, const char *at) {
+    double number;
+    uint64_t bits;
+    switch (m->type & PKTSEQI_TYPE) {
+    case PKTSEQI_TEXT:
+    case PKTSEQI_STRING: pktseqi_put_escaped(t, pktseqi_value_text(m, at)); break;
+    case PKTSEQI_HEX:
+        memcpy(&bits, at, sizeof bits);
+        pktseqi_put_hex(t, bits, 16);
+        break;
+    default:
+        number = pktseqi_value_number(m, at);
+        if (m->names) pktseqi_put_text(t, m->names[(size_t)number]);
+        else pktseqi_put(t, "%f", number);
+    }
 }
 
-// Writes members, each an entry of the metadata.
-static void pktseqi_put_keys(pktseqi_text *t, pktseqi_text *inner, const pktseqi_member *m,
-                             size_t count, const void *object) {
+// Appends the lines of an object. Fails if a value cannot be.
+static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
+                                         const void *object, pktseq_error *err) {
     for (; count > 0; --count, ++m) {
-        if (m->type & PKTSEQI_OPTIONAL && pktseqi_member_zero(m, object)) continue;
-        pktseqi_put_member(inner, m, object);
-        pktseqi_put_entry(t, m->name, inner, 1);
-    }
-}
-
-// Appends one cell of a tab-separated line: tabs, line ends and backslashes as \t \n \\.
-static void pktseqi_put_cell(pktseqi_text *t, const char *text) {
-    for (; *text; ++text) {
-        if (*text == '\t' || *text == '\n' || *text == '\\') {
-            pktseqi_put_text(t, "\\");
-            pktseqi_put_bytes(t, *text == '\t' ? "t" : *text == '\n' ? "n" : "\\", 1);
-        } else {
-            pktseqi_put_bytes(t, text, 1);
+        pktseqi_values v = pktseqi_member_values(m, object);
+        if (!pktseqi_member_good(m, object))
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%q has a value that cannot be saved",
+                                 m->name);
+        if (pktseqi_member_zero(m, object)) continue;
+        pktseqi_put_text(t, m->name);
+        for (size_t i = 0; i < v.count; ++i) {
+            pktseqi_put_text(t, i ? "," : " ");
+            pktseqi_put_value(t, m, v.at + i * v.size);
         }
+        pktseqi_put_text(t, ";");
     }
+    return PKTSEQ_OK;
 }
 
-// Appends the fitted codec, one line a field:  kind  column  role  mean  sd  [category ...]
-static void pktseqi_put_codec(pktseqi_text *t, const pktseq_codec *codec) {
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        const pktseq_field *field = &codec->field[f];
-        pktseqi_put(t, "%s\t", pktseqi_kind_name[field->kind]);
-        pktseqi_put_cell(t, field->column);
-        pktseqi_put(t, "\t%z\t%f\t%f", (size_t)field->role, field->mean, field->sd);
-        for (size_t k = 0; k < field->category_count; ++k) {
-            pktseqi_put_text(t, "\t");
-            pktseqi_put_cell(t, field->category[k]);
-        }
-        pktseqi_put_text(t, "\n");
+// Appends the entries of the metadata that say what the model, the codec, the training and the
+// detector are. NULL: there is none.
+static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *model,
+                                         const pktseq_codec *codec,
+                                         const pktseq_training *training,
+                                         const pktseq_detector *detector, pktseq_error *err) {
+    pktseq_status status;
+    pktseqi_put_text(t, ",\"pktseq.model\":\"");
+    status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_model_members), &model->config, err);
+    for (size_t g = 0; g < model->config.groups && !status; ++g)
+        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_group_members),
+                                     &model->config.group[g], err);
+    if (codec && !status) {
+        pktseq_codec written = *codec;
+        // A rule that cannot be, as of a codec that was made by hand, is written as none.
+        if (pktseqi_rule_check(&codec->rule, NULL)) memset(&written.rule, 0, sizeof written.rule);
+        pktseqi_put_text(t, "\",\"pktseq.codec\":\"");
+        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_codec_members), &written, err);
+        for (size_t f = 0; f < codec->field_count && !status; ++f)
+            status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_field_members), &codec->field[f],
+                                         err);
     }
-}
-
-// Appends the rule. One that cannot be, as of a codec that was made by hand, is written as none.
-static void pktseqi_put_rule(pktseqi_text *t, const pktseq_rule *rule) {
-    pktseqi_rule_text text;
-    memset(&text, 0, sizeof text);
-    if (rule->min_length && pktseqi_rule_check(rule, NULL) == PKTSEQ_OK) {
-        text.rule = *rule;
-        text.name = (int)rule->kind + (rule->reference_names ? 2 : 0) + (rule->tcp_only ? 4 : 0);
+    if (training && !status) {
+        pktseqi_put_text(t, "\",\"pktseq.training\":\"");
+        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_training_members), training, err);
     }
-    pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_rule_members, &text));
-}
-
-// Appends what each group of outputs is: "number" and "flag" are one output each, "class7" seven.
-static void pktseqi_put_groups(pktseqi_text *t, const pktseq_model *model) {
-    for (size_t g = 0; g < model->config.groups; ++g) {
-        const pktseq_group *group = &model->config.group[g];
-        pktseqi_put(t, g ? " %s" : "%s", pktseqi_group_name[group->kind]);
-        if (group->kind == PKTSEQ_GROUP_CLASS) pktseqi_put_u64(t, group->count);
+    if (detector && !status) {
+        pktseqi_put_text(t, "\",\"pktseq.detector\":\"");
+        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_detector_sizes), detector, err);
+        if (!status)
+            status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_detector_members), detector, err);
     }
+    pktseqi_put_text(t, "\"");
+    return status;
 }
 
 // The tensors of a file: the model's, and a vector as long as all of them, which training with
@@ -15006,43 +14957,12 @@ static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known
     known[PKTSEQ_TENSOR_COUNT].rank = 1;
 }
 
-// Writes the header's JSON, for `entries` tensors. Returns where in t the 16 digits of the checksum
-// are. Spaces fill it up to a multiple of 8 bytes, so that the numbers are aligned in the file.
-static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
-                                 const pktseq_codec *codec, const pktseq_training *training,
-                                 const pktseq_detector *detector, size_t entries) {
-    pktseqi_text inner = pktseqi_text_growing(&t->allocator);
+// Appends where the first `entries` tensors will be. Spaces fill the header up to a multiple of 8
+// bytes, so that the numbers are aligned in the file.
+static void pktseqi_put_tensors(pktseqi_text *t, const pktseq_config *config, size_t entries) {
     pktseq_tensor tensor[PKTSEQI_ENTRIES];
-    size_t at, offset = 0;
-    pktseqi_put_text(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"" PKTSEQI_FORMAT
-                        "\",\"pktseq.version\":\"" PKTSEQ_VERSION "\",\"pktseq.checksum\":\"");
-    at = t->size;
-    pktseqi_put_text(t, "0000000000000000\"");
-    pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_config_keys, &model->config));
-    pktseqi_put_groups(&inner, model);
-    pktseqi_put_entry(t, "pktseq.groups", &inner, 0);
-    if (codec) {
-        pktseqi_put_codec(&inner, codec);
-        pktseqi_put_entry(t, "pktseq.codec", &inner, 0);
-        pktseqi_put_rule(&inner, &codec->rule);
-        pktseqi_put_entry(t, "pktseq.rule", &inner, 0);
-        pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_codec_keys, codec));
-    }
-    if (training) {
-        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_training_members, training));
-        pktseqi_put_entry(t, "pktseq.training", &inner, 0);
-        pktseqi_put_keys(t, &inner, PKTSEQI_LIST(pktseqi_training_keys, training));
-    }
-    if (detector) {
-        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_detector_members, detector));
-        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_detector_arrays, detector));
-        pktseqi_put_entry(t, "pktseq.detector", &inner, 0);
-        pktseqi_put_members(&inner, PKTSEQI_LIST(pktseqi_running_members, detector));
-        pktseqi_put_entry(t, "pktseq.running", &inner, 0);
-    }
-    pktseqi_free(&inner.allocator, inner.data);
-    pktseqi_put_text(t, "}");
-    pktseqi_entry_list(&model->config, tensor);
+    size_t offset = 0;
+    pktseqi_entry_list(config, tensor);
     for (size_t i = 0; i < entries; ++i) {
         size_t end = offset + tensor[i].rows * tensor[i].cols * sizeof(pktseq_real);
         pktseqi_put(t, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%z", tensor[i].name, PKTSEQI_DTYPE,
@@ -15053,12 +14973,11 @@ static size_t pktseqi_put_header(pktseqi_text *t, const pktseq_model *model,
     }
     pktseqi_put_text(t, "}");
     while (t->size % 8 && !t->failed) pktseqi_put_text(t, " ");
-    return at;
 }
 
 // Writes the lowest `bytes` bytes of a number, little-endian on every machine.
-static void pktseqi_write_u64(unsigned char *to, uint64_t value, size_t bytes) {
-    for (size_t i = 0; i < bytes; ++i) to[i] = (unsigned char)(value >> (8 * i));
+static void pktseqi_write_u64(void *to, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; ++i) ((unsigned char *)to)[i] = (unsigned char)(value >> (8 * i));
 }
 
 // Reads what pktseqi_write_u64 writes.
@@ -15068,94 +14987,71 @@ static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
     return value;
 }
 
+// Appends numbers, (count). Fails if one is not finite; what: what they are.
+static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const pktseq_real *value,
+                                       size_t count, pktseq_error *err) {
+    unsigned char bytes[8];
+    for (size_t i = 0; i < count; ++i) {
+        if (!pktseqi_finite_real(&value[i]))
+            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%s %z is not a finite number", what,
+                                 i);
+        pktseqi_write_u64(bytes, pktseqi_real_bits(&value[i]), sizeof *value);
+        pktseqi_put_bytes(t, bytes, sizeof *value);
+    }
+    return PKTSEQ_OK;
+}
+
 // Hashes a whole file except the 16 bytes at `hole`, which will hold the digits of the hash.
 static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
     uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
     return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
 }
 
-// Checks that a codec fits the model and can be written.
-static pktseq_status pktseqi_save_check_codec(const pktseq_model *model, const pktseq_codec *codec,
-                                              pktseq_error *err) {
-    if (pktseqi_members_bad(PKTSEQI_LIST(pktseqi_codec_keys, codec)))
-        return pktseqi_bad_argument(err, "codec->names is none of its values");
-    if (codec->features != model->config.in || codec->targets != model->config.out)
+// Checks that what will be in one file belongs together. NULL: it is not saved.
+static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
+                                        const pktseq_training *training,
+                                        const pktseq_detector *d, pktseq_error *err) {
+    if (codec && (codec->features != model->config.in || codec->targets != model->config.out))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the codec makes %z features of which %z are targets, the model "
                              "takes %z and puts out %z", codec->features, codec->targets,
                              model->config.in, model->config.out);
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        int good = pktseqi_utf8(codec->field[f].column, strlen(codec->field[f].column));
-        for (size_t k = 0; good && k < codec->field[f].category_count; ++k)
-            good = pktseqi_utf8(codec->field[f].category[k], strlen(codec->field[f].category[k]));
-        if (!good)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "column %q or one of its categories is not UTF-8",
-                                 codec->field[f].column);
-    }
-    return PKTSEQ_OK;
-}
-
-// Checks that a training state is this model's and can be written.
-static pktseq_status pktseqi_save_check_training(const pktseq_model *model,
-                                                 const pktseq_training *training,
-                                                 pktseq_error *err) {
-    pktseq_status status = pktseqi_train_config_check(&training->config, err);
-    int good = pktseqi_finite(&training->report_sum) && pktseqi_finite(&training->loss_sum);
-    if (status) return status;
-    if (training->velocity && training->parameters != model->parameters)
+    if (training && training->velocity && training->parameters != model->parameters)
         return pktseqi_bad_argument(err, "the training state is another model's");
-    if (pktseqi_members_bad(PKTSEQI_LIST(pktseqi_training_keys, training)))
-        return pktseqi_bad_argument(err, "the recipe is not a text in UTF-8");
-    for (size_t i = 0; i < training->losses; ++i) good &= pktseqi_finite(&training->loss[i]);
-    for (size_t i = 0; training->velocity && i < training->parameters; ++i)
-        good &= pktseqi_finite_real(&training->velocity[i]);
-    if (!good)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a loss or velocity is not finite");
-    return PKTSEQ_OK;
-}
-
-// Tells whether this can be the tail of a distribution: score, share above it, shape, scale.
-static int pktseqi_tail_good(const double *tail) {
-    return tail[1] >= 0 && tail[1] <= 1 && fabs(tail[2]) <= 1 && tail[3] >= 0;
-}
-
-// Tells whether all numbers of a detector are in their ranges.
-static int pktseqi_detector_good(const pktseq_detector *d) {
-    return !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_members, d)) &&
-           !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_detector_arrays, d)) &&
-           !pktseqi_members_bad(PKTSEQI_LIST(pktseqi_running_members, d)) &&
-           pktseqi_tail_good(d->tail) && pktseqi_tail_good(d->running_tail) &&
-           (d->options.context <= 0 || d->contexts > 0);
-}
-
-// Checks that everything is there that will be written, and can be. NULL: it is not saved.
-static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
-                                        const pktseq_training *training,
-                                        const pktseq_detector *d, pktseq_error *err) {
-    pktseq_status status = PKTSEQ_OK;
-    if (codec) status = pktseqi_save_check_codec(model, codec, err);
-    if (status == PKTSEQ_OK && training)
-        status = pktseqi_save_check_training(model, training, err);
-    if (status) return status;
-    for (size_t i = 0; i < model->parameters; ++i)
-        if (!pktseqi_finite_real(&model->block[i]))
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "weight %z is not a finite number", i);
-    if (d && (!pktseqi_detector_fits(d, model) ||
+    if (d && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts) ||
               (codec && (codec->contexts != d->contexts || codec->groups != d->groups))))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the detector is another model's or another codec's");
-    if (d && !pktseqi_detector_good(d))
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "a number of the detector cannot be");
-    return PKTSEQ_OK;
+    return training ? pktseqi_train_config_check(&training->config, err) : PKTSEQ_OK;
 }
 
-// Appends numbers, and returns where to append the next.
-static unsigned char *pktseqi_write_reals(unsigned char *to, const pktseq_real *value,
-                                          size_t count) {
-    for (size_t i = 0; i < count; ++i, to += sizeof *value)
-        pktseqi_write_u64(to, pktseqi_real_bits(&value[i]), sizeof *value);
-    return to;
+// Appends a whole file, but for its length and checksum: 8 bytes, the header, the numbers. Leaves
+// where the header ends and where the 16 digits of the checksum go.
+static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model,
+                                      const pktseq_codec *codec, const pktseq_training *training,
+                                      const pktseq_detector *detector, size_t *header,
+                                      size_t *hole, pktseq_error *err) {
+    int moves = training && training->velocity;
+    pktseq_status status;
+    pktseqi_put_bytes(t, "\0\0\0\0\0\0\0\0", 8);
+    pktseqi_put_text(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"" PKTSEQI_FORMAT
+                        "\",\"pktseq.version\":\"" PKTSEQ_VERSION "\",\"pktseq.checksum\":\"");
+    *hole = t->size;
+    pktseqi_put_text(t, "0000000000000000\"");
+    status = pktseqi_put_entries(t, model, codec, training, detector, err);
+    if (status) return status;
+    pktseqi_put_text(t, "}");
+    pktseqi_put_tensors(t, &model->config, moves ? PKTSEQI_ENTRIES : PKTSEQ_TENSOR_COUNT);
+    *header = t->size;
+    if (t->failed) return pktseqi_no_memory(err);
+    if (t->size - 8 > PKTSEQI_MAX_HEADER)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                             "the header would have %z bytes, expected at most %z (fewer loss "
+                             "points?)", t->size - 8, (size_t)PKTSEQI_MAX_HEADER);
+    status = pktseqi_put_reals(t, "weight", model->block, model->parameters, err);
+    if (moves && !status)
+        status = pktseqi_put_reals(t, "velocity", training->velocity, training->parameters, err);
+    return status || !t->failed ? status : pktseqi_no_memory(err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
@@ -15163,9 +15059,9 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
                                          const pktseq_training *training,
                                          const pktseq_detector *detector,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_text t;
-    size_t hole, header, bytes, vectors;
-    unsigned char *p;
+    pktseqi_text t = pktseqi_text_growing(allocator), sum;
+    size_t hole, header;
+    char digits[17];
     pktseq_status status;
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
@@ -15174,61 +15070,37 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
     if (training && training->iteration == 0) training = NULL;
     if (detector && !detector->memory) detector = NULL;
     status = pktseqi_save_check(model, codec, training, detector, err);
-    if (status) return status;
-    vectors = training && training->velocity ? 2 : 1;
-    bytes = pktseqi_times(pktseqi_times(model->parameters, vectors), sizeof(pktseq_real));
-    t = pktseqi_text_growing(allocator);
-    pktseqi_put_bytes(&t, "\0\0\0\0\0\0\0\0", 8);
-    hole = pktseqi_put_header(&t, model, codec, training, detector,
-                              PKTSEQ_TENSOR_COUNT + vectors - 1);
-    header = t.size;
-    if (!t.failed && header - 8 > PKTSEQI_MAX_HEADER) {
+    if (!status)
+        status = pktseqi_put_file(&t, model, codec, training, detector, &header, &hole, err);
+    if (status) {
         pktseqi_free(&t.allocator, t.data);
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the header would have %z bytes, expected at most %z (fewer loss "
-                             "points?)", header - 8, (size_t)PKTSEQI_MAX_HEADER);
+        return status;
     }
-    p = t.failed || !bytes ? NULL
-                           : (unsigned char *)pktseqi_regrow(&t.allocator, t.data, header,
-                                                             pktseqi_plus(header, bytes), 1);
-    if (!p) {
-        pktseqi_free(&t.allocator, t.data);
-        return pktseqi_no_memory(err);
-    }
-    buffer->data = p;
-    buffer->size = buffer->capacity = header + bytes;
-    buffer->allocator = t.allocator;
-    pktseqi_write_u64(p, header - 8, 8);
-    p = pktseqi_write_reals(p + header, model->block, model->parameters);
-    if (vectors == 2) pktseqi_write_reals(p, training->velocity, training->parameters);
-    {
-        char digits[17];
-        t = pktseqi_text_fixed(digits, sizeof digits);
-        pktseqi_put_hex(&t, pktseqi_checksum(buffer->data, buffer->size, hole), 16);
-        memcpy(buffer->data + hole, digits, 16);
-    }
+    pktseqi_text_give(&t, buffer);
+    pktseqi_write_u64(buffer->data, header - 8, 8);
+    sum = pktseqi_text_fixed(digits, sizeof digits);
+    pktseqi_put_hex(&sum, pktseqi_checksum(buffer->data, buffer->size, hole), 16);
+    memcpy(buffer->data + hole, digits, 16);
     return pktseqi_ok(err);
 }
 
 // ---- >>load: reading safetensors, trusting nothing --------------------------------------------
+//
+// The header is copied once. In the copy strings are ended by zeros in place, and never moved: what
+// this library writes has no escapes, and in files of other programs only the names of tensors
+// count, so escapes are checked and left as they are.
 
 // The header while it is read. After the first error nothing more is read: every function then
 // returns what ends the loop it is called in, so only the last of them looks at `status`.
 typedef struct pktseqi_json {
-    const unsigned char *data;  // the whole file
-    size_t at, end;             // cursor, end of the header
-    char *arena;                // strings without their escapes, each ended by 0
-    size_t arena_used;
-    size_t string, string_size; // the last string's first byte in the file, and its bytes there
+    char *text, *at, *end;  // the copy, the cursor, the 0 after the copy
     pktseq_status status;
     pktseq_error *err;
 } pktseqi_json;
 
 // One entry of "__metadata__".
 typedef struct pktseqi_meta {
-    const char *key;
-    char *value;
-    size_t at, size;  // the value's first byte in the file, and its bytes there
+    char *key, *value;
 } pktseqi_meta;
 
 // One tensor as the file describes it.
@@ -15239,51 +15111,43 @@ typedef struct pktseqi_entry {
     size_t width;         // bytes a number
 } pktseqi_entry;
 
+// Each entry of the metadata is compared with all others, one by one; we write 8.
 enum { PKTSEQI_MAX_META = 1024 };
 
 // Everything a header says.
 typedef struct pktseqi_header {
     pktseqi_json json;
     pktseqi_entry entry[PKTSEQI_ENTRIES];
-    pktseq_config config;  // sizes found from shapes
-    pktseqi_meta *meta;    // (metas)
+    pktseq_config config;   // sizes found from shapes
+    pktseqi_meta *meta;     // (metas)
     size_t metas;
-    size_t data_at;        // where the numbers begin
-    int ours;              // 1 if the metadata say that this library has written the file
-    pktseq_group *group;   // of config, made here
+    const unsigned char *data;  // the whole file
+    size_t data_at;         // where the numbers begin
+    pktseq_group *group;    // of config, made here
     pktseq_allocator allocator;
+    const char *line;       // the line of the metadata that was looked at last
 } pktseqi_header;
-
-// Returns the byte at the cursor, or 0 at the end.
-static int pktseqi_json_at(const pktseqi_json *json) {
-    return json->at < json->end ? json->data[json->at] : 0;
-}
 
 // Reports what the cursor points at, and what was expected there instead.
 static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
-    char found[2];
+    size_t byte = 8 + (size_t)(json->at - json->text);
+    char found[2] = {*json->at, 0};
     if (json->status) return;
-    found[0] = (char)pktseqi_json_at(json);
-    found[1] = 0;
+    json->status = PKTSEQ_ERROR_DATA;
     if (json->at >= json->end)
-        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     "the header ends at byte %z, expected %s", json->at,
-                                     expected);
+        pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0, "the header ends at byte %z, expected %s",
+                      byte, expected);
     else
-        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     found[0] ? "header, byte %z: found %q, expected %s"
-                                              : "header, byte %z: found a NUL byte%s, expected %s",
-                                     json->at, found, expected);
+        pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                      found[0] ? "header, byte %z: found %q, expected %s"
+                               : "header, byte %z: found a NUL byte%s, expected %s",
+                      byte, found, expected);
 }
 
 // Returns the next character after white space, or 0 at the end and after an error.
 static int pktseqi_json_peek(pktseqi_json *json) {
-    int c = pktseqi_json_at(json);
-    while (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        ++json->at;
-        c = pktseqi_json_at(json);
-    }
-    return json->status ? 0 : c;
+    json->at += strspn(json->at, " \t\n\r");
+    return json->status ? 0 : *json->at;
 }
 
 // Steps over one character after white space.
@@ -15303,76 +15167,37 @@ static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     return c == ',' && !was;
 }
 
-// Reads four hexadecimal digits after \u; -1 if they are not.
-static long pktseqi_json_hex(pktseqi_json *json) {
-    long value = 0;
-    for (int i = 0; i < 4; ++i, ++json->at) {
-        int c = pktseqi_json_at(json);
-        if (c >= '0' && c <= '9') value = value * 16 + c - '0';
-        else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + (c | 32) - 'a' + 10;
-        else return -1;
-    }
-    return value;
+// Returns the bytes of the character of a string, or 0 if it is none that may stand there.
+static size_t pktseqi_json_char(const char *at) {
+    if (at[0] != '\\') return (unsigned char)at[0] >= 32;
+    if (at[1] && strchr("\"\\/bfnrt", at[1])) return 2;
+    return at[1] == 'u' && strspn(at + 2, "0123456789abcdefABCDEF") >= 4 ? 6 : 0;
 }
 
-// Decodes an escape, after its backslash, as UTF-8 into the arena. 0 if it is not a good one: half
-// of a surrogate pair has no UTF-8, and NUL would end the string.
-static int pktseqi_json_escape(pktseqi_json *json) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    int c = pktseqi_json_at(json);
-    const char *plain = c ? strchr(from, c) : NULL;
-    char *out = json->arena + json->arena_used;
-    long code = plain ? to[plain - from] : 0;
-    int more;
-    json->at += c != 0;
-    if (!plain) code = c == 'u' ? pktseqi_json_hex(json) : 0;
-    if (code >= 0xd800 && code < 0xdc00) {  // the first of a surrogate pair
-        long low;
-        if (json->end - json->at < 6 || memcmp(json->data + json->at, "\\u", 2) != 0) return 0;
-        json->at += 2;
-        low = pktseqi_json_hex(json);
-        if (low < 0xdc00 || low > 0xdfff) return 0;
-        code = 0x10000 + (code - 0xd800) * 0x400 + (low - 0xdc00);
-    } else if (code <= 0 || (code >= 0xdc00 && code < 0xe000)) {
-        return 0;  // not hexadecimal, NUL, or a second half alone
-    }
-    more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    for (int k = more; k > 0; --k, code >>= 6) out[k] = (char)(0x80 | (code & 63));
-    out[0] = (char)((more ? 0xf00 >> (more + 1) & 0xff : 0) | code);
-    json->arena_used += (size_t)more + 1;
-    return 1;
-}
-
-// Reads a string, without its escapes, into the arena; "" after an error. An escape is never
-// shorter than what it stands for, and the two quotes pay for the final 0, so the arena, as large
-// as the header and one byte, cannot overflow.
+// Reads a string, its escapes as they are; "" after an error.
 static char *pktseqi_json_string(pktseqi_json *json) {
-    char *out = json->arena + json->arena_used;
-    int c = 0;
+    char *begin;
     pktseqi_json_expect(json, '"', "a string");
-    json->string = json->at;
-    while (!json->status && (c = pktseqi_json_at(json)) != '"') {
-        size_t at = json->at++;
-        if (c != '\\' && c >= 32) {
-            json->arena[json->arena_used++] = (char)c;
-        } else if (c != '\\' || !pktseqi_json_escape(json)) {
-            json->at = at;
-            pktseqi_json_error(json, c == '\\' ? "a valid escape" : "text and a closing quote");
-        }
+    begin = json->at;
+    while (!json->status && *json->at != '"') {
+        size_t size = pktseqi_json_char(json->at);
+        if (!size)
+            pktseqi_json_error(json, *json->at == '\\' ? "a valid escape"
+                                                       : "text and a closing quote");
+        json->at += size;
     }
-    json->string_size = json->at++ - json->string;
-    if (!json->status && !pktseqi_utf8(out, (size_t)(json->arena + json->arena_used - out))) {
-        json->at = json->string;
-        pktseqi_json_error(json, "UTF-8 text");
-    }
-    if (json->status) json->arena_used = (size_t)(out - json->arena);
-    json->arena[json->arena_used++] = 0;
-    return out;
+    if (json->status) return json->end;
+    *json->at++ = 0;
+    return begin;
 }
 
-// Reads the name of a member, and the colon after it.
+// Reads the name of a member, and the colon after it. Names with escapes could be equal to others.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
+    if (!json->status && strchr(key, '\\'))
+        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
+                                     "header: found the name %q, expected one without escapes",
+                                     key);
     pktseqi_json_expect(json, ':', "':'");
     return key;
 }
@@ -15382,7 +15207,7 @@ static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     int c = pktseqi_json_peek(json);
     uint64_t value = 0;
     if (c < '0' || c > '9') pktseqi_json_error(json, "a whole number");
-    for (; c >= '0' && c <= '9'; c = pktseqi_json_at(json)) {
+    for (; c >= '0' && c <= '9'; c = *json->at) {
         value = value * 10 + (uint64_t)(c - '0');
         ++json->at;
         if (value >= (uint64_t)1 << 53) pktseqi_json_error(json, "a number below 2^53");
@@ -15415,11 +15240,11 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
         if (member == 3 || seen >> member & 1) pktseqi_json_error(json, all);
         seen |= 1 << member;
         if (member == 0) {
-            const char *text = pktseqi_json_string(json);
-            entry->width = strcmp(text, "F32") == 0 ? 4 : strcmp(text, "F64") == 0 ? 8 : 0;
+            const char *type = pktseqi_json_string(json);
+            entry->width = strcmp(type, "F32") == 0 ? 4 : strcmp(type, "F64") == 0 ? 8 : 0;
             if (!entry->width && !json->status)
                 json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                             "header: found dtype %q, expected F32 or F64", text);
+                                             "header: found dtype %q, expected F32 or F64", type);
         } else if (member == 1) {
             entry->rank = pktseqi_json_array(json, number);
             if (number[0] > (size_t)-1 || number[1] > (size_t)-1)
@@ -15435,10 +15260,10 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     if (seen != 7) pktseqi_json_error(json, all);
 }
 
-// Returns an entry of the metadata by its key, or NULL. At most 1024 are compared, one by one.
-static const pktseqi_meta *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
+// Returns the value of an entry of the metadata, or NULL.
+static char *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
-        if (strcmp(header->meta[i].key, key) == 0) return &header->meta[i];
+        if (strcmp(header->meta[i].key, key) == 0) return header->meta[i].value;
     return NULL;
 }
 
@@ -15457,12 +15282,10 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
         if (header->metas == PKTSEQI_MAX_META)
             pktseqi_json_error(json, "at most 1024 entries of metadata");
         meta.key = pktseqi_json_key(json);
-        meta.value = pktseqi_json_string(json);
-        meta.at = json->string;
-        meta.size = json->string_size;
         if (!json->status && pktseqi_load_meta(header, meta.key))
             json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
                                          "header: found metadata %q twice", meta.key);
+        meta.value = pktseqi_json_string(json);
         if (!json->status) header->meta[header->metas++] = meta;
     }
 }
@@ -15473,7 +15296,9 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseq_tensor known[PKTSEQI_ENTRIES];
     int first = 1;
     pktseqi_entry_list(&header->config, known);
-    if (pktseqi_json_at(json) == '{') ++json->at;  // no white space before it
+    if (!pktseqi_utf8(json->text, (size_t)(json->end - json->text)))
+        pktseqi_json_error(json, "UTF-8 text");
+    if (*json->at == '{') ++json->at;  // no white space before it
     else pktseqi_json_error(json, "'{'");
     while (pktseqi_json_next(json, '}', &first)) {
         size_t i = 0;
@@ -15489,7 +15314,7 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
                                          i == PKTSEQI_ENTRIES
                                              ? ", which is not one of this model's" : " twice");
     }
-    while (pktseqi_json_at(json) == ' ') ++json->at;
+    json->at += strspn(json->at, " ");
     if (json->at < json->end) pktseqi_json_error(json, "only spaces at the end");
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT && !json->status; ++i)
         if (!header->entry[i].found)
@@ -15548,34 +15373,12 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
-// Reports a wrong value, in one sentence for all that can be wrong: nobody writes them by hand.
+// Reports a wrong value of the metadata and the line that was looked at, in one sentence for all
+// that can be wrong: nobody writes them by hand.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
-    return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                         "header: metadata %q is missing or not what this version writes", key);
-}
-
-// An entry of the metadata while it is read, in the arena, where words are ended by 0.
-typedef struct pktseqi_words {
-    char *at;
-    int stop;  // what ended the last word: the separator, '\n', or 0 at the end of the text
-} pktseqi_words;
-
-// Begins to read an entry of the metadata. Returns 0 if there is none.
-static int pktseqi_words_of(const pktseqi_header *header, const char *key, pktseqi_words *w) {
-    const pktseqi_meta *meta = pktseqi_load_meta(header, key);
-    w->at = meta ? meta->value : NULL;
-    w->stop = ' ';
-    return meta != NULL;
-}
-
-// Returns the next word, up to `separator`, the end of its line or of the text.
-static char *pktseqi_word(pktseqi_words *w, int separator) {
-    char *begin = w->at, *p = begin;
-    while (*p && *p != '\n' && *p != separator) ++p;
-    w->stop = *p;
-    w->at = p + (*p != 0);
-    *p = 0;
-    return begin;
+    return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0, "header: metadata %q: %q is "
+                         "missing or not what this version writes", key,
+                         header->line ? header->line : key);
 }
 
 // Parses a whole number below 2^53; 0 if it is not one.
@@ -15588,330 +15391,294 @@ static int pktseqi_load_whole(const char *text, size_t *value) {
     return 1;
 }
 
-// Parses 16 lower-case hexadecimal digits; 0 if they are not.
-static int pktseqi_load_hex(const char *text, uint64_t *value) {
+// Parses lower-case hexadecimal digits, as many as are asked for; 0 if they are not there.
+static int pktseqi_load_hex(const char *text, int count, uint64_t *value) {
     static const char digits[] = "0123456789abcdef";
-    *value = 0;
-    if (strlen(text) != 16) return 0;
-    for (; *text; ++text) {
-        const char *digit = strchr(digits, *text);
+    for (*value = 0; count > 0; --count, ++text) {
+        const char *digit = *text ? strchr(digits, *text) : NULL;
         if (!digit) return 0;
         *value = *value * 16 + (uint64_t)(digit - digits);
     }
     return 1;
 }
 
-// Reads the value of a member that is not made of doubles.
-static pktseq_status pktseqi_load_plain(pktseqi_words *w, const pktseqi_member *m, void *object) {
-    unsigned char *to = (unsigned char *)object + m->offset;
-    size_t whole = 0, count = 0;
-    uint64_t bits = 0;
-    int type = m->type & ~PKTSEQI_OPTIONAL, good = 1, index;
-    if (type == PKTSEQI_TEXT) {
-        count = strlen(w->at) + 1;
-        if (count > m->size) return PKTSEQ_ERROR_DATA;
-        memcpy(to, w->at, count);
-        w->at += count - 1;
-        w->stop = 0;
-    } else if (type == PKTSEQI_NAME) {
-        index = (int)pktseqi_find_name(m->names, pktseqi_word(w, ' '));
-        good = m->names[index] != NULL;
-        if (m->size == 1) *to = (unsigned char)index;
-        else memcpy(to, &index, sizeof index);
-    } else if (type == PKTSEQI_HEX) {
-        good = pktseqi_load_hex(pktseqi_word(w, ' '), &bits);
-        memcpy(to, &bits, sizeof bits);
-    } else if (type == PKTSEQI_WHOLE) {
-        good = pktseqi_load_whole(pktseqi_word(w, ' '), &whole);
-        memcpy(to, &whole, sizeof whole);
-    } else {
-        for (; good && w->stop == ' ' && count < m->size; ++count) {
-            good = pktseqi_load_whole(pktseqi_word(w, ' '), &whole) && whole <= 100;
-            to[count] = (unsigned char)whole;
+// Undoes pktseqi_put_escaped in place. 0 if it is not something that put_escaped writes.
+static int pktseqi_load_escaped(char *text) {
+    char *to = text;
+    for (; *text; ++text, ++to) {
+        uint64_t byte = (unsigned char)*text;
+        if (*text == '\\') return 0;
+        if (*text == '%') {
+            if (!pktseqi_load_hex(text + 1, 2, &byte) || byte == 0) return 0;
+            text += 2;
         }
-        memcpy((char *)object + m->count_at, &count, sizeof count);
-    }
-    return good ? PKTSEQ_OK : PKTSEQ_ERROR_DATA;
-}
-
-// Reads the values of a member, a space before each.
-static pktseq_status pktseqi_load_member(pktseqi_words *w, const pktseqi_member *m, void *object,
-                                         const pktseq_allocator *allocator) {
-    pktseq_status status = PKTSEQ_OK;
-    double *real = NULL;
-    size_t count = 0;
-    if ((m->type & ~PKTSEQI_OPTIONAL) < PKTSEQI_REAL) status = pktseqi_load_plain(w, m, object);
-    if (m->type == PKTSEQI_HISTORY && w->stop == ' ') {
-        for (const char *p = w->at; *p && *p != '\n'; ++p) count += *p == ' ';
-        ++count;
-        real = (double *)pktseqi_alloc(allocator, count, sizeof *real);
-        if (!real) return PKTSEQ_ERROR_MEMORY;
-        memcpy((char *)object + m->offset, &real, sizeof real);
-        memcpy((char *)object + m->count_at, &count, sizeof count);
-    }
-    real = pktseqi_member_reals(m, object, &count);
-    for (size_t i = 0; i < count; ++i) {
-        const char *word = w->stop == ' ' ? pktseqi_word(w, ' ') : "";
-        if (!pktseqi_number_parse(word, strlen(word), &real[i])) return PKTSEQ_ERROR_DATA;
-    }
-    if (status == PKTSEQ_OK && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
-    return status;
-}
-
-// Reads members, a line for each name.
-static pktseq_status pktseqi_load_members(pktseqi_words *w, const pktseqi_member *m, size_t count,
-                                          void *object, const pktseq_allocator *allocator) {
-    pktseq_status status = PKTSEQ_OK;
-    for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
-        size_t size = m[i].name ? strlen(m[i].name) : 0;
-        if (size && (strncmp(w->at, m[i].name, size) != 0 || !strchr(" \n", w->at[size]))) {
-            if (m[i].type & PKTSEQI_OPTIONAL) continue;
-            return PKTSEQ_ERROR_DATA;
-        }
-        if (size) pktseqi_word(w, ' ');
-        status = pktseqi_load_member(w, &m[i], object, allocator);
-        if (!status && (i + 1 == count || m[i + 1].name) && w->stop != '\n')
-            status = PKTSEQ_ERROR_DATA;
-    }
-    return status;
-}
-
-// Reads members, each an entry of the metadata.
-static pktseq_status pktseqi_load_keys(const pktseqi_header *header, const pktseqi_member *m,
-                                       size_t count, void *object) {
-    for (; count > 0; --count, ++m) {
-        pktseqi_words w;
-        int found = pktseqi_words_of(header, m->name, &w);
-        if (!found && m->type & PKTSEQI_OPTIONAL) continue;
-        if (!found || pktseqi_load_member(&w, m, object, &header->allocator) || w.stop)
-            return pktseqi_bad_meta(header, m->name);
-    }
-    return PKTSEQ_OK;
-}
-
-// Undoes pktseqi_put_cell in place. 0 if it is not something that put_cell writes.
-static int pktseqi_undo_cell(char *cell) {
-    char *to = cell;
-    for (; *cell; ++cell, ++to) {
-        *to = *cell;
-        if (*cell != '\\') continue;
-        ++cell;
-        if (*cell != 't' && *cell != 'n' && *cell != '\\') return 0;
-        *to = (char)(*cell == 't' ? '\t' : *cell == 'n' ? '\n' : '\\');
+        *to = (char)byte;
     }
     *to = 0;
     return 1;
 }
 
-// Reads the categories of a field, the rest of its line.
-static pktseq_status pktseqi_load_categories(pktseq_codec *codec, pktseq_field *field,
-                                             pktseqi_words *w) {
-    char **category;
-    size_t count = 1, i;
-    for (const char *p = w->at; *p && *p != '\n'; ++p) count += *p == '\t';
-    if (count > PKTSEQI_MOST_NAMES) return PKTSEQ_ERROR_DATA;
-    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count + 1, sizeof *category);
-    if (!category) return PKTSEQ_ERROR_MEMORY;
-    field->category = (const char *const *)category;  // ended by NULL while it grows
-    field->category_count = count;
-    for (i = 0; i < count; ++i) {
-        char *name = pktseqi_word(w, '\t');
-        if (!pktseqi_undo_cell(name) || category[pktseqi_find_name(field->category, name)])
-            return PKTSEQ_ERROR_DATA;
-        category[i] = pktseqi_copy(&codec->allocator, name);
-        if (!category[i]) return PKTSEQ_ERROR_MEMORY;
+// Reads a value from a word. Strings are copied.
+static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char *word,
+                                        const pktseq_allocator *allocator) {
+    int type = m->type & PKTSEQI_TYPE, good = 1, index;
+    size_t whole = 0;
+    double real = 0;
+    uint64_t bits = 0;
+    char *copy;
+    switch (type) {
+    case PKTSEQI_REAL:
+        good = pktseqi_number_parse(word, strlen(word), &real);
+        memcpy(at, &real, sizeof real);
+        break;
+    case PKTSEQI_HEX:
+        good = pktseqi_load_hex(word, 16, &bits) && !word[16];
+        memcpy(at, &bits, sizeof bits);
+        break;
+    case PKTSEQI_NAME:
+        index = (int)pktseqi_find_name(m->names, word);
+        good = m->names[index] != NULL;
+        if (m->size == 1) *at = (char)index;
+        else memcpy(at, &index, sizeof index);
+        break;
+    case PKTSEQI_WHOLE:
+    case PKTSEQI_BYTE:
+        good = pktseqi_load_whole(word, &whole) && (type == PKTSEQI_WHOLE || whole <= 255);
+        if (type == PKTSEQI_BYTE) *at = (char)whole;
+        else memcpy(at, &whole, sizeof whole);
+        break;
+    default:
+        if (!pktseqi_load_escaped(word)) return PKTSEQ_ERROR_DATA;
+        if (type == PKTSEQI_TEXT) {
+            if (strlen(word) >= m->size) return PKTSEQ_ERROR_DATA;
+            strcpy(at, word);
+        } else {
+            copy = pktseqi_copy(allocator, word);
+            memcpy(at, &copy, sizeof copy);
+            if (!copy) return PKTSEQ_ERROR_MEMORY;
+        }
     }
-    if (pktseqi_field_has_bounds(field->kind) && !pktseqi_bounds_rise(field))
+    return good ? PKTSEQ_OK : PKTSEQ_ERROR_DATA;
+}
+
+// Makes room for as many values as a line has, and sets the member that counts them. An array in
+// the struct has a room of its own.
+static pktseq_status pktseqi_load_room(const pktseqi_member *m, void *object, size_t count,
+                                       const pktseq_allocator *allocator) {
+    size_t size = pktseqi_member_values(m, object).size;
+    void *room;
+    if (m->type & PKTSEQI_POINTER) {
+        if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING && (double)count > m->max)
+            return PKTSEQ_ERROR_DATA;
+        room = pktseqi_alloc_zeroed(allocator, count + 1, size);
+        if (!room) return PKTSEQ_ERROR_MEMORY;
+        memcpy((char *)object + m->offset, &room, sizeof room);
+    } else if (count > m->size / size) {
         return PKTSEQ_ERROR_DATA;
+    }
+    memcpy((char *)object + m->count_at, &count, sizeof count);
     return PKTSEQ_OK;
 }
 
-// Reads one line of "pktseq.codec", as pktseqi_put_codec writes it.
-static pktseq_status pktseqi_load_field(pktseq_codec *codec, pktseq_field *field,
-                                        pktseqi_words *w) {
+// Reads the values of a member, "a,b,..".
+static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, char *text,
+                                         const pktseq_allocator *allocator) {
     pktseq_status status = PKTSEQ_OK;
-    char *word[5];
-    w->stop = '\t';
-    for (int i = 0; i < 5; ++i) {
-        if (w->stop != '\t') return PKTSEQ_ERROR_DATA;
-        word[i] = pktseqi_word(w, '\t');
+    pktseqi_values v;
+    size_t count = 1;
+    for (const char *p = text; *p; ++p) count += *p == ',';
+    if (m->type & PKTSEQI_GROWN) status = pktseqi_load_room(m, object, count, allocator);
+    v = pktseqi_member_values(m, object);
+    if (!status && v.count != count) status = PKTSEQ_ERROR_DATA;
+    for (size_t i = 0; i < count && !status; ++i) {
+        size_t size = strcspn(text, ",");
+        text[size] = 0;
+        status = pktseqi_load_value(m, v.at + i * v.size, text, allocator);
+        text += size + 1;
     }
-    field->kind = (pktseq_kind)pktseqi_find_name(pktseqi_kind_name, word[0]);
-    field->role = (pktseq_role)(word[2][0] - '0');
-    if (!pktseqi_kind_name[field->kind] || !word[1][0] || !pktseqi_undo_cell(word[1]) ||
-        word[2][0] < '0' || word[2][0] > '2' || word[2][1] ||
-        !pktseqi_number_parse(word[3], strlen(word[3]), &field->mean) ||
-        !pktseqi_number_parse(word[4], strlen(word[4]), &field->sd) || field->sd < 0 ||
-        (field->kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds(field->kind)) !=
-            (w->stop == '\t'))
-        return PKTSEQ_ERROR_DATA;
-    field->column = pktseqi_copy(&codec->allocator, word[1]);
-    if (!field->column) return PKTSEQ_ERROR_MEMORY;
-    if (w->stop == '\t') status = pktseqi_load_categories(codec, field, w);
-    return status == PKTSEQ_OK && w->stop != '\n' ? PKTSEQ_ERROR_DATA : status;
+    return status;
 }
 
-// Reads "pktseq.rule".
-static pktseq_status pktseqi_load_rule(const pktseqi_header *header, pktseq_rule *rule) {
-    pktseqi_rule_text text;
-    pktseqi_words w;
-    memset(&text, 0, sizeof text);
-    if (!pktseqi_words_of(header, "pktseq.rule", &w) ||
-        pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_rule_members, &text), NULL) || *w.at)
-        return PKTSEQ_ERROR_DATA;
-    *rule = text.rule;
-    rule->kind = text.name & 1 ? PKTSEQ_RULE_CONNECTION : PKTSEQ_RULE_REFERENCE;
-    rule->reference_names = text.name >> 1 & 1;
-    rule->tcp_only = text.name >> 2;
-    return rule->min_length && pktseqi_rule_check(rule, NULL) ? PKTSEQ_ERROR_DATA : PKTSEQ_OK;
+// Reads the lines of an object, which is zeroed, and moves *at behind them. Lines that are missing
+// leave zeros. header->line tells how far it has come.
+static pktseq_status pktseqi_load_members(pktseqi_header *header, char **at,
+                                          const pktseqi_member *m, size_t count, void *object) {
+    pktseq_status status = PKTSEQ_OK;
+    for (; count > 0 && !status; --count, ++m) {
+        size_t size = strlen(m->name);
+        char *line = *at, *end = strchr(line, ';');
+        header->line = m->name;
+        if (end && strncmp(line, m->name, size) == 0 && line[size] == ' ') {
+            *end = 0;
+            *at = end + 1;
+            status = pktseqi_load_values(m, object, line + size + 1, &header->allocator);
+        }
+        if (!status && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
+    }
+    return status;
 }
 
-// Reads what the metadata say of the codec. It has to fit the model.
-static pktseq_status pktseqi_load_codec(const pktseqi_header *header, pktseq_codec *codec) {
-    static const char key[] = "pktseq.codec";
-    pktseq_error *err = header->json.err;
-    pktseq_status status;
-    pktseqi_words w;
-    size_t lines = 0;
-    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
-    for (const char *p = w.at; *p; ++p) lines += *p == '\n';
-    if (lines == 0 || lines > strlen(w.at) / 10)  // no field is written in fewer bytes
-        return pktseqi_bad_meta(header, key);
-    if (pktseqi_load_rule(header, &codec->rule)) return pktseqi_bad_meta(header, "pktseq.rule");
-    status = pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_codec_keys, codec));
+// Fails as an entry of the metadata does, if it does: when it is not what it should be, or goes on
+// after its last line.
+static pktseq_status pktseqi_load_end(pktseqi_header *header, const char *key, const char *at,
+                                      pktseq_status status) {
+    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
+    if (!status && *at) header->line = at;
+    return status || *at ? pktseqi_bad_meta(header, key) : PKTSEQ_OK;
+}
+
+// Checks what every file of ours has, if this one says that it is: checksum and format. *ours: it
+// does.
+static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int *ours) {
+    const char *format = pktseqi_load_meta(header, "pktseq.format");
+    const char *checksum = pktseqi_load_meta(header, "pktseq.checksum");
+    const char *version = pktseqi_load_meta(header, "pktseq.version");
+    const char *pt = pktseqi_load_meta(header, "format");
+    uint64_t sum;
+    *ours = 0;
+    for (size_t i = 0; i < header->metas; ++i)
+        *ours |= strncmp(header->meta[i].key, "pktseq", 6) == 0;
+    if (!*ours) return PKTSEQ_OK;
+    if (!checksum || !pktseqi_load_hex(checksum, 16, &sum) || checksum[16])
+        return pktseqi_bad_meta(header, "pktseq.checksum");
+    if (pktseqi_checksum(header->data, size, 8 + (size_t)(checksum - header->json.text)) != sum)
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                             "the checksum is not right, so the file is damaged");
+    if (!version) return pktseqi_bad_meta(header, "pktseq.version");
+    if (!format) return pktseqi_bad_meta(header, "pktseq.format");
+    if (strcmp(format, PKTSEQI_FORMAT) != 0)
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
+                             "found metadata \"pktseq.format\" %q, as version %q writes it, "
+                             "expected \"" PKTSEQI_FORMAT "\": train the model again with this "
+                             "version, or use it with that one", format, version);
+    return pt && strcmp(pt, "pt") == 0 ? PKTSEQ_OK : pktseqi_bad_meta(header, "format");
+}
+
+// Reads "pktseq.model" into the config. A file of another program is taken as a model of the
+// reference's settings, each output a number.
+static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
+    static const char key[] = "pktseq.model";
+    pktseq_config *config = &header->config;
+    char *at = pktseqi_load_meta(header, key);
+    size_t next = 0;
+    int ours;
+    pktseq_status status = pktseqi_load_ours(header, size, &ours);
     if (status) return status;
-    codec->allocator = header->allocator;
-    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, lines,
-                                                        sizeof *codec->field);
-    if (!codec->field) return pktseqi_no_memory(err);
-    while (codec->field_count < lines && status == PKTSEQ_OK) {
-        pktseq_field *field = &codec->field[codec->field_count++];
-        status = pktseqi_load_field(codec, field, &w);
-        // fields of the context, numbers all, come after the others
-        if (field->role == PKTSEQ_ROLE_CONTEXT ? pktseqi_field_is_class(field->kind)
-                                               : field > codec->field &&
-                                                     field[-1].role == PKTSEQ_ROLE_CONTEXT)
-            status = status ? status : PKTSEQ_ERROR_DATA;
+    if (!ours) {
+        config->inputs = 3;
+        config->start = PKTSEQ_START_TARGET;
+        return PKTSEQ_OK;
     }
-    if (status == PKTSEQ_OK) status = *w.at ? PKTSEQ_ERROR_DATA : pktseqi_codec_layout(codec, err);
-    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
-    if (status) return pktseqi_bad_meta(header, key);
+    if (!at) return pktseqi_bad_meta(header, key);
+    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_model_members), config);
+    if (status || config->groups > config->out) return pktseqi_bad_meta(header, key);
+    config->group = header->group = (pktseq_group *)pktseqi_alloc_zeroed(
+        &header->allocator, config->groups, sizeof *header->group);
+    if (!header->group) return pktseqi_no_memory(header->json.err);
+    for (size_t g = 0; g < config->groups && !status; ++g) {
+        pktseq_group *group = &header->group[g];
+        status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_group_members), group);
+        group->first = next;
+        if ((group->kind != PKTSEQ_GROUP_CLASS && group->count > 1) ||
+            group->count > config->out - next)
+            status = PKTSEQ_ERROR_DATA;
+        next += group->count;
+    }
+    return pktseqi_load_end(header, key, at, next == config->out ? status : PKTSEQ_ERROR_DATA);
+}
+
+// Reads the lines of a codec and its fields.
+static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pktseq_codec *codec) {
+    pktseq_status status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_codec_members),
+                                                codec);
+    size_t count = codec->field_count;
+    codec->field_count = 0;
+    if (status) return status;
+    if (codec->rule.min_length && pktseqi_rule_check(&codec->rule, NULL)) return PKTSEQ_ERROR_DATA;
+    if (count > strlen(*at) / 9) return PKTSEQ_ERROR_DATA;  // "column x;" is the least of a field
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count,
+                                                        sizeof *codec->field);
+    if (!codec->field) return PKTSEQ_ERROR_MEMORY;
+    while (codec->field_count < count) {
+        pktseq_field *field = &codec->field[codec->field_count++];
+        int context, classes, bad;
+        status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_field_members), field);
+        if (status) return status;
+        context = field->role == PKTSEQ_ROLE_CONTEXT;
+        classes = field->kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds(field->kind);
+        // fields of the context, numbers all, come after the others
+        bad = context ? pktseqi_field_is_class(field->kind)
+                      : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
+        if (bad || !field->column[0] || classes != (field->category_count > 0) ||
+            pktseqi_categories_check(field, NULL))
+            return PKTSEQ_ERROR_DATA;
+    }
+    return pktseqi_codec_layout(codec, NULL);
+}
+
+// Reads "pktseq.codec". It has to fit the model.
+static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *codec) {
+    static const char key[] = "pktseq.codec";
+    char *at = pktseqi_load_meta(header, key);
+    pktseq_status status;
+    if (!at) return PKTSEQ_OK;
+    codec->allocator = header->allocator;
+    status = pktseqi_load_fields(header, &at, codec);
+    status = pktseqi_load_end(header, key, at, status);
+    if (status) return status;
     if (codec->features != header->config.in || codec->targets != header->config.out)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the codec in the header makes %z features of which %z are targets, "
                              "the tensors take %z and put out %z", codec->features,
                              codec->targets, header->config.in, header->config.out);
     return PKTSEQ_OK;
 }
 
-// Reads what the metadata say of training.
-static pktseq_status pktseqi_load_training(const pktseqi_header *header, pktseq_training *t) {
+// Reads "pktseq.training".
+static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
     static const char key[] = "pktseq.training";
+    char *at = pktseqi_load_meta(header, key);
     pktseq_status status;
-    pktseqi_words w;
-    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
+    if (!at) return PKTSEQ_OK;
     t->allocator = header->allocator;
-    status = pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_training_members, t), &t->allocator);
+    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_training_members), t);
     t->loss_capacity = t->losses;
-    if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
-    if (status || *w.at || t->iteration > t->config.iterations ||
-        t->report_count > t->iteration || t->losses > t->iteration ||
-        t->loss_sum_count > t->iteration || pktseqi_train_config_check(&t->config, NULL))
-        return pktseqi_bad_meta(header, key);
-    return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_training_keys, t));
+    if (!status && (t->iteration > t->config.iterations || t->report_count > t->iteration ||
+                    t->losses > t->iteration || t->loss_sum_count > t->iteration ||
+                    pktseqi_train_config_check(&t->config, NULL)))
+        status = PKTSEQ_ERROR_DATA;
+    return pktseqi_load_end(header, key, at, status);
 }
 
-// Checks what every file of ours has, if this one says that it is: checksum, format, sizes.
-static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size) {
-    const pktseqi_meta *format = pktseqi_load_meta(header, "pktseq.format");
-    const pktseqi_meta *checksum = pktseqi_load_meta(header, "pktseq.checksum");
-    const pktseqi_meta *version = pktseqi_load_meta(header, "pktseq.version");
-    const pktseqi_meta *pt = pktseqi_load_meta(header, "format");
-    uint64_t sum;
-    header->config.inputs = 3;
-    header->config.start = PKTSEQ_START_TARGET;
-    for (size_t i = 0; i < header->metas; ++i)
-        header->ours |= strncmp(header->meta[i].key, "pktseq", 6) == 0;
-    if (!header->ours) return PKTSEQ_OK;
-    if (!checksum || checksum->size != 16 || !pktseqi_load_hex(checksum->value, &sum))
-        return pktseqi_bad_meta(header, "pktseq.checksum");
-    if (pktseqi_checksum(header->json.data, size, checksum->at) != sum)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                             "the checksum is not right, so the file is damaged");
-    if (!version) return pktseqi_bad_meta(header, "pktseq.version");
-    if (!format) return pktseqi_bad_meta(header, "pktseq.format");
-    if (strcmp(format->value, PKTSEQI_FORMAT) != 0)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                             "found metadata \"pktseq.format\" %q, as version %q writes it, "
-                             "expected \"" PKTSEQI_FORMAT "\": train the model again with this "
-                             "version, or use it with that one", format->value, version->value);
-    if (!pt || strcmp(pt->value, "pt") != 0) return pktseqi_bad_meta(header, "format");
-    return pktseqi_load_keys(header, PKTSEQI_LIST(pktseqi_config_keys, &header->config));
-}
-
-// Reads "pktseq.groups" into the config.
-static pktseq_status pktseqi_load_groups(pktseqi_header *header) {
-    static const char key[] = "pktseq.groups";
-    pktseqi_words w;
-    size_t next = 0, out = header->config.out;
-    if (!header->ours) return PKTSEQ_OK;
-    if (!pktseqi_words_of(header, key, &w)) return pktseqi_bad_meta(header, key);
-    header->group = (pktseq_group *)pktseqi_alloc_zeroed(&header->allocator, out,
-                                                         sizeof *header->group);
-    if (!header->group) return pktseqi_no_memory(header->json.err);
-    header->config.group = header->group;
-    while (w.stop == ' ' && next < out) {
-        pktseq_group *group = &header->group[header->config.groups++];
-        const char *word = pktseqi_word(&w, ' ');
-        size_t which = pktseqi_find_name(pktseqi_group_name, word);
-        group->kind = (pktseq_group_kind)which;
-        group->first = next;
-        group->count = 1;
-        if (which == 3) {  // "class4"
-            group->kind = PKTSEQ_GROUP_CLASS;
-            if (strncmp(word, "class", 5) != 0 || word[5] < '1' || word[5] > '9' ||
-                word[5 + strspn(word + 5, "0123456789")] ||
-                !pktseqi_load_whole(word + 5, &group->count))
-                return pktseqi_bad_meta(header, key);
-        }
-        if (which == 2 || group->count > out - next) return pktseqi_bad_meta(header, key);
-        next += group->count;
-    }
-    return next == out && w.stop == 0 ? PKTSEQ_OK : pktseqi_bad_meta(header, key);
-}
-
-// Reads "pktseq.detector" and "pktseq.running" into a detector that fits model and codec.
-static pktseq_status pktseqi_load_detector(const pktseqi_header *header, const pktseq_model *model,
+// Reads "pktseq.detector" into a detector that fits model and codec.
+static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_model *model,
                                            const pktseq_codec *codec, pktseq_detector *d) {
-    static const char key[] = "pktseq.detector", running[] = "pktseq.running";
+    static const char key[] = "pktseq.detector";
+    char *at = pktseqi_load_meta(header, key);
     pktseq_status status;
-    pktseqi_words w;
-    if (!pktseqi_words_of(header, key, &w)) return PKTSEQ_OK;
+    if (!at) return PKTSEQ_OK;
     d->out = model->config.out;
     d->groups = model->config.groups;
-    status = pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_detector_members, d), NULL);
-    // Each number takes two bytes at least, so contexts cannot ask for more memory than there is.
-    if (status || d->contexts * d->contexts > strlen(w.at) ||
+    d->allocator = header->allocator;
+    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_detector_sizes), d);
+    // Each number of the matrix takes two bytes at least: contexts ask for no more than there is.
+    if (status || d->contexts * d->contexts > strlen(at) ||
         (codec && codec->field_count &&
          (codec->contexts != d->contexts || codec->groups != d->groups)))
         return pktseqi_bad_meta(header, key);
-    d->allocator = header->allocator;
     status = pktseqi_detector_alloc(d, header->json.err);
     if (status) return status;
-    if (pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_detector_arrays, d), NULL) || *w.at)
-        return pktseqi_bad_meta(header, key);
-    if (!pktseqi_words_of(header, running, &w) ||
-        pktseqi_load_members(&w, PKTSEQI_LIST(pktseqi_running_members, d), NULL) || *w.at)
-        return pktseqi_bad_meta(header, running);
-    return pktseqi_detector_good(d) && pktseqi_detector_fits(d, model)
-               ? PKTSEQ_OK : pktseqi_bad_meta(header, key);
+    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_detector_members), d);
+    if (!status && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts)))
+        status = PKTSEQ_ERROR_DATA;
+    return pktseqi_load_end(header, key, at, status);
 }
 
 // Reads the numbers of one tensor of the file, (count), each finite. A file of the other type than
 // PKTSEQ_REAL is converted.
 static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
                                           const char *name, pktseq_real *to, size_t count) {
-    const unsigned char *from = header->json.data + header->data_at + (size_t)entry->begin;
+    const unsigned char *from = header->data + header->data_at + (size_t)entry->begin;
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
         uint32_t bits32 = (uint32_t)bits;
@@ -15969,6 +15736,7 @@ static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
 // Checks the file's frame, and prepares to read the header.
 static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned char *data,
                                        size_t size, pktseq_error *err) {
+    pktseqi_json *json = &header->json;
     uint64_t length;
     if (size < 8)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
@@ -15982,12 +15750,15 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "the file is cut off: %z bytes of its header are missing",
                              (size_t)(length - (size - 8)));
-    header->json.data = data;
-    header->json.at = 8;
-    header->json.end = header->data_at = 8 + (size_t)length;
-    header->json.err = err;
-    header->json.arena = (char *)pktseqi_alloc(&header->allocator, (size_t)length + 1, 1);
-    return header->json.arena ? PKTSEQ_OK : pktseqi_no_memory(err);
+    header->data = data;
+    header->data_at = 8 + (size_t)length;
+    json->err = err;
+    json->text = json->at = (char *)pktseqi_alloc(&header->allocator, (size_t)length + 1, 1);
+    if (!json->text) return pktseqi_no_memory(err);
+    memcpy(json->text, data + 8, (size_t)length);
+    json->end = json->text + length;
+    *json->end = 0;
+    return PKTSEQ_OK;
 }
 
 // Zeroes what will be filled, so that it is safe to free after any failure.
@@ -16012,8 +15783,7 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_header(&header);
     if (status == PKTSEQ_OK) status = pktseqi_load_shapes(&header, size);
-    if (status == PKTSEQ_OK) status = pktseqi_load_ours(&header, size);
-    if (status == PKTSEQ_OK) status = pktseqi_load_groups(&header);
+    if (status == PKTSEQ_OK) status = pktseqi_load_config(&header, size);
     if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_velocity(&header, training);
@@ -16021,7 +15791,7 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
     if (status == PKTSEQ_OK && detector)
         status = pktseqi_load_detector(&header, model, codec, detector);
-    pktseqi_free(&header.allocator, header.json.arena);
+    pktseqi_free(&header.allocator, header.json.text);
     pktseqi_free(&header.allocator, header.meta);
     pktseqi_free(&header.allocator, header.group);
     if (status) {

@@ -1,11 +1,6 @@
 // inside.c - pktseq.h, compiled once for all tests that are linked with it, and what inside.h names.
 #undef PKTSEQ_LINKED
-#define inside_doubles inside_doubles_here
 #include "inside.h"
-#undef inside_doubles
-
-extern const int inside_doubles;
-const int inside_doubles = inside_doubles_here;
 
 #define INSIDE_DEFINE(name, result, arguments) \
     extern result(*const inside_##name) arguments; \

@@ -12,7 +12,7 @@
 // X(name without pktseqi_, result, arguments)
 #define INSIDE(X) \
     X(number_parse, int, (const char *, size_t, double *)) \
-    X(number_plain, const char *, (const char *, double *)) \
+    X(number_scan, const char *, (const char *, const char *, double *)) \
     X(number_write, size_t, (char *, double)) \
     X(random, uint64_t, (uint64_t *)) \
     X(random_at, uint64_t, (uint64_t, int, uint64_t)) \
@@ -26,9 +26,8 @@
 #ifdef PKTSEQ_LINKED
 #define INSIDE_DECLARE(name, result, arguments) extern result(*const inside_##name) arguments;
 INSIDE(INSIDE_DECLARE)
-extern const int inside_doubles;
 #define pktseqi_number_parse inside_number_parse
-#define pktseqi_number_plain inside_number_plain
+#define pktseqi_number_scan inside_number_scan
 #define pktseqi_number_write inside_number_write
 #define pktseqi_random inside_random
 #define pktseqi_random_at inside_random_at
@@ -38,10 +37,6 @@ extern const int inside_doubles;
 #define pktseqi_time inside_time
 #define pktseqi_cut_left_out inside_cut_left_out
 #define pktseqi_cell_bytes inside_cell_bytes
-#elif defined(PKTSEQI_DOUBLES)
-enum { inside_doubles = 1 };  // what is done to doubles is rounded to a double, once
-#else
-enum { inside_doubles = 0 };
 #endif
 
 #endif

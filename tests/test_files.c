@@ -820,7 +820,7 @@ static void test_foreign(void) {
         check_taken("padded", &f, NULL);
         f.before = "\"__metadata__\":{}";
         check_taken("empty metadata", &f, NULL);
-        f.before = "\"__metadata__\":{\"format\":\"pt\",\"n\\u00e9\":\"\\ud83d\\ude00 "
+        f.before = "\"__metadata__\":{\"format\":\"pt\",\"n\xc3\xa9\":\"\\ud83d\\ude00 "
                    "\\\"\\\\\\/\\b\\f\\n\\r\\t\xf0\x9f\x98\x80\"}";
         check_taken("metadata with every escape", &f, NULL);
 
@@ -830,12 +830,14 @@ static void test_foreign(void) {
         check_taken("another order of numbers and another of names", &f, mixed);
 
         f = foreign_make(1, 1, 1, f64, NULL);
-        strcpy(f.name[0], " \t\r\n\"\\u0065ncoder.gru.weight\\u005fih_l0\" \n ");
+        strcpy(f.name[0], " \t\r\n\"encoder.gru.weight_ih_l0\" \n ");
         snprintf(f.entry[0], sizeof f.entry[0],
-                 " {\n \"sh\\u0061pe\" : [ 3 ,\t1 ] , \"data_offsets\" : [ 0 , %d ] ,\r\n "
+                 " {\n \"shape\" : [ 3 ,\t1 ] , \"data_offsets\" : [ 0 , %d ] ,\r\n "
                  "\"dtype\" : \"F%d\"\n}",
                  f64 ? 24 : 12, f64 ? 64 : 32);
-        check_taken("white space and escapes", &f, NULL);
+        check_taken("white space", &f, NULL);
+        strcpy(f.name[0], "\"\\u0065ncoder.gru.weight_ih_l0\"");
+        check_foreign_refused("a name with an escape", &f);
     }
 }
 
@@ -983,7 +985,8 @@ static void test_bent_headers(void) {
     }
 }
 
-// Strings that are none, as a value and as a key of the metadata and as a name.
+// Strings that are none, as a value and as a key of the metadata and as a name. A value that is not
+// ours is not decoded, so halves of surrogate pairs may stand there.
 static void test_bent_strings(void) {
     static const char *const text[] = {
         "\\", "\\x41", "\\u", "\\u1", "\\u12", "\\u123", "\\u123g", "\\U00000041", "\\u 123",
@@ -1000,6 +1003,7 @@ static void test_bent_strings(void) {
         for (size_t k = 0; k < 3; ++k) {
             char before[64], what[64];
             foreign f = foreign_make(1, 1, 1, 0, NULL);
+            if (k == 0 && strncmp(text[i], "\\ud", 3) == 0) continue;
             snprintf(before, sizeof before, frame[k], text[i]);
             snprintf(what, sizeof what, "string %lu, frame %lu", (unsigned long)i,
                      (unsigned long)k);
@@ -1360,78 +1364,89 @@ static void test_lies(void) {
         const char *from, *to;
     } lie[] = {
         // the codec against the tensors, and against itself
-        {"flag\\tflag\\t1\\t0\\t0\\n", ""},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t0\\t0\\t0\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0\\t0\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t2\\t0\\t0\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\t\\t1\\t0\\t0\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "flag\\tflag\\t1\\t0\\t0\\n\\n"},
-        {"flag\\tflag\\t1\\t0\\t0\\n", "FLAG\\tflag\\t1\\t0\\t0\\n"},
-        {"port\\tport\\t", "onehot\\tport\\t"},
-        {"port\\tport\\t", "number\\tport\\t"},
-        {"\\t50%", ""},
-        {"\\t50%", "\\t50%\\t51%"},
-        {"\\t50%", "\\ta,b"},
-        {"\\t50%", "\\t50\\\\x"},
-        {"zscore\\tl", "zscore\\tl\\tl"},
-        {"\\t1.4", "\\t-1.4"},
-        {"\\t1.4", "\\t0x1.4"},
-        {"\\t1.4", "\\tnan1.4"},
-        {"\\t1.4", "\\t1e4001.4"},
-        {"\\t2.4", "\\t2,4"},
-        {"\\t2.4", "\\tx2.4"},
+        {"kind flag;column flag;role input;", ""},
+        {"kind flag;column flag;role input;", "kind flag;column flag;"},
+        {"kind flag;column flag;role input;", "kind flag;column flag;role input"},
+        {"kind flag;column flag;role input;", "kind flag;role input;column flag;"},
+        {"kind flag;column flag;role input;", "kind flag;column flag;role input;;"},
+        {"kind flag;column flag;role input;", "kind flag;column flag;role context;"},
+        {"kind flag;column flag;role input;", "kind flag;column ;role input;"},
+        {"kind flag;column flag;role input;", "kind flag;column flag,flag;role input;"},
+        {"kind flag;column flag;role input;", "kind FLAG;column flag;role input;"},
+        {"kind flag;column flag;role input;", "kind flag;column flag;role input;categories 1;"},
+        {"kind port;column port", "kind onehot;column port"},
+        {"kind port;column port", "kind number;column port"},
+        {"fields 4;", "fields 5;"},
+        {"fields 4;", "fields 3;"},
+        {"fields 4;", ""},
+        {"fields 4;", "fields 4;fields 4;"},
+        {",50%25", ""},
+        {",50%25", ",50%25,51"},
+        {",50%25", ",a%2cb"},
+        {",50%25", ",50%"},
+        {",50%25", ",50%2"},
+        {",50%25", ",50%2B"},
+        {",50%25", ",50%00"},
+        {",50%25", ",50%ff"},
+        {",50%25", ",50\\\\"},
+        {"column l", "column l,l"},
+        {"sd 1.4", "sd -1.4"},
+        {"sd 1.4", "sd 0x1.4"},
+        {"sd 1.4", "sd nan1.4"},
+        {"sd 1.4", "sd 1e4001.4"},
+        {"mean 2.4", "mean 2,4"},
+        {"mean 2.4", "mean x2.4"},
         // training
-        {"\"iteration 23\\n", "\"iteration 0\\n"},
-        {"\"iteration 23\\n", "\"iteration 51\\n"},
-        {"\"iteration 23\\n", "\"iteration -1\\n"},
-        {"\"iteration 23\\n", "\"iteration 2.5\\n"},
-        {"\"iteration 23\\n", "\"iteration 18446744073709551615\\n"},
-        {"\"iteration 23\\n", "\"iteration 1e300\\n"},
-        {"\"iteration 23\\n", "\"\\n"},
-        {"\"iteration 23\\n", "\""},
-        {"\"iteration 23\\n", "\"iteration 23\\niteration 23\\n"},
-        {"iterations 50\\n", "iterations 18446744073709551616\\n"},
-        {"batch 2\\n", "batch 0\\n"},
-        {"batch 2\\n", "batch 99999999999999\\n"},
+        {"\"iteration 23;", "\"iteration 0;"},
+        {"\"iteration 23;", "\"iteration 51;"},
+        {"\"iteration 23;", "\"iteration -1;"},
+        {"\"iteration 23;", "\"iteration 2.5;"},
+        {"\"iteration 23;", "\"iteration 18446744073709551615;"},
+        {"\"iteration 23;", "\"iteration 1e300;"},
+        {"\"iteration 23;", "\";"},
+        {"\"iteration 23;", "\""},
+        {"\"iteration 23;", "\"iteration 23;iteration 23;"},
+        {"iterations 50;", "iterations 18446744073709551616;"},
+        {"batch 2;", "batch 0;"},
+        {"batch 2;", "batch 99999999999999;"},
         {"learning_rate 0", "learning_rate -0"},
         {"learning_rate 0", "learning_rate inf"},
         {"teacher_forcing 0.", "teacher_forcing 1."},
-        {"report_count 2\\n", "report_count 24\\n"},
-        {"loss_sum_count 2\\n", "loss_sum_count 24\\n"},
+        {"report_count 2;", "report_count 24;"},
+        {"loss_sum_count 2;", "loss_sum_count 24;"},
         {"report_sum ", "report_sum nan"},
         {"order shuffled", "order sorted"},
         {"seed ffff", "seed FFFF"},
         {"seed ffff", "seed fff"},
+        {"seed ffff", "seed fffff"},
         {"data ", "data x"},
-        {"milestones 1 50 100", "milestones 1 1 100"},
-        {"milestones 1 50 100", "milestones 0 50 100"},
-        {"milestones 1 50 100", "milestones 1 50 101"},
-        {"milestones 1 50 100", "milestones 1 50 356"},
-        {"milestones 1 50 100", "milestones 1 50 "},
-        {"losses 0", "losses  0"},
-        {"losses 0", "losses nan 0"},
-        {"losses 0", "losses 1e999 0"},
+        {"milestones 1,50,100", "milestones 1,1,100"},
+        {"milestones 1,50,100", "milestones 0,50,100"},
+        {"milestones 1,50,100", "milestones 1,50,101"},
+        {"milestones 1,50,100", "milestones 1,50,356"},
+        {"milestones 1,50,100", "milestones 1,50,"},
+        {"losses 0", "losses ,0"},
+        {"losses 0", "losses nan,0"},
+        {"losses 0", "losses 1e999,0"},
         {"losses 0", "loss 0"},
-        {"\\n\"},\"encoder", "\\nx\\n\"},\"encoder"},
-        {"\\n\"},\"encoder", "\\n\\n\"},\"encoder"},
-        {"\\n\"},\"encoder", "\"},\"encoder"},
+        {";\"},\"encoder", ";x;\"},\"encoder"},
+        {";\"},\"encoder", ";;\"},\"encoder"},
+        {";\"},\"encoder", "\"},\"encoder"},
         // the rest
         {"pktseq.format\":\"3", "pktseq.format\":\"4"},
         {"pktseq.format\":\"3", "pktseq.format\":\"01"},
         {"\"format\":\"pt\"", "\"format\":\"tf\""},
-        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"-1"},
-        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1.5"},
-        {"pktseq.inputs\":\"1", "pktseq.inputs\":\"1e99"},
-        {"pktseq.inputs\":\"1", "pktseq.inputs\":\""},
-        {"pktseq.start\":\"target", "pktseq.start\":\"Target"}};
+        {"\"inputs 1;", "\"inputs -1;"},
+        {"\"inputs 1;", "\"inputs 1.5;"},
+        {"\"inputs 1;", "\"inputs 1e99;"},
+        {"\"inputs 1;", "\"inputs ;"},
+        {"\"inputs 1;", "\"inputs 1;start Target;"}};
     subject s;
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         pktseq_buffer buffer;
         bytes b;
         CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
-        b = edited(buffer.data, buffer.size, "pktseq.start", "pktseq.start");
+        b = edited(buffer.data, buffer.size, "pktseq.model", "pktseq.model");
         CHECK(b.size == buffer.size && !memcmp(b.data, buffer.data, b.size));
         free(b.data);
         // So many categories that comparing each with each takes six seconds.
@@ -1440,10 +1455,10 @@ static void test_lies(void) {
         memset(&categories, 0, sizeof categories);
         for (int i = 0; i < 60000; ++i) {
             char text[32];
-            snprintf(text, sizeof text, "\\t%d", i);
+            snprintf(text, sizeof text, ",%d", i);
             put_text(&categories, text);
         }
-        b = edited(buffer.data, buffer.size, "\\t50%", (const char *)categories.data);
+        b = edited(buffer.data, buffer.size, ",50%25", (const char *)categories.data);
         clock_t begin = clock();
         CHECK(refuses(b.data, b.size, &l));
         double seconds = check_seconds(begin);
@@ -1726,97 +1741,101 @@ static void test_complete(void) {
 }
 
 static void test_complete_lies(void) {
+#define GROUPS "groups 3;outputs 1;group flag;outputs 1;"
     static const struct {
         const char *from, *to;
     } lie[] = {
-        {"pktseq.loss\":\"nll", "pktseq.loss\":\"NLL"},
-        {"pktseq.loss\":\"nll", "pktseq.loss\":\""},
-        {"pktseq.loss\":\"nll", "pktseq.loss\":\"nll "},
-        {"pktseq.loss\":\"nll", "pktseq.loss\":\"mse"},  // the detector's surprise needs nll
-        {"pktseq.loss\"", "pktseq.lose\""},
-        {"pktseq.groups\"", "pktseq.grouped\""},
-        {"number flag class4", ""},
-        {"number flag class4", "number flag"},
-        {"number flag class4", "number flag class3"},
-        {"number flag class4", "number flag class5"},
-        {"number flag class4", "number flag class04"},
-        {"number flag class4", "number flag class-4"},
-        {"number flag class4", "number flag class"},
-        {"number flag class4", "number flag classes"},
-        {"number flag class4", "number flag class18446744073709551612"},
-        {"number flag class4", "number flag class4 number"},
-        {"number flag class4", "number flag klass4"},
-        {"number flag class4", "number  flag class4"},
-        {"number flag class4", " number flag class4"},
-        {"number flag class4", "number\\nflag class4"},
-        {"number flag class4", "Number flag class4"},
-        {"number flag class4", "number flag number number number number"},  // other groups
-        {"momentum 0.75\\n", ""},
-        {"momentum 0.75\\n", "momentum 1\\n"},
-        {"momentum 0.75\\n", "momentum -0.75\\n"},
-        {"momentum 0.75\\n", "momentum nan\\n"},
-        {"clip 0.5\\n", ""},
-        {"clip 0.5\\n", "clip -1\\n"},
-        {"clip 0.5\\n", "clip inf\\n"},
-        {"begin 0.125\\n", ""},
-        {"begin 0.125\\n", "begin -0.125\\n"},
-        {"begin 0.125\\n", "begin 1.125\\n"},
-        {"end 0.75\\n", ""},
-        {"end 0.75\\n", "end -0.75\\n"},
-        {"end 0.75\\n", "end 1.75\\n"},
-        {"\\tmore", "\\tless"},
-        {"\\tmore", ""},
-        {"\\tmore", "\\tmore\\tmore"},
-        {"\\tmore", "\\t-9\\tmore"},
-        {"number\\tc\\t2", "number\\tc\\t3"},
-        {"number\\tc\\t2", "flag\\tc\\t4"},
-        {"number\\tc\\t2", "port\\tc\\t2"},
-        {"number\\td\\t2", "number\\td\\t0"},
-        {"number\\td\\t2", "number\\td\\t1"},
-        {"measure surprisal\\n", "measure mad\\n"},
-        {"measure surprisal\\n", "measure \\n"},
-        {"measure surprisal\\n", ""},
-        {"measure surprisal\\n", "measure surprise \\n"},
-        {"one_step_ahead 1\\n", "one_step_ahead 2\\n"},
-        {"one_step_ahead 1\\n", "one_step_ahead -1\\n"},
-        {"one_step_ahead 1\\n", ""},
-        {"by_length 1\\n", "by_length 0.5\\n"},
-        {"by_length 1\\n", "by_length x\\n"},
-        {"contexts 2\\n", "contexts 1\\n"},
-        {"contexts 2\\n", "contexts 3\\n"},
-        {"contexts 2\\n", "contexts 0\\n"},
-        {"contexts 2\\n", "contexts 256\\n"},
-        {"contexts 2\\n", "contexts 257\\n"},
-        {"contexts 2\\n", "contexts 1e300\\n"},
+        {"loss nll;", "loss NLL;"},
+        {"loss nll;", "loss ;"},
+        {"loss nll;", "loss nll ;"},
+        {"loss nll;", "loss mse;"},  // the detector's surprise needs nll
+        {"loss nll;", "lose nll;"},
+        {"pktseq.model\"", "pktseq.mode\""},
+        {GROUPS "group class;outputs 4;", ""},
+        {GROUPS "group class;outputs 4;", GROUPS},
+        {GROUPS "group class;outputs 4;", "groups 2;outputs 1;group flag;outputs 1;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs 3;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs 5;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs -4;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs 0;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs ;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;"},
+        {GROUPS "group class;outputs 4;", GROUPS "outputs 4;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs 18446744073709551612;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group class;outputs 4;outputs 1;"},
+        {GROUPS "group class;outputs 4;", GROUPS "group klass;outputs 4;"},
+        {GROUPS "group class;outputs 4;", GROUPS "outputs 4;group class;"},
+        {GROUPS "group class;outputs 4;", "groups 2;outputs 2;group class;outputs 4;"},
+        {GROUPS "group class;outputs 4;", "groups 6;outputs 1;outputs 1;outputs 1;outputs 1;"
+         "outputs 1;outputs 1;"},  // other groups
+        {"momentum 0.75;", "momentum 1;"},
+        {"momentum 0.75;", "momentum -0.75;"},
+        {"momentum 0.75;", "momentum nan;"},
+        {"clip 0.5;", "clip -1;"},
+        {"clip 0.5;", "clip inf;"},
+        {"begin 0.125;", "begin -0.125;"},
+        {"begin 0.125;", "begin 1.125;"},
+        {"end 0.75;", "end -0.75;"},
+        {"end 0.75;", "end 1.75;"},
+        {",more;", ",less;"},
+        {",more;", ";"},
+        {",more;", ",more,more;"},
+        {",more;", ",-9,more;"},
+        {"column c;role context", "column c;role extra"},
+        {"kind number;column c", "kind port;column c"},
+        {"column d;role context;", "column d;"},
+        {"column d;role context", "column d;role input"},
+        {"measure surprisal;", "measure mad;"},
+        {"measure surprisal;", "measure ;"},
+        {"measure surprisal;", "measure surprisal ;"},
+        {"one_step_ahead 1;", "one_step_ahead 2;"},
+        {"one_step_ahead 1;", "one_step_ahead -1;"},
+        {"by_length 1;", "by_length 0.5;"},
+        {"by_length 1;", "by_length x;"},
+        {"contexts 2;", "contexts 1;"},
+        {"contexts 2;", "contexts 3;"},
+        {"contexts 2;", "contexts 0;"},
+        {"contexts 2;", ""},
+        {"contexts 2;", "contexts 256;"},
+        {"contexts 2;", "contexts 257;"},
+        {"contexts 2;", "contexts 1e300;"},
         {"sequences ", "sequences -"},
         {"sequences ", "sequences 99999999999999999999"},
-        {"low_high 0.5 0.25 ", "low_high 1 0.25 "},
-        {"low_high 0.5 0.25 ", "low_high -0.5 0.25 "},
-        {"low_high 0.5 0.25 ", "low_high nan 0.25 "},
-        {"low_high 0.5 0.25 ", "low_high 0.5 1.25 "},
-        {"low_high 0.5 0.25 ", "low_high 0.5 -0.25 "},
-        {"low_high 0.5 0.25 ", "low_high 0.5 0.25 inf "},
-        {"low_high 0.5 0.25 ", "low_high 0.5 "},
-        {"low_high 0.5 0.25 ", "low_high 0.5  0.25 "},
-        {"\\nweight 1 1", "\\nweight 1"},
-        {"\\nweight 1 1", "\\nweight 1 1 1"},
-        {"\\nweight 1 1", "\\nweight -1 1"},
-        {"\\nweight 1 1", "\\nweight nan 1"},
-        {"\\nweight 1 1", "\\nheight 1 1"},
-        {"\\nerror ", "\\nerror -"},
-        {"\\nerror ", "\\nerror 1 "},
-        {"\\nerror ", "\\nerror x"},
-        {"\\nmean ", "\\nmean 0 "},
-        {"\\nmean ", "\\nmeans "},
-        {"\\nprecision ", "\\nprecision 0 "},
-        {"\\nprecision ", "\\nprecision nan"},
-        {"\\nscale ", "\\nscale 1 "},
-        {"\\nscale ", "\\nscale x"},
-        {"\\nlength_scale ", "\\nlength_scale -"},
-        {"\\nlength_scale ", "\\nlength_scale 1 "},
-        {"\\nlength_scale ", "\\n\\nlength_scale "},
-        {"\\n\"},\"encoder", "\\nx\\n\"},\"encoder"},
-        {"\\n\"},\"encoder", "\"},\"encoder"}};
+        {";context 0.5;", ";context 1;"},
+        {";context 0.5;", ";context -0.5;"},
+        {";context 0.5;", ";context nan;"},
+        {";context 0.5;", ";context 0.5,0.5;"},
+        {"false_positive_rate 0.25;", "false_positive_rate 1.25;"},
+        {"false_positive_rate 0.25;", "false_positive_rate -0.25;"},
+        {";threshold ", ";threshold inf"},
+        {";threshold_low -", ";threshold_low --"},
+        {";weight 1,1", ";weight 1"},
+        {";weight 1,1", ";weight 1,1,1"},
+        {";weight 1,1", ";weight -1,1"},
+        {";weight 1,1", ";weight nan,1"},
+        {";weight 1,1", ";height 1,1"},
+        {";error ", ";error -"},
+        {";error ", ";error 1,"},
+        {";error ", ";error x"},
+        {";mean 4.9", ";mean 0,4.9"},
+        {";mean 4.9", ";means 4.9"},
+        {";precision ", ";precision 0,"},
+        {";precision ", ";precision nan"},
+        {";scale ", ";scale 1,"},
+        {";scale ", ";scale x"},
+        {";length_scale ", ";length_scale -"},
+        {";length_scale ", ";length_scale 1,"},
+        {";length_scale ", ";;length_scale "},
+        {";quantile 0.7", ";quantile 9.7"},  // not rising
+        {";quantile 0.7", ";quantile 0.6,0.7"},
+        {"tail_above 0.4", "tail_above 1.4"},
+        {"tail_shape -0.", "tail_shape -2."},
+        {"tail_scale 0.", "tail_scale -0."},
+        {"running_scale ", "running_scale 1,"},
+        {"running_threshold ", "running_threshold nan"},
+        {";\"},\"encoder", ";x;\"},\"encoder"},
+        {";\"},\"encoder", "\"},\"encoder"}};
+#undef GROUPS
     complete c;
     if (complete_make(&c)) {
         pktseq_buffer buffer;
@@ -1837,13 +1856,13 @@ static void test_complete_lies(void) {
 // The rule comes back as it was, but for its secret.
 static void test_rule(void) {
     static const char *const lie[][2] = {
-        {"by connection", "by connections"}, {"by connection", "by"},
-        {"nmin_length 1\\", "nmin_length 9\\"},      {"nmax_length 7\\", "nmax_length -7\\"},
-        {"nidle 2.5\\", "nidle -2.5\\"},   {"nidle 2.5\\", "nidle inf\\"},
-        {"nwindow 1\\", "nwindow x\\"},    {"nmax_pairs 6\\", "nmax_pairs 1e300\\"},
-        {"nmax_pairs 6\\", "npairs 6\\"},   {"_packets 8\\n\"", "_packets 8\\n\\n\""},
-        {"_packets 8\\n\"", "_packets 8\""}, {"_packets 8\\n\"", "_packets 8\\nx\""},
-        {"\"dissector\"", "\"detector\""}};
+        {"rule connection;", "rule connections;"}, {"rule connection;", "rule;"},
+        {"tcp_only 1;", "tcp_only 2;"},        {"min_length 1;", "min_length 9;"},
+        {"max_length 7;", "max_length -7;"},             {"idle 2.5;", "idle -2.5;"},
+        {"idle 2.5;", "idle inf;"},            {"window 1;", "window x;"},
+        {"max_pairs 6;", "max_pairs 1e300;"},  {"max_pairs 6;", "pairs 6;"},
+        {"max_packets 8;", "max_packets 8;;"}, {"max_packets 8;", "max_packets 8"},
+        {"max_packets 8;", "max_packets 8;x;"}, {"dissector;", "detector;"}};
     for (int which = 0; which < 6; ++which) {
         pktseq_rule rule = which & 1 ? pktseq_rule_connection() : pktseq_rule_default();
         pktseq_buffer buffer;
@@ -1873,11 +1892,6 @@ static void test_rule(void) {
             check_refused(lie[i][1], b.data, b.size);
             free(b.data);
         }
-        {
-            bytes b = with_meta(buffer.data, buffer.size, "pktseq.rule", NULL);
-            check_refused("no rule", b.data, b.size);
-            free(b.data);
-        }
         pktseq_buffer_free(&buffer);
         subject_free(&s);
     }
@@ -1898,7 +1912,7 @@ static void test_other_formats(void) {
             sprintf(text, "pktseq.format\":\"%s\",\"pktseq.version\":\"0.4.0", format[i]);
             b = edited(buffer.data, buffer.size,
                        "pktseq.format\":\"3\",\"pktseq.version\":\"" PKTSEQ_VERSION, text);
-            c = with_meta(b.data, b.size, "pktseq.rule", NULL);
+            c = with_meta(b.data, b.size, "pktseq.model", NULL);
             CHECK(refuses(b.data, b.size, &l) && strstr(l.err.text, "train the model again") &&
                   strstr(l.err.text, "version \"0.4.0\"") && strlen(l.err.text) < 200);
             CHECK(refuses(c.data, c.size, &l) && strstr(l.err.text, "train the model again"));
@@ -2034,18 +2048,17 @@ static void test_recipe(void) {
         CHECK_THAT(!l.status && same_training(&s.training, &l.training), "%s", l.err.text);
         CHECK(unload(&l));
         if (k == 0) {
-            bytes longer = edited(b.data, b.size, "recipe\":\"x", "recipe\":\"xx");
+            bytes longer = edited(b.data, b.size, "recipe x", "recipe xx");
             check_refused("a recipe of 512 bytes", longer.data, longer.size);
             free(longer.data);
         }
         pktseq_buffer_free(&b);
     }
     memset(s.training.recipe, 'x', sizeof s.training.recipe);
-    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "\"recipe\" has a value that cannot be saved"), "%s", err.text);
     strcpy(s.training.recipe, "\xff");
-    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
     subject_free(&s);
 }
 
@@ -2309,14 +2322,14 @@ static void test_not_saved(void) {
         if (i == 2) bad.config.batch = 0;
         CHECK(pktseq_save_mem(&buffer, &model, NULL, &bad, NULL, NULL, &err) ==
               (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
-        CHECK_THAT(says(&err, i < 2 ? "a loss or velocity is not finite" : "batch") &&
+        CHECK_THAT(says(&err, i == 0 ? "\"report_sum\"" : i == 1 ? "\"loss_sum\"" : "batch") &&
                        !buffer.data, "%d: %s", i, err.text);
     }
     CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
     detector.scale[0] = HUGE_VAL;
     CHECK(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
           PKTSEQ_ERROR_DATA);
-    CHECK_THAT(says(&err, "a number of the detector cannot be") && !buffer.data, "%s", err.text);
+    CHECK_THAT(says(&err, "\"scale\" has a value that cannot be saved") && !buffer.data, "%s", err.text);
     detector.scale[0] = 1;
     CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
@@ -2359,10 +2372,10 @@ static void test_other_groups(void) {
     pktseq_dataset_free(&dataset);
 }
 
-// A category of 17 million bytes, each six in JSON: a file with so long a header could not be read
+// A category of 34 million bytes, each three in the file: a file with so long a header could not be read
 // again, so it is not written.
 static void test_long_header(void) {
-    enum { SIZE = 17000000 };
+    enum { SIZE = 34000000 };
     char *name = (char *)malloc(SIZE + 1);
     const char *category[1];
     real x[FLAT_ROWS];
@@ -2557,12 +2570,12 @@ static void test_edited(void) {
     static const struct {
         const char *from, *until, *to, *key;
     } edit[] = {
-        {"losses\\n\"", NULL, "losses\"", "pktseq.training"},
-        {"milestones ", "\"", "", "pktseq.training"},
-        {" 40 ", "\"", " 40", "pktseq.training"},
-        {"\"class2\"", NULL, "\"class2e0\"", "pktseq.groups"},
+        {"report_count 1;", NULL, "report_count 1", "pktseq.training"},
+        {"milestones ", "\"", "milestones", "pktseq.training"},
+        {",40,", "\"", ",40", "pktseq.training"},
+        {"outputs 2;", NULL, "outputs 2x;", "pktseq.model"},
         {"weight ", "\"", "", "pktseq.detector"},
-        {"TCP\\t", "\"", "TCP", "pktseq.codec"},
+        {"TCP,", "\"", "TCP", "pktseq.codec"},
         {"\"dtype\"", NULL, "\"etype\"", "each once"},
     };
     pktseq_buffer file = small_checkpoint();
@@ -2576,27 +2589,24 @@ static void test_edited(void) {
     pktseq_buffer_free(&file);
 }
 
-// Letters as JSON escapes them: those around the halves of surrogate pairs are what they are, and
-// two halves that do not belong together are none.
+// Characters of texts as %xx: what is not written so is not taken for a text.
 static void test_escapes(void) {
     static const struct {
-        const char *json, *utf8;
+        const char *written, *text;
     } escape[] = {
-        {"\\ud7ff", "\xed\x9f\xbf"},          {"\\ue000", "\xee\x80\x80"},
-        {"\\ufffd", "\xef\xbf\xbd"},          {"\\ud800\\udc00", "\xf0\x90\x80\x80"},
-        {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"}, {"\\ud800\\udbff", NULL},
-        {"\\ud800\\ue000", NULL},              {"\\udc00", NULL},
-        {"\\udfff", NULL},
+        {"%54%43P", "TCP"}, {"%25", "%"},   {"%e6%97%a5", "\xe6\x97\xa5"}, {"a b", "a b"},
+        {"%e6%97", NULL},   {"%00", NULL},  {"%4", NULL},                  {"%", NULL},
+        {"%4A", NULL},      {"%%", NULL},   {"\\n", NULL},                 {"\\u0041", NULL},
     };
     pktseq_buffer file = small_checkpoint();
     pktseq_error err;
     for (size_t i = 0; i < sizeof escape / sizeof *escape; ++i) {
         char category[20] = "";
-        pktseq_status status = load_edited(&file, "TCP", NULL, escape[i].json, category, &err);
-        CHECK_THAT(status == (escape[i].utf8 ? PKTSEQ_OK : PKTSEQ_ERROR_DATA), "%s: %d %s",
-                   escape[i].json, (int)status, err.text);
-        if (escape[i].utf8) CHECK_THAT(strcmp(category, escape[i].utf8) == 0, "%s", escape[i].json);
-        else CHECK_THAT(says(&err, "a valid escape"), "%s: %s", escape[i].json, err.text);
+        pktseq_status status = load_edited(&file, "TCP", NULL, escape[i].written, category, &err);
+        CHECK_THAT(status == (escape[i].text ? PKTSEQ_OK : PKTSEQ_ERROR_DATA), "%s: %d %s",
+                   escape[i].written, (int)status, err.text);
+        if (escape[i].text) CHECK_THAT(strcmp(category, escape[i].text) == 0, "%s", category);
+        else CHECK_THAT(says(&err, "\"pktseq.codec\": \"categories\" is"), "%s", err.text);
     }
     pktseq_buffer_free(&file);
 }

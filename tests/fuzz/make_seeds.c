@@ -132,7 +132,7 @@ static void checkpoint_seeds(void) {
         unsigned char *all;
         memset(&training, 0, sizeof training);
         memset(&detector, 0, sizeof detector);
-        packets(text, sizeof text, kind == 1 ? 2 : 0, 60);
+        packets(text, sizeof text, kind == 1 ? 2 : 0, kind == 3 ? 200 : 60);
         schema.constant_is_zero = 1;
         if (kind == 0) schema.field += 1, schema.field_count = 2;
         options.inputs = kind;
