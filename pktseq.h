@@ -18,6 +18,8 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
         pktseq_schema schema = pktseq_schema_default();
         pktseq_dataset_options options = pktseq_dataset_options_default();
         pktseq_train_config config = pktseq_train_config_default();
+        pktseq_config network;
+        int bad;
         pktseq_table table;
         pktseq_codec codec;
         pktseq_dataset dataset;
@@ -28,10 +30,11 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
         memset(&model, 0, sizeof model);
         memset(&training, 0, sizeof training);
         config.iterations = 20000;
-        if (pktseq_table_read(&table, "packets.csv", &schema, NULL, &err) ||
-            pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
-            pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ||
-            pktseq_model_init(&model, pktseq_config_default(&dataset), 1, NULL, &err) ||
+        bad = pktseq_table_read(&table, "packets.csv", &schema, NULL, &err) ||
+              pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
+              pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err);
+        network = pktseq_config_default(&dataset);
+        if (bad || pktseq_model_init(&model, &network, 1, NULL, &err) ||
             pktseq_train(&model, &dataset, &config, &training, &err) ||
             pktseq_save("model.safetensors", &model, &codec, &training, NULL, &err))
             fprintf(stderr, "%s\n", err.text);
@@ -1130,7 +1133,7 @@ PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
 // Allocates and fills every tensor with U(-1/sqrt(H), 1/sqrt(H)), drawn from `seed`.
 //   fails with ARGUMENT (in, out or hidden is 0, groups that do not follow each other from output 0
 //   to the last), MEMORY.       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config config,
+PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_config *config,
                                            uint64_t seed, const pktseq_allocator *allocator,
                                            pktseq_error *err);
 
@@ -1149,26 +1152,17 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 //   from, to   codecs of the model and of config; both NULL: the same features in the same order
 //   fails with ARGUMENT, MEMORY, MISMATCH (`to` does not begin with the categories of `from`, or
 //   one of them does not fit its model).       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, pktseq_config config,
+PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_config *config,
                                            const pktseq_model *model, const pktseq_codec *from,
                                            const pktseq_codec *to,
                                            const pktseq_allocator *allocator, pktseq_error *err);
 
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
-struct pktseqi_kernels;
-struct pktseqi_pool;
-struct pktseqi_nonzero;
+struct pktseqi_working;
 
-// Everything that forward and backward write. One per thread of the caller.
-//
-// Time runs over S = N + T steps. At step s only the first active[s] sequences of the batch are
-// still alive (they are sorted, longest first), so their rows lie together without padding:
-//
-//      row[0] = 0     row[1]        row[2]                         row[S]
-//        | s = 0: B rows | s = 1: B    | ...  | s: active[s] rows | |
-//
-// h has B rows more in front, the zeros that the encoder starts from.
+// What forward and backward leave, and the memory that they need. One for each thread of the
+// caller; only pktseq functions write it.
 typedef struct pktseq_work {
     pktseq_config config;
     size_t batch, targets;  // the largest B and T that fit
@@ -1176,62 +1170,26 @@ typedef struct pktseq_work {
 
     // results of the last forward
     size_t count;           // B, sequences
-    size_t steps;           // S, longest sequence
+    size_t steps;           // S = N + T of the longest sequence
     double loss;            // minimised: mean over sequences of the sequence loss; 0 without one
     double report;          // reported: mean over sequences of sequence loss / T
     double *sequence_loss;  // (B) in the caller's order
-    int has_loss;           // 1 when every pair had targets
-    int can_backward;       // 1 between a forward with targets and backward
-    int has_gates;          // 1 between a forward and backward
-    int has_dh;             // 1 between a traced backward and the next forward
-    int forward_only;       // 1: gate holds one step only, and there is no memory for backward
-
-    // the batch, sorted
-    size_t *order;          // (B) caller's index of each sorted sequence
-    size_t *place;          // (B) where the caller's sequence went
-    size_t *active;         // (S)
-    size_t *row;            // (S + 1)
-    size_t *tally;          // (T + 2) for sorting
-    size_t *length;         // (B) T of each, sorted
-    unsigned char *forced;  // (B) 1 = teacher forcing, sorted
-    int all_forced;         // 1 when all of them are
-    const pktseq_real **first;   // (B) sorted, each (O) or NULL
-    const pktseq_real **target;  // (B) sorted, each (T, O)
-    const pktseq_packing *packing;      // of the batch, or NULL: then the same, packed
-    const pktseq_real **packed_first;   // (B) each (F) or NULL
-    const pktseq_real **packed_target;  // (B) each (T, F)
-
-    // what the forward pass keeps for the backward pass
-    pktseq_real *x;         // (N*B, D) the encoder's inputs
-    pktseq_real *token;     // (T*B, O) the decoder's inputs, after LeakyReLU; of packed pairs that
-    struct pktseqi_nonzero *entry;  // (T*B, G) are all forced, what is not zero of them
-    size_t h_stride;        // numbers from one row of h or dh to the next, at least H
-    pktseq_real *h;         // (B + S*B, H) hidden states; the first B rows are zeros
-    size_t gate_stride;     // and of gate
-    pktseq_real *gate;      // (S*B, 4H) r z n q; the backward pass turns them into their deltas
-    pktseq_real *out;       // (T*B, O) outputs; with NLL means and probabilities
-    pktseq_real *dout;      // (T*B, O) d loss / d (W h + b)
-    pktseq_real *dh;        // (B, H) d loss / d h of the step at hand
-    pktseq_real *dtoken;    // (B, O)
-    pktseq_real *dh_part;   // (B, H) what 64 hidden units add to dh
-    pktseq_real *dh_trace;  // (S*B, H) the caller's, or NULL, see pktseq_work_trace
-    pktseq_real *dtoken_part;  // (B, O) and to dtoken
 
     // gradients, laid out as the model's parameters
     size_t parameters;
     pktseq_real *grad_block;  // (parameters)
-    pktseq_tensors grad;
-    void *memory;             // one block for all of the above
-    const struct pktseqi_kernels *kernels;  // of this machine
-    struct pktseqi_pool *pool;              // of training's threads, while it lasts
+    pktseq_tensors grad;      // named pointers into the block
+
+    struct pktseqi_working *state;  // activations and scratch memory
+    void *memory;                   // one block for all of the above
     pktseq_allocator allocator;
 } pktseq_work;
 
 // Memory for batches of up to `batch` sequences with up to `targets` target packets each, for
 // models of this config. threads: 0 = OpenMP's choice, at most 1024; ignored without OpenMP.
 //   fails with ARGUMENT, MEMORY.       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config config, size_t batch,
-                                          size_t targets, int threads,
+PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config *config,
+                                          size_t batch, size_t targets, int threads,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
 // What the last forward put out for the caller's pair at target step t: a view (O), or NULL.
@@ -1599,7 +1557,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detect
 
 // The same for one pair, with the reasons: part (T, groups + C) says what each group of outputs and
 // each field of the context added at each packet. Their sum is the score (but for rounding); a part
-// of the context may be negative. work->out holds the forecasts afterwards. Fails as
+// of the context may be negative. pktseq_work_output has the forecasts afterwards. Fails as
 // pktseq_detector_score does.
 PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
                                                  const pktseq_model *model, pktseq_work *work,
@@ -10771,7 +10729,12 @@ static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU bel
 
 // ---- >>model: parameters in one block, memory to work with ------------------------------------
 
-// Name, shape and place of every tensor of a config, from the list.
+// A model is one block of numbers, a work one block of memory. PKTSEQ_TENSORS says what lies in the
+// first and PKTSEQI_ARRAYS what lies in the second: sizes, pointers and checkpoints are all made
+// from these two lists, so a new tensor or array is one new line.
+
+// Lists name, shape and rank of every tensor of a config, in the order of the block.
+//   tensor (PKTSEQ_TENSOR_COUNT) out; data is NULL
 static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tensor) {
     size_t D = config->in, O = config->out, H = config->hidden, i = 0;
 #define PKTSEQI_X(field_, name_, rows_, cols_) \
@@ -10784,19 +10747,20 @@ static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tens
 #undef PKTSEQI_X
 }
 
-// Numbers in all tensors, or 0 if they could not be counted.
+// Returns how many numbers all tensors have, or 0 where that does not fit size_t.
 static size_t pktseqi_parameters(const pktseq_config *config) {
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     size_t n = 0, widest = pktseqi_plus(pktseqi_plus(config->in, config->out), config->hidden);
     if (!config->in || !config->out || !config->hidden) return 0;
-    // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2.
+    // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2: if that fits, every product
+    // below does.
     if (!pktseqi_times(pktseqi_times(widest, widest), 20)) return 0;
     pktseqi_tensor_list(config, tensor);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) n += tensor[i].rows * tensor[i].cols;
     return n;
 }
 
-// Named pointers into a block.
+// Points every named tensor into a block of pktseqi_parameters numbers.
 static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *block,
                                   pktseq_tensors *tensors) {
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
@@ -10825,7 +10789,8 @@ PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
     return config;
 }
 
-// The model's own copy of its groups; where there are none, every output is a number.
+// Makes the model's own copy of its groups; without any, every output is a number of its own. They
+// must cover the outputs from the first to the last, since loss and scores walk over groups alone.
 static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err) {
     pktseq_config *config = &model->config;
     size_t groups = config->groups ? config->groups : config->out, next = 0;
@@ -10852,22 +10817,24 @@ static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err
     return PKTSEQ_OK;
 }
 
-// A model with room for its parameters, which are not set yet.
-static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config config,
+// Allocates a model whose parameters are not set yet. On failure it is empty.
+static pktseq_status pktseqi_model_alloc(pktseq_model *model, const pktseq_config *config,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseq_status status;
     size_t bytes;
     memset(model, 0, sizeof *model);
-    if (!config.in || !config.out || !config.hidden)
+    if (!config) return pktseqi_bad_argument(err, "config is NULL");
+    if (!config->in || !config->out || !config->hidden)
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
-    if (config.start != PKTSEQ_START_TARGET && config.start != PKTSEQ_START_INPUT)
+    if (config->start != PKTSEQ_START_TARGET && config->start != PKTSEQ_START_INPUT)
         return pktseqi_bad_argument(err, "the config names an unknown start");
-    if (config.inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
-    if (config.loss != PKTSEQ_LOSS_MSE && config.loss != PKTSEQ_LOSS_NLL)
+    if (config->inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
+    if (config->loss != PKTSEQ_LOSS_MSE && config->loss != PKTSEQ_LOSS_NLL)
         return pktseqi_bad_argument(err, "the config names an unknown loss");
     model->allocator = pktseqi_allocator(allocator);
-    model->config = config;
-    bytes = pktseqi_times(pktseqi_parameters(&config), sizeof *model->block);
+    model->config = *config;
+    model->parameters = pktseqi_parameters(config);
+    bytes = pktseqi_times(model->parameters, sizeof *model->block);
     model->memory = pktseqi_alloc_large(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
     status = model->memory ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
     if (status) {
@@ -10875,12 +10842,11 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, pktseq_config conf
         return status;
     }
     model->block = (pktseq_real *)pktseqi_align(model->memory);
-    model->parameters = pktseqi_parameters(&config);
-    pktseqi_tensors_place(&config, model->block, &model->tensor);
+    pktseqi_tensors_place(&model->config, model->block, &model->tensor);
     return pktseqi_ok(err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config config,
+PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_config *config,
                                            uint64_t seed, const pktseq_allocator *allocator,
                                            pktseq_error *err) {
     uint64_t state = pktseqi_random_at(seed, PKTSEQI_FOR_WEIGHTS, 0);
@@ -10889,7 +10855,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, pktseq_config co
     if (!model) return pktseqi_bad_argument(err, "model is NULL");
     status = pktseqi_model_alloc(model, config, allocator, err);
     if (status) return status;
-    bound = 1 / sqrt((double)config.hidden);
+    bound = 1 / sqrt((double)model->config.hidden);
     for (size_t i = 0; i < model->parameters; ++i)
         model->block[i] = (pktseq_real)((2 * pktseqi_random_unit(&state) - 1) * bound);
     return PKTSEQ_OK;
@@ -10909,14 +10875,16 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
     return PKTSEQ_OK;
 }
 
-// Copies (count) columns of a matrix old (rows, old_cols) to another place in w (rows, cols).
+// Copies `count` columns of a matrix old (rows, old_cols) to another place in w (rows, cols).
 static void pktseqi_columns_copy(pktseq_real *w, size_t cols, size_t at, const pktseq_real *old,
                                  size_t old_cols, size_t old_at, size_t count, size_t rows) {
     for (size_t r = 0; r < rows; ++r)
         memcpy(w + r * cols + at, old + r * old_cols + old_at, count * sizeof *w);
 }
 
-// Copies the decoder's weights of a group of outputs, and makes those of its new classes.
+// Copies the decoder's weights of a group of outputs, and makes those of its new classes: zeros,
+// with the bias of the rarest old class. Random weights and means of the old ones were tried, too:
+// they lose more of what was learned.
 static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *model,
                                      const pktseq_group *group, const pktseq_group *old) {
     const pktseq_tensors *from = &model->tensor;
@@ -10929,12 +10897,12 @@ static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *mo
     memcpy(to->out_b + group->first, from->out_b + old->first, old->count * sizeof *to->out_b);
     for (size_t o = old->first; o < old->first + old->count; ++o)
         if (from->out_b[o] < from->out_b[rarest]) rarest = o;
-    // Random weights and means of the old ones were tried, too: they lose more of what was learned.
     for (size_t o = group->first + old->count; o < group->first + group->count; ++o)
         to->out_b[o] = from->out_b[rarest];
 }
 
-// Does codec `to` begin with all that `from` has: the same fields, with at least its categories?
+// Tells whether codec `to` begins with all that `from` has: the same fields, with at least its
+// categories, in the same order.
 static int pktseqi_codec_extends(const pktseq_codec *to, const pktseq_codec *from) {
     if (to->field_count != from->field_count) return 0;
     for (size_t f = 0; f < to->field_count; ++f) {
@@ -10946,48 +10914,44 @@ static int pktseqi_codec_extends(const pktseq_codec *to, const pktseq_codec *fro
     return 1;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, pktseq_config config,
+PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_config *config,
                                            const pktseq_model *model, const pktseq_codec *from,
                                            const pktseq_codec *to,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    const pktseq_tensors *old;
-    pktseq_tensors *tensor;
-    pktseq_group all = {PKTSEQ_GROUP_CLASS, 0, 0};
-    size_t H, fields = from ? from->field_count : 1, groups = from ? from->groups : 1;
+    pktseq_config own;
     pktseq_status status;
     if (!grown) return pktseqi_bad_argument(err, "grown is NULL");
     memset(grown, 0, sizeof *grown);
-    if (!model || !model->block || !from != !to)
-        return pktseqi_bad_argument(err, "model is NULL or empty, or one of the codecs is NULL");
+    if (!config || !model || !model->block || !from != !to)
+        return pktseqi_bad_argument(err, "config is NULL, model is NULL or empty, or one of the "
+                                         "codecs is NULL");
     if (from && !pktseqi_codec_extends(to, from))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "one codec does not extend the other");
-    if (model->config.in != (from ? from->features : config.in) ||
-        model->config.out != (from ? from->targets : config.out) ||
-        (to && (config.in != to->features || config.out != to->targets)))
+    if (model->config.in != (from ? from->features : config->in) ||
+        model->config.out != (from ? from->targets : config->out) ||
+        (to && (config->in != to->features || config->out != to->targets)))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the model has %z features in and %z "
                              "out; these do not fit", model->config.in, model->config.out);
-    H = config.hidden = model->config.hidden;
-    all.count = config.out;
-    status = pktseqi_model_alloc(grown, config, allocator, err);
+    own = *config;
+    own.hidden = model->config.hidden;
+    status = pktseqi_model_alloc(grown, &own, allocator, err);
     if (status) return status;
+    // What depends on features that are new is zero, and filled column by column; the rest has the
+    // same shape in both models.
     memset(grown->block, 0, grown->parameters * sizeof *grown->block);
-    old = &model->tensor;
-    tensor = &grown->tensor;
-    memcpy(tensor->enc_w_hh, old->enc_w_hh, 3 * H * H * sizeof *grown->block);
-    memcpy(tensor->enc_b_ih, old->enc_b_ih, 3 * H * sizeof *grown->block);
-    memcpy(tensor->enc_b_hh, old->enc_b_hh, 3 * H * sizeof *grown->block);
-    memcpy(tensor->dec_w_hh, old->dec_w_hh, 3 * H * H * sizeof *grown->block);
-    memcpy(tensor->dec_b_ih, old->dec_b_ih, 3 * H * sizeof *grown->block);
-    memcpy(tensor->dec_b_hh, old->dec_b_hh, 3 * H * sizeof *grown->block);
-    for (size_t f = 0; f < fields; ++f) {
-        if (from && from->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
-        pktseqi_columns_copy(tensor->enc_w_ih, config.in, to ? to->first[f] : 0, old->enc_w_ih,
-                             model->config.in, from ? from->first[f] : 0,
-                             from ? from->first[f + 1] - from->first[f] : config.in, 3 * H);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
+        pktseq_tensor a, b;
+        if (pktseq_model_tensor(model, i, &a) || pktseq_model_tensor(grown, i, &b)) continue;
+        if (a.rows == b.rows && a.cols == b.cols)
+            memcpy(b.data, a.data, a.rows * a.cols * sizeof *a.data);
     }
-    for (size_t g = 0; g < groups; ++g)
-        pktseqi_model_grow_group(grown, model, to ? &to->group[g] : &all,
-                                 from ? &from->group[g] : &all);
+    for (size_t f = 0; from && f < from->field_count; ++f)
+        if (from->field[f].role != PKTSEQ_ROLE_CONTEXT)
+            pktseqi_columns_copy(grown->tensor.enc_w_ih, own.in, to->first[f],
+                                 model->tensor.enc_w_ih, model->config.in, from->first[f],
+                                 from->first[f + 1] - from->first[f], 3 * own.hidden);
+    for (size_t g = 0; from && g < from->groups; ++g)
+        pktseqi_model_grow_group(grown, model, &to->group[g], &from->group[g]);
     return pktseqi_ok(err);
 }
 
@@ -10998,150 +10962,215 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     memset(model, 0, sizeof *model);
 }
 
-// Takes count things off a block at *used, 64-byte aligned. With block NULL it only counts.
-static void *pktseqi_bump(char *block, size_t *used, size_t count, size_t size) {
-    size_t bytes = count ? pktseqi_times(count, size) : 0;
+// Parameters of a task: 64 KB of each of gradients, velocity and weights, which is long beside the
+// microsecond or two that a task costs, and short enough for eight tasks in a model of H = 64.
+enum { PKTSEQI_CHUNK = 16384 };
+
+// Time runs over S = N + T steps. At step s only the first active[s] sequences of the batch are
+// still alive (they are sorted, longest first), so their rows lie together without padding:
+//
+//      row[0] = 0     row[1]        row[2]                         row[S]
+//        | s = 0: B rows | s = 1: B    | ...  | s: active[s] rows | |
+//
+// The arrays of a work, X(type, field, rows, cols), with U rows where the backward pass needs every
+// step's gates and B where a forward pass alone uses one step's again and again; K is 1 where there
+// is a backward pass, else 0.
+//   order, place       caller's index of each sorted sequence; where the caller's sequence went
+//   active, row        of each step, see above;   counts   for sorting
+//   length, forced     T of each sorted sequence; 1 = teacher forcing
+//   first, target      of each, (O) or NULL and (T, O); packed: (F) or NULL and (T, F)
+//   x, token           inputs of the encoder, and of the decoder after LeakyReLU
+//   entry              instead of token: what is not zero of it, where all are packed and forced
+//   h                  hidden states; the first B rows are the zeros that the encoder starts from
+//   gate               r z n q, which the backward pass turns into their derivatives
+//   out, dout          outputs (with NLL means and probabilities); d loss / d (W h + b)
+//   dh, dtoken         d loss / d h and / d token of the current step
+//   dh_part, dtoken_part   what 64 hidden units add to them
+//   column             gradients of the decoder's W_ih, transposed, where tokens are packed
+//   squares            sums of squares of chunks of the gradients
+typedef const pktseq_real *pktseqi_row;
+#define PKTSEQI_ARRAYS(X) \
+    X(double, sequence_loss, B, 1) \
+    X(size_t, order, B, 1) \
+    X(size_t, place, B, 1) \
+    X(size_t, active, S, 1) \
+    X(size_t, row, pktseqi_plus(S, 1), 1) \
+    X(size_t, counts, pktseqi_plus(work->targets, 2), 1) \
+    X(size_t, length, B, 1) \
+    X(unsigned char, forced, B, 1) \
+    X(pktseqi_row, first, B, 1) \
+    X(pktseqi_row, target, B, 1) \
+    X(pktseqi_row, packed_first, B, 1) \
+    X(pktseqi_row, packed_target, B, 1) \
+    X(pktseq_real, x, NB, config->in) \
+    X(pktseq_real, token, TB, O) \
+    X(pktseqi_nonzero, entry, pktseqi_takes_entries(config) ? TB : 0, config->groups) \
+    X(pktseq_real, h, pktseqi_plus(SB, B), state.h_stride) \
+    X(pktseq_real, gate, K ? SB : B, state.gate_stride) \
+    X(pktseq_real, out, TB, O) \
+    X(pktseq_real, dout, K * TB, O) \
+    X(pktseq_real, dh, K * B, state.h_stride) \
+    X(pktseq_real, dtoken, K * B, O) \
+    X(pktseq_real, dh_part, K * B, state.h_stride) \
+    X(pktseq_real, dtoken_part, K * B, O) \
+    X(pktseq_real, column, pktseqi_takes_entries(config) ? K * O : 0, pktseqi_area(3, H)) \
+    X(double, squares, K * (work->parameters / PKTSEQI_CHUNK + 1), 1)
+
+// What forward and backward work with: a copy of what the caller sees, and what only they see.
+typedef struct pktseqi_working {
+    pktseq_config config;
+    int threads;
+    size_t count, steps;  // B, S of the last forward
+    int forward_only;     // 1: gate holds one step only, and there is no memory for backward
+    int has_loss;         // 1 when every pair had targets
+    int all_forced;       // 1 when all sequences are teacher-forced
+    int can_backward;     // 1 between a forward with targets and backward
+    int has_gates;        // 1 between a forward and backward
+    int has_dh;           // 1 between a traced backward and the next forward
+    int lazy, pending;    // see >>optimizer; 1 between a lazy backward and its gradients
+    const pktseq_packing *packing;  // of the batch, or NULL
+    size_t entries;       // G where decoder inputs are packed entries, 0 where they are dense
+    size_t h_stride;      // numbers from one row of h or dh to the next, at least H
+    size_t gate_stride;   // and of gate, at least 4H
+    pktseq_real *dh_trace;          // (S*B, H) the caller's, or NULL, see pktseq_work_trace
+    const pktseqi_kernels *kernels; // of this machine
+    pktseqi_pool *pool;   // of training's threads, while it lasts
+#define PKTSEQI_X(type_, field_, rows_, cols_) type_ *field_;
+    PKTSEQI_ARRAYS(PKTSEQI_X)
+#undef PKTSEQI_X
+} pktseqi_working;
+
+// Returns a * b, or the largest size where it does not fit, so that no sum with it fits either.
+static size_t pktseqi_area(size_t a, size_t b) {
+    return a && b && !pktseqi_times(a, b) ? (size_t)-1 : a * b;
+}
+
+// Bump-allocates rows * cols things from a block at *used, 64-byte aligned. With block NULL it only
+// counts.
+static void *pktseqi_bump(char *block, size_t *used, size_t rows, size_t cols, size_t size) {
     void *p = block ? block + *used : NULL;
-    if (count && !bytes) bytes = (size_t)-1;
-    *used = pktseqi_plus(*used, pktseqi_plus(bytes, 63));
+    *used = pktseqi_plus(*used, pktseqi_plus(pktseqi_area(pktseqi_area(rows, cols), size), 63));
     if (*used != (size_t)-1) *used -= *used % 64;
     return p;
 }
 
-// Are a packet's groups so few among the outputs that packed tokens shall stay packed?
+// Tells whether packed tokens stay packed: with a quarter as many groups as outputs or fewer, what
+// is not zero is little enough to be walked one by one.
 static int pktseqi_takes_entries(const pktseq_config *config) {
     return config->groups > 0 && config->groups <= config->out / 4;
 }
 
-// Points every array of work into the block; returns the bytes needed, (size_t)-1 if too many.
-static size_t pktseqi_work_layout(pktseq_work *work, char *block) {
-    size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
-    size_t B = work->batch, T = work->targets, N = work->config.inputs;
-    size_t S = pktseqi_plus(N, T), used = 0, real = sizeof(pktseq_real);
-    size_t keep = work->forward_only ? 0 : 1;
-    // A product that wraps becomes the largest size, so that the sum does not fit either.
-#define PKTSEQI_COUNT(a, b) ((a) && !pktseqi_times(a, b) ? (size_t)-1 : (a) * (b))
-    size_t TB = PKTSEQI_COUNT(T, B), SB = PKTSEQI_COUNT(S, B), NB = PKTSEQI_COUNT(N, B);
-    work->sequence_loss = (double *)pktseqi_bump(block, &used, B, sizeof(double));
-    work->first = (const pktseq_real **)pktseqi_bump(block, &used, B, sizeof(pktseq_real *));
-    work->target = (const pktseq_real **)pktseqi_bump(block, &used, B, sizeof(pktseq_real *));
-    work->packed_first = (const pktseq_real **)pktseqi_bump(block, &used, B,
-                                                             sizeof(pktseq_real *));
-    work->packed_target = (const pktseq_real **)pktseqi_bump(block, &used, B,
-                                                              sizeof(pktseq_real *));
-    work->length = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
-    work->order = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
-    work->place = (size_t *)pktseqi_bump(block, &used, B, sizeof(size_t));
-    work->active = (size_t *)pktseqi_bump(block, &used, S, sizeof(size_t));
-    work->row = (size_t *)pktseqi_bump(block, &used, pktseqi_plus(S, 1), sizeof(size_t));
-    work->tally = (size_t *)pktseqi_bump(block, &used, pktseqi_plus(T, 2), sizeof(size_t));
-    work->forced = (unsigned char *)pktseqi_bump(block, &used, B, 1);
-    work->x = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(NB, D), real);
-    work->token = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->entry = (struct pktseqi_nonzero *)pktseqi_bump(
-        block, &used, pktseqi_takes_entries(&work->config)
-                          ? PKTSEQI_COUNT(TB, work->config.groups) : 0, sizeof(pktseqi_nonzero));
+// Lays the state, its arrays and the gradients of work->batch sequences out in a block. With block
+// NULL it only counts. Returns the bytes needed, (size_t)-1 if too many.
+static size_t pktseqi_work_layout(pktseq_work *work, int forward_only, char *block) {
+    const pktseq_config *config = &work->config;
+    size_t B = work->batch, O = config->out, H = config->hidden;
+    size_t S = pktseqi_plus(config->inputs, work->targets);
+    size_t TB = pktseqi_area(work->targets, B), SB = pktseqi_area(S, B);
+    size_t NB = pktseqi_area(config->inputs, B), K = forward_only ? 0 : 1, used = 0;
+    pktseqi_working state, *place;
+    memset(&state, 0, sizeof state);
+    state.config = *config;
+    state.threads = work->threads;
+    state.forward_only = forward_only;
+    state.kernels = pktseqi_choose();
     // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
     // into the same few places of the cache.
-    work->h_stride = pktseqi_plus(H, 31) / 16 * 16;
-    work->gate_stride = pktseqi_plus(PKTSEQI_COUNT(4, H), 31) / 16 * 16;
-    work->h = (pktseq_real *)pktseqi_bump(block, &used,
-                                           PKTSEQI_COUNT(pktseqi_plus(SB, B), work->h_stride),
-                                           real);
-    work->gate = (pktseq_real *)pktseqi_bump(
-        block, &used, PKTSEQI_COUNT(keep ? SB : B, work->gate_stride), real);
-    work->out = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
-    if (work->forward_only) return used;
-    work->dout = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(TB, O), real);
-    work->dh = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, work->h_stride), real);
-    work->dtoken = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, O), real);
-    work->dh_part = (pktseq_real *)pktseqi_bump(block, &used,
-                                                 PKTSEQI_COUNT(B, work->h_stride), real);
-    work->dtoken_part = (pktseq_real *)pktseqi_bump(block, &used, PKTSEQI_COUNT(B, O), real);
-    work->grad_block = (pktseq_real *)pktseqi_bump(block, &used, work->parameters, real);
-#undef PKTSEQI_COUNT
+    state.h_stride = pktseqi_plus(H, 31) / 16 * 16;
+    state.gate_stride = pktseqi_plus(pktseqi_area(4, H), 31) / 16 * 16;
+    place = (pktseqi_working *)pktseqi_bump(block, &used, 1, 1, sizeof state);
+#define PKTSEQI_X(type_, field_, rows_, cols_) \
+    state.field_ = (type_ *)pktseqi_bump(block, &used, rows_, cols_, sizeof(type_));
+    PKTSEQI_ARRAYS(PKTSEQI_X)
+#undef PKTSEQI_X
+    work->grad_block = (pktseq_real *)pktseqi_bump(block, &used, K * work->parameters, 1,
+                                                   sizeof(pktseq_real));
+    if (!block) return used;
+    *place = state;
+    work->state = place;
+    work->sequence_loss = state.sequence_loss;
+    if (forward_only) work->grad_block = NULL;
+    else pktseqi_tensors_place(config, work->grad_block, &work->grad);
     return used;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, pktseq_config config, size_t batch,
-                                          size_t targets, int threads,
+PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config *config,
+                                          size_t batch, size_t targets, int threads,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
     size_t bytes;
     if (!work) return pktseqi_bad_argument(err, "work is NULL");
     memset(work, 0, sizeof *work);
-    if (!config.in || !config.out || !config.hidden || !batch || !targets || threads < 0 ||
+    if (!config) return pktseqi_bad_argument(err, "config is NULL");
+    if (!config->in || !config->out || !config->hidden || !batch || !targets || threads < 0 ||
         threads > 1024)
         return pktseqi_bad_argument(err, "a size is 0 or threads is not between 0 and 1024");
     work->allocator = pktseqi_allocator(allocator);
-    work->config = config;
+    work->config = *config;
     work->batch = batch;
     work->targets = targets;
     work->threads = pktseqi_thread_count(threads);
-    work->parameters = pktseqi_parameters(&config);
-    bytes = pktseqi_work_layout(work, NULL);
+    work->parameters = pktseqi_parameters(config);
+    bytes = work->parameters ? pktseqi_work_layout(work, 0, NULL) : (size_t)-1;
     work->memory = pktseqi_alloc_large(&work->allocator,
                                        bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
     if (!work->memory) {
         pktseq_work_free(work);
         return pktseqi_no_memory(err);
     }
-    pktseqi_work_layout(work, (char *)pktseqi_align(work->memory));
-    pktseqi_tensors_place(&config, work->grad_block, &work->grad);
-    work->kernels = pktseqi_choose();
+    pktseqi_work_layout(work, 0, (char *)pktseqi_align(work->memory));
     pktseq_zero_grad(work);
     return pktseqi_ok(err);
-}
-
-PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
-    size_t N, b;
-    if (!work || pair >= work->count) return NULL;
-    N = work->config.inputs;
-    b = work->place[pair];
-    if (t >= work->steps - N || b >= work->active[N + t]) return NULL;
-    return work->out + (work->row[N + t] - work->row[N] + b) * work->config.out;
-}
-
-PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
-    if (!work || pair >= work->count) return NULL;
-    return work->h + (work->config.inputs * work->count + work->place[pair]) * work->h_stride;
 }
 
 // Finds the row of the caller's pair at step s among the rows of all steps, and tells if it is
 // there.
 static int pktseqi_work_row(const pktseq_work *work, size_t pair, size_t s, size_t *row) {
-    if (!work || pair >= work->count || s >= work->steps || work->place[pair] >= work->active[s])
+    const pktseqi_working *state = work ? work->state : NULL;
+    if (!state || pair >= work->count || s >= work->steps ||
+        state->place[pair] >= state->active[s])
         return 0;
-    *row = work->row[s] + work->place[pair];
+    *row = state->row[s] + state->place[pair];
     return 1;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
+    size_t row, N = work ? work->config.inputs : 0;
+    if (!work || t >= work->steps || !pktseqi_work_row(work, pair, N + t, &row)) return NULL;
+    return work->state->out + (row - work->state->row[N]) * work->config.out;
+}
+
+PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
+    if (!work || pair >= work->count) return NULL;
+    // No sequence ends within the encoder, so each of its steps has as many rows as the batch.
+    return work->state->h + (work->config.inputs * work->count + work->state->place[pair]) *
+                                work->state->h_stride;
 }
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_state(const pktseq_work *work, size_t pair, size_t s) {
     size_t row;
     if (!pktseqi_work_row(work, pair, s, &row)) return NULL;
-    return work->h + (work->count + row) * work->h_stride;
+    return work->state->h + (work->count + row) * work->state->h_stride;
 }
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_gates(const pktseq_work *work, size_t pair, size_t s) {
     size_t row;
-    if (!pktseqi_work_row(work, pair, s, &row) || !work->has_gates) return NULL;
-    return work->gate + row * work->gate_stride;
+    if (!pktseqi_work_row(work, pair, s, &row) || !work->state->has_gates) return NULL;
+    return work->state->gate + row * work->state->gate_stride;
 }
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_dh(const pktseq_work *work, size_t pair, size_t s) {
     size_t row;
-    if (!pktseqi_work_row(work, pair, s, &row) || !work->has_dh) return NULL;
-    return work->dh_trace + row * work->config.hidden;
+    if (!pktseqi_work_row(work, pair, s, &row) || !work->state->has_dh) return NULL;
+    return work->state->dh_trace + row * work->config.hidden;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_work_trace(pktseq_work *work, pktseq_real *dh, size_t size) {
-    size_t rows, need;
-    if (!work || !work->memory || work->forward_only) return PKTSEQ_ERROR_ARGUMENT;
-    // The same product without the row's padding: work_init has checked that it fits size_t.
-    rows = (work->config.inputs + work->targets) * work->batch;
-    need = rows * work->config.hidden;
-    if (dh && size < need) return PKTSEQ_ERROR_MISMATCH;
-    work->dh_trace = dh;
-    work->has_dh = 0;
+    if (!work || !work->memory || work->state->forward_only) return PKTSEQ_ERROR_ARGUMENT;
+    // h has as many rows, and longer ones: work_init has checked that the product fits size_t.
+    if (dh && size < (work->config.inputs + work->targets) * work->batch * work->config.hidden)
+        return PKTSEQ_ERROR_MISMATCH;
+    work->state->dh_trace = dh;
+    work->state->has_dh = 0;
     return PKTSEQ_OK;
 }
 
@@ -11153,73 +11182,63 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
 
 // ---- >>gru: one GRU step, forward and backward ------------------------------------------------
 
-// One of the two GRUs of a model.
+// One of the two GRUs of a model, or its gradients.
 typedef struct pktseqi_gru {
-    const pktseq_real *w_ih;  // (3H, D)
-    const pktseq_real *w_hh;  // (3H, H)
-    const pktseq_real *b_ih;  // (3H)
-    const pktseq_real *b_hh;  // (3H)
-    size_t D, H;              // D: what goes in, the model's D (encoder) or O (decoder)
+    pktseq_real *w_ih;  // (3H, D)
+    pktseq_real *w_hh;  // (3H, H)
+    pktseq_real *b_ih;  // (3H)
+    pktseq_real *b_hh;  // (3H)
+    size_t D, H;        // D: what goes in, the model's D (encoder) or O (decoder)
 } pktseqi_gru;
 
-// The GRU that reads the input packets.
-static pktseqi_gru pktseqi_encoder(const pktseq_model *model) {
+// Returns the encoder, which reads the input packets, or the decoder, which forecasts. The input of
+// the latter is a token, so its D is the model's O.
+static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tensors *tensor,
+                                  int decoder) {
     pktseqi_gru gru;
-    gru.w_ih = model->tensor.enc_w_ih;
-    gru.w_hh = model->tensor.enc_w_hh;
-    gru.b_ih = model->tensor.enc_b_ih;
-    gru.b_hh = model->tensor.enc_b_hh;
-    gru.D = model->config.in;
-    gru.H = model->config.hidden;
+    gru.w_ih = decoder ? tensor->dec_w_ih : tensor->enc_w_ih;
+    gru.w_hh = decoder ? tensor->dec_w_hh : tensor->enc_w_hh;
+    gru.b_ih = decoder ? tensor->dec_b_ih : tensor->enc_b_ih;
+    gru.b_hh = decoder ? tensor->dec_b_hh : tensor->enc_b_hh;
+    gru.D = decoder ? config->out : config->in;
+    gru.H = config->hidden;
     return gru;
 }
 
-// The GRU that forecasts; its input is a token, so its D is the model's O.
-static pktseqi_gru pktseqi_decoder(const pktseq_model *model) {
-    pktseqi_gru gru;
-    gru.w_ih = model->tensor.dec_w_ih;
-    gru.w_hh = model->tensor.dec_w_hh;
-    gru.b_ih = model->tensor.dec_b_ih;
-    gru.b_hh = model->tensor.dec_b_hh;
-    gru.D = model->config.out;
-    gru.H = model->config.hidden;
-    return gru;
-}
-
-// The rows of one step: so many sequences, the hidden states before and after it, and its gates.
+// The rows of one step: so many sequences, their inputs, hidden states and gates.
 typedef struct pktseqi_step {
     size_t count;
-    const pktseq_real *h;  // (count, H) before the step, rows h_stride apart
-    int h_is_zero;         // the very first step: nothing to multiply
-    pktseq_real *h2;       // (count, H) after it, rows h_stride apart
+    const pktseq_real *x;          // (count, D) inputs
+    const pktseqi_nonzero *entry;  // (count, entries) what is not zero of x, instead of x, or NULL
+    size_t entries;
+    const pktseq_real *h;          // (count, H) before the step, rows h_stride apart
+    int h_is_zero;                 // the very first step: nothing to multiply
+    pktseq_real *h2;               // (count, H) after it, rows h_stride apart
     size_t h_stride;
-    pktseq_real *gate;     // (count, 4H) r z n q, rows gate_stride apart
+    pktseq_real *gate;             // (count, 4H) r z n q, rows gate_stride apart
     size_t gate_stride;
 } pktseqi_step;
 
-// One GRU step.  source: docs.pytorch.org, torch.nn.GRU
-//   x (count, D), rows D apart; h  ->  h2        gate keeps r z n q
-//   entry (count, entries): what is not zero of each x, instead of x, or NULL
+// Computes one GRU step.  source: docs.pytorch.org, torch.nn.GRU
+//   x (count, D), h  ->  h2                      gate keeps r z n q
 //   r = sigmoid(W_ir x + W_hr h + b_ir + b_hr)
 //   z = sigmoid(W_iz x + W_hz h + b_iz + b_hz)
 //   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
 //   n = tanh   (W_in x + b_in + r*q)
 //   h2 = (1 - z)*n + z*h                         computed as n + z*(h - n)
 static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
-                                const pktseq_real *x, const pktseqi_nonzero *entry,
-                                size_t entries, const pktseqi_step *step) {
+                                const pktseqi_step *step) {
     size_t D = gru->D, H = gru->H, G = step->gate_stride;
-    for (size_t part = 0; part < 4; ++part) {  // r z n q
+    for (size_t part = 0; part < 4; ++part) {  // r z n q: n has no product with h, q none with x
         pktseqi_product product[2];
         size_t row = (part < 3 ? part : 2) * H;
-        pktseq_real *out = step->gate + part * H;
         int products = 0;
         if (part != 3) {
             product[0].w = gru->w_ih + row * D;
             product[0].cols = product[0].x_stride = D;
-            product[0].entry = entry;
-            product[0].entries = entries;
-            product[products++].x = x;
+            product[0].entry = step->entry;
+            product[0].entries = step->entries;
+            product[products++].x = step->x;
         }
         if (part != 2 && !step->h_is_zero) {
             product[products].w = gru->w_hh + row * H;
@@ -11228,7 +11247,7 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
             product[products].x = step->h;
             product[products++].x_stride = step->h_stride;
         }
-        kernels->matmul(product, products, H, step->count, out, G);
+        kernels->matmul(product, products, H, step->count, step->gate + part * H, G);
     }
     kernels->gates(gru->b_ih, gru->b_hh, H, step->count, step->gate, G, step->h, step->h2,
                    step->h_stride);
@@ -11250,8 +11269,8 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
 //                                            all, where h is a constant zero
 //
-// The sum over the units is taken in parts of 64 units, each gate by gate; then it comes to y:
-//   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
+// Adds such a product to y. The sum over the units is taken in parts of 64 units, each gate by
+// gate:   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
 //   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for as much as y
 static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
                              size_t cols, const pktseqi_step *step, size_t third,
@@ -11263,7 +11282,7 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
             const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
             for (size_t t = 0; t < n; ++t) row[t] = w + (gate * H + unit + t) * cols;
             kernels->rank_update(d, step->gate_stride, 1, row, n, step->count, cols, 1, gate == 0,
-                               part, y_stride);
+                                 part, y_stride);
         }
         for (size_t b = 0; b < step->count; ++b)
             kernels->axpy(1, part + b * y_stride, y + b * y_stride, cols);
@@ -11283,85 +11302,96 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
 //                                           |       |     |
 //     output                              out[0] ---'   out[1]
 //     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
+//
+// A batch is cut into as many chains as there are threads, of sequences that follow each other when
+// sorted; a chain is one task. What needs no step before it follows for all rows at once: outputs
+// of sequences that are all forced, in tiles of rows, and losses, by sequence.
 
-// Where decoder step s begins in token, out and dout, in rows.
-static size_t pktseqi_decoder_row(const pktseq_work *work, size_t s) {
+// Returns where decoder step s begins in token, out and dout, in rows.
+static size_t pktseqi_decoder_row(const pktseqi_working *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
 }
 
-// Into how many chains a batch is cut: as many tasks as keep the threads busy, of sequences that
-// follow each other when sorted.
-static size_t pktseqi_chains(const pktseq_work *work, const pktseqi_pool *pool) {
-    size_t chains = pool ? 2 * (size_t)work->threads : 1;
-    return chains < work->count ? chains : work->count;
-}
-
-// The sequences [first, past) of one chain; all chains have about the same number of packets.
-static void pktseqi_chain_share(const pktseq_work *work, size_t chain, size_t chains,
+// Finds the sequences [first, past) of one chain. A step takes a chain as long as CHAIN_STEP
+// packets and each of its packets one more, since the weights pass by once for all of them; so the
+// first chain, whose sequences are the longest, gets fewer packets than the last.
+static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_t chains,
                                 size_t *first, size_t *past) {
-    size_t all = work->row[work->steps];
-    *first = *past = 0;
-    for (size_t b = 0, before = 0; b < work->count; ++b) {
-        if (before * chains < all * chain) *first = b + 1;
-        if (before * chains < all * (chain + 1)) *past = b + 1;
-        before += work->config.inputs + work->length[b];
+    enum { CHAIN_STEP = 3 };  // measured with H = 64 and 32 sequences: 2 to 4 balance two threads
+    size_t N = work->config.inputs, b = 0, rest = work->row[work->steps];
+    for (size_t c = 0; c <= chain; ++c) {
+        size_t cost = 0, left = chains - c - 1;  // chains after this one
+        *first = b;
+        for (; work->count - b > left; ++b) {
+            size_t packets = N + work->length[b];
+            if (b == *first) cost = CHAIN_STEP * packets;
+            else if (left && cost * left >= rest + CHAIN_STEP * packets * left) break;
+            cost += packets;
+            rest -= packets;
+        }
+        *past = b;
     }
 }
 
-// The rows of step s that belong to sequences [first, past): its states before (the zeros, or what
-// the step before put out) and after, its gates. Longer sequences come first, so they are a prefix.
-static pktseqi_step pktseqi_step_of(const pktseq_work *work, size_t s, size_t first,
+// Describes the rows of step s that belong to sequences [first, past): inputs, states before (the
+// zeros, or what the step before put out) and after, gates. Longer sequences come first, so those
+// that are still there are a prefix.
+static pktseqi_step pktseqi_step_of(const pktseqi_working *work, size_t s, size_t first,
                                     size_t past) {
     pktseqi_step step;
+    size_t N = work->config.inputs, D = s < N ? work->config.in : work->config.out;
     size_t before = s == 0 ? 0 : work->count + work->row[s - 1];
+    size_t row = (s < N ? work->row[s] : pktseqi_decoder_row(work, s)) + first;
     if (past > work->active[s]) past = work->active[s];
     step.count = past > first ? past - first : 0;
+    step.x = (s < N ? work->x : work->token) + row * D;
+    step.entries = s < N ? 0 : work->entries;
+    step.entry = step.entries ? work->entry + row * step.entries : NULL;
     step.h_stride = work->h_stride;
     step.gate_stride = work->gate_stride;
     step.h = work->h + (before + first) * work->h_stride;
     step.h_is_zero = s == 0;
     step.h2 = work->h + (work->count + work->row[s] + first) * work->h_stride;
-    step.gate = work->gate +
-                ((work->forward_only ? 0 : work->row[s]) + first) * work->gate_stride;
+    step.gate = work->gate + ((work->forward_only ? 0 : work->row[s]) + first) * work->gate_stride;
     return step;
 }
 
 // Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
 // active, row and steps.
-static void pktseqi_sort_batch(pktseq_work *work, const pktseq_pair *pair, size_t count) {
+static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, size_t count) {
     size_t N = work->config.inputs, longest = 0, s, t;
     for (size_t i = 0; i < count; ++i)
         if (pair[i].targets > longest) longest = pair[i].targets;
-    memset(work->tally, 0, (longest + 2) * sizeof *work->tally);
-    for (size_t i = 0; i < count; ++i) ++work->tally[pair[i].targets];
-    for (t = longest; t-- > 0;) work->tally[t] += work->tally[t + 1];  // now: pairs of T >= t
+    memset(work->counts, 0, (longest + 2) * sizeof *work->counts);
+    for (size_t i = 0; i < count; ++i) ++work->counts[pair[i].targets];
+    for (t = longest; t-- > 0;) work->counts[t] += work->counts[t + 1];  // now: pairs of T >= t
     work->count = count;
     work->steps = N + longest;
     work->row[0] = 0;
     for (s = 0; s < work->steps; ++s) {
-        work->active[s] = s < N ? count : work->tally[s - N + 1];
+        work->active[s] = s < N ? count : work->counts[s - N + 1];
         work->row[s + 1] = work->row[s] + work->active[s];
     }
     for (size_t i = 0; i < count; ++i) {
-        size_t at = work->tally[pair[i].targets + 1]++;  // longer ones go before
+        size_t at = work->counts[pair[i].targets + 1]++;  // longer ones go before
         work->order[at] = i;
         work->place[i] = at;
     }
 }
 
-// Was this work made for such a model?
+// Tells whether a work was made for such a model.
 static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
-    return model->config.in == work->config.in && model->config.out == work->config.out &&
-           model->config.hidden == work->config.hidden &&
-           model->config.inputs == work->config.inputs && model->config.loss == work->config.loss;
+    const pktseq_config *a = &model->config, *b = &work->config;
+    return a->in == b->in && a->out == b->out && a->hidden == b->hidden &&
+           a->inputs == b->inputs && a->loss == b->loss;
 }
 
-// Does a pair say what comes?
+// Tells whether a pair says what comes.
 static int pktseqi_has_target(const pktseq_pair *pair) {
     return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
 }
 
-// Are packed rows those of such a model?
+// Tells whether packed rows are those of such a model.
 static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
     if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
     for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
@@ -11372,11 +11402,11 @@ static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *co
     return 1;
 }
 
-// Is all there and does it fit?
+// Checks that all is there and fits, before anything is written.
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
                                            const pktseq_pair *pair, size_t count,
                                            const unsigned char *teacher) {
-    if (!model || !model->block || !work || !work->memory || !pair || count == 0)
+    if (!model || !model->block || !work || !work->state || !pair || count == 0)
         return PKTSEQ_ERROR_ARGUMENT;
     if (count > work->batch || !pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i) {
@@ -11394,7 +11424,7 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
 }
 
 // Puts the checked batch in its places; what follows needs the pairs no more, but their memory.
-static void pktseqi_forward_begin(pktseq_work *work, const pktseq_pair *pair, size_t count,
+static void pktseqi_forward_begin(pktseqi_working *work, const pktseq_pair *pair, size_t count,
                                   const unsigned char *teacher, int all_forced) {
     size_t D = work->config.in, N = work->config.inputs;
     const pktseq_packing *p = work->packing = pair[0].packing;
@@ -11411,18 +11441,19 @@ static void pktseqi_forward_begin(pktseq_work *work, const pktseq_pair *pair, si
         work->forced[b] = all_forced || (teacher && teacher[i]);
         if (!work->forced[b]) work->all_forced = 0;
         if (!pktseqi_has_target(&pair[i])) work->has_loss = 0;
-        for (size_t s = 0; s < N && !p; ++s)
-            memcpy(work->x + (s * count + b) * D, pair[i].input + s * D, D * sizeof *work->x);
-        for (size_t s = 0; s < N && p; ++s)
-            for (size_t f = 0; f < p->fields; ++f)
-                pktseqi_unpack(&p->field[f], pair[i].packed_input[s * p->fields + f],
-                               work->x + (s * count + b) * D);
-    }
-    for (size_t b = 0; b < count; ++b)
+        for (size_t s = 0; s < N; ++s) {
+            pktseq_real *x = work->x + (s * count + b) * D;
+            if (!p) memcpy(x, pair[i].input + s * D, D * sizeof *x);
+            for (size_t f = 0; p && f < p->fields; ++f)
+                pktseqi_unpack(&p->field[f], pair[i].packed_input[s * p->fields + f], x);
+        }
         memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);
+    }
+    // Packed packets stay so where no output comes among them.
+    work->entries = p && work->all_forced && pktseqi_takes_entries(&work->config) ? p->groups : 0;
 }
 
-// LeakyReLU of a packet (O), or zeros: what the decoder takes in.
+// Computes LeakyReLU of a packet (O), or of zeros: what the decoder takes in.
 static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token) {
     for (size_t o = 0; o < O; ++o) {
         pktseq_real v = from ? from[o] : 0;
@@ -11430,7 +11461,8 @@ static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token)
     }
 }
 
-// What is not zero of LeakyReLU of a packed packet's targets, or of zeros: entry (G).
+// Lists what is not zero of LeakyReLU of a packed packet's targets, or of zeros: entry (G), a zero
+// where a group has nothing.
 static void pktseqi_packed_token(const pktseq_packing *p, const pktseq_real *row,
                                  pktseqi_nonzero *entry) {
     memset(entry, 0, p->groups * sizeof *entry);
@@ -11445,21 +11477,15 @@ static void pktseqi_packed_token(const pktseq_packing *p, const pktseq_real *row
     }
 }
 
-// Entries of each decoder input, G; 0 when they are dense.
-static size_t pktseqi_entries(const pktseq_work *work) {
-    return work->packing && work->all_forced && pktseqi_takes_entries(&work->config)
-               ? work->packing->groups : 0;
-}
-
-// The decoder's input of sequence b at step s: LeakyReLU of the first token, of the true packet or
-// of the output before. Packed packets stay so where no output comes among them.
-static void pktseqi_decoder_token(pktseq_work *work, size_t s, size_t b) {
+// Makes the decoder's input of sequence b at step s: LeakyReLU of the first token, of the true
+// packet or of the output before.
+static void pktseqi_decoder_token(pktseqi_working *work, size_t s, size_t b) {
     size_t N = work->config.inputs, O = work->config.out, at = pktseqi_decoder_row(work, s) + b;
     const pktseq_packing *p = work->packing;
     const pktseq_real *from, *row = NULL;
     if (p) row = s == N ? work->packed_first[b] : work->packed_target[b];
     if (p && s > N && row) row += (s - N - 1) * p->fields;
-    if (pktseqi_entries(work)) {
+    if (work->entries) {
         pktseqi_packed_token(p, row, work->entry + at * p->groups);
         return;
     }
@@ -11480,7 +11506,7 @@ typedef struct pktseqi_truth {
     const pktseq_real *row;
 } pktseqi_truth;
 
-// Target packet t of a pair.
+// Returns target packet t of a sequence.
 static pktseqi_truth pktseqi_truth_of(const pktseq_packing *packing, const pktseq_real *target,
                                       const pktseq_real *packed_target, size_t t, size_t O) {
     pktseqi_truth truth;
@@ -11490,11 +11516,12 @@ static pktseqi_truth pktseqi_truth_of(const pktseq_packing *packing, const pktse
     return truth;
 }
 
+// Returns target packet t of a pair.
 static pktseqi_truth pktseqi_truth_in(const pktseq_pair *pair, size_t t, size_t O) {
     return pktseqi_truth_of(pair->packing, pair->target, pair->packed_target, t, O);
 }
 
-// Feature i of group g.
+// Returns feature i of group g.
 static pktseq_real pktseqi_truth_at(const pktseqi_truth *truth, const pktseq_group *group, size_t g,
                                     size_t i) {
     pktseq_real v;
@@ -11503,26 +11530,27 @@ static pktseq_real pktseqi_truth_at(const pktseqi_truth *truth, const pktseq_gro
     return group->kind == PKTSEQ_GROUP_CLASS ? (pktseq_real)(pktseqi_hot(group, v) == i) : v;
 }
 
-// The one feature of a packed group of classes that is 1, or count.
+// Returns the one feature of a packed group of classes that is 1, or count.
 static size_t pktseqi_truth_hot(const pktseqi_truth *truth, const pktseq_group *group, size_t g) {
     return pktseqi_hot(group, truth->row[truth->packing->group_field[g]]);
 }
 
-// The largest of (count), in 16 lanes. A first number that is not one stays the largest.
+// Returns the largest of (count), in 16 lanes. A first number that is not one stays the largest.
 static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
-    pktseq_real lane[16], most = x[0];
+    pktseq_real lane[16], max = x[0];
     size_t i = 0;
     for (size_t l = 0; l < 16; ++l) lane[l] = x[0];
     for (; i + 16 <= count; i += 16) {
         PKTSEQI_SIMD
         for (size_t l = 0; l < 16; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
     }
-    for (; i < count; ++i) most = x[i] > most ? x[i] : most;
-    for (size_t l = 0; l < 16; ++l) most = lane[l] > most ? lane[l] : most;
-    return most;
+    for (; i < count; ++i) max = x[i] > max ? x[i] : max;
+    for (size_t l = 0; l < 16; ++l) max = lane[l] > max ? lane[l] : max;
+    return max;
 }
 
-// NLL: what W h + b means. Numbers stay, flags become probabilities, classes a distribution:
+// Turns W h + b into what it means under NLL. Numbers stay, flags become probabilities, classes a
+// distribution:
 //   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
                          pktseq_real *out) {
@@ -11536,7 +11564,7 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
     }
 }
 
-// out = W h + b for `rows` hidden states h_stride apart: `count` outputs from `first` on.
+// Computes out = W h + b for `rows` hidden states h_stride apart: `count` outputs from `first` on.
 //   out (rows) `count` numbers each, O apart
 static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_model *model,
                                 const pktseq_real *h, size_t h_stride, size_t rows, size_t first,
@@ -11553,7 +11581,7 @@ static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_mod
         kernels->axpy(1, model->tensor.out_b + first, out + b * O, count);
 }
 
-// All outputs; with NLL what the link makes of them.
+// Computes all outputs; with NLL what the link makes of them.
 static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
                            const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
     size_t O = model->config.out;
@@ -11562,7 +11590,7 @@ static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *m
         pktseqi_link(kernels, model, out + b * O);
 }
 
-// Sum over O of (out - y)^2, in double.
+// Returns the sum over O of (out - y)^2, in double.
 static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real *out,
                                     const pktseqi_truth *truth) {
     double sum = 0;
@@ -11577,22 +11605,22 @@ static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real
     return sum;
 }
 
-// -log p, where p may have been rounded to 0: no less than `least` is ever taken.
-static double pktseqi_surprisal(pktseq_real p, double least) {
-    return -log((double)p > least ? (double)p : least);
+// Returns -log p, where p may have been rounded to 0: no less than `min` is ever taken.
+static double pktseqi_surprisal(pktseq_real p, double min) {
+    return -log((double)p > min ? (double)p : min);
 }
 
-// The negative log-likelihood of one group of y under the outputs, in nats; 0 for a class that the
-// codec does not know (all zeros).
+// Returns the negative log-likelihood of one group of y under the outputs, in nats; 0 for a class
+// that the codec does not know (all zeros).
 static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktseq_real *out,
                                 const pktseqi_truth *truth) {
-    const double least = 1e-30;
+    const double min = 1e-30;  // so that one packet costs at most 69 nats for a group
     double nll = 0, y;
     size_t hot;
     out += group->first;
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         hot = pktseqi_truth_hot(truth, group, g);
-        return hot < group->count ? pktseqi_surprisal(out[hot], least) : 0;
+        return hot < group->count ? pktseqi_surprisal(out[hot], min) : 0;
     }
     y = (double)pktseqi_truth_at(truth, group, g, 0);
     if (group->kind == PKTSEQ_GROUP_NUMBER) {
@@ -11601,124 +11629,124 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     }
     for (size_t i = 0; i < group->count; ++i) {
         double yi = (double)pktseqi_truth_at(truth, group, g, i);
-        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal(out[i], least);
+        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal(out[i], min);
     }
     if (group->kind == PKTSEQ_GROUP_FLAG && (y < 1 || y > 1))
-        nll += (1 - y) * pktseqi_surprisal(1 - out[0], least);
+        nll += (1 - y) * pktseqi_surprisal(1 - out[0], min);
     return nll;
-}
-
-// The loss of sequence b: the sum of its steps' errors.
-static void pktseqi_sequence_loss(const pktseq_model *model, pktseq_work *work, size_t b) {
-    size_t O = work->config.out, N = work->config.inputs;
-    double loss = 0;
-    for (size_t t = 0; t < work->length[b]; ++t) {
-        const pktseq_real *out = work->out + (pktseqi_decoder_row(work, N + t) + b) * O;
-        pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b],
-                                               work->packed_target[b], t, O);
-        if (work->config.loss == PKTSEQ_LOSS_MSE)
-            loss += pktseqi_squared_error(model, out, &truth) / (double)O;
-        for (size_t g = 0; work->config.loss == PKTSEQ_LOSS_NLL && g < model->config.groups; ++g)
-            loss += pktseqi_group_nll(&model->config.group[g], g, out, &truth);
-    }
-    work->sequence_loss[work->order[b]] = loss;
 }
 
 // What the tasks of a pass share.
 typedef struct pktseqi_job {
     const pktseq_model *model;
-    pktseq_work *work;
+    pktseqi_working *work;
     size_t chains;
-    // of the gradients: each is multiplied by scale and added to `to`, or, overwrite, put there
+    // of the gradients: each is multiplied by scale and added to `to`, or overwrites it
     const pktseq_tensors *to;
     pktseq_real scale;
     int overwrite;
-    size_t block, blocks;  // hidden units of a GRU's task, and how many tasks that makes
 } pktseqi_job;
 
-// The sequences of one chain from step to step. When every sequence is teacher-forced all inputs
-// are known, and the outputs come later, all at once.
+// Takes the sequences of one chain from step to step. When every sequence is teacher-forced all
+// inputs are known, and the outputs come later, all at once.
 static void pktseqi_forward_chain(void *user, size_t chain) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    const pktseq_model *model = job->model;
-    pktseq_work *work = job->work;
-    const pktseqi_kernels *kernels = work->kernels;
-    size_t D = work->config.in, O = work->config.out, N = work->config.inputs, first, past;
-    size_t entries = pktseqi_entries(work);
-    pktseqi_gru encoder = pktseqi_encoder(model), decoder = pktseqi_decoder(model);
-    pktseqi_step step;
-    pktseqi_chain_share(work, chain, job->chains, &first, &past);
+    pktseqi_working *work = job->work;
+    size_t O = work->config.out, N = work->config.inputs, first, past;
+    pktseqi_chain_range(work, chain, job->chains, &first, &past);
     for (size_t b = first; b < past; ++b)
         for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
             pktseqi_decoder_token(work, N + t, b);
-    for (size_t s = 0; s < N; ++s) {
-        step = pktseqi_step_of(work, s, first, past);
-        pktseqi_gru_forward(kernels, &encoder, work->x + (s * work->count + first) * D, NULL, 0,
-                            &step);
-    }
-    for (size_t s = N; s < work->steps; ++s) {
-        size_t at = pktseqi_decoder_row(work, s) + first;
-        step = pktseqi_step_of(work, s, first, past);
+    for (size_t s = 0; s < work->steps; ++s) {
+        pktseqi_gru gru = pktseqi_gru_of(&work->config, &job->model->tensor, s >= N);
+        pktseqi_step step = pktseqi_step_of(work, s, first, past);
         if (step.count == 0) break;  // its sequences have ended
-        pktseqi_gru_forward(kernels, &decoder, work->token + at * O,
-                            entries ? work->entry + at * entries : NULL, entries, &step);
-        if (work->all_forced) continue;
-        pktseqi_output(kernels, model, step.h2, step.h_stride, step.count, work->out + at * O);
+        pktseqi_gru_forward(work->kernels, &gru, &step);
+        if (s < N || work->all_forced) continue;
+        pktseqi_output(work->kernels, job->model, step.h2, step.h_stride, step.count,
+                       work->out + (pktseqi_decoder_row(work, s) + first) * O);
         for (size_t b = first; s + 1 < work->steps && b < past && b < work->active[s + 1]; ++b)
             pktseqi_decoder_token(work, s + 1, b);
     }
 }
 
-enum { PKTSEQI_TILE = 32 };  // rows of out that stay in the second cache
+enum { PKTSEQI_TILE = 32 };  // rows of out (1.7 KB each where O is 420) that stay in a 64 KB cache
 
-// A tile of the outputs of sequences that are all forced.
+// Computes a tile of the outputs of sequences that are all forced.
 static void pktseqi_forward_tile(void *user, size_t tile) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    pktseq_work *work = job->work;
+    pktseqi_working *work = job->work;
     size_t first = tile * PKTSEQI_TILE, rows = pktseqi_decoder_row(work, work->steps) - first;
-    pktseqi_step step = pktseqi_step_of(work, work->config.inputs, 0, work->count);
-    pktseqi_output(work->kernels, job->model, step.h2 + first * step.h_stride, step.h_stride,
-                   rows < PKTSEQI_TILE ? rows : (size_t)PKTSEQI_TILE,
-                   work->out + first * work->config.out);
+    size_t O = work->config.out, N = work->config.inputs;
+    const pktseq_real *h2 = work->h + (work->count + work->row[N] + first) * work->h_stride;
+    pktseqi_output(work->kernels, job->model, h2, work->h_stride,
+                   rows < PKTSEQI_TILE ? rows : (size_t)PKTSEQI_TILE, work->out + first * O);
 }
 
-// The loss of sequence b: the sum of its steps' errors.
+// Sums up the loss of sequence b over its steps.
 static void pktseqi_forward_loss(void *user, size_t b) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    pktseqi_sequence_loss(job->model, job->work, b);
+    const pktseq_config *config = &job->model->config;
+    pktseqi_working *work = job->work;
+    size_t O = config->out;
+    double loss = 0;
+    for (size_t t = 0; t < work->length[b]; ++t) {
+        const pktseq_real *out = work->out +
+                                 (pktseqi_decoder_row(work, config->inputs + t) + b) * O;
+        pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b],
+                                               work->packed_target[b], t, O);
+        if (config->loss == PKTSEQ_LOSS_MSE)
+            loss += pktseqi_squared_error(job->model, out, &truth) / (double)O;
+        for (size_t g = 0; config->loss == PKTSEQ_LOSS_NLL && g < config->groups; ++g)
+            loss += pktseqi_group_nll(&config->group[g], g, out, &truth);
+    }
+    work->sequence_loss[work->order[b]] = loss;
 }
 
-// Sums up the losses.
-static void pktseqi_forward_end(pktseq_work *work) {
+// Sums up the losses in the caller's order, and shows the results.
+static void pktseqi_forward_end(pktseq_work *results) {
+    pktseqi_working *work = results->state;
     double count = (double)work->count;
-    work->loss = work->report = 0;
+    results->count = work->count;
+    results->steps = work->steps;
+    results->loss = results->report = 0;
     for (size_t i = 0; i < work->count; ++i) {
         if (!work->has_loss) work->sequence_loss[i] = 0;
-        work->loss += work->sequence_loss[i] / count;
-        work->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
+        results->loss += work->sequence_loss[i] / count;
+        results->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
     }
     work->can_backward = work->has_loss && !work->forward_only;
     work->has_gates = !work->forward_only;
     work->has_dh = 0;
 }
 
-enum { PKTSEQI_FEW = 4 };
+enum { PKTSEQI_FEW = 4 };  // sequences that stay on one core, see below
 
-// How many threads are worth it for the batch: it must take one thread 0.3 milliseconds or so, or
-// starting the others costs more than it brings. Few sequences stay on one core: one is a single
-// chain, and sharing its units brought a sixth at most, as it has to meet at every step.
-static int pktseqi_work_threads(const pktseq_work *work) {
+// Returns how many threads are worth it for the batch: it must take one thread 0.3 milliseconds or
+// so (4e6 multiply-adds), or starting the others costs more than it brings. Few sequences stay on
+// one core: one is a single chain, and sharing its units brought a sixth at most, as it has to meet
+// at every step.
+static int pktseqi_work_threads(const pktseqi_working *work) {
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
     double cost = 3 * (double)H * (double)(H + (D > O ? D : O)) * (double)work->row[work->steps];
     return work->count < PKTSEQI_FEW || cost < 4e6 ? 1 : work->threads;
 }
 
-// The passes of a batch that is in its places.
+// Runs a pass with the threads of training, or with its own.
+static void pktseqi_work_run(pktseqi_working *work, void (*pass)(void *, pktseqi_pool *),
+                             pktseqi_job *job) {
+    int threads = pktseqi_work_threads(work);
+    job->work = work;
+    job->chains = (size_t)threads < work->count ? (size_t)threads : work->count;
+    if (work->pool && threads > 1) pass(job, work->pool);
+    else pktseqi_pool_run(work->pool ? 1 : threads, pass, job);
+}
+
+// Runs the passes of a batch that is in its places.
 static void pktseqi_forward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
-    pktseq_work *work = job->work;
+    pktseqi_working *work = job->work;
     size_t rows = pktseqi_decoder_row(work, work->steps);
-    job->chains = pktseqi_chains(work, pool);
     pktseqi_pool_tasks(pool, job->chains, pktseqi_forward_chain, job);
     if (work->all_forced)
         pktseqi_pool_tasks(pool, (rows + PKTSEQI_TILE - 1) / PKTSEQI_TILE, pktseqi_forward_tile,
@@ -11726,26 +11754,17 @@ static void pktseqi_forward_pass(void *user, pktseqi_pool *pool) {
     if (work->has_loss) pktseqi_pool_tasks(pool, work->count, pktseqi_forward_loss, job);
 }
 
-// Does a pass with the threads of training, or with its own.
-static void pktseqi_work_run(const pktseq_work *work, void (*pass)(void *, pktseqi_pool *),
-                             pktseqi_job *job) {
-    int threads = pktseqi_work_threads(work);
-    if (work->pool && threads > 1) pass(job, work->pool);
-    else pktseqi_pool_run(work->pool ? 1 : threads, pass, job);
-}
-
-// pktseq_forward, with all_forced as if teacher were all 1.
+// Does what pktseq_forward does, with all_forced as if teacher were all 1.
 static pktseq_status pktseqi_forward(const pktseq_model *model, pktseq_work *work,
                                      const pktseq_pair *pair, size_t count,
                                      const unsigned char *teacher, int all_forced) {
     pktseq_status status = pktseqi_forward_check(model, work, pair, count, teacher);
     pktseqi_job job;
     if (status) return status;
-    pktseqi_forward_begin(work, pair, count, teacher, all_forced);
     memset(&job, 0, sizeof job);
     job.model = model;
-    job.work = work;
-    pktseqi_work_run(work, pktseqi_forward_pass, &job);
+    pktseqi_forward_begin(work->state, pair, count, teacher, all_forced);
+    pktseqi_work_run(work->state, pktseqi_forward_pass, &job);
     pktseqi_forward_end(work);
     return PKTSEQ_OK;
 }
@@ -11765,66 +11784,54 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   - In free running an output is also the next step's input, so dout has a second part as well.
 //   - The same weights act at every step, so their gradients are sums over the steps. These are
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
+//
+// So there are two passes: the deltas, a task for each chain as forward, and the gradients, a task
+// for each 64 rows of a weight matrix. Each number is written by one task, in one order of sums.
 
-// The same as below for packed packets: y is 1 at one feature of a group of classes, or nowhere.
-static void pktseqi_packed_dout(const pktseq_model *model, pktseq_work *work, size_t s, size_t b,
-                                pktseq_real scale) {
-    size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
-    pktseqi_truth truth = pktseqi_truth_of(work->packing, NULL, work->packed_target[b],
-                                           s - work->config.inputs, O);
-    const pktseq_real *out = work->out + at;
-    pktseq_real *dout = work->dout + at;
-    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
-    PKTSEQI_SIMD
-    for (size_t o = 0; o < O; ++o) dout[o] = scale * out[o];
-    for (size_t g = 0; g < model->config.groups; ++g) {
-        const pktseq_group *group = &model->config.group[g];
-        size_t first = group->first, hot = 0;
-        pktseq_real y = 1;
-        if (group->kind != PKTSEQ_GROUP_CLASS) y = pktseqi_truth_at(&truth, group, g, 0);
-        else hot = pktseqi_truth_hot(&truth, group, g);
-        if (hot < group->count) dout[first + hot] = scale * (out[first + hot] - y);
-        else if (nll) memset(dout + first, 0, group->count * sizeof *dout);  // unknown
-    }
-}
-
-// d loss / d (W h + b) of sequence b at decoder step s, of its own error.
+// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error.
 //   was: loss = mean over B of sum over t of mean over O of (out - y)^2
 //                                                      dout = 2 (out - y) / (O B)
 //   was: NLL of a number or a flag                     dout = (out - y) / B
 //   was: NLL of a class                                dout = (out * sum of y - y) / B
 // The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
-static void pktseqi_decoder_dout(const pktseq_model *model, pktseq_work *work, size_t s,
+static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
                                  size_t b) {
     size_t O = work->config.out, N = work->config.inputs;
     size_t at = (pktseqi_decoder_row(work, s) + b) * O;
     int nll = work->config.loss == PKTSEQ_LOSS_NLL;
     pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    const pktseq_real *y, *out = work->out + at;
-    pktseq_real *dout = work->dout + at;
-    if (work->packing) {
-        pktseqi_packed_dout(model, work, s, b, scale);
-        return;
-    }
-    y = work->target[b] + (s - N) * O;
-    for (size_t o = 0; o < O; ++o) dout[o] = scale * (out[o] - y[o]);
-    for (size_t g = 0; nll && g < model->config.groups; ++g) {
+    pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b], work->packed_target[b],
+                                           s - N, O);
+    for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
-        size_t first = group->first, past = first + group->count;
-        pktseq_real sum = 0;
-        if (group->kind != PKTSEQ_GROUP_CLASS) continue;
-        for (size_t o = first; o < past; ++o) sum += y[o];
-        for (size_t o = first; o < past; ++o) dout[o] = scale * (out[o] * sum - y[o]);
+        const pktseq_real *v = work->out + at + group->first;
+        pktseq_real *d = work->dout + at + group->first, sum = 1;
+        size_t n = group->count, hot;
+        if (group->kind != PKTSEQ_GROUP_CLASS) {
+            d[0] = scale * (v[0] - pktseqi_truth_at(&truth, group, g, 0));
+        } else if (truth.packing) {
+            hot = pktseqi_truth_hot(&truth, group, g);
+            if (nll && hot == n) sum = 0;
+            PKTSEQI_SIMD
+            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum);
+            if (hot < n) d[hot] = scale * (v[hot] - 1);
+        } else {
+            const pktseq_real *y = truth.y + group->first;
+            if (nll) sum = 0;
+            for (size_t i = 0; nll && i < n; ++i) sum += y[i];
+            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum - y[i]);
+        }
     }
 }
 
-// The second part of dout, of sequence b at step s: what the next step made of the output, f (O).
+// Adds the second part of dout, of sequence b at step s: what the next step made of the output,
+// f (O).
 //   was: token = leaky_relu(out)         f = dtoken * (token > 0 ? 1 : slope)
 //                                            (token has the sign of out)
 //   was: out = v                         dout += f
 //   was: out = sigmoid(v)                dout += f * out * (1 - out)
 //   was: out = softmax(v)                dout += out * (f - sum of f * out)
-static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *work, size_t s,
+static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working *work, size_t s,
                                      size_t b) {
     size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
     const pktseq_real *token = work->token + (pktseqi_decoder_row(work, s + 1) + b) * O;
@@ -11843,139 +11850,103 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseq_work *wor
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// Copies dh2, the gradient that has arrived at step s, for pktseq_work_dh.
-static void pktseqi_trace_dh(pktseq_work *work, size_t s, size_t first, size_t count,
-                             const pktseq_real *dh2) {
-    size_t H = work->config.hidden;
-    for (size_t b = 0; b < count; ++b)
-        memcpy(work->dh_trace + (work->row[s] + first + b) * H, dh2 + b * work->h_stride,
-               H * sizeof *dh2);
-}
-
-// Step s of the way back for sequences [first, past): their dh becomes that of the step before, and
-// its outputs' dout is completed. room: the first sequence of the chain, whose room for parts is
-// used again and again.
-static void pktseqi_backward_step(const pktseq_model *model, pktseq_work *work, size_t s,
-                                  size_t first, size_t past, size_t room) {
+// Takes step s back for sequences [first, past): their dh becomes that of the step before, and the
+// dout of the output that fed it is completed.
+static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *work, size_t s,
+                                  size_t first, size_t past) {
     const pktseqi_kernels *kernels = work->kernels;
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
-    pktseqi_gru gru = s < N ? pktseqi_encoder(model) : pktseqi_decoder(model);
+    pktseqi_gru gru = pktseqi_gru_of(&work->config, &model->tensor, s >= N);
     pktseqi_step step = pktseqi_step_of(work, s, first, past);
     pktseq_real *dh2 = work->dh + first * work->h_stride, *dtoken = work->dtoken + first * O;
     // was: out = W h + b           dh += W' dout
     if (s >= N)
         pktseqi_matmul_transposed(kernels, model->tensor.out_w, O, H,
-                               work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
-                               step.count, dh2, work->h_stride);
-    if (work->dh_trace) pktseqi_trace_dh(work, s, first, step.count, dh2);
+                                  work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
+                                  step.count, dh2, work->h_stride);
+    for (size_t b = 0; work->dh_trace && b < step.count; ++b)  // for pktseq_work_dh
+        memcpy(work->dh_trace + (work->row[s] + first + b) * H, dh2 + b * work->h_stride,
+               H * sizeof *dh2);
     kernels->deltas(H, step.count, step.h, dh2, step.h_stride, step.gate, step.gate_stride);
     // was: W_hh h + b_hh           dh += W_hh' gh
     // was: W_ih token + b_ih       dtoken = W_ih' gi
     if (s > 0)
         pktseqi_gru_back(kernels, gru.w_hh, H, H, &step, 4,
-                         work->dh_part + room * work->h_stride, dh2,
-                         work->h_stride);
+                         work->dh_part + first * work->h_stride, dh2, work->h_stride);
     if (s <= N || work->all_forced) return;  // its input was given
     memset(dtoken, 0, step.count * O * sizeof *dtoken);
-    pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3,
-                     work->dtoken_part + room * O, dtoken, O);
+    pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3, work->dtoken_part + first * O, dtoken, O);
     for (size_t b = first; b < first + step.count; ++b)
         if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
 
-// The way back of one chain: all deltas. So many sequences at a time that they stay in the cache.
+// Takes one chain back: all its deltas. So many sequences at a time that they stay in the cache:
+// the gates and states of 32 with H = 256 are 160 KB.
 static void pktseqi_backward_chain(void *user, size_t chain) {
     enum { TILE = 32 };
     const pktseqi_job *job = (const pktseqi_job *)user;
-    const pktseq_model *model = job->model;
-    pktseq_work *work = job->work;
+    pktseqi_working *work = job->work;
     size_t N = work->config.inputs, first, past;
-    pktseqi_chain_share(work, chain, job->chains, &first, &past);
-    for (size_t b = first; b < past; ++b)
-        for (size_t t = 0; t < work->length[b]; ++t) pktseqi_decoder_dout(model, work, N + t, b);
+    pktseqi_chain_range(work, chain, job->chains, &first, &past);
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
-    for (size_t b = first; b < past; ++b)
+    for (size_t b = first; b < past; ++b) {
+        for (size_t t = 0; t < work->length[b]; ++t)
+            pktseqi_decoder_dout(job->model, work, N + t, b);
         memset(work->dh + b * work->h_stride, 0, work->config.hidden * sizeof *work->dh);
+    }
     for (size_t s = work->steps; s-- > 0;)
         for (size_t b = first; b < past && b < work->active[s]; b += TILE)
-            pktseqi_backward_step(model, work, s, b, past - b < TILE ? past : b + TILE, first);
+            pktseqi_backward_step(job->model, work, s, b, past - b < TILE ? past : b + TILE);
 }
 
-// The packets of steps [begin, end), piece by piece: at most 64 rows of what went into the GRU at
-// each, x (D) and h (H).
-typedef struct pktseqi_pieces {
-    const pktseq_real *x_row[PKTSEQI_PIECE], *h_row[PKTSEQI_PIECE];
-    size_t s, b, done, terms;  // where the next piece begins; packets before this piece, in it
-} pktseqi_pieces;
-
-// The next piece. 0 when there is none.
-static int pktseqi_next_piece(pktseqi_pieces *p, const pktseq_work *work, size_t end,
-                              const pktseq_real *x, size_t D) {
-    p->done += p->terms;
-    for (p->terms = 0; p->s < end && p->terms < PKTSEQI_PIECE; ++p->terms) {
-        pktseqi_step step = pktseqi_step_of(work, p->s, p->b, work->count);
-        p->x_row[p->terms] = x + (p->done + p->terms) * D;
-        p->h_row[p->terms] = step.h;
-        if (step.count > 1) {
-            ++p->b;
-        } else {
-            p->b = 0;
-            ++p->s;
-        }
+// Finds the states before the next packets, at most 64, from sequence *b of step *s on and before
+// step end. Returns how many there are; *s and *b are then those of the packet after them.
+static size_t pktseqi_rows_before(const pktseqi_working *work, size_t *s, size_t *b, size_t end,
+                                  const pktseq_real **h) {
+    size_t n = 0;
+    while (n < PKTSEQI_PIECE && *s < end) {
+        size_t before = *s == 0 ? 0 : work->count + work->row[*s - 1];
+        h[n++] = work->h + (before + *b) * work->h_stride;
+        if (++*b < work->active[*s]) continue;
+        *b = 0;
+        ++*s;
     }
-    return p->terms > 0;
+    return n;
 }
 
-// Where the gradients of a GRU go.
-typedef struct pktseqi_gru_sums {
-    pktseq_real *w_ih, *w_hh, *b_ih, *b_hh;
-    pktseq_real scale;
-    int overwrite;       // what is there is forgotten
-    size_t entries;  // G of packed inputs, whose w_ih has a way of its own; else 0
-} pktseqi_gru_sums;
-
-// Hidden units [from, to) of the parameter gradients of one GRU over steps [begin, end), from the
-// deltas that lie in gate; each is multiplied by scale and added.
+// Sums up the gradients of one gate (part 0 r, 1 z, 2 n) of at most 64 units of a GRU, over all its
+// steps, from the deltas that lie in gate.
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
-// x: (rows, D), the inputs of all these steps. One gate of 64 units at a time, so that their
-// gradients stay in the cache while the packets pass by; and so many packets at a time that they
-// stay in the next larger cache until they have passed all gates.
-static void pktseqi_gru_gradient(const pktseq_work *work, size_t begin, size_t end, size_t from,
-                                 size_t to, const pktseq_real *x, size_t D,
-                                 const pktseqi_gru_sums *sums) {
-    enum { PIECES = 6 };
+// With 64 rows of weights at a time the gradients stay in the cache while the packets pass by.
+static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t part, size_t unit) {
+    const pktseqi_working *work = job->work;
     const pktseqi_kernels *kernels = work->kernels;
-    size_t H = work->config.hidden, G = work->gate_stride, n;
-    const pktseq_real *gate = work->gate + work->row[begin] * G;
-    pktseqi_pieces first, p;
-    memset(&first, 0, sizeof first);
-    first.s = begin;
-    for (; from < to && first.s < end; first = p)
-        for (size_t unit = from; unit < to; unit += n)
-            for (size_t part = 0; part < 3; ++part) {
-                size_t row = part * H + unit;
-                pktseq_real scale = sums->scale, *w_ih = sums->w_ih + row * D;
-                pktseq_real *w_hh = sums->w_hh + row * H;
-                n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
-                p = first;
-                for (int k = 0; k < PIECES && pktseqi_next_piece(&p, work, end, x, D); ++k) {
-                    const pktseq_real *gi = gate + p.done * G + row;
-                    const pktseq_real *gh = part < 2 ? gi : gi + H;
-                    int overwrite = sums->overwrite && p.done == 0;
-                    if (!sums->entries)
-                        kernels->rank_update(gi, 1, G, p.x_row, p.terms, n, D, scale, overwrite,
-                                             w_ih, D);
-                    kernels->rank_update(gh, 1, G, p.h_row, p.terms, n, H, scale, overwrite, w_hh,
-                                         H);
-                    kernels->column_sums(gi, G, p.terms, n, scale, overwrite, sums->b_ih + row);
-                    kernels->column_sums(gh, G, p.terms, n, scale, overwrite, sums->b_hh + row);
-                }
-            }
+    pktseqi_gru to = pktseqi_gru_of(&work->config, job->to, decoder);
+    size_t N = work->config.inputs, H = to.H, D = to.D, G = work->gate_stride;
+    size_t s = decoder ? N : 0, b = 0, end = decoder ? work->steps : N, terms;
+    size_t n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE, row = part * H + unit;
+    const pktseq_real *h[PKTSEQI_PIECE], *x_row[PKTSEQI_PIECE];
+    const pktseq_real *x = decoder ? work->token : work->x;
+    const pktseq_real *gi = work->gate + work->row[s] * G + row;
+    int overwrite = job->overwrite;
+    while ((terms = pktseqi_rows_before(work, &s, &b, end, h)) > 0) {
+        const pktseq_real *gh = part < 2 ? gi : gi + H;
+        for (size_t t = 0; t < terms; ++t, x += D) x_row[t] = x;
+        if (!decoder || !work->entries)
+            kernels->rank_update(gi, 1, G, x_row, terms, n, D, job->scale, overwrite,
+                                 to.w_ih + row * D, D);
+        kernels->rank_update(gh, 1, G, h, terms, n, H, job->scale, overwrite, to.w_hh + row * H,
+                             H);
+        kernels->column_sums(gi, G, terms, n, job->scale, overwrite, to.b_ih + row);
+        kernels->column_sums(gh, G, terms, n, job->scale, overwrite, to.b_hh + row);
+        gi += terms * G;
+        overwrite = 0;
+    }
 }
 
-// Sorts what group g has in rows [first, first + count), at most 64, by column and then by row.
+// Sorts what group g has in `count` rows, at most 64, by column and then by row.
 // key (count) out: column * 64 + row. Returns how many there are.
 static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries, size_t g,
                                    size_t count, uint64_t *key) {
@@ -11992,115 +11963,116 @@ static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries,
     return n;
 }
 
-// dW_ih of the decoder for packed inputs, hidden units [from, to): a column of the weights for each
-// thing that packets say, summed over the packets that say it in pieces of 64 as everywhere.
-//   was: W_ih x + b_ih     dW_ih += gi x'
-static void pktseqi_packed_gradient(const pktseq_work *work, size_t from, size_t to,
-                                    const pktseqi_gru_sums *sums) {
-    size_t O = work->config.out, H = work->config.hidden, S = work->gate_stride, n, end;
-    size_t rows = pktseqi_decoder_row(work, work->steps), G = sums->entries;
-    const pktseq_real *gate = work->gate + work->row[work->config.inputs] * S;
+// Adds what at most 64 packets say in group g to the columns: the deltas of the packets that say
+// the same thing are summed up from zero, one after the other, as everywhere.
+static void pktseqi_packed_columns(const pktseqi_working *work, size_t row, size_t count,
+                                   size_t g) {
+    size_t G = work->entries, H = work->config.hidden, S = work->gate_stride, end, n;
+    const pktseqi_nonzero *entry = work->entry + row * G;
+    const pktseq_real *gate = work->gate + (work->row[work->config.inputs] + row) * S;
     uint64_t key[PKTSEQI_PIECE];
-    for (size_t part = 0; part < 3 && sums->overwrite; ++part)
-        memset(sums->w_ih + (part * H + from) * O, 0, (to - from) * O * sizeof *sums->w_ih);
-    for (size_t i = 0; i < rows && from < to; i += PKTSEQI_PIECE)
-        for (size_t g = 0; g < G; ++g) {
-            const pktseqi_nonzero *entry = work->entry + i * G;
-            size_t terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-            size_t count = pktseqi_sort_entries(entry, G, g, terms, key);
-            for (size_t k = 0; k < count; k = end) {
-                size_t col = (size_t)(key[k] / PKTSEQI_PIECE);
-                for (end = k; end < count && key[end] / PKTSEQI_PIECE == col;) ++end;
-                for (size_t part = 0; part < 3; ++part)
-                    for (size_t unit = from; unit < to; unit += n) {
-                        pktseq_real sum[PKTSEQI_PIECE] = {0};
-                        pktseq_real *w = sums->w_ih + (part * H + unit) * O + col;
-                        n = to - unit < PKTSEQI_PIECE ? to - unit : (size_t)PKTSEQI_PIECE;
-                        for (size_t j = k; j < end; ++j) {
-                            size_t t = (size_t)(key[j] % PKTSEQI_PIECE);
-                            work->kernels->axpy(entry[t * G + g].x[col % 16],
-                                                gate + (i + t) * S + part * H + unit, sum, n);
-                        }
-                        for (size_t u = 0; u < n; ++u, w += O)
-                            if (sums->scale >= 1) *w += sum[u];  // it is 1
-                            else work->kernels->axpy(sums->scale, sum + u, w, 1);
-                    }
+    count = pktseqi_sort_entries(entry, G, g, count, key);
+    for (size_t k = 0; k < count; k = end) {
+        size_t col = (size_t)(key[k] / PKTSEQI_PIECE);
+        for (end = k; end < count && key[end] / PKTSEQI_PIECE == col;) ++end;
+        for (size_t i = 0; i < 3 * H; i += n) {
+            pktseq_real sum[PKTSEQI_PIECE] = {0};
+            n = 3 * H - i < PKTSEQI_PIECE ? 3 * H - i : (size_t)PKTSEQI_PIECE;
+            for (size_t j = k; j < end; ++j) {
+                size_t t = (size_t)(key[j] % PKTSEQI_PIECE);
+                work->kernels->axpy(entry[t * G + g].x[col % 16], gate + t * S + i, sum, n);
             }
+            work->kernels->axpy(1, sum, work->column + col * 3 * H + i, n);
         }
+    }
 }
 
-// Outputs [from, past) of the same for the output layer, over all decoder steps.
-// was: out = W h + b     dW += dout h'     db += dout
-static void pktseqi_out_gradient(const pktseqi_job *job, size_t from, size_t past) {
-    const pktseq_real *row[PKTSEQI_PIECE];
-    const pktseq_work *work = job->work;
-    size_t O = work->config.out, H = work->config.hidden, n = past - from;
+enum { PKTSEQI_RANGES = 8 };  // of groups: tasks that keep a few threads busy
+
+// Sums up dW_ih of the decoder for packed inputs, the columns of one range of groups. They lie
+// transposed meanwhile, so that one thing that a packet says is one row of 3H numbers.
+//   was: W_ih x + b_ih     dW_ih += gi x'
+static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
+    const pktseqi_working *work = job->work;
+    const pktseq_group *group = work->packing->group;
+    size_t O = work->config.out, R = 3 * work->config.hidden, G = work->entries;
+    size_t from = range * G / PKTSEQI_RANGES, past = (range + 1) * G / PKTSEQI_RANGES;
     size_t rows = pktseqi_decoder_row(work, work->steps);
-    pktseqi_step step = pktseqi_step_of(work, work->config.inputs, 0, work->count);
+    size_t first, end;
+    pktseq_real *w = job->to->dec_w_ih;
+    if (from == past) return;
+    first = group[from].first;
+    end = group[past - 1].first + group[past - 1].count;
+    for (size_t o = first; o < end; ++o)
+        for (size_t i = 0; i < R; ++i)
+            work->column[o * R + i] = job->overwrite ? 0 : w[i * O + o];
+    for (size_t i = 0; i < rows; i += PKTSEQI_PIECE)
+        for (size_t g = from; g < past; ++g)
+            pktseqi_packed_columns(work, i, rows - i < PKTSEQI_PIECE ? rows - i
+                                                                     : (size_t)PKTSEQI_PIECE, g);
+    for (size_t i = 0; i < R; ++i)
+        for (size_t o = first; o < end; ++o) w[i * O + o] = work->column[o * R + i];
+}
+
+// Sums up the gradients of at most 64 outputs, from `from` on, over all decoder steps.
+// was: out = W h + b     dW += dout h'     db += dout
+static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
+    const pktseq_real *row[PKTSEQI_PIECE];
+    const pktseqi_working *work = job->work;
+    size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
+    size_t n = O - from < PKTSEQI_PIECE ? O - from : (size_t)PKTSEQI_PIECE;
+    size_t rows = pktseqi_decoder_row(work, work->steps);
+    const pktseq_real *h2 = work->h + (work->count + work->row[N]) * work->h_stride;
     pktseq_real *w = job->to->out_w + from * H, *bias = job->to->out_b + from;
-    int overwrite = job->overwrite;
     for (size_t i = 0, terms; i < rows; i += terms) {
         const pktseq_real *dout = work->dout + i * O + from;
+        int overwrite = job->overwrite && i == 0;
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = step.h2 + (i + t) * step.h_stride;
+        for (size_t t = 0; t < terms; ++t) row[t] = h2 + (i + t) * work->h_stride;
         work->kernels->rank_update(dout, 1, O, row, terms, n, H, job->scale, overwrite, w, H);
         work->kernels->column_sums(dout, O, terms, n, job->scale, overwrite, bias);
-        overwrite = 0;
     }
 }
 
-// One task of the gradients: hidden units of the encoder, of the decoder, or 64 outputs.
+// Does one task of the gradients: a gate of 64 hidden units of the decoder or the encoder, a range
+// of the packed inputs, or 64 outputs.
 static void pktseqi_gradient(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    const pktseq_work *work = job->work;
-    size_t N = work->config.inputs, O = work->config.out, H = work->config.hidden;
-    int encoder = N > 0 && task < job->blocks;
-    size_t gru = task / job->blocks, grus = N > 0 ? 2 : 1;
-    size_t from = task % job->blocks * job->block;
-    size_t past = H - from < job->block ? H : from + job->block;
-    pktseqi_gru_sums sums;
-    if (gru >= grus) {
-        from = (task - grus * job->blocks) * PKTSEQI_PIECE;
-        pktseqi_out_gradient(job, from, O - from < PKTSEQI_PIECE ? O : from + PKTSEQI_PIECE);
-        return;
+    size_t blocks = (job->work->config.hidden + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
+    size_t decoder = 3 * blocks, encoder = job->work->config.inputs ? 3 * blocks : 0;
+    size_t packed = job->work->entries ? PKTSEQI_RANGES : 0;
+    if (task < decoder + encoder) {
+        pktseqi_gru_gradient(job, task < decoder, task % 3, task % decoder / 3 * PKTSEQI_PIECE);
+    } else if (task < decoder + encoder + packed) {
+        pktseqi_packed_gradient(job, task - decoder - encoder);
+    } else {
+        pktseqi_out_gradient(job, (task - decoder - encoder - packed) * PKTSEQI_PIECE);
     }
-    sums.entries = encoder ? 0 : pktseqi_entries(work);
-    sums.scale = job->scale;
-    sums.overwrite = job->overwrite;
-    sums.w_ih = encoder ? job->to->enc_w_ih : job->to->dec_w_ih;
-    sums.w_hh = encoder ? job->to->enc_w_hh : job->to->dec_w_hh;
-    sums.b_ih = encoder ? job->to->enc_b_ih : job->to->dec_b_ih;
-    sums.b_hh = encoder ? job->to->enc_b_hh : job->to->dec_b_hh;
-    pktseqi_gru_gradient(work, encoder ? 0 : N, encoder ? N : work->steps, from, past,
-                         encoder ? work->x : work->token, encoder ? work->config.in : O, &sums);
-    if (sums.entries) pktseqi_packed_gradient(work, from, past, &sums);
 }
 
-// The passes of the way back.
+// Returns how many tasks that are.
+static size_t pktseqi_gradient_tasks(const pktseqi_working *work) {
+    size_t blocks = (work->config.hidden + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
+    return blocks * (work->config.inputs ? 6 : 3) + (work->entries ? PKTSEQI_RANGES : 0) +
+           (work->config.out + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
+}
+
+// Runs the passes of the way back: the deltas where there is a model, the gradients where there is
+// a place for them.
 static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
-    size_t H = job->work->config.hidden, O = job->work->config.out;
-    size_t grus = job->work->config.inputs > 0 ? 2 : 1;
-    size_t many = PKTSEQI_PIECE * (size_t)job->work->threads;
-    job->chains = pktseqi_chains(job->work, pool);
-    // Few units are shared out in smaller blocks; one thread takes them all at once.
-    job->block = !pool ? H : H >= many ? PKTSEQI_PIECE : 16;
-    job->blocks = (H + job->block - 1) / job->block;
-    pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
-    pktseqi_pool_tasks(pool, grus * job->blocks + (O + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE,
-                       pktseqi_gradient, job);
+    if (job->model) pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
+    if (job->to)
+        pktseqi_pool_tasks(pool, pktseqi_gradient_tasks(job->work), pktseqi_gradient, job);
 }
 
-// The way back: all parameter gradients, times scale, added to `to` (or put there: overwrite),
-// which are the gradients, or with scale = -learning_rate the parameters themselves.
-static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktseq_real scale,
+// Runs both passes or one of them, see above: all parameter gradients, times scale, are added to
+// `to` or overwrite it. That may be the gradients or, with scale = -learning_rate, the parameters.
+static void pktseqi_backward(const pktseq_model *model, pktseqi_working *work, pktseq_real scale,
                              int overwrite, const pktseq_tensors *to) {
     pktseqi_job job;
     memset(&job, 0, sizeof job);
-    work->can_backward = work->has_gates = 0;
-    work->has_dh = work->dh_trace != NULL;
     job.model = model;
-    job.work = work;
     job.to = to;
     job.scale = scale;
     job.overwrite = overwrite;
@@ -12108,71 +12080,133 @@ static void pktseqi_backward(const pktseq_model *model, pktseq_work *work, pktse
 }
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
-    if (!model || !model->block || !work || !work->can_backward) return PKTSEQ_ERROR_ARGUMENT;
+    pktseqi_working *state = work ? work->state : NULL;
+    if (!model || !model->block || !state || !state->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    pktseqi_backward(model, work, 1, 0, &work->grad);
+    state->can_backward = state->has_gates = 0;
+    state->has_dh = state->dh_trace != NULL;
+    state->pending = state->lazy;
+    pktseqi_backward(model, state, 1, 0, state->lazy ? NULL : &work->grad);
     return PKTSEQ_OK;
+}
+
+// ---- >>optimizer: gradients to zero, clipped, and a step down --------------------------------
+
+// A work that nobody looks into (training's own is lazy) leaves its gradients in the deltas until
+// they are asked for, overwrites what was there instead of setting it to zero, and where few
+// packets make them, a step of plain SGD needs none at all: the weights take them in one pass as
+// they come, w -= learning_rate * sum of d x'. Half the memory traffic at batch 1.
+
+// Sums up the gradients that are still in the deltas.
+static void pktseqi_gradients_now(const pktseq_work *work) {
+    pktseqi_working *state = work->state;
+    if (state->pending) pktseqi_backward(NULL, state, 1, 1, &work->grad);
+    state->pending = 0;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
     if (!work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
-    memset(work->grad_block, 0, work->parameters * sizeof *work->grad_block);
+    if (!work->state->lazy)
+        memset(work->grad_block, 0, work->parameters * sizeof *work->grad_block);
+    return PKTSEQ_OK;
+}
+
+// What is done to all parameters, chunk by chunk.
+typedef struct pktseqi_update {
+    const pktseq_work *work;
+    pktseq_real *weight, *velocity;  // either may be NULL
+    pktseq_real rate, momentum;
+} pktseqi_update;
+
+// Sums up the squares of a chunk of the gradients, in 16 lanes.
+static void pktseqi_chunk_squares(void *user, size_t chunk) {
+    const pktseq_work *work = ((const pktseqi_update *)user)->work;
+    const pktseq_real *grad = work->grad_block + chunk * PKTSEQI_CHUNK;
+    size_t n = work->parameters - chunk * PKTSEQI_CHUNK, i = 0;
+    double lane[16] = {0}, sum = 0;
+    if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
+    for (; i + 16 <= n; i += 16) {
+        PKTSEQI_SIMD
+        for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
+    }
+    for (; i < n; ++i) lane[i % 16] += (double)grad[i] * (double)grad[i];
+    for (int l = 0; l < 16; ++l) sum += lane[l];
+    work->state->squares[chunk] = sum;
+}
+
+// Scales a chunk of the gradients, or takes a step down along them.
+static void pktseqi_chunk_update(void *user, size_t chunk) {
+    const pktseqi_update *u = (const pktseqi_update *)user;
+    const pktseqi_kernels *kernels = u->work->state->kernels;
+    size_t first = chunk * PKTSEQI_CHUNK, n = u->work->parameters - first;
+    pktseq_real *grad = u->work->grad_block + first;
+    if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
+    if (!u->weight) kernels->scale(u->rate, grad, n);
+    else if (!u->velocity) kernels->axpy(u->rate, grad, u->weight + first, n);
+    else kernels->momentum(u->momentum, grad, u->rate, u->velocity + first, u->weight + first, n);
+}
+
+// Runs a task for each chunk, with training's threads. Returns how many chunks there are.
+static size_t pktseqi_chunks(pktseqi_update *update, void (*fn)(void *, size_t)) {
+    size_t chunks = (update->work->parameters + PKTSEQI_CHUNK - 1) / PKTSEQI_CHUNK;
+    pktseqi_pool_tasks(update->work->state->pool, chunks, fn, update);
+    return chunks;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
+    pktseqi_update update;
+    double sum = 0, scale;
+    size_t chunks;
+    if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
+    pktseqi_gradients_now(work);
+    memset(&update, 0, sizeof update);
+    update.work = work;
+    chunks = pktseqi_chunks(&update, pktseqi_chunk_squares);
+    for (size_t i = 0; i < chunks; ++i) sum += work->state->squares[i];
+    if (norm) *norm = sqrt(sum);
+    if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
+    scale = max_norm / (sqrt(sum) + 1e-6);
+    update.rate = (pktseq_real)scale;
+    if (scale < 1) pktseqi_chunks(&update, pktseqi_chunk_update);
+    return PKTSEQ_OK;
+}
+
+// Takes a step of SGD, with momentum where there is a velocity.
+static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *work,
+                                       double learning_rate, double momentum,
+                                       pktseq_real *velocity) {
+    pktseqi_update update;
+    if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
+    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
+    pktseqi_gradients_now(work);
+    update.work = work;
+    update.weight = model->block;
+    update.velocity = velocity;
+    update.rate = (pktseq_real)-learning_rate;
+    update.momentum = (pktseq_real)momentum;
+    pktseqi_chunks(&update, pktseqi_chunk_update);
     return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate) {
-    if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
-    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    work->kernels->axpy((pktseq_real)-learning_rate, work->grad_block, model->block,
-                        model->parameters);
-    return PKTSEQ_OK;
+    pktseqi_working *state = work ? work->state : NULL;
+    // Without a gradient in memory: the same bits where every sum is one piece of 64 packets.
+    if (model && model->block && state && state->pending && !state->entries &&
+        state->row[work->config.inputs] <= PKTSEQI_PIECE &&
+        pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE && pktseqi_fits(model, work)) {
+        pktseqi_backward(NULL, state, (pktseq_real)-learning_rate, 0, &model->tensor);
+        state->pending = 0;
+        return PKTSEQ_OK;
+    }
+    return pktseqi_step_down(model, work, learning_rate, 0, NULL);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_work *work,
                                               double learning_rate, double momentum,
                                               pktseq_real *velocity) {
-    if (!model || !model->block || !work || !work->grad_block || !velocity)
-        return PKTSEQ_ERROR_ARGUMENT;
-    if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    work->kernels->momentum((pktseq_real)momentum, work->grad_block, (pktseq_real)-learning_rate,
-                            velocity, model->block, model->parameters);
-    return PKTSEQ_OK;
-}
-
-// Sums of squares of the gradients in 16 lanes.
-static void pktseqi_square_lanes(const pktseq_work *work, double *lane) {
-    const pktseq_real *grad = work->grad_block;
-    size_t n = work->parameters, whole = n - n % 16;
-    for (size_t l = 0; l < 16; ++l) lane[l] = 0;
-    for (size_t i = 0; i < whole; i += 16) {
-        PKTSEQI_SIMD
-        for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
-    }
-    for (size_t i = whole; i < n; ++i) lane[i % 16] += (double)grad[i] * (double)grad[i];
-}
-
-// The factor that brings gradients with these sums of squares to max_norm; 1 if they are shorter.
-static pktseq_status pktseqi_clip_scale(const double *lane, double max_norm, double *norm,
-                                        double *scale) {
-    double sum = 0;
-    for (int l = 0; l < 16; ++l) sum += lane[l];
-    if (norm) *norm = sqrt(sum);
-    if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
-    *scale = max_norm / (sqrt(sum) + 1e-6);
-    if (*scale > 1) *scale = 1;
-    return PKTSEQ_OK;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
-    double lane[16], scale;
-    pktseq_status status;
-    if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
-    pktseqi_square_lanes(work, lane);
-    status = pktseqi_clip_scale(lane, max_norm, norm, &scale);
-    if (status == PKTSEQ_OK && scale < 1)
-        work->kernels->scale((pktseq_real)scale, work->grad_block, work->parameters);
-    return status;
+    return velocity ? pktseqi_step_down(model, work, learning_rate, momentum, velocity)
+                    : PKTSEQ_ERROR_ARGUMENT;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
@@ -12200,6 +12234,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
             }
             tensor.data[i] = kept;
             if (status) break;
+            // by what the weight has really moved, once rounded
             d = fabs((loss[1] - loss[0]) / ((double)moved[1] - (double)moved[0]) - grad);
             if (!pktseqi_finite(&d)) {
                 *worst = DBL_MAX;
@@ -12214,6 +12249,11 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
 }
 
 // ---- >>train: the loop ------------------------------------------------------------------------
+
+// An iteration is what a caller could write with the public verbs: forward, zero_grad, backward,
+// clip_grad_norm, and a step. Around it: which pairs it takes, a function of seed and iteration
+// alone, so that a resumed run goes on to the bit; what is reported; and a snapshot of the last
+// state that was finite, to which a run that diverges is rolled back.
 
 PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     static const unsigned char milestone[] = {20, 40, 55, 70, 85, 100};
@@ -12231,37 +12271,39 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     return config;
 }
 
-// Every field of a train config that could lead astray.
-static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
-                                                pktseq_error *err) {
-    if (!config) return pktseqi_bad_argument(err, "config is NULL");
-    if (config->batch == 0) return pktseqi_bad_argument(err, "batch is 0");
-    if (config->threads < 0 || config->threads > 1024)
-        return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
-    if (!pktseqi_finite(&config->learning_rate) || config->learning_rate < 0)
-        return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
-    if (!pktseqi_finite(&config->momentum) || config->momentum < 0 || config->momentum >= 1)
-        return pktseqi_bad_argument(err, "momentum is not from 0 to below 1");
-    if (!pktseqi_finite(&config->clip) || config->clip < 0)
-        return pktseqi_bad_argument(err, "clip is negative or not finite");
-    if (!pktseqi_finite(&config->teacher_forcing) || config->teacher_forcing < 0 ||
-        config->teacher_forcing > 1)
-        return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
-    if ((int)config->order < 0 || config->order > PKTSEQ_ORDER_FILE)
-        return pktseqi_bad_argument(err, "order is unknown");
-    if (config->iterations > UINT32_MAX || config->batch > UINT32_MAX / 2 ||
-        config->report_interval > UINT32_MAX || config->loss_interval > UINT32_MAX)
-        return pktseqi_bad_argument(err, "a number of iterations or a batch beyond 2^32");
-    if (config->milestone_count > sizeof config->milestone)
-        return pktseqi_bad_argument(err, "too many milestones");
-    for (size_t i = 0; i < config->milestone_count; ++i)
-        if (config->milestone[i] < 1 || config->milestone[i] > 100 ||
-            (i > 0 && config->milestone[i] <= config->milestone[i - 1]))
-            return pktseqi_bad_argument(err, "milestones must rise from 1 to 100 percent");
-    return PKTSEQ_OK;
+// Returns what is wrong with a train config, or NULL. Checkpoints are read with the same check.
+static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
+    if (!c) return "config is NULL";
+    if (c->batch == 0) return "batch is 0";
+    if (c->threads < 0 || c->threads > 1024) return "threads is not between 0 and 1024";
+    if (!pktseqi_finite(&c->learning_rate) || c->learning_rate < 0)
+        return "learning_rate is negative or not finite";
+    if (!pktseqi_finite(&c->momentum) || c->momentum < 0 || c->momentum >= 1)
+        return "momentum is not from 0 to below 1";
+    if (!pktseqi_finite(&c->clip) || c->clip < 0) return "clip is negative or not finite";
+    if (!pktseqi_finite(&c->teacher_forcing) || c->teacher_forcing < 0 || c->teacher_forcing > 1)
+        return "teacher_forcing is not between 0 and 1";
+    if ((int)c->order < 0 || c->order > PKTSEQ_ORDER_FILE) return "order is unknown";
+    // so that iterations * batch and a hundred times either fit 64 bits
+    if (c->iterations > UINT32_MAX || c->batch > UINT32_MAX / 2 ||
+        c->report_interval > UINT32_MAX || c->loss_interval > UINT32_MAX)
+        return "a number of iterations or a batch beyond 2^32";
+    if (c->milestone_count > sizeof c->milestone) return "too many milestones";
+    for (size_t i = 0; i < c->milestone_count; ++i)
+        if (c->milestone[i] < 1 || c->milestone[i] > 100 ||
+            (i > 0 && c->milestone[i] <= c->milestone[i - 1]))
+            return "milestones must rise from 1 to 100 percent";
+    return NULL;
 }
 
-// Is the dataset made for this model?
+// Fails where a train config could lead astray.
+static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
+                                                pktseq_error *err) {
+    const char *fault = pktseqi_train_config_fault(config);
+    return fault ? pktseqi_bad_argument(err, fault) : PKTSEQ_OK;
+}
+
+// Fails where the dataset is not made for this model.
 static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
                                            const pktseq_dataset *dataset, pktseq_error *err) {
     if (model->config.in != dataset->in || model->config.out != dataset->out ||
@@ -12277,7 +12319,8 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// What a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a time.
+// Returns what a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a
+// time (FNV-1a's step).
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
     uint64_t hash = PKTSEQI_FNV_START;
@@ -12294,29 +12337,33 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     for (int half = 0; !d->packed && half < (d->y == d->x ? 1 : 2); ++half) {
         const pktseq_real *p = half ? d->y : d->x;
         size_t n = d->rows * (half ? d->out : d->in);
-        for (size_t i = 0; i < n; ++i) {
-            hash = (hash ^ pktseqi_real_bits(&p[i])) * prime;
-        }
+        for (size_t i = 0; i < n; ++i) hash = (hash ^ pktseqi_real_bits(&p[i])) * prime;
     }
     return hash;
 }
 
-// The memory of a training run besides model and training.
+// A training run: what it works on, and its memory.
 typedef struct pktseqi_run {
+    pktseq_model *model;
+    const pktseq_dataset *dataset;
+    pktseq_train_config config;
+    pktseq_training *training;
+    pktseq_error *err;
+    pktseq_status status;
     pktseq_work work;
     pktseq_pair *pair;       // (B)
     unsigned char *teacher;  // (B)
     size_t *shuffled;        // (pairs) the order of an epoch
     uint64_t epoch;          // + 1, whose order that is
-    pktseq_real *kept;       // (parameters) the last weights known to be finite
-    pktseq_real *kept_velocity;  // (parameters) and the velocity then, if there is momentum
-    pktseq_training kept_training;
+    pktseq_real *weights;    // (parameters) snapshot: the last weights known to be finite
+    pktseq_real *velocity;   // (parameters) and the velocity then, if there is momentum
+    pktseq_training state;   // and where training stood
 } pktseqi_run;
 
-// Fisher and Yates's shuffle for one epoch.
-static void pktseqi_shuffle(pktseqi_run *run, size_t pairs, uint64_t seed, uint64_t epoch) {
-    uint64_t state = pktseqi_random_at(seed, PKTSEQI_FOR_SHUFFLE, epoch);
-    for (size_t i = 0; i < pairs; ++i) {
+// Draws the order of one epoch: Fisher and Yates's shuffle, "inside out".
+static void pktseqi_shuffle(pktseqi_run *run, uint64_t epoch) {
+    uint64_t state = pktseqi_random_at(run->config.seed, PKTSEQI_FOR_SHUFFLE, epoch);
+    for (size_t i = 0; i < run->dataset->trained; ++i) {
         size_t j = pktseqi_random_below(&state, i + 1);
         if (j != i) run->shuffled[i] = run->shuffled[j];
         run->shuffled[j] = i;
@@ -12324,62 +12371,65 @@ static void pktseqi_shuffle(pktseqi_run *run, size_t pairs, uint64_t seed, uint6
     run->epoch = epoch + 1;
 }
 
-// The pairs and the teacher mask of an iteration, a function of config and iteration alone.
-static void pktseqi_train_batch(pktseqi_run *run, const pktseq_dataset *dataset,
-                                const pktseq_train_config *config, size_t iteration) {
+// Chooses the pairs and the teacher mask of the next iteration.
+static void pktseqi_train_batch(pktseqi_run *run) {
+    const pktseq_train_config *config = &run->config;
+    size_t iteration = run->training->iteration, trained = run->dataset->trained;
     uint64_t draw = pktseqi_random_at(config->seed, PKTSEQI_FOR_DRAW, iteration);
     uint64_t teach = pktseqi_random_at(config->seed, PKTSEQI_FOR_TEACHER, iteration);
     for (size_t b = 0; b < config->batch; ++b) {
-        uint64_t place = (uint64_t)iteration * config->batch + b;
-        uint64_t epoch = place / dataset->trained;
-        size_t index = (size_t)(place % dataset->trained);
-        if (config->order == PKTSEQ_ORDER_RANDOM)
-            index = pktseqi_random_below(&draw, dataset->trained);
+        uint64_t place = (uint64_t)iteration * config->batch + b, epoch = place / trained;
+        size_t index = (size_t)(place % trained);
+        if (config->order == PKTSEQ_ORDER_RANDOM) index = pktseqi_random_below(&draw, trained);
         if (config->order == PKTSEQ_ORDER_SHUFFLED) {
-            if (run->epoch != epoch + 1)
-                pktseqi_shuffle(run, dataset->trained, config->seed, epoch);
+            if (run->epoch != epoch + 1) pktseqi_shuffle(run, epoch);
             index = run->shuffled[index];
         }
-        run->pair[b] = pktseq_dataset_pair(dataset, index);
+        run->pair[b] = pktseq_dataset_pair(run->dataset, index);
         run->teacher[b] = pktseqi_random_unit(&teach) < config->teacher_forcing;
     }
 }
 
-// Copies the weights if all are finite, and remembers where training stands. 0 if they are not.
-static int pktseqi_train_keep(pktseqi_run *run, const pktseq_model *model,
-                              const pktseq_training *training) {
-    for (size_t i = 0; i < model->parameters; ++i)
-        if (!pktseqi_finite_real(&model->block[i])) return 0;
-    for (size_t i = 0; i < training->parameters; ++i)
-        if (!pktseqi_finite_real(&training->velocity[i])) return 0;
-    memcpy(run->kept, model->block, model->parameters * sizeof *run->kept);
-    if (training->velocity)
-        memcpy(run->kept_velocity, training->velocity, model->parameters * sizeof *run->kept);
-    run->kept_training = *training;
+// Tells whether all numbers (n) are finite.
+static int pktseqi_all_finite(const pktseq_real *from, size_t n) {
+    for (size_t i = 0; i < n; ++i)
+        if (!pktseqi_finite_real(&from[i])) return 0;
     return 1;
 }
 
-// Back to what was kept last.
-static pktseq_status pktseqi_train_restore(const pktseqi_run *run, pktseq_model *model,
-                                           pktseq_training *training, pktseq_error *err) {
-    size_t iteration = training->iteration;
-    double *point = training->loss;
-    size_t capacity = training->loss_capacity;
-    memcpy(model->block, run->kept, model->parameters * sizeof *run->kept);
-    if (training->velocity)
-        memcpy(training->velocity, run->kept_velocity, model->parameters * sizeof *run->kept);
-    *training = run->kept_training;
-    training->loss = point;  // may have moved since; what it held then it still holds
-    training->loss_capacity = capacity;
-    return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+// Takes a snapshot of weights and training if all is finite. 0 if it is not; the one before then
+// remains.
+static int pktseqi_train_snapshot(pktseqi_run *run) {
+    const pktseq_training *training = run->training;
+    size_t n = run->model->parameters;
+    if (!pktseqi_all_finite(run->model->block, n) ||
+        !pktseqi_all_finite(training->velocity, training->parameters))
+        return 0;
+    memcpy(run->weights, run->model->block, n * sizeof *run->weights);
+    if (training->velocity) memcpy(run->velocity, training->velocity, n * sizeof *run->velocity);
+    run->state = *training;
+    return 1;
+}
+
+// Goes back to the last snapshot. Returns DIVERGED.
+static pktseq_status pktseqi_train_rollback(pktseqi_run *run) {
+    pktseq_training *training = run->training, last = *training;
+    size_t n = run->model->parameters;
+    memcpy(run->model->block, run->weights, n * sizeof *run->weights);
+    if (training->velocity) memcpy(training->velocity, run->velocity, n * sizeof *run->velocity);
+    *training = run->state;
+    training->loss = last.loss;  // may have moved since; what it held then it still holds
+    training->loss_capacity = last.loss_capacity;
+    return pktseqi_error(run->err, PKTSEQ_ERROR_DIVERGED, 0,
                          "the loss is no longer finite at iteration %z; the weights are those of "
-                         "iteration %z (a smaller learning rate may help)", iteration,
+                         "iteration %z (a smaller learning rate may help)", last.iteration,
                          training->iteration);
 }
 
-// Sums up the loss of the iteration just done; returns the events it brings.
-static int pktseqi_train_count(pktseq_training *training, const pktseq_train_config *config,
-                               double loss, int *milestone) {
+// Counts the iteration just done and its loss; returns the events it brings.
+static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
+    const pktseq_train_config *config = &run->config;
+    pktseq_training *training = run->training;
     size_t done = ++training->iteration, all = config->iterations;
     int events = done == all ? PKTSEQ_EVENT_END : 0;
     training->report_sum += loss;
@@ -12406,165 +12456,150 @@ static int pktseqi_train_count(pktseq_training *training, const pktseq_train_con
     return events;
 }
 
-// One more loss point must fit before an iteration begins.
-static int pktseqi_train_reserve(pktseq_training *training) {
-    return training->losses < training->loss_capacity ||
-           pktseqi_grow(&training->allocator, &training->loss, &training->loss_capacity,
-                        training->losses, 1024, sizeof *training->loss);
-}
-
-// Frees what pktseqi_run_init allocated, also when it failed half way.
-static void pktseqi_run_free(pktseqi_run *run, const pktseq_allocator *allocator) {
-    pktseq_work_free(&run->work);
-    pktseqi_free(allocator, run->pair);
-    pktseqi_free(allocator, run->teacher);
-    pktseqi_free(allocator, run->shuffled);
-    pktseqi_free(allocator, run->kept);
-    pktseqi_free(allocator, run->kept_velocity);
-}
-
-// Zeros to begin with, where momentum is asked for; a resumed run brings its own velocity.
-static pktseq_status pktseqi_train_velocity(pktseqi_run *run, const pktseq_model *model,
-                                            const pktseq_train_config *config,
-                                            pktseq_training *training, pktseq_error *err) {
+// Makes zeros where momentum is asked for; a resumed run brings its own velocity.
+static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
+    pktseq_training *training = run->training;
+    size_t parameters = run->model->parameters;
     if (training->velocity && training->iteration == 0) {  // a call that failed has left it
         pktseqi_free(&training->allocator, training->velocity);
         training->velocity = NULL;
         training->parameters = 0;
     }
-    if (training->velocity && training->parameters != model->parameters)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
+    if (training->velocity && training->parameters != parameters)
+        return pktseqi_error(run->err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the training state is that of a model of %z parameters, not %z",
-                             training->parameters, model->parameters);
-    if (config->momentum > 0 && !training->velocity) {
+                             training->parameters, parameters);
+    if (run->config.momentum > 0 && !training->velocity) {
         training->velocity = (pktseq_real *)pktseqi_alloc_zeroed(
-            &training->allocator, model->parameters, sizeof *training->velocity);
-        if (!training->velocity) return pktseqi_no_memory(err);
-        training->parameters = model->parameters;
+            &training->allocator, parameters, sizeof *training->velocity);
+        if (!training->velocity) return pktseqi_no_memory(run->err);
+        training->parameters = parameters;
     }
-    if (training->velocity) {
-        run->kept_velocity = (pktseq_real *)pktseqi_alloc(&model->allocator, model->parameters,
-                                                          sizeof *run->kept_velocity);
-        if (!run->kept_velocity) return pktseqi_no_memory(err);
-    }
-    return PKTSEQ_OK;
+    if (!training->velocity) return PKTSEQ_OK;
+    run->velocity = (pktseq_real *)pktseqi_alloc(&run->model->allocator, parameters,
+                                                 sizeof *run->velocity);
+    return run->velocity ? PKTSEQ_OK : pktseqi_no_memory(run->err);
 }
 
-// All memory of the loop, so that no iteration has to allocate (but for one more loss point).
-static pktseq_status pktseqi_run_init(pktseqi_run *run, const pktseq_model *model,
-                                      const pktseq_dataset *dataset,
-                                      const pktseq_train_config *config, pktseq_error *err) {
-    const pktseq_allocator *allocator = &model->allocator;
-    pktseq_status status = pktseq_work_init(&run->work, model->config, config->batch,
-                                            dataset->longest, config->threads, allocator, err);
+// Allocates all memory of the loop, so that no iteration has to (but for one more loss).
+static pktseq_status pktseqi_run_init(pktseqi_run *run) {
+    const pktseq_allocator *allocator = &run->model->allocator;
+    const pktseq_train_config *config = &run->config;
+    pktseq_training *training = run->training;
+    pktseq_status status = pktseq_work_init(&run->work, &run->model->config, config->batch,
+                                            run->dataset->longest, config->threads, allocator,
+                                            run->err);
     if (status) return status;
+    run->work.state->lazy = 1;
     run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
     run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
-    run->kept = (pktseq_real *)pktseqi_alloc(allocator, model->parameters, sizeof *run->kept);
-    run->shuffled = (size_t *)pktseqi_alloc(allocator, dataset->trained, sizeof *run->shuffled);
-    if (!run->pair || !run->teacher || !run->kept || !run->shuffled) return pktseqi_no_memory(err);
-    return PKTSEQ_OK;
+    run->weights = (pktseq_real *)pktseqi_alloc(allocator, run->model->parameters,
+                                                sizeof *run->weights);
+    run->shuffled = (size_t *)pktseqi_alloc(allocator, run->dataset->trained,
+                                            sizeof *run->shuffled);
+    if (!run->pair || !run->teacher || !run->weights || !run->shuffled)
+        return pktseqi_no_memory(run->err);
+    if (!training->loss && !training->velocity) training->allocator = *allocator;
+    return pktseqi_train_velocity(run);
 }
 
-// Runs one iteration up to the weights; what is reported of it is in work. Plain SGD on few packets
-// needs no gradients in memory: the weights take them as they come, in one pass,
-// w -= learning_rate * sum of d x'.
-static pktseq_status pktseqi_train_step(pktseqi_run *run, pktseq_model *model,
-                                        const pktseq_train_config *config,
-                                        pktseq_training *training, pktseq_error *err) {
+// Frees what pktseqi_run_init allocated, also when it failed half way.
+static void pktseqi_run_free(pktseqi_run *run) {
+    const pktseq_allocator *allocator = &run->model->allocator;
+    pktseq_work_free(&run->work);
+    pktseqi_free(allocator, run->pair);
+    pktseqi_free(allocator, run->teacher);
+    pktseqi_free(allocator, run->shuffled);
+    pktseqi_free(allocator, run->weights);
+    pktseqi_free(allocator, run->velocity);
+}
+
+// Runs one iteration up to the weights; what is reported of it is in work.
+static pktseq_status pktseqi_train_step(pktseqi_run *run) {
+    const pktseq_train_config *config = &run->config;
+    pktseq_model *model = run->model;
     pktseq_work *work = &run->work;
+    pktseq_real *velocity = run->training->velocity;
     pktseq_status status = pktseq_forward(model, work, run->pair, config->batch, run->teacher);
     if (status)
-        return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
-    if (!pktseqi_finite(&work->loss)) return pktseqi_train_restore(run, model, training, err);
-    if (config->clip == 0 && !training->velocity &&
-        work->row[work->config.inputs] <= PKTSEQI_PIECE &&
-        pktseqi_decoder_row(work, work->steps) <= PKTSEQI_PIECE) {
-        pktseqi_backward(model, work, (pktseq_real)-config->learning_rate, 0, &model->tensor);
-        return PKTSEQ_OK;
-    }
-    pktseqi_backward(model, work, 1, 1, &work->grad);
+        return pktseqi_error(run->err, status, 0, "forward: %s", pktseq_status_text(status));
+    if (!pktseqi_finite(&work->loss)) return pktseqi_train_rollback(run);
+    pktseq_zero_grad(work);
+    pktseq_backward(model, work);
     if (config->clip > 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
-        return pktseqi_train_restore(run, model, training, err);
-    if (training->velocity)
-        return pktseq_momentum_step(model, work, config->learning_rate, config->momentum,
-                                    training->velocity);
-    return pktseq_sgd_step(model, work, config->learning_rate);
+        return pktseqi_train_rollback(run);
+    return velocity ? pktseq_momentum_step(model, work, config->learning_rate, config->momentum,
+                                           velocity)
+                    : pktseq_sgd_step(model, work, config->learning_rate);
 }
 
 // Counts the iteration just done and reports it.
-static pktseq_status pktseqi_train_report(pktseqi_run *run, pktseq_model *model,
-                                          const pktseq_train_config *config,
-                                          pktseq_training *training, pktseq_error *err) {
+static pktseq_status pktseqi_train_report(pktseqi_run *run) {
+    const pktseq_train_config *config = &run->config;
+    pktseq_training *training = run->training;
     pktseq_progress progress;
+    int stop;
     memset(&progress, 0, sizeof progress);
     progress.iterations = config->iterations;
-    progress.model = model;
+    progress.model = run->model;
     progress.training = training;
     progress.loss = run->work.report;
-    progress.events = pktseqi_train_count(training, config, progress.loss, &progress.milestone);
+    progress.events = pktseqi_train_count(run, progress.loss, &progress.milestone);
     progress.iteration = training->iteration;
     progress.mean_loss = training->report_sum / (double)training->report_count;
     if (progress.events & PKTSEQ_EVENT_REPORT) {
         training->report_sum = 0;
         training->report_count = 0;
     }
-    if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_keep(run, model, training))
-        return pktseqi_train_restore(run, model, training, err);
-    if (!config->progress || !config->progress(config->user_data, &progress)) return PKTSEQ_OK;
-    return pktseqi_train_keep(run, model, training)
-               ? pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
+    if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_snapshot(run))
+        return pktseqi_train_rollback(run);
+    stop = config->progress && config->progress(config->user_data, &progress);
+    if (!stop) return PKTSEQ_OK;
+    return pktseqi_train_snapshot(run)
+               ? pktseqi_error(run->err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
                                training->iteration)
-               : pktseqi_train_restore(run, model, training, err);
+               : pktseqi_train_rollback(run);
 }
 
-// What the loop works on.
-typedef struct pktseqi_loop {
-    pktseqi_run *run;
-    pktseq_model *model;
-    const pktseq_dataset *dataset;
-    const pktseq_train_config *config;
-    pktseq_training *training;
-    pktseq_error *err;
-    pktseq_status status;
-} pktseqi_loop;
-
-// The loop itself, once everything has been checked and allocated.
+// Runs the loop, once everything has been checked and allocated.
 static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
-    pktseqi_loop *l = (pktseqi_loop *)user;
-    l->run->work.pool = pool;
-    if (!pool) l->run->work.threads = 1;
-    while (!l->status && l->training->iteration < l->config->iterations) {
-        if (!pktseqi_train_reserve(l->training)) {
-            l->status = pktseqi_no_memory(l->err);
+    pktseqi_run *run = (pktseqi_run *)user;
+    pktseq_training *training = run->training;
+    run->work.state->pool = pool;
+    if (!pool) run->work.state->threads = 1;
+    while (!run->status && training->iteration < run->config.iterations) {
+        if (training->losses == training->loss_capacity &&
+            !pktseqi_grow(&training->allocator, &training->loss, &training->loss_capacity,
+                          training->losses, 1024, sizeof *training->loss)) {
+            run->status = pktseqi_no_memory(run->err);
             return;
         }
-        pktseqi_train_batch(l->run, l->dataset, l->config, l->training->iteration);
-        l->status = pktseqi_train_step(l->run, l->model, l->config, l->training, l->err);
-        if (!l->status)
-            l->status = pktseqi_train_report(l->run, l->model, l->config, l->training, l->err);
+        pktseqi_train_batch(run);
+        run->status = pktseqi_train_step(run);
+        if (!run->status) run->status = pktseqi_train_report(run);
     }
 }
 
-// Runs the loop with its threads; batches of one or a few sequences need none.
-static pktseq_status pktseqi_train_run(pktseqi_run *run, pktseq_model *model,
-                                       const pktseq_dataset *dataset,
-                                       const pktseq_train_config *config,
-                                       pktseq_training *training, pktseq_error *err) {
-    pktseqi_loop loop;
-    if (!pktseqi_train_keep(run, model, training))
-        return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
+// Notes in training whose run it is, and runs the loop with its threads; batches of one or a few
+// sequences need none.
+static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
+    pktseq_training *training = run->training;
+    training->data_hash = hash;
+    training->drop_last = run->dataset->options.drop_last != 0;
+    training->begin = run->dataset->options.begin;
+    training->end = run->dataset->options.end;
+    training->hold_out = run->dataset->options.hold_out;
+    training->config = run->config;
+    training->config.progress = NULL;
+    training->config.user_data = NULL;
+    if (training->config.iterations < training->iteration)
+        training->config.iterations = training->iteration;
+    if (!pktseqi_train_snapshot(run))
+        return pktseqi_error(run->err, PKTSEQ_ERROR_DIVERGED, 0,
                              "the model has weights that are not finite before training");
-    loop.run = run;
-    loop.model = model;
-    loop.dataset = dataset;
-    loop.config = config;
-    loop.training = training;
-    loop.err = err;
-    loop.status = PKTSEQ_OK;
-    pktseqi_pool_run(config->batch < PKTSEQI_FEW ? 1 : run->work.threads, pktseqi_train_loop,
-                     &loop);
-    return loop.status ? loop.status : pktseqi_ok(err);
+    pktseqi_pool_run(run->config.batch < PKTSEQI_FEW ? 1 : run->work.threads, pktseqi_train_loop,
+                     run);
+    return run->status ? run->status : pktseqi_ok(run->err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
@@ -12572,10 +12607,8 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                                       pktseq_training *training, pktseq_error *err) {
     pktseqi_run run;
     pktseq_status status = pktseqi_train_config_check(config, err);
-    pktseq_train_config own;  // config may be &training->config, which is written below
     uint64_t hash;
     if (status) return status;
-    own = *config;
     if (!model || !model->block || !dataset || !dataset->trained || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
     status = pktseqi_dataset_match(model, dataset, err);
@@ -12586,23 +12619,14 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                              "the data are not those that the first %z iterations were trained on",
                              training->iteration);
     memset(&run, 0, sizeof run);
-    status = pktseqi_run_init(&run, model, dataset, &own, err);
-    if (status == PKTSEQ_OK && !training->loss && !training->velocity)
-        training->allocator = model->allocator;
-    if (status == PKTSEQ_OK) status = pktseqi_train_velocity(&run, model, &own, training, err);
-    if (status == PKTSEQ_OK) {
-        training->data_hash = hash;
-        training->drop_last = dataset->options.drop_last != 0;
-        training->begin = dataset->options.begin;
-        training->end = dataset->options.end;
-        training->hold_out = dataset->options.hold_out;
-        training->config = own;
-        training->config.progress = NULL;
-        training->config.user_data = NULL;
-        if (own.iterations < training->iteration) training->config.iterations = training->iteration;
-        status = pktseqi_train_run(&run, model, dataset, &own, training, err);
-    }
-    pktseqi_run_free(&run, &model->allocator);
+    run.model = model;
+    run.dataset = dataset;
+    run.config = *config;  // a copy: config may be &training->config, which is written
+    run.training = training;
+    run.err = err;
+    status = pktseqi_run_init(&run);
+    if (status == PKTSEQ_OK) status = pktseqi_train_run(&run, hash);
+    pktseqi_run_free(&run);
     return status;
 }
 
@@ -12624,7 +12648,7 @@ PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *
     ahead.target = ahead.packed_target = NULL;
     ahead.targets = steps;
     status = pktseq_forward(model, work, &ahead, 1, NULL);
-    if (status == PKTSEQ_OK) memcpy(out, work->out, steps * work->config.out * sizeof *out);
+    if (status == PKTSEQ_OK) memcpy(out, work->state->out, steps * work->config.out * sizeof *out);
     return status;
 }
 
@@ -12639,7 +12663,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     *score = 0;
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, O);
-        *score += sqrt(pktseqi_squared_error(model, work->out + t * O, &truth) / (double)O);
+        *score += sqrt(pktseqi_squared_error(model, work->state->out + t * O, &truth) / (double)O);
     }
     *score /= (double)pair->targets;
     return PKTSEQ_OK;
@@ -13109,7 +13133,7 @@ static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t batc
     for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, index[i]);
     work->batch = pktseqi_sweep_count(pair[0].inputs + pair[0].targets);
     work->targets = pair[0].targets;
-    pktseqi_work_layout(work, (char *)pktseqi_align(work->memory));
+    pktseqi_work_layout(work, 1, (char *)pktseqi_align(work->memory));
     status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
         pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * index[i],
@@ -13126,14 +13150,13 @@ static pktseq_status pktseqi_sweep_works(pktseqi_sweep *sweep, const pktseq_allo
     memset(&work, 0, sizeof work);
     work.config = sweep->model->config;
     work.parameters = sweep->model->parameters;
-    work.forward_only = work.threads = 1;
-    work.kernels = pktseqi_choose();
+    work.threads = 1;
     work.allocator = *allocator;
     for (size_t batch = 0; batch < sweep->batches; ++batch) {
         size_t packets = d->length[sweep->order[sweep->begin[batch]]], bytes;
         work.batch = pktseqi_sweep_count(packets);
         work.targets = packets - d->options.inputs;
-        bytes = pktseqi_work_layout(&work, NULL);
+        bytes = pktseqi_work_layout(&work, 1, NULL);
         if (bytes > most) most = bytes;
     }
     sweep->work = (pktseq_work *)pktseqi_alloc_zeroed(allocator, (size_t)sweep->threads,
@@ -13234,7 +13257,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
                                                 pktseq_error *err) {
     pktseq_work work;
     size_t packets = 0, O = d->out;
-    pktseq_status status = pktseq_work_init(&work, model->config, 1, dataset->longest, 1,
+    pktseq_status status = pktseq_work_init(&work, &model->config, 1, dataset->longest, 1,
                                             &d->allocator, err);
     if (status) return status;
     memset(d->error, 0, O * sizeof *d->error);
@@ -13247,7 +13270,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
                 const pktseq_group *group = &model->config.group[g];
                 for (size_t k = 0; k < group->count; ++k) {
                     size_t o = group->first + k;
-                    double e = (double)work.out[t * O + o] -
+                    double e = (double)work.state->out[t * O + o] -
                                (double)pktseqi_truth_at(&truth, group, g, k);
                     d->error[o] += e * e;
                 }
@@ -13795,13 +13818,16 @@ static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
     pktseq_real *h = stream->h;
     pktseqi_step step;
     step.count = 1;
+    step.x = x;
+    step.entry = entry;
+    step.entries = stream->model->config.groups;
     step.h_stride = gru->H;
     step.gate_stride = 4 * gru->H;
     step.h = h;
     step.h_is_zero = stream->packets == 0;
     step.h2 = stream->h2;
     step.gate = stream->gate;
-    pktseqi_gru_forward(pktseqi_choose(), gru, x, entry, stream->model->config.groups, &step);
+    pktseqi_gru_forward(pktseqi_choose(), gru, &step);
     memcpy(h, stream->h2, gru->H * sizeof *h);
 }
 
@@ -13846,7 +13872,7 @@ static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *to
                                     double *part) {
     const pktseq_model *model = stream->model;
     const pktseq_detector *d = stream->detector;
-    pktseqi_gru gru = pktseqi_decoder(model);
+    pktseqi_gru gru = pktseqi_gru_of(&model->config, &model->tensor, 1);
     if (token) pktseqi_token(token, model->config.out, stream->token);
     pktseqi_stream_step(stream, &gru, stream->token, token ? NULL : stream->entry);
     if (part && truth->packing && d->options.one_step_ahead &&
@@ -13870,7 +13896,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
         return PKTSEQ_ERROR_ARGUMENT;
     config = &stream->model->config;
     if (stream->packets < config->inputs) {
-        gru = pktseqi_encoder(stream->model);
+        gru = pktseqi_gru_of(config, &stream->model->tensor, 0);
         pktseqi_stream_step(stream, &gru, x, NULL);
     } else {
         pktseqi_truth truth = pktseqi_truth_of(NULL, y, NULL, 0, config->out);
@@ -13894,7 +13920,7 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
     if (stream->packets < config->inputs) {
         for (size_t f = 0; f < packing->fields; ++f)
             pktseqi_unpack(&packing->field[f], row[f], stream->token);
-        gru = pktseqi_encoder(stream->model);
+        gru = pktseqi_gru_of(config, &stream->model->tensor, 0);
         pktseqi_stream_step(stream, &gru, stream->token, NULL);
     } else {
         pktseqi_truth truth = pktseqi_truth_of(packing, NULL, row, 0, config->out);
@@ -15787,7 +15813,7 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_m
     if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
     if (status == PKTSEQ_OK && training) status = pktseqi_load_velocity(&header, training);
-    if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, header.config, allocator, err);
+    if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, &header.config, allocator, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
     if (status == PKTSEQ_OK && detector)
         status = pktseqi_load_detector(&header, model, codec, detector);
@@ -16286,8 +16312,8 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     config.hidden = recipe->hidden;
     config.loss = recipe->loss;
     if (!status)
-        status = trained ? pktseq_model_grow(model, config, trained, known, codec, allocator, err)
-                         : pktseq_model_init(model, config, recipe->train.seed, allocator, err);
+        status = trained ? pktseq_model_grow(model, &config, trained, known, codec, allocator, err)
+                         : pktseq_model_init(model, &config, recipe->train.seed, allocator, err);
     return status;
 }
 

@@ -1388,7 +1388,7 @@ static int print_and_report(app *a) {
     int bad = !list || !one || !shown || !item || !step || !text;
     if (bad) fail("out of memory");
     memset(&work, 0, sizeof work);
-    if (!bad && pktseq_work_init(&work, a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
+    if (!bad && pktseq_work_init(&work, &a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
         bad = fail("%s", a->err.text);
     for (size_t m = 0; !bad && m < a->begin[count]; ++m) {
         char when[48];

@@ -110,8 +110,8 @@ int main(int argc, char **argv) {
     config = pktseq_config_default(&dataset);
     config.hidden = 64;
     config.loss = PKTSEQ_LOSS_NLL;  // how surprised the model is: minus the log of what it gave
-    if (pktseq_model_init(&model, config, 1, NULL, &err) ||
-        pktseq_work_init(&work, config, BATCH, dataset.longest, 1, NULL, &err))
+    if (pktseq_model_init(&model, &config, 1, NULL, &err) ||
+        pktseq_work_init(&work, &config, BATCH, dataset.longest, 1, NULL, &err))
         return fprintf(stderr, "minimal: %s\n", err.text), 1;
 
     // The training loop. A stride that is prime visits the file's pairs in a mixed order.

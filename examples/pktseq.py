@@ -200,7 +200,7 @@ def learn(data, hidden=64, iterations=2000, seed=1, progress=None, **settings):
     pktseq_train_config. progress(iteration, loss) may return True to stop."""
     made, config = Model(data.codec), value("pktseq_config_default", c.byref(data.dataset))
     config.hidden, config.loss = hidden, 1 if data.codec else 0  # PKTSEQ_LOSS_NLL, _MSE
-    must("pktseq_model_init", c.byref(made.model), config, c.c_uint64(seed), None)
+    must("pktseq_model_init", c.byref(made.model), c.byref(config), c.c_uint64(seed), None)
     train = value("pktseq_train_config_default")
     train.iterations, train.batch, train.learning_rate = iterations, 32, 0.1
     train.momentum, train.clip, train.teacher_forcing, train.order = 0.9, 1, 1, 1

@@ -388,7 +388,7 @@ static int start_from(app *a, const char *path) {
              (unsigned long)config->out,
              (unsigned long)(a->given_hidden ? config->hidden : init.config.hidden));
     else bad = 0;
-    if (!bad && pktseq_model_grow(&grown, *config, &init, NULL, NULL, NULL, &a->err))
+    if (!bad && pktseq_model_grow(&grown, config, &init, NULL, NULL, NULL, &a->err))
         bad = fail("a model of this size: %s", a->err.text);
     else if (!bad) {
         pktseq_model_free(&a->model);
@@ -885,7 +885,7 @@ static double measure_held(const app *a) {
     unsigned char teacher[BATCH];
     double sum = 0;
     pktseq_work work;
-    if (pktseq_work_init(&work, a->model.config, BATCH, d->longest, 1, NULL, NULL))
+    if (pktseq_work_init(&work, &a->model.config, BATCH, d->longest, 1, NULL, NULL))
         return (double)NAN;
     memset(teacher, a->recipe.train.teacher_forcing >= 0.5, sizeof teacher);
     for (size_t from = 0, n; from < use; from += n) {

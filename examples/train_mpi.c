@@ -177,7 +177,7 @@ static void begin_run(app *a) {
     config = pktseq_config_default(&a->held);
     config.hidden = a->hidden;
     config.loss = PKTSEQ_LOSS_NLL;
-    if (!a->resume && pktseq_model_init(&a->model, config, a->seed, NULL, &a->err))
+    if (!a->resume && pktseq_model_init(&a->model, &config, a->seed, NULL, &a->err))
         die(a, a->err.text, "");
     pktseq_table_free(&table);
 }
@@ -252,7 +252,7 @@ static void allocate(app *a) {
     a->pair = (pktseq_pair *)memory(a, a->batch / a->workers, sizeof *a->pair);
     a->teacher = (unsigned char *)memory(a, a->batch / a->workers, 1);
     memset(a->teacher, 1, a->batch / a->workers);
-    if (pktseq_work_init(&a->work, a->model.config, a->batch / a->workers, longest, 1, NULL,
+    if (pktseq_work_init(&a->work, &a->model.config, a->batch / a->workers, longest, 1, NULL,
                          &a->err))
         die(a, a->err.text, "");
     memcpy(a->parameter, a->model.block, a->model.parameters * sizeof *a->parameter);

@@ -100,7 +100,7 @@ static int scene_make(scene *s, int with_model, int threads) {
     if (!with_model) return 1;
     net = pktseq_config_default(&s->dataset);
     net.hidden = 136;  // no whole number of vectors, and enough for threads
-    if (pktseq_model_init(&s->model, net, 11, NULL, &err) ||
+    if (pktseq_model_init(&s->model, &net, 11, NULL, &err) ||
         pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) ||
         pktseq_detector_init(&s->detector, &s->model, 0, &measure, NULL, &err) ||
         pktseq_detector_fit(&s->detector, &s->model, &s->dataset, threads, &err)) {

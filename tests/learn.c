@@ -19,8 +19,8 @@ int main(void) {
     config.hidden = 16;
     config.inputs = 3;
     config.start = PKTSEQ_START_INPUT;
-    if (pktseq_model_init(&model, config, 1, NULL, NULL) ||
-        pktseq_work_init(&work, config, 1, 5, 1, NULL, NULL) ||
+    if (pktseq_model_init(&model, &config, 1, NULL, NULL) ||
+        pktseq_work_init(&work, &config, 1, 5, 1, NULL, NULL) ||
         pktseq_gradcheck(&model, &work, &pair, 1, NULL, 1e-5, &worst))
         return 1;
     printf("%.2g\n", worst);

@@ -38,6 +38,7 @@ TESTS = {
     'plain': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
     'model': 'model use step train files', 'gru': 'step likelihood use train',
     'forward': 'use likelihood step train detect', 'backward': 'likelihood step train',
+    'optimizer': 'step train likelihood',
     'train': 'train likelihood plot files', 'use': 'use detect', 'evaluate': 'detect',
     'detect': 'detect files', 'stream': 'detect', 'checkpoint': 'files plot',
     'load': 'files detect hostile', 'files': 'files plot faults', 'plot': 'plot files',

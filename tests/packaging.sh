@@ -44,7 +44,7 @@ int main(void) {
     pktseq_config config = pktseq_config_default(NULL);
     pktseq_model model;
     config.in = config.out = 2;
-    if (PKTSEQ_CHECK_HEADER() || pktseq_model_init(&model, config, 1, NULL, NULL)) return 1;
+    if (PKTSEQ_CHECK_HEADER() || pktseq_model_init(&model, &config, 1, NULL, NULL)) return 1;
     pktseq_model_free(&model);
     puts(pktseq_build_info());
     return strcmp(pktseq_version(), PKTSEQ_VERSION) != 0;

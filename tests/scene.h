@@ -72,7 +72,7 @@ static inline void flat_dataset(pktseq_dataset *dataset, real *x, double value) 
 static inline void flat_model(pktseq_model *model, const pktseq_dataset *dataset) {
     pktseq_config config = pktseq_config_default(dataset);
     config.hidden = 5;
-    CHECK(pktseq_model_init(model, config, 3, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(model, &config, 3, NULL, NULL) == PKTSEQ_OK);
 }
 
 // count_alloc and count_free, with a few bytes around each block that nobody may write to.

@@ -101,9 +101,9 @@ static void scene_make(scene *s, size_t inputs, pktseq_start start, pktseq_loss 
     config.hidden = HIDDEN;
     config.loss = loss;
     CHECK(config.groups == GROUPS);
-    CHECK(pktseq_model_init(&s->model, config, 3, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&s->model, &config, 3, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < s->model.parameters; ++i) s->model.block[i] *= 3;
-    CHECK(pktseq_work_init(&s->work, s->model.config, 9, s->dataset.longest, 1, NULL, NULL) ==
+    CHECK(pktseq_work_init(&s->work, &s->model.config, 9, s->dataset.longest, 1, NULL, NULL) ==
           PKTSEQ_OK);
 }
 
@@ -347,7 +347,7 @@ static void test_reference(void) {
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, NULL) == PKTSEQ_OK);
     config = pktseq_config_default(&dataset);
     config.hidden = 16;
-    CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < model.parameters; ++i) model.block[i] = (real)draw(&seed);
     CHECK(pktseq_detector_init(&d, &model, 0, &rms, NULL, NULL) == PKTSEQ_OK);
     score = (double *)calloc(dataset.pairs + 1, sizeof *score);
@@ -878,7 +878,7 @@ static void test_refusals(void) {
     // a detector of another number of groups
     config = s.model.config;
     config.groups = 0;
-    CHECK(pktseq_model_init(&wide, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&wide, &config, 1, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_score(&d, &wide, &s.work, &pair, 1, &score) == PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_stream_init(&stream, &wide, &d, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
     CHECK(!stream.h && err.text[0]);
@@ -1292,7 +1292,7 @@ static void test_perfect(void) {
             CHECK(detector.error[0] > 0);  // it divides
             CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err) == 0);
             CHECK(score[0] == 0 && score[1] == 0 && score[2] == 0);
-            CHECK(pktseq_work_init(&work, model.config, 1, 8, 1, NULL, NULL) == PKTSEQ_OK);
+            CHECK(pktseq_work_init(&work, &model.config, 1, 8, 1, NULL, NULL) == PKTSEQ_OK);
             CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, score) == 0);
             for (size_t i = 0; i < pair.targets * detector.groups; ++i) sum += fabs(part[i]);
             CHECK(sum == 0 && score[0] == 0);  // 0 / 0 would be seen here
@@ -1332,7 +1332,7 @@ static void test_one_context(void) {
     CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK, "%s",
                err.text);
     CHECK(detector.mean[0] == 8 && fabs(detector.precision[0] - 25) < 1e-9);
-    CHECK(pktseq_work_init(&work, model.config, 1, 1, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &model.config, 1, 1, 1, NULL, NULL) == PKTSEQ_OK);
     pair = pktseq_dataset_pair(&dataset, 0);
     CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, &score) == PKTSEQ_OK);
     CHECK(part[1] == 0 && part[0] > 0 && fabs(part[0] - score) < 1e-12);
@@ -1362,7 +1362,7 @@ static void test_long_sequence(void) {
     flat_model(&model, &dataset);
     CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, &all, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
     pair = pktseq_dataset_pair(&dataset, 0);
     CHECK(pktseq_detector_score(&detector, &model, &work, &pair, 1, &alone) == PKTSEQ_OK);
     CHECK_THAT(all > 0 && all >= alone && all <= alone, "%g, %g", all, alone);
@@ -1489,7 +1489,7 @@ static pktseq_status fit_scores(pktseq_detector *d, const double *score, size_t 
     CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, n, &wanted, NULL, NULL) == 0);
     config = pktseq_config_default(&dataset);
     config.hidden = 1;  // forecasts zeros, at no cost
-    CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, NULL) == PKTSEQ_OK);
     memset(model.block, 0, model.parameters * sizeof *model.block);
     options.false_positive_rate = rate;
     CHECK(pktseq_detector_init(d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);

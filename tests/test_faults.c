@@ -244,6 +244,13 @@ static pktseq_config config_of(const pktseq_dataset *dataset) {
     return config;
 }
 
+// Keeps a config for the call that takes its address.
+static const pktseq_config *lent(pktseq_config config) {
+    static pktseq_config kept;
+    kept = config;
+    return &kept;
+}
+
 // Long enough that the loss history has to grow in the middle.
 static pktseq_train_config train_config(size_t iterations) {
     pktseq_train_config config = pktseq_train_config_default();
@@ -300,7 +307,7 @@ static int scene_make(const char *program) {
                                &err) &&
            !pktseq_codec_fit(&S.codec, &S.table, &S.schema, NULL, &err) && S.codec.groups < 64 &&
            !pktseq_dataset_init(&S.dataset, &S.codec, &S.table, &options, NULL, &err) &&
-           !pktseq_model_init(&S.model, config_of(&S.dataset), 7, NULL, &err) &&
+           !pktseq_model_init(&S.model, lent(config_of(&S.dataset)), 7, NULL, &err) &&
            !pktseq_train(&S.model, &S.dataset, &config, &S.training, &err);
     if (good) {
         detect = detect_options(0);
@@ -600,7 +607,7 @@ static void run_dataset_wrap(trial *t) {
 static void run_model_init(trial *t) {
     pktseq_model model;
     memset(&model, 0xa5, sizeof model);
-    TRY(pktseq_model_init(&model, config_of(&S.dataset), 7, &callers, t->err));
+    TRY(pktseq_model_init(&model, lent(config_of(&S.dataset)), 7, &callers, t->err));
     CHECK_EMPTY(model);
     t->result = model_hash(&model);
     pktseq_model_free(&model);
@@ -610,8 +617,8 @@ static void run_model_init(trial *t) {
 static void run_model_grow(trial *t) {
     pktseq_model model;
     memset(&model, 0xa5, sizeof model);
-    TRY(pktseq_model_grow(&model, config_of(&S.dataset), &S.model, &S.codec, &S.codec, &callers,
-                          t->err));
+    TRY(pktseq_model_grow(&model, lent(config_of(&S.dataset)), &S.model, &S.codec, &S.codec,
+                          &callers, t->err));
     CHECK_EMPTY(model);
     t->result = model_hash(&model);
     CHECK(t->status || t->result == model_hash(&S.model));
@@ -621,7 +628,7 @@ static void run_model_grow(trial *t) {
 static void run_work_init(trial *t) {
     pktseq_work work;
     memset(&work, 0xa5, sizeof work);
-    TRY(pktseq_work_init(&work, S.model.config, 2, S.dataset.longest, 1, &callers, t->err));
+    TRY(pktseq_work_init(&work, &S.model.config, 2, S.dataset.longest, 1, &callers, t->err));
     CHECK_EMPTY(work);
     t->result = work.parameters;
     pktseq_work_free(&work);
@@ -640,7 +647,7 @@ static void train_on(trial *t, int resumed) {
         NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, &training, NULL, &callers,
                              NULL));
     } else {
-        NEED(pktseq_model_init(&model, config_of(&S.dataset), 7, &callers, NULL));
+        NEED(pktseq_model_init(&model, lent(config_of(&S.dataset)), 7, &callers, NULL));
     }
     before = model_hash(&model);
     size_t begun = training.iteration;
@@ -1163,7 +1170,7 @@ static void test_none_needed(void) {
     trial t;
     memset(&t, 0, sizeof t);
     memset(&drift, 0, sizeof drift);
-    NEED(pktseq_work_init(&work, S.model.config, 2, S.dataset.longest + 8, 1, NULL, NULL));
+    NEED(pktseq_work_init(&work, &S.model.config, 2, S.dataset.longest + 8, 1, NULL, NULL));
     NEED(pktseq_stream_init(&stream, &S.model, &S.detector, NULL, NULL));
     NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, NULL, NULL, NULL, NULL));
     CHECK(S.codec.field_count <= 64 &&

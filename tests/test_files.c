@@ -470,7 +470,7 @@ static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start s
     if (good) {
         pktseq_config model_config = pktseq_config_default(&s->dataset);
         model_config.hidden = hidden;
-        good = !pktseq_model_init(&s->model, model_config, 7, NULL, &err) &&
+        good = !pktseq_model_init(&s->model, &model_config, 7, NULL, &err) &&
                pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) == PKTSEQ_STOPPED;
     }
     CHECK_THAT(good, "a subject to test with: %s", err.text);
@@ -1578,7 +1578,7 @@ static int complete_make(complete *c) {
         model = pktseq_config_default(&s->dataset);
         model.hidden = 2;
         model.loss = PKTSEQ_LOSS_NLL;
-        good = !pktseq_model_init(&s->model, model, 7, NULL, &err) &&
+        good = !pktseq_model_init(&s->model, &model, 7, NULL, &err) &&
                !pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) &&
                !pktseq_detector_init(&c->detector, &s->model, 2, &detect, NULL, &err) &&
                !pktseq_detector_fit(&c->detector, &s->model, &s->dataset, 1, &err);
@@ -2283,13 +2283,13 @@ static void test_other_targets(void) {
     config.in = 3;
     config.out = 3;
     config.hidden = 2;
-    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
     CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK(!buffer.data && err.text[0]);
     pktseq_model_free(&model);
     config.out = 2;
-    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
     CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s",
                err.text);
     pktseq_buffer_free(&buffer);
@@ -2441,7 +2441,7 @@ static pktseq_buffer small_checkpoint(void) {
     config = pktseq_config_default(&dataset);
     config.hidden = 2;
     config.loss = PKTSEQ_LOSS_NLL;
-    CHECK(pktseq_model_init(&model, config, 1, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
     train.iterations = 1;
     train.loss_interval = 0;
     CHECK(pktseq_train(&model, &dataset, &train, &training, &err) == PKTSEQ_OK);

@@ -305,7 +305,7 @@ static uint64_t hash_of(int kind, int threads, size_t iterations) {
         net.groups = groups;
     }
     memset(&training, 0, sizeof training);
-    CHECK(pktseq_model_init(&model, net, 3, NULL, NULL) == 0);
+    CHECK(pktseq_model_init(&model, &net, 3, NULL, NULL) == 0);
     CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == 0);
     for (size_t i = 0; i < model.parameters; ++i) {
         uint32_t word;

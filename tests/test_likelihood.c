@@ -57,8 +57,8 @@ static void net_make(net *n, size_t inputs, pktseq_start start, int forced, cons
         most = T[i] > most ? T[i] : most;
         n->teacher[i] = (unsigned char)forced;
     }
-    CHECK(pktseq_model_init(&n->model, config, 1, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&n->work, n->model.config, count, most, 2, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&n->model, &config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&n->work, &n->model.config, count, most, 2, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < n->model.parameters; ++i) n->model.block[i] = (real)draw(&seed);
     p = n->data = (real *)calloc(numbers, sizeof *p);
     for (size_t i = 0; i < count; ++i) {
@@ -315,8 +315,8 @@ static void test_losses_agree(void) {
     net_make(&n, 3, PKTSEQ_START_INPUT, 0, T, 1, 3);
     config = n.model.config;
     config.loss = PKTSEQ_LOSS_MSE;
-    CHECK(pktseq_model_init(&model, config, 5, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 5, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_forward(&n.model, &work, n.pair, 1, NULL) == PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_forward(&model, &work, n.pair, 1, NULL) == PKTSEQ_OK);
     CHECK(pktseq_backward(&model, &work) == PKTSEQ_OK);
@@ -329,10 +329,10 @@ static void test_losses_agree(void) {
         config.loss = numbers ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
         config.groups = 0;
         config.group = NULL;
-        CHECK(pktseq_model_init(&model, config, 5, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_model_init(&model, &config, 5, NULL, NULL) == PKTSEQ_OK);
         CHECK(model.config.groups == O && model.config.group[O - 1].first == O - 1 &&
               model.config.group[O - 1].kind == PKTSEQ_GROUP_NUMBER);
-        CHECK(pktseq_work_init(&work, model.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_work_init(&work, &model.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
         CHECK(pktseq_forward(&model, &work, n.pair, 1, NULL) == PKTSEQ_OK);
         CHECK(pktseq_backward(&model, &work) == PKTSEQ_OK);
         CHECK(fabs(work.loss - loss * (numbers ? O / 2.0 : 1)) < 1e-13 * work.loss);
@@ -378,18 +378,18 @@ static void test_bad_groups(void) {
         config.group = bad[i].group;
         config.groups = bad[i].groups;
         memset(&model, 0x55, sizeof model);
-        CHECK_THAT(pktseq_model_init(&model, config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT &&
+        CHECK_THAT(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT &&
                        err.text[0], "groups %d", (int)i);
         CHECK(c.live == 0 && !model.block);
     }
     config.group = NULL;
     config.groups = 1;
-    CHECK(pktseq_model_init(&model, config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
     config.groups = 0;
     config.loss = (pktseq_loss)2;
-    CHECK(pktseq_model_init(&model, config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
     config.loss = (pktseq_loss)-1;
-    CHECK(pktseq_model_init(&model, config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
 }
 
 static void test_step_contract(void) {
@@ -448,7 +448,7 @@ static void test_step_contract(void) {
 
     config = n.model.config;
     config.hidden = H + 1;
-    CHECK(pktseq_model_init(&other, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&other, &config, 1, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_momentum_step(&other, &n.work, 0.1, 0.9, velocity) == PKTSEQ_ERROR_MISMATCH);
     CHECK(pktseq_momentum_step(NULL, &n.work, 0.1, 0.9, velocity) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_momentum_step(&empty, &n.work, 0.1, 0.9, velocity) == PKTSEQ_ERROR_ARGUMENT);

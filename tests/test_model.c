@@ -17,6 +17,13 @@ static pktseq_config config_of(size_t D, size_t O, size_t H, size_t N) {
     return config;
 }
 
+// Keeps a config for the call that takes its address.
+static const pktseq_config *lent(pktseq_config config) {
+    static pktseq_config kept;
+    kept = config;
+    return &kept;
+}
+
 // An allocator that counts, that fails from call `fail_at` on, and never serves more than a
 // gigabyte: a size that has wrapped round to a small one would be served.
 typedef struct memory {
@@ -105,8 +112,8 @@ static void test_tensors(void) {
     pktseq_tensor tensor;
     size_t at = 0;
     memset(&empty, 0, sizeof empty);
-    CHECK(pktseq_model_init(&model, config, 1, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, config, 2, 6, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &config, 2, 6, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
         CHECK(pktseq_model_tensor(&model, i, &tensor) == PKTSEQ_OK);
         CHECK_THAT(strcmp(tensor.name, expected[i].name) == 0, "%s", tensor.name);
@@ -179,11 +186,11 @@ static void test_weights(void) {
     pktseq_model a, b;
     pktseq_tensor tensor;
     size_t equal = 0;
-    CHECK(pktseq_model_init(&a, config, 1, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_model_init(&b, config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&a, &config, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&b, &config, 1, NULL, NULL) == PKTSEQ_OK);
     CHECK(memcmp(a.block, b.block, a.parameters * sizeof *a.block) == 0);
     pktseq_model_free(&b);
-    CHECK(pktseq_model_init(&b, config, 2, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&b, &config, 2, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < a.parameters; ++i) equal += a.block[i] == b.block[i];
     CHECK_THAT(equal < 10, "%d weights are those of another seed", (int)equal);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
@@ -197,7 +204,7 @@ static void test_weights(void) {
                (unsigned long long)weights_hash(&a));
     pktseq_model_free(&a);
     pktseq_model_free(&b);
-    CHECK(pktseq_model_init(&a, config_of(5, 2, 7, 0), UINT64_MAX, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&a, lent(config_of(5, 2, 7, 0)), UINT64_MAX, NULL, NULL) == PKTSEQ_OK);
     CHECK_THAT(weights_hash(&a) == 0x3bec82d8768ab357u, "%016llx",
                (unsigned long long)weights_hash(&a));
     check_uniform("7 units", a.block, a.parameters, 1 / sqrt(7.0));
@@ -233,7 +240,7 @@ static void test_no_memory(void) {
         pktseq_model model;
         memset(&err, 0x55, sizeof err);
         memset(&model, 0x55, sizeof model);
-        status = pktseq_model_init(&model, config, 1, &a, &err);
+        status = pktseq_model_init(&model, &config, 1, &a, &err);
         memset(&a, 0, sizeof a);  // the struct was copied
         CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK) && !err.line);
         CHECK(m.live == (status ? 0 : m.calls));
@@ -251,7 +258,7 @@ static void test_no_memory(void) {
         pktseq_work work;
         memset(&err, 0x55, sizeof err);
         memset(&work, 0x55, sizeof work);
-        status = pktseq_work_init(&work, config, 2, 3, 1, &a, &err);
+        status = pktseq_work_init(&work, &config, 2, 3, 1, &a, &err);
         memset(&a, 0, sizeof a);
         CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK) && !err.line);
         CHECK(m.live == (status ? 0 : m.calls));
@@ -269,15 +276,15 @@ static void test_no_memory(void) {
 static void test_work(void) {
     pktseq_config config = config_of(3, 2, 4, 0);
     pktseq_work work;
-    CHECK(pktseq_work_init(&work, config, 2, 3, 3, NULL, NULL) == PKTSEQ_OK);
-    CHECK(work.batch == 2 && work.targets == 3 && work.count == 0 && !work.can_backward);
+    CHECK(pktseq_work_init(&work, &config, 2, 3, 3, NULL, NULL) == PKTSEQ_OK);
+    CHECK(work.batch == 2 && work.targets == 3 && work.count == 0);
     CHECK(memcmp(&work.config, &config, sizeof config) == 0);
 #ifdef _OPENMP
     CHECK(work.threads == 3);
 #endif
     for (size_t i = 0; i < work.parameters; ++i) CHECK(work.grad_block[i] == 0);
     pktseq_work_free(&work);
-    CHECK(pktseq_work_init(&work, config, 1, 1, 0, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &config, 1, 1, 0, NULL, NULL) == PKTSEQ_OK);
     CHECK(work.threads >= 1);
     pktseq_work_free(&work);
 }
@@ -287,7 +294,7 @@ static pktseq_status try_model(size_t D, size_t O, size_t H) {
     pktseq_allocator a = memory_allocator(&m, (size_t)-1);
     pktseq_error err;
     pktseq_model model;
-    pktseq_status status = pktseq_model_init(&model, config_of(D, O, H, 3), 1, &a, &err);
+    pktseq_status status = pktseq_model_init(&model, lent(config_of(D, O, H, 3)), 1, &a, &err);
     CHECK(err.status == status);
     pktseq_model_free(&model);
     CHECK(m.live == 0);
@@ -300,7 +307,8 @@ static pktseq_status try_work(size_t D, size_t O, size_t H, size_t N, size_t B, 
     pktseq_allocator a = memory_allocator(&m, (size_t)-1);
     pktseq_error err;
     pktseq_work work;
-    pktseq_status status = pktseq_work_init(&work, config_of(D, O, H, N), B, T, threads, &a, &err);
+    pktseq_status status = pktseq_work_init(&work, lent(config_of(D, O, H, N)), B, T, threads, &a,
+                                            &err);
     CHECK(err.status == status);
     pktseq_work_free(&work);
     CHECK(m.live == 0);
@@ -323,7 +331,8 @@ static void test_sizes(void) {
     CHECK(try_model(1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_model(1, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_model(1, 1, 1) == PKTSEQ_OK);
-    CHECK(pktseq_model_init(NULL, config_of(1, 1, 1, 3), 1, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_init(NULL, lent(config_of(1, 1, 1, 3)), 1, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(0, 1, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 0, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 1, 0, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
@@ -331,7 +340,7 @@ static void test_sizes(void) {
     CHECK(try_work(1, 1, 1, 1, 1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 1, 1, 1, 1, 1, -1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 1, 1, 0, 1, 1, 1) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(NULL, config_of(1, 1, 1, 3), 1, 1, 1, NULL, NULL) ==
+    CHECK(pktseq_work_init(NULL, lent(config_of(1, 1, 1, 3)), 1, 1, 1, NULL, NULL) ==
           PKTSEQ_ERROR_ARGUMENT);
     for (size_t i = 0; i < sizeof huge / sizeof *huge; ++i) {
         size_t h = huge[i];
@@ -374,17 +383,17 @@ static void test_configs(void) {
     config.hidden = 3;
     other = config;
     memset(&other.start, 7, sizeof other.start);  // C++ knows no cast to what is no member
-    CHECK(pktseq_model_init(&model, other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_init(&model, &other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "start"), "%s", err.text);
 #if SIZE_MAX > UINT32_MAX
     other = config;
     other.inputs = (size_t)UINT32_MAX + 1;
-    CHECK(pktseq_model_init(&model, other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_model_init(&model, &other, 1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "inputs"), "%s", err.text);
 #endif
-    CHECK(pktseq_work_init(&work, config, 1, 1, 1025, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_work_init(&work, config, 1, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_work_init(&work, config, 1, 1, 1024, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &config, 1, 1, 1025, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_work_init(&work, &config, 1, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_work_init(&work, &config, 1, 1, 1024, NULL, &err) == PKTSEQ_OK);
     pktseq_work_free(&work);
 }
 
@@ -474,7 +483,7 @@ static double loss_of(const pktseq_model *model, const size_t *hot, size_t steps
     pair.target = y;
     pair.targets = steps;
     (void)D;
-    CHECK(pktseq_work_init(&work, model->config, 1, steps, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &model->config, 1, steps, 1, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_forward(model, &work, &pair, 1, &teacher) == PKTSEQ_OK);
     loss = work.loss;
     pktseq_work_free(&work);
@@ -492,16 +501,16 @@ static void test_grow(void) {
     grow_codec(&small, "bda");
     grow_codec(&large, "bdace");
     grow_codec(&other, "b");
-    CHECK(pktseq_model_init(&model, config_for(&small), 5, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, lent(config_for(&small)), 5, NULL, NULL) == PKTSEQ_OK);
     model.tensor.out_b[1] = -9;  // the rarest
-    CHECK(!pktseq_model_grow(&same, config_for(&small), &model, &small, &small, NULL, &err));
+    CHECK(!pktseq_model_grow(&same, lent(config_for(&small)), &model, &small, &small, NULL, &err));
     CHECK(same.parameters == model.parameters &&
           !memcmp(same.block, model.block, model.parameters * sizeof *model.block));
     pktseq_model_free(&same);
-    CHECK(!pktseq_model_grow(&same, config_for(&small), &model, NULL, NULL, NULL, &err));
+    CHECK(!pktseq_model_grow(&same, lent(config_for(&small)), &model, NULL, NULL, NULL, &err));
     CHECK(!memcmp(same.block, model.block, model.parameters * sizeof *model.block));
     pktseq_model_free(&same);
-    CHECK(!pktseq_model_grow(&grown, config_for(&large), &model, &small, &large, NULL, &err));
+    CHECK(!pktseq_model_grow(&grown, lent(config_for(&large)), &model, &small, &large, NULL, &err));
     CHECK(grown.config.in == 9 && grown.config.out == 8 && grown.config.hidden == 7);
     CHECK(grown.tensor.out_b[3] == -9 && grown.tensor.out_b[4] == -9);
     CHECK(grown.tensor.out_b[5] == model.tensor.out_b[3]);
@@ -517,22 +526,22 @@ static void test_grow(void) {
     after = loss_of(&grown, old_ones, 4);
     share = 4 * log(1 + 2 * exp(-9 + 7 / sqrt(7)) / exp(-8 / sqrt(7)));  // at the very most
     CHECK_THAT(after > before && after < before + share, "%g, then %g", before, after);
-    CHECK(pktseq_model_grow(&same, config_for(&small), &grown, &large, &small, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&small)), &grown, &large, &small, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH && !same.block);
-    CHECK(pktseq_model_grow(&same, config_for(&large), &model, &other, &large, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&large)), &model, &other, &large, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_model_grow(&same, config_for(&small), &model, &small, &large, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&small)), &model, &small, &large, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_model_grow(&same, config_for(&large), &model, NULL, NULL, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&large)), &model, NULL, NULL, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_model_grow(&same, config_for(&large), &model, &small, NULL, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&large)), &model, &small, NULL, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && err.text[0]);
-    CHECK(pktseq_model_grow(&same, config_for(&large), NULL, &small, &large, NULL, NULL) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&large)), NULL, &small, &large, NULL, NULL) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_model_grow(NULL, config_for(&large), &model, &small, &large, NULL, &err) ==
+    CHECK(pktseq_model_grow(NULL, lent(config_for(&large)), &model, &small, &large, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     pktseq_model_free(&grown);
-    CHECK(pktseq_model_grow(&same, config_for(&large), &grown, &small, &large, NULL, &err) ==
+    CHECK(pktseq_model_grow(&same, lent(config_for(&large)), &grown, &small, &large, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && !same.block);
     pktseq_model_free(&model);
     pktseq_codec_free(&small);

@@ -116,7 +116,7 @@ static int learn_whole(whole *w, double epochs) {
     config.iterations = (size_t)(epochs * (double)dataset.trained / 32 + 0.999);
     detect = pktseq_detector_options_recommended(&w->codec, weight);
     detect.false_positive_rate = 0.2;
-    bad = pktseq_model_init(&w->model, shape, 1, NULL, &err) ||
+    bad = pktseq_model_init(&w->model, &shape, 1, NULL, &err) ||
           pktseq_train(&w->model, &dataset, &config, &w->training, &err) ||
           pktseq_detector_init(&w->detector, &w->model, w->codec.contexts, &detect, NULL, &err) ||
           pktseq_detector_fit(&w->detector, &w->model, &dataset, 1, &err);

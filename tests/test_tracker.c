@@ -767,7 +767,7 @@ static int learn(learned *l, const pktseq_table *table, const pktseq_schema *sch
     if (!reference) config.loss = PKTSEQ_LOSS_NLL;
     if (!reference) detect = pktseq_detector_options_recommended(&l->codec, weight);
     detect.false_positive_rate = 0.1;
-    if (pktseq_model_init(&l->model, config, 7, NULL, &err) ||
+    if (pktseq_model_init(&l->model, &config, 7, NULL, &err) ||
         pktseq_train(&l->model, &l->dataset, &train, &l->training, &err) ||
         pktseq_detector_init(&l->detector, &l->model, l->codec.contexts, &detect, NULL, &err) ||
         pktseq_detector_fit(&l->detector, &l->model, &l->dataset, 1, &err)) {

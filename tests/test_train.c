@@ -74,7 +74,7 @@ static pktseq_model model_new(size_t hidden, const pktseq_allocator *allocator) 
     pktseq_config config = pktseq_config_default(&dataset);
     pktseq_model model;
     config.hidden = hidden;
-    CHECK(pktseq_model_init(&model, config, 4, allocator, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&model, &config, 4, allocator, NULL) == PKTSEQ_OK);
     return model;
 }
 
@@ -165,7 +165,7 @@ static void test_order_file(size_t batch) {
     memset(&training, 0, sizeof training);
     config.batch = batch;
     CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, own.config, batch, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &own.config, batch, 5, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t k = 0; k < 20; ++k) {
         pktseq_pair pair[9];
         for (size_t b = 0; b < batch; ++b) pair[b] = pktseq_dataset_pair(&dataset, next++ % PAIRS);
@@ -191,7 +191,7 @@ static double pair_loss[PAIRS][2];  // reported loss: free running, teacher-forc
 static void make_pair_losses(void) {
     pktseq_model model = model_new(5, NULL);
     pktseq_work work;
-    CHECK(pktseq_work_init(&work, model.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &model.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < PAIRS; ++i)
         for (unsigned char forced = 0; forced < 2; ++forced) {
             pktseq_pair pair = pktseq_dataset_pair(&dataset, i);
@@ -611,7 +611,7 @@ static void test_momentum_by_verbs(double momentum, double clip) {
     CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
     CHECK(training.config.momentum == momentum && training.config.clip == clip);
     CHECK((training.velocity != NULL) == (momentum > 0));
-    CHECK(pktseq_work_init(&work, own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t k = 0; k < 20; ++k) {
         pktseq_pair pair = pktseq_dataset_pair(&dataset, k % PAIRS);
         CHECK(pktseq_forward(&own, &work, &pair, 1, NULL) == PKTSEQ_OK);
@@ -657,7 +657,7 @@ static void test_momentum_changes(void) {
         config.iterations = 16;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK(training.velocity && training.parameters == model.parameters);
-        CHECK(pktseq_work_init(&work, own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_work_init(&work, &own.config, 1, 5, 1, NULL, NULL) == PKTSEQ_OK);
         for (size_t k = 9; k < 16; ++k) {
             pktseq_pair pair = pktseq_dataset_pair(&dataset, k % PAIRS);
             CHECK(pktseq_forward(&own, &work, &pair, 1, NULL) == PKTSEQ_OK);
@@ -811,7 +811,7 @@ static void test_mismatch(void) {
         if (k == 1) other_config.out = O + 1;
         other_config.groups = 0;
         if (k == 2) other_config.inputs = N + 1;
-        CHECK(pktseq_model_init(&other, other_config, 1, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_model_init(&other, &other_config, 1, NULL, NULL) == PKTSEQ_OK);
         CHECK(pktseq_train(&other, &dataset, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH);
         CHECK(same_training(&training, &kept));
         pktseq_model_free(&other);
@@ -1322,7 +1322,7 @@ static void test_long_rest(void) {
     config.learning_rate = 1e-3;
     config.threads = 1;
     CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&work, &same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
     pair = pktseq_dataset_pair(&dataset, 0);
     CHECK(pktseq_forward(&same, &work, &pair, 1, NULL) == PKTSEQ_OK);
     CHECK(pktseq_backward(&same, &work) == PKTSEQ_OK);

@@ -69,7 +69,7 @@ static pktseq_status make(checkpoint *c, int which, pktseq_error *err) {
     pktseq_table_free(&table);
     shape = pktseq_config_default(&c->dataset);
     shape.hidden = 20;
-    if (!status) status = pktseq_model_init(&c->model, shape, (uint64_t)which + 1, NULL, err);
+    if (!status) status = pktseq_model_init(&c->model, &shape, (uint64_t)which + 1, NULL, err);
     if (!status) status = pktseq_train(&c->model, &c->dataset, &config, &c->training, err);
     if (!status) status = pktseq_detector_init(&c->detector, &c->model, 0, &detect, NULL, err);
     if (!status) status = pktseq_detector_fit(&c->detector, &c->model, &c->dataset, 1, err);

@@ -91,7 +91,7 @@ static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detec
     measure.one_step_ahead = 1;
     measure.by_length = 1;
     if (j->loss == PKTSEQ_LOSS_NLL) measure.measure = PKTSEQ_MEASURE_SURPRISAL;
-    if ((status = pktseq_model_init(&j->model, net, j->seed, NULL, err)) != PKTSEQ_OK ||
+    if ((status = pktseq_model_init(&j->model, &net, j->seed, NULL, err)) != PKTSEQ_OK ||
         (status = pktseq_train(&j->model, &j->dataset, &config, training, err)) != PKTSEQ_OK ||
         (status = pktseq_detector_init(detector, &j->model, 0, &measure, NULL, err)) !=
             PKTSEQ_OK ||
@@ -113,7 +113,7 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
     pktseq_real *x;
     pktseq_status status;
     schema.constant_is_zero = 1;
-    status = pktseq_work_init(&work, j->shared->config, 1, j->shared_dataset->longest, j->threads,
+    status = pktseq_work_init(&work, &j->shared->config, 1, j->shared_dataset->longest, j->threads,
                               NULL, err);
     for (size_t i = 0; i < j->shared_dataset->pairs && status == PKTSEQ_OK; ++i) {
         pktseq_pair pair = pktseq_dataset_pair(j->shared_dataset, i);

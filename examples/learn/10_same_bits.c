@@ -200,8 +200,8 @@ int main(void) {
     config.hidden = H;
     config.inputs = N;
     config.start = PKTSEQ_START_INPUT;
-    if (pktseq_model_init(&model, config, 1, NULL, NULL) ||
-        pktseq_work_init(&work, config, 1, S, 1, NULL, NULL) || model.parameters != COUNT)
+    if (pktseq_model_init(&model, &config, 1, NULL, NULL) ||
+        pktseq_work_init(&work, &config, 1, S, 1, NULL, NULL) || model.parameters != COUNT)
         return 1;
     for (forced = 0; forced <= 1; ++forced) {
         uint64_t seed = 1;

@@ -99,8 +99,8 @@ static void learn(pktseq_model *model, const pktseq_dataset *normal) {
     memset(&half_training, 0, sizeof half_training);
     config.loss = PKTSEQ_LOSS_NLL;
     config.hidden = 32;
-    must(pktseq_model_init(model, config, 1, NULL, &err));
-    must(pktseq_model_init(&half, config, 1, NULL, &err));
+    must(pktseq_model_init(model, &config, 1, NULL, &err));
+    must(pktseq_model_init(&half, &config, 1, NULL, &err));
     train(model, normal, &training, 2 * HALF);
     train(&half, normal, &half_training, HALF);
     must(pktseq_save_mem(&checkpoint, &half, &codec, &half_training, NULL, NULL, &err));
@@ -127,7 +127,7 @@ static void look(const pktseq_model *model, const pktseq_dataset *data, size_t i
     pktseq_work work;
     must(part && truth ? PKTSEQ_OK : PKTSEQ_ERROR_MEMORY);
     must(pktseq_dataset_dense(data, data->first_row[index] + pair.inputs + t, NULL, truth));
-    must(pktseq_work_init(&work, model->config, 1, data->longest, 1, NULL, &err));
+    must(pktseq_work_init(&work, &model->config, 1, data->longest, 1, NULL, &err));
     must(pktseq_detector_explain(&detector, model, &work, &pair, part, &score));
     out = pktseq_work_output(&work, 0, t);
     while (token + 1 < data->out && truth[token] < 0.5f) ++token;

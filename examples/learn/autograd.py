@@ -73,8 +73,8 @@ int main(void) {
     config.hidden = H;
     config.inputs = N;
     config.start = PKTSEQ_START_INPUT;
-    if (pktseq_model_init(&model, config, 1, NULL, NULL) || model.parameters != COUNT ||
-        pktseq_work_init(&work, config, 1, KINDS + 2, 1, NULL, NULL)) return 1;
+    if (pktseq_model_init(&model, &config, 1, NULL, NULL) || model.parameters != COUNT ||
+        pktseq_work_init(&work, &config, 1, KINDS + 2, 1, NULL, NULL)) return 1;
     memcpy(model.block, weight, sizeof weights);
     if (pktseq_work_trace(&work, trace, sizeof trace / sizeof *trace) ||
         pktseq_forward(&model, &work, &pair, 1, NULL) || pktseq_backward(&model, &work)) return 1;

@@ -51,8 +51,8 @@ int EXPORT(start)(int hidden, int pause, int down) {
     free(dh);
     gates = (pktseq_real *)calloc(numbers, GATES * sizeof *gates);
     dh = (pktseq_real *)calloc(numbers, sizeof *dh);
-    status = gates && dh ? pktseq_model_init(&model, config, 1, NULL, NULL) : PKTSEQ_ERROR_MEMORY;
-    if (!status) status = pktseq_work_init(&work, config, BATCH, MOST_T, 1, NULL, NULL);
+    status = gates && dh ? pktseq_model_init(&model, &config, 1, NULL, NULL) : PKTSEQ_ERROR_MEMORY;
+    if (!status) status = pktseq_work_init(&work, &config, BATCH, MOST_T, 1, NULL, NULL);
     for (size_t i = 0; !status && i < model.parameters; ++i) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         model.block[i] = (pktseq_real)(((double)(seed >> 40) / (1 << 23) - 1) / 4);
@@ -117,7 +117,7 @@ const pktseq_real *EXPORT(gates_at)(int s) {
 const pktseq_real *EXPORT(state_at)(int s) { return pktseq_work_state(&work, 0, (size_t)s); }
 const pktseq_real *EXPORT(dh_at)(int s) { return dh + (size_t)s * model.config.hidden; }
 const pktseq_real *EXPORT(in_at)(int s) {
-    return s < N ? input + s * D : work.token + (s - N) * D;
+    return s < N ? input + s * D : work.state->token + (s - N) * D;
 }
 const pktseq_real *EXPORT(out_at)(int s) {
     return s < N ? NULL : pktseq_work_output(&work, 0, (size_t)(s - N));

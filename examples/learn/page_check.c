@@ -53,8 +53,8 @@ int EXPORT(check_begin)(int steps, int what, int forced) {
     config.inputs = N;
     config.start = PKTSEQ_START_INPUT;
     check_end();
-    status = pktseq_model_init(&model, config, 1, NULL, NULL);
-    if (!status) status = pktseq_work_init(&work, config, 1, MOST_T, 1, NULL, NULL);
+    status = pktseq_model_init(&model, &config, 1, NULL, NULL);
+    if (!status) status = pktseq_work_init(&work, &config, 1, MOST_T, 1, NULL, NULL);
     if (status) return status;
     for (size_t i = 0; i < model.parameters; ++i) model.block[i] = weights()[i];
     for (int i = 0; i < N * D; ++i) input[i] = in_at(0)[i];
@@ -66,11 +66,12 @@ int EXPORT(check_begin)(int steps, int what, int forced) {
     pair.targets = (size_t)(steps - N);
     teacher = (unsigned char)forced;
     broken = what;
-    kernels = *work.kernels;
+    kernels = *work.state->kernels;
     kernels.deltas = broken_deltas;
-    if (what != WHOLE) work.kernels = &kernels;
+    if (what != WHOLE) work.state->kernels = &kernels;
     status = pktseq_forward(&model, &work, &pair, 1, &teacher);
-    if (what == NOT_FED_BACK) work.all_forced = 1;  // backward then takes the outputs for given
+    if (what == NOT_FED_BACK)
+        work.state->all_forced = 1;  // backward then takes the outputs for given
     return status ? status : (int)pktseq_backward(&model, &work);
 }
 

@@ -200,7 +200,7 @@ static pktseq_model new_model(const pktseq_dataset *dataset, size_t hidden) {
     pktseq_model model;
     pktseq_error err;
     config.hidden = hidden;
-    if (pktseq_model_init(&model, config, 1, NULL, &err)) fail(err.text);
+    if (pktseq_model_init(&model, &config, 1, NULL, &err)) fail(err.text);
     return model;
 }
 

@@ -195,7 +195,7 @@ static void api_model(api_state *s, size_t i) {
     if (api_byte(s) < 30) config.out = api_size(s);
     if (api_byte(s) < 30) config.inputs = api_size(s);
     api_model_free(s, i);
-    api_done(s, pktseq_model_init(&s->model[i], config, api_byte(s), &s->memory.allocator,
+    api_done(s, pktseq_model_init(&s->model[i], &config, api_byte(s), &s->memory.allocator,
                                   &s->err));
 }
 
@@ -205,7 +205,7 @@ static void api_work(api_state *s, size_t i) {
     int threads = api_byte(s) == 255 ? -1 : 1;
     if (api_byte(s) < 20) config.inputs = api_size(s);
     pktseq_work_free(&s->work[i]);
-    api_done(s, pktseq_work_init(&s->work[i], config, batch, targets, threads,
+    api_done(s, pktseq_work_init(&s->work[i], &config, batch, targets, threads,
                                  &s->memory.allocator, &s->err));
 }
 

@@ -202,7 +202,7 @@ static void dataset_check_saved(const pktseq_dataset *d, const pktseq_codec *cod
     pktseq_error err;
     if (!x) exit(3);
     config.hidden = 1;
-    FUZZ(!pktseq_model_init(&model, config, 1, &m->allocator, &err));
+    FUZZ(!pktseq_model_init(&model, &config, 1, &m->allocator, &err));
     FUZZ_THAT(!pktseq_save_mem(&buffer, &model, codec, NULL, NULL, &m->allocator, &err), "%s",
               err.text);
     fuzz_load(&l, buffer.data, buffer.size, m);

@@ -90,7 +90,7 @@ static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
     pktseq_real *x;
     double score[3], streamed = 0;
     size_t rows = c->inputs + T, contexts = d->memory ? d->contexts : 0;
-    pktseq_status status = pktseq_work_init(&work, *c, 3, T, 1, &m->allocator, &err);
+    pktseq_status status = pktseq_work_init(&work, c, 3, T, 1, &m->allocator, &err);
     fuzz_error(&err, status);
     FUZZ_THAT(status == PKTSEQ_OK || status == PKTSEQ_ERROR_MEMORY, "%s", err.text);
     if (status || rows > 20 || rows * (c->in + c->out + contexts) > MOST) {

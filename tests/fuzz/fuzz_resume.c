@@ -27,7 +27,7 @@ static uint64_t resume_hash(const pktseq_model *model, const pktseq_dataset *dat
     memset(&training, 0, sizeof training);
     config.iterations = 0;
     config.threads = 1;
-    FUZZ(!pktseq_model_init(&other, model->config, 1, NULL, &err));
+    FUZZ(!pktseq_model_init(&other, &model->config, 1, NULL, &err));
     FUZZ_THAT(!pktseq_train(&other, dataset, &config, &training, &err), "%s", err.text);
     hash = training.data_hash;
     pktseq_training_free(&training);

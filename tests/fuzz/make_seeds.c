@@ -154,7 +154,7 @@ static void checkpoint_seeds(void) {
         config.hidden = 1 + kind / 2;
         config.loss = kind == 3 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
         detect = pktseq_detector_options_recommended(&codec, weight);
-        if (pktseq_model_init(&model, config, 1, NULL, &err) ||
+        if (pktseq_model_init(&model, &config, 1, NULL, &err) ||
             (kind > 1 && pktseq_train(&model, &dataset, &train, &training, &err)) ||
             (kind > 2 &&
              (pktseq_detector_init(&detector, &model, codec.contexts, &detect, NULL, &err) ||
