@@ -254,11 +254,6 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
               table->first_bad);
     INPUT_SAY(cut->headers, "the header line comes again among the rows, %lu time%s, as in files "
               "that were put one after another", INPUT_NUMBER(cut->headers));
-    INPUT_SAY(cut->no_ports, "%lu of %lu packets have no ports in the column Info and are left "
-              "out: in Wireshark add the columns Source Port, Destination Port and Flags (in a packet's "
-              "details: right click, Apply as Column)", (unsigned long)cut->no_ports, packets);
-    INPUT_SAY((table->notes & PKTSEQ_READ_INFO) && !cut->no_ports,
-              "ports and flags are taken from the column Info");
     INPUT_SAY(cut->not_tcp, "%lu of %lu packets %s not TCP and left out",
               (unsigned long)cut->not_tcp, packets, INPUT_ARE(cut->not_tcp));
     INPUT_SAY(cut->not_ip, "%lu of %lu packets %s not IP (ARP and the like) and left out",

@@ -186,7 +186,6 @@ static void print_summary(FILE *to, const app *a, const pktseq_table *table, int
             cut->packets == 1 ? "" : "s", output_shown(input_name(a->in)));
     print_line(to, cut->not_tcp, "left out: not TCP");
     print_line(to, cut->not_ip, "left out: not IP");
-    print_line(to, cut->no_ports, "left out: no ports in the column Info");
     print_line(to, cut->bad_rows, "left out: cannot be read");
     print_line(to, cut->headers, "left out: the header line again");
     print_line(to, cut->dropped,

@@ -733,27 +733,12 @@ static sample sample_of(int i) {
     return s;
 }
 
-enum { SAMPLES = 90, WORD, WORD_BARE, WORD_TEXT, ONE_BY_ONE, EIGHT, EXCEL, INFO, ARROW };
+enum { SAMPLES = 90, WORD, WORD_BARE, WORD_TEXT, ONE_BY_ONE, EIGHT, EXCEL };
 
-// The cells of a packet's flags in a notation, or all that Info says.
+// The cells of a packet's flags in a notation.
 static void put_flags(text *t, const sample *s, int how) {
     static const char letter[] = "FSRPAUECNRRR";
-    static const char *const word[] = {"FIN", "SYN", "RST", "PSH", "ACK"};
     char cell[60];
-    if (how == INFO || how == ARROW) {
-        if (s->flags == 0x018) put(t, "[TCP Retransmission] ");
-        sprintf(cell, s->back && how == ARROW ? "domain(%d) %s %d" : "%d  %s  %d",
-                s->back ? 53 : s->port, how == ARROW ? "\xe2\x86\x92" : ">",
-                s->back ? s->port : 53);
-        put(t, cell);
-        for (int f = 4, any = 0; f >= 0 && !s->udp; --f) {
-            if (!(s->flags >> f & 1)) continue;
-            put(t, any++ ? ", " : " [");
-            put(t, word[f]);
-        }
-        put(t, s->udp ? " Len=20" : "] Seq=1 Ack=1 Win=64240 Len=0 [TCP segment of a PDU]");
-        return;
-    }
     if (s->udp) {
         for (int i = how == EIGHT ? 7 : how == ONE_BY_ONE || how == EXCEL ? 9 : 0; i > 0; --i)
             put(t, ",");
@@ -776,10 +761,10 @@ static void put_flags(text *t, const sample *s, int how) {
 
 // The packets as a file: a header, what the time is in, how flags are told, and what follows each
 // row. Columns: number, time, addresses, protocol, length, then ports of TCP and of UDP, or of both
-// in one, or none, and the flags or Info.
+// in one, and the flags.
 typedef struct kind_of_file {
     const char *name, *header, *time;
-    int ports;  // 4 columns, 2, or 0
+    int ports;  // 4 columns or 2
     int flags;
     const char *end;
 } kind_of_file;
@@ -812,12 +797,8 @@ static const kind_of_file kinds[] = {
      "%.2f", 4, EXCEL, ""},
     {"eight flags", OLD PORTS4 "tcp.flags.cwr,tcp.flags.ece,tcp.flags.urg,tcp.flags.ack,"
      "tcp.flags.push,tcp.flags.reset,tcp.flags.syn,tcp.flags.fin", "%.2f", 4, EIGHT, ""},
-    {"Wireshark's list", LIST "Info", "%.2f", 0, INFO, ""},
-    {"Wireshark's list, arrows", LIST "Info", "%.2f", 0, ARROW, ""},
     {"dates", OLD PORTS4 "tcp.flags", "2024-02-29 23:59:%09.6f", 4, WORD, ""},
     {"dates of ISO 8601", OLD PORTS4 "tcp.flags", "2024-03-01T00:59:%06.3f+01:00", 4, WORD, ""},
-    {"dates of Wireshark", "frame.number,frame.time,ip.src,ip.dst,_ws.col.Protocol,frame.len,"
-     PORTS4 "tcp.flags", "\"Feb 29, 2024 23:59:%012.9f UTC\"", 4, WORD, ""},
     {"a decimal comma", OLD PORTS4 "tcp.flags", "\"%.2f\"", 4, WORD, ""},
     {"milliseconds", OLD PORTS4 "tcp.flags", "17092512%05.0f", 4, WORD, ""},
     {"microseconds", OLD PORTS4 "tcp.flags", "17092512%08.0f", 4, WORD, ""},
@@ -833,7 +814,6 @@ static void put_kind(text *t, const kind_of_file *k) {
     for (int i = 0; i < SAMPLES; ++i) {
         sample s = sample_of(i);
         char cell[200], time[80];
-        int quoted = k->flags == INFO || k->flags == ARROW;
         double unit = strncmp(k->name, "milli", 5) == 0 ? 1e3 : strncmp(k->name, "micro", 5) == 0
                       ? 1e6 : strncmp(k->name, "nano", 4) == 0 ? 1e9 : 1;
         sprintf(time, k->time, unit * s.time);
@@ -843,11 +823,9 @@ static void put_kind(text *t, const kind_of_file *k) {
         put(t, cell);
         if (k->ports == 4 && s.udp) put(t, ",,");
         sprintf(cell, "%d,%d,", s.back ? 53 : s.port, s.back ? s.port : 53);
-        if (k->ports) put(t, cell);
+        put(t, cell);
         if (k->ports == 4 && !s.udp) put(t, ",,");
-        if (quoted) put(t, "\"");
         put_flags(t, &s, k->flags);
-        if (quoted) put(t, "\"");
         if (k->header[strlen(k->header) - 1] == ',') put(t, i % 2 ? "," : "");
         put(t, k->end);
         put(t, "\n");
@@ -901,8 +879,7 @@ static void test_kinds(void) {
             CHECK_THAT(wrong == 0, "%s: %s: %lu rows", kinds[i].name, a->name,
                        (unsigned long)wrong);
         }
-        CHECK_THAT(!(table.notes & PKTSEQ_READ_INFO) == (kinds[i].flags < INFO) &&
-                       !(table.notes & PKTSEQ_READ_NO_RES) == (kinds[i].flags != EIGHT) &&
+        CHECK_THAT(!(table.notes & PKTSEQ_READ_NO_RES) == (kinds[i].flags != EIGHT) &&
                        !(table.notes & PKTSEQ_READ_SCALED) == !strstr(kinds[i].name, "seconds"),
                    "%s: notes %u", kinds[i].name, table.notes);
         if (strstr(kinds[i].name, "seconds") || strstr(kinds[i].name, "1970") ||
@@ -914,6 +891,37 @@ static void test_kinds(void) {
     }
     pktseq_table_free(&base);
     free(csv.data);
+}
+
+// A column of which others are made may be kept, too, and one of numbers may be asked for as text.
+static void test_texts(void) {
+    static const char csv[] =
+        "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags,icmp.type\n"
+        "0,a,b,TCP,60,1,2,0x0002,\n1,a,b,TCP,60,1,2,0x0010,\n2,b,a,TCP,60,2,1,0x0012,\n"
+        "3,a,b,TCP,60,1,2,0x0010,\n4,a,b,ICMP,60,,,,8\n5,a,b,TCP,60,1,2,0x0011,\n";
+    static const char *const flags[] = {"0x0002", "0x0010", "0x0012", "0x0010", "", "0x0011"};
+    static const char *const keep[] = {"tcp.flags"};
+    static const pktseq_field field[] = {
+        {"syn", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
+        {"icmp_type", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    pktseq_error err;
+    schema.field = field;
+    schema.field_count = 2;
+    schema.keep = keep;
+    schema.keep_count = 1;
+    schema.rule.min_length = 1;
+    CHECK_THAT(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK,
+               "%s", err.text);
+    for (size_t row = 0; row < table.rows; ++row) {
+        const char *type = pktseq_column_text(pktseq_table_column(&table, "icmp_type"), row);
+        const char *word = pktseq_column_text(pktseq_table_column(&table, "tcp.flags"), row);
+        CHECK_THAT(type && strcmp(type, row == 4 ? "8" : "0") == 0, "row %d", (int)row);
+        CHECK_THAT(word && strcmp(word, flags[row]) == 0, "row %d", (int)row);
+    }
+    CHECK(table.rows == 6);
+    pktseq_table_free(&table);
 }
 
 // One packet a row, of every kind that a capture has; what becomes of each.
@@ -1042,22 +1050,19 @@ static void test_messages(void) {
         {"PK\x03\x04", {"zip"}},
         {"{\"a\": 1}\n", {"JSON", "tshark"}},
         {"#separator \\x09\n", {"Zeek", "tshark"}},
-        {"Flow ID,Src IP,Flow Duration,Label\n1,2,3,4\n", {"\"Flow ID\"", "flows", "tshark"}},
-        {" Destination Port, Flow Duration, Label\n80,9,BENIGN\n", {"\" Flow Duration\"", "flows"}},
-        {"sa,da,sp,dp,ipkt,ibyt\n1,2,3,4,5,6\n", {"\"ipkt\"", "flows"}},
-        {"1,0.0,10.0.0.1,10.0.0.2,TCP,60,1,2,0x02\n", {"line 1", "found values", "header=y"}},
+        {"Flow ID,Src IP,Flow Duration,Label\n1,2,3,4\n", {"\"tcp.flags\"", "no flows", "tshark"}},
+        {" Destination Port, Flow Duration, Label\n80,9,BENIGN\n", {"\"length\"", "no flows"}},
+        {"sa,da,sp,dp,ipkt,ibyt\n1,2,3,4,5,6\n", {"\"timestamp\"", "no flows"}},
+        {"1,0.0,10.0.0.1,10.0.0.2,TCP,60,1,2,0x02\n", {"line 1", "names", "header=y"}},
         {"No.,Time,Source,Destination,Protocol,Length\n1,0,a,b,TCP,60\n",
          {"\"src_port\", \"dst_port\"", "\"tcp.flags\"", "Apply as Column"}},
         {"time,length\n1,2\n", {"\"src_ip\", \"dst_ip\"", "are missing", "tshark"}},
-        {"No.,Time,Source,Destination,Protocol,Length,Info\n1,0,a,b,HTTP,60,GET /\n"
-         "2,0,a,b,TCP,60,1 > 2 [SYN]\n3,0,a,b,DNS,60,Standard query\n", {"2 of 3 packets have no",
-         "\"Info\"", "Apply as Column"}},
         {"Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags,_ws.col.Info\n"
          "0,a,b,TCP,60,1,2,0x02,1 > 2 [SYN, ACK]\n", {"found 10 cells", "quote=d"}},
         {"frame.time_delta,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n",
          {"\"timestamp\" is missing"}},
         {"Time,Source,Destination,Protocol,Length,Destination Port,Info\n"
-         "0,a,b,TCP,60,2,1 > 2 [SYN]\n0,a,b,DNS,60,53,Standard query\n", {"line 3", "\"src_port\"", "empty cell"}},
+         "0,a,b,TCP,60,2,1 > 2 [SYN]\n", {"\"tcp.flags\", \"src_port\" are missing"}},
         {"3/5/2024 10:00,x\n", {"missing"}},
         {"Time,Source,Destination,Protocol,Length,Source Port,Destination Port,Flags\n"
          "3/5/2024 10:00,a,b,TCP,60,1,2,0x02\n", {"\"3/5/2024 10:00\"", "2024-03-05"}},
@@ -1419,6 +1424,7 @@ int main(void) {
     test_refusals();
     test_position();
     test_kinds();
+    test_texts();
     test_transports();
     test_bad_rows();
     test_messages();
