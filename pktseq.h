@@ -36,7 +36,7 @@ program, which learns from a CSV file of packets and leaves a checkpoint:
         network = pktseq_config_default(&dataset);
         if (bad || pktseq_model_init(&model, &network, 1, NULL, &err) ||
             pktseq_train(&model, &dataset, &config, &training, &err) ||
-            pktseq_save("model.safetensors", &model, &codec, &training, NULL, &err))
+            pktseq_save(&model, &codec, &training, NULL, "model.safetensors", &err))
             fprintf(stderr, "%s\n", err.text);
         else
             printf("last loss point %g\n", training.loss[training.losses - 1]);
@@ -100,6 +100,19 @@ CONVENTIONS
                   go through log. The random stream is a function of (seed, purpose, iteration), so
                   a resumed run draws what an uninterrupted one would have drawn.
     locale        Numbers are read and written with a point, whatever the locale says.
+
+STABILITY   Versions are semantic (semver.org). Within one major version a program that keeps to
+this manual need not change, only be compiled again:
+
+    stable        every function, type, enumeration and macro of the >>api- sections, the meaning
+                  of each argument, option and status, and what zero means in a struct of options.
+                  A minor version may add functions, kinds, and fields at the end of a struct.
+    files         a checkpoint is read by every later version of the same major one.
+    bits          the weights that a seed gives change with a minor version at most, and VERSIONS
+                  says so; a patch keeps every bit.
+    not stable    names that begin with pktseqi_ or PKTSEQI_; fields `state`, `memory` and owned_..;
+                  the words of messages; sizes of structs (there is no binary interface).
+    deprecated    what is to go is named here for a major version first. Now: nothing.
 
 THE MATHEMATICS   sources: PyTorch's documentation of GRU, Linear, LeakyReLU, MSELoss and SGD
 (docs.pytorch.org/docs/stable/nn.html); Cho et al. 2014, arXiv 1406.1078; Sutskever et al. 2014,
@@ -1729,9 +1742,9 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 // Nothing is trusted: every rule of the format is checked first, and more: the ten tensors and no
 // others, no unknown members, at most 1024 entries of metadata, no NUL in a string, finite weights.
 //   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
-PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
-                                         pktseq_codec *codec, pktseq_training *training,
-                                         pktseq_detector *detector,
+PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *codec,
+                                         pktseq_training *training, pktseq_detector *detector,
+                                         const void *data, size_t size,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // How files are read and written: for programs with a file system of their own, and for tests that
@@ -1779,12 +1792,14 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err);
-PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
-                                     const pktseq_codec *codec, const pktseq_training *training,
-                                     const pktseq_detector *detector, pktseq_error *err);
-PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
+PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_codec *codec,
+                                     const pktseq_training *training,
+                                     const pktseq_detector *detector, const char *path,
+                                     pktseq_error *err);
+PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
-                                     const pktseq_allocator *allocator, pktseq_error *err);
+                                     const char *path, const pktseq_allocator *allocator,
+                                     pktseq_error *err);
 #endif
 
 // ---- >>api-short: from a file to alarms in six calls ------------------------------------------
@@ -15570,9 +15585,9 @@ static void pktseqi_load_begin(pktseq_model *model, pktseq_codec *codec, pktseq_
     if (detector) memset(detector, 0, sizeof *detector);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_load_mem(const void *data, size_t size, pktseq_model *model,
-                                         pktseq_codec *codec, pktseq_training *training,
-                                         pktseq_detector *detector,
+PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *codec,
+                                         pktseq_training *training, pktseq_detector *detector,
+                                         const void *data, size_t size,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_header header;
     pktseq_status status;
@@ -15868,9 +15883,10 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
 }
 
 #ifndef PKTSEQ_NO_STDIO
-PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model,
-                                     const pktseq_codec *codec, const pktseq_training *training,
-                                     const pktseq_detector *detector, pktseq_error *err) {
+PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_codec *codec,
+                                     const pktseq_training *training,
+                                     const pktseq_detector *detector, const char *path,
+                                     pktseq_error *err) {
     pktseq_buffer buffer;
     pktseq_status status;
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
@@ -15883,15 +15899,16 @@ PKTSEQ_DEF pktseq_status pktseq_save(const char *path, const pktseq_model *model
     return status;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_load(const char *path, pktseq_model *model, pktseq_codec *codec,
+PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
-                                     const pktseq_allocator *allocator, pktseq_error *err) {
+                                     const char *path, const pktseq_allocator *allocator,
+                                     pktseq_error *err) {
     pktseq_buffer buffer;
     pktseq_status status;
     pktseqi_load_begin(model, codec, training, detector);
     status = pktseq_file_read(&buffer, path, NULL, allocator, err);
     if (status) return status;
-    status = pktseq_load_mem(buffer.data, buffer.size, model, codec, training, detector, allocator,
+    status = pktseq_load_mem(model, codec, training, detector, buffer.data, buffer.size, allocator,
                              err);
     pktseq_buffer_free(&buffer);
     return pktseqi_error_in(err, status, path);
@@ -16203,7 +16220,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const cha
                                             pktseq_error *err) {
     if (!pktseqi_guard_ready(guard))
         return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
-    return pktseq_save(path, &guard->model, &guard->codec, &guard->training, &guard->detector, err);
+    return pktseq_save(&guard->model, &guard->codec, &guard->training, &guard->detector, path, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
@@ -16212,7 +16229,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     pktseqi_guard_begin(guard, path ? options : NULL);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseq_load(path, &guard->model, &guard->codec, &guard->training, &guard->detector,
+    status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,
                          &guard->options.allocator, err);
     if (!status && !pktseqi_guard_ready(guard))
         status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%s: it does not say which scores are "

@@ -255,8 +255,7 @@ static int load_model(app *a) {
     pktseq_detector_options options = pktseq_detector_options_default();
     const char *wrong = input_wrong(a->model_path, 1);
     if (wrong) return fail("%s %s", a->model_path, wrong);
-    if (pktseq_load(a->model_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
-                    &a->err))
+    if (pktseq_load(&a->model, &a->codec, &a->training, &a->detector, a->model_path, NULL, &a->err))
         return fail("%s", a->err.text);
     if (!a->codec.field_count)
         return fail("%s holds no codec, so it does not say what its features are", a->model_path);
@@ -1519,7 +1518,7 @@ static int run(app *a) {
     bad = bad || find_sequences(a) || score_data(a) || find_incidents(a) || tell(a, &normal);
     pktseq_table_free(&normal);
     if (bad) return 1;
-    if (a->save && pktseq_save(a->model_path, &a->model, &a->codec, &a->training, &a->detector,
+    if (a->save && pktseq_save(&a->model, &a->codec, &a->training, &a->detector, a->model_path,
                                &a->err))
         return fail("%s", a->err.text);
     if (a->scores_path && a->print == stdout)

@@ -190,9 +190,9 @@ class Model(Owner):
         return Watch(self)
 
     def save(self, path):
-        must("pktseq_save", os.fsencode(path), c.byref(self.model),
+        must("pktseq_save", c.byref(self.model),
              c.byref(self.codec.codec) if self.codec else None, c.byref(self.training),
-             c.byref(self.detector) if self.detector.memory else None)
+             c.byref(self.detector) if self.detector.memory else None, os.fsencode(path))
 
 
 def learn(data, hidden=64, iterations=2000, seed=1, progress=None, **settings):
@@ -221,8 +221,8 @@ def learn(data, hidden=64, iterations=2000, seed=1, progress=None, **settings):
 def load(path):
     codec = Codec()
     made = Model(codec)
-    must("pktseq_load", os.fsencode(path), c.byref(made.model), c.byref(codec.codec),
-         c.byref(made.training), c.byref(made.detector), None)
+    must("pktseq_load", c.byref(made.model), c.byref(codec.codec), c.byref(made.training),
+         c.byref(made.detector), os.fsencode(path), None)
     made.codec = codec if codec.codec.field_count else None
     return made
 

@@ -181,7 +181,7 @@ static int set_continued(app *a, const char *path) {
     const char *wrong = input_wrong(path, 1);
     pktseq_guard *old = &a->old;
     if (wrong) return fail("%s %s", path, wrong);
-    if (pktseq_load(path, &old->model, &old->codec, &old->training, &old->detector, NULL, &a->err))
+    if (pktseq_load(&old->model, &old->codec, &old->training, &old->detector, path, NULL, &a->err))
         return fail("%s", a->err.text);
     if (!old->codec.field_count)
         return fail("%s does not say what its features are (--init takes weights alone)", path);
@@ -376,7 +376,7 @@ static int start_from(app *a, const char *path) {
     const char *wrong = input_wrong(path, 1);
     int bad = 1;
     if (wrong) return fail("%s %s", path, wrong);
-    if (pktseq_load(path, &init, &codec, NULL, NULL, NULL, &a->err)) return fail("%s", a->err.text);
+    if (pktseq_load(&init, &codec, NULL, NULL, path, NULL, &a->err)) return fail("%s", a->err.text);
     if (codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err))
         fail("%s: its features are not those of %s (%s): --continue goes on with it, --init cannot",
              path, input_name(a->data_path), a->err.text);
@@ -555,7 +555,7 @@ static int prepare_resumed(app *a) {
     pktseq_train_config asked = a->recipe.train;
     const char *wrong = input_wrong(a->resume_path, 1);
     if (wrong) return fail("%s %s", a->resume_path, wrong);
-    if (pktseq_load(a->resume_path, &a->model, &a->codec, &a->training, &a->detector, NULL,
+    if (pktseq_load(&a->model, &a->codec, &a->training, &a->detector, a->resume_path, NULL,
                     &a->err))
         return fail("%s", a->err.text);
     if (!a->training.iteration || !a->codec.field_count)
@@ -855,7 +855,7 @@ static int write_results(app *a) {
             a->recipe.train.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->training.iteration &&
-        pktseq_save(path, &a->model, &a->codec, &a->training, &a->detector, &a->err))
+        pktseq_save(&a->model, &a->codec, &a->training, &a->detector, path, &a->err))
         return fail("%s", a->err.text);
     a->saved = a->training.iteration > 0;
     if (write_loss_csv(a)) return 1;
@@ -924,7 +924,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         const pktseq_detector *fitted = NULL;
         if (a->dataset.trained < a->dataset.pairs && !calibrate(a)) fitted = &a->detector;
         if (path_in(a, path, sizeof path, name) ||
-            pktseq_save(path, p->model, &a->codec, p->training, fitted, &a->save_err))
+            pktseq_save(p->model, &a->codec, p->training, fitted, path, &a->save_err))
             return 1;
         a->kept[p->milestone] = 1;
     }
@@ -979,14 +979,18 @@ static int rehearse(app *a) {
     return 0;
 }
 
-// Gives back the packets, which the dataset has encoded; counts and what they were remain.
+// Gives back the packets, which the dataset has encoded; what the summary tells of them remains.
 static void free_packets(app *a) {
-    pktseq_table seen = a->table;
+    pktseq_table seen;
+    memset(&seen, 0, sizeof seen);
+    seen.rows = a->table.rows;
+    seen.sequences = a->table.sequences;
+    seen.position_gaps = a->table.position_gaps;
+    seen.counts = a->table.counts;
+    seen.notes = a->table.notes;
+    memcpy(seen.first_bad, a->table.first_bad, sizeof seen.first_bad);
+    seen.capture = a->table.capture;
     pktseq_table_free(&a->table);
-    seen.start = seen.connection = NULL;
-    seen.source_row = NULL;
-    seen.column = NULL;
-    seen.column_count = seen.own_columns = 0;
     a->table = seen;
 }
 

@@ -162,7 +162,7 @@ static void begin_run(app *a) {
     options.start = PKTSEQ_START_INPUT;
     options.begin = 0.8;
     if (a->resume) {
-        if (pktseq_load(a->resume, &a->model, &a->codec, &a->training, NULL, NULL, &a->err))
+        if (pktseq_load(&a->model, &a->codec, &a->training, NULL, a->resume, NULL, &a->err))
             die(a, a->err.text, "");
         if (!a->training.iteration || !a->codec.field_count || !a->training.velocity)
             die(a, a->resume, " holds no interrupted run");
@@ -190,8 +190,8 @@ static void share_model(app *a) {
         pktseq_save_mem(&buffer, &a->model, &a->codec, &a->training, NULL, NULL, &a->err))
         die(a, a->err.text, "");
     share(a, &buffer);
-    if (a->rank && pktseq_load_mem(buffer.data, buffer.size, &a->model, &a->codec, &a->training,
-                                   NULL, NULL, &a->err))
+    if (a->rank && pktseq_load_mem(&a->model, &a->codec, &a->training, NULL, buffer.data,
+                                   buffer.size, NULL, &a->err))
         die(a, a->err.text, "");
     if (a->rank) free(buffer.data);
     else pktseq_buffer_free(&buffer);
@@ -391,7 +391,7 @@ static void snapshot(app *a) {
     if (a->rank == 0) {
         memcpy(a->training.velocity, all, a->model.parameters * sizeof *all);
         snprintf(path, sizeof path, "%s/model.safetensors", a->out);
-        if (pktseq_save(path, &a->model, &a->codec, &a->training, &a->detector, &a->err))
+        if (pktseq_save(&a->model, &a->codec, &a->training, &a->detector, path, &a->err))
             die(a, a->err.text, "");
     }
     free(all);

@@ -169,7 +169,7 @@ static void save(const char *path, int threads) {
     scene s;
     pktseq_error err;
     if (scene_make(&s, 1, threads)) {
-        CHECK_THAT(pktseq_save(path, &s.model, &s.codec, &s.training, &s.detector, &err) == 0, "%s",
+        CHECK_THAT(pktseq_save(&s.model, &s.codec, &s.training, &s.detector, path, &err) == 0, "%s",
                    err.text);
         scene_print(&s, threads);
     }
@@ -184,7 +184,7 @@ static void check(const char *path, int threads) {
     memset(&file, 0, sizeof file);
     memset(&again, 0, sizeof again);
     if (!scene_make(&here, 0, threads) || pktseq_file_read(&file, path, NULL, NULL, &err) ||
-        pktseq_load(path, &s.model, &s.codec, &s.training, &s.detector, NULL, &err) ||
+        pktseq_load(&s.model, &s.codec, &s.training, &s.detector, path, NULL, &err) ||
         pktseq_save_mem(&again, &s.model, &s.codec, &s.training, &s.detector, NULL, &err)) {
         CHECK_THAT(0, "%s", err.text);
     } else {
@@ -266,7 +266,7 @@ static void refuse(scene *s) {
             file.data[at + sizeof kept - 1 - k] =
                 (unsigned char)((sizeof kept == 4 ? as_float[i] : as_double[i]) >> (8 - 8 * k));
         checksum_mend(&file);
-        CHECK_THAT(pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, NULL, &err) ==
+        CHECK_THAT(pktseq_load_mem(&model, NULL, NULL, NULL, file.data, file.size, NULL, &err) ==
                        want, "a file with %s: %s", cell[i], err.text);
         pktseq_model_free(&model);
         pktseq_buffer_free(&file);

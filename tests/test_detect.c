@@ -976,8 +976,8 @@ static void check_saved(scene *s, const pktseq_detector *d, const pktseq_codec *
     CHECK(pktseq_save_mem(&buffer, &s->model, codec, NULL, d, NULL, NULL) == PKTSEQ_OK);
     for (int with = 0; with < 2; ++with) {  // the codec may be wanted or not, and be there or not
         memset(&loaded, 0x55, sizeof loaded);
-        CHECK_THAT(pktseq_load_mem(buffer.data, buffer.size, &model, with ? &loaded_codec : NULL,
-                                   NULL, &loaded, NULL, &err) == PKTSEQ_OK,
+        CHECK_THAT(pktseq_load_mem(&model, with ? &loaded_codec : NULL, NULL, &loaded, buffer.data,
+                                   buffer.size, NULL, &err) == PKTSEQ_OK,
                    "codec %s, %s: %s", codec ? "saved" : "not saved",
                    with ? "wanted" : "not wanted", err.text);
         if (!loaded.memory) continue;

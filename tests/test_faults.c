@@ -644,7 +644,7 @@ static void train_on(trial *t, int resumed) {
     uint64_t before;
     memset(&training, 0, sizeof training);
     if (resumed) {
-        NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, &training, NULL, &callers,
+        NEED(pktseq_load_mem(&model, NULL, &training, NULL, S.file.data, S.file.size, &callers,
                              NULL));
     } else {
         NEED(pktseq_model_init(&model, lent(config_of(&S.dataset)), 7, &callers, NULL));
@@ -698,7 +698,7 @@ static void run_detector_score_all(trial *t) {
     pktseq_detector detector;
     double *score = (double *)calloc(S.dataset.pairs, sizeof *score);
     uint64_t before;
-    NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, NULL, &detector, &callers, NULL));
+    NEED(pktseq_load_mem(&model, NULL, NULL, &detector, S.file.data, S.file.size, &callers, NULL));
     before = detector_hash(&detector) ^ model_hash(&model);
     TRY(pktseq_detector_score_all(&detector, &model, &S.dataset, 2, score, t->err));
     CHECK((detector_hash(&detector) ^ model_hash(&model)) == before);
@@ -763,7 +763,7 @@ static void parts_free(parts *p) {
 static void run_load_mem(trial *t) {
     parts p;
     memset(&p, 0xa5, sizeof p);
-    TRY(pktseq_load_mem(S.file.data, S.file.size, &p.model, &p.codec, &p.training, &p.detector,
+    TRY(pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, S.file.data, S.file.size,
                         &callers, t->err));
     CHECK_EMPTY(p);
     t->result = model_hash(&p.model) ^ codec_hash(&p.codec) ^ training_hash(&p.training) ^
@@ -775,7 +775,7 @@ static void run_load_mem(trial *t) {
 static void run_load(trial *t) {
     parts p;
     memset(&p, 0xa5, sizeof p);
-    TRY(pktseq_load(S.path, &p.model, &p.codec, &p.training, &p.detector, &callers, t->err));
+    TRY(pktseq_load(&p.model, &p.codec, &p.training, &p.detector, S.path, &callers, t->err));
     CHECK_EMPTY(p);
     t->result = model_hash(&p.model) ^ codec_hash(&p.codec) ^ training_hash(&p.training) ^
                 detector_hash(&p.detector);
@@ -837,11 +837,11 @@ static void run_file_write(trial *t) {
 
 static void run_save(trial *t) {
     parts p;
-    NEED(pktseq_load_mem(S.file.data, S.file.size, &p.model, &p.codec, &p.training, &p.detector,
+    NEED(pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, S.file.data, S.file.size,
                          &callers, NULL));
     spoil(S.svg_path);
     uint64_t before = file_hash(S.svg_path);
-    TRY(pktseq_save(S.svg_path, &p.model, &p.codec, &p.training, &p.detector, t->err));
+    TRY(pktseq_save(&p.model, &p.codec, &p.training, &p.detector, S.svg_path, t->err));
     check_file(t, S.svg_path, before);
     CHECK(t->status || file_hash(S.svg_path) == file_hash(S.path));
     t->result = file_hash(S.svg_path);
@@ -1115,7 +1115,7 @@ static void test_memory(void) {
     CHECK(f && fwrite(learnable.data, 1, learnable.size, f) == learnable.size);
     if (f) fclose(f);
     free(learnable.data);
-    CHECK(!pktseq_save(S.path, &S.model, &S.codec, &S.training, &S.detector, &err));
+    CHECK(!pktseq_save(&S.model, &S.codec, &S.training, &S.detector, S.path, &err));
     for (size_t i = 0; i < count; ++i) failures += fail_each(&calls[i]);
     printf("  %lu refused allocations in %lu calls\n", (unsigned long)failures,
            (unsigned long)count);
@@ -1172,7 +1172,7 @@ static void test_none_needed(void) {
     memset(&drift, 0, sizeof drift);
     NEED(pktseq_work_init(&work, &S.model.config, 2, S.dataset.longest + 8, 1, NULL, NULL));
     NEED(pktseq_stream_init(&stream, &S.model, &S.detector, NULL, NULL));
-    NEED(pktseq_load_mem(S.file.data, S.file.size, &model, NULL, NULL, NULL, NULL, NULL));
+    NEED(pktseq_load_mem(&model, NULL, NULL, NULL, S.file.data, S.file.size, NULL, NULL));
     CHECK(S.codec.field_count <= 64 &&
           S.dataset.longest * (S.model.config.groups + S.codec.contexts) <
               sizeof part / sizeof *part);
@@ -1452,8 +1452,8 @@ static int disk_is(const void *data, size_t size) {
 static int other_make(pktseq_buffer *other) {
     pktseq_train_config config = train_config(40);
     parts p;
-    pktseq_status status = pktseq_load_mem(S.file.data, S.file.size, &p.model, &p.codec,
-                                           &p.training, &p.detector, NULL, NULL);
+    pktseq_status status = pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector,
+                                           S.file.data, S.file.size, NULL, NULL);
     if (!status) status = pktseq_train(&p.model, &S.dataset, &config, &p.training, NULL);
     if (!status)
         status = pktseq_save_mem(other, &p.model, &p.codec, &p.training, &p.detector, NULL, NULL);
@@ -1652,8 +1652,8 @@ static void power_judge(const unsigned char *data, size_t size) {
     if (power.load) {
         parts p;
         pktseq_error err;
-        pktseq_status status = pktseq_load_mem(data, size, &p.model, &p.codec, &p.training,
-                                               &p.detector, NULL, &err);
+        pktseq_status status = pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, data,
+                                               size, NULL, &err);
         CHECK_THAT(status == PKTSEQ_OK && (is_old || is_new), "%s", err.text);
         parts_free(&p);
     }
@@ -1746,7 +1746,7 @@ static void check_refused(const char *path, const char *shown) {
     for (int how = 0; how < 2; ++how) {
         pktseq_status status =
             how ? pktseq_file_write(path, "a file", 6, NULL, &err)
-                : pktseq_save(path, &S.model, &S.codec, &S.training, &S.detector, &err);
+                : pktseq_save(&S.model, &S.codec, &S.training, &S.detector, path, &err);
         CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status, "%s: status %d", path,
                    (int)status);
         CHECK_THAT(strstr(err.text, shown) && !strchr(err.text, '\n') &&

@@ -564,7 +564,7 @@ static void load(loaded *l, const void *data, size_t size, size_t fail_at) {
     if (size) memcpy(exact, data, size);
     l->allocator = allocator_of(&l->memory);
     l->memory.fail_at = fail_at;
-    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->detector,
+    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, exact, size,
                                 &l->allocator, &l->err);
     free(exact);
 }
@@ -698,7 +698,7 @@ static void test_parts(void) {
                                 : !l.training.iteration && !l.training.losses,
                        "%d", with);
             CHECK(unload(&l));
-            CHECK(!pktseq_load_mem(buffer.data, buffer.size, &model, NULL, NULL, NULL, NULL, NULL));
+            CHECK(!pktseq_load_mem(&model, NULL, NULL, NULL, buffer.data, buffer.size, NULL, NULL));
             CHECK(same_model(&model, &s.model));
             pktseq_model_free(&model);
             pktseq_buffer_free(&buffer);
@@ -1638,9 +1638,9 @@ static void test_complete(void) {
         int saved = with & 3, wanted = with >> 2;
         CHECK(!pktseq_save_mem(&some, &c.s.model, NULL, saved & 1 ? &c.s.training : NULL,
                                saved & 2 ? &c.detector : NULL, NULL, NULL));
-        CHECK_THAT(!pktseq_load_mem(some.data, some.size, &model, &codec,
-                                    wanted & 1 ? &training : NULL, wanted & 2 ? &detector : NULL,
-                                    NULL, &err), "saved %d, wanted %d: %s", saved, wanted,
+        CHECK_THAT(!pktseq_load_mem(&model, &codec, wanted & 1 ? &training : NULL,
+                                    wanted & 2 ? &detector : NULL, some.data, some.size, NULL,
+                                    &err), "saved %d, wanted %d: %s", saved, wanted,
                    err.text);
         if (wanted & 1) {
             CHECK((training.velocity != NULL) == (saved & 1));
@@ -1709,7 +1709,7 @@ static void test_complete(void) {
         CHECK_THAT(l.status == PKTSEQ_ERROR_DATA && strstr(l.err.text, "optimizer.velocity") &&
                        is_empty(&l), "%d: %s", (int)l.status, l.err.text);
         CHECK(unload(&l));
-        CHECK(!pktseq_load_mem(b.data, b.size, &model, NULL, NULL, NULL, NULL, NULL));
+        CHECK(!pktseq_load_mem(&model, NULL, NULL, NULL, b.data, b.size, NULL, NULL));
         pktseq_model_free(&model);  // who does not want to train does not need it
         free(b.data);
         snprintf(from, sizeof from, "velocity\":{\"dtype\":\"%s\",\"shape\":[%lu]", OWN_DTYPE,
@@ -1985,9 +1985,9 @@ static void test_arguments(void) {
         CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
         CHECK(!buffer.data && err.text[0]);
         CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_load_mem(NULL, 100, &model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, NULL, 100, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
         CHECK(!model.block);
-        CHECK(pktseq_load_mem(good.data, good.size, NULL, NULL, NULL, NULL, NULL, &err) ==
+        CHECK(pktseq_load_mem(NULL, NULL, NULL, NULL, good.data, good.size, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
         pktseq_buffer_free(&good);
         pktseq_buffer_free(NULL);
@@ -2085,14 +2085,14 @@ static void test_paths(void) {
     snprintf(folder, sizeof folder, "%s.d", path);
     if (!subject_make(&s, 40, 2, PKTSEQ_START_INPUT, 0)) return;
 
-    CHECK(!pktseq_save(path, &s.model, &s.codec, &s.training, NULL, &err));
+    CHECK(!pktseq_save(&s.model, &s.codec, &s.training, NULL, path, &err));
     CHECK(!pktseq_save_mem(&old, &s.model, &s.codec, &s.training, NULL, NULL, &err));
     bytes file = read_all(path);
     CHECK(file.size == old.size && !memcmp(file.data, old.data, old.size));
     free(file.data);
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err));
+    CHECK(!pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err));
     CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec) &&
           same_training(&s.training, &l.training));
     l.memory.live = 0;
@@ -2100,7 +2100,7 @@ static void test_paths(void) {
 
     // Over an old file; then the disk is full after every so many bytes, and the old file stays.
     s.model.block[0] += 1;
-    CHECK(!pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err));
+    CHECK(!pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err));
     CHECK(!pktseq_save_mem(&new_bytes, &s.model, &s.codec, NULL, NULL, NULL, &err));
     file = read_all(path);
     CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, new_bytes.size));
@@ -2113,7 +2113,7 @@ static void test_paths(void) {
         limit = all;
         limit.rlim_cur = (rlim_t)room;
         setrlimit(RLIMIT_FSIZE, &limit);
-        pktseq_status status = pktseq_save(path, &s.model, &s.codec, &s.training, NULL, &err);
+        pktseq_status status = pktseq_save(&s.model, &s.codec, &s.training, NULL, path, &err);
         setrlimit(RLIMIT_FSIZE, &all);
         ++tried;
         failed += status == PKTSEQ_ERROR_FILE && err.status == status && err.text[0];
@@ -2130,70 +2130,70 @@ static void test_paths(void) {
     // Who may read the old file may read the new one, and nobody else.
     {
         struct stat mode;
-        CHECK(!chmod(path, 0640) && pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err) == 0);
+        CHECK(!chmod(path, 0640) && pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err) == 0);
         CHECK_THAT(!stat(path, &mode) && (mode.st_mode & 0777) == 0640, "%o",
                    (unsigned)mode.st_mode);
-        CHECK(!chmod(path, 0400) && pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err) == 0);
+        CHECK(!chmod(path, 0400) && pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err) == 0);
         CHECK(!stat(path, &mode) && (mode.st_mode & 0777) == 0400 && !chmod(path, 0644));
     }
 
     // Weights that must not be saved leave the old file, too.
     s.model.block[1] = (pktseq_real)NAN;
-    CHECK(pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err) == PKTSEQ_ERROR_DATA);
     s.model.block[1] = 0;
     CHECK(!exists(temporary));
 
     // The temporary file's name is taken, by a folder or by a link to a file of somebody else's: it
     // takes another one, and leaves what is there alone.
     CHECK(!mkdir(temporary, 0777));
-    CHECK_THAT(!pktseq_save(path, &s.model, NULL, NULL, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_save(&s.model, NULL, NULL, NULL, path, &err), "%s", err.text);
     CHECK(!rmdir(temporary));
     snprintf(folder, sizeof folder, "%s.victim", path);
     CHECK(!pktseq_file_write(folder, "mine", 4, NULL, NULL) && !symlink(folder + 6, temporary));
-    CHECK_THAT(!pktseq_save(path, &s.model, &s.codec, NULL, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err), "%s", err.text);
     file = read_all(folder);
     CHECK_THAT(file.size == 4 && !memcmp(file.data, "mine", 4), "%lu bytes",
                (unsigned long)file.size);
     free(file.data);
     CHECK(!remove(temporary) && !remove(folder));
-    CHECK(!pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err));
+    CHECK(!pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err));
     CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec));
     l.memory.live = 0;
     CHECK(unload(&l));
 
     // No temporary file can be made: the reason is said.
     snprintf(folder, sizeof folder, "%s/x", path);
-    CHECK(pktseq_save(folder, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(&s.model, NULL, NULL, NULL, folder, &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, folder) && strstr(err.text, "is not a folder"), "%s", err.text);
-    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(&s.model, NULL, NULL, NULL, "no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no such file or folder"), "%s", err.text);
 
     snprintf(folder, sizeof folder, "%s.d", path);
     // The path is a folder: renaming fails, and so does reading.
     CHECK(!mkdir(folder, 0777));
-    CHECK(pktseq_save(folder, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(&s.model, NULL, NULL, NULL, folder, &err) == PKTSEQ_ERROR_FILE);
     snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", folder, (unsigned long)getpid());
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(pktseq_load(folder, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
+    CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, folder, NULL, &l.err) ==
           PKTSEQ_ERROR_FILE);
     CHECK(is_empty(&l) && l.err.text[0]);
     CHECK(!rmdir(folder));
 
-    CHECK(pktseq_save("no/such/folder/x", &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_save(&s.model, NULL, NULL, NULL, "no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
-    CHECK(pktseq_load("no/such/file", &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
+    CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, "no/such/file", NULL, &l.err) ==
           PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(l.err.text, "no/such/file") && is_empty(&l), "%s", l.err.text);
-    CHECK(pktseq_save(NULL, &s.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_load(NULL, &l.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_save(&s.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_load(&l.model, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
 
     // A file cut short, and an empty one.
     for (int cut = 0; cut < 2; ++cut) {
         FILE *f = fopen(path, "wb");
         CHECK(f && fwrite(old.data, 1, cut ? old.size - 7 : 0, f) == (cut ? old.size - 7 : 0) &&
               !fclose(f));
-        CHECK(pktseq_load(path, &l.model, &l.codec, &l.training, &l.detector, NULL, &l.err) ==
+        CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err) ==
               PKTSEQ_ERROR_DATA);
         CHECK_THAT(is_empty(&l) && strstr(l.err.text, cut ? "7" : ""), "%s", l.err.text);
     }
@@ -2254,7 +2254,7 @@ static void test_empty_parts(void) {
     CHECK_THAT(pktseq_save_mem(&empty, &model, &codec, &training, NULL, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
     CHECK(plain.size == empty.size && memcmp(plain.data, empty.data, plain.size) == 0);
-    CHECK_THAT(pktseq_load_mem(empty.data, empty.size, &again, &no_codec, &no_training, NULL, NULL,
+    CHECK_THAT(pktseq_load_mem(&again, &no_codec, &no_training, NULL, empty.data, empty.size, NULL,
                                &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(no_codec.field_count == 0 && no_training.iteration == 0);
     CHECK(again.parameters == model.parameters &&
@@ -2467,7 +2467,7 @@ static void test_whose_memory(void) {
     pktseq_training training;
     pktseq_detector detector;
     pktseq_error err;
-    CHECK_THAT(pktseq_load_mem(file.data, file.size, &model, &codec, &training, &detector,
+    CHECK_THAT(pktseq_load_mem(&model, &codec, &training, &detector, file.data, file.size,
                                &allocator, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(model.allocator.user_data == &c && codec.allocator.user_data == &c);
     CHECK(training.allocator.user_data == &c && detector.allocator.user_data == &c);
@@ -2493,7 +2493,7 @@ static void test_whose_buffer(void) {
     for (int kind = 0; kind < 2; ++kind) {
         pktseq_status status =
             kind == 0 ? pktseq_file_read(&buffer, path, NULL, &allocator, &err)
-                      : pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, NULL, &err);
+                      : pktseq_load_mem(&model, NULL, NULL, NULL, file.data, file.size, NULL, &err);
         if (kind == 1 && status == PKTSEQ_OK) {
             status = pktseq_save_mem(&buffer, &model, NULL, NULL, NULL, &allocator, &err);
             pktseq_model_free(&model);
@@ -2504,9 +2504,9 @@ static void test_whose_buffer(void) {
         CHECK(c.live == 0 && !buffer.data);
     }
     // pktseq_save has no allocator of its own: it takes the model's.
-    CHECK(pktseq_load_mem(file.data, file.size, &model, NULL, NULL, NULL, &allocator, &err) == 0);
+    CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, file.data, file.size, &allocator, &err) == 0);
     c.allocations = 0;
-    CHECK_THAT(pktseq_save(path, &model, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK_THAT(pktseq_save(&model, NULL, NULL, NULL, path, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(c.allocations > 0);
     pktseq_model_free(&model);
     CHECK(c.live == 0);
@@ -2551,7 +2551,7 @@ static pktseq_status load_edited(const pktseq_buffer *file, const char *from, co
         if (i < place || i >= place + 16) hash = (hash ^ data[i]) * UINT64_C(1099511628211);
     for (size_t i = 0; i < 16; ++i)
         data[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
-    status = pktseq_load_mem(data, size, &model, &codec, &training, &detector, NULL, err);
+    status = pktseq_load_mem(&model, &codec, &training, &detector, data, size, NULL, err);
     if (status)
         CHECK(!model.block && !codec.field && !training.iteration && !detector.memory);
     else
@@ -2630,7 +2630,7 @@ static void test_uncountable(void) {
 #undef X
     at += sprintf(json + at, "}");
     put_length(file, (size_t)at);
-    CHECK(pktseq_load_mem(file, (size_t)at + 8, &model, NULL, NULL, NULL, NULL, &err) ==
+    CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, file, (size_t)at + 8, NULL, &err) ==
           PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "\"encoder.gru.weight_hh_l0\": its offsets do not fit"), "%s", err.text);
     CHECK(!model.block);

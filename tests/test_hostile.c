@@ -254,7 +254,7 @@ static void load(loaded *l, const void *data, size_t size) {
     if (size) memcpy(exact, data, size);
     memset(l, 0x5a, sizeof *l);
     a = metered(&l->memory);
-    l->status = pktseq_load_mem(exact, size, &l->model, &l->codec, &l->training, &l->detector, &a,
+    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, exact, size, &a,
                                 &l->err);
     free(exact);
 }
@@ -1725,19 +1725,23 @@ static size_t object_size(char letter) {
       A(2, pktseq_evaluation), ALLOC(3), ERR(4))) \
     C(save_mem, "Bmc?0r?0k?0a?0e?", pktseq_save_mem(A(0, pktseq_buffer), IN(1, pktseq_model), \
       IN(2, pktseq_codec), IN(3, pktseq_training), IN(4, pktseq_detector), ALLOC(5), ERR(6))) \
-    C(load_mem, "bMC?R?K?a?0e?", pktseq_load_mem(a[0] ? IN(0, pktseq_buffer)->data : NULL, \
-      a[0] ? IN(0, pktseq_buffer)->size : 10, A(1, pktseq_model), A(2, pktseq_codec), \
-      A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6))) \
+    C(load_mem, "bMC?R?K?a?0e?", pktseq_load_mem(A(1, pktseq_model), A(2, pktseq_codec), \
+                                                 A(3, pktseq_training), A(4, pktseq_detector), \
+                                                 a[0] ? IN(0, pktseq_buffer)->data : NULL, \
+                                                 a[0] ? IN(0, pktseq_buffer)->size : 10, ALLOC(5), \
+                                                 ERR(6))) \
     C(file_write, "LjF?e?", pktseq_file_write(IN(0, char), a[1], 10, IN(2, pktseq_files), \
       ERR(3))) \
     C(file_read, "BQF?a?0e?", pktseq_file_read(A(0, pktseq_buffer), IN(1, char), \
       IN(2, pktseq_files), ALLOC(3), ERR(4))) \
     C(table_read, "TSha?0e?", pktseq_table_read(A(0, pktseq_table), IN(1, char), \
       IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
-    C(save, "Lmc?0r?0k?0e?", pktseq_save(IN(0, char), IN(1, pktseq_model), IN(2, pktseq_codec), \
-      IN(3, pktseq_training), IN(4, pktseq_detector), ERR(5))) \
-    C(load, "QMC?R?K?a?0e?", pktseq_load(IN(0, char), A(1, pktseq_model), A(2, pktseq_codec), \
-      A(3, pktseq_training), A(4, pktseq_detector), ALLOC(5), ERR(6)))
+    C(save, "Lmc?0r?0k?0e?", pktseq_save(IN(1, pktseq_model), IN(2, pktseq_codec), \
+                                         IN(3, pktseq_training), IN(4, pktseq_detector), \
+                                         IN(0, char), ERR(5))) \
+    C(load, "QMC?R?K?a?0e?", pktseq_load(A(1, pktseq_model), A(2, pktseq_codec), \
+                                         A(3, pktseq_training), A(4, pktseq_detector), \
+                                         IN(0, char), ALLOC(5), ERR(6)))
 
 #define C(name, arguments, call) \
     static pktseq_status call_##name(scene *s, void **a) { \
@@ -2054,7 +2058,7 @@ static void test_sizes(void) {
     FAILS(pktseq_quantile(s.values, 0, 0.5, s.values, NULL, NULL));
     FAILS(pktseq_quantile(s.values, 8, 1.5, s.values, NULL, NULL));
     FAILS(pktseq_evaluate(s.values, s.marks, 0, OUT(5, pktseq_evaluation), NULL, NULL));
-    FAILS(pktseq_load_mem(NULL, 0, OUT(2, pktseq_model), NULL, NULL, NULL, NULL, NULL));
+    FAILS(pktseq_load_mem(OUT(2, pktseq_model), NULL, NULL, NULL, NULL, 0, NULL, NULL));
     FAILS(pktseq_file_write("", world_csv, 1, NULL, NULL));
     FAILS(pktseq_file_read(OUT(6, pktseq_buffer), "", NULL, NULL, NULL));
     // A backward twice, or one after a forward that failed or had no target.

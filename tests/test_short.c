@@ -417,7 +417,7 @@ static void test_again(void) {
                training.loss[0], training.loss[9]);
     CHECK_THAT(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err), "%s",
                err.text);
-    CHECK_THAT(!pktseq_save(model_path, &model, &codec, &training, &detector, &err), "%s",
+    CHECK_THAT(!pktseq_save(&model, &codec, &training, &detector, model_path, &err), "%s",
                err.text);
     pktseq_detector_free(&detector);
     pktseq_training_free(&training);
@@ -528,7 +528,7 @@ static void test_failures(void) {
     p = packet[0];
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_OK && guard.watcher.tracker.packets == 1);
     // A checkpoint without what tells normal scores is not enough.
-    CHECK(!pktseq_save(model_path, &guard.model, &guard.codec, NULL, NULL, &err));
+    CHECK(!pktseq_save(&guard.model, &guard.codec, NULL, NULL, model_path, &err));
     pktseq_guard_close(&guard);
     CHECK(pktseq_guard_open(&guard, model_path, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "normal") && is_zero(&guard, sizeof guard), "%s", err.text);

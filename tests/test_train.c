@@ -546,7 +546,7 @@ static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_
     // What the callback could save is what is there afterwards.
     CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
     CHECK(after.size == r->saved.size && memcmp(after.data, r->saved.data, after.size) == 0);
-    CHECK(pktseq_load_mem(after.data, after.size, &loaded, NULL, &loaded_training, NULL, NULL,
+    CHECK(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, after.data, after.size, NULL,
                           NULL) == PKTSEQ_OK);
     CHECK(same_weights(&loaded, &model) && same_training(&loaded_training, &training));
     CHECK(loaded_training.config.seed == config.seed);
@@ -651,7 +651,7 @@ static void test_momentum_changes(void) {
         config.momentum = off ? 0.9 : 0;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
-        CHECK(pktseq_load_mem(saved.data, saved.size, &own, NULL, NULL, NULL, NULL, NULL) ==
+        CHECK(pktseq_load_mem(&own, NULL, NULL, NULL, saved.data, saved.size, NULL, NULL) ==
               PKTSEQ_OK);
         config.momentum = off ? 0 : 0.9;
         config.iterations = 16;
@@ -673,7 +673,7 @@ static void test_momentum_changes(void) {
         CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
         {
             pktseq_training loaded;
-            CHECK(pktseq_load_mem(saved.data, saved.size, &own, NULL, &loaded, NULL, NULL, NULL) ==
+            CHECK(pktseq_load_mem(&own, NULL, &loaded, NULL, saved.data, saved.size, NULL, NULL) ==
                   PKTSEQ_OK);
             CHECK(same_training(&loaded, &training));
             pktseq_training_free(&loaded);
@@ -728,8 +728,8 @@ static void test_other_intervals(void) {
                        "every %d, then every %d: point %d is %g", (int)interval[k].first,
                        (int)interval[k].then, (int)i, training.loss[i]);
         CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL, NULL,
-                                   NULL) == PKTSEQ_OK,
+        CHECK_THAT(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, saved.data, saved.size,
+                                   NULL, NULL) == PKTSEQ_OK,
                    "every %d, then every %d: what was saved cannot be loaded",
                    (int)interval[k].first, (int)interval[k].then);
         pktseq_buffer_free(&saved);
@@ -762,8 +762,8 @@ static void test_fewer_iterations(void) {
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK(r->n == 0 && training.iteration == 9 && same_weights(&model, &copy));
         CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(saved.data, saved.size, &loaded, NULL, &loaded_training, NULL, NULL,
-                                   NULL) == PKTSEQ_OK,
+        CHECK_THAT(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, saved.data, saved.size,
+                                   NULL, NULL) == PKTSEQ_OK,
                    "9 iterations done, %d asked for: what was saved cannot be loaded", (int)k);
         CHECK(loaded_training.iteration == 9);
         pktseq_buffer_free(&saved);

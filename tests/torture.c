@@ -81,7 +81,7 @@ static pktseq_status make(checkpoint *c, int which, pktseq_error *err) {
 
 static pktseq_status save(const char *path, int which, pktseq_error *err) {
     const checkpoint *c = &both[which];
-    return pktseq_save(path, &c->model, &c->codec, &c->training, &c->detector, err);
+    return pktseq_save(&c->model, &c->codec, &c->training, &c->detector, path, err);
 }
 
 static int is_checkpoint(const pktseq_buffer *bytes, int which) {
@@ -97,7 +97,7 @@ static int which_is(const char *path, pktseq_error *err) {
     int which = -1;
     memset(&c, 0, sizeof c);
     if (pktseq_file_read(&raw, path, NULL, NULL, err)) return -1;
-    if (!pktseq_load_mem(raw.data, raw.size, &c.model, &c.codec, &c.training, &c.detector, NULL,
+    if (!pktseq_load_mem(&c.model, &c.codec, &c.training, &c.detector, raw.data, raw.size, NULL,
                          err) &&
         !pktseq_save_mem(&c.bytes, &c.model, &c.codec, &c.training, &c.detector, NULL, err)) {
         for (int i = 0; i < 2; ++i)

@@ -106,7 +106,7 @@ static void learn(pktseq_model *model, const pktseq_dataset *normal) {
     must(pktseq_save_mem(&checkpoint, &half, &codec, &half_training, NULL, NULL, &err));
     pktseq_model_free(&half);
     pktseq_training_free(&half_training);
-    must(pktseq_load_mem(checkpoint.data, checkpoint.size, &half, NULL, &half_training, NULL, NULL,
+    must(pktseq_load_mem(&half, NULL, &half_training, NULL, checkpoint.data, checkpoint.size, NULL,
                          &err));
     train(&half, normal, &half_training, 2 * HALF);
     printf("weights %016llx, resumed half way %016llx\n", hash(model), hash(&half));

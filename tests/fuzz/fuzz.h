@@ -266,7 +266,7 @@ typedef struct fuzz_loaded {
 static inline void fuzz_load(fuzz_loaded *l, const unsigned char *data, size_t size,
                              fuzz_memory *m) {
     memset(l, 0x5a, sizeof *l);
-    l->status = pktseq_load_mem(data, size, &l->model, &l->codec, &l->training, &l->detector,
+    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, data, size,
                                 &m->allocator, &l->err);
     fuzz_error(&l->err, l->status);
     FUZZ_THAT(l->status == PKTSEQ_OK || l->status == PKTSEQ_ERROR_DATA ||

@@ -362,8 +362,8 @@ static void api_file(api_state *s, size_t i) {
         api_detector_free(s, i);
         pktseq_codec_free(&s->codec[i]);
         pktseq_training_free(&s->training[i]);
-        api_done(s, pktseq_load_mem(b->data, b->size, &s->model[i], &s->codec[i], &s->training[i],
-                                    &s->detector[i], &s->memory.allocator, &s->err));
+        api_done(s, pktseq_load_mem(&s->model[i], &s->codec[i], &s->training[i], &s->detector[i],
+                                    b->data, b->size, &s->memory.allocator, &s->err));
         break;
     default:
         at = api_byte(s) * 256u + api_byte(s);

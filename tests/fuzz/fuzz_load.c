@@ -143,9 +143,10 @@ static void load_check_parts(const unsigned char *data, size_t size, unsigned wi
     fuzz_loaded part;
     pktseq_status status;
     memset(&part, 0, sizeof part);
-    status = pktseq_load_mem(data, size, &part.model, without & 1 ? NULL : &part.codec,
+    status = pktseq_load_mem(&part.model, without & 1 ? NULL : &part.codec,
                              without & 2 ? NULL : &part.training,
-                             without & 4 ? NULL : &part.detector, &m->allocator, &part.err);
+                             without & 4 ? NULL : &part.detector, data, size, &m->allocator,
+                             &part.err);
     fuzz_error(&part.err, status);
     if (l->status == PKTSEQ_OK) {
         FUZZ_THAT(status == PKTSEQ_OK, "%s", part.err.text);
