@@ -333,7 +333,7 @@ typedef struct pktseq_packet {
 
 // Finds the innermost IP packet of a frame and fills *packet; a pure function, for a loop of one's
 // own over libpcap's packets. Tags (802.1Q, 802.1ad, ..), MPLS, PPPoE and the extension headers of
-// IPv6 are passed over; GRE, IP in IP, 6in4, EtherIP, VXLAN, Geneve, GTP-U, Teredo, L2TP and MPLS
+// IPv6 are passed over; GRE, IP in IP, 6in4, EtherIP, VXLAN, Geneve, GTP-U, Teredo, LISP and MPLS
 // over UDP are entered, as long as what is within is an IP packet. What an ICMP error quotes is not
 // the packet's own.
 //   captured   bytes at `frame`;  length   bytes that the frame had on the wire
@@ -3123,35 +3123,47 @@ static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
 }
 
 // ---- >>frame: link and network layers of one packet -------------------------------------------
-
-// A walk from the outermost header of a frame to the innermost. Each step reads one header and
-// names the step that reads the next one:
+//
+// A frame is walked from its outermost header to its innermost. Each step reads one header and
+// names the step that reads the next one; an IP header overwrites what the one before it said, so
+// the innermost packet remains. A header that only has to be passed is a line of a table (number,
+// bytes, what follows); one that has to be read is a function. To add a protocol, add a line to the
+// table of what carries it: pktseqi_links, pktseqi_ethertypes, the protocols of IP in
+// pktseqi_walk_protocol, or the ports of UDP in pktseqi_walk_udp.
 //
 //      | headers passed | next header ... captured |  not captured  | padding, not the packet's |
 //                       at                     at + size        at + wire
+//
+// No step reads a byte before pktseqi_walk_has or _pass has said that it is captured. What was just
+// passed may still be looked at: a step that reads w->at - 2 follows a pass of at least two bytes.
+
 typedef struct pktseqi_walk {
     const unsigned char *at;
     size_t size;            // bytes captured from there on, at most wire
     size_t wire;            // bytes there on the wire, as far as the headers passed tell
     void (*next)(struct pktseqi_walk *w);  // reads the next header; NULL = the walk ends
-    unsigned type;          // Ethertype or IP protocol of the next header, where a step needs it
+    unsigned type;          // link type, Ethertype or IP protocol that the next header was found by
     int found;              // number of IP headers
     int six;                // the last one was IPv6
     const char *other;      // name of what there is instead of IP
     pktseq_packet *packet;
 } pktseqi_walk;
 
-// An entry of a table: a number in a header, and what begins after `bytes` more.
+// A line of a table: a number in a header, and what follows after `bytes` more.
 typedef struct pktseqi_route {
-    uint16_t number;
-    uint16_t bytes;
+    uint16_t number, bytes;
     void (*next)(pktseqi_walk *w);
-    const char *name;       // as Wireshark spells it, or NULL
 } pktseqi_route;
 
+// A number, and its name as Wireshark's column Protocol spells it.
+typedef struct pktseqi_named {
+    uint16_t number;
+    const char *name;
+} pktseqi_named;
+
 enum {
-    PKTSEQI_MOST_LAYERS = 1000,  // steps of the deepest frame: bounds the time that one may take
-    PKTSEQI_ETHERNET = 14        // bytes of its header (IEEE 802.3), the last two an Ethertype
+    PKTSEQI_MAX_LAYERS = 1000,  // steps for a frame: a hostile one of 256 kB has 65,000 MPLS labels
+    PKTSEQI_ETHERNET = 14       // bytes of its header (IEEE 802.3), the last two an Ethertype
 };
 
 // Returns a number of two or four bytes in network order, or of four in the other order.
@@ -3163,7 +3175,8 @@ static uint32_t pktseqi_le32(const unsigned char *p) {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-// Returns 1 if so many bytes of the next header are captured.
+// Returns 1 if so many bytes of the next header are captured. Those that were on the wire but not
+// captured are noted: the snap length was too short for the headers.
 static int pktseqi_walk_has(pktseqi_walk *w, size_t bytes) {
     if (w->size >= bytes) return 1;
     if (w->wire > w->size) w->packet->notes |= PKTSEQ_NOTE_CUT_OFF;
@@ -3181,64 +3194,68 @@ static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, void (*next)(pktseqi
     return 1;
 }
 
-// Cuts padding off: a header says how many bytes it has with all that follows.
+// Trims padding: a header says how many bytes it has with all that follows.
 static void pktseqi_walk_trim(pktseqi_walk *w, size_t bytes) {
     if (w->wire > bytes) w->wire = bytes;
     if (w->size > bytes) w->size = bytes;
 }
 
-// Takes the next step; the walk ends there, unless that one names another.
-static void pktseqi_walk_step(pktseqi_walk *w) {
-    void (*step)(pktseqi_walk *) = w->next;
-    w->next = NULL;
-    step(w);
+// Goes by the line of a table that has this number. Returns 0 if there is none. Tables are searched
+// from their first line, which has the most frequent number: of normal traffic one comparison.
+static int pktseqi_walk_by(pktseqi_walk *w, const pktseqi_route *list, size_t count,
+                           unsigned number) {
+    for (size_t i = 0; i < count; ++i)
+        if (list[i].number == number) {
+            pktseqi_walk_pass(w, list[i].bytes, list[i].next);
+            return 1;
+        }
+    return 0;
 }
 
-// Returns the entry of a number in a table, or NULL. The frequent ones come first.
-static const pktseqi_route *pktseqi_route_find(const pktseqi_route *list, size_t count,
-                                               unsigned number) {
-    for (size_t i = 0; i < count; ++i)
-        if (list[i].number == number) return &list[i];
+// Returns the name of a number in a list, which rises with the numbers; NULL = it has none.
+static const char *pktseqi_name_of(const pktseqi_named *list, size_t count, unsigned number) {
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = (low + count) / 2;
+        if (list[middle].number == number) return list[middle].name;
+        if (list[middle].number < number) low = middle + 1;
+        else count = middle;
+    }
     return NULL;
 }
-#define PKTSEQI_ROUTE(list, number) \
-    pktseqi_route_find(list, sizeof list / sizeof *list, (unsigned)(number))
 
-// Follows an entry. Returns 0 for none.
-static int pktseqi_walk_by(pktseqi_walk *w, const pktseqi_route *route) {
-    if (!route) return 0;
-    if (route->name) w->other = route->name;
-    pktseqi_walk_pass(w, route->bytes, route->next);
-    return 1;
-}
+// Two arguments for the two functions above: an array and how long it is.
+#define PKTSEQI_ROWS(array) (array), PKTSEQI_LENGTH(array)
+
+// ---- what carries IP
 
 static void pktseqi_walk_tag(pktseqi_walk *w);
 static void pktseqi_walk_type(pktseqi_walk *w);
 static void pktseqi_walk_protocol(pktseqi_walk *w);
 
-// Reads a fixed IPv4 header (RFC 791): 0 version and length, 2 total length, 6 flags and offset,
-// 9 protocol, 12 source, 16 destination; or of IPv6 (RFC 8200): 4 payload length, 6 next header,
-// 8 source, 24 destination. A length of 0 is a jumbogram, or a packet that the network card was to
-// cut into segments. What an outer IP header has said holds no more.
+// Takes protocol and addresses of a fixed header: of IPv4 (RFC 791) 9 protocol, 12 source, 16
+// destination; of IPv6 (RFC 8200) 6 next header, 8 source, 24 destination. What an outer IP header
+// has said holds no more.
 static void pktseqi_walk_found(pktseqi_walk *w, int six) {
     pktseq_packet *packet = w->packet;
-    const unsigned char *p = w->at;
-    size_t address = six ? 16 : 4;
-    w->type = p[six ? 6 : 9];
+    size_t address = six ? 16 : 4, at = 16 - address;
+    w->type = w->at[six ? 6 : 9];
     w->six = six;
+    packet->notes &= PKTSEQ_NOTE_CUT_OFF;
     if (w->found++) packet->notes |= PKTSEQ_NOTE_TUNNEL;
     packet->transport = (uint8_t)w->type;
+    packet->src_port = packet->dst_port = packet->flags = packet->icmp_id = 0;
     packet->icmp_type = packet->icmp_code = 0;
-    packet->src_port = packet->dst_port = packet->icmp_id = packet->flags = 0;
     packet->payload = 0;
     memset(packet->src, 0, sizeof packet->src);
     memset(packet->src + 10, 0xff, 2);  // ::ffff:a.b.c.d
     memcpy(packet->dst, packet->src, sizeof packet->dst);
-    memcpy(packet->src + 16 - address, p + (six ? 8 : 12), address);
-    memcpy(packet->dst + 16 - address, p + (six ? 24 : 16), address);
+    memcpy(packet->src + at, w->at + (six ? 8 : 12), address);
+    memcpy(packet->dst + at, w->at + (six ? 24 : 16), address);
 }
 
-// Reads IPv4.
+// Reads IPv4: 0 version and length of the header in words, 2 length of all, 6 flags and offset of a
+// fragment. A length of 0 is a packet that the network card was to cut into segments.
 static void pktseqi_walk_ipv4(pktseqi_walk *w) {
     size_t header = 4 * (size_t)(w->at[0] & 15), total;
     unsigned offset;
@@ -3255,7 +3272,7 @@ static void pktseqi_walk_ipv4(pktseqi_walk *w) {
     w->next = NULL;
 }
 
-// Reads IPv6, and nothing else.
+// Reads IPv6, and nothing else: 4 length of the payload, 0 for a jumbogram (RFC 2675).
 static void pktseqi_walk_ipv6(pktseqi_walk *w) {
     size_t payload;
     if (!pktseqi_walk_has(w, 1) || w->at[0] >> 4 != 6 || !pktseqi_walk_has(w, 40)) return;
@@ -3274,28 +3291,26 @@ static void pktseqi_walk_ip(pktseqi_walk *w) {
 // Reads one label of MPLS (RFC 3032). The last one does not say what follows: the first four bits
 // of an IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
 static void pktseqi_walk_mpls(pktseqi_walk *w) {
+    static const pktseqi_route list[] = {{4, 0, pktseqi_walk_ip}, {6, 0, pktseqi_walk_ip},
+                                         {0, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag}};
     if (!pktseqi_walk_pass(w, 4, pktseqi_walk_mpls) || !(w->at[-2] & 1)) return;
     w->next = NULL;
     if (!pktseqi_walk_has(w, 1)) return;
     w->other = "MPLS";
-    switch (w->at[0] >> 4) {
-    case 4:
-    case 6: w->next = pktseqi_walk_ip; break;
-    case 0: pktseqi_walk_pass(w, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag); break;
-    }
+    pktseqi_walk_by(w, PKTSEQI_ROWS(list), w->at[0] >> 4);
 }
 
 // Reads the point-to-point protocol, with or without HDLC's address and control (RFC 1661, 1662).
 static void pktseqi_walk_ppp(pktseqi_walk *w) {
     static const pktseqi_route list[] = {
-        {0x0021, 0, pktseqi_walk_ip, NULL},    {0x0057, 0, pktseqi_walk_ip, NULL},
-        {0x0800, 0, pktseqi_walk_ip, NULL},    {0x86dd, 0, pktseqi_walk_ip, NULL},
-        {0x0281, 0, pktseqi_walk_mpls, NULL},  {0x0283, 0, pktseqi_walk_mpls, NULL}};
+        {0x0021, 0, pktseqi_walk_ip},   {0x0057, 0, pktseqi_walk_ip},
+        {0x0800, 0, pktseqi_walk_ip},   {0x86dd, 0, pktseqi_walk_ip},
+        {0x0281, 0, pktseqi_walk_mpls}, {0x0283, 0, pktseqi_walk_mpls}};
     unsigned protocol;
     size_t bytes;
     if (w->size >= 2 && w->at[0] == 0xff) pktseqi_walk_pass(w, 2, NULL);
     if (!pktseqi_walk_has(w, 1)) return;
-    bytes = w->at[0] & 1 ? 1 : 2;  // a protocol's number is odd: the first odd byte is its last
+    bytes = w->at[0] & 1 ? 1 : 2;  // the first odd byte is the last of a protocol's number
     if (!pktseqi_walk_has(w, bytes)) return;
     protocol = bytes == 1 ? w->at[0] : pktseqi_be16(w->at);
     pktseqi_walk_pass(w, bytes, NULL);
@@ -3303,7 +3318,7 @@ static void pktseqi_walk_ppp(pktseqi_walk *w) {
     if (protocol == 0x31 && pktseqi_walk_has(w, 2) && w->at[1] == 1)  // bridged, RFC 3518
         pktseqi_walk_pass(w, 2 + PKTSEQI_ETHERNET, pktseqi_walk_tag);
     else
-        pktseqi_walk_by(w, PKTSEQI_ROUTE(list, protocol));
+        pktseqi_walk_by(w, PKTSEQI_ROWS(list), protocol);
 }
 
 // Goes on from a session of PPP over Ethernet (RFC 2516), whose last two bytes are PPP's length.
@@ -3326,12 +3341,13 @@ static void pktseqi_walk_snap(pktseqi_walk *w) {
 
 // Reads IEEE 802.2: two service access points and control.
 static void pktseqi_walk_llc(pktseqi_walk *w) {
-    static const pktseqi_route list[] = {
-        {0xaa, 8, pktseqi_walk_snap, NULL}, {0x06, 3, pktseqi_walk_ip, NULL},
-        {0x42, 0, NULL, "STP"},             {0xfe, 0, NULL, "ISIS"},
-        {0xe0, 0, NULL, "IPX"},             {0xff, 0, NULL, "IPX"},
-        {0xf0, 0, NULL, "NetBIOS"}};
-    if (pktseqi_walk_has(w, 3)) pktseqi_walk_by(w, PKTSEQI_ROUTE(list, w->at[0]));
+    static const pktseqi_route list[] = {{0xaa, 8, pktseqi_walk_snap}, {0x06, 3, pktseqi_walk_ip}};
+    static const pktseqi_named names[] = {
+        {0x42, "STP"}, {0xe0, "IPX"}, {0xf0, "NetBIOS"}, {0xfe, "ISIS"}, {0xff, "IPX"}};
+    const char *name;
+    if (!pktseqi_walk_has(w, 3) || pktseqi_walk_by(w, PKTSEQI_ROWS(list), w->at[0])) return;
+    name = pktseqi_name_of(PKTSEQI_ROWS(names), w->at[0]);
+    if (name) w->other = name;
 }
 
 // Reads MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
@@ -3341,49 +3357,37 @@ static void pktseqi_walk_macsec(pktseqi_walk *w) {
     else pktseqi_walk_pass(w, w->at[0] & 0x20 ? 16 : 8, pktseqi_walk_tag);
 }
 
-// Passes over a header whose fourth byte says what follows: the network service header (RFC 8300)
-// and VXLAN's generic extension, which share their numbers.
-static void pktseqi_walk_carried(pktseqi_walk *w, size_t bytes) {
-    static const pktseqi_route list[] = {
-        {1, 0, pktseqi_walk_ip, NULL}, {2, 0, pktseqi_walk_ip, NULL},
-        {3, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL}, {5, 0, pktseqi_walk_mpls, NULL}};
-    unsigned what = w->at[3];
-    if (pktseqi_walk_pass(w, bytes, NULL)) pktseqi_walk_by(w, PKTSEQI_ROUTE(list, what));
-}
-static void pktseqi_walk_nsh(pktseqi_walk *w) {
-    if (pktseqi_walk_has(w, 4)) pktseqi_walk_carried(w, 4 * (size_t)(w->at[1] & 63));
-}
-static void pktseqi_walk_gpe(pktseqi_walk *w) {
-    if (pktseqi_walk_has(w, 8)) pktseqi_walk_carried(w, 8);
-}
-
-// Ethertypes: tags, packets, and names of what is not IP.
+// Ethertypes (IEEE 802 numbers, iana.org/assignments/ieee-802-numbers): packets and tags, which end
+// with the next Ethertype.
 static const pktseqi_route pktseqi_ethertypes[] = {
-    {0x0800, 0, pktseqi_walk_ip, NULL},   {0x86dd, 0, pktseqi_walk_ipv6, NULL},
-    {0x8100, 4, pktseqi_walk_tag, NULL},  {0x88a8, 4, pktseqi_walk_tag, NULL},  // 802.1Q, 802.1ad
-    {0x9100, 4, pktseqi_walk_tag, NULL},  {0x9200, 4, pktseqi_walk_tag, NULL},  // before those
-    {0x8926, 6, pktseqi_walk_tag, NULL},  {0x893f, 8, pktseqi_walk_tag, NULL},  // VN-Tag, 802.1BR
-    {0x8909, 8, pktseqi_walk_tag, NULL},  {0x892f, 6, pktseqi_walk_tag, NULL},  // Cisco's, HSR
-    {0xf1c1, 6, pktseqi_walk_tag, NULL},                                        // 802.1CB
-    {0x8847, 0, pktseqi_walk_mpls, NULL}, {0x8848, 0, pktseqi_walk_mpls, NULL},
-    {0x880b, 0, pktseqi_walk_ppp, NULL},  {0x8864, 6, pktseqi_walk_pppoe, NULL},
-    {0x6558, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
-    {0x88e7, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                     // 802.1ah
-    {0x894f, 0, pktseqi_walk_nsh, NULL},  {0x88e5, 0, pktseqi_walk_macsec, NULL},
-    {0x0806, 0, NULL, "ARP"},    {0x8035, 0, NULL, "RARP"},   {0x88cc, 0, NULL, "LLDP"},
-    {0x8809, 0, NULL, "LACP"},   {0x888e, 0, NULL, "EAPOL"},  {0x8863, 0, NULL, "PPPoED"},
-    {0x9000, 0, NULL, "LOOP"},   {0x8137, 0, NULL, "IPX"},    {0x88f7, 0, NULL, "PTPv2"},
-    {0x8902, 0, NULL, "CFM"},    {0x8906, 0, NULL, "FC"},     {0x88a2, 0, NULL, "AoE"},
-    {0x8892, 0, NULL, "PNIO"},   {0x88a4, 0, NULL, "ECAT"},   {0x88b8, 0, NULL, "GOOSE"},
-    {0x88ba, 0, NULL, "IEC61850 Sampled Values"},             {0x809b, 0, NULL, "AppleTalk"},
-    {0x80f3, 0, NULL, "AARP"},   {0x886f, 0, NULL, "MS NLB"}, {0x2000, 0, NULL, "CDP"},
-    {0x6002, 0, NULL, "MOP"},    {0x6003, 0, NULL, "DEC DNA"}, {0x6004, 0, NULL, "LAT"},
-    {0xfefe, 0, NULL, "ISIS"}};
+    {0x0800, 0, pktseqi_walk_ip},   {0x86dd, 0, pktseqi_walk_ipv6},
+    {0x8100, 4, pktseqi_walk_tag},  {0x88a8, 4, pktseqi_walk_tag},   // 802.1Q, 802.1ad
+    {0x9100, 4, pktseqi_walk_tag},  {0x9200, 4, pktseqi_walk_tag},   // before those
+    {0x8926, 6, pktseqi_walk_tag},  {0x893f, 8, pktseqi_walk_tag},   // VN-Tag, 802.1BR
+    {0x8909, 8, pktseqi_walk_tag},  {0x892f, 6, pktseqi_walk_tag},   // Cisco's, HSR
+    {0xf1c1, 6, pktseqi_walk_tag},                                   // 802.1CB
+    {0x8847, 0, pktseqi_walk_mpls}, {0x8848, 0, pktseqi_walk_mpls},
+    {0x880b, 0, pktseqi_walk_ppp},  {0x8864, 6, pktseqi_walk_pppoe},
+    {0x88e5, 0, pktseqi_walk_macsec},
+    {0x6558, PKTSEQI_ETHERNET, pktseqi_walk_tag},
+    {0x88e7, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag}};               // 802.1ah
 
-// Goes by an Ethertype; up to 1500 it is the length of an 802.3 frame (IEEE 802.3 3.2.6).
+// Goes by an Ethertype; up to 1500 it is the length of an 802.3 frame (IEEE 802.3 3.2.6). Of what
+// has no IP packet only the name is told.
 static void pktseqi_walk_type(pktseqi_walk *w) {
+    static const pktseqi_named names[] = {
+        {0x0806, "ARP"},   {0x2000, "CDP"},  {0x6002, "MOP"},    {0x6003, "DEC DNA"},
+        {0x6004, "LAT"},   {0x8035, "RARP"}, {0x809b, "AppleTalk"}, {0x80f3, "AARP"},
+        {0x8137, "IPX"},   {0x8809, "LACP"}, {0x8863, "PPPoED"}, {0x886f, "MS NLB"},
+        {0x888e, "EAPOL"}, {0x8892, "PNIO"}, {0x88a2, "AoE"},    {0x88a4, "ECAT"},
+        {0x88b8, "GOOSE"}, {0x88ba, "IEC61850 Sampled Values"},  {0x88cc, "LLDP"},
+        {0x88f7, "PTPv2"}, {0x8902, "CFM"},  {0x8906, "FC"},     {0x9000, "LOOP"},
+        {0xfefe, "ISIS"}};
+    const char *name;
     if (w->type <= 1500) w->next = pktseqi_walk_llc;
-    else pktseqi_walk_by(w, PKTSEQI_ROUTE(pktseqi_ethertypes, w->type));
+    if (w->next || pktseqi_walk_by(w, PKTSEQI_ROWS(pktseqi_ethertypes), w->type)) return;
+    name = pktseqi_name_of(PKTSEQI_ROWS(names), w->type);
+    if (name) w->other = name;
 }
 
 // Goes by an Ethertype that is the last two bytes passed.
@@ -3391,6 +3395,8 @@ static void pktseqi_walk_tag(pktseqi_walk *w) {
     w->type = pktseqi_be16(w->at - 2);
     pktseqi_walk_type(w);
 }
+
+// ---- link types other than Ethernet
 
 // Goes on from Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
 static void pktseqi_walk_hdlc(pktseqi_walk *w) {
@@ -3401,21 +3407,18 @@ static void pktseqi_walk_hdlc(pktseqi_walk *w) {
 // Reads BSD's null and loop: an address family in either order of bytes; FF 03 begins PPP; and
 // some programs put an Ethertype there.
 static void pktseqi_walk_null(pktseqi_walk *w) {
-    const unsigned char *p = w->at;
-    uint32_t family;
+    static const pktseqi_route families[] = {  // AF_INET, AF_INET6 of Linux and the BSDs
+        {2, 0, pktseqi_walk_ip},  {10, 0, pktseqi_walk_ip}, {24, 0, pktseqi_walk_ip},
+        {28, 0, pktseqi_walk_ip}, {30, 0, pktseqi_walk_ip}};
     if (!pktseqi_walk_has(w, 4)) return;
-    if (p[0] == 0xff && p[1] == 3) {
+    if (w->at[0] == 0xff && w->at[1] == 3) {
         w->next = pktseqi_walk_ppp;
         return;
     }
-    family = pktseqi_be32(p);
-    if (family & 0xffff0000u) family = pktseqi_le32(p);
-    pktseqi_walk_pass(w, 4, NULL);
-    w->type = (unsigned)family;
-    if (family == 2 || family == 10 || family == 24 || family == 28 || family == 30)
-        w->next = pktseqi_walk_ip;  // AF_INET, AF_INET6 of Linux and the BSDs
-    else if (family > 1500 && family < 65536)
-        w->next = pktseqi_walk_type;
+    w->type = pktseqi_be32(w->at);
+    if (w->type & 0xffff0000u) w->type = pktseqi_le32(w->at);
+    pktseqi_walk_pass(w, 4, w->type > 1500 && w->type < 65536 ? pktseqi_walk_type : NULL);
+    pktseqi_walk_by(w, PKTSEQI_ROWS(families), w->type);
 }
 
 // Reads frame relay: an address of 2 to 4 bytes, 03, perhaps padding, a protocol (RFC 2427); or
@@ -3432,28 +3435,27 @@ static void pktseqi_walk_relay(pktseqi_walk *w) {
     if (w->at[++bytes] == 0) ++bytes;
     if (w->at[bytes] == 0xcc || w->at[bytes] == 0x8e) {
         pktseqi_walk_pass(w, bytes + 1, pktseqi_walk_ip);
-    } else if (w->at[bytes] == 0x80 && pktseqi_walk_has(w, bytes + 6)) {
+    } else if (w->at[bytes] == 0x80 && pktseqi_walk_has(w, bytes + 6)) {  // SNAP
         uint32_t organisation = pktseqi_be32(w->at + bytes) & 0xffffff;
         bytes += organisation == 0x0080c2 ? 6 + PKTSEQI_ETHERNET : 6;
         pktseqi_walk_pass(w, bytes, pktseqi_walk_tag);
     }
 }
 
-// Goes by the protocol of a Linux cooked capture, which names a kind of device where it is no
-// Ethertype: the last two of 16 bytes (LINKTYPE_LINUX_SLL), or the first two of 20 (.._SLL2).
-static void pktseqi_walk_cooked_by(pktseqi_walk *w, unsigned protocol) {
-    static const pktseqi_route list[] = {
-        {1, 0, NULL, "IPX"},            {3, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
-        {4, 0, pktseqi_walk_llc, NULL}, {7, 0, pktseqi_walk_ppp, NULL}};
-    w->type = protocol;
-    if (!pktseqi_walk_by(w, PKTSEQI_ROUTE(list, protocol))) w->next = pktseqi_walk_type;
-}
+// Reads Linux cooked captures: the protocol is the last two of 16 bytes (LINKTYPE_LINUX_SLL, 113),
+// or the first two of 20 (.._SLL2, 276). It is an Ethertype or names a kind of device.
 static void pktseqi_walk_cooked(pktseqi_walk *w) {
-    pktseqi_walk_cooked_by(w, pktseqi_be16(w->at - 2));
+    static const pktseqi_route list[] = {{1, 0, NULL},
+                                         {3, PKTSEQI_ETHERNET, pktseqi_walk_tag},
+                                         {4, 0, pktseqi_walk_llc},
+                                         {7, 0, pktseqi_walk_ppp}};
+    int first = w->type == 113;
+    if (!pktseqi_walk_pass(w, first ? 16 : 20, pktseqi_walk_type)) return;
+    w->type = pktseqi_be16(w->at - (first ? 2 : 20));
+    pktseqi_walk_by(w, PKTSEQI_ROWS(list), w->type);
 }
-static void pktseqi_walk_cooked2(pktseqi_walk *w) {
-    pktseqi_walk_cooked_by(w, pktseqi_be16(w->at - 20));
-}
+
+// ---- what IP carries
 
 // Passes over an extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): 0 next header, 1 length
 // in units of 8 bytes (AH: 4) without the first 8.
@@ -3471,57 +3473,53 @@ static void pktseqi_walk_fragment(pktseqi_walk *w) {
     unsigned offset;
     if (!pktseqi_walk_has(w, 8)) return;
     offset = pktseqi_be16(w->at + 2) & 0xfff9;
-    w->packet->transport = w->at[0];
-    w->type = w->at[0];
+    w->type = w->packet->transport = w->at[0];
     if (offset) w->packet->notes |= PKTSEQ_NOTE_FRAGMENT;
     if (offset & 0xfff8) w->packet->notes |= PKTSEQ_NOTE_NO_PORTS;
     else pktseqi_walk_pass(w, 8, pktseqi_walk_protocol);
 }
 
-// Reads GRE (RFC 2784, 2890; version 1 RFC 2637): 0 flags, 2 Ethertype; flags say which words
-// follow. ERSPAN mirrors Ethernet frames: type I has no header of its own, II (with a sequence
-// number) one of 8 bytes, III one of 12 and perhaps 8 more.
+// Reads GRE (RFC 2784, 2890; version 1, of PPTP, RFC 2637): 0 flags, 2 Ethertype. Four flags say
+// which words of 4 bytes follow: checksum or routing, key, sequence number, acknowledgement. ERSPAN
+// mirrors Ethernet frames: type I has no header of its own, II, with a sequence number, one of 8
+// bytes. Cisco's metadata are 8 bytes that begin with the next type. Source routes (RFC 1701) are
+// long given up.
 static void pktseqi_walk_gre(pktseqi_walk *w) {
-    unsigned flags, type;
+    unsigned flags;
     size_t bytes = 4;
     if (!pktseqi_walk_has(w, 4)) return;
     flags = pktseqi_be16(w->at);
-    type = w->type = pktseqi_be16(w->at + 2);
-    if (flags & 0xc000) bytes += 4;  // checksum or routing
-    if (flags & 0x2000) bytes += 4;  // key
-    if (flags & 0x1000) bytes += 4;  // sequence number
+    w->type = pktseqi_be16(w->at + 2);
+    if (flags & 0xc000) bytes += 4;
+    if (flags & 0x2000) bytes += 4;
+    if (flags & 0x1000) bytes += 4;
     if ((flags & 7) == 1 && flags & 0x0080) bytes += 4;
-    if (!pktseqi_walk_pass(w, bytes, NULL)) return;
-    bytes = 0;
-    if (type == 0x8909 && pktseqi_walk_has(w, 2)) {  // Cisco metadata: here the type comes first
-        w->type = pktseqi_be16(w->at);
-        pktseqi_walk_pass(w, 8, pktseqi_walk_type);
-    } else if (type == 0x88be || type == 0x22eb) {
-        if (flags & 0x1000 && !pktseqi_walk_has(w, 12)) return;
-        if (flags & 0x1000) bytes = w->at[0] >> 4 == 2 ? (w->at[11] & 1 ? 20 : 12) : 8;
-        pktseqi_walk_pass(w, bytes + PKTSEQI_ETHERNET, pktseqi_walk_tag);
-    } else if (type == 0x883e && pktseqi_walk_has(w, 4)) {  // WCCP: perhaps a word of its own
-        pktseqi_walk_pass(w, w->at[0] >> 4 == 4 ? 0 : 4, pktseqi_walk_ip);
-    } else if (!(flags & 0x4000)) {  // source routes (RFC 1701) are long given up
-        w->next = pktseqi_walk_type;
+    if (w->type == 0x88be) {
+        pktseqi_walk_pass(w, bytes + (flags & 0x1000 ? 8 : 0) + PKTSEQI_ETHERNET, pktseqi_walk_tag);
+        return;
     }
+    if (w->type == 0x8909 && pktseqi_walk_has(w, bytes + 2)) {
+        w->type = pktseqi_be16(w->at + bytes);
+        bytes += 8;
+    }
+    pktseqi_walk_pass(w, bytes, flags & 0x4000 ? NULL : pktseqi_walk_type);
 }
 
-// Reads GTP, version 1 and the older 0: 0 version and flags, 1 type, of which 255 is a user's
-// packet (3GPP TS 29.281, GSM 09.60).
+// Reads GTP-U (3GPP TS 29.281), or the older version 0 (GSM 09.60), whose header has 20 bytes: 0
+// version and flags, 1 type, of which 255 is a user's packet. Any of three flags makes the header 12
+// bytes; one of them says that extension headers follow: 0 length in words, .., next one's type.
+// What is within is IP, or PPP.
 static void pktseqi_walk_gtp(pktseqi_walk *w) {
-    size_t bytes = 8;
-    unsigned next = 0, version;
-    if (!pktseqi_walk_has(w, 8) || w->at[1] != 255 || !(w->at[0] & 0x10)) return;
-    version = w->at[0] >> 5;
-    if (version > 1) return;
-    if (version == 0) bytes = 20;
-    if (version == 1 && w->at[0] & 7) {
+    size_t bytes;
+    unsigned next = 0;
+    if (!pktseqi_walk_has(w, 8) || w->at[1] != 255 || (w->at[0] & 0xd0) != 0x10) return;
+    bytes = w->at[0] & 0x20 ? 8 : 20;
+    if (bytes == 8 && w->at[0] & 7) {
         bytes = 12;
         if (!pktseqi_walk_has(w, bytes)) return;
         if (w->at[0] & 4) next = w->at[11];
     }
-    while (next) {  // extension headers: length in words, .., next
+    while (next) {
         size_t length;
         if (!pktseqi_walk_has(w, bytes + 1)) return;
         length = 4 * (size_t)w->at[bytes];
@@ -3541,22 +3539,6 @@ static void pktseqi_walk_teredo(pktseqi_walk *w) {
     if (pktseqi_be16(w->at) == 1) bytes = 13 + (size_t)w->at[2] + w->at[3];
     if (w->size >= bytes + 2 && pktseqi_be16(w->at + bytes) == 0) bytes += 8;
     pktseqi_walk_pass(w, bytes, pktseqi_walk_ipv6);
-}
-
-// Reads L2TP, version 2 (RFC 2661): flags say what is there before the PPP of a data message.
-static void pktseqi_walk_l2tp(pktseqi_walk *w) {
-    unsigned flags;
-    size_t bytes = 6;
-    if (!pktseqi_walk_has(w, 6)) return;
-    flags = pktseqi_be16(w->at);
-    if ((flags & 0x800f) != 2) return;   // a control message, or another version
-    if (flags & 0x4000) bytes += 2;      // length
-    if (flags & 0x0800) bytes += 4;      // sequence numbers
-    if (flags & 0x0200) {                // offset
-        if (!pktseqi_walk_has(w, bytes + 2)) return;
-        bytes += 2 + (size_t)pktseqi_be16(w->at + bytes);
-    }
-    pktseqi_walk_pass(w, bytes, pktseqi_walk_ppp);
 }
 
 // Reads Geneve (RFC 8926): 0 version and length of the options in words, 2 Ethertype.
@@ -3580,149 +3562,127 @@ static void pktseqi_walk_sctp(pktseqi_walk *w) {
 }
 
 // Reads TCP (RFC 9293): 12 length of the header in words, and flags, whose three reserved bits
-// become one.
+// become one. A length below 20 is not even that of the header: its flags are no flags.
 static void pktseqi_walk_tcp(pktseqi_walk *w) {
     unsigned flags;
     size_t header;
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 14)) return;
     flags = pktseqi_be16(w->at + 12);
     header = 4 * (size_t)(flags >> 12);
-    if (header < 20) return;  // not even its own header
+    if (header < 20) return;
     w->packet->flags = (uint16_t)((flags & 0x1ff) | (flags & 0xe00 ? 0x200 : 0));
     if (w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
 }
 
-// Reads UDP (RFC 768), 4 length, and enters a tunnel that one of its ports is that of.
+// Reads UDP (RFC 768), 4 length, and enters the tunnel that its destination's port, or else its
+// source's, is that of. A length of 0 is that of a jumbogram; 1 to 7 is not even the header's.
 static void pktseqi_walk_udp(pktseqi_walk *w) {
-    static const pktseqi_route list[] = {
-        {4789, 8 + PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                // VXLAN, RFC 7348
-        {2123, 0, pktseqi_walk_gtp, NULL},  {2152, 0, pktseqi_walk_gtp, NULL},
-        {3386, 0, pktseqi_walk_gtp, NULL},  {3544, 0, pktseqi_walk_teredo, NULL},
-        {1701, 0, pktseqi_walk_l2tp, NULL}, {4341, 8, pktseqi_walk_ip, NULL},    // LISP, RFC 6830
-        {4754, 0, pktseqi_walk_gre, NULL},  {6635, 0, pktseqi_walk_mpls, NULL},  // RFC 8086, 7510
-        {4790, 0, pktseqi_walk_gpe, NULL},  {6081, 0, pktseqi_walk_geneve, NULL}};
+    static const pktseqi_route tunnels[] = {
+        {4789, 8 + PKTSEQI_ETHERNET, pktseqi_walk_tag},                // VXLAN, RFC 7348
+        {2152, 0, pktseqi_walk_gtp},    {3386, 0, pktseqi_walk_gtp},
+        {3544, 0, pktseqi_walk_teredo}, {6081, 0, pktseqi_walk_geneve},
+        {4341, 8, pktseqi_walk_ip},                                    // LISP, RFC 6830
+        {4754, 0, pktseqi_walk_gre},    {6635, 0, pktseqi_walk_mpls}}; // RFC 8086, 7510
     size_t length;
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 8)) return;
     length = pktseqi_be16(w->at + 4);
     if (length >= 8) pktseqi_walk_trim(w, length);
-    else if (length || !w->six) return;  // not even its own header; 0 is a jumbogram's (RFC 2675)
+    else if (length || !w->six) return;
     pktseqi_walk_pass(w, 8, NULL);
     w->packet->payload = (uint32_t)w->wire;
-    // The destination's port is tried first; then the source's, if nothing was found.
-    for (int i = 0; i < 2 && !w->next; ++i) {
-        pktseqi_walk_by(w, PKTSEQI_ROUTE(list, i ? w->packet->src_port : w->packet->dst_port));
-        if (w->next) pktseqi_walk_step(w);
-    }
+    if (!pktseqi_walk_by(w, PKTSEQI_ROWS(tunnels), w->packet->dst_port))
+        pktseqi_walk_by(w, PKTSEQI_ROWS(tunnels), w->packet->src_port);
 }
 
-// Reads ICMP and ICMPv6: 0 type, 1 code, 4 the identifier of the messages that have one. What an
-// error quotes is another packet's.
+// Reads ICMP and ICMPv6: 0 type, 1 code, 4 the identifier of the messages that have one: echo, and
+// of ICMP 13 to 18, timestamps, information and masks. What an error quotes is another packet's.
 static void pktseqi_walk_icmp(pktseqi_walk *w) {
     unsigned type;
+    int echo;
     if (!pktseqi_walk_has(w, 2)) return;
     type = w->at[0];
+    echo = w->type == 58 ? type == 128 || type == 129
+                         : type == 0 || type == 8 || (type >= 13 && type <= 18);
     w->packet->icmp_type = w->at[0];
     w->packet->icmp_code = w->at[1];
     if (w->wire > 8) w->packet->payload = (uint32_t)(w->wire - 8);
-    if (w->type == 58 ? type == 128 || type == 129
-                      : type == 0 || type == 8 || (type >= 13 && type <= 18))
-        if (pktseqi_walk_has(w, 6)) w->packet->icmp_id = (uint16_t)pktseqi_be16(w->at + 4);
+    if (echo && pktseqi_walk_has(w, 6)) w->packet->icmp_id = (uint16_t)pktseqi_be16(w->at + 4);
 }
 
-// Reads PIM: a router sends a source's packet to the meeting point (RFC 7761 4.9.3).
-static void pktseqi_walk_pim(pktseqi_walk *w) {
-    if (w->size >= 9 && w->at[0] == 0x21) pktseqi_walk_pass(w, 8, pktseqi_walk_ip);
-}
-
-// Protocols of IP (iana.org/assignments/protocol-numbers), and the names of transports.
-static const pktseqi_route pktseqi_protocols[] = {
-    {6, 0, pktseqi_walk_tcp, "TCP"},          {17, 0, pktseqi_walk_udp, "UDP"},
-    {1, 0, pktseqi_walk_icmp, "ICMP"},        {58, 0, pktseqi_walk_icmp, "ICMPv6"},
-    {0, 0, pktseqi_walk_extension, "IPv6"},   {43, 0, pktseqi_walk_extension, "IPv6"},
-    {60, 0, pktseqi_walk_extension, "IPv6"},  {51, 0, pktseqi_walk_extension, "AH"},
-    {44, 0, pktseqi_walk_fragment, "IPv6"},   {136, 0, pktseqi_walk_udp, "UDP-Lite"},
-    {33, 0, pktseqi_walk_sctp, "DCCP"},       {132, 0, pktseqi_walk_sctp, "SCTP"},
-    {4, 0, pktseqi_walk_ip, "IPv4"},          {41, 0, pktseqi_walk_ipv6, "IPv6"},
-    {47, 0, pktseqi_walk_gre, "GRE"},         {137, 0, pktseqi_walk_mpls, NULL},
-    {97, 2 + PKTSEQI_ETHERNET, pktseqi_walk_tag, "EtherIP"},                        // RFC 3378
-    {143, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},                                // RFC 8986
-    {103, 0, pktseqi_walk_pim, "PIM"},        {2, 0, NULL, "IGMP"},
-    {50, 0, NULL, "ESP"},    {89, 0, NULL, "OSPF"},   {88, 0, NULL, "EIGRP"},
-    {112, 0, NULL, "VRRP"},  {46, 0, NULL, "RSVP"},   {115, 0, NULL, "L2TP"},
-    {59, 0, NULL, "IPv6"},   {135, 0, NULL, "MIPv6"}};
-
-// Goes by a protocol number of IP; the transport of the packet is the last one that was reached.
+// Goes by a protocol number of IP (iana.org/assignments/protocol-numbers); the transport of the
+// packet is the last one that was reached.
 static void pktseqi_walk_protocol(pktseqi_walk *w) {
-    pktseqi_walk_by(w, PKTSEQI_ROUTE(pktseqi_protocols, w->type));
+    static const pktseqi_route protocols[] = {
+        {6, 0, pktseqi_walk_tcp},         {17, 0, pktseqi_walk_udp},
+        {1, 0, pktseqi_walk_icmp},        {58, 0, pktseqi_walk_icmp},
+        {0, 0, pktseqi_walk_extension},   {43, 0, pktseqi_walk_extension},  // hop by hop, routing
+        {60, 0, pktseqi_walk_extension},  {51, 0, pktseqi_walk_extension},  // destination, AH
+        {44, 0, pktseqi_walk_fragment},   {136, 0, pktseqi_walk_udp},       // UDP-Lite
+        {33, 0, pktseqi_walk_sctp},       {132, 0, pktseqi_walk_sctp},      // DCCP, SCTP
+        {4, 0, pktseqi_walk_ip},          {41, 0, pktseqi_walk_ipv6},
+        {47, 0, pktseqi_walk_gre},        {137, 0, pktseqi_walk_mpls},
+        {97, 2 + PKTSEQI_ETHERNET, pktseqi_walk_tag},   // EtherIP, RFC 3378
+        {143, PKTSEQI_ETHERNET, pktseqi_walk_tag}};     // Ethernet, RFC 8986
+    pktseqi_walk_by(w, PKTSEQI_ROWS(protocols), w->type);
 }
 
-// Services by port, with the names that Wireshark gives TCP's and UDP's; in order of ports. Of
-// IANA's thousands (iana.org/assignments/service-names-port-numbers) those of which a network has
-// enough to learn from.
-static const struct {
-    uint16_t port;
-    const char *tcp, *udp;
-} pktseqi_services[] = {
-    {20, "FTP-DATA", NULL},     {21, "FTP", NULL},          {22, "SSH", NULL},
-    {23, "TELNET", NULL},       {25, "SMTP", NULL},         {37, "TIME", "TIME"},
-    {43, "WHOIS", NULL},        {49, "TACACS+", NULL},      {53, "DNS", "DNS"},
-    {67, NULL, "DHCP"},         {68, NULL, "DHCP"},         {69, NULL, "TFTP"},
-    {79, "FINGER", NULL},       {80, "HTTP", NULL},         {88, "KRB5", "KRB5"},
-    {102, "COTP", NULL},        {110, "POP", NULL},         {111, "Portmap", "Portmap"},
-    {113, "IDENT", NULL},       {119, "NNTP", NULL},        {123, NULL, "NTP"},
-    {135, "DCERPC", NULL},      {137, NULL, "NBNS"},        {138, NULL, "NBDS"},
-    {139, "NBSS", NULL},        {143, "IMAP", NULL},        {161, "SNMP", "SNMP"},
-    {162, NULL, "SNMP"},        {179, "BGP", NULL},         {194, "IRC", NULL},
-    {389, "LDAP", "CLDAP"},     {443, "TLS", "QUIC"},       {445, "SMB2", NULL},
-    {465, "TLS", NULL},         {500, NULL, "ISAKMP"},      {502, "Modbus/TCP", NULL},
-    {514, "RSH", "Syslog"},     {515, "LPD", NULL},         {520, NULL, "RIP"},
-    {546, NULL, "DHCPv6"},      {547, NULL, "DHCPv6"},      {554, "RTSP", NULL},
-    {587, "SMTP", NULL},        {631, "IPP", NULL},         {636, "TLS", NULL},
-    {853, "TLS", "QUIC"},       {873, "RSYNC", NULL},       {993, "TLS", NULL},
-    {995, "TLS", NULL},         {1080, "Socks", NULL},      {1194, NULL, "OpenVPN"},
-    {1433, "TDS", NULL},        {1521, "TNS", NULL},        {1701, NULL, "L2TP"},
-    {1723, "PPTP", NULL},       {1812, NULL, "RADIUS"},     {1813, NULL, "RADIUS"},
-    {1883, "MQTT", NULL},       {1900, NULL, "SSDP"},       {2049, "NFS", "NFS"},
-    {2055, NULL, "CFLOW"},      {2123, NULL, "GTPv2"},      {2152, NULL, "GTP"},
-    {2404, "104apci", NULL},    {3128, "HTTP", NULL},       {3306, "MySQL", NULL},
-    {3389, "TPKT", "RDPUDP"},   {3478, NULL, "STUN"},       {3544, NULL, "Teredo"},
-    {3784, NULL, "BFD Control"}, {4500, NULL, "ESP"},       {4789, NULL, "VXLAN"},
-    {5060, "SIP", "SIP"},       {5222, "XMPP/XML", NULL},   {5353, NULL, "MDNS"},
-    {5355, NULL, "LLMNR"},      {5432, "PGSQL", NULL},      {5672, "AMQP", NULL},
-    {5683, NULL, "CoAP"},       {5900, "VNC", NULL},        {6000, "X11", NULL},
-    {6081, NULL, "Geneve"},     {6379, "RESP", NULL},       {6667, "IRC", NULL},
-    {8080, "HTTP", NULL},       {8443, "TLS", NULL},        {8883, "TLS", NULL},
-    {9092, "Kafka", NULL},      {20000, "DNP 3.0", NULL},   {27017, "MONGO", NULL},
-    {44818, "ENIP", NULL},      {47808, NULL, "BACnet"},    {51820, NULL, "WireGuard"}};
+// ---- names
+
+// Services by port, with the names that Wireshark gives TCP's and UDP's. Of IANA's thousands
+// (iana.org/assignments/service-names-port-numbers) those of which a network has enough to learn
+// from.
+static const pktseqi_named pktseqi_tcp_services[] = {
+    {20, "FTP-DATA"},  {21, "FTP"},       {22, "SSH"},      {23, "TELNET"},    {25, "SMTP"},
+    {37, "TIME"},      {43, "WHOIS"},     {49, "TACACS+"},  {53, "DNS"},       {79, "FINGER"},
+    {80, "HTTP"},      {88, "KRB5"},      {102, "COTP"},    {110, "POP"},      {111, "Portmap"},
+    {113, "IDENT"},    {119, "NNTP"},     {135, "DCERPC"},  {139, "NBSS"},     {143, "IMAP"},
+    {161, "SNMP"},     {179, "BGP"},      {194, "IRC"},     {389, "LDAP"},     {443, "TLS"},
+    {445, "SMB2"},     {465, "TLS"},      {502, "Modbus/TCP"}, {514, "RSH"},   {515, "LPD"},
+    {554, "RTSP"},     {587, "SMTP"},     {631, "IPP"},     {636, "TLS"},      {853, "TLS"},
+    {873, "RSYNC"},    {993, "TLS"},      {995, "TLS"},     {1080, "Socks"},   {1433, "TDS"},
+    {1521, "TNS"},     {1723, "PPTP"},    {1883, "MQTT"},   {2049, "NFS"},     {2404, "104apci"},
+    {3128, "HTTP"},    {3306, "MySQL"},   {3389, "TPKT"},   {5060, "SIP"},     {5222, "XMPP/XML"},
+    {5432, "PGSQL"},   {5672, "AMQP"},    {5900, "VNC"},    {6000, "X11"},     {6379, "RESP"},
+    {6667, "IRC"},     {8080, "HTTP"},    {8443, "TLS"},    {8883, "TLS"},     {9092, "Kafka"},
+    {20000, "DNP 3.0"}, {27017, "MONGO"}, {44818, "ENIP"}};
+static const pktseqi_named pktseqi_udp_services[] = {
+    {37, "TIME"},      {53, "DNS"},       {67, "DHCP"},     {68, "DHCP"},      {69, "TFTP"},
+    {88, "KRB5"},      {111, "Portmap"},  {123, "NTP"},     {137, "NBNS"},     {138, "NBDS"},
+    {161, "SNMP"},     {162, "SNMP"},     {389, "CLDAP"},   {443, "QUIC"},     {500, "ISAKMP"},
+    {514, "Syslog"},   {520, "RIP"},      {546, "DHCPv6"},  {547, "DHCPv6"},   {853, "QUIC"},
+    {1194, "OpenVPN"}, {1701, "L2TP"},    {1812, "RADIUS"}, {1813, "RADIUS"},  {1900, "SSDP"},
+    {2049, "NFS"},     {2055, "CFLOW"},   {2123, "GTPv2"},  {2152, "GTP"},     {3389, "RDPUDP"},
+    {3478, "STUN"},    {3544, "Teredo"},  {3784, "BFD Control"}, {4500, "ESP"}, {4789, "VXLAN"},
+    {5060, "SIP"},     {5353, "MDNS"},    {5355, "LLMNR"},  {5683, "CoAP"},    {6081, "Geneve"},
+    {47808, "BACnet"}, {51820, "WireGuard"}};
 
 // Returns the name of a port's service, or NULL.
 static const char *pktseqi_service(unsigned port, int udp) {
-    size_t low = 0, high = sizeof pktseqi_services / sizeof *pktseqi_services;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (pktseqi_services[middle].port == port)
-            return udp ? pktseqi_services[middle].udp : pktseqi_services[middle].tcp;
-        if (pktseqi_services[middle].port < port) low = middle + 1;
-        else high = middle;
-    }
-    return NULL;
+    return udp ? pktseqi_name_of(PKTSEQI_ROWS(pktseqi_udp_services), port)
+               : pktseqi_name_of(PKTSEQI_ROWS(pktseqi_tcp_services), port);
 }
 
-// Returns a transport's name, as Wireshark spells it; for one without "IP-" and its number.
+// Returns a transport's name, as Wireshark spells it; for one without "IP-" and its number. All are
+// constants of the program, so a packet can keep the pointer.
 static const char *pktseqi_transport_name(unsigned transport) {
 #define PKTSEQI_TEN(d) "IP-" #d "0", "IP-" #d "1", "IP-" #d "2", "IP-" #d "3", "IP-" #d "4", \
                        "IP-" #d "5", "IP-" #d "6", "IP-" #d "7", "IP-" #d "8", "IP-" #d "9"
     static const char *const number[] = {
-        "IP-0", "IP-1", "IP-2", "IP-3", "IP-4", "IP-5", "IP-6", "IP-7", "IP-8", "IP-9",
-        PKTSEQI_TEN(1), PKTSEQI_TEN(2), PKTSEQI_TEN(3), PKTSEQI_TEN(4), PKTSEQI_TEN(5),
-        PKTSEQI_TEN(6), PKTSEQI_TEN(7), PKTSEQI_TEN(8), PKTSEQI_TEN(9), PKTSEQI_TEN(10),
-        PKTSEQI_TEN(11), PKTSEQI_TEN(12), PKTSEQI_TEN(13), PKTSEQI_TEN(14), PKTSEQI_TEN(15),
-        PKTSEQI_TEN(16), PKTSEQI_TEN(17), PKTSEQI_TEN(18), PKTSEQI_TEN(19), PKTSEQI_TEN(20),
-        PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
-        "IP-250", "IP-251", "IP-252", "IP-253", "IP-254", "IP-255"};
+        PKTSEQI_TEN(), PKTSEQI_TEN(1), PKTSEQI_TEN(2), PKTSEQI_TEN(3), PKTSEQI_TEN(4),
+        PKTSEQI_TEN(5), PKTSEQI_TEN(6), PKTSEQI_TEN(7), PKTSEQI_TEN(8), PKTSEQI_TEN(9),
+        PKTSEQI_TEN(10), PKTSEQI_TEN(11), PKTSEQI_TEN(12), PKTSEQI_TEN(13), PKTSEQI_TEN(14),
+        PKTSEQI_TEN(15), PKTSEQI_TEN(16), PKTSEQI_TEN(17), PKTSEQI_TEN(18), PKTSEQI_TEN(19),
+        PKTSEQI_TEN(20), PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
+        PKTSEQI_TEN(25)};
 #undef PKTSEQI_TEN
-    const pktseqi_route *known = PKTSEQI_ROUTE(pktseqi_protocols, transport);
-    return known && known->name ? known->name : number[transport & 255];
+    static const pktseqi_named names[] = {
+        {0, "IPv6"},  {1, "ICMP"},  {2, "IGMP"},    {4, "IPv4"},     {6, "TCP"},     {17, "UDP"},
+        {33, "DCCP"}, {41, "IPv6"}, {43, "IPv6"},   {44, "IPv6"},    {46, "RSVP"},   {47, "GRE"},
+        {50, "ESP"},  {51, "AH"},   {58, "ICMPv6"}, {59, "IPv6"},    {60, "IPv6"},   {88, "EIGRP"},
+        {89, "OSPF"}, {97, "EtherIP"}, {103, "PIM"}, {112, "VRRP"},  {115, "L2TP"},  {132, "SCTP"},
+        {135, "MIPv6"}, {136, "UDP-Lite"}};
+    const char *name = pktseqi_name_of(PKTSEQI_ROWS(names), transport);
+    return name ? name : number[transport & 255];
 }
 
 // Names a packet: by the service, if it has a payload and a port of one, the lower one first; else
@@ -3738,50 +3698,54 @@ static void pktseqi_packet_name(pktseq_packet *packet) {
     packet->protocol = name ? name : pktseqi_transport_name(packet->transport);
 }
 
+// ---- the whole frame
+
 // Link types (tcpdump.org/linktypes.html), and the first header of a frame.
 static const pktseqi_route pktseqi_links[] = {
-    {1, PKTSEQI_ETHERNET, pktseqi_walk_tag, NULL},
-    {0, 0, pktseqi_walk_null, NULL},     {108, 0, pktseqi_walk_null, NULL},
-    {113, 16, pktseqi_walk_cooked, NULL}, {276, 20, pktseqi_walk_cooked2, NULL},
-    {101, 0, pktseqi_walk_ip, NULL},     {12, 0, pktseqi_walk_ip, NULL},
-    {14, 0, pktseqi_walk_ip, NULL},      {228, 0, pktseqi_walk_ip, NULL},
-    {229, 0, pktseqi_walk_ipv6, NULL},   {9, 0, pktseqi_walk_ppp, NULL},
-    {50, 0, pktseqi_walk_ppp, NULL},     {204, 1, pktseqi_walk_ppp, NULL},
-    {51, 6, pktseqi_walk_pppoe, NULL},   {104, 4, pktseqi_walk_hdlc, NULL},
-    {107, 0, pktseqi_walk_relay, NULL},  {219, 0, pktseqi_walk_mpls, NULL}};
+    {1, PKTSEQI_ETHERNET, pktseqi_walk_tag},
+    {0, 0, pktseqi_walk_null},     {108, 0, pktseqi_walk_null},
+    {113, 0, pktseqi_walk_cooked}, {276, 0, pktseqi_walk_cooked},
+    {101, 0, pktseqi_walk_ip},     {12, 0, pktseqi_walk_ip},
+    {14, 0, pktseqi_walk_ip},      {228, 0, pktseqi_walk_ip},
+    {229, 0, pktseqi_walk_ipv6},   {9, 0, pktseqi_walk_ppp},
+    {50, 0, pktseqi_walk_ppp},     {204, 1, pktseqi_walk_ppp},
+    {51, 6, pktseqi_walk_pppoe},   {104, 4, pktseqi_walk_hdlc},
+    {107, 0, pktseqi_walk_relay},  {219, 0, pktseqi_walk_mpls}};
 
-// Returns the entry of a link type, or NULL if it is not known.
-static const pktseqi_route *pktseqi_link_find(uint32_t link_type) {
-    return PKTSEQI_ROUTE(pktseqi_links, link_type);
+// Returns 1 if a link type is known.
+static int pktseqi_link_known(uint32_t link_type) {
+    size_t i = 0, count = sizeof pktseqi_links / sizeof *pktseqi_links;
+    while (i < count && pktseqi_links[i].number != link_type) ++i;
+    return i < count;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
                                               size_t captured, size_t length, uint32_t link_type,
                                               double time) {
     pktseqi_walk walk;
-    const pktseqi_route *link = pktseqi_link_find(link_type);
     if (!packet || (!frame && captured)) return PKTSEQ_ERROR_ARGUMENT;
     memset(packet, 0, sizeof *packet);
     packet->time = time;
     packet->length = (double)length;
     packet->protocol = "other";
-    if (!link) return PKTSEQ_ERROR_MISMATCH;
     memset(&walk, 0, sizeof walk);
     walk.at = (const unsigned char *)frame;
     walk.size = captured;
     walk.wire = length > captured ? length : captured;
+    walk.type = link_type;
     walk.other = "other";
     walk.packet = packet;
-    pktseqi_walk_by(&walk, link);
+    if (!pktseqi_walk_by(&walk, PKTSEQI_ROWS(pktseqi_links), link_type))
+        return PKTSEQ_ERROR_MISMATCH;
     if (link_type == 204 && length) packet->length -= 1;  // its direction was not on the wire
-    for (int layers = 0; walk.next && layers < PKTSEQI_MOST_LAYERS; ++layers)
-        pktseqi_walk_step(&walk);
-    if (!walk.found) {
-        packet->protocol = walk.other;
-        return PKTSEQ_NOT_IP;
+    for (int layers = 0; walk.next && layers < PKTSEQI_MAX_LAYERS; ++layers) {
+        void (*step)(pktseqi_walk *) = walk.next;
+        walk.next = NULL;  // the walk ends there, unless that step names another
+        step(&walk);
     }
-    pktseqi_packet_name(packet);
-    return PKTSEQ_OK;
+    if (!walk.found) packet->protocol = walk.other;
+    else pktseqi_packet_name(packet);
+    return walk.found ? PKTSEQ_OK : PKTSEQ_NOT_IP;
 }
 
 PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]) {
@@ -3791,23 +3755,24 @@ PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16
     for (int i = 0, length = 0; i < 8; ++i) {
         word[i] = pktseqi_be16(address + 2 * i);
         length = word[i] ? 0 : length + 1;
-        if (length > run) run = length, zeros = i + 1 - length;
+        if (length <= run) continue;
+        run = length;
+        zeros = i + 1 - length;
     }
-    if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {
+    if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {  // IPv4 within
         if (run == 6) pktseqi_put_text(&t, "::");
         for (int i = 12; i < 16; ++i) pktseqi_put(&t, i < 15 ? "%z." : "%z", (size_t)address[i]);
         return t.size;
     }
     for (int i = 0; i < 8; ++i) {
-        if (i > 0) pktseqi_put_text(&t, ":");
-        if (i == zeros) {
-            if (i == 0) pktseqi_put_text(&t, ":");
+        int digits = word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1;
+        if (i == zeros) {  // the colon before it is there already, but at the very front
+            pktseqi_put_text(&t, i == 0 ? "::" : ":");
             i += run - 1;
-            if (i == 7) pktseqi_put_text(&t, ":");
-        } else {
-            pktseqi_put_hex(&t, word[i],
-                            word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1);
+            continue;
         }
+        pktseqi_put_hex(&t, word[i], digits);
+        if (i < 7) pktseqi_put_text(&t, ":");
     }
     return t.size;
 }
@@ -4178,7 +4143,7 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     if (magic == 0xa1b23c4d) only->per_second = 1000000000;
     c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
     c->at += 24;
-    return pktseqi_link_find(only->link_type) ? PKTSEQ_OK
+    return pktseqi_link_known(only->link_type) ? PKTSEQ_OK
                                               : pktseqi_capture_unknown(err, only->link_type);
 }
 

@@ -352,19 +352,6 @@ static int wrap_teredo(frame *f) {  // with where it comes from
     return 1;
 }
 
-static int wrap_l2tp(frame *f) {
-    size_t length;
-    if (!is_ip(f)) return 0;
-    ppp(f, 1);
-    put_hex(f, "00 01 00 02");
-    length = frame_size(f) + 4;
-    put(f, length, 2);
-    put_hex(f, "40 02");
-    udp(f, 1701, 1701);
-    ip4(f, 17, 0);
-    return 1;
-}
-
 static int wrap_mpls_udp(frame *f) {
     if (!wrap_mpls(f)) return 0;
     udp(f, 49155, 6635);
@@ -407,9 +394,8 @@ static const struct {
              {"ext", wrap_extensions},    {"vxlan", wrap_vxlan},
              {"geneve", wrap_geneve},     {"geneve-eth", wrap_geneve_ethernet},
              {"gtp", wrap_gtp},           {"teredo", wrap_teredo},
-             {"l2tp", wrap_l2tp},         {"mpls-udp", wrap_mpls_udp},
-             {"etherip", wrap_etherip},   {"lisp", wrap_lisp},
-             {"macsec", wrap_macsec}};
+             {"mpls-udp", wrap_mpls_udp}, {"etherip", wrap_etherip},
+             {"lisp", wrap_lisp},         {"macsec", wrap_macsec}};
 enum { WRAPS = sizeof wraps / sizeof *wraps };
 
 // ---- what they lie on ---------------------------------------------------------------------------
