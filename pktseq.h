@@ -3495,7 +3495,8 @@ static void pktseqi_walk_gre(pktseqi_walk *w) {
     if (flags & 0x1000) bytes += 4;
     if ((flags & 7) == 1 && flags & 0x0080) bytes += 4;
     if (w->type == 0x88be) {
-        pktseqi_walk_pass(w, bytes + (flags & 0x1000 ? 8 : 0) + PKTSEQI_ETHERNET, pktseqi_walk_tag);
+        if (flags & 0x1000) bytes += 8;
+        pktseqi_walk_pass(w, bytes + PKTSEQI_ETHERNET, pktseqi_walk_tag);
         return;
     }
     if (w->type == 0x8909 && pktseqi_walk_has(w, bytes + 2)) {
@@ -3506,8 +3507,8 @@ static void pktseqi_walk_gre(pktseqi_walk *w) {
 }
 
 // Reads GTP-U (3GPP TS 29.281), or the older version 0 (GSM 09.60), whose header has 20 bytes: 0
-// version and flags, 1 type, of which 255 is a user's packet. Any of three flags makes the header 12
-// bytes; one of them says that extension headers follow: 0 length in words, .., next one's type.
+// version and flags, 1 type, of which 255 is a user's packet. Any of three flags makes the header
+// 12 bytes; one of them says that extension headers follow: 0 length in words, .., next one's type.
 // What is within is IP, or PPP.
 static void pktseqi_walk_gtp(pktseqi_walk *w) {
     size_t bytes;
@@ -3779,11 +3780,23 @@ PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16
 
 // ---- >>capture: pcap and pcapng ---------------------------------------------------------------
 //
-// pcap: ietf.org/archive/id/draft-ietf-opsawg-pcap; pcapng: draft-ietf-opsawg-pcapng.
+// A capture is read through a window that always holds the current record's frame whole. pcap
+// (ietf.org/archive/id/draft-ietf-opsawg-pcap) is a header and records; pcapng
+// (draft-ietf-opsawg-pcapng) is blocks, some of them with a frame, some that describe interfaces:
+//
+//     capture_open       which of the two, pcap's header
+//     capture_next       until a frame has an IP packet:
+//       capture_advance    the next frame into the window: capture_pcap, or capture_block, which
+//                          reads what is between frames (capture_describe, sections)
+//       capture_decode     its time, its packet, and what there is to count
+//
+// Nothing is allocated by a size that the file claims, but for 32 bytes an interface that it
+// describes in at least 20. All that is read of a record lies within the window: capture_need is
+// asked for so many bytes before, and says PKTSEQ_END if the stream ends sooner.
 
 // The largest frame is that of libpcap (MAXIMUM_SNAPLEN) and Wireshark; a window of twice as much
-// holds each whole, whatever sizes a file claims.
-enum { PKTSEQI_MOST_FRAME = 262144, PKTSEQI_CAPTURE_WINDOW = 2 * PKTSEQI_MOST_FRAME };
+// holds each whole, whatever sizes a file claims, and is moved after every 256 kB at most.
+enum { PKTSEQI_MAX_FRAME = 262144, PKTSEQI_CAPTURE_WINDOW = 2 * PKTSEQI_MAX_FRAME };
 
 // An interface of a pcapng section; a pcap file has one.
 typedef struct pktseqi_interface {
@@ -3802,8 +3815,9 @@ typedef struct pktseqi_record {
 } pktseqi_record;
 
 // Computes offset + units / per_second (at most 2^63) as the nearest double, halves to even. In
-// whole numbers: a quotient of doubles would be rounded twice. As many of the 53 bits are made at a
-// time as fit.
+// whole numbers: a quotient of doubles would be rounded twice, and two programs that read the same
+// file would disagree in the last bit. As many of the 53 bits are made at a time as fit into 64
+// with the remainder: 22 for today's seconds and any unit down to picoseconds, in two divisions.
 static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) {
     const uint64_t one = 1, most = one << 62;
     uint64_t rest = units % per_second, whole = units / per_second, m;
@@ -3815,7 +3829,7 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
     }
     m = (uint64_t)(negative ? -seconds : seconds);
     while (rest && m < one << 52) {
-        int bits = m < one << 31 && per_second < one << 41 ? 22 : 1;  // as it is since 2004
+        int bits = m < one << 31 && per_second < one << 41 ? 22 : 1;
         while (bits < 52 && m < one << (52 - bits) && per_second < one << (63 - bits)) ++bits;
         m = m << bits | (rest << bits) / per_second;
         rest = (rest << bits) % per_second;
@@ -3833,8 +3847,8 @@ static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char
     return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
 }
 
-// Reads on until so many bytes, at most the window's, can be looked at. Returns PKTSEQ_END, here
-// and below, if the stream ends before.
+// Reads on until so many bytes, at most the window's, can be looked at from c->window + c->at on.
+// Returns PKTSEQ_END, here and below, if the stream ends before.
 static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     int failed = 0;
     if (c->size - c->at >= bytes) return PKTSEQ_OK;
@@ -3866,21 +3880,21 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
 }
 
 // Fails because frame number `frames` + 1 breaks a rule of the format.
-static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, pktseq_error *err,
-                                             const char *what) {
+static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, const char *what,
+                                             pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frames, found %s: the capture is "
                          "damaged there", (size_t)c->counts.frames, what);
 }
 
 // Fails because of a link type that is not in pktseqi_links.
-static pktseq_status pktseqi_capture_unknown(pktseq_error *err, uint32_t link_type) {
+static pktseq_status pktseqi_capture_unknown(uint32_t link_type, pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a capture of link type %z, expected "
                          "Ethernet, raw IP, null or loop, Linux cooked, PPP, Cisco HDLC, frame "
                          "relay or MPLS; have tshark make a CSV of it", (size_t)link_type);
 }
 
-// Adds an interface; its memory grows with the blocks that describe interfaces. NULL = no memory.
-static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
+// Adds an interface, whose times are microseconds unless something else is said. NULL = no memory.
+static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c, uint32_t link_type) {
     pktseqi_interface *added;
     if (c->interface_count == c->interface_capacity &&
         !pktseqi_grow(&c->allocator, &c->interfaces, &c->interface_capacity, c->interface_count, 4,
@@ -3889,11 +3903,23 @@ static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c) {
     added = &c->interfaces[c->interface_count++];
     memset(added, 0, sizeof *added);
     added->per_second = 1000000;
+    added->link_type = link_type;
     return added;
 }
 
+// Counts a frame without an IP packet by its kind; the last place is for all the rest.
+static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *name) {
+    const size_t last = PKTSEQI_LENGTH(counts->other) - 1;
+    size_t i = 0;
+    while (i < last && counts->other[i].name && strcmp(counts->other[i].name, name) != 0) ++i;
+    if (!counts->other[i].name) counts->other[i].name = i < last ? name : "other";
+    ++counts->other[i].frames;
+}
+
+// ---- pcapng
+
 // Returns the units a second that if_tsresol says: 10^-n seconds each, or, with the highest bit,
-// 2^-n. 0: too small ones.
+// 2^-n. 0: they are too small for 64 bits.
 static uint64_t pktseqi_capture_resolution(unsigned value) {
     unsigned n = value & 127;
     uint64_t per_second = 1;
@@ -3903,130 +3929,117 @@ static uint64_t pktseqi_capture_resolution(unsigned value) {
     return per_second;
 }
 
-// Reads an interface description block (pcapng 4.2) of `bytes` after its first 8: 0 link type,
-// 4 snap length, 8 options: 0 code, 2 length, 4 value, of which if_tsresol (9) and if_tsoffset (14)
-// say what times mean.
+// Reads an interface description block of `bytes` (pcapng 4.2): 8 link type, 12 snap length, 16
+// options: 0 code, 2 length, 4 value, of which if_tsresol (9) and if_tsoffset (14) say what times
+// mean; then 4 bytes that end the block. Options after the first 256 kB are passed over: nobody
+// writes so many. Offsets of 2^53 seconds and more are refused, since no double holds the sum.
 static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    const int64_t limit = (int64_t)1 << 53;
+    size_t look = bytes < PKTSEQI_MAX_FRAME ? bytes : (size_t)PKTSEQI_MAX_FRAME, past = 16;
+    const unsigned char *p;
     pktseqi_interface *added;
-    pktseq_status status = bytes < 12 ? pktseqi_capture_damaged(c, err, "a short interface block")
-                                      : pktseqi_capture_need(c, 8, err);
+    pktseq_status status = bytes < 20 ? pktseqi_capture_damaged(c, "a short interface block", err)
+                                      : pktseqi_capture_need(c, look, err);
     if (status) return status;
-    added = pktseqi_capture_interface(c);
+    p = c->window + c->at;
+    added = pktseqi_capture_interface(c, pktseqi_capture_u16(c, p + 8));
     if (!added) return pktseqi_no_memory(err);
-    added->link_type = pktseqi_capture_u16(c, c->window + c->at);
-    added->snap = pktseqi_capture_u32(c, c->window + c->at + 4);
-    c->at += 8;
-    for (bytes -= 12; bytes >= 4;) {
-        unsigned code, size, padded;
-        const unsigned char *option;
-        status = pktseqi_capture_need(c, bytes < 12 ? bytes : 12, err);
-        if (status) return status;
-        option = c->window + c->at;
-        code = pktseqi_capture_u16(c, option);
-        size = pktseqi_capture_u16(c, option + 2);
-        padded = 4 + (size + 3) / 4 * 4;
-        if (code == 0 || padded > bytes) break;
-        if (code == 9 && size == 1) added->per_second = pktseqi_capture_resolution(option[4]);
+    added->snap = pktseqi_capture_u32(c, p + 12);
+    while (past + 4 <= look - 4) {
+        const unsigned char *option = p + past, *value = option + 4;
+        unsigned code = pktseqi_capture_u16(c, option), size = pktseqi_capture_u16(c, option + 2);
+        past += 4 + ((size_t)size + 3) / 4 * 4;
+        if (code == 0 || past > look - 4) break;
+        if (code == 9 && size == 1) added->per_second = pktseqi_capture_resolution(*value);
         if (code == 14 && size == 8) {
-            uint32_t low = pktseqi_capture_u32(c, option + (c->big_endian ? 8 : 4));
-            uint32_t high = pktseqi_capture_u32(c, option + (c->big_endian ? 4 : 8));
+            uint32_t low = pktseqi_capture_u32(c, value + (c->big_endian ? 4 : 0));
+            uint32_t high = pktseqi_capture_u32(c, value + (c->big_endian ? 0 : 4));
             added->offset = (int64_t)((uint64_t)high << 32 | low);
         }
-        if (added->per_second == 0 || added->offset > (int64_t)1 << 53 ||
-            added->offset < -((int64_t)1 << 53))
-            return pktseqi_capture_damaged(c, err, "an unlikely unit or offset of time");
-        bytes -= padded;
-        status = pktseqi_capture_skip(c, padded, err);
-        if (status) return status;
+        if (added->per_second == 0 || added->offset > limit || added->offset < -limit)
+            return pktseqi_capture_damaged(c, "an unlikely unit or offset of time", err);
     }
-    return pktseqi_capture_skip(c, bytes + 4, err);
+    return pktseqi_capture_skip(c, bytes, err);
+}
+
+// Reads a section header (pcapng 4.1): 8 the magic number by which its byte order is known. Its
+// interfaces are yet to be described.
+static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
+    pktseq_status status = pktseqi_capture_need(c, 12, err);
+    if (status) return status;
+    c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
+    c->interface_count = 0;
+    return pktseqi_capture_u32(c, c->window + c->at + 8) == 0x1a2b3c4d
+               ? PKTSEQ_OK
+               : pktseqi_capture_damaged(c, "a section without an order of bytes", err);
 }
 
 // Reads the header of a block with a frame; `type` says which of the three (pcapng 4.3, 4.4, and
 // the obsolete one). They hold after type and length:
-//   6 enhanced   interface 4, time 4 4, captured 4, length 4, frame, options
-//   3 simple     length 4, frame
-//   2 old        interface 2, drops 2, time 4 4, captured 4, length 4, frame, options
+//   6 enhanced   8 interface (4), 12 time, high 4 and low 4, 20 captured, 24 length, 28 frame
+//   2 old        8 interface (2), 10 drops (2), and the same
+//   3 simple     8 length, 12 frame, of which the snap length of the first interface is captured
 static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
                                            pktseqi_record *record, pktseq_error *err) {
     const unsigned char *p;
     pktseq_status status;
     size_t room;
-    record->header = type == 3 ? 12 : 28;
+    record->timed = type != 3;
+    record->header = record->timed ? 28 : 12;
     if (record->block < record->header + 4)
-        return pktseqi_capture_damaged(c, err, "a packet block too short for its own header");
+        return pktseqi_capture_damaged(c, "a packet block too short for its own header", err);
     room = record->block - record->header - 4;
     status = pktseqi_capture_need(c, record->header, err);
     if (status) return status;
-    p = c->window + c->at + 8;
-    record->timed = type != 3;
-    if (type == 3) {
-        record->length = pktseqi_capture_u32(c, p);
-        record->captured = record->length < room ? record->length : (uint32_t)room;
+    p = c->window + c->at;
+    record->length = pktseqi_capture_u32(c, p + (record->timed ? 24 : 8));
+    if (record->timed) {
+        record->interface_id = type == 2 ? pktseqi_capture_u16(c, p + 8)
+                                         : pktseqi_capture_u32(c, p + 8);
+        record->units = (uint64_t)pktseqi_capture_u32(c, p + 12) << 32 |
+                        pktseqi_capture_u32(c, p + 16);
+        record->captured = pktseqi_capture_u32(c, p + 20);
     } else {
-        record->interface_id = type == 2 ? pktseqi_capture_u16(c, p) : pktseqi_capture_u32(c, p);
-        record->units = (uint64_t)pktseqi_capture_u32(c, p + 4) << 32 |
-                        pktseqi_capture_u32(c, p + 8);
-        record->captured = pktseqi_capture_u32(c, p + 12);
-        record->length = pktseqi_capture_u32(c, p + 16);
+        record->captured = record->length < room ? record->length : (uint32_t)room;
     }
     if (record->interface_id >= c->interface_count)
-        return pktseqi_capture_damaged(c, err, "a packet of an interface that is not described");
+        return pktseqi_capture_damaged(c, "a packet of an interface that is not described", err);
     if (type == 3 && c->interfaces[0].snap && record->captured > c->interfaces[0].snap)
         record->captured = c->interfaces[0].snap;
     if (record->captured > room)
-        return pktseqi_capture_damaged(c, err, "a packet longer than its block");
+        return pktseqi_capture_damaged(c, "a packet longer than its block", err);
     return PKTSEQ_OK;
 }
 
-// Counts a frame without an IP packet by its kind.
-static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *name) {
-    const size_t last = sizeof counts->other / sizeof *counts->other - 1;
-    size_t i = 0;
-    while (i < last && counts->other[i].name && strcmp(counts->other[i].name, name) != 0) ++i;
-    if (!counts->other[i].name) counts->other[i].name = i < last ? name : "other";
-    ++counts->other[i].frames;
-}
-
-// Goes on to the next block of pcapng that has a frame, and reads its header.
+// Goes on to the next block of pcapng that has a frame, and reads its header: 0 type, 4 length.
 static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record,
                                            pktseq_error *err) {
+    // Wireshark numbers these as frames: custom blocks, systemd's journal, system calls.
+    static const uint32_t counted[] = {0x00000bad, 0x40000bad, 9, 0x204, 0x216, 0x221};
     for (;;) {
         uint32_t type;
-        size_t bytes;
         pktseq_status status = pktseqi_capture_need(c, 8, err);
         if (status) return status;
         type = pktseqi_capture_u32(c, c->window + c->at);
-        if (type == 0x0a0d0d0a) {  // a section (pcapng 4.1), as yet without interfaces
-            status = pktseqi_capture_need(c, 12, err);
-            if (status) return status;
-            c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
-            c->interface_count = 0;
-            if (pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
-                return pktseqi_capture_damaged(c, err, "a section without an order of bytes");
-        }
-        bytes = pktseqi_capture_u32(c, c->window + c->at + 4);
-        bytes = pktseqi_plus(bytes, 3) / 4 * 4;
-        if (bytes < 12) return pktseqi_capture_damaged(c, err, "a block shorter than any");
-        if (type == 6 || type == 3 || type == 2) {
-            record->block = bytes;
-            return pktseqi_capture_frame(c, type, record, err);
-        }
-        if (type == 1) {
-            c->at += 8;
-            status = pktseqi_capture_describe(c, bytes - 8, err);
-        } else {
-            status = pktseqi_capture_skip(c, bytes, err);
-        }
+        if (type == 0x0a0d0d0a) status = pktseqi_capture_section(c, err);
         if (status) return status;
-        // Wireshark numbers these as frames: custom blocks, systemd's journal, system calls.
-        if (type == 0x00000bad || type == 0x40000bad || type == 9 || type == 0x204 ||
-            type == 0x216 || type == 0x221) {
-            ++c->counts.frames;
-            pktseqi_capture_other(&c->counts, "other");
-        }
+        record->block = pktseqi_capture_u32(c, c->window + c->at + 4);
+        record->block = pktseqi_plus(record->block, 3) / 4 * 4;
+        if (record->block < 12) return pktseqi_capture_damaged(c, "a block shorter than any", err);
+        if (type == 6 || type == 3 || type == 2)
+            return pktseqi_capture_frame(c, type, record, err);
+        status = type == 1 ? pktseqi_capture_describe(c, record->block, err)
+                           : pktseqi_capture_skip(c, record->block, err);
+        if (status) return status;
+        for (size_t i = 0; i < PKTSEQI_LENGTH(counted); ++i)
+            if (type == counted[i]) {
+                ++c->counts.frames;
+                pktseqi_capture_other(&c->counts, "other");
+            }
     }
 }
+
+// ---- pcap
 
 // Reads the header of the next record of pcap: 0 seconds, 4 their parts, 8 captured, 12 length.
 static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record,
@@ -4044,19 +4057,75 @@ static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *rec
     return PKTSEQ_OK;
 }
 
-// Goes to the next frame, which is then whole in the window.
+// Magic numbers by which captures are known: of pcap with microseconds, with nanoseconds, and with
+// the longer records (24 bytes) of a modified libpcap; of pcapng, which is the same in both byte
+// orders.
+static const uint32_t pktseqi_capture_magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
+
+PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
+    const unsigned char *p = (const unsigned char *)data;
+    for (size_t i = 0; data && size >= 4 && i < PKTSEQI_LENGTH(pktseqi_capture_magics); ++i)
+        if (pktseqi_be32(p) == pktseqi_capture_magics[i] ||
+            pktseqi_le32(p) == pktseqi_capture_magics[i])
+            return 1;
+    return 0;
+}
+
+// Reads the header of a pcap file: 0 magic, 4 version, 20 link type, which becomes that of its one
+// interface. The upper bits of the link type tell about checksums.
+static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
+    const unsigned char *p;
+    uint32_t magic, link_type;
+    pktseqi_interface *only;
+    pktseq_status status = pktseqi_capture_need(c, 24, err);
+    if (status == PKTSEQ_END)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
+                             "header of 24", c->size - c->at);
+    if (status) return status;
+    p = c->window + c->at;
+    c->big_endian = p[0] == 0xa1;
+    magic = pktseqi_capture_u32(c, p);
+    if (pktseqi_capture_u16(c, p + 4) != 2)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
+                             (size_t)pktseqi_capture_u16(c, p + 4));
+    link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;
+    only = pktseqi_capture_interface(c, link_type);
+    if (!only) return pktseqi_no_memory(err);
+    if (magic == 0xa1b23c4d) only->per_second = 1000000000;
+    c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
+    c->at += 24;
+    return pktseqi_link_known(link_type) ? PKTSEQ_OK : pktseqi_capture_unknown(link_type, err);
+}
+
+// Finds out by the first bytes which format it is.
+static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
+    pktseq_status status = pktseqi_capture_need(c, 12, err);
+    if (status && status != PKTSEQ_END) return status;
+    if (!pktseq_capture_magic(c->window, c->size)) {
+        const char *what = pktseqi_sniff(c->window, c->size);
+        if (!what) what = c->size ? "something else, expected a pcap or pcapng capture"
+                                  : "nothing, expected a pcap or pcapng capture";
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
+    }
+    c->pcapng = c->window[0] == 0x0a;
+    return c->pcapng ? PKTSEQ_OK : pktseqi_capture_header(c, err);
+}
+
+// ---- frame by frame
+
+// Goes to the next frame, which is then whole in the window until the next call. Bytes of a record
+// after its frame are passed over only then, so that a live source is not waited for.
 static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record,
                                              pktseq_error *err) {
     size_t rest = c->rest;
     pktseq_status status;
     memset(record, 0, sizeof *record);
-    c->rest = 0;
-    c->captured = 0;
+    c->rest = c->captured = 0;
     status = pktseqi_capture_skip(c, rest, err);
     if (!status) status = c->pcapng ? pktseqi_capture_block(c, record, err)
                                     : pktseqi_capture_pcap(c, record, err);
-    if (!status && record->captured > PKTSEQI_MOST_FRAME)
-        return pktseqi_capture_damaged(c, err, "a frame of more than 262144 bytes");
+    if (!status && record->captured > PKTSEQI_MAX_FRAME)
+        return pktseqi_capture_damaged(c, "a frame of more than 262144 bytes", err);
     if (!status) status = pktseqi_capture_need(c, record->header + record->captured, err);
     if (status == PKTSEQ_END && c->size > c->at) c->counts.incomplete = 1;
     if (status) return status;
@@ -4069,7 +4138,8 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
     return PKTSEQ_OK;
 }
 
-// Decodes the current frame and counts what it is. Returns 1 if it has an IP packet.
+// Decodes the current frame and counts what it is. Returns 1 if it has an IP packet. One without a
+// time has that of the frame before.
 static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
                                   pktseq_packet *packet) {
     const pktseqi_interface *from = &c->interfaces[record->interface_id];
@@ -4102,64 +4172,11 @@ PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_pac
         status = pktseqi_capture_advance(capture, &record, err);
         if (status == PKTSEQ_END && capture->counts.unknown &&
             capture->counts.unknown == capture->counts.frames)
-            return pktseqi_capture_unknown(err, capture->link_type);
+            return pktseqi_capture_unknown(capture->link_type, err);
         if (status == PKTSEQ_END) return pktseqi_error(err, PKTSEQ_END, 0, "%s", "");
         if (status) return status;
     } while (!pktseqi_capture_decode(capture, &record, packet));
     return pktseqi_ok(err);
-}
-
-PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
-    static const unsigned char magic[][4] = {
-        {0xa1, 0xb2, 0xc3, 0xd4}, {0xd4, 0xc3, 0xb2, 0xa1},  // microseconds
-        {0xa1, 0xb2, 0x3c, 0x4d}, {0x4d, 0x3c, 0xb2, 0xa1},  // nanoseconds
-        {0xa1, 0xb2, 0xcd, 0x34}, {0x34, 0xcd, 0xb2, 0xa1},  // longer records
-        {0x0a, 0x0d, 0x0d, 0x0a}};                           // pcapng
-    for (size_t i = 0; data && size >= 4 && i < sizeof magic / sizeof *magic; ++i)
-        if (memcmp(data, magic[i], 4) == 0) return 1;
-    return 0;
-}
-
-// Reads the header of a pcap file: 0 magic, 4 version, 20 link type, which becomes that of its one
-// interface.
-static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
-    const unsigned char *p;
-    uint32_t magic;
-    pktseqi_interface *only;
-    pktseq_status status = pktseqi_capture_need(c, 24, err);
-    if (status == PKTSEQ_END)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
-                             "header of 24", c->size - c->at);
-    if (status) return status;
-    p = c->window + c->at;
-    c->big_endian = p[0] == 0xa1;
-    magic = pktseqi_capture_u32(c, p);
-    if (pktseqi_capture_u16(c, p + 4) != 2)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
-                             (size_t)pktseqi_capture_u16(c, p + 4));
-    only = pktseqi_capture_interface(c);
-    if (!only) return pktseqi_no_memory(err);
-    only->link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;  // above: about checksums
-    if (magic == 0xa1b23c4d) only->per_second = 1000000000;
-    c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
-    c->at += 24;
-    return pktseqi_link_known(only->link_type) ? PKTSEQ_OK
-                                              : pktseqi_capture_unknown(err, only->link_type);
-}
-
-// Finds out by the first bytes which format it is.
-static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
-    pktseq_status status = pktseqi_capture_need(c, 12, err);
-    size_t size = c->size - c->at;
-    if (status && status != PKTSEQ_END) return status;
-    if (!pktseq_capture_magic(c->window, size)) {
-        const char *what = pktseqi_sniff(c->window, size);
-        if (!what) what = size ? "something else, expected a pcap or pcapng capture"
-                               : "nothing, expected a pcap or pcapng capture";
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
-    }
-    c->pcapng = c->window[0] == 0x0a;
-    return c->pcapng ? PKTSEQ_OK : pktseqi_capture_header(c, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_read_fn read_fn,
