@@ -2366,6 +2366,9 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
     return status;
 }
 
+// Fails because of what a file or another object holds, in one sentence; without a line.
+#define PKTSEQI_DATA_ERROR(err, ...) pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, __VA_ARGS__)
+
 // Empties err: after a success a caller may look at it without having looked at the status.
 static pktseq_status pktseqi_ok(pktseq_error *err) {
     if (err) {
@@ -3085,41 +3088,31 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     return PKTSEQ_OK;
 }
 
-// Counts the separators outside quotes in the header line, which begins at `at`. Returns 0 if the
-// window ends before it does. A quote opens only after a separator, or at the very beginning.
-static int pktseqi_csv_count(const pktseqi_csv *csv, const char *separator, size_t *count) {
-    const char *d = csv->data;
-    size_t p = csv->at;
-    int quoted = 0, begins = 1;
-    memset(count, 0, strlen(separator) * sizeof *count);
-    while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) ++p;
-    for (; p < csv->size && (quoted || (d[p] != '\n' && d[p] != '\r')); ++p) {
-        const char *found = d[p] && !quoted ? strchr(separator, d[p]) : NULL;
-        if (d[p] == 0) return 1;  // not a CSV: who reads the row will say so
-        if (d[p] == '"' && (quoted || begins)) {
-            quoted = !quoted;
-            begins = !quoted;  // a doubled quote goes on with the cell
-        } else {
-            if (found) ++count[found - separator];
-            begins = found != NULL;
-        }
-    }
-    return p < csv->size || csv->ended;
-}
-
-// Detects the separator, for a schema that does not give it: a comma if the header line has one
-// outside quotes, else the most frequent of the others.
+// Detects the separator, for a schema that does not give it: a comma if it cuts the header line
+// into cells, else what cuts it into most. The line is scanned with each, and stays to be read.
 static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
     static const char separator[] = ",\t;|";
-    size_t count[sizeof separator], best = 0;
-    while (!pktseqi_csv_count(csv, separator, count)) {
-        pktseq_status status = pktseqi_csv_fill(csv);
-        if (status) return status;
+    size_t most = 1, best = 0, at, line = csv->next_line;
+    for (size_t i = 0; separator[i] && (i == 0 || best > 0 || most == 1); ++i) {
+        pktseq_status status;
+        csv->separator = separator[i];
+        for (;;) {
+            at = csv->at;
+            status = pktseqi_csv_scan(csv);
+            if (status != PKTSEQ_END) break;
+            status = pktseqi_csv_fill(csv);
+            if (status) return status;
+        }
+        if (status == PKTSEQ_ERROR_MEMORY) return status;  // other failures are of this separator
+        if (status == PKTSEQ_OK && csv->cells > most) {
+            most = csv->cells;
+            best = i;
+        }
+        csv->at = at;
+        csv->next_line = line;
     }
-    for (size_t i = 1; count[0] == 0 && separator[i]; ++i)
-        if (count[i] > count[best]) best = i;
     csv->separator = separator[best];
-    return PKTSEQ_OK;
+    return pktseqi_ok(csv->err);
 }
 
 // ---- >>frame: link and network layers of one packet -------------------------------------------
@@ -14694,8 +14687,7 @@ static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *
     for (; count > 0; --count, ++m) {
         pktseqi_values v = pktseqi_member_values(m, object);
         if (!pktseqi_member_good(m, object))
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%q has a value that cannot be saved",
-                                 m->name);
+            return PKTSEQI_DATA_ERROR(err, "%q has a value that cannot be saved", m->name);
         if (pktseqi_member_zero(m, object)) continue;
         pktseqi_put_text(t, m->name);
         for (size_t i = 0; i < v.count; ++i) {
@@ -14790,8 +14782,7 @@ static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const 
     unsigned char bytes[8];
     for (size_t i = 0; i < count; ++i) {
         if (!pktseqi_finite_real(&value[i]))
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%s %z is not a finite number", what,
-                                 i);
+            return PKTSEQI_DATA_ERROR(err, "%s %z is not a finite number", what, i);
         pktseqi_write_u64(bytes, pktseqi_real_bits(&value[i]), sizeof *value);
         pktseqi_put_bytes(t, bytes, sizeof *value);
     }
@@ -14809,16 +14800,15 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
                                         const pktseq_training *training,
                                         const pktseq_detector *d, pktseq_error *err) {
     if (codec && (codec->features != model->config.in || codec->targets != model->config.out))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the codec makes %z features of which %z are targets, the model "
-                             "takes %z and puts out %z", codec->features, codec->targets,
-                             model->config.in, model->config.out);
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec makes %z features of which "
+                             "%z are targets, the model takes %z and puts out %z", codec->features,
+                             codec->targets, model->config.in, model->config.out);
     if (training && training->velocity && training->parameters != model->parameters)
         return pktseqi_bad_argument(err, "the training state is another model's");
     if (d && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts) ||
               (codec && (codec->contexts != d->contexts || codec->groups != d->groups))))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the detector is another model's or another codec's");
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector is another model's or "
+                             "another codec's");
     return training ? pktseqi_train_config_check(&training->config, err) : PKTSEQ_OK;
 }
 
@@ -14842,9 +14832,8 @@ static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model
     *header = t->size;
     if (t->failed) return pktseqi_no_memory(err);
     if (t->size - 8 > PKTSEQI_MAX_HEADER)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the header would have %z bytes, expected at most %z (fewer loss "
-                             "points?)", t->size - 8, (size_t)PKTSEQI_MAX_HEADER);
+        return PKTSEQI_DATA_ERROR(err, "the header would have %z bytes, expected at most %z (fewer "
+                                  "loss points?)", t->size - 8, (size_t)PKTSEQI_MAX_HEADER);
     status = pktseqi_put_reals(t, "weight", model->block, model->parameters, err);
     if (moves && !status)
         status = pktseqi_put_reals(t, "velocity", training->velocity, training->parameters, err);
@@ -14925,20 +14914,21 @@ typedef struct pktseqi_header {
     const char *line;       // the line of the metadata that was looked at last
 } pktseqi_header;
 
+// Fails with a sentence, if nothing has failed before.
+#define PKTSEQI_JSON_ERROR(json, ...) \
+    ((json)->status = (json)->status ? (json)->status \
+                                     : PKTSEQI_DATA_ERROR((json)->err, __VA_ARGS__))
+
 // Reports what the cursor points at, and what was expected there instead.
 static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
     size_t byte = 8 + (size_t)(json->at - json->text);
     char found[2] = {*json->at, 0};
-    if (json->status) return;
-    json->status = PKTSEQ_ERROR_DATA;
     if (json->at >= json->end)
-        pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0, "the header ends at byte %z, expected %s",
-                      byte, expected);
+        PKTSEQI_JSON_ERROR(json, "the header ends at byte %z, expected %s", byte, expected);
+    else if (!found[0])
+        PKTSEQI_JSON_ERROR(json, "header, byte %z: found a NUL byte, expected %s", byte, expected);
     else
-        pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                      found[0] ? "header, byte %z: found %q, expected %s"
-                               : "header, byte %z: found a NUL byte%s, expected %s",
-                      byte, found, expected);
+        PKTSEQI_JSON_ERROR(json, "header, byte %z: found %q, expected %s", byte, found, expected);
 }
 
 // Returns the next character after white space, or 0 at the end and after an error.
@@ -14991,10 +14981,8 @@ static char *pktseqi_json_string(pktseqi_json *json) {
 // Reads the name of a member, and the colon after it. Names with escapes could be equal to others.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
-    if (!json->status && strchr(key, '\\'))
-        json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                     "header: found the name %q, expected one without escapes",
-                                     key);
+    if (strchr(key, '\\'))
+        PKTSEQI_JSON_ERROR(json, "header: found the name %q, expected one without escapes", key);
     pktseqi_json_expect(json, ':', "':'");
     return key;
 }
@@ -15039,9 +15027,8 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
         if (member == 0) {
             const char *type = pktseqi_json_string(json);
             entry->width = strcmp(type, "F32") == 0 ? 4 : strcmp(type, "F64") == 0 ? 8 : 0;
-            if (!entry->width && !json->status)
-                json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                             "header: found dtype %q, expected F32 or F64", type);
+            if (!entry->width)
+                PKTSEQI_JSON_ERROR(json, "header: found dtype %q, expected F32 or F64", type);
         } else if (member == 1) {
             entry->rank = pktseqi_json_array(json, number);
             if (number[0] > (size_t)-1 || number[1] > (size_t)-1)
@@ -15079,9 +15066,8 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
         if (header->metas == PKTSEQI_MAX_META)
             pktseqi_json_error(json, "at most 1024 entries of metadata");
         meta.key = pktseqi_json_key(json);
-        if (!json->status && pktseqi_load_meta(header, meta.key))
-            json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                         "header: found metadata %q twice", meta.key);
+        if (pktseqi_load_meta(header, meta.key))
+            PKTSEQI_JSON_ERROR(json, "header: found metadata %q twice", meta.key);
         meta.value = pktseqi_json_string(json);
         if (!json->status) header->meta[header->metas++] = meta;
     }
@@ -15105,18 +15091,16 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
             pktseqi_load_metadata(header);
         else if (i < PKTSEQI_ENTRIES && !header->entry[i].found)
             pktseqi_load_entry(json, &header->entry[i]);
-        else if (!json->status)
-            json->status = pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0,
-                                         "header: found tensor %q%s", key,
-                                         i == PKTSEQI_ENTRIES
-                                             ? ", which is not one of this model's" : " twice");
+        else
+            PKTSEQI_JSON_ERROR(json, "header: found tensor %q%s", key,
+                               i == PKTSEQI_ENTRIES ? ", which is not one of this model's"
+                                                    : " twice");
     }
     json->at += strspn(json->at, " ");
     if (json->at < json->end) pktseqi_json_error(json, "only spaces at the end");
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT && !json->status; ++i)
         if (!header->entry[i].found)
-            return pktseqi_error(json->err, PKTSEQ_ERROR_DATA, 0, "header: tensor %q is missing",
-                                 known[i].name);
+            return PKTSEQI_DATA_ERROR(json->err, "header: tensor %q is missing", known[i].name);
     return json->status;
 }
 
@@ -15132,50 +15116,44 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     header->config.hidden = header->entry[1].shape[1];
     header->config.out = header->entry[8].shape[0];
     if (!pktseqi_parameters(&header->config))
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "header: the shapes make a model of %z, %z and %z units, too large or "
-                             "0", header->config.in, header->config.hidden, header->config.out);
+        return PKTSEQI_DATA_ERROR(err, "header: the shapes make a model of %z, %z and %z units, "
+                                  "too large or 0", header->config.in, header->config.hidden,
+                                  header->config.out);
     pktseqi_entry_list(&header->config, known);
     for (size_t i = 0; i < entries; ++i) {
         const pktseqi_entry *e = &header->entry[i];
         size_t need = pktseqi_times(known[i].rows * known[i].cols, e->width);
         if (e->rank != known[i].rank || e->shape[0] != known[i].rows ||
             e->shape[1] != known[i].cols)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "tensor %q: found shape [%z, %z], expected [%z, %z]",
-                                 known[i].name, e->shape[0], e->shape[1], known[i].rows,
-                                 known[i].cols);
+            return PKTSEQI_DATA_ERROR(err, "tensor %q: found shape [%z, %z], expected [%z, %z]",
+                                      known[i].name, e->shape[0], e->shape[1], known[i].rows,
+                                      known[i].cols);
         if (e->end < e->begin || need == 0 || e->end - e->begin != need)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "tensor %q: its offsets do not fit its %z bytes", known[i].name,
-                                 need);
+            return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z bytes",
+                                      known[i].name, need);
     }
     for (size_t left = entries; left > 0; --left) {
         size_t i = 0;  // the one that begins where the last ended; none is empty
         while (i < entries && header->entry[i].begin != at) ++i;
         if (i == entries)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "no tensor begins at offset %z, so there is a hole or an overlap",
-                                 (size_t)at);
+            return PKTSEQI_DATA_ERROR(err, "no tensor begins at offset %z, so there is a hole or "
+                                      "an overlap", (size_t)at);
         at = header->entry[i].end;
     }
     if (at > bytes)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the file is cut off: %z bytes are missing at its end",
-                             (size_t)(at - bytes));
+        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z bytes are missing at its end",
+                                  (size_t)(at - bytes));
     if (at < bytes)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found %z bytes after the last tensor, expected none",
-                             (size_t)(bytes - at));
+        return PKTSEQI_DATA_ERROR(err, "found %z bytes after the last tensor, expected none",
+                                  (size_t)(bytes - at));
     return PKTSEQ_OK;
 }
 
 // Reports a wrong value of the metadata and the line that was looked at, in one sentence for all
 // that can be wrong: nobody writes them by hand.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
-    return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0, "header: metadata %q: %q is "
-                         "missing or not what this version writes", key,
-                         header->line ? header->line : key);
+    return PKTSEQI_DATA_ERROR(header->json.err, "header: metadata %q: %q is missing or not what "
+                              "this version writes", key, header->line ? header->line : key);
 }
 
 // Parses a whole number below 2^53; 0 if it is not one.
@@ -15339,15 +15317,15 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int 
     if (!checksum || !pktseqi_load_hex(checksum, 16, &sum) || checksum[16])
         return pktseqi_bad_meta(header, "pktseq.checksum");
     if (pktseqi_checksum(header->data, size, 8 + (size_t)(checksum - header->json.text)) != sum)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                             "the checksum is not right, so the file is damaged");
+        return PKTSEQI_DATA_ERROR(header->json.err, "the checksum is not right, so the file is "
+                                  "damaged");
     if (!version) return pktseqi_bad_meta(header, "pktseq.version");
     if (!format) return pktseqi_bad_meta(header, "pktseq.format");
     if (strcmp(format, PKTSEQI_FORMAT) != 0)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                             "found metadata \"pktseq.format\" %q, as version %q writes it, "
-                             "expected \"" PKTSEQI_FORMAT "\": train the model again with this "
-                             "version, or use it with that one", format, version);
+        return PKTSEQI_DATA_ERROR(header->json.err, "found metadata \"pktseq.format\" %q, as "
+                                  "version %q writes it, expected \"" PKTSEQI_FORMAT "\": train "
+                                  "the model again with this version, or use it with that one",
+                                  format, version);
     return pt && strcmp(pt, "pt") == 0 ? PKTSEQ_OK : pktseqi_bad_meta(header, "format");
 }
 
@@ -15424,10 +15402,10 @@ static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *co
     status = pktseqi_load_end(header, key, at, status);
     if (status) return status;
     if (codec->features != header->config.in || codec->targets != header->config.out)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the codec in the header makes %z features of which %z are targets, "
-                             "the tensors take %z and put out %z", codec->features,
-                             codec->targets, header->config.in, header->config.out);
+        return pktseqi_error(header->json.err, PKTSEQ_ERROR_MISMATCH, 0, "the codec in the header "
+                             "makes %z features of which %z are targets, the tensors take %z and "
+                             "put out %z", codec->features, codec->targets, header->config.in,
+                             header->config.out);
     return PKTSEQ_OK;
 }
 
@@ -15472,30 +15450,24 @@ static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_
 }
 
 // Reads the numbers of one tensor of the file, (count), each finite. A file of the other type than
-// PKTSEQ_REAL is converted.
+// PKTSEQ_REAL is converted; one of the same type keeps its bits, also those of subnormal numbers.
 static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
                                           const char *name, pktseq_real *to, size_t count) {
     const unsigned char *from = header->data + header->data_at + (size_t)entry->begin;
+    const double most = sizeof *to == sizeof(float) ? (double)FLT_MAX : DBL_MAX;
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
         uint32_t bits32 = (uint32_t)bits;
-        const void *source = entry->width == 4 ? (const void *)&bits32 : (const void *)&bits;
-        int good = 1;
-        if (entry->width == sizeof *to) {  // as they are, whatever arithmetic does to the smallest
-            memcpy(&to[i], source, sizeof *to);
-        } else if (entry->width == 4) {
-            float single;
-            memcpy(&single, source, sizeof single);
-            to[i] = (pktseq_real)single;
-        } else {
-            double v;
-            memcpy(&v, source, sizeof v);
-            good = pktseqi_finite(&v) && fabs(v) <= (double)FLT_MAX;
-            to[i] = good ? (pktseq_real)v : 0;
-        }
-        if (!good || !pktseqi_finite_real(&to[i]))
-            return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                                 "tensor %q: number %z is not finite", name, i);
+        float single;
+        double v;
+        int fits = 1;
+        memcpy(&single, &bits32, sizeof single);
+        memcpy(&v, &bits, sizeof v);
+        if (entry->width == sizeof v) fits = pktseqi_finite(&v) && fabs(v) <= most;
+        to[i] = entry->width == sizeof single ? (pktseq_real)single : fits ? (pktseq_real)v : 0;
+        if (!fits || !pktseqi_finite_real(&to[i]))
+            return PKTSEQI_DATA_ERROR(header->json.err, "tensor %q: number %z is not finite", name,
+                                      i);
     }
     return PKTSEQ_OK;
 }
@@ -15520,8 +15492,8 @@ static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
     const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
     size_t count = pktseqi_parameters(&header->config);
     if (!entry->found && training->config.momentum > 0)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_DATA, 0,
-                             "header: tensor %q is missing", PKTSEQI_VELOCITY);
+        return PKTSEQI_DATA_ERROR(header->json.err, "header: tensor %q is missing",
+                                  PKTSEQI_VELOCITY);
     if (!entry->found || !training->iteration) return PKTSEQ_OK;
     training->velocity = (pktseq_real *)pktseqi_alloc(&training->allocator, count,
                                                       sizeof *training->velocity);
@@ -15536,17 +15508,15 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
     pktseqi_json *json = &header->json;
     uint64_t length;
     if (size < 8)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found %z bytes, expected a safetensors file: at least 8", size);
+        return PKTSEQI_DATA_ERROR(err, "found %z bytes, expected a safetensors file: at least 8",
+                                  size);
     length = pktseqi_read_u64(data, 8);
     if (length > PKTSEQI_MAX_HEADER)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the header's length is more than %z bytes: not a safetensors file",
-                             (size_t)PKTSEQI_MAX_HEADER);
+        return PKTSEQI_DATA_ERROR(err, "the header's length is more than %z bytes: not a "
+                                  "safetensors file", (size_t)PKTSEQI_MAX_HEADER);
     if (length > size - 8)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the file is cut off: %z bytes of its header are missing",
-                             (size_t)(length - (size - 8)));
+        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z bytes of its header are missing",
+                                  (size_t)(length - (size - 8)));
     header->data = data;
     header->data_at = 8 + (size_t)length;
     json->err = err;
@@ -15798,9 +15768,8 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
     if (t.failed)
         status = pktseqi_no_memory(err);
     else if (failed)
-        status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0,
-                               "%s: not written: a temporary file beside it %s%s", shown, failed,
-                               own ? pktseqi_reason() : "");
+        status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: not written: a temporary file "
+                               "beside it %s%s", shown, failed, own ? pktseqi_reason() : "");
     if (status && created) f->remove_fn(t.data, f->user_data);
     pktseqi_free(&t.allocator, t.data);
     return status ? status : pktseqi_ok(err);
@@ -16053,10 +16022,10 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
 
 // Says that a table has too few sequences to learn from.
 static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%z packets make %z sequence%s%s; training "
-                         "needs about 100", table->rows, table->sequences,
-                         table->sequences == 1 ? "" : "s", table->counts.attacks
-                         ? ", once those that are labelled as attacks are left out" : "");
+    return PKTSEQI_DATA_ERROR(err, "%z packets make %z sequence%s%s; training needs about 100",
+                              table->rows, table->sequences, table->sequences == 1 ? "" : "s",
+                              table->counts.attacks
+                                  ? ", once those that are labelled as attacks are left out" : "");
 }
 
 // Makes codec, dataset and model, new ones or, with known and trained, those that go on.
@@ -16079,8 +16048,8 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     if (!status)
         status = pktseq_dataset_init(dataset, codec, table, &recipe->dataset, allocator, err);
     if (!status && recipe->dataset.hold_out > 0 && dataset->trained == dataset->pairs)
-        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "of %z sequences none is held out; a "
-                               "larger share, or more traffic, makes some", table->sequences);
+        status = PKTSEQI_DATA_ERROR(err, "of %z sequences none is held out; a larger share, or "
+                                    "more traffic, makes some", table->sequences);
     config = pktseq_config_default(dataset);
     config.hidden = recipe->hidden;
     config.loss = recipe->loss;
@@ -16214,9 +16183,9 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
     status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,
                          &guard->options.allocator, err);
     if (!status && !pktseqi_guard_ready(guard))
-        status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "%s: it does not say which scores are "
-                               "normal: expected what pktseq_guard_store or train --recommended "
-                               "has written", path);
+        status = PKTSEQI_DATA_ERROR(err, "%s: it does not say which scores are normal: expected "
+                                    "what pktseq_guard_store or train --recommended has written",
+                                    path);
     if (status) pktseq_guard_close(guard);
     return status;
 }
