@@ -9697,6 +9697,14 @@ static float pktseqi_fmaf(float a, float b, float c) {
 #endif
 }
 
+// Returns the sum of 16 lanes in the order of the tree: lanes l + 8 come to lanes l, then l + 4,
+// l + 2 and l + 1. Changes lane.
+static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
+    for (int width = 8; width > 0; width /= 2)
+        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
+    return lane[0];
+}
+
 // The next two sections are read once for each instruction set: this file includes itself for the
 // machine's fused multiply-add (double on x86) or its vectors (float), and goes on with plain C.
 #define PKTSEQI_SELF
@@ -9743,13 +9751,6 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_r
                                      : (pktseq_real)fma((double)a, (double)b, (double)c);
 }
 
-// lane[0] + lane[1] + .. in the order of the tree.
-PKTSEQI_INLINE pktseq_real PKTSEQI_K(sum)(pktseq_real *lane) {
-    for (int width = 8; width > 0; width /= 2)
-        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    return lane[0];
-}
-
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, pktseq_real *out,
                                            size_t out_stride) {
@@ -9774,7 +9775,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
                     lane[l] = PKTSEQI_K(fma)(j + l < n ? w[j + l] : 0, j + l < n ? x[j + l] : 0,
                                              lane[l]);
             }
-            out[b * out_stride + i] = PKTSEQI_K(sum)(lane);
+            out[b * out_stride + i] = pktseqi_sum_lanes(lane);
         }
 }
 
@@ -9901,7 +9902,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real 
 static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real most) {
     pktseq_real lane[16] = {0};
     for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - most);
-    return PKTSEQI_K(sum)(lane);
+    return pktseqi_sum_lanes(lane);
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(scale)(pktseq_real a, pktseq_real *v, size_t n) {
@@ -9913,193 +9914,145 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 }
 
 #else
-// ---- >>vectors: the same kernels, 16 numbers at a time ------------------------------------------
+// ---- >>vectors: the same kernels, a register at a time ------------------------------------------
 
-// What differs from one instruction set to the next: a register, how many make 16 numbers, and what
-// can be done with them. POWER makes 2^n of an n that was rounded by adding PKTSEQI_ROUNDER.
+// How this section works: it is read once for each instruction set. A register holds LANES numbers
+// and is of the compiler's own vector type V, so that + - * / act on all of them, and a formula
+// below is the formula of >>scalar. What the compiler has no operator for are the macros here:
+//   FMA(a, b, c)   a*b + c, rounded once
+//   MIN, MAX       of a and b; b if one of them is no number
+//   POWER(a)       2^n, of an n that was rounded to a whole number by adding PKTSEQI_ROUNDER
+//   LOAD, STORE    LANES numbers, at any address
+// BLOCK^2 is how many 16-lane sums the matmul keeps in registers, WIDE how many registers of a row
+// the rank-k update takes at a time, TAIL how many at a row's end: as many as leave room for what
+// is multiplied. (AVX-512 and NEON have 32 registers, AVX2 has 16. Measured with AVX-512: 4 x 4
+// sums reach 90 to 95 % of the multiply-add peak while data are in the caches.)
 #if PKTSEQI_ISA == 512
-#define PKTSEQI_R __m512
-#define PKTSEQI_REGISTERS 1
+#define PKTSEQI_V __m512
+#define PKTSEQI_LANES 16
 #define PKTSEQI_BLOCK 4
+#define PKTSEQI_WIDE 4
+#define PKTSEQI_TAIL 2
 #define PKTSEQI_LOAD(p) _mm512_loadu_ps(p)
 #define PKTSEQI_STORE(p, a) _mm512_storeu_ps(p, a)
 #define PKTSEQI_SET(a) _mm512_set1_ps(a)
 #define PKTSEQI_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define PKTSEQI_ADD(a, b) _mm512_add_ps(a, b)
-#define PKTSEQI_SUB(a, b) _mm512_sub_ps(a, b)
-#define PKTSEQI_MUL(a, b) _mm512_mul_ps(a, b)
-#define PKTSEQI_DIV(a, b) _mm512_div_ps(a, b)
 #define PKTSEQI_MIN(a, b) _mm512_min_ps(a, b)
 #define PKTSEQI_MAX(a, b) _mm512_max_ps(a, b)
 #define PKTSEQI_POWER(a) \
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
                                          _mm512_set1_epi32(127 << 23)))
 #elif PKTSEQI_ISA == 256
-#define PKTSEQI_R __m256
-#define PKTSEQI_REGISTERS 2
+#define PKTSEQI_V __m256
+#define PKTSEQI_LANES 8
 #define PKTSEQI_BLOCK 2
+#define PKTSEQI_WIDE 2
+#define PKTSEQI_TAIL 2
 #define PKTSEQI_LOAD(p) _mm256_loadu_ps(p)
 #define PKTSEQI_STORE(p, a) _mm256_storeu_ps(p, a)
 #define PKTSEQI_SET(a) _mm256_set1_ps(a)
 #define PKTSEQI_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define PKTSEQI_ADD(a, b) _mm256_add_ps(a, b)
-#define PKTSEQI_SUB(a, b) _mm256_sub_ps(a, b)
-#define PKTSEQI_MUL(a, b) _mm256_mul_ps(a, b)
-#define PKTSEQI_DIV(a, b) _mm256_div_ps(a, b)
 #define PKTSEQI_MIN(a, b) _mm256_min_ps(a, b)
 #define PKTSEQI_MAX(a, b) _mm256_max_ps(a, b)
 #define PKTSEQI_POWER(a) \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
                                          _mm256_set1_epi32(127 << 23)))
 #else
-#define PKTSEQI_R float32x4_t
-#define PKTSEQI_REGISTERS 4
+#define PKTSEQI_V float32x4_t
+#define PKTSEQI_LANES 4
 #define PKTSEQI_BLOCK 2
+#define PKTSEQI_WIDE 4
+#define PKTSEQI_TAIL 4
 #define PKTSEQI_LOAD(p) vld1q_f32(p)
 #define PKTSEQI_STORE(p, a) vst1q_f32(p, a)
 #define PKTSEQI_SET(a) vdupq_n_f32(a)
 #define PKTSEQI_FMA(a, b, c) vfmaq_f32(c, a, b)
-#define PKTSEQI_ADD(a, b) vaddq_f32(a, b)
-#define PKTSEQI_SUB(a, b) vsubq_f32(a, b)
-#define PKTSEQI_MUL(a, b) vmulq_f32(a, b)
-#define PKTSEQI_DIV(a, b) vdivq_f32(a, b)
 #define PKTSEQI_MIN(a, b) vminq_f32(a, b)
 #define PKTSEQI_MAX(a, b) vmaxq_f32(a, b)
 #define PKTSEQI_POWER(a) \
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
                                     vdupq_n_s32(127 << 23)))
 #endif
+#define PKTSEQI_REGISTERS (16 / PKTSEQI_LANES)  // that make 16 lanes
 
-// A vector of 16 numbers, and what the kernels do with it.
-typedef struct PKTSEQI_K(vector) {
-    PKTSEQI_R r[PKTSEQI_REGISTERS];
-} PKTSEQI_K(vector);
-#define PKTSEQI_V PKTSEQI_K(vector)
-
-#define PKTSEQI_EACH PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_REGISTERS; ++i)
-#define PKTSEQI_OP(name, op) \
-    PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(name)(PKTSEQI_V a, PKTSEQI_V b) { \
-        PKTSEQI_EACH a.r[i] = op(a.r[i], b.r[i]); \
-        return a; \
-    }
-PKTSEQI_OP(add, PKTSEQI_ADD)
-PKTSEQI_OP(sub, PKTSEQI_SUB)
-PKTSEQI_OP(mul, PKTSEQI_MUL)
-PKTSEQI_OP(div, PKTSEQI_DIV)
-PKTSEQI_OP(least, PKTSEQI_MIN)
-PKTSEQI_OP(most, PKTSEQI_MAX)
-#undef PKTSEQI_OP
-
-// a * b + c, rounded once.
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(fma)(PKTSEQI_V a, PKTSEQI_V b, PKTSEQI_V c) {
-    PKTSEQI_EACH a.r[i] = PKTSEQI_FMA(a.r[i], b.r[i], c.r[i]);
-    return a;
-}
-
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(power)(PKTSEQI_V a) {
-    PKTSEQI_EACH a.r[i] = PKTSEQI_POWER(a.r[i]);
-    return a;
-}
-
-// Sixteen times the same number.
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(set)(float a) {
-    PKTSEQI_V v;
-    PKTSEQI_EACH v.r[i] = PKTSEQI_SET(a);
-    return v;
-}
-
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p) {
-    PKTSEQI_V v;
-    PKTSEQI_EACH v.r[i] = PKTSEQI_LOAD(p + 16 / PKTSEQI_REGISTERS * i);
-    return v;
-}
-
-PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v) {
-    PKTSEQI_EACH PKTSEQI_STORE(p + 16 / PKTSEQI_REGISTERS * i, v.r[i]);
-}
-
-// The first n numbers (any above 15 means all), then zeros; nothing behind them is touched.
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load_part)(const float *p, size_t n) {
-#if PKTSEQI_ISA == 512
-    PKTSEQI_V v;
-    v.r[0] = _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
-    return v;
-#else
-    PKTSEQI_V v;
-    if (n >= 16) return PKTSEQI_K(load)(p);
 #if PKTSEQI_ISA == 256
-    static const int32_t mask[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
-                                     -1, -1, -1, -1, -1, -1, -1, -1};  // and 16 zeros
-    PKTSEQI_EACH {
-        const int32_t *from = mask + 16 - n + 8 * (size_t)i;
-        v.r[i] = _mm256_maskload_ps(p + 8 * i, _mm256_loadu_si256((const __m256i *)from));
-    }
-#else
-    PKTSEQI_EACH {
-        size_t first = 4 * (size_t)i, left = n > first ? n - first : 0;
-        v.r[i] = PKTSEQI_SET(0);
-        if (left >= 4) {
-            v.r[i] = PKTSEQI_LOAD(p + first);
-        } else if (left > 0) {
-            v.r[i] = vld1q_lane_f32(p + first, v.r[i], 0);
-            if (left > 1) v.r[i] = vld1q_lane_f32(p + first + 1, v.r[i], 1);
-            if (left > 2) v.r[i] = vld1q_lane_f32(p + first + 2, v.r[i], 2);
-        }
-    }
+// Eight lanes of which the first n are all ones: a window of 8 ones and 8 zeros.
+PKTSEQI_INLINE __m256i PKTSEQI_K(mask)(size_t n) {
+    static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(window + 8 - n));
+}
 #endif
+
+// Loads the first n numbers (LANES or more: all), and zeros for the rest. Nothing after them is
+// read: they may be the last of an array.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p, size_t n) {
+#if PKTSEQI_ISA == 512
+    return _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
+#elif PKTSEQI_ISA == 256
+    return n < 8 ? _mm256_maskload_ps(p, PKTSEQI_K(mask)(n)) : PKTSEQI_LOAD(p);
+#else
+    PKTSEQI_V v = PKTSEQI_SET(0);
+    if (n >= 4) return PKTSEQI_LOAD(p);
+    if (n > 0) v = vld1q_lane_f32(p, v, 0);
+    if (n > 1) v = vld1q_lane_f32(p + 1, v, 1);
+    if (n > 2) v = vld1q_lane_f32(p + 2, v, 2);
     return v;
 #endif
 }
 
-PKTSEQI_INLINE void PKTSEQI_K(store_part)(float *p, PKTSEQI_V v, size_t n) {
+// Stores the first n lanes (LANES or more: all). Nothing after them is written.
+PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 #if PKTSEQI_ISA == 512
-    _mm512_mask_storeu_ps(p, (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), v.r[0]);
+    _mm512_mask_storeu_ps(p, (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), v);
+#elif PKTSEQI_ISA == 256
+    if (n < 8) _mm256_maskstore_ps(p, PKTSEQI_K(mask)(n), v);
+    else PKTSEQI_STORE(p, v);
 #else
-    float copy[16];
-    if (n >= 16) {
-        PKTSEQI_K(store)(p, v);
-    } else {
-        PKTSEQI_K(store)(copy, v);
-        for (size_t i = 0; i < n; ++i) p[i] = copy[i];
-    }
+    if (n >= 4) PKTSEQI_STORE(p, v);
+    if (n > 0 && n < 4) vst1q_lane_f32(p, v, 0);
+    if (n > 1 && n < 4) vst1q_lane_f32(p + 1, v, 1);
+    if (n == 3) vst1q_lane_f32(p + 2, v, 2);
 #endif
 }
 
-// The sums of PKTSEQI_BLOCK^2 vectors, each by the tree: lanes l + 8 to l, l + 4 to l, ..
+// The matmul's sums: each is 16 lanes in REGISTERS registers, and there are SUMS of them.
 #define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
+typedef struct PKTSEQI_K(sum16) {
+    PKTSEQI_V r[PKTSEQI_REGISTERS];
+} PKTSEQI_K(sum16);
+
+// Adds up the lanes of all SUMS, each by the tree of >>kernels: lanes l + 8 to l, l + 4 to l, ..
 #if PKTSEQI_ISA == 512
-// Two vectors are halved and added at once: what of both may stay in its place, and what has to
-// change its place, are one vector each. (One unit of the processor moves numbers within a vector,
-// two can blend.)
-#define PKTSEQI_HALVE(stay, a, b, moved) \
-    _mm512_add_ps(_mm512_mask_blend_ps((__mmask16)(stay), a, b), moved)
-PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
+// Sixteen sums fold together, 16 vectors to 8, 4, 2 and 1: of two vectors a fold takes what may
+// stay in its place by a blend and what has to move by one shuffle. (Processors blend in most of
+// their units, but move numbers within a vector in one or two.)
+#define PKTSEQI_FOLD(stay, a, b, moved) \
+    (_mm512_mask_blend_ps((__mmask16)(stay), a, b) + (moved))
+PKTSEQI_INLINE void PKTSEQI_K(add_lanes)(const PKTSEQI_K(sum16) *v, float *to) {
     const __m512i quarters = _mm512_set_epi32(11, 10, 9, 8, 31, 30, 29, 28, 3, 2, 1, 0, 23, 22, 21,
                                               20);
     __m512 q[4];
     PKTSEQI_UNROLL for (int i = 0; i < 4; ++i) {  // q[i]: 4 lanes each of v[i], v[4+i], v[8+i], ..
         __m512 a = v[i].r[0], b = v[4 + i].r[0], c = v[8 + i].r[0], d = v[12 + i].r[0];
-        a = PKTSEQI_HALVE(0xff00, a, c, _mm512_shuffle_f32x4(a, c, 0x4e));
-        b = PKTSEQI_HALVE(0xff00, b, d, _mm512_shuffle_f32x4(b, d, 0x4e));
-        q[i] = PKTSEQI_HALVE(0xf0f0, a, b, _mm512_permutex2var_ps(b, quarters, a));
+        a = PKTSEQI_FOLD(0xff00, a, c, _mm512_shuffle_f32x4(a, c, 0x4e));
+        b = PKTSEQI_FOLD(0xff00, b, d, _mm512_shuffle_f32x4(b, d, 0x4e));
+        q[i] = PKTSEQI_FOLD(0xf0f0, a, b, _mm512_permutex2var_ps(b, quarters, a));
     }
-    q[0] = PKTSEQI_HALVE(0xcccc, q[0], q[1], _mm512_shuffle_ps(q[0], q[1], 0x4e));
-    q[2] = PKTSEQI_HALVE(0xcccc, q[2], q[3], _mm512_shuffle_ps(q[2], q[3], 0x4e));
-    _mm512_storeu_ps(to, _mm512_add_ps(_mm512_shuffle_ps(q[0], q[2], 0x88),
-                                       _mm512_shuffle_ps(q[0], q[2], 0xdd)));
+    q[0] = PKTSEQI_FOLD(0xcccc, q[0], q[1], _mm512_shuffle_ps(q[0], q[1], 0x4e));
+    q[2] = PKTSEQI_FOLD(0xcccc, q[2], q[3], _mm512_shuffle_ps(q[2], q[3], 0x4e));
+    _mm512_storeu_ps(to, _mm512_shuffle_ps(q[0], q[2], 0x88) + _mm512_shuffle_ps(q[0], q[2], 0xdd));
 }
-#undef PKTSEQI_HALVE
+#undef PKTSEQI_FOLD
 #else
-PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
+PKTSEQI_INLINE void PKTSEQI_K(add_lanes)(const PKTSEQI_K(sum16) *v, float *to) {
     PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) {
 #if PKTSEQI_ISA == 256
-        __m256 a = _mm256_add_ps(v[i].r[0], v[i].r[1]);
-        __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-        b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+        __m256 a = v[i].r[0] + v[i].r[1];
+        __m128 b = _mm256_castps256_ps128(a) + _mm256_extractf128_ps(a, 1);
+        b = b + _mm_movehl_ps(b, b);
         to[i] = _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
 #else
-        float32x4_t a = vaddq_f32(vaddq_f32(v[i].r[0], v[i].r[2]),
-                                  vaddq_f32(v[i].r[1], v[i].r[3]));
+        float32x4_t a = (v[i].r[0] + v[i].r[2]) + (v[i].r[1] + v[i].r[3]);
         float32x2_t b = vadd_f32(vget_low_f32(a), vget_high_f32(a));
         to[i] = vget_lane_f32(vpadd_f32(b, b), 0);
 #endif
@@ -10107,66 +10060,83 @@ PKTSEQI_INLINE void PKTSEQI_K(sums)(const PKTSEQI_V *v, float *to) {
 }
 #endif
 
-// sum[s*R + r] += w[r] . x[s] from column i on, `part` of 16 columns (16 if all are there).
-PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_V *sum, const float *const *w, const int R,
-                                       const float *const *x, const int S, size_t i,
-                                       size_t part) {
-    PKTSEQI_V xs[PKTSEQI_BLOCK];
-    PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
-        xs[s] = part == 16 ? PKTSEQI_K(load)(x[s] + i) : PKTSEQI_K(load_part)(x[s] + i, part);
-    PKTSEQI_UNROLL for (int r = 0; r < R; ++r) {
-        PKTSEQI_V wr = part == 16 ? PKTSEQI_K(load)(w[r] + i)
-                                  : PKTSEQI_K(load_part)(w[r] + i, part);
+// sum[s*R + r] += w[r] . x[s] over 16 columns from col on, of which `part` are there. In a register
+// of x all R rows are multiplied before the next is loaded.
+PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_K(sum16) *sum, const float *const *w, const int R,
+                                         const float *const *x, const int S, size_t col,
+                                         size_t part) {
+    PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) {
+        size_t first = (size_t)(k * PKTSEQI_LANES), at = col + first;
+        size_t left = part > first ? part - first : 0;
+        PKTSEQI_V xs[PKTSEQI_BLOCK];
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
-            sum[s * R + r] = PKTSEQI_K(fma)(wr, xs[s], sum[s * R + r]);
+            xs[s] = part == 16 ? PKTSEQI_LOAD(x[s] + at) : PKTSEQI_K(load)(x[s] + at, left);
+        PKTSEQI_UNROLL for (int r = 0; r < R; ++r) {
+            PKTSEQI_V wr = part == 16 ? PKTSEQI_LOAD(w[r] + at) : PKTSEQI_K(load)(w[r] + at, left);
+            PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
+                sum[s * R + r].r[k] = PKTSEQI_FMA(wr, xs[s], sum[s * R + r].r[k]);
+        }
     }
 }
 
-// R rows times S sequences, R * S = PKTSEQI_SUMS: as many sums as there are registers for. All
-// sequences are there; past the last of `rows` rows the first one stands in, and its result is not
-// stored (whole: there is none).
+// The same for inputs of which entry (S rows, `entries` apart) lists what is not zero: a column of
+// the weights, times the 16 lanes of the entry, in which all but one are zeros.
+PKTSEQI_INLINE void PKTSEQI_K(matmul_entries)(PKTSEQI_K(sum16) *sum, const float *const *w,
+                                              const int R, const pktseqi_nonzero *entry,
+                                              size_t entries, const int S) {
+    for (size_t e = 0; e < entries; ++e)
+        PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
+            const pktseqi_nonzero *at = &entry[(size_t)s * entries + e];
+            PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) {
+                PKTSEQI_V xs = PKTSEQI_LOAD(at->x + k * PKTSEQI_LANES);
+                PKTSEQI_UNROLL for (int r = 0; r < R; ++r)
+                    sum[s * R + r].r[k] = PKTSEQI_FMA(PKTSEQI_SET(w[r][at->col]), xs,
+                                                      sum[s * R + r].r[k]);
+            }
+        }
+}
+
+// R rows times S sequences, R * S = SUMS, which stay in registers over all products. All sequences
+// are there; past the last of `rows` rows the first one stands in, so that nothing after the
+// weights is read, and its result is not stored. (whole: all rows are there.)
 PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int products,
                                             size_t row, size_t rows, const int R, size_t b,
                                             const int S, const int whole, float *out,
                                             size_t out_stride) {
     const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
-    float sum[PKTSEQI_SUMS];
-    PKTSEQI_V v[PKTSEQI_SUMS];
+    float result[PKTSEQI_SUMS];
+    PKTSEQI_K(sum16) sum[PKTSEQI_SUMS];
     size_t fit = whole || rows - row >= (size_t)R ? (size_t)R : rows - row;
-    PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i) v[i] = PKTSEQI_K(set)(0);
-    for (int k = 0; k < products; ++k) {
-        size_t n = product[k].cols, i = 0;
-        w[0] = product[k].w + row * n;
-        x[0] = product[k].entry ? NULL : product[k].x + b * product[k].x_stride;
+    PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i)
+        PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) sum[i].r[k] = PKTSEQI_SET(0);
+    for (int p = 0; p < products; ++p) {
+        size_t n = product[p].cols, i = 0, entries = product[p].entries;
+        w[0] = product[p].w + row * n;
         PKTSEQI_UNROLL for (int r = 1; r < R; ++r)
             w[r] = whole || (size_t)r < fit ? w[r - 1] + n : w[0];
-        for (size_t e = 0; product[k].entry && e < product[k].entries; ++e) {
-            PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
-                size_t place = (b + (size_t)s) * product[k].entries + e;
-                size_t col = product[k].entry[place].col;
-                PKTSEQI_V xs = PKTSEQI_K(load)(product[k].entry[place].x);
-                PKTSEQI_UNROLL for (int r = 0; r < R; ++r)
-                    v[s * R + r] = PKTSEQI_K(fma)(PKTSEQI_K(set)(w[r][col]), xs, v[s * R + r]);
-            }
+        if (product[p].entry) {
+            PKTSEQI_K(matmul_entries)(sum, w, R, product[p].entry + b * entries, entries, S);
+            continue;
         }
-        if (product[k].entry) continue;
-        PKTSEQI_UNROLL for (int s = 1; s < S; ++s) x[s] = x[s - 1] + product[k].x_stride;
-        for (; i + 16 <= n; i += 16) PKTSEQI_K(matmul_16)(v, w, R, x, S, i, 16);
-        if (i < n) PKTSEQI_K(matmul_16)(v, w, R, x, S, i, n - i);
+        x[0] = product[p].x + b * product[p].x_stride;
+        PKTSEQI_UNROLL for (int s = 1; s < S; ++s) x[s] = x[s - 1] + product[p].x_stride;
+        for (; i + 16 <= n; i += 16) PKTSEQI_K(matmul_16)(sum, w, R, x, S, i, 16);
+        if (i < n) PKTSEQI_K(matmul_16)(sum, w, R, x, S, i, n - i);
     }
-    PKTSEQI_K(sums)(v, sum);
+    PKTSEQI_K(add_lanes)(sum, result);
     out += b * out_stride + row;
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride) {
-        if (fit == (size_t)R) memcpy(out, sum + s * R, (size_t)R * sizeof *out);
-        else memcpy(out, sum + s * R, fit * sizeof *out);
+        if (fit == (size_t)R) memcpy(out, result + s * R, (size_t)R * sizeof *out);
+        else memcpy(out, result + s * R, fit * sizeof *out);
     }
 }
 
-// 16 to 23 sequences at a time: their states stay in the first cache while the rows pass by. What
-// does not fill a block of rows and sequences goes sequence by sequence.
+// Takes 16 to 23 sequences at a time: at 256 units their states are 16 to 23 KB and stay in the
+// first cache (32 KB) while the rows of the weights pass by once. A block is BLOCK rows times BLOCK
+// sequences; what does not fill one goes sequence by sequence, SUMS rows at a time.
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
-                                           size_t rows, size_t count, float *out,
-                                           size_t out_stride) {
+                                             size_t rows, size_t count, float *out,
+                                             size_t out_stride) {
     enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS };
     for (size_t b = 0, past; b < count; b = past) {
         size_t end, row = 0;
@@ -10178,238 +10148,221 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
         for (; b < past; ++b)
             for (size_t first = b < end ? row : 0; first < rows; first += MANY)
                 PKTSEQI_K(matmul_block)(product, products, first, rows, MANY, b, 1, 0, out,
-                                      out_stride);
+                                        out_stride);
     }
 }
 
-// S slots times C vectors of columns, of which `cols` numbers are there (whole: all). Missing slots
-// repeat the first one and are not stored.
+// S slots times C registers of columns from col on, of which `cols` numbers are there (whole: all).
+// Missing slots repeat the first one and are not stored. The sums over the terms stay in registers;
+// what is in out is read and written once for each 64 terms.
 PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
-                                           const float *const *b, size_t col, size_t terms,
-                                           size_t slots, const int S, size_t cols, const int C,
-                                           const int whole, float scale, int overwrite, float *out,
-                                           size_t out_stride) {
-    PKTSEQI_V sum[PKTSEQI_SUMS], x[PKTSEQI_SUMS], rate = PKTSEQI_K(set)(scale);
-    size_t slot[PKTSEQI_SUMS], part[PKTSEQI_SUMS];
-    PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s : 0;
-    PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-        part[c] = whole ? 16 : cols > 16 * (size_t)c ? cols - 16 * (size_t)c : 0;
-    PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_K(set)(0);
+                                          const float *const *b, size_t col, size_t terms,
+                                          size_t slots, const int S, size_t cols, const int C,
+                                          const int whole, float scale, int overwrite, float *out,
+                                          size_t out_stride) {
+    PKTSEQI_V sum[16], x[4];
+    size_t part[4], slot[4];
+    PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s * as : 0;
+    PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
+        size_t first = (size_t)(PKTSEQI_LANES * c);
+        part[c] = whole ? PKTSEQI_LANES : cols > first ? cols - first : 0;
+    }
+    PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_SET(0);
     for (size_t t = 0; t < terms; ++t) {
         const float *from = b[t] + col;
-        PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-            x[c] = PKTSEQI_K(load_part)(part[c] ? from + 16 * c : from, part[c]);
+        PKTSEQI_UNROLL for (int c = 0; c < C; ++c)  // a register with nothing in it reads the first
+            x[c] = PKTSEQI_K(load)(part[c] ? from + PKTSEQI_LANES * c : from, part[c]);
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
-            PKTSEQI_V factor = PKTSEQI_K(set)(a[slot[s] * as + t * at]);
+            PKTSEQI_V factor = PKTSEQI_SET(a[slot[s] + t * at]);
             PKTSEQI_UNROLL for (int c = 0; c < C; ++c)
-                sum[s * C + c] = PKTSEQI_K(fma)(factor, x[c], sum[s * C + c]);
+                sum[s * C + c] = PKTSEQI_FMA(factor, x[c], sum[s * C + c]);
         }
     }
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s, out += out_stride) {
         if ((size_t)s >= slots) continue;
         PKTSEQI_UNROLL for (int c = 0; c < C; ++c) {
-            float *to = out + col + 16 * c;
-            PKTSEQI_V old = PKTSEQI_K(set)(0);
+            float *to = out + col + PKTSEQI_LANES * c;
+            PKTSEQI_V old = PKTSEQI_SET(0);
             if (part[c] == 0) continue;
-            if (!overwrite) old = PKTSEQI_K(load_part)(to, part[c]);
-            PKTSEQI_K(store_part)(to, PKTSEQI_K(fma)(rate, sum[s * C + c], old), part[c]);
+            if (!overwrite) old = PKTSEQI_K(load)(to, part[c]);
+            PKTSEQI_K(store)(to, PKTSEQI_FMA(PKTSEQI_SET(scale), sum[s * C + c], old), part[c]);
         }
     }
 }
 
-// Shapes of blocks: square and high ones, with as many sums as there are registers for, and long
-// and short ones for a single slot. Rows of out are passed from end to end
-// while the rows b fit into the first cache, else in stripes.
+// Blocks are 4 slots times a stripe of WIDE registers, and TAIL registers of what is left of a row;
+// for a single slot (one sequence on its way back) 4 registers, which hide the latency of a
+// multiply-add: its weights come from the second cache, whose speed is the limit then. Slots are passed from end
+// to end of their rows while all rows b fit into the first cache (8192 numbers are 32 KB), else in
+// stripes.
 static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, size_t at,
-                                                const float *const *b, size_t terms,
-                                                size_t slots, size_t cols, float scale,
-                                                int overwrite, float *out, size_t out_stride) {
-    enum { B = PKTSEQI_BLOCK, HALF = B / 2, STRIPE = 16 * B, LONG = PKTSEQI_SUMS / 2 };
+                                                  const float *const *b, size_t terms, size_t slots,
+                                                  size_t cols, float scale, int overwrite,
+                                                  float *out, size_t out_stride) {
+    enum { STRIPE = PKTSEQI_WIDE * PKTSEQI_LANES, REST = PKTSEQI_TAIL * PKTSEQI_LANES };
 #define PKTSEQI_RANK(S, C, whole) \
     PKTSEQI_K(rank_block)(a + s * as, as, at, b, c, terms, slots - s, S, cols - c, C, whole, \
-                           scale, overwrite, out + s * out_stride, out_stride)
-    size_t past = slots > 1 ? cols - cols % STRIPE : 0, c = 0, s = 0;
+                          scale, overwrite, out + s * out_stride, out_stride)
+    size_t past = cols - cols % STRIPE, c = 0, s = 0;
     size_t width = terms * cols <= 8192 ? past : (size_t)STRIPE;
-    for (; slots == 1 && c + 16 * LONG <= cols; c += 16 * LONG) PKTSEQI_RANK(1, LONG, 1);
-    for (; slots == 1 && c < cols; c += 16 * HALF) PKTSEQI_RANK(1, HALF, 0);
-    if (slots == 1) return;
+    if (slots == 1) {
+        for (; c + 4 * PKTSEQI_LANES <= cols; c += 4 * PKTSEQI_LANES) PKTSEQI_RANK(1, 4, 1);
+        for (; c < cols; c += REST) PKTSEQI_RANK(1, PKTSEQI_TAIL, 0);
+        return;
+    }
     for (size_t start = 0; start < past; start += width)
-        for (s = 0; s < slots; s += B)
-            for (c = start; c < start + width; c += STRIPE) PKTSEQI_RANK(B, B, 1);
-    for (c = past; c < cols; c += 16 * HALF)
-        for (s = 0; s < slots; s += 2 * B) PKTSEQI_RANK(2 * B, HALF, 0);
+        for (s = 0; s < slots; s += 4)
+            for (c = start; c < start + width; c += STRIPE) PKTSEQI_RANK(4, PKTSEQI_WIDE, 1);
+    for (c = past; c < cols; c += REST)
+        for (s = 0; s < slots; s += 4) PKTSEQI_RANK(4, PKTSEQI_TAIL, 0);
 #undef PKTSEQI_RANK
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const float *d, size_t d_stride, size_t terms,
-                                               size_t n, float scale, int overwrite, float *y) {
-    for (size_t i = 0; i < n; i += 16) {
-        size_t part = n - i;
-        PKTSEQI_V sum = PKTSEQI_K(set)(0), old = sum;
-        for (size_t t = 0; t < terms; ++t)
-            sum = PKTSEQI_K(add)(sum, PKTSEQI_K(load_part)(d + t * d_stride + i, part));
-        if (!overwrite) old = PKTSEQI_K(load_part)(y + i, part);
-        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(PKTSEQI_K(set)(scale), sum, old), part);
+                                                  size_t n, float scale, int overwrite, float *y) {
+    for (size_t i = 0; i < n; i += PKTSEQI_LANES) {
+        PKTSEQI_V sum = PKTSEQI_SET(0), old = sum;
+        for (size_t t = 0; t < terms; ++t) sum = sum + PKTSEQI_K(load)(d + t * d_stride + i, n - i);
+        if (!overwrite) old = PKTSEQI_K(load)(y + i, n - i);
+        PKTSEQI_K(store)(y + i, PKTSEQI_FMA(PKTSEQI_SET(scale), sum, old), n - i);
     }
 }
 
-// e^x = scale * (1 + p); x is held between -87 and 88 first, but NaN stays.
-typedef struct PKTSEQI_K(exp_pair) {
-    PKTSEQI_V p, scale;
-} PKTSEQI_K(exp_pair);
-
-PKTSEQI_INLINE PKTSEQI_K(exp_pair) PKTSEQI_K(exp_parts)(PKTSEQI_V x) {
-    PKTSEQI_V rounder = PKTSEQI_K(set)(PKTSEQI_ROUNDER), t, n, r, p;
-    PKTSEQI_K(exp_pair) e;
-    x = PKTSEQI_K(least)(PKTSEQI_K(set)(88), PKTSEQI_K(most)(PKTSEQI_K(set)(-87), x));
-    t = PKTSEQI_K(fma)(x, PKTSEQI_K(set)(PKTSEQI_LOG2_E), rounder);
-    n = PKTSEQI_K(sub)(t, rounder);
-    r = PKTSEQI_K(fma)(n, PKTSEQI_K(set)(-PKTSEQI_LN2_HIGH), x);
-    r = PKTSEQI_K(fma)(n, PKTSEQI_K(set)(-PKTSEQI_LN2_LOW), r);
-    p = PKTSEQI_K(fma)(PKTSEQI_K(set)(1.0f / 5040), r, PKTSEQI_K(set)(1.0f / 720));
-    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 120));
-    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 24));
-    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(1.0f / 6));
-    p = PKTSEQI_K(fma)(p, r, PKTSEQI_K(set)(0.5f));
-    e.scale = PKTSEQI_K(power)(t);
-    e.p = PKTSEQI_K(fma)(p, PKTSEQI_K(mul)(r, r), r);
-    return e;
+// Returns p, and 2^n in scale, of e^x = 2^n (1 + p). x is held between -87 and 88 first, where a
+// float has neither underflow nor overflow; what is no number stays so.
+PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
+    PKTSEQI_V t, n, r, p;
+    x = PKTSEQI_MIN(PKTSEQI_SET(88), PKTSEQI_MAX(PKTSEQI_SET(-87), x));
+    t = PKTSEQI_FMA(x, PKTSEQI_SET(PKTSEQI_LOG2_E), PKTSEQI_SET(PKTSEQI_ROUNDER));
+    n = t - PKTSEQI_ROUNDER;
+    r = PKTSEQI_FMA(n, PKTSEQI_SET(-PKTSEQI_LN2_HIGH), x);
+    r = PKTSEQI_FMA(n, PKTSEQI_SET(-PKTSEQI_LN2_LOW), r);
+    p = PKTSEQI_FMA(PKTSEQI_SET(1.0f / 5040), r, PKTSEQI_SET(1.0f / 720));
+    p = PKTSEQI_FMA(p, r, PKTSEQI_SET(1.0f / 120));
+    p = PKTSEQI_FMA(p, r, PKTSEQI_SET(1.0f / 24));
+    p = PKTSEQI_FMA(p, r, PKTSEQI_SET(1.0f / 6));
+    p = PKTSEQI_FMA(p, r, PKTSEQI_SET(0.5f));
+    *scale = PKTSEQI_POWER(t);
+    return PKTSEQI_FMA(p, r * r, r);
 }
 
+// e^x
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_of)(PKTSEQI_V x) {
-    PKTSEQI_K(exp_pair) e = PKTSEQI_K(exp_parts)(x);
-    return PKTSEQI_K(fma)(e.p, e.scale, e.scale);
+    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x, &scale);
+    return PKTSEQI_FMA(p, scale, scale);
 }
 
-// 1 / (1 + e^-x)
+// sigmoid(x) = 1 / (1 + e^-x)
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(sigmoid_of)(PKTSEQI_V x) {
-    PKTSEQI_V one = PKTSEQI_K(set)(1), e = PKTSEQI_K(exp_of)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), x));
-    return PKTSEQI_K(div)(one, PKTSEQI_K(add)(one, e));
+    return 1.0f / (1.0f + PKTSEQI_K(exp_of)(-x));
 }
 
-// (e^2x - 1) / (e^2x + 1)
+// tanh(x) = (e^2x - 1) / (e^2x + 1)
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(tanh_of)(PKTSEQI_V x) {
-    PKTSEQI_K(exp_pair) e = PKTSEQI_K(exp_parts)(PKTSEQI_K(add)(x, x));
-    PKTSEQI_V p = PKTSEQI_K(fma)(e.p, e.scale, PKTSEQI_K(sub)(e.scale, PKTSEQI_K(set)(1)));
-    return PKTSEQI_K(div)(p, PKTSEQI_K(add)(p, PKTSEQI_K(set)(2)));
+    PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x + x, &scale);
+    p = PKTSEQI_FMA(p, scale, scale - 1.0f);  // e^2x - 1, exact enough also near 0
+    return p / (p + 2.0f);
 }
 
-// x - x^2, the derivative of a sigmoid whose value is x.
-PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(slope)(PKTSEQI_V x) {
-    return PKTSEQI_K(fma)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), x), x, x);
-}
-
+// The gates of LANES units at a time. (They are 3 % of a training's time at 256 units, the deltas
+// as much: so whole and partial registers share one code.)
+#define PKTSEQI_GET(p) PKTSEQI_K(load)(p, H - j)
+#define PKTSEQI_PUT(p, v) PKTSEQI_K(store)(p, v, H - j)
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh, size_t H,
                                             size_t count, float *gate, size_t gate_stride,
                                             const float *h, float *h2, size_t h_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
-        for (size_t j = 0; j < H; j += 16) {
-            size_t part = H - j;
+        for (size_t j = 0; j < H; j += PKTSEQI_LANES) {
             float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
-#define PKTSEQI_GET(p) PKTSEQI_K(load_part)(p, part)
-            PKTSEQI_V bias_r = PKTSEQI_K(add)(PKTSEQI_GET(b_ih + j), PKTSEQI_GET(b_hh + j));
-            PKTSEQI_V bias_z = PKTSEQI_K(add)(PKTSEQI_GET(b_ih + H + j), PKTSEQI_GET(b_hh + H + j));
-            PKTSEQI_V r = PKTSEQI_K(sigmoid_of)(PKTSEQI_K(add)(PKTSEQI_GET(gr), bias_r));
-            PKTSEQI_V z = PKTSEQI_K(sigmoid_of)(PKTSEQI_K(add)(PKTSEQI_GET(gz), bias_z));
-            PKTSEQI_V q = PKTSEQI_K(add)(PKTSEQI_GET(gq), PKTSEQI_GET(b_hh + 2 * H + j));
-            PKTSEQI_V n = PKTSEQI_K(add)(PKTSEQI_GET(gn), PKTSEQI_GET(b_ih + 2 * H + j));
-            n = PKTSEQI_K(tanh_of)(PKTSEQI_K(fma)(r, q, n));
-            PKTSEQI_K(store_part)(gr, r, part);
-            PKTSEQI_K(store_part)(gz, z, part);
-            PKTSEQI_K(store_part)(gn, n, part);
-            PKTSEQI_K(store_part)(gq, q, part);
-            n = PKTSEQI_K(fma)(z, PKTSEQI_K(sub)(PKTSEQI_GET(h + j), n), n);
-            PKTSEQI_K(store_part)(h2 + j, n, part);
+            PKTSEQI_V bias_r = PKTSEQI_GET(b_ih + j) + PKTSEQI_GET(b_hh + j);
+            PKTSEQI_V bias_z = PKTSEQI_GET(b_ih + H + j) + PKTSEQI_GET(b_hh + H + j);
+            PKTSEQI_V r = PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(gr) + bias_r);
+            PKTSEQI_V z = PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(gz) + bias_z);
+            PKTSEQI_V q = PKTSEQI_GET(gq) + PKTSEQI_GET(b_hh + 2 * H + j);
+            PKTSEQI_V n = PKTSEQI_GET(gn) + PKTSEQI_GET(b_ih + 2 * H + j);
+            n = PKTSEQI_K(tanh_of)(PKTSEQI_FMA(r, q, n));
+            PKTSEQI_PUT(gr, r);
+            PKTSEQI_PUT(gz, z);
+            PKTSEQI_PUT(gn, n);
+            PKTSEQI_PUT(gq, q);
+            PKTSEQI_PUT(h2 + j, PKTSEQI_FMA(z, PKTSEQI_GET(h + j) - n, n));
         }
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float *h, float *dh,
                                              size_t h_stride, float *gate, size_t gate_stride) {
-    PKTSEQI_V one = PKTSEQI_K(set)(1);
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
-        for (size_t j = 0; j < H; j += 16) {
-            size_t part = H - j;
+        for (size_t j = 0; j < H; j += PKTSEQI_LANES) {
             float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
             PKTSEQI_V r = PKTSEQI_GET(gr), z = PKTSEQI_GET(gz), n = PKTSEQI_GET(gn);
             PKTSEQI_V q = PKTSEQI_GET(gq), dh2 = PKTSEQI_GET(dh + j);
-            PKTSEQI_V dz = PKTSEQI_K(mul)(dh2, PKTSEQI_K(sub)(PKTSEQI_GET(h + j), n));
-            PKTSEQI_V an = PKTSEQI_K(fma)(PKTSEQI_K(sub)(PKTSEQI_K(set)(0), n), n, one);
-            an = PKTSEQI_K(mul)(PKTSEQI_K(mul)(dh2, PKTSEQI_K(sub)(one, z)), an);
-#undef PKTSEQI_GET
-            PKTSEQI_K(store_part)(gr, PKTSEQI_K(mul)(PKTSEQI_K(mul)(an, q), PKTSEQI_K(slope)(r)),
-                                  part);
-            PKTSEQI_K(store_part)(gz, PKTSEQI_K(mul)(dz, PKTSEQI_K(slope)(z)), part);
-            PKTSEQI_K(store_part)(gn, an, part);
-            PKTSEQI_K(store_part)(gq, PKTSEQI_K(mul)(an, r), part);
-            PKTSEQI_K(store_part)(dh + j, PKTSEQI_K(mul)(dh2, z), part);
+            PKTSEQI_V dz = dh2 * (PKTSEQI_GET(h + j) - n), dn = dh2 * (1.0f - z);
+            PKTSEQI_V an = dn * PKTSEQI_FMA(-n, n, PKTSEQI_SET(1));
+            PKTSEQI_PUT(gr, an * q * PKTSEQI_FMA(-r, r, r));
+            PKTSEQI_PUT(gz, dz * PKTSEQI_FMA(-z, z, z));
+            PKTSEQI_PUT(gn, an);
+            PKTSEQI_PUT(gq, an * r);
+            PKTSEQI_PUT(dh + j, dh2 * z);
         }
 }
+#undef PKTSEQI_GET
+#undef PKTSEQI_PUT
 
+// The loops over one array each. In them `left` numbers are not done yet.
+#define PKTSEQI_EACH \
+    for (size_t i = 0, left = n; i < n; i += PKTSEQI_LANES, left = i < n ? n - i : 0)
+#define PKTSEQI_GET(p) PKTSEQI_K(load)((p) + i, left)
+#define PKTSEQI_PUT(p, v) PKTSEQI_K(store)((p) + i, v, left)
 static PKTSEQI_TARGET void PKTSEQI_K(axpy)(float a, const float *x, float *y, size_t n) {
-    PKTSEQI_V as = PKTSEQI_K(set)(a);
-    for (size_t i = 0; i < n; i += 16)
-        PKTSEQI_K(store_part)(y + i, PKTSEQI_K(fma)(as, PKTSEQI_K(load_part)(x + i, n - i),
-                                                    PKTSEQI_K(load_part)(y + i, n - i)), n - i);
+    PKTSEQI_EACH PKTSEQI_PUT(y, PKTSEQI_FMA(PKTSEQI_SET(a), PKTSEQI_GET(x), PKTSEQI_GET(y)));
+}
+
+static PKTSEQI_TARGET void PKTSEQI_K(scale)(float a, float *v, size_t n) {
+    PKTSEQI_EACH PKTSEQI_PUT(v, a * PKTSEQI_GET(v));
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(momentum)(float m, const float *g, float a, float *v,
                                                float *w, size_t n) {
-    PKTSEQI_V ms = PKTSEQI_K(set)(m), as = PKTSEQI_K(set)(a);
-    for (size_t i = 0; i < n; i += 16) {
-        PKTSEQI_V velocity = PKTSEQI_K(fma)(ms, PKTSEQI_K(load_part)(v + i, n - i),
-                                            PKTSEQI_K(load_part)(g + i, n - i));
-        PKTSEQI_K(store_part)(v + i, velocity, n - i);
-        PKTSEQI_K(store_part)(w + i, PKTSEQI_K(fma)(as, velocity,
-                                                    PKTSEQI_K(load_part)(w + i, n - i)), n - i);
+    PKTSEQI_EACH {
+        PKTSEQI_V velocity = PKTSEQI_FMA(PKTSEQI_SET(m), PKTSEQI_GET(v), PKTSEQI_GET(g));
+        PKTSEQI_PUT(v, velocity);
+        PKTSEQI_PUT(w, PKTSEQI_FMA(PKTSEQI_SET(a), velocity, PKTSEQI_GET(w)));
     }
-}
-
-static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float most) {
-    PKTSEQI_V sum = PKTSEQI_K(set)(0);
-    float lane[16];
-    for (size_t i = 0; i < n; i += 16) {
-        PKTSEQI_V x = PKTSEQI_K(load_part)(v + i, n - i);
-        x = PKTSEQI_K(exp_of)(PKTSEQI_K(sub)(x, PKTSEQI_K(set)(most)));
-        PKTSEQI_K(store_part)(v + i, x, n - i);
-        if (n - i < 16) x = PKTSEQI_K(load_part)(v + i, n - i);  // zeros in the other lanes
-        sum = PKTSEQI_K(add)(sum, x);
-    }
-    PKTSEQI_K(store)(lane, sum);
-    for (int width = 8; width > 0; width /= 2)
-        for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    return lane[0];
-}
-
-static PKTSEQI_TARGET void PKTSEQI_K(scale)(float a, float *v, size_t n) {
-    PKTSEQI_V as = PKTSEQI_K(set)(a);
-    for (size_t i = 0; i < n; i += 16)
-        PKTSEQI_K(store_part)(v + i, PKTSEQI_K(mul)(as, PKTSEQI_K(load_part)(v + i, n - i)), n - i);
 }
 
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
-    for (size_t i = 0; i < n; i += 16)
-        PKTSEQI_K(store_part)(v + i, PKTSEQI_K(sigmoid_of)(PKTSEQI_K(load_part)(v + i, n - i)),
-                              n - i);
+    PKTSEQI_EACH PKTSEQI_PUT(v, PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(v)));
 }
 
-#undef PKTSEQI_R
+// What was stored is loaded again for the sum: then there are zeros in lanes past the end.
+static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
+    float lane[16] = {0};
+    PKTSEQI_EACH {
+        float *to = lane + i % 16;
+        PKTSEQI_PUT(v, PKTSEQI_K(exp_of)(PKTSEQI_GET(v) - max));
+        PKTSEQI_STORE(to, PKTSEQI_LOAD(to) + PKTSEQI_GET(v));
+    }
+    return pktseqi_sum_lanes(lane);
+}
+
+#undef PKTSEQI_EACH
+#undef PKTSEQI_GET
+#undef PKTSEQI_PUT
+#undef PKTSEQI_V
+#undef PKTSEQI_LANES
 #undef PKTSEQI_REGISTERS
 #undef PKTSEQI_BLOCK
+#undef PKTSEQI_WIDE
+#undef PKTSEQI_TAIL
+#undef PKTSEQI_SUMS
 #undef PKTSEQI_LOAD
 #undef PKTSEQI_STORE
 #undef PKTSEQI_SET
 #undef PKTSEQI_FMA
-#undef PKTSEQI_ADD
-#undef PKTSEQI_SUB
-#undef PKTSEQI_MUL
-#undef PKTSEQI_DIV
 #undef PKTSEQI_MIN
 #undef PKTSEQI_MAX
 #undef PKTSEQI_POWER
-#undef PKTSEQI_V
-#undef PKTSEQI_EACH
-#undef PKTSEQI_SUMS
-#endif
+#endif  // PKTSEQI_SCALAR
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
     PKTSEQI_NAME,      PKTSEQI_K(matmul),   PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
