@@ -9475,6 +9475,11 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
 
 // ---- >>random: a stream for every purpose -----------------------------------------------------
 
+// How this section works: SplitMix64, a counter that goes up by a constant and is mixed. It is
+// short, has no bad states, and stream i can be entered anywhere without drawing what comes before:
+// which is why a resumed run, and every rank of a training on many machines, draws the same
+// numbers.
+
 // Mixes 64 bits: the finalizer of SplitMix64 (Steele, Lea and Flood 2014, doi
 // 10.1145/2714064.2660195).
 static uint64_t pktseqi_mix(uint64_t z) {
@@ -9483,7 +9488,8 @@ static uint64_t pktseqi_mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-// Returns the next 64 random bits. Every state is a good one.
+// Returns the next 64 random bits. Every state is a good one. (The increment is 2^64 divided by the
+// golden ratio, made odd: the counter passes all 2^64 values before it repeats.)
 static uint64_t pktseqi_random(uint64_t *state) {
     return pktseqi_mix(*state += 0x9e3779b97f4a7c15u);
 }
@@ -9515,6 +9521,12 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
 
 // ---- >>parallel: work shared out among threads --------------------------------------------------
 
+// How this section works: pktseqi_pool_run starts the threads once for a whole pass, forward or
+// backward, and body() runs on the first of them. Each call of pktseqi_pool_tasks in it is a
+// parallel loop: the others, which wait, take tasks by counting `left` down, and the first waits
+// until `open` is 0. Without OpenMP, or with one thread, all is done by the first, in the same
+// order.
+
 // Tasks of a kind and who works on them. Every number is written by one task alone, and no sum goes
 // over several of them: so the results do not depend on how many threads there are, nor on which
 // was faster. A thread that has lost its core to another program takes no task, and nobody waits
@@ -9529,8 +9541,10 @@ typedef struct pktseqi_pool {
 } pktseqi_pool;
 
 #ifdef PKTSEQI_POOL
-// Takes one task and does it. 0 when none is left. What a task is stays as it is until all are
-// done, so whoever has taken one may read it.
+// Takes one task and does it. Returns 0 when none is left. fn, user and tasks stay as they are
+// until all tasks are done, so whoever has taken one may read them: taking it (acquire) comes after
+// they were written (release, in pktseqi_pool_tasks), and what it writes is seen by who waits for
+// `open`.
 static int pktseqi_pool_task(pktseqi_pool *pool) {
     size_t left = __atomic_load_n(&pool->left, __ATOMIC_RELAXED);
     do {
@@ -9542,10 +9556,10 @@ static int pktseqi_pool_task(pktseqi_pool *pool) {
     return 1;
 }
 
-// Does tasks until the pool is over. While there are none, spins for some 0.1 ms, then offers the
-// core to other programs, and at last sleeps. (OpenMP's own threads spin for milliseconds: measured
-// with two programs on two cores, they took the core from the thread that they waited for, and
-// training 2.5 times as long.)
+// Does tasks until the pool is over. While there are none, spins for some 0.1 ms (4000 pauses),
+// then offers the core to other programs (1000 times), and at last sleeps. (OpenMP's own threads
+// spin for milliseconds: measured with two programs on two cores, they took the core from the
+// thread that they waited for, and training 2.5 times as long.)
 static void pktseqi_pool_wait(pktseqi_pool *pool) {
     unsigned waited = 0;
     while (!__atomic_load_n(&pool->over, __ATOMIC_ACQUIRE)) {
@@ -9557,7 +9571,8 @@ static void pktseqi_pool_wait(pktseqi_pool *pool) {
 }
 #endif
 
-// Runs fn(user, 0), fn(user, 1), .. and returns when all are done. pool: NULL for one thread.
+// Runs fn(user, 0), fn(user, 1), .. and returns when all are done. pool: NULL for one thread. fn
+// may write only what belongs to its task.
 static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void *, size_t),
                                void *user) {
 #ifdef PKTSEQI_POOL
@@ -9602,6 +9617,11 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
 
 // ---- >>kernels: the few loops that all arithmetic is made of ------------------------------------
 
+// How this section works: pktseqi_kernels is a table of ten functions; >>scalar fills it in plain
+// C, >>vectors once for each instruction set, and pktseqi_choose takes the best that the processor
+// has when the program runs. To add an instruction set: a block of macros in >>vectors, an #include
+// below, a line in >>choose. tests/test_kernels.c then compares it with >>scalar to the bit.
+//
 // Every loop below thinks in vectors of 16 numbers, whatever the machine has, and says in which
 // order a sum is taken. What a machine does with it - 1 register of 16, 2 of 8, 4 of 4, or 16
 // numbers one by one - then cannot change a bit of the result. Three rules:
@@ -9610,6 +9630,8 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
 //     lanes l, then l + 4, l + 2, l + 1.
 //   - A sum over rows or packets is taken in pieces of 64, each from zero, one term after the
 //     other; the pieces are added up in order.
+// 16 is the widest register that there is, AVX-512's. 64 states of 256 units are 64 KB, and the
+// gradients of 64 units as much: both stay in the second cache.
 enum { PKTSEQI_PIECE = 64 };
 
 // One factor of a row of dot products: w (rows, cols) times x, (count) rows x_stride apart.
@@ -9622,8 +9644,9 @@ typedef struct pktseqi_product {
     size_t entries;
 } pktseqi_product;
 
-// A number of a row that is nearly all zeros: in its lane of the 16, with zeros around it. A
-// multiply-add of a zero leaves every sum as it is, so what is left out changes no bit.
+// A number of a row that is nearly all zeros: in its lane of the 16 (lane col % 16), with zeros
+// around it. A multiply-add of a zero leaves every sum as it is, so what is left out changes no
+// bit.
 typedef struct pktseqi_nonzero {
     size_t col;
     pktseq_real x[16];
@@ -9639,7 +9662,7 @@ typedef struct pktseqi_kernels {
 
     // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[t][c]
     //   s < slots, c < cols, terms up to PKTSEQI_PIECE
-    //   overwrite: out is taken for zeros, whatever it holds
+    //   overwrite: out is taken for zeros, whatever it holds, even no number
     void (*rank_update)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
                       size_t terms, size_t slots, size_t cols, pktseq_real scale, int overwrite,
                       pktseq_real *out, size_t out_stride);
@@ -9655,13 +9678,16 @@ typedef struct pktseqi_kernels {
     void (*deltas)(size_t H, size_t count, const pktseq_real *h, pktseq_real *dh, size_t h_stride,
                    pktseq_real *gate, size_t gate_stride);
 
-    // y += a * x;   v *= a;   v = m * v + g, then w += a * v;   v = sigmoid(v)
-    // v = e^(v - most), and their sum, in 16 lanes as a dot product's
+    // axpy      y += a * x
+    // scale     v *= a
+    // momentum  v = m * v + g, then w += a * v
+    // exp       v = e^(v - max); returns their sum, in 16 lanes as a dot product's
+    // sigmoid   v = 1 / (1 + e^-v)
     void (*axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n);
     void (*scale)(pktseq_real a, pktseq_real *v, size_t n);
     void (*momentum)(pktseq_real m, const pktseq_real *g, pktseq_real a, pktseq_real *v,
                      pktseq_real *w, size_t n);
-    pktseq_real (*exp)(pktseq_real *v, size_t n, pktseq_real most);
+    pktseq_real (*exp)(pktseq_real *v, size_t n, pktseq_real max);
     void (*sigmoid)(pktseq_real *v, size_t n);
 } pktseqi_kernels;
 
@@ -9676,12 +9702,12 @@ typedef struct pktseqi_kernels {
 #define PKTSEQI_LN2_LOW 1.42860682030941723e-6f
 #define PKTSEQI_ROUNDER 12582912.0f
 
-// a * b + c, rounded once, for the plain kernels of float. Without such an instruction C libraries
-// are slow at it, and not all are right. The product of two floats is exact in double. Its sum with
-// c, s, is rounded, but what it lacks, e, is known exactly (Knuth's TwoSum). If that is not 0, s is
-// moved to its neighbour on that side, unless its last bit is 1 already: an odd s is never half way
-// between two floats, so rounding it once more is as good as rounding the exact sum (Boldo and
-// Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+// Returns a * b + c, rounded once, for the scalar kernels of float. Without such an instruction C
+// libraries are slow at it, and not all are right. The product of two floats is exact in double.
+// Its sum with c, s, is rounded, but what it lacks, e, is known exactly (Knuth's TwoSum). If that
+// is not 0, s is moved to its neighbour on that side, unless its last bit is 1 already: an odd s is
+// never half way between two floats, so rounding it once more is as good as rounding the exact sum
+// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
 static float pktseqi_fmaf(float a, float b, float c) {
 #if defined(PKTSEQI_DOUBLES) && !defined(FP_FAST_FMAF)
     double product = (double)a * (double)b, addend = (double)c, s = product + addend;
@@ -9742,15 +9768,21 @@ static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
 #ifdef PKTSEQI_K
 // ---- >>scalar: the kernels in plain C, one number after the other -------------------------------
 
-// What the vectors below are tested against to the bit, and where to begin reading.
+// How this section works: each function of pktseqi_kernels as a loop over single numbers, in the
+// order of sums that >>kernels lays down. It is what the vectors below are tested against to the
+// bit, what runs where there are none, and where to begin reading. In double, which has no vectors,
+// it is compiled a second time for processors with a fused multiply-add, and exp and tanh are C's.
 #ifdef PKTSEQI_SCALAR
 
-// a * b + c, rounded once, for the number type at hand.
+// Returns a * b + c, rounded once, for the current number type.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_real c) {
     return sizeof a == sizeof(float) ? (pktseq_real)pktseqi_fmaf((float)a, (float)b, (float)c)
                                      : (pktseq_real)fma((double)a, (double)b, (double)c);
 }
 
+// out[b][i] = w[i] . x[b]: lane l of 16 sums the columns l, l + 16, .. of all products; then the
+// tree. A row that does not fill the last 16 columns is read as if zeros followed: in C, not in
+// memory.
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, pktseq_real *out,
                                            size_t out_stride) {
@@ -9779,6 +9811,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
         }
 }
 
+// out[s] += scale * sum over t of a[s][t] * b[t]: up to 64 outer products, a matrix of rank k =
+// terms. The gradient of a weight matrix is this, with packets as terms; and W' d, with units as
+// terms.
 static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t as, size_t at,
                                                 const pktseq_real *const *b, size_t terms,
                                                 size_t slots, size_t cols,
@@ -9798,6 +9833,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t a
         }
 }
 
+// y += scale * sum over t of d[t]: the gradient of a bias.
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d_stride,
                                                size_t terms, size_t n, pktseq_real scale,
                                                int overwrite, pktseq_real *y) {
@@ -9808,7 +9844,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d
     }
 }
 
-// e^x = scale * (1 + p), as said above; x from -87 to 88.
+// Returns p of e^x = scale * (1 + p), as >>kernels explains; x from -87 to 88. A rounded n in the
+// low bits of t becomes the exponent of scale by a shift.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
     float t = pktseqi_fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER;
     float r, p, power;
@@ -9826,13 +9863,13 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
     return (pktseq_real)pktseqi_fmaf(p, r * r, r);
 }
 
-// Between low and high; what is not a number stays so.
+// Returns x held between low and high; what is no number stays so: comparisons with it are false.
 PKTSEQI_INLINE float PKTSEQI_K(clamp)(float x, float low, float high) {
     x = low > x ? low : x;
     return high < x ? high : x;
 }
 
-// e^x, for softmax.
+// Returns e^x, for softmax and sigmoid.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
     pktseq_real p, scale;
     if (sizeof x == sizeof(double)) return (pktseq_real)exp((double)x);
@@ -9854,6 +9891,8 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
     return p / (p + 2);
 }
 
+// From W x + W h in the four quarters of gate to r, z, n, q, and the next state: the step of >>gru.
+// Both biases of r and z are added first, as in the vectors; q has its own, inside of r * q.
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktseq_real *b_hh,
                                             size_t H, size_t count, pktseq_real *gate,
                                             size_t gate_stride, const pktseq_real *h,
@@ -9869,6 +9908,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktse
         }
 }
 
+// The mirror of it, line by line: from dh2 in dh to the derivatives before the activations, in
+// place, and the part of dh that comes straight from h2 = (1 - z)*n + z*h.
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktseq_real *h,
                                              pktseq_real *dh, size_t h_stride, pktseq_real *gate,
                                              size_t gate_stride) {
@@ -9899,9 +9940,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real 
     }
 }
 
-static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real most) {
+static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real max) {
     pktseq_real lane[16] = {0};
-    for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - most);
+    for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - max);
     return pktseqi_sum_lanes(lane);
 }
 
@@ -10192,9 +10233,9 @@ PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
 
 // Blocks are 4 slots times a stripe of WIDE registers, and TAIL registers of what is left of a row;
 // for a single slot (one sequence on its way back) 4 registers, which hide the latency of a
-// multiply-add: its weights come from the second cache, whose speed is the limit then. Slots are passed from end
-// to end of their rows while all rows b fit into the first cache (8192 numbers are 32 KB), else in
-// stripes.
+// multiply-add: its weights come from the second cache, whose speed is the limit then. Slots are
+// passed from end to end of their rows while all rows b fit into the first cache (8192 numbers are
+// 32 KB), else in stripes.
 static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, size_t at,
                                                   const float *const *b, size_t terms, size_t slots,
                                                   size_t cols, float scale, int overwrite,
@@ -10380,8 +10421,8 @@ static const pktseqi_kernels PKTSEQI_K(kernels) = {
 #define PKTSEQI_SECOND_PART
 // ---- >>choose: the kernels for this machine -----------------------------------------------------
 
-// The best kernels that the machine can run. A few loads and tests: cheap enough to be asked again
-// by whoever needs them, so there is no global to share.
+// Returns the best kernels that the machine can run. A few loads and tests: cheap enough to be
+// asked again by whoever needs them, so there is no global to share.
 static const pktseqi_kernels *pktseqi_choose(void) {
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
     if (PKTSEQI_CPU_HAS("avx512f")) return &pktseqi_kernels_avx512;
