@@ -178,7 +178,8 @@ VERSIONS
             still as calibrated (pktseq_drift), thresholds that follow it; models and codecs that
             go on with new traffic (pktseq_recipe_continue, _codec_extend, _model_grow); rows of
             categories are packed, columns of tables narrow (pktseq_column_number, _text); the
-            inside of a step can be read. New fields in many structs. The loss picture left for
+            inside of a step can be read. New fields in many structs; pktseq_column.spare went,
+            since names stay when their rows go, in any order. The loss picture left for
             examples/plot.h. Checkpoint format 3: older ones are refused. Threads take whole
             sequences of a batch, and one sequence stays on one; the likelihood of classes has
             other last bits than before, squared errors the same
@@ -522,10 +523,9 @@ typedef struct pktseq_column {
     char *name;
     void *cell;         // (rows) numbers; of texts their indices in names, which are no doubles
     pktseq_cell type;
-    char **names;       // (name_count) the different texts, as they first appear (tokens: sorted);
+    char **names;       // (name_count) the different texts, in any order;
                         //   NULL: the column has numbers
     size_t name_count;
-    size_t spare;       // texts behind these that no row has any more; only pktseq_table_free asks
 } pktseq_column;
 
 // What became of the packets: packets = rows + not_tcp + not_ip + bad_rows + headers + dropped +
@@ -691,9 +691,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
 //              pktseq_table_derive does, but with counters and tokens made in the order of the rows
 //              as they were before they were put together. NULL: none
 //   table      start, sequences, source_row, connection and counts are made anew, position_gaps is
-//              0; texts that no row has any more leave names. In a table filled by hand, start,
-//              source_row and connection are NULL or come from its allocator, as the new ones do,
-//              and an added "SMTP" is written over "SMTP/IMF". After a failure all is as it was.
+//              0. Names stay, also of texts that no row has any more. In a table filled by hand,
+//              start, source_row and connection are NULL or come from its allocator, as the new
+//              ones do, and "SMTP", where it is missing, is written over "SMTP/IMF". After a
+//              failure all is as it was.
 //   counts     go on: packets and what was taken out before remain.
 //   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, a time that is
 //              negative or not finite, an empty table, a text that is not among its names), MEMORY,
@@ -717,7 +718,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 //                     for ICMP type and code in place of flags: "ICMP < 0/0 80-99 after > 8"
 // and, of the packets between the same two addresses in the last 10 seconds, this one included:
 //   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
-//   pair_push pair_length                          share with push, mean length
+//   pair_push pair_length                          share with push, mean length (one of 2^32 or
+//                                                  more, which no packet has, counts as 2^32)
 //   pair_connections pair_services                 different higher and lower ports
 //   pair_per_connection                            packets for each of the former
 // and, of all connections with a packet in these 10 seconds that the same host opened:
@@ -788,7 +790,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 // jumps back separates nothing and empties no window. By connection, a packet also ends those that
 // were seen least recently and have been idle for too long at its time.
 //
-// Memory: at most 124 bytes for each of rule.max_connections, 220 of max_pairs and 44 of
+// Memory: at most 130 bytes for each of rule.max_connections, 220 of max_pairs and 44 of
 // max_packets: 69 MB with the limits of pktseq_rule_default, and half as much again for a moment
 // while it grows.
 struct pktseqi_tracking;
@@ -6211,7 +6213,7 @@ PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t ro
 }
 
 // Counts the packets of the file that are not in the table.
-static size_t pktseqi_cut_left_out(const pktseq_table_counts *cut) {
+static size_t pktseqi_counts_left_out(const pktseq_table_counts *cut) {
     return cut->not_tcp + cut->not_ip + cut->bad_rows + cut->headers +
            cut->dropped + cut->remainder + cut->attacks;
 }
@@ -6220,7 +6222,7 @@ static size_t pktseqi_cut_left_out(const pktseq_table_counts *cut) {
 static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column *column) {
     pktseqi_free(allocator, column->name);
     pktseqi_free(allocator, column->cell);
-    pktseqi_free_names(allocator, column->names, column->name_count + column->spare);
+    pktseqi_free_names(allocator, column->names, column->name_count);
 }
 
 PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
@@ -6320,6 +6322,21 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 }
 
 // ---- >>tracker: packets to connections, sequences and derived columns -------------------------
+//
+// The way of a packet (pktseqi_tracker_push):
+//   packet_ends       both ends, the lower first, so that both directions have one key
+//   slots_take        what is remembered of its connection; the least recently used one goes if
+//                     there are too many
+//   place_connection, place_reference    its sequence, by either rule
+//   token_key         what its token says
+//   pair_push         nine counters of its pair of addresses in the last 10 seconds
+//   source_push       three counters of the host that opened its connection
+// Connections, pairs and contacts of sources are slots of bounded tables of one kind; the packets
+// that a pair's counters are made of lie in a ring. All memory that a packet may need is there
+// before anything is changed, so running out of it leaves the tracker as it was.
+//
+// Slots and packets are numbered from 1 on, and links are numbers: they take half of what pointers
+// do, stay right when an array moves, and 0, as which all memory begins, is none.
 
 // Hashes 64-bit words with a key: nobody without the secret can make words that collide, which
 // would turn every chain of the hash tables into a list as long as the table.
@@ -6341,139 +6358,340 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
     return a ^ b ^ c ^ d;
 }
 
-// Two ends of a conversation, the lower address first, so that both directions have the same key.
-// It has no padding, since it is compared and hashed as bytes.
+// ---- what is remembered
+
+// Two ends of a conversation, the lower address first. It has no padding, since it is compared and
+// hashed as bytes.
 typedef struct pktseqi_ends {
     unsigned char address[2][16];
     uint16_t port[2];
-    uint32_t kind;  // transport; 0 for a pair of addresses, whose ports are 0 too
+    uint32_t kind;  // of a connection its transport, of a pair of addresses 0, of a contact
+                    //   4 * transport + kind of contact
 } pktseqi_ends;
 
-// What connections, pairs and contacts begin with: a key, and links to others by number. Numbers
-// take half of what pointers do, and stay right when the array moves.
+// What connections, pairs and contacts begin with.
 typedef struct pktseqi_slot {
     pktseqi_ends ends;
     uint32_t hash;
     uint32_t chain;         // the next one in the same bucket, or in the list of free slots
     uint32_t older, newer;  // in order of use
+    double time;            // of its last packet, which who uses it sets
 } pktseqi_slot;
 
-// A hash table of slots that also lists them by their last use:
+// A hash table of slots that also lists them by their last use, in a circle that slot 0 closes:
 //
-//     oldest -> .. -> newest        bucket[hash & mask] -> slot -> slot
+//     0 <-> oldest <-> .. <-> newest <-> 0       bucket[hash & mask] -> slot -> slot
 typedef struct pktseqi_slots {
-    unsigned char *memory;  // (capacity, size)
+    unsigned char *memory;  // (capacity + 1, size)
     size_t size;            // bytes of a slot; it begins with a pktseqi_slot
     size_t capacity, limit;
     size_t used, taken;     // slots that were ever taken; that are now
-    uint32_t free, oldest, newest;
-    uint32_t *bucket;       // (capacity rounded up to a power of two)
+    uint32_t free;          // the first free one among those that were taken
+    uint32_t *bucket;       // (mask + 1) a power of two, at least one a slot
     uint32_t mask;
 } pktseqi_slots;
 
-// Returns slot i.
+// A connection.
+typedef struct pktseqi_connection {
+    pktseqi_slot slot;
+    uint64_t number, sequence; // its own, and that of its current sequence
+    uint32_t position;         // packets in that sequence
+    uint16_t state;            // of its last packet: flags, or the type of ICMP
+    unsigned char known;       // it has had a packet
+    unsigned char sender;      // which end sent the last packet
+    unsigned char opener;      // and which one the first
+    unsigned char closing;     // FIN or RST has been seen
+    // Slots where its last packet found its pair, its source and the source's contacts by kind:
+    // they may be others' by now, see pktseqi_slots_has.
+    uint32_t pair, contact[4];
+    uint32_t port_hash[2];     // of both ports in that pair
+} pktseqi_connection;
+
+// A pair of addresses: sums over those of its packets that are in the window.
+typedef struct pktseqi_pair {
+    pktseqi_slot slot;
+    uint32_t oldest, newest;  // of the packets remembered, linked by next
+    uint32_t count[5];        // packets; of these SYN without ACK, RST, FIN, PSH
+    uint32_t ports[2];        // different higher and lower ones
+    double length;
+} pktseqi_pair;
+
+// A contact of a source, or (kind 0) the source itself. A source is used after its contacts, so it
+// is forgotten after them, too, and `source` always leads to one.
+typedef struct pktseqi_contact {
+    pktseqi_slot slot;
+    uint32_t source;        // the slot of its source
+    uint32_t contacts[3];   // of a source: those in the window, other hosts, services there, and
+                            //   connections (kinds 1 to 3)
+} pktseqi_contact;
+
+// A packet in the window of its pair, 40 bytes. Different ports are counted by the last packet of
+// each, which alone is in the hash table of ports: no port needs memory of its own. A link in that
+// table is twice the packet's number, plus 1 for the lower port.
+typedef struct pktseqi_remembered {
+    double time, length;
+    uint32_t pair;        // 0 when it is no longer in the window
+    uint32_t next;        // the pair's next packet
+    uint32_t chain[2];
+    uint16_t port[2];     // the higher, the lower
+    uint16_t flags;
+    unsigned char last[2];
+} pktseqi_remembered;
+
+// The tables of a tracker. Packets are no slots, but their memory grows as that of slots does.
+enum {
+    PKTSEQI_CONNECTIONS,
+    PKTSEQI_PAIRS,
+    PKTSEQI_CONTACTS,
+    PKTSEQI_PACKETS,  // a ring, once there are as many as may be
+    PKTSEQI_TABLES
+};
+
+// Everything that a tracker remembers.
+typedef struct pktseqi_tracking {
+    uint64_t secret[2];
+    pktseqi_slots table[PKTSEQI_TABLES];
+    uint32_t newest;             // number of the packet remembered last
+    uint32_t last;               // slot of the connection of the packet before
+    // the current sequence, where sequences do not follow connections
+    unsigned char source[16];    // where its first packet came from
+    double begin;                // and when
+    size_t position;             // its packets; 0 = none has begun
+    pktseqi_ends previous;       // of the packet before
+} pktseqi_tracking;
+
+// Bits of pktseq_packet.flags.
+enum {
+    PKTSEQI_TCP_FIN = 1,
+    PKTSEQI_TCP_SYN = 2,
+    PKTSEQI_TCP_RESET = 4,
+    PKTSEQI_TCP_PUSH = 8,
+    PKTSEQI_TCP_ACK = 16,
+    PKTSEQI_TCP_FLAGS = 1023  // all ten of them
+};
+
+enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
+
+// Windows in seconds of the counters and of what a token remembers of its connection.
+static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
+
+// Tells whether a transport is ICMP, which has no ports but a type, a code and an identifier.
+static int pktseqi_transport_icmp(unsigned transport) {
+    return transport == PKTSEQI_ICMP || transport == PKTSEQI_ICMPV6;
+}
+
+// Return the slot, connection, pair, contact or packet of that number.
 static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
     return (pktseqi_slot *)(void *)(s->memory + i * s->size);
 }
-
-// Grows an array of `used` elements and the hash table that leads to them, whose buckets, at least
-// one an element, are left empty: the caller fills them again. Returns the array, or NULL: out of
-// memory, all is as it was.
-static void *pktseqi_rehash(const pktseq_allocator *allocator, void *array, size_t used,
-                            size_t capacity, size_t size, uint32_t **bucket, uint32_t *mask) {
-    size_t buckets = 64;
-    uint32_t *fresh;
-    void *larger;
-    while (buckets < capacity) buckets *= 2;
-    fresh = (uint32_t *)pktseqi_alloc(allocator, buckets, sizeof *fresh);
-    larger = fresh ? pktseqi_regrow(allocator, array, used, capacity, size) : NULL;
-    if (!larger) {
-        pktseqi_free(allocator, fresh);
-        return NULL;
-    }
-    memset(fresh, 0xff, buckets * sizeof *fresh);  // PKTSEQI_NO_SLOT
-    pktseqi_free(allocator, *bucket);
-    *bucket = fresh;
-    *mask = (uint32_t)buckets - 1;
-    return larger;
+static pktseqi_connection *pktseqi_connection_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_connection *)(void *)t->table[PKTSEQI_CONNECTIONS].memory + i;
+}
+static pktseqi_pair *pktseqi_pair_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_pair *)(void *)t->table[PKTSEQI_PAIRS].memory + i;
+}
+static pktseqi_contact *pktseqi_contact_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_contact *)(void *)t->table[PKTSEQI_CONTACTS].memory + i;
+}
+static pktseqi_remembered *pktseqi_remembered_at(const pktseqi_tracking *t, uint32_t i) {
+    return (pktseqi_remembered *)(void *)t->table[PKTSEQI_PACKETS].memory + i;
 }
 
-// Makes sure that (more) slots can be taken, up to the limit. 0 = out of memory.
-static int pktseqi_slots_reserve(pktseqi_slots *s, size_t more,
-                                 const pktseq_allocator *allocator) {
-    size_t to = s->capacity ? 2 * s->capacity : 64;
+// ---- a pair's window
+
+// Hashes the higher (k = 0) or lower port of a pair.
+static uint32_t pktseqi_port_hash(const pktseqi_tracking *t, uint32_t pair, unsigned k,
+                                  uint16_t port) {
+    uint64_t word = (uint64_t)pair << 32 | (uint64_t)k << 16 | port;
+    return (uint32_t)pktseqi_hash(t->secret, &word, 1);
+}
+
+// Finds the link that leads to the last packet of the pair with a packet's port k, or the end of
+// the chain.
+static uint32_t *pktseqi_port_link(pktseqi_tracking *t, const pktseqi_remembered *packet,
+                                   unsigned k, uint32_t hash) {
+    const pktseqi_slots *s = &t->table[PKTSEQI_PACKETS];
+    uint32_t *link = &s->bucket[hash & s->mask];
+    while (*link) {
+        pktseqi_remembered *other = pktseqi_remembered_at(t, *link >> 1);
+        if ((*link & 1) == k && other->pair == packet->pair && other->port[k] == packet->port[k])
+            break;
+        link = &other->chain[*link & 1];
+    }
+    return link;
+}
+
+// Makes packet i the last one with its port k. Returns the one that was so far, or 0.
+static uint32_t pktseqi_port_put(pktseqi_tracking *t, uint32_t i, unsigned k, uint32_t hash) {
+    pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+    uint32_t *link = pktseqi_port_link(t, packet, k, hash), before = *link >> 1;
+    packet->chain[k] = before ? pktseqi_remembered_at(t, before)->chain[k] : 0;
+    packet->last[k] = 1;
+    *link = 2 * i + k;
+    return before;
+}
+
+// Adds a packet to its pair's sums (more = 1) or subtracts it. Sums of whole lengths up to 2^32 are
+// exact in a double, so what was added leaves nothing when it is subtracted.
+static void pktseqi_pair_count(pktseqi_pair *p, const pktseqi_remembered *packet, int more) {
+    uint32_t by = more ? 1 : (uint32_t)-1;
+    unsigned flags = packet->flags;
+    p->count[0] += by;
+    p->count[1] += (flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN ? by : 0;
+    p->count[2] += flags & PKTSEQI_TCP_RESET ? by : 0;
+    p->count[3] += flags & PKTSEQI_TCP_FIN ? by : 0;
+    p->count[4] += flags & PKTSEQI_TCP_PUSH ? by : 0;
+    p->length += more ? packet->length : -packet->length;
+}
+
+// Takes the oldest packet out of a pair's window.
+static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
+    pktseqi_remembered *packet = pktseqi_remembered_at(t, p->oldest);
+    for (unsigned k = 0; k < 2; ++k) {
+        uint32_t hash;
+        if (!packet->last[k]) continue;
+        hash = pktseqi_port_hash(t, packet->pair, k, packet->port[k]);
+        *pktseqi_port_link(t, packet, k, hash) = packet->chain[k];
+        packet->last[k] = 0;
+        --p->ports[k];
+    }
+    pktseqi_pair_count(p, packet, 0);
+    packet->pair = 0;
+    p->oldest = packet->next;
+}
+
+// Adds a packet to the window of the pair in slot `pair`. In a full ring it takes the place of the
+// oldest one of all, which is the oldest of its pair, too.
+static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint32_t port_hash[2],
+                             const pktseq_packet *from) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *ring = &t->table[PKTSEQI_PACKETS];
+    pktseqi_pair *p = pktseqi_pair_at(t, pair);
+    uint32_t i = t->newest = t->newest % (uint32_t)ring->limit + 1, before;
+    pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+    int swap = from->src_port < from->dst_port;
+    if (i > ring->used) {
+        ring->used = ring->taken = i;
+    } else if (packet->pair) {
+        tracker->evicted_packets += packet->time >= from->time - pktseqi_pair_seconds;
+        pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
+    }
+    packet->time = from->time;
+    packet->length = fabs(from->length) < 4294967296.0 ? from->length : 4294967296.0;
+    packet->flags = from->flags;
+    packet->port[swap] = from->src_port;
+    packet->port[!swap] = from->dst_port;
+    packet->pair = pair;
+    for (unsigned k = 0; k < 2; ++k) {
+        before = pktseqi_port_put(t, i, k, port_hash[k]);
+        if (before) pktseqi_remembered_at(t, before)->last[k] = 0;
+        else ++p->ports[k];
+    }
+    if (p->count[0] == 0) p->oldest = i;
+    else pktseqi_remembered_at(t, p->newest)->next = i;
+    p->newest = i;
+    pktseqi_pair_count(p, packet, 1);
+}
+
+// ---- tables of slots
+
+// Puts a slot into its bucket.
+static void pktseqi_slots_chain(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    slot->chain = s->bucket[slot->hash & s->mask];
+    s->bucket[slot->hash & s->mask] = i;
+}
+
+// Makes sure that (more) slots or packets can be taken, up to the limit, and puts what there is
+// into new buckets. 0 = out of memory, all is as it was.
+static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
+    const pktseq_allocator *allocator = &tracker->allocator;
+    pktseqi_tracking *t = tracker->state;
+    size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
+    uint32_t *bucket;
     void *memory;
     if (s->capacity - s->taken >= more || s->capacity == s->limit) return 1;
     if (to > s->limit) to = s->limit;
-    memory = pktseqi_rehash(allocator, s->memory, s->used, to, s->size, &s->bucket, &s->mask);
-    if (!memory) return 0;
-    s->memory = (unsigned char *)memory;
-    s->capacity = to;
-    for (uint32_t i = s->oldest; i != PKTSEQI_NO_SLOT; i = pktseqi_slots_at(s, i)->newer) {
-        pktseqi_slot *slot = pktseqi_slots_at(s, i);
-        slot->chain = s->bucket[slot->hash & s->mask];
-        s->bucket[slot->hash & s->mask] = i;
+    while (buckets < to) buckets *= 2;
+    bucket = (uint32_t *)pktseqi_alloc_zeroed(allocator, buckets, sizeof *bucket);
+    memory = bucket ? pktseqi_regrow(allocator, s->memory, s->memory ? s->used + 1 : 0, to + 1,
+                                     s->size) : NULL;
+    if (!memory) {
+        pktseqi_free(allocator, bucket);
+        return 0;
     }
+    pktseqi_free(allocator, s->bucket);
+    if (!s->memory) memset(memory, 0, s->size);
+    s->memory = (unsigned char *)memory;
+    s->bucket = bucket;
+    s->capacity = to;
+    s->mask = (uint32_t)buckets - 1;
+    if (s != &t->table[PKTSEQI_PACKETS]) {
+        pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
+        for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
+        return 1;
+    }
+    for (uint32_t i = 1; i <= s->used; ++i)
+        for (unsigned k = 0; k < 2; ++k) {
+            const pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+            if (!packet->last[k]) continue;
+            pktseqi_port_put(t, i, k, pktseqi_port_hash(t, packet->pair, k, packet->port[k]));
+        }
     return 1;
 }
 
-// Unlinks a slot from the list by use.
+// Takes a slot out of the list by use.
 static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
     const pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    if (slot->older == PKTSEQI_NO_SLOT) s->oldest = slot->newer;
-    else pktseqi_slots_at(s, slot->older)->newer = slot->newer;
-    if (slot->newer == PKTSEQI_NO_SLOT) s->newest = slot->older;
-    else pktseqi_slots_at(s, slot->newer)->older = slot->older;
+    pktseqi_slots_at(s, slot->older)->newer = slot->newer;
+    pktseqi_slots_at(s, slot->newer)->older = slot->older;
 }
 
-// Appends a slot to the list by use: it is the newest.
+// Makes a slot that is not in the list by use its newest one.
 static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
-    pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    slot->older = s->newest;
-    slot->newer = PKTSEQI_NO_SLOT;
-    if (s->newest == PKTSEQI_NO_SLOT) s->oldest = i;
-    else pktseqi_slots_at(s, s->newest)->newer = i;
-    s->newest = i;
+    pktseqi_slot *slot = pktseqi_slots_at(s, i), *circle = pktseqi_slots_at(s, 0);
+    slot->older = circle->older;
+    slot->newer = 0;
+    pktseqi_slots_at(s, slot->older)->newer = i;
+    circle->older = i;
 }
 
-// Moves a slot to the end of the list by use.
+// Makes a slot the newest one.
 static void pktseqi_slots_touch(pktseqi_slots *s, uint32_t i) {
-    if (s->newest == i) return;
+    if (pktseqi_slots_at(s, i)->newer == 0) return;
     pktseqi_slots_unlink(s, i);
     pktseqi_slots_link(s, i);
 }
 
-// Returns 1 if slot i is taken by these ends. A slot that is free has the ends of none, so an old
-// number of a slot may be asked for: with it a known connection's packet needs no hash of its pair,
-// host and services, which took a quarter of the time of a packet.
+// Tells whether slot i is taken by these ends. A slot that is free, or none, has the ends of none,
+// so an old number of a slot may be asked for: with it a known connection's packet needs no hash of
+// its pair, host and services, which took a quarter of the time of a packet.
 static int pktseqi_slots_has(const pktseqi_slots *s, uint32_t i, const pktseqi_ends *ends) {
-    return i < s->used && memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0;
+    return memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0;
 }
 
-// Returns the slot that has these ends, which has now just been used, or PKTSEQI_NO_SLOT.
-static uint32_t pktseqi_slots_find(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
+// Returns the slot of these ends, or 0.
+static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
+                                   uint32_t hash) {
     uint32_t i = s->bucket[hash & s->mask];
-    while (i != PKTSEQI_NO_SLOT && (pktseqi_slots_at(s, i)->hash != hash ||
-                                    memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) != 0))
+    while (i && (pktseqi_slots_at(s, i)->hash != hash || !pktseqi_slots_has(s, i, ends)))
         i = pktseqi_slots_at(s, i)->chain;
-    if (i != PKTSEQI_NO_SLOT) pktseqi_slots_touch(s, i);
     return i;
 }
 
-// Takes a slot, which pktseqi_slots_reserve has made sure of, for ends that have none. What follows
-// the links is zero.
+// Takes a slot, which pktseqi_slots_reserve has made sure of, for ends that have none. All else in
+// it is zero.
 static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
     uint32_t i = s->free;
     pktseqi_slot *slot;
-    if (i != PKTSEQI_NO_SLOT) s->free = pktseqi_slots_at(s, i)->chain;
-    else i = (uint32_t)s->used++;
+    if (i) s->free = pktseqi_slots_at(s, i)->chain;
+    else i = (uint32_t)++s->used;
     ++s->taken;
     slot = pktseqi_slots_at(s, i);
     memset(slot, 0, s->size);
     slot->ends = *ends;
     slot->hash = hash;
-    slot->chain = s->bucket[hash & s->mask];
-    s->bucket[hash & s->mask] = i;
+    pktseqi_slots_chain(s, i);
     pktseqi_slots_link(s, i);
     return i;
 }
@@ -6491,91 +6709,212 @@ static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
     --s->taken;
 }
 
-// A connection, as far as it is remembered.
-typedef struct pktseqi_connection {
-    pktseqi_slot slot;
-    double time;               // of its last packet
-    uint64_t number, sequence; // its own, and that of its current sequence
-    uint32_t position;         // packets in that sequence
-    uint16_t state;            // of its last packet: flags, or the type of ICMP
-    unsigned char known;       // it has had a packet
-    unsigned char sender;      // which end sent the last packet
-    unsigned char opener;      // and which one the first
-    unsigned char closing;     // FIN or RST has been seen
-    // Slots where its last packet found its pair, its source and the source's contacts by kind:
-    // they may be others' by now, see pktseqi_slots_has.
-    uint32_t pair, contact[4];
-    uint32_t port_hash[2];     // of both ports in that pair
-} pktseqi_connection;
-
-// A pair of addresses: sums over those of its packets that are in the window.
-typedef struct pktseqi_pair_window {
-    pktseqi_slot slot;
-    uint32_t oldest, newest;  // of the packets remembered, linked by next
-    uint32_t packets, syn, reset, fin, push;
-    uint32_t ports[2];        // different higher and lower ones
-    double length;
-    uint32_t huge;          // packets of 2^32 bytes and more, which in one sum with the others
-    double huge_length;     //   would leave nothing of them, also when they have gone again
-} pktseqi_pair_window;
-
-// A contact of a source, or (kind 0) the source itself. Contacts are seen before their source is,
-// so they are forgotten before it, too.
-typedef struct pktseqi_contact {
-    pktseqi_slot slot;
-    double time;            // of its last packet
-    uint32_t source;        // the slot of its source
-    uint32_t kind;          // 1 another host, 2 a service there, 3 a connection
-    uint32_t contacts[3];   // of a source, by kind: those in the window
-} pktseqi_contact;
-
-// A packet in the window of its pair. Ports are counted by their last packet, which alone is in the
-// chains of the hash table of ports; a link is twice the packet's number, plus 1 for the lower
-// port.
-typedef struct pktseqi_remembered {
-    double time, length;
-    uint32_t pair;        // or PKTSEQI_NO_SLOT, when it is no longer in the window
-    uint32_t next;        // the pair's next packet
-    uint32_t chain[2];
-    uint16_t port[2];     // the higher, the lower
-    uint16_t flags;
-    unsigned char last[2];
-} pktseqi_remembered;
-
-// Everything that a tracker remembers.
-typedef struct pktseqi_tracking {
-    uint64_t secret[2];
-    pktseqi_slots connections, pairs, contacts;
-    pktseqi_remembered *packet;  // (capacity) a ring, once there are as many as may be
-    size_t capacity, limit;
-    uint64_t packets;            // remembered so far; the next one's place is this modulo limit
-    uint32_t *bucket;            // (mask + 1) of ports
-    uint32_t mask;
-    // the current sequence, where sequences do not follow connections
-    unsigned char source[16];    // where its first packet came from
-    double begin;                // and when
-    size_t position;             // its packets; 0 = none has begun
-    pktseqi_ends previous;       // of the packet before
-} pktseqi_tracking;
-
-// Bits of pktseq_packet.flags.
-enum {
-    PKTSEQI_TCP_FIN = 1,
-    PKTSEQI_TCP_SYN = 2,
-    PKTSEQI_TCP_RESET = 4,
-    PKTSEQI_TCP_PUSH = 8,
-    PKTSEQI_TCP_ACK = 16
-};
-
-enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
-
-// Windows in seconds of the counters and of what a token remembers of its connection.
-static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
-
-// Tells whether a packet is of ICMP, which has no ports but a type, a code and an identifier.
-static int pktseqi_packet_icmp(const pktseq_packet *packet) {
-    return packet->transport == PKTSEQI_ICMP || packet->transport == PKTSEQI_ICMPV6;
+// Tells the caller that the sequence of a connection has ended; 0 = the only one of the
+// reference's rule. Outside, slots are numbered from 0 on.
+static void pktseqi_tracker_end(const pktseq_tracker *tracker, uint32_t i) {
+    if (tracker->end_fn) tracker->end_fn(tracker->user_data, i ? i - 1 : 0);
 }
+
+// Returns the seconds without a packet after which a connection no longer counts.
+static double pktseqi_tracker_idle(const pktseq_tracker *tracker) {
+    return tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
+                                                        : pktseqi_token_seconds;
+}
+
+// Forgets the least recently used slot of a table, and counts that if it still counted at this
+// time.
+static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *s = &t->table[table];
+    uint32_t i = pktseqi_slots_at(s, 0)->newer;
+    const pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    int counts = slot->time >= time - pktseqi_pair_seconds;
+    if (table == PKTSEQI_CONNECTIONS) {
+        tracker->evicted_connections += time - slot->time <= pktseqi_tracker_idle(tracker);
+        if (pktseqi_connection_at(t, i)->position) pktseqi_tracker_end(tracker, i);
+    } else if (table == PKTSEQI_PAIRS) {
+        pktseqi_pair *p = pktseqi_pair_at(t, i);
+        tracker->evicted_pairs += counts && p->count[0];
+        while (p->count[0]) pktseqi_pair_drop(t, p);
+    } else {
+        const pktseqi_contact *c = pktseqi_contact_at(t, i);
+        unsigned kind = slot->ends.kind & 3;
+        tracker->evicted_contacts += (unsigned)counts;
+        if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
+    }
+    pktseqi_slots_remove(s, i);
+}
+
+// Returns the slot of these ends, which is the newest from now on; one that is zero if they had
+// none.
+//   known   where they may be, which saves their hash
+static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pktseqi_ends *ends,
+                                   uint32_t known, double time) {
+    pktseqi_slots *s = &tracker->state->table[table];
+    uint64_t word[sizeof *ends / 8];
+    uint32_t hash;
+    if (!pktseqi_slots_has(s, known, ends)) {
+        memcpy(word, ends, sizeof word);
+        hash = (uint32_t)pktseqi_hash(tracker->state->secret, word, sizeof word / sizeof *word);
+        known = pktseqi_slots_find(s, ends, hash);
+        if (!known) {
+            if (s->taken == s->limit) pktseqi_slots_drop(tracker, table, time);
+            return pktseqi_slots_add(s, ends, hash);
+        }
+    }
+    pktseqi_slots_touch(s, known);
+    return known;
+}
+
+// ---- counters
+
+// Makes the nine counters of the pair of a packet's connection, with the packet in and what is
+// older than the window out.
+static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
+                              const pktseq_packet *packet, double *count) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_ends ends = c->slot.ends;
+    unsigned swap = packet->src_port < packet->dst_port;
+    pktseqi_pair *p;
+    uint32_t pair;
+    ends.port[0] = ends.port[1] = 0;
+    ends.kind = 0;
+    pair = pktseqi_slots_take(tracker, PKTSEQI_PAIRS, &ends, c->pair, packet->time);
+    // A connection of ICMP need not have the same ports, which are 0, but may be anything, in each.
+    if (pair != c->pair || pktseqi_transport_icmp(packet->transport)) {
+        c->port_hash[swap] = pktseqi_port_hash(t, pair, swap, packet->src_port);
+        c->port_hash[!swap] = pktseqi_port_hash(t, pair, !swap, packet->dst_port);
+    }
+    c->pair = pair;
+    p = pktseqi_pair_at(t, pair);
+    p->slot.time = packet->time;
+    pktseqi_pair_add(tracker, pair, c->port_hash, packet);
+    while (pktseqi_remembered_at(t, p->oldest)->time < packet->time - pktseqi_pair_seconds)
+        pktseqi_pair_drop(t, p);  // ends with the packet itself
+    for (int k = 0; k < 4; ++k) count[k] = p->count[k];
+    count[4] = (double)p->count[4] / p->count[0];
+    count[5] = p->length / p->count[0];
+    count[6] = p->ports[0];
+    count[7] = p->ports[1];
+    count[8] = (double)p->count[0] / p->ports[0];
+}
+
+// Notes a contact of the host that opened a connection, or with kind 0 the host itself.
+static void pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_connection *connection,
+                                  uint32_t kind, pktseqi_ends *ends, double time) {
+    pktseqi_tracking *t = tracker->state;
+    uint32_t *slot = &connection->contact[kind], source = connection->contact[0];
+    pktseqi_contact *c;
+    ends->kind = ends->kind << 2 | kind;
+    *slot = pktseqi_slots_take(tracker, PKTSEQI_CONTACTS, ends, *slot, time);
+    c = pktseqi_contact_at(t, *slot);
+    c->slot.time = time;
+    if (!kind || c->source == source) return;
+    // The same ports may be opened again, by the other host.
+    if (c->source) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
+    ++pktseqi_contact_at(t, source)->contacts[kind - 1];
+    c->source = source;
+}
+
+// Makes the three counters of the host that opened a packet's connection, with the packet in and
+// what is older than the window out.
+//   same   the packet before was of the same connection, with the same opener
+static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *connection, int same,
+                                double time, double *count) {
+    pktseqi_tracking *t = tracker->state;
+    pktseqi_slots *s = &t->table[PKTSEQI_CONTACTS];
+    const pktseqi_ends *from = &connection->slot.ends;
+    const uint32_t *slot = connection->contact;
+    int opener = connection->opener, icmp = pktseqi_transport_icmp(from->kind);
+    pktseqi_ends ends;
+    while (s->taken && pktseqi_slots_at(s, pktseqi_slots_at(s, 0)->newer)->time <
+                           time - pktseqi_pair_seconds)
+        pktseqi_slots_drop(tracker, PKTSEQI_CONTACTS, time);
+    // Then these four are the newest, in this order, unless they have left the window.
+    if (same && pktseqi_slots_at(s, 0)->older == slot[0]) {
+        for (int k = 0; k < 4; ++k) pktseqi_slots_at(s, slot[k])->time = time;
+    } else {
+        memset(&ends, 0, sizeof ends);
+        memcpy(ends.address[0], from->address[opener], 16);
+        pktseqi_contact_touch(tracker, connection, 0, &ends, time);
+        ends.kind = from->kind;
+        ends.port[0] = from->port[icmp ? 0 : !opener];
+        pktseqi_contact_touch(tracker, connection, 2, &ends, time);
+        ends.kind = ends.port[0] = 0;
+        memcpy(ends.address[1], from->address[!opener], 16);
+        pktseqi_contact_touch(tracker, connection, 1, &ends, time);
+        ends = *from;
+        pktseqi_contact_touch(tracker, connection, 3, &ends, time);
+        pktseqi_slots_touch(s, slot[0]);  // it has to be newer than what counts there
+    }
+    for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, slot[0])->contacts[k];
+}
+
+// ---- a packet's token
+
+// Returns the flags, or of ICMP the type and code.
+static unsigned pktseqi_packet_state(const pktseq_packet *packet) {
+    return pktseqi_transport_icmp(packet->transport)
+               ? (unsigned)packet->icmp_type << 8 | packet->icmp_code
+               : packet->flags & (unsigned)PKTSEQI_TCP_FLAGS;
+}
+
+enum { PKTSEQI_TOKEN_WIDTH = 34 };
+
+// Packs what a token says, except the protocol, into 34 bits.
+//   before   the connection's last packet, or NULL
+//     | icmp | > | state, 16 bits | class of length, 4 | any before | same sender | its state, 10 |
+static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int sender,
+                                  const pktseqi_connection *before) {
+    static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
+    uint64_t key = 2u * (unsigned)pktseqi_transport_icmp(packet->transport) + (unsigned)forward;
+    uint64_t size = 0;
+    while (size < 8 && packet->length >= bound[size]) ++size;
+    key = (((key << 16 | pktseqi_packet_state(packet)) << 4) | size) << 12;
+    if (!before) return key;
+    return key | 1u << 11 | (before->sender == sender ? 1u << 10 : 0) | before->state;
+}
+
+// Appends the names of the flags that are set, "ack+syn", from the highest bit on; "-" for none.
+static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
+    if (!flags) pktseqi_put_text(t, "-");
+    for (int f = PKTSEQI_COL_RES, any = 0; f >= 0; --f) {
+        if (!(flags >> f & 1)) continue;
+        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_known[f].name);
+        any = 1;
+    }
+}
+
+// Appends a token as text: "TCP < ack+syn 61-69 after > syn", "ICMP < 0/0 80-99 after > 8".
+static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protocol) {
+    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
+                                       "150-299", "300-699", "700-1299", "1300+"};
+    int icmp = (int)(key >> 33 & 1), forward = (int)(key >> 32 & 1), same = (int)(key >> 10 & 1);
+    size_t state = (size_t)(key >> 16) & 65535, before = (size_t)key & PKTSEQI_TCP_FLAGS;
+    pktseqi_put(t, "%s %s ", protocol, forward ? ">" : "<");
+    if (icmp) pktseqi_put(t, "%z/%z", state >> 8, state & 255);
+    else pktseqi_put_flags(t, state);
+    pktseqi_put(t, " %s ", size[key >> 12 & 15]);
+    if (!(key >> 11 & 1)) {
+        pktseqi_put_text(t, "first");
+        return;
+    }
+    pktseqi_put(t, "after %s ", forward == same ? ">" : "<");
+    if (icmp) pktseqi_put(t, "%z", before);
+    else pktseqi_put_flags(t, before);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
+                                           size_t size) {
+    pktseqi_text t;
+    if (!protocol || !text || size == 0 || token >> PKTSEQI_TOKEN_WIDTH || (token >> 12 & 15) > 8)
+        return PKTSEQ_ERROR_ARGUMENT;
+    t = pktseqi_text_fixed(text, size);
+    pktseqi_token_text(&t, token, protocol);
+    return PKTSEQ_OK;
+}
+
+// ---- connections and sequences
 
 // Returns the type of the request to which an ICMP message of this type is the reply; else the type
 // itself. With it both have the same connection.
@@ -6593,8 +6932,9 @@ static unsigned pktseqi_icmp_class(unsigned transport, unsigned type) {
 // Fills in both ends of a packet's connection, the lower first. Returns which of them sent it; of
 // two ends with one address the ports decide.
 static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) {
-    int order = memcmp(packet->src, packet->dst, 16), icmp = pktseqi_packet_icmp(packet), swap;
-    swap = order > 0 || (order == 0 && !icmp && packet->src_port > packet->dst_port);
+    int order = memcmp(packet->src, packet->dst, 16);
+    int icmp = pktseqi_transport_icmp(packet->transport);
+    int swap = order > 0 || (order == 0 && !icmp && packet->src_port > packet->dst_port);
     memset(ends, 0, sizeof *ends);
     memcpy(ends->address[swap], packet->src, 16);
     memcpy(ends->address[!swap], packet->dst, 16);
@@ -6609,420 +6949,41 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     return swap;
 }
 
-// Hashes two ends.
-static uint32_t pktseqi_ends_hash(const pktseqi_tracking *t, const pktseqi_ends *ends) {
-    uint64_t word[sizeof *ends / 8];
-    memcpy(word, ends, sizeof word);
-    return (uint32_t)pktseqi_hash(t->secret, word, sizeof word / sizeof *word);
-}
-
-// Returns the connection in slot i.
-static pktseqi_connection *pktseqi_connection_at(const pktseqi_tracking *t, uint32_t i) {
-    return (pktseqi_connection *)(void *)pktseqi_slots_at(&t->connections, i);
-}
-
-// Returns the pair in slot i.
-static pktseqi_pair_window *pktseqi_pair_at(const pktseqi_tracking *t, uint32_t i) {
-    return (pktseqi_pair_window *)(void *)pktseqi_slots_at(&t->pairs, i);
-}
-
-// ---- a pair's window
-
-// Hashes the higher (k = 0) or lower port of a pair.
-static uint32_t pktseqi_port_hash(const pktseqi_tracking *t, uint32_t pair, unsigned k,
-                                  uint16_t port) {
-    uint64_t word = (uint64_t)pair << 32 | (uint64_t)k << 16 | port;
-    return (uint32_t)pktseqi_hash(t->secret, &word, 1);
-}
-
-// Finds the link that leads to the last packet of a pair with that higher (k = 0) or lower port, or
-// the end of the chain.
-static uint32_t *pktseqi_port_link(pktseqi_tracking *t, uint32_t pair, unsigned k, uint16_t port,
-                                   uint32_t hash) {
-    uint32_t *link = &t->bucket[hash & t->mask];
-    while (*link != PKTSEQI_NO_SLOT) {
-        pktseqi_remembered *other = &t->packet[*link >> 1];
-        if ((*link & 1) == k && other->pair == pair && other->port[k] == port) break;
-        link = &other->chain[*link & 1];
-    }
-    return link;
-}
-
-// Adds a packet to its pair's sums (more = 1) or subtracts it. Sums of whole lengths below 2^32 are
-// exact in a double, so what was added leaves nothing when it is subtracted.
-static void pktseqi_pair_count(pktseqi_pair_window *p, const pktseqi_remembered *packet, int more) {
-    uint32_t by = more ? 1 : (uint32_t)-1;
-    unsigned flags = packet->flags;
-    p->packets += by;
-    if ((flags & PKTSEQI_TCP_SYN) && !(flags & PKTSEQI_TCP_ACK)) p->syn += by;
-    if (flags & PKTSEQI_TCP_RESET) p->reset += by;
-    if (flags & PKTSEQI_TCP_FIN) p->fin += by;
-    if (flags & PKTSEQI_TCP_PUSH) p->push += by;
-    if (fabs(packet->length) < 4294967296.0) {
-        p->length += more ? packet->length : -packet->length;
-    } else {
-        p->huge += by;
-        p->huge_length += more ? packet->length : -packet->length;
-        if (p->huge == 0) p->huge_length = 0;
-    }
-}
-
-// Takes the oldest packet out of a pair's window.
-static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair_window *p) {
-    pktseqi_remembered *packet = &t->packet[p->oldest];
-    for (unsigned k = 0; k < 2; ++k) {
-        uint16_t port = packet->port[k];
-        if (!packet->last[k]) continue;
-        *pktseqi_port_link(t, packet->pair, k, port, pktseqi_port_hash(t, packet->pair, k, port)) =
-            packet->chain[k];
-        --p->ports[k];
-    }
-    pktseqi_pair_count(p, packet, 0);
-    packet->pair = PKTSEQI_NO_SLOT;
-    p->oldest = packet->next;
-}
-
-// Makes room for one more packet in the ring. 0 = out of memory.
-static int pktseqi_packets_reserve(pktseqi_tracking *t, const pktseq_allocator *allocator) {
-    size_t to = t->capacity ? 2 * t->capacity : 256;
-    void *packet;
-    if (t->packets < t->capacity || t->capacity == t->limit) return 1;
-    if (to > t->limit) to = t->limit;
-    packet = pktseqi_rehash(allocator, t->packet, t->capacity, to, sizeof *t->packet, &t->bucket,
-                            &t->mask);
-    if (!packet) return 0;
-    t->packet = (pktseqi_remembered *)packet;
-    for (uint32_t i = 0; i < t->capacity; ++i)
-        for (unsigned k = 0; k < 2 && t->packet[i].pair != PKTSEQI_NO_SLOT; ++k) {
-            uint32_t *link, pair = t->packet[i].pair;
-            uint16_t port = t->packet[i].port[k];
-            if (!t->packet[i].last[k]) continue;
-            link = pktseqi_port_link(t, pair, k, port, pktseqi_port_hash(t, pair, k, port));
-            t->packet[i].chain[k] = PKTSEQI_NO_SLOT;
-            *link = 2 * i + k;
-        }
-    t->capacity = to;
-    return 1;
-}
-
-// Adds a packet to its pair's window.
-static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint32_t port_hash[2],
-                             const pktseq_packet *from) {
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_pair_window *p = pktseqi_pair_at(t, pair);
-    uint32_t i = (uint32_t)(t->packets % t->limit);
-    pktseqi_remembered *packet = &t->packet[i];
-    int swap = from->src_port < from->dst_port;
-    if (t->packets >= t->limit && packet->pair != PKTSEQI_NO_SLOT) {  // of its pair the oldest, too
-        if (packet->time >= from->time - pktseqi_pair_seconds) ++tracker->evicted_packets;
-        pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
-    }
-    ++t->packets;
-    packet->time = from->time;
-    packet->length = from->length;
-    packet->flags = from->flags;
-    packet->port[swap] = from->src_port;
-    packet->port[!swap] = from->dst_port;
-    packet->pair = pair;
-    for (unsigned k = 0; k < 2; ++k) {
-        uint32_t *link = pktseqi_port_link(t, pair, k, packet->port[k], port_hash[k]);
-        packet->last[k] = 1;
-        packet->chain[k] = PKTSEQI_NO_SLOT;
-        if (*link == PKTSEQI_NO_SLOT) {
-            ++p->ports[k];
-        } else {
-            packet->chain[k] = t->packet[*link >> 1].chain[k];
-            t->packet[*link >> 1].last[k] = 0;
-        }
-        *link = 2 * i + k;
-    }
-    if (p->packets == 0) p->oldest = i;
-    else t->packet[p->newest].next = i;
-    p->newest = i;
-    pktseqi_pair_count(p, packet, 1);
-}
-
-// Finds or makes the window of the pair of addresses of a packet of connection c.
-static uint32_t pktseqi_pair_find(pktseq_tracker *tracker, pktseqi_connection *c,
-                                  const pktseq_packet *packet) {
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_slots *s = &t->pairs;
-    pktseqi_ends ends = c->slot.ends;
-    uint32_t hash, i;
-    double time = packet->time;
-    ends.port[0] = ends.port[1] = 0;
-    ends.kind = 0;
-    if (pktseqi_slots_has(s, c->pair, &ends)) {
-        pktseqi_slots_touch(s, c->pair);
-        return c->pair;
-    }
-    hash = pktseqi_ends_hash(t, &ends);
-    i = pktseqi_slots_find(s, &ends, hash);
-    if (i != PKTSEQI_NO_SLOT) return i;
-    if (s->taken == s->limit) {
-        pktseqi_pair_window *p = pktseqi_pair_at(t, s->oldest);
-        if (p->packets && t->packet[p->newest].time >= time - pktseqi_pair_seconds)
-            ++tracker->evicted_pairs;
-        while (p->packets) pktseqi_pair_drop(t, p);
-        pktseqi_slots_remove(s, s->oldest);
-    }
-    return pktseqi_slots_add(s, &ends, hash);
-}
-
-// Makes the nine counters of a pair, with the packet in and what is older than the window out.
-static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
-                              const pktseq_packet *packet, double *count) {
-    pktseqi_tracking *t = tracker->state;
-    uint32_t pair = pktseqi_pair_find(tracker, c, packet);
-    pktseqi_pair_window *p = pktseqi_pair_at(t, pair);
-    if (pair != c->pair || pktseqi_packet_icmp(packet)) {
-        int swap = packet->src_port < packet->dst_port;
-        c->pair = pair;
-        c->port_hash[swap] = pktseqi_port_hash(t, pair, (unsigned)swap, packet->src_port);
-        c->port_hash[!swap] = pktseqi_port_hash(t, pair, (unsigned)!swap, packet->dst_port);
-    }
-    pktseqi_pair_add(tracker, pair, c->port_hash, packet);
-    while (t->packet[p->oldest].time < packet->time - pktseqi_pair_seconds)
-        pktseqi_pair_drop(t, p);
-    count[0] = p->packets;
-    count[1] = p->syn;
-    count[2] = p->reset;
-    count[3] = p->fin;
-    count[4] = (double)p->push / p->packets;
-    count[5] = (p->length + p->huge_length) / p->packets;
-    count[6] = p->ports[0];
-    count[7] = p->ports[1];
-    count[8] = (double)p->packets / p->ports[0];
-}
-
-// ---- contacts of a source
-
-// Returns the contact in slot i.
-static pktseqi_contact *pktseqi_contact_at(const pktseqi_tracking *t, uint32_t i) {
-    return (pktseqi_contact *)(void *)pktseqi_slots_at(&t->contacts, i);
-}
-
-// Removes what was seen least recently: a contact, or a source whose contacts have all gone.
-static void pktseqi_contact_drop(pktseqi_tracking *t) {
-    uint32_t i = t->contacts.oldest;
-    const pktseqi_contact *c = pktseqi_contact_at(t, i);
-    if (c->kind) --pktseqi_contact_at(t, c->source)->contacts[c->kind - 1];
-    pktseqi_slots_remove(&t->contacts, i);
-}
-
-// Finds or makes a contact, or with kind 0 a source, and notes the time.
-static uint32_t pktseqi_contact_touch(pktseq_tracker *tracker, const pktseqi_ends *ends,
-                                      uint32_t source, double time) {
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_slots *s = &t->contacts;
-    pktseqi_contact *c;
-    uint32_t hash = pktseqi_ends_hash(t, ends), i = pktseqi_slots_find(s, ends, hash);
-    if (i != PKTSEQI_NO_SLOT) {
-        c = pktseqi_contact_at(t, i);
-        if (c->kind) --pktseqi_contact_at(t, c->source)->contacts[c->kind - 1];
-    } else {
-        if (s->taken == s->limit) {
-            ++tracker->evicted_contacts;
-            pktseqi_contact_drop(t);
-        }
-        i = pktseqi_slots_add(s, ends, hash);
-        c = pktseqi_contact_at(t, i);
-        c->kind = ends->kind & 3;
-    }
-    if (c->kind) ++pktseqi_contact_at(t, source)->contacts[c->kind - 1];
-    c->source = source;  // the same ports may be opened again, by the other host
-    c->time = time;
-    return i;
-}
-
-// Fills in the keys of the contacts of the host that opened a connection, by kind, in the two low
-// bits of what is the transport elsewhere: 0 the source itself, 1 the other host, 2 the service
-// there, 3 the connection.
-static void pktseqi_contact_keys(const pktseqi_connection *c, pktseqi_ends key[4]) {
-    const pktseqi_ends *ends = &c->slot.ends;
-    int icmp = ends->kind == PKTSEQI_ICMP || ends->kind == PKTSEQI_ICMPV6;
-    memset(key, 0, 3 * sizeof *key);
-    for (int k = 0; k < 3; ++k) memcpy(key[k].address[0], ends->address[c->opener], 16);
-    memcpy(key[1].address[1], ends->address[!c->opener], 16);
-    key[1].kind = 1;
-    key[2].port[0] = ends->port[icmp ? 0 : !c->opener];
-    key[2].kind = ends->kind << 2 | 2;
-    key[3] = *ends;
-    key[3].kind = ends->kind << 2 | 3;
-}
-
-// Returns 1 if the contacts that a connection's last packet found are all still there.
-static int pktseqi_contacts_known(const pktseqi_slots *s, const pktseqi_connection *c,
-                                  const pktseqi_ends key[4]) {
-    int k = 0;
-    while (k < 4 && pktseqi_slots_has(s, c->contact[k], &key[k])) ++k;
-    return k == 4;
-}
-
-// Makes the three counters of the host that opened a packet's connection, with the packet in and
-// what is older than the window out.
-static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *connection,
-                                double time, double *count) {
-    static const int order[] = {2, 1, 3, 0};  // the source is newer than what counts there
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_ends key[4];
-    uint32_t *slot = connection->contact;
-    while (t->contacts.oldest != PKTSEQI_NO_SLOT &&
-           pktseqi_contact_at(t, t->contacts.oldest)->time < time - pktseqi_pair_seconds)
-        pktseqi_contact_drop(t);
-    pktseqi_contact_keys(connection, key);
-    if (!pktseqi_contacts_known(&t->contacts, connection, key) ||
-        pktseqi_contact_at(t, slot[3])->source != slot[0]) {
-        slot[0] = pktseqi_contact_touch(tracker, &key[0], 0, time);
-        for (int k = 0; k < 3; ++k)
-            slot[order[k]] = pktseqi_contact_touch(tracker, &key[order[k]], slot[0], time);
-        pktseqi_slots_touch(&t->contacts, slot[0]);
-    } else {
-        int same = t->contacts.newest == slot[0] &&
-                   pktseqi_slots_at(&t->contacts, slot[0])->older == slot[3];
-        for (int k = 0; k < 4; ++k) {
-            if (!same) pktseqi_slots_touch(&t->contacts, slot[order[k]]);
-            pktseqi_contact_at(t, slot[k])->time = time;
-        }
-    }
-    for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, slot[0])->contacts[k];
-}
-
-// ---- a packet's token
-
-// Returns the flags, or of ICMP the type and code.
-static unsigned pktseqi_packet_state(const pktseq_packet *packet) {
-    return pktseqi_packet_icmp(packet) ? (unsigned)packet->icmp_type << 8 | packet->icmp_code
-                                       : packet->flags & 1023u;
-}
-
-// Packs what a token says, except the protocol, into 34 bits.
-//   before   the connection's last packet, or NULL
-//     | icmp | > | state, 16 bits | class of length, 4 | any before | same sender | its state, 10 |
-static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int sender,
-                                  const pktseqi_connection *before) {
-    static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
-    uint64_t key = 2u * (unsigned)pktseqi_packet_icmp(packet) + (unsigned)forward, size = 0;
-    while (size < 8 && packet->length >= bound[size]) ++size;
-    key = (((key << 16 | pktseqi_packet_state(packet)) << 4) | size) << 12;
-    if (!before) return key;
-    return key | 1u << 11 | (before->sender == sender ? 1u << 10 : 0) | before->state;
-}
-
-enum { PKTSEQI_TOKEN_WIDTH = 34 };
-
-// Appends the names of the flags that are set, "ack+syn", from the highest bit on; "-" for none.
-static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
-    if (!flags) pktseqi_put_text(t, "-");
-    for (int f = 0, any = 0; f < 10; ++f) {
-        if (!((flags >> (9 - f)) & 1)) continue;
-        pktseqi_put(t, any ? "+%s" : "%s", pktseqi_known[PKTSEQI_COL_RES - f].name);
-        any = 1;
-    }
-}
-
-// Appends a token as text: "TCP < ack+syn 61-69 after > syn", "ICMP < 0/0 80-99 after > 8".
-static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protocol) {
-    static const char *const size[] = {"<61",     "61-69",   "70-79",    "80-99", "100-149",
-                                       "150-299", "300-699", "700-1299", "1300+"};
-    int icmp = (int)((key >> 33) & 1), forward = (int)((key >> 32) & 1);
-    int same = (int)((key >> 10) & 1);
-    size_t state = (size_t)(key >> 16) & 65535;
-    pktseqi_put(t, "%s %s ", protocol, forward ? ">" : "<");
-    if (icmp) pktseqi_put(t, "%z/%z", state >> 8, state & 255);
-    else pktseqi_put_flags(t, state);
-    pktseqi_put(t, " %s ", size[(key >> 12) & 15]);
-    if (!((key >> 11) & 1)) {
-        pktseqi_put_text(t, "first");
-        return;
-    }
-    pktseqi_put(t, "after %s ", forward == same ? ">" : "<");
-    if (icmp) pktseqi_put(t, "%z", (size_t)key & 1023);
-    else pktseqi_put_flags(t, key & 1023);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
-                                           size_t size) {
-    pktseqi_text t;
-    if (!protocol || !text || size == 0 || token >> PKTSEQI_TOKEN_WIDTH ||
-        ((token >> 12) & 15) > 8)
-        return PKTSEQ_ERROR_ARGUMENT;
-    t = pktseqi_text_fixed(text, size);
-    pktseqi_token_text(&t, token, protocol);
-    return PKTSEQ_OK;
-}
-
-// ---- connections and sequences
-
-// Tells the caller that the sequence of a slot has ended.
-static void pktseqi_tracker_end(const pktseq_tracker *tracker, size_t slot) {
-    if (tracker->end_fn) tracker->end_fn(tracker->user_data, slot);
-}
-
-// Ends the least recently seen connection.
-static void pktseqi_connection_end_oldest(pktseq_tracker *tracker) {
-    pktseqi_slots *s = &tracker->state->connections;
-    uint32_t i = s->oldest;
-    if (pktseqi_connection_at(tracker->state, i)->position) pktseqi_tracker_end(tracker, i);
-    pktseqi_slots_remove(s, i);
-}
-
 // Ends connections that have been idle for too long at this time.
 static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
-    const pktseqi_tracking *t = tracker->state;
-    if (tracker->rule.kind != PKTSEQ_RULE_CONNECTION) return;
-    while (t->connections.oldest != PKTSEQI_NO_SLOT &&
-           now - pktseqi_connection_at(t, t->connections.oldest)->time > tracker->rule.idle)
-        pktseqi_connection_end_oldest(tracker);
-}
-
-// Finds or makes what is remembered of a packet's connection; the least recently seen one goes
-// where there are too many.
-static uint32_t pktseqi_connection_find(pktseq_tracker *tracker, const pktseqi_ends *ends,
-                                        double time) {
-    double idle = tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
-                                                            : pktseqi_token_seconds;
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_slots *s = &t->connections;
-    uint32_t hash, i = s->newest;
-    if (pktseqi_slots_has(s, i, ends)) return i;  // that of the packet before: half of them
-    hash = pktseqi_ends_hash(t, ends);
-    i = pktseqi_slots_find(s, ends, hash);
-    if (i != PKTSEQI_NO_SLOT) return i;
-    if (s->taken == s->limit) {
-        if (time - pktseqi_connection_at(t, s->oldest)->time <= idle)
-            ++tracker->evicted_connections;
-        pktseqi_connection_end_oldest(tracker);
-    }
-    i = pktseqi_slots_add(s, ends, hash);
-    pktseqi_connection_at(t, i)->pair = pktseqi_connection_at(t, i)->contact[0] = PKTSEQI_NO_SLOT;
-    return i;
+    const pktseqi_slots *s = &tracker->state->table[PKTSEQI_CONNECTIONS];
+    while (tracker->rule.kind == PKTSEQ_RULE_CONNECTION && s->taken &&
+           now - pktseqi_slots_at(s, pktseqi_slots_at(s, 0)->newer)->time > tracker->rule.idle)
+        pktseqi_slots_drop(tracker, PKTSEQI_CONNECTIONS, now);
 }
 
 // Finds a packet's place by connection: fills in connection, sequence, position and direction.
-static void pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
-                                     uint32_t slot, int sender, pktseq_tracked *out) {
+// Returns whether it begins a connection.
+static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
+                                    uint32_t slot, int sender, pktseq_tracked *out) {
     pktseqi_connection *c = pktseqi_connection_at(tracker->state, slot);
-    int tcp = packet->transport == PKTSEQI_TCP;
-    int syn = tcp && (packet->flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN;
-    int over = c->known && (packet->time - c->time > tracker->rule.idle || (syn && c->closing));
-    if (c->position && (over || c->position >= tracker->rule.max_length)) {
+    unsigned flags = packet->transport == PKTSEQI_TCP ? packet->flags : 0;
+    int syn = (flags & (PKTSEQI_TCP_SYN | PKTSEQI_TCP_ACK)) == PKTSEQI_TCP_SYN;
+    int begins = !c->known || packet->time - c->slot.time > tracker->rule.idle ||
+                 (syn && c->closing);
+    if (c->position && (begins || c->position >= tracker->rule.max_length)) {
         pktseqi_tracker_end(tracker, slot);
         c->position = 0;
     }
-    if (over || !c->known) {
-        c->known = c->closing = 0;
+    if (begins) {
+        c->closing = 0;
         c->opener = (unsigned char)sender;
         c->number = tracker->connections++;
     }
     if (c->position == 0) c->sequence = tracker->sequences++;
-    out->slot = slot;
+    out->slot = slot - 1;
     out->connection = c->number;
     out->sequence = c->sequence;
     out->position = c->position++;
     out->direction = c->opener == sender;
     out->same_connection = out->position > 0;
-    if (tcp && (packet->flags & (PKTSEQI_TCP_FIN | PKTSEQI_TCP_RESET))) c->closing = 1;
+    if (flags & (PKTSEQI_TCP_FIN | PKTSEQI_TCP_RESET)) c->closing = 1;
+    return begins;
 }
 
 // Finds a packet's place by the reference's rule, or where the caller has it begin (begin 0 or 1).
@@ -7030,11 +6991,11 @@ static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet
                                     const pktseqi_ends *ends, int begin, pktseq_tracked *out) {
     const pktseq_rule *rule = &tracker->rule;
     pktseqi_tracking *t = tracker->state;
+    int forward = memcmp(packet->src, t->source, 16) == 0;
     if (begin < 0)
         begin = t->position == 0 || t->position >= rule->max_length ||
                 (t->position >= rule->min_length &&
-                 ((memcmp(packet->src, t->source, 16) != 0 &&
-                   memcmp(packet->dst, t->source, 16) != 0) ||
+                 ((!forward && memcmp(packet->dst, t->source, 16) != 0) ||
                   packet->time - t->begin > rule->window));
     if (begin) {
         if (t->position) pktseqi_tracker_end(tracker, 0);
@@ -7046,64 +7007,66 @@ static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet
     out->slot = 0;
     out->connection = out->sequence = tracker->sequences - 1;
     out->position = t->position++;
-    out->direction = memcmp(packet->src, t->source, 16) == 0;
+    out->direction = begin || forward;
     out->same_connection = !begin && memcmp(ends, &t->previous, sizeof *ends) == 0;
     t->previous = *ends;
 }
 
 // Allocates memory for one more packet, so that nothing can fail once the state is changed.
 static int pktseqi_tracker_reserve(pktseq_tracker *tracker) {
-    pktseqi_tracking *t = tracker->state;
-    return pktseqi_slots_reserve(&t->connections, 1, &tracker->allocator) &&
-           (tracker->without_sources ||
-            pktseqi_slots_reserve(&t->contacts, 4, &tracker->allocator)) &&
-           (tracker->without_pairs || (pktseqi_slots_reserve(&t->pairs, 1, &tracker->allocator) &&
-                                       pktseqi_packets_reserve(t, &tracker->allocator)));
+    pktseqi_slots *s = tracker->state->table;
+    return pktseqi_slots_reserve(tracker, &s[PKTSEQI_CONNECTIONS], 1) &&
+           (tracker->without_sources || pktseqi_slots_reserve(tracker, &s[PKTSEQI_CONTACTS], 4)) &&
+           (tracker->without_pairs || (pktseqi_slots_reserve(tracker, &s[PKTSEQI_PAIRS], 1) &&
+                                       pktseqi_slots_reserve(tracker, &s[PKTSEQI_PACKETS], 1)));
 }
 
 // Takes a packet.  begin: 1 or 0 where the caller knows whether it begins a sequence, else -1
 static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                           int begin, pktseq_tracked *out) {
+    int by_connection = tracker->rule.kind == PKTSEQ_RULE_CONNECTION && begin < 0, sender, recent;
+    pktseqi_tracking *t = tracker->state;
     pktseqi_connection *c;
     pktseqi_ends ends;
-    uint32_t slot;
-    int end, sender, by_connection = tracker->rule.kind == PKTSEQ_RULE_CONNECTION && begin < 0;
+    uint32_t slot, last;
+    unsigned opener;
     if (!pktseqi_tracker_reserve(tracker)) return PKTSEQ_ERROR_MEMORY;
-    end = pktseqi_packet_ends(packet, &ends);
-    // Where addresses tell the direction, two ends of one address are one.
-    sender = by_connection ? end : memcmp(packet->src, ends.address[0], 16) != 0;
+    sender = pktseqi_packet_ends(packet, &ends);
     ++tracker->packets;
     if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
-    slot = pktseqi_connection_find(tracker, &ends, packet->time);
-    if (by_connection) pktseqi_place_connection(tracker, packet, slot, sender, out);
-    else pktseqi_place_reference(tracker, packet, &ends, begin, out);
-    c = pktseqi_connection_at(tracker->state, slot);
-    if (c->known && packet->time - c->time > pktseqi_token_seconds) c->known = 0;
-    if (!c->known && !by_connection) c->opener = (unsigned char)sender;
-    out->token = pktseqi_token_key(packet, out->direction, sender, c->known ? c : NULL);
+    last = t->last;
+    slot = t->last = pktseqi_slots_take(tracker, PKTSEQI_CONNECTIONS, &ends, last, packet->time);
+    c = pktseqi_connection_at(t, slot);
+    opener = c->opener;
+    recent = c->known && packet->time - c->slot.time <= pktseqi_token_seconds;
+    if (by_connection) {
+        if (pktseqi_place_connection(tracker, packet, slot, sender, out)) recent = 0;
+    } else {
+        // Where addresses tell the direction, two ends of one address are one.
+        sender = memcmp(packet->src, ends.address[0], 16) != 0;
+        pktseqi_place_reference(tracker, packet, &ends, begin, out);
+        if (!recent) c->opener = (unsigned char)sender;
+    }
+    out->token = pktseqi_token_key(packet, out->direction, sender, recent ? c : NULL);
+    if (!c->known) last = 0;  // the slot is another connection's now
     c->known = 1;
     c->sender = (unsigned char)sender;
-    c->state = (uint16_t)(pktseqi_packet_icmp(packet) ? packet->icmp_type
-                                                      : packet->flags & 1023u);
-    c->time = packet->time;
+    c->state = (uint16_t)pktseqi_packet_state(packet);
+    if (pktseqi_transport_icmp(packet->transport)) c->state >>= 8;
+    c->slot.time = packet->time;
     if (!tracker->without_pairs) pktseqi_pair_push(tracker, c, packet, out->counter);
     if (!tracker->without_sources)
-        pktseqi_source_push(tracker, c, packet->time,
-                            out->counter + PKTSEQI_COL_SOURCE - PKTSEQI_COL_PAIR);
+        pktseqi_source_push(tracker, c, slot == last && opener == c->opener, packet->time,
+                            out->counter + PKTSEQI_PAIR_COUNTS);
     return PKTSEQ_OK;
-}
-
-// Makes an empty table of slots, which allocates with the first one.
-static void pktseqi_slots_init(pktseqi_slots *s, size_t size, size_t limit) {
-    s->size = size;
-    s->limit = limit;
-    s->free = s->oldest = s->newest = PKTSEQI_NO_SLOT;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pktseq_rule *rule,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
     const pktseq_rule standard = pktseq_rule_default();
+    const size_t size[] = {sizeof(pktseqi_connection), sizeof(pktseqi_pair),
+                           sizeof(pktseqi_contact), sizeof(pktseqi_remembered)};
     pktseqi_tracking *t;
     pktseq_status status;
     if (!tracker) return pktseqi_bad_argument(err, "tracker is NULL");
@@ -7116,51 +7079,48 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     if (!t) return pktseqi_no_memory(err);
     tracker->rule = *rule;
     tracker->state = t;
-    t->limit = rule->max_packets ? rule->max_packets : standard.max_packets;
-    pktseqi_slots_init(&t->connections, sizeof(pktseqi_connection),
-                       rule->max_connections ? rule->max_connections : standard.max_connections);
-    pktseqi_slots_init(&t->pairs, sizeof(pktseqi_pair_window),
-                       rule->max_pairs ? rule->max_pairs : standard.max_pairs);
-    pktseqi_slots_init(&t->contacts, sizeof(pktseqi_contact), 3 + t->pairs.limit);
+    for (int i = 0; i < PKTSEQI_TABLES; ++i) t->table[i].size = size[i];
+    t->table[PKTSEQI_CONNECTIONS].limit = rule->max_connections ? rule->max_connections
+                                                                : standard.max_connections;
+    t->table[PKTSEQI_PAIRS].limit = rule->max_pairs ? rule->max_pairs : standard.max_pairs;
+    // Three more, so that one packet's source and contacts have room.
+    t->table[PKTSEQI_CONTACTS].limit = t->table[PKTSEQI_PAIRS].limit + 3;
+    t->table[PKTSEQI_PACKETS].limit = rule->max_packets ? rule->max_packets : standard.max_packets;
     // Where the caller has no secret, addresses of memory, which most systems choose at random.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
     return pktseqi_ok(err);
 }
 
-// What the reference preset does to a protocol.
-enum { PKTSEQI_RENAME = 1, PKTSEQI_DROP = 2 };  // 0: nothing
-
-// Returns what the reference preset does to packets of this protocol.
-static int pktseqi_protocol_action(const char *name) {
+// Returns what a rule makes of a protocol's name: NULL, its packets are dropped, "SMTP" or the name
+// itself. Wireshark spells SMTP/IMF either way, by its version.
+static const char *pktseqi_protocol_name(const pktseq_rule *rule, const char *name) {
     static const char *const drop[] = {"FINGER", "FTP", "FTP-DATA", "TIME"};
+    if (!rule->reference_names) return name;
     for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
-        if (strcmp(name, drop[k]) == 0) return PKTSEQI_DROP;
-    return strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0 ? PKTSEQI_RENAME : 0;
+        if (strcmp(name, drop[k]) == 0) return NULL;
+    return strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0 ? "SMTP" : name;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked) {
-    int action;
+    int tcp_only;
     if (!tracker || !tracker->state || !packet || !packet->protocol || !tracked ||
         !pktseqi_finite(&packet->time))
         return PKTSEQ_ERROR_ARGUMENT;
     memset(tracked, 0, sizeof *tracked);
-    action = tracker->rule.reference_names ? pktseqi_protocol_action(packet->protocol) : 0;
-    tracked->protocol = action == PKTSEQI_RENAME ? "SMTP" : packet->protocol;
-    tracked->dropped = action == PKTSEQI_DROP ||
-                       ((tracker->rule.tcp_only || tracker->rule.reference_names) &&
-                        packet->transport != PKTSEQI_TCP);
+    tracked->protocol = pktseqi_protocol_name(&tracker->rule, packet->protocol);
+    tcp_only = tracker->rule.tcp_only || tracker->rule.reference_names;
+    tracked->dropped = !tracked->protocol || (tcp_only && packet->transport != PKTSEQI_TCP);
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
 
 PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
-    const pktseq_rule *rule = tracker ? &tracker->rule : NULL;
     pktseqi_tracking *t = tracker ? tracker->state : NULL;
     if (!t) return;
     pktseqi_tracker_expire(tracker, now);
-    if (rule->kind == PKTSEQ_RULE_REFERENCE && t->position >= rule->min_length &&
-        now - t->begin > rule->window) {
+    if (tracker->rule.kind == PKTSEQ_RULE_REFERENCE && t->position >= tracker->rule.min_length &&
+        now - t->begin > tracker->rule.window) {
         pktseqi_tracker_end(tracker, 0);
         t->position = 0;
     }
@@ -7174,25 +7134,24 @@ static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
 
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
     if (!tracker) return;
-    if (tracker->state) {
-        pktseqi_tracking *t = tracker->state;
-        pktseqi_free(&tracker->allocator, t->connections.memory);
-        pktseqi_free(&tracker->allocator, t->connections.bucket);
-        pktseqi_free(&tracker->allocator, t->pairs.memory);
-        pktseqi_free(&tracker->allocator, t->pairs.bucket);
-        pktseqi_free(&tracker->allocator, t->contacts.memory);
-        pktseqi_free(&tracker->allocator, t->contacts.bucket);
-        pktseqi_free(&tracker->allocator, t->packet);
-        pktseqi_free(&tracker->allocator, t->bucket);
-        pktseqi_free(&tracker->allocator, t);
+    for (int i = 0; tracker->state && i < PKTSEQI_TABLES; ++i) {
+        pktseqi_free(&tracker->allocator, tracker->state->table[i].memory);
+        pktseqi_free(&tracker->allocator, tracker->state->table[i].bucket);
     }
+    pktseqi_free(&tracker->allocator, tracker->state);
     memset(tracker, 0, sizeof *tracker);
 }
 
 // ---- >>sequences: tables through the tracker -------------------------------------------------
+//
+// pktseq_table_track:
+//   segment_check      a table may be filled by hand, so nothing of it is trusted
+//   segment_begin      names of the columns to be made; addresses and protocols as numbers
+//   segment_walk       each row as a packet to the tracker, what it says into the new columns
+//   segment_sort       where rows go when those of a sequence are put together
+//   segment_commit     the table changes: until here anything may fail, from here on nothing can
 
-// Tables may be filled by hand: what every reader of one relies on. That starts rise and texts are
-// below name_count is checked by those who use them.
+// Checks what every reader of a table relies on: a table may be filled by hand.
 static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
     if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
         table->start[0] != 0 || table->start[table->sequences] != table->rows)
@@ -7202,7 +7161,7 @@ static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error
     return PKTSEQ_OK;
 }
 
-// The rest of that check: every sequence has a row,
+// Checks that every sequence of a table has a row.
 static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
@@ -7210,164 +7169,90 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
     return PKTSEQ_OK;
 }
 
-// every text of rows [from, past) a name,
+// Checks that every text of rows [from, past) has a name.
 static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
                                                pktseq_error *err) {
     double block[PKTSEQI_BLOCK];
     for (size_t i = 0; i < table->column_count; ++i) {
         const pktseq_column *c = &table->column[i];
         for (size_t row = from, n; pktseqi_column_texts(c) && row < past; row += n) {
-            double most = 0;
+            double max = 0;
             n = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
             pktseqi_cells_load(c, row, n, block);
-            for (size_t k = 0; k < n; ++k) most = block[k] > most ? block[k] : most;
-            if (most >= (double)c->name_count)
+            for (size_t k = 0; k < n; ++k) max = block[k] > max ? block[k] : max;
+            if (max >= (double)c->name_count)
                 return pktseqi_bad_argument(err, "a text of the table is not among its names");
         }
     }
     return PKTSEQ_OK;
 }
 
-// both for all rows.
-static pktseq_status pktseqi_table_check_rows(const pktseq_table *table, pktseq_error *err) {
-    pktseq_status status = pktseqi_table_check_starts(table, err);
+// Checks all of that.
+static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status = pktseqi_table_check(table, err);
+    if (!status) status = pktseqi_table_check_starts(table, err);
     return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
-}
-
-// Different tokens by number, in the order in which they first appear.
-typedef struct pktseqi_tokens {
-    uint64_t *key;      // (count)
-    size_t count, capacity;
-    uint32_t *bucket;   // (mask + 1) a token's number in the first free place after its hash
-    size_t mask;
-} pktseqi_tokens;
-
-// Returns the place of a key among the buckets: its own, or a free one.
-static uint32_t *pktseqi_tokens_place(const pktseqi_tokens *t, const uint64_t secret[2],
-                                      uint64_t key) {
-    size_t at = pktseqi_hash(secret, &key, 1) & t->mask;
-    while (t->bucket[at] != PKTSEQI_NO_SLOT && t->key[t->bucket[at]] != key)
-        at = (at + 1) & t->mask;
-    return &t->bucket[at];
-}
-
-// Doubles the room for tokens. 0 = out of memory.
-static int pktseqi_tokens_grow(pktseqi_tokens *t, const pktseq_allocator *allocator,
-                               const uint64_t secret[2]) {
-    size_t to = t->capacity ? 2 * t->capacity : 256;
-    uint32_t *bucket = (uint32_t *)pktseqi_alloc(allocator, 2 * to, sizeof *bucket);
-    void *key = bucket ? pktseqi_regrow(allocator, t->key, t->count, to, sizeof *t->key) : NULL;
-    if (!key) {
-        pktseqi_free(allocator, bucket);
-        return 0;
-    }
-    pktseqi_free(allocator, t->bucket);
-    t->key = (uint64_t *)key;
-    t->bucket = bucket;
-    t->capacity = to;
-    t->mask = 2 * to - 1;
-    memset(bucket, 0xff, 2 * to * sizeof *bucket);
-    for (size_t i = 0; i < t->count; ++i)
-        *pktseqi_tokens_place(t, secret, t->key[i]) = (uint32_t)i;
-    return 1;
-}
-
-// Returns the number of a token, which may be a new one; PKTSEQI_NO_SLOT = out of memory.
-static uint32_t pktseqi_tokens_number(pktseqi_tokens *t, const pktseq_allocator *allocator,
-                                      const uint64_t secret[2], uint64_t key) {
-    uint32_t *place;
-    if (t->count == t->capacity && !pktseqi_tokens_grow(t, allocator, secret))
-        return PKTSEQI_NO_SLOT;
-    place = pktseqi_tokens_place(t, secret, key);
-    if (*place == PKTSEQI_NO_SLOT) {
-        *place = (uint32_t)t->count;
-        t->key[t->count++] = key;
-    }
-    return *place;
 }
 
 enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };
 
-// Tells whether a derived column, counted from PKTSEQI_COL_DIRECTION on, has whole numbers, which
-// are staged as such: all have but pair_push, pair_length and pair_per_connection.
-static int pktseqi_made_whole(size_t i) {
-    const size_t pair = PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION;
-    return i != pair + 4 && i != pair + 5 && i != pair + 8;
-}
-
-// A table on its way through the tracker. Nothing of it is changed before all the memory is there.
+// A table on its way through the tracker.
 typedef struct pktseqi_segmenter {
-    pktseq_table *table;
-    const pktseq_rule *rule;  // NULL: the sequences are those that the table has
-    // those that packets are made of, NULL where they are missing or of another kind. Without
-    // dst_ip it is src_ip
-    pktseq_column *column[PKTSEQI_COL_DIRECTION];
-    uint32_t *id;             // (names of src_ip + names of dst_ip) equal texts, equal numbers
-    unsigned char *action;    // (protocol names) 0, RENAME or DROP; NULL when all are kept
-    uint32_t smtp;            // the protocol that renamed ones become
-    // The rows of the current block; and what is derived, from PKTSEQI_COL_DIRECTION on, where it
-    // is wanted.
-    pktseqi_staged *loaded;   // (PKTSEQI_COL_DIRECTION) 0 for what the table lacks
-    pktseq_column *made[PKTSEQI_MADE];
-    pktseqi_staged *staged;   // (PKTSEQI_MADE)
-    size_t before;            // columns without them
-    pktseqi_tokens tokens;
-    uint32_t *sequence;       // (rows) number of each row's sequence; UINT32_MAX = left out
-    size_t *connection;       // (connections) of each sequence, by connection
-    size_t connections;
-    size_t *start;            // (sequences + 1) in rows that are kept
-    uint32_t *order;          // (rows) the old row of each that is kept
-    void *scratch;            // (rows) cells of the widest type, where rows move
-    size_t sequences, rows;   // what will be
-    size_t walked;            // rows whose protocol is kept
-    double time;              // of the last of them
-    pktseq_table_counts counts;
-    uint32_t *source_row;     // made when rows leave or move in a table that has none
-    uint32_t *rename;         // new numbers of a column's names
-    char **names;             // a column's names in their new order
+    pktseq_table *table, out;  // as it is, and what it will be, as far as that is new
+    const pktseq_rule *rule;   // NULL: the sequences are those that the table has
+    pktseq_tracker tracker;
+    // Columns that packets are made of, NULL where they are missing or of another kind. Without
+    // dst_ip it is src_ip.
+    pktseq_column *from[PKTSEQI_COL_DIRECTION];
+    uint32_t *id;              // (names of src_ip + names of dst_ip) equal texts, equal numbers
+    uint32_t *protocol;        // (names) what each becomes, UINT32_MAX = its rows are dropped
+    uint32_t smtp;             // the name that renamed ones get
+    int renames;               // there are such
+    pktseqi_staged *cell;      // (PKTSEQI_COLUMNS) the current block of rows: cells of `from`, 0
+                               //   for what the table lacks, and all that can be made
+    pktseq_column made[PKTSEQI_MADE];  // (mades) new columns
+    size_t mades, known[PKTSEQI_MADE]; // how many they are, and which
+    size_t room;               // rows that they and `sequence` have room for
+    double time;               // of the last packet
+    pktseqi_slots tokens;      // different ones; a token's number is its slot's, less 1
+    uint32_t *sequence;        // (rows) of each; rows of those from out.sequences on leave
+    size_t connections;        // room in out.connection
+    uint32_t *order;           // (out.rows) the old row of each; NULL = they are where they were
+    void *scratch;             // (out.rows) cells of the widest type
 } pktseqi_segmenter;
 
-// Checks that a table has the known columns with these bits, of the right kind.
-//   made   the derived column that is made of them, or NULL: sequences are
-static pktseq_status pktseqi_columns_check(const pktseq_table *table, uint32_t bits,
-                                           const char *made, pktseq_error *err) {
-    for (size_t i = 0; i < 32; ++i) {
-        const char *name = pktseqi_known[i].name;
-        const pktseq_column *column = pktseq_table_column(table, name);
-        int text = pktseqi_known[i].kind == PKTSEQI_CELL_TEXT;
-        if (!(bits >> i & 1) ||
-            (text ? pktseqi_column_texts(column) : pktseqi_column_numbers(column)))
-            continue;
-        if (made)
-            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                                 "column %q cannot be made: the table has no column %q%s", made,
-                                 name, column ? " of the right kind" : "");
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             column ? "the table's column %q is not %s"
-                                    : "the table has no column %q, which is needed to cut it into "
-                                      "sequences", name, text ? "text" : "numbers");
-    }
+// Returns a known column of a table, NULL where it is missing or of another kind.
+static pktseq_column *pktseqi_table_known(const pktseq_table *table, size_t known) {
+    const pktseq_column *c = pktseq_table_column(table, pktseqi_known[known].name);
+    int text = pktseqi_known[known].kind == PKTSEQI_CELL_TEXT;
+    if (text ? !pktseqi_column_texts(c) : !pktseqi_column_numbers(c)) return NULL;
+    return &table->column[c - table->column];
+}
+
+// Checks that a table has the known columns with these bits, of which `what` is made.
+static pktseq_status pktseqi_table_has(const pktseq_table *table, uint32_t bits, const char *what,
+                                       pktseq_error *err) {
+    for (size_t i = 0; i < PKTSEQI_COL_DIRECTION; ++i)
+        if ((bits >> i & 1) && !pktseqi_table_known(table, i))
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "%s cannot be made: the table has "
+                                 "no column %q of %s", what, pktseqi_known[i].name,
+                                 pktseqi_known[i].kind == PKTSEQI_CELL_TEXT ? "texts" : "numbers");
     return PKTSEQ_OK;
 }
 
-// Checks what a table that is to be cut must be, since it may be filled by hand.
-static pktseq_status pktseqi_segment_check(pktseqi_segmenter *c, pktseq_error *err) {
-    const pktseq_table *table = c->table;
-    pktseq_status status = pktseqi_rule_check(c->rule, err);
-    if (status) return status;
+// Checks a table that rows may leave and move in, and that is written to.
+static pktseq_status pktseqi_segment_check(const pktseq_table *table, pktseq_error *err) {
     if (!table->rows || table->rows >= UINT32_MAX || !table->column)
         return pktseqi_bad_argument(err, "the table is empty, or too large");
     for (size_t i = 0; i < table->column_count; ++i) {
-        const pktseq_column *any = &table->column[i];
-        if (!any->name) return pktseqi_bad_argument(err, "a column has no name");
-        if (!pktseqi_column_texts(any) && !pktseqi_column_numbers(any))
+        const pktseq_column *c = &table->column[i];
+        if (!c->name) return pktseqi_bad_argument(err, "a column has no name");
+        if (!pktseqi_column_texts(c) && !pktseqi_column_numbers(c))
             return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
-        if (any->names && (any->name_count - 1) >> 8 * pktseqi_cell_bytes(any->type) % 64)
+        if (c->names && (c->name_count - 1) >> 8 * pktseqi_cell_bytes(c->type) % 64)
             return pktseqi_bad_argument(err, "a column's cells are too narrow for its names");
     }
-    status = pktseqi_table_check_texts(table, 0, table->rows, err);
-    return status ? status
-                  : pktseqi_columns_check(table, pktseqi_rule_needs(c->rule), NULL, err);
+    return pktseqi_table_check_texts(table, 0, table->rows, err);
 }
 
 // Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
@@ -7390,392 +7275,306 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
     return NULL;
 }
 
-// Looks up the columns that packets are made of. 0 = out of memory.
-static int pktseqi_segment_source(pktseqi_segmenter *c) {
-    const pktseq_table *table = c->table;
-    pktseq_column **column = c->column;
-    for (size_t i = 0; i < table->column_count; ++i) {
-        pktseq_column *one = &table->column[i];
-        size_t known = pktseqi_known_find(one->name);
-        if (known < PKTSEQI_COL_DIRECTION && !column[known] &&
-            (pktseqi_known[known].kind == PKTSEQI_CELL_TEXT ? pktseqi_column_texts(one)
-                                                            : pktseqi_column_numbers(one)))
-            column[known] = one;
+// Decides what becomes of each protocol. Renamed ones get the name SMTP; where there is none, the
+// first of them is made that. 0 = out of memory.
+static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
+    const pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
+    size_t count = column->name_count;
+    if (count > (size_t)1 << 30) return 0;  // a token's key has room for so many
+    c->protocol = (uint32_t *)pktseqi_alloc(&c->table->allocator, count, sizeof *c->protocol);
+    c->smtp = UINT32_MAX;
+    for (size_t i = 0; c->protocol && c->tracker.rule.reference_names && i < count; ++i)
+        if (strcmp(column->names[i], "SMTP") == 0) c->smtp = (uint32_t)i;
+    for (size_t i = 0; c->protocol && i < count; ++i) {
+        const char *name = column->names[i], *to = pktseqi_protocol_name(&c->tracker.rule, name);
+        c->protocol[i] = to ? (uint32_t)i : UINT32_MAX;
+        if (!to || to == name) continue;
+        if (c->smtp == UINT32_MAX) c->smtp = (uint32_t)i;
+        c->protocol[i] = c->smtp;
+        c->renames = 1;
     }
-    if (!column[PKTSEQI_COL_DST_IP]) column[PKTSEQI_COL_DST_IP] = column[PKTSEQI_COL_SRC_IP];
-    if (!column[PKTSEQI_COL_SRC_IP]) return 1;
-    c->id = pktseqi_common_numbers(&table->allocator, column[PKTSEQI_COL_SRC_IP],
-                                   column[PKTSEQI_COL_DST_IP]);
-    return c->id && (!column[PKTSEQI_COL_PROTOCOL] ||
-                     column[PKTSEQI_COL_PROTOCOL]->name_count <= (size_t)1 << 30);
+    return c->protocol != NULL;
+}
+
+// Makes room for (room) rows of which there are (rows) so far. 0 = out of memory.
+static int pktseqi_segment_grow(pktseqi_segmenter *c, size_t rows, size_t room) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    void *larger;
+    if (room <= c->room) return 1;
+    larger = pktseqi_regrow(allocator, c->sequence, rows, room, sizeof *c->sequence);
+    if (!larger) return 0;
+    c->sequence = (uint32_t *)larger;
+    for (size_t j = 0; j < c->mades; ++j)
+        if (c->made[j].cell &&
+            !pktseqi_column_room(allocator, &c->made[j], rows, room, c->made[j].type))
+            return 0;
+    c->room = room;
+    return 1;
+}
+
+// Names the derived columns that a schema has and the table lacks, and turns on in the tracker what
+// makes them. 0 = out of memory.
+static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schema) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    c->cell = (pktseqi_staged *)pktseqi_alloc_zeroed(allocator, PKTSEQI_COLUMNS, sizeof *c->cell);
+    if (!c->cell) return 0;
+    c->tracker.without_pairs = c->tracker.without_sources = 1;
+    for (size_t f = 0; schema && f < schema->field_count; ++f) {
+        size_t known = pktseqi_derived_find(schema->field[f].column), j = 0;
+        if (known == PKTSEQI_COLUMNS || pktseq_table_column(c->table, pktseqi_known[known].name))
+            continue;
+        while (j < c->mades && c->known[j] != known) ++j;
+        if (j < c->mades) continue;
+        c->made[j].name = pktseqi_copy(allocator, pktseqi_known[known].name);
+        if (!c->made[j].name) return 0;
+        c->known[c->mades++] = known;
+        pktseqi_tracker_needs(&c->tracker, known);
+        if (known != PKTSEQI_COL_TOKEN) continue;
+        c->tokens.size = sizeof(pktseqi_slot);
+        c->tokens.limit = PKTSEQI_NO_SLOT / 2;
+    }
+    return 1;
+}
+
+// Looks up what the packets of a table are made of. 0 = out of memory.
+static int pktseqi_segment_source(pktseqi_segmenter *c) {
+    pktseq_column **from = c->from;
+    for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k) from[k] = pktseqi_table_known(c->table, k);
+    if (!from[PKTSEQI_COL_DST_IP]) from[PKTSEQI_COL_DST_IP] = from[PKTSEQI_COL_SRC_IP];
+    if (from[PKTSEQI_COL_SRC_IP])
+        c->id = pktseqi_common_numbers(&c->table->allocator, from[PKTSEQI_COL_SRC_IP],
+                                       from[PKTSEQI_COL_DST_IP]);
+    return (c->id || !from[PKTSEQI_COL_SRC_IP]) &&
+           (!from[PKTSEQI_COL_PROTOCOL] || pktseqi_segment_protocols(c));
 }
 
 // Returns a whole number of the current block, or 0 where there is none or it is above `max`.
 static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t at,
                                       double max) {
-    double v = c->loaded[known].number[at];
+    double v = c->cell[known].number[at];
     return v >= 0 && v <= max ? (unsigned)v : 0;
 }
 
-// Writes a number in the place of an address.
-static void pktseqi_segment_address(unsigned char *address, uint32_t id) {
-    for (int i = 0; i < 4; ++i) address[12 + i] = (unsigned char)(id >> (24 - 8 * i));
-}
-
-// Loads the cells of a block, rows [row, row + count).
-static void pktseqi_segment_load(pktseqi_segmenter *c, size_t row, size_t count) {
-    for (size_t i = 0; i < PKTSEQI_COL_DIRECTION; ++i)
-        if (c->column[i]) pktseqi_cells_load(c->column[i], row, count, c->loaded[i].number);
-}
-
-// Makes the packet in place `at` of the block. What the table does not tell is 0, and the transport
-// TCP.
+// Makes the packet in place `at` of the block; addresses are numbers of texts. What the table does
+// not tell is 0, and the transport TCP.
 static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq_packet *packet) {
-    const pktseq_column *source = c->column[PKTSEQI_COL_SRC_IP];
+    const pktseq_column *src = c->from[PKTSEQI_COL_SRC_IP];
     memset(packet, 0, sizeof *packet);
-    packet->time = c->loaded[PKTSEQI_COL_TIMESTAMP].number[at];
-    packet->length = c->loaded[PKTSEQI_COL_LENGTH].number[at];
-    if (source) {
-        size_t to = (size_t)c->loaded[PKTSEQI_COL_DST_IP].number[at];
-        if (c->column[PKTSEQI_COL_DST_IP] != source) to += source->name_count;
-        pktseqi_segment_address(packet->src,
-                                c->id[(size_t)c->loaded[PKTSEQI_COL_SRC_IP].number[at]]);
-        pktseqi_segment_address(packet->dst, c->id[to]);
+    packet->time = c->cell[PKTSEQI_COL_TIMESTAMP].number[at];
+    packet->length = c->cell[PKTSEQI_COL_LENGTH].number[at];
+    if (src) {
+        size_t dst = (size_t)c->cell[PKTSEQI_COL_DST_IP].number[at];
+        if (c->from[PKTSEQI_COL_DST_IP] != src) dst += src->name_count;
+        memcpy(packet->src, &c->id[(size_t)c->cell[PKTSEQI_COL_SRC_IP].number[at]], sizeof *c->id);
+        memcpy(packet->dst, &c->id[dst], sizeof *c->id);
     }
     packet->transport = PKTSEQI_TCP;
-    if (c->column[PKTSEQI_COL_TRANSPORT])
+    if (c->from[PKTSEQI_COL_TRANSPORT])
         packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_TRANSPORT, at, 255);
     packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_TYPE, at, 255);
     packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_CODE, at, 255);
     packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_ID, at, 65535);
     packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_SRC_PORT, at, 65535);
     packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_DST_PORT, at, 65535);
-    for (unsigned f = 0; f < 10; ++f)  // the registry begins with the flags, from FIN on
-        if (c->loaded[f].number[at] != 0) packet->flags = (uint16_t)(packet->flags | 1u << f);
+    for (unsigned f = 0; f <= PKTSEQI_COL_RES; ++f)  // the registry begins with the flags, from FIN
+        if (c->cell[f].number[at] != 0) packet->flags = (uint16_t)(packet->flags | 1u << f);
 }
 
-// Decides for each protocol what the reference preset does to it. 0 = out of memory.
-static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
-    size_t count = c->column[PKTSEQI_COL_PROTOCOL]->name_count;
-    int named = 0;
-    c->action = (unsigned char *)pktseqi_alloc_zeroed(&c->table->allocator, count, 1);
-    if (!c->action) return 0;
-    for (size_t i = 0; i < count; ++i) {
-        const char *name = c->column[PKTSEQI_COL_PROTOCOL]->names[i];
-        c->action[i] = (unsigned char)pktseqi_protocol_action(name);
-        // They become the name SMTP; where there is none, the first of them is made that.
-        if (strcmp(name, "SMTP") == 0 || (c->action[i] == PKTSEQI_RENAME && !named)) {
-            c->smtp = (uint32_t)i;
-            named = strcmp(name, "SMTP") == 0 ? 2 : 1;
-        }
-    }
-    return 1;
-}
-
-// Returns what the reference preset does to a row, by its protocol.
-static int pktseqi_segment_action(const pktseqi_segmenter *c, size_t row) {
-    return c->action ? c->action[pktseqi_column_text_at(c->column[PKTSEQI_COL_PROTOCOL], row)] : 0;
-}
-
-// Adds a column to the end of the table, named but empty; NULL = out of memory. An array of columns
-// that the program has made is left to it.
-static pktseq_column *pktseqi_table_add_column(pktseq_table *table, const char *name) {
-    size_t count = table->column_count;
-    char *copy = pktseqi_copy(&table->allocator, name);
-    pktseq_column *larger = (pktseq_column *)pktseqi_alloc(
-        &table->allocator, pktseqi_plus(count, 1), sizeof *larger);
-    if (!copy || !larger) {
-        pktseqi_free(&table->allocator, copy);
-        pktseqi_free(&table->allocator, larger);
-        return NULL;
-    }
-    memcpy(larger, table->column, count * sizeof *larger);
-    memset(&larger[count], 0, sizeof *larger);
-    larger[count].name = copy;
-    if (table->own_columns) pktseqi_free(&table->allocator, table->column);
-    table->column = larger;
-    ++table->own_columns;
-    return &larger[table->column_count++];
-}
-
-// Removes the columns that were added after the first `count`.
-static void pktseqi_table_drop_columns(pktseq_table *table, size_t count, pktseq_column *before) {
-    int made = table->column_count > count;
-    for (; table->column_count > count; --table->own_columns)
-        pktseqi_column_free(&table->allocator, &table->column[--table->column_count]);
-    if (!made || table->own_columns) return;
-    pktseqi_free(&table->allocator, table->column);
-    table->column = before;  // the program's
-}
-
-// Adds the derived columns that a schema names and the table lacks. 0 = out of memory.
-static int pktseqi_segment_columns(pktseqi_segmenter *c, const pktseq_schema *schema) {
-    pktseq_table *table = c->table;
-    for (size_t f = 0; schema && f < schema->field_count; ++f) {
-        size_t which = pktseqi_derived_find(schema->field[f].column);
-        pktseq_column *column;
-        if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
-            continue;
-        column = pktseqi_table_add_column(table, pktseqi_known[which].name);
-        if (!column) return 0;
-    }
-    for (size_t i = c->before; i < table->column_count; ++i)  // they lie still from now on
-        c->made[pktseqi_known_find(table->column[i].name) - PKTSEQI_COL_DIRECTION] =
-            &table->column[i];
-    return 1;
-}
-
-// Stores what the tracker says of a row, the derived columns in place `at` of the block. 0 = out of
+// Numbers a token, of a protocol by its number among the table's, by first appearance. 0 = out of
 // memory.
-static int pktseqi_segment_note(pktseqi_segmenter *c, size_t row, size_t at,
-                                const uint64_t secret[2], uint64_t protocol,
-                                const pktseq_tracked *tracked) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    pktseqi_staged *to = c->staged;
-    c->sequence[row] = (uint32_t)tracked->sequence;
-    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked->position == 0) {
-        if (tracked->sequence == c->connections &&
-            !pktseqi_grow(allocator, &c->connection, &c->connections, c->connections, 256,
-                          sizeof *c->connection))
-            return 0;
-        c->connection[tracked->sequence] = (size_t)tracked->connection;
-    }
-    if (c->before == c->table->column_count) return 1;
-    to[0].text[at] = (uint32_t)tracked->direction;
-    to[1].text[at] = (uint32_t)tracked->same_connection;
-    if (c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION]) {
-        uint32_t number;
-        if (c->action && c->action[protocol] == PKTSEQI_RENAME) protocol = c->smtp;
-        number = pktseqi_tokens_number(&c->tokens, allocator, secret,
-                                       protocol << PKTSEQI_TOKEN_WIDTH | tracked->token);
-        if (number == PKTSEQI_NO_SLOT) return 0;
-        to[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION].text[at] = number;
-    }
-    for (size_t i = PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION, k = 0; i < PKTSEQI_MADE; ++i, ++k)
-        if (pktseqi_made_whole(i)) to[i].text[at] = (uint32_t)tracked->counter[k];
-        else to[i].number[at] = tracked->counter[k];
+static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t token,
+                                 uint32_t *number) {
+    uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | token;
+    uint32_t hash = (uint32_t)pktseqi_hash(c->tracker.state->secret, &key, 1), i;
+    pktseqi_ends ends;
+    memset(&ends, 0, sizeof ends);
+    memcpy(&ends, &key, sizeof key);
+    if (!pktseqi_slots_reserve(&c->tracker, &c->tokens, 1)) return 0;
+    i = pktseqi_slots_find(&c->tokens, &ends, hash);
+    if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
+    *number = i - 1;
     return 1;
 }
 
-// Shows a packet to the tracker, `begin` as pktseqi_tracker_push has it. 0 = out of memory.
+// Tells whether a derived column has whole numbers, which are staged as such: all have but
+// pair_push, pair_length and pair_per_connection.
+static int pktseqi_made_whole(size_t known) {
+    return known != PKTSEQI_COL_PAIR + 4 && known != PKTSEQI_COL_PAIR + 5 &&
+           known != PKTSEQI_COL_PAIR + 8;
+}
+
+// Shows a packet to the tracker, and stages what it says in place `at` of the block. 0 = out of
+// memory.
 //   protocol   its number among the names of its column
-static int pktseqi_segment_row(pktseqi_segmenter *c, pktseq_tracker *tracker, size_t row,
-                               size_t at, const pktseq_packet *packet, uint64_t protocol,
-                               int begin) {
+//   begin      as pktseqi_tracker_push has it
+static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
+                               const pktseq_packet *packet, uint32_t protocol, int begin) {
+    pktseqi_staged *pair = &c->cell[PKTSEQI_COL_PAIR];
     pktseq_tracked tracked;
-    if (c->rule && c->walked) c->counts.clock_back += packet->time < c->time;
+    if (c->rule && c->tracker.packets) c->out.counts.clock_back += packet->time < c->time;
     c->time = packet->time;
-    ++c->walked;
-    return pktseqi_tracker_push(tracker, packet, begin, &tracked) == PKTSEQ_OK &&
-           pktseqi_segment_note(c, row, at, tracker->state->secret, protocol, &tracked);
+    memset(tracked.counter, 0, sizeof tracked.counter);
+    if (pktseqi_tracker_push(&c->tracker, packet, begin, &tracked)) return 0;
+    c->sequence[row] = (uint32_t)tracked.sequence;
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked.position == 0) {
+        if (tracked.sequence == c->connections &&
+            !pktseqi_grow(&c->table->allocator, &c->out.connection, &c->connections,
+                          c->connections, 256, sizeof *c->out.connection))
+            return 0;
+        c->out.connection[tracked.sequence] = (size_t)tracked.connection;
+    }
+    if (!c->mades) return 1;
+    c->cell[PKTSEQI_COL_DIRECTION].text[at] = (uint32_t)tracked.direction;
+    c->cell[PKTSEQI_COL_SAME].text[at] = (uint32_t)tracked.same_connection;
+    for (size_t k = 0; k < PKTSEQ_COUNTERS; ++k) {
+        double count = tracked.counter[k];
+        if (pktseqi_made_whole(PKTSEQI_COL_PAIR + k)) pair[k].text[at] = (uint32_t)count;
+        else pair[k].number[at] = count;
+    }
+    return !c->tokens.size || pktseqi_segment_token(c, protocol, tracked.token,
+                                                    &c->cell[PKTSEQI_COL_TOKEN].text[at]);
 }
 
-// Puts the derived cells of a block, rows [row, row + count), into their columns, which get room
-// for (room) rows. 0 = no memory.
-static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count, size_t room) {
-    for (size_t i = 0; i < PKTSEQI_MADE; ++i) {
-        const pktseq_allocator *allocator = &c->table->allocator;
-        if (!c->made[i]) continue;
-        if (pktseqi_made_whole(i) ? !pktseqi_column_append_whole(allocator, c->made[i], row, room,
-                                                                 c->staged[i].text, count)
-                                  : !pktseqi_column_append(allocator, c->made[i], row, room,
-                                                           c->staged[i].number, count))
+// Appends what is staged of rows [row, row + count) to the new columns. 0 = out of memory.
+static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    for (size_t j = 0; count && j < c->mades; ++j) {
+        const pktseqi_staged *from = &c->cell[c->known[j]];
+        if (pktseqi_made_whole(c->known[j])
+                ? !pktseqi_column_append_whole(allocator, &c->made[j], row, c->room, from->text,
+                                               count)
+                : !pktseqi_column_append(allocator, &c->made[j], row, c->room, from->number, count))
             return 0;
     }
     return 1;
 }
 
-// Shows every packet to the tracker, in the order of the rows.
-static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_tracker *tracker,
-                                          pktseq_error *err) {
-    size_t s = 0, rows = c->table->rows;
-    for (size_t row = 0; row < rows; ++row) {
-        int action = pktseqi_segment_action(c, row), begin = -1;
-        size_t at = row % PKTSEQI_BLOCK;
-        double time;
-        if (at == 0)
-            pktseqi_segment_load(c, row, rows - row < PKTSEQI_BLOCK ? rows - row
-                                                                    : (size_t)PKTSEQI_BLOCK);
-        time = c->loaded[PKTSEQI_COL_TIMESTAMP].number[at];
-        if (c->rule && !pktseqi_finite(&time))
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "column \"timestamp\": found %f in row %z, expected a finite "
-                                 "number", time, row);
-        c->counts.dropped += action == PKTSEQI_DROP;
-        c->sequence[row] = UINT32_MAX;
-        if (action == PKTSEQI_DROP) {
-            for (size_t i = 0; i < PKTSEQI_MADE; ++i)
-                if (pktseqi_made_whole(i)) c->staged[i].text[at] = 0;
-                else c->staged[i].number[at] = 0;
-        } else {
-            pktseq_packet packet;
-            c->counts.renamed += action == PKTSEQI_RENAME;
-            if (!c->rule && (begin = c->table->start[s] == row) != 0) ++s;
+// Tells whether rows of this protocol get the name SMTP.
+static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
+    const char *name = c->from[PKTSEQI_COL_PROTOCOL]->names[text];
+    return pktseqi_protocol_name(&c->tracker.rule, name) != name;
+}
+
+// Shows every packet to the tracker, in the order of the rows, by blocks of them.
+static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
+    pktseq_table *table = c->table;
+    pktseq_packet packet;
+    for (size_t first = 0, s = 0, n; first < table->rows; first += n) {
+        n = table->rows - first < PKTSEQI_BLOCK ? table->rows - first : (size_t)PKTSEQI_BLOCK;
+        for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k)
+            if (c->from[k]) pktseqi_cells_load(c->from[k], first, n, c->cell[k].number);
+        for (size_t at = 0; at < n; ++at) {
+            size_t row = first + at, text = (size_t)c->cell[PKTSEQI_COL_PROTOCOL].number[at];
+            uint32_t protocol = c->protocol ? c->protocol[text] : 0;
+            const double *time = &c->cell[PKTSEQI_COL_TIMESTAMP].number[at];
+            int begin = -1;
+            if (c->rule && !pktseqi_finite(time))
+                return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column \"timestamp\": found %f in "
+                                     "row %z, expected a finite number", *time, row);
+            c->sequence[row] = UINT32_MAX;
+            c->out.counts.dropped += protocol == UINT32_MAX;
+            if (protocol == UINT32_MAX) continue;  // what is staged for it is never looked at
+            if (c->renames) c->out.counts.renamed += (size_t)pktseqi_segment_renames(c, text);
+            if (!c->rule) begin = table->start[s] == row;
+            s += begin == 1;
             pktseqi_segment_packet(c, at, &packet);
-            if (!pktseqi_segment_row(c, tracker, row, at, &packet,
-                                     (uint64_t)c->loaded[PKTSEQI_COL_PROTOCOL].number[at], begin))
+            if (!pktseqi_segment_row(c, row, at, &packet, protocol, begin))
                 return pktseqi_no_memory(err);
         }
-        if ((at + 1 == PKTSEQI_BLOCK || row + 1 == rows) &&
-            !pktseqi_segment_flush(c, row - at, at + 1, rows))
-            return pktseqi_no_memory(err);
+        if (!pktseqi_segment_flush(c, first, n)) return pktseqi_no_memory(err);
     }
     return PKTSEQ_OK;
 }
 
-// Leaves out a last sequence that is too short for the reference.
-static pktseq_status pktseqi_segment_remainder(pktseqi_segmenter *c, pktseq_error *err) {
-    size_t last = 0, row = c->table->rows, least = c->rule ? c->rule->min_length : 0;
-    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION) least = 0;
-    while (row > 0 && last < least &&
-           (c->sequence[row - 1] == UINT32_MAX || c->sequence[row - 1] == c->sequences - 1))
-        last += c->sequence[--row] != UINT32_MAX;
-    c->rows = c->walked;
-    if (last < least) {
-        for (; row < c->table->rows; ++row) c->sequence[row] = UINT32_MAX;
-        c->rows -= last;
-        c->counts.remainder += last;
-        if (c->sequences) --c->sequences;
+// Counts what will be, without a last sequence that is too short for the reference's rule.
+static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *err) {
+    const pktseq_tracker *tracker = &c->tracker;
+    size_t walked = (size_t)tracker->packets, last = tracker->state->position;
+    pktseq_table *out = &c->out;
+    out->rows = walked;
+    out->sequences = (size_t)tracker->sequences;
+    out->counts.evicted_connections = (size_t)tracker->evicted_connections;
+    out->counts.evicted_pairs = (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
+    out->counts.evicted_packets = (size_t)tracker->evicted_packets;
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_REFERENCE && last && last < c->rule->min_length) {
+        --out->sequences;
+        out->rows -= last;
+        out->counts.remainder += last;
     }
-    if (c->sequences == 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "found %z packets%s, expected at least %z for a sequence", c->walked,
-                             c->walked < c->table->rows ? " of the protocols that are not dropped"
-                                                        : "", c->rule->min_length);
-    return PKTSEQ_OK;
+    if (out->sequences) return PKTSEQ_OK;
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                         "found %z packets%s, expected at least %z for a sequence", walked,
+                         walked < c->table->rows ? " of the protocols that are not dropped" : "",
+                         c->rule->min_length);
 }
 
-// Sorts rows by sequence, in their order: a counting sort. 0 = out of memory.
-static int pktseqi_segment_sort(pktseqi_segmenter *c) {
+// Writes the names of tokens. 0 = out of memory.
+static int pktseqi_segment_names(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
-    size_t past = 0;
-    c->start = (size_t *)pktseqi_alloc_zeroed(allocator, c->sequences + 1, sizeof *c->start);
-    c->order = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->order);
-    if (!c->start || !c->order) return 0;
-    for (size_t row = 0; row < c->table->rows; ++row)
-        if (c->sequence[row] != UINT32_MAX) ++c->start[c->sequence[row]];
-    for (size_t s = 0; s <= c->sequences; ++s) {
-        size_t count = c->start[s];
-        c->start[s] = past;
-        past += count;
+    pktseq_column *column = c->made;
+    uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1, key;
+    if (!c->tokens.used) return 1;
+    while (c->known[column - c->made] != PKTSEQI_COL_TOKEN) ++column;
+    column->names = (char **)pktseqi_alloc(allocator, c->tokens.used, sizeof *column->names);
+    for (uint32_t i = 1; column->names && i <= c->tokens.used; ++i) {
+        pktseqi_text t = pktseqi_text_growing(allocator);
+        memcpy(&key, &pktseqi_slots_at(&c->tokens, i)->ends, sizeof key);
+        pktseqi_token_text(&t, key & mask, pktseqi_protocol_name(
+            &c->tracker.rule, c->from[PKTSEQI_COL_PROTOCOL]->names[key >> PKTSEQI_TOKEN_WIDTH]));
+        if (t.failed) {
+            pktseqi_free(allocator, t.data);
+            return 0;
+        }
+        column->names[column->name_count++] = t.data;
     }
-    for (size_t row = 0; row < c->table->rows; ++row)
-        if (c->sequence[row] != UINT32_MAX)
-            c->order[c->start[c->sequence[row]]++] = (uint32_t)row;
-    for (size_t s = c->sequences; s > 0; --s) c->start[s] = c->start[s - 1];
-    c->start[0] = 0;
+    return column->names != NULL;
+}
+
+// Puts the table's columns and the new ones into one array. 0 = out of memory.
+static int pktseqi_segment_join(pktseqi_segmenter *c) {
+    const pktseq_table *table = c->table;
+    if (!c->mades) return 1;
+    c->out.column_count = table->column_count + c->mades;
+    c->out.column = (pktseq_column *)pktseqi_alloc(&table->allocator, c->out.column_count,
+                                                   sizeof *c->out.column);
+    if (!c->out.column) return 0;
+    memcpy(c->out.column, table->column, table->column_count * sizeof *table->column);
+    memcpy(c->out.column + table->column_count, c->made, c->mades * sizeof *c->made);
     return 1;
 }
 
-// Compares pairs of a token and its number for qsort.
-static int pktseqi_compare_tokens(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-// Names the tokens that rows which are kept have, in the order of their bits, and numbers the cells
-// of the column "token" accordingly. 0 = out of memory.
-static int pktseqi_segment_tokens(pktseqi_segmenter *c) {
-    pktseq_column *column = c->made[PKTSEQI_COL_TOKEN - PKTSEQI_COL_DIRECTION];
+// Finds where rows go when those of a sequence are put together, in their order: a counting sort.
+// 0 = out of memory.
+static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
-    uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1;
-    uint64_t(*sorted)[2];  // a token and its number
-    uint32_t *rank;        // (tokens) 0, or one more than the token's new number
-    size_t count = 0;
-    int good;
-    if (!column) return 1;
-    sorted = (uint64_t(*)[2])pktseqi_alloc(allocator, c->tokens.count, sizeof *sorted);
-    rank = (uint32_t *)pktseqi_alloc_zeroed(allocator, c->tokens.count, sizeof *rank);
-    good = sorted && rank;
-    for (size_t row = 0; good && row < c->table->rows; ++row)
-        if (c->sequence[row] != UINT32_MAX) rank[pktseqi_column_text_at(column, row)] = 1;
-    for (size_t i = 0; good && i < c->tokens.count; ++i) {
-        sorted[count][0] = c->tokens.key[i];
-        sorted[count][1] = i;
-        count += rank[i];
+    size_t rows = c->table->rows, sequences = c->out.sequences, *start;
+    int moves = c->out.rows < rows;
+    start = c->out.start = (size_t *)pktseqi_alloc_zeroed(allocator, sequences + 2, sizeof *start);
+    c->order = (uint32_t *)pktseqi_alloc_large(allocator, rows, sizeof *c->order);
+    if (!start || !c->order) return 0;
+    for (size_t row = 0; row < rows; ++row)
+        if (c->sequence[row] < sequences) ++start[c->sequence[row] + 2];
+    for (size_t s = 2; s <= sequences; ++s) start[s] += start[s - 1];
+    for (size_t row = 0; row < rows; ++row) {
+        size_t s = c->sequence[row], to;
+        if (s >= sequences) continue;
+        to = start[s + 1]++;  // where s goes on; in the end, where the next one begins
+        c->order[to] = (uint32_t)row;
+        moves |= to != row;
     }
-    if (good) {
-        qsort(sorted, count, sizeof *sorted, pktseqi_compare_tokens);
-        column->names = (char **)pktseqi_alloc_zeroed(allocator, count, sizeof *column->names);
-        good = column->names != NULL;
+    if (!moves) {
+        pktseqi_free(allocator, c->order);
+        c->order = NULL;
+        return 1;
     }
-    for (size_t i = 0; good && i < count; ++i) {
-        pktseqi_text t = pktseqi_text_growing(allocator);
-        uint64_t protocol = sorted[i][0] >> PKTSEQI_TOKEN_WIDTH;
-        int renamed = c->action && c->action[protocol] == PKTSEQI_RENAME;
-        pktseqi_token_text(&t, sorted[i][0] & mask,
-                           renamed ? "SMTP" : c->column[PKTSEQI_COL_PROTOCOL]->names[protocol]);
-        good = !t.failed;
-        if (t.failed) pktseqi_free(allocator, t.data);
-        else column->names[column->name_count++] = t.data;
-        rank[sorted[i][1]] = (uint32_t)i;
-    }
-    for (size_t row = 0; good && row < c->table->rows; ++row)
-        if (c->sequence[row] != UINT32_MAX) {
-            double number = rank[pktseqi_column_text_at(column, row)];
-            pktseqi_cells_store(column, row, 1, &number);
-        }
-    pktseqi_free(allocator, sorted);
-    pktseqi_free(allocator, rank);
-    return good;
-}
-
-// Tells whether rows leave or move.
-static int pktseqi_segment_moves(const pktseqi_segmenter *c) {
-    size_t i = 0;
-    while (c->order && i < c->rows && c->order[i] == i) ++i;
-    return c->order && (i < c->rows || c->rows < c->table->rows);
-}
-
-// Allocates all that is needed after the walk, so that nothing can fail once the table is
-// changed. 0 = out of memory.
-static int pktseqi_segment_prepare(pktseqi_segmenter *c) {
-    const pktseq_table *table = c->table;
-    size_t names = 1;
-    int moves = pktseqi_segment_moves(c);
-    if (!moves && !c->counts.renamed) return 1;
-    for (size_t i = 0; i < c->before; ++i)
-        if (table->column[i].names && table->column[i].name_count > names)
-            names = table->column[i].name_count;
-    c->rename = (uint32_t *)pktseqi_alloc(&table->allocator, names, sizeof *c->rename);
-    c->names = (char **)pktseqi_alloc(&table->allocator, names, sizeof *c->names);
-    if (!c->rename || !c->names) return 0;
-    if (!moves) return 1;
-    if (!table->source_row) {
-        c->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, c->rows,
-                                                        sizeof *c->source_row);
-        if (!c->source_row) return 0;
-    }
-    c->scratch = pktseqi_alloc_large(&table->allocator, c->rows, sizeof(double));
+    c->scratch = pktseqi_alloc_large(allocator, c->out.rows, sizeof(double));
     return c->scratch != NULL;
-}
-
-// Numbers a column's names anew, in order of first appearance; what no row has goes after them.
-static void pktseqi_segment_names(pktseqi_segmenter *c, pktseq_column *column) {
-    size_t count = 0, unused;
-    for (size_t i = 0; i < column->name_count; ++i) c->rename[i] = UINT32_MAX;
-    for (size_t row = 0; row < c->rows; ++row) {
-        uint32_t name = pktseqi_column_text_at(column, row);
-        double number;
-        if (c->rename[name] == UINT32_MAX) {
-            c->names[count] = column->names[name];
-            c->rename[name] = (uint32_t)count++;
-        }
-        number = c->rename[name];
-        pktseqi_cells_store(column, row, 1, &number);
-    }
-    unused = count;
-    for (size_t i = 0; i < column->name_count; ++i)
-        if (c->rename[i] == UINT32_MAX) c->names[unused++] = column->names[i];
-    memcpy(column->names, c->names, column->name_count * sizeof *column->names);
-    column->spare += column->name_count - count;
-    column->name_count = count;
 }
 
 // Moves the cells of a column, or what else has (bytes) for each row, to where they belong.
 static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
     const uint32_t *order = c->order;
-    size_t i, rows = c->rows;
+    size_t i, rows = c->out.rows;
     if (bytes == 1)
         for (i = 0; i < rows; ++i) ((uint8_t *)c->scratch)[i] = ((uint8_t *)cell)[order[i]];
     else if (bytes == 2)
@@ -7787,150 +7586,117 @@ static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t 
     memcpy(cell, c->scratch, rows * bytes);
 }
 
+// Gives rows of renamed protocols the name SMTP.
+static void pktseqi_segment_rename(pktseqi_segmenter *c) {
+    pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
+    double number = c->smtp;
+    for (size_t row = 0; row < c->table->rows; ++row) {
+        uint32_t text = pktseqi_column_text_at(column, row);
+        if (c->protocol[text] == c->smtp) pktseqi_cells_store(column, row, 1, &number);
+    }
+    column->names[c->smtp][strlen("SMTP")] = 0;  // of "SMTP/IMF", if there was no SMTP
+}
+
 // Moves what was found to the table; cannot fail.
 static void pktseqi_segment_commit(pktseqi_segmenter *c) {
-    pktseq_table *table = c->table;
-    int moves = pktseqi_segment_moves(c);
-    if (c->rule) {
-        pktseqi_free(&table->allocator, table->connection);
-        table->connection = c->connection;
-        c->connection = NULL;
+    pktseq_table *table = c->table, *out = &c->out;
+    size_t *start = table->start, *connection = table->connection;
+    if (c->renames) pktseqi_segment_rename(c);
+    if (c->mades) {
+        if (table->own_columns) pktseqi_free(&table->allocator, table->column);
+        table->column = out->column;
+        table->column_count = out->column_count;
+        table->own_columns += c->mades;
+        c->mades = 0;
     }
-    if (c->counts.renamed) {
-        char *name = c->column[PKTSEQI_COL_PROTOCOL]->names[c->smtp];
-        if (strcmp(name, "SMTP") != 0) name[strlen("SMTP")] = 0;
-        for (size_t row = 0; row < table->rows; ++row)
-            if (pktseqi_segment_action(c, row) == PKTSEQI_RENAME) {
-                double number = c->smtp;
-                pktseqi_cells_store(c->column[PKTSEQI_COL_PROTOCOL], row, 1, &number);
-            }
-    }
-    for (size_t i = 0; i < table->column_count && moves; ++i)
+    for (size_t i = 0; c->order && i < table->column_count; ++i)
         pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
-    if (moves && table->source_row) {
+    if (c->order && table->source_row) {
         pktseqi_segment_move(c, table->source_row, sizeof *table->source_row);
-    } else if (moves) {
-        memcpy(c->source_row, c->order, c->rows * sizeof *c->order);
-        table->source_row = c->source_row;
-        c->source_row = NULL;
+    } else if (c->order) {
+        table->source_row = c->order;
+        c->order = NULL;
     }
-    table->rows = c->rows;
-    for (size_t i = 0; i < c->before && c->names; ++i)
-        if (table->column[i].names) pktseqi_segment_names(c, &table->column[i]);
+    table->rows = out->rows;
     if (!c->rule) return;
-    pktseqi_free(&table->allocator, table->start);
-    table->start = c->start;
-    c->start = NULL;
-    table->sequences = c->sequences;
+    table->sequences = out->sequences;
+    table->start = out->start;
+    table->connection = out->connection;
+    table->counts = out->counts;
     table->position_gaps = 0;
-    table->counts = c->counts;
+    out->start = start;  // to be freed
+    out->connection = connection;
 }
 
-// Makes everything that the table is to have once all its packets have been shown to the tracker.
-static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, const pktseq_tracker *tracker,
-                                         pktseq_error *err) {
-    pktseq_status status;
-    c->sequences = (size_t)tracker->sequences;
-    c->counts.evicted_connections += (size_t)tracker->evicted_connections;
-    c->counts.evicted_pairs += (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
-    c->counts.evicted_packets += (size_t)tracker->evicted_packets;
-    status = pktseqi_segment_remainder(c, err);
+// Makes everything that the table is to have once all its packets have been shown to the tracker,
+// and gives it to it; after a failure the table is as it was.
+static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err) {
+    pktseq_status status = pktseqi_segment_count(c, err);
     if (status) return status;
-    return (!c->rule || pktseqi_segment_sort(c)) && pktseqi_segment_tokens(c) &&
-                   pktseqi_segment_prepare(c)
-               ? PKTSEQ_OK : pktseqi_no_memory(err);
-}
-
-// Allocates what showing packets to the tracker needs. 0 = out of memory.
-static int pktseqi_segment_open(pktseqi_segmenter *c, pktseq_tracker *tracker,
-                                const pktseq_schema *schema) {
-    c->staged = (pktseqi_staged *)pktseqi_alloc(&c->table->allocator, PKTSEQI_MADE,
-                                                sizeof *c->staged);
-    if (!c->staged || !pktseqi_segment_columns(c, schema)) return 0;
-    tracker->without_pairs = tracker->without_sources = 1;
-    for (size_t i = 0; i < PKTSEQ_COUNTERS; ++i)
-        if (c->made[PKTSEQI_COL_PAIR - PKTSEQI_COL_DIRECTION + i])
-            pktseqi_tracker_needs(tracker, PKTSEQI_COL_PAIR + i);
-    return 1;
-}
-
-// Walks, and makes everything that the table is to have.
-static pktseq_status pktseqi_segment_run(pktseqi_segmenter *c, pktseq_tracker *tracker,
-                                         const pktseq_schema *schema, pktseq_error *err) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    pktseq_status status;
-    c->sequence = (uint32_t *)pktseqi_alloc_large(allocator, c->table->rows, sizeof *c->sequence);
-    c->loaded = (pktseqi_staged *)pktseqi_alloc_zeroed(allocator, PKTSEQI_COL_DIRECTION,
-                                                       sizeof *c->loaded);
-    if (!c->sequence || !c->loaded || !pktseqi_segment_open(c, tracker, schema) ||
-        !pktseqi_segment_source(c) ||
-        (c->rule && c->rule->reference_names && !pktseqi_segment_protocols(c)))
+    if (!pktseqi_segment_names(c) || (c->rule && !pktseqi_segment_sort(c)) ||
+        !pktseqi_segment_join(c))
         return pktseqi_no_memory(err);
-    status = pktseqi_segment_walk(c, tracker, err);
-    return status ? status : pktseqi_segment_end(c, tracker, err);
+    pktseqi_segment_commit(c);
+    return PKTSEQ_OK;
 }
 
 // Frees what has not become the table's.
 static void pktseqi_segment_free(pktseqi_segmenter *c) {
-    void *const memory[] = {c->id,     c->action,     c->tokens.key, c->tokens.bucket, c->loaded,
-                            c->staged, c->scratch,    c->sequence,   c->connection,    c->start,
-                            c->order,  c->source_row, c->rename,     c->names};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i)
-        pktseqi_free(&c->table->allocator, memory[i]);
+    const pktseq_allocator *allocator = &c->table->allocator;
+    void *const memory[] = {c->id,    c->protocol, c->cell,          c->sequence,      c->out.start,
+                            c->order, c->scratch,  c->tokens.memory, c->tokens.bucket,
+                            c->out.connection};
+    for (size_t j = 0; j < c->mades; ++j) pktseqi_column_free(allocator, &c->made[j]);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
+    pktseq_tracker_free(&c->tracker);
 }
 
 // Checks the arguments. *wanted: whether derived columns are missing.
-static pktseq_status pktseqi_segment_begin(pktseqi_segmenter *c, const pktseq_schema *schema,
-                                           int *wanted, pktseq_error *err) {
-    const pktseq_table *table = c->table;
+static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pktseq_rule *rule,
+                                           const pktseq_schema *schema, int *wanted,
+                                           pktseq_error *err) {
     pktseq_status status = schema ? pktseqi_schema_check(schema, err) : PKTSEQ_OK;
-    if (status == PKTSEQ_OK)
-        status = c->rule ? pktseqi_segment_check(c, err) : pktseqi_table_check(table, err);
-    for (size_t f = 0; status == PKTSEQ_OK && schema && f < schema->field_count; ++f) {
-        size_t which = pktseqi_derived_find(schema->field[f].column);
-        if (which == PKTSEQI_COLUMNS || pktseq_table_column(table, schema->field[f].column))
-            continue;
-        status = pktseqi_columns_check(table, pktseqi_known[which].made_of,
-                                       pktseqi_known[which].name, err);
+    if (!status && rule) status = pktseqi_rule_check(rule, err);
+    if (!status)
+        status = rule ? pktseqi_segment_check(table, err) : pktseqi_table_check(table, err);
+    if (!status && rule)
+        status = pktseqi_table_has(table, pktseqi_rule_needs(rule), "sequences", err);
+    for (size_t f = 0; !status && schema && f < schema->field_count; ++f) {
+        const char *name = schema->field[f].column;
+        size_t known = pktseqi_derived_find(name);
+        if (known == PKTSEQI_COLUMNS || pktseq_table_column(table, name)) continue;
+        status = pktseqi_table_has(table, pktseqi_known[known].made_of, name, err);
         *wanted = 1;
     }
-    if (status == PKTSEQ_OK && *wanted && !c->rule) status = pktseqi_table_check_rows(table, err);
-    c->before = table ? table->column_count : 0;
-    return status;
+    if (status || rule || !*wanted) return status;
+    status = pktseqi_table_check_starts(table, err);
+    return status ? status : pktseqi_segment_check(table, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
                                             const pktseq_schema *schema, pktseq_error *err) {
     const pktseq_rule standard = pktseq_rule_default();
     pktseqi_segmenter c;
-    pktseq_tracker tracker;
-    pktseq_column *column;
     pktseq_status status;
-    size_t renamed = 0;
     int wanted = 0;
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    column = table->column;
+    status = pktseqi_segment_asked(table, rule, schema, &wanted, err);
+    if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
     memset(&c, 0, sizeof c);
     c.table = table;
     c.rule = rule;
-    c.counts.packets = table->rows;  // unless somebody has counted before
-    if (table->counts.packets == table->rows + pktseqi_cut_left_out(&table->counts)) {
-        c.counts = table->counts;
-        renamed = c.counts.renamed;
-        c.counts.renamed = c.counts.clock_back = 0;
-        c.counts.evicted_connections = c.counts.evicted_pairs = c.counts.evicted_packets = 0;
-    }
-    status = pktseqi_segment_begin(&c, schema, &wanted, err);
-    if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
-    status = pktseq_tracker_init(&tracker, rule ? rule : &standard, &table->allocator, err);
+    // Counts go on, unless nobody has counted before.
+    if (table->counts.packets == table->rows + pktseqi_counts_left_out(&table->counts))
+        c.out.counts = table->counts;
+    else c.out.counts.packets = table->rows;
+    c.out.counts.clock_back = 0;  // counted anew, as are those that were forgotten early
+    status = pktseq_tracker_init(&c.tracker, rule ? rule : &standard, &table->allocator, err);
     if (status) return status;
-    status = pktseqi_segment_run(&c, &tracker, schema, err);
-    if (status == PKTSEQ_OK) {
-        pktseqi_segment_commit(&c);
-        if (rule) table->counts.renamed += renamed;
-    }
-    if (status) pktseqi_table_drop_columns(table, c.before, column);
-    pktseq_tracker_free(&tracker);
+    if (!pktseqi_segment_open(&c, schema) || !pktseqi_segment_source(&c) ||
+        !pktseqi_segment_grow(&c, 0, table->rows))
+        status = pktseqi_no_memory(err);
+    if (!status) status = pktseqi_segment_walk(&c, err);
+    if (!status) status = pktseqi_segment_end(&c, err);
     pktseqi_segment_free(&c);
     return status ? status : pktseqi_ok(err);
 }
@@ -7951,8 +7717,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
     const pktseq_column *label = pktseq_table_column(table, "label");
     unsigned char *keep;
     size_t kept = 0;
-    pktseq_status status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_rows(table, err);
+    pktseq_status status = pktseqi_table_check_all(table, err);
     if (status) return status;
     if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
     keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
@@ -7993,9 +7758,7 @@ typedef struct pktseqi_packets {
     pktseq_capture capture;
     pktseqi_cached *cached;    // (3, PKTSEQI_CACHED) sources, destinations, protocols
     size_t protocol;           // the request of the protocol, or 0
-    pktseq_tracker tracker;
     pktseqi_segmenter segmenter;
-    size_t room;               // of the segmenter's sequences
 } pktseqi_packets;
 
 // Reads on where the reader of CSV has stopped to look.
@@ -8099,17 +7862,8 @@ static int pktseqi_packets_flush(pktseqi_packets *p) {
     pktseqi_segmenter *c = &p->segmenter;
     size_t rows = r->table->rows, from = r->flushed;
     double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.01;
-    if (!pktseqi_table_flush(r, rows ? (size_t)((double)rows * whole) + 64 : 4096) ||
-        !pktseqi_segment_flush(c, from, rows - from, r->room))
-        return 0;
-    if (p->room < r->room) {
-        void *larger = pktseqi_regrow(&r->table->allocator, c->sequence, rows, r->room,
-                                      sizeof *c->sequence);
-        if (!larger) return 0;
-        c->sequence = (uint32_t *)larger;
-        p->room = r->room;
-    }
-    return 1;
+    return pktseqi_table_flush(r, rows ? (size_t)((double)rows * whole) + 64 : 4096) &&
+           pktseqi_segment_flush(c, from, rows - from) && pktseqi_segment_grow(c, rows, r->room);
 }
 
 // Makes a packet the table's next row.
@@ -8135,7 +7889,7 @@ static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet
     if (status == PKTSEQ_OK && table->counts.packets > table->rows + 1)
         status = pktseqi_table_source(r);
     if (status == PKTSEQ_OK &&
-        !pktseqi_segment_row(&p->segmenter, &p->tracker, table->rows, row, packet,
+        !pktseqi_segment_row(&p->segmenter, table->rows, row, packet,
                              p->protocol ? r->request[p->protocol].staged->text[row] : 0, -1))
         status = pktseqi_no_memory(r->csv->err);
     if (status == PKTSEQ_OK) ++table->rows;
@@ -8154,8 +7908,7 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
             ++table->counts.not_tcp;
             continue;
         }
-        if (p->r->schema->rule.reference_names &&
-            pktseqi_protocol_action(packet.protocol) == PKTSEQI_DROP) {
+        if (!pktseqi_protocol_name(&p->r->schema->rule, packet.protocol)) {
             ++table->counts.dropped;
             continue;
         }
@@ -8185,15 +7938,14 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
 static pktseq_status pktseqi_packets_track(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     pktseqi_segmenter *c = &p->segmenter;
-    pktseq_status status = pktseq_tracker_init(&p->tracker, &r->schema->rule,
+    pktseq_status status = pktseq_tracker_init(&c->tracker, &r->schema->rule,
                                                &r->table->allocator, r->csv->err);
     if (status) return status;
     c->rule = &r->schema->rule;
-    c->before = r->table->column_count;
-    if (!pktseqi_segment_open(c, &p->tracker, r->schema)) return pktseqi_no_memory(r->csv->err);
+    if (!pktseqi_segment_open(c, r->schema)) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 1; i < r->count; ++i)
         if (r->request[i].known == PKTSEQI_COL_PROTOCOL) p->protocol = i;
-    if (p->protocol) c->column[PKTSEQI_COL_PROTOCOL] = &r->table->column[p->protocol - 1];
+    if (p->protocol) c->from[PKTSEQI_COL_PROTOCOL] = &r->table->column[p->protocol - 1];
     return PKTSEQ_OK;
 }
 
@@ -8201,16 +7953,14 @@ static pktseq_status pktseqi_packets_track(pktseqi_packets *p) {
 static pktseq_status pktseqi_packets_end(pktseqi_packets *p) {
     pktseqi_segmenter *c = &p->segmenter;
     pktseq_table *table = p->r->table;
-    size_t clock_back = c->counts.clock_back;
+    size_t clock_back = c->out.counts.clock_back;
     pktseq_status status = PKTSEQ_OK;
     if (!pktseqi_packets_flush(p)) return pktseqi_no_memory(p->r->csv->err);
     // Also for frames left out after the last one that was kept.
     if (table->counts.packets > table->rows) status = pktseqi_table_source(p->r);
-    c->counts = table->counts;
-    c->counts.clock_back = clock_back;
-    if (status == PKTSEQ_OK) status = pktseqi_segment_end(c, &p->tracker, p->r->csv->err);
-    if (status == PKTSEQ_OK) pktseqi_segment_commit(c);
-    return status;
+    c->out.counts = table->counts;
+    c->out.counts.clock_back = clock_back;
+    return status ? status : pktseqi_segment_end(c, p->r->csv->err);
 }
 
 // Reads the rows of a table from a capture, with whose beginning csv's window is filled, and tracks
@@ -8237,7 +7987,6 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     if (status == PKTSEQ_OK) status = pktseqi_packets_rows(&p);
     if (status == PKTSEQ_OK) status = pktseqi_packets_end(&p);
     pktseqi_segment_free(&p.segmenter);
-    pktseq_tracker_free(&p.tracker);
     pktseq_capture_free(&p.capture);
     pktseqi_free(&r->csv->allocator, p.cached);
     return status;
@@ -8572,10 +8321,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     pktseq_status status;
     if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
     memset(codec, 0, sizeof *codec);
-    status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_schema_check(schema, err);
-    if (status) return status;
-    status = pktseqi_table_check_rows(table, err);
+    status = pktseqi_schema_check(schema, err);
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_all(table, err);
     if (status == PKTSEQ_OK && schema->rule.min_length)
         status = pktseqi_rule_check(&schema->rule, err);
     if (status) return status;
@@ -8724,8 +8471,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
         !pktseqi_share_below_one(&schema->hold_out))
         return pktseqi_bad_argument(err, "codec is NULL or empty, least is 0, or hold_out is not a "
                                          "share from 0 to below 1");
-    status = pktseqi_table_check(table, err);
-    if (!status) status = pktseqi_table_check_rows(table, err);
+    status = pktseqi_table_check_all(table, err);
     if (status) return status;
     extended->rule = codec->rule;
     extended->names = codec->names;
@@ -14139,7 +13885,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
 // Makes room for one more slot. 0 = out of memory.
 static int pktseqi_watch_reserve(pktseq_watcher *w) {
     pktseqi_watching *state = w->state;
-    const pktseqi_slots *s = &w->tracker.state->connections;
+    const pktseqi_slots *s = &w->tracker.state->table[PKTSEQI_CONNECTIONS];
     size_t most = w->tracker.rule.kind == PKTSEQ_RULE_CONNECTION ? s->limit : 1;
     size_t to = state->capacity ? 2 * state->capacity : 64;
     void *memory;

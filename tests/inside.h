@@ -35,7 +35,7 @@ INSIDE(INSIDE_DECLARE)
 #define pktseqi_random_below inside_random_below
 #define pktseqi_dataset_hash inside_dataset_hash
 #define pktseqi_time inside_time
-#define pktseqi_cut_left_out inside_cut_left_out
+#define pktseqi_counts_left_out inside_counts_left_out
 #define pktseqi_cell_bytes inside_cell_bytes
 #endif
 

@@ -59,7 +59,7 @@ static void csv_check(const pktseq_table *t) {
     for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
         FUZZ(t->source_row[row] < t->source_row[row + 1]);
     FUZZ(t->counts.packets == 0 ||
-         t->counts.packets == t->rows + pktseqi_cut_left_out(&t->counts));
+         t->counts.packets == t->rows + pktseqi_counts_left_out(&t->counts));
 }
 
 static void csv_check_same(const pktseq_table *a, const pktseq_table *b, size_t lines) {
