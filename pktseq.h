@@ -182,7 +182,9 @@ VERSIONS
             since names stay when their rows go, in any order. The loss picture left for
             examples/plot.h. Checkpoint format 3: older ones are refused. Threads take whole
             sequences of a batch, and one sequence stays on one; the likelihood of classes has
-            other last bits than before, squared errors the same
+            other last bits than before, squared errors the same. Any sequence has the reasons
+            that alarms have (pktseq_detector_reasons), what is normal is a pktseq_distribution;
+            PKTSEQ_MEASURE_WEIGHTED and pktseq_stream_push_packed went
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
@@ -1177,6 +1179,7 @@ struct pktseqi_working;
 typedef struct pktseq_work {
     pktseq_config config;
     size_t batch, targets;  // the largest B and T that fit
+    size_t rows;            // target packets of a batch that fit; 0 = B*T
     int threads;            // of OpenMP, for batches that are worth it
 
     // results of the last forward
@@ -1384,7 +1387,6 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 // How far a packet is from its forecast.
 typedef enum pktseq_measure {
     PKTSEQ_MEASURE_RMS = 0,   // root of the mean over O of the squared error: the reference
-    PKTSEQ_MEASURE_WEIGHTED,  // the same, each squared error divided by its mean on normal traffic
     PKTSEQ_MEASURE_SURPRISAL  // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
 } pktseq_measure;
 
@@ -1406,6 +1408,14 @@ typedef struct pktseq_detector_options {
 // Classes of length of running scores: up to 4, 8, .. 256 packets, or more.
 #define PKTSEQ_RUNNING 8
 
+// What normal scores are like: zeros before fit.
+typedef struct pktseq_distribution {
+    double quantile[PKTSEQ_QUANTILES];  // scores that the shares 0, 1/64, .. 1 of the normal
+                           //   sequences do not exceed
+    double tail[4];        // of the generalised Pareto distribution of the highest: from which
+                           //   score, which share of the sequences is above it, shape, scale
+} pktseq_distribution;
+
 // What turns forecasts into scores: options, and what has been learned from normal traffic.
 typedef struct pktseq_detector {
     pktseq_detector_options options;  // weight: NULL
@@ -1421,18 +1431,14 @@ typedef struct pktseq_detector {
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
     double threshold_low, threshold_high;  // 95 % range of the threshold, see
                            //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where nothing bounds it
-    double quantile[PKTSEQ_QUANTILES];  // scores that the shares 0, 1/64, .. 1 of the normal
-                           //   sequences do not exceed; zeros, as tail, if it was not fitted
-    double tail[4];        // of the generalised Pareto distribution of the highest: from which
-                           //   score, which share of the sequences is above it, shape, scale
+    pktseq_distribution scores;  // of normal sequences
     double dispersion;     // variance of their number between parts of the file, divided by what
                            //   chance makes of it; at least 1
     // For scores while a sequence is still open, at 4, 8, 16 .. packets:
     double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
     double running_threshold;  // the share false_positive_rate of normal sequences is ever above
                            //   it, while open or with the score at their end
-    double running_quantile[PKTSEQ_QUANTILES], running_tail[4];  // the same of the highest of
-                           //   each sequence's running scores and its score
+    pktseq_distribution running;  // of the highest of each sequence's running scores and its score
     double seconds;        // that the sequences were spread over; 0 where nobody knows
     double unknown;        // share of their packets with a text that the codec does not know
     double *memory;
@@ -1575,6 +1581,25 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
                                                  const pktseq_pair *pair, double *part,
                                                  double *score);
 
+// Why: one column of a sequence, and the packet where it added most to the score.
+typedef struct pktseq_reason {
+    const char *column;          // the codec's
+    double share;                // of all that raised the score
+    size_t packet;               // of the sequence, from 1
+    char expected[64], seen[64]; // in the packet's own units, UTF-8
+} pktseq_reason;
+
+// The up to three columns that added most at the target steps first .. past - 1 of a pair, the one
+// that added most first: all steps for a sequence, one step for a packet.
+//   work, part   as pktseq_detector_explain has left them of this pair
+//   reason       (3) out; reasons: how many there are. Columns are the codec's
+//   fails with ARGUMENT (NULL, no such steps), MISMATCH (another codec, other work). Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_work *work, const pktseq_pair *pair,
+                                                 const double *part, size_t first, size_t past,
+                                                 pktseq_reason *reason, size_t *reasons);
+
 PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector);
 
 // A sequence whose packets come one at a time. Its size does not grow with their number.
@@ -1588,7 +1613,7 @@ typedef struct pktseq_stream {
     pktseq_real *last;                // (O) the packet before, as a target
     pktseq_real *token;               // (O), or the encoder's (D)
     pktseq_real *out;                 // (O) the last forecast
-    struct pktseqi_nonzero *entry;    // (G) the packet before as a token, if it came packed
+    pktseq_real *memory;              // of these arrays
     pktseq_allocator allocator;
 } pktseq_stream;
 
@@ -1601,11 +1626,6 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
 // same), c (C) its context, NULL if that does not count.   fails with ARGUMENT.
 PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
                                             const pktseq_real *y, const pktseq_real *c);
-
-// The same for a packed packet, row (F).   fails with ARGUMENT, MISMATCH (another model's packing).
-PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
-                                                   const pktseq_packing *packing,
-                                                   const pktseq_real *row, const pktseq_real *c);
 
 // The score of the packets so far.   fails with ARGUMENT (not one beyond the N input packets).
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score);
@@ -1640,14 +1660,6 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // ---- >>api-watch: packets in, alarms out ------------------------------------------------------
-
-// Why: one column of a sequence, and the packet where it added most to the score.
-typedef struct pktseq_reason {
-    const char *column;          // the codec's
-    double share;                // of all that raised the score
-    size_t packet;               // of the sequence, from 1
-    char expected[64], seen[64]; // in the packet's own units, UTF-8
-} pktseq_reason;
 
 // A sequence whose score has passed the threshold, or the same one again at its end.
 typedef struct pktseq_alarm {
@@ -10566,17 +10578,20 @@ static int pktseqi_takes_entries(const pktseq_config *config) {
 
 // Lays the state, its arrays and the gradients of work->batch sequences out in a block. With block
 // NULL it only counts. Returns the bytes needed, (size_t)-1 if too many.
-static size_t pktseqi_work_layout(pktseq_work *work, int forward_only, char *block) {
+//   forward_rows   0: for forward and backward; else for forward alone, of batches with so many
+//                  target packets in all, however many sequences and steps they have
+static size_t pktseqi_work_layout(pktseq_work *work, size_t forward_rows, char *block) {
     const pktseq_config *config = &work->config;
     size_t B = work->batch, O = config->out, H = config->hidden;
     size_t S = pktseqi_plus(config->inputs, work->targets);
-    size_t TB = pktseqi_area(work->targets, B), SB = pktseqi_area(S, B);
-    size_t NB = pktseqi_area(config->inputs, B), K = forward_only ? 0 : 1, used = 0;
+    size_t TB = forward_rows ? forward_rows : pktseqi_area(work->targets, B);
+    size_t NB = pktseqi_area(config->inputs, B), SB = pktseqi_plus(TB, NB);
+    size_t K = forward_rows ? 0 : 1, used = 0;
     pktseqi_working state, *place;
     memset(&state, 0, sizeof state);
     state.config = *config;
     state.threads = work->threads;
-    state.forward_only = forward_only;
+    state.forward_only = forward_rows > 0;
     state.kernels = pktseqi_choose();
     // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
     // into the same few places of the cache.
@@ -10593,15 +10608,26 @@ static size_t pktseqi_work_layout(pktseq_work *work, int forward_only, char *blo
     *place = state;
     work->state = place;
     work->sequence_loss = state.sequence_loss;
-    if (forward_only) work->grad_block = NULL;
+    if (forward_rows) work->grad_block = NULL;
     else pktseqi_tensors_place(config, work->grad_block, &work->grad);
     return used;
+}
+
+// Allocates a work whose sizes and allocator are set. 0 = out of memory.
+static int pktseqi_work_alloc(pktseq_work *work, size_t forward_rows) {
+    size_t bytes = (size_t)-1;
+    work->parameters = pktseqi_parameters(&work->config);
+    if (work->parameters) bytes = pktseqi_work_layout(work, forward_rows, NULL);
+    work->memory = pktseqi_alloc_large(&work->allocator,
+                                       bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
+    if (work->memory)
+        pktseqi_work_layout(work, forward_rows, (char *)pktseqi_align(work->memory));
+    return work->memory != NULL;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config *config,
                                           size_t batch, size_t targets, int threads,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
-    size_t bytes;
     if (!work) return pktseqi_bad_argument(err, "work is NULL");
     memset(work, 0, sizeof *work);
     if (!config) return pktseqi_bad_argument(err, "config is NULL");
@@ -10613,15 +10639,10 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config
     work->batch = batch;
     work->targets = targets;
     work->threads = pktseqi_thread_count(threads);
-    work->parameters = pktseqi_parameters(config);
-    bytes = work->parameters ? pktseqi_work_layout(work, 0, NULL) : (size_t)-1;
-    work->memory = pktseqi_alloc_large(&work->allocator,
-                                       bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
-    if (!work->memory) {
+    if (!pktseqi_work_alloc(work, 0)) {
         pktseq_work_free(work);
         return pktseqi_no_memory(err);
     }
-    pktseqi_work_layout(work, 0, (char *)pktseqi_align(work->memory));
     pktseq_zero_grad(work);
     return pktseqi_ok(err);
 }
@@ -12143,13 +12164,16 @@ PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
 
 // ---- >>use: rollout and score -----------------------------------------------------------------
 
+// Both are one forward pass over one pair and a look at its outputs. They run free: from the second
+// target packet on the decoder takes in its own forecasts, as the reference's evaluation does.
+
 PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t steps, pktseq_real *out) {
     pktseq_pair ahead;
     pktseq_status status;
     if (!pair || !out) return PKTSEQ_ERROR_ARGUMENT;
     ahead = *pair;
-    ahead.target = ahead.packed_target = NULL;
+    ahead.target = ahead.packed_target = NULL;  // nothing is known of what comes
     ahead.targets = steps;
     status = pktseq_forward(model, work, &ahead, 1, NULL);
     if (status == PKTSEQ_OK) memcpy(out, work->state->out, steps * work->config.out * sizeof *out);
@@ -12165,6 +12189,8 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     if (status) return status;
     O = work->config.out;
     *score = 0;
+    // Each packet counts as the root of its own mean: one packet that is far off weighs less than
+    // it would in the root over all packets.
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, O);
         *score += sqrt(pktseqi_squared_error(model, work->state->out + t * O, &truth) / (double)O);
@@ -12234,6 +12260,7 @@ static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
         tp += tp_gained;
         fp = (double)next - tp;
         e->average_precision += tp_gained / anomalous * (tp / (double)next);
+        // the last threshold that keeps the rate is the lowest, so the later one overwrites
         if (fp <= 0.01 * normal) e->tpr_at_1_percent = tp / anomalous;
         if (fp <= 0.001 * normal) e->tpr_at_01_percent = tp / anomalous;
     }
@@ -12250,9 +12277,9 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
         return pktseqi_bad_argument(err, "score, anomalous or evaluation is NULL, or count is 0");
     for (size_t i = 0; i < count; ++i) {
         if (!pktseqi_finite(&score[i])) return pktseqi_bad_argument(err, "a score is not finite");
-        if (anomalous[i]) ++e.anomalous;
-        else ++e.normal;
+        e.anomalous += anomalous[i] != 0;
     }
+    e.normal = count - e.anomalous;
     if (e.normal == 0 || e.anomalous == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "all %z sequences are %s, so there is no ranking to evaluate", count,
@@ -12272,6 +12299,19 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 
 // ---- >>detect: scores, thresholds, reasons ---------------------------------------------------
 
+// From forecasts to alarms, in this order:
+//   1. A packet's score has two parts: how far the network's forecast is off (network_score), and
+//      how unusual the counters of its pair and source are (context_score).
+//   2. Both are summed over a sequence's packets (detector_sum), divided by their number, brought
+//      to one scale and added (detector_mean), and made relative to normal sequences of that length
+//      (detector_value). Whole files, single pairs and streams all end in these functions, and sum
+//      packet by packet in the same order: so they agree to the bit.
+//   3. fit learns from normal traffic, each step from the scores that the steps before have made:
+//      errors and context, scales, scales by length, the distribution of scores, the threshold.
+//   4. drift compares later scores with that distribution.
+
+enum { PKTSEQI_LENGTHS = 4 };  // classes of length of whole sequences: up to 4, 8, 16, or more
+
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void) {
     pktseq_detector_options options;
     memset(&options, 0, sizeof options);
@@ -12288,46 +12328,49 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
     options.by_length = 1;
     if (!codec || !weight) return options;
     if (codec->contexts) options.context = 0.65;
-    for (size_t g = 0; g < codec->groups; ++g)
-        token |= strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
     for (size_t g = 0; g < codec->groups; ++g) {
-        const char *name = codec->field[codec->group_field[g]].column;
-        weight[g] = !token || strcmp(name, "token") == 0;
+        weight[g] = strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
+        token |= weight[g] > 0;
     }
+    for (size_t g = 0; g < codec->groups && !token; ++g) weight[g] = 1;
     options.weight = weight;
     return options;
 }
 
-// Options come from the caller, perhaps uninitialised.
+// Checks options, which come from the caller, perhaps uninitialised.
 static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t contexts,
-                                            const pktseq_detector_options *options,
-                                            pktseq_error *err) {
-    if (!model || !model->block || !options)
+                                            const pktseq_detector_options *o, pktseq_error *err) {
+    const char *wrong = NULL;
+    if (!model || !model->block || !o)
         return pktseqi_bad_argument(err, "model or options are NULL or empty");
-    if ((int)options->measure < 0 || options->measure > PKTSEQ_MEASURE_SURPRISAL)
-        return pktseqi_bad_argument(err, "the measure is unknown");
-    if (options->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
-        return pktseqi_bad_argument(err, "surprisal needs a model that was trained by likelihood");
-    if (!pktseqi_finite(&options->context) || options->context < 0 || options->context >= 1)
-        return pktseqi_bad_argument(err, "context is not a share from 0 to below 1");
-    if (options->context > 0 && contexts == 0)
-        return pktseqi_bad_argument(err, "the context shall count, but there is none");
-    if (!pktseqi_finite(&options->false_positive_rate) || options->false_positive_rate < 0 ||
-        options->false_positive_rate > 1)
-        return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
-    for (size_t g = 0; options->weight && g < model->config.groups; ++g)
-        if (!pktseqi_finite(&options->weight[g]) || options->weight[g] < 0)
-            return pktseqi_bad_argument(err, "a weight is negative or not finite");
-    return PKTSEQ_OK;
+    for (size_t g = 0; o->weight && g < model->config.groups; ++g)
+        if (!pktseqi_finite(&o->weight[g]) || o->weight[g] < 0)
+            wrong = "a weight is negative or not finite";
+    if (contexts > PKTSEQ_MAX_CONTEXTS) wrong = "more than 256 fields of the context";
+    if (!pktseqi_finite(&o->false_positive_rate) || o->false_positive_rate < 0 ||
+        o->false_positive_rate > 1)
+        wrong = "false_positive_rate is not a share from 0 to 1";
+    if (o->context > 0 && contexts == 0) wrong = "the context shall count, but there is none";
+    if (!pktseqi_share_below_one(&o->context)) wrong = "context is not a share from 0 to below 1";
+    if (o->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
+        wrong = "surprisal needs a model that was trained by likelihood";
+    if ((int)o->measure < 0 || o->measure > PKTSEQ_MEASURE_SURPRISAL)
+        wrong = "the measure is unknown";
+    return wrong ? pktseqi_bad_argument(err, wrong) : PKTSEQ_OK;
 }
 
-// Room for all arrays of a detector, in one block; out, groups and contexts are set.
+// Returns how many numbers a detector's arrays hold. contexts is at most PKTSEQ_MAX_CONTEXTS, so
+// that its square does not wrap.
+static size_t pktseqi_detector_numbers(const pktseq_detector *d) {
+    return pktseqi_plus(d->groups, pktseqi_plus(d->out, d->contexts + d->contexts * d->contexts));
+}
+
+// Allocates all arrays of a detector, in one block of zeros. out, groups and contexts are set.
 static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *err) {
-    size_t square = d->contexts * d->contexts, count;
     if (d->contexts > PKTSEQ_MAX_CONTEXTS)
         return pktseqi_bad_argument(err, "more than 256 fields of the context");
-    count = pktseqi_plus(d->groups, pktseqi_plus(d->out, d->contexts + square));
-    d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, count, sizeof *d->memory);
+    d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, pktseqi_detector_numbers(d),
+                                               sizeof *d->memory);
     if (!d->memory) return pktseqi_no_memory(err);
     d->weight = d->memory;
     d->error = d->weight + d->groups;
@@ -12336,6 +12379,8 @@ static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *er
     return PKTSEQ_OK;
 }
 
+// Before fit every scale is 1 and every threshold out of reach: scores then are the reference's,
+// or with SURPRISAL plain nats a packet.
 PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
                                               size_t contexts,
                                               const pktseq_detector_options *options,
@@ -12354,7 +12399,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     detector->allocator = pktseqi_allocator(allocator);
     status = pktseqi_detector_alloc(detector, err);
     if (status) {
-        pktseq_detector_free(detector);
+        memset(detector, 0, sizeof *detector);
         return status;
     }
     for (size_t g = 0; g < detector->groups; ++g)
@@ -12363,7 +12408,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     for (size_t c = 0; c < contexts; ++c) detector->precision[c * contexts + c] = 1;
     detector->scale[0] = 1 - options->context;
     detector->scale[1] = options->context;
-    for (int k = 0; k < 4; ++k) detector->length_scale[k] = 1;
+    for (int k = 0; k < PKTSEQI_LENGTHS; ++k) detector->length_scale[k] = 1;
     for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector->running_scale[k] = 1;
     detector->running_threshold = DBL_MAX;
     detector->threshold = detector->threshold_low = detector->threshold_high = DBL_MAX;
@@ -12376,74 +12421,75 @@ PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector) {
     memset(detector, 0, sizeof *detector);
 }
 
-// Are these sizes those of the model?
+// Tells whether a detector's sizes are those of the model.
 static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *model) {
     return d->out == model->config.out && d->groups == model->config.groups &&
            (d->options.measure != PKTSEQ_MEASURE_SURPRISAL ||
             model->config.loss == PKTSEQ_LOSS_NLL);
 }
 
-// The surprisal of one group of y, in nats. Two caps keep one packet from deciding everything: a
-// probability is taken as 1e-6 at least (an unknown class as exactly that), and a number's
-// likelihood is Student's t with 3 degrees of freedom, whose tails are heavier than Gaussian.
+// ---- the score of a packet
+
+// Returns the surprisal of one group of y, in nats. Two caps keep one packet from deciding
+// everything: a probability is taken as 1e-6 at least, 13.8 nats (an unknown class as exactly
+// that), and a number's likelihood is Student's t with 3 degrees of freedom, whose tails are
+// heavier than Gaussian, so that it grows as a logarithm and not as a square.
 //   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
-#define PKTSEQI_LEAST 1e-6
+#define PKTSEQI_MIN_PROBABILITY 1e-6
 static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const double *error,
-                                     const pktseq_real *out, const pktseqi_truth *truth) {
-    const double least = PKTSEQI_LEAST;
-    double p = 0;
-    size_t hot;
+                                      const pktseq_real *out, const pktseqi_truth *truth) {
+    double p = 0, y;
     out += group->first;
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
-        hot = pktseqi_truth_hot(truth, group, g);
-        return pktseqi_surprisal(hot < group->count ? out[hot] : 0, least);
+        size_t hot = pktseqi_truth_hot(truth, group, g);
+        p = hot < group->count ? (double)out[hot] : 0;
+    } else if (group->kind == PKTSEQ_GROUP_CLASS) {
+        // dense features of the caller's own may be a mixture of classes
+        for (size_t i = 0; i < group->count; ++i)
+            p += (double)out[i] * (double)pktseqi_truth_at(truth, group, g, i);
+    } else {
+        y = (double)pktseqi_truth_at(truth, group, g, 0);
+        if (group->kind == PKTSEQ_GROUP_NUMBER) {
+            double e = (double)out[0] - y;
+            return 2 * log(1 + e * e / (3 * error[group->first]));
+        }
+        p = (double)(y >= 0.5 ? out[0] : 1 - out[0]);
     }
-    if (group->kind == PKTSEQ_GROUP_NUMBER) {
-        double e = (double)out[0] - (double)pktseqi_truth_at(truth, group, g, 0);
-        return 2 * log(1 + e * e / (3 * error[group->first]));
-    }
-    if (group->kind == PKTSEQ_GROUP_FLAG)
-        return pktseqi_surprisal(pktseqi_truth_at(truth, group, g, 0) >= (pktseq_real)0.5
-                                    ? out[0] : 1 - out[0], least);
-    for (size_t i = 0; i < group->count; ++i)
-        p += (double)out[i] * (double)pktseqi_truth_at(truth, group, g, i);
-    return pktseqi_surprisal((pktseq_real)p, least);
+    return pktseqi_surprisal((pktseq_real)p, PKTSEQI_MIN_PROBABILITY);
 }
 
-// What the network says of one packet.  part (groups), or NULL: how much of it each group is
-//   RMS        sqrt(mean over O of weight * (out - y)^2)
-//   WEIGHTED   sqrt(mean over O of weight * (out - y)^2 / error)
-//   SURPRISAL  sum over groups of weight * surprisal
-// A root is shared out among the groups as the sum under it is.
+// Returns what the network says of one packet.  part (groups), or NULL: what of it each group is
+//   RMS         sqrt(mean over O of weight * (out - y)^2)
+//   SURPRISAL   sum over groups of weight * surprisal
+// A root is divided among the groups as the sum under it is. The sum goes from output to output
+// and not from group to group: that order is part of the published scores' bits.
 static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group *group,
                                     const pktseq_real *out, const pktseqi_truth *truth,
                                     double *part) {
+    int rms = d->options.measure == PKTSEQ_MEASURE_RMS;
     double sum = 0, root;
     for (size_t g = 0; g < d->groups; ++g) {
         double before = sum;
-        size_t first = group[g].first, past = first + group[g].count;
-        if (d->options.measure == PKTSEQ_MEASURE_SURPRISAL)
-            sum += d->weight[g] > 0
-                       ? d->weight[g] * pktseqi_group_surprisal(&group[g], g, d->error, out, truth)
-                       : 0;
-        for (size_t o = first; d->options.measure != PKTSEQ_MEASURE_SURPRISAL && o < past; ++o) {
-            double e = (double)out[o] -
-                       (double)pktseqi_truth_at(truth, &group[g], g, o - first);
-            if (d->options.measure == PKTSEQ_MEASURE_WEIGHTED) e /= sqrt(d->error[o]);
+        for (size_t i = 0; rms && i < group[g].count; ++i) {
+            double e = (double)out[group[g].first + i] -
+                       (double)pktseqi_truth_at(truth, &group[g], g, i);
             sum += d->weight[g] * (e * e);
         }
+        if (!rms && d->weight[g] > 0)
+            sum += d->weight[g] * pktseqi_group_surprisal(&group[g], g, d->error, out, truth);
         if (part) part[g] = sum - before;
     }
-    if (d->options.measure == PKTSEQ_MEASURE_SURPRISAL) return sum;
+    if (!rms) return sum;
     root = sqrt(sum / (double)d->out);
     for (size_t g = 0; part && g < d->groups; ++g) part[g] = sum > 0 ? part[g] / sum * root : 0;
     return root;
 }
 
-// How far the context of one packet is from that of normal ones: log(1 + m), m the squared
-// Mahalanobis distance (c - mean)' precision (c - mean).   source: Mahalanobis 1936, Proc. Natl.
-// Inst. Sci. India 2(1)
-//   part (C), or NULL: shares in the proportion of the terms of m
+// Returns how far the context of one packet is from that of normal ones: log(1 + m), m the squared
+// Mahalanobis distance (c - mean)' precision (c - mean). The logarithm keeps a flood, m = 10^6, at
+// some 14, the size of an impossible token.   source: Mahalanobis 1936, Proc. Natl. Inst. Sci.
+// India 2(1)
+//   part (C), or NULL: partitions in the proportion of the terms of m; a term may be negative
 static double pktseqi_context_score(const pktseq_detector *d, const pktseq_real *c, double *part) {
     double m = 0, score;
     for (size_t i = 0; i < d->contexts; ++i) {
@@ -12459,12 +12505,25 @@ static double pktseqi_context_score(const pktseq_detector *d, const pktseq_real 
     return score;
 }
 
-// Which class of length a sequence of this many packets is in.
-static int pktseqi_length_class(size_t packets) {
-    return packets <= 4 ? 0 : packets <= 8 ? 1 : packets <= 16 ? 2 : 3;
+// ---- the score of a sequence
+
+// Returns the class of length of a sequence of this many packets: up to 4, 8, 16 .. packets, or the
+// last class for all longer ones.
+//   classes   PKTSEQI_LENGTHS for scores of whole sequences, PKTSEQ_RUNNING for running ones
+static int pktseqi_length_class(size_t packets, int classes) {
+    int k = 0;
+    while (k + 1 < classes && packets > (size_t)4 << k) ++k;
+    return k;
 }
 
-// The mean score of T packets from the sums over them, whatever their number.
+// Tells whether a sequence of this many packets is scored while it is open: at powers of two, so
+// that a sequence has few chances to pass the threshold by accident (8 up to 512 packets), and each
+// class of length has one.
+static int pktseqi_running_now(size_t packets) {
+    return packets >= 4 && (packets & (packets - 1)) == 0;
+}
+
+// Returns the mean score of T packets from the sums over them, whatever their number.
 static double pktseqi_detector_mean(const pktseq_detector *d, size_t targets, const double *sum) {
     double value = sum[0] / (double)targets;
     if (d->options.context > 0)
@@ -12472,35 +12531,24 @@ static double pktseqi_detector_mean(const pktseq_detector *d, size_t targets, co
     return value;
 }
 
-// The class of length of a running score.
-static int pktseqi_running_class(size_t packets) {
-    int k = 0;
-    while (k + 1 < PKTSEQ_RUNNING && packets > (size_t)4 << k) ++k;
-    return k;
-}
-
-// Is a sequence of this many packets judged while it is open?
-static int pktseqi_running_now(size_t packets) {
-    return packets >= 4 && (packets & (packets - 1)) == 0;
-}
-
-// The running score of a sequence that holds this many packets.
+// Returns the running score of a sequence that holds this many packets.
 static double pktseqi_running_value(const pktseq_detector *d, size_t inputs, size_t packets,
                                     const double *sum) {
     return pktseqi_detector_mean(d, packets - inputs, sum) /
-           d->running_scale[pktseqi_running_class(packets)];
+           d->running_scale[pktseqi_length_class(packets, PKTSEQ_RUNNING)];
 }
 
-// The score of a sequence of N + T packets from the sums over its T scored ones. Every way of
-// scoring ends here.
-static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, size_t targets,
+// Returns the score of a sequence of so many packets, of which all but `inputs` are scored, from
+// the sums over these. Every way of scoring ends here.
+static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, size_t packets,
                                      const double *sum) {
-    double value = pktseqi_detector_mean(d, targets, sum);
-    if (d->options.by_length) value /= d->length_scale[pktseqi_length_class(inputs + targets)];
+    double value = pktseqi_detector_mean(d, packets - inputs, sum);
+    if (d->options.by_length)
+        value /= d->length_scale[pktseqi_length_class(packets, PKTSEQI_LENGTHS)];
     return value;
 }
 
-// Runs a batch forward as the detector wants it.
+// Checks a batch of pairs and runs it forward as the detector's options say.
 static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pktseq_model *model,
                                               pktseq_work *work, const pktseq_pair *pair,
                                               size_t count) {
@@ -12512,26 +12560,32 @@ static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pk
     return pktseqi_forward(model, work, pair, count, NULL, d->options.one_step_ahead);
 }
 
-// Sums of the network's and the context's scores over the packets of one pair of the last forward.
-// mark (PKTSEQ_RUNNING, 3), or NULL: in each class of length the packets and sums of the running
-// score that is judged there, 0 packets where there is none.
+// Sums the network's and the context's scores over the packets of one pair of the last forward.
+//   mark   (PKTSEQ_RUNNING, 3), or NULL: for each class of length the packets and both sums at the
+//          running score that falls into it; 0 packets where there is none
+//   part   (T, groups + C), or NULL: what each group and each field of the context adds to the sums
 static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
                                  const pktseq_work *work, const pktseq_pair *pair, size_t index,
-                                 double *sum, double *mark) {
+                                 double *sum, double *mark, double *part) {
+    size_t parts = d->groups + d->contexts;
     sum[0] = sum[1] = 0;
     if (mark) memset(mark, 0, 3 * PKTSEQ_RUNNING * sizeof *mark);
+    if (part) memset(part, 0, pair->targets * parts * sizeof *part);
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
+        size_t packets = pair->inputs + t + 1;
         sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, index, t),
-                                        &truth, NULL);
+                                        &truth, part);
         if (d->options.context > 0)
-            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, NULL);
-        if (mark && pktseqi_running_now(pair->inputs + t + 1)) {
-            double *at = mark + 3 * pktseqi_running_class(pair->inputs + t + 1);
-            at[0] = (double)(pair->inputs + t + 1);
+            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts,
+                                            part ? part + d->groups : NULL);
+        if (mark && pktseqi_running_now(packets)) {
+            double *at = mark + 3 * pktseqi_length_class(packets, PKTSEQ_RUNNING);
+            at[0] = (double)packets;
             at[1] = sum[0];
             at[2] = sum[1];
         }
+        if (part) part += parts;
     }
 }
 
@@ -12544,177 +12598,295 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
     if (!score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseqi_detector_forward(detector, model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
-        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum, NULL);
-        score[i] = pktseqi_detector_value(detector, pair[i].inputs, pair[i].targets, sum);
+        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum, NULL, NULL);
+        score[i] = pktseqi_detector_value(detector, pair[i].inputs,
+                                          pair[i].inputs + pair[i].targets, sum);
     }
     return status;
 }
 
+// A part is scaled as its packet's score is when that goes into the mean, so that the parts of all
+// packets add up to the sequence's score.
 PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
                                                  const pktseq_model *model, pktseq_work *work,
                                                  const pktseq_pair *pair, double *part,
                                                  double *score) {
-    pktseq_status status;
     const pktseq_detector *d = detector;
-    double sum[2] = {0, 0}, scale;
-    size_t parts;
+    pktseq_status status;
+    size_t parts, packets;
+    double sum[2], scale;
     if (!part || !score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseqi_detector_forward(d, model, work, pair, 1);
     if (status) return status;
     parts = d->groups + d->contexts;
+    packets = pair->inputs + pair->targets;
     scale = 1 / (double)pair->targets;
     if (d->options.by_length)
-        scale /= d->length_scale[pktseqi_length_class(pair->inputs + pair->targets)];
-    for (size_t t = 0; t < pair->targets; ++t, part += parts) {
-        pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
-        memset(part, 0, parts * sizeof *part);
-        sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, 0, t),
-                                        &truth, part);
-        if (d->options.context > 0)
-            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts, part + d->groups);
-        for (size_t p = 0; p < parts; ++p)
-            part[p] *= scale * (d->options.context > 0 ? d->scale[p >= d->groups] : 1);
-    }
-    *score = pktseqi_detector_value(d, pair->inputs, pair->targets, sum);
+        scale /= d->length_scale[pktseqi_length_class(packets, PKTSEQI_LENGTHS)];
+    pktseqi_detector_sum(d, model, work, pair, 0, sum, NULL, part);
+    for (size_t p = 0; p < pair->targets * parts; ++p)
+        part[p] *= scale * (d->options.context > 0 ? d->scale[p % parts >= d->groups] : 1);
+    *score = pktseqi_detector_value(d, pair->inputs, packets, sum);
     return PKTSEQ_OK;
 }
 
-// Scores of a whole dataset, many sequences at once: each thread has a work of its own and takes
-// one batch after the other. Batches are cut from the sequences in the order of their length, so
-// that those of a batch end together; they are the fewer, the longer they are.
-typedef struct pktseqi_sweep {
+// ---- reasons: which columns, and what they expected and saw
+
+// The three parts that added most so far, the first most of all; parts that come first win ties.
+typedef struct pktseqi_top {
+    size_t part[3], count;
+    double sum[3], all;  // all: of every part that raised the score, among the three or not
+} pktseqi_top;
+
+// Enters a part with what it added to a score.
+static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
+    size_t at = top->count, k;
+    if (!(sum > 0)) return;
+    top->all += sum;
+    while (at > 0 && sum > top->sum[at - 1]) --at;
+    if (at == 3) return;
+    top->count += top->count < 3;
+    for (k = top->count - 1; k > at; --k) {
+        top->part[k] = top->part[k - 1];
+        top->sum[k] = top->sum[k - 1];
+    }
+    top->part[at] = part;
+    top->sum[at] = sum;
+}
+
+// Returns the field of a part: groups of outputs come first, then the fields of the context, which
+// are the codec's last ones.
+static const pktseq_field *pktseqi_part_field(const pktseq_codec *codec, size_t part) {
+    return &codec->field[part < codec->groups ? codec->group_field[part]
+                                              : codec->field_count - codec->contexts + part -
+                                                    codec->groups];
+}
+
+// Returns a feature in its column's units again; times stay differences.
+static double pktseqi_unscale(const pktseq_field *field, double v) {
+    if (pktseqi_field_scaled(field)) v = v * field->sd + field->mean;
+    return pktseqi_field_unlog(field, v);
+}
+
+// Finds what a part expected of a packet and what it saw, as numbers in the column's units or as
+// numbers of categories.
+//   out   (O) the forecast, or numbers that rise with the probabilities of each class
+//   c     (C) the packet's context
+static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *codec, size_t part,
+                                const pktseq_real *out, const pktseqi_truth *truth,
+                                const pktseq_real *c, double *expected, double *seen) {
+    const pktseq_field *field = pktseqi_part_field(codec, part);
+    if (part >= codec->groups) {
+        *expected = pktseqi_unscale(field, d->mean[part - codec->groups]);
+        *seen = pktseqi_unscale(field, (double)c[part - codec->groups]);
+    } else if (codec->group[part].kind == PKTSEQ_GROUP_CLASS) {
+        const pktseq_group *group = &codec->group[part];
+        size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, part) : 0;
+        while (!truth->packing && hot < group->count && !(truth->y[group->first + hot] > 0)) ++hot;
+        *expected = (double)pktseqi_largest(out + group->first, group->count);
+        *seen = (double)hot;
+    } else {
+        const pktseq_group *group = &codec->group[part];
+        *expected = pktseqi_unscale(field, (double)out[group->first]);
+        *seen = pktseqi_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
+    }
+}
+
+// Writes a number with three significant digits, and all of those before the point.
+static void pktseqi_put_amount(pktseqi_text *t, double v) {
+    double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
+    while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
+    pktseqi_put(t, "%f", floor(v * scale + 0.5) / scale);
+}
+
+// Names a value of a field as pktseqi_part_values gives it, with the unit of its column. The mean
+// of a context is nobody's value: "about 3", and what is next to nothing is 0.
+static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double value, int expected,
+                              char text[64]) {
+    const pktseq_field *field = pktseqi_part_field(codec, part);
+    size_t width = pktseqi_field_width(field), at = value >= 0 ? (size_t)value : width;
+    const char *unit = strcmp(field->column, "timestamp") == 0 ? " s" : "";
+    pktseqi_text t = pktseqi_text_fixed(text, 64);
+    if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
+        unit = " bytes";
+    if (!pktseqi_field_is_class(field->kind)) {
+        if (expected && part >= codec->groups) {
+            pktseqi_put_text(&t, "about ");
+            if (fabs(value) < 0.05) value = 0;
+        }
+        pktseqi_put_amount(&t, value);
+        pktseqi_put_text(&t, unit);
+    } else if (at >= width) {
+        pktseqi_put_text(&t, "another");
+    } else if (!field->category) {
+        pktseqi_put_text(&t, pktseqi_port_name[at]);
+    } else if (pktseqi_field_has_bounds(field->kind) && at + 1 < width) {
+        pktseqi_put(&t, "up to %s%s", field->category[at], unit);
+    } else {
+        pktseqi_put_text(&t, field->category[at]);
+    }
+}
+
+// Writes reason k of the three.
+static void pktseqi_reason_fill(const pktseq_codec *codec, const pktseqi_top *top, size_t k,
+                                size_t packet, double expected, double seen,
+                                pktseq_reason *reason) {
+    reason->column = pktseqi_part_field(codec, top->part[k])->column;
+    reason->share = top->sum[k] / top->all;
+    reason->packet = packet;
+    pktseqi_part_text(codec, top->part[k], expected, 1, reason->expected);
+    pktseqi_part_text(codec, top->part[k], seen, 0, reason->seen);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_work *work, const pktseq_pair *pair,
+                                                 const double *part, size_t first, size_t past,
+                                                 pktseq_reason *reason, size_t *reasons) {
+    const pktseq_detector *d = detector;
+    pktseqi_top top;
+    size_t parts;
+    if (!d || !d->memory || !codec || !work || !pair || !part || !reason || !reasons ||
+        !pktseqi_has_target(pair) || first >= past || past > pair->targets)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (codec->groups != d->groups || codec->contexts != d->contexts || codec->targets != d->out ||
+        !pktseq_work_output(work, 0, past - 1))
+        return PKTSEQ_ERROR_MISMATCH;
+    memset(&top, 0, sizeof top);
+    parts = d->groups + d->contexts;
+    for (size_t p = 0; p < (pair->context ? parts : d->groups); ++p) {
+        double sum = 0;
+        for (size_t t = first; t < past; ++t) sum += part[t * parts + p];
+        pktseqi_top_add(&top, p, sum);
+    }
+    for (size_t k = 0; k < top.count; ++k) {
+        size_t p = top.part[k], worst = first;
+        pktseqi_truth truth;
+        double expected, seen;
+        for (size_t t = first; t < past; ++t)
+            if (part[t * parts + p] > part[worst * parts + p]) worst = t;
+        truth = pktseqi_truth_in(pair, worst, d->out);
+        pktseqi_part_values(d, codec, p, pktseq_work_output(work, 0, worst), &truth,
+                            pair->context ? pair->context + worst * d->contexts : NULL, &expected,
+                            &seen);
+        pktseqi_reason_fill(codec, &top, k, pair->inputs + worst + 1, expected, seen, &reason[k]);
+    }
+    *reasons = top.count;
+    return PKTSEQ_OK;
+}
+
+// ---- batch scoring: a whole dataset, many sequences at once
+
+// Batches are taken from the sequences in the order of their length, so that those of a batch end
+// together and no thread runs on for one long sequence. All threads work on the same batch: each
+// has some of its sequences to run, then tiles of outputs, then whole sequences to sum up.
+typedef struct pktseqi_batch_scoring {
     const pktseq_detector *detector;
-    const pktseq_model *model;
     const pktseq_dataset *dataset;
-    double *sum;        // (pairs, 2)
-    double *mark;       // (pairs, PKTSEQ_RUNNING, 3), see pktseqi_detector_sum; or NULL
-    size_t *order;      // (pairs) by length, longest first
-    size_t *begin;      // (batches + 1) places in order
-    size_t batches;
-    pktseq_work *work;  // (threads)
-    int threads;
-} pktseqi_sweep;
-
-enum { PKTSEQI_SWEEP = 64, PKTSEQI_SWEEP_ROWS = 2048 };  // sequences, packets in a batch
-
-// How many sequences of so many packets make a batch.
-static size_t pktseqi_sweep_count(size_t packets) {
-    size_t count = PKTSEQI_SWEEP_ROWS / packets;
-    return count == 0 ? 1 : count > PKTSEQI_SWEEP ? (size_t)PKTSEQI_SWEEP : count;
-}
-
-// Sorts the sequences by length, by counting, and cuts the batches. 0 without memory.
-static int pktseqi_sweep_plan(pktseqi_sweep *sweep, const pktseq_allocator *allocator) {
-    const pktseq_dataset *d = sweep->dataset;
-    size_t longest = d->longest + d->options.inputs, at = 0;
-    size_t *tally = (size_t *)pktseqi_alloc_zeroed(allocator, longest + 2, sizeof *tally);
-    sweep->order = (size_t *)pktseqi_alloc(allocator, d->pairs, sizeof *sweep->order);
-    sweep->begin = (size_t *)pktseqi_alloc(allocator, pktseqi_plus(d->pairs, 1),
-                                           sizeof *sweep->begin);
-    if (tally && sweep->order && sweep->begin) {
-        for (size_t i = 0; i < d->pairs; ++i) ++tally[d->length[i]];
-        for (size_t n = longest + 1; n-- > 0;) tally[n] += tally[n + 1];  // now: n packets or more
-        for (size_t i = 0; i < d->pairs; ++i) sweep->order[tally[d->length[i] + 1]++] = i;
-        while (at < d->pairs) {
-            sweep->begin[sweep->batches++] = at;
-            at += pktseqi_sweep_count(d->length[sweep->order[at]]);
-        }
-        sweep->begin[sweep->batches] = d->pairs;
-    }
-    pktseqi_free(allocator, tally);
-    return at > 0;
-}
-
-// One batch, into the places of its sequences.
-static pktseq_status pktseqi_sweep_batch(const pktseqi_sweep *sweep, size_t batch, int thread) {
-    pktseq_pair pair[PKTSEQI_SWEEP];
-    const pktseq_detector *d = sweep->detector;
-    pktseq_work *work = &sweep->work[thread];
-    const size_t *index = sweep->order + sweep->begin[batch];
-    size_t count = sweep->begin[batch + 1] - sweep->begin[batch];
-    pktseq_status status;
-    memset(pair, 0, sizeof pair);
-    for (size_t i = 0; i < count; ++i) pair[i] = pktseq_dataset_pair(sweep->dataset, index[i]);
-    work->batch = pktseqi_sweep_count(pair[0].inputs + pair[0].targets);
-    work->targets = pair[0].targets;
-    pktseqi_work_layout(work, 1, (char *)pktseqi_align(work->memory));
-    status = pktseqi_detector_forward(d, sweep->model, work, pair, count);
-    for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i)
-        pktseqi_detector_sum(d, sweep->model, work, &pair[i], i, sweep->sum + 2 * index[i],
-                             sweep->mark ? sweep->mark + 3 * PKTSEQ_RUNNING * index[i] : NULL);
-    return status;
-}
-
-// Memory for each thread's work, enough for the largest batch.
-static pktseq_status pktseqi_sweep_works(pktseqi_sweep *sweep, const pktseq_allocator *allocator,
-                                         pktseq_error *err) {
-    const pktseq_dataset *d = sweep->dataset;
+    double *sum;         // (pairs, 2)
+    double *mark;        // (pairs, PKTSEQ_RUNNING, 3), see pktseqi_detector_sum; or NULL
+    size_t *order;       // (pairs) by length, longest first
+    const size_t *index; // of the current batch: its place in order
+    pktseq_pair *pair;   // (work.batch)
+    size_t rows;         // target packets of a batch, at most
     pktseq_work work;
-    size_t most = 0;
-    memset(&work, 0, sizeof work);
-    work.config = sweep->model->config;
-    work.parameters = sweep->model->parameters;
-    work.threads = 1;
-    work.allocator = *allocator;
-    for (size_t batch = 0; batch < sweep->batches; ++batch) {
-        size_t packets = d->length[sweep->order[sweep->begin[batch]]], bytes;
-        work.batch = pktseqi_sweep_count(packets);
-        work.targets = packets - d->options.inputs;
-        bytes = pktseqi_work_layout(&work, 1, NULL);
-        if (bytes > most) most = bytes;
-    }
-    sweep->work = (pktseq_work *)pktseqi_alloc_zeroed(allocator, (size_t)sweep->threads,
-                                                      sizeof *sweep->work);
-    for (int i = 0; i < sweep->threads && sweep->work; ++i) {
-        sweep->work[i] = work;
-        sweep->work[i].memory = pktseqi_alloc_large(allocator, pktseqi_plus(most, 64), 1);
-        if (!sweep->work[i].memory) return pktseqi_no_memory(err);
-    }
-    return sweep->work ? PKTSEQ_OK : pktseqi_no_memory(err);
-}
-
-// All batches. The order in which threads take them does not matter: each writes its own slots.
-static int pktseqi_sweep_batches(const pktseqi_sweep *sweep) {
-    ptrdiff_t batch;
-    int failed = 0;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(sweep->threads)
-#endif
-    for (batch = 0; batch < (ptrdiff_t)sweep->batches; ++batch) {
-        int thread = 0;
-#ifdef _OPENMP
-        thread = omp_get_thread_num();
-#endif
-        if (pktseqi_sweep_batch(sweep, (size_t)batch, thread)) {
-#ifdef _OPENMP
-#pragma omp atomic
-#endif
-            failed |= 1;
-        }
-    }
-    return !failed;
-}
-
-static pktseq_status pktseqi_sweep_run(pktseqi_sweep *sweep, int threads, pktseq_error *err) {
-    const pktseq_allocator *allocator = &sweep->detector->allocator;
+    pktseqi_job job;     // model and work, for the passes of pktseqi_forward
     pktseq_status status;
+} pktseqi_batch_scoring;
+
+// Sequences and packets of a batch, for each thread. 64 rows fill the panels of a product, and 2048
+// rows of outputs, 3.4 MB with the recommended model, are what few sequences of 320 packets need.
+enum { PKTSEQI_SCORED_SEQUENCES = 64, PKTSEQI_SCORED_PACKETS = 2048 };
+
+// Sorts the sequences by length, by counting. 0 = out of memory.
+static int pktseqi_batch_sort(pktseqi_batch_scoring *s, const pktseq_allocator *allocator) {
+    const pktseq_dataset *d = s->dataset;
+    size_t longest = d->longest + d->options.inputs;
+    size_t *count = (size_t *)pktseqi_alloc_zeroed(allocator, longest + 2, sizeof *count);
+    s->order = (size_t *)pktseqi_alloc(allocator, d->pairs, sizeof *s->order);
+    if (count && s->order) {
+        for (size_t i = 0; i < d->pairs; ++i) ++count[d->length[i]];
+        for (size_t n = longest + 1; n-- > 0;) count[n] += count[n + 1];  // now: n packets or more
+        for (size_t i = 0; i < d->pairs; ++i) s->order[count[d->length[i] + 1]++] = i;
+    }
+    pktseqi_free(allocator, count);
+    return count && s->order;
+}
+
+// Sums up sequence i of the current batch, into its own place.
+static void pktseqi_batch_sum(void *user, size_t i) {
+    const pktseqi_batch_scoring *s = (const pktseqi_batch_scoring *)user;
+    size_t k = s->index[i];
+    pktseqi_detector_sum(s->detector, s->job.model, &s->work, &s->pair[i], i, s->sum + 2 * k,
+                         s->mark ? s->mark + 3 * PKTSEQ_RUNNING * k : NULL, NULL);
+}
+
+// Scores batch after batch. pool: the threads, or NULL
+static void pktseqi_batch_run(void *user, pktseqi_pool *pool) {
+    pktseqi_batch_scoring *s = (pktseqi_batch_scoring *)user;
+    const pktseq_dataset *d = s->dataset;
+    size_t count, threads = (size_t)s->work.threads;
+    for (size_t at = 0; at < d->pairs && s->status == PKTSEQ_OK; at += count) {
+        size_t fit = s->rows / (d->length[s->order[at]] - d->options.inputs);
+        count = s->work.batch < d->pairs - at ? s->work.batch : d->pairs - at;
+        if (fit < count) count = fit;  // 1 at least: work has rows for the longest
+        s->index = s->order + at;
+        for (size_t i = 0; i < count; ++i) s->pair[i] = pktseq_dataset_pair(d, s->index[i]);
+        s->status = pktseqi_forward_check(s->job.model, &s->work, s->pair, count, NULL);
+        if (s->status) return;
+        pktseqi_forward_begin(s->work.state, s->pair, count, NULL,
+                              s->detector->options.one_step_ahead);
+        s->work.state->has_loss = 0;  // nobody asks for it
+        s->job.chains = !pool ? 1 : count < threads ? count : threads;
+        pktseqi_forward_pass(&s->job, pool);
+        pktseqi_forward_end(&s->work);
+        pktseqi_pool_tasks(pool, count, pktseqi_batch_sum, s);
+    }
+}
+
+// Fills sum (pairs, 2) and, unless it is NULL, mark (pairs, PKTSEQ_RUNNING, 3).
+static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
+                                         const pktseq_model *model, const pktseq_dataset *dataset,
+                                         int threads, double *sum, double *mark,
+                                         pktseq_error *err) {
+    const pktseq_allocator *allocator = &detector->allocator;
+    pktseqi_batch_scoring scoring, *s = &scoring;
+    pktseq_work *work = &s->work;
+    pktseq_status status;
+    memset(s, 0, sizeof *s);
+    s->detector = detector;
+    s->dataset = dataset;
+    s->sum = sum;
+    s->mark = mark;
     if (threads < 0 || threads > 1024)
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
-    sweep->threads = pktseqi_thread_count(threads);
-    status = pktseqi_sweep_plan(sweep, allocator) ? PKTSEQ_OK : pktseqi_no_memory(err);
-    if ((size_t)sweep->threads > sweep->batches) sweep->threads = (int)sweep->batches;
-    if (status == PKTSEQ_OK) status = pktseqi_sweep_works(sweep, allocator, err);
-    if (status == PKTSEQ_OK && !pktseqi_sweep_batches(sweep))
-        status = pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                               "the sequences do not fit the model and the detector");
-    for (int i = 0; i < sweep->threads && sweep->work; ++i) pktseq_work_free(&sweep->work[i]);
-    pktseqi_free(allocator, sweep->work);
-    pktseqi_free(allocator, sweep->order);
-    pktseqi_free(allocator, sweep->begin);
+    work->config = model->config;
+    work->threads = pktseqi_thread_count(threads);
+    work->batch = (size_t)work->threads * PKTSEQI_SCORED_SEQUENCES;
+    work->targets = dataset->longest;
+    s->rows = (size_t)work->threads * PKTSEQI_SCORED_PACKETS;
+    if (work->batch > dataset->pairs) work->batch = dataset->pairs;
+    if (s->rows < work->targets) s->rows = work->targets;
+    if (s->rows / work->batch > work->targets) s->rows = work->batch * work->targets;
+    work->allocator = *allocator;
+    s->pair = (pktseq_pair *)pktseqi_alloc(allocator, work->batch, sizeof *s->pair);
+    status = s->pair && pktseqi_batch_sort(s, allocator) && pktseqi_work_alloc(work, s->rows)
+                 ? PKTSEQ_OK : pktseqi_no_memory(err);
+    if (status == PKTSEQ_OK) {
+        s->job.model = model;
+        s->job.work = work->state;
+        pktseqi_pool_run(work->threads, pktseqi_batch_run, s);
+        if (s->status)
+            status = pktseqi_error(err, s->status, 0,
+                                   "the sequences do not fit the model and the detector");
+    }
+    pktseqi_free(allocator, s->order);
+    pktseqi_free(allocator, s->pair);
+    pktseq_work_free(work);
     return status;
 }
 
-// Do detector, model and dataset belong together?
+// Checks that detector, model and dataset belong together.
 static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pktseq_model *model,
                                             const pktseq_dataset *dataset, pktseq_error *err) {
     pktseq_status status;
@@ -12723,7 +12895,7 @@ static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pkts
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
     if (!pktseqi_detector_fits(d, model) ||
-        (d->options.context > 0 && d->contexts != dataset->contexts))
+        (d->options.context > 0 && (!dataset->c || d->contexts != dataset->contexts)))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the detector is one of %z outputs in %z groups and %z fields of "
                              "context; there are %z, %z and %z", d->out, d->groups, d->contexts,
@@ -12735,61 +12907,82 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detect
                                                    const pktseq_model *model,
                                                    const pktseq_dataset *dataset, int threads,
                                                    double *score, pktseq_error *err) {
-    pktseqi_sweep sweep;
     pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
+    double *sum;
     if (status) return status;
     if (!score) return pktseqi_bad_argument(err, "score is NULL");
-    memset(&sweep, 0, sizeof sweep);
-    sweep.detector = detector;
-    sweep.model = model;
-    sweep.dataset = dataset;
-    sweep.sum = (double *)pktseqi_alloc(&detector->allocator, pktseqi_times(dataset->pairs, 2),
-                                        sizeof *sweep.sum);
-    if (!sweep.sum) return pktseqi_no_memory(err);
-    status = pktseqi_sweep_run(&sweep, threads, err);
+    sum = (double *)pktseqi_alloc(&detector->allocator, pktseqi_times(dataset->pairs, 2),
+                                  sizeof *sum);
+    if (!sum) return pktseqi_no_memory(err);
+    status = pktseqi_batch_score(detector, model, dataset, threads, sum, NULL, err);
     for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i)
-        score[i] = pktseqi_detector_value(detector, dataset->options.inputs,
-                                          dataset->length[i] - dataset->options.inputs,
-                                          sweep.sum + 2 * i);
-    pktseqi_free(&detector->allocator, sweep.sum);
+        score[i] = pktseqi_detector_value(detector, dataset->options.inputs, dataset->length[i],
+                                          sum + 2 * i);
+    pktseqi_free(&detector->allocator, sum);
     return status ? status : pktseqi_ok(err);
 }
 
-// Mean squared error of each output over all packets of a dataset, at least 1e-9.
+// ---- fit: what normal traffic is like
+
+// Returns the place of a group's mean squared error, or NULL where no score depends on it.
+static double *pktseqi_detector_error(const pktseq_detector *d, const pktseq_group *group,
+                                      size_t g) {
+    return d->options.measure == PKTSEQ_MEASURE_SURPRISAL && d->weight[g] > 0 &&
+                   group[g].kind == PKTSEQ_GROUP_NUMBER
+               ? &d->error[group[g].first] : NULL;
+}
+
+// Adds the squared errors of a pair to those of each number that is scored.
+static pktseq_status pktseqi_detector_add_error(const pktseq_detector *d, const pktseq_model *model,
+                                                pktseq_work *work, const pktseq_pair *pair) {
+    const pktseq_group *group = model->config.group;
+    pktseq_status status = pktseqi_detector_forward(d, model, work, pair, 1);
+    for (size_t t = 0; t < pair->targets && status == PKTSEQ_OK; ++t) {
+        pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
+        for (size_t g = 0; g < d->groups; ++g) {
+            double *error = pktseqi_detector_error(d, group, g), e;
+            if (!error) continue;
+            e = (double)work->state->out[t * d->out + group[g].first] -
+                (double)pktseqi_truth_at(&truth, &group[g], g, 0);
+            *error += e * e;
+        }
+    }
+    return status;
+}
+
+// Fits the mean squared error of each number that is scored, over all packets of a dataset and at
+// least 1e-9, so that a number that never varies does not divide by zero; errors of others stay 1.
+// One pair after the other in the order of the file: batches would sum in another order, and the
+// error's last bits would depend on how sequences fall into them.
 static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq_model *model,
                                                 const pktseq_dataset *dataset,
                                                 pktseq_error *err) {
+    double packets = 0, *error;
     pktseq_work work;
-    size_t packets = 0, O = d->out;
-    pktseq_status status = pktseq_work_init(&work, &model->config, 1, dataset->longest, 1,
-                                            &d->allocator, err);
+    pktseq_status status;
+    int any = 0;
+    for (size_t g = 0; g < d->groups; ++g) {
+        error = pktseqi_detector_error(d, model->config.group, g);
+        if (error) *error = 0;
+        any |= error != NULL;
+    }
+    if (!any) return PKTSEQ_OK;
+    status = pktseq_work_init(&work, &model->config, 1, dataset->longest, 1, &d->allocator, err);
     if (status) return status;
-    memset(d->error, 0, O * sizeof *d->error);
     for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i) {
         pktseq_pair pair = pktseq_dataset_pair(dataset, i);
-        status = pktseqi_detector_forward(d, model, &work, &pair, 1);
-        for (size_t t = 0; t < pair.targets && status == PKTSEQ_OK; ++t) {
-            pktseqi_truth truth = pktseqi_truth_in(&pair, t, O);
-            for (size_t g = 0; g < d->groups; ++g) {
-                const pktseq_group *group = &model->config.group[g];
-                for (size_t k = 0; k < group->count; ++k) {
-                    size_t o = group->first + k;
-                    double e = (double)work.state->out[t * O + o] -
-                               (double)pktseqi_truth_at(&truth, group, g, k);
-                    d->error[o] += e * e;
-                }
-            }
-        }
-        packets += pair.targets;
+        status = pktseqi_detector_add_error(d, model, &work, &pair);
+        packets += (double)pair.targets;
     }
     pktseq_work_free(&work);
-    if (status)
-        return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
-    for (size_t o = 0; o < O; ++o) {
-        d->error[o] /= (double)packets;
-        if (!pktseqi_finite(&d->error[o]))
+    if (status) return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
+    for (size_t g = 0; g < d->groups; ++g) {
+        error = pktseqi_detector_error(d, model->config.group, g);
+        if (!error) continue;
+        *error /= packets;
+        if (!pktseqi_finite(error))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a forecast is not finite");
-        if (d->error[o] < 1e-9) d->error[o] = 1e-9;
+        if (*error < 1e-9) *error = 1e-9;
     }
     return PKTSEQ_OK;
 }
@@ -12812,9 +13005,10 @@ static int pktseqi_invert(double *a, size_t n) {
     return 1;
 }
 
-// Mean of the context over the packets that are scored, and the inverse of their covariance. To
-// each variance 0.2^2 is added, so that a counter that normal traffic never moves counts as if it
-// varied by a fifth (of a logarithm, or of what it is), and not as infinitely rare.
+// Fits the mean of the context over the packets that are scored, and the inverse of their
+// covariance. To each variance 0.2^2 is added, so that a counter that normal traffic never moves
+// counts as if it varied by a fifth (of a logarithm, or of what it is), and not as infinitely rare.
+// Two passes: differences from the mean keep their digits where squares of large numbers would not.
 static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pktseq_dataset *dataset,
                                                   pktseq_error *err) {
     size_t C = d->contexts, n = 0;
@@ -12863,40 +13057,73 @@ static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset 
     }
 }
 
-// Mean plus two standard deviations of the scores of each class of length; a class of fewer than 20
-// sequences takes those of all.
+// Scores of a class of length, summed up.
+typedef struct pktseqi_moments {
+    double n, total, square;
+} pktseqi_moments;
+
+// Enters one score.
+static void pktseqi_moments_add(pktseqi_moments *m, double v) {
+    m->n += 1;
+    m->total += v;
+    m->square += v * v;
+}
+
+// Returns what scores of a class are divided by: their mean plus two standard deviations, so that 1
+// is high in every class; 1 where nothing can be said.
+static double pktseqi_moments_scale(const pktseqi_moments *m) {
+    double mean, variance, scale;
+    if (!(m->n > 0)) return 1;
+    mean = m->total / m->n;
+    variance = m->square / m->n - mean * mean;
+    scale = mean + 2 * (variance > 0 ? sqrt(variance) : 0);
+    return scale > 0 && pktseqi_finite(&scale) ? scale : 1;
+}
+
+// Fits the scales of whole sequences. A class of fewer than 20 takes the scale of all: the standard
+// deviation of 20 scores is uncertain by a sixth, 1 / sqrt(2 n).
 static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset *dataset,
                                         const double *sum) {
-    double total[5] = {0, 0, 0, 0, 0}, square[5] = {0, 0, 0, 0, 0};
-    size_t count[5] = {0, 0, 0, 0, 0};
-    for (int k = 0; k < 4; ++k) d->length_scale[k] = 1;
+    pktseqi_moments of[PKTSEQI_LENGTHS + 1], *all = &of[PKTSEQI_LENGTHS];
+    memset(of, 0, sizeof of);
     for (size_t i = 0; i < dataset->pairs; ++i) {
-        int k = pktseqi_length_class(dataset->length[i]);
-        double value = pktseqi_detector_value(d, dataset->options.inputs,
-                                              dataset->length[i] - dataset->options.inputs,
-                                              sum + 2 * i);
-        for (int all = 0; all < 2; ++all) {
-            int c = all ? 4 : k;
-            total[c] += value;
-            square[c] += value * value;
-            ++count[c];
-        }
+        double v = pktseqi_detector_mean(d, dataset->length[i] - dataset->options.inputs,
+                                         sum + 2 * i);
+        pktseqi_moments_add(&of[pktseqi_length_class(dataset->length[i], PKTSEQI_LENGTHS)], v);
+        pktseqi_moments_add(all, v);
     }
-    for (int k = 0; k < 4; ++k) {
-        int from = count[k] < 20 ? 4 : k;
-        double n = (double)count[from], mean = total[from] / n;
-        double variance = square[from] / n - mean * mean;
-        double scale = mean + 2 * (variance > 0 ? sqrt(variance) : 0);
-        if (scale > 0) d->length_scale[k] = scale;
+    for (int k = 0; k < PKTSEQI_LENGTHS; ++k)
+        d->length_scale[k] = pktseqi_moments_scale(of[k].n < 20 ? all : &of[k]);
+}
+
+// Fits the scales of running scores; a class of few takes the scale of the class before, whose
+// sequences are the most like its own.   mark: see pktseqi_detector_sum
+static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
+                                         const double *mark) {
+    double few = dataset->pairs < 20 ? 1 : 20;
+    for (size_t k = 0; k < PKTSEQ_RUNNING; ++k) {
+        pktseqi_moments m = {0, 0, 0};
+        for (size_t i = 0; i < dataset->pairs; ++i) {
+            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + k);
+            size_t packets = (size_t)at[0];
+            if (packets)
+                pktseqi_moments_add(&m, pktseqi_detector_mean(
+                                            d, packets - dataset->options.inputs, at + 1));
+        }
+        d->running_scale[k] = m.n < few && k > 0 ? d->running_scale[k - 1]
+                                                         : pktseqi_moments_scale(&m);
     }
 }
+
+// ---- thresholds: what share of normal scores exceeds them
 
 // Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
 // before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
 //   shape = (1 - m m / v) / 2     scale = m (1 - shape)
 // the shape kept from -0.5 to 0.3, since few scores can feign a hard end or a heavy tail. (Where
 // there is a hard end, as of a uniform distribution, fewer alarms come than were asked for.)
-static void pktseqi_detector_fit_tail(pktseq_detector *d, const double *score, size_t n) {
+// source: Hosking and Wallis 1987, Technometrics 29(3)
+static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t n) {
     size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;
     double from = score[n > k ? n - k - 1 : 0], m = 0, v = 0, shape = 0;
     for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
@@ -12905,57 +13132,71 @@ static void pktseqi_detector_fit_tail(pktseq_detector *d, const double *score, s
     if (v > 0) shape = 0.5 * (1 - m * m / v);
     if (shape < -0.5) shape = -0.5;
     if (shape > 0.3) shape = 0.3;
-    d->tail[0] = from;
-    d->tail[1] = (double)k / (double)n;
-    d->tail[2] = shape;
-    d->tail[3] = m * (1 - shape);
+    x->tail[0] = from;
+    x->tail[1] = (double)k / (double)n;
+    x->tail[2] = shape;
+    x->tail[3] = m * (1 - shape);
 }
 
-// The score that the share `rate` (above 0, not above tail[1]) exceeds, by the fitted tail.
-static double pktseqi_detector_tail(const pktseq_detector *d, double rate) {
-    double shape = d->tail[2], scale = d->tail[3], fall = rate / d->tail[1];
-    if (fabs(shape) < 1e-6) return d->tail[0] - scale * log(fall);
-    return d->tail[0] + scale / shape * (pow(fall, -shape) - 1);
+// Fits what normal scores are like, from those of sequences (n), sorted.
+static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorted, size_t n) {
+    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
+        double *q = &x->quantile[k];
+        *q = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_QUANTILES - 1));
+        if (k > 0 && *q < q[-1]) *q = q[-1];  // rounding
+    }
+    pktseqi_tail_fit(x, sorted, n);
 }
 
-// The score that the share `rate` of the sequences exceeds, in the tail or between the levels, from
-// which a straight line may not lead above the tail.
-static double pktseqi_detector_level(const pktseq_detector *d, double rate) {
-    double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), level;
+// Returns the score that the share `rate` of the sequences exceeds: in the tail by its formula, or
+// between the quantiles, from which a straight line may not lead above the tail. At 0 it is the
+// highest score that was seen.
+static double pktseqi_distribution_at(const pktseq_distribution *x, double rate) {
+    double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), score;
     int k = (int)at < PKTSEQ_QUANTILES - 2 ? (int)at : PKTSEQ_QUANTILES - 2;
-    if (rate > 0 && rate < d->tail[1]) return pktseqi_detector_tail(d, rate);
-    level = d->quantile[k] + (at - k) * (d->quantile[k + 1] - d->quantile[k]);
-    return rate > 0 && level > d->tail[0] ? d->tail[0] : level;
+    if (rate > 0 && rate < x->tail[1]) {
+        double shape = x->tail[2], fall = rate / x->tail[1];
+        // the limit of the formula below where the shape is 0: an exponential tail
+        if (fabs(shape) < 1e-6) return x->tail[0] - x->tail[3] * log(fall);
+        return x->tail[0] + x->tail[3] / shape * (pow(fall, -shape) - 1);
+    }
+    score = x->quantile[k] + (at - k) * (x->quantile[k + 1] - x->quantile[k]);
+    return rate > 0 && score > x->tail[0] ? x->tail[0] : score;
 }
 
-// The variance of the logarithm of a rate that is asked for.
-static double pktseqi_detector_spread(const pktseq_detector *d, double rate) {
+// Returns the variance of the logarithm of a rate that is asked for: what chance makes of as many
+// sequences as were learned from, widened by how unevenly they came, and the drift that was
+// measured between parts of recordings, a factor of e^0.5.
+static double pktseqi_rate_variance(const pktseq_detector *d, double rate) {
     return d->dispersion / ((double)d->sequences * rate) + 0.25;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
-                                                   double *threshold, double *low, double *high) {
+// Finds the threshold for a rate under one of the detector's two distributions, and the range of
+// later rates. 1.96 standard deviations are 95 %.
+static pktseq_status pktseqi_threshold_at(const pktseq_detector *d, const pktseq_distribution *x,
+                                          double rate, double *threshold, double *low,
+                                          double *high) {
     double expected, factor;
-    if (!detector || !threshold || !pktseqi_finite(&rate) || rate < 0 || rate > 1)
-        return PKTSEQ_ERROR_ARGUMENT;
-    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
-    expected = (double)detector->sequences * rate;
-    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_detector_spread(detector, rate))) : 1;
-    *threshold = pktseqi_detector_level(detector, rate < 1 ? rate * expected / (expected + 1) : 1);
+    if (!threshold || !pktseqi_finite(&rate) || rate < 0 || rate > 1) return PKTSEQ_ERROR_ARGUMENT;
+    if (!d->sequences || d->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
+    expected = (double)d->sequences * rate;
+    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(d, rate))) : 1;
+    *threshold = pktseqi_distribution_at(x, rate < 1 ? rate * expected / (expected + 1) : 1);
     if (low) *low = expected < 2 ? 0 : rate / factor;
     if (high) *high = rate * factor < 1 ? rate * factor : 1;
     return PKTSEQ_OK;
 }
 
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
+                                                   double *threshold, double *low, double *high) {
+    if (!detector) return PKTSEQ_ERROR_ARGUMENT;
+    return pktseqi_threshold_at(detector, &detector->scores, rate, threshold, low, high);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
                                                            double rate, double *threshold) {
-    pktseq_detector running;
     if (!detector) return PKTSEQ_ERROR_ARGUMENT;
-    running = *detector;
-    memcpy(running.quantile, detector->running_quantile, sizeof running.quantile);
-    memcpy(running.tail, detector->running_tail, sizeof running.tail);
-    if (!(running.tail[1] > 0)) running.sequences = 0;
-    return pktseq_detector_threshold(&running, rate, threshold, NULL, NULL);
+    return pktseqi_threshold_at(detector, &detector->running, rate, threshold, NULL, NULL);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
@@ -12968,18 +13209,21 @@ PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
     return PKTSEQ_OK;
 }
 
-// The threshold, and the range between those for the rates at either end of its range.
-static void pktseqi_detector_range(pktseq_detector *d) {
+// Sets both thresholds, and the range of the first between those for the rates at either end of its
+// range; where a rate has no such end, nothing bounds the threshold.
+static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_positive_rate;
-    pktseq_detector_threshold(d, rate, &d->threshold, &low, &high);
-    d->threshold_low = high < 1 ? pktseqi_detector_level(d, high) : -DBL_MAX;
-    d->threshold_high = low > 0 ? pktseqi_detector_level(d, low) : DBL_MAX;
+    pktseqi_threshold_at(d, &d->running, rate, &d->running_threshold, NULL, NULL);
+    pktseqi_threshold_at(d, &d->scores, rate, &d->threshold, &low, &high);
+    d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
+    d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
     if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
     if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
 }
 
-// By how much the number of the highest tenth of the scores (pairs) varies between ten parts of the
-// file, divided by what chance would have it vary; at least 1.
+// Returns by how much the number of the highest tenth of the scores (pairs) varies between ten
+// parts of the file, divided by what chance would have it vary (chi squared by its degrees of
+// freedom); at least 1. Rare events come in bursts: of an hour of our recording it is 2 to 4.
 static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const double *score,
                                           double highest_tenth) {
     double count[10] = {0}, high[10] = {0}, share = 0, sum = 0;
@@ -13000,7 +13244,7 @@ static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const d
 
 // Brings the scores of pairs that were trained on to those held out, if these are higher: to their
 // median or, with running ones among the scores, to the mean of the upper half, where it shows that
-// the first packets were never seen. sorted: (pairs) scratch
+// the first packets were never seen.   sorted: (pairs) scratch
 static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *score, double *sorted,
                                      int running) {
     size_t n = dataset->trained, held = dataset->pairs - n;
@@ -13021,23 +13265,11 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
     for (size_t i = 0; i < n && ratio > 1; ++i) score[i] *= ratio;
 }
 
-// What normal scores are like, from those of sequences (n), sorted.
-static void pktseqi_detector_distribution(pktseq_detector *d, const double *sorted, size_t n) {
-    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
-        d->quantile[k] = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_QUANTILES - 1));
-        if (k > 0 && d->quantile[k] < d->quantile[k - 1])
-            d->quantile[k] = d->quantile[k - 1];  // rounding
-    }
-    pktseqi_detector_fit_tail(d, sorted, n);
-    d->sequences = n;
-}
-
-// What normal scores are like, from those of all pairs, and the threshold.
-//   running   running scores are among them      sorted   (pairs) scratch
-static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
-                                                    const pktseq_dataset *dataset, double *score,
-                                                    double *sorted, int running,
-                                                    pktseq_error *err) {
+// Fits a distribution to the scores of all pairs, which it corrects.
+//   running   running scores are among them      sorted   (pairs) out
+static pktseq_status pktseqi_detector_fit_scores(pktseq_distribution *x,
+                                                 const pktseq_dataset *dataset, double *score,
+                                                 double *sorted, int running, pktseq_error *err) {
     size_t n = dataset->pairs;
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite(&score[i]))
@@ -13045,99 +13277,54 @@ static pktseq_status pktseqi_detector_fit_threshold(pktseq_detector *d,
     pktseqi_detector_correct(dataset, score, sorted, running);
     memcpy(sorted, score, n * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
-    pktseqi_detector_distribution(d, sorted, n);
-    d->dispersion = pktseqi_detector_dispersion(dataset, score,
-                                                pktseqi_quantile_sorted(sorted, n, 0.9));
-    pktseqi_detector_range(d);
+    pktseqi_distribution_fit(x, sorted, n);
     return PKTSEQ_OK;
 }
 
-// Scales of running scores: that of a class is mean plus two standard deviations of what is judged
-// in it; one of fewer than 20 sequences takes that of the class before.
-//   mark   see pktseqi_detector_sum
-static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
-                                         const double *mark) {
-    size_t inputs = dataset->options.inputs, few = dataset->pairs < 20 ? 1 : 20;
-    for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
-        double total = 0, square = 0, n = 0, scale;
-        d->running_scale[k] = 1;
-        for (size_t i = 0; i < dataset->pairs; ++i) {
-            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + (size_t)k);
-            double v = at[0] > 0 ? pktseqi_detector_mean(d, (size_t)at[0] - inputs, at + 1) : 0;
-            n += at[0] > 0;
-            total += v;
-            square += v * v;
-        }
-        square = n > 0 ? square / n - total / n * (total / n) : 0;
-        scale = n > 0 ? total / n + 2 * (square > 0 ? sqrt(square) : 0) : 0;
-        if (n < (double)few && k > 0) scale = d->running_scale[k - 1];
-        if (scale > 0 && pktseqi_finite(&scale)) d->running_scale[k] = scale;
+// Returns the highest of a sequence's running scores (PKTSEQ_RUNNING marks) and its score.
+static double pktseqi_detector_highest(const pktseq_detector *d, size_t inputs, const double *mark,
+                                       double score) {
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k, mark += 3) {
+        double v;
+        if (!(mark[0] > 0)) continue;
+        v = pktseqi_running_value(d, inputs, (size_t)mark[0], mark + 1);
+        if (v > score) score = v;
     }
+    return score;
 }
 
-// Puts the highest of each sequence's running scores and its score in the place of the first marks.
-static void pktseqi_detector_highest(const pktseq_detector *d, const pktseq_dataset *dataset,
-                                     const double *score, double *mark) {
-    for (size_t i = 0; i < dataset->pairs; ++i) {
-        double highest = score[i];
-        for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
-            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + (size_t)k);
-            double v = at[0] > 0 ? pktseqi_running_value(d, dataset->options.inputs, (size_t)at[0],
-                                                         at + 1) : highest;
-            if (v > highest) highest = v;
-        }
-        mark[i] = highest;  // of sequence i the marks have been read
-    }
-}
-
-// Does the score depend on the mean squared errors?
-static int pktseqi_detector_uses_error(const pktseq_detector *d, const pktseq_model *model) {
-    int uses = d->options.measure == PKTSEQ_MEASURE_WEIGHTED;
-    for (size_t g = 0; d->options.measure == PKTSEQ_MEASURE_SURPRISAL && g < d->groups; ++g)
-        uses |= d->weight[g] > 0 && model->config.group[g].kind == PKTSEQ_GROUP_NUMBER;
-    return uses;
-}
-
-// Fits a copy: everything in order.
+// Fits a copy: everything in order.   sum: (pairs, 2 + 3 PKTSEQ_RUNNING) scratch
 static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model *model,
                                           const pktseq_dataset *dataset, int threads, double *sum,
                                           pktseq_error *err) {
-    pktseqi_sweep sweep;
-    pktseq_detector running;
-    pktseq_status status = PKTSEQ_OK;
-    if (pktseqi_detector_uses_error(d, model))
-        status = pktseqi_detector_fit_error(d, model, dataset, err);
+    size_t n = dataset->pairs, inputs = dataset->options.inputs;
+    double *mark = sum + 2 * n;
+    pktseq_status status = pktseqi_detector_fit_error(d, model, dataset, err);
     if (status == PKTSEQ_OK && d->options.context > 0)
         status = pktseqi_detector_fit_context(d, dataset, err);
-    memset(&sweep, 0, sizeof sweep);
-    sweep.detector = d;
-    sweep.model = model;
-    sweep.dataset = dataset;
-    sweep.sum = sum;
-    sweep.mark = sum + 2 * dataset->pairs;
-    if (status == PKTSEQ_OK) status = pktseqi_sweep_run(&sweep, threads, err);
+    if (status == PKTSEQ_OK)
+        status = pktseqi_batch_score(d, model, dataset, threads, sum, mark, err);
     if (status) return status;
     if (d->options.context > 0) pktseqi_detector_fit_scale(d, dataset, sum);
     if (d->options.by_length) pktseqi_detector_fit_length(d, dataset, sum);
-    for (size_t i = 0; i < dataset->pairs; ++i)
-        sum[i] = pktseqi_detector_value(d, dataset->options.inputs,
-                                        dataset->length[i] - dataset->options.inputs,
-                                        sum + 2 * i);  // slot i has been read
+    pktseqi_detector_fit_running(d, dataset, mark);
+    for (size_t i = 0; i < n; ++i) {  // slot i of both has been read when it is overwritten
+        sum[i] = pktseqi_detector_value(d, inputs, dataset->length[i], sum + 2 * i);
+        mark[i] = pktseqi_detector_highest(d, inputs, mark + 3 * PKTSEQ_RUNNING * i, sum[i]);
+    }
+    d->sequences = n;
     d->seconds = dataset->seconds;
     d->unknown = 0;
     for (size_t f = 0; f < dataset->field_count; ++f) {
         double share = (double)dataset->unknown[f] / (double)dataset->rows;
         if (share > d->unknown) d->unknown = share;
     }
-    pktseqi_detector_fit_running(d, dataset, sweep.mark);
-    pktseqi_detector_highest(d, dataset, sum, sweep.mark);
-    status = pktseqi_detector_fit_threshold(d, dataset, sum, sum + dataset->pairs, 0, err);
-    running = *d;
-    if (status == PKTSEQ_OK)
-        status = pktseqi_detector_fit_threshold(&running, dataset, sweep.mark, sum, 1, err);
-    d->running_threshold = running.threshold;
-    memcpy(d->running_quantile, running.quantile, sizeof running.quantile);
-    memcpy(d->running_tail, running.tail, sizeof running.tail);
+    status = pktseqi_detector_fit_scores(&d->scores, dataset, sum, sum + n, 0, err);
+    if (status) return status;
+    d->dispersion = pktseqi_detector_dispersion(dataset, sum,
+                                                pktseqi_quantile_sorted(sum + n, n, 0.9));
+    status = pktseqi_detector_fit_scores(&d->running, dataset, mark, sum, 1, err);
+    if (status == PKTSEQ_OK) pktseqi_detector_set_thresholds(d);
     return status;
 }
 
@@ -13147,13 +13334,12 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     pktseq_detector fitted;
     pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
     double *sum, *old;
-    size_t count;
     if (status) return status;
     fitted = *detector;
     status = pktseqi_detector_alloc(&fitted, err);
     if (status) return status;
-    count = fitted.groups + fitted.out + fitted.contexts * (fitted.contexts + 1);
-    memcpy(fitted.memory, detector->memory, count * sizeof *fitted.memory);
+    memcpy(fitted.memory, detector->memory,
+           pktseqi_detector_numbers(detector) * sizeof *fitted.memory);
     sum = (double *)pktseqi_alloc(&fitted.allocator,
                                   pktseqi_times(dataset->pairs, 2 + 3 * PKTSEQ_RUNNING),
                                   sizeof *sum);
@@ -13166,8 +13352,10 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     return status ? status : pktseqi_ok(err);
 }
 
-// ---- is traffic what the detector was fitted to?
+// ---- drift: is traffic what the detector was fitted to?
 
+// Scores are compared at seven octiles of the normal ones, which are quantiles that the detector
+// has: a drift's size does not grow with the traffic.
 enum { PKTSEQI_OCTILE = (PKTSEQ_QUANTILES - 1) / 8 };
 
 PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
@@ -13185,15 +13373,18 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
     drift->above = drift->above * fade + (above != 0);
     for (int k = 0; k < 7; ++k)
         drift->below[k] = drift->below[k] * fade +
-                          (score <= detector->quantile[(k + 1) * PKTSEQI_OCTILE]);
+                          (score <= detector->scores.quantile[(k + 1) * PKTSEQI_OCTILE]);
     drift->named *= fade;
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] *= fade;
     return PKTSEQ_OK;
 }
 
+// The summary of Misra and Gries 1982 (Sci. Comput. Program. 2): a name that has no counter takes
+// the smallest one if that has faded below 1, or else lowers all by 1. Counts are lower bounds, and
+// what makes more than a ninth of the names has a counter.
 PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name) {
     char cut[sizeof drift->name[0]];
-    int least = 0;
+    int min = 0;
     if (!drift || !name) return;
     pktseqi_text_cut(cut, sizeof cut, name);
     drift->named += 1;
@@ -13202,66 +13393,67 @@ PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name) {
             drift->name_count[k] += 1;
             return;
         }
-        if (drift->name_count[k] < drift->name_count[least]) least = k;
+        if (drift->name_count[k] < drift->name_count[min]) min = k;
     }
-    if (drift->name_count[least] < 1) {  // what has faded makes room
-        memcpy(drift->name[least], cut, sizeof cut);
-        drift->name_count[least] = 1;
+    if (drift->name_count[min] < 1) {
+        memcpy(drift->name[min], cut, sizeof cut);
+        drift->name_count[min] = 1;
     } else {
         for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] -= 1;
     }
 }
 
 // Returns the largest difference between the distributions of scores, where both are known: at
-// octiles. Where scores repeat, several levels are the same.
+// octiles. Where scores repeat, several quantiles are the same, and the last of them counts.
 static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_detector *d) {
-    double most = 0;
+    const double *q = d->scores.quantile;
+    double max = 0;
     for (int k = 1; k < 8; ++k) {
         int j = k * PKTSEQI_OCTILE;
         double off;
-        while (j + 1 < PKTSEQ_QUANTILES &&
-               d->quantile[j + 1] <= d->quantile[k * PKTSEQI_OCTILE])
-            ++j;
+        while (j + 1 < PKTSEQ_QUANTILES && q[j + 1] <= q[k * PKTSEQI_OCTILE]) ++j;
         off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_QUANTILES - 1));
-        if (off > most) most = off;
+        if (off > max) max = off;
     }
-    return most;
+    return max;
 }
 
 // Finds the most frequent name.
 static void pktseqi_drift_most(const pktseq_drift *drift, pktseq_verdict *verdict) {
-    double most = 0;
+    double max = 0;
     verdict->name = "";
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) {
-        if (drift->name_count[k] <= most) continue;
-        most = drift->name_count[k];
+        if (drift->name_count[k] <= max) continue;
+        max = drift->name_count[k];
         verdict->name = drift->name[k];
     }
-    verdict->name_share = drift->named > 0 ? most / drift->named : 0;
+    verdict->name_share = drift->named > 0 ? max / drift->named : 0;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_detector *detector,
                                               double rate, pktseq_verdict *verdict) {
     pktseq_verdict v;
-    double n, spread, chance;
+    double n, variance, chance, slack[3];
     if (!drift || !detector || !verdict || !(rate <= 1)) return PKTSEQ_ERROR_ARGUMENT;
     if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
     memset(&v, 0, sizeof v);
     pktseqi_drift_most(drift, &v);
-    n = drift->squares > 0 ? drift->sequences * drift->sequences / drift->squares : 0;
-    v.judged = n >= 99.5;
     v.expected = rate;
     v.unknown_expected = detector->unknown;
+    // Kish's effective number of sequences: those that have faded say less. 100, but for rounding.
+    n = drift->squares > 0 ? drift->sequences * drift->sequences / drift->squares : 0;
+    v.judged = n >= 99.5;
     if (v.judged) {
-        double slack[3];
         for (unsigned k = 0; k < 3; ++k) slack[k] = drift->drifted >> k & 1 ? 0.7 : 1;
         chance = detector->dispersion / n;
-        spread = rate > 0 ? pktseqi_detector_spread(detector, rate) + chance / rate : 0;
+        variance = rate > 0 ? pktseqi_rate_variance(detector, rate) + chance / rate : 0;
         v.above = drift->above / drift->sequences;
-        v.above_limit = slack[0] * (rate > 0 ? rate * exp(1.96 * sqrt(spread)) : 5 / n);
+        // at a rate of 0, five sequences above the highest that was seen
+        v.above_limit = slack[0] * (rate > 0 ? rate * exp(1.96 * sqrt(variance)) : 5 / n);
         v.unknown = drift->packets > 0 ? drift->unknown / drift->packets : 0;
         v.unknown_limit = slack[1] * (2 * v.unknown_expected + 0.02);
         v.distance = pktseqi_drift_distance(drift, detector);
+        // 1.63 / sqrt(n): the 99 % quantile of Kolmogorov's statistic
         v.distance_limit = slack[2] * (0.25 + 1.63 * sqrt(chance));
         if (rate >= 0 && v.above > v.above_limit) v.drifted |= PKTSEQ_DRIFT_ABOVE;
         if (v.unknown > v.unknown_limit) v.drifted |= PKTSEQ_DRIFT_UNKNOWN;
@@ -13274,10 +13466,16 @@ PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_
 
 // ---- >>stream: a sequence whose packets come one at a time -----------------------------------
 
+// A stream holds what a forward pass holds between two packets: the hidden state, the packet before
+// (the next token) and, free running, the last forecast. Its steps are those of >>forward with a
+// batch of one, so a stream's score is the file's to the bit. Two doors lead in: dense packets, and
+// the packed ones of a watcher, which keeps the packet before itself.
+
 PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
                                             const pktseq_detector *detector,
                                             const pktseq_allocator *allocator, pktseq_error *err) {
-    size_t H, O, D, bytes;
+    pktseq_allocator own = pktseqi_allocator(allocator);
+    size_t H, O, D;
     if (!stream) return pktseqi_bad_argument(err, "stream is NULL");
     memset(stream, 0, sizeof *stream);
     if (!model || !model->block || !detector || !detector->memory)
@@ -13286,16 +13484,11 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector is another model's");
     H = model->config.hidden;
     O = model->config.out;
-    stream->allocator = pktseqi_allocator(allocator);
-    D = model->config.in > O ? model->config.in : O;
-    bytes = pktseqi_plus(model->config.groups * sizeof *stream->entry,
-                         (6 * H + 2 * O + D) * sizeof *stream->h);
-    stream->entry = (pktseqi_nonzero *)pktseqi_alloc(&stream->allocator, bytes, 1);
-    if (!stream->entry) {
-        memset(stream, 0, sizeof *stream);
-        return pktseqi_no_memory(err);
-    }
-    stream->h = (pktseq_real *)(void *)(stream->entry + model->config.groups);
+    D = model->config.in > O ? model->config.in : O;  // encoder and decoder share the token
+    stream->memory = (pktseq_real *)pktseqi_alloc(&own, 6 * H + 2 * O + D, sizeof *stream->h);
+    if (!stream->memory) return pktseqi_no_memory(err);
+    stream->allocator = own;
+    stream->h = stream->memory;
     stream->h2 = stream->h + H;
     stream->gate = stream->h2 + H;
     stream->last = stream->gate + 4 * H;
@@ -13311,35 +13504,35 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
     if (!stream || !stream->h) return;
     memset(stream->h, 0, stream->model->config.hidden * sizeof *stream->h);
     memset(stream->last, 0, stream->model->config.out * sizeof *stream->last);
-    memset(stream->entry, 0, stream->model->config.groups * sizeof *stream->entry);
     stream->packets = 0;
     stream->network = stream->context = 0;
 }
 
-// One step of one of the GRUs; the next state becomes the state.
-static void pktseqi_stream_step(pktseq_stream *stream, const pktseqi_gru *gru,
-                                const pktseq_real *x, const pktseqi_nonzero *entry) {
-    pktseq_real *h = stream->h;
+// Runs one step of one of the GRUs; the next state becomes the state.
+//   entry   what is not zero of the input, instead of x; or NULL
+static void pktseqi_stream_step(pktseq_stream *stream, pktseqi_gru gru, const pktseq_real *x,
+                                const pktseqi_nonzero *entry) {
     pktseqi_step step;
     step.count = 1;
     step.x = x;
     step.entry = entry;
     step.entries = stream->model->config.groups;
-    step.h_stride = gru->H;
-    step.gate_stride = 4 * gru->H;
-    step.h = h;
+    step.h_stride = gru.H;
+    step.gate_stride = 4 * gru.H;
+    step.h = stream->h;
     step.h_is_zero = stream->packets == 0;
     step.h2 = stream->h2;
     step.gate = stream->gate;
-    pktseqi_gru_forward(pktseqi_choose(), gru, &step);
-    memcpy(h, stream->h2, gru->H * sizeof *h);
+    pktseqi_gru_forward(pktseqi_choose(), &gru, &step);
+    memcpy(stream->h, stream->h2, gru.H * sizeof *stream->h);
 }
 
 // Returns what pktseqi_output and pktseqi_network_score make of a surprisal, to the bit, without
 // the outputs that do not count and all probabilities but the one of what came. In stream->out
-// remain, of each group that counts, numbers that rise with the probabilities.
+// remain, of each group that counts, numbers that rise with the probabilities: enough to name the
+// class that was expected most.
 static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_truth *truth,
-                                      double *part) {
+                                       double *part) {
     const pktseqi_kernels *kernels = pktseqi_choose();
     const pktseq_model *model = stream->model;
     const pktseq_detector *d = stream->detector;
@@ -13347,18 +13540,17 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
     for (size_t g = 0; g < d->groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
         pktseq_real *out = stream->out + group->first, total = 0, p = 0;
-        size_t hot = group->count;
         double before = sum;
         part[g] = 0;
         if (!(d->weight[g] > 0)) continue;
         pktseqi_output_rows(kernels, model, stream->h, 0, 1, group->first, group->count, out);
         if (group->kind == PKTSEQ_GROUP_CLASS) {
-            hot = pktseqi_truth_hot(truth, group, g);
+            size_t hot = pktseqi_truth_hot(truth, group, g);
             if (hot < group->count) {
                 total = kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
-                p = out[hot] * (1 / total);
+                p = out[hot] * (1 / total);  // as pktseqi_link scales, in the same two roundings
             }
-            sum += d->weight[g] * pktseqi_surprisal(p, PKTSEQI_LEAST);
+            sum += d->weight[g] * pktseqi_surprisal(p, PKTSEQI_MIN_PROBABILITY);
         } else {
             if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(out, 1);
             sum += d->weight[g] * pktseqi_group_surprisal(group, g, d->error, stream->out, truth);
@@ -13368,19 +13560,19 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
     return sum;
 }
 
-// A step of the decoder and what the packet that came scores: token (O) or, if that is NULL, entry.
-//   part (groups + C), or NULL: what each group and field of the context adds. Who wants that is a
-//        watcher and does not need all of the forecast
+// Runs a step of the decoder and adds what the packet that came scores.
+//   token   (O), or NULL: entry (G), what is not zero of it
+//   part    (groups + C) what each group and field of the context adds; or NULL. Who asks for it is
+//           a watcher, whose packets are packed, and does not need all of the forecast
 static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
-                                    const pktseqi_truth *truth, const pktseq_real *c,
-                                    double *part) {
+                                    const pktseqi_nonzero *entry, const pktseqi_truth *truth,
+                                    const pktseq_real *c, double *part) {
     const pktseq_model *model = stream->model;
     const pktseq_detector *d = stream->detector;
-    pktseqi_gru gru = pktseqi_gru_of(&model->config, &model->tensor, 1);
     if (token) pktseqi_token(token, model->config.out, stream->token);
-    pktseqi_stream_step(stream, &gru, stream->token, token ? NULL : stream->entry);
-    if (part && truth->packing && d->options.one_step_ahead &&
-        d->options.measure == PKTSEQ_MEASURE_SURPRISAL) {
+    pktseqi_stream_step(stream, pktseqi_gru_of(&model->config, &model->tensor, 1), stream->token,
+                        token ? NULL : entry);
+    if (part && d->options.one_step_ahead && d->options.measure == PKTSEQ_MEASURE_SURPRISAL) {
         stream->network += pktseqi_stream_surprisal(stream, truth, part);
     } else {
         pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
@@ -13393,96 +13585,90 @@ static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *to
 PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
                                             const pktseq_real *y, const pktseq_real *c) {
     const pktseq_config *config;
-    const pktseq_real *from;
-    pktseqi_gru gru;
     if (!stream || !stream->h || !x || !y || !stream->model->block || !stream->detector->memory ||
         (stream->detector->options.context > 0 && !c))
         return PKTSEQ_ERROR_ARGUMENT;
     config = &stream->model->config;
     if (stream->packets < config->inputs) {
-        gru = pktseqi_gru_of(config, &stream->model->tensor, 0);
-        pktseqi_stream_step(stream, &gru, x, NULL);
+        pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0), x, NULL);
     } else {
         pktseqi_truth truth = pktseqi_truth_of(NULL, y, NULL, 0, config->out);
-        if (stream->packets == config->inputs)
-            from = config->start == PKTSEQ_START_TARGET ? y : stream->last;
-        else
-            from = stream->detector->options.one_step_ahead ? stream->last : stream->out;
-        pktseqi_stream_forecast(stream, from, &truth, c, NULL);
+        const pktseq_real *from = stream->last;
+        if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET) from = y;
+        if (stream->packets > config->inputs && !stream->detector->options.one_step_ahead)
+            from = stream->out;
+        pktseqi_stream_forecast(stream, from, NULL, &truth, c, NULL);
     }
     memcpy(stream->last, y, config->out * sizeof *y);
     ++stream->packets;
     return PKTSEQ_OK;
 }
 
-// Takes a packed packet that fits.   part as above
+// Takes a packed packet that fits, row (F), with its context c (C).
+//   before   (F) the packet before, or NULL for the first
+//   entry    (groups) scratch: the packet before as a token
+//   part     (groups + C) out
 static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packing *packing,
-                                       const pktseq_real *row, const pktseq_real *c,
+                                       const pktseq_real *before, const pktseq_real *row,
+                                       const pktseq_real *c, pktseqi_nonzero *entry,
                                        double *part) {
     const pktseq_config *config = &stream->model->config;
-    pktseqi_gru gru;
     if (stream->packets < config->inputs) {
         for (size_t f = 0; f < packing->fields; ++f)
             pktseqi_unpack(&packing->field[f], row[f], stream->token);
-        gru = pktseqi_gru_of(config, &stream->model->tensor, 0);
-        pktseqi_stream_step(stream, &gru, stream->token, NULL);
+        pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0),
+                            stream->token, NULL);
     } else {
         pktseqi_truth truth = pktseqi_truth_of(packing, NULL, row, 0, config->out);
-        int fed_back = stream->packets > config->inputs &&
-                       !stream->detector->options.one_step_ahead;
-        if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET)
-            pktseqi_packed_token(packing, row, stream->entry);
-        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, &truth, c, part);
+        int begins = stream->packets == config->inputs;
+        int fed_back = !begins && !stream->detector->options.one_step_ahead;
+        pktseqi_packed_token(packing, begins && config->start == PKTSEQ_START_TARGET ? row : before,
+                             entry);
+        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, entry, &truth, c, part);
     }
-    pktseqi_packed_token(packing, row, stream->entry);
     ++stream->packets;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_stream_push_packed(pktseq_stream *stream,
-                                                   const pktseq_packing *packing,
-                                                   const pktseq_real *row, const pktseq_real *c) {
-    if (!stream || !stream->h || !packing || !row || !stream->model->block ||
-        !stream->detector->memory || (stream->detector->options.context > 0 && !c))
-        return PKTSEQ_ERROR_ARGUMENT;
-    if (!pktseqi_packing_fits(packing, &stream->model->config)) return PKTSEQ_ERROR_MISMATCH;
-    pktseqi_stream_push_packed(stream, packing, row, c, NULL);
-    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
     double sum[2];
-    size_t N;
-    if (!stream || !stream->h || !score || !stream->model->block || !stream->detector->memory)
+    if (!stream || !stream->h || !score || !stream->model->block || !stream->detector->memory ||
+        stream->packets <= stream->model->config.inputs)
         return PKTSEQ_ERROR_ARGUMENT;
-    N = stream->model->config.inputs;
-    if (stream->packets <= N) return PKTSEQ_ERROR_ARGUMENT;
     sum[0] = stream->network;
     sum[1] = stream->context;
-    *score = pktseqi_detector_value(stream->detector, N, stream->packets - N, sum);
+    *score = pktseqi_detector_value(stream->detector, stream->model->config.inputs,
+                                    stream->packets, sum);
     return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
     if (!stream) return;
-    pktseqi_free(&stream->allocator, stream->entry);
+    pktseqi_free(&stream->allocator, stream->memory);
     memset(stream, 0, sizeof *stream);
 }
 
 // ---- >>watch: packets in, alarms out ----------------------------------------------------------
 
+// A packet goes through tracker (which sequence is it of?), encode (its features, as the codec
+// makes them of a file) and the stream of its sequence. One stream is lent to every sequence in
+// turn: what must outlive a packet lies in the sequence's slot, a block of slot_size bytes:
+//
+//     pktseqi_watched   pktseqi_blame of each part   since   h   (free running: out)   row
+//
+// Slots are numbered by the tracker and never move on their own; their array grows with the number
+// that is open at once.
+
 // What one group of outputs or one field of the context has added to a sequence's score.
 typedef struct pktseqi_blame {
     float sum, worst;       // and the packet where it added most:
-    float expected, seen;   // values, or numbers of categories
+    float expected, seen;   // see pktseqi_part_values
     uint32_t packet;
 } pktseqi_blame;
 
-// A sequence that is open. After it lie its blames (parts), what since-previous and since-first
-// look back to (2 of each field), the hidden state (H), free running also the last forecast (O),
-// and the last packet, packed (F).
+// A sequence that is open.
 typedef struct pktseqi_watched {
     pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
-    double network, context;
+    double network, context;  // sums of the stream
     uint64_t token;         // of the packet where the token's group added most
     char token_protocol[24];
     double highest;         // running score
@@ -13497,7 +13683,9 @@ typedef struct pktseqi_looked {
     char protocol[20];      // empty = none yet
 } pktseqi_looked;
 
-enum { PKTSEQI_LOOKED = 2048, PKTSEQI_NO_CLASS = -1 };
+// Places of the table of such texts, by hash: 64 KB for each column of texts. A text is looked up
+// here instead of written out and found among the codec's categories.
+enum { PKTSEQI_LOOKED = 2048 };
 
 // A field of the codec, ready to be made of packets. Its column has three rows: the sequence's
 // first packet, the one before, and the current one.
@@ -13518,36 +13706,36 @@ typedef struct pktseqi_ended {
     int above;              // the threshold of then
 } pktseqi_ended;
 
-enum { PKTSEQI_ADAPT = 4096, PKTSEQI_ADAPT_LEAST = 200, PKTSEQI_ADAPT_EVERY = 100 };
+// How many are kept, from how many on and after how many more the threshold is made anew.
+enum { PKTSEQI_ADAPT = 4096, PKTSEQI_ADAPT_MIN = 200, PKTSEQI_ADAPT_INTERVAL = 100 };
 
-typedef struct pktseqi_adapting {
-    double span, rate;      // seconds; of false alarms
-    pktseqi_ended *ended;   // (PKTSEQI_ADAPT) a ring, or NULL: off
-    double *sorted;         // (PKTSEQI_ADAPT) scratch
-    size_t count, fresh;    // in the ring, so far; since the threshold was made
-} pktseqi_adapting;
-
+// The inside of a watcher. All arrays but those of the slots are in one block.
 typedef struct pktseqi_watching {
     const pktseq_codec *codec;
-    pktseqi_adapting adapting;
-    pktseq_stream stream;   // scratch: each sequence in turn
+    pktseq_stream stream;   // lent to each sequence in turn
     pktseqi_watch_field *field;  // (field_count)
     pktseq_packing packing; // its arrays are the watcher's
     pktseq_group *packed_field;
     size_t *group_field;
     pktseq_real *row, *c;   // (F) the current packet, packed; (C) its context
+    pktseqi_nonzero *entry; // (groups) the packet before, as a token
     double *part;           // (groups + C)
     size_t parts;
-    unsigned char *memory;  // (capacity, slot_size)
+    pktseqi_ended *ended;   // (PKTSEQI_ADAPT) a ring; none unless it adapts
+    double *sorted;         // (PKTSEQI_ADAPT) scratch
+    size_t ended_count, since_threshold;  // in the ring so far; since it was made anew
+    void *block;            // field .. sorted
+    unsigned char *slots;   // (capacity, slot_size)
     size_t capacity;
     size_t at_since, at_h, at_row;  // bytes from the beginning of a slot
 } pktseqi_watching;
 
+// Returns the sequence in a slot.
 static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
-    return (pktseqi_watched *)(void *)(w->state->memory + slot * w->slot_size);
+    return (pktseqi_watched *)(void *)(w->state->slots + slot * w->slot_size);
 }
 
-// Part of a slot.
+// Returns a part of a slot.
 static void *pktseqi_watch_part(pktseqi_watched *s, size_t at) {
     return (unsigned char *)s + at;
 }
@@ -13564,6 +13752,7 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     pktseqi_text t = pktseqi_text_growing(&w->allocator);
     pktseqi_looked *looked;
     uint32_t like = 0;
+    // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): the upper bits are mixed
     for (size_t i = 0; i < size && i < 20; ++i)
         hash = (hash ^ (unsigned char)tracked->protocol[i]) * 0x9e3779b97f4a7c15u;
     looked = &f->looked[hash >> 40 & (PKTSEQI_LOOKED - 1)];
@@ -13584,7 +13773,7 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     return category;
 }
 
-// A packet's number in a column.
+// Returns a packet's number in a column.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
     if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
@@ -13593,7 +13782,7 @@ static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
     return pktseqi_packet_number(packet, known);
 }
 
-// Is this a column that a packet has, of the kind that the field wants?
+// Tells whether this is a column that a packet has, of the kind that the field asks for.
 static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
     int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
     if (field->kind == PKTSEQ_ONEHOT) return text;
@@ -13640,6 +13829,7 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
             since[1] = f->number[2];
             since += 2;
         }
+        // Row 2 of the column; its sequence begins there or at row 0.
         known = pktseqi_codec_encode_field(field, &f->column, f->category, f->bound, 2,
                                            tracked->position ? 0 : 2, 1, to);
         unknown |= text && known == 0;
@@ -13650,67 +13840,30 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
 
 // ---- alarms
 
-// Names a value of a column. number: of a category where there are some, or what the column says
-static void pktseqi_watch_value(const pktseq_codec *codec, size_t field_index, double number,
-                                char *text, size_t size) {
-    const pktseq_field *field = &codec->field[field_index];
-    pktseqi_text t = pktseqi_text_fixed(text, size);
-    size_t width = pktseqi_field_width(field), class_of = number >= 0 ? (size_t)number : width;
-    if (pktseqi_field_is_class(field->kind) && class_of >= width)
-        pktseqi_put_text(&t, "another");
-    else if (field->kind == PKTSEQ_PORT || field->kind == PKTSEQ_PORT_REFERENCE)
-        pktseqi_put_text(&t, pktseqi_port_name[class_of]);
-    else if (pktseqi_field_is_class(field->kind))
-        pktseqi_put(&t, pktseqi_field_has_bounds(field->kind) && class_of + 1 < width
-                            ? "up to %s" : "%s", field->category[class_of]);
-    else
-        pktseqi_put(&t, "%f", floor(number * 1000 + 0.5) / 1000);
-}
-
-// A feature back in its column's units, without those of logarithms of differences of time.
-static double pktseqi_watch_unscale(const pktseq_field *field, double v) {
-    if (pktseqi_field_scaled(field)) v = v * field->sd + field->mean;
-    return pktseqi_field_unlog(field, v);
-}
-
-// The reason that part p of a sequence is. sum: of all parts
-static void pktseqi_watch_reason(const pktseq_watcher *w, pktseqi_watched *s, size_t p, double sum,
-                                 pktseq_reason *reason) {
-    const pktseq_codec *codec = w->state->codec;
-    const pktseqi_blame *blame = (const pktseqi_blame *)(s + 1) + p;
-    size_t f = p < codec->groups ? codec->group_field[p]
-                                 : codec->field_count - codec->contexts + p - codec->groups;
-    const pktseq_field *field = &codec->field[f];
-    reason->column = field->column;
-    reason->share = sum > 0 ? (double)blame->sum / sum : 0;
-    reason->packet = blame->packet;
-    pktseqi_watch_value(codec, f, (double)blame->expected, reason->expected,
-                        sizeof reason->expected);
-    if (w->state->field[f].known == PKTSEQI_COL_TOKEN)
-        pktseq_token_text(s->token, s->token_protocol, reason->seen, sizeof reason->seen);
-    else
-        pktseqi_watch_value(codec, f, (double)blame->seen, reason->seen, sizeof reason->seen);
+// Tells whether a part is the column "token".
+static int pktseqi_watch_is_token(const pktseqi_watching *state, size_t part) {
+    const pktseq_codec *codec = state->codec;
+    return part < codec->groups &&
+           state->field[codec->group_field[part]].known == PKTSEQI_COL_TOKEN;
 }
 
 // Raises an alarm with its three main reasons.
 static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double score, int ended) {
+    const pktseqi_watching *state = w->state;
     const pktseqi_blame *blame = (const pktseqi_blame *)(s + 1);
     pktseq_alarm *a = &s->alarm;
-    size_t place[3] = {0, 0, 0};
-    double sum = 0;
-    a->reasons = 0;
-    for (size_t p = 0; p < w->state->parts; ++p) {
-        size_t at = a->reasons < 3 ? a->reasons++ : 3;
-        if (blame[p].sum > 0) sum += (double)blame[p].sum;
-        while (at > 0 && blame[p].sum > blame[place[at - 1]].sum) {
-            if (at < 3) place[at] = place[at - 1];
-            --at;
-        }
-        if (at < 3) place[at] = p;
+    pktseqi_top top;
+    memset(&top, 0, sizeof top);
+    for (size_t p = 0; p < state->parts; ++p) pktseqi_top_add(&top, p, (double)blame[p].sum);
+    for (size_t k = 0; k < top.count; ++k) {
+        const pktseqi_blame *b = &blame[top.part[k]];
+        pktseq_reason *r = &a->reason[k];
+        pktseqi_reason_fill(state->codec, &top, k, b->packet, (double)b->expected, (double)b->seen,
+                            r);
+        if (pktseqi_watch_is_token(state, top.part[k]))  // named also if the codec does not know it
+            pktseq_token_text(s->token, s->token_protocol, r->seen, sizeof r->seen);
     }
-    while (a->reasons && !(blame[place[a->reasons - 1]].sum > 0)) --a->reasons;
-    for (size_t i = 0; i < a->reasons; ++i)
-        pktseqi_watch_reason(w, s, place[i], sum, &a->reason[i]);
+    a->reasons = top.count;
     a->ended = ended;
     a->score = score;
     a->threshold = w->options.threshold;
@@ -13720,110 +13873,98 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->repeated = 1;
 }
 
-// The running score of a sequence or, when it has ended, its score; 0 before one packet is scored.
+// Returns the running score of a sequence or, when it has ended, its score; 0 before one packet is
+// scored.
 static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s, int ended) {
-    const pktseq_stream *stream = &w->state->stream;
-    size_t inputs = stream->model->config.inputs;
+    const pktseq_detector *d = w->state->stream.detector;
+    size_t inputs = w->state->stream.model->config.inputs;
     double sum[2];
     sum[0] = s->network;
     sum[1] = s->context;
     if (s->alarm.packets <= inputs) return 0;
-    if (ended)
-        return pktseqi_detector_value(stream->detector, inputs, s->alarm.packets - inputs, sum);
-    return pktseqi_running_value(stream->detector, inputs, s->alarm.packets, sum);
+    return ended ? pktseqi_detector_value(d, inputs, s->alarm.packets, sum)
+                 : pktseqi_running_value(d, inputs, s->alarm.packets, sum);
 }
 
-// May a sequence that has raised an alarm count as normal? See pktseq_watch_options.
-static int pktseqi_adapt_takes(const pktseqi_adapting *a, double time, uint64_t source) {
-    size_t kept = a->count < PKTSEQI_ADAPT ? a->count : (size_t)PKTSEQI_ADAPT, n = 1;
-    double all = 1, same = 1;
+// Tells whether a sequence that has raised an alarm may count as normal, see pktseq_watch_options.
+static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *ended) {
+    const pktseqi_watching *state = w->state;
+    size_t kept = state->ended_count < PKTSEQI_ADAPT ? state->ended_count : (size_t)PKTSEQI_ADAPT;
+    double n = 1, all = 1, same = 1;  // this one included
     for (size_t i = 0; i < kept; ++i) {
-        if (a->ended[i].time < time - a->span) continue;
-        ++n;
-        all += a->ended[i].above;
-        same += a->ended[i].above && a->ended[i].source == source;
+        const pktseqi_ended *e = &state->ended[i];
+        if (e->time < ended->time - w->options.adapt) continue;
+        n += 1;
+        all += e->above;
+        same += e->above && e->source == ended->source;
     }
-    return all <= 1 + 2 * a->rate * (double)n && same <= 1 + 0.002 * (double)n;
+    return all <= 1 + 2 * w->options.false_positive_rate * n && same <= 1 + 0.002 * n;
 }
 
-// Takes a sequence that has ended. Returns 1 if it has made the threshold anew.
-static int pktseqi_adapt_add(pktseqi_adapting *a, const pktseq_detector *detector,
-                             const pktseqi_ended *ended, double *threshold) {
-    pktseq_detector now = *detector;
-    size_t n = 0;
-    if (ended->above && !pktseqi_adapt_takes(a, ended->time, ended->source)) return 0;
-    a->ended[a->count++ % PKTSEQI_ADAPT] = *ended;
-    if (++a->fresh < PKTSEQI_ADAPT_EVERY || detector->dispersion < 1) return 0;
-    for (size_t i = 0; i < a->count && i < PKTSEQI_ADAPT; ++i)
-        if (a->ended[i].time >= ended->time - a->span) a->sorted[n++] = a->ended[i].highest;
-    if (n < PKTSEQI_ADAPT_LEAST || (double)n * a->rate < 2) return 0;
-    a->fresh = 0;
-    qsort(a->sorted, n, sizeof *a->sorted, pktseqi_compare_numbers);
-    pktseqi_detector_distribution(&now, a->sorted, n);
-    return pktseq_detector_threshold(&now, a->rate, threshold, NULL, NULL) == PKTSEQ_OK;
-}
-
-// Takes a watched sequence that has ended with this score.
-static void pktseqi_watch_adapt(pktseq_watcher *w, const pktseqi_watched *s, double score) {
-    pktseqi_adapting *a = &w->state->adapting;
+// Takes a sequence that has ended with this score, and now and then makes the threshold anew.
+static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, double score) {
+    pktseqi_watching *state = w->state;
+    const pktseq_detector *detector = state->stream.detector;
+    double rate = w->options.false_positive_rate;
+    pktseq_detector now;
     pktseqi_ended ended;
-    if (!a->ended) return;
+    size_t n = 0;
     ended.time = s->alarm.time;
     ended.highest = score > s->highest ? score : s->highest;
     ended.source = pktseqi_fnv(PKTSEQI_FNV_START, s->alarm.src, sizeof s->alarm.src);
     ended.above = s->alarm.repeated;
-    w->adapted += (uint64_t)pktseqi_adapt_add(a, w->state->stream.detector, &ended,
-                                              &w->options.threshold);
+    if (ended.above && !pktseqi_adapt_takes(w, &ended)) return;
+    state->ended[state->ended_count++ % PKTSEQI_ADAPT] = ended;
+    if (++state->since_threshold < PKTSEQI_ADAPT_INTERVAL || detector->dispersion < 1) return;
+    for (size_t i = 0; i < state->ended_count && i < PKTSEQI_ADAPT; ++i)
+        if (state->ended[i].time >= ended.time - w->options.adapt)
+            state->sorted[n++] = state->ended[i].highest;
+    if (n < PKTSEQI_ADAPT_MIN || (double)n * rate < 2) return;
+    state->since_threshold = 0;
+    qsort(state->sorted, n, sizeof *state->sorted, pktseqi_compare_numbers);
+    now = *detector;
+    now.sequences = n;
+    pktseqi_distribution_fit(&now.running, state->sorted, n);
+    w->adapted += pktseq_detector_running_threshold(&now, rate, &w->options.threshold) == PKTSEQ_OK;
 }
 
-// A sequence has ended: it may raise an alarm now, or again with its final score.
+// Ends a sequence: it may raise an alarm now, or again with its final score.
 static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseq_watcher *w = (pktseq_watcher *)user_data;
     pktseqi_watched *s = pktseqi_watch_at(w, slot);
     double score = pktseqi_watch_score(w, s, 1);
     ++w->sequences;
-    if (s->open && (s->alarm.repeated || score > w->options.threshold))
-        pktseqi_watch_raise(w, s, score, 1);
-    if (s->open && s->alarm.packets > w->state->stream.model->config.inputs) {
+    if (!s->open) return;
+    if (s->alarm.repeated || score > w->options.threshold) pktseqi_watch_raise(w, s, score, 1);
+    if (s->alarm.packets > w->state->stream.model->config.inputs) {
         pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.repeated,
                          (double)s->alarm.packets, (double)s->unknown);
-        pktseqi_watch_adapt(w, s, score);
+        if (w->options.adapt > 0) pktseqi_adapt_add(w, s, score);
     }
     s->open = 0;
 }
 
 // Notes what each part has added at this packet, and what was expected and seen where it was most.
+// Shares and not sums count in the end, so parts have the scale of one packet.
 static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
                                 const pktseq_tracked *tracked) {
     const pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     const pktseq_detector *d = state->stream.detector;
+    pktseqi_truth truth = pktseqi_truth_of(&state->packing, NULL, state->row, 0, codec->targets);
     pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
     for (size_t p = 0; p < state->parts; ++p, ++blame) {
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
         float part = (float)(state->part[p] * scale);
-        size_t f = p < codec->groups ? codec->group_field[p] : 0;
+        double expected, seen;
         blame->sum += part;
         if (!(part > blame->worst)) continue;
+        pktseqi_part_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
         blame->worst = part;
         blame->packet = (uint32_t)s->alarm.packets;
-        if (p >= codec->groups) {
-            size_t k = p - codec->groups;
-            const pktseq_field *field = &codec->field[codec->field_count - codec->contexts + k];
-            blame->expected = (float)pktseqi_watch_unscale(field, d->mean[k]);
-            blame->seen = (float)pktseqi_watch_unscale(field, (double)state->c[k]);
-        } else if (codec->group[p].kind == PKTSEQ_GROUP_CLASS) {
-            const pktseq_group *group = &codec->group[p];
-            blame->expected = (float)pktseqi_largest(state->stream.out + group->first,
-                                                     group->count);
-            blame->seen = (float)state->row[state->group_field[p]];
-        } else {
-            pktseq_real out = state->stream.out[codec->group[p].first];
-            pktseq_real seen = state->row[state->group_field[p]];
-            blame->expected = (float)pktseqi_watch_unscale(&codec->field[f], (double)out);
-            blame->seen = (float)pktseqi_watch_unscale(&codec->field[f], (double)seen);
-        }
-        if (p >= codec->groups || state->field[f].known != PKTSEQI_COL_TOKEN) continue;
+        blame->expected = (float)expected;
+        blame->seen = (float)seen;
+        if (!pktseqi_watch_is_token(state, p)) continue;
         s->token = tracked->token;
         pktseqi_text_cut(s->token_protocol, sizeof s->token_protocol, tracked->protocol);
     }
@@ -13831,35 +13972,23 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
 
 // ---- the stream of a sequence
 
-// Puts a sequence's state into the stream.
-static void pktseqi_watch_load(pktseq_watcher *w, pktseqi_watched *s) {
+// Runs the stream for the current packet in row and c. Its state, and free running its forecast,
+// are the slot's own memory; which packet came before is told by the slot's row.
+static void pktseqi_watch_stream(pktseq_watcher *w, pktseqi_watched *s) {
     pktseqi_watching *state = w->state;
     pktseq_stream *stream = &state->stream;
-    size_t H = stream->model->config.hidden, O = stream->model->config.out;
-    const pktseq_real *row = (const pktseq_real *)pktseqi_watch_part(s, state->at_row);
-    const pktseq_real *h = (const pktseq_real *)pktseqi_watch_part(s, state->at_h);
-    memcpy(stream->h, h, H * sizeof *h);
-    pktseqi_packed_token(&state->packing, s->alarm.packets ? row : NULL, stream->entry);
+    pktseq_real *before = (pktseq_real *)pktseqi_watch_part(s, state->at_row);
+    stream->h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
     if (!stream->detector->options.one_step_ahead)
-        memcpy(stream->out, h + H, O * sizeof *h);
+        stream->out = stream->h + stream->model->config.hidden;
     stream->packets = s->alarm.packets;
     stream->network = s->network;
     stream->context = s->context;
-}
-
-// Takes it out again, with the current packet as the last one.
-static void pktseqi_watch_store(pktseq_watcher *w, pktseqi_watched *s) {
-    pktseqi_watching *state = w->state;
-    const pktseq_stream *stream = &state->stream;
-    size_t H = stream->model->config.hidden, O = stream->model->config.out;
-    pktseq_real *h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
-    memcpy(h, stream->h, H * sizeof *h);
-    memcpy(pktseqi_watch_part(s, state->at_row), state->row,
-           state->packing.fields * sizeof *state->row);
-    if (!stream->detector->options.one_step_ahead)
-        memcpy(h + H, stream->out, O * sizeof *h);
+    pktseqi_stream_push_packed(stream, &state->packing, s->alarm.packets ? before : NULL,
+                               state->row, state->c, state->entry, state->part);
     s->network = stream->network;
     s->context = stream->context;
+    memcpy(before, state->row, state->packing.fields * sizeof *before);
 }
 
 // Begins a sequence in a slot with its first packet.
@@ -13882,19 +14011,20 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
     pktseqi_text_cut(a->protocol, sizeof a->protocol, tracked->protocol);
 }
 
-// Makes room for one more slot. 0 = out of memory.
+// Makes room for one more slot. 0 = out of memory. The tracker numbers slots from 0 without gaps,
+// so the next one is at most `used`; rules that follow no connections have one sequence at a time.
 static int pktseqi_watch_reserve(pktseq_watcher *w) {
     pktseqi_watching *state = w->state;
     const pktseqi_slots *s = &w->tracker.state->table[PKTSEQI_CONNECTIONS];
-    size_t most = w->tracker.rule.kind == PKTSEQ_RULE_CONNECTION ? s->limit : 1;
+    size_t max = w->tracker.rule.kind == PKTSEQ_RULE_CONNECTION ? s->limit : 1;
     size_t to = state->capacity ? 2 * state->capacity : 64;
     void *memory;
-    if (s->used < state->capacity || state->capacity == most) return 1;
-    if (to > most) to = most;
-    memory = pktseqi_regrow(&w->allocator, state->memory, state->capacity, to, w->slot_size);
+    if (s->used < state->capacity || state->capacity == max) return 1;
+    if (to > max) to = max;
+    memory = pktseqi_regrow(&w->allocator, state->slots, state->capacity, to, w->slot_size);
     if (!memory) return 0;
-    state->memory = (unsigned char *)memory;
-    memset(state->memory + state->capacity * w->slot_size, 0,
+    state->slots = (unsigned char *)memory;
+    memset(state->slots + state->capacity * w->slot_size, 0,
            (to - state->capacity) * w->slot_size);
     state->capacity = to;
     return 1;
@@ -13917,9 +14047,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     if (pktseqi_watch_encode(watcher, packet, &tracked,
                              (double *)pktseqi_watch_part(s, state->at_since)))
         pktseqi_watch_unknown(watcher, s, packet);
-    pktseqi_watch_load(watcher, s);
-    pktseqi_stream_push_packed(&state->stream, &state->packing, state->row, state->c, state->part);
-    pktseqi_watch_store(watcher, s);
+    pktseqi_watch_stream(watcher, s);
     n = ++s->alarm.packets;
     s->alarm.time = packet->time;
     s->alarm.bytes += packet->length;
@@ -13940,14 +14068,39 @@ PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
     pktseq_tracker_tick(&watcher->tracker, now);
 }
 
-// Prepares the fields of the codec.
+// ---- making a watcher
+
+// Points every array into the block; returns the bytes needed. Looked-up texts are zeros at first.
+static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block) {
+    const pktseq_codec *codec = s->codec;
+    size_t fields = pktseqi_codec_fields(codec), used = 0, ended = adapts ? PKTSEQI_ADAPT : 0;
+    pktseqi_looked *looked;
+    s->field = (pktseqi_watch_field *)pktseqi_bump(block, &used, codec->field_count, 1,
+                                                   sizeof *s->field);
+    for (size_t i = 0; i < codec->field_count; ++i) {
+        size_t texts = codec->field[i].kind == PKTSEQ_ONEHOT ? PKTSEQI_LOOKED : 0;
+        looked = (pktseqi_looked *)pktseqi_bump(block, &used, texts, 1, sizeof *looked);
+        if (block && texts) s->field[i].looked = looked;
+    }
+    s->row = (pktseq_real *)pktseqi_bump(block, &used, fields, 1, sizeof *s->row);
+    s->c = (pktseq_real *)pktseqi_bump(block, &used, codec->contexts, 1, sizeof *s->c);
+    s->packed_field = (pktseq_group *)pktseqi_bump(block, &used, fields, 1,
+                                                   sizeof *s->packed_field);
+    s->group_field = (size_t *)pktseqi_bump(block, &used, codec->groups, 1, sizeof *s->group_field);
+    s->entry = (pktseqi_nonzero *)pktseqi_bump(block, &used, codec->groups, 1, sizeof *s->entry);
+    s->part = (double *)pktseqi_bump(block, &used, s->parts, 1, sizeof *s->part);
+    s->ended = (pktseqi_ended *)pktseqi_bump(block, &used, ended, 1, sizeof *s->ended);
+    s->sorted = (double *)pktseqi_bump(block, &used, ended, 1, sizeof *s->sorted);
+    return used;
+}
+
+// Prepares the fields of the codec. On failure the watcher can be freed.
 static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) {
-    pktseqi_watching *state = w->state;
-    const pktseq_codec *codec = state->codec;
+    const pktseq_codec *codec = w->state->codec;
     for (size_t i = 0; i < codec->field_count; ++i) {
         const pktseq_field *field = &codec->field[i];
-        pktseqi_watch_field *f = &state->field[i];
-        int texts = field->kind == PKTSEQ_ONEHOT, good = 1;
+        pktseqi_watch_field *f = &w->state->field[i];
+        int good = 1;
         f->known = pktseqi_known_find(field->column);
         if (!pktseqi_watch_has(field, f->known))
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
@@ -13958,12 +14111,7 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
             f->bound = pktseqi_codec_bounds(&w->allocator, field);
             good = f->bound != NULL;
         }
-        if (texts) {
-            f->looked = (pktseqi_looked *)pktseqi_alloc_zeroed(&w->allocator, PKTSEQI_LOOKED,
-                                                               sizeof *f->looked);
-            good = f->looked != NULL;
-        }
-        for (size_t k = 0; texts && good && k < field->category_count; ++k) {
+        for (size_t k = 0; f->looked && good && k < field->category_count; ++k) {
             uint32_t id;
             good = pktseqi_tree_put(&f->tree, &w->allocator,
                                     (char *const *)(uintptr_t)field->category, (uint32_t)k, &id);
@@ -13973,59 +14121,47 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
     return PKTSEQ_OK;
 }
 
-// Lays out a slot, and gets all memory but that of the slots.
+// Gets all memory but that of the slots, and lays out a slot.
 static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model *model,
                                           pktseq_error *err) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
-    size_t back = 0, at, reals, fields = pktseqi_codec_fields(codec);
-    state->field = (pktseqi_watch_field *)pktseqi_alloc_zeroed(&w->allocator, codec->field_count,
-                                                               sizeof *state->field);
-    state->row = (pktseq_real *)pktseqi_alloc_zeroed(&w->allocator, fields + codec->contexts,
-                                                     sizeof *state->row);
-    state->packed_field = (pktseq_group *)pktseqi_alloc_zeroed(&w->allocator, fields,
-                                                               sizeof *state->packed_field);
-    state->group_field = (size_t *)pktseqi_alloc_zeroed(&w->allocator, codec->groups,
-                                                        sizeof *state->group_field);
+    int adapts = w->options.adapt > 0;
+    size_t back = 0, reals = model->config.hidden, bytes;
     state->parts = codec->groups + codec->contexts;
-    state->part = (double *)pktseqi_alloc_zeroed(&w->allocator, state->parts, sizeof *state->part);
-    if (!state->field || !state->row || !state->packed_field || !state->group_field || !state->part)
-        return pktseqi_no_memory(err);
-    state->adapting.span = w->options.adapt;
-    state->adapting.rate = w->options.false_positive_rate;
-    if (w->options.adapt > 0) {
-        state->adapting.ended = (pktseqi_ended *)pktseqi_alloc(
-            &w->allocator, PKTSEQI_ADAPT, sizeof *state->adapting.ended);
-        state->adapting.sorted = (double *)pktseqi_alloc(&w->allocator, PKTSEQI_ADAPT,
-                                                         sizeof(double));
-        if (!state->adapting.ended || !state->adapting.sorted) return pktseqi_no_memory(err);
-    }
-    state->c = state->row + fields;
+    bytes = pktseqi_watch_arrays(state, adapts, NULL);
+    state->block = pktseqi_alloc_zeroed(&w->allocator, pktseqi_plus(bytes, 64), 1);
+    if (!state->block) return pktseqi_no_memory(err);
+    pktseqi_watch_arrays(state, adapts, (char *)pktseqi_align(state->block));
     state->packing = pktseqi_packing_of(codec, state->packed_field, state->group_field);
-    if (!pktseqi_packing_fits(&state->packing, &model->config))
+    if (!pktseqi_packing_fits(&state->packing, &model->config) ||
+        codec->contexts != state->stream.detector->contexts)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     for (size_t f = 0; f < codec->field_count; ++f)
         back += (size_t)pktseqi_field_looks_back(codec->field[f].kind);
-    reals = model->config.hidden;
     if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
-    at = sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame);
-    state->at_since = (at + 7) / 8 * 8;
+    state->at_since = (sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame) + 7) / 8 * 8;
     state->at_h = state->at_since + 2 * back * sizeof(double);
     state->at_row = state->at_h + reals * sizeof(pktseq_real);
-    w->slot_size = (state->at_row + fields * sizeof(pktseq_real) + 7) / 8 * 8;
+    w->slot_size = (state->at_row + state->packing.fields * sizeof(pktseq_real) + 7) / 8 * 8;
     return pktseqi_watch_fields(w, err);
 }
 
-// Puts rate and threshold in the place of zeros.
-static pktseq_status pktseqi_watch_threshold(pktseq_watch_options *o,
-                                             const pktseq_detector *detector, pktseq_error *err) {
-    int own = o->false_positive_rate > 0 && o->threshold == 0;
-    if (!(o->false_positive_rate >= 0 && o->false_positive_rate <= 1) || !(o->adapt >= 0) ||
-        o->adapt > DBL_MAX)
+// Puts rule, rate and threshold in the place of zeros.
+static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const pktseq_codec *codec,
+                                                const pktseq_detector *detector,
+                                                pktseq_error *err) {
+    double *rate = &o->false_positive_rate;
+    int own = *rate > 0 && o->threshold == 0;
+    pktseq_rule rule = o->rule.min_length ? o->rule : codec->rule;
+    if (!(*rate >= 0 && *rate <= 1) || !(o->adapt >= 0) || o->adapt > DBL_MAX)
         return pktseqi_bad_argument(err, "false_positive_rate is not a share, or adapt not a time");
-    if (o->false_positive_rate == 0) o->false_positive_rate = detector->options.false_positive_rate;
+    if (!rule.min_length) rule = pktseq_rule_default();
+    memcpy(rule.secret, o->rule.secret, sizeof rule.secret);
+    o->rule = rule;
+    if (*rate == 0) *rate = detector->options.false_positive_rate;
     if (o->threshold == 0) o->threshold = detector->running_threshold;
-    if (own && pktseq_detector_running_threshold(detector, o->false_positive_rate, &o->threshold))
+    if (own && pktseq_detector_running_threshold(detector, *rate, &o->threshold))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
                              "running scores, from which false_positive_rate could be taken");
     return PKTSEQ_OK;
@@ -14037,22 +14173,14 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
                                              const pktseq_watch_options *options,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
-    pktseq_rule rule;
     pktseq_status status;
     if (!watcher) return pktseqi_bad_argument(err, "watcher is NULL");
     memset(watcher, 0, sizeof *watcher);
     if (!codec || !codec->field_count || !model || !model->block || !detector || !detector->memory)
         return pktseqi_bad_argument(err, "model, codec or detector is NULL or empty");
-    if (codec->features != model->config.in || codec->targets != model->config.out ||
-        codec->groups != model->config.groups || codec->contexts != detector->contexts)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     watcher->allocator = pktseqi_allocator(allocator);
     if (options) watcher->options = *options;
-    rule = watcher->options.rule.min_length ? watcher->options.rule : codec->rule;
-    if (!rule.min_length) rule = pktseq_rule_default();
-    memcpy(rule.secret, watcher->options.rule.secret, sizeof rule.secret);
-    watcher->options.rule = rule;
-    status = pktseqi_watch_threshold(&watcher->options, detector, err);
+    status = pktseqi_watch_options_fill(&watcher->options, codec, detector, err);
     if (status) return status;
     watcher->state = (pktseqi_watching *)pktseqi_alloc_zeroed(&watcher->allocator, 1,
                                                               sizeof *watcher->state);
@@ -14060,7 +14188,8 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
     watcher->state->codec = codec;
     status = pktseq_stream_init(&watcher->state->stream, model, detector, &watcher->allocator, err);
     if (status == PKTSEQ_OK)
-        status = pktseq_tracker_init(&watcher->tracker, &rule, &watcher->allocator, err);
+        status = pktseq_tracker_init(&watcher->tracker, &watcher->options.rule,
+                                     &watcher->allocator, err);
     if (status == PKTSEQ_OK) status = pktseqi_watch_layout(watcher, model, err);
     if (status) {
         pktseq_watcher_free(watcher);
@@ -14080,18 +14209,11 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
     for (size_t f = 0; state && state->field && f < state->codec->field_count; ++f) {
         pktseqi_free(&watcher->allocator, state->field[f].bound);
         pktseqi_free(&watcher->allocator, state->field[f].tree.node);
-        pktseqi_free(&watcher->allocator, state->field[f].looked);
     }
     if (state) {
         pktseq_stream_free(&state->stream);
-        pktseqi_free(&watcher->allocator, state->field);
-        pktseqi_free(&watcher->allocator, state->row);
-        pktseqi_free(&watcher->allocator, state->packed_field);
-        pktseqi_free(&watcher->allocator, state->adapting.ended);
-        pktseqi_free(&watcher->allocator, state->adapting.sorted);
-        pktseqi_free(&watcher->allocator, state->group_field);
-        pktseqi_free(&watcher->allocator, state->part);
-        pktseqi_free(&watcher->allocator, state->memory);
+        pktseqi_free(&watcher->allocator, state->block);
+        pktseqi_free(&watcher->allocator, state->slots);
         pktseqi_free(&watcher->allocator, state);
     }
     pktseq_tracker_free(&watcher->tracker);
@@ -14116,7 +14238,7 @@ static const char *const pktseqi_role_name[] = {"both", "input", "context", NULL
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
 static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
 static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
-static const char *const pktseqi_measure_name[] = {"rms", "weighted", "surprisal", NULL};
+static const char *const pktseqi_measure_name[] = {"rms", "surprisal", NULL};
 static const char *const pktseqi_names_name[] = {"unknown", "dissector", "ports", NULL};
 static const char *const pktseqi_rule_name[] = {"reference", "connection", NULL};
 static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
@@ -14280,18 +14402,18 @@ static const pktseqi_member pktseqi_detector_members[] = {
     PKTSEQI_M_REAL("threshold_low", threshold_low, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("threshold_high", threshold_high, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("dispersion", dispersion, 0, DBL_MAX)
-    PKTSEQI_M_RISING("quantile", quantile)
-    PKTSEQI_M_REAL("tail_from", tail[0], -DBL_MAX, DBL_MAX)
-    PKTSEQI_M_REAL("tail_above", tail[1], 0, 1)
-    PKTSEQI_M_REAL("tail_shape", tail[2], -1, 1)
-    PKTSEQI_M_REAL("tail_scale", tail[3], 0, DBL_MAX)
+    PKTSEQI_M_RISING("quantile", scores.quantile)
+    PKTSEQI_M_REAL("tail_from", scores.tail[0], -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("tail_above", scores.tail[1], 0, 1)
+    PKTSEQI_M_REAL("tail_shape", scores.tail[2], -1, 1)
+    PKTSEQI_M_REAL("tail_scale", scores.tail[3], 0, DBL_MAX)
     PKTSEQI_M_REAL("running_scale", running_scale, DBL_MIN, DBL_MAX)
     PKTSEQI_M_REAL("running_threshold", running_threshold, -DBL_MAX, DBL_MAX)
-    PKTSEQI_M_RISING("running_quantile", running_quantile)
-    PKTSEQI_M_REAL("running_tail_from", running_tail[0], -DBL_MAX, DBL_MAX)
-    PKTSEQI_M_REAL("running_tail_above", running_tail[1], 0, 1)
-    PKTSEQI_M_REAL("running_tail_shape", running_tail[2], -1, 1)
-    PKTSEQI_M_REAL("running_tail_scale", running_tail[3], 0, DBL_MAX)
+    PKTSEQI_M_RISING("running_quantile", running.quantile)
+    PKTSEQI_M_REAL("running_tail_from", running.tail[0], -DBL_MAX, DBL_MAX)
+    PKTSEQI_M_REAL("running_tail_above", running.tail[1], 0, 1)
+    PKTSEQI_M_REAL("running_tail_shape", running.tail[2], -1, 1)
+    PKTSEQI_M_REAL("running_tail_scale", running.tail[3], 0, DBL_MAX)
 };
 #undef PKTSEQI_M_REALS
 #undef PKTSEQI_OF

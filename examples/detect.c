@@ -817,13 +817,6 @@ static void filter_of(const app *a, size_t row, size_t packets, char *text, size
     snprintf(text + n, size - n, "}");
 }
 
-// A part's field: groups of outputs first, then the context.
-static size_t part_field(const app *a, size_t part) {
-    return part < a->codec.groups ? a->codec.group_field[part]
-                                  : a->codec.field_count - a->codec.contexts + part -
-                                        a->codec.groups;
-}
-
 // What the names of columns mean that reasons use.
 static const report_word word[] = {
     {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
@@ -852,60 +845,6 @@ static const report_word word[] = {
     {"source_connections", "how many these connections are"}};
 enum { WORDS = sizeof word / sizeof *word };
 
-// The unit in which a column is counted, after a space, or "".
-static const char *unit_of(const char *column) {
-    return strcmp(column, "length") == 0 || strcmp(column, "pair_length") == 0 ? " bytes"
-           : strcmp(column, "timestamp") == 0                                  ? " s"
-                                                                               : "";
-}
-
-// A number as people write it, "130" and "1.2", never "1.3e+02", with its unit.
-static void amount_text(const char *column, double v, char *text, size_t size) {
-    const char *format = fabs(v) >= 100 && fabs(v) < 1e15 ? "%.0f%s" : "%.3g%s";
-    snprintf(text, size, format, v, unit_of(column));
-}
-
-// A value in the packet's own units.
-static void value_text(const pktseq_field *field, const pktseq_value *value, char *text,
-                       size_t size) {
-    int bounds = field->kind == PKTSEQ_CLASSES || field->kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
-    if (value->text && bounds && strcmp(value->text, "more"))
-        snprintf(text, size, "up to %s%s", value->text, unit_of(field->column));
-    else if (value->text)
-        snprintf(text, size, "%s", value->text);
-    else
-        amount_text(field->column, value->number, text, size);
-}
-
-// What one part expected of a packet and what it saw.  t: target step; row: the packet's
-static void describe(const app *a, const pktseq_work *work, size_t part, size_t t, size_t row,
-                     char *expected, char *seen, size_t size) {
-    const pktseq_field *field = &a->codec.field[part_field(a, part)];
-    const pktseq_column *column = pktseq_table_column(&a->table, field->column);
-    pktseq_value *value = (pktseq_value *)calloc(a->codec.field_count, sizeof *value);
-    pktseq_real *y = (pktseq_real *)malloc(a->codec.targets * sizeof *y);
-    snprintf(expected, size, "?");
-    snprintf(seen, size, "?");
-    if (value && y && part < a->codec.groups) {
-        pktseq_codec_decode_output(&a->codec, pktseq_work_output(work, 0, t), value);
-        value_text(field, &value[part_field(a, part)], expected, size);
-        pktseq_dataset_dense(&a->dataset, row, NULL, y);
-        pktseq_codec_decode_output(&a->codec, y, value);
-        value_text(field, &value[part_field(a, part)], seen, size);
-        if (column && column->names)  // also what the codec does not know
-            snprintf(seen, size, "%s", pktseq_column_text(column, row));
-    } else if (value && column && !column->names) {
-        double mean = a->detector.mean[part - a->codec.groups];
-        if (field->sd > 0) mean = mean * field->sd + field->mean;
-        if (field->kind == PKTSEQ_LOG) mean = exp(mean) - 1;
-        snprintf(expected, size, "about ");
-        amount_text(field->column, fabs(mean) < 0.05 ? 0 : mean, expected + 6, size - 6);
-        amount_text(field->column, pktseq_column_number(column, row), seen, size);
-    }
-    free(value);
-    free(y);
-}
-
 // A sequence explained: its parts, and the texts made of them.
 typedef struct explained {
     pktseq_alarm alarm;    // with its reasons
@@ -914,21 +853,6 @@ typedef struct explained {
     char who[160], last_who[160], when[48], filter[1400];
     char reason[3][512];
 } explained;
-
-// The part that added most, over all steps or at one, among those not used yet.
-static size_t largest_part(const double *part, size_t parts, size_t steps, const int *used) {
-    size_t best = parts;
-    double most = 0;
-    for (size_t p = 0; p < parts; ++p) {
-        double sum = 0;
-        for (size_t t = 0; t < steps; ++t) sum += part[t * parts + p];
-        if (!(used && used[p]) && sum > most) {
-            most = sum;
-            best = p;
-        }
-    }
-    return best;
-}
 
 // What the table says of a sequence, as an alarm without reasons.
 static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
@@ -965,13 +889,30 @@ static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
     alarm->ended = 1;
 }
 
-// Finds the three parts that add most, and for each the packet where it does. Texts of the list are
-// made unless the alarm is all that is wanted. x->part is to be freed.
+// Finds the reasons of target steps first .. past - 1 of a sequence whose parts are explained, the
+// texts of the table in the place of categories: also those that the model does not know. Returns how
+// many there are.
+static size_t reasons_of(const app *a, const pktseq_work *work, const explained *x, size_t first,
+                         size_t past, pktseq_reason *reason) {
+    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
+    size_t reasons = 0;
+    pktseq_detector_reasons(&a->detector, &a->codec, work, &pair, x->part, first, past, reason,
+                            &reasons);
+    for (size_t i = 0; i < reasons; ++i) {
+        const pktseq_column *column = pktseq_table_column(&a->table, reason[i].column);
+        if (column && column->names)
+            snprintf(reason[i].seen, sizeof reason[i].seen, "%s",
+                     pktseq_column_text(column, x->row + reason[i].packet - 1));
+    }
+    return reasons;
+}
+
+// Explains a sequence. Texts of the list are made unless the alarm is all that is wanted. x->part is
+// to be freed.
 static int explain(const app *a, pktseq_work *work, size_t i, int texts, explained *x) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
-    size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs;
-    int *used = (int *)calloc(parts, sizeof *used);
-    double score, total;
+    size_t parts = a->codec.groups + a->codec.contexts;
+    double score;
     x->pair = i;
     x->row = a->dataset.first_row[i];
     x->steps = pair.targets;
@@ -983,28 +924,11 @@ static int explain(const app *a, pktseq_work *work, size_t i, int texts, explain
         when_of(a, x->row, x->when);
         filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
     }
-    if (!used || !x->part ||
-        pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score)) {
-        free(used);
+    if (!x->part ||
+        pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score))
         return fail("out of memory");
-    }
-    while (x->alarm.reasons < 3) {
-        pktseq_reason *r = &x->alarm.reason[x->alarm.reasons];
-        size_t p = largest_part(x->part, parts, x->steps, used), worst = 0;
-        if (p == parts) break;
-        used[p] = 1;
-        total = 0;
-        for (size_t t = 0; t < x->steps; ++t) {
-            total += x->part[t * parts + p];
-            if (x->part[t * parts + p] > x->part[worst * parts + p]) worst = t;
-        }
-        describe(a, work, p, worst, x->row + N + worst, r->expected, r->seen, sizeof r->seen);
-        r->column = a->codec.field[part_field(a, p)].column;
-        r->share = score > 0 ? total / score : 0;
-        r->packet = N + worst + 1;
-        reason_text(r, x->reason[x->alarm.reasons++]);
-    }
-    free(used);
+    x->alarm.reasons = reasons_of(a, work, x, 0, x->steps, x->alarm.reason);
+    for (size_t k = 0; k < x->alarm.reasons; ++k) reason_text(&x->alarm.reason[k], x->reason[k]);
     return 0;
 }
 
@@ -1239,18 +1163,18 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
     if (!bad) choose_steps(x, parts, sum, shown);
     for (size_t t = 0; !bad && t < x->steps; ++t) {
         size_t row = x->row + N + t;
-        size_t part = largest_part(x->part + t * parts, parts, 1, NULL);
-        char expected[96], seen[96];
+        pktseq_reason reason[3];
         if (!shown[t]) continue;
         step[k].packet = N + t + 1;
         step[k].frame = frame ? (size_t)pktseq_column_number(frame, row) : file_row(a, row);
         step[k].time = time_of(a, row);
         step[k].score = sum[t];
-        step[k].why = part < parts ? a->codec.field[part_field(a, part)].column : "";
-        if (part == parts) part = 0;
-        describe(a, work, part, t, row, expected, seen, sizeof seen);
-        reason_arrows(expected, text[k].expected);
-        reason_arrows(seen, text[k].seen);
+        step[k].why = "";
+        if (reasons_of(a, work, x, t, t + 1, reason)) {
+            step[k].why = reason[0].column;
+            reason_arrows(reason[0].expected, text[k].expected);
+            reason_arrows(reason[0].seen, text[k].seen);
+        }
         step[k].expected = text[k].expected;
         step[k].seen = text[k].seen;
         ++k;

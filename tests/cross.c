@@ -88,7 +88,7 @@ static int scene_make(scene *s, int with_model, int threads) {
     pktseq_error err;
     memset(s, 0, sizeof *s);
     schema.constant_is_zero = 1;
-    measure.measure = PKTSEQ_MEASURE_WEIGHTED;
+    measure.measure = PKTSEQ_MEASURE_RMS;
     measure.one_step_ahead = 1;
     measure.by_length = 1;
     if (pktseq_table_parse(&s->table, text, packets_write(), &schema, NULL, &err) ||

@@ -548,7 +548,7 @@ static void packed_as_dense(const pktseq_dataset *packed, const pktseq_dataset *
     data[1] = dense;
     config.hidden = how & 1 ? 20 : 70;
     config.loss = how & 2 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
-    options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_WEIGHTED;
+    options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_RMS;
     options.one_step_ahead = how & 1;
     for (int k = 0; k < 2; ++k) {
         pktseq_train_config train = pktseq_train_config_default();
@@ -573,10 +573,8 @@ static void packed_as_dense(const pktseq_dataset *packed, const pktseq_dataset *
         CHECK(!pktseq_detector_score_all(&detector, &model[k], data[k], 2, score[k], &err));
         CHECK(!pktseq_stream_init(&stream, &model[k], &detector, NULL, &err));
         for (size_t i = 0; i < pair.inputs + pair.targets; ++i, ++row)
-            CHECK(!(k ? pktseq_stream_push(&stream, dense->x + row * dense->in,
-                                           dense->y + row * dense->out, NULL)
-                      : pktseq_stream_push_packed(&stream, &packed->packing, packed->packed +
-                                                  row * packed->packing.fields, NULL)));
+            CHECK(!pktseq_stream_push(&stream, dense->x + row * dense->in,
+                                      dense->y + row * dense->out, NULL));
         CHECK(!pktseq_stream_score(&stream, &alone));
         CHECK(memcmp(&alone, &score[k][1], sizeof alone) == 0);
         pktseq_stream_free(&stream);

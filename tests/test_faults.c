@@ -268,7 +268,7 @@ static pktseq_train_config train_config(size_t iterations) {
 static pktseq_detector_options detect_options(int variant) {
     pktseq_detector_options options = pktseq_detector_options_recommended(&S.codec, S.weight);
     for (size_t g = 0; g < S.codec.groups; ++g) S.weight[g] = 1;
-    if (variant) options.measure = PKTSEQ_MEASURE_WEIGHTED;
+    if (variant) options.measure = PKTSEQ_MEASURE_RMS;
     return options;
 }
 
@@ -691,7 +691,7 @@ static void detector_fit_by(trial *t, int variant) {
 }
 
 static void run_detector_fit(trial *t) { detector_fit_by(t, 0); }
-static void run_detector_fit_weighted(trial *t) { detector_fit_by(t, 1); }
+static void run_detector_fit_rms(trial *t) { detector_fit_by(t, 1); }
 
 static void run_detector_score_all(trial *t) {
     pktseq_model model;
@@ -1008,7 +1008,7 @@ static const call calls[] = {
     {"pktseq_table_select", run_table_select, 0, 0},
     {"pktseq_table_drop_attacks", run_table_drop_attacks, 0, 0},
     {"pktseq_tracker_init", run_tracker, 1, 0},
-    {"pktseq_watcher_init", run_watcher, 7, 0},
+    {"pktseq_watcher_init", run_watcher, 6, 0},
     {"pktseq_codec_fit", run_codec_fit, 30, 0},
     {"pktseq_codec_fit", run_codec_fit_plain, 10, 0},
     {"pktseq_codec_fit", run_codec_fit_notebook, 10, 0},
@@ -1025,9 +1025,9 @@ static const call calls[] = {
     {"pktseq_train", run_train, 8, GOES_ON},
     {"pktseq_train", run_train_resumed, 7, GOES_ON},
     {"pktseq_detector_init", run_detector_init, 1, 0},
-    {"pktseq_detector_fit", run_detector_fit, 8, 0},
-    {"pktseq_detector_fit", run_detector_fit_weighted, 8, 0},
-    {"pktseq_detector_score_all", run_detector_score_all, 6, 0},
+    {"pktseq_detector_fit", run_detector_fit, 7, 0},
+    {"pktseq_detector_fit", run_detector_fit_rms, 6, 0},
+    {"pktseq_detector_score_all", run_detector_score_all, 5, 0},
     {"pktseq_stream_init", run_stream_init, 1, 0},
     {"pktseq_quantile", run_quantile, 1, 0},
     {"pktseq_evaluate", run_evaluate, 1, 0},
@@ -1039,7 +1039,7 @@ static const call calls[] = {
     {"pktseq_load", run_load, 30, 0},
     {"pktseq_recipe_prepare", run_recipe_prepare, 50, 0},
     {"pktseq_recipe_continue", run_recipe_continue, 50, 0},
-    {"pktseq_recipe_calibrate", run_recipe_calibrate, 9, 0},
+    {"pktseq_recipe_calibrate", run_recipe_calibrate, 8, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
     {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},
     {"pktseq_guard_open", run_guard_open, 30, 0},
@@ -1127,7 +1127,7 @@ static const char *const needs_none[] = {
     "pktseq_forward", "pktseq_backward", "pktseq_zero_grad", "pktseq_clip_grad_norm",
     "pktseq_sgd_step", "pktseq_momentum_step", "pktseq_gradcheck", "pktseq_rollout",
     "pktseq_score", "pktseq_detector_score", "pktseq_detector_explain", "pktseq_stream_push",
-    "pktseq_stream_push_packed", "pktseq_dataset_dense",
+    "pktseq_dataset_dense", "pktseq_detector_reasons",
     "pktseq_stream_score", "pktseq_stream_reset", "pktseq_codec_decode",
     "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
     "pktseq_model_tensor",
@@ -1160,6 +1160,8 @@ static void test_none_needed(void) {
     pktseq_model model;
     pktseq_tensor tensor;
     pktseq_drift drift;
+    pktseq_reason reason[3];
+    size_t reasons;
     pktseq_verdict verdict;
     pktseq_real *velocity = (pktseq_real *)calloc(S.model.parameters, sizeof *velocity);
     pktseq_real *out = (pktseq_real *)calloc(8 * S.dataset.out, sizeof *out);
@@ -1193,6 +1195,7 @@ static void test_none_needed(void) {
     CHECK(!pktseq_score(&S.model, &work, pair, score));
     CHECK(!pktseq_detector_score(&S.detector, &S.model, &work, pair, 2, score));
     CHECK(!pktseq_detector_explain(&S.detector, &S.model, &work, pair, part, score));
+    CHECK(!pktseq_detector_reasons(&S.detector, &S.codec, &work, pair, part, 0, 1, reason, &reasons));
     for (size_t i = 0; i < 5; ++i) {
         const pktseq_real *x = S.dataset.x + i * S.dataset.in;
         CHECK(!pktseq_stream_push(&stream, x, S.dataset.y + i * S.dataset.out,

@@ -1715,6 +1715,9 @@ static size_t object_size(char letter) {
       IN(1, pktseq_model), IN(2, pktseq_dataset), 1, A(3, double), ERR(4))) \
     C(detector_explain, "kmwpYv", pktseq_detector_explain(IN(0, pktseq_detector), \
       IN(1, pktseq_model), A(2, pktseq_work), IN(3, pktseq_pair), A(4, double), A(5, double))) \
+    C(detector_reasons, "kcwpYvv", pktseq_detector_reasons(IN(0, pktseq_detector), \
+      IN(1, pktseq_codec), IN(2, pktseq_work), IN(3, pktseq_pair), IN(4, double), 0, 1, \
+      A(5, pktseq_reason), A(6, size_t))) \
     C(stream_init, "Zmka?0e?", pktseq_stream_init(A(0, pktseq_stream), IN(1, pktseq_model), \
       IN(2, pktseq_detector), ALLOC(3), ERR(4))) \
     C(stream_push, "sxxx", pktseq_stream_push(A(0, pktseq_stream), REALS(1), REALS(2), REALS(3))) \
@@ -1767,7 +1770,7 @@ static const char *const plain_calls[] = {
     "pktseq_dataset_options_default", "pktseq_dataset_options_reference", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
-    "pktseq_stream_reset", "pktseq_stream_free", "pktseq_stream_push_packed",
+    "pktseq_stream_reset", "pktseq_stream_free",
     "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_model_grow",  // see test_model
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
@@ -2076,14 +2079,6 @@ static void test_sizes(void) {
     FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
     // What a stream borrows is gone.
     pktseq_model_free(&s.w.model);
-    {
-        pktseq_packing packing;
-        memset(&packing, 0, sizeof packing);
-        FAILS(pktseq_stream_push_packed(NULL, &packing, s.reals, s.reals));
-        FAILS(pktseq_stream_push_packed(&s.w.stream, NULL, s.reals, s.reals));
-        FAILS(pktseq_stream_push_packed(&s.w.stream, &packing, NULL, s.reals));
-        FAILS(pktseq_stream_push_packed(&s.w.stream, &packing, s.reals, s.reals));
-    }
     FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
     FAILS(pktseq_stream_score(&s.w.stream, s.values));
     pktseq_stream_reset(&s.w.stream);

@@ -314,7 +314,7 @@ static void test_judge(void) {
     if (!file) return;
     d.sequences = 1000;
     d.dispersion = 1;
-    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) d.quantile[k] = k;
+    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) d.scores.quantile[k] = k;
     l.print = file;
     l.detector = &d;
     l.rate = 0.01;

@@ -911,17 +911,17 @@ static void test_watch(void) {
 
 // Sequences that end one after the other, a second apart, with exponential scores times `scale`,
 // from so many sources; the share of the last half that is above the threshold of then.
-static double adapt_on(pktseqi_adapting *a, const pktseq_detector *d, double *time,
-                       double *threshold, int n, double scale, int sources, double shift) {
+static double adapt_on(pktseq_watcher *w, pktseqi_watched *s, int n, double scale, int sources,
+                       double shift) {
     double above = 0;
     for (int i = 0; i < n; ++i) {
-        pktseqi_ended e;
-        e.time = *time += 1;
-        e.highest = shift - scale * log((random_below(1000000) + 0.5) / 1000000);
-        e.source = (uint64_t)(i % sources);
-        e.above = e.highest > *threshold;
-        if (2 * i >= n) above += e.above;
-        pktseqi_adapt_add(a, d, &e, threshold);
+        double score = shift - scale * log((random_below(1000000) + 0.5) / 1000000);
+        s->alarm.time += 1;
+        s->alarm.src[0] = (unsigned char)(i % sources);
+        s->alarm.repeated = score > w->options.threshold;
+        s->highest = i & 1 ? score : -DBL_MAX;  // the higher of the two counts
+        if (2 * i >= n) above += s->alarm.repeated;
+        pktseqi_adapt_add(w, s, i & 1 ? -DBL_MAX : score);
     }
     return above / (n - n / 2);
 }
@@ -931,30 +931,36 @@ static double adapt_on(pktseqi_adapting *a, const pktseq_detector *d, double *ti
 static void test_adapt(void) {
     static pktseqi_ended ended[PKTSEQI_ADAPT];
     static double sorted[PKTSEQI_ADAPT];
-    pktseqi_adapting a;
+    static pktseq_watcher w;
+    static pktseqi_watching state;
+    static pktseqi_watched s;
     pktseq_detector d;
-    double time = 0, threshold = 4.6, share, before;
-    memset(&a, 0, sizeof a);
+    double share, before;
+    const double *threshold = &w.options.threshold;
     memset(&d, 0, sizeof d);
-    a.ended = ended;
-    a.sorted = sorted;
-    a.span = 3000;
-    a.rate = 0.01;
+    state.ended = ended;
+    state.sorted = sorted;
+    state.stream.detector = &d;
+    w.state = &state;
+    w.options.threshold = 4.6;
+    w.options.adapt = 3000;
+    w.options.false_positive_rate = 0.01;
     d.dispersion = 1;
     d.sequences = 1000;
-    adapt_on(&a, &d, &time, &threshold, 150, 1, 50, 0);
-    CHECK(threshold == 4.6);  // too few
-    adapt_on(&a, &d, &time, &threshold, 2000, 1, 50, 0);
-    CHECK_THAT(threshold > 4 && threshold < 5.5 && threshold != 4.6, "%g", threshold);
-    before = threshold;
-    share = adapt_on(&a, &d, &time, &threshold, 1000, 1, 1, 50);
-    CHECK_THAT(share > 0.999 && threshold < 1.3 * before, "%g above %g, which was %g", share,
-               threshold, before);
-    adapt_on(&a, &d, &time, &threshold, 3000, 1, 50, 0);
-    share = adapt_on(&a, &d, &time, &threshold, 6000, 1.5, 50, 0);
-    CHECK_THAT(share < 0.02 && threshold > 5.5, "%g above %g", share, threshold);
-    share = adapt_on(&a, &d, &time, &threshold, 6000, 0.5, 50, 0);
-    CHECK_THAT(share > 0.003 && share < 0.02 && threshold < 3, "%g above %g", share, threshold);
+    adapt_on(&w, &s, 150, 1, 50, 0);
+    CHECK(*threshold == 4.6);  // too few
+    adapt_on(&w, &s, 2000, 1, 50, 0);
+    CHECK_THAT(*threshold > 4 && *threshold < 5.5 && *threshold != 4.6, "%g", *threshold);
+    before = *threshold;
+    share = adapt_on(&w, &s, 1000, 1, 1, 50);
+    CHECK_THAT(share > 0.999 && *threshold < 1.3 * before, "%g above %g, which was %g", share,
+               *threshold, before);
+    adapt_on(&w, &s, 3000, 1, 50, 0);
+    share = adapt_on(&w, &s, 6000, 1.5, 50, 0);
+    CHECK_THAT(share < 0.02 && *threshold > 5.5, "%g above %g", share, *threshold);
+    share = adapt_on(&w, &s, 6000, 0.5, 50, 0);
+    CHECK_THAT(share > 0.003 && share < 0.02 && *threshold < 3, "%g above %g", share,
+               *threshold);
 }
 
 int main(void) {
