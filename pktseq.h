@@ -568,7 +568,7 @@ enum {
 // A program with packets of its own may fill the struct itself: rows, sequences, start, columns
 // with a name, cells and, of texts, their type and names; the rest is zero. Where columns are added
 // to it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
-// (What pktseq_table_sequences is to cut needs no sequences and no start.)
+// (What pktseq_table_track is to cut needs no sequences and no start.)
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
@@ -609,7 +609,7 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void);
 
 // What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
 // and the token (seen at least 5 times), all predicted; and, unless context is 0, the counters of
-// the pair of addresses and of the source (see pktseq_table_derive) as context, their logarithms
+// the pair of addresses and of the source (see pktseq_table_track) as context, their logarithms
 // unscaled. Classes of ports and of length beside the token, and tokens seen twice, make a model a
 // third larger that finds no more. pktseq_rule_connection. Static memory, shared by all. Never
 // fails.
@@ -637,7 +637,7 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 // texts, which may be empty.
 //
 // A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is.
-// One without is a capture: schema->rule cuts it as pktseq_table_sequences does, and the columns
+// One without is a capture: schema->rule cuts it as pktseq_table_track does, and the columns
 // which that needs are read, too, and follow the others. In a capture,
 //   - all IP is read, or only TCP if rule.tcp_only or rule.reference_names says so; what is not IP
 //     (no addresses, those of Ethernet, ARP ..) is left out and counted. tcp.srcport, udp.srcport
@@ -680,18 +680,19 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Shows the packets of a table, in the order of its rows, to a tracker (see pktseq_tracker).
-//   rule       how they become sequences, instead of those that the table has. By the reference's
-//              rule it needs the columns timestamp (numbers), src_ip and dst_ip (texts); by
-//              connection src_port, dst_port, ack, reset, syn and fin, too; for
+// Shows the packets of a table, in the order of its rows, to a tracker (see pktseq_tracker): cuts
+// it into sequences, adds derived columns, or both, but not neither.
+//   rule       how packets become sequences, instead of those that the table has. By the
+//              reference's rule it needs the columns timestamp (numbers), src_ip and dst_ip
+//              (texts); by connection src_port, dst_port, ack, reset, syn and fin, too; for
 //              rule->reference_names protocol (texts). transport, icmp_type, icmp_code and icmp_id
-//              count where they are there; without transport all is TCP. Rows of a sequence are put
-//              together, in their order; sequences come in the order in which they began. Fewer
-//              than rule->min_length packets at the end (not by connection), and those that
+//              count where they are there; without transport all is TCP. Rows of a sequence are
+//              put together, in their order; sequences come in the order in which they began.
+//              Fewer than rule->min_length packets at the end (not by connection), and those that
 //              rule->reference_names drops, are taken out. NULL: the sequences stay as they are.
-//   schema     adds those columns that it names, the table lacks and that can be made of others, as
-//              pktseq_table_derive does, but with counters and tokens made in the order of the rows
-//              as they were before they were put together. NULL: none
+//   schema     adds those columns that it names, the table lacks and that can be made of others,
+//              with counters and tokens made in the order of the rows as they were before they were
+//              put together. NULL: none
 //   table      start, sequences, source_row, connection and counts are made anew, position_gaps is
 //              0. Names stay, also of texts that no row has any more. In a table filled by hand,
 //              start, source_row and connection are NULL or come from its allocator, as the new
@@ -700,17 +701,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
 //   counts     go on: packets and what was taken out before remain.
 //   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, a time that is
 //              negative or not finite, an empty table, a text that is not among its names), MEMORY,
-//              MISMATCH (the table lacks a column), DATA (fewer than rule->min_length packets; a
-//              time that is not finite).       Not for one table from two threads.
-PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
-                                            const pktseq_schema *schema, pktseq_error *err);
-
-// pktseq_table_track without a schema.
-PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
-                                                pktseq_error *err);
-
-// pktseq_table_track without a rule: adds to a table, whose sequences remain, those columns that
-// the schema names, the table lacks and that can be made of others:
+//              MISMATCH (the table lacks a column, also one that others are made of), DATA (fewer
+//              than rule->min_length packets; a time that is not finite).
+//              Not for one table from two threads.
+// Derived columns, which pktseq_table_read and _parse add for a schema that names them, too:
 //   direction         1 for packets from the address that their sequence's first packet came from;
 //                     by connection: from the end that its connection's first packet came from
 //   same_connection   1 if addresses and ports are those of the packet before, in either direction;
@@ -727,12 +721,9 @@ PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktse
 // and, of all connections with a packet in these 10 seconds that the same host opened:
 //   source_hosts source_services source_connections   different other ends; transports and ports
 //                                                  there (of ICMP types); how many they are
-// pktseq_table_read and _parse do it for a schema that names them. Addresses are compared, as
-// texts; they are no features. What is no port, 0 to 65535, counts as 0.
-//   fails with ARGUMENT, MEMORY, MISMATCH (a column they are made of is not there); the table is
-//   then as it was.       Not for one table from two threads.
-PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
-                                             pktseq_error *err);
+// Addresses are compared, as texts; they are no features. What is no port, 0 to 65535, counts as 0.
+PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
+                                            const pktseq_schema *schema, pktseq_error *err);
 
 // The column of that name, or NULL. `name` is the schema's name, not an alias.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
@@ -820,11 +811,11 @@ typedef struct pktseq_tracked {
     size_t slot;                    // of the sequence: below rule.max_connections, its own until
                                     //   it ends, then another's
     int dropped;                    // 1: rule.reference_names or .tcp_only drops it; all else is 0
-    int direction, same_connection; // see pktseq_table_derive
+    int direction, same_connection; // see pktseq_table_track
     const char *protocol;           // the packet's, or what rule.reference_names has made of it
     uint64_t token;                 // the rest of the token, see pktseq_token_text
     double counter[PKTSEQ_COUNTERS];  // pair_packets .. source_connections, see
-                                    //   pktseq_table_derive
+                                    //   pktseq_table_track
 } pktseq_tracked;
 
 //   fails with ARGUMENT (a rule that cannot be), MEMORY.       Thread safe.
@@ -7691,7 +7682,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     pktseqi_segmenter c;
     pktseq_status status;
     int wanted = 0;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    if (!table || (!rule && !schema))
+        return pktseqi_bad_argument(err, "table is NULL, or both rule and schema are");
     status = pktseqi_segment_asked(table, rule, schema, &wanted, err);
     if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
     memset(&c, 0, sizeof c);
@@ -7711,18 +7703,6 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     if (!status) status = pktseqi_segment_end(&c, err);
     pktseqi_segment_free(&c);
     return status ? status : pktseqi_ok(err);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_table_sequences(pktseq_table *table, const pktseq_rule *rule,
-                                                pktseq_error *err) {
-    if (!rule) return pktseqi_bad_argument(err, "rule is NULL");
-    return pktseq_table_track(table, rule, NULL, err);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_table_derive(pktseq_table *table, const pktseq_schema *schema,
-                                             pktseq_error *err) {
-    if (!schema) return pktseqi_bad_argument(err, "schema is NULL");
-    return pktseq_table_track(table, NULL, schema, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err) {

@@ -218,7 +218,7 @@ static int run(const app *a) {
     if (input_read(&table, a->in, &schema, &err)) return fail("%s", err.text);
     // A file with positions was not cut when it was read.
     had_sequences = pktseq_table_column(&table, "position") != NULL;
-    if (had_sequences && pktseq_table_sequences(&table, &a->rule, &err)) {
+    if (had_sequences && pktseq_table_track(&table, &a->rule, NULL, &err)) {
         pktseq_table_free(&table);
         return fail("%s: %s", input_name(a->in), err.text);
     }

@@ -101,10 +101,6 @@ SAME = [
      'if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;',
      'if (d->threshold_high <= d->threshold) d->threshold_high = d->threshold;',
      'equal already'),
-    ('pktseq_table_sequences',
-     'c.start = (size_t *)pktseqi_alloc(&table->allocator, table->rows / rule->min_length + 2,',
-     'c.start = (size_t *)pktseqi_alloc(&table->allocator, table->rows * rule->min_length + 2,',
-     'more memory than is needed'),
 ]
 
 TYPE = (r'(?:static |const |unsigned |struct )*'

@@ -230,7 +230,7 @@ static void test_rule(void) {
         h.table.allocator = allocator;
         before = h;
         p = plain_cut(&h, &rule);
-        status = pktseq_table_sequences(&h.table, &rule, &err);
+        status = pktseq_table_track(&h.table, &rule, NULL, &err);
         CHECK((status == PKTSEQ_OK) == (p.sequences > 0));
         if (status) {
             CHECK(status == PKTSEQ_ERROR_DATA && strstr(err.text, "expected at least"));
@@ -266,7 +266,7 @@ static void test_rule(void) {
                   (c == 2 ? (size_t)PROTOCOLS : (size_t)ADDRESSES));
         // Once more: nothing changes. (What begins a sequence is the same, for only the end went.)
         before = h;
-        CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_OK);
         CHECK(h.table.rows == p.rows && h.table.sequences == p.sequences);
         CHECK(memcmp(h.table.start, p.start, (p.sequences + 1) * sizeof *p.start) == 0);
         CHECK(h.table.counts.dropped == p.dropped && h.table.counts.remainder == p.remainder &&
@@ -284,7 +284,7 @@ static const char *cut_text(hand *h, const pktseq_rule *rule) {
     static char result[600];
     pktseq_error err;
     result[0] = 0;
-    if (pktseq_table_sequences(&h->table, rule, &err)) return strcpy(result, err.text);
+    if (pktseq_table_track(&h->table, rule, NULL, &err)) return strcpy(result, err.text);
     check_sound(&h->table, "by hand");
     for (size_t s = 0; s <= h->table.sequences; ++s)
         sprintf(result + strlen(result), "%lu ", (unsigned long)h->table.start[s]);
@@ -368,7 +368,7 @@ static void test_again(void) {
     h.table.source_row = NULL;
     h.table.rows = 8;
     CHECK(h.table.position_gaps == 0 && h.table.counts.packets == 9 && h.table.counts.renamed == 0);
-    CHECK(pktseq_table_sequences(&h.table, &notebook, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_table_track(&h.table, &notebook, NULL, NULL) == PKTSEQ_OK);
     CHECK(h.table.rows == 6 && h.table.sequences == 2);
     check_sound(&h.table, "again");
     CHECK(h.table.counts.dropped == 1 && h.table.counts.remainder == 2 && h.table.counts.renamed == 1);
@@ -398,10 +398,10 @@ static void test_arguments(void) {
     } while (0)
 #define FRESH(change) (hand_init(&h, 8), change)
     hand_init(&h, 8);
-    CHECK_FAILS(pktseq_table_sequences(NULL, &good, &err), PKTSEQ_ERROR_ARGUMENT);
-    CHECK_FAILS(pktseq_table_sequences(&h.table, NULL, &err), PKTSEQ_ERROR_ARGUMENT);
+    CHECK_FAILS(pktseq_table_track(NULL, &good, NULL, &err), PKTSEQ_ERROR_ARGUMENT);
+    CHECK_FAILS(pktseq_table_track(&h.table, NULL, NULL, &err), PKTSEQ_ERROR_ARGUMENT);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
-        CHECK_FAILS(pktseq_table_sequences(&h.table, &bad[i], &err), PKTSEQ_ERROR_ARGUMENT);
+        CHECK_FAILS(pktseq_table_track(&h.table, &bad[i], NULL, &err), PKTSEQ_ERROR_ARGUMENT);
         schema.rule = bad[i];
         if (bad[i].min_length)
             CHECK(pktseq_table_parse(&table, "x\n", 2, &schema, NULL, &err) ==
@@ -409,7 +409,7 @@ static void test_arguments(void) {
     }
 #define CUT_FAILS(change, rule, expected) \
     FRESH(change); \
-    CHECK_FAILS(pktseq_table_sequences(&h.table, rule, &err), expected)
+    CHECK_FAILS(pktseq_table_track(&h.table, rule, NULL, &err), expected)
     CUT_FAILS(h.table.rows = 0, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.table.column = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
     CUT_FAILS(h.column[0].name = NULL, &good, PKTSEQ_ERROR_ARGUMENT);
@@ -431,7 +431,7 @@ static void test_arguments(void) {
     CHECK(strstr(err.text, "\"timestamp\""));
     // Without the notebook nobody asks for protocols.
     FRESH(h.name[2][0] = 'P');
-    CHECK(pktseq_table_sequences(&h.table, &good, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_table_track(&h.table, &good, NULL, NULL) == PKTSEQ_OK);
     hand_free(&h);
     // Columns to keep.
     {
@@ -1224,7 +1224,7 @@ static void test_recording(const char *name) {
     schema.rule.reference_names = 0;
     {
         size_t sequences = seqs.sequences, rows = seqs.rows;
-        CHECK(pktseq_table_sequences(&seqs, &schema.rule, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&seqs, &schema.rule, NULL, &err) == PKTSEQ_OK);
         CHECK(seqs.rows == rows && seqs.sequences == sequences && seqs.source_row == NULL);
         CHECK(export_.rows != rows ||
               memcmp(export_.start, seqs.start, (sequences + 1) * sizeof *seqs.start) == 0);
@@ -1283,7 +1283,7 @@ static void test_memory(void) {
         memset(&cutting, 0, sizeof cutting);
         cutting.fail_at = fail_at;
         before = h;
-        if (pktseq_table_sequences(&h.table, &schema.rule, &err) == PKTSEQ_OK) break;
+        if (pktseq_table_track(&h.table, &schema.rule, NULL, &err) == PKTSEQ_OK) break;
         CHECK(err.status == PKTSEQ_ERROR_MEMORY && cutting.live == 0);
         CHECK(memcmp(&h, &before, sizeof h) == 0);
     }

@@ -285,10 +285,10 @@ static void test_random(void) {
     for (int round = 0; round < 150; ++round) {
         pktseq_schema schema = derived_schema(0, DERIVED);
         fill_random(&h, round % 5 == 4);
-        CHECK_THAT(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK, "%s", err.text);
+        CHECK_THAT(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK, "%s", err.text);
         CHECK(h.table.column_count == BASES + DERIVED && err.text[0] == 0);
         check_derived(&h.table);
-        CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);  // nothing is missing
+        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);  // nothing is missing
         CHECK(h.table.column_count == BASES + DERIVED);
         free_hand(&h);
     }
@@ -339,7 +339,7 @@ static void test_each(void) {
         const char *need = needs[which < PAIR ? which : PAIR];
         pktseq_column made;
         fill_random(&h, 0);
-        CHECK(pktseq_table_derive(&h.table, &one, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, NULL, &one, &err) == PKTSEQ_OK);
         CHECK(h.table.column_count == BASES + 1);
         CHECK(h.table.own_columns == 1 && h.table.column != h.column);
         made = h.table.column[BASES];
@@ -347,7 +347,7 @@ static void test_each(void) {
         h.table.column = h.column;
         h.table.column_count = BASES;
         h.table.own_columns = 0;
-        CHECK(pktseq_table_derive(&h.table, &all, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, NULL, &all, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < h.table.rows; ++row) {
             const pktseq_column *again = &h.table.column[BASES + which];
             CHECK(!made.names ? pktseq_column_number(&made, row) == pktseq_column_number(again, row)
@@ -366,7 +366,7 @@ static void test_each(void) {
             base->name[0] = 'X';  // the column is not there
             sprintf(name, "no column \"%s\"", base_name[i]);
             if (needed) {
-                CHECK(pktseq_table_derive(&table, &one, &err) == PKTSEQ_ERROR_MISMATCH);
+                CHECK(pktseq_table_track(&table, NULL, &one, &err) == PKTSEQ_ERROR_MISMATCH);
                 CHECK_THAT(strstr(err.text, name) && strstr(err.text, one.field->column), "%s",
                            err.text);
                 CHECK(table.column_count == BASES && table.column == h.table.column);
@@ -379,7 +379,7 @@ static void test_each(void) {
                 base->type = right.names ? PKTSEQ_CELL_DOUBLE : PKTSEQ_CELL_U32;
                 base->names = right.names ? NULL : h.names[0];
                 base->name_count = right.names ? 0 : 4;
-                CHECK(pktseq_table_derive(&table, &one, &err) == PKTSEQ_ERROR_MISMATCH);
+                CHECK(pktseq_table_track(&table, NULL, &one, &err) == PKTSEQ_ERROR_MISMATCH);
                 CHECK_THAT(strstr(err.text, name) &&
                                strstr(err.text, right.names ? " of texts" : " of numbers"),
                            "%s", err.text);
@@ -417,7 +417,7 @@ static void test_token_text(void) {
         for (int i = FLAGS; i < BASES; ++i)
             h.number[i][row] = row == 4 || (i == SYN && row < 2) || (i == ACK && row == 1);
     }
-    CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
+    CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);
     for (size_t row = 0; row < 6; ++row) {
         const pktseq_column *token = &h.table.column[BASES];
         CHECK_THAT(strcmp(pktseq_column_text(token, row), expected[row]) == 0, "%s, not %s",
@@ -433,9 +433,9 @@ static void test_arguments(void) {
     pktseq_table table;
     pktseq_error err;
     fill_hand(&h, 10);
-    CHECK(pktseq_table_derive(NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_table_derive(&h.table, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_table_derive(&h.table, &none, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(NULL, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, NULL, &none, &err) == PKTSEQ_ERROR_ARGUMENT);
     for (int i = 0; i < 6; ++i) {
         size_t start[] = {0, 5, 10};
         table = h.table;
@@ -447,17 +447,17 @@ static void test_arguments(void) {
         if (i == 3) start[1] = 11;
         if (i == 4) start[2] = 9;
         if (i == 5) table.start = NULL;
-        CHECK_THAT(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
+        CHECK_THAT(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
     }
     for (uint32_t i = 0; i < TEXTS; ++i) {
         h.text[i][3] = 6;
-        CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
         h.text[i][3] = 0;
     }
     CHECK(h.table.column_count == BASES);
     {  // a schema of none of these adds nothing, whatever the table has
         pktseq_schema other = pktseq_schema_default();
-        CHECK(pktseq_table_derive(&h.table, &other, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, NULL, &other, &err) == PKTSEQ_OK);
         CHECK(h.table.column_count == BASES);
     }
     free_hand(&h);
@@ -479,7 +479,7 @@ static void test_hostile_numbers(void) {
         for (size_t row = 0; row < h.table.rows; ++row)
             for (int i = TEXTS; i < BASES; ++i)
                 if (random_below(10) == 0) h.number[i][row] = value[random_below(5)];
-        CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < h.table.rows; ++row)
             CHECK(pktseq_column_number(&h.table.column[BASES + PAIR], row) >= 1);
         free_hand(&h);
@@ -498,7 +498,7 @@ static void test_absurd_length(void) {
             h.number[TIME][row] = (double)row * 0.5 + (row > 31 ? 30 : 0);
             h.number[LENGTH][row] = row == 12 || row == 20 ? absurd[k] : 60 + (double)(row % 7);
         }
-        CHECK(pktseq_table_derive(&h.table, &schema, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);
         for (size_t row = 0; row < 200; ++row) {
             size_t first = row;
             double sum = 0, got = pktseq_column_number(&h.table.column[BASES + PAIR + 5], row);
@@ -531,7 +531,7 @@ static void test_memory(void) {
     memcpy(before, h.column, sizeof before);
     for (tries = 1; status && tries < 3000; ++tries) {
         memory.fail_at = memory.allocations + tries;
-        status = pktseq_table_derive(&h.table, &schema, &err);
+        status = pktseq_table_track(&h.table, NULL, &schema, &err);
         if (!status) break;
         CHECK(status == PKTSEQ_ERROR_MEMORY && err.status == status);
         CHECK(h.table.column_count == BASES && h.table.column == h.column && memory.live == 0);
@@ -718,7 +718,7 @@ static void test_direction_alone(void) {
     table.column = column;
     table.column_count = 2;
     // The added column makes a new array; the old one is this function's.
-    CHECK_THAT(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK_THAT(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(table.column_count == 3 && table.column != column && table.own_columns == 1);
     for (size_t i = 0; i < 4; ++i) CHECK(pktseq_column_number(&table.column[2], i) == (i % 2 == 0));
     table.start = NULL;

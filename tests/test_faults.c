@@ -433,7 +433,7 @@ static void run_table_sequences(trial *t) {
     rule.reference_names = 1;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
     before = table_hash(&table);
-    TRY(pktseq_table_sequences(&table, &rule, t->err));
+    TRY(pktseq_table_track(&table, &rule, NULL, t->err));
     t->result = table_hash(&table);
     CHECK((t->result == before) == (t->status != PKTSEQ_OK));
     pktseq_table_free(&table);
@@ -508,7 +508,7 @@ static void run_table_derive(trial *t) {
     uint64_t before;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
     before = table_hash(&table);
-    TRY(pktseq_table_derive(&table, &S.schema, t->err));
+    TRY(pktseq_table_track(&table, NULL, &S.schema, t->err));
     t->result = table_hash(&table);
     CHECK((t->result == before) == (t->status != PKTSEQ_OK));
     pktseq_table_free(&table);
@@ -1002,8 +1002,8 @@ static const call calls[] = {
     {"pktseq_table_parse", run_table_parse, 100, HAS_SPARE},
     {"pktseq_table_stream", run_table_stream, 50, HAS_SPARE},
     {"pktseq_table_read", run_table_read, 50, HAS_SPARE},
-    {"pktseq_table_sequences", run_table_sequences, 5, 0},
-    {"pktseq_table_derive", run_table_derive, 30, 0},
+    {"pktseq_table_track", run_table_sequences, 5, 0},
+    {"pktseq_table_track", run_table_derive, 30, 0},
     {"pktseq_table_track", run_table_track, 40, 0},
     {"pktseq_table_select", run_table_select, 0, 0},
     {"pktseq_table_drop_attacks", run_table_drop_attacks, 0, 0},

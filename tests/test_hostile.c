@@ -1626,10 +1626,8 @@ static size_t object_size(char letter) {
       IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
     C(table_stream, "TDha?0e?", pktseq_table_stream(A(0, pktseq_table), a[1] ? drip_read : NULL, \
       a[1], IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
-    C(table_sequences, "ule?", pktseq_table_sequences(A(0, pktseq_table), IN(1, pktseq_rule), \
-      ERR(2))) \
-    C(table_track, "ule?", pktseq_table_track(A(0, pktseq_table), IN(1, pktseq_rule), NULL, \
-      ERR(2))) \
+    C(table_track, "ulh?e?", pktseq_table_track(A(0, pktseq_table), IN(1, pktseq_rule), \
+      IN(2, pktseq_schema), ERR(3))) \
     C(tracker_init, "3la?0e?", pktseq_tracker_init(A(0, pktseq_tracker), IN(1, pktseq_rule), \
       ALLOC(2), ERR(3))) \
     C(tracker_push, "21O", pktseq_tracker_push(A(0, pktseq_tracker), IN(1, pktseq_packet), \
@@ -1641,8 +1639,6 @@ static size_t object_size(char letter) {
     C(table_drop_attacks, "te?", pktseq_table_drop_attacks(A(0, pktseq_table), ERR(1))) \
     C(label_is_normal, "z?", (pktseq_status)(0 * pktseq_label_is_normal(IN(0, char)))) \
     C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
-    C(table_derive, "the?", pktseq_table_derive(A(0, pktseq_table), IN(1, pktseq_schema), \
-      ERR(2))) \
     C(codec_fit, "Ctha?0e?", pktseq_codec_fit(A(0, pktseq_codec), IN(1, pktseq_table), \
       IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
     C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), IN(1, pktseq_table), 0, \

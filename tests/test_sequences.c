@@ -312,7 +312,7 @@ static void test_hand_filled(void) {
         fill_hand(&h, x, n);
         h.table.counts.dropped = random_below(2) ? 77 : 0;  // rubbish that does not add up
         plain_cut(&p, x, n, &rule);
-        status = pktseq_table_sequences(&h.table, &rule, &err);
+        status = pktseq_table_track(&h.table, &rule, NULL, &err);
         CHECK_THAT((status == PKTSEQ_OK) == (p.sequences > 0), "%s", err.text);
         if (status) continue;
         if (h.table.rows < n || p.cut.renamed) check_cut(&h.table, x, &p, rule.reference_names);
@@ -321,7 +321,7 @@ static void test_hand_filled(void) {
         show(&once, &h.table);
         p.cut.clock_back = 0;
         for (size_t i = 1; i < h.table.rows; ++i) p.cut.clock_back += h.time[i] < h.time[i - 1];
-        CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK);
+        CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_OK);
         CHECK(h.table.counts.clock_back == p.cut.clock_back);
         CHECK(h.table.counts.packets == n && h.table.counts.dropped == p.cut.dropped);
         CHECK(h.table.counts.renamed == p.cut.renamed);
@@ -666,45 +666,45 @@ static void test_arguments(void) {
         x[i].protocol = some_protocol[0];
     }
     fill_hand(&h, x, 20);
-    CHECK(pktseq_table_sequences(NULL, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_table_sequences(&h.table, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(NULL, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     for (int i = 0; i < 5; ++i) {
         static const double window[] = {1, 1, -0.001, 1e308 * 10, 0};
         bad = rule;
         bad.window = i == 4 ? window[3] - window[3] : window[i];
         bad.min_length = i == 0 ? 0 : 4;
         bad.max_length = i == 1 ? 3 : 320;
-        CHECK_THAT(pktseq_table_sequences(&h.table, &bad, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
+        CHECK_THAT(pktseq_table_track(&h.table, &bad, NULL, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
         schema.rule = bad;
         CHECK(i == 0 || pktseq_table_parse(&table, "", 0, &schema, NULL, &err) ==
                             PKTSEQ_ERROR_ARGUMENT);
     }
     h.src[7] = 5;
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     h.src[7] = 0;
     h.time[7] = 1e308 * 10;
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_DATA);
     h.time[7] = 0;
     strcpy(h.column_name[2], "dst");
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "\"dst_ip\""), "%s", err.text);
     strcpy(h.column_name[2], "dst_ip");
     h.column[0].name = h.column_name[4];
     h.column[4].name = h.column_name[1];
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
     h.column[0].name = h.column_name[0];
     h.column[4].name = NULL;
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     h.column[4].name = h.column_name[4];
     h.column[4].cell = NULL;
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     h.column[4].cell = h.other;
     CHECK(h.table.start == NULL && h.table.rows == 20);
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_OK && err.text[0] == 0);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_OK && err.text[0] == 0);
     free(h.table.start);
     h.table.start = NULL;
     h.table.rows = 0;
-    CHECK(pktseq_table_sequences(&h.table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
 }
 
 // ---- memory and time
@@ -751,7 +751,7 @@ static void test_memory(void) {
         size_t live = memory.live;
         calls = memory.allocations;
         memory.fail_at = calls + tries;
-        status = pktseq_table_sequences(&table, &again, &err);
+        status = pktseq_table_track(&table, &again, NULL, &err);
         if (!status) break;
         CHECK(status == PKTSEQ_ERROR_MEMORY && memory.live == live);
         show(&after, &table);
@@ -834,15 +834,15 @@ static void test_forgotten(void) {
     table.column = column;
     table.column_count = 3;
     column[2].type = PKTSEQ_CELL_DOUBLE;  // a text's number is no double
-    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "neither numbers nor texts"), "%s", err.text);
     column[2].type = PKTSEQ_CELL_U8;
     column[2].name_count = 257;
-    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "too narrow for its names"), "%s", err.text);
     column[2].type = PKTSEQ_CELL_U32;
     column[2].names = NULL;  // numbers, then
-    CHECK(pktseq_table_sequences(&table, &rule, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_table_track(&table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(says(&err, "sequences cannot be made: the table has no column \"dst_ip\" of texts"), "%s", err.text);
     CHECK(!table.start && table.sequences == 0 && table.rows == 4);
     table.start = start;  // as if it had been cut before, but where are the columns?
@@ -851,7 +851,7 @@ static void test_forgotten(void) {
     table.column_count = 0;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
-    CHECK(pktseq_table_derive(&table, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "the table is empty"), "%s", err.text);
 }
 

@@ -128,9 +128,9 @@ static void api_table_change(api_state *s, size_t i) {
         rule.max_length = api_size(s);
         rule.window = api_double(s);
         rule.reference_names = api_byte(s) & 1;
-        api_done(s, pktseq_table_sequences(&s->table[i], api_null(s) ? NULL : &rule, &s->err));
+        api_done(s, pktseq_table_track(&s->table[i], api_null(s) ? NULL : &rule, NULL, &s->err));
     } else {
-        api_done(s, pktseq_table_derive(&s->table[i], api_null(s) ? NULL : &schema, &s->err));
+        api_done(s, pktseq_table_track(&s->table[i], NULL, api_null(s) ? NULL : &schema, &s->err));
     }
 }
 
