@@ -160,7 +160,7 @@ a run with momentum needs to go on. A file without "pktseq." keys is taken as we
     pktseq.checksum  64-bit FNV-1a over every byte of the file except these 16 hexadecimal digits
     pktseq.model     N, first token, loss, and what the O outputs are, group by group
     pktseq.codec     how protocols were named and packets became sequences, then field by field:
-                     kind, column, role, mean, standard deviation, and categories or bounds
+                     kind, column, role, mean, standard deviation, and categories
     pktseq.training  the state of a run: what the trainer says about it, settings, sums, losses
     pktseq.detector  what a detector has learned
 
@@ -185,6 +185,9 @@ VERSIONS
             other last bits than before, squared errors the same. Any sequence has the reasons
             that alarms have (pktseq_detector_reasons), what is normal is a pktseq_distribution;
             PKTSEQ_MEASURE_WEIGHTED and pktseq_stream_push_packed went
+            Classes of numbers left (PKTSEQ_CLASSES), as no schema of ours had them any more; a
+            field's least is min_count; pktseq_codec_encode takes a pktseq_form; begin and end of
+            dataset options and pktseq_dataset_options_notebook left (repeats, drop_last)
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
@@ -435,10 +438,7 @@ typedef enum pktseq_kind {
     PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
     PKTSEQ_PORT_REFERENCE,   // [3] the reference's slip: ports above 49151 get no class at all
     PKTSEQ_LOG,             // [1] log(1 + value), z-scored; the value is not negative
-    PKTSEQ_LOG_SINCE_PREVIOUS,  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
-    PKTSEQ_CLASSES,         // [categories] 1 for the class of a number; the classes hold about
-                            //   equally many packets each, a frequent value has one of its own
-    PKTSEQ_CLASSES_SINCE_PREVIOUS  // [categories] the same, of the value minus the previous one's
+    PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
 } pktseq_kind;
 
 // What a field is for.
@@ -457,10 +457,9 @@ typedef struct pktseq_field {
     double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
                                   //   (in a codec: 0 = a constant column, encoded as 0)
     const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
-                                  //   classes: their upper bounds, rising numbers, the last "more"
-    size_t category_count;        //   0 = learned from the data: names sorted by bytes, or classes
-    size_t least;                 // learning names: those that occur less often are left out, and
-                                  //   encoded as unknown; learning classes: how many at most (25)
+    size_t category_count;        //   0 = learned from the data, sorted by bytes
+    size_t min_count;             // learning names: those that occur less often are left out, and
+                                  //   encoded as unknown; 0 = 1
 } pktseq_field;
 
 // What makes a sequence.
@@ -870,12 +869,14 @@ typedef struct pktseq_codec {
     pktseq_field *field;  // (field_count) with means, deviations and categories filled in
     size_t *first;        // (field_count + 1)
     size_t features;      // D, features that the network sees
-    size_t contexts;      // C, features of the context, behind the D
+    size_t contexts;      // C, features of the context, after the D
     size_t targets;       // O, features to be predicted; D unless some fields are only seen
     size_t *target;       // (O) index of each among the D
-    size_t groups;        // fields that are to be predicted
-    pktseq_group *group;  // (groups) what each is among the O
-    size_t *group_field;  // (groups) and which field that is
+    size_t fields;        // F, fields that are not of the context; these come first
+    pktseq_group *field_group;  // (F) what each is among the D
+    size_t groups;        // G, fields that are to be predicted
+    pktseq_group *group;  // (G) what each is among the O
+    size_t *group_field;  // (G) and which field that is
     pktseq_rule rule;     // of the schema, without its secret: how sequences were made
     pktseq_names names;   // how the table's protocols were named
     pktseq_allocator allocator;
@@ -898,28 +899,21 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
-// Encodes rows [row, row + rows) of a table into x (rows, D).
+// What a row of a table is encoded to.
+typedef enum pktseq_form {
+    PKTSEQ_FORM_DENSE = 0,  // (D) the features that the network sees
+    PKTSEQ_FORM_PACKED,     // (F) the same, one number for each field: see pktseq_packing
+    PKTSEQ_FORM_CONTEXT     // (C) the features of the context
+} pktseq_form;
+
+// Encodes rows [row, row + rows) of a table into x (rows, D or F or C).
 //   unknown    (field_count) or NULL: adds how many cells had a category that the codec does not
 //              know; such a group is all zeros. After a failure x and unknown are half done.
-//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (a number too large for
-//   pktseq_real).       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
-                                             size_t row, size_t rows, pktseq_real *x,
-                                             size_t *unknown, pktseq_error *err);
-
-// Encodes the context's fields of the same rows into c (rows, C). Fails as pktseq_codec_encode
-// does, and with ARGUMENT if the codec has none.
-PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
-                                                     const pktseq_table *table, size_t row,
-                                                     size_t rows, pktseq_real *c,
-                                                     pktseq_error *err);
-
-// Encodes the same rows packed, into packed (rows, F): one number for each field that is not of the
-// context, as pktseq_packing says. Fails as pktseq_codec_encode does.
-PKTSEQ_DEF pktseq_status pktseq_codec_encode_packed(const pktseq_codec *codec,
-                                                    const pktseq_table *table, size_t row,
-                                                    size_t rows, pktseq_real *packed,
-                                                    size_t *unknown, pktseq_error *err);
+//   fails with ARGUMENT (also the context of a codec that has none), MEMORY, MISMATCH (the table
+//   lacks a column), DATA (a number too large for pktseq_real).       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_form form,
+                                             const pktseq_table *table, size_t row, size_t rows,
+                                             pktseq_real *x, size_t *unknown, pktseq_error *err);
 
 // Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
 // likely category and port class (the first of equals). Fields of the context give NaN and NULL.
@@ -940,15 +934,15 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
                                            pktseq_error *err);
 
 // Makes a codec that knows new categories, too: of every one-hot field the texts that occur at
-// least `least` times in the table, in sequences that are not held out, and that the codec does not
-// know. They follow its own, sorted by their bytes. All else stays, means and bounds of classes as
-// well, so that old features mean what they meant: see pktseq_model_grow.
+// least min_count times in the table, in sequences that are not held out, and that the codec does
+// not know. They follow its own, sorted by their bytes. All else stays, means as well, so that old
+// features mean what they meant: see pktseq_model_grow.
 //   extended   out
-//   schema     of it hold_out and times count
+//   schema     of it hold_out and repeats count
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
 //   Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
-                                             const pktseq_table *table, size_t least,
+                                             const pktseq_table *table, size_t min_count,
                                              const pktseq_schema *schema,
                                              const pktseq_allocator *allocator, pktseq_error *err);
 
@@ -971,8 +965,6 @@ typedef struct pktseq_dataset_options {
     size_t inputs;       // N, may be 0
     pktseq_start start;
     int drop_last;       // 1: leave out the last sequence, as the reference does by an off-by-one
-    double begin, end;   // only sequences from this share of the file to that one, 0 to 1; end 0
-                         //   means 1
     double hold_out;     // share of the sequences, 0 to below 1, that are not trained on: 50 blocks
                          //   are spread over the file, since traffic drifts and its last part is no
                          //   sample of what comes later. They are the last pairs of the dataset
@@ -1030,17 +1022,12 @@ typedef struct pktseq_dataset {
     double seconds;          // from the first to the last packet of the table; 0 without timestamps
     const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
     size_t groups;
-    pktseq_real *owned_x, *owned_y, *owned_c, *owned_packed;
-    pktseq_group *owned_group, *owned_field;
-    size_t *owned_group_field;
+    int borrowed;            // x and y are the caller's
     pktseq_allocator allocator;
 } pktseq_dataset;
 
 // N = 3, PKTSEQ_START_TARGET, nothing dropped.
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
-
-// The same, but the last sequence dropped: the reference.
-PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_reference(void);
 
 // Encodes a whole table. Neither codec nor table is needed afterwards. A packet takes 4 bytes a
 // feature, or, with many categories (64 features or more, and 4 a field), 4 bytes a field.
@@ -1329,7 +1316,7 @@ typedef struct pktseq_training {
     size_t parameters;           // of the model, where there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
     size_t drop_last;            // that dataset's options, so that a resumed run can build it again
-    double begin, end, hold_out;
+    double hold_out;
     char recipe[512];            // what a program says about it: data, date, settings; UTF-8 or ""
     pktseq_allocator allocator;
 } pktseq_training;
@@ -4206,6 +4193,81 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
     capture->interface_count = capture->interface_capacity = 0;
 }
 
+// ---- >>kind: what a kind of field makes of a cell ----------------------------------------------
+//
+// All that kinds differ in is a line of pktseqi_kinds; reading, codec, watcher and checkpoint look
+// there. A packet becomes numbers in this order:
+//
+//   since    the cell's number, minus that of an earlier packet of its sequence
+//   log      its logarithm
+//   scaled   (number - mean) / standard deviation, both learned; or
+//   group    the index of a class, which has one feature for each of its classes: 1 or 0
+//
+// A new kind is a value of pktseq_kind and a line here. Only what is none of these steps needs code
+// of its own, in pktseqi_field_value (and pktseqi_field_unscale, its inverse).
+
+// Kinds of cells, which decide how they are checked when they are read.
+typedef enum pktseqi_cell_kind {
+    PKTSEQI_CELL_NUMBER,
+    PKTSEQI_CELL_TEXT,
+    PKTSEQI_CELL_FLAG,
+    PKTSEQI_CELL_PORT,
+    PKTSEQI_CELL_POSITION
+} pktseqi_cell_kind;
+
+// The packet of a sequence whose number is subtracted; of the first packet that is its own.
+typedef enum pktseqi_since {
+    PKTSEQI_SINCE_NONE,
+    PKTSEQI_SINCE_PREVIOUS,
+    PKTSEQI_SINCE_FIRST
+} pktseqi_since;
+
+typedef struct pktseqi_kind {
+    pktseqi_cell_kind cell;
+    pktseqi_since since;
+    double log;              // v becomes log(1 + log * v), and 0 if it is not positive; 0 = stays v
+    int scaled;
+    pktseq_group_kind group;
+} pktseqi_kind;
+
+// In the order of pktseq_kind.
+static const pktseqi_kind pktseqi_kinds[] = {
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 0, 1, PKTSEQ_GROUP_NUMBER},
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_PREVIOUS, 0, 1, PKTSEQ_GROUP_NUMBER},
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_FIRST, 0, 1, PKTSEQ_GROUP_NUMBER},
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_NUMBER},
+    {PKTSEQI_CELL_FLAG, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_FLAG},
+    {PKTSEQI_CELL_TEXT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
+    {PKTSEQI_CELL_PORT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
+    {PKTSEQI_CELL_PORT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 1, 1, PKTSEQ_GROUP_NUMBER},
+    // Seconds as microseconds, the resolution of most captures: below it nothing is told apart.
+    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_PREVIOUS, 1e6, 1,
+     PKTSEQ_GROUP_NUMBER}};
+
+// Their names in checkpoints.
+static const char *const pktseqi_kind_name[] = {
+    "zscore", "since-previous", "since-first",    "number", "flag",
+    "onehot", "port",           "port-reference", "log",    "log-since-previous",
+    NULL};
+
+enum { PKTSEQI_KINDS = sizeof pktseqi_kinds / sizeof *pktseqi_kinds };
+
+// Returns what is known of a field's kind, which has been checked.
+static const pktseqi_kind *pktseqi_kind_of(const pktseq_field *field) {
+    return &pktseqi_kinds[field->kind];
+}
+
+// Returns 1 for a field of texts, which become categories.
+static int pktseqi_field_texts(const pktseq_field *field) {
+    return pktseqi_kind_of(field)->cell == PKTSEQI_CELL_TEXT;
+}
+
+// Returns 1 for a field whose features are one of several classes.
+static int pktseqi_field_is_class(const pktseq_field *field) {
+    return pktseqi_kind_of(field)->group == PKTSEQ_GROUP_CLASS;
+}
+
 // ---- >>table: columns found by name, every cell checked ---------------------------------------
 //
 // From CSV to a table:
@@ -4220,15 +4282,6 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //   table_finish    a capture is cut into sequences, derived columns are made
 // A new column is a line of pktseqi_known and a PKTSEQI_COL_ index; a new kind of cell is one of
 // pktseqi_cell_kind, a case of cell_number and, if it is frequent, of fast_cell.
-
-// Kinds of cells, which decide how they are checked.
-typedef enum pktseqi_cell_kind {
-    PKTSEQI_CELL_NUMBER,
-    PKTSEQI_CELL_TEXT,
-    PKTSEQI_CELL_FLAG,
-    PKTSEQI_CELL_PORT,
-    PKTSEQI_CELL_POSITION
-} pktseqi_cell_kind;
 
 // Indices of the known columns in pktseqi_known. The flags stand in the order of
 // their bits; up to the notes they are what a pktseq_packet has; the counters stand in the order of
@@ -4573,39 +4626,6 @@ typedef struct pktseqi_reader {
     size_t whole, looked;      // where the window's last whole row ends, after how many fills
 } pktseqi_reader;
 
-// Returns the kind of cells that a kind of feature needs.
-static pktseqi_cell_kind pktseqi_kind_cell(pktseq_kind kind) {
-    switch (kind) {
-    case PKTSEQ_ONEHOT: return PKTSEQI_CELL_TEXT;
-    case PKTSEQ_FLAG: return PKTSEQI_CELL_FLAG;
-    case PKTSEQ_PORT:
-    case PKTSEQ_PORT_REFERENCE: return PKTSEQI_CELL_PORT;
-    default: return PKTSEQI_CELL_NUMBER;
-    }
-}
-
-// Returns 1 for a kind that is one-hot over bounds of a number.
-static int pktseqi_field_has_bounds(pktseq_kind kind) {
-    return kind == PKTSEQ_CLASSES || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
-}
-
-// Returns 1 for a kind that is one of several classes.
-static int pktseqi_field_is_class(pktseq_kind kind) {
-    return kind == PKTSEQ_ONEHOT || kind == PKTSEQ_PORT || kind == PKTSEQ_PORT_REFERENCE ||
-           pktseqi_field_has_bounds(kind);
-}
-
-// Returns 1 if a field's categories are rising numbers and "more".
-static int pktseqi_bounds_rise(const pktseq_field *field) {
-    double bound, before = 0;
-    size_t last = field->category_count - 1;
-    for (size_t k = 0; k < last; ++k, before = bound)
-        if (!pktseqi_number_parse(field->category[k], strlen(field->category[k]), &bound) ||
-            (k > 0 && bound <= before))
-            return 0;
-    return strcmp(field->category[last], "more") == 0;
-}
-
 // Fails because of a field of a schema.
 static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *field,
                                        const char *what) {
@@ -4613,15 +4633,14 @@ static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *fi
                          what);
 }
 
-// Checks a field's categories: UTF-8, each once, or bounds that rise.
+// Checks a field's categories: UTF-8, each once.
 static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_error *err) {
-    int bounds = pktseqi_field_has_bounds(f->kind);
     if (!f->category_count) return PKTSEQ_OK;
     if (f->category_count > PKTSEQI_MOST_NAMES)
         return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists %z "
                              "categories, expected at most %z", f->column, f->category_count,
                              (size_t)PKTSEQI_MOST_NAMES);
-    if (f->kind != PKTSEQ_ONEHOT && !bounds)
+    if (!pktseqi_field_texts(f))
         return pktseqi_field_bad(err, f, "lists categories but is not of a kind that has them");
     if (!f->category)
         return pktseqi_field_bad(err, f, "counts categories but lists none");
@@ -4633,8 +4652,6 @@ static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_erro
                 return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists "
                                      "category %q twice", f->column, f->category[k]);
     }
-    if (bounds && !pktseqi_bounds_rise(f))
-        return pktseqi_field_bad(err, f, "lists bounds that are not rising numbers and \"more\"");
     return PKTSEQ_OK;
 }
 
@@ -4652,11 +4669,11 @@ static pktseq_status pktseqi_field_check(const pktseq_schema *schema, size_t i,
     const char *bad = NULL;
     if (!pktseqi_column_name_good(f->column))
         return pktseqi_bad_argument(err, "a field's column name is empty or not UTF-8");
-    if ((int)f->kind < 0 || f->kind > PKTSEQ_CLASSES_SINCE_PREVIOUS) bad = "has an unknown kind";
+    if ((size_t)f->kind >= PKTSEQI_KINDS) bad = "has an unknown kind";
     else if ((int)f->role < 0 || f->role > PKTSEQ_ROLE_CONTEXT) bad = "has an unknown role";
     else if (i > 0 && !context && schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
         bad = "stands behind a field of the context";
-    else if (context && pktseqi_field_is_class(f->kind)) bad = "of the context is not a number";
+    else if (context && pktseqi_field_is_class(f)) bad = "of the context is not a number";
     else if (!pktseqi_finite(&f->mean) || !pktseqi_finite(&f->sd) || f->sd < 0)
         bad = "has a mean or deviation that cannot be";
     if (bad) return pktseqi_field_bad(err, f, bad);
@@ -4767,7 +4784,7 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema
     r->request[0].kind = PKTSEQI_CELL_POSITION;
     r->request[0].asked = PKTSEQI_ASKED_FIELD;
     for (size_t i = 0; i < schema->field_count; ++i)
-        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_cell(schema->field[i].kind),
+        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
                             PKTSEQI_ASKED_FIELD);
     for (size_t i = 0; i < schema->field_count; ++i) {
         size_t known = pktseqi_derived_find(schema->field[i].column);
@@ -7985,321 +8002,337 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 }
 
 // ---- >>codec: fit, encode, decode -------------------------------------------------------------
+//
+// How a packet becomes numbers:
+//
+//   cell --field_number--> number --field_value--> value --block--> features
+//   0.25 s since previous   12.4    (z-score)       -0.31            -0.31
+//   443                     443     (class)          0               1 0 0
+//   "TLSv1.3"                       (lookup)         2               0 0 1 0 ..
+//
+// A value is ONE number for each field of a packet: what a number has become, or the index of a
+// class, -1 for none. Packed rows (PKTSEQ_FORM_PACKED) hold values as they are, dense ones a
+// feature for each class. A table goes through it in blocks of rows, column by column (plan_block);
+// the watcher takes the same steps for one packet (watch_encode), so both give the same bits.
+//
+// What was learned is in the fields: means, deviations, categories. All else of a codec follows
+// from them (codec_layout), so one that was loaded is as the one that was fitted.
+//
+// Fields of the context come after all others (schema_check sees to it, and load): so the first
+// `fields` of the codec are those that the network sees, and places among them are field numbers.
 
+// RFC 6335, section 6, calls them system, user and dynamic ports; these are the reference's words.
 static const char *const pktseqi_port_name[] = {"well_known", "registered", "dynamic"};
 
-// Features that a field becomes.
+// Returns how many features a field becomes. A class has one for each category or class of ports;
+// so a class of one category has one feature, too, and is still a class.
 static size_t pktseqi_field_width(const pktseq_field *field) {
-    switch (field->kind) {
-    case PKTSEQ_ONEHOT:
-    case PKTSEQ_CLASSES:
-    case PKTSEQ_CLASSES_SINCE_PREVIOUS: return field->category_count;
-    case PKTSEQ_PORT:
-    case PKTSEQ_PORT_REFERENCE: return 3;
-    default: return 1;
-    }
+    if (!pktseqi_field_is_class(field)) return 1;
+    return pktseqi_field_texts(field) ? field->category_count : 3;
 }
 
-// Is this kind z-scored?
-static int pktseqi_field_scaled(const pktseq_field *field) {
-    return field->kind == PKTSEQ_ZSCORE || field->kind == PKTSEQ_SINCE_PREVIOUS ||
-           field->kind == PKTSEQ_SINCE_FIRST || field->kind == PKTSEQ_LOG ||
-           field->kind == PKTSEQ_LOG_SINCE_PREVIOUS;
+// Returns the name of class k of a field that has classes.
+static const char *pktseqi_field_class(const pktseq_field *field, size_t k) {
+    return pktseqi_field_texts(field) ? field->category[k] : pktseqi_port_name[k];
 }
 
-// What a number field says of a row, before any scaling. first: where the row's sequence begins.
+// Returns a number, or the difference of two, as its kind takes it. Times between packets and
+// counters spread over six powers of ten: as they are, a few large ones would be all of the
+// variance. 1 is added so that 0 stays 0; where a clock goes back, the difference counts as 0.
+static double pktseqi_kind_log(const pktseqi_kind *kind, double v) {
+    if (kind->log == 0) return v;
+    return v > 0 ? log(1 + kind->log * v) : 0;
+}
+
+// Returns what a field that has no texts says of a row, before it is scaled.
+//   first   the row where its sequence begins: a first packet's difference is v - v, 0 (or NaN, if
+//           it is infinite, which is refused later, as any number that is not finite)
 static double pktseqi_field_number(const pktseq_field *field, const pktseq_column *column,
                                    size_t row, size_t first) {
+    const pktseqi_kind *kind = pktseqi_kind_of(field);
     double v = pktseqi_column_at(column, row);
-    double previous = row == first ? v : pktseqi_column_at(column, row - 1);
-    switch (field->kind) {
-    case PKTSEQ_SINCE_FIRST: return v - pktseqi_column_at(column, first);
-    case PKTSEQ_SINCE_PREVIOUS:
-    case PKTSEQ_CLASSES_SINCE_PREVIOUS: return v - previous;
-    case PKTSEQ_LOG_SINCE_PREVIOUS: return v > previous ? log(1 + 1e6 * (v - previous)) : 0;
-    case PKTSEQ_LOG: return v > 0 ? log(1 + v) : 0;
-    default: return v;
-    }
+    if (kind->since == PKTSEQI_SINCE_PREVIOUS)
+        v -= pktseqi_column_at(column, row > first ? row - 1 : row);
+    else if (kind->since == PKTSEQI_SINCE_FIRST)
+        v -= pktseqi_column_at(column, first);
+    return pktseqi_kind_log(kind, v);
 }
 
-// The inverse of what pktseqi_field_number does to the number itself; times stay differences.
-static double pktseqi_field_unlog(const pktseq_field *field, double v) {
-    if (field->kind == PKTSEQ_LOG) return exp(v) - 1;
-    if (field->kind == PKTSEQ_LOG_SINCE_PREVIOUS) return (exp(v) - 1) / 1e6;
-    return v;
+// Returns what becomes of such a number: its z-score, its class (-1 for none), or itself. A column
+// that was constant where it was learned says nothing: its z-score is 0, whatever comes.
+static double pktseqi_field_value(const pktseq_field *field, double v) {
+    if (pktseqi_kind_of(field)->scaled) return field->sd > 0 ? (v - field->mean) / field->sd : 0;
+    if (!pktseqi_field_is_class(field)) return v;
+    if (field->kind == PKTSEQ_PORT_REFERENCE && pktseq_port_class(v) == 2) return -1;
+    return pktseq_port_class(v);
 }
 
-// Is sequence s of (sequences) held out? Of 50 blocks that make the file, the share `hold_out` is,
-// as evenly spread as can be; the first block is not, unless that share is above 0.98. What counts
-// several times is not held out.
+// Returns the number that a value which is no class was made of; differences stay differences, in
+// the column's units, as nobody knows here what was subtracted.
+static double pktseqi_field_unscale(const pktseq_field *field, double v) {
+    const pktseqi_kind *kind = pktseqi_kind_of(field);
+    if (kind->scaled) v = v * field->sd + field->mean;
+    return kind->log == 0 ? v : (exp(v) - 1) / kind->log;
+}
+
+// ---- learning
+//
+// A codec is fitted to a table once for each column of texts and twice for each one of numbers.
+// What is held out must not be seen: a category or a mean that only the held-out part has would let
+// the model know something of what it is tested on. pktseq_codec_extend is the same with all given,
+// but for further categories.
+
+// Returns 1 if sequence s of (sequences) is held out. Of 50 blocks that make the file, the share
+// `hold_out` is, as evenly spread as can be: traffic drifts, so the last part of a file is no
+// sample of what comes later, and of single sequences taken out the neighbours, which are much
+// alike, would have been learned. Block b is held out where b * hold_out passes a whole number; the
+// first is not unless the share is above 0.98. What counts several times is not either: it was
+// repeated so that it is learned.
 static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
-                            const unsigned char *times) {
+                            const unsigned char *repeats) {
     double blocks = sequences < 50 ? (double)sequences : 50;
     double block = floor((double)s * blocks / (double)sequences);
-    if (times && times[s] > 1) return 0;
+    if (repeats && repeats[s] > 1) return 0;
     return floor((block + 1) * hold_out) > floor(block * hold_out);
 }
 
-// May a codec learn from sequence s of a table?
-static int pktseqi_shapes(size_t s, const pktseq_table *table, double hold_out,
-                          const unsigned char *times) {
-    return !(times && times[s] == 0) && !pktseqi_held_out(s, table->sequences, hold_out, times);
+// What a codec learns from.
+typedef struct pktseqi_lesson {
+    const pktseq_table *table;
+    const pktseq_schema *schema;  // its hold_out and repeats say which sequences count
+    size_t extend;                // 0: learn what fields do not give; else only further categories,
+                                  //   of texts that occur so often
+    pktseq_error *err;
+} pktseqi_lesson;
+
+// Returns 1 if sequence s of the table counts.
+static int pktseqi_lesson_has(const pktseqi_lesson *lesson, size_t s) {
+    const unsigned char *repeats = lesson->schema->repeats;
+    if (repeats && repeats[s] == 0) return 0;
+    return !pktseqi_held_out(s, lesson->table->sequences, lesson->schema->hold_out, repeats);
 }
 
-// The column of a field, or an error that names it.
+// Finds the column of a field. Fails with an error that names it.
 static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
                                           const pktseq_column **column, pktseq_error *err) {
+    int texts = pktseqi_field_texts(field);
     *column = pktseq_table_column(table, field->column);
     if (!*column)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table has no column %q",
                              field->column);
-    if (field->kind == PKTSEQ_ONEHOT ? !pktseqi_column_texts(*column)
-                                     : !pktseqi_column_numbers(*column))
+    if (texts ? !pktseqi_column_texts(*column) : !pktseqi_column_numbers(*column))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
-                             field->column, field->kind == PKTSEQ_ONEHOT ? "text" : "numbers");
+                             field->column, texts ? "text" : "numbers");
     return PKTSEQ_OK;
 }
 
-// Mean and sample standard deviation (n - 1). Both sums are of differences from a first estimate
-// of the mean, which loses no digits to large timestamps:
+// Learns mean and sample standard deviation (n - 1 in the denominator, as pandas has it). The
+// second pass sums differences from m, the first one's mean: seconds since 1970 have ten digits
+// before the point, and their squares would leave none of the fraction (Chan, Golub and LeVeque
+// 1983, "Algorithms for computing the sample variance", The American Statistician 37(3)).
 //   mean = m + sum(v - m) / n        sd = sqrt((sum (v - m)^2 - (sum (v - m))^2 / n) / (n - 1))
-static pktseq_status pktseqi_codec_fit_scale(pktseq_field *field, const pktseq_table *table,
-                                             const pktseq_column *column,
-                                             const pktseq_schema *schema, pktseq_error *err) {
-    double n = 0, sum = 0, m = 0, d1 = 0, d2 = 0;
-    double low = DBL_MAX, high = -DBL_MAX;
+static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq_column *column,
+                                               const pktseqi_lesson *lesson) {
+    const size_t *start = lesson->table->start;
+    double n = 0, m = 0, d1 = 0, d2 = 0, low = DBL_MAX, high = -DBL_MAX;
     for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) m = sum / n;
-        for (size_t s = 0; s < table->sequences; ++s) {
-            if (!pktseqi_shapes(s, table, schema->hold_out, schema->repeats)) continue;
-            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
-                double v = pktseqi_field_number(field, column, row, table->start[s]);
-                if (pass == 0) {
-                    n += 1;
-                    sum += v;
-                    if (v < low) low = v;
-                    if (v > high) high = v;
-                } else {
-                    d1 += v - m;
-                    d2 += (v - m) * (v - m);
-                }
+        if (pass) m = d1 / n;
+        n = d1 = d2 = 0;
+        for (size_t s = 0; s < lesson->table->sequences; ++s) {
+            size_t past = pktseqi_lesson_has(lesson, s) ? start[s + 1] : start[s];
+            for (size_t row = start[s]; row < past; ++row) {
+                double v = pktseqi_field_number(field, column, row, start[s]);
+                if (v < low) low = v;
+                if (v > high) high = v;
+                n += 1;
+                d1 += v - m;
+                d2 += (v - m) * (v - m);
             }
         }
     }
     field->mean = m + d1 / n;
     field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
     if (n < 2 || low == high) {
-        if (!schema->constant_is_zero)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "column %q has the same value, %f, in every row, so it has no "
-                                 "z-score", field->column, low);
         field->mean = low;
         field->sd = 0;  // encodes as 0
-    } else if (!pktseqi_finite(&field->mean) || !pktseqi_finite(&field->sd) || !(field->sd > 0)) {
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "column %q has numbers from %f to %f, too far apart or too close for "
-                             "a standard deviation", field->column, low, high);
+        if (lesson->schema->constant_is_zero) return PKTSEQ_OK;
+        return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has the same value, %f, "
+                             "in every row, so it has no z-score", field->column, low);
     }
-    return PKTSEQ_OK;
+    if (pktseqi_finite(&field->mean) && pktseqi_finite(&field->sd) && field->sd > 0)
+        return PKTSEQ_OK;
+    return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has numbers from %f to %f, "
+                         "too far apart or too close for a standard deviation", field->column, low,
+                         high);
 }
 
-// Room for (count) categories in a field.
-static char **pktseqi_codec_categories(pktseq_codec *codec, pktseq_field *field, size_t count) {
-    char **category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
-    field->category = (const char *const *)category;
-    field->category_count = category ? count : 0;
-    return category;
+// Puts a field's categories into a tree, by which texts are found at the cost of their own length,
+// whatever the categories are: these come from files, which may have been made to be slow. 0 = out
+// of memory; tree->node is to be freed in either case.
+static int pktseqi_field_tree(const pktseq_field *field, pktseqi_tree *tree,
+                              const pktseq_allocator *allocator) {
+    char *const *name = (char *const *)(uintptr_t)field->category;  // only read
+    uint32_t like = 0;
+    size_t k = 0;
+    memset(tree, 0, sizeof *tree);
+    while (k < field->category_count && pktseqi_tree_put(tree, allocator, name, (uint32_t)k, &like))
+        ++k;
+    return k == field->category_count;
 }
 
-// For sorting texts by their bytes.
+// Returns what each text of a column (name_count, not 0) is among a field's categories: its index,
+// or -1. So every row costs one look-up by number, and texts are compared once for each different
+// one. NULL: out of memory.
+static double *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
+                                    const pktseq_allocator *allocator) {
+    double *value = (double *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
+    char *const *name = (char *const *)(uintptr_t)field->category;
+    pktseqi_tree tree;
+    uint32_t k = 0;
+    int good = pktseqi_field_tree(field, &tree, allocator) && value;
+    for (size_t i = 0; good && i < column->name_count; ++i) {
+        const char *text = column->names[i];
+        value[i] = pktseqi_tree_find(&tree, name, text, strlen(text), &k) ? (double)k : -1;
+    }
+    pktseqi_free(allocator, tree.node);
+    if (good) return value;
+    pktseqi_free(allocator, value);
+    return NULL;
+}
+
+// Compares two texts by their bytes, for qsort.
 static int pktseqi_compare_texts(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// Counts how often each text of a column occurs in sequences that are not held out: (name_count),
-// of the codec's allocator, or NULL.
-static size_t *pktseqi_codec_count_names(const pktseq_codec *codec, const pktseq_table *table,
-                                         const pktseq_column *column, double hold_out,
-                                         const unsigned char *times) {
-    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, column->name_count,
-                                                  sizeof *seen);
-    for (size_t s = 0; seen && s < table->sequences; ++s)
-        if (pktseqi_shapes(s, table, hold_out, times))
-            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-                ++seen[pktseqi_column_text_at(column, row)];
-    return seen;
-}
-
-// Gives a field the categories that it is to have: first those of `known`, then, sorted by their
-// bytes, the column's texts that seen (name_count) marks, `added` of them.
-static pktseq_status pktseqi_codec_name(pktseq_codec *codec, pktseq_field *field,
+// Gives a field (count, not 0) categories: those of `known`, whose features mean something to a
+// model already, and then, sorted by their bytes, the column's texts that `chosen` marks. Sorted,
+// because columns have their texts in the order of a file, and two files of the same traffic should
+// give the same codec. The codec is freed after a failure: texts that are not there yet are NULL.
+static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field *field,
                                         const pktseq_field *known, const pktseq_column *column,
-                                        const size_t *seen, size_t added, pktseq_error *err) {
-    size_t count = known->category_count, most = PKTSEQI_MOST_NAMES;
+                                        const size_t *chosen, size_t count, pktseq_error *err) {
+    size_t old = known->category_count, k;
     char **category;
-    if (count + added > most)
+    if (count > PKTSEQI_MOST_NAMES)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has %z different texts, "
-                             "expected at most %z", known->column, count + added, most);
-    category = pktseqi_codec_categories(codec, field, count + added);
+                             "expected at most %z", known->column, count,
+                             (size_t)PKTSEQI_MOST_NAMES);
+    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
     if (!category) return pktseqi_no_memory(err);
-    for (size_t k = 0; k < count; ++k) {
-        category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
-        if (!category[k]) return pktseqi_no_memory(err);
-    }
-    for (size_t i = 0; added && i < column->name_count; ++i) {
-        if (!seen[i]) continue;
-        category[count] = pktseqi_copy(&codec->allocator, column->names[i]);
-        if (!category[count++]) return pktseqi_no_memory(err);
-    }
-    qsort(category + known->category_count, added, sizeof *category, pktseqi_compare_texts);
+    field->category = (const char *const *)category;
+    field->category_count = count;
+    for (k = 0; k < old; ++k) category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
+    for (size_t i = 0; k < count; ++i)
+        if (chosen[i]) category[k++] = pktseqi_copy(&codec->allocator, column->names[i]);
+    while (k > 0 && category[k - 1]) --k;
+    if (k > 0) return pktseqi_no_memory(err);
+    qsort(category + old, count - old, sizeof *category, pktseqi_compare_texts);
     return PKTSEQ_OK;
 }
 
-// Takes the column's texts that occur often enough, in order of their bytes.
-static pktseq_status pktseqi_codec_fit_names(pktseq_codec *codec, pktseq_field *field,
-                                             const pktseq_field *from, const pktseq_table *table,
-                                             const pktseq_column *column,
-                                             const pktseq_schema *schema, pktseq_error *err) {
-    size_t *seen, kept = 0, least = from->least ? from->least : 1;
-    pktseq_status status;
-    if (column->name_count == 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has no categories",
-                             from->column);
-    seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->repeats);
-    if (!seen) return pktseqi_no_memory(err);
-    for (size_t i = 0; i < column->name_count; ++i) kept += seen[i] = seen[i] >= least;
-    status = kept ? pktseqi_codec_name(codec, field, from, column, seen, kept, err)
-                  : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                  "too little data: %z packets make %z sequence%s, and no %s "
-                                  "occurs %z times; training needs about 100 sequences",
-                                  table->rows, table->sequences,
-                                  table->sequences == 1 ? "" : "s", from->column, least);
+// Learns the categories of a field: those of `known` and, unless min_count is 0, the column's texts
+// that occur at least so often. Rare texts are better unknown: their weights would stay as random
+// as they began, and an unknown text is a sign of its own (all features 0, and counted).
+static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq_field *field,
+                                               const pktseq_field *known,
+                                               const pktseq_column *column, size_t min_count,
+                                               const pktseqi_lesson *lesson) {
+    const pktseq_table *table = lesson->table;
+    size_t names = min_count ? column->name_count : 0, count = known->category_count;
+    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, names + 1, sizeof *seen);
+    double *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
+    pktseq_status status = PKTSEQ_OK;
+    if (!seen || (names && !value)) status = pktseqi_no_memory(lesson->err);
+    for (size_t s = 0; !status && names && s < table->sequences; ++s)
+        if (pktseqi_lesson_has(lesson, s))
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+                ++seen[pktseqi_column_text_at(column, row)];
+    for (size_t i = 0; !status && i < names; ++i)
+        count += seen[i] = value[i] < 0 && seen[i] >= min_count;
+    if (!status && !count)
+        status = pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packets "
+                               "make %z sequence%s, and no %s occurs %z times; training needs "
+                               "about 100 sequences", table->rows, table->sequences,
+                               table->sequences == 1 ? "" : "s", known->column, min_count);
+    if (!status)
+        status = pktseqi_codec_name(codec, field, known, column, seen, count, lesson->err);
     pktseqi_free(&codec->allocator, seen);
-    return status;
-}
-
-// For sorting numbers, none of them NaN.
-static int pktseqi_compare_numbers(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// Returns how many different numbers a column of small whole ones may have, 0 for others.
-static size_t pktseqi_cells_range(const pktseq_column *c) {
-    return c->type == PKTSEQ_CELL_U8 ? 256 : c->type == PKTSEQ_CELL_U16 ? 65536 : 0;
-}
-
-// Returns the number that has place `at` in the order of all, of which seen[n] are n.
-static double pktseqi_counted(const size_t *seen, size_t at) {
-    size_t n = 0;
-    while (at >= seen[n]) at -= seen[n++];
-    return (double)n;
-}
-
-// Learns the classes of a number: bounds are the values below which 1/n, 2/n, ... of the packets
-// lie, each once, and the last class is everything above. First packets have no since-previous.
-static pktseq_status pktseqi_codec_fit_bounds(pktseq_codec *codec, pktseq_field *field,
-                                              const pktseq_field *from, const pktseq_table *table,
-                                              const pktseq_column *column,
-                                              const pktseq_schema *schema, pktseq_error *err) {
-    size_t most = from->least ? from->least : 25, count = 0, bounds = 0;
-    // Small whole numbers are counted instead of sorted.
-    size_t range = field->kind == PKTSEQ_CLASSES ? pktseqi_cells_range(column) : 0;
-    double *value = (double *)pktseqi_alloc(&codec->allocator, range ? most : table->rows,
-                                            sizeof *value);
-    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, range + 1, sizeof *seen);
-    char **category = NULL;
-    pktseq_status status = value && seen ? PKTSEQ_OK : pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences && !status; ++s) {
-        if (!pktseqi_shapes(s, table, schema->hold_out, schema->repeats)) continue;
-        for (size_t row = table->start[s]; row < table->start[s + 1]; ++row) {
-            if (field->kind != PKTSEQ_CLASSES && row == table->start[s]) continue;
-            if (range) ++seen[(size_t)pktseqi_column_at(column, row)];
-            else value[count] = pktseqi_field_number(field, column, row, table->start[s]);
-            ++count;
-        }
-    }
-    if (!status && !range) qsort(value, count, sizeof *value, pktseqi_compare_numbers);
-    for (size_t k = 1; k < most && count; ++k) {  // bounds gather at the front of value
-        size_t at = (size_t)((double)(count - 1) * (double)k / (double)most);
-        double bound = range ? pktseqi_counted(seen, at) : value[at];
-        double last = range ? pktseqi_counted(seen, count - 1) : value[count - 1];
-        if ((bounds == 0 || bound > value[bounds - 1]) && bound < last) value[bounds++] = bound;
-    }
-    pktseqi_free(&codec->allocator, seen);
-    if (status) {
-        pktseqi_free(&codec->allocator, value);
-        return status;
-    }
-    category = pktseqi_codec_categories(codec, field, bounds + 1);
-    if (!category) status = pktseqi_no_memory(err);
-    for (size_t k = 0; k <= bounds && status == PKTSEQ_OK; ++k) {
-        char text[32] = "more";
-        if (k < bounds) pktseqi_number_write(text, value[k]);
-        category[k] = pktseqi_copy(&codec->allocator, text);
-        if (!category[k]) status = pktseqi_no_memory(err);
-    }
     pktseqi_free(&codec->allocator, value);
     return status;
 }
 
-// The bounds of a field's classes as numbers, or NULL. The last class has none.
-static double *pktseqi_codec_bounds(const pktseq_allocator *allocator, const pktseq_field *field) {
-    double *bound = (double *)pktseqi_alloc_zeroed(allocator, field->category_count,
-                                                   sizeof *bound);
-    for (size_t k = 0; bound && k + 1 < field->category_count; ++k)
-        pktseqi_number_parse(field->category[k], strlen(field->category[k]), &bound[k]);
-    return bound;
-}
-
-// What the features of a field are.
-static pktseq_group_kind pktseqi_field_group(const pktseq_field *field) {
-    if (pktseqi_field_is_class(field->kind)) return PKTSEQ_GROUP_CLASS;
-    return field->kind == PKTSEQ_FLAG ? PKTSEQ_GROUP_FLAG : PKTSEQ_GROUP_NUMBER;
-}
-
-// Numbers the features when all fields are known: first, features, target.
-static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err) {
-    size_t f, k;
-    codec->first = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count + 1,
-                                           sizeof *codec->first);
-    if (!codec->first) return pktseqi_no_memory(err);
-    for (f = 0; f < codec->field_count; ++f) {
-        size_t width = pktseqi_field_width(&codec->field[f]);
-        codec->first[f] = codec->features + codec->contexts;
-        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) codec->contexts += width;
-        else codec->features += width;
+// Learns a field that is to be as `known`, of a schema or of a codec that is extended. What `known`
+// gives stays: categories that are listed, and a deviation above 0 with its mean.
+static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq_field *field,
+                                               const pktseq_field *known,
+                                               const pktseqi_lesson *lesson) {
+    const pktseq_column *column;
+    size_t min_count = lesson->extend;
+    pktseq_status status;
+    *field = *known;
+    field->category = NULL;
+    field->category_count = 0;
+    field->column = pktseqi_copy(&codec->allocator, known->column);
+    if (!field->column) return pktseqi_no_memory(lesson->err);
+    status = pktseqi_field_column(known, lesson->table, &column, lesson->err);
+    if (status) return status;
+    if (pktseqi_field_texts(known)) {
+        if (!min_count && !known->category_count)
+            min_count = known->min_count ? known->min_count : 1;
+        return pktseqi_codec_learn_names(codec, field, known, column, min_count, lesson);
     }
-    codec->first[f] = codec->features + codec->contexts;
-    if (codec->features > PKTSEQ_MAX_FEATURES || codec->contexts > PKTSEQ_MAX_CONTEXTS)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "the fields make %z features and %z of the context, expected at most "
-                             "%z and %z", codec->features, codec->contexts,
-                             (size_t)PKTSEQ_MAX_FEATURES, (size_t)PKTSEQ_MAX_CONTEXTS);
-    if (codec->features == 0)
-        return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
-    codec->target = (size_t *)pktseqi_alloc(&codec->allocator, codec->features,
-                                            sizeof *codec->target);
-    if (!codec->target) return pktseqi_no_memory(err);
-    codec->group = (pktseq_group *)pktseqi_alloc(&codec->allocator, codec->field_count,
-                                                 sizeof *codec->group);
-    codec->group_field = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count,
-                                                 sizeof *codec->group_field);
-    if (!codec->group || !codec->group_field) return pktseqi_no_memory(err);
-    for (f = 0; f < codec->field_count; ++f) {
-        const pktseq_field *field = &codec->field[f];
-        pktseq_group *group = &codec->group[codec->groups];
-        if (field->role != PKTSEQ_ROLE_BOTH) continue;
-        group->kind = pktseqi_field_group(field);
-        group->first = codec->targets;
-        group->count = codec->first[f + 1] - codec->first[f];
-        codec->group_field[codec->groups++] = f;
-        for (k = codec->first[f]; k < codec->first[f + 1]; ++k)
+    if (lesson->extend || !pktseqi_kind_of(known)->scaled || known->sd > 0) return PKTSEQ_OK;
+    return pktseqi_codec_learn_scale(field, column, lesson);
+}
+
+// Numbers the features when all fields are known:
+//
+//      first[0]    first[1]        first[fields] = D                 first[field_count] = D + C
+//        | field 0  | field 1 ..    | first field of the context ..   |
+//
+// and, of the D, those that are to be predicted, one after the other, are the O. The lists of
+// numbers are one block, from first; so are the groups, from field_group. Both are as long as they
+// can get: (F + 1) + F + W numbers, where W = D + C is at most 4096 a field, and 2 F groups.
+static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err) {
+    size_t F = codec->field_count, width = 0;
+    for (size_t f = 0; f < F; ++f) width += pktseqi_field_width(&codec->field[f]);
+    codec->first = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, 2 * F + 1 + width,
+                                                  sizeof *codec->first);
+    codec->field_group = (pktseq_group *)pktseqi_alloc_zeroed(&codec->allocator, 2 * F,
+                                                              sizeof *codec->field_group);
+    if (!codec->first || !codec->field_group) return pktseqi_no_memory(err);
+    codec->group_field = codec->first + F + 1;
+    codec->target = codec->group_field + F;
+    codec->group = codec->field_group + F;
+    for (size_t f = 0; f < F; ++f) {
+        pktseq_role role = codec->field[f].role;
+        pktseq_group group;
+        group.kind = pktseqi_kind_of(&codec->field[f])->group;
+        group.first = codec->first[f];
+        group.count = pktseqi_field_width(&codec->field[f]);
+        codec->first[f + 1] = group.first + group.count;
+        codec->field_group[f] = group;
+        if (role == PKTSEQ_ROLE_CONTEXT) {
+            codec->contexts += group.count;
+            continue;
+        }
+        codec->features += group.count;
+        codec->fields = f + 1;
+        if (role != PKTSEQ_ROLE_BOTH) continue;
+        codec->group_field[codec->groups] = f;
+        group.first = codec->targets;
+        codec->group[codec->groups++] = group;
+        for (size_t k = codec->first[f]; k < codec->first[f + 1]; ++k)
             codec->target[codec->targets++] = k;
     }
     if (codec->targets == 0)
         return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
-    return PKTSEQ_OK;
+    if (codec->features <= PKTSEQ_MAX_FEATURES && codec->contexts <= PKTSEQ_MAX_CONTEXTS)
+        return PKTSEQ_OK;
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "the fields make %z features and %z of the "
+                         "context, expected at most %z and %z", codec->features, codec->contexts,
+                         (size_t)PKTSEQ_MAX_FEATURES, (size_t)PKTSEQ_MAX_CONTEXTS);
 }
 
 PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
@@ -8307,246 +8340,124 @@ PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
     return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR;
 }
 
+// Learns a whole codec, whose rule and names are filled, of fields (count). After a failure it is
+// empty.
+static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field *field,
+                                         size_t count, const pktseqi_lesson *lesson,
+                                         const pktseq_allocator *allocator) {
+    pktseq_status status = PKTSEQ_OK;
+    codec->allocator = pktseqi_allocator(allocator);
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *field);
+    if (codec->field) codec->field_count = count;
+    else status = pktseqi_no_memory(lesson->err);
+    for (size_t f = 0; !status && f < count; ++f)
+        status = pktseqi_codec_learn_field(codec, &codec->field[f], &field[f], lesson);
+    if (!status) status = pktseqi_codec_layout(codec, lesson->err);
+    if (!status) return pktseqi_ok(lesson->err);
+    pktseq_codec_free(codec);
+    return status;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_lesson lesson = {table, schema, 0, err};
     pktseq_status status;
     if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
     memset(codec, 0, sizeof *codec);
     status = pktseqi_schema_check(schema, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_all(table, err);
-    if (status == PKTSEQ_OK && schema->rule.min_length)
-        status = pktseqi_rule_check(&schema->rule, err);
+    if (!status) status = pktseqi_table_check_all(table, err);
+    if (!status && schema->rule.min_length) status = pktseqi_rule_check(&schema->rule, err);
     if (status) return status;
     if (schema->rule.min_length) codec->rule = schema->rule;
-    codec->rule.secret[0] = codec->rule.secret[1] = 0;
+    codec->rule.secret[0] = codec->rule.secret[1] = 0;  // codecs are saved, secrets are not
     codec->names = pktseq_table_names(table);
-    codec->allocator = pktseqi_allocator(allocator);
-    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, schema->field_count,
-                                                        sizeof *codec->field);
-    if (!codec->field) {
-        pktseq_codec_free(codec);
-        return pktseqi_no_memory(err);
-    }
-    codec->field_count = schema->field_count;
-    for (size_t f = 0; f < schema->field_count && status == PKTSEQ_OK; ++f) {
-        const pktseq_field *from = &schema->field[f];
-        pktseq_field *field = &codec->field[f];
-        const pktseq_column *column = NULL;
-        *field = *from;
-        field->category = NULL;
-        field->category_count = 0;
-        field->column = pktseqi_copy(&codec->allocator, from->column);
-        status = field->column ? pktseqi_field_column(from, table, &column, err)
-                               : pktseqi_no_memory(err);
-        if (status) break;
-        if (pktseqi_field_has_bounds(field->kind) && !from->category_count)
-            status = pktseqi_codec_fit_bounds(codec, field, from, table, column, schema, err);
-        else if (from->category_count)
-            status = pktseqi_codec_name(codec, field, from, NULL, NULL, 0, err);
-        else if (field->kind == PKTSEQ_ONEHOT)
-            status = pktseqi_codec_fit_names(codec, field, from, table, column, schema, err);
-        else if (pktseqi_field_scaled(field) && !(field->sd > 0))
-            status = pktseqi_codec_fit_scale(field, table, column, schema, err);
-    }
-    if (status == PKTSEQ_OK) status = pktseqi_codec_layout(codec, err);
-    if (status) {
-        pktseq_codec_free(codec);
-        return status;
-    }
-    return pktseqi_ok(err);
-}
-
-// One field of one row into its features x.  category: the column's texts as categories, or NULL;
-// bound: of classes, or NULL.
-// Returns 1, 0 for a value that has no class, -1 for a number that pktseq_real cannot hold.
-static int pktseqi_codec_encode_field(const pktseq_field *field, const pktseq_column *column,
-                                      const size_t *category, const double *bound, size_t row,
-                                      size_t first, int packed, pktseq_real *x) {
-    size_t width = pktseqi_field_width(field), hot = 0;
-    double v;
-    if (field->kind == PKTSEQ_ONEHOT) {
-        hot = category[pktseqi_column_text_at(column, row)];
-    } else {
-        v = pktseqi_field_number(field, column, row, first);
-        if (!pktseqi_field_is_class(field->kind)) {
-            if (pktseqi_field_scaled(field)) v = field->sd > 0 ? (v - field->mean) / field->sd : 0;
-            if (!pktseqi_finite(&v) || fabs(v) > (sizeof *x == 4 ? (double)FLT_MAX : DBL_MAX))
-                return -1;
-            x[0] = (pktseq_real)v;
-            return 1;
-        }
-        if (bound) {
-            while (hot + 1 < width && v > bound[hot]) ++hot;
-        } else {
-            hot = (size_t)pktseq_port_class(v);
-            if (field->kind == PKTSEQ_PORT_REFERENCE && hot == 2) hot = width;
-        }
-    }
-    if (packed) x[0] = hot < width ? (pktseq_real)hot : -1;
-    else for (size_t i = 0; i < width; ++i) x[i] = (pktseq_real)(i == hot);
-    return hot < width;
-}
-
-// A column's texts as numbers of the field's categories; category_count for those it does not know.
-static size_t *pktseqi_codec_lookup(const pktseq_allocator *allocator, const pktseq_field *field,
-                                    const pktseq_column *column) {
-    size_t *category = (size_t *)pktseqi_alloc(allocator, column->name_count, sizeof *category);
-    char **known = (char **)pktseqi_alloc(allocator, field->category_count, sizeof *known);
-    pktseqi_tree tree;
-    uint32_t like = 0;
-    int good = category && known;
-    memset(&tree, 0, sizeof tree);
-    for (size_t k = 0; good && k < field->category_count; ++k) {
-        known[k] = (char *)(uintptr_t)field->category[k];  // only read
-        good = pktseqi_tree_put(&tree, allocator, known, (uint32_t)k, &like);
-    }
-    for (size_t i = 0; good && i < column->name_count; ++i)
-        category[i] = pktseqi_tree_find(&tree, known, column->names[i],
-                                        strlen(column->names[i]), &like)
-                          ? like : field->category_count;
-    pktseqi_free(allocator, tree.node);
-    pktseqi_free(allocator, known);
-    if (good) return category;
-    pktseqi_free(allocator, category);
-    return NULL;
-}
-
-// Marks in seen (name_count) the column's texts that a field shall get beside its own: those that
-// occur at least `least` times. Returns how many.
-static size_t pktseqi_codec_unknown(const pktseq_column *column, const size_t *category,
-                                    size_t known, size_t least, size_t *seen) {
-    size_t added = 0;
-    for (size_t i = 0; i < column->name_count; ++i)
-        added += seen[i] = category[i] == known && seen[i] >= least;
-    return added;
-}
-
-// Copies field f of `from` with the categories that the table adds to it.
-static pktseq_status pktseqi_codec_extend_field(pktseq_codec *codec, const pktseq_codec *from,
-                                                size_t f, const pktseq_table *table, size_t least,
-                                                const pktseq_schema *schema,
-                                                pktseq_error *err) {
-    const pktseq_field *known = &from->field[f];
-    pktseq_field *field = &codec->field[f];
-    const pktseq_column *column = NULL;
-    size_t *seen = NULL, *category = NULL, added = 0;
-    pktseq_status status;
-    *field = *known;
-    field->category = NULL;
-    field->category_count = 0;
-    field->column = pktseqi_copy(&codec->allocator, known->column);
-    if (!field->column) return pktseqi_no_memory(err);
-    status = pktseqi_field_column(known, table, &column, err);
-    if (status || !known->category_count) return status;
-    if (known->kind == PKTSEQ_ONEHOT && column->name_count) {
-        seen = pktseqi_codec_count_names(codec, table, column, schema->hold_out, schema->repeats);
-        category = pktseqi_codec_lookup(&codec->allocator, known, column);
-        if (seen && category)
-            added = pktseqi_codec_unknown(column, category, known->category_count, least, seen);
-        else status = pktseqi_no_memory(err);
-    }
-    if (!status) status = pktseqi_codec_name(codec, field, known, column, seen, added, err);
-    pktseqi_free(&codec->allocator, seen);
-    pktseqi_free(&codec->allocator, category);
-    return status;
+    return pktseqi_codec_learn(codec, schema->field, schema->field_count, &lesson, allocator);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
-                                             const pktseq_table *table, size_t least,
+                                             const pktseq_table *table, size_t min_count,
                                              const pktseq_schema *schema,
                                              const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_lesson lesson = {table, schema, min_count, err};
     pktseq_status status;
     if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
     memset(extended, 0, sizeof *extended);
-    if (!codec || !codec->field_count || !least || !schema ||
+    if (!codec || !codec->field_count || !min_count || !schema ||
         !pktseqi_share_below_one(&schema->hold_out))
-        return pktseqi_bad_argument(err, "codec is NULL or empty, least is 0, or hold_out is not a "
-                                         "share from 0 to below 1");
+        return pktseqi_bad_argument(err, "codec is NULL or empty, min_count is 0, or hold_out is "
+                                         "not a share from 0 to below 1");
     status = pktseqi_table_check_all(table, err);
     if (status) return status;
     extended->rule = codec->rule;
     extended->names = codec->names;
-    extended->allocator = pktseqi_allocator(allocator);
-    extended->field = (pktseq_field *)pktseqi_alloc_zeroed(
-        &extended->allocator, codec->field_count, sizeof *extended->field);
-    if (!extended->field) status = pktseqi_no_memory(err);
-    else extended->field_count = codec->field_count;
-    for (size_t f = 0; !status && f < codec->field_count; ++f)
-        status = pktseqi_codec_extend_field(extended, codec, f, table, least, schema, err);
-    if (!status) status = pktseqi_codec_layout(extended, err);
-    if (!status) return pktseqi_ok(err);
-    pktseq_codec_free(extended);
-    return status;
+    return pktseqi_codec_learn(extended, codec->field, codec->field_count, &lesson, allocator);
 }
 
-// Does a kind of field look at other packets of the sequence?
-static int pktseqi_field_looks_back(pktseq_kind kind) {
-    return kind == PKTSEQ_SINCE_PREVIOUS || kind == PKTSEQ_SINCE_FIRST ||
-           kind == PKTSEQ_LOG_SINCE_PREVIOUS || kind == PKTSEQ_CLASSES_SINCE_PREVIOUS;
+// ---- encoding
+//
+// For each field a plan is opened, which finds the column and works out what it can beforehand;
+// then blocks of rows are encoded, by several threads where there are many; then the plans are
+// closed and their counts and errors collected, in the order of the fields, so that the first one
+// is told whatever the threads did.
+
+// Returns how many numbers an encoded row has; 0 if there is no such form of it.
+static size_t pktseqi_codec_width(const pktseq_codec *codec, pktseq_form form) {
+    if (form == PKTSEQ_FORM_PACKED) return codec->fields;
+    if (form == PKTSEQ_FORM_CONTEXT) return codec->contexts;
+    return form == PKTSEQ_FORM_DENSE ? codec->features : 0;
 }
 
 // All that encoding one field of a table needs.
 typedef struct pktseqi_plan {
     const pktseq_field *field;
     const pktseq_column *column;
-    size_t *category;  // the column's texts as categories, or NULL
-    double *bound;     // of classes, or NULL
-    pktseq_real *value;  // what each number of the column's cells becomes, or NULL
-    int packed;        // one number for each field
-    size_t first;      // feature, or with packed the field's place in a row
-    size_t misses;     // cells with an unknown category
+    double *value;   // what becomes of each whole number that a cell can hold, or NULL
+    size_t at;       // place in an encoded row
+    size_t classes;  // features of a class there; 0: the one number itself
+    size_t misses;   // texts that are no category
+    size_t bad;      // first row with a number too large for pktseq_real; -1 = none
 } pktseqi_plan;
 
-// Looks up what encoding field f needs; pktseqi_plan_close frees it, also after a failure.
+// Returns how many different numbers a cell of a column can hold; 0 for too many to list them.
+static size_t pktseqi_cells_range(const pktseq_column *c) {
+    if (c->names) return c->name_count;
+    return c->type == PKTSEQ_CELL_U8 ? 256 : c->type == PKTSEQ_CELL_U16 ? 65536 : 0;
+}
+
+// Looks up what encoding field f needs; value is to be freed, also after a failure. Numbers of
+// small cells are worked out beforehand where that is less work than for each row: of the 12
+// counters of the recommended context, 11 of them logarithms, a row takes 55 ns so and 90 ns
+// without.
 static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *codec, size_t f,
-                                          const pktseq_table *table, pktseq_error *err) {
+                                       const pktseq_table *table, size_t rows,
+                                       pktseq_form form, pktseq_error *err) {
+    const pktseq_field *field = &codec->field[f];
+    const pktseqi_kind *kind = pktseqi_kind_of(field);
+    int packed = form == PKTSEQ_FORM_PACKED;
+    size_t range;
     pktseq_status status;
-    int names, bounds;
     memset(e, 0, sizeof *e);
-    e->field = &codec->field[f];
-    e->first = codec->first[f] - (e->field->role == PKTSEQ_ROLE_CONTEXT ? codec->features : 0);
-    status = pktseqi_field_column(e->field, table, &e->column, err);
+    e->field = field;
+    e->at = packed ? f : codec->first[f] - (form == PKTSEQ_FORM_CONTEXT ? codec->features : 0);
+    e->classes = packed || !pktseqi_field_is_class(field) ? 0 : pktseqi_field_width(field);
+    e->bad = (size_t)-1;
+    status = pktseqi_field_column(field, table, &e->column, err);
     if (status) return status;
-    names = e->field->kind == PKTSEQ_ONEHOT && e->column->name_count;
-    bounds = pktseqi_field_has_bounds(e->field->kind);
-    if (names) e->category = pktseqi_codec_lookup(&codec->allocator, e->field, e->column);
-    if (bounds) e->bound = pktseqi_codec_bounds(&codec->allocator, e->field);
-    return (names && !e->category) || (bounds && !e->bound) ? pktseqi_no_memory(err) : PKTSEQ_OK;
-}
-
-static void pktseqi_plan_close(pktseqi_plan *e, const pktseq_codec *codec) {
-    pktseqi_free(&codec->allocator, e->category);
-    pktseqi_free(&codec->allocator, e->bound);
-    pktseqi_free(&codec->allocator, e->value);
-}
-
-// Works out beforehand what each number that cells can hold becomes, where that is one number,
-// depends on nothing else and is needed more often. 0 = out of memory.
-static int pktseqi_plan_tabulate(pktseqi_plan *e, const pktseq_codec *codec, size_t rows) {
-    const pktseq_field *field = e->field;
-    size_t range = e->column->names ? e->column->name_count : pktseqi_cells_range(e->column);
-    pktseq_column one;
-    double number = 0;
-    if (!range || range > rows || pktseqi_field_looks_back(field->kind) ||
-        (pktseqi_field_is_class(field->kind) && !e->packed))
-        return 1;
-    memset(&one, 0, sizeof one);
-    one.cell = &number;
-    e->value = (pktseq_real *)pktseqi_alloc(&codec->allocator, range, sizeof *e->value);
-    if (!e->value) return 0;
-    for (size_t i = 0; e->value && i < range; ++i) {
-        number = (double)i;
-        if (pktseqi_codec_encode_field(field, &one, e->category, e->bound, 0, 0, e->packed,
-                                       &e->value[i]) >= 0)
-            continue;
-        pktseqi_free(&codec->allocator, e->value);  // too large: who has it is told elsewhere
-        e->value = NULL;
+    range = pktseqi_cells_range(e->column);
+    if (e->column->names) {
+        if (range) e->value = pktseqi_field_lookup(field, e->column, &codec->allocator);
+    } else if (range > rows || kind->since || !(kind->scaled || pktseqi_field_is_class(field))) {
+        return PKTSEQ_OK;
+    } else if (range) {
+        e->value = (double *)pktseqi_alloc(&codec->allocator, range, sizeof *e->value);
+        for (size_t i = 0; e->value && i < range; ++i)
+            e->value[i] = pktseqi_field_value(field, pktseqi_kind_log(kind, (double)i));
     }
-    return 1;
+    return range && !e->value ? pktseqi_no_memory(err) : PKTSEQ_OK;
 }
 
-// The sequence that a row belongs to: start[s] <= row < start[s + 1].
+// Returns the sequence that a row belongs to: start[s] <= row < start[s + 1], by halving.
 static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
     size_t from = 0, past = table->sequences;
     while (past - from > 1) {
@@ -8557,216 +8468,126 @@ static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
     return from;
 }
 
-// One field of rows [row, row + rows) into x, a column of a (rows, stride) matrix, row by row.
-// Returns the first row that has a number too large for it, or row + rows.
-static size_t pktseqi_plan_rows(pktseqi_plan *e, const pktseq_table *table, size_t row,
-                                   size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
-    size_t s = pktseqi_table_sequence(table, row), past = row + rows;
-    for (; row < past; ++row, x += stride) {
-        int known;
-        while (s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
-        known = pktseqi_codec_encode_field(e->field, e->column, e->category, e->bound, row,
-                                           table->start[s], e->packed, x);
-        if (known < 0) break;
-        *misses += known == 0;
-    }
-    return row;
-}
-
-// A number as pktseq_real. Sets *bad for one that does not fit, where pktseqi_codec_encode_field
-// returns -1: the bits of positive numbers rise with them, to infinity and NaN.
-static pktseq_real pktseqi_plan_real(const double *v, int *bad) {
-    double most = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
-    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&most) << 1)) return (pktseq_real)*v;
+// Returns a number as pktseq_real. Sets *bad, and returns 0, for one that does not fit: too large,
+// or not finite. Without their sign the bits of numbers rise with them, to infinity and NaN;
+// compilers fold comparisons with these away under -ffast-math, but not those of bits.
+static pktseq_real pktseqi_real_of(const double *v, int *bad) {
+    double max = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&max) << 1)) return (pktseq_real)*v;
     *bad = 1;
     return 0;
 }
 
-// The same as pktseqi_plan_rows for the most frequent kinds, which need only the row itself, in
-// loops without a choice. Returns 0 if a number does not fit.
-static int pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row,
-                                 size_t rows, pktseq_real *x, size_t stride, size_t *misses) {
-    double block[PKTSEQI_BLOCK];
-    const double *v = block, *past = v + rows;
-    double mean = e->field->mean, sd = e->field->sd;
-    size_t width = pktseqi_field_width(e->field), hot;
-    int bad = 0;
-    pktseqi_cells_load(e->column, row, rows, block);
-    if (e->value) {
-        for (; v < past; ++v, x += stride) {
-            *x = e->value[(size_t)*v];
-            *misses += e->category && *x < 0;
+// Works out the values of a field in rows [row, row + rows), into v. Differences need the row
+// before and the sequence's first, so they go row by row; all else loads a block of cells, and
+// loops over it that do one thing each. An index into e->value is in range: numbers of U8 and U16
+// cells are, and that texts are among the column's names has been checked.
+static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table, size_t row,
+                                size_t rows, double *v) {
+    const pktseq_field *field = e->field;
+    const pktseqi_kind *kind = pktseqi_kind_of(field);
+    if (kind->since) {
+        size_t s = pktseqi_table_sequence(table, row);
+        for (size_t i = 0; i < rows; ++i) {
+            while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
+            v[i] = pktseqi_field_number(field, e->column, row + i, table->start[s]);
         }
-        return 1;
+    } else {
+        pktseqi_cells_load(e->column, row, rows, v);
+        for (size_t i = 0; e->value && i < rows; ++i) v[i] = e->value[(size_t)v[i]];
+        for (size_t i = 0; !e->value && kind->log > 0 && i < rows; ++i)
+            v[i] = pktseqi_kind_log(kind, v[i]);
     }
-    switch (e->packed && pktseqi_field_is_class(e->field->kind) ? PKTSEQ_CLASSES
-                                                                 : e->field->kind) {
-    case PKTSEQ_FLAG:
-    case PKTSEQ_NUMBER:
-        for (; v < past; ++v, x += stride) *x = pktseqi_plan_real(v, &bad);
-        return !bad;
-    case PKTSEQ_ZSCORE:
-        if (!(sd > 0)) break;
-        for (; v < past; ++v, x += stride) {
-            double z = (*v - mean) / sd;
-            *x = pktseqi_plan_real(&z, &bad);
-        }
-        return !bad;
-    case PKTSEQ_LOG:
-        if (!(sd > 0)) break;
-        for (; v < past; ++v, x += stride) {
-            double z = ((*v > 0 ? log(1 + *v) : 0) - mean) / sd;
-            *x = pktseqi_plan_real(&z, &bad);
-        }
-        return !bad;
-    case PKTSEQ_PORT:
-        for (; v < past; ++v, x += stride) {
-            x[0] = (pktseq_real)(*v < 1024);
-            x[2] = (pktseq_real)!(*v <= 49151);
-            x[1] = 1 - x[0] - x[2];
-        }
-        return 1;
-    case PKTSEQ_ONEHOT:
-        for (; v < past; ++v, x += stride) {
-            for (size_t k = 0; k < width; ++k) x[k] = 0;
-            hot = e->category[(size_t)*v];
-            if (hot < width) x[hot] = 1;
-            *misses += hot >= width;
-        }
-        return 1;
-    default: break;
-    }
-    return pktseqi_plan_rows(e, table, row, rows, x, stride, misses) == row + rows;
+    if (e->value) return;
+    if (kind->scaled || pktseqi_field_is_class(field))
+        for (size_t i = 0; i < rows; ++i) v[i] = pktseqi_field_value(field, v[i]);
 }
 
-// The same for all fields (count) of rows [row, row + rows) into x (rows, width).
-static int pktseqi_plans_block(pktseqi_plan *e, size_t count, const pktseq_table *table,
-                                  size_t row, size_t rows, pktseq_real *x, size_t width) {
-    int good = 1;
-    for (size_t f = 0; f < count; ++f) {
-        size_t misses = 0;
-        good &= pktseqi_plan_block(&e[f], table, row, rows, x + e[f].first, width, &misses);
-        if (misses == 0) continue;
+// Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width). Values of
+// classes are -1 or below e->classes, the number of the field's categories.
+static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row, size_t rows,
+                               pktseq_real *x, size_t width) {
+    double v[PKTSEQI_BLOCK];
+    size_t misses = 0, large = (size_t)-1;
+    int bad = 0;
+    pktseqi_plan_values(e, table, row, rows, v);
+    x += e->at;
+    for (size_t i = 0; !e->classes && i < rows; ++i) x[i * width] = pktseqi_real_of(&v[i], &bad);
+    for (size_t i = 0; e->classes && i < rows; ++i) {
+        for (size_t k = 0; k < e->classes; ++k) x[i * width + k] = 0;
+        if (v[i] >= 0) x[i * width + (size_t)v[i]] = 1;
+    }
+    for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i] < 0;
+    for (size_t i = rows; bad && i-- > 0;) {
+        int here = 0;
+        (void)pktseqi_real_of(&v[i], &here);
+        if (here) large = row + i;
+    }
+    if (!misses && !bad) return;
 #ifdef _OPENMP
-#pragma omp atomic
+#pragma omp critical
 #endif
-        e[f].misses += misses;
+    {
+        e->misses += misses;
+        if (large < e->bad) e->bad = large;
     }
-    return good;
 }
 
-// The same in blocks that stay in the cache while the fields write to them one after the other.
-static int pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table,
-                                size_t row, size_t rows, pktseq_real *x, size_t width) {
-    const size_t block = PKTSEQI_BLOCK / 4;
+// Encodes the fields of all plans (count), in blocks of rows that stay in the cache while one field
+// after the other writes to them; 32 to 512 rows take the same time. Below 20,000 rows, a
+// millisecond's work, one thread does it all.
+static void pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table, size_t row,
+                              size_t rows, pktseq_real *x, size_t width) {
+    const size_t block = PKTSEQI_BLOCK;
     ptrdiff_t at;
-    int bad = 0;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows > 20000)
 #endif
     for (at = 0; at < (ptrdiff_t)rows; at += (ptrdiff_t)block) {
         size_t i = (size_t)at, n = rows - i < block ? rows - i : block;
-        if (pktseqi_plans_block(e, count, table, row + i, n, x + i * width, width)) continue;
-#ifdef _OPENMP
-#pragma omp atomic
-#endif
-        bad |= 1;
+        for (size_t f = 0; f < count; ++f)
+            pktseqi_plan_block(&e[f], table, row + i, n, x + i * width, width);
     }
-    return !bad;
 }
 
-// The error of the first field, and of its first row, that cannot be encoded; OK if all can.
-static pktseq_status pktseqi_plans_check(pktseqi_plan *e, size_t count,
-                                            const pktseq_table *table, size_t row, size_t rows,
-                                            pktseq_real *x, size_t width, pktseq_error *err) {
-    for (size_t f = 0; f < count; ++f) {
-        size_t misses = 0, bad = pktseqi_plan_rows(&e[f], table, row, rows, x + e[f].first,
-                                                      width, &misses);
-        if (bad < row + rows)
-            return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                                 "row %z after the header: column %q: %f is too large when "
-                                 "encoded", bad + 1, e[f].field->column,
-                                 pktseqi_column_at(e[f].column, bad));
-    }
-    return PKTSEQ_OK;
-}
-
-// What is made of a row: its D features, its C features of the context, or its F fields.
-enum { PKTSEQI_ENCODE_FEATURES, PKTSEQI_ENCODE_CONTEXT, PKTSEQI_ENCODE_PACKED };
-
-// Fields of a codec that are not of the context, F.
-static size_t pktseqi_codec_fields(const pktseq_codec *codec) {
-    size_t fields = 0;
-    for (size_t f = 0; f < codec->field_count; ++f)
-        fields += codec->field[f].role != PKTSEQ_ROLE_CONTEXT;
-    return fields;
-}
-
-// Rows [row, row + rows) of a table into x.
-static pktseq_status pktseqi_codec_encode_rows(const pktseq_codec *codec, const pktseq_table *table,
-                                               size_t row, size_t rows, int what,
-                                               pktseq_real *x, size_t *unknown,
-                                               pktseq_error *err) {
-    int context = what == PKTSEQI_ENCODE_CONTEXT, packed = what == PKTSEQI_ENCODE_PACKED;
-    size_t width = !codec    ? 0
-                   : context ? codec->contexts
-                   : packed  ? pktseqi_codec_fields(codec) : codec->features;
-    size_t count = 0;
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_form form,
+                                             const pktseq_table *table, size_t row, size_t rows,
+                                             pktseq_real *x, size_t *unknown, pktseq_error *err) {
+    size_t width, from, count, opened = 0;
     pktseqi_plan *e;
     pktseq_status status;
-    if (!width || !table || !x || row > table->rows || rows > table->rows - row)
+    if (!codec || !codec->field_count || !table || !x || row > table->rows ||
+        rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
+    width = pktseqi_codec_width(codec, form);
+    if (!width) return pktseqi_bad_argument(err, "the codec has no numbers of this form");
     status = pktseqi_table_check(table, err);
     if (status == PKTSEQ_OK) status = pktseqi_table_check_texts(table, row, row + rows, err);
     if (status) return status;
-    e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, codec->field_count, sizeof *e);
+    from = form == PKTSEQ_FORM_CONTEXT ? codec->fields : 0;  // fields of the context are the last
+    count = form == PKTSEQ_FORM_CONTEXT ? codec->field_count - from : codec->fields;
+    e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, count, sizeof *e);
     if (!e) return pktseqi_no_memory(err);
-    for (size_t f = 0; f < codec->field_count && status == PKTSEQ_OK; ++f)
-        if ((codec->field[f].role == PKTSEQ_ROLE_CONTEXT) == context) {
-            status = pktseqi_plan_open(&e[count], codec, f, table, err);
-            e[count].packed = packed;
-            if (packed) e[count].first = count;
-            if (!status && !pktseqi_plan_tabulate(&e[count], codec, rows))
-                status = pktseqi_no_memory(err);
-            ++count;
-        }
-    if (status || !pktseqi_plans_run(e, count, table, row, rows, x, width)) {
-        // What comes first is told, be it the failure above or a number in a field before.
-        pktseq_status first = pktseqi_plans_check(e, status ? count - 1 : count, table, row,
-                                                     rows, x, width, err);
-        if (first) status = first;
-    }
-    for (size_t f = 0; f < count; ++f) {
-        if (unknown && e[f].category) unknown[e[f].field - codec->field] += e[f].misses;
-        pktseqi_plan_close(&e[f], codec);
+    for (; opened < count && status == PKTSEQ_OK; ++opened)
+        status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
+    if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
+    for (size_t f = 0; f < opened; ++f) {
+        if (status == PKTSEQ_OK && e[f].bad != (size_t)-1)
+            status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "row %z after the header: column %q: "
+                                   "%f is too large when encoded", e[f].bad + 1,
+                                   e[f].field->column, pktseqi_column_at(e[f].column, e[f].bad));
+        if (unknown) unknown[from + f] += e[f].misses;
+        pktseqi_free(&codec->allocator, e[f].value);
     }
     pktseqi_free(&codec->allocator, e);
     return status ? status : pktseqi_ok(err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
-                                             size_t row, size_t rows, pktseq_real *x,
-                                             size_t *unknown, pktseq_error *err) {
-    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_FEATURES, x, unknown,
-                                     err);
-}
+// ---- decoding, comparing
+//
+// A network puts out any numbers, so decoding never fails: it takes what is most likely.
 
-PKTSEQ_DEF pktseq_status pktseq_codec_encode_context(const pktseq_codec *codec,
-                                                     const pktseq_table *table, size_t row,
-                                                     size_t rows, pktseq_real *c,
-                                                     pktseq_error *err) {
-    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_CONTEXT, c, NULL, err);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_codec_encode_packed(const pktseq_codec *codec,
-                                                    const pktseq_table *table, size_t row,
-                                                    size_t rows, pktseq_real *packed,
-                                                    size_t *unknown, pktseq_error *err) {
-    return pktseqi_codec_encode_rows(codec, table, row, rows, PKTSEQI_ENCODE_PACKED, packed,
-                                     unknown, err);
-}
-
-// The largest of (count); the first of equals.
+// Returns the place of the largest of (count) numbers; of equals the first.
 static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     size_t best = 0;
     for (size_t i = 1; i < count; ++i)
@@ -8774,57 +8595,52 @@ static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     return best;
 }
 
-// What a field says that is not there.
-static pktseq_value pktseqi_no_value(void) {
+// Returns what a field's features say: the inverse of encoding, as far as there is one.
+static pktseq_value pktseqi_field_decode(const pktseq_field *field, const pktseq_real *x) {
     pktseq_value value;
-    memset(&value.number, 0xff, sizeof value.number);  // the bits of a NaN
+    value.number = (double)x[0];
     value.text = NULL;
+    if (pktseqi_field_is_class(field)) {
+        size_t hot = pktseqi_largest(x, pktseqi_field_width(field));
+        value.number = (double)hot;
+        value.text = pktseqi_field_class(field, hot);
+    } else if (field->kind == PKTSEQ_FLAG) {
+        value.number = value.number >= 0.5;
+    } else {
+        value.number = pktseqi_field_unscale(field, value.number);
+    }
     return value;
 }
 
-// The inverse of pktseqi_codec_encode_field, as far as there is one.
-static pktseq_value pktseqi_codec_decode_field(const pktseq_field *field, const pktseq_real *x) {
-    pktseq_value value;
-    size_t hot;
-    value.number = (double)x[0];
-    value.text = NULL;
-    if (pktseqi_field_scaled(field)) {
-        value.number = pktseqi_field_unlog(field, value.number * field->sd + field->mean);
-    } else if (field->kind == PKTSEQ_FLAG) {
-        value.number = value.number >= 0.5;
-    } else if (field->kind != PKTSEQ_NUMBER) {
-        hot = pktseqi_largest(x, pktseqi_field_width(field));
-        value.number = (double)hot;
-        value.text = field->category_count ? field->category[hot] : pktseqi_port_name[hot];
+// Decodes the fields whose role is at most `last`; x has their features, one after the other: roles
+// rise from both to input to context. The rest become NULL and NaN, by its bits, since -ffast-math
+// takes the macro away.
+static pktseq_status pktseqi_codec_decode(const pktseq_codec *codec, pktseq_role last,
+                                          const pktseq_real *x, pktseq_value *value) {
+    if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        const pktseq_field *field = &codec->field[f];
+        memset(&value[f].number, 0xff, sizeof value[f].number);
+        value[f].text = NULL;
+        if (field->role > last) continue;
+        value[f] = pktseqi_field_decode(field, x);
+        x += pktseqi_field_width(field);
     }
-    return value;
+    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
                                              pktseq_value *value) {
-    if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
-    for (size_t f = 0; f < codec->field_count; ++f)
-        value[f] = codec->field[f].role == PKTSEQ_ROLE_CONTEXT
-                       ? pktseqi_no_value()
-                       : pktseqi_codec_decode_field(&codec->field[f], x + codec->first[f]);
-    return PKTSEQ_OK;
+    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_INPUT, x, value);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value) {
-    if (!codec || !codec->field_count || !y || !value) return PKTSEQ_ERROR_ARGUMENT;
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        if (codec->field[f].role != PKTSEQ_ROLE_BOTH) {
-            value[f] = pktseqi_no_value();
-        } else {
-            value[f] = pktseqi_codec_decode_field(&codec->field[f], y);
-            y += pktseqi_field_width(&codec->field[f]);
-        }
-    }
-    return PKTSEQ_OK;
+    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_BOTH, y, value);
 }
 
-// How two fields differ, or NULL if their features mean the same.
+// Returns in what two fields differ, NULL if their features mean the same. Means and deviations may
+// differ: a z-score is one, whatever the units.
 static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_field *b) {
     if (strcmp(a->column, b->column) != 0) return "column";
     if (a->kind != b->kind) return "kind";
@@ -8855,18 +8671,15 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
 
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size) {
-    size_t f = 0, k;
+    size_t f = 0;
     pktseqi_text t;
     if (!codec || !name || size == 0 || feature >= codec->features + codec->contexts)
         return PKTSEQ_ERROR_ARGUMENT;
     while (feature >= codec->first[f + 1]) ++f;
-    k = feature - codec->first[f];
     t = pktseqi_text_fixed(name, size);
     pktseqi_put_text(&t, codec->field[f].column);
-    if (codec->field[f].category_count)
-        pktseqi_put(&t, "-%s", codec->field[f].category[k]);
-    else if (pktseqi_field_width(&codec->field[f]) == 3)
-        pktseqi_put(&t, "-%s", pktseqi_port_name[k]);
+    if (pktseqi_field_is_class(&codec->field[f]))
+        pktseqi_put(&t, "-%s", pktseqi_field_class(&codec->field[f], feature - codec->first[f]));
     return PKTSEQ_OK;
 }
 
@@ -8879,49 +8692,40 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
     }
     pktseqi_free(&codec->allocator, codec->field);
     pktseqi_free(&codec->allocator, codec->first);
-    pktseqi_free(&codec->allocator, codec->target);
-    pktseqi_free(&codec->allocator, codec->group);
-    pktseqi_free(&codec->allocator, codec->group_field);
+    pktseqi_free(&codec->allocator, codec->field_group);
     memset(codec, 0, sizeof *codec);
 }
 
 // ---- >>dataset: sequences cut in two ----------------------------------------------------------
+//
+// A dataset is a block of encoded rows and a list of pairs, each a first row and a length. A pair's
+// input and target are views into the rows, so a sequence that counts several times is there once.
+//
+//   first_row           + N                       + length
+//       |  input (N rows)  |     target (T rows)     |
+//                       ^ or ^ the decoder's first token: see pktseq_start
+//
+// Rows are dense (x, and y for the targets) or packed. A recommended packet has some 400 features
+// of which three are not zero: dense that is 1.7 kB, packed 12 bytes, and 10^8 packets fit.
 
 static const char *const pktseqi_start_name[] = {"target", "input", NULL};
 
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
+    memset(&options, 0, sizeof options);
     options.inputs = 3;
-    options.start = PKTSEQ_START_TARGET;
-    options.drop_last = 0;
-    options.begin = options.end = options.hold_out = 0;
-    options.repeats = NULL;
     return options;
 }
 
-PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_reference(void) {
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    options.drop_last = 1;
-    return options;
-}
-
-// A copy of (count) groups, or NULL.
-static pktseq_group *pktseqi_copy_groups(const pktseq_allocator *allocator,
-                                         const pktseq_group *group, size_t count) {
-    pktseq_group *copy = (pktseq_group *)pktseqi_alloc(allocator, count, sizeof *copy);
-    if (copy) memcpy(copy, group, count * sizeof *copy);
-    return copy;
-}
-
-// Lists the sequences that are long enough: those that are trained on, then those held out.
+// Lists the sequences that are long enough: those that are trained on, then those held out, so that
+// either are one range of pairs. What is dropped as the last counts as there when blocks are held
+// out: which sequences these are does not depend on it, and the codec asks without knowing.
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
-    size_t use = sequences - (dataset->options.drop_last != 0);
-    size_t from = (size_t)(dataset->options.begin * (double)use);
-    size_t past = dataset->options.end > 0 ? (size_t)(dataset->options.end * (double)use) : use;
-    const unsigned char *times = dataset->options.repeats;
-    size_t room = times ? 1 : pktseqi_plus(use, 1);
-    for (size_t s = from; times && s < past; ++s) room = pktseqi_plus(room, times[s]);
+    size_t use = sequences - (dataset->options.drop_last != 0), N = dataset->options.inputs;
+    const unsigned char *repeats = dataset->options.repeats;
+    size_t room = 1;
+    for (size_t s = 0; s < use; ++s) room = pktseqi_plus(room, repeats ? repeats[s] : 1);
     dataset->options.repeats = NULL;  // borrowed until now
     dataset->first_row = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                        sizeof *dataset->first_row);
@@ -8929,120 +8733,120 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
                                                     sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
     for (int held = 0; held < (dataset->options.hold_out > 0 ? 2 : 1); ++held) {
-        for (size_t s = from; s < past; ++s) {
-            size_t n = start[s + 1] - start[s], count = times ? times[s] : 1;
-            if (pktseqi_held_out(s, sequences, dataset->options.hold_out, times) != held ||
-                count == 0)
+        for (size_t s = 0; s < use; ++s) {
+            size_t n = start[s + 1] - start[s], count = repeats ? repeats[s] : 1;
+            if (pktseqi_held_out(s, sequences, dataset->options.hold_out, repeats) != held)
                 continue;
-            if (n <= dataset->options.inputs) {
-                ++dataset->skipped;
-                continue;
-            }
-            for (; count > 0; --count) {
+            if (count > 0 && n <= N) ++dataset->skipped;
+            for (; count > 0 && n > N; --count) {
                 dataset->first_row[dataset->pairs] = start[s];
                 dataset->length[dataset->pairs++] = n;
+                if (n - N > dataset->longest) dataset->longest = n - N;
             }
-            if (n - dataset->options.inputs > dataset->longest)
-                dataset->longest = n - dataset->options.inputs;
         }
         if (!held) dataset->trained = dataset->pairs;
     }
-    if (dataset->trained == 0)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                             "none of the %z sequences has more than %z packets, so there is "
-                             "nothing to predict", past > from ? past - from : 0,
-                             dataset->options.inputs);
-    return PKTSEQ_OK;
+    if (dataset->trained) return PKTSEQ_OK;
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "none of the %z sequences has more than %z "
+                         "packets, so there is nothing to predict", use, N);
 }
 
-// Options come from the caller, perhaps uninitialised.
-static pktseq_status pktseqi_dataset_options_check(const pktseq_dataset_options *options,
-                                                   pktseq_error *err) {
+// Begins a dataset of those options, which come from the caller, perhaps uninitialised: the numbers
+// are looked at by their bits, and names of enumerations as what they may be.
+static pktseq_status pktseqi_dataset_begin(pktseq_dataset *dataset,
+                                           const pktseq_dataset_options *options,
+                                           const pktseq_allocator *allocator, pktseq_error *err) {
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
         return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
-    if (!pktseqi_finite(&options->begin) || !pktseqi_finite(&options->end) || options->begin < 0 ||
-        options->begin > 1 || options->end < 0 || options->end > 1)
-        return pktseqi_bad_argument(err, "begin or end is not a share from 0 to 1");
     if (!pktseqi_share_below_one(&options->hold_out))
         return pktseqi_bad_argument(err, "hold_out is not a share from 0 to below 1");
+    dataset->options = *options;
+    dataset->allocator = pktseqi_allocator(allocator);
     return PKTSEQ_OK;
 }
 
-// Room for (count) numbers of each row.
-static pktseq_real *pktseqi_dataset_rows(const pktseq_dataset *dataset, size_t count) {
-    return (pktseq_real *)pktseqi_alloc_large(&dataset->allocator,
-                                              pktseqi_times(dataset->rows, count),
-                                              sizeof(pktseq_real));
-}
-
-// Fills x, and y where not all features are targets.
-static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
-                                            const pktseq_table *table, pktseq_error *err) {
-    pktseq_status status;
-    dataset->owned_x = pktseqi_dataset_rows(dataset, codec->features);
-    dataset->x = dataset->y = dataset->owned_x;
-    if (!dataset->owned_x) return pktseqi_no_memory(err);
-    status = pktseq_codec_encode(codec, table, 0, table->rows, dataset->owned_x, dataset->unknown,
-                                 err);
-    if (status || codec->targets == codec->features) return status;
-    dataset->y = dataset->owned_y = pktseqi_dataset_rows(dataset, codec->targets);
-    if (!dataset->owned_y) return pktseqi_no_memory(err);
-    for (size_t row = 0; row < table->rows; ++row)
-        for (size_t o = 0; o < codec->targets; ++o)
-            dataset->owned_y[row * codec->targets + o] =
-                dataset->owned_x[row * codec->features + codec->target[o]];
-    return PKTSEQ_OK;
-}
-
-// Is one number a field much less than one a feature? Where it is not, dense rows are faster.
-static int pktseqi_dataset_packs(const pktseq_codec *codec) {
-    return codec->features >= 64 && codec->features / 4 >= pktseqi_codec_fields(codec);
-}
-
-// Describes a codec's packed rows.   field (F), group_field (G) are filled and borrowed, as are the
-// codec's groups
-static pktseq_packing pktseqi_packing_of(const pktseq_codec *codec, pktseq_group *field,
-                                         size_t *group_field) {
-    size_t at = 0, g = 0;
+// Returns how a codec's packed rows are to be read. Borrows the codec's lists: packed rows have the
+// fields in their order, so group_field of the codec is that of the packing, too.
+static pktseq_packing pktseqi_codec_packing(const pktseq_codec *codec) {
     pktseq_packing p;
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        if (codec->field[f].role == PKTSEQ_ROLE_CONTEXT) continue;
-        field[at].kind = pktseqi_field_group(&codec->field[f]);
-        field[at].first = codec->first[f];
-        field[at].count = pktseqi_field_width(&codec->field[f]);
-        if (codec->field[f].role == PKTSEQ_ROLE_BOTH) group_field[g++] = at;
-        ++at;
-    }
     p.features = codec->features;
-    p.fields = at;
-    p.field = field;
+    p.fields = codec->fields;
+    p.field = codec->field_group;
     p.groups = codec->groups;
     p.group = codec->group;
-    p.group_field = group_field;
+    p.group_field = codec->group_field;
     return p;
 }
 
-// Fills packed and packing.
-static pktseq_status pktseqi_dataset_pack(pktseq_dataset *dataset, const pktseq_codec *codec,
-                                          const pktseq_table *table, pktseq_error *err) {
-    size_t fields = pktseqi_codec_fields(codec);
-    pktseq_packing *p = &dataset->packing;
-    dataset->owned_packed = pktseqi_dataset_rows(dataset, fields);
-    dataset->owned_field = (pktseq_group *)pktseqi_alloc_zeroed(&dataset->allocator, fields,
-                                                                sizeof *dataset->owned_field);
-    dataset->owned_group_field = (size_t *)pktseqi_alloc_zeroed(
-        &dataset->allocator, codec->groups, sizeof *dataset->owned_group_field);
-    if (!dataset->owned_packed || !dataset->owned_field || !dataset->owned_group_field)
-        return pktseqi_no_memory(err);
-    dataset->packed = dataset->owned_packed;
-    *p = pktseqi_packing_of(codec, dataset->owned_field, dataset->owned_group_field);
-    p->group = dataset->owned_group;
-    return pktseq_codec_encode_packed(codec, table, 0, table->rows, dataset->owned_packed,
-                                      dataset->unknown, err);
+// Copies the codec's packing, with its lists, since the codec may go before the dataset. The groups
+// are one block, from packing.field: those of the fields, then those of the targets.
+static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                             pktseq_error *err) {
+    size_t F = codec->fields, G = codec->groups;
+    pktseq_group *group = (pktseq_group *)pktseqi_alloc(&dataset->allocator, F + G, sizeof *group);
+    size_t *field = (size_t *)pktseqi_alloc(&dataset->allocator, G, sizeof *field);
+    dataset->packing = pktseqi_codec_packing(codec);
+    dataset->packing.field = group;
+    dataset->packing.group_field = field;
+    if (!group || !field) return pktseqi_no_memory(err);
+    memcpy(group, codec->field_group, F * sizeof *group);
+    memcpy(group + F, codec->group, G * sizeof *group);
+    memcpy(field, codec->group_field, G * sizeof *field);
+    dataset->packing.group = dataset->group = group + F;
+    dataset->groups = G;
+    return PKTSEQ_OK;
 }
 
-// Returns the time between the first and the last packet of a table.
-static double pktseqi_dataset_seconds(const pktseq_table *table) {
+// Encodes all rows of a table into *rows, memory of the dataset's own; unknown texts are counted. A
+// product that wraps is 0 bytes, which nobody allocates.
+static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                            const pktseq_table *table, pktseq_form form,
+                                            const pktseq_real **rows, pktseq_error *err) {
+    size_t count = pktseqi_times(table->rows, pktseqi_codec_width(codec, form));
+    pktseq_real *x = (pktseq_real *)pktseqi_alloc_large(&dataset->allocator, count, sizeof *x);
+    *rows = x;
+    if (!x) return pktseqi_no_memory(err);
+    return pktseq_codec_encode(codec, form, table, 0, table->rows, x, dataset->unknown, err);
+}
+
+// Fills y: x itself, or those of its features that are targets. A copy, since a step compares its O
+// outputs with O numbers in a row.
+static pktseq_status pktseqi_dataset_targets(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                             pktseq_error *err) {
+    size_t D = dataset->in, O = dataset->out;
+    pktseq_real *y;
+    dataset->y = dataset->x;
+    if (D == O) return PKTSEQ_OK;
+    dataset->y = y = (pktseq_real *)pktseqi_alloc_large(
+        &dataset->allocator, pktseqi_times(dataset->rows, O), sizeof *y);
+    if (!y) return pktseqi_no_memory(err);
+    for (size_t row = 0; row < dataset->rows; ++row)
+        for (size_t o = 0; o < O; ++o) y[row * O + o] = dataset->x[row * D + codec->target[o]];
+    return PKTSEQ_OK;
+}
+
+// Fills packed, or x and y, and c. One number a field is faster than one a feature only where it is
+// much less, since packed inputs are spread out again, or their columns of the weights gathered.
+// From 64 features on of which 4 or more go to a field it is; the reference's 25 from 15 fields are
+// not.
+static pktseq_status pktseqi_dataset_rows(pktseq_dataset *dataset, const pktseq_codec *codec,
+                                          const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status;
+    if (codec->features >= 64 && codec->features / 4 >= codec->fields) {
+        status = pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_PACKED,
+                                        &dataset->packed, err);
+    } else {
+        status = pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_DENSE, &dataset->x,
+                                        err);
+        if (status == PKTSEQ_OK) status = pktseqi_dataset_targets(dataset, codec, err);
+    }
+    if (status || !codec->contexts) return status;
+    return pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_CONTEXT, &dataset->c, err);
+}
+
+// Returns the seconds between the first and the last packet of a table; 0 where there are no
+// timestamps. Rows of connections are not in the order of time, so all are looked at.
+static double pktseqi_table_seconds(const pktseq_table *table) {
     const pktseq_column *time = pktseq_table_column(table, "timestamp");
     double first = DBL_MAX, last = -DBL_MAX;
     for (size_t row = 0; pktseqi_column_numbers(time) && row < table->rows; ++row) {
@@ -9062,42 +8866,26 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     memset(dataset, 0, sizeof *dataset);
     if (!codec || !codec->field_count || !table || !table->rows)
         return pktseqi_bad_argument(err, "codec or table is NULL or empty");
-    status = pktseqi_dataset_options_check(options, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check(table, err);
+    status = pktseqi_table_check(table, err);
     if (status == PKTSEQ_OK) status = pktseqi_table_check_starts(table, err);  // texts: encode
+    if (status == PKTSEQ_OK) status = pktseqi_dataset_begin(dataset, options, allocator, err);
     if (status) return status;
-    dataset->allocator = pktseqi_allocator(allocator);
-    dataset->options = *options;
     dataset->in = codec->features;
     dataset->out = codec->targets;
+    dataset->contexts = codec->contexts;
     dataset->rows = table->rows;
+    dataset->seconds = pktseqi_table_seconds(table);
     dataset->field_count = codec->field_count;
     dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
                                                       sizeof *dataset->unknown);
-    dataset->owned_group = pktseqi_copy_groups(&dataset->allocator, codec->group, codec->groups);
-    dataset->group = dataset->owned_group;
-    dataset->groups = codec->groups;
-    if (!dataset->unknown || !dataset->owned_group) status = pktseqi_no_memory(err);
-    if (status == PKTSEQ_OK)
-        status = pktseqi_dataset_packs(codec) ? pktseqi_dataset_pack(dataset, codec, table, err)
-                                              : pktseqi_dataset_encode(dataset, codec, table, err);
-    if (status == PKTSEQ_OK && codec->contexts) {
-        dataset->owned_c = (pktseq_real *)pktseqi_alloc_large(
-            &dataset->allocator, pktseqi_times(table->rows, codec->contexts), sizeof(pktseq_real));
-        dataset->c = dataset->owned_c;
-        dataset->contexts = codec->contexts;
-        status = dataset->c ? pktseq_codec_encode_context(codec, table, 0, table->rows,
-                                                          dataset->owned_c, err)
-                            : pktseqi_no_memory(err);
-    }
+    if (!dataset->unknown) status = pktseqi_no_memory(err);
+    if (status == PKTSEQ_OK) status = pktseqi_dataset_packing(dataset, codec, err);
+    if (status == PKTSEQ_OK) status = pktseqi_dataset_rows(dataset, codec, table, err);
     if (status == PKTSEQ_OK)
         status = pktseqi_dataset_pairs(dataset, table->start, table->sequences, err);
-    if (status) {
-        pktseq_dataset_free(dataset);
-        return status;
-    }
-    dataset->seconds = pktseqi_dataset_seconds(table);
-    return pktseqi_ok(err);
+    if (status == PKTSEQ_OK) return pktseqi_ok(err);
+    pktseq_dataset_free(dataset);
+    return status;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
@@ -9113,57 +8901,53 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     if (x == y && in != out) return pktseqi_bad_argument(err, "x is y, but in is not out");
     for (size_t s = 0; s < sequences; ++s)
         if (start[s] > start[s + 1]) return pktseqi_bad_argument(err, "start must not fall");
-    status = pktseqi_dataset_options_check(options, err);
+    status = pktseqi_dataset_begin(dataset, options, allocator, err);
     if (status) return status;
-    dataset->allocator = pktseqi_allocator(allocator);
-    dataset->options = *options;
     dataset->in = in;
     dataset->out = out;
     dataset->rows = start[sequences];
     dataset->x = x;
     dataset->y = y;
+    dataset->borrowed = 1;
     status = pktseqi_dataset_pairs(dataset, start, sequences, err);
-    if (status) {
-        pktseq_dataset_free(dataset);
-        return status;
-    }
-    return pktseqi_ok(err);
+    if (status == PKTSEQ_OK) return pktseqi_ok(err);
+    pktseq_dataset_free(dataset);
+    return status;
 }
 
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index) {
     pktseq_pair pair;
-    size_t row, n;
+    size_t row, target;
     memset(&pair, 0, sizeof pair);
     if (!dataset || index >= dataset->pairs) return pair;
     row = dataset->first_row[index];
-    n = dataset->options.inputs;
-    pair.inputs = n;
-    pair.targets = dataset->length[index] - n;
-    if (dataset->c) pair.context = dataset->c + (row + n) * dataset->contexts;
+    pair.inputs = dataset->options.inputs;
+    pair.targets = dataset->length[index] - pair.inputs;
+    target = row + pair.inputs;
+    if (dataset->c) pair.context = dataset->c + target * dataset->contexts;
     if (dataset->packed) {
         size_t F = dataset->packing.fields;
         pair.packing = &dataset->packing;
         pair.packed_input = dataset->packed + row * F;
-        pair.packed_target = pair.packed_first = pair.packed_input + n * F;
+        pair.packed_target = pair.packed_first = dataset->packed + target * F;
         if (dataset->options.start == PKTSEQ_START_INPUT)
-            pair.packed_first = n > 0 ? pair.packed_target - F : NULL;
-        return pair;
+            pair.packed_first = pair.inputs ? pair.packed_target - F : NULL;
+    } else {
+        pair.input = dataset->x + row * dataset->in;
+        pair.target = pair.first = dataset->y + target * dataset->out;
+        if (dataset->options.start == PKTSEQ_START_INPUT)
+            pair.first = pair.inputs ? pair.target - dataset->out : NULL;
     }
-    pair.input = dataset->x + row * dataset->in;
-    pair.target = dataset->y + (row + n) * dataset->out;
-    if (dataset->options.start == PKTSEQ_START_TARGET)
-        pair.first = pair.target;
-    else
-        pair.first = n > 0 ? pair.target - dataset->out : NULL;
     return pair;
 }
 
-// The index of a class among its group's features, from a packed row; count if it is unknown.
+// Returns the index of a class among its group's features, from a packed row; count for none. Rows
+// that a caller packed may hold anything: NaN and what is out of range is none.
 static size_t pktseqi_hot(const pktseq_group *group, pktseq_real v) {
     return v >= 0 && v < (pktseq_real)group->count ? (size_t)v : group->count;
 }
 
-// Features of one group or field from a packed row, into their places in x.
+// Puts the features of one group or field of a packed row into their places in x, all of them.
 static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real *x) {
     x += group->first;
     if (group->kind != PKTSEQ_GROUP_CLASS) {
@@ -9174,7 +8958,7 @@ static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real
     if (pktseqi_hot(group, v) < group->count) x[pktseqi_hot(group, v)] = 1;
 }
 
-// Target features y (O) of a packed row.
+// Puts the target features of a packed row into y (O).
 static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
                                    pktseq_real *y) {
     for (size_t g = 0; g < p->groups; ++g) pktseqi_unpack(&p->group[g], row[p->group_field[g]], y);
@@ -9198,16 +8982,17 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, siz
 
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     if (!dataset) return;
+    if (!dataset->borrowed) {  // const is for the readers; what is not borrowed was made here
+        if (dataset->y != dataset->x) pktseqi_free(&dataset->allocator, (void *)dataset->y);
+        pktseqi_free(&dataset->allocator, (void *)dataset->x);
+    }
+    pktseqi_free(&dataset->allocator, (void *)dataset->packed);
+    pktseqi_free(&dataset->allocator, (void *)dataset->c);
+    pktseqi_free(&dataset->allocator, (void *)dataset->packing.field);
+    pktseqi_free(&dataset->allocator, (void *)dataset->packing.group_field);
     pktseqi_free(&dataset->allocator, dataset->first_row);
     pktseqi_free(&dataset->allocator, dataset->length);
     pktseqi_free(&dataset->allocator, dataset->unknown);
-    pktseqi_free(&dataset->allocator, dataset->owned_x);
-    pktseqi_free(&dataset->allocator, dataset->owned_y);
-    pktseqi_free(&dataset->allocator, dataset->owned_c);
-    pktseqi_free(&dataset->allocator, dataset->owned_group);
-    pktseqi_free(&dataset->allocator, dataset->owned_packed);
-    pktseqi_free(&dataset->allocator, dataset->owned_field);
-    pktseqi_free(&dataset->allocator, dataset->owned_group_field);
     memset(dataset, 0, sizeof *dataset);
 }
 
@@ -12091,8 +11876,6 @@ static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
     pktseq_training *training = run->training;
     training->data_hash = hash;
     training->drop_last = run->dataset->options.drop_last != 0;
-    training->begin = run->dataset->options.begin;
-    training->end = run->dataset->options.end;
     training->hold_out = run->dataset->options.hold_out;
     training->config = run->config;
     training->config.progress = NULL;
@@ -12180,6 +11963,12 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 }
 
 // ---- >>evaluate: quantiles, and how well scores rank -----------------------------------------
+
+// Compares two numbers, none of them NaN, for qsort.
+static int pktseqi_compare_numbers(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
 
 // Returns the quantile q of sorted values, interpolated linearly between the two around rank
 // q (n - 1), as numpy does by default (Hyndman and Fan 1996, definition 7).
@@ -12642,12 +12431,6 @@ static const pktseq_field *pktseqi_part_field(const pktseq_codec *codec, size_t 
                                                     codec->groups];
 }
 
-// Returns a feature in its column's units again; times stay differences.
-static double pktseqi_unscale(const pktseq_field *field, double v) {
-    if (pktseqi_field_scaled(field)) v = v * field->sd + field->mean;
-    return pktseqi_field_unlog(field, v);
-}
-
 // Finds what a part expected of a packet and what it saw, as numbers in the column's units or as
 // numbers of categories.
 //   out   (O) the forecast, or numbers that rise with the probabilities of each class
@@ -12657,8 +12440,8 @@ static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *co
                                 const pktseq_real *c, double *expected, double *seen) {
     const pktseq_field *field = pktseqi_part_field(codec, part);
     if (part >= codec->groups) {
-        *expected = pktseqi_unscale(field, d->mean[part - codec->groups]);
-        *seen = pktseqi_unscale(field, (double)c[part - codec->groups]);
+        *expected = pktseqi_field_unscale(field, d->mean[part - codec->groups]);
+        *seen = pktseqi_field_unscale(field, (double)c[part - codec->groups]);
     } else if (codec->group[part].kind == PKTSEQ_GROUP_CLASS) {
         const pktseq_group *group = &codec->group[part];
         size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, part) : 0;
@@ -12667,8 +12450,8 @@ static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *co
         *seen = (double)hot;
     } else {
         const pktseq_group *group = &codec->group[part];
-        *expected = pktseqi_unscale(field, (double)out[group->first]);
-        *seen = pktseqi_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
+        *expected = pktseqi_field_unscale(field, (double)out[group->first]);
+        *seen = pktseqi_field_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
     }
 }
 
@@ -12689,21 +12472,15 @@ static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double val
     pktseqi_text t = pktseqi_text_fixed(text, 64);
     if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
         unit = " bytes";
-    if (!pktseqi_field_is_class(field->kind)) {
+    if (!pktseqi_field_is_class(field)) {
         if (expected && part >= codec->groups) {
             pktseqi_put_text(&t, "about ");
             if (fabs(value) < 0.05) value = 0;
         }
         pktseqi_put_amount(&t, value);
         pktseqi_put_text(&t, unit);
-    } else if (at >= width) {
-        pktseqi_put_text(&t, "another");
-    } else if (!field->category) {
-        pktseqi_put_text(&t, pktseqi_port_name[at]);
-    } else if (pktseqi_field_has_bounds(field->kind) && at + 1 < width) {
-        pktseqi_put(&t, "up to %s%s", field->category[at], unit);
     } else {
-        pktseqi_put_text(&t, field->category[at]);
+        pktseqi_put_text(&t, at < width ? pktseqi_field_class(field, at) : "another");
     }
 }
 
@@ -13667,14 +13444,9 @@ typedef struct pktseqi_looked {
 // here instead of written out and found among the codec's categories.
 enum { PKTSEQI_LOOKED = 2048 };
 
-// A field of the codec, ready to be made of packets. Its column has three rows: the sequence's
-// first packet, the one before, and the current one.
+// A field of the codec, ready to be made of packets.
 typedef struct pktseqi_watch_field {
     size_t known;           // column
-    double number[3];       // of a text 0, its place in category
-    size_t category[1];
-    pktseq_column column;
-    double *bound;          // or NULL
     pktseqi_tree tree;      // of the categories of texts
     pktseqi_looked *looked; // (PKTSEQI_LOOKED) or NULL
 } pktseqi_watch_field;
@@ -13694,9 +13466,7 @@ typedef struct pktseqi_watching {
     const pktseq_codec *codec;
     pktseq_stream stream;   // lent to each sequence in turn
     pktseqi_watch_field *field;  // (field_count)
-    pktseq_packing packing; // its arrays are the watcher's
-    pktseq_group *packed_field;
-    size_t *group_field;
+    pktseq_packing packing; // the codec's
     pktseq_real *row, *c;   // (F) the current packet, packed; (C) its context
     pktseqi_nonzero *entry; // (groups) the packet before, as a token
     double *part;           // (groups + C)
@@ -13799,21 +13569,25 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
         pktseq_real *to = field->role == PKTSEQ_ROLE_CONTEXT
                               ? state->c + (codec->first[i] - codec->features)
                               : row++;
-        int text = field->kind == PKTSEQ_ONEHOT, known;
-        if (text) f->category[0] = pktseqi_watch_text(w, field, f, tracked);
-        else f->number[2] = pktseqi_watch_number(f->known, packet, tracked);
-        if (pktseqi_field_looks_back(field->kind)) {
-            if (tracked->position == 0) since[0] = f->number[2];
-            f->number[0] = since[0];
-            f->number[1] = since[1];
-            since[1] = f->number[2];
-            since += 2;
+        const pktseqi_kind *kind = pktseqi_kind_of(field);
+        double v;
+        int large = 0;  // no packet of a network has a number that is; it would count as 0
+        if (pktseqi_field_texts(field)) {
+            size_t category = pktseqi_watch_text(w, field, f, tracked);
+            v = category < field->category_count ? (double)category : -1;
+            unknown |= v < 0;
+        } else {
+            double number = pktseqi_watch_number(f->known, packet, tracked);
+            v = number;
+            if (kind->since) {
+                if (tracked->position == 0) since[0] = since[1] = number;
+                v -= since[kind->since == PKTSEQI_SINCE_PREVIOUS];
+                since[1] = number;
+                since += 2;
+            }
+            v = pktseqi_field_value(field, pktseqi_kind_log(kind, v));
         }
-        // Row 2 of the column; its sequence begins there or at row 0.
-        known = pktseqi_codec_encode_field(field, &f->column, f->category, f->bound, 2,
-                                           tracked->position ? 0 : 2, 1, to);
-        unknown |= text && known == 0;
-        if (known < 0) to[0] = 0;  // no packet of a network is so large
+        to[0] = pktseqi_real_of(&v, &large);
     }
     return unknown;
 }
@@ -14053,7 +13827,7 @@ PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
 // Points every array into the block; returns the bytes needed. Looked-up texts are zeros at first.
 static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block) {
     const pktseq_codec *codec = s->codec;
-    size_t fields = pktseqi_codec_fields(codec), used = 0, ended = adapts ? PKTSEQI_ADAPT : 0;
+    size_t used = 0, ended = adapts ? PKTSEQI_ADAPT : 0;
     pktseqi_looked *looked;
     s->field = (pktseqi_watch_field *)pktseqi_bump(block, &used, codec->field_count, 1,
                                                    sizeof *s->field);
@@ -14062,11 +13836,8 @@ static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block)
         looked = (pktseqi_looked *)pktseqi_bump(block, &used, texts, 1, sizeof *looked);
         if (block && texts) s->field[i].looked = looked;
     }
-    s->row = (pktseq_real *)pktseqi_bump(block, &used, fields, 1, sizeof *s->row);
+    s->row = (pktseq_real *)pktseqi_bump(block, &used, codec->fields, 1, sizeof *s->row);
     s->c = (pktseq_real *)pktseqi_bump(block, &used, codec->contexts, 1, sizeof *s->c);
-    s->packed_field = (pktseq_group *)pktseqi_bump(block, &used, fields, 1,
-                                                   sizeof *s->packed_field);
-    s->group_field = (size_t *)pktseqi_bump(block, &used, codec->groups, 1, sizeof *s->group_field);
     s->entry = (pktseqi_nonzero *)pktseqi_bump(block, &used, codec->groups, 1, sizeof *s->entry);
     s->part = (double *)pktseqi_bump(block, &used, s->parts, 1, sizeof *s->part);
     s->ended = (pktseqi_ended *)pktseqi_bump(block, &used, ended, 1, sizeof *s->ended);
@@ -14080,23 +13851,13 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
     for (size_t i = 0; i < codec->field_count; ++i) {
         const pktseq_field *field = &codec->field[i];
         pktseqi_watch_field *f = &w->state->field[i];
-        int good = 1;
         f->known = pktseqi_known_find(field->column);
         if (!pktseqi_watch_has(field, f->known))
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                                  "column %q of the codec cannot be made of a packet",
                                  field->column);
-        f->column.cell = f->number;
-        if (pktseqi_field_has_bounds(field->kind)) {
-            f->bound = pktseqi_codec_bounds(&w->allocator, field);
-            good = f->bound != NULL;
-        }
-        for (size_t k = 0; f->looked && good && k < field->category_count; ++k) {
-            uint32_t id;
-            good = pktseqi_tree_put(&f->tree, &w->allocator,
-                                    (char *const *)(uintptr_t)field->category, (uint32_t)k, &id);
-        }
-        if (!good) return pktseqi_no_memory(err);
+        if (f->looked && !pktseqi_field_tree(field, &f->tree, &w->allocator))
+            return pktseqi_no_memory(err);
     }
     return PKTSEQ_OK;
 }
@@ -14113,12 +13874,12 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     state->block = pktseqi_alloc_zeroed(&w->allocator, pktseqi_plus(bytes, 64), 1);
     if (!state->block) return pktseqi_no_memory(err);
     pktseqi_watch_arrays(state, adapts, (char *)pktseqi_align(state->block));
-    state->packing = pktseqi_packing_of(codec, state->packed_field, state->group_field);
+    state->packing = pktseqi_codec_packing(codec);
     if (!pktseqi_packing_fits(&state->packing, &model->config) ||
         codec->contexts != state->stream.detector->contexts)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     for (size_t f = 0; f < codec->field_count; ++f)
-        back += (size_t)pktseqi_field_looks_back(codec->field[f].kind);
+        back += pktseqi_kind_of(&codec->field[f])->since != PKTSEQI_SINCE_NONE;
     if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
     state->at_since = (sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame) + 7) / 8 * 8;
     state->at_h = state->at_since + 2 * back * sizeof(double);
@@ -14187,7 +13948,6 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
     pktseqi_watching *state = watcher ? watcher->state : NULL;
     if (!watcher) return;
     for (size_t f = 0; state && state->field && f < state->codec->field_count; ++f) {
-        pktseqi_free(&watcher->allocator, state->field[f].bound);
         pktseqi_free(&watcher->allocator, state->field[f].tree.node);
     }
     if (state) {
@@ -14210,10 +13970,6 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
 // values are all zero, the first of their names or empty is not written: what is missing is that.
 // Texts never hold what JSON would have to escape, so the reader has nothing to undo but %xx.
 
-static const char *const pktseqi_kind_name[] = {
-    "zscore", "since-previous", "since-first",        "number",  "flag",                  "onehot",
-    "port",   "port-reference", "log", "log-since-previous", "classes", "classes-since-previous",
-    NULL};
 static const char *const pktseqi_role_name[] = {"both", "input", "context", NULL};
 static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
 static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
@@ -14343,8 +14099,6 @@ static const pktseqi_member pktseqi_training_members[] = {
                     1, 100, config.milestone_count)
     PKTSEQI_M_HEX("data", data_hash)
     PKTSEQI_M_WHOLE("drop_last", drop_last, 0, 1)
-    PKTSEQI_M_REAL("begin", begin, 0, 1)
-    PKTSEQI_M_REAL("end", end, 0, 1)
     PKTSEQI_M_REAL("hold_out", hold_out, 0, PKTSEQI_BELOW_1)
     PKTSEQI_M_REAL("report_sum", report_sum, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_WHOLE("report_count", report_count, 0, PKTSEQI_WHOLE_32)
@@ -15218,16 +14972,15 @@ static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pkts
     if (!codec->field) return PKTSEQ_ERROR_MEMORY;
     while (codec->field_count < count) {
         pktseq_field *field = &codec->field[codec->field_count++];
-        int context, classes, bad;
+        int context, bad;
         status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_field_members), field);
         if (status) return status;
         context = field->role == PKTSEQ_ROLE_CONTEXT;
-        classes = field->kind == PKTSEQ_ONEHOT || pktseqi_field_has_bounds(field->kind);
         // fields of the context, numbers all, come after the others
-        bad = context ? pktseqi_field_is_class(field->kind)
+        bad = context ? pktseqi_field_is_class(field)
                       : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
-        if (bad || !field->column[0] || classes != (field->category_count > 0) ||
-            pktseqi_categories_check(field, NULL))
+        if (bad || !field->column[0] || pktseqi_categories_check(field, NULL) ||
+            pktseqi_field_texts(field) != (field->category_count > 0))
             return PKTSEQ_ERROR_DATA;
     }
     return pktseqi_codec_layout(codec, NULL);

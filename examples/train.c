@@ -575,8 +575,6 @@ static int prepare_resumed(app *a) {
     schema->field = a->codec.field;
     schema->field_count = a->codec.field_count;
     schema->rule = a->codec.rule;
-    a->recipe.dataset.begin = a->training.begin;
-    a->recipe.dataset.end = a->training.end;
     a->recipe.dataset.hold_out = a->training.hold_out;
     a->recipe.dataset.inputs = a->model.config.inputs;
     a->recipe.dataset.start = a->model.config.start;
@@ -627,11 +625,9 @@ static void print_features(const app *a) {
         const pktseq_field *field = &a->codec.field[f];
         printf("  %-10s", output_shown(field->column));
         if (field->category_count) {
-            int bounds = field->kind != PKTSEQ_ONEHOT;
             int spaces = 0;  // within names
-            for (size_t k = 0; k < field->category_count && !bounds; ++k)
+            for (size_t k = 0; k < field->category_count; ++k)
                 spaces |= strchr(field->category[k], ' ') != NULL;
-            printf(bounds ? " up to" : "");
             for (size_t k = 0; k < field->category_count && k < 20; ++k)
                 printf(" %s%s", k && spaces ? "| " : "",
                        output_shown(field->category[k]));
@@ -1050,7 +1046,7 @@ int main(int argc, char **argv) {
     result = parse_options(a, argc, argv);
     if (result == 0) {
         if (!a->data_path) a->data_path = default_data(argv[0]);
-        if (a->notebook) a->recipe.dataset.drop_last = pktseq_dataset_options_reference().drop_last;
+        if (a->notebook) a->recipe.dataset.drop_last = 1;
         if (a->notebook && !a->snapshots) parse_snapshots("40,80,100", &a->recipe.train);
         a->bar = !a->quiet && on_terminal();
         result = run(a);

@@ -152,15 +152,24 @@ static void share(const app *a, pktseq_buffer *buffer) {
     MPI_Bcast(buffer->data, (int)size, MPI_BYTE, 0, MPI_COMM_WORLD);
 }
 
+// Chooses the sequences of a table from one share of it to another: the others are repeated 0 times.
+static unsigned char *chosen(const app *a, const pktseq_table *table, double begin, double end) {
+    unsigned char *repeats = (unsigned char *)memory(a, table->sequences, 1);
+    for (size_t s = 0; s < table->sequences; ++s)
+        repeats[s] = s >= (size_t)(begin * (double)table->sequences) &&
+                     s < (size_t)(end * (double)table->sequences);
+    return repeats;
+}
+
 // Rank 0 fits the codec to the first file and draws the weights, or loads what --resume names.
 static void begin_run(app *a) {
     pktseq_schema schema = pktseq_schema_recommended(1);
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_table table;
     pktseq_config config;
+    unsigned char *repeats;
     options.inputs = 0;
     options.start = PKTSEQ_START_INPUT;
-    options.begin = 0.8;
     if (a->resume) {
         if (pktseq_load(&a->model, &a->codec, &a->training, NULL, a->resume, NULL, &a->err))
             die(a, a->err.text, "");
@@ -172,8 +181,10 @@ static void begin_run(app *a) {
     if (pktseq_table_read(&table, a->file[0], &schema, NULL, &a->err)) die(a, a->err.text, "");
     if (!a->resume && pktseq_codec_fit(&a->codec, &table, &schema, NULL, &a->err))
         die(a, a->err.text, "");
+    options.repeats = repeats = chosen(a, &table, 0.8, 1);
     if (pktseq_dataset_init(&a->held, &a->codec, &table, &options, NULL, &a->err))
         die(a, a->err.text, "");
+    free(repeats);
     config = pktseq_config_default(&a->held);
     config.hidden = a->hidden;
     config.loss = PKTSEQ_LOSS_NLL;
@@ -221,14 +232,16 @@ static void read_worker(app *a, worker *w, size_t index) {
     w->dataset = (pktseq_dataset *)memory(a, a->files / a->workers + 1, sizeof *w->dataset);
     for (size_t f = first; f < a->files; f += a->workers) {
         pktseq_dataset_options options = pktseq_dataset_options_default();
+        unsigned char *repeats;
         options.inputs = a->model.config.inputs;
         options.start = a->model.config.start;
-        options.begin = 0.8 * (double)place / (double)sharing;
-        options.end = 0.8 * (double)(place + 1) / (double)sharing;
         read_table(a, f);
+        options.repeats = repeats = chosen(a, &a->table, 0.8 * (double)place / (double)sharing,
+                                           0.8 * (double)(place + 1) / (double)sharing);
         if (pktseq_dataset_init(&w->dataset[w->datasets], &a->codec, &a->table, &options, NULL,
                                 &a->err))
             die(a, a->err.text, "");
+        free(repeats);
         w->pairs += w->dataset[w->datasets++].pairs;
     }
     w->order = (size_t *)memory(a, w->pairs, sizeof *w->order);

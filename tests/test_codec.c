@@ -41,7 +41,8 @@ static pktseq_real *encode(const pktseq_codec *codec, const pktseq_table *table,
     pktseq_real *x = (pktseq_real *)malloc((count + 1) * sizeof *x);
     if (!x) exit(1);
     for (size_t i = 0; i <= count; ++i) x[i] = -777;
-    CHECK_THAT(pktseq_codec_encode(codec, table, 0, table->rows, x, unknown, &err) == PKTSEQ_OK,
+    CHECK_THAT(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, table, 0, table->rows, x, unknown,
+                                   &err) == PKTSEQ_OK,
                "%s", err.text);
     for (size_t i = 0; i < count; ++i) CHECK(x[i] != -777);
     CHECK(x[count] == -777);
@@ -145,7 +146,8 @@ static void test_since(void) {
             for (size_t rows = 0; rows <= 10 - row; ++rows) {
                 pktseq_real x[11];
                 for (size_t i = 0; i < 11; ++i) x[i] = -777;
-                CHECK(pktseq_codec_encode(&t.codec, &t.table, row, rows, x, NULL, &err) ==
+                CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, row, rows, x,
+                                          NULL, &err) ==
                       PKTSEQ_OK);
                 for (size_t i = 0; i < rows; ++i) CHECK((double)x[i] == expected[row + i]);
                 CHECK(x[rows] == -777);
@@ -339,9 +341,11 @@ static void test_onehot(void) {
             CHECK(t.x[3 * row + 1] == 0);
             CHECK(t.x[3 * row + 2] == (strcmp(in_row[row], "a") == 0));
         }
-        CHECK(pktseq_codec_encode(&t.codec, &t.table, 1, 3, t.x, &t.unknown, &err) == PKTSEQ_OK);
+        CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, 1, 3, t.x, &t.unknown,
+                                  &err) == PKTSEQ_OK);
         CHECK(t.unknown == 16);
-        CHECK(pktseq_codec_encode(&t.codec, &t.table, 1, 3, t.x, NULL, &err) == PKTSEQ_OK);
+        CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, 1, 3, t.x, NULL,
+                                  &err) == PKTSEQ_OK);
         one_end(&t);
     }
     // a learned codec on another table
@@ -362,7 +366,7 @@ static void test_onehot(void) {
     }
 }
 
-// ---- logarithms, classes of numbers, context
+// ---- logarithms, rare categories, context
 
 static pktseq_field role_field(const char *column, pktseq_kind kind, pktseq_role role) {
     pktseq_field field;
@@ -410,163 +414,22 @@ static void test_log(void) {
     }
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// The rule again: the values below which k / most of them lie, each once, the largest never.
-static size_t plain_bounds(double *value, size_t n, size_t most, double *bound) {
-    size_t count = 0;
-    qsort(value, n, sizeof *value, compare_doubles);
-    for (size_t k = 1; k < most && n; ++k) {
-        double b = value[(n - 1) * k / most];
-        if (b < value[n - 1] && (count == 0 || b > bound[count - 1])) bound[count++] = b;
-    }
-    return count;
-}
-
-static void test_classes(void) {
-    enum { ROWS = 400 };
-    static char csv[ROWS * 40];
-    static double value[ROWS], since[ROWS], sorted[ROWS], bound[60];
-    static const size_t most[] = {0, 1, 2, 3, 7, 25, 50};
-    static int first[ROWS];
-    uint64_t s = 5;
-    for (int shape = 0; shape < 4; ++shape) {
-        size_t at = (size_t)snprintf(csv, sizeof csv, "position,v\n");
-        for (int i = 0; i < ROWS; ++i) {
-            s = s * 6364136223846793005u + 1442695040888963407u;
-            value[i] = shape == 0 ? (double)(s >> 40) / 1024        // all different
-                       : shape == 1 ? (double)((s >> 60) % 5) - 2   // five values
-                       : shape == 2 ? (s >> 62 ? 40 : (double)(s >> 40) / 65536)  // one frequent
-                                    : 7;                            // one value
-            first[i] = i % 9 == 0;
-            since[i] = first[i] ? 0 : value[i] - value[i - 1];
-            at += (size_t)snprintf(csv + at, sizeof csv - at, "%d,%.17g\n", i % 9, value[i]);
-        }
-        for (int kind = 0; kind < 2; ++kind)
-            for (size_t m = 0; m < sizeof most / sizeof *most; ++m) {
-                pktseq_field field =
-                    role_field("v", kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES, 0);
-                size_t n = 0, bounds, width, held[60] = {0};
-                one t;
-                field.least = most[m];
-                one_begin(&t, csv, field);
-                for (int i = 0; i < ROWS; ++i)
-                    if (!kind || !first[i]) sorted[n++] = kind ? since[i] : value[i];
-                bounds = plain_bounds(sorted, n, most[m] ? most[m] : 25, bound);
-                width = t.codec.features;
-                CHECK_THAT(width == bounds + 1 && t.codec.field[0].category_count == width,
-                           "shape %d kind %d most %d: %d classes, not %d", shape, kind,
-                           (int)most[m], (int)width, (int)bounds + 1);
-                CHECK(t.codec.groups == 1 && t.codec.group[0].kind == PKTSEQ_GROUP_CLASS &&
-                      t.codec.group[0].first == 0 && t.codec.group[0].count == width);
-                if (width != bounds + 1) {
-                    one_end(&t);
-                    continue;
-                }
-                for (size_t k = 0; k < bounds; ++k)
-                    CHECK_THAT(strtod(t.codec.field[0].category[k], NULL) == bound[k], "%s: %.17g",
-                               t.codec.field[0].category[k], bound[k]);
-                CHECK(strcmp(t.codec.field[0].category[bounds], "more") == 0);
-                for (size_t i = 0; i < ROWS; ++i) {
-                    double v = kind ? since[i] : value[i];
-                    size_t hot = 0;
-                    pktseq_value back;
-                    while (hot < bounds && v > bound[hot]) ++hot;
-                    for (size_t k = 0; k < width; ++k)
-                        CHECK(t.x[i * width + k] == (k == hot));
-                    CHECK(pktseq_codec_decode(&t.codec, t.x + i * width, &back) == PKTSEQ_OK);
-                    CHECK(back.number == (double)hot &&
-                          back.text == t.codec.field[0].category[hot]);
-                    ++held[hot];
-                }
-                if (shape == 0 && !kind && most[m] == 25)  // 16 each, one more or less
-                    for (size_t k = 0; k < width; ++k)
-                        CHECK_THAT(held[k] >= 15 && held[k] <= 17, "%d", (int)held[k]);
-                CHECK(t.unknown == 0);
-                one_end(&t);
-            }
-    }
-}
-
-static void test_listed_bounds(void) {
-    static const char *const good[] = {"-1", "0.5", "1e3", "more"}, *const alone[] = {"more"};
-    static const char *const bad[][3] = {
-        {"1", "2", "3"},      {"2", "1", "more"},  {"1", "1.0", "more"}, {"x", "1", "more"},
-        {"1", "", "more"},    {"nan", "1", "more"}, {"1", "inf", "more"}, {"1", "2", "More"},
-        {"more", "1", "2"},   {"1", "2 ", "more"}, {"0x1", "2", "more"}, {"1", "2", "more "}};
-    const char *csv = "position,v\n0,-5\n1,-1\n2,0\n3,0.5\n4,0.6\n5,1000\n6,1001\n";
-    static const int want[] = {0, 0, 1, 1, 2, 2, 3};
-    pktseq_field field = role_field("v", PKTSEQ_CLASSES, 0);
-    pktseq_schema schema;
-    pktseq_table table;
-    pktseq_codec codec;
-    one t;
-    char name[40];
-    field.category = good;
-    field.category_count = 4;
-    field.least = 2;  // says nothing about what is listed
-    one_begin(&t, csv, field);
-    CHECK(t.codec.features == 4);
-    for (int i = 0; i < 7; ++i)
-        for (int k = 0; k < 4; ++k) CHECK(t.x[4 * i + k] == (k == want[i]));
-    CHECK(pktseq_codec_feature_name(&t.codec, 2, name, sizeof name) == PKTSEQ_OK);
-    CHECK(strcmp(name, "v-1e3") == 0);
-    one_end(&t);
-    field.category = alone;
-    field.category_count = 1;
-    one_begin(&t, csv, field);
-    CHECK(t.codec.features == 1 && t.x[0] == 1 && t.x[6] == 1);
-    one_end(&t);
-    memset(&schema, 0, sizeof schema);
-    schema.field = &field;
-    schema.field_count = 1;
-    table = parse(csv, &schema);
-    field.category_count = 3;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
-        for (int kind = 0; kind < 2; ++kind) {
-            field.kind = kind ? PKTSEQ_CLASSES_SINCE_PREVIOUS : PKTSEQ_CLASSES;
-            field.category = bad[i];
-            memset(&codec, 0xaa, sizeof codec);
-            CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ==
-                           PKTSEQ_ERROR_ARGUMENT && err.text[0] && !codec.field,
-                       "%s %s %s", bad[i][0], bad[i][1], bad[i][2]);
-        }
-    field = role_field("v", PKTSEQ_LOG, 0);  // bounds of a number that has no classes
-    field.category = good;
-    field.category_count = 4;
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    field = role_field("v", (pktseq_kind)(PKTSEQ_CLASSES_SINCE_PREVIOUS + 1), 0);
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    pktseq_table_free(&table);
-}
-
-// A column in which every sequence has one packet has no since-previous: one class.
-static void test_lone_packets(void) {
-    one t;
-    one_begin(&t, "position,v\n0,3\n0,5\n0,9\n", role_field("v", PKTSEQ_CLASSES_SINCE_PREVIOUS, 0));
-    CHECK(t.codec.features == 1 && t.x[0] == 1 && t.x[2] == 1);
-    one_end(&t);
-}
-
-static void test_least(void) {
+static void test_min_count(void) {
     const char *csv = "position,v\n0,a\n1,b\n2,a\n3,c\n4,c\n5,c\n6,d\n";
     static const size_t kept[] = {4, 4, 2, 1};
     pktseq_field field = role_field("v", PKTSEQ_ONEHOT, 0);
     pktseq_schema schema;
     pktseq_table table;
     pktseq_codec codec;
-    for (size_t least = 0; least < 4; ++least) {
+    for (size_t min = 0; min < 4; ++min) {
         one t;
-        field.least = least;
+        field.min_count = min;
         one_begin(&t, csv, field);
-        CHECK_THAT(t.codec.features == kept[least], "least %d: %d", (int)least,
+        CHECK_THAT(t.codec.features == kept[min], "min_count %d: %d", (int)min,
                    (int)t.codec.features);
-        CHECK(strcmp(t.codec.field[0].category[0], least == 3 ? "c" : "a") == 0);
-        CHECK(t.unknown == (least < 2 ? 0 : least == 2 ? 2 : 4));
-        if (least == 2) {
+        CHECK(strcmp(t.codec.field[0].category[0], min == 3 ? "c" : "a") == 0);
+        CHECK(t.unknown == (min < 2 ? 0 : min == 2 ? 2 : 4));
+        if (min == 2) {
             CHECK(t.x[2] == 0 && t.x[3] == 0);  // b
             CHECK(t.x[0] == 1 && t.x[1] == 0 && t.x[6] == 0 && t.x[7] == 1);
         }
@@ -576,7 +439,7 @@ static void test_least(void) {
     schema.field = &field;
     schema.field_count = 1;
     table = parse(csv, &schema);
-    field.least = 4;
+    field.min_count = 4;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "no v occurs 4 times") && !codec.field, "%s", err.text);
     pktseq_table_free(&table);
@@ -586,7 +449,7 @@ static const char *const context_csv =
     "position,a,b,c,d\n0,1,x,10,0\n1,3,y,20,1\n2,5,x,30,1\n0,7,y,40,0\n1,9,x,70,1\n";
 static const pktseq_field context_field[] = {
     {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 2},
-    {"a", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 2},
+    {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
     {"d", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
     {"a", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_CONTEXT, 0, 2, NULL, 0, 0},
     {"c", PKTSEQ_ZSCORE, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
@@ -601,7 +464,7 @@ static pktseq_schema context_schema(const pktseq_field *field) {
 }
 
 static void test_context(void) {
-    static const char *const name[] = {"b-x", "b-y", "a-5", "a-more", "d", "a", "c", "d"};
+    static const char *const name[] = {"b-x", "b-y", "b-x", "b-y", "d", "a", "c", "d"};
     pktseq_schema schema = context_schema(context_field);
     pktseq_table table = parse(context_csv, &schema);
     pktseq_codec codec = fit(&table, &schema);
@@ -617,17 +480,19 @@ static void test_context(void) {
     for (size_t o = 0; o < 3; ++o) CHECK(codec.target[o] == 2 + o);
     x = encode(&codec, &table, unknown);
     for (size_t i = 0; i < 16; ++i) c[i] = -777;
-    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, c, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+                              &err) == PKTSEQ_OK);
     for (size_t row = 0; row < 5; ++row) {
-        static const double a[] = {1, 3, 5, 7, 9}, since[] = {0, 1, 1, 0, 1};  // 2 / sd 2
+        static const double since[] = {0, 1, 1, 0, 1};  // 2 / sd 2
         static const double cc[] = {10, 20, 30, 40, 70}, d[] = {0, 1, 1, 0, 1};
-        CHECK(x[5 * row + 2] == (a[row] <= 5) && x[5 * row + 3] == (a[row] > 5));
+        CHECK(x[5 * row + 2] == (row % 2 == 0) && x[5 * row + 3] == (row % 2 == 1));
         CHECK(x[5 * row + 4] == (pktseq_real)d[row]);
         CHECK((double)c[3 * row] == since[row] && (double)c[3 * row + 2] == d[row]);
         CHECK(near((double)c[3 * row + 1], (cc[row] - 34) / sqrt(530), TOLERANCE));
     }
     CHECK(c[15] == -777);
-    CHECK(pktseq_codec_encode_context(&codec, &table, 3, 1, part, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 3, 1, part, NULL,
+                              &err) == PKTSEQ_OK);
     CHECK(memcmp(part, c + 9, sizeof part) == 0);
     for (int how = 0; how < 2; ++how) {
         CHECK((how ? pktseq_codec_decode_output(&codec, y, value)
@@ -641,24 +506,29 @@ static void test_context(void) {
         CHECK_THAT(strcmp(text, name[i]) == 0, "feature %d: %s", (int)i, text);
     }
     CHECK(pktseq_codec_feature_name(&codec, 8, text, sizeof text) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode_context(NULL, &table, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode_context(&codec, NULL, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 6, c, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode_context(&codec, &table, 6, 0, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(NULL, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, NULL, 0, 5, c, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, NULL, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 6, c, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 6, 0, c, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
     free(x);
     pktseq_codec_free(&codec);
     schema.field_count = 3;  // no context
     codec = fit(&table, &schema);
     CHECK(codec.contexts == 0 && codec.features == 5);
-    CHECK(pktseq_codec_encode_context(&codec, &table, 0, 5, c, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
 }
 
 static void test_bad_roles(void) {
-    static const pktseq_kind classes[] = {PKTSEQ_ONEHOT, PKTSEQ_PORT, PKTSEQ_PORT_REFERENCE,
-                                          PKTSEQ_CLASSES, PKTSEQ_CLASSES_SINCE_PREVIOUS};
+    static const pktseq_kind classes[] = {PKTSEQ_ONEHOT, PKTSEQ_PORT, PKTSEQ_PORT_REFERENCE};
     static const pktseq_kind numbers[] = {PKTSEQ_ZSCORE, PKTSEQ_SINCE_PREVIOUS, PKTSEQ_SINCE_FIRST,
                                           PKTSEQ_NUMBER, PKTSEQ_LOG, PKTSEQ_LOG_SINCE_PREVIOUS};
     pktseq_field field[6];
@@ -727,8 +597,10 @@ static void test_context_memory(void) {
         status = PKTSEQ_ERROR_MEMORY;
         for (at = 1; status == PKTSEQ_ERROR_MEMORY && at < 100; ++at) {
             c.fail_at = c.allocations + at;
-            status = context ? pktseq_codec_encode_context(&codec, &table, 0, 5, x, &err)
-                             : pktseq_codec_encode(&codec, &table, 0, 5, x, NULL, &err);
+            status = context ? pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, x,
+                                                   NULL, &err)
+                             : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 5, x,
+                                                   NULL, &err);
             CHECK(c.live == live && err.status == status);
         }
         CHECK(status == PKTSEQ_OK && (at > 2 || context));
@@ -896,21 +768,24 @@ static void test_misuse(void) {
     FIT_FAILS(ARGUMENT, &only_v, &inputs);  // nothing to predict
     FAILS(ARGUMENT, pktseq_codec_fit(NULL, &table, &mixed, NULL, &err));
 
-    FAILS(MISMATCH, pktseq_codec_encode(&codec, &only_v, 0, 1, x, NULL, &err));
-    FAILS(MISMATCH, pktseq_codec_encode(&numbers, &v_text, 0, 1, x, NULL, &err));
-    FAILS(MISMATCH, pktseq_codec_encode(&texts, &only_v, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(NULL, &table, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&none, &table, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, NULL, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 0, 1, NULL, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 0, 5, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 4, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 5, 0, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, (size_t)-1, 2, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 2, (size_t)-1, x, NULL, &err));
-    CHECK(pktseq_codec_encode(&codec, &table, 4, 0, x, NULL, &err) == PKTSEQ_OK);
+    FAILS(MISMATCH, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL, &err));
+    FAILS(MISMATCH, pktseq_codec_encode(&numbers, PKTSEQ_FORM_DENSE, &v_text, 0, 1, x, NULL, &err));
+    FAILS(MISMATCH, pktseq_codec_encode(&texts, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(NULL, PKTSEQ_FORM_DENSE, &table, 0, 1, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&none, PKTSEQ_FORM_DENSE, &table, 0, 1, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, NULL, 0, 1, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 1, NULL, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 5, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 1, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 5, 0, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, (size_t)-1, 2, x,
+                                        NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 2, (size_t)-1, x,
+                                        NULL, &err));
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 0, x, NULL, &err) == PKTSEQ_OK);
     CHECK(err.status == PKTSEQ_OK && err.text[0] == 0);
-    CHECK(pktseq_codec_encode(&codec, &only_v, 0, 1, x, NULL, NULL) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL,
+                              NULL) == PKTSEQ_ERROR_MISMATCH);
     pktseq_codec_free(NULL);
     pktseq_codec_free(&none);
     pktseq_codec_free(&codec);
@@ -946,7 +821,7 @@ static void test_memory(void) {
     for (at = 1;; ++at) {
         pktseq_status status;
         c.fail_at = c.allocations + at;
-        status = pktseq_codec_encode(&codec, &table, 0, 4, x, NULL, &err);
+        status = pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 4, x, NULL, &err);
         CHECK(c.live == base);
         if (status == PKTSEQ_OK) break;
         CHECK(status == PKTSEQ_ERROR_MEMORY && err.status == status && err.text[0]);
@@ -1084,7 +959,7 @@ static void test_blocks(void) {
         {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"p", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"p", PKTSEQ_PORT_REFERENCE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-        {"p", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 5},
+        {"p", PKTSEQ_LOG_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"t", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, two, 2, 0},
         {"p", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
     enum { ROWS = 30011, FIELDS = sizeof field / sizeof *field };
@@ -1112,7 +987,8 @@ static void test_blocks(void) {
         size_t misses = 0, same = 0;
         both.role = PKTSEQ_ROLE_BOTH;  // what is only put in is no schema by itself
         one = fit(&table, &alone);
-        CHECK(pktseq_codec_encode(&one, &table, 0, ROWS, y, &misses, &err) == PKTSEQ_OK);
+        CHECK(pktseq_codec_encode(&one, PKTSEQ_FORM_DENSE, &table, 0, ROWS, y, &misses,
+                                  &err) == PKTSEQ_OK);
         CHECK(unknown[f] == misses && (misses > 0) == (field[f].kind == PKTSEQ_ONEHOT));
         for (size_t i = 0; i < ROWS; ++i)
             same += memcmp(x + i * codec.features + codec.first[f], y + i * one.features,
@@ -1127,9 +1003,11 @@ static void test_blocks(void) {
     v[25000] = v[29000] = 1e308;
     codec.field[0].sd = codec.field[1].sd = 1e-3;
     v[100] = (double)NAN;
-    CHECK(pktseq_codec_encode(&codec, &table, 0, ROWS, x, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, ROWS, x, NULL,
+                              &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "row 101 after") != NULL, "%s", err.text);
-    CHECK(pktseq_codec_encode(&codec, &table, 200, ROWS - 200, x, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 200, ROWS - 200, x, NULL,
+                              &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "row 25001 after") != NULL, "%s", err.text);
     free(y);
     free(x);
@@ -1209,14 +1087,16 @@ static void test_equal_names(void) {
     table.column_count = 1;
     CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(codec.features == 3 && strcmp(codec.field[0].category[2], "B") == 0);
-    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 3, x, &unknown, &err) == PKTSEQ_OK, "%s",
+    CHECK_THAT(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 3, x, &unknown,
+                                   &err) == PKTSEQ_OK, "%s",
                err.text);
     for (size_t i = 0; i < 9; ++i)
         CHECK_THAT((double)x[i] == (i == 0 || i == 3 || i == 8), "feature %lu", (unsigned long)i);
     CHECK(unknown == 0);
     column.name_count = 0;
     x[0] = 7;
-    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 0, x, &unknown, &err) == PKTSEQ_OK, "%s",
+    CHECK_THAT(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 0, x, &unknown,
+                                   &err) == PKTSEQ_OK, "%s",
                err.text);
     CHECK(x[0] == 7 && unknown == 0);
     pktseq_codec_free(&codec);
@@ -1270,9 +1150,10 @@ static void test_foreign_table(void) {
     table.column = &column;
     table.column_count = 1;
     options.inputs = 0;
-    CHECK(pktseq_codec_encode(&codec, &table, 0, 6, x, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 6, x, NULL,
+                              &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
-    CHECK(pktseq_codec_encode(&codec, &table, 4, 2, x, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 2, x, NULL, &err) == PKTSEQ_OK);
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
@@ -1306,7 +1187,7 @@ static void test_too_large(void) {
     pktseq_status status;
     CHECK(parse_text(&table, "position,length\n0,1\n1,1e300\n", &schema, &err) == PKTSEQ_OK);
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
-    status = pktseq_codec_encode(&codec, &table, 0, 2, x, NULL, &err);
+    status = pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 2, x, NULL, &err);
     if (sizeof(real) == 4) {
         CHECK(status == PKTSEQ_ERROR_DATA);
         CHECK_THAT(says(&err, "length"), "%s", err.text);
@@ -1368,7 +1249,7 @@ static void test_limits(void) {
         three[f].column = f == 0 ? "a" : f == 1 ? "b" : "c";
         three[f].kind = PKTSEQ_ONEHOT;
         three[f].role = PKTSEQ_ROLE_BOTH;
-        three[f].least = 1;
+        three[f].min_count = 1;
     }
     schema.field = three;
     schema.field_count = 3;
@@ -1431,7 +1312,7 @@ static void test_extend(void) {
                                "0,5,Z,50000\n1,5,C,7\n2,5,B,7\n0,5,D,7\n1,5,D,7\n";
     pktseq_field field[4] = {{"length", PKTSEQ_ZSCORE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
                              {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-                             {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 3},
+                             {"length", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
                              {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
     static const unsigned char times[] = {0, 0, 2};
     pktseq_schema schema, without, part;
@@ -1454,7 +1335,8 @@ static void test_extend(void) {
     CHECK(extended.field[0].mean == codec.field[0].mean &&
           extended.field[0].sd == codec.field[0].sd);
     CHECK(!pktseq_codec_same(&codec, &codec, &err));
-    CHECK(extended.field[2].category_count == codec.field[2].category_count);
+    CHECK(extended.field[2].mean == codec.field[2].mean &&
+          extended.field[2].sd == codec.field[2].sd);
     CHECK(pktseq_codec_same(&codec, &extended, &err) == PKTSEQ_ERROR_MISMATCH);
     x = encode(&extended, &second, unknown);
     CHECK(unknown[1] == 1);              // C, which occurs once
@@ -1504,10 +1386,7 @@ int main(void) {
     test_ports();
     test_onehot();
     test_log();
-    test_classes();
-    test_listed_bounds();
-    test_lone_packets();
-    test_least();
+    test_min_count();
     test_context();
     test_bad_roles();
     test_context_memory();

@@ -15,7 +15,7 @@ static int pair_is_zero(pktseq_pair pair) {
 
 // What is left after a failure holds nothing, and may be freed.
 static void check_empty(pktseq_dataset *dataset) {
-    CHECK(dataset->pairs == 0 && !dataset->owned_x && !dataset->owned_y && !dataset->first_row &&
+    CHECK(dataset->pairs == 0 && !dataset->packed && !dataset->c && !dataset->first_row &&
           !dataset->length && !dataset->unknown && !dataset->x && !dataset->y);
     CHECK(pair_is_zero(pktseq_dataset_pair(dataset, 0)));
     pktseq_dataset_free(dataset);
@@ -68,7 +68,7 @@ static void test_pairs(void) {
             CHECK(d.in == IN && d.out == out && d.rows == ROWS && d.x == x && d.y == targets);
             CHECK(d.options.inputs == n && d.options.start == begin &&
                   d.options.drop_last == list[i].drop_last);
-            CHECK(!d.owned_x && !d.owned_y);
+            CHECK(d.borrowed);
             CHECK_THAT(d.pairs == list[i].pairs && d.skipped == list[i].skipped &&
                        d.longest == list[i].longest, "N = %d: %d pairs, %d skipped, longest %d",
                        (int)n, (int)d.pairs, (int)d.skipped, (int)d.longest);
@@ -103,8 +103,6 @@ static void test_pairs(void) {
 static void test_options(void) {
     pktseq_dataset_options o = pktseq_dataset_options_default();
     CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 0);
-    o = pktseq_dataset_options_reference();
-    CHECK(o.inputs == 3 && o.start == PKTSEQ_START_TARGET && o.drop_last == 1);
 }
 
 static void test_wrap_misuse(void) {
@@ -199,8 +197,7 @@ static void test_table(void) {
         pktseq_table_free(&table);
         CHECK(d.in == 9 && d.out == (some_inputs ? 5u : 9u) && d.rows == 12);
         CHECK(d.pairs == 2 && d.skipped == 2 && d.longest == 2);
-        CHECK(d.x == d.owned_x && d.y == (some_inputs ? d.owned_y : d.owned_x));
-        CHECK((d.owned_y != NULL) == some_inputs);
+        CHECK(!d.borrowed && d.x && (d.y != d.x) == some_inputs);
         CHECK(d.field_count == 5);
         for (size_t f = 0; f < 5; ++f) CHECK(d.unknown[f] == (f == 1 ? 4u : 0u));
         for (size_t row = 0; row < 12; ++row) {
@@ -354,9 +351,10 @@ static void test_misuse(void) {
     table.start = rows;
     table.sequences = 2;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, x, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 3, x, NULL, NULL) == PKTSEQ_OK);
     table.start = NULL;
-    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, x, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 3, x, NULL,
+                              NULL) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_codec_free(&codec);
     table.start = rows;
     rows[1] = 0;
@@ -364,88 +362,6 @@ static void test_misuse(void) {
     rows[1] = 5;
     column.name = NULL;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-}
-
-// ---- shares of the sequences
-
-// Every way of cutting a file into shares covers each sequence exactly once, in order.
-static void test_shares(void) {
-    static const double cut[][4] = {{0, 0.8, 1, 1}, {0, 0.2, 1, 1}, {0, 1.0 / 3, 2.0 / 3, 1},
-                                    {0, 0.1, 0.7, 1}, {0, 0.5, 0.5, 1}, {0, 1, 1, 1}};
-    for (size_t n = 1; n <= 130; ++n)
-        for (int drop_last = 0; drop_last < 2; ++drop_last)
-            for (size_t k = 0; k < sizeof cut / sizeof *cut; ++k) {
-                static size_t begins[131], row, used;
-                static const pktseq_real one[130] = {0};
-                used = n - (size_t)drop_last;
-                for (size_t i = 0; i <= n; ++i) begins[i] = i;
-                row = 0;
-                for (int share = 0; share < 3; ++share) {
-                    pktseq_dataset_options options = pktseq_dataset_options_default();
-                    pktseq_dataset d;
-                    pktseq_status status;
-                    options.inputs = 0;
-                    options.drop_last = drop_last;
-                    options.begin = cut[k][share];
-                    options.end = cut[k][share + 1];
-                    status = pktseq_dataset_wrap(&d, one, 1, one, 1, begins, n, &options, NULL,
-                                                 &err);
-                    CHECK(status == PKTSEQ_OK || (status == PKTSEQ_ERROR_DATA && !d.pairs));
-                    CHECK(status || (d.options.begin == options.begin &&
-                                     d.options.end == options.end && d.skipped == 0));
-                    CHECK_THAT(fabs((double)d.pairs - (options.end - options.begin) *
-                                                          (double)used) <= 1,
-                               "%d of %d from %g to %g", (int)d.pairs, (int)used, options.begin,
-                               options.end);
-                    for (size_t i = 0; i < d.pairs; ++i) CHECK(d.first_row[i] == row++);
-                    pktseq_dataset_free(&d);
-                }
-                CHECK_THAT(row == used, "%d of %d, cut %d", (int)row, (int)used, (int)k);
-            }
-}
-
-// end 0 means 1; what is too short counts as skipped only within the share.
-static void test_share_options(void) {
-    static const struct {
-        double begin, end;
-        size_t pairs, skipped, first;
-    } good[] = {{0, 0, 3, 4, 0}, {0, 1, 3, 4, 0}, {0.5, 0, 2, 2, 8}, {0.5, 1, 2, 2, 8},
-                {0, 0.5, 1, 2, 0}, {0.15, 0.6, 0, 0, 0}, {0.15, 0.75, 1, 3, 8}};
-    const double nan = sqrt(-1.0);
-    const double bad[] = {-0.01, 1.01, nan, HUGE_VAL, -HUGE_VAL};
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_dataset d;
-    CHECK(options.begin == 0 && options.end == 0);
-    for (size_t i = 0; i < sizeof good / sizeof *good; ++i) {
-        options.begin = good[i].begin;
-        options.end = good[i].end;
-        if (good[i].pairs == 0) {
-            CHECK(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL, &err) ==
-                  PKTSEQ_ERROR_DATA);
-            check_empty(&d);
-            continue;
-        }
-        d = wrap(options, y, OUT);
-        CHECK_THAT(d.pairs == good[i].pairs && d.skipped == good[i].skipped &&
-                       d.first_row[0] == good[i].first, "%d: %d pairs, %d skipped, from %d", (int)i,
-                   (int)d.pairs, (int)d.skipped, (int)d.first_row[0]);
-        pktseq_dataset_free(&d);
-    }
-    options.begin = 0.8;  // nothing between
-    options.end = 0.2;
-    CHECK(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL, &err) ==
-          PKTSEQ_ERROR_DATA);
-    CHECK_THAT(strstr(err.text, "none of the 0 sequences"), "%s", err.text);
-    check_empty(&d);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
-        for (int end = 0; end < 2; ++end) {
-            options.begin = end ? 0 : bad[i];
-            options.end = end ? bad[i] : 1;
-            CHECK_THAT(pktseq_dataset_wrap(&d, x, IN, y, OUT, start, sequences, &options, NULL,
-                                           &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0],
-                       "%g", bad[i]);
-            check_empty(&d);
-        }
 }
 
 // ---- context
@@ -481,14 +397,14 @@ static void test_context(void) {
         status = pktseq_dataset_init(&d, &codec, &table, &options, &allocator, &err);
         CHECK(err.status == status);
         if (status == PKTSEQ_OK) break;
-        CHECK_THAT(c.live == 0 && !d.owned_c && !d.c && !d.owned_group && !d.group,
+        CHECK_THAT(c.live == 0 && !d.c && !d.group,
                    "allocation %d", (int)at);
         check_empty(&d);
     }
     CHECK(status == PKTSEQ_OK && at > 6);
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
-    CHECK(d.in == 2 && d.out == 1 && d.contexts == 2 && d.c == d.owned_c && d.groups == 1);
+    CHECK(d.in == 2 && d.out == 1 && d.contexts == 2 && d.c && d.groups == 1);
     CHECK(d.group[0].kind == PKTSEQ_GROUP_FLAG && d.group[0].first == 0 && d.group[0].count == 1);
     for (size_t row = 0; row < 12; ++row)
         CHECK((double)d.c[2 * row] == (double)row + 1 && (double)d.c[2 * row + 1] == port[row]);
@@ -609,7 +525,8 @@ static void test_packed(void) {
         in = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *in);
         all = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *all);
         out = (pktseq_real *)calloc(packed.rows * packed.out, sizeof *out);
-        CHECK(!pktseq_codec_encode(&codec, &table, 0, table.rows, all, unknown, &err));
+        CHECK(!pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, table.rows, all,
+                                   unknown, &err));
         CHECK(memcmp(unknown, packed.unknown, sizeof unknown) == 0);
         for (size_t row = 0; row < packed.rows; ++row) {
             CHECK(!pktseq_dataset_dense(&packed, row, in + row * packed.in,
@@ -677,8 +594,6 @@ int main(void) {
     test_table_misuse();
     test_memory();
     test_misuse();
-    test_shares();
-    test_share_options();
     test_context();
     test_packed();
     test_times();

@@ -326,7 +326,7 @@ static void test_is_score(void) {
 // The reference's test function on 1,000 recorded sequences, computed with PyTorch.
 static void test_reference(void) {
     pktseq_schema schema = pktseq_schema_reference();
-    pktseq_dataset_options options = pktseq_dataset_options_reference();
+    pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_detector_options rms = pktseq_detector_options_default();
     pktseq_table table;
     pktseq_codec codec;
@@ -630,7 +630,7 @@ static void test_fit_edges(void) {
         CHECK(d.threshold_low <= d.threshold && d.threshold <= d.threshold_high);
         pktseq_detector_free(&d);
     }
-    for (size_t i = 0; i < s.dataset.rows * CONTEXT; ++i) s.dataset.owned_c[i] = 4;
+    for (size_t i = 0; i < s.dataset.rows * CONTEXT; ++i) ((real *)s.dataset.c)[i] = 4;
     {
         pktseq_detector d = detector_make(&s, options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 1), 1);
         CHECK(d.scale[1] == 0.5 && d.mean[0] == 4);
@@ -642,7 +642,7 @@ static void test_fit_edges(void) {
     // makes of its mean over more or fewer of them is no deviation to divide by.
     memset(s.model.block, 0, s.model.parameters * sizeof *s.model.block);
     for (size_t i = 0; i < s.dataset.rows * OUT; ++i)
-        (s.dataset.owned_y ? s.dataset.owned_y : s.dataset.owned_x)[i] = (real)0.3;
+        ((real *)s.dataset.y)[i] = (real)0.3;
     {
         pktseq_detector d = detector_make(&s, options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 1), 1);
         CHECK_THAT(d.scale[0] == 0.5, "%g", d.scale[0]);
@@ -694,7 +694,7 @@ static void test_failed_fit(void) {
     CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
     s.model.tensor.out_b[0] = kept;
     for (size_t row = 0; row < s.dataset.rows; ++row)
-        s.dataset.owned_c[row * CONTEXT] = (real)HUGE_VAL;
+        ((real *)s.dataset.c)[row * CONTEXT] = (real)HUGE_VAL;
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
     CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
     pktseq_detector_free(&d);

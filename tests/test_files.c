@@ -536,7 +536,7 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
            a->loss_sum_count == b->loss_sum_count && a->losses == b->losses &&
            same_bits(a->loss, b->loss, a->losses * sizeof(double)) &&
            a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
-           a->begin == b->begin && a->end == b->end && a->drop_last == b->drop_last &&
+           a->drop_last == b->drop_last &&
            a->parameters == b->parameters && !a->velocity == !b->velocity &&
            strcmp(a->recipe, b->recipe) == 0 &&
            same_bits(a->velocity, b->velocity, a->parameters * REAL_SIZE);
@@ -1525,6 +1525,7 @@ static void complete_free(complete *c) {
 }
 
 static int complete_make(complete *c) {
+    static const char *const known[] = {"0", "1", "2", "3"};
     pktseq_field field[5];
     pktseq_schema schema;
     pktseq_dataset_options options = pktseq_dataset_options_default();
@@ -1550,8 +1551,9 @@ static int complete_make(complete *c) {
     field[1].column = "f";
     field[1].kind = PKTSEQ_FLAG;
     field[2].column = "k";
-    field[2].kind = PKTSEQ_CLASSES;
-    field[2].least = 4;
+    field[2].kind = PKTSEQ_ONEHOT;
+    field[2].category = known;
+    field[2].category_count = 4;
     field[3].column = "c";
     field[3].kind = PKTSEQ_NUMBER;
     field[4].column = "d";
@@ -1560,8 +1562,6 @@ static int complete_make(complete *c) {
     schema.field = field;
     schema.field_count = 5;
     options.inputs = 2;
-    options.begin = 0.125;
-    options.end = 0.75;
     config.iterations = 20;
     config.momentum = 0.75;
     config.clip = 0.5;
@@ -1622,8 +1622,7 @@ static void test_complete(void) {
     load(&l, buffer.data, buffer.size, 0);
     CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
     CHECK(same_model(&l.model, &c.s.model) && same_codec(&l.codec, &c.s.codec));
-    CHECK(same_training(&c.s.training, &l.training) && l.training.begin == 0.125 &&
-          l.training.end == 0.75 && l.training.velocity);
+    CHECK(same_training(&c.s.training, &l.training) && l.training.velocity);
     CHECK(l.codec.contexts == 2 && l.codec.groups == 3 && l.model.config.groups == 3);
     CHECK(l.detector.memory && l.detector.sequences == c.detector.sequences &&
           l.detector.threshold == c.detector.threshold &&
@@ -1773,14 +1772,10 @@ static void test_complete_lies(void) {
         {"momentum 0.75;", "momentum nan;"},
         {"clip 0.5;", "clip -1;"},
         {"clip 0.5;", "clip inf;"},
-        {"begin 0.125;", "begin -0.125;"},
-        {"begin 0.125;", "begin 1.125;"},
-        {"end 0.75;", "end -0.75;"},
-        {"end 0.75;", "end 1.75;"},
-        {",more;", ",less;"},
-        {",more;", ";"},
-        {",more;", ",more,more;"},
-        {",more;", ",-9,more;"},
+        {" 0,1,2,3;", " 0,1,2,2;"},
+        {" 0,1,2,3;", " 0,1,2;"},
+        {" 0,1,2,3;", " 0,1,2,3,4;"},
+        {" 0,1,2,3;", ";"},
         {"column c;role context", "column c;role extra"},
         {"kind number;column c", "kind port;column c"},
         {"column d;role context;", "column d;"},
@@ -1808,7 +1803,7 @@ static void test_complete_lies(void) {
         {"false_positive_rate 0.25;", "false_positive_rate 1.25;"},
         {"false_positive_rate 0.25;", "false_positive_rate -0.25;"},
         {";threshold ", ";threshold inf"},
-        {";threshold_low -", ";threshold_low --"},
+        {";threshold_low ", ";threshold_low x"},
         {";weight 1,1", ";weight 1"},
         {";weight 1,1", ";weight 1,1,1"},
         {";weight 1,1", ";weight -1,1"},
@@ -1826,9 +1821,9 @@ static void test_complete_lies(void) {
         {";length_scale ", ";length_scale -"},
         {";length_scale ", ";length_scale 1,"},
         {";length_scale ", ";;length_scale "},
-        {";quantile 0.7", ";quantile 9.7"},  // not rising
-        {";quantile 0.7", ";quantile 0.6,0.7"},
-        {"tail_above 0.4", "tail_above 1.4"},
+        {";quantile ", ";quantile 9"},  // not rising
+        {";quantile ", ";quantile 0,"},
+        {"tail_above ", "tail_above 9"},
         {"tail_shape -0.", "tail_shape -2."},
         {"tail_scale 0.", "tail_scale -0."},
         {"running_scale ", "running_scale 1,"},

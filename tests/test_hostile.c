@@ -707,7 +707,7 @@ static pktseq_schema world_schema(void) {
         pktseq_kind kind;
         pktseq_role role;
     } list[] = {{"v", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH}, {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH},
-                {"k", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH}, {"c", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT},
+                {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH}, {"c", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT},
                 {"d", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT}};
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
@@ -717,7 +717,7 @@ static pktseq_schema world_schema(void) {
         world_field[i].kind = list[i].kind;
         world_field[i].role = list[i].role;
     }
-    world_field[2].least = 3;
+    world_field[2].min_count = 4;  // 2, 3 and 5
     schema.field = world_field;
     schema.field_count = 5;
     return schema;
@@ -1641,12 +1641,8 @@ static size_t object_size(char letter) {
     C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
     C(codec_fit, "Ctha?0e?", pktseq_codec_fit(A(0, pktseq_codec), IN(1, pktseq_table), \
       IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
-    C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), IN(1, pktseq_table), 0, \
-      2, REALS(2), A(3, size_t), ERR(4))) \
-    C(codec_encode_context, "ctxe?", pktseq_codec_encode_context(IN(0, pktseq_codec), \
-      IN(1, pktseq_table), 0, 2, REALS(2), ERR(3))) \
-    C(codec_encode_packed, "ctxn?e?", pktseq_codec_encode_packed(IN(0, pktseq_codec), \
-      IN(1, pktseq_table), 0, 2, REALS(2), A(3, size_t), ERR(4))) \
+    C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), \
+      PKTSEQ_FORM_DENSE, IN(1, pktseq_table), 0, 2, REALS(2), A(3, size_t), ERR(4))) \
     C(dataset_dense, "dx?x?", pktseq_dataset_dense(IN(0, pktseq_dataset), 0, REALS(1), \
       REALS(2))) \
     C(codec_decode, "cxV", pktseq_codec_decode(IN(0, pktseq_codec), REALS(1), \
@@ -1763,7 +1759,7 @@ static const char *const plain_calls[] = {
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
     "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
-    "pktseq_dataset_options_default", "pktseq_dataset_options_reference", "pktseq_dataset_free",
+    "pktseq_dataset_options_default", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
     "pktseq_stream_reset", "pktseq_stream_free",
@@ -1962,7 +1958,7 @@ static void test_free_and_plain(void) {
     CHECK(pktseq_port_class(-DBL_MAX) == 0 && pktseq_port_class(DBL_MAX) == 2);
     CHECK(pktseq_rule_default().min_length && pktseq_schema_default().field &&
           pktseq_schema_reference().field && pktseq_schema_recommended(-1).field);
-    CHECK(pktseq_dataset_options_default().inputs && pktseq_dataset_options_reference().inputs &&
+    CHECK(pktseq_dataset_options_default().inputs &&
           pktseq_train_config_default().iterations &&
           pktseq_detector_options_default().false_positive_rate > 0);
 }
@@ -1985,13 +1981,20 @@ static void test_sizes(void) {
                    (int)status); \
     } while (0)
     FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.schema, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 0, all, s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 1, s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all, s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, s.w.table.rows, 1, s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode_context(&s.w.codec, &s.w.table, all, 2, s.reals, NULL));
-    FAILS(pktseq_codec_encode_context(&s.w.codec, &s.w.table, 2, all - 1, s.reals, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, 0, all, s.reals, NULL,
+                              NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, all, 1, s.reals, NULL,
+                              NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, all, 2, s.reals, NULL,
+                              NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, 2, all, s.reals, NULL,
+                              NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, s.w.table.rows, 1,
+                              s.reals, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_CONTEXT, &s.w.table, all, 2, s.reals,
+                              NULL, NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_CONTEXT, &s.w.table, 2, all - 1, s.reals,
+                              NULL, NULL));
     FAILS(pktseq_codec_feature_name(&s.w.codec, 0, name, 0));
     FAILS(pktseq_codec_feature_name(&s.w.codec, all, name, sizeof name));
     FAILS(pktseq_codec_feature_name(&s.w.codec, s.w.codec.features + s.w.codec.contexts, name, 8));

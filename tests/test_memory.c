@@ -140,6 +140,7 @@ static double peaks_of(const unsigned char *data, size_t size, double *peak) {
     pktseq_detector detector;
     pktseq_training training;
     pktseq_error err;
+    unsigned char *repeats;
     double *score, rows;
     size_t base;
     memset(&allocator, 0, sizeof allocator);
@@ -168,10 +169,14 @@ static double peaks_of(const unsigned char *data, size_t size, double *peak) {
     base = c.now;
     c.peak = c.now;
     recipe.dataset.hold_out = 0;
-    recipe.dataset.end = 0.02;
-    CHECK_THAT(!pktseq_table_parse(&table, data, size, &recipe.schema, &allocator, &err) &&
-                   !pktseq_dataset_init(&dataset, &codec, &table, &recipe.dataset, &allocator,
-                                        &err), "%s", err.text);
+    CHECK_THAT(!pktseq_table_parse(&table, data, size, &recipe.schema, &allocator, &err), "%s",
+               err.text);
+    repeats = (unsigned char *)calloc(table.sequences, 1);  // a 50th of them counts
+    if (repeats) memset(repeats, 1, table.sequences / 50);
+    recipe.dataset.repeats = repeats;
+    CHECK_THAT(repeats && !pktseq_dataset_init(&dataset, &codec, &table, &recipe.dataset,
+                                               &allocator, &err), "%s", err.text);
+    free(repeats);
     score = (double *)sized_alloc(dataset.pairs * sizeof *score, &c);
     CHECK_THAT(score && !pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err),
                "%s", err.text);

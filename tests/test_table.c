@@ -566,7 +566,7 @@ static void test_arguments(void) {
         {NULL, PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
         {"", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
         {"\xff", PKTSEQ_NUMBER, 0, 0, 0, NULL, 0},
-        {"length", (pktseq_kind)(PKTSEQ_CLASSES_SINCE_PREVIOUS + 1), 0, 0, 0, NULL, 0},
+        {"length", (pktseq_kind)(PKTSEQ_LOG_SINCE_PREVIOUS + 1), 0, 0, 0, NULL, 0},
         {"length", (pktseq_kind)77, 0, 0, 0, NULL, 0},
         {"length", PKTSEQ_ZSCORE, 0, 0, -1, NULL, 0},
         {"length", PKTSEQ_ZSCORE, 0, HUGE_VAL, 1, NULL, 0},

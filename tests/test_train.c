@@ -504,8 +504,7 @@ static int same_training(const pktseq_training *a, const pktseq_training *b) {
                a->report_count == b->report_count && a->loss_sum == b->loss_sum &&
                a->loss_sum_count == b->loss_sum_count && a->losses == b->losses &&
                a->data_hash == b->data_hash && a->parameters == b->parameters &&
-               !a->velocity == !b->velocity && a->drop_last == b->drop_last &&
-               a->begin == b->begin && a->end == b->end;
+               !a->velocity == !b->velocity && a->drop_last == b->drop_last;
     for (size_t i = 0; same && i < a->losses; ++i) same = a->loss[i] == b->loss[i];
     return same && (!a->velocity || memcmp(a->velocity, b->velocity,
                                            a->parameters * sizeof *a->velocity) == 0);

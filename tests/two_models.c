@@ -125,7 +125,8 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
     if (status) return status;
     x = (pktseq_real *)malloc(j->shared_table->rows * codec.features * sizeof *x);
     status = !x ? PKTSEQ_ERROR_MEMORY
-                : pktseq_codec_encode(&codec, j->shared_table, 0, j->shared_table->rows, x, NULL,
+                : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, j->shared_table, 0,
+                                      j->shared_table->rows, x, NULL,
                                       err);
     if (status == PKTSEQ_OK) {
         size_t size = j->shared_table->rows * codec.features * sizeof *x;

@@ -47,22 +47,28 @@ static void must(pktseq_status status) {
     exit(1);
 }
 
-// The sequences of a file from one share of it to another, encoded.
+// The sequences of a file from one share of it to another, encoded: the others are repeated 0 times.
 static void load(const char *path, double begin, double end, pktseq_table *table,
                  pktseq_dataset *dataset) {
     pktseq_schema schema = pktseq_schema_default();
     pktseq_dataset_options options = pktseq_dataset_options_default();
+    unsigned char *repeats;
     schema.field = field;
     schema.field_count = FIELDS;
     schema.keep = &label;
     schema.keep_count = 1;
     options.inputs = 0;  // every packet is forecast
     options.start = PKTSEQ_START_INPUT;
-    options.begin = begin;
-    options.end = end;
     must(pktseq_table_read(table, path, &schema, NULL, &err));
     if (codec.field_count == 0) must(pktseq_codec_fit(&codec, table, &schema, NULL, &err));
+    repeats = (unsigned char *)calloc(table->sequences, 1);
+    if (!repeats) exit(1);
+    for (size_t s = 0; s < table->sequences; ++s)
+        repeats[s] = s >= (size_t)(begin * (double)table->sequences) &&
+                     s < (size_t)(end * (double)table->sequences);
+    options.repeats = repeats;
     must(pktseq_dataset_init(dataset, &codec, table, &options, NULL, &err));
+    free(repeats);
 }
 
 static void train(pktseq_model *model, const pktseq_dataset *normal, pktseq_training *training,

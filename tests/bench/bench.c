@@ -228,7 +228,7 @@ typedef struct loaded {
 
 static void load(loaded *l, const char *path) {
     pktseq_schema schema = pktseq_schema_reference();
-    pktseq_dataset_options options = pktseq_dataset_options_reference();
+    pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_error err;
     double t0 = now(), t1, t2;
     if (pktseq_table_read(&l->table, path, &schema, NULL, &err)) fail(err.text);

@@ -118,7 +118,6 @@ enum { FUZZ_FIELDS = 16, FUZZ_KEPT = 3 };
 static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
     static const char *const keep[FUZZ_KEPT] = {"label", "No.", "syn"};
     static const char *const protocol[] = {"TCP", "SMTP", "a \"b\"\tc\\"};
-    static const char *const bound[] = {"-1e3", "60", "1500", "more"};
     static const struct {
         const char *column;
         pktseq_kind kind;
@@ -127,10 +126,10 @@ static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
         {"timestamp", PKTSEQ_SINCE_FIRST, PKTSEQ_ROLE_BOTH},
         {"timestamp", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH},
         {"timestamp", PKTSEQ_LOG_SINCE_PREVIOUS, PKTSEQ_ROLE_INPUT},
-        {"timestamp", PKTSEQ_CLASSES_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH},
+        {"timestamp", PKTSEQ_SINCE_FIRST, PKTSEQ_ROLE_BOTH},
         {"length", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT},
         {"length", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH},
-        {"length", PKTSEQ_CLASSES, PKTSEQ_ROLE_BOTH},
+        {"length", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH},
         {"length", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH},
         {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH},
         {"dst_port", PKTSEQ_PORT_REFERENCE, PKTSEQ_ROLE_INPUT},
@@ -155,9 +154,6 @@ static inline pktseq_schema fuzz_schema(unsigned which, pktseq_field *field) {
         field[f].kind = all[f].kind;
         field[f].role = all[f].role;
     }
-    field[3].least = 4;  // classes
-    field[6].category = bound;
-    field[6].category_count = 4;
     field[7].mean = 500;
     field[7].sd = 0.1;
     field[11].category = protocol;
@@ -301,7 +297,7 @@ static inline int fuzz_same_training(const pktseq_training *a, const pktseq_trai
            a->loss_sum == b->loss_sum && a->loss_sum_count == b->loss_sum_count &&
            a->losses == b->losses && fuzz_same(a->loss, b->loss, a->losses * sizeof *a->loss) &&
            a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
-           a->begin == b->begin && a->end == b->end && a->parameters == b->parameters &&
+           a->parameters == b->parameters &&
            fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
 }
 

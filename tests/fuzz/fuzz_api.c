@@ -153,8 +153,10 @@ static void api_codec_use(api_state *s, size_t i) {
     int fits = rows <= t->rows && row <= t->rows - rows;
     memset(unknown, 0, sizeof unknown);
     if (!fits || rows * (c->features + c->contexts) <= API_POOL) {
-        api_done(s, pktseq_codec_encode(c, t, row, rows, api_pool, unknown, &s->err));
-        api_done(s, pktseq_codec_encode_context(c, t, row, rows, api_pool, &s->err));
+        api_done(s, pktseq_codec_encode(c, PKTSEQ_FORM_DENSE, t, row, rows, api_pool, unknown,
+                                        &s->err));
+        api_done(s, pktseq_codec_encode(c, PKTSEQ_FORM_CONTEXT, t, row, rows, api_pool, NULL,
+                                        &s->err));
     }
     if (c->features + c->contexts <= API_POOL && c->field_count <= 64) {
         pktseq_codec_decode(c, api_pool, value);
@@ -169,10 +171,7 @@ static void api_dataset(api_state *s, size_t i) {
     options.inputs = api_size(s) % 9;
     options.start = (pktseq_start)api_below(s, 2);
     options.drop_last = api_byte(s) & 1;
-    if (api_byte(s) < 60) {
-        options.begin = api_double(s);
-        options.end = api_double(s);
-    }
+    if (api_byte(s) < 60) options.hold_out = api_double(s);
     pktseq_dataset_free(&s->dataset[i]);
     if (api_byte(s) < 200) {
         api_done(s, pktseq_dataset_init(&s->dataset[i], &s->codec[api_byte(s) & 1],

@@ -10,18 +10,12 @@ static double dataset_said(const pktseq_field *f, const pktseq_column *c, size_t
     double v = pktseq_column_number(c, row);
     double since = row == first ? 0 : v - pktseq_column_number(c, row - 1);
     switch (f->kind) {
-    case PKTSEQ_SINCE_PREVIOUS:
-    case PKTSEQ_CLASSES_SINCE_PREVIOUS: return since;
+    case PKTSEQ_SINCE_PREVIOUS: return since;
     case PKTSEQ_SINCE_FIRST: return v - pktseq_column_number(c, first);
     case PKTSEQ_LOG: return v > 0 ? log(1 + v) : 0;
     case PKTSEQ_LOG_SINCE_PREVIOUS: return since > 0 ? log(1 + 1e6 * since) : 0;
     default: return v;
     }
-}
-
-// A bound of a field's classes.
-static double dataset_bound(const pktseq_field *f, size_t k) {
-    return strtod(f->category[k], NULL);
 }
 
 // One field of one row. Returns 1 if its text was not among the categories.
@@ -46,15 +40,6 @@ static int dataset_check_cell(const pktseq_field *f, const pktseq_column *c, siz
         }
         for (size_t i = 0; i < 3; ++i) FUZZ((double)x[i] == (i == k));
         FUZZ(back == (double)k && value.text);
-        return 0;
-    case PKTSEQ_CLASSES:
-    case PKTSEQ_CLASSES_SINCE_PREVIOUS:
-        k = (size_t)back;
-        FUZZ(k < f->category_count && value.text && !strcmp(value.text, f->category[k]));
-        FUZZ_THAT(k + 1 == f->category_count || said <= dataset_bound(f, k), "%s: %g in %s",
-                  f->column, said, value.text);
-        FUZZ_THAT(k == 0 || said > dataset_bound(f, k - 1), "%s: %g in %s", f->column, said,
-                  value.text);
         return 0;
     case PKTSEQ_FLAG:
         FUZZ_THAT(back == said && (double)x[0] == said, "%s: %g from %g", f->column, back, said);
@@ -169,14 +154,16 @@ static void dataset_check_parts(const pktseq_dataset *d, const pktseq_codec *cod
     size_t from = t->rows / 3, rows = t->rows - from - t->rows / 4;
     pktseq_error err;
     if (!x) exit(3);
-    FUZZ(!pktseq_codec_encode(codec, t, from, rows, x, NULL, &err));
+    FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, from, rows, x, NULL, &err));
     FUZZ(fuzz_same(x, d->x + from * d->in, rows * d->in * sizeof *x));
     if (d->contexts) {
-        FUZZ(!pktseq_codec_encode_context(codec, t, from, rows, x, &err));
+        FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_CONTEXT, t, from, rows, x, NULL, &err));
         FUZZ(fuzz_same(x, d->c + from * d->contexts, rows * d->contexts * sizeof *x));
     }
-    FUZZ(pktseq_codec_encode(codec, t, t->rows, 1, x, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    FUZZ(pktseq_codec_encode(codec, t, 1, (size_t)-1, x, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    FUZZ(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, t->rows, 1, x, NULL,
+                             &err) == PKTSEQ_ERROR_ARGUMENT);
+    FUZZ(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, 1, (size_t)-1, x, NULL,
+                             &err) == PKTSEQ_ERROR_ARGUMENT);
     free(x);
 }
 
@@ -208,7 +195,7 @@ static void dataset_check_saved(const pktseq_dataset *d, const pktseq_codec *cod
     fuzz_load(&l, buffer.data, buffer.size, m);
     FUZZ_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
     if (l.status == PKTSEQ_OK) {
-        FUZZ(!pktseq_codec_encode(&l.codec, t, 0, t->rows, x, NULL, &err));
+        FUZZ(!pktseq_codec_encode(&l.codec, PKTSEQ_FORM_DENSE, t, 0, t->rows, x, NULL, &err));
         FUZZ(fuzz_same(x, d->x, t->rows * d->in * sizeof *x));
     }
     fuzz_unload(&l);
@@ -253,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_error(&err, status);
         FUZZ_THAT(status == PKTSEQ_OK || status == PKTSEQ_ERROR_DATA || memory.fail_at, "%s",
                   err.text);
-        if (status) FUZZ(!dataset.x && !dataset.pairs && !dataset.owned_x && !dataset.first_row);
+        if (status) FUZZ(!dataset.x && !dataset.pairs && !dataset.packed && !dataset.first_row);
     }
     memory.fail_at = 0;
     if (status == PKTSEQ_OK) {
