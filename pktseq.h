@@ -176,7 +176,7 @@ VERSIONS
             Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
             false-alarm rate later; counters of a source; fewer recommended features; is traffic
             still as calibrated (pktseq_drift), thresholds that follow it; models and codecs that
-            go on with new traffic (pktseq_recipe_continue, _codec_extend, _model_grow); rows of
+            go on with new traffic (pktseq_recipe_prepare, _codec_extend, _model_grow); rows of
             categories are packed, columns of tables narrow (pktseq_column_number, _text); the
             inside of a step can be read. New fields in many structs; pktseq_column.spare went,
             since names stay when their rows go, in any order. The loss picture left for
@@ -1844,12 +1844,17 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
 
 // Makes of a table that was read with recipe->schema what pktseq_train takes: sequences with
 // labelled attacks leave the table, then codec, dataset and new weights, drawn from train.seed.
-//   fails as pktseq_table_drop_attacks, pktseq_codec_fit, pktseq_dataset_init and
-//   pktseq_model_init do, and with DATA (too little traffic, or none is held out as it should be);
-//   the three are then empty.
+//   known, trained  NULL; or codec and model of a run that goes on with new traffic: the new codec
+//              has their categories and those that occur at least twice in the table
+//              (pktseq_codec_extend), the new model room for them (pktseq_model_grow), and nothing
+//              is drawn. Thresholds of before do not count any more: pktseq_recipe_calibrate
+//   fails as pktseq_table_drop_attacks, pktseq_codec_fit or _extend, pktseq_dataset_init and
+//   pktseq_model_init or _grow do, and with DATA (too little traffic, or none is held out as it
+//   should be); the three are then empty.
 PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
-                                               pktseq_codec *codec, pktseq_dataset *dataset,
-                                               pktseq_model *model,
+                                               const pktseq_codec *known,
+                                               const pktseq_model *trained, pktseq_codec *codec,
+                                               pktseq_dataset *dataset, pktseq_model *model,
                                                const pktseq_allocator *allocator,
                                                pktseq_error *err);
 
@@ -1864,18 +1869,6 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
                                              const pktseq_codec *codec,
                                              const pktseq_training *training,
                                              const pktseq_detector *detector, pktseq_error *err);
-
-// As pktseq_recipe_prepare, but for a model that goes on with new traffic: the codec is `known`
-// with the categories that occur at least twice in the table beside its own (pktseq_codec_extend),
-// the model `trained` with room for them (pktseq_model_grow); nothing is drawn. Thresholds of
-// before do not count any more: pktseq_recipe_calibrate makes new ones.
-//   fails as pktseq_codec_extend and pktseq_model_grow do, too.
-PKTSEQ_DEF pktseq_status pktseq_recipe_continue(const pktseq_recipe *recipe,
-                                                pktseq_table *table, const pktseq_codec *known,
-                                                const pktseq_model *trained, pktseq_codec *codec,
-                                                pktseq_dataset *dataset, pktseq_model *model,
-                                                const pktseq_allocator *allocator,
-                                                pktseq_error *err);
 
 // Learns after training which scores are normal. A model trained by likelihood gets
 // pktseq_detector_options_recommended, with recipe->context where the codec has some, another one
@@ -15516,6 +15509,16 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     return r;
 }
 
+// Returns the schema that reads for a codec again: its fields, which are borrowed, and its rule.
+static pktseq_schema pktseqi_codec_schema(const pktseq_codec *codec) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.field = codec->field;
+    schema.field_count = codec->field_count;
+    schema.rule = codec->rule.min_length ? codec->rule : pktseq_rule_default();
+    return schema;
+}
+
 // Refuses options that no function after it would.
 static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error *err) {
     if (!(o->epochs >= 0 && o->epochs <= 1e6))
@@ -15581,7 +15584,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     }
     recipe->schema.field = codec->field;
     recipe->schema.field_count = codec->field_count;
-    recipe->schema.rule = codec->rule.min_length ? codec->rule : pktseq_rule_default();
+    recipe->schema.rule = pktseqi_codec_schema(codec).rule;
     recipe->dataset.inputs = model->config.inputs;
     recipe->dataset.start = model->config.start;
     recipe->hidden = model->config.hidden;
@@ -15654,12 +15657,12 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     return status;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_recipe_continue(const pktseq_recipe *recipe,
-                                                pktseq_table *table, const pktseq_codec *known,
-                                                const pktseq_model *trained, pktseq_codec *codec,
-                                                pktseq_dataset *dataset, pktseq_model *model,
-                                                const pktseq_allocator *allocator,
-                                                pktseq_error *err) {
+PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
+                                               const pktseq_codec *known,
+                                               const pktseq_model *trained, pktseq_codec *codec,
+                                               pktseq_dataset *dataset, pktseq_model *model,
+                                               const pktseq_allocator *allocator,
+                                               pktseq_error *err) {
     pktseq_status status;
     if (!codec || !dataset || !model) return pktseqi_bad_argument(err, "an output is NULL");
     memset(codec, 0, sizeof *codec);
@@ -15673,14 +15676,6 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_continue(const pktseq_recipe *recipe,
     pktseq_dataset_free(dataset);
     pktseq_codec_free(codec);
     return status;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
-                                               pktseq_codec *codec, pktseq_dataset *dataset,
-                                               pktseq_model *model,
-                                               const pktseq_allocator *allocator,
-                                               pktseq_error *err) {
-    return pktseq_recipe_continue(recipe, table, NULL, NULL, codec, dataset, model, allocator, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
@@ -15730,8 +15725,9 @@ static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
     pktseq_status status = pktseq_recipe_recommended(&r, &guard->options, err), fitted;
     if (!status) status = pktseq_table_read(&table, path, &r.schema, allocator, err);
     if (status) return status;
-    status = pktseqi_error_in(err, pktseq_recipe_prepare(&r, &table, &guard->codec, dataset,
-                                                         &guard->model, allocator, err), path);
+    status = pktseqi_error_in(err, pktseq_recipe_prepare(&r, &table, NULL, NULL, &guard->codec,
+                                                         dataset, &guard->model, allocator, err),
+                              path);
     pktseqi_put(&recipe, "%z packets in %z sequences, pktseq %s", table.rows, table.sequences,
                 PKTSEQ_VERSION);
     pktseq_table_free(&table);
@@ -15827,13 +15823,10 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
     pktseq_status status;
     if (!pktseqi_guard_ready(guard) || !path || !scored_fn)
         return pktseqi_bad_argument(err, "guard, path or scored_fn is NULL, or nothing is learned");
-    memset(&schema, 0, sizeof schema);
-    schema.field = guard->codec.field;
-    schema.field_count = guard->codec.field_count;
+    schema = pktseqi_codec_schema(&guard->codec);
     schema.keep = keep;
-    schema.keep_count = sizeof keep / sizeof *keep;
-    schema.rule = guard->options.rule.min_length ? guard->options.rule : guard->codec.rule;
-    if (!schema.rule.min_length) schema.rule = pktseq_rule_default();
+    schema.keep_count = PKTSEQI_LENGTH(keep);
+    if (guard->options.rule.min_length) schema.rule = guard->options.rule;
     memcpy(schema.rule.secret, guard->options.rule.secret, sizeof schema.rule.secret);
     status = pktseq_table_read(&table, path, &schema, &guard->options.allocator, err);
     if (status) return status;

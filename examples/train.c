@@ -427,11 +427,9 @@ static int score_table(app *a, double *score) {
 // Codec, dataset and model for the sequences that a->choice tells.
 static pktseq_status prepare_round(app *a) {
     a->recipe.dataset.repeats = a->choice.repeats;
-    if (a->continue_path)
-        return pktseq_recipe_continue(&a->recipe, &a->table, &a->old.codec, &a->old.model,
-                                      &a->codec, &a->dataset, &a->model, NULL, &a->err);
-    return pktseq_recipe_prepare(&a->recipe, &a->table, &a->codec, &a->dataset, &a->model, NULL,
-                                 &a->err);
+    return pktseq_recipe_prepare(&a->recipe, &a->table, a->continue_path ? &a->old.codec : NULL,
+                                 a->continue_path ? &a->old.model : NULL, &a->codec, &a->dataset,
+                                 &a->model, NULL, &a->err);
 }
 
 // Learns from the sequences that a->choice tells, and scores all.

@@ -894,10 +894,8 @@ static void recipe_on(trial *t, int again) {
     memset(&dataset, 0xa5, sizeof dataset);
     memset(&model, 0xa5, sizeof model);
     recipe.hidden = S.model.config.hidden;
-    if (again)
-        TRY(pktseq_recipe_continue(&recipe, &table, &S.codec, &S.model, &codec, &dataset, &model,
-                                   &callers, t->err));
-    else TRY(pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &callers, t->err));
+    TRY(pktseq_recipe_prepare(&recipe, &table, again ? &S.codec : NULL, again ? &S.model : NULL,
+                              &codec, &dataset, &model, &callers, t->err));
     CHECK_EMPTY(codec);
     CHECK_EMPTY(dataset);
     CHECK_EMPTY(model);
@@ -909,7 +907,7 @@ static void recipe_on(trial *t, int again) {
 }
 
 static void run_recipe_prepare(trial *t) { recipe_on(t, 0); }
-static void run_recipe_continue(trial *t) { recipe_on(t, 1); }
+static void run_recipe_prepare_again(trial *t) { recipe_on(t, 1); }
 
 // A detector that is made, and one that was made before.
 static void calibrate_on(trial *t, int again) {
@@ -1043,7 +1041,7 @@ static const call calls[] = {
     {"pktseq_save", run_save, 5, USES_MALLOC},
     {"pktseq_load", run_load, 30, 0},
     {"pktseq_recipe_prepare", run_recipe_prepare, 50, 0},
-    {"pktseq_recipe_continue", run_recipe_continue, 50, 0},
+    {"pktseq_recipe_prepare", run_recipe_prepare_again, 50, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate, 8, 0},
     {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
     {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},

@@ -1766,7 +1766,7 @@ static const char *const plain_calls[] = {
     "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_model_grow",  // see test_model
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_continue", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
+    "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_capture_free",

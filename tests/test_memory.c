@@ -157,7 +157,8 @@ static double peaks_of(const unsigned char *data, size_t size, double *peak) {
     recipe.hidden = 2;
     recipe.dataset.hold_out = 0.02;  // few sequences are scored: it is the rest that takes memory
     CHECK_THAT(!pktseq_table_parse(&table, data, size, &recipe.schema, &allocator, &err) &&
-                   !pktseq_recipe_prepare(&recipe, &table, &codec, &dataset, &model, &allocator,
+                   !pktseq_recipe_prepare(&recipe, &table, NULL, NULL, &codec, &dataset, &model,
+                                          &allocator,
                                           &err), "%s", err.text);
     rows = (double)table.rows;
     pktseq_table_free(&table);

@@ -329,7 +329,8 @@ static void test_recipe(void) {
 
     make_traffic(1, 40, 10);
     CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
-    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err), "%s",
+    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL,
+                                      &err), "%s",
                err.text);
     CHECK(table.sequences == 36 && dataset.pairs == 36 && dataset.trained < 36);
     CHECK(pktseq_recipe_iterations(&r, &dataset) == 200);
@@ -362,20 +363,20 @@ static void test_recipe(void) {
     pktseq_dataset_free(&dataset);
     pktseq_codec_free(&codec);
 
-    CHECK(pktseq_recipe_prepare(NULL, &table, &codec, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(NULL, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
-    CHECK(pktseq_recipe_prepare(&r, NULL, &codec, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(&r, NULL, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_prepare(&r, &table, NULL, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, NULL, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_prepare(&empty, &table, &codec, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(&empty, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && !codec.field);
     r.dataset.hold_out = 1e-17;
-    CHECK(pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_DATA && says(&err, "none is held out") && !codec.field && !dataset.pairs);
     r.dataset.hold_out = 0;
     r.hidden = 0;
-    CHECK(pktseq_recipe_prepare(&r, &table, &codec, &dataset, &model, NULL, &err) ==
+    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
     pktseq_table_free(&table);
 }
@@ -406,7 +407,7 @@ static void test_again(void) {
     make_traffic(2, 80, 0);
     other_protocol = NULL;
     CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
-    CHECK_THAT(!pktseq_recipe_continue(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
+    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
                                        NULL, &err), "%s", err.text);
     CHECK(codec.features > old.codec.features && model.config.hidden == 64);
     r.train.iterations = pktseq_recipe_iterations(&r, &dataset);
@@ -424,9 +425,9 @@ static void test_again(void) {
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);
     pktseq_codec_free(&codec);
-    CHECK(pktseq_recipe_continue(&r, &table, &old.codec, NULL, &codec, &dataset, &model, NULL,
+    CHECK(pktseq_recipe_prepare(&r, &table, &old.codec, NULL, &codec, &dataset, &model, NULL,
                                  &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_continue(&r, &table, NULL, &old.model, &codec, &dataset, &model, NULL,
+    CHECK(pktseq_recipe_prepare(&r, &table, NULL, &old.model, &codec, &dataset, &model, NULL,
                                  &err) == PKTSEQ_ERROR_ARGUMENT && !codec.field && !model.block);
     CHECK(pktseq_recipe_from_model(&r, NULL, &old.codec, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_recipe_from_model(NULL, &old.model, &old.codec, NULL, NULL, &err) ==
@@ -439,7 +440,7 @@ static void test_again(void) {
     CHECK_THAT(!pktseq_guard_open(&old, model_path, NULL, &err), "%s", err.text);
     CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
     CHECK(r.train.learning_rate == 0.05);
-    CHECK_THAT(!pktseq_recipe_continue(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
+    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
                                        NULL, &err), "%s", err.text);
     CHECK(model.parameters == old.model.parameters &&
           !memcmp(model.block, old.model.block, model.parameters * sizeof(real)));
