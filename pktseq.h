@@ -10037,13 +10037,10 @@ static size_t pktseqi_parameters(const pktseq_config *config) {
 // Points every named tensor into a block of pktseqi_parameters numbers.
 static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *block,
                                   pktseq_tensors *tensors) {
-    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
-    size_t i = 0;
-    pktseqi_tensor_list(config, tensor);
+    size_t D = config->in, O = config->out, H = config->hidden;
 #define PKTSEQI_X(field_, name_, rows_, cols_) \
     tensors->field_ = block; \
-    block += tensor[i].rows * tensor[i].cols; \
-    ++i;
+    block += (rows_) * ((cols_) ? (cols_) : 1);
     PKTSEQ_TENSORS(PKTSEQI_X)
 #undef PKTSEQI_X
 }
@@ -10251,8 +10248,8 @@ enum { PKTSEQI_CHUNK = 16384 };
 // is a backward pass, else 0.
 //   order, place       caller's index of each sorted sequence; where the caller's sequence went
 //   active, row        of each step, see above;   counts   for sorting
-//   length, forced     T of each sorted sequence; 1 = teacher forcing
-//   first, target      of each, (O) or NULL and (T, O); packed: (F) or NULL and (T, F)
+//   pair, forced       each sorted sequence; 1 = teacher forcing
+//   input, before, after   where the inputs of each packet lie, the state before it and after it
 //   x, token           inputs of the encoder, and of the decoder after LeakyReLU
 //   entry              instead of token: what is not zero of it, where all are packed and forced
 //   h                  hidden states; the first B rows are the zeros that the encoder starts from
@@ -10270,12 +10267,11 @@ typedef const pktseq_real *pktseqi_row;
     X(size_t, active, S, 1) \
     X(size_t, row, pktseqi_plus(S, 1), 1) \
     X(size_t, counts, pktseqi_plus(work->targets, 2), 1) \
-    X(size_t, length, B, 1) \
+    X(pktseq_pair, pair, B, 1) \
     X(unsigned char, forced, B, 1) \
-    X(pktseqi_row, first, B, 1) \
-    X(pktseqi_row, target, B, 1) \
-    X(pktseqi_row, packed_first, B, 1) \
-    X(pktseqi_row, packed_target, B, 1) \
+    X(pktseqi_row, input, K * SB, 1) \
+    X(pktseqi_row, before, K * SB, 1) \
+    X(pktseqi_row, after, K * SB, 1) \
     X(pktseq_real, x, NB, config->in) \
     X(pktseq_real, token, TB, O) \
     X(pktseqi_nonzero, entry, pktseqi_takes_entries(config) ? TB : 0, config->groups) \
@@ -10606,7 +10602,7 @@ static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_
         size_t cost = 0, left = chains - c - 1;  // chains after this one
         *first = b;
         for (; work->count - b > left; ++b) {
-            size_t packets = N + work->length[b];
+            size_t packets = N + work->pair[b].targets;
             if (b == *first) cost = CHAIN_STEP * packets;
             else if (left && cost * left >= rest + CHAIN_STEP * packets * left) break;
             cost += packets;
@@ -10639,6 +10635,19 @@ static pktseqi_step pktseqi_step_of(const pktseqi_working *work, size_t s, size_
     return step;
 }
 
+// Notes where inputs and states of each packet lie, for sums over packets.
+static void pktseqi_note_rows(pktseqi_working *work) {
+    for (size_t s = 0; s < work->steps; ++s) {
+        pktseqi_step step = pktseqi_step_of(work, s, 0, work->count);
+        size_t D = s < work->config.inputs ? work->config.in : work->config.out;
+        for (size_t b = 0; b < step.count; ++b) {
+            work->input[work->row[s] + b] = step.x + b * D;
+            work->before[work->row[s] + b] = step.h + b * step.h_stride;
+            work->after[work->row[s] + b] = step.h2 + b * step.h_stride;
+        }
+    }
+}
+
 // Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
 // active, row and steps.
 static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, size_t count) {
@@ -10659,6 +10668,7 @@ static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, s
         size_t at = work->counts[pair[i].targets + 1]++;  // longer ones go before
         work->order[at] = i;
         work->place[i] = at;
+        work->pair[at] = pair[i];
     }
 }
 
@@ -10715,25 +10725,21 @@ static void pktseqi_forward_begin(pktseqi_working *work, const pktseq_pair *pair
     work->has_loss = 1;
     work->all_forced = 1;
     for (size_t b = 0; b < count; ++b) {
-        size_t i = work->order[b];
-        work->first[b] = pair[i].first;
-        work->target[b] = pair[i].target;
-        work->packed_first[b] = pair[i].packed_first;
-        work->packed_target[b] = pair[i].packed_target;
-        work->length[b] = pair[i].targets;
-        work->forced[b] = all_forced || (teacher && teacher[i]);
+        const pktseq_pair *in = &work->pair[b];
+        work->forced[b] = all_forced || (teacher && teacher[work->order[b]]);
         if (!work->forced[b]) work->all_forced = 0;
-        if (!pktseqi_has_target(&pair[i])) work->has_loss = 0;
+        if (!pktseqi_has_target(in)) work->has_loss = 0;
         for (size_t s = 0; s < N; ++s) {
             pktseq_real *x = work->x + (s * count + b) * D;
-            if (!p) memcpy(x, pair[i].input + s * D, D * sizeof *x);
+            if (!p) memcpy(x, in->input + s * D, D * sizeof *x);
             for (size_t f = 0; p && f < p->fields; ++f)
-                pktseqi_unpack(&p->field[f], pair[i].packed_input[s * p->fields + f], x);
+                pktseqi_unpack(&p->field[f], in->packed_input[s * p->fields + f], x);
         }
         memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);
     }
     // Packed packets stay so where no output comes among them.
     work->entries = p && work->all_forced && pktseqi_takes_entries(&work->config) ? p->groups : 0;
+    if (!work->forward_only) pktseqi_note_rows(work);
 }
 
 // Computes LeakyReLU of a packet (O), or of zeros: what the decoder takes in.
@@ -10766,14 +10772,14 @@ static void pktseqi_decoder_token(pktseqi_working *work, size_t s, size_t b) {
     size_t N = work->config.inputs, O = work->config.out, at = pktseqi_decoder_row(work, s) + b;
     const pktseq_packing *p = work->packing;
     const pktseq_real *from, *row = NULL;
-    if (p) row = s == N ? work->packed_first[b] : work->packed_target[b];
+    if (p) row = s == N ? work->pair[b].packed_first : work->pair[b].packed_target;
     if (p && s > N && row) row += (s - N - 1) * p->fields;
     if (work->entries) {
         pktseqi_packed_token(p, row, work->entry + at * p->groups);
         return;
     }
-    if (s == N) from = work->first[b];
-    else if (work->forced[b]) from = work->target[b] + (p ? 0 : (s - N - 1) * O);
+    if (s == N) from = work->pair[b].first;
+    else if (work->forced[b]) from = p ? NULL : work->pair[b].target + (s - N - 1) * O;
     else from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
     if (p && row && (s == N || work->forced[b])) {
         pktseqi_unpack_targets(p, row, work->token + at * O);
@@ -10789,19 +10795,13 @@ typedef struct pktseqi_truth {
     const pktseq_real *row;
 } pktseqi_truth;
 
-// Returns target packet t of a sequence.
-static pktseqi_truth pktseqi_truth_of(const pktseq_packing *packing, const pktseq_real *target,
-                                      const pktseq_real *packed_target, size_t t, size_t O) {
-    pktseqi_truth truth;
-    truth.packing = packing;
-    truth.y = packing ? NULL : target + t * O;
-    truth.row = packing ? packed_target + t * packing->fields : NULL;
-    return truth;
-}
-
 // Returns target packet t of a pair.
 static pktseqi_truth pktseqi_truth_in(const pktseq_pair *pair, size_t t, size_t O) {
-    return pktseqi_truth_of(pair->packing, pair->target, pair->packed_target, t, O);
+    pktseqi_truth truth;
+    truth.packing = pair->packing;
+    truth.y = pair->packing ? NULL : pair->target + t * O;
+    truth.row = pair->packing ? pair->packed_target + t * pair->packing->fields : NULL;
+    return truth;
 }
 
 // Returns feature i of group g.
@@ -10938,7 +10938,7 @@ static void pktseqi_forward_chain(void *user, size_t chain) {
     size_t O = work->config.out, N = work->config.inputs, first, past;
     pktseqi_chain_range(work, chain, job->chains, &first, &past);
     for (size_t b = first; b < past; ++b)
-        for (size_t t = 0; t < (work->all_forced ? work->length[b] : 1); ++t)
+        for (size_t t = 0; t < (work->all_forced ? work->pair[b].targets : 1); ++t)
             pktseqi_decoder_token(work, N + t, b);
     for (size_t s = 0; s < work->steps; ++s) {
         pktseqi_gru gru = pktseqi_gru_of(&work->config, &job->model->tensor, s >= N);
@@ -10973,11 +10973,10 @@ static void pktseqi_forward_loss(void *user, size_t b) {
     pktseqi_working *work = job->work;
     size_t O = config->out;
     double loss = 0;
-    for (size_t t = 0; t < work->length[b]; ++t) {
+    for (size_t t = 0; t < work->pair[b].targets; ++t) {
         const pktseq_real *out = work->out +
                                  (pktseqi_decoder_row(work, config->inputs + t) + b) * O;
-        pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b],
-                                               work->packed_target[b], t, O);
+        pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], t, O);
         if (config->loss == PKTSEQ_LOSS_MSE)
             loss += pktseqi_squared_error(job->model, out, &truth) / (double)O;
         for (size_t g = 0; config->loss == PKTSEQ_LOSS_NLL && g < config->groups; ++g)
@@ -10996,7 +10995,8 @@ static void pktseqi_forward_end(pktseq_work *results) {
     for (size_t i = 0; i < work->count; ++i) {
         if (!work->has_loss) work->sequence_loss[i] = 0;
         results->loss += work->sequence_loss[i] / count;
-        results->report += work->sequence_loss[i] / (double)work->length[work->place[i]] / count;
+        results->report += work->sequence_loss[i] /
+                           (double)work->pair[work->place[i]].targets / count;
     }
     work->can_backward = work->has_loss && !work->forward_only;
     work->has_gates = !work->forward_only;
@@ -11083,8 +11083,7 @@ static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *wor
     size_t at = (pktseqi_decoder_row(work, s) + b) * O;
     int nll = work->config.loss == PKTSEQ_LOSS_NLL;
     pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    pktseqi_truth truth = pktseqi_truth_of(work->packing, work->target[b], work->packed_target[b],
-                                           s - N, O);
+    pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], s - N, O);
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
         const pktseq_real *v = work->out + at + group->first;
@@ -11174,7 +11173,7 @@ static void pktseqi_backward_chain(void *user, size_t chain) {
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
     for (size_t b = first; b < past; ++b) {
-        for (size_t t = 0; t < work->length[b]; ++t)
+        for (size_t t = 0; t < work->pair[b].targets; ++t)
             pktseqi_decoder_dout(job->model, work, N + t, b);
         memset(work->dh + b * work->h_stride, 0, work->config.hidden * sizeof *work->dh);
     }
@@ -11183,50 +11182,38 @@ static void pktseqi_backward_chain(void *user, size_t chain) {
             pktseqi_backward_step(job->model, work, s, b, past - b < TILE ? past : b + TILE);
 }
 
-// Finds the states before the next packets, at most 64, from sequence *b of step *s on and before
-// step end. Returns how many there are; *s and *b are then those of the packet after them.
-static size_t pktseqi_rows_before(const pktseqi_working *work, size_t *s, size_t *b, size_t end,
-                                  const pktseq_real **h) {
-    size_t n = 0;
-    while (n < PKTSEQI_PIECE && *s < end) {
-        size_t before = *s == 0 ? 0 : work->count + work->row[*s - 1];
-        h[n++] = work->h + (before + *b) * work->h_stride;
-        if (++*b < work->active[*s]) continue;
-        *b = 0;
-        ++*s;
+// Adds d x' to n rows of weights, at most 64, and d to their biases, summed over packets: pieces of
+// 64, so that the rows stay in the cache while the packets pass by.
+//   d (rows, n), d_stride apart   x (rows) of (cols) numbers each   w (n, cols), or NULL   bias (n)
+static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, size_t d_stride,
+                               size_t n, const pktseqi_row *x, size_t rows, size_t cols,
+                               pktseq_real *w, pktseq_real *bias) {
+    const pktseqi_kernels *kernels = job->work->kernels;
+    for (size_t i = 0, terms; i < rows; i += terms, d += terms * d_stride) {
+        int overwrite = job->overwrite && i == 0;
+        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
+        if (w)
+            kernels->rank_update(d, 1, d_stride, x + i, terms, n, cols, job->scale, overwrite, w,
+                                 cols);
+        kernels->column_sums(d, d_stride, terms, n, job->scale, overwrite, bias);
     }
-    return n;
 }
 
 // Sums up the gradients of one gate (part 0 r, 1 z, 2 n) of at most 64 units of a GRU, over all its
 // steps, from the deltas that lie in gate.
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
-// With 64 rows of weights at a time the gradients stay in the cache while the packets pass by.
 static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t part, size_t unit) {
     const pktseqi_working *work = job->work;
-    const pktseqi_kernels *kernels = work->kernels;
     pktseqi_gru to = pktseqi_gru_of(&work->config, job->to, decoder);
     size_t N = work->config.inputs, H = to.H, D = to.D, G = work->gate_stride;
-    size_t s = decoder ? N : 0, b = 0, end = decoder ? work->steps : N, terms;
-    size_t n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE, row = part * H + unit;
-    const pktseq_real *h[PKTSEQI_PIECE], *x_row[PKTSEQI_PIECE];
-    const pktseq_real *x = decoder ? work->token : work->x;
-    const pktseq_real *gi = work->gate + work->row[s] * G + row;
-    int overwrite = job->overwrite;
-    while ((terms = pktseqi_rows_before(work, &s, &b, end, h)) > 0) {
-        const pktseq_real *gh = part < 2 ? gi : gi + H;
-        for (size_t t = 0; t < terms; ++t, x += D) x_row[t] = x;
-        if (!decoder || !work->entries)
-            kernels->rank_update(gi, 1, G, x_row, terms, n, D, job->scale, overwrite,
-                                 to.w_ih + row * D, D);
-        kernels->rank_update(gh, 1, G, h, terms, n, H, job->scale, overwrite, to.w_hh + row * H,
-                             H);
-        kernels->column_sums(gi, G, terms, n, job->scale, overwrite, to.b_ih + row);
-        kernels->column_sums(gh, G, terms, n, job->scale, overwrite, to.b_hh + row);
-        gi += terms * G;
-        overwrite = 0;
-    }
+    size_t first = work->row[decoder ? N : 0];
+    size_t rows = work->row[decoder ? work->steps : N] - first, w = part * H + unit;
+    size_t n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE;
+    const pktseq_real *gi = work->gate + first * G + w, *gh = part < 2 ? gi : gi + H;
+    pktseqi_outer_sums(job, gi, G, n, work->input + first, rows, D,
+                       decoder && work->entries ? NULL : to.w_ih + w * D, to.b_ih + w);
+    pktseqi_outer_sums(job, gh, G, n, work->before + first, rows, H, to.w_hh + w * H, to.b_hh + w);
 }
 
 // Sorts what group g has in `count` rows, at most 64, by column and then by row.
@@ -11298,23 +11285,15 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
 }
 
 // Sums up the gradients of at most 64 outputs, from `from` on, over all decoder steps.
-// was: out = W h + b     dW += dout h'     db += dout
+//   was: out = W h + b     dW += dout h'     db += dout
 static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
-    const pktseq_real *row[PKTSEQI_PIECE];
     const pktseqi_working *work = job->work;
-    size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
-    size_t n = O - from < PKTSEQI_PIECE ? O - from : (size_t)PKTSEQI_PIECE;
-    size_t rows = pktseqi_decoder_row(work, work->steps);
-    const pktseq_real *h2 = work->h + (work->count + work->row[N]) * work->h_stride;
-    pktseq_real *w = job->to->out_w + from * H, *bias = job->to->out_b + from;
-    for (size_t i = 0, terms; i < rows; i += terms) {
-        const pktseq_real *dout = work->dout + i * O + from;
-        int overwrite = job->overwrite && i == 0;
-        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = h2 + (i + t) * work->h_stride;
-        work->kernels->rank_update(dout, 1, O, row, terms, n, H, job->scale, overwrite, w, H);
-        work->kernels->column_sums(dout, O, terms, n, job->scale, overwrite, bias);
-    }
+    size_t O = work->config.out, H = work->config.hidden;
+    pktseqi_outer_sums(job, work->dout + from, O,
+                       O - from < PKTSEQI_PIECE ? O - from : (size_t)PKTSEQI_PIECE,
+                       work->after + work->row[work->config.inputs],
+                       pktseqi_decoder_row(work, work->steps), H, job->to->out_w + from * H,
+                       job->to->out_b + from);
 }
 
 // Does one task of the gradients: a gate of 64 hidden units of the decoder or the encoder, a range
@@ -11639,7 +11618,7 @@ typedef struct pktseqi_run {
     size_t *shuffled;        // (pairs) the order of an epoch
     uint64_t epoch;          // + 1, whose order that is
     pktseq_real *weights;    // (parameters) snapshot: the last weights known to be finite
-    pktseq_real *velocity;   // (parameters) and the velocity then, if there is momentum
+    pktseq_real *velocity;   // (parameters) and the velocity then, in the same block
     pktseq_training state;   // and where training stood
 } pktseqi_run;
 
@@ -11758,10 +11737,7 @@ static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
         if (!training->velocity) return pktseqi_no_memory(run->err);
         training->parameters = parameters;
     }
-    if (!training->velocity) return PKTSEQ_OK;
-    run->velocity = (pktseq_real *)pktseqi_alloc(&run->model->allocator, parameters,
-                                                 sizeof *run->velocity);
-    return run->velocity ? PKTSEQ_OK : pktseqi_no_memory(run->err);
+    return PKTSEQ_OK;
 }
 
 // Allocates all memory of the loop, so that no iteration has to (but for one more loss).
@@ -11777,11 +11753,12 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run) {
     run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
     run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
     run->weights = (pktseq_real *)pktseqi_alloc(allocator, run->model->parameters,
-                                                sizeof *run->weights);
+                                                2 * sizeof *run->weights);
     run->shuffled = (size_t *)pktseqi_alloc(allocator, run->dataset->trained,
                                             sizeof *run->shuffled);
     if (!run->pair || !run->teacher || !run->weights || !run->shuffled)
         return pktseqi_no_memory(run->err);
+    run->velocity = run->weights + run->model->parameters;
     if (!training->loss && !training->velocity) training->allocator = *allocator;
     return pktseqi_train_velocity(run);
 }
@@ -11794,7 +11771,6 @@ static void pktseqi_run_free(pktseqi_run *run) {
     pktseqi_free(allocator, run->teacher);
     pktseqi_free(allocator, run->shuffled);
     pktseqi_free(allocator, run->weights);
-    pktseqi_free(allocator, run->velocity);
 }
 
 // Runs one iteration up to the weights; what is reported of it is in work.
@@ -13342,7 +13318,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
     if (stream->packets < config->inputs) {
         pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0), x, NULL);
     } else {
-        pktseqi_truth truth = pktseqi_truth_of(NULL, y, NULL, 0, config->out);
+        pktseqi_truth truth = {y, NULL, NULL};
         const pktseq_real *from = stream->last;
         if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET) from = y;
         if (stream->packets > config->inputs && !stream->detector->options.one_step_ahead)
@@ -13369,7 +13345,7 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
         pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0),
                             stream->token, NULL);
     } else {
-        pktseqi_truth truth = pktseqi_truth_of(packing, NULL, row, 0, config->out);
+        pktseqi_truth truth = {NULL, packing, row};
         int begins = stream->packets == config->inputs;
         int fed_back = !begins && !stream->detector->options.one_step_ahead;
         pktseqi_packed_token(packing, begins && config->start == PKTSEQ_START_TARGET ? row : before,
@@ -13698,7 +13674,7 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
     const pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     const pktseq_detector *d = state->stream.detector;
-    pktseqi_truth truth = pktseqi_truth_of(&state->packing, NULL, state->row, 0, codec->targets);
+    pktseqi_truth truth = {NULL, &state->packing, state->row};
     pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
     for (size_t p = 0; p < state->parts; ++p, ++blame) {
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
