@@ -7485,8 +7485,8 @@ static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq
 
 // Numbers a token, of a protocol by its number among the table's, by first appearance. Its key, 30
 // bits of protocol before the token's 34, takes the place of an address in a slot: there are few
-// different ones, so it does not matter that a slot is larger than that needs, and there is one kind
-// of hash table less. 0 = out of memory.
+// different ones, so it does not matter that a slot is larger than that needs, and there is one
+// kind of hash table less. 0 = out of memory.
 static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t token,
                                  uint32_t *number) {
     uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | token;
