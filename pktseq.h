@@ -10119,8 +10119,10 @@ static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU bel
 // first and PKTSEQI_ARRAYS what lies in the second: sizes, pointers and checkpoints are all made
 // from these two lists, so a new tensor or array is one new line.
 
-// Lists name, shape and rank of every tensor of a config, in the order of the block.
-//   tensor (PKTSEQ_TENSOR_COUNT) out; data is NULL
+// Lists name, shape and rank of every tensor of a config, in the order of the block, which is that
+// of the checkpoint, too.
+//   tensor (PKTSEQ_TENSOR_COUNT) out; data is NULL, since there may be no block yet
+// The sizes must have been checked, as pktseqi_parameters does: products here may not wrap.
 static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tensor) {
     size_t D = config->in, O = config->out, H = config->hidden, i = 0;
 #define PKTSEQI_X(field_, name_, rows_, cols_) \
@@ -10146,7 +10148,8 @@ static size_t pktseqi_parameters(const pktseq_config *config) {
     return n;
 }
 
-// Points every named tensor into a block of pktseqi_parameters numbers.
+// Points every named tensor into a block of pktseqi_parameters numbers. Parameters and gradients
+// are laid out alike, so a loop over one block can walk the other.
 static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *block,
                                   pktseq_tensors *tensors) {
     size_t D = config->in, O = config->out, H = config->hidden;
@@ -10160,6 +10163,7 @@ static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *bloc
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
     pktseq_config config;
     memset(&config, 0, sizeof config);
+    // The reference's size; the recommended recipe takes 64.
     config.hidden = 256;
     if (dataset) {
         config.in = dataset->in;
@@ -10211,12 +10215,15 @@ static pktseq_status pktseqi_model_alloc(pktseq_model *model, const pktseq_confi
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
     if (config->start != PKTSEQ_START_TARGET && config->start != PKTSEQ_START_INPUT)
         return pktseqi_bad_argument(err, "the config names an unknown start");
+    // So that N + T cannot wrap where T is the length of a sequence in memory.
     if (config->inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
     if (config->loss != PKTSEQ_LOSS_MSE && config->loss != PKTSEQ_LOSS_NLL)
         return pktseqi_bad_argument(err, "the config names an unknown loss");
     model->allocator = pktseqi_allocator(allocator);
     model->config = *config;
     model->parameters = pktseqi_parameters(config);
+    // 63 bytes more, to put the block on a cache line's border; 0 bytes, which no allocation can
+    // serve, stand for a size that does not fit.
     bytes = pktseqi_times(model->parameters, sizeof *model->block);
     model->memory = pktseqi_alloc_large(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
     status = model->memory ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
@@ -10238,6 +10245,9 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_con
     if (!model) return pktseqi_bad_argument(err, "model is NULL");
     status = pktseqi_model_alloc(model, config, allocator, err);
     if (status) return status;
+    // U(-1/sqrt(H), 1/sqrt(H)) for every tensor, as torch.nn.GRU does and as torch.nn.Linear does
+    // for H inputs. Numbers are drawn in double and rounded once, so that float and double models
+    // of one seed begin alike.
     bound = 1 / sqrt((double)model->config.hidden);
     for (size_t i = 0; i < model->parameters; ++i)
         model->block[i] = (pktseq_real)((2 * pktseqi_random_unit(&state) - 1) * bound);
@@ -10250,6 +10260,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
     pktseq_real *data;
     if (!model || !model->block || !tensor || index >= PKTSEQ_TENSOR_COUNT)
         return PKTSEQ_ERROR_ARGUMENT;
+    // Ten tensors: adding up what lies before is quicker than it looks, and needs no second table.
     pktseqi_tensor_list(&model->config, list);
     data = model->block;
     for (size_t i = 0; i < index; ++i) data += list[i].rows * list[i].cols;
@@ -10258,7 +10269,8 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
     return PKTSEQ_OK;
 }
 
-// Copies `count` columns of a matrix old (rows, old_cols) to another place in w (rows, cols).
+// Copies `count` columns of a matrix old (rows, old_cols), from old_at on, to w (rows, cols) from
+// `at` on: a feature is a column of the weights that take it in.
 static void pktseqi_columns_copy(pktseq_real *w, size_t cols, size_t at, const pktseq_real *old,
                                  size_t old_cols, size_t old_at, size_t count, size_t rows) {
     for (size_t r = 0; r < rows; ++r)
@@ -10278,6 +10290,7 @@ static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *mo
     memcpy(to->out_w + group->first * H, from->out_w + old->first * H,
            old->count * H * sizeof *to->out_w);
     memcpy(to->out_b + group->first, from->out_b + old->first, old->count * sizeof *to->out_b);
+    // The lowest bias is the rarest class as far as the model knows: softmax of zeros plus bias.
     for (size_t o = old->first; o < old->first + old->count; ++o)
         if (from->out_b[o] < from->out_b[rarest]) rarest = o;
     for (size_t o = group->first + old->count; o < group->first + group->count; ++o)
@@ -10291,6 +10304,7 @@ static int pktseqi_codec_extends(const pktseq_codec *to, const pktseq_codec *fro
     for (size_t f = 0; f < to->field_count; ++f) {
         pktseq_field field = to->field[f];
         if (field.category_count < from->field[f].category_count) return 0;
+        // As many categories as before must be the same ones; what follows them is new.
         field.category_count = from->field[f].category_count;
         if (pktseqi_field_differs(&field, &from->field[f])) return 0;
     }
@@ -10310,11 +10324,13 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
                                          "codecs is NULL");
     if (from && !pktseqi_codec_extends(to, from))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "one codec does not extend the other");
+    // Without codecs only equal shapes can be meant; with them each codec must fit its own model.
     if (model->config.in != (from ? from->features : config->in) ||
         model->config.out != (from ? from->targets : config->out) ||
         (to && (config->in != to->features || config->out != to->targets)))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the model has %z features in and %z "
                              "out; these do not fit", model->config.in, model->config.out);
+    // Units cannot be added: every unit's weights depend on all others.
     own = *config;
     own.hidden = model->config.hidden;
     status = pktseqi_model_alloc(grown, &own, allocator, err);
@@ -10328,6 +10344,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
         if (a.rows == b.rows && a.cols == b.cols)
             memcpy(b.data, a.data, a.rows * a.cols * sizeof *a.data);
     }
+    // Context is no input of the network; the detector models it.
     for (size_t f = 0; from && f < from->field_count; ++f)
         if (from->field[f].role != PKTSEQ_ROLE_CONTEXT)
             pktseqi_columns_copy(grown->tensor.enc_w_ih, own.in, to->first[f],
@@ -10398,7 +10415,8 @@ typedef const pktseq_real *pktseqi_row;
     X(pktseq_real, column, pktseqi_takes_entries(config) ? K * O : 0, pktseqi_area(3, H)) \
     X(double, squares, K * (work->parameters / PKTSEQI_CHUNK + 1), 1)
 
-// What forward and backward work with: a copy of what the caller sees, and what only they see.
+// What forward and backward work with, at the front of a work's block: a copy of what the caller
+// set and what only they see. It never points back at the work, which the caller may move.
 typedef struct pktseqi_working {
     pktseq_config config;
     int threads;
@@ -10427,8 +10445,9 @@ static size_t pktseqi_area(size_t a, size_t b) {
     return a && b && !pktseqi_times(a, b) ? (size_t)-1 : a * b;
 }
 
-// Bump-allocates rows * cols things from a block at *used, 64-byte aligned. With block NULL it only
-// counts.
+// Bump-allocates rows * cols things from a block at *used, 64-byte aligned: no two arrays share a
+// cache line, so threads that write different arrays do not wait for each other. With block NULL it
+// only counts; a size that does not fit stays the largest one to the end.
 static void *pktseqi_bump(char *block, size_t *used, size_t rows, size_t cols, size_t size) {
     void *p = block ? block + *used : NULL;
     *used = pktseqi_plus(*used, pktseqi_plus(pktseqi_area(pktseqi_area(rows, cols), size), 63));
@@ -10514,7 +10533,8 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config
 }
 
 // Finds the row of the caller's pair at step s among the rows of all steps, and tells if it is
-// there.
+// there: not when the step is none, or the sequence has ended before it. The views below show such
+// rows; an index that is too large gives NULL, as does a work without a forward.
 static int pktseqi_work_row(const pktseq_work *work, size_t pair, size_t s, size_t *row) {
     const pktseqi_working *state = work ? work->state : NULL;
     if (!state || pair >= work->count || s >= work->steps ||
@@ -10526,6 +10546,7 @@ static int pktseqi_work_row(const pktseq_work *work, size_t pair, size_t s, size
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
     size_t row, N = work ? work->config.inputs : 0;
+    // t is compared first, so that N + t cannot wrap.
     if (!work || t >= work->steps || !pktseqi_work_row(work, pair, N + t, &row)) return NULL;
     return work->state->out + (row - work->state->row[N]) * work->config.out;
 }
@@ -10698,7 +10719,8 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
 // sorted; a chain is one task. What needs no step before it follows for all rows at once: outputs
 // of sequences that are all forced, in tiles of rows, and losses, by sequence.
 
-// Returns where decoder step s begins in token, out and dout, in rows.
+// Returns where decoder step s begins in token, out and dout, in rows: these have none for the
+// encoder's steps, which put nothing out.
 static size_t pktseqi_decoder_row(const pktseqi_working *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
 }
@@ -10710,6 +10732,8 @@ static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_
                                 size_t *first, size_t *past) {
     enum { CHAIN_STEP = 3 };  // measured with H = 64 and 32 sequences: 2 to 4 balance two threads
     size_t N = work->config.inputs, b = 0, rest = work->row[work->steps];
+    // Walked from the first chain on: a handful of chains and sequences, once a pass for each.
+    // Every later chain keeps at least one sequence, so that none is empty.
     for (size_t c = 0; c <= chain; ++c) {
         size_t cost = 0, left = chains - c - 1;  // chains after this one
         *first = b;
@@ -10760,8 +10784,9 @@ static void pktseqi_note_rows(pktseqi_working *work) {
     }
 }
 
-// Sorts the batch, longest first and equals in the caller's order, by counting; fills order, place,
-// active, row and steps.
+// Sorts the batch, longest first and equals in the caller's order, by counting, which takes B + T
+// operations; fills order, place, pair, active, row and steps. The order is a function of the
+// lengths alone, and with it every sum over packets.
 static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, size_t count) {
     size_t N = work->config.inputs, longest = 0, s, t;
     for (size_t i = 0; i < count; ++i)
@@ -10784,7 +10809,8 @@ static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, s
     }
 }
 
-// Tells whether a work was made for such a model.
+// Tells whether a work was made for such a model: whether all its arrays have the right shape. The
+// weights do not matter; a work serves many models of one config, one after the other.
 static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
     const pktseq_config *a = &model->config, *b = &work->config;
     return a->in == b->in && a->out == b->out && a->hidden == b->hidden &&
@@ -10796,7 +10822,8 @@ static int pktseqi_has_target(const pktseq_pair *pair) {
     return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
 }
 
-// Tells whether packed rows are those of such a model.
+// Tells whether packed rows are those of such a model: one number of a row for each group, and each
+// column that a row names is an input of the network. That makes every index below safe.
 static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
     if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
     for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
@@ -10807,7 +10834,8 @@ static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *co
     return 1;
 }
 
-// Checks that all is there and fits, before anything is written.
+// Checks that all is there and fits, before anything is written: a forward that fails leaves the
+// results of the one before. All pairs of a batch are packed by one packing, or none is.
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
                                            const pktseq_pair *pair, size_t count,
                                            const unsigned char *teacher) {
@@ -10886,6 +10914,7 @@ static void pktseqi_decoder_token(pktseqi_working *work, size_t s, size_t b) {
     const pktseq_real *from, *row = NULL;
     if (p) row = s == N ? work->pair[b].packed_first : work->pair[b].packed_target;
     if (p && s > N && row) row += (s - N - 1) * p->fields;
+    // The input of step s is packet s - N - 1 of the target, which is known; the first is given.
     if (work->entries) {
         pktseqi_packed_token(p, row, work->entry + at * p->groups);
         return;
@@ -10900,7 +10929,7 @@ static void pktseqi_decoder_token(pktseqi_working *work, size_t s, size_t b) {
     pktseqi_token(from, O, work->token + at * O);
 }
 
-// What came, as the loss and the scores see it: y (O), or the packed row.
+// What came, as the loss and the scores see it: y (O), or the packed row, one number a group.
 typedef struct pktseqi_truth {
     const pktseq_real *y;
     const pktseq_packing *packing;  // of row, or NULL
@@ -10930,7 +10959,9 @@ static size_t pktseqi_truth_hot(const pktseqi_truth *truth, const pktseq_group *
     return pktseqi_hot(group, truth->row[truth->packing->group_field[g]]);
 }
 
-// Returns the largest of (count), in 16 lanes. A first number that is not one stays the largest.
+// Returns the largest of (count), in 16 lanes, which compilers turn into vectors; the largest is
+// the same in any order. A first number that is not one stays the largest, and makes the sums that
+// come of it not a number, either: so a network that diverges is seen.
 static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
     pktseq_real lane[16], max = x[0];
     size_t i = 0;
@@ -10947,6 +10978,7 @@ static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
 // Turns W h + b into what it means under NLL. Numbers stay, flags become probabilities, classes a
 // distribution:
 //   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
+// Subtracting m changes nothing but that no power overflows.
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
                          pktseq_real *out) {
     for (size_t g = 0; g < model->config.groups; ++g) {
@@ -10985,7 +11017,8 @@ static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *m
         pktseqi_link(kernels, model, out + b * O);
 }
 
-// Returns the sum over O of (out - y)^2, in double.
+// Returns the sum over O of (out - y)^2, in double and in the order of the outputs, so that float
+// and double models differ by their outputs alone.
 static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real *out,
                                     const pktseqi_truth *truth) {
     double sum = 0;
@@ -11000,7 +11033,7 @@ static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real
     return sum;
 }
 
-// Returns -log p, where p may have been rounded to 0: no less than `min` is ever taken.
+// Returns -log p in nats, where p may have been rounded to 0: no less than `min` is ever taken.
 static double pktseqi_surprisal(pktseq_real p, double min) {
     return -log((double)p > min ? (double)p : min);
 }
@@ -11031,7 +11064,7 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     return nll;
 }
 
-// What the tasks of a pass share.
+// What the tasks of a pass share. Tasks only read it.
 typedef struct pktseqi_job {
     const pktseq_model *model;
     pktseqi_working *work;
@@ -11043,7 +11076,10 @@ typedef struct pktseqi_job {
 } pktseqi_job;
 
 // Takes the sequences of one chain from step to step. When every sequence is teacher-forced all
-// inputs are known, and the outputs come later, all at once.
+// inputs are known, and the outputs come later, all at once; else a step's outputs make the next
+// step's inputs. Of an iteration of the recommended recipe (32 sequences, 3,000 packets, H = 64,
+// O = 420, one thread with AVX-512: 17 ms) chains take 16 %, outputs 21 %, losses 2 %, chains back
+// 26 %, gradients, clipping and the step 34 % of the time.
 static void pktseqi_forward_chain(void *user, size_t chain) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -11067,7 +11103,8 @@ static void pktseqi_forward_chain(void *user, size_t chain) {
 
 enum { PKTSEQI_TILE = 32 };  // rows of out (1.7 KB each where O is 420) that stay in a 64 KB cache
 
-// Computes a tile of the outputs of sequences that are all forced.
+// Computes a tile of the outputs of sequences that are all forced. Rows of all decoder steps follow
+// each other in h and in out, so a tile may reach over several steps.
 static void pktseqi_forward_tile(void *user, size_t tile) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -11078,7 +11115,7 @@ static void pktseqi_forward_tile(void *user, size_t tile) {
                    rows < PKTSEQI_TILE ? rows : (size_t)PKTSEQI_TILE, work->out + first * O);
 }
 
-// Sums up the loss of sequence b over its steps.
+// Sums up the loss of sequence b over its steps, in double: one task, one order.
 static void pktseqi_forward_loss(void *user, size_t b) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     const pktseq_config *config = &job->model->config;
@@ -11097,7 +11134,8 @@ static void pktseqi_forward_loss(void *user, size_t b) {
     work->sequence_loss[work->order[b]] = loss;
 }
 
-// Sums up the losses in the caller's order, and shows the results.
+// Sums up the losses in the caller's order, and shows the results. Where a pair had no target there
+// is no loss: 0, and nothing to go back from.
 static void pktseqi_forward_end(pktseq_work *results) {
     pktseqi_working *work = results->state;
     double count = (double)work->count;
@@ -11127,7 +11165,8 @@ static int pktseqi_work_threads(const pktseqi_working *work) {
     return work->count < PKTSEQI_FEW || cost < 4e6 ? 1 : work->threads;
 }
 
-// Runs a pass with the threads of training, or with its own.
+// Runs a pass with the threads of training, or with its own. Inside training no pass starts
+// threads: the pool's are there, or the batch is too small for them.
 static void pktseqi_work_run(pktseqi_working *work, void (*pass)(void *, pktseqi_pool *),
                              pktseqi_job *job) {
     int threads = pktseqi_work_threads(work);
@@ -11137,7 +11176,7 @@ static void pktseqi_work_run(pktseqi_working *work, void (*pass)(void *, pktseqi
     else pktseqi_pool_run(work->pool ? 1 : threads, pass, job);
 }
 
-// Runs the passes of a batch that is in its places.
+// Runs the passes of a batch that is in its places. Each begins when the one before is done.
 static void pktseqi_forward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -11205,6 +11244,7 @@ static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *wor
             d[0] = scale * (v[0] - pktseqi_truth_at(&truth, group, g, 0));
         } else if (truth.packing) {
             hot = pktseqi_truth_hot(&truth, group, g);
+            // y is 1 at one feature or nowhere: the same bits as below, without 400 zeros.
             if (nll && hot == n) sum = 0;
             PKTSEQI_SIMD
             for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum);
@@ -11328,8 +11368,9 @@ static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t par
     pktseqi_outer_sums(job, gh, G, n, work->before + first, rows, H, to.w_hh + w * H, to.b_hh + w);
 }
 
-// Sorts what group g has in `count` rows, at most 64, by column and then by row.
-// key (count) out: column * 64 + row. Returns how many there are.
+// Sorts what group g has in `count` rows, at most 64, by column and then by row, by insertion: few
+// packets say something new, so most keys stay where they come.
+//   key (count) out: column * 64 + row      Returns how many there are.
 static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries, size_t g,
                                    size_t count, uint64_t *key) {
     size_t n = 0;
@@ -11346,7 +11387,8 @@ static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries,
 }
 
 // Adds what at most 64 packets say in group g to the columns: the deltas of the packets that say
-// the same thing are summed up from zero, one after the other, as everywhere.
+// the same thing are summed up from zero, one after the other, as everywhere. Those are the sums of
+// the dense product without its zeros, so packed and dense batches give the same bits.
 static void pktseqi_packed_columns(const pktseqi_working *work, size_t row, size_t count,
                                    size_t g) {
     size_t G = work->entries, H = work->config.hidden, S = work->gate_stride, end, n;
@@ -11372,7 +11414,8 @@ static void pktseqi_packed_columns(const pktseqi_working *work, size_t row, size
 enum { PKTSEQI_RANGES = 8 };  // of groups: tasks that keep a few threads busy
 
 // Sums up dW_ih of the decoder for packed inputs, the columns of one range of groups. They lie
-// transposed meanwhile, so that one thing that a packet says is one row of 3H numbers.
+// transposed meanwhile, so that one thing that a packet says is one row of 3H numbers and not 3H
+// cache lines. No two ranges share a column.
 //   was: W_ih x + b_ih     dW_ih += gi x'
 static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
     const pktseqi_working *work = job->work;
@@ -11424,7 +11467,8 @@ static void pktseqi_gradient(void *user, size_t task) {
     }
 }
 
-// Returns how many tasks that are.
+// Returns how many tasks that are. 3 + 8 + 7 in the recommended recipe: with two threads one waits
+// for the other for 2 % of the time.
 static size_t pktseqi_gradient_tasks(const pktseqi_working *work) {
     size_t blocks = (work->config.hidden + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE;
     return blocks * (work->config.inputs ? 6 : 3) + (work->entries ? PKTSEQI_RANGES : 0) +
@@ -11471,7 +11515,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
 // packets make them, a step of plain SGD needs none at all: the weights take them in one pass as
 // they come, w -= learning_rate * sum of d x'. Half the memory traffic at batch 1.
 
-// Sums up the gradients that are still in the deltas.
+// Sums up the gradients that are still in the deltas. Whoever reads grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
     pktseqi_working *state = work->state;
     if (state->pending) pktseqi_backward(NULL, state, 1, 1, &work->grad);
@@ -11485,14 +11529,16 @@ PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
     return PKTSEQ_OK;
 }
 
-// What is done to all parameters, chunk by chunk.
+// What is done to all parameters, chunk by chunk. Clipping and the step compute next to nothing, so
+// they are as fast as the cache: 0.27 ms for 214,000 parameters on one thread.
 typedef struct pktseqi_update {
     const pktseq_work *work;
     pktseq_real *weight, *velocity;  // either may be NULL
     pktseq_real rate, momentum;
 } pktseqi_update;
 
-// Sums up the squares of a chunk of the gradients, in 16 lanes.
+// Sums up the squares of a chunk of the gradients, in 16 lanes and in double, where no square of a
+// float overflows. The chunks are the same for any number of threads, and so is the norm.
 static void pktseqi_chunk_squares(void *user, size_t chunk) {
     const pktseq_work *work = ((const pktseqi_update *)user)->work;
     const pktseq_real *grad = work->grad_block + chunk * PKTSEQI_CHUNK;
@@ -11508,7 +11554,10 @@ static void pktseqi_chunk_squares(void *user, size_t chunk) {
     work->state->squares[chunk] = sum;
 }
 
-// Scales a chunk of the gradients, or takes a step down along them.
+// Scales a chunk of the gradients, or takes a step down along them:
+//   clipping    g *= rate                        without weights
+//   SGD         w += rate * g                    rate = -learning_rate
+//   momentum    v = momentum * v + g, w += rate * v
 static void pktseqi_chunk_update(void *user, size_t chunk) {
     const pktseqi_update *u = (const pktseqi_update *)user;
     const pktseqi_kernels *kernels = u->work->state->kernels;
@@ -11520,7 +11569,8 @@ static void pktseqi_chunk_update(void *user, size_t chunk) {
     else kernels->momentum(u->momentum, grad, u->rate, u->velocity + first, u->weight + first, n);
 }
 
-// Runs a task for each chunk, with training's threads. Returns how many chunks there are.
+// Runs a task for each chunk, with training's threads where there are any; it is too little to
+// start some for it. Returns how many chunks there are.
 static size_t pktseqi_chunks(pktseqi_update *update, void (*fn)(void *, size_t)) {
     size_t chunks = (update->work->parameters + PKTSEQI_CHUNK - 1) / PKTSEQI_CHUNK;
     pktseqi_pool_tasks(update->work->state->pool, chunks, fn, update);
@@ -11538,14 +11588,17 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     chunks = pktseqi_chunks(&update, pktseqi_chunk_squares);
     for (size_t i = 0; i < chunks; ++i) sum += work->state->squares[i];
     if (norm) *norm = sqrt(sum);
+    // One number that is not finite makes the sum so, and nothing has been changed yet.
     if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
+    // 1e-6 as in torch.nn.utils.clip_grad_norm_, so that a norm of zero divides by something.
     scale = max_norm / (sqrt(sum) + 1e-6);
     update.rate = (pktseq_real)scale;
     if (scale < 1) pktseqi_chunks(&update, pktseqi_chunk_update);
     return PKTSEQ_OK;
 }
 
-// Takes a step of SGD, with momentum where there is a velocity.
+// Takes a step of SGD, with momentum where there is a velocity. The gradients remain: who does not
+// set them to zero adds the next ones to them.
 static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *work,
                                        double learning_rate, double momentum,
                                        pktseq_real *velocity) {
@@ -11595,6 +11648,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
     if (status == PKTSEQ_OK) status = pktseq_zero_grad(work);
     if (status == PKTSEQ_OK) status = pktseq_backward(model, work);
     for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
+        // Relative to the tensor's largest gradient: one that is nearly zero has no digits.
         double largest = 1e-12, difference = 0;
         if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
         for (size_t i = 0; i < tensor.rows * tensor.cols; ++i) {
@@ -11645,7 +11699,8 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     return config;
 }
 
-// Returns what is wrong with a train config, or NULL. Checkpoints are read with the same check.
+// Returns what is wrong with a train config, or NULL. What training takes and what a checkpoint may
+// hold is the same, so a run can always be resumed from what it saved.
 static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
     if (!c) return "config is NULL";
     if (c->batch == 0) return "batch is 0";
@@ -11662,6 +11717,7 @@ static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
     if (c->iterations > UINT32_MAX || c->batch > UINT32_MAX / 2 ||
         c->report_interval > UINT32_MAX || c->loss_interval > UINT32_MAX)
         return "a number of iterations or a batch beyond 2^32";
+    // Rising, so that each is met once; up to 100, so that each is met.
     if (c->milestone_count > sizeof c->milestone) return "too many milestones";
     for (size_t i = 0; i < c->milestone_count; ++i)
         if (c->milestone[i] < 1 || c->milestone[i] > 100 ||
@@ -11677,7 +11733,8 @@ static pktseq_status pktseqi_train_config_check(const pktseq_train_config *confi
     return fault ? pktseqi_bad_argument(err, fault) : PKTSEQ_OK;
 }
 
-// Fails where the dataset is not made for this model.
+// Fails where the dataset is not made for this model: other shapes, or another first token, which
+// the weights would not tell.
 static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
                                            const pktseq_dataset *dataset, pktseq_error *err) {
     if (model->config.in != dataset->in || model->config.out != dataset->out ||
@@ -11716,7 +11773,8 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     return hash;
 }
 
-// A training run: what it works on, and its memory.
+// A training run: what it works on, and its memory. All of it is allocated before the first
+// iteration; the loss history alone may grow.
 typedef struct pktseqi_run {
     pktseq_model *model;
     const pktseq_dataset *dataset;
@@ -11734,7 +11792,9 @@ typedef struct pktseqi_run {
     pktseq_training state;   // and where training stood
 } pktseqi_run;
 
-// Draws the order of one epoch: Fisher and Yates's shuffle, "inside out".
+// Draws the order of one epoch: Fisher and Yates's shuffle, "inside out". It starts from the seed
+// and the epoch's number, not from the epoch before, so a run that is resumed in the middle of an
+// epoch draws the same order again.
 static void pktseqi_shuffle(pktseqi_run *run, uint64_t epoch) {
     uint64_t state = pktseqi_random_at(run->config.seed, PKTSEQI_FOR_SHUFFLE, epoch);
     for (size_t i = 0; i < run->dataset->trained; ++i) {
@@ -11745,13 +11805,18 @@ static void pktseqi_shuffle(pktseqi_run *run, uint64_t epoch) {
     run->epoch = epoch + 1;
 }
 
-// Chooses the pairs and the teacher mask of the next iteration.
+// Chooses the pairs and the teacher mask of the next iteration. Purposes have streams of their own:
+// teacher forcing draws for every sequence whatever its probability, and changes no order.
+//   random     drawn with replacement, as the reference does
+//   shuffled   epoch after epoch without a gap: a batch may reach over the end of one
+//   file       the same without the shuffle
 static void pktseqi_train_batch(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
     size_t iteration = run->training->iteration, trained = run->dataset->trained;
     uint64_t draw = pktseqi_random_at(config->seed, PKTSEQI_FOR_DRAW, iteration);
     uint64_t teach = pktseqi_random_at(config->seed, PKTSEQI_FOR_TEACHER, iteration);
     for (size_t b = 0; b < config->batch; ++b) {
+        // Below 2^63: see the check of the config. trained is above 0.
         uint64_t place = (uint64_t)iteration * config->batch + b, epoch = place / trained;
         size_t index = (size_t)(place % trained);
         if (config->order == PKTSEQ_ORDER_RANDOM) index = pktseqi_random_below(&draw, trained);
@@ -11771,8 +11836,9 @@ static int pktseqi_all_finite(const pktseq_real *from, size_t n) {
     return 1;
 }
 
-// Takes a snapshot of weights and training if all is finite. 0 if it is not; the one before then
-// remains.
+// Takes a snapshot of weights, velocity and training if all is finite. 0 if it is not; the one
+// before then remains. It is taken at the start, and where a loss is noted, a milestone is met or
+// the run ends: 0.6 ms for 214,000 parameters with a velocity, by default every 100 iterations.
 static int pktseqi_train_snapshot(pktseqi_run *run) {
     const pktseq_training *training = run->training;
     size_t n = run->model->parameters;
@@ -11785,7 +11851,8 @@ static int pktseqi_train_snapshot(pktseqi_run *run) {
     return 1;
 }
 
-// Goes back to the last snapshot. Returns DIVERGED.
+// Goes back to the last snapshot. Returns DIVERGED, with a sentence that names both iterations. The
+// loss history keeps its memory; only its length goes back.
 static pktseq_status pktseqi_train_rollback(pktseqi_run *run) {
     pktseq_training *training = run->training, last = *training;
     size_t n = run->model->parameters;
@@ -11801,11 +11868,14 @@ static pktseq_status pktseqi_train_rollback(pktseqi_run *run) {
 }
 
 // Counts the iteration just done and its loss; returns the events it brings.
+//   milestone   out: the largest percentage that is met in this iteration; as it was without one
+// A milestone of p percent is met by the first iteration that has done p percent of all.
 static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
     const pktseq_train_config *config = &run->config;
     pktseq_training *training = run->training;
     size_t done = ++training->iteration, all = config->iterations;
     int events = done == all ? PKTSEQ_EVENT_END : 0;
+    // Sums, not running means: a resumed run adds the same numbers in the same order.
     training->report_sum += loss;
     ++training->report_count;
     if (config->loss_interval) {
@@ -11830,7 +11900,8 @@ static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
     return events;
 }
 
-// Makes zeros where momentum is asked for; a resumed run brings its own velocity.
+// Makes zeros where momentum is asked for; a resumed run brings its own velocity, and keeps it also
+// where momentum is 0 now, so that it can be asked for again.
 static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
     pktseq_training *training = run->training;
     size_t parameters = run->model->parameters;
@@ -11852,7 +11923,8 @@ static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
     return PKTSEQ_OK;
 }
 
-// Allocates all memory of the loop, so that no iteration has to (but for one more loss).
+// Allocates all memory of the loop, so that no iteration has to (but for one more loss). On failure
+// the caller frees what there is.
 static pktseq_status pktseqi_run_init(pktseqi_run *run) {
     const pktseq_allocator *allocator = &run->model->allocator;
     const pktseq_train_config *config = &run->config;
@@ -11861,6 +11933,7 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run) {
                                             run->dataset->longest, config->threads, allocator,
                                             run->err);
     if (status) return status;
+    // Nobody looks into this work's gradients: see >>optimizer.
     run->work.state->lazy = 1;
     run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
     run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
@@ -11885,7 +11958,9 @@ static void pktseqi_run_free(pktseqi_run *run) {
     pktseqi_free(allocator, run->weights);
 }
 
-// Runs one iteration up to the weights; what is reported of it is in work.
+// Runs one iteration up to the weights; what is reported of it is in work. These are the public
+// verbs in the order in which a loop of one's own would call them. forward's results are checked
+// before the weights are touched, and the gradient's norm is, where it is clipped.
 static pktseq_status pktseqi_train_step(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
     pktseq_model *model = run->model;
@@ -11904,7 +11979,9 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run) {
                     : pktseq_sgd_step(model, work, config->learning_rate);
 }
 
-// Counts the iteration just done and reports it.
+// Counts the iteration just done and reports it to the callback, which sees the model at rest and
+// may save it. The mean of a report is over the iterations since the last one, so the sums are
+// cleared once it has been made, and before it is shown: what is saved then begins the next report.
 static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
     pktseq_training *training = run->training;
@@ -11924,6 +12001,7 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     }
     if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_snapshot(run))
         return pktseqi_train_rollback(run);
+    // A run that is stopped leaves its last iteration, if that is finite, to be resumed from.
     stop = config->progress && config->progress(config->user_data, &progress);
     if (!stop) return PKTSEQ_OK;
     return pktseqi_train_snapshot(run)
@@ -11932,7 +12010,8 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
                : pktseqi_train_rollback(run);
 }
 
-// Runs the loop, once everything has been checked and allocated.
+// Runs the loop, once everything has been checked and allocated, on the caller's thread: the other
+// threads take tasks of the pool. Without a pool there is one thread.
 static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
     pktseqi_run *run = (pktseqi_run *)user;
     pktseq_training *training = run->training;
@@ -11952,7 +12031,8 @@ static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
 }
 
 // Notes in training whose run it is, and runs the loop with its threads; batches of one or a few
-// sequences need none.
+// sequences need none. What is noted lets a resumed run refuse other data, and a program build the
+// dataset again.
 static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
     pktseq_training *training = run->training;
     training->data_hash = hash;
@@ -11980,6 +12060,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     if (status) return status;
     if (!model || !model->block || !dataset || !dataset->trained || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
+    // All checks come before anything is allocated or written. The hash reads all features once.
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
     hash = pktseqi_dataset_hash(dataset);
