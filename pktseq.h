@@ -4615,7 +4615,8 @@ typedef struct pktseqi_reader {
     size_t room, start_capacity;  // rows and sequences that there is memory for
     pktseqi_staged *staged;    // (count)
     pktseq_error first;        // of the first row that could not be read
-    pktseqi_request **asker;   // (cells) of the fast path: who asks for each; NULL = there is none
+    int fast;                  // the fast path fits the file
+    pktseqi_request **asker;   // (cells) for it: who asks for each cell, or NULL
     size_t whole, looked;      // where the window's last whole row ends, after how many fills
 } pktseqi_reader;
 
@@ -5926,20 +5927,15 @@ static size_t pktseqi_table_more(const pktseqi_reader *r) {
 // whose rows have not too many cells, each asked for once, and a separator that cannot be part of a
 // number. (A capture's cells mean different things by what else is in the row.)
 static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
-    if (r->capture || r->cells > 4096 || strchr("0123456789-.", r->csv->separator))
-        return PKTSEQ_OK;
+    r->fast = !r->capture && r->cells <= 4096 && !strchr("0123456789-.", r->csv->separator);
+    if (!r->fast) return PKTSEQ_OK;
     r->asker = (pktseqi_request **)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
                                                         sizeof *r->asker);
     if (!r->asker) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 0; i < r->count; ++i) {
-        pktseqi_request **asker = &r->asker[r->request[i].from.cell[0]];
-        if (!r->request[i].from.cells) continue;
-        if (*asker) {
-            pktseqi_free(&r->csv->allocator, r->asker);
-            r->asker = NULL;
-            return PKTSEQ_OK;
-        }
-        *asker = &r->request[i];
+        size_t cell = r->request[i].from.cell[0];
+        r->fast &= !r->asker[cell];
+        r->asker[cell] = &r->request[i];
     }
     return PKTSEQ_OK;
 }
@@ -6009,7 +6005,7 @@ static const char *pktseqi_fast_row(const pktseqi_reader *r, const char *p) {
 // since it may not begin within a sequence.
 static void pktseqi_fast_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
-    if (!r->asker || !r->table->rows) return;
+    if (!r->fast || !r->table->rows) return;
     if (r->looked != csv->fills) {  // once: a long last row would be slow to search each time
         r->looked = csv->fills;
         for (r->whole = csv->size; r->whole && csv->data[r->whole - 1] != '\n';) --r->whole;
@@ -6194,19 +6190,20 @@ static size_t pktseqi_file_size(FILE *file) {
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    FILE *file;
+    // What is wrong with the other arguments is said before a file is opened.
+    int good = table && path && !pktseqi_schema_check_reading(schema, NULL);
+    FILE *file = NULL;
     pktseq_status status;
-    if (!table || !path || pktseqi_schema_check_reading(schema, NULL))  // says which, opens nothing
-        return pktseqi_table_from(table, path ? NULL : "path is NULL", NULL, NULL, 0, schema,
-                                  allocator, err);
-    memset(table, 0, sizeof *table);
     errno = 0;
-    file = pktseqi_fopen(path, "rb");
-    if (!file) return pktseqi_not_opened(err, path);
-    status = pktseqi_table_from(table, NULL, pktseqi_file_bytes, file, pktseqi_file_size(file),
-                                schema, allocator, err);
-    fclose(file);
-    return pktseqi_error_in(err, status, path);
+    if (good) file = pktseqi_fopen(path, "rb");
+    if (good && !file) {
+        memset(table, 0, sizeof *table);
+        return pktseqi_not_opened(err, path);
+    }
+    status = pktseqi_table_from(table, path ? NULL : "path is NULL", pktseqi_file_bytes, file,
+                                file ? pktseqi_file_size(file) : 0, schema, allocator, err);
+    if (file) fclose(file);
+    return good ? pktseqi_error_in(err, status, path) : status;
 }
 #endif
 
@@ -6294,24 +6291,25 @@ PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
     if (!text) return NULL;
     t = pktseqi_text_fixed(text, 40);
     if (micro >= 1e6) whole += 1, micro -= 1e6;
-    if (!(fabs(seconds) < 1e15)) {
+    if (!(fabs(seconds) < 1e15)) {  // no room for more digits; or not a number
         pktseqi_put(&t, "%f", seconds);
         return text;
     }
-    if (date) {  // the way back from pktseqi_date
+    if (date) {  // the way back from pktseqi_days: an era is 400 years of 146097 days
         uint64_t days = (uint64_t)(whole / 86400) + 719468, clock = (uint64_t)whole % 86400;
-        uint64_t of_era = days % 146097, year, of_year, month;
+        uint64_t of_era = days % 146097, year, of_year, month, part[6];
         year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
         of_year = of_era - (365 * year + year / 4 - year / 100);
-        month = (5 * of_year + 2) / 153;
-        pktseqi_put_u64(&t, year + days / 146097 * 400 + (month >= 10));
-        pktseqi_put_text(&t, "-");
-        pktseqi_put_digits(&t, (month + 2) % 12 + 1, 2);
-        pktseqi_put_text(&t, "-");
-        pktseqi_put_digits(&t, of_year - (153 * month + 2) / 5 + 1, 2);
-        for (uint64_t unit = 3600; unit; unit /= 60) {
-            pktseqi_put_text(&t, unit == 3600 ? "T" : ":");
-            pktseqi_put_digits(&t, clock / unit % (unit == 3600 ? 24 : 60), 2);
+        month = (5 * of_year + 2) / 153;  // from March on
+        part[0] = year + days / 146097 * 400 + (month >= 10);
+        part[1] = (month + 2) % 12 + 1;
+        part[2] = of_year - (153 * month + 2) / 5 + 1;
+        part[3] = clock / 3600;
+        part[4] = clock / 60 % 60;
+        part[5] = clock % 60;
+        for (int k = 0; k < 6; ++k) {
+            if (k) pktseqi_put_bytes(&t, &"--T::"[k - 1], 1);
+            pktseqi_put_digits(&t, part[k], k ? 2 : 4);
         }
     } else {
         if (seconds < 0) pktseqi_put_text(&t, "-");
