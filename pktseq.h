@@ -4276,6 +4276,15 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 // A new column is a line of pktseqi_known and a PKTSEQI_COL_ index; a new kind of cell is one of
 // pktseqi_cell_kind, a case of cell_number and, if it is frequent, of fast_cell.
 
+// A row is checked whole before anything of it reaches the table, so a row that cannot be read
+// leaves no name, no number and no sequence behind. Columns grow by blocks of PKTSEQI_BLOCK rows,
+// which are staged as doubles (or whole numbers) and then stored in the narrowest type that holds
+// them: one byte a flag, where a double has eight.
+//
+// Nothing that a file says is trusted: cells are bounded by csv's window, texts are UTF-8, ports,
+// flags and positions are in their ranges, and memory grows by what was read, never by what a
+// header or a number promises.
+
 // Indices of the known columns in pktseqi_known. The flags stand in the order of
 // their bits; up to the notes they are what a pktseq_packet has; the counters stand in the order of
 // pktseq_tracked.
@@ -4292,6 +4301,8 @@ enum {
     PKTSEQI_COL_SOURCE = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS,
     PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQ_COUNTERS
 };
+
+// Sets of columns, as bits of the first 32 of them: all that packets are made of come before that.
 #define PKTSEQI_COLUMN_BIT(column) ((uint32_t)1 << (column))
 #define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) | \
     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_PORT) | \
@@ -4303,7 +4314,8 @@ enum {
 #define PKTSEQI_SOURCE_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP))
 #define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL) | 0x3ff)
 
-// The registry of columns.
+// The registry of columns: what their cells are, which others they are made of and what they are
+// called elsewhere. All that is asked about a column by its name is looked up here.
 static const struct {
     const char *name;
     pktseqi_cell_kind kind;
@@ -4375,7 +4387,8 @@ static const struct {
     {"source_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
 };
 
-// Returns the index of a known column; PKTSEQI_COLUMNS for any other.
+// Returns the index of a known column; PKTSEQI_COLUMNS for any other. Names are few and looked up
+// once a file, so the list is walked.
 static size_t pktseqi_known_find(const char *name) {
     size_t i = 0;
     while (i < PKTSEQI_COLUMNS && strcmp(pktseqi_known[i].name, name) != 0) ++i;
@@ -4405,6 +4418,7 @@ static const char *const pktseqi_reference_protocol[] = {"TCP",   "TELNET", "SMT
                                                         "SSHv1", "IRC",    "POP"};
 
 // The two schemas differ in the protocols (listed or learned) and in what becomes of high ports.
+// The order is that of the reference's features, which its weights depend on.
 #define PKTSEQI_FIELD(column, kind) {column, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
 #define PKTSEQI_FIELDS(protocols, protocol_count, port_kind) \
     PKTSEQI_FIELD("timestamp", PKTSEQ_ZSCORE), PKTSEQI_FIELD("length", PKTSEQ_ZSCORE), \
@@ -4420,6 +4434,8 @@ static const pktseq_field pktseqi_default_field[] = {PKTSEQI_FIELDS(NULL, 0, PKT
 static const pktseq_field pktseqi_reference_field[] = {
     PKTSEQI_FIELDS(pktseqi_reference_protocol, 7, PKTSEQ_PORT_REFERENCE)};
 
+// The context: counters are logarithms, since they span four powers of ten, with mean 0 and
+// deviation 1, so that they mean the same in every model. pair_push is a share from 0 to 1.
 #define PKTSEQI_COUNTER(column, kind) {column, kind, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0}
 static const pktseq_field pktseqi_recommended_field[] = {
     PKTSEQI_FIELD("timestamp", PKTSEQ_LOG_SINCE_PREVIOUS),
@@ -4441,10 +4457,11 @@ static const pktseq_field pktseqi_recommended_field[] = {
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void) {
     pktseq_rule rule;
     memset(&rule, 0, sizeof rule);
-    rule.min_length = 4;
+    rule.min_length = 4;  // these three are the reference's
     rule.max_length = 320;
     rule.window = 1;
-    rule.idle = 30;
+    rule.idle = 30;  // as long as a token looks back
+    // 69 MB at most, see pktseq_tracker; what is forgotten for want of room is counted.
     rule.max_connections = rule.max_pairs = (size_t)1 << 16;
     rule.max_packets = (size_t)1 << 20;
     return rule;
@@ -4489,10 +4506,12 @@ PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <=
 // mistake.
 #define PKTSEQI_MOST_NAMES 4096
 
-// The most ranks of a column's names (timestamp has 6), and cells that may hold it (ports: 3).
+// The most ranks of a column's names (timestamp has 6), and cells that may hold it (ports: 3,
+// TCP's, UDP's and SCTP's). Both are bounds of arrays, so aliases with more ranks need more here.
 enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
 
-// A node of the tree: the bit by which the texts below it differ.
+// A node of the tree: the first bit by which the texts below it differ. Nodes are numbered, not
+// pointed to, since their array moves while it grows; the top bit of a child tells a text.
 typedef struct pktseqi_node {
     size_t byte;            // the first that differs
     uint32_t child[2];      // a text's number and PKTSEQI_LEAF, or a node
@@ -4517,7 +4536,8 @@ typedef struct pktseqi_tree {
     uint32_t root;          // like a child
 } pktseqi_tree;
 
-// The cells of each row that hold a column; the first that is not empty counts.
+// The cells of each row that hold a column; the first that is not empty counts. In position files
+// it is one; in a capture ports may be in three and addresses in two, by transport and version.
 typedef struct pktseqi_sources {
     size_t cell[PKTSEQI_SOURCES];
     int rank[PKTSEQI_SOURCES];  // 0 = under its own name
@@ -4525,7 +4545,8 @@ typedef struct pktseqi_sources {
     size_t twice;               // how often a name is there that may be there once, or 0
 } pktseqi_sources;
 
-// A cell of the current row.
+// A cell of the current row, in csv's window. What is read from it may be changed in place: the
+// window is ours, and no row is read twice.
 typedef struct pktseqi_cell {
     char *text;         // ends with a 0
     size_t size;
@@ -4581,7 +4602,9 @@ typedef struct pktseqi_request {
     size_t name_capacity;
 } pktseqi_request;
 
-// All that reading the rows of a table needs.
+// All that reading the rows of a table needs. Of a file it is made once, by the header; of each row
+// of a capture row_load and row_kind fill in what the cells mean together, since no cell of a
+// capture can be judged alone: flags are empty for UDP, ports for ICMP, addresses for IPv6.
 typedef struct pktseqi_reader {
     pktseqi_csv *csv;
     pktseq_table *table;
@@ -4606,8 +4629,8 @@ typedef struct pktseqi_reader {
     int tunnel;         // it has two kinds of addresses
     int quotes;         // it is of ICMP and quotes ports
     int error;          // it is of ICMP and quotes a packet, whose addresses come last
-    char digits[16];    // a number that is put where a text is due
-    char empty[1];      // the text of a cell that is not there
+    char zero[2];       // the text of a cell that this kind of packet does not have, "0",
+    char empty[1];      // and of one that is not there
     // How far reading has come:
     double position;    // of the row before those that are staged
     size_t capacity;    // rows until the staged ones must go to the columns
@@ -4620,6 +4643,9 @@ typedef struct pktseqi_reader {
     size_t whole, looked;      // where the window's last whole row ends, after how many fills
 } pktseqi_reader;
 
+// Schemas come from programs or from checkpoints, which may be anybody's, so all of one is checked
+// before it is used: what follows may then rely on names, kinds, roles and categories.
+
 // Fails because of a field of a schema.
 static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *field,
                                        const char *what) {
@@ -4627,7 +4653,8 @@ static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *fi
                          what);
 }
 
-// Checks a field's categories: UTF-8, each once.
+// Checks a field's categories: UTF-8, each once. Comparing each with all before it makes at most 8
+// million comparisons of 4096 names, once a file.
 static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_error *err) {
     if (!f->category_count) return PKTSEQ_OK;
     if (f->category_count > PKTSEQI_MOST_NAMES)
@@ -4696,7 +4723,8 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
 // No slot: see >>tracker.
 #define PKTSEQI_NO_SLOT 0xffffffffu
 
-// Checks a rule that is to be followed.
+// Checks a rule that is to be followed. Limits are below 2^31, so that the tracker's 32-bit slots,
+// and links that have a bit beside a slot, hold them.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
     const double *seconds[] = {&rule->window, &rule->idle};
     if (rule->min_length == 0) return pktseqi_bad_argument(err, "the rule's min_length is 0");
@@ -4730,6 +4758,9 @@ static pktseq_status pktseqi_schema_check_reading(const pktseq_schema *schema, p
             return pktseqi_bad_argument(err, "the name of a column to keep is empty or not UTF-8");
     return schema->rule.min_length ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
 }
+
+// From here to the resolved list of requests: what is asked for, under which names the file may
+// have it, and what replaces a column that is not there.
 
 // Notes who asks for a column, which is added to the requests if it is not among them yet. The list
 // has room. Of two number kinds on one column the stricter check counts.
@@ -4807,7 +4838,8 @@ static int pktseqi_request_port(const pktseqi_request *q) {
 // Returns a character in lower case, of ASCII alone: no locale may change what a name means.
 static int pktseqi_lower(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
 
-// Trims blanks at both ends, and returns where the text begins.
+// Trims blanks at both ends, spaces and tabs of ASCII, and returns where the text begins. Line ends
+// within quotes are no blanks, so that the header of a damaged file is not taken for a good one.
 static const char *pktseqi_trim(const char *text, size_t *size) {
     while (*size && (text[*size - 1] == ' ' || text[*size - 1] == '\t')) --*size;
     for (; *size && (*text == ' ' || *text == '\t'); ++text) --*size;
@@ -4861,7 +4893,11 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
 }
 
 // Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
-// it that fill its empty cells. Several protocols: the first; several ports: each fills the others.
+// it that fill its empty cells. Several protocols: the first; several ports: each fills the others
+// (Wireshark calls TCP's and UDP's the same). A name that is there more often than it may be is
+// counted, and refused only if somebody asks for it: exports repeat columns that nobody reads.
+// The arrays have PKTSEQI_RANKS and PKTSEQI_SOURCES places; what is found above that is counted
+// but not stored.
 static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
                                  pktseqi_sources *from) {
     const char *alias = known < PKTSEQI_COLUMNS ? pktseqi_known[known].aliases : "";
@@ -4897,7 +4933,8 @@ static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *n
                              from->twice);
 }
 
-// Returns the name of a request's column as the file spells it.
+// Returns the name of a request's column as the file spells it: who reads the message looks for it
+// in the file.
 static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_request *q) {
     const pktseqi_sources *from = q->bits ? &r->known[PKTSEQI_COL_WORD] : &q->from;
     return from->cells ? r->title[from->cell[0]] : q->name;
@@ -4909,7 +4946,8 @@ static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_
 static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
     int seldom = q->known == PKTSEQI_COL_RES || q->known == PKTSEQI_COL_NS;
     if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
-    if (q->known == PKTSEQI_COL_TRANSPORT && (!q->from.cells || q->from.rank[0] > 0)) {
+    if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_CELL_FLAG &&
+        (!q->from.cells || q->from.rank[0] > 0)) {
         q->from.cells = 0;
         q->fact = 1;
     }
@@ -4940,7 +4978,9 @@ static int pktseqi_request_due(const pktseqi_reader *r, const pktseqi_request *q
            (making && (q->asked & PKTSEQI_ASKED_MADE));
 }
 
-// Resolves the requests: removes those that need no column and have none; fails for those that do.
+// Resolves the requests: removes those that need no column and have none; fails for those that do,
+// naming all that are missing at once. Afterwards every request has a cell, bits or a fact, and
+// request[i] is the table's column i - 1. A list that is too long for its 300 bytes is cut.
 static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     size_t count = 1, several = 0;
     char list[300];
@@ -4972,7 +5012,8 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     return several ? pktseqi_header_missing(r, list, several > 1, made) : PKTSEQ_OK;
 }
 
-// Keeps the names of the header line as the file spells them.
+// Keeps the names of the header line as the file spells them, for messages and to know the line if
+// it comes again: the window that holds it moves on.
 static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     size_t size;
@@ -5004,7 +5045,8 @@ static pktseq_status pktseqi_header_read(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Finds where each requested column is.
+// Finds where each requested column is. From then on csv stores where cells lie only up to the last
+// one that may be asked for, and counts the others.
 static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     const pktseqi_sources *word = &r->known[PKTSEQI_COL_WORD];
     pktseq_status status = pktseqi_header_read(r);
@@ -5031,7 +5073,8 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     return pktseqi_request_resolve(r);
 }
 
-// Sets up the table's columns, as found in the header.
+// Sets up the table's columns, as found in the header. column_count goes up with every column, so
+// that after a failure those that there are can be freed.
 static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     const pktseq_allocator *allocator = &table->allocator;
@@ -5063,6 +5106,9 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
 static pktseq_column *pktseqi_request_column(const pktseqi_reader *r, const pktseqi_request *q) {
     return &r->table->column[q - r->request - 1];
 }
+
+// Cells of columns. Each type is read and written by a loop of its own over a block of rows, which
+// compilers turn into vector code; what a cell's type is decides once a block, not once a cell.
 
 // Bytes of a cell.
 static size_t pktseqi_cell_bytes(pktseq_cell type) {
@@ -5118,7 +5164,8 @@ static void pktseqi_cells_store(pktseq_column *c, size_t row, size_t count, cons
     }
 }
 
-// Returns the narrowest type that holds all of (count) numbers, also the sign of a zero.
+// Returns the narrowest type that holds all of (count) numbers, also the sign of a zero: a number
+// is whole if it survives the way to uint32_t and back bit for bit, which -0 and NaN do not.
 static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
     uint32_t any = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -5131,7 +5178,8 @@ static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
 }
 
 // Gives a column room for (room) cells of a type that can hold the (rows) it has. 0 = no memory;
-// the column is then as it was.
+// the column is then as it was. Old and new cells exist together for a moment, one column at a
+// time: that is the peak of memory while a table is read.
 static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                size_t room, pktseq_cell type) {
     pktseq_column to = *c;
@@ -5249,7 +5297,10 @@ static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
     return 1;
 }
 
-// Returns the side of a node on which a text is; size is its length.
+// Texts of a column: names, a tree that finds them, a small cache before the tree.
+
+// Returns the side of a node on which a text is; size is its length. Past its end a text has zeros,
+// which no text contains.
 static int pktseqi_node_side(const pktseqi_node *node, const char *text, size_t size) {
     return node->byte < size && ((unsigned char)text[node->byte] & node->bit) != 0;
 }
@@ -5271,7 +5322,9 @@ static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const 
     return strncmp(name[at], text, size) == 0 && name[at][size] == 0;
 }
 
-// Adds text number `index`, which pktseqi_tree_find did not find, only `like`. 0 = no memory.
+// Adds text number `index`, which pktseqi_tree_find did not find, only `like`. 0 = no memory. The
+// node belongs where the way down first meets a node that looks at a later bit than the one by
+// which the text differs from `like`; all below it share what comes before that bit.
 static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocator,
                             char *const *name, const char *text, size_t size, uint32_t like,
                             uint32_t index) {
@@ -5367,7 +5420,7 @@ static int pktseqi_names_find(const pktseqi_reader *r, const pktseqi_request *q,
     return 1;
 }
 
-// Finds the index of a text in its column's names; a new one is added.
+// Finds the index of a text in its column's names; a new one is added. The text ends with a 0.
 static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseqi_request *q, const char *text,
                                           size_t size, uint32_t *index) {
     pktseq_status status;
@@ -5377,6 +5430,8 @@ static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseqi_request *q,
     *index = (uint32_t)pktseqi_request_column(r, q)->name_count - 1;
     return status;
 }
+
+// Notations of times and flags. Each is tried only where the plain one, a number, has failed.
 
 // Reads numbers by a pattern: d stands for up to nine digits, all else for itself. Returns where
 // they end, or NULL.
@@ -5440,11 +5495,13 @@ static int pktseqi_date_parse(const char *text, double *value) {
 
 // Reads the time of a packet of a capture: seconds with a point or a comma, or a date. Whole
 // numbers that as seconds would lie 3000 years ahead are milli-, micro- or nanoseconds since 1970;
-// the first time of a file decides.
+// the first time of a file decides, so that no row means something else than the one before it.
+// 10^11 seconds are the year 5138, as milliseconds 1973: what lies below is never scaled. A comma
+// is a point only where it is alone among digits and signs.
 static int pktseqi_time_parse(pktseqi_reader *r, const char *cell, size_t size, double *value) {
     char text[64], *comma;
     if (r->unit == 0 && pktseqi_number_parse(cell, size, value)) return 1;
-    if (size >= sizeof text - 4) return 0;  // room for an exponent
+    if (size >= sizeof text - 4) return 0;  // no time is that long; 4 bytes are for an exponent
     memcpy(text, cell, size);
     text[size] = 0;
     comma = strchr(text, ',');
@@ -5464,7 +5521,9 @@ static int pktseqi_time_parse(pktseqi_reader *r, const char *cell, size_t size, 
 }
 
 // Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
-// kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA").
+// kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA"). In twelve
+// places the place tells the flag, since R is reset or reserved and A is ACK or accurate ECN; there
+// the letter is only checked. U+00B7 is two bytes of UTF-8, c2 b7, or the second alone in Latin 1.
 static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
     static const char at[] = "FSRPAUECNRRR";  // from the last place; the first eight also alone
     char place[16];
@@ -5489,7 +5548,9 @@ static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags)
 }
 
 // Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
-// say so ("0018"), and then wherever it has as many digits.
+// say so ("0018"), and then wherever it has as many digits: "0018" and "1000" are of one program.
+// A number may also be written as 24.0, as by programs that keep columns with empty cells as
+// floating point. The word has 12 bits: the lower 9 are flags, the upper 3 are reserved.
 static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size, unsigned *flags) {
     size_t prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X') ? 2 : 0;
     int decimal = strspn(cell, "0123456789") == size;
@@ -5504,7 +5565,10 @@ static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size,
     return *flags == value;
 }
 
-// Returns a cell of the current row; in a capture without outer blanks.
+// From here on: what the cells of a row of a capture mean together.
+
+// Returns a cell of the current row; in a capture without outer blanks. The bounds follow, so that
+// the second who asks finds the same text.
 static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
     size_t *bound = r->csv->bound + 2 * cell;
     char *text = pktseqi_csv_cell(r->csv, cell, size);
@@ -5534,7 +5598,7 @@ static void pktseqi_row_load(pktseqi_reader *r) {
 
 // Takes the last of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet
 // within a packet: the innermost packet's; `back` = 1: the one before it, if there is one.
-// Returns 1 if there were several.
+// Returns 1 if there were several, which takes three characters at least.
 static int pktseqi_cell_last(pktseqi_cell *cell, int back) {
     char *comma = strrchr(cell->text, ','), *end = cell->text + cell->size;
     if (!comma) return 0;
@@ -5551,7 +5615,7 @@ static int pktseqi_cell_last(pktseqi_cell *cell, int back) {
 }
 
 // Returns the last number of the cells of ip.proto, or of ipv6.nxt (six), "4,6" or "TCP (6)"; 0 for
-// none.
+// none. The names of IPv6 have ranks above 1 in the registry. A protocol of IP has 8 bits.
 static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     const pktseqi_sources *from = &r->known[PKTSEQI_COL_TRANSPORT];
     unsigned value = 0;
@@ -5566,7 +5630,8 @@ static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     return value;
 }
 
-// Returns IP's number for a protocol by its name in Wireshark, or 0; -1 for what is no IP.
+// Returns IP's number for a protocol by its name in Wireshark, or 0, as for all services (HTTP,
+// DNS ..), which do not tell; -1 for what is no IP. Numbers are IANA's.
 static int pktseqi_name_protocol(const char *name, size_t size) {
     static const struct {
         const char *name;
@@ -5587,7 +5652,9 @@ static int pktseqi_name_protocol(const char *name, size_t size) {
 }
 
 // Returns 1 for an address of Ethernet, "00:11:22:33:44:55" or "Vendor_33:44:55", which Wireshark
-// shows for what is no IP.
+// shows for what is no IP. Groups of two digits are counted from the end: six make an address, and
+// three after an underscore the part that follows a vendor's name. An address of IPv6 that ends
+// like one has longer groups or too many.
 static int pktseqi_is_ethernet(const pktseqi_cell *cell) {
     static const char hex[] = "0123456789abcdefABCDEF";
     const char *text = cell->text;
@@ -5603,6 +5670,7 @@ static int pktseqi_is_ethernet(const pktseqi_cell *cell) {
 
 // Returns 1 if the current row, of ICMP, reports an error, and so quotes a packet: by its type (RFC
 // 792, 4443, 4861: unreachable, quench, redirect, time exceeded ..), else by the ports that it has.
+// Of such a message tshark gives the quoted packet's addresses last, and its own before them.
 static int pktseqi_row_error(const pktseqi_reader *r) {
     const pktseqi_cell *cell = &r->row[PKTSEQI_COL_ICMP_TYPE];
     unsigned type;
@@ -5627,7 +5695,9 @@ static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
 }
 
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
-// Returns what counts it, if it is to be left out, else NULL.
+// Returns what counts it, if it is to be left out, else NULL. ICMP comes first: its row has ports
+// and flags where it quotes a packet of TCP or UDP, and those are not its own. What is left out is
+// no bad row: it is counted by its kind, and programs say so.
 static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     pktseq_table_counts *counts = &r->table->counts;
     const pktseqi_cell *row = r->row, *source = &row[PKTSEQI_COL_SRC_IP];
@@ -5661,7 +5731,9 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
 
 // Decides which addresses count where a row has those of IPv4 and of IPv6: the inner packet's. They
 // are those whose protocol is the packet's own; where that is not told, those of IPv6, for IPv6 is
-// carried in IPv4 far oftener than the other way round.
+// carried in IPv4 far oftener than the other way round. Only where both addresses are there twice,
+// and differ, is it a tunnel. row_load has taken the first column of each, that of IPv4; protocol 4
+// in ipv6.nxt says that IPv4 is within.
 static void pktseqi_row_tunnel(pktseqi_reader *r) {
     unsigned inner4, inner6;
     r->tunnel = 0;
@@ -5682,19 +5754,13 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
         r->row[k].text = pktseqi_row_text(r, r->known[k].cell[1], &r->row[k].size);
 }
 
-// Puts a number where a text is due.
-static void pktseqi_cell_digits(pktseqi_reader *r, pktseqi_cell *cell, unsigned value) {
-    pktseqi_text t = pktseqi_text_fixed(r->digits, sizeof r->digits);
-    pktseqi_put_u64(&t, value);
-    cell->text = r->digits;
-    cell->size = t.size;
-}
-
 // Returns the cell of a request in the current row; "0" for ports, flags and the like that this
 // kind of packet does not have.
 static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
     int flag = q->known <= PKTSEQI_COL_RES, port = pktseqi_request_port(q);
     int address = q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP;
+    int lacks = (flag && r->transport != 6) ||
+                ((flag || port) && !r->has_ports && !r->has_flags);
     pktseqi_cell cell;
     memset(&cell, 0, sizeof cell);
     if (!r->capture || q->known == PKTSEQI_COLUMNS) {
@@ -5702,20 +5768,22 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
         return cell;
     }
     cell = r->row[q->known];
-    if (q->fact) {
-        pktseqi_cell_digits(r, &cell, r->transport);
-    } else if ((flag && r->transport != 6) ||
-               ((flag || port) && !r->has_ports && !r->has_flags)) {
-        pktseqi_cell_digits(r, &cell, 0);
-    } else if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
+    if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
         cell.size = strcspn(cell.text, ",");  // the message's own, not of what it quotes
         cell.text[cell.size] = 0;
-        if (!cell.size) pktseqi_cell_digits(r, &cell, 0);
+        lacks = !cell.size;
+    }
+    if (lacks) {
+        cell.text = r->zero;
+        cell.size = 1;
     } else if ((flag || port || address) && cell.rank > 0) {
         r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
     }
     return cell;
 }
+
+// Cells are checked and read; each of these fails with the line, the column as the file spells it,
+// what was found and what was expected.
 
 // Fails because a cell, or an empty one if `found` is NULL, is not what its column must have.
 static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_request *q,
@@ -5814,6 +5882,10 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
             if (r->has_ports && !r->has_flags && r->transport == 6)
                 status = pktseqi_cell_empty(r, q);
             *value = (r->flags & q->bits) != 0;
+            continue;
+        }
+        if (q->fact) {
+            *value = r->transport;
             continue;
         }
         *cell = pktseqi_row_cell(r, q);
@@ -6142,6 +6214,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     r.schema = schema;
     r.tcp_only = schema->rule.tcp_only || schema->rule.reference_names;
     r.unit = -1;
+    r.zero[0] = '0';
     status = pktseqi_request_list(&r, schema);
     if (status == PKTSEQ_OK) status = pktseqi_csv_open(&csv);
     if (status == PKTSEQ_OK)

@@ -896,7 +896,7 @@ static void test_texts(void) {
         "0,a,b,TCP,60,1,2,0x0002,\n1,a,b,TCP,60,1,2,0x0010,\n2,b,a,TCP,60,2,1,0x0012,\n"
         "3,a,b,TCP,60,1,2,0x0010,\n4,a,b,ICMP,60,,,,8\n5,a,b,TCP,60,1,2,0x0011,\n";
     static const char *const flags[] = {"0x0002", "0x0010", "0x0012", "0x0010", "", "0x0011"};
-    static const char *const keep[] = {"tcp.flags"};
+    static const char *const keep[] = {"tcp.flags", "transport"};
     static const pktseq_field field[] = {
         {"syn", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
         {"icmp_type", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
@@ -906,7 +906,7 @@ static void test_texts(void) {
     schema.field = field;
     schema.field_count = 2;
     schema.keep = keep;
-    schema.keep_count = 1;
+    schema.keep_count = 2;
     schema.rule.min_length = 1;
     CHECK_THAT(pktseq_table_parse(&table, csv, strlen(csv), &schema, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
@@ -917,6 +917,8 @@ static void test_texts(void) {
         CHECK_THAT(word && strcmp(word, flags[row]) == 0, "row %d", (int)row);
     }
     CHECK(table.rows == 6);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "transport"), 4) == 1 &&
+          pktseq_column_number(pktseq_table_column(&table, "transport"), 5) == 6);
     pktseq_table_free(&table);
 }
 
