@@ -8213,7 +8213,8 @@ static size_t pktseqi_field_width(const pktseq_field *field) {
     return pktseqi_field_texts(field) ? field->category_count : 3;
 }
 
-// Returns the name of class k of a field that has classes.
+// Returns the name of class k of a field that has classes. Those of ports are nothing that is
+// learned, so a codec does not keep them; users get them as if it did.
 static const char *pktseqi_field_class(const pktseq_field *field, size_t k) {
     return pktseqi_field_texts(field) ? field->category[k] : pktseqi_port_name[k];
 }
@@ -8272,13 +8273,14 @@ static double pktseqi_field_unscale(const pktseq_field *field, double v) {
 // repeated so that it is learned.
 static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
                             const unsigned char *repeats) {
-    double blocks = sequences < 50 ? (double)sequences : 50;
+    double blocks = sequences < 50 ? (double)sequences : 50;  // of fewer, each is a block
     double block = floor((double)s * blocks / (double)sequences);
     if (repeats && repeats[s] > 1) return 0;
     return floor((block + 1) * hold_out) > floor(block * hold_out);
 }
 
-// What a codec learns from.
+// What a codec learns from. It goes by address through all that learns, so that which sequences
+// count is asked in one place.
 typedef struct pktseqi_lesson {
     const pktseq_table *table;
     const pktseq_schema *schema;  // its hold_out and repeats say which sequences count
@@ -8287,14 +8289,17 @@ typedef struct pktseqi_lesson {
     pktseq_error *err;
 } pktseqi_lesson;
 
-// Returns 1 if sequence s of the table counts.
+// Returns 1 if sequence s of the table counts: once, however often it is repeated in training, as
+// means are those of the traffic, not of what training makes of it.
 static int pktseqi_lesson_has(const pktseqi_lesson *lesson, size_t s) {
     const unsigned char *repeats = lesson->schema->repeats;
     if (repeats && repeats[s] == 0) return 0;
     return !pktseqi_held_out(s, lesson->table->sequences, lesson->schema->hold_out, repeats);
 }
 
-// Finds the column of a field. Fails with an error that names it.
+// Finds the column of a field. Fails with an error that names it. A table that a program filled may
+// have a column with neither numbers nor texts; it is refused here, so that all below may read
+// cells without looking.
 static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
                                           const pktseq_column **column, pktseq_error *err) {
     int texts = pktseqi_field_texts(field);
@@ -8316,6 +8321,8 @@ static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktse
 static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq_column *column,
                                                const pktseqi_lesson *lesson) {
     const size_t *start = lesson->table->start;
+    // n is exact to 2^53 rows. low and high tell a constant column: its sums may leave a deviation
+    // that is not quite 0, as of seven times 0.1, and any other value a z-score of 10^15 and more.
     double n = 0, m = 0, d1 = 0, d2 = 0, low = DBL_MAX, high = -DBL_MAX;
     for (int pass = 0; pass < 2; ++pass) {
         if (pass) m = d1 / n;
@@ -8336,11 +8343,12 @@ static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq
     field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
     if (n < 2 || low == high) {
         field->mean = low;
-        field->sd = 0;  // encodes as 0
+        field->sd = 0;  // encodes as 0, and decodes as the mean
         if (lesson->schema->constant_is_zero) return PKTSEQ_OK;
         return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has the same value, %f, "
                              "in every row, so it has no z-score", field->column, low);
     }
+    // The squares of numbers above 10^154 are infinite; of those below 10^-162 they are 0.
     if (pktseqi_finite(&field->mean) && pktseqi_finite(&field->sd) && field->sd > 0)
         return PKTSEQ_OK;
     return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has numbers from %f to %f, "
@@ -8407,7 +8415,7 @@ static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field 
     for (k = 0; k < old; ++k) category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
     for (size_t i = 0; k < count; ++i)
         if (chosen[i]) category[k++] = pktseqi_copy(&codec->allocator, column->names[i]);
-    while (k > 0 && category[k - 1]) --k;
+    while (k > 0 && category[k - 1]) --k;  // down to a copy that there was no memory for
     if (k > 0) return pktseqi_no_memory(err);
     qsort(category + old, count - old, sizeof *category, pktseqi_compare_texts);
     return PKTSEQ_OK;
@@ -8422,6 +8430,8 @@ static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq
                                                const pktseqi_lesson *lesson) {
     const pktseq_table *table = lesson->table;
     size_t names = min_count ? column->name_count : 0, count = known->category_count;
+    // How often each text occurs, then whether it is chosen. One more, as no memory of 0 bytes is
+    // asked for.
     size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, names + 1, sizeof *seen);
     double *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
     pktseq_status status = PKTSEQ_OK;
@@ -8432,6 +8442,7 @@ static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq
                 ++seen[pktseqi_column_text_at(column, row)];
     for (size_t i = 0; !status && i < names; ++i)
         count += seen[i] = value[i] < 0 && seen[i] >= min_count;
+    // The likely reason is a file of a few packets, so that is what is said.
     if (!status && !count)
         status = pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packets "
                                "make %z sequence%s, and no %s occurs %z times; training needs "
@@ -8489,7 +8500,7 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     codec->group = codec->field_group + F;
     for (size_t f = 0; f < F; ++f) {
         pktseq_role role = codec->field[f].role;
-        pktseq_group group;
+        pktseq_group group;  // among the D first, then among the O
         group.kind = pktseqi_kind_of(&codec->field[f])->group;
         group.first = codec->first[f];
         group.count = pktseqi_field_width(&codec->field[f]);
@@ -8510,6 +8521,8 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     }
     if (codec->targets == 0)
         return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
+    // Weights grow with D and O, fitting a detector with the cube of C: more is surely a mistake,
+    // or a file that was made to take all memory.
     if (codec->features <= PKTSEQ_MAX_FEATURES && codec->contexts <= PKTSEQ_MAX_CONTEXTS)
         return PKTSEQ_OK;
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "the fields make %z features and %z of the "
@@ -8517,6 +8530,8 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
                          (size_t)PKTSEQ_MAX_FEATURES, (size_t)PKTSEQ_MAX_CONTEXTS);
 }
 
+// Names by a dissector ("TLSv1.3") and by ports ("HTTPS") are different categories: a model of one
+// knows nothing of the other. A file with positions may come from anywhere.
 PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
     if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMES_UNKNOWN;
     return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR;
@@ -8543,7 +8558,7 @@ static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_lesson lesson = {table, schema, 0, err};
+    pktseqi_lesson lesson = {table, schema, 0, err};  // 0: all is learned
     pktseq_status status;
     if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
     memset(codec, 0, sizeof *codec);
@@ -8551,7 +8566,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     if (!status) status = pktseqi_table_check_all(table, err);
     if (!status && schema->rule.min_length) status = pktseqi_rule_check(&schema->rule, err);
     if (status) return status;
-    if (schema->rule.min_length) codec->rule = schema->rule;
+    if (schema->rule.min_length) codec->rule = schema->rule;  // else all 0: none is known
     codec->rule.secret[0] = codec->rule.secret[1] = 0;  // codecs are saved, secrets are not
     codec->names = pktseq_table_names(table);
     return pktseqi_codec_learn(codec, schema->field, schema->field_count, &lesson, allocator);
@@ -8583,14 +8598,16 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
 // closed and their counts and errors collected, in the order of the fields, so that the first one
 // is told whatever the threads did.
 
-// Returns how many numbers an encoded row has; 0 if there is no such form of it.
+// Returns how many numbers an encoded row has; 0 if there is no such form of it, as without fields
+// of the context, or with a form that is none of its names.
 static size_t pktseqi_codec_width(const pktseq_codec *codec, pktseq_form form) {
     if (form == PKTSEQ_FORM_PACKED) return codec->fields;
     if (form == PKTSEQ_FORM_CONTEXT) return codec->contexts;
     return form == PKTSEQ_FORM_DENSE ? codec->features : 0;
 }
 
-// All that encoding one field of a table needs.
+// All that encoding one field of a table needs. Threads share it: while blocks are encoded only
+// misses and bad are written.
 typedef struct pktseqi_plan {
     const pktseq_field *field;
     const pktseq_column *column;
@@ -8627,7 +8644,7 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     status = pktseqi_field_column(field, table, &e->column, err);
     if (status) return status;
     range = pktseqi_cells_range(e->column);
-    if (e->column->names) {
+    if (e->column->names) {  // without names there are no rows either: that has been checked
         if (range) e->value = pktseqi_field_lookup(field, e->column, &codec->allocator);
     } else if (range > rows || kind->since || !(kind->scaled || pktseqi_field_is_class(field))) {
         return PKTSEQ_OK;
@@ -8669,7 +8686,7 @@ static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table
     const pktseq_field *field = e->field;
     const pktseqi_kind *kind = pktseqi_kind_of(field);
     if (kind->since) {
-        size_t s = pktseqi_table_sequence(table, row);
+        size_t s = pktseqi_table_sequence(table, row);  // once a block; then it is walked along
         for (size_t i = 0; i < rows; ++i) {
             while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
             v[i] = pktseqi_field_number(field, e->column, row + i, table->start[s]);
@@ -8700,12 +8717,12 @@ static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_
         if (v[i] >= 0) x[i * width + (size_t)v[i]] = 1;
     }
     for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i] < 0;
-    for (size_t i = rows; bad && i-- > 0;) {
+    for (size_t i = rows; bad && i-- > 0;) {  // rare: which was it? The first one stays
         int here = 0;
         (void)pktseqi_real_of(&v[i], &here);
         if (here) large = row + i;
     }
-    if (!misses && !bad) return;
+    if (!misses && !bad) return;  // as most blocks: threads hardly ever wait for each other
 #ifdef _OPENMP
 #pragma omp critical
 #endif
@@ -8721,7 +8738,7 @@ static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_
 static void pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table, size_t row,
                               size_t rows, pktseq_real *x, size_t width) {
     const size_t block = PKTSEQI_BLOCK;
-    ptrdiff_t at;
+    ptrdiff_t at;  // signed, as OpenMP 2.0 wants it
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows > 20000)
 #endif
@@ -8750,6 +8767,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     count = form == PKTSEQ_FORM_CONTEXT ? codec->field_count - from : codec->fields;
     e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, count, sizeof *e);
     if (!e) return pktseqi_no_memory(err);
+    // A missing column is told before any number is looked at: nothing is written to x then.
     for (; opened < count && status == PKTSEQ_OK; ++opened)
         status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
     if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
@@ -8769,7 +8787,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
 //
 // A network puts out any numbers, so decoding never fails: it takes what is most likely.
 
-// Returns the place of the largest of (count) numbers; of equals the first.
+// Returns the place of the largest of (count) numbers; of equals the first, so that a group of all
+// zeros, an unknown text, decodes as the first category.
 static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     size_t best = 0;
     for (size_t i = 1; i < count; ++i)
@@ -8777,7 +8796,9 @@ static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
     return best;
 }
 
-// Returns what a field's features say: the inverse of encoding, as far as there is one.
+// Returns what a field's features say: the inverse of encoding, as far as there is one. A flag is
+// rounded: a network trained on 0 and 1 puts out what lies between, its probability at best. Texts
+// are shown from the codec's memory.
 static pktseq_value pktseqi_field_decode(const pktseq_field *field, const pktseq_real *x) {
     pktseq_value value;
     value.number = (double)x[0];
@@ -8833,6 +8854,8 @@ static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_fie
     return NULL;
 }
 
+// The first difference is told, by field. Of lists of different lengths the common part is compared
+// first: "another kind" says more than "one has 15 fields, the other 16".
 PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
                                            pktseq_error *err) {
     if (!a || !a->field_count || !b || !b->field_count)
@@ -8851,6 +8874,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
     return pktseqi_ok(err);
 }
 
+// first[] rises to D + C, which lies above every feature, so the loop ends.
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size) {
     size_t f = 0;
@@ -8865,6 +8889,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, si
     return PKTSEQ_OK;
 }
 
+// Also frees a codec that was made in part: fields not reached yet are zeros.
 PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
     if (!codec) return;
     for (size_t f = 0; codec->field && f < codec->field_count; ++f) {
@@ -8890,12 +8915,13 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
 // Rows are dense (x, and y for the targets) or packed. A recommended packet has some 400 features
 // of which three are not zero: dense that is 1.7 kB, packed 12 bytes, and 10^8 packets fit.
 
+// As checkpoints and messages name pktseq_start.
 static const char *const pktseqi_start_name[] = {"target", "input", NULL};
 
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
     memset(&options, 0, sizeof options);
-    options.inputs = 3;
+    options.inputs = 3;  // the reference's; all else is zero
     return options;
 }
 
@@ -8906,6 +8932,8 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
                                            size_t sequences, pktseq_error *err) {
     size_t use = sequences - (dataset->options.drop_last != 0), N = dataset->options.inputs;
     const unsigned char *repeats = dataset->options.repeats;
+    // At most so many pairs; one more, as no memory of 0 bytes is asked for. A sum that would wrap
+    // stays at a size that no allocator has.
     size_t room = 1;
     for (size_t s = 0; s < use; ++s) room = pktseqi_plus(room, repeats ? repeats[s] : 1);
     dataset->options.repeats = NULL;  // borrowed until now
@@ -8914,11 +8942,14 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                     sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
+    // Two walks over the sequences are cheaper than sorting, and keep their order in both parts.
     for (int held = 0; held < (dataset->options.hold_out > 0 ? 2 : 1); ++held) {
         for (size_t s = 0; s < use; ++s) {
             size_t n = start[s + 1] - start[s], count = repeats ? repeats[s] : 1;
             if (pktseqi_held_out(s, sequences, dataset->options.hold_out, repeats) != held)
                 continue;
+            // A sequence of N packets or fewer has nothing to predict; N may be as large as a
+            // size_t gets, so n is not compared with N + 1.
             if (count > 0 && n <= N) ++dataset->skipped;
             for (; count > 0 && n > N; --count) {
                 dataset->first_row[dataset->pairs] = start[s];
@@ -8928,7 +8959,7 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
         }
         if (!held) dataset->trained = dataset->pairs;
     }
-    if (dataset->trained) return PKTSEQ_OK;
+    if (dataset->trained) return PKTSEQ_OK;  // pairs that are all held out teach nothing
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "none of the %z sequences has more than %z "
                          "packets, so there is nothing to predict", use, N);
 }
@@ -8968,7 +8999,7 @@ static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pkts
     pktseq_group *group = (pktseq_group *)pktseqi_alloc(&dataset->allocator, F + G, sizeof *group);
     size_t *field = (size_t *)pktseqi_alloc(&dataset->allocator, G, sizeof *field);
     dataset->packing = pktseqi_codec_packing(codec);
-    dataset->packing.field = group;
+    dataset->packing.field = group;  // set before the check, so that what is there is freed
     dataset->packing.group_field = field;
     if (!group || !field) return pktseqi_no_memory(err);
     memcpy(group, codec->field_group, F * sizeof *group);
@@ -9014,6 +9045,7 @@ static pktseq_status pktseqi_dataset_targets(pktseq_dataset *dataset, const pkts
 static pktseq_status pktseqi_dataset_rows(pktseq_dataset *dataset, const pktseq_codec *codec,
                                           const pktseq_table *table, pktseq_error *err) {
     pktseq_status status;
+    // With 64 features a row is 256 bytes, four cache lines; packed to a quarter it is one.
     if (codec->features >= 64 && codec->features / 4 >= codec->fields) {
         status = pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_PACKED,
                                         &dataset->packed, err);
@@ -9039,6 +9071,8 @@ static double pktseqi_table_seconds(const pktseq_table *table) {
     return last > first && last - first < DBL_MAX ? last - first : 0;
 }
 
+// What may fail comes after the checks, and all that it makes hangs on the dataset, so one free
+// undoes a failure of any step.
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              const pktseq_table *table,
                                              const pktseq_dataset_options *options,
@@ -9070,6 +9104,8 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     return status;
 }
 
+// The caller's features have no groups: a likelihood, which needs to know them, is told by the
+// config. Sequences may be empty here (start does not rise), and are then skipped.
 PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
                                              size_t in, const pktseq_real *y, size_t out,
                                              const size_t *start, size_t sequences,
@@ -9097,6 +9133,8 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     return status;
 }
 
+// Pointers into the rows, worked out anew each time: nothing is kept for a pair but its two
+// numbers. A pair of the input start without input begins with zeros, which NULL stands for.
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index) {
     pktseq_pair pair;
     size_t row, target;
@@ -9140,12 +9178,14 @@ static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real
     if (pktseqi_hot(group, v) < group->count) x[pktseqi_hot(group, v)] = 1;
 }
 
-// Puts the target features of a packed row into y (O).
+// Puts the target features of a packed row into y (O). The groups cover y without a gap, so all of
+// it is written.
 static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
                                    pktseq_real *y) {
     for (size_t g = 0; g < p->groups; ++g) pktseqi_unpack(&p->group[g], row[p->group_field[g]], y);
 }
 
+// For who wants to look at rows whatever they are kept as: tests, pages, other languages.
 PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, size_t row,
                                               pktseq_real *x, pktseq_real *y) {
     const pktseq_packing *p;
@@ -9162,6 +9202,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, siz
     return PKTSEQ_OK;
 }
 
+// Also frees one that was made in part. y is x where every feature is a target.
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     if (!dataset) return;
     if (!dataset->borrowed) {  // const is for the readers; what is not borrowed was made here
