@@ -31,6 +31,9 @@ static const char usage[] =
     "            from sequences sorted by length\n"
     "bench score data=DATA [threads=1] [seconds=0.5] [sequences=0] [most=20]\n"
     "            most: if all would take more seconds, as many as take so long\n"
+    "bench recommended pcap=FILE [threads=1] [seconds=0.5] [out=DATA]\n"
+    "            the iterations of `train --recommended` on this file; out: instead of that, what is\n"
+    "            trained on, dense, for peer_torch.py\n"
     "bench live model=MODEL pcap=FILE [seconds=0.5]\n"
     "            packets of a capture, decoded, tracked, encoded and scored one at a time on one\n"
     "            core, again and again; microseconds of CPU time for each, the best pass\n"
@@ -507,6 +510,82 @@ static void run_live(const char *model, const char *pcap, double seconds) {
            peak_memory());
 }
 
+// ---- recommended: what `train --recommended` trains on a file -----------------------------------
+
+// Writes what PyTorch needs of the pairs that are trained on: rows, sequences, features, groups; kind,
+// first and count of each group; start; then the targets of each pair as float.
+static void write_targets(const char *out, const pktseq_codec *codec, const pktseq_table *table,
+                          const pktseq_dataset *d) {
+    uint64_t size[4] = {0, d->trained, d->out, d->groups}, row = 0;
+    FILE *file = fopen(out, "wb");
+    float *x = (float *)memory(d->longest * d->out, sizeof *x);
+    pktseq_error err;
+    if (!file) fail("cannot write out=");
+    if (d->in != d->out) fail("a feature is no target");
+    for (size_t i = 0; i < d->trained; ++i) size[0] += d->length[i];
+    fwrite(size, sizeof size, 1, file);
+    for (size_t g = 0; g < d->groups; ++g) {
+        uint64_t group[3] = {(uint64_t)d->group[g].kind, d->group[g].first, d->group[g].count};
+        fwrite(group, sizeof group, 1, file);
+    }
+    fwrite(&row, sizeof row, 1, file);
+    for (size_t i = 0; i < d->trained; ++i) {
+        row += d->length[i];
+        fwrite(&row, sizeof row, 1, file);
+    }
+    for (size_t i = 0; i < d->trained; ++i) {
+        if (pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, table, d->first_row[i], d->length[i], x,
+                                NULL, &err))
+            fail(err.text);
+        fwrite(x, sizeof *x, d->length[i] * d->out, file);
+    }
+    if (ferror(file) || fclose(file)) fail("cannot write out=");
+    free(x);
+}
+
+static void run_recommended(const char *path, const char *out, int threads, double seconds) {
+    pktseq_recipe recipe;
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_training training;
+    pktseq_error err;
+    watch w;
+    double steps = 0;
+    if (pktseq_recipe_recommended(&recipe, NULL, &err) ||
+        pktseq_table_read(&table, path, &recipe.schema, NULL, &err) ||
+        pktseq_recipe_prepare(&recipe, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err))
+        fail(err.text);
+    for (size_t i = 0; i < dataset.trained; ++i) steps += (double)dataset.length[i];
+    if (*out) {
+        write_targets(out, &codec, &table, &dataset);
+    } else {
+        memset(&w, 0, sizeof w);
+        w.seconds = seconds;
+        w.pass = 1;
+        recipe.train.iterations = (size_t)1 << 30;
+        recipe.train.threads = threads;
+        recipe.train.milestone_count = 0;
+        recipe.train.progress = watch_iteration;
+        recipe.train.user_data = &w;
+        memset(&training, 0, sizeof training);
+        w.begun = now();
+        if (pktseq_train(&model, &dataset, &recipe.train, &training, &err) != PKTSEQ_STOPPED)
+            fail(err.text);
+        steps *= (double)w.done * (double)recipe.train.batch / (double)dataset.trained;
+        pktseq_training_free(&training);
+        printf("work=recommended batch=%lu threads=%d features=%lu iterations=%lu seconds=%.4f "
+               "packet_steps_per_s=%.0f peak_mb=%.1f\n", (unsigned long)recipe.train.batch, threads,
+               (unsigned long)dataset.out, (unsigned long)w.done, w.elapsed, steps / w.elapsed,
+               peak_memory());
+    }
+    pktseq_model_free(&model);
+    pktseq_dataset_free(&dataset);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&table);
+}
+
 // ---- until --------------------------------------------------------------------------------------
 
 // Starts a command, waits for a line, ends the command.
@@ -557,6 +636,11 @@ int main(int argc, char **argv) {
         return run_live(text_option("model", "run/model.safetensors"),
                         text_option("pcap", "examples/data/mixed.pcap"),
                         number_option("seconds", 0.5)), 0;
+
+    if (strcmp(mode, "recommended") == 0)
+        return run_recommended(text_option("pcap", "examples/data/normal.pcap"),
+                               text_option("out", ""), (int)size_option("threads", 1),
+                               number_option("seconds", 0.5)), 0;
 
     memset(&run, 0, sizeof run);
     run.batch = size_option("batch", 1);

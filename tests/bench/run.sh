@@ -1,10 +1,11 @@
 #!/bin/sh
 # run.sh quick   how fast pktseq is and which share of the machine's limits that is: half a minute,
 #                with cc and make alone
-# run.sh full    ours and others' programs in turn, 5 pairs of each, as a table of ratios: a quarter
-#                of an hour, with PyTorch, pandas and oneDNN where they are installed
+# run.sh full    ours and others' programs in turn, 3 pairs of each, as a table of ratios: a quarter
+#                of an hour on two idle cores, with PyTorch, pandas, oneDNN and tshark where they are
+#                installed
 #
-# CC, OPENMP as in the Makefile; BENCH_PAIRS (5) and BENCH_SECONDS (0.5) of each timing; BENCH_ONLY
+# CC, OPENMP as in the Makefile; BENCH_PAIRS (3) and BENCH_SECONDS (0.5) of each timing; BENCH_ONLY
 # an extended regular expression of the rows wanted, as list_rows names them, or grow. All that is
 # made goes to build/bench; the commands and their lines are in build/bench/log. What cannot be
 # measured is "SKIPPED:", in the text and in the table.
@@ -18,7 +19,7 @@ mode=${1:-full}
 CC=${CC:-cc}
 CXX=${CXX:-c++}
 OPENMP=${OPENMP--fopenmp}
-PAIRS=${BENCH_PAIRS:-5}
+PAIRS=${BENCH_PAIRS:-3}
 SECONDS_EACH=${BENCH_SECONDS:-0.5}
 mkdir -p $out || exit 1
 busy=
@@ -397,6 +398,35 @@ work() {
 
 name_of() { if [ "$1" = 0 ]; then echo scoring; else echo "training, batch $1"; fi; }
 
+# What people run: the recommended recipe on the repository's capture, and from a capture to encoded
+# sequences beside tshark, which prints the same fields and no more.
+recommended() {
+    threads=$1
+    [ -s $out/recommended.bin ] || sh -c "$ours recommended out=$out/recommended.bin" || exit 1
+    set --
+    for n in $(seq_to $threads); do
+        set -- "$@" "$tuned OMP_NUM_THREADS=$n OPENBLAS_NUM_THREADS=$n $python $here/peer_torch.py \
+train variant=recommended data=$out/recommended.bin threads=$n seconds=$SECONDS_EACH"
+    done
+    chosen=$(best recommended packet_steps_per_s "$@")
+    pair recommended $threads packet_steps_per_s more \
+        "$ours recommended threads=$threads seconds=$SECONDS_EACH" "$chosen"
+}
+
+captures() {
+    fields="frame.time_epoch ip.src ipv6.src ip.dst ipv6.dst ip.proto ipv6.nxt _ws.col.Protocol
+        frame.len tcp.srcport tcp.dstport tcp.flags udp.srcport udp.dstport icmp.type icmp.code"
+    command -v tshark >/dev/null || { skip "captures: tshark is not installed"; return; }
+    $CC -O2 $here/make_big.c -o $out/make_big && $CC -O2 $here/measure.c -o $out/measure &&
+        $CC -O2 $here/captures.c -lm -o $out/captures &&
+        $out/make_big examples/data/normal.pcap $out/big.pcap 100000 || exit 1
+    set --
+    for name in $fields; do set -- "$@" -e $name; done
+    pair captures 1 seconds less "$out/measure $out/captures $out/big.pcap" \
+        "$out/measure tshark -r $out/big.pcap -T fields $*"
+    rm -f $out/big.pcap
+}
+
 list_rows() {
     speed=packet-steps/s
     row loop_torch $speed 'reference loop, batch 1' "PyTorch's loop as shipped"
@@ -408,6 +438,8 @@ list_rows() {
         row batch${b}_torch0 $speed "training, batch $b" 'best PyTorch, the same batches'
         row batch${b}_torch1 $speed "training, batch $b" 'best PyTorch, batches sorted by length'
     done
+    row recommended $speed 'training as --recommended' 'PyTorch, packed sequences'
+    row captures s '100,000 frames of a capture to encoded sequences' 'tshark -T fields, the same'
     row score_loop $speed 'scoring all' "PyTorch's loop, one by one"
     row score_torch $speed 'scoring all' 'best PyTorch, batches sorted by length'
     for b in 1 32 256 0; do row fma$b GFLOP/s "$(name_of $b)" 'multiply-add peak'; done
@@ -448,7 +480,9 @@ full() {
         skip "PyTorch: neither python3 nor /usr/bin/python3 has torch"
     fi
 
+    ! wanted captures || captures
     for t in $counts; do
+        [ -z "$python" ] || ! wanted recommended || recommended $t
         [ -z "$python" ] || torch $t
         [ -z "$oneDNN" ] || onednn $t
         for b in 1 32 256 0; do
@@ -500,11 +534,12 @@ full() {
     if [ -s $out/skipped ]; then cat $out/skipped; fi
 }
 
-# Reading, from ten thousand to ten million rows; each in a process of its own, for its memory.
+# Reading, from ten thousand to a million rows; each in a process of its own, for its memory. (More:
+# big.sh.)
 grow_rows() {
     echo '| rows read and encoded | s | rows/s | peak memory, MB | bytes a row |'
     echo '|---|---|---|---|---|'
-    for rows in 10000 100000 1000000 10000000; do
+    for rows in 10000 100000 1000000; do
         $out/make_week $out/rows.csv $rows >>$out/log || exit 1
         sh -c "$ours load csv=$out/rows.csv" | tee -a $out/log | awk -v rows=$rows '{
             for (i = 1; i <= NF; ++i) { split($i, part, "="); value[part[1]] = part[2] }
