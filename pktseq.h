@@ -12284,6 +12284,7 @@ PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, doub
     double *sorted;
     if (!value || !quantile || count == 0 || !pktseqi_finite(&q) || q < 0 || q > 1)
         return pktseqi_bad_argument(err, "no values, or q is not a share from 0 to 1");
+    // NaN has no place in an order, so qsort would do anything
     for (size_t i = 0; i < count; ++i)
         if (!pktseqi_finite(&value[i])) return pktseqi_bad_argument(err, "a value is not finite");
     sorted = (double *)pktseqi_alloc(&own, count, sizeof *sorted);
@@ -12295,7 +12296,7 @@ PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, doub
     return pktseqi_ok(err);
 }
 
-// A score and whether its sequence is anomalous.
+// A score and whether its sequence is anomalous: 1 or 0, to be added up.
 typedef struct pktseqi_ranked {
     double score;
     int anomalous;
@@ -12313,6 +12314,9 @@ static int pktseqi_compare_ranked(const void *a, const void *b) {
 //   average precision += recall gained * precision after
 static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
                                     pktseq_evaluation *e) {
+    // Figures are exact but for rounding: no grid of thresholds, no curve that is integrated. The
+    // trapezoid between two points of the ROC curve is what half a point for a tie amounts to;
+    // average precision is the sum that scikit-learn has, without interpolation.
     double normal = (double)e->normal, anomalous = (double)e->anomalous;
     double tp = 0, fp = 0;  // true and false positives above the threshold
     for (size_t i = 0, next; i < count; i = next) {
@@ -12349,6 +12353,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "all %z sequences are %s, so there is no ranking to evaluate", count,
                              e.normal ? "normal" : "anomalous");
+    // scores and labels go through the sort together: 16 bytes a sequence
     ranked = (pktseqi_ranked *)pktseqi_alloc(&own, count, sizeof *ranked);
     if (!ranked) return pktseqi_no_memory(err);
     for (size_t i = 0; i < count; ++i) {
@@ -12388,6 +12393,8 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
                                                                        double *weight) {
     pktseq_detector_options options = pktseq_detector_options_default();
     int token = 0;
+    // One step ahead a packet that surprises does not spoil the forecasts of all that follow, as it
+    // does when the decoder is fed with its own forecasts.
     options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = 1;
     options.by_length = 1;
@@ -12442,6 +12449,7 @@ static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *er
     d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, pktseqi_detector_numbers(d),
                                                sizeof *d->memory);
     if (!d->memory) return pktseqi_no_memory(err);
+    // in this order a checkpoint has them, too
     d->weight = d->memory;
     d->error = d->weight + d->groups;
     d->mean = d->error + d->out;
@@ -12477,7 +12485,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     for (size_t o = 0; o < detector->out; ++o) detector->error[o] = 1;
     // the identity: before fit the Mahalanobis distance is the Euclidean one
     for (size_t c = 0; c < contexts; ++c) detector->precision[c * contexts + c] = 1;
-    detector->scale[0] = 1 - options->context;
+    detector->scale[0] = 1 - options->context;  // of the network, of the context
     detector->scale[1] = options->context;
     for (int k = 0; k < PKTSEQI_LENGTHS; ++k) detector->length_scale[k] = 1;
     for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector->running_scale[k] = 1;
@@ -12525,10 +12533,10 @@ static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const
     } else {
         y = (double)pktseqi_truth_at(truth, group, g, 0);
         if (group->kind == PKTSEQ_GROUP_NUMBER) {
-            double e = (double)out[0] - y;
+            double e = (double)out[0] - y;  // its constant is left out: a perfect forecast is 0
             return 2 * log(1 + e * e / (3 * error[group->first]));
         }
-        p = (double)(y >= 0.5 ? out[0] : 1 - out[0]);
+        p = (double)(y >= 0.5 ? out[0] : 1 - out[0]);  // out: the probability that it is set
     }
     return pktseqi_surprisal((pktseq_real)p, PKTSEQI_MIN_PROBABILITY);
 }
@@ -12544,6 +12552,7 @@ static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group
                                     double *part) {
     int rms = d->options.measure == PKTSEQ_MEASURE_RMS;
     double sum = 0, root;
+    // a part is the difference of two sums: sums themselves stay as they are without parts
     for (size_t g = 0; g < d->groups; ++g) {
         double before = sum;
         for (size_t i = 0; rms && i < group[g].count; ++i) {
@@ -12609,7 +12618,7 @@ static int pktseqi_running_now(size_t packets) {
 
 // Returns the mean score of T packets from the sums over them, whatever their number.
 static double pktseqi_detector_mean(const pktseq_detector *d, size_t targets, const double *sum) {
-    double value = sum[0] / (double)targets;
+    double value = sum[0] / (double)targets;  // without a context as it is: the reference's score
     if (d->options.context > 0)
         value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
     return value;
@@ -12707,7 +12716,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
     if (status) return status;
     parts = d->groups + d->contexts;
     packets = pair->inputs + pair->targets;
-    scale = 1 / (double)pair->targets;
+    scale = 1 / (double)pair->targets;  // of the mean; then as pktseqi_detector_value has it
     if (d->options.by_length)
         scale /= d->length_scale[pktseqi_length_class(packets, PKTSEQI_LENGTHS)];
     pktseqi_detector_sum(d, model, work, pair, 0, sum, NULL, part);
@@ -12737,7 +12746,7 @@ static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
     size_t at = top->count, k;
     if (!(sum > 0)) return;  // a context nearer to normal than the mean is no reason
     top->all += sum;
-    while (at > 0 && sum > top->sum[at - 1]) --at;
+    while (at > 0 && sum > top->sum[at - 1]) --at;  // by insertion: there are three places
     if (at == 3) return;
     top->count += top->count < 3;
     for (k = top->count - 1; k > at; --k) {
@@ -12782,6 +12791,7 @@ static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *co
 
 // Writes a number with three significant digits, and all of those before the point.
 static void pktseqi_put_amount(pktseqi_text *t, double v) {
+    // 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568: what a reader can tell apart, in no exponents
     double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
     while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
     pktseqi_put(t, "%f", floor(v * scale + 0.5) / scale);
@@ -12791,6 +12801,7 @@ static void pktseqi_put_amount(pktseqi_text *t, double v) {
 // of a context is nobody's value: "about 3", and what is next to nothing is 0.
 static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double value, int expected,
                               char text[64]) {
+    // the units that the column's names do not tell; a counter is a number of packets or the like
     const pktseq_field *field = pktseqi_part_field(codec, part);
     // the value of a class is at most its width, which the size_t holds
     size_t width = pktseqi_field_width(field), at = value >= 0 ? (size_t)value : width;
@@ -12839,12 +12850,13 @@ PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector
         return PKTSEQ_ERROR_MISMATCH;
     memset(&top, 0, sizeof top);
     parts = d->groups + d->contexts;
+    // steps outside, parts inside in memory: at most 320 x 15 numbers, read twice
     for (size_t p = 0; p < (pair->context ? parts : d->groups); ++p) {  // without: all are 0
         double sum = 0;
         for (size_t t = first; t < past; ++t) sum += part[t * parts + p];
         pktseqi_top_add(&top, p, sum);
     }
-    for (size_t k = 0; k < top.count; ++k) {
+    for (size_t k = 0; k < top.count; ++k) {  // of equal steps the first is the worst
         size_t p = top.part[k], worst = first;
         pktseqi_truth truth;
         double expected, seen;
@@ -12887,6 +12899,7 @@ enum { PKTSEQI_SCORED_SEQUENCES = 64, PKTSEQI_SCORED_PACKETS = 2048 };
 // Sorts the sequences by length, by counting. 0 = out of memory.
 static int pktseqi_batch_sort(pktseqi_batch_scoring *s, const pktseq_allocator *allocator) {
     const pktseq_dataset *d = s->dataset;
+    // lengths are at most `longest` packets, so counting takes less memory than the dataset has
     size_t longest = d->longest + d->options.inputs;
     size_t *count = (size_t *)pktseqi_alloc_zeroed(allocator, longest + 2, sizeof *count);
     s->order = (size_t *)pktseqi_alloc(allocator, d->pairs, sizeof *s->order);
@@ -12970,6 +12983,7 @@ static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     work->config = model->config;
     work->threads = pktseqi_thread_count(threads);
+    // more threads have larger batches, so that each has as much to do as alone
     work->batch = (size_t)work->threads * PKTSEQI_SCORED_SEQUENCES;
     work->targets = dataset->longest;
     s->max_rows = (size_t)work->threads * PKTSEQI_SCORED_PACKETS;
@@ -13020,6 +13034,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detect
     double *sum;
     if (status) return status;
     if (!score) return pktseqi_bad_argument(err, "score is NULL");
+    // sums first, scores when all went well: score is not touched on failure
     sum = (double *)pktseqi_alloc(&detector->allocator, pktseqi_times(dataset->pairs, 2),
                                   sizeof *sum);
     if (!sum) return pktseqi_no_memory(err);
@@ -13211,6 +13226,7 @@ static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset
         pktseqi_moments_add(&of[pktseqi_length_class(dataset->length[i], PKTSEQI_LENGTHS)], v);
         pktseqi_moments_add(all, v);
     }
+    // the mean without a scale, so that fitting twice gives the same
     for (int k = 0; k < PKTSEQI_LENGTHS; ++k)
         d->length_scale[k] = pktseqi_moments_scale(of[k].n < 20 ? all : &of[k]);
 }
@@ -13224,7 +13240,7 @@ static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_datase
         pktseqi_moments m = {0, 0, 0};
         for (size_t i = 0; i < dataset->pairs; ++i) {
             const double *at = mark + 3 * (PKTSEQ_RUNNING * i + k);
-            size_t packets = (size_t)at[0];
+            size_t packets = (size_t)at[0];  // 0: the sequence ended before this class
             if (packets)
                 pktseqi_moments_add(&m, pktseqi_detector_mean(
                                             d, packets - dataset->options.inputs, at + 1));
@@ -13257,7 +13273,7 @@ static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t
     for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
     for (size_t i = n - k; i < n; ++i)
         v += (score[i] - from - m) * (score[i] - from - m) / (double)(k > 1 ? k - 1 : 1);
-    if (v > 0) shape = 0.5 * (1 - m * m / v);
+    if (v > 0) shape = 0.5 * (1 - m * m / v);  // an exponential tail has v = m^2, shape 0
     if (shape < -0.5) shape = -0.5;
     if (shape > 0.3) shape = 0.3;
     x->tail[0] = from;
@@ -13346,6 +13362,7 @@ static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_positive_rate;
     pktseqi_threshold_at(d, &d->running, rate, &d->running_threshold, NULL, NULL);
     pktseqi_threshold_at(d, &d->scores, rate, &d->threshold, &low, &high);
+    // a high rate is a low threshold; between quantiles a range can miss the threshold by rounding
     d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
     d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
     if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
@@ -13367,6 +13384,7 @@ static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const d
         high[part] += score[i] > highest_tenth;
         share += (score[i] > highest_tenth) / (double)dataset->pairs;
     }
+    // of count sequences with chance `share` each the variance is count share (1 - share)
     for (int k = 0; k < 10 && share > 0; ++k) {
         double off = high[k] - count[k] * share;
         if (count[k] > 0) sum += off * off / (count[k] * share * (1 - share));
@@ -13385,7 +13403,7 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
                                      int running) {
     size_t n = dataset->trained, held = dataset->pairs - n;
     double upper[2] = {0, 0}, ratio;
-    if (held < 1) return;
+    if (held < 1) return;  // all were trained on, or none: scores are taken as they are
     memcpy(sorted, score, dataset->pairs * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
     qsort(sorted + n, held, sizeof *sorted, pktseqi_compare_numbers);
@@ -13508,6 +13526,7 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
         return PKTSEQ_ERROR_ARGUMENT;
     // an exponential window: what came w sequences ago counts 1/e
     fade = drift->window > 1 ? 1 - 1 / drift->window : 1;
+    // sums of weights and of their squares tell how many sequences the window is worth
     drift->sequences = drift->sequences * fade + 1;
     drift->squares = drift->squares * fade * fade + 1;
     drift->packets = drift->packets * fade + packets;
@@ -13537,6 +13556,7 @@ PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name) {
         }
         if (drift->name_count[k] < drift->name_count[min]) min = k;
     }
+    // fading counters need not be 0 to be worth less than one that comes now
     if (drift->name_count[min] < 1) {
         memcpy(drift->name[min], cut, sizeof cut);
         drift->name_count[min] = 1;
@@ -13553,6 +13573,7 @@ static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_det
     for (int k = 1; k < 8; ++k) {
         int j = k * PKTSEQI_OCTILE;
         double off;
+        // `below` counts scores up to this one, so all quantiles that equal it are below, too
         while (j + 1 < PKTSEQ_QUANTILES && q[j + 1] <= q[k * PKTSEQI_OCTILE]) ++j;
         off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_QUANTILES - 1));
         if (off > max) max = off;
@@ -13589,6 +13610,7 @@ PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_
         // hysteresis: who was over a limit must fall below 0.7 of it, bits as PKTSEQ_DRIFT_..
         for (unsigned k = 0; k < 3; ++k) slack[k] = drift->drifted >> k & 1 ? 0.7 : 1;
         chance = detector->dispersion / n;
+        // of the calibration and of these n sequences, which both are samples
         variance = rate > 0 ? pktseqi_rate_variance(detector, rate) + chance / rate : 0;
         v.above = drift->above / drift->sequences;
         // at a rate of 0, five sequences above the highest that was seen
@@ -13631,6 +13653,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
     H = model->config.hidden;
     O = model->config.out;
     D = model->config.in > O ? model->config.in : O;  // encoder and decoder share the token
+    // a model holds 3H rows of D, O and H numbers: so this sum cannot wrap
     stream->memory = (pktseq_real *)pktseqi_alloc(&own, 6 * H + 2 * O + D, sizeof *stream->h);
     if (!stream->memory) return pktseqi_no_memory(err);
     stream->allocator = own;
@@ -13714,6 +13737,7 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
 //   token   (O), or NULL: entry (G), what is not zero of it
 //   part    (groups + C) what each group and field of the context adds; or NULL. Who asks for it is
 //           a watcher, whose packets are packed, and does not need all of the forecast
+// Sums are added to here and nowhere else, in the order of packets, as pktseqi_detector_sum does.
 static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
                                     const pktseqi_nonzero *entry, const pktseqi_truth *truth,
                                     const pktseq_real *c, double *part) {
@@ -13768,6 +13792,7 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
                                        double *part) {
     const pktseq_config *config = &stream->model->config;
     if (stream->packets < config->inputs) {
+        // the encoder takes dense packets: the reference has three, recommended models none
         for (size_t f = 0; f < packing->fields; ++f)
             pktseqi_unpack(&packing->field[f], row[f], stream->token);
         pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0),
@@ -13783,8 +13808,10 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
     ++stream->packets;
 }
 
+// The score so far is that of a sequence which ends here: by_length looks at the packets pushed.
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
     double sum[2];
+    // model and detector are borrowed, and may have been freed: then their pointers are NULL
     if (!stream || !stream->h || !score || !stream->model->block || !stream->detector->memory ||
         stream->packets <= stream->model->config.inputs)
         return PKTSEQ_ERROR_ARGUMENT;
@@ -13857,7 +13884,7 @@ typedef struct pktseqi_watch_field {
 typedef struct pktseqi_ended {
     double time, highest;
     uint64_t source;        // hash of its address
-    int above;              // the threshold of then
+    int above;              // 1: it has raised an alarm, by the threshold of then
 } pktseqi_ended;
 
 // How many are kept, from how many on and after how many more the threshold is made anew. Of 4,096
@@ -13884,7 +13911,7 @@ typedef struct pktseqi_watching {
     size_t at_since, at_h, at_row;  // bytes from the beginning of a slot
 } pktseqi_watching;
 
-// Returns the sequence in a slot.
+// Returns the sequence in a slot. The pointer holds until the next packet that begins a sequence.
 static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
     return (pktseqi_watched *)(void *)(w->state->slots + slot * w->slot_size);
 }
@@ -14038,6 +14065,7 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
         if (pktseqi_watch_is_token(state, top.part[k]))  // named also if the codec does not know it
             pktseq_token_text(s->token, s->token_protocol, r->seen, sizeof r->seen);
     }
+    // the alarm lies in the slot: it is told again at the end, with what has come since
     a->reasons = top.count;
     a->ended = ended;
     a->score = score;
@@ -14069,6 +14097,7 @@ static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *end
     const pktseqi_watching *state = w->state;
     size_t kept = state->ended_count < PKTSEQI_ADAPT ? state->ended_count : (size_t)PKTSEQI_ADAPT;
     double n = 1, all = 1, same = 1;  // sequences, alarms, of this source; this one included
+    // only for sequences with alarms, so that the walk over 4,096 of them is rare
     for (size_t i = 0; i < kept; ++i) {
         const pktseqi_ended *e = &state->ended[i];
         if (e->time < ended->time - w->options.adapt) continue;
@@ -14088,6 +14117,7 @@ static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, doubl
     pktseqi_ended ended;
     size_t n = 0;
     ended.time = s->alarm.time;
+    // what a threshold is compared with, while the sequence is open and at its end
     ended.highest = score > s->highest ? score : s->highest;
     ended.source = pktseqi_fnv(PKTSEQI_FNV_START, s->alarm.src, sizeof s->alarm.src);
     ended.above = s->alarm.repeated;
@@ -14114,7 +14144,7 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseq_watcher *w = (pktseq_watcher *)user_data;
     pktseqi_watched *s = pktseqi_watch_at(w, slot);
     double score = pktseqi_watch_score(w, s, 1);
-    ++w->sequences;
+    ++w->sequences;  // also those of too few packets to be scored
     if (!s->open) return;  // it never began here
     if (s->alarm.repeated || score > w->options.threshold) pktseqi_watch_raise(w, s, score, 1);
     if (s->alarm.packets > w->state->stream.model->config.inputs) {
@@ -14167,6 +14197,7 @@ static void pktseqi_watch_stream(pktseq_watcher *w, pktseqi_watched *s) {
     stream->h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
     if (!stream->detector->options.one_step_ahead)
         stream->out = stream->h + stream->model->config.hidden;
+    // the stream's own h and out stay unused; `memory` is what will be freed
     stream->packets = s->alarm.packets;
     stream->network = s->network;
     stream->context = s->context;
@@ -14184,6 +14215,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
     memset(s, 0, w->slot_size);  // blames and the hidden state, too
     s->open = 1;
     s->highest = -DBL_MAX;
+    // who is who is told by the first packet: replies do not swap the ends
     a->begin = packet->time;
     memcpy(a->src, packet->src, 16);
     memcpy(a->dst, packet->dst, 16);
@@ -14244,6 +14276,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     if (strcmp(s->alarm.protocol, "TCP") == 0 || strcmp(s->alarm.protocol, "UDP") == 0)
         pktseqi_text_cut(s->alarm.protocol, sizeof s->alarm.protocol, tracked.protocol);
     if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
+    // once it has raised an alarm, nothing more is said of a sequence until its end
     if (pktseqi_running_now(n) && !s->alarm.repeated) {
         double score = pktseqi_watch_score(watcher, s, 0);
         if (score > s->highest) s->highest = score;
@@ -14266,6 +14299,7 @@ PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
 // Points every array into the block; returns the bytes needed. Looked-up texts are zeros at first.
 static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block) {
     const pktseq_codec *codec = s->codec;
+    // called twice: with block NULL it counts, and pointers are NULL, too
     size_t used = 0, ended = adapts ? PKTSEQI_ADAPT : 0;
     pktseqi_looked *looked;
     s->field = (pktseqi_watch_field *)pktseqi_bump(block, &used, codec->field_count, 1,
@@ -14335,7 +14369,7 @@ static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const p
                                                 const pktseq_detector *detector,
                                                 pktseq_error *err) {
     double *rate = &o->false_positive_rate;
-    int own = *rate > 0 && o->threshold == 0;
+    int own = *rate > 0 && o->threshold == 0;  // then the threshold is made from the rate
     pktseq_rule rule = o->rule.min_length ? o->rule : codec->rule;
     if (!(*rate >= 0 && *rate <= 1) || !(o->adapt >= 0) || o->adapt > DBL_MAX)
         return pktseqi_bad_argument(err, "false_positive_rate is not a share, or adapt not a time");
@@ -14369,6 +14403,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
                                                               sizeof *watcher->state);
     if (!watcher->state) return pktseqi_no_memory(err);
     watcher->state->codec = codec;
+    // each of these leaves what watcher_free can free
     status = pktseq_stream_init(&watcher->state->stream, model, detector, &watcher->allocator, err);
     if (status == PKTSEQ_OK)
         status = pktseq_tracker_init(&watcher->tracker, &watcher->options.rule,
@@ -14390,9 +14425,8 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
 PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
     pktseqi_watching *state = watcher ? watcher->state : NULL;
     if (!watcher) return;
-    for (size_t f = 0; state && state->field && f < state->codec->field_count; ++f) {
+    for (size_t f = 0; state && state->field && f < state->codec->field_count; ++f)
         pktseqi_free(&watcher->allocator, state->field[f].tree.node);
-    }
     if (state) {
         pktseq_stream_free(&state->stream);
         pktseqi_free(&watcher->allocator, state->block);
