@@ -3250,6 +3250,10 @@ static void pktseqi_walk_found(pktseqi_walk *w, int six) {
 // Reads IPv4: 0 version and length of the header in words, 2 length of all, 6 flags and offset of a
 // fragment, of which the first has the ports and any other only data. A length of 0 is a packet
 // that the network card was to cut into segments; one below the header's is not IP.
+//
+//   0 version 4 bits, words of header 4 | 1 service | 2 length of all | 4 identification
+//   6 flags 3 bits, offset 13 | 8 time to live | 9 protocol | 10 checksum | 12 source
+//   16 destination | 20 options
 static void pktseqi_walk_ipv4(pktseqi_walk *w) {
     size_t header = 4 * (size_t)(w->at[0] & 15), total;
     unsigned offset;
@@ -3267,6 +3271,9 @@ static void pktseqi_walk_ipv4(pktseqi_walk *w) {
 }
 
 // Reads IPv6, and nothing else: 4 length of the payload, 0 for a jumbogram (RFC 2675).
+//
+//   0 version 4 bits, class 8, flow 20 | 4 length | 6 next header | 7 hop limit | 8 source
+//   24 destination | 40 extension headers
 static void pktseqi_walk_ipv6(pktseqi_walk *w) {
     size_t payload;
     if (!pktseqi_walk_has(w, 1) || w->at[0] >> 4 != 6 || !pktseqi_walk_has(w, 40)) return;
@@ -3285,6 +3292,8 @@ static void pktseqi_walk_ip(pktseqi_walk *w) {
 
 // Reads one label of MPLS (RFC 3032). The last one does not say what follows: the first four bits
 // of an IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
+//
+//   0 label 20 bits, class 3, bottom of the stack 1, time to live 8
 static void pktseqi_walk_mpls(pktseqi_walk *w) {
     static const pktseqi_route list[] = {{4, 0, pktseqi_walk_ip}, {6, 0, pktseqi_walk_ip},
                                          {0, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag}};
@@ -3318,6 +3327,8 @@ static void pktseqi_walk_ppp(pktseqi_walk *w) {
 }
 
 // Goes on from a session of PPP over Ethernet (RFC 2516), whose last two bytes are PPP's length.
+//
+//   0 version and type | 1 code, 0 | 2 session | 4 length | 6 PPP
 static void pktseqi_walk_pppoe(pktseqi_walk *w) {
     pktseqi_walk_trim(w, pktseqi_be16(w->at - 2));
     w->next = pktseqi_walk_ppp;
@@ -3325,6 +3336,8 @@ static void pktseqi_walk_pppoe(pktseqi_walk *w) {
 
 // Goes on from SNAP (IEEE 802.2), the last 5 of 8 bytes: organisation 3, type 2. Of organisation 0
 // (or f8, Cisco's) the type is an Ethertype; c is Cisco itself.
+//
+//   0 aa | 1 aa | 2 control | 3 organisation | 6 type
 static void pktseqi_walk_snap(pktseqi_walk *w) {
     uint32_t organisation = pktseqi_be32(w->at - 6) & 0xffffff;
     w->type = pktseqi_be16(w->at - 2);
@@ -3349,6 +3362,8 @@ static void pktseqi_walk_llc(pktseqi_walk *w) {
 }
 
 // Reads MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
+//
+//   0 flags | 1 short length | 2 packet number | 6 sender, 8 bytes, if a flag says so
 static void pktseqi_walk_macsec(pktseqi_walk *w) {
     if (!pktseqi_walk_has(w, 6)) return;
     if (w->at[0] & 0x0c) w->other = "MACSEC";  // encrypted
@@ -3443,6 +3458,9 @@ static void pktseqi_walk_relay(pktseqi_walk *w) {
 
 // Reads Linux cooked captures: the protocol is the last two of 16 bytes (LINKTYPE_LINUX_SLL, 113),
 // or the first two of 20 (.._SLL2, 276). It is an Ethertype or names a kind of device.
+//
+//   SLL    0 direction | 2 device | 4 length of address | 6 address | 14 protocol
+//   SLL2   0 protocol | 2 reserved | 4 interface | 8 device | 10 direction | 11 length | 12 address
 static void pktseqi_walk_cooked(pktseqi_walk *w) {
     static const pktseqi_route list[] = {{1, 0, NULL},
                                          {3, PKTSEQI_ETHERNET, pktseqi_walk_tag},
@@ -3468,6 +3486,8 @@ static void pktseqi_walk_extension(pktseqi_walk *w) {
 
 // Reads the fragment header of IPv6: 0 next header, 2 offset and flags. Only the first fragment
 // has what follows the header. One that is the first and the last is no fragment (RFC 6946).
+//
+//   0 next header | 1 reserved | 2 offset 13 bits, reserved 2, more follow 1 | 4 identification
 static void pktseqi_walk_fragment(pktseqi_walk *w) {
     unsigned offset;
     if (!pktseqi_walk_has(w, 8)) return;
@@ -3483,6 +3503,9 @@ static void pktseqi_walk_fragment(pktseqi_walk *w) {
 // mirrors Ethernet frames: type I has no header of its own, II, with a sequence number, one of 8
 // bytes. Cisco's metadata are 8 bytes that begin with the next type. Source routes (RFC 1701) are
 // long given up.
+//
+//   0 checksum 1 bit, routing 1, key 1, sequence 1, .., (version 1: acknowledgement 1), version 3
+//   2 Ethertype | 4 what these say
 static void pktseqi_walk_gre(pktseqi_walk *w) {
     unsigned flags;
     size_t bytes = 4;
@@ -3509,6 +3532,9 @@ static void pktseqi_walk_gre(pktseqi_walk *w) {
 // version and flags, 1 type, of which 255 is a user's packet. Any of three flags makes the header
 // 12 bytes; one of them says that extension headers follow: 0 length in words, .., next one's type.
 // What is within is IP, or PPP.
+//
+//   0 version 3 bits, GTP 1, reserved 1, extension 1, sequence 1, number 1 | 1 type | 2 length
+//   4 tunnel | 8 sequence | 10 number | 11 type of the first extension header
 static void pktseqi_walk_gtp(pktseqi_walk *w) {
     size_t bytes;
     unsigned next = 0;
@@ -3543,6 +3569,8 @@ static void pktseqi_walk_teredo(pktseqi_walk *w) {
 }
 
 // Reads Geneve (RFC 8926): 0 version and length of the options in words, 2 Ethertype.
+//
+//   0 version 2 bits, words of options 6 | 1 flags | 2 Ethertype | 4 network | 8 options
 static void pktseqi_walk_geneve(pktseqi_walk *w) {
     if (!pktseqi_walk_has(w, 8) || w->at[0] >> 6 != 0) return;
     w->type = pktseqi_be16(w->at + 2);
@@ -3565,6 +3593,9 @@ static void pktseqi_walk_sctp(pktseqi_walk *w) {
 
 // Reads TCP (RFC 9293): 12 length of the header in words, and flags, whose three reserved bits
 // become one. A length below 20 is not even that of the header: its flags are no flags.
+//
+//   0 ports | 4 sequence number | 8 acknowledgement | 12 words of header 4 bits, reserved 3,
+//   ns cwr ecn urg ack push reset syn fin | 14 window | 16 checksum | 18 urgent | 20 options
 static void pktseqi_walk_tcp(pktseqi_walk *w) {
     unsigned flags;
     size_t header;
@@ -3578,6 +3609,8 @@ static void pktseqi_walk_tcp(pktseqi_walk *w) {
 
 // Reads UDP (RFC 768), 4 length, and enters the tunnel that its destination's port, or else its
 // source's, is that of. A length of 0 is that of a jumbogram; 1 to 7 is not even the header's.
+//
+//   0 ports | 4 length of all | 6 checksum | 8 data; VXLAN: 8 flags | 12 network | 16 Ethernet
 static void pktseqi_walk_udp(pktseqi_walk *w) {
     static const pktseqi_route tunnels[] = {
         {4789, 8 + PKTSEQI_ETHERNET, pktseqi_walk_tag},                // VXLAN, RFC 7348
@@ -3598,6 +3631,8 @@ static void pktseqi_walk_udp(pktseqi_walk *w) {
 
 // Reads ICMP and ICMPv6: 0 type, 1 code, 4 the identifier of the messages that have one: echo, and
 // of ICMP 13 to 18, timestamps, information and masks. What an error quotes is another packet's.
+//
+//   0 type | 1 code | 2 checksum | 4 identifier | 6 sequence number, or what the type says
 static void pktseqi_walk_icmp(pktseqi_walk *w) {
     unsigned type;
     int echo;
@@ -3851,7 +3886,8 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
     return ldexp(negative ? -(double)(int64_t)m : (double)(int64_t)m, -scale);
 }
 
-// Returns a number in the byte order of the section.
+// Returns a number in the byte order of the section. pcap's is known by its magic number, pcapng's
+// by that of each section, so that files of several machines may be put together.
 static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
     return c->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
 }
@@ -3892,14 +3928,16 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
     return status;
 }
 
-// Fails because frame number `frames` + 1 breaks a rule of the format.
+// Fails because frame number `frames` + 1 breaks a rule of the format. There is no going on after
+// that: where the next record begins is said by the one that is wrong.
 static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, const char *what,
                                              pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frames, found %s: the capture is "
                          "damaged there", (size_t)c->counts.frames, what);
 }
 
-// Fails because of a link type that is not in pktseqi_links.
+// Fails because of a link type that is not in pktseqi_links. pcap says so at once; of pcapng other
+// interfaces may be known, so it is said at the end, if no frame at all was of a known one.
 static pktseq_status pktseqi_capture_unknown(uint32_t link_type, pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a capture of link type %z, expected "
                          "Ethernet, raw IP, null or loop, Linux cooked, PPP, Cisco HDLC, frame "
@@ -3979,6 +4017,8 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
 
 // Reads a section header (pcapng 4.1): 8 the magic number by which its byte order is known. Its
 // interfaces are yet to be described.
+//
+//   0 0a0d0d0a, the same in both orders | 4 length | 8 magic | 12 version | 16 length of section
 static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, 12, err);
     if (status) return status;
@@ -4058,6 +4098,7 @@ static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *re
 
 // Reads the header of the next record of pcap: 0 seconds, 4 their parts, 8 captured, 12 length.
 // Parts of a second and more, as broken clocks write them, are added all the same.
+// Seconds are without a sign here: such captures end in 2106.
 static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record,
                                           pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, c->record_header, err);
@@ -4089,6 +4130,10 @@ PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
 
 // Reads the header of a pcap file: 0 magic, 4 version, 20 link type, which becomes that of its one
 // interface. The upper bits of the link type tell about checksums.
+//
+//   0 magic | 4 version 2, 4 | 8 zone | 12 accuracy | 16 snap length | 20 link type | 24 records
+//
+// The snap length is not needed: each record says how much of its frame there is.
 static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
     const unsigned char *p;
     uint32_t magic, link_type;
@@ -4156,7 +4201,8 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
 }
 
 // Decodes the current frame and counts what it is. Returns 1 if it has an IP packet. One without a
-// time has that of the frame before.
+// time has that of the frame before. The interface is there: pcap has added its one, and a block of
+// pcapng that names another was refused.
 static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
                                   pktseq_packet *packet) {
     const pktseqi_interface *from = &c->interfaces[record->interface_id];
@@ -7992,7 +8038,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 // text takes 85 ns, decoding its packet 34.
 enum { PKTSEQI_CACHED = 1024 };
 
-// An address, or where a protocol's name is, and its place among a column's texts.
+// An address, or where a protocol's name is, and its place among a column's texts. 24 bytes: the
+// three caches take 72 kB, which stay in the second-level cache beside the staged cells.
 typedef struct pktseqi_cached {
     unsigned char key[16];
     uint32_t index;
