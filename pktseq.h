@@ -2089,6 +2089,9 @@ extern "C" {
 
 // ---- >>memory: sizes, allocation, text that grows ---------------------------------------------
 
+// Sizes come from files and callers, so none is multiplied or added without a look: a product that
+// does not fit is 0 and a sum the largest size_t, both of which pktseqi_alloc refuses. So a chain
+// of them needs no check in between; one at its end, by the allocation, is enough.
 // Returns a * b, or 0 if the product does not fit (no caller asks for zero bytes).
 static size_t pktseqi_times(size_t a, size_t b) {
     return b != 0 && a > (size_t)-1 / b ? 0 : a * b;
@@ -2104,6 +2107,8 @@ static size_t pktseqi_plus(size_t a, size_t b) {
 
 // Allocates an array of count * size bytes. NULL: out of memory, also if the product wraps or is
 // above half of size_t, which no object can be: pointer differences in it are defined.
+// The only place that calls the caller's allocator or malloc. Nothing is allocated while a step of
+// training runs: see pktseq_work.
 static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size_t size) {
     size_t bytes = pktseqi_times(count, size);
     if (bytes == 0 || bytes > (size_t)-1 / 2) return NULL;
@@ -2135,6 +2140,7 @@ static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
 }
 
 // Copies the caller's allocator; NULL becomes zeros, which stand for malloc.
+// Every object keeps a copy, so that it can be freed without being told where it came from.
 static pktseq_allocator pktseqi_allocator(const pktseq_allocator *allocator) {
     pktseq_allocator a;
     memset(&a, 0, sizeof a);
@@ -2150,6 +2156,8 @@ int madvise(void *p, size_t size, int advice);
 // Allocates an array that may be large. The first touch of each page of 4 kB is a page fault, which
 // can take longer than all that is done with the page, so from 2 MB on Linux is asked for pages of
 // 2 MB, for as much as fills them.
+// With PKTSEQ_MALLOC or an allocator of the caller's it is pktseqi_alloc: nobody else's memory has
+// a page size that is known here.
 static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
 #ifdef PKTSEQI_LARGE_PAGES
     const size_t page = (size_t)1 << 21;
@@ -2166,6 +2174,8 @@ static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count
 }
 
 // Moves an array of `used` elements to a larger block. NULL: out of memory, p is still valid.
+// There is no realloc in an allocator of the caller's, so it is allocate, copy, free for all; until
+// it returns both blocks are there.
 static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t used,
                             size_t capacity, size_t size) {
     void *larger = pktseqi_alloc_large(allocator, capacity, size);
@@ -2176,6 +2186,7 @@ static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t u
 }
 
 // Returns the number of threads that an option asks for: 0 is OpenMP's choice, 1 without OpenMP.
+// Results do not depend on it, only time does.
 static int pktseqi_thread_count(int threads) {
 #ifdef _OPENMP
     if (threads == 0) return omp_get_max_threads();
@@ -2192,6 +2203,8 @@ static size_t pktseqi_next_capacity(size_t capacity, size_t at_least) {
 
 // Grows an array of (*capacity) elements to at least (at_least). 0 = no memory, nothing changed.
 //   array   the address of the pointer to it
+// The pointer is copied by memcpy, as pointers of other types than void * may not be written
+// through one. (at_least) may be the largest size_t of pktseqi_plus: then there is no memory.
 static int pktseqi_grow(const pktseq_allocator *allocator, void *array, size_t *capacity,
                         size_t used, size_t at_least, size_t size) {
     size_t to = pktseqi_next_capacity(*capacity, at_least);
@@ -2205,6 +2218,8 @@ static int pktseqi_grow(const pktseq_allocator *allocator, void *array, size_t *
 }
 
 // Text under construction, in the caller's array (fixed: truncated when full) or growing.
+// Messages, names and headers are written through this, and never with printf, which follows the
+// locale (1,5) and has other formats for size_t on other systems.
 typedef struct pktseqi_text {
     char *data;  // (size) and a final 0
     size_t size, capacity;
@@ -2213,6 +2228,7 @@ typedef struct pktseqi_text {
 } pktseqi_text;
 
 // Begins a text in the caller's array of `capacity` bytes.
+// Capacity is at least 1; what does not fit is cut, and the text always ends in 0.
 static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2224,6 +2240,7 @@ static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
 }
 
 // Begins a text in memory of its own. Who begins it frees data, or passes it on.
+// Data is NULL until something was put.
 static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2240,6 +2257,7 @@ static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
 }
 
 // Appends bytes. When memory runs out, `failed` is set and stays: one check at the end is enough.
+// 200 bytes more than needed, so that texts of a few words are allocated once.
 static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     size_t need = pktseqi_plus(pktseqi_plus(t->size, size), 1);
     if (t->failed || size == 0) return;
@@ -2287,6 +2305,7 @@ static void pktseqi_put_hex(pktseqi_text *t, uint64_t value, int digits) {
 
 // Appends text in quotes for a message: at most 40 bytes of it, and what is not printable ASCII as
 // \xNN, since a file could otherwise write escape sequences to a terminal.
+// 40 bytes are enough to find the cell in the file, and keep the sentence readable.
 static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
     size_t i;
     pktseqi_put_text(t, "\"");
@@ -2306,6 +2325,8 @@ static size_t pktseqi_number_write(char *text, double value);
 
 // Appends by a format of four letters: %s text, %q text in quotes, %z size_t, %f double in the
 // fewest digits that give the same bits back. printf would follow the locale.
+// Another letter than these four stands for itself. There is no recursion, and formats are ours,
+// never a file's.
 static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) {
     char number[32];
     for (; *format; ++format) {
@@ -2336,6 +2357,7 @@ static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
 
 // Fills err (if there is one) with "line L: SENTENCE", without a line if that is 0, and returns the
 // status: every failure of the library passes here.
+// The text is cut at 1,023 bytes; where memory has run out it needs none.
 static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size_t line,
                                    const char *format, ...) {
     if (err) {
@@ -2375,6 +2397,7 @@ static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
 }
 
 // Puts the file's name before what err says already; returns the status.
+// The line stays where it was: it is the file's.
 static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
     if (err && status) {
         pktseq_error inner = *err;
@@ -2403,6 +2426,7 @@ static const char *pktseqi_reason(void) {
 
 #ifndef PKTSEQ_NO_STDIO
 #if defined(PATH_MAX) && PATH_MAX > 4096
+// Paths of this length lie on the stack, one or two at a time.
 enum { PKTSEQI_PATH = PATH_MAX };
 #else
 enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath make one
@@ -2419,6 +2443,8 @@ __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned page, unsigned 
 
 // Translates a path in UTF-8 to what Windows calls by. 0 if it is none: it is then taken as one in
 // the code page of the process, as main() gets its arguments.
+// 65001 is UTF-8 (CP_UTF8), 8 refuses bytes that are none (MB_ERR_INVALID_CHARS); windows.h is not
+// included for two constants and three functions.
 static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
     const unsigned utf8 = 65001;
     const unsigned long refuse_others = 8;
@@ -2440,12 +2466,14 @@ static FILE *pktseqi_fopen(const char *path, const char *mode) {
 #endif
 
 // Reports that a file could not be opened, with the reason where errno tells it.
+// errno has to be as the call that failed has left it, so who opens sets it to 0 before.
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
     return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path,
                          pktseqi_reason());
 }
 
 // Copies a C string. NULL: out of memory.
+// Goes back by pktseqi_free of the same allocator.
 static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
     size_t size = strlen(text) + 1;
     char *copy = (char *)pktseqi_alloc(allocator, size, 1);
@@ -2468,6 +2496,8 @@ static uint64_t pktseqi_bits(const double *value) {
 }
 
 // Tells whether a double is neither infinite nor NaN: its exponent is not all ones.
+// All of the library that may meet a NaN or an infinity asks this, and not isfinite, which
+// -ffast-math takes for true.
 static int pktseqi_finite(const double *value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
 }
@@ -2478,6 +2508,7 @@ static int pktseqi_share_below_one(const double *share) {
 }
 
 // Returns the bits of a pktseq_real as they go into a file.
+// sizeof decides at compile time; the other branch is compiled and never run.
 static uint64_t pktseqi_real_bits(const pktseq_real *value) {
     uint32_t bits32;
     uint64_t bits;
@@ -2500,6 +2531,7 @@ static int pktseqi_finite_real(const pktseq_real *value) {
 // bijection of the state, so two inputs that differ in one byte never have the same hash. It finds
 // damage; it does not stop a forger.
 #define PKTSEQI_FNV_START 0xcbf29ce484222325u
+// About 1 ns a byte, as each step waits for the one before: 2 ms for a model of 2 MB.
 static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
     const unsigned char *p = (const unsigned char *)data;
     for (size_t i = 0; i < size; ++i) hash = (hash ^ p[i]) * 0x100000001b3u;
@@ -2508,6 +2540,8 @@ static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
 
 // Tells whether text is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF). Of each
 // character the second byte alone has bounds of its own, low to high, which exclude the rest.
+// Needed since names go into JSON and onto pages, where readers disagree about broken text. c0, c1
+// and f5 to ff begin nothing; a byte from 80 to bf does not begin a character.
 static int pktseqi_utf8(const char *text, size_t size) {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t i = 0; i < size;) {
@@ -2523,12 +2557,16 @@ static int pktseqi_utf8(const char *text, size_t size) {
 
 PKTSEQ_DEF const char *pktseq_version(void) { return PKTSEQ_VERSION; }
 
+// Structs of another version, or with another PKTSEQ_REAL, have other sizes in almost all cases;
+// the version says the rest.
 PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, size_t sizes) {
     int fits = version && strcmp(version, PKTSEQ_VERSION) == 0 && real == sizeof(pktseq_real) &&
                sizes == PKTSEQ_STRUCT_SIZES;
     return fits ? PKTSEQ_OK : PKTSEQ_ERROR_MISMATCH;
 }
 
+// A switch without default: a compiler that warns of missing values finds a status that has no
+// words.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
     switch (status) {
     case PKTSEQ_OK: return "ok";
@@ -2725,9 +2763,9 @@ static size_t pktseqi_digits8(const char *text, uint64_t *value) {
     return count;
 }
 
-// Appends the digits at text to *m, which wraps if they are more than 19; returns what follows. m is
-// wrong where it wraps: who asks counts the digits, and then goes by the text. Eight digits at once,
-// as ports are read, gained nothing here: numbers of packets have few, and the division costs more.
+// Appends the digits at text to *m, which wraps if they are more than 19; returns what follows.
+// m is wrong where it wraps: who asks counts the digits, and then goes by the text. Eight at once, as ports are read, gain nothing here: numbers have few, and dividing by the power of ten
+// takes longer.
 static const char *pktseqi_digits_append(const char *text, const char *limit, uint64_t *m) {
     for (; text < limit && *text >= '0' && *text <= '9'; ++text)
         *m = 10 * *m + (uint64_t)(*text - '0');
@@ -4372,6 +4410,8 @@ static const pktseqi_kind pktseqi_kinds[] = {
      PKTSEQ_GROUP_NUMBER}};
 
 // Their names in checkpoints.
+// Names of enumerations in the order of their values; NULL ends each list. A new value gets its
+// name here, and files of before stay readable as long as the old names stay.
 static const char *const pktseqi_kind_name[] = {
     "zscore", "since-previous", "since-first",    "number", "flag",
     "onehot", "port",           "port-reference", "log",    "log-since-previous",
@@ -14620,6 +14660,8 @@ static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
 
 // The only format that is written and read: 1 and 2, of version 0.4.0 and before, said nothing of
 // the rule, the running scores and the naming of protocols.
+// A format changes when lines of before mean something else; new lines alone do not need it, since
+// what a file does not have is zero.
 #define PKTSEQI_FORMAT "3"
 #define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) after the weights, if there is one
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
@@ -14644,6 +14686,8 @@ enum {
 
 // One line of an entry. Numbers are from min to max, those two as well; of strings that are GROWN
 // max is how many there may be.
+// Offsets and sizes come from offsetof and sizeof, so a member that changes its type is found by
+// the compiler or by the round trip of tests/test_files.c, not by its users.
 typedef struct pktseqi_member {
     const char *name;
     int type;
@@ -14653,8 +14697,10 @@ typedef struct pktseqi_member {
     const char *const *names;
 } pktseqi_member;
 
+// Shares below 1, as of what is held out, and a momentum that does not sum up for ever.
 #define PKTSEQI_BELOW_1 (1 - DBL_EPSILON / 2)  // the largest double below 1
 #define PKTSEQI_MAX_WHOLE 9007199254740991.0   // 2^53 - 1: doubles hold every whole number to here
+// What 32-bit machines can hold as well: a file of one machine loads on every other.
 #define PKTSEQI_WHOLE_32 4294967295.0
 // Members of the struct PKTSEQI_OF, to be defined as its type.
 #define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
@@ -14718,6 +14764,9 @@ static const pktseqi_member pktseqi_field_members[] = {
 };
 #undef PKTSEQI_OF
 
+// A resumed run has to do what the uninterrupted one would have done, to the bit, so everything
+// that a step depends on is here or in the tensors. Callbacks and the number of threads are not:
+// results do not depend on them.
 // "pktseq.training". Of a run that was called again with other settings, sums and counts may be
 // those of the settings before.
 #define PKTSEQI_OF pktseq_training
@@ -14748,6 +14797,9 @@ static const pktseqi_member pktseqi_training_members[] = {
 };
 #undef PKTSEQI_OF
 
+// How many groups and outputs there are the model says; the arrays of out, groups and contexts
+// numbers lie in one block, which is allocated between the two lists. Errors and scales divide, so
+// they are not zero.
 // "pktseq.detector": what its arrays are allocated by, then the rest.
 #define PKTSEQI_OF pktseq_detector
 #define PKTSEQI_M_REALS(name, more, member, min, count) \
@@ -14801,6 +14853,9 @@ typedef struct pktseqi_values {
 } pktseqi_values;
 
 // Returns where a member's values are, and how many.
+// The only place that turns offsets into addresses. `object` is not written through the result,
+// unless it is being loaded. Counts of arrays are members themselves, of the same object: they have
+// to be right before the arrays are asked for, which the order of the lists sees to.
 static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void *object) {
     pktseqi_values v;
     int type = m->type & PKTSEQI_TYPE;
@@ -14817,6 +14872,7 @@ static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void 
 
 // Returns a value that is a number, or the index of a name. With -fshort-enums an enumeration is
 // one byte; a condition is any int.
+// Whole numbers to 2^53 are exact in a double; larger ones fail the check of their range.
 static double pktseqi_value_number(const pktseqi_member *m, const char *at) {
     int type = m->type & PKTSEQI_TYPE, index;
     size_t whole;
@@ -14842,6 +14898,7 @@ static const char *pktseqi_value_text(const pktseqi_member *m, const char *at) {
 }
 
 // Returns the index of a name in a list that NULL ends, or the list's length.
+// Lists are short, except categories, of which there are at most 4,096.
 static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
     size_t i = 0;
     while (name[i] && (!wanted || strcmp(name[i], wanted) != 0)) ++i;
@@ -14850,6 +14907,9 @@ static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
 
 // Tells whether a value can be. The writer and the reader both ask, so that whatever is saved can
 // be loaded.
+// Ranges are those that keep what uses the value defined: no division by zero, no number that is
+// not finite, no name that is not in its list. What has to do with other values is checked where
+// the whole object is known.
 static int pktseqi_value_good(const pktseqi_member *m, const char *at) {
     int type = m->type & PKTSEQI_TYPE;
     double v;
@@ -14878,6 +14938,7 @@ static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
 }
 
 // Tells whether every byte of a member's values is zero; of a text the first one counts.
+// By bytes: minus zero is written, since it has to come back with its sign.
 static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
     pktseqi_values v = pktseqi_member_values(m, object);
     size_t k = 0, size = (m->type & PKTSEQI_TYPE) == PKTSEQI_TEXT ? 1 : v.count * v.size;
@@ -14886,6 +14947,7 @@ static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
 }
 
 // Appends a text; as %xx what JSON escapes, what ends values and lines, and the percent sign.
+// Names of columns and categories come from files, so they may hold anything that is UTF-8.
 static void pktseqi_put_escaped(pktseqi_text *t, const char *text) {
     for (; *text; ++text) {
         unsigned char c = (unsigned char)*text;
@@ -14917,6 +14979,8 @@ static void pktseqi_put_value(pktseqi_text *t, const pktseqi_member *m, const ch
 }
 
 // Appends the lines of an object. Fails if a value cannot be.
+// Checks before it writes, as the reader does after it has read: a file that cannot be loaded again
+// is never made, and the caller learns at once which value it is.
 static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
                                          const void *object, pktseq_error *err) {
     for (; count > 0; --count, ++m) {
@@ -14936,6 +15000,7 @@ static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *
 
 // Appends the entries of the metadata that say what the model, the codec, the training and the
 // detector are. NULL: there is none.
+// Entries are opened and closed here; a failure leaves text that nobody uses.
 static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
@@ -14972,6 +15037,8 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
 
 // The tensors of a file: the model's, and a vector as long as all of them, which training with
 // momentum needs to go on.
+// The velocity has no shape of its own: it lies as the parameters lie, so one vector of the same
+// length is enough, and readers that only want weights pass over it.
 enum { PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
 static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
     pktseqi_tensor_list(config, known);
@@ -14983,6 +15050,8 @@ static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known
 
 // Appends where the first `entries` tensors will be. Spaces fill the header up to a multiple of 8
 // bytes, so that the numbers are aligned in the file.
+// Offsets count from the end of the header. rows * cols cannot wrap: pktseqi_parameters has counted
+// all of them when the model was made.
 static void pktseqi_put_tensors(pktseqi_text *t, const pktseq_config *config, size_t entries) {
     pktseq_tensor tensor[PKTSEQI_ENTRIES];
     size_t offset = 0;
@@ -15000,6 +15069,7 @@ static void pktseqi_put_tensors(pktseqi_text *t, const pktseq_config *config, si
 }
 
 // Writes the lowest `bytes` bytes of a number, little-endian on every machine.
+// By shifts, so that no machine's order of bytes matters; compilers make one store of it.
 static void pktseqi_write_u64(void *to, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) ((unsigned char *)to)[i] = (unsigned char)(value >> (8 * i));
 }
@@ -15012,6 +15082,8 @@ static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
 }
 
 // Appends numbers, (count). Fails if one is not finite; what: what they are.
+// A weight that is not finite would make every later score NaN, without a word: the file of before
+// is worth more than this one.
 static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const pktseq_real *value,
                                        size_t count, pktseq_error *err) {
     unsigned char bytes[8];
@@ -15025,12 +15097,15 @@ static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const 
 }
 
 // Hashes a whole file except the 16 bytes at `hole`, which will hold the digits of the hash.
+// The digits cannot be part of what they are made of, and everything else is: the length, the
+// header, the numbers, blanks at the end.
 static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
     uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
     return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
 }
 
 // Checks that what will be in one file belongs together. NULL: it is not saved.
+// Everything that a reader would refuse after all values were read one by one.
 static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
                                         const pktseq_training *training,
                                         const pktseq_detector *d, pktseq_error *err) {
@@ -15049,6 +15124,8 @@ static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_
 
 // Appends a whole file, but for its length and checksum: 8 bytes, the header, the numbers. Leaves
 // where the header ends and where the 16 digits of the checksum go.
+// The file is made in memory as a whole, since its first bytes depend on all others. For a model of
+// H = 256 that is 2 MB.
 static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model,
                                       const pktseq_codec *codec, const pktseq_training *training,
                                       const pktseq_detector *detector, size_t *header,
@@ -15113,6 +15190,8 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 
 // The header while it is read. After the first error nothing more is read: every function then
 // returns what ends the loop it is called in, so only the last of them looks at `status`.
+// A cursor and no tree: the format has objects in an object, and only three kinds of values, so
+// depth is bounded by the code, whatever the file nests.
 typedef struct pktseqi_json {
     char *text, *at, *end;  // the copy, the cursor, the 0 after the copy
     pktseq_status status;
@@ -15125,6 +15204,8 @@ typedef struct pktseqi_meta {
 } pktseqi_meta;
 
 // One tensor as the file describes it.
+// Numbers as they were read; nothing is computed from them before pktseqi_load_shapes has compared
+// them with what a model of these sizes has.
 typedef struct pktseqi_entry {
     int found, rank;
     size_t shape[2];
@@ -15133,6 +15214,7 @@ typedef struct pktseqi_entry {
 } pktseqi_entry;
 
 // Each entry of the metadata is compared with all others, one by one; we write 8.
+// 1,024 take at most half a million comparisons; 300,000 would take minutes.
 enum { PKTSEQI_MAX_META = 1024 };
 
 // Everything a header says.
@@ -15167,6 +15249,7 @@ static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
 }
 
 // Returns the next character after white space, or 0 at the end and after an error.
+// The 0 after the copy stops strspn, so the cursor never passes the end.
 static int pktseqi_json_peek(pktseqi_json *json) {
     json->at += strspn(json->at, " \t\n\r");
     return json->status ? 0 : *json->at;
@@ -15180,6 +15263,7 @@ static void pktseqi_json_expect(pktseqi_json *json, int c, const char *expected)
 
 // Tells whether there is one more member or element: steps over the comma before it, or `close`.
 //   first   1 before the first one, set to 0
+// A comma before a closing bracket is refused: JSON has none there.
 static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     int c = pktseqi_json_peek(json), was = *first;
     *first = 0;
@@ -15190,6 +15274,8 @@ static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
 }
 
 // Returns the bytes of the character of a string, or 0 if it is none that may stand there.
+// Control characters have to be escaped in JSON (RFC 8259, section 7). A 0 is one of them, so the
+// end of the copy ends a string as well, with an error.
 static size_t pktseqi_json_char(const char *at) {
     if (at[0] != '\\') return (unsigned char)at[0] >= 32;
     if (at[1] && strchr("\"\\/bfnrt", at[1])) return 2;
@@ -15197,6 +15283,8 @@ static size_t pktseqi_json_char(const char *at) {
 }
 
 // Reads a string, its escapes as they are; "" after an error.
+// The closing quote becomes the 0 that ends it, so the text is a C string without having been
+// moved. That it is UTF-8 was seen for the whole header.
 static char *pktseqi_json_string(pktseqi_json *json) {
     char *begin;
     pktseqi_json_expect(json, '"', "a string");
@@ -15223,6 +15311,8 @@ static char *pktseqi_json_key(pktseqi_json *json) {
 }
 
 // Reads a whole number of plain digits below 2^53, which every JSON reader takes exactly.
+// 2^53 is where readers that hold numbers as doubles, as JavaScript and many others do, begin to
+// read something else.
 static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     int c = pktseqi_json_peek(json);
     uint64_t value = 0;
@@ -15248,6 +15338,8 @@ static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
 }
 
 // Reads {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
+// Writers differ in the order of the three; a member more or less, or one twice, is not in the
+// format and would be read by others in another way.
 static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     static const char *const name[] = {"dtype", "shape", "data_offsets", NULL};
     static const char all[] = "dtype, shape and data_offsets, each once";
@@ -15280,6 +15372,7 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
 }
 
 // Returns the value of an entry of the metadata, or NULL.
+// Keys are compared one by one; there are at most 1,024.
 static char *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
         if (strcmp(header->meta[i].key, key) == 0) return header->meta[i].value;
@@ -15309,6 +15402,8 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
 }
 
 // Reads the whole JSON: metadata, and the ten tensors (or eleven), each once.
+// Other readers take the first, the last or none of two equal names, so a file that says a thing
+// twice is refused: it would be another model elsewhere.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     pktseq_tensor known[PKTSEQI_ENTRIES];
@@ -15341,6 +15436,9 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
 
 // Finds D, O and H from the shapes, then checks every shape, and that the numbers lie one after the
 // other, without hole or overlap, to the end of the file.
+// A reader that believes offsets can be made to read one tensor as another, or what lies after the
+// file; each is checked against its shape with multiplications that cannot wrap, and together they
+// have to cover the rest of the file, each byte once.
 static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     pktseq_tensor known[PKTSEQI_ENTRIES];
     pktseq_error *err = header->json.err;
@@ -15367,6 +15465,8 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
             return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z bytes",
                                       known[i].name, need);
     }
+    // Eleven tensors at most, so looking for the next one among all takes no time; and as each has
+    // at least one byte, `at` grows with every round.
     for (size_t left = entries; left > 0; --left) {
         size_t i = 0;  // the one that begins where the last ended; none is empty
         while (i < entries && header->entry[i].begin != at) ++i;
@@ -15392,6 +15492,7 @@ static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *
 }
 
 // Parses a whole number below 2^53; 0 if it is not one.
+// Half of size_t is the largest size an object can have; on machines of 32 bits less than 2^53.
 static int pktseqi_load_whole(const char *text, size_t *value) {
     double v;
     if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > PKTSEQI_MAX_WHOLE ||
@@ -15402,6 +15503,7 @@ static int pktseqi_load_whole(const char *text, size_t *value) {
 }
 
 // Parses lower-case hexadecimal digits, as many as are asked for; 0 if they are not there.
+// Stops at a 0, which is no digit, so text may be shorter than `count`.
 static int pktseqi_load_hex(const char *text, int count, uint64_t *value) {
     static const char digits[] = "0123456789abcdef";
     for (*value = 0; count > 0; --count, ++text) {
@@ -15413,6 +15515,8 @@ static int pktseqi_load_hex(const char *text, int count, uint64_t *value) {
 }
 
 // Undoes pktseqi_put_escaped in place. 0 if it is not something that put_escaped writes.
+// A text never grows by this. A backslash, which the writer never leaves, would be an escape of
+// JSON's that another program has put in: it is refused, rather than read as two characters.
 static int pktseqi_load_escaped(char *text) {
     char *to = text;
     for (; *text; ++text, ++to) {
@@ -15429,6 +15533,8 @@ static int pktseqi_load_escaped(char *text) {
 }
 
 // Reads a value from a word. Strings are copied.
+// What comes out is not trusted before pktseqi_member_good has looked at it; a name that is in no
+// list fails here, as its index would be past the end.
 static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char *word,
                                         const pktseq_allocator *allocator) {
     int type = m->type & PKTSEQI_TYPE, good = 1, index;
@@ -15473,6 +15579,9 @@ static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char 
 
 // Makes room for as many values as a line has, and sets the member that counts them. An array in
 // the struct has a room of its own.
+// Each value takes at least one byte of the line, so no more than some bytes are asked for by each
+// byte that is there. One more than needed, zero, ends lists of texts with NULL, also while they
+// are being filled: whoever frees them after a failure meets no pointer that is not one.
 static pktseq_status pktseqi_load_room(const pktseqi_member *m, void *object, size_t count,
                                        const pktseq_allocator *allocator) {
     size_t size = pktseqi_member_values(m, object).size;
@@ -15491,6 +15600,7 @@ static pktseq_status pktseqi_load_room(const pktseqi_member *m, void *object, si
 }
 
 // Reads the values of a member, "a,b,..".
+// Words are ended in place, as strings of the header were.
 static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, char *text,
                                          const pktseq_allocator *allocator) {
     pktseq_status status = PKTSEQ_OK;
@@ -15511,6 +15621,8 @@ static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, 
 
 // Reads the lines of an object, which is zeroed, and moves *at behind them. Lines that are missing
 // leave zeros. header->line tells how far it has come.
+// Lines have one order, that of the list: so each is looked for at one place only, and one that
+// comes twice, or is none of this list, stays and is refused as what goes on after the last.
 static pktseq_status pktseqi_load_members(pktseqi_header *header, char **at,
                                           const pktseqi_member *m, size_t count, void *object) {
     pktseq_status status = PKTSEQ_OK;
@@ -15539,6 +15651,8 @@ static pktseq_status pktseqi_load_end(pktseqi_header *header, const char *key, c
 
 // Checks what every file of ours has, if this one says that it is: checksum and format. *ours: it
 // does.
+// The checksum comes before everything else that can be said of the file: a damaged one should not
+// be called another version's, nor a wrong value be blamed on who trained it.
 static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int *ours) {
     const char *format = pktseqi_load_meta(header, "pktseq.format");
     const char *checksum = pktseqi_load_meta(header, "pktseq.checksum");
@@ -15566,6 +15680,7 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int 
 
 // Reads "pktseq.model" into the config. A file of another program is taken as a model of the
 // reference's settings, each output a number.
+// D, O and H are known from the shapes, so nothing here asks for more memory than the tensors have.
 static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
     static const char key[] = "pktseq.model";
     pktseq_config *config = &header->config;
@@ -15598,6 +15713,8 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
 }
 
 // Reads the lines of a codec and its fields.
+// On a failure the codec is left as pktseq_codec_free takes it: field_count is how many fields are
+// there, each zeroed before it was filled.
 static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pktseq_codec *codec) {
     pktseq_status status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_codec_members),
                                                 codec);
@@ -15644,6 +15761,7 @@ static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *co
 }
 
 // Reads "pktseq.training".
+// Sums, counts and losses are of iterations that were done, so there are no more of them.
 static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
     static const char key[] = "pktseq.training";
     char *at = pktseqi_load_meta(header, key);
@@ -15660,6 +15778,8 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
 }
 
 // Reads "pktseq.detector" into a detector that fits model and codec.
+// A detector without a codec is taken as it is; with one, its groups and its context have to be the
+// codec's, since weights and means are by their order.
 static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_model *model,
                                            const pktseq_codec *codec, pktseq_detector *d) {
     static const char key[] = "pktseq.detector";
@@ -15707,6 +15827,7 @@ static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pk
 }
 
 // Reads every tensor into the model's block, which holds them in the same order without a gap.
+// The order in the file does not matter: each entry has offsets of its own.
 static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     pktseq_real *to = model->block;
@@ -15721,6 +15842,8 @@ static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_m
 }
 
 // Reads the velocity of SGD: it has to be there where the training uses momentum.
+// Without momentum a velocity would be multiplied by zero; it is kept nevertheless, as somebody may
+// turn momentum on again.
 static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
                                            pktseq_training *training) {
     const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
@@ -15737,6 +15860,8 @@ static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
 }
 
 // Checks the file's frame, and prepares to read the header.
+// The length is compared before anything is allocated: eight bytes cannot ask for 100 MB that are
+// not there.
 static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned char *data,
                                        size_t size, pktseq_error *err) {
     pktseqi_json *json = &header->json;
@@ -15781,6 +15906,8 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *code
     pktseqi_load_begin(model, codec, training, detector);
     if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
     header.allocator = pktseqi_allocator(allocator);
+    // Each step needs what the ones before have checked, and the first that fails decides what is
+    // said. Weights come late, since they are most of the work.
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
     if (status == PKTSEQ_OK) status = pktseqi_load_header(&header);
     if (status == PKTSEQ_OK) status = pktseqi_load_shapes(&header, size);
@@ -15820,7 +15947,15 @@ FILE *fdopen(int descriptor, const char *mode);
 char *realpath(const char *path, char *resolved);
 #endif
 
+// A file is replaced as a whole or not at all: it is written under another name in the same folder,
+// synced, and renamed over the old one, which POSIX does in one step (rename, IEEE Std 1003.1). A
+// crash, a full disk or a reader at the same time meets the old file or the new one. What is
+// special about the systems is in these functions; all else goes through pktseq_files, of which a
+// caller may give others, as the tests do to let each call fail in turn.
 // Creates a file that must not be there yet, not even as a link. Who may read `old` may read it.
+// O_EXCL, as a link that somebody has put there beforehand would have us write over a file of
+// theirs in a folder that all may write to. Rights are those of the old file, not only those that
+// umask would leave: a checkpoint that only its owner may read stays so.
 static void *pktseqi_stdio_create(const char *path, const char *old) {
     struct stat status;
     int known = stat(old, &status) == 0, descriptor;
@@ -15838,6 +15973,7 @@ static void *pktseqi_stdio_create(const char *path, const char *old) {
 
 // Syncs the folder that holds a file: only then a rename is on the disk. Not every file system can
 // do that, so a failure here does not count.
+// Without it a power failure may leave the folder as it was, and the file under neither name.
 static void pktseqi_stdio_sync_folder(const char *path) {
     char folder[PKTSEQI_PATH];
     pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
@@ -15853,6 +15989,7 @@ static void pktseqi_stdio_sync_folder(const char *path) {
 #endif
 
 // Opens a file. user: the file whose place a new one will take, or NULL.
+// errno is 0 before, so that a reason is only said if this call has left one.
 static void *pktseqi_stdio_open(const char *path, int write, void *user) {
     errno = 0;
 #ifdef PKTSEQI_POSIX
@@ -15864,12 +16001,15 @@ static void *pktseqi_stdio_open(const char *path, int write, void *user) {
 }
 
 // Writes bytes; returns how many.
+// Less than `size` is a failure; pktseqi_file_fill goes on until nothing is taken any more.
 static size_t pktseqi_stdio_write(void *file, const void *from, size_t size) {
     return fwrite(from, 1, size, (FILE *)file);
 }
 
 // Closes a file; with `sync` it is on the disk before, as far as the platform lets us say so. macOS
 // has a call of its own for the disk's cache.
+// A disk may be full only when buffers are written, so fflush, fsync and fclose all are asked.
+// F_FULLFSYNC: on macOS fsync leaves the data in the drive's own cache.
 static int pktseqi_stdio_close(void *file, int sync) {
     int good = !sync || fflush((FILE *)file) == 0;
 #ifdef F_FULLFSYNC
@@ -15884,6 +16024,8 @@ static int pktseqi_stdio_close(void *file, int sync) {
 }
 
 // Renames `from` to `to`, which it replaces; 0 on failure.
+// On Windows rename() refuses to replace a file, so MoveFileEx: 1 replaces, 8 returns only when it
+// is on the disk.
 static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
     (void)user;
 #ifdef _WIN32
@@ -15920,6 +16062,7 @@ static void pktseqi_stdio_remove(const char *path, void *user) {
 
 // Is it there, and no regular file? Then nothing can take its place; nor should it in /dev, where
 // /dev/stdout may well lead to a regular file.
+// Tests for folders are left to rename, which refuses them with a reason.
 static int pktseqi_is_device(const char *path) {
 #ifdef PKTSEQI_POSIX
     struct stat status;
@@ -15933,6 +16076,8 @@ static int pktseqi_is_device(const char *path) {
 #endif
 
 // Fills f with the caller's functions, or those of the C library. Returns 0 where there are none.
+// A caller's functions are taken as they are, all of them or none: a mixture with those of the C
+// library would pass FILE pointers to strangers.
 static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
     memset(f, 0, sizeof *f);
     if (files) *f = *files;
@@ -15949,6 +16094,9 @@ static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
 }
 
 // Makes a file of these bytes and nothing else. Returns what failed, or NULL.
+// write_fn may take a part at a time, as write(2) does; one that claims more than it was given has
+// failed. The file is closed in any case, and what close says counts only if all was written, as
+// the first failure is the one to be told.
 static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, const void *data,
                                      size_t size, int sync, int *created) {
     size_t done = 0, n = 1;
@@ -15969,6 +16117,8 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
 // Writes the name of the temporary file into t: one of its own for each attempt of each process, if
 // the C library's functions are used, which then create it exclusively; else path.tmp. Returns 0
 // after the last attempt.
+// The process's number keeps two writers apart; the attempt is for what an earlier process of the
+// same number, which was killed, has left. 100 of those are somebody's mischief.
 static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t attempt) {
     t->size = 0;
 #if !defined(PKTSEQ_NO_STDIO) && defined(PKTSEQI_POSIX)
@@ -15984,6 +16134,8 @@ static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t 
 
 // Writes a file by way of a temporary one. shown: what the caller calls path; own: f has the C
 // library's functions.
+// Only a name that is taken (EEXIST) is a reason to try the next. What was created is removed after
+// a failure, and nothing else is.
 static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
                                           const char *shown, int own, const void *data,
                                           size_t size, pktseq_error *err) {
@@ -16009,6 +16161,8 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
     return status ? status : pktseqi_ok(err);
 }
 
+// A device, pipe or terminal is written to as it is: there is nothing to replace. A link stays a
+// link: the file that it leads to is replaced.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err) {
     const char *target = path;
@@ -16034,6 +16188,8 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
     return pktseqi_file_replace(&f, target, path, !files, data, size, err);
 }
 
+// Sizes that a file system tells are not believed (pipes have none, files grow): it is read until
+// there is no more.
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
                                           const pktseq_files *files,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
@@ -16068,6 +16224,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
 }
 
 #ifndef PKTSEQ_NO_STDIO
+// Made in memory first, so the disk is not touched if anything cannot be saved.
 PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_codec *codec,
                                      const pktseq_training *training,
                                      const pktseq_detector *detector, const char *path,
@@ -16084,6 +16241,7 @@ PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_cod
     return status;
 }
 
+// Outputs are zeroed before anything can fail, so they may always be freed.
 PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
                                      const char *path, const pktseq_allocator *allocator,
@@ -16102,12 +16260,17 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // ---- >>short: from a file to alarms in six calls ----------------------------------------------
 
+// A recipe is every setting of a run in one struct; a guard does with it what the programs train
+// and detect do: read, prepare, train, calibrate, then score files or watch packets. Nothing here
+// computes: each function calls the public ones above in the order that all callers need, and frees
+// what is left over after a failure.
 // Has it learned something, and which scores are normal?
 static int pktseqi_guard_ready(const pktseq_guard *guard) {
     return guard && guard->model.block && guard->codec.field_count && guard->detector.sequences;
 }
 
 // Returns the text that a column has in a row, or "" where there is no such column.
+// Which columns a table has depends on what the model needs and what the file holds.
 static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *column = pktseq_table_column(table, name);
     const char *text = pktseq_column_text(column, row);
@@ -16143,6 +16306,7 @@ PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t
     return scored;
 }
 
+// The reference's settings; context counts only where a codec has one.
 PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     pktseq_recipe r;
     memset(&r, 0, sizeof r);
@@ -16166,6 +16330,8 @@ static pktseq_schema pktseqi_codec_schema(const pktseq_codec *codec) {
 }
 
 // Refuses options that no function after it would.
+// Written so that a NaN fails: no comparison with it is true. A million epochs are more than
+// anybody waits for, and keep the product with the pairs below 2^53.
 static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error *err) {
     if (!(o->epochs >= 0 && o->epochs <= 1e6))
         return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
@@ -16192,17 +16358,21 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     if (o.context != 0) r.context = o.context > 0 ? o.context : 0;
     if (o.false_positive_rate > 0) r.false_positive_rate = o.false_positive_rate;
     r.schema = pktseq_schema_recommended(r.context > 0);
+    // A rule without a length is no rule, only its secret and tcp_only may be set.
     if (o.rule.min_length) r.schema.rule = o.rule;
     memcpy(r.schema.rule.secret, o.rule.secret, sizeof o.rule.secret);
     r.schema.rule.tcp_only |= o.tcp_only;
     r.schema.keep = keep;
     r.schema.keep_count = 1;
+    // Every packet is forecast, also the first, from nothing but the context: short connections, as
+    // of port scans, have no packets to spare.
     r.dataset.inputs = 0;
     r.dataset.start = PKTSEQ_START_INPUT;
     r.dataset.hold_out = o.hold_out > 0 ? o.hold_out : 0.2;
     r.hidden = 64;
     r.loss = PKTSEQ_LOSS_NLL;
     r.train.batch = 32;
+    // Clipping at a norm of 1 bounds each step, so the rate can be a thousand times the reference's.
     r.train.learning_rate = 0.1;
     r.train.momentum = 0.9;
     r.train.clip = 1;
@@ -16218,6 +16388,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     return pktseqi_ok(err);
 }
 
+// A model that goes on begins near a minimum and without momentum, so half the rate, and at least
+// 100 iterations for the new categories to be learned.
 PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_training *training,
@@ -16254,6 +16426,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     return pktseqi_ok(err);
 }
 
+// Rounded up, so that the last epoch is whole; in double, since the product may not fit a size_t of
+// 32 bits. 10^15 stands for more than anybody runs.
 PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset) {
     double n;
@@ -16265,6 +16439,8 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
 }
 
 // Says that a table has too few sequences to learn from.
+// The two reasons why there is nothing to learn from: a short capture, or one that is full of
+// labelled attacks.
 static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
     return PKTSEQI_DATA_ERROR(err, "%z packets make %z sequence%s%s; training needs about 100",
                               table->rows, table->sequences, table->sequences == 1 ? "" : "s",
@@ -16273,6 +16449,8 @@ static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error 
 }
 
 // Makes codec, dataset and model, new ones or, with known and trained, those that go on.
+// Below 20 sequences a codec that cannot be fitted is for want of data, whatever it says. Two is
+// the least that can be divided into what is learned from and what is held out.
 static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_table *table,
                                          const pktseq_codec *known, const pktseq_model *trained,
                                          pktseq_codec *codec, pktseq_dataset *dataset,
@@ -16324,6 +16502,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
     return status;
 }
 
+// The threshold comes from traffic that the model has not seen, if some was held out: scores of
+// what it has learned from are too low.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  pktseq_detector *detector,
                                                  const pktseq_model *model,
@@ -16355,12 +16535,15 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
 
 #ifndef PKTSEQ_NO_STDIO
 // Empties a guard and keeps the options of the caller.
+// Callbacks, secret and allocator are of the options, so they are there before anything can fail.
 static void pktseqi_guard_begin(pktseq_guard *guard, const pktseq_options *options) {
     memset(guard, 0, sizeof *guard);
     if (options) guard->options = *options;
 }
 
 // Reads what is learned from, learns and calibrates; dataset is the caller's to free.
+// The table is freed before training, which needs only the dataset: the two together would double
+// the memory. A run that the callback has stopped is calibrated like any other.
 static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
                                          pktseq_dataset *dataset, pktseq_error *err) {
     const pktseq_allocator *allocator = &guard->options.allocator;
@@ -16428,6 +16611,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
 }
 
 // Scores a table's sequences and shows them.
+// Scores are by pairs of the dataset, which leaves out sequences that are too short; both are in
+// the order of the table, so one walk finds the sequence of each.
 static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_table *table,
                                         void (*scored_fn)(void *user_data,
                                                           const pktseq_scored *scored),
@@ -16483,6 +16668,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
 }
 #endif
 
+// The watcher is made with the first packet, as it points at model and codec: a guard that was
+// moved in memory before that is fine.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err) {
     pktseq_watch_options options;
@@ -16508,6 +16695,7 @@ PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {
     if (guard && guard->watcher.state) pktseq_watcher_tick(&guard->watcher, now);
 }
 
+// The watcher goes first: it borrows all the others.
 PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard) {
     if (!guard) return;
     pktseq_watcher_free(&guard->watcher);
