@@ -2764,7 +2764,8 @@ static size_t pktseqi_digits8(const char *text, uint64_t *value) {
 }
 
 // Appends the digits at text to *m, which wraps if they are more than 19; returns what follows.
-// m is wrong where it wraps: who asks counts the digits, and then goes by the text. Eight at once, as ports are read, gain nothing here: numbers have few, and dividing by the power of ten
+// m is wrong where it wraps: who asks counts the digits, and then goes by the text. Eight at once,
+// as ports are read, gain nothing here: numbers have few, and dividing by the power of ten
 // takes longer.
 static const char *pktseqi_digits_append(const char *text, const char *limit, uint64_t *m) {
     for (; text < limit && *text >= '0' && *text <= '9'; ++text)
@@ -16372,7 +16373,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     r.hidden = 64;
     r.loss = PKTSEQ_LOSS_NLL;
     r.train.batch = 32;
-    // Clipping at a norm of 1 bounds each step, so the rate can be a thousand times the reference's.
+    // Clipping at a norm of 1 bounds each step, so the rate can be a thousand times the
+    // reference's.
     r.train.learning_rate = 0.1;
     r.train.momentum = 0.9;
     r.train.clip = 1;
