@@ -9737,12 +9737,15 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
                                            size_t out_stride) {
     for (size_t b = 0; b < count; ++b)
         for (size_t i = 0; i < rows; ++i) {
+            // The lanes run on over all products: W_ih x and W_hh h are one long row times one long
+            // column, and their sum is never rounded in between.
             pktseq_real lane[16] = {0};
             for (int k = 0; k < products; ++k) {
                 size_t n = product[k].cols, j = 0;
                 const pktseq_real *w = product[k].w + i * n;
                 const pktseq_real *x = product[k].entry
                                            ? NULL : product[k].x + b * product[k].x_stride;
+                // A one-hot row: only the columns that are not zero, each in its lane.
                 for (size_t e = 0; product[k].entry && e < product[k].entries; ++e) {
                     const pktseqi_nonzero *at = product[k].entry + b * product[k].entries + e;
                     for (size_t l = 0; l < 16; ++l)
@@ -9770,6 +9773,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t a
                                                 size_t out_stride) {
     for (size_t s = 0; s < slots; ++s)
         for (size_t c = 0; c < cols; c += 16) {
+            // 16 columns at a time, only because a loop of 16 is quick; lanes do not meet here.
             pktseq_real sum[16] = {0}, *to = out + s * out_stride + c;
             size_t n = cols - c < 16 ? cols - c : 16;
             for (size_t t = 0; t < terms; ++t) {
@@ -9782,7 +9786,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t a
         }
 }
 
-// y += scale * sum over t of d[t]: the gradient of a bias.
+// y += scale * sum over t of d[t]: the gradient of a bias, d the deltas of up to 64 packets. Added
+// one after the other from zero, then scaled and added to y at once: rounded as rank_update rounds.
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d_stride,
                                                size_t terms, size_t n, pktseq_real scale,
                                                int overwrite, pktseq_real *y) {
@@ -9799,7 +9804,7 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
     float t = pktseqi_fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER;
     float r, p, power;
     uint32_t bits;
-    memcpy(&bits, &t, sizeof bits);
+    memcpy(&bits, &t, sizeof bits);  // low bits: n + 2^22 (from ROUNDER), which << 23 pushes out
     bits = (bits << 23) + (127u << 23);
     memcpy(&power, &bits, sizeof power);
     r = pktseqi_fmaf(n, -PKTSEQI_LN2_LOW, pktseqi_fmaf(n, -PKTSEQI_LN2_HIGH, x));
@@ -9818,7 +9823,8 @@ PKTSEQI_INLINE float PKTSEQI_K(clamp)(float x, float low, float high) {
     return high < x ? high : x;
 }
 
-// Returns e^x, for softmax and sigmoid.
+// Returns e^x, for softmax and sigmoid. In double it is C's: there speed does not matter, since
+// double is for checking gradients.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
     pktseq_real p, scale;
     if (sizeof x == sizeof(double)) return (pktseq_real)exp((double)x);
@@ -9826,12 +9832,13 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
     return PKTSEQI_K(fma)(p, scale, scale);
 }
 
-// sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 - s).
+// Returns sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 -
+// s).
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(sigmoid_of)(pktseq_real x) {
     return 1 / (1 + PKTSEQI_K(exp_of)(-x));
 }
 
-// tanh(x) = (e^2x - 1) / (e^2x + 1), in (-1, 1). Its derivative is 1 - tanh(x)^2.
+// Returns tanh(x) = (e^2x - 1) / (e^2x + 1), in (-1, 1). Its derivative is 1 - tanh(x)^2.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
     pktseq_real p, scale;
     if (sizeof x == sizeof(double)) return (pktseq_real)tanh((double)x);
@@ -9876,11 +9883,13 @@ static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktse
         }
 }
 
+// The descent w += -rate * g, and every other sum of two arrays.
 static PKTSEQI_TARGET void PKTSEQI_K(axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y,
                                            size_t n) {
     for (size_t i = 0; i < n; ++i) y[i] = PKTSEQI_K(fma)(a, x[i], y[i]);
 }
 
+// The descent with momentum, as torch.optim.SGD has it: v = m v + g, w -= rate v (a is -rate).
 static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real *g, pktseq_real a,
                                                pktseq_real *v, pktseq_real *w, size_t n) {
     for (size_t i = 0; i < n; ++i) {
@@ -9889,16 +9898,20 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, const pktseq_real 
     }
 }
 
+// A softmax is this and a division by the sum that it returns. max: the largest of v, so that no
+// power is above 1 and the sum at least 1.
 static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real max) {
     pktseq_real lane[16] = {0};
     for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - max);
     return pktseqi_sum_lanes(lane);
 }
 
+// Gradients that are clipped, and a softmax's division.
 static PKTSEQI_TARGET void PKTSEQI_K(scale)(pktseq_real a, pktseq_real *v, size_t n) {
     for (size_t i = 0; i < n; ++i) v[i] *= a;
 }
 
+// Outputs that are flags: their probabilities.
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
     for (size_t i = 0; i < n; ++i) v[i] = PKTSEQI_K(sigmoid_of)(v[i]);
 }
@@ -9918,6 +9931,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 // is multiplied. (AVX-512 and NEON have 32 registers, AVX2 has 16. Measured with AVX-512: 4 x 4
 // sums reach 90 to 95 % of the multiply-add peak while data are in the caches.)
 #if PKTSEQI_ISA == 512
+// AVX-512 (Intel since Skylake-X, AMD since Zen 4): a register is the 16 lanes, and every load and
+// store takes a mask of lanes, so the ends of rows need no code of their own.
 #define PKTSEQI_V __m512
 #define PKTSEQI_LANES 16
 #define PKTSEQI_BLOCK 4
@@ -9933,6 +9948,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
                                          _mm512_set1_epi32(127 << 23)))
 #elif PKTSEQI_ISA == 256
+// AVX2 (Intel since Haswell, AMD since Zen): two registers are the 16 lanes. There are masks for
+// loads and stores, but slow ones on some processors: they are used at the ends of rows only.
 #define PKTSEQI_V __m256
 #define PKTSEQI_LANES 8
 #define PKTSEQI_BLOCK 2
@@ -9948,6 +9965,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
                                          _mm256_set1_epi32(127 << 23)))
 #else
+// NEON (every 64-bit Arm): four registers are the 16 lanes. No masks: an end of 1 to 3 numbers goes
+// number by number.
 #define PKTSEQI_V float32x4_t
 #define PKTSEQI_LANES 4
 #define PKTSEQI_BLOCK 2
@@ -9977,6 +9996,7 @@ PKTSEQI_INLINE __m256i PKTSEQI_K(mask)(size_t n) {
 // read: they may be the last of an array.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p, size_t n) {
 #if PKTSEQI_ISA == 512
+    // A lane that the mask leaves out is not read: no fault, even if it lies in no page.
     return _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
 #elif PKTSEQI_ISA == 256
     return n < 8 ? _mm256_maskload_ps(p, PKTSEQI_K(mask)(n)) : PKTSEQI_LOAD(p);
@@ -10005,6 +10025,14 @@ PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 #endif
 }
 
+// ---- matmul: dot products of rows with rows ----
+//
+// Both factors lie along the sum: w (rows, cols), x (count, cols). So a vector of w and a vector of
+// x are multiplied lane by lane, and each sum is 16 lanes until the end of the row, when they are
+// added up across. The alternative, weights packed by columns anew in every iteration, needs no
+// sums across, but has another order of sums and so other bits. Measured with AVX-512, data in the
+// caches: 88 % of the multiply-add peak at 281 columns (25 inputs and 256 units), 73 % at 64 alone.
+//
 // The matmul's sums: each is 16 lanes in REGISTERS registers, and there are SUMS of them.
 #define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
 typedef struct PKTSEQI_K(sum16) {
@@ -10018,6 +10046,11 @@ typedef struct PKTSEQI_K(sum16) {
 // their units, but move numbers within a vector in one or two.)
 #define PKTSEQI_FOLD(stay, a, b, moved) \
     (_mm512_mask_blend_ps((__mmask16)(stay), a, b) + (moved))
+//   v0 .. v15   16 lanes each
+//   halves      v0 and v8 share a vector, 8 lanes each; v1 and v9; ..      8 vectors
+//   quarters    v0 v4 v8 v12 share one, 4 lanes each; ..                   4 vectors, q[0] .. q[3]
+//   eighths     8 sums of 2 lanes                                          2 vectors
+//   at last     16 sums of 1 lane, in the order of v                       1 vector
 PKTSEQI_INLINE void PKTSEQI_K(add_lanes)(const PKTSEQI_K(sum16) *v, float *to) {
     const __m512i quarters = _mm512_set_epi32(11, 10, 9, 8, 31, 30, 29, 28, 3, 2, 1, 0, 23, 22, 21,
                                               20);
@@ -10142,6 +10175,13 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
     }
 }
 
+// ---- rank_update: a sum of outer products ----
+//
+// Here lanes are columns of the result and never meet: out[s] += scale * (sum over t of a[s][t]
+// b[t]). One number of a is set to all lanes and multiplied with registers of b's row. a may lie
+// either way, a[s * as + t * at]: along the slots for gradients (as = 1: units of a packet's
+// deltas), along the terms for W' d (at = 1).
+//
 // S slots times C registers of columns from col on, of which `cols` numbers are there (whole: all).
 // Missing slots repeat the first one and are not stored. The sums over the terms stay in registers;
 // what is in out is read and written once for each 64 terms.
@@ -10208,6 +10248,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, siz
 #undef PKTSEQI_RANK
 }
 
+// The gradient of a bias. One sum at a time: the rows come from the cache, where rank_update has
+// just read them (0.5 % of a training's time).
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const float *d, size_t d_stride, size_t terms,
                                                   size_t n, float scale, int overwrite, float *y) {
     for (size_t i = 0; i < n; i += PKTSEQI_LANES) {
@@ -10217,6 +10259,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const float *d, size_t d_strid
         PKTSEQI_K(store)(y + i, PKTSEQI_FMA(PKTSEQI_SET(scale), sum, old), n - i);
     }
 }
+
+// ---- the gates, and what they need ----
 
 // Returns p, and 2^n in scale, of e^x = 2^n (1 + p). x is held between -87 and 88 first, where a
 // float has neither underflow nor overflow; what is no number stays so.
@@ -10236,18 +10280,19 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
     return PKTSEQI_FMA(p, r * r, r);
 }
 
-// e^x
+// Returns e^x = scale * p + scale: fused, so that nothing of p is lost where it is small.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_of)(PKTSEQI_V x) {
     PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x, &scale);
     return PKTSEQI_FMA(p, scale, scale);
 }
 
-// sigmoid(x) = 1 / (1 + e^-x)
+// Returns sigmoid(x) = 1 / (1 + e^-x). A real division: an approximation with a Newton step would
+// have other bits on each machine.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(sigmoid_of)(PKTSEQI_V x) {
     return 1.0f / (1.0f + PKTSEQI_K(exp_of)(-x));
 }
 
-// tanh(x) = (e^2x - 1) / (e^2x + 1)
+// Returns tanh(x) = (e^2x - 1) / (e^2x + 1).
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(tanh_of)(PKTSEQI_V x) {
     PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x + x, &scale);
     p = PKTSEQI_FMA(p, scale, scale - 1.0f);  // e^2x - 1, exact enough also near 0
@@ -10279,6 +10324,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh
         }
 }
 
+// The mirror, as in >>scalar; the equations are in >>gru.
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float *h, float *dh,
                                              size_t h_stride, float *gate, size_t gate_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
@@ -10298,7 +10344,10 @@ static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float
 #undef PKTSEQI_GET
 #undef PKTSEQI_PUT
 
-// The loops over one array each. In them `left` numbers are not done yet.
+// ---- loops over arrays ----
+
+// Each is its namesake in >>scalar. In them `left` numbers are not done yet, and GET and PUT take
+// as many of these as there are lanes. Their speed is that of the memory.
 #define PKTSEQI_EACH \
     for (size_t i = 0, left = n; i < n; i += PKTSEQI_LANES, left = i < n ? n - i : 0)
 #define PKTSEQI_GET(p) PKTSEQI_K(load)((p) + i, left)
@@ -10384,6 +10433,8 @@ static const pktseqi_kernels *pktseqi_choose(void) {
     return &pktseqi_kernels_scalar;
 }
 
+// How the library was built, put together by the preprocessor: a string for each kind of kernels
+// that may be chosen, since nothing may be put together at run time without memory.
 #define PKTSEQI_STRING2(x) #x
 #define PKTSEQI_STRING(x) PKTSEQI_STRING2(x)
 #ifdef _OPENMP
@@ -10405,6 +10456,7 @@ static const pktseqi_kernels *pktseqi_choose(void) {
     "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL) ", " kernels PKTSEQI_INFO_OPENMP \
         PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
 
+// Names the kernels that were chosen: the same comparison as in pktseqi_choose.
 PKTSEQ_DEF const char *pktseq_build_info(void) {
     const pktseqi_kernels *kernels = pktseqi_choose();
     if (kernels == &pktseqi_kernels_scalar) return PKTSEQI_COL_INFO("plain C");
@@ -10418,7 +10470,8 @@ PKTSEQ_DEF const char *pktseq_build_info(void) {
 #endif
 }
 
-// y[b] += W' d[b] for b < count.
+// y[b] += W' d[b] for b < count: products with W transposed, on the way back. No weights are
+// turned: a row of W is what the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
                                    size_t rows, size_t cols, const pktseq_real *d,
