@@ -12489,7 +12489,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     if (!pair || !pktseqi_has_target(pair) || !score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseq_forward(model, work, pair, 1, NULL);
     if (status) return status;
-    O = work->config.out;
+    O = work->config.out;  // the pair is alone in the batch: rows of out are its steps
     *score = 0;
     // Each packet counts as the root of its own mean: one packet that is far off weighs less than
     // it would in the root over all packets.
@@ -12517,13 +12517,16 @@ static int pktseqi_compare_numbers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+// source: Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, for the
+// curve and its area; the definitions themselves stand beside pktseq_evaluation.
+
 // Thresholds are quantiles of normal scores. How good a model is at detection is told without a
 // threshold: by how scores rank sequences of known kind. Both sort a copy.
 
 // Returns the quantile q of sorted values, interpolated linearly between the two around rank
 // q (n - 1), as numpy does by default (Hyndman and Fan 1996, definition 7).
 static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
-    double rank = q * (double)(n - 1), low = floor(rank);
+    double rank = q * (double)(n - 1), low = floor(rank);  // exact below 2^53 values
     size_t i = (size_t)low;
     double step;
     if (i + 1 >= n) return value[n - 1];  // q = 1, also where rounding makes of it more than that
@@ -12558,7 +12561,8 @@ typedef struct pktseqi_ranked {
     int anomalous;
 } pktseqi_ranked;
 
-// Compares for qsort, the highest score first. Equal scores need no order: they count together.
+// Compares for qsort, the highest score first: then each prefix is what a threshold lets pass.
+// Equal scores need no order: they count together.
 static int pktseqi_compare_ranked(const void *a, const void *b) {
     double x = ((const pktseqi_ranked *)a)->score, y = ((const pktseqi_ranked *)b)->score;
     return (x < y) - (x > y);
@@ -12574,6 +12578,7 @@ static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
     // trapezoid between two points of the ROC curve is what half a point for a tie amounts to;
     // average precision is the sum that scikit-learn has, without interpolation.
     double normal = (double)e->normal, anomalous = (double)e->anomalous;
+    // sums of whole numbers below 2^53, so tp and fp are exact
     double tp = 0, fp = 0;  // true and false positives above the threshold
     for (size_t i = 0, next; i < count; i = next) {
         double tp_gained = 0;
@@ -12619,13 +12624,20 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
     qsort(ranked, count, sizeof *ranked, pktseqi_compare_ranked);
     pktseqi_evaluate_sorted(ranked, count, &e);
     pktseqi_free(&own, ranked);
-    *evaluation = e;
+    *evaluation = e;  // last, so that a failure leaves the caller's as it was
     return pktseqi_ok(err);
 }
 
 // ---- >>detect: scores, thresholds, reasons ---------------------------------------------------
 
-// From forecasts to alarms, in this order:
+// From forecasts to alarms. T target packets, G groups of outputs, C fields of the context:
+//
+//     out[t] y[t]  network_score --.                      .-- / length_scale  --> score
+//       (O)  (O)                   +-- means over T, -----+
+//     c[t]         context_score --'   scaled, added      '-- / running_scale --> running score
+//     (C)
+//
+// In this order:
 //   1. A packet's score has two parts: how far the network's forecast is off (network_score), and
 //      how unusual the counters of its pair and source are (context_score).
 //   2. Both are summed over a sequence's packets (detector_sum), divided by their number, brought
@@ -12635,6 +12647,9 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 //   3. fit learns from normal traffic, each step from the scores that the steps before have made:
 //      errors and context, scales, scales by length, the distribution of scores, the threshold.
 //   4. drift compares later scores with that distribution.
+
+// What a detector knows comes from three sources, and each can be had alone: options (the
+// caller's), what fit has learned (all else), and a threshold that somebody gives in its place.
 
 enum { PKTSEQI_LENGTHS = 4 };  // classes of length of whole sequences: up to 4, 8, 16, or more
 
@@ -12658,6 +12673,8 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
     // Of shares from 0.5 to 0.75 on the labelled recording: 0.75 finds 1 % more of all attacks, but
     // of what only the network sees (two uploads in one connection) nothing is left.
     if (codec->contexts) options.context = 0.65;
+    // The token says what kind of packet it is in one of some 400 categories. Scored beside it the
+    // network's other columns add what normal traffic varies in anyway: time and direction.
     for (size_t g = 0; g < codec->groups; ++g) {
         weight[g] = strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
         token |= weight[g] > 0;
@@ -12759,6 +12776,7 @@ PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector) {
 // Tells whether a detector's sizes are those of the model. It may still be another model of the
 // same sizes: who mixes up two of those gets scores, but wrong ones.
 static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *model) {
+    // options may be edited after init, so the measure is checked whenever it is used
     return d->out == model->config.out && d->groups == model->config.groups &&
            (d->options.measure != PKTSEQ_MEASURE_SURPRISAL ||
             model->config.loss == PKTSEQ_LOSS_NLL);
@@ -12778,7 +12796,7 @@ static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *m
 static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const double *error,
                                       const pktseq_real *out, const pktseqi_truth *truth) {
     double p = 0, y;
-    out += group->first;
+    out += group->first;  // error is indexed by outputs of the model, out by those of the group
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         size_t hot = pktseqi_truth_hot(truth, group, g);
         p = hot < group->count ? (double)out[hot] : 0;
@@ -12821,7 +12839,7 @@ static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group
         if (part) part[g] = sum - before;
     }
     if (!rms) return sum;
-    root = sqrt(sum / (double)d->out);
+    root = sqrt(sum / (double)d->out);  // over all O, whatever the weights: as the reference has it
     for (size_t g = 0; part && g < d->groups; ++g) part[g] = sum > 0 ? part[g] / sum * root : 0;
     return root;
 }
@@ -12869,7 +12887,7 @@ static int pktseqi_length_class(size_t packets, int classes) {
 // that a sequence has few chances to pass the threshold by accident (8 up to 512 packets), and each
 // class of length has one.
 static int pktseqi_running_now(size_t packets) {
-    return packets >= 4 && (packets & (packets - 1)) == 0;
+    return packets >= 4 && (packets & (packets - 1)) == 0;  // one bit set: a power of two
 }
 
 // Returns the mean score of T packets from the sums over them, whatever their number.
@@ -12917,9 +12935,11 @@ static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pk
 static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
                                  const pktseq_work *work, const pktseq_pair *pair, size_t index,
                                  double *sum, double *mark, double *part) {
+    // index is the caller's: work knows where sorting has put that pair
     size_t parts = d->groups + d->contexts;
     sum[0] = sum[1] = 0;
     if (mark) memset(mark, 0, 3 * PKTSEQ_RUNNING * sizeof *mark);
+    // without a context that counts its parts are 0, not what was in the caller's memory
     if (part) memset(part, 0, pair->targets * parts * sizeof *part);
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
@@ -12997,7 +13017,8 @@ typedef struct pktseqi_top {
     double sum[3], all;  // all: of every part that raised the score, among the three or not
 } pktseqi_top;
 
-// Enters a part with what it added to a score.
+// Enters a part with what it added to a score. Parts are entered in the order of the codec's
+// fields, once each.
 static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
     size_t at = top->count, k;
     if (!(sum > 0)) return;  // a context nearer to normal than the mean is no reason
@@ -13082,7 +13103,7 @@ static void pktseqi_reason_fill(const pktseq_codec *codec, const pktseqi_top *to
                                 size_t packet, double expected, double seen,
                                 pktseq_reason *reason) {
     reason->column = pktseqi_part_field(codec, top->part[k])->column;
-    reason->share = top->sum[k] / top->all;
+    reason->share = top->sum[k] / top->all;  // all > 0: a part that is here has raised it
     reason->packet = packet;
     pktseqi_part_text(codec, top->part[k], expected, 1, reason->expected);
     pktseqi_part_text(codec, top->part[k], seen, 0, reason->seen);
@@ -13130,6 +13151,13 @@ PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector
 
 // ---- batch scoring: a whole dataset, many sequences at once
 
+//     order   | 320 | 310 | .. | 64 | 64 | .. | 9 | 9 | 9 | .. | 4 | 4 | .. | 4 |   packets
+//     batches |-- 6 --|-- 6 --|  |---- 32 ----|  |------ 64 ------|  |--- 64 ---|   sequences
+//
+// One packet after the other a sequence cannot use vectors well: the matrices are read for one
+// column. So sequences go through the network side by side, as in training. A batch is bounded
+// twice: by sequences, for few long ones by packets, and both bounds are for each thread.
+
 // Batches are taken from the sequences in the order of their length, so that those of a batch end
 // together and no thread runs on for one long sequence. All threads work on the same batch: each
 // has some of its sequences to run, then tiles of outputs, then whole sequences to sum up. No sum
@@ -13148,7 +13176,8 @@ typedef struct pktseqi_batch_scoring {
     pktseq_status status;
 } pktseqi_batch_scoring;
 
-// Sequences and packets of a batch, for each thread. 64 rows fill the panels of a product, and 2048
+// Sequences and packets of a batch, for each thread. Scores do not depend on these: only time and
+// memory do. 64 rows fill the panels of a product, and 2048
 // rows of outputs, 3.4 MB with the recommended model, are what few sequences of 320 packets need.
 enum { PKTSEQI_SCORED_SEQUENCES = 64, PKTSEQI_SCORED_PACKETS = 2048 };
 
@@ -13169,10 +13198,11 @@ static int pktseqi_batch_sort(pktseqi_batch_scoring *s, const pktseq_allocator *
     return count && s->order;
 }
 
-// Sums up sequence i of the current batch, into its own place.
+// Sums up sequence i of the current batch, into its own place. A task: no two write the same, and
+// logarithms of one sequence are enough work for one.
 static void pktseqi_batch_sum(void *user, size_t i) {
     const pktseqi_batch_scoring *s = (const pktseqi_batch_scoring *)user;
-    size_t k = s->index[i];
+    size_t k = s->index[i];  // its number in the dataset
     pktseqi_detector_sum(s->detector, s->job.model, &s->work, &s->pair[i], i, s->sum + 2 * k,
                          s->mark ? s->mark + 3 * PKTSEQ_RUNNING * k : NULL, NULL);
 }
@@ -13181,6 +13211,7 @@ static void pktseqi_batch_sum(void *user, size_t i) {
 // is its longest, so that they have max_rows packets at most.
 static size_t pktseqi_batch_count(const pktseqi_batch_scoring *s, size_t at) {
     const pktseq_dataset *d = s->dataset;
+    // a pair has one target packet at least, so nothing is divided by 0
     size_t fit = s->max_rows / (d->length[s->order[at]] - d->options.inputs);
     size_t count = s->work.batch < d->pairs - at ? s->work.batch : d->pairs - at;
     return fit >= count ? count : fit ? fit : 1;
@@ -13199,7 +13230,9 @@ static size_t pktseqi_batch_rows(const pktseqi_batch_scoring *s) {
     return max;
 }
 
-// Scores batch after batch. pool: the threads, or NULL
+// Scores batch after batch. All batches run within one region of threads, which wait between two
+// passes and do not start anew.
+//   user   pktseqi_batch_scoring      pool   the threads, or NULL for this one alone
 static void pktseqi_batch_run(void *user, pktseqi_pool *pool) {
     pktseqi_batch_scoring *s = (pktseqi_batch_scoring *)user;
     const pktseq_dataset *d = s->dataset;
@@ -13241,7 +13274,7 @@ static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
     work->threads = pktseqi_thread_count(threads);
     // more threads have larger batches, so that each has as much to do as alone
     work->batch = (size_t)work->threads * PKTSEQI_SCORED_SEQUENCES;
-    work->targets = dataset->longest;
+    work->targets = dataset->longest;  // arrays by step, of a few bytes each, are for the longest
     s->max_rows = (size_t)work->threads * PKTSEQI_SCORED_PACKETS;
     if (work->batch > dataset->pairs) work->batch = dataset->pairs;
     work->allocator = *allocator;
@@ -13352,7 +13385,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
         if (error) *error = 0;
         any |= error != NULL;
     }
-    if (!any) return PKTSEQ_OK;
+    if (!any) return PKTSEQ_OK;  // the recommended detector: only the token is scored, a class
     status = pktseq_work_init(&work, &model->config, 1, dataset->longest, 1, &d->allocator, err);
     if (status) return status;
     for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i) {
@@ -13378,7 +13411,7 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
 // million; the 0.04 on the diagonal bounds the condition number by the sum of variances / 0.04.
 static int pktseqi_invert(double *a, size_t n) {
     for (size_t k = 0; k < n; ++k) {
-        double pivot = a[k * n + k];
+        double pivot = a[k * n + k];  // of what the steps before have left: positive, see above
         if (!(pivot > 0) || !pktseqi_finite(&pivot)) return 0;
         a[k * n + k] = 1;
         for (size_t j = 0; j < n; ++j) a[k * n + j] /= pivot;
@@ -13398,6 +13431,7 @@ static int pktseqi_invert(double *a, size_t n) {
 // Two passes: differences from the mean keep their digits where squares of large numbers would not.
 static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pktseq_dataset *dataset,
                                                   pktseq_error *err) {
+    // n packets; d is a copy, so mean and precision can be written before all is known to be well
     size_t C = d->contexts, n = 0;
     memset(d->mean, 0, C * sizeof *d->mean);
     memset(d->precision, 0, C * C * sizeof *d->precision);
@@ -13416,7 +13450,7 @@ static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pkts
         for (size_t k = 0; k < C && pass == 0; ++k) d->mean[k] /= (double)n;  // a pair has a target
     }
     for (size_t k = 0; k < C * C; ++k)
-        d->precision[k] = d->precision[k] / (double)(n > 1 ? n - 1 : 1) +
+        d->precision[k] = d->precision[k] / (double)(n > 1 ? n - 1 : 1) +  // unbiased
                           (k % (C + 1) == 0 ? 0.04 : 0);
     if (!pktseqi_invert(d->precision, C))
         return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0,
@@ -13424,6 +13458,8 @@ static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pkts
     return PKTSEQ_OK;
 }
 
+//     scale[0] = (1 - context) / sd of the network's means
+//     scale[1] = context / sd of the context's means
 // Brings network and context to the same scale: each part's mean over a sequence is divided by its
 // standard deviation over all sequences, and then takes its share. A nat of the network and one of
 // the context are worth different things: on our recording the scales are 0.21 and 1.43. Where a
@@ -13441,6 +13477,7 @@ static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset 
                 if (pass == 0) mean += v / n;
                 else square += (v - mean) * (v - mean) / n;
             }
+        // 1e-20: a relative deviation of 1e-10 is what double rounding over long sums may make
         d->scale[part] = (part ? d->options.context : 1 - d->options.context) /
                          (square > 1e-20 * mean * mean ? sqrt(square) : 1);
     }
@@ -13491,6 +13528,7 @@ static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset
 // sequences are the most like its own.   mark: see pktseqi_detector_sum
 static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
                                          const double *mark) {
+    // of fewer than 20 sequences in all every class that has one takes its own: there is no better
     double few = dataset->pairs < 20 ? 1 : 20;
     for (size_t k = 0; k < PKTSEQ_RUNNING; ++k) {
         pktseqi_moments m = {0, 0, 0};
@@ -13508,6 +13546,10 @@ static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_datase
 
 // ---- thresholds: what share of normal scores exceeds them
 
+//     share of sequences    0        1/64 ..                           0.9          1
+//     score                 |---------|---------|--- .. ---|-----------|~~~~~~~~~~~~~~~~~~> beyond
+//                          quantile[0] [1]      [2]                tail[0]   generalised Pareto
+//
 // A threshold for 1 % of 900 sequences rests on nine of them. So the highest tenth is fitted by a
 // curve of three numbers, which also says what lies beyond the highest score that was seen; below
 // the tail 65 quantiles are enough for any rate that somebody may ask for. Two such distributions
@@ -13538,7 +13580,8 @@ static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t
     x->tail[3] = m * (1 - shape);
 }
 
-// Fits what normal scores are like, from those of sequences (n), sorted.
+// Fits what normal scores are like, from those of sequences (n), sorted. 65 quantiles and 4
+// numbers: what a checkpoint keeps of 900 or of 10 million sequences.
 static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorted, size_t n) {
     for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
         double *q = &x->quantile[k];
@@ -13565,6 +13608,7 @@ static double pktseqi_distribution_at(const pktseq_distribution *x, double rate)
     return rate > 0 && score > x->tail[0] ? x->tail[0] : score;
 }
 
+//     variance = dispersion / (n rate) + 1/4
 // Returns the variance of the logarithm of a rate that is asked for: what chance makes of as many
 // sequences as were learned from, widened by how unevenly they came, and the drift that was
 // measured between parts of recordings, a factor of e^0.5.
@@ -13608,7 +13652,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
         return PKTSEQ_ERROR_ARGUMENT;
     if (!detector->sequences || !(detector->seconds > 0)) return PKTSEQ_ERROR_MISMATCH;
     *rate = alarms_per_hour * (detector->seconds / 3600) / (double)detector->sequences;
-    if (*rate > 1) *rate = 1;
+    if (*rate > 1) *rate = 1;  // more alarms than there are sequences
     return PKTSEQ_OK;
 }
 
@@ -13670,6 +13714,7 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
         for (size_t i = from; i < past; ++i)  // a mean that starts anew at the first of them
             upper[k] += (sorted[i] - upper[k]) / (double)(i - from + 1);
     }
+    // multiplied and not shifted: a score is a mean of nats and has a zero
     ratio = upper[0] > 0 ? upper[1] / upper[0] : 1;
     if (ratio > 100) ratio = 100;  // nothing was learned but the sequences themselves
     for (size_t i = 0; i < n && ratio > 1; ++i) score[i] *= ratio;
@@ -13722,6 +13767,7 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         sum[i] = pktseqi_detector_value(d, inputs, dataset->length[i], sum + 2 * i);
         mark[i] = pktseqi_detector_highest(d, inputs, mark + 3 * PKTSEQ_RUNNING * i, sum[i]);
     }
+    // what a rate and a verdict will need that cannot be asked of a model later
     d->sequences = n;
     d->seconds = dataset->seconds;
     d->unknown = 0;  // of the column that is unknown most often: one packet may lack several
@@ -13765,6 +13811,10 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 
 // ---- drift: is traffic what the detector was fitted to?
 
+//     above      later rate     > rate exp(1.96 sqrt(variance + dispersion / (m rate)))
+//     unknown    of the packets > 2 unknown at calibration + 2 %
+//     scores     largest gap    > 0.25 + 1.63 sqrt(dispersion / m)            m sequences
+//
 // Three questions, each with a limit: are more sequences above the threshold than were promised,
 // are more packets of kinds that the codec has no category for, are scores distributed otherwise,
 // also far below the threshold? All that is kept are sums, so a drift's size does not grow with the
@@ -13791,7 +13841,7 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
     for (int k = 0; k < 7; ++k)
         drift->below[k] = drift->below[k] * fade +
                           (score <= detector->scores.quantile[(k + 1) * PKTSEQI_OCTILE]);
-    drift->named *= fade;
+    drift->named *= fade;  // names of its packets may have been counted before or come after
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] *= fade;
     return PKTSEQ_OK;
 }
@@ -13837,7 +13887,7 @@ static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_det
     return max;
 }
 
-// Finds the most frequent name.
+// Finds the most frequent name. Its count is a lower bound, so the share is "at least".
 static void pktseqi_drift_most(const pktseq_drift *drift, pktseq_verdict *verdict) {
     double max = 0;
     verdict->name = "";
@@ -13882,7 +13932,7 @@ PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_
         if (v.unknown > v.unknown_limit) v.drifted |= PKTSEQ_DRIFT_UNKNOWN;
         if (v.distance > v.distance_limit) v.drifted |= PKTSEQ_DRIFT_SCORES;
     }
-    drift->drifted = v.drifted;
+    drift->drifted = v.drifted;  // for the next time; also cleared where too few are left to judge
     *verdict = v;
     return PKTSEQ_OK;
 }
@@ -13919,7 +13969,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
     stream->last = stream->gate + 4 * H;
     stream->out = stream->last + O;
     stream->token = stream->out + O;
-    stream->model = model;
+    stream->model = model;  // both are borrowed, and must outlive the stream
     stream->detector = detector;
     pktseq_stream_reset(stream);
     return pktseqi_ok(err);
@@ -13931,9 +13981,18 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
     if (!stream || !stream->h) return;
     memset(stream->h, 0, stream->model->config.hidden * sizeof *stream->h);
     memset(stream->last, 0, stream->model->config.out * sizeof *stream->last);
-    stream->packets = 0;
+    stream->packets = 0;  // also says that h is zero
     stream->network = stream->context = 0;
 }
+
+// Which packet a decoder step takes in, the packet before it being p[i - 1]:
+//
+//     step                        one step ahead      free running
+//     first, START_INPUT          p[i - 1], or 0      the same
+//     first, START_TARGET         p[i] itself         the same
+//     later                       p[i - 1]            the forecast before
+//
+// START_TARGET is the reference's habit: the first forecast has seen what it forecasts.
 
 // Runs one step of one of the GRUs; the next state becomes the state. The kernels write the next
 // state beside the old one, which all its units still read.
@@ -14009,6 +14068,7 @@ static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *to
         pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
         stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
     }
+    // the context is known when its packet is: it is scored, not forecast
     if (d->options.context > 0)
         stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
 }
@@ -14056,6 +14116,7 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
     } else {
         pktseqi_truth truth = {NULL, packing, row};
         int begins = stream->packets == config->inputs;  // the decoder's first step
+        // the token is the forecast before; else what is not zero of a true packet, as entries
         int fed_back = !begins && !stream->detector->options.one_step_ahead;
         pktseqi_packed_token(packing, begins && config->start == PKTSEQ_START_TARGET ? row : before,
                              entry);
@@ -14064,6 +14125,7 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
     ++stream->packets;
 }
 
+// Any number of packets may still come: sums are kept, not means.
 // The score so far is that of a sequence which ends here: by_length looks at the packets pushed.
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
     double sum[2];
@@ -14095,6 +14157,15 @@ PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
 // Slots are numbered by the tracker and never move on their own; their array grows with the number
 // that is open at once.
 
+// The life of a sequence:
+//
+//     packets   1 .. N     encoder; nothing is scored
+//               N+1 ..     each adds to both sums, and to the blames of its parts
+//               4, 8, 16   running score: above the threshold? then an alarm, once
+//     its end   idle, at max_length, evicted, or by a tick:
+//                          score: above the threshold, or an alarm before? then one with `ended`
+//                          drift and adapt take it, if a packet of it was scored
+//
 // A slot has 1,256 bytes with the recommended model, 600 of them the alarm that it may become and
 // 256 the hidden state. A packet takes 3.8 us on one core (bench live).
 
@@ -14135,6 +14206,10 @@ typedef struct pktseqi_watch_field {
     pktseqi_tree tree;      // of the categories of texts
     pktseqi_looked *looked; // (PKTSEQI_LOOKED) or NULL
 } pktseqi_watch_field;
+
+// --adapt: normal traffic of today in the place of that of the training. Of the sequences that
+// ended in the last `adapt` seconds the highest scores are kept in a ring, and make a new
+// distribution as fit makes one. Attacks must not teach it: see pktseqi_adapt_takes.
 
 // A sequence that has ended, for what adapts: the highest of its running scores and its score.
 typedef struct pktseqi_ended {
@@ -14217,7 +14292,8 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     return category;
 }
 
-// Returns a packet's number in a column.
+// Returns a packet's number in a column: of the tracker's columns what it has derived, of others
+// what the capture says.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
     // the counters are the last columns; pktseqi_watch_has has bounded known
@@ -14237,7 +14313,8 @@ static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
                      (known >= PKTSEQI_COL_DIRECTION && known < PKTSEQI_COLUMNS));
 }
 
-// Counts a packet with a text that the codec does not know, for its sequence and by name.
+// Counts a packet with a text that the codec does not know, for its sequence and by name, such as
+// "TCP/443": what the verdict on drift will tell.
 static void pktseqi_watch_unknown(pktseq_watcher *w, pktseqi_watched *s,
                                   const pktseq_packet *packet) {
     // the lower port is the service's; without ports (ICMP) the transport alone is the name
@@ -14251,7 +14328,8 @@ static void pktseqi_watch_unknown(pktseq_watcher *w, pktseqi_watched *s,
     ++s->unknown;
 }
 
-// Makes row and c of a packet. Returns whether the codec does not know one of its texts.
+// Makes row and c of a packet: fields of the context to their place in c, all others to row, in the
+// order of the codec's fields. Returns whether the codec does not know one of its texts.
 //   since   what its sequence looks back to
 static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
                                 const pktseq_tracked *tracked, double *since) {
@@ -14327,6 +14405,7 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->score = score;
     a->threshold = w->options.threshold;
     w->anomalous += !a->repeated;  // sequences
+    // an alarm at the end without one before is counted as a sequence, but not among those raised
     w->alarms += !ended;           // as they were raised, not their ends
     if (w->options.alarm_fn) w->options.alarm_fn(w->options.user_data, a);
     a->repeated = 1;
@@ -14340,6 +14419,7 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
     double sum[2];
     sum[0] = s->network;
     sum[1] = s->context;
+    // 0 and not the mean of nothing; who has a threshold below 0 gets an alarm for it
     if (s->alarm.packets <= inputs) return 0;
     return ended ? pktseqi_detector_value(d, inputs, s->alarm.packets, sum)
                  : pktseqi_running_value(d, inputs, s->alarm.packets, sum);
@@ -14364,7 +14444,9 @@ static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *end
     return all <= 1 + 2 * w->options.false_positive_rate * n && same <= 1 + 0.002 * n;
 }
 
-// Takes a sequence that has ended with this score, and now and then makes the threshold anew.
+// Takes a sequence that has ended with this score, and now and then makes the threshold anew. The
+// detector is borrowed and stays as it is: only options.threshold of this watcher moves, and counts
+// in watcher->adapted.
 static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, double score) {
     pktseqi_watching *state = w->state;
     const pktseq_detector *detector = state->stream.detector;
@@ -14387,6 +14469,7 @@ static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, doubl
     // below two expected alarms nothing bounds a threshold, see pktseq_detector_threshold
     if (n < PKTSEQI_ADAPT_MIN || (double)n * rate < 2) return;
     state->since_threshold = 0;
+    // a ring in the order of time is of no use here: the distribution needs them sorted
     qsort(state->sorted, n, sizeof *state->sorted, pktseqi_compare_numbers);
     now = *detector;  // its dispersion stays; its arrays are only borrowed
     now.sequences = n;
@@ -14425,7 +14508,7 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
         float part = (float)(state->part[p] * scale);
         double expected, seen;
-        blame->sum += part;
+        blame->sum += part;  // float: 320 packets lose no digit that is shown
         if (!(part > blame->worst)) continue;
         pktseqi_part_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
         blame->worst = part;
@@ -14519,13 +14602,14 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     watcher->tracker.user_data = watcher;  // it may have moved
     status = pktseq_tracker_push(&watcher->tracker, packet, &tracked);
     if (status || tracked.dropped) return status;
+    // a sequence that had to end first has ended within tracker_push, by pktseqi_watch_end
     s = pktseqi_watch_at(watcher, tracked.slot);
     if (tracked.position == 0) pktseqi_watch_begin(watcher, s, packet, &tracked);
     if (pktseqi_watch_encode(watcher, packet, &tracked,
                              (double *)pktseqi_watch_part(s, state->at_since)))
         pktseqi_watch_unknown(watcher, s, packet);
     pktseqi_watch_stream(watcher, s);
-    n = ++s->alarm.packets;
+    n = ++s->alarm.packets;  // this one included, as rows of a file are counted
     s->alarm.time = packet->time;
     s->alarm.bytes += packet->length;
     // a name beyond the transport's is known from the first packet with a payload on
@@ -14543,7 +14627,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
 
 PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
     if (!watcher || !watcher->state) return;
-    watcher->tracker.user_data = watcher;
+    watcher->tracker.user_data = watcher;  // as in push
     pktseq_tracker_tick(&watcher->tracker, now);
 }
 
@@ -14574,7 +14658,8 @@ static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block)
     return used;
 }
 
-// Prepares the fields of the codec. On failure the watcher can be freed.
+// Prepares the fields of the codec: finds the column of each among those that packets have, and
+// makes a tree of the categories of texts. On failure the watcher can be freed.
 static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) {
     const pktseq_codec *codec = w->state->codec;
     for (size_t i = 0; i < codec->field_count; ++i) {
@@ -14591,13 +14676,16 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
     return PKTSEQ_OK;
 }
 
-// Gets all memory but that of the slots, and lays out a slot.
+// Gets all memory but that of the slots, and lays out a slot. The size of one depends on the model
+// (H), the codec (parts, fields that look back, F) and the options (free running: O), and is told
+// as watcher->slot_size.
 static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model *model,
                                           pktseq_error *err) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     int adapts = w->options.adapt > 0;
     size_t back = 0, reals = model->config.hidden, bytes;
+    // parts in this order everywhere: groups of outputs, then fields of the context
     state->parts = codec->groups + codec->contexts;
     bytes = pktseqi_watch_arrays(state, adapts, NULL);
     state->block = pktseqi_alloc_zeroed(&w->allocator, pktseqi_plus(bytes, 64), 1);
@@ -14632,6 +14720,7 @@ static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const p
     if (!rule.min_length) rule = pktseq_rule_default();
     memcpy(rule.secret, o->rule.secret, sizeof rule.secret);
     o->rule = rule;
+    // not fitted: the running threshold is DBL_MAX, and no alarm ever comes
     if (*rate == 0) *rate = detector->options.false_positive_rate;
     if (o->threshold == 0) o->threshold = detector->running_threshold;
     if (own && pktseq_detector_running_threshold(detector, *rate, &o->threshold))
