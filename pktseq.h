@@ -8403,6 +8403,11 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 // What was learned is in the fields: means, deviations, categories. All else of a codec follows
 // from them (codec_layout), so one that was loaded is as the one that was fitted.
 //
+// On one thread of an EPYC a row of the 15 reference fields takes 75 ns to dense features; of the
+// recommended ones 21 ns packed, and 52 ns more for the 12 numbers of the context. A further form
+// of rows is a value of pktseq_form, its width in codec_width and how it is stored in plan_block;
+// a further kind of field, a line of >>kind.
+//
 // Fields of the context come after all others (schema_check sees to it, and load): so the first
 // `fields` of the codec are those that the network sees, and places among them are field numbers.
 
@@ -8463,7 +8468,8 @@ static double pktseqi_field_unscale(const pktseq_field *field, double v) {
 
 // ---- learning
 //
-// A codec is fitted to a table once for each column of texts and twice for each one of numbers.
+// Fitting walks over a table once for each column of texts and twice for each one of numbers, and
+// needs no memory for rows: only a count for each different text.
 // What is held out must not be seen: a category or a mean that only the held-out part has would let
 // the model know something of what it is tested on. pktseq_codec_extend is the same with all given,
 // but for further categories.
@@ -8472,8 +8478,9 @@ static double pktseqi_field_unscale(const pktseq_field *field, double v) {
 // `hold_out` is, as evenly spread as can be: traffic drifts, so the last part of a file is no
 // sample of what comes later, and of single sequences taken out the neighbours, which are much
 // alike, would have been learned. Block b is held out where b * hold_out passes a whole number; the
-// first is not unless the share is above 0.98. What counts several times is not either: it was
-// repeated so that it is learned.
+// first is not unless the share is above 0.98. So 0.1 of 1,000 sequences are blocks 9, 19, 29, 39
+// and 49, sequences 180 to 199, 380 to 399 .. What counts several times is not held out either: it
+// was repeated so that it is learned.
 static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
                             const unsigned char *repeats) {
     double blocks = sequences < 50 ? (double)sequences : 50;  // of fewer, each is a block
@@ -8500,9 +8507,9 @@ static int pktseqi_lesson_has(const pktseqi_lesson *lesson, size_t s) {
     return !pktseqi_held_out(s, lesson->table->sequences, lesson->schema->hold_out, repeats);
 }
 
-// Finds the column of a field. Fails with an error that names it. A table that a program filled may
-// have a column with neither numbers nor texts; it is refused here, so that all below may read
-// cells without looking.
+// Finds the column of a field, by the schema's name. Fails with an error that names it. A table
+// that a program filled may have a column with neither numbers nor texts; it is refused here, so
+// that all below may read cells without looking.
 static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
                                           const pktseq_column **column, pktseq_error *err) {
     int texts = pktseqi_field_texts(field);
@@ -8576,6 +8583,7 @@ static int pktseqi_field_tree(const pktseq_field *field, pktseqi_tree *tree,
 // Returns what each text of a column (name_count, not 0) is among a field's categories: its index,
 // or -1. So every row costs one look-up by number, and texts are compared once for each different
 // one. NULL: out of memory.
+// Doubles, since values are; an index below 4096 is exact in them, and in floats.
 static double *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
                                     const pktseq_allocator *allocator) {
     double *value = (double *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
@@ -8602,6 +8610,9 @@ static int pktseqi_compare_texts(const void *a, const void *b) {
 // model already, and then, sorted by their bytes, the column's texts that `chosen` marks. Sorted,
 // because columns have their texts in the order of a file, and two files of the same traffic should
 // give the same codec. The codec is freed after a failure: texts that are not there yet are NULL.
+//   known    as the field was given; its categories come first
+//   chosen   (name_count) not 0 for the texts that are added; NULL if there are none
+//   count    of both together
 static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field *field,
                                         const pktseq_field *known, const pktseq_column *column,
                                         const size_t *chosen, size_t count, pktseq_error *err) {
@@ -8627,6 +8638,8 @@ static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field 
 // Learns the categories of a field: those of `known` and, unless min_count is 0, the column's texts
 // that occur at least so often. Rare texts are better unknown: their weights would stay as random
 // as they began, and an unknown text is a sign of its own (all features 0, and counted).
+//   field    gets the categories
+//   known    as it was given, or as another codec has it
 static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq_field *field,
                                                const pktseq_field *known,
                                                const pktseq_column *column, size_t min_count,
@@ -8660,13 +8673,14 @@ static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq
 
 // Learns a field that is to be as `known`, of a schema or of a codec that is extended. What `known`
 // gives stays: categories that are listed, and a deviation above 0 with its mean.
+//   field    of the codec, zeros before; after a failure as far as it went, to be freed with it
 static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq_field *field,
                                                const pktseq_field *known,
                                                const pktseqi_lesson *lesson) {
     const pktseq_column *column;
     size_t min_count = lesson->extend;
     pktseq_status status;
-    *field = *known;
+    *field = *known;  // borrowed pointers are replaced before anything can fail
     field->category = NULL;
     field->category_count = 0;
     field->column = pktseqi_copy(&codec->allocator, known->column);
@@ -8678,6 +8692,7 @@ static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq
             min_count = known->min_count ? known->min_count : 1;
         return pktseqi_codec_learn_names(codec, field, known, column, min_count, lesson);
     }
+    // A codec that is extended keeps a deviation of 0, which says that a column was constant.
     if (lesson->extend || !pktseqi_kind_of(known)->scaled || known->sd > 0) return PKTSEQ_OK;
     return pktseqi_codec_learn_scale(field, column, lesson);
 }
@@ -8686,6 +8701,8 @@ static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq
 //
 //      first[0]    first[1]        first[fields] = D                 first[field_count] = D + C
 //        | field 0  | field 1 ..    | first field of the context ..   |
+//
+// (recommended: field 0 the time, 1 same_connection, 2 the token, from first[3] = D on 12 counters)
 //
 // and, of the D, those that are to be predicted, one after the other, are the O. The lists of
 // numbers are one block, from first; so are the groups, from field_group. Both are as long as they
@@ -8742,11 +8759,13 @@ PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
 
 // Learns a whole codec, whose rule and names are filled, of fields (count). After a failure it is
 // empty.
+//   field    (count) of a schema or of another codec; nothing of it is kept
 static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field *field,
                                          size_t count, const pktseqi_lesson *lesson,
                                          const pktseq_allocator *allocator) {
     pktseq_status status = PKTSEQ_OK;
     codec->allocator = pktseqi_allocator(allocator);
+    // Zeroed, so that a codec of which only some fields are made can be freed.
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *field);
     if (codec->field) codec->field_count = count;
     else status = pktseqi_no_memory(lesson->err);
@@ -8758,6 +8777,8 @@ static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field
     return status;
 }
 
+// Whatever is wrong with the arguments is found before memory is asked for. A rule is kept so that
+// what is scored later becomes sequences as this table did.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
@@ -8775,6 +8796,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     return pktseqi_codec_learn(codec, schema->field, schema->field_count, &lesson, allocator);
 }
 
+// The same lesson, in which all is given but further texts: extended by nothing, a codec is equal
+// to what it was.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
                                              const pktseq_table *table, size_t min_count,
                                              const pktseq_schema *schema,
@@ -8831,6 +8854,8 @@ static size_t pktseqi_cells_range(const pktseq_column *c) {
 // small cells are worked out beforehand where that is less work than for each row: of the 12
 // counters of the recommended context, 11 of them logarithms, a row takes 55 ns so and 90 ns
 // without.
+//   f        number of the field in the codec
+//   rows     that will be encoded: a list that is longer does not pay
 static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *codec, size_t f,
                                        const pktseq_table *table, size_t rows,
                                        pktseq_form form, pktseq_error *err) {
@@ -8846,6 +8871,8 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     e->bad = (size_t)-1;
     status = pktseqi_field_column(field, table, &e->column, err);
     if (status) return status;
+    // Texts always have a list. Numbers have one where a row alone tells the value, something is to
+    // be worked out, and the list is no longer than the rows; 65,536 doubles are half a megabyte.
     range = pktseqi_cells_range(e->column);
     if (e->column->names) {  // without names there are no rows either: that has been checked
         if (range) e->value = pktseqi_field_lookup(field, e->column, &codec->allocator);
@@ -8884,6 +8911,7 @@ static pktseq_real pktseqi_real_of(const double *v, int *bad) {
 // before and the sequence's first, so they go row by row; all else loads a block of cells, and
 // loops over it that do one thing each. An index into e->value is in range: numbers of U8 and U16
 // cells are, and that texts are among the column's names has been checked.
+//   v        (rows) out
 static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table, size_t row,
                                 size_t rows, double *v) {
     const pktseq_field *field = e->field;
@@ -8907,6 +8935,8 @@ static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table
 
 // Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width). Values of
 // classes are -1 or below e->classes, the number of the field's categories.
+//   x        row `row`'s numbers; the field writes those from e->at on, of each row
+//   width    numbers of a whole encoded row
 static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row, size_t rows,
                                pktseq_real *x, size_t width) {
     double v[PKTSEQI_BLOCK];
@@ -8914,6 +8944,7 @@ static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_
     int bad = 0;
     pktseqi_plan_values(e, table, row, rows, v);
     x += e->at;
+    // One of the two: a value as it is, or one of the features of its class.
     for (size_t i = 0; !e->classes && i < rows; ++i) x[i * width] = pktseqi_real_of(&v[i], &bad);
     for (size_t i = 0; e->classes && i < rows; ++i) {
         for (size_t k = 0; k < e->classes; ++k) x[i * width + k] = 0;
@@ -8938,6 +8969,7 @@ static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_
 // Encodes the fields of all plans (count), in blocks of rows that stay in the cache while one field
 // after the other writes to them; 32 to 512 rows take the same time. Below 20,000 rows, a
 // millisecond's work, one thread does it all.
+//   x        (rows, width), all of it is written
 static void pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table, size_t row,
                               size_t rows, pktseq_real *x, size_t width) {
     const size_t block = PKTSEQI_BLOCK;
@@ -8958,6 +8990,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     size_t width, from, count, opened = 0;
     pktseqi_plan *e;
     pktseq_status status;
+    // The last comparison is a difference, as row + rows could wrap.
     if (!codec || !codec->field_count || !table || !x || row > table->rows ||
         rows > table->rows - row)
         return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
@@ -8974,6 +9007,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     for (; opened < count && status == PKTSEQ_OK; ++opened)
         status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
     if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
+    // Each field tells the first row that did not fit, whichever thread met it, so the first field
+    // that tells one is the first in the order of reading, too.
     for (size_t f = 0; f < opened; ++f) {
         if (status == PKTSEQ_OK && e[f].bad != (size_t)-1)
             status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "row %z after the header: column %q: "
@@ -9021,12 +9056,13 @@ static pktseq_value pktseqi_field_decode(const pktseq_field *field, const pktseq
 // Decodes the fields whose role is at most `last`; x has their features, one after the other: roles
 // rise from both to input to context. The rest become NULL and NaN, by its bits, since -ffast-math
 // takes the macro away.
+//   value    (field_count) out
 static pktseq_status pktseqi_codec_decode(const pktseq_codec *codec, pktseq_role last,
                                           const pktseq_real *x, pktseq_value *value) {
     if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
     for (size_t f = 0; f < codec->field_count; ++f) {
         const pktseq_field *field = &codec->field[f];
-        memset(&value[f].number, 0xff, sizeof value[f].number);
+        memset(&value[f].number, 0xff, sizeof value[f].number);  // a NaN
         value[f].text = NULL;
         if (field->role > last) continue;
         value[f] = pktseqi_field_decode(field, x);
@@ -9035,6 +9071,7 @@ static pktseq_status pktseqi_codec_decode(const pktseq_codec *codec, pktseq_role
     return PKTSEQ_OK;
 }
 
+// x has all but the context, y what is predicted: the features of each are without a gap.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
                                              pktseq_value *value) {
     return pktseqi_codec_decode(codec, PKTSEQ_ROLE_INPUT, x, value);
@@ -9117,10 +9154,19 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
 //
 // Rows are dense (x, and y for the targets) or packed. A recommended packet has some 400 features
 // of which three are not zero: dense that is 1.7 kB, packed 12 bytes, and 10^8 packets fit.
+//
+//   packed     -0.31        1         417               fields     number    flag      class
+//   dense      -0.31        1         0 0 .. 1 .. 0       first, count  0, 1   1, 1    2, 420
+//
+// What a step sees is the same bits either way: a product with a feature that is 0 adds nothing,
+// and one with 1 is the weight itself. All rows are encoded, also of sequences that make no pair,
+// so that a row of the table is the same row here.
 
 // As checkpoints and messages name pktseq_start.
 static const char *const pktseqi_start_name[] = {"target", "input", NULL};
 
+// Zeros mean: the first token is the first target packet, nothing is dropped or held out, and each
+// sequence counts once. inputs has no zero of that kind: 0 forecasts every packet.
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
     memset(&options, 0, sizeof options);
@@ -9131,6 +9177,7 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
 // Lists the sequences that are long enough: those that are trained on, then those held out, so that
 // either are one range of pairs. What is dropped as the last counts as there when blocks are held
 // out: which sequences these are does not depend on it, and the codec asks without knowing.
+//   start    (sequences + 1) the row where each begins, and the number of rows; not falling
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
     size_t use = sequences - (dataset->options.drop_last != 0), N = dataset->options.inputs;
@@ -9154,7 +9201,7 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
             // A sequence of N packets or fewer has nothing to predict; N may be as large as a
             // size_t gets, so n is not compared with N + 1.
             if (count > 0 && n <= N) ++dataset->skipped;
-            for (; count > 0 && n > N; --count) {
+            for (; count > 0 && n > N; --count) {  // repeats are neighbours; training mixes pairs
                 dataset->first_row[dataset->pairs] = start[s];
                 dataset->length[dataset->pairs++] = n;
                 if (n - N > dataset->longest) dataset->longest = n - N;
@@ -9172,6 +9219,8 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
 static pktseq_status pktseqi_dataset_begin(pktseq_dataset *dataset,
                                            const pktseq_dataset_options *options,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
+    // A start out of range would index its names in messages; a share of 1 would leave nothing to
+    // learn.
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
         return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
     if (!pktseqi_share_below_one(&options->hold_out))
@@ -9196,8 +9245,11 @@ static pktseq_packing pktseqi_codec_packing(const pktseq_codec *codec) {
 
 // Copies the codec's packing, with its lists, since the codec may go before the dataset. The groups
 // are one block, from packing.field: those of the fields, then those of the targets.
+// Dense datasets have it, too: their groups are what a likelihood goes by.
 static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              pktseq_error *err) {
+    // Neither is 0: a codec predicts a field, which is then among those that are not of the
+    // context.
     size_t F = codec->fields, G = codec->groups;
     pktseq_group *group = (pktseq_group *)pktseqi_alloc(&dataset->allocator, F + G, sizeof *group);
     size_t *field = (size_t *)pktseqi_alloc(&dataset->allocator, G, sizeof *field);
@@ -9215,10 +9267,12 @@ static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pkts
 
 // Encodes all rows of a table into *rows, memory of the dataset's own; unknown texts are counted. A
 // product that wraps is 0 bytes, which nobody allocates.
+//   rows     out: (table->rows, the width of the form); NULL without memory
 static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
                                             const pktseq_table *table, pktseq_form form,
                                             const pktseq_real **rows, pktseq_error *err) {
     size_t count = pktseqi_times(table->rows, pktseqi_codec_width(codec, form));
+    // Large: rows are by far the most that a program allocates.
     pktseq_real *x = (pktseq_real *)pktseqi_alloc_large(&dataset->allocator, count, sizeof *x);
     *rows = x;
     if (!x) return pktseqi_no_memory(err);
@@ -9232,10 +9286,11 @@ static pktseq_status pktseqi_dataset_targets(pktseq_dataset *dataset, const pkts
     size_t D = dataset->in, O = dataset->out;
     pktseq_real *y;
     dataset->y = dataset->x;
-    if (D == O) return PKTSEQ_OK;
+    if (D == O) return PKTSEQ_OK;  // every feature is a target, in the same order
     dataset->y = y = (pktseq_real *)pktseqi_alloc_large(
         &dataset->allocator, pktseqi_times(dataset->rows, O), sizeof *y);
     if (!y) return pktseqi_no_memory(err);
+    // target[o] < D: they are indices of the codec's own features.
     for (size_t row = 0; row < dataset->rows; ++row)
         for (size_t o = 0; o < O; ++o) y[row * O + o] = dataset->x[row * D + codec->target[o]];
     return PKTSEQ_OK;
@@ -9257,14 +9312,18 @@ static pktseq_status pktseqi_dataset_rows(pktseq_dataset *dataset, const pktseq_
                                         err);
         if (status == PKTSEQ_OK) status = pktseqi_dataset_targets(dataset, codec, err);
     }
+    // The context is dense in either case: its numbers are few, and none of them is a class.
     if (status || !codec->contexts) return status;
     return pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_CONTEXT, &dataset->c, err);
 }
 
 // Returns the seconds between the first and the last packet of a table; 0 where there are no
 // timestamps. Rows of connections are not in the order of time, so all are looked at.
+// What is said of false alarms by the hour, and how many hours a promise needs, goes by it.
 static double pktseqi_table_seconds(const pktseq_table *table) {
     const pktseq_column *time = pktseq_table_column(table, "timestamp");
+    // Times of a table filled by hand may be anything: a difference that is infinite counts as
+    // none.
     double first = DBL_MAX, last = -DBL_MAX;
     for (size_t row = 0; pktseqi_column_numbers(time) && row < table->rows; ++row) {
         double t = pktseqi_column_at(time, row);
@@ -9286,7 +9345,8 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     if (!codec || !codec->field_count || !table || !table->rows)
         return pktseqi_bad_argument(err, "codec or table is NULL or empty");
     status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_starts(table, err);  // texts: encode
+    // That texts are among their names is checked where they are looked up, by encode.
+    if (status == PKTSEQ_OK) status = pktseqi_table_check_starts(table, err);
     if (status == PKTSEQ_OK) status = pktseqi_dataset_begin(dataset, options, allocator, err);
     if (status) return status;
     dataset->in = codec->features;
@@ -9319,6 +9379,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     memset(dataset, 0, sizeof *dataset);
     if (!x || !y || !in || !out || !start || !sequences)
         return pktseqi_bad_argument(err, "x, y or start is NULL, or a size is 0");
+    // A row of x cannot have two lengths.
     if (x == y && in != out) return pktseqi_bad_argument(err, "x is y, but in is not out");
     for (size_t s = 0; s < sequences; ++s)
         if (start[s] > start[s + 1]) return pktseqi_bad_argument(err, "start must not fall");
@@ -9329,7 +9390,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     dataset->rows = start[sequences];
     dataset->x = x;
     dataset->y = y;
-    dataset->borrowed = 1;
+    dataset->borrowed = 1;  // free leaves x and y alone
     status = pktseqi_dataset_pairs(dataset, start, sequences, err);
     if (status == PKTSEQ_OK) return pktseqi_ok(err);
     pktseq_dataset_free(dataset);
@@ -9346,8 +9407,10 @@ PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t
     row = dataset->first_row[index];
     pair.inputs = dataset->options.inputs;
     pair.targets = dataset->length[index] - pair.inputs;
-    target = row + pair.inputs;
+    target = row + pair.inputs;  // a row: only sequences of more than N packets make pairs
     if (dataset->c) pair.context = dataset->c + target * dataset->contexts;
+    // Either the dense pointers or the packed ones; the others stay NULL, so that who mixes them up
+    // finds out at once.
     if (dataset->packed) {
         size_t F = dataset->packing.fields;
         pair.packing = &dataset->packing;
@@ -9371,6 +9434,9 @@ static size_t pktseqi_hot(const pktseq_group *group, pktseq_real v) {
 }
 
 // Puts the features of one group or field of a packed row into their places in x, all of them.
+//   group    where it lies in x, and of what kind it is
+//   v        its number in the packed row
+//   x        (D) for a field, (O) for a group of targets
 static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real *x) {
     x += group->first;
     if (group->kind != PKTSEQ_GROUP_CLASS) {
@@ -9383,6 +9449,7 @@ static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real
 
 // Puts the target features of a packed row into y (O). The groups cover y without a gap, so all of
 // it is written.
+//   row      (F) packed
 static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
                                    pktseq_real *y) {
     for (size_t g = 0; g < p->groups; ++g) pktseqi_unpack(&p->group[g], row[p->group_field[g]], y);
@@ -9393,12 +9460,13 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, siz
                                               pktseq_real *x, pktseq_real *y) {
     const pktseq_packing *p;
     if (!dataset || row >= dataset->rows) return PKTSEQ_ERROR_ARGUMENT;
+    // Already dense: a copy, as the caller's x and y are the caller's to change.
     if (!dataset->packed) {
         if (x) memcpy(x, dataset->x + row * dataset->in, dataset->in * sizeof *x);
         if (y) memcpy(y, dataset->y + row * dataset->out, dataset->out * sizeof *y);
         return PKTSEQ_OK;
     }
-    p = &dataset->packing;
+    p = &dataset->packing;  // x is put together by fields, y by groups: y has no others
     for (size_t f = 0; x && f < p->fields; ++f)
         pktseqi_unpack(&p->field[f], dataset->packed[row * p->fields + f], x);
     if (y) pktseqi_unpack_targets(p, dataset->packed + row * p->fields, y);
