@@ -2251,6 +2251,8 @@ static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
 }
 
 // Moves a growing text to a buffer of the caller's.
+// The text must not be used after that; its allocator goes along, so that pktseq_buffer_free knows
+// where to.
 static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
     buffer->data = (unsigned char *)t->data;
     buffer->size = t->size;
@@ -2286,6 +2288,7 @@ static void pktseqi_text_cut(char *to, size_t size, const char *from) {
 }
 
 // Appends a whole number in exactly `digits` decimal digits, at most 20.
+// Digits beyond those asked for are dropped from the front.
 static void pktseqi_put_digits(pktseqi_text *t, uint64_t value, int digits) {
     char digit[20];
     for (int i = digits; i-- > 0; value /= 10) digit[i] = (char)('0' + (int)(value % 10));
@@ -2411,6 +2414,7 @@ static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, c
 
 // Returns the usual reasons that errno tells, or "" (strerror would follow the locale, and not
 // every system's may be called from two threads).
+// Only reasons that tell a user what to do.
 static const char *pktseqi_reason(void) {
     switch (errno) {
 #if defined(ENOENT) && defined(EROFS)  // C alone knows none of these
@@ -2455,6 +2459,7 @@ static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
 #endif
 
 // Opens a file whose path is in UTF-8.
+// Always as bytes: text mode would turn line ends of Windows into others and end a file at byte 26.
 static FILE *pktseqi_fopen(const char *path, const char *mode) {
 #ifdef _WIN32
     const int shared = 0x40;  // _SH_DENYNO; as fopen, which Microsoft's headers call deprecated
@@ -2484,6 +2489,7 @@ static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
 }
 
 // Frees an array of (count) texts and the texts.
+// Entries may be NULL, as of an array that was filled in part.
 static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, size_t count) {
     for (size_t i = 0; name && i < count; ++i) pktseqi_free(allocator, name[i]);
     pktseqi_free(allocator, name);
@@ -2924,10 +2930,13 @@ typedef struct pktseqi_csv {
 } pktseqi_csv;
 
 // Fails because of the current row; what follows is a format, see pktseqi_put_list.
+// Rows are named by the line on which they begin, the first line being 1.
 #define PKTSEQI_CSV_ERROR(csv, ...) \
     pktseqi_error((csv)->err, PKTSEQ_ERROR_DATA, (csv)->line, __VA_ARGS__)
 
 // A block of memory that is read as a stream.
+// What is parsed from memory goes the same way as a file, with one copy into the window more, so
+// that there is one reader and its window ends in zeros.
 typedef struct pktseqi_bytes {
     const unsigned char *data;
     size_t size, used;
@@ -2995,6 +3004,8 @@ static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t en
 }
 
 // Fails because of a NUL byte, which is never part of a CSV, with its most likely reasons.
+// Text of UTF-16 has a NUL in every other byte; without this it would be read as cells of one
+// letter.
 static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
     return PKTSEQI_CSV_ERROR(csv, "found a NUL byte in cell %z, expected text (is the file UTF-16 "
                              "or binary?)", csv->cells + 1);
@@ -3029,6 +3040,7 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
 }
 
 // Returns where the line end at p (LF, CRLF or CR) is over, or 0 if the window ends within it.
+// A CR at the end of the window may be half of a CRLF, so it has to be read on first.
 static size_t pktseqi_csv_newline(const pktseqi_csv *csv, size_t p) {
     if (csv->data[p++] == '\n') return p;
     if (p == csv->size) return csv->ended ? p : 0;
@@ -14937,6 +14949,7 @@ static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
 // A format changes when lines of before mean something else; new lines alone do not need it, since
 // what a file does not have is zero.
 #define PKTSEQI_FORMAT "3"
+// Not PyTorch's name: its optimisers have one buffer for each parameter, in a file of their own.
 #define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) after the weights, if there is one
 #define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
 #define PKTSEQI_MAX_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
@@ -14978,6 +14991,7 @@ typedef struct pktseqi_member {
 #define PKTSEQI_WHOLE_32 4294967295.0
 // Members of the struct PKTSEQI_OF, to be defined as its type.
 #define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+// One line of a list each, with the comma after it. What they leave out is zero.
 #define PKTSEQI_M(name, type, member, min, max, count_at, names) \
     {name, type, PKTSEQI_AT(PKTSEQI_OF, member), min, max, count_at, names},
 #define PKTSEQI_M_WHOLE(name, member, min, max) \
@@ -14991,6 +15005,7 @@ typedef struct pktseqi_member {
 #define PKTSEQI_M_ARRAY(name, type, member, min, max, count) \
     PKTSEQI_M(name, type, member, min, max, offsetof(PKTSEQI_OF, count), NULL)
 
+// Sizes D, O and H are not here: the shapes of the tensors are the one place that says them.
 // "pktseq.model": these, and for each group of outputs the next ones.
 #define PKTSEQI_OF pktseq_config
 static const pktseqi_member pktseqi_model_members[] = {
@@ -15117,6 +15132,7 @@ static const pktseqi_member pktseqi_detector_members[] = {
 #undef PKTSEQI_M_REALS
 #undef PKTSEQI_OF
 
+// Lists are walked from the first line to the last, by three functions: good, put, load.
 // A list and its length, as arguments.
 #define PKTSEQI_LIST(list) list, PKTSEQI_LENGTH(list)
 
@@ -15165,6 +15181,7 @@ static double pktseqi_value_number(const pktseqi_member *m, const char *at) {
 }
 
 // Returns the C string that a value is.
+// NULL for a pointer that has none, as of a codec that was made by hand.
 static const char *pktseqi_value_text(const pktseqi_member *m, const char *at) {
     const char *text = at;
     if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING) memcpy(&text, at, sizeof text);
@@ -15199,6 +15216,7 @@ static int pktseqi_value_good(const pktseqi_member *m, const char *at) {
 }
 
 // Tells whether all values of a member can be.
+// Numbers that rise are compared with the one before, which has been found good already.
 static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
     pktseqi_values v = pktseqi_member_values(m, object);
     for (size_t i = 0; i < v.count; ++i) {
@@ -15235,6 +15253,7 @@ static void pktseqi_put_escaped(pktseqi_text *t, const char *text) {
 }
 
 // Appends a value.
+// Whole numbers are written as the doubles they are, without point or exponent up to 2^53.
 static void pktseqi_put_value(pktseqi_text *t, const pktseqi_member *m, const char *at) {
     double number;
     uint64_t bits;
@@ -15287,6 +15306,7 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
                                      &model->config.group[g], err);
     if (codec && !status) {
         pktseq_codec written = *codec;
+        // The copy is of the struct alone; fields and categories stay the codec's.
         // A rule that cannot be, as of a codec that was made by hand, is written as none.
         if (pktseqi_rule_check(&codec->rule, NULL)) memset(&written.rule, 0, sizeof written.rule);
         pktseqi_put_text(t, "\",\"pktseq.codec\":\"");
@@ -15409,6 +15429,7 @@ static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model
     pktseqi_put_bytes(t, "\0\0\0\0\0\0\0\0", 8);
     pktseqi_put_text(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"" PKTSEQI_FORMAT
                         "\",\"pktseq.version\":\"" PKTSEQ_VERSION "\",\"pktseq.checksum\":\"");
+    // The text may still move when it grows, so places in it are kept as offsets.
     *hole = t->size;
     pktseqi_put_text(t, "0000000000000000\"");
     status = pktseqi_put_entries(t, model, codec, training, detector, err);
@@ -15450,6 +15471,8 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
     }
     pktseqi_text_give(&t, buffer);
     pktseqi_write_u64(buffer->data, header - 8, 8);
+    // Length and checksum last, since they depend on all that was written; each goes where zeros
+    // were left for it.
     sum = pktseqi_text_fixed(digits, sizeof digits);
     pktseqi_put_hex(&sum, pktseqi_checksum(buffer->data, buffer->size, hole), 16);
     memcpy(buffer->data + hole, digits, 16);
@@ -15473,6 +15496,8 @@ typedef struct pktseqi_json {
 } pktseqi_json;
 
 // One entry of "__metadata__".
+// Both are in the copy of the header, so their place in the file is known as well: the checksum
+// needs it.
 typedef struct pktseqi_meta {
     char *key, *value;
 } pktseqi_meta;
@@ -15492,6 +15517,8 @@ typedef struct pktseqi_entry {
 enum { PKTSEQI_MAX_META = 1024 };
 
 // Everything a header says.
+// Zeroed before the first use, so what was allocated can be freed after any failure. Nothing of it
+// outlives pktseq_load_mem: model, codec and the rest have copies.
 typedef struct pktseqi_header {
     pktseqi_json json;
     pktseqi_entry entry[PKTSEQI_ENTRIES];
@@ -15511,6 +15538,7 @@ typedef struct pktseqi_header {
                                      : PKTSEQI_DATA_ERROR((json)->err, __VA_ARGS__))
 
 // Reports what the cursor points at, and what was expected there instead.
+// Bytes are counted from the beginning of the file, as a hex dump does; the header begins at 8.
 static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
     size_t byte = 8 + (size_t)(json->at - json->text);
     char found[2] = {*json->at, 0};
@@ -15530,6 +15558,7 @@ static int pktseqi_json_peek(pktseqi_json *json) {
 }
 
 // Steps over one character after white space.
+// Does nothing but report after an earlier failure, and that is not reported twice.
 static void pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
     if (pktseqi_json_peek(json) == c) ++json->at;
     else pktseqi_json_error(json, expected);
@@ -15576,6 +15605,8 @@ static char *pktseqi_json_string(pktseqi_json *json) {
 }
 
 // Reads the name of a member, and the colon after it. Names with escapes could be equal to others.
+// Names of PyTorch's parameters need no escapes; "a" and "\u0061" are equal to
+// readers that decode, and not to others.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
     if (strchr(key, '\\'))
@@ -15601,6 +15632,8 @@ static uint64_t pktseqi_json_whole(pktseqi_json *json) {
 }
 
 // Reads `[a, b, ..]` of at most two numbers; returns how many.
+// Matrices have two sizes, vectors one, and a place has a begin and an end: more than two numbers
+// are never right here.
 static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
     int first = 1, count = 0;
     pktseqi_json_expect(json, '[', "'['");
@@ -15623,6 +15656,7 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     while (pktseqi_json_next(json, '}', &first)) {
         size_t member = pktseqi_find_name(name, pktseqi_json_key(json));
         uint64_t number[2] = {1, 1};
+        // `seen` has a bit for each of the three; after the loop it has to be 7.
         if (member == 3 || seen >> member & 1) pktseqi_json_error(json, all);
         seen |= 1 << member;
         if (member == 0) {
@@ -15654,6 +15688,8 @@ static char *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
 }
 
 // Reads {"key":"value", ..}, no key twice: of two values other readers would take the other one.
+// Metadata of other programs may say what they like: names of datasets, dates, licences. Only a key
+// that begins with pktseq is ours.
 static void pktseqi_load_metadata(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     int first = 1;
@@ -15683,6 +15719,7 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseq_tensor known[PKTSEQI_ENTRIES];
     int first = 1;
     pktseqi_entry_list(&header->config, known);
+    // Once for all of the header, and before strings are ended by zeros in it.
     if (!pktseqi_utf8(json->text, (size_t)(json->end - json->text)))
         pktseqi_json_error(json, "UTF-8 text");
     if (*json->at == '{') ++json->at;  // no white space before it
@@ -15719,6 +15756,8 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     uint64_t bytes = size - header->data_at, at = 0;
     size_t entries = header->entry[PKTSEQ_TENSOR_COUNT].found ? PKTSEQI_ENTRIES
                                                               : PKTSEQ_TENSOR_COUNT;
+    // D, H and O are the columns of the encoder's two matrices and the rows of the last layer; the
+    // seven other shapes follow from them and have to agree.
     header->config.in = header->entry[0].shape[1];
     header->config.hidden = header->entry[1].shape[1];
     header->config.out = header->entry[8].shape[0];
@@ -15760,6 +15799,8 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
 
 // Reports a wrong value of the metadata and the line that was looked at, in one sentence for all
 // that can be wrong: nobody writes them by hand.
+// What was looked at last is the line at which reading stopped: the one that is wrong, or, if one
+// is missing that must not be, its name.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
     return PKTSEQI_DATA_ERROR(header->json.err, "header: metadata %q: %q is missing or not what "
                               "this version writes", key, header->line ? header->line : key);
@@ -15916,6 +15957,7 @@ static pktseq_status pktseqi_load_members(pktseqi_header *header, char **at,
 
 // Fails as an entry of the metadata does, if it does: when it is not what it should be, or goes on
 // after its last line.
+// Running out of memory is never called bad data: the same file may load the next time.
 static pktseq_status pktseqi_load_end(pktseqi_header *header, const char *key, const char *at,
                                       pktseq_status status) {
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
@@ -15996,6 +16038,7 @@ static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pkts
     codec->field_count = 0;
     if (status) return status;
     if (codec->rule.min_length && pktseqi_rule_check(&codec->rule, NULL)) return PKTSEQ_ERROR_DATA;
+    // So a file of a few bytes cannot have a million fields allocated.
     if (count > strlen(*at) / 9) return PKTSEQ_ERROR_DATA;  // "column x;" is the least of a field
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count,
                                                         sizeof *codec->field);
@@ -16006,6 +16049,7 @@ static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pkts
         status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_field_members), field);
         if (status) return status;
         context = field->role == PKTSEQ_ROLE_CONTEXT;
+        // As pktseqi_schema_check asks of whoever makes a codec; encoders rely on it.
         // fields of the context, numbers all, come after the others
         bad = context ? pktseqi_field_is_class(field)
                       : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
@@ -16043,6 +16087,7 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
     if (!at) return PKTSEQ_OK;
     t->allocator = header->allocator;
     status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_training_members), t);
+    // The array has one number more, zero, that nobody uses.
     t->loss_capacity = t->losses;
     if (!status && (t->iteration > t->config.iterations || t->report_count > t->iteration ||
                     t->losses > t->iteration || t->loss_sum_count > t->iteration ||
@@ -16082,6 +16127,7 @@ static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_
 static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
                                           const char *name, pktseq_real *to, size_t count) {
     const unsigned char *from = header->data + header->data_at + (size_t)entry->begin;
+    // What a float cannot hold would become infinite, so it is refused before it is converted.
     const double most = sizeof *to == sizeof(float) ? (double)FLT_MAX : DBL_MAX;
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
@@ -16162,6 +16208,7 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
 }
 
 // Zeroes what will be filled, so that it is safe to free after any failure.
+// Called before any argument is looked at, in both functions that load.
 static void pktseqi_load_begin(pktseq_model *model, pktseq_codec *codec, pktseq_training *training,
                                pktseq_detector *detector) {
     if (model) memset(model, 0, sizeof *model);
@@ -16552,11 +16599,13 @@ static const char *pktseqi_scored_text(const pktseq_table *table, const char *na
 }
 
 // Returns the number that a column has in a row, or 0 where there is no such column.
+// Columns of texts have no numbers, whatever their name says.
 static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *column = pktseq_table_column(table, name);
     return pktseqi_column_numbers(column) ? pktseqi_column_at(column, row) : 0;
 }
 
+// Rows are those of the file also where some were left out, if the table knows them (source_row).
 PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t sequence) {
     pktseq_scored scored;
     size_t row, last;
@@ -16897,6 +16946,8 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
     pktseq_dataset dataset;
     pktseq_status status;
     double *score;
+    // A model forecasts as it was trained: with as many packets before, and from the same first
+    // token.
     options.inputs = guard->model.config.inputs;
     options.start = guard->model.config.start;
     status = pktseq_dataset_init(&dataset, &guard->codec, table, &options, allocator, err);
@@ -16922,6 +16973,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
                                             void (*scored_fn)(void *user_data,
                                                               const pktseq_scored *scored),
                                             void *user_data, pktseq_error *err) {
+    // Read for those who look at the scores; the model has its own columns. A file may lack them.
     static const char *const keep[] = {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port",
                                        "label"};
     pktseq_schema schema;
