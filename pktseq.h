@@ -3997,7 +3997,9 @@ static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char
 }
 
 // Reads on until so many bytes, at most the window's, can be looked at from c->window + c->at on.
-// Returns PKTSEQ_END, here and below, if the stream ends before.
+// Returns PKTSEQ_END, here and below, if the stream ends before. What is left in the window, less
+// than was asked for, moves to its beginning; then as much is read as there is room for, but a
+// source that has less now (a pipe, a live capture) is asked no more than needed.
 static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     int failed = 0;
     if (c->size - c->at >= bytes) return PKTSEQ_OK;
@@ -4073,7 +4075,7 @@ static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *nam
 // ---- pcapng
 
 // Returns the units a second that if_tsresol says: 10^-n seconds each, or, with the highest bit,
-// 2^-n. 0: they are too small for 64 bits.
+// 2^-n. 0: they are too small for 64 bits, 10^19 and 2^64 a second. Captures in use have 6 or 9.
 static uint64_t pktseqi_capture_resolution(unsigned value) {
     unsigned n = value & 127;
     uint64_t per_second = 1;
@@ -4167,7 +4169,9 @@ static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
     return PKTSEQ_OK;
 }
 
-// Goes on to the next block of pcapng that has a frame, and reads its header: 0 type, 4 length.
+// Goes on to the next block of pcapng that has a frame, and reads its header: 0 type, 4 length,
+// which some writers do not round up to whole words. A block has at least 12 bytes, so the loop
+// ends with the stream. Names, statistics and secrets (types 4, 5, 10) are passed over.
 static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record,
                                            pktseq_error *err) {
     // Wireshark numbers these as frames: custom blocks, systemd's journal, system calls.
@@ -4259,8 +4263,8 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     return pktseqi_link_known(link_type) ? PKTSEQ_OK : pktseqi_capture_unknown(link_type, err);
 }
 
-// Finds out by the first bytes which format it is. What is no capture is called by its name where
-// its first bytes tell it.
+// Finds out by the first bytes which format it is; a pcapng's first section is read as any other.
+// What is no capture is called by its name where its first bytes tell it.
 static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, 12, err);
     if (status && status != PKTSEQ_END) return status;
@@ -8196,6 +8200,7 @@ typedef struct pktseqi_packets {
 } pktseqi_packets;
 
 // Reads on where the reader of CSV has stopped to look: what its window still has, then the stream.
+// Which format a file has is known only by its first bytes, and a pipe cannot be read twice.
 static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *failed) {
     pktseqi_csv *csv = (pktseqi_csv *)user_data;
     size_t there = csv->size - csv->at;
@@ -8305,7 +8310,9 @@ static int pktseqi_packets_flush(pktseqi_packets *p) {
                                   r->room - rows));
 }
 
-// Makes a packet the table's next row. Without a column of protocols there are no tokens either.
+// Makes a packet the table's next row. The tracker comes last: a row that fails before has not been
+// seen by it. Without a column of protocols there are no tokens either. Once a frame was left out,
+// the table says of each row which frame it is.
 static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet *packet) {
     pktseqi_reader *r = p->r;
     pktseq_table *table = r->table;
@@ -8335,7 +8342,8 @@ static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet
     return PKTSEQ_OK;
 }
 
-// Returns the count of packets of this kind if the rule leaves them out, or NULL.
+// Returns the count of packets of this kind if the rule leaves them out, or NULL. They are left out
+// before the tracker, as pktseq_tracker_push does it.
 static size_t *pktseqi_packets_left_out(pktseqi_packets *p, const pktseq_packet *packet) {
     pktseq_table_counts *counts = &p->r->table->counts;
     if (p->r->tcp_only && packet->transport != PKTSEQI_TCP) return &counts->not_tcp;
@@ -8407,7 +8415,8 @@ static pktseq_status pktseqi_packets_end(pktseqi_packets *p) {
     return status ? status : pktseqi_segment_end(c, p->err);
 }
 
-// Reads the rows of a table from a capture, with whose beginning csv's window is filled.
+// Reads the rows of a table from a capture, with whose beginning csv's window is filled. The whole
+// table is the caller's to free after a failure; what is set up here is freed here, in any case.
 static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     const pktseq_allocator *allocator = &r->csv->allocator;
     pktseqi_packets p;
