@@ -6674,8 +6674,8 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
     uint64_t a = secret[0] ^ 0x736f6d6570736575u, b = secret[1] ^ 0x646f72616e646f6du;
     uint64_t c = secret[0] ^ 0x6c7967656e657261u, d = secret[1] ^ 0x7465646279746573u;
     for (size_t i = 0; i < count + 3; ++i) {
-        uint64_t m = i < count ? word[i] : 0;
-        if (i == count) c ^= 0xff;
+        uint64_t m = i < count ? word[i] : 0;  // rounds at the end mix nothing in
+        if (i == count) c ^= 0xff;             // and begin with SipHash's own mark
         d ^= m;
         a += b, b = (b << 13 | b >> 51) ^ a, a = a << 32 | a >> 32;
         c += d, d = (d << 16 | d >> 48) ^ c;
@@ -6687,6 +6687,10 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
 }
 
 // ---- what is remembered
+//
+// With the standard limits: 65,536 connections in 8 MB, as many pairs and contacts in 13 MB, and
+// 1,048,576 packets in 46 MB, buckets included. test_flood pushes 3,000,000 packets, each between
+// two addresses of its own, and holds the tracker to 68 MB, and to 92 MB while it grows.
 
 // Two ends of a conversation, the lower address first. It has no padding, 40 bytes, since it is
 // compared and hashed as bytes. "Lower" is by bytes and without meaning: all that is told to the
@@ -6743,10 +6747,10 @@ typedef struct pktseqi_connection {
 // and subtracted once, however long the window is.
 typedef struct pktseqi_pair {
     pktseqi_slot slot;
-    uint32_t oldest, newest;  // of the packets remembered, linked by next
+    uint32_t oldest, newest;  // of the packets remembered, linked by next; count[0] = 0: none
     uint32_t count[5];        // packets; of these SYN without ACK, RST, FIN, PSH
     uint32_t ports[2];        // different higher and lower ones
-    double length;
+    double length;            // sum of them
 } pktseqi_pair;
 
 // A contact of a source, or (kind 0) the source itself, 80 bytes. A source is used after its
@@ -6765,11 +6769,11 @@ typedef struct pktseqi_contact {
 typedef struct pktseqi_remembered {
     double time, length;
     uint32_t pair;        // 0 when it is no longer in the window
-    uint32_t next;        // the pair's next packet
-    uint32_t chain[2];
+    uint32_t next;        // the pair's next packet, unless it is the newest
+    uint32_t chain[2];    // links to the next in the bucket of each port, where it is the last
     uint16_t port[2];     // the higher, the lower
     uint16_t flags;
-    unsigned char last[2];
+    unsigned char last[2];  // 1: the last packet of its pair with that port
 } pktseqi_remembered;
 
 // The tables of a tracker. Packets are no slots, but their memory grows as that of slots does.
@@ -6786,7 +6790,8 @@ typedef struct pktseqi_tracking {
     uint64_t secret[2];
     pktseqi_slots table[PKTSEQI_TABLES];
     uint32_t newest;             // number of the packet remembered last
-    uint32_t last;               // slot of the connection of the packet before
+    uint32_t last;               // slot of the connection of the packet before: half of all packets
+                                 //   follow one of their own connection
     // the current sequence, where sequences do not follow connections
     unsigned char source[16];    // where its first packet came from
     double begin;                // and when
@@ -6794,7 +6799,9 @@ typedef struct pktseqi_tracking {
     pktseqi_ends previous;       // of the packet before
 } pktseqi_tracking;
 
-// Bits of pktseq_packet.flags.
+// Bits of pktseq_packet.flags, as in TCP's header; the registry of columns has the flags in this
+// order, so flag f is column f.
+//   source: RFC 9293 section 3.1; RFC 3168 for ECE and CWR, RFC 3540 for NS
 enum {
     PKTSEQI_TCP_FIN = 1,
     PKTSEQI_TCP_SYN = 2,
@@ -6804,6 +6811,7 @@ enum {
     PKTSEQI_TCP_FLAGS = 1023  // all ten of them
 };
 
+// Transports that are told apart. source: iana.org/assignments/protocol-numbers
 enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
 
 // Windows in seconds of the counters and of what a token remembers of its connection: 10 s at
@@ -6921,11 +6929,13 @@ static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint3
         pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
     }
     packet->time = from->time;
+    // No packet is longer; 1e300 in a CSV file, or a NaN, would stay in the sum after it has left.
     packet->length = fabs(from->length) < 4294967296.0 ? from->length : 4294967296.0;
     packet->flags = from->flags;
     packet->port[swap] = from->src_port;
     packet->port[!swap] = from->dst_port;
     packet->pair = pair;
+    // Where a packet with that port is there, it hands over; else there is one port more.
     for (unsigned k = 0; k < 2; ++k) {
         before = pktseqi_port_put(t, i, k, port_hash[k]);
         if (before) pktseqi_remembered_at(t, before)->last[k] = 0;
@@ -6942,7 +6952,7 @@ static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint3
 // A table of keys, bounded and in order of use: find by key, forget the oldest. It grows by
 // doubling up to its limit, so memory is within twice of what the traffic needs.
 
-// Puts a slot into its bucket.
+// Puts a slot into its bucket, before the others there: what is new is asked for soonest.
 static void pktseqi_slots_chain(pktseqi_slots *s, uint32_t i) {
     pktseqi_slot *slot = pktseqi_slots_at(s, i);
     slot->chain = s->bucket[slot->hash & s->mask];
@@ -6959,6 +6969,7 @@ static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size
     size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
     uint32_t *bucket;
     void *memory;
+    // At the limit there is always room, since the oldest makes it.
     if (s->capacity - s->taken >= more || s->capacity == s->limit) return 1;
     if (to < s->taken + more) to = s->taken + more;
     if (to > s->limit) to = s->limit;
@@ -6976,6 +6987,8 @@ static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size
     s->bucket = bucket;
     s->capacity = to;
     s->mask = (uint32_t)buckets - 1;
+    // The new buckets are empty. Slots come again in the order of use, so that the newest are found
+    // first; packets in that of the ring, whose old chains are never followed: only `last` counts.
     if (s != &t->table[PKTSEQI_PACKETS]) {
         pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
         for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
@@ -6990,7 +7003,7 @@ static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size
     return 1;
 }
 
-// Takes a slot out of the list by use.
+// Takes a slot out of the list by use; it is in it.
 static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
     const pktseqi_slot *slot = pktseqi_slots_at(s, i);
     pktseqi_slots_at(s, slot->older)->newer = slot->newer;
@@ -7021,7 +7034,7 @@ static int pktseqi_slots_has(const pktseqi_slots *s, uint32_t i, const pktseqi_e
     return memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0;
 }
 
-// Returns the slot of these ends, or 0.
+// Returns the slot of these ends, or 0. Its place in the list by use remains.
 static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
                                    uint32_t hash) {
     uint32_t i = s->bucket[hash & s->mask];
@@ -7063,12 +7076,14 @@ static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
 }
 
 // Tells the caller that the sequence of a connection has ended; 0 = the only one of the
-// reference's rule. Outside, slots are numbered from 0 on.
+// reference's rule. Outside, slots are numbered from 0 on. It happens before the slot is another's,
+// so what the caller keeps by slot number is still that sequence's.
 static void pktseqi_tracker_end(const pktseq_tracker *tracker, uint32_t i) {
     if (tracker->end_fn) tracker->end_fn(tracker->user_data, i ? i - 1 : 0);
 }
 
-// Returns the seconds without a packet after which a connection no longer counts.
+// Returns the seconds without a packet after which a connection no longer counts: by the
+// reference's rule only tokens look back to it.
 static double pktseqi_tracker_idle(const pktseq_tracker *tracker) {
     return tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
                                                         : pktseqi_token_seconds;
@@ -7091,7 +7106,7 @@ static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) 
         while (p->count[0]) pktseqi_pair_drop(t, p);
     } else {
         const pktseqi_contact *c = pktseqi_contact_at(t, i);
-        unsigned kind = slot->ends.kind & 3;
+        unsigned kind = slot->ends.kind & 3;  // a source has none, and no contacts by now
         tracker->evicted_contacts += (unsigned)counts;
         if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
     }
@@ -7100,7 +7115,8 @@ static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) 
 
 // Returns the slot of these ends, which is the newest from now on; one that is zero if they had
 // none.
-//   known   where they may be, which saves their hash
+//   known   where they may be, which saves their hash; any number that a slot has had, or 0
+//   time    for counting what is forgotten too early
 static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pktseqi_ends *ends,
                                    uint32_t known, double time) {
     pktseqi_slots *s = &tracker->state->table[table];
@@ -7133,6 +7149,7 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     unsigned swap = packet->src_port < packet->dst_port;
     pktseqi_pair *p;
     uint32_t pair;
+    // The key of the pair is the connection's without ports and transport.
     ends.port[0] = ends.port[1] = 0;
     ends.kind = 0;
     pair = pktseqi_slots_take(tracker, PKTSEQI_PAIRS, &ends, c->pair, packet->time);
@@ -7147,6 +7164,8 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     pktseqi_pair_add(tracker, pair, c->port_hash, packet);
     while (pktseqi_remembered_at(t, p->oldest)->time < packet->time - pktseqi_pair_seconds)
         pktseqi_pair_drop(t, p);  // ends with the packet itself
+    // In the order of the registry: pair_packets, _syn, _reset, _fin; _push and _length as shares;
+    // _connections, _services; _per_connection. There is a higher port, so nothing is divided by 0.
     for (int k = 0; k < 4; ++k) count[k] = p->count[k];
     count[4] = (double)p->count[4] / p->count[0];
     count[5] = p->length / p->count[0];
@@ -7234,7 +7253,7 @@ static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int 
                                   const pktseqi_connection *before) {
     static const double bound[] = {61, 70, 80, 100, 150, 300, 700, 1300};
     uint64_t key = 2u * (unsigned)pktseqi_transport_icmp(packet->transport) + (unsigned)forward;
-    uint64_t size = 0;
+    uint64_t size = 0;  // 0 to 8: below the first bound, .., from the last one on
     while (size < 8 && packet->length >= bound[size]) ++size;
     key = (((key << 16 | pktseqi_packet_state(packet)) << 4) | size) << 12;
     if (!before) return key;
@@ -7242,6 +7261,7 @@ static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int 
 }
 
 // Appends the names of the flags that are set, "ack+syn", from the highest bit on; "-" for none.
+// The registry's names, so a token speaks of flags as columns do.
 static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
     if (!flags) pktseqi_put_text(t, "-");
     for (int f = PKTSEQI_COL_RES, any = 0; f >= 0; --f) {
@@ -7270,6 +7290,8 @@ static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protoc
     else pktseqi_put_flags(t, before);
 }
 
+// Any number may be asked for: bits beyond a token's, and a class of length that does not exist,
+// are refused before they index anything.
 PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
                                            size_t size) {
     pktseqi_text t;
@@ -7281,6 +7303,11 @@ PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol,
 }
 
 // ---- connections and sequences
+//
+// A packet's place is which connection it belongs to, which sequence of it is open, and its
+// position there. Both rules fill in the same fields, so codec, detector and watcher need not know
+// which one it was. Numbers of connections and sequences rise as they begin and are never used
+// again; slots are, which is why whoever keeps something by slot is told when a sequence ends.
 
 // Returns the type of the request to which an ICMP message of this type is the reply; else the type
 // itself. With it both have the same connection. The table is short, so it is searched: packets of
@@ -7302,11 +7329,11 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     int order = memcmp(packet->src, packet->dst, 16);
     int icmp = pktseqi_transport_icmp(packet->transport);
     int swap = order > 0 || (order == 0 && !icmp && packet->src_port > packet->dst_port);
-    memset(ends, 0, sizeof *ends);
+    memset(ends, 0, sizeof *ends);  // it is compared as bytes
     memcpy(ends->address[swap], packet->src, 16);
     memcpy(ends->address[!swap], packet->dst, 16);
     ends->kind = packet->transport;
-    if (icmp) {
+    if (icmp) {  // the question's type and the identifier: one ping is one connection
         ends->port[0] = (uint16_t)pktseqi_icmp_class(packet->transport, packet->icmp_type);
         ends->port[1] = packet->icmp_id;
     } else {
@@ -7347,7 +7374,7 @@ static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet
         c->number = tracker->connections++;
     }
     if (c->position == 0) c->sequence = tracker->sequences++;
-    out->slot = slot - 1;
+    out->slot = slot - 1;  // outside they begin at 0
     out->connection = c->number;
     out->sequence = c->sequence;
     out->position = c->position++;
@@ -7365,7 +7392,7 @@ static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet
     const pktseq_rule *rule = &tracker->rule;
     pktseqi_tracking *t = tracker->state;
     int forward = memcmp(packet->src, t->source, 16) == 0;
-    if (begin < 0)
+    if (begin < 0)  // none is open; it is full; or it is long enough, and this packet of others
         begin = t->position == 0 || t->position >= rule->max_length ||
                 (t->position >= rule->min_length &&
                  ((!forward && memcmp(packet->dst, t->source, 16) != 0) ||
@@ -7409,7 +7436,7 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     unsigned opener;
     if (!pktseqi_tracker_reserve(tracker)) return PKTSEQ_ERROR_MEMORY;
     sender = pktseqi_packet_ends(packet, &ends);
-    ++tracker->packets;
+    ++tracker->packets;  // from here on nothing fails
     if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
     last = t->last;
     slot = t->last = pktseqi_slots_take(tracker, PKTSEQI_CONNECTIONS, &ends, last, packet->time);
@@ -7426,6 +7453,7 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     }
     out->token = pktseqi_token_key(packet, out->direction, sender, recent ? c : NULL);
     if (!c->known) last = 0;  // the slot was another connection's
+    // What the next packet's token says of this one: of ICMP the type, without the code.
     c->known = 1;
     c->sender = (unsigned char)sender;
     c->state = (uint16_t)pktseqi_packet_state(packet);
@@ -7463,7 +7491,8 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     // Three more, so that one packet's source and contacts have room.
     t->table[PKTSEQI_CONTACTS].limit = t->table[PKTSEQI_PAIRS].limit + 3;
     t->table[PKTSEQI_PACKETS].limit = rule->max_packets ? rule->max_packets : standard.max_packets;
-    // Where the caller has no secret, addresses of memory, which most systems choose at random.
+    // Where the caller has no secret, addresses of memory, which most systems choose at random: not
+    // a secret to rely on, but no packet can know it. Nothing can be read from the outside here.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
     return pktseqi_ok(err);
@@ -7479,6 +7508,8 @@ static const char *pktseqi_protocol_name(const pktseq_rule *rule, const char *na
     return strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0 ? "SMTP" : name;
 }
 
+// What a rule drops is no packet of any connection, window or sequence. A time that is not finite
+// is refused, as it would be older or newer than all others for ever.
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked) {
     int tcp_only;
@@ -7492,6 +7523,9 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pkts
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
 
+// By the reference's rule the open sequence is over once no packet can join it; one that is shorter
+// than it may be waits on, as packets always join it. Counters need no clock: each looks at its own
+// packet's time.
 PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     pktseqi_tracking *t = tracker ? tracker->state : NULL;
     if (!t) return;
@@ -7540,6 +7574,8 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
 // cell. Memory besides the table: 4 bytes a row for its sequence, and where rows move another 12
 // for the order and one column on its way.
 
+// ---- what a table must be
+
 // Checks what every reader of a table relies on, in the time of looking at it: a table may be
 // filled by hand. What takes a walk through it is checked by the two after this one, by who needs
 // it.
@@ -7552,7 +7588,8 @@ static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error
     return PKTSEQ_OK;
 }
 
-// Checks that every sequence of a table has a row.
+// Checks that every sequence of a table has a row. With start[0] = 0 and start[sequences] = rows,
+// which were checked before, every row then belongs to exactly one.
 static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
@@ -7564,7 +7601,7 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
 // run before every encoding. Cells of texts are whole and not negative by their type.
 static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
                                                pktseq_error *err) {
-    double block[PKTSEQI_BLOCK];
+    double block[PKTSEQI_BLOCK];  // 4 kB of the stack
     for (size_t i = 0; i < table->column_count; ++i) {
         const pktseq_column *c = &table->column[i];
         for (size_t row = from, n; pktseqi_column_texts(c) && row < past; row += n) {
@@ -7579,12 +7616,19 @@ static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t
     return PKTSEQ_OK;
 }
 
-// Checks all of that.
+// Checks all of that, in the order in which each relies on the one before: rows are looked at only
+// when start says that they are there.
 static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
     pktseq_status status = pktseqi_table_check(table, err);
     if (!status) status = pktseqi_table_check_starts(table, err);
     return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
 }
+
+// ---- from rows to packets
+//
+// A table tells less than a capture: addresses are any texts, numbers any numbers, and columns may
+// be missing. What a packet needs is made of it so that equal cells give equal packets; with all
+// columns there, a table of a capture gives the tracker what the capture itself would.
 
 enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };  // columns that can be derived
 
@@ -7598,21 +7642,23 @@ typedef struct pktseqi_segmenter {
     // Columns that packets are made of, NULL where they are missing or of another kind. Without
     // dst_ip it is src_ip.
     pktseq_column *from[PKTSEQI_COL_DIRECTION];
-    uint32_t *id;              // (names of src_ip + names of dst_ip) equal texts, equal numbers
+    uint32_t *id;              // (names of src_ip + names of dst_ip) equal texts, equal numbers;
+                               //   if there is one column of addresses, its names come twice
     uint32_t *protocol;        // (names) what each becomes, UINT32_MAX = its rows are dropped
     uint32_t smtp;             // the name that renamed ones get
     int renames;               // there are such
     pktseqi_staged *cell;      // (PKTSEQI_COLUMNS) the current block of rows: cells of `from`, 0
                                //   for what the table lacks, and all that can be made
     pktseq_column made[PKTSEQI_MADE];  // (mades) new columns
-    size_t mades, known[PKTSEQI_MADE]; // how many they are, and which
+    size_t mades, known[PKTSEQI_MADE]; // how many they are, and which; each is there once at most
     size_t room;               // rows that they and `sequence` have room for
     double time;               // of the last packet
     pktseqi_slots tokens;      // different ones; a token's number is its slot's, less 1
     uint64_t recent[256][2];  // one more than the key of a token that was seen, and its number
     uint32_t *sequence;        // (rows) of each; rows of those from out.sequences on leave
     size_t connections;        // room in out.connection
-    uint32_t *order;           // (out.rows) the old row of each; NULL = they are where they were
+    uint32_t *order;           // (out.rows, room for all) the old row of each; NULL = all are where
+                               //   they were
     void *scratch;             // (out.rows) cells of the widest type
 } pktseqi_segmenter;
 
@@ -7667,6 +7713,7 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
     pktseqi_tree tree;
     memset(&tree, 0, sizeof tree);
     for (i = 0; all && id && count < PKTSEQI_LEAF && i < count; ++i) {
+        // PKTSEQI_LEAF is the first number that no text of a tree can have.
         all[i] = i < a->name_count ? a->names[i] : b->names[i - a->name_count];
         if (!pktseqi_tree_put(&tree, allocator, all, (uint32_t)i, &id[i])) break;
     }
@@ -7684,7 +7731,8 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
 static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
     const pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
     size_t count = column->name_count;
-    if (count > (size_t)1 << 30) return 0;  // a token's key has room for so many
+    // A token's key has room for so many, which would be 8 GB of pointers to names.
+    if (count > (size_t)1 << 30) return 0;
     c->protocol = (uint32_t *)pktseqi_alloc(&c->table->allocator, count, sizeof *c->protocol);
     c->smtp = UINT32_MAX;
     for (size_t i = 0; c->protocol && c->tracker.rule.reference_names && i < count; ++i)
@@ -7707,6 +7755,7 @@ static int pktseqi_segment_grow(pktseqi_segmenter *c, size_t rows, size_t room) 
     const pktseq_allocator *allocator = &c->table->allocator;
     void *larger;
     if (room <= c->room) return 1;
+    // What has grown may stay so when the next one fails: `room` is the least of all.
     larger = pktseqi_regrow(allocator, c->sequence, rows, room, sizeof *c->sequence);
     if (!larger) return 0;
     c->sequence = (uint32_t *)larger;
@@ -7730,6 +7779,7 @@ static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schem
         size_t known = pktseqi_derived_find(schema->field[f].column), j = 0;
         if (known == PKTSEQI_COLUMNS || pktseq_table_column(c->table, pktseqi_known[known].name))
             continue;
+        // Two fields may be of one column, a number as it is and its logarithm.
         while (j < c->mades && c->known[j] != known) ++j;
         if (j < c->mades) continue;
         c->made[j].name = pktseqi_copy(allocator, pktseqi_known[known].name);
@@ -7748,6 +7798,7 @@ static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schem
 static int pktseqi_segment_source(pktseqi_segmenter *c) {
     pktseq_column **from = c->from;
     for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k) from[k] = pktseqi_table_known(c->table, k);
+    // A table without destinations can tell directions, which take a source alone.
     if (!from[PKTSEQI_COL_DST_IP]) from[PKTSEQI_COL_DST_IP] = from[PKTSEQI_COL_SRC_IP];
     if (from[PKTSEQI_COL_SRC_IP])
         c->id = pktseqi_common_numbers(&c->table->allocator, from[PKTSEQI_COL_SRC_IP],
@@ -7775,6 +7826,7 @@ static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq
     if (src) {
         size_t dst = (size_t)c->cell[PKTSEQI_COL_DST_IP].number[at];
         if (c->from[PKTSEQI_COL_DST_IP] != src) dst += src->name_count;
+        // In the machine's order of bytes: only equality counts.
         memcpy(packet->src, &c->id[(size_t)c->cell[PKTSEQI_COL_SRC_IP].number[at]], sizeof *c->id);
         memcpy(packet->dst, &c->id[dst], sizeof *c->id);
     }
@@ -7790,11 +7842,17 @@ static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq
         if (c->cell[f].number[at] != 0) packet->flags = (uint16_t)(packet->flags | 1u << f);
 }
 
+// ---- what the tracker says
+//
+// Derived columns grow block by block beside the table and are as narrow as their values allow:
+// most counters fit a byte, and all fifteen take 38 bytes a row of examples/data/mixed.pcap, of which
+// three that are no whole numbers have 24.
+
 // Numbers a token, of a protocol by its number among the table's, by first appearance. Its key, 30
 // bits of protocol before the token's 34, takes the place of an address in a slot: there are few
-// different ones, so it does not matter that a slot is larger than that needs, and there is one
-// kind of hash table less. Most are among the recent ones, which need no keyed hash. 0 = out of
-// memory.
+// (460 in examples/data/mixed.pcap), so it does not matter that a slot is larger than that needs,
+// and there is one kind of hash table less. Most are among the recent ones, which need no keyed
+// hash. 0 = out of memory.
 static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t token,
                                  uint32_t *number) {
     uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | token;
@@ -7810,7 +7868,7 @@ static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64
     i = pktseqi_slots_find(&c->tokens, &ends, hash);
     if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
     recent[0] = key + 1;
-    recent[1] = *number = i - 1;
+    recent[1] = *number = i - 1;  // none is ever removed, so numbers rise by one
     return 1;
 }
 
@@ -7831,11 +7889,14 @@ static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
                                const pktseq_packet *packet, uint32_t protocol, int begin) {
     pktseqi_staged *pair = &c->cell[PKTSEQI_COL_PAIR];
     pktseq_tracked tracked;
+    // Packets whose clock is behind are counted, not sorted: the order of a file is that of
+    // arrival.
     if (c->rule && c->tracker.packets) c->out.counts.clock_back += packet->time < c->time;
     c->time = packet->time;
     memset(tracked.counter, 0, sizeof tracked.counter);
     if (pktseqi_tracker_push(&c->tracker, packet, begin, &tracked)) return 0;
-    c->sequence[row] = (uint32_t)tracked.sequence;
+    c->sequence[row] = (uint32_t)tracked.sequence;  // there are no more of them than rows
+    // By connection sequences begin one after the other, so room grows at their end alone.
     if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked.position == 0) {
         if (tracked.sequence == c->connections &&
             !pktseqi_grow(&c->table->allocator, &c->out.connection, &c->connections,
@@ -7843,7 +7904,7 @@ static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
             return 0;
         c->out.connection[tracked.sequence] = (size_t)tracked.connection;
     }
-    if (!c->mades) return 1;
+    if (!c->mades) return 1;  // only the sequences are asked for
     c->cell[PKTSEQI_COL_DIRECTION].text[at] = (uint32_t)tracked.direction;
     c->cell[PKTSEQI_COL_SAME].text[at] = (uint32_t)tracked.same_connection;
     for (size_t k = 0; k < PKTSEQ_COUNTERS; ++k) {
@@ -7884,6 +7945,7 @@ static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
 static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_table *table = c->table;
     pktseq_packet packet;
+    // first: the block's first row; s: the next sequence of a table whose sequences remain
     for (size_t first = 0, s = 0, n; first < table->rows; first += n) {
         n = table->rows - first < PKTSEQI_BLOCK ? table->rows - first : (size_t)PKTSEQI_BLOCK;
         for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k)
@@ -7896,10 +7958,11 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *er
             if (c->rule && !pktseqi_finite(time))
                 return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column \"timestamp\": found %f in "
                                      "row %z, expected a finite number", *time, row);
-            c->sequence[row] = UINT32_MAX;
+            c->sequence[row] = UINT32_MAX;  // above every sequence: it leaves
             c->out.counts.dropped += protocol == UINT32_MAX;
             if (protocol == UINT32_MAX) continue;  // what is staged for it is never looked at
             if (c->renames) c->out.counts.renamed += (size_t)pktseqi_segment_renames(c, text);
+            // Sequences that the table has remain: start has one entry more than sequences, rows.
             if (!c->rule) begin = table->start[s] == row;
             s += begin == 1;
             pktseqi_segment_packet(c, at, &packet);
@@ -7911,6 +7974,11 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *er
     return PKTSEQ_OK;
 }
 
+// ---- the end of a table
+//
+// First all that can fail, then the commit. What is allocated here is bounded by the rows that
+// there are: nothing in a file can ask for more.
+
 // Counts what will be, without a last sequence that is too short for the reference's rule: all that
 // comes before it has as many packets as it needs, or the next one would have joined. The tracker's
 // position is the number of packets in it.
@@ -7918,6 +7986,7 @@ static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *e
     const pktseq_tracker *tracker = &c->tracker;
     size_t walked = (size_t)tracker->packets, last = tracker->state->position;
     pktseq_table *out = &c->out;
+    // A remainder was seen by the tracker, so its connections and what they evicted count.
     out->rows = walked;
     out->sequences = (size_t)tracker->sequences;
     out->counts.evicted_connections = (size_t)tracker->evicted_connections;
@@ -7942,11 +8011,12 @@ static int pktseqi_segment_names(pktseqi_segmenter *c) {
     pktseq_column *column = c->made;
     uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1, key;
     if (!c->tokens.used) return 1;
-    while (c->known[column - c->made] != PKTSEQI_COL_TOKEN) ++column;
+    while (c->known[column - c->made] != PKTSEQI_COL_TOKEN) ++column;  // it is there: see open
     column->names = (char **)pktseqi_alloc(allocator, c->tokens.used, sizeof *column->names);
     for (uint32_t i = 1; column->names && i <= c->tokens.used; ++i) {
         pktseqi_text t = pktseqi_text_growing(allocator);
         memcpy(&key, &pktseqi_slots_at(&c->tokens, i)->ends, sizeof key);
+        // A protocol that becomes SMTP still has its old name here, see segment_rename.
         pktseqi_token_text(&t, key & mask, pktseqi_protocol_name(
             &c->tracker.rule, c->from[PKTSEQI_COL_PROTOCOL]->names[key >> PKTSEQI_TOKEN_WIDTH]));
         if (t.failed) {
@@ -7984,6 +8054,7 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     start = c->out.start = (size_t *)pktseqi_alloc_zeroed(allocator, sequences + 2, sizeof *start);
     c->order = (uint32_t *)pktseqi_alloc_large(allocator, rows, sizeof *c->order);
     if (!start || !c->order) return 0;
+    // At most sequences + 1, below the sequences + 2 that there are.
     for (size_t row = 0; row < rows; ++row)
         if (c->sequence[row] < sequences) ++start[c->sequence[row] + 2];
     for (size_t s = 2; s <= sequences; ++s) start[s] += start[s - 1];
@@ -7994,11 +8065,13 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
         c->order[to] = (uint32_t)row;
         moves |= to != row;
     }
+    // Cells of a table whose rows stay are not even touched.
     if (!moves) {
         pktseqi_free(allocator, c->order);
         c->order = NULL;
         return 1;
     }
+    // No cell is wider than a double.
     c->scratch = pktseqi_alloc_large(allocator, c->out.rows, sizeof(double));
     return c->scratch != NULL;
 }
@@ -8046,6 +8119,7 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
         table->own_columns += c->mades;
         c->mades = 0;
     }
+    // New columns move, too: they were made in the order of the rows as they came.
     for (size_t i = 0; c->order && i < table->column_count; ++i)
         pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
     if (c->order && table->source_row) {
@@ -8055,7 +8129,7 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
         c->order = NULL;
     }
     table->rows = out->rows;
-    if (!c->rule) return;
+    if (!c->rule) return;  // nothing of the sequences is new
     table->sequences = out->sequences;
     table->start = out->start;
     table->connection = out->connection;
@@ -8077,7 +8151,8 @@ static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err
     return PKTSEQ_OK;
 }
 
-// Frees what has not become the table's.
+// Frees what has not become the table's: after a failure all that was made, else what was only
+// needed on the way, and what the table had before.
 static void pktseqi_segment_free(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
     void *const memory[] = {c->id,    c->protocol, c->cell,          c->sequence,      c->out.start,
@@ -8088,6 +8163,8 @@ static void pktseqi_segment_free(pktseqi_segmenter *c) {
     pktseq_tracker_free(&c->tracker);
 }
 
+// ---- the functions of the API
+
 // Checks the arguments. *wanted: whether derived columns are missing, without which, and without a
 // rule, there is nothing to do: then only what is cheap is checked, since readers ask each time.
 static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pktseq_rule *rule,
@@ -8097,6 +8174,7 @@ static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pkts
     if (!status && rule) status = pktseqi_rule_check(rule, err);
     if (!status)
         status = rule ? pktseqi_segment_check(table, err) : pktseqi_table_check(table, err);
+    // What sequences are made of comes first, so that an error names the more important lack.
     if (!status && rule)
         status = pktseqi_table_has(table, pktseqi_rule_needs(rule), "sequences", err);
     for (size_t f = 0; !status && schema && f < schema->field_count; ++f) {
@@ -8106,7 +8184,7 @@ static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pkts
         status = pktseqi_table_has(table, pktseqi_known[known].made_of, name, err);
         *wanted = 1;
     }
-    if (status || rule || !*wanted) return status;
+    if (status || rule || !*wanted) return status;  // with a rule all was checked above
     status = pktseqi_table_check_starts(table, err);
     return status ? status : pktseqi_segment_check(table, err);
 }
@@ -8128,7 +8206,8 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     if (table->counts.packets == table->rows + pktseqi_counts_left_out(&table->counts))
         c.out.counts = table->counts;
     else c.out.counts.packets = table->rows;
-    c.out.counts.clock_back = 0;  // counted anew, as are those that were forgotten early
+    // A clock that goes back, and what limits have made forget, are of the last walk alone.
+    c.out.counts.clock_back = 0;
     status = pktseq_tracker_init(&c.tracker, rule ? rule : &standard, &table->allocator, err);
     if (status) return status;
     if (!pktseqi_segment_open(&c, schema) || !pktseqi_segment_source(&c) ||
@@ -8147,6 +8226,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
     pktseq_status status = pktseqi_table_check_all(table, err);
     if (status) return status;
     if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
+    // A sequence stays whole or goes whole: half of an attack is no normal traffic.
     keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
     if (!keep) return pktseqi_no_memory(err);
     for (size_t s = 0; s < table->sequences; ++s) {
