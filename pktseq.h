@@ -6914,6 +6914,7 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
 
 // Adds a packet to the window of the pair in slot `pair`. In a full ring it takes the place of the
 // oldest one of all, which is the oldest of its pair, too.
+//   port_hash   of the higher and the lower port in that pair
 static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint32_t port_hash[2],
                              const pktseq_packet *from) {
     pktseqi_tracking *t = tracker->state;
@@ -7082,15 +7083,9 @@ static void pktseqi_tracker_end(const pktseq_tracker *tracker, uint32_t i) {
     if (tracker->end_fn) tracker->end_fn(tracker->user_data, i ? i - 1 : 0);
 }
 
-// Returns the seconds without a packet after which a connection no longer counts: by the
-// reference's rule only tokens look back to it.
-static double pktseqi_tracker_idle(const pktseq_tracker *tracker) {
-    return tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
-                                                        : pktseqi_token_seconds;
-}
-
 // Forgets the least recently used slot of a table, and counts that if it still counted at this
 // time, that is, if a limit and not its window made it go. The table has one.
+//   table   PKTSEQI_CONNECTIONS, _PAIRS or _CONTACTS
 static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) {
     pktseqi_tracking *t = tracker->state;
     pktseqi_slots *s = &t->table[table];
@@ -7098,7 +7093,10 @@ static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) 
     const pktseqi_slot *slot = pktseqi_slots_at(s, i);
     int counts = slot->time >= time - pktseqi_pair_seconds;
     if (table == PKTSEQI_CONNECTIONS) {
-        tracker->evicted_connections += time - slot->time <= pktseqi_tracker_idle(tracker);
+        // By the reference's rule only tokens look back to a connection.
+        double idle = tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
+                                                                   : pktseqi_token_seconds;
+        tracker->evicted_connections += time - slot->time <= idle;
         if (pktseqi_connection_at(t, i)->position) pktseqi_tracker_end(tracker, i);
     } else if (table == PKTSEQI_PAIRS) {
         pktseqi_pair *p = pktseqi_pair_at(t, i);
@@ -7142,6 +7140,8 @@ static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pkt
 
 // Makes the nine counters of the pair of a packet's connection, with the packet in and what is
 // older than the window out.
+//   c       keeps where the pair and its ports were found, for the next packet
+//   count   (9) out
 static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
                               const pktseq_packet *packet, double *count) {
     pktseqi_tracking *t = tracker->state;
@@ -7176,6 +7176,8 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
 
 // Notes a contact of the host that opened a connection, or with kind 0 the host itself, which must
 // come first. The kind is part of the key, as the low bits of what is the transport elsewhere.
+//   connection   keeps the slot, for its next packet
+//   ends         the key without the kind, which is put in
 static void pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_connection *connection,
                                   uint32_t kind, pktseqi_ends *ends, double time) {
     pktseqi_tracking *t = tracker->state;
@@ -7196,7 +7198,8 @@ static void pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_connection *c
 // what is older than the window out: a scan shows here, as many hosts or services in little time,
 // while each of its connections looks harmless. The host is key (address, 0), its services
 // (address, 0, transport, port), hosts (address, other address), connections their own ends.
-//   same   the packet before was of the same connection, with the same opener
+//   same    the packet before was of the same connection, with the same opener
+//   count   (3) out: hosts, services, connections
 static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *connection, int same,
                                 double time, double *count) {
     pktseqi_tracking *t = tracker->state;
@@ -7357,6 +7360,8 @@ static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
 // Returns whether it begins a connection, which is after silence or, as ports are used again, by a
 // SYN after the end of the one before. A sequence that is full ends when its next packet comes, not
 // before: whether there will be one is not known.
+//   slot     of the connection, whose time is still that of its last packet
+//   sender   which of its ends the packet is from
 static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
                                     uint32_t slot, int sender, pktseq_tracked *out) {
     pktseqi_connection *c = pktseqi_connection_at(tracker->state, slot);
@@ -7599,6 +7604,7 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
 
 // Checks that every text of rows [from, past) has a name, without a branch in the inner loop: it is
 // run before every encoding. Cells of texts are whole and not negative by their type.
+//   from, past   within the table: whoever encodes a piece of it need not wait for all of it
 static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
                                                pktseq_error *err) {
     double block[PKTSEQI_BLOCK];  // 4 kB of the stack
@@ -7845,8 +7851,8 @@ static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq
 // ---- what the tracker says
 //
 // Derived columns grow block by block beside the table and are as narrow as their values allow:
-// most counters fit a byte, and all fifteen take 38 bytes a row of examples/data/mixed.pcap, of which
-// three that are no whole numbers have 24.
+// most counters fit a byte, and all fifteen take 38 bytes a row of examples/data/mixed.pcap, of
+// which three that are no whole numbers have 24.
 
 // Numbers a token, of a protocol by its number among the table's, by first appearance. Its key, 30
 // bits of protocol before the token's 34, takes the place of an address in a slot: there are few
@@ -7885,6 +7891,7 @@ static int pktseqi_made_whole(size_t known) {
 //   row        below c->room
 //   protocol   its number among the names of its column
 //   begin      as pktseqi_tracker_push has it
+//   at         below PKTSEQI_BLOCK
 static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
                                const pktseq_packet *packet, uint32_t protocol, int begin) {
     pktseqi_staged *pair = &c->cell[PKTSEQI_COL_PAIR];
@@ -7919,6 +7926,7 @@ static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
 // Appends what is staged of rows [row, row + count) to the new columns, which have room for them
 // but may have to become wider: a counter above 255 turns bytes into pairs of them. 0 = out of
 // memory.
+//   count   0 to PKTSEQI_BLOCK; with 0 nothing happens, also where there is no room yet
 static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count) {
     const pktseq_allocator *allocator = &c->table->allocator;
     for (size_t j = 0; count && j < c->mades; ++j) {
@@ -7942,6 +7950,7 @@ static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
 
 // Shows every packet to the tracker, in the order of the rows, by blocks of them. Rows that are
 // dropped are not shown: no counter sees them, as if they had never been captured.
+//   fails with MEMORY, DATA (a time that is not finite, which no rule can place)
 static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_table *table = c->table;
     pktseq_packet packet;
@@ -7982,6 +7991,7 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *er
 // Counts what will be, without a last sequence that is too short for the reference's rule: all that
 // comes before it has as many packets as it needs, or the next one would have joined. The tracker's
 // position is the number of packets in it.
+//   fails with DATA (no sequence is left)
 static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *err) {
     const pktseq_tracker *tracker = &c->tracker;
     size_t walked = (size_t)tracker->packets, last = tracker->state->position;
@@ -8079,6 +8089,8 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
 // Moves the cells of a column, or what else has (bytes) for each row, to where they belong, by way
 // of the scratch: cells of a table filled by hand are the program's and must stay where they are. A
 // loop for each width is one load and one store a cell; one copy of (bytes) would be a call.
+//   cell    (c->table->rows, bytes) in, (c->out.rows, bytes) out
+//   bytes   1, 2, 4 or 8
 static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
     const uint32_t *order = c->order;
     size_t i, rows = c->out.rows;
