@@ -448,7 +448,7 @@ typedef enum pktseq_role {
     PKTSEQ_ROLE_BOTH = 0,  // the network sees it and predicts it
     PKTSEQ_ROLE_INPUT,     // the network sees it but need not predict it
     PKTSEQ_ROLE_CONTEXT    // neither: a number that goes to the detector alone; such fields stand
-                           //   behind all others
+                           //   after all others
 } pktseq_role;
 
 // One entry of a schema.
