@@ -5017,7 +5017,8 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema
     return PKTSEQ_OK;
 }
 
-// Returns 1 if a request needs no column in the file, since it can be derived from others.
+// Returns 1 if a request needs no column in the file, since it can be derived from others. Where
+// the file has one of that name, it is read as any other.
 static int pktseqi_request_made(const pktseqi_request *q) {
     return q->known < PKTSEQI_COLUMNS && pktseqi_known[q->known].made_of;
 }
@@ -5026,6 +5027,8 @@ static int pktseqi_request_made(const pktseqi_request *q) {
 static int pktseqi_request_port(const pktseqi_request *q) {
     return q->known == PKTSEQI_COL_SRC_PORT || q->known == PKTSEQI_COL_DST_PORT;
 }
+
+// Names and words are compared without regard to case, since programs spell them differently.
 
 // Returns a character in lower case, of ASCII alone: no locale may change what a name means.
 static int pktseqi_lower(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
@@ -5117,7 +5120,7 @@ static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t k
     }
 }
 
-// Fails if a name is there more often than it may be.
+// Fails if a name is there more often than it may be: nobody can know which of them was meant.
 static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *name,
                                           const pktseqi_sources *from) {
     if (!from->twice) return PKTSEQ_OK;
@@ -5328,7 +5331,8 @@ static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
     return (uint32_t)(int64_t)pktseqi_column_at(c, row);
 }
 
-// Copies the numbers of cells [row, row + count).
+// Copies the numbers of cells [row, row + count), which the caller knows to be there. Every type is
+// a double here: 2^32 whole numbers are exact in one.
 static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
     const uint8_t *u8 = (const uint8_t *)c->cell;
     const uint16_t *u16 = (const uint16_t *)c->cell;
@@ -5427,7 +5431,8 @@ static int pktseqi_column_append_whole(const pktseq_allocator *allocator, pktseq
     return 1;
 }
 
-// Room for (room) rows in every column and in source_row. A failure leaves all as it was.
+// Room for (room) rows in every column and in source_row, more or less than before, but never less
+// than there are rows. A failure leaves what is there valid; some columns may have their new room.
 static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     for (size_t i = 0; i < table->column_count; ++i) {
         pktseq_column *c = &table->column[i];
@@ -5563,6 +5568,8 @@ static int pktseqi_tree_put(pktseqi_tree *tree, const pktseq_allocator *allocato
 }
 
 // Appends a text to a column's names and to its tree, which has found only one that is alike.
+// A one-hot column may have as many texts as categories, any other as fit below PKTSEQI_LEAF.
+// Where the tree has no room the name stays: the column's owner frees it.
 static pktseq_status pktseqi_names_add(pktseqi_reader *r, pktseqi_request *q, const char *text,
                                        size_t size, uint32_t like) {
     const pktseq_allocator *allocator = &r->csv->allocator;
@@ -5947,7 +5954,9 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
 }
 
 // Returns the cell of a request in the current row; "0" for ports, flags and the like that this
-// kind of packet does not have.
+// kind of packet does not have, so that a model sees the same of a CSV as of a capture. Of several
+// values the last one counts under tshark's names (rank above 0), since a column under its own name
+// is one that this library or the reference wrote.
 static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
     int flag = q->known <= PKTSEQI_COL_RES, port = pktseqi_request_port(q);
     int address = q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP;
@@ -5995,7 +6004,9 @@ static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_r
     return pktseqi_cell_error(r, q, NULL, q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number");
 }
 
-// Reads a cell that must be a number of some kind.
+// Reads a cell that must be a number of some kind. Flags may be words, a reserved flag of tshark a
+// number of three bits, an identifier of ICMPv6 hexadecimal, the time of a capture a date; nothing
+// else is a number that does not look like one. Whole numbers are exact in doubles up to 2^53.
 static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q,
                                          const pktseqi_cell *cell, double *value) {
     static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
@@ -6112,7 +6123,7 @@ static pktseq_status pktseqi_row_end(pktseqi_reader *r) {
 }
 
 // Puts the texts of the current row, whose numbers are there, into the table's next row, which is
-// then complete.
+// then complete. Only now, since a name that a column has once stays.
 static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
