@@ -1275,13 +1275,15 @@ typedef enum pktseq_order {
 // What happened in an iteration.
 enum {
     PKTSEQ_EVENT_REPORT = 1,     // report_interval iterations have passed
-    PKTSEQ_EVENT_LOSS = 2,      // training->loss has one more
+    PKTSEQ_EVENT_LOSS = 2,       // training->loss has one more
     PKTSEQ_EVENT_MILESTONE = 4,  // progress.milestone percent are done
     PKTSEQ_EVENT_END = 8         // the last iteration is done
 };
 
 struct pktseq_progress;
 
+// Settings of a run, from pktseq_train_config_default; all may be changed. A run that is resumed
+// goes on bit for bit if they are those of before, but for iterations, threads, and what reports.
 typedef struct pktseq_train_config {
     size_t iterations;  // in all, counted from the start of the run, also when resumed
     size_t batch;       // B
@@ -1291,8 +1293,8 @@ typedef struct pktseq_train_config {
     double teacher_forcing;       // share of sequences, 0 to 1
     pktseq_order order;
     uint64_t seed;
-    size_t report_interval;          // iterations; 0 = never
-    size_t loss_interval;           // iterations a loss point is the mean of; 0 = no points
+    size_t report_interval;       // iterations; 0 = never
+    size_t loss_interval;         // iterations that a loss of the history is the mean of; 0 = none
     unsigned char milestone[100]; // (milestone_count) percents, rising
     size_t milestone_count;
     int threads;                  // 0 = OpenMP's choice
@@ -1309,9 +1311,9 @@ typedef struct pktseq_training {
     size_t iteration;            // done so far
     double report_sum;           // of the losses since the last report
     size_t report_count;
-    double loss_sum;            // of the losses since the last loss point
+    double loss_sum;             // of the losses since the last one of the history
     size_t loss_sum_count;
-    double *loss;               // (points) the loss history
+    double *loss;                // (losses) the loss history
     size_t losses;
     size_t loss_capacity;
     pktseq_real *velocity;       // (parameters) of SGD with momentum; else NULL
@@ -1323,6 +1325,8 @@ typedef struct pktseq_training {
     pktseq_allocator allocator;
 } pktseq_training;
 
+// What the callback sees. It is the callee's until it returns; model and training are the caller's
+// own.
 typedef struct pktseq_progress {
     size_t iteration, iterations;
     int events;                       // PKTSEQ_EVENT_... added up
@@ -1348,6 +1352,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
                                       const pktseq_train_config *config,
                                       pktseq_training *training, pktseq_error *err);
 
+// Frees the loss history and the velocity. NULL and a zeroed one are fine.
 PKTSEQ_DEF void pktseq_training_free(pktseq_training *training);
 
 // ---- >>api-use: predict and score -------------------------------------------------------------
@@ -12152,6 +12157,8 @@ PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
 
 // What is done to all parameters, chunk by chunk. Clipping and the step compute next to nothing, so
 // they are as fast as the cache: 0.27 ms for 214,000 parameters on one thread.
+//   weight     (parameters) or NULL: then the gradients are scaled
+//   velocity   (parameters) or NULL: then there is no momentum
 typedef struct pktseqi_update {
     const pktseq_work *work;
     pktseq_real *weight, *velocity;  // either may be NULL
@@ -12170,6 +12177,7 @@ static void pktseqi_chunk_squares(void *user, size_t chunk) {
         PKTSEQI_SIMD
         for (size_t l = 0; l < 16; ++l) lane[l] += (double)grad[i + l] * (double)grad[i + l];
     }
+    // All chunks but the last are a multiple of 16; what is left of it goes to the first lanes.
     for (; i < n; ++i) lane[i % 16] += (double)grad[i] * (double)grad[i];
     for (int l = 0; l < 16; ++l) sum += lane[l];
     work->state->squares[chunk] = sum;
@@ -12184,6 +12192,7 @@ static void pktseqi_chunk_update(void *user, size_t chunk) {
     const pktseqi_kernels *kernels = u->work->state->kernels;
     size_t first = chunk * PKTSEQI_CHUNK, n = u->work->parameters - first;
     pktseq_real *grad = u->work->grad_block + first;
+    // The last chunk may be shorter: what is left of the parameters.
     if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
     if (!u->weight) kernels->scale(u->rate, grad, n);
     else if (!u->velocity) kernels->axpy(u->rate, grad, u->weight + first, n);
@@ -12206,6 +12215,7 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     pktseqi_gradients_now(work);
     memset(&update, 0, sizeof update);
     update.work = work;
+    // Two passes: no gradient can be scaled before all have been looked at.
     chunks = pktseqi_chunks(&update, pktseqi_chunk_squares);
     for (size_t i = 0; i < chunks; ++i) sum += work->state->squares[i];
     if (norm) *norm = sqrt(sum);
@@ -12227,6 +12237,7 @@ static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *w
     if (!model || !model->block || !work || !work->grad_block) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     pktseqi_gradients_now(work);
+    // rate is negative: kernels add.
     update.work = work;
     update.weight = model->block;
     update.velocity = velocity;
@@ -12243,6 +12254,7 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
     if (model && model->block && state && state->pending && !state->entries &&
         state->row[work->config.inputs] <= PKTSEQI_PIECE &&
         pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE && pktseqi_fits(model, work)) {
+        // The deltas are there and need no weights any more, so these may change.
         pktseqi_backward(NULL, state, (pktseq_real)-learning_rate, 0, &model->tensor);
         state->pending = 0;
         return PKTSEQ_OK;
@@ -12275,6 +12287,7 @@ PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work
         for (size_t i = 0; i < tensor.rows * tensor.cols; ++i) {
             double grad = (double)work->grad_block[tensor.data + i - model->block], loss[2], d;
             pktseq_real kept = tensor.data[i], moved[2];
+            // Below, then above the weight; it is put back before anything can return.
             for (int k = 0; k < 2 && status == PKTSEQ_OK; ++k) {
                 tensor.data[i] = (pktseq_real)((double)kept + (k ? epsilon : -epsilon));
                 moved[k] = tensor.data[i];
@@ -12308,6 +12321,7 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     static const unsigned char milestone[] = {20, 40, 55, 70, 85, 100};
     pktseq_train_config config;
     memset(&config, 0, sizeof config);
+    // The reference's run; the recommended recipe changes nearly all of it.
     config.iterations = 100000;
     config.batch = 1;
     config.learning_rate = 1e-4;
@@ -12323,6 +12337,7 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
 // Returns what is wrong with a train config, or NULL. What training takes and what a checkpoint may
 // hold is the same, so a run can always be resumed from what it saved.
 static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
+    // Numbers that are not finite are asked for first: no comparison with them is true.
     if (!c) return "config is NULL";
     if (c->batch == 0) return "batch is 0";
     if (c->threads < 0 || c->threads > 1024) return "threads is not between 0 and 1024";
@@ -12389,6 +12404,7 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     // within a run, though the weights that they give are the same.
     for (size_t i = 0; d->packed && i < d->rows * d->packing.fields; ++i)
         hash = (hash ^ pktseqi_real_bits(&d->packed[i])) * prime;
+    // Targets that are the inputs themselves lie in memory once, and count once.
     for (int half = 0; !d->packed && half < (d->y == d->x ? 1 : 2); ++half) {
         const pktseq_real *p = half ? d->y : d->x;
         size_t n = d->rows * (half ? d->out : d->in);
@@ -12453,7 +12469,8 @@ static void pktseqi_train_batch(pktseqi_run *run) {
     }
 }
 
-// Tells whether all numbers (n) are finite.
+// Tells whether all numbers (n) are finite, by their bits: a compiler that is told that there are
+// no others would leave a comparison out.
 static int pktseqi_all_finite(const pktseq_real *from, size_t n) {
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite_real(&from[i])) return 0;
@@ -12471,6 +12488,7 @@ static int pktseqi_train_snapshot(pktseqi_run *run) {
         return 0;
     memcpy(run->weights, run->model->block, n * sizeof *run->weights);
     if (training->velocity) memcpy(run->velocity, training->velocity, n * sizeof *run->velocity);
+    // A copy of the struct: the loss history's memory stays training's, and only grows.
     run->state = *training;
     return 1;
 }
@@ -12507,9 +12525,12 @@ static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
         training->loss_sum += loss;
         ++training->loss_sum_count;
     }
+    // By the iteration's number: reports of a resumed run come where they would have come.
     if (config->report_interval && done % config->report_interval == 0)
         events |= PKTSEQ_EVENT_REPORT;
+    // At least: a resumed run may have a shorter interval than the one that counted so far.
     if (config->loss_interval && training->loss_sum_count >= config->loss_interval) {
+        // The loop has made room for one.
         training->loss[training->losses++] = training->loss_sum / (double)training->loss_sum_count;
         training->loss_sum = 0;
         training->loss_sum_count = 0;
@@ -12569,7 +12590,9 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run) {
                                             sizeof *run->shuffled);
     if (!run->pair || !run->teacher || !run->weights || !run->shuffled)
         return pktseqi_no_memory(run->err);
+    // Where there is no momentum the second half is never touched, and costs no memory.
     run->velocity = run->weights + run->model->parameters;
+    // What training owns already must be freed by the allocator that it came from.
     if (!training->loss && !training->velocity) training->allocator = *allocator;
     return pktseqi_train_velocity(run);
 }
@@ -12597,6 +12620,7 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run) {
         return pktseqi_error(run->err, status, 0, "forward: %s", pktseq_status_text(status));
     // A loss that is not finite has no gradient.
     if (!pktseqi_finite(&work->loss)) return pktseqi_train_rollback(run);
+    // Neither can fail: every pair of a dataset has targets, and forward has just run.
     pktseq_zero_grad(work);
     pktseq_backward(model, work);
     if (config->clip > 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
@@ -12620,6 +12644,7 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     progress.model = run->model;
     progress.training = training;
     progress.loss = run->work.report;
+    // Reported is the loss per packet, which does not depend on the sequences' lengths.
     progress.events = pktseqi_train_count(run, progress.loss, &progress.milestone);
     progress.iteration = training->iteration;
     progress.mean_loss = training->report_sum / (double)training->report_count;
@@ -12627,6 +12652,7 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
         training->report_sum = 0;
         training->report_count = 0;
     }
+    // Not at each report: a program may report every iteration.
     if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_snapshot(run))
         return pktseqi_train_rollback(run);
     // A run that is stopped leaves its last iteration, if that is finite, to be resumed from.
@@ -12643,6 +12669,7 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
 static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
     pktseqi_run *run = (pktseqi_run *)user;
     pktseq_training *training = run->training;
+    // The pool lives as long as the loop: threads are started once, not once a pass.
     run->work.state->pool = pool;
     if (!pool) run->work.state->threads = 1;
     while (!run->status && training->iteration < run->config.iterations) {
@@ -12670,6 +12697,7 @@ static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
     training->config = run->config;
     training->config.progress = NULL;
     training->config.user_data = NULL;
+    // Asked for fewer than are done, it does none; what is saved must still be a valid run.
     if (training->config.iterations < training->iteration)
         training->config.iterations = training->iteration;
     if (!pktseqi_train_snapshot(run))
@@ -12693,6 +12721,7 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
     hash = pktseqi_dataset_hash(dataset);
+    // Other data would be drawn by the same random numbers, and nobody would notice.
     if (training->iteration > 0 && training->data_hash != hash)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the data are not those that the first %z iterations were trained on",
