@@ -16445,6 +16445,7 @@ static void pktseqi_stdio_sync_folder(const char *path) {
     else pktseqi_put_text(&t, ".");
     descriptor = open(folder, O_RDONLY);
     if (descriptor < 0) return;
+    // Some file systems of networks refuse it for folders.
     (void)fsync(descriptor);
     close(descriptor);
 }
@@ -16618,6 +16619,7 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
     else if (failed)
         status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: not written: a temporary file "
                                "beside it %s%s", shown, failed, own ? pktseqi_reason() : "");
+    // A file of that name that was there before is not ours to remove.
     if (status && created) f->remove_fn(t.data, f->user_data);
     pktseqi_free(&t.allocator, t.data);
     return status ? status : pktseqi_ok(err);
@@ -16783,6 +16785,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     return r;
 }
 
+// A codec of a file of sequences has no rule; captures are then cut by the default one.
 // Returns the schema that reads for a codec again: its fields, which are borrowed, and its rule.
 static pktseq_schema pktseqi_codec_schema(const pktseq_codec *codec) {
     pktseq_schema schema;
@@ -16926,6 +16929,7 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     pktseq_status status = pktseq_table_drop_attacks(table, err);
     if (status) return status;
     if (table->sequences < 2) return pktseqi_too_little(table, err);
+    // Means, categories and bounds are learned from the same sequences as the weights.
     schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
     schema.repeats = recipe->dataset.repeats;
     status = known ? pktseq_codec_extend(codec, known, table, 2, &schema, allocator, err)
@@ -16982,6 +16986,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
     if (!recipe || !detector || !model || !codec || !codec->groups)
         return pktseqi_bad_argument(err, "recipe, detector, model or codec is NULL or empty");
     made = !detector->memory;
+    // Borrowed by the options until the detector has copied them.
     weight = (double *)pktseqi_alloc(&codec->allocator, codec->groups, sizeof *weight);
     if (!weight) return pktseqi_no_memory(err);
     if (model->config.loss == PKTSEQ_LOSS_NLL)
@@ -17093,6 +17098,8 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
     options.start = guard->model.config.start;
     status = pktseq_dataset_init(&dataset, &guard->codec, table, &options, allocator, err);
     if (status) return status;
+    // All are scored before the first is shown, in batches of equal lengths, which is faster than
+    // one by one; and a failure shows none.
     score = (double *)pktseqi_alloc(allocator, dataset.pairs, sizeof *score);
     status = !score ? pktseqi_no_memory(err)
                     : pktseq_detector_score_all(&guard->detector, &guard->model, &dataset,
@@ -17153,6 +17160,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_pa
                                      &guard->detector, &options, &guard->options.allocator, err);
         if (status) return status;
     }
+    // Of the watcher only running out of memory is not the caller's mistake.
     status = pktseq_watcher_push(&guard->watcher, packet);
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
     return status ? pktseqi_bad_argument(err, "packet is NULL, or its time is not finite")
