@@ -171,25 +171,28 @@ a run with momentum needs to go on. A file without "pktseq." keys is taken as we
     same bits. To add a value, add a line to a list.
 
 VERSIONS
-    next    packets as they come: pcap and pcapng, one frame decoded, connections, a tracker,
-            alarms (pktseq_watcher), six calls from a file to alarms (pktseq_guard); CSV of every
-            Wireshark, all IP traffic; rule and distribution of normal scores in checkpoints, any
-            false-alarm rate later; counters of a source; fewer recommended features; is traffic
-            still as calibrated (pktseq_drift), thresholds that follow it; models and codecs that
-            go on with new traffic (pktseq_recipe_prepare, _codec_extend, _model_grow); rows of
-            categories are packed, columns of tables narrow (pktseq_column_number, _text); the
-            inside of a step can be read. New fields in many structs; pktseq_column.spare went,
-            since names stay when their rows go, in any order. The loss picture left for
-            examples/plot.h. Checkpoint format 3: older ones are refused. Threads take whole
-            sequences of a batch, and one sequence stays on one; the likelihood of classes has
-            other last bits than before, squared errors the same. Any sequence has the reasons
-            that alarms have (pktseq_detector_reasons), what is normal is a pktseq_distribution;
-            PKTSEQ_MEASURE_WEIGHTED and pktseq_stream_push_packed went
-            Classes of numbers left (PKTSEQ_CLASSES), as no schema of ours had them any more; a
-            field's least is min_count; pktseq_codec_encode takes a pktseq_form; begin and end of
-            dataset options and pktseq_dataset_options_notebook left (repeats, drop_last)
-            CSV: ports from the column Info and dates beyond ISO 8601 left, files of flows have no
-            sentence of their own; pktseq_table_sequences and _derive are pktseq_table_track
+    1.0.0   Packets as they come: pcap and pcapng, one frame decoded, sequences by connection, a
+            tracker, alarms (pktseq_watcher) with reasons (pktseq_detector_reasons), six calls from
+            a file to alarms (pktseq_guard), every setting of a run in one struct (pktseq_recipe).
+            CSV of every Wireshark, all IP traffic. Thresholds for any false-positive rate, from the
+            distribution of normal scores (pktseq_distribution); is traffic still as calibrated
+            (pktseq_drift); thresholds that follow it; models and codecs that go on with new traffic
+            (pktseq_recipe_prepare, _codec_extend, _model_grow); counters of a source, fewer
+            recommended features. Rows of categories are packed, columns narrow
+            (pktseq_column_number, _text). The inside of a step can be read (pktseq_work_state ..).
+            Renamed: rule.least, most and notebook are min_length, max_length and reference_names;
+            table.cut is counts; pktseq_schema_notebook is pktseq_schema_reference; false_alarms is
+            false_positive_rate; surprise is surprisal; point, point_every and report_every are
+            loss, loss_interval and report_interval; a field's least is min_count.
+            Changed: pktseq_config goes by pointer; save and load name the model first, the path
+            last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what _sequences
+            and _derive did; pktseq_work shows results and gradients alone.
+            Gone: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
+            pktseq_dataset_options_notebook (drop_last), ports from the column Info, dates beyond
+            ISO 8601; the loss picture, which examples/plot.h draws.
+            Checkpoint format 3: older ones are refused. Threads take whole sequences of a batch,
+            and one sequence stays on one. The likelihood of classes has other last bits than
+            before, squared errors the same
     0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
             stream, a check that header and implementation fit; a threshold's range is open where
             sequences are too few to bound it
@@ -207,10 +210,10 @@ VERSIONS
 #include <stddef.h>
 #include <stdint.h>
 
-#define PKTSEQ_VERSION_MAJOR 0
-#define PKTSEQ_VERSION_MINOR 4
+#define PKTSEQ_VERSION_MAJOR 1
+#define PKTSEQ_VERSION_MINOR 0
 #define PKTSEQ_VERSION_PATCH 0
-#define PKTSEQ_VERSION "0.4.0"
+#define PKTSEQ_VERSION "1.0.0"
 
 #ifdef PKTSEQ_STATIC
 #ifndef PKTSEQ_IMPLEMENTATION

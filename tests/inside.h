@@ -20,7 +20,7 @@
     X(random_below, size_t, (uint64_t *, size_t)) \
     X(dataset_hash, uint64_t, (const pktseq_dataset *)) \
     X(time, double, (int64_t, uint64_t, uint64_t)) \
-    X(cut_left_out, size_t, (const pktseq_table_counts *)) \
+    X(counts_left_out, size_t, (const pktseq_table_counts *)) \
     X(cell_bytes, size_t, (pktseq_cell))
 
 #ifdef PKTSEQ_LINKED
