@@ -12142,7 +12142,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
 // A work that nobody looks into (training's own is lazy) leaves its gradients in the deltas until
 // they are asked for, overwrites what was there instead of setting it to zero, and where few
 // packets make them, a step of plain SGD needs none at all: the weights take them in one pass as
-// they come, w -= learning_rate * sum of d x'. Half the memory traffic at batch 1.
+// they come, w -= learning_rate * sum of d x'.
 
 // Sums up the gradients that are still in the deltas. Whoever reads grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
@@ -17101,7 +17101,7 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
     options.start = guard->model.config.start;
     status = pktseq_dataset_init(&dataset, &guard->codec, table, &options, allocator, err);
     if (status) return status;
-    // All are scored before the first is shown, in batches of equal lengths, which is faster than
+    // All are scored before the first is shown, in batches sorted by length, which is faster than
     // one by one; and a failure shows none.
     score = (double *)pktseqi_alloc(allocator, dataset.pairs, sizeof *score);
     status = !score ? pktseqi_no_memory(err)
