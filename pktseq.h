@@ -52,7 +52,7 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
-    frame, capture, csv, table -> tracker, sequences -> codec -> dataset -> model, work
+    csv, frame, capture -> table, tracker, sequences, packets -> kind, codec -> dataset -> model
           -> forward, backward, step -> train -> use, detect -> files
 
     >>api-short goes all the way in six calls, with the recommended settings.
@@ -3186,12 +3186,13 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
 // cell makes a wrong separator fail, which only means that it is not this one.
 static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
     static const char separator[] = ",\t;|";
-    size_t most = 1, best = 0, at, line = csv->next_line;
+    size_t most = 1, best = 0, at, line;
     for (size_t i = 0; separator[i] && (i == 0 || best > 0 || most == 1); ++i) {
         pktseq_status status;
         csv->separator = separator[i];
-        for (;;) {
+        for (;;) {  // empty lines may end a window; they are passed for good
             at = csv->at;
+            line = csv->next_line;
             status = pktseqi_csv_scan(csv);
             if (status != PKTSEQ_END) break;
             status = pktseqi_csv_fill(csv);
@@ -4386,7 +4387,7 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 
 // ---- >>kind: what a kind of field makes of a cell ----------------------------------------------
 //
-// All that kinds differ in is a line of pktseqi_kinds; reading, codec, watcher and checkpoint look
+// What kinds differ in is a line of pktseqi_kinds; reading, codec, watcher and checkpoint look
 // there. A packet becomes numbers in this order:
 //
 //   since    the cell's number, minus that of an earlier packet of its sequence
@@ -4394,8 +4395,11 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //   scaled   (number - mean) / standard deviation, both learned; or
 //   group    the index of a class, which has one feature for each of its classes: 1 or 0
 //
-// A new kind is a value of pktseq_kind and a line here. Only what is none of these steps needs code
-// of its own, in pktseqi_field_value (and pktseqi_field_unscale, its inverse).
+// A new kind that is made of these steps is a value of pktseq_kind, a line of pktseqi_kinds and a
+// name. Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale, and
+// pktseqi_field_is_itself must say no. Other classes than ports': pktseqi_field_width and
+// pktseqi_field_class. Where texts are categories, or flags are rounded, PKTSEQ_ONEHOT and
+// PKTSEQ_FLAG are asked for by name.
 
 // Kinds of cells, which decide how they are checked when they are read.
 typedef enum pktseqi_cell_kind {
@@ -4436,9 +4440,8 @@ static const pktseqi_kind pktseqi_kinds[] = {
     {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_PREVIOUS, 1e6, 1,
      PKTSEQ_GROUP_NUMBER}};
 
-// Their names in checkpoints.
-// Names of enumerations in the order of their values; NULL ends each list. A new value gets its
-// name here, and files of before stay readable as long as the old names stay.
+// Their names in checkpoints, in the same order; NULL ends the list. Files stay readable as long as
+// the names stay.
 static const char *const pktseqi_kind_name[] = {
     "zscore", "since-previous", "since-first",    "number", "flag",
     "onehot", "port",           "port-reference", "log",    "log-since-previous",
@@ -4473,8 +4476,10 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 //   fast_rows       where the file says itself where sequences begin: rows as most are, in one pass
 //                   without being split into cells
 //   table_finish    a capture is cut into sequences, derived columns are made
-// A new column is a line of pktseqi_known and a PKTSEQI_COL_ index; a new kind of cell is one of
-// pktseqi_cell_kind, a case of cell_number and, if it is frequent, of fast_cell.
+// A new column of CSV is a line of pktseqi_known and a PKTSEQI_COL_ index; packets give it in
+// pktseqi_packet_number, take it in pktseqi_segment_packet and show it live if pktseqi_watch_has
+// says so. A new kind of cell is one of pktseqi_cell_kind, a case of cell_number and, if it is
+// frequent, of fast_cell.
 
 // A row is checked whole before anything of it reaches the table, so a row that cannot be read
 // leaves no name, no number and no sequence behind. Columns grow by blocks of PKTSEQI_BLOCK rows,
@@ -6468,6 +6473,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     pktseqi_free(&csv.allocator, r.request);
     if (status == PKTSEQ_OK && table->counts.bad_rows)
         memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
+    if (status == PKTSEQ_OK) pktseqi_ok(&own);  // the end of a capture is no error, either
     if (err) *err = own;
     if (status) pktseq_table_free(table);
     return status;
@@ -8342,7 +8348,7 @@ static double pktseqi_packet_number(const pktseq_packet *packet, size_t known) {
     case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
     case PKTSEQI_COL_PAYLOAD: return packet->payload;
     case PKTSEQI_COL_NOTES: return packet->notes;
-    default: return packet->flags >> known & 1;
+    default: return known <= PKTSEQI_COL_RES ? packet->flags >> known & 1 : 0;  // a flag
     }
 }
 
@@ -8626,6 +8632,11 @@ static double pktseqi_field_value(const pktseq_field *field, double v) {
     if (!pktseqi_field_is_class(field)) return v;
     if (field->kind == PKTSEQ_PORT_REFERENCE && pktseq_port_class(v) == 2) return -1;
     return pktseq_port_class(v);
+}
+
+// Returns 1 if pktseqi_field_value gives back what it is given, so that loops may leave it out.
+static int pktseqi_field_is_itself(const pktseq_field *field) {
+    return !pktseqi_kind_of(field)->scaled && !pktseqi_field_is_class(field);
 }
 
 // Returns the number that a value which is no class was made of; differences stay differences, in
@@ -9046,7 +9057,7 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     range = pktseqi_cells_range(e->column);
     if (e->column->names) {  // without names there are no rows either: that has been checked
         if (range) e->value = pktseqi_field_lookup(field, e->column, &codec->allocator);
-    } else if (range > rows || kind->since || !(kind->scaled || pktseqi_field_is_class(field))) {
+    } else if (range > rows || kind->since || pktseqi_field_is_itself(field)) {
         return PKTSEQ_OK;
     } else if (range) {
         e->value = (double *)pktseqi_alloc(&codec->allocator, range, sizeof *e->value);
@@ -9098,9 +9109,8 @@ static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table
         for (size_t i = 0; !e->value && kind->log > 0 && i < rows; ++i)
             v[i] = pktseqi_kind_log(kind, v[i]);
     }
-    if (e->value) return;
-    if (kind->scaled || pktseqi_field_is_class(field))
-        for (size_t i = 0; i < rows; ++i) v[i] = pktseqi_field_value(field, v[i]);
+    if (e->value || pktseqi_field_is_itself(field)) return;
+    for (size_t i = 0; i < rows; ++i) v[i] = pktseqi_field_value(field, v[i]);
 }
 
 // Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width). Values of
@@ -9806,8 +9816,11 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
 
 // How this section works: pktseqi_kernels is a table of ten functions; >>scalar fills it in plain
 // C, >>vectors once for each instruction set, and pktseqi_choose takes the best that the processor
-// has when the program runs. To add an instruction set: a block of macros in >>vectors, an #include
-// below, a line in >>choose. tests/test_kernels.c then compares it with >>scalar to the bit.
+// has when the program runs. To add an instruction set: what tells it at the top of the
+// implementation (PKTSEQI_X86, _NEON), an #include below; in >>vectors a block of macros and, where
+// it has no masks, its load, store and add_lanes; a comparison in pktseqi_choose and its name in
+// pktseq_build_info. LANES must divide 16, WIDE and TAIL be at most 4. tests/test_kernels.c then
+// compares it with >>scalar to the bit.
 //
 // Every loop below thinks in vectors of 16 numbers, whatever the machine has, and says in which
 // order a sum is taken. What a machine does with it - 1 register of 16, 2 of 8, 4 of 4, or 16
@@ -9851,12 +9864,12 @@ typedef struct pktseqi_kernels {
     //   s < slots, c < cols, terms up to PKTSEQI_PIECE
     //   overwrite: out is taken for zeros, whatever it holds, even no number
     void (*rank_update)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
-                      size_t terms, size_t slots, size_t cols, pktseq_real scale, int overwrite,
-                      pktseq_real *out, size_t out_stride);
+                        size_t terms, size_t slots, size_t cols, pktseq_real scale, int overwrite,
+                        pktseq_real *out, size_t out_stride);
 
     // y[i] += scale * sum over t < terms of d[t][i]         i < n
     void (*column_sums)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
-                     pktseq_real scale, int overwrite, pktseq_real *y);
+                        pktseq_real scale, int overwrite, pktseq_real *y);
 
     // The gates of a GRU step from their dot products, and the way back: see >>gru.
     void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t count,
@@ -10161,10 +10174,10 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 // and is of the compiler's own vector type V, so that + - * / act on all of them, and a formula
 // below is the formula of >>scalar. What the compiler has no operator for are the macros here:
 //   FMA(a, b, c)   a*b + c, rounded once
-//   MIN, MAX       of a and b; b if one of them is no number
+//   MIN, MAX       of a and b, a constant and a number; if that is no number, it or the constant
 //   POWER(a)       2^n, of an n that was rounded to a whole number by adding PKTSEQI_ROUNDER
 //   LOAD, STORE    LANES numbers, at any address
-// BLOCK^2 is how many 16-lane sums the matmul keeps in registers, WIDE how many registers of a row
+// SQUARE^2 is how many 16-lane sums the matmul keeps in registers, WIDE how many registers of a row
 // the rank-k update takes at a time, TAIL how many at a row's end: as many as leave room for what
 // is multiplied. (AVX-512 and NEON have 32 registers, AVX2 has 16. Measured with AVX-512: 4 x 4
 // sums reach 90 to 95 % of the multiply-add peak while data are in the caches.)
@@ -10173,7 +10186,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 // store takes a mask of lanes, so the ends of rows need no code of their own.
 #define PKTSEQI_V __m512
 #define PKTSEQI_LANES 16
-#define PKTSEQI_BLOCK 4
+#define PKTSEQI_SQUARE 4
 #define PKTSEQI_WIDE 4
 #define PKTSEQI_TAIL 2
 #define PKTSEQI_LOAD(p) _mm512_loadu_ps(p)
@@ -10190,7 +10203,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 // loads and stores, but slow ones on some processors: they are used at the ends of rows only.
 #define PKTSEQI_V __m256
 #define PKTSEQI_LANES 8
-#define PKTSEQI_BLOCK 2
+#define PKTSEQI_SQUARE 2
 #define PKTSEQI_WIDE 2
 #define PKTSEQI_TAIL 2
 #define PKTSEQI_LOAD(p) _mm256_loadu_ps(p)
@@ -10202,12 +10215,12 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_POWER(a) \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
                                          _mm256_set1_epi32(127 << 23)))
-#else
+#elif PKTSEQI_ISA == 128
 // NEON (every 64-bit Arm): four registers are the 16 lanes. No masks: an end of 1 to 3 numbers goes
 // number by number.
 #define PKTSEQI_V float32x4_t
 #define PKTSEQI_LANES 4
-#define PKTSEQI_BLOCK 2
+#define PKTSEQI_SQUARE 2
 #define PKTSEQI_WIDE 4
 #define PKTSEQI_TAIL 4
 #define PKTSEQI_LOAD(p) vld1q_f32(p)
@@ -10219,6 +10232,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_POWER(a) \
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
                                     vdupq_n_s32(127 << 23)))
+#else
+#error "pktseq.h: an instruction set without its macros"
 #endif
 #define PKTSEQI_REGISTERS (16 / PKTSEQI_LANES)  // that make 16 lanes
 
@@ -10272,7 +10287,7 @@ PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 // caches: 88 % of the multiply-add peak at 281 columns (25 inputs and 256 units), 73 % at 64 alone.
 //
 // The matmul's sums: each is 16 lanes in REGISTERS registers, and there are SUMS of them.
-#define PKTSEQI_SUMS (PKTSEQI_BLOCK * PKTSEQI_BLOCK)
+#define PKTSEQI_SUMS (PKTSEQI_SQUARE * PKTSEQI_SQUARE)
 typedef struct PKTSEQI_K(sum16) {
     PKTSEQI_V r[PKTSEQI_REGISTERS];
 } PKTSEQI_K(sum16);
@@ -10329,7 +10344,7 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_K(sum16) *sum, const float *con
     PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) {
         size_t first = (size_t)(k * PKTSEQI_LANES), at = col + first;
         size_t left = part > first ? part - first : 0;
-        PKTSEQI_V xs[PKTSEQI_BLOCK];
+        PKTSEQI_V xs[PKTSEQI_SQUARE];
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s)
             xs[s] = part == 16 ? PKTSEQI_LOAD(x[s] + at) : PKTSEQI_K(load)(x[s] + at, left);
         PKTSEQI_UNROLL for (int r = 0; r < R; ++r) {
@@ -10364,7 +10379,7 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int 
                                             size_t row, size_t rows, const int R, size_t b,
                                             const int S, const int whole, float *out,
                                             size_t out_stride) {
-    const float *w[PKTSEQI_SUMS], *x[PKTSEQI_BLOCK];
+    const float *w[PKTSEQI_SUMS], *x[PKTSEQI_SQUARE];
     float result[PKTSEQI_SUMS];
     PKTSEQI_K(sum16) sum[PKTSEQI_SUMS];
     size_t fit = whole || rows - row >= (size_t)R ? (size_t)R : rows - row;
@@ -10398,7 +10413,7 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int 
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                              size_t rows, size_t count, float *out,
                                              size_t out_stride) {
-    enum { B = PKTSEQI_BLOCK, MANY = PKTSEQI_SUMS };
+    enum { B = PKTSEQI_SQUARE, MANY = PKTSEQI_SUMS };
     for (size_t b = 0, past; b < count; b = past) {
         size_t end, row = 0;
         past = count - b < 24 ? count : b + 16;
@@ -10628,7 +10643,7 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
 #undef PKTSEQI_V
 #undef PKTSEQI_LANES
 #undef PKTSEQI_REGISTERS
-#undef PKTSEQI_BLOCK
+#undef PKTSEQI_SQUARE
 #undef PKTSEQI_WIDE
 #undef PKTSEQI_TAIL
 #undef PKTSEQI_SUMS
@@ -10690,21 +10705,21 @@ static const pktseqi_kernels *pktseqi_choose(void) {
 #else
 #define PKTSEQI_INFO_COMPILER ""
 #endif
-#define PKTSEQI_COL_INFO(kernels) \
+#define PKTSEQI_BUILD_INFO(kernels) \
     "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL) ", " kernels PKTSEQI_INFO_OPENMP \
         PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
 
 // Names the kernels that were chosen: the same comparison as in pktseqi_choose.
 PKTSEQ_DEF const char *pktseq_build_info(void) {
     const pktseqi_kernels *kernels = pktseqi_choose();
-    if (kernels == &pktseqi_kernels_scalar) return PKTSEQI_COL_INFO("plain C");
+    if (kernels == &pktseqi_kernels_scalar) return PKTSEQI_BUILD_INFO("plain C");
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
-    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_COL_INFO("AVX-512");
-    return PKTSEQI_COL_INFO("AVX2");
+    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_BUILD_INFO("AVX-512");
+    return PKTSEQI_BUILD_INFO("AVX2");
 #elif defined(PKTSEQI_X86)
-    return PKTSEQI_COL_INFO("FMA");
+    return PKTSEQI_BUILD_INFO("FMA");
 #else
-    return PKTSEQI_COL_INFO("NEON");
+    return PKTSEQI_BUILD_INFO("NEON");
 #endif
 }
 
@@ -10712,9 +10727,9 @@ PKTSEQ_DEF const char *pktseq_build_info(void) {
 // turned: a row of W is what the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
-                                   size_t rows, size_t cols, const pktseq_real *d,
-                                   size_t d_stride, size_t count, pktseq_real *y,
-                                   size_t y_stride) {
+                                      size_t rows, size_t cols, const pktseq_real *d,
+                                      size_t d_stride, size_t count, pktseq_real *y,
+                                      size_t y_stride) {
     const pktseq_real *row[PKTSEQI_PIECE];
     for (size_t i = 0, terms; i < rows; i += terms) {
         terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
@@ -11970,7 +11985,9 @@ static void pktseqi_backward_chain(void *user, size_t chain) {
 }
 
 // Adds d x' to n rows of weights, at most 64, and d to their biases, summed over packets: pieces of
-// 64, so that the rows stay in the cache while the packets pass by.
+// 64, so that the rows stay in the cache while the packets pass by. The order of these sums, the
+// same for any number of threads: steps forward in time, within a step the sequences as sorted
+// (longest first); each piece from zero, then the pieces one after the other.
 //   d (rows, n), d_stride apart   x (rows) of (cols) numbers each   w (n, cols), or NULL   bias (n)
 static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, size_t d_stride,
                                size_t n, const pktseqi_row *x, size_t rows, size_t cols,
