@@ -1,4 +1,4 @@
-// alarm.h - what detect says of alarms, of files and while packets come: which of them are not shown,
+// alarm.h - what detect says of alarms, of files and while packets come: which are not shown,
 // which belong together, and how they are written, as text and as JSON. Include it after pktseq.h
 // and output.h.
 
@@ -223,7 +223,8 @@ static incident *incident_add(incidents *all, const pktseq_alarm *a) {
         incident *i = &all->list[(all->count - 1 - k) % all->capacity];
         int source = memcmp(i->src, a->src, 16) == 0;
         if (a->begin > i->last + 60 || a->time < i->first - 60) continue;
-        if (!source && !(i->hosts == 1 && memcmp(i->src, a->dst, 16) == 0 &&
+        // Of a sequence that has raised one before: the same pair, the other way round.
+        if (!source && !((i->hosts == 1 || a->repeated) && memcmp(i->src, a->dst, 16) == 0 &&
                          incident_has(i, a->src)))
             continue;
         other = source ? a->dst : a->src;
@@ -243,7 +244,8 @@ static incident *incident_add(incidents *all, const pktseq_alarm *a) {
     if (!a->repeated) ++x->sequences;
     if (a->begin < x->first) x->first = a->begin;
     if (a->time > x->last) x->last = a->time;
-    if (x->sequences + (size_t)(a->repeated != 0) == 1 || a->score > x->highest.score) x->highest = *a;
+    if (x->sequences + (size_t)(a->repeated != 0) == 1 || a->score > x->highest.score)
+        x->highest = *a;
     return x;
 }
 
@@ -489,7 +491,8 @@ static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t number) {
     strcpy(protocol, a->protocol);
     output_make_printable(protocol, 0);
     fprintf(file, "%s  %.4g%s  incident %lu  %s %s %s, %lu packet%s, %.0f bytes",
-            pktseq_time_text(time, a->time), a->score, a->ended ? " at its end" : "",
+            pktseq_time_text(time, a->time), a->score,
+            !a->ended ? "" : a->score > a->threshold ? " at its end" : " at its end, no alarm now",
             (unsigned long)number, alarm_transport(a->transport, text), ends, protocol,
             (unsigned long)a->packets, output_plural(a->packets), a->bytes);
     for (size_t i = 0; i < a->reasons; ++i) {

@@ -146,6 +146,7 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     fprintf(file, "packets     %lu", (unsigned long)w->tracker.packets);
     if (counts->frames > counts->packets)
         fprintf(file, " of %lu frames; the others are no IP", (unsigned long)counts->frames);
+    if (counts->incomplete) fprintf(file, "; the last one is cut off");
     if (l->bad_rows) fprintf(file, "; %lu rows could not be read", (unsigned long)l->bad_rows);
     fprintf(file, "\nsequences   %lu\n", (unsigned long)w->sequences);
     if (w->unknown)

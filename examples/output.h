@@ -252,6 +252,8 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
               (unsigned long)cut->bad_rows, packets, INPUT_ARE(cut->bad_rows), table->first_bad);
     INPUT_SAY(table->notes & PKTSEQ_READ_DAMAGED, "only what comes before the damage is read: %s",
               table->first_bad);
+    INPUT_SAY(table->capture.incomplete, "the capture ends within a packet: it is cut off, or still "
+              "being written");
     INPUT_SAY(cut->headers, "the header line comes again among the rows, %lu time%s, as in files "
               "that were put one after another", INPUT_NUMBER(cut->headers));
     INPUT_SAY(cut->not_tcp, "%lu of %lu packets %s not TCP and left out",
