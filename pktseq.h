@@ -9022,7 +9022,7 @@ typedef struct pktseqi_plan {
     size_t at;       // place in an encoded row
     size_t classes;  // features of a class there; 0: the one number itself
     size_t misses;   // texts that are no category
-    size_t bad;      // first row with a number too large for pktseq_real; -1 = none
+    size_t bad;      // blocks with a number too large for pktseq_real
 } pktseqi_plan;
 
 // Returns how many different numbers a cell of a column can hold; 0 for too many to list them.
@@ -9049,7 +9049,6 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     e->field = field;
     e->at = packed ? f : codec->first[f] - (form == PKTSEQ_FORM_CONTEXT ? codec->features : 0);
     e->classes = packed || !pktseqi_field_is_class(field) ? 0 : pktseqi_field_width(field);
-    e->bad = (size_t)-1;
     status = pktseqi_field_column(field, table, &e->column, err);
     if (status) return status;
     // Texts always have a list. Numbers have one where a row alone tells the value, something is to
@@ -9120,7 +9119,7 @@ static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table
 static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row, size_t rows,
                                pktseq_real *x, size_t width) {
     double v[PKTSEQI_BLOCK];
-    size_t misses = 0, large = (size_t)-1;
+    size_t misses = 0;
     int bad = 0;
     pktseqi_plan_values(e, table, row, rows, v);
     x += e->at;
@@ -9131,18 +9130,29 @@ static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_
         if (v[i] >= 0) x[i * width + (size_t)v[i]] = 1;
     }
     for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i] < 0;
-    for (size_t i = rows; bad && i-- > 0;) {  // rare: which was it? The first one stays
-        int here = 0;
-        (void)pktseqi_real_of(&v[i], &here);
-        if (here) large = row + i;
-    }
-    if (!misses && !bad) return;  // as most blocks: threads hardly ever wait for each other
+    // Atomic, not critical: clang would export a lock's name. Most blocks add nothing.
+    if (misses) {
 #ifdef _OPENMP
-#pragma omp critical
+#pragma omp atomic
 #endif
-    {
         e->misses += misses;
-        if (large < e->bad) e->bad = large;
+    }
+    if (bad) {
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+        ++e->bad;
+    }
+}
+
+// Returns the first row from `row` on whose number does not fit pktseq_real, once it is known that
+// there is one: rare, so nothing is kept for it while threads encode.
+static size_t pktseqi_plan_bad_row(const pktseqi_plan *e, const pktseq_table *table, size_t row) {
+    for (int bad = 0;; ++row) {
+        double v;
+        pktseqi_plan_values(e, table, row, 1, &v);
+        (void)pktseqi_real_of(&v, &bad);
+        if (bad) return row;
     }
 }
 
@@ -9187,13 +9197,16 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     for (; opened < count && status == PKTSEQ_OK; ++opened)
         status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
     if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
-    // Each field tells the first row that did not fit, whichever thread met it, so the first field
-    // that tells one is the first in the order of reading, too.
+    // Each field tells its first row that did not fit, whichever thread met it: what is told does
+    // not depend on the threads.
     for (size_t f = 0; f < opened; ++f) {
-        if (status == PKTSEQ_OK && e[f].bad != (size_t)-1)
+        if (status == PKTSEQ_OK && e[f].bad) {
+            size_t bad = pktseqi_plan_bad_row(&e[f], table, row);
+            double number = pktseqi_column_at(e[f].column, bad);
             status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "row %z after the header: column %q: "
-                                   "%f is too large when encoded", e[f].bad + 1,
-                                   e[f].field->column, pktseqi_column_at(e[f].column, e[f].bad));
+                                   "%f is too large when encoded", bad + 1, e[f].field->column,
+                                   number);
+        }
         if (unknown) unknown[from + f] += e[f].misses;
         pktseqi_free(&codec->allocator, e[f].value);
     }
