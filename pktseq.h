@@ -16056,7 +16056,7 @@ static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char 
         if (!pktseqi_load_escaped(word)) return PKTSEQ_ERROR_DATA;
         if (type == PKTSEQI_TEXT) {
             if (strlen(word) >= m->size) return PKTSEQ_ERROR_DATA;
-            strcpy(at, word);
+            memcpy(at, word, strlen(word) + 1);
         } else {
             copy = pktseqi_copy(allocator, word);
             memcpy(at, &copy, sizeof copy);
