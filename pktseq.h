@@ -2613,6 +2613,7 @@ PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
 // is written, goes through decimal digits: exact, whatever the locale and the C library are.
 
 #if defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
+#define PKTSEQI_DOUBLES  // what is done to doubles is rounded to a double, once
 // How far powers of ten are used: one operation on two exact doubles is rounded once, where the
 // compiler computes in double.
 enum { PKTSEQI_EXACT_POWERS = 22 };
