@@ -6,47 +6,32 @@ SYNOPSIS   In one C or C++ file of a project:
     #include "pktseq.h"
 
 and everywhere else only the #include. Link with -lm; add -fopenmp to use all cores. A whole
-program, which learns from a CSV file of packets and leaves a checkpoint:
+program, which learns from a capture of normal traffic, leaves a checkpoint, and prints what is odd
+in another capture:
 
     #define PKTSEQ_IMPLEMENTATION
     #include "pktseq.h"
     #include <stdio.h>
-    #include <string.h>
+
+    static void show(void *user_data, const pktseq_scored *s) {
+        if (s->score > s->threshold)
+            fprintf((FILE *)user_data, "%s > %s at %.1f s: %g\n", s->src, s->dst, s->time,
+                    s->score);
+    }
 
     int main(void) {
+        pktseq_guard guard;
         pktseq_error err;
-        pktseq_schema schema = pktseq_schema_default();
-        pktseq_dataset_options options = pktseq_dataset_options_default();
-        pktseq_train_config config = pktseq_train_config_default();
-        pktseq_config network;
-        int bad;
-        pktseq_table table;
-        pktseq_codec codec;
-        pktseq_dataset dataset;
-        pktseq_model model;
-        pktseq_training training;
-        memset(&codec, 0, sizeof codec);
-        memset(&dataset, 0, sizeof dataset);
-        memset(&model, 0, sizeof model);
-        memset(&training, 0, sizeof training);
-        config.iterations = 20000;
-        bad = pktseq_table_read(&table, "packets.csv", &schema, NULL, &err) ||
-              pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
-              pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err);
-        network = pktseq_config_default(&dataset);
-        if (bad || pktseq_model_init(&model, &network, 1, NULL, &err) ||
-            pktseq_train(&model, &dataset, &config, &training, &err) ||
-            pktseq_save(&model, &codec, &training, NULL, "model.safetensors", &err))
+        if (pktseq_guard_learn(&guard, "normal.pcap", NULL, &err) ||
+            pktseq_guard_store(&guard, "model.safetensors", &err) ||
+            pktseq_guard_score(&guard, "today.pcap", show, stdout, &err))
             fprintf(stderr, "%s\n", err.text);
-        else
-            printf("last loss point %g\n", training.loss[training.losses - 1]);
-        pktseq_training_free(&training);
-        pktseq_model_free(&model);
-        pktseq_dataset_free(&dataset);
-        pktseq_codec_free(&codec);
-        pktseq_table_free(&table);
+        pktseq_guard_close(&guard);
         return err.status != PKTSEQ_OK;
     }
+
+README.md has the same step by step with settings of its own, and examples/minimal.c a training
+loop of its own.
 
 WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
