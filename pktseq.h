@@ -917,6 +917,12 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pk
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value);
 
+// Returns the schema that reads files for a codec: its fields, and the rule by which packets became
+// the sequences that it was learned from, or pktseq_rule_default if nobody knows it. Borrows the
+// codec's fields; without a codec there are none. A program adds what else it wants to keep.
+// Thread safe, never fails.
+PKTSEQ_DEF pktseq_schema pktseq_codec_schema(const pktseq_codec *codec);
+
 // Tells whether the features of two codecs mean the same: column, kind, role and categories of each
 // field. Means and deviations may differ. Weights can only be carried over between such codecs.
 //   fails with ARGUMENT (NULL, empty), MISMATCH (err says which field).       Thread safe.
@@ -9261,6 +9267,18 @@ PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
     return pktseqi_codec_decode(codec, PKTSEQ_ROLE_BOTH, y, value);
 }
 
+// A codec of a file with positions has no rule, and reads captures by the default one.
+PKTSEQ_DEF pktseq_schema pktseq_codec_schema(const pktseq_codec *codec) {
+    pktseq_schema schema;
+    memset(&schema, 0, sizeof schema);
+    schema.rule = pktseq_rule_default();
+    if (!codec) return schema;
+    schema.field = codec->field;
+    schema.field_count = codec->field_count;
+    if (codec->rule.min_length) schema.rule = codec->rule;
+    return schema;
+}
+
 // Returns in what two fields differ, NULL if their features mean the same. Means and deviations may
 // differ: a z-score is one, whatever the units.
 static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_field *b) {
@@ -16804,17 +16822,6 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     return r;
 }
 
-// A codec of a file of sequences has no rule; captures are then cut by the default one.
-// Returns the schema that reads for a codec again: its fields, which are borrowed, and its rule.
-static pktseq_schema pktseqi_codec_schema(const pktseq_codec *codec) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = codec->field;
-    schema.field_count = codec->field_count;
-    schema.rule = codec->rule.min_length ? codec->rule : pktseq_rule_default();
-    return schema;
-}
-
 // Refuses options that no function after it would.
 // Written so that a NaN fails: no comparison with it is true. A million epochs are more than
 // anybody waits for, and keep the product with the pairs below 2^53.
@@ -16889,7 +16896,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     }
     recipe->schema.field = codec->field;
     recipe->schema.field_count = codec->field_count;
-    recipe->schema.rule = pktseqi_codec_schema(codec).rule;
+    recipe->schema.rule = pktseq_codec_schema(codec).rule;
     recipe->dataset.inputs = model->config.inputs;
     recipe->dataset.start = model->config.start;
     recipe->hidden = model->config.hidden;
@@ -17148,7 +17155,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
     pktseq_status status;
     if (!pktseqi_guard_ready(guard) || !path || !scored_fn)
         return pktseqi_bad_argument(err, "guard, path or scored_fn is NULL, or nothing is learned");
-    schema = pktseqi_codec_schema(&guard->codec);
+    schema = pktseq_codec_schema(&guard->codec);
     schema.keep = keep;
     schema.keep_count = PKTSEQI_LENGTH(keep);
     if (guard->options.rule.min_length) schema.rule = guard->options.rule;

@@ -226,13 +226,9 @@ static const char *const keep[] = {
 // Reads a file with the model's own schema.
 static int read_table(app *a, const char *path, pktseq_table *table) {
     static const char *const shown[] = {"src_ip", "dst_ip", "label"};
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = a->codec.field;
-    schema.field_count = a->codec.field_count;
+    pktseq_schema schema = pktseq_codec_schema(&a->codec);
     schema.keep = keep;
     schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 7;
-    schema.rule = a->codec.rule.min_length ? a->codec.rule : pktseq_rule_default();
     if (a->notebook) schema.rule = pktseq_schema_reference().rule;
     schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);

@@ -1361,6 +1361,15 @@ static void test_extend(void) {
     CHECK(same.field[0].mean == 5 && same.field[0].sd == 0);
     pktseq_codec_free(&same);
 
+    // What reads for a codec again: its fields and its rule, or the default one.
+    part = pktseq_codec_schema(&codec);
+    CHECK(part.field == codec.field && part.field_count == 4 && !part.keep_count);
+    CHECK(part.rule.kind == PKTSEQ_RULE_REFERENCE && part.rule.min_length == 4);
+    codec.rule = pktseq_rule_connection();
+    CHECK(pktseq_codec_schema(&codec).rule.kind == PKTSEQ_RULE_CONNECTION);
+    CHECK(!pktseq_codec_schema(NULL).field && pktseq_codec_schema(NULL).rule.min_length == 4);
+    part = schema;
+
     CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_codec_extend(&same, &codec, &second, 0, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     part.hold_out = 1;

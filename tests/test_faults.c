@@ -1133,7 +1133,7 @@ static const char *const needs_none[] = {
     "pktseq_dataset_dense", "pktseq_detector_reasons",
     "pktseq_stream_score", "pktseq_stream_reset", "pktseq_codec_decode",
     "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
-    "pktseq_model_tensor",
+    "pktseq_codec_schema", "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_work_state", "pktseq_work_gates",
     "pktseq_work_dh", "pktseq_work_trace", "pktseq_detector_threshold", "pktseq_time_text",
     "pktseq_detector_running_threshold", "pktseq_table_names", "pktseq_detector_rate",
@@ -1217,6 +1217,7 @@ static void test_none_needed(void) {
     pktseq_drift_name(&drift, "UDP/443");
     CHECK(!pktseq_drift_verdict(&drift, &S.detector, 0.01, &verdict));
     CHECK(pktseq_table_names(NULL) == PKTSEQ_NAMES_UNKNOWN);
+    CHECK(pktseq_codec_schema(&S.codec).field == S.codec.field);
     CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
     CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.table, "token") && pktseq_version() && pktseq_build_info());

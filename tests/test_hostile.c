@@ -1649,6 +1649,7 @@ static size_t object_size(char letter) {
       A(2, pktseq_value))) \
     C(codec_decode_output, "cxV", pktseq_codec_decode_output(IN(0, pktseq_codec), REALS(1), \
       A(2, pktseq_value))) \
+    C(codec_schema, "c", IF(pktseq_codec_schema(IN(0, pktseq_codec)).field)) \
     C(codec_same, "cce?", pktseq_codec_same(IN(0, pktseq_codec), IN(1, pktseq_codec), ERR(2))) \
     C(codec_extend, "Ccth0a?0e?", pktseq_codec_extend(A(0, pktseq_codec), IN(1, pktseq_codec), \
       IN(2, pktseq_table), 1, IN(3, pktseq_schema), ALLOC(4), ERR(5))) \
