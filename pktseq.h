@@ -4388,10 +4388,9 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //   group    the index of a class, which has one feature for each of its classes: 1 or 0
 //
 // A new kind that is made of these steps is a value of pktseq_kind, a line of pktseqi_kinds and a
-// name. Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale, and
-// pktseqi_field_is_itself must say no. Other classes than ports': pktseqi_field_width and
-// pktseqi_field_class. Where texts are categories, or flags are rounded, PKTSEQ_ONEHOT and
-// PKTSEQ_FLAG are asked for by name.
+// name. Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other
+// classes than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or
+// flags are rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
 
 // Kinds of cells, which decide how they are checked when they are read.
 typedef enum pktseqi_cell_kind {
@@ -7619,24 +7618,33 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
     return PKTSEQ_OK;
 }
 
-// Checks that every text of rows [from, past) has a name, without a branch in the inner loop: it is
-// run before every encoding. Cells of texts are whole and not negative by their type.
+// Checks that every text of rows [from, past) of a column has a name; numbers have none. Cells of
+// texts are whole and not negative by their type.
 //   from, past   within the table: whoever encodes a piece of it need not wait for all of it
-static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t from, size_t past,
-                                               pktseq_error *err) {
-    double block[PKTSEQI_BLOCK];  // 4 kB of the stack
-    for (size_t i = 0; i < table->column_count; ++i) {
-        const pktseq_column *c = &table->column[i];
-        for (size_t row = from, n; pktseqi_column_texts(c) && row < past; row += n) {
-            double max = 0;
-            n = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
-            pktseqi_cells_load(c, row, n, block);
-            for (size_t k = 0; k < n; ++k) max = block[k] > max ? block[k] : max;
-            if (max >= (double)c->name_count)
-                return pktseqi_bad_argument(err, "a text of the table is not among its names");
-        }
-    }
-    return PKTSEQ_OK;
+static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t from, size_t past,
+                                                pktseq_error *err) {
+    const uint8_t *u8 = (const uint8_t *)c->cell;
+    const uint16_t *u16 = (const uint16_t *)c->cell;
+    const uint32_t *u32 = (const uint32_t *)c->cell;
+    uint32_t max = 0;
+    size_t row;
+    if (!pktseqi_column_texts(c)) return PKTSEQ_OK;
+    if (c->type == PKTSEQ_CELL_U8)
+        for (row = from; row < past; ++row) max = u8[row] > max ? u8[row] : max;
+    else if (c->type == PKTSEQ_CELL_U16)
+        for (row = from; row < past; ++row) max = u16[row] > max ? u16[row] : max;
+    else
+        for (row = from; row < past; ++row) max = u32[row] > max ? u32[row] : max;
+    if (from == past || max < c->name_count) return PKTSEQ_OK;
+    return pktseqi_bad_argument(err, "a text of the table is not among its names");
+}
+
+// Checks the texts of all columns.
+static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status = PKTSEQ_OK;
+    for (size_t i = 0; i < table->column_count && !status; ++i)
+        status = pktseqi_column_check_texts(&table->column[i], 0, table->rows, err);
+    return status;
 }
 
 // Checks all of that, in the order in which each relies on the one before: rows are looked at only
@@ -7644,7 +7652,7 @@ static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, size_t
 static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
     pktseq_status status = pktseqi_table_check(table, err);
     if (!status) status = pktseqi_table_check_starts(table, err);
-    return status ? status : pktseqi_table_check_texts(table, 0, table->rows, err);
+    return status ? status : pktseqi_table_check_texts(table, err);
 }
 
 // ---- from rows to packets
@@ -7720,7 +7728,7 @@ static pktseq_status pktseqi_segment_check(const pktseq_table *table, pktseq_err
         if (c->names && (c->name_count - 1) >> 8 * pktseqi_cell_bytes(c->type) % 64)
             return pktseqi_bad_argument(err, "a column's cells are too narrow for its names");
     }
-    return pktseqi_table_check_texts(table, 0, table->rows, err);
+    return pktseqi_table_check_texts(table, err);
 }
 
 // Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
@@ -8558,7 +8566,7 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 //
 // How a packet becomes numbers:
 //
-//   cell --field_number--> number --field_value--> value --block--> features
+//   cell --field_numbers-> number --field_value--> value --block--> features
 //   0.25 s since previous   12.4    (z-score)       -0.31            -0.31
 //   443                     443     (class)          0               1 0 0
 //   "TLSv1.3"                       (lookup)         2               0 0 1 0 ..
@@ -8572,7 +8580,7 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 // from them (codec_layout), so one that was loaded is as the one that was fitted.
 //
 // On one thread of an EPYC a row of the 15 reference fields takes 75 ns to dense features; of the
-// recommended ones 21 ns packed, and 52 ns more for the 12 numbers of the context. A further form
+// recommended ones 6 ns packed, and 17 ns more for the 12 numbers of the context. A further form
 // of rows is a value of pktseq_form, its width in codec_width and how it is stored in plan_block;
 // a further kind of field, a line of >>kind.
 //
@@ -8603,18 +8611,26 @@ static double pktseqi_kind_log(const pktseqi_kind *kind, double v) {
     return v > 0 ? log(1 + kind->log * v) : 0;
 }
 
-// Returns what a field that has no texts says of a row, before it is scaled.
-//   first   the row where its sequence begins: a first packet's difference is v - v, 0 (or NaN, if
+// Computes what a field that has no texts says of rows [row, row + count), at most PKTSEQI_BLOCK of
+// one sequence, before it is scaled.
+//   first   the row where that sequence begins: a first packet's difference is v - v, 0 (or NaN, if
 //           it is infinite, which is refused later, as any number that is not finite)
-static double pktseqi_field_number(const pktseq_field *field, const pktseq_column *column,
-                                   size_t row, size_t first) {
+//   v       (count) out
+static void pktseqi_field_numbers(const pktseq_field *field, const pktseq_column *column,
+                                  size_t first, size_t row, size_t count, double *v) {
     const pktseqi_kind *kind = pktseqi_kind_of(field);
-    double v = pktseqi_column_at(column, row);
-    if (kind->since == PKTSEQI_SINCE_PREVIOUS)
-        v -= pktseqi_column_at(column, row > first ? row - 1 : row);
-    else if (kind->since == PKTSEQI_SINCE_FIRST)
-        v -= pktseqi_column_at(column, first);
-    return pktseqi_kind_log(kind, v);
+    pktseqi_cells_load(column, row, count, v);
+    if (kind->since) {
+        double since = pktseqi_column_at(column, first);
+        int previous = kind->since == PKTSEQI_SINCE_PREVIOUS;
+        if (previous && row > first) since = pktseqi_column_at(column, row - 1);
+        for (size_t i = 0; i < count; ++i) {
+            double number = v[i];
+            v[i] -= since;
+            if (previous) since = number;
+        }
+    }
+    for (size_t i = 0; kind->log > 0 && i < count; ++i) v[i] = pktseqi_kind_log(kind, v[i]);
 }
 
 // Returns what becomes of such a number: its z-score, its class (-1 for none), or itself. A column
@@ -8624,11 +8640,6 @@ static double pktseqi_field_value(const pktseq_field *field, double v) {
     if (!pktseqi_field_is_class(field)) return v;
     if (field->kind == PKTSEQ_PORT_REFERENCE && pktseq_port_class(v) == 2) return -1;
     return pktseq_port_class(v);
-}
-
-// Returns 1 if pktseqi_field_value gives back what it is given, so that loops may leave it out.
-static int pktseqi_field_is_itself(const pktseq_field *field) {
-    return !pktseqi_kind_of(field)->scaled && !pktseqi_field_is_class(field);
 }
 
 // Returns the number that a value which is no class was made of; differences stay differences, in
@@ -8711,14 +8722,18 @@ static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq
         if (pass) m = d1 / n;
         n = d1 = d2 = 0;
         for (size_t s = 0; s < lesson->table->sequences; ++s) {
-            size_t past = pktseqi_lesson_has(lesson, s) ? start[s + 1] : start[s];
-            for (size_t row = start[s]; row < past; ++row) {
-                double v = pktseqi_field_number(field, column, row, start[s]);
-                if (v < low) low = v;
-                if (v > high) high = v;
-                n += 1;
-                d1 += v - m;
-                d2 += (v - m) * (v - m);
+            size_t past = pktseqi_lesson_has(lesson, s) ? start[s + 1] : start[s], count;
+            for (size_t row = start[s]; row < past; row += count) {
+                double v[PKTSEQI_BLOCK];
+                count = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
+                pktseqi_field_numbers(field, column, start[s], row, count, v);
+                for (size_t i = 0; i < count; ++i) {
+                    if (v[i] < low) low = v[i];
+                    if (v[i] > high) high = v[i];
+                    d1 += v[i] - m;
+                    d2 += (v[i] - m) * (v[i] - m);
+                }
+                n += (double)count;
             }
         }
     }
@@ -8756,17 +8771,17 @@ static int pktseqi_field_tree(const pktseq_field *field, pktseqi_tree *tree,
 // Returns what each text of a column (name_count, not 0) is among a field's categories: its index,
 // or -1. So every row costs one look-up by number, and texts are compared once for each different
 // one. NULL: out of memory.
-// Doubles, since values are; an index below 4096 is exact in them, and in floats.
-static double *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
-                                    const pktseq_allocator *allocator) {
-    double *value = (double *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
+// Numbers as rows have them, in which an index below 4096 is exact.
+static pktseq_real *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
+                                         const pktseq_allocator *allocator) {
+    pktseq_real *value = (pktseq_real *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
     char *const *name = (char *const *)(uintptr_t)field->category;
     pktseqi_tree tree;
     uint32_t k = 0;
     int good = pktseqi_field_tree(field, &tree, allocator) && value;
     for (size_t i = 0; good && i < column->name_count; ++i) {
         const char *text = column->names[i];
-        value[i] = pktseqi_tree_find(&tree, name, text, strlen(text), &k) ? (double)k : -1;
+        value[i] = pktseqi_tree_find(&tree, name, text, strlen(text), &k) ? (pktseq_real)k : -1;
     }
     pktseqi_free(allocator, tree.node);
     if (good) return value;
@@ -8822,7 +8837,7 @@ static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq
     // How often each text occurs, then whether it is chosen. One more, as no memory of 0 bytes is
     // asked for.
     size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, names + 1, sizeof *seen);
-    double *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
+    pktseq_real *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
     pktseq_status status = PKTSEQ_OK;
     if (!seen || (names && !value)) status = pktseqi_no_memory(lesson->err);
     for (size_t s = 0; !status && names && s < table->sequences; ++s)
@@ -9010,11 +9025,11 @@ static size_t pktseqi_codec_width(const pktseq_codec *codec, pktseq_form form) {
 typedef struct pktseqi_plan {
     const pktseq_field *field;
     const pktseq_column *column;
-    double *value;   // what becomes of each whole number that a cell can hold, or NULL
-    size_t at;       // place in an encoded row
-    size_t classes;  // features of a class there; 0: the one number itself
-    size_t misses;   // texts that are no category
-    size_t bad;      // blocks with a number too large for pktseq_real
+    pktseq_real *value;  // what becomes of each whole number that a cell can hold, or NULL
+    size_t at;           // place in an encoded row
+    size_t classes;      // features of a class there; 0: the one number itself
+    size_t misses;       // texts that are no category
+    size_t bad;          // blocks with a number too large for pktseq_real
 } pktseqi_plan;
 
 // Returns how many different numbers a cell of a column can hold; 0 for too many to list them.
@@ -9023,9 +9038,36 @@ static size_t pktseqi_cells_range(const pktseq_column *c) {
     return c->type == PKTSEQ_CELL_U8 ? 256 : c->type == PKTSEQ_CELL_U16 ? 65536 : 0;
 }
 
+// Returns a number as pktseq_real. Sets *bad, and returns 0, for one that does not fit: too large,
+// or not finite. Without their sign the bits of numbers rise with them, to infinity and NaN;
+// compilers fold comparisons with these away under -ffast-math, but not those of bits.
+static pktseq_real pktseqi_real_of(const double *v, int *bad) {
+    double max = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&max) << 1)) return (pktseq_real)*v;
+    *bad = 1;
+    return 0;
+}
+
+// Lists what becomes of the whole numbers below `range`. One that is too large for pktseq_real need
+// not be in any row: then there is no list, and rows are looked at one by one. 0 = out of memory.
+static int pktseqi_plan_list(pktseqi_plan *e, size_t range, const pktseq_allocator *allocator) {
+    const pktseqi_kind *kind = pktseqi_kind_of(e->field);
+    int bad = 0;
+    e->value = (pktseq_real *)pktseqi_alloc(allocator, range, sizeof *e->value);
+    if (!e->value) return 0;
+    for (size_t i = 0; i < range; ++i) {
+        double v = pktseqi_field_value(e->field, pktseqi_kind_log(kind, (double)i));
+        e->value[i] = pktseqi_real_of(&v, &bad);
+    }
+    if (!bad) return 1;
+    pktseqi_free(allocator, e->value);
+    e->value = NULL;
+    return 1;
+}
+
 // Looks up what encoding field f needs; value is to be freed, also after a failure. Numbers of
 // small cells are worked out beforehand where that is less work than for each row: of the 12
-// counters of the recommended context, 11 of them logarithms, a row takes 55 ns so and 90 ns
+// counters of the recommended context, 11 of them logarithms, a row takes 17 ns so and 90 ns
 // without.
 //   f        number of the field in the codec
 //   rows     that will be encoded: a list that is longer does not pay
@@ -9033,8 +9075,7 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
                                        const pktseq_table *table, size_t rows,
                                        pktseq_form form, pktseq_error *err) {
     const pktseq_field *field = &codec->field[f];
-    const pktseqi_kind *kind = pktseqi_kind_of(field);
-    int packed = form == PKTSEQ_FORM_PACKED;
+    int packed = form == PKTSEQ_FORM_PACKED, listed = 1;
     size_t range;
     pktseq_status status;
     memset(e, 0, sizeof *e);
@@ -9043,19 +9084,15 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     e->classes = packed || !pktseqi_field_is_class(field) ? 0 : pktseqi_field_width(field);
     status = pktseqi_field_column(field, table, &e->column, err);
     if (status) return status;
-    // Texts always have a list. Numbers have one where a row alone tells the value, something is to
-    // be worked out, and the list is no longer than the rows; 65,536 doubles are half a megabyte.
+    // Texts always have a list; without names there are no rows either: that has been checked.
+    // Numbers have one where a row alone tells the value and the list is no longer than the rows;
+    // 65,536 of them are a quarter of a megabyte.
     range = pktseqi_cells_range(e->column);
-    if (e->column->names) {  // without names there are no rows either: that has been checked
-        if (range) e->value = pktseqi_field_lookup(field, e->column, &codec->allocator);
-    } else if (range > rows || kind->since || pktseqi_field_is_itself(field)) {
-        return PKTSEQ_OK;
-    } else if (range) {
-        e->value = (double *)pktseqi_alloc(&codec->allocator, range, sizeof *e->value);
-        for (size_t i = 0; e->value && i < range; ++i)
-            e->value[i] = pktseqi_field_value(field, pktseqi_kind_log(kind, (double)i));
-    }
-    return range && !e->value ? pktseqi_no_memory(err) : PKTSEQ_OK;
+    if (e->column->names && range)
+        listed = (e->value = pktseqi_field_lookup(field, e->column, &codec->allocator)) != NULL;
+    else if (range && range <= rows && !pktseqi_kind_of(field)->since)
+        listed = pktseqi_plan_list(e, range, &codec->allocator);
+    return listed ? PKTSEQ_OK : pktseqi_no_memory(err);
 }
 
 // Returns the sequence that a row belongs to: start[s] <= row < start[s + 1], by halving.
@@ -9069,39 +9106,39 @@ static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
     return from;
 }
 
-// Returns a number as pktseq_real. Sets *bad, and returns 0, for one that does not fit: too large,
-// or not finite. Without their sign the bits of numbers rise with them, to infinity and NaN;
-// compilers fold comparisons with these away under -ffast-math, but not those of bits.
-static pktseq_real pktseqi_real_of(const double *v, int *bad) {
-    double max = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
-    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&max) << 1)) return (pktseq_real)*v;
-    *bad = 1;
-    return 0;
-}
-
-// Works out the values of a field in rows [row, row + rows), into v. Differences need the row
-// before and the sequence's first, so they go row by row; all else loads a block of cells, and
-// loops over it that do one thing each. An index into e->value is in range: numbers of U8 and U16
-// cells are, and that texts are among the column's names has been checked.
-//   v        (rows) out
-static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table, size_t row,
-                                size_t rows, double *v) {
-    const pktseq_field *field = e->field;
-    const pktseqi_kind *kind = pktseqi_kind_of(field);
-    if (kind->since) {
-        size_t s = pktseqi_table_sequence(table, row);  // once a block; then it is walked along
-        for (size_t i = 0; i < rows; ++i) {
-            while (s + 1 < table->sequences && table->start[s + 1] <= row + i) ++s;
-            v[i] = pktseqi_field_number(field, e->column, row + i, table->start[s]);
+// Works out the values of a field in rows [row, row + rows), and writes them to x, `step` apart:
+// from the list where there is one, else sequence by sequence. An index into e->value is in range:
+// numbers of U8 and U16 cells are, and that texts are among the column's names has been checked.
+// Returns 1 if a number did not fit.
+static int pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table, size_t row,
+                               size_t rows, pktseq_real *x, size_t step) {
+    const uint8_t *u8 = (const uint8_t *)e->column->cell + row;
+    const uint16_t *u16 = (const uint16_t *)e->column->cell + row;
+    const uint32_t *u32 = (const uint32_t *)e->column->cell + row;
+    size_t s = 0, n, i;
+    int bad = 0, since = pktseqi_kind_of(e->field)->since != PKTSEQI_SINCE_NONE;
+    if (e->value && e->column->type == PKTSEQ_CELL_U8)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u8[i]];
+    else if (e->value && e->column->type == PKTSEQ_CELL_U16)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u16[i]];
+    else if (e->value)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u32[i]];
+    if (e->value) return 0;
+    if (since) s = pktseqi_table_sequence(table, row);
+    for (; rows > 0; row += n, rows -= n, x += n * step) {
+        double v[PKTSEQI_BLOCK];
+        n = rows;
+        // Also where the starts of a table filled by hand do not rise, start[s] is at most row.
+        while (since && s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
+        if (since && s + 1 < table->sequences && table->start[s + 1] - row < n)
+            n = table->start[s + 1] - row;
+        pktseqi_field_numbers(e->field, e->column, table->start[s], row, n, v);
+        for (i = 0; i < n; ++i) {
+            v[i] = pktseqi_field_value(e->field, v[i]);
+            x[i * step] = pktseqi_real_of(&v[i], &bad);
         }
-    } else {
-        pktseqi_cells_load(e->column, row, rows, v);
-        for (size_t i = 0; e->value && i < rows; ++i) v[i] = e->value[(size_t)v[i]];
-        for (size_t i = 0; !e->value && kind->log > 0 && i < rows; ++i)
-            v[i] = pktseqi_kind_log(kind, v[i]);
     }
-    if (e->value || pktseqi_field_is_itself(field)) return;
-    for (size_t i = 0; i < rows; ++i) v[i] = pktseqi_field_value(field, v[i]);
+    return bad;
 }
 
 // Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width). Values of
@@ -9110,42 +9147,36 @@ static void pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table
 //   width    numbers of a whole encoded row
 static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row, size_t rows,
                                pktseq_real *x, size_t width) {
-    double v[PKTSEQI_BLOCK];
-    size_t misses = 0;
-    int bad = 0;
-    pktseqi_plan_values(e, table, row, rows, v);
-    x += e->at;
-    // One of the two: a value as it is, or one of the features of its class.
-    for (size_t i = 0; !e->classes && i < rows; ++i) x[i * width] = pktseqi_real_of(&v[i], &bad);
-    for (size_t i = 0; e->classes && i < rows; ++i) {
-        for (size_t k = 0; k < e->classes; ++k) x[i * width + k] = 0;
-        if (v[i] >= 0) x[i * width + (size_t)v[i]] = 1;
-    }
-    for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i] < 0;
+    pktseq_real index[PKTSEQI_BLOCK], *v = x + e->at;
+    size_t misses = 0, step = width;
+    if (e->classes) v = index, step = 1;
     // Atomic, not critical: clang would export a lock's name. Most blocks add nothing.
+    if (pktseqi_plan_values(e, table, row, rows, v, step)) {
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+        ++e->bad;
+    }
+    for (size_t i = 0; e->classes && i < rows; ++i) {
+        pktseq_real *to = x + i * width + e->at;
+        for (size_t k = 0; k < e->classes; ++k) to[k] = 0;
+        if (v[i] >= 0) to[(size_t)v[i]] = 1;
+    }
+    for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i * step] < 0;
     if (misses) {
 #ifdef _OPENMP
 #pragma omp atomic
 #endif
         e->misses += misses;
     }
-    if (bad) {
-#ifdef _OPENMP
-#pragma omp atomic
-#endif
-        ++e->bad;
-    }
 }
 
 // Returns the first row from `row` on whose number does not fit pktseq_real, once it is known that
 // there is one: rare, so nothing is kept for it while threads encode.
 static size_t pktseqi_plan_bad_row(const pktseqi_plan *e, const pktseq_table *table, size_t row) {
-    for (int bad = 0;; ++row) {
-        double v;
-        pktseqi_plan_values(e, table, row, 1, &v);
-        (void)pktseqi_real_of(&v, &bad);
-        if (bad) return row;
-    }
+    pktseq_real v;
+    while (!pktseqi_plan_values(e, table, row, 1, &v, 1)) ++row;
+    return row;
 }
 
 // Encodes the fields of all plans (count), in blocks of rows that stay in the cache while one field
@@ -9179,7 +9210,6 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     width = pktseqi_codec_width(codec, form);
     if (!width) return pktseqi_bad_argument(err, "the codec has no numbers of this form");
     status = pktseqi_table_check(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_texts(table, row, row + rows, err);
     if (status) return status;
     from = form == PKTSEQ_FORM_CONTEXT ? codec->fields : 0;  // fields of the context are the last
     count = form == PKTSEQ_FORM_CONTEXT ? codec->field_count - from : codec->fields;
@@ -9188,6 +9218,8 @@ PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_f
     // A missing column is told before any number is looked at: nothing is written to x then.
     for (; opened < count && status == PKTSEQ_OK; ++opened)
         status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
+    for (size_t f = 0; f < count && status == PKTSEQ_OK; ++f)
+        status = pktseqi_column_check_texts(e[f].column, row, row + rows, err);
     if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
     // Each field tells its first row that did not fit, whichever thread met it: what is told does
     // not depend on the threads.
