@@ -1461,19 +1461,16 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 // distribution fitted by its moments (Hosking and Wallis 1987, Technometrics 29), for the rate
 // lowered to rate n rate / (n rate + 1): the fewer the n sequences, the more careful. At 0 it is
 // the highest score that was seen.
+//   live       0: with their scores at the end; 1: ever, be it with a running score or at the end
 //   low, high  out, or NULL: where the rate of later traffic of this kind will lie, with 95 %
 //              confidence: its logarithm is taken as normal with variance dispersion / (n rate) +
 //              1/4. The quarter is the drift that was measured between parts of recordings. Below
 //              n rate = 2 nothing bounds it from below: low is 0
 //   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted).
 //   Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
-                                                   double *threshold, double *low, double *high);
-
-// The same for live use: the share `rate` of normal sequences is ever above the threshold, be it
-// with a running score or with their score at the end.
-PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
-                                                           double rate, double *threshold);
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
+                                                   double rate, double *threshold, double *low,
+                                                   double *high);
 
 // The rate that makes so many false alarms an hour (0 or more), if as many sequences come as in the
 // traffic that was learned from; at most 1.
@@ -13969,34 +13966,22 @@ static double pktseqi_rate_variance(const pktseq_detector *d, double rate) {
     return d->dispersion / ((double)d->sequences * rate) + 0.25;
 }
 
-// Finds the threshold for a rate under one of the detector's two distributions, and the range of
-// later rates. 1.96 standard deviations are 95 %.
-static pktseq_status pktseqi_threshold_at(const pktseq_detector *d, const pktseq_distribution *x,
-                                          double rate, double *threshold, double *low,
-                                          double *high) {
+// 1.96 standard deviations of the logarithm of a rate are 95 %.
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
+                                                   double rate, double *threshold, double *low,
+                                                   double *high) {
     double expected, factor;
-    if (!threshold || !pktseqi_finite(&rate) || rate < 0 || rate > 1) return PKTSEQ_ERROR_ARGUMENT;
-    if (!d->sequences || d->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
-    expected = (double)d->sequences * rate;  // above the threshold, of those learned from
-    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(d, rate))) : 1;
+    if (!detector || !threshold || !(rate >= 0 && rate <= 1)) return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
+    expected = (double)detector->sequences * rate;  // above it, of those learned from
+    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(detector, rate))) : 1;
     // The rate is lowered, as if one more had been above: the next sequence exceeds the highest of
     // n with chance 1 / (n + 1), not never. With 9 expected 1 % becomes 0.9 %.
-    *threshold = pktseqi_distribution_at(x, rate < 1 ? rate * expected / (expected + 1) : 1);
+    *threshold = pktseqi_distribution_at(live ? &detector->running : &detector->scores,
+                                         rate < 1 ? rate * expected / (expected + 1) : 1);
     if (low) *low = expected < 2 ? 0 : rate / factor;
     if (high) *high = rate * factor < 1 ? rate * factor : 1;
     return PKTSEQ_OK;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, double rate,
-                                                   double *threshold, double *low, double *high) {
-    if (!detector) return PKTSEQ_ERROR_ARGUMENT;
-    return pktseqi_threshold_at(detector, &detector->scores, rate, threshold, low, high);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_detector_running_threshold(const pktseq_detector *detector,
-                                                           double rate, double *threshold) {
-    if (!detector) return PKTSEQ_ERROR_ARGUMENT;
-    return pktseqi_threshold_at(detector, &detector->running, rate, threshold, NULL, NULL);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
@@ -14013,8 +13998,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
 // range; where a rate has no such end, nothing bounds the threshold.
 static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_positive_rate;
-    pktseqi_threshold_at(d, &d->running, rate, &d->running_threshold, NULL, NULL);
-    pktseqi_threshold_at(d, &d->scores, rate, &d->threshold, &low, &high);
+    pktseq_detector_threshold(d, 1, rate, &d->running_threshold, NULL, NULL);
+    pktseq_detector_threshold(d, 0, rate, &d->threshold, &low, &high);
     // a high rate is a low threshold; between quantiles a range can miss the threshold by rounding
     d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
     d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
@@ -14827,7 +14812,8 @@ static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, doubl
     now = *detector;  // its dispersion stays; its arrays are only borrowed
     now.sequences = n;
     pktseqi_distribution_fit(&now.running, state->sorted, n);
-    w->adapted += pktseq_detector_running_threshold(&now, rate, &w->options.threshold) == PKTSEQ_OK;
+    w->adapted += pktseq_detector_threshold(&now, 1, rate, &w->options.threshold, NULL, NULL) ==
+                  PKTSEQ_OK;
 }
 
 // Ends a sequence: it may raise an alarm now, or again with its final score. The tracker calls it
@@ -15076,7 +15062,7 @@ static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const p
     // not fitted: the running threshold is DBL_MAX, and no alarm ever comes
     if (*rate == 0) *rate = detector->options.false_positive_rate;
     if (o->threshold == 0) o->threshold = detector->running_threshold;
-    if (own && pktseq_detector_running_threshold(detector, *rate, &o->threshold))
+    if (own && pktseq_detector_threshold(detector, 1, *rate, &o->threshold, NULL, NULL))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
                              "running scores, from which false_positive_rate could be taken");
     return PKTSEQ_OK;

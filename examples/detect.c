@@ -1374,7 +1374,7 @@ static int run_live(app *a) {
     options.false_positive_rate = a->given_rate ? a->rate : 0;
     options.adapt = 3600 * a->adapt;
     if (a->given_rate && !a->given_threshold && a->detector.sequences &&
-        pktseq_detector_running_threshold(&a->detector, a->rate, &options.threshold)) {
+        pktseq_detector_threshold(&a->detector, 1, a->rate, &options.threshold, NULL, NULL)) {
         free(l);
         return fail("%s keeps no distribution of running scores, from which --false-alarms could "
                     "be taken: calibrate it anew, or give --threshold X", a->model_path);
@@ -1432,7 +1432,7 @@ static int run(app *a) {
         bad = fail("%s: %s", input_name(a->data_path), a->err.text);
     if (!a->given_threshold) a->threshold = a->detector.threshold;
     if (a->given_rate && !a->given_threshold && !a->normal_path &&
-        pktseq_detector_threshold(&a->detector, a->rate, &a->threshold, NULL, NULL))
+        pktseq_detector_threshold(&a->detector, 0, a->rate, &a->threshold, NULL, NULL))
         return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
                     "taken: give --calibrate NORMAL, too", a->model_path);
     a->judged = a->given_threshold || a->detector.sequences > 0;

@@ -127,7 +127,7 @@ static inline const char *output_rate(char text[256], const pktseq_detector *det
                                       double rate) {
     double threshold, low, high, n = (double)detector->sequences;
     char from[32], to[32];
-    if (pktseq_detector_threshold(detector, rate, &threshold, &low, &high))
+    if (pktseq_detector_threshold(detector, 0, rate, &threshold, &low, &high))
         snprintf(text, 256, "%.3g %% false alarms, from %.0f normal sequences", 100 * rate, n);
     else if (n * rate < 2)
         snprintf(text, 256, "%.3g %% false alarms, which nobody can promise from %.0f normal "

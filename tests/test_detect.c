@@ -1600,7 +1600,7 @@ static void test_rate_is_kept(void) {
                 double threshold, low, high, rate;
                 for (size_t i = 0; i < n; ++i) score[i] = draw_score((tail)kind, &state, 0);
                 CHECK(fit_scores(&d, score, n, 0, 0.01) == PKTSEQ_OK);
-                CHECK(pktseq_detector_threshold(&d, 0.01, &threshold, &low, &high) == 0);
+                CHECK(pktseq_detector_threshold(&d, 0, 0.01, &threshold, &low, &high) == 0);
                 CHECK(threshold == d.threshold && low < 0.01 && high > 0.01);
                 rate = share_above((tail)kind, threshold);
                 within += (rate >= low || kind == UNIFORM) && rate <= high;
@@ -1626,31 +1626,31 @@ static void test_rate_in_bursts(void) {
     CHECK(fit_scores(&uneven, score, 1000, 0, 0.01) == PKTSEQ_OK);
     CHECK_THAT(even.dispersion < 3 && uneven.dispersion > 10, "%g, %g", even.dispersion,
                uneven.dispersion);
-    CHECK(!pktseq_detector_threshold(&even, 0.01, &threshold, &low[0], &high[0]));
-    CHECK(!pktseq_detector_threshold(&uneven, 0.01, &threshold, &low[1], &high[1]));
+    CHECK(!pktseq_detector_threshold(&even, 0, 0.01, &threshold, &low[0], &high[0]));
+    CHECK(!pktseq_detector_threshold(&uneven, 0, 0.01, &threshold, &low[1], &high[1]));
     CHECK_THAT(low[1] < low[0] / 2 && high[1] > 2 * high[0], "%g..%g, %g..%g", low[0], high[0],
                low[1], high[1]);
     for (double rate = 0; rate <= 1; rate += 0.001) {  // thresholds fall as rates rise
-        CHECK(!pktseq_detector_threshold(&even, rate, &threshold, NULL, NULL));
+        CHECK(!pktseq_detector_threshold(&even, 0, rate, &threshold, NULL, NULL));
         CHECK_THAT(rate == 0 || rate == 0.001 || threshold <= before, "%g: %g after %g", rate,
                    threshold, before);
         before = threshold;
     }
     before = DBL_MAX;
-    CHECK(!pktseq_detector_running_threshold(&even, 0.01, &threshold) &&
+    CHECK(!pktseq_detector_threshold(&even, 1, 0.01, &threshold, NULL, NULL) &&
           threshold == even.running_threshold);
     for (double rate = 0.001; rate <= 1; rate += 0.001) {
-        CHECK(!pktseq_detector_running_threshold(&even, rate, &threshold) && threshold <= before);
+        CHECK(!pktseq_detector_threshold(&even, 1, rate, &threshold, NULL, NULL) && threshold <= before);
         before = threshold;
     }
-    CHECK(pktseq_detector_running_threshold(NULL, 0.01, &threshold) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_running_threshold(&even, 0.01, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_running_threshold(&even, -1, &threshold) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_threshold(NULL, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_threshold(&even, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_threshold(&even, 1.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(NULL, 1, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(&even, 1, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(&even, 1, -1, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(NULL, 0, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(&even, 0, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(&even, 0, 1.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     even.dispersion = 0;  // as a checkpoint before 1.0 leaves it
-    CHECK(pktseq_detector_threshold(&even, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_detector_threshold(&even, 0, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_MISMATCH);
     pktseq_detector_free(&even);
     pktseq_detector_free(&uneven);
 }

@@ -1136,7 +1136,7 @@ static const char *const needs_none[] = {
     "pktseq_codec_schema", "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_work_state", "pktseq_work_gates",
     "pktseq_work_dh", "pktseq_work_trace", "pktseq_detector_threshold", "pktseq_time_text",
-    "pktseq_detector_running_threshold", "pktseq_table_names", "pktseq_detector_rate",
+    "pktseq_table_names", "pktseq_detector_rate",
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_column_number", "pktseq_column_text",
@@ -1210,8 +1210,8 @@ static void test_none_needed(void) {
     CHECK(!pktseq_codec_decode_output(&S.codec, out, value));
     CHECK(!pktseq_codec_feature_name(&S.codec, 0, name, sizeof name));
     CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
-    CHECK(!pktseq_detector_threshold(&S.detector, 0.001, score, NULL, NULL));
-    CHECK(!pktseq_detector_running_threshold(&S.detector, 0.001, score));
+    CHECK(!pktseq_detector_threshold(&S.detector, 0, 0.001, score, NULL, NULL));
+    CHECK(!pktseq_detector_threshold(&S.detector, 1, 0.001, score, NULL, NULL));
     CHECK(!pktseq_detector_rate(&S.detector, 1, score));
     CHECK(!pktseq_drift_add(&drift, &S.detector, 1, 0, 1, 0));
     pktseq_drift_name(&drift, "UDP/443");

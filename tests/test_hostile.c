@@ -1691,10 +1691,8 @@ static size_t object_size(char letter) {
       IN(2, pktseq_pair), 3, REALS(3))) \
     C(score, "mwpv", pktseq_score(IN(0, pktseq_model), A(1, pktseq_work), IN(2, pktseq_pair), \
       A(3, double))) \
-    C(detector_threshold, "kv", pktseq_detector_threshold(IN(0, pktseq_detector), 0.01, \
+    C(detector_threshold, "kv", pktseq_detector_threshold(IN(0, pktseq_detector), 1, 0.01, \
       A(1, double), NULL, NULL)) \
-    C(detector_running_threshold, "kv", pktseq_detector_running_threshold( \
-      IN(0, pktseq_detector), 0.01, A(1, double))) \
     C(detector_rate, "kv", pktseq_detector_rate(IN(0, pktseq_detector), 1, A(1, double))) \
     C(detector_options_recommended, "c0v", IF(pktseq_detector_options_recommended( \
       IN(0, pktseq_codec), A(1, double)).weight)) \
