@@ -41,8 +41,7 @@ static inline const unsigned char *find(const unsigned char *p, size_t size, con
     return NULL;
 }
 
-// An allocator that counts, and whose call number fail_at (0 = none) gets nothing. To be used as
-// {count_alloc, count_free, &counter}.
+// An allocator that counts, and whose call number fail_at (0 = none) gets nothing: see counted.
 typedef struct counter {
     size_t allocations, live, fail_at;
 } counter;

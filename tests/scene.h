@@ -1,10 +1,12 @@
 // scene.h - the small things that several tests set up alike: a schema of a few fields, a table
-// from a text, packets that are all the same and a model for them, an allocator with fences.
+// from a text or from arrays, packets that are all the same and a model for them, allocators that
+// count.
 #ifndef SCENE_H
 #define SCENE_H
 
 #include "../pktseq.h"
 #include "check.h"
+#include "parts.h"
 
 typedef pktseq_real real;
 
@@ -20,7 +22,11 @@ static inline pktseq_schema schema_of(const pktseq_field *field, size_t count) {
     return schema;
 }
 
-// A field with no options of its own.
+// An entry of a list of fields, none of which has options of its own: FIELD("length", LOG, BOTH).
+#define FIELD(column, kind, role) \
+    {column, PKTSEQ_##kind, PKTSEQ_ROLE_##role, 0, 0, NULL, 0, 0}
+
+// The same for a variable.
 static inline pktseq_field field_of(const char *column, pktseq_kind kind) {
     pktseq_field field;
     memset(&field, 0, sizeof field);
@@ -57,15 +63,21 @@ static inline double fixture_number(const char *fixture, const char *key) {
     return strtod(fixture_value(fixture, key), NULL);
 }
 
+// Sequences of rows of `wide` numbers, each both seen and forecast.
+static inline void wrap_rows(pktseq_dataset *dataset, const real *x, size_t wide,
+                             const size_t *start, size_t sequences) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    CHECK(pktseq_dataset_wrap(dataset, x, wide, x, wide, start, sequences, &options, NULL, NULL) ==
+          PKTSEQ_OK);
+}
+
 enum { FLAT_ROWS = 12, FLAT_WIDE = 2 };
 
 // Twelve packets in three sequences, all `value`.
 static inline void flat_dataset(pktseq_dataset *dataset, real *x, double value) {
     static const size_t start[] = {0, 4, 8, 12};
-    pktseq_dataset_options options = pktseq_dataset_options_default();
     for (size_t i = 0; i < FLAT_ROWS * FLAT_WIDE; ++i) x[i] = (real)value;
-    CHECK(pktseq_dataset_wrap(dataset, x, FLAT_WIDE, x, FLAT_WIDE, start, 3, &options, NULL,
-                              NULL) == PKTSEQ_OK);
+    wrap_rows(dataset, x, FLAT_WIDE, start, 3);
 }
 
 // A small model for the packets of flat_dataset, or for others.
@@ -73,6 +85,36 @@ static inline void flat_model(pktseq_model *model, const pktseq_dataset *dataset
     pktseq_config config = pktseq_config_default(dataset);
     config.hidden = 5;
     CHECK(pktseq_model_init(model, &config, 3, NULL, NULL) == PKTSEQ_OK);
+}
+
+// The plan for a small model, as flat_model makes it.
+static inline plan small_plan(const pktseq_field *field, size_t fields) {
+    return plan_of(schema_of(field, fields), 5, 3);
+}
+
+// Packets of wrap_rows and a small model for them; nothing else is there yet.
+static inline void wrapped_parts(parts *p, const real *x, size_t wide, const size_t *start,
+                                 size_t sequences) {
+    memset(p, 0, sizeof *p);
+    wrap_rows(&p->dataset, x, wide, start, sequences);
+    flat_model(&p->model, &p->dataset);
+}
+
+// The same of flat_dataset's packets.
+static inline void flat_parts(parts *p, real *x, double value) {
+    memset(p, 0, sizeof *p);
+    flat_dataset(&p->dataset, x, value);
+    flat_model(&p->model, &p->dataset);
+}
+
+// A counter that has counted nothing yet, and its allocator.
+static inline pktseq_allocator counted(counter *c) {
+    pktseq_allocator allocator;
+    memset(c, 0, sizeof *c);
+    allocator.alloc_fn = count_alloc;
+    allocator.free_fn = count_free;
+    allocator.user_data = c;
+    return allocator;
 }
 
 // count_alloc and count_free, with a few bytes around each block that nobody may write to.
@@ -96,10 +138,9 @@ static inline void fenced_free(void *p, void *user_data) {
 }
 
 static inline pktseq_allocator fenced(counter *c) {
-    pktseq_allocator allocator;
+    pktseq_allocator allocator = counted(c);
     allocator.alloc_fn = fenced_alloc;
     allocator.free_fn = fenced_free;
-    allocator.user_data = c;
     return allocator;
 }
 

@@ -4,7 +4,7 @@
 // build/test_capture --write FOLDER writes the captures instead, for tshark to say what it finds in
 // them (make captures); --seeds FOLDER writes some for tests/fuzz/fuzz_capture.c.
 #include "inside.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
 
@@ -1150,9 +1150,10 @@ static void test_failures(void) {
     for (int i = 0; i < 20; ++i) interface_block(&b, 1, 9, 0);
     enhanced(&b, 19, 0, frames[0].data + frames[0].begin, frame_size(&frames[0]));
     for (size_t fail_at = 1; fail_at < 20; ++fail_at) {
-        counter c = {0, 0, fail_at};
-        pktseq_allocator allocator = {count_alloc, count_free, &c};
+        counter c;
+        pktseq_allocator allocator = counted(&c);
         pktseq_status status;
+        c.fail_at = fail_at;
         memset(&s, 0, sizeof s);
         s.data = b.data;
         s.size = b.size;

@@ -1,6 +1,6 @@
 // test_captures.c - captures as other programs export them, and the rule that cuts them.
 #include "inside.h"
-#include "check.h"
+#include "scene.h"
 #include "text.h"
 
 #include <math.h>
@@ -223,8 +223,8 @@ static void test_rule(void) {
                                    0.25 * random_below(8), (int)random_below(2));
         pktseq_error err;
         pktseq_status status;
-        counter count = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        counter count;
+        pktseq_allocator allocator = counted(&count);
         plain p;
         random_hand(&h, rows);
         h.table.allocator = allocator;
@@ -648,8 +648,8 @@ static void test_refusals(void) {
     pktseq_error err;
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
         pktseq_schema schema = three();
-        counter count = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        counter count;
+        pktseq_allocator allocator = counted(&count);
         CHECK_THAT(pktseq_table_parse(&table, list[i].csv, strlen(list[i].csv), &schema,
                                       &allocator, &err) == PKTSEQ_ERROR_DATA, "%s", list[i].csv);
         CHECK(count.live == 0 && table.column == NULL && table.rows == 0);
@@ -1126,8 +1126,8 @@ static void test_labels(void) {
             CHECK(pktseq_column_number(pktseq_table_column(&table, "length"), row) == 61 &&
                   table.source_row[row] == row / 4 * 4 + (row / 4 + 1) / 2 * 4 + row % 4);
         if (i == 0) {  // the one allocation that there may be
-            counter count = {0, 0, 0};
-            pktseq_allocator allocator = {count_alloc, count_free, &count};
+            counter count;
+            pktseq_allocator allocator = counted(&count);
             pktseq_table other;
             CHECK(pktseq_table_parse(&other, csv.data, csv.size, &schema, &allocator, &err) == 0);
             count.fail_at = count.allocations + 1;
@@ -1255,8 +1255,8 @@ static void test_memory(void) {
     }
     // Every allocation in turn. Only giving back spare room, at the very end, may fail unnoticed.
     for (fail_at = 1;; ++fail_at) {
-        counter count = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, &count};
+        counter count;
+        pktseq_allocator allocator = counted(&count);
         pktseq_table table;
         pktseq_status status;
         count.fail_at = fail_at;
@@ -1278,9 +1278,7 @@ static void test_memory(void) {
     random_state = 5;
     random_hand(&h, 300);
     schema.rule = rule_of(3, 9, 0.5, 1);
-    h.table.allocator.alloc_fn = count_alloc;
-    h.table.allocator.free_fn = count_free;
-    h.table.allocator.user_data = &cutting;
+    h.table.allocator = counted(&cutting);
     for (fail_at = 1;; ++fail_at) {
         memset(&cutting, 0, sizeof cutting);
         cutting.fail_at = fail_at;

@@ -574,15 +574,14 @@ static void test_bad_roles(void) {
 }
 
 static void test_context_memory(void) {
-    counter c = {0, 0, 0};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator allocator = counted(&c);
     pktseq_schema schema = context_schema(context_field);
     pktseq_table table = parse(context_csv, &schema);
     pktseq_codec codec;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     pktseq_real x[25];
     size_t at = 0, live;
-    allocator.user_data = &c;
     while (status == PKTSEQ_ERROR_MEMORY && at < 100) {
         memset(&c, 0, sizeof c);
         c.fail_at = ++at;
@@ -798,13 +797,12 @@ static void test_misuse(void) {
 }
 
 static void test_memory(void) {
-    counter c = {0, 0, 0};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator allocator = counted(&c);
     pktseq_table table = parse(mixed_csv, &mixed);
     pktseq_codec codec;
     pktseq_real x[4 * 13];
     size_t at, base;
-    allocator.user_data = &c;
     for (at = 1;; ++at) {
         pktseq_status status;
         memset(&c, 0, sizeof c);

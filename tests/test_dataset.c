@@ -3,7 +3,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <math.h>
 
@@ -275,10 +275,8 @@ static void test_memory(void) {
     pktseq_table table;
     pktseq_codec codec;
     pktseq_dataset d;
-    counter c = {0, 0, 0}, own = {0, 0, 0};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL}, codecs = allocator;
-    allocator.user_data = &c;
-    codecs.user_data = &own;
+    counter c, own;
+    pktseq_allocator allocator = counted(&c), codecs = counted(&own);
     schema.field = copy;
     memcpy(copy, field, sizeof copy);
     copy[4].role = PKTSEQ_ROLE_INPUT;
@@ -374,8 +372,8 @@ static const pktseq_field context_field[] = {
 
 static void test_context(void) {
     static const double port[] = {80, 2000, 50000, 1, 80, 80, 80, 60000, 5000, 80, 0, 1};
-    counter c = {0, 0, 0};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator allocator = counted(&c);
     pktseq_schema schema;
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_table table;
@@ -384,7 +382,6 @@ static void test_context(void) {
     pktseq_pair pair;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     size_t at = 0;
-    allocator.user_data = &c;
     memset(&schema, 0, sizeof schema);
     schema.field = context_field;
     schema.field_count = 4;

@@ -10,14 +10,13 @@
 
 // ---- tools
 
-#define FIELD(name, kind) {name, kind, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}
 static const pktseq_field derived_field[] = {
-    FIELD("direction", PKTSEQ_FLAG),       FIELD("same_connection", PKTSEQ_FLAG),
-    FIELD("token", PKTSEQ_ONEHOT),         FIELD("pair_packets", PKTSEQ_NUMBER),
-    FIELD("pair_syn", PKTSEQ_NUMBER),      FIELD("pair_reset", PKTSEQ_NUMBER),
-    FIELD("pair_fin", PKTSEQ_NUMBER),      FIELD("pair_push", PKTSEQ_NUMBER),
-    FIELD("pair_length", PKTSEQ_NUMBER),   FIELD("pair_connections", PKTSEQ_NUMBER),
-    FIELD("pair_services", PKTSEQ_NUMBER), FIELD("pair_per_connection", PKTSEQ_NUMBER),
+    FIELD("direction", FLAG, BOTH),       FIELD("same_connection", FLAG, BOTH),
+    FIELD("token", ONEHOT, BOTH),         FIELD("pair_packets", NUMBER, BOTH),
+    FIELD("pair_syn", NUMBER, BOTH),      FIELD("pair_reset", NUMBER, BOTH),
+    FIELD("pair_fin", NUMBER, BOTH),      FIELD("pair_push", NUMBER, BOTH),
+    FIELD("pair_length", NUMBER, BOTH),   FIELD("pair_connections", NUMBER, BOTH),
+    FIELD("pair_services", NUMBER, BOTH), FIELD("pair_per_connection", NUMBER, BOTH),
 };
 enum { DERIVED = sizeof derived_field / sizeof *derived_field, PAIR = 3, COUNTERS = 9 };
 
@@ -516,13 +515,12 @@ static void test_absurd_length(void) {
 static void test_memory(void) {
     static hand h;
     pktseq_schema schema = derived_schema(0, DERIVED);
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
-    counter memory = {0, 0, 0};
+    counter memory;
+    pktseq_allocator allocator = counted(&memory);
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     pktseq_column before[BASES];
     pktseq_error err;
     size_t tries;
-    allocator.user_data = &memory;
     do {
         fill_random(&h, 0);
         if (h.table.rows < 100) free_hand(&h);
@@ -566,9 +564,9 @@ static pktseq_status parse_small(pktseq_table *table, const char *from, const ch
 
 // Derived columns of a file: there, missing what they are made of, or brought along.
 static void test_reading(void) {
-    static const pktseq_field own[] = {FIELD("direction", PKTSEQ_ZSCORE),
-                                       FIELD("same_connection", PKTSEQ_FLAG)};
-    static const pktseq_field text[] = {FIELD("token", PKTSEQ_ONEHOT)};
+    static const pktseq_field own[] = {FIELD("direction", ZSCORE, BOTH),
+                                       FIELD("same_connection", FLAG, BOTH)};
+    static const pktseq_field text[] = {FIELD("token", ONEHOT, BOTH)};
     pktseq_schema schema = derived_schema(0, DERIVED);
     pktseq_table table;
     pktseq_error err;
@@ -605,9 +603,9 @@ static void test_reading(void) {
 // A field that asks for a number where a text is made, or for a text where a number is: reading
 // does not mind, making features of it does.
 static void test_wrong_kinds(void) {
-    static const pktseq_field kind[][1] = {{FIELD("token", PKTSEQ_ZSCORE)},
-                                           {FIELD("direction", PKTSEQ_ONEHOT)},
-                                           {FIELD("pair_syn", PKTSEQ_ONEHOT)}};
+    static const pktseq_field kind[][1] = {{FIELD("token", ZSCORE, BOTH)},
+                                           {FIELD("direction", ONEHOT, BOTH)},
+                                           {FIELD("pair_syn", ONEHOT, BOTH)}};
     for (size_t i = 0; i < 3; ++i) {
         pktseq_schema schema = derived_schema(0, 1);
         pktseq_table table;
@@ -630,8 +628,8 @@ static void test_recording(void) {
                                        "examples/data/normal_export.csv"};
     for (int i = 0; i < 2; ++i) {
         pktseq_schema schema = derived_schema(0, DERIVED);
-        pktseq_allocator allocator = {count_alloc, count_free, NULL};
-        counter memory = {0, 0, 0};
+        counter memory;
+        pktseq_allocator allocator = counted(&memory);
         pktseq_table table;
         pktseq_codec codec;
         pktseq_error err;
@@ -641,7 +639,6 @@ static void test_recording(void) {
         if (file) fclose(file);
         if (size != MUCH) return;
         while (data[size - 1] != '\n') --size;
-        allocator.user_data = &memory;
         schema.rule = pktseq_rule_default();
         schema.rule.reference_names = i;
         CHECK_THAT(!pktseq_table_parse(&table, data, size, &schema, &allocator, &err), "%s",
@@ -669,12 +666,11 @@ static void test_recording(void) {
 // Every allocation fails in turn while a file is read: an empty table, and nothing is left over.
 static void test_reading_memory(void) {
     pktseq_schema schema = derived_schema(0, DERIVED);
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
-    counter memory = {0, 0, 0};
+    counter memory;
+    pktseq_allocator allocator = counted(&memory);
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     pktseq_table table;
     size_t tries, failed = 0;
-    allocator.user_data = &memory;
     for (tries = 1; tries == 1 || memory.allocations >= memory.fail_at; ++tries) {
         memset(&memory, 0, sizeof memory);
         memory.fail_at = tries;

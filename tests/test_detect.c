@@ -30,37 +30,17 @@ static int same_double(const double *a, const double *b, size_t n) {
 
 enum { SEQUENCES = 130, KINDS = 14, INPUT = 17, OUT = 16, GROUPS = 3, CONTEXT = 3, HIDDEN = 7 };
 
-typedef struct scene {
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_work work;
-} scene;
-
 // A number, a flag and a class to be predicted, a number that is only seen, three of the context,
 // two of which go together.
 static const pktseq_field scene_field[] = {
-    {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"seen", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-    {"c1", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
-    {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0},
-    {"c3", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+    FIELD("v", ZSCORE, BOTH), FIELD("f", FLAG, BOTH), FIELD("k", ONEHOT, BOTH),
+    FIELD("seen", NUMBER, INPUT), FIELD("c1", NUMBER, CONTEXT),
+    {"c2", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0}, FIELD("c3", NUMBER, CONTEXT)};
 
-// Sequences of 3 to 21 packets, most of them short.
-static pktseq_table table_make(void) {
-    pktseq_schema schema;
-    pktseq_table table;
-    pktseq_error err;
+// Sequences of 3 to 21 packets, most of them short; returns how many bytes.
+static size_t csv_make(char *csv, size_t size) {
     uint64_t s = 7;
-    size_t size = 1 << 19, at;
-    char *csv = (char *)malloc(size);
-    memset(&schema, 0, sizeof schema);
-    schema.field = scene_field;
-    schema.field_count = sizeof scene_field / sizeof *scene_field;
-    at = (size_t)snprintf(csv, size, "position,v,f,k,seen,c1,c2,c3\n");
+    size_t at = (size_t)snprintf(csv, size, "position,v,f,k,seen,c1,c2,c3\n");
     for (int i = 0; i < SEQUENCES; ++i) {
         uint64_t u = next_draw(&s), n = i % 5 == 4 ? 17 + u % 5 : i % 2 ? 3 + u % 4 : 5 + u % 11;
         for (uint64_t p = 0; p < n; ++p) {
@@ -71,48 +51,25 @@ static pktseq_table table_make(void) {
                                    exp(2 + draw(&s) * 2), 2 * c + draw(&s));
         }
     }
-    CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
-               err.text);
-    free(csv);
-    return table;
+    return at;
 }
 
-static pktseq_codec codec_make(const pktseq_table *table) {
-    pktseq_schema schema;
-    pktseq_codec codec;
-    memset(&schema, 0, sizeof schema);
-    schema.field = scene_field;
-    schema.field_count = sizeof scene_field / sizeof *scene_field;
-    CHECK(pktseq_codec_fit(&codec, table, &schema, NULL, NULL) == PKTSEQ_OK);
-    CHECK(codec.features == INPUT && codec.targets == OUT && codec.contexts == CONTEXT);
-    return codec;
-}
-
-static void scene_make(scene *s, size_t inputs, pktseq_start start, pktseq_loss loss) {
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_config config;
-    s->table = table_make();
-    s->codec = codec_make(&s->table);
-    options.inputs = inputs;
-    options.start = start;
-    CHECK(pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, NULL) ==
-          PKTSEQ_OK);
-    config = pktseq_config_default(&s->dataset);
-    config.hidden = HIDDEN;
-    config.loss = loss;
-    CHECK(config.groups == GROUPS);
-    CHECK(pktseq_model_init(&s->model, &config, 3, NULL, NULL) == PKTSEQ_OK);
+// All but training and detector; work for nine sequences.
+static void scene_make(parts *s, size_t inputs, pktseq_start start, pktseq_loss loss) {
+    static char csv[1 << 19];
+    plan how = plan_of(schema_of(scene_field, sizeof scene_field / sizeof *scene_field), HIDDEN, 3);
+    pktseq_error err;
+    how.dataset.inputs = inputs;
+    how.dataset.start = start;
+    how.loss = loss;
+    memset(s, 0, sizeof *s);
+    CHECK_THAT(!parts_parse(s, &how, csv, csv_make(csv, sizeof csv), &err) &&
+               !parts_learn(s, &how, &err), "%s", err.text);
+    CHECK(s->codec.features == INPUT && s->codec.targets == OUT && s->codec.contexts == CONTEXT);
+    CHECK(s->model.config.groups == GROUPS);
     for (size_t i = 0; i < s->model.parameters; ++i) s->model.block[i] *= 3;
     CHECK(pktseq_work_init(&s->work, &s->model.config, 9, s->dataset.longest, 1, NULL, NULL) ==
           PKTSEQ_OK);
-}
-
-static void scene_free(scene *s) {
-    pktseq_table_free(&s->table);
-    pktseq_codec_free(&s->codec);
-    pktseq_dataset_free(&s->dataset);
-    pktseq_model_free(&s->model);
-    pktseq_work_free(&s->work);
 }
 
 static pktseq_detector_options options_of(pktseq_measure measure, int ahead, double context,
@@ -126,7 +83,7 @@ static pktseq_detector_options options_of(pktseq_measure measure, int ahead, dou
     return options;
 }
 
-static pktseq_detector detector_make(const scene *s, pktseq_detector_options options, int fit) {
+static pktseq_detector detector_make(const parts *s, pktseq_detector_options options, int fit) {
     pktseq_detector d;
     pktseq_error err;
     memset(&d, 0x55, sizeof d);
@@ -225,12 +182,12 @@ static double plain_score(const pktseq_detector *d, const pktseq_work *work, siz
 }
 
 // Runs a pair forward with the public function.
-static void plain_forward(scene *s, const pktseq_pair *pair, int forced) {
+static void plain_forward(parts *s, const pktseq_pair *pair, int forced) {
     unsigned char teacher = (unsigned char)forced;
     CHECK(pktseq_forward(&s->model, &s->work, pair, 1, &teacher) == PKTSEQ_OK);
 }
 
-static void check_scores(scene *s, const pktseq_detector *d) {
+static void check_scores(parts *s, const pktseq_detector *d) {
     double part[30 * (GROUPS + CONTEXT)], score, again, sum;
     for (size_t i = 0; i < s->dataset.pairs; i += 3) {
         pktseq_pair pair = pktseq_dataset_pair(&s->dataset, i);
@@ -256,7 +213,7 @@ static void check_scores(scene *s, const pktseq_detector *d) {
 
 static void test_formulas(pktseq_loss loss) {
     static const double weight[GROUPS] = {2, 0, 0.5};
-    scene s;
+    parts s;
     scene_make(&s, 3, PKTSEQ_START_INPUT, loss);
     for (int measure = 0; measure < (loss ? 2 : 1); ++measure)
         for (int k = 0; k < 32; ++k) {
@@ -268,12 +225,12 @@ static void test_formulas(pktseq_loss loss) {
             check_scores(&s, &d);
             pktseq_detector_free(&d);
         }
-    scene_free(&s);
+    parts_free(&s);
 }
 
 // An unknown class is as surprising as 10^-6, and so is a probability below that.
 static void test_caps(void) {
-    scene s;
+    parts s;
     pktseq_detector d;
     pktseq_pair pair;
     real y[OUT] = {0};
@@ -296,14 +253,14 @@ static void test_caps(void) {
     CHECK(pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &score) == PKTSEQ_OK);
     CHECK_THAT(fabs(score) < 1e-12, "%.17g", score);
     pktseq_detector_free(&d);
-    scene_free(&s);
+    parts_free(&s);
 }
 
 // ---- >>reference --------------------------------------------------------------------------------
 
 // Without options the score is pktseq_score's.
 static void test_is_score(void) {
-    scene s;
+    parts s;
     scene_make(&s, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_MSE);
     {
         pktseq_detector_options options = pktseq_detector_options_default();
@@ -320,20 +277,13 @@ static void test_is_score(void) {
         }
         pktseq_detector_free(&d);
     }
-    scene_free(&s);
+    parts_free(&s);
 }
 
 // The reference's test function on 1,000 recorded sequences, computed with PyTorch.
 static void test_reference(void) {
-    pktseq_schema schema = pktseq_schema_reference();
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_detector_options rms = pktseq_detector_options_default();
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector d;
-    pktseq_config config;
+    plan how = plan_of(pktseq_schema_reference(), 16, 1);
+    parts p;
     uint64_t seed = 16;
     double *score, worst = 0;
     char line[80];
@@ -341,20 +291,17 @@ static void test_reference(void) {
     FILE *f = fopen("tests/fixtures/scores_h16.txt", "r");
     CHECK(f != NULL);
     if (!f) return;
-    CHECK(pktseq_table_read(&table, "examples/data/normal_seqs.csv", &schema, NULL, NULL) == 0);
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, NULL) == PKTSEQ_OK);
-    config = pktseq_config_default(&dataset);
-    config.hidden = 16;
-    CHECK(pktseq_model_init(&model, &config, 1, NULL, NULL) == PKTSEQ_OK);
-    for (size_t i = 0; i < model.parameters; ++i) model.block[i] = (real)draw(&seed);
-    CHECK(pktseq_detector_init(&d, &model, 0, &rms, NULL, NULL) == PKTSEQ_OK);
-    score = (double *)calloc(dataset.pairs + 1, sizeof *score);
-    CHECK(pktseq_detector_score_all(&d, &model, &dataset, 0, score, NULL) == PKTSEQ_OK);
+    memset(&p, 0, sizeof p);
+    CHECK(!pktseq_table_read(&p.table, "examples/data/normal_seqs.csv", &how.schema, NULL, NULL));
+    CHECK(!parts_encode(&p, &how, &p.table, NULL) && !parts_learn(&p, &how, NULL));
+    for (size_t i = 0; i < p.model.parameters; ++i) p.model.block[i] = (real)draw(&seed);
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, NULL));
+    score = (double *)calloc(p.dataset.pairs + 1, sizeof *score);
+    CHECK(!pktseq_detector_score_all(&p.detector, &p.model, &p.dataset, 0, score, NULL));
     while (fgets(line, sizeof line, f)) {
         double want, off;
-        if (line[0] == 's') CHECK(strtol(line + 8, NULL, 10) == (long)(dataset.skipped != 0));
-        if (line[0] < '0' || line[0] > '9' || count >= dataset.pairs) continue;
+        if (line[0] == 's') CHECK(strtol(line + 8, NULL, 10) == (long)(p.dataset.skipped != 0));
+        if (line[0] < '0' || line[0] > '9' || count >= p.dataset.pairs) continue;
         want = strtod(line, NULL);
         off = fabs(score[count] - want) / want;
         if (off > worst) worst = off;
@@ -366,16 +313,12 @@ static void test_reference(void) {
     printf("  reference's scores of %d sequences: largest deviation %.1e\n", (int)count, worst);
     fclose(f);
     free(score);
-    pktseq_detector_free(&d);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
+    parts_free(&p);
 }
 
 // ---- >>bits: one score however it is asked for --------------------------------------------------
 
-static void check_bits(scene *s, const pktseq_detector *d) {
+static void check_bits(parts *s, const pktseq_detector *d) {
     static const int threads[] = {1, 2, 3, 5, 0};
     size_t pairs = s->dataset.pairs;
     double *one = (double *)malloc(pairs * sizeof *one);
@@ -402,7 +345,7 @@ static void check_bits(scene *s, const pktseq_detector *d) {
 }
 
 // Pushes a sequence; after every packet the score must be that of the pair that ends there.
-static void check_stream(scene *s, const pktseq_detector *d) {
+static void check_stream(parts *s, const pktseq_detector *d) {
     pktseq_stream stream;
     size_t N = s->dataset.options.inputs;
     CHECK(pktseq_stream_init(&stream, &s->model, d, NULL, NULL) == PKTSEQ_OK);
@@ -448,7 +391,7 @@ static void check_stream(scene *s, const pktseq_detector *d) {
 static void test_bits(void) {
     for (size_t N = 0; N <= 3; ++N)
         for (int k = 0; k < 8 && N != 2; ++k) {
-            scene s;
+            parts s;
             scene_make(&s, N, (pktseq_start)(k & 1), (pktseq_loss)((k >> 1) & 1));
             for (int all = 0; all < 2; ++all) {
                 pktseq_measure measure = all && k & 2 ? PKTSEQ_MEASURE_SURPRISAL
@@ -459,7 +402,7 @@ static void test_bits(void) {
                 check_stream(&s, &d);
                 pktseq_detector_free(&d);
             }
-            scene_free(&s);
+            parts_free(&s);
         }
 }
 
@@ -491,7 +434,7 @@ static double tail_threshold(const double *score, size_t n, double rate) {
 }
 
 // What the options ask for, computed again from the dataset.
-static void check_fit(scene *s, const pktseq_detector *d) {
+static void check_fit(parts *s, const pktseq_detector *d) {
     size_t pairs = s->dataset.pairs, packets = 0, count[5] = {0};
     double error[OUT] = {0}, mean[CONTEXT] = {0}, cov[CONTEXT][CONTEXT] = {{0}};
     double total[5] = {0}, square[5] = {0}, m[2] = {0, 0}, sd[2] = {0, 0}, quantile;
@@ -584,7 +527,7 @@ static void check_fit(scene *s, const pktseq_detector *d) {
 
 static void test_fit(void) {
     for (int loss = 0; loss < 2; ++loss) {
-        scene s;
+        parts s;
         scene_make(&s, 3, PKTSEQ_START_INPUT, (pktseq_loss)loss);
         for (int measure = 0; measure < 1 + loss; ++measure)
             for (int k = 0; k < 8; ++k) {
@@ -605,13 +548,13 @@ static void test_fit(void) {
                 }
                 pktseq_detector_free(&d);
             }
-        scene_free(&s);
+        parts_free(&s);
     }
 }
 
 // The edges of false_alarms, and a part that never varies.
 static void test_fit_edges(void) {
-    scene s;
+    parts s;
     double *score, least, most;
     scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
     score = (double *)malloc(s.dataset.pairs * sizeof *score);
@@ -649,21 +592,20 @@ static void test_fit_edges(void) {
         pktseq_detector_free(&d);
     }
     free(score);
-    scene_free(&s);
+    parts_free(&s);
 }
 
 // A fit that fails leaves the detector as it was, wherever it fails.
 static void test_failed_fit(void) {
-    counter c = {0, 0, 0};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator a = counted(&c);
     pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1);
-    scene s;
+    parts s;
     pktseq_detector d, before;
     pktseq_error err;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     size_t failures = 0, live;
     real kept;
-    a.user_data = &c;
     scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
     CHECK(pktseq_detector_init(&d, &s.model, CONTEXT, &options, &a, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 1, NULL) == PKTSEQ_OK);
@@ -709,18 +651,17 @@ static void test_failed_fit(void) {
     pktseq_detector_free(&d);
     CHECK(c.live == 0);
     free(before.memory);
-    scene_free(&s);
+    parts_free(&s);
 }
 
 // ---- >>contract ---------------------------------------------------------------------------------
 
-static pktseq_status try_init(const scene *s, size_t contexts, pktseq_detector_options options) {
-    counter c = {0, 0, 0};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
+static pktseq_status try_init(const parts *s, size_t contexts, pktseq_detector_options options) {
+    counter c;
+    pktseq_allocator a = counted(&c);
     pktseq_detector d;
     pktseq_error err;
     pktseq_status status;
-    a.user_data = &c;
     memset(&d, 0x55, sizeof d);
     status = pktseq_detector_init(&d, &s->model, contexts, &options, &a, &err);
     CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK));
@@ -732,14 +673,14 @@ static pktseq_status try_init(const scene *s, size_t contexts, pktseq_detector_o
 }
 
 static void test_bad_options(void) {
-    scene s, nll;
+    parts s, nll;
     pktseq_detector d;
     double weight[GROUPS] = {1, 1, 1};
     const pktseq_detector_options good = options_of(PKTSEQ_MEASURE_RMS, 0, 0.5, 0);
     const double nan = sqrt(-1.0);
-    counter c = {0, 0, 1};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
-    a.user_data = &c;
+    counter c;
+    pktseq_allocator a = counted(&c);
+    c.fail_at = 1;
     scene_make(&s, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_MSE);
     scene_make(&nll, 3, PKTSEQ_START_TARGET, PKTSEQ_LOSS_NLL);
     CHECK(try_init(&s, CONTEXT, good) == PKTSEQ_OK);
@@ -781,14 +722,14 @@ static void test_bad_options(void) {
     CHECK(pktseq_detector_init(&d, &s.model, 3, &good, &a, NULL) == PKTSEQ_ERROR_MEMORY);
     CHECK(!d.memory && c.live == 0);
     pktseq_detector_free(NULL);
-    scene_free(&s);
-    scene_free(&nll);
+    parts_free(&s);
+    parts_free(&nll);
 }
 
 // Reasons, of a whole pair and of each of its packets: the columns whose parts add up to most, the
 // packet where each was worst, and of that packet what the table says.
 static void test_reasons(void) {
-    scene s;
+    parts s;
     pktseq_detector d;
     pktseq_reason reason[3];
     double part[30 * (GROUPS + CONTEXT)], score;
@@ -843,11 +784,11 @@ static void test_reasons(void) {
         --s.codec.contexts;
     }
     pktseq_detector_free(&d);
-    scene_free(&s);
+    parts_free(&s);
 }
 
 static void test_refusals(void) {
-    scene s, other, nll;
+    parts s, other, nll;
     pktseq_detector d, none, surprisal;
     pktseq_stream stream;
     pktseq_pair pair, bad, many[10];
@@ -856,10 +797,9 @@ static void test_refusals(void) {
     pktseq_config config;
     pktseq_dataset no_pairs;
     pktseq_error err;
-    counter c = {0, 0, 0};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator a = counted(&c);
     double score = 7, part[30 * (GROUPS + CONTEXT)], *all;
-    a.user_data = &c;
     memset(&none, 0, sizeof none);
     memset(&nothing, 0, sizeof nothing);
     memset(&empty, 0, sizeof empty);
@@ -990,9 +930,9 @@ static void test_refusals(void) {
     free(all);
     pktseq_detector_free(&d);
     pktseq_detector_free(&surprisal);
-    scene_free(&s);
-    scene_free(&other);
-    scene_free(&nll);
+    parts_free(&s);
+    parts_free(&other);
+    parts_free(&nll);
 }
 
 static void test_recommended(void) {
@@ -1026,7 +966,7 @@ static void test_recommended(void) {
 // ---- >>files ------------------------------------------------------------------------------------
 
 // A saved detector is the same when it is loaded, and gives the same scores.
-static void check_saved(scene *s, const pktseq_detector *d, const pktseq_codec *codec) {
+static void check_saved(parts *s, const pktseq_detector *d, const pktseq_codec *codec) {
     size_t bytes = s->dataset.pairs * sizeof(double);
     double *before = (double *)malloc(bytes), *after = (double *)malloc(bytes);
     pktseq_buffer buffer;
@@ -1059,7 +999,7 @@ static void test_saved(void) {
     static const double weight[GROUPS] = {1.0 / 3, 0, 7};
     pktseq_buffer buffer;
     pktseq_error err;
-    scene s, other;
+    parts s, other;
     pktseq_detector d;
     scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
     scene_make(&other, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_MSE);
@@ -1108,8 +1048,8 @@ static void test_saved(void) {
     CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) == PKTSEQ_OK);
     pktseq_buffer_free(&buffer);
     pktseq_detector_free(&d);
-    scene_free(&s);
-    scene_free(&other);
+    parts_free(&s);
+    parts_free(&other);
 }
 
 // ---- >>evaluation -------------------------------------------------------------------------------
@@ -1127,10 +1067,9 @@ static void test_quantile(void) {
                                    -1.2909365892410278, -0.42682385444641113, 0.67332172393798828,
                                    1.303375244140625, 1.3401725769042969, 1.3493719100952148};
     double kept[11], got = 7, bad[2];
-    counter c = {0, 0, 0};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator a = counted(&c);
     pktseq_error err;
-    a.user_data = &c;
     memcpy(kept, value, sizeof kept);
     for (size_t i = 0; i < 9; ++i) {
         CHECK(pktseq_quantile(kept, 11, q[i], &got, &a, &err) == PKTSEQ_OK && err.text[0] == 0);
@@ -1254,11 +1193,11 @@ static void test_evaluate(void) {
         CHECK(e.tpr_at_1_percent == 0.5 && e.tpr_at_01_percent == 0.25);
     }
     {
-        counter c = {0, 0, 1};
-        pktseq_allocator a = {count_alloc, count_free, NULL};
+        counter c;
+        pktseq_allocator a = counted(&c);
         pktseq_evaluation e;
         pktseq_error err;
-        a.user_data = &c;
+        c.fail_at = 1;
         for (int one = 0; one < 2; ++one) {
             memset(label, one, sizeof label);
             CHECK(pktseq_evaluate(score, label, 50, &e, NULL, &err) == PKTSEQ_ERROR_DATA);
@@ -1286,124 +1225,108 @@ static void test_few_of_a_length(void) {
     enum { SHORT = 4, LONG = 20, ALL = 40 };
     real x[ALL * LONG];
     size_t start[ALL + 1];
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
+    plan how = small_plan(NULL, 0);
     for (size_t i = 0; i < ALL * LONG; ++i) x[i] = (real)sin(0.01 * (double)(i * i));
     for (size_t few = 19; few <= 20; ++few) {
-        pktseq_dataset dataset;
-        pktseq_model model;
-        pktseq_detector d;
+        parts p;
         double score[ALL], sum[2] = {0, 0}, square[2] = {0, 0};
         start[0] = 0;
         for (size_t i = 0; i < ALL; ++i) start[i + 1] = start[i] + (i < few ? SHORT : LONG);
-        CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, ALL, &wanted, NULL, NULL) == 0);
-        flat_model(&model, &dataset);
-        options.by_length = 0;
-        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
-        CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
-        pktseq_detector_free(&d);
+        wrapped_parts(&p, x, 1, start, ALL);
+        how.detector.by_length = 0;
+        CHECK(parts_fit(&p, &how, NULL) == PKTSEQ_OK);
+        CHECK(!pktseq_detector_score_all(&p.detector, &p.model, &p.dataset, 1, score, NULL));
+        pktseq_detector_free(&p.detector);
         for (size_t i = 0; i < ALL; ++i)
             for (int all = 0; all < 2; ++all) {
                 sum[all] += all || i < few ? score[i] : 0;
                 square[all] += all || i < few ? score[i] * score[i] : 0;
             }
-        options.by_length = 1;
-        CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-        CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
+        how.detector.by_length = 1;
+        CHECK(parts_fit(&p, &how, NULL) == PKTSEQ_OK);
         {
+            const double *scale = p.detector.length_scale;
             int all = few < 20;
             double n = all ? ALL : 20, mean = sum[all] / n;
-            double scale = mean + 2 * sqrt(square[all] / n - mean * mean);
-            CHECK_THAT(fabs(d.length_scale[0] / scale - 1) < 1e-6, "%.17g, not %.17g",
-                       d.length_scale[0], scale);
-            CHECK(d.length_scale[1] == d.length_scale[2]);  // none: those of all
-            CHECK((d.length_scale[0] == d.length_scale[1]) == all);
+            double want = mean + 2 * sqrt(square[all] / n - mean * mean);
+            CHECK_THAT(fabs(scale[0] / want - 1) < 1e-6, "%.17g, not %.17g", scale[0], want);
+            CHECK(scale[1] == scale[2]);  // none: those of all
+            CHECK((scale[0] == scale[1]) == all);
         }
-        pktseq_detector_free(&d);
-        pktseq_model_free(&model);
-        pktseq_dataset_free(&dataset);
+        parts_free(&p);
     }
 }
 
 // A forecast that is always right: all errors, scores and parts are 0, and none is not a number.
 static void test_perfect(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
-    const pktseq_measure measure[] = {PKTSEQ_MEASURE_RMS, PKTSEQ_MEASURE_SURPRISAL};
-    pktseq_dataset dataset;
-    pktseq_model model;
+    plan how = small_plan(NULL, 0);
+    parts p;
     pktseq_error err;
-    flat_dataset(&dataset, x, 0);
-    flat_model(&model, &dataset);
-    memset(model.block, 0, model.parameters * sizeof *model.block);
-    for (int m = 0; m < 2; ++m) {
-        for (int by_length = 0; by_length < 2; ++by_length) {
-            pktseq_detector_options options = pktseq_detector_options_default();
-            pktseq_detector detector;
-            pktseq_work work;
-            pktseq_pair pair = pktseq_dataset_pair(&dataset, 0);
-            double score[3] = {9, 9, 9}, part[8], sum = 0;
-            options.measure = measure[m];
-            model.config.loss = m ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
-            options.by_length = by_length;
-            CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
-            CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK,
-                       "%s", err.text);
-            CHECK(detector.threshold == 0 && detector.threshold_low == -DBL_MAX &&
-                  detector.threshold_high == DBL_MAX && detector.sequences == 3);
-            CHECK(detector.error[0] > 0);  // it divides
-            CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, score, &err) == 0);
-            CHECK(score[0] == 0 && score[1] == 0 && score[2] == 0);
-            CHECK(pktseq_work_init(&work, &model.config, 1, 8, 1, NULL, NULL) == PKTSEQ_OK);
-            CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, score) == 0);
-            for (size_t i = 0; i < pair.targets * detector.groups; ++i) sum += fabs(part[i]);
-            CHECK(sum == 0 && score[0] == 0);  // 0 / 0 would be seen here
-            pktseq_work_free(&work);
-            pktseq_detector_free(&detector);
-        }
+    flat_parts(&p, x, 0);
+    memset(p.model.block, 0, p.model.parameters * sizeof *p.model.block);
+    for (int k = 0; k < 4; ++k) {
+        pktseq_pair pair = pktseq_dataset_pair(&p.dataset, 0);
+        const pktseq_detector *d = &p.detector;
+        double score[3] = {9, 9, 9}, part[8], sum = 0;
+        how.detector.measure = k & 1 ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_RMS;
+        p.model.config.loss = k & 1 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+        how.detector.by_length = k >> 1;
+        CHECK_THAT(parts_fit(&p, &how, &err) == PKTSEQ_OK, "%s", err.text);
+        CHECK(d->threshold == 0 && d->threshold_low == -DBL_MAX && d->threshold_high == DBL_MAX &&
+              d->sequences == 3);
+        CHECK(d->error[0] > 0);  // it divides
+        CHECK(pktseq_detector_score_all(d, &p.model, &p.dataset, 1, score, &err) == PKTSEQ_OK);
+        CHECK(score[0] == 0 && score[1] == 0 && score[2] == 0);
+        CHECK(pktseq_work_init(&p.work, &p.model.config, 1, 8, 1, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_detector_explain(d, &p.model, &p.work, &pair, part, score) == PKTSEQ_OK);
+        for (size_t i = 0; i < pair.targets * d->groups; ++i) sum += fabs(part[i]);
+        CHECK(sum == 0 && score[0] == 0);  // 0 / 0 would be seen here
+        pktseq_work_free(&p.work);
+        pktseq_detector_free(&p.detector);
     }
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
+}
+
+// A number to forecast and one of the context; half of a score is the context's.
+static pktseq_status fit_context(parts *p, const char *csv, pktseq_error *err) {
+    static const pktseq_field field[] = {FIELD("length", NUMBER, BOTH),
+                                         FIELD("gap", NUMBER, CONTEXT)};
+    plan how = small_plan(field, 2);
+    memset(p, 0, sizeof *p);
+    how.detector.context = 0.5;
+    CHECK_THAT(!parts_parse(p, &how, csv, strlen(csv), err) && !parts_learn(p, &how, err), "%s",
+               err->text);
+    return parts_fit(p, &how, err);
 }
 
 // One packet to learn a context from: nothing is divided by n - 1 = 0, and that packet itself is
 // as normal as can be.
 static void test_one_context(void) {
-    pktseq_field field[2] = {field_of("length", PKTSEQ_NUMBER), field_of("gap", PKTSEQ_NUMBER)};
-    pktseq_schema schema = schema_of(field, 2);
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_detector detector;
-    pktseq_model model;
-    pktseq_work work;
+    parts p;
     pktseq_pair pair;
     pktseq_error err;
     double part[4] = {1, 1, 1, 1}, score = -1;
-    field[1].role = PKTSEQ_ROLE_CONTEXT;
-    CHECK_THAT(parse_text(&table, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,8\n", &schema,
-                          &err) == 0, "%s", err.text);
-    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
-    CHECK_THAT(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == 0, "%s",
-               err.text);
-    flat_model(&model, &dataset);
-    options.context = 0.5;
-    CHECK(pktseq_detector_init(&detector, &model, 1, &options, NULL, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_OK, "%s",
-               err.text);
-    CHECK(detector.mean[0] == 8 && fabs(detector.precision[0] - 25) < 1e-9);
-    CHECK(pktseq_work_init(&work, &model.config, 1, 1, 1, NULL, NULL) == PKTSEQ_OK);
-    pair = pktseq_dataset_pair(&dataset, 0);
-    CHECK(pktseq_detector_explain(&detector, &model, &work, &pair, part, &score) == PKTSEQ_OK);
+    CHECK_THAT(fit_context(&p, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,8\n", &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    CHECK(p.detector.mean[0] == 8 && fabs(p.detector.precision[0] - 25) < 1e-9);
+    CHECK(pktseq_work_init(&p.work, &p.model.config, 1, 1, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&p.dataset, 0);
+    CHECK(!pktseq_detector_explain(&p.detector, &p.model, &p.work, &pair, part, &score));
     CHECK(part[1] == 0 && part[0] > 0 && fabs(part[0] - score) < 1e-12);
-    pktseq_work_free(&work);
-    pktseq_detector_free(&detector);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
+    parts_free(&p);
+}
+
+// A context so large that its covariance is not finite: said, instead of scores that are all 0.
+static void test_large_context(void) {
+    parts p;
+    pktseq_error err;
+    if (sizeof(real) == 4) return;  // the square of a float fits a double
+    CHECK(fit_context(&p, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,1e200\n4,1,2\n",
+                      &err) == PKTSEQ_ERROR_DIVERGED);
+    CHECK_THAT(says(&err, "covariance of the context has no inverse"), "%s", err.text);
+    CHECK(p.detector.sequences == 0 && p.detector.precision[0] == 1);
+    parts_free(&p);
 }
 
 // A sequence of more packets than a batch of scoring otherwise has: it is one all the same.
@@ -1411,96 +1334,51 @@ static void test_long_sequence(void) {
     enum { MANY = 2500 };
     static real x[MANY];
     const size_t start[] = {0, MANY};
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector detector;
-    pktseq_work work;
+    plan how = small_plan(NULL, 0);
+    parts p;
     pktseq_pair pair;
     double all = -1, alone = -2;
     for (size_t i = 0; i < MANY; ++i) x[i] = (real)sin(0.01 * (double)i);
-    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &wanted, NULL, NULL) == PKTSEQ_OK);
-    flat_model(&model, &dataset);
-    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 1, &all, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, &model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
-    pair = pktseq_dataset_pair(&dataset, 0);
-    CHECK(pktseq_detector_score(&detector, &model, &work, &pair, 1, &alone) == PKTSEQ_OK);
+    wrapped_parts(&p, x, 1, start, 1);
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, NULL));
+    CHECK(!pktseq_detector_score_all(&p.detector, &p.model, &p.dataset, 1, &all, NULL));
+    CHECK(pktseq_work_init(&p.work, &p.model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&p.dataset, 0);
+    CHECK(!pktseq_detector_score(&p.detector, &p.model, &p.work, &pair, 1, &alone));
     CHECK_THAT(all > 0 && all >= alone && all <= alone, "%g, %g", all, alone);
-    pktseq_work_free(&work);
-    pktseq_detector_free(&detector);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
 }
 
 // A share of the context that is asked for after the detector was made, which knows of none: no
 // score is made up, and the detector stays as it was.
 static void test_no_context(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
-    const pktseq_measure measure[] = {PKTSEQ_MEASURE_RMS, PKTSEQ_MEASURE_SURPRISAL};
-    pktseq_dataset dataset;
-    pktseq_model model;
+    plan how = small_plan(NULL, 0);
+    parts p;
     pktseq_error err;
-    flat_dataset(&dataset, x, 1);
-    flat_model(&model, &dataset);
-    for (int m = 0; m < 2; ++m) {
-        pktseq_detector_options options = pktseq_detector_options_default();
-        pktseq_detector detector;
-        pktseq_buffer buffer;
+    flat_parts(&p, x, 1);
+    for (int nll = 0; nll < 2; ++nll) {
+        pktseq_detector *d = &p.detector;
         double score[3] = {7, 7, 7};
-        options.measure = measure[m];
-        model.config.loss = m ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
-        CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
-        detector.options.context = 0.5;
-        CHECK(pktseq_detector_score_all(&detector, &model, &dataset, 0, score, &err) ==
+        how.detector.measure = nll ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_RMS;
+        p.model.config.loss = nll ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+        CHECK(pktseq_detector_init(d, &p.model, 0, &how.detector, NULL, &err) == PKTSEQ_OK);
+        d->options.context = 0.5;
+        CHECK(pktseq_detector_score_all(d, &p.model, &p.dataset, 0, score, &err) ==
               PKTSEQ_ERROR_MISMATCH);
         CHECK_THAT(says(&err, "0 fields of context; there are 2, 2 and 0"), "%s", err.text);
         CHECK(score[0] == 7 && score[1] == 7 && score[2] == 7);
-        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) == PKTSEQ_ERROR_MISMATCH);
-        CHECK(detector.sequences == 0 && detector.threshold == DBL_MAX && detector.error[0] == 1);
-        CHECK(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) ==
+        CHECK(pktseq_detector_fit(d, &p.model, &p.dataset, 0, &err) == PKTSEQ_ERROR_MISMATCH);
+        CHECK(d->sequences == 0 && d->threshold == DBL_MAX && d->error[0] == 1);
+        CHECK(pktseq_save_mem(&p.file, &p.model, NULL, NULL, d, NULL, &err) ==
               PKTSEQ_ERROR_MISMATCH);
-        CHECK_THAT(says(&err, "another codec's") && !buffer.data, "%s", err.text);
-        detector.options.context = 0;
-        CHECK(pktseq_detector_fit(&detector, &model, &dataset, 0, &err) == PKTSEQ_OK);
-        CHECK(detector.sequences == 3);
-        pktseq_detector_free(&detector);
+        CHECK_THAT(says(&err, "another codec's") && !p.file.data, "%s", err.text);
+        d->options.context = 0;
+        CHECK(pktseq_detector_fit(d, &p.model, &p.dataset, 0, &err) == PKTSEQ_OK);
+        CHECK(d->sequences == 3);
+        pktseq_detector_free(d);
     }
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-}
-
-// A context so large that its covariance is not finite: said, instead of scores that are all 0.
-static void test_large_context(void) {
-    pktseq_field field[2] = {field_of("length", PKTSEQ_NUMBER), field_of("gap", PKTSEQ_NUMBER)};
-    pktseq_schema schema = schema_of(field, 2);
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_detector detector;
-    pktseq_model model;
-    pktseq_error err;
-    if (sizeof(real) == 4) return;  // the square of a float fits a double
-    field[1].role = PKTSEQ_ROLE_CONTEXT;
-    CHECK(parse_text(&table, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,1e200\n4,1,2\n",
-                     &schema, &err) == 0);
-    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == 0, "%s", err.text);
-    CHECK_THAT(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == 0, "%s",
-               err.text);
-    flat_model(&model, &dataset);
-    options.context = 0.5;
-    CHECK(pktseq_detector_init(&detector, &model, 1, &options, NULL, &err) == PKTSEQ_OK);
-    CHECK(pktseq_detector_fit(&detector, &model, &dataset, 1, &err) == PKTSEQ_ERROR_DIVERGED);
-    CHECK_THAT(says(&err, "covariance of the context has no inverse"), "%s", err.text);
-    CHECK(detector.sequences == 0 && detector.precision[0] == 1);
-    pktseq_detector_free(&detector);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
+    parts_free(&p);
 }
 
 // Nearly all may be alarms, of very few sequences: the range of the threshold still holds it, and
@@ -1508,28 +1386,22 @@ static void test_large_context(void) {
 static void test_low_threshold(void) {
     static const size_t start[] = {0, 4, 8, 12};
     real x[FLAT_ROWS];
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector d;
+    plan how = small_plan(NULL, 0);
+    parts p;
+    const pktseq_detector *d = &p.detector;
     double score[3], low;
     for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = (real)(i / 4);
-    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
-    flat_model(&model, &dataset);
-    options.false_positive_rate = 0.99;
-    CHECK(pktseq_detector_init(&d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_detector_fit(&d, &model, &dataset, 1, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_detector_score_all(&d, &model, &dataset, 1, score, NULL) == PKTSEQ_OK);
+    wrapped_parts(&p, x, 1, start, 3);
+    how.detector.false_positive_rate = 0.99;
+    CHECK(parts_fit(&p, &how, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_detector_score_all(d, &p.model, &p.dataset, 1, score, NULL) == PKTSEQ_OK);
     low = score[0] < score[1] ? score[0] : score[1];
     low = score[2] < low ? score[2] : low;
-    CHECK_THAT(d.threshold > low && d.threshold_low == -DBL_MAX &&
-                   d.threshold_high >= d.threshold && d.threshold_high < DBL_MAX,
-               "%.17g: %.17g in %.17g .. %.17g", low, d.threshold, d.threshold_low,
-               d.threshold_high);
-    pktseq_detector_free(&d);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    CHECK_THAT(d->threshold > low && d->threshold_low == -DBL_MAX &&
+                   d->threshold_high >= d->threshold && d->threshold_high < DBL_MAX,
+               "%.17g: %.17g in %.17g .. %.17g", low, d->threshold, d->threshold_low,
+               d->threshold_high);
+    parts_free(&p);
 }
 
 // Fits a detector to n sequences whose scores are those given: a flat model forecasts a constant.
@@ -1537,25 +1409,21 @@ static pktseq_status fit_scores(pktseq_detector *d, const double *score, size_t 
                                 double rate) {
     real *x = (real *)calloc(4 * n, sizeof *x);
     size_t *start = (size_t *)calloc(n + 1, sizeof *start);
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_dataset dataset;
-    pktseq_config config;
-    pktseq_model model;
+    plan how = plan_of(schema_of(NULL, 0), 1, 1);
+    parts p;
     pktseq_status status;
+    memset(&p, 0, sizeof p);
     for (size_t i = 0; i < 4 * n; ++i) x[i] = (real)score[i / 4];
     for (size_t i = 0; i <= n; ++i) start[i] = 4 * i;
-    wanted.hold_out = hold_out;
-    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, n, &wanted, NULL, NULL) == 0);
-    config = pktseq_config_default(&dataset);
-    config.hidden = 1;  // forecasts zeros, at no cost
-    CHECK(pktseq_model_init(&model, &config, 1, NULL, NULL) == PKTSEQ_OK);
-    memset(model.block, 0, model.parameters * sizeof *model.block);
-    options.false_positive_rate = rate;
-    CHECK(pktseq_detector_init(d, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-    status = pktseq_detector_fit(d, &model, &dataset, 1, NULL);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    how.dataset.hold_out = hold_out;
+    CHECK(!pktseq_dataset_wrap(&p.dataset, x, 1, x, 1, start, n, &how.dataset, NULL, NULL));
+    CHECK(parts_learn(&p, &how, NULL) == PKTSEQ_OK);
+    memset(p.model.block, 0, p.model.parameters * sizeof *p.model.block);  // forecasts zeros
+    how.detector.false_positive_rate = rate;
+    status = parts_fit(&p, &how, NULL);
+    *d = p.detector;
+    memset(&p.detector, 0, sizeof p.detector);
+    parts_free(&p);
     free(x);
     free(start);
     return status;
@@ -1767,27 +1635,23 @@ static void test_alarms_per_hour(void) {
 // A stream whose detector has been freed says so to whoever asks it for more.
 static void test_orphan_stream(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector detector;
+    plan how = small_plan(NULL, 0);
+    parts p;
     pktseq_stream stream;
     double score = 7;
-    flat_dataset(&dataset, x, 1);
-    flat_model(&model, &dataset);
-    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_stream_init(&stream, &model, &detector, NULL, NULL) == PKTSEQ_OK);
+    flat_parts(&p, x, 1);
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, NULL));
+    CHECK(pktseq_stream_init(&stream, &p.model, &p.detector, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < 4; ++i)
         CHECK(pktseq_stream_push(&stream, x + i * FLAT_WIDE, x + i * FLAT_WIDE, NULL) == PKTSEQ_OK);
     CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_OK && score > 0 && score < 7);
-    pktseq_detector_free(&detector);
+    pktseq_detector_free(&p.detector);
     score = 7;
     CHECK(pktseq_stream_push(&stream, x, x, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_stream_score(&stream, &score) == PKTSEQ_ERROR_ARGUMENT && score == 7);
     CHECK(stream.packets == 4);
     pktseq_stream_free(&stream);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
 }
 
 int main(void) {

@@ -2455,7 +2455,7 @@ static pktseq_buffer small_checkpoint(void) {
 // What is loaded lies in the memory that the caller gave, all of it, and goes back there.
 static void test_whose_memory(void) {
     pktseq_buffer file = small_checkpoint();
-    counter c = {0, 0, 0};
+    counter c;
     pktseq_allocator allocator = fenced(&c);
     pktseq_model model;
     pktseq_codec codec;
@@ -2478,7 +2478,7 @@ static void test_whose_memory(void) {
 // A buffer goes back to the allocator that it came from.
 static void test_whose_buffer(void) {
     pktseq_buffer file = small_checkpoint(), buffer;
-    counter c = {0, 0, 0};
+    counter c;
     pktseq_allocator allocator = fenced(&c);
     pktseq_model model;
     pktseq_error err;

@@ -364,12 +364,11 @@ static void test_bad_groups(void) {
         {{{(pktseq_group_kind)-1, 0, 5}}, 1},
         {{{PKTSEQ_GROUP_CLASS, 0, 5}}, 6},                                // more than outputs
     };
-    counter c = {0, 0, 0};
-    pktseq_allocator a = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator a = counted(&c);
     pktseq_config config;
     pktseq_model model;
     pktseq_error err;
-    a.user_data = &c;
     memset(&config, 0, sizeof config);
     config.in = 3;
     config.out = 5;

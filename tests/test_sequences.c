@@ -226,10 +226,9 @@ static void test_random(void) {
                                             0.25 * random_below(12), (int)random_below(2));
         pktseq_table table;
         pktseq_error err;
-        counter memory = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, NULL};
+        counter memory;
+        pktseq_allocator allocator = counted(&memory);
         pktseq_status status;
-        allocator.user_data = &memory;
         put_packets(&csv, x, n);
         plain_cut(&p, x, n, &schema.rule);
         status = pktseq_table_parse(&table, csv.data, csv.size, &schema, &allocator, &err);
@@ -716,15 +715,14 @@ static void test_memory(void) {
     text csv = {NULL, 0, 0}, before = {NULL, 0, 0}, after = {NULL, 0, 0};
     pktseq_schema schema = small_schema(2, 9, 1, 1);
     pktseq_rule again = {3, 5, 0.5, 1};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
-    counter memory = {0, 0, 0};
+    counter memory;
+    pktseq_allocator allocator = counted(&memory);
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     pktseq_table table;
     pktseq_error err;
     size_t n = 0, calls, tries;
     while (n < 200) n = random_packets(x, 1);
     put_packets(&csv, x, n);
-    allocator.user_data = &memory;
     for (tries = 1; status; ++tries) {
         memset(&memory, 0, sizeof memory);
         memory.fail_at = tries;

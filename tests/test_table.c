@@ -1471,7 +1471,7 @@ static void test_last_not_tcp(void) {
         pktseq_allocator allocator;
         pktseq_error err;
         source from;
-        counter c = {0, 0, 0};
+        counter c;
         size_t at = (size_t)sprintf(csv, "timestamp,src_ip,dst_ip,length,dst_port\n");
         for (int i = 0; i < rows; ++i)
             at += (size_t)sprintf(csv + at, "0.%04d,a,b,%d,80\n", i, i % 50);

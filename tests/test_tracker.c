@@ -1,7 +1,7 @@
 // test_tracker.c - packets as they come: against the same written plainly, and against tables.
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 
 #include <float.h>
 #include <math.h>
@@ -350,11 +350,10 @@ static void test_plain(void) {
         pktseq_rule rule = random_rule();
         plain_pair *pair = m.pair;
         pktseq_tracker tracker;
-        counter memory = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, NULL};
+        counter memory;
+        pktseq_allocator allocator = counted(&memory);
         unsigned addresses = 1 + random_below(8), step = 1 + random_below(6);
         double clock = round % 2 ? 1.7e9 : 0;
-        allocator.user_data = &memory;
         memset(&m, 0, sizeof m);
         m.pair = pair;
         m.rule = rule;
@@ -611,15 +610,14 @@ static void test_connection(void) {
 // Wrong arguments, and memory that runs out at every place: the tracker stays as it was.
 static void test_failures(void) {
     pktseq_rule rule = pktseq_rule_connection(), bad[8];
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
-    counter memory = {0, 0, 0};
+    counter memory;
+    pktseq_allocator allocator = counted(&memory);
     pktseq_tracker tracker, other;
     pktseq_tracked got, expected;
     pktseq_packet p;
     double clock = 0;
     size_t failed = 0;
     char text[10];
-    allocator.user_data = &memory;
     for (int i = 0; i < 8; ++i) bad[i] = rule;
     bad[0].min_length = 0;
     bad[1].max_length = 0;
@@ -730,56 +728,24 @@ static void test_flood(void) {
 
 // ---- live scores
 
-// What a test of live scores has learned.
-typedef struct learned {
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector detector;
-    pktseq_training training;
-} learned;
-
 // Learns from a table; the same table is what normal scores are.
-static int learn(learned *l, const pktseq_table *table, const pktseq_schema *schema, int reference) {
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config train = pktseq_train_config_default();
-    pktseq_detector_options detect = pktseq_detector_options_default();
-    pktseq_config config;
+static int learn(parts *p, const pktseq_table *table, const pktseq_schema *schema, int reference) {
+    plan how = plan_of(*schema, 9, 7);
+    pktseq_status status;
     pktseq_error err;
     double weight[16];
-    memset(l, 0, sizeof *l);
-    options.inputs = reference ? 3 : 0;
-    options.start = reference ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
-    train.iterations = 30;
-    train.learning_rate = 0.05;
-    train.batch = 4;
-    train.milestone_count = 0;
-    if (pktseq_codec_fit(&l->codec, table, schema, NULL, &err) ||
-        pktseq_dataset_init(&l->dataset, &l->codec, table, &options, NULL, &err)) {
-        CHECK_THAT(0, "%s", err.text);
-        return 0;
-    }
-    config = pktseq_config_default(&l->dataset);
-    config.hidden = 9;
-    if (!reference) config.loss = PKTSEQ_LOSS_NLL;
-    if (!reference) detect = pktseq_detector_options_recommended(&l->codec, weight);
-    detect.false_positive_rate = 0.1;
-    if (pktseq_model_init(&l->model, &config, 7, NULL, &err) ||
-        pktseq_train(&l->model, &l->dataset, &train, &l->training, &err) ||
-        pktseq_detector_init(&l->detector, &l->model, l->codec.contexts, &detect, NULL, &err) ||
-        pktseq_detector_fit(&l->detector, &l->model, &l->dataset, 1, &err)) {
-        CHECK_THAT(0, "%s", err.text);
-        return 0;
-    }
-    return 1;
-}
-
-static void unlearn(learned *l) {
-    pktseq_codec_free(&l->codec);
-    pktseq_dataset_free(&l->dataset);
-    pktseq_model_free(&l->model);
-    pktseq_detector_free(&l->detector);
-    pktseq_training_free(&l->training);
+    memset(p, 0, sizeof *p);
+    how.dataset.inputs = reference ? 3 : 0;
+    how.dataset.start = reference ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
+    how.loss = reference ? PKTSEQ_LOSS_MSE : PKTSEQ_LOSS_NLL;
+    how.train = run_of(30, 4, 0.05, 0, 0);
+    status = parts_encode(p, &how, table, &err);
+    if (!reference) how.detector = pktseq_detector_options_recommended(&p->codec, weight);
+    how.detector.false_positive_rate = 0.1;
+    if (!status) status = parts_learn(p, &how, &err);
+    if (!status) status = parts_fit(p, &how, &err);
+    CHECK_THAT(!status, "%s", err.text);
+    return !status;
 }
 
 // What alarms say, by sequence.
@@ -787,7 +753,6 @@ typedef struct heard {
     size_t alarms, ends;
     double last[MOST], first[MOST];  // scores; 0 = none
     size_t packets[MOST];
-    const learned *l;
 } heard;
 
 static void hear(void *user_data, const pktseq_alarm *a) {
@@ -829,7 +794,7 @@ static void test_watch(void) {
     static hand h;
     static pktseq_packet packet[MOST];
     static heard got;
-    static learned l;
+    static parts l;
     static double score[MOST];
     for (int round = 0; round < 24; ++round) {
         int reference = round % 3 == 2;
@@ -837,11 +802,10 @@ static void test_watch(void) {
         pktseq_watch_options options;
         pktseq_watcher watcher, moved;
         pktseq_drift drift;
-        counter memory = {0, 0, 0};
-        pktseq_allocator allocator = {count_alloc, count_free, NULL};
+        counter memory;
+        pktseq_allocator allocator = counted(&memory);
         size_t rows = random_packets(packet), over = 0, same = 0;
         pktseq_error err;
-        allocator.user_data = &memory;
         if (!reference) schema.rule = random_rule();
         schema.rule.max_pairs = 50;
         schema.constant_is_zero = 1;
@@ -856,7 +820,6 @@ static void test_watch(void) {
             for (int fitted = 0; fitted < 2; ++fitted) {
                 const pktseq_detector *detector = &l.detector;
                 memset(&got, 0, sizeof got);
-                got.l = &l;
                 memset(&options, 0, sizeof options);
                 options.alarm_fn = hear;
                 options.user_data = &got;
@@ -904,7 +867,7 @@ static void test_watch(void) {
             }
             CHECK(same > 3 && skipped == 0);
         }
-        unlearn(&l);
+        parts_free(&l);
         free_hand(&h);
     }
 }

@@ -1015,15 +1015,11 @@ static void test_no_memory(double momentum) {
     memset(&full_training, 0, sizeof full_training);
     CHECK(train(&full, config, &full_training, r) == PKTSEQ_OK);
     for (fail_at = 0;; ++fail_at) {
-        counter m = {0, 0, 0};
-        pktseq_allocator a;
-        pktseq_model model;
+        counter m;
+        pktseq_allocator a = counted(&m);
+        pktseq_model model = model_new(5, &a);
         pktseq_training training;
         pktseq_status status;
-        a.alloc_fn = count_alloc;
-        a.free_fn = count_free;
-        a.user_data = &m;
-        model = model_new(5, &a);
         memset(&training, 0, sizeof training);
         m.fail_at = m.allocations + fail_at + 1;
         r->n = 0;
@@ -1043,11 +1039,10 @@ static void test_no_memory(double momentum) {
     }
     // Where it failed before the first iteration, nothing was trained: any model may begin.
     for (size_t k = 0; k < fail_at - stopped_midway; ++k) {
-        counter m = {0, 0, 0};
-        pktseq_allocator a = {count_alloc, count_free, NULL};
+        counter m;
+        pktseq_allocator a = counted(&m);
         pktseq_model model, other = model_new(7, NULL);
         pktseq_training training;
-        a.user_data = &m;
         model = model_new(5, &a);
         memset(&training, 0, sizeof training);
         m.fail_at = m.allocations + k + 1;

@@ -1,0 +1,130 @@
+// parts.h - a model and all that belongs to it, each part made from those before it. For programs
+// that check (see scene.h) and for those that do not; they include pktseq.h themselves.
+#ifndef PARTS_H
+#define PARTS_H
+
+// All zero: none of them is there yet.
+typedef struct parts {
+    pktseq_table table;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_model model;
+    pktseq_work work;
+    pktseq_training training;
+    pktseq_detector detector;
+    pktseq_buffer file;  // a checkpoint of them
+} parts;
+
+// How they are made.
+typedef struct plan {
+    pktseq_schema schema;
+    pktseq_dataset_options dataset;
+    size_t hidden;
+    pktseq_loss loss;
+    uint64_t seed;                     // of the first weights
+    pktseq_train_config train;         // iterations 0: not trained
+    pktseq_detector_options detector;
+    const pktseq_allocator *allocator;
+} plan;
+
+// A run of one thread, with every other option as the header has it.
+static inline pktseq_train_config run_of(size_t iterations, size_t batch, double rate,
+                                         double momentum, double clip) {
+    pktseq_train_config config = pktseq_train_config_default();
+    config.iterations = iterations;
+    config.batch = batch;
+    config.learning_rate = rate;
+    config.momentum = momentum;
+    config.clip = clip;
+    config.threads = 1;
+    return config;
+}
+
+// The defaults for a schema: a model that is not trained.
+static inline plan plan_of(pktseq_schema schema, size_t hidden, uint64_t seed) {
+    plan how;
+    memset(&how, 0, sizeof how);
+    how.schema = schema;
+    how.dataset = pktseq_dataset_options_default();
+    how.hidden = hidden;
+    how.seed = seed;
+    how.train = pktseq_train_config_default();
+    how.train.iterations = 0;
+    how.train.threads = 1;
+    how.detector = pktseq_detector_options_default();
+    return how;
+}
+
+// Codec and dataset of a table, which may be p's or not.
+static inline pktseq_status parts_encode(parts *p, const plan *how, const pktseq_table *table,
+                                         pktseq_error *err) {
+    pktseq_status status = pktseq_codec_fit(&p->codec, table, &how->schema, how->allocator, err);
+    return status ? status : pktseq_dataset_init(&p->dataset, &p->codec, table, &how->dataset,
+                                                 how->allocator, err);
+}
+
+// Table, codec and dataset of a text.
+static inline pktseq_status parts_parse(parts *p, const plan *how, const char *text, size_t size,
+                                        pktseq_error *err) {
+    pktseq_status status =
+        pktseq_table_parse(&p->table, text, size, &how->schema, how->allocator, err);
+    return status ? status : parts_encode(p, how, &p->table, err);
+}
+
+// A model of the dataset, trained if the plan says so.
+static inline pktseq_status parts_learn(parts *p, const plan *how, pktseq_error *err) {
+    pktseq_config config = pktseq_config_default(&p->dataset);
+    pktseq_status status;
+    config.hidden = how->hidden;
+    config.loss = how->loss;
+    status = pktseq_model_init(&p->model, &config, how->seed, how->allocator, err);
+    if (status || how->train.iterations == 0) return status;
+    return pktseq_train(&p->model, &p->dataset, &how->train, &p->training, err);
+}
+
+// A detector, fitted to the dataset.
+static inline pktseq_status parts_fit(parts *p, const plan *how, pktseq_error *err) {
+    pktseq_status status = pktseq_detector_init(&p->detector, &p->model, p->dataset.contexts,
+                                                &how->detector, how->allocator, err);
+    return status ? status : pktseq_detector_fit(&p->detector, &p->model, &p->dataset,
+                                                 how->train.threads, err);
+}
+
+// All that a checkpoint holds, from a text.
+static inline pktseq_status parts_make(parts *p, const plan *how, const char *text, size_t size,
+                                       pktseq_error *err) {
+    pktseq_status status = parts_parse(p, how, text, size, err);
+    if (!status) status = parts_learn(p, how, err);
+    return status ? status : parts_fit(p, how, err);
+}
+
+static inline pktseq_status parts_save(parts *p, const pktseq_allocator *allocator,
+                                       pktseq_error *err) {
+    return pktseq_save_mem(&p->file, &p->model, &p->codec, &p->training, &p->detector, allocator,
+                           err);
+}
+
+// From garbage: outputs need not be prepared by the caller.
+static inline pktseq_status parts_load(parts *p, const void *data, size_t size,
+                                       const pktseq_allocator *allocator, pktseq_error *err) {
+    memset(p, 0, sizeof *p);
+    memset(&p->model, 0x5a, sizeof p->model);
+    memset(&p->codec, 0x5a, sizeof p->codec);
+    memset(&p->training, 0x5a, sizeof p->training);
+    memset(&p->detector, 0x5a, sizeof p->detector);
+    return pktseq_load_mem(&p->model, &p->codec, &p->training, &p->detector, data, size, allocator,
+                           err);
+}
+
+static inline void parts_free(parts *p) {
+    pktseq_buffer_free(&p->file);
+    pktseq_detector_free(&p->detector);
+    pktseq_training_free(&p->training);
+    pktseq_work_free(&p->work);
+    pktseq_model_free(&p->model);
+    pktseq_dataset_free(&p->dataset);
+    pktseq_codec_free(&p->codec);
+    pktseq_table_free(&p->table);
+}
+
+#endif
