@@ -135,7 +135,7 @@ static void same_vectors(const pktseqi_kernels *k) {
         for (int i = 0; i < 2; ++i) {
             const pktseqi_kernels *by = i ? k : &pktseqi_kernels_scalar;
             by->axpy(a, in[0], out[i], n);
-            by->momentum(b, in[1], a, out[i] + 200, out[i] + 400, n);
+            by->momentum(b, a + 1, in[1], a, out[i] + 200, out[i] + 400, n);
             out[i][1200] = by->exp(out[i] + 600, n, b);
             by->sigmoid(out[i] + 800, n);
             by->scale(a, out[i] + 1000, n);
