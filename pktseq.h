@@ -2734,44 +2734,8 @@ static int pktseqi_decimal_parse(const char *text, const char *end, long long ex
     return pktseqi_decimal_double(&d, value);
 }
 
-// Repeats a byte eight times: arithmetic on such numbers works on eight characters at once (SWAR).
-#define PKTSEQI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
-
-// Loads eight characters as a number, the first the lowest byte; compilers make it a single load
-// where that is the byte order of the machine.
-static uint64_t pktseqi_load8(const char *text) {
-    const unsigned char *c = (const unsigned char *)text;
-    return (uint64_t)c[0] | (uint64_t)c[1] << 8 | (uint64_t)c[2] << 16 | (uint64_t)c[3] << 24 |
-           (uint64_t)c[4] << 32 | (uint64_t)c[5] << 40 | (uint64_t)c[6] << 48 |
-           (uint64_t)c[7] << 56;
-}
-
-// Returns which byte is the lowest of those whose top bit is set; at least one is, and no other
-// bits are set.
-// The product moves the constant up by as many bytes, and that number comes to the top.
-static size_t pktseqi_first_mark(uint64_t marks) {
-    return (size_t)((((marks & (0 - marks)) >> 7) * 0x0001020304050607u) >> 56);
-}
-
-// Counts the digits at the beginning of the eight characters at text, and computes their value.
-// Neighbours are combined: eight digits, four pairs, two fours, one number.
-static size_t pktseqi_digits8(const char *text, uint64_t *value) {
-    uint64_t d = pktseqi_load8(text) ^ PKTSEQI_EIGHT('0');  // digits become 0 to 9
-    uint64_t others = (((d & PKTSEQI_EIGHT(0x7f)) + PKTSEQI_EIGHT(0x76)) | d) & PKTSEQI_EIGHT(0x80);
-    size_t count = others ? pktseqi_first_mark(others) : 8;
-    *value = 0;
-    if (count == 0) return 0;
-    d <<= 64 - 8 * count;  // what follows is pushed out, zeros come before
-    d = (10 * d + (d >> 8)) & 0x00ff00ff00ff00ffu;
-    d = (100 * d + (d >> 16)) & 0x0000ffff0000ffffu;
-    *value = (10000 * d + (d >> 32)) & 0xffffffffu;
-    return count;
-}
-
 // Appends the digits at text to *m, which wraps if they are more than 19; returns what follows.
-// m is wrong where it wraps: who asks counts the digits, and then goes by the text. Eight at once,
-// as ports are read, gain nothing here: numbers have few, and dividing by the power of ten
-// takes longer.
+// m is wrong where it wraps: who asks counts the digits, and then goes by the text.
 static const char *pktseqi_digits_append(const char *text, const char *limit, uint64_t *m) {
     for (; text < limit && *text >= '0' && *text <= '9'; ++text)
         *m = 10 * *m + (uint64_t)(*text - '0');
@@ -4376,66 +4340,75 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 
 // ---- >>kind: what a kind of field makes of a cell ----------------------------------------------
 //
-// What kinds differ in is a line of pktseqi_kinds; reading, codec, watcher and checkpoint look
+// What kinds differ in is a line of PKTSEQI_KINDS; reading, codec, watcher and checkpoint look
 // there. A packet becomes numbers in this order:
 //
-//   since    the cell's number, minus that of an earlier packet of its sequence
+//   minus    the cell's number, minus that of an earlier packet of its sequence
 //   log      its logarithm
 //   scaled   (number - mean) / standard deviation, both learned; or
 //   group    the index of a class, which has one feature for each of its classes: 1 or 0
 //
-// A new kind that is made of these steps is a value of pktseq_kind, a line of pktseqi_kinds and a
-// name. Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other
-// classes than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or
-// flags are rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
+// A new kind that is made of these steps is a value of pktseq_kind and a line of PKTSEQI_KINDS.
+// Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other classes
+// than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or flags are
+// rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
 
-// Kinds of cells, which decide how they are checked when they are read.
-typedef enum pktseqi_cell_kind {
-    PKTSEQI_CELL_NUMBER,
-    PKTSEQI_CELL_TEXT,
-    PKTSEQI_CELL_FLAG,
-    PKTSEQI_CELL_PORT,
-    PKTSEQI_CELL_POSITION
-} pktseqi_cell_kind;
+// Kinds of cells, which decide how they are checked when they are read: the largest number of those
+// that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
+// last whole number up to which doubles have all. Of two that are asked of one column the later one
+// counts, as the stricter.
+#define PKTSEQI_CELLS(X) \
+    X(NUMBER, 0, "a finite number") \
+    X(TEXT, 0, "text") \
+    X(FLAG, 1, "0, 1, Set or Not set") \
+    X(PORT, 65535, "a port, a whole number from 0 to 65535") \
+    X(POSITION, 9007199254740991.0, "a whole number from 0")
+
+#define PKTSEQI_CELL_VALUE(cell, max, expected) PKTSEQI_CELL_##cell,
+typedef enum pktseqi_cell_kind { PKTSEQI_CELLS(PKTSEQI_CELL_VALUE) } pktseqi_cell_kind;
+
+#define PKTSEQI_CELL_ROW(cell, max, expected) {max, expected},
+static const struct {
+    double max;
+    const char *expected;
+} pktseqi_cells[] = {PKTSEQI_CELLS(PKTSEQI_CELL_ROW)};
 
 // The packet of a sequence whose number is subtracted; of the first packet that is its own.
-typedef enum pktseqi_since {
-    PKTSEQI_SINCE_NONE,
-    PKTSEQI_SINCE_PREVIOUS,
-    PKTSEQI_SINCE_FIRST
-} pktseqi_since;
+typedef enum pktseqi_minus {
+    PKTSEQI_MINUS_NONE,
+    PKTSEQI_MINUS_PREVIOUS,
+    PKTSEQI_MINUS_FIRST
+} pktseqi_minus;
 
 typedef struct pktseqi_kind {
     pktseqi_cell_kind cell;
-    pktseqi_since since;
+    pktseqi_minus minus;
     double log;              // v becomes log(1 + log * v), and 0 if it is not positive; 0 = stays v
     int scaled;
     pktseq_group_kind group;
 } pktseqi_kind;
 
-// In the order of pktseq_kind.
-static const pktseqi_kind pktseqi_kinds[] = {
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 0, 1, PKTSEQ_GROUP_NUMBER},
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_PREVIOUS, 0, 1, PKTSEQ_GROUP_NUMBER},
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_FIRST, 0, 1, PKTSEQ_GROUP_NUMBER},
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_NUMBER},
-    {PKTSEQI_CELL_FLAG, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_FLAG},
-    {PKTSEQI_CELL_TEXT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
-    {PKTSEQI_CELL_PORT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
-    {PKTSEQI_CELL_PORT, PKTSEQI_SINCE_NONE, 0, 0, PKTSEQ_GROUP_CLASS},
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_NONE, 1, 1, PKTSEQ_GROUP_NUMBER},
-    // Seconds as microseconds, the resolution of most captures: below it nothing is told apart.
-    {PKTSEQI_CELL_NUMBER, PKTSEQI_SINCE_PREVIOUS, 1e6, 1,
-     PKTSEQ_GROUP_NUMBER}};
+// In the order of pktseq_kind: name in checkpoints, which stays, so that files stay readable; then
+// the members above. Seconds are taken as microseconds, the resolution of most captures: below it
+// nothing is told apart.
+#define PKTSEQI_KINDS(X) \
+    X("zscore",             NUMBER, NONE,     0,   1, NUMBER) \
+    X("since-previous",     NUMBER, PREVIOUS, 0,   1, NUMBER) \
+    X("since-first",        NUMBER, FIRST,    0,   1, NUMBER) \
+    X("number",             NUMBER, NONE,     0,   0, NUMBER) \
+    X("flag",               FLAG,   NONE,     0,   0, FLAG) \
+    X("onehot",             TEXT,   NONE,     0,   0, CLASS) \
+    X("port",               PORT,   NONE,     0,   0, CLASS) \
+    X("port-reference",     PORT,   NONE,     0,   0, CLASS) \
+    X("log",                NUMBER, NONE,     1,   1, NUMBER) \
+    X("log-since-previous", NUMBER, PREVIOUS, 1e6, 1, NUMBER)
 
-// Their names in checkpoints, in the same order; NULL ends the list. Files stay readable as long as
-// the names stay.
-static const char *const pktseqi_kind_name[] = {
-    "zscore", "since-previous", "since-first",    "number", "flag",
-    "onehot", "port",           "port-reference", "log",    "log-since-previous",
-    NULL};
+#define PKTSEQI_KIND_ROW(name, cell, minus, log, scaled, group) \
+    {PKTSEQI_CELL_##cell, PKTSEQI_MINUS_##minus, log, scaled, PKTSEQ_GROUP_##group},
+static const pktseqi_kind pktseqi_kinds[] = {PKTSEQI_KINDS(PKTSEQI_KIND_ROW)};
 
-enum { PKTSEQI_KINDS = sizeof pktseqi_kinds / sizeof *pktseqi_kinds };
+#define PKTSEQI_KIND_NAME(name, cell, minus, log, scaled, group) name,
+static const char *const pktseqi_kind_name[] = {PKTSEQI_KINDS(PKTSEQI_KIND_NAME) NULL};
 
 // Returns what is known of a field's kind, which has been checked.
 static const pktseqi_kind *pktseqi_kind_of(const pktseq_field *field) {
@@ -4478,107 +4451,124 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 // flags and positions are in their ranges, and memory grows by what was read, never by what a
 // header or a number promises.
 
-// Indices of the known columns in pktseqi_known. The flags stand in the order of
-// their bits; up to the notes they are what a pktseq_packet has; the counters stand in the order of
-// pktseq_tracked.
+// Sets of columns, as bits of the first 32 of them: all that packets are made of come before that.
+#define PKTSEQI_BIT(column) ((uint32_t)1 << PKTSEQI_COL_##column)
+#define PKTSEQI_FLAG_BITS 0x3ffu  // the ten flags come first
+#define PKTSEQI_ENDS_BITS (PKTSEQI_BIT(SRC_IP) | PKTSEQI_BIT(DST_IP) | PKTSEQI_BIT(SRC_PORT) | \
+    PKTSEQI_BIT(DST_PORT))
+#define PKTSEQI_SOURCE_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_BIT(TIMESTAMP))
+#define PKTSEQI_CONNECTION_BITS (PKTSEQI_SOURCE_BITS | PKTSEQI_BIT(ACK) | PKTSEQI_BIT(RESET) | \
+    PKTSEQI_BIT(SYN) | PKTSEQI_BIT(FIN))
+#define PKTSEQI_PAIR_BITS (PKTSEQI_CONNECTION_BITS | PKTSEQI_BIT(LENGTH) | PKTSEQI_BIT(PUSH))
+#define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_BIT(PROTOCOL) | PKTSEQI_FLAG_BITS)
+// What tells apart the connections of packets that are not TCP's; these may be missing.
+#define PKTSEQI_APART_BITS (PKTSEQI_BIT(TRANSPORT) | PKTSEQI_BIT(ICMP_TYPE) | \
+    PKTSEQI_BIT(ICMP_CODE) | PKTSEQI_BIT(ICMP_ID))
+
+// What columns are, beside numbers or texts.
 enum {
-    PKTSEQI_COL_FIN, PKTSEQI_COL_SYN, PKTSEQI_COL_RESET, PKTSEQI_COL_PUSH, PKTSEQI_COL_ACK,
-    PKTSEQI_COL_URG, PKTSEQI_COL_ECN, PKTSEQI_COL_CWR, PKTSEQI_COL_NS, PKTSEQI_COL_RES,
-    PKTSEQI_COL_TIMESTAMP, PKTSEQI_COL_LENGTH, PKTSEQI_COL_SRC_IP, PKTSEQI_COL_DST_IP,
-    PKTSEQI_COL_PROTOCOL, PKTSEQI_COL_SRC_PORT, PKTSEQI_COL_DST_PORT, PKTSEQI_COL_NUMBER,
-    PKTSEQI_COL_TRANSPORT, PKTSEQI_COL_ICMP_TYPE, PKTSEQI_COL_ICMP_CODE, PKTSEQI_COL_ICMP_ID,
-    PKTSEQI_COL_PAYLOAD, PKTSEQI_COL_NOTES,
-    PKTSEQI_COL_POSITION, PKTSEQI_COL_LABEL, PKTSEQI_COL_WORD,
-    PKTSEQI_COL_DIRECTION, PKTSEQI_COL_SAME, PKTSEQI_COL_TOKEN, PKTSEQI_COL_PAIR,
-    PKTSEQI_PAIR_COUNTS = 9,
-    PKTSEQI_COL_SOURCE = PKTSEQI_COL_PAIR + PKTSEQI_PAIR_COUNTS,
-    PKTSEQI_COLUMNS = PKTSEQI_COL_PAIR + PKTSEQ_COUNTERS
+    PKTSEQI_IN_PACKET = 1,   // a pktseq_packet has it
+    PKTSEQI_IN_ADDRESS = 2,  // an address,
+    PKTSEQI_IN_ICMP = 4,     // or what a message of ICMP says of itself
+    PKTSEQI_IN_PAIR = 8,     // the tracker counts it for a pair of addresses,
+    PKTSEQI_IN_SOURCE = 16,  // or for a source
+    PKTSEQI_LIVE = 32,       // a watcher has it of each packet
+    PKTSEQI_WIDE = 64,       // its numbers are not whole, or may be 2^32 and more
+
+    PKTSEQI_IS_FILE = 0,  // as the registry has them
+    PKTSEQI_IS_PACKET = PKTSEQI_IN_PACKET,
+    PKTSEQI_IS_FRAME = PKTSEQI_IN_PACKET | PKTSEQI_WIDE,
+    PKTSEQI_IS_HEADER = PKTSEQI_IN_PACKET | PKTSEQI_LIVE,
+    PKTSEQI_IS_TIME = PKTSEQI_IN_PACKET | PKTSEQI_LIVE | PKTSEQI_WIDE,
+    PKTSEQI_IS_ADDRESS = PKTSEQI_IN_PACKET | PKTSEQI_IN_ADDRESS,
+    PKTSEQI_IS_ICMP = PKTSEQI_IN_PACKET | PKTSEQI_LIVE | PKTSEQI_IN_ICMP,
+    PKTSEQI_IS_TRACKED = PKTSEQI_LIVE,
+    PKTSEQI_IS_PAIR = PKTSEQI_LIVE | PKTSEQI_IN_PAIR,
+    PKTSEQI_IS_MEAN = PKTSEQI_LIVE | PKTSEQI_IN_PAIR | PKTSEQI_WIDE,
+    PKTSEQI_IS_SOURCE = PKTSEQI_LIVE | PKTSEQI_IN_SOURCE
 };
 
-// Sets of columns, as bits of the first 32 of them: all that packets are made of come before that.
-#define PKTSEQI_COLUMN_BIT(column) ((uint32_t)1 << (column))
-#define PKTSEQI_ENDS_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_PORT) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_PORT))
-#define PKTSEQI_PAIR_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_LENGTH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PUSH) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN))
-#define PKTSEQI_SOURCE_BITS (PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP))
-#define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL) | 0x3ff)
+// The registry of columns: all that is asked about a column by its name is looked up here. X(index,
+// name, cells, what it is, bits of a flag in tcp.flags, columns that it is derived of, aliases).
+// The flags come first, in the order of their bits; the counters last, in that of pktseq_tracked.
+// Aliases are the names in other programs' files (Wireshark's packet list, tshark -T fields). '|'
+// stands between names of one rank; after a slash come those that count only without the ones
+// before, after a plus those that, in a capture, serve where the cell of the ones before is empty.
+#define PKTSEQI_COLUMN_LIST(X) \
+    X(FIN, "fin", FLAG, HEADER, 0x001, 0, "Fin|tcp.flags.fin") \
+    X(SYN, "syn", FLAG, HEADER, 0x002, 0, "Syn|tcp.flags.syn") \
+    X(RESET, "reset", FLAG, HEADER, 0x004, 0, "Reset|tcp.flags.reset") \
+    X(PUSH, "push", FLAG, HEADER, 0x008, 0, "Push|tcp.flags.push") \
+    X(ACK, "ack", FLAG, HEADER, 0x010, 0, "Acknowledgment|tcp.flags.ack/Acknowledgement") \
+    X(URG, "urg", FLAG, HEADER, 0x020, 0, "Urgent|tcp.flags.urg") \
+    X(ECN, "ecn", FLAG, HEADER, 0x040, 0, "ECN-Echo|tcp.flags.ece|tcp.flags.ecn") \
+    X(CWR, "cwr", FLAG, HEADER, 0x080, 0, \
+      "Congestion Window Reduced (CWR)|tcp.flags.cwr|Congestion Window Reduced") \
+    X(NS, "ns", FLAG, HEADER, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN") \
+    X(RES, "res", FLAG, HEADER, 0xe00, 0, "Reserved|tcp.flags.res") \
+    X(TIMESTAMP, "timestamp", NUMBER, TIME, 0, 0, \
+      "Time|frame.time_relative|_ws.col.Time|_ws.col.cls_time/_ws.col.rel_time|Relative time|" \
+      "Time since reference or first frame/frame.time_epoch|Epoch Time|Epoch Arrival Time/" \
+      "frame.time_utc|UTC Arrival Time|UTC Time/frame.time|Arrival Time|Absolute time|" \
+      "Absolute date|Date") \
+    X(LENGTH, "length", NUMBER, HEADER, 0, 0, \
+      "Length|frame.len|_ws.col.Length|_ws.col.packet_length/Frame length on the wire|" \
+      "Packet length|Packet length (bytes)|Frame Length") \
+    X(SRC_IP, "src_ip", TEXT, ADDRESS, 0, 0, \
+      "Source|ip.src|_ws.col.Source|_ws.col.def_src/Source Address|Src addr (unresolved)|" \
+      "Net src addr (unresolved)|Network src addr|_ws.col.unres_src|Source IP+ipv6.src") \
+    X(DST_IP, "dst_ip", TEXT, ADDRESS, 0, 0, \
+      "Destination|ip.dst|_ws.col.Destination|_ws.col.def_dst/Destination Address|" \
+      "Dest addr (unresolved)|Net dest addr (unresolved)|Network dest addr|_ws.col.unres_dst|" \
+      "Destination IP+ipv6.dst") \
+    X(PROTOCOL, "protocol", TEXT, PACKET, 0, 0, "Protocol|_ws.col.Protocol/col.Protocol") \
+    X(SRC_PORT, "src_port", PORT, HEADER, 0, 0, \
+      "Source port|tcp.srcport|Src port (unresolved)|Src port|_ws.col.src_port|" \
+      "_ws.col.unres_src_port+udp.srcport+sctp.srcport") \
+    X(DST_PORT, "dst_port", PORT, HEADER, 0, 0, \
+      "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|" \
+      "_ws.col.unres_dst_port+udp.dstport+sctp.dstport") \
+    X(NUMBER, "No.", NUMBER, FRAME, 0, 0, \
+      "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number") \
+    X(TRANSPORT, "transport", NUMBER, HEADER, 0, 0, "ip.proto+ipv6.nxt|Next Header") \
+    X(ICMP_TYPE, "icmp_type", NUMBER, ICMP, 0, 0, "icmp.type+icmpv6.type") \
+    X(ICMP_CODE, "icmp_code", NUMBER, ICMP, 0, 0, "icmp.code+icmpv6.code") \
+    X(ICMP_ID, "icmp_id", NUMBER, ICMP, 0, 0, "icmp.ident+icmpv6.echo.identifier") \
+    X(PAYLOAD, "payload", TEXT, PACKET, 0, 0, "") /* text in CSV, a number of packets */ \
+    X(NOTES, "notes", TEXT, PACKET, 0, 0, "") \
+    X(POSITION, "position", POSITION, FILE, 0, 0, "") \
+    X(LABEL, "label", TEXT, FILE, 0, 0, "/class/attack/attack_cat/attack_type") \
+    X(WORD, "tcp.flags", TEXT, FILE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
+    X(DIRECTION, "direction", NUMBER, TRACKED, 0, PKTSEQI_BIT(SRC_IP), "") \
+    X(SAME, "same_connection", NUMBER, TRACKED, 0, PKTSEQI_ENDS_BITS, "") \
+    X(TOKEN, "token", TEXT, TRACKED, 0, PKTSEQI_TOKEN_BITS, "") \
+    X(PAIR, "pair_packets", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_SYN, "pair_syn", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_RESET, "pair_reset", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_FIN, "pair_fin", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_PUSH, "pair_push", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_LENGTH, "pair_length", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_CONNECTIONS, "pair_connections", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_SERVICES, "pair_services", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_EACH, "pair_per_connection", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
+    X(SOURCE, "source_hosts", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "") \
+    X(SOURCE_SERVICES, "source_services", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "") \
+    X(SOURCE_EACH, "source_connections", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "")
 
-// The registry of columns: what their cells are, which others they are made of and what they are
-// called elsewhere. All that is asked about a column by its name is looked up here.
+#define PKTSEQI_COLUMN_INDEX(index, name, cells, is, bits, made_of, aliases) PKTSEQI_COL_##index,
+enum { PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_INDEX) PKTSEQI_COLUMNS };
+
+#define PKTSEQI_COLUMN_ROW(index, name, cells, is, bits, made_of, aliases) \
+    {name, PKTSEQI_CELL_##cells, PKTSEQI_IS_##is, bits, made_of, aliases},
+// The last is any other column: texts.
 static const struct {
     const char *name;
     pktseqi_cell_kind kind;
-    unsigned bits;        // of a flag in tcp.flags
-    uint32_t made_of;     // a derived column: bits of the columns that it needs
-    // Its names in other programs' files (Wireshark's packet list, tshark -T fields). '|' stands
-    // between names of one rank; after a slash come those that count only without the ones before,
-    // after a plus those that, in a capture, serve where the cell of the ones before is empty.
+    unsigned is;
+    unsigned bits;
+    uint32_t made_of;
     const char *aliases;
-} pktseqi_known[PKTSEQI_COLUMNS] = {
-    {"fin", PKTSEQI_CELL_FLAG, 0x001, 0, "Fin|tcp.flags.fin"},
-    {"syn", PKTSEQI_CELL_FLAG, 0x002, 0, "Syn|tcp.flags.syn"},
-    {"reset", PKTSEQI_CELL_FLAG, 0x004, 0, "Reset|tcp.flags.reset"},
-    {"push", PKTSEQI_CELL_FLAG, 0x008, 0, "Push|tcp.flags.push"},
-    {"ack", PKTSEQI_CELL_FLAG, 0x010, 0, "Acknowledgment|tcp.flags.ack/Acknowledgement"},
-    {"urg", PKTSEQI_CELL_FLAG, 0x020, 0, "Urgent|tcp.flags.urg"},
-    {"ecn", PKTSEQI_CELL_FLAG, 0x040, 0, "ECN-Echo|tcp.flags.ece|tcp.flags.ecn"},
-    {"cwr", PKTSEQI_CELL_FLAG, 0x080, 0,
-     "Congestion Window Reduced (CWR)|tcp.flags.cwr|Congestion Window Reduced"},
-    {"ns", PKTSEQI_CELL_FLAG, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN"},
-    {"res", PKTSEQI_CELL_FLAG, 0xe00, 0, "Reserved|tcp.flags.res"},
-    {"timestamp", PKTSEQI_CELL_NUMBER, 0, 0,
-     "Time|frame.time_relative|_ws.col.Time|_ws.col.cls_time/_ws.col.rel_time|Relative time|"
-     "Time since reference or first frame/frame.time_epoch|Epoch Time|Epoch Arrival Time/"
-     "frame.time_utc|UTC Arrival Time|UTC Time/frame.time|Arrival Time|Absolute time|Absolute date|"
-     "Date"},
-    {"length", PKTSEQI_CELL_NUMBER, 0, 0,
-     "Length|frame.len|_ws.col.Length|_ws.col.packet_length/Frame length on the wire|"
-     "Packet length|Packet length (bytes)|Frame Length"},
-    {"src_ip", PKTSEQI_CELL_TEXT, 0, 0,
-     "Source|ip.src|_ws.col.Source|_ws.col.def_src/Source Address|Src addr (unresolved)|"
-     "Net src addr (unresolved)|Network src addr|_ws.col.unres_src|Source IP+ipv6.src"},
-    {"dst_ip", PKTSEQI_CELL_TEXT, 0, 0,
-     "Destination|ip.dst|_ws.col.Destination|_ws.col.def_dst/Destination Address|"
-     "Dest addr (unresolved)|Net dest addr (unresolved)|Network dest addr|_ws.col.unres_dst|"
-     "Destination IP+ipv6.dst"},
-    {"protocol", PKTSEQI_CELL_TEXT, 0, 0, "Protocol|_ws.col.Protocol/col.Protocol"},
-    {"src_port", PKTSEQI_CELL_PORT, 0, 0,
-     "Source port|tcp.srcport|Src port (unresolved)|Src port|_ws.col.src_port|"
-     "_ws.col.unres_src_port+udp.srcport+sctp.srcport"},
-    {"dst_port", PKTSEQI_CELL_PORT, 0, 0,
-     "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|"
-     "_ws.col.unres_dst_port+udp.dstport+sctp.dstport"},
-    {"No.", PKTSEQI_CELL_NUMBER, 0, 0,
-     "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number"},
-    {"transport", PKTSEQI_CELL_NUMBER, 0, 0, "ip.proto+ipv6.nxt|Next Header"},
-    {"icmp_type", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.type+icmpv6.type"},
-    {"icmp_code", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.code+icmpv6.code"},
-    {"icmp_id", PKTSEQI_CELL_NUMBER, 0, 0, "icmp.ident+icmpv6.echo.identifier"},
-    {"payload", PKTSEQI_CELL_TEXT, 0, 0, ""},  // text in CSV, where it is no column of packets
-    {"notes", PKTSEQI_CELL_TEXT, 0, 0, ""},
-    {"position", PKTSEQI_CELL_POSITION, 0, 0, ""},
-    {"label", PKTSEQI_CELL_TEXT, 0, 0, "/class/attack/attack_cat/attack_type"},
-    {"tcp.flags", PKTSEQI_CELL_TEXT, 0, 0, "/tcp.flags.str|TCP Flags/Flags"},
-    {"direction", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP), ""},
-    {"same_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_ENDS_BITS, ""},
-    {"token", PKTSEQI_CELL_TEXT, 0, PKTSEQI_TOKEN_BITS, ""},
-    {"pair_packets", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_syn", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_reset", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_fin", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_push", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_length", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_services", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"pair_per_connection", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_PAIR_BITS, ""},
-    {"source_hosts", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
-    {"source_services", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
-    {"source_connections", PKTSEQI_CELL_NUMBER, 0, PKTSEQI_SOURCE_BITS, ""},
-};
+} pktseqi_known[] = {PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_ROW){"", PKTSEQI_CELL_TEXT, 0, 0, 0, ""}};
 
 // Returns the index of a known column; PKTSEQI_COLUMNS for any other. Names are few and looked up
 // once a file, so the list is walked.
@@ -4594,16 +4584,17 @@ static size_t pktseqi_derived_find(const char *name) {
     return i < PKTSEQI_COLUMNS && pktseqi_known[i].made_of ? i : (size_t)PKTSEQI_COLUMNS;
 }
 
+// Tells whether a column that is made of packets has whole numbers below 2^32, which are staged as
+// such, as finding the narrowest type of these takes no branch.
+static int pktseqi_known_whole(size_t known) {
+    return !(pktseqi_known[known].is & PKTSEQI_WIDE);
+}
+
 // Returns the bits of the columns without which a rule cannot segment a table.
 static uint32_t pktseqi_rule_needs(const pktseq_rule *rule) {
-    uint32_t needs = PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TIMESTAMP) |
-                     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SRC_IP) |
-                     PKTSEQI_COLUMN_BIT(PKTSEQI_COL_DST_IP);
-    if (rule->reference_names) needs |= PKTSEQI_COLUMN_BIT(PKTSEQI_COL_PROTOCOL);
-    if (rule->kind == PKTSEQ_RULE_CONNECTION)
-        needs |= PKTSEQI_ENDS_BITS | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ACK) |
-                 PKTSEQI_COLUMN_BIT(PKTSEQI_COL_RESET) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_SYN) |
-                 PKTSEQI_COLUMN_BIT(PKTSEQI_COL_FIN);
+    uint32_t needs = PKTSEQI_BIT(TIMESTAMP) | PKTSEQI_BIT(SRC_IP) | PKTSEQI_BIT(DST_IP);
+    if (rule->reference_names) needs |= PKTSEQI_BIT(PROTOCOL);
+    if (rule->kind == PKTSEQ_RULE_CONNECTION) needs |= PKTSEQI_CONNECTION_BITS;
     return needs;
 }
 
@@ -4883,7 +4874,7 @@ static pktseq_status pktseqi_field_check(const pktseq_schema *schema, size_t i,
     const char *bad = NULL;
     if (!pktseqi_column_name_good(f->column))
         return pktseqi_bad_argument(err, "a field's column name is empty or not UTF-8");
-    if ((size_t)f->kind >= PKTSEQI_KINDS) bad = "has an unknown kind";
+    if ((size_t)f->kind >= PKTSEQI_LENGTH(pktseqi_kinds)) bad = "has an unknown kind";
     else if ((int)f->role < 0 || f->role > PKTSEQ_ROLE_CONTEXT) bad = "has an unknown role";
     else if (i > 0 && !context && schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
         bad = "stands behind a field of the context";
@@ -4970,11 +4961,9 @@ static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_cel
     if (asked == PKTSEQI_ASKED_FIELD && kind > r->request[i].kind) r->request[i].kind = kind;
 }
 
-// Does the same for a column that no field describes: a known one's kind is in the registry.
+// Does the same for a column that no field describes: its kind is in the registry.
 static void pktseqi_request_known(pktseqi_reader *r, const char *name, unsigned asked) {
-    size_t known = pktseqi_known_find(name);
-    pktseqi_request_add(r, name, known < PKTSEQI_COLUMNS ? pktseqi_known[known].kind
-                                                         : PKTSEQI_CELL_TEXT, asked);
+    pktseqi_request_add(r, name, pktseqi_known[pktseqi_known_find(name)].kind, asked);
 }
 
 // Does the same for those of the first 32 known columns whose bit is set.
@@ -4982,11 +4971,6 @@ static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned aske
     for (size_t k = 0; k < 32; ++k)
         if (bits >> k & 1) pktseqi_request_known(r, pktseqi_known[k].name, asked);
 }
-
-// The columns that tell apart the connections of packets that are not TCP's; they may be missing.
-#define PKTSEQI_APART_BITS (PKTSEQI_COLUMN_BIT(PKTSEQI_COL_TRANSPORT) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ICMP_TYPE) | PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ICMP_CODE) | \
-    PKTSEQI_COLUMN_BIT(PKTSEQI_COL_ICMP_ID))
 
 // Lists the columns that a schema asks for, each once: its fields first, since their order is that
 // of the table's columns, then what others are made of, what is kept and what cutting needs.
@@ -5021,12 +5005,12 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema
 // Returns 1 if a request needs no column in the file, since it can be derived from others. Where
 // the file has one of that name, it is read as any other.
 static int pktseqi_request_made(const pktseqi_request *q) {
-    return q->known < PKTSEQI_COLUMNS && pktseqi_known[q->known].made_of;
+    return pktseqi_known[q->known].made_of != 0;
 }
 
-// Returns 1 for a request of a port.
-static int pktseqi_request_port(const pktseqi_request *q) {
-    return q->known == PKTSEQI_COL_SRC_PORT || q->known == PKTSEQI_COL_DST_PORT;
+// Returns 1 for a request of a flag or port, of which packets that are not TCP have none or others.
+static int pktseqi_request_tcp(const pktseqi_request *q) {
+    return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_CELL_PORT;
 }
 
 // Names and words are compared without regard to case, since programs spell them differently.
@@ -5096,7 +5080,7 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
 // but not stored.
 static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
                                  pktseqi_sources *from) {
-    const char *alias = known < PKTSEQI_COLUMNS ? pktseqi_known[known].aliases : "";
+    const char *alias = pktseqi_known[known].aliases;
     size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS][PKTSEQI_SOURCES];
     int fill[PKTSEQI_RANKS] = {0}, best = PKTSEQI_RANKS;
     memset(from, 0, sizeof *from);
@@ -5109,8 +5093,8 @@ static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t k
         if (rank < best) best = rank;
     }
     for (int rank = best; rank < PKTSEQI_RANKS; ++rank) {
-        size_t most = rank > 0 && (known == PKTSEQI_COL_SRC_PORT || known == PKTSEQI_COL_DST_PORT)
-                          ? (size_t)PKTSEQI_SOURCES : 1;
+        int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT;
+        size_t most = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
         if (rank > best && (!fill[rank] || !r->capture || best == 0)) continue;
         if (found[rank] > most && known != PKTSEQI_COL_PROTOCOL) from->twice = found[rank];
         for (size_t k = 0; k < found[rank] && k < most && from->cells < PKTSEQI_SOURCES; ++k) {
@@ -5147,7 +5131,7 @@ static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
         q->from.cells = 0;
         q->fact = 1;
     }
-    if (q->from.cells || q->known > PKTSEQI_COL_RES) return;
+    if (q->from.cells || !pktseqi_known[q->known].bits) return;
     for (int i = PKTSEQI_COL_FIN; i <= PKTSEQI_COL_CWR; ++i) seldom &= r->known[i].cells > 0;
     if (r->known[PKTSEQI_COL_WORD].cells || seldom) q->bits = pktseqi_known[q->known].bits;
     if (q->bits && seldom && !r->known[PKTSEQI_COL_WORD].cells)
@@ -5188,7 +5172,7 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int due = pktseqi_request_due(r, q, making), text = q->kind == PKTSEQI_CELL_TEXT;
-        int flag = no_flags && q->known <= PKTSEQI_COL_RES;
+        int flag = no_flags && pktseqi_known[q->known].bits;
         if (r->capture && (q->asked & PKTSEQI_ASKED_RULE) &&
             text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
             return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema "
@@ -5335,41 +5319,47 @@ static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
 // Copies the numbers of cells [row, row + count), which the caller knows to be there. Every type is
 // a double here: 2^32 whole numbers are exact in one.
 static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
-    const uint8_t *u8 = (const uint8_t *)c->cell;
-    const uint16_t *u16 = (const uint16_t *)c->cell;
-    const uint32_t *u32 = (const uint32_t *)c->cell;
-    size_t i;
+    const void *cell = c->cell;
+#define PKTSEQI_LOAD(type) \
+    for (size_t i = 0; i < count; ++i) to[i] = ((const type *)cell)[row + i]
     switch (c->type) {
-    case PKTSEQ_CELL_U8: for (i = 0; i < count; ++i) to[i] = u8[row + i]; break;
-    case PKTSEQ_CELL_U16: for (i = 0; i < count; ++i) to[i] = u16[row + i]; break;
-    case PKTSEQ_CELL_U32: for (i = 0; i < count; ++i) to[i] = u32[row + i]; break;
-    default: memcpy(to, (const double *)c->cell + row, count * sizeof *to);
+    case PKTSEQ_CELL_U8: PKTSEQI_LOAD(uint8_t); break;
+    case PKTSEQ_CELL_U16: PKTSEQI_LOAD(uint16_t); break;
+    case PKTSEQ_CELL_U32: PKTSEQI_LOAD(uint32_t); break;
+    default: PKTSEQI_LOAD(double);
     }
+#undef PKTSEQI_LOAD
 }
 
-// Puts numbers, which the column's type can hold, into cells [row, row + count).
-static void pktseqi_cells_store(pktseq_column *c, size_t row, size_t count, const double *from) {
-    uint8_t *u8 = (uint8_t *)c->cell;
-    uint16_t *u16 = (uint16_t *)c->cell;
-    uint32_t *u32 = (uint32_t *)c->cell;
-    size_t i;
+// Puts staged cells (count), which the column's type can hold, into cells [row, row + count).
+//   whole    they are v->text, else v->number
+static void pktseqi_cells_store(pktseq_column *c, size_t row, const pktseqi_staged *v, int whole,
+                                size_t count) {
+    void *cell = c->cell;  // a copy: bytes that are written may be anything, also what c points to
+#define PKTSEQI_STORE(type) \
+    if (whole) for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->text[i]; \
+    else for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->number[i]
     switch (c->type) {
-    case PKTSEQ_CELL_U8: for (i = 0; i < count; ++i) u8[row + i] = (uint8_t)from[i]; break;
-    case PKTSEQ_CELL_U16: for (i = 0; i < count; ++i) u16[row + i] = (uint16_t)from[i]; break;
-    case PKTSEQ_CELL_U32: for (i = 0; i < count; ++i) u32[row + i] = (uint32_t)from[i]; break;
-    default: memcpy((double *)c->cell + row, from, count * sizeof *from);
+    case PKTSEQ_CELL_U8: PKTSEQI_STORE(uint8_t); break;
+    case PKTSEQ_CELL_U16: PKTSEQI_STORE(uint16_t); break;
+    case PKTSEQ_CELL_U32: PKTSEQI_STORE(uint32_t); break;
+    default: PKTSEQI_STORE(double);
     }
+#undef PKTSEQI_STORE
 }
 
-// Returns the narrowest type that holds all of (count) numbers, also the sign of a zero: a number
-// is whole if it survives the way to uint32_t and back bit for bit, which -0 and NaN do not.
-static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
+// Returns the narrowest type that holds all of (count) staged cells, also the sign of a zero: a
+// number is whole if it survives the way to uint32_t and back bit for bit, which -0 and NaN do not.
+// Cells that are staged as whole numbers take no branch.
+static pktseq_cell pktseqi_staged_type(const pktseqi_staged *v, int whole, size_t count) {
     uint32_t any = 0;
-    for (size_t i = 0; i < count; ++i) {
-        uint32_t whole = v[i] >= 0 && v[i] <= 4294967295.0 ? (uint32_t)v[i] : 0;
-        double back = whole;
-        if (memcmp(&back, &v[i], sizeof back) != 0) return PKTSEQ_CELL_DOUBLE;
-        any |= whole;
+    if (whole) for (size_t i = 0; i < count; ++i) any |= v->text[i];
+    else for (size_t i = 0; i < count; ++i) {
+        double number = v->number[i], back;
+        uint32_t n = number >= 0 && number <= 4294967295.0 ? (uint32_t)number : 0;
+        back = n;
+        if (memcmp(&back, &number, sizeof back) != 0) return PKTSEQ_CELL_DOUBLE;
+        any |= n;
     }
     return any < 256 ? PKTSEQ_CELL_U8 : any < 65536 ? PKTSEQ_CELL_U16 : PKTSEQ_CELL_U32;
 }
@@ -5380,55 +5370,31 @@ static pktseq_cell pktseqi_cells_type(const double *v, size_t count) {
 static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                size_t room, pktseq_cell type) {
     pktseq_column to = *c;
-    double block[PKTSEQI_BLOCK];
+    pktseqi_staged block;
     to.type = type;
     to.cell = pktseqi_alloc_large(allocator, room, pktseqi_cell_bytes(type));
     if (!to.cell) return 0;
     for (size_t row = 0, n; row < rows; row += n) {
         n = rows - row < PKTSEQI_BLOCK ? rows - row : (size_t)PKTSEQI_BLOCK;
-        pktseqi_cells_load(c, row, n, block);
-        pktseqi_cells_store(&to, row, n, block);
+        pktseqi_cells_load(c, row, n, block.number);
+        pktseqi_cells_store(&to, row, &block, 0, n);
     }
     pktseqi_free(allocator, c->cell);
     *c = to;
     return 1;
 }
 
-// Appends (count) numbers to a column of (rows) that has room for them, unless it has no cells yet
-// or these are too narrow: then it gets wider ones, (room). 0 = no memory.
+// Appends (count) staged cells to a column of (rows) that has room for them, unless it has no cells
+// yet or these are too narrow: then it gets wider ones, (room). 0 = no memory.
 static int pktseqi_column_append(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
-                                 size_t room, const double *v, size_t count) {
+                                 size_t room, const pktseqi_staged *v, int whole, size_t count) {
     if (!c->cell || c->type != PKTSEQ_CELL_DOUBLE) {
-        pktseq_cell type = pktseqi_cells_type(v, count);
+        pktseq_cell type = pktseqi_staged_type(v, whole, count);
         if ((!c->cell || pktseqi_cell_bytes(type) > pktseqi_cell_bytes(c->type)) &&
             !pktseqi_column_room(allocator, c, rows, room, type))
             return 0;
     }
-    pktseqi_cells_store(c, rows, count, v);
-    return 1;
-}
-
-// The same with whole numbers, whose type one pass without a branch tells.
-static int pktseqi_column_append_whole(const pktseq_allocator *allocator, pktseq_column *c,
-                                       size_t rows, size_t room, const uint32_t *v, size_t count) {
-    uint32_t any = 0;
-    pktseq_cell type;
-    for (size_t i = 0; i < count; ++i) any |= v[i];
-    type = any < 256 ? PKTSEQ_CELL_U8 : any < 65536 ? PKTSEQ_CELL_U16 : PKTSEQ_CELL_U32;
-    if ((!c->cell || pktseqi_cell_bytes(type) > pktseqi_cell_bytes(c->type)) &&
-        !pktseqi_column_room(allocator, c, rows, room, type))
-        return 0;
-    if (c->type == PKTSEQ_CELL_U8) {
-        uint8_t *to = (uint8_t *)c->cell + rows;
-        for (size_t i = 0; i < count; ++i) to[i] = (uint8_t)v[i];
-    } else if (c->type == PKTSEQ_CELL_U16) {
-        uint16_t *to = (uint16_t *)c->cell + rows;
-        for (size_t i = 0; i < count; ++i) to[i] = (uint16_t)v[i];
-    } else if (c->type == PKTSEQ_CELL_U32) {
-        memcpy((uint32_t *)c->cell + rows, v, count * sizeof *v);
-    } else {
-        for (size_t i = 0; i < count; ++i) ((double *)c->cell)[rows + i] = v[i];
-    }
+    pktseqi_cells_store(c, rows, v, whole, count);
     return 1;
 }
 
@@ -5481,12 +5447,9 @@ static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
         r->room = room;
     }
     for (size_t i = 1; i < r->count && count; ++i) {
-        pktseq_column *c = &table->column[i - 1];
         const pktseqi_request *q = &r->request[i];
-        if (q->whole ? !pktseqi_column_append_whole(&table->allocator, c, rows, r->room,
-                                                    q->staged->text, count)
-                     : !pktseqi_column_append(&table->allocator, c, rows, r->room,
-                                              q->staged->number, count))
+        if (!pktseqi_column_append(&table->allocator, &table->column[i - 1], rows, r->room,
+                                   q->staged, q->whole, count))
             return 0;
     }
     if (!r->capture && !pktseqi_table_begin(r, rows, count)) return 0;
@@ -5959,10 +5922,9 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
 // values the last one counts under tshark's names (rank above 0), since a column under its own name
 // is one that this library or the reference wrote.
 static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
-    int flag = q->known <= PKTSEQI_COL_RES, port = pktseqi_request_port(q);
-    int address = q->known == PKTSEQI_COL_SRC_IP || q->known == PKTSEQI_COL_DST_IP;
-    int lacks = (flag && r->transport != 6) ||
-                ((flag || port) && !r->has_ports && !r->has_flags);
+    int tcp = pktseqi_request_tcp(q), address = pktseqi_known[q->known].is & PKTSEQI_IN_ADDRESS;
+    int lacks = tcp && ((pktseqi_known[q->known].bits && r->transport != 6) ||
+                        (!r->has_ports && !r->has_flags));
     pktseqi_cell cell;
     memset(&cell, 0, sizeof cell);
     if (!r->capture || q->known == PKTSEQI_COLUMNS) {
@@ -5970,7 +5932,7 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
         return cell;
     }
     cell = r->row[q->known];
-    if (q->known >= PKTSEQI_COL_ICMP_TYPE && q->known <= PKTSEQI_COL_ICMP_ID) {
+    if (pktseqi_known[q->known].is & PKTSEQI_IN_ICMP) {
         cell.size = strcspn(cell.text, ",");  // the message's own, not of what it quotes
         cell.text[cell.size] = 0;
         lacks = !cell.size;
@@ -5978,7 +5940,7 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
     if (lacks) {
         cell.text = r->zero;
         cell.size = 1;
-    } else if ((flag || port || address) && cell.rank > 0) {
+    } else if ((tcp || address) && cell.rank > 0) {
         r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
     }
     return cell;
@@ -5990,7 +5952,7 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
 // Fails because a cell, or an empty one if `found` is NULL, is not what its column must have.
 static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_request *q,
                                         const char *found, const char *expected) {
-    int tcp = r->capture && (q->bits || q->known <= PKTSEQI_COL_RES || pktseqi_request_port(q));
+    int tcp = r->capture && (q->bits || pktseqi_request_tcp(q));
     if (found)
         return PKTSEQI_CSV_ERROR(r->csv, "column %q: found %q, expected %s",
                                  pktseqi_request_title(r, q), found, expected);
@@ -6010,9 +5972,7 @@ static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_r
 // else is a number that does not look like one. Whole numbers are exact in doubles up to 2^53.
 static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q,
                                          const pktseqi_cell *cell, double *value) {
-    static const char *const expected[] = {"a finite number", "text", "0, 1, Set or Not set",
-                                           "a port, a whole number from 0 to 65535",
-                                           "a whole number from 0"};
+    const double max = pktseqi_cells[q->kind].max;  // 0: any number
     int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
     const char *text = cell->text;
     size_t size = cell->size;
@@ -6027,16 +5987,14 @@ static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_reques
         int word = good ? -1 : pktseqi_word_find(text, size, "Not set|False|Set|True");
         if (!good) *value = word >= 2;
         if (q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value) *value = 1;
-        good = (good || word >= 0) && (*value == 0 || *value == 1);
-    } else if (q->kind != PKTSEQI_CELL_NUMBER) {
-        double most = q->kind == PKTSEQI_CELL_PORT ? 65535 : 9007199254740991.0;
-        good = good && *value >= 0 && *value <= most && floor(*value) == *value;
+        good = good || word >= 0;
     }
-    if (good) return PKTSEQ_OK;
+    if (good && (max == 0 || (*value >= 0 && *value <= max && floor(*value) == *value)))
+        return PKTSEQ_OK;
     return pktseqi_cell_error(r, q, text,
                               clock ? "seconds as a finite number, or a date such as 2024-03-05 "
                                       "10:00:00.25 (tshark: -e frame.time_epoch)"
-                                    : expected[q->kind]);
+                                    : pktseqi_cells[q->kind].expected);
 }
 
 // Reads tcp.flags, once a row, for all flags that come from there. The request is one for messages
@@ -6237,6 +6195,40 @@ static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
         r->asker[cell] = &r->request[i];
     }
     return PKTSEQ_OK;
+}
+
+// Repeats a byte eight times: arithmetic on such numbers works on eight characters at once (SWAR).
+#define PKTSEQI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
+
+// Loads eight characters as a number, the first the lowest byte; compilers make it a single load
+// where that is the byte order of the machine.
+static uint64_t pktseqi_load8(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    return (uint64_t)c[0] | (uint64_t)c[1] << 8 | (uint64_t)c[2] << 16 | (uint64_t)c[3] << 24 |
+           (uint64_t)c[4] << 32 | (uint64_t)c[5] << 40 | (uint64_t)c[6] << 48 |
+           (uint64_t)c[7] << 56;
+}
+
+// Returns which byte is the lowest of those whose top bit is set; at least one is, and no other
+// bits are set.
+// The product moves the constant up by as many bytes, and that number comes to the top.
+static size_t pktseqi_first_mark(uint64_t marks) {
+    return (size_t)((((marks & (0 - marks)) >> 7) * 0x0001020304050607u) >> 56);
+}
+
+// Counts the digits at the beginning of the eight characters at text, and computes their value.
+// Neighbours are combined: eight digits, four pairs, two fours, one number.
+static size_t pktseqi_digits8(const char *text, uint64_t *value) {
+    uint64_t d = pktseqi_load8(text) ^ PKTSEQI_EIGHT('0');  // digits become 0 to 9
+    uint64_t others = (((d & PKTSEQI_EIGHT(0x7f)) + PKTSEQI_EIGHT(0x76)) | d) & PKTSEQI_EIGHT(0x80);
+    size_t count = others ? pktseqi_first_mark(others) : 8;
+    *value = 0;
+    if (count == 0) return 0;
+    d <<= 64 - 8 * count;  // what follows is pushed out, zeros come before
+    d = (10 * d + (d >> 8)) & 0x00ff00ff00ff00ffu;
+    d = (100 * d + (d >> 16)) & 0x0000ffff0000ffffu;
+    *value = (10000 * d + (d >> 32)) & 0xffffffffu;
+    return count;
 }
 
 // Returns where an unquoted cell ends: at the next separator (eight times in `separators`) or
@@ -7480,7 +7472,7 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     if (!tracker->without_pairs) pktseqi_pair_push(tracker, c, packet, out->counter);
     if (!tracker->without_sources)
         pktseqi_source_push(tracker, c, slot == last && opener == c->opener, packet->time,
-                            out->counter + PKTSEQI_PAIR_COUNTS);
+                            out->counter + (PKTSEQI_COL_SOURCE - PKTSEQI_COL_PAIR));
     return PKTSEQ_OK;
 }
 
@@ -7558,8 +7550,8 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
 // Turns on what makes a column that will be asked for, after without_pairs and without_sources have
 // turned all off: two thirds of a packet's time go into these counters.
 static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
-    if (known >= PKTSEQI_COL_PAIR && known < PKTSEQI_COL_SOURCE) tracker->without_pairs = 0;
-    if (known >= PKTSEQI_COL_SOURCE && known < PKTSEQI_COLUMNS) tracker->without_sources = 0;
+    if (pktseqi_known[known].is & PKTSEQI_IN_PAIR) tracker->without_pairs = 0;
+    if (pktseqi_known[known].is & PKTSEQI_IN_SOURCE) tracker->without_sources = 0;
 }
 
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
@@ -7900,14 +7892,6 @@ static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64
     return 1;
 }
 
-// Tells whether a derived column has whole numbers, which are staged as such, as finding the
-// narrowest type of these takes no branch: all have but pair_push, pair_length,
-// pair_per_connection.
-static int pktseqi_made_whole(size_t known) {
-    return known != PKTSEQI_COL_PAIR + 4 && known != PKTSEQI_COL_PAIR + 5 &&
-           known != PKTSEQI_COL_PAIR + 8;
-}
-
 // Shows a packet to the tracker, and stages what it says in place `at` of the block: all derived
 // numbers, whichever are wanted. 0 = out of memory.
 //   row        below c->room
@@ -7938,7 +7922,7 @@ static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
     c->cell[PKTSEQI_COL_SAME].text[at] = (uint32_t)tracked.same_connection;
     for (size_t k = 0; k < PKTSEQ_COUNTERS; ++k) {
         double count = tracked.counter[k];
-        if (pktseqi_made_whole(PKTSEQI_COL_PAIR + k)) pair[k].text[at] = (uint32_t)count;
+        if (pktseqi_known_whole(PKTSEQI_COL_PAIR + k)) pair[k].text[at] = (uint32_t)count;
         else pair[k].number[at] = count;
     }
     return !c->tokens.size || pktseqi_segment_token(c, protocol, tracked.token,
@@ -7953,10 +7937,8 @@ static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count)
     const pktseq_allocator *allocator = &c->table->allocator;
     for (size_t j = 0; count && j < c->mades; ++j) {
         const pktseqi_staged *from = &c->cell[c->known[j]];
-        if (pktseqi_made_whole(c->known[j])
-                ? !pktseqi_column_append_whole(allocator, &c->made[j], row, c->room, from->text,
-                                               count)
-                : !pktseqi_column_append(allocator, &c->made[j], row, c->room, from->number, count))
+        if (!pktseqi_column_append(allocator, &c->made[j], row, c->room, from,
+                                   pktseqi_known_whole(c->known[j]), count))
             return 0;
     }
     return 1;
@@ -8131,10 +8113,11 @@ static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t 
 // program's own memory; the others stay among the names without a row.
 static void pktseqi_segment_rename(pktseqi_segmenter *c) {
     pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
-    double number = c->smtp;
+    pktseqi_staged number;
+    number.text[0] = c->smtp;
     for (size_t row = 0; row < c->table->rows; ++row) {
         uint32_t text = pktseqi_column_text_at(column, row);
-        if (c->protocol[text] == c->smtp) pktseqi_cells_store(column, row, 1, &number);
+        if (c->protocol[text] == c->smtp) pktseqi_cells_store(column, row, &number, 1, 1);
     }
     column->names[c->smtp][strlen("SMTP")] = 0;  // of "SMTP/IMF", if there was no SMTP
 }
@@ -8328,7 +8311,7 @@ static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *
 // Returns 1 if this column of packets is a text: both addresses and the protocol, which follow each
 // other in the list of columns.
 static int pktseqi_packet_text(size_t known) {
-    return known >= PKTSEQI_COL_SRC_IP && known <= PKTSEQI_COL_PROTOCOL;
+    return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
 }
 
 // Returns a packet's number in a column that is none of texts and comes from the packet alone. The
@@ -8345,33 +8328,31 @@ static double pktseqi_packet_number(const pktseq_packet *packet, size_t known) {
     case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
     case PKTSEQI_COL_PAYLOAD: return packet->payload;
     case PKTSEQI_COL_NOTES: return packet->notes;
-    default: return known <= PKTSEQI_COL_RES ? packet->flags >> known & 1 : 0;  // a flag
+    default: return pktseqi_known[known].bits ? packet->flags >> known & 1 : 0;
     }
 }
 
 // Keeps the requests that packets serve, and fails for a field of any other column that is not made
 // of these. transport and what ICMP has of its own are always there: connections are told apart by
-// them. All but two columns have whole numbers below 2^32, which are staged as such.
+// them.
 static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     size_t count = 1;
-    for (size_t k = PKTSEQI_COL_TRANSPORT; k <= PKTSEQI_COL_ICMP_ID; ++k)
-        pktseqi_request_known(r, pktseqi_known[k].name, PKTSEQI_ASKED_KEEP);
+    pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_ASKED_KEEP);
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
-        int text = pktseqi_packet_text(q->known), flag = q->known <= PKTSEQI_COL_RES;
+        int text = pktseqi_packet_text(q->known), flag = pktseqi_known[q->known].bits != 0;
         int field = q->asked & PKTSEQI_ASKED_FIELD;
-        if (q->known > PKTSEQI_COL_NOTES && field && !pktseqi_request_made(q))
+        int has = pktseqi_known[q->known].is & PKTSEQI_IN_PACKET;
+        if (!has && field && !pktseqi_request_made(q))
             return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q is missing: a capture does not have it", q->name);
-        if (q->known > PKTSEQI_COL_NOTES ||
-            (flag && !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP))))
-            continue;
+        if (!has || (flag && !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP)))) continue;
         if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
             return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema has "
                                  "column %q as something else than it is in a capture", q->name);
-        q->whole = q->known != PKTSEQI_COL_TIMESTAMP && q->known != PKTSEQI_COL_NUMBER;
+        q->whole = pktseqi_known_whole(q->known);
         r->request[count++] = *q;
     }
     r->count = count;
@@ -8617,9 +8598,9 @@ static void pktseqi_field_numbers(const pktseq_field *field, const pktseq_column
                                   size_t first, size_t row, size_t count, double *v) {
     const pktseqi_kind *kind = pktseqi_kind_of(field);
     pktseqi_cells_load(column, row, count, v);
-    if (kind->since) {
+    if (kind->minus) {
         double since = pktseqi_column_at(column, first);
-        int previous = kind->since == PKTSEQI_SINCE_PREVIOUS;
+        int previous = kind->minus == PKTSEQI_MINUS_PREVIOUS;
         if (previous && row > first) since = pktseqi_column_at(column, row - 1);
         for (size_t i = 0; i < count; ++i) {
             double number = v[i];
@@ -9087,7 +9068,7 @@ static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *code
     range = pktseqi_cells_range(e->column);
     if (e->column->names && range)
         listed = (e->value = pktseqi_field_lookup(field, e->column, &codec->allocator)) != NULL;
-    else if (range && range <= rows && !pktseqi_kind_of(field)->since)
+    else if (range && range <= rows && !pktseqi_kind_of(field)->minus)
         listed = pktseqi_plan_list(e, range, &codec->allocator);
     return listed ? PKTSEQ_OK : pktseqi_no_memory(err);
 }
@@ -9113,7 +9094,7 @@ static int pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table,
     const uint16_t *u16 = (const uint16_t *)e->column->cell + row;
     const uint32_t *u32 = (const uint32_t *)e->column->cell + row;
     size_t s = 0, n, i;
-    int bad = 0, since = pktseqi_kind_of(e->field)->since != PKTSEQI_SINCE_NONE;
+    int bad = 0, since = pktseqi_kind_of(e->field)->minus != PKTSEQI_MINUS_NONE;
     if (e->value && e->column->type == PKTSEQ_CELL_U8)
         for (i = 0; i < rows; ++i) x[i * step] = e->value[u8[i]];
     else if (e->value && e->column->type == PKTSEQ_CELL_U16)
@@ -14669,7 +14650,7 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
 // what the capture says.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
-    // the counters are the last columns; pktseqi_watch_has has bounded known
+    // the counters are the last columns; pktseqi_watch_has has refused others than known ones
     if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
     if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
     if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
@@ -14680,10 +14661,7 @@ static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
 static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
     int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
     if (field->kind == PKTSEQ_ONEHOT) return text;
-    return !text && (known <= PKTSEQI_COL_LENGTH || known == PKTSEQI_COL_SRC_PORT ||
-                     known == PKTSEQI_COL_DST_PORT ||
-                     (known >= PKTSEQI_COL_TRANSPORT && known <= PKTSEQI_COL_ICMP_ID) ||
-                     (known >= PKTSEQI_COL_DIRECTION && known < PKTSEQI_COLUMNS));
+    return !text && pktseqi_known[known].is & PKTSEQI_LIVE;
 }
 
 // Counts a packet with a text that the codec does not know, for its sequence and by name, such as
@@ -14728,9 +14706,9 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
             v = number;
             // two doubles of the slot for each such field, in the order of fields: its number in
             // the sequence's first packet, and in the one before
-            if (kind->since) {
+            if (kind->minus) {
                 if (tracked->position == 0) since[0] = since[1] = number;
-                v -= since[kind->since == PKTSEQI_SINCE_PREVIOUS];
+                v -= since[kind->minus == PKTSEQI_MINUS_PREVIOUS];
                 since[1] = number;
                 since += 2;
             }
@@ -15070,7 +15048,7 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
         codec->contexts != state->stream.detector->contexts)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec is another model's");
     for (size_t f = 0; f < codec->field_count; ++f)
-        back += pktseqi_kind_of(&codec->field[f])->since != PKTSEQI_SINCE_NONE;
+        back += pktseqi_kind_of(&codec->field[f])->minus != PKTSEQI_MINUS_NONE;
     if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
     // doubles at multiples of 8; h and row are of pktseq_real, which needs no more
     state->at_since = (sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame) + 7) / 8 * 8;
