@@ -636,8 +636,8 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 //     leading zeros say) or letters as in tcp.flags.str; res and ns are 0 where only they have no
 //     column; tcp.flags.res may be a number from 0 to 7;
 //   - times are seconds, with a point or a comma, dates of ISO 8601 ("2024-03-05 10:00:00.25",
-//     with T, Z or +01:00), times of a day, or whole milli-, micro- or nanoseconds since 1970.
-//     frame.time_epoch serves where there is no frame.time_relative;
+//     with T, Z, +01:00 or +0100), times of a day, or whole milli-, micro- or nanoseconds since
+//     1970. frame.time_epoch serves where there is no frame.time_relative;
 //   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst. Where both are filled, the
 //     inner packet's count: by ip.proto and ipv6.nxt, or IPv6 where these do not tell;
 //   - of several values in a cell of addresses, ports or flags under tshark's names, "10.0.0.1,
@@ -5139,16 +5139,21 @@ static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
 }
 
 // Fails because columns are missing: says which, all at once, and what to do about it. A file
-// without "position" is taken for a capture, and may be none, or have no line of names.
+// without "position" is taken for a capture, and may be none, have no line of names, or be text of
+// any kind.
 static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
                                             int several, int made) {
-    return PKTSEQI_CSV_ERROR(
-        r->csv, "column%s %s %s missing%s; found %z columns, the first is %q%s",
-        several ? "s" : "", missing, several ? "are" : "is",
-        made ? ", of which features are made" : "", r->cells, r->title[0],
-        !r->capture ? "" : ". Needed are names and one row a packet (no flows). In "
-        "Wireshark right-click Source Port, Destination Port and Flags in a TCP packet's details, "
-        "choose Apply as Column, and export again; or take tshark: " PKTSEQ_TSHARK);
+    const char *advice = !r->capture ? ""
+        : ". Needed are names and one row a packet (no flows). In Wireshark right-click Source "
+          "Port, Destination Port and Flags in a TCP packet's details, choose Apply as Column, "
+          "and export again; or take tshark: " PKTSEQ_TSHARK;
+    if (r->capture && r->cells == 1 && !r->last)
+        return PKTSEQI_CSV_ERROR(r->csv, "found the text %q, expected a capture (pcap, pcapng) or "
+                                 "CSV of one%s", r->title[0], advice);
+    return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%s, the first is %q"
+                             "%s", several ? "s" : "", missing, several ? "are" : "is",
+                             made ? ", of which features are made" : "", r->cells,
+                             r->cells == 1 ? "" : "s", r->title[0], advice);
 }
 
 // Tells whether a request's column must be there. What derived columns are made of is needed only
@@ -5623,32 +5628,37 @@ static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
 }
 
 // Reads a date with a time as in ISO 8601, "2024-03-05T10:00:00.25+01:00", also with a blank for
-// the T, a comma for the point, Z or no zone at all for UTC; or a time of day alone. Gives seconds
-// since 1970 or midnight: the double nearest to the decimal number.
+// the T, a comma for the point, Z, no zone at all for UTC, or one without a colon; or a time of day
+// alone. Gives seconds since 1970 or midnight: the double nearest to the decimal number.
 static int pktseqi_date_parse(const char *text, double *value) {
-    unsigned date[3] = {1970, 1, 1}, clock[3], zone[2] = {0, 0};
+    // Year, month, day, hours, minutes, seconds; hours and minutes of the zone.
+    static const unsigned max[8] = {9999, 12, 31, 23, 60, 60, 14, 59};
+    unsigned n[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     char decimal[64];
     pktseqi_text t = pktseqi_text_fixed(decimal, sizeof decimal);
-    const char *p = pktseqi_scan(text, "d-d-d", date), *fraction;
+    const char *p = pktseqi_scan(text, "d-d-d", n), *fraction;
     size_t digits;
-    long long seconds, east = 1;
+    long long seconds, east;
     if (p && *p != ' ' && *p != 'T') return 0;
-    if (!p) date[0] = 1970, date[1] = date[2] = 1;
-    p = pktseqi_scan(p ? p + 1 : text, "d:d:d", clock);
-    if (!p || date[0] < 1 || date[0] > 9999 || date[1] < 1 || date[1] > 12 || date[2] < 1 ||
-        date[2] > 31 || clock[0] > 23 || clock[1] > 60 || clock[2] > 60)
-        return 0;
+    if (!p) n[0] = 1970, n[1] = n[2] = 1;
+    p = pktseqi_scan(p ? p + 1 : text, "d:d:d", n + 3);
+    if (!p) return 0;
     fraction = p + 1;
     digits = *p == '.' || *p == ',' ? strspn(fraction, "0123456789") : 0;
     if (digits) p = fraction + digits;
     p += *p == 'Z';
+    east = *p == '-' ? -1 : 1;
     if (*p == '+' || *p == '-') {
-        east = *p == '-' ? -1 : 1;
-        p = pktseqi_scan(p + 1, "d:d", zone);
+        const char *zone = p + 1;
+        p = pktseqi_scan(zone, "d", n + 6);
+        if (p && *p == ':') p = pktseqi_scan(p, ":d", n + 7);
+        else if (p == zone + 4) n[7] = n[6] % 100, n[6] /= 100;
     }
-    if (!p || *p || zone[0] > 14 || zone[1] > 59 || digits > 18) return 0;
-    seconds = 86400 * pktseqi_days(date[0], date[1], date[2]) + 3600LL * clock[0] +
-              60 * clock[1] + clock[2] - east * (3600LL * zone[0] + 60 * zone[1]);
+    if (!p || *p || digits > 18) return 0;
+    for (int i = 0; i < 8; ++i)
+        if (n[i] > max[i] || (i < 3 && n[i] == 0)) return 0;
+    seconds = 86400 * pktseqi_days(n[0], n[1], n[2]) + 3600LL * n[3] + 60 * n[4] + n[5] -
+              east * (3600LL * n[6] + 60 * n[7]);
     if (seconds < 0) return 0;
     pktseqi_put_u64(&t, (uint64_t)seconds);
     pktseqi_put_text(&t, ".");

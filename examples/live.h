@@ -280,7 +280,10 @@ static int live_csv(live *l) {
         }
         for (whole = size; whole > header && !ended && text[whole - 1] != '\n';) --whole;
         for (size_t i = header; i < whole; ++i) quotes += text[i] == '"';
-        if (stop || !header || whole == header || (quotes % 2 && !ended)) continue;
+        // What ends without a whole row is read, too: to say what it is.
+        if (stop || (!(ended && first && size && !live_stop) &&
+                     (!header || whole == header || (quotes % 2 && !ended))))
+            continue;
         status = pktseq_table_parse(&table, text, whole, &schema, NULL, l->err);
         if (status == PKTSEQ_OK) {
             l->bad_rows += table.counts.packets - table.rows;

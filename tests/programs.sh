@@ -380,6 +380,12 @@ refuses "nothing on the standard input" "no packet came from the standard input"
     sh -c "exec ./detect --model $model - </dev/null"
 ./detect --model $model - </dev/null >out 2>err
 check "and no summary of it" test ! -s out
+refuses "a line of text on the standard input" 'line 1: found the text "hello", expected a capture' \
+    sh -c "echo hello | ./detect --model $model -"
+refuses "and one without an end" 'line 1: found the text "hello", expected a capture' \
+    sh -c "printf hello | ./detect --model $model -"
+refuses "names without a row" 'line 1: found no rows after the header' \
+    sh -c "head -n 1 cap.csv | ./detect --model $model -"
 ./detect --model $model --threshold -1 --live --json clock.csv 2>err | head -n 1 >out
 check "live | head ends quietly" test ! -s err
 refuses "a report of what has not ended" "answers before its end" \

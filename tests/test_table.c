@@ -1544,6 +1544,40 @@ static void test_missing(void) {
     CHECK(parse_text(&table, "timestamp,dst_ip,src_port,dst_port\n0,a,80,80\n", &schema, &err) ==
           PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "\"src_ip\" is missing; found 4 columns"), "%s", err.text);
+    CHECK(parse_text(&table, "hello\n", &schema, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "found the text \"hello\", expected a capture"), "%s", err.text);
+}
+
+// The zone of a date, with and without a colon, or of hours alone.
+static void test_zones(void) {
+    static const char *const good[] = {"01T00:59:59.5+01:00", "01T00:59:59.5+0100",
+                                       "01 00:59:59.5+01", "01T05:29:59.5+0530",
+                                       "01T00:00:59.5+0001", "01T14:00:00.5+1400"};
+    static const char *const bad[] = {"+100", "+1460", "+1500", "+01000", "+", "+01:", "+01:60",
+                                      "+0100:00", "Z0100", "+01x"};
+    pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    const size_t goods = sizeof good / sizeof *good;
+    for (size_t i = 0; i < goods + sizeof bad / sizeof *bad; ++i) {
+        char csv[200];
+        pktseq_table table;
+        pktseq_error err;
+        int status;
+        const char *clock = i < goods ? good[i] : "01T00:59:59.5";
+        sprintf(csv, "timestamp,src_ip,dst_ip\n2024-03-%s%s,a,b\n", clock,
+                i < goods ? "" : bad[i - goods]);
+        status = parse_text(&table, csv, &schema, &err);
+        if (i >= goods) {
+            CHECK_THAT(status == PKTSEQ_ERROR_DATA && says(&err, "or a date"), "%s", csv);
+            continue;
+        }
+        CHECK_THAT(!status && fabs(pktseq_column_number(table.column, 0) -
+                                   (i < 5 ? 1709251199.5 : 1709251200.5)) < 1e-6,
+                   "%s: %s, %.1f", csv, err.text, pktseq_column_number(table.column, 0));
+        pktseq_table_free(&table);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -1576,6 +1610,7 @@ int main(int argc, char **argv) {
     test_last_not_tcp_memory();
     test_odd_separators();
     test_missing();
+    test_zones();
     remove(path);
     return check_end("test_table");
 }
