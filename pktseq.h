@@ -4350,8 +4350,8 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //
 // A new kind that is made of these steps is a value of pktseq_kind and a line of PKTSEQI_KINDS.
 // Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other classes
-// than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or flags are
-// rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
+// than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or flags
+// are rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
 
 // Kinds of cells, which decide how they are checked when they are read: the largest number of those
 // that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
