@@ -770,7 +770,8 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 //
 // Time is what packets say: each is compared with what it is looked up against, so a clock that
 // jumps back separates nothing and empties no window. By connection, a packet also ends those that
-// were seen least recently and have been idle for too long at its time.
+// were seen least recently and have been idle for too long at its time, and packets that lie two
+// windows (20 s) before it are forgotten, whosever they are, in the order in which they came.
 //
 // Memory: at most 130 bytes for each of rule.max_connections, 220 of max_pairs and 44 of
 // max_packets: 69 MB with the limits of pktseq_rule_default, and half as much again for a moment
@@ -3930,9 +3931,19 @@ typedef struct pktseqi_record {
 // with the remainder: 22 for today's seconds and any unit down to picoseconds, in two divisions.
 static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) {
     const uint64_t one = 1, most = one << 62;
-    uint64_t rest = units % per_second, whole = units / per_second, m;
-    int64_t seconds = offset + (int64_t)(whole < most ? whole : most);
-    int negative = seconds < 0, scale = 0;
+    uint64_t rest, whole, m;
+    int64_t seconds;
+    int negative, scale = 0;
+#ifdef PKTSEQI_DOUBLES
+    // Microseconds until 2106 are whole numbers below 2^53: their quotient is rounded once.
+    if (per_second <= 1000000 && (uint64_t)offset < one << 32 && units < one << 52)
+        return (double)(int64_t)((uint64_t)offset * per_second + units) /
+               (double)(int64_t)per_second;
+#endif
+    rest = units % per_second;
+    whole = units / per_second;
+    seconds = offset + (int64_t)(whole < most ? whole : most);
+    negative = seconds < 0;
     if (negative && rest) {  // -3 + 0.25 is -(2 + 0.75)
         ++seconds;
         rest = per_second - rest;
@@ -6704,8 +6715,9 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
 // ---- what is remembered
 //
 // With the standard limits: 65,536 connections in 8 MB, as many pairs and contacts in 13 MB, and
-// 1,048,576 packets in 46 MB, buckets included. test_flood pushes 3,000,000 packets, each between
-// two addresses of its own, and holds the tracker to 68 MB, and to 92 MB while it grows.
+// 1,048,576 packets in 46 MB, buckets included, where so many come in 20 seconds. test_flood pushes
+// 3,000,000 packets, each between two addresses of its own, and holds the tracker to 68 MB, and to
+// 92 MB while it grows.
 
 // Two ends of a conversation, the lower address first. It has no padding, 40 bytes, since it is
 // compared and hashed as bytes. "Lower" is by bytes and without meaning: all that is told to the
@@ -6796,7 +6808,7 @@ enum {
     PKTSEQI_CONNECTIONS,
     PKTSEQI_PAIRS,
     PKTSEQI_CONTACTS,
-    PKTSEQI_PACKETS,  // a ring, once there are as many as may be
+    PKTSEQI_PACKETS,  // a ring: `taken` places up to t->newest
     PKTSEQI_TABLES
 };
 
@@ -6804,7 +6816,7 @@ enum {
 typedef struct pktseqi_tracking {
     uint64_t secret[2];
     pktseqi_slots table[PKTSEQI_TABLES];
-    uint32_t newest;             // number of the packet remembered last
+    uint32_t newest;             // place of the packet remembered last
     uint32_t last;               // slot of the connection of the packet before: half of all packets
                                  //   follow one of their own connection
     // the current sequence, where sequences do not follow connections
@@ -6927,23 +6939,50 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
     p->oldest = packet->next;
 }
 
-// Adds a packet to the window of the pair in slot `pair`. In a full ring it takes the place of the
-// oldest one of all, which is the oldest of its pair, too.
+// Returns the place of the oldest packet in the ring, which has one.
+static uint32_t pktseqi_ring_oldest(const pktseqi_tracking *t) {
+    const pktseqi_slots *ring = &t->table[PKTSEQI_PACKETS];
+    size_t before = t->newest + ring->capacity - ring->taken;
+    return (uint32_t)(before < ring->capacity ? before : before - ring->capacity) + 1;
+}
+
+// Forgets the oldest packet in the ring, which is the oldest of its pair, too, if it has not left
+// that window before.
+static void pktseqi_ring_drop(pktseqi_tracking *t) {
+    uint32_t pair = pktseqi_remembered_at(t, pktseqi_ring_oldest(t))->pair;
+    if (pair) pktseqi_pair_drop(t, pktseqi_pair_at(t, pair));
+    --t->table[PKTSEQI_PACKETS].taken;
+}
+
+// Forgets packets that have left their windows, and of pairs that are not seen any more those from
+// two windows ago: so a clock may go back by one of them, and memory follows the traffic.
+static void pktseqi_ring_expire(pktseqi_tracking *t, double now) {
+    const pktseqi_remembered *packet;
+    while (packet = pktseqi_remembered_at(t, pktseqi_ring_oldest(t)),
+           !packet->pair || packet->time < now - 2 * pktseqi_pair_seconds)
+        pktseqi_ring_drop(t);
+}
+
+// Adds a packet to the window of the pair in slot `pair`. In a ring that may not grow any more it
+// takes the place of the oldest one of all.
 //   port_hash   of the higher and the lower port in that pair
 static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint32_t port_hash[2],
                              const pktseq_packet *from) {
     pktseqi_tracking *t = tracker->state;
     pktseqi_slots *ring = &t->table[PKTSEQI_PACKETS];
     pktseqi_pair *p = pktseqi_pair_at(t, pair);
-    uint32_t i = t->newest = t->newest % (uint32_t)ring->limit + 1, before;
-    pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+    pktseqi_remembered *packet;
+    uint32_t i, before;
     int swap = from->src_port < from->dst_port;
-    if (i > ring->used) {
-        ring->used = ring->taken = i;
-    } else if (packet->pair) {
-        tracker->evicted_packets += packet->time >= from->time - pktseqi_pair_seconds;
-        pktseqi_pair_drop(t, pktseqi_pair_at(t, packet->pair));
+    if (ring->taken == ring->limit) {
+        packet = pktseqi_remembered_at(t, pktseqi_ring_oldest(t));
+        tracker->evicted_packets += packet->pair != 0 &&
+                                    packet->time >= from->time - pktseqi_pair_seconds;
+        pktseqi_ring_drop(t);
     }
+    ++ring->taken;
+    i = t->newest = t->newest == ring->capacity ? 1 : t->newest + 1;
+    packet = pktseqi_remembered_at(t, i);
     packet->time = from->time;
     // No packet is longer; 1e300 in a CSV file, or a NaN, would stay in the sum after it has left.
     packet->length = fabs(from->length) < 4294967296.0 ? from->length : 4294967296.0;
@@ -6951,6 +6990,7 @@ static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint3
     packet->port[swap] = from->src_port;
     packet->port[!swap] = from->dst_port;
     packet->pair = pair;
+    packet->next = 0;
     // Where a packet with that port is there, it hands over; else there is one port more.
     for (unsigned k = 0; k < 2; ++k) {
         before = pktseqi_port_put(t, i, k, port_hash[k]);
@@ -6975,48 +7015,72 @@ static void pktseqi_slots_chain(pktseqi_slots *s, uint32_t i) {
     s->bucket[slot->hash & s->mask] = i;
 }
 
-// Makes sure that (more) slots or packets can be taken, up to the limit, and puts what there is
-// into new buckets. 0 = out of memory, all is as it was. The first 64 of each table take 23 kB
-// together: a short file costs next to nothing. Buckets are as many as slots, or up to twice, so
-// chains have one slot on average at most; the mask fits, since limits are below 2^31 (rule_check).
-static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
+// Copies a full ring into its new memory, from the oldest packet on, and numbers the places anew.
+static void pktseqi_ring_move(pktseqi_tracking *t, pktseqi_remembered *to) {
+    const uint32_t full = (uint32_t)t->table[PKTSEQI_PACKETS].taken;
+    uint32_t first = full ? pktseqi_ring_oldest(t) : 1;
+    for (uint32_t i = 1; i <= full; ++i) {
+        to[i] = *pktseqi_remembered_at(t, (first + i - 2) % full + 1);
+        to[i].next = (to[i].next + full - first) % full + 1;
+    }
+    for (uint32_t i = 1; full && i <= t->table[PKTSEQI_PAIRS].used; ++i) {
+        pktseqi_pair *p = pktseqi_pair_at(t, i);
+        p->oldest = (p->oldest + full - first) % full + 1;
+        p->newest = (p->newest + full - first) % full + 1;
+    }
+    t->newest = full;
+}
+
+// Grows a table for (more) slots or packets, and puts what there is into new buckets. 0 = out of
+// memory, all is as it was. The first 64 of each table take 23 kB together: a short file costs next
+// to nothing. Buckets are as many as slots, or up to twice, so chains have one slot on average at
+// most; the mask fits, since limits are below 2^31 (rule_check).
+static int pktseqi_slots_grow(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
     const pktseq_allocator *allocator = &tracker->allocator;
     pktseqi_tracking *t = tracker->state;
     size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
+    int ring = s == &t->table[PKTSEQI_PACKETS];
     uint32_t *bucket;
     void *memory;
-    // At the limit there is always room, since the oldest makes it.
-    if (s->capacity - s->taken >= more || s->capacity == s->limit) return 1;
     if (to < s->taken + more) to = s->taken + more;
     if (to > s->limit) to = s->limit;
     while (buckets < to) buckets *= 2;
     bucket = (uint32_t *)pktseqi_alloc_zeroed(allocator, buckets, sizeof *bucket);
-    memory = bucket ? pktseqi_regrow(allocator, s->memory, s->memory ? s->used + 1 : 0, to + 1,
-                                     s->size) : NULL;
+    memory = bucket ? pktseqi_alloc_large(allocator, to + 1, s->size) : NULL;
     if (!memory) {
         pktseqi_free(allocator, bucket);
         return 0;
     }
+    if (ring) pktseqi_ring_move(t, (pktseqi_remembered *)memory);
+    else if (s->memory) memcpy(memory, s->memory, (s->used + 1) * s->size);
+    else memset(memory, 0, s->size);
+    pktseqi_free(allocator, s->memory);
     pktseqi_free(allocator, s->bucket);
-    if (!s->memory) memset(memory, 0, s->size);
     s->memory = (unsigned char *)memory;
     s->bucket = bucket;
     s->capacity = to;
     s->mask = (uint32_t)buckets - 1;
     // The new buckets are empty. Slots come again in the order of use, so that the newest are found
     // first; packets in that of the ring, whose old chains are never followed: only `last` counts.
-    if (s != &t->table[PKTSEQI_PACKETS]) {
+    if (!ring) {
         pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
         for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
         return 1;
     }
-    for (uint32_t i = 1; i <= s->used; ++i)
+    for (uint32_t i = 1; i <= s->taken; ++i)
         for (unsigned k = 0; k < 2; ++k) {
             const pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
             if (!packet->last[k]) continue;
             pktseqi_port_put(t, i, k, pktseqi_port_hash(t, packet->pair, k, packet->port[k]));
         }
     return 1;
+}
+
+// Makes sure that (more) slots or packets can be taken. At the limit there is always room, since
+// the oldest makes it. 0 = out of memory, all is as it was.
+static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
+    return s->capacity - s->taken >= more || s->capacity == s->limit ||
+           pktseqi_slots_grow(tracker, s, more);
 }
 
 // Takes a slot out of the list by use; it is in it.
@@ -7177,8 +7241,10 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     p = pktseqi_pair_at(t, pair);
     p->slot.time = packet->time;
     pktseqi_pair_add(tracker, pair, c->port_hash, packet);
+    // Both end with the packet itself.
     while (pktseqi_remembered_at(t, p->oldest)->time < packet->time - pktseqi_pair_seconds)
-        pktseqi_pair_drop(t, p);  // ends with the packet itself
+        pktseqi_pair_drop(t, p);
+    pktseqi_ring_expire(t, packet->time);
     // In the order of the registry: pair_packets, _syn, _reset, _fin; _push and _length as shares;
     // _connections, _services; _per_connection. There is a higher port, so nothing is divided by 0.
     for (int k = 0; k < 4; ++k) count[k] = p->count[k];
@@ -8409,10 +8475,7 @@ static int pktseqi_packets_flush(pktseqi_packets *p) {
     double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.01;
     return pktseqi_table_flush(r, rows ? (size_t)((double)rows * whole) + 64 : 4096) &&
            pktseqi_segment_flush(c, from, rows - from) &&
-           pktseqi_segment_grow(c, rows, r->room) &&
-           (c->tracker.without_pairs ||
-            pktseqi_slots_reserve(&c->tracker, &c->tracker.state->table[PKTSEQI_PACKETS],
-                                  r->room - rows));
+           pktseqi_segment_grow(c, rows, r->room);
 }
 
 // Makes a packet the table's next row. The tracker comes last: a row that fails before has not been

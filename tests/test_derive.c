@@ -237,10 +237,21 @@ static size_t plain_counters(const view *v, double *count, size_t row, size_t ol
     return oldest;
 }
 
+// The first packet that is still remembered after a row: those before have left the window of their
+// pair, or are of two windows ago.
+static size_t plain_kept(const view *v, const size_t *oldest, size_t row, size_t kept) {
+    for (;; ++kept) {
+        size_t last = row;
+        while (!same_pair(v, last, kept)) --last;
+        if (oldest[last] <= kept && number_of(v, TIME, kept) >= number_of(v, TIME, row) - 20)
+            return kept;
+    }
+}
+
 // Compares all derived columns of a table with the plain way's.
 static void check_derived(const pktseq_table *table) {
     const pktseq_column *column[DERIVED];
-    size_t *oldest = (size_t *)calloc(table->rows, sizeof *oldest), s = 0;
+    size_t *oldest = (size_t *)calloc(table->rows, sizeof *oldest), s = 0, kept = 0;
     view v = view_of(table);
     if (!oldest) exit(1);
     for (size_t i = 0; i < DERIVED; ++i) {
@@ -262,7 +273,10 @@ static void check_derived(const pktseq_table *table) {
                    "row %lu: %s, not %s", (unsigned long)row,
                    pktseq_column_text(column[2], row), token);
         while (before > 0 && !same_pair(&v, row, before - 1)) --before;
-        oldest[row] = plain_counters(&v, count, row, before > 0 ? oldest[before - 1] : 0);
+        oldest[row] = plain_counters(&v, count, row,
+                                     before > 0 && oldest[before - 1] > kept ? oldest[before - 1]
+                                                                             : kept);
+        kept = plain_kept(&v, oldest, row, kept);
         for (size_t i = 0; i < COUNTERS; ++i)
             CHECK_THAT(pktseq_column_number(column[PAIR + i], row) == count[i],
                        "row %lu, %s: %.17g, not %.17g",

@@ -83,7 +83,7 @@ typedef struct plain {
     plain_connection connection[MOST];
     size_t connections;
     plain_pair *pair;
-    size_t pairs;
+    size_t pairs, kept;  // packets before that are in no window
     unsigned numbers, sequences, ended;
     plain_contact contact[4 * MOST];
     size_t contacts;
@@ -240,6 +240,15 @@ static void plain_pairs(plain *m, pktseq_packet p, double *count) {
     pair->in[pair->count++] = n;
     while (m->packet[pair->in[0]].time < p.time - 10)
         memmove(pair->in, pair->in + 1, --pair->count * sizeof *pair->in);
+    // What is two windows old is forgotten, whosever it is, unless an earlier packet is younger.
+    for (;; ++m->kept) {
+        plain_pair *owner = NULL;
+        for (i = 0; i < m->pairs; ++i)
+            if (m->pair[i].count && m->pair[i].in[0] == m->kept) owner = &m->pair[i];
+        if (!owner) continue;
+        if (m->packet[m->kept].time >= p.time - 20) break;
+        memmove(owner->in, owner->in + 1, --owner->count * sizeof *owner->in);
+    }
     for (i = 0; i < 9; ++i) count[i] = 0;
     for (i = 0; i < pair->count; ++i) {
         pktseq_packet q = m->packet[pair->in[i]];
@@ -726,6 +735,31 @@ static void test_flood(void) {
     CHECK(held == 0);
 }
 
+// A pair that is not seen any more keeps no memory: it follows what the last 20 seconds have seen.
+static void test_slow(void) {
+    pktseq_allocator allocator = {held_alloc, held_free, NULL};
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_tracker tracker;
+    pktseq_tracked got;
+    pktseq_packet p;
+    memset(&p, 0, sizeof p);
+    p.transport = 6;
+    p.protocol = "TCP";
+    rule.max_pairs = 1000;
+    most_held = 0;
+    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
+    for (uint32_t i = 0; i < 200000; ++i) {
+        uint32_t address = i / 160;  // a pair sends for 20 s, and never again
+        p.time = 0.125 * i;
+        memcpy(p.src, &address, 4);
+        CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
+        CHECK(got.counter[0] == (i % 160 < 80 ? i % 160 + 1 : 81));
+    }
+    CHECK_THAT(most_held < 400000, "%lu bytes", (unsigned long)most_held);
+    pktseq_tracker_free(&tracker);
+    CHECK(held == 0);
+}
+
 // ---- live scores
 
 // Learns from a table; the same table is what normal scores are.
@@ -934,5 +968,6 @@ int main(void) {
     test_connection();
     test_failures();
     test_flood();
+    test_slow();
     return check_end("test_tracker");
 }
