@@ -1795,17 +1795,21 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // ---- >>api-short: from a file to alarms in six calls ------------------------------------------
 
-// Zero means: the default. The ones up to tcp_only are for learning.
+// Zero means: the default. The ones up to tcp_only are for learning, but for the rate.
 typedef struct pktseq_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
     double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
-    double false_positive_rate;  // share of normal sequences that may raise an alarm; 0: 0.01
+    double false_positive_rate;  // share of normal sequences that may raise an alarm; 0: 0.01 or,
+                          //   once learned, as it was learned
     double context;       // share of the pair's last 10 seconds in the score; 0: 0.65,
                           //   negative: none
     uint64_t seed;        // 0: 1
     int tcp_only;         // 1: only packets of TCP
     pktseq_rule rule;     // how packets become sequences; min_length 0: by connection, or, once
                           //   learned, as the model was, in either case with this secret
+    double threshold;     // 0: that of false_positive_rate. One of the caller's own also serves a
+                          //   checkpoint that does not say which scores are normal
+    double adapt;         // of watching: see pktseq_watch_options
     int threads;          // 0: OpenMP's choice
     int (*progress)(void *user_data, const struct pktseq_progress *progress);  // of training
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
@@ -1869,10 +1873,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
                                              const pktseq_training *training,
                                              const pktseq_detector *detector, pktseq_error *err);
 
-// Learns after training which scores are normal. A model trained by likelihood gets
-// pktseq_detector_options_recommended, with recipe->context where the codec has some, another one
-// the reference's score.
-//   detector   out, or one that was made before: its options then remain
+// Learns after training which scores are normal, for recipe->false_positive_rate. A model trained
+// by likelihood gets pktseq_detector_options_recommended, with recipe->context where the codec has
+// some, another one the reference's score.
+//   detector   out; or one that was made before: its other options, and weights, then remain
 //   fails as pktseq_detector_init and _fit do; the detector is then as it was.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  pktseq_detector *detector,
@@ -1883,7 +1887,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
 
 // All that learning leaves and watching needs; each part is open to the functions above, such as
 // pktseq_save_mem and pktseq_load_mem for a program without files. From the first packet that it
-// watches on it stays where it is in memory.
+// watches on it stays where it is in memory; before it, options may be written.
 typedef struct pktseq_guard {
     pktseq_model model;
     pktseq_codec codec;
@@ -1925,23 +1929,34 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
 PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
                                             pktseq_error *err);
 
-// Opens a checkpoint: that of pktseq_guard_store, or any other that has a codec and a fitted
-// detector. guard and options as above.
+// Opens a checkpoint: that of pktseq_guard_store, or any other that has a codec and, unless
+// options->threshold is given, a fitted detector; without one scores are the reference's. guard and
+// options as above.
 //   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
 PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err);
 
 // Scores each sequence of a capture, in the order in which they began, and shows them to scored_fn
 // once all are scored. What it shows is valid until it returns.
-//   fails as pktseq_table_read and pktseq_detector_score_all do; nothing was then shown.
-//   Thread safe.
+//   fails as pktseq_table_read and pktseq_detector_score_all do, and as pktseq_detector_threshold
+//   does; nothing was then shown.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const char *path,
                                             void (*scored_fn)(void *user_data,
                                                               const pktseq_scored *scored),
                                             void *user_data, pktseq_error *err);
 #endif
 
+// Makes the dataset that the guard's model scores, of a table that was read with
+// pktseq_codec_schema: for who wants more of it than pktseq_guard_score shows, and then calls
+// pktseq_detector_score_all, _explain or pktseq_recipe_calibrate.
+//   dataset    out, of the guard's allocator; freed by the caller
+//   fails as pktseq_dataset_init does, and with ARGUMENT (a guard that is empty).   Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const pktseq_table *table,
+                                              pktseq_dataset *dataset, pktseq_error *err);
+
 // Takes the next packet of live traffic, see pktseq_watcher; alarms go to options.alarm_fn.
+//   packet     or NULL: to be ready for the first one, so that it is known early whether the model
+//              can watch packets at all
 //   fails with ARGUMENT (an empty guard, a time that is not finite), and as pktseq_watcher_init and
 //   _push do; the guard can still be used.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
@@ -16869,9 +16884,10 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 // and detect do: read, prepare, train, calibrate, then score files or watch packets. Nothing here
 // computes: each function calls the public ones above in the order that all callers need, and frees
 // what is left over after a failure.
-// Has it learned something, and which scores are normal?
+
+// Tells whether a guard has learned something, or opened what another one has.
 static int pktseqi_guard_ready(const pktseq_guard *guard) {
-    return guard && guard->model.block && guard->codec.field_count && guard->detector.sequences;
+    return guard && guard->model.block && guard->codec.field_count && guard->detector.memory;
 }
 
 // Returns the text that a column has in a row, or "" where there is no such column.
@@ -17102,7 +17118,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
 }
 
 // The threshold comes from traffic that the model has not seen, if some was held out: scores of
-// what it has learned from are too low.
+// what it has learned from are too low. A detector that is there gives way to its successor only
+// when that is fitted.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  pktseq_detector *detector,
                                                  const pktseq_model *model,
@@ -17110,26 +17127,29 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  const pktseq_dataset *dataset,
                                                  pktseq_error *err) {
     pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector fitted;
     double *weight;
-    pktseq_status status = PKTSEQ_OK;
-    int made;
+    pktseq_status status;
     if (!recipe || !detector || !model || !codec || !codec->groups)
         return pktseqi_bad_argument(err, "recipe, detector, model or codec is NULL or empty");
-    made = !detector->memory;
-    // Borrowed by the options until the detector has copied them.
+    // borrowed by the options until the detector has copied them
     weight = (double *)pktseqi_alloc(&codec->allocator, codec->groups, sizeof *weight);
     if (!weight) return pktseqi_no_memory(err);
-    if (model->config.loss == PKTSEQ_LOSS_NLL)
+    if (detector->memory) {
+        options = detector->options;
+        options.weight = detector->weight;
+    } else if (model->config.loss == PKTSEQ_LOSS_NLL) {
         options = pktseq_detector_options_recommended(codec, weight);
-    if (options.context > 0) options.context = recipe->context;
+    }
+    if (detector->memory || options.context > 0) options.context = recipe->context;
     options.false_positive_rate = recipe->false_positive_rate;
-    if (made)
-        status = pktseq_detector_init(detector, model, codec->contexts, &options,
-                                      &codec->allocator, err);
+    status = pktseq_detector_init(&fitted, model, codec->contexts, &options, &codec->allocator,
+                                  err);
     if (!status)
-        status = pktseq_detector_fit(detector, model, dataset, recipe->train.threads, err);
-    if (status && made) pktseq_detector_free(detector);
+        status = pktseq_detector_fit(&fitted, model, dataset, recipe->train.threads, err);
     pktseqi_free(&codec->allocator, weight);
+    pktseq_detector_free(status ? &fitted : detector);
+    if (!status) *detector = fitted;
     return status;
 }
 
@@ -17196,18 +17216,39 @@ PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const cha
 
 PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err) {
+    const pktseq_detector_options detect = pktseq_detector_options_default();
     pktseq_status status;
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     pktseqi_guard_begin(guard, path ? options : NULL);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
     status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,
                          &guard->options.allocator, err);
-    if (!status && !pktseqi_guard_ready(guard))
+    if (!status && !guard->codec.field_count)
+        status = PKTSEQI_DATA_ERROR(err, "%s holds no codec, so it does not say what its features "
+                                    "are", path);
+    if (!status && !guard->detector.sequences && guard->options.threshold == 0)
         status = PKTSEQI_DATA_ERROR(err, "%s: it does not say which scores are normal: expected "
                                     "what pktseq_guard_store or train --recommended has written",
                                     path);
+    if (!status && !guard->detector.memory)
+        status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts,
+                                      &detect, &guard->options.allocator, err);
     if (status) pktseq_guard_close(guard);
     return status;
+}
+
+// Finds the threshold of scores at the end: the caller's own, or that of the caller's rate, or the
+// learned one. (Of running scores a watcher does the same.)
+static pktseq_status pktseqi_guard_threshold(const pktseq_guard *guard, double *threshold,
+                                             pktseq_error *err) {
+    const pktseq_options *o = &guard->options;
+    *threshold = o->threshold != 0 ? o->threshold : guard->detector.threshold;
+    if (o->threshold != 0 || !(o->false_positive_rate > 0)) return PKTSEQ_OK;
+    return pktseq_detector_threshold(&guard->detector, 0, o->false_positive_rate, threshold, NULL,
+                                     NULL)
+               ? pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "false_positive_rate is no share, or "
+                               "the detector keeps no distribution that it could be taken from")
+               : PKTSEQ_OK;
 }
 
 // Scores a table's sequences and shows them.
@@ -17218,15 +17259,10 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
                                                           const pktseq_scored *scored),
                                         void *user_data, pktseq_error *err) {
     const pktseq_allocator *allocator = &guard->options.allocator;
-    pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_dataset dataset;
-    pktseq_status status;
-    double *score;
-    // A model forecasts as it was trained: with as many packets before, and from the same first
-    // token.
-    options.inputs = guard->model.config.inputs;
-    options.start = guard->model.config.start;
-    status = pktseq_dataset_init(&dataset, &guard->codec, table, &options, allocator, err);
+    double *score, threshold = 0;
+    pktseq_status status = pktseqi_guard_threshold(guard, &threshold, err);
+    if (!status) status = pktseq_guard_dataset(guard, table, &dataset, err);
     if (status) return status;
     // All are scored before the first is shown, in batches sorted by length, which is faster than
     // one by one; and a failure shows none.
@@ -17239,7 +17275,7 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
         while (table->start[s] < dataset.first_row[i]) ++s;
         scored = pktseq_table_describe(table, s);
         scored.score = score[i];
-        scored.threshold = guard->detector.threshold;
+        scored.threshold = threshold;
         scored_fn(user_data, &scored);
     }
     pktseqi_free(allocator, score);
@@ -17273,6 +17309,19 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
 }
 #endif
 
+// A model forecasts as it was trained: after as many packets, and from the same first token.
+PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const pktseq_table *table,
+                                              pktseq_dataset *dataset, pktseq_error *err) {
+    pktseq_dataset_options options = pktseq_dataset_options_default();
+    if (dataset) memset(dataset, 0, sizeof *dataset);
+    if (!pktseqi_guard_ready(guard))
+        return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
+    options.inputs = guard->model.config.inputs;
+    options.start = guard->model.config.start;
+    return pktseq_dataset_init(dataset, &guard->codec, table, &options, &guard->options.allocator,
+                               err);
+}
+
 // The watcher is made with the first packet, as it points at model and codec: a guard that was
 // moved in memory before that is fine.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
@@ -17284,17 +17333,19 @@ PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_pa
     if (!guard->watcher.state) {
         memset(&options, 0, sizeof options);
         options.rule = guard->options.rule;
+        options.threshold = guard->options.threshold;
+        options.false_positive_rate = guard->options.false_positive_rate;
+        options.adapt = guard->options.adapt;
         options.alarm_fn = guard->options.alarm_fn;
         options.user_data = guard->options.user_data;
         status = pktseq_watcher_init(&guard->watcher, &guard->model, &guard->codec,
                                      &guard->detector, &options, &guard->options.allocator, err);
         if (status) return status;
     }
-    // Of the watcher only running out of memory is not the caller's mistake.
-    status = pktseq_watcher_push(&guard->watcher, packet);
+    // of the watcher only running out of memory is not the caller's mistake
+    status = packet ? pktseq_watcher_push(&guard->watcher, packet) : PKTSEQ_OK;
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
-    return status ? pktseqi_bad_argument(err, "packet is NULL, or its time is not finite")
-                  : pktseqi_ok(err);
+    return status ? pktseqi_bad_argument(err, "the packet's time is not finite") : pktseqi_ok(err);
 }
 
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {

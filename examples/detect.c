@@ -86,10 +86,7 @@ typedef struct app {
     size_t top, threads;
     int undated;               // some sequence of the list has no date
     FILE *print;               // where the list goes: stdout, or stderr if that gets a file
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
+    pktseq_guard guard;        // the opened model
     pktseq_table table;
     pktseq_dataset dataset;
     size_t *sequence;          // (pairs) number of each pair's sequence in the table
@@ -226,10 +223,10 @@ static const char *const keep[] = {
 // Reads a file with the model's own schema.
 static int read_table(app *a, const char *path, pktseq_table *table) {
     static const char *const shown[] = {"src_ip", "dst_ip", "label"};
-    pktseq_schema schema = pktseq_codec_schema(&a->codec);
+    pktseq_schema schema = pktseq_codec_schema(&a->guard.codec);
     schema.keep = keep;
     schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 7;
-    if (a->notebook) schema.rule = pktseq_schema_reference().rule;
+    if (a->notebook) schema.rule = a->guard.options.rule;
     schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i) {
@@ -240,67 +237,69 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
     return 0;
 }
 
-static pktseq_dataset_options dataset_options(const app *a) {
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    options.inputs = a->model.config.inputs;
-    options.start = a->model.config.start;
-    return options;
-}
-
-// Model, codec and calibration from the checkpoint; without a calibration the reference's score.
-static int load_model(app *a) {
-    pktseq_detector_options options = pktseq_detector_options_default();
+// Opens the checkpoint; without a calibration scores are the reference's.
+static int open_model(app *a) {
+    pktseq_options options;
     const char *wrong = input_wrong(a->model_path, 1);
     if (wrong) return fail("%s %s", a->model_path, wrong);
-    if (pktseq_load(&a->model, &a->codec, &a->training, &a->detector, a->model_path, NULL, &a->err))
+    memset(&options, 0, sizeof options);
+    options.threshold = HUGE_VAL;  // without a calibration there is none
+    if (a->notebook) options.rule = pktseq_schema_reference().rule;
+    if (pktseq_guard_open(&a->guard, a->model_path, &options, &a->err))
         return fail("%s", a->err.text);
-    if (!a->codec.field_count)
-        return fail("%s holds no codec, so it does not say what its features are", a->model_path);
-    if (a->codec.groups != a->model.config.groups)
-        return fail("%s: codec and model have different groups of outputs", a->model_path);
-    if (a->given_start) a->model.config.start = (pktseq_start)a->start;
-    if (a->detector.memory) return 0;
-    return pktseq_detector_init(&a->detector, &a->model, a->codec.contexts, &options, NULL, &a->err)
-               ? fail("%s", a->err.text) : 0;
+    if (a->given_start) a->guard.model.config.start = (pktseq_start)a->start;
+    return 0;
 }
 
-// Alarms an hour as a share of the sequences.
-static int find_rate(app *a) {
-    if (a->hourly < 0) return 0;
-    a->given_rate = 1;
-    return pktseq_detector_rate(&a->detector, a->hourly, &a->rate)
-               ? fail("%s does not say how many sequences an hour has, so --alarms-per-hour has no "
-                      "meaning: calibrate it anew, or give --false-alarms", a->model_path) : 0;
+// Makes the dataset of what was read from a file.
+static int make_dataset(app *a, const char *path, const pktseq_table *table,
+                        pktseq_dataset *dataset) {
+    if (!pktseq_guard_dataset(&a->guard, table, dataset, &a->err)) return 0;
+    return fail("%s: %s", input_name(path), a->err.text);
 }
 
 // The calibration anew, from normal traffic.
 static int calibrate(app *a, pktseq_table *normal) {
-    pktseq_dataset_options options = dataset_options(a);
-    pktseq_detector_options again = a->detector.options;
-    pktseq_detector detector;
+    pktseq_guard *g = &a->guard;
+    pktseq_recipe recipe;
     pktseq_dataset dataset;
+    unsigned long n;
     int bad;
-    again.weight = a->detector.weight;
-    if (a->given_rate) again.false_positive_rate = a->rate;
-    if (a->given_context) again.context = a->context;
-    if (pktseq_dataset_init(&dataset, &a->codec, normal, &options, NULL, &a->err))
-        return fail("%s: %s", a->normal_path, a->err.text);
-    if (dataset.pairs < 20) {
-        bad = fail("%s: %lu sequence%s of normal traffic are too few for a threshold: 20 are the "
-                   "least, and 1000 or more make one that can be promised", a->normal_path,
-                   (unsigned long)dataset.pairs, dataset.pairs == 1 ? "" : "s");
-        pktseq_dataset_free(&dataset);
-        return bad;
-    }
-    bad = pktseq_detector_init(&detector, &a->model, a->codec.contexts, &again, NULL, &a->err) ||
-          pktseq_detector_fit(&detector, &a->model, &dataset, (int)a->threads, &a->err);
+    if (make_dataset(a, a->normal_path, normal, &dataset)) return 1;
+    n = (unsigned long)dataset.pairs;
+    pktseq_recipe_from_model(&recipe, &g->model, &g->codec, &g->training, &g->detector, NULL);
+    if (a->given_rate) recipe.false_positive_rate = a->rate;
+    if (a->given_context) recipe.context = a->context;
+    recipe.train.threads = (int)a->threads;
+    bad = n >= 20 && pktseq_recipe_calibrate(&recipe, &g->detector, &g->model, &g->codec, &dataset,
+                                             &a->err);
     pktseq_dataset_free(&dataset);
-    if (bad) {
-        pktseq_detector_free(&detector);
-        return fail("%s: %s", a->normal_path, a->err.text);
+    if (n < 20)
+        return fail("%s: %lu sequence%s of normal traffic are too few for a threshold: 20 are the "
+                    "least, and 1000 or more make one that can be promised", a->normal_path, n,
+                    output_plural(n));
+    return bad ? fail("%s: %s", a->normal_path, a->err.text) : 0;
+}
+
+// Finds the threshold, and the rate of false alarms that it is for: of running scores, if live.
+static int find_threshold(app *a) {
+    const pktseq_detector *d = &a->guard.detector;
+    a->judged = a->given_threshold || d->sequences > 0;
+    if (a->given_threshold) {
+        a->rate = -1;
+        return 0;
     }
-    pktseq_detector_free(&a->detector);
-    a->detector = detector;
+    if (a->live && !a->judged)
+        return fail("%s has no threshold: give --threshold X, or calibrate it", a->model_path);
+    if (a->hourly >= 0 && pktseq_detector_rate(d, a->hourly, &a->rate))
+        return fail("%s does not say how many sequences an hour has, so --alarms-per-hour has no "
+                    "meaning: calibrate it anew, or give --false-alarms", a->model_path);
+    a->threshold = a->live ? d->running_threshold : d->threshold;
+    if (a->hourly < 0 && (!a->given_rate || a->normal_path))
+        a->rate = d->options.false_positive_rate;
+    else if (pktseq_detector_threshold(d, a->live, a->rate, &a->threshold, NULL, NULL))
+        return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
+                    "taken: give --calibrate NORMAL, too", a->model_path);
     return 0;
 }
 
@@ -411,8 +410,8 @@ static int score_data(app *a) {
     size_t n = a->dataset.pairs;
     ranked *order = (ranked *)malloc(n * sizeof *order);
     if (!order) return fail("out of memory");
-    if (pktseq_detector_score_all(&a->detector, &a->model, &a->dataset, (int)a->threads, a->score,
-                                  &a->err)) {
+    if (pktseq_detector_score_all(&a->guard.detector, &a->guard.model, &a->dataset,
+                                  (int)a->threads, a->score, &a->err)) {
         free(order);
         return fail("%s: %s", a->data_path, a->err.text);
     }
@@ -464,20 +463,20 @@ static void say(app *a, const char *format, ...) {
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_table_counts *cut = &a->table.counts;
-    const char *names = input_names(a->codec.names, pktseq_table_names(&a->table));
+    const char *names = input_names(a->guard.codec.names, pktseq_table_names(&a->table));
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
         say(a, "warning     %s\n", output_shown(warning));
     if (names) say(a, "warning     %s\n", names);
     say(a, "model       %s\n", output_shown(a->model_path));
-    for (const char *p = a->training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
-        char line[sizeof a->training.recipe];
+    for (const char *p = a->guard.training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
+        char line[sizeof a->guard.training.recipe];
         snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
-        say(a, "%s%s", p == a->training.recipe ? "made from   " : "            ",
+        say(a, "%s%s", p == a->guard.training.recipe ? "made from   " : "            ",
             output_shown(line));
         p += strcspn(p, "\n");
-        if (!*p && a->training.iteration)
-            say(a, ", %lu iterations", (unsigned long)a->training.iteration);
+        if (!*p && a->guard.training.iteration)
+            say(a, ", %lu iterations", (unsigned long)a->guard.training.iteration);
         say(a, "\n");
     }
     say(a, "data        %s\n", output_shown(input_name(a->data_path)));
@@ -488,23 +487,23 @@ static void print_data(app *a) {
     if (a->dataset.skipped)
         say(a, ", %lu too short to be scored", (unsigned long)a->dataset.skipped);
     say(a, "\n");
-    for (size_t f = 0; f < a->codec.field_count; ++f)
+    for (size_t f = 0; f < a->guard.codec.field_count; ++f)
         if (a->dataset.unknown[f])
             say(a, "unknown     %lu packet%s %s that the model does not know\n",
                 (unsigned long)a->dataset.unknown[f],
                 a->dataset.unknown[f] == 1 ? " has a" : "s have a",
-                output_shown(a->codec.field[f].column));
+                output_shown(a->guard.codec.field[f].column));
 }
 
 // The threshold, and how it was chosen.
 static void print_threshold(app *a) {
-    const pktseq_detector *d = &a->detector;
+    const pktseq_detector *d = &a->guard.detector;
     char text[256];
     if (a->given_threshold) {
         say(a, "threshold   %.5g, as given\n", a->threshold);
     } else if (d->sequences) {
         say(a, "threshold   %.5g for %s%s%s\n", a->threshold,
-            output_rate(text, d, a->given_rate ? a->rate : d->options.false_positive_rate),
+            output_rate(text, d, a->rate),
             a->normal_path ? " of " : "", a->normal_path ? output_shown(a->normal_path) : "");
     } else {
         say(a, "threshold   none, so nothing is judged: give --calibrate NORMAL or --threshold "
@@ -514,7 +513,7 @@ static void print_threshold(app *a) {
 
 // Counts the packets with a token that the model does not know by transport and lower port.
 static void count_names(const app *a, size_t f, pktseq_drift *drift) {
-    const pktseq_field *field = &a->codec.field[f];
+    const pktseq_field *field = &a->guard.codec.field[f];
     const pktseq_column *column = pktseq_table_column(&a->table, field->column);
     const pktseq_column *transport = pktseq_table_column(&a->table, "transport");
     const pktseq_column *src = pktseq_table_column(&a->table, "src_port");
@@ -546,21 +545,19 @@ static void print_verdict(app *a) {
     pktseq_drift drift;
     pktseq_verdict verdict;
     size_t packets = 0, most = 0;
-    double rate = a->given_threshold ? -1 : a->given_rate ? a->rate
-                                                         : a->detector.options.false_positive_rate;
     char text[768];
     pktseq_status status;
-    if (!a->detector.sequences || a->normal_path) return;
+    if (!a->guard.detector.sequences || a->normal_path) return;
     memset(&drift, 0, sizeof drift);
     for (size_t i = 0; i < a->dataset.pairs; ++i) packets += a->dataset.length[i];
-    for (size_t f = 0; f < a->codec.field_count; ++f)
+    for (size_t f = 0; f < a->guard.codec.field_count; ++f)
         if (a->dataset.unknown[f] > a->dataset.unknown[most]) most = f;
     for (size_t i = 0; i < a->dataset.pairs; ++i)
-        pktseq_drift_add(&drift, &a->detector, a->score[i], a->score[i] > a->threshold,
+        pktseq_drift_add(&drift, &a->guard.detector, a->score[i], a->score[i] > a->threshold,
                          i ? 0 : (double)packets, i ? 0 : (double)a->dataset.unknown[most]);
     if (a->dataset.unknown[most]) count_names(a, most, &drift);
-    status = pktseq_drift_verdict(&drift, &a->detector, rate, &verdict);
-    say(a, "verdict     %s\n", verdict_text(text, status ? NULL : &verdict, rate));
+    status = pktseq_drift_verdict(&drift, &a->guard.detector, a->rate, &verdict);
+    say(a, "verdict     %s\n", verdict_text(text, status ? NULL : &verdict, a->rate));
 }
 
 // Mean scores of all, and of both kinds: by label where there are labels, else by the threshold.
@@ -694,7 +691,8 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     else if (ngram_scores(normal, learn, &a->table, score, own, message, sizeof message))
         fail("the 3-gram baseline: %s", message);
     else if (pktseq_quantile(score + learn, normal->sequences - learn,
-                             1 - a->detector.options.false_positive_rate, &threshold, NULL, &a->err))
+                             1 - a->guard.detector.options.false_positive_rate, &threshold, NULL,
+                             &a->err))
         fail("the 3-gram baseline: %s", a->err.text);
     else
         bad = 0;
@@ -893,8 +891,8 @@ static size_t reasons_of(const app *a, const pktseq_work *work, const explained 
                          size_t past, pktseq_reason *reason) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
     size_t reasons = 0;
-    pktseq_detector_reasons(&a->detector, &a->codec, work, &pair, x->part, first, past, reason,
-                            &reasons);
+    pktseq_detector_reasons(&a->guard.detector, &a->guard.codec, work, &pair, x->part, first, past,
+                            reason, &reasons);
     for (size_t i = 0; i < reasons; ++i) {
         const pktseq_column *column = pktseq_table_column(&a->table, reason[i].column);
         if (column && column->names)
@@ -908,7 +906,7 @@ static size_t reasons_of(const app *a, const pktseq_work *work, const explained 
 // to be freed.
 static int explain(const app *a, pktseq_work *work, size_t i, int texts, explained *x) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
-    size_t parts = a->codec.groups + a->codec.contexts;
+    size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
     double score;
     x->pair = i;
     x->row = a->dataset.first_row[i];
@@ -922,7 +920,7 @@ static int explain(const app *a, pktseq_work *work, size_t i, int texts, explain
         filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
     }
     if (!x->part ||
-        pktseq_detector_explain(&a->detector, &a->model, work, &pair, x->part, &score))
+        pktseq_detector_explain(&a->guard.detector, &a->guard.model, work, &pair, x->part, &score))
         return fail("out of memory");
     x->alarm.reasons = reasons_of(a, work, x, 0, x->steps, x->alarm.reason);
     for (size_t k = 0; k < x->alarm.reasons; ++k) reason_text(&x->alarm.reason[k], x->reason[k]);
@@ -1152,7 +1150,8 @@ static void choose_steps(const explained *x, size_t parts, double *sum, unsigned
 // holds the forecasts from which x was explained.
 static int report_one(const app *a, const pktseq_work *work, const explained *x, report_item *item,
                       report_step *step, step_text *text) {
-    size_t parts = a->codec.groups + a->codec.contexts, N = a->model.config.inputs, k = 0;
+    size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
+    size_t N = a->guard.model.config.inputs, k = 0;
     double *sum = (double *)malloc(x->steps * sizeof *sum);
     unsigned char *shown = (unsigned char *)malloc(x->steps);
     const pktseq_column *frame = frames_of(a);
@@ -1260,8 +1259,8 @@ static int write_report(app *a, const report_entry *list, size_t count) {
     r.score = time + n;
     r.anomalous = a->labelled ? anomalous : NULL;
     r.threshold = a->threshold;
-    r.threshold_low = a->given_threshold ? a->threshold : a->detector.threshold_low;
-    r.threshold_high = a->given_threshold ? a->threshold : a->detector.threshold_high;
+    r.threshold_low = a->given_threshold ? a->threshold : a->guard.detector.threshold_low;
+    r.threshold_high = a->given_threshold ? a->threshold : a->guard.detector.threshold_high;
     r.evaluation = a->evaluated ? &a->evaluation : NULL;
     r.top = list;
     r.top_count = count;
@@ -1308,7 +1307,8 @@ static int print_and_report(app *a) {
     int bad = !list || !one || !shown || !item || !step || !text;
     if (bad) fail("out of memory");
     memset(&work, 0, sizeof work);
-    if (!bad && pktseq_work_init(&work, &a->model.config, 1, a->dataset.longest, 1, NULL, &a->err))
+    if (!bad && pktseq_work_init(&work, &a->guard.model.config, 1, a->dataset.longest, 1, NULL,
+                                 &a->err))
         bad = fail("%s", a->err.text);
     for (size_t m = 0; !bad && m < a->begin[count]; ++m) {
         char when[48];
@@ -1363,48 +1363,31 @@ static int tell(app *a, const pktseq_table *normal) {
 // Answers while packets come.
 static int run_live(app *a) {
     live *l = (live *)calloc(1, sizeof *l);
-    pktseq_watch_options options;
+    pktseq_options *options = &a->guard.options;
     const char *wrong = input_wrong(a->data_path, 0);
-    int standard = strcmp(a->data_path, "-") == 0, bad;
+    int bad = 1;
     if (!l) return fail("out of memory");
-    memset(&options, 0, sizeof options);
-    options.alarm_fn = live_alarm;
-    options.user_data = l;
-    options.threshold = a->given_threshold ? a->threshold : a->detector.running_threshold;
-    options.false_positive_rate = a->given_rate ? a->rate : 0;
-    options.adapt = 3600 * a->adapt;
-    if (a->given_rate && !a->given_threshold && a->detector.sequences &&
-        pktseq_detector_threshold(&a->detector, 1, a->rate, &options.threshold, NULL, NULL)) {
-        free(l);
-        return fail("%s keeps no distribution of running scores, from which --false-alarms could "
-                    "be taken: calibrate it anew, or give --threshold X", a->model_path);
-    }
-    if (a->notebook) options.rule = pktseq_schema_reference().rule;
-    options.rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
+    options->threshold = a->threshold != 0 ? a->threshold : DBL_MIN;  // 0 means: the learned one
+    options->false_positive_rate = a->rate > 0 ? a->rate : 0;  // of what adapts
+    options->adapt = 3600 * a->adapt;
+    options->alarm_fn = live_alarm;
+    options->user_data = l;
+    options->rule.secret[0] = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u ^ (uint64_t)clock();
+    l->guard = &a->guard;
     l->print = stdout;
     l->json = a->json;
-    l->names = a->codec.names;
-    l->detector = &a->detector;
-    l->rate = a->given_threshold ? -1 : a->given_rate ? a->rate : a->detector.options.false_positive_rate;
+    l->rate = a->rate;
     l->rules = &a->rules;
-    l->incidents.limit = INCIDENT_RECENT;
     l->err = &a->err;
-    if (wrong) bad = fail("%s %s", a->data_path, wrong);
-    else if (!a->given_threshold && !a->detector.sequences)
-        bad = fail("%s has no threshold: give --threshold X, or calibrate it", a->model_path);
-    else if (pktseq_watcher_init(&l->watcher, &a->model, &a->codec, &a->detector, &options, NULL,
-                                 &a->err))
-        bad = fail("%s", a->err.text);
-    else bad = 0;
-    if (!bad) {
-        l->file = standard ? stdin : fopen(a->data_path, "rb");
-        if (!l->file) bad = fail("%s cannot be opened", a->data_path);
-        else if (live_run(l, a->json ? stderr : stdout))
-            bad = l->nothing ? fail("no packet came from %s", input_name(a->data_path))
-                             : fail("%s: %s", input_name(a->data_path), a->err.text);
-        if (l->file && !standard) fclose(l->file);
-    }
-    pktseq_watcher_free(&l->watcher);
+    l->incidents.limit = INCIDENT_RECENT;
+    l->file = strcmp(a->data_path, "-") == 0 ? stdin : wrong ? NULL : fopen(a->data_path, "rb");
+    if (wrong) fail("%s %s", a->data_path, wrong);
+    else if (!l->file) fail("%s cannot be opened", a->data_path);
+    else if (pktseq_guard_watch(&a->guard, NULL, &a->err)) fail("%s", a->err.text);
+    else if (!live_run(l, a->json ? stderr : stdout)) bad = 0;
+    else if (l->nothing) fail("no packet came from %s", input_name(a->data_path));
+    else fail("%s: %s", input_name(a->data_path), a->err.text);
+    if (l->file && l->file != stdin) fclose(l->file);
     free(l->incidents.list);
     free(l);
     return bad;
@@ -1418,29 +1401,21 @@ static int read_rules(app *a) {
                        a->ignore_path, line) : 0;
 }
 
+// All of it. What is learned anew is saved last, when nothing else can fail any more.
 static int run(app *a) {
-    pktseq_dataset_options options;
     pktseq_table normal;
     int bad;
     memset(&normal, 0, sizeof normal);
-    if (load_model(a) || find_rate(a) || output_check(a) || read_rules(a)) return 1;
-    if (a->live) return run_live(a);
-    if (a->normal_path && read_table(a, a->normal_path, &normal)) return 1;
-    bad = (a->normal_path && calibrate(a, &normal)) || read_table(a, a->data_path, &a->table);
-    options = dataset_options(a);
-    if (!bad && pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &options, NULL, &a->err))
-        bad = fail("%s: %s", input_name(a->data_path), a->err.text);
-    if (!a->given_threshold) a->threshold = a->detector.threshold;
-    if (a->given_rate && !a->given_threshold && !a->normal_path &&
-        pktseq_detector_threshold(&a->detector, 0, a->rate, &a->threshold, NULL, NULL))
-        return fail("%s keeps no distribution of normal scores, from which --false-alarms could be "
-                    "taken: give --calibrate NORMAL, too", a->model_path);
-    a->judged = a->given_threshold || a->detector.sequences > 0;
-    bad = bad || find_sequences(a) || score_data(a) || find_incidents(a) || tell(a, &normal);
+    if (open_model(a) || output_check(a) || read_rules(a)) return 1;
+    bad = a->normal_path && (read_table(a, a->normal_path, &normal) || calibrate(a, &normal));
+    bad = bad || find_threshold(a);
+    if (!bad && a->live) return run_live(a);
+    bad = bad || read_table(a, a->data_path, &a->table) ||
+          make_dataset(a, a->data_path, &a->table, &a->dataset) || find_sequences(a) ||
+          score_data(a) || find_incidents(a) || tell(a, &normal);
     pktseq_table_free(&normal);
     if (bad) return 1;
-    if (a->save && pktseq_save(&a->model, &a->codec, &a->training, &a->detector, a->model_path,
-                               &a->err))
+    if (a->save && pktseq_guard_store(&a->guard, a->model_path, &a->err))
         return fail("%s", a->err.text);
     if (a->scores_path && a->print == stdout)
         printf("scores      %s\n", output_shown(a->scores_path));
@@ -1475,10 +1450,7 @@ int main(int argc, char **argv) {
     free(a->incidents.list);
     pktseq_dataset_free(&a->dataset);
     pktseq_table_free(&a->table);
-    pktseq_detector_free(&a->detector);
-    pktseq_training_free(&a->training);
-    pktseq_model_free(&a->model);
-    pktseq_codec_free(&a->codec);
+    pktseq_guard_close(&a->guard);
     free(a);
     return result == 1;
 }

@@ -21,11 +21,9 @@
 enum { LIVE_WINDOW = 1 << 16 };
 
 typedef struct live {
-    pktseq_watcher watcher;
+    pktseq_guard *guard;
     FILE *file, *print;
     int json, failed, nothing;  // nothing: no packet came
-    pktseq_names names;      // how the model's data named protocols
-    const pktseq_detector *detector;
     double rate;             // of false alarms that the threshold is for; negative: unknown
     uint64_t judged;         // sequences that had ended when the traffic was judged last
     int drifted;
@@ -72,9 +70,9 @@ static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v)
 // was calibrated on, and when that is over.
 static void live_judge(live *l) {
     pktseq_verdict v;
-    if (l->watcher.sequences < l->judged + 20) return;
-    l->judged = l->watcher.sequences;
-    if (pktseq_drift_verdict(&l->watcher.drift, l->detector, l->rate, &v)) return;
+    if (l->guard->watcher.sequences < l->judged + 20) return;
+    l->judged = l->guard->watcher.sequences;
+    if (pktseq_drift_verdict(&l->guard->watcher.drift, &l->guard->detector, l->rate, &v)) return;
     if (!v.judged || (v.drifted != 0) == l->drifted) return;
     l->drifted = v.drifted != 0;
     live_put_verdict(l, l->print, &v);
@@ -106,7 +104,7 @@ static size_t live_read(void *user_data, void *to, size_t size, int *failed) {
         if (ready < 0) continue;
         if (ready == 0) {
             if (l->heard)
-                pktseq_watcher_tick(&l->watcher, l->now + difftime(time(NULL), l->heard));
+                pktseq_guard_tick(l->guard, l->now + difftime(time(NULL), l->heard));
             live_judge(l);
             continue;
         }
@@ -138,7 +136,7 @@ static inline void live_alarm(void *user_data, const pktseq_alarm *a) {
 
 // At the end, or when somebody stops it.
 static void live_summary(live *l, FILE *file, const pktseq_capture_counts *counts) {
-    const pktseq_watcher *w = &l->watcher;
+    const pktseq_watcher *w = &l->guard->watcher;
     size_t kept = incident_sort(&l->incidents);
     pktseq_drift drift = w->drift;
     pktseq_verdict v;
@@ -158,7 +156,7 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
                       "the limits of the rule\n", (unsigned long)w->tracker.evicted_connections,
                 (unsigned long)(w->tracker.evicted_pairs + w->tracker.evicted_contacts),
                 (unsigned long)w->tracker.evicted_packets);
-    if (!pktseq_drift_verdict(&drift, l->detector, l->rate, &v))
+    if (!pktseq_drift_verdict(&drift, &l->guard->detector, l->rate, &v))
         fprintf(file, "verdict     %s\n", verdict_text(verdict, &v, l->rate));
     fprintf(file, "threshold   %.5g, of running scores and of scores at the end\n"
                   "anomalous   %lu of %lu sequences", w->options.threshold,
@@ -185,7 +183,7 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
 
 // One packet, from wherever. 0 = go on
 static int live_packet(live *l, const pktseq_packet *packet) {
-    pktseq_status status = pktseq_watcher_push(&l->watcher, packet);
+    pktseq_status status = pktseq_guard_watch(l->guard, packet, NULL);
     l->now = packet->time;
     l->heard = time(NULL);
     live_judge(l);
@@ -248,7 +246,7 @@ static int live_csv(live *l) {
     schema.keep = keep;
     schema.keep_count = sizeof keep / sizeof *keep;
     schema.rule = pktseq_rule_connection();
-    schema.rule.tcp_only = l->watcher.tracker.rule.tcp_only;
+    schema.rule.tcp_only = l->guard->watcher.tracker.rule.tcp_only;
     schema.bad_rows = 1;
     while (!ended && !stop) {
         size_t got, whole, quotes = 0;
@@ -336,17 +334,18 @@ static inline int live_run(live *l, FILE *summary) {
     }
     l->window_at = 0;
     is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
-    names = input_names(l->names, is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
+    names = input_names(l->guard->codec.names,
+                        is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
     if (names) fprintf(summary, "warning     %s\n", names);
     fflush(summary);
     bad = is_capture ? live_capture(l, &capture) : live_csv(l);
-    pktseq_watcher_tick(&l->watcher, HUGE_VAL);
+    pktseq_guard_tick(l->guard, HUGE_VAL);
     live_judge(l);
-    if (!bad && !live_stop && !l->watcher.tracker.packets && !capture.counts.frames) {
+    if (!bad && !live_stop && !l->guard->watcher.tracker.packets && !capture.counts.frames) {
         l->nothing = bad = 1;
         snprintf(l->err->text, sizeof l->err->text, "no packet came");
     }
-    if (!output_pipe_closed && (!bad || l->watcher.tracker.packets))
+    if (!output_pipe_closed && (!bad || l->guard->watcher.tracker.packets))
         live_summary(l, summary, &capture.counts);
     l->failed = l->failed && !output_pipe_closed;  // who reads no more misses nothing
     if (l->failed) snprintf(l->err->text, sizeof l->err->text, "cannot write to standard output");

@@ -971,6 +971,18 @@ static void run_guard_score(trial *t) {
     pktseq_guard_close(&guard);
 }
 
+static void run_guard_dataset(trial *t) {
+    pktseq_options options = guard_options();
+    pktseq_guard guard;
+    pktseq_dataset dataset;
+    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    TRY(pktseq_guard_dataset(&guard, &S.table, &dataset, t->err));
+    CHECK_EMPTY(dataset);
+    t->result = t->status ? 0 : dataset_hash(&dataset);
+    pktseq_dataset_free(&dataset);
+    pktseq_guard_close(&guard);
+}
+
 static void run_guard_watch(trial *t) {
     pktseq_options options = guard_options();
     pktseq_guard guard;
@@ -1048,6 +1060,7 @@ static const call calls[] = {
     {"pktseq_guard_open", run_guard_open, 30, 0},
     {"pktseq_guard_store", run_guard_store, 5, USES_MALLOC},
     {"pktseq_guard_score", run_guard_score, 60, HAS_SPARE},
+    {"pktseq_guard_dataset", run_guard_dataset, 6, 0},
     {"pktseq_guard_watch", run_guard_watch, 8, HAS_SPARE},
 };
 

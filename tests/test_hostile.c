@@ -1768,6 +1768,7 @@ static const char *const plain_calls[] = {
     "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
+    "pktseq_guard_dataset",
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next",  // see test_capture
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",  // see test_detect
@@ -1947,6 +1948,7 @@ static void test_free_and_plain(void) {
     CHECK(pktseq_guard_open(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_score(NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_watch(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_dataset(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_rule_connection().kind == PKTSEQ_RULE_CONNECTION);
     pktseq_stream_reset(NULL);
     pktseq_stream_reset((pktseq_stream *)(void *)zero.bytes);

@@ -306,24 +306,25 @@ static void test_drift_lines(void) {
 
 // Other traffic is said once, and so is its end; in between nothing is printed.
 static void test_judge(void) {
-    static pktseq_detector d;
+    static pktseq_guard guard;
+    pktseq_detector *d = &guard.detector;
     static const int step[][2] = {{300, 0}, {300, 1}, {300, 1}, {4000, 0}, {300, 0}};
     static const int said[] = {0, 1, 1, 2, 2};
     static char line[4096];
     FILE *file = tmpfile();
     if (!file) return;
-    d.sequences = 1000;
-    d.dispersion = 1;
-    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) d.scores.quantile[k] = k;
+    d->sequences = 1000;
+    d->dispersion = 1;
+    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) d->scores.quantile[k] = k;
     l.print = file;
-    l.detector = &d;
+    l.guard = &guard;
     l.rate = 0.01;
-    l.watcher.drift.window = 500;
+    guard.watcher.drift.window = 500;
     for (size_t i = 0; i < sizeof step / sizeof *step; ++i) {
         size_t size, lines = 0;
-        for (int n = 0; n < step[i][0]; ++n, ++l.watcher.sequences) {
+        for (int n = 0; n < step[i][0]; ++n, ++guard.watcher.sequences) {
             int other = step[i][1] && n % 2;
-            CHECK(!pktseq_drift_add(&l.watcher.drift, &d, n * 29 % 65, other, 5, 0));
+            CHECK(!pktseq_drift_add(&guard.watcher.drift, d, n * 29 % 65, other, 5, 0));
             live_judge(&l);
         }
         rewind(file);

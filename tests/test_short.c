@@ -224,6 +224,50 @@ static void check_watch(pktseq_guard *guard, heard *h, const heard *want) {
     CHECK(guard->watcher.sequences == expected->scores);
 }
 
+static void on_threshold(void *user_data, const pktseq_scored *s) {
+    *(double *)user_data = s->threshold;
+}
+
+// Opens the model of `w` and takes both thresholds out: of files, and of packets.
+static void check_thresholds(const pktseq_options *options, double of_file, double of_packets) {
+    pktseq_guard guard;
+    pktseq_error err;
+    double seen = 0;
+    CHECK_THAT(!pktseq_guard_open(&guard, model_path, options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_score(&guard, csv_path, on_threshold, &seen, &err), "%s", err.text);
+    CHECK_THAT(seen == of_file, "%g, not %g", seen, of_file);
+    // ready for the first packet, and nothing counted
+    CHECK_THAT(!pktseq_guard_watch(&guard, NULL, &err), "%s", err.text);
+    CHECK(guard.watcher.options.threshold == of_packets && guard.watcher.tracker.packets == 0);
+    CHECK(guard.watcher.options.adapt == options->adapt);
+    pktseq_guard_close(&guard);
+}
+
+// A guard's threshold is what was learned, or of another rate, or the caller's own.
+static void test_thresholds(const whole *w, const pktseq_options *learned) {
+    pktseq_options options = *learned;
+    pktseq_guard guard;
+    pktseq_error err;
+    double file, live;
+    options.false_positive_rate = 0;
+    check_thresholds(&options, w->detector.threshold, w->detector.running_threshold);
+    options.false_positive_rate = 0.05;
+    options.adapt = 600;
+    CHECK(!pktseq_detector_threshold(&w->detector, 0, 0.05, &file, NULL, NULL));
+    CHECK(!pktseq_detector_threshold(&w->detector, 1, 0.05, &live, NULL, NULL));
+    CHECK(file > w->detector.threshold && live > w->detector.running_threshold);
+    check_thresholds(&options, file, live);
+    options.threshold = 0.7;
+    check_thresholds(&options, 0.7, 0.7);
+    options.threshold = 0;
+    options.false_positive_rate = 2;
+    CHECK_THAT(!pktseq_guard_open(&guard, model_path, &options, &err), "%s", err.text);
+    CHECK(pktseq_guard_score(&guard, csv_path, on_threshold, &file, &err) ==
+          PKTSEQ_ERROR_MISMATCH && says(&err, "false_positive_rate"));
+    CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && !guard.watcher.state);
+    pktseq_guard_close(&guard);
+}
+
 // Learn, store, open, score, watch, close: all as the full API has it.
 static void test_path(void) {
     static whole w;
@@ -263,6 +307,7 @@ static void test_path(void) {
     pktseq_guard_close(&again);
     pktseq_guard_close(&again);
     CHECK(is_zero(&again, sizeof again));
+    test_thresholds(&w, &options);
     free_whole(&w);
 }
 
@@ -358,6 +403,14 @@ static void test_recipe(void) {
           PKTSEQ_ERROR_ARGUMENT && !detector.memory);
     CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
     CHECK(detector.sequences == 36 && detector.options.context == 0.65);
+    // what it is calibrated with the second time are the recipe's settings, all else its own
+    r.context = 0.25;
+    r.false_positive_rate = 0.1;
+    detector.options.one_step_ahead = 0;
+    CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
+    CHECK(detector.options.context == 0.25 && detector.options.false_positive_rate == 0.1);
+    CHECK(detector.sequences == 36 && !detector.options.one_step_ahead &&
+          detector.options.measure == PKTSEQ_MEASURE_SURPRISAL);
     pktseq_detector_free(&detector);
     pktseq_model_free(&model);
     pktseq_dataset_free(&dataset);
@@ -523,16 +576,25 @@ static void test_failures(void) {
     CHECK(pktseq_guard_score(&guard, model_path, on_nothing, &calls, &err) == PKTSEQ_ERROR_DATA);
     CHECK(says(&err, model_path) && calls == 0);
     CHECK(pktseq_guard_store(&guard, "/no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
-    CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
     p.time = (double)NAN;
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && says(&err, "time"));
     p = packet[0];
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_OK && guard.watcher.tracker.packets == 1);
-    // A checkpoint without what tells normal scores is not enough.
+    // A checkpoint without what tells normal scores is enough with a threshold of one's own, one
+    // without a codec never.
     CHECK(!pktseq_save(&guard.model, &guard.codec, NULL, NULL, model_path, &err));
     pktseq_guard_close(&guard);
     CHECK(pktseq_guard_open(&guard, model_path, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "normal") && is_zero(&guard, sizeof guard), "%s", err.text);
+    options.threshold = 3;
+    CHECK_THAT(!pktseq_guard_open(&guard, model_path, &options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_score(&guard, csv_path, on_nothing, &calls, &err), "%s", err.text);
+    CHECK(calls == 40 && !guard.detector.sequences);
+    CHECK_THAT(!pktseq_guard_watch(&guard, &p, &err), "%s", err.text);
+    CHECK(!pktseq_save(&guard.model, NULL, NULL, NULL, model_path, &err));
+    pktseq_guard_close(&guard);
+    CHECK(pktseq_guard_open(&guard, model_path, &options, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "codec") && is_zero(&guard, sizeof guard), "%s", err.text);
 }
 
 int main(int argc, char **argv) {
