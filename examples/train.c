@@ -549,7 +549,6 @@ static int prepare_new(app *a) {
 
 // A run that goes on: everything from the checkpoint but the packets.
 static int prepare_resumed(app *a) {
-    pktseq_schema *schema = &a->recipe.schema;
     pktseq_train_config asked = a->recipe.train;
     const char *wrong = input_wrong(a->resume_path, 1);
     if (wrong) return fail("%s %s", a->resume_path, wrong);
@@ -569,10 +568,11 @@ static int prepare_resumed(app *a) {
         memcpy(a->recipe.train.milestone, asked.milestone, sizeof asked.milestone);
         a->recipe.train.milestone_count = asked.milestone_count;
     }
-    memset(schema, 0, sizeof *schema);
-    schema->field = a->codec.field;
-    schema->field_count = a->codec.field_count;
-    schema->rule = a->codec.rule;
+    a->recipe.schema = pktseq_codec_schema(&a->codec);
+    if (a->detector.memory) {
+        a->recipe.context = a->detector.options.context;
+        a->recipe.false_positive_rate = a->detector.options.false_positive_rate;
+    }
     a->recipe.dataset.hold_out = a->training.hold_out;
     a->recipe.dataset.inputs = a->model.config.inputs;
     a->recipe.dataset.start = a->model.config.start;
