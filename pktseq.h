@@ -38,7 +38,8 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
     csv, frame, capture -> table, tracker, sequences, packets -> kind, codec -> dataset -> model
-          -> forward, backward, step -> train -> use, detect -> files
+          -> plain (the network, read it first), gru, forward, backward, optimizer -> train
+          -> use, detect -> files
 
     >>api-short goes all the way in six calls, with the recommended settings.
 
@@ -164,7 +165,8 @@ VERSIONS
             (pktseq_drift); thresholds that follow it; models and codecs that go on with new traffic
             (pktseq_recipe_prepare, _codec_extend, _model_grow); counters of a source, fewer
             recommended features. Rows of categories are packed, columns narrow
-            (pktseq_column_number, _text). The inside of a step can be read (pktseq_work_state ..).
+            (pktseq_column_number, _text). The network stands once more in plain
+            loops, whose inside can be read (pktseq_plain); pktseq_gradcheck is gone.
             Renamed: rule.least, most and notebook are min_length, max_length and reference_names;
             table.cut is counts; pktseq_schema_notebook is pktseq_schema_reference; false_alarms is
             false_positive_rate; surprise is surprisal; point, point_every and report_every are
@@ -285,7 +287,8 @@ PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, s
 #define PKTSEQ_STRUCT_SIZES \
     (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
      sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
-     sizeof(pktseq_training) + sizeof(pktseq_detector) + sizeof(pktseq_packet) + \
+     sizeof(pktseq_plain) + sizeof(pktseq_training) + sizeof(pktseq_detector) + \
+     sizeof(pktseq_packet) + \
      sizeof(pktseq_capture) + sizeof(pktseq_tracker) + sizeof(pktseq_watcher) + \
      sizeof(pktseq_guard))
 
@@ -1187,25 +1190,6 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t
 // The hidden state of the caller's pair after its N input packets: a view (H), or NULL.
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair);
 
-// The inside of the caller's pair at step s, to look at: s = 0 .. N-1 are the encoder's steps,
-// N .. N+T-1 the decoder's. Each returns a view, or NULL where there is nothing to see. They only
-// read, and cost nothing while they are not called.
-//   state  (H)     the hidden state h after step s of the last forward, until the next one
-//   gates  (4, H)  r, z, n and q of step s (see THE MATHEMATICS), from a forward until backward,
-//                  which turns them into their derivatives
-//   dh     (H)     d work->loss / d h after step s: what the output of step s and all later steps
-//                  send back; from a traced backward (pktseq_work_trace) until the next forward
-PKTSEQ_DEF const pktseq_real *pktseq_work_state(const pktseq_work *work, size_t pair, size_t s);
-PKTSEQ_DEF const pktseq_real *pktseq_work_gates(const pktseq_work *work, size_t pair, size_t s);
-PKTSEQ_DEF const pktseq_real *pktseq_work_dh(const pktseq_work *work, size_t pair, size_t s);
-
-// Makes every backward from now on copy the gradient that arrives at each step into `dh`, for
-// pktseq_work_dh; NULL makes it stop. Changes no bit of what is computed.
-//   dh     (size) the caller's, to be kept until tracing stops or work is freed; size is at least
-//          (N + T) * B * H, with the largest T and B of pktseq_work_init
-//   fails with ARGUMENT (NULL or empty work, work without backward), MISMATCH (size too small).
-PKTSEQ_DEF pktseq_status pktseq_work_trace(pktseq_work *work, pktseq_real *dh, size_t size);
-
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
 
 // ---- >>api-step: forward, backward, one step down the gradient --------------------------------
@@ -1246,17 +1230,36 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
                                               double learning_rate, double momentum,
                                               pktseq_real *velocity);
 
-// Compares backward with central differences, (loss(w + e) - loss(w - e)) / 2e, for every
-// parameter. worst: the largest |difference| / (largest |gradient| of that tensor + 1e-12). Expect
-// 1e-8 with PKTSEQ_REAL double and e = 1e-5, more where a tensor's gradients are so small that the
-// rounding of the loss, 1e-16 * loss / e, shows; float is too coarse for it. Takes 2 * parameters
-// forwards and overwrites work->grad; the model is changed and restored to the bit.
-//   fails as pktseq_forward and pktseq_backward do, with ARGUMENT (epsilon not above 0), DIVERGED
-//   (a loss or gradient is not finite; worst is then DBL_MAX).
-PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
-                                          const pktseq_pair *pair, size_t count,
-                                          const unsigned char *teacher, double epsilon,
-                                          double *worst);
+// One pair through the network of >>plain, forward and back, in double: to look inside, and to
+// compare forward and backward with. Rows are steps s, N of the encoder, then T of the decoder;
+// out, y and dout have zeros in the rows of the encoder.
+typedef struct pktseq_plain {
+    size_t steps, width;   // S = N + T; the larger of D and O
+    double loss;           // of the sequence: see THE MATHEMATICS, and work->sequence_loss
+    double *x;             // (S, width) what goes in: packets, then tokens after LeakyReLU
+    double *h;             // (S + 1, H) h[s] the state before step s, h[s + 1] after it
+    double *gate;          // (S, 4, H) r z n q
+    double *out;           // (S, O) what comes out; with NLL means and probabilities
+    double *y;             // (S + 1, O) y[N] the first token, y[s + 1] the true packet of step s
+    double *dout;          // (S, O) d loss / d (W h + b)
+    double *dx, *dh;       // (S, width), (S + 1, H) d loss / d x, h
+    double *grad;          // (parameters) d loss / d parameter, laid out as the model's block
+    double *a, *b;         // (3, H) scratch
+    void *memory;          // one block for all of the above
+    pktseq_allocator allocator;
+} pktseq_plain;
+
+// Computes all of it: loss and gradient of one pair, not divided by B or T. One number after the
+// other: 100 times slower than forward and backward.
+//   pair      with its target, N = config.inputs, T from 1; packed or not; not kept
+//   teacher   1 = teacher-forced
+//   fails with ARGUMENT (NULL, an empty model, no target), MISMATCH (the pair is not one for this
+//   model), MEMORY; plain is then empty.       Thread safe.
+PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_model *model,
+                                           const pktseq_pair *pair, int teacher,
+                                           const pktseq_allocator *allocator, pktseq_error *err);
+
+PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain);
 
 // ---- >>api-train: the loop --------------------------------------------------------------------
 
@@ -11121,6 +11124,35 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     memset(model, 0, sizeof *model);
 }
 
+// Tells whether a pair says what comes.
+static int pktseqi_has_target(const pktseq_pair *pair) {
+    return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
+}
+
+// Tells whether packed rows are those of such a model: one number of a row for each group, and each
+// column that a row names is an input of the network. That makes every index below safe.
+static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
+    if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
+    for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
+        if (p->group[g].kind != config->group[g].kind ||
+            p->group[g].first != config->group[g].first ||
+            p->group[g].count != config->group[g].count)
+            return 0;
+    return 1;
+}
+
+// Checks that a pair is one for such a model, with all its memory there.
+//   known   1: its target must be there, too
+static pktseq_status pktseqi_pair_check(const pktseq_config *config, const pktseq_pair *pair,
+                                        int known) {
+    const pktseq_packing *p = pair->packing;
+    if (pair->targets == 0 || (pair->inputs && !(p ? pair->packed_input : pair->input)) ||
+        (known && !pktseqi_has_target(pair)))
+        return PKTSEQ_ERROR_ARGUMENT;
+    return pair->inputs != config->inputs || (p && !pktseqi_packing_fits(p, config))
+               ? PKTSEQ_ERROR_MISMATCH : PKTSEQ_OK;
+}
+
 // Parameters of a task: 64 KB of each of gradients, velocity and weights, which is long beside the
 // microsecond or two that a task costs, and short enough for eight tasks in a model of H = 64.
 enum { PKTSEQI_CHUNK = 16384 };
@@ -11193,15 +11225,12 @@ typedef struct pktseqi_working {
     int has_loss;         // 1 when every pair had targets
     int all_forced;       // 1 when all sequences are teacher-forced
     int can_backward;     // 1 between a forward with targets and backward
-    int has_gates;        // 1 between a forward and backward
-    int has_dh;           // 1 between a traced backward and the next forward
     int lazy, pending;    // see >>optimizer; 1 between a lazy backward and its gradients
     pktseq_real clip;     // what a lazy work's gradients are still to be multiplied by
     const pktseq_packing *packing;  // of the batch, or NULL
     size_t entries;       // G where decoder inputs are packed entries, 0 where they are dense
     size_t h_stride;      // numbers from one row of h or dh to the next, at least H
     size_t gate_stride;   // and of gate, at least 4H
-    pktseq_real *dh_trace;          // (S*B, H) the caller's, or NULL, see pktseq_work_trace
     const pktseqi_kernels *kernels; // of this machine
     pktseqi_pool *pool;   // of training's threads, while it lasts
 #define PKTSEQI_X(type_, field_, rows_, cols_) type_ *field_;
@@ -11301,23 +11330,14 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config
     return pktseqi_ok(err);
 }
 
-// Finds the row of the caller's pair at step s among the rows of all steps, and tells if it is
-// there: not when the step is none, or the sequence has ended before it. The views below show such
-// rows; an index that is too large gives NULL, as does a work without a forward.
-static int pktseqi_work_row(const pktseq_work *work, size_t pair, size_t s, size_t *row) {
-    const pktseqi_working *state = work ? work->state : NULL;
-    if (!state || pair >= work->count || s >= work->steps ||
-        state->place[pair] >= state->active[s])
-        return 0;
-    *row = state->row[s] + state->place[pair];
-    return 1;
-}
-
 PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
-    size_t row, N = work ? work->config.inputs : 0;
-    // t is compared first, so that N + t cannot wrap.
-    if (!work || t >= work->steps || !pktseqi_work_row(work, pair, N + t, &row)) return NULL;
-    return work->state->out + (row - work->state->row[N]) * work->config.out;
+    const pktseqi_working *state = work ? work->state : NULL;
+    size_t N = work ? work->config.inputs : 0, s = N + t;
+    // t is compared first, as N + t may wrap. Where the sequence has ended there is no row.
+    if (!state || pair >= work->count || t >= work->steps || s >= work->steps ||
+        state->place[pair] >= state->active[s])
+        return NULL;
+    return state->out + (state->row[s] - state->row[N] + state->place[pair]) * work->config.out;
 }
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
@@ -11327,41 +11347,61 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_
                                 work->state->h_stride;
 }
 
-PKTSEQ_DEF const pktseq_real *pktseq_work_state(const pktseq_work *work, size_t pair, size_t s) {
-    size_t row;
-    if (!pktseqi_work_row(work, pair, s, &row)) return NULL;
-    return work->state->h + (work->count + row) * work->state->h_stride;
-}
-
-PKTSEQ_DEF const pktseq_real *pktseq_work_gates(const pktseq_work *work, size_t pair, size_t s) {
-    size_t row;
-    if (!pktseqi_work_row(work, pair, s, &row) || !work->state->has_gates) return NULL;
-    return work->state->gate + row * work->state->gate_stride;
-}
-
-PKTSEQ_DEF const pktseq_real *pktseq_work_dh(const pktseq_work *work, size_t pair, size_t s) {
-    size_t row;
-    if (!pktseqi_work_row(work, pair, s, &row) || !work->state->has_dh) return NULL;
-    return work->state->dh_trace + row * work->config.hidden;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_work_trace(pktseq_work *work, pktseq_real *dh, size_t size) {
-    if (!work || !work->memory || work->state->forward_only) return PKTSEQ_ERROR_ARGUMENT;
-    // h has as many rows, and longer ones: work_init has checked that the product fits size_t.
-    if (dh && size < (work->config.inputs + work->targets) * work->batch * work->config.hidden)
-        return PKTSEQ_ERROR_MISMATCH;
-    work->state->dh_trace = dh;
-    work->state->has_dh = 0;
-    return PKTSEQ_OK;
-}
-
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
     if (!work) return;
     pktseqi_free(&work->allocator, work->memory);
     memset(work, 0, sizeof *work);
 }
 
-// ---- >>gru: one GRU step, forward and backward ------------------------------------------------
+// Allocates all arrays, zeros. 0 = out of memory.
+static int pktseqi_plain_alloc(const pktseq_model *m, size_t targets, pktseq_plain *p) {
+    size_t O = m->config.out, H = m->config.hidden, all = 0;
+    size_t W = m->config.in > O ? m->config.in : O, S = pktseqi_plus(m->config.inputs, targets);
+    size_t ends = pktseqi_plus(S, 1);
+    struct {
+        double **to;
+        size_t count;
+    } array[] = {{&p->x, pktseqi_area(S, W)},        {&p->h, pktseqi_area(ends, H)},
+                 {&p->gate, pktseqi_area(S, 4 * H)}, {&p->y, pktseqi_area(ends, O)},
+                 {&p->out, pktseqi_area(S, O)},      {&p->dout, pktseqi_area(S, O)},
+                 {&p->dx, pktseqi_area(S, W)},       {&p->dh, pktseqi_area(ends, H)},
+                 {&p->a, pktseqi_area(3, H)},        {&p->b, pktseqi_area(3, H)},
+                 {&p->grad, m->parameters}};
+    double *at;
+    for (size_t i = 0; i < PKTSEQI_LENGTH(array); ++i) all = pktseqi_plus(all, array[i].count);
+    p->memory = at = (double *)pktseqi_alloc_zeroed(&p->allocator, all, sizeof *at);
+    for (size_t i = 0; at && i < PKTSEQI_LENGTH(array); at += array[i++].count) *array[i].to = at;
+    p->steps = S;
+    p->width = W;
+    return at != NULL;
+}
+
+// Fills in what is known before the first step: x of the encoder, and y. A packed packet is
+// unpacked in dx, which is still empty, and then is so again.
+static void pktseqi_plain_read(const pktseq_config *c, pktseq_plain *p, const pktseq_pair *pair) {
+    const pktseq_packing *k = pair->packing;
+    size_t N = c->inputs, D = c->in, O = c->out;
+    pktseq_real *row = (pktseq_real *)p->dx;
+    for (size_t s = 0; s <= p->steps; ++s) {
+        double *to = s < N ? p->x + s * p->width : p->y + s * O;
+        size_t n = k ? k->fields : s < N ? D : O;
+        const pktseq_real *from;
+        if (s < N) from = (k ? pair->packed_input : pair->input) + s * n;
+        else if (s == N) from = k ? pair->packed_first : pair->first;
+        else from = (k ? pair->packed_target : pair->target) + (s - N - 1) * n;
+        if (!from) continue;  // no first token: zeros
+        for (size_t f = 0; k && s < N && f < n; ++f) pktseqi_unpack(&k->field[f], from[f], row);
+        if (k && s >= N) pktseqi_unpack_targets(k, from, row);
+        for (size_t i = 0; i < (s < N ? D : O); ++i) to[i] = (double)(k ? row : from)[i];
+    }
+    memset(p->dx, 0, p->width * sizeof *p->dx);
+}
+
+PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain) {
+    if (!plain) return;
+    pktseqi_free(&plain->allocator, plain->memory);
+    memset(plain, 0, sizeof *plain);
+}
 
 // One of the two GRUs of a model, or its gradients.
 typedef struct pktseqi_gru {
@@ -11385,6 +11425,204 @@ static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tens
     gru.H = config->hidden;
     return gru;
 }
+
+// ---- >>plain: the whole network and its gradient, one number after the other -------------------
+
+// What >>gru, >>forward and >>backward do for batches, with vectors and threads, stands here once
+// as THE MATHEMATICS has it: one sequence, a loop for a sum, all in double. Read it first. The fast
+// functions name the lines here that they stand for, and tests compare the two.
+//
+// dv is short for d loss / d v. The way back is the way there, read from its last line to its first
+// (Werbos 1990): what is marked "was: y = f(x)" gives dx += dy * f'(x). It is += because a value
+// that is used twice changes the loss twice: h goes into its own output and into the next step, an
+// output into the loss and into the next token, a weight into every step of its network.
+
+// y = W x + b          x (cols)  ->  y (rows)
+static void pktseqi_plain_linear(const pktseq_real *w, const pktseq_real *b, size_t rows,
+                                 size_t cols, const double *x, double *y) {
+    for (size_t i = 0; i < rows; ++i) {
+        y[i] = (double)b[i];
+        for (size_t k = 0; k < cols; ++k) y[i] += (double)w[i * cols + k] * x[k];
+    }
+}
+
+// was: y = W x + b     dW += dy x'    db += dy    dx += W' dy
+// dW and db lie in grad where W and b lie in the model's block.
+static void pktseqi_plain_linear_back(const pktseq_model *m, pktseq_plain *p, const pktseq_real *w,
+                                      const pktseq_real *b, size_t rows, size_t cols,
+                                      const double *x, const double *dy, double *dx) {
+    double *dw = p->grad + (w - m->block), *db = p->grad + (b - m->block);
+    for (size_t i = 0; i < rows; ++i) {
+        db[i] += dy[i];
+        for (size_t k = 0; k < cols; ++k) {
+            dw[i * cols + k] += dy[i] * x[k];
+            dx[k] += (double)w[i * cols + k] * dy[i];
+        }
+    }
+}
+
+// Returns 1 / (1 + e^-v), from 0 to 1: how far a gate is open. Its derivative is s*(1 - s).
+static double pktseqi_plain_sigmoid(double v) { return 1 / (1 + exp(-v)); }
+
+// Step s of a GRU (Cho et al. 2014), with r after the product, as in cuDNN and in PyTorch's nn.GRU.
+//   x (D), h (H)  ->  r z n q (H each), h2 (H)        a, b (3H): what x and h say to r, z and n
+static void pktseqi_plain_gru(const pktseq_model *m, pktseq_plain *p, size_t s) {
+    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
+    size_t H = w.H;
+    const double *h = p->h + s * H, *a = p->a, *b = p->b;
+    double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H, *h2 = p->h + (s + 1) * H;
+    pktseqi_plain_linear(w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, p->a);
+    pktseqi_plain_linear(w.w_hh, w.b_hh, 3 * H, H, h, p->b);
+    for (size_t j = 0; j < H; ++j) {
+        r[j] = pktseqi_plain_sigmoid(a[j] + b[j]);          // reset: how much of q counts
+        z[j] = pktseqi_plain_sigmoid(a[H + j] + b[H + j]);  // update: how much of h stays
+        q[j] = b[2 * H + j];
+        n[j] = tanh(a[2 * H + j] + r[j] * q[j]);            // new
+        h2[j] = (1 - z[j]) * n[j] + z[j] * h[j];
+    }
+}
+
+// The same step back: dh2 (H)  ->  dx (D), dh (H), gradients        da, db (3H) in a, b
+static void pktseqi_plain_gru_back(const pktseq_model *m, pktseq_plain *p, size_t s) {
+    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
+    size_t H = w.H;
+    const double *h = p->h + s * H, *dh2 = p->dh + (s + 1) * H;
+    const double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H;
+    double *dh = p->dh + s * H, *da = p->a, *db = p->b;
+    for (size_t j = 0; j < H; ++j) {
+        double dz = dh2[j] * (h[j] - n[j]), dn = dh2[j] * (1 - z[j]);  // was: (1 - z)*n + z*h
+        double an = dn * (1 - n[j] * n[j]);                            // was: n = tanh(..)
+        double dr = an * q[j], dq = an * r[j];                         // was: a_n + r*q
+        dh[j] = dh2[j] * z[j];
+        da[j] = db[j] = dr * r[j] * (1 - r[j]);                        // was: r = sigmoid(..)
+        da[H + j] = db[H + j] = dz * z[j] * (1 - z[j]);                // was: z = sigmoid(..)
+        da[2 * H + j] = an;
+        db[2 * H + j] = dq;
+    }
+    pktseqi_plain_linear_back(m, p, w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, da,
+                              p->dx + s * p->width);
+    pktseqi_plain_linear_back(m, p, w.w_hh, w.b_hh, 3 * H, H, h, db, dh);
+}
+
+// Turns v = W h + b of a group of outputs (n) into what the loss takes it for: a number stays, a
+// flag becomes a probability, classes a distribution. Less the largest, no power overflows.
+//   sigmoid(v)          softmax(v)[i] = e^v[i] / sum of e^v
+static void pktseqi_plain_link(pktseq_group_kind kind, double *v, size_t n) {
+    double max = v[0], sum = 0;
+    if (kind == PKTSEQ_GROUP_FLAG) v[0] = pktseqi_plain_sigmoid(v[0]);
+    if (kind != PKTSEQ_GROUP_CLASS) return;
+    for (size_t i = 0; i < n; ++i) max = v[i] > max ? v[i] : max;
+    for (size_t i = 0; i < n; ++i) sum += v[i] = exp(v[i] - max);
+    for (size_t i = 0; i < n; ++i) v[i] /= sum;
+}
+
+// Returns what group g of the outputs is to the loss: for MSE they are all numbers.
+static pktseq_group_kind pktseqi_plain_kind(const pktseq_config *c, size_t g) {
+    return c->loss == PKTSEQ_LOSS_MSE ? PKTSEQ_GROUP_NUMBER : c->group[g].kind;
+}
+
+// Returns -log p, in nats; no less than 1e-30 is taken for p.
+static double pktseqi_plain_nats(double p) { return -log(p > 1e-30 ? p : 1e-30); }
+
+// Returns the loss of step s; links the outputs, and sets dout = d loss / d (W h + b).
+//   number   (out - y)^2 / 2                            dout = out - y
+//   flag     -(y log out + (1 - y) log(1 - out))        dout = out - y
+//   class    -sum of y log out                          dout = out * (sum of y) - y
+//   MSE      2 / O times that of numbers
+static double pktseqi_plain_loss(const pktseq_config *c, pktseq_plain *p, size_t s) {
+    double *out = p->out + s * c->out, *dout = p->dout + s * c->out, loss = 0;
+    double scale = c->loss == PKTSEQ_LOSS_MSE ? 2 / (double)c->out : 1;
+    const double *y = p->y + (s + 1) * c->out;
+    for (size_t g = 0, n; g < c->groups; ++g, out += n, dout += n, y += n) {
+        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
+        double sum = 0;
+        n = c->group[g].count;
+        pktseqi_plain_link(kind, out, n);
+        for (size_t i = 0; i < n; ++i) sum += y[i];
+        for (size_t i = 0; i < n; ++i) {
+            double e = (kind == PKTSEQ_GROUP_CLASS ? out[i] * sum : out[i]) - y[i];
+            dout[i] = scale * e;
+            if (kind == PKTSEQ_GROUP_NUMBER) loss += scale * e * e / 2;
+            else loss += y[i] * pktseqi_plain_nats(out[i]);
+            if (kind == PKTSEQ_GROUP_FLAG) loss += (1 - y[i]) * pktseqi_plain_nats(1 - out[i]);
+        }
+    }
+    return loss;
+}
+
+// Adds to dout of step s - 1 what step s made of that output as its token.
+//   was: token = leaky_relu(out)              f = dtoken * (token > 0 ? 1 : 0.01)
+//   was: out = v, sigmoid(v) or softmax(v)    dv += f, f * out * (1 - out) or out * (f - sum f out)
+static void pktseqi_plain_fed_back(const pktseq_config *c, pktseq_plain *p, size_t s) {
+    const double *token = p->x + s * p->width, *dtoken = p->dx + s * p->width;
+    const double *out = p->out + (s - 1) * c->out;
+    double *dout = p->dout + (s - 1) * c->out;
+    for (size_t g = 0; g < c->groups; ++g) {
+        size_t first = c->group[g].first, past = first + c->group[g].count;
+        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
+        double sum = 0;
+        for (size_t o = first; o < past; ++o)
+            sum += dtoken[o] * (token[o] > 0 ? 1 : 0.01) * out[o];
+        for (size_t o = first; o < past; ++o) {
+            double f = dtoken[o] * (token[o] > 0 ? 1 : 0.01);
+            if (kind == PKTSEQ_GROUP_FLAG) f *= out[o] * (1 - out[o]);
+            if (kind == PKTSEQ_GROUP_CLASS) f = out[o] * (f - sum);
+            dout[o] += f;
+        }
+    }
+}
+
+// The way there: N steps of the encoder, T of the decoder, whose token is the first one (y[N]), the
+// output before or, teacher-forced, the true packet before.
+static void pktseqi_plain_forward(const pktseq_model *m, pktseq_plain *p, int teacher) {
+    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
+    for (size_t s = 0; s < p->steps; ++s) {
+        for (size_t o = 0; s >= N && o < O; ++o) {
+            double v = s == N || teacher ? p->y[s * O + o] : p->out[(s - 1) * O + o];
+            p->x[s * p->width + o] = v > 0 ? v : 0.01 * v;  // leaky_relu
+        }
+        pktseqi_plain_gru(m, p, s);
+        if (s < N) continue;
+        pktseqi_plain_linear(m->tensor.out_w, m->tensor.out_b, O, H, p->h + (s + 1) * H,
+                             p->out + s * O);
+        p->loss += pktseqi_plain_loss(&m->config, p, s);
+    }
+}
+
+// The way back, from the last step, after which nothing comes, to the first.
+static void pktseqi_plain_backward(const pktseq_model *m, pktseq_plain *p, int teacher) {
+    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
+    for (size_t s = p->steps; s-- > 0;) {
+        if (s >= N)
+            pktseqi_plain_linear_back(m, p, m->tensor.out_w, m->tensor.out_b, O, H,
+                                      p->h + (s + 1) * H, p->dout + s * O, p->dh + (s + 1) * H);
+        pktseqi_plain_gru_back(m, p, s);
+        if (s > N && !teacher) pktseqi_plain_fed_back(&m->config, p, s);
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_model *model,
+                                           const pktseq_pair *pair, int teacher,
+                                           const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
+    if (!plain) return pktseqi_bad_argument(err, "plain is NULL");
+    memset(plain, 0, sizeof *plain);
+    if (!model || !model->block || !pair)
+        return pktseqi_bad_argument(err, "model or pair is NULL, or the model is empty");
+    status = pktseqi_pair_check(&model->config, pair, 1);
+    if (status) return pktseqi_error(err, status, 0, "the pair is not one for this model");
+    plain->allocator = pktseqi_allocator(allocator);
+    if (!pktseqi_plain_alloc(model, pair->targets, plain)) {
+        memset(plain, 0, sizeof *plain);
+        return pktseqi_no_memory(err);
+    }
+    pktseqi_plain_read(&model->config, plain, pair);
+    pktseqi_plain_forward(model, plain, teacher);
+    pktseqi_plain_backward(model, plain, teacher);
+    return pktseqi_ok(err);
+}
+
+// ---- >>gru: one GRU step, forward and backward ------------------------------------------------
 
 // The rows of one step: so many sequences, their inputs, hidden states and gates.
 typedef struct pktseqi_step {
@@ -11589,23 +11827,6 @@ static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
            a->inputs == b->inputs && a->loss == b->loss;
 }
 
-// Tells whether a pair says what comes.
-static int pktseqi_has_target(const pktseq_pair *pair) {
-    return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
-}
-
-// Tells whether packed rows are those of such a model: one number of a row for each group, and each
-// column that a row names is an input of the network. That makes every index below safe.
-static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
-    if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
-    for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
-        if (p->group[g].kind != config->group[g].kind ||
-            p->group[g].first != config->group[g].first ||
-            p->group[g].count != config->group[g].count)
-            return 0;
-    return 1;
-}
-
 // Checks that all is there and fits, before anything is written: a forward that fails leaves the
 // results of the one before. All pairs of a batch are packed by one packing, or none is.
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
@@ -11615,16 +11836,11 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
         return PKTSEQ_ERROR_ARGUMENT;
     if (count > work->batch || !pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i) {
-        const pktseq_packing *p = pair[i].packing;
-        if (pair[i].targets == 0 ||
-            (pair[i].inputs && !(p ? pair[i].packed_input : pair[i].input)) ||
-            (teacher && teacher[i] && !pktseqi_has_target(&pair[i])))
-            return PKTSEQ_ERROR_ARGUMENT;
         // The one packing of all is looked at again for each pair: a few comparisons a group,
         // beside thousands of multiply-adds for every packet.
-        if (p != pair[0].packing || (p && !pktseqi_packing_fits(p, &work->config)))
-            return PKTSEQ_ERROR_MISMATCH;
-        if (pair[i].inputs != work->config.inputs || pair[i].targets > work->targets)
+        pktseq_status status = pktseqi_pair_check(&work->config, &pair[i], teacher && teacher[i]);
+        if (status) return status;
+        if (pair[i].packing != pair[0].packing || pair[i].targets > work->targets)
             return PKTSEQ_ERROR_MISMATCH;
     }
     return PKTSEQ_OK;
@@ -11931,8 +12147,6 @@ static void pktseqi_forward_end(pktseq_work *results) {
                            (double)work->pair[work->place[i]].targets / count;
     }
     work->can_backward = work->has_loss && !work->forward_only;
-    work->has_gates = !work->forward_only;
-    work->has_dh = 0;
 }
 
 enum { PKTSEQI_FEW = 4 };  // sequences that stay on one core, see below
@@ -12081,9 +12295,6 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *wo
         pktseqi_matmul_transposed(kernels, model->tensor.out_w, O, H,
                                   work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
                                   step.count, dh2, work->h_stride);
-    for (size_t b = 0; work->dh_trace && b < step.count; ++b)  // for pktseq_work_dh
-        memcpy(work->dh_trace + (work->row[s] + first + b) * H, dh2 + b * work->h_stride,
-               H * sizeof *dh2);
     kernels->deltas(H, step.count, step.h, dh2, step.h_stride, step.gate, step.gate_stride);
     // was: W_hh h + b_hh           dh += W_hh' gh
     // was: W_ih token + b_ih       dtoken = W_ih' gi
@@ -12280,8 +12491,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     pktseqi_working *state = work ? work->state : NULL;
     if (!model || !model->block || !state || !state->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
-    state->can_backward = state->has_gates = 0;
-    state->has_dh = state->dh_trace != NULL;
+    state->can_backward = 0;
     state->pending = state->lazy;
     pktseqi_backward(model, state, 1, 0, state->lazy ? NULL : &work->grad);
     return PKTSEQ_OK;
@@ -12437,47 +12647,6 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
                                               pktseq_real *velocity) {
     return velocity ? pktseqi_step_down(model, work, learning_rate, momentum, velocity)
                     : PKTSEQ_ERROR_ARGUMENT;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_gradcheck(pktseq_model *model, pktseq_work *work,
-                                          const pktseq_pair *pair, size_t count,
-                                          const unsigned char *teacher, double epsilon,
-                                          double *worst) {
-    pktseq_tensor tensor;
-    pktseq_status status;
-    if (!worst || !(epsilon > 0)) return PKTSEQ_ERROR_ARGUMENT;
-    *worst = 0;
-    status = pktseq_forward(model, work, pair, count, teacher);
-    if (status == PKTSEQ_OK) status = pktseq_zero_grad(work);
-    if (status == PKTSEQ_OK) status = pktseq_backward(model, work);
-    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
-        // Relative to the tensor's largest gradient: one that is nearly zero has no digits.
-        double largest = 1e-12, difference = 0;
-        if (pktseq_model_tensor(model, t, &tensor)) return PKTSEQ_ERROR_ARGUMENT;
-        for (size_t i = 0; i < tensor.rows * tensor.cols; ++i) {
-            double grad = (double)work->grad_block[tensor.data + i - model->block], loss[2], d;
-            pktseq_real kept = tensor.data[i], moved[2];
-            // Below, then above the weight; it is put back before anything can return.
-            for (int k = 0; k < 2 && status == PKTSEQ_OK; ++k) {
-                tensor.data[i] = (pktseq_real)((double)kept + (k ? epsilon : -epsilon));
-                moved[k] = tensor.data[i];
-                status = pktseq_forward(model, work, pair, count, teacher);
-                loss[k] = work->loss;
-            }
-            tensor.data[i] = kept;
-            if (status) break;
-            // by what the weight has really moved, once rounded
-            d = fabs((loss[1] - loss[0]) / ((double)moved[1] - (double)moved[0]) - grad);
-            if (!pktseqi_finite(&d)) {
-                *worst = DBL_MAX;
-                return PKTSEQ_ERROR_DIVERGED;
-            }
-            if (d > difference) difference = d;
-            if (fabs(grad) > largest) largest = fabs(grad);
-        }
-        if (difference / largest > *worst) *worst = difference / largest;
-    }
-    return status;
 }
 
 // ---- >>train: the loop ------------------------------------------------------------------------

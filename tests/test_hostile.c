@@ -1668,13 +1668,6 @@ static size_t object_size(char letter) {
       ALLOC(2), ERR(3))) \
     C(work_output, "w", IF(pktseq_work_output(IN(0, pktseq_work), 0, 0))) \
     C(work_encoded, "w", IF(pktseq_work_encoded(IN(0, pktseq_work), 0))) \
-    C(work_state, "w", IF(pktseq_work_state(IN(0, pktseq_work), 0, 0))) \
-    C(work_gates, "w", IF(pktseq_work_gates(IN(0, pktseq_work), 0, 0))) \
-    C(work_trace, "wX?", pktseq_work_trace(A(0, pktseq_work), REALS(1), \
-      ROOM / sizeof(pktseq_real))) \
-    C(work_dh, "wmX", IF((pktseq_work_trace(A(0, pktseq_work), REALS(2), \
-      ROOM / sizeof(pktseq_real)), pktseq_backward(IN(1, pktseq_model), A(0, pktseq_work)), \
-      pktseq_work_dh(IN(0, pktseq_work), 0, 0)))) \
     C(forward, "mwpy?", pktseq_forward(IN(0, pktseq_model), A(1, pktseq_work), \
       IN(2, pktseq_pair), 1, IN(3, unsigned char))) \
     C(backward, "mw", pktseq_backward(IN(0, pktseq_model), A(1, pktseq_work))) \
@@ -1683,8 +1676,8 @@ static size_t object_size(char letter) {
     C(sgd_step, "mw", pktseq_sgd_step(A(0, pktseq_model), IN(1, pktseq_work), 0.1)) \
     C(momentum_step, "mwX", pktseq_momentum_step(A(0, pktseq_model), IN(1, pktseq_work), 0.1, \
       0.5, (memset(s->out[2].bytes, 0, ROOM), REALS(2)))) \
-    C(gradcheck, "mwpy?v", pktseq_gradcheck(A(0, pktseq_model), A(1, pktseq_work), \
-      IN(2, pktseq_pair), 1, IN(3, unsigned char), 0.01, A(4, double))) \
+    C(plain_init, "4mpa?0e?", pktseq_plain_init(A(0, pktseq_plain), IN(1, pktseq_model), \
+      IN(2, pktseq_pair), 0, ALLOC(3), ERR(4))) \
     C(train, "mdgr0e?", pktseq_train(A(0, pktseq_model), IN(1, pktseq_dataset), \
       IN(2, pktseq_train_config), A(3, pktseq_training), ERR(4))) \
     C(rollout, "mwpX", pktseq_rollout(IN(0, pktseq_model), A(1, pktseq_work), \
@@ -1759,7 +1752,7 @@ static const char *const plain_calls[] = {
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
     "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
     "pktseq_dataset_options_default", "pktseq_dataset_free",
-    "pktseq_model_free", "pktseq_work_free", "pktseq_train_config_default",
+    "pktseq_model_free", "pktseq_work_free", "pktseq_plain_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
     "pktseq_stream_reset", "pktseq_stream_free",
     "pktseq_address_text", "pktseq_capture_magic",
@@ -1810,6 +1803,7 @@ static void free_object(char letter, void *p) {
     case 's': case 'Z': pktseq_stream_free((pktseq_stream *)p); break;
     case 'b': case 'B': pktseq_buffer_free((pktseq_buffer *)p); break;
     case '3': pktseq_tracker_free((pktseq_tracker *)p); break;
+    case '4': pktseq_plain_free((pktseq_plain *)p); break;
     default: break;
     }
 }
@@ -2043,10 +2037,8 @@ static void test_sizes(void) {
           !pktseq_work_encoded(&s.w.work, 1));
     FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, 0, NULL));
     FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, all, NULL));
-    FAILS(pktseq_gradcheck(&s.w.model, &s.w.work, &s.pair, 0, NULL, 0.01, s.values));
     for (int kind = 0; kind < 4; ++kind) {
         static const double bad[] = {0, -1, (double)NAN, -(double)INFINITY};
-        FAILS(pktseq_gradcheck(&s.w.model, &s.w.work, &s.pair, 1, NULL, bad[kind], s.values));
         FAILS(pktseq_clip_grad_norm(&s.w.work, bad[kind], s.values));
         if (kind) FAILS(pktseq_quantile(s.values, 8, bad[kind], s.values, NULL, NULL));
     }

@@ -1,264 +1,90 @@
 // test_likelihood.c - negative log-likelihood by groups, momentum and clipping: against PyTorch's
-// numbers, against finite differences, and against their own contract.
+// numbers, against the plain network, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_likelihood.c -o build/test_likelihood -lm && ./build/test_likelihood
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif
 #include "../pktseq.h"
-#include "scene.h"
+#include "net.h"
 
-#include <math.h>
-
-enum { D = 6, O = 10, H = 4, MOST = 3 };
-
-// What fixtures/make_nll_fixtures.py describes.
-static const pktseq_group group[] = {{PKTSEQ_GROUP_NUMBER, 0, 1}, {PKTSEQ_GROUP_NUMBER, 1, 1},
-                                     {PKTSEQ_GROUP_FLAG, 2, 1},   {PKTSEQ_GROUP_CLASS, 3, 4},
-                                     {PKTSEQ_GROUP_CLASS, 7, 3}};
-enum { GROUPS = sizeof group / sizeof *group };
-
-static double tolerance(void) { return sizeof(real) == sizeof(double) ? 1e-10 : 1e-5; }
-
-static double draw(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(*state >> 40) / 16777216.0 - 0.5;
-}
-
-// ---- >>net --------------------------------------------------------------------------------------
-
-typedef struct net {
-    size_t count;
-    pktseq_model model;
-    pktseq_work work;
-    pktseq_pair pair[MOST];
-    unsigned char teacher[MOST];
-    real *data;
-} net;
-
-static void net_make(net *n, size_t inputs, pktseq_start start, int forced, const size_t *T,
-                     size_t count, uint64_t seed) {
-    pktseq_config config;
-    size_t numbers = 0, most = 0;
-    real *p;
-    memset(n, 0, sizeof *n);
-    memset(&config, 0, sizeof config);
-    config.in = D;
-    config.out = O;
-    config.hidden = H;
-    config.inputs = inputs;
-    config.start = start;
-    config.loss = PKTSEQ_LOSS_NLL;
-    config.group = group;
-    config.groups = GROUPS;
-    n->count = count;
-    for (size_t i = 0; i < count; ++i) {
-        numbers += inputs * D + O + T[i] * O;
-        most = T[i] > most ? T[i] : most;
-        n->teacher[i] = (unsigned char)forced;
-    }
-    CHECK(pktseq_model_init(&n->model, &config, 1, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&n->work, &n->model.config, count, most, 2, NULL, NULL) == PKTSEQ_OK);
-    for (size_t i = 0; i < n->model.parameters; ++i) n->model.block[i] = (real)draw(&seed);
-    p = n->data = (real *)calloc(numbers, sizeof *p);
-    for (size_t i = 0; i < count; ++i) {
-        pktseq_pair *pair = &n->pair[i];
-        pair->input = p;
-        pair->inputs = inputs;
-        pair->targets = T[i];
-        for (size_t k = 0; k < inputs * D + O; ++k) *p++ = (real)(draw(&seed) * 4);
-        pair->target = p;
-        pair->first = start == PKTSEQ_START_TARGET ? p : inputs ? p - O : NULL;
-        for (size_t t = 0; t < T[i]; ++t, p += O) {
-            p[0] = (real)(draw(&seed) * 4);
-            p[1] = (real)(draw(&seed) * 4);
-            p[2] = draw(&seed) >= 0;
-            p[3 + (size_t)((draw(&seed) + 0.5) * 4)] = 1;
-            p[7 + (size_t)((draw(&seed) + 0.5) * 3)] = 1;
-            if (i == 0 && t == 1) memset(p + 3, 0, 4 * sizeof *p);
-        }
-    }
-}
-
-static void net_free(net *n) {
-    pktseq_model_free(&n->model);
-    pktseq_work_free(&n->work);
-    free(n->data);
-}
-
-static pktseq_status net_forward(net *n) {
-    return pktseq_forward(&n->model, &n->work, n->pair, n->count, n->teacher);
-}
-
-static void net_gradient(net *n) {
-    CHECK(net_forward(n) == PKTSEQ_OK);
-    CHECK(pktseq_zero_grad(&n->work) == PKTSEQ_OK);
-    CHECK(pktseq_backward(&n->model, &n->work) == PKTSEQ_OK);
-}
+enum { O = 10, H = 4 };  // of net_nll
 
 // ---- >>fixtures: PyTorch's numbers --------------------------------------------------------------
 
-// The fixtures' names of the tensors, in the order of PKTSEQ_TENSORS.
-static const char *const short_name[PKTSEQ_TENSOR_COUNT] = {
-    "enc.w_ih", "enc.w_hh", "enc.b_ih", "enc.b_hh", "dec.w_ih",
-    "dec.w_hh", "dec.b_ih", "dec.b_hh", "out.w",    "out.b"};
+static double tolerance(void) { return is_double() ? 1e-10 : 1e-5; }
 
 static double worst;  // deviation so far
-static const char *file;
-
-static char *file_text(const char *name) {
-    char path[120], *text = (char *)calloc(1, 1 << 18);
-    FILE *f;
-    snprintf(path, sizeof path, "tests/fixtures/%s.txt", name);
-    f = fopen(path, "rb");
-    CHECK_THAT(f && text && fread(text, 1, (1 << 18) - 1, f) > 0, "%s cannot be read", path);
-    if (f) fclose(f);
-    file = name;
-    return text;
-}
-
-static void compare(const char *what, double got, double want, double scale) {
-    double d = fabs(got - want) / (scale > 0 ? scale : 1);
-    if (d > worst) worst = d;
-    CHECK_THAT(d <= tolerance(), "%s %s: %.17g, PyTorch %.17g", file, what, got, want);
-}
-
-// "tensor NAME ROWS COLS" and its numbers.
-static void compare_tensor(const char *text, const char *name, const real *got, size_t count) {
-    char key[60], *end;
-    unsigned long rows = 0, cols = 0;
-    double largest = 0, *want = (double *)malloc(count * sizeof *want);
-    snprintf(key, sizeof key, "tensor %s", name);
-    end = (char *)fixture_value(text, key);
-    rows = strtoul(end, &end, 10);
-    cols = strtoul(end, &end, 10);
-    CHECK_THAT(rows * cols == count, "%s %s: %lu numbers", file, name, rows * cols);
-    for (size_t i = 0; i < count && rows * cols == count; ++i) {
-        want[i] = strtod(end, &end);
-        if (fabs(want[i]) > largest) largest = fabs(want[i]);
-    }
-    for (size_t i = 0; i < count && rows * cols == count; ++i)
-        compare(name, (double)got[i], want[i], largest);
-    free(want);
-}
-
-// The ten tensors out of a block laid out as the parameters.
-static void compare_block(const char *text, const char *prefix, const net *n, const real *block) {
-    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
-        pktseq_tensor tensor;
-        char name[40];
-        CHECK(pktseq_model_tensor(&n->model, i, &tensor) == PKTSEQ_OK);
-        snprintf(name, sizeof name, "%s.%s", prefix, short_name[i]);
-        compare_tensor(text, name, block + (tensor.data - n->model.block),
-                       tensor.rows * tensor.cols);
-    }
-}
-
-static net net_of(const char *text) {
-    net n;
-    size_t T[MOST] = {0}, count = (size_t)fixture_number(text, "pairs");
-    char *end = (char *)fixture_value(text, "T");
-    CHECK(count <= MOST);
-    for (size_t i = 0; i < count && i < MOST; ++i) T[i] = (size_t)strtoul(end, &end, 10);
-    net_make(&n, (size_t)fixture_number(text, "inputs"),
-             fixture_value(text, "start")[0] == 't' ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT,
-             (int)fixture_number(text, "forced"), T, count, (uint64_t)fixture_number(text, "seed"));
-    return n;
-}
 
 static void test_fixture(const char *name) {
-    char *text = file_text(name);
-    net n = net_of(text);
-    CHECK(net_forward(&n) == PKTSEQ_OK);
-    compare("loss", n.work.loss, fixture_number(text, "loss"), fixture_number(text, "loss"));
-    compare("report", n.work.report, fixture_number(text, "report"),
-            fixture_number(text, "report"));
-    for (size_t i = 0; i < n.count; ++i) {
-        char key[20];
-        real *outs = (real *)malloc(n.pair[i].targets * O * sizeof *outs);
+    fixture f = fixture_read(name, tolerance());
+    double *after, off[2];
+    result r, plain;
+    net n;
+    fixture_net(&f, &n, 2);
+    r = result_fast(&n);
+    plain = result_plain(&n);
+    fixture_result(&f, &n, &r);
+    result_compare(&n, &r, &plain, off);
+    CHECK_THAT(off[0] <= tolerance() && off[1] <= tolerance(), "%s: plain %g %g", name, off[0],
+               off[1]);
+    for (size_t i = 0; i < n.count; ++i)
         for (size_t t = 0; t < n.pair[i].targets; ++t) {
             const real *out = pktseq_work_output(&n.work, i, t);
-            memcpy(outs + t * O, out, O * sizeof *outs);
             CHECK(fabs((double)(out[3] + out[4] + out[5] + out[6]) - 1) < 1e-6);
             CHECK(fabs((double)(out[7] + out[8] + out[9]) - 1) < 1e-6);
         }
-        snprintf(key, sizeof key, "outs%d", (int)i);
-        compare_tensor(text, key, outs, n.pair[i].targets * O);
-        free(outs);
-    }
-    net_gradient(&n);
-    compare_block(text, "grad", &n, n.work.grad_block);
-    CHECK(pktseq_sgd_step(&n.model, &n.work, fixture_number(text, "lr")) == PKTSEQ_OK);
-    compare_block(text, "after", &n, n.model.block);
+    CHECK(pktseq_sgd_step(&n.model, &n.work, fixture_number(f.text, "lr")) == PKTSEQ_OK);
+    after = widened(n.model.block, n.model.parameters);
+    CHECK(fixture_block(&f, &n, "after.", after) == PKTSEQ_TENSOR_COUNT);
     CHECK(net_forward(&n) == PKTSEQ_OK);
-    compare("loss1", n.work.loss, fixture_number(text, "loss1"), fixture_number(text, "loss1"));
+    fixture_line(&f, "loss1", n.work.loss);
+    worst = fmax(worst, f.worst);
+    free(after);
+    free(f.text);
+    result_free(&r);
+    result_free(&plain);
     net_free(&n);
-    free(text);
 }
 
 static void test_fixtures(void) {
-    static const char *const start[] = {"target", "input"}, *const how[] = {"free", "forced"};
-    for (int s = 0; s < 2; ++s)
-        for (int f = 0; f < 2; ++f) {
-            char name[80];
-            static const char *const shape[] = {"n3_t6", "n1_t6", "n0_t6", "n3_t7x4x1"};
-            for (int k = 0; k < 4; ++k) {
-                snprintf(name, sizeof name, "nll_%s_%s_%s", start[s], shape[k], how[f]);
-                test_fixture(name);
-            }
-        }
+    for (size_t i = 0; i < sizeof nll_fixture / sizeof *nll_fixture; ++i)
+        test_fixture(nll_fixture[i]);
     printf("  PyTorch, likelihood: largest deviation %.1e\n", worst);
 }
 
-// Five steps of torch.optim.SGD with momentum behind torch.nn.utils.clip_grad_norm_.
+// Five steps of torch.optim.SGD with momentum after torch.nn.utils.clip_grad_norm_.
 static void test_momentum(const char *name) {
-    char *text = file_text(name);
-    net n = net_of(text);
-    real *velocity = (real *)calloc(n.model.parameters, sizeof *velocity);
-    double clip = fixture_number(text, "clip"), norm;
+    fixture f = fixture_read(name, tolerance());
+    double clip = fixture_number(f.text, "clip"), norm, *block[2];
+    real *velocity;
     int clipped = 0;
+    net n;
+    fixture_net(&f, &n, 2);
+    velocity = (real *)calloc(n.model.parameters, sizeof *velocity);
     for (int k = 0; k < 5; ++k) {
         char key[20];
         net_gradient(&n);
         snprintf(key, sizeof key, "loss%d", k);
-        compare(key, n.work.loss, fixture_number(text, key), fixture_number(text, key));
+        fixture_line(&f, key, n.work.loss);
         norm = -1;
         CHECK(pktseq_clip_grad_norm(&n.work, clip, &norm) == PKTSEQ_OK);
         snprintf(key, sizeof key, "norm%d", k);
-        compare(key, norm, fixture_number(text, key), fixture_number(text, key));
+        fixture_line(&f, key, norm);
         clipped += norm > clip;
-        CHECK(pktseq_momentum_step(&n.model, &n.work, fixture_number(text, "lr"), 0.9, velocity) ==
-              PKTSEQ_OK);
+        CHECK(pktseq_momentum_step(&n.model, &n.work, fixture_number(f.text, "lr"), 0.9,
+                                   velocity) == PKTSEQ_OK);
     }
     CHECK(clipped > 0 && clipped < 5);  // both ways are taken
-    compare_block(text, "after", &n, n.model.block);
-    compare_block(text, "velocity", &n, velocity);
-    net_free(&n);
+    block[0] = widened(n.model.block, n.model.parameters);
+    block[1] = widened(velocity, n.model.parameters);
+    CHECK(fixture_block(&f, &n, "after.", block[0]) == PKTSEQ_TENSOR_COUNT);
+    CHECK(fixture_block(&f, &n, "velocity.", block[1]) == PKTSEQ_TENSOR_COUNT);
+    worst = fmax(worst, f.worst);
+    for (int k = 0; k < 2; ++k) free(block[k]);
     free(velocity);
-    free(text);
-}
-
-// ---- >>differences ------------------------------------------------------------------------------
-
-static void test_gradcheck(void) {
-    static const size_t T[] = {7, 4, 1};
-    double most = 0, d;
-    for (int start = 0; start < 2; ++start)
-        for (size_t inputs = 0; inputs <= 3; ++inputs)
-            for (int forced = 0; forced < 3; ++forced) {  // 2: only the second of the three
-                net n;
-                if (inputs == 2) continue;
-                net_make(&n, inputs, (pktseq_start)start, forced == 1, T, 3, 40 + inputs);
-                n.teacher[1] = forced > 0;
-                CHECK(pktseq_gradcheck(&n.model, &n.work, n.pair, 3, n.teacher, 1e-5, &d) ==
-                      PKTSEQ_OK);
-                if (d > most) most = d;
-                if (sizeof(real) == sizeof(double))
-                    CHECK_THAT(d < 1e-7, "N %d start %d forced %d: %g", (int)inputs, start, forced,
-                               d);
-                net_free(&n);
-            }
-    if (sizeof(real) == sizeof(double)) printf("  finite differences: %.1e\n", most);
+    free(f.text);
+    net_free(&n);
 }
 
 // ---- >>contract ---------------------------------------------------------------------------------
@@ -269,7 +95,7 @@ static void test_unknown_class(void) {
     net n;
     real *y;
     double with, without = 0;
-    net_make(&n, 3, PKTSEQ_START_INPUT, 0, T, 1, 8);
+    net_nll(&n, 3, PKTSEQ_START_INPUT, 0, T, 1, 8);
     y = (real *)n.pair[0].target;
     net_gradient(&n);
     with = n.work.loss;
@@ -291,7 +117,7 @@ static void test_unknown_class(void) {
 static void test_extremes(void) {
     static const size_t T[] = {2};
     net n;
-    net_make(&n, 1, PKTSEQ_START_INPUT, 1, T, 1, 8);
+    net_nll(&n, 1, PKTSEQ_START_INPUT, 1, T, 1, 8);
     for (size_t i = 0; i < n.model.parameters; ++i) n.model.block[i] = 0;
     for (size_t o = 0; o < O; ++o) n.model.tensor.out_b[o] = (real)(o % 2 ? 500 : -500);
     for (size_t k = 0; k < 2 * O; ++k) ((real *)n.pair[0].target)[k] = 0;
@@ -312,7 +138,7 @@ static void test_losses_agree(void) {
     real *grad;
     double loss;
     net n;
-    net_make(&n, 3, PKTSEQ_START_INPUT, 0, T, 1, 3);
+    net_nll(&n, 3, PKTSEQ_START_INPUT, 0, T, 1, 3);
     config = n.model.config;
     config.loss = PKTSEQ_LOSS_MSE;
     CHECK(pktseq_model_init(&model, &config, 5, NULL, NULL) == PKTSEQ_OK);
@@ -402,7 +228,7 @@ static void test_step_contract(void) {
     pktseq_config config;
     memset(&empty, 0, sizeof empty);
     memset(&nothing, 0, sizeof nothing);
-    net_make(&n, 3, PKTSEQ_START_INPUT, 0, T, 2, 21);
+    net_nll(&n, 3, PKTSEQ_START_INPUT, 0, T, 2, 21);
     bytes = n.model.parameters * sizeof *velocity;
     velocity = (real *)calloc(1, bytes);
     before = (real *)malloc(bytes);
@@ -469,7 +295,7 @@ static void test_batch(void) {
     net n;
     double alone[3];
     real outs[3][7 * O];
-    net_make(&n, 3, PKTSEQ_START_INPUT, 0, T, 3, 12);
+    net_nll(&n, 3, PKTSEQ_START_INPUT, 0, T, 3, 12);
     for (size_t i = 0; i < 3; ++i) {
         CHECK(pktseq_forward(&n.model, &n.work, &n.pair[i], 1, NULL) == PKTSEQ_OK);
         alone[i] = n.work.sequence_loss[0];
@@ -491,7 +317,6 @@ int main(void) {
     test_momentum("nll_momentum_free");
     test_momentum("nll_momentum_forced");
     printf("  PyTorch, all: largest deviation %.1e\n", worst);
-    test_gradcheck();
     test_unknown_class();
     test_extremes();
     test_losses_agree();

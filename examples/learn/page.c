@@ -1,19 +1,19 @@
 // page.c - the header in a page: learn.html runs this program, compiled to WebAssembly by page.sh.
 //
 // The conversations of the lessons, one step of training a call, and everything that the network
-// holds while it learns. page_check.c has the gradient check, in double.
+// holds while it learns, which the plain network tells. page_check.c has the gradient check.
 #define PKTSEQ_NO_STDIO
 #define PKTSEQ_STATIC
 #include "../../pktseq.h"
 #include "page.h"
 
-enum { BATCH = 1, GATES = 4 };
+enum { BATCH = 1 };
 
 static pktseq_real input[N * D], target[MOST_T * D];
 static pktseq_model model;
 static pktseq_work work;
-static pktseq_real *gates;  // (N + MOST_T, 4, H) copied before backward turns them into deltas
-static pktseq_real *dh;     // (N + MOST_T, H)
+static pktseq_real *shown;  // (N + MOST_T) rows of what look() has run: r z n q (4, H), h (H), dh
+                            // (H), what goes in (D) and what comes out (D)
 static int wait;            // empty packets between the request and its answer
 static int falling;         // sizes of the answer: 0 all 1, 1 they count down, as in lesson 8
 static unsigned done;       // steps of training
@@ -38,7 +38,6 @@ static pktseq_pair conversation(int asked, int sent) {
 // not. The first weights are those of the lessons. Returns 0, or a pktseq_status.
 int EXPORT(start)(int hidden, int pause, int down) {
     pktseq_config config = pktseq_config_default(NULL);
-    size_t numbers = (N + MOST_T) * (size_t)hidden;
     uint64_t seed = 1;
     int status;
     config.in = config.out = D;
@@ -47,11 +46,9 @@ int EXPORT(start)(int hidden, int pause, int down) {
     config.start = PKTSEQ_START_INPUT;
     pktseq_model_free(&model);
     pktseq_work_free(&work);
-    free(gates);
-    free(dh);
-    gates = (pktseq_real *)calloc(numbers, GATES * sizeof *gates);
-    dh = (pktseq_real *)calloc(numbers, sizeof *dh);
-    status = gates && dh ? pktseq_model_init(&model, &config, 1, NULL, NULL) : PKTSEQ_ERROR_MEMORY;
+    free(shown);
+    shown = (pktseq_real *)calloc(N + MOST_T, (6 * (size_t)hidden + 2 * D) * sizeof *shown);
+    status = shown ? pktseq_model_init(&model, &config, 1, NULL, NULL) : PKTSEQ_ERROR_MEMORY;
     if (!status) status = pktseq_work_init(&work, &config, BATCH, MOST_T, 1, NULL, NULL);
     for (size_t i = 0; !status && i < model.parameters; ++i) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -94,34 +91,41 @@ double EXPORT(evaluate)(int forced) {
     return loss;
 }
 
+// Copies `count` numbers of the plain network; returns where the next ones go.
+static pktseq_real *show(pktseq_real *to, const double *from, size_t count) {
+    for (size_t i = 0; i < count; ++i) to[i] = (pktseq_real)from[i];
+    return to + count;
+}
+
 // Runs one conversation forward and back, so that the functions below can show it. Returns its
-// number of steps.
+// number of steps, or 0 without memory.
 int EXPORT(look)(int asked, int sent, int forced) {
-    unsigned char teacher = (unsigned char)forced;
     pktseq_pair pair = conversation(asked, sent);
-    size_t H = model.config.hidden;
-    pktseq_forward(&model, &work, &pair, 1, &teacher);
-    for (size_t s = 0; s < work.steps; ++s)
-        memcpy(gates + s * GATES * H, pktseq_work_gates(&work, 0, s), GATES * H * sizeof *gates);
-    pktseq_work_trace(&work, dh, (N + MOST_T) * H);
-    pktseq_backward(&model, &work);
-    pktseq_work_trace(&work, NULL, 0);
-    return (int)work.steps;
+    size_t H = model.config.hidden, steps;
+    pktseq_real *to = shown;
+    pktseq_plain plain;
+    if (pktseq_plain_init(&plain, &model, &pair, forced, NULL, NULL)) return 0;
+    steps = plain.steps;
+    for (size_t s = 0; s < steps; ++s) {
+        to = show(to, plain.gate + s * 4 * H, 4 * H);
+        to = show(to, plain.h + (s + 1) * H, H);
+        to = show(to, plain.dh + (s + 1) * H, H);
+        to = show(to, plain.x + s * D, D);
+        to = show(to, plain.out + s * D, D);
+    }
+    pktseq_plain_free(&plain);
+    return (int)steps;
 }
 
 // Step s of what look() has run: where r z n q (4, H), the state (H), the gradient that arrives
 // at it (H), what goes in (4), what comes out (4) and what should (4) lie; 0 where there is none.
 const pktseq_real *EXPORT(gates_at)(int s) {
-    return gates + (size_t)s * GATES * model.config.hidden;
+    return shown + (size_t)s * (6 * model.config.hidden + 2 * D);
 }
-const pktseq_real *EXPORT(state_at)(int s) { return pktseq_work_state(&work, 0, (size_t)s); }
-const pktseq_real *EXPORT(dh_at)(int s) { return dh + (size_t)s * model.config.hidden; }
-const pktseq_real *EXPORT(in_at)(int s) {
-    return s < N ? input + s * D : work.state->token + (s - N) * D;
-}
-const pktseq_real *EXPORT(out_at)(int s) {
-    return s < N ? NULL : pktseq_work_output(&work, 0, (size_t)(s - N));
-}
+const pktseq_real *EXPORT(state_at)(int s) { return gates_at(s) + 4 * model.config.hidden; }
+const pktseq_real *EXPORT(dh_at)(int s) { return gates_at(s) + 5 * model.config.hidden; }
+const pktseq_real *EXPORT(in_at)(int s) { return gates_at(s) + 6 * model.config.hidden; }
+const pktseq_real *EXPORT(out_at)(int s) { return s < N ? NULL : in_at(s) + D; }
 const pktseq_real *EXPORT(truth_at)(int s) { return s < N ? NULL : target + (s - N) * D; }
 
 // The weights, their number, and how many steps they have been trained: to be kept and put back.

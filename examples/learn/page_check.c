@@ -57,7 +57,7 @@ int EXPORT(check_begin)(int steps, int what, int forced) {
     if (!status) status = pktseq_work_init(&work, &config, 1, MOST_T, 1, NULL, NULL);
     if (status) return status;
     for (size_t i = 0; i < model.parameters; ++i) model.block[i] = weights()[i];
-    for (int i = 0; i < N * D; ++i) input[i] = in_at(0)[i];
+    for (int i = 0; i < N * D; ++i) input[i] = in_at(i / D)[i % D];
     for (int i = 0; i < (steps - N) * D; ++i) target[i] = truth_at(N)[i];
     pair.input = input;
     pair.first = input + (N - 1) * D;
