@@ -10069,31 +10069,31 @@ static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
 #define PKTSEQI_SELF
 #if defined(PKTSEQI_X86) && !PKTSEQI_IS_FLOAT
 #define PKTSEQI_SCALAR
-#define PKTSEQI_NAME "plain C with FMA"
+#define PKTSEQI_ISA_NAME "plain C with FMA"
 #define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
 #define PKTSEQI_K(name) pktseqi_##name##_fma
 #include PKTSEQ_FILE
 #elif defined(PKTSEQI_X86)
 #define PKTSEQI_ISA 256
-#define PKTSEQI_NAME "AVX2"
+#define PKTSEQI_ISA_NAME "AVX2"
 #define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
 #define PKTSEQI_K(name) pktseqi_##name##_avx2
 #include PKTSEQ_FILE
 #define PKTSEQI_ISA 512
-#define PKTSEQI_NAME "AVX-512"
+#define PKTSEQI_ISA_NAME "AVX-512"
 #define PKTSEQI_TARGET __attribute__((target("avx512f")))
 #define PKTSEQI_K(name) pktseqi_##name##_avx512
 #include PKTSEQ_FILE
 #elif defined(PKTSEQI_NEON)
 #define PKTSEQI_ISA 128
-#define PKTSEQI_NAME "NEON"
+#define PKTSEQI_ISA_NAME "NEON"
 #define PKTSEQI_TARGET
 #define PKTSEQI_K(name) pktseqi_##name##_neon
 #include PKTSEQ_FILE
 #endif
 #undef PKTSEQI_SELF
 #define PKTSEQI_SCALAR
-#define PKTSEQI_NAME "plain C"
+#define PKTSEQI_ISA_NAME "plain C"
 #define PKTSEQI_TARGET
 #define PKTSEQI_K(name) pktseqi_##name##_scalar
 #endif  // PKTSEQI_IMPLEMENTED
@@ -10792,13 +10792,13 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
 #endif  // PKTSEQI_SCALAR
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
-    PKTSEQI_NAME,      PKTSEQI_K(matmul),   PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
-    PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),      PKTSEQI_K(scale),
+    PKTSEQI_ISA_NAME,  PKTSEQI_K(matmul), PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
+    PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),        PKTSEQI_K(scale),
     PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid)};
 
 #undef PKTSEQI_SCALAR
 #undef PKTSEQI_ISA
-#undef PKTSEQI_NAME
+#undef PKTSEQI_ISA_NAME
 #undef PKTSEQI_TARGET
 #undef PKTSEQI_K
 #endif  // PKTSEQI_K
@@ -10857,23 +10857,6 @@ PKTSEQ_DEF const char *pktseq_build_info(void) {
     return PKTSEQI_BUILD_INFO("NEON");
 #endif
 }
-
-// y[b] += W' d[b] for b < count: products with W transposed, on the way back. No weights are
-// turned: a row of W is what the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
-//   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
-static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
-                                      size_t rows, size_t cols, const pktseq_real *d,
-                                      size_t d_stride, size_t count, pktseq_real *y,
-                                      size_t y_stride) {
-    const pktseq_real *row[PKTSEQI_PIECE];
-    for (size_t i = 0, terms; i < rows; i += terms) {
-        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
-        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
-        kernels->rank_update(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
-    }
-}
-
-static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
 
 // ---- >>model: parameters in one block, memory to work with ------------------------------------
 
@@ -11874,6 +11857,8 @@ static void pktseqi_forward_begin(pktseqi_working *work, const pktseq_pair *pair
     if (!work->forward_only) pktseqi_note_rows(work);
 }
 
+static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
+
 // Computes LeakyReLU of a packet (O), or of zeros: what the decoder takes in.
 static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token) {
     for (size_t o = 0; o < O; ++o) {
@@ -12279,6 +12264,21 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working 
         for (size_t o = first; o < past; ++o) f[o] = out[o] * (f[o] - sum);
     }
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
+}
+
+// y[b] += W' d[b] for b < count: products with W transposed, on the way back. No weights are
+// turned: a row of W is what the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
+//   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
+static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
+                                      size_t rows, size_t cols, const pktseq_real *d,
+                                      size_t d_stride, size_t count, pktseq_real *y,
+                                      size_t y_stride) {
+    const pktseq_real *row[PKTSEQI_PIECE];
+    for (size_t i = 0, terms; i < rows; i += terms) {
+        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
+        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
+        kernels->rank_update(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
+    }
 }
 
 // Takes step s back for sequences [first, past): their dh becomes that of the step before, and the
