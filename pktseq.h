@@ -2386,6 +2386,7 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
         err->status = status;
         err->line = line;
         if (line) pktseqi_put(&t, "line %z: ", line);
+        if (status == PKTSEQ_ERROR_ARGUMENT) pktseqi_put_text(&t, "bad argument: ");
         va_start(list, format);
         pktseqi_put_list(&t, format, list);
         va_end(list);
@@ -2413,7 +2414,7 @@ static pktseq_status pktseqi_no_memory(pktseq_error *err) {
 
 // Reports a mistake of the caller: what is wrong about which argument.
 static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
-    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: %s", what);
+    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "%s", what);
 }
 
 // Puts the file's name before what err says already; returns the status.
@@ -4466,10 +4467,9 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 //   fast_rows       where the file says itself where sequences begin: rows as most are, in one pass
 //                   without being split into cells
 //   table_finish    a capture is cut into sequences, derived columns are made
-// A new column of CSV is a line of pktseqi_known and a PKTSEQI_COL_ index; packets give it in
-// pktseqi_packet_number, take it in pktseqi_segment_packet and show it live if pktseqi_watch_has
-// says so. A new kind of cell is one of pktseqi_cell_kind, a case of cell_number and, if it is
-// frequent, of fast_cell.
+// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; packets give it in pktseqi_packet_number
+// and take it in pktseqi_segment_packet. A new kind of cell is a line of PKTSEQI_CELLS and, where it
+// is more than a range of whole numbers, a case of cell_number; if it is frequent, of fast_cell.
 
 // A row is checked whole before anything of it reaches the table, so a row that cannot be read
 // leaves no name, no number and no sequence behind. Columns grow by blocks of PKTSEQI_BLOCK rows,
@@ -4806,7 +4806,6 @@ typedef struct pktseqi_request {
     unsigned bits;           // of a flag that comes from tcp.flags; 0 = it has a column
     int fact;                // the transport, where it is found out for each row
     int whole;               // its cells are staged as whole numbers: those of texts are
-    int reserved;            // tcp.flags.res, which may be a number from 0 to 7
     pktseqi_sources from;
     pktseqi_cell cell;       // a text of the current row
     pktseqi_staged *staged;  // its cells of the rows that are not yet in the column
@@ -4830,7 +4829,6 @@ typedef struct pktseqi_reader {
     pktseqi_sources known[PKTSEQI_COLUMNS];
     int capture;        // there is no position, so the table is to be cut
     int tcp_only;
-    int word;           // flags come from tcp.flags
     int flagged;        // the file has flags in whatever way, so it tells which rows are TCP
     int unit;           // timestamps are whole numbers of 10^-unit seconds; -1 = not known yet
     size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"
@@ -4838,7 +4836,8 @@ typedef struct pktseqi_reader {
     pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
     unsigned transport; // IP's number, or 0
     int has_ports, has_flags;
-    unsigned flags;     // as a word, if they come from one
+    unsigned flags;     // as a word, if they come from one,
+    int flags_read;     // which has been read
     int tunnel;         // it has two kinds of addresses
     int quotes;         // it is of ICMP and quotes ports
     int error;          // it is of ICMP and quotes a packet, whose addresses come last
@@ -4862,8 +4861,7 @@ typedef struct pktseqi_reader {
 // Fails because of a field of a schema.
 static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *field,
                                        const char *what) {
-    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q %s", field->column,
-                         what);
+    return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "field %q %s", field->column, what);
 }
 
 // Checks a field's categories: UTF-8, each once. Comparing each with all before it makes at most 8
@@ -4871,8 +4869,8 @@ static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *fi
 static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_error *err) {
     if (!f->category_count) return PKTSEQ_OK;
     if (f->category_count > PKTSEQI_MOST_NAMES)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists %z "
-                             "categories, expected at most %z", f->column, f->category_count,
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "field %q lists %z categories, "
+                             "expected at most %z", f->column, f->category_count,
                              (size_t)PKTSEQI_MOST_NAMES);
     if (!pktseqi_field_texts(f))
         return pktseqi_field_bad(err, f, "lists categories but is not of a kind that has them");
@@ -4883,8 +4881,8 @@ static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_erro
             return pktseqi_field_bad(err, f, "has a category that is not UTF-8");
         for (size_t j = 0; j < k; ++j)
             if (strcmp(f->category[j], f->category[k]) == 0)
-                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: field %q lists "
-                                     "category %q twice", f->column, f->category[k]);
+                return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "field %q lists category %q "
+                                     "twice", f->column, f->category[k]);
     }
     return PKTSEQ_OK;
 }
@@ -4914,8 +4912,8 @@ static pktseq_status pktseqi_field_check(const pktseq_schema *schema, size_t i,
     for (size_t j = 0; j < i; ++j)
         if (strcmp(f->column, schema->field[j].column) == 0 &&
             (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: column %q is "
-                                 "asked for as number and as text", f->column);
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "column %q is asked for as number "
+                                 "and as text", f->column);
     return pktseqi_categories_check(f, err);
 }
 
@@ -4942,19 +4940,17 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
     const double *seconds[] = {&rule->window, &rule->idle};
     if (rule->min_length == 0) return pktseqi_bad_argument(err, "the rule's min_length is 0");
     if (rule->max_length < rule->min_length)
-        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the rule's max_length "
-                             "is %z, expected at least its min_length, %z", rule->max_length,
-                             rule->min_length);
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the rule's max_length is %z, expected "
+                             "at least its min_length, %z", rule->max_length, rule->min_length);
     for (int i = 0; i < 2; ++i)
         if (!pktseqi_finite(seconds[i]) || *seconds[i] < 0)
-            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0,
-                                 "bad argument: the rule's %s is %f, expected seconds from 0",
-                                 i ? "idle" : "window", *seconds[i]);
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the rule's %s is %f, expected "
+                                 "seconds from 0", i ? "idle" : "window", *seconds[i]);
     if (rule->kind != PKTSEQ_RULE_REFERENCE && rule->kind != PKTSEQ_RULE_CONNECTION)
         return pktseqi_bad_argument(err, "the rule's by is neither reference nor connection");
     if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= PKTSEQI_NO_SLOT)
         return pktseqi_bad_argument(err, "the rule's max_length is 2^32 or more");
-    if (rule->max_connections >= PKTSEQI_NO_SLOT || rule->max_pairs >= PKTSEQI_NO_SLOT ||
+    if (rule->max_connections > PKTSEQI_NO_SLOT / 2 || rule->max_pairs > PKTSEQI_NO_SLOT / 2 ||
         rule->max_packets > PKTSEQI_NO_SLOT / 2)
         return pktseqi_bad_argument(err, "a limit of the rule is 2^31 or more");
     return PKTSEQ_OK;
@@ -5199,19 +5195,18 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     size_t count = 1, several = 0;
     char list[300];
     pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
-    int making = 0, no_flags = r->capture, said = 0, made = 1;
+    int making = 0, said = 0, made = 1;
     for (size_t i = 1; i < r->count; ++i)
         making |= pktseqi_request_made(&r->request[i]) && !r->request[i].from.cells;
-    for (int k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k) no_flags &= !r->known[k].cells;
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int due = pktseqi_request_due(r, q, making), text = q->kind == PKTSEQI_CELL_TEXT;
-        int flag = no_flags && pktseqi_known[q->known].bits;
+        int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
         if (r->capture && (q->asked & PKTSEQI_ASKED_RULE) &&
             text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema "
-                                 "has column %q as %s, so a file that has no column \"position\" "
-                                 "cannot be cut into sequences", q->name, text ? "text" : "number");
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
+                                 "as %s, so a file that has no column \"position\" cannot be cut "
+                                 "into sequences", q->name, text ? "text" : "number");
         if (!due && !(q->asked & PKTSEQI_ASKED_KEEP)) continue;
         if (pktseqi_sources_once(r, q->name, &q->from)) return PKTSEQ_ERROR_DATA;
         if (q->from.cells || q->bits || q->fact) {
@@ -5278,10 +5273,7 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
         if (q->known < PKTSEQI_COLUMNS) q->from = r->known[q->known];
         else pktseqi_sources_find(r, q->name, q->known, &q->from);
         pktseqi_request_replace(r, q);
-        q->reserved = q->known == PKTSEQI_COL_RES && r->capture && q->from.cells &&
-                      strstr(r->title[q->from.cell[0]], "tcp.flags.res") != NULL;
         if (q->bits && pktseqi_sources_once(r, "tcp.flags", word)) return PKTSEQ_ERROR_DATA;
-        r->word |= q->bits && word->cells;
     }
     r->csv->keep = r->last;
     return pktseqi_request_resolve(r);
@@ -5306,11 +5298,8 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
         if (!column->name) return pktseqi_no_memory(r->csv->err);
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
         q->whole = 1;
-        q->name_capacity = 16;
-        column->names = (char **)pktseqi_alloc(allocator, q->name_capacity,
-                                               sizeof *column->names);
         q->seen = (pktseqi_seen *)pktseqi_alloc(allocator, PKTSEQI_SEEN, sizeof *q->seen);
-        if (!column->names || !q->seen) return pktseqi_no_memory(r->csv->err);
+        if (!q->seen) return pktseqi_no_memory(r->csv->err);
         memset(q->seen, 0xff, PKTSEQI_SEEN * sizeof *q->seen);
     }
     return PKTSEQ_OK;
@@ -5449,18 +5438,14 @@ static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
 }
 
 // Begins a sequence at each of the staged positions (count), those of rows from `row` on, that is
-// 0. There is memory for one more, where the last one ends. Rows to come, for which there is room
-// already, will have as many sequences as those read so far, and a few more. 0 = no memory.
+// 0. There is memory for one more, where the last one ends. 0 = no memory.
 static int pktseqi_table_begin(pktseqi_reader *r, size_t row, size_t count) {
     pktseq_table *table = r->table;
     size_t most = table->sequences + count + 1;
-    if (most > r->start_capacity) {
-        double share = (double)table->sequences / (double)(row + 1);
-        size_t likely = (size_t)(1.05 * share * (double)r->room) + 256;
-        if (!pktseqi_grow(&table->allocator, &table->start, &r->start_capacity, table->sequences,
-                          likely > most ? likely : most, sizeof *table->start))
-            return 0;
-    }
+    if (most > r->start_capacity && !pktseqi_grow(&table->allocator, &table->start,
+                                                  &r->start_capacity, table->sequences, most,
+                                                  sizeof *table->start))
+        return 0;
     for (size_t k = 0; k < count; ++k) {
         double position = r->request[0].staged->number[k];
         if (position == 0) table->start[table->sequences++] = row + k;
@@ -5579,14 +5564,10 @@ static pktseq_status pktseqi_names_add(pktseqi_reader *r, pktseqi_request *q, co
         return PKTSEQI_CSV_ERROR(r->csv,
                                  "column %q: found %q, expected one of at most %z different texts",
                                  pktseqi_request_title(r, q), text, most);
-    if (column->name_count == q->name_capacity) {
-        size_t to = 2 * q->name_capacity;
-        void *names = pktseqi_regrow(allocator, column->names, column->name_count, to,
-                                     sizeof *column->names);
-        if (!names) return pktseqi_no_memory(r->csv->err);
-        column->names = (char **)names;
-        q->name_capacity = to;
-    }
+    if (column->name_count == q->name_capacity &&
+        !pktseqi_grow(allocator, &column->names, &q->name_capacity, column->name_count,
+                      column->name_count + 16, sizeof *column->names))
+        return pktseqi_no_memory(r->csv->err);
     copy = pktseqi_copy(allocator, text);
     if (!copy) return pktseqi_no_memory(r->csv->err);
     column->names[column->name_count++] = copy;
@@ -5911,7 +5892,7 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     r->has_flags = row[PKTSEQI_COL_WORD].size > 0;
     for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k) r->has_flags |= row[k].size > 0;
     r->flags = 0;
-    r->quotes = r->error = 0;
+    r->quotes = r->error = r->flags_read = 0;
     if (icmp || type->size) {
         r->transport = icmp ? (unsigned)number : type->rank > 1 ? 58 : 1;
         r->quotes = r->has_ports || r->has_flags;
@@ -5988,22 +5969,21 @@ static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q
 // Cells are checked and read; each of these fails with the line, the column as the file spells it,
 // what was found and what was expected.
 
-// Fails because a cell, or an empty one if `found` is NULL, is not what its column must have.
+// Fails because a cell is not what its column must have.
 static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_request *q,
                                         const char *found, const char *expected) {
-    int tcp = r->capture && (q->bits || pktseqi_request_tcp(q));
-    if (found)
-        return PKTSEQI_CSV_ERROR(r->csv, "column %q: found %q, expected %s",
-                                 pktseqi_request_title(r, q), found, expected);
-    return PKTSEQI_CSV_ERROR(r->csv, "column %q: found an empty cell, expected %s%s",
-                             pktseqi_request_title(r, q), expected,
-                             tcp ? " (only a packet that is not TCP may have none, and then all "
-                                   "its ports and flags are empty)" : "");
+    return PKTSEQI_CSV_ERROR(r->csv, "column %q: found %q, expected %s",
+                             pktseqi_request_title(r, q), found, expected);
 }
 
 // Fails because a cell is empty.
 static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_request *q) {
-    return pktseqi_cell_error(r, q, NULL, q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number");
+    int tcp = r->capture && (q->bits || pktseqi_request_tcp(q));
+    return PKTSEQI_CSV_ERROR(r->csv, "column %q: found an empty cell, expected %s%s",
+                             pktseqi_request_title(r, q),
+                             q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
+                             tcp ? " (only a packet that is not TCP may have none, and then all "
+                                   "its ports and flags are empty)" : "");
 }
 
 // Reads a cell that must be a number of some kind. Flags may be words, a reserved flag of tshark a
@@ -6025,7 +6005,9 @@ static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_reques
     if (q->kind == PKTSEQI_CELL_FLAG) {
         int word = good ? -1 : pktseqi_word_find(text, size, "Not set|False|Set|True");
         if (!good) *value = word >= 2;
-        if (q->reserved && *value > 0 && *value <= 7 && floor(*value) == *value) *value = 1;
+        if (q->known == PKTSEQI_COL_RES && cell->rank > 0 && *value > 0 && *value <= 7 &&
+            floor(*value) == *value)
+            *value = 1;  // of three bits
         good = good || word >= 0;
     }
     if (good && (max == 0 || (*value >= 0 && *value <= max && floor(*value) == *value)))
@@ -6036,36 +6018,43 @@ static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_reques
                                     : pktseqi_cells[q->kind].expected);
 }
 
-// Reads tcp.flags, once a row, for all flags that come from there. The request is one for messages
-// alone: it has the column's title and says what a packet that is not TCP may do.
-static pktseq_status pktseqi_row_word(pktseqi_reader *r) {
-    pktseqi_request word;
+// Reads the flags of the current row for a request that takes its own from tcp.flags: once, however
+// many ask. A packet that is not TCP has none; one that is by its ports, but has no flags, is
+// damaged, or cut off before them.
+static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request *q) {
     pktseqi_cell cell = r->row[PKTSEQI_COL_WORD];
-    memset(&word, 0, sizeof word);
-    word.bits = 1;
-    word.known = PKTSEQI_COL_WORD;
-    if (cell.size && cell.text[0] >= '0' && cell.text[0] <= '9')
+    if (r->transport != 6 || (!r->has_ports && !r->has_flags)) return PKTSEQ_OK;
+    if (!cell.size)
+        return r->known[PKTSEQI_COL_WORD].cells || !r->has_flags ? pktseqi_cell_empty(r, q)
+                                                                 : PKTSEQ_OK;
+    if (r->flags_read++) return PKTSEQ_OK;
+    if (cell.text[0] >= '0' && cell.text[0] <= '9')
         r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, 0);
-    if (cell.size == 0) return pktseqi_cell_empty(r, &word);
     if (pktseqi_flags_parse(r, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
-    return pktseqi_cell_error(r, &word, cell.text, "flags as a number, such as 0x0018 or 24, up to "
+    return pktseqi_cell_error(r, q, cell.text, "flags as a number, such as 0x0018 or 24, up to "
                               "0x0fff");
 }
 
-// Notes which row of the file the table's next one is, once one has been left out: the first time
-// this happens the rows before are filled in, so a file of which all is kept needs no such list.
-// Also called after the last row, where there may be no room any more: then nothing is noted.
+// Lists which row of the file each of a table is, for rows that are all of them so far; nothing is
+// done if there is a list. `room` is for what will follow. 0 = no memory.
+static int pktseqi_source_rows(pktseq_table *table, size_t room) {
+    if (table->source_row) return 1;
+    table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, room,
+                                                        sizeof *table->source_row);
+    for (size_t row = 0; table->source_row && row < table->rows; ++row)
+        table->source_row[row] = (uint32_t)row;
+    return table->source_row != NULL;
+}
+
+// Notes which row of the file the table's next one is, once one has been left out: a file of which
+// all is kept needs no such list. Also called after the last row, where there may be no room any
+// more: then nothing is noted.
 static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     if (table->counts.packets - 1 > UINT32_MAX)
         return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
                              "found more rows than 4294967296, expected fewer");
-    if (!table->source_row) {
-        table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, r->room,
-                                                            sizeof *table->source_row);
-        if (!table->source_row) return pktseqi_no_memory(r->csv->err);
-        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = (uint32_t)row;
-    }
+    if (!pktseqi_source_rows(table, r->room)) return pktseqi_no_memory(r->csv->err);
     if (table->rows < r->room)
         table->source_row[table->rows] = (uint32_t)(table->counts.packets - 1);
     return PKTSEQ_OK;
@@ -6073,21 +6062,17 @@ static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
 
 // Reads the current row: its numbers into the table's next row, its texts into the requests. What
 // can be wrong with a row is found before anything of it remains: staged numbers of a row that
-// fails are written over by the next one. `row` is below PKTSEQI_BLOCK, since the caller has
+// fails are written over by the next one. `at` is below PKTSEQI_BLOCK, since the caller has
 // flushed a block that is full. A position is request 0, which a capture does not have.
 static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
-    size_t row = r->table->rows - r->flushed;
+    size_t at = r->table->rows - r->flushed;
     pktseq_status status = PKTSEQ_OK;
-    if (r->word && r->transport == 6 && (r->has_ports || r->has_flags))
-        status = pktseqi_row_word(r);
     for (size_t i = (size_t)r->capture; i < r->count && status == PKTSEQ_OK; ++i) {
         pktseqi_request *q = &r->request[i];
         pktseqi_cell *cell = &q->cell;
-        double *value = &q->staged->number[row];
+        double *value = &q->staged->number[at];
         if (q->bits) {
-            // TCP by its ports, but without flags: damaged, or cut off before them.
-            if (r->has_ports && !r->has_flags && r->transport == 6)
-                status = pktseqi_cell_empty(r, q);
+            status = pktseqi_row_flags(r, q);
             *value = (r->flags & q->bits) != 0;
             continue;
         }
@@ -6110,18 +6095,10 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     return status;
 }
 
-// Ends the table's next row, whose cells are staged. Rows are the file's rows as long as none was
-// left out: then counts.packets, which counts this one already, is one more than the rows before.
-static pktseq_status pktseqi_row_end(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
-    pktseq_status status = PKTSEQ_OK;
-    if (table->counts.packets > table->rows + 1) status = pktseqi_table_source(r);
-    if (status == PKTSEQ_OK) ++table->rows;
-    return status;
-}
-
 // Puts the texts of the current row, whose numbers are there, into the table's next row, which is
-// then complete. Only now, since a name that a column has once stays.
+// then complete. Only now, since a name that a column has once stays. Rows are the file's rows as
+// long as none was left out: then counts.packets, which counts this one already, is one more than
+// the rows before.
 static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
@@ -6133,7 +6110,10 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     }
     table->counts.tunnels += r->capture && r->tunnel;
     table->counts.quotes += r->capture && r->quotes;
-    return status ? status : pktseqi_row_end(r);
+    if (status == PKTSEQ_OK && table->counts.packets > table->rows + 1)
+        status = pktseqi_table_source(r);
+    table->rows += status == PKTSEQ_OK;
+    return status;
 }
 
 // Returns 1 if the current row is the header line once more, as in concatenated files. Nearly every
@@ -6283,15 +6263,15 @@ static const char *pktseqi_fast_end(const char *p, uint64_t separators) {
     }
 }
 
-// Reads the cell that begins at p into place `row` of the block. Returns where it ends, or NULL if
+// Reads the cell that begins at p into place `at` of the block. Returns where it ends, or NULL if
 // it is not what most are: then the caller gives the row up, whatever was written. Reads up to 16
 // bytes after it: csv's window has them. Whole numbers of at most eight digits are one load and
 // three multiplications, where numbers with a point need two; longer ones do not end where they
 // should, and so go the general way. Through int64_t, since x86 converts only signed numbers in one
 // instruction.
 static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_request *q,
-                                     const char *p, uint64_t separators, size_t row) {
-    double *to = &q->staged->number[row];
+                                     const char *p, uint64_t separators, size_t at) {
+    double *to = &q->staged->number[at];
     uint64_t value;
     size_t size;
     const char *end;
@@ -6310,7 +6290,7 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
     }
     end = pktseqi_fast_end(p, separators);
     if (*p == '"' || (end == p && (q->asked & PKTSEQI_ASKED_FIELD)) ||
-        !pktseqi_names_find(r, q, p, (size_t)(end - p), &q->staged->text[row]))
+        !pktseqi_names_find(r, q, p, (size_t)(end - p), &q->staged->text[at]))
         return NULL;
     return end;
 }
@@ -6324,9 +6304,9 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
 static const char *pktseqi_fast_row(const pktseqi_reader *r, const char *p) {
     const char separator = r->csv->separator;
     const uint64_t separators = PKTSEQI_EIGHT((unsigned char)separator);
-    const size_t row = r->table->rows - r->flushed;
+    const size_t at = r->table->rows - r->flushed;
     for (size_t i = 0; i < r->cells; ++i) {
-        if (r->asker[i]) p = pktseqi_fast_cell(r, r->asker[i], p, separators, row);
+        if (r->asker[i]) p = pktseqi_fast_cell(r, r->asker[i], p, separators, at);
         else p = *p == '"' ? NULL : pktseqi_fast_end(p, separators);
         if (!p) return NULL;
         if (i + 1 < r->cells) {
@@ -6449,10 +6429,18 @@ static void pktseqi_reader_free(pktseqi_reader *r) {
     }
 }
 
-// Reads a table from a stream of `expect` bytes, as far as that is known, else 0. `bad` says what
-// is wrong with the input, or is NULL. The one way in for memory, streams and files: arguments are
-// checked here, and a capture is told from CSV by its first bytes. After a failure the table is
-// empty, whatever was read; `expect` only decides how much room is made at first.
+// Checks what a table is to be read of, and empties it. `bad` says what is wrong with the input, or
+// is NULL.
+static pktseq_status pktseqi_table_asked(pktseq_table *table, const char *bad,
+                                         const pktseq_schema *schema, pktseq_error *err) {
+    if (!table) return pktseqi_bad_argument(err, "table is NULL");
+    memset(table, 0, sizeof *table);
+    return bad ? pktseqi_bad_argument(err, bad) : pktseqi_schema_check_reading(schema, err);
+}
+
+// Reads a table from a stream of `expect` bytes, as far as that is known, else 0. The one way in,
+// for memory, streams and files: a capture is told from CSV by its first bytes. After a failure the
+// table is empty, whatever was read; `expect` only decides how much room is made at first.
 static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
                                         pktseq_read_fn read_fn, void *user_data, size_t expect,
                                         const pktseq_schema *schema,
@@ -6460,11 +6448,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     pktseqi_reader r;
     pktseqi_csv csv;
     pktseq_error own;  // first_bad is made of it, also where the caller gives no err
-    pktseq_status status;
-    if (!table) return pktseqi_bad_argument(err, "table is NULL");
-    memset(table, 0, sizeof *table);
-    if (bad) return pktseqi_bad_argument(err, bad);
-    status = pktseqi_schema_check_reading(schema, err);
+    pktseq_status status = pktseqi_table_asked(table, bad, schema, err);
     if (status) return status;
     pktseqi_ok(&own);
     memset(&csv, 0, sizeof csv);
@@ -6537,20 +6521,16 @@ static size_t pktseqi_file_size(FILE *file) {
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    // What is wrong with the other arguments is said before a file is opened.
-    int good = table && path && !pktseqi_schema_check_reading(schema, NULL);
-    FILE *file = NULL;
-    pktseq_status status;
+    pktseq_status status = pktseqi_table_asked(table, path ? NULL : "path is NULL", schema, err);
+    FILE *file;
+    if (status) return status;
     errno = 0;
-    if (good) file = pktseqi_fopen(path, "rb");
-    if (good && !file) {
-        memset(table, 0, sizeof *table);
-        return pktseqi_not_opened(err, path);
-    }
-    status = pktseqi_table_from(table, path ? NULL : "path is NULL", pktseqi_file_bytes, file,
-                                file ? pktseqi_file_size(file) : 0, schema, allocator, err);
-    if (file) fclose(file);
-    return good ? pktseqi_error_in(err, status, path) : status;
+    file = pktseqi_fopen(path, "rb");
+    if (!file) return pktseqi_not_opened(err, path);
+    status = pktseqi_table_from(table, NULL, pktseqi_file_bytes, file, pktseqi_file_size(file),
+                                schema, allocator, err);
+    fclose(file);
+    return pktseqi_error_in(err, status, path);
 }
 #endif
 
@@ -6608,12 +6588,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
     for (size_t s = 0; s < table->sequences; ++s) kept += keep[s] != 0;
     if (kept == 0) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "no sequence would be left");
     if (kept == table->sequences) return pktseqi_ok(err);
-    if (!table->source_row) {
-        table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, table->rows,
-                                                            sizeof *table->source_row);
-        if (!table->source_row) return pktseqi_no_memory(err);
-        for (size_t row = 0; row < table->rows; ++row) table->source_row[row] = (uint32_t)row;
-    }
+    if (!pktseqi_source_rows(table, table->rows)) return pktseqi_no_memory(err);
     // Nothing can fail from here on. Rows only move down, so each is read before it is lost.
     kept = 0;
     for (size_t s = 0; s < table->sequences; ++s) {
@@ -8444,8 +8419,8 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
         if (!has || (flag && !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP)))) continue;
         if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
-            return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "bad argument: the schema has "
-                                 "column %q as something else than it is in a capture", q->name);
+            return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q as "
+                                 "something else than it is in a capture", q->name);
         q->whole = pktseqi_known_whole(q->known);
         r->request[count++] = *q;
     }
