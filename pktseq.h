@@ -545,11 +545,11 @@ typedef struct pktseq_table_counts {
 
 // How a capture was read, as far as that is not obvious: bits of pktseq_table.notes.
 enum {
-    PKTSEQ_READ_NO_RES = 2,  // the file has no column for res or ns, which count as 0
-    PKTSEQ_READ_SCALED = 4,  // times were whole milli-, micro- or nanoseconds since 1970
-    PKTSEQ_READ_BY_PORT = 8,  // protocols are named by ports, as of pcap: nobody looked inside
-    PKTSEQ_READ_POSITIONS = 16, // the file says by "position" where sequences begin
-    PKTSEQ_READ_DAMAGED = 32    // a capture was only read up to where it is damaged: first_bad
+    PKTSEQ_READ_NO_RES = 1,     // the file has no column for res or ns, which count as 0
+    PKTSEQ_READ_SCALED = 2,     // times were whole milli-, micro- or nanoseconds since 1970
+    PKTSEQ_READ_BY_PORT = 4,    // protocols are named by ports, as of pcap: nobody looked inside
+    PKTSEQ_READ_POSITIONS = 8,  // the file says by "position" where sequences begin
+    PKTSEQ_READ_DAMAGED = 16    // a capture was only read up to where it is damaged: first_bad
 };
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -734,7 +734,7 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
 
 // Takes sequences out of a table, with their packets: those whose byte in keep (sequences) is 0.
 // What was derived of the packets stays as it was, also where it counts packets that go.
-//   table      start, rows, sequences, source_row and the columns; cut.attacks counts the packets.
+//   table      start, rows, sequences, source_row and the columns; counts.attacks, what went
 //   fails with ARGUMENT (NULL, an empty table), DATA (no sequence is kept); the table is then as it
 //              was.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
@@ -4468,8 +4468,8 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 //                   without being split into cells
 //   table_finish    a capture is cut into sequences, derived columns are made
 // A new column of CSV is a line of PKTSEQI_COLUMN_LIST; packets give it in pktseqi_packet_number
-// and take it in pktseqi_segment_packet. A new kind of cell is a line of PKTSEQI_CELLS and, where it
-// is more than a range of whole numbers, a case of cell_number; if it is frequent, of fast_cell.
+// and take it in pktseqi_segment_packet. A new kind of cell is a line of PKTSEQI_CELLS and, where
+// that is more than a range of whole numbers, a case of cell_number; a frequent one, of fast_cell.
 
 // A row is checked whole before anything of it reaches the table, so a row that cannot be read
 // leaves no name, no number and no sequence behind. Columns grow by blocks of PKTSEQI_BLOCK rows,
@@ -4947,7 +4947,7 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the rule's %s is %f, expected "
                                  "seconds from 0", i ? "idle" : "window", *seconds[i]);
     if (rule->kind != PKTSEQ_RULE_REFERENCE && rule->kind != PKTSEQ_RULE_CONNECTION)
-        return pktseqi_bad_argument(err, "the rule's by is neither reference nor connection");
+        return pktseqi_bad_argument(err, "the rule's kind is neither reference nor connection");
     if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= PKTSEQI_NO_SLOT)
         return pktseqi_bad_argument(err, "the rule's max_length is 2^32 or more");
     if (rule->max_connections > PKTSEQI_NO_SLOT / 2 || rule->max_pairs > PKTSEQI_NO_SLOT / 2 ||
@@ -5101,31 +5101,33 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
 // it that fill its empty cells. Several protocols: the first; several ports: each fills the others
 // (Wireshark calls TCP's and UDP's the same). A name that is there more often than it may be is
 // counted, and refused only if somebody asks for it: exports repeat columns that nobody reads.
-// The arrays have PKTSEQI_RANKS and PKTSEQI_SOURCES places; what is found above that is counted
-// but not stored.
+// Of one rank PKTSEQI_SOURCES cells are stored, more are only counted.
 static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
                                  pktseqi_sources *from) {
-    const char *alias = pktseqi_known[known].aliases;
-    size_t found[PKTSEQI_RANKS] = {0}, at[PKTSEQI_RANKS][PKTSEQI_SOURCES];
-    int fill[PKTSEQI_RANKS] = {0}, best = PKTSEQI_RANKS;
+    int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT, first = PKTSEQI_RANKS;
+    struct {
+        size_t cell[PKTSEQI_SOURCES], cells;
+        int fills;
+    } of[PKTSEQI_RANKS];
+    memset(of, 0, sizeof of);
     memset(from, 0, sizeof *from);
     for (size_t i = 0; i < r->cells; ++i) {
-        int fills, rank = pktseqi_name_rank(column, alias, r->title[i], &fills);
+        int fills, rank = pktseqi_name_rank(column, pktseqi_known[known].aliases, r->title[i],
+                                            &fills);
         if (rank < 0) continue;
-        if (found[rank] < PKTSEQI_SOURCES) at[rank][found[rank]] = i;
-        ++found[rank];
-        fill[rank] = fills;
-        if (rank < best) best = rank;
+        if (of[rank].cells < PKTSEQI_SOURCES) of[rank].cell[of[rank].cells] = i;
+        ++of[rank].cells;
+        of[rank].fills = fills;
+        if (rank < first) first = rank;
     }
-    for (int rank = best; rank < PKTSEQI_RANKS; ++rank) {
-        int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT;
-        size_t most = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
-        if (rank > best && (!fill[rank] || !r->capture || best == 0)) continue;
-        if (found[rank] > most && known != PKTSEQI_COL_PROTOCOL) from->twice = found[rank];
-        for (size_t k = 0; k < found[rank] && k < most && from->cells < PKTSEQI_SOURCES; ++k) {
+    for (int rank = first; rank < PKTSEQI_RANKS; ++rank) {
+        size_t max = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
+        if (rank > first && (!of[rank].fills || !r->capture || first == 0)) continue;
+        if (of[rank].cells > max && known != PKTSEQI_COL_PROTOCOL) from->twice = of[rank].cells;
+        for (size_t k = 0; k < of[rank].cells && k < max && from->cells < PKTSEQI_SOURCES; ++k) {
             from->rank[from->cells] = rank;
-            from->cell[from->cells++] = at[rank][k];
-            if (at[rank][k] >= r->last) r->last = at[rank][k] + 1;
+            from->cell[from->cells++] = of[rank].cell[k];
+            if (of[rank].cell[k] >= r->last) r->last = of[rank].cell[k] + 1;
         }
     }
 }
@@ -6160,14 +6162,14 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
 // half: nobody waits for the end of a gigabyte of something else. Where the file itself says where
 // sequences begin, none may be left out: a row less would join what was not together.
 static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
-    pktseq_table_counts *cut = &r->table->counts;
+    pktseq_table_counts *counts = &r->table->counts;
     if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
-    if (cut->bad_rows++ == 0) {
+    if (counts->bad_rows++ == 0) {
         r->first = *r->csv->err;
-        cut->bad_line = r->first.line;
+        counts->bad_line = r->first.line;
     }
-    return cut->bad_rows > 1000 && cut->bad_rows > cut->packets / 2 ? pktseqi_rows_enough(r)
-                                                                    : PKTSEQ_OK;
+    if (counts->bad_rows <= 1000 || counts->bad_rows <= counts->packets / 2) return PKTSEQ_OK;
+    return pktseqi_rows_enough(r);
 }
 
 // Checks the number of cells in the current row; in a capture, those too many may be empty, as
@@ -6550,9 +6552,9 @@ PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t ro
 }
 
 // Counts the packets of the file that are not in the table, by all reasons that there are.
-static size_t pktseqi_counts_left_out(const pktseq_table_counts *cut) {
-    return cut->not_tcp + cut->not_ip + cut->bad_rows + cut->headers +
-           cut->dropped + cut->remainder + cut->attacks;
+static size_t pktseqi_counts_left_out(const pktseq_table_counts *c) {
+    return c->not_tcp + c->not_ip + c->bad_rows + c->headers + c->dropped + c->remainder +
+           c->attacks;
 }
 
 // Frees what a column holds.
@@ -6609,6 +6611,22 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
     return pktseqi_ok(err);
 }
 
+// Appends the date and time of day of whole seconds since 1970, "2026-01-31T12:00:00": the way back
+// from pktseqi_days. An era is 400 years of 146097 days; months count from March.
+static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
+    uint64_t days = seconds / 86400 + 719468, clock = seconds % 86400, of_era = days % 146097;
+    uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    uint64_t month = (5 * of_year + 2) / 153;
+    const uint64_t n[6] = {days / 146097 * 400 + year + (month >= 10), (month + 2) % 12 + 1,
+                           of_year - (153 * month + 2) / 5 + 1, clock / 3600, clock / 60 % 60,
+                           clock % 60};
+    for (int k = 0; k < 6; ++k) {
+        if (k) pktseqi_put_bytes(t, &"--T::"[k - 1], 1);
+        pktseqi_put_digits(t, n[k], k ? 2 : 4);
+    }
+}
+
 PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
     static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
     pktseqi_text t;
@@ -6616,31 +6634,14 @@ PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
     double whole = floor(fabs(seconds)), micro = floor((fabs(seconds) - whole) * 1e6 + 0.5);
     if (!text) return NULL;
     t = pktseqi_text_fixed(text, 40);
-    if (micro >= 1e6) whole += 1, micro -= 1e6;
     if (!(fabs(seconds) < 1e15)) {  // no room for more digits; or not a number
         pktseqi_put(&t, "%f", seconds);
         return text;
     }
-    if (date) {  // the way back from pktseqi_days: an era is 400 years of 146097 days
-        uint64_t days = (uint64_t)(whole / 86400) + 719468, clock = (uint64_t)whole % 86400;
-        uint64_t of_era = days % 146097, year, of_year, month, part[6];
-        year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-        of_year = of_era - (365 * year + year / 4 - year / 100);
-        month = (5 * of_year + 2) / 153;  // from March on
-        part[0] = year + days / 146097 * 400 + (month >= 10);
-        part[1] = (month + 2) % 12 + 1;
-        part[2] = of_year - (153 * month + 2) / 5 + 1;
-        part[3] = clock / 3600;
-        part[4] = clock / 60 % 60;
-        part[5] = clock % 60;
-        for (int k = 0; k < 6; ++k) {
-            if (k) pktseqi_put_bytes(&t, &"--T::"[k - 1], 1);
-            pktseqi_put_digits(&t, part[k], k ? 2 : 4);
-        }
-    } else {
-        if (seconds < 0) pktseqi_put_text(&t, "-");
-        pktseqi_put_u64(&t, (uint64_t)whole);
-    }
+    if (micro >= 1e6) whole += 1, micro -= 1e6;
+    if (seconds < 0) pktseqi_put_text(&t, "-");
+    if (date) pktseqi_put_date(&t, (uint64_t)whole);
+    else pktseqi_put_u64(&t, (uint64_t)whole);
     pktseqi_put_text(&t, ".");
     pktseqi_put_digits(&t, (uint64_t)micro, 6);
     if (date) pktseqi_put_text(&t, "Z");
