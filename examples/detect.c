@@ -73,6 +73,20 @@ static const char help_text[] =
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, MOST_SEQUENCES = 3, UNKNOWN = 2 };
 
+// A pair of the dataset: one scored sequence.
+typedef struct scored_pair {
+    size_t sequence;         // its number in the table
+    size_t leader;           // the first pair of the same connection; itself without one
+    const char *label;       // "0" or a name
+    unsigned char anomalous; // by label: 1, 0, or UNKNOWN, as all but leaders are
+} scored_pair;
+
+// A pair's number with its score, to sort by.
+typedef struct ranked {
+    double score;
+    size_t pair;
+} ranked;
+
 // What the command line asks for, and everything made from it.
 typedef struct app {
     const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
@@ -89,14 +103,11 @@ typedef struct app {
     pktseq_guard guard;        // the opened model
     pktseq_table table;
     pktseq_dataset dataset;
-    size_t *sequence;          // (pairs) number of each pair's sequence in the table
+    scored_pair *pair;         // (pairs)
     double *score;             // (pairs)
-    size_t *rank;              // (pairs) the highest score first
-    size_t *leader;            // (pairs) the first pair of the same connection; itself without one
     double *best;              // (pairs) score; of a leader the highest of its connection
+    ranked *rank;              // (pairs) the highest score first
     int labelled;
-    const char **label;        // (pairs) "0" or a name
-    unsigned char *anomalous;  // (pairs) by label: 1, 0, or UNKNOWN, as all but leaders are
     pktseq_evaluation evaluation;
     int evaluated;
     alarm_rules rules;         // alarms that are not shown,
@@ -105,6 +116,8 @@ typedef struct app {
     size_t entries;            // of the list: incidents, or sequences if there are none
     size_t *member, *begin;    // entry k: pairs member[begin[k]] .. member[begin[k + 1] - 1], the
                                //   highest score first
+    pktseq_work work;          // of the pair that is explained,
+    double *part;              // and what adds up to its score
     char *summary;             // what is printed before the list, for the report
     size_t summary_size, summary_capacity;
     pktseq_error err;
@@ -325,15 +338,15 @@ static int find_leaders(app *a) {
     if (!first) return fail("out of memory");
     for (size_t s = 0; s < a->table.sequences; ++s) first[s] = n;
     for (size_t i = 0; i < n; ++i) {
-        size_t *leader = &first[a->table.connection ? a->table.connection[a->sequence[i]] : i];
+        size_t *leader = &first[a->table.connection ? a->table.connection[a->pair[i].sequence] : i];
         if (*leader == n) *leader = i;
-        a->leader[i] = *leader;
+        a->pair[i].leader = *leader;
         if (*leader == i) continue;
-        if (a->anomalous[*leader] == 0 && a->anomalous[i] == 1) {
-            a->anomalous[*leader] = 1;
-            a->label[*leader] = a->label[i];
+        if (a->pair[*leader].anomalous == 0 && a->pair[i].anomalous == 1) {
+            a->pair[*leader].anomalous = 1;
+            a->pair[*leader].label = a->pair[i].label;
         }
-        a->anomalous[i] = UNKNOWN;
+        a->pair[i].anomalous = UNKNOWN;
     }
     free(first);
     return 0;
@@ -342,7 +355,7 @@ static int find_leaders(app *a) {
 // Gives leaders the highest score of their connection.
 static void lead_scores(const app *a, double *score) {
     for (size_t i = 0; i < a->dataset.pairs; ++i)
-        if (score[i] > score[a->leader[i]]) score[a->leader[i]] = score[i];
+        if (score[i] > score[a->pair[i].leader]) score[a->pair[i].leader] = score[i];
 }
 
 // Which sequence each pair is, and its label.
@@ -350,34 +363,23 @@ static int find_sequences(app *a) {
     const pktseq_column *label = pktseq_table_column(&a->table, "label");
     size_t n = a->dataset.pairs, s = 0;
     if (label && !label->names) label = NULL;  // a field of the model, which has it as a number
-    a->sequence = (size_t *)malloc(n * sizeof *a->sequence);
+    a->pair = (scored_pair *)malloc(n * sizeof *a->pair);
     a->score = (double *)malloc(n * sizeof *a->score);
-    a->rank = (size_t *)malloc(n * sizeof *a->rank);
-    a->leader = (size_t *)malloc(n * sizeof *a->leader);
     a->best = (double *)malloc(n * sizeof *a->best);
-    a->label = (const char **)malloc(n * sizeof *a->label);
-    a->anomalous = (unsigned char *)malloc(n);
-    if (!a->sequence || !a->score || !a->rank || !a->leader || !a->best || !a->label ||
-        !a->anomalous)
-        return fail("out of memory");
+    a->rank = (ranked *)malloc(n * sizeof *a->rank);
+    if (!a->pair || !a->score || !a->best || !a->rank) return fail("out of memory");
     a->labelled = label != NULL;
     for (size_t i = 0; i < n; ++i) {
+        scored_pair *pair = &a->pair[i];
         while (a->table.start[s] < a->dataset.first_row[i]) ++s;
-        a->sequence[i] = s;
-        a->label[i] = label ? sequence_label(label, a->table.start[s], a->table.start[s + 1])
-                            : "0";
-        if (pktseq_label_is_normal(a->label[i])) a->label[i] = "0";
-        a->anomalous[i] = strcmp(a->label[i], "0") != 0;
-        if (strcmp(a->label[i], "?") == 0) a->anomalous[i] = UNKNOWN;
+        pair->sequence = s;
+        pair->label = label ? sequence_label(label, a->table.start[s], a->table.start[s + 1]) : "0";
+        if (pktseq_label_is_normal(pair->label)) pair->label = "0";
+        pair->anomalous = strcmp(pair->label, "0") != 0;
+        if (strcmp(pair->label, "?") == 0) pair->anomalous = UNKNOWN;
     }
     return find_leaders(a);
 }
-
-// A pair's number with its score, to sort by.
-typedef struct ranked {
-    double score;
-    size_t pair;
-} ranked;
 
 // The highest first, equals in the order of the file.
 static int compare_ranked(const void *a, const void *b) {
@@ -394,11 +396,11 @@ static int evaluate(app *a, const double *score, const char *label, pktseq_evalu
     size_t n = 0;
     int bad = !used || !is;
     for (size_t i = 0; !bad && i < a->dataset.pairs; ++i) {
-        if (a->anomalous[i] == UNKNOWN ||
-            (a->anomalous[i] && label && strcmp(a->label[i], label) != 0))
+        if (a->pair[i].anomalous == UNKNOWN ||
+            (a->pair[i].anomalous && label && strcmp(a->pair[i].label, label) != 0))
             continue;
         used[n] = score[i];
-        is[n++] = a->anomalous[i];
+        is[n++] = a->pair[i].anomalous;
     }
     bad = bad || pktseq_evaluate(used, is, n, e, NULL, &a->err);
     free(used);
@@ -406,26 +408,20 @@ static int evaluate(app *a, const double *score, const char *label, pktseq_evalu
     return bad;
 }
 
+// Scores all pairs and ranks them.
 static int score_data(app *a) {
     size_t n = a->dataset.pairs;
-    ranked *order = (ranked *)malloc(n * sizeof *order);
-    if (!order) return fail("out of memory");
     if (pktseq_detector_score_all(&a->guard.detector, &a->guard.model, &a->dataset,
-                                  (int)a->threads, a->score, &a->err)) {
-        free(order);
+                                  (int)a->threads, a->score, &a->err))
         return fail("%s: %s", a->data_path, a->err.text);
-    }
     for (size_t i = 0; i < n; ++i) {
-        order[i].score = a->score[i];
-        order[i].pair = i;
-        if (a->score[i] - a->score[i] == 0) continue;
-        free(order);
-        return fail("%s: a score is not finite: %s is no model for these data", a->data_path,
-                    a->model_path);
+        a->rank[i].score = a->score[i];
+        a->rank[i].pair = i;
+        if (a->score[i] - a->score[i] != 0)
+            return fail("%s: a score is not finite: %s is no model for these data", a->data_path,
+                        a->model_path);
     }
-    qsort(order, n, sizeof *order, compare_ranked);
-    for (size_t i = 0; i < n; ++i) a->rank[i] = order[i].pair;
-    free(order);
+    qsort(a->rank, n, sizeof *a->rank, compare_ranked);
     memcpy(a->best, a->score, n * sizeof *a->best);
     lead_scores(a, a->best);
     if (a->labelled) a->evaluated = !evaluate(a, a->best, NULL, &a->evaluation);
@@ -565,8 +561,8 @@ static void print_means(app *a, const char *const kind[2]) {
     double sum[3] = {0, 0, 0}, all = 0;
     size_t count[3] = {0, 0, 0}, n = 0;
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        int k = a->labelled ? a->anomalous[i] : a->best[i] > a->threshold;
-        if (a->leader[i] != i) continue;
+        int k = a->labelled ? a->pair[i].anomalous : a->best[i] > a->threshold;
+        if (a->pair[i].leader != i) continue;
         sum[k] += a->best[i];
         all += a->best[i];
         ++count[k];
@@ -584,7 +580,7 @@ static void print_figures(app *a) {
     static const char *const side[] = {"below the threshold", "above it"};
     size_t above = 0, n = 0;
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        if (a->leader[i] != i) continue;
+        if (a->pair[i].leader != i) continue;
         above += a->best[i] > a->threshold;
         ++n;
     }
@@ -614,8 +610,8 @@ static void shares_above(const app *a, const double *score, double threshold, do
                          double *fpr) {
     size_t above[3] = {0, 0, 0}, count[3] = {0, 0, 0};
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        ++count[a->anomalous[i]];
-        above[a->anomalous[i]] += score[i] > threshold;
+        ++count[a->pair[i].anomalous];
+        above[a->pair[i].anomalous] += score[i] > threshold;
     }
     *fpr = count[0] ? (double)above[0] / (double)count[0] : 0;
     *tpr = count[1] ? (double)above[1] / (double)count[1] : 0;
@@ -627,7 +623,7 @@ static int print_label(app *a, const char *label) {
     size_t found = 0, all = 0;
     if (evaluate(a, a->best, label, &e)) return fail("label %s: %s", label, a->err.text);
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        if (a->anomalous[i] != 1 || strcmp(a->label[i], label) != 0) continue;
+        if (a->pair[i].anomalous != 1 || strcmp(a->pair[i].label, label) != 0) continue;
         found += a->best[i] > a->threshold;
         ++all;
     }
@@ -662,15 +658,15 @@ static int print_evaluation(app *a) {
     say(a, "  %-16s %6s  %7s  %5s  %7s\n", "label", "number", "found", "AUC", "at 1 %");
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
         size_t k = 0;
-        if (a->anomalous[i] != 1) continue;
-        while (k < labels && strcmp(seen[k], a->label[i])) ++k;
+        if (a->pair[i].anomalous != 1) continue;
+        while (k < labels && strcmp(seen[k], a->pair[i].label)) ++k;
         if (k < labels) continue;
         if (labels == MOST_LABELS) {
             say(a, "  (only the first %d labels are shown)\n", (int)MOST_LABELS);
             break;
         }
-        seen[labels++] = a->label[i];
-        if (print_label(a, a->label[i])) return 1;
+        seen[labels++] = a->pair[i].label;
+        if (print_label(a, a->pair[i].label)) return 1;
     }
     return 0;
 }
@@ -697,7 +693,7 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     else
         bad = 0;
     for (size_t i = 0; !bad && i < a->dataset.pairs; ++i) {
-        used[i] = own[a->sequence[i]];
+        used[i] = own[a->pair[i].sequence];
         above += used[i] > threshold;
     }
     if (!bad) lead_scores(a, used);
@@ -714,23 +710,6 @@ static int print_baseline(app *a, const pktseq_table *normal) {
 
 // ---- why
 
-// "10.0.0.1:4000 -> 10.0.0.2:80" of the packet in a row, as far as the columns are there.
-static void who_of(const app *a, size_t row, char *text, size_t size) {
-    const pktseq_column *src = pktseq_table_column(&a->table, "src_ip");
-    const pktseq_column *dst = pktseq_table_column(&a->table, "dst_ip");
-    const pktseq_column *from = pktseq_table_column(&a->table, "src_port");
-    const pktseq_column *to = pktseq_table_column(&a->table, "dst_port");
-    snprintf(text, size, "?");
-    if (!src || !src->names || !dst || !dst->names) return;
-    if (from && !from->names && to && !to->names)
-        output_ends(text, size, pktseq_column_text(src, row),
-                    (unsigned)pktseq_column_number(from, row), pktseq_column_text(dst, row),
-                    (unsigned)pktseq_column_number(to, row));
-    else
-        snprintf(text, size, "%s -> %s", pktseq_column_text(src, row), pktseq_column_text(dst, row));
-    output_whole_characters(text);
-}
-
 // A number of a row, or what is taken where the column is missing.
 static double number_of(const app *a, const char *name, size_t row, double missing) {
     const pktseq_column *column = pktseq_table_column(&a->table, name);
@@ -739,8 +718,18 @@ static double number_of(const app *a, const char *name, size_t row, double missi
 
 // A text of a row, or "".
 static const char *text_of(const app *a, const char *name, size_t row) {
-    const pktseq_column *column = pktseq_table_column(&a->table, name);
-    return column && column->names ? pktseq_column_text(column, row) : "";
+    const char *text = pktseq_column_text(pktseq_table_column(&a->table, name), row);
+    return text ? text : "";
+}
+
+// "10.0.0.1:4000 -> 10.0.0.2:80" of the packet in a row, or "?".
+static void who_of(const app *a, size_t row, char text[160]) {
+    const char *src = text_of(a, "src_ip", row), *dst = text_of(a, "dst_ip", row);
+    snprintf(text, 160, "?");
+    if (*src || *dst)
+        output_ends(text, 160, src, (unsigned)number_of(a, "src_port", row, 0), dst,
+                    (unsigned)number_of(a, "dst_port", row, 0));
+    output_whole_characters(text);
 }
 
 // When a packet came, in seconds of the capture; 0 without timestamps.
@@ -770,23 +759,22 @@ static const pktseq_column *frames_of(const app *a) {
 // A display filter by addresses and time, for files that do not number their packets; "" if the
 // texts are no addresses.
 static void filter_by_time(const app *a, size_t row, size_t last, char *text, size_t size) {
-    const pktseq_column *src = pktseq_table_column(&a->table, "src_ip");
-    const pktseq_column *dst = pktseq_table_column(&a->table, "dst_ip");
-    const pktseq_column *time = pktseq_table_column(&a->table, "timestamp");
-    const char *address[2], *clock;
+    const char *address[2], *clock, *ip[2];
+    double first = time_of(a, row);
+    address[0] = text_of(a, "src_ip", row);
+    address[1] = text_of(a, "dst_ip", row);
     text[0] = 0;
-    if (!src || !src->names || !dst || !dst->names || !time || time->names) return;
-    address[0] = pktseq_column_text(src, row);
-    address[1] = pktseq_column_text(dst, row);
-    for (int k = 0; k < 2; ++k)
+    for (int k = 0; k < 2; ++k) {
         if (!address[k][0] || strlen(address[k]) > 45 ||
             address[k][strspn(address[k], "0123456789abcdefABCDEF.:")])
             return;
-    clock = fabs(time_of(a, row)) > 1e8 ? "frame.time_epoch" : "frame.time_relative";
-    snprintf(text, size, "%s >= %.6f && %s <= %.6f && %s.addr == %s && %s.addr == %s", clock,
-             time_of(a, row) - 1e-6, clock, time_of(a, last) + 1e-6,
-             strchr(address[0], ':') ? "ipv6" : "ip", address[0],
-             strchr(address[1], ':') ? "ipv6" : "ip", address[1]);
+        ip[k] = strchr(address[k], ':') ? "ipv6" : "ip";
+    }
+    clock = fabs(first) > 1e8 ? "frame.time_epoch" : "frame.time_relative";
+    if (pktseq_table_column(&a->table, "timestamp"))
+        snprintf(text, size, "%s >= %.6f && %s <= %.6f && %s.addr == %s && %s.addr == %s", clock,
+                 first - 1e-6, clock, time_of(a, last) + 1e-6, ip[0], address[0], ip[1],
+                 address[1]);
 }
 
 // Wireshark's display filter for the packets of a sequence: frame.number in {3, 5..8}.
@@ -812,41 +800,14 @@ static void filter_of(const app *a, size_t row, size_t packets, char *text, size
     snprintf(text + n, size - n, "}");
 }
 
-// What the names of columns mean that reasons use.
-static const report_word word[] = {
-    {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
-              "flags (for ICMP type/code), length in bytes, and after what packet of its connection "
-              "in the last 30 seconds, or first"},
-    {"length", "bytes of the packet on the wire"},
-    {"timestamp", "seconds since the packet before, or the capture's clock in older models"},
-    {"direction", "1 from the side that began, 0 back"},
-    {"same_connection", "1 if the packet before was of the same connection"},
-    {"protocol", "the protocol as Wireshark names it"},
-    {"src_port", "port of the sender, or its class"},
-    {"dst_port", "port of the receiver, or its class"},
-    {"pair_packets", "packets between the same two addresses in the last 10 seconds, this one "
-                     "included"},
-    {"pair_syn", "how many of pair_packets open a connection (SYN without ACK)"},
-    {"pair_reset", "how many of pair_packets reset a connection"},
-    {"pair_fin", "how many of pair_packets close a connection"},
-    {"pair_push", "share of pair_packets with the flag push"},
-    {"pair_length", "mean length of pair_packets in bytes"},
-    {"pair_connections", "how many connections pair_packets belong to: different higher ports"},
-    {"pair_services", "how many services pair_packets belong to: different lower ports"},
-    {"pair_per_connection", "pair_packets divided by pair_connections"},
-    {"source_hosts", "other hosts that the one which opened the connection was in contact with in "
-                     "the last 10 seconds, in connections that it opened"},
-    {"source_services", "different services, transport and port, of these connections"},
-    {"source_connections", "how many these connections are"}};
-enum { WORDS = sizeof word / sizeof *word };
-
-// A sequence explained: its parts, and the texts made of them.
+// A sequence explained: what the list and the report say of it.
 typedef struct explained {
     pktseq_alarm alarm;    // with its reasons
-    size_t pair, row, steps;
-    double *part;          // (steps, parts)
+    size_t pair, row;      // row: its first one in the table
     char who[160], last_who[160], when[48], filter[1400];
     char reason[3][512];
+    report_step step[MOST_STEPS];    // of the report: its packets,
+    char step_text[MOST_STEPS][2][96];  // and what was expected and seen
 } explained;
 
 // What the table says of a sequence, as an alarm without reasons.
@@ -876,54 +837,41 @@ static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
     }
     for (size_t k = row; length && !length->names && k < past; ++k)
         alarm->bytes += pktseq_column_number(length, k);
-    alarm->sequence = a->sequence[i];
-    alarm->connection = table->connection ? table->connection[a->sequence[i]] : a->sequence[i];
+    alarm->sequence = a->pair[i].sequence;
+    alarm->connection = table->connection ? table->connection[alarm->sequence] : alarm->sequence;
     alarm->packets = a->dataset.length[i];
     alarm->score = a->score[i];
     alarm->threshold = a->threshold;
     alarm->ended = 1;
 }
 
-// Finds the reasons of target steps first .. past - 1 of a sequence whose parts are explained, the
-// texts of the table in the place of categories: also those that the model does not know. Returns how
-// many there are.
-static size_t reasons_of(const app *a, const pktseq_work *work, const explained *x, size_t first,
-                         size_t past, pktseq_reason *reason) {
-    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, x->pair);
+// Finds the reasons of target steps first .. past - 1 of the pair that is explained: texts are those
+// of the table and not of categories, also where the model does not know them. Returns how many.
+static size_t reasons_of(const app *a, size_t i, size_t first, size_t past, pktseq_reason *reason) {
+    pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
     size_t reasons = 0;
-    pktseq_detector_reasons(&a->guard.detector, &a->guard.codec, work, &pair, x->part, first, past,
-                            reason, &reasons);
-    for (size_t i = 0; i < reasons; ++i) {
-        const pktseq_column *column = pktseq_table_column(&a->table, reason[i].column);
+    pktseq_detector_reasons(&a->guard.detector, &a->guard.codec, &a->work, &pair, a->part, first,
+                            past, reason, &reasons);
+    for (size_t k = 0; k < reasons; ++k) {
+        const pktseq_column *column = pktseq_table_column(&a->table, reason[k].column);
         if (column && column->names)
-            snprintf(reason[i].seen, sizeof reason[i].seen, "%s",
-                     pktseq_column_text(column, x->row + reason[i].packet - 1));
+            snprintf(reason[k].seen, sizeof reason[k].seen, "%s",
+                     pktseq_column_text(column, a->dataset.first_row[i] + reason[k].packet - 1));
     }
     return reasons;
 }
 
-// Explains a sequence. Texts of the list are made unless the alarm is all that is wanted. x->part is
-// to be freed.
-static int explain(const app *a, pktseq_work *work, size_t i, int texts, explained *x) {
+// Makes the alarm of a pair, with its reasons. a->part and a->work then hold what adds up to them.
+static int explain(app *a, size_t i, explained *x) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
-    size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
     double score;
     x->pair = i;
     x->row = a->dataset.first_row[i];
-    x->steps = pair.targets;
-    x->part = (double *)malloc(pair.targets * parts * sizeof *x->part);
     alarm_of(a, i, &x->alarm);
-    if (texts) {
-        who_of(a, x->row, x->who, sizeof x->who);
-        who_of(a, x->row + a->dataset.length[i] - 1, x->last_who, sizeof x->last_who);
-        when_of(a, x->row, x->when);
-        filter_of(a, x->row, a->dataset.length[i], x->filter, sizeof x->filter);
-    }
-    if (!x->part ||
-        pktseq_detector_explain(&a->guard.detector, &a->guard.model, work, &pair, x->part, &score))
+    if (pktseq_detector_explain(&a->guard.detector, &a->guard.model, &a->work, &pair, a->part,
+                                &score))
         return fail("out of memory");
-    x->alarm.reasons = reasons_of(a, work, x, 0, x->steps, x->alarm.reason);
-    for (size_t k = 0; k < x->alarm.reasons; ++k) reason_text(&x->alarm.reason[k], x->reason[k]);
+    x->alarm.reasons = reasons_of(a, i, 0, pair.targets, x->alarm.reason);
     return 0;
 }
 
@@ -959,10 +907,11 @@ static int find_incidents(app *a) {
         a->begin[k + 2] = a->begin[k + 1] + a->incidents.list[k].sequences;
     }
     for (size_t k = 0; at && alarms && k < n; ++k)  // begin[k + 1] moves to where it belongs
-        if (of[a->rank[k]]) a->member[a->begin[at[of[a->rank[k]]] + 1]++] = a->rank[k];
+        if (of[a->rank[k].pair])
+            a->member[a->begin[at[of[a->rank[k].pair]] + 1]++] = a->rank[k].pair;
     if (!alarms && !a->ignored) {
         a->entries = n;
-        memcpy(a->member, a->rank, n * sizeof *a->member);
+        for (size_t k = 0; k < n; ++k) a->member[k] = a->rank[k].pair;
         for (size_t k = 0; k <= n; ++k) a->begin[k] = k;
     }
     free(of);
@@ -999,7 +948,8 @@ static size_t choose(const app *a, size_t entry, size_t chosen[MOST_SEQUENCES]) 
 // An entry of the list: an incident, or a sequence by itself.
 typedef struct entry {
     const incident *x;         // NULL: none
-    explained *one;            // (shown) some of its sequences, the highest first
+    explained one[MOST_SEQUENCES];     // (shown) some of its sequences, the highest first
+    report_item item[MOST_SEQUENCES];  // the same for the report
     size_t sequences, shown;
     char ends[160], labels[160];
 } entry;
@@ -1010,7 +960,7 @@ static void entry_labels(const app *a, size_t k, char *text, size_t size) {
     size_t count[6] = {0}, kinds = 0, used = 0;
     text[0] = 0;
     for (size_t m = a->begin[k]; a->labelled && m < a->begin[k + 1]; ++m) {
-        const char *label = a->label[a->member[m]];
+        const char *label = a->pair[a->member[m]].label;
         size_t j = 0;
         while (j < kinds && strcmp(seen[j], label)) ++j;
         if (j == kinds && kinds < 6) seen[kinds++] = label;
@@ -1045,7 +995,7 @@ static void print_sequence(const app *a, const explained *x, int label) {
     if (first == last) fprintf(a->print, " %lu", first);
     else fprintf(a->print, "s %lu to %lu", first, last);
     fprintf(a->print, ", %lu packet%s, %s%s%s\n", (unsigned long)packets, output_plural(packets),
-            x->who, label ? ", label " : "", label ? a->label[x->pair] : "");
+            x->who, label ? ", label " : "", label ? a->pair[x->pair].label : "");
 }
 
 // The list: when, who, how long, score, why.
@@ -1079,20 +1029,17 @@ static void print_top(const app *a, const entry *list, size_t count) {
 }
 
 // Every incident as an object a line, followed by its sequences.
-static int put_json(app *a, pktseq_work *work) {
+static int put_json(app *a, explained *x) {
     size_t count = a->given_top && a->top < a->entries ? a->top : a->entries;
     for (size_t k = 0; a->incidents.count && k < count; ++k)
         for (size_t m = a->begin[k]; m < a->begin[k + 1]; ++m) {
-            incident *x = &a->incidents.list[k];
-            explained one;
-            int bad;
-            memset(&one, 0, sizeof one);
-            bad = explain(a, work, a->member[m], 0, &one);
-            free(one.part);
-            if (bad) return 1;
-            if (m == a->begin[k]) x->highest = one.alarm;
-            if (m == a->begin[k]) incident_put_json(stdout, x, a->threshold);
-            alarm_put_json(stdout, &one.alarm, x->number);
+            incident *of = &a->incidents.list[k];
+            if (explain(a, a->member[m], x)) return 1;
+            if (m == a->begin[k]) {
+                of->highest = x->alarm;
+                incident_put_json(stdout, of, a->threshold);
+            }
+            alarm_put_json(stdout, &x->alarm, of->number);
         }
     return 0;
 }
@@ -1106,14 +1053,14 @@ static int put_scores(const app *a, FILE *file) {
                    a->labelled ? ",label" : "") > 0;
     for (size_t i = 0; i < a->dataset.pairs && good; ++i) {
         size_t row = a->dataset.first_row[i], n = a->dataset.length[i];
-        who_of(a, row, who, sizeof who);
-        good = fprintf(file, "%lu,%lu,%lu,%s,", (unsigned long)a->sequence[i],
+        who_of(a, row, who);
+        good = fprintf(file, "%lu,%lu,%lu,%s,", (unsigned long)a->pair[i].sequence,
                        (unsigned long)file_row(a, row), (unsigned long)file_row(a, row + n - 1),
                        output_number(time, time_of(a, row))) > 0 &&
                output_cell(file, who) &&
                fprintf(file, ",%lu,%.9g,%s", (unsigned long)n, a->score[i],
                        !a->judged ? "" : a->score[i] > a->threshold ? "1" : "0") > 0 &&
-               (!a->labelled || (fputc(',', file) != EOF && output_cell(file, a->label[i]))) &&
+               (!a->labelled || (fputc(',', file) != EOF && output_cell(file, a->pair[i].label))) &&
                fputc('\n', file) != EOF;
     }
     return good;
@@ -1125,73 +1072,56 @@ static int write_scores(const app *a) {
     return good ? 0 : fail("cannot write %s: %s", a->scores_path, o.reason);
 }
 
-// The texts of one packet in the report.
-typedef struct step_text {
-    char expected[96], seen[96];
-} step_text;
-
-// Marks the steps that the report shows: all, or the MOST_STEPS that add most to the score.
-static void choose_steps(const explained *x, size_t parts, double *sum, unsigned char *shown) {
-    size_t count = 0;
-    for (size_t t = 0; t < x->steps; ++t) {
-        sum[t] = 0;
-        for (size_t p = 0; p < parts; ++p) sum[t] += x->part[t * parts + p];
-        shown[t] = x->steps <= MOST_STEPS;
+// Chooses the packets of the explained pair that the report shows: all, or the MOST_STEPS that add
+// most to its score. Returns how many.
+static size_t choose_steps(const app *a, size_t steps, report_step *step) {
+    size_t parts = a->guard.codec.groups + a->guard.codec.contexts, count = 0;
+    for (size_t t = 0; t < steps; ++t) {
+        size_t min = 0;
+        double sum = 0;
+        for (size_t p = 0; p < parts; ++p) sum += a->part[t * parts + p];
+        if (count == MOST_STEPS) {  // the one that adds least gives way, of equals the last
+            for (size_t k = 1; k < count; ++k)
+                if (step[k].score <= step[min].score) min = k;
+            if (!(sum > step[min].score)) continue;
+            memmove(step + min, step + min + 1, (--count - min) * sizeof *step);
+        }
+        step[count].packet = a->guard.model.config.inputs + t + 1;
+        step[count++].score = sum;
     }
-    for (; x->steps > MOST_STEPS && count < MOST_STEPS; ++count) {
-        size_t best = x->steps;
-        for (size_t t = 0; t < x->steps; ++t)
-            if (!shown[t] && (best == x->steps || sum[t] > sum[best])) best = t;
-        shown[best] = 1;
-    }
+    return count;
 }
 
-// One sequence of the report: its packets, each with the part that added most to it. work still
-// holds the forecasts from which x was explained.
-static int report_one(const app *a, const pktseq_work *work, const explained *x, report_item *item,
-                      report_step *step, step_text *text) {
-    size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
-    size_t N = a->guard.model.config.inputs, k = 0;
-    double *sum = (double *)malloc(x->steps * sizeof *sum);
-    unsigned char *shown = (unsigned char *)malloc(x->steps);
+// Fills in the packets of the explained pair, each with the part that added most to it.
+static void report_one(const app *a, explained *x, report_item *item) {
     const pktseq_column *frame = frames_of(a);
-    int bad = !sum || !shown;
-    if (!bad) choose_steps(x, parts, sum, shown);
-    for (size_t t = 0; !bad && t < x->steps; ++t) {
-        size_t row = x->row + N + t;
+    size_t last = x->row + x->alarm.packets - 1, inputs = a->guard.model.config.inputs;
+    item->steps = choose_steps(a, x->alarm.packets - inputs, x->step);
+    for (size_t k = 0; k < item->steps; ++k) {
+        report_step *step = &x->step[k];
+        size_t row = x->row + step->packet - 1, t = step->packet - 1 - inputs;
         pktseq_reason reason[3];
-        if (!shown[t]) continue;
-        step[k].packet = N + t + 1;
-        step[k].frame = frame ? (size_t)pktseq_column_number(frame, row) : file_row(a, row);
-        step[k].time = time_of(a, row);
-        step[k].score = sum[t];
-        step[k].why = "";
-        if (reasons_of(a, work, x, t, t + 1, reason)) {
-            step[k].why = reason[0].column;
-            reason_arrows(reason[0].expected, text[k].expected);
-            reason_arrows(reason[0].seen, text[k].seen);
-        }
-        step[k].expected = text[k].expected;
-        step[k].seen = text[k].seen;
-        ++k;
+        step->frame = frame ? (size_t)pktseq_column_number(frame, row) : file_row(a, row);
+        step->time = time_of(a, row);
+        step->why = step->expected = step->seen = "";
+        if (!reasons_of(a, x->pair, t, t + 1, reason)) continue;
+        step->why = reason[0].column;
+        step->expected = reason_arrows(reason[0].expected, x->step_text[k][0]);
+        step->seen = reason_arrows(reason[0].seen, x->step_text[k][1]);
     }
-    item->sequence = a->sequence[x->pair];
+    item->sequence = a->pair[x->pair].sequence;
     item->row = file_row(a, x->row);
-    item->last_row = file_row(a, x->row + a->dataset.length[x->pair] - 1);
-    item->time = time_of(a, x->row);
-    item->last_time = time_of(a, x->row + a->dataset.length[x->pair] - 1);
+    item->last_row = file_row(a, last);
+    item->time = x->alarm.begin;
+    item->last_time = x->alarm.time;
     item->when = x->when;
     item->who = x->who;
     item->last_who = x->last_who;
     item->filter = x->filter;
-    item->packets = a->dataset.length[x->pair];
-    item->score = a->score[x->pair];
-    item->label = a->labelled ? a->label[x->pair] : NULL;
-    item->step = step;
-    item->steps = k;
-    free(sum);
-    free(shown);
-    return bad ? fail("out of memory") : 0;
+    item->packets = x->alarm.packets;
+    item->score = x->alarm.score;
+    item->label = a->labelled ? a->pair[x->pair].label : NULL;
+    item->step = x->step;
 }
 
 // Copies what the pictures show: each sequence, or each connection once with its highest score.
@@ -1199,35 +1129,10 @@ static int report_one(const app *a, const pktseq_work *work, const explained *x,
 static size_t report_points(const app *a, double *time, double *score, unsigned char *anomalous) {
     size_t n = 0;
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        if (a->leader[i] != i) continue;
+        if (a->pair[i].leader != i) continue;
         time[n] = time_of(a, a->dataset.first_row[i]);
         score[n] = a->best[i];
-        anomalous[n++] = a->anomalous[i];
-    }
-    return n;
-}
-
-// Does a text begin with a word, or with one that pair_packets explains?
-static int is_word(const char *text, const char *name, int pairs) {
-    size_t size = strlen(name);
-    if (pairs) return strncmp(text, "pair_", 5) == 0;
-    return strncmp(text, name, size) == 0 && (text[size] == ' ' || text[size] == 0);
-}
-
-// The words that reasons and steps of the list use, and pair_packets, by which others are explained.
-// Returns how many.
-static size_t report_words(const report_entry *list, size_t count, report_word *used) {
-    size_t n = 0;
-    for (size_t w = 0; w < WORDS; ++w) {
-        int pairs = strcmp(word[w].name, "pair_packets") == 0, found = 0;
-        for (size_t i = 0; i < count && !found; ++i) {
-            for (int k = 0; k < 3; ++k)
-                found |= list[i].reason[k] && is_word(list[i].reason[k], word[w].name, pairs);
-            for (size_t k = 0; k < list[i].items; ++k)
-                for (size_t t = 0; t < list[i].item[k].steps; ++t)
-                    found |= is_word(list[i].item[k].step[t].why, word[w].name, pairs);
-        }
-        if (found) used[n++] = word[w];
+        anomalous[n++] = a->pair[i].anomalous;
     }
     return n;
 }
@@ -1235,7 +1140,6 @@ static size_t report_words(const report_entry *list, size_t count, report_word *
 // Fills in what the report needs besides the list, and writes it.
 static int write_report(app *a, const report_entry *list, size_t count) {
     report r;
-    report_word used[WORDS];
     char message[512];
     size_t n = a->dataset.pairs, lines = 0;
     double *time = (double *)malloc(2 * n * sizeof *time);
@@ -1265,8 +1169,6 @@ static int write_report(app *a, const report_entry *list, size_t count) {
     r.top = list;
     r.top_count = count;
     r.incidents = a->incidents.count;
-    r.word = used;
-    r.words = report_words(list, count, used);
     r.unit = a->table.connection ? "connection" : "sequence";
     r.capture = (a->table.notes & PKTSEQ_READ_BY_PORT) != 0;
     r.frames = r.capture || frames_of(a);
@@ -1280,9 +1182,26 @@ static int write_report(app *a, const report_entry *list, size_t count) {
     return bad;
 }
 
-// An entry of the report. Its items are made already.
-static void report_entry_of(const entry *e, const report_item *item, report_entry *r) {
+// Makes entry k of the list, and of the report.
+static int make_entry(app *a, size_t k, entry *e, report_entry *r) {
     const pktseq_alarm *alarm = &e->one[0].alarm;
+    size_t pair[MOST_SEQUENCES];
+    e->x = a->incidents.count ? &a->incidents.list[k] : NULL;
+    e->sequences = a->begin[k + 1] - a->begin[k];
+    e->shown = choose(a, k, pair);
+    for (size_t i = 0; i < e->shown; ++i) {
+        explained *x = &e->one[i];
+        if (explain(a, pair[i], x)) return 1;
+        who_of(a, x->row, x->who);
+        who_of(a, x->row + x->alarm.packets - 1, x->last_who);
+        when_of(a, x->row, x->when);
+        filter_of(a, x->row, x->alarm.packets, x->filter, sizeof x->filter);
+        for (size_t j = 0; j < x->alarm.reasons; ++j)
+            reason_text(&x->alarm.reason[j], x->reason[j]);
+        if (a->report_path) report_one(a, x, &e->item[i]);
+    }
+    entry_labels(a, k, e->labels, sizeof e->labels);
+    entry_ends(a, e);
     r->who = e->ends;
     r->score = alarm->score;
     r->time = e->x ? e->x->first : alarm->begin;
@@ -1290,59 +1209,35 @@ static void report_entry_of(const entry *e, const report_item *item, report_entr
     r->sequences = e->sequences;
     r->label = e->labels;
     for (size_t i = 0; i < alarm->reasons; ++i) r->reason[i] = e->one[0].reason[i];
-    r->item = item;
+    r->item = e->item;
     r->items = e->shown;
+    return 0;
 }
 
 // The list of incidents, on the terminal and in the report, or all of them as JSON.
 static int print_and_report(app *a) {
-    size_t count = a->top < a->entries ? a->top : a->entries, most = MOST_SEQUENCES * count;
+    size_t count = a->top < a->entries ? a->top : a->entries;
+    size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
     entry *list = (entry *)calloc(count + 1, sizeof *list);
-    explained *one = (explained *)calloc(most + 1, sizeof *one);
     report_entry *shown = (report_entry *)calloc(count + 1, sizeof *shown);
-    report_item *item = (report_item *)calloc(most + 1, sizeof *item);
-    report_step *step = (report_step *)calloc(most * MOST_STEPS + 1, sizeof *step);
-    step_text *text = (step_text *)calloc(most * MOST_STEPS + 1, sizeof *text);
-    pktseq_work work;
-    int bad = !list || !one || !shown || !item || !step || !text;
-    if (bad) fail("out of memory");
-    memset(&work, 0, sizeof work);
-    if (!bad && pktseq_work_init(&work, &a->guard.model.config, 1, a->dataset.longest, 1, NULL,
-                                 &a->err))
+    int bad = 0;
+    a->part = (double *)malloc(a->dataset.longest * parts * sizeof *a->part);
+    if (!list || !shown || !a->part) bad = fail("out of memory");
+    else if (pktseq_work_init(&a->work, &a->guard.model.config, 1, a->dataset.longest, 1, NULL,
+                              &a->err))
         bad = fail("%s", a->err.text);
     for (size_t m = 0; !bad && m < a->begin[count]; ++m) {
         char when[48];
         a->undated |= !strchr(when_of(a, a->dataset.first_row[a->member[m]], when), 'Z');
     }
-    for (size_t k = 0; !bad && k < count; ++k) {
-        entry *e = &list[k];
-        size_t pair[MOST_SEQUENCES], at = k * MOST_SEQUENCES;
-        e->x = a->incidents.count ? &a->incidents.list[k] : NULL;
-        e->one = one + at;
-        e->sequences = a->begin[k + 1] - a->begin[k];
-        e->shown = choose(a, k, pair);
-        for (size_t i = 0; !bad && i < e->shown; ++i, ++at) {
-            bad = explain(a, &work, pair[i], 1, &one[at]);
-            if (!bad && a->report_path)
-                bad = report_one(a, &work, &one[at], &item[at], step + at * MOST_STEPS,
-                                 text + at * MOST_STEPS);
-        }
-        if (bad) break;
-        entry_labels(a, k, e->labels, sizeof e->labels);
-        entry_ends(a, e);
-        report_entry_of(e, item + k * MOST_SEQUENCES, &shown[k]);
-    }
-    if (!bad && a->json) bad = put_json(a, &work);
+    for (size_t k = 0; !bad && k < count; ++k) bad = make_entry(a, k, &list[k], &shown[k]);
+    if (!bad && a->json) bad = put_json(a, &list[count].one[0]);  // there is one more
     else if (!bad) print_top(a, list, count);
     if (!bad && a->report_path) bad = write_report(a, shown, count);
-    pktseq_work_free(&work);
-    for (size_t k = 0; one && k < most; ++k) free(one[k].part);
+    pktseq_work_free(&a->work);
+    free(a->part);
     free(list);
-    free(one);
     free(shown);
-    free(item);
-    free(step);
-    free(text);
     return bad;
 }
 
@@ -1437,13 +1332,10 @@ int main(int argc, char **argv) {
     result = parse_options(a, argc, argv);
     if (result == 0) result = run(a);
     if (result != 1 && !output_printed()) result = fail("cannot write to standard output");
-    free(a->sequence);
+    free(a->pair);
     free(a->score);
-    free(a->rank);
-    free(a->leader);
     free(a->best);
-    free(a->label);
-    free(a->anomalous);
+    free(a->rank);
     free(a->summary);
     free(a->member);
     free(a->begin);

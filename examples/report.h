@@ -52,11 +52,6 @@ typedef struct report_entry {
     size_t items;
 } report_entry;
 
-// A name that reasons use, explained.
-typedef struct report_word {
-    const char *name, *meaning;
-} report_word;
-
 // All that a page shows. Everything is borrowed.
 typedef struct report {
     const char *data, *model;     // names of the files
@@ -72,8 +67,6 @@ typedef struct report {
     const report_entry *top;      // (top_count), highest score first
     size_t top_count;
     size_t incidents;             // in all; 0: entries are sequences
-    const report_word *word;      // (words)
-    size_t words;
     const char *unit;             // what is counted: "sequence" or "connection"
     int frames;                   // report_step.frame is a number in the capture
     int capture;                  // and report_item.row is one
@@ -1142,14 +1135,64 @@ static void report_put_summary(FILE *file, const report *r) {
     fputs("</table></section>\n", file);
 }
 
-// What the names in the reasons mean.
+// What the names of columns mean that reasons use.
+static const char *const report_word[][2] = {
+    {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
+              "flags (for ICMP type/code), length in bytes, and after what packet of its connection "
+              "in the last 30 seconds, or first"},
+    {"length", "bytes of the packet on the wire"},
+    {"timestamp", "seconds since the packet before, or the capture's clock in older models"},
+    {"direction", "1 from the side that began, 0 back"},
+    {"same_connection", "1 if the packet before was of the same connection"},
+    {"protocol", "the protocol as Wireshark names it"},
+    {"src_port", "port of the sender, or its class"},
+    {"dst_port", "port of the receiver, or its class"},
+    {"pair_packets", "packets between the same two addresses in the last 10 seconds, this one "
+                     "included"},
+    {"pair_syn", "how many of pair_packets open a connection (SYN without ACK)"},
+    {"pair_reset", "how many of pair_packets reset a connection"},
+    {"pair_fin", "how many of pair_packets close a connection"},
+    {"pair_push", "share of pair_packets with the flag push"},
+    {"pair_length", "mean length of pair_packets in bytes"},
+    {"pair_connections", "how many connections pair_packets belong to: different higher ports"},
+    {"pair_services", "how many services pair_packets belong to: different lower ports"},
+    {"pair_per_connection", "pair_packets divided by pair_connections"},
+    {"source_hosts", "other hosts that the one which opened the connection was in contact with in "
+                     "the last 10 seconds, in connections that it opened"},
+    {"source_services", "different services, transport and port, of these connections"},
+    {"source_connections", "how many these connections are"}};
+
+// Does a text begin with a word, or with one that pair_packets explains?
+static int report_is_word(const char *text, const char *name) {
+    size_t size = strlen(name);
+    if (strcmp(name, "pair_packets") == 0) return strncmp(text, "pair_", 5) == 0;
+    return strncmp(text, name, size) == 0 && (text[size] == ' ' || text[size] == 0);
+}
+
+// Do the reasons or the packets of the list use a word, or one that it explains?
+static int report_uses(const report *r, const char *name) {
+    for (size_t i = 0; i < r->top_count; ++i) {
+        const report_entry *entry = &r->top[i];
+        for (int k = 0; k < 3; ++k)
+            if (entry->reason[k] && report_is_word(entry->reason[k], name)) return 1;
+        for (size_t k = 0; k < entry->items; ++k)
+            for (size_t t = 0; t < entry->item[k].steps; ++t)
+                if (report_is_word(entry->item[k].step[t].why, name)) return 1;
+    }
+    return 0;
+}
+
+// Explains those that are used.
 static void report_put_words(FILE *file, const report *r) {
-    if (!r->words) return;
-    fputs("<section><h2>What the words mean</h2>\n<dl class=\"words\">\n", file);
-    for (size_t i = 0; i < r->words; ++i)
-        report_put(file, "<dt><code>%x</code></dt><dd>%x</dd>\n", r->word[i].name,
-                   r->word[i].meaning);
-    fputs("</dl></section>\n", file);
+    int any = 0;
+    for (size_t w = 0; w < sizeof report_word / sizeof *report_word; ++w) {
+        if (!report_uses(r, report_word[w][0])) continue;
+        if (!any++)
+            fputs("<section><h2>What the words mean</h2>\n<dl class=\"words\">\n", file);
+        report_put(file, "<dt><code>%x</code></dt><dd>%x</dd>\n", report_word[w][0],
+                   report_word[w][1]);
+    }
+    if (any) fputs("</dl></section>\n", file);
 }
 
 // The whole page. 0 = out of memory; what could not be written the file remembers.
