@@ -41,15 +41,17 @@ static inline const unsigned char *find(const unsigned char *p, size_t size, con
     return NULL;
 }
 
-// An allocator that counts, and whose call number fail_at (0 = none) gets nothing: see counted.
+// An allocator that counts, and whose call number fail_at (0 = none) gets nothing, nor one for more
+// than `limit` bytes (0 = any): who asks for them has believed a size unchecked. See counted.
 typedef struct counter {
-    size_t allocations, live, fail_at;
+    size_t allocations, live, fail_at, limit, refused;
 } counter;
 
 static inline void *count_alloc(size_t size, void *user_data) {
     counter *c = (counter *)user_data;
     CHECK(size > 0);
     if (++c->allocations == c->fail_at) return NULL;
+    if (c->limit && size > c->limit) return ++c->refused, (void *)NULL;
     ++c->live;
     return malloc(size);
 }

@@ -13,17 +13,9 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "check.h"
+#include "parts.h"
 
 enum { SEQUENCES = 60, ITERATIONS = 50, MORE = 20 };
-
-typedef struct scene {
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
-} scene;
 
 static uint64_t state = 5;
 
@@ -64,13 +56,8 @@ static size_t packets_write(void) {
 
 // ---- >>scene: what is trained, and what it is worth ---------------------------------------------
 
-static pktseq_train_config how(size_t iterations, int threads) {
-    pktseq_train_config config = pktseq_train_config_default();
-    config.iterations = iterations;
-    config.batch = 12;
-    config.learning_rate = 0.05;
-    config.momentum = 0.5;
-    config.clip = 1;
+static pktseq_train_config run_for(size_t iterations, int threads) {
+    pktseq_train_config config = run_of(iterations, 12, 0.05, 0.5, 1);
     config.teacher_forcing = 0.25;
     config.order = PKTSEQ_ORDER_SHUFFLED;
     config.loss_interval = 7;
@@ -79,44 +66,20 @@ static pktseq_train_config how(size_t iterations, int threads) {
 }
 
 // The packets, and a model if there is none yet.
-static int scene_make(scene *s, int with_model, int threads) {
-    pktseq_schema schema = pktseq_schema_default();
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_detector_options measure = pktseq_detector_options_default();
-    pktseq_train_config config = how(ITERATIONS, threads);
-    pktseq_config net;
+static int scene_make(parts *s, int with_model, int threads) {
+    plan how = plan_of(pktseq_schema_default(), 136, 11);  // units: no whole number of vectors,
+    pktseq_status status;                                  // and enough for threads
     pktseq_error err;
     memset(s, 0, sizeof *s);
-    schema.constant_is_zero = 1;
-    measure.measure = PKTSEQ_MEASURE_RMS;
-    measure.one_step_ahead = 1;
-    measure.by_length = 1;
-    if (pktseq_table_parse(&s->table, text, packets_write(), &schema, NULL, &err) ||
-        pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) ||
-        pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err)) {
-        CHECK_THAT(0, "%s", err.text);
-        return 0;
-    }
-    if (!with_model) return 1;
-    net = pktseq_config_default(&s->dataset);
-    net.hidden = 136;  // no whole number of vectors, and enough for threads
-    if (pktseq_model_init(&s->model, &net, 11, NULL, &err) ||
-        pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) ||
-        pktseq_detector_init(&s->detector, &s->model, 0, &measure, NULL, &err) ||
-        pktseq_detector_fit(&s->detector, &s->model, &s->dataset, threads, &err)) {
-        CHECK_THAT(0, "%s", err.text);
-        return 0;
-    }
-    return 1;
-}
-
-static void scene_free(scene *s) {
-    pktseq_detector_free(&s->detector);
-    pktseq_training_free(&s->training);
-    pktseq_model_free(&s->model);
-    pktseq_dataset_free(&s->dataset);
-    pktseq_codec_free(&s->codec);
-    pktseq_table_free(&s->table);
+    how.schema.constant_is_zero = 1;
+    how.train = run_for(ITERATIONS, threads);
+    how.detector.measure = PKTSEQ_MEASURE_RMS;
+    how.detector.one_step_ahead = 1;
+    how.detector.by_length = 1;
+    status = with_model ? parts_make(s, &how, text, packets_write(), &err)
+                        : parts_parse(s, &how, text, packets_write(), &err);
+    CHECK_THAT(!status, "%s", err.text);
+    return !status;
 }
 
 // Over the bits as the file would have them, little-endian: of a real, or of a double.
@@ -144,9 +107,9 @@ static uint64_t hash_of(const pktseq_model *model) {
 }
 
 // Prints the line; training goes on for a while.
-static void scene_print(scene *s, int threads) {
+static void scene_print(parts *s, int threads) {
     static double score[SEQUENCES];
-    pktseq_train_config config = how(ITERATIONS + MORE, threads);
+    pktseq_train_config config = run_for(ITERATIONS + MORE, threads);
     pktseq_error err;
     uint64_t scores = PKTSEQI_FNV_START;
     CHECK(s->dataset.pairs == SEQUENCES);
@@ -166,38 +129,34 @@ static void scene_print(scene *s, int threads) {
 // ---- >>commands ---------------------------------------------------------------------------------
 
 static void save(const char *path, int threads) {
-    scene s;
+    parts s;
     pktseq_error err;
     if (scene_make(&s, 1, threads)) {
         CHECK_THAT(pktseq_save(&s.model, &s.codec, &s.training, &s.detector, path, &err) == 0, "%s",
                    err.text);
         scene_print(&s, threads);
     }
-    scene_free(&s);
+    parts_free(&s);
 }
 
 static void check(const char *path, int threads) {
-    scene s, here;
-    pktseq_buffer file, again;
+    parts s, here;
     pktseq_error err;
     memset(&s, 0, sizeof s);
-    memset(&file, 0, sizeof file);
-    memset(&again, 0, sizeof again);
-    if (!scene_make(&here, 0, threads) || pktseq_file_read(&file, path, NULL, NULL, &err) ||
-        pktseq_load(&s.model, &s.codec, &s.training, &s.detector, path, NULL, &err) ||
-        pktseq_save_mem(&again, &s.model, &s.codec, &s.training, &s.detector, NULL, &err)) {
+    memset(&err, 0, sizeof err);
+    if (!scene_make(&here, 0, threads) || pktseq_file_read(&here.file, path, NULL, NULL, &err) ||
+        parts_open(&s, path, NULL, &err) || parts_save(&s, NULL, &err)) {
         CHECK_THAT(0, "%s", err.text);
     } else {
-        CHECK_THAT(file.size == again.size && memcmp(file.data, again.data, file.size) == 0,
+        CHECK_THAT(here.file.size == s.file.size &&
+                       memcmp(here.file.data, s.file.data, s.file.size) == 0,
                    "%s: saved again it has other bytes", path);
         s.dataset = here.dataset;
         memset(&here.dataset, 0, sizeof here.dataset);
         scene_print(&s, threads);
     }
-    pktseq_buffer_free(&again);
-    pktseq_buffer_free(&file);
-    scene_free(&s);
-    scene_free(&here);
+    parts_free(&s);
+    parts_free(&here);
 }
 
 #ifdef _WIN32
@@ -246,7 +205,7 @@ static void put_top(pktseq_real *x, unsigned as_float, unsigned as_double) {
     else memcpy(x, &large, sizeof *x);
 }
 
-static void refuse(scene *s) {
+static void refuse(parts *s) {
     static const unsigned as_float[] = {0x7fc0, 0x7f80, 0xff80, 0x3f80};  // NaN, +-infinity, 1
     static const unsigned as_double[] = {0x7ff8, 0x7ff0, 0xfff0, 0x3ff0};
     static const char *const cell[] = {"nan", "inf", "1e309", "1"};
@@ -290,7 +249,7 @@ int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "";
     int with_file = strcmp(command, "save") == 0 || strcmp(command, "check") == 0;
     int threads = argc > 2 + with_file ? atoi(argv[2 + with_file]) : 1;
-    scene s;
+    parts s;
     if ((!with_file && strcmp(command, "hash") != 0 && strcmp(command, "refuse") != 0) ||
         argc < 2 + with_file) {
         fprintf(stderr, "usage: cross save FILE | check FILE | hash  [THREADS] | refuse\n");
@@ -308,7 +267,7 @@ int main(int argc, char **argv) {
             if (strcmp(command, "refuse") == 0) refuse(&s);
             else scene_print(&s, threads);
         }
-        scene_free(&s);
+        parts_free(&s);
     }
     return check_failed != 0;
 }

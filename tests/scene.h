@@ -35,6 +35,13 @@ static inline pktseq_field field_of(const char *column, pktseq_kind kind) {
     return field;
 }
 
+// Keeps a config for the call that takes its address.
+static inline const pktseq_config *lent(pktseq_config config) {
+    static pktseq_config kept;
+    kept = config;
+    return &kept;
+}
+
 // Reads a table from a string.
 static inline pktseq_status parse_text(pktseq_table *table, const char *text,
                                        const pktseq_schema *schema, pktseq_error *err) {

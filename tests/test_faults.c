@@ -14,7 +14,7 @@ static void library_free(void *p);
 #endif
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
-#include "check.h"
+#include "scene.h"
 #include "text.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -221,13 +221,8 @@ typedef struct scene {
     pktseq_schema plain;     // default
     pktseq_schema notebook;  // given categories
     pktseq_schema bare;      // no derived columns, but what they are made of
-    pktseq_table table, plain_table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
-    pktseq_buffer file;      // a checkpoint of these
+    pktseq_table plain_table;
+    parts p;
     double weight[64];
     pktseq_field field[64];  // of schema
     char path[1100], csv_path[1100], svg_path[1100], small_path[1100];
@@ -244,38 +239,23 @@ static pktseq_config config_of(const pktseq_dataset *dataset) {
     return config;
 }
 
-// Keeps a config for the call that takes its address.
-static const pktseq_config *lent(pktseq_config config) {
-    static pktseq_config kept;
-    kept = config;
-    return &kept;
-}
-
 // Long enough that the loss history has to grow in the middle.
 static pktseq_train_config train_config(size_t iterations) {
-    pktseq_train_config config = pktseq_train_config_default();
-    config.iterations = iterations;
-    config.learning_rate = 0.01;
-    config.momentum = 0.5;
-    config.clip = 1;
+    pktseq_train_config config = run_of(iterations, 2, 0.01, 0.5, 1);
     config.loss_interval = 1;
-    config.batch = 2;
     config.order = PKTSEQ_ORDER_SHUFFLED;
-    config.threads = 1;
     return config;
 }
 
 static pktseq_detector_options detect_options(int variant) {
-    pktseq_detector_options options = pktseq_detector_options_recommended(&S.codec, S.weight);
-    for (size_t g = 0; g < S.codec.groups; ++g) S.weight[g] = 1;
+    pktseq_detector_options options = pktseq_detector_options_recommended(&S.p.codec, S.weight);
+    for (size_t g = 0; g < S.p.codec.groups; ++g) S.weight[g] = 1;
     if (variant) options.measure = PKTSEQ_MEASURE_RMS;
     return options;
 }
 
 static int scene_make(const char *program) {
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config config = train_config(30);
-    pktseq_detector_options detect;
+    plan how;
     pktseq_error err;
     int good;
     memset(&S, 0, sizeof S);
@@ -302,19 +282,15 @@ static int scene_make(const char *program) {
     S.plain.constant_is_zero = S.notebook.constant_is_zero = 1;
     S.bare.keep = bare_keep;
     S.bare.keep_count = 2;
-    good = !pktseq_table_parse(&S.table, S.capture.data, S.capture.size, &S.schema, NULL, &err) &&
+    how = plan_of(S.schema, 3, 7);
+    how.loss = PKTSEQ_LOSS_NLL;
+    how.train = train_config(30);
+    good = !parts_parse(&S.p, &how, S.capture.data, S.capture.size, &err) &&
            !pktseq_table_parse(&S.plain_table, S.capture.data, S.capture.size, &S.plain, NULL,
-                               &err) &&
-           !pktseq_codec_fit(&S.codec, &S.table, &S.schema, NULL, &err) && S.codec.groups < 64 &&
-           !pktseq_dataset_init(&S.dataset, &S.codec, &S.table, &options, NULL, &err) &&
-           !pktseq_model_init(&S.model, lent(config_of(&S.dataset)), 7, NULL, &err) &&
-           !pktseq_train(&S.model, &S.dataset, &config, &S.training, &err);
+                               &err) && S.p.codec.groups < 64 && !parts_learn(&S.p, &how, &err);
     if (good) {
-        detect = detect_options(0);
-        good = !pktseq_detector_init(&S.detector, &S.model, S.codec.contexts, &detect, NULL,
-                                     &err) &&
-               !pktseq_detector_fit(&S.detector, &S.model, &S.dataset, 1, &err) &&
-               !pktseq_save_mem(&S.file, &S.model, &S.codec, &S.training, &S.detector, NULL, &err);
+        how.detector = detect_options(0);
+        good = !parts_fit(&S.p, &how, &err) && !parts_save(&S.p, NULL, &err);
     }
     CHECK_THAT(good, "something to test with: %s", err.text);
     return good;
@@ -323,23 +299,17 @@ static int scene_make(const char *program) {
 static void scene_free(void) {
     free(S.capture.data);
     free(S.many.data);
-    pktseq_buffer_free(&S.file);
-    pktseq_detector_free(&S.detector);
-    pktseq_training_free(&S.training);
-    pktseq_model_free(&S.model);
-    pktseq_dataset_free(&S.dataset);
-    pktseq_codec_free(&S.codec);
     pktseq_table_free(&S.plain_table);
-    pktseq_table_free(&S.table);
+    parts_free(&S.p);
 }
 
 // All that only goes into the calls.
 static uint64_t scene_hash(void) {
-    uint64_t h = add(add(7, S.capture.data, S.capture.size), S.file.data, S.file.size);
-    h = (h ^ table_hash(&S.table)) * 3 + table_hash(&S.plain_table);
-    h = (h ^ codec_hash(&S.codec)) * 3 + dataset_hash(&S.dataset);
-    h = (h ^ model_hash(&S.model)) * 3 + training_hash(&S.training);
-    return add(h ^ detector_hash(&S.detector), S.weight, sizeof S.weight);
+    uint64_t h = add(add(7, S.capture.data, S.capture.size), S.p.file.data, S.p.file.size);
+    h = (h ^ table_hash(&S.p.table)) * 3 + table_hash(&S.plain_table);
+    h = (h ^ codec_hash(&S.p.codec)) * 3 + dataset_hash(&S.p.dataset);
+    h = (h ^ model_hash(&S.p.model)) * 3 + training_hash(&S.p.training);
+    return add(h ^ detector_hash(&S.p.detector), S.weight, sizeof S.weight);
 }
 
 // ---- >>calls: each call of the API that allocates -----------------------------------------------
@@ -496,7 +466,8 @@ static void run_tracker(trial *t) {
 
 static void run_watcher(trial *t) {
     pktseq_watcher watcher;
-    TRY(pktseq_watcher_init(&watcher, &S.model, &S.codec, &S.detector, NULL, &callers, t->err));
+    TRY(pktseq_watcher_init(&watcher, &S.p.model, &S.p.codec, &S.p.detector, NULL, &callers,
+                            t->err));
     t->result = watcher.state != NULL;
     CHECK(t->result == (t->status == PKTSEQ_OK));
     pktseq_watcher_free(&watcher);
@@ -525,7 +496,7 @@ static void codec_fit_on(trial *t, const pktseq_table *table, const pktseq_schem
     pktseq_codec_free(&codec);
 }
 
-static void run_codec_fit(trial *t) { codec_fit_on(t, &S.table, &S.schema); }
+static void run_codec_fit(trial *t) { codec_fit_on(t, &S.p.table, &S.schema); }
 static void run_codec_fit_plain(trial *t) { codec_fit_on(t, &S.plain_table, &S.plain); }
 static void run_codec_fit_notebook(trial *t) { codec_fit_on(t, &S.plain_table, &S.notebook); }
 
@@ -534,9 +505,9 @@ static void run_codec_extend(trial *t) {
     pktseq_schema schema = S.schema;
     pktseq_codec codec, extended;
     schema.hold_out = 0.5;
-    NEED(pktseq_codec_fit(&codec, &S.table, &schema, NULL, NULL));
+    NEED(pktseq_codec_fit(&codec, &S.p.table, &schema, NULL, NULL));
     memset(&extended, 0xa5, sizeof extended);
-    TRY(pktseq_codec_extend(&extended, &codec, &S.table, 1, &S.schema, &callers, t->err));
+    TRY(pktseq_codec_extend(&extended, &codec, &S.p.table, 1, &S.schema, &callers, t->err));
     CHECK_EMPTY(extended);
     CHECK(t->status || extended.features > codec.features);
     t->result = codec_hash(&extended);
@@ -563,16 +534,16 @@ static void codec_encode_on(trial *t, const pktseq_table *table, const pktseq_sc
 }
 
 static void run_codec_encode(trial *t) {
-    codec_encode_on(t, &S.table, &S.schema, PKTSEQ_FORM_DENSE);
+    codec_encode_on(t, &S.p.table, &S.schema, PKTSEQ_FORM_DENSE);
 }
 static void run_codec_encode_plain(trial *t) {
     codec_encode_on(t, &S.plain_table, &S.plain, PKTSEQ_FORM_DENSE);
 }
 static void run_codec_encode_context(trial *t) {
-    codec_encode_on(t, &S.table, &S.schema, PKTSEQ_FORM_CONTEXT);
+    codec_encode_on(t, &S.p.table, &S.schema, PKTSEQ_FORM_CONTEXT);
 }
 static void run_codec_encode_packed(trial *t) {
-    codec_encode_on(t, &S.table, &S.schema, PKTSEQ_FORM_PACKED);
+    codec_encode_on(t, &S.p.table, &S.schema, PKTSEQ_FORM_PACKED);
 }
 
 // Other features are seen than predicted, and there is a context.
@@ -586,9 +557,9 @@ static void run_dataset_init(trial *t) {
     memcpy(field, schema.field, schema.field_count * sizeof *field);
     field[0].role = PKTSEQ_ROLE_INPUT;
     schema.field = field;
-    NEED(pktseq_codec_fit(&codec, &S.table, &schema, &callers, NULL));
+    NEED(pktseq_codec_fit(&codec, &S.p.table, &schema, &callers, NULL));
     memset(&dataset, 0xa5, sizeof dataset);
-    TRY(pktseq_dataset_init(&dataset, &codec, &S.table, &options, &callers, t->err));
+    TRY(pktseq_dataset_init(&dataset, &codec, &S.p.table, &options, &callers, t->err));
     CHECK_EMPTY(dataset);
     CHECK(t->status || (dataset.y && dataset.c && dataset.x != dataset.y));
     t->result = t->status ? 0 : dataset_hash(&dataset);
@@ -601,8 +572,8 @@ static void run_dataset_wrap(trial *t) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_dataset dataset;
     memset(&dataset, 0xa5, sizeof dataset);
-    TRY(pktseq_dataset_wrap(&dataset, S.dataset.x, S.dataset.in, S.dataset.y, S.dataset.out,
-                            S.table.start, S.table.sequences, &options, &callers, t->err));
+    TRY(pktseq_dataset_wrap(&dataset, S.p.dataset.x, S.p.dataset.in, S.p.dataset.y, S.p.dataset.out,
+                            S.p.table.start, S.p.table.sequences, &options, &callers, t->err));
     CHECK_EMPTY(dataset);
     t->result = t->status ? 0 : dataset_hash(&dataset);
     pktseq_dataset_free(&dataset);
@@ -612,7 +583,7 @@ static void run_dataset_wrap(trial *t) {
 static void run_model_init(trial *t) {
     pktseq_model model;
     memset(&model, 0xa5, sizeof model);
-    TRY(pktseq_model_init(&model, lent(config_of(&S.dataset)), 7, &callers, t->err));
+    TRY(pktseq_model_init(&model, lent(config_of(&S.p.dataset)), 7, &callers, t->err));
     CHECK_EMPTY(model);
     t->result = model_hash(&model);
     pktseq_model_free(&model);
@@ -622,19 +593,19 @@ static void run_model_init(trial *t) {
 static void run_model_grow(trial *t) {
     pktseq_model model;
     memset(&model, 0xa5, sizeof model);
-    TRY(pktseq_model_grow(&model, lent(config_of(&S.dataset)), &S.model, &S.codec, &S.codec,
+    TRY(pktseq_model_grow(&model, lent(config_of(&S.p.dataset)), &S.p.model, &S.p.codec, &S.p.codec,
                           &callers, t->err));
     CHECK_EMPTY(model);
     t->result = model_hash(&model);
-    CHECK(t->status || t->result == model_hash(&S.model));
+    CHECK(t->status || t->result == model_hash(&S.p.model));
     pktseq_model_free(&model);
 }
 
 static void run_plain_init(trial *t) {
-    pktseq_pair pair = pktseq_dataset_pair(&S.dataset, 0);
+    pktseq_pair pair = pktseq_dataset_pair(&S.p.dataset, 0);
     pktseq_plain plain;
     memset(&plain, 0xa5, sizeof plain);
-    TRY(pktseq_plain_init(&plain, &S.model, &pair, 0, &callers, t->err));
+    TRY(pktseq_plain_init(&plain, &S.p.model, &pair, 0, &callers, t->err));
     CHECK_EMPTY(plain);
     t->result = plain.steps;
     pktseq_plain_free(&plain);
@@ -644,7 +615,7 @@ static void run_plain_init(trial *t) {
 static void run_work_init(trial *t) {
     pktseq_work work;
     memset(&work, 0xa5, sizeof work);
-    TRY(pktseq_work_init(&work, &S.model.config, 2, S.dataset.longest, 1, &callers, t->err));
+    TRY(pktseq_work_init(&work, &S.p.model.config, 2, S.p.dataset.longest, 1, &callers, t->err));
     CHECK_EMPTY(work);
     t->result = work.parameters;
     pktseq_work_free(&work);
@@ -660,18 +631,18 @@ static void train_on(trial *t, int resumed) {
     uint64_t before;
     memset(&training, 0, sizeof training);
     if (resumed) {
-        NEED(pktseq_load_mem(&model, NULL, &training, NULL, S.file.data, S.file.size, &callers,
+        NEED(pktseq_load_mem(&model, NULL, &training, NULL, S.p.file.data, S.p.file.size, &callers,
                              NULL));
     } else {
-        NEED(pktseq_model_init(&model, lent(config_of(&S.dataset)), 7, &callers, NULL));
+        NEED(pktseq_model_init(&model, lent(config_of(&S.p.dataset)), 7, &callers, NULL));
     }
     before = model_hash(&model);
     size_t begun = training.iteration;
-    TRY(pktseq_train(&model, &S.dataset, &config, &training, t->err));
+    TRY(pktseq_train(&model, &S.p.dataset, &config, &training, t->err));
     CHECK_THAT((model_hash(&model) == before) == (training.iteration == begun),
                "%lu iterations", (unsigned long)training.iteration);
     CHECK(training.iteration >= begun && training.iteration <= 1100);
-    if (t->status) NEED(pktseq_train(&model, &S.dataset, &config, &training, NULL));
+    if (t->status) NEED(pktseq_train(&model, &S.p.dataset, &config, &training, NULL));
     // Whatever was in the way: the end is the same.
     t->result = model_hash(&model) ^ training_hash(&training);
     pktseq_training_free(&training);
@@ -686,7 +657,8 @@ static void run_detector_init(trial *t) {
     pktseq_detector_options options = detect_options(0);
     pktseq_detector detector;
     memset(&detector, 0xa5, sizeof detector);
-    TRY(pktseq_detector_init(&detector, &S.model, S.codec.contexts, &options, &callers, t->err));
+    TRY(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &options, &callers,
+                             t->err));
     CHECK_EMPTY(detector);
     t->result = detector_hash(&detector);
     pktseq_detector_free(&detector);
@@ -697,9 +669,9 @@ static void detector_fit_by(trial *t, int variant) {
     pktseq_detector_options options = detect_options(variant);
     pktseq_detector detector;
     uint64_t before;
-    NEED(pktseq_detector_init(&detector, &S.model, S.codec.contexts, &options, &callers, NULL));
+    NEED(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &options, &callers, NULL));
     before = detector_hash(&detector);
-    TRY(pktseq_detector_fit(&detector, &S.model, &S.dataset, 2, t->err));
+    TRY(pktseq_detector_fit(&detector, &S.p.model, &S.p.dataset, 2, t->err));
     t->result = detector_hash(&detector);
     CHECK((t->result == before) == (t->status != PKTSEQ_OK));
     pktseq_detector_free(&detector);
@@ -712,13 +684,14 @@ static void run_detector_fit_rms(trial *t) { detector_fit_by(t, 1); }
 static void run_detector_score_all(trial *t) {
     pktseq_model model;
     pktseq_detector detector;
-    double *score = (double *)calloc(S.dataset.pairs, sizeof *score);
+    double *score = (double *)calloc(S.p.dataset.pairs, sizeof *score);
     uint64_t before;
-    NEED(pktseq_load_mem(&model, NULL, NULL, &detector, S.file.data, S.file.size, &callers, NULL));
+    NEED(pktseq_load_mem(&model, NULL, NULL, &detector, S.p.file.data, S.p.file.size, &callers,
+                         NULL));
     before = detector_hash(&detector) ^ model_hash(&model);
-    TRY(pktseq_detector_score_all(&detector, &model, &S.dataset, 2, score, t->err));
+    TRY(pktseq_detector_score_all(&detector, &model, &S.p.dataset, 2, score, t->err));
     CHECK((detector_hash(&detector) ^ model_hash(&model)) == before);
-    t->result = add(9, score, S.dataset.pairs * sizeof *score);
+    t->result = add(9, score, S.p.dataset.pairs * sizeof *score);
     free(score);
     pktseq_detector_free(&detector);
     pktseq_model_free(&model);
@@ -727,7 +700,7 @@ static void run_detector_score_all(trial *t) {
 static void run_stream_init(trial *t) {
     pktseq_stream stream;
     memset(&stream, 0xa5, sizeof stream);
-    TRY(pktseq_stream_init(&stream, &S.model, &S.detector, &callers, t->err));
+    TRY(pktseq_stream_init(&stream, &S.p.model, &S.p.detector, &callers, t->err));
     CHECK(t->status == PKTSEQ_OK || (!stream.h && !stream.out && stream.packets == 0));
     t->result = stream.packets;
     pktseq_stream_free(&stream);
@@ -753,50 +726,35 @@ static void run_evaluate(trial *t) {
 static void run_save_mem(trial *t) {
     pktseq_buffer b;
     memset(&b, 0xa5, sizeof b);
-    TRY(pktseq_save_mem(&b, &S.model, &S.codec, &S.training, &S.detector, &callers, t->err));
+    TRY(pktseq_save_mem(&b, &S.p.model, &S.p.codec, &S.p.training, &S.p.detector, &callers,
+                        t->err));
     CHECK_EMPTY(b);
     if (t->status == PKTSEQ_OK)
-        CHECK(b.size == S.file.size && memcmp(b.data, S.file.data, b.size) == 0);
+        CHECK(b.size == S.p.file.size && memcmp(b.data, S.p.file.data, b.size) == 0);
     t->result = b.size;
     pktseq_buffer_free(&b);
     pktseq_buffer_free(&b);
 }
 
-typedef struct parts {
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
-} parts;
-
-static void parts_free(parts *p) {
-    pktseq_detector_free(&p->detector);
-    pktseq_training_free(&p->training);
-    pktseq_codec_free(&p->codec);
-    pktseq_model_free(&p->model);
+// What a load left in p, twice freed.
+static void check_load(trial *t, parts *p) {
+    CHECK(!t->status || is_zero(p, sizeof *p));
+    t->result = model_hash(&p->model) ^ codec_hash(&p->codec) ^ training_hash(&p->training) ^
+                detector_hash(&p->detector);
+    parts_free(p);
+    parts_free(p);
 }
 
 static void run_load_mem(trial *t) {
     parts p;
-    memset(&p, 0xa5, sizeof p);
-    TRY(pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, S.file.data, S.file.size,
-                        &callers, t->err));
-    CHECK_EMPTY(p);
-    t->result = model_hash(&p.model) ^ codec_hash(&p.codec) ^ training_hash(&p.training) ^
-                detector_hash(&p.detector);
-    parts_free(&p);
-    parts_free(&p);
+    TRY(parts_load(&p, S.p.file.data, S.p.file.size, &callers, t->err));
+    check_load(t, &p);
 }
 
 static void run_load(trial *t) {
     parts p;
-    memset(&p, 0xa5, sizeof p);
-    TRY(pktseq_load(&p.model, &p.codec, &p.training, &p.detector, S.path, &callers, t->err));
-    CHECK_EMPTY(p);
-    t->result = model_hash(&p.model) ^ codec_hash(&p.codec) ^ training_hash(&p.training) ^
-                detector_hash(&p.detector);
-    parts_free(&p);
-    parts_free(&p);
+    TRY(parts_open(&p, S.path, &callers, t->err));
+    check_load(t, &p);
 }
 
 static void run_file_read(trial *t) {
@@ -853,8 +811,7 @@ static void run_file_write(trial *t) {
 
 static void run_save(trial *t) {
     parts p;
-    NEED(pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, S.file.data, S.file.size,
-                         &callers, NULL));
+    NEED(parts_load(&p, S.p.file.data, S.p.file.size, &callers, NULL));
     spoil(S.svg_path);
     uint64_t before = file_hash(S.svg_path);
     TRY(pktseq_save(&p.model, &p.codec, &p.training, &p.detector, S.svg_path, t->err));
@@ -904,8 +861,8 @@ static void recipe_on(trial *t, int again) {
     memset(&codec, 0xa5, sizeof codec);
     memset(&dataset, 0xa5, sizeof dataset);
     memset(&model, 0xa5, sizeof model);
-    recipe.hidden = S.model.config.hidden;
-    TRY(pktseq_recipe_prepare(&recipe, &table, again ? &S.codec : NULL, again ? &S.model : NULL,
+    recipe.hidden = S.p.model.config.hidden;
+    TRY(pktseq_recipe_prepare(&recipe, &table, again ? &S.p.codec : NULL, again ? &S.p.model : NULL,
                               &codec, &dataset, &model, &callers, t->err));
     CHECK_EMPTY(codec);
     CHECK_EMPTY(dataset);
@@ -924,16 +881,16 @@ static void run_recipe_prepare_again(trial *t) { recipe_on(t, 1); }
 static void calibrate_on(trial *t, int again) {
     pktseq_recipe recipe;
     pktseq_detector detector;
-    pktseq_codec codec = S.codec;
+    pktseq_codec codec = S.p.codec;
     uint64_t before;
     codec.allocator = callers;
     memset(&detector, 0, sizeof detector);
     NEED(pktseq_recipe_recommended(&recipe, NULL, NULL));
     if (again)
-        NEED(pktseq_detector_init(&detector, &S.model, S.codec.contexts, &S.detector.options,
+        NEED(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &S.p.detector.options,
                                   &callers, NULL));
     before = again ? detector_hash(&detector) : 0;
-    TRY(pktseq_recipe_calibrate(&recipe, &detector, &S.model, &codec, &S.dataset, t->err));
+    TRY(pktseq_recipe_calibrate(&recipe, &detector, &S.p.model, &codec, &S.p.dataset, t->err));
     CHECK(!t->status || (again ? detector_hash(&detector) == before : !detector.memory));
     t->result = t->status ? 0 : detector_hash(&detector);
     pktseq_detector_free(&detector);
@@ -987,7 +944,7 @@ static void run_guard_dataset(trial *t) {
     pktseq_guard guard;
     pktseq_dataset dataset;
     NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
-    TRY(pktseq_guard_dataset(&guard, &S.table, &dataset, t->err));
+    TRY(pktseq_guard_dataset(&guard, &S.p.table, &dataset, t->err));
     CHECK_EMPTY(dataset);
     t->result = t->status ? 0 : dataset_hash(&dataset);
     pktseq_dataset_free(&dataset);
@@ -1143,7 +1100,7 @@ static void test_memory(void) {
     CHECK(f && fwrite(learnable.data, 1, learnable.size, f) == learnable.size);
     if (f) fclose(f);
     free(learnable.data);
-    CHECK(!pktseq_save(&S.model, &S.codec, &S.training, &S.detector, S.path, &err));
+    CHECK(!pktseq_save(&S.p.model, &S.p.codec, &S.p.training, &S.p.detector, S.path, &err));
     for (size_t i = 0; i < count; ++i) failures += fail_each(&calls[i]);
     printf("  %lu refused allocations in %lu calls\n", (unsigned long)failures,
            (unsigned long)count);
@@ -1190,59 +1147,60 @@ static void test_none_needed(void) {
     pktseq_reason reason[3];
     size_t reasons;
     pktseq_verdict verdict;
-    pktseq_real *velocity = (pktseq_real *)calloc(S.model.parameters, sizeof *velocity);
-    pktseq_real *out = (pktseq_real *)calloc(8 * S.dataset.out, sizeof *out);
+    pktseq_real *velocity = (pktseq_real *)calloc(S.p.model.parameters, sizeof *velocity);
+    pktseq_real *out = (pktseq_real *)calloc(8 * S.p.dataset.out, sizeof *out);
     double score[2], norm;
     char name[40];
     trial t;
     memset(&t, 0, sizeof t);
     memset(&drift, 0, sizeof drift);
-    NEED(pktseq_work_init(&work, &S.model.config, 2, S.dataset.longest + 8, 1, NULL, NULL));
-    NEED(pktseq_stream_init(&stream, &S.model, &S.detector, NULL, NULL));
-    NEED(pktseq_load_mem(&model, NULL, NULL, NULL, S.file.data, S.file.size, NULL, NULL));
-    CHECK(S.codec.field_count <= 64 &&
-          S.dataset.longest * (S.model.config.groups + S.codec.contexts) <
+    NEED(pktseq_work_init(&work, &S.p.model.config, 2, S.p.dataset.longest + 8, 1, NULL, NULL));
+    NEED(pktseq_stream_init(&stream, &S.p.model, &S.p.detector, NULL, NULL));
+    NEED(pktseq_load_mem(&model, NULL, NULL, NULL, S.p.file.data, S.p.file.size, NULL, NULL));
+    CHECK(S.p.codec.field_count <= 64 &&
+          S.p.dataset.longest * (S.p.model.config.groups + S.p.codec.contexts) <
               sizeof part / sizeof *part);
     t.fail_at = 1;
     t.for_ever = 1;
     arm(&t);
-    for (size_t i = 0; i < 2; ++i) pair[i] = pktseq_dataset_pair(&S.dataset, i);
+    for (size_t i = 0; i < 2; ++i) pair[i] = pktseq_dataset_pair(&S.p.dataset, i);
     CHECK(!pktseq_zero_grad(&work) && !pktseq_forward(&model, &work, pair, 2, NULL));
     CHECK(pktseq_work_output(&work, 0, 0) && pktseq_work_encoded(&work, 1));
     CHECK(!pktseq_backward(&model, &work) && !pktseq_clip_grad_norm(&work, 0.1, &norm));
     CHECK(!pktseq_sgd_step(&model, &work, 0.1));
     CHECK(!pktseq_momentum_step(&model, &work, 0.1, 0.5, velocity));
-    CHECK(!pktseq_rollout(&S.model, &work, pair, 8, out));
-    CHECK(!pktseq_score(&S.model, &work, pair, score));
-    CHECK(!pktseq_detector_score(&S.detector, &S.model, &work, pair, 2, score));
-    CHECK(!pktseq_detector_explain(&S.detector, &S.model, &work, pair, part, score));
-    CHECK(!pktseq_detector_reasons(&S.detector, &S.codec, &work, pair, part, 0, 1, reason, &reasons));
+    CHECK(!pktseq_rollout(&S.p.model, &work, pair, 8, out));
+    CHECK(!pktseq_score(&S.p.model, &work, pair, score));
+    CHECK(!pktseq_detector_score(&S.p.detector, &S.p.model, &work, pair, 2, score));
+    CHECK(!pktseq_detector_explain(&S.p.detector, &S.p.model, &work, pair, part, score));
+    CHECK(!pktseq_detector_reasons(&S.p.detector, &S.p.codec, &work, pair, part, 0, 1, reason,
+                                   &reasons));
     for (size_t i = 0; i < 5; ++i) {
-        const pktseq_real *x = S.dataset.x + i * S.dataset.in;
-        CHECK(!pktseq_stream_push(&stream, x, S.dataset.y + i * S.dataset.out,
-                                  S.dataset.c + i * S.dataset.contexts));
+        const pktseq_real *x = S.p.dataset.x + i * S.p.dataset.in;
+        CHECK(!pktseq_stream_push(&stream, x, S.p.dataset.y + i * S.p.dataset.out,
+                                  S.p.dataset.c + i * S.p.dataset.contexts));
     }
     CHECK(!pktseq_stream_score(&stream, score));
     pktseq_stream_reset(&stream);
-    CHECK(!pktseq_codec_decode(&S.codec, S.dataset.x, value));
-    CHECK(!pktseq_codec_decode_output(&S.codec, out, value));
-    CHECK(!pktseq_codec_feature_name(&S.codec, 0, name, sizeof name));
-    CHECK(!pktseq_codec_same(&S.codec, &S.codec, NULL));
-    CHECK(!pktseq_detector_threshold(&S.detector, 0, 0.001, score, NULL, NULL));
-    CHECK(!pktseq_detector_threshold(&S.detector, 1, 0.001, score, NULL, NULL));
-    CHECK(!pktseq_detector_rate(&S.detector, 1, score));
-    CHECK(!pktseq_drift_add(&drift, &S.detector, 1, 0, 1, 0));
+    CHECK(!pktseq_codec_decode(&S.p.codec, S.p.dataset.x, value));
+    CHECK(!pktseq_codec_decode_output(&S.p.codec, out, value));
+    CHECK(!pktseq_codec_feature_name(&S.p.codec, 0, name, sizeof name));
+    CHECK(!pktseq_codec_same(&S.p.codec, &S.p.codec, NULL));
+    CHECK(!pktseq_detector_threshold(&S.p.detector, 0, 0.001, score, NULL, NULL));
+    CHECK(!pktseq_detector_threshold(&S.p.detector, 1, 0.001, score, NULL, NULL));
+    CHECK(!pktseq_detector_rate(&S.p.detector, 1, score));
+    CHECK(!pktseq_drift_add(&drift, &S.p.detector, 1, 0, 1, 0));
     pktseq_drift_name(&drift, "UDP/443");
-    CHECK(!pktseq_drift_verdict(&drift, &S.detector, 0.01, &verdict));
+    CHECK(!pktseq_drift_verdict(&drift, &S.p.detector, 0.01, &verdict));
     CHECK(pktseq_table_names(NULL) == PKTSEQ_NAMES_UNKNOWN);
-    CHECK(pktseq_codec_schema(&S.codec).field == S.codec.field);
+    CHECK(pktseq_codec_schema(&S.p.codec).field == S.p.codec.field);
     CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
-    CHECK(!pktseq_model_tensor(&S.model, 9, &tensor) && tensor.data);
-    CHECK(pktseq_table_column(&S.table, "token") && pktseq_version() && pktseq_build_info());
+    CHECK(!pktseq_model_tensor(&S.p.model, 9, &tensor) && tensor.data);
+    CHECK(pktseq_table_column(&S.p.table, "token") && pktseq_version() && pktseq_build_info());
     CHECK(!PKTSEQ_CHECK_HEADER());
     CHECK(pktseq_status_text(PKTSEQ_ERROR_MEMORY) && pktseq_port_class(80) == 0);
-    CHECK(pktseq_config_default(&S.dataset).out == S.dataset.out);
-    CHECK(pktseq_detector_options_recommended(&S.codec, S.weight).weight == S.weight);
+    CHECK(pktseq_config_default(&S.p.dataset).out == S.p.dataset.out);
+    CHECK(pktseq_detector_options_recommended(&S.p.codec, S.weight).weight == S.weight);
     disarm();
     CHECK_THAT(memory.calls == 0, "%lu allocations", (unsigned long)memory.calls);
     pktseq_model_free(&model);
@@ -1476,20 +1434,20 @@ static int disk_is(const void *data, size_t size) {
 static int other_make(pktseq_buffer *other) {
     pktseq_train_config config = train_config(40);
     parts p;
-    pktseq_status status = pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector,
-                                           S.file.data, S.file.size, NULL, NULL);
-    if (!status) status = pktseq_train(&p.model, &S.dataset, &config, &p.training, NULL);
-    if (!status)
-        status = pktseq_save_mem(other, &p.model, &p.codec, &p.training, &p.detector, NULL, NULL);
+    pktseq_status status = parts_load(&p, S.p.file.data, S.p.file.size, NULL, NULL);
+    if (!status) status = pktseq_train(&p.model, &S.p.dataset, &config, &p.training, NULL);
+    if (!status) status = parts_save(&p, NULL, NULL);
+    *other = p.file;
+    memset(&p.file, 0, sizeof p.file);
     parts_free(&p);
-    CHECK(status == PKTSEQ_OK && S.file.size < ROOM && other->size < ROOM);
-    return status == PKTSEQ_OK && S.file.size < ROOM && other->size < ROOM;
+    CHECK(status == PKTSEQ_OK && S.p.file.size < ROOM && other->size < ROOM);
+    return status == PKTSEQ_OK && S.p.file.size < ROOM && other->size < ROOM;
 }
 
 static void test_save(const pktseq_buffer *other) {
     static const size_t piece[] = {0, 1, 3000};
-    const unsigned char *old = S.file.data;
-    size_t old_size = S.file.size, tried = 0, seen[REPLACE + 1];
+    const unsigned char *old = S.p.file.data;
+    size_t old_size = S.p.file.size, tried = 0, seen[REPLACE + 1];
     pktseq_error err;
     pktseq_status status;
     memset(seen, 0, sizeof seen);
@@ -1563,12 +1521,12 @@ static void test_read(void) {
     pktseq_status status;
     size_t tried = 0, needed;
     for (size_t i = 0; i < sizeof piece / sizeof piece[0]; ++i) {
-        disk_begin(S.file.data, S.file.size);
+        disk_begin(S.p.file.data, S.p.file.size);
         D.piece = piece[i];
         memset(&b, 0xa5, sizeof b);
         CHECK(!pktseq_file_read(&b, target, &disk_files, &callers, &err));
-        CHECK(b.size == S.file.size && memcmp(b.data, S.file.data, b.size) == 0);
-        CHECK(disk_is(S.file.data, S.file.size));
+        CHECK(b.size == S.p.file.size && memcmp(b.data, S.p.file.data, b.size) == 0);
+        CHECK(disk_is(S.p.file.data, S.p.file.size));
         pktseq_buffer_free(&b);
         needed = D.calls - 1;  // all but the last, which closes
         for (int how = 0; how < 8; ++how) {
@@ -1576,7 +1534,7 @@ static void test_read(void) {
                 size_t live = memory.live;
                 failure fails = (failure)(how % 4 == SHORT ? FAILS_AFTER_SOME : how % 4);
                 if (piece[i] < 4000 && k > 5 && k + 5 < needed && k % 499) continue;
-                disk_begin(S.file.data, S.file.size);
+                disk_begin(S.p.file.data, S.p.file.size);
                 D.piece = piece[i];
                 D.fail_at = k;
                 D.for_ever = how / 4;
@@ -1590,7 +1548,7 @@ static void test_read(void) {
                            (int)status);
                 CHECK_THAT(strstr(err.text, target) && !strchr(err.text, '\n'), "%s", err.text);
                 CHECK(is_zero(&b, sizeof b) && memory.live == live);
-                CHECK(disk_is(S.file.data, S.file.size));
+                CHECK(disk_is(S.p.file.data, S.p.file.size));
                 pktseq_buffer_free(&b);
                 pktseq_buffer_free(&b);
             }
@@ -1600,13 +1558,13 @@ static void test_read(void) {
             trial t;
             memset(&t, 0, sizeof t);
             t.fail_at = k;
-            disk_begin(S.file.data, S.file.size);
+            disk_begin(S.p.file.data, S.p.file.size);
             D.piece = piece[i];
             memset(&b, 0xa5, sizeof b);
             arm(&t);
             status = pktseq_file_read(&b, target, &disk_files, &callers, &err);
             disarm();
-            CHECK(disk_is(S.file.data, S.file.size) && memory.by_malloc == 0);
+            CHECK(disk_is(S.p.file.data, S.p.file.size) && memory.by_malloc == 0);
             if (status == PKTSEQ_OK) break;
             CHECK(status == PKTSEQ_ERROR_MEMORY && is_zero(&b, sizeof b) && err.text[0]);
         }
@@ -1642,7 +1600,7 @@ static void test_stream(void) {
             if (k == 0) {
                 CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
                 want = table_hash(&table);
-                CHECK(want == table_hash(&S.table));
+                CHECK(want == table_hash(&S.p.table));
                 needed = S.capture.size / 300 + 2;
             } else {
                 CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status && err.text[0],
@@ -1676,8 +1634,7 @@ static void power_judge(const unsigned char *data, size_t size) {
     if (power.load) {
         parts p;
         pktseq_error err;
-        pktseq_status status = pktseq_load_mem(&p.model, &p.codec, &p.training, &p.detector, data,
-                                               size, NULL, &err);
+        pktseq_status status = parts_load(&p, data, size, NULL, &err);
         CHECK_THAT(status == PKTSEQ_OK && (is_old || is_new), "%s", err.text);
         parts_free(&p);
     }
@@ -1716,9 +1673,9 @@ static void test_power(const pktseq_buffer *other) {
     static const size_t piece[] = {0, 1, 500};
     for (int careless = 0; careless < 3; ++careless) {
         memset(&power, 0, sizeof power);
-        power.old_file = &S.file;
+        power.old_file = &S.p.file;
         power.new_file = other;
-        disk_begin(S.file.data, S.file.size);
+        disk_begin(S.p.file.data, S.p.file.size);
         D.piece = 500;
         D.watch = power_lost;
         careless_write(careless, other->data, other->size);
@@ -1727,8 +1684,8 @@ static void test_power(const pktseq_buffer *other) {
     for (size_t i = 0; i < 3; ++i) {
         for (int turn = 0; turn < 2; ++turn) {
             memset(&power, 0, sizeof power);
-            power.old_file = turn ? other : &S.file;
-            power.new_file = turn ? &S.file : other;
+            power.old_file = turn ? other : &S.p.file;
+            power.new_file = turn ? &S.p.file : other;
             power.load = piece[i] != 1;
             disk_begin(power.old_file->data, power.old_file->size);
             D.piece = piece[i];
@@ -1747,10 +1704,10 @@ static void test_power(const pktseq_buffer *other) {
     // And when besides that an operation fails: it stays the old one.
     for (size_t k = 1; k < 40; ++k) {
         memset(&power, 0, sizeof power);
-        power.old_file = &S.file;
+        power.old_file = &S.p.file;
         power.new_file = other;
         power.load = 1;
-        disk_begin(S.file.data, S.file.size);
+        disk_begin(S.p.file.data, S.p.file.size);
         D.piece = 4000;
         D.watch = power_lost;
         D.fail_at = k;
@@ -1770,7 +1727,7 @@ static void check_refused(const char *path, const char *shown) {
     for (int how = 0; how < 2; ++how) {
         pktseq_status status =
             how ? pktseq_file_write(path, "a file", 6, NULL, &err)
-                : pktseq_save(&S.model, &S.codec, &S.training, &S.detector, path, &err);
+                : pktseq_save(&S.p.model, &S.p.codec, &S.p.training, &S.p.detector, path, &err);
         CHECK_THAT(status == PKTSEQ_ERROR_FILE && err.status == status, "%s: status %d", path,
                    (int)status);
         CHECK_THAT(strstr(err.text, shown) && !strchr(err.text, '\n') &&

@@ -49,38 +49,6 @@ static void shape_of(size_t index, size_t in, size_t out, size_t hidden, size_t 
     *cols = shape[index][1];
 }
 
-// ---- memory that counts -------------------------------------------------------------------------
-
-#define MEMORY_LIMIT ((size_t)64 << 20)
-
-typedef struct {
-    size_t calls, live, fail_at;  // fail_at: number of the call that gets nothing, 0 = none
-    size_t refused;               // calls for more than MEMORY_LIMIT: a size was believed unchecked
-} counting;
-
-static void *counting_alloc(size_t size, void *user_data) {
-    counting *c = (counting *)user_data;
-    if (size > MEMORY_LIMIT) ++c->refused;
-    if (++c->calls == c->fail_at || size > MEMORY_LIMIT) return NULL;
-    void *p = malloc(size ? size : 1);
-    if (p) ++c->live;
-    return p;
-}
-
-static void counting_free(void *p, void *user_data) {
-    if (p) --((counting *)user_data)->live;
-    free(p);
-}
-
-static pktseq_allocator allocator_of(counting *c) {
-    pktseq_allocator a;
-    memset(c, 0, sizeof *c);
-    a.alloc_fn = counting_alloc;
-    a.free_fn = counting_free;
-    a.user_data = c;
-    return a;
-}
-
 // ---- bytes --------------------------------------------------------------------------------------
 
 // A file being put together. Leaves with the program's end if it cannot grow.
@@ -369,22 +337,6 @@ static void check_layout(const char *what, const unsigned char *data, size_t siz
 
 // ---- something to save --------------------------------------------------------------------------
 
-typedef struct {
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-} subject;
-
-static void subject_free(subject *s) {
-    pktseq_training_free(&s->training);
-    pktseq_model_free(&s->model);
-    pktseq_dataset_free(&s->dataset);
-    pktseq_codec_free(&s->codec);
-    pktseq_table_free(&s->table);
-}
-
 // Column names and categories that a careless writer gets wrong.
 #define ODD_NUMBER "l\"e\\n\tg\nth"
 #define ODD_TEXT "\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80"
@@ -410,16 +362,15 @@ static int stop_at_23(void *user_data, const pktseq_progress *progress) {
 }
 
 // A trained model with a codec: `hidden` units over the odd columns, or over one number (tiny).
-static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start start, int tiny) {
-    pktseq_field field[4];
-    pktseq_schema schema;
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config config = pktseq_train_config_default();
+static int subject_make(parts *s, size_t hidden, size_t inputs, pktseq_start start, int tiny) {
+    static const pktseq_field field[] = {FIELD(ODD_NUMBER, ZSCORE, BOTH),
+                                         FIELD(ODD_TEXT, ONEHOT, BOTH), FIELD("flag", FLAG, INPUT),
+                                         FIELD("port", PORT, BOTH)};
+    plan how = plan_of(schema_of(field, tiny ? 1 : 4), hidden, 7);
+    pktseq_train_config *config = &how.train;
     pktseq_error err;
     bytes csv;
     memset(&csv, 0, sizeof csv);
-    memset(field, 0, sizeof field);
-    memset(&schema, 0, sizeof schema);
     memset(s, 0, sizeof *s);
 
     put_text(&csv, "position,flag,port,");
@@ -435,54 +386,28 @@ static int subject_make(subject *s, size_t hidden, size_t inputs, pktseq_start s
         put_cell(&csv, ODD[(size_t)row % ODD_COUNT]);
         put_text(&csv, "\n");
     }
-    field[0].column = ODD_NUMBER;
-    field[1].column = ODD_TEXT;
-    field[1].kind = PKTSEQ_ONEHOT;
-    field[2].column = "flag";
-    field[2].kind = PKTSEQ_FLAG;
-    field[2].role = PKTSEQ_ROLE_INPUT;
-    field[3].column = "port";
-    field[3].kind = PKTSEQ_PORT;
-    schema.field = field;
-    schema.field_count = tiny ? 1 : 4;
-    schema.constant_is_zero = !tiny;
-    options.inputs = inputs;
-    options.start = start;
-
-    config.iterations = 50;
-    config.batch = 2;
-    config.learning_rate = 0.1 / 3;
-    config.teacher_forcing = 1.0 / 3;
-    config.order = PKTSEQ_ORDER_SHUFFLED;
-    config.seed = UINT64_MAX - 4;
-    config.report_interval = 7;
-    config.loss_interval = 3;
-    config.milestone_count = 3;
-    config.milestone[0] = 1;
-    config.milestone[1] = 50;
-    config.milestone[2] = 100;
-    config.threads = 1;
-    config.progress = stop_at_23;
-
-    int good = !pktseq_table_parse(&s->table, csv.data, csv.size, &schema, NULL, &err) &&
-               !pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) &&
-               !pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err);
-    if (good) {
-        pktseq_config model_config = pktseq_config_default(&s->dataset);
-        model_config.hidden = hidden;
-        good = !pktseq_model_init(&s->model, &model_config, 7, NULL, &err) &&
-               pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) == PKTSEQ_STOPPED;
-    }
+    how.schema.constant_is_zero = !tiny;
+    how.dataset.inputs = inputs;
+    how.dataset.start = start;
+    *config = run_of(50, 2, 0.1 / 3, 0, 0);
+    config->teacher_forcing = 1.0 / 3;
+    config->order = PKTSEQ_ORDER_SHUFFLED;
+    config->seed = UINT64_MAX - 4;
+    config->report_interval = 7;
+    config->loss_interval = 3;
+    config->milestone_count = 3;
+    config->milestone[0] = 1;
+    config->milestone[1] = 50;
+    config->milestone[2] = 100;
+    config->progress = stop_at_23;
+    int good = !parts_parse(s, &how, csv.data, csv.size, &err) &&
+               parts_learn(s, &how, &err) == PKTSEQ_STOPPED;
     CHECK_THAT(good, "a subject to test with: %s", err.text);
     free(csv.data);
     return good;
 }
 
 // ---- comparisons --------------------------------------------------------------------------------
-
-static int same_bits(const void *a, const void *b, size_t size) {
-    return size == 0 || !memcmp(a, b, size);
-}
 
 static int same_groups(const pktseq_model *a, const pktseq_model *b) {
     int same = a->config.groups == b->config.groups;
@@ -498,61 +423,17 @@ static int same_model(const pktseq_model *a, const pktseq_model *b) {
            a->config.hidden == b->config.hidden && a->config.inputs == b->config.inputs &&
            a->config.start == b->config.start && a->parameters == b->parameters &&
            a->config.loss == b->config.loss && same_groups(a, b) &&
-           same_bits(a->block, b->block, a->parameters * REAL_SIZE);
-}
-
-static int same_codec(const pktseq_codec *a, const pktseq_codec *b) {
-    if (a->field_count != b->field_count || a->features != b->features ||
-        a->targets != b->targets)
-        return 0;
-    if (a->field_count == 0) return 1;
-    if (!same_bits(a->first, b->first, (a->field_count + 1) * sizeof *a->first) ||
-        !same_bits(a->target, b->target, a->targets * sizeof *a->target))
-        return 0;
-    for (size_t i = 0; i < a->field_count; ++i) {
-        const pktseq_field *f = &a->field[i], *g = &b->field[i];
-        if (strcmp(f->column, g->column) || f->kind != g->kind || f->role != g->role ||
-            !same_bits(&f->mean, &g->mean, sizeof f->mean) ||
-            !same_bits(&f->sd, &g->sd, sizeof f->sd) || f->category_count != g->category_count)
-            return 0;
-        for (size_t k = 0; k < f->category_count; ++k)
-            if (strcmp(f->category[k], g->category[k])) return 0;
-    }
-    return 1;
-}
-
-static int same_training(const pktseq_training *a, const pktseq_training *b) {
-    const pktseq_train_config *c = &a->config, *d = &b->config;
-    return c->iterations == d->iterations && c->batch == d->batch &&
-           same_bits(&c->learning_rate, &d->learning_rate, sizeof(double)) &&
-           same_bits(&c->teacher_forcing, &d->teacher_forcing, sizeof(double)) &&
-           c->order == d->order && c->seed == d->seed && c->report_interval == d->report_interval &&
-           c->loss_interval == d->loss_interval && c->milestone_count == d->milestone_count &&
-           same_bits(c->milestone, d->milestone, c->milestone_count) && !d->progress &&
-           !d->user_data && a->iteration == b->iteration &&
-           same_bits(&a->report_sum, &b->report_sum, sizeof(double)) &&
-           a->report_count == b->report_count &&
-           same_bits(&a->loss_sum, &b->loss_sum, sizeof(double)) &&
-           a->loss_sum_count == b->loss_sum_count && a->losses == b->losses &&
-           same_bits(a->loss, b->loss, a->losses * sizeof(double)) &&
-           a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
-           a->drop_last == b->drop_last &&
-           a->parameters == b->parameters && !a->velocity == !b->velocity &&
-           strcmp(a->recipe, b->recipe) == 0 &&
-           same_bits(a->velocity, b->velocity, a->parameters * REAL_SIZE);
+           equal_bytes(a->block, b->block, a->parameters * REAL_SIZE);
 }
 
 // ---- loading ------------------------------------------------------------------------------------
 
-// What a load leaves. Starts from garbage: outputs need not be prepared by the caller.
+// What a load leaves.
 typedef struct {
     pktseq_status status;
     pktseq_error err;
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
-    counting memory;
+    parts p;
+    counter memory;
     pktseq_allocator allocator;
 } loaded;
 
@@ -560,31 +441,27 @@ typedef struct {
 static void load(loaded *l, const void *data, size_t size, size_t fail_at) {
     void *exact = malloc(size ? size : 1);
     if (!exact) exit(3);
-    memset(l, 0x5a, sizeof *l);
     if (size) memcpy(exact, data, size);
-    l->allocator = allocator_of(&l->memory);
+    memset(&l->err, 0x5a, sizeof l->err);
+    l->allocator = counted(&l->memory);
     l->memory.fail_at = fail_at;
-    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, exact, size,
-                                &l->allocator, &l->err);
+    l->memory.limit = (size_t)64 << 20;
+    l->status = parts_load(&l->p, exact, size, &l->allocator, &l->err);
     free(exact);
 }
 
 // Frees, twice; says whether all memory came back.
 static int unload(loaded *l) {
-    for (int i = 0; i < 2; ++i) {
-        pktseq_model_free(&l->model);
-        pktseq_codec_free(&l->codec);
-        pktseq_training_free(&l->training);
-        pktseq_detector_free(&l->detector);
-    }
+    for (int i = 0; i < 2; ++i) parts_free(&l->p);
     return l->memory.live == 0;
 }
 
 static int is_empty(const loaded *l) {
-    return !l->model.block && !l->model.parameters && !l->codec.field && !l->codec.field_count &&
-           !l->codec.first && !l->codec.target && !l->training.loss && !l->training.losses &&
-           !l->training.iteration && !l->training.velocity && !l->training.parameters &&
-           !l->detector.memory && !l->detector.weight;
+    const parts *p = &l->p;
+    return !p->model.block && !p->model.parameters && !p->codec.field && !p->codec.field_count &&
+           !p->codec.first && !p->codec.target && !p->training.loss && !p->training.losses &&
+           !p->training.iteration && !p->training.velocity && !p->training.parameters &&
+           !p->detector.memory && !p->detector.weight;
 }
 
 // A file that must be refused, for what it says and not for want of memory.
@@ -610,14 +487,14 @@ static int is_handled(const void *data, size_t size, loaded *l) {
     if (l->status == PKTSEQ_OK) {
         pktseq_buffer buffer;
         loaded again;
-        good = good && !pktseq_save_mem(&buffer, &l->model,
-                                        l->codec.field_count ? &l->codec : NULL,
-                                        l->training.iteration ? &l->training : NULL, &l->detector,
+        const parts *p = &l->p;
+        good = good && !pktseq_save_mem(&buffer, &p->model, p->codec.field_count ? &p->codec : NULL,
+                                        p->training.iteration ? &p->training : NULL, &p->detector,
                                         NULL, NULL);
         if (good) {
             load(&again, buffer.data, buffer.size, 0);
-            good = again.status == PKTSEQ_OK && same_model(&l->model, &again.model) &&
-                   same_codec(&l->codec, &again.codec);
+            good = again.status == PKTSEQ_OK && same_model(&p->model, &again.p.model) &&
+                   equal_codecs(&p->codec, &again.p.codec);
             good = unload(&again) && good;
             pktseq_buffer_free(&buffer);
         }
@@ -640,14 +517,14 @@ static void test_round_trip(void) {
                 {19, 5, PKTSEQ_START_INPUT, 0},
                 {64, 2, PKTSEQ_START_TARGET, 0}};
     for (size_t i = 0; i < sizeof size / sizeof size[0]; ++i) {
-        subject s;
+        parts s;
         pktseq_buffer buffer, twice;
         pktseq_error err;
         loaded l;
         char what[32];
         snprintf(what, sizeof what, "H = %lu", (unsigned long)size[i].hidden);
         if (!subject_make(&s, size[i].hidden, size[i].inputs, size[i].start, size[i].tiny)) {
-            subject_free(&s);
+            parts_free(&s);
             continue;
         }
         s.model.block[0] = (pktseq_real)-0.0;
@@ -656,11 +533,12 @@ static void test_round_trip(void) {
         check_layout(what, buffer.data, buffer.size, &s.model);
         load(&l, buffer.data, buffer.size, 0);
         CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
-        CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.model, &s.model), "%s", what);
-        CHECK_THAT(l.status == PKTSEQ_OK && same_codec(&l.codec, &s.codec), "%s", what);
-        CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s", what);
         if (l.status == PKTSEQ_OK) {
-            CHECK(!pktseq_save_mem(&twice, &l.model, &l.codec, &l.training, NULL, NULL, &err));
+            parts *p = &l.p;
+            CHECK_THAT(same_model(&p->model, &s.model), "%s", what);
+            CHECK_THAT(equal_codecs(&p->codec, &s.codec), "%s", what);
+            CHECK_THAT(equal_trainings(&s.training, &p->training), "%s", what);
+            CHECK(!pktseq_save_mem(&twice, &p->model, &p->codec, &p->training, NULL, NULL, &err));
             CHECK_THAT(twice.size == buffer.size && !memcmp(twice.data, buffer.data, buffer.size),
                        "%s: saved, loaded and saved again", what);
             pktseq_buffer_free(&twice);
@@ -668,19 +546,19 @@ static void test_round_trip(void) {
             // A resumed run ends where one that was never saved ends.
             pktseq_train_config config = s.training.config;
             CHECK(!pktseq_train(&s.model, &s.dataset, &config, &s.training, &err));
-            CHECK(!pktseq_train(&l.model, &s.dataset, &config, &l.training, &err));
-            CHECK_THAT(same_model(&l.model, &s.model) && same_training(&s.training, &l.training),
+            CHECK(!pktseq_train(&p->model, &s.dataset, &config, &p->training, &err));
+            CHECK_THAT(same_model(&p->model, &s.model) && equal_trainings(&s.training, &p->training),
                        "%s: resumed", what);
         }
         CHECK(unload(&l));
         pktseq_buffer_free(&buffer);
-        subject_free(&s);
+        parts_free(&s);
     }
 }
 
 // Parts may be left out when saving, and not be wanted when loading.
 static void test_parts(void) {
-    subject s;
+    parts s;
     if (subject_make(&s, 3, 2, PKTSEQ_START_TARGET, 0)) {
         for (int with = 0; with < 4; ++with) {
             pktseq_buffer buffer;
@@ -690,12 +568,12 @@ static void test_parts(void) {
                                    with & 2 ? &s.training : NULL, NULL, NULL, NULL));
             check_layout("parts", buffer.data, buffer.size, &s.model);
             load(&l, buffer.data, buffer.size, 0);
-            CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.model, &s.model), "parts %d: %s",
+            CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.p.model, &s.model), "parts %d: %s",
                        with, l.err.text);
-            CHECK_THAT(with & 1 ? same_codec(&l.codec, &s.codec) : !l.codec.field_count, "%d",
+            CHECK_THAT(with & 1 ? equal_codecs(&l.p.codec, &s.codec) : !l.p.codec.field_count, "%d",
                        with);
-            CHECK_THAT(with & 2 ? same_training(&s.training, &l.training)
-                                : !l.training.iteration && !l.training.losses,
+            CHECK_THAT(with & 2 ? equal_trainings(&s.training, &l.p.training)
+                                : !l.p.training.iteration && !l.p.training.losses,
                        "%d", with);
             CHECK(unload(&l));
             CHECK(!pktseq_load_mem(&model, NULL, NULL, NULL, buffer.data, buffer.size, NULL, NULL));
@@ -704,7 +582,7 @@ static void test_parts(void) {
             pktseq_buffer_free(&buffer);
         }
     }
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // ---- files of other programs --------------------------------------------------------------------
@@ -788,14 +666,14 @@ static void check_taken(const char *what, const foreign *f, const size_t *place)
     CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
     if (l.status == PKTSEQ_OK) {
         size_t offset = 0, wrong = 0;
-        CHECK_THAT(l.model.config.in == f->in && l.model.config.out == f->out &&
-                       l.model.config.hidden == f->hidden && !l.codec.field_count &&
-                       !l.training.iteration && !l.training.losses,
+        CHECK_THAT(l.p.model.config.in == f->in && l.p.model.config.out == f->out &&
+                       l.p.model.config.hidden == f->hidden && !l.p.codec.field_count &&
+                       !l.p.training.iteration && !l.p.training.losses,
                    "%s: sizes", what);
         for (size_t k = 0; k < 10; ++k) {
             pktseq_tensor t;
             memset(&t, 0, sizeof t);
-            CHECK(!pktseq_model_tensor(&l.model, place ? place[k] : k, &t));
+            CHECK(!pktseq_model_tensor(&l.p.model, place ? place[k] : k, &t));
             for (size_t i = 0; i < t.rows * t.cols; ++i, ++offset)
                 wrong += (double)t.data[i] != 0.25 * (double)offset - 3;
         }
@@ -1441,7 +1319,7 @@ static void test_lies(void) {
         {"\"inputs 1;", "\"inputs 1e99;"},
         {"\"inputs 1;", "\"inputs ;"},
         {"\"inputs 1;", "\"inputs 1;start Target;"}};
-    subject s;
+    parts s;
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         pktseq_buffer buffer;
         bytes b;
@@ -1473,7 +1351,7 @@ static void test_lies(void) {
         }
         pktseq_buffer_free(&buffer);
     }
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // Whatever save takes, load takes: also a run that was called again with other settings.
@@ -1490,7 +1368,7 @@ static void test_other_settings(void) {
                  {"points more often", 30, 1, 1},
                  {"no points and no reports", 30, 0, 0}};
     for (size_t i = 0; i < sizeof again / sizeof again[0]; ++i) {
-        subject s;
+        parts s;
         if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
             pktseq_train_config config = s.training.config;
             pktseq_buffer buffer;
@@ -1502,43 +1380,30 @@ static void test_other_settings(void) {
             CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
             load(&l, buffer.data, buffer.size, 0);
             CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", again[i].what, l.err.text);
-            CHECK_THAT(l.status == PKTSEQ_OK && same_training(&s.training, &l.training), "%s",
+            CHECK_THAT(l.status == PKTSEQ_OK && equal_trainings(&s.training, &l.p.training), "%s",
                        again[i].what);
             CHECK(unload(&l));
             pktseq_buffer_free(&buffer);
         }
-        subject_free(&s);
+        parts_free(&s);
     }
 }
 
 // ---- everything in one file ---------------------------------------------------------------------
 
 // A model trained by likelihood with momentum, with a context and a fitted detector.
-typedef struct {
-    subject s;
-    pktseq_detector detector;
-} complete;
-
-static void complete_free(complete *c) {
-    pktseq_detector_free(&c->detector);
-    subject_free(&c->s);
-}
-
-static int complete_make(complete *c) {
+static int complete_make(parts *p) {
     static const char *const known[] = {"0", "1", "2", "3"};
-    pktseq_field field[5];
-    pktseq_schema schema;
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_detector_options detect = pktseq_detector_options_default();
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_config model;
+    static const pktseq_field field[] = {
+        FIELD("v", LOG, BOTH), FIELD("f", FLAG, BOTH),
+        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, known, 4, 0},
+        FIELD("c", NUMBER, CONTEXT), FIELD("d", NUMBER, CONTEXT)};
+    plan how = plan_of(schema_of(field, 5), 2, 7);
     pktseq_error err;
-    subject *s = &c->s;
+    pktseq_status status;
     bytes csv;
     memset(&csv, 0, sizeof csv);
-    memset(field, 0, sizeof field);
-    memset(&schema, 0, sizeof schema);
-    memset(c, 0, sizeof *c);
+    memset(p, 0, sizeof *p);
     put_text(&csv, "position,v,f,k,c,d\n");
     for (int row = 0; row < 120; ++row) {
         char text[80];
@@ -1546,46 +1411,15 @@ static int complete_make(complete *c) {
                  row % 3 == 0, row * 7 % 12, row * 5 % 11, row * 3 % 7);
         put_text(&csv, text);
     }
-    field[0].column = "v";
-    field[0].kind = PKTSEQ_LOG;
-    field[1].column = "f";
-    field[1].kind = PKTSEQ_FLAG;
-    field[2].column = "k";
-    field[2].kind = PKTSEQ_ONEHOT;
-    field[2].category = known;
-    field[2].category_count = 4;
-    field[3].column = "c";
-    field[3].kind = PKTSEQ_NUMBER;
-    field[4].column = "d";
-    field[4].kind = PKTSEQ_NUMBER;
-    field[3].role = field[4].role = PKTSEQ_ROLE_CONTEXT;
-    schema.field = field;
-    schema.field_count = 5;
-    options.inputs = 2;
-    config.iterations = 20;
-    config.momentum = 0.75;
-    config.clip = 0.5;
-    config.loss_interval = 3;
-    config.threads = 1;
-    detect.measure = PKTSEQ_MEASURE_SURPRISAL;
-    detect.one_step_ahead = detect.by_length = 1;
-    detect.context = 0.5;
-    detect.false_positive_rate = 0.25;
-    int good = !pktseq_table_parse(&s->table, csv.data, csv.size, &schema, NULL, &err) &&
-               !pktseq_codec_fit(&s->codec, &s->table, &schema, NULL, &err) &&
-               !pktseq_dataset_init(&s->dataset, &s->codec, &s->table, &options, NULL, &err);
-    if (good) {
-        model = pktseq_config_default(&s->dataset);
-        model.hidden = 2;
-        model.loss = PKTSEQ_LOSS_NLL;
-        good = !pktseq_model_init(&s->model, &model, 7, NULL, &err) &&
-               !pktseq_train(&s->model, &s->dataset, &config, &s->training, &err) &&
-               !pktseq_detector_init(&c->detector, &s->model, 2, &detect, NULL, &err) &&
-               !pktseq_detector_fit(&c->detector, &s->model, &s->dataset, 1, &err);
-    }
-    CHECK_THAT(good && s->training.velocity, "a complete file to test with: %s", err.text);
+    how.dataset.inputs = 2;
+    how.loss = PKTSEQ_LOSS_NLL;
+    how.train = run_of(20, 1, 1e-4, 0.75, 0.5);
+    how.train.loss_interval = 3;
+    how.detector = surprisal_options();
+    status = parts_make(p, &how, csv.data, csv.size, &err);
+    CHECK_THAT(!status && p->training.velocity, "a complete file to test with: %s", err.text);
     free(csv.data);
-    return good;
+    return !status;
 }
 
 // "optimizer.velocity" taken out of a file: its entry and its numbers.
@@ -1607,26 +1441,26 @@ static bytes without_velocity(const unsigned char *data, size_t size, size_t par
 }
 
 static void test_complete(void) {
-    complete c;
+    parts c;
     pktseq_buffer buffer;
     pktseq_error err;
     loaded l;
     size_t parameters;
     if (!complete_make(&c)) {
-        complete_free(&c);
+        parts_free(&c);
         return;
     }
-    parameters = c.s.model.parameters;
-    CHECK(!pktseq_save_mem(&buffer, &c.s.model, &c.s.codec, &c.s.training, &c.detector, NULL,
+    parameters = c.model.parameters;
+    CHECK(!pktseq_save_mem(&buffer, &c.model, &c.codec, &c.training, &c.detector, NULL,
                            &err));
     load(&l, buffer.data, buffer.size, 0);
     CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
-    CHECK(same_model(&l.model, &c.s.model) && same_codec(&l.codec, &c.s.codec));
-    CHECK(same_training(&c.s.training, &l.training) && l.training.velocity);
-    CHECK(l.codec.contexts == 2 && l.codec.groups == 3 && l.model.config.groups == 3);
-    CHECK(l.detector.memory && l.detector.sequences == c.detector.sequences &&
-          l.detector.threshold == c.detector.threshold &&
-          same_bits(l.detector.memory, c.detector.memory, (3 + 6 + 2 + 4) * sizeof(double)));
+    CHECK(same_model(&l.p.model, &c.model) && equal_codecs(&l.p.codec, &c.codec));
+    CHECK(equal_trainings(&c.training, &l.p.training) && l.p.training.velocity);
+    CHECK(l.p.codec.contexts == 2 && l.p.codec.groups == 3 && l.p.model.config.groups == 3);
+    CHECK(l.p.detector.memory && l.p.detector.sequences == c.detector.sequences &&
+          l.p.detector.threshold == c.detector.threshold &&
+          equal_bytes(l.p.detector.memory, c.detector.memory, (3 + 6 + 2 + 4) * sizeof(double)));
     CHECK(unload(&l));
     for (int with = 0; with < 16; ++with) {  // whatever is saved and whatever is wanted
         pktseq_model model;
@@ -1635,7 +1469,7 @@ static void test_complete(void) {
         pktseq_detector detector;
         pktseq_buffer some;
         int saved = with & 3, wanted = with >> 2;
-        CHECK(!pktseq_save_mem(&some, &c.s.model, NULL, saved & 1 ? &c.s.training : NULL,
+        CHECK(!pktseq_save_mem(&some, &c.model, NULL, saved & 1 ? &c.training : NULL,
                                saved & 2 ? &c.detector : NULL, NULL, NULL));
         CHECK_THAT(!pktseq_load_mem(&model, &codec, wanted & 1 ? &training : NULL,
                                     wanted & 2 ? &detector : NULL, some.data, some.size, NULL,
@@ -1670,11 +1504,11 @@ static void test_complete(void) {
         status = PKTSEQ_ERROR_MEMORY;
         failures = 0;
         for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 1000; ++k) {
-            counting memory;
-            pktseq_allocator a = allocator_of(&memory);
+            counter memory;
+            pktseq_allocator a = counted(&memory);
             pktseq_buffer some;
             memory.fail_at = k;
-            status = pktseq_save_mem(&some, &c.s.model, &c.s.codec, &c.s.training, &c.detector, &a,
+            status = pktseq_save_mem(&some, &c.model, &c.codec, &c.training, &c.detector, &a,
                                      &err);
             failures += status == PKTSEQ_ERROR_MEMORY;
             CHECK(status == PKTSEQ_OK || (!some.data && memory.live == 0 && err.text[0]));
@@ -1686,17 +1520,17 @@ static void test_complete(void) {
 
     // a velocity that cannot be saved
     {
-        pktseq_real kept = c.s.training.velocity[parameters - 1];
+        pktseq_real kept = c.training.velocity[parameters - 1];
         pktseq_buffer some;
-        c.s.training.velocity[parameters - 1] = (pktseq_real)INFINITY;
-        CHECK(pktseq_save_mem(&some, &c.s.model, NULL, &c.s.training, NULL, NULL, &err) ==
+        c.training.velocity[parameters - 1] = (pktseq_real)INFINITY;
+        CHECK(pktseq_save_mem(&some, &c.model, NULL, &c.training, NULL, NULL, &err) ==
               PKTSEQ_ERROR_DATA && !some.data);
         CHECK_THAT(strstr(err.text, "velocity"), "%s", err.text);
-        c.s.training.velocity[parameters - 1] = kept;
-        c.s.training.parameters = parameters - 1;
-        CHECK(pktseq_save_mem(&some, &c.s.model, NULL, &c.s.training, NULL, NULL, &err) &&
+        c.training.velocity[parameters - 1] = kept;
+        c.training.parameters = parameters - 1;
+        CHECK(pktseq_save_mem(&some, &c.model, NULL, &c.training, NULL, NULL, &err) &&
               !some.data && err.text[0]);
-        c.s.training.parameters = parameters;
+        c.training.parameters = parameters;
     }
 
     // and one that cannot be loaded
@@ -1736,7 +1570,7 @@ static void test_complete(void) {
         free(b.data);
     }
     pktseq_buffer_free(&buffer);
-    complete_free(&c);
+    parts_free(&c);
 }
 
 static void test_complete_lies(void) {
@@ -1831,10 +1665,10 @@ static void test_complete_lies(void) {
         {";\"},\"encoder", ";x;\"},\"encoder"},
         {";\"},\"encoder", "\"},\"encoder"}};
 #undef GROUPS
-    complete c;
+    parts c;
     if (complete_make(&c)) {
         pktseq_buffer buffer;
-        CHECK(!pktseq_save_mem(&buffer, &c.s.model, &c.s.codec, &c.s.training, &c.detector, NULL,
+        CHECK(!pktseq_save_mem(&buffer, &c.model, &c.codec, &c.training, &c.detector, NULL,
                                NULL));
         for (size_t i = 0; i < sizeof lie / sizeof lie[0]; ++i) {
             bytes b = edited(buffer.data, buffer.size, lie[i].from, lie[i].to);
@@ -1845,7 +1679,7 @@ static void test_complete_lies(void) {
         test_forgery("everything", buffer.data, buffer.size);
         pktseq_buffer_free(&buffer);
     }
-    complete_free(&c);
+    parts_free(&c);
 }
 
 // The rule comes back as it was, but for its secret.
@@ -1861,7 +1695,7 @@ static void test_rule(void) {
     for (int which = 0; which < 6; ++which) {
         pktseq_rule rule = which & 1 ? pktseq_rule_connection() : pktseq_rule_default();
         pktseq_buffer buffer;
-        subject s;
+        parts s;
         loaded l;
         if (!subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) return;
         CHECK(s.codec.rule.min_length == 0);
@@ -1878,9 +1712,9 @@ static void test_rule(void) {
         if (which > 3) memset(&s.codec.rule, 0, sizeof rule);
         CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
         load(&l, buffer.data, buffer.size, 0);
-        CHECK_THAT(!l.status && !memcmp(&l.codec.rule, &s.codec.rule, sizeof rule), "%s",
+        CHECK_THAT(!l.status && !memcmp(&l.p.codec.rule, &s.codec.rule, sizeof rule), "%s",
                    l.err.text);
-        CHECK(l.codec.names == s.codec.names);
+        CHECK(l.p.codec.names == s.codec.names);
         CHECK(unload(&l));
         for (size_t i = 0; which == 1 && i < sizeof lie / sizeof *lie; ++i) {
             bytes b = edited(buffer.data, buffer.size, lie[i][0], lie[i][1]);
@@ -1888,7 +1722,7 @@ static void test_rule(void) {
             free(b.data);
         }
         pktseq_buffer_free(&buffer);
-        subject_free(&s);
+        parts_free(&s);
     }
 }
 
@@ -1896,7 +1730,7 @@ static void test_rule(void) {
 // 0.1.0 to 0.4.0. The checksum comes first: a damaged file is not taken for another version's.
 static void test_other_formats(void) {
     static const char *const format[] = {"1", "2", "4", "33", ""};
-    subject s;
+    parts s;
     if (subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) {
         pktseq_buffer buffer;
         loaded l;
@@ -1918,21 +1752,21 @@ static void test_other_formats(void) {
         }
         pktseq_buffer_free(&buffer);
     }
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // ---- no memory ----------------------------------------------------------------------------------
 
 static void test_memory(void) {
-    subject s;
+    parts s;
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         pktseq_buffer buffer;
         pktseq_status status = PKTSEQ_ERROR_MEMORY;
         pktseq_error err;
         size_t failures = 0;
         for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 10000; ++k) {
-            counting c;
-            pktseq_allocator a = allocator_of(&c);
+            counter c;
+            pktseq_allocator a = counted(&c);
             c.fail_at = k;
             memset(&buffer, 0x5a, sizeof buffer);
             status = pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &a, &err);
@@ -1963,13 +1797,13 @@ static void test_memory(void) {
         CHECK_THAT(status == PKTSEQ_OK && failures > 2, "loading: status %d", (int)status);
         pktseq_buffer_free(&buffer);
     }
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // ---- what cannot be saved, or asked -------------------------------------------------------------
 
 static void test_arguments(void) {
-    subject s;
+    parts s;
     pktseq_buffer buffer, good;
     pktseq_error err;
     pktseq_model model, none;
@@ -2004,13 +1838,13 @@ static void test_arguments(void) {
         text[0] = kept;
 
         // A codec whose features are not the model's: a file that could not be loaded again.
-        subject tiny;
+        parts tiny;
         if (subject_make(&tiny, 1, 1, PKTSEQ_START_TARGET, 1))
             CHECK(pktseq_save_mem(&buffer, &s.model, &tiny.codec, NULL, NULL, NULL, &err) !=
                       PKTSEQ_OK && !buffer.data);
-        subject_free(&tiny);
+        parts_free(&tiny);
     }
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // ---- real files ---------------------------------------------------------------------------------
@@ -2024,7 +1858,7 @@ static int exists(const char *path) {
 // and what is too long, or no text, is refused on both sides.
 static void test_recipe(void) {
     static const char said[] = "a \"b\" \\ c\n\t\x1b d\xc3\xa9";
-    subject s;
+    parts s;
     loaded l;
     pktseq_buffer b;
     pktseq_error err;
@@ -2040,7 +1874,7 @@ static void test_recipe(void) {
         if (k) strcpy(s.training.recipe, said);
         CHECK(!pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err));
         load(&l, b.data, b.size, 0);
-        CHECK_THAT(!l.status && same_training(&s.training, &l.training), "%s", l.err.text);
+        CHECK_THAT(!l.status && equal_trainings(&s.training, &l.p.training), "%s", l.err.text);
         CHECK(unload(&l));
         if (k == 0) {
             bytes longer = edited(b.data, b.size, "recipe x", "recipe xx");
@@ -2054,7 +1888,7 @@ static void test_recipe(void) {
     CHECK_THAT(says(&err, "\"recipe\" has a value that cannot be saved"), "%s", err.text);
     strcpy(s.training.recipe, "\xff");
     CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
-    subject_free(&s);
+    parts_free(&s);
 }
 
 static bytes read_all(const char *path) {
@@ -2069,7 +1903,7 @@ static bytes read_all(const char *path) {
 }
 
 static void test_paths(void) {
-    subject s;
+    parts s;
     loaded l;
     pktseq_buffer old, new_bytes;
     pktseq_error err;
@@ -2087,9 +1921,9 @@ static void test_paths(void) {
     free(file.data);
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(!pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err));
-    CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec) &&
-          same_training(&s.training, &l.training));
+    CHECK(!parts_open(&l.p, path, NULL, &l.err));
+    CHECK(same_model(&l.p.model, &s.model) && equal_codecs(&l.p.codec, &s.codec) &&
+          equal_trainings(&s.training, &l.p.training));
     l.memory.live = 0;
     CHECK(unload(&l));
 
@@ -2151,8 +1985,8 @@ static void test_paths(void) {
                (unsigned long)file.size);
     free(file.data);
     CHECK(!remove(temporary) && !remove(folder));
-    CHECK(!pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err));
-    CHECK(same_model(&l.model, &s.model) && same_codec(&l.codec, &s.codec));
+    CHECK(!parts_open(&l.p, path, NULL, &l.err));
+    CHECK(same_model(&l.p.model, &s.model) && equal_codecs(&l.p.codec, &s.codec));
     l.memory.live = 0;
     CHECK(unload(&l));
 
@@ -2170,32 +2004,29 @@ static void test_paths(void) {
     snprintf(temporary, sizeof temporary, "%s.%lu-0.tmp", folder, (unsigned long)getpid());
     CHECK(!exists(temporary));
     memset(&l, 0x5a, sizeof l);
-    CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, folder, NULL, &l.err) ==
-          PKTSEQ_ERROR_FILE);
+    CHECK(parts_open(&l.p, folder, NULL, &l.err) == PKTSEQ_ERROR_FILE);
     CHECK(is_empty(&l) && l.err.text[0]);
     CHECK(!rmdir(folder));
 
     CHECK(pktseq_save(&s.model, NULL, NULL, NULL, "no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(err.text, "no/such/folder/x"), "%s", err.text);
-    CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, "no/such/file", NULL, &l.err) ==
-          PKTSEQ_ERROR_FILE);
+    CHECK(parts_open(&l.p, "no/such/file", NULL, &l.err) == PKTSEQ_ERROR_FILE);
     CHECK_THAT(strstr(l.err.text, "no/such/file") && is_empty(&l), "%s", l.err.text);
     CHECK(pktseq_save(&s.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_load(&l.model, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_load(&l.p.model, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
 
     // A file cut short, and an empty one.
     for (int cut = 0; cut < 2; ++cut) {
         FILE *f = fopen(path, "wb");
         CHECK(f && fwrite(old.data, 1, cut ? old.size - 7 : 0, f) == (cut ? old.size - 7 : 0) &&
               !fclose(f));
-        CHECK(pktseq_load(&l.model, &l.codec, &l.training, &l.detector, path, NULL, &l.err) ==
-              PKTSEQ_ERROR_DATA);
+        CHECK(parts_open(&l.p, path, NULL, &l.err) == PKTSEQ_ERROR_DATA);
         CHECK_THAT(is_empty(&l) && strstr(l.err.text, cut ? "7" : ""), "%s", l.err.text);
     }
     CHECK(!remove(path));
     pktseq_buffer_free(&old);
     pktseq_buffer_free(&new_bytes);
-    subject_free(&s);
+    parts_free(&s);
 }
 
 // Two processes write one path at the same time: both are told that it went well, and what is there
@@ -2235,30 +2066,22 @@ static void test_two_writers(void) {
 // An empty codec and a training that has not begun are none: the file is the same as without.
 static void test_empty_parts(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
-    pktseq_dataset dataset;
-    pktseq_model model, again;
-    pktseq_codec codec, no_codec;
-    pktseq_training training, no_training;
-    pktseq_buffer plain, empty;
+    parts p, again;
+    pktseq_buffer empty;
     pktseq_error err;
-    flat_dataset(&dataset, x, 1);
-    flat_model(&model, &dataset);
-    memset(&codec, 0, sizeof codec);
-    memset(&training, 0, sizeof training);
-    CHECK(pktseq_save_mem(&plain, &model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_save_mem(&empty, &model, &codec, &training, NULL, NULL, &err) == PKTSEQ_OK,
-               "%s", err.text);
-    CHECK(plain.size == empty.size && memcmp(plain.data, empty.data, plain.size) == 0);
-    CHECK_THAT(pktseq_load_mem(&again, &no_codec, &no_training, NULL, empty.data, empty.size, NULL,
-                               &err) == PKTSEQ_OK, "%s", err.text);
-    CHECK(no_codec.field_count == 0 && no_training.iteration == 0);
-    CHECK(again.parameters == model.parameters &&
-          memcmp(again.block, model.block, model.parameters * sizeof(real)) == 0);
-    pktseq_buffer_free(&plain);
+    flat_parts(&p, x, 1);
+    CHECK(pktseq_save_mem(&p.file, &p.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&empty, &p.model, &p.codec, &p.training, NULL, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    CHECK(p.file.size == empty.size && memcmp(p.file.data, empty.data, empty.size) == 0);
+    CHECK_THAT(parts_load(&again, empty.data, empty.size, NULL, &err) == PKTSEQ_OK, "%s",
+               err.text);
+    CHECK(again.codec.field_count == 0 && again.training.iteration == 0);
+    CHECK(again.model.parameters == p.model.parameters &&
+          memcmp(again.model.block, p.model.block, p.model.parameters * sizeof(real)) == 0);
     pktseq_buffer_free(&empty);
-    pktseq_model_free(&again);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&again);
+    parts_free(&p);
 }
 
 // A codec that does not predict what the model does is not saved with it.
@@ -2297,42 +2120,33 @@ static void test_other_targets(void) {
 // go on, a detector with a number that is none.
 static void test_not_saved(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training, bad;
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_detector detector;
-    pktseq_buffer buffer;
+    plan how = small_plan(NULL, 0);
+    parts p;
+    pktseq_training bad;
     pktseq_error err;
-    flat_dataset(&dataset, x, 1);
-    flat_model(&model, &dataset);
-    memset(&training, 0, sizeof training);
-    config.iterations = 2;
-    CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_OK);
+    flat_parts(&p, x, 1);
+    how.train.iterations = 2;
+    CHECK(pktseq_train(&p.model, &p.dataset, &how.train, &p.training, &err) == PKTSEQ_OK);
     for (int i = 0; i < 3; ++i) {
-        bad = training;
+        bad = p.training;
         if (i == 0) bad.report_sum = HUGE_VAL;
         if (i == 1) bad.loss_sum = -HUGE_VAL;
         if (i == 2) bad.config.batch = 0;
-        CHECK(pktseq_save_mem(&buffer, &model, NULL, &bad, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(&p.file, &p.model, NULL, &bad, NULL, NULL, &err) ==
               (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
         CHECK_THAT(says(&err, i == 0 ? "\"report_sum\"" : i == 1 ? "\"loss_sum\"" : "batch") &&
-                       !buffer.data, "%d: %s", i, err.text);
+                       !p.file.data, "%d: %s", i, err.text);
     }
-    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
-    detector.scale[0] = HUGE_VAL;
-    CHECK(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
+    p.detector.scale[0] = HUGE_VAL;
+    CHECK(pktseq_save_mem(&p.file, &p.model, NULL, &p.training, &p.detector, NULL, &err) ==
           PKTSEQ_ERROR_DATA);
-    CHECK_THAT(says(&err, "\"scale\" has a value that cannot be saved") && !buffer.data, "%s", err.text);
-    detector.scale[0] = 1;
-    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, &training, &detector, NULL, &err) ==
+    CHECK_THAT(says(&err, "\"scale\" has a value that cannot be saved") && !p.file.data, "%s",
+               err.text);
+    p.detector.scale[0] = 1;
+    CHECK_THAT(pktseq_save_mem(&p.file, &p.model, NULL, &p.training, &p.detector, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
-    pktseq_buffer_free(&buffer);
-    pktseq_detector_free(&detector);
-    pktseq_training_free(&training);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
 }
 
 // A detector and a codec for the same model, of as many features, but grouped differently: they
@@ -2340,49 +2154,32 @@ static void test_not_saved(void) {
 static void test_other_groups(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
-    pktseq_schema schema = schema_of(&field, 1);
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector detector;
-    pktseq_buffer buffer;
+    plan how = small_plan(&field, 1);
+    parts p;
     pktseq_error err;
-    flat_dataset(&dataset, x, 1);
-    flat_model(&model, &dataset);  // two numbers
-    CHECK(parse_text(&table, "position,protocol\n0,TCP\n1,UDP\n", &schema, &err) == PKTSEQ_OK);
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);  // one of two
-    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
-    CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, &detector, NULL, &err) ==
+    flat_parts(&p, x, 1);  // two numbers
+    CHECK(!parse_text(&p.table, "position,protocol\n0,TCP\n1,UDP\n", &how.schema, &err));
+    CHECK(!pktseq_codec_fit(&p.codec, &p.table, &how.schema, NULL, &err));  // one of two
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
+    CHECK(pktseq_save_mem(&p.file, &p.model, &p.codec, NULL, &p.detector, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
-    CHECK_THAT(says(&err, "another codec's") && !buffer.data, "%s", err.text);
-    CHECK_THAT(pktseq_save_mem(&buffer, &model, NULL, NULL, &detector, NULL, &err) == PKTSEQ_OK,
-               "%s", err.text);
-    pktseq_buffer_free(&buffer);
-    pktseq_detector_free(&detector);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    CHECK_THAT(says(&err, "another codec's") && !p.file.data, "%s", err.text);
+    CHECK_THAT(pktseq_save_mem(&p.file, &p.model, NULL, NULL, &p.detector, NULL, &err) ==
+                   PKTSEQ_OK, "%s", err.text);
+    parts_free(&p);
 }
 
-// A category of 34 million bytes, each three in the file: a file with so long a header could not be read
-// again, so it is not written.
+// A category of 34 million bytes, each three in the file: a file with so long a header could not be
+// read again, so it is not written.
 static void test_long_header(void) {
     enum { SIZE = 34000000 };
     char *name = (char *)malloc(SIZE + 1);
     const char *category[1];
     real x[FLAT_ROWS];
     static const size_t start[] = {0, 4, 8, 12};
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     pktseq_schema schema = schema_of(&field, 1);
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_buffer buffer;
+    parts p;
     pktseq_error err;
     pktseq_status status;
     if (!name) return;
@@ -2392,21 +2189,17 @@ static void test_long_header(void) {
     field.category = category;
     field.category_count = 1;
     for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = 1;
-    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 3, &wanted, NULL, NULL) == PKTSEQ_OK);
-    flat_model(&model, &dataset);
-    CHECK(parse_text(&table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
-    status = pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err);
-    CHECK(status != PKTSEQ_OK && !buffer.data && buffer.size == 0);
+    wrapped_parts(&p, x, 1, start, 3);
+    CHECK(parse_text(&p.table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
+    CHECK_THAT(!pktseq_codec_fit(&p.codec, &p.table, &schema, NULL, &err), "%s", err.text);
+    status = pktseq_save_mem(&p.file, &p.model, &p.codec, NULL, NULL, NULL, &err);
+    CHECK(status != PKTSEQ_OK && !p.file.data && p.file.size == 0);
     if (status == PKTSEQ_ERROR_MEMORY)
         printf("  SKIPPED: there is no memory for a header of 100 MB\n");
     else
         CHECK_THAT(status == PKTSEQ_ERROR_DATA && says(&err, "expected at most 100000000"), "%s",
                    err.text);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
     free(name);
 }
 
@@ -2414,42 +2207,24 @@ static void test_long_header(void) {
 
 // A small checkpoint with everything in it: a codec of one one-hot, training, a detector.
 static pktseq_buffer small_checkpoint(void) {
-    pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
-    pktseq_schema schema = schema_of(&field, 1);
-    pktseq_dataset_options wanted = pktseq_dataset_options_default();
-    pktseq_detector_options options = pktseq_detector_options_default();
-    pktseq_train_config train = pktseq_train_config_default();
-    pktseq_config config;
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
-    pktseq_buffer buffer;
+    static const char csv[] = "position,protocol\n0,TCP\n1,UDP\n2,TCP\n3,UDP\n4,TCP\n";
+    static const pktseq_field field[] = {FIELD("protocol", ONEHOT, BOTH)};
+    plan how = plan_of(schema_of(field, 1), 2, 1);
+    parts p;
+    pktseq_buffer file;
     pktseq_error err;
-    memset(&training, 0, sizeof training);
-    CHECK(parse_text(&table, "position,protocol\n0,TCP\n1,UDP\n2,TCP\n3,UDP\n4,TCP\n", &schema,
-                     &err) == PKTSEQ_OK);
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
-    CHECK(pktseq_dataset_init(&dataset, &codec, &table, &wanted, NULL, &err) == PKTSEQ_OK);
-    config = pktseq_config_default(&dataset);
-    config.hidden = 2;
-    config.loss = PKTSEQ_LOSS_NLL;
-    CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
-    train.iterations = 1;
-    train.loss_interval = 0;
-    CHECK(pktseq_train(&model, &dataset, &train, &training, &err) == PKTSEQ_OK);
-    CHECK(pktseq_detector_init(&detector, &model, 0, &options, NULL, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, &training, &detector, NULL, &err) ==
-                   PKTSEQ_OK, "%s", err.text);
-    pktseq_detector_free(&detector);
-    pktseq_training_free(&training);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
-    return buffer;
+    memset(&p, 0, sizeof p);
+    how.loss = PKTSEQ_LOSS_NLL;
+    how.train = run_of(1, 1, 1e-4, 0, 0);
+    how.train.loss_interval = 0;
+    CHECK_THAT(!parts_parse(&p, &how, csv, strlen(csv), &err) && !parts_learn(&p, &how, &err),
+               "%s", err.text);
+    CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
+    CHECK_THAT(parts_save(&p, NULL, &err) == PKTSEQ_OK, "%s", err.text);
+    file = p.file;
+    memset(&p.file, 0, sizeof p.file);
+    parts_free(&p);
+    return file;
 }
 
 // What is loaded lies in the memory that the caller gave, all of it, and goes back there.
@@ -2457,20 +2232,13 @@ static void test_whose_memory(void) {
     pktseq_buffer file = small_checkpoint();
     counter c;
     pktseq_allocator allocator = fenced(&c);
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
+    parts p;
     pktseq_error err;
-    CHECK_THAT(pktseq_load_mem(&model, &codec, &training, &detector, file.data, file.size,
-                               &allocator, &err) == PKTSEQ_OK, "%s", err.text);
-    CHECK(model.allocator.user_data == &c && codec.allocator.user_data == &c);
-    CHECK(training.allocator.user_data == &c && detector.allocator.user_data == &c);
+    CHECK_THAT(parts_load(&p, file.data, file.size, &allocator, &err) == PKTSEQ_OK, "%s", err.text);
+    CHECK(p.model.allocator.user_data == &c && p.codec.allocator.user_data == &c);
+    CHECK(p.training.allocator.user_data == &c && p.detector.allocator.user_data == &c);
     CHECK(c.live > 4);
-    pktseq_detector_free(&detector);
-    pktseq_training_free(&training);
-    pktseq_codec_free(&codec);
-    pktseq_model_free(&model);
+    parts_free(&p);
     CHECK(c.live == 0);
     pktseq_buffer_free(&file);
 }
@@ -2523,10 +2291,7 @@ static pktseq_status load_edited(const pktseq_buffer *file, const char *from, co
     const unsigned char *at, *past;
     unsigned char *data = (unsigned char *)malloc(file->size + strlen(to));
     uint64_t hash = UINT64_C(14695981039346656037);
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
+    parts p;
     pktseq_status status;
     if (!data) exit(3);
     for (size_t i = 0; i < 4; ++i) end += (size_t)file->data[i] << (8 * i);
@@ -2546,16 +2311,13 @@ static pktseq_status load_edited(const pktseq_buffer *file, const char *from, co
         if (i < place || i >= place + 16) hash = (hash ^ data[i]) * UINT64_C(1099511628211);
     for (size_t i = 0; i < 16; ++i)
         data[place + i] = (unsigned char)"0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
-    status = pktseq_load_mem(&model, &codec, &training, &detector, data, size, NULL, err);
+    status = parts_load(&p, data, size, NULL, err);
     if (status)
-        CHECK(!model.block && !codec.field && !training.iteration && !detector.memory);
+        CHECK(!p.model.block && !p.codec.field && !p.training.iteration && !p.detector.memory);
     else
-        CHECK(model.block && codec.field && training.iteration == 1 && detector.memory);
-    if (status == PKTSEQ_OK && category) strcpy(category, codec.field[0].category[0]);
-    pktseq_detector_free(&detector);
-    pktseq_training_free(&training);
-    pktseq_codec_free(&codec);
-    pktseq_model_free(&model);
+        CHECK(p.model.block && p.codec.field && p.training.iteration == 1 && p.detector.memory);
+    if (status == PKTSEQ_OK && category) strcpy(category, p.codec.field[0].category[0]);
+    parts_free(&p);
     free(data);
     return status;
 }
@@ -2818,7 +2580,7 @@ static void test_device(void) {
 }
 
 int main(int argc, char **argv) {
-    subject s;
+    parts s;
     pktseq_buffer buffer;
     sprintf(base, "%.900s", argc > 0 && argv[0][0] ? argv[0] : "build/test_files");
     test_round_trip();
@@ -2851,7 +2613,7 @@ int main(int argc, char **argv) {
             test_nonsense(what, buffer.data, buffer.size);
             pktseq_buffer_free(&buffer);
         }
-        subject_free(&s);
+        parts_free(&s);
     }
     test_empty_parts();
     test_other_targets();

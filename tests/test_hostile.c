@@ -6,7 +6,7 @@
 // nothing behind, and ask for no more memory than a few times the bytes that are there.
 #define _POSIX_C_SOURCE 200809L
 #include "inside.h"
-#include "check.h"
+#include "scene.h"
 
 #include <float.h>
 #include <locale.h>
@@ -236,34 +236,26 @@ static bytes bent_file(const bent *x) {
 typedef struct loaded {
     pktseq_status status;
     pktseq_error err;
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
+    parts p;
     meter memory;
 } loaded;
 
 static double most_per_byte;       // the largest peak in bytes per byte of a file
 static size_t files_refused;
 
-// From a block of exactly the file's size, into garbage.
+// From a block of exactly the file's size.
 static void load(loaded *l, const void *data, size_t size) {
-    pktseq_allocator a;
+    pktseq_allocator a = metered(&l->memory);
     void *exact = malloc(size ? size : 1);
     if (!exact) exit(3);
     if (size) memcpy(exact, data, size);
-    memset(l, 0x5a, sizeof *l);
-    a = metered(&l->memory);
-    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, exact, size, &a,
-                                &l->err);
+    memset(&l->err, 0x5a, sizeof l->err);
+    l->status = parts_load(&l->p, exact, size, &a, &l->err);
     free(exact);
 }
 
 static int unload(loaded *l) {
-    pktseq_model_free(&l->model);
-    pktseq_codec_free(&l->codec);
-    pktseq_training_free(&l->training);
-    pktseq_detector_free(&l->detector);
+    parts_free(&l->p);
     return l->memory.blocks == 0 && l->memory.bytes == 0;
 }
 
@@ -282,9 +274,7 @@ static int is_refused(loaded *l, const void *data, size_t size) {
     good = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
            l->err.status == l->status && l->err.line == 0 && is_sentence(&l->err) &&
            l->memory.blocks == 0 &&
-           is_zero(&l->model, sizeof l->model) && is_zero(&l->codec, sizeof l->codec) &&
-           is_zero(&l->training, sizeof l->training) &&
-           is_zero(&l->detector, sizeof l->detector) && is_cheap(l, size);
+           is_zero(&l->p, sizeof l->p) && is_cheap(l, size);
     ++files_refused;
     return unload(l) && good;
 }
@@ -316,7 +306,7 @@ static void test_good_file_is_taken(void) {
     memset(&x, 0, sizeof x);
     b = bent_file(&x);
     load(&l, b.data, b.size);
-    CHECK_THAT(l.status == PKTSEQ_OK && l.model.parameters == 26 && is_cheap(&l, b.size), "%s",
+    CHECK_THAT(l.status == PKTSEQ_OK && l.p.model.parameters == 26 && is_cheap(&l, b.size), "%s",
                l.err.text);
     CHECK(unload(&l));
     free(b.data);
@@ -680,18 +670,6 @@ static void test_heavy_headers(void) {
 
 // ---- >>complete: a file with everything in it ---------------------------------------------------
 
-typedef struct world {
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
-    pktseq_work work;
-    pktseq_stream stream;
-    pktseq_buffer file;
-} world;
-
 static const char *const world_csv =
     "position,v,f,k,c,d\n"
     "0,1.5,1,3,4,2\n1,2.5,0,5,1,6\n2,0.5,1,2,7,1\n3,3.5,0,8,2,9\n4,1.25,1,1,3,0\n"
@@ -699,90 +677,35 @@ static const char *const world_csv =
     "0,2.25,0,1,2,5\n1,3.5,1,3,6,1\n2,0.25,0,5,9,8\n3,2.5,1,2,4,6\n4,1.5,0,8,7,3\n"
     "0,0.75,1,1,0,2\n1,1.5,0,3,3,9\n2,4.5,1,5,6,0\n3,2.75,0,2,5,4\n";
 
-static pktseq_field world_field[5];
-
-static pktseq_schema world_schema(void) {
-    static const struct {
-        const char *column;
-        pktseq_kind kind;
-        pktseq_role role;
-    } list[] = {{"v", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH}, {"f", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH},
-                {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH}, {"c", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT},
-                {"d", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT}};
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    memset(world_field, 0, sizeof world_field);
-    for (size_t i = 0; i < 5; ++i) {
-        world_field[i].column = list[i].column;
-        world_field[i].kind = list[i].kind;
-        world_field[i].role = list[i].role;
-    }
-    world_field[2].min_count = 4;  // 2, 3 and 5
-    schema.field = world_field;
-    schema.field_count = 5;
-    return schema;
+// How it is made: two hidden units, everything trained and fitted.
+static plan world_plan(const pktseq_allocator *a) {
+    static const pktseq_field field[] = {
+        FIELD("v", LOG, BOTH), FIELD("f", FLAG, BOTH),
+        {"k", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 4},  // 2, 3 and 5
+        FIELD("c", NUMBER, CONTEXT), FIELD("d", NUMBER, CONTEXT)};
+    plan how = plan_of(schema_of(field, COUNT(field)), 2, 7);
+    how.dataset.inputs = 2;
+    how.loss = PKTSEQ_LOSS_NLL;
+    how.train = run_of(6, 2, 0.03125, 0.75, 0);
+    how.train.loss_interval = 3;
+    how.train.report_interval = 4;
+    how.detector = surprisal_options();
+    how.allocator = a;
+    return how;
 }
 
-static pktseq_train_config world_config(void) {
-    pktseq_train_config config = pktseq_train_config_default();
-    config.iterations = 6;
-    config.batch = 2;
-    config.learning_rate = 0.03125;
-    config.momentum = 0.75;
-    config.loss_interval = 3;
-    config.report_interval = 4;
-    config.threads = 1;
-    return config;
-}
-
-static pktseq_detector_options world_options(void) {
-    pktseq_detector_options detect = pktseq_detector_options_default();
-    detect.measure = PKTSEQ_MEASURE_SURPRISAL;
-    detect.one_step_ahead = detect.by_length = 1;
-    detect.context = 0.5;
-    detect.false_positive_rate = 0.25;
-    return detect;
-}
-
-static void world_free(world *w) {
-    pktseq_buffer_free(&w->file);
-    pktseq_stream_free(&w->stream);
-    pktseq_work_free(&w->work);
-    pktseq_detector_free(&w->detector);
-    pktseq_training_free(&w->training);
-    pktseq_model_free(&w->model);
-    pktseq_dataset_free(&w->dataset);
-    pktseq_codec_free(&w->codec);
-    pktseq_table_free(&w->table);
-}
-
-// Two hidden units, everything trained and fitted; a forward with targets has just been done.
-static int world_make(world *w, const pktseq_allocator *a) {
-    pktseq_schema schema = world_schema();
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config config = world_config();
-    pktseq_detector_options detect = world_options();
+// A forward with targets has just been done, and four packets were pushed.
+static int world_make(parts *w, const pktseq_allocator *a) {
+    plan how = world_plan(a);
     pktseq_error err;
     int good;
     memset(w, 0, sizeof *w);
-    options.inputs = 2;
-    good = !pktseq_table_parse(&w->table, world_csv, strlen(world_csv), &schema, a, &err) &&
-           !pktseq_codec_fit(&w->codec, &w->table, &schema, a, &err) &&
-           !pktseq_dataset_init(&w->dataset, &w->codec, &w->table, &options, a, &err);
+    good = !parts_parse(w, &how, world_csv, strlen(world_csv), &err);
     w->dataset.seconds = 60;  // the table has no timestamps
-    if (good) {
-        pktseq_config model = pktseq_config_default(&w->dataset);
-        model.hidden = 2;
-        model.loss = PKTSEQ_LOSS_NLL;
-        good = !pktseq_model_init(&w->model, &model, 7, a, &err) &&
-               !pktseq_train(&w->model, &w->dataset, &config, &w->training, &err) &&
-               !pktseq_detector_init(&w->detector, &w->model, 2, &detect, a, &err) &&
-               !pktseq_detector_fit(&w->detector, &w->model, &w->dataset, 1, &err) &&
-               !pktseq_work_init(&w->work, &w->model.config, 4, 8, 1, a, &err) &&
-               !pktseq_stream_init(&w->stream, &w->model, &w->detector, a, &err) &&
-               !pktseq_save_mem(&w->file, &w->model, &w->codec, &w->training, &w->detector, a,
-                                &err);
-    }
+    good = good && !parts_learn(w, &how, &err) && !parts_fit(w, &how, &err) &&
+           !pktseq_work_init(&w->work, &w->model.config, 4, 8, 1, a, &err) &&
+           !pktseq_stream_init(&w->stream, &w->model, &w->detector, a, &err) &&
+           !parts_save(w, a, &err);
     if (good) {
         pktseq_pair pair = pktseq_dataset_pair(&w->dataset, 0);
         good = !pktseq_forward(&w->model, &w->work, &pair, 1, NULL);
@@ -790,7 +713,7 @@ static int world_make(world *w, const pktseq_allocator *a) {
             good = !pktseq_stream_push(&w->stream, w->dataset.x, w->dataset.y, w->dataset.c);
     }
     CHECK_THAT(good, "something to test with: %s", err.text);
-    if (!good) world_free(w);
+    if (!good) parts_free(w);
     return good;
 }
 
@@ -861,7 +784,7 @@ static void test_metadata(void) {
         {"\"pktseq.checksum\":\"", "\"pktseq.checksum\":\"00", "pktseq.checksum"},
         {"\"pktseq.format\"", "\"pktseq.former\"", "pktseq.format"},
         {"\"pktseq.version\"", "\"pktseq.persion\"", "pktseq.version"}};
-    world w;
+    parts w;
     bytes to, b;
     loaded l;
     clock_t begin;
@@ -924,7 +847,7 @@ static void test_metadata(void) {
             free(b.data);
         }
     }
-    world_free(&w);
+    parts_free(&w);
 }
 
 // ---- >>damage: one byte wrong, gone or too many -------------------------------------------------
@@ -942,18 +865,16 @@ static int is_harmless(const unsigned char *data, size_t size, const pktseq_buff
     load(l, data, size);
     if (l->status == PKTSEQ_OK) {
         ++damage.taken;
-        if (!pktseq_save_mem(&again, &l->model, l->codec.field ? &l->codec : NULL,
-                             l->training.iteration ? &l->training : NULL,
-                             l->detector.memory ? &l->detector : NULL, NULL, NULL)) {
+        if (!pktseq_save_mem(&again, &l->p.model, l->p.codec.field ? &l->p.codec : NULL,
+                             l->p.training.iteration ? &l->p.training : NULL,
+                             l->p.detector.memory ? &l->p.detector : NULL, NULL, NULL)) {
             same = again.size == good->size && !memcmp(again.data, good->data, good->size);
             pktseq_buffer_free(&again);
         }
         return unload(l) && same;
     }
     same = (l->status == PKTSEQ_ERROR_DATA || l->status == PKTSEQ_ERROR_MISMATCH) &&
-           is_sentence(&l->err) && is_zero(&l->model, sizeof l->model) &&
-           is_zero(&l->codec, sizeof l->codec) && is_zero(&l->training, sizeof l->training) &&
-           is_zero(&l->detector, sizeof l->detector) && is_cheap(l, size);
+           is_sentence(&l->err) && is_zero(&l->p, sizeof l->p) && is_cheap(l, size);
     ++files_refused;
     return unload(l) && same;
 }
@@ -1019,7 +940,7 @@ static void test_damage(const bytes *file, const pktseq_buffer *good, int sum, s
 }
 
 static void test_all_damage(void) {
-    world w;
+    parts w;
     bent x;
     bytes b = no_bytes();
     pktseq_buffer again;
@@ -1036,13 +957,13 @@ static void test_all_damage(void) {
     put(&b, w.file.data, w.file.size);
     test_damage(&b, &w.file, 1, 1);
     free(b.data);
-    world_free(&w);
+    parts_free(&w);
     // Another program's, without a checksum: what its header says must still be all or nothing.
     memset(&x, 0, sizeof x);
     b = bent_file(&x);
     load(&l, b.data, b.size);
     CHECK(l.status == PKTSEQ_OK &&
-          !pktseq_save_mem(&again, &l.model, NULL, NULL, NULL, NULL, NULL));
+          !pktseq_save_mem(&again, &l.p.model, NULL, NULL, NULL, NULL, NULL));
     CHECK(unload(&l));
     test_damage(&b, &again, 0, 1);
     pktseq_buffer_free(&again);
@@ -1168,18 +1089,11 @@ static pktseq_status check_csv(const char *what, const void *data, size_t size,
     return status;
 }
 
-static const pktseq_field small_field[] = {
-    {"length", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"syn", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
-
 static pktseq_schema small_schema(void) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = small_field;
-    schema.field_count = COUNT(small_field);
-    return schema;
+    static const pktseq_field field[] = {FIELD("length", NUMBER, BOTH),
+                                         FIELD("protocol", ONEHOT, BOTH),
+                                         FIELD("src_port", PORT, BOTH), FIELD("syn", FLAG, BOTH)};
+    return schema_of(field, COUNT(field));
 }
 
 #define HEAD "position,length,protocol,src_port,syn\n"
@@ -1360,7 +1274,7 @@ static void test_locales(void) {
     for (size_t k = 0; k < COUNT(name); ++k) {
         pktseq_table table[2];
         pktseq_error err[2];
-        world w[2];
+        parts w[2];
         int good;
         if (!setlocale(LC_ALL, name[k])) {
             printf("SKIPPED: locale %s is not installed, nothing was read and written in it\n",
@@ -1400,12 +1314,12 @@ static void test_locales(void) {
             loaded l;
             setlocale(LC_ALL, in ? name[k] : "C");
             load(&l, w[!in].file.data, w[!in].file.size);
-            CHECK_THAT(l.status == PKTSEQ_OK && !memcmp(l.model.block, w[0].model.block,
-                                                        l.model.parameters * REAL_SIZE),
+            CHECK_THAT(l.status == PKTSEQ_OK && !memcmp(l.p.model.block, w[0].model.block,
+                                                        l.p.model.parameters * REAL_SIZE),
                        "%s: %s", name[k], l.err.text);
             CHECK(unload(&l));
         }
-        for (int in = 0; in < 2; ++in) world_free(&w[in]);
+        for (int in = 0; in < 2; ++in) parts_free(&w[in]);
     }
     setlocale(LC_ALL, "C");
     free(b.data);
@@ -1418,15 +1332,12 @@ static void test_locales(void) {
 enum { MOST_ARGUMENTS = 10, ROOM = 4096 };
 
 typedef struct scene {
-    world w;
+    parts w;
     meter memory;
     pktseq_allocator allocator;
-    pktseq_schema schema;
+    plan how;
     pktseq_rule rule;
-    pktseq_dataset_options options;
-    pktseq_train_config config;
     pktseq_config model;
-    pktseq_detector_options detect;
     pktseq_files files;
     pktseq_pair pair;
     pktseq_error err;
@@ -1491,15 +1402,12 @@ static int scene_make(scene *s) {
     memset(s, 0, sizeof *s);
     s->allocator = metered(&s->memory);
     if (!world_make(&s->w, &s->allocator)) return 0;
-    s->schema = world_schema();
+    s->how = world_plan(NULL);
+    s->how.dataset.inputs = 1;
+    s->how.train.iterations = 8;
     s->rule = pktseq_rule_default();
-    s->options = pktseq_dataset_options_default();
-    s->options.inputs = 1;
-    s->config = world_config();
-    s->config.iterations = 8;
     s->model = pktseq_config_default(&s->w.dataset);
     s->model.hidden = 2;
-    s->detect = world_options();
     s->files.open_fn = memory_open;
     s->files.read_fn = drip_read;
     s->files.write_fn = memory_write;
@@ -1541,7 +1449,7 @@ static void scene_free(scene *s) {
     free(s->capture.start);
     free(s->capture.source_row);
     pktseq_tracker_free(&s->tracker);
-    world_free(&s->w);
+    parts_free(&s->w);
     CHECK_THAT(s->memory.blocks == 0, "%lu blocks left", (ulong_t)s->memory.blocks);
 }
 
@@ -1557,12 +1465,12 @@ static void *argument_of(scene *s, char letter, size_t place) {
     case 'w': return &s->w.work;
     case 's': return &s->w.stream;
     case 'b': return &s->w.file;
-    case 'h': return &s->schema;
+    case 'h': return &s->how.schema;
     case 'l': return &s->rule;
-    case 'o': return &s->options;
-    case 'g': return &s->config;
+    case 'o': return &s->how.dataset;
+    case 'g': return &s->how.train;
     case 'q': return &s->model;
-    case 'f': return &s->detect;
+    case 'f': return &s->how.detector;
     case 'F': return &s->files;
     case 'p': return &s->pair;
     case 'a': return &s->allocator;
@@ -1877,13 +1785,13 @@ static int try_call(const call *c, size_t which, int way, size_t also) {
 static void test_misuse(void) {
     static signed char answer[COUNT(calls)][MOST_ARGUMENTS][WAYS];
     size_t number = 0, other = 0;
-    world w;
+    parts w;
     if (!world_make(&w, NULL)) return;
     for (int i = 0; i < 3; ++i)
         snprintf(path[i], sizeof path[i], "build/test_hostile_%lu.%d", (ulong_t)getpid(), i);
     CHECK(!pktseq_file_write(path[0], w.file.data, w.file.size, NULL, NULL));
     CHECK(!pktseq_file_write(path[1], world_csv, strlen(world_csv), NULL, NULL));
-    world_free(&w);
+    parts_free(&w);
     for (int back = 0; back < 2; ++back)
         for (size_t k = 0; k < COUNT(calls) * MOST_ARGUMENTS * WAYS; ++k) {
             size_t n = back ? COUNT(calls) * MOST_ARGUMENTS * WAYS - 1 - k : k;
@@ -1975,7 +1883,7 @@ static void test_sizes(void) {
         CHECK_THAT(status > PKTSEQ_STOPPED && status <= PKTSEQ_ERROR_DIVERGED, "status %d", \
                    (int)status); \
     } while (0)
-    FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.schema, NULL, NULL));
+    FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.how.schema, NULL, NULL));
     FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, 0, all, s.reals, NULL,
                               NULL));
     FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, all, 1, s.reals, NULL,
@@ -2002,7 +1910,7 @@ static void test_sizes(void) {
         FAILS(pktseq_dataset_wrap(OUT(1, pktseq_dataset), s.reals,
                                   kind == 0 ? 0 : kind == 3 ? all : 2, s.reals,
                                   kind == 1 ? 0 : kind == 4 ? all / 2 : 2, s.start,
-                                  kind == 2 ? 0 : 2, kind < 3 ? &s.options : NULL, NULL, NULL));
+                                  kind == 2 ? 0 : 2, kind < 3 ? &s.how.dataset : NULL, NULL, NULL));
     pair = pktseq_dataset_pair(&s.w.dataset, all);
     CHECK(is_zero(&pair, sizeof pair));
     pair = pktseq_dataset_pair(&s.w.dataset, s.w.dataset.pairs);
@@ -2045,8 +1953,8 @@ static void test_sizes(void) {
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 0, s.reals));
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, all, s.reals));
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 9, s.reals));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.detect, NULL, NULL));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.detect, NULL,
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.how.detector, NULL, NULL));
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.how.detector, NULL,
                                NULL));
     FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, 0, s.values));
     FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, all, s.values));

@@ -19,17 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-// What a checkpoint is made of, and its bytes.
-typedef struct checkpoint {
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
-    pktseq_buffer bytes;
-} checkpoint;
+#include "parts.h"
 
-static checkpoint both[2];
+static parts both[2];
 
 static int fail(const char *what) {
     fprintf(stderr, "torture: %s\n", what);
@@ -43,13 +35,8 @@ static void complain(const char *what) {
 }
 
 // Model `which`: other weights, another number of iterations, the same size.
-static pktseq_status make(checkpoint *c, int which, pktseq_error *err) {
-    pktseq_schema schema = pktseq_schema_default();
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_detector_options detect = pktseq_detector_options_default();
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_config shape;
-    pktseq_table table;
+static pktseq_status make(parts *p, int which, pktseq_error *err) {
+    plan how = plan_of(pktseq_schema_default(), 20, (uint64_t)which + 1);
     pktseq_status status;
     char csv[8192];
     int n = sprintf(csv, "position,timestamp,protocol,length,src_port,dst_port,"
@@ -57,59 +44,38 @@ static pktseq_status make(checkpoint *c, int which, pktseq_error *err) {
     for (int i = 0; i < 90; ++i)
         n += sprintf(csv + n, "%d,%d.25,%s,%d,80,49200,0,0,0,0,0,%d,%d,0,%d,0\n", i % 9, i,
                      i % 4 ? "TCP" : "HTTP", 60 + i * 37 % 11, i % 9 != 0, i % 2, i % 9 == 0);
-    schema.constant_is_zero = 1;
-    config.iterations = which ? 7 : 5;
-    config.momentum = 0.5;
-    config.loss_interval = 1;
-    config.threads = 1;
-    memset(c, 0, sizeof *c);
-    status = pktseq_table_parse(&table, csv, (size_t)n, &schema, NULL, err);
-    if (!status) status = pktseq_codec_fit(&c->codec, &table, &schema, NULL, err);
-    if (!status) status = pktseq_dataset_init(&c->dataset, &c->codec, &table, &options, NULL, err);
-    pktseq_table_free(&table);
-    shape = pktseq_config_default(&c->dataset);
-    shape.hidden = 20;
-    if (!status) status = pktseq_model_init(&c->model, &shape, (uint64_t)which + 1, NULL, err);
-    if (!status) status = pktseq_train(&c->model, &c->dataset, &config, &c->training, err);
-    if (!status) status = pktseq_detector_init(&c->detector, &c->model, 0, &detect, NULL, err);
-    if (!status) status = pktseq_detector_fit(&c->detector, &c->model, &c->dataset, 1, err);
-    if (!status)
-        status = pktseq_save_mem(&c->bytes, &c->model, &c->codec, &c->training, &c->detector, NULL,
-                                 err);
-    return status;
+    how.schema.constant_is_zero = 1;
+    how.train = run_of(which ? 7 : 5, 1, 1e-4, 0.5, 0);
+    how.train.loss_interval = 1;
+    memset(p, 0, sizeof *p);
+    status = parts_make(p, &how, csv, (size_t)n, err);
+    return status ? status : parts_save(p, NULL, err);
 }
 
 static pktseq_status save(const char *path, int which, pktseq_error *err) {
-    const checkpoint *c = &both[which];
+    const parts *c = &both[which];
     return pktseq_save(&c->model, &c->codec, &c->training, &c->detector, path, err);
 }
 
 static int is_checkpoint(const pktseq_buffer *bytes, int which) {
-    const pktseq_buffer *want = &both[which].bytes;
+    const pktseq_buffer *want = &both[which].file;
     return bytes->size == want->size && memcmp(bytes->data, want->data, want->size) == 0;
 }
 
 // Which of the two a file is: its bytes are, and so are those of what is loaded from it; -1 and err
 // if it is neither.
 static int which_is(const char *path, pktseq_error *err) {
-    checkpoint c;
+    parts c;
     pktseq_buffer raw;
     int which = -1;
-    memset(&c, 0, sizeof c);
     if (pktseq_file_read(&raw, path, NULL, NULL, err)) return -1;
-    if (!pktseq_load_mem(&c.model, &c.codec, &c.training, &c.detector, raw.data, raw.size, NULL,
-                         err) &&
-        !pktseq_save_mem(&c.bytes, &c.model, &c.codec, &c.training, &c.detector, NULL, err)) {
+    if (!parts_load(&c, raw.data, raw.size, NULL, err) && !parts_save(&c, NULL, err)) {
         for (int i = 0; i < 2; ++i)
-            if (is_checkpoint(&c.bytes, i) && is_checkpoint(&raw, i)) which = i;
+            if (is_checkpoint(&c.file, i) && is_checkpoint(&raw, i)) which = i;
         if (which < 0) sprintf(err->text, "%.200s loads, but is neither A nor B", path);
     }
     pktseq_buffer_free(&raw);
-    pktseq_buffer_free(&c.bytes);
-    pktseq_detector_free(&c.detector);
-    pktseq_training_free(&c.training);
-    pktseq_codec_free(&c.codec);
-    pktseq_model_free(&c.model);
+    parts_free(&c);
     return which;
 }
 
@@ -169,7 +135,7 @@ static int run_kill(const char *path, long count, uint64_t seed) {
         not_killed += !end_saving(child);
         sprintf(temporary, "%.1000s.%ld-0.tmp", path, (long)child);
         if (stat(temporary, &st) == 0) {
-            if ((size_t)st.st_size == both[0].bytes.size) ++whole;
+            if ((size_t)st.st_size == both[0].file.size) ++whole;
             else ++partial;
             remove(temporary);
         }
@@ -224,7 +190,7 @@ int main(int argc, char **argv) {
     int which;
     for (int i = 0; i < 2; ++i)
         if (make(&both[i], i, &err)) return fail(err.text);
-    if (both[0].bytes.size < 20000 || is_checkpoint(&both[0].bytes, 1))
+    if (both[0].file.size < 20000 || is_checkpoint(&both[0].file, 1))
         return fail("A and B are too small, or the same");
     which = argc > 3 && argv[3][0] == 'B';
     if (strcmp(mode, "nothing") == 0) return 0;

@@ -8,6 +8,7 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "check.h"
+#include "parts.h"
 
 #include <pthread.h>
 
@@ -18,18 +19,13 @@ typedef struct job {
     unsigned seed;
     pktseq_loss loss;
     int threads;
-    const pktseq_model *shared;          // to score with, beside the other thread; or NULL
-    const pktseq_dataset *shared_dataset;
-    const pktseq_table *shared_table;    // to encode, likewise
+    const parts *shared;       // to score with and to encode, beside the other thread; or NULL
     pktseq_status status;
-    char text[512];                      // of the error
-    pktseq_model model;
-    pktseq_dataset dataset;
-    pktseq_table table;
+    char text[512];            // of the error
+    parts p;
     double score[SEQUENCES];
     double shared_score[SEQUENCES];
-    pktseq_buffer checkpoint;
-    uint64_t shared_features;            // hash of what the shared table was encoded to
+    uint64_t shared_features;  // hash of what the shared table was encoded to
 } job;
 
 // ---- >>alone: the work of one thread ------------------------------------------------------------
@@ -61,48 +57,24 @@ static size_t packets_write(char *text, unsigned seed) {
     return size;
 }
 
-static pktseq_status job_try(job *j, pktseq_codec *codec, pktseq_detector *detector,
-                             pktseq_training *training, char *text, pktseq_error *err) {
-    pktseq_schema schema = pktseq_schema_default();
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_detector_options measure = pktseq_detector_options_default();
-    pktseq_config net;
+static pktseq_status job_try(job *j, char *text, pktseq_error *err) {
+    plan how = plan_of(pktseq_schema_default(), 136, j->seed);  // enough units for threads
     pktseq_status status;
-    schema.constant_is_zero = 1;
-    if ((status = pktseq_table_parse(&j->table, text, packets_write(text, j->seed), &schema, NULL,
-                                     err)) != PKTSEQ_OK ||
-        (status = pktseq_codec_fit(codec, &j->table, &schema, NULL, err)) != PKTSEQ_OK ||
-        (status = pktseq_dataset_init(&j->dataset, codec, &j->table, &options, NULL, err)) !=
-            PKTSEQ_OK)
-        return status;
-    net = pktseq_config_default(&j->dataset);
-    net.hidden = 136;  // enough for threads
-    net.loss = j->loss;
-    config.iterations = 30;
-    config.batch = 8;
-    config.learning_rate = 0.01;
-    config.momentum = 0.5;
-    config.clip = 1;
-    config.loss_interval = 5;
-    config.teacher_forcing = 0.5;
-    config.seed = j->seed;
-    config.threads = j->threads;
-    measure.one_step_ahead = 1;
-    measure.by_length = 1;
-    if (j->loss == PKTSEQ_LOSS_NLL) measure.measure = PKTSEQ_MEASURE_SURPRISAL;
-    if ((status = pktseq_model_init(&j->model, &net, j->seed, NULL, err)) != PKTSEQ_OK ||
-        (status = pktseq_train(&j->model, &j->dataset, &config, training, err)) != PKTSEQ_OK ||
-        (status = pktseq_detector_init(detector, &j->model, 0, &measure, NULL, err)) !=
-            PKTSEQ_OK ||
-        (status = pktseq_detector_fit(detector, &j->model, &j->dataset, j->threads, err)) !=
-            PKTSEQ_OK ||
-        (status = pktseq_detector_score_all(detector, &j->model, &j->dataset, j->threads, j->score,
-                                            err)) != PKTSEQ_OK ||
-        (status = pktseq_save_mem(&j->checkpoint, &j->model, codec, training, detector, NULL,
-                                  err)) != PKTSEQ_OK)
-        return status;
-    return PKTSEQ_OK;
+    how.schema.constant_is_zero = 1;
+    how.loss = j->loss;
+    how.train = run_of(30, 8, 0.01, 0.5, 1);
+    how.train.loss_interval = 5;
+    how.train.teacher_forcing = 0.5;
+    how.train.seed = j->seed;
+    how.train.threads = j->threads;
+    how.detector.one_step_ahead = 1;
+    how.detector.by_length = 1;
+    if (j->loss == PKTSEQ_LOSS_NLL) how.detector.measure = PKTSEQ_MEASURE_SURPRISAL;
+    status = parts_make(&j->p, &how, text, packets_write(text, j->seed), err);
+    if (!status)
+        status = pktseq_detector_score_all(&j->p.detector, &j->p.model, &j->p.dataset, j->threads,
+                                           j->score, err);
+    return status ? status : parts_save(&j->p, NULL, err);
 }
 
 // What many threads may do with the same objects, which they only read.
@@ -113,23 +85,23 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
     pktseq_real *x;
     pktseq_status status;
     schema.constant_is_zero = 1;
-    status = pktseq_work_init(&work, &j->shared->config, 1, j->shared_dataset->longest, j->threads,
-                              NULL, err);
-    for (size_t i = 0; i < j->shared_dataset->pairs && status == PKTSEQ_OK; ++i) {
-        pktseq_pair pair = pktseq_dataset_pair(j->shared_dataset, i);
-        status = pktseq_score(j->shared, &work, &pair, &j->shared_score[i]);
+    status = pktseq_work_init(&work, &j->shared->model.config, 1, j->shared->dataset.longest,
+                              j->threads, NULL, err);
+    for (size_t i = 0; i < j->shared->dataset.pairs && status == PKTSEQ_OK; ++i) {
+        pktseq_pair pair = pktseq_dataset_pair(&j->shared->dataset, i);
+        status = pktseq_score(&j->shared->model, &work, &pair, &j->shared_score[i]);
     }
     pktseq_work_free(&work);
     if (status) return status;
-    status = pktseq_codec_fit(&codec, j->shared_table, &schema, NULL, err);
+    status = pktseq_codec_fit(&codec, &j->shared->table, &schema, NULL, err);
     if (status) return status;
-    x = (pktseq_real *)malloc(j->shared_table->rows * codec.features * sizeof *x);
+    x = (pktseq_real *)malloc(j->shared->table.rows * codec.features * sizeof *x);
     status = !x ? PKTSEQ_ERROR_MEMORY
-                : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, j->shared_table, 0,
-                                      j->shared_table->rows, x, NULL,
+                : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &j->shared->table, 0,
+                                      j->shared->table.rows, x, NULL,
                                       err);
     if (status == PKTSEQ_OK) {
-        size_t size = j->shared_table->rows * codec.features * sizeof *x;
+        size_t size = j->shared->table.rows * codec.features * sizeof *x;
         j->shared_features = pktseqi_fnv(PKTSEQI_FNV_START, x, size);
     }
     free(x);
@@ -139,31 +111,14 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
 
 static void *job_run(void *user) {
     job *j = (job *)user;
-    pktseq_codec codec;
-    pktseq_detector detector;
-    pktseq_training training;
     pktseq_error err;
     char *text = (char *)malloc(TEXT);
-    memset(&codec, 0, sizeof codec);
-    memset(&detector, 0, sizeof detector);
-    memset(&training, 0, sizeof training);
     memset(&err, 0, sizeof err);
     j->status = PKTSEQ_ERROR_MEMORY;
-    if (text) j->status = j->shared ? job_share(j, &err)
-                                    : job_try(j, &codec, &detector, &training, text, &err);
+    if (text) j->status = j->shared ? job_share(j, &err) : job_try(j, text, &err);
     memcpy(j->text, err.text, sizeof j->text);
-    pktseq_training_free(&training);
-    pktseq_detector_free(&detector);
-    pktseq_codec_free(&codec);
     free(text);
     return NULL;
-}
-
-static void job_free(job *j) {
-    pktseq_buffer_free(&j->checkpoint);
-    pktseq_model_free(&j->model);
-    pktseq_dataset_free(&j->dataset);
-    pktseq_table_free(&j->table);
 }
 
 // ---- >>together: two at once, against one after the other ---------------------------------------
@@ -198,7 +153,7 @@ static void test_own(int threads) {
     run_both(both);
     for (int i = 0; i < 2; ++i) {
         CHECK_THAT(both[i].status == PKTSEQ_OK, "%s", both[i].text);
-        CHECK_THAT(same_bytes(&alone[i].checkpoint, &both[i].checkpoint), "model %d, %d threads", i,
+        CHECK_THAT(same_bytes(&alone[i].p.file, &both[i].p.file), "model %d, %d threads", i,
                    threads);
         CHECK(memcmp(alone[i].score, both[i].score, sizeof alone[i].score) == 0);
     }
@@ -210,9 +165,7 @@ static void test_own(int threads) {
         memset(reader, 0, sizeof reader);
         for (int i = 0; i < 3; ++i) {
             reader[i].threads = i < 2 ? threads : 1;
-            reader[i].shared = &alone[0].model;
-            reader[i].shared_dataset = &alone[0].dataset;
-            reader[i].shared_table = &alone[0].table;
+            reader[i].shared = &alone[0].p;
         }
         job_run(&reader[2]);
         CHECK_THAT(reader[2].status == PKTSEQ_OK, "%s", reader[2].text);
@@ -226,8 +179,8 @@ static void test_own(int threads) {
         CHECK(reader[2].shared_score[0] > 0);
     }
     for (int i = 0; i < 2; ++i) {
-        job_free(&alone[i]);
-        job_free(&both[i]);
+        parts_free(&alone[i].p);
+        parts_free(&both[i].p);
     }
 }
 

@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../parts.h"
+
 #ifdef __cplusplus
 extern "C"
 #endif
@@ -93,10 +95,6 @@ static inline unsigned char *fuzz_exactly(const void *data, size_t size) {
     if (!copy) exit(3);
     if (size) memcpy(copy, data, size);
     return copy;
-}
-
-static inline int fuzz_same(const void *a, const void *b, size_t size) {
-    return size == 0 || memcmp(a, b, size) == 0;
 }
 
 static inline int fuzz_finite(double v) { return v - v == 0; }
@@ -249,62 +247,39 @@ static inline unsigned char *fuzz_repaired(const uint8_t *data, size_t size, siz
     return copy;
 }
 
-// What a load leaves. Begins as garbage: outputs need not be prepared.
+// What a load leaves.
 typedef struct fuzz_loaded {
     pktseq_status status;
     pktseq_error err;
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_training training;
-    pktseq_detector detector;
+    parts p;
 } fuzz_loaded;
 
 static inline void fuzz_load(fuzz_loaded *l, const unsigned char *data, size_t size,
                              fuzz_memory *m) {
-    memset(l, 0x5a, sizeof *l);
-    l->status = pktseq_load_mem(&l->model, &l->codec, &l->training, &l->detector, data, size,
-                                &m->allocator, &l->err);
+    memset(&l->err, 0x5a, sizeof l->err);
+    l->status = parts_load(&l->p, data, size, &m->allocator, &l->err);
     fuzz_error(&l->err, l->status);
     FUZZ_THAT(l->status == PKTSEQ_OK || l->status == PKTSEQ_ERROR_DATA ||
                   l->status == PKTSEQ_ERROR_MISMATCH || l->status == PKTSEQ_ERROR_MEMORY,
               "%s", l->err.text);
-    FUZZ((l->status == PKTSEQ_OK) == (l->model.block != NULL));
+    FUZZ((l->status == PKTSEQ_OK) == (l->p.model.block != NULL));
     if (l->status)
-        FUZZ(!l->model.parameters && !l->codec.field_count && !l->training.iteration &&
-             !l->training.loss && !l->training.velocity && !l->detector.memory);
+        FUZZ(!l->p.model.parameters && !l->p.codec.field_count && !l->p.training.iteration &&
+             !l->p.training.loss && !l->p.training.velocity && !l->p.detector.memory);
 }
 
 static inline void fuzz_unload(fuzz_loaded *l) {
-    for (int i = 0; i < 2; ++i) {
-        pktseq_model_free(&l->model);
-        pktseq_codec_free(&l->codec);
-        pktseq_training_free(&l->training);
-        pktseq_detector_free(&l->detector);
-    }
+    for (int i = 0; i < 2; ++i) parts_free(&l->p);
 }
 
 static inline int fuzz_same_training(const pktseq_training *a, const pktseq_training *b) {
-    const pktseq_train_config *c = &a->config, *d = &b->config;
-    if (!a->iteration) return !b->iteration;
-    return a->iteration == b->iteration && c->iterations == d->iterations &&
-           c->batch == d->batch && c->order == d->order && c->seed == d->seed &&
-           c->learning_rate == d->learning_rate && c->momentum == d->momentum &&
-           c->clip == d->clip && c->teacher_forcing == d->teacher_forcing &&
-           c->report_interval == d->report_interval && c->loss_interval == d->loss_interval &&
-           c->milestone_count == d->milestone_count &&
-           fuzz_same(c->milestone, d->milestone, c->milestone_count) &&
-           a->report_sum == b->report_sum && a->report_count == b->report_count &&
-           a->loss_sum == b->loss_sum && a->loss_sum_count == b->loss_sum_count &&
-           a->losses == b->losses && fuzz_same(a->loss, b->loss, a->losses * sizeof *a->loss) &&
-           a->data_hash == b->data_hash && a->drop_last == b->drop_last &&
-           a->parameters == b->parameters &&
-           fuzz_same(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
+    return a->iteration ? equal_trainings(a, b) : !b->iteration;
 }
 
 static inline pktseq_status fuzz_save(const fuzz_loaded *l, pktseq_buffer *buffer, fuzz_memory *m) {
     pktseq_error err;
-    pktseq_status status = pktseq_save_mem(buffer, &l->model, &l->codec, &l->training,
-                                           &l->detector, &m->allocator, &err);
+    pktseq_status status = pktseq_save_mem(buffer, &l->p.model, &l->p.codec, &l->p.training,
+                                           &l->p.detector, &m->allocator, &err);
     fuzz_error(&err, status);
     FUZZ((status == PKTSEQ_OK) == (buffer->data != NULL));
     return status;

@@ -50,7 +50,7 @@ static void capture_frame(const uint8_t *data, size_t size) {
     status = pktseq_packet_decode(&a, exact, captured, wire, type, 1.5);
     FUZZ(pktseq_packet_decode(&b, exact, captured, wire, type, 1.5) == status);
     FUZZ(a.protocol == b.protocol && a.notes == b.notes && a.payload == b.payload &&
-         a.flags == b.flags && a.src_port == b.src_port && fuzz_same(a.src, b.src, 32));
+         a.flags == b.flags && a.src_port == b.src_port && equal_bytes(a.src, b.src, 32));
     FUZZ(a.time == 1.5);
     FUZZ((status == PKTSEQ_ERROR_MISMATCH) == (type == 105));
     if (type != 105) capture_check(&a, status, wire);
@@ -66,11 +66,11 @@ static pktseq_status capture_both(pktseq_capture *a, pktseq_capture *b, int may_
         FUZZ(err.status == status && (!status || status == PKTSEQ_END) == !err.text[0]);
         if (status == PKTSEQ_ERROR_MEMORY && may_fail) return status;
         FUZZ(pktseq_capture_next(b, &q, NULL) == status);
-        FUZZ(fuzz_same(&a->counts, &b->counts, sizeof a->counts));
+        FUZZ(equal_bytes(&a->counts, &b->counts, sizeof a->counts));
         if (status) return status;
         FUZZ(p.time == q.time && p.length == q.length && p.notes == q.notes &&
-             p.protocol == q.protocol && fuzz_same(p.src, q.src, 32));
-        FUZZ(a->captured == b->captured && fuzz_same(a->frame, b->frame, a->captured));
+             p.protocol == q.protocol && equal_bytes(p.src, q.src, 32));
+        FUZZ(a->captured == b->captured && equal_bytes(a->frame, b->frame, a->captured));
         capture_check(&p, PKTSEQ_OK, (size_t)p.length + a->captured + 1);
     }
 }

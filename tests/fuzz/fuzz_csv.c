@@ -61,15 +61,15 @@ static void csv_check_same(const pktseq_table *a, const pktseq_table *b, size_t 
     FUZZ(a->rows == b->rows && a->sequences == b->sequences &&
          a->column_count == b->column_count && a->position_gaps == b->position_gaps &&
          !a->source_row == !b->source_row);
-    FUZZ(fuzz_same(&a->counts, &cut, sizeof cut));
-    FUZZ(fuzz_same(a->start, b->start, (a->sequences + 1) * sizeof *a->start));
+    FUZZ(equal_bytes(&a->counts, &cut, sizeof cut));
+    FUZZ(equal_bytes(a->start, b->start, (a->sequences + 1) * sizeof *a->start));
     if (a->source_row)
-        FUZZ(fuzz_same(a->source_row, b->source_row, a->rows * sizeof *a->source_row));
+        FUZZ(equal_bytes(a->source_row, b->source_row, a->rows * sizeof *a->source_row));
     for (size_t i = 0; i < a->column_count; ++i) {
         const pktseq_column *c = &a->column[i], *d = &b->column[i];
         FUZZ_THAT(!strcmp(c->name, d->name) && c->type == d->type &&
                       c->name_count == d->name_count, "%s and %s", c->name, d->name);
-        FUZZ_THAT(fuzz_same(c->cell, d->cell, a->rows * pktseqi_cell_bytes(c->type)), "%s",
+        FUZZ_THAT(equal_bytes(c->cell, d->cell, a->rows * pktseqi_cell_bytes(c->type)), "%s",
                   c->name);
         for (size_t k = 0; k < c->name_count; ++k) FUZZ(!strcmp(c->names[k], d->names[k]));
     }
@@ -92,7 +92,7 @@ static void csv_check_cut(pktseq_table *t, const pktseq_schema *schema) {
     status = pktseq_table_track(t, &schema->rule, NULL, &err);
     FUZZ_THAT(status == PKTSEQ_OK, "%s", err.text);
     FUZZ(t->rows == rows && t->sequences == sequences);
-    FUZZ(fuzz_same(t->start, start, (sequences + 1) * sizeof *start));
+    FUZZ(equal_bytes(t->start, start, (sequences + 1) * sizeof *start));
     csv_check(t);
     free(start);
 }

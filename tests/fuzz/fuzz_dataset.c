@@ -80,14 +80,14 @@ static void dataset_check(const pktseq_dataset *d, const pktseq_codec *codec,
         }
         // The target features are those at codec->target, and decode to the same.
         for (size_t o = 0; o < d->out; ++o)
-            FUZZ(fuzz_same(d->y + row * d->out + o, x + codec->target[o], sizeof *x));
+            FUZZ(equal_bytes(d->y + row * d->out + o, x + codec->target[o], sizeof *x));
         if (row < 8) {
             pktseq_value *other = (pktseq_value *)calloc(codec->field_count, sizeof *other);
             if (!other) exit(3);
             FUZZ(pktseq_codec_decode_output(codec, d->y + row * d->out, other) == PKTSEQ_OK);
             for (size_t f = 0; f < codec->field_count; ++f)
                 if (codec->field[f].role == PKTSEQ_ROLE_BOTH)
-                    FUZZ(fuzz_same(&other[f].number, &value[f].number, sizeof(double)) &&
+                    FUZZ(equal_bytes(&other[f].number, &value[f].number, sizeof(double)) &&
                          other[f].text == value[f].text);
                 else
                     FUZZ(other[f].number != other[f].number && !other[f].text);
@@ -155,10 +155,10 @@ static void dataset_check_parts(const pktseq_dataset *d, const pktseq_codec *cod
     pktseq_error err;
     if (!x) exit(3);
     FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, from, rows, x, NULL, &err));
-    FUZZ(fuzz_same(x, d->x + from * d->in, rows * d->in * sizeof *x));
+    FUZZ(equal_bytes(x, d->x + from * d->in, rows * d->in * sizeof *x));
     if (d->contexts) {
         FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_CONTEXT, t, from, rows, x, NULL, &err));
-        FUZZ(fuzz_same(x, d->c + from * d->contexts, rows * d->contexts * sizeof *x));
+        FUZZ(equal_bytes(x, d->c + from * d->contexts, rows * d->contexts * sizeof *x));
     }
     FUZZ(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, t->rows, 1, x, NULL,
                              &err) == PKTSEQ_ERROR_ARGUMENT);
@@ -195,8 +195,8 @@ static void dataset_check_saved(const pktseq_dataset *d, const pktseq_codec *cod
     fuzz_load(&l, buffer.data, buffer.size, m);
     FUZZ_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
     if (l.status == PKTSEQ_OK) {
-        FUZZ(!pktseq_codec_encode(&l.codec, PKTSEQ_FORM_DENSE, t, 0, t->rows, x, NULL, &err));
-        FUZZ(fuzz_same(x, d->x, t->rows * d->in * sizeof *x));
+        FUZZ(!pktseq_codec_encode(&l.p.codec, PKTSEQ_FORM_DENSE, t, 0, t->rows, x, NULL, &err));
+        FUZZ(equal_bytes(x, d->x, t->rows * d->in * sizeof *x));
     }
     fuzz_unload(&l);
     pktseq_buffer_free(&buffer);

@@ -4,30 +4,12 @@
 // 3 leave out codec, training, detector; bits 4 and up are an allocation that fails (0 = none).
 #include "fuzz.h"
 
-static int load_same_codec(const pktseq_codec *a, const pktseq_codec *b) {
-    if (a->field_count != b->field_count || a->features != b->features ||
-        a->targets != b->targets || a->contexts != b->contexts || a->groups != b->groups)
-        return 0;
-    for (size_t f = 0; f < a->field_count; ++f) {
-        const pktseq_field *g = &a->field[f], *h = &b->field[f];
-        if (strcmp(g->column, h->column) || g->kind != h->kind || g->role != h->role ||
-            !fuzz_same(&g->mean, &h->mean, sizeof g->mean) ||
-            !fuzz_same(&g->sd, &h->sd, sizeof g->sd) || g->category_count != h->category_count)
-            return 0;
-        for (size_t k = 0; k < g->category_count; ++k)
-            if (strcmp(g->category[k], h->category[k])) return 0;
-    }
-    return a->field_count == 0 ||
-           (fuzz_same(a->first, b->first, (a->field_count + 1) * sizeof *a->first) &&
-            fuzz_same(a->target, b->target, a->targets * sizeof *a->target));
-}
-
 static int load_same_model(const pktseq_model *a, const pktseq_model *b) {
     const pktseq_config *c = &a->config, *d = &b->config;
     int same = c->in == d->in && c->out == d->out && c->hidden == d->hidden &&
                c->inputs == d->inputs && c->start == d->start && c->loss == d->loss &&
                a->parameters == b->parameters &&
-               fuzz_same(a->block, b->block, a->parameters * sizeof *a->block);
+               equal_bytes(a->block, b->block, a->parameters * sizeof *a->block);
     // Without groups, each output is a number of its own: that is what a loaded model says.
     for (size_t g = 0; same && c->groups == d->groups && g < c->groups; ++g)
         same = c->group[g].kind == d->group[g].kind && c->group[g].first == d->group[g].first &&
@@ -43,14 +25,14 @@ static int load_same_detector(const pktseq_detector *a, const pktseq_detector *b
            !a->options.one_step_ahead == !b->options.one_step_ahead &&
            !a->options.by_length == !b->options.by_length &&
            a->options.context == b->options.context &&
-           a->options.false_positive_rate == b->options.false_positive_rate && a->threshold == b->threshold &&
-           a->threshold_low == b->threshold_low && a->threshold_high == b->threshold_high &&
-           fuzz_same(a->weight, b->weight, a->groups * sizeof *a->weight) &&
-           fuzz_same(a->error, b->error, a->out * sizeof *a->error) &&
-           fuzz_same(a->mean, b->mean, C * sizeof *a->mean) &&
-           fuzz_same(a->precision, b->precision, C * C * sizeof *a->precision) &&
-           fuzz_same(a->scale, b->scale, sizeof a->scale) &&
-           fuzz_same(a->length_scale, b->length_scale, sizeof a->length_scale);
+           a->options.false_positive_rate == b->options.false_positive_rate &&
+           a->threshold == b->threshold && a->threshold_low == b->threshold_low && a->threshold_high == b->threshold_high &&
+           equal_bytes(a->weight, b->weight, a->groups * sizeof *a->weight) &&
+           equal_bytes(a->error, b->error, a->out * sizeof *a->error) &&
+           equal_bytes(a->mean, b->mean, C * sizeof *a->mean) &&
+           equal_bytes(a->precision, b->precision, C * C * sizeof *a->precision) &&
+           equal_bytes(a->scale, b->scale, sizeof a->scale) &&
+           equal_bytes(a->length_scale, b->length_scale, sizeof a->length_scale);
 }
 
 // Saved and loaded again it is the same; saved once more, so are the bytes.
@@ -64,12 +46,12 @@ static void load_check_again(const fuzz_loaded *l, fuzz_memory *m) {
     fuzz_load(&again, first.data, first.size, m);
     FUZZ_THAT(again.status == PKTSEQ_OK, "%s", again.err.text);
     if (again.status == PKTSEQ_OK) {
-        FUZZ(load_same_model(&l->model, &again.model));
-        FUZZ(load_same_codec(&l->codec, &again.codec));
-        FUZZ(fuzz_same_training(&l->training, &again.training));
-        FUZZ(load_same_detector(&l->detector, &again.detector));
+        FUZZ(load_same_model(&l->p.model, &again.p.model));
+        FUZZ(equal_codecs(&l->p.codec, &again.p.codec));
+        FUZZ(fuzz_same_training(&l->p.training, &again.p.training));
+        FUZZ(load_same_detector(&l->p.detector, &again.p.detector));
         if (fuzz_save(&again, &second, m) == PKTSEQ_OK)
-            FUZZ(first.size == second.size && fuzz_same(first.data, second.data, first.size));
+            FUZZ(first.size == second.size && equal_bytes(first.data, second.data, first.size));
         pktseq_buffer_free(&second);
     }
     fuzz_unload(&again);
@@ -79,9 +61,9 @@ static void load_check_again(const fuzz_loaded *l, fuzz_memory *m) {
 // Whatever was loaded scores sequences: alone, in a batch, and packet by packet, to the same bits.
 static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
     enum { T = 3, MOST = 4096 };
-    const pktseq_config *c = &l->model.config;
+    const pktseq_config *c = &l->p.model.config;
     pktseq_detector_options options = pktseq_detector_options_default();
-    const pktseq_detector *d = &l->detector;
+    const pktseq_detector *d = &l->p.detector;
     pktseq_detector own;
     pktseq_work work;
     pktseq_stream stream;
@@ -114,22 +96,22 @@ static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
     }
     memset(&own, 0, sizeof own);
     if (!d->memory) {
-        FUZZ(!pktseq_detector_init(&own, &l->model, 0, &options, &m->allocator, &err));
+        FUZZ(!pktseq_detector_init(&own, &l->p.model, 0, &options, &m->allocator, &err));
         d = &own;
     }
-    FUZZ(!pktseq_detector_score(d, &l->model, &work, pair, 3, score));
+    FUZZ(!pktseq_detector_score(d, &l->p.model, &work, pair, 3, score));
     for (size_t i = 0; i < 3; ++i) {
         double alone = 0;
-        FUZZ(!pktseq_detector_score(d, &l->model, &work, &pair[i], 1, &alone));
-        FUZZ_THAT(fuzz_same(&alone, &score[i], sizeof alone) || alone != alone, "%g, batch %g",
+        FUZZ(!pktseq_detector_score(d, &l->p.model, &work, &pair[i], 1, &alone));
+        FUZZ_THAT(equal_bytes(&alone, &score[i], sizeof alone) || alone != alone, "%g, batch %g",
                   alone, score[i]);
     }
-    FUZZ(!pktseq_stream_init(&stream, &l->model, d, &m->allocator, &err));
+    FUZZ(!pktseq_stream_init(&stream, &l->p.model, d, &m->allocator, &err));
     for (size_t row = 0; row < rows; ++row)
         FUZZ(!pktseq_stream_push(&stream, x + row * c->in, x + rows * c->in + row * c->out,
                                  x + rows * (c->in + c->out) + row * contexts));
     FUZZ(!pktseq_stream_score(&stream, &streamed));
-    FUZZ_THAT(fuzz_same(&streamed, &score[0], sizeof streamed) || streamed != streamed,
+    FUZZ_THAT(equal_bytes(&streamed, &score[0], sizeof streamed) || streamed != streamed,
               "stream %g, batch %g", streamed, score[0]);
     pktseq_stream_free(&stream);
     pktseq_detector_free(&own);
@@ -143,19 +125,19 @@ static void load_check_parts(const unsigned char *data, size_t size, unsigned wi
     fuzz_loaded part;
     pktseq_status status;
     memset(&part, 0, sizeof part);
-    status = pktseq_load_mem(&part.model, without & 1 ? NULL : &part.codec,
-                             without & 2 ? NULL : &part.training,
-                             without & 4 ? NULL : &part.detector, data, size, &m->allocator,
+    status = pktseq_load_mem(&part.p.model, without & 1 ? NULL : &part.p.codec,
+                             without & 2 ? NULL : &part.p.training,
+                             without & 4 ? NULL : &part.p.detector, data, size, &m->allocator,
                              &part.err);
     fuzz_error(&part.err, status);
     if (l->status == PKTSEQ_OK) {
         FUZZ_THAT(status == PKTSEQ_OK, "%s", part.err.text);
-        FUZZ(load_same_model(&part.model, &l->model));
-        FUZZ(without & 1 ? !part.codec.field_count : load_same_codec(&part.codec, &l->codec));
-        FUZZ(without & 2 ? !part.training.iteration
-                         : fuzz_same_training(&part.training, &l->training));
-        FUZZ(without & 4 ? !part.detector.memory
-                         : load_same_detector(&part.detector, &l->detector));
+        FUZZ(load_same_model(&part.p.model, &l->p.model));
+        FUZZ(without & 1 ? !part.p.codec.field_count : equal_codecs(&part.p.codec, &l->p.codec));
+        FUZZ(without & 2 ? !part.p.training.iteration
+                         : fuzz_same_training(&part.p.training, &l->p.training));
+        FUZZ(without & 4 ? !part.p.detector.memory
+                         : load_same_detector(&part.p.detector, &l->p.detector));
     }
     fuzz_unload(&part);
 }

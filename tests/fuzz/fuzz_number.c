@@ -103,7 +103,7 @@ static void number_write(uint64_t bits) {
     }
     length = number_digits(text, digit, &point);
     FUZZ_THAT(length == number_digits(other, other_digit, &other_point) &&
-                  fuzz_same(digit, other_digit, length) && point == other_point,
+                  equal_bytes(digit, other_digit, length) && point == other_point,
               "%s, expected %s", text, other);
     FUZZ((text[0] == '-') == (bits >> 63 != 0));
     snprintf(other, sizeof other, "%.17g", value);  // enough for every double, so read alike

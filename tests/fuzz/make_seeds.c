@@ -116,72 +116,46 @@ static void checkpoint_seeds(void) {
     for (unsigned kind = 0; kind < 4; ++kind) {
         pktseq_field field[FUZZ_FIELDS];
         pktseq_schema schema = fuzz_schema(kind == 3 ? 2 : kind == 1 ? 3 : 0, field);
-        pktseq_dataset_options options = pktseq_dataset_options_default();
-        pktseq_train_config train = pktseq_train_config_default();
-        pktseq_detector_options detect;
-        pktseq_config config;
-        pktseq_table table;
-        pktseq_codec codec;
-        pktseq_dataset dataset;
-        pktseq_model model;
-        pktseq_training training;
-        pktseq_detector detector;
-        pktseq_buffer buffer;
+        plan how;
+        parts p;
+        pktseq_status status;
         pktseq_error err;
         double weight[FUZZ_FIELDS];
         unsigned char *all;
-        memset(&training, 0, sizeof training);
-        memset(&detector, 0, sizeof detector);
+        memset(&p, 0, sizeof p);
         packets(text, sizeof text, kind == 1 ? 2 : 0, kind == 3 ? 200 : 60);
         schema.constant_is_zero = 1;
         if (kind == 0) schema.field += 1, schema.field_count = 2;
-        options.inputs = kind;
-        options.start = kind & 1 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
-        train.iterations = 5;
-        train.batch = 2;
-        train.loss_interval = 2;
-        train.momentum = kind == 2 ? 0.5 : 0;
-        train.clip = kind == 2 ? 1 : 0;
-        train.threads = 1;
-        train.order = kind == 2 ? PKTSEQ_ORDER_SHUFFLED : PKTSEQ_ORDER_FILE;
-        if (pktseq_table_parse(&table, text, strlen(text), &schema, NULL, &err) ||
-            pktseq_codec_fit(&codec, &table, &schema, NULL, &err) ||
-            pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err)) {
+        how = plan_of(schema, 1 + kind / 2, 1);
+        how.dataset.inputs = kind;
+        how.dataset.start = kind & 1 ? PKTSEQ_START_INPUT : PKTSEQ_START_TARGET;
+        how.loss = kind == 3 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+        how.train = run_of(kind > 1 ? 5 : 0, 2, 1e-4, kind == 2 ? 0.5 : 0, kind == 2);
+        how.train.loss_interval = 2;
+        how.train.order = kind == 2 ? PKTSEQ_ORDER_SHUFFLED : PKTSEQ_ORDER_FILE;
+        status = parts_parse(&p, &how, text, strlen(text), &err);
+        how.detector = pktseq_detector_options_recommended(&p.codec, weight);
+        if (!status) status = parts_learn(&p, &how, &err);
+        if (!status && kind > 2) status = parts_fit(&p, &how, &err);
+        if (!status)
+            status = pktseq_save_mem(&p.file, &p.model, kind ? &p.codec : NULL, &p.training,
+                                     &p.detector, NULL, &err);
+        if (status) {
             fprintf(stderr, "%s\n", err.text);
             exit(1);
         }
-        config = pktseq_config_default(&dataset);
-        config.hidden = 1 + kind / 2;
-        config.loss = kind == 3 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
-        detect = pktseq_detector_options_recommended(&codec, weight);
-        if (pktseq_model_init(&model, &config, 1, NULL, &err) ||
-            (kind > 1 && pktseq_train(&model, &dataset, &train, &training, &err)) ||
-            (kind > 2 &&
-             (pktseq_detector_init(&detector, &model, codec.contexts, &detect, NULL, &err) ||
-              pktseq_detector_fit(&detector, &model, &dataset, 1, &err))) ||
-            pktseq_save_mem(&buffer, &model, kind ? &codec : NULL, &training, &detector, NULL,
-                            &err)) {
-            fprintf(stderr, "%s\n", err.text);
-            exit(1);
-        }
-        put("resume", what[kind], buffer.data, buffer.size);
-        all = (unsigned char *)malloc(buffer.size + 1);
+        put("resume", what[kind], p.file.data, p.file.size);
+        all = (unsigned char *)malloc(p.file.size + 1);
         if (!all) exit(3);
-        memcpy(all + 1, buffer.data, buffer.size);
+        memcpy(all + 1, p.file.data, p.file.size);
         for (unsigned repair = 0; repair < 2; ++repair) {
             char name[40];
             snprintf(name, sizeof name, "%s%s", what[kind], repair ? "_repaired" : "");
             all[0] = (unsigned char)(repair + 2 * kind);
-            put("load", name, all, buffer.size + 1);
+            put("load", name, all, p.file.size + 1);
         }
         free(all);
-        pktseq_buffer_free(&buffer);
-        pktseq_detector_free(&detector);
-        pktseq_training_free(&training);
-        pktseq_model_free(&model);
-        pktseq_dataset_free(&dataset);
-        pktseq_codec_free(&codec);
-        pktseq_table_free(&table);
+        parts_free(&p);
     }
 }
 
