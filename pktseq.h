@@ -9814,8 +9814,8 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
 
 // How this section works: pktseqi_pool_run starts the threads once for a whole pass, forward or
 // backward, and body() runs on the first of them. Each call of pktseqi_pool_tasks in it is a
-// parallel loop: its tasks are cut into a share for each thread; the others, which wait, take those
-// of their own shares first and then what is left in any, and the first waits until `open` is 0.
+// parallel loop: its tasks are dealt out, one for each thread in turn; the others, which wait, take
+// those of their own shares first, then what is left in any, and the first waits until `open` is 0.
 // Without OpenMP, or with one thread, all is done by the first, in the same order.
 
 enum { PKTSEQI_SHARES = 16 };  // threads beyond these work on the shares of the first ones
@@ -9839,6 +9839,11 @@ typedef struct pktseqi_pool {
 } pktseqi_pool;
 
 #ifdef PKTSEQI_POOL
+// Returns how many tasks share k has: k, k + shares, k + 2 shares, ..
+static size_t pktseqi_pool_share(const pktseqi_pool *pool, size_t k) {
+    return (pool->tasks + pool->shares - 1 - k) / pool->shares;
+}
+
 // Takes one task, of `own` share if it can, and does it. Returns 0 when none is left. fn, user and
 // tasks stay as they are until all tasks are done, so whoever has taken one may read them: taking
 // it (acquire) comes after they were written (release, in pktseqi_pool_tasks), and what it writes
@@ -9851,7 +9856,7 @@ static int pktseqi_pool_task(pktseqi_pool *pool, size_t own) {
             if (!__atomic_compare_exchange_n(share, &left, left - 1, 1, __ATOMIC_ACQUIRE,
                                              __ATOMIC_RELAXED))
                 continue;
-            pool->fn(pool->user, (k + 1) * pool->tasks / pool->shares - left);
+            pool->fn(pool->user, k + pool->shares * (pktseqi_pool_share(pool, k) - left));
             __atomic_sub_fetch(&pool->open, 1, __ATOMIC_RELEASE);
             return 1;
         }
@@ -9885,8 +9890,7 @@ static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void
         pool->tasks = tasks;
         pool->open = tasks;
         for (size_t k = 0; k < pool->shares; ++k)
-            __atomic_store_n(&pool->share[k].left, (k + 1) * tasks / pool->shares -
-                                                       k * tasks / pool->shares, __ATOMIC_RELEASE);
+            __atomic_store_n(&pool->share[k].left, pktseqi_pool_share(pool, k), __ATOMIC_RELEASE);
         while (pktseqi_pool_task(pool, 0)) continue;
         for (unsigned waited = 0; __atomic_load_n(&pool->open, __ATOMIC_ACQUIRE);)
             if (++waited < 4000) PKTSEQI_PAUSE;
@@ -11696,7 +11700,7 @@ static size_t pktseqi_decoder_row(const pktseqi_working *work, size_t s) {
 // first chain, whose sequences are the longest, gets fewer packets than the last.
 static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_t chains,
                                 size_t *first, size_t *past) {
-    enum { CHAIN_STEP = 3 };  // measured with H = 64 and 32 sequences: 2 to 4 balance two threads
+    enum { CHAIN_STEP = 2 };  // measured with H = 64 and 32 sequences of 8 and of 57 packets
     size_t N = work->config.inputs, b = 0, rest = work->row[work->steps];
     // Walked from the first chain on: a handful of chains and sequences, once a pass for each.
     // Every later chain keeps at least one sequence, so that none is empty.
@@ -12031,8 +12035,50 @@ typedef struct pktseqi_job {
     const pktseq_tensors *to;
     pktseq_real scale;
     int overwrite;
-    size_t gates, grus, ranges;  // tasks: of one GRU, of all GRUs, and of packed inputs
+    size_t gates, ranges;  // tasks: of one GRU, and of packed inputs
 } pktseqi_job;
+
+// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error: the first of the
+// way back, here because the outputs are in the cache.
+//   was: loss = mean over B of sum over t of mean over O of (out - y)^2
+//                                                      dout = 2 (out - y) / (O B)
+//   was: NLL of a number or a flag                     dout = (out - y) / B
+//   was: NLL of a class                                dout = (out * sum of y - y) / B
+// The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
+static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
+                                 size_t b) {
+    size_t O = work->config.out, N = work->config.inputs;
+    size_t at = (pktseqi_decoder_row(work, s) + b) * O;
+    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
+    pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
+    pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], s - N, O);
+    for (size_t g = 0; g < model->config.groups; ++g) {
+        const pktseq_group *group = &model->config.group[g];
+        const pktseq_real *v = work->out + at + group->first;
+        pktseq_real *d = work->dout + at + group->first, sum = 1;
+        size_t n = group->count, hot;
+        if (group->kind != PKTSEQ_GROUP_CLASS) {
+            d[0] = scale * (v[0] - pktseqi_truth_at(&truth, group, g, 0));
+        } else if (truth.packing) {
+            hot = pktseqi_truth_hot(&truth, group, g);
+            // y is 1 at one feature or nowhere: the same bits as below, without 400 zeros.
+            if (nll && hot == n) sum = 0;
+            PKTSEQI_SIMD
+            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum);
+            if (hot < n) d[hot] = scale * (v[hot] - 1);
+        } else {
+            const pktseq_real *y = truth.y + group->first;
+            if (nll) sum = 0;
+            for (size_t i = 0; nll && i < n; ++i) sum += y[i];
+            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum - y[i]);
+        }
+    }
+}
+
+// Tells whether a backward pass may follow.
+static int pktseqi_wants_dout(const pktseqi_working *work) {
+    return work->has_loss && !work->forward_only;
+}
 
 // Takes the sequences of one chain from step to step. When every sequence is teacher-forced all
 // inputs are known, and the outputs come later, all at once; else a step's outputs make the next
@@ -12055,8 +12101,11 @@ static void pktseqi_forward_chain(void *user, size_t chain) {
         if (s < N || work->all_forced) continue;
         pktseqi_output(work->kernels, job->model, step.h2, step.h_stride, step.count,
                        work->out + (pktseqi_decoder_row(work, s) + first) * O);
-        for (size_t b = first; s + 1 < work->steps && b < past && b < work->active[s + 1]; ++b)
-            pktseqi_decoder_token(work, s + 1, b);
+        for (size_t b = first; b < first + step.count; ++b) {
+            if (pktseqi_wants_dout(work)) pktseqi_decoder_dout(job->model, work, s, b);
+            if (s + 1 < work->steps && b < work->active[s + 1])
+                pktseqi_decoder_token(work, s + 1, b);
+        }
     }
 }
 
@@ -12067,11 +12116,15 @@ enum { PKTSEQI_TILE = 32 };  // rows of out (1.7 KB each where O is 420) that st
 static void pktseqi_forward_tile(void *user, size_t tile) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
-    size_t first = tile * PKTSEQI_TILE, rows = pktseqi_decoder_row(work, work->steps) - first;
-    size_t O = work->config.out, N = work->config.inputs;
-    const pktseq_real *h2 = work->h + (work->count + work->row[N] + first) * work->h_stride;
-    pktseqi_output(work->kernels, job->model, h2, work->h_stride,
-                   rows < PKTSEQI_TILE ? rows : (size_t)PKTSEQI_TILE, work->out + first * O);
+    size_t row = tile * PKTSEQI_TILE, past = pktseqi_decoder_row(work, work->steps);
+    size_t O = work->config.out, N = work->config.inputs, s = N;
+    const pktseq_real *h2 = work->h + (work->count + work->row[N] + row) * work->h_stride;
+    if (past > row + PKTSEQI_TILE) past = row + PKTSEQI_TILE;
+    pktseqi_output(work->kernels, job->model, h2, work->h_stride, past - row, work->out + row * O);
+    for (; row < past && pktseqi_wants_dout(work); ++row) {
+        while (pktseqi_decoder_row(work, s + 1) <= row) ++s;
+        pktseqi_decoder_dout(job->model, work, s, row - pktseqi_decoder_row(work, s));
+    }
 }
 
 // Sums up the loss of sequence b over its steps, in double: one task, one order.
@@ -12177,44 +12230,9 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 //   - The same weights act at every step, so their gradients are sums over the steps. These are
 //     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
 //
-// So there are two passes: the deltas, a task for each chain as forward, and the gradients, a task
-// for each 64 rows of a weight matrix. Each number is written by one task, in one order of sums.
-
-// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error.
-//   was: loss = mean over B of sum over t of mean over O of (out - y)^2
-//                                                      dout = 2 (out - y) / (O B)
-//   was: NLL of a number or a flag                     dout = (out - y) / B
-//   was: NLL of a class                                dout = (out * sum of y - y) / B
-// The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
-static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
-                                 size_t b) {
-    size_t O = work->config.out, N = work->config.inputs;
-    size_t at = (pktseqi_decoder_row(work, s) + b) * O;
-    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
-    pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], s - N, O);
-    for (size_t g = 0; g < model->config.groups; ++g) {
-        const pktseq_group *group = &model->config.group[g];
-        const pktseq_real *v = work->out + at + group->first;
-        pktseq_real *d = work->dout + at + group->first, sum = 1;
-        size_t n = group->count, hot;
-        if (group->kind != PKTSEQ_GROUP_CLASS) {
-            d[0] = scale * (v[0] - pktseqi_truth_at(&truth, group, g, 0));
-        } else if (truth.packing) {
-            hot = pktseqi_truth_hot(&truth, group, g);
-            // y is 1 at one feature or nowhere: the same bits as below, without 400 zeros.
-            if (nll && hot == n) sum = 0;
-            PKTSEQI_SIMD
-            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum);
-            if (hot < n) d[hot] = scale * (v[hot] - 1);
-        } else {
-            const pktseq_real *y = truth.y + group->first;
-            if (nll) sum = 0;
-            for (size_t i = 0; nll && i < n; ++i) sum += y[i];
-            for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum - y[i]);
-        }
-    }
-}
+// So there are the deltas, a task for each chain as forward, and the gradients, a task for each 64
+// rows of a weight matrix: those of the outputs, which need dout alone, are done beside the chains.
+// Each number is written by one task, in one order of sums.
 
 // Adds the second part of dout, of sequence b at step s: what the next step made of the output,
 // f (O).
@@ -12286,19 +12304,15 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *wo
 
 // Takes one chain back: all its deltas. So many sequences at a time that they stay in the cache:
 // the gates and states of 32 with H = 256 are 160 KB.
-static void pktseqi_backward_chain(void *user, size_t chain) {
+static void pktseqi_backward_chain(const pktseqi_job *job, size_t chain) {
     enum { TILE = 32 };
-    const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
-    size_t N = work->config.inputs, first, past;
+    size_t first, past;
     pktseqi_chain_range(work, chain, job->chains, &first, &past);
     // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
     // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
-    for (size_t b = first; b < past; ++b) {
-        for (size_t t = 0; t < work->pair[b].targets; ++t)
-            pktseqi_decoder_dout(job->model, work, N + t, b);
+    for (size_t b = first; b < past; ++b)
         memset(work->dh + b * work->h_stride, 0, work->config.hidden * sizeof *work->dh);
-    }
     for (size_t s = work->steps; s-- > 0;)
         for (size_t b = first; b < past && b < work->active[s]; b += TILE)
             pktseqi_backward_step(job->model, work, s, b, past - b < TILE ? past : b + TILE);
@@ -12358,29 +12372,38 @@ static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries,
     return n;
 }
 
-// Adds what at most 64 packets say in group g to the columns: the deltas of the packets that say
-// the same thing are summed up from zero, one after the other, as everywhere. Those are the sums of
-// the dense product without its zeros, so packed and dense batches give the same bits.
+// Adds what at most 64 packets say in group g to the columns: one outer product for the packets
+// that say the same thing. Those are the sums of the dense product without its zeros, so packed and
+// dense batches give the same bits.
 static void pktseqi_packed_columns(const pktseqi_working *work, size_t row, size_t count,
                                    size_t g) {
-    size_t G = work->entries, H = work->config.hidden, S = work->gate_stride, end, n;
+    size_t G = work->entries, H = work->config.hidden, S = work->gate_stride, n;
     const pktseqi_nonzero *entry = work->entry + row * G;
     const pktseq_real *gate = work->gate + (work->row[work->config.inputs] + row) * S;
+    pktseq_real value[PKTSEQI_PIECE];
+    pktseqi_row delta[PKTSEQI_PIECE];
     uint64_t key[PKTSEQI_PIECE];
     count = pktseqi_sort_entries(entry, G, g, count, key);
-    for (size_t k = 0; k < count; k = end) {
+    for (size_t k = 0; k < count; k += n) {
         size_t col = (size_t)(key[k] / PKTSEQI_PIECE);
-        for (end = k; end < count && key[end] / PKTSEQI_PIECE == col;) ++end;
-        for (size_t i = 0; i < 3 * H; i += n) {
-            pktseq_real sum[PKTSEQI_PIECE] = {0};
-            n = 3 * H - i < PKTSEQI_PIECE ? 3 * H - i : (size_t)PKTSEQI_PIECE;
-            for (size_t j = k; j < end; ++j) {
-                size_t t = (size_t)(key[j] % PKTSEQI_PIECE);
-                work->kernels->axpy(entry[t * G + g].x[col % 16], gate + t * S + i, sum, n);
-            }
-            work->kernels->axpy(1, sum, work->column + col * 3 * H + i, n);
+        for (n = 0; k + n < count && key[k + n] / PKTSEQI_PIECE == col; ++n) {
+            size_t t = (size_t)(key[k + n] % PKTSEQI_PIECE);
+            value[n] = entry[t * G + g].x[col % 16];
+            delta[n] = gate + t * S;
         }
+        work->kernels->rank_update(value, 0, 1, delta, n, 1, 3 * H, 1, 0,
+                                   work->column + col * 3 * H, 0);
     }
+}
+
+// Copies a matrix (rows, cols) transposed, a cache line's width of rows at a time: row by row takes
+// 3 times as long where the lines of all rows do not fit into the first cache.
+static void pktseqi_transpose(const pktseq_real *from, size_t from_stride, size_t rows, size_t cols,
+                              pktseq_real *to, size_t to_stride) {
+    for (size_t r = 0; r < rows; r += 16)
+        for (size_t c = 0; c < cols; ++c)
+            for (size_t i = r; i < rows && i < r + 16; ++i)
+                to[c * to_stride + i] = from[i * from_stride + c];
 }
 
 enum { PKTSEQI_RANGES = 8 };  // of groups: tasks that keep a few threads busy
@@ -12400,15 +12423,13 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
     if (from == past) return;
     first = group[from].first;
     end = group[past - 1].first + group[past - 1].count;
-    for (size_t o = first; o < end; ++o)
-        for (size_t i = 0; i < R; ++i)
-            work->column[o * R + i] = job->overwrite ? 0 : w[i * O + o];
+    if (job->overwrite) memset(work->column + first * R, 0, (end - first) * R * sizeof *w);
+    else pktseqi_transpose(w + first, O, R, end - first, work->column + first * R, R);
     for (size_t i = 0; i < rows; i += PKTSEQI_PIECE)
         for (size_t g = from; g < past; ++g)
             pktseqi_packed_columns(work, i, rows - i < PKTSEQI_PIECE ? rows - i
                                                                      : (size_t)PKTSEQI_PIECE, g);
-    for (size_t i = 0; i < R; ++i)
-        for (size_t o = first; o < end; ++o) w[i * O + o] = work->column[o * R + i];
+    pktseqi_transpose(work->column + first * R, R, end - first, R, w + first, O);
 }
 
 // Sums up the gradients of at most 64 outputs, from `from` on, over all decoder steps.
@@ -12423,35 +12444,45 @@ static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
                        job->to->out_b + from);
 }
 
-// Does one task of the gradients: a gate of 64 hidden units of the decoder or the encoder, a range
-// of the packed inputs, or 64 outputs. 3 + 8 + 7 tasks in the recommended recipe: of two threads
-// one waits for the other for 2 % of the time.
-static void pktseqi_gradient(void *user, size_t task) {
+// Does one task of the first loop: a chain, or the gradients of 64 outputs, which need none. They
+// come after the chains, so the thread whose chain is done first does more of them.
+static void pktseqi_backward_task(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    size_t gates = job->gates, grus = job->grus;
-    if (task < grus)
-        pktseqi_gru_gradient(job, task < gates, task % 3, task % gates / 3 * PKTSEQI_PIECE);
-    else if (task < grus + job->ranges) pktseqi_packed_gradient(job, task - grus);
-    else pktseqi_out_gradient(job, (task - grus - job->ranges) * PKTSEQI_PIECE);
+    if (task < job->chains) pktseqi_backward_chain(job, task);
+    else pktseqi_out_gradient(job, (task - job->chains) * PKTSEQI_PIECE);
 }
 
-// Runs the passes of the way back: the deltas where there is a model, the gradients where there is
-// a place for them. Gradients need no weights, only what the deltas left in gate and dout.
+// Does one task of the second: a range of the packed inputs, the largest first, or a gate of 64
+// hidden units of the decoder or the encoder.
+static void pktseqi_gradient(void *user, size_t task) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
+    size_t gates = job->gates, gru = task - job->ranges;
+    if (task < job->ranges) pktseqi_packed_gradient(job, job->ranges - 1 - task);
+    else pktseqi_gru_gradient(job, gru < gates, gru % 3, gru % gates / 3 * PKTSEQI_PIECE);
+}
+
+// Runs the loops of the way back: the deltas where there is a model, the gradients where there is a
+// place for them. Gradients need no weights, only what the deltas left in gate and dout.
 static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
     const pktseq_config *config = &job->work->config;
-    if (job->model) pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
+    if (!job->model) job->chains = 0;
+    if (!job->to || !job->work->all_forced) {  // free running, chains complete dout
+        pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_task, job);
+        job->chains = 0;
+    }
     if (!job->to) return;
+    pktseqi_pool_tasks(pool, job->chains + (config->out + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE,
+                       pktseqi_backward_task, job);
     job->gates = (config->hidden + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE * 3;
-    job->grus = config->inputs ? 2 * job->gates : job->gates;
     job->ranges = job->work->entries ? PKTSEQI_RANGES : 0;
-    pktseqi_pool_tasks(pool, job->grus + job->ranges +
-                                 (config->out + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE,
-                       pktseqi_gradient, job);
+    pktseqi_pool_tasks(pool, job->ranges + job->gates * (config->inputs ? 2 : 1), pktseqi_gradient,
+                       job);
 }
 
-// Runs both passes or one of them, see above: all parameter gradients, times scale, are added to
-// `to` or overwrite it. That may be the gradients or, with scale = -learning_rate, the parameters.
+// Runs both loops or one of them, see above: all parameter gradients, times scale, are added to
+// `to` or overwrite it. That may be the gradients or, with scale = -learning_rate, the parameters,
+// where model is NULL: no chain needs them any more.
 static void pktseqi_backward(const pktseq_model *model, pktseqi_working *work, pktseq_real scale,
                              int overwrite, const pktseq_tensors *to) {
     pktseqi_job job;
@@ -12468,26 +12499,28 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     if (!model || !model->block || !state || !state->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     state->can_backward = 0;
-    state->pending = state->lazy;
-    pktseqi_backward(model, state, 1, 0, state->lazy ? NULL : &work->grad);
+    // What may still become a step without a gradient in memory has one piece of packets at most.
+    state->pending = state->lazy && !state->entries &&
+                     state->row[work->config.inputs] <= PKTSEQI_PIECE &&
+                     pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE;
+    state->clip = 1;
+    pktseqi_backward(model, state, 1, state->lazy, state->pending ? NULL : &work->grad);
     return PKTSEQ_OK;
 }
 
 // ---- >>optimizer: gradients to zero, clipped, and a step down --------------------------------
 
-// A work that nobody looks into (training's own is lazy) leaves its gradients in the deltas until
-// they are asked for, overwrites what was there instead of setting it to zero, clips them when the
-// step takes them, and passes over the encoder's where there is none. Where few packets make them,
-// a step of plain SGD needs none at all: the weights take them in one pass as they come,
+// A work that nobody looks into (training's own is lazy) overwrites its gradients instead of
+// setting them to zero, clips them when the step takes them, and passes over the encoder's where
+// there is none. Where few packets make them, it leaves them in the deltas until they are asked
+// for: a step of plain SGD needs none at all, the weights take them in one pass as they come,
 // w -= learning_rate * sum of d x'.
 
 // Sums up the gradients that are still in the deltas. Whoever reads grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
     pktseqi_working *state = work->state;
-    if (!state->pending) return;
-    pktseqi_backward(NULL, state, 1, 1, &work->grad);
+    if (state->pending) pktseqi_backward(NULL, state, 1, 1, &work->grad);
     state->pending = 0;
-    state->clip = 1;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
@@ -12607,9 +12640,7 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
                                          double learning_rate) {
     pktseqi_working *state = work ? work->state : NULL;
     // Without a gradient in memory: the same bits where every sum is one piece of 64 packets.
-    if (model && model->block && state && state->pending && !state->entries &&
-        state->row[work->config.inputs] <= PKTSEQI_PIECE &&
-        pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE && pktseqi_fits(model, work)) {
+    if (model && model->block && state && state->pending && pktseqi_fits(model, work)) {
         // The deltas are there and need no weights any more, so these may change.
         pktseqi_backward(NULL, state, (pktseq_real)-learning_rate, 0, &model->tensor);
         state->pending = 0;
