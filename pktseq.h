@@ -70,8 +70,9 @@ CONVENTIONS
                   a failure every output is safe to free, and whatever was an input is unchanged.
     ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties.
                   _free takes NULL, a zeroed struct or an already freed one. Structs may be read,
-                  not written, except the options, and a loaded model's config.inputs and
-                  config.start, which a foreign file does not tell. A view owns nothing.
+                  not written, except the options, the training state of a loop of one's own, and
+                  a loaded model's config.inputs and config.start, which a foreign file does not
+                  tell. A view owns nothing.
     allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
     threads       No global state. Different objects can be used from different threads. A model
                   is only read by forward, rollout and score: many threads may share it, each with a
@@ -1302,7 +1303,9 @@ typedef struct pktseq_train_config {
     void *user_data;
 } pktseq_train_config;
 
-// Everything besides the weights that a run needs to go on as if it had never stopped.
+// Everything besides the weights that a run needs to go on as if it had never stopped. A loop of
+// the caller's own, over the functions above, may write it, so that pktseq_save keeps its state:
+// config, iteration, losses, and with momentum velocity, from the allocator, and parameters.
 typedef struct pktseq_training {
     pktseq_train_config config;  // of the run; callback and user_data are not kept, nor are threads
                                  //   in a checkpoint

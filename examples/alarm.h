@@ -398,40 +398,59 @@ static void alarm_put_time(FILE *file, double seconds) {
             left / 3600, left / 60 % 60, left % 60, micro);
 }
 
-// Copies a token with arrows for directions: "TCP <- ack <61", where < alone says "less than".
-static const char *reason_arrows(const char *text, char to[96]) {
-    size_t n = 0;
-    for (size_t i = 0; text[i] && n < 93; ++i) {
-        int alone = (i == 0 || text[i - 1] == ' ') && text[i + 1] == ' ';
-        if (alone && text[i] == '>') to[n++] = '-';
-        to[n++] = text[i];
-        if (alone && text[i] == '<') to[n++] = '-';
+enum { REASON_WORDS = 160 };
+
+// Copies what a column expected or saw, a token in words: "TCP < ack+push 1300+ after > ack" becomes
+// "TCP <- ack+push (1300 bytes or more) after -> ack".
+static const char *reason_words(const char *text, char to[REASON_WORDS]) {
+    int token = 0;  // an arrow alone makes it one
+    to[0] = 0;
+    for (size_t n = 0; *text && n < REASON_WORDS; n = strlen(to)) {
+        const char *gap = n ? " " : "";
+        int size = (int)strcspn(text, " "), low = (int)strspn(text, "0123456789");
+        size_t room = REASON_WORDS - n;
+        if (size == 1 && strchr("<>", *text)) {
+            token = 1;
+            snprintf(to + n, room, "%s%s", gap, *text == '>' ? "->" : "<-");
+        } else if (token && size == 1 && *text == '-') {
+            // no flags
+        } else if (token && size > 1 && *text == '<') {
+            snprintf(to + n, room, "%s(under %.*s bytes)", gap, size - 1, text + 1);
+        } else if (token && low && text[low] == '+') {
+            snprintf(to + n, room, "%s(%.*s bytes or more)", gap, low, text);
+        } else if (token && low && text[low] == '-') {
+            snprintf(to + n, room, "%s(%.*s to %.*s bytes)", gap, low, text, size - low - 1,
+                     text + low + 1);
+        } else {
+            snprintf(to + n, room, "%s%.*s%s", gap, size, text,
+                     token && strcmp(text, "first") == 0 ? " of its connection" : "");
+        }
+        text += size + (text[size] == ' ');
     }
-    to[n] = 0;
     return to;
 }
 
 // A reason as a sentence: "length 80 %: packet 42 expected about 60 bytes, seen 1514 bytes".
 static void reason_text(const pktseq_reason *r, char text[512]) {
-    char expected[96], seen[96];
+    char expected[REASON_WORDS], seen[REASON_WORDS];
     snprintf(text, 512, "%s %.0f %%: packet %lu expected %s, seen %s", r->column, 100 * r->share,
-             (unsigned long)r->packet, reason_arrows(r->expected, expected),
-             reason_arrows(r->seen, seen));
+             (unsigned long)r->packet, reason_words(r->expected, expected),
+             reason_words(r->seen, seen));
     output_make_printable(text, 0);
 }
 
 // The reasons as an array of JSON.
 static void alarm_put_reasons(FILE *file, const pktseq_alarm *a) {
-    char text[96];
+    char text[REASON_WORDS];
     fputc('[', file);
     for (size_t i = 0; i < a->reasons; ++i) {
         fprintf(file, "%s{\"column\":", i ? "," : "");
         alarm_put_string(file, a->reason[i].column);
         fprintf(file, ",\"share\":%.4g,\"packet\":%lu,\"expected\":", a->reason[i].share,
                 (unsigned long)a->reason[i].packet);
-        alarm_put_string(file, reason_arrows(a->reason[i].expected, text));
+        alarm_put_string(file, reason_words(a->reason[i].expected, text));
         fputs(",\"seen\":", file);
-        alarm_put_string(file, reason_arrows(a->reason[i].seen, text));
+        alarm_put_string(file, reason_words(a->reason[i].seen, text));
         fputc('}', file);
     }
     fputc(']', file);
@@ -517,6 +536,7 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
     const pktseq_verdict *v = verdict;
     char part[3][32];
     size_t n;
+    int blind = v && rate >= 0 && v->above_limit >= 1;  // even all of them could be chance
     if (!v || !v->judged) {
         snprintf(text, 768, "%s", v ? "fewer than 100 sequences are too few to say whether this is "
                  "traffic as in calibration" : "the model keeps no distribution of normal scores to "
@@ -526,8 +546,9 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
     n = (size_t)snprintf(text, 768, "%s", v->drifted ? "other traffic than it was calibrated on:"
                                                      : "as calibrated");
     if (!v->drifted && rate >= 0)
-        snprintf(text + n, 768 - n, ": %s %% above the threshold, where %s %% is expected",
-                 output_percent(part[0], v->above), output_percent(part[1], rate));
+        snprintf(text + n, 768 - n, ": %s %% above the threshold, where %s %% is expected%s",
+                 output_percent(part[0], v->above), output_percent(part[1], rate),
+                 blind ? "; the model has seen too few sequences to judge such a small share" : "");
     if (v->drifted & PKTSEQ_DRIFT_ABOVE)
         n += (size_t)snprintf(text + n, 768 - n, " %s %% above the threshold where %s %% was "
                               "expected (up to %s %% would be chance);",
@@ -543,6 +564,11 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
     if (v->drifted & PKTSEQ_DRIFT_SCORES)
         n += (size_t)snprintf(text + n, 768 - n, " scores distributed otherwise (by %.2f, up to "
                               "%.2f would be chance);", v->distance, v->distance_limit);
+    if (v->drifted && blind)
+        n += (size_t)snprintf(text + n, 768 - n, " %s %% above the threshold, where %s %% is "
+                              "expected, is not judged: the model has seen too few sequences for "
+                              "such a small share;", output_percent(part[0], v->above),
+                              output_percent(part[1], rate));
     if (v->drifted)
         snprintf(text + n, 768 - n, " if it is no attack but normal by now, recalibrate with detect "
                  "--calibrate NORMAL --save-calibration, or continue with train --continue MODEL "

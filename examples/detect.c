@@ -456,14 +456,8 @@ static void say(app *a, const char *format, ...) {
     a->summary_size += (size_t)length;
 }
 
-// What was read, and what of it could not be used.
-static void print_data(app *a) {
-    const pktseq_table_counts *cut = &a->table.counts;
-    const char *names = input_names(a->guard.codec.names, pktseq_table_names(&a->table));
-    char warning[1024];
-    for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
-        say(a, "warning     %s\n", output_shown(warning));
-    if (names) say(a, "warning     %s\n", names);
+// The model, and what it was made from.
+static void print_model(app *a) {
     say(a, "model       %s\n", output_shown(a->model_path));
     for (const char *p = a->guard.training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
         char line[sizeof a->guard.training.recipe];
@@ -475,6 +469,17 @@ static void print_data(app *a) {
             say(a, ", %lu iterations", (unsigned long)a->guard.training.iteration);
         say(a, "\n");
     }
+}
+
+// What was read, and what of it could not be used.
+static void print_data(app *a) {
+    const pktseq_table_counts *cut = &a->table.counts;
+    const char *names = input_names(a->guard.codec.names, pktseq_table_names(&a->table));
+    char warning[1024];
+    for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
+        say(a, "warning     %s\n", output_shown(warning));
+    if (names) say(a, "warning     %s\n", names);
+    print_model(a);
     say(a, "data        %s\n", output_shown(input_name(a->data_path)));
     say(a, "packets     %lu", (unsigned long)cut->packets);
     if (cut->dropped) say(a, ", %lu of protocols left out", (unsigned long)cut->dropped);
@@ -807,7 +812,7 @@ typedef struct explained {
     char who[160], last_who[160], when[48], filter[1400];
     char reason[3][512];
     report_step step[MOST_STEPS];    // of the report: its packets,
-    char step_text[MOST_STEPS][2][96];  // and what was expected and seen
+    char step_text[MOST_STEPS][2][REASON_WORDS];  // and what was expected and seen
 } explained;
 
 // What the table says of a sequence, as an alarm without reasons.
@@ -1106,8 +1111,8 @@ static void report_one(const app *a, explained *x, report_item *item) {
         step->why = step->expected = step->seen = "";
         if (!reasons_of(a, x->pair, t, t + 1, reason)) continue;
         step->why = reason[0].column;
-        step->expected = reason_arrows(reason[0].expected, x->step_text[k][0]);
-        step->seen = reason_arrows(reason[0].seen, x->step_text[k][1]);
+        step->expected = reason_words(reason[0].expected, x->step_text[k][0]);
+        step->seen = reason_words(reason[0].seen, x->step_text[k][1]);
     }
     item->sequence = a->pair[x->pair].sequence;
     item->row = file_row(a, x->row);
@@ -1279,9 +1284,13 @@ static int run_live(app *a) {
     if (wrong) fail("%s %s", a->data_path, wrong);
     else if (!l->file) fail("%s cannot be opened", a->data_path);
     else if (pktseq_guard_watch(&a->guard, NULL, &a->err)) fail("%s", a->err.text);
-    else if (!live_run(l, a->json ? stderr : stdout)) bad = 0;
-    else if (l->nothing) fail("no packet came from %s", input_name(a->data_path));
-    else fail("%s: %s", input_name(a->data_path), a->err.text);
+    else {
+        live_begin(l, a->print);
+        if (l->window_size && !a->json) print_model(a);
+        bad = live_run(l, a->print);
+        if (bad && l->nothing) fail("no packet came from %s", input_name(a->data_path));
+        else if (bad) fail("%s: %s", input_name(a->data_path), a->err.text);
+    }
     if (l->file && l->file != stdin) fclose(l->file);
     free(l->incidents.list);
     free(l);

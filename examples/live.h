@@ -23,7 +23,7 @@ enum { LIVE_WINDOW = 1 << 16 };
 typedef struct live {
     pktseq_guard *guard;
     FILE *file, *print;
-    int json, failed, nothing;  // nothing: no packet came
+    int json, failed, nothing, is_capture;  // nothing: no packet came
     double rate;             // of false alarms that the threshold is for; negative: unknown
     uint64_t judged;         // sequences that had ended when the traffic was judged last
     int drifted;
@@ -314,13 +314,10 @@ static int live_capture(live *l, pktseq_capture *capture) {
     return status != PKTSEQ_END;
 }
 
-// Follows a stream to its end, or until it is interrupted. 0 = all is well; else l->err says why
-static inline int live_run(live *l, FILE *summary) {
-    pktseq_capture capture;
+// Waits for the first bytes, which tell what comes. None: there is nothing.
+static inline void live_begin(live *l, FILE *summary) {
     const char *names;
-    int failed = 0, bad, is_capture;
-    memset(&capture, 0, sizeof capture);
-    l->err->text[0] = 0;
+    int failed = 0;
     signal(SIGINT, live_interrupt);
     signal(SIGTERM, live_interrupt);
     while (l->window_size < 4) {
@@ -333,12 +330,20 @@ static inline int live_run(live *l, FILE *summary) {
         l->window_size += got;
     }
     l->window_at = 0;
-    is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
+    l->is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
     names = input_names(l->guard->codec.names,
-                        is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
+                        l->is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
     if (names) fprintf(summary, "warning     %s\n", names);
+}
+
+// Follows a stream to its end, or until it is interrupted. 0 = all is well; else l->err says why
+static inline int live_run(live *l, FILE *summary) {
+    pktseq_capture capture;
+    int bad;
+    memset(&capture, 0, sizeof capture);
+    l->err->text[0] = 0;
     fflush(summary);
-    bad = is_capture ? live_capture(l, &capture) : live_csv(l);
+    bad = l->is_capture ? live_capture(l, &capture) : live_csv(l);
     pktseq_guard_tick(l->guard, HUGE_VAL);
     live_judge(l);
     if (!bad && !live_stop && !l->guard->watcher.tracker.packets && !capture.counts.frames) {

@@ -1138,8 +1138,8 @@ static void report_put_summary(FILE *file, const report *r) {
 // What the names of columns mean that reasons use.
 static const char *const report_word[][2] = {
     {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
-              "flags (for ICMP type/code), length in bytes, and after what packet of its connection "
-              "in the last 30 seconds, or first"},
+              "flags (for ICMP type/code), length, and after what packet of its connection in the "
+              "last 30 seconds"},
     {"length", "bytes of the packet on the wire"},
     {"timestamp", "seconds since the packet before, or the capture's clock in older models"},
     {"direction", "1 from the side that began, 0 back"},

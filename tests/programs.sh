@@ -418,6 +418,8 @@ refuses "adapting to a file" "--adapt is for live use" ./detect --model $model -
 refuses "adapting a given threshold" "leave --threshold out" \
     ./detect --model $model --live --adapt 1 --threshold 1 cap.csv
 ./detect --model $model --live cap.csv >out
+check "live, the model is told first" \
+    sh -c 'head -n 2 out | cut -c1-12 | tr -d "\n" | grep -q "^model       made from   $"'
 ./detect --model $model --live --false-alarms 0.01 cap.csv >same
 check "live, the rate that the model has kept" cmp out same
 ./detect --model $model --live --false-alarms 0.3 cap.csv >more

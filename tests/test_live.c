@@ -184,7 +184,7 @@ static void test_incidents(void) {
     free(all.list);
 }
 
-// Directions are arrows, so that < is less than.
+// Tokens are told in words: arrows for directions, lengths in bytes, no sign for no flags.
 static void test_reasons(void) {
     pktseq_reason r;
     char text[512];
@@ -195,8 +195,18 @@ static void test_reasons(void) {
     strcpy(r.expected, "TCP > ack <61 after < ack+syn");
     strcpy(r.seen, "TCP < >= a<b first");
     reason_text(&r, text);
-    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected TCP -> ack <61 after <- ack+syn, seen "
-                            "TCP <- >= a<b first") == 0, "%s", text);
+    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected TCP -> ack (under 61 bytes) after <- "
+                            "ack+syn, seen TCP <- >= a<b first of its connection") == 0, "%s", text);
+    strcpy(r.expected, "UDP > - 150-299 after < -");
+    strcpy(r.seen, "ICMP < 8/0 1300+ first");
+    reason_text(&r, text);
+    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, seen "
+                            "ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0, "%s",
+               text);
+    strcpy(r.expected, "about 1300+ a-b");  // of no token
+    strcpy(r.seen, "<61 - first");
+    reason_text(&r, text);
+    CHECK_THAT(strstr(text, "expected about 1300+ a-b, seen <61 - first"), "%s", text);
     memset(r.seen, '<', sizeof r.seen - 1);
     for (size_t i = 1; i < sizeof r.seen - 1; i += 2) r.seen[i] = ' ';
     reason_text(&r, text);
@@ -258,6 +268,15 @@ static void test_verdict(void) {
                       "other traffic than it was calibrated on: 13 % above the threshold where 1 % "
                       "was expected (up to 3.9 % would be chance); unknown most often: UDP/443 61 %;"
                       " if it is no attack") == text, "%s", text);
+    // a share that is too small to be judged is said to be, and not passed over
+    v.above_limit = 1.5;
+    v.drifted = 0;
+    CHECK_THAT(strstr(verdict_text(text, &v, 0.0001), "13 % above the threshold, where 0.01 % is "
+                      "expected; the model has seen too few sequences"), "%s", text);
+    v.drifted = PKTSEQ_DRIFT_SCORES;
+    CHECK_THAT(strstr(verdict_text(text, &v, 0.0001), "13 % above the threshold, where 0.01 % is "
+                      "expected, is not judged"), "%s", text);
+    v.above_limit = 0.039;
     v.drifted = PKTSEQ_DRIFT_UNKNOWN | PKTSEQ_DRIFT_SCORES;
     CHECK_THAT(strstr(verdict_text(text, &v, 0.01), "on: 30 % of the packets unknown to it where 0 % "
                       "were; unknown most often: UDP/443 61 %; scores distributed otherwise"),
