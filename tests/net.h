@@ -70,10 +70,7 @@ static inline void net_make(net *n, size_t D, size_t O, size_t H, size_t N, cons
     size_t numbers = 0;
     real *p;
     memset(n, 0, sizeof *n);
-    n->config.in = D;
-    n->config.out = O;
-    n->config.hidden = H;
-    n->config.inputs = N;
+    n->config = net_of(D, O, H, N);
     n->config.start = first == FIRST_TARGET ? PKTSEQ_START_TARGET : PKTSEQ_START_INPUT;
     // the first O numbers are the first token of pairs without input packets
     p = net_begin(n, T, count, threads, O) + O;
@@ -101,10 +98,7 @@ static inline void net_nll(net *n, size_t inputs, pktseq_start start, int forced
                            size_t count, uint64_t seed) {
     real *p;
     memset(n, 0, sizeof *n);
-    n->config.in = 6;
-    n->config.out = 10;
-    n->config.hidden = 4;
-    n->config.inputs = inputs;
+    n->config = net_of(6, 10, 4, inputs);
     n->config.start = start;
     n->config.loss = PKTSEQ_LOSS_NLL;
     n->config.group = nll_group;

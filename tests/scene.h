@@ -35,6 +35,16 @@ static inline pktseq_field field_of(const char *column, pktseq_kind kind) {
     return field;
 }
 
+// A network of in and out features, hidden units and input packets.
+static inline pktseq_config net_of(size_t in, size_t out, size_t hidden, size_t inputs) {
+    pktseq_config config = pktseq_config_default(NULL);
+    config.in = in;
+    config.out = out;
+    config.hidden = hidden;
+    config.inputs = inputs;
+    return config;
+}
+
 // Keeps a config for the call that takes its address.
 static inline const pktseq_config *lent(pktseq_config config) {
     static pktseq_config kept;
@@ -46,6 +56,36 @@ static inline const pktseq_config *lent(pktseq_config config) {
 static inline pktseq_status parse_text(pktseq_table *table, const char *text,
                                        const pktseq_schema *schema, pktseq_error *err) {
     return pktseq_table_parse(table, text, strlen(text), schema, NULL, err);
+}
+
+// Columns of a table filled by hand: of numbers, and of texts, whose cells number `names`.
+static inline pktseq_column number_column(char *name, double *cell) {
+    pktseq_column column = {name, cell, PKTSEQ_CELL_DOUBLE, NULL, 0};
+    return column;
+}
+
+static inline pktseq_column text_column(char *name, uint32_t *cell, char **names, size_t count) {
+    pktseq_column column = {name, cell, PKTSEQ_CELL_U32, names, count};
+    return column;
+}
+
+// Such a table, not yet cut into sequences.
+static inline pktseq_table table_of(pktseq_column *column, size_t columns, size_t rows) {
+    pktseq_table table;
+    memset(&table, 0, sizeof table);
+    table.rows = rows;
+    table.column = column;
+    table.column_count = columns;
+    return table;
+}
+
+// The same with sequences: row start[i] is the first of sequence i, start[sequences] is rows.
+static inline pktseq_table cut_table_of(pktseq_column *column, size_t columns, size_t *start,
+                                        size_t sequences) {
+    pktseq_table table = table_of(column, columns, start[sequences]);
+    table.start = start;
+    table.sequences = sequences;
+    return table;
 }
 
 // Does the message contain these words?

@@ -102,10 +102,7 @@ static const char *const protocol_name[PROTOCOLS] = {
 static void hand_init(hand *h, size_t rows) {
     static const char *const name[] = {"number", "timestamp", "protocol", "dst_ip", "src_ip"};
     memset(h, 0, sizeof *h);
-    for (size_t i = 0; i < 5; ++i) {
-        strcpy(h->name[i], name[i]);
-        h->column[i].name = h->name[i];
-    }
+    for (size_t i = 0; i < 5; ++i) strcpy(h->name[i], name[i]);
     for (size_t i = 0; i < ADDRESSES; ++i) {
         sprintf(h->text[i], "10.0.0.%d", (int)i);
         h->sources[i] = h->destinations[(i + 3) % ADDRESSES] = h->text[i];
@@ -114,23 +111,12 @@ static void hand_init(hand *h, size_t rows) {
         strcpy(h->text[ADDRESSES + i], protocol_name[i]);
         h->protocols[i] = h->text[ADDRESSES + i];
     }
-    h->column[0].cell = h->number;
-    h->column[1].cell = h->time;
-    h->column[2].cell = h->protocol;
-    h->column[2].type = PKTSEQ_CELL_U32;
-    h->column[2].names = h->protocols;
-    h->column[2].name_count = PROTOCOLS;
-    h->column[3].cell = h->destination;
-    h->column[3].type = PKTSEQ_CELL_U32;
-    h->column[3].names = h->destinations;
-    h->column[3].name_count = ADDRESSES;
-    h->column[4].cell = h->source;
-    h->column[4].type = PKTSEQ_CELL_U32;
-    h->column[4].names = h->sources;
-    h->column[4].name_count = ADDRESSES;
-    h->table.rows = rows;
-    h->table.column = h->column;
-    h->table.column_count = 5;
+    h->column[0] = number_column(h->name[0], h->number);
+    h->column[1] = number_column(h->name[1], h->time);
+    h->column[2] = text_column(h->name[2], h->protocol, h->protocols, PROTOCOLS);
+    h->column[3] = text_column(h->name[3], h->destination, h->destinations, ADDRESSES);
+    h->column[4] = text_column(h->name[4], h->source, h->sources, ADDRESSES);
+    h->table = table_of(h->column, 5, rows);
     for (size_t i = 0; i < rows; ++i) h->number[i] = (double)i;
 }
 

@@ -369,10 +369,7 @@ static void test_onehot(void) {
 // ---- logarithms, rare categories, context
 
 static pktseq_field role_field(const char *column, pktseq_kind kind, pktseq_role role) {
-    pktseq_field field;
-    memset(&field, 0, sizeof field);
-    field.column = column;
-    field.kind = kind;
+    pktseq_field field = field_of(column, kind);
     field.role = role;
     return field;
 }
@@ -448,24 +445,13 @@ static void test_min_count(void) {
 static const char *const context_csv =
     "position,a,b,c,d\n0,1,x,10,0\n1,3,y,20,1\n2,5,x,30,1\n0,7,y,40,0\n1,9,x,70,1\n";
 static const pktseq_field context_field[] = {
-    {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 2},
-    {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"d", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"a", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_CONTEXT, 0, 2, NULL, 0, 0},
-    {"c", PKTSEQ_ZSCORE, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
-    {"d", PKTSEQ_FLAG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
-
-static pktseq_schema context_schema(const pktseq_field *field) {
-    pktseq_schema schema;
-    memset(&schema, 0, sizeof schema);
-    schema.field = field;
-    schema.field_count = 6;
-    return schema;
-}
+    {"b", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 2}, FIELD("b", ONEHOT, BOTH),
+    FIELD("d", FLAG, BOTH), {"a", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_CONTEXT, 0, 2, NULL, 0, 0},
+    FIELD("c", ZSCORE, CONTEXT), FIELD("d", FLAG, CONTEXT)};
 
 static void test_context(void) {
     static const char *const name[] = {"b-x", "b-y", "b-x", "b-y", "d", "a", "c", "d"};
-    pktseq_schema schema = context_schema(context_field);
+    pktseq_schema schema = schema_of(context_field, 6);
     pktseq_table table = parse(context_csv, &schema);
     pktseq_codec codec = fit(&table, &schema);
     pktseq_real *x, c[16], part[3], y[3] = {0, 1, 1};
@@ -532,7 +518,7 @@ static void test_bad_roles(void) {
     static const pktseq_kind numbers[] = {PKTSEQ_ZSCORE, PKTSEQ_SINCE_PREVIOUS, PKTSEQ_SINCE_FIRST,
                                           PKTSEQ_NUMBER, PKTSEQ_LOG, PKTSEQ_LOG_SINCE_PREVIOUS};
     pktseq_field field[6];
-    pktseq_schema schema = context_schema(context_field);
+    pktseq_schema schema = schema_of(context_field, 6);
     pktseq_table table = parse(context_csv, &schema);
     pktseq_codec codec;
     schema.field = field;
@@ -576,7 +562,7 @@ static void test_bad_roles(void) {
 static void test_context_memory(void) {
     counter c;
     pktseq_allocator allocator = counted(&c);
-    pktseq_schema schema = context_schema(context_field);
+    pktseq_schema schema = schema_of(context_field, 6);
     pktseq_table table = parse(context_csv, &schema);
     pktseq_codec codec;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
@@ -952,14 +938,10 @@ static void check_fixture(const char *name, const pktseq_schema *schema, size_t 
 static void test_blocks(void) {
     static const char *const two[] = {"b", "d"};
     static const pktseq_field field[] = {
-        {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"v", PKTSEQ_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"p", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"p", PKTSEQ_PORT_REFERENCE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-        {"p", PKTSEQ_LOG_SINCE_PREVIOUS, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-        {"t", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, two, 2, 0},
-        {"p", PKTSEQ_LOG, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+        FIELD("v", ZSCORE, BOTH), FIELD("v", SINCE_PREVIOUS, BOTH), FIELD("v", NUMBER, BOTH),
+        FIELD("p", PORT, BOTH), FIELD("p", PORT_REFERENCE, INPUT),
+        FIELD("p", LOG_SINCE_PREVIOUS, BOTH),
+        {"t", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, two, 2, 0}, FIELD("p", LOG, CONTEXT)};
     enum { ROWS = 30011, FIELDS = sizeof field / sizeof *field };
     pktseq_schema schema = {field, FIELDS, 0, 0};
     char *csv = (char *)malloc(ROWS * 40), *p = csv;
@@ -1024,8 +1006,8 @@ static void test_learned_names(void) {
     static uint32_t index[MANY];
     char column_name[] = "protocol";
     size_t start[] = {0, MANY};
-    pktseq_column column;
-    pktseq_table table;
+    pktseq_column column = text_column(column_name, index, names, MANY);
+    pktseq_table table = cut_table_of(&column, 1, start, 1);
     pktseq_codec codec;
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     pktseq_schema schema = schema_of(&field, 1);
@@ -1034,18 +1016,6 @@ static void test_learned_names(void) {
         names[i] = text[i];
         index[i] = i;
     }
-    memset(&column, 0, sizeof column);
-    memset(&table, 0, sizeof table);
-    column.name = column_name;
-    column.cell = index;
-    column.type = PKTSEQ_CELL_U32;
-    column.names = names;
-    column.name_count = MANY;
-    table.rows = MANY;
-    table.sequences = 1;
-    table.start = start;
-    table.column = &column;
-    table.column_count = 1;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "protocol") && says(&err, "4097"), "%s", err.text);
     index[MANY - 1] = 0;  // the last name no longer occurs
@@ -1065,24 +1035,12 @@ static void test_equal_names(void) {
     char *names[] = {third, first, second};
     uint32_t text[] = {1, 2, 0};
     size_t start[] = {0, 3}, unknown = 0;
-    pktseq_column column;
-    pktseq_table table;
+    pktseq_column column = text_column(column_name, text, names, 3);
+    pktseq_table table = cut_table_of(&column, 1, start, 1);
     pktseq_codec codec;
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     pktseq_schema schema = schema_of(&field, 1);
     real x[9];
-    memset(&column, 0, sizeof column);
-    memset(&table, 0, sizeof table);
-    column.name = column_name;
-    column.cell = text;
-    column.type = PKTSEQ_CELL_U32;
-    column.names = names;
-    column.name_count = 3;
-    table.rows = 3;
-    table.sequences = 1;
-    table.start = start;
-    table.column = &column;
-    table.column_count = 1;
     CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(codec.features == 3 && strcmp(codec.field[0].category[2], "B") == 0);
     CHECK_THAT(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 3, x, &unknown,
@@ -1128,25 +1086,13 @@ static void test_foreign_table(void) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     pktseq_schema schema = schema_of(&field, 1);
-    pktseq_column column;
-    pktseq_table own, table;
+    pktseq_column column = text_column(column_name, text, names, 1);
+    pktseq_table own, table = cut_table_of(&column, 1, rising, 3);
     pktseq_codec codec;
     pktseq_dataset dataset;
     real x[12];
-    memset(&column, 0, sizeof column);
-    memset(&table, 0, sizeof table);
     CHECK(parse_text(&own, "position,protocol\n0,A\n1,B\n", &schema, &err) == PKTSEQ_OK);
     CHECK(pktseq_codec_fit(&codec, &own, &schema, NULL, &err) == PKTSEQ_OK);
-    column.name = column_name;
-    column.cell = text;
-    column.type = PKTSEQ_CELL_U32;
-    column.names = names;
-    column.name_count = 1;
-    table.rows = 6;
-    table.sequences = 3;
-    table.start = rising;
-    table.column = &column;
-    table.column_count = 1;
     options.inputs = 0;
     CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 6, x, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);

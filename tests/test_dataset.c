@@ -325,26 +325,18 @@ static void test_memory(void) {
 static void test_misuse(void) {
     static const size_t start[] = {0, 5, 10};
     static pktseq_real x[10 * 4];
-    static const char *const name[] = {"length"};
     static double number[10] = {1, 2, 3};
-    pktseq_field field = {"length", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
-    pktseq_schema schema = {NULL, 1, 0, 0};
+    char name[] = "length";
+    pktseq_field field = field_of("length", PKTSEQ_ZSCORE);
+    pktseq_schema schema = schema_of(&field, 1);
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_dataset dataset;
-    pktseq_table table;
-    pktseq_column column;
+    pktseq_column column = number_column(name, number);
+    pktseq_table table = table_of(&column, 1, 10);
     pktseq_codec codec;
     size_t rows[] = {0, 5, 10};
-    schema.field = &field;
     CHECK(pktseq_dataset_wrap(&dataset, x, 4, x, 8, start, 2, &options, NULL, NULL) ==
           PKTSEQ_ERROR_ARGUMENT);
-    memset(&table, 0, sizeof table);
-    memset(&column, 0, sizeof column);
-    column.name = (char *)name[0];
-    column.cell = number;
-    table.rows = 10;
-    table.column = &column;
-    table.column_count = 1;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     table.start = rows;
     table.sequences = 2;
@@ -364,11 +356,9 @@ static void test_misuse(void) {
 
 // ---- context
 
-static const pktseq_field context_field[] = {
-    {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-    {"flag", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"v", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0},
-    {"port", PKTSEQ_NUMBER, PKTSEQ_ROLE_CONTEXT, 0, 0, NULL, 0, 0}};
+static const pktseq_field context_field[] = {FIELD("v", NUMBER, INPUT), FIELD("flag", FLAG, BOTH),
+                                             FIELD("v", NUMBER, CONTEXT),
+                                             FIELD("port", NUMBER, CONTEXT)};
 
 static void test_context(void) {
     static const double port[] = {80, 2000, 50000, 1, 80, 80, 80, 60000, 5000, 80, 0, 1};
@@ -423,12 +413,8 @@ static void test_context(void) {
 // A table of so many categories that its packets are packed, some of them unknown to the codec.
 enum { MANY = 120, PACKED_ROWS = 700 };
 static const pktseq_field many_field[] = {
-    {"v", PKTSEQ_ZSCORE, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"kind", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 4},
-    {"seen", PKTSEQ_ONEHOT, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-    {"flag", PKTSEQ_FLAG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-    {"port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-};
+    FIELD("v", ZSCORE, BOTH), {"kind", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 4},
+    FIELD("seen", ONEHOT, INPUT), FIELD("flag", FLAG, BOTH), FIELD("port", PORT, BOTH)};
 
 static void many_table(pktseq_table *table, pktseq_codec *codec, int inputs_only) {
     static char text[64 * PACKED_ROWS];

@@ -708,25 +708,12 @@ static void test_direction_alone(void) {
     uint32_t text[] = {0, 1, 0, 1};
     double number[] = {1, 2, 3, 4};
     size_t start[] = {0, 2, 4};
-    pktseq_column column[2];
-    pktseq_table table;
+    pktseq_column column[2] = {text_column(src_name, text, names, 2),
+                               number_column(dst_name, number)};
+    pktseq_table table = cut_table_of(column, 2, start, 2);
     pktseq_field field = field_of("direction", PKTSEQ_FLAG);
     pktseq_schema schema = schema_of(&field, 1);
     pktseq_error err;
-    memset(column, 0, sizeof column);
-    memset(&table, 0, sizeof table);
-    column[0].name = src_name;
-    column[0].cell = text;
-    column[0].type = PKTSEQ_CELL_U32;
-    column[0].names = names;
-    column[0].name_count = 2;
-    column[1].name = dst_name;
-    column[1].cell = number;
-    table.rows = 4;
-    table.sequences = 2;
-    table.start = start;
-    table.column = column;
-    table.column_count = 2;
     // The added column makes a new array; the old one is this function's.
     CHECK_THAT(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(table.column_count == 3 && table.column != column && table.own_columns == 1);

@@ -192,13 +192,9 @@ static void test_bad_groups(void) {
     };
     counter c;
     pktseq_allocator a = counted(&c);
-    pktseq_config config;
+    pktseq_config config = net_of(3, 5, 2, 0);
     pktseq_model model;
     pktseq_error err;
-    memset(&config, 0, sizeof config);
-    config.in = 3;
-    config.out = 5;
-    config.hidden = 2;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         config.group = bad[i].group;
         config.groups = bad[i].groups;

@@ -7,16 +7,6 @@
 
 #include <math.h>
 
-static pktseq_config config_of(size_t D, size_t O, size_t H, size_t N) {
-    pktseq_config config;
-    memset(&config, 0, sizeof config);
-    config.in = D;
-    config.out = O;
-    config.hidden = H;
-    config.inputs = N;
-    return config;
-}
-
 // ---- >>random -----------------------------------------------------------------------------------
 
 static void test_random(void) {
@@ -69,7 +59,7 @@ static const struct {
     {"decoder.out.weight", 3, 5, 2},        {"decoder.out.bias", 3, 1, 1}};
 
 static void test_tensors(void) {
-    pktseq_config config = config_of(4, 3, 5, 3);
+    pktseq_config config = net_of(4, 3, 5, 3);
     pktseq_model model, empty;
     pktseq_work work;
     pktseq_tensor tensor;
@@ -145,7 +135,7 @@ static uint64_t weights_hash(const pktseq_model *model) {
 
 static void test_weights(void) {
     static const float first[] = {-0.0159776956f, -0.018131189f, -0.0165806711f, 0.0574669763f};
-    pktseq_config config = config_of(25, 25, 256, 3);
+    pktseq_config config = net_of(25, 25, 256, 3);
     pktseq_model a, b;
     pktseq_tensor tensor;
     size_t equal = 0;
@@ -167,7 +157,7 @@ static void test_weights(void) {
                (unsigned long long)weights_hash(&a));
     pktseq_model_free(&a);
     pktseq_model_free(&b);
-    CHECK(pktseq_model_init(&a, lent(config_of(5, 2, 7, 0)), UINT64_MAX, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_model_init(&a, lent(net_of(5, 2, 7, 0)), UINT64_MAX, NULL, NULL) == PKTSEQ_OK);
     CHECK_THAT(weights_hash(&a) == 0x3bec82d8768ab357u, "%016llx",
                (unsigned long long)weights_hash(&a));
     check_uniform("7 units", a.block, a.parameters, 1 / sqrt(7.0));
@@ -194,7 +184,7 @@ static void test_config_default(void) {
 
 // Every allocation of a model's and a work's init fails once: what was made so far goes back.
 static void test_no_memory(void) {
-    pktseq_config config = config_of(3, 2, 4, 1);
+    pktseq_config config = net_of(3, 2, 4, 1);
     for (int is_work = 0; is_work < 2; ++is_work) {
         pktseq_status status = PKTSEQ_ERROR_MEMORY;
         size_t failures = 0;
@@ -229,7 +219,7 @@ static void test_no_memory(void) {
 }
 
 static void test_work(void) {
-    pktseq_config config = config_of(3, 2, 4, 0);
+    pktseq_config config = net_of(3, 2, 4, 0);
     pktseq_work work;
     CHECK(pktseq_work_init(&work, &config, 2, 3, 3, NULL, NULL) == PKTSEQ_OK);
     CHECK(work.batch == 2 && work.targets == 3 && work.count == 0);
@@ -256,7 +246,7 @@ static pktseq_status try_model(size_t D, size_t O, size_t H) {
     pktseq_allocator a = scarce(&m);
     pktseq_error err;
     pktseq_model model;
-    pktseq_status status = pktseq_model_init(&model, lent(config_of(D, O, H, 3)), 1, &a, &err);
+    pktseq_status status = pktseq_model_init(&model, lent(net_of(D, O, H, 3)), 1, &a, &err);
     CHECK(err.status == status);
     pktseq_model_free(&model);
     CHECK(m.live == 0);
@@ -269,7 +259,7 @@ static pktseq_status try_work(size_t D, size_t O, size_t H, size_t N, size_t B, 
     pktseq_allocator a = scarce(&m);
     pktseq_error err;
     pktseq_work work;
-    pktseq_status status = pktseq_work_init(&work, lent(config_of(D, O, H, N)), B, T, threads, &a,
+    pktseq_status status = pktseq_work_init(&work, lent(net_of(D, O, H, N)), B, T, threads, &a,
                                             &err);
     CHECK(err.status == status);
     pktseq_work_free(&work);
@@ -293,7 +283,7 @@ static void test_sizes(void) {
     CHECK(try_model(1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_model(1, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_model(1, 1, 1) == PKTSEQ_OK);
-    CHECK(pktseq_model_init(NULL, lent(config_of(1, 1, 1, 3)), 1, NULL, NULL) ==
+    CHECK(pktseq_model_init(NULL, lent(net_of(1, 1, 1, 3)), 1, NULL, NULL) ==
           PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(0, 1, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 0, 1, 1, 1, 1, 1) == PKTSEQ_ERROR_ARGUMENT);
@@ -302,7 +292,7 @@ static void test_sizes(void) {
     CHECK(try_work(1, 1, 1, 1, 1, 0, 1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 1, 1, 1, 1, 1, -1) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(try_work(1, 1, 1, 0, 1, 1, 1) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(NULL, lent(config_of(1, 1, 1, 3)), 1, 1, 1, NULL, NULL) ==
+    CHECK(pktseq_work_init(NULL, lent(net_of(1, 1, 1, 3)), 1, 1, 1, NULL, NULL) ==
           PKTSEQ_ERROR_ARGUMENT);
     for (size_t i = 0; i < sizeof huge / sizeof *huge; ++i) {
         size_t h = huge[i];
@@ -419,7 +409,7 @@ static void grow_codec(pktseq_codec *codec, const char *letters) {
 }
 
 static pktseq_config config_for(const pktseq_codec *codec) {
-    pktseq_config config = config_of(codec->features, codec->targets, 7, 0);
+    pktseq_config config = net_of(codec->features, codec->targets, 7, 0);
     config.start = PKTSEQ_START_INPUT;
     config.loss = PKTSEQ_LOSS_NLL;
     config.group = codec->group;

@@ -204,11 +204,10 @@ static void test_packed(void) {
 // ---- >>contract -----------------------------------------------------------------------------------
 
 static void refused(const net *n, const pktseq_pair *pair, pktseq_status want, int line) {
-    counter c = {0, 0, 0};
-    pktseq_allocator allocator = {count_alloc, count_free, NULL};
+    counter c;
+    pktseq_allocator allocator = counted(&c);
     pktseq_plain p;
     pktseq_error err;
-    allocator.user_data = &c;
     memset(&p, 0x55, sizeof p);
     CHECK_THAT(pktseq_plain_init(&p, &n->model, pair, 1, &allocator, &err) == want, "line %d",
                line);
@@ -219,7 +218,7 @@ static void refused(const net *n, const pktseq_pair *pair, pktseq_status want, i
 
 static void test_contract(void) {
     size_t T = 3, live;
-    counter c = {0, 0, 0};
+    counter c;
     pktseq_allocator allocator = fenced(&c);
     pktseq_plain p;
     pktseq_model empty;

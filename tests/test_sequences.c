@@ -262,7 +262,7 @@ static void fill_hand(hand *h, const packet *x, size_t n) {
     static const char *const name[] = {"timestamp", "src_ip", "dst_ip", "protocol", "other"};
     memset(h, 0, sizeof *h);
     for (size_t i = 0; i < 5; ++i) {
-        h->column[i].name = strcpy(h->column_name[i], name[i]);
+        strcpy(h->column_name[i], name[i]);
         h->address[i] = h->address_back[4 - i] = strcpy(h->text[i], some_address[i]);
     }
     for (size_t i = 0; i < 10; ++i) h->name[i] = strcpy(h->text[5 + i], some_protocol[i]);
@@ -276,22 +276,12 @@ static void fill_hand(hand *h, const packet *x, size_t n) {
         for (uint32_t k = 0; k < 10; ++k)
             if (strcmp(x[i].protocol, some_protocol[k]) == 0) h->protocol[i] = k;
     }
-    h->column[0].cell = h->time;
-    h->column[1].cell = h->src;
-    h->column[1].type = PKTSEQ_CELL_U32;
-    h->column[1].names = h->address;
-    h->column[2].cell = h->dst;
-    h->column[2].type = PKTSEQ_CELL_U32;
-    h->column[2].names = h->address_back;
-    h->column[1].name_count = h->column[2].name_count = 5;
-    h->column[3].cell = h->protocol;
-    h->column[3].type = PKTSEQ_CELL_U32;
-    h->column[3].names = h->name;
-    h->column[3].name_count = 10;
-    h->column[4].cell = h->other;
-    h->table.column = h->column;
-    h->table.column_count = 5;
-    h->table.rows = n;
+    h->column[0] = number_column(h->column_name[0], h->time);
+    h->column[1] = text_column(h->column_name[1], h->src, h->address, 5);
+    h->column[2] = text_column(h->column_name[2], h->dst, h->address_back, 5);
+    h->column[3] = text_column(h->column_name[3], h->protocol, h->name, 10);
+    h->column[4] = number_column(h->column_name[4], h->other);
+    h->table = table_of(h->column, 5, n);
 }
 
 // Tables filled by hand, cut twice: the second time nothing may change.
@@ -810,27 +800,14 @@ static void test_forgotten(void) {
     uint32_t text[] = {0, 0, 0, 0};
     double number[] = {1, 2, 3, 4};
     size_t start[] = {0, 4};
-    pktseq_column column[3];
-    pktseq_table table;
+    pktseq_column column[3] = {number_column(time, number), text_column(source_name, text, names, 1),
+                               text_column(target, text, names, 1)};
+    pktseq_table table = table_of(column, 3, 4);
     pktseq_rule rule = pktseq_rule_default();
     pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
     pktseq_schema schema = schema_of(&field, 1);
     pktseq_codec codec;
     pktseq_error err;
-    memset(column, 0, sizeof column);
-    memset(&table, 0, sizeof table);
-    column[0].name = time;
-    column[0].cell = number;
-    column[1].name = source_name;
-    column[2].name = target;
-    column[1].cell = column[2].cell = text;
-    column[2].type = PKTSEQ_CELL_U32;
-    column[1].type = PKTSEQ_CELL_U32;
-    column[1].names = column[2].names = names;
-    column[1].name_count = column[2].name_count = 1;
-    table.rows = 4;
-    table.column = column;
-    table.column_count = 3;
     column[2].type = PKTSEQ_CELL_DOUBLE;  // a text's number is no double
     CHECK(pktseq_table_track(&table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "neither numbers nor texts"), "%s", err.text);

@@ -67,10 +67,7 @@ static void make_traffic(uint64_t seed, unsigned connections, unsigned attack) {
 
 // What the functions of the full API make of the same file.
 typedef struct whole {
-    pktseq_model model;
-    pktseq_codec codec;
-    pktseq_detector detector;
-    pktseq_training training;
+    parts p;
     double score[CONNECTIONS * 2];
     size_t scores;
 } whole;
@@ -78,81 +75,56 @@ typedef struct whole {
 // Learns as `train --recommended --epochs X` does, labelled attacks left out.
 static int learn_whole(whole *w, double epochs) {
     static const char *const keep[] = {"label"};
-    pktseq_schema schema = pktseq_schema_recommended(1);
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_detector_options detect;
-    pktseq_config shape;
-    pktseq_table table;
-    pktseq_dataset dataset;
+    plan how = plan_of(pktseq_schema_recommended(1), 64, 1);
+    parts *p = &w->p;
+    pktseq_status status;
     pktseq_error err;
     const pktseq_column *label;
     unsigned char use[CONNECTIONS * 2];
     double weight[64];
-    int bad;
     memset(w, 0, sizeof *w);
-    schema.hold_out = options.hold_out = 0.2;
-    schema.keep = keep;
-    schema.keep_count = 1;
-    options.inputs = 0;
-    options.start = PKTSEQ_START_INPUT;
-    if (pktseq_table_read(&table, csv_path, &schema, NULL, &err)) return 0;
-    label = pktseq_table_column(&table, "label");
-    for (size_t s = 0; s < table.sequences; ++s)
-        use[s] = strcmp(pktseq_column_text(label, table.start[s]), "attack") != 0;
-    CHECK(pktseq_table_select(&table, use, &err) == PKTSEQ_OK);
-    bad = pktseq_codec_fit(&w->codec, &table, &schema, NULL, &err) ||
-          pktseq_dataset_init(&dataset, &w->codec, &table, &options, NULL, &err);
-    CHECK_THAT(!bad, "%s", err.text);
-    if (bad) return 0;
-    shape = pktseq_config_default(&dataset);
-    shape.hidden = 64;
-    shape.loss = PKTSEQ_LOSS_NLL;
-    config.batch = 32;
-    config.learning_rate = 0.1;
-    config.momentum = 0.9;
-    config.clip = config.teacher_forcing = 1;
-    config.order = PKTSEQ_ORDER_SHUFFLED;
-    config.iterations = (size_t)(epochs * (double)dataset.trained / 32 + 0.999);
-    detect = pktseq_detector_options_recommended(&w->codec, weight);
-    detect.false_positive_rate = 0.2;
-    bad = pktseq_model_init(&w->model, &shape, 1, NULL, &err) ||
-          pktseq_train(&w->model, &dataset, &config, &w->training, &err) ||
-          pktseq_detector_init(&w->detector, &w->model, w->codec.contexts, &detect, NULL, &err) ||
-          pktseq_detector_fit(&w->detector, &w->model, &dataset, 1, &err);
-    CHECK_THAT(!bad, "%s", err.text);
-    pktseq_dataset_free(&dataset);
-    pktseq_table_free(&table);
-    return !bad;
+    how.schema.hold_out = how.dataset.hold_out = 0.2;
+    how.schema.keep = keep;
+    how.schema.keep_count = 1;
+    how.dataset.inputs = 0;
+    how.dataset.start = PKTSEQ_START_INPUT;
+    how.loss = PKTSEQ_LOSS_NLL;
+    if (pktseq_table_read(&p->table, csv_path, &how.schema, NULL, &err)) return 0;
+    label = pktseq_table_column(&p->table, "label");
+    for (size_t s = 0; s < p->table.sequences; ++s)
+        use[s] = strcmp(pktseq_column_text(label, p->table.start[s]), "attack") != 0;
+    CHECK(pktseq_table_select(&p->table, use, &err) == PKTSEQ_OK);
+    status = parts_encode(p, &how, &p->table, &err);
+    CHECK_THAT(!status, "%s", err.text);
+    if (status) return 0;
+    how.train = run_of((size_t)(epochs * (double)p->dataset.trained / 32 + 0.999), 32, 0.1, 0.9, 1);
+    how.train.teacher_forcing = 1;
+    how.train.order = PKTSEQ_ORDER_SHUFFLED;
+    how.detector = pktseq_detector_options_recommended(&p->codec, weight);
+    how.detector.false_positive_rate = 0.2;
+    status = parts_learn(p, &how, &err);
+    if (!status) status = parts_fit(p, &how, &err);
+    CHECK_THAT(!status, "%s", err.text);
+    return !status;
 }
 
 // Scores the whole file, attacks and all.
 static void score_whole(whole *w) {
-    pktseq_schema schema;
+    pktseq_schema schema = schema_of(w->p.codec.field, w->p.codec.field_count);
     pktseq_dataset_options options = pktseq_dataset_options_default();
     pktseq_table table;
     pktseq_dataset dataset;
     pktseq_error err;
-    memset(&schema, 0, sizeof schema);
-    schema.field = w->codec.field;
-    schema.field_count = w->codec.field_count;
     schema.rule = pktseq_rule_connection();
     options.inputs = 0;
     options.start = PKTSEQ_START_INPUT;
     CHECK_THAT(!pktseq_table_read(&table, csv_path, &schema, NULL, &err) &&
-               !pktseq_dataset_init(&dataset, &w->codec, &table, &options, NULL, &err) &&
-               !pktseq_detector_score_all(&w->detector, &w->model, &dataset, 1, w->score, &err),
-               "%s", err.text);
+               !pktseq_dataset_init(&dataset, &w->p.codec, &table, &options, NULL, &err) &&
+               !pktseq_detector_score_all(&w->p.detector, &w->p.model, &dataset, 1, w->score,
+                                          &err), "%s", err.text);
     w->scores = dataset.pairs;
     pktseq_dataset_free(&dataset);
     pktseq_table_free(&table);
-}
-
-static void free_whole(whole *w) {
-    pktseq_training_free(&w->training);
-    pktseq_detector_free(&w->detector);
-    pktseq_model_free(&w->model);
-    pktseq_codec_free(&w->codec);
 }
 
 static const whole *expected;
@@ -162,7 +134,7 @@ static void on_scored(void *user_data, const pktseq_scored *s) {
     CHECK(user_data == &shown);
     CHECK_THAT(shown < expected->scores && s->score == expected->score[shown],
                "sequence %lu: %.17g", (unsigned long)shown, s->score);
-    CHECK(s->threshold == expected->detector.threshold && s->sequence == shown);
+    CHECK(s->threshold == expected->p.detector.threshold && s->sequence == shown);
     CHECK(s->connection == shown && s->first_row < packets && s->last_row < packets);
     if (s->first_row < packets && s->last_row < packets) {
         const pktseq_packet *p = &packet[s->first_row];
@@ -204,7 +176,7 @@ static heard watch_whole(const whole *w) {
     memset(&options, 0, sizeof options);
     options.alarm_fn = on_alarm;
     options.user_data = &h;
-    CHECK_THAT(!pktseq_watcher_init(&watcher, &w->model, &w->codec, &w->detector, &options, NULL,
+    CHECK_THAT(!pktseq_watcher_init(&watcher, &w->p.model, &w->p.codec, &w->p.detector, &options, NULL,
                                     &err), "%s", err.text);
     for (size_t i = 0; i < packets; ++i) CHECK(!pktseq_watcher_push(&watcher, &packet[i]));
     pktseq_watcher_tick(&watcher, HUGE_VAL);
@@ -250,12 +222,12 @@ static void test_thresholds(const whole *w, const pktseq_options *learned) {
     pktseq_error err;
     double file, live;
     options.false_positive_rate = 0;
-    check_thresholds(&options, w->detector.threshold, w->detector.running_threshold);
+    check_thresholds(&options, w->p.detector.threshold, w->p.detector.running_threshold);
     options.false_positive_rate = 0.05;
     options.adapt = 600;
-    CHECK(!pktseq_detector_threshold(&w->detector, 0, 0.05, &file, NULL, NULL));
-    CHECK(!pktseq_detector_threshold(&w->detector, 1, 0.05, &live, NULL, NULL));
-    CHECK(file > w->detector.threshold && live > w->detector.running_threshold);
+    CHECK(!pktseq_detector_threshold(&w->p.detector, 0, 0.05, &file, NULL, NULL));
+    CHECK(!pktseq_detector_threshold(&w->p.detector, 1, 0.05, &live, NULL, NULL));
+    CHECK(file > w->p.detector.threshold && live > w->p.detector.running_threshold);
     check_thresholds(&options, file, live);
     options.threshold = 0.7;
     check_thresholds(&options, 0.7, 0.7);
@@ -289,11 +261,11 @@ static void test_path(void) {
     options.user_data = &h;
     options.rule.secret[0] = 77;
     CHECK_THAT(!pktseq_guard_learn(&guard, csv_path, &options, &err), "%s", err.text);
-    CHECK(guard.model.parameters == w.model.parameters && guard.model.parameters > 0);
-    CHECK(!memcmp(guard.model.block, w.model.block, w.model.parameters * sizeof(real)));
-    CHECK(guard.training.iteration == w.training.iteration && guard.training.iteration < 20);
-    CHECK(guard.training.data_hash == w.training.data_hash && guard.training.recipe[0]);
-    CHECK(guard.detector.running_threshold == w.detector.running_threshold);
+    CHECK(guard.model.parameters == w.p.model.parameters && guard.model.parameters > 0);
+    CHECK(!memcmp(guard.model.block, w.p.model.block, w.p.model.parameters * sizeof(real)));
+    CHECK(guard.training.iteration == w.p.training.iteration && guard.training.iteration < 20);
+    CHECK(guard.training.data_hash == w.p.training.data_hash && guard.training.recipe[0]);
+    CHECK(guard.detector.running_threshold == w.p.detector.running_threshold);
     CHECK_THAT(!pktseq_guard_store(&guard, model_path, &err), "%s", err.text);
     check_watch(&guard, &h, &want);
     pktseq_guard_close(&guard);
@@ -308,7 +280,7 @@ static void test_path(void) {
     pktseq_guard_close(&again);
     CHECK(is_zero(&again, sizeof again));
     test_thresholds(&w, &options);
-    free_whole(&w);
+    parts_free(&w.p);
 }
 
 static size_t planned, halt;
@@ -351,19 +323,41 @@ static void test_options(void) {
     pktseq_guard_close(&guard);
 }
 
+// Codec, dataset and model of p's table, new or in place of those of an old guard.
+static pktseq_status prepare(const pktseq_recipe *recipe, const pktseq_guard *old, parts *p,
+                             pktseq_error *err) {
+    return pktseq_recipe_prepare(recipe, &p->table, old ? &old->codec : NULL,
+                                 old ? &old->model : NULL, &p->codec, &p->dataset, &p->model, NULL,
+                                 err);
+}
+
+static pktseq_status calibrate(const pktseq_recipe *recipe, parts *p, pktseq_error *err) {
+    return pktseq_recipe_calibrate(recipe, &p->detector, &p->model, &p->codec, &p->dataset, err);
+}
+
+// Is there nothing, as after a failure?
+static int unprepared(const parts *p) {
+    return is_zero(&p->codec, sizeof p->codec) && is_zero(&p->dataset, sizeof p->dataset) &&
+           is_zero(&p->model, sizeof p->model);
+}
+
+// Frees all but the table.
+static void keep_table(parts *p) {
+    pktseq_table table = p->table;
+    memset(&p->table, 0, sizeof p->table);
+    parts_free(p);
+    p->table = table;
+}
+
 // The recipe: what zero stands for in it, iterations, and how its steps fail.
 static void test_recipe(void) {
     pktseq_recipe r = pktseq_recipe_default(), empty;
     pktseq_options options;
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_detector detector;
+    parts p;
     pktseq_error err;
     memset(&options, 0, sizeof options);
     memset(&empty, 0, sizeof empty);
-    memset(&detector, 0, sizeof detector);
+    memset(&p, 0, sizeof p);
     CHECK(r.hidden == 256 && r.train.batch == 1 && r.dataset.inputs == 3 && r.epochs == 0);
     CHECK(r.schema.rule.kind == PKTSEQ_RULE_REFERENCE && r.loss == PKTSEQ_LOSS_MSE);
     CHECK(pktseq_recipe_recommended(NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
@@ -373,65 +367,54 @@ static void test_recipe(void) {
     CHECK(!pktseq_recipe_recommended(&r, NULL, &err) && r.hidden == 64 && r.epochs == 6);
 
     make_traffic(1, 40, 10);
-    CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
-    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL,
-                                      &err), "%s",
-               err.text);
-    CHECK(table.sequences == 36 && dataset.pairs == 36 && dataset.trained < 36);
-    CHECK(pktseq_recipe_iterations(&r, &dataset) == 200);
+    CHECK_THAT(!pktseq_table_read(&p.table, csv_path, &r.schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!prepare(&r, NULL, &p, &err), "%s", err.text);
+    CHECK(p.table.sequences == 36 && p.dataset.pairs == 36 && p.dataset.trained < 36);
+    CHECK(pktseq_recipe_iterations(&r, &p.dataset) == 200);
     for (size_t i = 0; i < 2; ++i) {  // one that there is, one that there is not
-        pktseq_scored q = pktseq_table_describe(&table, i ? 36 : 35);
+        pktseq_scored q = pktseq_table_describe(&p.table, i ? 36 : 35);
         CHECK(i ? q.packets == 0 && !q.src[0] : q.packets > 1 && q.sequence == 35);
     }
     CHECK(pktseq_table_describe(NULL, 0).packets == 0);
     r.min_iterations = 1;
-    CHECK(pktseq_recipe_iterations(&r, &dataset) == (6 * dataset.trained + 31) / 32);
+    CHECK(pktseq_recipe_iterations(&r, &p.dataset) == (6 * p.dataset.trained + 31) / 32);
     r.epochs = 1e-9;
-    CHECK(pktseq_recipe_iterations(&r, &dataset) == 1);
+    CHECK(pktseq_recipe_iterations(&r, &p.dataset) == 1);
     r.epochs = 0;
-    CHECK(pktseq_recipe_iterations(&r, &dataset) == 100000);
-    CHECK(!pktseq_recipe_iterations(NULL, &dataset) && !pktseq_recipe_iterations(&r, NULL));
-    CHECK(pktseq_recipe_calibrate(NULL, &detector, &model, &codec, &dataset, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_calibrate(&r, NULL, &model, &codec, &dataset, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_calibrate(&r, &detector, NULL, &codec, &dataset, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_calibrate(&r, &detector, &model, NULL, &dataset, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_calibrate(&r, &detector, &model, &codec, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT && !detector.memory);
-    CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
-    CHECK(detector.sequences == 36 && detector.options.context == 0.65);
+    CHECK(pktseq_recipe_iterations(&r, &p.dataset) == 100000);
+    CHECK(!pktseq_recipe_iterations(NULL, &p.dataset) && !pktseq_recipe_iterations(&r, NULL));
+    for (int missing = 0; missing < 5; ++missing)
+        CHECK_THAT(pktseq_recipe_calibrate(missing == 0 ? NULL : &r,
+                                           missing == 1 ? NULL : &p.detector,
+                                           missing == 2 ? NULL : &p.model,
+                                           missing == 3 ? NULL : &p.codec,
+                                           missing == 4 ? NULL : &p.dataset, &err) ==
+                       PKTSEQ_ERROR_ARGUMENT && !p.detector.memory, "argument %d", missing);
+    CHECK(!calibrate(&r, &p, &err));
+    CHECK(p.detector.sequences == 36 && p.detector.options.context == 0.65);
     // what it is calibrated with the second time are the recipe's settings, all else its own
     r.context = 0.25;
     r.false_positive_rate = 0.1;
-    detector.options.one_step_ahead = 0;
-    CHECK(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err));
-    CHECK(detector.options.context == 0.25 && detector.options.false_positive_rate == 0.1);
-    CHECK(detector.sequences == 36 && !detector.options.one_step_ahead &&
-          detector.options.measure == PKTSEQ_MEASURE_SURPRISAL);
-    pktseq_detector_free(&detector);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
+    p.detector.options.one_step_ahead = 0;
+    CHECK(!calibrate(&r, &p, &err));
+    CHECK(p.detector.options.context == 0.25 && p.detector.options.false_positive_rate == 0.1);
+    CHECK(p.detector.sequences == 36 && !p.detector.options.one_step_ahead &&
+          p.detector.options.measure == PKTSEQ_MEASURE_SURPRISAL);
+    keep_table(&p);
 
-    CHECK(pktseq_recipe_prepare(NULL, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
-    CHECK(pktseq_recipe_prepare(&r, NULL, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, NULL, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_prepare(&empty, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT && !codec.field);
+    CHECK(prepare(NULL, NULL, &p, &err) == PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
+    CHECK(prepare(&empty, NULL, &p, &err) == PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
+    CHECK(pktseq_recipe_prepare(&r, NULL, NULL, NULL, &p.codec, &p.dataset, &p.model, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
+    CHECK(pktseq_recipe_prepare(&r, &p.table, NULL, NULL, NULL, &p.dataset, &p.model, NULL,
+                                &err) == PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
     r.dataset.hold_out = 1e-17;
-    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_DATA && says(&err, "none is held out") && !codec.field && !dataset.pairs);
+    CHECK(prepare(&r, NULL, &p, &err) == PKTSEQ_ERROR_DATA && says(&err, "none is held out") &&
+          unprepared(&p));
     r.dataset.hold_out = 0;
     r.hidden = 0;
-    CHECK(pktseq_recipe_prepare(&r, &table, NULL, NULL, &codec, &dataset, &model, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT && !codec.field && !dataset.pairs && !model.block);
-    pktseq_table_free(&table);
+    CHECK(prepare(&r, NULL, &p, &err) == PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
+    parts_free(&p);
 }
 
 // A model goes on with traffic of another protocol: it gets features for it, its settings are its
@@ -439,68 +422,57 @@ static void test_recipe(void) {
 static void test_again(void) {
     pktseq_recipe r;
     pktseq_guard old;
-    pktseq_table table;
-    pktseq_codec codec;
-    pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
-    pktseq_detector detector;
+    parts p;
+    const pktseq_training *done = &p.training;
     pktseq_options options;
     pktseq_error err;
     memset(&options, 0, sizeof options);
-    memset(&training, 0, sizeof training);
-    memset(&detector, 0, sizeof detector);
+    memset(&p, 0, sizeof p);
     options.context = 0.5;
     make_traffic(1, 80, 0);
     CHECK_THAT(!pktseq_guard_learn(&old, csv_path, &options, &err), "%s", err.text);
-    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector,
+                                    &err));
     CHECK(r.train.learning_rate == 0.05 && r.train.batch == 32 && r.hidden == 64 && r.epochs == 6);
     CHECK(r.context == 0.5 && r.dataset.hold_out == 0.2 && r.schema.field == old.codec.field);
     other_protocol = "DNS";
     make_traffic(2, 80, 0);
     other_protocol = NULL;
-    CHECK_THAT(!pktseq_table_read(&table, csv_path, &r.schema, NULL, &err), "%s", err.text);
-    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
-                                       NULL, &err), "%s", err.text);
-    CHECK(codec.features > old.codec.features && model.config.hidden == 64);
-    r.train.iterations = pktseq_recipe_iterations(&r, &dataset);
+    CHECK_THAT(!pktseq_table_read(&p.table, csv_path, &r.schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!prepare(&r, &old, &p, &err), "%s", err.text);
+    CHECK(p.codec.features > old.codec.features && p.model.config.hidden == 64);
+    r.train.iterations = pktseq_recipe_iterations(&r, &p.dataset);
     r.train.loss_interval = 10;
     CHECK(r.train.iterations == 100);
-    CHECK_THAT(!pktseq_train(&model, &dataset, &r.train, &training, &err), "%s", err.text);
-    CHECK_THAT(training.losses == 10 && training.loss[9] < 0.9 * training.loss[0], "%g, then %g",
-               training.loss[0], training.loss[9]);
-    CHECK_THAT(!pktseq_recipe_calibrate(&r, &detector, &model, &codec, &dataset, &err), "%s",
+    CHECK_THAT(!pktseq_train(&p.model, &p.dataset, &r.train, &p.training, &err), "%s", err.text);
+    CHECK_THAT(done->losses == 10 && done->loss[9] < 0.9 * done->loss[0], "%g, then %g",
+               done->loss[0], done->loss[9]);
+    CHECK_THAT(!calibrate(&r, &p, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_save(&p.model, &p.codec, &p.training, &p.detector, model_path, &err), "%s",
                err.text);
-    CHECK_THAT(!pktseq_save(&model, &codec, &training, &detector, model_path, &err), "%s",
-               err.text);
-    pktseq_detector_free(&detector);
-    pktseq_training_free(&training);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    CHECK(pktseq_recipe_prepare(&r, &table, &old.codec, NULL, &codec, &dataset, &model, NULL,
-                                 &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_prepare(&r, &table, NULL, &old.model, &codec, &dataset, &model, NULL,
-                                 &err) == PKTSEQ_ERROR_ARGUMENT && !codec.field && !model.block);
-    CHECK(pktseq_recipe_from_model(&r, NULL, &old.codec, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    keep_table(&p);
+    for (int without = 0; without < 2; ++without)  // codec and model go together
+        CHECK(pktseq_recipe_prepare(&r, &p.table, without ? NULL : &old.codec,
+                                    without ? &old.model : NULL, &p.codec, &p.dataset, &p.model,
+                                    NULL, &err) == PKTSEQ_ERROR_ARGUMENT && unprepared(&p));
+    CHECK(pktseq_recipe_from_model(&r, NULL, &old.codec, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_recipe_from_model(NULL, &old.model, &old.codec, NULL, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_recipe_from_model(&r, &old.model, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT &&
-          r.hidden == 0);
-    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, NULL, NULL, &err) && r.context == 0.65);
+    CHECK(pktseq_recipe_from_model(&r, &old.model, NULL, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && r.hidden == 0);
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, NULL, NULL, &err) &&
+          r.context == 0.65);
     pktseq_guard_close(&old);
     // What goes on can go on again, and be opened.
     CHECK_THAT(!pktseq_guard_open(&old, model_path, NULL, &err), "%s", err.text);
-    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector, &err));
+    CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector,
+                                    &err));
     CHECK(r.train.learning_rate == 0.05);
-    CHECK_THAT(!pktseq_recipe_prepare(&r, &table, &old.codec, &old.model, &codec, &dataset, &model,
-                                       NULL, &err), "%s", err.text);
-    CHECK(model.parameters == old.model.parameters &&
-          !memcmp(model.block, old.model.block, model.parameters * sizeof(real)));
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
-    pktseq_codec_free(&codec);
-    pktseq_table_free(&table);
+    CHECK_THAT(!prepare(&r, &old, &p, &err), "%s", err.text);
+    CHECK(p.model.parameters == old.model.parameters &&
+          !memcmp(p.model.block, old.model.block, p.model.parameters * sizeof(real)));
+    parts_free(&p);
     pktseq_guard_close(&old);
 }
 

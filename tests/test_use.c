@@ -16,13 +16,8 @@ static real x[N * D], y[T * O];
 
 // A model, room for two sequences of AHEAD steps, and a pair.
 static void make(pktseq_model *model, pktseq_work *work, pktseq_pair *pair, size_t inputs) {
-    pktseq_config config;
+    pktseq_config config = net_of(D, O, H, inputs);
     uint64_t s = 31;
-    memset(&config, 0, sizeof config);
-    config.in = D;
-    config.out = O;
-    config.hidden = H;
-    config.inputs = inputs;
     CHECK(pktseq_model_init(model, &config, 6, NULL, NULL) == PKTSEQ_OK);
     CHECK(pktseq_work_init(work, &config, 2, AHEAD, 1, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < N * D + T * O; ++i) {
