@@ -6386,42 +6386,38 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     }
 }
 
-// Ends a table whose rows have been read: makes sequences, unless those of a pcap are made already,
-// and gives back what room is too much.
-static pktseq_status pktseqi_table_finish(pktseqi_reader *r, const pktseq_schema *schema) {
+// Ends a table whose rows have been read: cuts one that came without sequences (packets of a pcap
+// were tracked while they were read), derives what is not there yet, and gives back what room is
+// too much.
+static pktseq_status pktseqi_table_finish(pktseqi_reader *r) {
     pktseq_table *table = r->table;
-    pktseq_status status = PKTSEQ_OK;
-    if (!table->capture.frames) {
-        if (!pktseqi_table_flush(r, 0)) return pktseqi_no_memory(r->csv->err);
-        if (r->capture) {
-            // Also for rows left out after the last one that was kept.
-            if (table->counts.packets > table->rows) status = pktseqi_table_source(r);
-            if (status == PKTSEQ_OK)
-                status = pktseq_table_track(table, &schema->rule, schema, r->csv->err);
-            if (status) return status;
-        } else {
-            table->start[table->sequences] = table->rows;
-        }
-    }
-    if (r->room - table->rows > table->rows / 8)
+    const pktseq_rule *rule = r->capture && !table->capture.frames ? &r->schema->rule : NULL;
+    pktseq_status status = pktseq_table_track(table, rule, r->schema, r->csv->err);
+    if (status == PKTSEQ_OK && r->room - table->rows > table->rows / 8)
         pktseqi_table_grow(table, table->rows, table->rows);
-    return r->capture ? PKTSEQ_OK : pktseq_table_track(table, NULL, schema, r->csv->err);
+    return status;
 }
 
 static pktseq_status pktseqi_packets_read(pktseqi_reader *r);
 
 // Reads the columns of a table from CSV, with whose beginning csv's window is filled.
 static pktseq_status pktseqi_csv_read(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
     if (!r->csv->separator) status = pktseqi_csv_guess(r->csv);
     if (status == PKTSEQ_OK) status = pktseqi_table_header(r);
     if (status == PKTSEQ_OK) status = pktseqi_table_columns(r);
     if (status == PKTSEQ_OK) status = pktseqi_fast_open(r);
-    return status ? status : pktseqi_table_rows(r);
+    if (status == PKTSEQ_OK) status = pktseqi_table_rows(r);
+    if (status == PKTSEQ_OK && !pktseqi_table_flush(r, 0)) status = pktseqi_no_memory(r->csv->err);
+    if (status) return status;
+    if (!r->capture) table->start[table->sequences] = table->rows;
+    // Also for rows left out after the last one that was kept.
+    return table->counts.packets > table->rows ? pktseqi_table_source(r) : PKTSEQ_OK;
 }
 
-// Frees what reading a table needs and the table does not, apart from what finishing it needs. It
-// goes before sequences are made, which takes memory of its own: the peak is the larger of the two.
+// Frees what reading a table needs and the table does not. It goes before sequences are made, which
+// takes memory of its own: the peak is the larger of the two.
 static void pktseqi_reader_free(pktseqi_reader *r) {
     const pktseq_allocator *allocator = &r->csv->allocator;
     pktseqi_free(allocator, r->asker);
@@ -6432,6 +6428,8 @@ static void pktseqi_reader_free(pktseqi_reader *r) {
         pktseqi_free(allocator, r->request[i].tree.node);
         pktseqi_free(allocator, r->request[i].seen);
     }
+    pktseqi_free(allocator, r->staged);
+    pktseqi_free(allocator, r->request);
 }
 
 // Checks what a table is to be read of, and empties it. `bad` says what is wrong with the input, or
@@ -6476,9 +6474,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
         status = pktseq_capture_magic(csv.data, csv.size) ? pktseqi_packets_read(&r)
                                                           : pktseqi_csv_read(&r);
     pktseqi_reader_free(&r);
-    if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r, schema);
-    pktseqi_free(&csv.allocator, r.staged);
-    pktseqi_free(&csv.allocator, r.request);
+    if (status == PKTSEQ_OK) status = pktseqi_table_finish(&r);
     if (status == PKTSEQ_OK && table->counts.bad_rows)
         memcpy(table->first_bad, r.first.text, sizeof table->first_bad - 1);
     if (status == PKTSEQ_OK) pktseqi_ok(&own);  // the end of a capture is no error, either
@@ -7648,7 +7644,6 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
 //     segment_count      how many rows and sequences there are; a remainder leaves
 //     segment_names      tokens get their texts
 //     segment_sort       where rows go when those of a sequence are put together
-//     segment_join       the table's columns and the new ones in one array
 //     segment_commit     the table changes: until here anything may fail, from here on nothing can
 // >>packets shows its packets to segment_row as it reads them, and needs no walk.
 //
@@ -7742,7 +7737,8 @@ typedef struct pktseqi_segmenter {
     int renames;               // there are such
     pktseqi_staged *cell;      // (PKTSEQI_COLUMNS) the current block of rows: cells of `from`, 0
                                //   for what the table lacks, and all that can be made
-    pktseq_column made[PKTSEQI_MADE];  // (mades) new columns
+    pktseq_column *made;       // (mades, room for PKTSEQI_MADE) new columns, after a place for each
+                               //   of the table's: the end of out.column
     size_t mades, known[PKTSEQI_MADE]; // how many they are, and which; each is there once at most
     size_t room;               // rows that they and `sequence` have room for
     double time;               // of the last packet
@@ -7866,7 +7862,10 @@ static int pktseqi_segment_grow(pktseqi_segmenter *c, size_t rows, size_t room) 
 static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schema) {
     const pktseq_allocator *allocator = &c->table->allocator;
     c->cell = (pktseqi_staged *)pktseqi_alloc_zeroed(allocator, PKTSEQI_COLUMNS, sizeof *c->cell);
-    if (!c->cell) return 0;
+    c->out.column = (pktseq_column *)pktseqi_alloc_zeroed(
+        allocator, pktseqi_plus(c->table->column_count, PKTSEQI_MADE), sizeof *c->out.column);
+    if (!c->cell || !c->out.column) return 0;
+    c->made = c->out.column + c->table->column_count;
     c->tracker.without_pairs = c->tracker.without_sources = 1;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
         size_t known = pktseqi_derived_find(schema->field[f].column), j = 0;
@@ -8115,20 +8114,6 @@ static int pktseqi_segment_names(pktseqi_segmenter *c) {
     return column->names != NULL;
 }
 
-// Puts the table's columns and the new ones into one array, which only the commit gives to the
-// table: until then both are freed apart, so no failure can free a column twice. 0 = out of memory.
-static int pktseqi_segment_join(pktseqi_segmenter *c) {
-    const pktseq_table *table = c->table;
-    if (!c->mades) return 1;
-    c->out.column_count = table->column_count + c->mades;
-    c->out.column = (pktseq_column *)pktseqi_alloc(&table->allocator, c->out.column_count,
-                                                   sizeof *c->out.column);
-    if (!c->out.column) return 0;
-    memcpy(c->out.column, table->column, table->column_count * sizeof *table->column);
-    memcpy(c->out.column + table->column_count, c->made, c->mades * sizeof *c->made);
-    return 1;
-}
-
 // Finds where rows go when those of a sequence are put together, in their order: a counting sort,
 // two walks over 4 bytes a row. start[s + 2] counts the rows of s, then start[s + 1] is where s
 // begins, then, as rows are placed, where it goes on; when all are, start[s] is where s begins.
@@ -8201,11 +8186,13 @@ static void pktseqi_segment_rename(pktseqi_segmenter *c) {
 static void pktseqi_segment_commit(pktseqi_segmenter *c) {
     pktseq_table *table = c->table, *out = &c->out;
     size_t *start = table->start, *connection = table->connection;
+    pktseq_column *column = table->column;
     if (c->renames) pktseqi_segment_rename(c);
     if (c->mades) {
-        if (table->own_columns) pktseqi_free(&table->allocator, table->column);
+        memcpy(out->column, column, table->column_count * sizeof *column);
         table->column = out->column;
-        table->column_count = out->column_count;
+        out->column = table->own_columns ? column : NULL;
+        table->column_count += c->mades;
         table->own_columns += c->mades;
         c->mades = 0;
     }
@@ -8234,8 +8221,7 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
 static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_status status = pktseqi_segment_count(c, err);
     if (status) return status;
-    if (!pktseqi_segment_names(c) || (c->rule && !pktseqi_segment_sort(c)) ||
-        !pktseqi_segment_join(c))
+    if (!pktseqi_segment_names(c) || (c->rule && !pktseqi_segment_sort(c)))
         return pktseqi_no_memory(err);
     pktseqi_segment_commit(c);
     return PKTSEQ_OK;
@@ -8247,7 +8233,7 @@ static void pktseqi_segment_free(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
     void *const memory[] = {c->id,    c->protocol, c->cell,          c->sequence,      c->out.start,
                             c->order, c->scratch,  c->tokens.memory, c->tokens.bucket,
-                            c->out.connection};
+                            c->out.column, c->out.connection};
     for (size_t j = 0; j < c->mades; ++j) pktseqi_column_free(allocator, &c->made[j]);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
     pktseq_tracker_free(&c->tracker);
