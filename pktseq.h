@@ -3098,13 +3098,13 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     size_t begin = csv->bound[2 * i], end = csv->bound[2 * i + 1];
     char *cell = csv->data + begin;
     if (begin > 0 && cell[-1] == '"') {  // only a quoted cell begins after a quote
-        size_t to = begin;
-        for (size_t from = begin; from < end; ++from) {
-            csv->data[to++] = csv->data[from];
-            if (csv->data[from] == '"') ++from;
+        char *past = csv->data + end, *to = (char *)memchr(cell, '"', end - begin);
+        for (char *from = to; from && from < past; ++from) {  // most have no quote
+            *to++ = *from;
+            if (*from == '"') ++from;
         }
         cell[-1] = 0;  // done: a second field may use the same cell
-        csv->bound[2 * i + 1] = end = to;
+        if (to) csv->bound[2 * i + 1] = end = (size_t)(to - csv->data);
     }
     csv->data[end] = 0;
     *size = end - begin;
@@ -4808,7 +4808,7 @@ typedef struct pktseqi_request {
     unsigned asked;          // PKTSEQI_ASKED_.. bits
     unsigned bits;           // of a flag that comes from tcp.flags; 0 = it has a column
     int fact;                // the transport, where it is found out for each row
-    int whole;               // its cells are staged as whole numbers: those of texts are
+    int whole;               // its cells are staged as whole numbers: all but numbers of CSV are
     pktseqi_sources from;
     pktseqi_cell cell;       // a text of the current row
     pktseqi_staged *staged;  // its cells of the rows that are not yet in the column
@@ -5002,7 +5002,8 @@ static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned aske
 
 // Lists the columns that a schema asks for, each once: its fields first, since their order is that
 // of the table's columns, then what others are made of, what is kept and what cutting needs.
-static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema *schema) {
+static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
+    const pktseq_schema *schema = r->schema;
     size_t most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
                                PKTSEQI_COLUMNS);
     r->request = (pktseqi_request *)pktseqi_alloc_zeroed(&r->csv->allocator, most,
@@ -5016,11 +5017,9 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r, const pktseq_schema
     for (size_t i = 0; i < schema->field_count; ++i)
         pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
                             PKTSEQI_ASKED_FIELD);
-    for (size_t i = 0; i < schema->field_count; ++i) {
-        size_t known = pktseqi_derived_find(schema->field[i].column);
-        if (known < PKTSEQI_COLUMNS)
-            pktseqi_request_bits(r, pktseqi_known[known].made_of, PKTSEQI_ASKED_MADE);
-    }
+    for (size_t i = 0; i < schema->field_count; ++i)
+        pktseqi_request_bits(r, pktseqi_known[pktseqi_known_find(schema->field[i].column)].made_of,
+                             PKTSEQI_ASKED_MADE);
     for (size_t i = 0; i < schema->keep_count; ++i)
         pktseqi_request_known(r, schema->keep[i], PKTSEQI_ASKED_KEEP);
     if (!schema->rule.min_length) return PKTSEQ_OK;
@@ -5301,8 +5300,8 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
         table->column_count = table->own_columns = i;
         column->name = pktseqi_copy(allocator, q->name);
         if (!column->name) return pktseqi_no_memory(r->csv->err);
+        q->whole |= q->kind != PKTSEQI_CELL_NUMBER;
         if (q->kind != PKTSEQI_CELL_TEXT) continue;
-        q->whole = 1;
         q->seen = (pktseqi_seen *)pktseqi_alloc(allocator, PKTSEQI_SEEN, sizeof *q->seen);
         if (!q->seen) return pktseqi_no_memory(r->csv->err);
         memset(q->seen, 0xff, PKTSEQI_SEEN * sizeof *q->seen);
@@ -6065,39 +6064,44 @@ static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
+// Checks the cell of a request, and reads its number.
+static pktseq_status pktseqi_cell_read(pktseqi_reader *r, const pktseqi_request *q, double *value) {
+    const pktseqi_cell *cell = &q->cell;
+    int text = q->kind == PKTSEQI_CELL_TEXT;
+    if (cell->size == 0)
+        return text && !pktseqi_request_due(r, q, 0) ? PKTSEQ_OK : pktseqi_cell_empty(r, q);
+    if (!text) return pktseqi_cell_number(r, q, cell, value);
+    if (pktseqi_utf8(cell->text, cell->size)) return PKTSEQ_OK;
+    return pktseqi_cell_error(r, q, cell->text, "UTF-8 text");
+}
+
 // Reads the current row: its numbers into the table's next row, its texts into the requests. What
 // can be wrong with a row is found before anything of it remains: staged numbers of a row that
 // fails are written over by the next one. `at` is below PKTSEQI_BLOCK, since the caller has
 // flushed a block that is full. A position is request 0, which a capture does not have.
 static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     size_t at = r->table->rows - r->flushed;
-    pktseq_status status = PKTSEQ_OK;
-    for (size_t i = (size_t)r->capture; i < r->count && status == PKTSEQ_OK; ++i) {
+    for (size_t i = (size_t)r->capture; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
-        pktseqi_cell *cell = &q->cell;
-        double *value = &q->staged->number[at];
+        pktseq_status status = PKTSEQ_OK;
+        double value = 0;
         if (q->bits) {
             status = pktseqi_row_flags(r, q);
-            *value = (r->flags & q->bits) != 0;
-            continue;
+            value = (r->flags & q->bits) != 0;
+        } else if (q->fact) {
+            value = r->transport;
+        } else {
+            q->cell = pktseqi_row_cell(r, q);
+            status = pktseqi_cell_read(r, q, &value);
         }
-        if (q->fact) {
-            *value = r->transport;
-            continue;
-        }
-        *cell = pktseqi_row_cell(r, q);
-        if (cell->size == 0) {
-            if (q->kind != PKTSEQI_CELL_TEXT || pktseqi_request_due(r, q, 0))
-                status = pktseqi_cell_empty(r, q);
-        } else if (q->kind != PKTSEQI_CELL_TEXT) {
-            status = pktseqi_cell_number(r, q, cell, value);
-        } else if (!pktseqi_utf8(cell->text, cell->size)) {
-            status = pktseqi_cell_error(r, q, cell->text, "UTF-8 text");
-        }
-        if (i == 0 && status == PKTSEQ_OK && r->table->rows == 0 && *value != 0)
-            status = pktseqi_cell_error(r, q, cell->text, "0, for the first row begins a sequence");
+        if (i == 0 && status == PKTSEQ_OK && r->table->rows == 0 && value != 0)
+            status = pktseqi_cell_error(r, q, q->cell.text, "0, for the first row begins a "
+                                        "sequence");
+        if (status) return status;
+        if (q->whole) q->staged->text[at] = (uint32_t)value;
+        else q->staged->number[at] = value;
     }
-    return status;
+    return PKTSEQ_OK;
 }
 
 // Puts the texts of the current row, whose numbers are there, into the table's next row, which is
@@ -6276,26 +6280,30 @@ static const char *pktseqi_fast_end(const char *p, uint64_t separators) {
 // instruction.
 static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_request *q,
                                      const char *p, uint64_t separators, size_t at) {
-    double *to = &q->staged->number[at];
+    double *number = &q->staged->number[at];
+    uint32_t *whole = &q->staged->text[at];
     uint64_t value;
     size_t size;
     const char *end;
     switch (q->kind) {
     case PKTSEQI_CELL_NUMBER:
-        return pktseqi_number_scan(p, r->csv->data + r->csv->size + PKTSEQI_CSV_PAD, to);
+        return pktseqi_number_scan(p, r->csv->data + r->csv->size + PKTSEQI_CSV_PAD, number);
     case PKTSEQI_CELL_FLAG:
-        *to = *p - '0';
+        *whole = (uint32_t)(*p - '0');
         return *p == '0' || *p == '1' ? p + 1 : NULL;
     case PKTSEQI_CELL_PORT:
+        size = pktseqi_digits8(p, &value);
+        *whole = (uint32_t)value;
+        return size && value <= 65535 ? p + size : NULL;
     case PKTSEQI_CELL_POSITION:
         size = pktseqi_digits8(p, &value);
-        *to = (double)(int64_t)value;
-        return size && (q->kind == PKTSEQI_CELL_POSITION || value <= 65535) ? p + size : NULL;
+        *number = (double)(int64_t)value;
+        return size ? p + size : NULL;
     case PKTSEQI_CELL_TEXT: break;
     }
     end = pktseqi_fast_end(p, separators);
     if (*p == '"' || (end == p && (q->asked & PKTSEQI_ASKED_FIELD)) ||
-        !pktseqi_names_find(r, q, p, (size_t)(end - p), &q->staged->text[at]))
+        !pktseqi_names_find(r, q, p, (size_t)(end - p), whole))
         return NULL;
     return end;
 }
@@ -6468,7 +6476,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     r.tcp_only = schema->rule.tcp_only || schema->rule.reference_names;
     r.unit = -1;
     r.zero[0] = '0';
-    status = pktseqi_request_list(&r, schema);
+    status = pktseqi_request_list(&r);
     if (status == PKTSEQ_OK) status = pktseqi_csv_open(&csv);
     if (status == PKTSEQ_OK)
         status = pktseq_capture_magic(csv.data, csv.size) ? pktseqi_packets_read(&r)
