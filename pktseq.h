@@ -10208,8 +10208,9 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
     return p / (p + 2);
 }
 
-// From W x + W h in the four quarters of gate to r, z, n, q, and the next state: the step of >>gru.
-// Both biases of r and z are added first, as in the vectors; q has its own, inside of r * q.
+// From W x + W h in the four quarters of gate to r, z, n, q, and the next state: plain_gru after
+// its products. Both biases of r and z are added first, as in the vectors; q has its own, inside of
+// r * q. (1 - z)*n + z*h is n + z*(h - n) here, with one rounding less.
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktseq_real *b_hh,
                                             size_t H, size_t count, pktseq_real *gate,
                                             size_t gate_stride, const pktseq_real *h,
@@ -10225,8 +10226,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktse
         }
 }
 
-// The mirror of it, line by line: from dh2 in dh to the derivatives before the activations, in
-// place, and the part of dh that comes straight from h2 = (1 - z)*n + z*h.
+// The mirror of it, plain_gru_back before its products: from dh2 in dh to the derivatives before
+// the activations, in place, and the part of dh that comes straight from h2 = (1 - z)*n + z*h.
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktseq_real *h,
                                              pktseq_real *dh, size_t h_stride, pktseq_real *gate,
                                              size_t gate_stride) {
@@ -10689,7 +10690,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh
         }
 }
 
-// The mirror, as in >>scalar; the equations are in >>gru.
+// The mirror, as in >>scalar: plain_gru_back.
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float *h, float *dh,
                                              size_t h_stride, float *gate, size_t gate_stride) {
     for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
@@ -11390,7 +11391,20 @@ static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tens
 
 // What >>gru, >>forward and >>backward do for batches, with vectors and threads, stands here once
 // as THE MATHEMATICS has it: one sequence, a loop for a sum, all in double. Read it first. The fast
-// functions name the lines here that they stand for, and tests compare the two.
+// functions name those here that they stand for (plain_gru is pktseqi_plain_gru), and tests compare
+// the two.
+//
+// Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
+// state h runs along it. Each decoder step puts a packet out, which is the next step's input (free
+// running; with teacher forcing that is the true packet, y[0]):
+//
+//     step s        0       1       2       3             4
+//     input       x[0]    x[1]    x[2]    first     .-> out[0]
+//                   |       |       |       |       |     |
+//     h      0 --> enc --> enc --> enc --> dec -----|--> dec
+//                                           |       |     |
+//     output                              out[0] ---'   out[1]
+//     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
 //
 // dv is short for d loss / d v. The way back is the way there, read from its last line to its first
 // (Werbos 1990): what is marked "was: y = f(x)" gives dx += dy * f'(x). It is += because a value
@@ -11598,13 +11612,9 @@ typedef struct pktseqi_step {
     size_t gate_stride;
 } pktseqi_step;
 
-// Computes one GRU step.  source: docs.pytorch.org, torch.nn.GRU
-//   x (count, D), h  ->  h2                      gate keeps r z n q
-//   r = sigmoid(W_ir x + W_hr h + b_ir + b_hr)
-//   z = sigmoid(W_iz x + W_hz h + b_iz + b_hz)
-//   q =         W_hn h + b_hn                    reset acts AFTER the product, as in PyTorch, cuDNN
-//   n = tanh   (W_in x + b_in + r*q)
-//   h2 = (1 - z)*n + z*h                         computed as n + z*(h - n)
+// Computes one GRU step: plain_gru, of many sequences.
+//   x (count, D), h  ->  h2         gate keeps r z n q
+// a + b is one sum for r and z; of n it is a alone, and of q b, since r comes between them.
 static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
                                 const pktseqi_step *step) {
     size_t D = gru->D, H = gru->H, G = step->gate_stride;
@@ -11632,21 +11642,15 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
                    step->h_stride);
 }
 
-// The mirror has two halves. deltas: given dh2 in dh and what the forward step kept, turns each row
-// of gate into the derivatives before the activations, in place, and dh2 into the first part of dh:
+// plain_gru_back has two halves here. deltas (see >>scalar), from dh2 in dh and what the forward
+// step kept, makes each row of gate da (called gi) and db (gh), in place, and dh2 to dh2*z:
 //
 //     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
 //                                                             gh = quarters 1 2 4, of W_hh h + b_hh
 //
-//   was: h2 = (1 - z)*n + z*h                dz = dh2*(h - n)    dn = dh2*(1 - z)    dh = dh2*z
-//   was: n = tanh(W_in x + b_in + r*q)       an = dn*(1 - n*n)   dr = an*q           dq = an*r
-//   was: z = sigmoid(..)                     az = dz*z*(1 - z)
-//   was: r = sigmoid(..)                     ar = dr*r*(1 - r)
-//
-// Then the products:
-//   was: W_ih x + b_ih, gates r z n          dx  = W_ih' [ar; az; an]      left to the caller
-//   was: W_hh h + b_hh, gates r z and q      dh += W_hh' [ar; az; dq]      not at the first step of
-//                                            all, where h is a constant zero
+// Then come the dx of linear_back; its dW and db are summed up in >>backward, for all steps:
+//   was: W_ih x + b_ih       dx  = W_ih' gi      left to the caller
+//   was: W_hh h + b_hh       dh += W_hh' gh      not at step 0, where h is a constant zero
 //
 // Adds such a product to y. The sum over the units is taken in parts of 64 units, each gate by
 // gate:   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
@@ -11670,17 +11674,7 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
 
 // ---- >>forward: a batch through encoder and decoder -------------------------------------------
 
-// Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
-// state h runs along it. Each decoder step puts a packet out, which is the next step's input (free
-// running; with teacher forcing that is the true packet, y[0]):
-//
-//     step s        0       1       2       3             4
-//     input       x[0]    x[1]    x[2]    first     .-> out[0]
-//                   |       |       |       |       |     |
-//     h      0 --> enc --> enc --> enc --> dec -----|--> dec
-//                                           |       |     |
-//     output                              out[0] ---'   out[1]
-//     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
+// The chain of >>plain, for many sequences at once: rows of an array are sequences.
 //
 // A batch is cut into as many chains as there are threads, of sequences that follow each other when
 // sorted; a chain is one task. What needs no step before it follows for all rows at once: outputs
@@ -11931,10 +11925,7 @@ static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
     return max;
 }
 
-// Turns W h + b into what it means under NLL. Numbers stay, flags become probabilities, classes a
-// distribution:
-//   sigmoid(v) = 1 / (1 + e^-v)        softmax(v)[i] = e^(v[i] - m) / sum e^(v[j] - m),  m = max v
-// Subtracting m changes nothing but that no power overflows.
+// Turns W h + b into what it means under NLL, group by group: plain_link.
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
                          pktseq_real *out) {
     for (size_t g = 0; g < model->config.groups; ++g) {
@@ -11947,8 +11938,8 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
     }
 }
 
-// Computes out = W h + b for `rows` hidden states h_stride apart: `count` outputs from `first` on.
-// A part of them is what a watcher needs, which looks at the outputs of one group alone.
+// Computes out = W h + b (plain_linear) for `rows` hidden states h_stride apart: `count` outputs
+// from `first` on. A part of them is what a watcher needs, which looks at one group alone.
 //   out (rows) `count` numbers each, O apart
 static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_model *model,
                                 const pktseq_real *h, size_t h_stride, size_t rows, size_t first,
@@ -11995,8 +11986,8 @@ static double pktseqi_surprisal(pktseq_real p, double min) {
     return -log((double)p > min ? (double)p : min);
 }
 
-// Returns the negative log-likelihood of one group of y under the outputs, in nats; 0 for a class
-// that the codec does not know (all zeros).
+// Returns the negative log-likelihood of one group of y under the outputs, in nats, as plain_loss
+// does; 0 for a class that the codec does not know (all zeros).
 static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktseq_real *out,
                                 const pktseqi_truth *truth) {
     const double min = 1e-30;  // so that one packet costs at most 69 nats for a group
@@ -12035,13 +12026,9 @@ typedef struct pktseqi_job {
     size_t gates, ranges;  // tasks: of one GRU, and of packed inputs
 } pktseqi_job;
 
-// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error: the first of the
-// way back, here because the outputs are in the cache.
-//   was: loss = mean over B of sum over t of mean over O of (out - y)^2
-//                                                      dout = 2 (out - y) / (O B)
-//   was: NLL of a number or a flag                     dout = (out - y) / B
-//   was: NLL of a class                                dout = (out * sum of y - y) / B
-// The sum of y is 1, or 0 for a class that the codec does not know: then nothing is learned.
+// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error: dout of
+// plain_loss, divided by B; here because the outputs are in the cache. The sum of y is 1, or 0 for
+// a class that the codec does not know: then nothing is learned.
 static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
                                  size_t b) {
     size_t O = work->config.out, N = work->config.inputs;
@@ -12077,11 +12064,11 @@ static int pktseqi_wants_dout(const pktseqi_working *work) {
     return work->has_loss && !work->forward_only;
 }
 
-// Takes the sequences of one chain from step to step. When every sequence is teacher-forced all
-// inputs are known, and the outputs come later, all at once; else a step's outputs make the next
-// step's inputs. Of an iteration of the recommended recipe (32 sequences, 3,000 packets, H = 64,
-// O = 420, one thread with AVX-512: 17 ms) chains take 16 %, outputs 21 %, losses 2 %, chains back
-// 26 %, gradients, clipping and the step 34 % of the time.
+// Takes the sequences of one chain from step to step: plain_forward. When all are teacher-forced,
+// all inputs are known, and the outputs come later, all at once; else a step's outputs make the
+// next step's inputs. Of an iteration of the recommended recipe (32 sequences, 3,000 packets, H =
+// 64, O = 420, one thread with AVX-512: 17 ms) chains take 16 %, outputs 21 %, losses 2 %, chains
+// back 26 %, gradients, clipping and the step 34 % of the time.
 static void pktseqi_forward_chain(void *user, size_t chain) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -12219,25 +12206,15 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 
 // ---- >>backward: through time, from the last step to the first --------------------------------
 
-// The chain above, walked from its end to its beginning. Three things make it more than the chain
-// rule written down:
-//   - h feeds both the output of its step and the next step, so dh is a sum of two parts: W' dout
-//     of this step, and what the next step's backward left in dh.
-//   - In free running an output is also the next step's input, so dout has a second part as well.
-//   - The same weights act at every step, so their gradients are sums over the steps. These are
-//     taken at the end, in one pass over each weight matrix, from the deltas that lie in gate.
+// plain_backward, but that gradients, which are sums over the steps, are taken at the end, from the
+// deltas that lie in gate: one pass over each weight matrix, and not one at each step.
 //
 // So there are the deltas, a task for each chain as forward, and the gradients, a task for each 64
 // rows of a weight matrix: those of the outputs, which need dout alone, are done beside the chains.
 // Each number is written by one task, in one order of sums.
 
-// Adds the second part of dout, of sequence b at step s: what the next step made of the output,
-// f (O).
-//   was: token = leaky_relu(out)         f = dtoken * (token > 0 ? 1 : slope)
-//                                            (token has the sign of out)
-//   was: out = v                         dout += f
-//   was: out = sigmoid(v)                dout += f * out * (1 - out)
-//   was: out = softmax(v)                dout += out * (f - sum of f * out)
+// Adds the second part of dout, of sequence b at step s, what the next step made of the output:
+// plain_fed_back. dtoken (O) becomes f; the token has the sign of out.
 static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working *work, size_t s,
                                      size_t b) {
     size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
@@ -12257,8 +12234,8 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working 
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// y[b] += W' d[b] for b < count: products with W transposed, on the way back. No weights are
-// turned: a row of W is what the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
+// y[b] += W' d[b] for b < count: dx of plain_linear_back. No weights are turned: a row of W is what
+// the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
                                       size_t rows, size_t cols, const pktseq_real *d,
@@ -12272,8 +12249,8 @@ static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pkts
     }
 }
 
-// Takes step s back for sequences [first, past): their dh becomes that of the step before, and the
-// dout of the output that fed it is completed.
+// Takes step s back for sequences [first, past), as plain_backward does: their dh becomes that of
+// the step before, and the dout of the output that fed it is completed.
 static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *work, size_t s,
                                   size_t first, size_t past) {
     const pktseqi_kernels *kernels = work->kernels;
@@ -12315,10 +12292,10 @@ static void pktseqi_backward_chain(const pktseqi_job *job, size_t chain) {
             pktseqi_backward_step(job->model, work, s, b, past - b < TILE ? past : b + TILE);
 }
 
-// Adds d x' to n rows of weights, at most 64, and d to their biases, summed over packets: pieces of
-// 64, so that the rows stay in the cache while the packets pass by. The order of these sums, the
-// same for any number of threads: steps forward in time, within a step the sequences as sorted
-// (longest first); each piece from zero, then the pieces one after the other.
+// Adds d x' to n rows of weights, at most 64, and d to their biases, summed over packets: dW and db
+// of plain_linear_back, in pieces of 64, so that the rows stay in the cache while the packets pass
+// by. The order of these sums, the same for any number of threads: steps forward in time, within a
+// step the sequences as sorted (longest first); each piece from zero, then the pieces in order.
 //   d (rows, n), d_stride apart   x (rows) of (cols) numbers each   w (n, cols), or NULL   bias (n)
 static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, size_t d_stride,
                                size_t n, const pktseqi_row *x, size_t rows, size_t cols,
