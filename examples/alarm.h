@@ -400,8 +400,8 @@ static void alarm_put_time(FILE *file, double seconds) {
 
 enum { REASON_WORDS = 160 };
 
-// Copies what a column expected or saw, a token in words: "TCP < ack+push 1300+ after > ack" becomes
-// "TCP <- ack+push (1300 bytes or more) after -> ack".
+// Copies what a column expected or saw, a token in words: "TCP < ack+push 1300+ after > ack"
+// becomes "TCP <- ack+push (1300 bytes or more) after -> ack".
 static const char *reason_words(const char *text, char to[REASON_WORDS]) {
     int token = 0;  // an arrow alone makes it one
     to[0] = 0;
@@ -539,8 +539,8 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
     int blind = v && rate >= 0 && v->above_limit >= 1;  // even all of them could be chance
     if (!v || !v->judged) {
         snprintf(text, 768, "%s", v ? "fewer than 100 sequences are too few to say whether this is "
-                 "traffic as in calibration" : "the model keeps no distribution of normal scores to "
-                 "compare with, as older ones do not: calibrate it anew");
+                 "traffic as in calibration" : "the model keeps no distribution of normal scores "
+                 "to compare with, as older ones do not: calibrate it anew");
         return text;
     }
     n = (size_t)snprintf(text, 768, "%s", v->drifted ? "other traffic than it was calibrated on:"
@@ -570,9 +570,9 @@ static inline const char *verdict_text(char text[768], const pktseq_verdict *ver
                               "such a small share;", output_percent(part[0], v->above),
                               output_percent(part[1], rate));
     if (v->drifted)
-        snprintf(text + n, 768 - n, " if it is no attack but normal by now, recalibrate with detect "
-                 "--calibrate NORMAL --save-calibration, or continue with train --continue MODEL "
-                 "NORMAL");
+        snprintf(text + n, 768 - n, " if it is no attack but normal by now, recalibrate with "
+                 "detect --calibrate NORMAL --save-calibration, or continue with train "
+                 "--continue MODEL NORMAL");
     output_make_printable(text, 0);
     return text;
 }

@@ -48,14 +48,15 @@ static const char help_text[] =
     "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
     "  --bad-rows X            percent of the rows that may be unreadable and are left out (1)\n"
     "  --threads N             0 = as OpenMP decides (0)\n"
-    "  --live                  answer while packets come: DATA is read once, each alarm is a line; so\n"
-    "                          it is for - unless --scores, --report, --top or --calibrate is given\n"
-    "  --adapt HOURS           with --live: make the threshold anew from the sequences that ended in\n"
-    "                          the last hours; a burst of alarms hardly counts (off)\n"
-    "  --json                  an object a line: live each alarm; of a file each incident, and after\n"
-    "                          it its sequences; names as in Suricata's EVE\n"
-    "  --ignore FILE           no alarms of these addresses, networks, pairs of them or \"port N\",\n"
-    "                          one a line\n"
+    "  --live                  answer while packets come: DATA is read once, each alarm is a\n"
+    "                          line; so it is for - unless --scores, --report, --top or\n"
+    "                          --calibrate is given\n"
+    "  --adapt HOURS           with --live: make the threshold anew from the sequences that ended\n"
+    "                          in the last hours; a burst of alarms hardly counts (off)\n"
+    "  --json                  an object a line: live each alarm; of a file each incident, and\n"
+    "                          after it its sequences; names as in Suricata's EVE\n"
+    "  --ignore FILE           no alarms of these addresses, networks, pairs of them or\n"
+    "                          \"port N\", one a line\n"
     "  --help                  this text\n"
     "  --version               the version, and how it was compiled\n"
     "\n"
@@ -66,9 +67,9 @@ static const char help_text[] =
     "score.\n"
     "\n"
     "Below each incident stand the three columns that added most to its highest score, and the\n"
-    "packet of the sequence where each was worst; then some of its sequences. token says what kind\n"
-    "of packet: protocol, -> from the side that began or <- back, flags, length, and after what;\n"
-    "pair_.. count what passed between the two addresses in the last 10 seconds. The report\n"
+    "packet of the sequence where each was worst; then some of its sequences. token says what\n"
+    "kind of packet: protocol, -> from the side that began or <- back, flags, length, and after\n"
+    "what; pair_.. count what passed between the two addresses in the last 10 seconds. The report\n"
     "explains each.\n";
 
 enum { MOST_LABELS = 64, MOST_STEPS = 40, MOST_SEQUENCES = 3, UNKNOWN = 2 };
@@ -594,7 +595,8 @@ static void print_figures(app *a) {
             (unsigned long)above, (unsigned long)n,
             a->table.connection ? "connections" : "sequences", 100 * (double)above / (double)n);
     else
-        say(a, "anomalous   not judged: the list below has the highest scores, whatever they mean\n");
+        say(a, "anomalous   not judged: the list below has the highest scores, "
+               "whatever they mean\n");
     if (a->judged) say(a, "incidents   %lu", (unsigned long)a->incidents.count);
     if (a->ignored) say(a, ", and %lu sequences ignored", (unsigned long)a->ignored);
     if (a->judged) say(a, "\n");
@@ -742,7 +744,8 @@ static double time_of(const app *a, size_t row) { return number_of(a, "timestamp
 
 // A time for people: "2.500 s", or date and time where the clock tells them for all of the list.
 static const char *time_text(const app *a, double time, char text[48]) {
-    if (!strchr(pktseq_time_text(text, time), 'Z') || a->undated) snprintf(text, 48, "%.3f s", time);
+    if (!strchr(pktseq_time_text(text, time), 'Z') || a->undated)
+        snprintf(text, 48, "%.3f s", time);
     return text;
 }
 
@@ -850,8 +853,9 @@ static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
     alarm->ended = 1;
 }
 
-// Finds the reasons of target steps first .. past - 1 of the pair that is explained: texts are those
-// of the table and not of categories, also where the model does not know them. Returns how many.
+// Finds the reasons of target steps first .. past - 1 of the pair that is explained: texts are
+// those of the table and not of categories, also where the model does not know them. Returns how
+// many.
 static size_t reasons_of(const app *a, size_t i, size_t first, size_t past, pktseq_reason *reason) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
     size_t reasons = 0;
@@ -1007,7 +1011,8 @@ static void print_sequence(const app *a, const explained *x, int label) {
 static void print_top(const app *a, const entry *list, size_t count) {
     const unsigned long n = (unsigned long)count;
     if (count == 1)
-        fprintf(a->print, "\nthe %shighest score\n", a->incidents.count ? "incident with the " : "");
+        fprintf(a->print, "\nthe %shighest score\n",
+                a->incidents.count ? "incident with the " : "");
     else if (count)
         fprintf(a->print, a->incidents.count ? "\nthe %lu incidents with the highest scores\n"
                                              : "\nthe %lu highest scores\n", n);

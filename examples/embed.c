@@ -16,8 +16,8 @@ static void tell(void *user_data, const pktseq_alarm *a) {
     char src[46], dst[46];
     pktseq_address_text(src, a->src);
     pktseq_address_text(dst, a->dst);
-    printf("%s:%d > %s:%d score %.3g, threshold %.3g\n", src, a->src_port, dst, a->dst_port, a->score,
-           a->threshold);
+    printf("%s:%d > %s:%d score %.3g, threshold %.3g\n", src, a->src_port, dst, a->dst_port,
+           a->score, a->threshold);
     fflush((FILE *)user_data);
 }
 

@@ -66,8 +66,8 @@ static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v)
     fputs("}}\n", file);
 }
 
-// Judges the traffic after every 20 sequences, and says when it becomes other traffic than the model
-// was calibrated on, and when that is over.
+// Judges the traffic after every 20 sequences, and says when it becomes other traffic than the
+// model was calibrated on, and when that is over.
 static void live_judge(live *l) {
     pktseq_verdict v;
     if (l->guard->watcher.sequences < l->judged + 20) return;

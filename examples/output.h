@@ -120,9 +120,9 @@ static inline const char *output_percent(char text[32], double share) {
     return text;
 }
 
-// What a false-alarm rate was asked for and what can be said of it: "1 % false alarms (later traffic:
-// 0.34 to 2.9 %), from 922 normal sequences". From how many sequences on something can be promised
-// is said where they are too few: at least two should be above the threshold.
+// What a false-alarm rate was asked for and what can be said of it: "1 % false alarms (later
+// traffic: 0.34 to 2.9 %), from 922 normal sequences". From how many sequences on something can be
+// promised is said where they are too few: at least two should be above the threshold.
 static inline const char *output_rate(char text[256], const pktseq_detector *detector,
                                       double rate) {
     double threshold, low, high, n = (double)detector->sequences;
@@ -252,8 +252,8 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
               (unsigned long)cut->bad_rows, packets, INPUT_ARE(cut->bad_rows), table->first_bad);
     INPUT_SAY(table->notes & PKTSEQ_READ_DAMAGED, "only what comes before the damage is read: %s",
               table->first_bad);
-    INPUT_SAY(table->capture.incomplete, "the capture ends within a packet: it is cut off, or still "
-              "being written");
+    INPUT_SAY(table->capture.incomplete, "the capture ends within a packet: it is cut off, or "
+              "still being written");
     INPUT_SAY(cut->headers, "the header line comes again among the rows, %lu time%s, as in files "
               "that were put one after another", INPUT_NUMBER(cut->headers));
     INPUT_SAY(cut->not_tcp, "%lu of %lu packets %s not TCP and left out",
@@ -287,8 +287,8 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
     return 0;
 }
 
-// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters for
-// a formula: an apostrophe tells it not to.
+// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters
+// for a formula: an apostrophe tells it not to.
 static inline int output_cell(FILE *file, const char *text) {
     int formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, good = 1;
     if (!strpbrk(text, ",\"\r\n")) {

@@ -812,10 +812,10 @@ static void report_put_step(FILE *file, const report_item *item, const report_st
     snprintf(frame, sizeof frame, "%lu", (unsigned long)step->frame);
     report_number(score, step->score, decimals);
     report_put(file, "<tr><td class=\"n\">%u</td><td class=\"n\">%s</td><td class=\"n sec\">%s"
-                     "</td><td>%x</td><td><code>%x</code></td><td><code>%x</code></td><td class=\"n\">%s"
-                     "</td><td class=\"bar\" aria-hidden=\"true\"><i style=\"width:%w%\"></i></td>"
-                     "</tr>\n", step->packet, frame, time, step->why, step->expected,
-               step->seen, score, bar);
+                     "</td><td>%x</td><td><code>%x</code></td><td><code>%x</code></td><td "
+                     "class=\"n\">%s</td><td class=\"bar\" aria-hidden=\"true\"><i "
+                     "style=\"width:%w%\"></i></td></tr>\n", step->packet, frame, time, step->why,
+               step->expected, step->seen, score, bar);
 }
 
 // The table of a sequence's packets.
@@ -827,10 +827,12 @@ static void report_put_steps_of(FILE *file, const report_item *item, int frames)
     decimals = report_decimals(most, 3);
     if (decimals > 4) decimals = most > 0 && most < 0.0001 ? 6 : 4;
     report_put(file, "<div class=\"wide\" tabindex=\"0\"><table class=\"steps\"><thead><tr><th "
-                     "scope=\"col\" class=\"n\">Packet</th><th scope=\"col\" class=\"n\">%s</th><th "
-                     "scope=\"col\" class=\"n sec\">Seconds</th><th scope=\"col\">Field</th><th "
+                     "scope=\"col\" class=\"n\">Packet</th><th scope=\"col\" "
+                     "class=\"n\">%s</th><th scope=\"col\" "
+                     "class=\"n sec\">Seconds</th><th scope=\"col\">Field</th><th "
                      "scope=\"col\">Expected</th><th scope=\"col\">Seen</th><th scope=\"colgroup\" "
-                     "colspan=\"2\">Added<span class=\"sec\"> to the score</span></th></tr></thead><tbody>\n",
+                     "colspan=\"2\">Added<span class=\"sec\"> to the "
+                     "score</span></th></tr></thead><tbody>\n",
                frames ? "Frame" : "Row");
     for (size_t i = 0; i < item->steps; ++i)
         report_put_step(file, item, &item->step[i], most, decimals);
@@ -843,13 +845,15 @@ static void report_put_steps_of(FILE *file, const report_item *item, int frames)
 // All that is said of one sequence: where it is in the file, and each packet.
 static void report_put_sequence(const report_view *v, const report_item *item) {
     char time[48];
-    report_put(v->file, "<p class=\"note\">Sequence %u, %u packets in %s %u to %u of the file, from "
-                        "%x on for %s s. First packet <bdi>%x</bdi>, last packet <bdi>%x</bdi>.</p>\n",
+    report_put(v->file, "<p class=\"note\">Sequence %u, %u packets in %s %u to %u of the file, "
+                        "from %x on for %s s. First packet <bdi>%x</bdi>, last packet "
+                        "<bdi>%x</bdi>.</p>\n",
                item->sequence, item->packets, v->r->capture ? "frames" : "rows", item->row,
                item->last_row, item->when, report_number(time, item->last_time - item->time, 3),
                item->who, item->last_who);
     if (item->filter[0])
-        report_put(v->file, "<p class=\"note\">In Wireshark: <code class=\"filter\">%x</code></p>\n",
+        report_put(v->file, "<p class=\"note\">In Wireshark: <code "
+                            "class=\"filter\">%x</code></p>\n",
                    item->filter);
     if (item->steps) report_put_steps_of(v->file, item, v->r->frames);
 }
@@ -879,8 +883,8 @@ static void report_put_details(const report_view *v, const report_entry *entry, 
         fputs("</details>\n", file);
     }
     if (entry->items < entry->sequences)
-        report_put(file, "<p class=\"note\">%u of its %u sequences are shown; <code>--scores</code> "
-                         "writes all.</p>\n", entry->items, entry->sequences);
+        report_put(file, "<p class=\"note\">%u of its %u sequences are shown; "
+                         "<code>--scores</code> writes all.</p>\n", entry->items, entry->sequences);
     fputs("</details></td></tr>\n", file);
 }
 
@@ -1073,7 +1077,8 @@ static void report_put_lead(const report_view *v) {
     const char *unit = v->r->unit, *s = all == 1 ? "" : "s";
     fputs("<p class=\"lead\">", v->file);
     if (!v->threshold)
-        report_put(v->file, "%u %s%s, ranked, but not judged: there is no threshold.", all, unit, s);
+        report_put(v->file, "%u %s%s, ranked, but not judged: there is no threshold.", all, unit,
+                   s);
     else if (!above)
         report_put(v->file, "%s %u %s%s above the threshold of %v.",
                    all == 1 ? "The" : "None of", all, unit, all == 1 ? " is not" : "s is",

@@ -152,7 +152,8 @@ static void share(const app *a, pktseq_buffer *buffer) {
     MPI_Bcast(buffer->data, (int)size, MPI_BYTE, 0, MPI_COMM_WORLD);
 }
 
-// Chooses the sequences of a table from one share of it to another: the others are repeated 0 times.
+// Chooses the sequences of a table from one share of it to another: the others are repeated 0
+// times.
 static unsigned char *chosen(const app *a, const pktseq_table *table, double begin, double end) {
     unsigned char *repeats = (unsigned char *)memory(a, table->sequences, 1);
     for (size_t s = 0; s < table->sequences; ++s)
@@ -421,8 +422,8 @@ static void calibrate(app *a) {
 }
 
 // What the measured time of a worker's step and the bytes of the parameters mean elsewhere: each
-// rank sends and receives every parameter about twice (gradients, then parameters), in 2 log2(ranks)
-// messages of 20 us each.
+// rank sends and receives every parameter about twice (gradients, then parameters), in 2
+// log2(ranks) messages of 20 us each.
 static void print_scaling(const app *a, size_t iterations) {
     double step = a->compute / (double)iterations / (double)a->own;  // of one worker
     double bytes = 4.0 * (double)a->model.parameters;

@@ -1,4 +1,5 @@
-// inside.c - pktseq.h, compiled once for all tests that are linked with it, and what inside.h names.
+// inside.c - pktseq.h, compiled once for all tests that are linked with it, and what inside.h
+// names.
 #undef PKTSEQ_LINKED
 #include "inside.h"
 

@@ -1,5 +1,6 @@
-// net.h - a network with a batch of pairs, what it computes (fast or plain) in double, and PyTorch's
-// numbers for the same, which fixtures/make_fixtures.py and make_nll_fixtures.py have written.
+// net.h - a network with a batch of pairs, what it computes (fast or plain) in double, and
+// PyTorch's numbers for the same, which fixtures/make_fixtures.py and make_nll_fixtures.py have
+// written.
 #ifndef NET_H
 #define NET_H
 

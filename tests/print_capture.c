@@ -1,4 +1,5 @@
-// print_capture.c - every IP packet of a capture, one line each, as tests/captures.py compares them.
+// print_capture.c - every IP packet of a capture, one line each, as tests/captures.py compares
+// them.
 //
 // cc -O2 tests/print_capture.c -o build/print_capture -lm && build/print_capture FILE
 // Columns: frame, time, length, source, destination, transport, ports, flags, ICMP's type and code,

@@ -3,6 +3,7 @@
 # looks at what the objects show to the outside. One line per group of checks; skips are repeated
 # at the end. Compilers: gcc, clang and clang-19, each if it is installed.
 cd "$(dirname "$0")/.." || exit 1
+sources=$(find "$PWD/pktseq.h" "$PWD/examples" "$PWD/tests" -name '*.[ch]' -o -name '*.cpp')
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -226,6 +227,14 @@ check_compiler() {
     end
 }
 
+# ---- the sources as text ------------------------------------------------------------------------
+
+check_columns() {
+    begin "C sources have at most 100 columns"
+    must_be_empty "longer" "$(awk 'length > 100 { print FILENAME ":" FNR }' "$@")"
+    end
+}
+
 # ---- all of them, at the same time --------------------------------------------------------------
 
 tested=
@@ -238,6 +247,8 @@ for pair in gcc:g++ clang:clang++ clang-19:clang++-19; do
         skip "$cc: not installed, or not with $cxx" | tee "$tmp/$cc.report"
     fi
 done
+check_columns $sources >"$tmp/columns.report"
+cat "$tmp/columns.report"
 wait
 for cc in $tested; do cat "$tmp/$cc.report"; done
 echo

@@ -747,7 +747,8 @@ static size_t pcap_all(bytes *b, uint32_t magic, uint32_t link_type) {
         if (f->link_type != link_type) continue;
         pcap_frame(b, magic, (uint32_t)seconds_of(i), (uint32_t)units_of(i, per_second),
                    f->data + f->begin, frame_size(f));
-        f->want.time = time_of(seconds_of(i), units_of(i, per_second), per_second == 1000000 ? 6 : 9);
+        f->want.time =
+            time_of(seconds_of(i), units_of(i, per_second), per_second == 1000000 ? 6 : 9);
         ++count;
     }
     return count;
@@ -1364,7 +1365,8 @@ static void check_live(const bytes *b, size_t limit) {
         CHECK(pktseq_column_number(pktseq_table_column(&table, "same_connection"), row) ==
               one->same_connection);
         for (int k = 0; k < PKTSEQ_COUNTERS; ++k)
-            CHECK(pktseq_column_number(pktseq_table_column(&table, name[k]), row) == one->counter[k]);
+            CHECK(pktseq_column_number(pktseq_table_column(&table, name[k]), row) ==
+                  one->counter[k]);
         CHECK(!pktseq_token_text(one->token, one->protocol, text, sizeof text));
         CHECK(strcmp(pktseq_column_text(token, row), text) == 0);
     }

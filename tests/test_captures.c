@@ -173,7 +173,8 @@ static plain plain_cut(const hand *h, const pktseq_rule *rule) {
             size_t row = p.kept[end];
             int talks = !strcmp(h->sources[h->source[row]], from) ||
                         !strcmp(h->destinations[h->destination[row]], from);
-            if (end - at >= rule->min_length && (!talks || h->time[row] - time > rule->window)) break;
+            if (end - at >= rule->min_length && (!talks || h->time[row] - time > rule->window))
+                break;
         }
         if (end - at < rule->min_length) {
             p.remainder = end - at;
@@ -289,7 +290,8 @@ static const char *cut_text(hand *h, const pktseq_rule *rule) {
 static void test_edges(void) {
     static hand h;
     pktseq_rule rule = pktseq_rule_default();
-    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 && rule.reference_names == 0);
+    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 &&
+          rule.reference_names == 0);
     // One conversation of exactly `most` packets, one less, one more.
     for (size_t rows = 319; rows <= 325; ++rows) {
         char expected[60];
@@ -357,7 +359,8 @@ static void test_again(void) {
     CHECK(pktseq_table_track(&h.table, &notebook, NULL, NULL) == PKTSEQ_OK);
     CHECK(h.table.rows == 6 && h.table.sequences == 2);
     check_sound(&h.table, "again");
-    CHECK(h.table.counts.dropped == 1 && h.table.counts.remainder == 2 && h.table.counts.renamed == 1);
+    CHECK(h.table.counts.dropped == 1 && h.table.counts.remainder == 2 &&
+          h.table.counts.renamed == 1);
     CHECK(h.number[2] == 2 && h.number[3] == 4 && h.number[4] == 5);
     for (size_t row = 0; row < 6; ++row)
         CHECK(strcmp(pktseq_column_text(&h.column[2], row), row == 4 ? "SMTP" : "TCP") == 0);
@@ -845,8 +848,8 @@ static void test_kinds(void) {
         if (err.status) continue;
         check_sound(&table, kinds[i].name);
         CHECK_THAT(table.rows == SAMPLES && table.sequences == base.sequences &&
-                       table.counts.clock_back == 0 && table.counts.bad_rows == 0, "%s: %lu rows, %lu "
-                   "bad: %s", kinds[i].name, (unsigned long)table.rows,
+                       table.counts.clock_back == 0 && table.counts.bad_rows == 0,
+                   "%s: %lu rows, %lu bad: %s", kinds[i].name, (unsigned long)table.rows,
                    (unsigned long)table.counts.bad_rows, table.first_bad);
         time = pktseq_table_column(&table, "timestamp");
         for (size_t c = 0; table.rows == SAMPLES && c < table.column_count; ++c) {
@@ -854,7 +857,8 @@ static void test_kinds(void) {
             const pktseq_column *b = pktseq_table_column(&base, a->name);
             size_t wrong = b == NULL;
             for (size_t row = 0; b && row < SAMPLES; ++row)
-                wrong += a->names ? strcmp(pktseq_column_text(a, row), pktseq_column_text(b, row)) != 0
+                wrong += a->names
+                         ? strcmp(pktseq_column_text(a, row), pktseq_column_text(b, row)) != 0
                          : pktseq_column_number(a, row) -
                                    (a == time ? pktseq_column_number(time, 0) : 0) !=
                                pktseq_column_number(b, row);
@@ -956,8 +960,8 @@ static void test_transports(void) {
     CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%s", err.text);
     check_sound(&table, "transports");
     CHECK_THAT(table.counts.not_ip == 2 && table.counts.quotes == 2 && table.counts.tunnels == 4 &&
-                   table.counts.bad_rows == 0 && table.rows == ROWS - 2, "%lu rows, %lu not IP, %lu "
-               "quotes, %lu tunnels; %s", (unsigned long)table.rows,
+                   table.counts.bad_rows == 0 && table.rows == ROWS - 2,
+               "%lu rows, %lu not IP, %lu quotes, %lu tunnels; %s", (unsigned long)table.rows,
                (unsigned long)table.counts.not_ip, (unsigned long)table.counts.quotes,
                (unsigned long)table.counts.tunnels, table.first_bad);
     for (int i = 0; i < ROWS && table.rows == ROWS - 2; ++i) {
@@ -1014,7 +1018,8 @@ static void test_bad_rows(void) {
             CHECK_THAT(err.line == (size_t)first && strstr(err.text, "cannot be read"), "%s",
                        err.text);
         } else {
-            CHECK(table.counts.bad_rows == (size_t)list[i].bad && table.counts.bad_line == (size_t)first);
+            CHECK(table.counts.bad_rows == (size_t)list[i].bad &&
+                  table.counts.bad_line == (size_t)first);
             CHECK(!bad == !table.first_bad[0] && table.rows == (size_t)(list[i].rows - bad));
             check_sound(&table, "bad rows");
         }
@@ -1068,7 +1073,8 @@ static void test_messages(void) {
         put(&twice, csv.data);
         put(&twice, csv.data);
         CHECK_THAT(parse_kind(&table, &twice, &schema, &err), "%s", err.text);
-        CHECK(table.counts.headers == 1 && table.counts.bad_rows == 0 && table.counts.clock_back == 1 &&
+        CHECK(table.counts.headers == 1 && table.counts.bad_rows == 0 &&
+              table.counts.clock_back == 1 &&
               table.rows == 2 * SAMPLES);
         check_sound(&table, "twice");
         pktseq_table_free(&table);
@@ -1249,7 +1255,8 @@ static void test_memory(void) {
         status = pktseq_table_parse(&table, csv.data, csv.size, &schema, &allocator, &err);
         if (status == PKTSEQ_OK) {
             check_sound(&table, "memory");
-            CHECK(table.counts.not_tcp > 200 && table.counts.dropped > 200 && table.counts.renamed > 200);
+            CHECK(table.counts.not_tcp > 200 && table.counts.dropped > 200 &&
+                  table.counts.renamed > 200);
             pktseq_table_free(&table);
             CHECK(count.live == 0);
             if (count.allocations < fail_at) break;

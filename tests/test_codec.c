@@ -1144,8 +1144,8 @@ static void test_too_large(void) {
 
 // ---- limits, and two codecs compared
 
-// A schema of two fields that are to be predicted, of `wide` one-hot categories each, and `contexts`
-// fields of the context; fitted to rows of their own. The status; err says why.
+// A schema of two fields that are to be predicted, of `wide` one-hot categories each, and
+// `contexts` fields of the context; fitted to rows of their own. The status; err says why.
 static pktseq_status fit_wide(size_t wide, size_t contexts) {
     static char name[4096][8];
     static const char *category[4096];
@@ -1314,15 +1314,20 @@ static void test_extend(void) {
     CHECK(!pktseq_codec_schema(NULL).field && pktseq_codec_schema(NULL).rule.min_length == 4);
     part = schema;
 
-    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, &schema, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, &schema, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
     part.hold_out = 1;
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, &part, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, &part, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, NULL, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
     without = schema;
     without.field_count = 1;
     lacking = parse(more, &without);
-    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, &schema, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, &schema, NULL, &err) ==
+          PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "protocol") && !same.field, "%s", err.text);
     pktseq_table_free(&lacking);
     pktseq_table_free(&first);

@@ -532,8 +532,8 @@ static void test_packed(void) {
     }
 }
 
-// Sequences that count never, once and several times: those that count several times are trained on,
-// be they held out or not.
+// Sequences that count never, once and several times: those that count several times are trained
+// on, be they held out or not.
 static void test_times(void) {
     enum { SEQUENCES = 10 };
     static const unsigned char times[SEQUENCES] = {1, 0, 3, 1, 1, 1, 1, 1, 2, 0};

@@ -301,7 +301,8 @@ static void test_random(void) {
         CHECK_THAT(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK, "%s", err.text);
         CHECK(h.table.column_count == BASES + DERIVED && err.text[0] == 0);
         check_derived(&h.table);
-        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);  // nothing is missing
+        // Nothing is missing.
+        CHECK(pktseq_table_track(&h.table, NULL, &schema, &err) == PKTSEQ_OK);
         CHECK(h.table.column_count == BASES + DERIVED);
         free_hand(&h);
     }
@@ -460,7 +461,8 @@ static void test_arguments(void) {
         if (i == 3) start[1] = 11;
         if (i == 4) start[2] = 9;
         if (i == 5) table.start = NULL;
-        CHECK_THAT(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
+        CHECK_THAT(pktseq_table_track(&table, NULL, &schema, &err) == PKTSEQ_ERROR_ARGUMENT, "%d",
+                   i);
     }
     for (uint32_t i = 0; i < TEXTS; ++i) {
         h.text[i][3] = 6;

@@ -100,8 +100,8 @@ static int same_detector(const pktseq_detector *a, const pktseq_detector *b) {
            a->options.one_step_ahead == b->options.one_step_ahead &&
            a->options.by_length == b->options.by_length &&
            same_double(&a->options.context, &b->options.context, 1) &&
-           same_double(&a->options.false_positive_rate, &b->options.false_positive_rate, 1) && a->out == b->out &&
-           a->groups == b->groups && a->contexts == b->contexts &&
+           same_double(&a->options.false_positive_rate, &b->options.false_positive_rate, 1) &&
+           a->out == b->out && a->groups == b->groups && a->contexts == b->contexts &&
            same_double(a->weight, b->weight, a->groups) &&
            same_double(a->error, b->error, a->out) && same_double(a->mean, b->mean, a->contexts) &&
            same_double(a->precision, b->precision, a->contexts * a->contexts) &&
@@ -457,7 +457,8 @@ static void check_fit(parts *s, const pktseq_detector *d) {
         score[i] = plain_score(d, &s->work, 0, &pair);
     }
     for (size_t o = 0; o < OUT; ++o)
-        CHECK_THAT(close_to(d->error[o], d->options.measure && o == 0 ? error[o] / (double)packets : 1, 1e-9),
+        CHECK_THAT(close_to(d->error[o],
+                            d->options.measure && o == 0 ? error[o] / (double)packets : 1, 1e-9),
                    "error %d: %g", (int)o, d->error[o]);
     for (size_t c = 0; c < CONTEXT; ++c) mean[c] /= (double)packets;
     for (size_t i = 0; i < pairs; ++i) {
@@ -501,7 +502,9 @@ static void check_fit(parts *s, const pktseq_detector *d) {
         ++count[4];
     }
     CHECK_THAT(count[0] >= 10 && count[0] < 20 && count[1] >= 20 && count[2] >= 20 &&
-                   count[3] >= 20, "%d %d %d %d sequences", (int)count[0], (int)count[1], (int)count[2], (int)count[3]);
+                   count[3] >= 20,
+               "%d %d %d %d sequences", (int)count[0], (int)count[1], (int)count[2],
+               (int)count[3]);
     for (size_t k = 0; k < 4; ++k) {
         size_t from = count[k] < 20 ? 4 : k;
         double of = total[from] / (double)count[from];
@@ -514,10 +517,11 @@ static void check_fit(parts *s, const pktseq_detector *d) {
     CHECK(pktseq_detector_score_all(d, &s->model, &s->dataset, 2, score, NULL) == PKTSEQ_OK);
     for (size_t k = 0; k < PKTSEQ_QUANTILES; ++k) {
         CHECK(pktseq_quantile(score, pairs, (double)k / 64, &quantile, NULL, NULL) == 0);
-        CHECK_THAT(close_to(d->scores.quantile[k], quantile, 1e-15), "level %d: %.17g, not %.17g", (int)k,
-                   d->scores.quantile[k], quantile);
+        CHECK_THAT(close_to(d->scores.quantile[k], quantile, 1e-15), "level %d: %.17g, not %.17g",
+                   (int)k, d->scores.quantile[k], quantile);
     }
-    CHECK_THAT(close_to(d->threshold, tail_threshold(score, pairs, d->options.false_positive_rate), 1e-9),
+    CHECK_THAT(close_to(d->threshold, tail_threshold(score, pairs, d->options.false_positive_rate),
+                        1e-9),
                "%.17g, not %.17g", d->threshold,
                tail_threshold(score, pairs, d->options.false_positive_rate));
     CHECK(d->threshold_low <= d->threshold && d->threshold <= d->threshold_high);
@@ -1453,8 +1457,8 @@ static double share_above(tail kind, double threshold) {
 
 // What is promised of a rate holds: over many samples of each kind of traffic the true rate lies
 // within the printed range in at least 90 % of them (95 is promised), and where 1,000 sequences
-// were there within a factor of two of what was asked for in at least 80 %. Where scores have a hard
-// end, it is not higher.
+// were there within a factor of two of what was asked for in at least 80 %. Where scores have a
+// hard end, it is not higher.
 static void test_rate_is_kept(void) {
     static const size_t size[] = {60, 300, 1000};
     static double score[1000];
@@ -1508,17 +1512,22 @@ static void test_rate_in_bursts(void) {
     CHECK(!pktseq_detector_threshold(&even, 1, 0.01, &threshold, NULL, NULL) &&
           threshold == even.running_threshold);
     for (double rate = 0.001; rate <= 1; rate += 0.001) {
-        CHECK(!pktseq_detector_threshold(&even, 1, rate, &threshold, NULL, NULL) && threshold <= before);
+        CHECK(!pktseq_detector_threshold(&even, 1, rate, &threshold, NULL, NULL) &&
+              threshold <= before);
         before = threshold;
     }
-    CHECK(pktseq_detector_threshold(NULL, 1, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(NULL, 1, 0.01, &threshold, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_threshold(&even, 1, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_threshold(&even, 1, -1, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_threshold(NULL, 0, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(NULL, 0, 0.01, &threshold, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_detector_threshold(&even, 0, 0.01, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_detector_threshold(&even, 0, 1.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_detector_threshold(&even, 0, 1.01, &threshold, NULL, NULL) ==
+          PKTSEQ_ERROR_ARGUMENT);
     even.dispersion = 0;  // as a checkpoint before 1.0 leaves it
-    CHECK(pktseq_detector_threshold(&even, 0, 0.01, &threshold, NULL, NULL) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(pktseq_detector_threshold(&even, 0, 0.01, &threshold, NULL, NULL) ==
+          PKTSEQ_ERROR_MISMATCH);
     pktseq_detector_free(&even);
     pktseq_detector_free(&uneven);
 }

@@ -547,8 +547,8 @@ static void test_round_trip(void) {
             pktseq_train_config config = s.training.config;
             CHECK(!pktseq_train(&s.model, &s.dataset, &config, &s.training, &err));
             CHECK(!pktseq_train(&p->model, &s.dataset, &config, &p->training, &err));
-            CHECK_THAT(same_model(&p->model, &s.model) && equal_trainings(&s.training, &p->training),
-                       "%s: resumed", what);
+            CHECK_THAT(same_model(&p->model, &s.model) &&
+                           equal_trainings(&s.training, &p->training), "%s: resumed", what);
         }
         CHECK(unload(&l));
         pktseq_buffer_free(&buffer);
@@ -1810,11 +1810,15 @@ static void test_arguments(void) {
     memset(&none, 0, sizeof none);
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         CHECK(!pktseq_save_mem(&good, &s.model, &s.codec, NULL, NULL, NULL, NULL));
-        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL, NULL) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
         CHECK(!buffer.data && err.text[0]);
-        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, NULL, 100, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
+        CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, NULL, 100, NULL, &err) ==
+              PKTSEQ_ERROR_ARGUMENT);
         CHECK(!model.block);
         CHECK(pktseq_load_mem(NULL, NULL, NULL, NULL, good.data, good.size, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
@@ -1833,7 +1837,8 @@ static void test_arguments(void) {
         // The codec's own memory, so that it may be spoilt.
         char *text = (char *)(size_t)s.codec.field[1].category[0], kept = text[0];
         text[0] = (char)0xff;
-        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) == PKTSEQ_ERROR_DATA &&
+        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) ==
+              PKTSEQ_ERROR_DATA &&
               !buffer.data);
         text[0] = kept;
 

@@ -510,7 +510,8 @@ static void test_headers(void) {
         {"twice, one escaped",
          {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"\\u0061\":\"\"}"), 0, 0, 0}, "without escapes"},
         {"twice, both escaped",
-         {10, 0, 0, 0, 0, 0, META("{\"\\u006a\":\"\",\"\\u006A\":\"\"}"), 0, 0, 0}, "without escapes"},
+         {10, 0, 0, 0, 0, 0, META("{\"\\u006a\":\"\",\"\\u006A\":\"\"}"), 0, 0, 0},
+         "without escapes"},
         {"a tensor twice", {1, "encoder.gru.weight_ih_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "twice"},
         {"a tensor twice, escaped",
          {1, "encoder.gru.weight_\\u0069h_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "without escapes"},
@@ -1658,7 +1659,8 @@ static const char *const plain_calls[] = {
     "pktseq_column_number", "pktseq_column_text",
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
-    "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
+    "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended",
+    "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
     "pktseq_dataset_options_default", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_plain_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_options_default", "pktseq_detector_free",
@@ -1666,7 +1668,9 @@ static const char *const plain_calls[] = {
     "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_model_grow",  // see test_model
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
-    "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_prepare", "pktseq_recipe_calibrate",  // see test_short
+    // see test_short
+    "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_prepare",
+    "pktseq_recipe_calibrate",
     "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
     "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
     "pktseq_guard_dataset",
@@ -1953,8 +1957,10 @@ static void test_sizes(void) {
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 0, s.reals));
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, all, s.reals));
     FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 9, s.reals));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.how.detector, NULL, NULL));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.how.detector, NULL,
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.how.detector, NULL,
+                               NULL));
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.how.detector,
+                               NULL,
                                NULL));
     FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, 0, s.values));
     FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, all, s.values));

@@ -1,4 +1,5 @@
-// test_live.c - what detect does while packets come: identifiers, addresses, rules, incidents, JSON.
+// test_live.c - what detect does while packets come: identifiers, addresses, rules, incidents,
+// JSON.
 #define PKTSEQ_NO_SIMD
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
@@ -58,7 +59,8 @@ static void test_community_id(void) {
 static void test_addresses(void) {
     static const char *const good[] = {"10.0.0.1", "255.255.255.255", "::", "::1", "2001:db8::1",
                                        "1:2:3:4:5:6:7:8", "fe80::", "1::8", "0.0.0.0"};
-    static const char *const bad[] = {"", "10.0.0", "10.0.0.256", "10.0.0.1.", "1:2:3", "1:2:3:4:5:6:7:8:9",
+    static const char *const bad[] = {"", "10.0.0", "10.0.0.256", "10.0.0.1.", "1:2:3",
+                                      "1:2:3:4:5:6:7:8:9",
                                       ":1", "1:", "1::2::3", "12345::", "g::", "1:-2::", "host"};
     unsigned char a[16], b[16];
     char text[46];
@@ -158,7 +160,8 @@ static void test_incidents(void) {
         CHECK_THAT(strcmp(line, "{\"timestamp\":\"1970-01-01T00:01:50.000000+0000\",\"event_type\":"
                                 "\"incident\",\"time\":110.000000,\"begin\":-0.500000,\"src_ip\":"
                                 "\"10.0.0.1\",\"dest_ip\":\"10.0.0.2\",\"hosts\":1,\"sequences\":3,"
-                                "\"score\":6,\"threshold\":0.5,\"incident\":1,\"reasons\":[]}\n") == 0,
+                                "\"score\":6,\"threshold\":0.5,\"incident\":1,"
+                                "\"reasons\":[]}\n") == 0,
                    "%s", line);
     }
     for (size_t i = 0; i < 3 * INCIDENT_RECENT; ++i) {  // no more memory than there is
@@ -196,12 +199,13 @@ static void test_reasons(void) {
     strcpy(r.seen, "TCP < >= a<b first");
     reason_text(&r, text);
     CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected TCP -> ack (under 61 bytes) after <- "
-                            "ack+syn, seen TCP <- >= a<b first of its connection") == 0, "%s", text);
+                            "ack+syn, seen TCP <- >= a<b first of its connection") == 0,
+               "%s", text);
     strcpy(r.expected, "UDP > - 150-299 after < -");
     strcpy(r.seen, "ICMP < 8/0 1300+ first");
     reason_text(&r, text);
-    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, seen "
-                            "ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0, "%s",
+    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, "
+                            "seen ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0, "%s",
                text);
     strcpy(r.expected, "about 1300+ a-b");  // of no token
     strcpy(r.seen, "<61 - first");
@@ -266,8 +270,8 @@ static void test_verdict(void) {
     v.drifted = PKTSEQ_DRIFT_ABOVE;
     CHECK_THAT(strstr(verdict_text(text, &v, 0.01),
                       "other traffic than it was calibrated on: 13 % above the threshold where 1 % "
-                      "was expected (up to 3.9 % would be chance); unknown most often: UDP/443 61 %;"
-                      " if it is no attack") == text, "%s", text);
+                      "was expected (up to 3.9 % would be chance); unknown most often: UDP/443 61 "
+                      "%; if it is no attack") == text, "%s", text);
     // a share that is too small to be judged is said to be, and not passed over
     v.above_limit = 1.5;
     v.drifted = 0;
@@ -278,8 +282,8 @@ static void test_verdict(void) {
                       "expected, is not judged"), "%s", text);
     v.above_limit = 0.039;
     v.drifted = PKTSEQ_DRIFT_UNKNOWN | PKTSEQ_DRIFT_SCORES;
-    CHECK_THAT(strstr(verdict_text(text, &v, 0.01), "on: 30 % of the packets unknown to it where 0 % "
-                      "were; unknown most often: UDP/443 61 %; scores distributed otherwise"),
+    CHECK_THAT(strstr(verdict_text(text, &v, 0.01), "on: 30 % of the packets unknown to it where "
+                      "0 % were; unknown most often: UDP/443 61 %; scores distributed otherwise"),
                "%s", text);
 }
 

@@ -201,7 +201,7 @@ static void test_packed(void) {
         }
 }
 
-// ---- >>contract -----------------------------------------------------------------------------------
+// ---- >>contract ---------------------------------------------------------------------------------
 
 static void refused(const net *n, const pktseq_pair *pair, pktseq_status want, int line) {
     counter c;

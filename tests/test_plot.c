@@ -259,7 +259,8 @@ static void test_held(void) {
         for (size_t i = 0; with == 2 && i < 50; ++i) held[i] = (double)NAN;
         picture b = draw_picture(point, with ? held : NULL, 50, 10, "t");
         CHECK(!xml_fault(b.data, b.size));
-        CHECK_THAT(strstr(b.data, with == 1 ? ">trained on 0.06283<" : ">now 0.06283<"), "%d", with);
+        CHECK_THAT(strstr(b.data, with == 1 ? ">trained on 0.06283<" : ">now 0.06283<"), "%d",
+                   with);
         CHECK_THAT(!strstr(b.data, ">held out 0.1<") == (with != 1), "%d", with);
         free(b.data);
     }
@@ -277,8 +278,8 @@ static int shows(const double *point, size_t count, size_t every, const char *co
     return good;
 }
 
-// Losses below zero, as a likelihood's may be; a curve that is flat there; a curve of tiny steps far
-// from zero; five steps of 1, not three of 2.
+// Losses below zero, as a likelihood's may be; a curve that is flat there; a curve of tiny steps
+// far from zero; five steps of 1, not three of 2.
 static void test_plots(void) {
     const double falling[] = {3, 1, -2, -4}, flat[] = {-5, -5, -5}, tiny[] = {1e6, 1e6 + 1e-5};
     const double five[] = {5, 0}, many[] = {123456, 98765};

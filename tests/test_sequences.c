@@ -38,7 +38,8 @@ static void show(text *t, const pktseq_table *table) {
         put(t, table->column[c].name);
         for (size_t row = 0; row < table->rows; ++row) {
             put(t, " ");
-            if (!table->column[c].names) put_number(t, pktseq_column_number(&table->column[c], row));
+            if (!table->column[c].names)
+                put_number(t, pktseq_column_number(&table->column[c], row));
             else put(t, text_at(table, table->column[c].name, row));
         }
         put(t, " ");
@@ -113,7 +114,8 @@ static void plain_cut(plain *p, const packet *x, size_t n, const pktseq_rule *ru
     memset(p, 0, sizeof *p);
     p->cut.packets = n;
     for (size_t i = 0; i < n; ++i) {
-        int drop = rule->reference_names && strstr("|FINGER|FTP|FTP-DATA|TIME|", x[i].protocol) != NULL;
+        int drop = rule->reference_names &&
+                   strstr("|FINGER|FTP|FTP-DATA|TIME|", x[i].protocol) != NULL;
         if (!x[i].tcp) ++p->cut.not_tcp;
         else if (drop) ++p->cut.dropped;
         else p->kept[p->count++] = i;
@@ -127,7 +129,8 @@ static void plain_cut(plain *p, const packet *x, size_t n, const pktseq_rule *ru
         for (end = begin + 1; end < p->count && end < begin + rule->max_length; ++end) {
             const packet *next = &x[p->kept[end]];
             int mine = !strcmp(next->src, first->src) || !strcmp(next->dst, first->src);
-            if (end - begin >= rule->min_length && (!mine || next->time > first->time + rule->window))
+            if (end - begin >= rule->min_length &&
+                (!mine || next->time > first->time + rule->window))
                 break;
         }
         if (end - begin < rule->min_length) break;
@@ -396,7 +399,8 @@ static void test_recordings(void) {
         CHECK(made.rows == kept.rows && made.sequences == kept.sequences && made.rows > 70000);
         CHECK(made.counts.packets == cut[i][0] && made.counts.dropped == cut[i][1]);
         CHECK(made.counts.remainder == cut[i][2] && made.counts.renamed == cut[i][3]);
-        CHECK(made.counts.not_tcp == 0 && made.counts.many_values == 0 && made.counts.clock_back == 0);
+        CHECK(made.counts.not_tcp == 0 && made.counts.many_values == 0 &&
+              made.counts.clock_back == 0);
         CHECK(kept.source_row == NULL && kept.counts.packets == kept.rows);
         for (size_t s = 0; made.rows == kept.rows && s <= made.sequences; ++s)
             CHECK(made.start[s] == kept.start[s]);
@@ -406,7 +410,8 @@ static void test_recordings(void) {
             if (strcmp(name, "label") == 0) continue;  // no export has it
             for (size_t row = 0; row < made.rows; ++row)
                 bad += !kept.column[c].names
-                           ? pktseq_column_number(&kept.column[c], row) != number_at(&made, name, row)
+                           ? pktseq_column_number(&kept.column[c], row) !=
+                                 number_at(&made, name, row)
                            : strcmp(text_at(&kept, name, row), text_at(&made, name, row)) != 0;
             CHECK_THAT(bad == 0, "%s: column %s differs in %lu rows", pair[i][0], name,
                        (unsigned long)bad);
@@ -585,7 +590,8 @@ static const odd odds[] = {
     {"\xef\xbb\xbf\"Time\"\tip.src\tip.dst\ttcp.srcport\tSyn\n0\tA\tB\t1\t1\n", "timestamp 0"},
     {"\n\n\"Time\"\tip.src\tip.dst\ttcp.srcport\tSyn\n\n0\tA\tB\t1\t1\n", "timestamp 0"},
     {"a\"b;Time;ip.src;ip.dst;tcp.srcport;Syn\n;0;A;B;1;1\n", "timestamp 0"},
-    {";;;;\n", "\"src_port\", \"tcp.flags\", \"timestamp\", \"src_ip\", \"dst_ip\" are missing; found 5"},
+    {";;;;\n",
+     "\"src_port\", \"tcp.flags\", \"timestamp\", \"src_ip\", \"dst_ip\" are missing; found 5"},
     {"position,position\n", "found column \"position\" 2 times"},
     {"Position," HEAD "Syn\n0,0,A,B,1,1\n", "timestamp 0"},  // another column
     {"\"Time\nip.src\",b\n", "are missing"},
@@ -648,7 +654,8 @@ static void test_arguments(void) {
     pktseq_schema schema = small_schema(1, 9, 1, 0);
     pktseq_table table;
     pktseq_error err;
-    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 && rule.reference_names == 0);
+    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 &&
+          rule.reference_names == 0);
     CHECK(pktseq_schema_reference().rule.reference_names == 1);
     for (size_t i = 0; i < 20; ++i) {
         x[i].src = x[i].dst = some_address[0];
@@ -663,7 +670,8 @@ static void test_arguments(void) {
         bad.window = i == 4 ? window[3] - window[3] : window[i];
         bad.min_length = i == 0 ? 0 : 4;
         bad.max_length = i == 1 ? 3 : 320;
-        CHECK_THAT(pktseq_table_track(&h.table, &bad, NULL, &err) == PKTSEQ_ERROR_ARGUMENT, "%d", i);
+        CHECK_THAT(pktseq_table_track(&h.table, &bad, NULL, &err) == PKTSEQ_ERROR_ARGUMENT, "%d",
+                   i);
         schema.rule = bad;
         CHECK(i == 0 || pktseq_table_parse(&table, "", 0, &schema, NULL, &err) ==
                             PKTSEQ_ERROR_ARGUMENT);
@@ -800,7 +808,8 @@ static void test_forgotten(void) {
     uint32_t text[] = {0, 0, 0, 0};
     double number[] = {1, 2, 3, 4};
     size_t start[] = {0, 4};
-    pktseq_column column[3] = {number_column(time, number), text_column(source_name, text, names, 1),
+    pktseq_column column[3] =
+        {number_column(time, number), text_column(source_name, text, names, 1),
                                text_column(target, text, names, 1)};
     pktseq_table table = table_of(column, 3, 4);
     pktseq_rule rule = pktseq_rule_default();
@@ -818,7 +827,8 @@ static void test_forgotten(void) {
     column[2].type = PKTSEQ_CELL_U32;
     column[2].names = NULL;  // numbers, then
     CHECK(pktseq_table_track(&table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
-    CHECK_THAT(says(&err, "sequences cannot be made: the table has no column \"dst_ip\" of texts"), "%s", err.text);
+    CHECK_THAT(says(&err, "sequences cannot be made: the table has no column \"dst_ip\" of texts"),
+               "%s", err.text);
     CHECK(!table.start && table.sequences == 0 && table.rows == 4);
     table.start = start;  // as if it had been cut before, but where are the columns?
     table.sequences = 1;

@@ -176,7 +176,8 @@ static heard watch_whole(const whole *w) {
     memset(&options, 0, sizeof options);
     options.alarm_fn = on_alarm;
     options.user_data = &h;
-    CHECK_THAT(!pktseq_watcher_init(&watcher, &w->p.model, &w->p.codec, &w->p.detector, &options, NULL,
+    CHECK_THAT(!pktseq_watcher_init(&watcher, &w->p.model, &w->p.codec, &w->p.detector, &options,
+                                    NULL,
                                     &err), "%s", err.text);
     for (size_t i = 0; i < packets; ++i) CHECK(!pktseq_watcher_push(&watcher, &packet[i]));
     pktseq_watcher_tick(&watcher, HUGE_VAL);
@@ -302,7 +303,8 @@ static void test_options(void) {
     CHECK(pktseq_guard_learn(&guard, csv_path, &options, &err) == PKTSEQ_STOPPED);
     CHECK_THAT(says(&err, "stopped") && err.status == PKTSEQ_STOPPED, "%s", err.text);
     CHECK(planned == 200 && guard.training.iteration == 3 && guard.detector.sequences > 0);
-    CHECK(guard.detector.options.false_positive_rate == 0.01 && guard.detector.options.context == 0.65);
+    CHECK(guard.detector.options.false_positive_rate == 0.01 &&
+          guard.detector.options.context == 0.65);
     CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.kind == PKTSEQ_RULE_CONNECTION);
     CHECK(!guard.codec.rule.tcp_only && guard.training.config.seed == 1);
     CHECK(!pktseq_guard_store(&guard, model_path, &err));

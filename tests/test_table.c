@@ -310,7 +310,8 @@ static void test_texts(void) {
         if (k == i)
             CHECK_THAT((size_t)pktseq_column_number(column, i) == different++, "text %d", (int)i);
         else
-            CHECK_THAT(pktseq_column_number(column, i) == pktseq_column_number(column, k), "text %d",
+            CHECK_THAT(pktseq_column_number(column, i) == pktseq_column_number(column, k),
+                       "text %d",
                        (int)i);
     }
     CHECK(table.rows && table.column[0].name_count == different);
@@ -685,7 +686,8 @@ static void test_boundaries(void) {
                       pktseq_column_number(&c[0], 2) == 70.5 && c[1].name_count == 2 &&
                       pktseq_column_number(&c[1], 1) == 1 &&
                       pktseq_column_number(&c[1], 2) == 1 && strcmp(c[1].names[0], "TCP") == 0 &&
-                      strcmp(c[1].names[1], "\r\n\"") == 0 && pktseq_column_number(&c[2], 2) == 65535 &&
+                      strcmp(c[1].names[1], "\r\n\"") == 0 &&
+                      pktseq_column_number(&c[2], 2) == 65535 &&
                       pktseq_column_number(&c[3], 0) == 1 && pktseq_column_number(&c[3], 1) == 0 &&
                       pktseq_column_number(&c[3], 2) == 0);
                 pktseq_table_free(&table);
@@ -878,7 +880,8 @@ static void test_extremes(void) {
         }
         CHECK_THAT(pktseq_table_read(&table, path, &small, NULL, &err) == PKTSEQ_OK, "%s",
                    err.text);
-        CHECK(table.rows == 3 && table.sequences == 3 && pktseq_column_number(&table.column[0], 2) == 60 &&
+        CHECK(table.rows == 3 && table.sequences == 3 &&
+              pktseq_column_number(&table.column[0], 2) == 60 &&
               pktseq_column_number(&table.column[3], 2) == 1);
         pktseq_table_free(&table);
     }
@@ -1392,7 +1395,8 @@ static void test_empty_lines(void) {
         at += (size_t)sprintf(csv + at, "1,7%s", end[i]);
         CHECK_THAT(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_OK, "%s",
                    err.text);
-        CHECK(table.rows == 2 && table.sequences == 1 && pktseq_column_number(&table.column[0], 1) == 7);
+        CHECK(table.rows == 2 && table.sequences == 1 &&
+              pktseq_column_number(&table.column[0], 1) == 7);
         pktseq_table_free(&table);
         csv[bad] = 'x';
         CHECK(pktseq_table_parse(&table, csv, at, &schema, NULL, &err) == PKTSEQ_ERROR_DATA);

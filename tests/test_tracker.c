@@ -422,8 +422,8 @@ typedef struct hand {
 
 static const char *const number_name[] = {
     "timestamp", "length", "src_port", "dst_port", "res",       "ns",        "cwr",       "ecn",
-    "urg",       "ack",    "push",     "reset",    "syn",       "fin",       "transport", "icmp_type",
-    "icmp_code", "icmp_id"};
+    "urg",       "ack",    "push",     "reset",    "syn",       "fin",       "transport",
+    "icmp_type", "icmp_code", "icmp_id"};
 
 static const char *const derived_name[] = {
     "direction", "same_connection", "token", "pair_packets", "pair_syn", "pair_reset", "pair_fin",
@@ -522,9 +522,11 @@ static void test_table(void) {
         CHECK(pktseq_tracker_init(&tracker, &rule, NULL, NULL) == PKTSEQ_OK);
         for (size_t i = 0; i < rows; ++i) {
             packet[i] = random_packet(&clock, addresses, step);
-            if (rule.reference_names) packet[i].transport = 6;  // a table's reader leaves others out
+            // A table's reader leaves others out.
+            if (rule.reference_names) packet[i].transport = 6;
             CHECK(pktseq_tracker_push(&tracker, &packet[i], &tracked[i]) == PKTSEQ_OK);
-            CHECK(tracked[i].dropped == (rule.reference_names && packet[i].protocol == protocols[3]));
+            CHECK(tracked[i].dropped ==
+                  (rule.reference_names && packet[i].protocol == protocols[3]));
             kept += !tracked[i].dropped;
         }
         for (last = 0; last < rows && tracker.sequences; ++last) {  // the reference's remainder
@@ -569,7 +571,8 @@ static void test_table(void) {
                                  h.address[address_number(packet[was].dst)]) == 0);
                 }
         } else {
-            CHECK_THAT(status == PKTSEQ_ERROR_DATA && (rule.reference_names || rows < 4), "%s", err.text);
+            CHECK_THAT(status == PKTSEQ_ERROR_DATA && (rule.reference_names || rows < 4), "%s",
+                       err.text);
             CHECK(h.table.column_count == 21);
         }
         pktseq_tracker_free(&tracker);
@@ -822,8 +825,8 @@ static size_t random_packets(pktseq_packet *packet) {
 }
 
 // Scores at the end are those of the file, to the bit: with a threshold below all, every sequence
-// ends with an alarm. Under the fitted threshold the share that ever raises one is the promised one,
-// those among them whose file's score is above it.
+// ends with an alarm. Under the fitted threshold the share that ever raises one is the promised
+// one, those among them whose file's score is above it.
 static void test_watch(void) {
     static hand h;
     static pktseq_packet packet[MOST];
@@ -923,8 +926,8 @@ static double adapt_on(pktseq_watcher *w, pktseqi_watched *s, int n, double scal
     return above / (n - n / 2);
 }
 
-// The threshold follows what many hosts do by now, and not a burst of alarms from one; what is older
-// than the span is forgotten.
+// The threshold follows what many hosts do by now, and not a burst of alarms from one; what is
+// older than the span is forgotten.
 static void test_adapt(void) {
     static pktseqi_ended ended[PKTSEQI_ADAPT];
     static double sorted[PKTSEQI_ADAPT];

@@ -586,7 +586,8 @@ static void test_resume(double momentum, double clip) {
             config.clip = clip;
             config.seed = 0x8000000000000001u;  // more than a double or a signed number holds
             CHECK(train(&model, config, &training, full) == PKTSEQ_OK);
-            CHECK(training.losses == 5 && training.loss_sum_count == 3 && training.report_count == 3);
+            CHECK(training.losses == 5 && training.loss_sum_count == 3 &&
+                  training.report_count == 3);
             for (size_t cut = 1; cut <= 23; ++cut)
                 test_resume_at(config, cut, &model, &training, full);
             pktseq_training_free(&training);

@@ -47,7 +47,8 @@ static void must(pktseq_status status) {
     exit(1);
 }
 
-// The sequences of a file from one share of it to another, encoded: the others are repeated 0 times.
+// The sequences of a file from one share of it to another, encoded: the others are repeated 0
+// times.
 static void load(const char *path, double begin, double end, pktseq_table *table,
                  pktseq_dataset *dataset) {
     pktseq_schema schema = pktseq_schema_default();

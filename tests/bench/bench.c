@@ -32,8 +32,8 @@ static const char usage[] =
     "bench score data=DATA [threads=1] [seconds=0.5] [sequences=0] [most=20]\n"
     "            most: if all would take more seconds, as many as take so long\n"
     "bench recommended pcap=FILE [threads=1] [seconds=0.5] [out=DATA]\n"
-    "            the iterations of `train --recommended` on this file; out: instead of that, what is\n"
-    "            trained on, dense, for peer_torch.py\n"
+    "            the iterations of `train --recommended` on this file; out: instead of that, what\n"
+    "            is trained on, dense, for peer_torch.py\n"
     "bench live model=MODEL pcap=FILE [seconds=0.5]\n"
     "            packets of a capture, decoded, tracked, encoded and scored one at a time on one\n"
     "            core, again and again; microseconds of CPU time for each, the best pass\n"
@@ -470,7 +470,8 @@ static void count_alarm(void *user_data, const pktseq_alarm *alarm) {
     *(size_t *)user_data += !alarm->repeated;
 }
 
-// Watches a capture as often as it takes. CPU time: another program's share of the core is not ours.
+// Watches a capture as often as it takes. CPU time: another program's share of the core is not
+// ours.
 static void run_live(const char *model, const char *pcap, double seconds) {
     static pktseq_options options;
     memory_file file;
@@ -512,8 +513,8 @@ static void run_live(const char *model, const char *pcap, double seconds) {
 
 // ---- recommended: what `train --recommended` trains on a file -----------------------------------
 
-// Writes what PyTorch needs of the pairs that are trained on: rows, sequences, features, groups; kind,
-// first and count of each group; start; then the targets of each pair as float.
+// Writes what PyTorch needs of the pairs that are trained on: rows, sequences, features, groups;
+// kind, first and count of each group; start; then the targets of each pair as float.
 static void write_targets(const char *out, const pktseq_codec *codec, const pktseq_table *table,
                           const pktseq_dataset *d) {
     uint64_t size[4] = {0, d->trained, d->out, d->groups}, row = 0;

@@ -1,6 +1,6 @@
 // cc -O2 tests/bench/captures.c -lm -o captures && ./captures FILE.pcap
-// From a file to encoded sequences, as train --recommended begins: reads and tracks the packets, fits
-// the codec and encodes. Prints the seconds of each and how much came out.
+// From a file to encoded sequences, as train --recommended begins: reads and tracks the packets,
+// fits the codec and encodes. Prints the seconds of each and how much came out.
 
 #define PKTSEQ_IMPLEMENTATION
 #include "../../pktseq.h"
@@ -28,7 +28,8 @@ int main(int argc, char **argv) {
     at[1] = now();
     if (!status) status = pktseq_codec_fit(&codec, &table, &recipe.schema, NULL, &err);
     at[2] = now();
-    if (!status) status = pktseq_dataset_init(&dataset, &codec, &table, &recipe.dataset, NULL, &err);
+    if (!status)
+        status = pktseq_dataset_init(&dataset, &codec, &table, &recipe.dataset, NULL, &err);
     at[3] = now();
     if (status) {
         fprintf(stderr, "%s\n", err.text);

@@ -1,6 +1,7 @@
-// cc -O2 tests/bench/make_big.c -o make_big && ./make_big examples/data/normal.pcap big.pcap PACKETS
-// Writes a capture of so many frames: copies of a small one, each later and between other addresses,
-// as if so many networks had been recorded one after the other. The same arguments give the same file.
+// cc -O2 tests/bench/make_big.c -o make_big && ./make_big SMALL.pcap BIG.pcap PACKETS
+// Writes a capture of so many frames: copies of a small one, each later and between other
+// addresses, as if so many networks had been recorded one after the other. The same arguments give
+// the same file.
 
 #include <stdint.h>
 #include <stdio.h>
@@ -53,7 +54,8 @@ int main(int argc, char **argv) {
     while (at + RECORD_HEADER <= size && load32(data + at + 8) <= 65536)
         at += RECORD_HEADER + load32(data + at + 8);
     if (size <= FILE_HEADER || at != size) {
-        fprintf(stderr, "usage: make_big SMALL.pcap BIG.pcap PACKETS, SMALL in this machine's order\n");
+        fprintf(stderr, "usage: make_big SMALL.pcap BIG.pcap PACKETS, SMALL in this machine's "
+                        "order\n");
         return 1;
     }
     to = fopen(argv[2], "wb");

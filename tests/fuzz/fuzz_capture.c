@@ -2,7 +2,8 @@
 // same outcome, and as a table.
 //
 // The first byte: below 128 its link type is number byte % 18, and the second byte says how many
-// times 16 bytes the snap length has cut off; else the pieces (3 bits) and an allocation that fails.
+// times 16 bytes the snap length has cut off; else the pieces (3 bits) and an allocation that
+// fails.
 #include "fuzz.h"
 
 typedef struct capture_source {

@@ -26,7 +26,8 @@ static int load_same_detector(const pktseq_detector *a, const pktseq_detector *b
            !a->options.by_length == !b->options.by_length &&
            a->options.context == b->options.context &&
            a->options.false_positive_rate == b->options.false_positive_rate &&
-           a->threshold == b->threshold && a->threshold_low == b->threshold_low && a->threshold_high == b->threshold_high &&
+           a->threshold == b->threshold && a->threshold_low == b->threshold_low &&
+           a->threshold_high == b->threshold_high &&
            equal_bytes(a->weight, b->weight, a->groups * sizeof *a->weight) &&
            equal_bytes(a->error, b->error, a->out * sizeof *a->error) &&
            equal_bytes(a->mean, b->mean, C * sizeof *a->mean) &&
