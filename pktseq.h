@@ -10739,13 +10739,26 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
     PKTSEQI_EACH PKTSEQI_PUT(v, PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(v)));
 }
 
-// What was stored is loaded again for the sum: then there are zeros in lanes past the end.
+// The sum's 16 lanes stay in registers while there are 16 numbers. What is left is loaded again
+// after it was stored, so that there are zeros in the lanes past the end.
 static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
-    float lane[16] = {0};
+    float lane[16];
+    PKTSEQI_K(sum16) sum;
+    size_t past = n - n % 16;
+    PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) sum.r[k] = PKTSEQI_SET(0);
+    for (float *p = v; p < v + past; p += 16)
+        PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) {
+            PKTSEQI_V power = PKTSEQI_K(exp_of)(PKTSEQI_LOAD(p + k * PKTSEQI_LANES) - max);
+            PKTSEQI_STORE(p + k * PKTSEQI_LANES, power);
+            sum.r[k] = sum.r[k] + power;
+        }
+    PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k)
+        PKTSEQI_STORE(lane + k * PKTSEQI_LANES, sum.r[k]);
+    v += past;
+    n -= past;
     PKTSEQI_EACH {
-        float *to = lane + i % 16;
         PKTSEQI_PUT(v, PKTSEQI_K(exp_of)(PKTSEQI_GET(v) - max));
-        PKTSEQI_STORE(to, PKTSEQI_LOAD(to) + PKTSEQI_GET(v));
+        PKTSEQI_STORE(lane + i, PKTSEQI_LOAD(lane + i) + PKTSEQI_GET(v));
     }
     return pktseqi_sum_lanes(lane);
 }
