@@ -14251,6 +14251,21 @@ PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detect
     return PKTSEQ_OK;
 }
 
+// Puts rate and threshold in the place of zeros: a threshold of the caller's own wins over a rate,
+// a rate over what was learned. Not fitted, the learned threshold is DBL_MAX: no alarm ever comes.
+static pktseq_status pktseqi_detector_choose(const pktseq_detector *d, int live, double *rate,
+                                             double *threshold, pktseq_error *err) {
+    int own = *rate > 0 && *threshold == 0;  // then the threshold is made from the rate
+    if (!(*rate >= 0 && *rate <= 1))
+        return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
+    if (*rate == 0) *rate = d->options.false_positive_rate;
+    if (*threshold == 0) *threshold = live ? d->running_threshold : d->threshold;
+    if (own && pktseq_detector_threshold(d, live, *rate, threshold, NULL, NULL))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
+                             "scores, from which false_positive_rate could be taken");
+    return PKTSEQ_OK;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
                                               double alarms_per_hour, double *rate) {
     if (!detector || !rate || !pktseqi_finite(&alarms_per_hour) || alarms_per_hour < 0)
@@ -15310,26 +15325,16 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
 }
 
 // Puts rule, rate and threshold in the place of zeros: the codec's rule, with the caller's secret
-// for the hashes, and the detector's rate and threshold. A threshold of the caller's own wins over
-// a rate.
+// for the hashes, and the detector's rate and threshold.
 static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const pktseq_codec *codec,
                                                 const pktseq_detector *detector,
                                                 pktseq_error *err) {
-    double *rate = &o->false_positive_rate;
-    int own = *rate > 0 && o->threshold == 0;  // then the threshold is made from the rate
-    pktseq_rule rule = o->rule.min_length ? o->rule : codec->rule;
-    if (!(*rate >= 0 && *rate <= 1) || !(o->adapt >= 0) || o->adapt > DBL_MAX)
-        return pktseqi_bad_argument(err, "false_positive_rate is not a share, or adapt not a time");
-    if (!rule.min_length) rule = pktseq_rule_default();
+    pktseq_rule rule = o->rule.min_length ? o->rule : pktseq_codec_schema(codec).rule;
+    if (!(o->adapt >= 0) || o->adapt > DBL_MAX)
+        return pktseqi_bad_argument(err, "adapt is not a time");
     memcpy(rule.secret, o->rule.secret, sizeof rule.secret);
     o->rule = rule;
-    // not fitted: the running threshold is DBL_MAX, and no alarm ever comes
-    if (*rate == 0) *rate = detector->options.false_positive_rate;
-    if (o->threshold == 0) o->threshold = detector->running_threshold;
-    if (own && pktseq_detector_threshold(detector, 1, *rate, &o->threshold, NULL, NULL))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
-                             "running scores, from which false_positive_rate could be taken");
-    return PKTSEQ_OK;
+    return pktseqi_detector_choose(detector, 1, &o->false_positive_rate, &o->threshold, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
@@ -17372,7 +17377,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
 
 PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
                                             pktseq_error *err) {
-    if (!pktseqi_guard_ready(guard))
+    if (!guard || !guard->codec.field_count)
         return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
     return pktseq_save(&guard->model, &guard->codec, &guard->training, &guard->detector, path, err);
 }
@@ -17400,20 +17405,6 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
     return status;
 }
 
-// Finds the threshold of scores at the end: the caller's own, or that of the caller's rate, or the
-// learned one. (Of running scores a watcher does the same.)
-static pktseq_status pktseqi_guard_threshold(const pktseq_guard *guard, double *threshold,
-                                             pktseq_error *err) {
-    const pktseq_options *o = &guard->options;
-    *threshold = o->threshold != 0 ? o->threshold : guard->detector.threshold;
-    if (o->threshold != 0 || !(o->false_positive_rate > 0)) return PKTSEQ_OK;
-    return pktseq_detector_threshold(&guard->detector, 0, o->false_positive_rate, threshold, NULL,
-                                     NULL)
-               ? pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "false_positive_rate is no share, or "
-                               "the detector keeps no distribution that it could be taken from")
-               : PKTSEQ_OK;
-}
-
 // Scores a table's sequences and shows them.
 // Scores are by pairs of the dataset, which leaves out sequences that are too short; both are in
 // the order of the table, so one walk finds the sequence of each.
@@ -17423,8 +17414,8 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
                                         void *user_data, pktseq_error *err) {
     const pktseq_allocator *allocator = &guard->options.allocator;
     pktseq_dataset dataset;
-    double *score, threshold = 0;
-    pktseq_status status = pktseqi_guard_threshold(guard, &threshold, err);
+    double *score, rate = guard->options.false_positive_rate, threshold = guard->options.threshold;
+    pktseq_status status = pktseqi_detector_choose(&guard->detector, 0, &rate, &threshold, err);
     if (!status) status = pktseq_guard_dataset(guard, table, &dataset, err);
     if (status) return status;
     // All are scored before the first is shown, in batches sorted by length, which is faster than

@@ -120,12 +120,9 @@ typedef struct app {
     unsigned char kept[101]; // percents at which a checkpoint was kept
     pktseq_recipe recipe;    // every setting of the run
     pktseq_table table;
-    pktseq_codec codec;
     pktseq_dataset dataset;
-    pktseq_model model;
-    pktseq_training training;
+    pktseq_guard guard;      // what is learned; its detector is fitted, if some are held out
     pktseq_guard old;        // what --continue goes on with
-    pktseq_detector detector;  // fitted, if some sequences are held out
     double began;            // seconds
     size_t began_iteration;
     pktseq_error err;
@@ -180,14 +177,14 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
 // Takes over the settings of the model that a run goes on with.
 static int set_continued(app *a, const char *path) {
     const char *wrong = input_wrong(path, 1);
-    pktseq_guard *old = &a->old;
+    const pktseq_guard *old = &a->old;
+    pktseq_options options;
     if (wrong) return fail("%s %s", path, wrong);
-    if (pktseq_load(&old->model, &old->codec, &old->training, &old->detector, path, NULL, &a->err))
-        return fail("%s", a->err.text);
-    if (!old->codec.field_count)
-        return fail("%s does not say what its features are (--init takes weights alone)", path);
-    pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training, &old->detector,
-                             NULL);
+    memset(&options, 0, sizeof options);
+    options.threshold = HUGE_VAL;  // it is made anew, so the model need not have one
+    if (pktseq_guard_open(&a->old, path, &options, &a->err)) return fail("%s", a->err.text);
+    pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training,
+                             old->detector.sequences ? &old->detector : NULL, NULL);
     return 0;
 }
 
@@ -301,8 +298,8 @@ static void make_recipe(app *a) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH"), *base = strcmp(a->data_path, "-") == 0
                                                                  ? "standard input" : a->data_path;
     const pktseq_train_config *c = &a->recipe.train;
-    char *text = a->training.recipe, date[32], name[160];
-    size_t size = sizeof a->training.recipe, n;
+    char *text = a->guard.training.recipe, date[32], name[160];
+    size_t size = sizeof a->guard.training.recipe, n;
     uint64_t when = (uint64_t)time(NULL);
     if (epoch) option_digits(epoch, &when);
     for (const char *p = base; *p; ++p)
@@ -321,9 +318,10 @@ static void make_recipe(app *a) {
              "%shidden %lu, inputs %lu, %s, %s, batch %lu, lr %g, momentum %g, clip %g, teacher "
              "forcing %g, %s, seed %llu, held out %.4g %%%s",
              a->recommended ? "--recommended: " : a->notebook ? "--notebook: " : "",
-             (unsigned long)a->model.config.hidden, (unsigned long)a->model.config.inputs,
-             a->model.config.loss == PKTSEQ_LOSS_NLL ? "nll" : "mse",
-             a->model.config.start == PKTSEQ_START_INPUT ? "start input" : "start target",
+             (unsigned long)a->guard.model.config.hidden,
+             (unsigned long)a->guard.model.config.inputs,
+             a->guard.model.config.loss == PKTSEQ_LOSS_NLL ? "nll" : "mse",
+             a->guard.model.config.start == PKTSEQ_START_INPUT ? "start input" : "start target",
              (unsigned long)c->batch, c->learning_rate, c->momentum, c->clip, c->teacher_forcing,
              order[c->order], (unsigned long long)c->seed, 100 * a->recipe.dataset.hold_out,
              a->init_path       ? ", from other weights"
@@ -371,14 +369,14 @@ static int read_data(app *a) {
 
 // Replaces the new weights by those of --init, for which the features must mean the same.
 static int start_from(app *a, const char *path) {
-    pktseq_config *config = &a->model.config;
+    pktseq_config *config = &a->guard.model.config;
     pktseq_model init, grown;
     pktseq_codec codec;
     const char *wrong = input_wrong(path, 1);
     int bad = 1;
     if (wrong) return fail("%s %s", path, wrong);
     if (pktseq_load(&init, &codec, NULL, NULL, path, NULL, &a->err)) return fail("%s", a->err.text);
-    if (codec.field_count && pktseq_codec_same(&codec, &a->codec, &a->err))
+    if (codec.field_count && pktseq_codec_same(&codec, &a->guard.codec, &a->err))
         fail("%s: its features are not those of %s (%s): --continue goes on with it, --init cannot",
              path, input_name(a->data_path), a->err.text);
     else if (init.config.in != config->in || init.config.out != config->out ||
@@ -392,8 +390,8 @@ static int start_from(app *a, const char *path) {
     if (!bad && pktseq_model_grow(&grown, config, &init, NULL, NULL, NULL, &a->err))
         bad = fail("a model of this size: %s", a->err.text);
     else if (!bad) {
-        pktseq_model_free(&a->model);
-        a->model = grown;
+        pktseq_model_free(&a->guard.model);
+        a->guard.model = grown;
     }
     pktseq_codec_free(&codec);
     pktseq_model_free(&init);
@@ -411,9 +409,9 @@ static int score_table(app *a, double *score) {
     int bad;
     options.repeats = NULL;
     options.hold_out = 0;
-    if (pktseq_dataset_init(&all, &a->codec, &a->table, &options, NULL, &a->err)) return 1;
+    if (pktseq_dataset_init(&all, &a->guard.codec, &a->table, &options, NULL, &a->err)) return 1;
     of_pair = (double *)malloc((all.pairs + 1) * sizeof *of_pair);
-    bad = !of_pair || pktseq_detector_score_all(&a->detector, &a->model, &all,
+    bad = !of_pair || pktseq_detector_score_all(&a->guard.detector, &a->guard.model, &all,
                                                 a->recipe.train.threads, of_pair, &a->err);
     memset(score, 0, a->table.sequences * sizeof *score);
     for (size_t i = 0, s = 0; !bad && i < all.pairs; ++i) {
@@ -429,23 +427,29 @@ static int score_table(app *a, double *score) {
 static pktseq_status prepare_round(app *a) {
     a->recipe.dataset.repeats = a->choice.repeats;
     return pktseq_recipe_prepare(&a->recipe, &a->table, a->continue_path ? &a->old.codec : NULL,
-                                 a->continue_path ? &a->old.model : NULL, &a->codec, &a->dataset,
-                                 &a->model, NULL, &a->err);
+                                 a->continue_path ? &a->old.model : NULL, &a->guard.codec,
+                                 &a->dataset, &a->guard.model, NULL, &a->err);
+}
+
+// Learns which scores are normal, with the help of the sequences that were held out.
+static int calibrate(app *a) {
+    pktseq_guard *g = &a->guard;
+    return pktseq_recipe_calibrate(&a->recipe, &g->detector, &g->model, &g->codec, &a->dataset,
+                                   &a->err)
+               ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
 // Learns from the sequences that a->choice tells, and scores all.
 static int clean_round(app *a, double *score) {
+    pktseq_guard *g = &a->guard;
     pktseq_train_config config = a->recipe.train;
     int bad = prepare_round(a) != PKTSEQ_OK;
     config.iterations = bad ? 0 : pktseq_recipe_iterations(&a->recipe, &a->dataset);
-    bad = bad || pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err) ||
-          pktseq_recipe_calibrate(&a->recipe, &a->detector, &a->model, &a->codec, &a->dataset,
+    bad = bad || pktseq_train(&g->model, &a->dataset, &config, &g->training, &a->err) ||
+          pktseq_recipe_calibrate(&a->recipe, &g->detector, &g->model, &g->codec, &a->dataset,
                                   &a->err) || score_table(a, score);
-    pktseq_detector_free(&a->detector);
-    pktseq_training_free(&a->training);
-    pktseq_model_free(&a->model);
+    pktseq_guard_close(g);
     pktseq_dataset_free(&a->dataset);
-    pktseq_codec_free(&a->codec);
     return bad;
 }
 
@@ -550,18 +554,19 @@ static int prepare_new(app *a) {
 
 // A run that goes on: everything from the checkpoint but the packets.
 static int prepare_resumed(app *a) {
+    pktseq_guard *g = &a->guard;
     pktseq_train_config asked = a->recipe.train;
     const char *wrong = input_wrong(a->resume_path, 1);
     if (wrong) return fail("%s %s", a->resume_path, wrong);
-    if (pktseq_load(&a->model, &a->codec, &a->training, &a->detector, a->resume_path, NULL,
+    if (pktseq_load(&g->model, &g->codec, &g->training, &g->detector, a->resume_path, NULL,
                     &a->err))
         return fail("%s", a->err.text);
-    if (!a->training.iteration || !a->codec.field_count)
+    if (!g->training.iteration || !g->codec.field_count)
         return fail("%s holds no interrupted training run (--init takes weights alone)",
                     a->resume_path);
-    a->recipe.train = a->training.config;
+    a->recipe.train = g->training.config;
     if (a->given_iterations) a->recipe.train.iterations = asked.iterations;
-    if (a->recipe.train.iterations < a->training.iteration)
+    if (a->recipe.train.iterations < g->training.iteration)
         return fail("%s has done more iterations than --iterations asks for", a->resume_path);
     if (a->given_print) a->recipe.train.report_interval = asked.report_interval;
     a->recipe.train.threads = asked.threads;
@@ -569,18 +574,18 @@ static int prepare_resumed(app *a) {
         memcpy(a->recipe.train.milestone, asked.milestone, sizeof asked.milestone);
         a->recipe.train.milestone_count = asked.milestone_count;
     }
-    a->recipe.schema = pktseq_codec_schema(&a->codec);
-    if (a->detector.memory) {
-        a->recipe.context = a->detector.options.context;
-        a->recipe.false_positive_rate = a->detector.options.false_positive_rate;
+    a->recipe.schema = pktseq_codec_schema(&g->codec);
+    if (g->detector.memory) {
+        a->recipe.context = g->detector.options.context;
+        a->recipe.false_positive_rate = g->detector.options.false_positive_rate;
     }
-    a->recipe.dataset.hold_out = a->training.hold_out;
-    a->recipe.dataset.inputs = a->model.config.inputs;
-    a->recipe.dataset.start = a->model.config.start;
-    a->recipe.dataset.drop_last = (int)a->training.drop_last;
+    a->recipe.dataset.hold_out = g->training.hold_out;
+    a->recipe.dataset.inputs = g->model.config.inputs;
+    a->recipe.dataset.start = g->model.config.start;
+    a->recipe.dataset.drop_last = (int)g->training.drop_last;
     if (read_data(a)) return 1;
     if (pktseq_table_drop_attacks(&a->table, &a->err) ||
-        pktseq_dataset_init(&a->dataset, &a->codec, &a->table, &a->recipe.dataset, NULL, &a->err))
+        pktseq_dataset_init(&a->dataset, &g->codec, &a->table, &a->recipe.dataset, NULL, &a->err))
         return fail("%s: %s", input_name(a->data_path), a->err.text);
     return 0;
 }
@@ -589,20 +594,20 @@ static int prepare_resumed(app *a) {
 
 // One packet in its own units: every field, the flags by the names of those that are set.
 static void print_packet(const app *a, const char *what, size_t number, size_t row) {
-    pktseq_value *value = (pktseq_value *)malloc(a->codec.field_count * sizeof *value);
-    pktseq_real *x = (pktseq_real *)malloc(a->codec.features * sizeof *x);
+    pktseq_value *value = (pktseq_value *)malloc(a->guard.codec.field_count * sizeof *value);
+    pktseq_real *x = (pktseq_real *)malloc(a->guard.codec.features * sizeof *x);
     if (!value || !x) {
         free(value);
         free(x);
         return;
     }
     pktseq_dataset_dense(&a->dataset, row, x, NULL);
-    pktseq_codec_decode(&a->codec, x, value);
+    pktseq_codec_decode(&a->guard.codec, x, value);
     free(x);
     printf("  %-7s%3lu ", what, (unsigned long)number);
-    for (size_t f = 0; f < a->codec.field_count; ++f) {
-        if (a->codec.field[f].kind == PKTSEQ_FLAG ||
-            a->codec.field[f].role == PKTSEQ_ROLE_CONTEXT)
+    for (size_t f = 0; f < a->guard.codec.field_count; ++f) {
+        if (a->guard.codec.field[f].kind == PKTSEQ_FLAG ||
+            a->guard.codec.field[f].role == PKTSEQ_ROLE_CONTEXT)
             continue;
         if (value[f].text)
             printf(" %10s", output_shown(value[f].text));
@@ -610,18 +615,18 @@ static void print_packet(const app *a, const char *what, size_t number, size_t r
             printf(" %10.6g", value[f].number);
     }
     printf("  ");
-    for (size_t f = 0; f < a->codec.field_count; ++f)
-        if (a->codec.field[f].kind == PKTSEQ_FLAG && value[f].number > 0)
-            printf(" %s", output_shown(a->codec.field[f].column));
+    for (size_t f = 0; f < a->guard.codec.field_count; ++f)
+        if (a->guard.codec.field[f].kind == PKTSEQ_FLAG && value[f].number > 0)
+            printf(" %s", output_shown(a->guard.codec.field[f].column));
     printf("\n");
     free(value);
 }
 
 static void print_features(const app *a) {
-    printf("features    %lu from %lu columns\n", (unsigned long)a->codec.features,
-           (unsigned long)a->codec.field_count);
-    for (size_t f = 0; f < a->codec.field_count; ++f) {
-        const pktseq_field *field = &a->codec.field[f];
+    printf("features    %lu from %lu columns\n", (unsigned long)a->guard.codec.features,
+           (unsigned long)a->guard.codec.field_count);
+    for (size_t f = 0; f < a->guard.codec.field_count; ++f) {
+        const pktseq_field *field = &a->guard.codec.field[f];
         printf("  %-10s", output_shown(field->column));
         if (field->category_count) {
             int spaces = 0;  // within names
@@ -664,9 +669,9 @@ static void print_cut(const pktseq_table_counts *cut) {
 static void print_continued(const app *a) {
     const pktseq_codec *old = &a->old.codec;
     printf("goes on     with %s", output_shown(a->continue_path));
-    if (a->codec.features == old->features) printf(": nothing is new to it\n");
+    if (a->guard.codec.features == old->features) printf(": nothing is new to it\n");
     else printf(": %lu new features, the last ones of their column\n",
-                (unsigned long)(a->codec.features - old->features));
+                (unsigned long)(a->guard.codec.features - old->features));
 }
 
 static void print_summary(const app *a) {
@@ -704,7 +709,7 @@ static void print_summary(const app *a) {
         printf(" (%lu are held out)", (unsigned long)(d->pairs - d->trained));
     printf("\n");
     print_features(a);
-    if (a->codec.targets == a->codec.features) {
+    if (a->guard.codec.targets == a->guard.codec.features) {
         printf("pair %lu, for example:\n", (unsigned long)shown);
         for (size_t i = 0; i < pair.inputs; ++i)
             print_packet(a, "input", i + 1, d->first_row[shown] + i);
@@ -712,16 +717,16 @@ static void print_summary(const app *a) {
             print_packet(a, "target", i + 1, d->first_row[shown] + pair.inputs + i);
         if (pair.targets > 8) printf("  ... %lu more\n", (unsigned long)(pair.targets - 8));
     }
-    printf("model       %lu parameters, hidden size %lu\n", (unsigned long)a->model.parameters,
-           (unsigned long)a->model.config.hidden);
+    printf("model       %lu parameters, hidden size %lu\n",
+           (unsigned long)a->guard.model.parameters, (unsigned long)a->guard.model.config.hidden);
     if (a->continue_path) print_continued(a);
     printf("library     %s\n", pktseq_build_info());
     if (a->resume_path)
-        printf("resumed     after %lu iterations\n", (unsigned long)a->training.iteration);
+        printf("resumed     after %lu iterations\n", (unsigned long)a->guard.training.iteration);
     printf("\n");
     if (!a->bar)
         printf("time (- left) (iterations, share of all) loss in %s a packet\n",
-               a->model.config.loss == PKTSEQ_LOSS_NLL ? "nats" : "squared errors");
+               a->guard.model.config.loss == PKTSEQ_LOSS_NLL ? "nats" : "squared errors");
     fflush(stdout);
 }
 
@@ -828,13 +833,13 @@ static int write_loss_csv(const app *a) {
     pktseq_error err;
     pktseq_status status;
     if (path_in(a, path, sizeof path, "loss.csv")) return 1;
-    text = (char *)malloc((a->training.losses + 1) * line);
+    text = (char *)malloc((a->guard.training.losses + 1) * line);
     if (!text) return fail("out of memory");
     size = (size_t)snprintf(text, line, "iteration,loss\n");
-    for (size_t i = 0; i < a->training.losses; ++i)
+    for (size_t i = 0; i < a->guard.training.losses; ++i)
         size += (size_t)snprintf(text + size, line, "%lu,%.9g\n",
                                  (unsigned long)((i + 1) * a->recipe.train.loss_interval),
-                                 a->training.loss[i]);
+                                 a->guard.training.loss[i]);
     status = pktseq_file_write(path, text, size, NULL, &err);
     free(text);
     return status ? fail("%s", err.text) : 0;
@@ -846,30 +851,23 @@ static int write_results(app *a) {
     output o;
     int good;
     snprintf(title, sizeof title, "Training loss: hidden %lu, batch %lu, learning rate %g",
-            (unsigned long)a->model.config.hidden, (unsigned long)a->recipe.train.batch,
+            (unsigned long)a->guard.model.config.hidden, (unsigned long)a->recipe.train.batch,
             a->recipe.train.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
-    if (a->training.iteration &&
-        pktseq_save(&a->model, &a->codec, &a->training, &a->detector, path, &a->err))
+    if (a->guard.training.iteration &&
+        pktseq_guard_store(&a->guard, path, &a->err))
         return fail("%s", a->err.text);
-    a->saved = a->training.iteration > 0;
+    a->saved = a->guard.training.iteration > 0;
     if (write_loss_csv(a)) return 1;
     if (path_in(a, path, sizeof path, "loss.svg")) return 1;
-    while (a->held_loss && a->held_points < a->training.losses)
+    while (a->held_loss && a->held_points < a->guard.training.losses)
         a->held_loss[a->held_points++] = (double)NAN;
     good = output_open(&o, path);
     if (good)
-        good = output_close(&o, plot_loss(o.file, a->training.loss, a->held_loss,
-                                          a->training.losses, a->recipe.train.loss_interval,
+        good = output_close(&o, plot_loss(o.file, a->guard.training.loss, a->held_loss,
+                                          a->guard.training.losses, a->recipe.train.loss_interval,
                                           title));
     return good ? 0 : fail("cannot write %s: %s", path, o.reason);
-}
-
-// Learns which scores are normal, with the help of the sequences that were held out.
-static int calibrate(app *a) {
-    return pktseq_recipe_calibrate(&a->recipe, &a->detector, &a->model, &a->codec, &a->dataset,
-                                   &a->err)
-               ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
 // Loss of the sequences held out, the mean over up to 256 of them, fed as in training. NAN = none.
@@ -880,14 +878,14 @@ static double measure_held(const app *a) {
     unsigned char teacher[BATCH];
     double sum = 0;
     pktseq_work work;
-    if (pktseq_work_init(&work, &a->model.config, BATCH, d->longest, 1, NULL, NULL))
+    if (pktseq_work_init(&work, &a->guard.model.config, BATCH, d->longest, 1, NULL, NULL))
         return (double)NAN;
     memset(teacher, a->recipe.train.teacher_forcing >= 0.5, sizeof teacher);
     for (size_t from = 0, n; from < use; from += n) {
         pktseq_pair pair[BATCH];
         for (n = 0; n < BATCH && from + n < use; ++n)
             pair[n] = pktseq_dataset_pair(d, d->trained + (from + n) * held / use);
-        if (pktseq_forward(&a->model, &work, pair, n, teacher)) sum = (double)NAN;
+        if (pktseq_forward(&a->guard.model, &work, pair, n, teacher)) sum = (double)NAN;
         sum += work.report * (double)n;
     }
     pktseq_work_free(&work);
@@ -917,9 +915,9 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
         // With its threshold, so that detect takes a snapshot as it takes the model, and a resumed
         // run the score's settings.
         const pktseq_detector *fitted = NULL;
-        if (a->dataset.trained < a->dataset.pairs && !calibrate(a)) fitted = &a->detector;
+        if (a->dataset.trained < a->dataset.pairs && !calibrate(a)) fitted = &a->guard.detector;
         if (path_in(a, path, sizeof path, name) ||
-            pktseq_save(p->model, &a->codec, p->training, fitted, path, &a->save_err))
+            pktseq_save(p->model, &a->guard.codec, p->training, fitted, path, &a->save_err))
             return 1;
         a->kept[p->milestone] = 1;
     }
@@ -933,10 +931,10 @@ static int check_marked(const app *a) {
     double *score = (double *)malloc(d->pairs * sizeof *score);
     size_t above = 0;
     pktseq_error err;
-    int bad = !score || pktseq_detector_score_all(&a->detector, &a->model, d,
+    int bad = !score || pktseq_detector_score_all(&a->guard.detector, &a->guard.model, d,
                                                   a->recipe.train.threads, score, &err);
     for (size_t i = 1; i < d->trained && !bad; ++i)
-        above += d->first_row[i] == d->first_row[i - 1] && score[i] > a->detector.threshold &&
+        above += d->first_row[i] == d->first_row[i - 1] && score[i] > a->guard.detector.threshold &&
                  (i == 1 || d->first_row[i - 2] != d->first_row[i]);
     free(score);
     if (bad) return fail("%s", score ? err.text : "out of memory");
@@ -949,13 +947,15 @@ static int check_marked(const app *a) {
 static void print_where(const app *a) {
     char range[256], out[1024];
     snprintf(out, sizeof out, "%s", output_shown(a->out));
-    printf("\n%lu iterations in ", (unsigned long)(a->training.iteration - a->began_iteration));
+    printf("\n%lu iterations in ",
+           (unsigned long)(a->guard.training.iteration - a->began_iteration));
     print_time(now() - a->began);
     printf("\n");
-    if (a->training.iteration) printf("model       %s/model.safetensors\n", out);
-    if (a->detector.memory)
-        printf("threshold   %.5g for %s\n", a->detector.threshold,
-               output_rate(range, &a->detector, a->detector.options.false_positive_rate));
+    if (a->guard.training.iteration) printf("model       %s/model.safetensors\n", out);
+    if (a->guard.detector.memory)
+        printf("threshold   %.5g for %s\n", a->guard.detector.threshold,
+               output_rate(range, &a->guard.detector,
+                           a->guard.detector.options.false_positive_rate));
     else
         printf("threshold   none, so detect will rank but not judge, unless it is given "
                "--calibrate NORMAL; --recommended and --hold-out leave one\n");
@@ -968,8 +968,8 @@ static void print_where(const app *a) {
 // there is memory for it, before anything is written.
 static int rehearse(app *a) {
     pktseq_train_config config = a->recipe.train;
-    config.iterations = a->training.iteration;
-    if (pktseq_train(&a->model, &a->dataset, &config, &a->training, &a->err))
+    config.iterations = a->guard.training.iteration;
+    if (pktseq_train(&a->guard.model, &a->dataset, &config, &a->guard.training, &a->err))
         return fail("%s", a->err.text);
     return 0;
 }
@@ -1006,15 +1006,17 @@ static int run(app *a) {
     if (signal(SIGHUP, on_interrupt) == SIG_IGN) signal(SIGHUP, SIG_IGN);  // nohup
 #endif
     a->began = now();
-    a->began_iteration = a->training.iteration;
-    status = pktseq_train(&a->model, &a->dataset, &a->recipe.train, &a->training, &a->err);
+    a->began_iteration = a->guard.training.iteration;
+    status = pktseq_train(&a->guard.model, &a->dataset, &a->recipe.train, &a->guard.training,
+                          &a->err);
     if (a->bar) printf("\n");
     if (status && status != PKTSEQ_STOPPED && status != PKTSEQ_ERROR_DIVERGED)
         return fail("%s", a->err.text);
     if (a->save_err.status) return fail("%s", a->save_err.text);
     if (status == PKTSEQ_ERROR_DIVERGED) fail("%s", a->err.text);
-    if (a->dataset.trained < a->dataset.pairs && a->training.iteration && calibrate(a)) return 1;
-    if (a->choice.marked && a->detector.sequences && check_marked(a)) return 1;
+    if (a->dataset.trained < a->dataset.pairs && a->guard.training.iteration && calibrate(a))
+        return 1;
+    if (a->choice.marked && a->guard.detector.sequences && check_marked(a)) return 1;
     if (write_results(a)) return 1;
     if (!a->quiet) print_where(a);
     if (status == PKTSEQ_STOPPED && !a->quiet)
@@ -1056,11 +1058,8 @@ int main(int argc, char **argv) {
     free(a->held_loss);
     free(a->choice.repeats);
     pktseq_guard_close(&a->old);
-    pktseq_training_free(&a->training);
-    pktseq_detector_free(&a->detector);
-    pktseq_model_free(&a->model);
+    pktseq_guard_close(&a->guard);
     pktseq_dataset_free(&a->dataset);
-    pktseq_codec_free(&a->codec);
     pktseq_table_free(&a->table);
     free(a);
     return result == 1;

@@ -236,7 +236,7 @@ static void test_thresholds(const whole *w, const pktseq_options *learned) {
     options.false_positive_rate = 2;
     CHECK_THAT(!pktseq_guard_open(&guard, model_path, &options, &err), "%s", err.text);
     CHECK(pktseq_guard_score(&guard, csv_path, on_threshold, &file, &err) ==
-          PKTSEQ_ERROR_MISMATCH && says(&err, "false_positive_rate"));
+          PKTSEQ_ERROR_ARGUMENT && says(&err, "false_positive_rate"));
     CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && !guard.watcher.state);
     pktseq_guard_close(&guard);
 }
