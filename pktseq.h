@@ -5817,6 +5817,21 @@ static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     return value;
 }
 
+// Transports that are told apart. source: iana.org/assignments/protocol-numbers
+enum {
+    PKTSEQI_ICMP = 1,
+    PKTSEQI_IPV4 = 4,  // an IP packet in another
+    PKTSEQI_TCP = 6,
+    PKTSEQI_UDP = 17,
+    PKTSEQI_ICMPV6 = 58,
+    PKTSEQI_SCTP = 132
+};
+
+// Tells whether a transport is ICMP, which has no ports but a type, a code and an identifier.
+static int pktseqi_transport_icmp(unsigned transport) {
+    return transport == PKTSEQI_ICMP || transport == PKTSEQI_ICMPV6;
+}
+
 // Returns IP's number for a protocol by its name in Wireshark, or 0, as for all services (HTTP,
 // DNS ..), which do not tell; -1 for what is no IP. Numbers are IANA's.
 static int pktseqi_name_protocol(const char *name, size_t size) {
@@ -5872,13 +5887,14 @@ static int pktseqi_row_error(const pktseqi_reader *r) {
 static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
     const pktseqi_cell *port = &r->row[PKTSEQI_COL_SRC_PORT];
     unsigned inner6, transport;
-    if (r->has_flags) return 6;
-    if (port->rank > 1) return port->rank > 2 ? 132 : 17;  // udp.srcport, sctp.srcport
+    if (r->has_flags) return PKTSEQI_TCP;
+    if (port->rank > 1) return port->rank > 2 ? PKTSEQI_SCTP : PKTSEQI_UDP;  // sctp.srcport, udp.
     inner6 = pktseqi_row_protocol(r, 1);
-    transport = inner6 && inner6 != 4 ? inner6 : pktseqi_row_protocol(r, 0);
+    transport = inner6 && inner6 != PKTSEQI_IPV4 ? inner6 : pktseqi_row_protocol(r, 0);
     if (!transport && number > 0) transport = (unsigned)number;
     if (transport || !r->has_ports) return transport;
-    return !r->flagged || (port->rank > 0 && strncmp(r->title[port->at], "tcp.", 4) == 0) ? 6 : 17;
+    return !r->flagged || (port->rank > 0 && strncmp(r->title[port->at], "tcp.", 4) == 0)
+               ? PKTSEQI_TCP : PKTSEQI_UDP;
 }
 
 // Finds out what the current row of a capture is: its transport, and if it has ports and flags.
@@ -5891,14 +5907,15 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     const pktseqi_cell *type = &row[PKTSEQI_COL_ICMP_TYPE];
     int number = pktseqi_name_protocol(row[PKTSEQI_COL_PROTOCOL].text,
                                        row[PKTSEQI_COL_PROTOCOL].size);
-    int icmp = number == 1 || number == 58;
+    int icmp = number > 0 && pktseqi_transport_icmp((unsigned)number);
     r->has_ports = row[PKTSEQI_COL_SRC_PORT].size || row[PKTSEQI_COL_DST_PORT].size;
     r->has_flags = row[PKTSEQI_COL_WORD].size > 0;
     for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k) r->has_flags |= row[k].size > 0;
     r->flags = 0;
     r->quotes = r->error = r->flags_read = 0;
     if (icmp || type->size) {
-        r->transport = icmp ? (unsigned)number : type->rank > 1 ? 58 : 1;
+        r->transport = type->rank > 1 ? PKTSEQI_ICMPV6 : PKTSEQI_ICMP;
+        if (icmp) r->transport = (unsigned)number;
         r->quotes = r->has_ports || r->has_flags;
         r->error = pktseqi_row_error(r);
         r->has_ports = r->has_flags = 0;
@@ -5906,7 +5923,7 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
         r->transport = pktseqi_row_transport(r, number);
     }
     // Where nothing tells ports or flags, all is taken for TCP but what is surely something else.
-    if (r->tcp_only && (r->transport != 6 || (!r->has_ports && !r->has_flags)) &&
+    if (r->tcp_only && (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) &&
         (icmp || type->size || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
          r->known[PKTSEQI_COL_DST_PORT].cells))
         return &counts->not_tcp;
@@ -5936,7 +5953,8 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
     r->tunnel = 1;
     inner4 = pktseqi_row_protocol(r, 0);
     inner6 = pktseqi_row_protocol(r, 1);
-    if (inner6 == 4 || (inner4 && inner4 == r->transport && inner6 != inner4 && inner6)) return;
+    if (inner6 == PKTSEQI_IPV4 || (inner4 && inner4 == r->transport && inner6 && inner6 != inner4))
+        return;
     for (size_t k = PKTSEQI_COL_SRC_IP; k <= PKTSEQI_COL_DST_IP; ++k)
         r->row[k].text = pktseqi_row_text(r, r->known[k].cell[1], &r->row[k].size);
 }
@@ -5947,7 +5965,7 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
 // is one that this library or the reference wrote.
 static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
     int tcp = pktseqi_request_tcp(q), address = pktseqi_known[q->known].is & PKTSEQI_IN_ADDRESS;
-    int lacks = tcp && ((pktseqi_known[q->known].bits && r->transport != 6) ||
+    int lacks = tcp && ((pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
                         (!r->has_ports && !r->has_flags));
     pktseqi_cell cell;
     memset(&cell, 0, sizeof cell);
@@ -6027,7 +6045,7 @@ static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_reques
 // damaged, or cut off before them.
 static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request *q) {
     pktseqi_cell cell = r->row[PKTSEQI_COL_WORD];
-    if (r->transport != 6 || (!r->has_ports && !r->has_flags)) return PKTSEQ_OK;
+    if (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) return PKTSEQ_OK;
     if (!cell.size)
         return r->known[PKTSEQI_COL_WORD].cells || !r->has_flags ? pktseqi_cell_empty(r, q)
                                                                  : PKTSEQ_OK;
@@ -6839,18 +6857,10 @@ enum {
     PKTSEQI_TCP_FLAGS = 1023  // all ten of them
 };
 
-// Transports that are told apart. source: iana.org/assignments/protocol-numbers
-enum { PKTSEQI_ICMP = 1, PKTSEQI_TCP = 6, PKTSEQI_ICMPV6 = 58 };
-
 // Windows in seconds of the counters and of what a token remembers of its connection: 10 s at
 // 100,000 packets a second are as many packets as the standard rule remembers; 30 s are what the
 // standard rule calls idle, so a token looks back as far as its connection goes.
 static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
-
-// Tells whether a transport is ICMP, which has no ports but a type, a code and an identifier.
-static int pktseqi_transport_icmp(unsigned transport) {
-    return transport == PKTSEQI_ICMP || transport == PKTSEQI_ICMPV6;
-}
 
 // Return the slot, connection, pair, contact or packet of that number, valid until a table grows,
 // which only pktseqi_slots_reserve does. Those whose type is known spare a multiplication by size.
