@@ -3003,10 +3003,10 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
     const char *d = csv->data;
     size_t i = *p + 1, opened = *line;
     for (;;) {
-        while (i < csv->size && d[i] != '"') {
+        for (; i < csv->size && d[i] != '"'; ++i) {
+            if ((unsigned char)d[i] > '\r') continue;  // nearly all
             if (d[i] == 0) return pktseqi_csv_nul(csv);
             if (d[i] == '\n' || (d[i] == '\r' && i + 1 < csv->size && d[i + 1] != '\n')) ++*line;
-            ++i;
         }
         // The byte after a quote decides whether it closes the cell, so it has to be in the window.
         if (i + 1 >= csv->size && !csv->ended) return PKTSEQ_END;
@@ -5055,10 +5055,11 @@ static const char *pktseqi_trim(const char *text, size_t *size) {
 
 // Returns 1 if `text` is this word in any case.
 static int pktseqi_same_word(const char *text, size_t size, const char *word, size_t length) {
-    size_t i = 0;
-    while (i < size && i < length && pktseqi_lower((unsigned char)text[i]) ==
-                                         pktseqi_lower((unsigned char)word[i])) ++i;
-    return i == size && i == length;
+    if (size != length) return 0;
+    for (size_t i = 0; i < size; ++i)
+        if (text[i] != word[i] && pktseqi_lower((unsigned char)text[i]) !=
+                                      pktseqi_lower((unsigned char)word[i])) return 0;
+    return 1;
 }
 
 // Returns the place of a text among the words of a list, "TCP|UDP", in any case; -1 = not there.
