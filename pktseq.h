@@ -7666,10 +7666,10 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
 //     segment_commit     the table changes: until here anything may fail, from here on nothing can
 // >>packets shows its packets to segment_row as it reads them, and needs no walk.
 //
-// Work is done on blocks of 512 rows: as doubles a block of one column is 4 kB, so those of all 43
-// columns stay in the second cache, and cells of four types are looked at once a block, not once a
-// cell. Memory besides the table: 4 bytes a row for its sequence, and where rows move another 12
-// for the order and one column on its way.
+// Work is done on batches of 64 rows, whose packets and what the tracker says of them, 17 kB, stay
+// in the first cache; what a column is, and of which type, is asked once a batch. Memory besides
+// the table: 4 bytes a row for its sequence, and where rows move another 12 for the order and one
+// column on its way.
 
 // ---- what a table must be
 
@@ -7737,7 +7737,10 @@ static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_e
 // be missing. What a packet needs is made of it so that equal cells give equal packets; with all
 // columns there, a table of a capture gives the tracker what the capture itself would.
 
-enum { PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION };  // columns that can be derived
+enum {
+    PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION,  // columns that can be derived
+    PKTSEQI_BATCH = 64                                       // rows, at most PKTSEQI_BLOCK
+};
 
 // A table on its way through the tracker. Nothing of the table is written to, nor is anything of it
 // replaced, before segment_commit: what is made lies here, and is freed with the segmenter unless
@@ -7754,8 +7757,9 @@ typedef struct pktseqi_segmenter {
     uint32_t *protocol;        // (names) what each becomes, UINT32_MAX = its rows are dropped
     uint32_t smtp;             // the name that renamed ones get
     int renames;               // there are such
-    pktseqi_staged *cell;      // (PKTSEQI_COLUMNS) the current block of rows: cells of `from`, 0
-                               //   for what the table lacks, and all that can be made
+    pktseqi_staged *cell;      // (PKTSEQI_COL_DIRECTION) the current batch of rows: cells of
+                               //   `from`, 0 for what the table lacks
+    pktseq_tracked tracked[PKTSEQI_BATCH];  // and what the tracker says of it; token: its number
     pktseq_column *made;       // (mades, room for PKTSEQI_MADE) new columns, after a place for each
                                //   of the table's: the end of out.column
     size_t mades, known[PKTSEQI_MADE]; // how many they are, and which; each is there once at most
@@ -7880,10 +7884,9 @@ static int pktseqi_segment_grow(pktseqi_segmenter *c, size_t rows, size_t room) 
 // but that of its numbers, since there can be no more tokens than rows. 0 = out of memory.
 static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schema) {
     const pktseq_allocator *allocator = &c->table->allocator;
-    c->cell = (pktseqi_staged *)pktseqi_alloc_zeroed(allocator, PKTSEQI_COLUMNS, sizeof *c->cell);
     c->out.column = (pktseq_column *)pktseqi_alloc_zeroed(
         allocator, pktseqi_plus(c->table->column_count, PKTSEQI_MADE), sizeof *c->out.column);
-    if (!c->cell || !c->out.column) return 0;
+    if (!c->out.column) return 0;
     c->made = c->out.column + c->table->column_count;
     c->tracker.without_pairs = c->tracker.without_sources = 1;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
@@ -7908,6 +7911,9 @@ static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schem
 // such as transport or the identifier of ICMP, counts where it is there. 0 = out of memory.
 static int pktseqi_segment_source(pktseqi_segmenter *c) {
     pktseq_column **from = c->from;
+    c->cell = (pktseqi_staged *)pktseqi_alloc_zeroed(&c->table->allocator, PKTSEQI_COL_DIRECTION,
+                                                     sizeof *c->cell);
+    if (!c->cell) return 0;
     for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k) from[k] = pktseqi_table_known(c->table, k);
     // A table without destinations can tell directions, which take a source alone.
     if (!from[PKTSEQI_COL_DST_IP]) from[PKTSEQI_COL_DST_IP] = from[PKTSEQI_COL_SRC_IP];
@@ -7918,7 +7924,7 @@ static int pktseqi_segment_source(pktseqi_segmenter *c) {
            (!from[PKTSEQI_COL_PROTOCOL] || pktseqi_segment_protocols(c));
 }
 
-// Returns a whole number of the current block, or 0 where there is none or it is above `max`: what
+// Returns a whole number of the current batch, or 0 where there is none or it is above `max`: what
 // is no port, transport or type counts as none, a NaN too, and the cast is always defined.
 static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t at,
                                       double max) {
@@ -7926,7 +7932,7 @@ static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, 
     return v >= 0 && v <= max ? (unsigned)v : 0;
 }
 
-// Makes the packet in place `at` of the block; addresses are numbers of texts, which stand in the
+// Makes the packet in place `at` of the batch; addresses are numbers of texts, which stand in the
 // first four bytes. What the table does not tell is 0, and the transport TCP, since tables without
 // that column are of TCP alone. The texts were checked, so every index is below name_count.
 static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq_packet *packet) {
@@ -7964,13 +7970,13 @@ static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq
 // (460 in examples/data/mixed.pcap), so it does not matter that a slot is larger than that needs,
 // and there is one kind of hash table less. Most are among the recent ones, which need no keyed
 // hash. 0 = out of memory.
-static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t token,
-                                 uint32_t *number) {
-    uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | token;
+//   token   in its key, out its number
+static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t *token) {
+    uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | *token;
     uint64_t *recent = c->recent[key * 0x9e3779b97f4a7c15u >> 56];
     uint32_t hash, i;
     pktseqi_ends ends;
-    *number = (uint32_t)recent[1];
+    *token = recent[1];
     if (recent[0] == key + 1) return 1;
     hash = (uint32_t)pktseqi_hash(c->tracker.state->secret, &key, 1);
     memset(&ends, 0, sizeof ends);
@@ -7979,56 +7985,62 @@ static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64
     i = pktseqi_slots_find(&c->tokens, &ends, hash);
     if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
     recent[0] = key + 1;
-    recent[1] = *number = i - 1;  // none is ever removed, so numbers rise by one
+    recent[1] = *token = i - 1;  // none is ever removed, so numbers rise by one
     return 1;
 }
 
-// Shows a packet to the tracker, and stages what it says in place `at` of the block: all derived
-// numbers, whichever are wanted. 0 = out of memory.
+// Shows a packet to the tracker, and keeps what it says in place `at` of the batch. 0 = out of
+// memory.
 //   row        below c->room
 //   protocol   its number among the names of its column
 //   begin      as pktseqi_tracker_push has it
-//   at         below PKTSEQI_BLOCK
+//   at         below PKTSEQI_BATCH
 static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
                                const pktseq_packet *packet, uint32_t protocol, int begin) {
-    pktseqi_staged *pair = &c->cell[PKTSEQI_COL_PAIR];
-    pktseq_tracked tracked;
+    pktseq_tracked *tracked = &c->tracked[at];
     // Packets whose clock is behind are counted, not sorted: the order of a file is that of
     // arrival.
     if (c->rule && c->tracker.packets) c->out.counts.clock_back += packet->time < c->time;
     c->time = packet->time;
-    memset(tracked.counter, 0, sizeof tracked.counter);
-    if (pktseqi_tracker_push(&c->tracker, packet, begin, &tracked)) return 0;
-    c->sequence[row] = (uint32_t)tracked.sequence;  // there are no more of them than rows
+    if (pktseqi_tracker_push(&c->tracker, packet, begin, tracked)) return 0;
+    c->sequence[row] = (uint32_t)tracked->sequence;  // there are no more of them than rows
     // By connection sequences begin one after the other, so room grows at their end alone.
-    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked.position == 0) {
-        if (tracked.sequence == c->connections &&
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked->position == 0) {
+        if (tracked->sequence == c->connections &&
             !pktseqi_grow(&c->table->allocator, &c->out.connection, &c->connections,
                           c->connections, 256, sizeof *c->out.connection))
             return 0;
-        c->out.connection[tracked.sequence] = (size_t)tracked.connection;
+        c->out.connection[tracked->sequence] = (size_t)tracked->connection;
     }
-    if (!c->mades) return 1;  // only the sequences are asked for
-    c->cell[PKTSEQI_COL_DIRECTION].text[at] = (uint32_t)tracked.direction;
-    c->cell[PKTSEQI_COL_SAME].text[at] = (uint32_t)tracked.same_connection;
-    for (size_t k = 0; k < PKTSEQ_COUNTERS; ++k) {
-        double count = tracked.counter[k];
-        if (pktseqi_known_whole(PKTSEQI_COL_PAIR + k)) pair[k].text[at] = (uint32_t)count;
-        else pair[k].number[at] = count;
-    }
-    return !c->tokens.size || pktseqi_segment_token(c, protocol, tracked.token,
-                                                    &c->cell[PKTSEQI_COL_TOKEN].text[at]);
+    return !c->tokens.size || pktseqi_segment_token(c, protocol, &tracked->token);
 }
 
-// Appends what is staged of rows [row, row + count) to the new columns, which have room for them
-// but may have to become wider: a counter above 255 turns bytes into pairs of them. 0 = out of
-// memory.
-//   count   0 to PKTSEQI_BLOCK; with 0 nothing happens, also where there is no room yet
+// Stages a derived column of the first (count) rows of the batch.
+static void pktseqi_segment_stage(const pktseqi_segmenter *c, size_t known, size_t count,
+                                  pktseqi_staged *to) {
+    const pktseq_tracked *from = c->tracked;
+    size_t n = known - PKTSEQI_COL_PAIR, k;
+    if (known == PKTSEQI_COL_DIRECTION)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].direction;
+    else if (known == PKTSEQI_COL_SAME)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].same_connection;
+    else if (known == PKTSEQI_COL_TOKEN)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].token;
+    else if (pktseqi_known_whole(known))  // by way of int64_t: one instruction
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)(int64_t)from[k].counter[n];
+    else
+        for (k = 0; k < count; ++k) to->number[k] = from[k].counter[n];
+}
+
+// Appends what the tracker has said of rows [row, row + count) to the new columns, which have room
+// for them but may have to become wider: a counter above 255 turns bytes into pairs of them. 0 =
+// out of memory.
+//   count   0 to PKTSEQI_BATCH; with 0 nothing happens, also where there is no room yet
 static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count) {
-    const pktseq_allocator *allocator = &c->table->allocator;
     for (size_t j = 0; count && j < c->mades; ++j) {
-        const pktseqi_staged *from = &c->cell[c->known[j]];
-        if (!pktseqi_column_append(allocator, &c->made[j], row, c->room, from,
+        pktseqi_staged to;
+        pktseqi_segment_stage(c, c->known[j], count, &to);
+        if (!pktseqi_column_append(&c->table->allocator, &c->made[j], row, c->room, &to,
                                    pktseqi_known_whole(c->known[j]), count))
             return 0;
     }
@@ -8043,15 +8055,15 @@ static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
     return pktseqi_protocol_name(&c->tracker.rule, name) != name;
 }
 
-// Shows every packet to the tracker, in the order of the rows, by blocks of them. Rows that are
+// Shows every packet to the tracker, in the order of the rows, by batches of them. Rows that are
 // dropped are not shown: no counter sees them, as if they had never been captured.
 //   fails with MEMORY, DATA (a time that is not finite, which no rule can place)
 static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_table *table = c->table;
     pktseq_packet packet;
-    // first: the block's first row; s: the next sequence of a table whose sequences remain
+    // first: the batch's first row; s: the next sequence of a table whose sequences remain
     for (size_t first = 0, s = 0, n; first < table->rows; first += n) {
-        n = table->rows - first < PKTSEQI_BLOCK ? table->rows - first : (size_t)PKTSEQI_BLOCK;
+        n = table->rows - first < PKTSEQI_BATCH ? table->rows - first : (size_t)PKTSEQI_BATCH;
         for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k)
             if (c->from[k]) pktseqi_cells_load(c->from[k], first, n, c->cell[k].number);
         for (size_t at = 0; at < n; ++at) {
@@ -8064,7 +8076,7 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *er
                                      "row %z, expected a finite number", *time, row);
             c->sequence[row] = UINT32_MAX;  // above every sequence: it leaves
             c->out.counts.dropped += protocol == UINT32_MAX;
-            if (protocol == UINT32_MAX) continue;  // what is staged for it is never looked at
+            if (protocol == UINT32_MAX) continue;  // what is kept of it is never looked at
             if (c->renames) c->out.counts.renamed += (size_t)pktseqi_segment_renames(c, text);
             // Sequences that the table has remain: start has one entry more than sequences, rows.
             if (!c->rule) begin = table->start[s] == row;
@@ -8347,9 +8359,9 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 // the order of their sequences, a million packets took half as long again.
 //
 //     packets_columns   requests that a packet can serve, each a column of the table
-//     packets_rows      for each packet of the capture
-//       packets_row       its numbers and texts staged, the tracker asked, what that says staged
-//       packets_flush     after every PKTSEQI_BLOCK rows: staged cells into columns
+//     packets_rows      collects packets of the capture, PKTSEQI_BATCH at a time
+//       packets_flush     what is staged of the batch before into columns
+//       packets_batch     numbers and texts of the batch staged, the tracker asked
 //     packets_end       rows put in the order of their sequences
 
 // Texts of a column that are found by their bits (2^10, see packets_text): writing an address as
@@ -8371,6 +8383,9 @@ typedef struct pktseqi_packets {
     pktseq_capture capture;
     pktseqi_cached *cached;    // (3, PKTSEQI_CACHED) sources, destinations, protocols
     const uint32_t *protocol;  // (PKTSEQI_BLOCK) staged numbers of protocols; NULL: no such column
+    pktseq_packet packet[PKTSEQI_BATCH];  // (count) that are no rows yet
+    uint64_t frame[PKTSEQI_BATCH];        // and the numbers of their frames, from 1 on
+    size_t count;
     pktseqi_segmenter segmenter;
 } pktseqi_packets;
 
@@ -8392,21 +8407,22 @@ static int pktseqi_packet_text(size_t known) {
     return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
 }
 
-// Returns a packet's number in a column that is none of texts and comes from the packet alone. The
-// flags are the first of all columns, in the order of their bits.
-static double pktseqi_packet_number(const pktseq_packet *packet, size_t known) {
+// Gives the whole numbers of packets (count) in a column that is no text. The flags are the first
+// of all columns, in the order of their bits.
+static void pktseqi_packets_whole(const pktseq_packet *from, size_t count, size_t known,
+                                  uint32_t *to) {
+    const pktseq_packet *past = from + count;
     switch (known) {
-    case PKTSEQI_COL_TIMESTAMP: return packet->time;
-    case PKTSEQI_COL_LENGTH: return packet->length;
-    case PKTSEQI_COL_SRC_PORT: return packet->src_port;
-    case PKTSEQI_COL_DST_PORT: return packet->dst_port;
-    case PKTSEQI_COL_TRANSPORT: return packet->transport;
-    case PKTSEQI_COL_ICMP_TYPE: return packet->icmp_type;
-    case PKTSEQI_COL_ICMP_CODE: return packet->icmp_code;
-    case PKTSEQI_COL_ICMP_ID: return packet->icmp_id;
-    case PKTSEQI_COL_PAYLOAD: return packet->payload;
-    case PKTSEQI_COL_NOTES: return packet->notes;
-    default: return pktseqi_known[known].bits ? packet->flags >> known & 1 : 0;
+    case PKTSEQI_COL_LENGTH: while (from < past) *to++ = (uint32_t)(int64_t)from++->length; break;
+    case PKTSEQI_COL_SRC_PORT: while (from < past) *to++ = from++->src_port; break;
+    case PKTSEQI_COL_DST_PORT: while (from < past) *to++ = from++->dst_port; break;
+    case PKTSEQI_COL_TRANSPORT: while (from < past) *to++ = from++->transport; break;
+    case PKTSEQI_COL_ICMP_TYPE: while (from < past) *to++ = from++->icmp_type; break;
+    case PKTSEQI_COL_ICMP_CODE: while (from < past) *to++ = from++->icmp_code; break;
+    case PKTSEQI_COL_ICMP_ID: while (from < past) *to++ = from++->icmp_id; break;
+    case PKTSEQI_COL_PAYLOAD: while (from < past) *to++ = from++->payload; break;
+    case PKTSEQI_COL_NOTES: while (from < past) *to++ = from++->notes; break;
+    default: while (from < past) *to++ = from++->flags >> known & 1u;
     }
 }
 
@@ -8466,50 +8482,57 @@ static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q
     return status;
 }
 
-// Moves the rows that are staged to the columns. From the second block on there is room for as many
-// rows as the whole file has if it goes on as it begins (and 1 % more), in the tracker, too: what
-// grows is copied to fresh pages, each of which the kernel clears first, which was a fifth of all
-// time. 0 = out of memory.
+// Moves the rows that are staged to the columns. After 4096 rows there is room for as many as the
+// whole file has if it goes on as it begins, and an eighth more, of which no page is touched before
+// it is needed: what grows is copied to fresh pages, each of which the kernel clears first, which
+// was a fifth of all time. 0 = out of memory.
 static int pktseqi_packets_flush(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     pktseqi_segmenter *c = &p->segmenter;
     size_t rows = r->table->rows, from = r->flushed;
-    double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.01;
-    return pktseqi_table_flush(r, rows ? (size_t)((double)rows * whole) + 64 : 4096) &&
-           pktseqi_segment_flush(c, from, rows - from) &&
+    double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.125;
+    size_t more = rows ? (size_t)((double)(rows + p->count) * whole) + PKTSEQI_BATCH : 4096;
+    return pktseqi_table_flush(r, more) && pktseqi_segment_flush(c, from, rows - from) &&
            pktseqi_segment_grow(c, rows, r->room);
 }
 
-// Makes a packet the table's next row. The tracker comes last: a row that fails before has not been
-// seen by it. Without a column of protocols there are no tokens either. Once a frame was left out,
-// the table says of each row which frame it is.
-static pktseq_status pktseqi_packets_row(pktseqi_packets *p, const pktseq_packet *packet) {
-    pktseqi_reader *r = p->r;
-    pktseq_table *table = r->table;
-    size_t at;
-    if (table->rows == r->capacity && !pktseqi_packets_flush(p)) return pktseqi_no_memory(p->err);
-    at = table->rows - r->flushed;
-    for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_request *q = &r->request[i];
+// Stages all columns of the batch.
+static pktseq_status pktseqi_packets_stage(pktseqi_packets *p) {
+    for (size_t i = 1; i < p->r->count; ++i) {
+        pktseqi_request *q = &p->r->request[i];
         pktseq_status status = PKTSEQ_OK;
         if (pktseqi_packet_text(q->known))
-            status = pktseqi_packets_text(p, q, packet, &q->staged->text[at]);
+            for (size_t k = 0; k < p->count && !status; ++k)
+                status = pktseqi_packets_text(p, q, &p->packet[k], &q->staged->text[k]);
         else if (q->whole)
-            q->staged->text[at] = (uint32_t)pktseqi_packet_number(packet, q->known);
+            pktseqi_packets_whole(p->packet, p->count, q->known, q->staged->text);
         else
-            q->staged->number[at] = q->known == PKTSEQI_COL_TIMESTAMP
-                                        ? packet->time : (double)p->capture.counts.frames;
+            for (size_t k = 0; k < p->count; ++k)
+                q->staged->number[k] = q->known == PKTSEQI_COL_TIMESTAMP ? p->packet[k].time
+                                                                         : (double)p->frame[k];
         if (status) return status;
     }
-    if (table->counts.packets > table->rows + 1) {
-        pktseq_status status = pktseqi_table_source(r);
-        if (status) return status;
-    }
-    if (!pktseqi_segment_row(&p->segmenter, table->rows, at, packet,
-                             p->protocol ? p->protocol[at] : 0, -1))
-        return pktseqi_no_memory(p->err);
-    ++table->rows;
     return PKTSEQ_OK;
+}
+
+// Makes the batch the table's next rows. The tracker comes last: rows that fail before have not
+// been seen by it. Without a column of protocols there are no tokens either. Once a frame was left
+// out, the table says of each row which frame it is.
+static pktseq_status pktseqi_packets_batch(pktseqi_packets *p) {
+    pktseq_table *table = p->r->table;
+    pktseq_status status = PKTSEQ_OK;
+    if (p->count == 0) return PKTSEQ_OK;
+    if (!pktseqi_packets_flush(p)) return pktseqi_no_memory(p->err);
+    status = pktseqi_packets_stage(p);
+    for (size_t k = 0; k < p->count && !status; ++k, ++table->rows) {
+        table->counts.packets = (size_t)p->frame[k];
+        if (table->counts.packets > table->rows + 1) status = pktseqi_table_source(p->r);
+        if (!status && !pktseqi_segment_row(&p->segmenter, table->rows, k, &p->packet[k],
+                                            p->protocol ? p->protocol[k] : 0, -1))
+            status = pktseqi_no_memory(p->err);
+    }
+    p->count = 0;
+    return status;
 }
 
 // Returns the count of packets of this kind if the rule leaves them out, or NULL. They are left out
@@ -8525,15 +8548,20 @@ static size_t *pktseqi_packets_left_out(pktseqi_packets *p, const pktseq_packet 
 static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     pktseq_table *table = p->r->table;
     const pktseq_capture_counts *counts = &p->capture.counts;
-    pktseq_packet packet;
     pktseq_status status;
-    while ((status = pktseq_capture_next(&p->capture, &packet, p->err)) == PKTSEQ_OK) {
-        size_t *left_out = pktseqi_packets_left_out(p, &packet);
-        table->counts.packets = (size_t)counts->frames;
-        if (left_out) ++*left_out;
-        else status = pktseqi_packets_row(p, &packet);
-        if (status) return status;
-    }
+    do {
+        pktseq_packet *packet = &p->packet[p->count];
+        status = pktseq_capture_next(&p->capture, packet, p->err);
+        if (!status) {
+            size_t *left_out = pktseqi_packets_left_out(p, packet);
+            if (left_out) ++*left_out;
+            else p->frame[p->count++] = counts->frames;
+        }
+        if (status || p->count == PKTSEQI_BATCH) {
+            pktseq_status added = pktseqi_packets_batch(p);
+            if (added) return added;
+        }
+    } while (!status);
     table->capture = *counts;
     table->counts.packets = (size_t)counts->frames;
     table->counts.not_ip = (size_t)(counts->frames - counts->packets);
@@ -14927,11 +14955,16 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
 // what the capture says.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
+    uint32_t number;
     // the counters are the last columns; pktseqi_watch_has has refused others than known ones
     if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
     if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
     if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
-    return pktseqi_packet_number(packet, known);
+    // who captures may tell a length that is not whole
+    if (known == PKTSEQI_COL_TIMESTAMP) return packet->time;
+    if (known == PKTSEQI_COL_LENGTH) return packet->length;
+    pktseqi_packets_whole(packet, 1, known, &number);
+    return number;
 }
 
 // Tells whether this is a column that a packet has, of the kind that the field asks for.
