@@ -117,6 +117,84 @@ static void test_options(void) {
     printf("  plain network: off by %.1e, gradients by %.1e\n", worst[0], worst[1]);
 }
 
+// ---- >>packed: many categories, several threads -------------------------------------------------
+
+enum { WIDE = 90, FIELDS = 4, LONG = 40, PAIRS = 6 };
+
+// A number, a flag, a class of 8 and one of 80: few enough groups that packed tokens stay packed
+// where all sequences are forced, and enough packets for threads. Packed batches on one thread and
+// on three are compared with the plain network, which is given dense pairs.
+static void test_packed(int nll, unsigned teacher, double *worst) {
+    static const pktseq_group group[FIELDS] = {{PKTSEQ_GROUP_NUMBER, 0, 1},
+                                               {PKTSEQ_GROUP_FLAG, 1, 1},
+                                               {PKTSEQ_GROUP_CLASS, 2, 8},
+                                               {PKTSEQ_GROUP_CLASS, 10, 80}};
+    static const size_t group_field[FIELDS] = {0, 1, 2, 3};
+    static real row[PAIRS][2 + LONG][FIELDS], dense[PAIRS][2 + LONG][WIDE];
+    static const pktseq_packing packing = {WIDE, FIELDS, group, FIELDS, group, group_field};
+    uint64_t seed = 6;
+    result plain, fast;
+    double off[2];
+    net n;
+    memset(&n, 0, sizeof n);
+    memset(dense, 0, sizeof dense);
+    n.config.in = n.config.out = n.D = n.O = WIDE;
+    n.config.hidden = n.H = 70;
+    n.config.inputs = n.N = 2;
+    n.config.group = group;
+    n.config.groups = FIELDS;
+    n.config.loss = nll ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+    n.count = PAIRS;
+    CHECK(!pktseq_model_init(&n.model, &n.config, 6, NULL, NULL));
+    for (size_t i = 0; i < PAIRS; ++i) {
+        for (size_t s = 0; s < 2 + LONG; ++s) {
+            real *packed = row[i][s], *x = dense[i][s];
+            packed[0] = x[0] = (real)draw(&seed);
+            packed[1] = x[1] = draw(&seed) > 0;
+            for (size_t g = 2; g < FIELDS; ++g) {  // now and then a class that nobody knows
+                double v = (draw(&seed) + 0.5) * (double)(group[g].count + 1) - 1;
+                packed[g] = (real)floor(v);
+                if (v >= 0) x[group[g].first + (size_t)v] = 1;
+            }
+        }
+        n.teacher[i] = teacher == TEACHER_ALL || (teacher == TEACHER_MIXED && i % 2);
+        n.pair[i].inputs = 2;
+        n.pair[i].targets = LONG - i;
+        n.pair[i].input = dense[i][0];
+        n.pair[i].first = i ? dense[i][1] : NULL;
+        n.pair[i].target = dense[i][2];
+    }
+    plain = result_plain(&n);
+    for (size_t i = 0; i < PAIRS; ++i) {
+        n.pair[i].packing = &packing;
+        n.pair[i].packed_input = row[i][0];
+        n.pair[i].packed_first = i ? row[i][1] : NULL;
+        n.pair[i].packed_target = row[i][2];
+        n.pair[i].input = n.pair[i].first = n.pair[i].target = NULL;
+    }
+    for (int threads = 1; threads <= 3; threads += 2) {
+        CHECK(!pktseq_work_init(&n.work, &n.model.config, PAIRS, LONG, threads, NULL, NULL));
+        fast = result_fast(&n);
+        result_compare(&n, &fast, &plain, off);
+        CHECK_THAT(off[0] <= (is_double() ? 4e-15 : 7e-7) && off[1] <= (is_double() ? 2e-14 : 2e-5),
+                   "nll %d teacher %u threads %d: off by %.2e, gradients by %.2e", nll, teacher,
+                   threads, off[0], off[1]);
+        for (int k = 0; k < 2; ++k) worst[k] = fmax(worst[k], off[k]);
+        result_free(&fast);
+        pktseq_work_free(&n.work);
+    }
+    result_free(&plain);
+    pktseq_model_free(&n.model);
+}
+
+static void test_packings(void) {
+    double worst[2] = {0, 0};
+    for (int nll = 0; nll < 2; ++nll)
+        for (unsigned teacher = TEACHER_NONE; teacher <= TEACHER_MIXED; ++teacher)
+            test_packed(nll, teacher, worst);
+    printf("  packed, on threads: off by %.1e, gradients by %.1e\n", worst[0], worst[1]);
+}
+
 // ---- >>batch: a batch is its sequences, in any order, on any number of threads ----------------
 
 // All outputs and the loss of the caller's pair a of one forward and b of another: the same bits?
@@ -362,5 +440,6 @@ int main(void) {
     test_refusals();
     test_equal_parameter_count();
     test_sizes();
+    test_packings();
     return check_end("test_step");
 }
