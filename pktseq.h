@@ -15594,18 +15594,15 @@ static const pktseqi_member pktseqi_training_members[] = {
 };
 #undef PKTSEQI_OF
 
-// How many groups and outputs there are the model says; the arrays of out, groups and contexts
-// numbers lie in one block, which is allocated between the two lists. Errors and scales divide, so
-// they are not zero.
-// "pktseq.detector": what its arrays are allocated by, then the rest.
+// "pktseq.detector". How many groups and outputs there are the model says; the arrays of out,
+// groups and contexts numbers lie in one block, which is allocated once the first line is read.
+// Errors and scales divide, so they are not zero.
 #define PKTSEQI_OF pktseq_detector
 #define PKTSEQI_M_REALS(name, more, member, min, count) \
     PKTSEQI_M_ARRAY(name, PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_COUNTED | more, member, min, \
                     DBL_MAX, count)
-static const pktseqi_member pktseqi_detector_sizes[] = {
-    PKTSEQI_M_WHOLE("contexts", contexts, 0, PKTSEQ_MAX_CONTEXTS)
-};
 static const pktseqi_member pktseqi_detector_members[] = {
+    PKTSEQI_M_WHOLE("contexts", contexts, 0, PKTSEQ_MAX_CONTEXTS)
     PKTSEQI_M_NAME("measure", options.measure, pktseqi_measure_name)
     PKTSEQI_M_NAME("one_step_ahead", options.one_step_ahead, pktseqi_flag_name)
     PKTSEQI_M_NAME("by_length", options.by_length, pktseqi_flag_name)
@@ -15829,9 +15826,7 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
     }
     if (detector && !status) {
         pktseqi_put_text(t, "\",\"pktseq.detector\":\"");
-        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_detector_sizes), detector, err);
-        if (!status)
-            status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_detector_members), detector, err);
+        status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_detector_members), detector, err);
     }
     pktseqi_put_text(t, "\"");
     return status;
@@ -15989,9 +15984,9 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_mod
 
 // ---- >>load: reading safetensors, trusting nothing --------------------------------------------
 //
-// The header is copied once. In the copy strings are ended by zeros in place, and never moved: what
-// this library writes has no escapes, and in files of other programs only the names of tensors
-// count, so escapes are checked and left as they are.
+// The header is copied once. In the copy strings are ended by zeros in place, and never moved. What
+// this library writes has no escapes; those of other programs are undone in names, in place, and
+// left as they are in values, which only count in files of our own.
 
 // The header while it is read. After the first error nothing more is read: every function then
 // returns what ends the loop it is called in, so only the last of them looks at `status`.
@@ -16112,13 +16107,29 @@ static char *pktseqi_json_string(pktseqi_json *json) {
     return begin;
 }
 
-// Reads the name of a member, and the colon after it. Names with escapes could be equal to others.
-// Names of PyTorch's parameters need no escapes; "a" and "\u0061" are equal to
-// readers that decode, and not to others.
+// Undoes the escapes of a name in place, so that equal names are found equal: "a" and "\u0061" are
+// one name to readers that decode. 0 if one stands for a NUL, or for what is not ASCII.
+static int pktseqi_json_unescape(char *text) {
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    char *put = text;
+    for (size_t size; *text; text += size) {
+        int code = *text;
+        size = pktseqi_json_char(text);
+        if (size > 1) code = size == 2 ? to[strchr(from, text[1]) - from] : 0;
+        for (size_t i = 2; i < size; ++i)  // four hexadecimal digits
+            code = code * 16 + (text[i] <= '9' ? text[i] - '0' : (text[i] | 32) - 'a' + 10);
+        if (size > 1 && (code == 0 || code > 127)) return 0;
+        *put++ = (char)code;
+    }
+    *put = 0;
+    return 1;
+}
+
+// Reads the name of a member, and the colon after it.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
-    if (strchr(key, '\\'))
-        PKTSEQI_JSON_ERROR(json, "header: found the name %q, expected one without escapes", key);
+    if (!json->status && !pktseqi_json_unescape(key))
+        PKTSEQI_JSON_ERROR(json, "header: found the name %q, expected escapes of ASCII only", key);
     pktseqi_json_expect(json, ':', "':'");
     return key;
 }
@@ -16616,7 +16627,7 @@ static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_
     d->out = model->config.out;
     d->groups = model->config.groups;
     d->allocator = header->allocator;
-    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_detector_sizes), d);
+    status = pktseqi_load_members(header, &at, pktseqi_detector_members, 1, d);  // contexts
     // Each number of the matrix takes two bytes at least: contexts ask for no more than there is.
     if (status || d->contexts * d->contexts > strlen(at) ||
         (codec && codec->field_count &&
@@ -16624,7 +16635,8 @@ static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_
         return pktseqi_bad_meta(header, key);
     status = pktseqi_detector_alloc(d, header->json.err);
     if (status) return status;
-    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_detector_members), d);
+    status = pktseqi_load_members(header, &at, pktseqi_detector_members + 1,
+                                  PKTSEQI_LENGTH(pktseqi_detector_members) - 1, d);
     if (!status && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts)))
         status = PKTSEQ_ERROR_DATA;
     return pktseqi_load_end(header, key, at, status);

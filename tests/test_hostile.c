@@ -508,13 +508,15 @@ static void test_headers(void) {
         // the same thing twice
         {"a key twice", {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"a\":\"\"}"), 0, 0, 0}, "\"a\""},
         {"twice, one escaped",
-         {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"\\u0061\":\"\"}"), 0, 0, 0}, "without escapes"},
+         {10, 0, 0, 0, 0, 0, META("{\"a\":\"\",\"\\u0061\":\"\"}"), 0, 0, 0}, "\"a\" twice"},
         {"twice, both escaped",
          {10, 0, 0, 0, 0, 0, META("{\"\\u006a\":\"\",\"\\u006A\":\"\"}"), 0, 0, 0},
-         "without escapes"},
+         "\"j\" twice"},
+        {"twice, a slash",
+         {10, 0, 0, 0, 0, 0, META("{\"a/\":\"\",\"a\\/\":\"\"}"), 0, 0, 0}, "\"a/\" twice"},
         {"a tensor twice", {1, "encoder.gru.weight_ih_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "twice"},
         {"a tensor twice, escaped",
-         {1, "encoder.gru.weight_\\u0069h_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "without escapes"},
+         {1, "encoder.gru.weight_\\u0069h_l0", 0, 0, 0, 0, 0, 0, 0, 0}, "twice"},
         // integers
         {"1e3", {0, 0, 0, "[3e0,1]", 0, 0, 0, 0, 0, 0}, "\"e\""},
         {"3E0", {0, 0, 0, "[3E0,1]", 0, 0, 0, 0, 0, 0}, "\"E\""},
