@@ -13,6 +13,7 @@
 
 #include "ngram.h"
 #include "options.h"
+#define OUTPUT_PROGRAM "detect"
 #include "output.h"
 #include "alarm.h"
 #include "live.h"
@@ -124,15 +125,6 @@ typedef struct app {
     pktseq_error err;
 } app;
 
-// Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    output_fail("detect", format, list);
-    va_end(list);
-    return 1;
-}
-
 // ---- the command line
 
 // Nothing that is read, and no other output, may be lost to an output.
@@ -165,23 +157,19 @@ static int output_check(const app *a) {
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
 static int parse_options(app *a, int argc, char **argv) {
     const option list[] = {
-        {"--model", OPTION_TEXT, &a->model_path, 0, 0, 0, NULL, NULL},
-        {"--calibrate", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
+        OPTION_TEXT_OF("--model", &a->model_path), OPTION_TEXT_OF("--calibrate", &a->normal_path),
         {"--false-alarms", OPTION_SHARE, &a->rate, 0, 0.5, 0, NULL, &a->given_rate},
         {"--alarms-per-hour", OPTION_NUMBER, &a->hourly, 0, 1e9, 0, NULL, NULL},
         {"--threshold", OPTION_NUMBER, &a->threshold, -1e300, 1e300, 0, NULL, &a->given_threshold},
         {"--start", OPTION_CHOICE, &a->start, 0, 0, 0, "target|input", &a->given_start},
         {"--context", OPTION_NUMBER, &a->context, 0, 0.99, 0, NULL, &a->given_context},
-        {"--save-calibration", OPTION_FLAG, &a->save, 0, 0, 0, NULL, NULL},
-        {"--scores", OPTION_TEXT, &a->scores_path, 0, 0, 0, NULL, NULL},
+        OPTION_FLAG_OF("--save-calibration", &a->save), OPTION_TEXT_OF("--scores", &a->scores_path),
         {"--top", OPTION_WHOLE, &a->top, 0, 1e6, 0, NULL, &a->given_top},
-        {"--live", OPTION_FLAG, &a->live, 0, 0, 0, NULL, NULL},
+        OPTION_FLAG_OF("--live", &a->live),
         {"--adapt", OPTION_NUMBER, &a->adapt, 0.01, 1e5, 0, NULL, NULL},
-        {"--json", OPTION_FLAG, &a->json, 0, 0, 0, NULL, NULL},
-        {"--ignore", OPTION_TEXT, &a->ignore_path, 0, 0, 0, NULL, NULL},
-        {"--report", OPTION_TEXT, &a->report_path, 0, 0, 0, NULL, NULL},
-        {"--baseline", OPTION_FLAG, &a->baseline, 0, 0, 0, NULL, NULL},
-        {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, NULL},
+        OPTION_FLAG_OF("--json", &a->json), OPTION_TEXT_OF("--ignore", &a->ignore_path),
+        OPTION_TEXT_OF("--report", &a->report_path), OPTION_FLAG_OF("--baseline", &a->baseline),
+        OPTION_FLAG_OF("--notebook", &a->notebook),
         {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL}};
     char message[1024];

@@ -258,12 +258,9 @@ static int ngram_check(const pktseq_table *table, char *message, size_t message_
 }
 
 static void ngram_free(ngram_side *side) {
-    free(side->source);
-    free(side->destination);
-    free(side->protocol);
-    free(side->row);
-    free(side->first);
-    free(side->token);
+    void *const block[] = {side->source, side->destination, side->protocol,
+                           side->row,    side->first,       side->token};
+    for (size_t i = 0; i < sizeof block / sizeof *block; ++i) free(block[i]);
 }
 
 // Scores the sequences of `normal` and of `data`. Counts come from the first `learn` sequences of

@@ -31,6 +31,10 @@ typedef struct option {
     int *given;          // becomes 1; or NULL
 } option;
 
+// Options without limits or a mark that they were given.
+#define OPTION_TEXT_OF(name, to) {name, OPTION_TEXT, to, 0, 0, 0, NULL, NULL}
+#define OPTION_FLAG_OF(name, to) {name, OPTION_FLAG, to, 0, 0, 0, NULL, NULL}
+
 // A whole number in digits alone: strtod would also take "1e3" or " 5".
 static inline int option_digits(const char *text, uint64_t *value) {
     *value = 0;

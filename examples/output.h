@@ -83,16 +83,22 @@ static inline const char *output_shown(const char *text) {
     return to;
 }
 
-// Prints "program: " and a sentence to standard error, on one line. Returns 1, the exit code.
-static inline int output_fail(const char *program, const char *format, va_list list) {
+#ifdef OUTPUT_PROGRAM
+// Every error ends here: prints the program's name and a sentence to standard error, on one line.
+// Returns 1, the exit code.
+static inline int fail(const char *format, ...) {
     char text[2048];
+    va_list list;
+    va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
+    va_end(list);
     output_whole_characters(text);
     output_make_printable(text, 0);
     fflush(stdout);
-    fprintf(stderr, "%s: %s\n", program, text);
+    fprintf(stderr, "%s: %s\n", OUTPUT_PROGRAM, text);
     return 1;
 }
+#endif
 
 // The letter after a noun that is counted.
 static inline const char *output_plural(size_t count) { return count == 1 ? "" : "s"; }

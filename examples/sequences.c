@@ -7,12 +7,12 @@
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
+#define OUTPUT_PROGRAM "sequences"
 #include "output.h"
 
 static const char help_text[] =
@@ -67,28 +67,18 @@ typedef struct app {
     double bad_rows;  // percents
 } app;
 
-// Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    output_fail("sequences", format, list);
-    va_end(list);
-    return 1;
-}
-
 // Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
 static int parse_options(app *a, int argc, char **argv) {
     const char *separator = NULL;
     const option list[] = {
-        {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
+        OPTION_TEXT_OF("--out", &a->out),
         {"--min", OPTION_WHOLE, &a->rule.min_length, 1, 1e9, 0, NULL, NULL},
         {"--max", OPTION_WHOLE, &a->rule.max_length, 1, 1e9, 0, NULL, NULL},
         {"--window", OPTION_NUMBER, &a->rule.window, 0, 1e30, 0, NULL, NULL},
-        {"--notebook", OPTION_FLAG, &a->rule.reference_names, 0, 0, 0, NULL, NULL},
-        {"--tcp-only", OPTION_FLAG, &a->rule.tcp_only, 0, 0, 0, NULL, NULL},
+        OPTION_FLAG_OF("--notebook", &a->rule.reference_names),
+        OPTION_FLAG_OF("--tcp-only", &a->rule.tcp_only),
         {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
-        {"--separator", OPTION_TEXT, &separator, 0, 0, 0, NULL, NULL},
-        {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
+        OPTION_TEXT_OF("--separator", &separator), OPTION_FLAG_OF("--quiet", &a->quiet)};
     char message[1024];
     int asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->in, message,
                              sizeof message);

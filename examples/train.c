@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#define OUTPUT_PROGRAM "train"
 #include "choose.h"
 #include "options.h"
 #include "output.h"
@@ -146,15 +147,6 @@ static double now(void) {
 #endif
 }
 
-// Every error ends here: one sentence, exit code 1.
-static int fail(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    output_fail("train", format, list);
-    va_end(list);
-    return 1;
-}
-
 // ---- the command line
 
 // "20,40,100"
@@ -264,16 +256,14 @@ static int parse_options(app *a, int argc, char **argv) {
         {"--iterations", OPTION_WHOLE, &train->iterations, 1, 1e15, 0, NULL,
          &a->given_iterations},
         {"--print-every", OPTION_WHOLE, &train->report_interval, 1, 1e15, 0, NULL, &a->given_print},
-        {"--snapshots", OPTION_TEXT, &a->snapshots, 0, 0, 0, NULL, NULL},
-        {"--init", OPTION_TEXT, &a->init_path, 0, 0, 0, NULL, NULL},
-        {"--continue", OPTION_TEXT, &a->continue_path, 0, 0, 0, NULL, NULL},
-        {"--resume", OPTION_TEXT, &a->resume_path, 0, 0, 0, NULL, NULL},
-        {"--out", OPTION_TEXT, &a->out, 0, 0, 0, NULL, NULL},
+        OPTION_TEXT_OF("--snapshots", &a->snapshots), OPTION_TEXT_OF("--init", &a->init_path),
+        OPTION_TEXT_OF("--continue", &a->continue_path),
+        OPTION_TEXT_OF("--resume", &a->resume_path), OPTION_TEXT_OF("--out", &a->out),
         {"--threads", OPTION_WHOLE, &a->threads, 0, 1024, 0, NULL, NULL},
         {"--bad-rows", OPTION_NUMBER, &a->bad_rows, 0, 100, 0, NULL, NULL},
-        {"--normal", OPTION_TEXT, &a->normal_path, 0, 0, 0, NULL, NULL},
+        OPTION_TEXT_OF("--normal", &a->normal_path),
         {"--clean", OPTION_NUMBER, &a->clean, 0, 0.5, 0, NULL, NULL},
-        {"--quiet", OPTION_FLAG, &a->quiet, 0, 0, 0, NULL, NULL}};
+        OPTION_FLAG_OF("--quiet", &a->quiet)};
     asked = option_parse(list, sizeof list / sizeof *list, argc, argv, &a->data_path, message,
                          sizeof message);
     if (asked == 1) return fail("%s", message);

@@ -496,6 +496,7 @@ static void run(app *a) {
 }
 
 static void free_all(app *a) {
+    pktseq_dataset_free(&a->held);
     for (size_t i = 0; i < a->own; ++i) {
         for (size_t k = 0; k < a->worker[i].datasets; ++k)
             pktseq_dataset_free(&a->worker[i].dataset[k]);
@@ -504,20 +505,12 @@ static void free_all(app *a) {
     }
     pktseq_training_free(&a->training);
     pktseq_detector_free(&a->detector);
-    pktseq_dataset_free(&a->held);
     pktseq_work_free(&a->work);
     pktseq_model_free(&a->model);
     pktseq_codec_free(&a->codec);
-    free(a->worker);
-    free(a->gradient);
-    free(a->part);
-    free(a->velocity);
-    free(a->parameter);
-    free(a->square);
-    free(a->pair);
-    free(a->teacher);
-    free(a->file);
-    free(a);
+    void *const block[] = {a->worker, a->gradient, a->part,    a->velocity, a->parameter,
+                           a->square, a->pair,     a->teacher, a->file,     a};
+    for (size_t i = 0; i < sizeof block / sizeof *block; ++i) free(block[i]);
 }
 
 int main(int argc, char **argv) {

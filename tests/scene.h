@@ -140,18 +140,22 @@ static inline plan small_plan(const pktseq_field *field, size_t fields) {
 }
 
 // Packets of wrap_rows and a small model for them; nothing else is there yet.
-static inline void wrapped_parts(parts *p, const real *x, size_t wide, const size_t *start,
-                                 size_t sequences) {
-    memset(p, 0, sizeof *p);
-    wrap_rows(&p->dataset, x, wide, start, sequences);
-    flat_model(&p->model, &p->dataset);
+static inline parts wrapped_parts(const real *x, size_t wide, const size_t *start,
+                                  size_t sequences) {
+    parts p;
+    memset(&p, 0, sizeof p);
+    wrap_rows(&p.dataset, x, wide, start, sequences);
+    flat_model(&p.model, &p.dataset);
+    return p;
 }
 
 // The same of flat_dataset's packets.
-static inline void flat_parts(parts *p, real *x, double value) {
-    memset(p, 0, sizeof *p);
-    flat_dataset(&p->dataset, x, value);
-    flat_model(&p->model, &p->dataset);
+static inline parts flat_parts(real *x, double value) {
+    parts p;
+    memset(&p, 0, sizeof p);
+    flat_dataset(&p.dataset, x, value);
+    flat_model(&p.model, &p.dataset);
+    return p;
 }
 
 // A counter that has counted nothing yet, and its allocator.

@@ -95,9 +95,11 @@ static void ethernet(frame *f) {
     f->type = 0x6558;
 }
 
-static void ppp(frame *f, int framed) {
+// Returns how long it is then.
+static size_t ppp(frame *f, int framed) {
     put(f, f->type == 0x0800 ? 0x21 : 0x57, 2);
     if (framed) put_hex(f, "ff 03");
+    return frame_size(f);
 }
 
 // ---- innermost packets --------------------------------------------------------------------------
@@ -215,10 +217,8 @@ static int wrap_mpls(frame *f) {
 }
 
 static int wrap_pppoe(frame *f) {
-    size_t length;
     if (!is_ip(f)) return 0;
-    ppp(f, 0);
-    length = frame_size(f);
+    size_t length = ppp(f, 0);
     put(f, length, 2);
     put_hex(f, "11 00 00 01");
     f->type = 0x8864;
@@ -232,11 +232,15 @@ static int wrap_pbb(frame *f) {
     return 1;
 }
 
-static int wrap_gre(frame *f) {
-    put(f, f->type, 2);
-    put(f, 0, 2);
+static int gre(frame *f, unsigned protocol, unsigned flags) {
+    put(f, protocol, 2);
+    put(f, flags, 2);
     ip4(f, 47, 0);
     return 1;
+}
+
+static int wrap_gre(frame *f) {
+    return gre(f, f->type, 0);
 }
 
 static int wrap_gre_all(frame *f) {  // checksum, key, sequence number; over IPv6
@@ -256,24 +260,16 @@ static int wrap_erspan2(frame *f) {
     ethernet(f);
     put_hex(f, "10 05 00 01 00 00 00 00");
     put_hex(f, "00 00 00 01");
-    put(f, 0x88be, 2);
-    put(f, 0x1000, 2);
-    ip4(f, 47, 0);
-    return 1;
+    return gre(f, 0x88be, 0x1000);
 }
 
 static int wrap_pptp(frame *f) {
-    size_t length;
     if (!is_ip(f)) return 0;
-    ppp(f, 1);
-    length = frame_size(f);
+    size_t length = ppp(f, 1);
     put_hex(f, "00 00 00 07 00 00 00 06");
     put(f, 5, 2);
     put(f, length, 2);
-    put(f, 0x880b, 2);
-    put(f, 0x3081, 2);
-    ip4(f, 47, 0);
-    return 1;
+    return gre(f, 0x880b, 0x3081);
 }
 
 static int wrap_in4(frame *f) {

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <time.h>
 
+static pktseq_error err;  // of the last call
+
 // ---- tools
 
 // A table in one line: "0 2 3 | timestamp 0 1 2 | src_ip a b a | rows 0 2 3 | 4 1 0 0 0 0 0", the
@@ -208,7 +210,6 @@ static void test_rule(void) {
         size_t rows = 1 + random_below(i % 4 ? 60 : MOST_ROWS), least = 1 + random_below(6);
         pktseq_rule rule = rule_of(least, least + random_below(i % 3 ? 30 : 3),
                                    0.25 * random_below(8), (int)random_below(2));
-        pktseq_error err;
         pktseq_status status;
         counter count;
         pktseq_allocator allocator = counted(&count);
@@ -269,7 +270,6 @@ static void test_rule(void) {
 // Starts as text, or why there are none.
 static const char *cut_text(hand *h, const pktseq_rule *rule) {
     static char result[600];
-    pktseq_error err;
     result[0] = 0;
     if (pktseq_table_track(&h->table, rule, NULL, &err)) return strcpy(result, err.text);
     check_sound(&h->table, "by hand");
@@ -377,7 +377,6 @@ static void test_arguments(void) {
     const pktseq_rule notebook = rule_of(4, 320, 1, 1);
     pktseq_schema schema = pktseq_schema_default();
     pktseq_table table;
-    pktseq_error err;
 #define CHECK_FAILS(call, expected) \
     do { \
         before = h; \
@@ -528,7 +527,6 @@ static void test_captures(void) {
         const capture *c = &captures[i];
         pktseq_schema schema = three();
         pktseq_table table;
-        pktseq_error err;
         pktseq_status status = pktseq_table_parse(&table, c->csv, strlen(c->csv), &schema, NULL,
                                                   &err);
         CHECK_THAT(status == PKTSEQ_OK, "%s: %s", c->name, err.text);
@@ -551,7 +549,6 @@ static void test_flags(void) {
     pktseq_schema schema = pktseq_schema_default();
     text csv = {NULL, 0, 0};
     pktseq_table table;
-    pktseq_error err;
     char row[100];
     put(&csv, "Time,Source,Destination,Protocol,Length,Source port,Dest port,tcp.flags\n");
     for (unsigned word = 0; word < 4096; ++word) {
@@ -634,7 +631,6 @@ static void test_refusals(void) {
         {T "0,a\xff,b,1,2\n", 2, {"\"Source\"", "UTF-8"}},
     };
     pktseq_table table;
-    pktseq_error err;
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
         pktseq_schema schema = three();
         counter count;
@@ -678,7 +674,6 @@ static void test_position(void) {
     const char *word = "position,Time,src_port,ack,tcp.flags\n0,5,1,1,2\n";
     pktseq_schema schema = three();
     pktseq_table table;
-    pktseq_error err;
     schema.field_count = 3;
     schema.keep = keep;
     schema.keep_count = 6;
@@ -836,7 +831,6 @@ static void test_kinds(void) {
     text csv = {NULL, 0, 0};
     pktseq_schema schema = kind_schema();
     pktseq_table base;
-    pktseq_error err;
     put_kind(&csv, &kinds[0]);
     CHECK_THAT(parse_kind(&base, &csv, &schema, &err), "%s", err.text);
     CHECK(base.rows == SAMPLES && base.counts.not_tcp == 0 && base.notes == 0);
@@ -892,7 +886,6 @@ static void test_texts(void) {
         {"icmp_type", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
     pktseq_schema schema = pktseq_schema_default();
     pktseq_table table;
-    pktseq_error err;
     schema.field = field;
     schema.field_count = 2;
     schema.keep = keep;
@@ -946,7 +939,6 @@ static void test_transports(void) {
     text csv = {NULL, 0, 0};
     pktseq_schema schema = kind_schema();
     pktseq_table table;
-    pktseq_error err;
     size_t row = 0;
     put(&csv, header);
     for (int i = 0; i < ROWS; ++i) {
@@ -1003,7 +995,6 @@ static void test_bad_rows(void) {
         text csv = {NULL, 0, 0};
         pktseq_schema schema = pktseq_schema_default();
         pktseq_table table;
-        pktseq_error err;
         int bad = 0, first = 0;
         schema.bad_rows = list[i].share;
         put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n");
@@ -1058,7 +1049,6 @@ static void test_messages(void) {
     };
     pktseq_schema schema = kind_schema();
     pktseq_table table;
-    pktseq_error err;
     text csv = {NULL, 0, 0};
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
         CHECK(pktseq_table_parse(&table, list[i].csv, strlen(list[i].csv), &schema, NULL, &err) ==
@@ -1098,7 +1088,6 @@ static void test_labels(void) {
     for (size_t i = 0; i < sizeof name / sizeof *name; ++i) {
         pktseq_schema schema = kind_schema();
         pktseq_table table;
-        pktseq_error err;
         unsigned char keep[12];
         text csv = {NULL, 0, 0};
         put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags,");
@@ -1175,7 +1164,6 @@ static void test_recording(const char *name) {
     static const char *const keep[] = {"No.", "src_ip", "dst_ip"};
     pktseq_schema schema = pktseq_schema_default();
     pktseq_table export_, seqs;
-    pktseq_error err;
     char file[100];
     clock_t began = clock();
     schema.keep = keep;
@@ -1232,7 +1220,6 @@ static void test_recording(const char *name) {
 static void test_memory(void) {
     static hand h, before;
     text csv = {NULL, 0, 0};
-    pktseq_error err;
     pktseq_schema schema = pktseq_schema_default();
     counter cutting;
     size_t fail_at;
@@ -1295,7 +1282,6 @@ static void check_names(const char *what, char **name, size_t count) {
     pktseq_schema schema = three();
     text csv = {NULL, 0, 0};
     pktseq_table table;
-    pktseq_error err;
     clock_t began;
     size_t wrong = 0;
     schema.field = &field;
@@ -1386,7 +1372,6 @@ static void test_names(void) {
         static const char *const keep[] = {"p"};
         pktseq_schema schema = three();
         pktseq_table table;
-        pktseq_error err;
         text csv = {NULL, 0, 0};
         schema.field = &field;
         schema.field_count = 1;

@@ -1123,15 +1123,13 @@ static void test_foreign_table(void) {
 
 // A value that fits double, but not float, is refused instead of becoming infinite.
 static void test_too_large(void) {
-    pktseq_field field = field_of("length", PKTSEQ_NUMBER);
-    pktseq_schema schema = schema_of(&field, 1);
-    pktseq_table table;
-    pktseq_codec codec;
+    static const pktseq_field field[] = {FIELD("length", NUMBER, BOTH)};
+    pktseq_schema schema = schema_of(field, 1);
+    pktseq_table table = parse("position,length\n0,1\n1,1e300\n", &schema);
+    pktseq_codec codec = fit(&table, &schema);
     real x[2];
-    pktseq_status status;
-    CHECK(parse_text(&table, "position,length\n0,1\n1,1e300\n", &schema, &err) == PKTSEQ_OK);
-    CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK);
-    status = pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 2, x, NULL, &err);
+    pktseq_status status =
+        pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 2, x, NULL, &err);
     if (sizeof(real) == 4) {
         CHECK(status == PKTSEQ_ERROR_DATA);
         CHECK_THAT(says(&err, "length"), "%s", err.text);

@@ -11,6 +11,8 @@
 #include <float.h>
 #include <math.h>
 
+static pktseq_error err;  // of the last call
+
 static uint64_t next_draw(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return *state >> 40;
@@ -58,7 +60,6 @@ static size_t csv_make(char *csv, size_t size) {
 static void scene_make(parts *s, size_t inputs, pktseq_start start, pktseq_loss loss) {
     static char csv[1 << 19];
     plan how = plan_of(schema_of(scene_field, sizeof scene_field / sizeof *scene_field), HIDDEN, 3);
-    pktseq_error err;
     how.dataset.inputs = inputs;
     how.dataset.start = start;
     how.loss = loss;
@@ -85,7 +86,6 @@ static pktseq_detector_options options_of(pktseq_measure measure, int ahead, dou
 
 static pktseq_detector detector_make(const parts *s, pktseq_detector_options options, int fit) {
     pktseq_detector d;
-    pktseq_error err;
     memset(&d, 0x55, sizeof d);
     CHECK_THAT(pktseq_detector_init(&d, &s->model, CONTEXT, &options, NULL, &err) == PKTSEQ_OK,
                "%s", err.text);
@@ -606,7 +606,6 @@ static void test_failed_fit(void) {
     pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1);
     parts s;
     pktseq_detector d, before;
-    pktseq_error err;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     size_t failures = 0, live;
     real kept;
@@ -664,7 +663,6 @@ static pktseq_status try_init(const parts *s, size_t contexts, pktseq_detector_o
     counter c;
     pktseq_allocator a = counted(&c);
     pktseq_detector d;
-    pktseq_error err;
     pktseq_status status;
     memset(&d, 0x55, sizeof d);
     status = pktseq_detector_init(&d, &s->model, contexts, &options, &a, &err);
@@ -800,7 +798,6 @@ static void test_refusals(void) {
     pktseq_model empty, wide;
     pktseq_config config;
     pktseq_dataset no_pairs;
-    pktseq_error err;
     counter c;
     pktseq_allocator a = counted(&c);
     double score = 7, part[30 * (GROUPS + CONTEXT)], *all;
@@ -977,7 +974,6 @@ static void check_saved(parts *s, const pktseq_detector *d, const pktseq_codec *
     pktseq_model model;
     pktseq_codec loaded_codec;
     pktseq_detector loaded;
-    pktseq_error err;
     CHECK(pktseq_save_mem(&buffer, &s->model, codec, NULL, d, NULL, NULL) == PKTSEQ_OK);
     for (int with = 0; with < 2; ++with) {  // the codec may be wanted or not, and be there or not
         memset(&loaded, 0x55, sizeof loaded);
@@ -1002,7 +998,6 @@ static void check_saved(parts *s, const pktseq_detector *d, const pktseq_codec *
 static void test_saved(void) {
     static const double weight[GROUPS] = {1.0 / 3, 0, 7};
     pktseq_buffer buffer;
-    pktseq_error err;
     parts s, other;
     pktseq_detector d;
     scene_make(&s, 3, PKTSEQ_START_INPUT, PKTSEQ_LOSS_NLL);
@@ -1073,7 +1068,6 @@ static void test_quantile(void) {
     double kept[11], got = 7, bad[2];
     counter c;
     pktseq_allocator a = counted(&c);
-    pktseq_error err;
     memcpy(kept, value, sizeof kept);
     for (size_t i = 0; i < 9; ++i) {
         CHECK(pktseq_quantile(kept, 11, q[i], &got, &a, &err) == PKTSEQ_OK && err.text[0] == 0);
@@ -1200,7 +1194,6 @@ static void test_evaluate(void) {
         counter c;
         pktseq_allocator a = counted(&c);
         pktseq_evaluation e;
-        pktseq_error err;
         c.fail_at = 1;
         for (int one = 0; one < 2; ++one) {
             memset(label, one, sizeof label);
@@ -1236,7 +1229,7 @@ static void test_few_of_a_length(void) {
         double score[ALL], sum[2] = {0, 0}, square[2] = {0, 0};
         start[0] = 0;
         for (size_t i = 0; i < ALL; ++i) start[i + 1] = start[i] + (i < few ? SHORT : LONG);
-        wrapped_parts(&p, x, 1, start, ALL);
+        p = wrapped_parts(x, 1, start, ALL);
         how.detector.by_length = 0;
         CHECK(parts_fit(&p, &how, NULL) == PKTSEQ_OK);
         CHECK(!pktseq_detector_score_all(&p.detector, &p.model, &p.dataset, 1, score, NULL));
@@ -1265,9 +1258,8 @@ static void test_few_of_a_length(void) {
 static void test_perfect(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     plan how = small_plan(NULL, 0);
-    parts p;
-    pktseq_error err;
-    flat_parts(&p, x, 0);
+    parts p = flat_parts(x, 0);
+
     memset(p.model.block, 0, p.model.parameters * sizeof *p.model.block);
     for (int k = 0; k < 4; ++k) {
         pktseq_pair pair = pktseq_dataset_pair(&p.dataset, 0);
@@ -1309,7 +1301,6 @@ static pktseq_status fit_context(parts *p, const char *csv, pktseq_error *err) {
 static void test_one_context(void) {
     parts p;
     pktseq_pair pair;
-    pktseq_error err;
     double part[4] = {1, 1, 1, 1}, score = -1;
     CHECK_THAT(fit_context(&p, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,8\n", &err) ==
                    PKTSEQ_OK, "%s", err.text);
@@ -1324,7 +1315,6 @@ static void test_one_context(void) {
 // A context so large that its covariance is not finite: said, instead of scores that are all 0.
 static void test_large_context(void) {
     parts p;
-    pktseq_error err;
     if (sizeof(real) == 4) return;  // the square of a float fits a double
     CHECK(fit_context(&p, "position,length,gap\n0,1,5\n1,1,6\n2,1,7\n3,2,1e200\n4,1,2\n",
                       &err) == PKTSEQ_ERROR_DIVERGED);
@@ -1343,7 +1333,7 @@ static void test_long_sequence(void) {
     pktseq_pair pair;
     double all = -1, alone = -2;
     for (size_t i = 0; i < MANY; ++i) x[i] = (real)sin(0.01 * (double)i);
-    wrapped_parts(&p, x, 1, start, 1);
+    p = wrapped_parts(x, 1, start, 1);
     CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, NULL));
     CHECK(!pktseq_detector_score_all(&p.detector, &p.model, &p.dataset, 1, &all, NULL));
     CHECK(pktseq_work_init(&p.work, &p.model.config, 1, MANY, 1, NULL, NULL) == PKTSEQ_OK);
@@ -1358,9 +1348,8 @@ static void test_long_sequence(void) {
 static void test_no_context(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     plan how = small_plan(NULL, 0);
-    parts p;
-    pktseq_error err;
-    flat_parts(&p, x, 1);
+    parts p = flat_parts(x, 1);
+
     for (int nll = 0; nll < 2; ++nll) {
         pktseq_detector *d = &p.detector;
         double score[3] = {7, 7, 7};
@@ -1395,7 +1384,7 @@ static void test_low_threshold(void) {
     const pktseq_detector *d = &p.detector;
     double score[3], low;
     for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = (real)(i / 4);
-    wrapped_parts(&p, x, 1, start, 3);
+    p = wrapped_parts(x, 1, start, 3);
     how.detector.false_positive_rate = 0.99;
     CHECK(parts_fit(&p, &how, NULL) == PKTSEQ_OK);
     CHECK(pktseq_detector_score_all(d, &p.model, &p.dataset, 1, score, NULL) == PKTSEQ_OK);
@@ -1645,10 +1634,9 @@ static void test_alarms_per_hour(void) {
 static void test_orphan_stream(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     plan how = small_plan(NULL, 0);
-    parts p;
+    parts p = flat_parts(x, 1);
     pktseq_stream stream;
     double score = 7;
-    flat_parts(&p, x, 1);
     CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, NULL));
     CHECK(pktseq_stream_init(&stream, &p.model, &p.detector, NULL, NULL) == PKTSEQ_OK);
     for (size_t i = 0; i < 4; ++i)

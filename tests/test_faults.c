@@ -339,14 +339,39 @@ static void disarm(void) { memory.armed = 0; }
 #define CHECK_EMPTY(out) CHECK_THAT(t->status == PKTSEQ_OK || is_zero(&(out), sizeof (out)), \
                                     "status %d", (int)t->status)
 
+// An output that begins as garbage, called what it is.
+#define GARBAGE(noun) \
+    pktseq_##noun noun; \
+    memset(&noun, 0xa5, sizeof noun)
+
+#define FREE_TWICE(noun) \
+    do { \
+        pktseq_##noun##_free(&noun); \
+        pktseq_##noun##_free(&noun); \
+    } while (0)
+
+// What the call made: nothing if it failed.
+#define MADE(noun, hash) \
+    do { \
+        CHECK_EMPTY(noun); \
+        t->result = hash; \
+        FREE_TWICE(noun); \
+    } while (0)
+
+// A call that changes something, or leaves it as it was.
+#define CHANGED(noun, call) \
+    do { \
+        uint64_t before = noun##_hash(&noun); \
+        TRY(call); \
+        t->result = noun##_hash(&noun); \
+        CHECK((t->result == before) == (t->status != PKTSEQ_OK)); \
+        FREE_TWICE(noun); \
+    } while (0)
+
 static void run_table_parse(trial *t) {
-    pktseq_table table;
-    memset(&table, 0xa5, sizeof table);
+    GARBAGE(table);
     TRY(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.schema, &callers, t->err));
-    CHECK_EMPTY(table);
-    t->result = table_hash(&table);
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    MADE(table, table_hash(&table));
 }
 
 typedef struct pieces {
@@ -380,63 +405,38 @@ static void run_table_stream(trial *t) {
     p.size = S.many.size;
     p.piece = 5000;
     TRY(pktseq_table_stream(&table, pieces_read, &p, &S.plain, &callers, t->err));
-    CHECK_EMPTY(table);
-    t->result = table_hash(&table);
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    MADE(table, table_hash(&table));
 }
 
 static void run_table_read(trial *t) {
-    pktseq_table table;
-    memset(&table, 0xa5, sizeof table);
+    GARBAGE(table);
     TRY(pktseq_table_read(&table, S.csv_path, &S.plain, &callers, t->err));
-    CHECK_EMPTY(table);
-    t->result = table_hash(&table);
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    MADE(table, table_hash(&table));
 }
 
 static void run_table_sequences(trial *t) {
     pktseq_rule rule = pktseq_rule_default();
     pktseq_table table;
-    uint64_t before;
     rule.reference_names = 1;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
-    before = table_hash(&table);
-    TRY(pktseq_table_track(&table, &rule, NULL, t->err));
-    t->result = table_hash(&table);
-    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    CHANGED(table, pktseq_table_track(&table, &rule, NULL, t->err));
 }
 
 static void run_table_track(trial *t) {
     pktseq_rule rule = pktseq_rule_connection();
     pktseq_table table;
-    uint64_t before;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
-    before = table_hash(&table);
-    TRY(pktseq_table_track(&table, &rule, &S.schema, t->err));
-    t->result = table_hash(&table);
-    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    CHANGED(table, pktseq_table_track(&table, &rule, &S.schema, t->err));
 }
 
 static void run_table_select(trial *t) {
     unsigned char *keep;
     pktseq_table table;
-    uint64_t before;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
     keep = (unsigned char *)calloc(table.sequences, 1);
     for (size_t i = 0; i < table.sequences; ++i) keep[i] = i % 3 > 0;
-    before = table_hash(&table);
-    TRY(pktseq_table_select(&table, keep, t->err));
-    t->result = table_hash(&table);
-    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
+    CHANGED(table, pktseq_table_select(&table, keep, t->err));
     free(keep);
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
 }
 
 static void run_table_drop_attacks(trial *t) {
@@ -460,8 +460,7 @@ static void run_tracker(trial *t) {
     TRY(pktseq_tracker_init(&tracker, &rule, &callers, t->err));
     t->result = tracker.state != NULL;
     CHECK(t->result == (t->status == PKTSEQ_OK));
-    pktseq_tracker_free(&tracker);
-    pktseq_tracker_free(&tracker);
+    FREE_TWICE(tracker);
 }
 
 static void run_watcher(trial *t) {
@@ -470,30 +469,19 @@ static void run_watcher(trial *t) {
                             t->err));
     t->result = watcher.state != NULL;
     CHECK(t->result == (t->status == PKTSEQ_OK));
-    pktseq_watcher_free(&watcher);
-    pktseq_watcher_free(&watcher);
+    FREE_TWICE(watcher);
 }
 
 static void run_table_derive(trial *t) {
     pktseq_table table;
-    uint64_t before;
     NEED(pktseq_table_parse(&table, S.capture.data, S.capture.size, &S.bare, &callers, NULL));
-    before = table_hash(&table);
-    TRY(pktseq_table_track(&table, NULL, &S.schema, t->err));
-    t->result = table_hash(&table);
-    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
-    pktseq_table_free(&table);
-    pktseq_table_free(&table);
+    CHANGED(table, pktseq_table_track(&table, NULL, &S.schema, t->err));
 }
 
 static void codec_fit_on(trial *t, const pktseq_table *table, const pktseq_schema *schema) {
-    pktseq_codec codec;
-    memset(&codec, 0xa5, sizeof codec);
+    GARBAGE(codec);
     TRY(pktseq_codec_fit(&codec, table, schema, &callers, t->err));
-    CHECK_EMPTY(codec);
-    t->result = codec_hash(&codec);
-    pktseq_codec_free(&codec);
-    pktseq_codec_free(&codec);
+    MADE(codec, codec_hash(&codec));
 }
 
 static void run_codec_fit(trial *t) { codec_fit_on(t, &S.p.table, &S.schema); }
@@ -563,36 +551,26 @@ static void run_dataset_init(trial *t) {
     CHECK_EMPTY(dataset);
     CHECK(t->status || (dataset.y && dataset.c && dataset.x != dataset.y));
     t->result = t->status ? 0 : dataset_hash(&dataset);
-    pktseq_dataset_free(&dataset);
-    pktseq_dataset_free(&dataset);
+    FREE_TWICE(dataset);
     pktseq_codec_free(&codec);
 }
 
 static void run_dataset_wrap(trial *t) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_dataset dataset;
-    memset(&dataset, 0xa5, sizeof dataset);
+    GARBAGE(dataset);
     TRY(pktseq_dataset_wrap(&dataset, S.p.dataset.x, S.p.dataset.in, S.p.dataset.y, S.p.dataset.out,
                             S.p.table.start, S.p.table.sequences, &options, &callers, t->err));
-    CHECK_EMPTY(dataset);
-    t->result = t->status ? 0 : dataset_hash(&dataset);
-    pktseq_dataset_free(&dataset);
-    pktseq_dataset_free(&dataset);
+    MADE(dataset, t->status ? 0 : dataset_hash(&dataset));
 }
 
 static void run_model_init(trial *t) {
-    pktseq_model model;
-    memset(&model, 0xa5, sizeof model);
+    GARBAGE(model);
     TRY(pktseq_model_init(&model, lent(config_of(&S.p.dataset)), 7, &callers, t->err));
-    CHECK_EMPTY(model);
-    t->result = model_hash(&model);
-    pktseq_model_free(&model);
-    pktseq_model_free(&model);
+    MADE(model, model_hash(&model));
 }
 
 static void run_model_grow(trial *t) {
-    pktseq_model model;
-    memset(&model, 0xa5, sizeof model);
+    GARBAGE(model);
     TRY(pktseq_model_grow(&model, lent(config_of(&S.p.dataset)), &S.p.model, &S.p.codec, &S.p.codec,
                           &callers, t->err));
     CHECK_EMPTY(model);
@@ -603,23 +581,15 @@ static void run_model_grow(trial *t) {
 
 static void run_plain_init(trial *t) {
     pktseq_pair pair = pktseq_dataset_pair(&S.p.dataset, 0);
-    pktseq_plain plain;
-    memset(&plain, 0xa5, sizeof plain);
+    GARBAGE(plain);
     TRY(pktseq_plain_init(&plain, &S.p.model, &pair, 0, &callers, t->err));
-    CHECK_EMPTY(plain);
-    t->result = plain.steps;
-    pktseq_plain_free(&plain);
-    pktseq_plain_free(&plain);
+    MADE(plain, plain.steps);
 }
 
 static void run_work_init(trial *t) {
-    pktseq_work work;
-    memset(&work, 0xa5, sizeof work);
+    GARBAGE(work);
     TRY(pktseq_work_init(&work, &S.p.model.config, 2, S.p.dataset.longest, 1, &callers, t->err));
-    CHECK_EMPTY(work);
-    t->result = work.parameters;
-    pktseq_work_free(&work);
-    pktseq_work_free(&work);
+    MADE(work, work.parameters);
 }
 
 // From the beginning, and going on with a loaded state. A run that memory has cut short goes on to
@@ -645,8 +615,7 @@ static void train_on(trial *t, int resumed) {
     if (t->status) NEED(pktseq_train(&model, &S.p.dataset, &config, &training, NULL));
     // Whatever was in the way: the end is the same.
     t->result = model_hash(&model) ^ training_hash(&training);
-    pktseq_training_free(&training);
-    pktseq_training_free(&training);
+    FREE_TWICE(training);
     pktseq_model_free(&model);
 }
 
@@ -655,27 +624,17 @@ static void run_train_resumed(trial *t) { train_on(t, 1); }
 
 static void run_detector_init(trial *t) {
     pktseq_detector_options options = detect_options(0);
-    pktseq_detector detector;
-    memset(&detector, 0xa5, sizeof detector);
+    GARBAGE(detector);
     TRY(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &options, &callers,
                              t->err));
-    CHECK_EMPTY(detector);
-    t->result = detector_hash(&detector);
-    pktseq_detector_free(&detector);
-    pktseq_detector_free(&detector);
+    MADE(detector, detector_hash(&detector));
 }
 
 static void detector_fit_by(trial *t, int variant) {
     pktseq_detector_options options = detect_options(variant);
     pktseq_detector detector;
-    uint64_t before;
     NEED(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &options, &callers, NULL));
-    before = detector_hash(&detector);
-    TRY(pktseq_detector_fit(&detector, &S.p.model, &S.p.dataset, 2, t->err));
-    t->result = detector_hash(&detector);
-    CHECK((t->result == before) == (t->status != PKTSEQ_OK));
-    pktseq_detector_free(&detector);
-    pktseq_detector_free(&detector);
+    CHANGED(detector, pktseq_detector_fit(&detector, &S.p.model, &S.p.dataset, 2, t->err));
 }
 
 static void run_detector_fit(trial *t) { detector_fit_by(t, 0); }
@@ -698,13 +657,11 @@ static void run_detector_score_all(trial *t) {
 }
 
 static void run_stream_init(trial *t) {
-    pktseq_stream stream;
-    memset(&stream, 0xa5, sizeof stream);
+    GARBAGE(stream);
     TRY(pktseq_stream_init(&stream, &S.p.model, &S.p.detector, &callers, t->err));
     CHECK(t->status == PKTSEQ_OK || (!stream.h && !stream.out && stream.packets == 0));
     t->result = stream.packets;
-    pktseq_stream_free(&stream);
-    pktseq_stream_free(&stream);
+    FREE_TWICE(stream);
 }
 
 static const double figures[] = {3, 1, 4, 1, 5, 9, 2, 6};
@@ -838,8 +795,7 @@ static uint64_t guard_hash(const pktseq_guard *g) {
 
 static void run_guard_learn(trial *t) {
     pktseq_options options = guard_options();
-    pktseq_guard guard;
-    memset(&guard, 0xa5, sizeof guard);
+    GARBAGE(guard);
     TRY(pktseq_guard_learn(&guard, S.small_path, &options, t->err));
     CHECK_EMPTY(guard);
     t->result = t->status ? 0 : guard_hash(&guard);
@@ -901,8 +857,7 @@ static void run_recipe_calibrate_again(trial *t) { calibrate_on(t, 1); }
 
 static void run_guard_open(trial *t) {
     pktseq_options options = guard_options();
-    pktseq_guard guard;
-    memset(&guard, 0xa5, sizeof guard);
+    GARBAGE(guard);
     TRY(pktseq_guard_open(&guard, S.path, &options, t->err));
     CHECK_EMPTY(guard);
     t->result = t->status ? 0 : guard_hash(&guard);
@@ -981,56 +936,30 @@ typedef struct call {
     int how;
 } call;
 
+#define CALL_AS(function, trial, least, how) {"pktseq_" #function, run_##trial, least, how}
+#define CALL(function, least, how) CALL_AS(function, function, least, how)
 static const call calls[] = {
-    {"pktseq_table_parse", run_table_parse, 100, HAS_SPARE},
-    {"pktseq_table_stream", run_table_stream, 50, HAS_SPARE},
-    {"pktseq_table_read", run_table_read, 50, HAS_SPARE},
-    {"pktseq_table_track", run_table_sequences, 5, 0},
-    {"pktseq_table_track", run_table_derive, 30, 0},
-    {"pktseq_table_track", run_table_track, 40, 0},
-    {"pktseq_table_select", run_table_select, 0, 0},
-    {"pktseq_table_drop_attacks", run_table_drop_attacks, 0, 0},
-    {"pktseq_tracker_init", run_tracker, 1, 0},
-    {"pktseq_watcher_init", run_watcher, 4, 0},
-    {"pktseq_codec_fit", run_codec_fit, 30, 0},
-    {"pktseq_codec_fit", run_codec_fit_plain, 10, 0},
-    {"pktseq_codec_fit", run_codec_fit_notebook, 10, 0},
-    {"pktseq_codec_extend", run_codec_extend, 30, 0},
-    {"pktseq_codec_encode", run_codec_encode, 3, 0},
-    {"pktseq_codec_encode", run_codec_encode_plain, 3, 0},
-    {"pktseq_codec_encode", run_codec_encode_context, 1, 0},
-    {"pktseq_codec_encode", run_codec_encode_packed, 3, 0},
-    {"pktseq_dataset_init", run_dataset_init, 6, 0},
-    {"pktseq_dataset_wrap", run_dataset_wrap, 2, 0},
-    {"pktseq_model_init", run_model_init, 2, 0},
-    {"pktseq_model_grow", run_model_grow, 2, 0},
-    {"pktseq_work_init", run_work_init, 1, 0},
-    {"pktseq_plain_init", run_plain_init, 1, 0},
-    {"pktseq_train", run_train, 8, GOES_ON},
-    {"pktseq_train", run_train_resumed, 7, GOES_ON},
-    {"pktseq_detector_init", run_detector_init, 1, 0},
-    {"pktseq_detector_fit", run_detector_fit, 7, 0},
-    {"pktseq_detector_fit", run_detector_fit_rms, 6, 0},
-    {"pktseq_detector_score_all", run_detector_score_all, 5, 0},
-    {"pktseq_stream_init", run_stream_init, 1, 0},
-    {"pktseq_quantile", run_quantile, 1, 0},
-    {"pktseq_evaluate", run_evaluate, 1, 0},
-    {"pktseq_save_mem", run_save_mem, 4, 0},
-    {"pktseq_load_mem", run_load_mem, 30, 0},
-    {"pktseq_file_write", run_file_write, 1, USES_MALLOC},
-    {"pktseq_file_read", run_file_read, 2, 0},
-    {"pktseq_save", run_save, 5, USES_MALLOC},
-    {"pktseq_load", run_load, 30, 0},
-    {"pktseq_recipe_prepare", run_recipe_prepare, 40, 0},
-    {"pktseq_recipe_prepare", run_recipe_prepare_again, 40, 0},
-    {"pktseq_recipe_calibrate", run_recipe_calibrate, 8, 0},
-    {"pktseq_recipe_calibrate", run_recipe_calibrate_again, 8, 0},
-    {"pktseq_guard_learn", run_guard_learn, 100, HAS_SPARE},
-    {"pktseq_guard_open", run_guard_open, 30, 0},
-    {"pktseq_guard_store", run_guard_store, 5, USES_MALLOC},
-    {"pktseq_guard_score", run_guard_score, 60, HAS_SPARE},
-    {"pktseq_guard_dataset", run_guard_dataset, 6, 0},
-    {"pktseq_guard_watch", run_guard_watch, 8, HAS_SPARE},
+    CALL(table_parse, 100, HAS_SPARE), CALL(table_stream, 50, HAS_SPARE),
+    CALL(table_read, 50, HAS_SPARE), CALL_AS(table_track, table_sequences, 5, 0),
+    CALL_AS(table_track, table_derive, 30, 0), CALL(table_track, 40, 0), CALL(table_select, 0, 0),
+    CALL(table_drop_attacks, 0, 0), CALL_AS(tracker_init, tracker, 1, 0),
+    CALL_AS(watcher_init, watcher, 4, 0), CALL(codec_fit, 30, 0),
+    CALL_AS(codec_fit, codec_fit_plain, 10, 0), CALL_AS(codec_fit, codec_fit_notebook, 10, 0),
+    CALL(codec_extend, 30, 0), CALL(codec_encode, 3, 0),
+    CALL_AS(codec_encode, codec_encode_plain, 3, 0),
+    CALL_AS(codec_encode, codec_encode_context, 1, 0),
+    CALL_AS(codec_encode, codec_encode_packed, 3, 0), CALL(dataset_init, 6, 0),
+    CALL(dataset_wrap, 2, 0), CALL(model_init, 2, 0), CALL(model_grow, 2, 0), CALL(work_init, 1, 0),
+    CALL(plain_init, 1, 0), CALL(train, 8, GOES_ON), CALL_AS(train, train_resumed, 7, GOES_ON),
+    CALL(detector_init, 1, 0), CALL(detector_fit, 7, 0),
+    CALL_AS(detector_fit, detector_fit_rms, 6, 0), CALL(detector_score_all, 5, 0),
+    CALL(stream_init, 1, 0), CALL(quantile, 1, 0), CALL(evaluate, 1, 0), CALL(save_mem, 4, 0),
+    CALL(load_mem, 30, 0), CALL(file_write, 1, USES_MALLOC), CALL(file_read, 2, 0),
+    CALL(save, 5, USES_MALLOC), CALL(load, 30, 0), CALL(recipe_prepare, 40, 0),
+    CALL_AS(recipe_prepare, recipe_prepare_again, 40, 0), CALL(recipe_calibrate, 8, 0),
+    CALL_AS(recipe_calibrate, recipe_calibrate_again, 8, 0), CALL(guard_learn, 100, HAS_SPARE),
+    CALL(guard_open, 30, 0), CALL(guard_store, 5, USES_MALLOC), CALL(guard_score, 60, HAS_SPARE),
+    CALL(guard_dataset, 6, 0), CALL(guard_watch, 8, HAS_SPARE),
 };
 
 // Rounds: only the k-th allocation fails, told to err; all from the k-th on; only the k-th, and

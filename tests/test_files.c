@@ -896,19 +896,23 @@ static void test_bent_strings(void) {
 
 // Offsets that fit their own shape, but not each other.
 static void test_bent_places(void) {
-    foreign f = foreign_make(1, 1, 1, 0, NULL);
+    static const struct {
+        const char *what, *shape, *offsets;  // of one tensor, if it is another
+        size_t tensor, more;                 // bytes behind
+    } bent[] = {{"overlap and hole", "[3,1]", "[0,12]", 1, 0},
+                {"numbers that belong to no tensor", NULL, NULL, 0, 4},
+                {"a hole before the last tensor", "[1]", "[104,108]", 9, 4},
+                // the shape says 3 numbers, the offsets 6, and the file holds all that these want
+                {"more bytes than the shape", "[1]", "[100,124]", 9, 20}};
+    foreign f;
     bytes b;
-    set_entry(&f, 1, "\"F32\"", "[3,1]", "[0,12]");
-    check_foreign_refused("overlap and hole", &f);
-
-    f = foreign_make(1, 1, 1, 0, NULL);
-    f.body += 4;
-    check_foreign_refused("numbers that belong to no tensor", &f);
-
-    f = foreign_make(1, 1, 1, 0, NULL);
-    set_entry(&f, 9, "\"F32\"", "[1]", "[104,108]");
-    f.body += 4;
-    check_foreign_refused("a hole before the last tensor", &f);
+    for (size_t i = 0; i < sizeof bent / sizeof *bent; ++i) {
+        f = foreign_make(1, 1, 1, 0, NULL);
+        if (bent[i].shape)
+            set_entry(&f, bent[i].tensor, "\"F32\"", bent[i].shape, bent[i].offsets);
+        f.body += bent[i].more;
+        check_foreign_refused(bent[i].what, &f);
+    }
 
     // Every tensor four bytes later: a hole at the front.
     static const char *const later[10] = {
@@ -920,12 +924,6 @@ static void test_bent_places(void) {
                   later[i]);
     f.body += 4;
     check_foreign_refused("a hole at the front", &f);
-
-    // The shape says 3 numbers, the offsets 6, and the file holds all that the offsets want.
-    f = foreign_make(1, 1, 1, 0, NULL);
-    set_entry(&f, 9, "\"F32\"", "[1]", "[100,124]");
-    f.body += 20;
-    check_foreign_refused("more bytes than the shape", &f);
 
     // The shapes are those of a good model, the sizes of another.
     static const struct {
@@ -1240,11 +1238,22 @@ static bytes edited(const unsigned char *data, size_t size, const char *from, co
     return b;
 }
 
+// A text that stands in a file, and what comes in its place.
+typedef struct edit {
+    const char *from, *to;
+} edit;
+
+static void check_lies(const pktseq_buffer *file, const edit *lie, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        bytes b = edited(file->data, file->size, lie[i].from, lie[i].to);
+        check_refused(lie[i].to, b.data, b.size);
+        free(b.data);
+    }
+}
+
 // Metadata that is well written and cannot be true.
 static void test_lies(void) {
-    static const struct {
-        const char *from, *to;
-    } lie[] = {
+    static const edit lie[] = {
         // the codec against the tensors, and against itself
         {"kind flag;column flag;role input;", ""},
         {"kind flag;column flag;role input;", "kind flag;column flag;"},
@@ -1348,11 +1357,7 @@ static void test_lies(void) {
         free(categories.data);
         free(b.data);
 
-        for (size_t i = 0; i < sizeof lie / sizeof lie[0]; ++i) {
-            b = edited(buffer.data, buffer.size, lie[i].from, lie[i].to);
-            check_refused(lie[i].to, b.data, b.size);
-            free(b.data);
-        }
+        check_lies(&buffer, lie, sizeof lie / sizeof *lie);
         pktseq_buffer_free(&buffer);
     }
     parts_free(&s);
@@ -1579,9 +1584,7 @@ static void test_complete(void) {
 
 static void test_complete_lies(void) {
 #define GROUPS "groups 3;outputs 1;group flag;outputs 1;"
-    static const struct {
-        const char *from, *to;
-    } lie[] = {
+    static const edit lie[] = {
         {"loss nll;", "loss NLL;"},
         {"loss nll;", "loss ;"},
         {"loss nll;", "loss nll ;"},
@@ -1674,11 +1677,7 @@ static void test_complete_lies(void) {
         pktseq_buffer buffer;
         CHECK(!pktseq_save_mem(&buffer, &c.model, &c.codec, &c.training, &c.detector, NULL,
                                NULL));
-        for (size_t i = 0; i < sizeof lie / sizeof lie[0]; ++i) {
-            bytes b = edited(buffer.data, buffer.size, lie[i].from, lie[i].to);
-            check_refused(lie[i].to, b.data, b.size);
-            free(b.data);
-        }
+        check_lies(&buffer, lie, sizeof lie / sizeof *lie);
         test_nonsense("everything", buffer.data, buffer.size);
         test_forgery("everything", buffer.data, buffer.size);
         pktseq_buffer_free(&buffer);
@@ -1688,7 +1687,7 @@ static void test_complete_lies(void) {
 
 // The rule comes back as it was, but for its secret.
 static void test_rule(void) {
-    static const char *const lie[][2] = {
+    static const edit lie[] = {
         {"rule connection;", "rule connections;"}, {"rule connection;", "rule;"},
         {"tcp_only 1;", "tcp_only 2;"},        {"min_length 1;", "min_length 9;"},
         {"max_length 7;", "max_length -7;"},             {"idle 2.5;", "idle -2.5;"},
@@ -1720,11 +1719,7 @@ static void test_rule(void) {
                    l.err.text);
         CHECK(l.p.codec.names == s.codec.names);
         CHECK(unload(&l));
-        for (size_t i = 0; which == 1 && i < sizeof lie / sizeof *lie; ++i) {
-            bytes b = edited(buffer.data, buffer.size, lie[i][0], lie[i][1]);
-            check_refused(lie[i][1], b.data, b.size);
-            free(b.data);
-        }
+        if (which == 1) check_lies(&buffer, lie, sizeof lie / sizeof *lie);
         pktseq_buffer_free(&buffer);
         parts_free(&s);
     }
@@ -2078,7 +2073,7 @@ static void test_empty_parts(void) {
     parts p, again;
     pktseq_buffer empty;
     pktseq_error err;
-    flat_parts(&p, x, 1);
+    p = flat_parts(x, 1);
     CHECK(pktseq_save_mem(&p.file, &p.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_OK);
     CHECK_THAT(pktseq_save_mem(&empty, &p.model, &p.codec, &p.training, NULL, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
@@ -2130,10 +2125,9 @@ static void test_other_targets(void) {
 static void test_not_saved(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     plan how = small_plan(NULL, 0);
-    parts p;
+    parts p = flat_parts(x, 1);
     pktseq_training bad;
     pktseq_error err;
-    flat_parts(&p, x, 1);
     how.train.iterations = 2;
     CHECK(pktseq_train(&p.model, &p.dataset, &how.train, &p.training, &err) == PKTSEQ_OK);
     for (int i = 0; i < 3; ++i) {
@@ -2164,9 +2158,8 @@ static void test_other_groups(void) {
     real x[FLAT_ROWS * FLAT_WIDE];
     pktseq_field field = field_of("protocol", PKTSEQ_ONEHOT);
     plan how = small_plan(&field, 1);
-    parts p;
-    pktseq_error err;
-    flat_parts(&p, x, 1);  // two numbers
+    parts p = flat_parts(x, 1);
+    pktseq_error err;  // two numbers
     CHECK(!parse_text(&p.table, "position,protocol\n0,TCP\n1,UDP\n", &how.schema, &err));
     CHECK(!pktseq_codec_fit(&p.codec, &p.table, &how.schema, NULL, &err));  // one of two
     CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
@@ -2198,7 +2191,7 @@ static void test_long_header(void) {
     field.category = category;
     field.category_count = 1;
     for (size_t i = 0; i < FLAT_ROWS; ++i) x[i] = 1;
-    wrapped_parts(&p, x, 1, start, 3);
+    p = wrapped_parts(x, 1, start, 3);
     CHECK(parse_text(&p.table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
     CHECK_THAT(!pktseq_codec_fit(&p.codec, &p.table, &schema, NULL, &err), "%s", err.text);
     status = pktseq_save_mem(&p.file, &p.model, &p.codec, NULL, NULL, NULL, &err);

@@ -192,22 +192,21 @@ static void test_no_memory(void) {
             counter m;
             pktseq_allocator a = counted(&m);
             pktseq_error err;
-            pktseq_model model;
-            pktseq_work work;
+            parts p;
             memset(&err, 0x55, sizeof err);
-            memset(&model, 0x55, sizeof model);
-            memset(&work, 0x55, sizeof work);
+            memset(&p, 0x55, sizeof p);
             m.fail_at = failures + 1;
-            status = is_work ? pktseq_work_init(&work, &config, 2, 3, 1, &a, &err)
-                             : pktseq_model_init(&model, &config, 1, &a, &err);
+            status = is_work ? pktseq_work_init(&p.work, &config, 2, 3, 1, &a, &err)
+                             : pktseq_model_init(&p.model, &config, 1, &a, &err);
             memset(&a, 0, sizeof a);  // the struct was copied
             CHECK(err.status == status && (err.text[0] == 0) == (status == PKTSEQ_OK) && !err.line);
             CHECK(m.live == (status ? 0 : m.allocations));
             for (int twice = 0; twice < 2; ++twice) {
-                if (is_work) pktseq_work_free(&work);
-                else pktseq_model_free(&model);
+                if (is_work) pktseq_work_free(&p.work);
+                else pktseq_model_free(&p.model);
                 CHECK(m.live == 0);
-                CHECK(is_work ? is_zero(&work, sizeof work) : is_zero(&model, sizeof model));
+                CHECK(is_work ? is_zero(&p.work, sizeof p.work)
+                              : is_zero(&p.model, sizeof p.model));
             }
             failures += status != PKTSEQ_OK;
         }

@@ -706,19 +706,31 @@ static void held_free(void *p, void *user_data) {
     free(block);
 }
 
-// A flood of packets, each between two addresses of its own: memory stays where the manual says.
-static void test_flood(void) {
+// A tracker whose memory is counted from now on.
+static pktseq_tracker held_tracker(const pktseq_rule *rule) {
     pktseq_allocator allocator = {held_alloc, held_free, NULL};
-    pktseq_rule rule = pktseq_rule_connection();
     pktseq_tracker tracker;
-    pktseq_tracked got;
+    most_held = 0;
+    CHECK(pktseq_tracker_init(&tracker, rule, &allocator, NULL) == PKTSEQ_OK);
+    return tracker;
+}
+
+static pktseq_packet tcp_packet(void) {
     pktseq_packet p;
-    const uint32_t packets = 3000000;
     memset(&p, 0, sizeof p);
     p.transport = 6;
     p.protocol = "TCP";
+    return p;
+}
+
+// A flood of packets, each between two addresses of its own: memory stays where the manual says.
+static void test_flood(void) {
+    pktseq_rule rule = pktseq_rule_connection();
+    pktseq_tracker tracker = held_tracker(&rule);
+    pktseq_tracked got;
+    pktseq_packet p = tcp_packet();
+    const uint32_t packets = 3000000;
     p.flags = 2;
-    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
     for (uint32_t i = 0; i < packets; ++i) {
         uint32_t mixed = i * 2654435761u;
         p.time = i * 1e-5;
@@ -740,17 +752,12 @@ static void test_flood(void) {
 
 // A pair that is not seen any more keeps no memory: it follows what the last 20 seconds have seen.
 static void test_slow(void) {
-    pktseq_allocator allocator = {held_alloc, held_free, NULL};
     pktseq_rule rule = pktseq_rule_connection();
     pktseq_tracker tracker;
     pktseq_tracked got;
-    pktseq_packet p;
-    memset(&p, 0, sizeof p);
-    p.transport = 6;
-    p.protocol = "TCP";
+    pktseq_packet p = tcp_packet();
     rule.max_pairs = 1000;
-    most_held = 0;
-    CHECK(pktseq_tracker_init(&tracker, &rule, &allocator, NULL) == PKTSEQ_OK);
+    tracker = held_tracker(&rule);
     for (uint32_t i = 0; i < 200000; ++i) {
         uint32_t address = i / 160;  // a pair sends for 20 s, and never again
         p.time = 0.125 * i;

@@ -701,15 +701,27 @@ static int is_mean(double point, const double *loss, size_t n, size_t every, int
     return 0;
 }
 
+// What is saved can be loaded, and has come as far.
+static void check_loadable(const pktseq_model *model, const pktseq_training *training, int k) {
+    parts p;
+    pktseq_buffer saved;
+    pktseq_error err;
+    CHECK(pktseq_save_mem(&saved, model, NULL, training, NULL, NULL, NULL) == PKTSEQ_OK);
+    CHECK_THAT(parts_load(&p, saved.data, saved.size, NULL, &err) == PKTSEQ_OK, "%d: %s", k,
+               err.text);
+    CHECK(p.training.iteration == training->iteration);
+    pktseq_buffer_free(&saved);
+    parts_free(&p);
+}
+
 // A run that goes on with other intervals: there are points, and what is saved can be loaded.
 static void test_other_intervals(void) {
     static const struct { size_t first, then; } interval[] = {{0, 5}, {10, 5}, {10, 4}, {5, 10},
                                                               {10, 0}};
     for (size_t k = 0; k < sizeof interval / sizeof *interval; ++k) {
         pktseq_train_config config = config_of(19, PKTSEQ_ORDER_FILE);
-        pktseq_model model = model_new(5, NULL), loaded;
-        pktseq_training training, loaded_training;
-        pktseq_buffer saved;
+        pktseq_model model = model_new(5, NULL);
+        pktseq_training training;
         size_t before;
         record *r = record_new();
         memset(&training, 0, sizeof training);
@@ -728,14 +740,7 @@ static void test_other_intervals(void) {
             CHECK_THAT(is_mean(training.loss[i], r->loss, 59, interval[k].then, i == before),
                        "every %d, then every %d: point %d is %g", (int)interval[k].first,
                        (int)interval[k].then, (int)i, training.loss[i]);
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, saved.data, saved.size,
-                                   NULL, NULL) == PKTSEQ_OK,
-                   "every %d, then every %d: what was saved cannot be loaded",
-                   (int)interval[k].first, (int)interval[k].then);
-        pktseq_buffer_free(&saved);
-        pktseq_model_free(&loaded);
-        pktseq_training_free(&loaded_training);
+        check_loadable(&model, &training, (int)interval[k].then);
         pktseq_training_free(&training);
         pktseq_model_free(&model);
         record_free(r);
@@ -745,9 +750,8 @@ static void test_other_intervals(void) {
 // Fewer iterations than are done: nothing to do, and what is saved can be loaded.
 static void test_fewer_iterations(void) {
     pktseq_train_config config = config_of(9, PKTSEQ_ORDER_RANDOM);
-    pktseq_model model = model_new(5, NULL), copy = model_new(5, NULL), loaded;
-    pktseq_training training, loaded_training;
-    pktseq_buffer saved;
+    pktseq_model model = model_new(5, NULL), copy = model_new(5, NULL);
+    pktseq_training training;
     record *r = record_new();
     memset(&training, 0, sizeof training);
     config.iterations = 0;
@@ -762,14 +766,7 @@ static void test_fewer_iterations(void) {
         r->n = 0;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
         CHECK(r->n == 0 && training.iteration == 9 && same_weights(&model, &copy));
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
-        CHECK_THAT(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, saved.data, saved.size,
-                                   NULL, NULL) == PKTSEQ_OK,
-                   "9 iterations done, %d asked for: what was saved cannot be loaded", (int)k);
-        CHECK(loaded_training.iteration == 9);
-        pktseq_buffer_free(&saved);
-        pktseq_model_free(&loaded);
-        pktseq_training_free(&loaded_training);
+        check_loadable(&model, &training, (int)k);
     }
     pktseq_training_free(&training);
     pktseq_model_free(&model);
@@ -1301,39 +1298,28 @@ static void test_long_rest(void) {
     enum { LONG = 140 };
     static const size_t start[] = {0, LONG};
     real x[LONG];
-    pktseq_dataset_options options = pktseq_dataset_options_default();
-    pktseq_dataset dataset;
-    pktseq_model model, same;
-    pktseq_training training;
-    pktseq_train_config config = pktseq_train_config_default();
-    pktseq_work work;
+    pktseq_train_config config = run_of(1, 1, 1e-3, 0, 0);
+    pktseq_model same;
     pktseq_pair pair;
+    parts p;
     double worst = 0, moved = 0;
     for (size_t i = 0; i < LONG; ++i) x[i] = (real)(i < 70 ? sin(0.1 * (double)i) : 1.5);
-    CHECK(pktseq_dataset_wrap(&dataset, x, 1, x, 1, start, 1, &options, NULL, NULL) == PKTSEQ_OK);
-    flat_model(&model, &dataset);
-    flat_model(&same, &dataset);
-    memset(&training, 0, sizeof training);
-    config.iterations = 1;
-    config.learning_rate = 1e-3;
-    config.threads = 1;
-    CHECK(pktseq_train(&model, &dataset, &config, &training, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_work_init(&work, &same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
-    pair = pktseq_dataset_pair(&dataset, 0);
-    CHECK(pktseq_forward(&same, &work, &pair, 1, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_backward(&same, &work) == PKTSEQ_OK);
+    p = wrapped_parts(x, 1, start, 1);
+    flat_model(&same, &p.dataset);
+    CHECK(pktseq_train(&p.model, &p.dataset, &config, &p.training, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_work_init(&p.work, &same.config, 1, LONG, 1, NULL, NULL) == PKTSEQ_OK);
+    pair = pktseq_dataset_pair(&p.dataset, 0);
+    CHECK(pktseq_forward(&same, &p.work, &pair, 1, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_backward(&same, &p.work) == PKTSEQ_OK);
     for (size_t i = 0; i < same.parameters; ++i) {
-        double step = 1e-3 * (double)work.grad_block[i];
-        double difference = fabs((double)model.block[i] - ((double)same.block[i] - step));
+        double step = 1e-3 * (double)p.work.grad_block[i];
+        double difference = fabs((double)p.model.block[i] - ((double)same.block[i] - step));
         worst = difference > worst ? difference : worst;
         moved = fabs(step) > moved ? fabs(step) : moved;
     }
     CHECK_THAT(moved > 0.1 && worst < 1e-6 * moved, "%g of %g", worst, moved);
-    pktseq_work_free(&work);
-    pktseq_training_free(&training);
     pktseq_model_free(&same);
-    pktseq_model_free(&model);
-    pktseq_dataset_free(&dataset);
+    parts_free(&p);
 }
 
 // So few weights that not every thread gets some to move: clipped steps are the same to the bit as

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/clock.h"
 #include "parts.h"
 
 static parts both[2];
@@ -77,12 +78,6 @@ static int which_is(const char *path, pktseq_error *err) {
     pktseq_buffer_free(&raw);
     parts_free(&c);
     return which;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static void wait_for(double seconds) {

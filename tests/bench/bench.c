@@ -17,8 +17,9 @@
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 static const char usage[] =
     "bench export csv=FILE out=DATA   the encoded features, for the modes below and for peers\n"
@@ -44,12 +45,6 @@ static const char usage[] =
 static void fail(const char *text) {
     fprintf(stderr, "bench: %s\n", text);
     exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 // The most memory that this process ever held, in MB.

@@ -9,19 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #define X86
-#include <immintrin.h>
 #endif
 
 enum { RUNS = 9, MOST_THREADS = 64 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // ---- the loops: each does its work `rounds` times and returns a number that depends on it -------
 
@@ -33,139 +27,60 @@ static double now(void) {
 
 typedef double loop(size_t rounds, const float *data, size_t count);
 
-#ifdef X86
-__attribute__((target("avx512f")))
-static double fma_512(size_t rounds, const float *data, size_t count) {
-    __m512 scale = _mm512_set1_ps(data[0]), add = _mm512_set1_ps(data[1]);
-    float out[16];
-    (void)count;
-#define X(i) __m512 a##i = _mm512_set1_ps(1.0f + i);
-    SIXTEEN(X)
-#undef X
-    while (rounds--) {
-#define X(i) a##i = _mm512_fmadd_ps(a##i, scale, add);
-        SIXTEEN(X)
-#undef X
+#define START(i) v a##i = zero + (1.0f + i);
+#define MULTIPLY_ADD(i) a##i = a##i * scale + add;
+#define ADD(i) add += a##i;
+#define CLEAR(i) v a##i = zero;
+#define READ(i) a##i += from[i];
+#define COLLECT(i) sum += a##i;
+
+// fma_NAME multiplies and adds MANY vectors of so many floats at a time, read_NAME sums eight. The
+// compiler makes a fused multiply-add of MULTIPLY_ADD, where the target has one.
+#define LOOPS(name, vector, floats, MANY, target) \
+    target static double fma_##name(size_t rounds, const float *data, size_t count) { \
+        typedef vector v; \
+        float out[floats]; \
+        const v zero = {0}, scale = zero + data[0]; \
+        v add = zero + data[1]; \
+        (void)count; \
+        MANY(START) \
+        while (rounds--) { MANY(MULTIPLY_ADD) } \
+        MANY(ADD) \
+        memcpy(out, &add, sizeof add); \
+        return (double)out[0] + (double)out[floats - 1]; \
+    } \
+    target static double read_##name(size_t rounds, const float *data, size_t count) { \
+        typedef vector v; \
+        float out[floats]; \
+        const v zero = {0}; \
+        v sum = zero; \
+        EIGHT(CLEAR) \
+        while (rounds--) \
+            for (const float *at = data; at < data + count; at += 8 * floats) { \
+                const v *from = (const v *)(const void *)at; \
+                EIGHT(READ) \
+            } \
+        EIGHT(COLLECT) \
+        memcpy(out, &sum, sizeof sum); \
+        return (double)out[0] + (double)out[floats - 1]; \
     }
-#define X(i) add = _mm512_add_ps(add, a##i);
-    SIXTEEN(X)
-#undef X
-    _mm512_storeu_ps(out, add);
-    return (double)out[0] + (double)out[15];
-}
-
-__attribute__((target("avx2,fma")))
-static double fma_256(size_t rounds, const float *data, size_t count) {
-    __m256 scale = _mm256_set1_ps(data[0]), add = _mm256_set1_ps(data[1]);
-    float out[8];
-    (void)count;
-#define X(i) __m256 a##i = _mm256_set1_ps(1.0f + i);
-    TWELVE(X)
-#undef X
-    while (rounds--) {
-#define X(i) a##i = _mm256_fmadd_ps(a##i, scale, add);
-        TWELVE(X)
-#undef X
-    }
-#define X(i) add = _mm256_add_ps(add, a##i);
-    TWELVE(X)
-#undef X
-    _mm256_storeu_ps(out, add);
-    return (double)out[0] + (double)out[7];
-}
-
-// Reading: sums of 128 floats at a time.
-__attribute__((target("avx512f")))
-static double read_512(size_t rounds, const float *data, size_t count) {
-    float out[16];
-#define X(i) __m512 a##i = _mm512_setzero_ps();
-    EIGHT(X)
-#undef X
-    while (rounds--)
-        for (const float *at = data; at < data + count; at += 128) {
-#define X(i) a##i = _mm512_add_ps(a##i, _mm512_load_ps(at + 16 * i));
-            EIGHT(X)
-#undef X
-        }
-#define X(i) a0 = _mm512_add_ps(a0, a##i);
-    EIGHT(X)
-#undef X
-    _mm512_storeu_ps(out, a0);
-    return (double)out[0] + (double)out[15];
-}
-
-__attribute__((target("avx2,fma")))
-static double read_256(size_t rounds, const float *data, size_t count) {
-    float out[8];
-#define X(i) __m256 a##i = _mm256_setzero_ps();
-    EIGHT(X)
-#undef X
-    while (rounds--)
-        for (const float *at = data; at < data + count; at += 64) {
-#define X(i) a##i = _mm256_add_ps(a##i, _mm256_load_ps(at + 8 * i));
-            EIGHT(X)
-#undef X
-        }
-#define X(i) a0 = _mm256_add_ps(a0, a##i);
-    EIGHT(X)
-#undef X
-    _mm256_storeu_ps(out, a0);
-    return (double)out[0] + (double)out[7];
-}
-#endif
 
 // Four floats are a vector on every machine that has some; others do them one by one.
 #ifdef __GNUC__
 typedef float four __attribute__((vector_size(16)));
+enum { FOUR = 4 };
 #else
 typedef float four;
+enum { FOUR = 1 };
 #endif
+LOOPS(plain, four, FOUR, TWELVE, )
 
-static double fma_plain(size_t rounds, const float *data, size_t count) {
-    four scale, add;
-    float out[sizeof(four) / sizeof(float)];
-    for (size_t i = 0; i < sizeof out / sizeof *out; ++i) out[i] = data[0];
-    memcpy(&scale, out, sizeof scale);
-    for (size_t i = 0; i < sizeof out / sizeof *out; ++i) out[i] = data[1];
-    memcpy(&add, out, sizeof add);
-    (void)count;
-#define X(i) four a##i = add;
-    TWELVE(X)
-#undef X
-    while (rounds--) {
-#define X(i) a##i = a##i * scale + add;
-        TWELVE(X)
-#undef X
-    }
-#define X(i) add = add + a##i;
-    TWELVE(X)
-#undef X
-    memcpy(out, &add, sizeof add);
-    return (double)out[0];
-}
-
-static double read_plain(size_t rounds, const float *data, size_t count) {
-    float out[sizeof(four) / sizeof(float)];
-    enum { WIDE = sizeof(four) / sizeof(float) };
-    four zero, a0;
-    memset(&zero, 0, sizeof zero);
-    a0 = zero;
-#define X(i) four b##i = zero;
-    EIGHT(X)
-#undef X
-    while (rounds--)
-        for (size_t at = 0; at < count; at += 8 * WIDE) {
-            const four *from = (const four *)(const void *)(data + at);
-#define X(i) b##i = b##i + from[i];
-            EIGHT(X)
-#undef X
-        }
-#define X(i) a0 = a0 + b##i;
-    EIGHT(X)
-#undef X
-    memcpy(out, &a0, sizeof a0);
-    return (double)out[0];
-}
+#ifdef X86
+typedef float eight __attribute__((vector_size(32)));
+typedef float sixteen __attribute__((vector_size(64)));
+LOOPS(256, eight, 8, TWELVE, __attribute__((target("avx2,fma"))))
+LOOPS(512, sixteen, 16, SIXTEEN, __attribute__((target("avx512f"))))
+#endif
 
 // ---- threads that run one loop at the same time -------------------------------------------------
 
@@ -291,7 +206,7 @@ int main(int argc, char **argv) {
     int threads = 1;
     const char *which = "all", *vectors = "plain";
     loop *fma = fma_plain, *read = read_plain;
-    double floats = 12 * (sizeof(four) / sizeof(float));
+    double floats = 12 * FOUR;
     for (int i = 1; i < argc; ++i) {
         if (strncmp(argv[i], "threads=", 8) == 0) threads = atoi(argv[i] + 8);
         else if (strncmp(argv[i], "limit=", 6) == 0) which = argv[i] + 6;

@@ -17,8 +17,9 @@
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { FRAME = 54, RECORD = 16, HEADER = 24 };
 
@@ -31,12 +32,6 @@ typedef struct capture {
 static void fail(const char *text) {
     fprintf(stderr, "pipe: %s\n", text);
     exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static uint32_t get32(const unsigned char *from) {

@@ -316,17 +316,23 @@ torch_command() {
     echo "$limits $python $here/peer_torch.py $what $data $options $*"
 }
 
+# Of 1 to $2 threads, as shipped and tuned, the best at doing $3 in variant $4, for rows $1.
+shipped_or_tuned() {
+    rows=$1 most=$2 what=$3 variant=$4
+    set --
+    for n in $(seq_to $most); do
+        for kind in shipped tuned; do
+            set -- "$@" "$(torch_command $kind $n $what $variant sequences=200)"
+        done
+    done
+    best "$rows" packet_steps_per_s "$@"
+}
+
 # What one thread does faster, a user of two cores would let one thread do.
 torch() {
     threads=$1
     one="$ours train $data batch=1 threads=$threads sequences=200 seconds=$SECONDS_EACH"
-    set --
-    for n in $(seq_to $threads); do
-        for kind in shipped tuned; do
-            set -- "$@" "$(torch_command $kind $n train notebook sequences=200)"
-        done
-    done
-    chosen=$(best 'loop_torch memory_torch' packet_steps_per_s "$@")
+    chosen=$(shipped_or_tuned 'loop_torch memory_torch' $threads train notebook)
     pair loop_torch $threads packet_steps_per_s more "$one" "$chosen" memory_torch
     also memory_torch $threads peak_mb less
     set --
@@ -353,13 +359,7 @@ sequences=$((1024 + 3072 * sorted)) seconds=$SECONDS_EACH" "$chosen"
     done
 
     all="$ours score $data threads=$threads seconds=$SECONDS_EACH most=3"
-    set --
-    for n in $(seq_to $threads); do
-        for kind in shipped tuned; do
-            set -- "$@" "$(torch_command $kind $n score loop sequences=200)"
-        done
-    done
-    chosen=$(best score_loop packet_steps_per_s "$@")
+    chosen=$(shipped_or_tuned score_loop $threads score loop)
     pair score_loop $threads packet_steps_per_s more "$all" "$chosen"
     set --
     for variant in script byhand; do

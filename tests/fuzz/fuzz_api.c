@@ -394,30 +394,16 @@ static void api_fail(api_state *s) {
 }
 
 static void api_run(api_state *s) {
+    static void (*const step[16])(api_state *, size_t) = {
+        api_free,  api_table, api_table, api_table_change, api_codec, api_codec_use, api_dataset,
+        api_model, api_model, api_work,  api_step,         api_use,   api_train,     api_detector,
+        api_stream, api_file};
     for (int steps = 0; s->at < s->size && steps < API_MOST; ++steps) {
         unsigned op = api_byte(s);
         size_t i = op >> 7;
-        switch (op % 17) {
-        case 0: api_free(s, i); break;
-        case 1:
-        case 2: api_table(s, i); break;
-        case 3: api_table_change(s, i); break;
-        case 4: api_codec(s, i); break;
-        case 5: api_codec_use(s, i); break;
-        case 6: api_dataset(s, i); break;
-        case 7:
-        case 8: api_model(s, i); break;
-        case 9: api_work(s, i); break;
-        case 10: api_step(s, i); break;
-        case 11: api_use(s, i); break;
-        case 12: api_train(s, i); break;
-        case 13: api_detector(s, i); break;
-        case 14: api_stream(s, i); break;
-        case 15: api_file(s, i); break;
-        default:
-            if (op & 64) api_figures(s);
-            else api_fail(s);
-        }
+        if (op % 17 < 16) step[op % 17](s, i);
+        else if (op & 64) api_figures(s);
+        else api_fail(s);
     }
 }
 
