@@ -169,9 +169,10 @@ VERSIONS
             (pktseq_column_number, _text). The network stands once more in plain
             loops, whose inside can be read (pktseq_plain); pktseq_gradcheck is gone.
             Renamed: rule.least, most and notebook are min_length, max_length and reference_names;
-            table.cut is counts; pktseq_schema_notebook is pktseq_schema_reference; false_alarms is
-            false_positive_rate; surprise is surprisal; point, point_every and report_every are
-            loss, loss_interval and report_interval; a field's least is min_count.
+            table.cut is counts; a dataset's groups are packing.groups; pktseq_schema_notebook is
+            pktseq_schema_reference; false_alarms is false_positive_rate; surprise is surprisal;
+            point, point_every and report_every are loss, loss_interval and report_interval; a
+            field's least is min_count.
             Changed: pktseq_config goes by pointer; save and load name the model first, the path
             last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what _sequences
             and _derive did; pktseq_work shows results and gradients alone.
@@ -1008,7 +1009,8 @@ typedef struct pktseq_dataset {
     const pktseq_real *x;    // (rows, D); NULL when the rows are packed
     const pktseq_real *y;    // (rows, O); x itself when every feature is a target
     const pktseq_real *packed;  // (rows, F) instead of x and y where that is much smaller, or NULL
-    pktseq_packing packing;
+    pktseq_packing packing;  // of the codec, also of rows that are not packed; zeros for features
+                             //   of the caller's own
     size_t contexts;         // C
     const pktseq_real *c;    // (rows, C); NULL when C is 0
     size_t pairs;
@@ -1021,8 +1023,6 @@ typedef struct pktseq_dataset {
     size_t field_count;      // of the codec
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
     double seconds;          // from the first to the last packet of the table; 0 without timestamps
-    const pktseq_group *group;  // (groups) of the codec; none for features of the caller's own
-    size_t groups;
     int borrowed;            // x and y are the caller's
     pktseq_allocator allocator;
 } pktseq_dataset;
@@ -9570,8 +9570,7 @@ static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pkts
     memcpy(group, codec->field_group, F * sizeof *group);
     memcpy(group + F, codec->group, G * sizeof *group);
     memcpy(field, codec->group_field, G * sizeof *field);
-    dataset->packing.group = dataset->group = group + F;
-    dataset->groups = G;
+    dataset->packing.group = group + F;
     return PKTSEQ_OK;
 }
 
@@ -10945,8 +10944,8 @@ PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
         config.out = dataset->out;
         config.inputs = dataset->options.inputs;
         config.start = dataset->options.start;
-        config.group = dataset->group;
-        config.groups = dataset->groups;
+        config.group = dataset->packing.group;
+        config.groups = dataset->packing.groups;
     }
     return config;
 }

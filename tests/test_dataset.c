@@ -369,6 +369,7 @@ static void test_context(void) {
     pktseq_table table;
     pktseq_codec codec;
     pktseq_dataset d;
+    const pktseq_group *group;
     pktseq_pair pair;
     pktseq_status status = PKTSEQ_ERROR_MEMORY;
     size_t at = 0;
@@ -384,15 +385,16 @@ static void test_context(void) {
         status = pktseq_dataset_init(&d, &codec, &table, &options, &allocator, &err);
         CHECK(err.status == status);
         if (status == PKTSEQ_OK) break;
-        CHECK_THAT(c.live == 0 && !d.c && !d.group,
+        CHECK_THAT(c.live == 0 && !d.c && !d.packing.group,
                    "allocation %d", (int)at);
         check_empty(&d);
     }
     CHECK(status == PKTSEQ_OK && at > 6);
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
-    CHECK(d.in == 2 && d.out == 1 && d.contexts == 2 && d.c && d.groups == 1);
-    CHECK(d.group[0].kind == PKTSEQ_GROUP_FLAG && d.group[0].first == 0 && d.group[0].count == 1);
+    CHECK(d.in == 2 && d.out == 1 && d.contexts == 2 && d.c && d.packing.groups == 1);
+    group = d.packing.group;
+    CHECK(group->kind == PKTSEQ_GROUP_FLAG && group->first == 0 && group->count == 1);
     for (size_t row = 0; row < 12; ++row)
         CHECK((double)d.c[2 * row] == (double)row + 1 && (double)d.c[2 * row + 1] == port[row]);
     for (size_t k = 0; k < 2; ++k) {
@@ -402,7 +404,7 @@ static void test_context(void) {
     CHECK(!pktseq_dataset_pair(&d, 2).context);
     {
         pktseq_config config = pktseq_config_default(&d);
-        CHECK(config.group == d.group && config.groups == 1 && config.loss == PKTSEQ_LOSS_MSE);
+        CHECK(config.group == group && config.groups == 1 && config.loss == PKTSEQ_LOSS_MSE);
     }
     pktseq_dataset_free(&d);
     CHECK(c.live == 0 && is_zero(&d, sizeof d));

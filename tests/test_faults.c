@@ -151,7 +151,7 @@ static uint64_t dataset_hash(const pktseq_dataset *d) {
     h = add(h, d->first_row, d->pairs * sizeof *d->first_row);
     h = add(h, d->length, d->pairs * sizeof *d->length);
     if (d->unknown) h = add(h, d->unknown, d->field_count * sizeof *d->unknown);
-    for (size_t g = 0; g < d->groups; ++g) h = add(h, &d->group[g], sizeof d->group[g]);
+    h = add(h, d->packing.group, d->packing.groups * sizeof *d->packing.group);
     return add_size(h, d->skipped);
 }
 

@@ -512,7 +512,7 @@ static void run_live(const char *model, const char *pcap, double seconds) {
 // kind, first and count of each group; start; then the targets of each pair as float.
 static void write_targets(const char *out, const pktseq_codec *codec, const pktseq_table *table,
                           const pktseq_dataset *d) {
-    uint64_t size[4] = {0, d->trained, d->out, d->groups}, row = 0;
+    uint64_t size[4] = {0, d->trained, d->out, d->packing.groups}, row = 0;
     FILE *file = fopen(out, "wb");
     float *x = (float *)memory(d->longest * d->out, sizeof *x);
     pktseq_error err;
@@ -520,8 +520,9 @@ static void write_targets(const char *out, const pktseq_codec *codec, const pkts
     if (d->in != d->out) fail("a feature is no target");
     for (size_t i = 0; i < d->trained; ++i) size[0] += d->length[i];
     fwrite(size, sizeof size, 1, file);
-    for (size_t g = 0; g < d->groups; ++g) {
-        uint64_t group[3] = {(uint64_t)d->group[g].kind, d->group[g].first, d->group[g].count};
+    for (size_t g = 0; g < d->packing.groups; ++g) {
+        const pktseq_group *of = &d->packing.group[g];
+        uint64_t group[3] = {(uint64_t)of->kind, of->first, of->count};
         fwrite(group, sizeof group, 1, file);
     }
     fwrite(&row, sizeof row, 1, file);
