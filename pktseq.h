@@ -3317,7 +3317,6 @@ static void pktseqi_walk_protocol(pktseqi_walk *w);
 // made sure that the whole fixed header is captured.
 static void pktseqi_walk_found(pktseqi_walk *w, int six) {
     pktseq_packet *packet = w->packet;
-    size_t address = six ? 16 : 4, at = 16 - address;
     w->type = w->at[six ? 6 : 9];
     w->six = six;
     packet->notes &= PKTSEQ_NOTE_CUT_OFF;
@@ -3326,11 +3325,16 @@ static void pktseqi_walk_found(pktseqi_walk *w, int six) {
     packet->src_port = packet->dst_port = packet->flags = packet->icmp_id = 0;
     packet->icmp_type = packet->icmp_code = 0;
     packet->payload = 0;
-    memset(packet->src, 0, sizeof packet->src);
+    if (six) {
+        memcpy(packet->src, w->at + 8, 16);
+        memcpy(packet->dst, w->at + 24, 16);
+        return;
+    }
+    memset(packet->src, 0, 16);
     memset(packet->src + 10, 0xff, 2);  // ::ffff:a.b.c.d
-    memcpy(packet->dst, packet->src, sizeof packet->dst);
-    memcpy(packet->src + at, w->at + (six ? 8 : 12), address);
-    memcpy(packet->dst + at, w->at + (six ? 24 : 16), address);
+    memcpy(packet->dst, packet->src, 12);
+    memcpy(packet->src + 12, w->at + 12, 4);
+    memcpy(packet->dst + 12, w->at + 16, 4);
 }
 
 // Reads IPv4: 0 version and length of the header in words, 2 length of all, 6 flags and offset of a
@@ -4283,7 +4287,7 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
     pktseq_status status;
     memset(record, 0, sizeof *record);
     c->rest = c->captured = 0;
-    status = pktseqi_capture_skip(c, rest, err);
+    status = rest ? pktseqi_capture_skip(c, rest, err) : PKTSEQ_OK;
     if (!status) status = c->pcapng ? pktseqi_capture_block(c, record, err)
                                     : pktseqi_capture_pcap(c, record, err);
     if (!status && record->captured > PKTSEQI_MAX_FRAME)
@@ -4319,6 +4323,7 @@ static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *recor
     counts->cut_off += (packet->notes & PKTSEQ_NOTE_CUT_OFF) != 0;
     if (status != PKTSEQ_OK) return 0;
     ++counts->packets;
+    if (!(packet->notes & ~(unsigned)PKTSEQ_NOTE_BY_PORT)) return 1;
     counts->fragments += (packet->notes & PKTSEQ_NOTE_FRAGMENT) != 0;
     counts->no_ports += (packet->notes & PKTSEQ_NOTE_NO_PORTS) != 0;
     counts->tunnels += (packet->notes & PKTSEQ_NOTE_TUNNEL) != 0;
@@ -6837,8 +6842,9 @@ typedef struct pktseqi_tracking {
     uint64_t secret[2];
     pktseqi_slots table[PKTSEQI_TABLES];
     uint32_t newest;             // place of the packet remembered last
-    uint32_t last;               // slot of the connection of the packet before: half of all packets
-                                 //   follow one of their own connection
+    uint32_t last;               // slot of the connection of the packet before
+    uint32_t recent[256];        // of connections, by bits of their ends that need no secret: who
+                                 //   makes them collide has no more than the hash of each packet
     // the current sequence, where sequences do not follow connections
     unsigned char source[16];    // where its first packet came from
     double begin;                // and when
@@ -7439,6 +7445,14 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     return swap;
 }
 
+// Returns bits of the ends of a connection, below 256.
+static size_t pktseqi_ends_bits(const pktseqi_ends *ends) {
+    uint64_t word[sizeof *ends / 8];
+    memcpy(word, ends, sizeof word);
+    word[0] = ((word[0] ^ word[1]) * 31 + (word[2] ^ word[3])) * 31 + word[4];
+    return (size_t)(word[0] * 0x9e3779b97f4a7c15u >> 56);
+}
+
 // Ends connections that have been idle for too long at this time. They are in the order of use, not
 // of time: after a clock has jumped back one may have to wait for another, and place_connection
 // looks at the time again.
@@ -7530,14 +7544,16 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     pktseqi_tracking *t = tracker->state;
     pktseqi_connection *c;
     pktseqi_ends ends;
-    uint32_t slot, last;
+    uint32_t slot, last, *recently;
     unsigned opener;
     if (!pktseqi_tracker_reserve(tracker)) return PKTSEQ_ERROR_MEMORY;
     sender = pktseqi_packet_ends(packet, &ends);
     ++tracker->packets;  // from here on nothing fails
     if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
     last = t->last;
-    slot = t->last = pktseqi_slots_take(tracker, PKTSEQI_CONNECTIONS, &ends, last, packet->time);
+    recently = &t->recent[pktseqi_ends_bits(&ends)];
+    slot = t->last = *recently = pktseqi_slots_take(tracker, PKTSEQI_CONNECTIONS, &ends, *recently,
+                                                    packet->time);
     c = pktseqi_connection_at(t, slot);
     opener = c->opener;
     recent = c->known && packet->time - c->slot.time <= pktseqi_token_seconds;
@@ -8187,14 +8203,19 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
 static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
     const uint32_t *order = c->order;
     size_t i, rows = c->out.rows;
+    // Pointers of their own, as a byte that is stored could be part of *c.
+    uint8_t *u8 = (uint8_t *)c->scratch;
+    uint16_t *u16 = (uint16_t *)c->scratch;
+    uint32_t *u32 = (uint32_t *)c->scratch;
+    double *number = (double *)c->scratch;
     if (bytes == 1)
-        for (i = 0; i < rows; ++i) ((uint8_t *)c->scratch)[i] = ((uint8_t *)cell)[order[i]];
+        for (i = 0; i < rows; ++i) u8[i] = ((const uint8_t *)cell)[order[i]];
     else if (bytes == 2)
-        for (i = 0; i < rows; ++i) ((uint16_t *)c->scratch)[i] = ((uint16_t *)cell)[order[i]];
+        for (i = 0; i < rows; ++i) u16[i] = ((const uint16_t *)cell)[order[i]];
     else if (bytes == 4)
-        for (i = 0; i < rows; ++i) ((uint32_t *)c->scratch)[i] = ((uint32_t *)cell)[order[i]];
+        for (i = 0; i < rows; ++i) u32[i] = ((const uint32_t *)cell)[order[i]];
     else
-        for (i = 0; i < rows; ++i) ((double *)c->scratch)[i] = ((double *)cell)[order[i]];
+        for (i = 0; i < rows; ++i) number[i] = ((const double *)cell)[order[i]];
     memcpy(cell, c->scratch, rows * bytes);
 }
 
