@@ -177,8 +177,9 @@ VERSIONS
             last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what _sequences
             and _derive did; pktseq_work shows results and gradients alone.
             Gone: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
-            pktseq_dataset_options_notebook (drop_last), ports from the column Info, dates beyond
-            ISO 8601; the loss picture, which examples/plot.h draws.
+            pktseq_dataset_options_notebook (drop_last), pktseq_detector_options_default (zeros),
+            ports from the column Info, dates beyond ISO 8601; the loss picture, which
+            examples/plot.h draws.
             Checkpoint format 3: older ones are refused. Threads take whole sequences of a batch,
             and one sequence stays on one. The likelihood of classes has other last bits than
             before, squared errors the same
@@ -1376,6 +1377,7 @@ typedef enum pktseq_measure {
     PKTSEQ_MEASURE_SURPRISAL  // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
 } pktseq_measure;
 
+// Zero means: the default, the reference's score.
 typedef struct pktseq_detector_options {
     pktseq_measure measure;
     int one_step_ahead;    // 1: each packet is forecast from the true packets before it; 0: free
@@ -1386,7 +1388,8 @@ typedef struct pktseq_detector_options {
     int by_length;         // 1: scores are relative to those of normal sequences of about that
                            //   length (up to 4, 8, 16 packets, or more): 1 is their mean plus two
                            //   standard deviations
-    double false_positive_rate;  // share of normal sequences that may lie above the threshold
+    double false_positive_rate;  // share of normal sequences that may lie above the threshold; 0:
+                           //   0.01, negative: none of those that it is fitted to
 } pktseq_detector_options;
 
 #define PKTSEQ_QUANTILES 65
@@ -1404,7 +1407,7 @@ typedef struct pktseq_distribution {
 
 // What turns forecasts into scores: options, and what has been learned from normal traffic.
 typedef struct pktseq_detector {
-    pktseq_detector_options options;  // weight: NULL
+    pktseq_detector_options options;  // weight: NULL; a rate of 0 is one that was negative
     size_t out, groups, contexts;     // O, groups, C of the model and the codec
     double *weight;        // (groups)
     double *error;         // (O) mean squared error of each output on normal traffic; 1 before
@@ -1431,9 +1434,6 @@ typedef struct pktseq_detector {
     pktseq_allocator allocator;
 } pktseq_detector;
 
-// RMS, free running, no weights, no context, 1 % false alarms: the reference's score.
-PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void);
-
 // What finds most: surprisal one step ahead, by length, and context 0.65 where the codec has some
 // (with 0.75 our recording has 1 % more of its attacks found, but of two uploads in one connection
 // none: what only the network sees drowns). If there is a "token", it alone is scored; the other
@@ -1444,6 +1444,7 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
 
 // A detector that has seen no data: enough for the reference's score and a threshold of one's own.
 //   contexts   C of the codec, or 0
+//   options    NULL: all defaults
 //   fails with ARGUMENT (options; a surprisal of a model not trained for it), MEMORY.  Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
                                               size_t contexts,
@@ -13328,17 +13329,11 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 
 enum { PKTSEQI_LENGTHS = 4 };  // classes of length of whole sequences: up to 4, 8, 16, or more
 
-PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_default(void) {
-    pktseq_detector_options options;
-    memset(&options, 0, sizeof options);
-    options.false_positive_rate = 0.01;
-    return options;
-}
-
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
                                                                        double *weight) {
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
     int token = 0;
+    memset(&options, 0, sizeof options);
     // One step ahead a packet that surprises does not spoil the forecasts of all that follow, as it
     // does when the decoder is fed with its own forecasts.
     options.measure = PKTSEQ_MEASURE_SURPRISAL;
@@ -13366,15 +13361,12 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
 static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t contexts,
                                             const pktseq_detector_options *o, pktseq_error *err) {
     const char *wrong = NULL;
-    if (!model || !model->block || !o)
-        return pktseqi_bad_argument(err, "model or options are NULL or empty");
+    if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
     for (size_t g = 0; o->weight && g < model->config.groups; ++g)
         if (!pktseqi_finite(&o->weight[g]) || o->weight[g] < 0)
             wrong = "a weight is negative or not finite";
     if (contexts > PKTSEQ_MAX_CONTEXTS) wrong = "more than 256 fields of the context";
-    if (!pktseqi_finite(&o->false_positive_rate) || o->false_positive_rate < 0 ||
-        o->false_positive_rate > 1)
-        wrong = "false_positive_rate is not a share from 0 to 1";
+    if (!(o->false_positive_rate <= 1)) wrong = "false_positive_rate is no share";
     if (o->context > 0 && contexts == 0) wrong = "the context shall count, but there is none";
     if (!pktseqi_share_below_one(&o->context)) wrong = "context is not a share from 0 to below 1";
     if (o->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
@@ -13412,12 +13404,17 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
                                               const pktseq_detector_options *options,
                                               const pktseq_allocator *allocator,
                                               pktseq_error *err) {
+    pktseq_detector_options o;
     pktseq_status status;
     if (!detector) return pktseqi_bad_argument(err, "detector is NULL");
     memset(detector, 0, sizeof *detector);
-    status = pktseqi_detector_check(model, contexts, options, err);
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    status = pktseqi_detector_check(model, contexts, &o, err);
     if (status) return status;
-    detector->options = *options;
+    if (o.false_positive_rate == 0) o.false_positive_rate = 0.01;
+    if (o.false_positive_rate < 0) o.false_positive_rate = 0;
+    detector->options = o;
     detector->options.weight = NULL;  // the caller's; the copy is detector->weight
     detector->out = model->config.out;
     detector->groups = model->config.groups;
@@ -13429,12 +13426,12 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
         return status;
     }
     for (size_t g = 0; g < detector->groups; ++g)
-        detector->weight[g] = options->weight ? options->weight[g] : 1;
-    for (size_t o = 0; o < detector->out; ++o) detector->error[o] = 1;
+        detector->weight[g] = o.weight ? o.weight[g] : 1;
+    for (size_t k = 0; k < detector->out; ++k) detector->error[k] = 1;
     // the identity: before fit the Mahalanobis distance is the Euclidean one
     for (size_t c = 0; c < contexts; ++c) detector->precision[c * contexts + c] = 1;
-    detector->scale[0] = 1 - options->context;  // of the network, of the context
-    detector->scale[1] = options->context;
+    detector->scale[0] = 1 - o.context;  // of the network, of the context
+    detector->scale[1] = o.context;
     for (int k = 0; k < PKTSEQI_LENGTHS; ++k) detector->length_scale[k] = 1;
     for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector->running_scale[k] = 1;
     detector->running_threshold = DBL_MAX;
@@ -17181,7 +17178,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     r.hidden = pktseq_config_default(NULL).hidden;
     r.train = pktseq_train_config_default();
     r.context = 0.65;
-    r.false_positive_rate = pktseq_detector_options_default().false_positive_rate;
+    r.false_positive_rate = 0.01;
     return r;
 }
 
@@ -17273,6 +17270,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     if (detector && detector->memory) {
         recipe->context = detector->options.context;
         recipe->false_positive_rate = detector->options.false_positive_rate;
+        if (recipe->false_positive_rate == 0) recipe->false_positive_rate = -1;
     }
     if (recipe->loss == PKTSEQ_LOSS_NLL) {
         recipe->train.learning_rate = 0.05;
@@ -17369,7 +17367,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  const pktseq_codec *codec,
                                                  const pktseq_dataset *dataset,
                                                  pktseq_error *err) {
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
     pktseq_detector fitted;
     double *weight;
     pktseq_status status;
@@ -17378,6 +17376,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
     // borrowed by the options until the detector has copied them
     weight = (double *)pktseqi_alloc(&codec->allocator, codec->groups, sizeof *weight);
     if (!weight) return pktseqi_no_memory(err);
+    memset(&options, 0, sizeof options);
     if (detector->memory) {
         options = detector->options;
         options.weight = detector->weight;
@@ -17459,7 +17458,6 @@ PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const cha
 
 PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err) {
-    const pktseq_detector_options detect = pktseq_detector_options_default();
     pktseq_status status;
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     pktseqi_guard_begin(guard, path ? options : NULL);
@@ -17474,8 +17472,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
                                     "what pktseq_guard_store or train --recommended has written",
                                     path);
     if (!status && !guard->detector.memory)
-        status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts,
-                                      &detect, &guard->options.allocator, err);
+        status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts, NULL,
+                                      &guard->options.allocator, err);
     if (status) pktseq_guard_close(guard);
     return status;
 }

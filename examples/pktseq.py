@@ -169,7 +169,7 @@ class Model(Owner):
             weight = (c.c_double * 4096)()
             options = value("pktseq_detector_options_recommended", c.byref(self.codec.codec), weight)
         else:
-            options = value("pktseq_detector_options_default")
+            options = struct("pktseq_detector_options")()
             options.one_step_ahead = 1
         for name, setting in settings.items():
             setattr(options, name, setting)

@@ -43,7 +43,8 @@ static inline pktseq_train_config run_of(size_t iterations, size_t batch, double
 
 // One step ahead, by length, half of a score the context's; one in four of the normal may be above.
 static inline pktseq_detector_options surprisal_options(void) {
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
+    memset(&options, 0, sizeof options);
     options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = options.by_length = 1;
     options.context = 0.5;
@@ -62,7 +63,6 @@ static inline plan plan_of(pktseq_schema schema, size_t hidden, uint64_t seed) {
     how.train = pktseq_train_config_default();
     how.train.iterations = 0;
     how.train.threads = 1;
-    how.detector = pktseq_detector_options_default();
     return how;
 }
 

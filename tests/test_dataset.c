@@ -442,13 +442,14 @@ static void many_table(pktseq_table *table, pktseq_codec *codec, int inputs_only
 static void packed_as_dense(const pktseq_dataset *packed, const pktseq_dataset *dense, int how) {
     const pktseq_dataset *data[2];
     pktseq_config config = pktseq_config_default(packed);
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
     pktseq_model model[2];
     double *score[2], alone;
     data[0] = packed;
     data[1] = dense;
     config.hidden = how & 1 ? 20 : 70;
     config.loss = how & 2 ? PKTSEQ_LOSS_NLL : PKTSEQ_LOSS_MSE;
+    memset(&options, 0, sizeof options);
     options.measure = how & 2 ? PKTSEQ_MEASURE_SURPRISAL : PKTSEQ_MEASURE_RMS;
     options.one_step_ahead = how & 1;
     for (int k = 0; k < 2; ++k) {

@@ -1062,7 +1062,7 @@ static const char *const needs_none[] = {
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
     "pktseq_schema_reference", "pktseq_schema_recommended", "pktseq_dataset_options_default",
     "pktseq_config_default", "pktseq_train_config_default",
-    "pktseq_detector_options_default", "pktseq_detector_options_recommended"};
+    "pktseq_detector_options_recommended"};
 
 static void test_none_needed(void) {
     static pktseq_value value[64];

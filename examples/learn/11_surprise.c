@@ -188,7 +188,7 @@ static void find(const pktseq_model *model, const pktseq_dataset *mixed, const p
 
 int main(void) {
     static const double token_alone[FIELDS] = {0, 1};
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
     pktseq_table table[3];
     pktseq_dataset normal, held, mixed;
     pktseq_model model;
@@ -200,6 +200,7 @@ int main(void) {
     load("examples/data/normal_seqs.csv", 0.8, 1, &table[1], &held);
     load("examples/data/mixed_seqs.csv", 0, 1, &table[2], &mixed);
     learn(&model, &normal);
+    memset(&options, 0, sizeof options);
     options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = 1;
     options.weight = token_alone;

@@ -373,10 +373,9 @@ static void run_train(const packets *p, const training_run *run, const char *wha
 // Seconds that it takes to score a dataset once with the reference's measure.
 static double score_once(const pktseq_dataset *dataset, const pktseq_model *model, int threads) {
     pktseq_detector detector;
-    pktseq_detector_options options = pktseq_detector_options_default();
     pktseq_error err;
     double *score = (double *)memory(dataset->pairs, sizeof *score), t, sum = 0;
-    if (pktseq_detector_init(&detector, model, 0, &options, NULL, &err)) fail(err.text);
+    if (pktseq_detector_init(&detector, model, 0, NULL, NULL, &err)) fail(err.text);
     t = now();
     if (pktseq_detector_score_all(&detector, model, dataset, threads, score, &err)) fail(err.text);
     t = now() - t;

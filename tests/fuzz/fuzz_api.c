@@ -295,10 +295,11 @@ static void api_train(api_state *s, size_t i) {
 }
 
 static void api_detector(api_state *s, size_t i) {
-    pktseq_detector_options options = pktseq_detector_options_default();
+    pktseq_detector_options options;
     const pktseq_model *model = &s->model[api_byte(s) & 1];
     const pktseq_codec *codec = &s->codec[api_byte(s) & 1];
     const pktseq_dataset *dataset = &s->dataset[api_byte(s) & 1];
+    memset(&options, 0, sizeof options);
     if (api_byte(s) < 60) {
         if (codec->groups <= API_POOL)
             options = pktseq_detector_options_recommended(codec, api_numbers);

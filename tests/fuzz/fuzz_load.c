@@ -63,7 +63,6 @@ static void load_check_again(const fuzz_loaded *l, fuzz_memory *m) {
 static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
     enum { T = 3, MOST = 4096 };
     const pktseq_config *c = &l->p.model.config;
-    pktseq_detector_options options = pktseq_detector_options_default();
     const pktseq_detector *d = &l->p.detector;
     pktseq_detector own;
     pktseq_work work;
@@ -97,7 +96,7 @@ static void load_check_use(const fuzz_loaded *l, fuzz_memory *m) {
     }
     memset(&own, 0, sizeof own);
     if (!d->memory) {
-        FUZZ(!pktseq_detector_init(&own, &l->p.model, 0, &options, &m->allocator, &err));
+        FUZZ(!pktseq_detector_init(&own, &l->p.model, 0, NULL, &m->allocator, &err));
         d = &own;
     }
     FUZZ(!pktseq_detector_score(d, &l->p.model, &work, pair, 3, score));
