@@ -4445,6 +4445,9 @@ typedef struct pktseqi_kind {
 #define PKTSEQI_KIND_ROW(name, cell, minus, log, scaled, group) \
     {PKTSEQI_CELL_##cell, PKTSEQI_MINUS_##minus, log, scaled, PKTSEQ_GROUP_##group},
 static const pktseqi_kind pktseqi_kinds[] = {PKTSEQI_KINDS(PKTSEQI_KIND_ROW)};
+// An array of negative size, so an error, if a kind has no row.
+typedef char pktseqi_every_kind_has_a_row[
+    PKTSEQI_LENGTH(pktseqi_kinds) == (size_t)PKTSEQ_LOG_SINCE_PREVIOUS + 1 ? 1 : -1];
 
 #define PKTSEQI_KIND_NAME(name, cell, minus, log, scaled, group) name,
 static const char *const pktseqi_kind_name[] = {PKTSEQI_KINDS(PKTSEQI_KIND_NAME) NULL};
@@ -4595,6 +4598,9 @@ enum {
 
 #define PKTSEQI_COLUMN_INDEX(index, name, cells, is, bits, made_of, aliases) PKTSEQI_COL_##index,
 enum { PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_INDEX) PKTSEQI_COLUMNS };
+// The same if a counter has none, or if sets of what packets are made of do not fit 32 bits.
+typedef char pktseqi_every_counter_has_a_row[
+    PKTSEQI_COLUMNS - PKTSEQI_COL_PAIR == PKTSEQ_COUNTERS && PKTSEQI_COL_DIRECTION < 32 ? 1 : -1];
 
 #define PKTSEQI_COLUMN_ROW(index, name, cells, is, bits, made_of, aliases) \
     {name, PKTSEQI_CELL_##cells, PKTSEQI_IS_##is, bits, made_of, aliases},
@@ -4913,7 +4919,7 @@ static pktseq_status pktseqi_field_check(const pktseq_schema *schema, size_t i,
     if ((size_t)f->kind >= PKTSEQI_LENGTH(pktseqi_kinds)) bad = "has an unknown kind";
     else if ((int)f->role < 0 || f->role > PKTSEQ_ROLE_CONTEXT) bad = "has an unknown role";
     else if (i > 0 && !context && schema->field[i - 1].role == PKTSEQ_ROLE_CONTEXT)
-        bad = "stands behind a field of the context";
+        bad = "stands after a field of the context";
     else if (context && pktseqi_field_is_class(f)) bad = "of the context is not a number";
     else if (!pktseqi_finite(&f->mean) || !pktseqi_finite(&f->sd) || f->sd < 0)
         bad = "has a mean or deviation that cannot be";
