@@ -139,8 +139,9 @@ static void same_vectors(const pktseqi_kernels *k) {
             out[i][1200] = by->exp(out[i] + 600, n, b);
             by->sigmoid(out[i] + 800, n);
             by->scale(a, out[i] + 1000, n);
+            out[i][1201] = (real)by->squares(in[1], n);
         }
-        compare(k->name, "axpy, momentum, exp, sigmoid or scale", "n", n, 0, 0);
+        compare(k->name, "axpy, momentum, exp, sigmoid, scale or squares", "n", n, 0, 0);
     }
 }
 
