@@ -3,6 +3,8 @@
 pktseq.h, runs the tests, those that concern its section first, and counts which mistakes they find.
 
     python3 tests/mutate.py --count 100 --seed 1 --seconds 900 --sections csv,table
+    python3 tests/mutate.py --picked         mistakes that a reader of captures and a tracker of
+                                             packets might well make, PICKED below, instead
 
 A mutant is one of: another operator (+ - * / < <= > >= == != && ||), an integer or a decimal one
 more or less, a loop that ends one earlier, a statement or a return left out, the two sides of ?:
@@ -32,17 +34,73 @@ DIR = os.path.join(TOP, 'build', 'mutate')
 TESTS = {
     'memory': 'memory number codec table sequences files plot', 'number': 'number table files',
     'csv': 'dataset captures table files', 'table': 'dataset captures sequences table files derive',
-    'sequences': 'sequences captures detect', 'derive': 'captures derive detect',
+    'frame': 'capture', 'capture': 'capture', 'kind': 'codec table captures',
+    'sequences': 'sequences captures detect',
+    'tracker': 'tracker derive captures sequences', 'packets': 'capture tracker captures',
     'codec': 'codec dataset files detect', 'dataset': 'dataset train detect use',
     'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
-    'plain': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
+    'scalar': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
+    'plain': 'plain step likelihood',
     'model': 'model use step train files', 'gru': 'step likelihood use train',
     'forward': 'use likelihood step train detect', 'backward': 'likelihood step train',
     'optimizer': 'step train likelihood',
     'train': 'train likelihood plot files', 'use': 'use detect', 'evaluate': 'detect',
-    'detect': 'detect files', 'stream': 'detect', 'checkpoint': 'files plot',
-    'load': 'files detect hostile', 'files': 'files plot faults', 'plot': 'plot files',
+    'detect': 'detect files', 'stream': 'detect', 'watch': 'tracker short live',
+    'checkpoint': 'files plot', 'load': 'files detect hostile', 'files': 'files plot faults',
+    'short': 'short',
 }
+
+# (function, line before, line after), for --picked.
+PICKED = [
+    # frame: padding counted as payload; an outer header's notes kept; offsets from 4096 on taken
+    # for first fragments; a total below the header's; relay's padding; the bottom of an MPLS stack
+    ('pktseqi_walk_pass', 'w->wire -= bytes;', ';'),
+    ('pktseqi_walk_found', 'packet->notes &= PKTSEQ_NOTE_CUT_OFF;', ';'),
+    ('pktseqi_walk_ipv4', 'if (!(offset & 0x1fff)) return;', 'if (!(offset & 0x0fff)) return;'),
+    ('pktseqi_walk_ipv4', 'if (header < 20 || (total && total < header)) return;',
+     'if (header < 20) return;'),
+    ('pktseqi_walk_relay', 'if (w->at[++bytes] == 0) ++bytes;', '++bytes;'),
+    ('pktseqi_walk_mpls',
+     'if (!pktseqi_walk_pass(w, 4, pktseqi_walk_mpls) || !(w->at[-2] & 1)) return;',
+     'if (!pktseqi_walk_pass(w, 4, pktseqi_walk_mpls) || !(w->at[-2] & 3)) return;'),
+    # capture: halves rounded up; a block's last four bytes taken for the frame's; interfaces of the
+    # section before; bits about checksums taken for the link type; a file that ends in a block
+    ('pktseqi_time',
+     'if (rest > per_second - rest || (rest && rest == per_second - rest && m & 1)) ++m;',
+     'if (rest > per_second - rest || (rest && rest == per_second - rest)) ++m;'),
+    ('pktseqi_capture_frame', 'room = record->block - record->header - 4;',
+     'room = record->block - record->header;'),
+    ('pktseqi_capture_section', 'c->interface_count = 0;', ';'),
+    ('pktseqi_capture_header', 'link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;',
+     'link_type = pktseqi_capture_u32(c, p + 20) & 0x0fffffff;'),
+    ('pktseqi_capture_skip', 'if (status == PKTSEQ_END) c->counts.incomplete = 1;', ';'),
+    # packets: another address in the same place of the cache; frames left out after the last row;
+    # a number as a flag; damage told where every row must be good
+    ('pktseqi_packets_text',
+     'if (cached->used && memcmp(cached->key, key, sizeof key) == 0) return PKTSEQ_OK;',
+     'if (cached->used) return PKTSEQ_OK;'),
+    ('pktseqi_packets_end',
+     'if (table->counts.packets > table->rows) status = pktseqi_table_source(p->r);', ';'),
+    ('pktseqi_packets_columns',
+     'if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))',
+     'if (text != (q->kind == PKTSEQI_CELL_TEXT))'),
+    ('pktseqi_packets_rows',
+     'if (status == PKTSEQ_ERROR_DATA && table->rows && p->r->schema->bad_rows >= 0) {',
+     'if (status == PKTSEQ_ERROR_DATA && table->rows) {'),
+    # tracker: a port counted twice; one window instead of two when a clock goes back; contacts that
+    # are never forgotten; ICMP, whose packets differ in ports; ports lost when the ring grows
+    ('pktseqi_pair_add', 'if (before) pktseqi_remembered_at(t, before)->last[k] = 0;',
+     'if (before) ;'),
+    ('pktseqi_ring_expire',
+     '!packet->pair || packet->time < now - 2 * pktseqi_pair_seconds)',
+     '!packet->pair || packet->time < now - 1 * pktseqi_pair_seconds)'),
+    ('pktseqi_slots_drop', 'if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];',
+     ';'),
+    ('pktseqi_pair_push',
+     'if (pair != c->pair || pktseqi_transport_icmp(packet->transport)) {',
+     'if (pair != c->pair) {'),
+    ('pktseqi_ring_move', 'to[i].next = (to[i].next + full - first) % full + 1;', ';'),
+]
 
 # What only makes it faster or saves memory: no result depends on it, so no test can tell.
 SPEED = [
@@ -296,6 +354,35 @@ class Bench:
         return code == 0
 
 
+def picked_mutants(place, lines):
+    """Each of PICKED as (line, new text of the line); a line that is not there ends the program."""
+    out = []
+    for function, before, after in PICKED:
+        found = [i for i, where in enumerate(place)
+                 if where and lines[i].strip() == before and
+                 re.search(r'\b%s\(' % function, where[1])]
+        if len(found) != 1:
+            sys.exit('%s has %d lines "%s"' % (function, len(found), before))
+        out.append((found[0], lines[found[0]].replace(before, after)))
+    return out
+
+
+def drawn_mutants(sites, lines, place, tries):
+    """Mutants at random, each once, as (line, new text of the line)."""
+    drawn = set()
+    for _ in range(tries):
+        line, found = random.choice(sites)
+        change = random.choice(found)
+        if (line, change) in drawn:
+            continue
+        drawn.add((line, change))
+        new = lines[line][:change[0]] + change[2] + lines[line][change[1]:]
+        if not any((lines[line].strip(), new.strip()) == (before, after) and
+                   re.search(r'\b(%s)\(' % functions, place[line][1])
+                   for functions, before, after, _ in SAME):
+            yield line, new
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument('--count', type=int, default=100, help='how many mutants')
@@ -306,6 +393,7 @@ def main():
     options.add_argument('--plain', action='store_true', help='without the sanitizers')
     options.add_argument('--serial', action='store_true', help='without OpenMP')
     options.add_argument('--list', action='store_true', help='count the mutants and leave')
+    options.add_argument('--picked', action='store_true', help='those of PICKED, none by chance')
     options = options.parse_args()
     with open(os.path.join(TOP, 'pktseq.h'), encoding='utf-8') as file:
         source = file.read()
@@ -338,6 +426,9 @@ def main():
     bench = Bench(options.cc, options.serial)
     if bench.source != source:
         sys.exit('pktseq.h has just changed: once more, please')
+    picked = picked_mutants(place, lines) if options.picked else []
+    if picked:
+        sections = sorted({place[line][0] for line, _ in picked})
     names = sorted({'test_' + t for s in sections for t in TESTS[s].split()})
     original = bench.library()
     if original is None:
@@ -352,23 +443,12 @@ def main():
     sys.stdout.flush()
 
     random.seed(options.seed)
-    begun, drawn = time.monotonic(), set()
+    begun = time.monotonic()
     killed, hung, sanitized, uncompiled, unchanged, survivors, by_section = 0, 0, 0, 0, 0, [], {}
-    tries = 0
-    while killed + len(survivors) < options.count and tries < 50 * options.count:
-        if time.monotonic() - begun > options.seconds:
+    for line, new in picked or drawn_mutants(sites, lines, place, 50 * options.count):
+        if time.monotonic() - begun > options.seconds or (
+                not picked and killed + len(survivors) >= options.count):
             break
-        tries += 1
-        line, found = random.choice(sites)
-        change = random.choice(found)
-        if (line, change) in drawn:
-            continue
-        drawn.add((line, change))
-        new = lines[line][:change[0]] + change[2] + lines[line][change[1]:]
-        if any((lines[line].strip(), new.strip()) == (before, after) and
-               re.search(r'\b(%s)\(' % functions, place[line][1])
-               for functions, before, after, _ in SAME):
-            continue
         section = place[line][0]
         mutant = '\n'.join(lines[:line] + [new] + lines[line + 1:])
         bench.write(mutant)
