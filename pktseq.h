@@ -8392,14 +8392,14 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 //       packets_batch     numbers and texts of the batch staged, the tracker asked
 //     packets_end       rows put in the order of their sequences
 
-// Texts of a column that are found by their bits (2^10, see packets_text): writing an address as
+// Texts of a column that are found by their bits (2^10, see packets_texts): writing an address as
 // text takes 85 ns, decoding its packet 34.
 enum { PKTSEQI_CACHED = 1024 };
 
 // An address, or where a protocol's name is, and its place among a column's texts. 24 bytes: the
 // three caches take 72 kB, which stay in the second-level cache beside the staged cells.
 typedef struct pktseqi_cached {
-    unsigned char key[16];
+    uint64_t key[2];
     uint32_t index;
     int used;
 } pktseqi_cached;
@@ -8481,32 +8481,43 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     return pktseqi_table_columns(r);
 }
 
-// Finds an address or protocol among the texts of a request's column. A hash of its bits finds what
-// was seen before: a cache, in which a later key takes the place of another; for the rest there
-// is the tree. Names of protocols are constants, so their address is as good as their text.
+// Finds the text of an address or protocol that the cache has not among the texts of a request's
+// column, and caches it. Names of protocols are constants, so their address is as good as their
+// text.
 static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q,
-                                          const pktseq_packet *packet, uint32_t *index) {
-    pktseqi_cached *cached = p->cached + PKTSEQI_CACHED * (q->known - PKTSEQI_COL_SRC_IP);
-    unsigned char key[16] = {0};
+                                          const pktseq_packet *packet, pktseqi_cached *cached) {
     const char *name = packet->protocol;
     char text[46];
-    uint64_t word[2];
     pktseq_status status;
-    if (q->known == PKTSEQI_COL_PROTOCOL) memcpy(key, &name, sizeof name);
-    else memcpy(key, q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst, sizeof key);
-    memcpy(word, key, sizeof key);
-    word[0] = (word[0] ^ word[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
-    cached += word[0] >> 54;  // below PKTSEQI_CACHED
-    *index = cached->index;
-    if (cached->used && memcmp(cached->key, key, sizeof key) == 0) return PKTSEQ_OK;
     if (q->known != PKTSEQI_COL_PROTOCOL) {
-        pktseq_address_text(text, key);
+        pktseq_address_text(text, q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst);
         name = text;
     }
-    status = pktseqi_table_intern(p->r, q, name, strlen(name), index);
-    memcpy(cached->key, key, sizeof key);
-    cached->index = *index;
+    status = pktseqi_table_intern(p->r, q, name, strlen(name), &cached->index);
     cached->used = !status;
+    return status;
+}
+
+// Stages a column of texts of the batch. A hash of an address's bits finds what was seen before: a
+// cache, in which a later key takes the place of another; for the rest there is the tree.
+static pktseq_status pktseqi_packets_texts(pktseqi_packets *p, pktseqi_request *q) {
+    pktseqi_cached *cache = p->cached + PKTSEQI_CACHED * (q->known - PKTSEQI_COL_SRC_IP);
+    pktseq_status status = PKTSEQ_OK;
+    for (size_t k = 0; k < p->count && !status; ++k) {
+        const pktseq_packet *packet = &p->packet[k];
+        uint64_t key[2] = {0, 0};
+        pktseqi_cached *cached;
+        if (q->known == PKTSEQI_COL_SRC_IP) memcpy(key, packet->src, sizeof key);
+        else if (q->known == PKTSEQI_COL_DST_IP) memcpy(key, packet->dst, sizeof key);
+        else memcpy(key, &packet->protocol, sizeof packet->protocol);
+        // The upper bits, below PKTSEQI_CACHED.
+        cached = cache + ((key[0] ^ key[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu >> 54);
+        if (!cached->used || cached->key[0] != key[0] || cached->key[1] != key[1]) {
+            memcpy(cached->key, key, sizeof key);
+            status = pktseqi_packets_text(p, q, packet, cached);
+        }
+        q->staged->text[k] = cached->index;
+    }
     return status;
 }
 
@@ -8530,8 +8541,7 @@ static pktseq_status pktseqi_packets_stage(pktseqi_packets *p) {
         pktseqi_request *q = &p->r->request[i];
         pktseq_status status = PKTSEQ_OK;
         if (pktseqi_packet_text(q->known))
-            for (size_t k = 0; k < p->count && !status; ++k)
-                status = pktseqi_packets_text(p, q, &p->packet[k], &q->staged->text[k]);
+            status = pktseqi_packets_texts(p, q);
         else if (q->whole)
             pktseqi_packets_whole(p->packet, p->count, q->known, q->staged->text);
         else
