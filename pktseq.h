@@ -1832,7 +1832,7 @@ typedef struct pktseq_recipe {
     pktseq_loss loss;
     pktseq_train_config train;       // iterations: see pktseq_recipe_iterations
     double epochs;                   // passes over the data; 0: train.iterations as they are
-    size_t min_iterations;         // with epochs: at least so many
+    size_t min_iterations;           // with epochs: at least so many
     double context, false_positive_rate;    // of the detector: see pktseq_detector_options
 } pktseq_recipe;
 
@@ -1876,9 +1876,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
 //   recipe     borrows the codec's fields
 //   fails with ARGUMENT (NULL, an empty model or codec).
 PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
-                                             const pktseq_codec *codec,
-                                             const pktseq_training *training,
-                                             const pktseq_detector *detector, pktseq_error *err);
+                                                  const pktseq_codec *codec,
+                                                  const pktseq_training *training,
+                                                  const pktseq_detector *detector,
+                                                  pktseq_error *err);
 
 // Learns after training which scores are normal, for recipe->false_positive_rate. A model trained
 // by likelihood gets pktseq_detector_options_recommended, with recipe->context where the codec has
@@ -17157,8 +17158,7 @@ static int pktseqi_guard_ready(const pktseq_guard *guard) {
 // Returns the text that a column has in a row, or "" where there is no such column.
 // Which columns a table has depends on what the model needs and what the file holds.
 static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
-    const pktseq_column *column = pktseq_table_column(table, name);
-    const char *text = pktseq_column_text(column, row);
+    const char *text = pktseq_column_text(pktseq_table_column(table, name), row);
     return text ? text : "";
 }
 
@@ -17260,8 +17260,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     r.train.threads = o.threads;
     r.train.progress = o.progress;
     r.train.user_data = o.user_data;
-    r.epochs = o.epochs > 0 ? o.epochs : 6;         // 30 rank as well: AUC 0.999 with either
-    r.min_iterations = o.epochs > 0 ? 1 : 200;    // a minute of traffic makes 46 connections
+    r.epochs = o.epochs > 0 ? o.epochs : 6;     // 30 rank as well: AUC 0.999 with either
+    r.min_iterations = o.epochs > 0 ? 1 : 200;  // a minute of traffic makes 46 connections
     *recipe = r;
     return pktseqi_ok(err);
 }
@@ -17269,9 +17269,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
 // A model that goes on begins near a minimum and without momentum, so half the rate, and at least
 // 100 iterations for the new categories to be learned.
 PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
-                                             const pktseq_codec *codec,
-                                             const pktseq_training *training,
-                                             const pktseq_detector *detector, pktseq_error *err) {
+                                                  const pktseq_codec *codec,
+                                                  const pktseq_training *training,
+                                                  const pktseq_detector *detector,
+                                                  pktseq_error *err) {
     pktseq_status status = pktseq_recipe_recommended(recipe, NULL, err);
     if (status) return status;
     if (!model || !model->block || !codec || !codec->field_count) {
@@ -17420,11 +17421,15 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
 }
 
 #ifndef PKTSEQ_NO_STDIO
-// Empties a guard and keeps the options of the caller.
-// Callbacks, secret and allocator are of the options, so they are there before anything can fail.
-static void pktseqi_guard_begin(pktseq_guard *guard, const pktseq_options *options) {
+// Empties a guard and keeps the options of the caller: callbacks, secret and allocator are among
+// them, so they are there before anything else can fail.
+static pktseq_status pktseqi_guard_begin(pktseq_guard *guard, const char *path,
+                                         const pktseq_options *options, pktseq_error *err) {
+    if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     memset(guard, 0, sizeof *guard);
+    if (!path) return pktseqi_bad_argument(err, "path is NULL");
     if (options) guard->options = *options;
+    return PKTSEQ_OK;
 }
 
 // Reads what is learned from, learns and calibrates; dataset is the caller's to free.
@@ -17458,10 +17463,8 @@ static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
 PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
                                             const pktseq_options *options, pktseq_error *err) {
     pktseq_dataset dataset;
-    pktseq_status status;
-    if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
-    pktseqi_guard_begin(guard, path ? options : NULL);
-    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    pktseq_status status = pktseqi_guard_begin(guard, path, options, err);
+    if (status) return status;
     memset(&dataset, 0, sizeof dataset);
     status = pktseqi_guard_learn(guard, path, &dataset, err);
     pktseq_dataset_free(&dataset);
@@ -17482,10 +17485,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const cha
 
 PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err) {
-    pktseq_status status;
-    if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
-    pktseqi_guard_begin(guard, path ? options : NULL);
-    if (!path) return pktseqi_bad_argument(err, "path is NULL");
+    pktseq_status status = pktseqi_guard_begin(guard, path, options, err);
+    if (status) return status;
     status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,
                          &guard->options.allocator, err);
     if (!status && !guard->codec.field_count)

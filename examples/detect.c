@@ -591,39 +591,37 @@ static void print_figures(app *a) {
     if (a->judged || a->labelled) print_means(a, a->labelled ? label : side);
 }
 
-// One line of the ranking's figures, of any scores; tpr and fpr at a threshold, if there is one.
-static void print_ranking(app *a, const char *what, const pktseq_evaluation *e, int judged,
-                          double tpr, double fpr) {
-    say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%", what,
-        e->auc, e->average_precision, 100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent);
-    if (judged) say(a, ", at the threshold %4.1f %% (false alarms %.2f %%)", 100 * tpr, 100 * fpr);
-    say(a, "\n");
+// Returns the share of the normal (0) or of the anomalous sequences (1), or of those with one label,
+// that are above a threshold; 0 of none.
+static double share_above(const app *a, const double *score, double threshold, int kind,
+                          const char *label) {
+    size_t above = 0, count = 0;
+    for (size_t i = 0; i < a->dataset.pairs; ++i) {
+        if (a->pair[i].anomalous != kind || (label && strcmp(a->pair[i].label, label))) continue;
+        above += score[i] > threshold;
+        ++count;
+    }
+    return count ? (double)above / (double)count : 0;
 }
 
-// Shares of anomalous and normal sequences above a threshold.
-static void shares_above(const app *a, const double *score, double threshold, double *tpr,
-                         double *fpr) {
-    size_t above[3] = {0, 0, 0}, count[3] = {0, 0, 0};
-    for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        ++count[a->pair[i].anomalous];
-        above[a->pair[i].anomalous] += score[i] > threshold;
-    }
-    *fpr = count[0] ? (double)above[0] / (double)count[0] : 0;
-    *tpr = count[1] ? (double)above[1] / (double)count[1] : 0;
+// One line of the ranking's figures, of any scores; and at a threshold, if there is one.
+static void print_ranking(app *a, const char *what, const pktseq_evaluation *e,
+                          const double *score, double threshold, int judged) {
+    say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%", what,
+        e->auc, e->average_precision, 100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent);
+    if (judged)
+        say(a, ", at the threshold %4.1f %% (false alarms %.2f %%)",
+            100 * share_above(a, score, threshold, 1, NULL),
+            100 * share_above(a, score, threshold, 0, NULL));
+    say(a, "\n");
 }
 
 // What is found of one label, against all that are normal.
 static int print_label(app *a, const char *label) {
     pktseq_evaluation e;
-    size_t found = 0, all = 0;
     if (evaluate(a, a->best, label, &e)) return fail("label %s: %s", label, a->err.text);
-    for (size_t i = 0; i < a->dataset.pairs; ++i) {
-        if (a->pair[i].anomalous != 1 || strcmp(a->pair[i].label, label) != 0) continue;
-        found += a->best[i] > a->threshold;
-        ++all;
-    }
-    say(a, "  %-16s %6lu  ", label, (unsigned long)all);
-    if (a->judged) say(a, "%5.1f %%", 100 * (double)found / (double)all);
+    say(a, "  %-16s %6lu  ", label, (unsigned long)e.anomalous);
+    if (a->judged) say(a, "%5.1f %%", 100 * share_above(a, a->best, a->threshold, 1, label));
     else say(a, "%7s", "-");
     say(a, "  %.3f  %5.1f %%\n", e.auc, 100 * e.tpr_at_1_percent);
     return 0;
@@ -632,23 +630,21 @@ static int print_label(app *a, const char *label) {
 // How well the scores rank, if the data say what is anomalous.
 static int print_evaluation(app *a) {
     const char *seen[MOST_LABELS];
-    size_t labels = 0, known;
-    double tpr, fpr, share;
+    const pktseq_evaluation *e = &a->evaluation;
+    size_t labels = 0, known = e->anomalous + e->normal;
     if (!a->labelled) return 0;
     if (!a->evaluated) {
         say(a, "labels      %s\n", a->err.text);
         return 0;
     }
-    shares_above(a, a->best, a->threshold, &tpr, &fpr);
-    known = a->evaluation.anomalous + a->evaluation.normal;
-    share = (double)a->evaluation.anomalous / (double)known;
-    say(a, "\nlabels      %lu of %lu %s are anomalous\n",
-        (unsigned long)a->evaluation.anomalous, (unsigned long)known,
-        a->table.connection ? "connections" : "sequences");
-    print_ranking(a, "this model", &a->evaluation, a->judged, tpr, fpr);
+    say(a, "\nlabels      %lu of %lu %s are anomalous\n", (unsigned long)e->anomalous,
+        (unsigned long)known, a->table.connection ? "connections" : "sequences");
+    print_ranking(a, "this model", e, a->best, a->threshold, a->judged);
     say(a, "chance      AUC 0.500  AP %.3f  found at 1 %% false alarms  1.0 %%, at 0.1 %%  0.1 %%",
-        share);
-    if (a->judged) say(a, ", at the threshold %4.1f %%", 100 * fpr);
+        (double)e->anomalous / (double)known);
+    if (a->judged)
+        say(a, ", at the threshold %4.1f %%",
+            100 * share_above(a, a->best, a->threshold, 0, NULL));
     say(a, "\n");
     say(a, "  %-16s %6s  %7s  %5s  %7s\n", "label", "number", "found", "AUC", "at 1 %");
     for (size_t i = 0; i < a->dataset.pairs; ++i) {
@@ -671,7 +667,7 @@ static int print_evaluation(app *a) {
 static int print_baseline(app *a, const pktseq_table *normal) {
     size_t learn = (size_t)(0.8 * (double)normal->sequences);
     double *score = (double *)malloc((normal->sequences + a->table.sequences) * sizeof *score);
-    double *own = score ? score + normal->sequences : NULL, threshold, tpr, fpr;
+    double *own = score ? score + normal->sequences : NULL, threshold;
     double *used = (double *)malloc(a->dataset.pairs * sizeof *used);
     pktseq_evaluation e;
     char message[256];
@@ -692,12 +688,10 @@ static int print_baseline(app *a, const pktseq_table *normal) {
         above += used[i] > threshold;
     }
     if (!bad) lead_scores(a, used);
-    if (!bad && a->evaluated && !evaluate(a, used, NULL, &e)) {
-        shares_above(a, used, threshold, &tpr, &fpr);
-        print_ranking(a, "3-grams", &e, 1, tpr, fpr);
-    } else if (!bad) {
+    if (!bad && a->evaluated && !evaluate(a, used, NULL, &e))
+        print_ranking(a, "3-grams", &e, used, threshold, 1);
+    else if (!bad)
         say(a, "3-grams     %lu sequences above their threshold\n", (unsigned long)above);
-    }
     free(score);
     free(used);
     return bad;
