@@ -11756,7 +11756,7 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
 //                                                             gh = quarters 1 2 4, of W_hh h + b_hh
 //
-// Then come the dx of linear_back; its dW and db are summed up in >>backward, for all steps:
+// Then comes dx of plain_linear_back; its dW and db are summed up in >>backward, for all steps:
 //   was: W_ih x + b_ih       dx  = W_ih' gi      left to the caller
 //   was: W_hh h + b_hh       dh += W_hh' gh      not at step 0, where h is a constant zero
 //
@@ -16074,7 +16074,9 @@ typedef struct pktseqi_header {
     size_t data_at;         // where the numbers begin
     pktseq_group *group;    // of config, made here
     pktseq_allocator allocator;
-    const char *line;       // the line of the metadata that was looked at last
+    const char *key;        // the entry of the metadata that is read,
+    char *at;               // what is left of it,
+    const char *line;       // and the line that was looked at last
 } pktseqi_header;
 
 // Fails with a sentence, if nothing has failed before.
@@ -16358,6 +16360,13 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
+// Begins to read an entry of the metadata. 0: there is none.
+static int pktseqi_load_find(pktseqi_header *header, const char *key) {
+    header->key = key;
+    header->at = pktseqi_load_meta(header, key);
+    return header->at != NULL;
+}
+
 // Reports a wrong value of the metadata and the line that was looked at, in one sentence for all
 // that can be wrong: nobody writes them by hand.
 // What was looked at last is the line at which reading stopped: the one that is wrong, or, if one
@@ -16495,20 +16504,20 @@ static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, 
     return status;
 }
 
-// Reads the lines of an object, which is zeroed, and moves *at behind them. Lines that are missing
-// leave zeros. header->line tells how far it has come.
+// Reads the lines of an object, which is zeroed, and moves the cursor after them. Lines that are
+// missing leave zeros. header->line tells how far it has come.
 // Lines have one order, that of the list: so each is looked for at one place only, and one that
 // comes twice, or is none of this list, stays and is refused as what goes on after the last.
-static pktseq_status pktseqi_load_members(pktseqi_header *header, char **at,
-                                          const pktseqi_member *m, size_t count, void *object) {
+static pktseq_status pktseqi_load_members(pktseqi_header *header, const pktseqi_member *m,
+                                          size_t count, void *object) {
     pktseq_status status = PKTSEQ_OK;
     for (; count > 0 && !status; --count, ++m) {
         size_t size = strlen(m->name);
-        char *line = *at, *end = strchr(line, ';');
+        char *line = header->at, *end = strchr(line, ';');
         header->line = m->name;
         if (end && strncmp(line, m->name, size) == 0 && line[size] == ' ') {
             *end = 0;
-            *at = end + 1;
+            header->at = end + 1;
             status = pktseqi_load_values(m, object, line + size + 1, &header->allocator);
         }
         if (!status && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
@@ -16516,14 +16525,12 @@ static pktseq_status pktseqi_load_members(pktseqi_header *header, char **at,
     return status;
 }
 
-// Fails as an entry of the metadata does, if it does: when it is not what it should be, or goes on
-// after its last line.
+// Ends an entry: fails if it is not what it should be, or goes on after its last line.
 // Running out of memory is never called bad data: the same file may load the next time.
-static pktseq_status pktseqi_load_end(pktseqi_header *header, const char *key, const char *at,
-                                      pktseq_status status) {
+static pktseq_status pktseqi_load_end(pktseqi_header *header, pktseq_status status) {
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
-    if (!status && *at) header->line = at;
-    return status || *at ? pktseqi_bad_meta(header, key) : PKTSEQ_OK;
+    if (!status && *header->at) header->line = header->at;
+    return status || *header->at ? pktseqi_bad_meta(header, header->key) : PKTSEQ_OK;
 }
 
 // Checks what every file of ours has, if this one says that it is: checksum and format. *ours: it
@@ -16559,9 +16566,7 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int 
 // reference's settings, each output a number.
 // D, O and H are known from the shapes, so nothing here asks for more memory than the tensors have.
 static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
-    static const char key[] = "pktseq.model";
     pktseq_config *config = &header->config;
-    char *at = pktseqi_load_meta(header, key);
     size_t next = 0;
     int ours;
     pktseq_status status = pktseqi_load_ours(header, size, &ours);
@@ -16571,43 +16576,42 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
         config->start = PKTSEQ_START_TARGET;
         return PKTSEQ_OK;
     }
-    if (!at) return pktseqi_bad_meta(header, key);
-    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_model_members), config);
-    if (status || config->groups > config->out) return pktseqi_bad_meta(header, key);
+    if (!pktseqi_load_find(header, "pktseq.model")) return pktseqi_bad_meta(header, header->key);
+    status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_model_members), config);
+    if (status || config->groups > config->out) return pktseqi_bad_meta(header, header->key);
     config->group = header->group = (pktseq_group *)pktseqi_alloc_zeroed(
         &header->allocator, config->groups, sizeof *header->group);
     if (!header->group) return pktseqi_no_memory(header->json.err);
     for (size_t g = 0; g < config->groups && !status; ++g) {
         pktseq_group *group = &header->group[g];
-        status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_group_members), group);
+        status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_group_members), group);
         group->first = next;
         if ((group->kind != PKTSEQ_GROUP_CLASS && group->count > 1) ||
             group->count > config->out - next)
             status = PKTSEQ_ERROR_DATA;
         next += group->count;
     }
-    return pktseqi_load_end(header, key, at, next == config->out ? status : PKTSEQ_ERROR_DATA);
+    return pktseqi_load_end(header, next == config->out ? status : PKTSEQ_ERROR_DATA);
 }
 
 // Reads the lines of a codec and its fields.
 // On a failure the codec is left as pktseq_codec_free takes it: field_count is how many fields are
 // there, each zeroed before it was filled.
-static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pktseq_codec *codec) {
-    pktseq_status status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_codec_members),
-                                                codec);
+static pktseq_status pktseqi_load_fields(pktseqi_header *header, pktseq_codec *codec) {
+    pktseq_status status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_codec_members), codec);
     size_t count = codec->field_count;
     codec->field_count = 0;
     if (status) return status;
     if (codec->rule.min_length && pktseqi_rule_check(&codec->rule, NULL)) return PKTSEQ_ERROR_DATA;
-    // So a file of a few bytes cannot have a million fields allocated.
-    if (count > strlen(*at) / 9) return PKTSEQ_ERROR_DATA;  // "column x;" is the least of a field
+    // So a few bytes cannot have a million fields allocated: each has at least "column x;".
+    if (count > strlen(header->at) / 9) return PKTSEQ_ERROR_DATA;
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count,
                                                         sizeof *codec->field);
     if (!codec->field) return PKTSEQ_ERROR_MEMORY;
     while (codec->field_count < count) {
         pktseq_field *field = &codec->field[codec->field_count++];
         int context, bad;
-        status = pktseqi_load_members(header, at, PKTSEQI_LIST(pktseqi_field_members), field);
+        status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_field_members), field);
         if (status) return status;
         context = field->role == PKTSEQ_ROLE_CONTEXT;
         // As pktseqi_schema_check asks of whoever makes a codec; encoders rely on it.
@@ -16623,13 +16627,10 @@ static pktseq_status pktseqi_load_fields(pktseqi_header *header, char **at, pkts
 
 // Reads "pktseq.codec". It has to fit the model.
 static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *codec) {
-    static const char key[] = "pktseq.codec";
-    char *at = pktseqi_load_meta(header, key);
     pktseq_status status;
-    if (!at) return PKTSEQ_OK;
+    if (!pktseqi_load_find(header, "pktseq.codec")) return PKTSEQ_OK;
     codec->allocator = header->allocator;
-    status = pktseqi_load_fields(header, &at, codec);
-    status = pktseqi_load_end(header, key, at, status);
+    status = pktseqi_load_end(header, pktseqi_load_fields(header, codec));
     if (status) return status;
     if (codec->features != header->config.in || codec->targets != header->config.out)
         return pktseqi_error(header->json.err, PKTSEQ_ERROR_MISMATCH, 0, "the codec in the header "
@@ -16642,19 +16643,17 @@ static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *co
 // Reads "pktseq.training".
 // Sums, counts and losses are of iterations that were done, so there are no more of them.
 static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
-    static const char key[] = "pktseq.training";
-    char *at = pktseqi_load_meta(header, key);
     pktseq_status status;
-    if (!at) return PKTSEQ_OK;
+    if (!pktseqi_load_find(header, "pktseq.training")) return PKTSEQ_OK;
     t->allocator = header->allocator;
-    status = pktseqi_load_members(header, &at, PKTSEQI_LIST(pktseqi_training_members), t);
+    status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_training_members), t);
     // The array has one number more, zero, that nobody uses.
     t->loss_capacity = t->losses;
     if (!status && (t->iteration > t->config.iterations || t->report_count > t->iteration ||
                     t->losses > t->iteration || t->loss_sum_count > t->iteration ||
                     pktseqi_train_config_check(&t->config, NULL)))
         status = PKTSEQ_ERROR_DATA;
-    return pktseqi_load_end(header, key, at, status);
+    return pktseqi_load_end(header, status);
 }
 
 // Reads "pktseq.detector" into a detector that fits model and codec.
@@ -16662,26 +16661,24 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
 // codec's, since weights and means are by their order.
 static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_model *model,
                                            const pktseq_codec *codec, pktseq_detector *d) {
-    static const char key[] = "pktseq.detector";
-    char *at = pktseqi_load_meta(header, key);
     pktseq_status status;
-    if (!at) return PKTSEQ_OK;
+    if (!pktseqi_load_find(header, "pktseq.detector")) return PKTSEQ_OK;
     d->out = model->config.out;
     d->groups = model->config.groups;
     d->allocator = header->allocator;
-    status = pktseqi_load_members(header, &at, pktseqi_detector_members, 1, d);  // contexts
+    status = pktseqi_load_members(header, pktseqi_detector_members, 1, d);  // contexts
     // Each number of the matrix takes two bytes at least: contexts ask for no more than there is.
-    if (status || d->contexts * d->contexts > strlen(at) ||
+    if (status || d->contexts * d->contexts > strlen(header->at) ||
         (codec && codec->field_count &&
          (codec->contexts != d->contexts || codec->groups != d->groups)))
-        return pktseqi_bad_meta(header, key);
+        return pktseqi_bad_meta(header, header->key);
     status = pktseqi_detector_alloc(d, header->json.err);
     if (status) return status;
-    status = pktseqi_load_members(header, &at, pktseqi_detector_members + 1,
+    status = pktseqi_load_members(header, pktseqi_detector_members + 1,
                                   PKTSEQI_LENGTH(pktseqi_detector_members) - 1, d);
     if (!status && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts)))
         status = PKTSEQ_ERROR_DATA;
-    return pktseqi_load_end(header, key, at, status);
+    return pktseqi_load_end(header, status);
 }
 
 // Reads the numbers of one tensor of the file, (count), each finite. A file of the other type than
