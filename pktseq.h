@@ -10070,6 +10070,7 @@ typedef struct pktseqi_kernels {
     // momentum  v = m * v + s * g, each rounded, then w += a * v
     // exp       v = e^(v - max); returns their sum, in 16 lanes as a dot product's
     // sigmoid   v = 1 / (1 + e^-v)
+    // max       returns the largest of at least one
     // squares   returns the sum of v * v in double, where no square of a float overflows
     void (*axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n);
     void (*scale)(pktseq_real a, pktseq_real *v, size_t n);
@@ -10077,6 +10078,7 @@ typedef struct pktseqi_kernels {
                      pktseq_real *v, pktseq_real *w, size_t n);
     pktseq_real (*exp)(pktseq_real *v, size_t n, pktseq_real max);
     void (*sigmoid)(pktseq_real *v, size_t n);
+    pktseq_real (*max)(const pktseq_real *v, size_t n);
     double (*squares)(const pktseq_real *v, size_t n);
 } pktseqi_kernels;
 
@@ -10155,8 +10157,25 @@ static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
 #endif  // PKTSEQI_IMPLEMENTED
 
 #ifdef PKTSEQI_K
+// The next two are one text for all instruction sets, of which the compiler makes vectors.
+
+// What a softmax subtracts; the same in any order. A first number that is not one stays the
+// largest, and makes the sums that come of it not a number, either: so a network that diverges is
+// seen.
+static PKTSEQI_TARGET pktseq_real PKTSEQI_K(max)(const pktseq_real *v, size_t n) {
+    pktseq_real lane[16], max = v[0];
+    size_t i = 0;
+    for (size_t l = 0; l < 16; ++l) lane[l] = v[0];
+    for (; i + 16 <= n; i += 16) {
+        PKTSEQI_SIMD
+        for (size_t l = 0; l < 16; ++l) lane[l] = v[i + l] > lane[l] ? v[i + l] : lane[l];
+    }
+    for (; i < n; ++i) max = v[i] > max ? v[i] : max;
+    for (size_t l = 0; l < 16; ++l) max = lane[l] > max ? lane[l] : max;
+    return max;
+}
+
 // The norm of the gradients: 16 lanes, each number in lane i % 16, added up one after the other.
-// One text for all instruction sets, of which the compiler makes vectors.
 static PKTSEQI_TARGET double PKTSEQI_K(squares)(const pktseq_real *v, size_t n) {
     double lane[16] = {0}, sum = 0;
     size_t i = 0;
@@ -10878,7 +10897,8 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
     PKTSEQI_ISA_NAME,  PKTSEQI_K(matmul), PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
     PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),        PKTSEQI_K(scale),
-    PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid),   PKTSEQI_K(squares)};
+    PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid),   PKTSEQI_K(max),
+    PKTSEQI_K(squares)};
 
 #undef PKTSEQI_SCALAR
 #undef PKTSEQI_ISA
@@ -12017,22 +12037,6 @@ static size_t pktseqi_truth_hot(const pktseqi_truth *truth, const pktseq_group *
     return pktseqi_hot(group, truth->row[truth->packing->group_field[g]]);
 }
 
-// Returns the largest of (count), in 16 lanes, which compilers turn into vectors; the largest is
-// the same in any order. A first number that is not one stays the largest, and makes the sums that
-// come of it not a number, either: so a network that diverges is seen.
-static pktseq_real pktseqi_greatest(const pktseq_real *x, size_t count) {
-    pktseq_real lane[16], max = x[0];
-    size_t i = 0;
-    for (size_t l = 0; l < 16; ++l) lane[l] = x[0];
-    for (; i + 16 <= count; i += 16) {
-        PKTSEQI_SIMD
-        for (size_t l = 0; l < 16; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    }
-    for (; i < count; ++i) max = x[i] > max ? x[i] : max;
-    for (size_t l = 0; l < 16; ++l) max = lane[l] > max ? lane[l] : max;
-    return max;
-}
-
 // Turns W h + b into what it means under NLL, group by group: plain_link.
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
                          pktseq_real *out) {
@@ -12042,7 +12046,7 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
         size_t n = group->count;
         if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(v, 1);
         if (group->kind == PKTSEQ_GROUP_CLASS)
-            kernels->scale(1 / kernels->exp(v, n, pktseqi_greatest(v, n)), v, n);
+            kernels->scale(1 / kernels->exp(v, n, kernels->max(v, n)), v, n);
     }
 }
 
@@ -14735,7 +14739,7 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
         if (group->kind == PKTSEQ_GROUP_CLASS) {
             size_t hot = pktseqi_truth_hot(truth, group, g);
             if (hot < group->count) {  // of an unknown class p stays 0, and the forecast is raw
-                total = kernels->exp(out, group->count, pktseqi_greatest(out, group->count));
+                total = kernels->exp(out, group->count, kernels->max(out, group->count));
                 p = out[hot] * (1 / total);  // as pktseqi_link scales, in the same two roundings
             }
             sum += d->weight[g] * pktseqi_surprisal(p, PKTSEQI_MIN_PROBABILITY);

@@ -140,8 +140,9 @@ static void same_vectors(const pktseqi_kernels *k) {
             by->sigmoid(out[i] + 800, n);
             by->scale(a, out[i] + 1000, n);
             out[i][1201] = (real)by->squares(in[1], n);
+            if (n > 0) out[i][1202] = by->max(in[1], n);
         }
-        compare(k->name, "axpy, momentum, exp, sigmoid, scale or squares", "n", n, 0, 0);
+        compare(k->name, "axpy, momentum, exp, sigmoid, scale, squares or max", "n", n, 0, 0);
     }
 }
 
