@@ -104,7 +104,7 @@ static size_t ppp(frame *f, int framed) {
 
 // ---- innermost packets --------------------------------------------------------------------------
 
-enum { INNERS = 10 };
+enum { INNERS = 11 };
 
 static void inner_tcp(frame *f, unsigned from, unsigned to, unsigned flags, size_t payload) {
     put_zeros(f, payload + 14);  // window, checksum, urgent pointer, 8 bytes of options
@@ -170,9 +170,10 @@ static void inner(frame *f, int which) {
         f->want.protocol = "SSH";
         f->want.notes = PKTSEQ_NOTE_FRAGMENT;
         break;
-    case 8:  // a later one
+    case 8:  // a later one, and one that is 32 kB later
+    case 10:
         put_zeros(f, 40);
-        ip4(f, 17, 0x0004);
+        ip4(f, 17, which == 8 ? 0x0004 : 0x1000);
         f->want.transport = 17;
         f->want.protocol = "UDP";
         f->want.notes = PKTSEQ_NOTE_FRAGMENT | PKTSEQ_NOTE_NO_PORTS;
@@ -211,7 +212,7 @@ static int wrap_qinq(frame *f) {
 static int wrap_mpls(frame *f) {
     if (!is_ip(f)) return 0;
     put(f, 0x00011140, 4);
-    put(f, 0x00010040, 4);
+    put(f, 0x00010e40, 4);  // all bits of the class beside that of the stack's bottom
     f->type = 0x8847;
     return 1;
 }
@@ -451,7 +452,7 @@ static int link_layer(frame *f, uint32_t link_type, unsigned variant) {
     case 107:
         if (!is_ip(f)) return 0;
         put(f, f->type == 0x0800 ? 0xcc : 0x8e, 1);
-        put_hex(f, "18 41 03");
+        put_hex(f, variant & 1 ? "18 41 03 00" : "18 41 03");
         return 1;
     }
     return 0;
@@ -763,6 +764,7 @@ static void test_pcap(void) {
             pktseq_status status;
             b.big = m & 1;
             count = pcap_all(&b, magics[m / 2], links[l]);
+            b.data[b.big ? 20 : 23] |= 0xfc;  // of the link type: about checksums
             CHECK(pktseq_capture_magic(b.data, 4) && !pktseq_capture_magic(b.data, 3));
             status = open_bytes(&capture, &s, &b, l == 1 ? 1 : l == 2 ? 0 : 4000, &err);
             CHECK_THAT(!status, "%s", err.text);
@@ -787,6 +789,10 @@ static void test_pcap(void) {
         }
 }
 
+// The number of a link type's interface in its section: all but the first backwards in the second,
+// whose interfaces are its own.
+static size_t interface_of(size_t link, int big) { return big && link ? LINKS - link : link; }
+
 // Sections of both orders of bytes one after the other, an interface for each link type, with units
 // of 10^-6 (said or not), 10^-9, 10^-3 with an offset, and 2^-20; all three kinds of packet block.
 static void pcapng_all(bytes *b) {
@@ -799,8 +805,10 @@ static void pcapng_all(bytes *b) {
         section(b);
         other_block(b, 0x00000bae);
         other_block(b, 0x00000bad);  // a custom block, which counts as a frame
-        for (int l = 0; l < LINKS; ++l)
+        for (size_t k = 0; k < LINKS; ++k) {
+            size_t l = interface_of(k, big);
             interface_block(b, links[l], resolution[l % 5], l % 5 == 3 ? 1000000000 : 0);
+        }
         for (size_t i = big ? frame_count / 2 : 0; i < (big ? frame_count : frame_count / 2); ++i) {
             frame *f = &frames[i];
             const unsigned char *data = f->data + f->begin;
@@ -816,8 +824,8 @@ static void pcapng_all(bytes *b) {
                 old_or_simple(b, i % 5 == 1, (uint64_t)seconds * per_second[0] + units, data,
                               size);
             else
-                enhanced(b, (uint32_t)l, (uint64_t)seconds * per_second[l % 5] + units, data,
-                         size);
+                enhanced(b, (uint32_t)interface_of(l, big),
+                         (uint64_t)seconds * per_second[l % 5] + units, data, size);
             before = f->want.time;
             if (i % 100 == 0) other_block(b, 5);
         }
@@ -855,6 +863,10 @@ static void test_times(void) {
     CHECK(pktseqi_time(0, 1, (uint64_t)1 << 63) == ldexp(1, -63));
     CHECK(pktseqi_time(0, 1, 1000000000000000000u) == 1e-18);
     CHECK(pktseqi_time(0, (uint64_t)-1, 1) == 4611686018427387904.0);
+    for (int64_t odd = 0; odd < 2; ++odd) {  // halves go to even
+        int64_t whole = ((int64_t)1 << 52) + odd;
+        CHECK(pktseqi_time(whole, 1, 2) == (double)(whole + odd));
+    }
     for (int i = 0; i < 20000; ++i) {
         char text[80];
         int digits = 1 + i % 18;
