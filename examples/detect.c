@@ -1254,7 +1254,7 @@ static int run_live(app *a) {
     const char *wrong = input_wrong(a->data_path, 0);
     int bad = 1;
     if (!l) return fail("out of memory");
-    options->threshold = a->threshold != 0 ? a->threshold : DBL_MIN;  // 0 means: the learned one
+    options->threshold = a->threshold;
     options->false_positive_rate = a->rate > 0 ? a->rate : 0;  // of what adapts
     options->adapt = 3600 * a->adapt;
     options->alarm_fn = live_alarm;
@@ -1272,6 +1272,7 @@ static int run_live(app *a) {
     else if (!l->file) fail("%s cannot be opened", a->data_path);
     else if (pktseq_guard_watch(&a->guard, NULL, &a->err)) fail("%s", a->err.text);
     else {
+        a->guard.watcher.options.threshold = a->threshold;  // a 0 was taken for the learned one
         live_begin(l, a->print);
         if (l->window_size && !a->json) print_model(a);
         bad = live_run(l, a->print);

@@ -420,6 +420,8 @@ refuses "adapting a given threshold" "leave --threshold out" \
 ./detect --model $model --live cap.csv >out
 check "live, the model is told first" \
     sh -c 'head -n 2 out | cut -c1-12 | tr -d "\n" | grep -q "^model       made from   $"'
+./detect --model $model --live --threshold 0 cap.csv >zero
+check "live, a threshold of 0 is one" grep -q '^threshold   0, of running scores' zero
 ./detect --model $model --live --false-alarms 0.01 cap.csv >same
 check "live, the rate that the model has kept" cmp out same
 ./detect --model $model --live --false-alarms 0.3 cap.csv >more
