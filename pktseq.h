@@ -61,14 +61,18 @@ DEFINES   Before the #include, the same in every file of a program:
                             itself, once for each instruction set
 
 CONVENTIONS
-    letters       N input packets, T target packets, D features in, O features out, H hidden
-                  units, B sequences in a batch. A shape stands behind a pointer as (rows, cols),
-                  row after row in memory.
+    letters       N input packets, T target packets, S = N + T steps, D features in, O features
+                  out, C features of the context, G groups of outputs, H hidden units, B sequences
+                  in a batch. A shape stands after a pointer as (rows, cols), row after row in
+                  memory.
+    reference     the PyTorch notebooks that the network and its first settings come from. Figures
+                  without another source were measured on the recordings in examples/data.
     units         timestamps in seconds, lengths in bytes, losses in squared standard deviations.
     errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. `err` may be
                   NULL; else it is filled, also on success. Nothing is printed, nothing exits. After
                   a failure every output is safe to free, and whatever was an input is unchanged.
-    ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties.
+    ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties
+                  (of a guard: _learn or _open, and _close).
                   _free takes NULL, a zeroed struct or an already freed one. Structs may be read,
                   not written, except the options, the training state of a loop of one's own, and
                   a loaded model's config.inputs and config.start, which a foreign file does not
@@ -433,7 +437,7 @@ typedef enum pktseq_kind {
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
     PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
     PKTSEQ_PORT_REFERENCE,   // [3] the reference's slip: ports above 49151 get no class at all
-    PKTSEQ_LOG,             // [1] log(1 + value), z-scored; the value is not negative
+    PKTSEQ_LOG,             // [1] log(1 + value), z-scored; a negative value counts as 0
     PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
 } pktseq_kind;
 
@@ -853,14 +857,15 @@ typedef struct pktseq_group {
 // Largest D and C of a codec: fitting a detector takes the cube of C.
 enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
 
-// A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
-// belong together (a one-hot group, a port's classes); those from D on are the context's.
+// How a table's protocols were named. A model knows only the names that it learned from.
 typedef enum pktseq_names {
     PKTSEQ_NAMES_UNKNOWN = 0,  // a file of sequences, or an older checkpoint, does not say it
     PKTSEQ_NAMES_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
     PKTSEQ_NAMES_PORTS         // by transport and port, as of pcap: "SSH", "HTTPS"
 } pktseq_names;
 
+// A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
+// belong together (a one-hot group, a port's classes); those from D on are the context's.
 typedef struct pktseq_codec {
     size_t field_count;
     pktseq_field *field;  // (field_count) with means, deviations and categories filled in
@@ -1333,8 +1338,8 @@ typedef struct pktseq_progress {
     size_t iteration, iterations;
     int events;                       // PKTSEQ_EVENT_... added up
     int milestone;                    // percent, the largest if several fall together; or 0
-    double loss;                      // of this iteration
-    double mean_loss;                 // since the last report
+    double loss;                      // of this iteration, a packet: work->report
+    double mean_loss;                 // the mean of these since the last report
     const pktseq_model *model;        // as it is now; may be saved
     const pktseq_training *training;  // may be saved with it
 } pktseq_progress;
@@ -1505,8 +1510,8 @@ typedef struct pktseq_drift {
 // Adds a scored sequence.
 //   score     of the whole sequence, as pktseq_detector_score gives it
 //   above     has it raised an alarm (in live use: at any time)?
-//   packets   of it, of which `unknown` have a text that the codec does not know. Who only has a
-//             file's sums adds them with any one sequence
+//   packets   of it, of which `unknown` have a text that the codec does not know. If only a
+//             file's totals are known, pass them with one of its sequences, and 0 with the others
 //   fails with ARGUMENT (NULL, a score that is not finite, more unknown than packets); nothing is
 //   then added. Thread safe for different drifts, as are the two below.
 PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
@@ -1802,7 +1807,8 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // ---- >>api-short: from a file to alarms in six calls ------------------------------------------
 
-// Zero means: the default. The ones up to tcp_only are for learning, but for the rate.
+// Zero means: the default. Fields up to tcp_only matter only for learning, except
+// false_positive_rate.
 typedef struct pktseq_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
     double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
@@ -4480,7 +4486,7 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 //   fast_rows       where the file says itself where sequences begin: rows as most are, in one pass
 //                   without being split into cells
 //   table_finish    a capture is cut into sequences, derived columns are made
-// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; packets give it in pktseqi_packet_number
+// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; packets give it in pktseqi_packets_whole
 // and take it in pktseqi_segment_packet. A new kind of cell is a line of PKTSEQI_CELLS and, where
 // that is more than a range of whole numbers, a case of cell_number; a frequent one, of fast_cell.
 
@@ -6713,7 +6719,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 // before anything is changed, so running out of it leaves the tracker as it was.
 //
 // Slots and packets are numbered from 1 on, and links are numbers: they take half of what pointers
-// do, stay right when an array moves, and 0, as which all memory begins, is none.
+// do, stay right when an array moves, and 0 means none, so that zeroed memory is valid.
 //
 // Limits are part of the definition: what is forgotten, and when, follows from the packets and the
 // rule alone, never from the secret, from memory or from how a table is laid out. So a file and the
@@ -6769,7 +6775,7 @@ typedef struct pktseqi_slot {
     uint32_t hash;
     uint32_t chain;         // the next one in the same bucket, or in the list of free slots
     uint32_t older, newer;  // in order of use
-    double time;            // of its last packet, which who uses it sets
+    double time;            // of its last packet, set by the table's user
 } pktseqi_slot;
 
 // A hash table of slots that also lists them by their last use, in a circle that slot 0 closes:
@@ -6949,7 +6955,7 @@ static void pktseqi_pair_count(pktseqi_pair *p, const pktseqi_remembered *packet
     p->length += more ? packet->length : -packet->length;
 }
 
-// Takes the oldest packet out of a pair's window, which has one.
+// Takes the oldest packet out of a pair's window, which must not be empty.
 static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
     pktseqi_remembered *packet = pktseqi_remembered_at(t, p->oldest);
     for (unsigned k = 0; k < 2; ++k) {
@@ -6965,7 +6971,7 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
     p->oldest = packet->next;
 }
 
-// Returns the place of the oldest packet in the ring, which has one.
+// Returns the place of the oldest packet in the ring, which must not be empty.
 static uint32_t pktseqi_ring_oldest(const pktseqi_tracking *t) {
     const pktseqi_slots *ring = &t->table[PKTSEQI_PACKETS];
     size_t before = t->newest + ring->capacity - ring->taken;
@@ -7188,8 +7194,8 @@ static void pktseqi_tracker_end(const pktseq_tracker *tracker, uint32_t i) {
     if (tracker->end_fn) tracker->end_fn(tracker->user_data, i ? i - 1 : 0);
 }
 
-// Forgets the least recently used slot of a table, and counts that if it still counted at this
-// time, that is, if a limit and not its window made it go. The table has one.
+// Evicts the least recently used slot of a table, which must not be empty. Increments the table's
+// evicted_.. if the slot was still within its window, so that the limit forced it out and not age.
 //   table   PKTSEQI_CONNECTIONS, _PAIRS or _CONTACTS
 static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) {
     pktseqi_tracking *t = tracker->state;
@@ -7614,7 +7620,7 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     t->table[PKTSEQI_CONTACTS].limit = t->table[PKTSEQI_PAIRS].limit + 3;
     t->table[PKTSEQI_PACKETS].limit = rule->max_packets ? rule->max_packets : standard.max_packets;
     // Where the caller has no secret, addresses of memory, which most systems choose at random: not
-    // a secret to rely on, but no packet can know it. Nothing can be read from the outside here.
+    // a secret to rely on, but no packet can know it. The order in a bucket shows in no result.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
     return pktseqi_ok(err);
@@ -11584,26 +11590,27 @@ static void pktseqi_plain_gru(const pktseq_model *m, pktseq_plain *p, size_t s) 
     }
 }
 
-// The same step back: dh2 (H)  ->  dx (D), dh (H), gradients        da, db (3H) in a, b
+// The same step back: dh2 (H)  ->  dx (D), dh (H), gradients
+//   gi, gh (3H) = d loss / d a, d b, in the memory of a, b; they differ in the last third
 static void pktseqi_plain_gru_back(const pktseq_model *m, pktseq_plain *p, size_t s) {
     pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
     size_t H = w.H;
     const double *h = p->h + s * H, *dh2 = p->dh + (s + 1) * H;
     const double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H;
-    double *dh = p->dh + s * H, *da = p->a, *db = p->b;
+    double *dh = p->dh + s * H, *gi = p->a, *gh = p->b;
     for (size_t j = 0; j < H; ++j) {
         double dz = dh2[j] * (h[j] - n[j]), dn = dh2[j] * (1 - z[j]);  // was: (1 - z)*n + z*h
         double an = dn * (1 - n[j] * n[j]);                            // was: n = tanh(..)
         double dr = an * q[j], dq = an * r[j];                         // was: a_n + r*q
         dh[j] = dh2[j] * z[j];
-        da[j] = db[j] = dr * r[j] * (1 - r[j]);                        // was: r = sigmoid(..)
-        da[H + j] = db[H + j] = dz * z[j] * (1 - z[j]);                // was: z = sigmoid(..)
-        da[2 * H + j] = an;
-        db[2 * H + j] = dq;
+        gi[j] = gh[j] = dr * r[j] * (1 - r[j]);                        // was: r = sigmoid(..)
+        gi[H + j] = gh[H + j] = dz * z[j] * (1 - z[j]);                // was: z = sigmoid(..)
+        gi[2 * H + j] = an;
+        gh[2 * H + j] = dq;
     }
-    pktseqi_plain_linear_back(m, p, w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, da,
+    pktseqi_plain_linear_back(m, p, w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, gi,
                               p->dx + s * p->width);
-    pktseqi_plain_linear_back(m, p, w.w_hh, w.b_hh, 3 * H, H, h, db, dh);
+    pktseqi_plain_linear_back(m, p, w.w_hh, w.b_hh, 3 * H, H, h, gh, dh);
 }
 
 // Turns v = W h + b of a group of outputs (n) into what the loss takes it for: a number stays, a
@@ -11623,7 +11630,7 @@ static pktseq_group_kind pktseqi_plain_kind(const pktseq_config *c, size_t g) {
     return c->loss == PKTSEQ_LOSS_MSE ? PKTSEQ_GROUP_NUMBER : c->group[g].kind;
 }
 
-// Returns -log p, in nats; no less than 1e-30 is taken for p.
+// Returns -log p, in nats. p is clamped to at least 1e-30; the gradient ignores the clamp.
 static double pktseqi_plain_nats(double p) { return -log(p > 1e-30 ? p : 1e-30); }
 
 // Returns the loss of step s; links the outputs, and sets dout = d loss / d (W h + b).
@@ -12783,7 +12790,7 @@ static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
     return NULL;
 }
 
-// Fails where a train config could lead astray.
+// Fails with ARGUMENT where a train config is invalid.
 static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
                                                 pktseq_error *err) {
     const char *fault = pktseqi_train_config_fault(config);
@@ -12807,8 +12814,8 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// Returns what a dataset is, in 64 bits: shapes, sequences and every feature's bits, a word at a
-// time (FNV-1a's step).
+// Returns a 64-bit fingerprint of a dataset: shapes, sequences and every feature's bits, a word
+// at a time (FNV-1a's step).
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
     // By bits, not by bytes in memory: the same on machines of either byte order.
@@ -14257,8 +14264,9 @@ static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_datase
 // are kept: of scores at the end, and of the highest score that a sequence ever had while it was
 // watched, since each look at an open sequence is one more chance of a false alarm.
 //
-// What is promised is a range, and it has been checked (make promise): of 108 pairs of a span to
-// learn from and later traffic to score, 99 % of the true rates lay in the range.
+// What is promised is a range, and it has been checked (`make promise` in the repository): of
+// 108 pairs of a span to learn from and later traffic to score, 99 % of the true rates lay in the
+// range.
 
 // Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
 // before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
