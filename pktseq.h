@@ -659,11 +659,12 @@ PKTSEQ_DEF int pktseq_port_class(double port);
 // table.counts and table.notes say what of this happened.
 //
 // A pcap or pcapng capture (see pktseq_capture_init), known by its first bytes, is such a file too.
-// Its rows are its frames with an IP packet, as above. It has the columns of the fields above,
-// "No.", the number of the frame, transport, icmp_type, icmp_code and icmp_id, which are always in
-// the table, payload and notes, all as in pktseq_packet. Flags that only the rule needs are no
-// columns: packets are tracked while they are read. timestamp is in seconds since 1970;
-// protocol is the usual service of a port, or the transport.
+// Its rows are its frames with an IP packet, as above. It can have the columns of the fields above,
+// "No.", the number of the frame, transport, icmp_type, icmp_code, icmp_id, payload and notes, all
+// as in pktseq_packet. Those that a field or schema->keep names are in the table, and protocol
+// beside a token; what only the rule or derived columns need is not, as packets are tracked while
+// they are read: who tracks the table again keeps what that needs. timestamp is in seconds since
+// 1970; protocol is the usual service of a port, or the transport.
 //   table      out; empty on failure. Free with pktseq_table_free.
 //   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
 //              was expected).       Thread safe.
@@ -8393,7 +8394,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 // such as the flags, are never made. With all columns made first, tracked from there and moved into
 // the order of their sequences, a million packets took half as long again.
 //
-//     packets_columns   requests that a packet can serve, each a column of the table
+//     packets_columns   fields and kept columns that a packet can serve
 //     packets_rows      collects packets of the capture, PKTSEQI_BATCH at a time
 //       packets_flush     what is staged of the batch before into columns
 //       packets_batch     numbers and texts of the batch staged, the tracker asked
@@ -8462,12 +8463,15 @@ static void pktseqi_packets_whole(const pktseq_packet *from, size_t count, size_
 }
 
 // Keeps the requests that packets serve, and fails for a field of any other column that is not made
-// of these. transport and what ICMP has of its own are always there: connections are told apart by
-// them.
+// of these. What only the rule or derived columns need is no column: with all of them a million
+// packets took a fifth longer.
 static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     size_t count = 1;
-    pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_ASKED_KEEP);
+    // Tokens are spelled with the name of the protocol.
+    for (size_t f = 0; f < r->schema->field_count; ++f)
+        if (pktseqi_derived_find(r->schema->field[f].column) == PKTSEQI_COL_TOKEN)
+            pktseqi_request_bits(r, PKTSEQI_BIT(PROTOCOL), PKTSEQI_ASKED_KEEP);
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int text = pktseqi_packet_text(q->known), flag = pktseqi_known[q->known].bits != 0;
@@ -8476,7 +8480,7 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
         if (!has && field && !pktseqi_request_made(q))
             return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q is missing: a capture does not have it", q->name);
-        if (!has || (flag && !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP)))) continue;
+        if (!has || !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP))) continue;
         if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
             return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q as "

@@ -218,8 +218,8 @@ static int parse_options(app *a, int argc, char **argv) {
 // Columns for people, not features: who, when, and the label; then those of --json, then those that
 // the n-gram needs.
 static const char *const keep[] = {
-    "No.", "timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "label", "protocol", "length",
-    "transport", "icmp_type", "icmp_code", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
+    "No.", "timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "label", "transport",
+    "protocol", "length", "icmp_type", "icmp_code", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
     "reset", "syn", "fin"};
 
 // Reads a file with the model's own schema.
@@ -227,7 +227,7 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
     static const char *const shown[] = {"src_ip", "dst_ip", "label"};
     pktseq_schema schema = pktseq_codec_schema(&a->guard.codec);
     schema.keep = keep;
-    schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 7;
+    schema.keep_count = a->baseline ? sizeof keep / sizeof *keep : a->json ? 12 : 8;
     if (a->notebook) schema.rule = a->guard.options.rule;
     schema.bad_rows = a->bad_rows > 0 ? a->bad_rows / 100 : -1;
     if (input_read(table, path, &schema, &a->err)) return fail("%s", a->err.text);

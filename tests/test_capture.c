@@ -1191,7 +1191,8 @@ static void test_failures(void) {
 // ---- a capture as a table -----------------------------------------------------------------------
 
 static void check_table(const bytes *b, int notebook) {
-    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "payload", "notes", "other"};
+    static const char *const keep[] = {"No.", "src_ip", "dst_ip", "payload", "notes", "other",
+                                       "transport", "icmp_type", "icmp_code", "icmp_id"};
     pktseq_schema schema = notebook ? pktseq_schema_reference() : pktseq_schema_default();
     const pktseq_column *column[24];
     static const char *const names[24] = {
@@ -1205,7 +1206,7 @@ static void check_table(const bytes *b, int notebook) {
     source s;
     size_t row = 0, others = 0;
     schema.keep = keep;
-    schema.keep_count = 6;
+    schema.keep_count = 10;
     schema.rule.min_length = 1;
     CHECK_THAT(!pktseq_table_parse(&table, b->data, b->size, &schema, NULL, &err), "%s", err.text);
     CHECK(!pktseq_table_column(&table, "other"));
@@ -1359,7 +1360,9 @@ static void check_live(const bytes *b, size_t limit) {
         CHECK(!pktseq_tracker_push(&tracker, &p, &all[capture.counts.frames - 1]));
     CHECK(table.rows == capture.counts.packets && table.sequences == tracker.sequences);
     CHECK(table.source_row && table.rows > 10000);
-    CHECK(!pktseq_table_column(&table, "syn") && pktseq_table_column(&table, "src_port"));
+    // What nobody asks for is no column: packets were tracked as they were read.
+    CHECK(!pktseq_table_column(&table, "syn") && !pktseq_table_column(&table, "src_port") &&
+          pktseq_table_column(&table, "timestamp") && pktseq_table_column(&table, "protocol"));
     CHECK(limit > 1000 || tracker.evicted_connections > 100);
     CHECK(table.counts.evicted_connections == tracker.evicted_connections &&
           table.counts.evicted_packets == tracker.evicted_packets);
