@@ -3,7 +3,7 @@
 # stage says what it skips; as root on Debian missing tools are installed.
 #
 #     bash tests/nightly.sh [STAGE ..]     only these: slow bits torture fuzz sanitize cross coverage
-#                                          mutate captures mpi detection promise
+#                                          mutate picked captures mpi detection promise
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/stages.sh
@@ -25,6 +25,7 @@ nightly sanitize sh tests/sanitize.sh
 nightly cross sh tests/cross.sh
 nightly coverage sh tests/coverage.sh
 nightly mutate python3 tests/mutate.py --count 50
+nightly picked python3 tests/mutate.py --picked
 nightly captures make captures
 nightly mpi bash tests/mpi.sh
 nightly detection make detection

@@ -279,6 +279,12 @@ static int wrap_in4(frame *f) {
     return 1;
 }
 
+static int wrap_in4_fragment(frame *f) {  // the first one: its note is not the inner packet's
+    if (!is_ip(f)) return 0;
+    ip4(f, number(f), 0x2000);
+    return 1;
+}
+
 static int wrap_in6(frame *f) {
     if (!is_ip(f)) return 0;
     ip6(f, number(f));
@@ -388,6 +394,7 @@ static const struct {
              {"gre-all", wrap_gre_all},   {"gre-eth", wrap_gre_ethernet},
              {"erspan2", wrap_erspan2},   {"pptp", wrap_pptp},
              {"in4", wrap_in4},           {"in6", wrap_in6},
+             {"in4-fragment", wrap_in4_fragment},
              {"ext", wrap_extensions},    {"vxlan", wrap_vxlan},
              {"geneve", wrap_geneve},     {"geneve-eth", wrap_geneve_ethernet},
              {"gtp", wrap_gtp},           {"teredo", wrap_teredo},
@@ -1300,6 +1307,30 @@ static void test_tables(void) {
     free(b.data);
 }
 
+// Frames left out after the last row alone: the table says of each row all the same which it is.
+static void test_last_left_out(void) {
+    const frame *tcp = &frames[0], *udp = tcp;
+    bytes b = {NULL, 0, 0, 0};
+    pktseq_schema schema = pktseq_schema_recommended(0);
+    pktseq_table table;
+    pktseq_error err;
+    while (udp->want.transport != 17 || udp->link_type != tcp->link_type) ++udp;
+    pcap_begin(&b, 0xa1b2c3d4, tcp->link_type);
+    for (uint32_t i = 0; i < 6; ++i) {
+        const frame *f = i < 5 ? tcp : udp;
+        pcap_frame(&b, 0xa1b2c3d4, i, 0, f->data + f->begin, frame_size(f));
+    }
+    schema.rule.tcp_only = 1;
+    schema.constant_is_zero = 1;
+    CHECK_THAT(!pktseq_table_parse(&table, b.data, b.size, &schema, NULL, &err), "%s", err.text);
+    CHECK(table.rows == 5 && table.counts.packets == 6 && table.counts.not_tcp == 1);
+    CHECK(table.source_row != NULL);
+    for (size_t row = 0; table.source_row && row < table.rows; ++row)
+        CHECK(table.source_row[row] == row);
+    pktseq_table_free(&table);
+    free(b.data);
+}
+
 // What comes before a damage is read, and where it is damaged is said; not if every row must be
 // good.
 static void test_damaged(void) {
@@ -1501,6 +1532,7 @@ int main(int argc, char **argv) {
     test_huge();
     test_failures();
     test_tables();
+    test_last_left_out();
     test_damaged();
     test_live();
     free(frames);

@@ -44,7 +44,9 @@ static pktseq_packet random_packet(double *clock, unsigned addresses, unsigned s
         p.icmp_type = type[random_below(10)];
         p.icmp_code = (unsigned char)random_below(3);
         p.icmp_id = (uint16_t)random_below(2);
-    } else if (p.transport != 47) {
+    }
+    // A CSV file's ICMP may have the ports of a packet that it quotes.
+    if (p.transport == 6 || p.transport == 17 || (p.transport != 47 && random_below(4) == 0)) {
         static const uint16_t port[] = {0, 22, 80, 65535};
         p.src_port = port[random_below(4)];
         p.dst_port = port[random_below(4)];
@@ -104,13 +106,14 @@ static pktseq_packet turned(pktseq_packet p) {
 }
 
 static int plain_same(pktseq_packet a, pktseq_packet b) {
-    int swapped;
+    int swapped, icmp = a.transport == 1 || a.transport == 58;  // whose type counts, not ports
     for (swapped = 0; swapped < 2; ++swapped) {
         pktseq_packet c = swapped ? turned(b) : turned(turned(b));
         pktseq_packet d = turned(turned(a));
         if (c.transport == d.transport && !memcmp(c.src, d.src, 16) && !memcmp(c.dst, d.dst, 16) &&
-            c.src_port == d.src_port && c.dst_port == d.dst_port && c.icmp_id == d.icmp_id &&
-            ((d.transport != 1 && d.transport != 58) || c.icmp_type == d.icmp_type))
+            c.icmp_id == d.icmp_id &&
+            (icmp ? c.icmp_type == d.icmp_type
+                  : c.src_port == d.src_port && c.dst_port == d.dst_port))
             return 1;
     }
     return 0;
