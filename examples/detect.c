@@ -591,8 +591,8 @@ static void print_figures(app *a) {
     if (a->judged || a->labelled) print_means(a, a->labelled ? label : side);
 }
 
-// Returns the share of the normal (0) or of the anomalous sequences (1), or of those with one label,
-// that are above a threshold; 0 of none.
+// Returns the share of the normal (0) or of the anomalous sequences (1), or of those with one
+// label, that are above a threshold; 0 of none.
 static double share_above(const app *a, const double *score, double threshold, int kind,
                           const char *label) {
     size_t above = 0, count = 0;

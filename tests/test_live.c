@@ -205,8 +205,8 @@ static void test_reasons(void) {
     strcpy(r.seen, "ICMP < 8/0 1300+ first");
     reason_text(&r, text);
     CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, "
-                            "seen ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0, "%s",
-               text);
+                            "seen ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0,
+               "%s", text);
     strcpy(r.expected, "about 1300+ a-b");  // of no token
     strcpy(r.seen, "<61 - first");
     reason_text(&r, text);
