@@ -11675,8 +11675,14 @@ static pktseq_group_kind pktseqi_plain_kind(const pktseq_config *c, size_t g) {
     return c->loss == PKTSEQ_LOSS_MSE ? PKTSEQ_GROUP_NUMBER : c->group[g].kind;
 }
 
-// Returns -log p, in nats. p is clamped to at least 1e-30; the gradient ignores the clamp.
-static double pktseqi_plain_nats(double p) { return -log(p > 1e-30 ? p : 1e-30); }
+// Returns -log p in nats, where p may have been rounded to 0: no less than `min` is ever taken.
+// What is not finite stays so, by its bits: a network that diverged must not look improbable.
+static double pktseqi_surprisal(double p, double min) {
+    return -log(pktseqi_finite(&p) && p < min ? min : p);
+}
+
+// Of a loss: one packet costs at most 69 nats for a group. The gradient ignores the clamp.
+#define PKTSEQI_MIN_LIKELIHOOD 1e-30
 
 // Returns the loss of step s; links the outputs, and sets dout = d loss / d (W h + b).
 //   number   (out - y)^2 / 2                            dout = out - y
@@ -11697,8 +11703,9 @@ static double pktseqi_plain_loss(const pktseq_config *c, pktseq_plain *p, size_t
             double e = (kind == PKTSEQ_GROUP_CLASS ? out[i] * sum : out[i]) - y[i];
             dout[i] = scale * e;
             if (kind == PKTSEQ_GROUP_NUMBER) loss += scale * e * e / 2;
-            else loss += y[i] * pktseqi_plain_nats(out[i]);
-            if (kind == PKTSEQ_GROUP_FLAG) loss += (1 - y[i]) * pktseqi_plain_nats(1 - out[i]);
+            else loss += y[i] * pktseqi_surprisal(out[i], PKTSEQI_MIN_LIKELIHOOD);
+            if (kind == PKTSEQ_GROUP_FLAG)
+                loss += (1 - y[i]) * pktseqi_surprisal(1 - out[i], PKTSEQI_MIN_LIKELIHOOD);
         }
     }
     return loss;
@@ -12147,22 +12154,17 @@ static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real
     return sum;
 }
 
-// Returns -log p in nats, where p may have been rounded to 0: no less than `min` is ever taken.
-static double pktseqi_surprisal(pktseq_real p, double min) {
-    return -log((double)p > min ? (double)p : min);
-}
-
 // Returns the negative log-likelihood of one group of y under the outputs, in nats, as plain_loss
 // does; 0 for a class that the codec does not know (all zeros).
 static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktseq_real *out,
                                 const pktseqi_truth *truth) {
-    const double min = 1e-30;  // so that one packet costs at most 69 nats for a group
+    const double min = PKTSEQI_MIN_LIKELIHOOD;
     double nll = 0, y;
     size_t hot;
     out += group->first;
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         hot = pktseqi_truth_hot(truth, group, g);
-        return hot < group->count ? pktseqi_surprisal(out[hot], min) : 0;
+        return hot < group->count ? pktseqi_surprisal((double)out[hot], min) : 0;
     }
     // A number: Gaussian of variance 1, without the constant log(2 pi) / 2.
     y = (double)pktseqi_truth_at(truth, group, g, 0);
@@ -12173,10 +12175,10 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     // A flag, or classes that are not packed: y need not be 0 or 1, a mixture is fine.
     for (size_t i = 0; i < group->count; ++i) {
         double yi = (double)pktseqi_truth_at(truth, group, g, i);
-        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal(out[i], min);
+        if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal((double)out[i], min);
     }
     if (group->kind == PKTSEQ_GROUP_FLAG && (y < 1 || y > 1))
-        nll += (1 - y) * pktseqi_surprisal(1 - out[0], min);
+        nll += (1 - y) * pktseqi_surprisal((double)(1 - out[0]), min);
     return nll;
 }
 
@@ -13561,7 +13563,7 @@ static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const
         }
         p = (double)(y >= 0.5 ? out[0] : 1 - out[0]);  // out: the probability that it is set
     }
-    return pktseqi_surprisal((pktseq_real)p, PKTSEQI_MIN_PROBABILITY);
+    return pktseqi_surprisal((double)(pktseq_real)p, PKTSEQI_MIN_PROBABILITY);
 }
 
 // Returns what the network says of one packet.  part (groups), or NULL: what of it each group is
@@ -14791,7 +14793,7 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
                 total = kernels->exp(out, group->count, kernels->max(out, group->count));
                 p = out[hot] * (1 / total);  // as pktseqi_link scales, in the same two roundings
             }
-            sum += d->weight[g] * pktseqi_surprisal(p, PKTSEQI_MIN_PROBABILITY);
+            sum += d->weight[g] * pktseqi_surprisal((double)p, PKTSEQI_MIN_PROBABILITY);
         } else {
             if (group->kind == PKTSEQ_GROUP_FLAG) kernels->sigmoid(out, 1);
             sum += d->weight[g] * pktseqi_group_surprisal(group, g, d->error, stream->out, truth);

@@ -634,12 +634,15 @@ static void test_failed_fit(void) {
     free(before.memory);
     before = detector_copy(&d);
 
-    // numbers that are none: in the model, in the context
-    kept = s.model.tensor.out_b[0];
-    s.model.tensor.out_b[0] = (real)sqrt(-1.0);
-    CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
-    CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
-    s.model.tensor.out_b[0] = kept;
+    // numbers that are none: in the model (any group of it alone), in the context
+    for (size_t o = 0; o < OUT; ++o) {
+        kept = s.model.tensor.out_b[o];
+        s.model.tensor.out_b[o] = (real)sqrt(-1.0);
+        status = pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err);
+        CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED, "output %d: %d", (int)o, (int)status);
+        CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
+        s.model.tensor.out_b[o] = kept;
+    }
     for (size_t row = 0; row < s.dataset.rows; ++row)
         ((real *)s.dataset.c)[row * CONTEXT] = (real)HUGE_VAL;
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);

@@ -53,6 +53,24 @@ static void test_fixtures(void) {
     printf("  PyTorch, likelihood: largest deviation %.1e\n", worst);
 }
 
+// Weights that are no numbers, in any one output: the loss is none, and no finite one as if the
+// packet were only improbable. Fast and plain.
+static void test_not_finite(void) {
+    const size_t T[] = {3, 2};
+    for (size_t o = 0; o < O; ++o) {
+        result plain;
+        net n;
+        net_nll(&n, 3, PKTSEQ_START_INPUT, 1, T, 2, 5);
+        n.model.tensor.out_b[o] = (real)sqrt(-1.0);
+        CHECK(net_forward(&n) == PKTSEQ_OK);
+        plain = result_plain(&n);
+        CHECK_THAT(isnan(n.work.loss) && isnan(plain.loss), "output %d: %g, plain %g", (int)o,
+                   n.work.loss, plain.loss);
+        result_free(&plain);
+        net_free(&n);
+    }
+}
+
 // Five steps of torch.optim.SGD with momentum after torch.nn.utils.clip_grad_norm_.
 static void test_momentum(const char *name) {
     fixture f = fixture_read(name, tolerance());
@@ -315,6 +333,7 @@ int main(void) {
     printf("  PyTorch, all: largest deviation %.1e\n", worst);
     test_unknown_class();
     test_extremes();
+    test_not_finite();
     test_losses_agree();
     test_bad_groups();
     test_step_contract();
