@@ -789,7 +789,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 // while it grows.
 struct pktseqi_tracking;
 typedef struct pktseq_tracker {
-    pktseq_rule rule;
+    pktseq_rule rule;    // a limit that was 0 is the default's here
     uint64_t packets, connections, sequences;  // pushed; begun
     uint64_t evicted_connections, evicted_pairs, evicted_packets,  // forgotten while they counted
         evicted_contacts;
@@ -809,8 +809,8 @@ typedef struct pktseq_tracker {
 typedef struct pktseq_tracked {
     uint64_t connection, sequence;  // numbers, in the order in which they began
     size_t position;                // of the packet in its sequence; 0 begins one
-    size_t slot;                    // of the sequence: below rule.max_connections, its own until
-                                    //   it ends, then another's
+    size_t slot;                    // of the sequence: below the tracker's rule.max_connections,
+                                    //   its own until it ends, then another's
     int dropped;                    // 1: rule.reference_names or .tcp_only drops it; all else is 0
     int direction, same_connection; // see pktseq_table_track
     const char *protocol;           // the packet's, or what rule.reference_names has made of it
@@ -829,8 +829,9 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked);
 
-// Ends the sequences that are over at this time, as if a packet of others had come then. A time
-// that is infinite ends all.
+// Ends the sequences that are over at this time, as a packet of others would that came then. By
+// connection an infinite time ends all. By the reference's rule the open one ends if it has
+// min_length packets and began more than `window` seconds before; a shorter one waits for more.
 PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now);
 
 // Writes a token as the column "token" has it, cut to size - 1 bytes and ended by 0.
@@ -1722,8 +1723,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
 // Takes the next packet.   fails with ARGUMENT, MEMORY; the watcher is then as it was.
 PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pktseq_packet *packet);
 
-// Ends the sequences that are over at this time, see pktseq_tracker_tick. An infinite time ends
-// all.
+// Ends the sequences that are over at this time, an infinite one too: see pktseq_tracker_tick.
 PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now);
 
 PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
@@ -1977,8 +1977,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const p
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err);
 
-// Ends the sequences that are over at this time, though no packet came: see pktseq_tracker_tick. An
-// infinite time ends all, with their alarms.
+// Ends the sequences that are over at this time, an infinite one too, though no packet came: see
+// pktseq_tracker_tick. Alarms are raised as they end.
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now);
 
 // Frees everything; raises no alarm. NULL, a zeroed guard and a closed one are fine.
@@ -4604,8 +4604,8 @@ enum {
     X(ICMP_TYPE, "icmp_type", NUMBER, ICMP, 0, 0, "icmp.type+icmpv6.type") \
     X(ICMP_CODE, "icmp_code", NUMBER, ICMP, 0, 0, "icmp.code+icmpv6.code") \
     X(ICMP_ID, "icmp_id", NUMBER, ICMP, 0, 0, "icmp.ident+icmpv6.echo.identifier") \
-    X(PAYLOAD, "payload", TEXT, PACKET, 0, 0, "") /* text in CSV, a number of packets */ \
-    X(NOTES, "notes", TEXT, PACKET, 0, 0, "") \
+    X(PAYLOAD, "payload", TEXT, HEADER, 0, 0, "") /* text in CSV, a number of packets */ \
+    X(NOTES, "notes", TEXT, HEADER, 0, 0, "") \
     X(POSITION, "position", POSITION, FILE, 0, 0, "") \
     X(LABEL, "label", TEXT, FILE, 0, 0, "/class/attack/attack_cat/attack_type") \
     X(WORD, "tcp.flags", TEXT, FILE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
@@ -6999,6 +6999,8 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
         --p->ports[k];
     }
     pktseqi_pair_count(p, packet, 0);
+    // lengths that are not whole leave what rounding made of them: no longer than the window is full
+    if (p->count[0] == 1) p->length = pktseqi_remembered_at(t, p->newest)->length;
     packet->pair = 0;
     p->oldest = packet->next;
 }
@@ -7633,6 +7635,7 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     const size_t size[] = {sizeof(pktseqi_connection), sizeof(pktseqi_pair),
                            sizeof(pktseqi_contact), sizeof(pktseqi_remembered)};
     pktseqi_tracking *t;
+    pktseq_rule *limit;
     pktseq_status status;
     if (!tracker) return pktseqi_bad_argument(err, "tracker is NULL");
     memset(tracker, 0, sizeof *tracker);
@@ -7643,14 +7646,17 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     t = (pktseqi_tracking *)pktseqi_alloc_zeroed(&tracker->allocator, 1, sizeof *t);
     if (!t) return pktseqi_no_memory(err);
     tracker->rule = *rule;
+    limit = &tracker->rule;
+    if (!limit->max_connections) limit->max_connections = standard.max_connections;
+    if (!limit->max_pairs) limit->max_pairs = standard.max_pairs;
+    if (!limit->max_packets) limit->max_packets = standard.max_packets;
     tracker->state = t;
     for (int i = 0; i < PKTSEQI_TABLES; ++i) t->table[i].size = size[i];
-    t->table[PKTSEQI_CONNECTIONS].limit = rule->max_connections ? rule->max_connections
-                                                                : standard.max_connections;
-    t->table[PKTSEQI_PAIRS].limit = rule->max_pairs ? rule->max_pairs : standard.max_pairs;
+    t->table[PKTSEQI_CONNECTIONS].limit = limit->max_connections;
+    t->table[PKTSEQI_PAIRS].limit = limit->max_pairs;
     // Three more, so that one packet's source and contacts have room.
-    t->table[PKTSEQI_CONTACTS].limit = t->table[PKTSEQI_PAIRS].limit + 3;
-    t->table[PKTSEQI_PACKETS].limit = rule->max_packets ? rule->max_packets : standard.max_packets;
+    t->table[PKTSEQI_CONTACTS].limit = limit->max_pairs + 3;
+    t->table[PKTSEQI_PACKETS].limit = limit->max_packets;
     // Where the caller has no secret, addresses of memory, which most systems choose at random: not
     // a secret to rely on, but no packet can know it. The order in a bucket shows in no result.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
@@ -12831,7 +12837,7 @@ static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
     // so that iterations * batch and a hundred times either fit 64 bits
     if (c->iterations > UINT32_MAX || c->batch > UINT32_MAX / 2 ||
         c->report_interval > UINT32_MAX || c->loss_interval > UINT32_MAX)
-        return "a number of iterations or a batch beyond 2^32";
+        return "a number of iterations beyond 2^32, or a batch beyond 2^31";
     // Rising, so that each is met once; up to 100, so that each is met.
     if (c->milestone_count > sizeof c->milestone) return "too many milestones";
     for (size_t i = 0; i < c->milestone_count; ++i)
@@ -12865,8 +12871,8 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// Returns a 64-bit fingerprint of a dataset: shapes, sequences and every feature's bits, a word
-// at a time (FNV-1a's step).
+// Returns a 64-bit fingerprint of a dataset: shapes, sequences, how many of them are trained on, and
+// every feature's bits, a word at a time (FNV-1a's step).
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
     // By bits, not by bytes in memory: the same on machines of either byte order.
@@ -12875,6 +12881,7 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     hash = (hash ^ d->out) * prime;
     hash = (hash ^ d->options.inputs) * prime;
     hash = (hash ^ (uint64_t)d->options.start) * prime;
+    hash = (hash ^ d->trained) * prime;
     for (size_t i = 0; i < d->pairs; ++i) {
         hash = (hash ^ d->first_row[i]) * prime;
         hash = (hash ^ d->length[i]) * prime;
@@ -12974,7 +12981,10 @@ static int pktseqi_train_snapshot(pktseqi_run *run) {
 
 // Goes back to the last snapshot. Returns DIVERGED, with a sentence that names both iterations. The
 // loss history keeps its memory; only its length goes back.
-static pktseq_status pktseqi_train_rollback(pktseqi_run *run) {
+//   what        "the loss is": what is not finite
+//   iteration   of which it is, from 1: the one under way, or the last that was counted
+static pktseq_status pktseqi_train_rollback(pktseqi_run *run, const char *what,
+                                            size_t iteration) {
     pktseq_training *training = run->training, last = *training;
     size_t n = run->model->parameters;
     // The velocity goes back with the weights: it is what made them diverge.
@@ -12984,8 +12994,8 @@ static pktseq_status pktseqi_train_rollback(pktseqi_run *run) {
     training->loss = last.loss;  // may have moved since; what it held then it still holds
     training->loss_capacity = last.loss_capacity;
     return pktseqi_error(run->err, PKTSEQ_ERROR_DIVERGED, 0,
-                         "the loss is no longer finite at iteration %z; the weights are those of "
-                         "iteration %z (a smaller learning rate may help)", last.iteration,
+                         "%s no longer finite at iteration %z; the weights are those of "
+                         "iteration %z (a smaller learning rate may help)", what, iteration,
                          training->iteration);
 }
 
@@ -13098,12 +13108,13 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run) {
     if (status)
         return pktseqi_error(run->err, status, 0, "forward: %s", pktseq_status_text(status));
     // A loss that is not finite has no gradient.
-    if (!pktseqi_finite(&work->loss)) return pktseqi_train_rollback(run);
+    if (!pktseqi_finite(&work->loss))
+        return pktseqi_train_rollback(run, "the loss is", run->training->iteration + 1);
     // Neither can fail: every pair of a dataset has targets, and forward has just run.
     pktseq_zero_grad(work);
     pktseq_backward(model, work);
     if (config->clip > 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
-        return pktseqi_train_rollback(run);
+        return pktseqi_train_rollback(run, "the gradient is", run->training->iteration + 1);
     // Neither can fail: work was made for this model.
     return velocity ? pktseq_momentum_step(model, work, config->learning_rate, config->momentum,
                                            velocity)
@@ -13133,14 +13144,14 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     }
     // Not at each report: a program may report every iteration.
     if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_snapshot(run))
-        return pktseqi_train_rollback(run);
+        return pktseqi_train_rollback(run, "the weights are", training->iteration);
     // A run that is stopped leaves its last iteration, if that is finite, to be resumed from.
     stop = config->progress && config->progress(config->user_data, &progress);
     if (!stop) return PKTSEQ_OK;
     return pktseqi_train_snapshot(run)
                ? pktseqi_error(run->err, PKTSEQ_STOPPED, 0, "stopped after iteration %z",
                                training->iteration)
-               : pktseqi_train_rollback(run);
+               : pktseqi_train_rollback(run, "the weights are", training->iteration);
 }
 
 // Runs the loop, once everything has been checked and allocated, on the caller's thread: the other
@@ -13514,7 +13525,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
     for (int k = 0; k < PKTSEQI_LENGTHS; ++k) detector->length_scale[k] = 1;
     for (int k = 0; k < PKTSEQ_RUNNING; ++k) detector->running_scale[k] = 1;
     detector->running_threshold = DBL_MAX;
-    detector->threshold = detector->threshold_low = detector->threshold_high = DBL_MAX;
+    detector->threshold = detector->threshold_high = DBL_MAX;
+    detector->threshold_low = -DBL_MAX;
     return pktseqi_ok(err);
 }
 
@@ -13831,8 +13843,9 @@ static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double val
                               char text[64]) {
     // the units that the column's names do not tell; a counter is a number of packets or the like
     const pktseq_field *field = pktseqi_part_field(codec, part);
-    // the value of a class is at most its width, which the size_t holds
-    size_t width = pktseqi_field_width(field), at = value >= 0 ? (size_t)value : width;
+    // that of a class is at most its width; a number may be more than a size_t holds
+    size_t width = pktseqi_field_width(field);
+    size_t at = value >= 0 && value < (double)width ? (size_t)value : width;
     const char *unit = strcmp(field->column, "timestamp") == 0 ? " s" : "";
     pktseqi_text t = pktseqi_text_fixed(text, 64);
     if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
@@ -15252,6 +15265,12 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     s->open = 0;
 }
 
+// Returns the float that is nearest to a number, of those that are finite: to convert one beyond
+// them is undefined. NaN stays NaN.
+static float pktseqi_float_of(double v) {
+    return v > (double)FLT_MAX ? FLT_MAX : v < -(double)FLT_MAX ? -FLT_MAX : (float)v;
+}
+
 // Notes what each part has added at this packet, and what was expected and seen where it was most.
 // Shares and not sums count in the end, so parts have the scale of one packet. Only an increase of
 // `worst` costs more than an addition: most packets of a sequence are not the worst of any part.
@@ -15264,15 +15283,15 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
     pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
     for (size_t p = 0; p < state->parts; ++p, ++blame) {
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
-        float part = (float)(state->part[p] * scale);
+        float part = pktseqi_float_of(state->part[p] * scale);
         double expected, seen;
         blame->sum += part;  // float: 320 packets lose no digit that is shown
         if (!(part > blame->worst)) continue;
         pktseqi_part_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
         blame->worst = part;
         blame->packet = (uint32_t)s->alarm.packets;
-        blame->expected = (float)expected;
-        blame->seen = (float)seen;
+        blame->expected = pktseqi_float_of(expected);
+        blame->seen = pktseqi_float_of(seen);
         if (!pktseqi_watch_is_token(state, p)) continue;
         s->token = tracked->token;
         pktseqi_text_cut(s->token_protocol, sizeof s->token_protocol, tracked->protocol);

@@ -270,6 +270,7 @@ static void test_is_score(void) {
         CHECK(o->measure == PKTSEQ_MEASURE_RMS && !o->one_step_ahead && !o->weight &&
               o->context == 0 && !o->by_length && o->false_positive_rate == 0.01);
         CHECK(d.threshold == DBL_MAX && d.sequences == 0);
+        CHECK(d.threshold_low == -DBL_MAX && d.threshold_high == DBL_MAX);  // nothing bounds it
         for (size_t i = 0; i < s.dataset.pairs; ++i) {
             pktseq_pair pair = pktseq_dataset_pair(&s.dataset, i);
             double a = 0, b = 1;
@@ -784,6 +785,10 @@ static void test_reasons(void) {
     CHECK(negative > 0);  // what lowers a score is no reason, and no share is made of it
     {
         pktseq_pair pair = pktseq_dataset_pair(&s.dataset, 0);
+        // a number may be more than a size_t holds, as no class is
+        for (size_t f = 0; f < s.codec.field_count; ++f) s.codec.field[f].mean = 1e20;
+        CHECK(pktseq_detector_reasons(&d, &s.codec, &s.work, &pair, part, 0, 1, reason, &n) ==
+              PKTSEQ_OK);
         ++s.codec.contexts;
         CHECK(pktseq_detector_reasons(&d, &s.codec, &s.work, &pair, part, 0, 1, reason, &n) ==
               PKTSEQ_ERROR_MISMATCH);

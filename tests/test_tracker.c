@@ -773,6 +773,50 @@ static void test_slow(void) {
     CHECK(held == 0);
 }
 
+// What rounding leaves of lengths that are not whole leaves a pair with its last packet. Limits that
+// were 0 can be read, since slots are below one of them.
+static void test_rest(void) {
+    static const double length[] = {0.1, 0.2, 0.3, 0};
+    pktseq_rule rule = pktseq_rule_connection(), standard = pktseq_rule_default();
+    pktseq_tracker tracker;
+    pktseq_tracked got;
+    pktseq_packet p = tcp_packet();
+    rule.max_connections = rule.max_pairs = rule.max_packets = 0;
+    tracker = held_tracker(&rule);
+    CHECK(tracker.rule.max_connections == standard.max_connections &&
+          tracker.rule.max_pairs == standard.max_pairs &&
+          tracker.rule.max_packets == standard.max_packets);
+    for (int i = 0; i < 4; ++i) {
+        p.length = length[i];
+        p.time = i < 3 ? 0 : 15;
+        CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
+    }
+    CHECK_THAT(got.counter[0] == 1 && got.counter[5] == 0, "%g, %g", got.counter[0],
+               got.counter[5]);
+    pktseq_tracker_free(&tracker);
+}
+
+// By the reference's rule not even an infinite time ends a sequence that is too short.
+static void test_short_waits(void) {
+    pktseq_rule rule = pktseq_rule_default();
+    pktseq_tracker tracker;
+    pktseq_tracked got;
+    pktseq_packet p = tcp_packet();
+    ends = 0;
+    CHECK(rule.kind == PKTSEQ_RULE_REFERENCE && rule.min_length > 1);
+    tracker = held_tracker(&rule);
+    tracker.end_fn = count_end;
+    tracker.user_data = &ends;
+    for (size_t i = 1; i <= rule.min_length; ++i) {
+        CHECK(pktseq_tracker_push(&tracker, &p, &got) == PKTSEQ_OK);
+        pktseq_tracker_tick(&tracker, p.time + rule.window);
+        CHECK(ends == 0);
+        pktseq_tracker_tick(&tracker, HUGE_VAL);
+        CHECK(ends == (unsigned)(i == rule.min_length));
+    }
+    pktseq_tracker_free(&tracker);
+}
+
 // ---- live scores
 
 // Learns from a table; the same table is what normal scores are.
@@ -832,6 +876,35 @@ static size_t random_packets(pktseq_packet *packet) {
         if (packet[i].length > 65535) packet[i].length = 80;
     }
     return rows;
+}
+
+// What a watcher says of packets whose payload is their length, if a column of the codec has
+// another name: payload and notes are known of each packet, as the length is.
+static void watch_as(parts *l, const char *column, const pktseq_packet *packet, size_t rows,
+                     heard *got) {
+    pktseq_watch_options options;
+    pktseq_watcher watcher;
+    pktseq_error err;
+    const char *was;
+    size_t length = 0;
+    while (strcmp(l->codec.field[length].column, "length") != 0) ++length;
+    memset(got, 0, sizeof *got);
+    memset(&options, 0, sizeof options);
+    options.alarm_fn = hear;
+    options.user_data = got;
+    options.threshold = -DBL_MAX;
+    was = l->codec.field[length].column;
+    l->codec.field[length].column = column;
+    CHECK_THAT(!pktseq_watcher_init(&watcher, &l->model, &l->codec, &l->detector, &options, NULL,
+                                    &err), "%s", err.text);
+    for (size_t i = 0; i < rows && watcher.state; ++i) {
+        pktseq_packet p = packet[i];
+        p.length = p.payload = p.notes = (uint32_t)p.length;
+        CHECK(pktseq_watcher_push(&watcher, &p) == PKTSEQ_OK);
+    }
+    pktseq_watcher_tick(&watcher, HUGE_VAL);
+    pktseq_watcher_free(&watcher);
+    l->codec.field[length].column = was;
 }
 
 // Scores at the end are those of the file, to the bit: with a threshold below all, every sequence
@@ -913,6 +986,12 @@ static void test_watch(void) {
                 CHECK(memory.live == 0);
             }
             CHECK(same > 3 && skipped == 0);
+            for (int k = 0; k < 3 && reference; ++k) {
+                static const char *const column[] = {"length", "payload", "notes"};
+                static heard other;
+                watch_as(&l, column[k], packet, rows, k ? &other : &got);
+                if (k) CHECK(memcmp(got.last, other.last, sizeof got.last) == 0);
+            }
         }
         parts_free(&l);
         free_hand(&h);
@@ -957,6 +1036,8 @@ static void test_adapt(void) {
     w.options.false_positive_rate = 0.01;
     d.dispersion = 1;
     d.sequences = 1000;
+    CHECK(pktseqi_float_of(1e300) == FLT_MAX && pktseqi_float_of(-1e300) == -FLT_MAX);
+    CHECK(pktseqi_float_of(0.5) == 0.5f);
     adapt_on(&w, &s, 150, 1, 50, 0);
     CHECK(*threshold == 4.6);  // too few
     adapt_on(&w, &s, 2000, 1, 50, 0);
@@ -982,5 +1063,7 @@ int main(void) {
     test_failures();
     test_flood();
     test_slow();
+    test_rest();
+    test_short_waits();
     return check_end("test_tracker");
 }

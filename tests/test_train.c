@@ -802,13 +802,15 @@ static void test_mismatch(void) {
     memcpy(copy.block, model.block, model.parameters * sizeof *model.block);
     kept = training;
     config.iterations = 12;
-    for (int k = 0; k < 4; ++k) {  // a number of x, one of y, fewer sequences, another start
+    // a number of x, one of y, fewer sequences, another start, fewer that are trained on
+    for (int k = 0; k < 5; ++k) {
         real *number = k == 0 ? &data_x[ROWS * D - 1] : &data_y[0], was = *number;
         pktseq_dataset_options options = dataset.options;
         if (k < 2) *number = (real)((double)was * 1.001);
         if (k == 3) options.start = PKTSEQ_START_INPUT;
         CHECK(pktseq_dataset_wrap(&fewer, data_x, D, data_y, O, start, SEQUENCES - (k == 2),
                                   &options, NULL, NULL) == PKTSEQ_OK);
+        if (k == 4) fewer.trained = PAIRS - 1;
         CHECK_THAT(pktseq_train(&model, &fewer, &config, &training, &err) == PKTSEQ_ERROR_MISMATCH,
                    "other data %d are taken", k);
         CHECK(err.status == PKTSEQ_ERROR_MISMATCH && err.text[0]);
@@ -1134,6 +1136,7 @@ static void test_train_limits(void) {
         if (i == 6) bad.teacher_forcing = 1.5;
         CHECK_THAT(pktseq_train(&model, &dataset, &bad, &training, &err) ==
                        PKTSEQ_ERROR_ARGUMENT && err.text[0], "%d: %s", i, err.text);
+        if (i == 2) CHECK_THAT(says(&err, "a batch beyond 2^31"), "%s", err.text);
 #if SIZE_MAX > UINT32_MAX
         if (i > 2) continue;
         bad = config;
@@ -1173,7 +1176,9 @@ static void test_gradient_overflow(void) {
     config.iterations = 1;  // a second one would see it by its loss
     config.clip = 1;
     status = pktseq_train(&model, &dataset, &config, &training, &err);
-    CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && err.text[0], "%d %s", (int)status, err.text);
+    CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED &&
+                   says(&err, "the gradient is no longer finite at iteration 1; "),
+               "%d %s", (int)status, err.text);
     CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) == 0);
     CHECK(training.iteration == 0);
     pktseq_training_free(&training);
@@ -1210,6 +1215,8 @@ static void test_history_of_diverged(void) {
         pktseq_training training;
         pktseq_train_config config = pktseq_train_config_default();
         pktseq_status status;
+        pktseq_error err;
+        char text[80];
         size_t finite = 0;
         memset(&training, 0, sizeof training);
         memset(&s, 0, sizeof s);
@@ -1221,7 +1228,9 @@ static void test_history_of_diverged(void) {
         config.threads = 1;
         config.progress = spoil;
         config.user_data = &s;
-        status = pktseq_train(&model, &dataset, &config, &training, NULL);
+        status = pktseq_train(&model, &dataset, &config, &training, &err);
+        snprintf(text, sizeof text, "the loss is no longer finite at iteration %d; ", (int)when + 1);
+        CHECK_THAT(says(&err, text), "%s", err.text);
         CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.losses == when, "%d, %lu of %lu",
                    (int)status, (unsigned long)training.losses, (unsigned long)when);
         CHECK(memcmp(training.loss, s.point, training.losses * sizeof *s.point) == 0);
@@ -1259,7 +1268,9 @@ static void test_stopped_diverged(void) {
     config.progress = stop;
     config.user_data = &loss;
     CHECK(pktseq_train(&model, &dataset, &config, &training, &err) == PKTSEQ_ERROR_DIVERGED);
-    CHECK_THAT(loss > 0 && loss < 1e9 && says(&err, "no longer finite"), "%g: %s", loss, err.text);
+    CHECK_THAT(loss > 0 && loss < 1e9 &&
+                   says(&err, "the weights are no longer finite at iteration 1; "),
+               "%g: %s", loss, err.text);
     CHECK(training.iteration == 0);
     CHECK(memcmp(model.block, before.block, model.parameters * sizeof(real)) == 0);
     config.learning_rate = 1e-4;
