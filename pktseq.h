@@ -6999,7 +6999,7 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
         --p->ports[k];
     }
     pktseqi_pair_count(p, packet, 0);
-    // lengths that are not whole leave what rounding made of them: no longer than the window is full
+    // What rounding leaves of lengths that are not whole goes when one packet is left.
     if (p->count[0] == 1) p->length = pktseqi_remembered_at(t, p->newest)->length;
     packet->pair = 0;
     p->oldest = packet->next;
@@ -12871,8 +12871,8 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// Returns a 64-bit fingerprint of a dataset: shapes, sequences, how many of them are trained on, and
-// every feature's bits, a word at a time (FNV-1a's step).
+// Returns a 64-bit fingerprint of a dataset: shapes, sequences, how many of them are trained on,
+// and every feature's bits, a word at a time (FNV-1a's step).
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
     // By bits, not by bytes in memory: the same on machines of either byte order.

@@ -773,8 +773,8 @@ static void test_slow(void) {
     CHECK(held == 0);
 }
 
-// What rounding leaves of lengths that are not whole leaves a pair with its last packet. Limits that
-// were 0 can be read, since slots are below one of them.
+// What rounding leaves of lengths that are not whole goes when one packet is left. Limits that were
+// 0 can be read, since slots are below one of them.
 static void test_rest(void) {
     static const double length[] = {0.1, 0.2, 0.3, 0};
     pktseq_rule rule = pktseq_rule_connection(), standard = pktseq_rule_default();

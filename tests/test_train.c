@@ -1229,7 +1229,8 @@ static void test_history_of_diverged(void) {
         config.progress = spoil;
         config.user_data = &s;
         status = pktseq_train(&model, &dataset, &config, &training, &err);
-        snprintf(text, sizeof text, "the loss is no longer finite at iteration %d; ", (int)when + 1);
+        snprintf(text, sizeof text, "the loss is no longer finite at iteration %d; ",
+                 (int)when + 1);
         CHECK_THAT(says(&err, text), "%s", err.text);
         CHECK_THAT(status == PKTSEQ_ERROR_DIVERGED && training.losses == when, "%d, %lu of %lu",
                    (int)status, (unsigned long)training.losses, (unsigned long)when);
