@@ -537,11 +537,11 @@ static void test_bad_roles(void) {
                    (int)numbers[i]);
         pktseq_codec_free(&codec);
     }
-    for (int role = PKTSEQ_ROLE_BOTH; role <= PKTSEQ_ROLE_INPUT; ++role) {  // behind the context
+    for (int role = PKTSEQ_ROLE_BOTH; role <= PKTSEQ_ROLE_INPUT; ++role) {  // after the context
         memcpy(field, context_field, sizeof field);
         field[5].role = (pktseq_role)role;
         CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-        CHECK_THAT(strstr(err.text, "behind"), "%s", err.text);
+        CHECK_THAT(strstr(err.text, "stands after"), "%s", err.text);
     }
     memcpy(field, context_field, sizeof field);
     field[0].role = (pktseq_role)3;
