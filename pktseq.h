@@ -10454,7 +10454,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 // and is of the compiler's own vector type V, so that + - * / act on all of them, and a formula
 // below is the formula of >>scalar. What the compiler has no operator for are the macros here:
 //   FMA(a, b, c)   a*b + c, rounded once
-//   MIN, MAX       of a and b, a constant and a number; if that is no number, it or the constant
+//   MIN, MAX       of a and b, a constant and a number; NaN stays NaN
 //   POWER(a)       2^n, of an n that was rounded to a whole number by adding PKTSEQI_ROUNDER
 //   LOAD, STORE    LANES numbers, at any address
 // SQUARE^2 is how many 16-lane sums the matmul keeps in registers, WIDE how many registers of a row
@@ -10469,15 +10469,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_SQUARE 4
 #define PKTSEQI_WIDE 4
 #define PKTSEQI_TAIL 2
-#define PKTSEQI_LOAD(p) _mm512_loadu_ps(p)
-#define PKTSEQI_STORE(p, a) _mm512_storeu_ps(p, a)
-#define PKTSEQI_SET(a) _mm512_set1_ps(a)
-#define PKTSEQI_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define PKTSEQI_MIN(a, b) _mm512_min_ps(a, b)
-#define PKTSEQI_MAX(a, b) _mm512_max_ps(a, b)
-#define PKTSEQI_POWER(a) \
-    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
-                                         _mm512_set1_epi32(127 << 23)))
+#define PKTSEQI_MM(name) _mm512_##name
+#define PKTSEQI_BITS(a) _mm512_castps_si512(a)
+#define PKTSEQI_REAL_OF(bits) _mm512_castsi512_ps(bits)
 #elif PKTSEQI_ISA == 256
 // AVX2 (Intel since Haswell, AMD since Zen): two registers are the 16 lanes. There are masks for
 // loads and stores, but slow ones on some processors: they are used at the ends of rows only.
@@ -10486,15 +10480,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_SQUARE 2
 #define PKTSEQI_WIDE 2
 #define PKTSEQI_TAIL 2
-#define PKTSEQI_LOAD(p) _mm256_loadu_ps(p)
-#define PKTSEQI_STORE(p, a) _mm256_storeu_ps(p, a)
-#define PKTSEQI_SET(a) _mm256_set1_ps(a)
-#define PKTSEQI_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define PKTSEQI_MIN(a, b) _mm256_min_ps(a, b)
-#define PKTSEQI_MAX(a, b) _mm256_max_ps(a, b)
-#define PKTSEQI_POWER(a) \
-    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
-                                         _mm256_set1_epi32(127 << 23)))
+#define PKTSEQI_MM(name) _mm256_##name
+#define PKTSEQI_BITS(a) _mm256_castps_si256(a)
+#define PKTSEQI_REAL_OF(bits) _mm256_castsi256_ps(bits)
 #elif PKTSEQI_ISA == 128
 // NEON (every 64-bit Arm): four registers are the 16 lanes. No masks: an end of 1 to 3 numbers goes
 // number by number.
@@ -10514,6 +10502,17 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
                                     vdupq_n_s32(127 << 23)))
 #else
 #error "pktseq.h: an instruction set without its macros"
+#endif
+#ifdef PKTSEQI_MM  // x86 has the same functions for each width
+#define PKTSEQI_LOAD(p) PKTSEQI_MM(loadu_ps)(p)
+#define PKTSEQI_STORE(p, a) PKTSEQI_MM(storeu_ps)(p, a)
+#define PKTSEQI_SET(a) PKTSEQI_MM(set1_ps)(a)
+#define PKTSEQI_FMA(a, b, c) PKTSEQI_MM(fmadd_ps)(a, b, c)
+#define PKTSEQI_MIN(a, b) PKTSEQI_MM(min_ps)(a, b)
+#define PKTSEQI_MAX(a, b) PKTSEQI_MM(max_ps)(a, b)
+#define PKTSEQI_POWER(a) \
+    PKTSEQI_REAL_OF(PKTSEQI_MM(add_epi32)(PKTSEQI_MM(slli_epi32)(PKTSEQI_BITS(a), 23), \
+                                          PKTSEQI_MM(set1_epi32)(127 << 23)))
 #endif
 #define PKTSEQI_REGISTERS (16 / PKTSEQI_LANES)  // that make 16 lanes
 
@@ -10947,6 +10946,9 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
 #undef PKTSEQI_MIN
 #undef PKTSEQI_MAX
 #undef PKTSEQI_POWER
+#undef PKTSEQI_MM
+#undef PKTSEQI_BITS
+#undef PKTSEQI_REAL_OF
 #endif  // PKTSEQI_SCALAR
 
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
