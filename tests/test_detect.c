@@ -644,8 +644,14 @@ static void test_failed_fit(void) {
         CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
         s.model.tensor.out_b[o] = kept;
     }
-    for (size_t row = 0; row < s.dataset.rows; ++row)
-        ((real *)s.dataset.c)[row * CONTEXT] = (real)HUGE_VAL;
+    for (int k = 0; k < 2; ++k) {
+        pktseq_pair pair = pktseq_dataset_pair(&s.dataset, 0);
+        double score = 0;
+        for (size_t row = 0; row < s.dataset.rows; ++row)
+            ((real *)s.dataset.c)[row * CONTEXT] = (real)(k ? HUGE_VAL : sqrt(-1.0));
+        status = pktseq_detector_score(&d, &s.model, &s.work, &pair, 1, &score);
+        CHECK_THAT(status || score != score || score > 1e300, "%d: score %g", k, score);
+    }
     CHECK(pktseq_detector_fit(&d, &s.model, &s.dataset, 2, &err) == PKTSEQ_ERROR_DIVERGED);
     CHECK(same_detector(&d, &before) && err.text[0] && c.live == live);
     pktseq_detector_free(&d);
