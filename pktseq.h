@@ -4416,8 +4416,8 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //
 // A new kind that is made of these steps is a value of pktseq_kind and a line of PKTSEQI_KINDS.
 // Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other classes
-// than ports': pktseqi_field_width and pktseqi_field_class. Where texts are categories, or flags
-// are rounded, PKTSEQ_ONEHOT and PKTSEQ_FLAG are asked for by name.
+// than ports': pktseqi_field_width and pktseqi_field_class. Where flags are rounded, PKTSEQ_FLAG is
+// asked for by name.
 
 // Kinds of cells, which decide how they are checked when they are read: the largest number of those
 // that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
@@ -4955,7 +4955,7 @@ static pktseq_status pktseqi_field_check(const pktseq_schema *schema, size_t i,
     if (bad) return pktseqi_field_bad(err, f, bad);
     for (size_t j = 0; j < i; ++j)
         if (strcmp(f->column, schema->field[j].column) == 0 &&
-            (f->kind == PKTSEQ_ONEHOT) != (schema->field[j].kind == PKTSEQ_ONEHOT))
+            pktseqi_field_texts(f) != pktseqi_field_texts(&schema->field[j]))
             return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "column %q is asked for as number "
                                  "and as text", f->column);
     return pktseqi_categories_check(f, err);
@@ -15081,7 +15081,7 @@ static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
 // Tells whether this is a column that a packet has, of the kind that the field asks for.
 static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
     int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
-    if (field->kind == PKTSEQ_ONEHOT) return text;
+    if (pktseqi_field_texts(field)) return text;
     return !text && pktseqi_known[known].is & PKTSEQI_LIVE;
 }
 
@@ -15424,7 +15424,7 @@ static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block)
     s->field = (pktseqi_watch_field *)pktseqi_bump(block, &used, codec->field_count, 1,
                                                    sizeof *s->field);
     for (size_t i = 0; i < codec->field_count; ++i) {
-        size_t texts = codec->field[i].kind == PKTSEQ_ONEHOT ? PKTSEQI_LOOKED : 0;
+        size_t texts = pktseqi_field_texts(&codec->field[i]) ? PKTSEQI_LOOKED : 0;
         looked = (pktseqi_looked *)pktseqi_bump(block, &used, texts, 1, sizeof *looked);
         if (block && texts) s->field[i].looked = looked;
     }

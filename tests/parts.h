@@ -41,13 +41,22 @@ static inline pktseq_train_config run_of(size_t iterations, size_t batch, double
     return config;
 }
 
-// One step ahead, by length, half of a score the context's; one in four of the normal may be above.
-static inline pktseq_detector_options surprisal_options(void) {
+// One in twenty of the normal may be above.
+static inline pktseq_detector_options options_of(pktseq_measure measure, int ahead, double context,
+                                                 int by_length) {
     pktseq_detector_options options;
     memset(&options, 0, sizeof options);
-    options.measure = PKTSEQ_MEASURE_SURPRISAL;
-    options.one_step_ahead = options.by_length = 1;
-    options.context = 0.5;
+    options.measure = measure;
+    options.one_step_ahead = ahead;
+    options.context = context;
+    options.by_length = by_length;
+    options.false_positive_rate = 0.05;
+    return options;
+}
+
+// One step ahead, by length, half of a score the context's; one in four of the normal may be above.
+static inline pktseq_detector_options surprisal_options(void) {
+    pktseq_detector_options options = options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1);
     options.false_positive_rate = 0.25;
     return options;
 }

@@ -73,18 +73,6 @@ static void scene_make(parts *s, size_t inputs, pktseq_start start, pktseq_loss 
           PKTSEQ_OK);
 }
 
-static pktseq_detector_options options_of(pktseq_measure measure, int ahead, double context,
-                                          int by_length) {
-    pktseq_detector_options options;
-    memset(&options, 0, sizeof options);
-    options.measure = measure;
-    options.one_step_ahead = ahead;
-    options.context = context;
-    options.by_length = by_length;
-    options.false_positive_rate = 0.05;
-    return options;
-}
-
 static pktseq_detector detector_make(const parts *s, pktseq_detector_options options, int fit) {
     pktseq_detector d;
     memset(&d, 0x55, sizeof d);

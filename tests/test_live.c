@@ -189,24 +189,25 @@ static void test_incidents(void) {
 
 // Tokens are told in words: arrows for directions, lengths in bytes, no sign for no flags.
 static void test_reasons(void) {
+    static const char *const words[2][3] = {  // expected, seen, what is told
+        {"TCP > ack <61 after < ack+syn", "TCP < >= a<b first",
+         "token 50 %: packet 3 expected TCP -> ack (under 61 bytes) after <- ack+syn, seen TCP <- "
+         ">= a<b first of its connection"},
+        {"UDP > - 150-299 after < -", "ICMP < 8/0 1300+ first",
+         "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, seen ICMP <- 8/0 (1300 "
+         "bytes or more) first of its connection"}};
     pktseq_reason r;
     char text[512];
     memset(&r, 0, sizeof r);
     r.column = "token";
     r.share = 0.5;
     r.packet = 3;
-    strcpy(r.expected, "TCP > ack <61 after < ack+syn");
-    strcpy(r.seen, "TCP < >= a<b first");
-    reason_text(&r, text);
-    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected TCP -> ack (under 61 bytes) after <- "
-                            "ack+syn, seen TCP <- >= a<b first of its connection") == 0,
-               "%s", text);
-    strcpy(r.expected, "UDP > - 150-299 after < -");
-    strcpy(r.seen, "ICMP < 8/0 1300+ first");
-    reason_text(&r, text);
-    CHECK_THAT(strcmp(text, "token 50 %: packet 3 expected UDP -> (150 to 299 bytes) after <-, "
-                            "seen ICMP <- 8/0 (1300 bytes or more) first of its connection") == 0,
-               "%s", text);
+    for (int k = 0; k < 2; ++k) {
+        strcpy(r.expected, words[k][0]);
+        strcpy(r.seen, words[k][1]);
+        reason_text(&r, text);
+        CHECK_THAT(strcmp(text, words[k][2]) == 0, "%s", text);
+    }
     strcpy(r.expected, "about 1300+ a-b");  // of no token
     strcpy(r.seen, "<61 - first");
     reason_text(&r, text);
