@@ -50,10 +50,15 @@ check "and is found to be" [ $? -eq 0 ]
 
 # Killed after a snapshot: at least one is there, and another number of ranks goes on from it.
 mkdir -p "$out/killed"
-mpirun -n 4 "$out/train_mpi" --hidden 24 --batch 16 --snapshot-every 20 --iterations 1000000 \
-    --out "$out/killed" "$out"/part*.csv >"$out/log" 2>&1 &
+# In a session of its own, by which mpirun and the ranks are found, whatever process groups they make.
+setsid mpirun -n 4 "$out/train_mpi" --hidden 24 --batch 16 --snapshot-every 20 \
+    --iterations 1000000 --out "$out/killed" "$out"/part*.csv >"$out/log" 2>&1 &
+started=$!
 for _ in $(seq 300); do [ -e "$out/killed/model.safetensors" ] && break; sleep 0.1; done
-pkill -KILL -f "$out/train_mpi.*1000000" 2>/dev/null
+run=$(ps -o pid= -s $started)
+check "mpirun and its ranks are found" [ "$(echo "$run" | wc -w)" -ge 5 ]
+# shellcheck disable=SC2086
+kill -KILL $run
 wait 2>/dev/null
 check "a killed run leaves a snapshot" [ -s "$out/killed/model.safetensors" ]
 check "an uninterrupted run of 2000" train 2 whole 2000
