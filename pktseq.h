@@ -1840,7 +1840,8 @@ typedef struct pktseq_recipe {
     pktseq_train_config train;       // iterations: see pktseq_recipe_iterations
     double epochs;                   // passes over the data; 0: train.iterations as they are
     size_t min_iterations;           // with epochs: at least so many
-    double context, false_positive_rate;    // of the detector: see pktseq_detector_options
+    double context, false_positive_rate;    // of the detector, as in pktseq_detector_options; but
+                                     //   a rate of 0 is 0: no sequence that was calibrated with
 } pktseq_recipe;
 
 // The reference's settings: what the _default functions above return, and 256 hidden units.
@@ -1888,11 +1889,12 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
                                                   const pktseq_detector *detector,
                                                   pktseq_error *err);
 
-// Learns after training which scores are normal, for recipe->false_positive_rate. A model trained
-// by likelihood gets pktseq_detector_options_recommended, with recipe->context where the codec has
-// some, another one the reference's score.
-//   detector   out; or one that was made before: its other options, and weights, then remain
-//   fails as pktseq_detector_init and _fit do; the detector is then as it was.
+// Learns after training which scores are normal, for recipe->false_positive_rate. A model that was
+// trained by likelihood gets pktseq_detector_options_recommended, any other the reference's score.
+// Where the codec has a context, recipe->context is its share of the score.
+//   detector   out: zeroed; or initialized: it is fitted again, and its other options and its
+//              weights remain
+//   fails as pktseq_detector_init and _fit do; the detector is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  pktseq_detector *detector,
                                                  const pktseq_model *model,
@@ -17368,7 +17370,6 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     if (detector && detector->memory) {
         recipe->context = detector->options.context;
         recipe->false_positive_rate = detector->options.false_positive_rate;
-        if (recipe->false_positive_rate == 0) recipe->false_positive_rate = -1;
     }
     if (recipe->loss == PKTSEQ_LOSS_NLL) {
         recipe->train.learning_rate = 0.05;
@@ -17481,8 +17482,11 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
     } else if (model->config.loss == PKTSEQ_LOSS_NLL) {
         options = pktseq_detector_options_recommended(codec, weight);
     }
-    if (detector->memory || options.context > 0) options.context = recipe->context;
+    // one rule for every kind of detector, so that calibrating again gives the same one
+    options.context = codec->contexts ? recipe->context : 0;
+    // in options 0 means the default, and a negative rate means 0
     options.false_positive_rate = recipe->false_positive_rate;
+    if (recipe->false_positive_rate == 0) options.false_positive_rate = -1;
     status = pktseq_detector_init(&fitted, model, codec->contexts, &options, &codec->allocator,
                                   err);
     if (!status)

@@ -270,7 +270,7 @@ static int calibrate(app *a, pktseq_table *normal) {
     if (make_dataset(a, a->normal_path, normal, &dataset)) return 1;
     n = (unsigned long)dataset.pairs;
     pktseq_recipe_from_model(&recipe, &g->model, &g->codec, &g->training, &g->detector, NULL);
-    if (a->given_rate) recipe.false_positive_rate = a->rate > 0 ? a->rate : -1;
+    if (a->given_rate) recipe.false_positive_rate = a->rate;
     if (a->given_context) recipe.context = a->context;
     recipe.train.threads = (int)a->threads;
     bad = n >= 20 && pktseq_recipe_calibrate(&recipe, &g->detector, &g->model, &g->codec, &dataset,

@@ -568,7 +568,6 @@ static int prepare_resumed(app *a) {
     if (g->detector.memory) {
         a->recipe.context = g->detector.options.context;
         a->recipe.false_positive_rate = g->detector.options.false_positive_rate;
-        if (a->recipe.false_positive_rate == 0) a->recipe.false_positive_rate = -1;
     }
     a->recipe.dataset.hold_out = g->training.hold_out;
     a->recipe.dataset.inputs = g->model.config.inputs;

@@ -220,6 +220,10 @@ ln -s of.csv.tmp of.csv.1.tmp
 check "names that end in .tmp are left alone" cmp cap.csv of.csv.tmp
 refuses "nothing is held out, said once and before training" "none is held out" \
     ./train cap.csv --hidden 8 --quiet --inputs 4 --hold-out 1e-17 --out rest
+check "the reference's score is calibrated at each snapshot" \
+    ./train cap.csv --hidden 8 --quiet --iterations 20 --hold-out 0.2 --out held
+./detect --model held/model.safetensors cap.csv >out
+check "and the last model has a threshold" grep -q '^threshold .* for 1 % false alarms' out
 
 # ---- options
 

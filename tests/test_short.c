@@ -419,6 +419,37 @@ static void test_recipe(void) {
     parts_free(&p);
 }
 
+// A detector that is calibrated again is the same one: also the reference's, of a codec without a
+// context, and with a rate of 0, which a recipe made from the model keeps.
+static void test_calibrate_again(void) {
+    pktseq_recipe r = pktseq_recipe_default(), again;
+    parts p;
+    pktseq_error err;
+    double threshold, highest;
+    memset(&p, 0, sizeof p);
+    r.hidden = 4;
+    r.dataset.hold_out = 0.2;
+    make_traffic(1, 40, 0);
+    CHECK_THAT(!pktseq_table_read(&p.table, csv_path, &r.schema, NULL, &err), "%s", err.text);
+    CHECK_THAT(!prepare(&r, NULL, &p, &err), "%s", err.text);
+    CHECK_THAT(!calibrate(&r, &p, &err), "%s", err.text);
+    threshold = p.detector.threshold;
+    CHECK(p.detector.options.context == 0 && p.detector.options.false_positive_rate == 0.01);
+    CHECK_THAT(!calibrate(&r, &p, &err), "%s", err.text);
+    CHECK(p.detector.threshold == threshold && p.detector.options.context == 0);
+    r.false_positive_rate = 0;
+    CHECK_THAT(!calibrate(&r, &p, &err), "%s", err.text);
+    highest = p.detector.scores.quantile[PKTSEQ_QUANTILES - 1];
+    CHECK(p.detector.threshold == highest && p.detector.options.false_positive_rate == 0);
+    CHECK(!pktseq_recipe_from_model(&again, &p.model, &p.codec, NULL, &p.detector, &err));
+    CHECK(again.false_positive_rate == 0 && again.context == 0);
+    CHECK_THAT(!calibrate(&again, &p, &err), "%s", err.text);
+    CHECK(p.detector.threshold == highest && p.detector.options.false_positive_rate == 0);
+    r.false_positive_rate = (double)NAN;
+    CHECK(calibrate(&r, &p, &err) == PKTSEQ_ERROR_ARGUMENT && p.detector.threshold == highest);
+    parts_free(&p);
+}
+
 // A model goes on with traffic of another protocol: it gets features for it, its settings are its
 // own but for the rate, and what it makes of new traffic becomes better.
 static void test_again(void) {
@@ -578,6 +609,7 @@ int main(int argc, char **argv) {
     test_path();
     test_options();
     test_recipe();
+    test_calibrate_again();
     test_again();
     make_traffic(1, CONNECTIONS, 10);
     test_failures();
