@@ -37,7 +37,8 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
-    csv, frame, capture -> table, tracker, sequences, packets -> kind, codec -> dataset -> model
+    number, csv, frame, capture -> schema, notation, columns, header, rows, fast, table
+          -> tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
           -> use, detect -> files
 
@@ -4406,10 +4407,15 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
     capture->interface_count = capture->interface_capacity = 0;
 }
 
-// ---- >>kind: what a kind of field makes of a cell ----------------------------------------------
+// ---- >>schema: kinds of fields, the registry of columns, default schemas, checks --------------
 //
-// What kinds differ in is a line of PKTSEQI_KINDS; reading, codec, watcher and checkpoint look
-// there. A packet becomes numbers in this order:
+// What is known before a file is read. In: a caller's or checkpoint's schema; out: a schema whose
+// names, kinds, roles, categories and rule are valid (schema_check, and for reading
+// schema_check_reading, rule_check).
+//
+// Two tables hold what differs between kinds of fields (PKTSEQI_KINDS) and between columns
+// (PKTSEQI_COLUMN_LIST). Reading, codec, watcher and checkpoint look there. A packet's cell becomes
+// numbers in this order:
 //
 //   minus    the cell's number, minus that of an earlier packet of its sequence
 //   log      its logarithm
@@ -4417,9 +4423,11 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //   group    the index of a class, which has one feature for each of its classes: 1 or 0
 //
 // A new kind that is made of these steps is a value of pktseq_kind and a line of PKTSEQI_KINDS.
-// Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Other classes
-// than ports': pktseqi_field_width and pktseqi_field_class. Where flags are rounded, PKTSEQ_FLAG is
-// asked for by name.
+// Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Classes other
+// than those of ports go into pktseqi_field_width and pktseqi_field_class. Rounding of flags tests
+// for PKTSEQ_FLAG by name.
+// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; pktseqi_packets_whole gives it of a packet,
+// pktseqi_segment_packet puts it into one.
 
 // Kinds of cells, which decide how they are checked when they are read: the largest number of those
 // that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
@@ -4497,31 +4505,6 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 }
 
 PKTSEQI_COLD
-
-// ---- >>table: columns found by name, every cell checked ---------------------------------------
-//
-// From CSV to a table:
-//   request_list    what the schema, its rule and what is derived ask for: one request a column
-//   table_header    names of the header -> sources of each known column (name_rank), requests
-//                   resolved or refused with what is missing
-//   csv_row         the cells of a row; for a capture row_load finds the first filled one of each
-//                   known column, and row_kind what the packet is, or that it is left out
-//   row_read        every requested cell checked, numbers staged; row_texts the texts interned
-//   fast_rows       where the file says itself where sequences begin: rows as most are, in one pass
-//                   without being split into cells
-//   table_finish    a capture is cut into sequences, derived columns are made
-// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; packets give it in pktseqi_packets_whole
-// and take it in pktseqi_segment_packet. A new kind of cell is a line of PKTSEQI_CELLS and, where
-// that is more than a range of whole numbers, a case of cell_number; a frequent one, of fast_cell.
-
-// A row is checked whole before anything of it reaches the table, so a row that cannot be read
-// leaves no name, no number and no sequence behind. Columns grow by blocks of PKTSEQI_BLOCK rows,
-// which are staged as doubles (or whole numbers) and then stored in the narrowest type that holds
-// them: one byte a flag, where a double has eight.
-//
-// Nothing that a file says is trusted: cells are bounded by csv's window, texts are UTF-8, ports,
-// flags and positions are in their ranges, and memory grows by what was read, never by what a
-// header or a number promises.
 
 // Sets of columns, as bits of the first 32 of them: all that packets are made of come before that.
 #define PKTSEQI_BIT(column) ((uint32_t)1 << PKTSEQI_COL_##column)
@@ -4765,142 +4748,6 @@ PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <=
 // mistake.
 #define PKTSEQI_MOST_NAMES 4096
 
-// The most ranks of a column's names (timestamp has 6), and cells that may hold it (ports: 3,
-// TCP's, UDP's and SCTP's). Both are bounds of arrays, so aliases with more ranks need more here.
-enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
-
-// A node of the tree: the first bit by which the texts below it differ. Nodes are numbered, not
-// pointed to, since their array moves while it grows; the top bit of a child tells a text.
-typedef struct pktseqi_node {
-    size_t byte;            // the first that differs
-    uint32_t child[2];      // a text's number and PKTSEQI_LEAF, or a node
-    uint32_t some;          // number of any text below this node
-    unsigned char bit;      // the highest bit that differs in that byte, as a mask
-} pktseqi_node;
-#define PKTSEQI_LEAF 0x80000000u
-
-// A crit-bit tree (D. J. Bernstein, cr.yp.to/critbit.html) over numbered texts that lie elsewhere:
-//
-//      byte 7, bit 4 --0--> "10.0.0.1"
-//            |
-//            1----> byte 8, bit 32 --0--> "10.0.0.4"
-//                         |
-//                         1-------------> "10.0.0.40"
-//
-// Finding and adding cost at most a text's own length, whatever the others are, so no file can be
-// made that is slow to read; a hash table could not promise that without a secret.
-typedef struct pktseqi_tree {
-    pktseqi_node *node;     // (texts - 1)
-    size_t texts, capacity;
-    uint32_t root;          // like a child
-} pktseqi_tree;
-
-// The cells of each row that hold a column; the first that is not empty counts. In position files
-// it is one; in a capture ports may be in three and addresses in two, by transport and version.
-typedef struct pktseqi_sources {
-    size_t cell[PKTSEQI_SOURCES];
-    int rank[PKTSEQI_SOURCES];  // 0 = under its own name
-    size_t cells;
-    size_t twice;               // how often a name is there that may be there once, or 0
-} pktseqi_sources;
-
-// A cell of the current row, in csv's window. What is read from it may be changed in place: the
-// window is ours, and no row is read twice.
-typedef struct pktseqi_cell {
-    char *text;         // ends with a 0
-    size_t size;
-    size_t at;          // place in the row
-    int rank;           // of its column's name; -1 = the row has none
-} pktseqi_cell;
-
-// Rows that are worked on together: 4 kB of each column, so that those of 20 columns fit into a
-// level 2 cache.
-enum { PKTSEQI_BLOCK = 512 };
-
-// The cells of a block of rows of one column: numbers, or of texts their indices.
-typedef union pktseqi_staged {
-    double number[PKTSEQI_BLOCK];
-    uint32_t text[PKTSEQI_BLOCK];
-} pktseqi_staged;
-
-// A text that was found before: an entry of a small cache of each text column, since most packets
-// have few addresses and protocols. Without it reading takes 15 to 20 % longer; 64 to 1024 entries
-// differ by no more than measurements do.
-typedef struct pktseqi_seen {
-    uint64_t tail;      // its last eight bytes, or all
-    size_t size;        // -1 = none yet
-    uint32_t index;     // its number
-} pktseqi_seen;
-
-enum { PKTSEQI_SEEN = 256 };
-
-// Who asks for a column: bits of pktseqi_request.asked.
-enum {
-    PKTSEQI_ASKED_FIELD = 1,
-    PKTSEQI_ASKED_KEEP = 2,   // the schema keeps it: it may be missing
-    PKTSEQI_ASKED_RULE = 4,   // cutting a capture needs it
-    PKTSEQI_ASKED_MADE = 8    // derived columns that the file may lack are made of it
-};
-
-// A column that the schema asks for while its file is read; request[0] is "position", request[i]
-// belongs to the table's column i - 1.
-typedef struct pktseqi_request {
-    const char *name;
-    size_t known;            // its place in pktseqi_known, or PKTSEQI_COLUMNS
-    pktseqi_cell_kind kind;
-    unsigned asked;          // PKTSEQI_ASKED_.. bits
-    unsigned bits;           // of a flag that comes from tcp.flags; 0 = it has a column
-    int fact;                // the transport, where it is found out for each row
-    int whole;               // its cells are staged as whole numbers: all but numbers of CSV are
-    pktseqi_sources from;
-    pktseqi_cell cell;       // a text of the current row
-    pktseqi_staged *staged;  // its cells of the rows that are not yet in the column
-    pktseqi_tree tree;       // of a column of texts, as what follows
-    pktseqi_seen *seen;      // (PKTSEQI_SEEN)
-    size_t name_capacity;
-} pktseqi_request;
-
-// All that reading the rows of a table needs. Of a file it is made once, by the header; of each row
-// of a capture row_load and row_kind fill in what the cells mean together, since no cell of a
-// capture can be judged alone: flags are empty for UDP, ports for ICMP, addresses for IPv6.
-typedef struct pktseqi_reader {
-    pktseqi_csv *csv;
-    pktseq_table *table;
-    const pktseq_schema *schema;
-    pktseqi_request *request;
-    size_t count;       // of requests
-    size_t cells;       // in each row
-    char **title;       // (cells) the names in the header as the file spells them
-    size_t last;        // cells up to the last one that may be asked for
-    pktseqi_sources known[PKTSEQI_COLUMNS];
-    int capture;        // there is no position, so the table is to be cut
-    int tcp_only;
-    int flagged;        // the file has flags in whatever way, so it tells which rows are TCP
-    int unit;           // timestamps are whole numbers of 10^-unit seconds; -1 = not known yet
-    size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"
-    // Of the current row of a capture:
-    pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
-    unsigned transport; // IP's number, or 0
-    int has_ports, has_flags;
-    unsigned flags;     // as a word, if they come from one,
-    int flags_read;     // which has been read
-    int tunnel;         // it has two kinds of addresses
-    int quotes;         // it is of ICMP and quotes ports
-    int error;          // it is of ICMP and quotes a packet, whose addresses come last
-    char zero[2];       // the text of a cell that this kind of packet does not have, "0",
-    char empty[1];      // and of one that is not there
-    // How far reading has come:
-    double position;    // of the row before those that are staged
-    size_t capacity;    // rows until the staged ones must go to the columns
-    size_t flushed;     // rows that have gone to the columns
-    size_t room, start_capacity;  // rows and sequences that there is memory for
-    pktseqi_staged *staged;    // (count)
-    pktseq_error first;        // of the first row that could not be read
-    int fast;                  // the fast path fits the file
-    pktseqi_request **asker;   // (cells) for it: who asks for each cell, or NULL
-    size_t whole, looked;      // where the window's last whole row ends, after how many fills
-} pktseqi_reader;
-
 // Schemas come from programs or from checkpoints, which may be anybody's, so all of one is checked
 // before it is used: what follows may then rely on names, kinds, roles and categories.
 
@@ -5014,78 +4861,15 @@ static pktseq_status pktseqi_schema_check_reading(const pktseq_schema *schema, p
     return schema->rule.min_length ? pktseqi_rule_check(&schema->rule, err) : PKTSEQ_OK;
 }
 
-// From here to the resolved list of requests: what is asked for, under which names the file may
-// have it, and what replaces a column that is not there.
+PKTSEQI_COLD_END
 
-// Notes who asks for a column, which is added to the requests if it is not among them yet. The list
-// has room. Of two number kinds on one column the stricter check counts.
-static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_cell_kind kind,
-                                unsigned asked) {
-    size_t i = 1;
-    while (i < r->count && strcmp(r->request[i].name, name) != 0) ++i;
-    if (i == r->count) {
-        r->request[r->count].name = name;
-        r->request[r->count].kind = kind;
-        r->request[r->count++].known = pktseqi_known_find(name);
-    }
-    r->request[i].asked |= asked;
-    if (asked == PKTSEQI_ASKED_FIELD && kind > r->request[i].kind) r->request[i].kind = kind;
-}
-
-// Does the same for a column that no field describes: its kind is in the registry.
-static void pktseqi_request_known(pktseqi_reader *r, const char *name, unsigned asked) {
-    pktseqi_request_add(r, name, pktseqi_known[pktseqi_known_find(name)].kind, asked);
-}
-
-// Does the same for those of the first 32 known columns whose bit is set.
-static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned asked) {
-    for (size_t k = 0; k < 32; ++k)
-        if (bits >> k & 1) pktseqi_request_known(r, pktseqi_known[k].name, asked);
-}
-
-// Lists the columns that a schema asks for, each once: its fields first, since their order is that
-// of the table's columns, then what others are made of, what is kept and what cutting needs.
-static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
-    const pktseq_schema *schema = r->schema;
-    size_t most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
-                               PKTSEQI_COLUMNS);
-    r->request = (pktseqi_request *)pktseqi_alloc_zeroed(&r->csv->allocator, most,
-                                                         sizeof *r->request);
-    if (!r->request) return pktseqi_no_memory(r->csv->err);
-    r->count = 1;
-    r->request[0].name = "position";
-    r->request[0].known = PKTSEQI_COL_POSITION;
-    r->request[0].kind = PKTSEQI_CELL_POSITION;
-    r->request[0].asked = PKTSEQI_ASKED_FIELD;
-    for (size_t i = 0; i < schema->field_count; ++i)
-        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
-                            PKTSEQI_ASKED_FIELD);
-    for (size_t i = 0; i < schema->field_count; ++i)
-        pktseqi_request_bits(r, pktseqi_known[pktseqi_known_find(schema->field[i].column)].made_of,
-                             PKTSEQI_ASKED_MADE);
-    for (size_t i = 0; i < schema->keep_count; ++i)
-        pktseqi_request_known(r, schema->keep[i], PKTSEQI_ASKED_KEEP);
-    if (!schema->rule.min_length) return PKTSEQ_OK;
-    if (schema->rule.kind == PKTSEQ_RULE_CONNECTION)
-        pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_ASKED_KEEP);
-    pktseqi_request_bits(r, pktseqi_rule_needs(&schema->rule), PKTSEQI_ASKED_RULE);
-    return PKTSEQ_OK;
-}
-
-// Returns 1 if a request needs no column in the file, since it can be derived from others. Where
-// the file has one of that name, it is read as any other.
-static int pktseqi_request_made(const pktseqi_request *q) {
-    return pktseqi_known[q->known].made_of != 0;
-}
-
-// Returns 1 for a request of a flag or port, of which packets that are not TCP have none or others.
-static int pktseqi_request_tcp(const pktseqi_request *q) {
-    return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_CELL_PORT;
-}
+// ---- >>notation: words, times and flags as programs write them --------------------------------
+//
+// In: the text of a cell; out: a number, or 0 if it is none in this notation. Plain numbers are
+// read by >>number; the notations here are tried only after that has failed, except for times of a
+// file whose first one is not in seconds. Nothing depends on the locale.
 
 // Names and words are compared without regard to case, since programs spell them differently.
-
-PKTSEQI_COLD_END
 
 // Returns a character in lower case, of ASCII alone: no locale may change what a name means.
 static int pktseqi_lower(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
@@ -5117,252 +4901,219 @@ static int pktseqi_word_find(const char *text, size_t size, const char *list) {
     }
 }
 
+// What a file's times and flags are written in, as far as its first ones tell: so that no row means
+// something else than the one before it.
+typedef struct pktseqi_notation {
+    int unit;           // times are whole numbers of 10^-unit seconds; -1 = not known yet
+    size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"; 0 = not known
+} pktseqi_notation;
+
+// Reads numbers by a pattern: d stands for up to nine digits, all else for itself. Returns where
+// they end, or NULL.
+static const char *pktseqi_scan(const char *p, const char *pattern, unsigned *number) {
+    for (; *pattern; ++pattern) {
+        if (*pattern == 'd') {
+            const char *begin = p;
+            for (*number = 0; *p >= '0' && *p <= '9' && p - begin < 9; ++p)
+                *number = 10 * *number + (unsigned)(*p - '0');
+            if (p == begin) return NULL;
+            ++number;
+        } else if (*p++ != *pattern) {
+            return NULL;
+        }
+    }
+    return p;
+}
+
+// Returns the days from 1970-01-01 to a date, by H. Hinnant, "chrono-compatible low-level date
+// algorithms": years that begin in March, so that a leap day is the last one; 719468 of these days
+// lie before 1970. The year is at least 1.
+static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
+    long long y = (long long)year - (month <= 2);
+    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * ((month + 9) % 12) + 2) / 5 + day - 1 -
+           719468;
+}
+
+// Reads a date with a time as in ISO 8601, "2024-03-05T10:00:00.25+01:00", also with a blank for
+// the T, a comma for the point, Z, no zone at all for UTC, or one without a colon; or a time of day
+// alone. Gives seconds since 1970 or midnight: the double nearest to the decimal number.
+static int pktseqi_date_parse(const char *text, double *value) {
+    // Year, month, day, hours, minutes, seconds; hours and minutes of the zone.
+    static const unsigned max[8] = {9999, 12, 31, 23, 60, 60, 14, 59};
+    unsigned n[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    char decimal[64];
+    pktseqi_text t = pktseqi_text_fixed(decimal, sizeof decimal);
+    const char *p = pktseqi_scan(text, "d-d-d", n), *fraction;
+    size_t digits;
+    long long seconds, east;
+    if (p && *p != ' ' && *p != 'T') return 0;
+    if (!p) n[0] = 1970, n[1] = n[2] = 1;
+    p = pktseqi_scan(p ? p + 1 : text, "d:d:d", n + 3);
+    if (!p) return 0;
+    fraction = p + 1;
+    digits = *p == '.' || *p == ',' ? strspn(fraction, "0123456789") : 0;
+    if (digits) p = fraction + digits;
+    p += *p == 'Z';
+    east = *p == '-' ? -1 : 1;
+    if (*p == '+' || *p == '-') {
+        const char *zone = p + 1;
+        p = pktseqi_scan(zone, "d", n + 6);
+        if (p && *p == ':') p = pktseqi_scan(p, ":d", n + 7);
+        else if (p == zone + 4) n[7] = n[6] % 100, n[6] /= 100;
+    }
+    if (!p || *p || digits > 18) return 0;
+    for (int i = 0; i < 8; ++i)
+        if (n[i] > max[i] || (i < 3 && n[i] == 0)) return 0;
+    seconds = 86400 * pktseqi_days(n[0], n[1], n[2]) + 3600LL * n[3] + 60 * n[4] + n[5] -
+              east * (3600LL * n[6] + 60 * n[7]);
+    if (seconds < 0) return 0;
+    pktseqi_put_u64(&t, (uint64_t)seconds);
+    pktseqi_put_text(&t, ".");
+    pktseqi_put_bytes(&t, fraction, digits);
+    return pktseqi_number_parse(decimal, t.size, value);
+}
+
+// Reads the time of a packet of a capture: seconds with a point or a comma, or a date. Whole
+// numbers that as seconds would lie 3000 years ahead are milli-, micro- or nanoseconds since 1970;
+// the first time of a file decides, so that no row means something else than the one before it.
+// 10^11 seconds are the year 5138, as milliseconds 1973: what lies below is never scaled. A comma
+// is a point only where it is alone among digits and signs.
+static int pktseqi_time_parse(pktseqi_notation *notation, const char *cell, size_t size,
+                              double *value) {
+    char text[64], *comma;
+    if (notation->unit == 0 && pktseqi_number_parse(cell, size, value)) return 1;
+    if (size >= sizeof text - 4) return 0;  // no time is that long; 4 bytes are for an exponent
+    memcpy(text, cell, size);
+    text[size] = 0;
+    comma = strchr(text, ',');
+    if (comma && strspn(text, "+-0123456789,") == size && comma == strrchr(text, ',')) *comma = '.';
+    if (!pktseqi_number_parse(text, size, value)) {
+        if (notation->unit > 0 || !pktseqi_date_parse(text, value)) return 0;
+    } else if (notation->unit < 0 && *value >= 1e11 && *value < 1e20 &&
+               strspn(text, "0123456789") == size) {
+        notation->unit = *value < 1e14 ? 3 : *value < 1e17 ? 6 : 9;
+    }
+    if (notation->unit < 0) notation->unit = 0;
+    if (notation->unit == 0) return 1;
+    memcpy(text + size, "e-", 2);  // scaled in decimal, for the nearest double
+    text[size + 2] = (char)('0' + notation->unit);
+    return pktseqi_number_parse(text, size + 3, value);
+}
+
+// Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
+// kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA"). In twelve
+// places the place tells the flag, since R is reset or reserved and A is ACK or accurate ECN; there
+// the letter is only checked. U+00B7 is two bytes of UTF-8, c2 b7, or the second alone in Latin 1.
+static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
+    static const char at[] = "FSRPAUECNRRR";  // from the last place; the first eight also alone
+    char place[16];
+    size_t places = 0;
+    *flags = 0;
+    for (size_t i = 0; i < size; ++i) {
+        char c = text[i];
+        if ((unsigned char)c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] == 0xb7) ++i;
+        if (places == sizeof place || !c) return 0;
+        place[places++] = strchr(".*-_\xb7\xc2", c) ? '.' : c;
+    }
+    for (size_t i = 0; i < places; ++i) {
+        size_t bit = places - 1 - i;
+        const char *letter = (const char *)memchr(at, place[i], 8);
+        if (place[i] == '.') continue;
+        if (places == 12 ? place[i] != at[bit] && (place[i] != 'A' || bit != 8) : !letter) return 0;
+        if (places != 12) bit = (size_t)(letter - at);
+        if (*flags >> bit & 1) return 0;
+        *flags |= 1u << bit;
+    }
+    return places > 0;
+}
+
+// Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
+// say so ("0018"), and then wherever it has as many digits: "0018" and "1000" are of one program.
+// A number may also be written as 24.0, as by programs that keep columns with empty cells as
+// floating point. The word has 12 bits: the lower 9 are flags, the upper 3 are reserved.
+static int pktseqi_flags_parse(pktseqi_notation *notation, const char *cell, size_t size,
+                               unsigned *flags) {
+    size_t prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X') ? 2 : 0;
+    int decimal = strspn(cell, "0123456789") == size;
+    double value;
+    if (decimal && size >= 3 && cell[0] == '0') notation->hex = size;
+    if ((!decimal || notation->hex == size) && cell[0] >= '0' && cell[0] <= '9' &&
+        strspn(cell + prefix, "0123456789abcdefABCDEF") == size - prefix)
+        value = (double)strtoul(cell, NULL, 16);
+    else if (!pktseqi_number_parse(cell, size, &value))
+        return pktseqi_flags_letters(cell, size, flags);
+    *flags = value >= 0 && value < 4096 ? (unsigned)value : 0;
+    return *flags == value;
+}
+
 PKTSEQI_COLD
 
-// Returns the rank at which a name in a file's header means a column: 0 is its own name exactly,
-// then come the ranks of its aliases, in any case, with outer blanks, quotes and a leading '#'.
-// `fills`: this rank serves where the cell of others is empty. -1 = it means another column.
-static int pktseqi_name_rank(const char *column, const char *alias, const char *name, int *fills) {
-    size_t size = strlen(name);
-    int rank = 1;
-    *fills = 0;
-    if (strcmp(column, name) == 0) return 0;
-    if (strcmp(column, "position") == 0) return -1;  // it says how the file is meant: exactly that
-    name = pktseqi_trim(name, &size);
-    if (size && *name == '#') ++name, --size;
-    name = pktseqi_trim(name, &size);
-    if (size > 1 && (*name == '"' || *name == '\'') && name[size - 1] == *name) {
-        size -= 2;
-        name = pktseqi_trim(name + 1, &size);
-    }
-    if (pktseqi_same_word(name, size, column, strlen(column))) return 1;
-    while (*alias) {
-        size_t length = strcspn(alias, "|/+");
-        if (length && pktseqi_same_word(name, size, alias, length)) return rank;
-        alias += length;
-        rank += *alias == '/' || *alias == '+';
-        if (*alias && *alias != '|') *fills = *alias == '+';
-        alias += *alias != 0;
-    }
-    return -1;
+// The words are those of CICIDS, UNSW-NB15, KDD and their like; numbers are 0 in any notation, as
+// programs that keep columns as floating point write 0.0.
+PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
+    size_t size = label ? strlen(label) : 0;
+    double value;
+    if (size) label = pktseqi_trim(label, &size);
+    return size == 0 ||
+           pktseqi_word_find(label, size, "-|benign|normal|false|none|legitimate") >= 0 ||
+           (pktseqi_number_parse(label, size, &value) && value == 0);
 }
 
-// Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
-// it that fill its empty cells. Several protocols: the first; several ports: each fills the others
-// (Wireshark calls TCP's and UDP's the same). A name that is there more often than it may be is
-// counted, and refused only if somebody asks for it: exports repeat columns that nobody reads.
-// Of one rank PKTSEQI_SOURCES cells are stored, more are only counted.
-static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
-                                 pktseqi_sources *from) {
-    int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT, first = PKTSEQI_RANKS;
-    struct {
-        size_t cell[PKTSEQI_SOURCES], cells;
-        int fills;
-    } of[PKTSEQI_RANKS];
-    memset(of, 0, sizeof of);
-    memset(from, 0, sizeof *from);
-    for (size_t i = 0; i < r->cells; ++i) {
-        int fills, rank = pktseqi_name_rank(column, pktseqi_known[known].aliases, r->title[i],
-                                            &fills);
-        if (rank < 0) continue;
-        if (of[rank].cells < PKTSEQI_SOURCES) of[rank].cell[of[rank].cells] = i;
-        ++of[rank].cells;
-        of[rank].fills = fills;
-        if (rank < first) first = rank;
-    }
-    for (int rank = first; rank < PKTSEQI_RANKS; ++rank) {
-        size_t max = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
-        if (rank > first && (!of[rank].fills || !r->capture || first == 0)) continue;
-        if (of[rank].cells > max && known != PKTSEQI_COL_PROTOCOL) from->twice = of[rank].cells;
-        for (size_t k = 0; k < of[rank].cells && k < max && from->cells < PKTSEQI_SOURCES; ++k) {
-            from->rank[from->cells] = rank;
-            from->cell[from->cells++] = of[rank].cell[k];
-            if (of[rank].cell[k] >= r->last) r->last = of[rank].cell[k] + 1;
-        }
+// Appends the date and time of day of whole seconds since 1970, "2026-01-31T12:00:00": the way back
+// from pktseqi_days. An era is 400 years of 146097 days; months count from March.
+static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
+    uint64_t days = seconds / 86400 + 719468, clock = seconds % 86400, of_era = days % 146097;
+    uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    uint64_t month = (5 * of_year + 2) / 153;
+    const uint64_t n[6] = {days / 146097 * 400 + year + (month >= 10), (month + 2) % 12 + 1,
+                           of_year - (153 * month + 2) / 5 + 1, clock / 3600, clock / 60 % 60,
+                           clock % 60};
+    for (int k = 0; k < 6; ++k) {
+        if (k) pktseqi_put_bytes(t, &"--T::"[k - 1], 1);
+        pktseqi_put_digits(t, n[k], k ? 2 : 4);
     }
 }
 
-// Fails if a name is there more often than it may be: nobody can know which of them was meant.
-static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *name,
-                                          const pktseqi_sources *from) {
-    if (!from->twice) return PKTSEQ_OK;
-    return PKTSEQI_CSV_ERROR(r->csv, "found column %q %z times, expected it once", name,
-                             from->twice);
-}
-
-// Returns the name of a request's column as the file spells it: who reads the message looks for it
-// in the file.
-static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_request *q) {
-    const pktseqi_sources *from = q->bits ? &r->known[PKTSEQI_COL_WORD] : &q->from;
-    return from->cells ? r->title[from->cell[0]] : q->name;
-}
-
-// Finds where a request's column comes from if a capture has none: flags from tcp.flags, of which
-// res and ns, which few exports have, are 0 if only they are missing; the transport from what kind
-// of packet it is.
-static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
-    int seldom = q->known == PKTSEQI_COL_RES || q->known == PKTSEQI_COL_NS;
-    if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
-    if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_CELL_FLAG &&
-        (!q->from.cells || q->from.rank[0] > 0)) {
-        q->from.cells = 0;
-        q->fact = 1;
+PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
+    static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
+    pktseqi_text t;
+    int date = seconds >= from && seconds < past;
+    double whole = floor(fabs(seconds)), micro = floor((fabs(seconds) - whole) * 1e6 + 0.5);
+    if (!text) return NULL;
+    t = pktseqi_text_fixed(text, 40);
+    if (!(fabs(seconds) < 1e15)) {  // no room for more digits; or not a number
+        pktseqi_put(&t, "%f", seconds);
+        return text;
     }
-    if (q->from.cells || !pktseqi_known[q->known].bits) return;
-    for (int i = PKTSEQI_COL_FIN; i <= PKTSEQI_COL_CWR; ++i) seldom &= r->known[i].cells > 0;
-    if (r->known[PKTSEQI_COL_WORD].cells || seldom) q->bits = pktseqi_known[q->known].bits;
-    if (q->bits && seldom && !r->known[PKTSEQI_COL_WORD].cells)
-        r->table->notes |= PKTSEQ_READ_NO_RES;
-}
-
-// Fails because columns are missing: says which, all at once, and what to do about it. A file
-// without "position" is taken for a capture, and may be none, have no line of names, or be text of
-// any kind.
-static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
-                                            int several, int made) {
-    const char *advice = !r->capture ? ""
-        : ". Needed are names and one row a packet (no flows). In Wireshark right-click Source "
-          "Port, Destination Port and Flags in a TCP packet's details, choose Apply as Column, "
-          "and export again; or take tshark: " PKTSEQ_TSHARK;
-    if (r->capture && r->cells == 1 && !r->last)
-        return PKTSEQI_CSV_ERROR(r->csv, "found the text %q, expected a capture (pcap, pcapng) or "
-                                 "CSV of one%s", r->title[0], advice);
-    return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%s, the first is %q"
-                             "%s", several ? "s" : "", missing, several ? "are" : "is",
-                             made ? ", of which features are made" : "", r->cells,
-                             r->cells == 1 ? "" : "s", r->title[0], advice);
-}
-
-// Tells whether a request's column must be there. What derived columns are made of is needed only
-// if the file lacks one of those (making).
-static int pktseqi_request_due(const pktseqi_reader *r, const pktseqi_request *q, int making) {
-    return (q->asked & PKTSEQI_ASKED_FIELD) || (r->capture && (q->asked & PKTSEQI_ASKED_RULE)) ||
-           (making && (q->asked & PKTSEQI_ASKED_MADE));
-}
-
-// Resolves the requests: removes those that need no column and have none; fails for those that do,
-// naming all that are missing at once. Afterwards every request has a cell, bits or a fact, and
-// request[i] is the table's column i - 1. A list that is too long for its 300 bytes is cut.
-static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
-    size_t count = 1, several = 0;
-    char list[300];
-    pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
-    int making = 0, said = 0, made = 1;
-    for (size_t i = 1; i < r->count; ++i)
-        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].from.cells;
-    for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_request *q = &r->request[i];
-        int due = pktseqi_request_due(r, q, making), text = q->kind == PKTSEQI_CELL_TEXT;
-        int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
-        if (r->capture && (q->asked & PKTSEQI_ASKED_RULE) &&
-            text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
-            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
-                                 "as %s, so a file that has no column \"position\" cannot be cut "
-                                 "into sequences", q->name, text ? "text" : "number");
-        if (!due && !(q->asked & PKTSEQI_ASKED_KEEP)) continue;
-        if (pktseqi_sources_once(r, q->name, &q->from)) return PKTSEQ_ERROR_DATA;
-        if (q->from.cells || q->bits || q->fact) {
-            r->request[count++] = *q;
-        } else if (due && !pktseqi_request_made(q) && !(flag && said)) {
-            said |= flag;  // all ten of them by one name
-            made &= !pktseqi_request_due(r, q, 0);
-            pktseqi_put(&missing, several++ ? ", %q" : "%q", flag ? "tcp.flags" : q->name);
-        }
-    }
-    r->count = count;
-    return several ? pktseqi_header_missing(r, list, several > 1, made) : PKTSEQ_OK;
-}
-
-// Keeps the names of the header line as the file spells them, for messages and to know the line if
-// it comes again: the window that holds it moves on.
-static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
-    pktseqi_csv *csv = r->csv;
-    size_t size;
-    r->title = (char **)pktseqi_alloc_zeroed(&csv->allocator, csv->cells, sizeof *r->title);
-    for (; r->title && r->cells < csv->cells; ++r->cells) {
-        r->title[r->cells] = pktseqi_copy(&csv->allocator, pktseqi_csv_cell(csv, r->cells, &size));
-        if (!r->title[r->cells]) return pktseqi_no_memory(csv->err);
-    }
-    return r->title ? PKTSEQ_OK : pktseqi_no_memory(csv->err);
-}
-
-// Reads the header line, and finds out if the file is a capture, which is to be cut.
-static pktseq_status pktseqi_header_read(pktseqi_reader *r) {
-    pktseq_status status = pktseqi_csv_row(r->csv);
-    if (status) return status;
-    if (!r->csv->cells)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 1, "the file is empty, expected a "
-                             "line of column names");
-    status = pktseqi_header_keep(r);
-    if (status) return status;
-    pktseqi_sources_find(r, "position", PKTSEQI_COL_POSITION, &r->request[0].from);
-    if (pktseqi_sources_once(r, "position", &r->request[0].from)) return PKTSEQ_ERROR_DATA;
-    r->capture = !r->request[0].from.cells;
-    if (!r->capture) r->table->notes |= PKTSEQ_READ_POSITIONS;
-    if (r->capture && r->schema->rule.min_length == 0) {
-        r->capture = 0;  // nobody wants to cut it: how to export packets is no advice
-        return pktseqi_header_missing(r, "\"position\"", 0, 0);
-    }
-    return PKTSEQ_OK;
-}
-
-// Finds where each requested column is. From then on csv stores where cells lie only up to the last
-// one that may be asked for, and counts the others.
-static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
-    const pktseqi_sources *word = &r->known[PKTSEQI_COL_WORD];
-    pktseq_status status = pktseqi_header_read(r);
-    if (status) return status;
-    for (size_t i = 0; i < PKTSEQI_COLUMNS; ++i) {
-        pktseqi_sources_find(r, pktseqi_known[i].name, i, &r->known[i]);
-        r->row[i].text = r->empty;
-        r->row[i].rank = -1;
-    }
-    r->flagged = word->cells > 0;
-    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
-        r->flagged |= r->known[k].cells > 0;
-    for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_request *q = &r->request[i];
-        if (q->known < PKTSEQI_COLUMNS) q->from = r->known[q->known];
-        else pktseqi_sources_find(r, q->name, q->known, &q->from);
-        pktseqi_request_replace(r, q);
-        if (q->bits && pktseqi_sources_once(r, "tcp.flags", word)) return PKTSEQ_ERROR_DATA;
-    }
-    r->csv->keep = r->last;
-    return pktseqi_request_resolve(r);
-}
-
-// Sets up the table's columns, as found in the header. column_count goes up with every column, so
-// that after a failure those that there are can be freed.
-static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
-    const pktseq_allocator *allocator = &table->allocator;
-    table->column = (pktseq_column *)pktseqi_alloc_zeroed(allocator, r->count,
-                                                          sizeof *table->column);
-    r->staged = (pktseqi_staged *)pktseqi_alloc(allocator, r->count, sizeof *r->staged);
-    if (!table->column || !r->staged) return pktseqi_no_memory(r->csv->err);
-    r->request[0].staged = r->staged;
-    for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_request *q = &r->request[i];
-        pktseq_column *column = &table->column[i - 1];
-        q->staged = &r->staged[i];
-        table->column_count = table->own_columns = i;
-        column->name = pktseqi_copy(allocator, q->name);
-        if (!column->name) return pktseqi_no_memory(r->csv->err);
-        q->whole |= q->kind != PKTSEQI_CELL_NUMBER;
-        if (q->kind != PKTSEQI_CELL_TEXT) continue;
-        q->seen = (pktseqi_seen *)pktseqi_alloc(allocator, PKTSEQI_SEEN, sizeof *q->seen);
-        if (!q->seen) return pktseqi_no_memory(r->csv->err);
-        memset(q->seen, 0xff, PKTSEQI_SEEN * sizeof *q->seen);
-    }
-    return PKTSEQ_OK;
-}
-
-// Returns the table's column that a request's cells go to.
-static pktseq_column *pktseqi_request_column(const pktseqi_reader *r, const pktseqi_request *q) {
-    return &r->table->column[q - r->request - 1];
+    if (micro >= 1e6) whole += 1, micro -= 1e6;
+    if (seconds < 0) pktseqi_put_text(&t, "-");
+    if (date) pktseqi_put_date(&t, (uint64_t)whole);
+    else pktseqi_put_u64(&t, (uint64_t)whole);
+    pktseqi_put_text(&t, ".");
+    pktseqi_put_digits(&t, (uint64_t)micro, 6);
+    if (date) pktseqi_put_text(&t, "Z");
+    return text;
 }
 
 PKTSEQI_COLD_END
+
+// ---- >>columns: cells in the narrowest type that holds them, texts by number ------------------
+//
+// In: blocks of PKTSEQI_BLOCK rows, staged as doubles or whole numbers; out: a table's columns,
+// each in the narrowest type that holds its cells (one byte a flag, where a double has eight). A
+// column grows by column_append and table_grow. Texts are stored once, in the column's names, and
+// cells hold their index: texts_find, then texts_add for a new one.
+
+// Rows that are worked on together: 4 kB of each column, so that those of 20 columns fit into a
+// level 2 cache.
+enum { PKTSEQI_BLOCK = 512 };
+
+// The cells of a block of rows of one column: numbers, or of texts their indices.
+typedef union pktseqi_staged {
+    double number[PKTSEQI_BLOCK];
+    uint32_t text[PKTSEQI_BLOCK];
+} pktseqi_staged;
 
 // Cells of columns. Each type is read and written by a loop of its own over a block of rows, which
 // compilers turn into vector code; what a cell's type is decides once a block, not once a cell.
@@ -5491,45 +5242,49 @@ static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     return 1;
 }
 
-// Begins a sequence at each of the staged positions (count), those of rows from `row` on, that is
-// 0. There is memory for one more, where the last one ends. 0 = no memory.
-static int pktseqi_table_begin(pktseqi_reader *r, size_t row, size_t count) {
-    pktseq_table *table = r->table;
-    size_t most = table->sequences + count + 1;
-    if (most > r->start_capacity && !pktseqi_grow(&table->allocator, &table->start,
-                                                  &r->start_capacity, table->sequences, most,
-                                                  sizeof *table->start))
-        return 0;
-    for (size_t k = 0; k < count; ++k) {
-        double position = r->request[0].staged->number[k];
-        if (position == 0) table->start[table->sequences++] = row + k;
-        else if (position != r->position + 1) ++table->position_gaps;
-        r->position = position;
-    }
-    return 1;
-}
+// A node of the tree: the first bit by which the texts below it differ. Nodes are numbered, not
+// pointed to, since their array moves while it grows; the top bit of a child tells a text.
+typedef struct pktseqi_node {
+    size_t byte;            // the first that differs
+    uint32_t child[2];      // a text's number and PKTSEQI_LEAF, or a node
+    uint32_t some;          // number of any text below this node
+    unsigned char bit;      // the highest bit that differs in that byte, as a mask
+} pktseqi_node;
+#define PKTSEQI_LEAF 0x80000000u
 
-// Appends the rows that have been read since the last time to the columns, and makes room for the
-// next ones, which will be (more) if the file goes on as it begins. 0 = no memory.
-static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
-    pktseq_table *table = r->table;
-    size_t rows = r->flushed, count = table->rows - rows, past = table->rows + PKTSEQI_BLOCK;
-    if (past > r->room) {
-        size_t room = pktseqi_next_capacity(r->room, more > past ? more : past);
-        if (!pktseqi_table_grow(table, rows, room)) return 0;
-        r->room = room;
-    }
-    for (size_t i = 1; i < r->count && count; ++i) {
-        const pktseqi_request *q = &r->request[i];
-        if (!pktseqi_column_append(&table->allocator, &table->column[i - 1], rows, r->room,
-                                   q->staged, q->whole, count))
-            return 0;
-    }
-    if (!r->capture && !pktseqi_table_begin(r, rows, count)) return 0;
-    r->flushed = table->rows;
-    r->capacity = past;
-    return 1;
-}
+// A crit-bit tree (D. J. Bernstein, cr.yp.to/critbit.html) over numbered texts that lie elsewhere:
+//
+//      byte 7, bit 4 --0--> "10.0.0.1"
+//            |
+//            1----> byte 8, bit 32 --0--> "10.0.0.4"
+//                         |
+//                         1-------------> "10.0.0.40"
+//
+// Finding and adding cost at most a text's own length, whatever the others are, so no file can be
+// made that is slow to read; a hash table could not promise that without a secret.
+typedef struct pktseqi_tree {
+    pktseqi_node *node;     // (texts - 1)
+    size_t texts, capacity;
+    uint32_t root;          // like a child
+} pktseqi_tree;
+
+// A text that was found before: an entry of a small cache of each text column, since most packets
+// have few addresses and protocols. Without it reading takes 15 to 20 % longer; 64 to 1024 entries
+// differ by no more than measurements do.
+typedef struct pktseqi_seen {
+    uint64_t tail;      // its last eight bytes, or all
+    size_t size;        // -1 = none yet
+    uint32_t index;     // its number
+} pktseqi_seen;
+
+enum { PKTSEQI_SEEN = 256 };
+
+// What finds the texts of a column among its names while it grows.
+typedef struct pktseqi_texts {
+    pktseqi_tree tree;
+    pktseqi_seen *seen;     // (PKTSEQI_SEEN)
+    size_t capacity;        // of the column's names
+} pktseqi_texts;
 
 // Texts of a column: names, a tree that finds them, a small cache before the tree.
 
@@ -5604,205 +5359,522 @@ static int pktseqi_tree_put(pktseqi_tree *tree, const pktseq_allocator *allocato
     return found || pktseqi_tree_add(tree, allocator, name, name[index], size, like, index);
 }
 
-// Appends a text to a column's names and to its tree, which has found only one that is alike.
-// A one-hot column may have as many texts as categories, any other as fit below PKTSEQI_LEAF.
-// Where the tree has no room the name stays: the column's owner frees it.
-static pktseq_status pktseqi_names_add(pktseqi_reader *r, pktseqi_request *q, const char *text,
-                                       size_t size, uint32_t like) {
-    const pktseq_allocator *allocator = &r->csv->allocator;
-    pktseq_column *column = pktseqi_request_column(r, q);
-    size_t most = PKTSEQI_LEAF;
-    char *copy;
-    if (q->asked & PKTSEQI_ASKED_FIELD) most = PKTSEQI_MOST_NAMES;  // they become features
-    if (column->name_count == most)
-        return PKTSEQI_CSV_ERROR(r->csv,
-                                 "column %q: found %q, expected one of at most %z different texts",
-                                 pktseqi_request_title(r, q), text, most);
-    if (column->name_count == q->name_capacity &&
-        !pktseqi_grow(allocator, &column->names, &q->name_capacity, column->name_count,
-                      column->name_count + 16, sizeof *column->names))
-        return pktseqi_no_memory(r->csv->err);
-    copy = pktseqi_copy(allocator, text);
-    if (!copy) return pktseqi_no_memory(r->csv->err);
-    column->names[column->name_count++] = copy;
-    return pktseqi_tree_add(&q->tree, allocator, column->names, copy, size, like,
-                            (uint32_t)column->name_count - 1)
-               ? PKTSEQ_OK : pktseqi_no_memory(r->csv->err);
+// Prepares to find the texts of a column without any. 0 = no memory.
+static int pktseqi_texts_init(pktseqi_texts *t, const pktseq_allocator *allocator) {
+    t->seen = (pktseqi_seen *)pktseqi_alloc(allocator, PKTSEQI_SEEN, sizeof *t->seen);
+    if (t->seen) memset(t->seen, 0xff, PKTSEQI_SEEN * sizeof *t->seen);
+    return t->seen != NULL;
 }
 
 // Finds the index of a text that its column has already: in the cache, by the text's last eight
 // bytes, where addresses differ, spread by 2^64 / golden ratio; or in the tree. Returns 0 for a new
 // text, and then the index of one that begins alike.
-static int pktseqi_names_find(const pktseqi_reader *r, const pktseqi_request *q, const char *text,
-                              size_t size, uint32_t *index) {
-    char *const *names = pktseqi_request_column(r, q)->names;
+static int pktseqi_texts_find(const pktseqi_texts *t, const pktseq_column *column,
+                              const char *text, size_t size, uint32_t *index) {
     uint64_t tail = 0;
     pktseqi_seen *seen;
     memcpy(&tail, text + (size < 8 ? 0 : size - 8), size < 8 ? size : 8);
-    seen = q->seen + ((tail * 0x9e3779b97f4a7c15u) >> 56);
+    seen = t->seen + ((tail * 0x9e3779b97f4a7c15u) >> 56);
     if (seen->tail == tail && seen->size == size &&
-        (size <= 8 || memcmp(names[seen->index], text, size - 8) == 0)) {
+        (size <= 8 || memcmp(column->names[seen->index], text, size - 8) == 0)) {
         *index = seen->index;
         return 1;
     }
-    if (!pktseqi_tree_find(&q->tree, names, text, size, index)) return 0;
+    if (!pktseqi_tree_find(&t->tree, column->names, text, size, index)) return 0;
     seen->tail = tail;
     seen->size = size;
     seen->index = *index;
     return 1;
 }
 
-// Finds the index of a text in its column's names; a new one is added. The text ends with a 0.
-static pktseq_status pktseqi_table_intern(pktseqi_reader *r, pktseqi_request *q, const char *text,
-                                          size_t size, uint32_t *index) {
-    pktseq_status status;
-    *index = 0;
-    if (pktseqi_names_find(r, q, text, size, index)) return PKTSEQ_OK;
-    status = pktseqi_names_add(r, q, text, size, *index);
-    *index = (uint32_t)pktseqi_request_column(r, q)->name_count - 1;
-    return status;
+// Appends a text, which ends with a 0, to a column's names and to its tree, which has found only
+// `like`. 0 = no memory; then the name may stay, which the column's owner frees.
+static int pktseqi_texts_add(pktseqi_texts *t, const pktseq_allocator *allocator,
+                             pktseq_column *column, const char *text, size_t size, uint32_t like) {
+    char *copy;
+    if (column->name_count == t->capacity &&
+        !pktseqi_grow(allocator, &column->names, &t->capacity, column->name_count,
+                      column->name_count + 16, sizeof *column->names))
+        return 0;
+    copy = pktseqi_copy(allocator, text);
+    if (!copy) return 0;
+    column->names[column->name_count++] = copy;
+    return pktseqi_tree_add(&t->tree, allocator, column->names, copy, size, like,
+                            (uint32_t)column->name_count - 1);
 }
 
-// Notations of times and flags. Each is tried only where the plain one, a number, has failed.
+PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name) {
+    for (size_t i = 0; table && name && i < table->column_count; ++i)
+        if (strcmp(table->column[i].name, name) == 0) return &table->column[i];
+    return NULL;
+}
 
-// Reads numbers by a pattern: d stands for up to nine digits, all else for itself. Returns where
-// they end, or NULL.
-static const char *pktseqi_scan(const char *p, const char *pattern, unsigned *number) {
-    for (; *pattern; ++pattern) {
-        if (*pattern == 'd') {
-            const char *begin = p;
-            for (*number = 0; *p >= '0' && *p <= '9' && p - begin < 9; ++p)
-                *number = 10 * *number + (unsigned)(*p - '0');
-            if (p == begin) return NULL;
-            ++number;
-        } else if (*p++ != *pattern) {
-            return NULL;
+PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row) {
+    return column && column->cell ? pktseqi_column_at(column, row) : 0;
+}
+
+PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row) {
+    uint32_t text = pktseqi_column_texts(column) ? pktseqi_column_text_at(column, row) : UINT32_MAX;
+    return text != UINT32_MAX && text < column->name_count ? column->names[text] : NULL;
+}
+
+// Frees what a column holds.
+static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column *column) {
+    pktseqi_free(allocator, column->name);
+    pktseqi_free(allocator, column->cell);
+    pktseqi_free_names(allocator, column->names, column->name_count);
+}
+
+// Moves (count) cells of (bytes) each from row `from` to row `to`, which is not after it; a column
+// of a program may have no cells.
+static void pktseqi_cells_shift(void *cell, size_t to, size_t from, size_t count, size_t bytes) {
+    unsigned char *p = (unsigned char *)cell;
+    if (p && to != from) memmove(p + to * bytes, p + from * bytes, count * bytes);
+}
+
+// ---- >>header: which cells of a file serve which column ---------------------------------------
+//
+// In: a schema, then the header line; out: a resolved list of requests, one for each column of the
+// table, each with the cells that it is read from.
+//   request_list      what the fields, the rule, the kept and the derived columns require
+//   table_header      names of the header -> sources of each known column (name_rank), requests
+//                     resolved, or refused with a list of all that are missing
+//   table_columns     the table's columns, still without rows
+// Memory is bounded by the header line and the schema, never by a number in the file.
+
+// The most ranks of a column's names (timestamp has 6), and cells that may hold it (ports: 3,
+// TCP's, UDP's and SCTP's). Both are bounds of arrays, so aliases with more ranks need more here.
+enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
+
+// The cells of each row that hold a column; the first that is not empty counts. In position files
+// it is one; in a capture ports may be in three and addresses in two, by transport and version.
+typedef struct pktseqi_sources {
+    size_t cell[PKTSEQI_SOURCES];
+    int rank[PKTSEQI_SOURCES];  // 0 = under its own name
+    size_t cells;
+    size_t twice;               // how often a name is there that may be there once, or 0
+} pktseqi_sources;
+
+// A cell of the current row, in csv's window. What is read from it may be changed in place: the
+// window is ours, and no row is read twice.
+typedef struct pktseqi_cell {
+    char *text;         // ends with a 0
+    size_t size;
+    size_t at;          // place in the row
+    int rank;           // of its column's name; -1 = the row has none
+} pktseqi_cell;
+
+// Who asks for a column: bits of pktseqi_request.asked.
+enum {
+    PKTSEQI_ASKED_FIELD = 1,
+    PKTSEQI_ASKED_KEEP = 2,   // the schema keeps it: it may be missing
+    PKTSEQI_ASKED_RULE = 4,   // cutting a capture needs it
+    PKTSEQI_ASKED_MADE = 8    // derived columns that the file may lack are made of it
+};
+
+// A column that the schema asks for while its file is read; request[0] is "position", request[i]
+// belongs to the table's column i - 1.
+typedef struct pktseqi_request {
+    const char *name;
+    size_t known;            // its place in pktseqi_known, or PKTSEQI_COLUMNS
+    pktseqi_cell_kind kind;
+    unsigned asked;          // PKTSEQI_ASKED_.. bits
+    unsigned bits;           // of a flag that comes from tcp.flags; 0 = it has a column
+    int fact;                // the transport, where it is found out for each row
+    int whole;               // its cells are staged as whole numbers: all but numbers of CSV are
+    pktseqi_sources from;
+    pktseqi_cell cell;       // a text of the current row
+    pktseqi_staged *staged;  // its cells of the rows that are not yet in the column
+    pktseqi_texts texts;     // of a column of texts
+} pktseqi_request;
+
+// All that reading the rows of a table needs. Of a file it is made once, by the header; of each row
+// of a capture row_load and row_kind fill in what the cells mean together, since no cell of a
+// capture can be judged alone: flags are empty for UDP, ports for ICMP, addresses for IPv6.
+typedef struct pktseqi_reader {
+    pktseqi_csv *csv;
+    pktseq_table *table;
+    const pktseq_schema *schema;
+    pktseqi_request *request;
+    size_t count;       // of requests
+    size_t cells;       // in each row
+    char **title;       // (cells) the names in the header as the file spells them
+    size_t last;        // cells up to the last one that may be asked for
+    pktseqi_sources known[PKTSEQI_COLUMNS];
+    int capture;        // there is no position, so the table is to be cut
+    int tcp_only;
+    int flagged;        // the file has flags in whatever way, so it tells which rows are TCP
+    pktseqi_notation notation;  // of times and flags
+    // Of the current row of a capture:
+    pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
+    unsigned transport; // IP's number, or 0
+    int has_ports, has_flags;
+    unsigned flags;     // as a word, if they come from one,
+    int flags_read;     // which has been read
+    int tunnel;         // it has two kinds of addresses
+    int quotes;         // it is of ICMP and quotes ports
+    int error;          // it is of ICMP and quotes a packet, whose addresses come last
+    char zero[2];       // the text of a cell that this kind of packet does not have, "0",
+    char empty[1];      // and of one that is not there
+    // How far reading has come:
+    double position;    // of the row before those that are staged
+    size_t capacity;    // rows until the staged ones must go to the columns
+    size_t flushed;     // rows that have gone to the columns
+    size_t room, start_capacity;  // rows and sequences that there is memory for
+    pktseqi_staged *staged;    // (count)
+    pktseq_error first;        // of the first row that could not be read
+    int fast;                  // the fast path fits the file
+    pktseqi_request **asker;   // (cells) for it: who asks for each cell, or NULL
+    size_t whole, looked;      // where the window's last whole row ends, after how many fills
+} pktseqi_reader;
+
+// Returns 1 for a request of a flag or port, of which packets that are not TCP have none or others.
+static int pktseqi_request_tcp(const pktseqi_request *q) {
+    return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_CELL_PORT;
+}
+
+// Tells whether a request's column must be there. What derived columns are made of is needed only
+// if the file lacks one of those (making).
+static int pktseqi_request_due(const pktseqi_reader *r, const pktseqi_request *q, int making) {
+    return (q->asked & PKTSEQI_ASKED_FIELD) || (r->capture && (q->asked & PKTSEQI_ASKED_RULE)) ||
+           (making && (q->asked & PKTSEQI_ASKED_MADE));
+}
+
+// Returns the table's column that a request's cells go to.
+static pktseq_column *pktseqi_request_column(const pktseqi_reader *r, const pktseqi_request *q) {
+    return &r->table->column[q - r->request - 1];
+}
+
+PKTSEQI_COLD
+
+// From here to the resolved list of requests: what is asked for, under which names the file may
+// have it, and what replaces a column that is not there.
+
+// Notes who asks for a column, which is added to the requests if it is not among them yet. The list
+// has room. Of two number kinds on one column the stricter check counts.
+static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_cell_kind kind,
+                                unsigned asked) {
+    size_t i = 1;
+    while (i < r->count && strcmp(r->request[i].name, name) != 0) ++i;
+    if (i == r->count) {
+        r->request[r->count].name = name;
+        r->request[r->count].kind = kind;
+        r->request[r->count++].known = pktseqi_known_find(name);
+    }
+    r->request[i].asked |= asked;
+    if (asked == PKTSEQI_ASKED_FIELD && kind > r->request[i].kind) r->request[i].kind = kind;
+}
+
+// Does the same for a column that no field describes: its kind is in the registry.
+static void pktseqi_request_known(pktseqi_reader *r, const char *name, unsigned asked) {
+    pktseqi_request_add(r, name, pktseqi_known[pktseqi_known_find(name)].kind, asked);
+}
+
+// Does the same for those of the first 32 known columns whose bit is set.
+static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned asked) {
+    for (size_t k = 0; k < 32; ++k)
+        if (bits >> k & 1) pktseqi_request_known(r, pktseqi_known[k].name, asked);
+}
+
+// Lists the columns that a schema asks for, each once: its fields first, since their order is that
+// of the table's columns, then what others are made of, what is kept and what cutting needs.
+static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
+    const pktseq_schema *schema = r->schema;
+    size_t most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
+                               PKTSEQI_COLUMNS);
+    r->request = (pktseqi_request *)pktseqi_alloc_zeroed(&r->csv->allocator, most,
+                                                         sizeof *r->request);
+    if (!r->request) return pktseqi_no_memory(r->csv->err);
+    r->count = 1;
+    r->request[0].name = "position";
+    r->request[0].known = PKTSEQI_COL_POSITION;
+    r->request[0].kind = PKTSEQI_CELL_POSITION;
+    r->request[0].asked = PKTSEQI_ASKED_FIELD;
+    for (size_t i = 0; i < schema->field_count; ++i)
+        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
+                            PKTSEQI_ASKED_FIELD);
+    for (size_t i = 0; i < schema->field_count; ++i)
+        pktseqi_request_bits(r, pktseqi_known[pktseqi_known_find(schema->field[i].column)].made_of,
+                             PKTSEQI_ASKED_MADE);
+    for (size_t i = 0; i < schema->keep_count; ++i)
+        pktseqi_request_known(r, schema->keep[i], PKTSEQI_ASKED_KEEP);
+    if (!schema->rule.min_length) return PKTSEQ_OK;
+    if (schema->rule.kind == PKTSEQ_RULE_CONNECTION)
+        pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_ASKED_KEEP);
+    pktseqi_request_bits(r, pktseqi_rule_needs(&schema->rule), PKTSEQI_ASKED_RULE);
+    return PKTSEQ_OK;
+}
+
+// Returns 1 if a request needs no column in the file, since it can be derived from others. Where
+// the file has one of that name, it is read as any other.
+static int pktseqi_request_made(const pktseqi_request *q) {
+    return pktseqi_known[q->known].made_of != 0;
+}
+
+// Returns the rank at which a name in a file's header means a column: 0 is its own name exactly,
+// then come the ranks of its aliases, in any case, with outer blanks, quotes and a leading '#'.
+// `fills`: this rank serves where the cell of others is empty. -1 = it means another column.
+static int pktseqi_name_rank(const char *column, const char *alias, const char *name, int *fills) {
+    size_t size = strlen(name);
+    int rank = 1;
+    *fills = 0;
+    if (strcmp(column, name) == 0) return 0;
+    if (strcmp(column, "position") == 0) return -1;  // it says how the file is meant: exactly that
+    name = pktseqi_trim(name, &size);
+    if (size && *name == '#') ++name, --size;
+    name = pktseqi_trim(name, &size);
+    if (size > 1 && (*name == '"' || *name == '\'') && name[size - 1] == *name) {
+        size -= 2;
+        name = pktseqi_trim(name + 1, &size);
+    }
+    if (pktseqi_same_word(name, size, column, strlen(column))) return 1;
+    while (*alias) {
+        size_t length = strcspn(alias, "|/+");
+        if (length && pktseqi_same_word(name, size, alias, length)) return rank;
+        alias += length;
+        rank += *alias == '/' || *alias == '+';
+        if (*alias && *alias != '|') *fills = *alias == '+';
+        alias += *alias != 0;
+    }
+    return -1;
+}
+
+// Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
+// it that fill its empty cells. Several protocols: the first; several ports: each fills the others
+// (Wireshark calls TCP's and UDP's the same). A name that is there more often than it may be is
+// counted, and refused only if somebody asks for it: exports repeat columns that nobody reads.
+// Of one rank PKTSEQI_SOURCES cells are stored, more are only counted.
+static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
+                                 pktseqi_sources *from) {
+    int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT, first = PKTSEQI_RANKS;
+    struct {
+        size_t cell[PKTSEQI_SOURCES], cells;
+        int fills;
+    } of[PKTSEQI_RANKS];
+    memset(of, 0, sizeof of);
+    memset(from, 0, sizeof *from);
+    for (size_t i = 0; i < r->cells; ++i) {
+        int fills, rank = pktseqi_name_rank(column, pktseqi_known[known].aliases, r->title[i],
+                                            &fills);
+        if (rank < 0) continue;
+        if (of[rank].cells < PKTSEQI_SOURCES) of[rank].cell[of[rank].cells] = i;
+        ++of[rank].cells;
+        of[rank].fills = fills;
+        if (rank < first) first = rank;
+    }
+    for (int rank = first; rank < PKTSEQI_RANKS; ++rank) {
+        size_t max = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
+        if (rank > first && (!of[rank].fills || !r->capture || first == 0)) continue;
+        if (of[rank].cells > max && known != PKTSEQI_COL_PROTOCOL) from->twice = of[rank].cells;
+        for (size_t k = 0; k < of[rank].cells && k < max && from->cells < PKTSEQI_SOURCES; ++k) {
+            from->rank[from->cells] = rank;
+            from->cell[from->cells++] = of[rank].cell[k];
+            if (of[rank].cell[k] >= r->last) r->last = of[rank].cell[k] + 1;
         }
     }
-    return p;
 }
 
-// Returns the days from 1970-01-01 to a date, by H. Hinnant, "chrono-compatible low-level date
-// algorithms": years that begin in March, so that a leap day is the last one; 719468 of these days
-// lie before 1970. The year is at least 1.
-static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
-    long long y = (long long)year - (month <= 2);
-    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * ((month + 9) % 12) + 2) / 5 + day - 1 -
-           719468;
+// Fails if a name is there more often than it may be: nobody can know which of them was meant.
+static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *name,
+                                          const pktseqi_sources *from) {
+    if (!from->twice) return PKTSEQ_OK;
+    return PKTSEQI_CSV_ERROR(r->csv, "found column %q %z times, expected it once", name,
+                             from->twice);
 }
 
-// Reads a date with a time as in ISO 8601, "2024-03-05T10:00:00.25+01:00", also with a blank for
-// the T, a comma for the point, Z, no zone at all for UTC, or one without a colon; or a time of day
-// alone. Gives seconds since 1970 or midnight: the double nearest to the decimal number.
-static int pktseqi_date_parse(const char *text, double *value) {
-    // Year, month, day, hours, minutes, seconds; hours and minutes of the zone.
-    static const unsigned max[8] = {9999, 12, 31, 23, 60, 60, 14, 59};
-    unsigned n[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-    char decimal[64];
-    pktseqi_text t = pktseqi_text_fixed(decimal, sizeof decimal);
-    const char *p = pktseqi_scan(text, "d-d-d", n), *fraction;
-    size_t digits;
-    long long seconds, east;
-    if (p && *p != ' ' && *p != 'T') return 0;
-    if (!p) n[0] = 1970, n[1] = n[2] = 1;
-    p = pktseqi_scan(p ? p + 1 : text, "d:d:d", n + 3);
-    if (!p) return 0;
-    fraction = p + 1;
-    digits = *p == '.' || *p == ',' ? strspn(fraction, "0123456789") : 0;
-    if (digits) p = fraction + digits;
-    p += *p == 'Z';
-    east = *p == '-' ? -1 : 1;
-    if (*p == '+' || *p == '-') {
-        const char *zone = p + 1;
-        p = pktseqi_scan(zone, "d", n + 6);
-        if (p && *p == ':') p = pktseqi_scan(p, ":d", n + 7);
-        else if (p == zone + 4) n[7] = n[6] % 100, n[6] /= 100;
+// Returns the name of a request's column as the file spells it: who reads the message looks for it
+// in the file.
+static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_request *q) {
+    const pktseqi_sources *from = q->bits ? &r->known[PKTSEQI_COL_WORD] : &q->from;
+    return from->cells ? r->title[from->cell[0]] : q->name;
+}
+
+// Finds where a request's column comes from if a capture has none: flags from tcp.flags, of which
+// res and ns, which few exports have, are 0 if only they are missing; the transport from what kind
+// of packet it is.
+static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
+    int seldom = q->known == PKTSEQI_COL_RES || q->known == PKTSEQI_COL_NS;
+    if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
+    if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_CELL_FLAG &&
+        (!q->from.cells || q->from.rank[0] > 0)) {
+        q->from.cells = 0;
+        q->fact = 1;
     }
-    if (!p || *p || digits > 18) return 0;
-    for (int i = 0; i < 8; ++i)
-        if (n[i] > max[i] || (i < 3 && n[i] == 0)) return 0;
-    seconds = 86400 * pktseqi_days(n[0], n[1], n[2]) + 3600LL * n[3] + 60 * n[4] + n[5] -
-              east * (3600LL * n[6] + 60 * n[7]);
-    if (seconds < 0) return 0;
-    pktseqi_put_u64(&t, (uint64_t)seconds);
-    pktseqi_put_text(&t, ".");
-    pktseqi_put_bytes(&t, fraction, digits);
-    return pktseqi_number_parse(decimal, t.size, value);
+    if (q->from.cells || !pktseqi_known[q->known].bits) return;
+    for (int i = PKTSEQI_COL_FIN; i <= PKTSEQI_COL_CWR; ++i) seldom &= r->known[i].cells > 0;
+    if (r->known[PKTSEQI_COL_WORD].cells || seldom) q->bits = pktseqi_known[q->known].bits;
+    if (q->bits && seldom && !r->known[PKTSEQI_COL_WORD].cells)
+        r->table->notes |= PKTSEQ_READ_NO_RES;
 }
 
-// Reads the time of a packet of a capture: seconds with a point or a comma, or a date. Whole
-// numbers that as seconds would lie 3000 years ahead are milli-, micro- or nanoseconds since 1970;
-// the first time of a file decides, so that no row means something else than the one before it.
-// 10^11 seconds are the year 5138, as milliseconds 1973: what lies below is never scaled. A comma
-// is a point only where it is alone among digits and signs.
-static int pktseqi_time_parse(pktseqi_reader *r, const char *cell, size_t size, double *value) {
-    char text[64], *comma;
-    if (r->unit == 0 && pktseqi_number_parse(cell, size, value)) return 1;
-    if (size >= sizeof text - 4) return 0;  // no time is that long; 4 bytes are for an exponent
-    memcpy(text, cell, size);
-    text[size] = 0;
-    comma = strchr(text, ',');
-    if (comma && strspn(text, "+-0123456789,") == size && comma == strrchr(text, ',')) *comma = '.';
-    if (!pktseqi_number_parse(text, size, value)) {
-        if (r->unit > 0 || !pktseqi_date_parse(text, value)) return 0;
-    } else if (r->unit < 0 && *value >= 1e11 && *value < 1e20 &&
-               strspn(text, "0123456789") == size) {
-        r->unit = *value < 1e14 ? 3 : *value < 1e17 ? 6 : 9;
-        r->table->notes |= PKTSEQ_READ_SCALED;
+// Fails because columns are missing: says which, all at once, and what to do about it. A file
+// without "position" is taken for a capture, and may be none, have no line of names, or be text of
+// any kind.
+static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
+                                            int several, int made) {
+    const char *advice = !r->capture ? ""
+        : ". Needed are names and one row a packet (no flows). In Wireshark right-click Source "
+          "Port, Destination Port and Flags in a TCP packet's details, choose Apply as Column, "
+          "and export again; or take tshark: " PKTSEQ_TSHARK;
+    if (r->capture && r->cells == 1 && !r->last)
+        return PKTSEQI_CSV_ERROR(r->csv, "found the text %q, expected a capture (pcap, pcapng) or "
+                                 "CSV of one%s", r->title[0], advice);
+    return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%s, the first is %q"
+                             "%s", several ? "s" : "", missing, several ? "are" : "is",
+                             made ? ", of which features are made" : "", r->cells,
+                             r->cells == 1 ? "" : "s", r->title[0], advice);
+}
+
+// Resolves the requests: removes those that need no column and have none; fails for those that do,
+// naming all that are missing at once. Afterwards every request has a cell, bits or a fact, and
+// request[i] is the table's column i - 1. A list that is too long for its 300 bytes is cut.
+static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
+    size_t count = 1, several = 0;
+    char list[300];
+    pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
+    int making = 0, said = 0, made = 1;
+    for (size_t i = 1; i < r->count; ++i)
+        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].from.cells;
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        int due = pktseqi_request_due(r, q, making), text = q->kind == PKTSEQI_CELL_TEXT;
+        int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
+        if (r->capture && (q->asked & PKTSEQI_ASKED_RULE) &&
+            text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
+            return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
+                                 "as %s, so a file that has no column \"position\" cannot be cut "
+                                 "into sequences", q->name, text ? "text" : "number");
+        if (!due && !(q->asked & PKTSEQI_ASKED_KEEP)) continue;
+        if (pktseqi_sources_once(r, q->name, &q->from)) return PKTSEQ_ERROR_DATA;
+        if (q->from.cells || q->bits || q->fact) {
+            r->request[count++] = *q;
+        } else if (due && !pktseqi_request_made(q) && !(flag && said)) {
+            said |= flag;  // all ten of them by one name
+            made &= !pktseqi_request_due(r, q, 0);
+            pktseqi_put(&missing, several++ ? ", %q" : "%q", flag ? "tcp.flags" : q->name);
+        }
     }
-    if (r->unit < 0) r->unit = 0;
-    if (r->unit == 0) return 1;
-    memcpy(text + size, "e-", 2);  // scaled in decimal, for the nearest double
-    text[size + 2] = (char)('0' + r->unit);
-    return pktseqi_number_parse(text, size + 3, value);
+    r->count = count;
+    return several ? pktseqi_header_missing(r, list, several > 1, made) : PKTSEQ_OK;
 }
 
-// Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
-// kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA"). In twelve
-// places the place tells the flag, since R is reset or reserved and A is ACK or accurate ECN; there
-// the letter is only checked. U+00B7 is two bytes of UTF-8, c2 b7, or the second alone in Latin 1.
-static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
-    static const char at[] = "FSRPAUECNRRR";  // from the last place; the first eight also alone
-    char place[16];
-    size_t places = 0;
-    *flags = 0;
-    for (size_t i = 0; i < size; ++i) {
-        char c = text[i];
-        if ((unsigned char)c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] == 0xb7) ++i;
-        if (places == sizeof place || !c) return 0;
-        place[places++] = strchr(".*-_\xb7\xc2", c) ? '.' : c;
+// Keeps the names of the header line as the file spells them, for messages and to know the line if
+// it comes again: the window that holds it moves on.
+static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
+    pktseqi_csv *csv = r->csv;
+    size_t size;
+    r->title = (char **)pktseqi_alloc_zeroed(&csv->allocator, csv->cells, sizeof *r->title);
+    for (; r->title && r->cells < csv->cells; ++r->cells) {
+        r->title[r->cells] = pktseqi_copy(&csv->allocator, pktseqi_csv_cell(csv, r->cells, &size));
+        if (!r->title[r->cells]) return pktseqi_no_memory(csv->err);
     }
-    for (size_t i = 0; i < places; ++i) {
-        size_t bit = places - 1 - i;
-        const char *letter = (const char *)memchr(at, place[i], 8);
-        if (place[i] == '.') continue;
-        if (places == 12 ? place[i] != at[bit] && (place[i] != 'A' || bit != 8) : !letter) return 0;
-        if (places != 12) bit = (size_t)(letter - at);
-        if (*flags >> bit & 1) return 0;
-        *flags |= 1u << bit;
+    return r->title ? PKTSEQ_OK : pktseqi_no_memory(csv->err);
+}
+
+// Reads the header line, and finds out if the file is a capture, which is to be cut.
+static pktseq_status pktseqi_header_read(pktseqi_reader *r) {
+    pktseq_status status = pktseqi_csv_row(r->csv);
+    if (status) return status;
+    if (!r->csv->cells)
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 1, "the file is empty, expected a "
+                             "line of column names");
+    status = pktseqi_header_keep(r);
+    if (status) return status;
+    pktseqi_sources_find(r, "position", PKTSEQI_COL_POSITION, &r->request[0].from);
+    if (pktseqi_sources_once(r, "position", &r->request[0].from)) return PKTSEQ_ERROR_DATA;
+    r->capture = !r->request[0].from.cells;
+    if (!r->capture) r->table->notes |= PKTSEQ_READ_POSITIONS;
+    if (r->capture && r->schema->rule.min_length == 0) {
+        r->capture = 0;  // nobody wants to cut it: how to export packets is no advice
+        return pktseqi_header_missing(r, "\"position\"", 0, 0);
     }
-    return places > 0;
+    return PKTSEQ_OK;
 }
 
-// Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
-// say so ("0018"), and then wherever it has as many digits: "0018" and "1000" are of one program.
-// A number may also be written as 24.0, as by programs that keep columns with empty cells as
-// floating point. The word has 12 bits: the lower 9 are flags, the upper 3 are reserved.
-static int pktseqi_flags_parse(pktseqi_reader *r, const char *cell, size_t size, unsigned *flags) {
-    size_t prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X') ? 2 : 0;
-    int decimal = strspn(cell, "0123456789") == size;
-    double value;
-    if (decimal && size >= 3 && cell[0] == '0') r->hex = size;
-    if ((!decimal || r->hex == size) && cell[0] >= '0' && cell[0] <= '9' &&
-        strspn(cell + prefix, "0123456789abcdefABCDEF") == size - prefix)
-        value = (double)strtoul(cell, NULL, 16);
-    else if (!pktseqi_number_parse(cell, size, &value))
-        return pktseqi_flags_letters(cell, size, flags);
-    *flags = value >= 0 && value < 4096 ? (unsigned)value : 0;
-    return *flags == value;
+// Finds where each requested column is. From then on csv stores where cells lie only up to the last
+// one that may be asked for, and counts the others.
+static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
+    const pktseqi_sources *word = &r->known[PKTSEQI_COL_WORD];
+    pktseq_status status = pktseqi_header_read(r);
+    if (status) return status;
+    for (size_t i = 0; i < PKTSEQI_COLUMNS; ++i) {
+        pktseqi_sources_find(r, pktseqi_known[i].name, i, &r->known[i]);
+        r->row[i].text = r->empty;
+        r->row[i].rank = -1;
+    }
+    r->flagged = word->cells > 0;
+    for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
+        r->flagged |= r->known[k].cells > 0;
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        if (q->known < PKTSEQI_COLUMNS) q->from = r->known[q->known];
+        else pktseqi_sources_find(r, q->name, q->known, &q->from);
+        pktseqi_request_replace(r, q);
+        if (q->bits && pktseqi_sources_once(r, "tcp.flags", word)) return PKTSEQ_ERROR_DATA;
+    }
+    r->csv->keep = r->last;
+    return pktseqi_request_resolve(r);
 }
 
-// From here on: what the cells of a row of a capture mean together.
+// Sets up the table's columns, as found in the header. column_count goes up with every column, so
+// that after a failure those that there are can be freed.
+static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    const pktseq_allocator *allocator = &table->allocator;
+    table->column = (pktseq_column *)pktseqi_alloc_zeroed(allocator, r->count,
+                                                          sizeof *table->column);
+    r->staged = (pktseqi_staged *)pktseqi_alloc(allocator, r->count, sizeof *r->staged);
+    if (!table->column || !r->staged) return pktseqi_no_memory(r->csv->err);
+    r->request[0].staged = r->staged;
+    for (size_t i = 1; i < r->count; ++i) {
+        pktseqi_request *q = &r->request[i];
+        pktseq_column *column = &table->column[i - 1];
+        q->staged = &r->staged[i];
+        table->column_count = table->own_columns = i;
+        column->name = pktseqi_copy(allocator, q->name);
+        if (!column->name) return pktseqi_no_memory(r->csv->err);
+        q->whole |= q->kind != PKTSEQI_CELL_NUMBER;
+        if (q->kind == PKTSEQI_CELL_TEXT && !pktseqi_texts_init(&q->texts, allocator))
+            return pktseqi_no_memory(r->csv->err);
+    }
+    return PKTSEQ_OK;
+}
+
+PKTSEQI_COLD_END
+
+// Finds the index of a text, which ends with a 0, among the names of a request's column; a new one
+// is added. A one-hot column may have as many texts as categories, any other as fit below
+// PKTSEQI_LEAF.
+static pktseq_status pktseqi_request_intern(pktseqi_reader *r, pktseqi_request *q,
+                                            const char *text, size_t size, uint32_t *index) {
+    pktseq_column *column = pktseqi_request_column(r, q);
+    size_t most = q->asked & PKTSEQI_ASKED_FIELD ? PKTSEQI_MOST_NAMES : PKTSEQI_LEAF;
+    *index = 0;
+    if (pktseqi_texts_find(&q->texts, column, text, size, index)) return PKTSEQ_OK;
+    if (column->name_count == most)
+        return PKTSEQI_CSV_ERROR(r->csv,
+                                 "column %q: found %q, expected one of at most %z different texts",
+                                 pktseqi_request_title(r, q), text, most);
+    if (!pktseqi_texts_add(&q->texts, &r->csv->allocator, column, text, size, *index))
+        return pktseqi_no_memory(r->csv->err);
+    *index = (uint32_t)column->name_count - 1;
+    return PKTSEQ_OK;
+}
+
+// ---- >>rows: what the cells of a row mean -----------------------------------------------------
+//
+// In: the cells of one row; out: a value for each request in the staged block, or an error that
+// names line, column, what was found and what was expected. In a capture cells depend on each
+// other: flags are empty for UDP, ports for ICMP, addresses for IPv6. So for each row of a capture
+//   row_load          finds the first filled cell of each known column
+//   row_kind          decides what the packet is, or that it is left out
+//   row_tunnel        chooses between the addresses of a packet and of one within it
+// and for each row of any file
+//   row_read          checks every requested cell and stages numbers
+//   row_texts         stages texts, once nothing can be wrong with the row any more: a row that
+//                     cannot be read leaves no name behind
+// A new kind of cell is a line of PKTSEQI_CELLS and, if it is more than a range of whole numbers, a
+// case of cell_number; a frequent one, of fast_cell.
 
 // Returns a cell of the current row; in a capture without outer blanks. The bounds follow, so that
 // the second who asks finds the same text.
@@ -6067,7 +6139,7 @@ static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_reques
     int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
     const char *text = cell->text;
     size_t size = cell->size;
-    int good = clock ? pktseqi_time_parse(r, text, size, value)
+    int good = clock ? pktseqi_time_parse(&r->notation, text, size, value)
                      : pktseqi_number_parse(text, size, value);
     if (!good && r->capture && q->known == PKTSEQI_COL_ICMP_ID && size > 2 && text[0] == '0' &&
         text[1] == 'x' && strspn(text + 2, "0123456789abcdefABCDEF") == size - 2) {
@@ -6102,34 +6174,9 @@ static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request 
     if (r->flags_read++) return PKTSEQ_OK;
     if (cell.text[0] >= '0' && cell.text[0] <= '9')
         r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, 0);
-    if (pktseqi_flags_parse(r, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
+    if (pktseqi_flags_parse(&r->notation, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
     return pktseqi_cell_error(r, q, cell.text, "flags as a number, such as 0x0018 or 24, up to "
                               "0x0fff");
-}
-
-// Lists which row of the file each of a table is, for rows that are all of them so far; nothing is
-// done if there is a list. `room` is for what will follow. 0 = no memory.
-static int pktseqi_source_rows(pktseq_table *table, size_t room) {
-    if (table->source_row) return 1;
-    table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, room,
-                                                        sizeof *table->source_row);
-    for (size_t row = 0; table->source_row && row < table->rows; ++row)
-        table->source_row[row] = (uint32_t)row;
-    return table->source_row != NULL;
-}
-
-// Notes which row of the file the table's next one is, once one has been left out: a file of which
-// all is kept needs no such list. Also called after the last row, where there may be no room any
-// more: then nothing is noted.
-static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
-    if (table->counts.packets - 1 > UINT32_MAX)
-        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
-                             "found more rows than 4294967296, expected fewer");
-    if (!pktseqi_source_rows(table, r->room)) return pktseqi_no_memory(r->csv->err);
-    if (table->rows < r->room)
-        table->source_row[table->rows] = (uint32_t)(table->counts.packets - 1);
-    return PKTSEQ_OK;
 }
 
 // Checks the cell of a request, and reads its number.
@@ -6172,24 +6219,17 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Puts the texts of the current row, whose numbers are there, into the table's next row, which is
-// then complete. Only now, since a name that a column has once stays. Rows are the file's rows as
-// long as none was left out: then counts.packets, which counts this one already, is one more than
-// the rows before.
+// Stages the texts of the current row, whose numbers are staged. Only now, since a name that a
+// column has once stays.
 static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
-    pktseq_table *table = r->table;
+    size_t at = r->table->rows - r->flushed;
     pktseq_status status = PKTSEQ_OK;
     for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
         pktseqi_request *q = &r->request[i];
         if (q->kind == PKTSEQI_CELL_TEXT)
-            status = pktseqi_table_intern(r, q, q->cell.text, q->cell.size,
-                                          &q->staged->text[table->rows - r->flushed]);
+            status = pktseqi_request_intern(r, q, q->cell.text, q->cell.size,
+                                            &q->staged->text[at]);
     }
-    table->counts.tunnels += r->capture && r->tunnel;
-    table->counts.quotes += r->capture && r->quotes;
-    if (status == PKTSEQ_OK && table->counts.packets > table->rows + 1)
-        status = pktseqi_table_source(r);
-    table->rows += status == PKTSEQ_OK;
     return status;
 }
 
@@ -6203,48 +6243,6 @@ static int pktseqi_row_repeats(pktseqi_reader *r) {
         if (size != length || memcmp(cell, title, size) != 0) return 0;
     }
     return 1;
-}
-
-// Fails if too many rows are unreadable, or none is left. One in a hundred may be, unless the
-// schema says otherwise, and three of a short file, or one in ten of fewer than 40: a last line
-// that is cut off should not refuse a file, and a file that is something else must not pass for a
-// short one. The sentence is that of the first such row.
-static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
-    const pktseq_table_counts *counts = &r->table->counts;
-    double share = r->schema->bad_rows == 0 ? 0.01 : r->schema->bad_rows;
-    double few = counts->packets < 40 ? (double)(counts->packets / 10) : 3;
-    double most = share * (double)counts->packets;
-    size_t line = r->csv->line;
-    if (most < few && share > 0) most = few;
-    if (counts->bad_rows && (r->table->rows == 0 || !((double)counts->bad_rows <= most))) {
-        pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
-                      r->first.text, counts->bad_rows, counts->packets);
-        r->csv->err->line = r->first.line;
-        return PKTSEQ_ERROR_DATA;
-    }
-    if (r->table->rows) return PKTSEQ_OK;
-    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no %s",
-                         counts->not_tcp
-                             ? "row with TCP ports and flags after the header, expected TCP packets"
-                         : counts->not_ip
-                             ? "row with addresses of IP after the header, expected packets"
-                             : "rows after the header, expected packets (did the filter of the "
-                               "export let nothing through?)");
-}
-
-// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
-// Files of which little can be read are given up early, after 1000 bad rows that are more than
-// half: nobody waits for the end of a gigabyte of something else. Where the file itself says where
-// sequences begin, none may be left out: a row less would join what was not together.
-static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
-    pktseq_table_counts *counts = &r->table->counts;
-    if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
-    if (counts->bad_rows++ == 0) {
-        r->first = *r->csv->err;
-        counts->bad_line = r->first.line;
-    }
-    if (counts->bad_rows <= 1000 || counts->bad_rows <= counts->packets / 2) return PKTSEQ_OK;
-    return pktseqi_rows_enough(r);
 }
 
 // Checks the number of cells in the current row; in a capture, those too many may be empty, as
@@ -6261,19 +6259,10 @@ static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
                              "tshark quotes them with -E quote=d)" : "");
 }
 
-// Returns how many rows to make room for: at first as many as the whole input has, if it goes on as
-// its first window begins and its size is known, and 2 % more, so that columns are seldom copied;
-// but empty lines are no rows, which have two bytes a cell. What is too much is given back at the
-// end. Later, or of a pipe, whose size nobody knows: half as much again.
-static size_t pktseqi_table_more(const pktseqi_reader *r) {
-    const pktseqi_csv *csv = r->csv;
-    size_t most = csv->expect / (2 * r->cells), lines = 0, rows;
-    const char *p = csv->data, *end = csv->data + csv->size;
-    if (r->room || csv->expect < csv->size) return pktseqi_next_capacity(r->room, 1024);
-    for (; (p = (const char *)memchr(p, '\n', (size_t)(end - p))) != NULL; ++p) ++lines;
-    rows = (size_t)(1.02 * (double)lines * ((double)csv->expect / (double)csv->size));
-    return (rows < most ? rows : most) + 64;
-}
+// ---- >>fast: usual rows of a file with positions, in one pass ---------------------------------
+//
+// In: the window of >>csv; out: rows in the staged block, without being split into cells first.
+// Stops at the first row that is unusual in any way: >>rows reads that one, then fast_rows resumes.
 
 // Prepares the fast path, if the file may have it: one that says itself where sequences begin,
 // whose rows have not too many cells, each asked for once, and a separator that cannot be part of a
@@ -6371,7 +6360,7 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
     }
     end = pktseqi_fast_end(p, separators);
     if (*p == '"' || (end == p && (q->asked & PKTSEQI_ASKED_FIELD)) ||
-        !pktseqi_names_find(r, q, p, (size_t)(end - p), whole))
+        !pktseqi_texts_find(&q->texts, pktseqi_request_column(r, q), p, (size_t)(end - p), whole))
         return NULL;
     return end;
 }
@@ -6420,6 +6409,139 @@ static void pktseqi_fast_rows(pktseqi_reader *r) {
     }
 }
 
+// ---- >>table: reading files, selecting sequences ----------------------------------------------
+//
+// The one way from a file to a table, whether from memory, a stream or a path:
+//   table_from        checks arguments, tells a capture from CSV by its first bytes
+//   csv_read          header, then table_rows: blocks of rows, flushed to the columns when full
+//   packets_read      the same for pcap and pcapng, see >>packets
+//   table_finish      cuts a capture into sequences and makes derived columns, see >>sequences
+//
+// A row is checked as a whole before anything of it reaches the table. Nothing that a file says is
+// trusted: cells are bounded by csv's window, texts are UTF-8, ports, flags and positions are in
+// their ranges, and memory grows with what was read, never by what a header or a number promises.
+
+// Lists which row of the file each of a table is, for rows that are all of them so far; nothing is
+// done if there is a list. `room` is for what will follow. 0 = no memory.
+static int pktseqi_source_rows(pktseq_table *table, size_t room) {
+    if (table->source_row) return 1;
+    table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, room,
+                                                        sizeof *table->source_row);
+    for (size_t row = 0; table->source_row && row < table->rows; ++row)
+        table->source_row[row] = (uint32_t)row;
+    return table->source_row != NULL;
+}
+
+// Notes which row of the file the table's next one is, once one has been left out: a file of which
+// all is kept needs no such list. Also called after the last row, where there may be no room any
+// more: then nothing is noted.
+static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
+    pktseq_table *table = r->table;
+    if (table->counts.packets - 1 > UINT32_MAX)
+        return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0,
+                             "found more rows than 4294967296, expected fewer");
+    if (!pktseqi_source_rows(table, r->room)) return pktseqi_no_memory(r->csv->err);
+    if (table->rows < r->room)
+        table->source_row[table->rows] = (uint32_t)(table->counts.packets - 1);
+    return PKTSEQ_OK;
+}
+
+// Begins a sequence at each of the staged positions (count), those of rows from `row` on, that is
+// 0. There is memory for one more, where the last one ends. 0 = no memory.
+static int pktseqi_table_begin(pktseqi_reader *r, size_t row, size_t count) {
+    pktseq_table *table = r->table;
+    size_t most = table->sequences + count + 1;
+    if (most > r->start_capacity && !pktseqi_grow(&table->allocator, &table->start,
+                                                  &r->start_capacity, table->sequences, most,
+                                                  sizeof *table->start))
+        return 0;
+    for (size_t k = 0; k < count; ++k) {
+        double position = r->request[0].staged->number[k];
+        if (position == 0) table->start[table->sequences++] = row + k;
+        else if (position != r->position + 1) ++table->position_gaps;
+        r->position = position;
+    }
+    return 1;
+}
+
+// Appends the rows that have been read since the last time to the columns, and makes room for the
+// next ones, which will be (more) if the file goes on as it begins. 0 = no memory.
+static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
+    pktseq_table *table = r->table;
+    size_t rows = r->flushed, count = table->rows - rows, past = table->rows + PKTSEQI_BLOCK;
+    if (past > r->room) {
+        size_t room = pktseqi_next_capacity(r->room, more > past ? more : past);
+        if (!pktseqi_table_grow(table, rows, room)) return 0;
+        r->room = room;
+    }
+    for (size_t i = 1; i < r->count && count; ++i) {
+        const pktseqi_request *q = &r->request[i];
+        if (!pktseqi_column_append(&table->allocator, &table->column[i - 1], rows, r->room,
+                                   q->staged, q->whole, count))
+            return 0;
+    }
+    if (!r->capture && !pktseqi_table_begin(r, rows, count)) return 0;
+    r->flushed = table->rows;
+    r->capacity = past;
+    return 1;
+}
+
+// Fails if too many rows are unreadable, or none is left. One in a hundred may be, unless the
+// schema says otherwise, and three of a short file, or one in ten of fewer than 40: a last line
+// that is cut off should not refuse a file, and a file that is something else must not pass for a
+// short one. The sentence is that of the first such row.
+static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
+    const pktseq_table_counts *counts = &r->table->counts;
+    double share = r->schema->bad_rows == 0 ? 0.01 : r->schema->bad_rows;
+    double few = counts->packets < 40 ? (double)(counts->packets / 10) : 3;
+    double most = share * (double)counts->packets;
+    size_t line = r->csv->line;
+    if (most < few && share > 0) most = few;
+    if (counts->bad_rows && (r->table->rows == 0 || !((double)counts->bad_rows <= most))) {
+        pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, 0, "%s (%z of %z rows cannot be read)",
+                      r->first.text, counts->bad_rows, counts->packets);
+        r->csv->err->line = r->first.line;
+        return PKTSEQ_ERROR_DATA;
+    }
+    if (r->table->rows) return PKTSEQ_OK;
+    return pktseqi_error(r->csv->err, PKTSEQ_ERROR_DATA, line, "found no %s",
+                         counts->not_tcp
+                             ? "row with TCP ports and flags after the header, expected TCP packets"
+                         : counts->not_ip
+                             ? "row with addresses of IP after the header, expected packets"
+                             : "rows after the header, expected packets (did the filter of the "
+                               "export let nothing through?)");
+}
+
+// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
+// Files of which little can be read are given up early, after 1000 bad rows that are more than
+// half: nobody waits for the end of a gigabyte of something else. Where the file itself says where
+// sequences begin, none may be left out: a row less would join what was not together.
+static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
+    pktseq_table_counts *counts = &r->table->counts;
+    if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
+    if (counts->bad_rows++ == 0) {
+        r->first = *r->csv->err;
+        counts->bad_line = r->first.line;
+    }
+    if (counts->bad_rows <= 1000 || counts->bad_rows <= counts->packets / 2) return PKTSEQ_OK;
+    return pktseqi_rows_enough(r);
+}
+
+// Returns how many rows to make room for: at first as many as the whole input has, if it goes on as
+// its first window begins and its size is known, and 2 % more, so that columns are seldom copied;
+// but empty lines are no rows, which have two bytes a cell. What is too much is given back at the
+// end. Later, or of a pipe, whose size nobody knows: half as much again.
+static size_t pktseqi_table_more(const pktseqi_reader *r) {
+    const pktseqi_csv *csv = r->csv;
+    size_t most = csv->expect / (2 * r->cells), lines = 0, rows;
+    const char *p = csv->data, *end = csv->data + csv->size;
+    if (r->room || csv->expect < csv->size) return pktseqi_next_capacity(r->room, 1024);
+    for (; (p = (const char *)memchr(p, '\n', (size_t)(end - p))) != NULL; ++p) ++lines;
+    rows = (size_t)(1.02 * (double)lines * ((double)csv->expect / (double)csv->size));
+    return (rows < most ? rows : most) + 64;
+}
+
 // Reads the current row into the table, or counts what it is left out for: the header once more,
 // what is no IP or not TCP where only that is read, or a row that cannot be read.
 static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
@@ -6441,7 +6563,16 @@ static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
         pktseqi_row_tunnel(r);
     }
     if (status == PKTSEQ_OK) status = pktseqi_row_read(r);
-    return status ? pktseqi_row_bad(r, status) : pktseqi_row_texts(r);
+    if (status) return pktseqi_row_bad(r, status);
+    status = pktseqi_row_texts(r);
+    counts->tunnels += r->capture && r->tunnel;
+    counts->quotes += r->capture && r->quotes;
+    // Rows are the file's rows as long as none was left out: then counts->packets, which counts
+    // this one already, is one more than the rows before.
+    if (status == PKTSEQ_OK && counts->packets > r->table->rows + 1)
+        status = pktseqi_table_source(r);
+    r->table->rows += status == PKTSEQ_OK;
+    return status;
 }
 
 // Reads the rows after the header into columns that have been set up: as many as the fast path
@@ -6489,6 +6620,7 @@ static pktseq_status pktseqi_csv_read(pktseqi_reader *r) {
     if (status == PKTSEQ_OK) status = pktseqi_table_rows(r);
     if (status == PKTSEQ_OK && !pktseqi_table_flush(r, 0)) status = pktseqi_no_memory(r->csv->err);
     if (status) return status;
+    if (r->notation.unit > 0) table->notes |= PKTSEQ_READ_SCALED;
     if (!r->capture) table->start[table->sequences] = table->rows;
     // Also for rows left out after the last one that was kept.
     return table->counts.packets > table->rows ? pktseqi_table_source(r) : PKTSEQ_OK;
@@ -6503,8 +6635,8 @@ static void pktseqi_reader_free(pktseqi_reader *r) {
     pktseqi_free(allocator, r->csv->data);
     pktseqi_free(allocator, r->csv->bound);
     for (size_t i = 1; i < r->count; ++i) {
-        pktseqi_free(allocator, r->request[i].tree.node);
-        pktseqi_free(allocator, r->request[i].seen);
+        pktseqi_free(allocator, r->request[i].texts.tree.node);
+        pktseqi_free(allocator, r->request[i].texts.seen);
     }
     pktseqi_free(allocator, r->staged);
     pktseqi_free(allocator, r->request);
@@ -6544,7 +6676,7 @@ static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
     r.table = table;
     r.schema = schema;
     r.tcp_only = schema->rule.tcp_only || schema->rule.reference_names;
-    r.unit = -1;
+    r.notation.unit = -1;
     r.zero[0] = '0';
     status = pktseqi_request_list(&r);
     if (status == PKTSEQ_OK) status = pktseqi_csv_open(&csv);
@@ -6613,50 +6745,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path
 }
 #endif
 
-PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name) {
-    for (size_t i = 0; table && name && i < table->column_count; ++i)
-        if (strcmp(table->column[i].name, name) == 0) return &table->column[i];
-    return NULL;
-}
-
-PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row) {
-    return column && column->cell ? pktseqi_column_at(column, row) : 0;
-}
-
-PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row) {
-    uint32_t text = pktseqi_column_texts(column) ? pktseqi_column_text_at(column, row) : UINT32_MAX;
-    return text != UINT32_MAX && text < column->name_count ? column->names[text] : NULL;
-}
-
 // Counts the packets of the file that are not in the table, by all reasons that there are.
 static size_t pktseqi_counts_left_out(const pktseq_table_counts *c) {
     return c->not_tcp + c->not_ip + c->bad_rows + c->headers + c->dropped + c->remainder +
            c->attacks;
-}
-
-// Frees what a column holds.
-static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column *column) {
-    pktseqi_free(allocator, column->name);
-    pktseqi_free(allocator, column->cell);
-    pktseqi_free_names(allocator, column->names, column->name_count);
-}
-
-// The words are those of CICIDS, UNSW-NB15, KDD and their like; numbers are 0 in any notation, as
-// programs that keep columns as floating point write 0.0.
-PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
-    size_t size = label ? strlen(label) : 0;
-    double value;
-    if (size) label = pktseqi_trim(label, &size);
-    return size == 0 ||
-           pktseqi_word_find(label, size, "-|benign|normal|false|none|legitimate") >= 0 ||
-           (pktseqi_number_parse(label, size, &value) && value == 0);
-}
-
-// Moves (count) cells of (bytes) each from row `from` to row `to`, which is not after it; a column
-// of a program may have no cells.
-static void pktseqi_cells_shift(void *cell, size_t to, size_t from, size_t count, size_t bytes) {
-    unsigned char *p = (unsigned char *)cell;
-    if (p && to != from) memmove(p + to * bytes, p + from * bytes, count * bytes);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
@@ -6686,43 +6778,6 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
     table->rows = table->start[kept] = to;
     table->sequences = kept;
     return pktseqi_ok(err);
-}
-
-// Appends the date and time of day of whole seconds since 1970, "2026-01-31T12:00:00": the way back
-// from pktseqi_days. An era is 400 years of 146097 days; months count from March.
-static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
-    uint64_t days = seconds / 86400 + 719468, clock = seconds % 86400, of_era = days % 146097;
-    uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    uint64_t month = (5 * of_year + 2) / 153;
-    const uint64_t n[6] = {days / 146097 * 400 + year + (month >= 10), (month + 2) % 12 + 1,
-                           of_year - (153 * month + 2) / 5 + 1, clock / 3600, clock / 60 % 60,
-                           clock % 60};
-    for (int k = 0; k < 6; ++k) {
-        if (k) pktseqi_put_bytes(t, &"--T::"[k - 1], 1);
-        pktseqi_put_digits(t, n[k], k ? 2 : 4);
-    }
-}
-
-PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
-    static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
-    pktseqi_text t;
-    int date = seconds >= from && seconds < past;
-    double whole = floor(fabs(seconds)), micro = floor((fabs(seconds) - whole) * 1e6 + 0.5);
-    if (!text) return NULL;
-    t = pktseqi_text_fixed(text, 40);
-    if (!(fabs(seconds) < 1e15)) {  // no room for more digits; or not a number
-        pktseqi_put(&t, "%f", seconds);
-        return text;
-    }
-    if (micro >= 1e6) whole += 1, micro -= 1e6;
-    if (seconds < 0) pktseqi_put_text(&t, "-");
-    if (date) pktseqi_put_date(&t, (uint64_t)whole);
-    else pktseqi_put_u64(&t, (uint64_t)whole);
-    pktseqi_put_text(&t, ".");
-    pktseqi_put_digits(&t, (uint64_t)micro, 6);
-    if (date) pktseqi_put_text(&t, "Z");
-    return text;
 }
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
@@ -8547,7 +8602,7 @@ static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q
         pktseq_address_text(text, q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst);
         name = text;
     }
-    status = pktseqi_table_intern(p->r, q, name, strlen(name), &cached->index);
+    status = pktseqi_request_intern(p->r, q, name, strlen(name), &cached->index);
     cached->used = !status;
     return status;
 }
@@ -8755,7 +8810,7 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
 // On one thread of an EPYC a row of the 15 reference fields takes 75 ns to dense features; of the
 // recommended ones 6 ns packed, and 17 ns more for the 12 numbers of the context. A further form
 // of rows is a value of pktseq_form, its width in codec_width and how it is stored in plan_block;
-// a further kind of field, a line of >>kind.
+// a further kind of field, a line of >>schema.
 //
 // Fields of the context come after all others (schema_check sees to it, and load): so the first
 // `fields` of the codec are those that the network sees, and places among them are field numbers.
@@ -9941,7 +9996,7 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
     return (size_t)(r % n);
 }
 
-// ---- >>parallel: work shared out among threads --------------------------------------------------
+// ---- >>parallel: work shared out among threads ------------------------------------------------
 
 // How this section works: pktseqi_pool_run starts the threads once for a whole pass, forward or
 // backward, and body() runs on the first of them. Each call of pktseqi_pool_tasks in it is a
@@ -10056,7 +10111,7 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
     body(user, NULL);
 }
 
-// ---- >>kernels: the few loops that all arithmetic is made of ------------------------------------
+// ---- >>kernels: the few loops that all arithmetic is made of ----------------------------------
 
 // How this section works: pktseqi_kernels is a table of functions; >>scalar fills it in plain
 // C, >>vectors once for each instruction set, and pktseqi_choose takes the best that the processor
@@ -10245,7 +10300,7 @@ static PKTSEQI_TARGET double PKTSEQI_K(squares)(const pktseq_real *v, size_t n) 
     return sum;
 }
 
-// ---- >>scalar: the kernels in plain C, one number after the other -------------------------------
+// ---- >>scalar: the kernels in plain C, one number after the other -----------------------------
 
 // How this section works: each function of pktseqi_kernels as a loop over single numbers, in the
 // order of sums that >>kernels lays down. It is what the vectors below are tested against to the
@@ -10450,7 +10505,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 }
 
 #else
-// ---- >>vectors: the same kernels, a register at a time ------------------------------------------
+// ---- >>vectors: the same kernels, a register at a time ----------------------------------------
 
 // How this section works: it is read once for each instruction set. A register holds LANES numbers
 // and is of the compiler's own vector type V, so that + - * / act on all of them, and a formula
@@ -10968,7 +11023,7 @@ static const pktseqi_kernels PKTSEQI_K(kernels) = {
 
 #if !defined(PKTSEQI_SECOND_PART) && !defined(PKTSEQI_SELF)
 #define PKTSEQI_SECOND_PART
-// ---- >>choose: the kernels for this machine -----------------------------------------------------
+// ---- >>choose: the kernels for this machine ---------------------------------------------------
 
 PKTSEQI_COLD
 
@@ -11576,7 +11631,7 @@ static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tens
     return gru;
 }
 
-// ---- >>plain: the whole network and its gradient, one number after the other -------------------
+// ---- >>plain: the whole network and its gradient, one number after the other ------------------
 
 // What >>gru, >>forward and >>backward do for batches, with vectors and threads, stands here once
 // as THE MATHEMATICS has it: one sequence, a loop for a sum, all in double. Read it first. The fast
