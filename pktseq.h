@@ -23,10 +23,10 @@ in another capture:
         pktseq_guard guard;
         pktseq_error err;
         if (pktseq_guard_learn(&guard, "normal.pcap", NULL, &err) ||
-            pktseq_guard_store(&guard, "model.safetensors", &err) ||
+            pktseq_guard_save(&guard, "model.safetensors", &err) ||
             pktseq_guard_score(&guard, "today.pcap", show, stdout, &err))
             fprintf(stderr, "%s\n", err.text);
-        pktseq_guard_close(&guard);
+        pktseq_guard_free(&guard);
         return err.status != PKTSEQ_OK;
     }
 
@@ -72,9 +72,10 @@ CONVENTIONS
     errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. `err` may be
                   NULL; else it is filled, also on success. Nothing is printed, nothing exits. After
                   a failure every output is safe to free, and whatever was an input is unchanged.
-    ownership     What _init, _read, _parse, _fit or _load fills, _free of the same noun empties
-                  (of a guard: _learn or _open, and _close).
-                  _free takes NULL, a zeroed struct or an already freed one. Structs may be read,
+    arguments     First the object that is filled, changed or asked, then inputs, each array before
+                  its size, options, outputs, the allocator, and err. A work follows its model.
+    ownership     What _init, _read, _parse, _fit, _learn or _load fills, _free of the same noun
+                  empties. _free takes NULL, a zeroed struct or a freed one. Structs may be read,
                   not written, except the options, the training state of a loop of one's own, and
                   a loaded model's config.inputs and config.start, which a foreign file does not
                   tell. A view owns nothing.
@@ -177,10 +178,10 @@ VERSIONS
             table.cut is counts; a dataset's groups are packing.groups; pktseq_schema_notebook is
             pktseq_schema_reference; false_alarms is false_positive_rate; surprise is surprisal;
             point, point_every and report_every are loss, loss_interval and report_interval; a
-            field's least is min_count.
-            Changed: pktseq_config goes by pointer; save and load name the model first, the path
-            last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what _sequences
-            and _derive did; pktseq_work shows results and gradients alone.
+            field's least is min_count; a training's recipe is description.
+            Changed: pktseq_config goes by pointer; save and load name the model first, the path or
+            buffer last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what
+            _sequences and _derive did; pktseq_work shows results and gradients alone.
             Gone: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
             pktseq_dataset_options_notebook (drop_last), pktseq_detector_options_default (zeros),
             pktseq_gradcheck, ports from the column Info, dates beyond ISO 8601; the loss picture,
@@ -356,7 +357,7 @@ PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void 
 
 // Writes an address as text, as inet_ntop does (RFC 5952 for IPv6; ::ffff:a.b.c.d is written as
 // IPv4), into `text`, which has room for 46 bytes. Returns its length.
-PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]);
+PKTSEQ_DEF size_t pktseq_address_text(const unsigned char address[16], char text[46]);
 
 // What was in the frames of a capture, so far.
 typedef struct pktseq_capture_counts {
@@ -758,7 +759,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 
 // Writes a packet's time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds
 // since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
-PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds);
+PKTSEQ_DEF char *pktseq_time_text(double seconds, char text[40]);
 
 // Frees what the functions here have made of a table: all of one that was read; of one filled by
 // hand what was added to it.
@@ -861,11 +862,11 @@ typedef struct pktseq_group {
 enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
 
 // How a table's protocols were named. A model knows only the names that it learned from.
-typedef enum pktseq_names {
-    PKTSEQ_NAMES_UNKNOWN = 0,  // a file of sequences, or an older checkpoint, does not say it
-    PKTSEQ_NAMES_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
-    PKTSEQ_NAMES_PORTS         // by transport and port, as of pcap: "SSH", "HTTPS"
-} pktseq_names;
+typedef enum pktseq_naming {
+    PKTSEQ_NAMING_UNKNOWN = 0,  // a file of sequences, or an older checkpoint, does not say it
+    PKTSEQ_NAMING_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
+    PKTSEQ_NAMING_PORTS         // by transport and port, as of pcap: "SSH", "HTTPS"
+} pktseq_naming;
 
 // A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
 // belong together (a one-hot group, a port's classes); those from D on are the context's.
@@ -883,12 +884,12 @@ typedef struct pktseq_codec {
     pktseq_group *group;  // (G) what each is among the O
     size_t *group_field;  // (G) and which field that is
     pktseq_rule rule;     // of the schema, without its secret: how sequences were made
-    pktseq_names names;   // how the table's protocols were named
+    pktseq_naming naming;  // how the table's protocols were named
     pktseq_allocator allocator;
 } pktseq_codec;
 
 // How the protocols of a table were named.       Thread safe.
-PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table);
+PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table);
 
 // A field of a packet in its own units.
 typedef struct pktseq_value {
@@ -916,8 +917,8 @@ typedef enum pktseq_form {
 //              know; such a group is all zeros. After a failure x and unknown are half done.
 //   fails with ARGUMENT (also the context of a codec that has none), MEMORY, MISMATCH (the table
 //   lacks a column), DATA (a number too large for pktseq_real).       Thread safe.
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_form form,
-                                             const pktseq_table *table, size_t row, size_t rows,
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_form form,
                                              pktseq_real *x, size_t *unknown, pktseq_error *err);
 
 // Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
@@ -953,9 +954,9 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
 //   Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
-                                             const pktseq_table *table, size_t min_count,
-                                             const pktseq_schema *schema,
-                                             const pktseq_allocator *allocator, pktseq_error *err);
+                                             const pktseq_table *table, const pktseq_schema *schema,
+                                             size_t min_count, const pktseq_allocator *allocator,
+                                             pktseq_error *err);
 
 // Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
 //   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
@@ -1331,7 +1332,7 @@ typedef struct pktseq_training {
     uint64_t data_hash;          // of the dataset it was trained on
     size_t drop_last;            // that dataset's options, so that a resumed run can build it again
     double hold_out;
-    char recipe[512];            // what a program says about it: data, date, settings; UTF-8 or ""
+    char description[512];       // what a program says about it: data, date, settings; UTF-8 or ""
     pktseq_allocator allocator;
 } pktseq_training;
 
@@ -1671,7 +1672,7 @@ typedef struct pktseq_alarm {
 } pktseq_alarm;
 
 // Zero means: the default.
-typedef struct pktseq_watch_options {
+typedef struct pktseq_watcher_options {
     pktseq_rule rule;     // how packets become sequences; min_length 0: the codec's, with this
                           //   secret
     double threshold;     // 0: the detector's for live use
@@ -1687,7 +1688,7 @@ typedef struct pktseq_watch_options {
     // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
     void *user_data;
-} pktseq_watch_options;
+} pktseq_watcher_options;
 
 // Follows every sequence of a live stream of packets and scores it as pktseq_detector_score_all
 // scores a file's, to the bit. A sequence is judged when it holds 4, 8, 16, 32 .. packets, until it
@@ -1699,7 +1700,7 @@ typedef struct pktseq_watch_options {
 struct pktseqi_watching;
 typedef struct pktseq_watcher {
     pktseq_tracker tracker;
-    pktseq_watch_options options;
+    pktseq_watcher_options options;
     uint64_t sequences, alarms;    // that have ended; raised, not counting those of ends
     uint64_t anomalous;            // sequences that have raised one
     uint64_t unknown;              // packets with a text that the codec does not know
@@ -1717,7 +1718,7 @@ typedef struct pktseq_watcher {
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_detector *detector,
-                                             const pktseq_watch_options *options,
+                                             const pktseq_watcher_options *options,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
@@ -1734,10 +1735,9 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 // Writes a checkpoint into memory. codec, training and detector may be NULL.
 //   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not
 //   UTF-8, a number that is not finite).
-PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
-                                         const pktseq_codec *codec,
+PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
                                          const pktseq_training *training,
-                                         const pktseq_detector *detector,
+                                         const pktseq_detector *detector, pktseq_buffer *buffer,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // Reads a checkpoint, ours or another program's with the same tensors. Each of codec, training and
@@ -1824,7 +1824,7 @@ typedef struct pktseq_options {
                           //   learned, as the model was, in either case with this secret
     double threshold;     // 0: that of false_positive_rate. One of the caller's own also serves a
                           //   checkpoint that does not say which scores are normal
-    double adapt;         // of watching: see pktseq_watch_options
+    double adapt;         // of watching: see pktseq_watcher_options
     int threads;          // 0: OpenMP's choice
     int (*progress)(void *user_data, const struct pktseq_progress *progress);  // of training
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
@@ -1897,11 +1897,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
 //              weights remain
 //   fails as pktseq_detector_init and _fit do; the detector is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
-                                                 pktseq_detector *detector,
                                                  const pktseq_model *model,
                                                  const pktseq_codec *codec,
                                                  const pktseq_dataset *dataset,
-                                                 pktseq_error *err);
+                                                 pktseq_detector *detector, pktseq_error *err);
 
 // All that learning leaves and watching needs; each part is open to the functions above, such as
 // pktseq_save_mem and pktseq_load_mem for a program without files. From the first packet that it
@@ -1935,7 +1934,7 @@ PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t
 #ifndef PKTSEQ_NO_STDIO
 // Learns from a capture (pcap, pcapng, CSV) what is normal, as `train --recommended` does, to the
 // bit: pktseq_recipe_recommended, _prepare, pktseq_train, pktseq_recipe_calibrate.
-//   guard      out. Close with pktseq_guard_close, also after a failure, which leaves it empty.
+//   guard      out. Close with pktseq_guard_free, also after a failure, which leaves it empty.
 //   options    NULL: all defaults. A copy is kept.
 //   fails as pktseq_table_read, pktseq_codec_fit, pktseq_train and pktseq_detector_fit do, and with
 //   DATA (too little traffic). STOPPED by the callback leaves what was learned so far, complete.
@@ -1944,14 +1943,14 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
 
 // Writes what was learned to a checkpoint.   fails as pktseq_save does, and with ARGUMENT (a guard
 // that is empty).
-PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
+PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char *path,
                                             pktseq_error *err);
 
-// Opens a checkpoint: that of pktseq_guard_store, or any other that has a codec and, unless
+// Opens a checkpoint: that of pktseq_guard_save, or any other that has a codec and, unless
 // options->threshold is given, a fitted detector; without one scores are the reference's. guard and
 // options as above.
 //   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
-PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
+PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err);
 
 // Scores each sequence of a capture, in the order in which they began, and shows them to scored_fn
@@ -1985,7 +1984,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_pa
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now);
 
 // Frees everything; raises no alarm. NULL, a zeroed guard and a closed one are fine.
-PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard);
+PKTSEQ_DEF void pktseq_guard_free(pktseq_guard *guard);
 
 #ifdef __cplusplus
 }
@@ -3790,7 +3789,7 @@ static void pktseqi_walk_protocol(pktseqi_walk *w) {
 // (iana.org/assignments/service-names-port-numbers) those of which a network has enough to learn
 // from. Nobody looks inside a packet: a dissector is more code than all of this header, and what is
 // encrypted has no inside. Checkpoints say whether names come from a dissector or from here (see
-// PKTSEQ_NAMES_PORTS), since a model of one kind takes the other's traffic for strange. Lists rise
+// PKTSEQ_NAMING_PORTS), since a model of one kind takes the other's traffic for strange. Lists rise
 // with the ports: they are searched by halves.
 static const pktseqi_named pktseqi_tcp_services[] = {
     {20, "FTP-DATA"},  {21, "FTP"},       {22, "SSH"},      {23, "TELNET"},    {25, "SMTP"},
@@ -3913,7 +3912,7 @@ PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void 
     return walk.found ? PKTSEQ_OK : PKTSEQ_NOT_IP;
 }
 
-PKTSEQ_DEF size_t pktseq_address_text(char *text, const unsigned char address[16]) {
+PKTSEQ_DEF size_t pktseq_address_text(const unsigned char address[16], char text[46]) {
     pktseqi_text t = pktseqi_text_fixed(text, 46);
     unsigned word[8];
     int zeros = -1, run = 1;  // the longest run of two or more zero words, the first of several
@@ -5075,7 +5074,7 @@ static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
     }
 }
 
-PKTSEQ_DEF char *pktseq_time_text(char text[40], double seconds) {
+PKTSEQ_DEF char *pktseq_time_text(double seconds, char text[40]) {
     static const double from = 631152000, past = 253402300800.0;  // the years 1990 to 9999
     pktseqi_text t;
     int date = seconds >= from && seconds < past;
@@ -8599,7 +8598,7 @@ static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q
     char text[46];
     pktseq_status status;
     if (q->known != PKTSEQI_COL_PROTOCOL) {
-        pktseq_address_text(text, q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst);
+        pktseq_address_text(q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst, text);
         name = text;
     }
     status = pktseqi_request_intern(p->r, q, name, strlen(name), &cached->index);
@@ -9168,9 +9167,9 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
 
 // Names by a dissector ("TLSv1.3") and by ports ("HTTPS") are different categories: a model of one
 // knows nothing of the other. A file with positions may come from anywhere.
-PKTSEQ_DEF pktseq_names pktseq_table_names(const pktseq_table *table) {
-    if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMES_UNKNOWN;
-    return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR;
+PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table) {
+    if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMING_UNKNOWN;
+    return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMING_PORTS : PKTSEQ_NAMING_DISSECTOR;
 }
 
 // Learns a whole codec, whose rule and names are filled, of fields (count). After a failure it is
@@ -9208,16 +9207,16 @@ PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_tabl
     if (status) return status;
     if (schema->rule.min_length) codec->rule = schema->rule;  // else all 0: none is known
     codec->rule.secret[0] = codec->rule.secret[1] = 0;  // codecs are saved, secrets are not
-    codec->names = pktseq_table_names(table);
+    codec->naming = pktseq_table_naming(table);
     return pktseqi_codec_learn(codec, schema->field, schema->field_count, &lesson, allocator);
 }
 
 // The same lesson, in which all is given but further texts: extended by nothing, a codec is equal
 // to what it was.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
-                                             const pktseq_table *table, size_t min_count,
-                                             const pktseq_schema *schema,
-                                             const pktseq_allocator *allocator, pktseq_error *err) {
+                                             const pktseq_table *table, const pktseq_schema *schema,
+                                             size_t min_count, const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
     pktseqi_lesson lesson = {table, schema, min_count, err};
     pktseq_status status;
     if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
@@ -9229,7 +9228,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
     status = pktseqi_table_check_all(table, err);
     if (status) return status;
     extended->rule = codec->rule;
-    extended->names = codec->names;
+    extended->naming = codec->naming;
     return pktseqi_codec_learn(extended, codec->field, codec->field_count, &lesson, allocator);
 }
 
@@ -9425,8 +9424,8 @@ static void pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table 
     }
 }
 
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, pktseq_form form,
-                                             const pktseq_table *table, size_t row, size_t rows,
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_form form,
                                              pktseq_real *x, size_t *unknown, pktseq_error *err) {
     size_t width, from, count, opened = 0;
     pktseqi_plan *e;
@@ -9734,7 +9733,7 @@ static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktse
     pktseq_real *x = (pktseq_real *)pktseqi_alloc_large(&dataset->allocator, count, sizeof *x);
     *rows = x;
     if (!x) return pktseqi_no_memory(err);
-    return pktseq_codec_encode(codec, form, table, 0, table->rows, x, dataset->unknown, err);
+    return pktseq_codec_encode(codec, table, 0, table->rows, form, x, dataset->unknown, err);
 }
 
 // Fills y: x itself, or those of its features that are targets. A copy, since a step compares its O
@@ -15254,7 +15253,8 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
                  : pktseqi_running_value(d, inputs, s->alarm.packets, sum);
 }
 
-// Tells whether a sequence that has raised an alarm may count as normal, see pktseq_watch_options.
+// Tells whether a sequence that has raised an alarm may count as normal: see
+// pktseq_watcher_options.
 // If none of them ever did, the threshold could only fall; if all did, an attacker could raise it.
 // Measured in tests/test_tracker.c: 1,000 alarms of one source move it less than 30 %, and what 50
 // sources do by now is followed within 6,000 sequences.
@@ -15544,9 +15544,10 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
 
 // Puts rule, rate and threshold in the place of zeros: the codec's rule, with the caller's secret
 // for the hashes, and the detector's rate and threshold.
-static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const pktseq_codec *codec,
-                                                const pktseq_detector *detector,
-                                                pktseq_error *err) {
+static pktseq_status pktseqi_watcher_options_fill(pktseq_watcher_options *o,
+                                                  const pktseq_codec *codec,
+                                                  const pktseq_detector *detector,
+                                                  pktseq_error *err) {
     pktseq_rule rule = o->rule.min_length ? o->rule : pktseq_codec_schema(codec).rule;
     if (!(o->adapt >= 0) || o->adapt > DBL_MAX)
         return pktseqi_bad_argument(err, "adapt is not a time");
@@ -15558,7 +15559,7 @@ static pktseq_status pktseqi_watch_options_fill(pktseq_watch_options *o, const p
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_detector *detector,
-                                             const pktseq_watch_options *options,
+                                             const pktseq_watcher_options *options,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
     pktseq_status status;
@@ -15568,7 +15569,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
         return pktseqi_bad_argument(err, "model, codec or detector is NULL or empty");
     watcher->allocator = pktseqi_allocator(allocator);
     if (options) watcher->options = *options;
-    status = pktseqi_watch_options_fill(&watcher->options, codec, detector, err);
+    status = pktseqi_watcher_options_fill(&watcher->options, codec, detector, err);
     if (status) return status;
     watcher->state = (pktseqi_watching *)pktseqi_alloc_zeroed(&watcher->allocator, 1,
                                                               sizeof *watcher->state);
@@ -15623,7 +15624,7 @@ static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", N
 static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
 static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
 static const char *const pktseqi_measure_name[] = {"rms", "surprisal", NULL};
-static const char *const pktseqi_names_name[] = {"unknown", "dissector", "ports", NULL};
+static const char *const pktseqi_naming_name[] = {"unknown", "dissector", "ports", NULL};
 static const char *const pktseqi_rule_name[] = {"reference", "connection", NULL};
 static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
 
@@ -15709,7 +15710,7 @@ static const pktseqi_member pktseqi_group_members[] = {
 // rule. Its secret is not for a file.
 #define PKTSEQI_OF pktseq_codec
 static const pktseqi_member pktseqi_codec_members[] = {
-    PKTSEQI_M_NAME("names", names, pktseqi_names_name)
+    PKTSEQI_M_NAME("names", naming, pktseqi_naming_name)
     PKTSEQI_M_NAME("rule", rule.kind, pktseqi_rule_name)
     PKTSEQI_M_NAME("reference_names", rule.reference_names, pktseqi_flag_name)
     PKTSEQI_M_NAME("tcp_only", rule.tcp_only, pktseqi_flag_name)
@@ -15743,7 +15744,7 @@ static const pktseqi_member pktseqi_field_members[] = {
 // those of the settings before.
 #define PKTSEQI_OF pktseq_training
 static const pktseqi_member pktseqi_training_members[] = {
-    PKTSEQI_M("recipe", PKTSEQI_TEXT, recipe, 0, 0, 0, NULL)
+    PKTSEQI_M("recipe", PKTSEQI_TEXT, description, 0, 0, 0, NULL)
     PKTSEQI_M_WHOLE("iteration", iteration, 1, PKTSEQI_WHOLE_32)
     PKTSEQI_M_WHOLE("iterations", config.iterations, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_WHOLE("batch", config.batch, 1, PKTSEQI_WHOLE_32)
@@ -16125,10 +16126,9 @@ static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model
     return status || !t->failed ? status : pktseqi_no_memory(err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_save_mem(pktseq_buffer *buffer, const pktseq_model *model,
-                                         const pktseq_codec *codec,
+PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
                                          const pktseq_training *training,
-                                         const pktseq_detector *detector,
+                                         const pktseq_detector *detector, pktseq_buffer *buffer,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_text t = pktseqi_text_growing(allocator), sum;
     size_t hole, header;
@@ -17247,9 +17247,8 @@ PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_cod
     pktseq_buffer buffer;
     pktseq_status status;
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
-    status = pktseq_save_mem(&buffer, model, codec, training, detector,
-                             model ? &model->allocator : NULL,
-                             err);
+    status = pktseq_save_mem(model, codec, training, detector, &buffer,
+                             model ? &model->allocator : NULL, err);
     if (status) return pktseqi_error_in(err, status, path);
     status = pktseq_file_write(path, buffer.data, buffer.size, NULL, err);
     pktseq_buffer_free(&buffer);
@@ -17473,7 +17472,7 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     // Means, categories and bounds are learned from the same sequences as the weights.
     schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
     schema.repeats = recipe->dataset.repeats;
-    status = known ? pktseq_codec_extend(codec, known, table, 2, &schema, allocator, err)
+    status = known ? pktseq_codec_extend(codec, known, table, &schema, 2, allocator, err)
                    : pktseq_codec_fit(codec, table, &schema, allocator, err);
     if (status == PKTSEQ_ERROR_DATA && table->sequences < 20)
         return pktseqi_too_little(table, err);
@@ -17516,11 +17515,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
 // what it has learned from are too low. A detector that is there gives way to its successor only
 // when that is fitted.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
-                                                 pktseq_detector *detector,
                                                  const pktseq_model *model,
                                                  const pktseq_codec *codec,
                                                  const pktseq_dataset *dataset,
-                                                 pktseq_error *err) {
+                                                 pktseq_detector *detector, pktseq_error *err) {
     pktseq_detector_options options;
     pktseq_detector fitted;
     double *weight;
@@ -17570,8 +17568,8 @@ static pktseq_status pktseqi_guard_begin(pktseq_guard *guard, const char *path,
 static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
                                          pktseq_dataset *dataset, pktseq_error *err) {
     const pktseq_allocator *allocator = &guard->options.allocator;
-    pktseqi_text recipe = pktseqi_text_fixed(guard->training.recipe,
-                                             sizeof guard->training.recipe);
+    pktseqi_text recipe = pktseqi_text_fixed(guard->training.description,
+                                             sizeof guard->training.description);
     pktseq_recipe r;
     pktseq_table table;
     pktseq_status status = pktseq_recipe_recommended(&r, &guard->options, err), fitted;
@@ -17587,7 +17585,7 @@ static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
     r.train.iterations = pktseq_recipe_iterations(&r, dataset);
     status = pktseq_train(&guard->model, dataset, &r.train, &guard->training, err);
     if (status && status != PKTSEQ_STOPPED) return status;
-    fitted = pktseq_recipe_calibrate(&r, &guard->detector, &guard->model, &guard->codec, dataset,
+    fitted = pktseq_recipe_calibrate(&r, &guard->model, &guard->codec, dataset, &guard->detector,
                                      err);
     return fitted ? fitted : status;
 }
@@ -17600,7 +17598,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
     memset(&dataset, 0, sizeof dataset);
     status = pktseqi_guard_learn(guard, path, &dataset, err);
     pktseq_dataset_free(&dataset);
-    if (status && status != PKTSEQ_STOPPED) pktseq_guard_close(guard);
+    if (status && status != PKTSEQ_STOPPED) pktseq_guard_free(guard);
     else if (status)
         status = pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped by the callback after %z of %z "
                                "iterations", guard->training.iteration,
@@ -17608,14 +17606,14 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
     return status;
 }
 
-PKTSEQ_DEF pktseq_status pktseq_guard_store(const pktseq_guard *guard, const char *path,
+PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char *path,
                                             pktseq_error *err) {
     if (!guard || !guard->codec.field_count)
         return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
     return pktseq_save(&guard->model, &guard->codec, &guard->training, &guard->detector, path, err);
 }
 
-PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path,
+PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err) {
     pktseq_status status = pktseqi_guard_begin(guard, path, options, err);
     if (status) return status;
@@ -17626,12 +17624,12 @@ PKTSEQ_DEF pktseq_status pktseq_guard_open(pktseq_guard *guard, const char *path
                                     "are", path);
     if (!status && !guard->detector.sequences && guard->options.threshold == 0)
         status = PKTSEQI_DATA_ERROR(err, "%s: it does not say which scores are normal: expected "
-                                    "what pktseq_guard_store or train --recommended has written",
+                                    "what pktseq_guard_save or train --recommended has written",
                                     path);
     if (!status && !guard->detector.memory)
         status = pktseq_detector_init(&guard->detector, &guard->model, guard->codec.contexts, NULL,
                                       &guard->options.allocator, err);
-    if (status) pktseq_guard_close(guard);
+    if (status) pktseq_guard_free(guard);
     return status;
 }
 
@@ -17710,7 +17708,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const p
 // moved in memory before that is fine.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err) {
-    pktseq_watch_options options;
+    pktseq_watcher_options options;
     pktseq_status status;
     if (!pktseqi_guard_ready(guard))
         return pktseqi_bad_argument(err, "guard is NULL or has learned nothing");
@@ -17737,7 +17735,7 @@ PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {
 }
 
 // The watcher goes first: it borrows all the others.
-PKTSEQ_DEF void pktseq_guard_close(pktseq_guard *guard) {
+PKTSEQ_DEF void pktseq_guard_free(pktseq_guard *guard) {
     if (!guard) return;
     pktseq_watcher_free(&guard->watcher);
     pktseq_training_free(&guard->training);

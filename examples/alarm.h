@@ -463,9 +463,9 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     alarm_put_time(file, a->time);
     fprintf(file, ",\"event_type\":\"anomaly\",\"time\":%.6f,\"begin\":%.6f,\"src_ip\":\"",
             a->time, a->begin);
-    pktseq_address_text(text, a->src);
+    pktseq_address_text(a->src, text);
     fprintf(file, "%s\",\"src_port\":%u,\"dest_ip\":\"", text, (unsigned)a->src_port);
-    pktseq_address_text(text, a->dst);
+    pktseq_address_text(a->dst, text);
     fprintf(file, "%s\",\"dest_port\":%u,\"proto\":\"%s\",\"app_proto\":", text,
             (unsigned)a->dst_port, alarm_transport(a->transport, transport));
     alarm_put_string(file, a->protocol);
@@ -489,10 +489,10 @@ static inline void incident_put_json(FILE *file, const incident *x, double thres
     char text[64];
     fputs("{\"timestamp\":", file);
     alarm_put_time(file, x->last);
-    pktseq_address_text(text, x->src);
+    pktseq_address_text(x->src, text);
     fprintf(file, ",\"event_type\":\"incident\",\"time\":%.6f,\"begin\":%.6f,"
                   "\"src_ip\":\"%s\"", x->last, x->first, text);
-    pktseq_address_text(text, x->dst);
+    pktseq_address_text(x->dst, text);
     if (x->hosts == 1) fprintf(file, ",\"dest_ip\":\"%s\"", text);
     fprintf(file, ",\"hosts\":%lu,\"sequences\":%lu,\"score\":%.9g,\"threshold\":%.9g,"
                   "\"incident\":%lu,\"reasons\":", (unsigned long)x->hosts,
@@ -504,13 +504,13 @@ static inline void incident_put_json(FILE *file, const incident *x, double thres
 // One alarm a line.
 static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t number) {
     char src[46], dst[46], ends[128], time[40], text[16], protocol[24], line[512];
-    pktseq_address_text(src, a->src);
-    pktseq_address_text(dst, a->dst);
+    pktseq_address_text(a->src, src);
+    pktseq_address_text(a->dst, dst);
     output_ends(ends, sizeof ends, src, a->src_port, dst, a->dst_port);
     strcpy(protocol, a->protocol);
     output_make_printable(protocol, 0);
     fprintf(file, "%s  %.4g%s  incident %lu  %s %s %s, %lu packet%s, %.0f bytes",
-            pktseq_time_text(time, a->time), a->score,
+            pktseq_time_text(a->time, time), a->score,
             !a->ended ? "" : a->score > a->threshold ? " at its end" : " at its end, no alarm now",
             (unsigned long)number, alarm_transport(a->transport, text), ends, protocol,
             (unsigned long)a->packets, output_plural(a->packets), a->bytes);

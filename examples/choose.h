@@ -57,7 +57,7 @@ static inline int choose_print(FILE *file, const pktseq_table *table, size_t s, 
     char ends[256], time[40];
     if (shown) {
         output_ends(ends, sizeof ends, q.src, q.src_port, q.dst, q.dst_port);
-        printf("  %-5.3g     %s, %lu packet%s, %s\n", score, pktseq_time_text(time, q.begin),
+        printf("  %-5.3g     %s, %lu packet%s, %s\n", score, pktseq_time_text(q.begin, time),
                (unsigned long)q.packets, output_plural(q.packets), output_shown(ends));
     }
     return fprintf(file, "%lu,%lu,%lu,%lu,%.6f,%.6f,", (unsigned long)s + 1,

@@ -247,7 +247,7 @@ static int open_model(app *a) {
     memset(&options, 0, sizeof options);
     options.threshold = HUGE_VAL;  // without a calibration there is none
     if (a->notebook) options.rule = pktseq_schema_reference().rule;
-    if (pktseq_guard_open(&a->guard, a->model_path, &options, &a->err))
+    if (pktseq_guard_load(&a->guard, a->model_path, &options, &a->err))
         return fail("%s", a->err.text);
     if (a->given_start) a->guard.model.config.start = (pktseq_start)a->start;
     return 0;
@@ -273,7 +273,7 @@ static int calibrate(app *a, pktseq_table *normal) {
     if (a->given_rate) recipe.false_positive_rate = a->rate;
     if (a->given_context) recipe.context = a->context;
     recipe.train.threads = (int)a->threads;
-    bad = n >= 20 && pktseq_recipe_calibrate(&recipe, &g->detector, &g->model, &g->codec, &dataset,
+    bad = n >= 20 && pktseq_recipe_calibrate(&recipe, &g->model, &g->codec, &dataset, &g->detector,
                                              &a->err);
     pktseq_dataset_free(&dataset);
     if (n < 20)
@@ -448,10 +448,10 @@ static void say(app *a, const char *format, ...) {
 // The model, and what it was made from.
 static void print_model(app *a) {
     say(a, "model       %s\n", output_shown(a->model_path));
-    for (const char *p = a->guard.training.recipe; *p; p += p[strcspn(p, "\n")] == '\n') {
-        char line[sizeof a->guard.training.recipe];
+    for (const char *p = a->guard.training.description; *p; p += p[strcspn(p, "\n")] == '\n') {
+        char line[sizeof a->guard.training.description];
         snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
-        say(a, "%s%s", p == a->guard.training.recipe ? "made from   " : "            ",
+        say(a, "%s%s", p == a->guard.training.description ? "made from   " : "            ",
             output_shown(line));
         p += strcspn(p, "\n");
         if (!*p && a->guard.training.iteration)
@@ -463,7 +463,7 @@ static void print_model(app *a) {
 // What was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_table_counts *cut = &a->table.counts;
-    const char *names = input_names(a->guard.codec.names, pktseq_table_names(&a->table));
+    const char *names = input_names(a->guard.codec.naming, pktseq_table_naming(&a->table));
     char warning[1024];
     for (size_t i = 0; input_warning(&a->table, i, warning, sizeof warning); ++i)
         say(a, "warning     %s\n", output_shown(warning));
@@ -726,7 +726,7 @@ static double time_of(const app *a, size_t row) { return number_of(a, "timestamp
 
 // A time for people: "2.500 s", or date and time where the clock tells them for all of the list.
 static const char *time_text(const app *a, double time, char text[48]) {
-    if (!strchr(pktseq_time_text(text, time), 'Z') || a->undated)
+    if (!strchr(pktseq_time_text(time, text), 'Z') || a->undated)
         snprintf(text, 48, "%.3f s", time);
     return text;
 }
@@ -1307,7 +1307,7 @@ static int run(app *a) {
           score_data(a) || find_incidents(a) || tell(a, &normal);
     pktseq_table_free(&normal);
     if (bad) return 1;
-    if (a->save && pktseq_guard_store(&a->guard, a->model_path, &a->err))
+    if (a->save && pktseq_guard_save(&a->guard, a->model_path, &a->err))
         return fail("%s", a->err.text);
     if (a->scores_path && a->print == stdout)
         printf("scores      %s\n", output_shown(a->scores_path));
@@ -1339,7 +1339,7 @@ int main(int argc, char **argv) {
     free(a->incidents.list);
     pktseq_dataset_free(&a->dataset);
     pktseq_table_free(&a->table);
-    pktseq_guard_close(&a->guard);
+    pktseq_guard_free(&a->guard);
     free(a);
     return result == 1;
 }

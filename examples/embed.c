@@ -14,8 +14,8 @@ static size_t more(void *user_data, void *to, size_t size, int *failed) {
 
 static void tell(void *user_data, const pktseq_alarm *a) {
     char src[46], dst[46];
-    pktseq_address_text(src, a->src);
-    pktseq_address_text(dst, a->dst);
+    pktseq_address_text(a->src, src);
+    pktseq_address_text(a->dst, dst);
     printf("%s:%d > %s:%d score %.3g, threshold %.3g\n", src, a->src_port, dst, a->dst_port,
            a->score, a->threshold);
     fflush((FILE *)user_data);
@@ -30,13 +30,13 @@ int main(int argc, char **argv) {
     options.alarm_fn = tell;
     options.user_data = stdout;
     memset(&capture, 0, sizeof capture);
-    if (!pktseq_guard_open(&guard, argc > 1 ? argv[1] : "run/model.safetensors", &options, &err) &&
+    if (!pktseq_guard_load(&guard, argc > 1 ? argv[1] : "run/model.safetensors", &options, &err) &&
         !pktseq_capture_init(&capture, more, NULL, NULL, &err))
         while (!pktseq_capture_next(&capture, &packet, &err) &&
                !pktseq_guard_watch(&guard, &packet, &err)) {}
     pktseq_guard_tick(&guard, 1e300);  // the end: what is open is judged
     if (err.status != PKTSEQ_END && err.status) fprintf(stderr, "%s\n", err.text);
     pktseq_capture_free(&capture);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
     return err.status != PKTSEQ_END && err.status;
 }

@@ -51,7 +51,7 @@ static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v)
     char text[768], time[40];
     verdict_text(text, v, l->rate);
     if (!l->json) {
-        fprintf(file, "%s  verdict  %s%s\n", pktseq_time_text(time, l->now),
+        fprintf(file, "%s  verdict  %s%s\n", pktseq_time_text(l->now, time),
                 v->drifted ? "" : "again ", text);
         return;
     }
@@ -167,11 +167,11 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     fprintf(file, "\nincidents   %lu\n", (unsigned long)l->incidents.count);
     for (size_t i = 0; i < kept && i < 20; ++i) {
         const incident *x = &l->incidents.list[i];
-        pktseq_address_text(src, x->src);
-        pktseq_address_text(dst, x->dst);
+        pktseq_address_text(x->src, src);
+        pktseq_address_text(x->dst, dst);
         incident_ends(x, src, dst, ends);
         fprintf(file, "%4lu  %.4g  from %s, %.1f s, %lu sequence%s, %s%s", (unsigned long)x->number,
-                x->highest.score, pktseq_time_text(time, x->first), x->last - x->first,
+                x->highest.score, pktseq_time_text(x->first, time), x->last - x->first,
                 (unsigned long)x->sequences, output_plural(x->sequences), ends,
                 x->highest.reasons ? "; " : "");
         if (x->highest.reasons) reason_text(&x->highest.reason[0], text);
@@ -331,8 +331,8 @@ static inline void live_begin(live *l, FILE *summary) {
     }
     l->window_at = 0;
     l->is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
-    names = input_names(l->guard->codec.names,
-                        l->is_capture ? PKTSEQ_NAMES_PORTS : PKTSEQ_NAMES_DISSECTOR);
+    names = input_names(l->guard->codec.naming,
+                        l->is_capture ? PKTSEQ_NAMING_PORTS : PKTSEQ_NAMING_DISSECTOR);
     if (names) fprintf(summary, "warning     %s\n", names);
 }
 

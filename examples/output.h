@@ -233,9 +233,9 @@ static inline pktseq_status input_read(pktseq_table *table, const char *path,
 }
 
 // What to say if a model's data and these name protocols differently, or NULL.
-static inline const char *input_names(pktseq_names model, pktseq_names data) {
+static inline const char *input_names(pktseq_naming model, pktseq_naming data) {
     if (!model || !data || model == data) return NULL;
-    return data == PKTSEQ_NAMES_PORTS
+    return data == PKTSEQ_NAMING_PORTS
                ? "here protocols are named by ports, in the model's data by a dissector (\"SSH\", "
                  "not \"SSHv2\"): names that it never saw look odd; train on captures, too"
                : "here protocols are named by a dissector, in the model's data by ports "

@@ -174,7 +174,7 @@ static int set_continued(app *a, const char *path) {
     if (wrong) return fail("%s %s", path, wrong);
     memset(&options, 0, sizeof options);
     options.threshold = HUGE_VAL;  // it is made anew, so the model need not have one
-    if (pktseq_guard_open(&a->old, path, &options, &a->err)) return fail("%s", a->err.text);
+    if (pktseq_guard_load(&a->old, path, &options, &a->err)) return fail("%s", a->err.text);
     pktseq_recipe_from_model(&a->recipe, &old->model, &old->codec, &old->training,
                              old->detector.sequences ? &old->detector : NULL, NULL);
     return 0;
@@ -288,8 +288,8 @@ static void make_recipe(app *a) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH"), *base = strcmp(a->data_path, "-") == 0
                                                                  ? "standard input" : a->data_path;
     const pktseq_train_config *c = &a->recipe.train;
-    char *text = a->guard.training.recipe, date[32], name[160];
-    size_t size = sizeof a->guard.training.recipe, n;
+    char *text = a->guard.training.description, date[32], name[160];
+    size_t size = sizeof a->guard.training.description, n;
     uint64_t when = (uint64_t)time(NULL);
     if (epoch) option_digits(epoch, &when);
     for (const char *p = base; *p; ++p)
@@ -424,7 +424,7 @@ static pktseq_status prepare_round(app *a) {
 // Learns which scores are normal, with the help of the sequences that were held out.
 static int calibrate(app *a) {
     pktseq_guard *g = &a->guard;
-    return pktseq_recipe_calibrate(&a->recipe, &g->detector, &g->model, &g->codec, &a->dataset,
+    return pktseq_recipe_calibrate(&a->recipe, &g->model, &g->codec, &a->dataset, &g->detector,
                                    &a->err)
                ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
@@ -436,9 +436,9 @@ static int clean_round(app *a, double *score) {
     int bad = prepare_round(a) != PKTSEQ_OK;
     config.iterations = bad ? 0 : pktseq_recipe_iterations(&a->recipe, &a->dataset);
     bad = bad || pktseq_train(&g->model, &a->dataset, &config, &g->training, &a->err) ||
-          pktseq_recipe_calibrate(&a->recipe, &g->detector, &g->model, &g->codec, &a->dataset,
+          pktseq_recipe_calibrate(&a->recipe, &g->model, &g->codec, &a->dataset, &g->detector,
                                   &a->err) || score_table(a, score);
-    pktseq_guard_close(g);
+    pktseq_guard_free(g);
     pktseq_dataset_free(&a->dataset);
     return bad;
 }
@@ -845,7 +845,7 @@ static int write_results(app *a) {
             a->recipe.train.learning_rate);
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     if (a->guard.training.iteration &&
-        pktseq_guard_store(&a->guard, path, &a->err))
+        pktseq_guard_save(&a->guard, path, &a->err))
         return fail("%s", a->err.text);
     a->saved = a->guard.training.iteration > 0;
     if (write_loss_csv(a)) return 1;
@@ -1047,8 +1047,8 @@ int main(int argc, char **argv) {
     unlock_folder(a);
     free(a->held_loss);
     free(a->choice.repeats);
-    pktseq_guard_close(&a->old);
-    pktseq_guard_close(&a->guard);
+    pktseq_guard_free(&a->old);
+    pktseq_guard_free(&a->guard);
     pktseq_dataset_free(&a->dataset);
     pktseq_table_free(&a->table);
     free(a);

@@ -199,7 +199,7 @@ static void share_model(app *a) {
     pktseq_buffer buffer;
     memset(&buffer, 0, sizeof buffer);
     if (a->rank == 0 &&
-        pktseq_save_mem(&buffer, &a->model, &a->codec, &a->training, NULL, NULL, &a->err))
+        pktseq_save_mem(&a->model, &a->codec, &a->training, NULL, &buffer, NULL, &a->err))
         die(a, a->err.text, "");
     share(a, &buffer);
     if (a->rank && pktseq_load_mem(&a->model, &a->codec, &a->training, NULL, buffer.data,

@@ -219,7 +219,7 @@ static void refuse(parts *s) {
         pktseq_table table;
         pktseq_real kept = s->model.block[5];
         size_t at;
-        CHECK(pktseq_save_mem(&file, &s->model, &s->codec, NULL, NULL, NULL, &err) == PKTSEQ_OK);
+        CHECK(pktseq_save_mem(&s->model, &s->codec, NULL, NULL, &file, NULL, &err) == PKTSEQ_OK);
         at = file.size - sizeof kept;  // the last weight, as a little-endian number
         for (size_t k = 0; k < 2; ++k)
             file.data[at + sizeof kept - 1 - k] =
@@ -231,7 +231,7 @@ static void refuse(parts *s) {
         pktseq_buffer_free(&file);
 
         put_top(&s->model.block[5], as_float[i], as_double[i]);
-        CHECK_THAT(pktseq_save_mem(&file, &s->model, &s->codec, NULL, NULL, NULL, &err) == want,
+        CHECK_THAT(pktseq_save_mem(&s->model, &s->codec, NULL, NULL, &file, NULL, &err) == want,
                    "weights with %s", cell[i]);
         pktseq_buffer_free(&file);
         s->model.block[5] = kept;

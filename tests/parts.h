@@ -120,7 +120,7 @@ static inline pktseq_status parts_make(parts *p, const plan *how, const void *te
 
 static inline pktseq_status parts_save(parts *p, const pktseq_allocator *allocator,
                                        pktseq_error *err) {
-    return pktseq_save_mem(&p->file, &p->model, &p->codec, &p->training, &p->detector, allocator,
+    return pktseq_save_mem(&p->model, &p->codec, &p->training, &p->detector, &p->file, allocator,
                            err);
 }
 
@@ -201,7 +201,7 @@ static inline int equal_trainings(const pktseq_training *a, const pktseq_trainin
            a->data_hash == b->data_hash && c->momentum == d->momentum && c->clip == d->clip &&
            a->drop_last == b->drop_last &&
            a->parameters == b->parameters && !a->velocity == !b->velocity &&
-           strcmp(a->recipe, b->recipe) == 0 &&
+           strcmp(a->description, b->description) == 0 &&
            equal_bytes(a->velocity, b->velocity, a->parameters * sizeof *a->velocity);
 }
 

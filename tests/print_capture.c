@@ -17,8 +17,8 @@ static size_t pull(void *user_data, void *to, size_t size, int *failed) {
 
 static void print(const pktseq_capture *capture, const pktseq_packet *p) {
     char src[46], dst[46];
-    pktseq_address_text(src, p->src);
-    pktseq_address_text(dst, p->dst);
+    pktseq_address_text(p->src, src);
+    pktseq_address_text(p->dst, dst);
     printf("%llu\t%.17g\t%.0f\t%s\t%s\t%u\t%u\t%u\t0x%03x\t%u\t%u\t%u\t%lu\t%u\t%s\n",
            (unsigned long long)capture->counts.frames, p->time, p->length, src, dst, p->transport,
            p->src_port, p->dst_port, p->flags, p->icmp_type, p->icmp_code, p->icmp_id,

@@ -73,7 +73,7 @@ int main(void) {
     config.in = config.out = config.hidden = 2;
     if (strcmp(pktseq_version(), PKTSEQ_VERSION) ||
         pktseq_model_init(&model, &config, 1, NULL, &err) ||
-        pktseq_save_mem(&buffer, &model, NULL, NULL, NULL, NULL, &err))
+        pktseq_save_mem(&model, NULL, NULL, NULL, &buffer, NULL, &err))
         return 1;
     pktseq_buffer_free(&buffer);
     pktseq_model_free(&model);

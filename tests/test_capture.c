@@ -512,8 +512,8 @@ static void frames_make(void) {
 
 static void same_packet(const pktseq_packet *got, const pktseq_packet *want, const char *name) {
     char a[46], b[46];
-    pktseq_address_text(a, got->src);
-    pktseq_address_text(b, want->src);
+    pktseq_address_text(got->src, a);
+    pktseq_address_text(want->src, b);
     CHECK_THAT(memcmp(got->src, want->src, 16) == 0, "%s: %s, not %s", name, a, b);
     CHECK_THAT(memcmp(got->dst, want->dst, 16) == 0, "%s", name);
     CHECK_THAT(got->time == want->time, "%s: %.17g, not %.17g", name, got->time, want->time);
@@ -1024,7 +1024,7 @@ static void test_addresses(void) {
         char text[46];
         for (int k = 0; k < 16; ++k)
             bytes16[k] = (unsigned char)strtoul(address[i].hex + 3 * k, NULL, 16);
-        CHECK(pktseq_address_text(text, bytes16) == strlen(address[i].text));
+        CHECK(pktseq_address_text(bytes16, text) == strlen(address[i].text));
         CHECK_THAT(strcmp(text, address[i].text) == 0, "%s, not %s", text, address[i].text);
     }
 }
@@ -1232,8 +1232,8 @@ static void check_table(const bytes *b, int notebook) {
         const char *text[3];
         others += notebook && p.transport != 6;
         if (notebook && p.transport != 6) continue;
-        pktseq_address_text(src, p.src);
-        pktseq_address_text(dst, p.dst);
+        pktseq_address_text(p.src, src);
+        pktseq_address_text(p.dst, dst);
         text[0] = src;
         text[1] = dst;
         text[2] = p.protocol;
@@ -1249,7 +1249,7 @@ static void check_table(const bytes *b, int notebook) {
           table.capture.packets == capture.counts.packets &&
           table.counts.packets == capture.counts.frames && table.counts.not_ip == 2);
     CHECK(table.notes == PKTSEQ_READ_BY_PORT && table.source_row);
-    CHECK(pktseq_table_names(&table) == PKTSEQ_NAMES_PORTS);
+    CHECK(pktseq_table_naming(&table) == PKTSEQ_NAMING_PORTS);
     for (size_t k = 0; table.source_row && k < row; ++k)
         CHECK((double)table.source_row[k] == pktseq_column_number(column[8], k) - 1);
     pktseq_capture_free(&capture);

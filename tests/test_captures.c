@@ -1142,7 +1142,7 @@ static void test_times(void) {
                 {631151999, "631151999.000000"}, {631152000, "1990-01-01T00:00:00.000000Z"}};
     char text_[40];
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
-        CHECK_THAT(strcmp(pktseq_time_text(text_, list[i].seconds), list[i].text) == 0, "%s: %s",
+        CHECK_THAT(strcmp(pktseq_time_text(list[i].seconds, text_), list[i].text) == 0, "%s: %s",
                    list[i].text, text_);
 }
 

@@ -41,7 +41,7 @@ static pktseq_real *encode(const pktseq_codec *codec, const pktseq_table *table,
     pktseq_real *x = (pktseq_real *)malloc((count + 1) * sizeof *x);
     if (!x) exit(1);
     for (size_t i = 0; i <= count; ++i) x[i] = -777;
-    CHECK_THAT(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, table, 0, table->rows, x, unknown,
+    CHECK_THAT(pktseq_codec_encode(codec, table, 0, table->rows, PKTSEQ_FORM_DENSE, x, unknown,
                                    &err) == PKTSEQ_OK,
                "%s", err.text);
     for (size_t i = 0; i < count; ++i) CHECK(x[i] != -777);
@@ -146,8 +146,8 @@ static void test_since(void) {
             for (size_t rows = 0; rows <= 10 - row; ++rows) {
                 pktseq_real x[11];
                 for (size_t i = 0; i < 11; ++i) x[i] = -777;
-                CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, row, rows, x,
-                                          NULL, &err) ==
+                CHECK(pktseq_codec_encode(&t.codec, &t.table, row, rows, PKTSEQ_FORM_DENSE, x, NULL,
+                                          &err) ==
                       PKTSEQ_OK);
                 for (size_t i = 0; i < rows; ++i) CHECK((double)x[i] == expected[row + i]);
                 CHECK(x[rows] == -777);
@@ -341,10 +341,10 @@ static void test_onehot(void) {
             CHECK(t.x[3 * row + 1] == 0);
             CHECK(t.x[3 * row + 2] == (strcmp(in_row[row], "a") == 0));
         }
-        CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, 1, 3, t.x, &t.unknown,
+        CHECK(pktseq_codec_encode(&t.codec, &t.table, 1, 3, PKTSEQ_FORM_DENSE, t.x, &t.unknown,
                                   &err) == PKTSEQ_OK);
         CHECK(t.unknown == 16);
-        CHECK(pktseq_codec_encode(&t.codec, PKTSEQ_FORM_DENSE, &t.table, 1, 3, t.x, NULL,
+        CHECK(pktseq_codec_encode(&t.codec, &t.table, 1, 3, PKTSEQ_FORM_DENSE, t.x, NULL,
                                   &err) == PKTSEQ_OK);
         one_end(&t);
     }
@@ -466,7 +466,7 @@ static void test_context(void) {
     for (size_t o = 0; o < 3; ++o) CHECK(codec.target[o] == 2 + o);
     x = encode(&codec, &table, unknown);
     for (size_t i = 0; i < 16; ++i) c[i] = -777;
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_OK);
     for (size_t row = 0; row < 5; ++row) {
         static const double since[] = {0, 1, 1, 0, 1};  // 2 / sd 2
@@ -477,7 +477,7 @@ static void test_context(void) {
         CHECK(near((double)c[3 * row + 1], (cc[row] - 34) / sqrt(530), TOLERANCE));
     }
     CHECK(c[15] == -777);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 3, 1, part, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 3, 1, PKTSEQ_FORM_CONTEXT, part, NULL,
                               &err) == PKTSEQ_OK);
     CHECK(memcmp(part, c + 9, sizeof part) == 0);
     for (int how = 0; how < 2; ++how) {
@@ -492,22 +492,22 @@ static void test_context(void) {
         CHECK_THAT(strcmp(text, name[i]) == 0, "feature %d: %s", (int)i, text);
     }
     CHECK(pktseq_codec_feature_name(&codec, 8, text, sizeof text) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode(NULL, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+    CHECK(pktseq_codec_encode(NULL, &table, 0, 5, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, NULL, 0, 5, c, NULL,
+    CHECK(pktseq_codec_encode(&codec, NULL, 0, 5, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, NULL, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_CONTEXT, NULL, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 6, c, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 6, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 6, 0, c, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 6, 0, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
     free(x);
     pktseq_codec_free(&codec);
     schema.field_count = 3;  // no context
     codec = fit(&table, &schema);
     CHECK(codec.contexts == 0 && codec.features == 5);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, c, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_CONTEXT, c, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
@@ -582,10 +582,10 @@ static void test_context_memory(void) {
         status = PKTSEQ_ERROR_MEMORY;
         for (at = 1; status == PKTSEQ_ERROR_MEMORY && at < 100; ++at) {
             c.fail_at = c.allocations + at;
-            status = context ? pktseq_codec_encode(&codec, PKTSEQ_FORM_CONTEXT, &table, 0, 5, x,
+            status = context ? pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_CONTEXT, x,
                                                    NULL, &err)
-                             : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 5, x,
-                                                   NULL, &err);
+                             : pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_DENSE, x, NULL,
+                                                   &err);
             CHECK(c.live == live && err.status == status);
         }
         CHECK(status == PKTSEQ_OK && (at > 2 || context));
@@ -753,23 +753,23 @@ static void test_misuse(void) {
     FIT_FAILS(ARGUMENT, &only_v, &inputs);  // nothing to predict
     FAILS(ARGUMENT, pktseq_codec_fit(NULL, &table, &mixed, NULL, &err));
 
-    FAILS(MISMATCH, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL, &err));
-    FAILS(MISMATCH, pktseq_codec_encode(&numbers, PKTSEQ_FORM_DENSE, &v_text, 0, 1, x, NULL, &err));
-    FAILS(MISMATCH, pktseq_codec_encode(&texts, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(NULL, PKTSEQ_FORM_DENSE, &table, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&none, PKTSEQ_FORM_DENSE, &table, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, NULL, 0, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 1, NULL, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 5, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 1, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 5, 0, x, NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, (size_t)-1, 2, x,
-                                        NULL, &err));
-    FAILS(ARGUMENT, pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 2, (size_t)-1, x,
-                                        NULL, &err));
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 0, x, NULL, &err) == PKTSEQ_OK);
+    FAILS(MISMATCH, pktseq_codec_encode(&codec, &only_v, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(MISMATCH, pktseq_codec_encode(&numbers, &v_text, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(MISMATCH, pktseq_codec_encode(&texts, &only_v, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(NULL, &table, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&none, &table, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, NULL, 0, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 0, 1, PKTSEQ_FORM_DENSE, NULL, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 0, 5, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 4, 1, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 5, 0, PKTSEQ_FORM_DENSE, x, NULL, &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, (size_t)-1, 2, PKTSEQ_FORM_DENSE, x, NULL,
+                                        &err));
+    FAILS(ARGUMENT, pktseq_codec_encode(&codec, &table, 2, (size_t)-1, PKTSEQ_FORM_DENSE, x, NULL,
+                                        &err));
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 0, PKTSEQ_FORM_DENSE, x, NULL, &err) == PKTSEQ_OK);
     CHECK(err.status == PKTSEQ_OK && err.text[0] == 0);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &only_v, 0, 1, x, NULL,
+    CHECK(pktseq_codec_encode(&codec, &only_v, 0, 1, PKTSEQ_FORM_DENSE, x, NULL,
                               NULL) == PKTSEQ_ERROR_MISMATCH);
     pktseq_codec_free(NULL);
     pktseq_codec_free(&none);
@@ -805,7 +805,7 @@ static void test_memory(void) {
     for (at = 1;; ++at) {
         pktseq_status status;
         c.fail_at = c.allocations + at;
-        status = pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 4, x, NULL, &err);
+        status = pktseq_codec_encode(&codec, &table, 0, 4, PKTSEQ_FORM_DENSE, x, NULL, &err);
         CHECK(c.live == base);
         if (status == PKTSEQ_OK) break;
         CHECK(status == PKTSEQ_ERROR_MEMORY && err.status == status && err.text[0]);
@@ -967,7 +967,7 @@ static void test_blocks(void) {
         size_t misses = 0, same = 0;
         both.role = PKTSEQ_ROLE_BOTH;  // what is only put in is no schema by itself
         one = fit(&table, &alone);
-        CHECK(pktseq_codec_encode(&one, PKTSEQ_FORM_DENSE, &table, 0, ROWS, y, &misses,
+        CHECK(pktseq_codec_encode(&one, &table, 0, ROWS, PKTSEQ_FORM_DENSE, y, &misses,
                                   &err) == PKTSEQ_OK);
         CHECK(unknown[f] == misses && (misses > 0) == (field[f].kind == PKTSEQ_ONEHOT));
         for (size_t i = 0; i < ROWS; ++i)
@@ -983,10 +983,10 @@ static void test_blocks(void) {
     v[25000] = v[29000] = 1e308;
     codec.field[0].sd = codec.field[1].sd = 1e-3;
     v[100] = (double)NAN;
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, ROWS, x, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, ROWS, PKTSEQ_FORM_DENSE, x, NULL,
                               &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "row 101 after") != NULL, "%s", err.text);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 200, ROWS - 200, x, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 200, ROWS - 200, PKTSEQ_FORM_DENSE, x, NULL,
                               &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(strstr(err.text, "row 25001 after") != NULL, "%s", err.text);
     free(y);
@@ -1043,7 +1043,7 @@ static void test_equal_names(void) {
     real x[9];
     CHECK_THAT(pktseq_codec_fit(&codec, &table, &schema, NULL, &err) == PKTSEQ_OK, "%s", err.text);
     CHECK(codec.features == 3 && strcmp(codec.field[0].category[2], "B") == 0);
-    CHECK_THAT(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 3, x, &unknown,
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 3, PKTSEQ_FORM_DENSE, x, &unknown,
                                    &err) == PKTSEQ_OK, "%s",
                err.text);
     for (size_t i = 0; i < 9; ++i)
@@ -1051,7 +1051,7 @@ static void test_equal_names(void) {
     CHECK(unknown == 0);
     column.name_count = 0;
     x[0] = 7;
-    CHECK_THAT(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 0, x, &unknown,
+    CHECK_THAT(pktseq_codec_encode(&codec, &table, 0, 0, PKTSEQ_FORM_DENSE, x, &unknown,
                                    &err) == PKTSEQ_OK, "%s",
                err.text);
     CHECK(x[0] == 7 && unknown == 0);
@@ -1094,10 +1094,10 @@ static void test_foreign_table(void) {
     CHECK(parse_text(&own, "position,protocol\n0,A\n1,B\n", &schema, &err) == PKTSEQ_OK);
     CHECK(pktseq_codec_fit(&codec, &own, &schema, NULL, &err) == PKTSEQ_OK);
     options.inputs = 0;
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 6, x, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 0, 6, PKTSEQ_FORM_DENSE, x, NULL,
                               &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 2, x, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 2, PKTSEQ_FORM_DENSE, x, NULL, &err) == PKTSEQ_OK);
     CHECK(pktseq_dataset_init(&dataset, &codec, &table, &options, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     CHECK_THAT(says(&err, "not among its names"), "%s", err.text);
@@ -1129,7 +1129,7 @@ static void test_too_large(void) {
     pktseq_codec codec = fit(&table, &schema);
     real x[2];
     pktseq_status status =
-        pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, 2, x, NULL, &err);
+        pktseq_codec_encode(&codec, &table, 0, 2, PKTSEQ_FORM_DENSE, x, NULL, &err);
     if (sizeof(real) == 4) {
         CHECK(status == PKTSEQ_ERROR_DATA);
         CHECK_THAT(says(&err, "length"), "%s", err.text);
@@ -1270,7 +1270,7 @@ static void test_extend(void) {
     first = parse(old, &schema);
     second = parse(more, &schema);
     codec = fit(&first, &schema);
-    CHECK(!pktseq_codec_extend(&extended, &codec, &second, 2, &schema, NULL, &err) && !err.text[0]);
+    CHECK(!pktseq_codec_extend(&extended, &codec, &second, &schema, 2, NULL, &err) && !err.text[0]);
     CHECK(codec.field[1].category_count == 3 && extended.field[1].category_count == 6);
     for (size_t k = 0; k < 6; ++k) CHECK(!strcmp(extended.field[1].category[k], name[k]));
     CHECK(extended.features == codec.features + 3 && extended.targets == codec.targets + 3);
@@ -1287,15 +1287,15 @@ static void test_extend(void) {
     // Of the second half nothing is learned, so Z occurs once; with nothing new all is the same.
     part = schema;
     part.hold_out = 0.67;
-    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, &part, NULL, &err));
+    CHECK(!pktseq_codec_extend(&same, &codec, &second, &part, 2, NULL, &err));
     CHECK(!pktseq_codec_same(&codec, &same, &err));
     pktseq_codec_free(&same);
-    CHECK(!pktseq_codec_extend(&same, &codec, &first, 1, &schema, NULL, &err));
+    CHECK(!pktseq_codec_extend(&same, &codec, &first, &schema, 1, NULL, &err));
     CHECK(!pktseq_codec_same(&codec, &same, &err));
     pktseq_codec_free(&same);
     // The same by number of times: the last sequence alone counts, and though it is held out.
     part.repeats = times;
-    CHECK(!pktseq_codec_extend(&same, &codec, &second, 2, &part, NULL, &err));
+    CHECK(!pktseq_codec_extend(&same, &codec, &second, &part, 2, NULL, &err));
     CHECK(same.field[1].category_count == 4 && !strcmp(same.field[1].category[3], "D"));
     pktseq_codec_free(&same);
     CHECK(!pktseq_codec_fit(&same, &second, &part, NULL, &err));
@@ -1312,19 +1312,19 @@ static void test_extend(void) {
     CHECK(!pktseq_codec_schema(NULL).field && pktseq_codec_schema(NULL).rule.min_length == 4);
     part = schema;
 
-    CHECK(pktseq_codec_extend(NULL, &codec, &second, 1, &schema, NULL, &err) ==
+    CHECK(pktseq_codec_extend(NULL, &codec, &second, &schema, 1, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 0, &schema, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &codec, &second, &schema, 0, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     part.hold_out = 1;
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, &part, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &codec, &second, &part, 1, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, 1, NULL, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &codec, &second, NULL, 1, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
     without = schema;
     without.field_count = 1;
     lacking = parse(more, &without);
-    CHECK(pktseq_codec_extend(&same, &codec, &lacking, 1, &schema, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &codec, &lacking, &schema, 1, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "protocol") && !same.field, "%s", err.text);
     pktseq_table_free(&lacking);

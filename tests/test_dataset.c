@@ -341,9 +341,9 @@ static void test_misuse(void) {
     table.start = rows;
     table.sequences = 2;
     CHECK(pktseq_codec_fit(&codec, &table, &schema, NULL, NULL) == PKTSEQ_OK);
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 3, x, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, PKTSEQ_FORM_DENSE, x, NULL, NULL) == PKTSEQ_OK);
     table.start = NULL;
-    CHECK(pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 4, 3, x, NULL,
+    CHECK(pktseq_codec_encode(&codec, &table, 4, 3, PKTSEQ_FORM_DENSE, x, NULL,
                               NULL) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_codec_free(&codec);
     table.start = rows;
@@ -511,8 +511,8 @@ static void test_packed(void) {
         in = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *in);
         all = (pktseq_real *)calloc(packed.rows * packed.in, sizeof *all);
         out = (pktseq_real *)calloc(packed.rows * packed.out, sizeof *out);
-        CHECK(!pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &table, 0, table.rows, all,
-                                   unknown, &err));
+        CHECK(!pktseq_codec_encode(&codec, &table, 0, table.rows, PKTSEQ_FORM_DENSE, all, unknown,
+                                   &err));
         CHECK(memcmp(unknown, packed.unknown, sizeof unknown) == 0);
         for (size_t row = 0; row < packed.rows; ++row) {
             CHECK(!pktseq_dataset_dense(&packed, row, in + row * packed.in,

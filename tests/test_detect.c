@@ -977,7 +977,7 @@ static void check_saved(parts *s, const pktseq_detector *d, const pktseq_codec *
     pktseq_model model;
     pktseq_codec loaded_codec;
     pktseq_detector loaded;
-    CHECK(pktseq_save_mem(&buffer, &s->model, codec, NULL, d, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&s->model, codec, NULL, d, &buffer, NULL, NULL) == PKTSEQ_OK);
     for (int with = 0; with < 2; ++with) {  // the codec may be wanted or not, and be there or not
         memset(&loaded, 0x55, sizeof loaded);
         CHECK_THAT(pktseq_load_mem(&model, with ? &loaded_codec : NULL, NULL, &loaded, buffer.data,
@@ -1019,12 +1019,12 @@ static void test_saved(void) {
         }
     // of another model, of another codec, with numbers that cannot be
     d = detector_make(&s, options_of(PKTSEQ_MEASURE_SURPRISAL, 1, 0.5, 1), 1);
-    CHECK(pktseq_save_mem(&buffer, &other.model, NULL, NULL, &d, NULL, &err) ==
+    CHECK(pktseq_save_mem(&other.model, NULL, NULL, &d, &buffer, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "detector"), "%s", err.text);
     CHECK(!buffer.data);
     s.codec.contexts = 2;
-    CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) ==
+    CHECK(pktseq_save_mem(&s.model, &s.codec, NULL, &d, &buffer, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "detector"), "%s", err.text);
     s.codec.contexts = CONTEXT;
@@ -1043,11 +1043,11 @@ static void test_saved(void) {
         place[10] = &d.options.false_positive_rate;
         kept = *place[k];
         *place[k] = sqrt(-1.0);
-        CHECK_THAT(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) ==
+        CHECK_THAT(pktseq_save_mem(&s.model, &s.codec, NULL, &d, &buffer, NULL, &err) ==
                        PKTSEQ_ERROR_DATA && !buffer.data, "number %d", k);
         *place[k] = kept;
     }
-    CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, &d, NULL, &err) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&s.model, &s.codec, NULL, &d, &buffer, NULL, &err) == PKTSEQ_OK);
     pktseq_buffer_free(&buffer);
     pktseq_detector_free(&d);
     parts_free(&s);
@@ -1366,7 +1366,7 @@ static void test_no_context(void) {
         CHECK(score[0] == 7 && score[1] == 7 && score[2] == 7);
         CHECK(pktseq_detector_fit(d, &p.model, &p.dataset, 0, &err) == PKTSEQ_ERROR_MISMATCH);
         CHECK(d->sequences == 0 && d->threshold == DBL_MAX && d->error[0] == 1);
-        CHECK(pktseq_save_mem(&p.file, &p.model, NULL, NULL, d, NULL, &err) ==
+        CHECK(pktseq_save_mem(&p.model, NULL, NULL, d, &p.file, NULL, &err) ==
               PKTSEQ_ERROR_MISMATCH);
         CHECK_THAT(says(&err, "another codec's") && !p.file.data, "%s", err.text);
         d->options.context = 0;

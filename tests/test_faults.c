@@ -495,7 +495,7 @@ static void run_codec_extend(trial *t) {
     schema.hold_out = 0.5;
     NEED(pktseq_codec_fit(&codec, &S.p.table, &schema, NULL, NULL));
     memset(&extended, 0xa5, sizeof extended);
-    TRY(pktseq_codec_extend(&extended, &codec, &S.p.table, 1, &S.schema, &callers, t->err));
+    TRY(pktseq_codec_extend(&extended, &codec, &S.p.table, &S.schema, 1, &callers, t->err));
     CHECK_EMPTY(extended);
     CHECK(t->status || extended.features > codec.features);
     t->result = codec_hash(&extended);
@@ -514,7 +514,7 @@ static void codec_encode_on(trial *t, const pktseq_table *table, const pktseq_sc
     before = codec_hash(&codec);
     count = table->rows * (form == PKTSEQ_FORM_CONTEXT ? codec.contexts : codec.features);
     x = (pktseq_real *)calloc(count, sizeof *x);
-    TRY(pktseq_codec_encode(&codec, form, table, 0, table->rows, x, unknown, t->err));
+    TRY(pktseq_codec_encode(&codec, table, 0, table->rows, form, x, unknown, t->err));
     CHECK(codec_hash(&codec) == before);
     t->result = add(add(8, x, count * sizeof *x), unknown, sizeof unknown);
     free(x);
@@ -683,7 +683,7 @@ static void run_evaluate(trial *t) {
 static void run_save_mem(trial *t) {
     pktseq_buffer b;
     memset(&b, 0xa5, sizeof b);
-    TRY(pktseq_save_mem(&b, &S.p.model, &S.p.codec, &S.p.training, &S.p.detector, &callers,
+    TRY(pktseq_save_mem(&S.p.model, &S.p.codec, &S.p.training, &S.p.detector, &b, &callers,
                         t->err));
     CHECK_EMPTY(b);
     if (t->status == PKTSEQ_OK)
@@ -799,8 +799,8 @@ static void run_guard_learn(trial *t) {
     TRY(pktseq_guard_learn(&guard, S.small_path, &options, t->err));
     CHECK_EMPTY(guard);
     t->result = t->status ? 0 : guard_hash(&guard);
-    pktseq_guard_close(&guard);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
+    pktseq_guard_free(&guard);
 }
 
 static void recipe_on(trial *t, int again) {
@@ -846,7 +846,7 @@ static void calibrate_on(trial *t, int again) {
         NEED(pktseq_detector_init(&detector, &S.p.model, S.p.codec.contexts, &S.p.detector.options,
                                   &callers, NULL));
     before = again ? detector_hash(&detector) : 0;
-    TRY(pktseq_recipe_calibrate(&recipe, &detector, &S.p.model, &codec, &S.p.dataset, t->err));
+    TRY(pktseq_recipe_calibrate(&recipe, &S.p.model, &codec, &S.p.dataset, &detector, t->err));
     CHECK(!t->status || (again ? detector_hash(&detector) == before : !detector.memory));
     t->result = t->status ? 0 : detector_hash(&detector);
     pktseq_detector_free(&detector);
@@ -855,27 +855,27 @@ static void calibrate_on(trial *t, int again) {
 static void run_recipe_calibrate(trial *t) { calibrate_on(t, 0); }
 static void run_recipe_calibrate_again(trial *t) { calibrate_on(t, 1); }
 
-static void run_guard_open(trial *t) {
+static void run_guard_load(trial *t) {
     pktseq_options options = guard_options();
     GARBAGE(guard);
-    TRY(pktseq_guard_open(&guard, S.path, &options, t->err));
+    TRY(pktseq_guard_load(&guard, S.path, &options, t->err));
     CHECK_EMPTY(guard);
     t->result = t->status ? 0 : guard_hash(&guard);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
-static void run_guard_store(trial *t) {
+static void run_guard_save(trial *t) {
     pktseq_options options = guard_options();
     pktseq_guard guard;
     uint64_t before;
-    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
     spoil(S.svg_path);
     before = file_hash(S.svg_path);
-    TRY(pktseq_guard_store(&guard, S.svg_path, t->err));
+    TRY(pktseq_guard_save(&guard, S.svg_path, t->err));
     check_file(t, S.svg_path, before);
     t->result = file_hash(S.svg_path);
     remove(S.svg_path);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 static void hash_scored(void *user_data, const pktseq_scored *s) {
@@ -887,23 +887,23 @@ static void run_guard_score(trial *t) {
     pktseq_options options = guard_options();
     pktseq_guard guard;
     uint64_t h = 7;
-    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
     TRY(pktseq_guard_score(&guard, S.small_path, hash_scored, &h, t->err));
     CHECK((h != 7) == (t->status == PKTSEQ_OK));  // a failure shows nothing
     t->result = h;
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 static void run_guard_dataset(trial *t) {
     pktseq_options options = guard_options();
     pktseq_guard guard;
     pktseq_dataset dataset;
-    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
     TRY(pktseq_guard_dataset(&guard, &S.p.table, &dataset, t->err));
     CHECK_EMPTY(dataset);
     t->result = t->status ? 0 : dataset_hash(&dataset);
     pktseq_dataset_free(&dataset);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 static void run_guard_watch(trial *t) {
@@ -914,12 +914,12 @@ static void run_guard_watch(trial *t) {
     packet.protocol = "TCP";
     packet.transport = 6;
     packet.length = 60;
-    NEED(pktseq_guard_open(&guard, S.path, &options, NULL));
+    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
     TRY(pktseq_guard_watch(&guard, &packet, t->err));
     CHECK(t->status || guard.watcher.tracker.packets == 1);
     NEED(pktseq_guard_watch(&guard, &packet, NULL));  // it goes on
     t->result = t->status ? 0 : guard.watcher.slot_size;
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 enum {
@@ -958,7 +958,7 @@ static const call calls[] = {
     CALL(save, 5, USES_MALLOC), CALL(load, 30, 0), CALL(recipe_prepare, 40, 0),
     CALL_AS(recipe_prepare, recipe_prepare_again, 40, 0), CALL(recipe_calibrate, 8, 0),
     CALL_AS(recipe_calibrate, recipe_calibrate_again, 8, 0), CALL(guard_learn, 100, HAS_SPARE),
-    CALL(guard_open, 30, 0), CALL(guard_store, 5, USES_MALLOC), CALL(guard_score, 60, HAS_SPARE),
+    CALL(guard_load, 30, 0), CALL(guard_save, 5, USES_MALLOC), CALL(guard_score, 60, HAS_SPARE),
     CALL(guard_dataset, 6, 0), CALL(guard_watch, 8, HAS_SPARE),
 };
 
@@ -1046,7 +1046,7 @@ static const char *const needs_none[] = {
     "pktseq_codec_decode_output", "pktseq_codec_feature_name", "pktseq_codec_same",
     "pktseq_codec_schema", "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_detector_threshold", "pktseq_time_text",
-    "pktseq_table_names", "pktseq_detector_rate",
+    "pktseq_table_naming", "pktseq_detector_rate",
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_column_number", "pktseq_column_text",
@@ -1056,7 +1056,7 @@ static const char *const needs_none[] = {
     "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
     "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
-    "pktseq_guard_tick", "pktseq_guard_close",     // see test_short
+    "pktseq_guard_tick", "pktseq_guard_free",     // see test_short
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
     "pktseq_recipe_from_model", "pktseq_table_describe",  // see test_short, too
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_schema_default",
@@ -1121,9 +1121,9 @@ static void test_none_needed(void) {
     CHECK(!pktseq_drift_add(&drift, &S.p.detector, 1, 0, 1, 0));
     pktseq_drift_name(&drift, "UDP/443");
     CHECK(!pktseq_drift_verdict(&drift, &S.p.detector, 0.01, &verdict));
-    CHECK(pktseq_table_names(NULL) == PKTSEQ_NAMES_UNKNOWN);
+    CHECK(pktseq_table_naming(NULL) == PKTSEQ_NAMING_UNKNOWN);
     CHECK(pktseq_codec_schema(&S.p.codec).field == S.p.codec.field);
-    CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(name, 1.5) == name);
+    CHECK(pktseq_label_is_normal("benign") && pktseq_time_text(1.5, name) == name);
     CHECK(!pktseq_model_tensor(&S.p.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.p.table, "token") && pktseq_version() && pktseq_build_info());
     CHECK(!PKTSEQ_CHECK_HEADER());

@@ -488,9 +488,9 @@ static int is_handled(const void *data, size_t size, loaded *l) {
         pktseq_buffer buffer;
         loaded again;
         const parts *p = &l->p;
-        good = good && !pktseq_save_mem(&buffer, &p->model, p->codec.field_count ? &p->codec : NULL,
+        good = good && !pktseq_save_mem(&p->model, p->codec.field_count ? &p->codec : NULL,
                                         p->training.iteration ? &p->training : NULL, &p->detector,
-                                        NULL, NULL);
+                                        &buffer, NULL, NULL);
         if (good) {
             load(&again, buffer.data, buffer.size, 0);
             good = again.status == PKTSEQ_OK && same_model(&p->model, &again.p.model) &&
@@ -529,7 +529,7 @@ static void test_round_trip(void) {
         }
         s.model.block[0] = (pktseq_real)-0.0;
         s.model.block[1] = (pktseq_real)(REAL_SIZE == 4 ? 1.4e-45 : 4.9e-324);
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, &err));
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, &err));
         check_layout(what, buffer.data, buffer.size, &s.model);
         load(&l, buffer.data, buffer.size, 0);
         CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", what, l.err.text);
@@ -538,7 +538,7 @@ static void test_round_trip(void) {
             CHECK_THAT(same_model(&p->model, &s.model), "%s", what);
             CHECK_THAT(equal_codecs(&p->codec, &s.codec), "%s", what);
             CHECK_THAT(equal_trainings(&s.training, &p->training), "%s", what);
-            CHECK(!pktseq_save_mem(&twice, &p->model, &p->codec, &p->training, NULL, NULL, &err));
+            CHECK(!pktseq_save_mem(&p->model, &p->codec, &p->training, NULL, &twice, NULL, &err));
             CHECK_THAT(twice.size == buffer.size && !memcmp(twice.data, buffer.data, buffer.size),
                        "%s: saved, loaded and saved again", what);
             pktseq_buffer_free(&twice);
@@ -564,8 +564,8 @@ static void test_parts(void) {
             pktseq_buffer buffer;
             pktseq_model model;
             loaded l;
-            CHECK(!pktseq_save_mem(&buffer, &s.model, with & 1 ? &s.codec : NULL,
-                                   with & 2 ? &s.training : NULL, NULL, NULL, NULL));
+            CHECK(!pktseq_save_mem(&s.model, with & 1 ? &s.codec : NULL,
+                                   with & 2 ? &s.training : NULL, NULL, &buffer, NULL, NULL));
             check_layout("parts", buffer.data, buffer.size, &s.model);
             load(&l, buffer.data, buffer.size, 0);
             CHECK_THAT(l.status == PKTSEQ_OK && same_model(&l.p.model, &s.model), "parts %d: %s",
@@ -1336,7 +1336,7 @@ static void test_lies(void) {
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
         pktseq_buffer buffer;
         bytes b;
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, NULL));
         b = edited(buffer.data, buffer.size, "pktseq.model", "pktseq.model");
         CHECK(b.size == buffer.size && !memcmp(b.data, buffer.data, b.size));
         free(b.data);
@@ -1386,7 +1386,7 @@ static void test_other_settings(void) {
             config.loss_interval = again[i].loss_interval;
             config.report_interval = again[i].report_interval;
             pktseq_train(&s.model, &s.dataset, &config, &s.training, NULL);
-            CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+            CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, NULL));
             load(&l, buffer.data, buffer.size, 0);
             CHECK_THAT(l.status == PKTSEQ_OK, "%s: %s", again[i].what, l.err.text);
             CHECK_THAT(l.status == PKTSEQ_OK && equal_trainings(&s.training, &l.p.training), "%s",
@@ -1460,8 +1460,7 @@ static void test_complete(void) {
         return;
     }
     parameters = c.model.parameters;
-    CHECK(!pktseq_save_mem(&buffer, &c.model, &c.codec, &c.training, &c.detector, NULL,
-                           &err));
+    CHECK(!pktseq_save_mem(&c.model, &c.codec, &c.training, &c.detector, &buffer, NULL, &err));
     load(&l, buffer.data, buffer.size, 0);
     CHECK_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
     CHECK(same_model(&l.p.model, &c.model) && equal_codecs(&l.p.codec, &c.codec));
@@ -1478,8 +1477,8 @@ static void test_complete(void) {
         pktseq_detector detector;
         pktseq_buffer some;
         int saved = with & 3, wanted = with >> 2;
-        CHECK(!pktseq_save_mem(&some, &c.model, NULL, saved & 1 ? &c.training : NULL,
-                               saved & 2 ? &c.detector : NULL, NULL, NULL));
+        CHECK(!pktseq_save_mem(&c.model, NULL, saved & 1 ? &c.training : NULL,
+                               saved & 2 ? &c.detector : NULL, &some, NULL, NULL));
         CHECK_THAT(!pktseq_load_mem(&model, &codec, wanted & 1 ? &training : NULL,
                                     wanted & 2 ? &detector : NULL, some.data, some.size, NULL,
                                     &err), "saved %d, wanted %d: %s", saved, wanted,
@@ -1517,8 +1516,7 @@ static void test_complete(void) {
             pktseq_allocator a = counted(&memory);
             pktseq_buffer some;
             memory.fail_at = k;
-            status = pktseq_save_mem(&some, &c.model, &c.codec, &c.training, &c.detector, &a,
-                                     &err);
+            status = pktseq_save_mem(&c.model, &c.codec, &c.training, &c.detector, &some, &a, &err);
             failures += status == PKTSEQ_ERROR_MEMORY;
             CHECK(status == PKTSEQ_OK || (!some.data && memory.live == 0 && err.text[0]));
             pktseq_buffer_free(&some);
@@ -1532,12 +1530,12 @@ static void test_complete(void) {
         pktseq_real kept = c.training.velocity[parameters - 1];
         pktseq_buffer some;
         c.training.velocity[parameters - 1] = (pktseq_real)INFINITY;
-        CHECK(pktseq_save_mem(&some, &c.model, NULL, &c.training, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(&c.model, NULL, &c.training, NULL, &some, NULL, &err) ==
               PKTSEQ_ERROR_DATA && !some.data);
         CHECK_THAT(strstr(err.text, "velocity"), "%s", err.text);
         c.training.velocity[parameters - 1] = kept;
         c.training.parameters = parameters - 1;
-        CHECK(pktseq_save_mem(&some, &c.model, NULL, &c.training, NULL, NULL, &err) &&
+        CHECK(pktseq_save_mem(&c.model, NULL, &c.training, NULL, &some, NULL, &err) &&
               !some.data && err.text[0]);
         c.training.parameters = parameters;
     }
@@ -1675,8 +1673,7 @@ static void test_complete_lies(void) {
     parts c;
     if (complete_make(&c)) {
         pktseq_buffer buffer;
-        CHECK(!pktseq_save_mem(&buffer, &c.model, &c.codec, &c.training, &c.detector, NULL,
-                               NULL));
+        CHECK(!pktseq_save_mem(&c.model, &c.codec, &c.training, &c.detector, &buffer, NULL, NULL));
         check_lies(&buffer, lie, sizeof lie / sizeof *lie);
         test_nonsense("everything", buffer.data, buffer.size);
         test_forgery("everything", buffer.data, buffer.size);
@@ -1710,14 +1707,14 @@ static void test_rule(void) {
         rule.max_pairs = 6;
         rule.max_packets = 8;
         s.codec.rule = rule;
-        s.codec.names = (pktseq_names)(which % 3);
+        s.codec.naming = (pktseq_naming)(which % 3);
         s.training.drop_last = which < 3;
         if (which > 3) memset(&s.codec.rule, 0, sizeof rule);
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, NULL));
         load(&l, buffer.data, buffer.size, 0);
         CHECK_THAT(!l.status && !memcmp(&l.p.codec.rule, &s.codec.rule, sizeof rule), "%s",
                    l.err.text);
-        CHECK(l.p.codec.names == s.codec.names);
+        CHECK(l.p.codec.naming == s.codec.naming);
         CHECK(unload(&l));
         if (which == 1) check_lies(&buffer, lie, sizeof lie / sizeof *lie);
         pktseq_buffer_free(&buffer);
@@ -1733,7 +1730,7 @@ static void test_other_formats(void) {
     if (subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) {
         pktseq_buffer buffer;
         loaded l;
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, NULL));
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, NULL));
         for (size_t i = 0; i < sizeof format / sizeof *format; ++i) {
             char text[64];
             bytes b, c;
@@ -1768,7 +1765,7 @@ static void test_memory(void) {
             pktseq_allocator a = counted(&c);
             c.fail_at = k;
             memset(&buffer, 0x5a, sizeof buffer);
-            status = pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, &a, &err);
+            status = pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, &a, &err);
             failures += status == PKTSEQ_ERROR_MEMORY;
             CHECK_THAT(status == PKTSEQ_OK || (!buffer.data && !buffer.size && c.live == 0),
                        "saving, allocation %lu", (unsigned long)k);
@@ -1780,7 +1777,7 @@ static void test_memory(void) {
         }
         CHECK_THAT(status == PKTSEQ_OK && failures > 0, "saving: status %d", (int)status);
 
-        CHECK(!pktseq_save_mem(&buffer, &s.model, &s.codec, &s.training, NULL, NULL, &err));
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &buffer, NULL, &err));
         failures = 0;
         status = PKTSEQ_ERROR_MEMORY;
         for (size_t k = 1; status == PKTSEQ_ERROR_MEMORY && k < 10000; ++k) {
@@ -1808,13 +1805,13 @@ static void test_arguments(void) {
     pktseq_model model, none;
     memset(&none, 0, sizeof none);
     if (subject_make(&s, 2, 1, PKTSEQ_START_TARGET, 0)) {
-        CHECK(!pktseq_save_mem(&good, &s.model, &s.codec, NULL, NULL, NULL, NULL));
-        CHECK(pktseq_save_mem(NULL, &s.model, NULL, NULL, NULL, NULL, NULL) ==
+        CHECK(!pktseq_save_mem(&s.model, &s.codec, NULL, NULL, &good, NULL, NULL));
+        CHECK(pktseq_save_mem(&s.model, NULL, NULL, NULL, NULL, NULL, NULL) ==
               PKTSEQ_ERROR_ARGUMENT);
-        CHECK(pktseq_save_mem(&buffer, NULL, NULL, NULL, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(NULL, NULL, NULL, NULL, &buffer, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
         CHECK(!buffer.data && err.text[0]);
-        CHECK(pktseq_save_mem(&buffer, &none, NULL, NULL, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(&none, NULL, NULL, NULL, &buffer, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
         CHECK(pktseq_load_mem(&model, NULL, NULL, NULL, NULL, 100, NULL, &err) ==
               PKTSEQ_ERROR_ARGUMENT);
@@ -1828,7 +1825,7 @@ static void test_arguments(void) {
         for (size_t i = 0; i < 3; ++i) {
             pktseq_real *last = &s.model.block[s.model.parameters - 1], kept = *last;
             *last = (pktseq_real)bad[i];
-            CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) ==
+            CHECK(pktseq_save_mem(&s.model, &s.codec, NULL, NULL, &buffer, NULL, &err) ==
                       PKTSEQ_ERROR_DATA && !buffer.data && err.text[0]);
             *last = kept;
         }
@@ -1836,7 +1833,7 @@ static void test_arguments(void) {
         // The codec's own memory, so that it may be spoilt.
         char *text = (char *)(size_t)s.codec.field[1].category[0], kept = text[0];
         text[0] = (char)0xff;
-        CHECK(pktseq_save_mem(&buffer, &s.model, &s.codec, NULL, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(&s.model, &s.codec, NULL, NULL, &buffer, NULL, &err) ==
               PKTSEQ_ERROR_DATA &&
               !buffer.data);
         text[0] = kept;
@@ -1844,7 +1841,7 @@ static void test_arguments(void) {
         // A codec whose features are not the model's: a file that could not be loaded again.
         parts tiny;
         if (subject_make(&tiny, 1, 1, PKTSEQ_START_TARGET, 1))
-            CHECK(pktseq_save_mem(&buffer, &s.model, &tiny.codec, NULL, NULL, NULL, &err) !=
+            CHECK(pktseq_save_mem(&s.model, &tiny.codec, NULL, NULL, &buffer, NULL, &err) !=
                       PKTSEQ_OK && !buffer.data);
         parts_free(&tiny);
     }
@@ -1867,16 +1864,16 @@ static void test_recipe(void) {
     pktseq_buffer b;
     pktseq_error err;
     if (!subject_make(&s, 3, 2, PKTSEQ_START_TARGET, 0)) return;
-    CHECK(!s.training.recipe[0] &&
-          !pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err));
+    CHECK(!s.training.description[0] &&
+          !pktseq_save_mem(&s.model, NULL, &s.training, NULL, &b, NULL, &err));
     b.data[b.size - 1] = 0;  // ends the search
     CHECK(!strstr((const char *)b.data + 8, "recipe"));
     pktseq_buffer_free(&b);
     for (int k = 0; k < 2; ++k) {
-        memset(s.training.recipe, 'x', sizeof s.training.recipe - 1);
-        s.training.recipe[sizeof s.training.recipe - 1] = 0;
-        if (k) strcpy(s.training.recipe, said);
-        CHECK(!pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err));
+        memset(s.training.description, 'x', sizeof s.training.description - 1);
+        s.training.description[sizeof s.training.description - 1] = 0;
+        if (k) strcpy(s.training.description, said);
+        CHECK(!pktseq_save_mem(&s.model, NULL, &s.training, NULL, &b, NULL, &err));
         load(&l, b.data, b.size, 0);
         CHECK_THAT(!l.status && equal_trainings(&s.training, &l.p.training), "%s", l.err.text);
         CHECK(unload(&l));
@@ -1887,11 +1884,11 @@ static void test_recipe(void) {
         }
         pktseq_buffer_free(&b);
     }
-    memset(s.training.recipe, 'x', sizeof s.training.recipe);
-    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
+    memset(s.training.description, 'x', sizeof s.training.description);
+    CHECK(pktseq_save_mem(&s.model, NULL, &s.training, NULL, &b, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "\"recipe\" has a value that cannot be saved"), "%s", err.text);
-    strcpy(s.training.recipe, "\xff");
-    CHECK(pktseq_save_mem(&b, &s.model, NULL, &s.training, NULL, NULL, &err) == PKTSEQ_ERROR_DATA);
+    strcpy(s.training.description, "\xff");
+    CHECK(pktseq_save_mem(&s.model, NULL, &s.training, NULL, &b, NULL, &err) == PKTSEQ_ERROR_DATA);
     parts_free(&s);
 }
 
@@ -1919,7 +1916,7 @@ static void test_paths(void) {
     if (!subject_make(&s, 40, 2, PKTSEQ_START_INPUT, 0)) return;
 
     CHECK(!pktseq_save(&s.model, &s.codec, &s.training, NULL, path, &err));
-    CHECK(!pktseq_save_mem(&old, &s.model, &s.codec, &s.training, NULL, NULL, &err));
+    CHECK(!pktseq_save_mem(&s.model, &s.codec, &s.training, NULL, &old, NULL, &err));
     bytes file = read_all(path);
     CHECK(file.size == old.size && !memcmp(file.data, old.data, old.size));
     free(file.data);
@@ -1934,7 +1931,7 @@ static void test_paths(void) {
     // Over an old file; then the disk is full after every so many bytes, and the old file stays.
     s.model.block[0] += 1;
     CHECK(!pktseq_save(&s.model, &s.codec, NULL, NULL, path, &err));
-    CHECK(!pktseq_save_mem(&new_bytes, &s.model, &s.codec, NULL, NULL, NULL, &err));
+    CHECK(!pktseq_save_mem(&s.model, &s.codec, NULL, NULL, &new_bytes, NULL, &err));
     file = read_all(path);
     CHECK(file.size == new_bytes.size && !memcmp(file.data, new_bytes.data, new_bytes.size));
     free(file.data);
@@ -2074,8 +2071,8 @@ static void test_empty_parts(void) {
     pktseq_buffer empty;
     pktseq_error err;
     p = flat_parts(x, 1);
-    CHECK(pktseq_save_mem(&p.file, &p.model, NULL, NULL, NULL, NULL, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_save_mem(&empty, &p.model, &p.codec, &p.training, NULL, NULL, &err) ==
+    CHECK(pktseq_save_mem(&p.model, NULL, NULL, NULL, &p.file, NULL, &err) == PKTSEQ_OK);
+    CHECK_THAT(pktseq_save_mem(&p.model, &p.codec, &p.training, NULL, &empty, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
     CHECK(p.file.size == empty.size && memcmp(p.file.data, empty.data, empty.size) == 0);
     CHECK_THAT(parts_load(&again, empty.data, empty.size, NULL, &err) == PKTSEQ_OK, "%s",
@@ -2106,13 +2103,13 @@ static void test_other_targets(void) {
     config.out = 3;
     config.hidden = 2;
     CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
-    CHECK(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) ==
+    CHECK(pktseq_save_mem(&model, &codec, NULL, NULL, &buffer, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK(!buffer.data && err.text[0]);
     pktseq_model_free(&model);
     config.out = 2;
     CHECK(pktseq_model_init(&model, &config, 1, NULL, &err) == PKTSEQ_OK);
-    CHECK_THAT(pktseq_save_mem(&buffer, &model, &codec, NULL, NULL, NULL, &err) == PKTSEQ_OK, "%s",
+    CHECK_THAT(pktseq_save_mem(&model, &codec, NULL, NULL, &buffer, NULL, &err) == PKTSEQ_OK, "%s",
                err.text);
     pktseq_buffer_free(&buffer);
     pktseq_model_free(&model);
@@ -2135,19 +2132,19 @@ static void test_not_saved(void) {
         if (i == 0) bad.report_sum = HUGE_VAL;
         if (i == 1) bad.loss_sum = -HUGE_VAL;
         if (i == 2) bad.config.batch = 0;
-        CHECK(pktseq_save_mem(&p.file, &p.model, NULL, &bad, NULL, NULL, &err) ==
+        CHECK(pktseq_save_mem(&p.model, NULL, &bad, NULL, &p.file, NULL, &err) ==
               (i < 2 ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_ARGUMENT));
         CHECK_THAT(says(&err, i == 0 ? "\"report_sum\"" : i == 1 ? "\"loss_sum\"" : "batch") &&
                        !p.file.data, "%d: %s", i, err.text);
     }
     CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
     p.detector.scale[0] = HUGE_VAL;
-    CHECK(pktseq_save_mem(&p.file, &p.model, NULL, &p.training, &p.detector, NULL, &err) ==
+    CHECK(pktseq_save_mem(&p.model, NULL, &p.training, &p.detector, &p.file, NULL, &err) ==
           PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "\"scale\" has a value that cannot be saved") && !p.file.data, "%s",
                err.text);
     p.detector.scale[0] = 1;
-    CHECK_THAT(pktseq_save_mem(&p.file, &p.model, NULL, &p.training, &p.detector, NULL, &err) ==
+    CHECK_THAT(pktseq_save_mem(&p.model, NULL, &p.training, &p.detector, &p.file, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
     parts_free(&p);
 }
@@ -2163,10 +2160,10 @@ static void test_other_groups(void) {
     CHECK(!parse_text(&p.table, "position,protocol\n0,TCP\n1,UDP\n", &how.schema, &err));
     CHECK(!pktseq_codec_fit(&p.codec, &p.table, &how.schema, NULL, &err));  // one of two
     CHECK(!pktseq_detector_init(&p.detector, &p.model, 0, &how.detector, NULL, &err));
-    CHECK(pktseq_save_mem(&p.file, &p.model, &p.codec, NULL, &p.detector, NULL, &err) ==
+    CHECK(pktseq_save_mem(&p.model, &p.codec, NULL, &p.detector, &p.file, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(says(&err, "another codec's") && !p.file.data, "%s", err.text);
-    CHECK_THAT(pktseq_save_mem(&p.file, &p.model, NULL, NULL, &p.detector, NULL, &err) ==
+    CHECK_THAT(pktseq_save_mem(&p.model, NULL, NULL, &p.detector, &p.file, NULL, &err) ==
                    PKTSEQ_OK, "%s", err.text);
     parts_free(&p);
 }
@@ -2194,7 +2191,7 @@ static void test_long_header(void) {
     p = wrapped_parts(x, 1, start, 3);
     CHECK(parse_text(&p.table, "position,protocol\n0,TCP\n", &schema, &err) == PKTSEQ_OK);
     CHECK_THAT(!pktseq_codec_fit(&p.codec, &p.table, &schema, NULL, &err), "%s", err.text);
-    status = pktseq_save_mem(&p.file, &p.model, &p.codec, NULL, NULL, NULL, &err);
+    status = pktseq_save_mem(&p.model, &p.codec, NULL, NULL, &p.file, NULL, &err);
     CHECK(status != PKTSEQ_OK && !p.file.data && p.file.size == 0);
     if (status == PKTSEQ_ERROR_MEMORY)
         printf("  SKIPPED: there is no memory for a header of 100 MB\n");
@@ -2260,7 +2257,7 @@ static void test_whose_buffer(void) {
             kind == 0 ? pktseq_file_read(&buffer, path, NULL, &allocator, &err)
                       : pktseq_load_mem(&model, NULL, NULL, NULL, file.data, file.size, NULL, &err);
         if (kind == 1 && status == PKTSEQ_OK) {
-            status = pktseq_save_mem(&buffer, &model, NULL, NULL, NULL, &allocator, &err);
+            status = pktseq_save_mem(&model, NULL, NULL, NULL, &buffer, &allocator, &err);
             pktseq_model_free(&model);
         }
         CHECK_THAT(status == PKTSEQ_OK, "%s", err.text);
@@ -2608,8 +2605,8 @@ int main(int argc, char **argv) {
     for (int with = 0; with < 2; ++with) {
         if (subject_make(&s, (size_t)(1 + with), 1, PKTSEQ_START_TARGET, 1)) {
             const char *what = with ? "codec and training" : "only weights";
-            CHECK(!pktseq_save_mem(&buffer, &s.model, with ? &s.codec : NULL,
-                                   with ? &s.training : NULL, NULL, NULL, NULL));
+            CHECK(!pktseq_save_mem(&s.model, with ? &s.codec : NULL, with ? &s.training : NULL,
+                                   NULL, &buffer, NULL, NULL));
             test_damage(what, buffer.data, buffer.size);
             test_forgery(what, buffer.data, buffer.size);
             test_nonsense(what, buffer.data, buffer.size);

@@ -868,9 +868,9 @@ static int is_harmless(const unsigned char *data, size_t size, const pktseq_buff
     load(l, data, size);
     if (l->status == PKTSEQ_OK) {
         ++damage.taken;
-        if (!pktseq_save_mem(&again, &l->p.model, l->p.codec.field ? &l->p.codec : NULL,
+        if (!pktseq_save_mem(&l->p.model, l->p.codec.field ? &l->p.codec : NULL,
                              l->p.training.iteration ? &l->p.training : NULL,
-                             l->p.detector.memory ? &l->p.detector : NULL, NULL, NULL)) {
+                             l->p.detector.memory ? &l->p.detector : NULL, &again, NULL, NULL)) {
             same = again.size == good->size && !memcmp(again.data, good->data, good->size);
             pktseq_buffer_free(&again);
         }
@@ -955,7 +955,7 @@ static void test_all_damage(void) {
     free(b.data);
     pktseq_buffer_free(&w.file);
     // Weights alone, where every other byte fits into the time.
-    CHECK(!pktseq_save_mem(&w.file, &w.model, NULL, NULL, NULL, NULL, NULL));
+    CHECK(!pktseq_save_mem(&w.model, NULL, NULL, NULL, &w.file, NULL, NULL));
     b = no_bytes();
     put(&b, w.file.data, w.file.size);
     test_damage(&b, &w.file, 1, 1);
@@ -966,7 +966,7 @@ static void test_all_damage(void) {
     b = bent_file(&x);
     load(&l, b.data, b.size);
     CHECK(l.status == PKTSEQ_OK &&
-          !pktseq_save_mem(&again, &l.p.model, NULL, NULL, NULL, NULL, NULL));
+          !pktseq_save_mem(&l.p.model, NULL, NULL, NULL, &again, NULL, NULL));
     CHECK(unload(&l));
     test_damage(&b, &again, 0, 1);
     pktseq_buffer_free(&again);
@@ -1549,11 +1549,12 @@ static size_t object_size(char letter) {
       ERR(2))) \
     C(table_drop_attacks, "te?", pktseq_table_drop_attacks(A(0, pktseq_table), ERR(1))) \
     C(label_is_normal, "z?", (pktseq_status)(0 * pktseq_label_is_normal(IN(0, char)))) \
-    C(time_text, "O", IF(pktseq_time_text(A(0, char), 1.7e9))) \
+    C(time_text, "O", IF(pktseq_time_text(1.7e9, A(0, char)))) \
     C(codec_fit, "Ctha?0e?", pktseq_codec_fit(A(0, pktseq_codec), IN(1, pktseq_table), \
       IN(2, pktseq_schema), ALLOC(3), ERR(4))) \
-    C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), \
-      PKTSEQ_FORM_DENSE, IN(1, pktseq_table), 0, 2, REALS(2), A(3, size_t), ERR(4))) \
+    C(codec_encode, "ctxn?e?", pktseq_codec_encode(IN(0, pktseq_codec), IN(1, pktseq_table), 0, 2, \
+                                                   PKTSEQ_FORM_DENSE, REALS(2), A(3, size_t), \
+                                                   ERR(4))) \
     C(dataset_dense, "dx?x?", pktseq_dataset_dense(IN(0, pktseq_dataset), 0, REALS(1), \
       REALS(2))) \
     C(codec_decode, "cxV", pktseq_codec_decode(IN(0, pktseq_codec), REALS(1), \
@@ -1563,7 +1564,7 @@ static size_t object_size(char letter) {
     C(codec_schema, "c", IF(pktseq_codec_schema(IN(0, pktseq_codec)).field)) \
     C(codec_same, "cce?", pktseq_codec_same(IN(0, pktseq_codec), IN(1, pktseq_codec), ERR(2))) \
     C(codec_extend, "Ccth0a?0e?", pktseq_codec_extend(A(0, pktseq_codec), IN(1, pktseq_codec), \
-      IN(2, pktseq_table), 1, IN(3, pktseq_schema), ALLOC(4), ERR(5))) \
+      IN(2, pktseq_table), IN(3, pktseq_schema), 1, ALLOC(4), ERR(5))) \
     C(codec_feature_name, "cN", pktseq_codec_feature_name(IN(0, pktseq_codec), 1, A(1, char), \
       20)) \
     C(dataset_init, "Ecto0a?0e?", pktseq_dataset_init(A(0, pktseq_dataset), IN(1, pktseq_codec), \
@@ -1621,8 +1622,8 @@ static size_t object_size(char letter) {
       ERR(3))) \
     C(evaluate, "vyOa?0e?", pktseq_evaluate(IN(0, double), IN(1, unsigned char), 8, \
       A(2, pktseq_evaluation), ALLOC(3), ERR(4))) \
-    C(save_mem, "Bmc?0r?0k?0a?0e?", pktseq_save_mem(A(0, pktseq_buffer), IN(1, pktseq_model), \
-      IN(2, pktseq_codec), IN(3, pktseq_training), IN(4, pktseq_detector), ALLOC(5), ERR(6))) \
+    C(save_mem, "Bmc?0r?0k?0a?0e?", pktseq_save_mem(IN(1, pktseq_model), IN(2, pktseq_codec), \
+      IN(3, pktseq_training), IN(4, pktseq_detector), A(0, pktseq_buffer), ALLOC(5), ERR(6))) \
     C(load_mem, "bMC?R?K?a?0e?", pktseq_load_mem(A(1, pktseq_model), A(2, pktseq_codec), \
                                                  A(3, pktseq_training), A(4, pktseq_detector), \
                                                  a[0] ? IN(0, pktseq_buffer)->data : NULL, \
@@ -1673,13 +1674,13 @@ static const char *const plain_calls[] = {
     // see test_short
     "pktseq_table_describe", "pktseq_recipe_from_model", "pktseq_recipe_prepare",
     "pktseq_recipe_calibrate",
-    "pktseq_guard_learn", "pktseq_guard_store", "pktseq_guard_open", "pktseq_guard_score",
-    "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_close",  // see test_short, too
+    "pktseq_guard_learn", "pktseq_guard_save", "pktseq_guard_load", "pktseq_guard_score",
+    "pktseq_guard_watch", "pktseq_guard_tick", "pktseq_guard_free",  // see test_short, too
     "pktseq_guard_dataset",
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next",  // see test_capture
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",  // see test_detect
-    "pktseq_table_names"};  // NULL as any table: see test_faults
+    "pktseq_table_naming"};  // NULL as any table: see test_faults
 
 // No function may be forgotten: the header tells what there is.
 static void test_lists(void) {
@@ -1849,11 +1850,11 @@ static void test_free_and_plain(void) {
     pktseq_watcher_free(NULL);
     pktseq_guard_tick(NULL, 0);
     pktseq_guard_tick((pktseq_guard *)(void *)zero.bytes, 0);
-    pktseq_guard_close(NULL);
-    pktseq_guard_close((pktseq_guard *)(void *)zero.bytes);
+    pktseq_guard_free(NULL);
+    pktseq_guard_free((pktseq_guard *)(void *)zero.bytes);
     CHECK(pktseq_guard_learn(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_guard_store(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_guard_open(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_save(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_load(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_score(NULL, NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_watch(NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_dataset(NULL, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
@@ -1889,19 +1890,19 @@ static void test_sizes(void) {
                    (int)status); \
     } while (0)
     FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.how.schema, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, 0, all, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 0, all, PKTSEQ_FORM_DENSE, s.reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, all, 1, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 1, PKTSEQ_FORM_DENSE, s.reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, all, 2, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, PKTSEQ_FORM_DENSE, s.reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, 2, all, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all, PKTSEQ_FORM_DENSE, s.reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_DENSE, &s.w.table, s.w.table.rows, 1,
-                              s.reals, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_CONTEXT, &s.w.table, all, 2, s.reals,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, s.w.table.rows, 1, PKTSEQ_FORM_DENSE, s.reals,
                               NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, PKTSEQ_FORM_CONTEXT, &s.w.table, 2, all - 1, s.reals,
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, PKTSEQ_FORM_CONTEXT, s.reals, NULL,
+                              NULL));
+    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all - 1, PKTSEQ_FORM_CONTEXT, s.reals,
                               NULL, NULL));
     FAILS(pktseq_codec_feature_name(&s.w.codec, 0, name, 0));
     FAILS(pktseq_codec_feature_name(&s.w.codec, all, name, sizeof name));

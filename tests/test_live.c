@@ -66,7 +66,7 @@ static void test_addresses(void) {
     char text[46];
     for (size_t i = 0; i < sizeof good / sizeof *good; ++i) {
         CHECK_THAT(alarm_address_parse(good[i], a), "%s", good[i]);
-        pktseq_address_text(text, a);
+        pktseq_address_text(a, text);
         CHECK_THAT(strcmp(text, good[i]) == 0, "%s, not %s", text, good[i]);
         alarm_address(good[i], b);
         CHECK(memcmp(a, b, 16) == 0);

@@ -163,7 +163,7 @@ static double peaks_of(const unsigned char *data, size_t size, double *peak) {
     rows = (double)table.rows;
     pktseq_table_free(&table);
     CHECK_THAT(!pktseq_train(&model, &dataset, &recipe.train, &training, &err) &&
-                   !pktseq_recipe_calibrate(&recipe, &detector, &model, &codec, &dataset, &err),
+                   !pktseq_recipe_calibrate(&recipe, &model, &codec, &dataset, &detector, &err),
                "%s", err.text);
     peak[0] = (double)c.peak;
     pktseq_dataset_free(&dataset);

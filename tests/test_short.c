@@ -139,8 +139,8 @@ static void on_scored(void *user_data, const pktseq_scored *s) {
     if (s->first_row < packets && s->last_row < packets) {
         const pktseq_packet *p = &packet[s->first_row];
         char src[46], dst[46];
-        pktseq_address_text(src, p->src);
-        pktseq_address_text(dst, p->dst);
+        pktseq_address_text(p->src, src);
+        pktseq_address_text(p->dst, dst);
         CHECK(!strcmp(s->src, src) && !strcmp(s->dst, dst));
         CHECK(s->src_port == p->src_port && s->dst_port == p->dst_port);
         CHECK(s->begin == p->time && s->time == packet[s->last_row].time);
@@ -168,7 +168,7 @@ static void on_alarm(void *user_data, const pktseq_alarm *a) {
 
 // Shows all packets to the full API's watcher.
 static heard watch_whole(const whole *w) {
-    pktseq_watch_options options;
+    pktseq_watcher_options options;
     pktseq_watcher watcher;
     pktseq_error err;
     heard h;
@@ -206,14 +206,14 @@ static void check_thresholds(const pktseq_options *options, double of_file, doub
     pktseq_guard guard;
     pktseq_error err;
     double seen = 0;
-    CHECK_THAT(!pktseq_guard_open(&guard, model_path, options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&guard, model_path, options, &err), "%s", err.text);
     CHECK_THAT(!pktseq_guard_score(&guard, csv_path, on_threshold, &seen, &err), "%s", err.text);
     CHECK_THAT(seen == of_file, "%g, not %g", seen, of_file);
     // ready for the first packet, and nothing counted
     CHECK_THAT(!pktseq_guard_watch(&guard, NULL, &err), "%s", err.text);
     CHECK(guard.watcher.options.threshold == of_packets && guard.watcher.tracker.packets == 0);
     CHECK(guard.watcher.options.adapt == options->adapt);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 // A guard's threshold is what was learned, or of another rate, or the caller's own.
@@ -234,11 +234,11 @@ static void test_thresholds(const whole *w, const pktseq_options *learned) {
     check_thresholds(&options, 0.7, 0.7);
     options.threshold = 0;
     options.false_positive_rate = 2;
-    CHECK_THAT(!pktseq_guard_open(&guard, model_path, &options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&guard, model_path, &options, &err), "%s", err.text);
     CHECK(pktseq_guard_score(&guard, csv_path, on_threshold, &file, &err) ==
           PKTSEQ_ERROR_ARGUMENT && says(&err, "false_positive_rate"));
     CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && !guard.watcher.state);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 // Learn, store, open, score, watch, close: all as the full API has it.
@@ -265,20 +265,20 @@ static void test_path(void) {
     CHECK(guard.model.parameters == w.p.model.parameters && guard.model.parameters > 0);
     CHECK(!memcmp(guard.model.block, w.p.model.block, w.p.model.parameters * sizeof(real)));
     CHECK(guard.training.iteration == w.p.training.iteration && guard.training.iteration < 20);
-    CHECK(guard.training.data_hash == w.p.training.data_hash && guard.training.recipe[0]);
+    CHECK(guard.training.data_hash == w.p.training.data_hash && guard.training.description[0]);
     CHECK(guard.detector.running_threshold == w.p.detector.running_threshold);
-    CHECK_THAT(!pktseq_guard_store(&guard, model_path, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_save(&guard, model_path, &err), "%s", err.text);
     check_watch(&guard, &h, &want);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
     CHECK(is_zero(&guard, sizeof guard));
 
-    CHECK_THAT(!pktseq_guard_open(&again, model_path, &options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&again, model_path, &options, &err), "%s", err.text);
     shown = attacks = 0;
     CHECK_THAT(!pktseq_guard_score(&again, csv_path, on_scored, &shown, &err), "%s", err.text);
     CHECK(shown == CONNECTIONS && attacks == CONNECTIONS / 10);
     check_watch(&again, &h, &want);
-    pktseq_guard_close(&again);
-    pktseq_guard_close(&again);
+    pktseq_guard_free(&again);
+    pktseq_guard_free(&again);
     CHECK(is_zero(&again, sizeof again));
     test_thresholds(&w, &options);
     parts_free(&w.p);
@@ -307,7 +307,7 @@ static void test_options(void) {
           guard.detector.options.context == 0.65);
     CHECK(guard.training.hold_out == 0.2 && guard.codec.rule.kind == PKTSEQ_RULE_CONNECTION);
     CHECK(!guard.codec.rule.tcp_only && guard.training.config.seed == 1);
-    CHECK(!pktseq_guard_store(&guard, model_path, &err));
+    CHECK(!pktseq_guard_save(&guard, model_path, &err));
 
     options.epochs = 100;
     options.hold_out = 0.5;
@@ -321,8 +321,8 @@ static void test_options(void) {
     CHECK(other.training.hold_out == 0.5 && other.training.config.seed == 5);
     CHECK(other.codec.rule.kind == PKTSEQ_RULE_REFERENCE && other.codec.rule.tcp_only);
     CHECK(other.detector.options.context == 0);
-    pktseq_guard_close(&other);
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&other);
+    pktseq_guard_free(&guard);
 }
 
 // Codec, dataset and model of p's table, new or in place of those of an old guard.
@@ -334,7 +334,7 @@ static pktseq_status prepare(const pktseq_recipe *recipe, const pktseq_guard *ol
 }
 
 static pktseq_status calibrate(const pktseq_recipe *recipe, parts *p, pktseq_error *err) {
-    return pktseq_recipe_calibrate(recipe, &p->detector, &p->model, &p->codec, &p->dataset, err);
+    return pktseq_recipe_calibrate(recipe, &p->model, &p->codec, &p->dataset, &p->detector, err);
 }
 
 // Is there nothing, as after a failure?
@@ -386,11 +386,10 @@ static void test_recipe(void) {
     CHECK(pktseq_recipe_iterations(&r, &p.dataset) == 100000);
     CHECK(!pktseq_recipe_iterations(NULL, &p.dataset) && !pktseq_recipe_iterations(&r, NULL));
     for (int missing = 0; missing < 5; ++missing)
-        CHECK_THAT(pktseq_recipe_calibrate(missing == 0 ? NULL : &r,
-                                           missing == 1 ? NULL : &p.detector,
-                                           missing == 2 ? NULL : &p.model,
+        CHECK_THAT(pktseq_recipe_calibrate(missing == 0 ? NULL : &r, missing == 2 ? NULL : &p.model,
                                            missing == 3 ? NULL : &p.codec,
-                                           missing == 4 ? NULL : &p.dataset, &err) ==
+                                           missing == 4 ? NULL : &p.dataset,
+                                           missing == 1 ? NULL : &p.detector, &err) ==
                        PKTSEQ_ERROR_ARGUMENT && !p.detector.memory, "argument %d", missing);
     CHECK(!calibrate(&r, &p, &err));
     CHECK(p.detector.sequences == 36 && p.detector.options.context == 0.65);
@@ -496,9 +495,9 @@ static void test_again(void) {
           PKTSEQ_ERROR_ARGUMENT && r.hidden == 0);
     CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, NULL, NULL, &err) &&
           r.context == 0.65);
-    pktseq_guard_close(&old);
+    pktseq_guard_free(&old);
     // What goes on can go on again, and be opened.
-    CHECK_THAT(!pktseq_guard_open(&old, model_path, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&old, model_path, NULL, &err), "%s", err.text);
     CHECK(!pktseq_recipe_from_model(&r, &old.model, &old.codec, &old.training, &old.detector,
                                     &err));
     CHECK(r.train.learning_rate == 0.05);
@@ -506,7 +505,7 @@ static void test_again(void) {
     CHECK(p.model.parameters == old.model.parameters &&
           !memcmp(p.model.block, old.model.block, p.model.parameters * sizeof(real)));
     parts_free(&p);
-    pktseq_guard_close(&old);
+    pktseq_guard_free(&old);
 }
 
 // After a failure a guard is empty, and err says why.
@@ -520,7 +519,7 @@ static void check_learn(const pktseq_options *options, const char *path, pktseq_
     CHECK_THAT(got == status && err.status == status && says(&err, words), "status %d: %s",
                (int)got, err.text);
     CHECK(is_zero(&guard, sizeof guard));
-    pktseq_guard_close(&guard);
+    pktseq_guard_free(&guard);
 }
 
 static void on_nothing(void *user_data, const pktseq_scored *s) {
@@ -564,23 +563,23 @@ static void test_failures(void) {
 
     memset(&guard, 0, sizeof guard);
     CHECK(pktseq_guard_learn(NULL, csv_path, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_guard_open(NULL, model_path, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_guard_store(&guard, model_path, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_load(NULL, model_path, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_guard_save(&guard, model_path, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && err.text[0]);
     CHECK(pktseq_guard_score(&guard, csv_path, on_nothing, &calls, &err) == PKTSEQ_ERROR_ARGUMENT);
     pktseq_guard_tick(&guard, 1);
     CHECK(is_zero(&guard, sizeof guard));
     memset(&guard, 0x5a, sizeof guard);
-    CHECK(pktseq_guard_open(&guard, csv_path, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK(pktseq_guard_load(&guard, csv_path, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK(is_zero(&guard, sizeof guard));
 
-    CHECK_THAT(!pktseq_guard_open(&guard, model_path, NULL, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&guard, model_path, NULL, &err), "%s", err.text);
     CHECK(pktseq_guard_score(&guard, "/no/such/file", on_nothing, &calls, &err) ==
           PKTSEQ_ERROR_FILE);
     CHECK(pktseq_guard_score(&guard, csv_path, NULL, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_guard_score(&guard, model_path, on_nothing, &calls, &err) == PKTSEQ_ERROR_DATA);
     CHECK(says(&err, model_path) && calls == 0);
-    CHECK(pktseq_guard_store(&guard, "/no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
+    CHECK(pktseq_guard_save(&guard, "/no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
     p.time = (double)NAN;
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && says(&err, "time"));
     p = packet[0];
@@ -588,17 +587,17 @@ static void test_failures(void) {
     // A checkpoint without what tells normal scores is enough with a threshold of one's own, one
     // without a codec never.
     CHECK(!pktseq_save(&guard.model, &guard.codec, NULL, NULL, model_path, &err));
-    pktseq_guard_close(&guard);
-    CHECK(pktseq_guard_open(&guard, model_path, NULL, &err) == PKTSEQ_ERROR_DATA);
+    pktseq_guard_free(&guard);
+    CHECK(pktseq_guard_load(&guard, model_path, NULL, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "normal") && is_zero(&guard, sizeof guard), "%s", err.text);
     options.threshold = 3;
-    CHECK_THAT(!pktseq_guard_open(&guard, model_path, &options, &err), "%s", err.text);
+    CHECK_THAT(!pktseq_guard_load(&guard, model_path, &options, &err), "%s", err.text);
     CHECK_THAT(!pktseq_guard_score(&guard, csv_path, on_nothing, &calls, &err), "%s", err.text);
     CHECK(calls == 40 && !guard.detector.sequences);
     CHECK_THAT(!pktseq_guard_watch(&guard, &p, &err), "%s", err.text);
     CHECK(!pktseq_save(&guard.model, NULL, NULL, NULL, model_path, &err));
-    pktseq_guard_close(&guard);
-    CHECK(pktseq_guard_open(&guard, model_path, &options, &err) == PKTSEQ_ERROR_DATA);
+    pktseq_guard_free(&guard);
+    CHECK(pktseq_guard_load(&guard, model_path, &options, &err) == PKTSEQ_ERROR_DATA);
     CHECK_THAT(says(&err, "codec") && is_zero(&guard, sizeof guard), "%s", err.text);
 }
 

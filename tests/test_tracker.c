@@ -882,7 +882,7 @@ static size_t random_packets(pktseq_packet *packet) {
 // another name: payload and notes are known of each packet, as the length is.
 static void watch_as(parts *l, const char *column, const pktseq_packet *packet, size_t rows,
                      heard *got) {
-    pktseq_watch_options options;
+    pktseq_watcher_options options;
     pktseq_watcher watcher;
     pktseq_error err;
     const char *was;
@@ -919,7 +919,7 @@ static void test_watch(void) {
     for (int round = 0; round < 24; ++round) {
         int reference = round % 3 == 2;
         pktseq_schema schema = reference ? pktseq_schema_default() : pktseq_schema_recommended(1);
-        pktseq_watch_options options;
+        pktseq_watcher_options options;
         pktseq_watcher watcher, moved;
         pktseq_drift drift;
         counter memory;

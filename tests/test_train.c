@@ -65,7 +65,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     r->events[i] = p->events;
     r->milestone[i] = p->milestone;
     if (p->iteration != r->stop_at) return 0;
-    r->wrong += pktseq_save_mem(&r->saved, p->model, NULL, p->training, NULL, NULL, NULL) !=
+    r->wrong += pktseq_save_mem(p->model, NULL, p->training, NULL, &r->saved, NULL, NULL) !=
                 PKTSEQ_OK;
     return 1;
 }
@@ -544,7 +544,7 @@ static void test_resume_at(pktseq_train_config config, size_t cut, const pktseq_
     CHECK(r->n == cut && training.iteration == cut);
     CHECK(memcmp(r->loss, full->loss, cut * sizeof *r->loss) == 0);
     // What the callback could save is what is there afterwards.
-    CHECK(pktseq_save_mem(&after, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(&model, NULL, &training, NULL, &after, NULL, NULL) == PKTSEQ_OK);
     CHECK(after.size == r->saved.size && memcmp(after.data, r->saved.data, after.size) == 0);
     CHECK(pktseq_load_mem(&loaded, NULL, &loaded_training, NULL, after.data, after.size, NULL,
                           NULL) == PKTSEQ_OK);
@@ -664,7 +664,7 @@ static void test_momentum_changes(void) {
         memset(&training, 0, sizeof training);
         config.momentum = off ? 0.9 : 0;
         CHECK(train(&model, config, &training, r) == PKTSEQ_OK);
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_save_mem(&model, NULL, &training, NULL, &saved, NULL, NULL) == PKTSEQ_OK);
         CHECK(pktseq_load_mem(&own, NULL, NULL, NULL, saved.data, saved.size, NULL, NULL) ==
               PKTSEQ_OK);
         config.momentum = off ? 0 : 0.9;
@@ -684,7 +684,7 @@ static void test_momentum_changes(void) {
         // A velocity that is there is saved, and loads again, also with momentum 0.
         pktseq_buffer_free(&saved);
         pktseq_model_free(&own);
-        CHECK(pktseq_save_mem(&saved, &model, NULL, &training, NULL, NULL, NULL) == PKTSEQ_OK);
+        CHECK(pktseq_save_mem(&model, NULL, &training, NULL, &saved, NULL, NULL) == PKTSEQ_OK);
         {
             pktseq_training loaded;
             CHECK(pktseq_load_mem(&own, NULL, &loaded, NULL, saved.data, saved.size, NULL, NULL) ==
@@ -719,7 +719,7 @@ static void check_loadable(const pktseq_model *model, const pktseq_training *tra
     parts p;
     pktseq_buffer saved;
     pktseq_error err;
-    CHECK(pktseq_save_mem(&saved, model, NULL, training, NULL, NULL, NULL) == PKTSEQ_OK);
+    CHECK(pktseq_save_mem(model, NULL, training, NULL, &saved, NULL, NULL) == PKTSEQ_OK);
     CHECK_THAT(parts_load(&p, saved.data, saved.size, NULL, &err) == PKTSEQ_OK, "%d: %s", k,
                err.text);
     CHECK(p.training.iteration == training->iteration);

@@ -97,9 +97,8 @@ static pktseq_status job_share(job *j, pktseq_error *err) {
     if (status) return status;
     x = (pktseq_real *)malloc(j->shared->table.rows * codec.features * sizeof *x);
     status = !x ? PKTSEQ_ERROR_MEMORY
-                : pktseq_codec_encode(&codec, PKTSEQ_FORM_DENSE, &j->shared->table, 0,
-                                      j->shared->table.rows, x, NULL,
-                                      err);
+                : pktseq_codec_encode(&codec, &j->shared->table, 0, j->shared->table.rows,
+                                      PKTSEQ_FORM_DENSE, x, NULL, err);
     if (status == PKTSEQ_OK) {
         size_t size = j->shared->table.rows * codec.features * sizeof *x;
         j->shared_features = pktseqi_fnv(PKTSEQI_FNV_START, x, size);

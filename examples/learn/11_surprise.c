@@ -110,7 +110,7 @@ static void learn(pktseq_model *model, const pktseq_dataset *normal) {
     must(pktseq_model_init(&half, &config, 1, NULL, &err));
     train(model, normal, &training, 2 * HALF);
     train(&half, normal, &half_training, HALF);
-    must(pktseq_save_mem(&checkpoint, &half, &codec, &half_training, NULL, NULL, &err));
+    must(pktseq_save_mem(&half, &codec, &half_training, NULL, &checkpoint, NULL, &err));
     pktseq_model_free(&half);
     pktseq_training_free(&half_training);
     must(pktseq_load_mem(&half, NULL, &half_training, NULL, checkpoint.data, checkpoint.size, NULL,

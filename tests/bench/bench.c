@@ -482,7 +482,7 @@ static void run_live(const char *model, const char *pcap, double seconds) {
         clock_t t;
         double took;
         file.at = pushed = alarms = 0;
-        if (pktseq_guard_open(&guard, model, &options, &err) ||
+        if (pktseq_guard_load(&guard, model, &options, &err) ||
             pktseq_capture_init(&capture, memory_read, &file, NULL, &err))
             fail(err.text);
         t = clock();
@@ -494,7 +494,7 @@ static void run_live(const char *model, const char *pcap, double seconds) {
         if (err.status != PKTSEQ_END || pushed == 0) fail(err.text);
         sequences = (size_t)guard.watcher.sequences;
         pktseq_capture_free(&capture);
-        pktseq_guard_close(&guard);
+        pktseq_guard_free(&guard);
         all += took;
         if (pass == 0 || took < best) best = took;
     }
@@ -530,7 +530,7 @@ static void write_targets(const char *out, const pktseq_codec *codec, const pkts
         fwrite(&row, sizeof row, 1, file);
     }
     for (size_t i = 0; i < d->trained; ++i) {
-        if (pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, table, d->first_row[i], d->length[i], x,
+        if (pktseq_codec_encode(codec, table, d->first_row[i], d->length[i], PKTSEQ_FORM_DENSE, x,
                                 NULL, &err))
             fail(err.text);
         fwrite(x, sizeof *x, d->length[i] * d->out, file);

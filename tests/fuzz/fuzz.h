@@ -278,8 +278,8 @@ static inline int fuzz_same_training(const pktseq_training *a, const pktseq_trai
 
 static inline pktseq_status fuzz_save(const fuzz_loaded *l, pktseq_buffer *buffer, fuzz_memory *m) {
     pktseq_error err;
-    pktseq_status status = pktseq_save_mem(buffer, &l->p.model, &l->p.codec, &l->p.training,
-                                           &l->p.detector, &m->allocator, &err);
+    pktseq_status status = pktseq_save_mem(&l->p.model, &l->p.codec, &l->p.training, &l->p.detector,
+                                           buffer, &m->allocator, &err);
     fuzz_error(&err, status);
     FUZZ((status == PKTSEQ_OK) == (buffer->data != NULL));
     return status;

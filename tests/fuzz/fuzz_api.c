@@ -153,9 +153,9 @@ static void api_codec_use(api_state *s, size_t i) {
     int fits = rows <= t->rows && row <= t->rows - rows;
     memset(unknown, 0, sizeof unknown);
     if (!fits || rows * (c->features + c->contexts) <= API_POOL) {
-        api_done(s, pktseq_codec_encode(c, PKTSEQ_FORM_DENSE, t, row, rows, api_pool, unknown,
+        api_done(s, pktseq_codec_encode(c, t, row, rows, PKTSEQ_FORM_DENSE, api_pool, unknown,
                                         &s->err));
-        api_done(s, pktseq_codec_encode(c, PKTSEQ_FORM_CONTEXT, t, row, rows, api_pool, NULL,
+        api_done(s, pktseq_codec_encode(c, t, row, rows, PKTSEQ_FORM_CONTEXT, api_pool, NULL,
                                         &s->err));
     }
     if (c->features + c->contexts <= API_POOL && c->field_count <= 64) {
@@ -353,10 +353,10 @@ static void api_file(api_state *s, size_t i) {
     switch (api_byte(s) % 3) {
     case 0:
         pktseq_buffer_free(b);
-        api_done(s, pktseq_save_mem(b, &s->model[api_byte(s) & 1],
+        api_done(s, pktseq_save_mem(&s->model[api_byte(s) & 1],
                                     api_null(s) ? NULL : &s->codec[api_byte(s) & 1],
                                     api_null(s) ? NULL : &s->training[api_byte(s) & 1],
-                                    api_byte(s) < 128 ? NULL : &s->detector[api_byte(s) & 1],
+                                    api_byte(s) < 128 ? NULL : &s->detector[api_byte(s) & 1], b,
                                     &s->memory.allocator, &s->err));
         break;
     case 1:

@@ -34,8 +34,8 @@ static void capture_check(const pktseq_packet *p, pktseq_status status, size_t w
     FUZZ((!p->icmp_type && !p->icmp_code && !p->icmp_id) || p->transport == 1 ||
          p->transport == 58);
     FUZZ(!(p->notes & PKTSEQ_NOTE_NO_PORTS) || (!p->src_port && !p->dst_port && !p->payload));
-    FUZZ(pktseq_address_text(text, p->src) < sizeof text);
-    FUZZ(pktseq_address_text(text, p->dst) < sizeof text);
+    FUZZ(pktseq_address_text(p->src, text) < sizeof text);
+    FUZZ(pktseq_address_text(p->dst, text) < sizeof text);
 }
 
 static void capture_frame(const uint8_t *data, size_t size) {

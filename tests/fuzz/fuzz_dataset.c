@@ -154,15 +154,15 @@ static void dataset_check_parts(const pktseq_dataset *d, const pktseq_codec *cod
     size_t from = t->rows / 3, rows = t->rows - from - t->rows / 4;
     pktseq_error err;
     if (!x) exit(3);
-    FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, from, rows, x, NULL, &err));
+    FUZZ(!pktseq_codec_encode(codec, t, from, rows, PKTSEQ_FORM_DENSE, x, NULL, &err));
     FUZZ(equal_bytes(x, d->x + from * d->in, rows * d->in * sizeof *x));
     if (d->contexts) {
-        FUZZ(!pktseq_codec_encode(codec, PKTSEQ_FORM_CONTEXT, t, from, rows, x, NULL, &err));
+        FUZZ(!pktseq_codec_encode(codec, t, from, rows, PKTSEQ_FORM_CONTEXT, x, NULL, &err));
         FUZZ(equal_bytes(x, d->c + from * d->contexts, rows * d->contexts * sizeof *x));
     }
-    FUZZ(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, t->rows, 1, x, NULL,
+    FUZZ(pktseq_codec_encode(codec, t, t->rows, 1, PKTSEQ_FORM_DENSE, x, NULL,
                              &err) == PKTSEQ_ERROR_ARGUMENT);
-    FUZZ(pktseq_codec_encode(codec, PKTSEQ_FORM_DENSE, t, 1, (size_t)-1, x, NULL,
+    FUZZ(pktseq_codec_encode(codec, t, 1, (size_t)-1, PKTSEQ_FORM_DENSE, x, NULL,
                              &err) == PKTSEQ_ERROR_ARGUMENT);
     free(x);
 }
@@ -190,12 +190,12 @@ static void dataset_check_saved(const pktseq_dataset *d, const pktseq_codec *cod
     if (!x) exit(3);
     config.hidden = 1;
     FUZZ(!pktseq_model_init(&model, &config, 1, &m->allocator, &err));
-    FUZZ_THAT(!pktseq_save_mem(&buffer, &model, codec, NULL, NULL, &m->allocator, &err), "%s",
+    FUZZ_THAT(!pktseq_save_mem(&model, codec, NULL, NULL, &buffer, &m->allocator, &err), "%s",
               err.text);
     fuzz_load(&l, buffer.data, buffer.size, m);
     FUZZ_THAT(l.status == PKTSEQ_OK, "%s", l.err.text);
     if (l.status == PKTSEQ_OK) {
-        FUZZ(!pktseq_codec_encode(&l.p.codec, PKTSEQ_FORM_DENSE, t, 0, t->rows, x, NULL, &err));
+        FUZZ(!pktseq_codec_encode(&l.p.codec, t, 0, t->rows, PKTSEQ_FORM_DENSE, x, NULL, &err));
         FUZZ(equal_bytes(x, d->x, t->rows * d->in * sizeof *x));
     }
     fuzz_unload(&l);

@@ -138,8 +138,8 @@ static void checkpoint_seeds(void) {
         if (!status) status = parts_learn(&p, &how, &err);
         if (!status && kind > 2) status = parts_fit(&p, &how, &err);
         if (!status)
-            status = pktseq_save_mem(&p.file, &p.model, kind ? &p.codec : NULL, &p.training,
-                                     &p.detector, NULL, &err);
+            status = pktseq_save_mem(&p.model, kind ? &p.codec : NULL, &p.training, &p.detector,
+                                     &p.file, NULL, &err);
         if (status) {
             fprintf(stderr, "%s\n", err.text);
             exit(1);
