@@ -6792,33 +6792,26 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
 
 PKTSEQI_COLD_END
 
-// ---- >>tracker: packets to connections, sequences and derived columns -------------------------
+// ---- >>slots: bounded hash tables that evict the least recently used key ---------------------
 //
-// The way of a packet (pktseqi_tracker_push):
-//   packet_ends       both ends, the lower first, so that both directions have one key
-//   slots_take        what is remembered of its connection; the least recently used one goes if
-//                     there are too many
-//   place_connection, place_reference    its sequence, by either rule
-//   token_key         what its token says
-//   pair_push         nine counters of its pair of addresses in the last 10 seconds
-//   source_push       three counters of the host that opened its connection
-// Connections, pairs and contacts of sources are slots of bounded tables of one kind; the packets
-// that a pair's counters are made of lie in a ring. All memory that a packet may need is there
-// before anything is changed, so running out of it leaves the tracker as it was.
+// The tracker remembers connections, pairs of addresses and contacts of hosts in tables of one
+// kind; the segmenter numbers tokens in another one. In: a key of 40 bytes (pktseqi_ends). Out: the
+// number of its slot, which stays the same until the slot is removed.
 //
-// Slots and packets are numbered from 1 on, and links are numbers: they take half of what pointers
-// do, stay right when an array moves, and 0 means none, so that zeroed memory is valid.
+//   slots_reserve     makes room, the only call that can fail or move memory
+//   slots_has         checks a slot number that was remembered, without hashing
+//   slots_find        looks a key up
+//   slots_touch       makes a slot the most recently used one
+//   slots_oldest, slots_remove     make room in a table that has reached its limit
+//   slots_add         takes a slot for a new key
 //
-// Limits are part of the definition: what is forgotten, and when, follows from the packets and the
-// rule alone, never from the secret, from memory or from how a table is laid out. So a file and the
-// same packets live give the same bits, also in a flood. The order in a bucket is the only thing
-// that the secret decides, and nobody looks at it.
+// Slots are numbered from 1, and links are numbers: they take half the space of pointers and stay
+// valid when an array moves. 0 means none, so that zeroed memory is a valid state.
 //
-// A packet of examples/data/mixed.pcap takes 125 ns on one core: 51 for its connection, sequence
-// and token, 42 for its pair's counters, 32 for its source's. It was 360 when each slot was found
-// by its hash, before a connection kept the numbers of the slots that its last packet had found.
+// No result depends on the secret, on memory or on the layout of a table: the secret decides only
+// the order within a bucket, which nothing looks at.
 
-// Hashes 64-bit words with a key: nobody without the secret can make words that collide, which
+// Hashes 64-bit words with a key. Without the secret nobody can make words that collide, which
 // would turn every chain of the hash tables into a list as long as the table.
 //   source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one round a word and
 //   three at the end (their SipHash-1-3), since only slots are at stake and no message is signed;
@@ -6827,8 +6820,8 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
     uint64_t a = secret[0] ^ 0x736f6d6570736575u, b = secret[1] ^ 0x646f72616e646f6du;
     uint64_t c = secret[0] ^ 0x6c7967656e657261u, d = secret[1] ^ 0x7465646279746573u;
     for (size_t i = 0; i < count + 3; ++i) {
-        uint64_t m = i < count ? word[i] : 0;  // rounds at the end mix nothing in
-        if (i == count) c ^= 0xff;             // and begin with SipHash's own mark
+        uint64_t m = i < count ? word[i] : 0;  // the final rounds mix nothing in
+        if (i == count) c ^= 0xff;             // SipHash's finalization constant
         d ^= m;
         a += b, b = (b << 13 | b >> 51) ^ a, a = a << 32 | a >> 32;
         c += d, d = (d << 16 | d >> 48) ^ c;
@@ -6839,49 +6832,215 @@ static uint64_t pktseqi_hash(const uint64_t *secret, const uint64_t *word, size_
     return a ^ b ^ c ^ d;
 }
 
-// ---- what is remembered
-//
-// With the standard limits: 65,536 connections in 8 MB, as many pairs and contacts in 13 MB, and
-// 1,048,576 packets in 46 MB, buckets included, where so many come in 20 seconds. test_flood pushes
-// 3,000,000 packets, each between two addresses of its own, and holds the tracker to 68 MB, and to
-// 92 MB while it grows.
-
-// Two ends of a conversation, the lower address first. It has no padding, 40 bytes, since it is
-// compared and hashed as bytes. "Lower" is by bytes and without meaning: all that is told to the
-// outside is whether two packets come from the same end. Addresses of a table are numbers of texts.
+// A key: two ends of a conversation, the lower address first. It has no padding, 40 bytes, since it
+// is compared and hashed as bytes. "Lower" compares bytes and means nothing else: callers only
+// learn whether two packets come from the same end.
 typedef struct pktseqi_ends {
     unsigned char address[2][16];
     uint16_t port[2];
     uint32_t kind;  // of a connection its transport, of a pair of addresses 0, of a contact
-                    //   4 * transport + kind of contact
+                    //   4 * transport + kind of contact; PKTSEQI_NO_SLOT in slots without a key
 } pktseqi_ends;
 
-// What connections, pairs and contacts begin with, 64 bytes. The hash is kept so that growing needs
-// not make it again, and so that a chain is walked without comparing keys.
+// The head of every slot, 64 bytes. The hash is stored so that growing need not recompute it, and
+// so that a chain is walked without comparing keys.
 typedef struct pktseqi_slot {
     pktseqi_ends ends;
     uint32_t hash;
-    uint32_t chain;         // the next one in the same bucket, or in the list of free slots
+    uint32_t chain;         // the next slot in the same bucket, or in the list of free slots
     uint32_t older, newer;  // in order of use
     double time;            // of its last packet, set by the table's user
 } pktseqi_slot;
 
-// A hash table of slots that also lists them by their last use, in a circle that slot 0 closes:
+// A hash table of slots that also lists them by last use, in a circle that slot 0 closes:
 //
 //     0 <-> oldest <-> .. <-> newest <-> 0       bucket[hash & mask] -> slot -> slot
 typedef struct pktseqi_slots {
     unsigned char *memory;  // (capacity + 1, size)
-    size_t size;            // bytes of a slot; it begins with a pktseqi_slot
+    size_t size;            // bytes of a slot, which begins with a pktseqi_slot
     size_t capacity, limit;
-    size_t used, taken;     // slots that were ever taken; that are now. Numbers are never above
-                            //   used, which never falls, so an old number leads to a slot
-    uint32_t free;          // the first free one among those that were taken
+    size_t used;            // slots that were ever taken. No number is above it, and it never
+                            //   falls, so an old number leads to a slot
+    size_t taken;           // slots that have a key now
+    uint32_t free;          // the first slot that was removed and not taken again
     uint32_t *bucket;       // (mask + 1) a power of two, at least one a slot
     uint32_t mask;
 } pktseqi_slots;
 
-// A connection, 120 bytes. By the reference's rule it is only what tokens and sources look back to;
-// its number, sequence and position are then 0.
+// Returns a slot by number. It is valid until the table grows.
+static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
+    return (pktseqi_slot *)(void *)(s->memory + i * s->size);
+}
+
+// Adds a slot to the front of its bucket: new slots are looked up soonest.
+static void pktseqi_slots_chain(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    slot->chain = s->bucket[slot->hash & s->mask];
+    s->bucket[slot->hash & s->mask] = i;
+}
+
+// Returns 1 if (more) slots can be taken without growing. A table at its limit never grows: its
+// user evicts the oldest slot instead.
+static int pktseqi_slots_room(const pktseqi_slots *s, size_t more) {
+    return s->capacity - s->taken >= more || s->capacity == s->limit;
+}
+
+// Allocates larger memory and empty buckets for (more) slots. The caller moves what is in *old, the
+// table before, and frees it with pktseqi_slots_free. Capacity doubles up to the limit, so memory
+// is within twice of what the traffic needs. Buckets are as many as slots, or up to twice, so
+// chains have one slot on average at most; the mask fits, since limits are below 2^31. The first 64
+// slots of a tracker's four tables take 23 kB together: a short file costs next to nothing. Returns
+// 0 if there is no memory; the table is then unchanged.
+static int pktseqi_slots_larger(const pktseq_allocator *allocator, pktseqi_slots *s, size_t more,
+                                pktseqi_slots *old) {
+    size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
+    uint32_t *bucket;
+    void *memory;
+    if (to < s->taken + more) to = s->taken + more;
+    if (to > s->limit) to = s->limit;
+    while (buckets < to) buckets *= 2;
+    bucket = (uint32_t *)pktseqi_alloc_zeroed(allocator, buckets, sizeof *bucket);
+    memory = bucket ? pktseqi_alloc_large(allocator, to + 1, s->size) : NULL;
+    if (!memory) {
+        pktseqi_free(allocator, bucket);
+        return 0;
+    }
+    *old = *s;
+    s->memory = (unsigned char *)memory;
+    s->bucket = bucket;
+    s->capacity = to;
+    s->mask = (uint32_t)buckets - 1;
+    return 1;
+}
+
+// Frees the memory of a table. Zeroed tables have none.
+static void pktseqi_slots_free(const pktseq_allocator *allocator, pktseqi_slots *s) {
+    pktseqi_free(allocator, s->memory);
+    pktseqi_free(allocator, s->bucket);
+}
+
+// Makes sure that (more) slots can be taken, or that the table is at its limit. Slots enter the new
+// buckets in the order of use, so that the newest are found first. Returns 0 if there is no memory;
+// the table is then unchanged.
+static int pktseqi_slots_reserve(const pktseq_allocator *allocator, pktseqi_slots *s, size_t more) {
+    pktseqi_slots old;
+    if (pktseqi_slots_room(s, more)) return 1;
+    if (!pktseqi_slots_larger(allocator, s, more, &old)) return 0;
+    if (old.memory) memcpy(s->memory, old.memory, (s->used + 1) * s->size);
+    else memset(s->memory, 0, s->size);
+    pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
+    for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
+    pktseqi_slots_free(allocator, &old);
+    return 1;
+}
+
+// Removes a slot from the list by use.
+static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
+    const pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    pktseqi_slots_at(s, slot->older)->newer = slot->newer;
+    pktseqi_slots_at(s, slot->newer)->older = slot->older;
+}
+
+// Inserts a slot into the list by use as its newest. Slot 0 is before the oldest and after the
+// newest, so no link has to be tested for the end of the list.
+static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i), *circle = pktseqi_slots_at(s, 0);
+    slot->older = circle->older;
+    slot->newer = 0;
+    pktseqi_slots_at(s, slot->older)->newer = i;
+    circle->older = i;
+}
+
+// Makes a slot the newest one.
+static void pktseqi_slots_touch(pktseqi_slots *s, uint32_t i) {
+    if (pktseqi_slots_at(s, i)->newer == 0) return;
+    pktseqi_slots_unlink(s, i);
+    pktseqi_slots_link(s, i);
+}
+
+// Returns the least recently used slot, or 0 if the table is empty.
+static uint32_t pktseqi_slots_oldest(const pktseqi_slots *s) {
+    return s->taken ? pktseqi_slots_at(s, 0)->newer : 0;
+}
+
+// Returns 1 if slot i has this key. Any number that the table has ever given, and 0, may be passed:
+// removed slots and slot 0 have a key that no caller uses. A known connection's packet thus needs
+// no hash of its pair, host and services, which took a quarter of the time of a packet.
+static int pktseqi_slots_has(const pktseqi_slots *s, uint32_t i, const pktseqi_ends *ends) {
+    return memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0;
+}
+
+// Returns the slot of a key, or 0. Its place in the list by use is unchanged.
+static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
+                                   uint32_t hash) {
+    uint32_t i = s->bucket[hash & s->mask];
+    while (i && (pktseqi_slots_at(s, i)->hash != hash || !pktseqi_slots_has(s, i, ends)))
+        i = pktseqi_slots_at(s, i)->chain;
+    return i;
+}
+
+// Takes a slot for a key that has none; slots_reserve has made room. The rest of the slot is zero.
+// Removed slots are taken first: they are in the cache, and `used` stays the number of slots that
+// a caller needs arrays for.
+static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
+    uint32_t i = s->free;
+    pktseqi_slot *slot;
+    if (i) s->free = pktseqi_slots_at(s, i)->chain;
+    else i = (uint32_t)++s->used;
+    ++s->taken;
+    slot = pktseqi_slots_at(s, i);
+    memset(slot, 0, s->size);
+    slot->ends = *ends;
+    slot->hash = hash;
+    pktseqi_slots_chain(s, i);
+    pktseqi_slots_link(s, i);
+    return i;
+}
+
+// Removes a slot, so that another key can take it. Its chain is short, so the link to it is
+// searched for: a link back would take four bytes of every slot.
+static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
+    pktseqi_slot *slot = pktseqi_slots_at(s, i);
+    uint32_t *link = &s->bucket[slot->hash & s->mask];
+    while (*link != i) link = &pktseqi_slots_at(s, *link)->chain;
+    *link = slot->chain;
+    pktseqi_slots_unlink(s, i);
+    slot->ends.kind = PKTSEQI_NO_SLOT;
+    slot->chain = s->free;
+    s->free = i;
+    --s->taken;
+}
+
+// ---- >>tracker: packets to connections, sequences and derived columns -------------------------
+//
+// The path of a packet (pktseqi_tracker_push):
+//   packet_ends       both ends, the lower first, so that both directions have one key
+//   tracker_take      the slot of its connection; at the limit the least recently used is evicted
+//   place_connection, place_reference    its sequence, by either rule
+//   token_key         what its token says
+//   pair_push         nine counters of its pair of addresses in the last 10 seconds
+//   source_push       three counters of the host that opened its connection
+// Connections, pairs and contacts of sources are slots of bounded tables (see >>slots); the packets
+// that a pair's counters are computed from lie in a ring. All memory that a packet may need is
+// allocated before anything is changed, so running out of it leaves the tracker unchanged.
+//
+// Limits are part of the definition: what is forgotten, and when, follows from the packets and the
+// rule alone, never from memory or the secret. So a file and the same packets live give the same
+// bits, also in a flood.
+//
+// A packet of examples/data/mixed.pcap takes 125 ns on one core: 51 for its connection, sequence
+// and token, 42 for its pair's counters, 32 for its source's. It was 360 when each slot was found
+// by its hash, before a connection stored the numbers of the slots that its last packet had found.
+
+// ---- what is remembered
+//
+// With the default limits: 65,536 connections in 8 MB, as many pairs and contacts in 13 MB, and
+// 1,048,576 packets in 46 MB, buckets included, if so many come in 20 seconds. test_flood pushes
+// 3,000,000 packets, each between two addresses of its own, and holds the tracker to 68 MB, and to
+// 92 MB while it grows.
+
+// A connection, 120 bytes. By the reference's rule it serves tokens and sources only; its number,
+// sequence and position are then 0.
 typedef struct pktseqi_connection {
     pktseqi_slot slot;
     uint64_t number, sequence; // its own, and that of its current sequence
@@ -6891,8 +7050,8 @@ typedef struct pktseqi_connection {
     unsigned char sender;      // which end sent the last packet
     unsigned char opener;      // and which one the first
     unsigned char closing;     // FIN or RST has been seen
-    // Slots where its last packet found its pair, its source and the source's contacts by kind:
-    // they may be others' by now, see pktseqi_slots_has.
+    // Slots where its last packet found its pair, its source and the source's contacts by kind.
+    // Other keys may have taken them since, see pktseqi_slots_has.
     uint32_t pair, contact[4];
     uint32_t port_hash[2];     // of both ports in that pair
 } pktseqi_connection;
@@ -6907,9 +7066,9 @@ typedef struct pktseqi_pair {
     double length;            // sum of them
 } pktseqi_pair;
 
-// A contact of a source, or (kind 0) the source itself, 80 bytes. A source is used after its
-// contacts, so it is forgotten after them, too, and `source` always leads to one. Counting is by
-// forgetting: a contact that leaves the window or the table takes 1 from its source.
+// A contact of a source, or (kind 0) the source itself, 80 bytes. A source is touched after its
+// contacts, so it is evicted after them, and `source` always leads to one. A contact that leaves
+// the window or the table subtracts 1 from its source.
 typedef struct pktseqi_contact {
     pktseqi_slot slot;
     uint32_t source;        // the slot of its source
@@ -6922,7 +7081,7 @@ typedef struct pktseqi_contact {
 // table is twice the packet's number, plus 1 for the lower port.
 typedef struct pktseqi_remembered {
     double time, length;
-    uint32_t pair;        // 0 when it is no longer in the window
+    uint32_t pair;        // 0 after it has left the window
     uint32_t next;        // the pair's next packet, unless it is the newest
     uint32_t chain[2];    // links to the next in the bucket of each port, where it is the last
     uint16_t port[2];     // the higher, the lower
@@ -6930,12 +7089,12 @@ typedef struct pktseqi_remembered {
     unsigned char last[2];  // 1: the last packet of its pair with that port
 } pktseqi_remembered;
 
-// The tables of a tracker. Packets are no slots, but their memory grows as that of slots does.
+// The tables of a tracker. Packets are no slots, but their memory grows in the same way.
 enum {
     PKTSEQI_CONNECTIONS,
     PKTSEQI_PAIRS,
     PKTSEQI_CONTACTS,
-    PKTSEQI_PACKETS,  // a ring: `taken` places up to t->newest
+    PKTSEQI_PACKETS,  // a ring: `taken` places up to t->newest, numbered from 1
     PKTSEQI_TABLES
 };
 
@@ -6944,14 +7103,14 @@ typedef struct pktseqi_tracking {
     uint64_t secret[2];
     pktseqi_slots table[PKTSEQI_TABLES];
     uint32_t newest;             // place of the packet remembered last
-    uint32_t last;               // slot of the connection of the packet before
-    uint32_t recent[256];        // of connections, by bits of their ends that need no secret: who
-                                 //   makes them collide has no more than the hash of each packet
-    // the current sequence, where sequences do not follow connections
+    uint32_t last;               // slot of the previous packet's connection
+    uint32_t recent[256];        // slots of connections, by bits of their ends that need no secret:
+                                 //   packets made to collide here cost one keyed hash each
+    // the current sequence of the reference's rule
     unsigned char source[16];    // where its first packet came from
     double begin;                // and when
     size_t position;             // its packets; 0 = none has begun
-    pktseqi_ends previous;       // of the packet before
+    pktseqi_ends previous;       // of the previous packet
 } pktseqi_tracking;
 
 // Bits of pktseq_packet.flags, as in TCP's header; the registry of columns has the flags in this
@@ -6967,15 +7126,12 @@ enum {
 };
 
 // Windows in seconds of the counters and of what a token remembers of its connection: 10 s at
-// 100,000 packets a second are as many packets as the standard rule remembers; 30 s are what the
-// standard rule calls idle, so a token looks back as far as its connection goes.
+// 100,000 packets a second are as many packets as the default rule remembers; 30 s are its idle
+// time by connection, so a token looks back as far as its connection goes.
 static const double pktseqi_pair_seconds = 10, pktseqi_token_seconds = 30;
 
-// Return the slot, connection, pair, contact or packet of that number, valid until a table grows,
-// which only pktseqi_slots_reserve does. Those whose type is known spare a multiplication by size.
-static pktseqi_slot *pktseqi_slots_at(const pktseqi_slots *s, uint32_t i) {
-    return (pktseqi_slot *)(void *)(s->memory + i * s->size);
-}
+// Return the connection, pair, contact or packet of a number, valid until a table grows. A type
+// that is known here spares slots_at's multiplication by the size.
 static pktseqi_connection *pktseqi_connection_at(const pktseqi_tracking *t, uint32_t i) {
     return (pktseqi_connection *)(void *)t->table[PKTSEQI_CONNECTIONS].memory + i;
 }
@@ -6991,10 +7147,10 @@ static pktseqi_remembered *pktseqi_remembered_at(const pktseqi_tracking *t, uint
 
 // ---- a pair's window
 //
-// The packets of a pair are a list through the ring, oldest first, as they came. Counters must know
-// how many different ports they have: for each port of a pair the last packet with it stands for it
-// in a hash table, marked by `last`; the next packet with that port takes its place. A port is gone
-// when the packet that stands for it leaves the window, since all others with it came before.
+// The packets of a pair are a list through the ring, oldest first, as they came. To count the
+// different ports of a pair, the last packet with each port stands for it in a hash table, marked
+// by `last`; the next packet with that port takes its place. The port is gone when the packet that
+// stands for it leaves the window, since all others with it came before.
 
 // Hashes the higher (k = 0) or lower port of a pair. The pair's number stands for its addresses;
 // another pair gets it only after all packets of this one have left.
@@ -7005,7 +7161,8 @@ static uint32_t pktseqi_port_hash(const pktseqi_tracking *t, uint32_t pair, unsi
 }
 
 // Finds the link that leads to the last packet of the pair with a packet's port k, or the end of
-// the chain. Both ports have their chains in the same buckets: a link says which chain goes on.
+// the chain. Chains of both kinds of port share the buckets: a link's low bit tells which one
+// continues.
 static uint32_t *pktseqi_port_link(pktseqi_tracking *t, const pktseqi_remembered *packet,
                                    unsigned k, uint32_t hash) {
     const pktseqi_slots *s = &t->table[PKTSEQI_PACKETS];
@@ -7019,7 +7176,7 @@ static uint32_t *pktseqi_port_link(pktseqi_tracking *t, const pktseqi_remembered
     return link;
 }
 
-// Makes packet i the last one with its port k. Returns the one that was so far, or 0.
+// Makes packet i the last one with its port k. Returns the previous one, or 0.
 static uint32_t pktseqi_port_put(pktseqi_tracking *t, uint32_t i, unsigned k, uint32_t hash) {
     pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
     uint32_t *link = pktseqi_port_link(t, packet, k, hash), before = *link >> 1;
@@ -7043,7 +7200,7 @@ static void pktseqi_pair_count(pktseqi_pair *p, const pktseqi_remembered *packet
     p->length += more ? packet->length : -packet->length;
 }
 
-// Takes the oldest packet out of a pair's window, which must not be empty.
+// Removes the oldest packet from a pair's window, which must not be empty.
 static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
     pktseqi_remembered *packet = pktseqi_remembered_at(t, p->oldest);
     for (unsigned k = 0; k < 2; ++k) {
@@ -7055,7 +7212,7 @@ static void pktseqi_pair_drop(pktseqi_tracking *t, pktseqi_pair *p) {
         --p->ports[k];
     }
     pktseqi_pair_count(p, packet, 0);
-    // What rounding leaves of lengths that are not whole goes when one packet is left.
+    // Lengths that are not whole leave rounding errors; they end when one packet is left.
     if (p->count[0] == 1) p->length = pktseqi_remembered_at(t, p->newest)->length;
     packet->pair = 0;
     p->oldest = packet->next;
@@ -7068,16 +7225,16 @@ static uint32_t pktseqi_ring_oldest(const pktseqi_tracking *t) {
     return (uint32_t)(before < ring->capacity ? before : before - ring->capacity) + 1;
 }
 
-// Forgets the oldest packet in the ring, which is the oldest of its pair, too, if it has not left
-// that window before.
+// Removes the oldest packet from the ring, and from its pair's window if it has not left that
+// before.
 static void pktseqi_ring_drop(pktseqi_tracking *t) {
     uint32_t pair = pktseqi_remembered_at(t, pktseqi_ring_oldest(t))->pair;
     if (pair) pktseqi_pair_drop(t, pktseqi_pair_at(t, pair));
     --t->table[PKTSEQI_PACKETS].taken;
 }
 
-// Forgets packets that have left their windows, and of pairs that are not seen any more those from
-// two windows ago: so a clock may go back by one of them, and memory follows the traffic.
+// Removes packets that have left their windows, and those of silent pairs after two windows: so a
+// clock may go back by one window, and memory follows the traffic.
 static void pktseqi_ring_expire(pktseqi_tracking *t, double now) {
     const pktseqi_remembered *packet;
     while (packet = pktseqi_remembered_at(t, pktseqi_ring_oldest(t)),
@@ -7085,8 +7242,38 @@ static void pktseqi_ring_expire(pktseqi_tracking *t, double now) {
         pktseqi_ring_drop(t);
 }
 
-// Adds a packet to the window of the pair in slot `pair`. In a ring that may not grow any more it
-// takes the place of the oldest one of all.
+// Makes sure that the ring has room for a packet, or is at its limit. It grows when it is full, so
+// the oldest packet follows the newest; in the new memory the oldest is number 1. Old chains are
+// never followed: `last` alone tells which ports enter the new buckets. Returns 0 if there is no
+// memory; the ring is then unchanged.
+static int pktseqi_ring_reserve(const pktseq_allocator *allocator, pktseqi_tracking *t) {
+    pktseqi_slots old, *ring = &t->table[PKTSEQI_PACKETS];
+    const uint32_t full = (uint32_t)ring->taken, first = full ? t->newest % full + 1 : 1;
+    if (pktseqi_slots_room(ring, 1)) return 1;
+    if (!pktseqi_slots_larger(allocator, ring, 1, &old)) return 0;
+    for (uint32_t i = 1; i <= full; ++i) {
+        pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+        *packet = ((pktseqi_remembered *)(void *)old.memory)[(first + i - 2) % full + 1];
+        packet->next = (packet->next + full - first) % full + 1;
+    }
+    for (uint32_t i = 1; full && i <= t->table[PKTSEQI_PAIRS].used; ++i) {
+        pktseqi_pair *p = pktseqi_pair_at(t, i);
+        p->oldest = (p->oldest + full - first) % full + 1;
+        p->newest = (p->newest + full - first) % full + 1;
+    }
+    t->newest = full;
+    for (uint32_t i = 1; i <= full; ++i)
+        for (unsigned k = 0; k < 2; ++k) {
+            const pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
+            if (!packet->last[k]) continue;
+            pktseqi_port_put(t, i, k, pktseqi_port_hash(t, packet->pair, k, packet->port[k]));
+        }
+    pktseqi_slots_free(allocator, &old);
+    return 1;
+}
+
+// Adds a packet to the window of the pair in slot `pair`. In a ring at its limit it takes the place
+// of the oldest packet of all.
 //   port_hash   of the higher and the lower port in that pair
 static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint32_t port_hash[2],
                              const pktseq_packet *from) {
@@ -7113,7 +7300,7 @@ static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint3
     packet->port[!swap] = from->dst_port;
     packet->pair = pair;
     packet->next = 0;
-    // Where a packet with that port is there, it hands over; else there is one port more.
+    // It replaces the last packet with that port; without one there is one port more.
     for (unsigned k = 0; k < 2; ++k) {
         before = pktseqi_port_put(t, i, k, port_hash[k]);
         if (before) pktseqi_remembered_at(t, before)->last[k] = 0;
@@ -7125,199 +7312,59 @@ static void pktseqi_pair_add(pktseq_tracker *tracker, uint32_t pair, const uint3
     pktseqi_pair_count(p, packet, 1);
 }
 
-// ---- tables of slots
+// ---- eviction
 //
-// A table of keys, bounded and in order of use: find by key, forget the oldest. It grows by
-// doubling up to its limit, so memory is within twice of what the traffic needs.
+// Before a slot is removed, what depends on it is settled. It counts as evicted only if it was
+// still within its window, so that the limit forced it out and not its age.
 
-// Puts a slot into its bucket, before the others there: what is new is asked for soonest.
-static void pktseqi_slots_chain(pktseqi_slots *s, uint32_t i) {
-    pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    slot->chain = s->bucket[slot->hash & s->mask];
-    s->bucket[slot->hash & s->mask] = i;
-}
-
-// Copies a full ring into its new memory, from the oldest packet on, and numbers the places anew.
-static void pktseqi_ring_move(pktseqi_tracking *t, pktseqi_remembered *to) {
-    const uint32_t full = (uint32_t)t->table[PKTSEQI_PACKETS].taken;
-    uint32_t first = full ? pktseqi_ring_oldest(t) : 1;
-    for (uint32_t i = 1; i <= full; ++i) {
-        to[i] = *pktseqi_remembered_at(t, (first + i - 2) % full + 1);
-        to[i].next = (to[i].next + full - first) % full + 1;
-    }
-    for (uint32_t i = 1; full && i <= t->table[PKTSEQI_PAIRS].used; ++i) {
-        pktseqi_pair *p = pktseqi_pair_at(t, i);
-        p->oldest = (p->oldest + full - first) % full + 1;
-        p->newest = (p->newest + full - first) % full + 1;
-    }
-    t->newest = full;
-}
-
-// Grows a table for (more) slots or packets, and puts what there is into new buckets. 0 = out of
-// memory, all is as it was. The first 64 of each table take 23 kB together: a short file costs next
-// to nothing. Buckets are as many as slots, or up to twice, so chains have one slot on average at
-// most; the mask fits, since limits are below 2^31 (rule_check).
-static int pktseqi_slots_grow(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
-    const pktseq_allocator *allocator = &tracker->allocator;
-    pktseqi_tracking *t = tracker->state;
-    size_t to = s->capacity ? 2 * s->capacity : 64, buckets = 64;
-    int ring = s == &t->table[PKTSEQI_PACKETS];
-    uint32_t *bucket;
-    void *memory;
-    if (to < s->taken + more) to = s->taken + more;
-    if (to > s->limit) to = s->limit;
-    while (buckets < to) buckets *= 2;
-    bucket = (uint32_t *)pktseqi_alloc_zeroed(allocator, buckets, sizeof *bucket);
-    memory = bucket ? pktseqi_alloc_large(allocator, to + 1, s->size) : NULL;
-    if (!memory) {
-        pktseqi_free(allocator, bucket);
-        return 0;
-    }
-    if (ring) pktseqi_ring_move(t, (pktseqi_remembered *)memory);
-    else if (s->memory) memcpy(memory, s->memory, (s->used + 1) * s->size);
-    else memset(memory, 0, s->size);
-    pktseqi_free(allocator, s->memory);
-    pktseqi_free(allocator, s->bucket);
-    s->memory = (unsigned char *)memory;
-    s->bucket = bucket;
-    s->capacity = to;
-    s->mask = (uint32_t)buckets - 1;
-    // The new buckets are empty. Slots come again in the order of use, so that the newest are found
-    // first; packets in that of the ring, whose old chains are never followed: only `last` counts.
-    if (!ring) {
-        pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
-        for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
-        return 1;
-    }
-    for (uint32_t i = 1; i <= s->taken; ++i)
-        for (unsigned k = 0; k < 2; ++k) {
-            const pktseqi_remembered *packet = pktseqi_remembered_at(t, i);
-            if (!packet->last[k]) continue;
-            pktseqi_port_put(t, i, k, pktseqi_port_hash(t, packet->pair, k, packet->port[k]));
-        }
-    return 1;
-}
-
-// Makes sure that (more) slots or packets can be taken. At the limit there is always room, since
-// the oldest makes it. 0 = out of memory, all is as it was.
-static int pktseqi_slots_reserve(pktseq_tracker *tracker, pktseqi_slots *s, size_t more) {
-    return s->capacity - s->taken >= more || s->capacity == s->limit ||
-           pktseqi_slots_grow(tracker, s, more);
-}
-
-// Takes a slot out of the list by use; it is in it.
-static void pktseqi_slots_unlink(pktseqi_slots *s, uint32_t i) {
-    const pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    pktseqi_slots_at(s, slot->older)->newer = slot->newer;
-    pktseqi_slots_at(s, slot->newer)->older = slot->older;
-}
-
-// Makes a slot that is not in the list by use its newest one. Slot 0 is before the oldest and after
-// the newest, so no link has to be tested for being an end.
-static void pktseqi_slots_link(pktseqi_slots *s, uint32_t i) {
-    pktseqi_slot *slot = pktseqi_slots_at(s, i), *circle = pktseqi_slots_at(s, 0);
-    slot->older = circle->older;
-    slot->newer = 0;
-    pktseqi_slots_at(s, slot->older)->newer = i;
-    circle->older = i;
-}
-
-// Makes a slot the newest one.
-static void pktseqi_slots_touch(pktseqi_slots *s, uint32_t i) {
-    if (pktseqi_slots_at(s, i)->newer == 0) return;
-    pktseqi_slots_unlink(s, i);
-    pktseqi_slots_link(s, i);
-}
-
-// Tells whether slot i is taken by these ends. A slot that is free, or none, has the ends of none,
-// so an old number of a slot may be asked for: with it a known connection's packet needs no hash of
-// its pair, host and services, which took a quarter of the time of a packet.
-static int pktseqi_slots_has(const pktseqi_slots *s, uint32_t i, const pktseqi_ends *ends) {
-    return memcmp(&pktseqi_slots_at(s, i)->ends, ends, sizeof *ends) == 0;
-}
-
-// Returns the slot of these ends, or 0. Its place in the list by use remains.
-static uint32_t pktseqi_slots_find(const pktseqi_slots *s, const pktseqi_ends *ends,
-                                   uint32_t hash) {
-    uint32_t i = s->bucket[hash & s->mask];
-    while (i && (pktseqi_slots_at(s, i)->hash != hash || !pktseqi_slots_has(s, i, ends)))
-        i = pktseqi_slots_at(s, i)->chain;
-    return i;
-}
-
-// Takes a slot, which pktseqi_slots_reserve has made sure of, for ends that have none. All else in
-// it is zero. Slots that were freed come first: they are in the cache, and `used` tells the caller
-// how many numbers there can be.
-static uint32_t pktseqi_slots_add(pktseqi_slots *s, const pktseqi_ends *ends, uint32_t hash) {
-    uint32_t i = s->free;
-    pktseqi_slot *slot;
-    if (i) s->free = pktseqi_slots_at(s, i)->chain;
-    else i = (uint32_t)++s->used;
-    ++s->taken;
-    slot = pktseqi_slots_at(s, i);
-    memset(slot, 0, s->size);
-    slot->ends = *ends;
-    slot->hash = hash;
-    pktseqi_slots_chain(s, i);
-    pktseqi_slots_link(s, i);
-    return i;
-}
-
-// Frees a slot for another key. Its chain is short, so the link to it is searched for: a link back
-// would take four bytes of every slot.
-static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
-    pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    uint32_t *link = &s->bucket[slot->hash & s->mask];
-    while (*link != i) link = &pktseqi_slots_at(s, *link)->chain;
-    *link = slot->chain;
-    pktseqi_slots_unlink(s, i);
-    slot->ends.kind = PKTSEQI_NO_SLOT;  // no ends have it
-    slot->chain = s->free;
-    s->free = i;
-    --s->taken;
-}
-
-// Tells the caller that the sequence of a connection has ended; 0 = the only one of the
-// reference's rule. Outside, slots are numbered from 0 on. It happens before the slot is another's,
-// so what the caller keeps by slot number is still that sequence's.
+// Reports the end of a connection's sequence to the caller; i = 0 is the only sequence of the
+// reference's rule. For callers slots are numbered from 0. The slot is still that sequence's, and
+// so is what the caller stores by slot number.
 static void pktseqi_tracker_end(const pktseq_tracker *tracker, uint32_t i) {
     if (tracker->end_fn) tracker->end_fn(tracker->user_data, i ? i - 1 : 0);
 }
 
-// Evicts the least recently used slot of a table, which must not be empty. Increments the table's
-// evicted_.. if the slot was still within its window, so that the limit forced it out and not age.
+// Ends the sequence of connection i. By the reference's rule only tokens look back to it.
+static void pktseqi_connection_evict(pktseq_tracker *tracker, uint32_t i, double time) {
+    const pktseqi_connection *c = pktseqi_connection_at(tracker->state, i);
+    double idle = tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
+                                                               : pktseqi_token_seconds;
+    tracker->evicted_connections += time - c->slot.time <= idle;
+    if (c->position) pktseqi_tracker_end(tracker, i);
+}
+
+// Removes the packets of pair i from its window.
+static void pktseqi_pair_evict(pktseq_tracker *tracker, uint32_t i, double time) {
+    pktseqi_pair *p = pktseqi_pair_at(tracker->state, i);
+    tracker->evicted_pairs += p->slot.time >= time - pktseqi_pair_seconds && p->count[0];
+    while (p->count[0]) pktseqi_pair_drop(tracker->state, p);
+}
+
+// Subtracts contact i from its source. A source has kind 0, and no contacts by now.
+static void pktseqi_contact_evict(pktseq_tracker *tracker, uint32_t i, double time) {
+    const pktseqi_contact *c = pktseqi_contact_at(tracker->state, i);
+    unsigned kind = c->slot.ends.kind & 3;
+    tracker->evicted_contacts += c->slot.time >= time - pktseqi_pair_seconds;
+    if (kind) --pktseqi_contact_at(tracker->state, c->source)->contacts[kind - 1];
+}
+
+// Evicts the least recently used slot of a table, which must not be empty.
 //   table   PKTSEQI_CONNECTIONS, _PAIRS or _CONTACTS
-static void pktseqi_slots_drop(pktseq_tracker *tracker, int table, double time) {
-    pktseqi_tracking *t = tracker->state;
-    pktseqi_slots *s = &t->table[table];
-    uint32_t i = pktseqi_slots_at(s, 0)->newer;
-    const pktseqi_slot *slot = pktseqi_slots_at(s, i);
-    int counts = slot->time >= time - pktseqi_pair_seconds;
-    if (table == PKTSEQI_CONNECTIONS) {
-        // By the reference's rule only tokens look back to a connection.
-        double idle = tracker->rule.kind == PKTSEQ_RULE_CONNECTION ? tracker->rule.idle
-                                                                   : pktseqi_token_seconds;
-        tracker->evicted_connections += time - slot->time <= idle;
-        if (pktseqi_connection_at(t, i)->position) pktseqi_tracker_end(tracker, i);
-    } else if (table == PKTSEQI_PAIRS) {
-        pktseqi_pair *p = pktseqi_pair_at(t, i);
-        tracker->evicted_pairs += counts && p->count[0];
-        while (p->count[0]) pktseqi_pair_drop(t, p);
-    } else {
-        const pktseqi_contact *c = pktseqi_contact_at(t, i);
-        unsigned kind = slot->ends.kind & 3;  // a source has none, and no contacts by now
-        tracker->evicted_contacts += (unsigned)counts;
-        if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];
-    }
+static void pktseqi_tracker_evict(pktseq_tracker *tracker, int table, double time) {
+    static void (*const evict[])(pktseq_tracker *, uint32_t, double) = {
+        pktseqi_connection_evict, pktseqi_pair_evict, pktseqi_contact_evict};
+    pktseqi_slots *s = &tracker->state->table[table];
+    uint32_t i = pktseqi_slots_oldest(s);
+    evict[table](tracker, i, time);
     pktseqi_slots_remove(s, i);
 }
 
-// Returns the slot of these ends, which is the newest from now on; one that is zero if they had
-// none.
-//   known   where they may be, which saves their hash; any number that a slot has had, or 0
-//   time    for counting what is forgotten too early
-static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pktseqi_ends *ends,
-                                   uint32_t known, double time) {
+// Returns the slot of a key, which becomes the newest; for a new key one that is zero, after the
+// oldest slot was evicted if the table is at its limit.
+//   known   a slot that may have the key, which saves its hash: any number that the table has ever
+//           given, or 0
+static uint32_t pktseqi_tracker_take(pktseq_tracker *tracker, int table, const pktseqi_ends *ends,
+                                     uint32_t known, double time) {
     pktseqi_slots *s = &tracker->state->table[table];
     uint64_t word[sizeof *ends / 8];
     uint32_t hash;
@@ -7326,7 +7373,7 @@ static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pkt
         hash = (uint32_t)pktseqi_hash(tracker->state->secret, word, sizeof word / sizeof *word);
         known = pktseqi_slots_find(s, ends, hash);
         if (!known) {
-            if (s->taken == s->limit) pktseqi_slots_drop(tracker, table, time);
+            if (s->taken == s->limit) pktseqi_tracker_evict(tracker, table, time);
             return pktseqi_slots_add(s, ends, hash);
         }
     }
@@ -7336,12 +7383,12 @@ static uint32_t pktseqi_slots_take(pktseq_tracker *tracker, int table, const pkt
 
 // ---- counters
 //
-// Both kinds are made in the order of time, before packets are put together by connection, since
-// they span connections. A packet counts itself, so no count is 0 and no share divides by it.
+// They are updated in the order of time, before packets are grouped by connection, since they span
+// connections. A packet counts itself, so no count is 0 and no share divides by it.
 
-// Makes the nine counters of the pair of a packet's connection, with the packet in and what is
+// Computes the nine counters of the pair of a packet's connection, with the packet in and what is
 // older than the window out.
-//   c       keeps where the pair and its ports were found, for the next packet
+//   c       stores where the pair and its ports were found, for the next packet
 //   count   (9) out
 static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
                               const pktseq_packet *packet, double *count) {
@@ -7353,7 +7400,7 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     // The key of the pair is the connection's without ports and transport.
     ends.port[0] = ends.port[1] = 0;
     ends.kind = 0;
-    pair = pktseqi_slots_take(tracker, PKTSEQI_PAIRS, &ends, c->pair, packet->time);
+    pair = pktseqi_tracker_take(tracker, PKTSEQI_PAIRS, &ends, c->pair, packet->time);
     // The key of ICMP has no ports, so packets of one connection may differ in theirs.
     if (pair != c->pair || pktseqi_transport_icmp(packet->transport)) {
         c->port_hash[swap] = pktseqi_port_hash(t, pair, swap, packet->src_port);
@@ -7363,7 +7410,7 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     p = pktseqi_pair_at(t, pair);
     p->slot.time = packet->time;
     pktseqi_pair_add(tracker, pair, c->port_hash, packet);
-    // Both end with the packet itself.
+    // Both loops end at the packet itself.
     while (pktseqi_remembered_at(t, p->oldest)->time < packet->time - pktseqi_pair_seconds)
         pktseqi_pair_drop(t, p);
     pktseqi_ring_expire(t, packet->time);
@@ -7377,17 +7424,18 @@ static void pktseqi_pair_push(pktseq_tracker *tracker, pktseqi_connection *c,
     count[8] = (double)p->count[0] / p->ports[0];
 }
 
-// Notes a contact of the host that opened a connection, or with kind 0 the host itself, which must
-// come first. The kind is part of the key, as the low bits of what is the transport elsewhere.
-//   connection   keeps the slot, for its next packet
-//   ends         the key without the kind, which is put in
+// Updates a contact of the host that opened a connection, or with kind 0 the host itself, which
+// must come first. The kind is part of the key: the low bits of the member that has the transport
+// elsewhere.
+//   connection   stores the slot, for its next packet
+//   ends         the key without the kind, which is added to it
 static void pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_connection *connection,
                                   uint32_t kind, pktseqi_ends *ends, double time) {
     pktseqi_tracking *t = tracker->state;
     uint32_t *slot = &connection->contact[kind], source = connection->contact[0];
     pktseqi_contact *c;
     ends->kind = ends->kind << 2 | kind;
-    *slot = pktseqi_slots_take(tracker, PKTSEQI_CONTACTS, ends, *slot, time);
+    *slot = pktseqi_tracker_take(tracker, PKTSEQI_CONTACTS, ends, *slot, time);
     c = pktseqi_contact_at(t, *slot);
     c->slot.time = time;
     if (!kind || c->source == source) return;
@@ -7397,11 +7445,11 @@ static void pktseqi_contact_touch(pktseq_tracker *tracker, pktseqi_connection *c
     c->source = source;
 }
 
-// Makes the three counters of the host that opened a packet's connection, with the packet in and
-// what is older than the window out: a scan shows here, as many hosts or services in little time,
-// while each of its connections looks harmless. The host is key (address, 0), its services
-// (address, 0, transport, port), hosts (address, other address), connections their own ends.
-//   same    the packet before was of the same connection, with the same opener
+// Computes the three counters of the host that opened a packet's connection, with the packet in and
+// what is older than the window out. They show a scan, many hosts or services in little time, each
+// of whose connections looks harmless. Keys: of the host (address, 0), of its services (address, 0,
+// transport, port), of other hosts (address, other address), of connections their own ends.
+//   same    the previous packet was of the same connection, with the same opener
 //   count   (3) out: hosts, services, connections
 static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *connection, int same,
                                 double time, double *count) {
@@ -7411,9 +7459,10 @@ static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *con
     const uint32_t *slot = connection->contact;
     int opener = connection->opener, icmp = pktseqi_transport_icmp(from->kind);
     pktseqi_ends ends;
-    while (s->taken && pktseqi_slots_at(s, pktseqi_slots_at(s, 0)->newer)->time <
-                           time - pktseqi_pair_seconds)
-        pktseqi_slots_drop(tracker, PKTSEQI_CONTACTS, time);
+    uint32_t oldest;
+    while ((oldest = pktseqi_slots_oldest(s)) != 0 &&
+           pktseqi_slots_at(s, oldest)->time < time - pktseqi_pair_seconds)
+        pktseqi_tracker_evict(tracker, PKTSEQI_CONTACTS, time);
     // Then these four are the newest, in this order, unless they have left the window: all have the
     // time of that packet, so they leave it together.
     if (same && pktseqi_slots_at(s, 0)->older == slot[0]) {
@@ -7430,16 +7479,16 @@ static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *con
         pktseqi_contact_touch(tracker, connection, 1, &ends, time);
         ends = *from;
         pktseqi_contact_touch(tracker, connection, 3, &ends, time);
-        pktseqi_slots_touch(s, slot[0]);  // it has to be newer than what counts there
+        pktseqi_slots_touch(s, slot[0]);  // it has to be newer than its contacts
     }
     for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, slot[0])->contacts[k];
 }
 
 // ---- a packet's token
-
-// A token is what one packet does in its conversation as one word, for which a model learns a
-// class: "TCP < ack+syn 61-69 after > syn". It is a number until somebody asks for its text: a
-// table does so once for each different one, a watcher keeps those that it has looked up.
+//
+// A token says in one word what a packet does in its conversation; a model learns a class for each:
+// "TCP < ack+syn 61-69 after > syn". It stays a number until its text is needed: a table spells
+// each different one once, a watcher caches those that it has looked up.
 
 // Returns the flags, or of ICMP the type and code.
 static unsigned pktseqi_packet_state(const pktseq_packet *packet) {
@@ -7466,8 +7515,8 @@ static uint64_t pktseqi_token_key(const pktseq_packet *packet, int forward, int 
     return key | 1u << 11 | (before->sender == sender ? 1u << 10 : 0) | before->state;
 }
 
-// Appends the names of the flags that are set, "ack+syn", from the highest bit on; "-" for none.
-// The registry's names, so a token speaks of flags as columns do.
+// Appends the names of the flags that are set, "ack+syn", from the highest bit down; "-" for none.
+// The names are those of the columns.
 static void pktseqi_put_flags(pktseqi_text *t, uint64_t flags) {
     if (!flags) pktseqi_put_text(t, "-");
     for (int f = PKTSEQI_COL_RES, any = 0; f >= 0; --f) {
@@ -7496,7 +7545,7 @@ static void pktseqi_token_text(pktseqi_text *t, uint64_t key, const char *protoc
     else pktseqi_put_flags(t, before);
 }
 
-// Any number may be asked for: bits beyond a token's, and a class of length that does not exist,
+// The token may be any number: bits beyond a token's, and a class of length that does not exist,
 // are refused before they index anything.
 PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
                                            size_t size) {
@@ -7510,27 +7559,27 @@ PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol,
 
 // ---- connections and sequences
 //
-// A packet's place is which connection it belongs to, which sequence of it is open, and its
-// position there. Both rules fill in the same fields, so codec, detector and watcher need not know
-// which one it was. Numbers of connections and sequences rise as they begin and are never used
-// again; slots are, which is why whoever keeps something by slot is told when a sequence ends.
+// A packet's place is its connection, the open sequence of that connection, and its position there.
+// Both rules fill in the same fields, so codec, detector and watcher do not depend on the rule.
+// Numbers of connections and sequences rise as they begin and are never reused; slots are, which is
+// why a caller that stores data by slot is notified when a sequence ends.
 
-// Returns the type of the request to which an ICMP message of this type is the reply; else the type
-// itself. With it both have the same connection. The table is short, so it is searched: packets of
-// ICMP are few.
+// Returns the type of the request that an ICMP message of this type answers, so that both have the
+// same connection; else the type itself. The table is short, so it is searched: packets of ICMP are
+// few.
 //   source: iana.org/assignments/icmp-parameters, icmpv6-parameters
 static unsigned pktseqi_icmp_class(unsigned transport, unsigned type) {
     static const unsigned char answer[][3] = {
         {1, 0, 8},      {1, 14, 13},    {1, 16, 15},    {1, 18, 17},    {58, 129, 128},
         {58, 131, 130}, {58, 132, 130}, {58, 143, 130}, {58, 134, 133}, {58, 136, 135},
         {58, 140, 139}, {58, 145, 144}, {58, 147, 146}};
-    for (size_t i = 0; i < sizeof answer / sizeof *answer; ++i)
+    for (size_t i = 0; i < PKTSEQI_LENGTH(answer); ++i)
         if (answer[i][0] == transport && answer[i][1] == type) return answer[i][2];
     return type;
 }
 
-// Fills in both ends of a packet's connection, the lower first. Returns which of them sent it; of
-// two ends with one address the ports decide.
+// Fills in both ends of a packet's connection, the lower first. Returns which of them sent it. If
+// both have the same address, the ports decide.
 static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) {
     int order = memcmp(packet->src, packet->dst, 16);
     int icmp = pktseqi_transport_icmp(packet->transport);
@@ -7539,7 +7588,7 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     memcpy(ends->address[swap], packet->src, 16);
     memcpy(ends->address[!swap], packet->dst, 16);
     ends->kind = packet->transport;
-    if (icmp) {  // the question's type and the identifier: one ping is one connection
+    if (icmp) {  // the request's type and the identifier: one ping is one connection
         ends->port[0] = (uint16_t)pktseqi_icmp_class(packet->transport, packet->icmp_type);
         ends->port[1] = packet->icmp_id;
     } else {
@@ -7549,7 +7598,7 @@ static int pktseqi_packet_ends(const pktseq_packet *packet, pktseqi_ends *ends) 
     return swap;
 }
 
-// Returns bits of the ends of a connection, below 256.
+// Returns 8 mixed bits of the ends of a connection.
 static size_t pktseqi_ends_bits(const pktseqi_ends *ends) {
     uint64_t word[sizeof *ends / 8];
     memcpy(word, ends, sizeof word);
@@ -7558,19 +7607,21 @@ static size_t pktseqi_ends_bits(const pktseqi_ends *ends) {
 }
 
 // Ends connections that have been idle for too long at this time. They are in the order of use, not
-// of time: after a clock has jumped back one may have to wait for another, and place_connection
-// looks at the time again.
+// of time: after a clock has jumped back, one may wait for another, so place_connection checks the
+// time again.
 static void pktseqi_tracker_expire(pktseq_tracker *tracker, double now) {
     const pktseqi_slots *s = &tracker->state->table[PKTSEQI_CONNECTIONS];
-    while (tracker->rule.kind == PKTSEQ_RULE_CONNECTION && s->taken &&
-           now - pktseqi_slots_at(s, pktseqi_slots_at(s, 0)->newer)->time > tracker->rule.idle)
-        pktseqi_slots_drop(tracker, PKTSEQI_CONNECTIONS, now);
+    uint32_t oldest;
+    while (tracker->rule.kind == PKTSEQ_RULE_CONNECTION &&
+           (oldest = pktseqi_slots_oldest(s)) != 0 &&
+           now - pktseqi_slots_at(s, oldest)->time > tracker->rule.idle)
+        pktseqi_tracker_evict(tracker, PKTSEQI_CONNECTIONS, now);
 }
 
 // Finds a packet's place by connection: fills in connection, sequence, position and direction.
-// Returns whether it begins a connection, which is after silence or, as ports are used again, by a
-// SYN after the end of the one before. A sequence that is full ends when its next packet comes, not
-// before: whether there will be one is not known.
+// Returns 1 if it begins a connection, which is after silence or, as ports are reused, by a SYN
+// after the end of the previous one. A full sequence ends when its connection's next packet comes,
+// not before, since there may be none.
 //   slot     of the connection, whose time is still that of its last packet
 //   sender   which of its ends the packet is from
 static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet *packet,
@@ -7590,7 +7641,7 @@ static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet
         c->number = tracker->connections++;
     }
     if (c->position == 0) c->sequence = tracker->sequences++;
-    out->slot = slot - 1;  // outside they begin at 0
+    out->slot = slot - 1;  // for callers they begin at 0
     out->connection = c->number;
     out->sequence = c->sequence;
     out->position = c->position++;
@@ -7600,15 +7651,15 @@ static int pktseqi_place_connection(pktseq_tracker *tracker, const pktseq_packet
     return begins;
 }
 
-// Finds a packet's place by the reference's rule, or where the caller has it begin (begin 0 or 1).
-// There is one open sequence, in slot 0, whose packets may be of any connection; it remembers only
-// the first packet's source and time.
+// Finds a packet's place by the reference's rule, or in the caller's sequences (begin 0 or 1).
+// There is one open sequence, in slot 0, whose packets may be of any connection; only its first
+// packet's source and time are remembered.
 static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet *packet,
                                     const pktseqi_ends *ends, int begin, pktseq_tracked *out) {
     const pktseq_rule *rule = &tracker->rule;
     pktseqi_tracking *t = tracker->state;
     int forward = memcmp(packet->src, t->source, 16) == 0;
-    if (begin < 0)  // none is open; it is full; or it is long enough, and this packet of others
+    if (begin < 0)  // none is open; it is full; or it is long enough, and this packet is of others
         begin = t->position == 0 || t->position >= rule->max_length ||
                 (t->position >= rule->min_length &&
                  ((!forward && memcmp(packet->dst, t->source, 16) != 0) ||
@@ -7629,19 +7680,21 @@ static void pktseqi_place_reference(pktseq_tracker *tracker, const pktseq_packet
 }
 
 // Allocates memory for one more packet, so that nothing can fail once the state is changed: one
-// connection, one pair, one packet, and a source with three contacts.
+// connection, one pair, one packet, and a source with three contacts. Returns 0 if there is none.
 static int pktseqi_tracker_reserve(pktseq_tracker *tracker) {
+    const pktseq_allocator *allocator = &tracker->allocator;
     pktseqi_slots *s = tracker->state->table;
-    return pktseqi_slots_reserve(tracker, &s[PKTSEQI_CONNECTIONS], 1) &&
-           (tracker->without_sources || pktseqi_slots_reserve(tracker, &s[PKTSEQI_CONTACTS], 4)) &&
-           (tracker->without_pairs || (pktseqi_slots_reserve(tracker, &s[PKTSEQI_PAIRS], 1) &&
-                                       pktseqi_slots_reserve(tracker, &s[PKTSEQI_PACKETS], 1)));
+    return pktseqi_slots_reserve(allocator, &s[PKTSEQI_CONNECTIONS], 1) &&
+           (tracker->without_sources ||
+            pktseqi_slots_reserve(allocator, &s[PKTSEQI_CONTACTS], 4)) &&
+           (tracker->without_pairs || (pktseqi_slots_reserve(allocator, &s[PKTSEQI_PAIRS], 1) &&
+                                       pktseqi_ring_reserve(allocator, tracker->state)));
 }
 
-// Takes a packet, and fills in all but the protocol. This is the one way into the state, for files
-// and live.
-//   begin   1 or 0 where the caller knows whether it begins a sequence, else -1
-//   out     counters that are not made are left as they are
+// Tracks a packet, and fills in all but the protocol. This is the only way into the state, for
+// files and live.
+//   begin   1 or 0 if the caller knows whether it begins a sequence, else -1
+//   out     counters that are turned off are left unchanged
 static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                           int begin, pktseq_tracked *out) {
     int by_connection = tracker->rule.kind == PKTSEQ_RULE_CONNECTION && begin < 0, sender, recent;
@@ -7656,15 +7709,15 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
     if (by_connection) pktseqi_tracker_expire(tracker, packet->time);
     last = t->last;
     recently = &t->recent[pktseqi_ends_bits(&ends)];
-    slot = t->last = *recently = pktseqi_slots_take(tracker, PKTSEQI_CONNECTIONS, &ends, *recently,
-                                                    packet->time);
+    slot = t->last = *recently = pktseqi_tracker_take(tracker, PKTSEQI_CONNECTIONS, &ends,
+                                                      *recently, packet->time);
     c = pktseqi_connection_at(t, slot);
     opener = c->opener;
     recent = c->known && packet->time - c->slot.time <= pktseqi_token_seconds;
     if (by_connection) {
         if (pktseqi_place_connection(tracker, packet, slot, sender, out)) recent = 0;
     } else {
-        // Where addresses tell the direction, two ends of one address are one.
+        // Here addresses tell the direction, so two ends with one address are one.
         sender = memcmp(packet->src, ends.address[0], 16) != 0;
         pktseqi_place_reference(tracker, packet, &ends, begin, out);
         if (!recent) c->opener = (unsigned char)sender;
@@ -7687,9 +7740,9 @@ static pktseq_status pktseqi_tracker_push(pktseq_tracker *tracker, const pktseq_
 PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pktseq_rule *rule,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err) {
+    static const size_t size[] = {sizeof(pktseqi_connection), sizeof(pktseqi_pair),
+                                  sizeof(pktseqi_contact), sizeof(pktseqi_remembered)};
     const pktseq_rule standard = pktseq_rule_default();
-    const size_t size[] = {sizeof(pktseqi_connection), sizeof(pktseqi_pair),
-                           sizeof(pktseqi_contact), sizeof(pktseqi_remembered)};
     pktseqi_tracking *t;
     pktseq_rule *limit;
     pktseq_status status;
@@ -7713,25 +7766,25 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
     // Three more, so that one packet's source and contacts have room.
     t->table[PKTSEQI_CONTACTS].limit = limit->max_pairs + 3;
     t->table[PKTSEQI_PACKETS].limit = limit->max_packets;
-    // Where the caller has no secret, addresses of memory, which most systems choose at random: not
-    // a secret to rely on, but no packet can know it. The order in a bucket shows in no result.
+    // A rule without a secret gets addresses of memory, which most systems choose at random: not a
+    // secret to rely on, but no packet can know it.
     t->secret[0] = rule->secret[0] ^ (uint64_t)(uintptr_t)t;
     t->secret[1] = rule->secret[1] ^ (uint64_t)(uintptr_t)&standard;
     return pktseqi_ok(err);
 }
 
-// Returns what a rule makes of a protocol's name: NULL, its packets are dropped, "SMTP" or the name
-// itself. Wireshark spells SMTP/IMF either way, by its version.
+// Returns what a rule makes of a protocol's name: NULL if its packets are dropped, "SMTP" or the
+// name itself. Wireshark spells SMTP/IMF either way, by its version.
 static const char *pktseqi_protocol_name(const pktseq_rule *rule, const char *name) {
     static const char *const drop[] = {"FINGER", "FTP", "FTP-DATA", "TIME"};
     if (!rule->reference_names) return name;
-    for (size_t k = 0; k < sizeof drop / sizeof *drop; ++k)
+    for (size_t k = 0; k < PKTSEQI_LENGTH(drop); ++k)
         if (strcmp(name, drop[k]) == 0) return NULL;
     return strcmp(name, "SMTP/IMF") == 0 || strcmp(name, "SMTP|IMF") == 0 ? "SMTP" : name;
 }
 
-// What a rule drops is no packet of any connection, window or sequence. A time that is not finite
-// is refused, as it would be older or newer than all others for ever.
+// A dropped packet belongs to no connection, window or sequence. A time that is not finite is
+// refused, as it would be older or newer than all others for ever.
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked) {
     int tcp_only;
@@ -7745,9 +7798,9 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pkts
     return tracked->dropped ? PKTSEQ_OK : pktseqi_tracker_push(tracker, packet, -1, tracked);
 }
 
-// By the reference's rule the open sequence is over once no packet can join it; one that is shorter
-// than it may be waits on, as packets always join it. Counters need no clock: each looks at its own
-// packet's time.
+// By the reference's rule the open sequence is over once no packet can join it; one shorter than
+// min_length stays open, as any packet joins it. Counters need no clock: each is computed at the
+// time of its own packet.
 PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     pktseqi_tracking *t = tracker ? tracker->state : NULL;
     if (!t) return;
@@ -7759,8 +7812,8 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
     }
 }
 
-// Turns on what makes a column that will be asked for, after without_pairs and without_sources have
-// turned all off: two thirds of a packet's time go into these counters.
+// Turns on the counters that a derived column is made of, after without_pairs and without_sources
+// have turned all off: they take two thirds of a packet's time.
 static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
     if (pktseqi_known[known].is & PKTSEQI_IN_PAIR) tracker->without_pairs = 0;
     if (pktseqi_known[known].is & PKTSEQI_IN_SOURCE) tracker->without_sources = 0;
@@ -7768,10 +7821,8 @@ static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
 
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
     if (!tracker) return;
-    for (int i = 0; tracker->state && i < PKTSEQI_TABLES; ++i) {
-        pktseqi_free(&tracker->allocator, tracker->state->table[i].memory);
-        pktseqi_free(&tracker->allocator, tracker->state->table[i].bucket);
-    }
+    for (int i = 0; tracker->state && i < PKTSEQI_TABLES; ++i)
+        pktseqi_slots_free(&tracker->allocator, &tracker->state->table[i]);
     pktseqi_free(&tracker->allocator, tracker->state);
     memset(tracker, 0, sizeof *tracker);
 }
@@ -8105,7 +8156,7 @@ static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64
     hash = (uint32_t)pktseqi_hash(c->tracker.state->secret, &key, 1);
     memset(&ends, 0, sizeof ends);
     memcpy(&ends, &key, sizeof key);
-    if (!pktseqi_slots_reserve(&c->tracker, &c->tokens, 1)) return 0;
+    if (!pktseqi_slots_reserve(&c->table->allocator, &c->tokens, 1)) return 0;
     i = pktseqi_slots_find(&c->tokens, &ends, hash);
     if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
     recent[0] = key + 1;
@@ -8391,11 +8442,11 @@ static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err
 // needed on the way, and what the table had before.
 static void pktseqi_segment_free(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
-    void *const memory[] = {c->id,    c->protocol, c->cell,          c->sequence,      c->out.start,
-                            c->order, c->scratch,  c->tokens.memory, c->tokens.bucket,
-                            c->out.column, c->out.connection};
+    void *const memory[] = {c->id,    c->protocol, c->cell,       c->sequence,      c->out.start,
+                            c->order, c->scratch,  c->out.column, c->out.connection};
     for (size_t j = 0; j < c->mades; ++j) pktseqi_column_free(allocator, &c->made[j]);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
+    pktseqi_slots_free(allocator, &c->tokens);
     pktseq_tracker_free(&c->tracker);
 }
 
