@@ -38,7 +38,7 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
 
     number, csv, frame, capture -> schema, notation, columns, header, rows, fast, table
-          -> tracker, sequences, packets -> codec -> dataset -> model
+          -> slots, tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
           -> use, detect -> files
 
