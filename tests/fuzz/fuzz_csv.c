@@ -37,6 +37,20 @@ static void csv_check_texts(const pktseq_table *t, const pktseq_column *c) {
             FUZZ_THAT(strcmp(c->names[i], c->names[j]) != 0, "%s twice", c->names[i]);
 }
 
+// Every row is one of the file's, none twice, and those of a sequence are in the file's order. (Not
+// those of all: packets of connections that came in turn were put together.)
+static void csv_check_rows(const pktseq_table *t) {
+    char *seen = (char *)calloc(t->counts.packets + 1, 1);
+    if (!seen) exit(3);
+    for (size_t s = 0; s < t->sequences; ++s)
+        for (size_t row = t->start[s]; row < t->start[s + 1]; ++row) {
+            FUZZ(row == t->start[s] || t->source_row[row - 1] < t->source_row[row]);
+            FUZZ(t->source_row[row] < t->counts.packets && !seen[t->source_row[row]]);
+            if (t->source_row[row] < t->counts.packets) seen[t->source_row[row]] = 1;
+        }
+    free(seen);
+}
+
 static void csv_check(const pktseq_table *t) {
     FUZZ(t->rows > 0 && t->sequences > 0 && t->start && t->column_count > 0 && t->column);
     FUZZ(t->start[0] == 0 && t->start[t->sequences] == t->rows);
@@ -49,8 +63,7 @@ static void csv_check(const pktseq_table *t) {
             FUZZ_THAT(fuzz_finite(pktseq_column_number(c, row)), "%s", c->name);
         if (c->names) csv_check_texts(t, c);
     }
-    for (size_t row = 0; t->source_row && row + 1 < t->rows; ++row)
-        FUZZ(t->source_row[row] < t->source_row[row + 1]);
+    if (t->source_row) csv_check_rows(t);
     FUZZ(t->counts.packets == 0 ||
          t->counts.packets == t->rows + pktseqi_counts_left_out(&t->counts));
 }
