@@ -33,13 +33,13 @@ DIR = os.path.join(TOP, 'build', 'mutate')
 # A section -> the tests that concern it.
 TESTS = {
     'memory': 'memory number codec table sequences files plot', 'number': 'number table files',
-    'csv': 'table captures dataset', 'frame': 'capture', 'capture': 'capture',
+    'csv': 'table captures dataset', 'frame': 'frame', 'capture': 'capture',
     'schema': 'table codec captures', 'notation': 'captures sequences table',
     'columns': 'table files derive', 'header': 'captures table sequences',
     'rows': 'captures table sequences', 'fast': 'table',
     'table': 'table dataset captures sequences files derive',
     'sequences': 'sequences captures detect',
-    'tracker': 'tracker derive captures sequences', 'packets': 'capture tracker captures',
+    'slots': 'tracker', 'tracker': 'tracker derive captures sequences', 'packets': 'packets',
     'codec': 'codec dataset files detect', 'dataset': 'dataset train detect use',
     'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
     'scalar': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',

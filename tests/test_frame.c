@@ -1,0 +1,193 @@
+// test_frame.c - section >>frame: what was built into frames is decoded, and nothing outside of them
+// is read.
+#ifndef PKTSEQ_LINKED
+#define PKTSEQ_IMPLEMENTATION
+#endif
+#include "../pktseq.h"
+#include "frames.h"
+
+static void test_frames(void) {
+    for (size_t i = 0; i < frame_count; ++i) {
+        const frame *f = &frames[i];
+        pktseq_packet got;
+        pktseq_status status = pktseq_packet_decode(&got, f->data + f->begin, frame_size(f),
+                                                    frame_size(f), f->link_type, 0);
+        CHECK_THAT(status == PKTSEQ_OK, "%s: %d %s", f->name, (int)status, got.protocol);
+        if (status == PKTSEQ_OK) same_packet(&got, &f->want, f->name);
+    }
+}
+
+// Every frame cut off at every byte, in memory of just that size: nothing outside is read, and what
+// is found, if anything, was in there.
+static void test_cuts(void) {
+    size_t cut_off = 0;
+    for (size_t i = 0; i < frame_count; i += 7) {
+        const frame *f = &frames[i];
+        for (size_t size = 0; size < frame_size(f); ++size) {
+            pktseq_packet got;
+            unsigned char *copy = (unsigned char *)malloc(size + 1);
+            pktseq_status status;
+            if (!copy) exit(3);
+            memcpy(copy + 1, f->data + f->begin, size);
+            status = pktseq_packet_decode(&got, copy + 1, size, frame_size(f), f->link_type, 0);
+            CHECK_THAT(status == PKTSEQ_OK || status == PKTSEQ_NOT_IP, "%s", f->name);
+            CHECK(got.protocol && got.length == f->want.length);
+            CHECK(got.src_port == 0 || got.transport == 6 || got.transport == 17);
+            if (got.notes & PKTSEQ_NOTE_CUT_OFF) ++cut_off;
+            free(copy);
+        }
+    }
+    CHECK(cut_off > 1000);
+}
+
+// ---- what is not IP, and what is cut off --------------------------------------------------------
+
+static void check_other(const char *hex, uint32_t link_type, const char *name) {
+    frame f;
+    pktseq_packet got;
+    memset(&f, 0, sizeof f);
+    f.begin = sizeof f.data;
+    put_zeros(&f, 46);
+    put_hex(&f, hex);
+    CHECK_THAT(pktseq_packet_decode(&got, f.data + f.begin, frame_size(&f), frame_size(&f),
+                                    link_type, 7) == PKTSEQ_NOT_IP, "%s", name);
+    CHECK_THAT(strcmp(got.protocol, name) == 0, "%s, not %s", got.protocol, name);
+    CHECK(got.time == 7 && got.length == (double)frame_size(&f) && got.transport == 0);
+}
+
+static void test_others(void) {
+#define MACS "ff ff ff ff ff ff 02 00 00 00 00 01 "
+    check_other(MACS "08 06", 1, "ARP");
+    check_other(MACS "88 cc", 1, "LLDP");
+    check_other(MACS "81 00 00 01 08 06", 1, "ARP");
+    check_other(MACS "88 63", 1, "PPPoED");
+    check_other(MACS "00 26 42 42 03 00 00", 1, "STP");
+    check_other(MACS "00 26 aa aa 03 00 00 0c 20 00", 1, "CDP");
+    check_other(MACS "00 26 aa aa 03 00 00 00 08 06", 1, "ARP");
+    check_other(MACS "12 34", 1, "other");
+    check_other("8f 00 80 35", 104, "SLARP");
+    check_other("ff 03 c0 21", 9, "PPP");
+    check_other("00 00 00 07", 0, "other");
+    check_other(MACS "08 00 50 00", 1, "other");  // IP of version 5
+}
+
+// The snap length ends frames after so many bytes.
+static void test_snap(void) {
+    static const struct {
+        size_t captured;
+        pktseq_status status;
+        unsigned transport, port, flags, notes;
+    } cuts[] = {{54, PKTSEQ_OK, 6, 80, 0x18, PKTSEQ_NOTE_BY_PORT},
+                {48, PKTSEQ_OK, 6, 80, 0x18, PKTSEQ_NOTE_BY_PORT},
+                {47, PKTSEQ_OK, 6, 80, 0, PKTSEQ_NOTE_CUT_OFF},
+                {38, PKTSEQ_OK, 6, 80, 0, PKTSEQ_NOTE_CUT_OFF},
+                {37, PKTSEQ_OK, 6, 0, 0, PKTSEQ_NOTE_CUT_OFF},
+                {34, PKTSEQ_OK, 6, 0, 0, PKTSEQ_NOTE_CUT_OFF},
+                {33, PKTSEQ_NOT_IP, 0, 0, 0, PKTSEQ_NOTE_CUT_OFF},
+                {13, PKTSEQ_NOT_IP, 0, 0, 0, PKTSEQ_NOTE_CUT_OFF}};
+    frame *f = frame_next();
+    inner(f, 0);
+    ethernet(f);
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; ++i) {
+        pktseq_packet got;
+        pktseq_status status = pktseq_packet_decode(&got, f->data + f->begin, cuts[i].captured,
+                                                    frame_size(f), 1, 0);
+        CHECK_THAT(status == cuts[i].status && got.transport == cuts[i].transport &&
+                   got.dst_port == cuts[i].port && got.flags == cuts[i].flags &&
+                   got.notes == cuts[i].notes && got.length == (double)frame_size(f),
+                   "%lu: %d %u %u %x %u", (unsigned long)cuts[i].captured, (int)status,
+                   got.transport, got.dst_port, got.flags, got.notes);
+    }
+}
+
+// Padding after the IP packet is not its payload; a total length of 0 is the card's to fill in.
+static void test_lengths(void) {
+    frame *f = frame_next();
+    unsigned char padded[60];
+    pktseq_packet got;
+    memset(padded, 0, sizeof padded);
+    put_zeros(f, 6);
+    put_hex(f, "50 02");
+    put_zeros(f, 8);
+    put_hex(f, "00 50 c3 50");
+    ip4(f, 6, 0);
+    ethernet(f);
+    memcpy(padded, f->data + f->begin, frame_size(f));
+    CHECK(frame_size(f) == 54);
+    CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 0 && strcmp(got.protocol, "TCP") == 0 && got.flags == 2);
+    padded[16] = padded[17] = 0;
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 5000 - 54 && strcmp(got.protocol, "HTTP") == 0);
+    padded[46] = 0x40;  // a TCP header of 16 bytes: ports, but nothing after them
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 0 && got.flags == 0 && got.dst_port == 50000);
+    padded[23] = 17;    // UDP, whose length is 0: no payload, except in a jumbogram
+    padded[38] = padded[39] = 0;
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+    CHECK(got.payload == 0 && got.transport == 17 && got.dst_port == 50000);
+    padded[39] = 9;
+    CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK && got.payload == 1);
+    padded[14] = 0x44;  // a header of 16 bytes
+    CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_NOT_IP);
+    padded[14] = 0x45;
+    padded[17] = 19;    // less in all than the header alone
+    CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_NOT_IP);
+}
+
+// Layers without end cost a bounded time.
+static void test_depth(void) {
+    static unsigned char deep[200000];
+    pktseq_packet got;
+    clock_t begin = clock();
+    for (size_t i = 0; i < sizeof deep; i += 4) memcpy(deep + i, "\x81\x00\x81\x00", 4);
+    for (int k = 0; k < 1000; ++k)
+        CHECK(pktseq_packet_decode(&got, deep, sizeof deep, sizeof deep, 1, 0) == PKTSEQ_NOT_IP);
+    memset(deep, 0, sizeof deep);  // labels of MPLS, none of them the last
+    CHECK(pktseq_packet_decode(&got, deep, sizeof deep, sizeof deep, 219, 0) == PKTSEQ_NOT_IP);
+    CHECK(check_seconds(begin) < 2);
+    CHECK(pktseq_packet_decode(&got, deep, 100, 100, 105, 3) == PKTSEQ_ERROR_MISMATCH);
+    CHECK(got.time == 3 && got.length == 100);
+    CHECK(pktseq_packet_decode(NULL, deep, 100, 100, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_packet_decode(&got, NULL, 100, 100, 1, 0) == PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_packet_decode(&got, NULL, 0, 0, 1, 0) == PKTSEQ_NOT_IP);
+}
+
+static void test_addresses(void) {
+    static const struct {
+        const char *hex, *text;
+    } address[] = {
+        {"00 00 00 00 00 00 00 00 00 00 ff ff c0 a8 00 0a", "192.168.0.10"},
+        {"00 00 00 00 00 00 00 00 00 00 ff ff ff ff ff ff", "255.255.255.255"},
+        {"00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", "::"},
+        {"00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01", "::1"},
+        {"20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 00", "2001:db8::"},
+        {"20 01 0d b8 00 00 00 00 00 01 00 00 00 00 00 01", "2001:db8::1:0:0:1"},
+        {"20 01 00 00 00 00 00 01 00 00 00 00 00 00 00 01", "2001:0:0:1::1"},
+        {"20 01 0d b8 00 00 00 01 00 01 00 01 00 01 00 01", "2001:db8:0:1:1:1:1:1"},
+        {"fe 80 00 00 00 00 00 00 ab cd 00 ef 0f f0 00 01", "fe80::abcd:ef:ff0:1"},
+        {"ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff",
+         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+        {"00 00 00 00 00 00 00 00 00 00 00 00 0a 00 00 01", "::10.0.0.1"}};
+    for (size_t i = 0; i < sizeof address / sizeof *address; ++i) {
+        unsigned char bytes16[16];
+        char text[46];
+        for (int k = 0; k < 16; ++k)
+            bytes16[k] = (unsigned char)strtoul(address[i].hex + 3 * k, NULL, 16);
+        CHECK(pktseq_address_text(bytes16, text) == strlen(address[i].text));
+        CHECK_THAT(strcmp(text, address[i].text) == 0, "%s, not %s", text, address[i].text);
+    }
+}
+
+int main(void) {
+    frames_make();
+    test_frames();
+    test_cuts();
+    test_others();
+    test_snap();
+    test_lengths();
+    test_depth();
+    test_addresses();
+    free(frames);
+    return check_end("test_frame");
+}
