@@ -5,9 +5,9 @@ SYNOPSIS   In one C or C++ file of a project:
     #define PKTSEQ_IMPLEMENTATION
     #include "pktseq.h"
 
-and everywhere else only the #include. Link with -lm; add -fopenmp to use all cores. A whole
-program, which learns from a capture of normal traffic, leaves a checkpoint, and prints what is odd
-in another capture:
+In all other files write only the #include. Link with -lm; add -fopenmp to use all cores. This
+whole program learns from a capture of normal traffic, saves a checkpoint, and prints the sequences
+of another capture that score above the threshold:
 
     #define PKTSEQ_IMPLEMENTATION
     #include "pktseq.h"
@@ -30,82 +30,81 @@ in another capture:
         return err.status != PKTSEQ_OK;
     }
 
-README.md has the same step by step with settings of its own, and examples/minimal.c a training
-loop of its own.
+README.md shows the same work step by step with other settings. examples/minimal.c has a training
+loop written by hand.
 
 WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
-CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the data's way:
+CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the flow of data:
 
     number, csv, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
           -> use, detect -> files
 
-    >>api-short goes all the way in six calls, with the recommended settings.
+    >>api-short covers everything in six calls, with the recommended settings.
 
 DEFINES   Before the #include, the same in every file of a program:
 
-    PKTSEQ_IMPLEMENTATION   put the function bodies here; once in a program, and not after tgmath.h
+    PKTSEQ_IMPLEMENTATION   compiles the function bodies here: in one file of a program, which must
+                            not include tgmath.h first
     PKTSEQ_STATIC           the same, and every function is private to this file
-    PKTSEQ_SHARED           the functions are those of a shared library: exported from it also with
-                            -fvisibility=hidden, and as a DLL wants it
-    PKTSEQ_DEF              what stands before each function's name, if none of that fits
+    PKTSEQ_SHARED           the functions are exported from or imported from a shared library, also
+                            with -fvisibility=hidden and as a Windows DLL
+    PKTSEQ_DEF              what to put before each function's name, if none of these fits
     PKTSEQ_REAL             float (default) or double
     PKTSEQ_MALLOC(size), PKTSEQ_FREE(p)   both or neither; default malloc and free
-    PKTSEQ_NO_STDIO         no FILE: functions that take a path are left out; those in memory, and
-                            those that take pktseq_files, remain
-    PKTSEQ_NO_SIMD          no vectors of x86 or Arm, only plain C: much slower, to the same bits,
-                            and with sanitizers compiled in a tenth of the time (gcc 12: 11 s
-                            instead of 108). A file that this one was pasted into has no vectors
-    PKTSEQ_FILE             the name of this file in quotes, if it is not "pktseq.h": it includes
-                            itself, once for each instruction set
+    PKTSEQ_NO_STDIO         no FILE: omits the functions that take only a path; those on memory and
+                            those that take pktseq_files remain
+    PKTSEQ_NO_SIMD          plain C instead of x86 or Arm vectors: the same bits, much slower, but
+                            compiled ten times as fast with sanitizers (gcc 12: 11 s, not 108)
+    PKTSEQ_FILE             this file's name in quotes if it is not "pktseq.h", since it includes
+                            itself once for each instruction set. Pasted into another file, it has
+                            no vectors
 
 CONVENTIONS
-    letters       N input packets, T target packets, S = N + T steps, D features in, O features
-                  out, C features of the context, G groups of outputs, H hidden units, B sequences
-                  in a batch. A shape stands after a pointer as (rows, cols), row after row in
-                  memory.
+    letters       N input packets, T target packets, S = N + T steps, D input features, O output
+                  features, C context features, F fields, G groups of outputs, H hidden units, B
+                  sequences in a batch. (rows, cols) after a pointer is its shape, in row-major
+                  order.
     reference     the PyTorch notebooks that the network and its first settings come from. Figures
                   without another source were measured on the recordings in examples/data.
     units         timestamps in seconds, lengths in bytes, losses in squared standard deviations.
-    errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. `err` may be
-                  NULL; else it is filled, also on success. Nothing is printed, nothing exits. After
-                  a failure every output is safe to free, and whatever was an input is unchanged.
-    arguments     First the object that is filled, changed or asked, then inputs, each array before
-                  its size, options, outputs, the allocator, and err. A work follows its model.
+    arguments     First the object that is filled, changed or queried; then inputs, each array
+                  before its size; options; outputs; the allocator; err. A work follows its model.
+    errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. err may be NULL;
+                  otherwise it is always filled, also on success. Nothing is printed and nothing
+                  exits. After a failure every output is safe to free and every input is unchanged.
     ownership     What _init, _read, _parse, _fit, _learn or _load fills, _free of the same noun
-                  empties. _free takes NULL, a zeroed struct or a freed one. Structs may be read,
-                  not written, except the options, the training state of a loop of one's own, and
-                  a loaded model's config.inputs and config.start, which a foreign file does not
-                  tell. A view owns nothing.
+                  releases. _free accepts NULL, a zeroed struct and a freed one. Structs may be
+                  read but not written, except options, the training state of a loop of your own,
+                  and a loaded model's config.inputs and config.start, which files of other
+                  programs do not contain. A view owns nothing.
     allocator     NULL means malloc. The struct is copied; its user_data must outlive the object.
-    threads       No global state. Different objects can be used from different threads. A model
-                  is only read by forward, rollout and score: many threads may share it, each with a
-                  work of its own. OpenMP's threads do not survive a fork: a child process calls
-                  omp_set_num_threads(1) first, or exec.
-    determinism   Every sum has one order, and every product is either fused with a sum or not,
-                  whatever the number of threads, the compiler, its options and the vectors of the
-                  machine: float weights are the same bits everywhere. Except: where the compiler
-                  keeps floats in wider numbers (FLT_EVAL_METHOD is not 0: x87, -std=c99 on s390);
-                  where -ffast-math has the processor take subnormal numbers for zeros and one
-                  occurs; and, as far as libm differs, with PKTSEQ_REAL double and for fields that
-                  go through log. The random stream is a function of (seed, purpose, iteration), so
-                  a resumed run draws what an uninterrupted one would have drawn.
-    locale        Numbers are read and written with a point, whatever the locale says.
+    threads       There is no global state. "Thread safe" means: may be called from several threads
+                  at once, as long as no object that one call writes is used by another. Many
+                  threads may share one model for forward, rollout and score, each with its own
+                  work. After a fork, the child calls omp_set_num_threads(1) first, or exec.
+    determinism   Float weights have the same bits for any number of threads, compiler, options and
+                  vector unit, since every sum has one order and every fused multiply-add is
+                  explicit. Exceptions: compilers with FLT_EVAL_METHOD other than 0 (x87, -std=c99
+                  on s390); -ffast-math, where it flushes subnormal numbers to zero and one occurs;
+                  and, as far as libm differs, PKTSEQ_REAL double and fields that use log. Random
+                  numbers are a function of (seed, purpose, iteration), so a resumed run draws the
+                  same ones.
+    locale        Numbers are read and written with a decimal point in every locale.
 
-STABILITY   Versions are semantic (semver.org). Within one major version a program that keeps to
-this manual need not change, only be compiled again:
+STABILITY   Versions are semantic (semver.org). Within one major version, a program that follows
+this manual needs only to be recompiled:
 
     stable        every function, type, enumeration and macro of the >>api- sections, the meaning
                   of each argument, option and status, and what zero means in a struct of options.
                   A minor version may add functions, kinds, and fields at the end of a struct.
-    files         a checkpoint is read by every later version of the same major one.
-    bits          the weights that a seed gives change with a minor version at most, and VERSIONS
-                  says so; a patch keeps every bit.
-    not stable    names that begin with pktseqi_ or PKTSEQI_; fields `state`, `memory` and owned_..;
-                  the words of messages; sizes of structs (there is no binary interface).
-    deprecated    what is to go is named here for a major version first. Now: nothing.
+    files         later versions with the same major number read a checkpoint.
+    bits          only a minor version may change the weights that a seed gives; VERSIONS says so.
+    not stable    names that begin with pktseqi_ or PKTSEQI_; the members state, memory, owned_..;
+                  the wording of messages; sizes of structs (there is no stable binary interface).
+    deprecated    names to be removed are listed here for one major version first. None now.
 
 THE MATHEMATICS   sources: PyTorch's documentation of GRU, Linear, LeakyReLU, MSELoss and SGD
 (docs.pytorch.org/docs/stable/nn.html); Cho et al. 2014, arXiv 1406.1078; Sutskever et al. 2014,
@@ -120,60 +119,58 @@ arXiv 1409.3215; Werbos 1990, "Backpropagation through time", Proc. IEEE 78(10).
               q =         W_hn h + b_hn                        reset acts after this product
               n = tanh   (W_in x + b_in + r*q)                 new gate
               h = (1 - z)*n + z*h
-    loss      of a sequence: sum over t of mean over O of (out[t] - y[t])^2
-              or, by choice, sum over t of the negative log-likelihood of y[t], group by group:
+    loss      of a sequence, MSE: sum over t of mean over O of (out[t] - y[t])^2
+              NLL: sum over t of the negative log-likelihood of y[t], group by group:
                   a number   (out - y)^2 / 2                             out = v     v = W h + b
                   a flag     -(y log out + (1 - y) log(1 - out))         out = sigmoid(v)
                   a class    -sum y log out                              out = softmax(v)
               minimised: its mean over the sequences of a batch; reported: the mean of loss / T
-    score     of a sequence: mean over t of sqrt(mean over O of (out[t] - y[t])^2), free running
-              or, by choice of a detector, the mean over t of a sum of surprisals in nats, each
-              packet forecast from the true packets before it:
+    score     of a sequence, RMS: mean over t of sqrt(mean over O of (out[t] - y[t])^2)
+              surprisal: mean over t of a sum, in nats, of
                   a number        2 log(1 + (out - y)^2 / (3 v))       v its mean square on normal
                   a flag, class   -log max(p(y), 10^-6)                  traffic (Student's t)
                   the context     log(1 + (c - m)' S^-1 (c - m))       m, S mean and covariance
+              each packet is forecast free running or from the true packets before it
     first     y[0] (PKTSEQ_START_TARGET, the reference's choice: step 0 sees its own answer) or the
-              last input packet (PKTSEQ_START_INPUT, an honest forecast); zeros when there is none
+              last input packet (PKTSEQ_START_INPUT, an honest forecast); zeros where there is none
     SGD       velocity = momentum * velocity + gradient;  w = w - learning_rate * velocity
-              the gradient is first scaled down to a norm of at most clip, if asked for
+              with clip, the gradient is first scaled down to at most that norm
     weights   start from U(-1/sqrt(H), 1/sqrt(H))
 
     In free running the next token is the output, and the gradient flows back through it.
 
-CHECKPOINT FILE   safetensors (huggingface.co/docs/safetensors): 8 bytes, the header's length as a
-little-endian number; the header, JSON; the numbers, F32 (F64 if PKTSEQ_REAL is double), little-
-endian, in the order of PKTSEQ_TENSORS without a gap. Names are PyTorch's after "encoder." and
-"decoder.". After the ten tensors "optimizer.velocity" may follow, a vector of all parameters, which
-a run with momentum needs to go on. A file without "pktseq." keys is taken as weights. In
+CHECKPOINT FILE   safetensors (huggingface.co/docs/safetensors): the header's length in 8 bytes,
+little-endian; the header, in JSON; the numbers, F32 (F64 if PKTSEQ_REAL is double), little-endian,
+in the order of PKTSEQ_TENSORS without gaps. Names are PyTorch's after "encoder." and "decoder.".
+After the ten tensors, "optimizer.velocity" may follow, a vector with one number per parameter, from
+which a run with momentum resumes. A file without "pktseq." keys is read as weights only. In
 "__metadata__", whose values are strings:
 
     format           pt
-    pktseq.format    3; every other one is refused
+    pktseq.format    3; all others are refused
     pktseq.version   of the library that wrote the file
     pktseq.checksum  64-bit FNV-1a over every byte of the file except these 16 hexadecimal digits
-    pktseq.model     N, first token, loss, and what the O outputs are, group by group
-    pktseq.codec     how protocols were named and packets became sequences, then field by field:
+    pktseq.model     N, first token, loss, and the type of each group of outputs
+    pktseq.codec     how protocols were named and packets became sequences, then for each field:
                      kind, column, role, mean, standard deviation, and categories
-    pktseq.training  the state of a run: what the trainer says about it, settings, sums, losses
+    pktseq.training  the state of a run: the trainer's description, settings, sums, losses
     pktseq.detector  what a detector has learned
 
     The last four are lines "name value;" or "name value,value,..;" in the order of the lists
-    pktseqi_.._members in >>checkpoint, which tell type and range of each. A line is missing where
-    all its values are 0, empty or the first of their names. In texts characters below 32 and
-    " \ , ; % are %xx, two hexadecimal digits. Numbers have the fewest decimal digits that give the
-    same bits. To add a value, add a line to a list.
+    pktseqi_.._members in >>checkpoint, which give type and range of each. A line is omitted if all
+    its values are 0, empty or the first of an enumeration. In strings, characters below 32 and
+    " \ , ; % are written as %xx, two hexadecimal digits. Numbers have the fewest decimal digits
+    that restore the same bits. To add a value, add a line to a list.
 
 VERSIONS
-    1.0.0   Packets as they come: pcap and pcapng, one frame decoded, sequences by connection, a
-            tracker, alarms (pktseq_watcher) with reasons (pktseq_detector_reasons), six calls from
-            a file to alarms (pktseq_guard), every setting of a run in one struct (pktseq_recipe).
-            CSV of every Wireshark, all IP traffic. Thresholds for any false-positive rate, from the
-            distribution of normal scores (pktseq_distribution); is traffic still as calibrated
-            (pktseq_drift); thresholds that follow it; models and codecs that go on with new traffic
-            (pktseq_recipe_prepare, _codec_extend, _model_grow); counters of a source, fewer
-            recommended features. Rows of categories are packed, columns narrow
-            (pktseq_column_number, _text). The network stands once more in plain loops, whose inside
-            can be read (pktseq_plain).
+    1.0.0   Reads pcap and pcapng, CSV of every Wireshark and all IP traffic; sequences by
+            connection, packet by packet (pktseq_tracker); alarms (pktseq_watcher) with reasons
+            (pktseq_detector_reasons); six calls from a file to alarms (pktseq_guard); every setting
+            of a run in one struct (pktseq_recipe). Thresholds for any false-positive rate
+            (pktseq_distribution), which may follow the traffic; a check that traffic is still as
+            calibrated (pktseq_drift); training continued on new traffic (pktseq_recipe_prepare,
+            _codec_extend, _model_grow); the network in plain loops (pktseq_plain). Packed rows and
+            narrow columns (pktseq_column_number, _text).
             Renamed: rule.least, most and notebook are min_length, max_length and reference_names;
             table.cut is counts; a dataset's groups are packing.groups; pktseq_schema_notebook is
             pktseq_schema_reference; false_alarms is false_positive_rate; surprise is surprisal;
@@ -182,23 +179,19 @@ VERSIONS
             Changed: pktseq_config goes by pointer; save and load name the model first, the path or
             buffer last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what
             _sequences and _derive did; pktseq_work shows results and gradients alone.
-            Gone: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
+            Removed: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
             pktseq_dataset_options_notebook (drop_last), pktseq_detector_options_default (zeros),
-            pktseq_gradcheck, ports from the column Info, dates beyond ISO 8601; the loss picture,
-            which examples/plot.h draws.
-            Checkpoint format 3: older ones are refused. Threads take whole sequences of a batch,
-            and one sequence stays on one. The likelihood of classes has other last bits than
-            before, squared errors the same
-    0.4.0   trust: file operations that can be replaced (pktseq_files), whole files, tables from a
-            stream, a check that header and implementation fit; a threshold's range is open where
-            sequences are too few to bound it
-    0.3.0   speed: kernels for AVX-512, AVX2 and NEON chosen at run time, threads that share the
-            hidden units, faster reading; the same bits everywhere, other ones than before. New
-            fields in pktseq_work and pktseq_model
-    0.2.0   detection: captures cut into sequences; derived columns, logarithms, classes, context;
-            likelihood losses, momentum, clipping; detector, stream, evaluation. New arguments: a
-            detector in save and load; input_only became role
-    0.1.0   the first: table, codec, dataset, model, training, rollout, score, checkpoints
+            pktseq_gradcheck, ports from the column Info, dates beyond ISO 8601, the loss picture.
+            Checkpoint format 3: older ones are refused. The likelihood of classes has other last
+            bits than before
+    0.4.0   file operations that can be replaced (pktseq_files), whole files, tables from a stream,
+            a check that header and implementation match
+    0.3.0   kernels for AVX-512, AVX2 and NEON chosen at run time; other bits than before, but the
+            same everywhere. New fields in pktseq_work and pktseq_model
+    0.2.0   captures cut into sequences; derived columns, logarithms, classes, context; likelihood
+            losses, momentum, clipping; detector, stream, evaluation. New arguments: a detector in
+            save and load; input_only became role
+    0.1.0   table, codec, dataset, model, training, rollout, score, checkpoints
 */
 #ifndef PKTSEQ_H
 #define PKTSEQ_H
