@@ -238,37 +238,37 @@ extern "C" {
 
 // ---- >>api-status: status, error, memory ------------------------------------------------------
 
-// What a function has to say. Zero is success; the value is never mixed with a result.
+// The outcome of a call. Zero is success; no other result is encoded in it.
 typedef enum pktseq_status {
     PKTSEQ_OK = 0,
-    PKTSEQ_STOPPED,         // the progress callback asked to stop; all is consistent
+    PKTSEQ_STOPPED,         // the progress callback stopped the run; all objects are consistent
     PKTSEQ_ERROR_ARGUMENT,  // an argument is NULL, zero or out of range
-    PKTSEQ_ERROR_MEMORY,    // the allocator returned NULL, or a size does not fit size_t
+    PKTSEQ_ERROR_MEMORY,    // the allocator returned NULL, or a size exceeds size_t
     PKTSEQ_ERROR_FILE,      // a file cannot be opened, read or written
-    PKTSEQ_ERROR_DATA,      // a CSV or checkpoint breaks its format's rules
+    PKTSEQ_ERROR_DATA,      // a capture, CSV file or checkpoint breaks the rules of its format
     PKTSEQ_ERROR_MISMATCH,  // two objects do not fit together (sizes, columns, other data)
     PKTSEQ_ERROR_DIVERGED,  // the loss is no longer finite; the last good weights are kept
-    PKTSEQ_END,             // no error: there is nothing more to read
+    PKTSEQ_END,             // no error: nothing is left to read
     PKTSEQ_NOT_IP           // no error: this frame has no IP packet
 } pktseq_status;
 
-// One English sentence about what went wrong, in the caller's memory.
+// Describes a failure in one English sentence, in the caller's memory.
 typedef struct pktseq_error {
     pktseq_status status;
-    size_t line;     // of the CSV: where the row begins, or the quote that is never closed (the
-                     //   first line is 1); 0 where there is none
+    size_t line;     // of the CSV: where the row, or the quote that is never closed, begins (1 is
+                     //   the first line); 0 where there is none
     char text[1024]; // empty on success
 } pktseq_error;
 
-// Where memory comes from. alloc_fn returns memory aligned for any type, or NULL. Without alloc_fn
-// malloc and free serve; without free_fn nothing is given back (an arena).
+// Supplies memory. alloc_fn returns memory aligned for any type, or NULL. If alloc_fn is NULL,
+// malloc and free are used; if only free_fn is NULL, nothing is freed (an arena).
 typedef struct pktseq_allocator {
     void *(*alloc_fn)(size_t size, void *user_data);
     void (*free_fn)(void *p, void *user_data);
     void *user_data;
 } pktseq_allocator;
 
-// Bytes that a function has made (a checkpoint, a picture). Free with pktseq_buffer_free.
+// Bytes that a function has produced, such as a checkpoint. Free with pktseq_buffer_free.
 typedef struct pktseq_buffer {
     unsigned char *data;  // (size)
     size_t size;
@@ -276,13 +276,13 @@ typedef struct pktseq_buffer {
     pktseq_allocator allocator;
 } pktseq_buffer;
 
-// The version of the implementation that is linked, "MAJOR.MINOR.PATCH". Never fails.
+// Returns the version of the linked implementation, "MAJOR.MINOR.PATCH".
 PKTSEQ_DEF const char *pktseq_version(void);
 
-// Does the implementation that is linked fit the header that was included: the same version, number
-// type and structs? To be called once where the two are compiled apart, as in a library:
+// Checks that the linked implementation matches the included header: same version, number type and
+// structs. Call the macro once where the two are compiled separately, as in a library:
 //   if (PKTSEQ_CHECK_HEADER() != PKTSEQ_OK) ..
-// PKTSEQ_OK or PKTSEQ_ERROR_MISMATCH.
+// Returns PKTSEQ_OK or PKTSEQ_ERROR_MISMATCH.
 PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, size_t sizes);
 #define PKTSEQ_CHECK_HEADER() \
     pktseq_check_header(PKTSEQ_VERSION, sizeof(pktseq_real), PKTSEQ_STRUCT_SIZES)
@@ -290,18 +290,17 @@ PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, s
     (sizeof(pktseq_schema) + sizeof(pktseq_table) + sizeof(pktseq_codec) + \
      sizeof(pktseq_dataset) + sizeof(pktseq_model) + sizeof(pktseq_work) + \
      sizeof(pktseq_plain) + sizeof(pktseq_training) + sizeof(pktseq_detector) + \
-     sizeof(pktseq_packet) + \
-     sizeof(pktseq_capture) + sizeof(pktseq_tracker) + sizeof(pktseq_watcher) + \
-     sizeof(pktseq_guard))
+     sizeof(pktseq_packet) + sizeof(pktseq_capture) + sizeof(pktseq_tracker) + \
+     sizeof(pktseq_watcher) + sizeof(pktseq_guard))
 
-// A few words for a status ("out of memory"). Never NULL, for any value.
+// Returns a few words for a status ("out of memory"). Never NULL, for any value.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status);
 
-// How the implementation was compiled, number type, OpenMP or not, stdio or not, and which vectors
-// of this machine it uses. Never fails.
+// Returns how the implementation was compiled (number type, OpenMP, stdio) and which vector
+// instructions it uses on this machine.
 PKTSEQ_DEF const char *pktseq_build_info(void);
 
-// Empties a buffer. NULL and zeroed structs are fine.
+// Frees the bytes of a buffer.
 PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer);
 
 // ---- >>api-capture: packets of captures -------------------------------------------------------
@@ -311,11 +310,11 @@ enum {
     PKTSEQ_NOTE_FRAGMENT = 1,   // a fragment of an IP packet; the first one has the ports
     PKTSEQ_NOTE_NO_PORTS = 2,   // a later fragment: no transport header, so no ports and no flags
     PKTSEQ_NOTE_CUT_OFF = 4,    // the snap length ended the frame within its headers
-    PKTSEQ_NOTE_TUNNEL = 8,     // a packet within a packet (GRE, IP in IP, VXLAN ..): the inner one
-    PKTSEQ_NOTE_BY_PORT = 16    // protocol is the usual service of a port: nobody looked inside
+    PKTSEQ_NOTE_TUNNEL = 8,     // the inner packet of a tunnel (GRE, IP in IP, VXLAN ..)
+    PKTSEQ_NOTE_BY_PORT = 16    // protocol is the usual service of a port; payload was not examined
 };
 
-// One packet, as a capture, a row of a CSV or a program's own callback tells it.
+// One packet, decoded from a frame, read from a row of a CSV file, or filled by the caller.
 typedef struct pktseq_packet {
     double time;                     // seconds on the capture's clock, often since 1970: the double
                                      //   nearest to the decimal number
@@ -326,63 +325,65 @@ typedef struct pktseq_packet {
     uint16_t src_port, dst_port;     // of TCP, UDP and SCTP, or 0
     uint16_t icmp_id;                // of echo and timestamp messages, or 0
     uint16_t flags;                  // of TCP, or 0: res ns cwr ecn urg ack push reset syn fin, fin
-                                     //   is bit 0, and res bit 9 is set if any of its three is
+                                     //   is bit 0; res, bit 9, is set if any of its three bits is
     const char *protocol;            // "TCP", "DNS", "HTTP" ..: static or the caller's; never NULL
-    uint32_t payload;                // bytes that follow the transport header; 0 where unknown
+    uint32_t payload;                // bytes after the transport header; 0 where unknown
     unsigned notes;                  // PKTSEQ_NOTE_..
 } pktseq_packet;
 
-// Finds the innermost IP packet of a frame and fills *packet; a pure function, for a loop of one's
-// own over libpcap's packets. Tags (802.1Q, 802.1ad, ..), MPLS, PPPoE and the extension headers of
-// IPv6 are passed over; GRE, IP in IP, 6in4, EtherIP, VXLAN, Geneve, GTP-U, Teredo, LISP and MPLS
-// over UDP are entered, as long as what is within is an IP packet. What an ICMP error quotes is not
-// the packet's own.
-//   captured   bytes at `frame`;  length   bytes that the frame had on the wire
+// Decodes the innermost IP packet of a frame, for example in a loop over libpcap's packets. VLAN
+// tags (802.1Q, 802.1ad, ..), MPLS, PPPoE and IPv6 extension headers are skipped. GRE, IP in IP,
+// 6in4, EtherIP, VXLAN, Geneve, GTP-U, Teredo, LISP and MPLS over UDP are entered if they contain
+// an IP packet. The packet that an ICMP error quotes is ignored.
+//   packet     out. protocol is static.
+//   captured   bytes in frame
+//   length     bytes that the frame had on the wire
 //   link_type  LINKTYPE_ number as in pcap files (tcpdump.org/linktypes.html): 0 and 108 null and
 //              loop, 1 Ethernet, 9 50 51 204 PPP, 12 14 101 228 229 raw IP, 104 Cisco HDLC,
 //              107 frame relay, 113 and 276 Linux cooked, 219 MPLS
-// Returns PKTSEQ_OK; PKTSEQ_NOT_IP if there is no IP header: then protocol says what was found
-// instead ("ARP", "STP", "LLDP" .., else "other"), and time and length are set; MISMATCH for an
-// unknown link type; ARGUMENT for NULL.       Thread safe.
+//   time       in seconds, copied
+//   returns    PKTSEQ_OK; PKTSEQ_NOT_IP if there is no IP header: protocol then names what was
+//              found ("ARP", "STP", "LLDP" .., else "other"), and time and length are set
+//   fails with ARGUMENT (NULL), MISMATCH (an unknown link type).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
                                               size_t captured, size_t length, uint32_t link_type,
                                               double time);
 
-// Writes an address as text, as inet_ntop does (RFC 5952 for IPv6; ::ffff:a.b.c.d is written as
-// IPv4), into `text`, which has room for 46 bytes. Returns its length.
+// Writes an address as text, as inet_ntop does (RFC 5952 for IPv6; ::ffff:a.b.c.d as IPv4). Returns
+// the length of the text.
 PKTSEQ_DEF size_t pktseq_address_text(const unsigned char address[16], char text[46]);
 
-// What was in the frames of a capture, so far.
+// Counts of what a capture has contained so far.
 typedef struct pktseq_capture_counts {
-    uint64_t frames;         // that were read; the number of the last one, as Wireshark counts
-    uint64_t packets;        // of them with an IP packet
-    uint64_t fragments;      // packets that are a fragment; no_ports of them a later one
+    uint64_t frames;         // read so far: the last one's number, as Wireshark counts
+    uint64_t packets;        // frames with an IP packet
+    uint64_t fragments;      // packets that are a fragment; no_ports: those after the first
     uint64_t no_ports;
     uint64_t tunnels;        // packets within another
     uint64_t cut_off;        // frames whose headers are longer than the snap length
-    uint64_t unknown;        // frames of a link type that is not known
-    uint64_t incomplete;     // 1: the capture ends within a record, as when it is still written
+    uint64_t unknown;        // frames of an unknown link type
+    uint64_t incomplete;     // 1: the capture ends within a record, as while it is being written
     struct {
         const char *name;    // "ARP", "STP" .., static; NULL: no more kinds
         uint64_t frames;
     } other[16];             // frames without an IP packet, by kind; the last kind is all the rest
 } pktseq_capture_counts;
 
-// Reads a stream of bytes: puts up to `size` of them to `to` and returns how many, 0 at the end or
-// with *failed = 1. Where packets are to be seen as they come, it returns what is there (as read()
-// does) rather than wait for all (as fread() does).
+// Reads a stream of bytes: stores up to `size` of them in `to` and returns their number, which is 0
+// at the end or after setting *failed = 1 for an error. To follow live packets, return what has
+// arrived, as read() does, instead of waiting for all, as fread() does.
 typedef size_t (*pktseq_read_fn)(void *user_data, void *to, size_t size, int *failed);
 
-// A capture while it is read, packet by packet.
+// A capture that is being read, packet by packet.
 typedef struct pktseq_capture {
     pktseq_capture_counts counts;
     const unsigned char *frame;  // (captured) the last packet's frame, until the next call
     size_t captured;
     uint32_t link_type;          // of that frame
-    // what the reader keeps for itself
+    // private to the reader
     pktseq_read_fn read_fn;
     void *user_data;
-    unsigned char *window;       // (capacity) of the stream; at .. size are yet to be looked at
+    unsigned char *window;       // (capacity) of the stream; bytes at .. size are not yet parsed
     size_t at, size, capacity;
     size_t rest;                 // bytes of the last record after its frame
     uint64_t bytes;              // in all records so far
@@ -394,54 +395,52 @@ typedef struct pktseq_capture {
     pktseq_allocator allocator;
 } pktseq_capture;
 
-// Do these first bytes of a stream, at least 4, begin a pcap or pcapng capture? 1 or 0.
+// Returns 1 if these first bytes of a stream, at least 4, begin a pcap or pcapng capture, else 0.
 PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size);
 
 // Opens a capture: pcap (microseconds or nanoseconds, also with the longer records of a modified
-// libpcap) or pcapng (any number of sections and interfaces), written on a machine of either order
-// of bytes.
+// libpcap) or pcapng (any number of sections and interfaces), of either byte order. Allocates half
+// a megabyte, and 32 bytes for each interface that the stream describes.
 //   capture    out. Free with pktseq_capture_free, also after a failure.
-//   memory     half a megabyte, and 32 bytes for each interface that the stream describes.
-//   fails with ARGUMENT, MEMORY, FILE (reading failed), DATA (no capture, or one of a link type
-//              that is not known; the sentence says what to do).
+//   fails with ARGUMENT, MEMORY, FILE (reading failed), DATA (no capture, or only of an unknown
+//              link type; the message says what to do).
 PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_read_fn read_fn,
                                              void *user_data, const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// The next IP packet of a capture; frames without one are counted and passed over. counts.frames is
-// then the packet's number. A frame without a time (pcapng's simple packets) has that of the one
-// before.
-// Returns PKTSEQ_OK; PKTSEQ_END after the last one, also if its record was not written to its end;
-// or fails with DATA (a record that breaks the format; or there was no frame of a link type that is
-// known) and FILE.
+// Reads the next IP packet; frames without one are counted and skipped. counts.frames is then the
+// packet's number. A frame without a time (pcapng's simple packets) has that of the frame before.
+//   returns    PKTSEQ_OK; PKTSEQ_END after the last one, also if its record is incomplete
+//   fails with DATA (a record that breaks the format; no frame of a known link type), FILE.
 PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_packet *packet,
                                              pktseq_error *err);
 
-// Frees what a capture holds; its counts stay. NULL and zeroed structs are fine.
+// Frees a capture's memory; its counts remain.
 PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture);
 
 // ---- >>api-table: packets as read from CSV ----------------------------------------------------
 
-// How a column becomes features of a packet. A number in brackets is how many.
+// How a column becomes features of a packet. [n] is the number of features.
 typedef enum pktseq_kind {
     PKTSEQ_ZSCORE = 0,      // [1] (value - mean) / standard deviation
-    PKTSEQ_SINCE_PREVIOUS,  // [1] value minus the sequence's previous packet's, 0 first; z-scored
-    PKTSEQ_SINCE_FIRST,     // [1] value minus the sequence's first packet's; z-scored
-    PKTSEQ_NUMBER,          // [1] the value as it is
+    PKTSEQ_SINCE_PREVIOUS,  // [1] value minus that of the sequence's previous packet, 0 for the
+                            //     first; z-scored
+    PKTSEQ_SINCE_FIRST,     // [1] value minus that of the sequence's first packet; z-scored
+    PKTSEQ_NUMBER,          // [1] the value unchanged
     PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
     PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
-    PKTSEQ_PORT_REFERENCE,   // [3] the reference's slip: ports above 49151 get no class at all
-    PKTSEQ_LOG,             // [1] log(1 + value), z-scored; a negative value counts as 0
-    PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; 0 if clocks go back
+    PKTSEQ_PORT_REFERENCE,  // [3] the same, but all zeros above 49151: the reference's mistake
+    PKTSEQ_LOG,             // [1] log(1 + value), z-scored; negative values count as 0
+    PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; negative
+                               //     differences count as 0
 } pktseq_kind;
 
-// What a field is for.
+// What a field is used for.
 typedef enum pktseq_role {
-    PKTSEQ_ROLE_BOTH = 0,  // the network sees it and predicts it
-    PKTSEQ_ROLE_INPUT,     // the network sees it but need not predict it
-    PKTSEQ_ROLE_CONTEXT    // neither: a number that goes to the detector alone; such fields stand
-                           //   after all others
+    PKTSEQ_ROLE_BOTH = 0,  // input of the network and predicted by it
+    PKTSEQ_ROLE_INPUT,     // input only
+    PKTSEQ_ROLE_CONTEXT    // neither: a number for the detector alone; these fields come last
 } pktseq_role;
 
 // One entry of a schema.
@@ -449,40 +448,41 @@ typedef struct pktseq_field {
     const char *column;           // the column's name in the CSV (aliases: see pktseq_table_parse)
     pktseq_kind kind;
     pktseq_role role;
-    double mean, sd;              // z-scored kinds: sd > 0 gives both, 0 = learned from the data
-                                  //   (in a codec: 0 = a constant column, encoded as 0)
+    double mean, sd;              // z-scored kinds: used if sd > 0, learned if sd is 0 (in a codec,
+                                  //   sd 0 is a constant column, encoded as 0)
     const char *const *category;  // PKTSEQ_ONEHOT: (category_count) names, at most 4096; or NULL
     size_t category_count;        //   0 = learned from the data, sorted by bytes
-    size_t min_count;             // learning names: those that occur less often are left out, and
-                                  //   encoded as unknown; 0 = 1
+    size_t min_count;             // learned names that occur less often are encoded as unknown;
+                                  //   0 = 1
 } pktseq_field;
 
-// What makes a sequence.
+// What forms a sequence.
 typedef enum pktseq_rule_kind {
-    PKTSEQ_RULE_REFERENCE = 0,  // packets in a row, from or to the first one's source
+    PKTSEQ_RULE_REFERENCE = 0,  // consecutive packets, from or to the first one's source
     PKTSEQ_RULE_CONNECTION      // the packets of a connection
 } pktseq_rule_kind;
 
-// How packets become sequences, and how much may be remembered for it: see pktseq_tracker.
+// How packets are grouped into sequences, and how much is remembered: see pktseq_tracker.
 typedef struct pktseq_rule {
-    size_t min_length;       // reference: packets that always join, and the fewest of a sequence; 1
-                             //   by connection; 0 = packets are not put into sequences
-    size_t max_length;       // packets of the longest sequence; the next one begins another
-    double window;           // reference: seconds after the first packet in which others still join
+    size_t min_length;       // reference: this many packets always join, and shorter sequences do
+                             //   not count; by connection 1; 0 = no grouping
+    size_t max_length;       // packets of a sequence; the next packet begins another
+    double window;           // reference: seconds after the first packet in which others may join
     int reference_names;     // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF
-                             //   are SMTP
+                             //   become SMTP
     pktseq_rule_kind kind;
-    double idle;             // by connection: seconds without a packet after which one is over
-    size_t max_connections;  // remembered; then the one that was seen least recently is forgotten
-    size_t max_pairs;        // of addresses, likewise; and contacts of sources
-    size_t max_packets;      // in the windows of all pairs; then the oldest is forgotten. Limits
-                             //   are below 2^31, 0 = that of pktseq_rule_default
-    uint64_t secret[2];      // random numbers that nobody else knows, so that nobody can send
-                             //   packets that are slow to find; no result depends on them
-    int tcp_only;            // 1: only packets of TCP are read; so it is with reference_names
+    double idle;             // by connection: it ends after this many seconds without a packet
+    // Limits below 2^31; 0 = that of pktseq_rule_default. Above a limit the entry that was used
+    // least recently is forgotten.
+    size_t max_connections;
+    size_t max_pairs;        // pairs of addresses, and also hosts that a source has contacted
+    size_t max_packets;      // in the windows of all pairs
+    uint64_t secret[2];      // random numbers that nobody can guess, against packets crafted to
+                             //   collide in hash tables; results do not depend on them
+    int tcp_only;            // 1: only TCP packets are read, as always with reference_names
 } pktseq_rule;
 
-// How tshark makes CSV that has all there is to read, from a capture.
+// The tshark command that writes all columns known here to CSV.
 #define PKTSEQ_TSHARK \
     "tshark -r FILE.pcap -T fields -E header=y -E separator=, -E quote=d -e frame.number " \
     "-e frame.time_epoch -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst -e ip.proto -e ipv6.nxt " \
@@ -490,37 +490,36 @@ typedef struct pktseq_rule {
     "-e udp.dstport -e icmp.type -e icmp.code -e icmp.ident -e icmpv6.type -e icmpv6.code " \
     "-e icmpv6.echo.identifier > FILE.csv"
 
-// Which columns are read and what they become, in the order of the features. Borrows everything.
+// Which columns are read and which features they become, in the order of the features. Borrows all
+// that it points to.
 typedef struct pktseq_schema {
     const pktseq_field *field;  // (field_count)
     size_t field_count;
-    int constant_is_zero;       // 1: a constant z-scored column gives 0 instead of an error
-    char separator;             // between cells; 0 = found out from the header line
-    const char *const *keep;    // (keep_count) columns to be read, too, that become no features
+    int constant_is_zero;       // 1: a constant z-scored column is encoded as 0 instead of an error
+    char separator;             // between cells; 0 = detected in the header line
+    const char *const *keep;    // (keep_count) columns to read that become no features
     size_t keep_count;
-    pktseq_rule rule;           // for a file without "position"; min_length 0: it is an error
-    double bad_rows;            // share of a capture's rows that may be unreadable, and are then
-                                //   left out; 0 = 0.01, negative = none: a pcap that is damaged is
-                                //   not read up to there either
-    double hold_out;            // share of the sequences that a codec does not learn from, and
-    const unsigned char *repeats; //   those that it does: as in pktseq_dataset_options
+    pktseq_rule rule;           // for a file without "position"; min_length 0: that is an error
+    double bad_rows;            // largest share of unreadable rows of a capture, which are left
+                                //   out; 0 = 0.01. Negative = none, and a damaged pcap is refused
+    double hold_out;            // as in pktseq_dataset_options: a codec does not learn from these
+    const unsigned char *repeats; // sequences, and learns from those
 } pktseq_schema;
 
-// How a column keeps its cells. Columns that were read have the narrowest that holds all of them.
+// How a column stores its cells. Columns that were read use the narrowest type that holds all.
 typedef enum pktseq_cell {
     PKTSEQ_CELL_DOUBLE = 0,
-    PKTSEQ_CELL_U8,  // whole numbers: uint8_t,
+    PKTSEQ_CELL_U8,  // integers: uint8_t,
     PKTSEQ_CELL_U16, // uint16_t,
     PKTSEQ_CELL_U32  // uint32_t
 } pktseq_cell;
 
-// One column, of numbers or of texts; pktseq_column_number and _text read it.
+// One column of numbers or of text. Read it with pktseq_column_number and pktseq_column_text.
 typedef struct pktseq_column {
     char *name;
-    void *cell;         // (rows) numbers; of texts their indices in names, which are no doubles
+    void *cell;         // (rows) numbers; for text, indices into names, not of type double
     pktseq_cell type;
-    char **names;       // (name_count) the different texts, in any order;
-                        //   NULL: the column has numbers
+    char **names;       // (name_count) the distinct strings, in any order; NULL: numbers
     size_t name_count;
 } pktseq_column;
 
@@ -528,30 +527,30 @@ typedef struct pktseq_column {
 // remainder + attacks.
 typedef struct pktseq_table_counts {
     size_t packets;      // rows of the file
-    size_t not_tcp;      // other packets, where only those of TCP are read
+    size_t not_tcp;      // other packets, where only TCP is read
     size_t dropped;      // of a protocol that the reference drops
-    size_t remainder;    // too few, at the end, for a sequence
-    size_t renamed;      // their protocol was SMTP/IMF or SMTP|IMF
-    size_t clock_back;   // their time is before that of the packet before them
+    size_t remainder;    // at the end, too few for a sequence
+    size_t renamed;      // whose protocol was SMTP/IMF or SMTP|IMF
+    size_t clock_back;   // earlier than the packet before them
     size_t many_values;  // cells that held several values
-    size_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten early, by the rule's
-                                                                  //   limits
+    size_t evicted_connections, evicted_pairs, evicted_packets;  // forgotten early, because of the
+                                                                  //   rule's limits
     size_t not_ip;       // ARP and the like
-    size_t bad_rows;     // they cannot be read; pktseq_table.first_bad says why
-    size_t bad_line;     // of the first of those
-    size_t headers;      // the header line once more
-    size_t tunnels;      // packets with addresses of IPv4 and IPv6, of which the inner ones count
-    size_t quotes;       // messages of ICMP that quote ports, which are not theirs
-    size_t attacks;      // in sequences that pktseq_table_select took out
+    size_t bad_rows;     // unreadable; pktseq_table.first_bad describes the first
+    size_t bad_line;     // line of the first of those
+    size_t headers;      // repeated header lines
+    size_t tunnels;      // with both IPv4 and IPv6 addresses; the inner ones are used
+    size_t quotes;       // ICMP messages that quote ports, which are not theirs
+    size_t attacks;      // in sequences that pktseq_table_select removed
 } pktseq_table_counts;
 
-// How a capture was read, as far as that is not obvious: bits of pktseq_table.notes.
+// How a capture was read: bits of pktseq_table.notes.
 enum {
-    PKTSEQ_READ_NO_RES = 1,     // the file has no column for res or ns, which count as 0
-    PKTSEQ_READ_SCALED = 2,     // times were whole milli-, micro- or nanoseconds since 1970
-    PKTSEQ_READ_BY_PORT = 4,    // protocols are named by ports, as of pcap: nobody looked inside
-    PKTSEQ_READ_POSITIONS = 8,  // the file says by "position" where sequences begin
-    PKTSEQ_READ_DAMAGED = 16    // a capture was only read up to where it is damaged: first_bad
+    PKTSEQ_READ_NO_RES = 1,     // no column for res or ns, which count as 0
+    PKTSEQ_READ_SCALED = 2,     // times were integers, milli-, micro- or nanoseconds since 1970
+    PKTSEQ_READ_BY_PORT = 4,    // protocols are named by ports, as in pcap, not by a dissector
+    PKTSEQ_READ_POSITIONS = 8,  // a column "position" says where sequences begin
+    PKTSEQ_READ_DAMAGED = 16    // a capture was read only up to the damage that first_bad describes
 };
 
 // Packets, column by column, in the file's order, and where their sequences begin.
@@ -559,203 +558,192 @@ enum {
 //      start[0] = 0        start[1]        start[2]              start[sequences] = rows
 //         |  first sequence   |    second     |     ...                 |
 //
-// A program with packets of its own may fill the struct itself: rows, sequences, start, columns
-// with a name, cells and, of texts, their type and names; the rest is zero. Where columns are added
-// to it, the array of columns is replaced, not freed, and pktseq_table_free gives back the new one.
-// (What pktseq_table_track is to cut needs no sequences and no start.)
+// A program may fill the struct itself: rows, sequences, start, and columns with name, cells and,
+// for text, type and names; the rest is zero. (Without sequences and start, pktseq_table_track can
+// form them.) Functions that add columns then replace the array of columns without freeing it, and
+// pktseq_table_free frees what they added.
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
     size_t *start;         // (sequences + 1)
     size_t column_count;
     pktseq_column *column; // (column_count)
-    size_t own_columns;    // the last so many columns, and the array, were made by functions here
+    size_t own_columns;    // this many of the last columns, and the array, were allocated here
     size_t position_gaps;  // rows whose position is neither 0 nor one more than the row before
     uint32_t *source_row;  // (rows) row of the file, 0 = the first after the header; NULL when
-                           //   every row was kept, where it was
-    size_t *connection;    // (sequences) each one's connection, 0, 1, .. in the order in which they
-                           //   began; NULL unless the rule cut by connection
+                           //   every row was kept in place
+    size_t *connection;    // (sequences) number of its connection, 0, 1, .. in the order in which
+                           //   they began; NULL unless the rule grouped by connection
     pktseq_table_counts counts;
     unsigned notes;        // PKTSEQ_READ_.. bits
-    char first_bad[200];   // the first row that could not be read, or where a capture is damaged: a
-                           //   sentence, or empty
-    pktseq_capture_counts capture;  // what was in a pcap or pcapng file; frames is 0 of a CSV
+    char first_bad[200];   // describes the first unreadable row or the damage of a capture, or ""
+    pktseq_capture_counts capture;  // of a pcap or pcapng file; frames is 0 for CSV
     pktseq_allocator allocator;
 } pktseq_table;
 
-// The reference's: 4 to 320 packets, window 1, reference_names 0; limits of 65,536 connections and
-// pairs and 1,048,576 packets. Never fails.
+// Returns the reference's rule: 4 to 320 packets, window 1, reference_names 0; limits of 65,536
+// connections and pairs and 1,048,576 packets.
 PKTSEQ_DEF pktseq_rule pktseq_rule_default(void);
 
-// By connection, which finds more wherever several hosts talk at once: 1 to 320 packets, idle 30,
-// the same limits. Never fails.
+// Returns the rule that groups by connection, which finds more wherever several hosts talk at once:
+// 1 to 320 packets, idle 30, the same limits.
 PKTSEQ_DEF pktseq_rule pktseq_rule_connection(void);
 
-// timestamp and length z-scored; res ns cwr ecn urg ack push reset syn fin as flags; protocol
-// one-hot, learned; src_port and dst_port by class; pktseq_rule_default. Static memory, shared by
-// all. Never fails.
+// Returns timestamp and length, z-scored; res ns cwr ecn urg ack push reset syn fin as flags;
+// protocol one-hot, learned; src_port and dst_port by class; pktseq_rule_default. Static memory.
 PKTSEQ_DEF pktseq_schema pktseq_schema_default(void);
 
-// The reference's 25 features in its order: as above, but the protocols are TCP TELNET SMTP HTTP
-// SSHv1 IRC POP, ports above 49151 have no class, and the rule has reference_names = 1. Static
-// memory, shared by all. Never fails.
+// Returns the reference's 25 features in its order: as above, but with the protocols TCP TELNET
+// SMTP HTTP SSHv1 IRC POP, PKTSEQ_PORT_REFERENCE, and reference_names = 1. Static memory.
 PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void);
 
-// What finds anomalies best: log of the time since the previous packet z-scored, same_connection,
-// and the token (seen at least 5 times), all predicted; and, unless context is 0, the counters of
-// the pair of addresses and of the source (see pktseq_table_track) as context, their logarithms
-// unscaled. Classes of ports and of length beside the token, and tokens seen twice, make a model a
-// third larger that finds no more. pktseq_rule_connection. Static memory, shared by all. Never
-// fails.
+// Returns the fields that find anomalies best: log of the time since the previous packet, z-scored;
+// same_connection; the token (seen at least 5 times), all predicted; and, unless context is 0, the
+// logarithms of the counters of pair and source (see pktseq_table_track) as context, unscaled. With
+// classes of ports and of length, and tokens seen twice, a model was a third larger and found no
+// more. pktseq_rule_connection. Static memory.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
-// 0 well_known (below 1024), 1 registered, 2 dynamic (above 49151); RFC 6335 section 6.
+// Returns 0 well_known (below 1024), 1 registered or 2 dynamic (above 49151); RFC 6335 section 6.
 PKTSEQ_DEF int pktseq_port_class(double port);
 
-// Reads CSV from memory: a header line, then one row per packet. Columns are found by name, others
-// are skipped. A column that is not there under its own name may be there once under one that
-// Wireshark 2 to 4 (No., Time, Source, .., Fin, those of Apply as Column, too) or tshark
-// (frame.number, ip.src, _ws.col.Time, .., tcp.flags.fin) gives it, in any case, with outer blanks,
-// quotes or a leading '#'; label may be class, attack, attack_cat or attack_type. RFC 4180 quoting,
-// LF, CRLF or CR, an UTF-8 byte order mark and empty lines are accepted; a quote within an unquoted
-// cell is text. A separator that the schema does not give is a comma if the header has one outside
-// quotes, else the most frequent of tab, semicolon and |. Each requested cell is checked: a finite
-// number (correctly rounded to double), 0 to 65535 for ports, 0 or 1 for flags (or Set, Not set,
-// TRUE, FALSE), non-empty UTF-8 for text, of which a one-hot column may have 4096 different. Packed
-// files, UTF-16, JSON, flows, files without a line of names or without a column that is needed are
-// refused with what to do.
-//
-// Columns in schema->keep follow those of the fields; one that the file does not have is not in the
-// table. timestamp, length, "No.", the ports and flags (src_port, dst_port, res, .., fin),
-// transport (IP's number), icmp_type, icmp_code and icmp_id are read as numbers, all others as
-// texts, which may be empty.
-//
-// A file with a column "position" (a whole number, 0 where a sequence begins) is used as it is.
-// One without is a capture: schema->rule cuts it as pktseq_table_track does, and the columns
-// which that needs are read, too, and follow the others. In a capture,
-//   - all IP is read, or only TCP if rule.tcp_only or rule.reference_names says so; what is not IP
-//     (no addresses, those of Ethernet, ARP ..) is left out and counted. tcp.srcport, udp.srcport
-//     and sctp.srcport fill each other; ports and flags that a packet does not have are 0.
-//     transport comes from what is filled, ip.proto, ipv6.nxt or the protocol's name;
-//   - flags without a column of their own come from tcp.flags: 0x0018, 24, 0018 (hexadecimal, as
-//     leading zeros say) or letters as in tcp.flags.str; res and ns are 0 where only they have no
-//     column; tcp.flags.res may be a number from 0 to 7;
-//   - times are seconds, with a point or a comma, dates of ISO 8601 ("2024-03-05 10:00:00.25",
-//     with T, Z, +01:00 or +0100), times of a day, or whole milli-, micro- or nanoseconds since
-//     1970. frame.time_epoch serves where there is no frame.time_relative;
-//   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst. Where both are filled, the
-//     inner packet's count: by ip.proto and ipv6.nxt, or IPv6 where these do not tell;
-//   - of several values in a cell of addresses, ports or flags under tshark's names, "10.0.0.1,
-//     192.168.0.1", the last one, the innermost packet's, is taken; but a message of ICMP has its
-//     own addresses, and no ports of the packet that it quotes;
-//   - a row may have empty cells too many; a header line that comes again is left out. A share of
-//     schema.bad_rows of the rows (and three in a short file) may be unreadable and is left out;
-//     above that the file is refused, and err tells the first one.
-// table.counts and table.notes say what of this happened.
-//
-// A pcap or pcapng capture (see pktseq_capture_init), known by its first bytes, is such a file too.
-// Its rows are its frames with an IP packet, as above. It can have the columns of the fields above,
-// "No.", the number of the frame, transport, icmp_type, icmp_code, icmp_id, payload and notes, all
-// as in pktseq_packet. Those that a field or schema->keep names are in the table, and protocol
-// beside a token; what only the rule or derived columns need is not, as packets are tracked while
-// they are read: who tracks the table again keeps what that needs. timestamp is in seconds since
-// 1970; protocol is the usual service of a port, or the transport.
+// Reads a CSV file or a capture from memory.
 //   table      out; empty on failure. Free with pktseq_table_free.
-//   fails with ARGUMENT (schema), MEMORY, DATA (err names line, column, what was found and what
-//              was expected).       Thread safe.
+//   data       (size) bytes, only read
+//   fails with ARGUMENT (schema), MEMORY, DATA (err gives line, column, what was found and what was
+//              expected).       Thread safe.
+//
+// CSV is a header line, then one row per packet: RFC 4180 quoting, LF, CRLF or CR, with or without
+// a UTF-8 byte order mark and empty lines; a quote within an unquoted cell is text. The separator,
+// unless the schema gives it, is a comma if the header has one outside quotes, else the most
+// frequent of tab, semicolon and |. Gzip, UTF-16, JSON, flow records, and files without a header
+// line or a required column are refused; the message says what to do.
+//
+// Columns are found by name, others are skipped. A missing column may be there under one of the
+// names that Wireshark 2 to 4 (No., Time, Source, .., Fin, or those of Apply as Column) or tshark
+// (frame.number, ip.src, _ws.col.Time, .., tcp.flags.fin) gives it, in any case, with surrounding
+// blanks, quotes or a leading '#'; label may also be class, attack, attack_cat or attack_type.
+// Columns in schema->keep follow those of the fields; those that the file lacks are omitted.
+// timestamp, length, "No.", ports, flags, transport (IP's number), icmp_type, icmp_code and icmp_id
+// are numbers, all others text, which may be empty if kept. Each cell is checked: a finite number
+// (correctly rounded to double), 0 to 65535 for ports, 0 or 1 for flags (or Set, Not set, TRUE,
+// FALSE), non-empty UTF-8 for text, at most 4096 distinct strings in a one-hot column.
+//
+// A file with a column "position" (an integer, 0 where a sequence begins) keeps its sequences.
+// Without one, schema->rule forms them, as pktseq_table_track does; the columns that this needs are
+// read, too, and follow the others. Then
+//   - all IP packets are read, or only TCP if rule.tcp_only or rule.reference_names says so; others
+//     (ARP ..) are counted and left out. tcp.srcport, udp.srcport and sctp.srcport fill each other;
+//     ports and flags that a packet does not have are 0. transport comes from the filled ones, from
+//     ip.proto, ipv6.nxt or the protocol's name;
+//   - flags without columns come from tcp.flags: 0x0018, 24, 0018 (hexadecimal, because of the
+//     leading zeros) or letters as in tcp.flags.str. res and ns are 0 if only they have no column;
+//     tcp.flags.res may be 0 to 7;
+//   - times are seconds with a point or a comma, dates of ISO 8601 ("2024-03-05 10:00:00.25", with
+//     T, Z, +01:00 or +0100), times of day, or integers, milli-, micro- or nanoseconds since 1970.
+//     frame.time_epoch is used if there is no frame.time_relative;
+//   - an empty ip.src or ip.dst is filled from ipv6.src or ipv6.dst. If both are filled, the inner
+//     packet's is used: as ip.proto and ipv6.nxt say, else IPv6;
+//   - of several values in a cell under tshark's names, "10.0.0.1,192.168.0.1", the last one, the
+//     innermost packet's, is used; but an ICMP message has its own addresses and no ports;
+//   - rows may have extra empty cells; repeated header lines are left out. Up to a share of
+//     schema->bad_rows of the rows (and three in a short file) may be unreadable and are left out;
+//     with more, the file is refused and err describes the first one.
+// table->counts and table->notes tell which of these occurred.
+//
+// A pcap or pcapng capture (see pktseq_capture_init) is recognised by its first bytes. Its rows are
+// its frames with an IP packet. It has the columns of the fields above, "No.", the frame's number,
+// transport, icmp_type, icmp_code, icmp_id, payload and notes, as in pktseq_packet. The table holds
+// those that a field or schema->keep names, and protocol with a token, but not those that only the
+// rule or derived columns need; name these in keep to track the table again. timestamp is in
+// seconds since 1970; protocol is the usual service of a port, or the transport.
 PKTSEQ_DEF pktseq_status pktseq_table_parse(pktseq_table *table, const void *data, size_t size,
                                             const pktseq_schema *schema,
                                             const pktseq_allocator *allocator, pktseq_error *err);
 
-// The same, from a stream: a pipe, an archive, a socket. Pieces may be of any size.
-//   fails as pktseq_table_parse does, and with FILE when reading failed.
+// Reads the same from a stream, such as a pipe, in pieces of any size.
+//   fails as pktseq_table_parse does, and with FILE if reading failed.
 PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
                                              pktseq_read_fn read_fn, void *user_data,
                                              const pktseq_schema *schema,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Shows the packets of a table, in the order of its rows, to a tracker (see pktseq_tracker): cuts
-// it into sequences, adds derived columns, or both, but not neither.
-//   rule       how packets become sequences, instead of those that the table has. By the
-//              reference's rule it needs the columns timestamp (numbers), src_ip and dst_ip
-//              (texts); by connection src_port, dst_port, ack, reset, syn and fin, too; for
-//              rule->reference_names protocol (texts). transport, icmp_type, icmp_code and icmp_id
-//              count where they are there; without transport all is TCP. Rows of a sequence are
-//              put together, in their order; sequences come in the order in which they began.
-//              Fewer than rule->min_length packets at the end (not by connection), and those that
-//              rule->reference_names drops, are taken out. NULL: the sequences stay as they are.
-//   schema     adds those columns that it names, the table lacks and that can be made of others,
-//              with counters and tokens made in the order of the rows as they were before they were
-//              put together. NULL: none
-//   table      start, sequences, source_row, connection and counts are made anew, position_gaps is
-//              0. Names stay, also of texts that no row has any more. In a table filled by hand,
-//              start, source_row and connection are NULL or come from its allocator, as the new
-//              ones do, and "SMTP", where it is missing, is written over "SMTP/IMF". After a
-//              failure all is as it was.
-//   counts     go on: packets and what was taken out before remain.
-//   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, a time that is
-//              negative or not finite, an empty table, a text that is not among its names), MEMORY,
-//              MISMATCH (the table lacks a column, also one that others are made of), DATA (fewer
-//              than rule->min_length packets; a time that is not finite).
+// Passes the packets of a table, in the order of its rows, through a tracker (see pktseq_tracker),
+// to group them into sequences, to add derived columns, or both.
+//   table      start, sequences, source_row and connection are rebuilt, position_gaps is 0; counts
+//              accumulate. Strings remain in names even if no row uses them any more. In a table
+//              filled by hand, start, source_row and connection are NULL or come from its
+//              allocator, and a missing "SMTP" overwrites "SMTP/IMF". Unchanged after a failure.
+//   rule       how to group packets, replacing the table's sequences; NULL: keep those. The
+//              reference's rule needs the columns timestamp (numbers), src_ip and dst_ip (text); by
+//              connection, also src_port, dst_port, ack, reset, syn and fin; reference_names also
+//              protocol (text). transport, icmp_type, icmp_code and icmp_id are used if present;
+//              without transport all is TCP. The rows of a sequence become adjacent, in order;
+//              sequences are in the order in which they began. Packets that reference_names drops
+//              are removed and, by the reference's rule, fewer than min_length at the end.
+//   schema     the columns it names that the table lacks are derived, in the original order of the
+//              rows; NULL: none. Not both may be NULL
+//   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, an idle time or
+//              window that is negative or not finite, an empty table, a text index out of range),
+//              MEMORY, MISMATCH (the table lacks a column, also one that others derive from), DATA
+//              (fewer than rule->min_length packets; a time that is not finite).
 //              Not for one table from two threads.
-// Derived columns, which pktseq_table_read and _parse add for a schema that names them, too:
-//   direction         1 for packets from the address that their sequence's first packet came from;
-//                     by connection: from the end that its connection's first packet came from
+// Derived columns, which pktseq_table_read and _parse also add if the schema names them:
+//   direction         1 for packets from the source of their sequence's first packet; by
+//                     connection, of their connection's first packet
 //   same_connection   1 if addresses and ports are those of the packet before, in either direction;
-//                     by connection: 0 for the first packet of a sequence, else 1
+//                     by connection, 0 for the first packet of a sequence, else 1
 //   token             text: protocol, direction, flags and class of length, and what its connection
 //                     saw last within 30 seconds: "TCP < ack+syn 61-69 after > syn", "... first";
 //                     for ICMP type and code in place of flags: "ICMP < 0/0 80-99 after > 8"
-// and, of the packets between the same two addresses in the last 10 seconds, this one included:
-//   pair_packets pair_syn pair_reset pair_fin      how many; how many syn without ack, reset, fin
-//   pair_push pair_length                          share with push, mean length (one of 2^32 or
-//                                                  more, which no packet has, counts as 2^32)
-//   pair_connections pair_services                 different higher and lower ports
-//   pair_per_connection                            packets for each of the former
-// and, of all connections with a packet in these 10 seconds that the same host opened:
-//   source_hosts source_services source_connections   different other ends; transports and ports
-//                                                  there (of ICMP types); how many they are
-// Addresses are compared, as texts; they are no features. What is no port, 0 to 65535, counts as 0.
+// and over the packets between the same two addresses in the last 10 seconds, including this one:
+//   pair_packets pair_syn pair_reset pair_fin   how many; how many syn without ack, reset, fin
+//   pair_push pair_length                       share with push; mean length (each at most 2^32)
+//   pair_connections pair_services              distinct higher and lower ports
+//   pair_per_connection                         pair_packets / pair_connections
+// and over the connections that the same host opened and that had a packet in these 10 seconds:
+//   source_hosts source_services source_connections   distinct other ends; distinct transports and
+//                                                      ports there (ICMP types); all
+// Addresses are compared as text and are no features. Ports outside 0 to 65535 count as 0.
 PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
                                             const pktseq_schema *schema, pktseq_error *err);
 
-// The column of that name, or NULL. `name` is the schema's name, not an alias.
+// Returns the column of that name (the schema's, not an alias), or NULL.       Thread safe.
 PKTSEQ_DEF const pktseq_column *pktseq_table_column(const pktseq_table *table, const char *name);
 
-// Returns the number of a column, as pktseq_table_column finds it, in a row, which must be there;
-// of texts the index in names, and 0 if there is no column.       Thread safe.
+// Returns a column's number in a row, which must exist; for text, its index in names; 0 if column
+// is NULL.       Thread safe.
 PKTSEQ_DEF double pktseq_column_number(const pktseq_column *column, size_t row);
 
-// Returns the text of a column in a row, which must be there; NULL if there is no column of texts,
-// or no such text among its names.       Thread safe.
+// Returns a column's text in a row, which must exist; NULL if column is NULL or has numbers, or if
+// the index is not below name_count.       Thread safe.
 PKTSEQ_DEF const char *pktseq_column_text(const pktseq_column *column, size_t row);
 
-// Is this label one of normal traffic: "0" in any notation, BENIGN, normal, False, none, "-" or
-// empty, in any case? NULL is. Thread safe, never fails.
+// Returns 1 if a label means normal traffic: NULL, "0" in any notation, or BENIGN, normal, False,
+// none, "-" or empty, in any case.       Thread safe.
 PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
 
-// Takes sequences out of a table, with their packets: those whose byte in keep (sequences) is 0.
-// What was derived of the packets stays as it was, also where it counts packets that go.
-//   table      start, rows, sequences, source_row and the columns; counts.attacks, what went
-//   fails with ARGUMENT (NULL, an empty table), DATA (no sequence is kept); the table is then as it
-//              was.       Not for one table from two threads.
+// Removes sequences and their packets from a table. Columns that were derived keep their values,
+// even if they counted packets that are removed.
+//   table      start, rows, sequences, source_row, columns and counts.attacks change
+//   keep       (sequences) 0 removes a sequence
+//   fails with ARGUMENT (NULL, an empty table), DATA (no sequence is kept); the table is then
+//              unchanged.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
                                              pktseq_error *err);
 
-// Takes out of a table the sequences with packets that its column "label" calls attacks, so that
-// the rest can be learned from; a label that nobody knows ("?") is not one of normal traffic.
-// Without such a column all stays.
+// Removes the sequences that contain a packet whose "label" is not normal (unknown ones, "?", are
+// not), so that the rest can be learned from. Without this column all remain.
 //   fails with ARGUMENT (NULL, an empty table), MEMORY, DATA (every sequence has attacks); the
-//              table is then as it was.       Not for one table from two threads.
+//              table is then unchanged.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err);
 
-// Writes a packet's time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds
-// since 1970 that lie after 1990, else the seconds with six decimals. Returns text. Thread safe.
+// Writes a time for people: "2026-01-31T12:00:00.250000Z" (ISO 8601, UTC) for seconds since 1970
+// that are after 1990, else the seconds with six decimals. Returns text.       Thread safe.
 PKTSEQ_DEF char *pktseq_time_text(double seconds, char text[40]);
 
-// Frees what the functions here have made of a table: all of one that was read; of one filled by
-// hand what was added to it.
+// Frees a table; of one filled by hand, what functions here have added.
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-tracker: packets as they come ------------------------------------------------------
