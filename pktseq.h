@@ -748,38 +748,37 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-tracker: packets as they come ------------------------------------------------------
 
-// Follows connections and sequences, packet by packet, and remembers what derived columns are made
-// of. Tables go through it, too, so files and live use agree to the bit, also when limits strike.
+// Groups packets, one by one, into connections and sequences, and maintains what derived columns
+// need. Tables pass through it, too, so files and live use agree to the bit, also at the limits.
 //
-// By the reference's rule a packet begins a sequence; a next one joins it while the sequence holds
-// fewer than rule.min_length packets, or while its source or destination is the source of the
-// sequence's first packet and it is at most rule.window seconds later than that; never more than
-// rule.max_length. A packet that does not join begins the next sequence.
+// By the reference's rule, a packet joins the current sequence while that has fewer than
+// rule.min_length packets, or if its source or destination is the source of the sequence's first
+// packet and it is at most rule.window seconds later than that; but a sequence never exceeds
+// rule.max_length packets. A packet that does not join begins the next sequence.
 //
-// By connection a sequence holds the packets of one connection: transport, both addresses and both
-// ports, in either direction; for ICMP the addresses, the class of the type (a question and its
-// answer are one) and the identifier; for other transports the addresses. It is over after
-// rule.idle seconds without a packet, or when a SYN without ACK follows a FIN or RST. After
-// rule.max_length packets the connection goes on in a new sequence.
+// By connection, a sequence holds the packets of one connection: same transport, addresses and
+// ports, in either direction; for ICMP same addresses, identifier and class of type (a request and
+// its reply are one class); for other transports same addresses. It ends after rule.idle seconds
+// without a packet, or when a SYN without ACK follows a FIN or RST. After rule.max_length packets
+// the connection continues in a new sequence.
 //
-// Time is what packets say: each is compared with what it is looked up against, so a clock that
-// jumps back separates nothing and empties no window. By connection, a packet also ends those that
-// were seen least recently and have been idle for too long at its time, and packets that lie two
-// windows (20 s) before it are forgotten, whosever they are, in the order in which they came.
+// Time is that of the packets. Each is compared only with what it is looked up against, so a clock
+// that jumps back separates nothing and empties no window. By connection, a packet also ends those
+// sequences that were active least recently and are idle for too long at its time; packets that are
+// two windows (20 s) older are forgotten, in the order in which they came.
 //
 // Memory: at most 130 bytes for each of rule.max_connections, 220 of max_pairs and 44 of
-// max_packets: 69 MB with the limits of pktseq_rule_default, and half as much again for a moment
-// while it grows.
+// max_packets: 69 MB with the limits of pktseq_rule_default, and half as much again while it grows.
 struct pktseqi_tracking;
 typedef struct pktseq_tracker {
-    pktseq_rule rule;    // a limit that was 0 is the default's here
+    pktseq_rule rule;    // a limit that was 0 is the default here
     uint64_t packets, connections, sequences;  // pushed; begun
     uint64_t evicted_connections, evicted_pairs, evicted_packets,  // forgotten while they counted
         evicted_contacts;
-    int without_pairs, without_sources;  // 1, set after init: these counters are not needed and
-                         //   stay 0
-    // Called, where it is set after init, when the sequence in a slot has ended, before another
-    // begins there. It must not use the tracker.
+    int without_pairs, without_sources;  // set to 1 after init to skip these counters, which are
+                         //   then 0
+    // If set after init: called when the sequence in a slot has ended, before another begins there.
+    // It must not use the tracker.
     void (*end_fn)(void *user_data, size_t slot);
     void *user_data;
     struct pktseqi_tracking *state;
@@ -788,158 +787,165 @@ typedef struct pktseq_tracker {
 
 #define PKTSEQ_COUNTERS 12
 
-// What a tracker says of a packet.
+// What a tracker reports about a packet.
 typedef struct pktseq_tracked {
     uint64_t connection, sequence;  // numbers, in the order in which they began
     size_t position;                // of the packet in its sequence; 0 begins one
-    size_t slot;                    // of the sequence: below the tracker's rule.max_connections,
-                                    //   its own until it ends, then another's
-    int dropped;                    // 1: rule.reference_names or .tcp_only drops it; all else is 0
+    size_t slot;                    // of the sequence, below rule.max_connections: unique among the
+                                    //   open sequences, reused after its end
+    int dropped;                    // 1: by rule.reference_names or .tcp_only; all else is 0
     int direction, same_connection; // see pktseq_table_track
-    const char *protocol;           // the packet's, or what rule.reference_names has made of it
+    const char *protocol;           // the packet's, or renamed by rule.reference_names
     uint64_t token;                 // the rest of the token, see pktseq_token_text
     double counter[PKTSEQ_COUNTERS];  // pair_packets .. source_connections, see
                                     //   pktseq_table_track
 } pktseq_tracked;
 
-//   fails with ARGUMENT (a rule that cannot be), MEMORY.       Thread safe.
+// Prepares a tracker; its memory grows with use, up to the limits.
+//   fails with ARGUMENT (NULL, an impossible rule), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pktseq_rule *rule,
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Takes the next packet.
-//   fails with ARGUMENT (NULL, a time that is not finite), MEMORY; the tracker is then as it was.
+// Processes the next packet.
+//   tracked    out
+//   fails with ARGUMENT (NULL, a time that is not finite), MEMORY; the tracker is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked);
 
-// Ends the sequences that are over at this time, as a packet of others would that came then. By
-// connection an infinite time ends all. By the reference's rule the open one ends if it has
-// min_length packets and began more than `window` seconds before; a shorter one waits for more.
+// Ends the sequences that are over at a time, as another connection's packet at that time would. By
+// connection, an infinite time ends all. By the reference's rule, the open sequence ends if it has
+// min_length packets and began more than `window` seconds before; a shorter one stays open.
 PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now);
 
-// Writes a token as the column "token" has it, cut to size - 1 bytes and ended by 0.
-//   fails with ARGUMENT (NULL, size 0, no token).       Thread safe.
+// Writes a token as in the column "token", cut to size - 1 bytes and terminated by 0.
+//   token, protocol   as in pktseq_tracked
+//   fails with ARGUMENT (NULL, size 0, not a token).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_token_text(uint64_t token, const char *protocol, char *text,
                                            size_t size);
 
+// Frees a tracker; end_fn is not called.
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker);
 
 // ---- >>api-codec: a packet as a vector, and back ----------------------------------------------
 
-// What a run of target features is: one number, one flag, or the classes of a one-hot.
+// What a run of target features is.
 typedef enum pktseq_group_kind {
     PKTSEQ_GROUP_NUMBER = 0,
     PKTSEQ_GROUP_FLAG,
-    PKTSEQ_GROUP_CLASS
+    PKTSEQ_GROUP_CLASS  // the classes of a one-hot
 } pktseq_group_kind;
 
-// Target features that are one statement about a packet: first .. first + count - 1 of the O.
+// The features first .. first + count - 1 that together encode one field of a packet.
 typedef struct pktseq_group {
     pktseq_group_kind kind;
     size_t first, count;
 } pktseq_group;
 
-// Largest D and C of a codec: fitting a detector takes the cube of C.
+// Largest D and C of a codec. Fitting a detector takes time proportional to the cube of C.
 enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
 
-// How a table's protocols were named. A model knows only the names that it learned from.
+// How a table's protocols are named. A model knows only the names that it was trained with.
 typedef enum pktseq_naming {
-    PKTSEQ_NAMING_UNKNOWN = 0,  // a file of sequences, or an older checkpoint, does not say it
+    PKTSEQ_NAMING_UNKNOWN = 0,  // not recorded: a file of sequences
     PKTSEQ_NAMING_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
-    PKTSEQ_NAMING_PORTS         // by transport and port, as of pcap: "SSH", "HTTPS"
+    PKTSEQ_NAMING_PORTS         // by transport and port, as from pcap: "SSH", "HTTPS"
 } pktseq_naming;
 
-// A schema with everything learned. Field f makes the features first[f] .. first[f+1] - 1, which
-// belong together (a one-hot group, a port's classes); those from D on are the context's.
+// A schema with everything that was learned. Field f encodes to the features first[f] ..
+// first[f+1] - 1. Features from D on are those of the context.
 typedef struct pktseq_codec {
     size_t field_count;
     pktseq_field *field;  // (field_count) with means, deviations and categories filled in
     size_t *first;        // (field_count + 1)
-    size_t features;      // D, features that the network sees
+    size_t features;      // D, inputs of the network
     size_t contexts;      // C, features of the context, after the D
-    size_t targets;       // O, features to be predicted; D unless some fields are only seen
+    size_t targets;       // O, features to be predicted; D unless some fields are input only
     size_t *target;       // (O) index of each among the D
     size_t fields;        // F, fields that are not of the context; these come first
-    pktseq_group *field_group;  // (F) what each is among the D
-    size_t groups;        // G, fields that are to be predicted
-    pktseq_group *group;  // (G) what each is among the O
-    size_t *group_field;  // (G) and which field that is
+    pktseq_group *field_group;  // (F) each field's features among the D
+    size_t groups;        // G, fields to be predicted
+    pktseq_group *group;  // (G) each such field's features among the O
+    size_t *group_field;  // (G) index of that field
     pktseq_rule rule;     // of the schema, without its secret: how sequences were made
-    pktseq_naming naming;  // how the table's protocols were named
+    pktseq_naming naming;
     pktseq_allocator allocator;
 } pktseq_codec;
 
-// How the protocols of a table were named.       Thread safe.
+// Returns how the protocols of a table are named.       Thread safe.
 PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table);
 
 // A field of a packet in its own units.
 typedef struct pktseq_value {
-    double number;     // seconds, bytes, 0 or 1, ...; index of the class for text
-    const char *text;  // category or port class, shown from the codec's memory; NULL for numbers
+    double number;     // seconds, bytes, 0 or 1, ..; for text, the index of the class
+    const char *text;  // category or port class, in the codec's memory; NULL for numbers
 } pktseq_value;
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
-//   fails with ARGUMENT (also when no field is to be predicted), MEMORY, MISMATCH (the table lacks
-//   a column), DATA (a column to be z-scored is constant; no category; more features or fields of
-//   the context than PKTSEQ_MAX_..).       Thread safe.
+//   codec      out; empty on failure. Free with pktseq_codec_free.
+//   fails with ARGUMENT (NULL, no field to be predicted), MEMORY, MISMATCH (the table lacks a
+//              column), DATA (a column to be z-scored is constant; no category; more features or
+//              contexts than PKTSEQ_MAX_..).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
                                           const pktseq_schema *schema,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
 // What a row of a table is encoded to.
 typedef enum pktseq_form {
-    PKTSEQ_FORM_DENSE = 0,  // (D) the features that the network sees
-    PKTSEQ_FORM_PACKED,     // (F) the same, one number for each field: see pktseq_packing
+    PKTSEQ_FORM_DENSE = 0,  // (D) the inputs of the network
+    PKTSEQ_FORM_PACKED,     // (F) the same, one number per field: see pktseq_packing
     PKTSEQ_FORM_CONTEXT     // (C) the features of the context
 } pktseq_form;
 
-// Encodes rows [row, row + rows) of a table into x (rows, D or F or C).
-//   unknown    (field_count) or NULL: adds how many cells had a category that the codec does not
-//              know; such a group is all zeros. After a failure x and unknown are half done.
+// Encodes rows row .. row + rows - 1 of a table.
+//   x          (rows, D or F or C) out
+//   unknown    (field_count) or NULL: increased by the number of cells with a category that the
+//              codec does not know, which are encoded as all zeros
 //   fails with ARGUMENT (also the context of a codec that has none), MEMORY, MISMATCH (the table
-//   lacks a column), DATA (a number too large for pktseq_real).       Thread safe.
+//              lacks a column), DATA (a number too large for pktseq_real); x and unknown are then
+//              partly written.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
                                              size_t row, size_t rows, pktseq_form form,
                                              pktseq_real *x, size_t *unknown, pktseq_error *err);
 
-// Turns the features x (D) back into fields: z-scores undone, flags rounded to 0 or 1, the most
-// likely category and port class (the first of equals). Fields of the context give NaN and NULL.
+// Decodes the features x (D): z-scores are undone, flags rounded to 0 or 1, and the most likely
+// category and port class chosen (the first of equals). Fields of the context give NaN and NULL.
 //   value      (field_count) out
 //   fails with ARGUMENT (NULL, an empty codec).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
                                              pktseq_value *value);
 
-// The same for what the network puts out, y (O). Fields that are not predicted give NaN and NULL.
-// Fails and is thread safe as pktseq_codec_decode.
+// Decodes an output of the network, y (O), in the same way. Fields that are not predicted give NaN
+// and NULL.
+//   fails as pktseq_codec_decode does.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
                                                     const pktseq_real *y, pktseq_value *value);
 
-// Returns the schema that reads files for a codec: its fields, and the rule by which packets became
-// the sequences that it was learned from, or pktseq_rule_default if nobody knows it. Borrows the
-// codec's fields; without a codec there are none. A program adds what else it wants to keep.
-// Thread safe, never fails.
+// Returns the schema that reads files for a codec: its fields, borrowed, and the rule that formed
+// its sequences (pktseq_rule_default if that is unknown). For NULL there are no fields. Set keep to
+// read further columns.       Thread safe.
 PKTSEQ_DEF pktseq_schema pktseq_codec_schema(const pktseq_codec *codec);
 
-// Tells whether the features of two codecs mean the same: column, kind, role and categories of each
-// field. Means and deviations may differ. Weights can only be carried over between such codecs.
-//   fails with ARGUMENT (NULL, empty), MISMATCH (err says which field).       Thread safe.
+// Compares column, kind, role and categories of the fields of two codecs: only if all are equal can
+// weights be transferred. Means and deviations may differ.
+//   fails with ARGUMENT (NULL, empty), MISMATCH (err names the field).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
                                            pktseq_error *err);
 
-// Makes a codec that knows new categories, too: of every one-hot field the texts that occur at
-// least min_count times in the table, in sequences that are not held out, and that the codec does
-// not know. They follow its own, sorted by their bytes. All else stays, means as well, so that old
-// features mean what they meant: see pktseq_model_grow.
-//   extended   out
-//   schema     of it hold_out and repeats count
+// Copies a codec and adds new categories: for each one-hot field, the strings that the codec does
+// not know and that occur at least min_count times in the table, outside of held-out sequences.
+// They follow the old ones, sorted by bytes. All else is unchanged, including means, so that old
+// features keep their meaning: see pktseq_model_grow.
+//   extended   out; empty on failure
+//   schema     its hold_out and repeats are used
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
-//   Thread safe.
+//              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
                                              const pktseq_table *table, const pktseq_schema *schema,
                                              size_t min_count, const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and ended by 0.
+// Writes a feature's name, "length" or "protocol-TCP", cut to size - 1 bytes and terminated by 0.
 //   fails with ARGUMENT (NULL, size 0, feature not below D + C).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size);
@@ -957,28 +963,28 @@ typedef enum pktseq_start {
 typedef struct pktseq_dataset_options {
     size_t inputs;       // N, may be 0
     pktseq_start start;
-    int drop_last;       // 1: leave out the last sequence, as the reference does by an off-by-one
-    double hold_out;     // share of the sequences, 0 to below 1, that are not trained on: 50 blocks
-                         //   are spread over the file, since traffic drifts and its last part is no
-                         //   sample of what comes later. They are the last pairs of the dataset
-    const unsigned char *repeats;  // (sequences) how many pairs each sequence of the table makes: 0
-                         //   leaves it out, one that counts several times is never held out. NULL:
-                         //   1 each. Borrowed until dataset_init
+    int drop_last;       // 1: omit the last sequence, as an off-by-one of the reference does
+    double hold_out;     // share of the sequences, 0 to below 1, that are not trained on and become
+                         //   the last pairs: 50 blocks spread over the file, because traffic drifts
+                         //   and its end alone is no sample of what follows
+    const unsigned char *repeats;  // (sequences) number of pairs that each sequence makes: 0 omits
+                         //   it; above 1 it is never held out. NULL: 1 each. Borrowed until
+                         //   dataset_init returns
 } pktseq_dataset_options;
 
-// How packed rows are to be read. With hundreds of categories nearly all features of a packet are
-// zero; packed, a packet has one number for each field: the number itself, or the index of its
-// class (-1 for a category that the codec does not know).
+// The layout of packed rows. With hundreds of categories, nearly all features of a packet are zero.
+// A packed packet has one number per field: the number itself, or the index of its class (-1 for a
+// category that the codec does not know).
 typedef struct pktseq_packing {
     size_t features;            // D
     size_t fields;              // F, numbers in a packed row
-    const pktseq_group *field;  // (F) what each is among the D
+    const pktseq_group *field;  // (F) each field's features among the D
     size_t groups;              // G
-    const pktseq_group *group;  // (G) groups of targets among the O
-    const size_t *group_field;  // (G) the field that each group is
+    const pktseq_group *group;  // (G) each group's features among the O
+    const size_t *group_field;  // (G) the field of each group
 } pktseq_packing;
 
-// One sequence, cut in two. A view: it shows the memory of a dataset or of the caller.
+// One sequence, split in two. A view into a dataset or the caller's memory.
 typedef struct pktseq_pair {
     const pktseq_real *input;   // (N, D)
     const pktseq_real *first;   // (O) the decoder's first token; NULL means zeros
@@ -986,65 +992,68 @@ typedef struct pktseq_pair {
     size_t inputs;              // N
     size_t targets;             // T
     const pktseq_real *context; // (T, C) of the target packets, for a detector; may be NULL
-    const pktseq_packing *packing;     // not NULL: instead of input, first and target there are
+    const pktseq_packing *packing;     // if not NULL, these replace input, first and target:
     const pktseq_real *packed_input;   // (N, F)
     const pktseq_real *packed_first;   // (F) or NULL
     const pktseq_real *packed_target;  // (T, F)
 } pktseq_pair;
 
-// Encoded packets and the sequences among them that are long enough for a target.
+// Encoded packets, and those of their sequences that have more than N packets.
 typedef struct pktseq_dataset {
     size_t in, out;          // D, O
     pktseq_dataset_options options;
     size_t rows;
-    const pktseq_real *x;    // (rows, D); NULL when the rows are packed
-    const pktseq_real *y;    // (rows, O); x itself when every feature is a target
+    const pktseq_real *x;    // (rows, D); NULL if the rows are packed
+    const pktseq_real *y;    // (rows, O); equal to x if every feature is a target
     const pktseq_real *packed;  // (rows, F) instead of x and y where that is much smaller, or NULL
-    pktseq_packing packing;  // of the codec, also of rows that are not packed; zeros for features
-                             //   of the caller's own
+    pktseq_packing packing;  // of the codec, also if the rows are not packed; zeros after _wrap
     size_t contexts;         // C
-    const pktseq_real *c;    // (rows, C); NULL when C is 0
+    const pktseq_real *c;    // (rows, C); NULL if C is 0
     size_t pairs;
-    size_t trained;          // pairs 0 .. trained - 1 are trained on; all of them, or the others
-                             //   are held out
+    size_t trained;          // pairs 0 .. trained - 1 are trained on, the others held out
     size_t *first_row;       // (pairs)
     size_t *length;          // (pairs) packets, N + T
     size_t longest;          // the largest T
-    size_t skipped;          // sequences of N packets or fewer (not the one drop_last leaves out)
+    size_t skipped;          // sequences of at most N packets, without that of drop_last
     size_t field_count;      // of the codec
     size_t *unknown;         // (field_count) cells with a category unknown to the codec
     double seconds;          // from the first to the last packet of the table; 0 without timestamps
-    int borrowed;            // x and y are the caller's
+    int borrowed;            // 1: x and y are the caller's
     pktseq_allocator allocator;
 } pktseq_dataset;
 
-// N = 3, PKTSEQ_START_TARGET, nothing dropped.
+// Returns N = 3, PKTSEQ_START_TARGET, nothing held out or omitted.
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
 
-// Encodes a whole table. Neither codec nor table is needed afterwards. A packet takes 4 bytes a
-// feature, or, with many categories (64 features or more, and 4 a field), 4 bytes a field.
-//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (not one sequence is
-//   longer than N packets; a number too large for pktseq_real).       Thread safe.
+// Encodes a whole table. Codec and table are not needed afterwards. A packet takes 4 bytes per
+// feature or, packed (from 64 features on, and 4 per field), 4 bytes per field.
+//   dataset    out; empty on failure. Free with pktseq_dataset_free.
+//   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (no sequence has more
+//              than N packets; a number too large for pktseq_real).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              const pktseq_table *table,
                                              const pktseq_dataset_options *options,
                                              const pktseq_allocator *allocator, pktseq_error *err);
 
-// The same over features that the caller has already: x (rows, in), y (rows, out), which may be x,
-// and start (sequences + 1) as in pktseq_table. x and y are borrowed until pktseq_dataset_free.
-//   fails with ARGUMENT, MEMORY, DATA (not one sequence is longer than N packets).
+// Makes a dataset of features that the caller has encoded, without copying them.
+//   x, y       (rows, in) and (rows, out), which may be the same; borrowed until
+//              pktseq_dataset_free
+//   start      (sequences + 1) as in pktseq_table
+//   fails with ARGUMENT, MEMORY, DATA (no sequence has more than N packets).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
                                              size_t in, const pktseq_real *y, size_t out,
                                              const size_t *start, size_t sequences,
                                              const pktseq_dataset_options *options,
                                              const pktseq_allocator *allocator, pktseq_error *err);
 
-// Writes the features of a row (below dataset->rows), packed or not: x (D), y (O); either may be
-// NULL.   fails with ARGUMENT.       Thread safe.
+// Copies the features of a row (below dataset->rows), packed or not, to x (D) and y (O); either may
+// be NULL.
+//   fails with ARGUMENT.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, size_t row,
                                               pktseq_real *x, pktseq_real *y);
 
-// Pair `index` (below dataset->pairs). A view into the dataset; all zero if index is too large.
+// Returns pair `index` (below dataset->pairs), a view into the dataset; all zero if there is none.
+// Thread safe.
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index);
 
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset);
