@@ -9992,9 +9992,9 @@ PKTSEQI_COLD_END
 
 // ---- >>random: a stream for every purpose -----------------------------------------------------
 
-// How this section works: SplitMix64, a counter that goes up by a constant and is mixed. It is
-// short, has no bad states, and stream i can be entered anywhere without drawing what comes before:
-// which is why a resumed run, and every rank of a training on many machines, draws the same
+// How this section works: SplitMix64 advances a counter by a constant and mixes its bits. It is
+// short, has no bad states, and any stream can be entered anywhere without drawing what comes
+// before. That is why a resumed run, and every rank of a training on many machines, draws the same
 // numbers.
 
 // Mixes 64 bits: the finalizer of SplitMix64 (Steele, Lea and Flood 2014, doi
@@ -10005,30 +10005,30 @@ static uint64_t pktseqi_mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-// Returns the next 64 random bits. Every state is a good one. (The increment is 2^64 divided by the
-// golden ratio, made odd: the counter passes all 2^64 values before it repeats.)
+// Returns the next 64 random bits. The increment is 2^64 divided by the golden ratio, made odd, so
+// the counter takes all 2^64 values before it repeats.
 static uint64_t pktseqi_random(uint64_t *state) {
     return pktseqi_mix(*state += 0x9e3779b97f4a7c15u);
 }
 
-// Purposes, each with streams of its own, so that one more draw for one changes no other.
+// Purposes. Each has its own streams, so an extra draw for one purpose changes no other.
 enum { PKTSEQI_FOR_WEIGHTS, PKTSEQI_FOR_DRAW, PKTSEQI_FOR_SHUFFLE, PKTSEQI_FOR_TEACHER };
 
-// Returns the state at the beginning of stream `index` of a purpose. It needs nothing that was
-// drawn before: a resumed run finds its numbers from the seed and the iteration.
+// Returns the state at the start of stream `index` of a purpose. It depends on no earlier draw, so
+// a resumed run finds its numbers from the seed and the iteration alone.
 static uint64_t pktseqi_random_at(uint64_t seed, int purpose, uint64_t index) {
     uint64_t state = pktseqi_mix(seed + 0x9e3779b97f4a7c15u) + (uint64_t)purpose;
     return pktseqi_mix(pktseqi_mix(state) + index);
 }
 
-// Draws from [0, 1), uniform, a multiple of 2^-24: exact in float, so float and double draw the
-// same.
+// Draws uniformly from [0, 1), a multiple of 2^-24. That is exact in float, so float and double
+// builds draw the same numbers.
 static double pktseqi_random_unit(uint64_t *state) {
     return (double)(pktseqi_random(state) >> 40) / 16777216.0;
 }
 
-// Draws from 0 .. n-1, uniform: what would favour small numbers, above the largest multiple of n,
-// is rejected and drawn again.
+// Draws uniformly from 0 .. n-1, n > 0. Values from the largest multiple of n upwards would favour
+// small results, so they are rejected and drawn again.
 static size_t pktseqi_random_below(uint64_t *state, size_t n) {
     uint64_t limit = UINT64_MAX - UINT64_MAX % n, r;
     do r = pktseqi_random(state);
@@ -10036,44 +10036,46 @@ static size_t pktseqi_random_below(uint64_t *state, size_t n) {
     return (size_t)(r % n);
 }
 
-// ---- >>parallel: work shared out among threads ------------------------------------------------
+// ---- >>parallel: a pool of threads for loops of tasks -----------------------------------------
 
 // How this section works: pktseqi_pool_run starts the threads once for a whole pass, forward or
-// backward, and body() runs on the first of them. Each call of pktseqi_pool_tasks in it is a
-// parallel loop: its tasks are dealt out, one for each thread in turn; the others, which wait, take
-// those of their own shares first, then what is left in any, and the first waits until `open` is 0.
-// Without OpenMP, or with one thread, all is done by the first, in the same order.
+// backward, or for all of training, and runs body() on the calling thread. Each call of
+// pktseqi_pool_tasks in body() is one parallel loop. Its tasks are dealt round-robin into one share
+// per thread; a thread takes the tasks of its own share first, then those left in any other, and
+// the calling thread waits until `open` is 0. Without OpenMP, or with one thread, the calling
+// thread runs all tasks in order.
+//
+// Every number is written by exactly one task, and no sum spans several tasks, so results depend
+// neither on the number of threads nor on their timing.
 
-enum { PKTSEQI_SHARES = 16 };  // threads beyond these work on the shares of the first ones
+enum { PKTSEQI_SHARES = 16 };  // further threads help with the shares of the first 16
 
-// Tasks of a kind and who works on them. Every number is written by one task alone, and no sum goes
-// over several of them: so the results do not depend on how many threads there are, nor on which
-// was faster. A thread that has lost its core to another program takes no task, and nobody waits
-// for it. Shares keep what a task works on in the cache of one core from loop to loop: with tasks
-// for whoever came first, two threads took 1.3 times as long as one for a step of momentum.
+// The tasks of the current loop. A thread that has lost its core to another program takes no task,
+// so no other waits for it. Shares keep the data of a task in the cache of one core from loop to
+// loop: with a single queue, two threads took 1.3 times as long as one for a step of momentum.
 typedef struct pktseqi_pool {
     void (*fn)(void *user, size_t task);
     void *user;
     size_t tasks;
     size_t shares;
-    size_t open;  // tasks that are not done
-    int over;
+    size_t open;  // tasks that are not finished
+    int over;     // 1: the threads return
     struct {
-        size_t left;    // tasks of this share that nobody has taken yet
-        char room[56];  // a cache line for each: they are counted down by different threads
+        size_t left;    // tasks of this share that no thread has taken
+        char room[56];  // a cache line each, since different threads count them down
     } share[PKTSEQI_SHARES];
 } pktseqi_pool;
 
 #ifdef PKTSEQI_POOL
-// Returns how many tasks share k has: k, k + shares, k + 2 shares, ..
+// Returns the number of tasks of share k, which are k, k + shares, k + 2 shares, ..
 static size_t pktseqi_pool_share(const pktseqi_pool *pool, size_t k) {
     return (pool->tasks + pool->shares - 1 - k) / pool->shares;
 }
 
-// Takes one task, of `own` share if it can, and does it. Returns 0 when none is left. fn, user and
-// tasks stay as they are until all tasks are done, so whoever has taken one may read them: taking
-// it (acquire) comes after they were written (release, in pktseqi_pool_tasks), and what it writes
-// is seen by who waits for `open`.
+// Takes one task, from share `own` if any is left there, and runs it. Returns 0 if no task is left.
+// fn, user and tasks do not change until all tasks are finished. Taking a task (acquire) comes
+// after they were written (release, in pktseqi_pool_tasks), and finishing it (release) publishes
+// its results to the thread that waits for `open` (acquire).
 static int pktseqi_pool_task(pktseqi_pool *pool, size_t own) {
     for (size_t i = 0; i < pool->shares; ++i) {
         size_t k = (own + i) % pool->shares, *share = &pool->share[k].left;
@@ -10090,10 +10092,10 @@ static int pktseqi_pool_task(pktseqi_pool *pool, size_t own) {
     return 0;
 }
 
-// Does tasks until the pool is over. While there are none, spins for some 0.1 ms (4000 pauses),
-// then offers the core to other programs (1000 times), and at last sleeps. (OpenMP's own threads
-// spin for milliseconds: measured with two programs on two cores, they took the core from the
-// thread that they waited for, and training 2.5 times as long.)
+// Runs tasks until the pool is over. Without any it spins for about 0.1 ms (4000 pauses), then
+// yields the core 1000 times, and then sleeps. OpenMP's own threads spin for milliseconds: measured
+// with two programs on two cores, they took the core from the very thread that they waited for, and
+// training took 2.5 times as long.
 static void pktseqi_pool_wait(pktseqi_pool *pool, size_t own) {
     unsigned waited = 0;
     while (!__atomic_load_n(&pool->over, __ATOMIC_ACQUIRE)) {
@@ -10105,8 +10107,8 @@ static void pktseqi_pool_wait(pktseqi_pool *pool, size_t own) {
 }
 #endif
 
-// Runs fn(user, 0), fn(user, 1), .. and returns when all are done. pool: NULL for one thread. fn
-// may write only what belongs to its task.
+// Runs fn(user, 0) .. fn(user, tasks - 1) and returns when all are finished. pool: NULL for one
+// thread. fn may write only the results of its own task.
 static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void *, size_t),
                                void *user) {
 #ifdef PKTSEQI_POOL
@@ -10128,8 +10130,8 @@ static void pktseqi_pool_tasks(pktseqi_pool *pool, size_t tasks, void (*fn)(void
     for (size_t task = 0; task < tasks; ++task) fn(user, task);
 }
 
-// Runs body(user, pool) on this thread, with a pool of `threads` threads, or NULL for one. Inside
-// of another parallel region OpenMP gives no others.
+// Runs body(user, pool) on the calling thread, with a pool of `threads` threads, or NULL if there
+// is only one. Inside another parallel region OpenMP provides no further threads.
 static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool *pool),
                              void *user) {
 #ifdef PKTSEQI_POOL
@@ -10153,25 +10155,32 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
 
 // ---- >>kernels: the few loops that all arithmetic is made of ----------------------------------
 
-// How this section works: pktseqi_kernels is a table of functions; >>scalar fills it in plain
-// C, >>vectors once for each instruction set, and pktseqi_choose takes the best that the processor
-// has when the program runs. To add an instruction set: what tells it at the top of the
-// implementation (PKTSEQI_X86, _NEON), an #include below; in >>vectors a block of macros and, where
-// it has no masks, its load, store and add_lanes; a comparison in pktseqi_choose and its name in
-// pktseq_build_info. LANES must divide 16, WIDE and TAIL be at most 4. tests/test_kernels.c then
-// compares it with >>scalar to the bit.
+// How this section works: pktseqi_kernels is a table of functions. >>scalar fills it in plain C,
+// >>vectors once for each instruction set, and pktseqi_choose returns the best table for the
+// processor at run time. A new instruction set needs a macro at the top of the implementation
+// (PKTSEQI_X86, _NEON), an #include below, a line in pktseqi_choose, and in >>vectors a block of
+// macros, add_lanes and, unless it has masks, load and store. LANES must divide 16; WIDE and TAIL
+// are at most 4. tests/test_kernels.c then compares it with >>scalar bit for bit.
 //
-// Every loop below thinks in vectors of 16 numbers, whatever the machine has, and says in which
-// order a sum is taken. What a machine does with it - 1 register of 16, 2 of 8, 4 of 4, or 16
-// numbers one by one - then cannot change a bit of the result. Three rules:
+// Every loop below is defined on vectors of 16 numbers and fixes the order of each sum. Whether a
+// machine uses 1 register of 16, 2 of 8, 4 of 4 or 16 single numbers then cannot change a bit of
+// the result. Three rules:
 //   - A product that is added is fused with the addition (rounded once): fma(a, b, c) = a*b + c.
-//   - A dot product has 16 lanes, lane l sums i = l, l + 16, ..; then lanes l + 8 are added to
+//   - A dot product has 16 lanes. Lane l sums i = l, l + 16, ..; then lanes l + 8 are added to
 //     lanes l, then l + 4, l + 2, l + 1.
-//   - A sum over rows or packets is taken in pieces of 64, each from zero, one term after the
-//     other; the pieces are added up in order.
-// 16 is the widest register that there is, AVX-512's. 64 states of 256 units are 64 KB, and the
-// gradients of 64 units as much: both stay in the second cache.
+//   - A sum over rows or packets is taken in pieces of 64 terms. Each piece starts from zero and
+//     adds one term after the other; the pieces are added in order.
+// 16 is the width of the widest register, AVX-512's. 64 states of 256 units take 64 KB, and the
+// gradients of 64 units as much, so both stay in the second-level cache.
 enum { PKTSEQI_PIECE = 64 };
+
+// Returns the size of the next piece where `left` terms are left.
+static size_t pktseqi_piece(size_t left) {
+    return left < PKTSEQI_PIECE ? left : (size_t)PKTSEQI_PIECE;
+}
+
+// Returns the number of pieces of `terms` terms.
+static size_t pktseqi_pieces(size_t terms) { return (terms + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE; }
 
 // One factor of a row of dot products: w (rows, cols) times x, (count) rows x_stride apart.
 typedef struct pktseqi_product {
@@ -10183,9 +10192,8 @@ typedef struct pktseqi_product {
     size_t entries;
 } pktseqi_product;
 
-// A number of a row that is nearly all zeros: in its lane of the 16 (lane col % 16), with zeros
-// around it. A multiply-add of a zero leaves every sum as it is, so what is left out changes no
-// bit.
+// One number of a sparse row, in its lane of 16 (lane col % 16) with zeros in the others. Adding
+// the product of a zero changes no bit of a sum, so the zeros of the row can be skipped.
 typedef struct pktseqi_nonzero {
     size_t col;
     pktseq_real x[16];
@@ -10193,7 +10201,7 @@ typedef struct pktseqi_nonzero {
 
 // The kernels, compiled for one instruction set.
 typedef struct pktseqi_kernels {
-    const char *name;
+    const char *build_info;  // what pktseq_build_info returns where these are chosen
 
     // out[b][i] = sum over the products of w[i] . x[b]      i < rows, b < count
     void (*matmul)(const pktseqi_product *product, int products, size_t rows, size_t count,
@@ -10201,7 +10209,7 @@ typedef struct pktseqi_kernels {
 
     // out[s][c] += scale * sum over t < terms of a[s*as + t*at] * b[t][c]
     //   s < slots, c < cols, terms up to PKTSEQI_PIECE
-    //   overwrite: out is taken for zeros, whatever it holds, even no number
+    //   overwrite: out counts as zeros, whatever it holds, even NaN
     void (*rank_update)(const pktseq_real *a, size_t as, size_t at, const pktseq_real *const *b,
                         size_t terms, size_t slots, size_t cols, pktseq_real scale, int overwrite,
                         pktseq_real *out, size_t out_stride);
@@ -10210,7 +10218,7 @@ typedef struct pktseqi_kernels {
     void (*column_sums)(const pktseq_real *d, size_t d_stride, size_t terms, size_t n,
                         pktseq_real scale, int overwrite, pktseq_real *y);
 
-    // The gates of a GRU step from their dot products, and the way back: see >>gru.
+    // The gates of a GRU step from their dot products, and their derivatives: see >>gru.
     void (*gates)(const pktseq_real *b_ih, const pktseq_real *b_hh, size_t H, size_t count,
                   pktseq_real *gate, size_t gate_stride, const pktseq_real *h, pktseq_real *h2,
                   size_t h_stride);
@@ -10220,9 +10228,9 @@ typedef struct pktseqi_kernels {
     // axpy      y += a * x
     // scale     v *= a
     // momentum  v = m * v + s * g, each rounded, then w += a * v
-    // exp       v = e^(v - max); returns their sum, in 16 lanes as a dot product's
+    // exp       v = e^(v - max); returns their sum, in 16 lanes like a dot product's
     // sigmoid   v = 1 / (1 + e^-v)
-    // max       returns the largest of at least one
+    // max       returns the largest of n >= 1 numbers
     // squares   returns the sum of v * v in double, where no square of a float overflows
     void (*axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y, size_t n);
     void (*scale)(pktseq_real a, pktseq_real *v, size_t n);
@@ -10234,29 +10242,29 @@ typedef struct pktseqi_kernels {
     double (*squares)(const pktseq_real *v, size_t n);
 } pktseqi_kernels;
 
-// The exponential of every path, vector or not: e^x = 2^n (1 + p) with n = round(x / ln 2), the
-// rest r = x - n ln 2 in two steps, and p = e^r - 1 by its Taylor series to r^7 (|r| is at most
-// ln 2 / 2: what is left out is below a quarter of an ulp). Adding 1.5 * 2^23 rounds to an integer,
-// and leaves it in the low bits. Errors against the exact value over all floats, which
-// `build/test_kernels all` looks at: e^x from -87 to 88 1.06 ulp, sigmoid 2.48 ulp, tanh 2.50 ulp;
-// beyond they take the value there.
+// The exponential function of all kernels: e^x = 2^n (1 + p) with n = round(x / ln 2), the
+// remainder r = x - n ln 2 in two steps, and p = e^r - 1 by its Taylor series to r^7. (|r| is at
+// most ln 2 / 2, so the truncation error is below a quarter of an ulp.) Adding 1.5 * 2^23 rounds to
+// an integer and leaves it in the low bits. Largest errors over all floats, measured by
+// `build/test_kernels all`: e^x 1.06 ulp, sigmoid 2.48 ulp, tanh 2.50 ulp. x is clamped to -87 ..
+// 88 first, where e^x is a normal float.
 #define PKTSEQI_LOG2_E 1.44269504088896341f
 #define PKTSEQI_LN2_HIGH 0.693145751953125f
 #define PKTSEQI_LN2_LOW 1.42860682030941723e-6f
 #define PKTSEQI_ROUNDER 12582912.0f
 
 // Returns a * b + c, rounded once, for the scalar kernels of float. Without such an instruction C
-// libraries are slow at it, and not all are right. The product of two floats is exact in double.
-// Its sum with c, s, is rounded, but what it lacks, e, is known exactly (Knuth's TwoSum). If that
-// is not 0, s is moved to its neighbour on that side, unless its last bit is 1 already: an odd s is
-// never half way between two floats, so rounding it once more is as good as rounding the exact sum
-// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+// libraries are slow at it, and some are wrong. The product of two floats is exact in double. Its
+// sum s with c is rounded, but the rounding error e is known exactly (Knuth's TwoSum). If e is not
+// 0, s is moved to its neighbour on that side, unless its last bit is 1 already. An odd s is never
+// half way between two floats, so rounding it to float equals rounding the exact sum (Boldo and
+// Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
 static float pktseqi_fmaf(float a, float b, float c) {
 #if defined(PKTSEQI_DOUBLES) && !defined(FP_FAST_FMAF)
     double product = (double)a * (double)b, addend = (double)c, s = product + addend;
     double more = s - product, e = (product - (s - more)) + (addend - more);
     uint64_t bits = pktseqi_bits(&s);
-    if ((e > 0 || e < 0) && !(bits & 1)) {  // s is not 0, then
+    if ((e > 0 || e < 0) && !(bits & 1)) {  // which implies that s is not 0
         bits = (e > 0) == (s > 0) ? bits + 1 : bits - 1;
         memcpy(&s, &bits, sizeof s);
     }
@@ -10266,20 +10274,44 @@ static float pktseqi_fmaf(float a, float b, float c) {
 #endif
 }
 
-// Returns the sum of 16 lanes in the order of the tree: lanes l + 8 come to lanes l, then l + 4,
-// l + 2 and l + 1. Changes lane.
+// Returns the sum of 16 lanes in the order of the tree: adds lanes l + 8 to lanes l, then l + 4,
+// l + 2 and l + 1. Overwrites lane.
 static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
     for (int width = 8; width > 0; width /= 2)
         for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
     return lane[0];
 }
 
-// The next two sections are read once for each instruction set: this file includes itself for the
-// machine's fused multiply-add (double on x86) or its vectors (float), and goes on with plain C.
+// How the library was built, as one string per table of kernels. The preprocessor joins it, since
+// pktseq_build_info has no memory to do so at run time.
+#define PKTSEQI_QUOTE2(x) #x
+#define PKTSEQI_QUOTE(x) PKTSEQI_QUOTE2(x)
+#ifdef _OPENMP
+#define PKTSEQI_INFO_OPENMP ", OpenMP " PKTSEQI_QUOTE(_OPENMP)
+#else
+#define PKTSEQI_INFO_OPENMP ", no OpenMP"
+#endif
+#ifdef PKTSEQ_NO_STDIO
+#define PKTSEQI_INFO_STDIO ", no stdio"
+#else
+#define PKTSEQI_INFO_STDIO ""
+#endif
+#ifdef __VERSION__
+#define PKTSEQI_INFO_COMPILER ", compiler " __VERSION__
+#else
+#define PKTSEQI_INFO_COMPILER ""
+#endif
+#define PKTSEQI_BUILD_INFO \
+    "pktseq " PKTSEQ_VERSION ", " PKTSEQI_QUOTE(PKTSEQ_REAL) ", " PKTSEQI_ISA_NAME \
+        PKTSEQI_INFO_OPENMP PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
+
+// The next two sections are compiled once for each instruction set: this file includes itself for
+// the machine's fused multiply-add (double on x86) or its vectors (float), then continues with
+// plain C.
 #define PKTSEQI_SELF
 #if defined(PKTSEQI_X86) && !PKTSEQI_IS_FLOAT
 #define PKTSEQI_SCALAR
-#define PKTSEQI_ISA_NAME "plain C with FMA"
+#define PKTSEQI_ISA_NAME "FMA"
 #define PKTSEQI_TARGET __attribute__((target("avx2,fma")))
 #define PKTSEQI_K(name) pktseqi_##name##_fma
 #include PKTSEQ_FILE
@@ -10309,11 +10341,11 @@ static pktseq_real pktseqi_sum_lanes(pktseq_real *lane) {
 #endif  // PKTSEQI_IMPLEMENTED
 
 #ifdef PKTSEQI_K
-// The next two are one text for all instruction sets, of which the compiler makes vectors.
+// The next two functions have the same source for all instruction sets; the compiler vectorises
+// them.
 
-// What a softmax subtracts; the same in any order. A first number that is not one stays the
-// largest, and makes the sums that come of it not a number, either: so a network that diverges is
-// seen.
+// Returns the largest number, which a softmax subtracts. The order does not matter. A NaN at the
+// front stays the result, and any other makes the softmax's sum NaN: divergence is not hidden.
 static PKTSEQI_TARGET pktseq_real PKTSEQI_K(max)(const pktseq_real *v, size_t n) {
     pktseq_real lane[16], max = v[0];
     size_t i = 0;
@@ -10327,7 +10359,8 @@ static PKTSEQI_TARGET pktseq_real PKTSEQI_K(max)(const pktseq_real *v, size_t n)
     return max;
 }
 
-// The norm of the gradients: 16 lanes, each number in lane i % 16, added up one after the other.
+// Returns the sum of squares, for the norm of the gradients. Number i is added to lane i % 16; the
+// 16 lanes are added one after the other.
 static PKTSEQI_TARGET double PKTSEQI_K(squares)(const pktseq_real *v, size_t n) {
     double lane[16] = {0}, sum = 0;
     size_t i = 0;
@@ -10342,10 +10375,10 @@ static PKTSEQI_TARGET double PKTSEQI_K(squares)(const pktseq_real *v, size_t n) 
 
 // ---- >>scalar: the kernels in plain C, one number after the other -----------------------------
 
-// How this section works: each function of pktseqi_kernels as a loop over single numbers, in the
-// order of sums that >>kernels lays down. It is what the vectors below are tested against to the
-// bit, what runs where there are none, and where to begin reading. In double, which has no vectors,
-// it is compiled a second time for processors with a fused multiply-add, and exp and tanh are C's.
+// How this section works: each function of pktseqi_kernels is a loop over single numbers, in the
+// order of sums that >>kernels fixes. Read these first. The vector kernels are tested against them
+// bit for bit, and they run where there are no vectors. In double, which has no vectors, they are
+// compiled a second time for processors with a fused multiply-add, and exp and tanh are C's.
 #ifdef PKTSEQI_SCALAR
 
 // Returns a * b + c, rounded once, for the current number type.
@@ -10354,23 +10387,23 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(fma)(pktseq_real a, pktseq_real b, pktseq_r
                                      : (pktseq_real)fma((double)a, (double)b, (double)c);
 }
 
-// out[b][i] = w[i] . x[b]: lane l of 16 sums the columns l, l + 16, .. of all products; then the
-// tree. A row that does not fill the last 16 columns is read as if zeros followed: in C, not in
-// memory.
+// Computes out[b][i] = w[i] . x[b]. Lane l of 16 sums the columns l, l + 16, .. of all products;
+// then the lanes are added by the tree. The last columns of a row are padded with zeros to 16, in
+// the code and not in memory.
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                            size_t rows, size_t count, pktseq_real *out,
                                            size_t out_stride) {
     for (size_t b = 0; b < count; ++b)
         for (size_t i = 0; i < rows; ++i) {
-            // The lanes run on over all products: W_ih x and W_hh h are one long row times one long
-            // column, and their sum is never rounded in between.
+            // The lanes continue over all products: W_ih x + W_hh h is one long row times one long
+            // column, so their sum is not rounded in between.
             pktseq_real lane[16] = {0};
             for (int k = 0; k < products; ++k) {
                 size_t n = product[k].cols, j = 0;
                 const pktseq_real *w = product[k].w + i * n;
                 const pktseq_real *x = product[k].entry
                                            ? NULL : product[k].x + b * product[k].x_stride;
-                // A one-hot row: only the columns that are not zero, each in its lane.
+                // A sparse row: only the columns that are not zero, each in its lane.
                 for (size_t e = 0; product[k].entry && e < product[k].entries; ++e) {
                     const pktseqi_nonzero *at = product[k].entry + b * product[k].entries + e;
                     for (size_t l = 0; l < 16; ++l)
@@ -10380,7 +10413,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
                 for (; j + 16 <= n; j += 16)
                     for (size_t l = 0; l < 16; ++l)
                         lane[l] = PKTSEQI_K(fma)(w[j + l], x[j + l], lane[l]);
-                for (size_t l = 0; j < n && l < 16; ++l)  // the last vector is filled with zeros
+                for (size_t l = 0; j < n && l < 16; ++l)  // the last vector is padded with zeros
                     lane[l] = PKTSEQI_K(fma)(j + l < n ? w[j + l] : 0, j + l < n ? x[j + l] : 0,
                                              lane[l]);
             }
@@ -10388,9 +10421,9 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
         }
 }
 
-// out[s] += scale * sum over t of a[s][t] * b[t]: up to 64 outer products, a matrix of rank k =
-// terms. The gradient of a weight matrix is this, with packets as terms; and W' d, with units as
-// terms.
+// Computes out[s] += scale * sum over t of a[s][t] * b[t]: up to 64 outer products, a matrix of
+// rank k = terms. This is the gradient of a weight matrix, with packets as terms, and the product
+// W' d, with units as terms.
 static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t as, size_t at,
                                                 const pktseq_real *const *b, size_t terms,
                                                 size_t slots, size_t cols,
@@ -10398,7 +10431,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t a
                                                 size_t out_stride) {
     for (size_t s = 0; s < slots; ++s)
         for (size_t c = 0; c < cols; c += 16) {
-            // 16 columns at a time, only because a loop of 16 is quick; lanes do not meet here.
+            // 16 columns at a time only for speed: no sum here crosses lanes.
             pktseq_real sum[16] = {0}, *to = out + s * out_stride + c;
             size_t n = cols - c < 16 ? cols - c : 16;
             for (size_t t = 0; t < terms; ++t) {
@@ -10411,8 +10444,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const pktseq_real *a, size_t a
         }
 }
 
-// y += scale * sum over t of d[t]: the gradient of a bias, d the deltas of up to 64 packets. Added
-// one after the other from zero, then scaled and added to y at once: rounded as rank_update rounds.
+// Computes y += scale * sum over t of d[t]: the gradient of a bias from the deltas d of up to 64
+// packets. The last multiply-add is fused, so it rounds as rank_update does.
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d_stride,
                                                size_t terms, size_t n, pktseq_real scale,
                                                int overwrite, pktseq_real *y) {
@@ -10423,13 +10456,13 @@ static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const pktseq_real *d, size_t d
     }
 }
 
-// Returns p of e^x = scale * (1 + p), as >>kernels explains; x from -87 to 88. A rounded n in the
+// Returns p of e^x = scale * (1 + p), as >>kernels explains; x from -87 to 88. The rounded n in the
 // low bits of t becomes the exponent of scale by a shift.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
     float t = pktseqi_fmaf(x, PKTSEQI_LOG2_E, PKTSEQI_ROUNDER), n = t - PKTSEQI_ROUNDER;
     float r, p, power;
     uint32_t bits;
-    memcpy(&bits, &t, sizeof bits);  // low bits: n + 2^22 (from ROUNDER), which << 23 pushes out
+    memcpy(&bits, &t, sizeof bits);  // low bits: n + 2^22 (from ROUNDER), which << 23 shifts out
     bits = (bits << 23) + (127u << 23);
     memcpy(&power, &bits, sizeof power);
     r = pktseqi_fmaf(n, -PKTSEQI_LN2_LOW, pktseqi_fmaf(n, -PKTSEQI_LN2_HIGH, x));
@@ -10442,14 +10475,14 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_parts)(float x, pktseq_real *scale) {
     return (pktseq_real)pktseqi_fmaf(p, r * r, r);
 }
 
-// Returns x held between low and high; what is no number stays so: comparisons with it are false.
+// Returns x clamped to low .. high. NaN stays NaN, since comparisons with it are false.
 PKTSEQI_INLINE float PKTSEQI_K(clamp)(float x, float low, float high) {
     x = low > x ? low : x;
     return high < x ? high : x;
 }
 
-// Returns e^x, for softmax and sigmoid. In double it is C's: there speed does not matter, since
-// double is for checking gradients.
+// Returns e^x, for softmax and sigmoid. In double it is C's: double is for checking gradients,
+// where speed does not matter.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
     pktseq_real p, scale;
     if (sizeof x == sizeof(double)) return (pktseq_real)exp((double)x);
@@ -10457,13 +10490,12 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(exp_of)(pktseq_real x) {
     return PKTSEQI_K(fma)(p, scale, scale);
 }
 
-// Returns sigmoid(x) = 1 / (1 + e^-x), in (0, 1): how far a gate is open. Its derivative is s*(1 -
-// s).
+// Returns s = sigmoid(x) = 1 / (1 + e^-x), from 0 to 1: how far a gate is open. ds/dx = s*(1 - s).
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(sigmoid_of)(pktseq_real x) {
     return 1 / (1 + PKTSEQI_K(exp_of)(-x));
 }
 
-// Returns tanh(x) = (e^2x - 1) / (e^2x + 1), in (-1, 1). Its derivative is 1 - tanh(x)^2.
+// Returns t = tanh(x) = (e^2x - 1) / (e^2x + 1), from -1 to 1. dt/dx = 1 - t*t.
 PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
     pktseq_real p, scale;
     if (sizeof x == sizeof(double)) return (pktseq_real)tanh((double)x);
@@ -10472,9 +10504,9 @@ PKTSEQI_INLINE pktseq_real PKTSEQI_K(tanh_of)(pktseq_real x) {
     return p / (p + 2);
 }
 
-// From W x + W h in the four quarters of gate to r, z, n, q, and the next state: plain_gru after
-// its products. Both biases of r and z are added first, as in the vectors; q has its own, inside of
-// r * q. (1 - z)*n + z*h is n + z*(h - n) here, with one rounding less.
+// Turns W x + W h in the four quarters of gate into r, z, n, q, and computes the next state: the
+// loop of plain_gru. The two biases of r and of z are added first, as in the vectors; q has its
+// own, inside r * q. (1 - z)*n + z*h is n + z*(h - n) here, with one rounding less.
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktseq_real *b_hh,
                                             size_t H, size_t count, pktseq_real *gate,
                                             size_t gate_stride, const pktseq_real *h,
@@ -10490,8 +10522,11 @@ static PKTSEQI_TARGET void PKTSEQI_K(gates)(const pktseq_real *b_ih, const pktse
         }
 }
 
-// The mirror of it, plain_gru_back before its products: from dh2 in dh to the derivatives before
-// the activations, in place, and the part of dh that comes straight from h2 = (1 - z)*n + z*h.
+// Turns r, z, n, q in gate into the derivatives before the activations, in place, and dh2 in dh
+// into the part of dh that comes directly from h2 = (1 - z)*n + z*h: the loop of plain_gru_back.
+//   was: h2 = (1 - z)*n + z*h        dz = dh2*(h - n)     dn = dh2*(1 - z)     dh = dh2*z
+//   was: n = tanh(a_n + r*q)         an = dn*(1 - n*n)    dr = an*q            dq = an*r
+//   was: r, z = sigmoid(..)          ar = dr*r*(1 - r)    az = dz*z*(1 - z)
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktseq_real *h,
                                              pktseq_real *dh, size_t h_stride, pktseq_real *gate,
                                              size_t gate_stride) {
@@ -10509,14 +10544,14 @@ static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const pktse
         }
 }
 
-// The descent w += -rate * g, and every other sum of two arrays.
+// Computes y += a * x: a step of SGD with a = -rate, and every other sum of two arrays.
 static PKTSEQI_TARGET void PKTSEQI_K(axpy)(pktseq_real a, const pktseq_real *x, pktseq_real *y,
                                            size_t n) {
     for (size_t i = 0; i < n; ++i) y[i] = PKTSEQI_K(fma)(a, x[i], y[i]);
 }
 
-// The descent with momentum, as torch.optim.SGD has it: v = m v + g, w -= rate v (a is -rate), of
-// gradients that are clipped to s * g on the way: the same two roundings as in two passes.
+// Takes a step of SGD with momentum like torch.optim.SGD: v = m v + g, w -= rate v (a = -rate). The
+// gradients are clipped to s * g on the way, with the same two roundings as in two passes.
 static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, pktseq_real s, const pktseq_real *g,
                                                pktseq_real a, pktseq_real *v, pktseq_real *w,
                                                size_t n) {
@@ -10526,20 +10561,20 @@ static PKTSEQI_TARGET void PKTSEQI_K(momentum)(pktseq_real m, pktseq_real s, con
     }
 }
 
-// A softmax is this and a division by the sum that it returns. max: the largest of v, so that no
-// power is above 1 and the sum at least 1.
+// Computes v = e^(v - max) and returns the sum, which a softmax divides by. max is the largest of
+// v, so no power is above 1 and the sum is at least 1.
 static PKTSEQI_TARGET pktseq_real PKTSEQI_K(exp)(pktseq_real *v, size_t n, pktseq_real max) {
     pktseq_real lane[16] = {0};
     for (size_t i = 0; i < n; ++i) lane[i % 16] += v[i] = PKTSEQI_K(exp_of)(v[i] - max);
     return pktseqi_sum_lanes(lane);
 }
 
-// Gradients that are clipped, and a softmax's division.
+// Multiplies v by a: clips gradients, and does a softmax's division.
 static PKTSEQI_TARGET void PKTSEQI_K(scale)(pktseq_real a, pktseq_real *v, size_t n) {
     for (size_t i = 0; i < n; ++i) v[i] *= a;
 }
 
-// Outputs that are flags: their probabilities.
+// Computes v = sigmoid(v): the probabilities of outputs that are flags.
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
     for (size_t i = 0; i < n; ++i) v[i] = PKTSEQI_K(sigmoid_of)(v[i]);
 }
@@ -10547,20 +10582,25 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #else
 // ---- >>vectors: the same kernels, a register at a time ----------------------------------------
 
-// How this section works: it is read once for each instruction set. A register holds LANES numbers
-// and is of the compiler's own vector type V, so that + - * / act on all of them, and a formula
-// below is the formula of >>scalar. What the compiler has no operator for are the macros here:
+// How this section works: it is compiled once for each instruction set. A register holds LANES
+// numbers and has the compiler's own vector type V, so + - * / act on all of them, and a formula
+// below is the formula of >>scalar. Macros stand for what the compiler has no operator for:
 //   FMA(a, b, c)   a*b + c, rounded once
-//   MIN, MAX       of a and b, a constant and a number; NaN stays NaN
-//   POWER(a)       2^n, of an n that was rounded to a whole number by adding PKTSEQI_ROUNDER
+//   MIN, MAX       of a constant a and a number b; NaN stays NaN
+//   SET(a)         a in every lane
+//   POWER(a)       2^n, of an n that was rounded to an integer by adding PKTSEQI_ROUNDER
 //   LOAD, STORE    LANES numbers, at any address
-// SQUARE^2 is how many 16-lane sums the matmul keeps in registers, WIDE how many registers of a row
-// the rank-k update takes at a time, TAIL how many at a row's end: as many as leave room for what
-// is multiplied. (AVX-512 and NEON have 32 registers, AVX2 has 16. Measured with AVX-512: 4 x 4
-// sums reach 90 to 95 % of the multiply-add peak while data are in the caches.)
+// SQUARE^2 is the number of 16-lane sums that the matmul keeps in registers, WIDE the number of
+// registers of a row that the rank-k update takes at a time, TAIL the same at a row's end. They
+// leave room for the factors: AVX-512 and NEON have 32 registers, AVX2 has 16. Measured with
+// AVX-512: 4 x 4 sums reach 90 to 95 % of the multiply-add peak while the data are in the caches.
+//
+// Order: loads and stores, matmul, rank_update and column_sums, gates and deltas, loops over
+// arrays. Loops marked UNROLL have constant bounds once their function is inlined: arrays of V that
+// they index stay in registers, and nothing of them is in memory.
 #if PKTSEQI_ISA == 512
-// AVX-512 (Intel since Skylake-X, AMD since Zen 4): a register is the 16 lanes, and every load and
-// store takes a mask of lanes, so the ends of rows need no code of their own.
+// AVX-512 (Intel since Skylake-X, AMD since Zen 4): a register holds all 16 lanes, and every load
+// and store takes a mask of lanes, so the ends of rows need no code of their own.
 #define PKTSEQI_V __m512
 #define PKTSEQI_LANES 16
 #define PKTSEQI_SQUARE 4
@@ -10570,8 +10610,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_BITS(a) _mm512_castps_si512(a)
 #define PKTSEQI_REAL_OF(bits) _mm512_castsi512_ps(bits)
 #elif PKTSEQI_ISA == 256
-// AVX2 (Intel since Haswell, AMD since Zen): two registers are the 16 lanes. There are masks for
-// loads and stores, but slow ones on some processors: they are used at the ends of rows only.
+// AVX2 (Intel since Haswell, AMD since Zen): two registers hold the 16 lanes. Masked loads and
+// stores are slow on some processors, so they are used at the ends of rows only.
 #define PKTSEQI_V __m256
 #define PKTSEQI_LANES 8
 #define PKTSEQI_SQUARE 2
@@ -10581,8 +10621,8 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #define PKTSEQI_BITS(a) _mm256_castps_si256(a)
 #define PKTSEQI_REAL_OF(bits) _mm256_castsi256_ps(bits)
 #elif PKTSEQI_ISA == 128
-// NEON (every 64-bit Arm): four registers are the 16 lanes. No masks: an end of 1 to 3 numbers goes
-// number by number.
+// NEON (every 64-bit Arm): four registers hold the 16 lanes. There are no masks: the last 1 to 3
+// numbers of a row are loaded and stored one by one.
 #define PKTSEQI_V float32x4_t
 #define PKTSEQI_LANES 4
 #define PKTSEQI_SQUARE 2
@@ -10613,19 +10653,25 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #endif
 #define PKTSEQI_REGISTERS (16 / PKTSEQI_LANES)  // that make 16 lanes
 
+// Goes through `count` numbers, a register at a time; GET and PUT load and store those of p. At the
+// end of the array they leave the lanes past it out.
+#define PKTSEQI_EACH(count) for (size_t i = 0, end = count; i < end; i += PKTSEQI_LANES)
+#define PKTSEQI_GET(p) PKTSEQI_K(load)((p) + i, end - i)
+#define PKTSEQI_PUT(p, v) PKTSEQI_K(store)((p) + i, v, end - i)
+
 #if PKTSEQI_ISA == 256
-// Eight lanes of which the first n are all ones: a window of 8 ones and 8 zeros.
+// Returns eight lanes, the first n < 8 of them all ones: a window on 8 ones and 8 zeros.
 PKTSEQI_INLINE __m256i PKTSEQI_K(mask)(size_t n) {
     static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return _mm256_loadu_si256((const __m256i *)(window + 8 - n));
 }
 #endif
 
-// Loads the first n numbers (LANES or more: all), and zeros for the rest. Nothing after them is
-// read: they may be the last of an array.
+// Returns the first n numbers (LANES or more: all), and zeros in the other lanes. Nothing after
+// them is read: they may be the last of an array.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p, size_t n) {
 #if PKTSEQI_ISA == 512
-    // A lane that the mask leaves out is not read: no fault, even if it lies in no page.
+    // A lane outside the mask is not read, and cannot fault even if its page does not exist.
     return _mm512_maskz_loadu_ps((__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), p);
 #elif PKTSEQI_ISA == 256
     return n < 8 ? _mm256_maskload_ps(p, PKTSEQI_K(mask)(n)) : PKTSEQI_LOAD(p);
@@ -10656,30 +10702,30 @@ PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 
 // ---- matmul: dot products of rows with rows ----
 //
-// Both factors lie along the sum: w (rows, cols), x (count, cols). So a vector of w and a vector of
-// x are multiplied lane by lane, and each sum is 16 lanes until the end of the row, when they are
-// added up across. The alternative, weights packed by columns anew in every iteration, needs no
-// sums across, but has another order of sums and so other bits. Measured with AVX-512, data in the
-// caches: 88 % of the multiply-add peak at 281 columns (25 inputs and 256 units), 73 % at 64 alone.
+// Both factors are contiguous along the sum: w (rows, cols), x (count, cols). So vectors of w and x
+// are multiplied lane by lane, and each sum has 16 lanes until the end of the row, where the lanes
+// are added. The alternative, repacking the weights by columns in every iteration, needs no sums
+// across lanes, but has another order of sums and so other bits. Measured with AVX-512, data in the
+// caches: 88 % of the multiply-add peak at 281 columns (25 inputs and 256 units), 73 % at 64.
 //
-// The matmul's sums: each is 16 lanes in REGISTERS registers, and there are SUMS of them.
+// A sum of the matmul is 16 lanes in REGISTERS registers; SUMS of them are computed at a time.
 #define PKTSEQI_SUMS (PKTSEQI_SQUARE * PKTSEQI_SQUARE)
 typedef struct PKTSEQI_K(sum16) {
     PKTSEQI_V r[PKTSEQI_REGISTERS];
 } PKTSEQI_K(sum16);
 
-// Adds up the lanes of all SUMS, each by the tree of >>kernels: lanes l + 8 to l, l + 4 to l, ..
+// Adds the lanes of each of SUMS sums, by the tree of >>kernels: lanes l + 8 to l, l + 4 to l, ..
 #if PKTSEQI_ISA == 512
-// Sixteen sums fold together, 16 vectors to 8, 4, 2 and 1: of two vectors a fold takes what may
-// stay in its place by a blend and what has to move by one shuffle. (Processors blend in most of
-// their units, but move numbers within a vector in one or two.)
+// Sixteen sums fold together, 16 vectors to 8, 4, 2 and 1. A fold of two vectors takes the lanes
+// that stay in place by a blend and those that move by one shuffle. (Processors blend in most of
+// their execution units, but shuffle in one or two.)
 #define PKTSEQI_FOLD(stay, a, b, moved) \
     (_mm512_mask_blend_ps((__mmask16)(stay), a, b) + (moved))
 //   v0 .. v15   16 lanes each
 //   halves      v0 and v8 share a vector, 8 lanes each; v1 and v9; ..      8 vectors
 //   quarters    v0 v4 v8 v12 share one, 4 lanes each; ..                   4 vectors, q[0] .. q[3]
 //   eighths     8 sums of 2 lanes                                          2 vectors
-//   at last     16 sums of 1 lane, in the order of v                       1 vector
+//   result      16 sums of 1 lane, in the order of v                       1 vector
 PKTSEQI_INLINE void PKTSEQI_K(add_lanes)(const PKTSEQI_K(sum16) *v, float *to) {
     const __m512i quarters = _mm512_set_epi32(11, 10, 9, 8, 31, 30, 29, 28, 3, 2, 1, 0, 23, 22, 21,
                                               20);
@@ -10712,8 +10758,8 @@ PKTSEQI_INLINE void PKTSEQI_K(add_lanes)(const PKTSEQI_K(sum16) *v, float *to) {
 }
 #endif
 
-// sum[s*R + r] += w[r] . x[s] over 16 columns from col on, of which `part` are there. In a register
-// of x all R rows are multiplied before the next is loaded.
+// Computes sum[s*R + r] += w[r] . x[s] over the 16 columns from `col` on, of which the first `part`
+// exist. Each register of x is multiplied with all R rows before the next one is loaded.
 PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_K(sum16) *sum, const float *const *w, const int R,
                                          const float *const *x, const int S, size_t col,
                                          size_t part) {
@@ -10731,8 +10777,8 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_16)(PKTSEQI_K(sum16) *sum, const float *con
     }
 }
 
-// The same for inputs of which entry (S rows, `entries` apart) lists what is not zero: a column of
-// the weights, times the 16 lanes of the entry, in which all but one are zeros.
+// Computes the same for sparse rows x, S of them with `entries` entries each: adds a column of the
+// weights times the 16 lanes of an entry, of which all but one are zeros.
 PKTSEQI_INLINE void PKTSEQI_K(matmul_entries)(PKTSEQI_K(sum16) *sum, const float *const *w,
                                               const int R, const pktseqi_nonzero *entry,
                                               size_t entries, const int S) {
@@ -10748,9 +10794,10 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_entries)(PKTSEQI_K(sum16) *sum, const float
         }
 }
 
-// R rows times S sequences, R * S = SUMS, which stay in registers over all products. All sequences
-// are there; past the last of `rows` rows the first one stands in, so that nothing after the
-// weights is read, and its result is not stored. (whole: all rows are there.)
+// Multiplies R rows from `row` on with S sequences from b on, R * S = SUMS. The sums stay in
+// registers over all products. All S sequences exist; for rows past the last of `rows` the first
+// one is repeated, so that nothing after the weights is read, and its result is not stored. whole:
+// all R rows exist, known at compile time.
 PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int products,
                                             size_t row, size_t rows, const int R, size_t b,
                                             const int S, const int whole, float *out,
@@ -10783,9 +10830,10 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int 
     }
 }
 
-// Takes 16 to 23 sequences at a time: at 256 units their states are 16 to 23 KB and stay in the
-// first cache (32 KB) while the rows of the weights pass by once. A block is BLOCK rows times BLOCK
-// sequences; what does not fill one goes sequence by sequence, SUMS rows at a time.
+// Computes out[b][i] = w[i] . x[b], for 16 to 23 sequences at a time: with 256 units their states
+// take 16 to 23 KB and stay in the first-level cache (32 KB) while the weights are read once. A
+// block is SQUARE rows by SQUARE sequences; rows and sequences that fill no block are computed
+// sequence by sequence, SUMS rows at a time.
 static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int products,
                                              size_t rows, size_t count, float *out,
                                              size_t out_stride) {
@@ -10806,14 +10854,14 @@ static PKTSEQI_TARGET void PKTSEQI_K(matmul)(const pktseqi_product *product, int
 
 // ---- rank_update: a sum of outer products ----
 //
-// Here lanes are columns of the result and never meet: out[s] += scale * (sum over t of a[s][t]
-// b[t]). One number of a is set to all lanes and multiplied with registers of b's row. a may lie
-// either way, a[s * as + t * at]: along the slots for gradients (as = 1: units of a packet's
-// deltas), along the terms for W' d (at = 1).
+// Here lanes are columns of the result, and no sum crosses them: out[s] += scale * (sum over t of
+// a[s][t] b[t]). One number of a is copied to all lanes and multiplied with registers of b's row.
+// a[s * as + t * at] may be contiguous along the slots, for gradients (as = 1: the deltas of a
+// packet's units), or along the terms, for W' d (at = 1).
 //
-// S slots times C registers of columns from col on, of which `cols` numbers are there (whole: all).
-// Missing slots repeat the first one and are not stored. The sums over the terms stay in registers;
-// what is in out is read and written once for each 64 terms.
+// Computes S slots times C registers of columns from `col` on, of which `cols` numbers exist
+// (whole: all). Missing slots repeat the first one and are not stored. The sums over the terms stay
+// in registers; out is read and written once per 64 terms.
 PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
                                           const float *const *b, size_t col, size_t terms,
                                           size_t slots, const int S, size_t cols, const int C,
@@ -10829,7 +10877,7 @@ PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
     PKTSEQI_UNROLL for (int i = 0; i < S * C; ++i) sum[i] = PKTSEQI_SET(0);
     for (size_t t = 0; t < terms; ++t) {
         const float *from = b[t] + col;
-        PKTSEQI_UNROLL for (int c = 0; c < C; ++c)  // a register with nothing in it reads the first
+        PKTSEQI_UNROLL for (int c = 0; c < C; ++c)  // an empty register loads nothing
             x[c] = PKTSEQI_K(load)(part[c] ? from + PKTSEQI_LANES * c : from, part[c]);
         PKTSEQI_UNROLL for (int s = 0; s < S; ++s) {
             PKTSEQI_V factor = PKTSEQI_SET(a[slot[s] + t * at]);
@@ -10849,11 +10897,11 @@ PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
     }
 }
 
-// Blocks are 4 slots times a stripe of WIDE registers, and TAIL registers of what is left of a row;
-// for a single slot (one sequence on its way back) 4 registers, which hide the latency of a
-// multiply-add: its weights come from the second cache, whose speed is the limit then. Slots are
-// passed from end to end of their rows while all rows b fit into the first cache (8192 numbers are
-// 32 KB), else in stripes.
+// Computes the rank-k update of >>scalar in blocks: 4 slots by a stripe of WIDE registers, and TAIL
+// registers at the end of a row. A single slot (backward of one sequence) takes 4 registers, which
+// hide the latency of a multiply-add; its weights come from the second-level cache, whose speed is
+// the limit. While all rows b fit into the first-level cache (8192 numbers are 32 KB), 4 slots are
+// computed from end to end of their rows; else stripe by stripe.
 static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, size_t at,
                                                   const float *const *b, size_t terms, size_t slots,
                                                   size_t cols, float scale, int overwrite,
@@ -10877,22 +10925,22 @@ static PKTSEQI_TARGET void PKTSEQI_K(rank_update)(const float *a, size_t as, siz
 #undef PKTSEQI_RANK
 }
 
-// The gradient of a bias. One sum at a time: the rows come from the cache, where rank_update has
-// just read them (0.5 % of a training's time).
+// Computes the gradient of a bias, one register of sums at a time: the rows are in the cache, where
+// rank_update has just read them. (0.5 % of the time of training.)
 static PKTSEQI_TARGET void PKTSEQI_K(column_sums)(const float *d, size_t d_stride, size_t terms,
                                                   size_t n, float scale, int overwrite, float *y) {
-    for (size_t i = 0; i < n; i += PKTSEQI_LANES) {
+    PKTSEQI_EACH(n) {
         PKTSEQI_V sum = PKTSEQI_SET(0), old = sum;
-        for (size_t t = 0; t < terms; ++t) sum = sum + PKTSEQI_K(load)(d + t * d_stride + i, n - i);
-        if (!overwrite) old = PKTSEQI_K(load)(y + i, n - i);
-        PKTSEQI_K(store)(y + i, PKTSEQI_FMA(PKTSEQI_SET(scale), sum, old), n - i);
+        for (size_t t = 0; t < terms; ++t) sum = sum + PKTSEQI_GET(d + t * d_stride);
+        if (!overwrite) old = PKTSEQI_GET(y);
+        PKTSEQI_PUT(y, PKTSEQI_FMA(PKTSEQI_SET(scale), sum, old));
     }
 }
 
 // ---- the gates, and what they need ----
 
-// Returns p, and 2^n in scale, of e^x = 2^n (1 + p). x is held between -87 and 88 first, where a
-// float has neither underflow nor overflow; what is no number stays so.
+// Returns p, and 2^n in scale, of e^x = 2^n (1 + p). x is clamped to -87 .. 88 first, where a float
+// neither underflows nor overflows; NaN stays NaN.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
     PKTSEQI_V t, n, r, p;
     x = PKTSEQI_MIN(PKTSEQI_SET(88), PKTSEQI_MAX(PKTSEQI_SET(-87), x));
@@ -10909,14 +10957,14 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_parts)(PKTSEQI_V x, PKTSEQI_V *scale) {
     return PKTSEQI_FMA(p, r * r, r);
 }
 
-// Returns e^x = scale * p + scale: fused, so that nothing of p is lost where it is small.
+// Returns e^x = scale * p + scale, fused, so that no bit of a small p is lost.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(exp_of)(PKTSEQI_V x) {
     PKTSEQI_V scale, p = PKTSEQI_K(exp_parts)(x, &scale);
     return PKTSEQI_FMA(p, scale, scale);
 }
 
-// Returns sigmoid(x) = 1 / (1 + e^-x). A real division: an approximation with a Newton step would
-// have other bits on each machine.
+// Returns sigmoid(x) = 1 / (1 + e^-x). It divides: an approximate reciprocal with a Newton step
+// would have other bits on each machine.
 PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(sigmoid_of)(PKTSEQI_V x) {
     return 1.0f / (1.0f + PKTSEQI_K(exp_of)(-x));
 }
@@ -10928,82 +10976,80 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(tanh_of)(PKTSEQI_V x) {
     return p / (p + 2.0f);
 }
 
-// The gates of LANES units at a time. (They are 3 % of a training's time at 256 units, the deltas
-// as much: so whole and partial registers share one code.)
-#define PKTSEQI_GET(p) PKTSEQI_K(load)(p, H - j)
-#define PKTSEQI_PUT(p, v) PKTSEQI_K(store)(p, v, H - j)
+// Computes r, z, n, q and the next state, as in >>scalar, of LANES units at a time: the loop of
+// plain_gru. (Gates are 3 % of the time of training with 256 units, deltas as much, so whole and
+// partial registers share one code.)
 static PKTSEQI_TARGET void PKTSEQI_K(gates)(const float *b_ih, const float *b_hh, size_t H,
                                             size_t count, float *gate, size_t gate_stride,
                                             const float *h, float *h2, size_t h_stride) {
-    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride)
-        for (size_t j = 0; j < H; j += PKTSEQI_LANES) {
-            float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
-            PKTSEQI_V bias_r = PKTSEQI_GET(b_ih + j) + PKTSEQI_GET(b_hh + j);
-            PKTSEQI_V bias_z = PKTSEQI_GET(b_ih + H + j) + PKTSEQI_GET(b_hh + H + j);
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, h2 += h_stride) {
+        float *gr = gate, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+        PKTSEQI_EACH(H) {
+            PKTSEQI_V bias_r = PKTSEQI_GET(b_ih) + PKTSEQI_GET(b_hh);
+            PKTSEQI_V bias_z = PKTSEQI_GET(b_ih + H) + PKTSEQI_GET(b_hh + H);
             PKTSEQI_V r = PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(gr) + bias_r);
             PKTSEQI_V z = PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(gz) + bias_z);
-            PKTSEQI_V q = PKTSEQI_GET(gq) + PKTSEQI_GET(b_hh + 2 * H + j);
-            PKTSEQI_V n = PKTSEQI_GET(gn) + PKTSEQI_GET(b_ih + 2 * H + j);
+            PKTSEQI_V q = PKTSEQI_GET(gq) + PKTSEQI_GET(b_hh + 2 * H);
+            PKTSEQI_V n = PKTSEQI_GET(gn) + PKTSEQI_GET(b_ih + 2 * H);
             n = PKTSEQI_K(tanh_of)(PKTSEQI_FMA(r, q, n));
             PKTSEQI_PUT(gr, r);
             PKTSEQI_PUT(gz, z);
             PKTSEQI_PUT(gn, n);
             PKTSEQI_PUT(gq, q);
-            PKTSEQI_PUT(h2 + j, PKTSEQI_FMA(z, PKTSEQI_GET(h + j) - n, n));
+            PKTSEQI_PUT(h2, PKTSEQI_FMA(z, PKTSEQI_GET(h) - n, n));
         }
+    }
 }
 
-// The mirror, as in >>scalar: plain_gru_back.
+// Computes the derivatives before the activations, as in >>scalar: the loop of plain_gru_back.
 static PKTSEQI_TARGET void PKTSEQI_K(deltas)(size_t H, size_t count, const float *h, float *dh,
                                              size_t h_stride, float *gate, size_t gate_stride) {
-    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride)
-        for (size_t j = 0; j < H; j += PKTSEQI_LANES) {
-            float *gr = gate + j, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+    for (size_t b = 0; b < count; ++b, gate += gate_stride, h += h_stride, dh += h_stride) {
+        float *gr = gate, *gz = gr + H, *gn = gz + H, *gq = gn + H;
+        PKTSEQI_EACH(H) {
             PKTSEQI_V r = PKTSEQI_GET(gr), z = PKTSEQI_GET(gz), n = PKTSEQI_GET(gn);
-            PKTSEQI_V q = PKTSEQI_GET(gq), dh2 = PKTSEQI_GET(dh + j);
-            PKTSEQI_V dz = dh2 * (PKTSEQI_GET(h + j) - n), dn = dh2 * (1.0f - z);
+            PKTSEQI_V q = PKTSEQI_GET(gq), dh2 = PKTSEQI_GET(dh);
+            PKTSEQI_V dz = dh2 * (PKTSEQI_GET(h) - n), dn = dh2 * (1.0f - z);
             PKTSEQI_V an = dn * PKTSEQI_FMA(-n, n, PKTSEQI_SET(1));
             PKTSEQI_PUT(gr, an * q * PKTSEQI_FMA(-r, r, r));
             PKTSEQI_PUT(gz, dz * PKTSEQI_FMA(-z, z, z));
             PKTSEQI_PUT(gn, an);
             PKTSEQI_PUT(gq, an * r);
-            PKTSEQI_PUT(dh + j, dh2 * z);
+            PKTSEQI_PUT(dh, dh2 * z);
         }
+    }
 }
-#undef PKTSEQI_GET
-#undef PKTSEQI_PUT
 
 // ---- loops over arrays ----
 
-// Each is its namesake in >>scalar. In them `left` numbers are not done yet, and GET and PUT take
-// as many of these as there are lanes. Their speed is that of the memory.
-#define PKTSEQI_EACH \
-    for (size_t i = 0, left = n; i < n; i += PKTSEQI_LANES, left = i < n ? n - i : 0)
-#define PKTSEQI_GET(p) PKTSEQI_K(load)((p) + i, left)
-#define PKTSEQI_PUT(p, v) PKTSEQI_K(store)((p) + i, v, left)
+// Each does the same as its namesake in >>scalar. Memory limits their speed, not arithmetic.
 static PKTSEQI_TARGET void PKTSEQI_K(axpy)(float a, const float *x, float *y, size_t n) {
-    PKTSEQI_EACH PKTSEQI_PUT(y, PKTSEQI_FMA(PKTSEQI_SET(a), PKTSEQI_GET(x), PKTSEQI_GET(y)));
+    PKTSEQI_EACH(n) PKTSEQI_PUT(y, PKTSEQI_FMA(PKTSEQI_SET(a), PKTSEQI_GET(x), PKTSEQI_GET(y)));
 }
 
+// Multiplies v by a.
 static PKTSEQI_TARGET void PKTSEQI_K(scale)(float a, float *v, size_t n) {
-    PKTSEQI_EACH PKTSEQI_PUT(v, a * PKTSEQI_GET(v));
+    PKTSEQI_EACH(n) PKTSEQI_PUT(v, a * PKTSEQI_GET(v));
 }
 
+// Takes a step of SGD with momentum.
 static PKTSEQI_TARGET void PKTSEQI_K(momentum)(float m, float s, const float *g, float a, float *v,
                                                float *w, size_t n) {
-    PKTSEQI_EACH {
+    PKTSEQI_EACH(n) {
         PKTSEQI_V velocity = PKTSEQI_FMA(PKTSEQI_SET(m), PKTSEQI_GET(v), s * PKTSEQI_GET(g));
         PKTSEQI_PUT(v, velocity);
         PKTSEQI_PUT(w, PKTSEQI_FMA(PKTSEQI_SET(a), velocity, PKTSEQI_GET(w)));
     }
 }
 
+// Computes v = sigmoid(v).
 static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(float *v, size_t n) {
-    PKTSEQI_EACH PKTSEQI_PUT(v, PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(v)));
+    PKTSEQI_EACH(n) PKTSEQI_PUT(v, PKTSEQI_K(sigmoid_of)(PKTSEQI_GET(v)));
 }
 
-// The sum's 16 lanes stay in registers while there are 16 numbers. What is left is loaded again
-// after it was stored, so that there are zeros in the lanes past the end.
+// Computes v = e^(v - max) and returns the sum. Its 16 lanes stay in registers over whole groups of
+// 16. The last numbers are loaded again after they were stored, so that the lanes past the end are
+// zeros.
 static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
     float lane[16];
     PKTSEQI_K(sum16) sum;
@@ -11019,7 +11065,7 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
         PKTSEQI_STORE(lane + k * PKTSEQI_LANES, sum.r[k]);
     v += past;
     n -= past;
-    PKTSEQI_EACH {
+    PKTSEQI_EACH(n) {
         PKTSEQI_PUT(v, PKTSEQI_K(exp_of)(PKTSEQI_GET(v) - max));
         PKTSEQI_STORE(lane + i, PKTSEQI_LOAD(lane + i) + PKTSEQI_GET(v));
     }
@@ -11048,10 +11094,11 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
 #undef PKTSEQI_REAL_OF
 #endif  // PKTSEQI_SCALAR
 
+// The table of one instruction set.
 static const pktseqi_kernels PKTSEQI_K(kernels) = {
-    PKTSEQI_ISA_NAME,  PKTSEQI_K(matmul), PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
-    PKTSEQI_K(gates),  PKTSEQI_K(deltas), PKTSEQI_K(axpy),        PKTSEQI_K(scale),
-    PKTSEQI_K(momentum), PKTSEQI_K(exp),  PKTSEQI_K(sigmoid),   PKTSEQI_K(max),
+    PKTSEQI_BUILD_INFO,  PKTSEQI_K(matmul), PKTSEQI_K(rank_update), PKTSEQI_K(column_sums),
+    PKTSEQI_K(gates),    PKTSEQI_K(deltas), PKTSEQI_K(axpy),        PKTSEQI_K(scale),
+    PKTSEQI_K(momentum), PKTSEQI_K(exp),    PKTSEQI_K(sigmoid),     PKTSEQI_K(max),
     PKTSEQI_K(squares)};
 
 #undef PKTSEQI_SCALAR
@@ -11067,8 +11114,8 @@ static const pktseqi_kernels PKTSEQI_K(kernels) = {
 
 PKTSEQI_COLD
 
-// Returns the best kernels that the machine can run. A few loads and tests: cheap enough to be
-// asked again by whoever needs them, so there is no global to share.
+// Returns the best kernels that the processor can run. The test takes a few loads, so it is
+// repeated where the kernels are needed, and there is no global variable.
 static const pktseqi_kernels *pktseqi_choose(void) {
 #if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
     if (PKTSEQI_CPU_HAS("avx512f")) return &pktseqi_kernels_avx512;
@@ -11081,42 +11128,7 @@ static const pktseqi_kernels *pktseqi_choose(void) {
     return &pktseqi_kernels_scalar;
 }
 
-// How the library was built, put together by the preprocessor: a string for each kind of kernels
-// that may be chosen, since nothing may be put together at run time without memory.
-#define PKTSEQI_STRING2(x) #x
-#define PKTSEQI_STRING(x) PKTSEQI_STRING2(x)
-#ifdef _OPENMP
-#define PKTSEQI_INFO_OPENMP ", OpenMP " PKTSEQI_STRING(_OPENMP)
-#else
-#define PKTSEQI_INFO_OPENMP ", no OpenMP"
-#endif
-#ifdef PKTSEQ_NO_STDIO
-#define PKTSEQI_INFO_STDIO ", no stdio"
-#else
-#define PKTSEQI_INFO_STDIO ""
-#endif
-#ifdef __VERSION__
-#define PKTSEQI_INFO_COMPILER ", compiler " __VERSION__
-#else
-#define PKTSEQI_INFO_COMPILER ""
-#endif
-#define PKTSEQI_BUILD_INFO(kernels) \
-    "pktseq " PKTSEQ_VERSION ", " PKTSEQI_STRING(PKTSEQ_REAL) ", " kernels PKTSEQI_INFO_OPENMP \
-        PKTSEQI_INFO_STDIO PKTSEQI_INFO_COMPILER
-
-// Names the kernels that were chosen: the same comparison as in pktseqi_choose.
-PKTSEQ_DEF const char *pktseq_build_info(void) {
-    const pktseqi_kernels *kernels = pktseqi_choose();
-    if (kernels == &pktseqi_kernels_scalar) return PKTSEQI_BUILD_INFO("plain C");
-#if defined(PKTSEQI_X86) && PKTSEQI_IS_FLOAT
-    if (kernels == &pktseqi_kernels_avx512) return PKTSEQI_BUILD_INFO("AVX-512");
-    return PKTSEQI_BUILD_INFO("AVX2");
-#elif defined(PKTSEQI_X86)
-    return PKTSEQI_BUILD_INFO("FMA");
-#else
-    return PKTSEQI_BUILD_INFO("NEON");
-#endif
-}
+PKTSEQ_DEF const char *pktseq_build_info(void) { return pktseqi_choose()->build_info; }
 
 // ---- >>model: parameters in one block, memory to work with ------------------------------------
 
@@ -11954,7 +11966,7 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
                              pktseq_real *part, pktseq_real *y, size_t y_stride) {
     const pktseq_real *row[PKTSEQI_PIECE];
     for (size_t unit = 0, n; unit < H; unit += n) {
-        n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE;
+        n = pktseqi_piece(H - unit);
         for (size_t gate = 0; gate < 3; ++gate) {
             const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
             for (size_t t = 0; t < n; ++t) row[t] = w + (gate * H + unit + t) * cols;
@@ -12517,7 +12529,7 @@ static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pkts
                                       size_t y_stride) {
     const pktseq_real *row[PKTSEQI_PIECE];
     for (size_t i = 0, terms; i < rows; i += terms) {
-        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
+        terms = pktseqi_piece(rows - i);
         for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
         kernels->rank_update(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
     }
@@ -12577,7 +12589,7 @@ static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, siz
     const pktseqi_kernels *kernels = job->work->kernels;
     for (size_t i = 0, terms; i < rows; i += terms, d += terms * d_stride) {
         int overwrite = job->overwrite && i == 0;
-        terms = rows - i < PKTSEQI_PIECE ? rows - i : (size_t)PKTSEQI_PIECE;
+        terms = pktseqi_piece(rows - i);
         if (w)
             kernels->rank_update(d, 1, d_stride, x + i, terms, n, cols, job->scale, overwrite, w,
                                  cols);
@@ -12595,7 +12607,7 @@ static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t par
     size_t N = work->config.inputs, H = to.H, D = to.D, G = work->gate_stride;
     size_t first = work->row[decoder ? N : 0];
     size_t rows = work->row[decoder ? work->steps : N] - first, w = part * H + unit;
-    size_t n = H - unit < PKTSEQI_PIECE ? H - unit : (size_t)PKTSEQI_PIECE;
+    size_t n = pktseqi_piece(H - unit);
     const pktseq_real *gi = work->gate + first * G + w, *gh = part < 2 ? gi : gi + H;
     pktseqi_outer_sums(job, gi, G, n, work->input + first, rows, D,
                        decoder && work->entries ? NULL : to.w_ih + w * D, to.b_ih + w);
@@ -12671,8 +12683,7 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
         memset(w + i * O + first, 0, (end - first) * sizeof *w);
     for (size_t i = 0; i < rows; i += PKTSEQI_PIECE)
         for (size_t g = from; g < past; ++g)
-            pktseqi_packed_columns(job, i, rows - i < PKTSEQI_PIECE ? rows - i
-                                                                     : (size_t)PKTSEQI_PIECE, g);
+            pktseqi_packed_columns(job, i, pktseqi_piece(rows - i), g);
     for (size_t o = first; o < end; ++o)
         for (size_t i = 0; i < R && work->said[o]; ++i) w[i * O + o] = work->column[o * R + i];
 }
@@ -12682,8 +12693,7 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
 static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
     const pktseqi_working *work = job->work;
     size_t O = work->config.out, H = work->config.hidden;
-    pktseqi_outer_sums(job, work->dout + from, O,
-                       O - from < PKTSEQI_PIECE ? O - from : (size_t)PKTSEQI_PIECE,
+    pktseqi_outer_sums(job, work->dout + from, O, pktseqi_piece(O - from),
                        work->after + work->row[work->config.inputs],
                        pktseqi_decoder_row(work, work->steps), H, job->to->out_w + from * H,
                        job->to->out_b + from);
@@ -12717,9 +12727,8 @@ static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
         job->chains = 0;
     }
     if (!job->to) return;
-    pktseqi_pool_tasks(pool, job->chains + (config->out + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE,
-                       pktseqi_backward_task, job);
-    job->gates = (config->hidden + PKTSEQI_PIECE - 1) / PKTSEQI_PIECE * 3;
+    pktseqi_pool_tasks(pool, job->chains + pktseqi_pieces(config->out), pktseqi_backward_task, job);
+    job->gates = pktseqi_pieces(config->hidden) * 3;
     job->ranges = job->work->entries ? PKTSEQI_RANGES : 0;
     pktseqi_pool_tasks(pool, job->ranges + job->gates * (config->inputs ? 2 : 1), pktseqi_gradient,
                        job);
@@ -12753,7 +12762,7 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     return PKTSEQ_OK;
 }
 
-// ---- >>optimizer: gradients to zero, clipped, and a step down --------------------------------
+// ---- >>optimizer: gradients to zero, clipped, and a step down ---------------------------------
 
 PKTSEQI_COLD
 
@@ -13374,7 +13383,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     return PKTSEQ_OK;
 }
 
-// ---- >>evaluate: quantiles, and how well scores rank -----------------------------------------
+// ---- >>evaluate: quantiles, and how well scores rank ------------------------------------------
 
 // Compares two numbers, none of them NaN, for qsort.
 static int pktseqi_compare_numbers(const void *a, const void *b) {

@@ -81,7 +81,7 @@ static void same_matmul(const pktseqi_kernels *k) {
         }
         pktseqi_kernels_scalar.matmul(product, products, rows, count, out[0], out_stride);
         k->matmul(product, products, rows, count, out[1], out_stride);
-        compare(k->name, "matmul", "rows, count, cols", rows, count, product[0].cols);
+        compare(k->build_info, "matmul", "rows, count, cols", rows, count, product[0].cols);
     }
 }
 
@@ -99,10 +99,10 @@ static void same_rank_update(const pktseqi_kernels *k) {
                                         out[0], out_stride);
         k->rank_update(in[1], as, at, row, terms, slots, cols, scale, overwrite, out[1],
                      out_stride);
-        compare(k->name, "rank_update", "terms, slots, cols", terms, slots, cols);
+        compare(k->build_info, "rank_update", "terms, slots, cols", terms, slots, cols);
         pktseqi_kernels_scalar.column_sums(in[1], cols, terms, cols, scale, overwrite, out[0]);
         k->column_sums(in[1], cols, terms, cols, scale, overwrite, out[1]);
-        compare(k->name, "column_sums", "terms, -, cols", terms, 0, cols);
+        compare(k->build_info, "column_sums", "terms, -, cols", terms, 0, cols);
     }
 }
 
@@ -123,7 +123,7 @@ static void same_gates(const pktseqi_kernels *k) {
             }
             for (size_t i = 0; i < ROOM; ++i)  // which NaN it is does not matter
                 if (out[0][i] != out[0][i] && out[1][i] != out[1][i]) out[0][i] = out[1][i] = 0;
-            compare(k->name, back ? "deltas" : "gates", "H, count", H, count, 0);
+            compare(k->build_info, back ? "deltas" : "gates", "H, count", H, count, 0);
         }
     }
 }
@@ -142,7 +142,7 @@ static void same_vectors(const pktseqi_kernels *k) {
             out[i][1201] = (real)by->squares(in[1], n);
             if (n > 0) out[i][1202] = by->max(in[1], n);
         }
-        compare(k->name, "axpy, momentum, exp, sigmoid, scale, squares or max", "n", n, 0, 0);
+        compare(k->build_info, "axpy, momentum, exp, sigmoid, scale, squares or max", "n", n, 0, 0);
     }
 }
 
@@ -356,7 +356,7 @@ int main(int argc, char **argv) {
     find_others();
     test_fused();
     for (int i = 0; others[i]; ++i) {
-        printf("  %s against plain C\n", others[i]->name);
+        printf("  %s against plain C\n", others[i]->build_info);
         same_matmul(others[i]);
         same_rank_update(others[i]);
         same_gates(others[i]);
