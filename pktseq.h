@@ -2138,6 +2138,9 @@ static size_t pktseqi_times(size_t a, size_t b) {
 // The number of elements of an array.
 #define PKTSEQI_LENGTH(array) (sizeof(array) / sizeof *(array))
 
+// The offset and the size of a struct's member, for lists of members.
+#define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+
 // Returns a + b, or the largest size_t, which no allocator can serve.
 static size_t pktseqi_plus(size_t a, size_t b) {
     return a > (size_t)-1 - b ? (size_t)-1 : a + b;
@@ -4415,8 +4418,7 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 // Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Classes other
 // than those of ports go into pktseqi_field_width and pktseqi_field_class. Rounding of flags tests
 // for PKTSEQ_FLAG by name.
-// A new column of CSV is a line of PKTSEQI_COLUMN_LIST; pktseqi_packets_whole gives it of a packet,
-// pktseqi_segment_packet puts it into one.
+// A new column is a line of PKTSEQI_COLUMN_LIST; a capture has it if it is a member of a packet.
 
 // Kinds of cells, which decide how they are checked when they are read: the largest number of those
 // that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
@@ -4511,111 +4513,124 @@ PKTSEQI_COLD
 
 // What columns are, beside numbers or texts.
 enum {
-    PKTSEQI_IN_PACKET = 1,   // a pktseq_packet has it
+    PKTSEQI_IN_PACKET = 1,   // a capture has it of each packet
     PKTSEQI_IN_ADDRESS = 2,  // an address,
     PKTSEQI_IN_ICMP = 4,     // or what a message of ICMP says of itself
     PKTSEQI_IN_PAIR = 8,     // the tracker counts it for a pair of addresses,
     PKTSEQI_IN_SOURCE = 16,  // or for a source
-    PKTSEQI_LIVE = 32,       // a watcher has it of each packet
-    PKTSEQI_WIDE = 64,       // its numbers are not whole, or may be 2^32 and more
+    PKTSEQI_FRACTION = 32,   // its numbers are not whole, or may be 2^32 and more
 
-    PKTSEQI_IS_FILE = 0,  // as the registry has them
+    PKTSEQI_IS_OTHER = 0,  // combinations that the registry has
     PKTSEQI_IS_PACKET = PKTSEQI_IN_PACKET,
-    PKTSEQI_IS_FRAME = PKTSEQI_IN_PACKET | PKTSEQI_WIDE,
-    PKTSEQI_IS_HEADER = PKTSEQI_IN_PACKET | PKTSEQI_LIVE,
-    PKTSEQI_IS_TIME = PKTSEQI_IN_PACKET | PKTSEQI_LIVE | PKTSEQI_WIDE,
+    PKTSEQI_IS_FRAME = PKTSEQI_IN_PACKET | PKTSEQI_FRACTION,
     PKTSEQI_IS_ADDRESS = PKTSEQI_IN_PACKET | PKTSEQI_IN_ADDRESS,
-    PKTSEQI_IS_ICMP = PKTSEQI_IN_PACKET | PKTSEQI_LIVE | PKTSEQI_IN_ICMP,
-    PKTSEQI_IS_TRACKED = PKTSEQI_LIVE,
-    PKTSEQI_IS_PAIR = PKTSEQI_LIVE | PKTSEQI_IN_PAIR,
-    PKTSEQI_IS_MEAN = PKTSEQI_LIVE | PKTSEQI_IN_PAIR | PKTSEQI_WIDE,
-    PKTSEQI_IS_SOURCE = PKTSEQI_LIVE | PKTSEQI_IN_SOURCE
+    PKTSEQI_IS_ICMP = PKTSEQI_IN_PACKET | PKTSEQI_IN_ICMP,
+    PKTSEQI_IS_PAIR = PKTSEQI_IN_PAIR,
+    PKTSEQI_IS_MEAN = PKTSEQI_IN_PAIR | PKTSEQI_FRACTION,
+    PKTSEQI_IS_SOURCE = PKTSEQI_IN_SOURCE
 };
 
-// The registry of columns: all that is asked about a column by its name is looked up here. X(index,
-// name, cells, what it is, bits of a flag in tcp.flags, columns that it is derived of, aliases).
-// The flags come first, in the order of their bits; the counters last, in that of pktseq_tracked.
-// Aliases are the names in other programs' files (Wireshark's packet list, tshark -T fields). '|'
-// stands between names of one rank; after a slash come those that count only without the ones
-// before, after a plus those that, in a capture, serve where the cell of the ones before is empty.
+// The member of a packet that holds a column's numbers.
+#define PKTSEQI_PACKET(member) PKTSEQI_AT(pktseq_packet, member)
+#define PKTSEQI_NONE 0, 0
+
+// The registry of columns: all that depends on a column's name is looked up here. X(index, name,
+// cells, what it is, member of a packet, bits of a flag in tcp.flags, columns that it is derived
+// from, aliases). The flags come first, in the order of their bits in pktseq_packet; the counters
+// last, in that of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's
+// packet list, tshark -T fields). '|' stands between names of one rank; after a slash come those
+// that count only without the ones before, after a plus those that, in a capture, serve where the
+// cell of the ones before is empty.
 #define PKTSEQI_COLUMN_LIST(X) \
-    X(FIN, "fin", FLAG, HEADER, 0x001, 0, "Fin|tcp.flags.fin") \
-    X(SYN, "syn", FLAG, HEADER, 0x002, 0, "Syn|tcp.flags.syn") \
-    X(RESET, "reset", FLAG, HEADER, 0x004, 0, "Reset|tcp.flags.reset") \
-    X(PUSH, "push", FLAG, HEADER, 0x008, 0, "Push|tcp.flags.push") \
-    X(ACK, "ack", FLAG, HEADER, 0x010, 0, "Acknowledgment|tcp.flags.ack/Acknowledgement") \
-    X(URG, "urg", FLAG, HEADER, 0x020, 0, "Urgent|tcp.flags.urg") \
-    X(ECN, "ecn", FLAG, HEADER, 0x040, 0, "ECN-Echo|tcp.flags.ece|tcp.flags.ecn") \
-    X(CWR, "cwr", FLAG, HEADER, 0x080, 0, \
+    X(FIN, "fin", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x001, 0, "Fin|tcp.flags.fin") \
+    X(SYN, "syn", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x002, 0, "Syn|tcp.flags.syn") \
+    X(RESET, "reset", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x004, 0, "Reset|tcp.flags.reset") \
+    X(PUSH, "push", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x008, 0, "Push|tcp.flags.push") \
+    X(ACK, "ack", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x010, 0, \
+      "Acknowledgment|tcp.flags.ack/Acknowledgement") \
+    X(URG, "urg", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x020, 0, "Urgent|tcp.flags.urg") \
+    X(ECN, "ecn", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x040, 0, \
+      "ECN-Echo|tcp.flags.ece|tcp.flags.ecn") \
+    X(CWR, "cwr", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x080, 0, \
       "Congestion Window Reduced (CWR)|tcp.flags.cwr|Congestion Window Reduced") \
-    X(NS, "ns", FLAG, HEADER, 0x100, 0, "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN") \
-    X(RES, "res", FLAG, HEADER, 0xe00, 0, "Reserved|tcp.flags.res") \
-    X(TIMESTAMP, "timestamp", NUMBER, TIME, 0, 0, \
+    X(NS, "ns", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x100, 0, \
+      "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN") \
+    X(RES, "res", FLAG, PACKET, PKTSEQI_PACKET(flags), 0xe00, 0, "Reserved|tcp.flags.res") \
+    X(TIMESTAMP, "timestamp", NUMBER, FRAME, PKTSEQI_PACKET(time), 0, 0, \
       "Time|frame.time_relative|_ws.col.Time|_ws.col.cls_time/_ws.col.rel_time|Relative time|" \
       "Time since reference or first frame/frame.time_epoch|Epoch Time|Epoch Arrival Time/" \
       "frame.time_utc|UTC Arrival Time|UTC Time/frame.time|Arrival Time|Absolute time|" \
       "Absolute date|Date") \
-    X(LENGTH, "length", NUMBER, HEADER, 0, 0, \
+    X(LENGTH, "length", NUMBER, PACKET, PKTSEQI_PACKET(length), 0, 0, \
       "Length|frame.len|_ws.col.Length|_ws.col.packet_length/Frame length on the wire|" \
       "Packet length|Packet length (bytes)|Frame Length") \
-    X(SRC_IP, "src_ip", TEXT, ADDRESS, 0, 0, \
+    X(SRC_IP, "src_ip", TEXT, ADDRESS, PKTSEQI_NONE, 0, 0, \
       "Source|ip.src|_ws.col.Source|_ws.col.def_src/Source Address|Src addr (unresolved)|" \
       "Net src addr (unresolved)|Network src addr|_ws.col.unres_src|Source IP+ipv6.src") \
-    X(DST_IP, "dst_ip", TEXT, ADDRESS, 0, 0, \
+    X(DST_IP, "dst_ip", TEXT, ADDRESS, PKTSEQI_NONE, 0, 0, \
       "Destination|ip.dst|_ws.col.Destination|_ws.col.def_dst/Destination Address|" \
       "Dest addr (unresolved)|Net dest addr (unresolved)|Network dest addr|_ws.col.unres_dst|" \
       "Destination IP+ipv6.dst") \
-    X(PROTOCOL, "protocol", TEXT, PACKET, 0, 0, "Protocol|_ws.col.Protocol/col.Protocol") \
-    X(SRC_PORT, "src_port", PORT, HEADER, 0, 0, \
+    X(PROTOCOL, "protocol", TEXT, PACKET, PKTSEQI_NONE, 0, 0, \
+      "Protocol|_ws.col.Protocol/col.Protocol") \
+    X(SRC_PORT, "src_port", PORT, PACKET, PKTSEQI_PACKET(src_port), 0, 0, \
       "Source port|tcp.srcport|Src port (unresolved)|Src port|_ws.col.src_port|" \
       "_ws.col.unres_src_port+udp.srcport+sctp.srcport") \
-    X(DST_PORT, "dst_port", PORT, HEADER, 0, 0, \
+    X(DST_PORT, "dst_port", PORT, PACKET, PKTSEQI_PACKET(dst_port), 0, 0, \
       "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|" \
       "_ws.col.unres_dst_port+udp.dstport+sctp.dstport") \
-    X(NUMBER, "No.", NUMBER, FRAME, 0, 0, \
+    X(NUMBER, "No.", NUMBER, FRAME, PKTSEQI_NONE, 0, 0, \
       "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number") \
-    X(TRANSPORT, "transport", NUMBER, HEADER, 0, 0, "ip.proto+ipv6.nxt|Next Header") \
-    X(ICMP_TYPE, "icmp_type", NUMBER, ICMP, 0, 0, "icmp.type+icmpv6.type") \
-    X(ICMP_CODE, "icmp_code", NUMBER, ICMP, 0, 0, "icmp.code+icmpv6.code") \
-    X(ICMP_ID, "icmp_id", NUMBER, ICMP, 0, 0, "icmp.ident+icmpv6.echo.identifier") \
-    X(PAYLOAD, "payload", TEXT, HEADER, 0, 0, "") /* text in CSV, a number of packets */ \
-    X(NOTES, "notes", TEXT, HEADER, 0, 0, "") \
-    X(POSITION, "position", POSITION, FILE, 0, 0, "") \
-    X(LABEL, "label", TEXT, FILE, 0, 0, "/class/attack/attack_cat/attack_type") \
-    X(WORD, "tcp.flags", TEXT, FILE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
-    X(DIRECTION, "direction", NUMBER, TRACKED, 0, PKTSEQI_BIT(SRC_IP), "") \
-    X(SAME, "same_connection", NUMBER, TRACKED, 0, PKTSEQI_ENDS_BITS, "") \
-    X(TOKEN, "token", TEXT, TRACKED, 0, PKTSEQI_TOKEN_BITS, "") \
-    X(PAIR, "pair_packets", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_SYN, "pair_syn", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_RESET, "pair_reset", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_FIN, "pair_fin", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_PUSH, "pair_push", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_LENGTH, "pair_length", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_CONNECTIONS, "pair_connections", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_SERVICES, "pair_services", NUMBER, PAIR, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_EACH, "pair_per_connection", NUMBER, MEAN, 0, PKTSEQI_PAIR_BITS, "") \
-    X(SOURCE, "source_hosts", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "") \
-    X(SOURCE_SERVICES, "source_services", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "") \
-    X(SOURCE_EACH, "source_connections", NUMBER, SOURCE, 0, PKTSEQI_SOURCE_BITS, "")
+    X(TRANSPORT, "transport", NUMBER, PACKET, PKTSEQI_PACKET(transport), 0, 0, \
+      "ip.proto+ipv6.nxt|Next Header") \
+    X(ICMP_TYPE, "icmp_type", NUMBER, ICMP, PKTSEQI_PACKET(icmp_type), 0, 0, \
+      "icmp.type+icmpv6.type") \
+    X(ICMP_CODE, "icmp_code", NUMBER, ICMP, PKTSEQI_PACKET(icmp_code), 0, 0, \
+      "icmp.code+icmpv6.code") \
+    X(ICMP_ID, "icmp_id", NUMBER, ICMP, PKTSEQI_PACKET(icmp_id), 0, 0, \
+      "icmp.ident+icmpv6.echo.identifier") \
+    X(PAYLOAD, "payload", TEXT, PACKET, PKTSEQI_PACKET(payload), 0, 0, "") /* CSV: text */ \
+    X(NOTES, "notes", TEXT, PACKET, PKTSEQI_PACKET(notes), 0, 0, "") \
+    X(POSITION, "position", POSITION, OTHER, PKTSEQI_NONE, 0, 0, "") \
+    X(LABEL, "label", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/class/attack/attack_cat/attack_type") \
+    X(WORD, "tcp.flags", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
+    X(DIRECTION, "direction", NUMBER, OTHER, PKTSEQI_NONE, 0, PKTSEQI_BIT(SRC_IP), "") \
+    X(SAME, "same_connection", NUMBER, OTHER, PKTSEQI_NONE, 0, PKTSEQI_ENDS_BITS, "") \
+    X(TOKEN, "token", TEXT, OTHER, PKTSEQI_NONE, 0, PKTSEQI_TOKEN_BITS, "") \
+    X(PAIR, "pair_packets", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_SYN, "pair_syn", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_RESET, "pair_reset", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_FIN, "pair_fin", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_PUSH, "pair_push", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_LENGTH, "pair_length", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_CONNECTIONS, "pair_connections", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_SERVICES, "pair_services", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(PAIR_EACH, "pair_per_connection", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
+    X(SOURCE, "source_hosts", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, "") \
+    X(SOURCE_SERVICES, "source_services", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, \
+      "") \
+    X(SOURCE_EACH, "source_connections", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, "")
 
-#define PKTSEQI_COLUMN_INDEX(index, name, cells, is, bits, made_of, aliases) PKTSEQI_COL_##index,
+#define PKTSEQI_COLUMN_INDEX(index, name, cells, is, at, bits, made_of, aliases) \
+    PKTSEQI_COL_##index,
 enum { PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_INDEX) PKTSEQI_COLUMNS };
 // The same if a counter has none, or if sets of what packets are made of do not fit 32 bits.
 typedef char pktseqi_every_counter_has_a_row[
     PKTSEQI_COLUMNS - PKTSEQI_COL_PAIR == PKTSEQ_COUNTERS && PKTSEQI_COL_DIRECTION < 32 ? 1 : -1];
 
-#define PKTSEQI_COLUMN_ROW(index, name, cells, is, bits, made_of, aliases) \
-    {name, PKTSEQI_CELL_##cells, PKTSEQI_IS_##is, bits, made_of, aliases},
+#define PKTSEQI_COLUMN_ROW(index, name, cells, is, at, bits, made_of, aliases) \
+    {name, PKTSEQI_CELL_##cells, PKTSEQI_IS_##is, at, bits, made_of, aliases},
 // The last is any other column: texts.
 static const struct {
     const char *name;
     pktseqi_cell_kind kind;
     unsigned is;
+    size_t offset, size;  // size is 0 if it is no number of a packet
     unsigned bits;
     uint32_t made_of;
     const char *aliases;
-} pktseqi_known[] = {PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_ROW){"", PKTSEQI_CELL_TEXT, 0, 0, 0, ""}};
+} pktseqi_known[] = {
+    PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_ROW){"", PKTSEQI_CELL_TEXT, 0, 0, 0, 0, 0, ""}};
 
 // Returns the index of a known column; PKTSEQI_COLUMNS for any other. Names are few and looked up
 // once a file, so the list is walked.
@@ -4634,7 +4649,7 @@ static size_t pktseqi_derived_find(const char *name) {
 // Tells whether a column that is made of packets has whole numbers below 2^32, which are staged as
 // such, as finding the narrowest type of these takes no branch.
 static int pktseqi_known_whole(size_t known) {
-    return !(pktseqi_known[known].is & PKTSEQI_WIDE);
+    return !(pktseqi_known[known].is & PKTSEQI_FRACTION);
 }
 
 // Returns the bits of the columns without which a rule cannot segment a table.
@@ -5229,6 +5244,53 @@ static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
         table->source_row = (uint32_t *)p;
     }
     return 1;
+}
+
+// Members of packets are the cells of columns of numbers: which, and how many bytes they have, says
+// the registry. They are read and written through memcpy, as their types differ.
+
+// Gives the numbers of packets (count) in a column, which has a member: as v->text if `whole`, else
+// as v->number. The flags are the first of all columns, in the order of their bits.
+static void pktseqi_packets_get(const pktseq_packet *packet, size_t count, size_t known, int whole,
+                                pktseqi_staged *v) {
+    const char *at = (const char *)packet + pktseqi_known[known].offset;
+    unsigned shift = pktseqi_known[known].bits ? (unsigned)known : 0;
+    unsigned mask = pktseqi_known[known].bits ? 1 : 0xffff;
+#define PKTSEQI_GET(type, result) \
+    for (size_t i = 0; i < count; ++i, at += sizeof *packet) { \
+        type n; \
+        memcpy(&n, at, sizeof n); \
+        if (whole) v->text[i] = (uint32_t)(result); \
+        else v->number[i] = (double)(result); \
+    }
+    switch (pktseqi_known[known].size) {
+    case 1: PKTSEQI_GET(uint8_t, n) break;
+    case 2: PKTSEQI_GET(uint16_t, (n >> shift) & mask) break;
+    case 4: PKTSEQI_GET(uint32_t, n) break;
+    default: PKTSEQI_GET(double, n)
+    }
+#undef PKTSEQI_GET
+}
+
+// Puts the numbers (count) of a column into packets, whose flags are 0. A number that the member
+// cannot hold, a NaN too, counts as 0: as no port, transport or type.
+static void pktseqi_packets_put(pktseq_packet *packet, size_t count, size_t known,
+                                const double *number) {
+    char *at = (char *)packet + pktseqi_known[known].offset;
+#define PKTSEQI_PUT(type, max) \
+    for (size_t i = 0; i < count; ++i, at += sizeof *packet) { \
+        type n = (type)(number[i] >= 0 && number[i] <= max ? (unsigned)number[i] : 0); \
+        memcpy(at, &n, sizeof n); \
+    }
+    if (pktseqi_known[known].bits)
+        for (size_t i = 0; i < count; ++i)
+            packet[i].flags = (uint16_t)(packet[i].flags | (unsigned)(number[i] != 0) << known);
+    else if (pktseqi_known[known].size == 1) PKTSEQI_PUT(uint8_t, 255)
+    else if (pktseqi_known[known].size == 2) PKTSEQI_PUT(uint16_t, 65535)
+    else
+        for (size_t i = 0; i < count; ++i, at += sizeof *packet)
+            memcpy(at, &number[i], sizeof *number);
+#undef PKTSEQI_PUT
 }
 
 // A node of the tree: the first bit by which the texts below it differ. Nodes are numbered, not
@@ -7922,9 +7984,11 @@ typedef struct pktseqi_segmenter {
     uint32_t *protocol;        // (names) what each becomes, UINT32_MAX = its rows are dropped
     uint32_t smtp;             // the name that renamed ones get
     int renames;               // there are such
-    pktseqi_staged *cell;      // (PKTSEQI_COL_DIRECTION) the current batch of rows: cells of
-                               //   `from`, 0 for what the table lacks
-    pktseq_tracked tracked[PKTSEQI_BATCH];  // and what the tracker says of it; token: its number
+    // The current batch: packets, the protocol of each by its number among the names, and what the
+    // tracker says of it; token: its number.
+    pktseq_packet packet[PKTSEQI_BATCH];
+    uint32_t text[PKTSEQI_BATCH];
+    pktseq_tracked tracked[PKTSEQI_BATCH];
     pktseq_column *made;       // (mades, room for PKTSEQI_MADE) new columns, after a place for each
                                //   of the table's: the end of out.column
     size_t mades, known[PKTSEQI_MADE]; // how many they are, and which; each is there once at most
@@ -8076,9 +8140,6 @@ static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schem
 // such as transport or the identifier of ICMP, counts where it is there. 0 = out of memory.
 static int pktseqi_segment_source(pktseqi_segmenter *c) {
     pktseq_column **from = c->from;
-    c->cell = (pktseqi_staged *)pktseqi_alloc_zeroed(&c->table->allocator, PKTSEQI_COL_DIRECTION,
-                                                     sizeof *c->cell);
-    if (!c->cell) return 0;
     for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k) from[k] = pktseqi_table_known(c->table, k);
     // A table without destinations can tell directions, which take a source alone.
     if (!from[PKTSEQI_COL_DST_IP]) from[PKTSEQI_COL_DST_IP] = from[PKTSEQI_COL_SRC_IP];
@@ -8089,39 +8150,33 @@ static int pktseqi_segment_source(pktseqi_segmenter *c) {
            (!from[PKTSEQI_COL_PROTOCOL] || pktseqi_segment_protocols(c));
 }
 
-// Returns a whole number of the current batch, or 0 where there is none or it is above `max`: what
-// is no port, transport or type counts as none, a NaN too, and the cast is always defined.
-static unsigned pktseqi_segment_whole(const pktseqi_segmenter *c, size_t known, size_t at,
-                                      double max) {
-    double v = c->cell[known].number[at];
-    return v >= 0 && v <= max ? (unsigned)v : 0;
-}
-
-// Makes the packet in place `at` of the batch; addresses are numbers of texts, which stand in the
-// first four bytes. What the table does not tell is 0, and the transport TCP, since tables without
-// that column are of TCP alone. The texts were checked, so every index is below name_count.
-static void pktseqi_segment_packet(const pktseqi_segmenter *c, size_t at, pktseq_packet *packet) {
-    const pktseq_column *src = c->from[PKTSEQI_COL_SRC_IP];
-    memset(packet, 0, sizeof *packet);
-    packet->time = c->cell[PKTSEQI_COL_TIMESTAMP].number[at];
-    packet->length = c->cell[PKTSEQI_COL_LENGTH].number[at];
-    if (src) {
-        size_t dst = (size_t)c->cell[PKTSEQI_COL_DST_IP].number[at];
-        if (c->from[PKTSEQI_COL_DST_IP] != src) dst += src->name_count;
-        // In the machine's order of bytes: only equality counts.
-        memcpy(packet->src, &c->id[(size_t)c->cell[PKTSEQI_COL_SRC_IP].number[at]], sizeof *c->id);
-        memcpy(packet->dst, &c->id[dst], sizeof *c->id);
+// Makes the packets of rows [first, first + count), column by column. Addresses are numbers of
+// texts, which stand in the first four bytes. What the table does not tell is 0, and the transport
+// TCP, since tables without that column are of TCP alone. The texts were checked, so every index is
+// below name_count.
+static void pktseqi_segment_load(pktseqi_segmenter *c, size_t first, size_t count) {
+    size_t known, at, names = 0;
+    double number[PKTSEQI_BATCH];
+    memset(c->packet, 0, count * sizeof *c->packet);
+    for (at = 0; at < count; ++at) c->packet[at].transport = PKTSEQI_TCP;
+    for (known = 0; known < PKTSEQI_COL_DIRECTION; ++known) {
+        if (!c->from[known]) continue;
+        pktseqi_cells_load(c->from[known], first, count, number);
+        // In the machine's order of bytes: only equality of addresses counts.
+        if (known == PKTSEQI_COL_SRC_IP) {
+            for (at = 0; at < count; ++at)
+                memcpy(c->packet[at].src, &c->id[(size_t)number[at]], sizeof *c->id);
+        } else if (known == PKTSEQI_COL_DST_IP && c->from[PKTSEQI_COL_SRC_IP]) {
+            if (c->from[known] != c->from[PKTSEQI_COL_SRC_IP])
+                names = c->from[PKTSEQI_COL_SRC_IP]->name_count;
+            for (at = 0; at < count; ++at)
+                memcpy(c->packet[at].dst, &c->id[names + (size_t)number[at]], sizeof *c->id);
+        } else if (known == PKTSEQI_COL_PROTOCOL) {
+            for (at = 0; at < count; ++at) c->text[at] = (uint32_t)(int64_t)number[at];
+        } else if (pktseqi_known[known].kind != PKTSEQI_CELL_TEXT && pktseqi_known[known].size) {
+            pktseqi_packets_put(c->packet, count, known, number);
+        }
     }
-    packet->transport = PKTSEQI_TCP;
-    if (c->from[PKTSEQI_COL_TRANSPORT])
-        packet->transport = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_TRANSPORT, at, 255);
-    packet->icmp_type = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_TYPE, at, 255);
-    packet->icmp_code = (uint8_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_CODE, at, 255);
-    packet->icmp_id = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_ICMP_ID, at, 65535);
-    packet->src_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_SRC_PORT, at, 65535);
-    packet->dst_port = (uint16_t)pktseqi_segment_whole(c, PKTSEQI_COL_DST_PORT, at, 65535);
-    for (unsigned f = 0; f <= PKTSEQI_COL_RES; ++f)  // the registry begins with the flags, from FIN
-        if (c->cell[f].number[at] != 0) packet->flags = (uint16_t)(packet->flags | 1u << f);
 }
 
 // ---- what the tracker says
@@ -8154,14 +8209,14 @@ static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64
     return 1;
 }
 
-// Shows a packet to the tracker, and keeps what it says in place `at` of the batch. 0 = out of
-// memory.
+// Shows packet `at` of the batch to the tracker, and keeps what it says of it. 0 = out of memory.
 //   row        below c->room
 //   protocol   its number among the names of its column
 //   begin      as pktseqi_tracker_push has it
 //   at         below PKTSEQI_BATCH
-static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at,
-                               const pktseq_packet *packet, uint32_t protocol, int begin) {
+static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at, uint32_t protocol,
+                               int begin) {
+    const pktseq_packet *packet = &c->packet[at];
     pktseq_tracked *tracked = &c->tracked[at];
     // Packets whose clock is behind are counted, not sorted: the order of a file is that of
     // arrival.
@@ -8225,16 +8280,14 @@ static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
 //   fails with MEMORY, DATA (a time that is not finite, which no rule can place)
 static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
     pktseq_table *table = c->table;
-    pktseq_packet packet;
     // first: the batch's first row; s: the next sequence of a table whose sequences remain
     for (size_t first = 0, s = 0, n; first < table->rows; first += n) {
         n = table->rows - first < PKTSEQI_BATCH ? table->rows - first : (size_t)PKTSEQI_BATCH;
-        for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k)
-            if (c->from[k]) pktseqi_cells_load(c->from[k], first, n, c->cell[k].number);
+        pktseqi_segment_load(c, first, n);
         for (size_t at = 0; at < n; ++at) {
-            size_t row = first + at, text = (size_t)c->cell[PKTSEQI_COL_PROTOCOL].number[at];
+            size_t row = first + at, text = c->text[at];
             uint32_t protocol = c->protocol ? c->protocol[text] : 0;
-            const double *time = &c->cell[PKTSEQI_COL_TIMESTAMP].number[at];
+            const double *time = &c->packet[at].time;
             int begin = -1;
             if (c->rule && !pktseqi_finite(time))
                 return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column \"timestamp\": found %f in "
@@ -8246,9 +8299,7 @@ static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *er
             // Sequences that the table has remain: start has one entry more than sequences, rows.
             if (!c->rule) begin = table->start[s] == row;
             s += begin == 1;
-            pktseqi_segment_packet(c, at, &packet);
-            if (!pktseqi_segment_row(c, row, at, &packet, protocol, begin))
-                return pktseqi_no_memory(err);
+            if (!pktseqi_segment_row(c, row, at, protocol, begin)) return pktseqi_no_memory(err);
         }
         if (!pktseqi_segment_flush(c, first, n)) return pktseqi_no_memory(err);
     }
@@ -8432,7 +8483,7 @@ static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err
 // needed on the way, and what the table had before.
 static void pktseqi_segment_free(pktseqi_segmenter *c) {
     const pktseq_allocator *allocator = &c->table->allocator;
-    void *const memory[] = {c->id,    c->protocol, c->cell,       c->sequence,      c->out.start,
+    void *const memory[] = {c->id,    c->protocol, c->sequence,   c->out.start,
                             c->order, c->scratch,  c->out.column, c->out.connection};
     for (size_t j = 0; j < c->mades; ++j) pktseqi_column_free(allocator, &c->made[j]);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
@@ -8557,10 +8608,9 @@ typedef struct pktseqi_packets {
     pktseq_capture capture;
     pktseqi_cached *cached;    // (3, PKTSEQI_CACHED) sources, destinations, protocols
     const uint32_t *protocol;  // (PKTSEQI_BLOCK) staged numbers of protocols; NULL: no such column
-    pktseq_packet packet[PKTSEQI_BATCH];  // (count) that are no rows yet
+    pktseqi_segmenter segmenter;          // with a batch of packets, (count), that are no rows yet
     uint64_t frame[PKTSEQI_BATCH];        // and the numbers of their frames, from 1 on
     size_t count;
-    pktseqi_segmenter segmenter;
 } pktseqi_packets;
 
 // Reads on where the reader of CSV has stopped to look: what its window still has, then the stream.
@@ -8579,25 +8629,6 @@ static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *
 // other in the list of columns.
 static int pktseqi_packet_text(size_t known) {
     return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
-}
-
-// Gives the whole numbers of packets (count) in a column that is no text. The flags are the first
-// of all columns, in the order of their bits.
-static void pktseqi_packets_whole(const pktseq_packet *from, size_t count, size_t known,
-                                  uint32_t *to) {
-    const pktseq_packet *past = from + count;
-    switch (known) {
-    case PKTSEQI_COL_LENGTH: while (from < past) *to++ = (uint32_t)(int64_t)from++->length; break;
-    case PKTSEQI_COL_SRC_PORT: while (from < past) *to++ = from++->src_port; break;
-    case PKTSEQI_COL_DST_PORT: while (from < past) *to++ = from++->dst_port; break;
-    case PKTSEQI_COL_TRANSPORT: while (from < past) *to++ = from++->transport; break;
-    case PKTSEQI_COL_ICMP_TYPE: while (from < past) *to++ = from++->icmp_type; break;
-    case PKTSEQI_COL_ICMP_CODE: while (from < past) *to++ = from++->icmp_code; break;
-    case PKTSEQI_COL_ICMP_ID: while (from < past) *to++ = from++->icmp_id; break;
-    case PKTSEQI_COL_PAYLOAD: while (from < past) *to++ = from++->payload; break;
-    case PKTSEQI_COL_NOTES: while (from < past) *to++ = from++->notes; break;
-    default: while (from < past) *to++ = from++->flags >> known & 1u;
-    }
 }
 
 // Keeps the requests that packets serve, and fails for a field of any other column that is not made
@@ -8653,7 +8684,7 @@ static pktseq_status pktseqi_packets_texts(pktseqi_packets *p, pktseqi_request *
     pktseqi_cached *cache = p->cached + PKTSEQI_CACHED * (q->known - PKTSEQI_COL_SRC_IP);
     pktseq_status status = PKTSEQ_OK;
     for (size_t k = 0; k < p->count && !status; ++k) {
-        const pktseq_packet *packet = &p->packet[k];
+        const pktseq_packet *packet = &p->segmenter.packet[k];
         uint64_t key[2] = {0, 0};
         pktseqi_cached *cached;
         if (q->known == PKTSEQI_COL_SRC_IP) memcpy(key, packet->src, sizeof key);
@@ -8691,12 +8722,10 @@ static pktseq_status pktseqi_packets_stage(pktseqi_packets *p) {
         pktseq_status status = PKTSEQ_OK;
         if (pktseqi_packet_text(q->known))
             status = pktseqi_packets_texts(p, q);
-        else if (q->whole)
-            pktseqi_packets_whole(p->packet, p->count, q->known, q->staged->text);
-        else
-            for (size_t k = 0; k < p->count; ++k)
-                q->staged->number[k] = q->known == PKTSEQI_COL_TIMESTAMP ? p->packet[k].time
-                                                                         : (double)p->frame[k];
+        else if (pktseqi_known[q->known].size)
+            pktseqi_packets_get(p->segmenter.packet, p->count, q->known, q->whole, q->staged);
+        else  // "No.", which only the capture knows
+            for (size_t k = 0; k < p->count; ++k) q->staged->number[k] = (double)p->frame[k];
         if (status) return status;
     }
     return PKTSEQ_OK;
@@ -8714,7 +8743,7 @@ static pktseq_status pktseqi_packets_batch(pktseqi_packets *p) {
     for (size_t k = 0; k < p->count && !status; ++k, ++table->rows) {
         table->counts.packets = (size_t)p->frame[k];
         if (table->counts.packets > table->rows + 1) status = pktseqi_table_source(p->r);
-        if (!status && !pktseqi_segment_row(&p->segmenter, table->rows, k, &p->packet[k],
+        if (!status && !pktseqi_segment_row(&p->segmenter, table->rows, k,
                                             p->protocol ? p->protocol[k] : 0, -1))
             status = pktseqi_no_memory(p->err);
     }
@@ -8737,7 +8766,7 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     const pktseq_capture_counts *counts = &p->capture.counts;
     pktseq_status status;
     do {
-        pktseq_packet *packet = &p->packet[p->count];
+        pktseq_packet *packet = &p->segmenter.packet[p->count];
         status = pktseq_capture_next(&p->capture, packet, p->err);
         if (!status) {
             size_t *left_out = pktseqi_packets_left_out(p, packet);
@@ -15172,23 +15201,20 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
 // what the capture says.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
-    uint32_t number;
+    pktseqi_staged v;
     // the counters are the last columns; pktseqi_watch_has has refused others than known ones
     if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
     if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
     if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
-    // who captures may tell a length that is not whole
-    if (known == PKTSEQI_COL_TIMESTAMP) return packet->time;
-    if (known == PKTSEQI_COL_LENGTH) return packet->length;
-    pktseqi_packets_whole(packet, 1, known, &number);
-    return number;
+    pktseqi_packets_get(packet, 1, known, 0, &v);
+    return v.number[0];
 }
 
 // Tells whether this is a column that a packet has, of the kind that the field asks for.
 static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
     int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
     if (pktseqi_field_texts(field)) return text;
-    return !text && pktseqi_known[known].is & PKTSEQI_LIVE;
+    return !text && (pktseqi_known[known].size || pktseqi_known[known].made_of);
 }
 
 // Counts a packet with a text that the codec does not know, for its sequence and by name, such as
@@ -15724,7 +15750,6 @@ typedef struct pktseqi_member {
 // What 32-bit machines can hold as well: a file of one machine loads on every other.
 #define PKTSEQI_WHOLE_32 4294967295.0
 // Members of the struct PKTSEQI_OF, to be defined as its type.
-#define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 // One line of a list each, with the comma after it. What they leave out is zero.
 #define PKTSEQI_M(name, type, member, min, max, count_at, names) \
     {name, type, PKTSEQI_AT(PKTSEQI_OF, member), min, max, count_at, names},
