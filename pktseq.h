@@ -40,7 +40,7 @@ CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows t
     number, csv, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
-          -> use, detect -> files
+          -> use, detector, score, threshold, fit, drift -> stream, watch -> files
 
     >>api-short covers everything in six calls, with the recommended settings.
 
@@ -13376,7 +13376,7 @@ PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
 
 // Both are one forward pass over one pair and a look at its outputs. They run free: from the second
 // target packet on the decoder takes in its own forecasts, as the reference's evaluation does. What
-// detects attacks is below in >>detect; pktseq_score is what an RMS detector without options says
+// detects attacks is below in >>score; pktseq_score is what an RMS detector without options says
 // of a pair, and kept for those who compare with the reference.
 
 PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
@@ -13531,28 +13531,29 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
     return pktseqi_ok(err);
 }
 
-// ---- >>detect: scores, thresholds, reasons ---------------------------------------------------
+// ---- >>detector: what turns forecasts into scores ---------------------------------------------
 
-// From forecasts to alarms. T target packets, G groups of outputs, C fields of the context:
+// From forecasts to alarms, in six sections. T target packets, G groups of outputs, C fields of the
+// context:
 //
 //     out[t] y[t]  network_score --.                      .-- / length_scale  --> score
 //       (O)  (O)                   +-- means over T, -----+
 //     c[t]         context_score --'   scaled, added      '-- / running_scale --> running score
 //     (C)
 //
-// In this order:
-//   1. A packet's score has two parts: how far the network's forecast is off (network_score), and
-//      how unusual the counters of its pair and source are (context_score).
-//   2. Both are summed over a sequence's packets (detector_sum), divided by their number, brought
-//      to one scale and added (detector_mean), and made relative to normal sequences of that length
-//      (detector_value). Whole files, single pairs and streams all end in these functions, and sum
-//      packet by packet in the same order: so they agree to the bit.
-//   3. fit learns from normal traffic, each step from the scores that the steps before have made:
-//      errors and context, scales, scales by length, the distribution of scores, the threshold.
-//   4. drift compares later scores with that distribution.
-
-// What a detector knows comes from three sources, and each can be had alone: options (the
-// caller's), what fit has learned (all else), and a threshold that somebody gives in its place.
+//   >>detector   what is kept: options of the caller, and what >>fit has learned
+//   >>score      A packet's score has two parts: how far the network's forecast is off
+//                (network_score), and how unusual the counters of its pair and source are
+//                (context_score). Both are summed over a sequence's packets (detector_sum), divided
+//                by their number, scaled and added (detector_mean), and made relative to normal
+//                sequences of that length (detector_value). Whole files, single pairs and streams
+//                all call these functions, and sum packet by packet in the same order: so they
+//                agree to the bit.
+//   >>reasons    which columns raised a score
+//   >>threshold  from a distribution of normal scores to a threshold for any rate of false alarms
+//   >>fit        learns from normal traffic, each step from the scores that the steps before have
+//                made: errors and context, scales, scales by length, distribution, threshold
+//   >>drift      compares later scores with that distribution
 
 enum { PKTSEQI_LENGTHS = 4 };  // classes of length of whole sequences: up to 4, 8, 16, or more
 
@@ -13681,6 +13682,8 @@ static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *m
            (d->options.measure != PKTSEQ_MEASURE_SURPRISAL ||
             model->config.loss == PKTSEQ_LOSS_NLL);
 }
+
+// ---- >>score: of a packet, a sequence, a whole dataset ----------------------------------------
 
 // ---- the score of a packet
 
@@ -13902,154 +13905,6 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
     return PKTSEQ_OK;
 }
 
-// ---- reasons: which columns, and what they expected and saw
-
-// A score is a sum of parts: of each group of outputs and of each field of the context, at each
-// packet. Those that added most over the packets that are asked about are the reasons; each is
-// shown at the packet where it added most, as what the model expected there and what came. A
-// watcher cannot keep all packets and notes sum, worst packet and values as it goes
-// (pktseqi_blame); for a pair of a dataset they are found afterwards. Choice and texts are the
-// same.
-
-// The three parts that added most so far, the first most of all; parts that come first win ties.
-typedef struct pktseqi_top {
-    size_t part[3], count;  // count of the three are there
-    double sum[3], all;  // all: of every part that raised the score, among the three or not
-} pktseqi_top;
-
-// Enters a part with what it added to a score. Parts are entered in the order of the codec's
-// fields, once each.
-static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
-    size_t at = top->count, k;
-    if (!(sum > 0)) return;  // a context nearer to normal than the mean is no reason
-    top->all += sum;
-    while (at > 0 && sum > top->sum[at - 1]) --at;  // by insertion: there are three places
-    if (at == 3) return;
-    top->count += top->count < 3;
-    for (k = top->count - 1; k > at; --k) {
-        top->part[k] = top->part[k - 1];
-        top->sum[k] = top->sum[k - 1];
-    }
-    top->part[at] = part;
-    top->sum[at] = sum;
-}
-
-// Returns the field of a part: groups of outputs come first, then the fields of the context, which
-// are the codec's last ones.
-static const pktseq_field *pktseqi_part_field(const pktseq_codec *codec, size_t part) {
-    return &codec->field[part < codec->groups ? codec->group_field[part]
-                                              : codec->field_count - codec->contexts + part -
-                                                    codec->groups];
-}
-
-// Finds what a part expected of a packet and what it saw, as numbers in the column's units or as
-// numbers of categories.
-//   out   (O) the forecast, or numbers that rise with the probabilities of each class
-//   c     (C) the packet's context
-static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *codec, size_t part,
-                                const pktseq_real *out, const pktseqi_truth *truth,
-                                const pktseq_real *c, double *expected, double *seen) {
-    const pktseq_field *field = pktseqi_part_field(codec, part);
-    if (part >= codec->groups) {  // the context has no forecast: what is expected is its mean
-        *expected = pktseqi_field_unscale(field, d->mean[part - codec->groups]);
-        *seen = pktseqi_field_unscale(field, (double)c[part - codec->groups]);
-    } else if (codec->group[part].kind == PKTSEQ_GROUP_CLASS) {
-        const pktseq_group *group = &codec->group[part];
-        size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, part) : 0;
-        while (!truth->packing && hot < group->count && !(truth->y[group->first + hot] > 0)) ++hot;
-        *expected = (double)pktseqi_largest(out + group->first, group->count);
-        *seen = (double)hot;  // group->count: a class that the codec does not know
-    } else {  // of a flag the probability that it is set
-        const pktseq_group *group = &codec->group[part];
-        *expected = pktseqi_field_unscale(field, (double)out[group->first]);
-        *seen = pktseqi_field_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
-    }
-}
-
-// Writes a number with three significant digits, and all of those before the point.
-static void pktseqi_put_amount(pktseqi_text *t, double v) {
-    // 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568: what a reader can tell apart, in no exponents
-    double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
-    while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
-    pktseqi_put(t, "%f", floor(v * scale + 0.5) / scale);
-}
-
-// Names a value of a field as pktseqi_part_values gives it, with the unit of its column. The mean
-// of a context is nobody's value: "about 3", and what is next to nothing is 0.
-static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double value, int expected,
-                              char text[64]) {
-    // the units that the column's names do not tell; a counter is a number of packets or the like
-    const pktseq_field *field = pktseqi_part_field(codec, part);
-    // that of a class is at most its width; a number may be more than a size_t holds
-    size_t width = pktseqi_field_width(field);
-    size_t at = value >= 0 && value < (double)width ? (size_t)value : width;
-    const char *unit = strcmp(field->column, "timestamp") == 0 ? " s" : "";
-    pktseqi_text t = pktseqi_text_fixed(text, 64);
-    if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
-        unit = " bytes";
-    if (!pktseqi_field_is_class(field)) {
-        if (expected && part >= codec->groups) {
-            pktseqi_put_text(&t, "about ");
-            if (fabs(value) < 0.05) value = 0;
-        }
-        pktseqi_put_amount(&t, value);
-        pktseqi_put_text(&t, unit);
-    } else {
-        pktseqi_put_text(&t, at < width ? pktseqi_field_class(field, at) : "another");
-    }
-}
-
-// Writes reason k of the three.
-static void pktseqi_reason_fill(const pktseq_codec *codec, const pktseqi_top *top, size_t k,
-                                size_t packet, double expected, double seen,
-                                pktseq_reason *reason) {
-    reason->column = pktseqi_part_field(codec, top->part[k])->column;
-    reason->share = top->sum[k] / top->all;  // all > 0: a part that is here has raised it
-    reason->packet = packet;
-    pktseqi_part_text(codec, top->part[k], expected, 1, reason->expected);
-    pktseqi_part_text(codec, top->part[k], seen, 0, reason->seen);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
-                                                 const pktseq_codec *codec,
-                                                 const pktseq_work *work, const pktseq_pair *pair,
-                                                 const double *part, size_t first, size_t past,
-                                                 pktseq_reason *reason, size_t *reasons) {
-    const pktseq_detector *d = detector;
-    pktseqi_top top;
-    size_t parts;
-    if (!d || !d->memory || !codec || !work || !pair || !part || !reason || !reasons ||
-        !pktseqi_has_target(pair) || first >= past || past > pair->targets)
-        return PKTSEQ_ERROR_ARGUMENT;
-    // work may have gone on to another batch; then its outputs are another pair's, which cannot be
-    // seen, or there are none for these steps, which can
-    if (codec->groups != d->groups || codec->contexts != d->contexts || codec->targets != d->out ||
-        !pktseq_work_output(work, 0, past - 1))
-        return PKTSEQ_ERROR_MISMATCH;
-    memset(&top, 0, sizeof top);
-    parts = d->groups + d->contexts;
-    // steps outside, parts inside in memory: at most 320 x 15 numbers, read twice
-    for (size_t p = 0; p < (pair->context ? parts : d->groups); ++p) {  // without: all are 0
-        double sum = 0;
-        for (size_t t = first; t < past; ++t) sum += part[t * parts + p];
-        pktseqi_top_add(&top, p, sum);
-    }
-    for (size_t k = 0; k < top.count; ++k) {  // of equal steps the first is the worst
-        size_t p = top.part[k], worst = first;
-        pktseqi_truth truth;
-        double expected, seen;
-        for (size_t t = first; t < past; ++t)
-            if (part[t * parts + p] > part[worst * parts + p]) worst = t;
-        truth = pktseqi_truth_in(pair, worst, d->out);
-        pktseqi_part_values(d, codec, p, pktseq_work_output(work, 0, worst), &truth,
-                            pair->context ? pair->context + worst * d->contexts : NULL, &expected,
-                            &seen);
-        pktseqi_reason_fill(codec, &top, k, pair->inputs + worst + 1, expected, seen, &reason[k]);
-    }
-    *reasons = top.count;
-    return PKTSEQ_OK;
-}
-
 // ---- batch scoring: a whole dataset, many sequences at once
 
 //     order   | 320 | 310 | .. | 64 | 64 | .. | 9 | 9 | 9 | .. | 4 | 4 | .. | 4 |   packets
@@ -14236,7 +14091,284 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detect
     return status ? status : pktseqi_ok(err);
 }
 
-// ---- fit: what normal traffic is like
+// ---- >>reasons: which columns, what they expected and saw -------------------------------------
+
+// A score is a sum of parts: of each group of outputs and of each field of the context, at each
+// packet. Those that added most over the packets that are asked about are the reasons; each is
+// shown at the packet where it added most, as what the model expected there and what came. A
+// watcher cannot keep all packets and notes sum, worst packet and values as it goes
+// (pktseqi_blame); for a pair of a dataset they are found afterwards. Choice and texts are the
+// same.
+
+// The three parts that added most so far, the first most of all; parts that come first win ties.
+typedef struct pktseqi_top {
+    size_t part[3], count;  // count of the three are there
+    double sum[3], all;  // all: of every part that raised the score, among the three or not
+} pktseqi_top;
+
+// Enters a part with what it added to a score. Parts are entered in the order of the codec's
+// fields, once each.
+static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
+    size_t at = top->count, k;
+    if (!(sum > 0)) return;  // a context nearer to normal than the mean is no reason
+    top->all += sum;
+    while (at > 0 && sum > top->sum[at - 1]) --at;  // by insertion: there are three places
+    if (at == 3) return;
+    top->count += top->count < 3;
+    for (k = top->count - 1; k > at; --k) {
+        top->part[k] = top->part[k - 1];
+        top->sum[k] = top->sum[k - 1];
+    }
+    top->part[at] = part;
+    top->sum[at] = sum;
+}
+
+// Returns the field of a part: groups of outputs come first, then the fields of the context, which
+// are the codec's last ones.
+static const pktseq_field *pktseqi_part_field(const pktseq_codec *codec, size_t part) {
+    return &codec->field[part < codec->groups ? codec->group_field[part]
+                                              : codec->field_count - codec->contexts + part -
+                                                    codec->groups];
+}
+
+// Finds what a part expected of a packet and what it saw, as numbers in the column's units or as
+// numbers of categories.
+//   out   (O) the forecast, or numbers that rise with the probabilities of each class
+//   c     (C) the packet's context
+static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *codec, size_t part,
+                                const pktseq_real *out, const pktseqi_truth *truth,
+                                const pktseq_real *c, double *expected, double *seen) {
+    const pktseq_field *field = pktseqi_part_field(codec, part);
+    if (part >= codec->groups) {  // the context has no forecast: what is expected is its mean
+        *expected = pktseqi_field_unscale(field, d->mean[part - codec->groups]);
+        *seen = pktseqi_field_unscale(field, (double)c[part - codec->groups]);
+    } else if (codec->group[part].kind == PKTSEQ_GROUP_CLASS) {
+        const pktseq_group *group = &codec->group[part];
+        size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, part) : 0;
+        while (!truth->packing && hot < group->count && !(truth->y[group->first + hot] > 0)) ++hot;
+        *expected = (double)pktseqi_largest(out + group->first, group->count);
+        *seen = (double)hot;  // group->count: a class that the codec does not know
+    } else {  // of a flag the probability that it is set
+        const pktseq_group *group = &codec->group[part];
+        *expected = pktseqi_field_unscale(field, (double)out[group->first]);
+        *seen = pktseqi_field_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
+    }
+}
+
+// Writes a number with three significant digits, and all of those before the point.
+static void pktseqi_put_amount(pktseqi_text *t, double v) {
+    // 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568: what a reader can tell apart, in no exponents
+    double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
+    while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
+    pktseqi_put(t, "%f", floor(v * scale + 0.5) / scale);
+}
+
+// Names a value of a field as pktseqi_part_values gives it, with the unit of its column. The mean
+// of a context is nobody's value: "about 3", and what is next to nothing is 0.
+static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double value, int expected,
+                              char text[64]) {
+    // the units that the column's names do not tell; a counter is a number of packets or the like
+    const pktseq_field *field = pktseqi_part_field(codec, part);
+    // that of a class is at most its width; a number may be more than a size_t holds
+    size_t width = pktseqi_field_width(field);
+    size_t at = value >= 0 && value < (double)width ? (size_t)value : width;
+    const char *unit = strcmp(field->column, "timestamp") == 0 ? " s" : "";
+    pktseqi_text t = pktseqi_text_fixed(text, 64);
+    if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
+        unit = " bytes";
+    if (!pktseqi_field_is_class(field)) {
+        if (expected && part >= codec->groups) {
+            pktseqi_put_text(&t, "about ");
+            if (fabs(value) < 0.05) value = 0;
+        }
+        pktseqi_put_amount(&t, value);
+        pktseqi_put_text(&t, unit);
+    } else {
+        pktseqi_put_text(&t, at < width ? pktseqi_field_class(field, at) : "another");
+    }
+}
+
+// Writes reason k of the three.
+static void pktseqi_reason_fill(const pktseq_codec *codec, const pktseqi_top *top, size_t k,
+                                size_t packet, double expected, double seen,
+                                pktseq_reason *reason) {
+    reason->column = pktseqi_part_field(codec, top->part[k])->column;
+    reason->share = top->sum[k] / top->all;  // all > 0: a part that is here has raised it
+    reason->packet = packet;
+    pktseqi_part_text(codec, top->part[k], expected, 1, reason->expected);
+    pktseqi_part_text(codec, top->part[k], seen, 0, reason->seen);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
+                                                 const pktseq_codec *codec,
+                                                 const pktseq_work *work, const pktseq_pair *pair,
+                                                 const double *part, size_t first, size_t past,
+                                                 pktseq_reason *reason, size_t *reasons) {
+    const pktseq_detector *d = detector;
+    pktseqi_top top;
+    size_t parts;
+    if (!d || !d->memory || !codec || !work || !pair || !part || !reason || !reasons ||
+        !pktseqi_has_target(pair) || first >= past || past > pair->targets)
+        return PKTSEQ_ERROR_ARGUMENT;
+    // work may have gone on to another batch; then its outputs are another pair's, which cannot be
+    // seen, or there are none for these steps, which can
+    if (codec->groups != d->groups || codec->contexts != d->contexts || codec->targets != d->out ||
+        !pktseq_work_output(work, 0, past - 1))
+        return PKTSEQ_ERROR_MISMATCH;
+    memset(&top, 0, sizeof top);
+    parts = d->groups + d->contexts;
+    // steps outside, parts inside in memory: at most 320 x 15 numbers, read twice
+    for (size_t p = 0; p < (pair->context ? parts : d->groups); ++p) {  // without: all are 0
+        double sum = 0;
+        for (size_t t = first; t < past; ++t) sum += part[t * parts + p];
+        pktseqi_top_add(&top, p, sum);
+    }
+    for (size_t k = 0; k < top.count; ++k) {  // of equal steps the first is the worst
+        size_t p = top.part[k], worst = first;
+        pktseqi_truth truth;
+        double expected, seen;
+        for (size_t t = first; t < past; ++t)
+            if (part[t * parts + p] > part[worst * parts + p]) worst = t;
+        truth = pktseqi_truth_in(pair, worst, d->out);
+        pktseqi_part_values(d, codec, p, pktseq_work_output(work, 0, worst), &truth,
+                            pair->context ? pair->context + worst * d->contexts : NULL, &expected,
+                            &seen);
+        pktseqi_reason_fill(codec, &top, k, pair->inputs + worst + 1, expected, seen, &reason[k]);
+    }
+    *reasons = top.count;
+    return PKTSEQ_OK;
+}
+
+// ---- >>threshold: what share of normal scores exceeds it --------------------------------------
+
+//     share of sequences    0        1/64 ..                           0.9          1
+//     score                 |---------|---------|--- .. ---|-----------|~~~~~~~~~~~~~~~~~~> beyond
+//                          quantile[0] [1]      [2]                tail[0]   generalised Pareto
+//
+// A threshold for 1 % of 900 sequences rests on nine of them. So the highest tenth is fitted by a
+// curve of three numbers, which also says what lies beyond the highest score that was seen; below
+// the tail 65 quantiles are enough for any rate that somebody may ask for. Two such distributions
+// are kept: of scores at the end, and of the highest score that a sequence ever had while it was
+// watched, since each look at an open sequence is one more chance of a false alarm.
+//
+// What is promised is a range, and it has been checked (`make promise` in the repository): of
+// 108 pairs of a span to learn from and later traffic to score, 99 % of the true rates lay in the
+// range.
+
+// Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
+// before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
+//   shape = (1 - m m / v) / 2     scale = m (1 - shape)
+// the shape kept from -0.5 to 0.3, since few scores can feign a hard end or a heavy tail. (Where
+// there is a hard end, as of a uniform distribution, fewer alarms come than were asked for.)
+// source: Hosking and Wallis 1987, Technometrics 29(3)
+static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t n) {
+    size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;  // 0 if n is 1: a tail of nothing
+    double from = score[n > k ? n - k - 1 : 0], m = 0, v = 0, shape = 0;
+    for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
+    for (size_t i = n - k; i < n; ++i)
+        v += (score[i] - from - m) * (score[i] - from - m) / (double)(k > 1 ? k - 1 : 1);
+    if (v > 0) shape = 0.5 * (1 - m * m / v);  // an exponential tail has v = m^2, shape 0
+    if (shape < -0.5) shape = -0.5;
+    if (shape > 0.3) shape = 0.3;
+    x->tail[0] = from;
+    x->tail[1] = (double)k / (double)n;
+    x->tail[2] = shape;
+    x->tail[3] = m * (1 - shape);
+}
+
+// Fits what normal scores are like, from those of sequences (n), sorted. 65 quantiles and 4
+// numbers: what a checkpoint keeps of 900 or of 10 million sequences.
+static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorted, size_t n) {
+    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
+        double *q = &x->quantile[k];
+        *q = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_QUANTILES - 1));
+        if (k > 0 && *q < q[-1]) *q = q[-1];  // rounding
+    }
+    pktseqi_tail_fit(x, sorted, n);
+}
+
+// Returns the score that the share `rate` of the sequences exceeds: in the tail by its formula, or
+// between the quantiles, from which a straight line may not lead above the tail. At 0 it is the
+// highest score that was seen.
+static double pktseqi_distribution_at(const pktseq_distribution *x, double rate) {
+    double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), score;
+    // the last step, [63, 64], also serves a rate of 0
+    int k = (int)at < PKTSEQ_QUANTILES - 2 ? (int)at : PKTSEQ_QUANTILES - 2;
+    if (rate > 0 && rate < x->tail[1]) {
+        double shape = x->tail[2], fall = rate / x->tail[1];
+        // the limit of the formula below where the shape is 0: an exponential tail
+        if (fabs(shape) < 1e-6) return x->tail[0] - x->tail[3] * log(fall);
+        return x->tail[0] + x->tail[3] / shape * (pow(fall, -shape) - 1);
+    }
+    score = x->quantile[k] + (at - k) * (x->quantile[k + 1] - x->quantile[k]);
+    return rate > 0 && score > x->tail[0] ? x->tail[0] : score;
+}
+
+//     variance = dispersion / (n rate) + 1/4
+// Returns the variance of the logarithm of a rate that is asked for: what chance makes of as many
+// sequences as were learned from, widened by how unevenly they came, and the drift that was
+// measured between parts of recordings, a factor of e^0.5.
+static double pktseqi_rate_variance(const pktseq_detector *d, double rate) {
+    return d->dispersion / ((double)d->sequences * rate) + 0.25;
+}
+
+// 1.96 standard deviations of the logarithm of a rate are 95 %.
+PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
+                                                   double rate, double *threshold, double *low,
+                                                   double *high) {
+    double expected, factor;
+    if (!detector || !threshold || !(rate >= 0 && rate <= 1)) return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
+    expected = (double)detector->sequences * rate;  // above it, of those learned from
+    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(detector, rate))) : 1;
+    // The rate is lowered, as if one more had been above: the next sequence exceeds the highest of
+    // n with chance 1 / (n + 1), not never. With 9 expected 1 % becomes 0.9 %.
+    *threshold = pktseqi_distribution_at(live ? &detector->running : &detector->scores,
+                                         rate < 1 ? rate * expected / (expected + 1) : 1);
+    if (low) *low = expected < 2 ? 0 : rate / factor;
+    if (high) *high = rate * factor < 1 ? rate * factor : 1;
+    return PKTSEQ_OK;
+}
+
+// Puts rate and threshold in the place of zeros: a threshold of the caller's own wins over a rate,
+// a rate over what was learned. Not fitted, the learned threshold is DBL_MAX: no alarm ever comes.
+static pktseq_status pktseqi_detector_choose(const pktseq_detector *d, int live, double *rate,
+                                             double *threshold, pktseq_error *err) {
+    int own = *rate > 0 && *threshold == 0;  // then the threshold is made from the rate
+    if (!(*rate >= 0 && *rate <= 1))
+        return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
+    if (*rate == 0) *rate = d->options.false_positive_rate;
+    if (*threshold == 0) *threshold = live ? d->running_threshold : d->threshold;
+    if (own && pktseq_detector_threshold(d, live, *rate, threshold, NULL, NULL))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
+                             "scores, from which false_positive_rate could be taken");
+    return PKTSEQ_OK;
+}
+
+PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
+                                              double alarms_per_hour, double *rate) {
+    if (!detector || !rate || !pktseqi_finite(&alarms_per_hour) || alarms_per_hour < 0)
+        return PKTSEQ_ERROR_ARGUMENT;
+    if (!detector->sequences || !(detector->seconds > 0)) return PKTSEQ_ERROR_MISMATCH;
+    *rate = alarms_per_hour * (detector->seconds / 3600) / (double)detector->sequences;
+    if (*rate > 1) *rate = 1;  // more alarms than there are sequences
+    return PKTSEQ_OK;
+}
+
+// Sets both thresholds, and the range of the first between those for the rates at either end of its
+// range; where a rate has no such end, nothing bounds the threshold.
+static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
+    double low = 0, high = 0, rate = d->options.false_positive_rate;
+    pktseq_detector_threshold(d, 1, rate, &d->running_threshold, NULL, NULL);
+    pktseq_detector_threshold(d, 0, rate, &d->threshold, &low, &high);
+    // a high rate is a low threshold; between quantiles a range can miss the threshold by rounding
+    d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
+    d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
+    if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
+    if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
+}
+
+// ---- >>fit: what normal traffic is like -------------------------------------------------------
 
 // Order matters: a packet's surprisal needs the errors of numbers, its context score the mean and
 // covariance; sums of both over sequences give the scales that bring them together; scaled means
@@ -14445,135 +14577,6 @@ static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_datase
     }
 }
 
-// ---- thresholds: what share of normal scores exceeds them
-
-//     share of sequences    0        1/64 ..                           0.9          1
-//     score                 |---------|---------|--- .. ---|-----------|~~~~~~~~~~~~~~~~~~> beyond
-//                          quantile[0] [1]      [2]                tail[0]   generalised Pareto
-//
-// A threshold for 1 % of 900 sequences rests on nine of them. So the highest tenth is fitted by a
-// curve of three numbers, which also says what lies beyond the highest score that was seen; below
-// the tail 65 quantiles are enough for any rate that somebody may ask for. Two such distributions
-// are kept: of scores at the end, and of the highest score that a sequence ever had while it was
-// watched, since each look at an open sequence is one more chance of a false alarm.
-//
-// What is promised is a range, and it has been checked (`make promise` in the repository): of
-// 108 pairs of a span to learn from and later traffic to score, 99 % of the true rates lay in the
-// range.
-
-// Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
-// before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
-//   shape = (1 - m m / v) / 2     scale = m (1 - shape)
-// the shape kept from -0.5 to 0.3, since few scores can feign a hard end or a heavy tail. (Where
-// there is a hard end, as of a uniform distribution, fewer alarms come than were asked for.)
-// source: Hosking and Wallis 1987, Technometrics 29(3)
-static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t n) {
-    size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;  // 0 if n is 1: a tail of nothing
-    double from = score[n > k ? n - k - 1 : 0], m = 0, v = 0, shape = 0;
-    for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
-    for (size_t i = n - k; i < n; ++i)
-        v += (score[i] - from - m) * (score[i] - from - m) / (double)(k > 1 ? k - 1 : 1);
-    if (v > 0) shape = 0.5 * (1 - m * m / v);  // an exponential tail has v = m^2, shape 0
-    if (shape < -0.5) shape = -0.5;
-    if (shape > 0.3) shape = 0.3;
-    x->tail[0] = from;
-    x->tail[1] = (double)k / (double)n;
-    x->tail[2] = shape;
-    x->tail[3] = m * (1 - shape);
-}
-
-// Fits what normal scores are like, from those of sequences (n), sorted. 65 quantiles and 4
-// numbers: what a checkpoint keeps of 900 or of 10 million sequences.
-static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorted, size_t n) {
-    for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
-        double *q = &x->quantile[k];
-        *q = pktseqi_quantile_sorted(sorted, n, (double)k / (PKTSEQ_QUANTILES - 1));
-        if (k > 0 && *q < q[-1]) *q = q[-1];  // rounding
-    }
-    pktseqi_tail_fit(x, sorted, n);
-}
-
-// Returns the score that the share `rate` of the sequences exceeds: in the tail by its formula, or
-// between the quantiles, from which a straight line may not lead above the tail. At 0 it is the
-// highest score that was seen.
-static double pktseqi_distribution_at(const pktseq_distribution *x, double rate) {
-    double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), score;
-    // the last step, [63, 64], also serves a rate of 0
-    int k = (int)at < PKTSEQ_QUANTILES - 2 ? (int)at : PKTSEQ_QUANTILES - 2;
-    if (rate > 0 && rate < x->tail[1]) {
-        double shape = x->tail[2], fall = rate / x->tail[1];
-        // the limit of the formula below where the shape is 0: an exponential tail
-        if (fabs(shape) < 1e-6) return x->tail[0] - x->tail[3] * log(fall);
-        return x->tail[0] + x->tail[3] / shape * (pow(fall, -shape) - 1);
-    }
-    score = x->quantile[k] + (at - k) * (x->quantile[k + 1] - x->quantile[k]);
-    return rate > 0 && score > x->tail[0] ? x->tail[0] : score;
-}
-
-//     variance = dispersion / (n rate) + 1/4
-// Returns the variance of the logarithm of a rate that is asked for: what chance makes of as many
-// sequences as were learned from, widened by how unevenly they came, and the drift that was
-// measured between parts of recordings, a factor of e^0.5.
-static double pktseqi_rate_variance(const pktseq_detector *d, double rate) {
-    return d->dispersion / ((double)d->sequences * rate) + 0.25;
-}
-
-// 1.96 standard deviations of the logarithm of a rate are 95 %.
-PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
-                                                   double rate, double *threshold, double *low,
-                                                   double *high) {
-    double expected, factor;
-    if (!detector || !threshold || !(rate >= 0 && rate <= 1)) return PKTSEQ_ERROR_ARGUMENT;
-    if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
-    expected = (double)detector->sequences * rate;  // above it, of those learned from
-    factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(detector, rate))) : 1;
-    // The rate is lowered, as if one more had been above: the next sequence exceeds the highest of
-    // n with chance 1 / (n + 1), not never. With 9 expected 1 % becomes 0.9 %.
-    *threshold = pktseqi_distribution_at(live ? &detector->running : &detector->scores,
-                                         rate < 1 ? rate * expected / (expected + 1) : 1);
-    if (low) *low = expected < 2 ? 0 : rate / factor;
-    if (high) *high = rate * factor < 1 ? rate * factor : 1;
-    return PKTSEQ_OK;
-}
-
-// Puts rate and threshold in the place of zeros: a threshold of the caller's own wins over a rate,
-// a rate over what was learned. Not fitted, the learned threshold is DBL_MAX: no alarm ever comes.
-static pktseq_status pktseqi_detector_choose(const pktseq_detector *d, int live, double *rate,
-                                             double *threshold, pktseq_error *err) {
-    int own = *rate > 0 && *threshold == 0;  // then the threshold is made from the rate
-    if (!(*rate >= 0 && *rate <= 1))
-        return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
-    if (*rate == 0) *rate = d->options.false_positive_rate;
-    if (*threshold == 0) *threshold = live ? d->running_threshold : d->threshold;
-    if (own && pktseq_detector_threshold(d, live, *rate, threshold, NULL, NULL))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
-                             "scores, from which false_positive_rate could be taken");
-    return PKTSEQ_OK;
-}
-
-PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
-                                              double alarms_per_hour, double *rate) {
-    if (!detector || !rate || !pktseqi_finite(&alarms_per_hour) || alarms_per_hour < 0)
-        return PKTSEQ_ERROR_ARGUMENT;
-    if (!detector->sequences || !(detector->seconds > 0)) return PKTSEQ_ERROR_MISMATCH;
-    *rate = alarms_per_hour * (detector->seconds / 3600) / (double)detector->sequences;
-    if (*rate > 1) *rate = 1;  // more alarms than there are sequences
-    return PKTSEQ_OK;
-}
-
-// Sets both thresholds, and the range of the first between those for the rates at either end of its
-// range; where a rate has no such end, nothing bounds the threshold.
-static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
-    double low = 0, high = 0, rate = d->options.false_positive_rate;
-    pktseq_detector_threshold(d, 1, rate, &d->running_threshold, NULL, NULL);
-    pktseq_detector_threshold(d, 0, rate, &d->threshold, &low, &high);
-    // a high rate is a low threshold; between quantiles a range can miss the threshold by rounding
-    d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
-    d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
-    if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
-    if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
-}
-
 // Returns by how much the number of the highest tenth of the scores (pairs) varies between ten
 // parts of the file, divided by what chance would have it vary (chi squared by its degrees of
 // freedom); at least 1. Rare events come in bursts: on our recording, 21 minutes, it is 2.9. The
@@ -14714,7 +14717,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     return status ? status : pktseqi_ok(err);
 }
 
-// ---- drift: is traffic what the detector was fitted to?
+// ---- >>drift: is traffic what the detector was fitted to? -------------------------------------
 
 //     above      later rate     > rate exp(1.96 sqrt(variance + dispersion / (m rate)))
 //     unknown    of the packets > 2 unknown at calibration + 2 %
