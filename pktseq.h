@@ -3330,6 +3330,7 @@ static const char *pktseqi_name_of(const pktseqi_named *list, size_t count, unsi
 // ---- what carries IP
 
 // They go in a circle: an Ethertype leads to IP, and a tunnel in IP back to an Ethertype.
+static void pktseqi_walk_hdlc(pktseqi_walk *w);
 static void pktseqi_walk_tag(pktseqi_walk *w);
 static void pktseqi_walk_type(pktseqi_walk *w);
 static void pktseqi_walk_protocol(pktseqi_walk *w);
@@ -3419,6 +3420,7 @@ static void pktseqi_walk_mpls(pktseqi_walk *w) {
 
 // Reads the point-to-point protocol, with or without HDLC's address and control (RFC 1661, 1662).
 // Its numbers of IP are 21 and 57, of MPLS 281 and 283; some programs write Ethertypes instead.
+// What begins with 0f or 8f is Cisco's HDLC on the same kind of link (RFC 1547 4.3.1).
 static void pktseqi_walk_ppp(pktseqi_walk *w) {
     static const pktseqi_route list[] = {
         {0x0021, 0, pktseqi_walk_ip},   {0x0057, 0, pktseqi_walk_ip},
@@ -3428,6 +3430,10 @@ static void pktseqi_walk_ppp(pktseqi_walk *w) {
     size_t bytes;
     if (w->size >= 2 && w->at[0] == 0xff) pktseqi_walk_pass(w, 2, NULL);
     if (!pktseqi_walk_has(w, 1)) return;
+    if ((w->at[0] & 0x7f) == 0x0f) {
+        pktseqi_walk_pass(w, 4, pktseqi_walk_hdlc);
+        return;
+    }
     bytes = w->at[0] & 1 ? 1 : 2;  // the first odd byte is the last of a protocol's number
     if (!pktseqi_walk_has(w, bytes)) return;
     protocol = bytes == 1 ? w->at[0] : pktseqi_be16(w->at);
@@ -4140,18 +4146,22 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
     return pktseqi_capture_skip(c, bytes, err);
 }
 
-// Reads a section header (pcapng 4.1): 8 the magic number by which its byte order is known. Its
-// interfaces are yet to be described.
+// Reads a section header (pcapng 4.1): 8 the magic number by which its byte order is known, 12 the
+// version, of which only the first number tells whether it can be read. Its interfaces are yet to
+// be described.
 //
 //   0 0a0d0d0a, the same in both orders | 4 length | 8 magic | 12 version | 16 length of section
 static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
-    pktseq_status status = pktseqi_capture_need(c, 12, err);
+    pktseq_status status = pktseqi_capture_need(c, 14, err);
     if (status) return status;
     c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
     c->interface_count = 0;
-    return pktseqi_capture_u32(c, c->window + c->at + 8) == 0x1a2b3c4d
+    if (pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
+        return pktseqi_capture_damaged(c, "a section without an order of bytes", err);
+    return pktseqi_capture_u16(c, c->window + c->at + 12) == 1
                ? PKTSEQ_OK
-               : pktseqi_capture_damaged(c, "a section without an order of bytes", err);
+               : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcapng version %z, expected 1",
+                               (size_t)pktseqi_capture_u16(c, c->window + c->at + 12));
 }
 
 // Reads the header of a block with a frame; `type` says which of the three (pcapng 4.3, 4.4, and
@@ -4968,6 +4978,10 @@ static int pktseqi_date_parse(const char *text, double *value) {
     if (!p || *p || digits > 18) return 0;
     for (int i = 0; i < 8; ++i)
         if (n[i] > max[i] || (i < 3 && n[i] == 0)) return 0;
+    // The 30th of February and its like lie in the next month.
+    if (n[2] > 28 &&
+        pktseqi_days(n[0], n[1], n[2]) >= pktseqi_days(n[0] + n[1] / 12, n[1] % 12 + 1, 1))
+        return 0;
     seconds = 86400 * pktseqi_days(n[0], n[1], n[2]) + 3600LL * n[3] + 60 * n[4] + n[5] -
               east * (3600LL * n[6] + 60 * n[7]);
     if (seconds < 0) return 0;

@@ -135,6 +135,21 @@ static void test_lengths(void) {
     CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_NOT_IP);
 }
 
+// Cisco's HDLC comes under the number of PPP in HDLC framing, too.
+static void test_cisco(void) {
+    frame *f = frame_next();
+    pktseq_packet got;
+    inner_udp(f, 50002, 53, 30);
+    ip4(f, 17, 0);
+    put_hex(f, "0f 00 08 00");
+    for (size_t captured = 0; captured < 24; ++captured)
+        CHECK(pktseq_packet_decode(&got, f->data + f->begin, captured, frame_size(f), 50, 0) ==
+              PKTSEQ_NOT_IP);
+    CHECK(pktseq_packet_decode(&got, f->data + f->begin, frame_size(f), frame_size(f), 50, 0) ==
+          PKTSEQ_OK);
+    CHECK(got.transport == 17 && got.dst_port == 53 && got.payload == 30);
+}
+
 // Layers without end cost a bounded time.
 static void test_depth(void) {
     static unsigned char deep[200000];
@@ -186,6 +201,7 @@ int main(void) {
     test_others();
     test_snap();
     test_lengths();
+    test_cisco();
     test_depth();
     test_addresses();
     free(frames);

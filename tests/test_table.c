@@ -1530,6 +1530,33 @@ static void test_missing(void) {
     CHECK_THAT(says(&err, "found the text \"hello\", expected a capture"), "%s", err.text);
 }
 
+// Days that a month has not are no dates.
+static void test_days(void) {
+    static const char *const good[] = {"2024-02-29", "2000-02-29", "2023-01-31", "2023-12-31",
+                                       "2023-04-30", "9999-12-31"},
+                      *const bad[] = {"2023-02-29", "2024-02-30", "1900-02-29", "2023-04-31",
+                                      "2023-11-31", "2023-12-32", "2023-06-00"};
+    pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    const size_t goods = sizeof good / sizeof *good;
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    for (size_t i = 0; i < goods + sizeof bad / sizeof *bad; ++i) {
+        const char *day = i < goods ? good[i] : bad[i - goods];
+        char csv[200], text[40];
+        pktseq_table table;
+        sprintf(csv, "timestamp,src_ip,dst_ip\n%s 00:00:00,a,b\n", day);
+        if (parse_text(&table, csv, &schema, &err)) {
+            CHECK_THAT(i >= goods || day[0] == '1', "%s: %s", day, err.text);
+            continue;
+        }
+        CHECK_THAT(i < goods, "%s", day);
+        pktseq_time_text(pktseq_column_number(table.column, 0), text);
+        CHECK_THAT(strncmp(text, day, 10) == 0 || day[0] == '9', "%s: %s", day, text);
+        pktseq_table_free(&table);
+    }
+}
+
 // The zone of a date, with and without a colon, or of hours alone.
 static void test_zones(void) {
     static const char *const good[] = {"01T00:59:59.5+01:00", "01T00:59:59.5+0100",
@@ -1591,6 +1618,7 @@ int main(int argc, char **argv) {
     test_last_not_tcp_memory();
     test_odd_separators();
     test_missing();
+    test_days();
     test_zones();
     remove(path);
     return check_end("test_table");
