@@ -1061,7 +1061,7 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset);
 // ---- >>api-model: the parameters, and the memory to work with them ----------------------------
 
 // The only list of tensors: X(field, PyTorch's name, rows, cols); cols 0 marks a vector (bias).
-// It makes the fields below, the sizes, the checkpoint's order and the tests.
+// The fields below, sizes, checkpoint order and tests are generated from it.
 #define PKTSEQ_TENSORS(X) \
     X(enc_w_ih, "encoder.gru.weight_ih_l0", 3 * H, D) \
     X(enc_w_hh, "encoder.gru.weight_hh_l0", 3 * H, H) \
@@ -1076,7 +1076,7 @@ PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset);
 
 #define PKTSEQ_TENSOR_COUNT 10
 
-// Pointers into one flat block. Gate rows lie in PyTorch's order r, z, n.
+// Pointers into one flat block. Gate rows are in PyTorch's order r, z, n.
 typedef struct pktseq_tensors {
 #define PKTSEQI_X(field, name, rows, cols) pktseq_real *field;
     PKTSEQ_TENSORS(PKTSEQI_X)
@@ -1091,22 +1091,22 @@ typedef struct pktseq_tensor {
     pktseq_real *data;  // (rows, cols)
 } pktseq_tensor;
 
-// What training minimises, and with it what an output means.
+// What training minimises, and thus what an output means.
 typedef enum pktseq_loss {
     PKTSEQ_LOSS_MSE = 0,  // mean over O of the squared error: the reference
-    PKTSEQ_LOSS_NLL       // negative log-likelihood: numbers Gaussian (of variance 1, a constant
-                          //   left out), flags Bernoulli, classes categorical; outputs are means
+    PKTSEQ_LOSS_NLL       // negative log-likelihood: numbers Gaussian (of variance 1, without the
+                          //   constant), flags Bernoulli, classes categorical; outputs are means
                           //   and probabilities
 } pktseq_loss;
 
 // What defines a model apart from its weights.
 typedef struct pktseq_config {
     size_t in, out, hidden;     // D, O, H
-    size_t inputs;              // N it was trained with
-    pktseq_start start;         // first token it was trained with
+    size_t inputs;              // N of its training
+    pktseq_start start;         // first token of its training
     pktseq_loss loss;
-    const pktseq_group *group;  // (groups) borrowed until model_init, which makes a copy; none:
-    size_t groups;              //   each output is a number of its own
+    const pktseq_group *group;  // (groups) borrowed until model_init, which copies them; NULL: each
+    size_t groups;              //   output is a number of its own
 } pktseq_config;
 
 typedef struct pktseq_model {
@@ -1115,35 +1115,35 @@ typedef struct pktseq_model {
     pktseq_real *block;     // (parameters) every tensor, in the order of PKTSEQ_TENSORS, no gaps
     pktseq_tensors tensor;  // named pointers into the block
     pktseq_group *owned_group;
-    void *memory;           // where the block lies, on a cache line's border
+    void *memory;           // holds the block, which is aligned to a cache line
     pktseq_allocator allocator;
 } pktseq_model;
 
-// H = 256, MSE; D, O, N, first token and groups from the dataset (NULL: all zero but H).
+// Returns H = 256, MSE, and D, O, N, first token and groups of the dataset (NULL: zeros).
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
 
-// Allocates and fills every tensor with U(-1/sqrt(H), 1/sqrt(H)), drawn from `seed`.
-//   fails with ARGUMENT (in, out or hidden is 0, groups that do not follow each other from output 0
-//   to the last), MEMORY.       Thread safe.
+// Allocates a model and draws its weights from U(-1/sqrt(H), 1/sqrt(H)), as `seed` determines.
+//   model      out; empty on failure. Free with pktseq_model_free.
+//   fails with ARGUMENT (in, out or hidden is 0; groups that do not cover the outputs in order),
+//              MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_config *config,
                                            uint64_t seed, const pktseq_allocator *allocator,
                                            pktseq_error *err);
 
 // Describes tensor `index` (below PKTSEQ_TENSOR_COUNT): a view into the model.
-//   fails with ARGUMENT (NULL, an empty model, another index).       Thread safe.
+//   fails with ARGUMENT (NULL, an empty model, no such index).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
                                              pktseq_tensor *tensor);
 
-// Makes a model of a trained one, for features that are partly new: those of a codec that
-// pktseq_codec_extend has made. Weights of old features are copied. A new category is seen as one
-// that nobody knows (its weights in are zeros), and forecast no more often than the rarest that was
-// known (its weights out are zeros and the lowest bias of its group): the model forecasts old
-// traffic as before, and is to be trained on the new.
-//   grown      out
+// Copies a trained model and adds the features that pktseq_codec_extend has added to its codec. The
+// new model forecasts old traffic as before and is meant to be trained on the new: it treats a new
+// category as an unknown one (its input weights are zeros), and forecasts it no more often than the
+// rarest old one (its output weights are zeros, its bias is the lowest of its group).
+//   grown      out; empty on failure
 //   config     as for pktseq_model_init, but hidden is the model's
-//   from, to   codecs of the model and of config; both NULL: the same features in the same order
-//   fails with ARGUMENT, MEMORY, MISMATCH (`to` does not begin with the categories of `from`, or
-//   one of them does not fit its model).       Thread safe.
+//   from, to   codecs of model and of config; both NULL: the same features in the same order
+//   fails with ARGUMENT, MEMORY, MISMATCH (the categories of `to` do not begin with those of
+//              `from`; a codec does not fit its model).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_config *config,
                                            const pktseq_model *model, const pktseq_codec *from,
                                            const pktseq_codec *to,
@@ -1153,22 +1153,22 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
 struct pktseqi_working;
 
-// What forward and backward leave, and the memory that they need. One for each thread of the
-// caller; only pktseq functions write it.
+// Results of forward and backward, and their memory. Each thread of the caller needs its own; only
+// pktseq functions write to it.
 typedef struct pktseq_work {
     pktseq_config config;
     size_t batch, targets;  // the largest B and T that fit
     size_t rows;            // target packets of a batch that fit; 0 = B*T
-    int threads;            // of OpenMP, for batches that are worth it
+    int threads;            // of OpenMP, used for batches that are large enough
 
     // results of the last forward
     size_t count;           // B, sequences
     size_t steps;           // S = N + T of the longest sequence
-    double loss;            // minimised: mean over sequences of the sequence loss; 0 without one
+    double loss;            // minimised: mean over sequences of sequence loss; 0 without targets
     double report;          // reported: mean over sequences of sequence loss / T
     double *sequence_loss;  // (B) in the caller's order
 
-    // gradients, laid out as the model's parameters
+    // gradients, laid out like the model's parameters
     size_t parameters;
     pktseq_real *grad_block;  // (parameters)
     pktseq_tensors grad;      // named pointers into the block
@@ -1178,17 +1178,20 @@ typedef struct pktseq_work {
     pktseq_allocator allocator;
 } pktseq_work;
 
-// Memory for batches of up to `batch` sequences with up to `targets` target packets each, for
-// models of this config. threads: 0 = OpenMP's choice, at most 1024; ignored without OpenMP.
+// Allocates memory for models of this config and batches of up to `batch` sequences with up to
+// `targets` target packets each. Gradients are zero.
+//   work       out; empty on failure. Free with pktseq_work_free.
+//   threads    at most 1024; 0 = OpenMP's choice; ignored without OpenMP
 //   fails with ARGUMENT, MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config *config,
                                           size_t batch, size_t targets, int threads,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
-// What the last forward put out for the caller's pair at target step t: a view (O), or NULL.
+// Returns the last forward's output for a pair (index in the caller's order) at target step t: a
+// view (O), or NULL.
 PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t);
 
-// The hidden state of the caller's pair after its N input packets: a view (H), or NULL.
+// Returns the hidden state of a pair after its N input packets: a view (H), or NULL.
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair);
 
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
@@ -1196,66 +1199,70 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
 // ---- >>api-step: forward, backward, one step down the gradient --------------------------------
 
 // Runs B pairs through encoder and decoder (see THE MATHEMATICS). A pure function of its inputs.
-//   pair     (count) all with N = config.inputs, T from 1; target may be NULL (no loss)
+//   work     loss, report, sequence_loss and pktseq_work_output are the results
+//   pair     (count) all with N = config.inputs, T from 1; target may be NULL (then no loss)
 //   teacher  (count) 1 = that sequence is teacher-forced; NULL = none is
-//   out      work->loss, work->report, work->sequence_loss, pktseq_work_output
 //   fails with ARGUMENT (NULL, count 0, teacher forcing without target), MISMATCH (another config,
-//   more or longer sequences than work was made for); the results of the forward before remain.
-// The model is only read.
+//              more or longer sequences than work holds); the previous results then remain.
 PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t count,
                                         const unsigned char *teacher);
 
-// Backpropagation through time: adds d work->loss / d parameter to work->grad. Once per forward (it
-// uses up what that kept), with the model unchanged in between.
+// Backpropagates through time: adds d work->loss / d parameter to work->grad. Call it at most once
+// per forward, whose activations it overwrites, with the model unchanged in between.
 //   fails with ARGUMENT (no forward with targets before), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work);
 
-// Gradients to zero. work_init does it too.   fails with ARGUMENT (NULL, an empty work).
+// Sets the gradients to zero, as pktseq_work_init does.
+//   fails with ARGUMENT (NULL, an empty work).
 PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work);
 
-// Scales the gradients down so that their Euclidean norm is at most max_norm (above 0), as
-// torch.nn.utils.clip_grad_norm_ does: by max_norm / (norm + 1e-6) where that is below 1.
-//   norm     out, before scaling; may be NULL      fails with ARGUMENT, DIVERGED (norm not finite;
-//            the gradients are then as they were).
+// Scales the gradients to a Euclidean norm of at most max_norm (above 0), as
+// torch.nn.utils.clip_grad_norm_ does: by max_norm / (norm + 1e-6) if that is below 1.
+//   norm     out, before scaling; may be NULL
+//   fails with ARGUMENT, DIVERGED (norm not finite; the gradients are then unchanged).
 PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm);
 
-// parameter -= learning_rate * gradient.   fails with ARGUMENT (NULL), MISMATCH (another config).
+// Updates parameter -= learning_rate * gradient.
+//   fails with ARGUMENT (NULL), MISMATCH (another config).
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate);
 
-// The same with momentum, as torch.optim.SGD: velocity = momentum * velocity + gradient, then
+// Updates with momentum, as torch.optim.SGD does: velocity = momentum * velocity + gradient, then
 // parameter -= learning_rate * velocity.
-//   velocity   (work->parameters) the caller's, zeros at first      fails as pktseq_sgd_step does.
+//   velocity   (work->parameters) the caller's, zeros at first
+//   fails as pktseq_sgd_step does.
 PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_work *work,
                                               double learning_rate, double momentum,
                                               pktseq_real *velocity);
 
-// One pair through the network of >>plain, forward and back, in double: to look inside, and to
-// compare forward and backward with. Rows are steps s, N of the encoder, then T of the decoder;
-// out, y and dout have zeros in the rows of the encoder.
+// One pair through the network of >>plain, forward and backward, in double: to look inside, and to
+// check the fast functions against. Rows are steps s, N of the encoder, then T of the decoder; out,
+// y and dout are zero in the rows of the encoder.
 typedef struct pktseq_plain {
     size_t steps, width;   // S = N + T; the larger of D and O
     double loss;           // of the sequence: see THE MATHEMATICS, and work->sequence_loss
-    double *x;             // (S, width) what goes in: packets, then tokens after LeakyReLU
+    double *x;             // (S, width) inputs: packets, then tokens after LeakyReLU
     double *h;             // (S + 1, H) h[s] the state before step s, h[s + 1] after it
     double *gate;          // (S, 4, H) r z n q
-    double *out;           // (S, O) what comes out; with NLL means and probabilities
+    double *out;           // (S, O) outputs; with NLL means and probabilities
     double *y;             // (S + 1, O) y[N] the first token, y[s + 1] the true packet of step s
     double *dout;          // (S, O) d loss / d (W h + b)
     double *dx, *dh;       // (S, width), (S + 1, H) d loss / d x, h
-    double *grad;          // (parameters) d loss / d parameter, laid out as the model's block
+    double *grad;          // (parameters) d loss / d parameter, laid out like the model's block
     double *a, *b;         // (3, H) scratch
     void *memory;          // one block for all of the above
     pktseq_allocator allocator;
 } pktseq_plain;
 
-// Computes all of it: loss and gradient of one pair, not divided by B or T. Forward and backward,
-// on one thread, are 13 times as fast (H = 256, O = 25, B = 1) to 21 (H = 64, O = 420, B = 32).
-//   pair      with its target, N = config.inputs, T from 1; packed or not; not kept
+// Computes loss and gradient of one pair, not divided by B or T, and keeps every intermediate
+// value. Slow: forward and backward on one thread are 13 (H = 256, O = 25, B = 1) to 21 (H = 64,
+// O = 420, B = 32) times as fast.
+//   plain     out; empty on failure. Free with pktseq_plain_free.
+//   pair      with its target, N = config.inputs, T from 1, packed or not
 //   teacher   1 = teacher-forced
-//   fails with ARGUMENT (NULL, an empty model, no target), MISMATCH (the pair is not one for this
-//   model), MEMORY; plain is then empty.       Thread safe.
+//   fails with ARGUMENT (NULL, an empty model, no target), MISMATCH (a pair that does not fit the
+//              model), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_model *model,
                                            const pktseq_pair *pair, int teacher,
                                            const pktseq_allocator *allocator, pktseq_error *err);
@@ -1264,25 +1271,25 @@ PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain);
 
 // ---- >>api-train: the loop --------------------------------------------------------------------
 
-// Which pairs an iteration takes.
+// How an iteration chooses its pairs.
 typedef enum pktseq_order {
     PKTSEQ_ORDER_RANDOM = 0,  // drawn with replacement: the reference
-    PKTSEQ_ORDER_SHUFFLED,    // epochs, each in an order of its own
+    PKTSEQ_ORDER_SHUFFLED,    // epochs, each in a new order
     PKTSEQ_ORDER_FILE         // epochs in the order of the file
 } pktseq_order;
 
-// What happened in an iteration.
+// Bits of pktseq_progress.events.
 enum {
     PKTSEQ_EVENT_REPORT = 1,     // report_interval iterations have passed
-    PKTSEQ_EVENT_LOSS = 2,       // training->loss has one more
+    PKTSEQ_EVENT_LOSS = 2,       // training->loss has a new entry
     PKTSEQ_EVENT_MILESTONE = 4,  // progress.milestone percent are done
     PKTSEQ_EVENT_END = 8         // the last iteration is done
 };
 
 struct pktseq_progress;
 
-// Settings of a run, from pktseq_train_config_default; all may be changed. A run that is resumed
-// goes on bit for bit if they are those of before, but for iterations, threads, and what reports.
+// Settings of a run. Start from pktseq_train_config_default. A resumed run gives the same bits as
+// an uninterrupted one if all but iterations, threads and the reporting settings are the same.
 typedef struct pktseq_train_config {
     size_t iterations;  // in all, counted from the start of the run, also when resumed
     size_t batch;       // B
@@ -1293,78 +1300,81 @@ typedef struct pktseq_train_config {
     pktseq_order order;
     uint64_t seed;
     size_t report_interval;       // iterations; 0 = never
-    size_t loss_interval;         // iterations that a loss of the history is the mean of; 0 = none
+    size_t loss_interval;         // iterations averaged in each entry of the loss history; 0 = none
     unsigned char milestone[100]; // (milestone_count) percents, rising
     size_t milestone_count;
     int threads;                  // 0 = OpenMP's choice
-    // Called after every iteration, with the model at rest; non-zero stops the training. May be
-    // NULL. It runs on the caller's thread.
+    // Called after every iteration on the caller's thread, while the model is not being changed; a
+    // non-zero result stops the training. May be NULL.
     int (*progress)(void *user_data, const struct pktseq_progress *progress);
     void *user_data;
 } pktseq_train_config;
 
-// Everything besides the weights that a run needs to go on as if it had never stopped. A loop of
-// the caller's own, over the functions above, may write it, so that pktseq_save keeps its state:
-// config, iteration, losses, and with momentum velocity, from the allocator, and parameters.
+// Everything besides the weights that a run needs in order to resume as if it had never stopped. A
+// training loop of your own may fill it for pktseq_save: config, iteration, losses and, with
+// momentum, velocity (from the allocator) and parameters.
 typedef struct pktseq_training {
-    pktseq_train_config config;  // of the run; callback and user_data are not kept, nor are threads
-                                 //   in a checkpoint
+    pktseq_train_config config;  // of the run, without callback and user_data and, in a checkpoint,
+                                 //   threads
     size_t iteration;            // done so far
     double report_sum;           // of the losses since the last report
     size_t report_count;
-    double loss_sum;             // of the losses since the last one of the history
+    double loss_sum;             // of the losses since the last entry of the loss history
     size_t loss_sum_count;
     double *loss;                // (losses) the loss history
     size_t losses;
     size_t loss_capacity;
     pktseq_real *velocity;       // (parameters) of SGD with momentum; else NULL
-    size_t parameters;           // of the model, where there is a velocity; else 0
+    size_t parameters;           // of the model, if there is a velocity; else 0
     uint64_t data_hash;          // of the dataset it was trained on
-    size_t drop_last;            // that dataset's options, so that a resumed run can build it again
+    size_t drop_last;            // options of that dataset, so that a resumed run can rebuild it
     double hold_out;
-    char description[512];       // what a program says about it: data, date, settings; UTF-8 or ""
+    char description[512];       // by the program that trained: data, date, settings; UTF-8 or ""
     pktseq_allocator allocator;
 } pktseq_training;
 
-// What the callback sees. It is the callee's until it returns; model and training are the caller's
-// own.
+// What the callback receives; valid until it returns.
 typedef struct pktseq_progress {
     size_t iteration, iterations;
-    int events;                       // PKTSEQ_EVENT_... added up
-    int milestone;                    // percent, the largest if several fall together; or 0
-    double loss;                      // of this iteration, a packet: work->report
-    double mean_loss;                 // the mean of these since the last report
-    const pktseq_model *model;        // as it is now; may be saved
+    int events;                       // PKTSEQ_EVENT_.. bits
+    int milestone;                    // percent, the largest if several coincide; or 0
+    double loss;                      // of this iteration, per packet: work->report
+    double mean_loss;                 // its mean since the last report
+    const pktseq_model *model;        // current; may be saved
     const pktseq_training *training;  // may be saved with it
 } pktseq_progress;
 
-// 100,000 iterations of one pair, rate 1e-4, no momentum, no clipping, free running, random order,
-// seed 1, a report and a loss point every 100, milestones 20 40 55 70 85 100: the reference's.
+// Returns the reference's settings: 100,000 iterations of one pair, rate 1e-4, no momentum, no
+// clipping, free running, random order, seed 1, a report and a loss entry every 100, milestones 20
+// 40 55 70 85 100.
 PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void);
 
-// Trains until config->iterations are done: forward, backward, sgd_step, report. With training
-// zeroed it begins, with training as it came from pktseq_load or an earlier call it goes on.
-//   fails with ARGUMENT, MEMORY (in the middle of a run: all is as after the last iteration),
-//   MISMATCH (model and dataset; other data than before), STOPPED (by the callback), DIVERGED:
-//   model and training are then those of the last loss point or milestone (or of the start) at
-//   which all was finite.
-// Not to be called for one model from two threads.
+// Trains until config->iterations are done: forward, backward, step, report.
+//   training   zeroed to begin; to resume, from pktseq_load or an earlier call
+//   fails with ARGUMENT, MISMATCH (model and dataset; other data than before), STOPPED (by the
+//              callback) or MEMORY (all is as after the last iteration), DIVERGED (model and
+//              training are those of the last loss entry or milestone, or of the start, at which
+//              all was finite). Not for one model from two threads.
 PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset *dataset,
                                       const pktseq_train_config *config,
                                       pktseq_training *training, pktseq_error *err);
 
-// Frees the loss history and the velocity. NULL and a zeroed one are fine.
+// Frees the loss history and the velocity.
 PKTSEQ_DEF void pktseq_training_free(pktseq_training *training);
 
 // ---- >>api-use: predict and score -------------------------------------------------------------
 
-// Continues a sequence free running: out (steps, O) from pair->input and pair->first. pair->target
-// is not looked at. Overwrites work; fails as pktseq_forward does, and then leaves out as it was.
+// Continues a sequence free running from pair->input and pair->first. pair->target is not used.
+//   work       overwritten
+//   out        (steps, O); unchanged on failure
+//   fails as pktseq_forward does.
 PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t steps, pktseq_real *out);
 
-// The anomaly score of one sequence, the reference's: see THE MATHEMATICS. Overwrites work; fails
-// as pktseq_forward does, and with ARGUMENT without a target, and then leaves score as it was.
+// Computes the reference's anomaly score of one sequence: see THE MATHEMATICS.
+//   work       overwritten
+//   score      out; unchanged on failure
+//   fails as pktseq_forward does, and with ARGUMENT (no target).
 PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *work,
                                       const pktseq_pair *pair, double *score);
 
