@@ -1380,7 +1380,7 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 
 // ---- >>api-detect: one score per sequence, a threshold, and the reasons ----------------------
 
-// How far a packet is from its forecast.
+// How the distance between a packet and its forecast is measured.
 typedef enum pktseq_measure {
     PKTSEQ_MEASURE_RMS = 0,   // root of the mean over O of the squared error: the reference
     PKTSEQ_MEASURE_SURPRISAL  // -log p in nats, of models with PKTSEQ_LOSS_NLL: see THE MATHEMATICS
@@ -1390,71 +1390,73 @@ typedef enum pktseq_measure {
 typedef struct pktseq_detector_options {
     pktseq_measure measure;
     int one_step_ahead;    // 1: each packet is forecast from the true packets before it; 0: free
-                           //   running, from the forecasts before it: the reference
-    const double *weight;  // (groups) of each group of outputs, 0 or more; borrowed until
-                           //   detector_init; NULL = 1 each
-    double context;        // share of the context's fields in the score, 0 to below 1; 0 = none
-    int by_length;         // 1: scores are relative to those of normal sequences of about that
-                           //   length (up to 4, 8, 16 packets, or more): 1 is their mean plus two
-                           //   standard deviations
-    double false_positive_rate;  // share of normal sequences that may lie above the threshold; 0:
-                           //   0.01, negative: none of those that it is fitted to
+                           //   running, from forecasts: the reference
+    const double *weight;  // (groups) of each group of outputs, 0 or more; NULL = 1 each. Borrowed
+                           //   until detector_init returns
+    double context;        // share of the context in the score, 0 to below 1; 0 = none
+    int by_length;         // 1: scores are relative to normal sequences of about the same length
+                           //   (up to 4, 8, 16 packets, or more): 1 is their mean plus two standard
+                           //   deviations
+    double false_positive_rate;  // share of normal sequences that may exceed the threshold; 0:
+                           //   0.01, negative: none of those it is fitted to
 } pktseq_detector_options;
 
 #define PKTSEQ_QUANTILES 65
 
-// Classes of length of running scores: up to 4, 8, .. 256 packets, or more.
+// Classes of length for running scores: up to 4, 8, .. 256 packets, or more.
 #define PKTSEQ_RUNNING 8
 
-// What normal scores are like: zeros before fit.
+// The distribution of normal scores: zeros before fit.
 typedef struct pktseq_distribution {
-    double quantile[PKTSEQ_QUANTILES];  // scores that the shares 0, 1/64, .. 1 of the normal
-                           //   sequences do not exceed
-    double tail[4];        // of the generalised Pareto distribution of the highest: from which
-                           //   score, which share of the sequences is above it, shape, scale
+    double quantile[PKTSEQ_QUANTILES];  // scores at the shares 0, 1/64, .. 1
+    double tail[4];        // generalised Pareto distribution of the highest scores: the score that
+                           //   it begins at, share of sequences above that, shape, scale
 } pktseq_distribution;
 
-// What turns forecasts into scores: options, and what has been learned from normal traffic.
+// Turns forecasts into scores: options, and what was learned from normal traffic.
 typedef struct pktseq_detector {
-    pktseq_detector_options options;  // weight: NULL; a rate of 0 is one that was negative
+    pktseq_detector_options options;  // weight is NULL; a rate of 0 was negative before
     size_t out, groups, contexts;     // O, groups, C of the model and the codec
     double *weight;        // (groups)
-    double *error;         // (O) mean squared error of each output on normal traffic; 1 before
-                           //   fit, and where the measure does not need it
+    double *error;         // (O) mean squared error of each output on normal traffic; 1 before fit
+                           //   and if the measure does not need it
     double *mean;          // (C) of the context's features
     double *precision;     // (C, C) inverse of their covariance
-    double scale[2];       // of the network's and of the context's part of a packet's score
-    double length_scale[4];  // by_length: what scores of each class of length are divided by
+    double scale[2];       // of the network's and the context's part of a packet's score
+    double length_scale[4];  // by_length: divisor of the scores of each class of length
     size_t sequences;      // it was fitted to; 0 before
     double threshold;      // a score above it is an alarm; DBL_MAX before fit
     double threshold_low, threshold_high;  // 95 % range of the threshold, see
-                           //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where nothing bounds it
+                           //   pktseq_detector_threshold; -DBL_MAX, DBL_MAX where it is unbounded
     pktseq_distribution scores;  // of normal sequences
-    double dispersion;     // variance of their number between parts of the file, divided by what
-                           //   chance makes of it; at least 1
-    // For scores while a sequence is still open, at 4, 8, 16 .. packets:
-    double running_scale[PKTSEQ_RUNNING];  // what those of up to 4, 8, 16 .. packets are divided by
-    double running_threshold;  // the share false_positive_rate of normal sequences is ever above
-                           //   it, while open or with the score at their end
-    pktseq_distribution running;  // of the highest of each sequence's running scores and its score
-    double seconds;        // that the sequences were spread over; 0 where nobody knows
-    double unknown;        // share of their packets with a text that the codec does not know
+    double dispersion;     // variance of the number of high scores between tenths of the file,
+                           //   relative to that by chance; at least 1
+    // For scores while a sequence is open, at 4, 8, 16 .. packets:
+    double running_scale[PKTSEQ_RUNNING];  // divisor of those at up to 4, 8, 16 .. packets
+    double running_threshold;  // exceeded by the share false_positive_rate of normal sequences at
+                           //   any time, while open or at their end
+    pktseq_distribution running;  // of each sequence's highest score, running or at its end
+    double seconds;        // that the sequences span; 0 if unknown
+    double unknown;        // share of their packets with a string that the codec does not know
     double *memory;
     pktseq_allocator allocator;
 } pktseq_detector;
 
-// What finds most: surprisal one step ahead, by length, and context 0.65 where the codec has some
-// (with 0.75 our recording has 1 % more of its attacks found, but of two uploads in one connection
-// none: what only the network sees drowns). If there is a "token", it alone is scored; the other
+// Returns the options that find most: surprisal one step ahead, by length, and context 0.65 if the
+// codec has one. (0.75 found 1 % more of our recording's attacks, but none of two uploads in one
+// connection, which only the network notices.) If there is a "token", only it is scored; the other
 // fields then only help the network to learn.
-//   weight   (codec->groups) of the caller, filled; the options point at it
+//   weight     (codec->groups) out; the options point to it
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
                                                                        double *weight);
 
-// A detector that has seen no data: enough for the reference's score and a threshold of one's own.
+// Makes a detector that has seen no data: enough for the reference's score and a threshold of your
+// own.
+//   detector   out; empty on failure. Free with pktseq_detector_free.
 //   contexts   C of the codec, or 0
 //   options    NULL: all defaults
-//   fails with ARGUMENT (options; a surprisal of a model not trained for it), MEMORY.  Thread safe.
+//   fails with ARGUMENT (options; surprisal of a model not trained for it), MEMORY.
+//              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
                                               size_t contexts,
                                               const pktseq_detector_options *options,
@@ -1462,130 +1464,139 @@ PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const p
                                               pktseq_error *err);
 
 // Learns from normal traffic: mean errors, the context's mean and covariance, mean scores by
-// length, and the distribution of the scores, with the threshold for false_positive_rate. The
-// model must not have seen the traffic, or only the pairs before dataset->trained: their scores are
-// then multiplied by the ratio of the two medians, if that is above 1. All together say more about
-// rare scores than the few that were held out.
+// length, the distribution of scores, and the threshold for false_positive_rate. The model must not
+// have been trained on this traffic, or only on the pairs before dataset->trained: their scores are
+// then multiplied by the ratio of the two medians, if that is above 1, because all pairs together
+// tell more about rare scores than the few held out.
 //   fails with ARGUMENT, MEMORY, MISMATCH (another model, other context), DIVERGED (a score is not
-//   finite; context columns that add up to each other, of numbers so large that nothing else is
-//   left of them in a double); the detector is then as it was.
+//              finite; context columns are linearly dependent beyond the precision of a double);
+//              the detector is then unchanged. Not for one detector from two threads.
 PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pktseq_model *model,
                                              const pktseq_dataset *dataset, int threads,
                                              pktseq_error *err);
 
-// The threshold that the share `rate` of normal sequences exceeds, by what the fit has kept. Above
-// the highest tenth of the scores (or 20 of them) it is a quantile of a generalised Pareto
-// distribution fitted by its moments (Hosking and Wallis 1987, Technometrics 29), for the rate
-// lowered to rate n rate / (n rate + 1): the fewer the n sequences, the more careful. At 0 it is
-// the highest score that was seen.
-//   live       0: with their scores at the end; 1: ever, be it with a running score or at the end
-//   low, high  out, or NULL: where the rate of later traffic of this kind will lie, with 95 %
-//              confidence: its logarithm is taken as normal with variance dispersion / (n rate) +
-//              1/4. The quarter is the drift that was measured between parts of recordings. Below
-//              n rate = 2 nothing bounds it from below: low is 0
+// Computes the threshold that the share `rate` of normal sequences exceeds, from the distribution
+// that was fitted. Above the highest tenth of the scores (or 20 of them) it is a quantile of a
+// generalised Pareto distribution fitted by its moments (Hosking and Wallis 1987, Technometrics
+// 29), for the rate lowered to rate * n rate / (n rate + 1): with fewer sequences n, it is more
+// careful. At rate 0 it is the highest score seen.
+//   live       0: sequences exceed it at their end; 1: at any time, running or at their end
+//   low, high  out, or NULL: 95 % range of the rate on later traffic of this kind. The logarithm of
+//              the rate is taken as normal with variance dispersion / (n rate) + 1/4; 1/4 is the
+//              drift that was measured between parts of recordings. If n rate < 2, low is 0
 //   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted).
-//   Thread safe.
+//              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
                                                    double rate, double *threshold, double *low,
                                                    double *high);
 
-// The rate that makes so many false alarms an hour (0 or more), if as many sequences come as in the
-// traffic that was learned from; at most 1.
-//   fails with ARGUMENT, MISMATCH (it was not fitted, or to sequences without timestamps, or comes
-//   from a checkpoint that does not say over how long they were spread).       Thread safe.
+// Computes the rate, at most 1, that gives so many false alarms per hour (0 or more), if as many
+// sequences arrive as in the traffic it was fitted to.
+//   fails with ARGUMENT, MISMATCH (it was not fitted, or the time span of its sequences is
+//              unknown).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
                                               double alarms_per_hour, double *rate);
 
 #define PKTSEQ_DRIFT_NAMES 8
 
-// Is traffic still what the detector was fitted to? Zero it, set window, and feed it each sequence
-// that has been scored, of a file or live. Its size is constant.
+// Accumulates evidence whether traffic still is what the detector was fitted to. Zero it, set
+// window, and add each scored sequence, of a file or live. Its size is constant.
 typedef struct pktseq_drift {
-    double window;      // sequences: what was added so many sequences ago counts 1/e of what comes
-                        //   now (live use: 500 or so); 0 = all count alike (a file)
+    double window;      // sequences: one added so many sequences ago has the weight 1/e (for live
+                        //   use about 500); 0 = all weigh the same (for a file)
     double sequences, squares;        // sums of these weights and of their squares
     double packets, unknown, above;   // the same, of packets, unknown ones, sequences above
     double below[7];    // sequences whose score does not exceed the k-th octile of normal ones
     double named, name_count[PKTSEQ_DRIFT_NAMES];  // unknown packets with a name; the most frequent
     char name[PKTSEQ_DRIFT_NAMES][24];  //   names (Misra and Gries 1982): counts are lower bounds
-    unsigned drifted;   // the verdict before: it is kept until traffic is clearly normal again
+    unsigned drifted;   // the last verdict, which holds until traffic is clearly normal again
 } pktseq_drift;
 
 // Adds a scored sequence.
-//   score     of the whole sequence, as pktseq_detector_score gives it
-//   above     has it raised an alarm (in live use: at any time)?
-//   packets   of it, of which `unknown` have a text that the codec does not know. If only a
-//             file's totals are known, pass them with one of its sequences, and 0 with the others
+//   score     of the whole sequence, from pktseq_detector_score
+//   above     1 if it raised an alarm (live: at any time)
+//   packets   of the sequence; unknown: those with a string that the codec does not know. If only
+//             a file's totals are known, pass them with one of its sequences and 0 with the others
 //   fails with ARGUMENT (NULL, a score that is not finite, more unknown than packets); nothing is
-//   then added. Thread safe for different drifts, as are the two below.
+//             then added. Not for one drift from two threads.
 PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
                                           double score, int above, double packets,
                                           double unknown);
 
-// Counts a name of an unknown packet, such as "UDP/443" (transport, lower port), cut to 23 bytes.
+// Counts the name of an unknown packet, such as "UDP/443" (transport, lower port), cut to 23 bytes.
 PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name);
 
 enum { PKTSEQ_DRIFT_ABOVE = 1, PKTSEQ_DRIFT_UNKNOWN = 2, PKTSEQ_DRIFT_SCORES = 4 };
 
-// What the sequences added so far say.
+// Conclusions from the sequences added so far.
 typedef struct pktseq_verdict {
-    int judged;          // 0: fewer than 100 sequences: nothing is said
-    unsigned drifted;    // 0: as calibrated; else PKTSEQ_DRIFT_.. added up: which of the three
-    double above, expected, above_limit;      // share of sequences above the threshold, the one
-                         //   that was asked for, and the largest that is still as calibrated
-    double unknown, unknown_expected, unknown_limit;  // the same of packets with unknown texts
+    int judged;          // 0: fewer than 100 sequences, too few to tell
+    unsigned drifted;    // 0: as calibrated; else PKTSEQ_DRIFT_.. bits
+    double above, expected, above_limit;      // share of sequences above the threshold, the share
+                         //   that was requested, and the largest that is still as calibrated
+    double unknown, unknown_expected, unknown_limit;  // the same of packets with unknown strings
     double distance, distance_limit;          // largest difference between the distribution of the
                          //   scores and that of normal ones (Kolmogorov and Smirnov's)
-    const char *name;    // the most frequent of unknown packets, in the drift, or ""
-    double name_share;   // of the unknown packets that were named, at least
+    const char *name;    // the most frequent name of unknown packets, in the drift, or ""
+    double name_share;   // at least this share of the named unknown packets has it
 } pktseq_verdict;
 
-// Judges them. The limit of the share above is that of pktseq_detector_threshold's range, widened
-// by what few sequences can differ by chance; unknown packets may be 2 % more and twice as many as
-// in calibration; the distributions may differ by 0.25 and what chance makes of it. Once drifted,
-// it takes less than 0.7 of a limit to be as calibrated again, so that it does not flicker.
-//   rate   of false alarms that the threshold was chosen for; negative: unknown, as for a threshold
-//          of the caller's own, and the share above is then not judged
-//   fails with ARGUMENT (NULL, a rate above 1), MISMATCH (as pktseq_detector_threshold).
+// Compares the sequences added so far with calibration. The share above is limited by the range of
+// pktseq_detector_threshold, widened for chance with few sequences; unknown packets by twice their
+// share in calibration and 2 % more; the distance of the distributions by 0.25 and the contribution
+// of chance. Once drifted, a value must fall below 0.7 of its limit to be as calibrated again, so
+// that verdicts do not flicker.
+//   rate      false-positive rate that the threshold was chosen for; negative: unknown (a threshold
+//             of your own), and the share above is not judged
+//   verdict   out
+//   fails with ARGUMENT (NULL, a rate above 1), MISMATCH (as pktseq_detector_threshold). Not for
+//             one drift from two threads.
 PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_detector *detector,
                                               double rate, pktseq_verdict *verdict);
 
-// Scores count pairs.  score (count) out. Overwrites work; fails as pktseq_forward does, with
-// ARGUMENT (a pair without target, or without context where that counts), MISMATCH. The same pair
-// has the same score, to the bit, alone, in any batch, and as a stream.
+// Scores count pairs. A pair has the same score, to the bit, alone, in any batch, and as a stream.
+//   work      overwritten
+//   score     (count) out
+//   fails as pktseq_forward does, and with ARGUMENT (a pair without target, or without a context
+//             that is scored), MISMATCH.
 PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
                                                const pktseq_model *model, pktseq_work *work,
                                                const pktseq_pair *pair, size_t count,
                                                double *score);
 
-// Scores every pair of a dataset, on all cores.   score (pairs) out   threads: as in work_init
+// Scores every pair of a dataset.
+//   threads   as in pktseq_work_init
+//   score     (dataset->pairs) out
 //   fails with ARGUMENT, MEMORY, MISMATCH.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detector,
                                                    const pktseq_model *model,
                                                    const pktseq_dataset *dataset, int threads,
                                                    double *score, pktseq_error *err);
 
-// The same for one pair, with the reasons: part (T, groups + C) says what each group of outputs and
-// each field of the context added at each packet. Their sum is the score (but for rounding); a part
-// of the context may be negative. pktseq_work_output has the forecasts afterwards. Fails as
-// pktseq_detector_score does.
+// Scores one pair and splits the score by cause. pktseq_work_output gives the forecasts afterwards.
+//   work      overwritten
+//   part      (T, groups + C) out: what each group of outputs and each context feature added at
+//             each packet; their sum is the score, except for rounding. Those of the context may be
+//             negative
+//   score     out
+//   fails as pktseq_detector_score does.
 PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
                                                  const pktseq_model *model, pktseq_work *work,
                                                  const pktseq_pair *pair, double *part,
                                                  double *score);
 
-// Why: one column of a sequence, and the packet where it added most to the score.
+// A reason for a score: one column, and the packet where it added most.
 typedef struct pktseq_reason {
-    const char *column;          // the codec's
+    const char *column;          // in the codec's memory
     double share;                // of all that raised the score
     size_t packet;               // of the sequence, from 1
     char expected[64], seen[64]; // in the packet's own units, UTF-8
 } pktseq_reason;
 
-// The up to three columns that added most at the target steps first .. past - 1 of a pair, the one
-// that added most first: all steps for a sequence, one step for a packet.
-//   work, part   as pktseq_detector_explain has left them of this pair
-//   reason       (3) out; reasons: how many there are. Columns are the codec's
+// Finds the up to three columns that added most, in falling order, at the target steps first ..
+// past - 1 of a pair: all steps for a sequence, one for a packet.
+//   work, part   as pktseq_detector_explain has left them for this pair
+//   reason       (3) out; reasons: their number
 //   fails with ARGUMENT (NULL, no such steps), MISMATCH (another codec, other work). Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
                                                  const pktseq_codec *codec,
@@ -1595,7 +1606,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector
 
 PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector);
 
-// A sequence whose packets come one at a time. Its size does not grow with their number.
+// Scores one sequence whose packets come one at a time, in constant memory.
 typedef struct pktseq_stream {
     const pktseq_model *model;        // borrowed
     const pktseq_detector *detector;  // borrowed
@@ -1603,51 +1614,58 @@ typedef struct pktseq_stream {
     double network, context;          // sums over the packets scored so far
     pktseq_real *h, *h2;              // (H) state, and the next
     pktseq_real *gate;                // (4H)
-    pktseq_real *last;                // (O) the packet before, as a target
+    pktseq_real *last;                // (O) the previous packet, as a target
     pktseq_real *token;               // (O), or the encoder's (D)
     pktseq_real *out;                 // (O) the last forecast
-    pktseq_real *memory;              // of these arrays
+    pktseq_real *memory;              // holds these arrays
     pktseq_allocator allocator;
 } pktseq_stream;
 
+// Prepares a stream for a first sequence.
 //   fails with ARGUMENT, MEMORY, MISMATCH (detector and model).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
                                             const pktseq_detector *detector,
                                             const pktseq_allocator *allocator, pktseq_error *err);
 
-// The next packet of the sequence: x (D), y (O) its target features (x itself where they are the
-// same), c (C) its context, NULL if that does not count.   fails with ARGUMENT.
+// Adds the next packet of the sequence.
+//   x, y      (D), (O) its features and its target features, which may be the same
+//   c         (C) its context; NULL if that is not scored
+//   fails with ARGUMENT.
 PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_real *x,
                                             const pktseq_real *y, const pktseq_real *c);
 
-// The score of the packets so far.   fails with ARGUMENT (not one beyond the N input packets).
+// Computes the score of the packets so far.
+//   fails with ARGUMENT (no packet after the N input packets yet).
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score);
 
-// The next packet begins a new sequence.
+// Begins a new sequence with the next packet.
 PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream);
 
 PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream);
 
-// The value that the share q (0 to 1) of the values (count) lies below, interpolated linearly
-// between neighbours, as numpy.quantile does.
+// Computes a quantile: the value below which the share q (0 to 1) of value (count) lies, with
+// linear interpolation, as numpy.quantile does.
 //   fails with ARGUMENT (count 0, q, a value that is not finite), MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, double q,
                                          double *quantile, const pktseq_allocator *allocator,
                                          pktseq_error *err);
 
-// How well scores rank the anomalous sequences above the normal ones.
+// How well scores rank anomalous sequences above normal ones.
 typedef struct pktseq_evaluation {
     size_t normal, anomalous;
     double auc;                 // area under the ROC curve: the chance that an anomalous sequence
                                 //   scores higher than a normal one, ties count one half
     double average_precision;   // sum over the distinct scores, falling, of (recall gained) *
                                 //   precision; chance level: anomalous / all
-    double tpr_at_1_percent;    // share of the anomalous above the lowest threshold that no more
-    double tpr_at_01_percent;   //   than 1 % (0.1 %) of the normal are above
+    double tpr_at_1_percent;    // share of the anomalous above the lowest threshold that at most
+    double tpr_at_01_percent;   //   1 % (0.1 %) of the normal exceed
 } pktseq_evaluation;
 
-//   anomalous   (count) 1 or 0      fails with ARGUMENT (a score that is not finite), MEMORY,
-//               DATA (all are normal, or all anomalous).       Thread safe.
+// Evaluates score (count) against the truth.
+//   anomalous   (count) 1 or 0
+//   evaluation  out
+//   fails with ARGUMENT (a score that is not finite), MEMORY, DATA (all are normal, or all
+//               anomalous).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
                                          size_t count, pktseq_evaluation *evaluation,
                                          const pktseq_allocator *allocator, pktseq_error *err);
