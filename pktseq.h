@@ -1672,67 +1672,68 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 
 // ---- >>api-watch: packets in, alarms out ------------------------------------------------------
 
-// A sequence whose score has passed the threshold, or the same one again at its end.
+// A sequence whose score exceeds the threshold; also one that did so before, at its end.
 typedef struct pktseq_alarm {
     double begin, time;             // of the sequence's first packet, and of its last so far
-    unsigned char src[16], dst[16]; // of its first packet, as are transport and ports
+    unsigned char src[16], dst[16]; // of its first packet, as are transport, ICMP type and ports
     uint16_t src_port, dst_port;
     uint8_t transport, icmp_type, icmp_code;
-    char protocol[24];              // the first name that was not the transport's; else that
-    uint64_t connection, sequence;  // of the tracker
+    char protocol[24];              // the first name that differs from the transport's, or that
+    uint64_t connection, sequence;  // the tracker's numbers
     size_t packets;                 // so far
     double bytes;
-    double score, threshold;        // threshold: the watcher's
-    int repeated;                      // 1: this sequence has raised an alarm before
+    double score, threshold;        // the watcher's threshold
+    int repeated;                   // 1: this sequence has raised an alarm before
     int ended;                      // 1: score is that of pktseq_detector_score; 0: a running score
     size_t reasons;
-    pktseq_reason reason[3];        // those that added most, the first most of all
+    pktseq_reason reason[3];        // those that added most, in falling order
 } pktseq_alarm;
 
 // Zero means: the default.
 typedef struct pktseq_watcher_options {
-    pktseq_rule rule;     // how packets become sequences; min_length 0: the codec's, with this
-                          //   secret
+    pktseq_rule rule;     // how packets are grouped; min_length 0: the codec's, with this secret
     double threshold;     // 0: the detector's for live use
     double false_positive_rate;  // share of normal sequences that may raise an alarm at any
-                          //   time; 0: the detector's. With a threshold of the caller's own it only
-                          //   serves adapt
-    double adapt;         // seconds, 0 = off: the threshold is made anew, every 100 sequences, from
-                          //   those that ended in these last seconds (up to 4,096; 200 and twice
-                          //   1 / false_positive_rate at least). Of those above the threshold only
-                          //   two in 1,000 from one source count, and twice false_positive_rate of
-                          //   them all: an attack moves it little, what many hosts do by now moves
-                          //   it
-    // Called for each alarm; what it shows is valid until it returns. It must not use the watcher.
+                          //   time; 0: the detector's. With a threshold of your own, it is only
+                          //   used by adapt
+    double adapt;         // seconds, 0 = off: every 100 sequences, the threshold is recomputed from
+                          //   those that ended in these last seconds (at most 4,096; at least 200
+                          //   and twice 1 / false_positive_rate). Of sequences above the threshold,
+                          //   at most 2 in 1,000 from one source and twice false_positive_rate in
+                          //   all are included: an attack moves it little, but what many hosts now
+                          //   do moves it
+    // Called for each alarm, which is valid until it returns. It must not use the watcher.
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
     void *user_data;
 } pktseq_watcher_options;
 
-// Follows every sequence of a live stream of packets and scores it as pktseq_detector_score_all
-// scores a file's, to the bit. A sequence is judged when it holds 4, 8, 16, 32 .. packets, until it
-// has raised an alarm, by a running score: that of its packets so far, relative to those of normal
-// sequences at that length. When it ends it is judged by its score; if it has raised an alarm, that
-// is told again, also when the end is below the threshold. Memory: that of its tracker, and
-// slot_size bytes for each sequence that is open, at most rule.max_connections: 110 MB in all with
-// the recommended model.
+// Follows every sequence of a live stream of packets and scores it, to the bit, as
+// pktseq_detector_score_all scores a file's. At 4, 8, 16, 32 .. packets, until it has raised an
+// alarm, a sequence is compared by a running score: that of its packets so far, relative to normal
+// sequences at that length. At its end it is compared by its score; if it has raised an alarm, that
+// is reported again, even if the score is now below the threshold. Memory: that of its tracker, and
+// slot_size bytes for each of at most rule.max_connections open sequences: 110 MB in all with the
+// recommended model.
 struct pktseqi_watching;
 typedef struct pktseq_watcher {
     pktseq_tracker tracker;
     pktseq_watcher_options options;
-    uint64_t sequences, alarms;    // that have ended; raised, not counting those of ends
+    uint64_t sequences, alarms;    // ended; raised, not counting repeated ones
     uint64_t anomalous;            // sequences that have raised one
-    uint64_t unknown;              // packets with a text that the codec does not know
-    uint64_t adapted;              // how often options.threshold was made anew
-    pktseq_drift drift;            // of the sequences that have ended, with a window of 500; it may
-                                   //   be judged at any time, and another window set after init
+    uint64_t unknown;              // packets with a string that the codec does not know
+    uint64_t adapted;              // how often options.threshold was recomputed
+    pktseq_drift drift;            // of the sequences that have ended, with a window of 500, which
+                                   //   may be changed after init; may be judged at any time
     size_t slot_size;
     struct pktseqi_watching *state;
     pktseq_allocator allocator;
 } pktseq_watcher;
 
-// Model, codec and detector are borrowed.
-//   fails with ARGUMENT, MEMORY, MISMATCH (they do not fit together; a column of the codec that no
-//   packet has; false_positive_rate where the detector keeps no distribution).
+// Prepares a watcher. Model, codec and detector are borrowed until pktseq_watcher_free.
+//   options    NULL: all defaults, without a callback
+//   fails with ARGUMENT, MEMORY, MISMATCH (they do not fit together; a column of the codec that
+//              packets do not have; false_positive_rate without a fitted distribution).
+//              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pktseq_model *model,
                                              const pktseq_codec *codec,
                                              const pktseq_detector *detector,
@@ -1740,78 +1741,86 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
                                              const pktseq_allocator *allocator,
                                              pktseq_error *err);
 
-// Takes the next packet.   fails with ARGUMENT, MEMORY; the watcher is then as it was.
+// Processes the next packet; alarms are raised before it returns.
+//   fails with ARGUMENT, MEMORY; the watcher is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pktseq_packet *packet);
 
-// Ends the sequences that are over at this time, an infinite one too: see pktseq_tracker_tick.
+// Ends the sequences that are over at a time, which may be infinite: see pktseq_tracker_tick.
 PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now);
 
+// Frees a watcher; open sequences raise no alarm.
 PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 
 // ---- >>api-files: checkpoints and whole files -------------------------------------------------
 
-// Writes a checkpoint into memory. codec, training and detector may be NULL.
-//   fails with ARGUMENT, MEMORY, MISMATCH (codec, detector and model), DATA (a name that is not
-//   UTF-8, a number that is not finite).
+// Writes a checkpoint into memory.
+//   codec, training, detector   or NULL
+//   buffer     out; empty on failure. Free with pktseq_buffer_free.
+//   fails with ARGUMENT, MEMORY, MISMATCH (codec or detector and model), DATA (a name that is not
+//              UTF-8, a number that is not finite).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
                                          const pktseq_training *training,
                                          const pktseq_detector *detector, pktseq_buffer *buffer,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
-// Reads a checkpoint, ours or another program's with the same tensors. Each of codec, training and
-// detector may be NULL (not wanted); each is left zeroed if the file has none (codec.field_count,
-// training.iteration and detector.memory tell). A foreign file's N is taken as 3, its first token
-// as the target.
-// Nothing is trusted: every rule of the format is checked first, and more: the ten tensors and no
-// others, no unknown members, at most 1024 entries of metadata, no NUL in a string, finite weights.
+// Reads a checkpoint, ours or another program's with the same tensors; of the latter, N is taken as
+// 3 and the first token as the target. Every rule of the format is checked before anything is used,
+// and more: exactly the ten tensors, no unknown members, at most 1024 entries of metadata, no NUL
+// in a string, finite weights.
+//   model, codec, training, detector   out; all but model may be NULL (not requested). Zeroed if
+//              the file has none, so that codec.field_count, training.iteration and
+//              detector.memory are 0, and all of them on failure. Free each.
+//   data       (size) bytes, only read
 //   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
+//              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *codec,
                                          pktseq_training *training, pktseq_detector *detector,
                                          const void *data, size_t size,
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
-// How files are read and written: for programs with a file system of their own, and for tests that
-// let it fail. `file` is what open_fn returned.
+// Replaces the C library's files, for programs with a file system of their own and for tests of
+// failures. `file` is what open_fn returned.
 typedef struct pktseq_files {
     void *(*open_fn)(const char *path, int write, void *user_data);  // NULL: it cannot be opened
     pktseq_read_fn read_fn;                                          // of the file
-    size_t (*write_fn)(void *file, const void *from, size_t size);   // how many bytes it took
-    // Closes the file in any case. 1 if that went well and, with sync, what was written is on the
-    // disk.
+    size_t (*write_fn)(void *file, const void *from, size_t size);   // returns the bytes written
+    // Closes the file in any case. Returns 1 if that succeeded and, with sync, all that was written
+    // is on the disk.
     int (*close_fn)(void *file, int sync);
-    // Puts a file in the place of another, in one step that outlives a loss of power: 1, or 0 and
-    // both are as they were.
+    // Replaces a file by another, in one step that survives a loss of power. Returns 1, or 0 if
+    // both are unchanged.
     int (*replace_fn)(const char *from, const char *to, void *user_data);
     void (*remove_fn)(const char *path, void *user_data);
     void *user_data;
 } pktseq_files;
 
-// Writes a file whole or not at all: to a temporary file beside it, which is synced and then put in
-// the place of path. When it returns OK the bytes are on the disk, as far as the system says; when
-// it fails, path holds what it held before; when power is lost on the way, the one or the other.
-// files NULL: those of the C library (not with PKTSEQ_NO_STDIO); then what is no regular file, such
-// as /dev/stdout, is written to as it is, a link to a file stays one, and the new file has the
-// permissions of the old one. As with every rename, it is the folder that must allow it, not the
-// old file.
-// With files of the caller, and where there is no POSIX, the temporary file is path + ".tmp", so
-// two writers of one path at a time get in each other's way. With POSIX it is path.PID-N.tmp,
-// created exclusively: it overwrites nothing and follows no link, and of several writers the last
-// one's file stays. Only a process that is killed on the way leaves it behind.
-//   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.
+// Writes a file completely or not at all: to a temporary file in the same folder, which is synced
+// and then renamed to path. After OK the bytes are on the disk, as far as the system tells; after a
+// failure, path is unchanged; after a loss of power, it is either old or new.
+//   files      NULL: the C library's (not with PKTSEQ_NO_STDIO). Then anything but a regular file,
+//              such as /dev/stdout, is written to directly, a symbolic link remains one, and the
+//              new file has the permissions of the old. As with every rename, the folder must allow
+//              it.
+//              With POSIX the temporary file is path.PID-N.tmp, created exclusively: it overwrites
+//              nothing and follows no link, and of several writers the last one wins; it remains
+//              only if the process is killed. Otherwise it is path.tmp: one writer at a time.
+//   fails with ARGUMENT, MEMORY (from malloc, a few bytes), FILE.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err);
 
-// Reads a whole file into a buffer that the caller frees. files as above.
-//   fails with ARGUMENT, MEMORY, FILE; the buffer is then empty.
+// Reads a whole file.
+//   buffer     out; empty on failure. Free with pktseq_buffer_free.
+//   files      as for pktseq_file_write
+//   fails with ARGUMENT, MEMORY, FILE.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
                                           const pktseq_files *files,
                                           const pktseq_allocator *allocator, pktseq_error *err);
 
 #ifndef PKTSEQ_NO_STDIO
-// The same as their twins in memory, with files of the C library. A table is read in pieces: it may
-// be larger than memory could hold as text. save makes what it writes in memory, from the
-// model's allocator, and hands it to pktseq_file_write.
-//   fail as their twins do, and with FILE.
+// The same as _parse, _save_mem and _load_mem, with files of the C library. A table is read in
+// pieces, so its file may be larger than memory. pktseq_save builds the file in memory, from the
+// model's allocator, and uses pktseq_file_write.
+//   fail as those do, and with FILE.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err);
