@@ -37,7 +37,7 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the flow of data:
 
-    number, csv, frame, capture -> schema, notation, columns, header, rows, fast, table
+    number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
           -> use, detector, score, threshold, fit, drift -> stream, watch -> files
@@ -3246,14 +3246,142 @@ static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
     return pktseqi_ok(csv->err);
 }
 
+// ---- >>names: protocols by port, addresses as text --------------------------------------------
+//
+// What packets are called: services by port and transports by number, spelled as Wireshark's column
+// Protocol has them, and addresses as inet_ntop writes them.
+
+// A number and its name.
+typedef struct pktseqi_named {
+    uint16_t number;
+    const char *name;
+} pktseqi_named;
+
+// Returns the name of a number in a list that is sorted by number, or `none`.
+static const char *pktseqi_name_of(const pktseqi_named *list, size_t count, unsigned number,
+                                   const char *none) {
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = (low + count) / 2;
+        if (list[middle].number == number) return list[middle].name;
+        if (list[middle].number < number) low = middle + 1;
+        else count = middle;
+    }
+    return none;
+}
+
+// Two arguments: an array and its length.
+#define PKTSEQI_ROWS(array) (array), PKTSEQI_LENGTH(array)
+
+// Services by port, with the names that Wireshark gives TCP's and UDP's: of IANA's thousands
+// (iana.org/assignments/service-names-port-numbers) those of which a network has enough to learn
+// from. Payloads are not dissected: a dissector is more code than all of this header, and encrypted
+// ones show nothing. Checkpoints tell whether names come from a dissector or from here (see
+// PKTSEQ_NAMING_PORTS), since to a model of one kind the other's traffic looks anomalous.
+static const pktseqi_named pktseqi_tcp_services[] = {
+    {20, "FTP-DATA"},  {21, "FTP"},       {22, "SSH"},      {23, "TELNET"},    {25, "SMTP"},
+    {37, "TIME"},      {43, "WHOIS"},     {49, "TACACS+"},  {53, "DNS"},       {79, "FINGER"},
+    {80, "HTTP"},      {88, "KRB5"},      {102, "COTP"},    {110, "POP"},      {111, "Portmap"},
+    {113, "IDENT"},    {119, "NNTP"},     {135, "DCERPC"},  {139, "NBSS"},     {143, "IMAP"},
+    {161, "SNMP"},     {179, "BGP"},      {194, "IRC"},     {389, "LDAP"},     {443, "TLS"},
+    {445, "SMB2"},     {465, "TLS"},      {502, "Modbus/TCP"}, {514, "RSH"},   {515, "LPD"},
+    {554, "RTSP"},     {587, "SMTP"},     {631, "IPP"},     {636, "TLS"},      {853, "TLS"},
+    {873, "RSYNC"},    {993, "TLS"},      {995, "TLS"},     {1080, "Socks"},   {1433, "TDS"},
+    {1521, "TNS"},     {1723, "PPTP"},    {1883, "MQTT"},   {2049, "NFS"},     {2404, "104apci"},
+    {3128, "HTTP"},    {3306, "MySQL"},   {3389, "TPKT"},   {5060, "SIP"},     {5222, "XMPP/XML"},
+    {5432, "PGSQL"},   {5672, "AMQP"},    {5900, "VNC"},    {6000, "X11"},     {6379, "RESP"},
+    {6667, "IRC"},     {8080, "HTTP"},    {8443, "TLS"},    {8883, "TLS"},     {9092, "Kafka"},
+    {20000, "DNP 3.0"}, {27017, "MONGO"}, {44818, "ENIP"}};
+static const pktseqi_named pktseqi_udp_services[] = {
+    {37, "TIME"},      {53, "DNS"},       {67, "DHCP"},     {68, "DHCP"},      {69, "TFTP"},
+    {88, "KRB5"},      {111, "Portmap"},  {123, "NTP"},     {137, "NBNS"},     {138, "NBDS"},
+    {161, "SNMP"},     {162, "SNMP"},     {389, "CLDAP"},   {443, "QUIC"},     {500, "ISAKMP"},
+    {514, "Syslog"},   {520, "RIP"},      {546, "DHCPv6"},  {547, "DHCPv6"},   {853, "QUIC"},
+    {1194, "OpenVPN"}, {1701, "L2TP"},    {1812, "RADIUS"}, {1813, "RADIUS"},  {1900, "SSDP"},
+    {2049, "NFS"},     {2055, "CFLOW"},   {2123, "GTPv2"},  {2152, "GTP"},     {3389, "RDPUDP"},
+    {3478, "STUN"},    {3544, "Teredo"},  {3784, "BFD Control"}, {4500, "ESP"}, {4789, "VXLAN"},
+    {5060, "SIP"},     {5353, "MDNS"},    {5355, "LLMNR"},  {5683, "CoAP"},    {6081, "Geneve"},
+    {47808, "BACnet"}, {51820, "WireGuard"}};
+
+// Returns the name of a port's service, or NULL.
+static const char *pktseqi_service(unsigned port, int udp) {
+    return udp ? pktseqi_name_of(PKTSEQI_ROWS(pktseqi_udp_services), port, NULL)
+               : pktseqi_name_of(PKTSEQI_ROWS(pktseqi_tcp_services), port, NULL);
+}
+
+// Returns a transport's name; for one without a name "IP-" and its number. All are constants of the
+// program, so a packet can store the pointer.
+static const char *pktseqi_transport_name(unsigned transport) {
+#define PKTSEQI_TEN(d) "IP-" #d "0", "IP-" #d "1", "IP-" #d "2", "IP-" #d "3", "IP-" #d "4", \
+                       "IP-" #d "5", "IP-" #d "6", "IP-" #d "7", "IP-" #d "8", "IP-" #d "9"
+    static const char *const number[] = {
+        PKTSEQI_TEN(), PKTSEQI_TEN(1), PKTSEQI_TEN(2), PKTSEQI_TEN(3), PKTSEQI_TEN(4),
+        PKTSEQI_TEN(5), PKTSEQI_TEN(6), PKTSEQI_TEN(7), PKTSEQI_TEN(8), PKTSEQI_TEN(9),
+        PKTSEQI_TEN(10), PKTSEQI_TEN(11), PKTSEQI_TEN(12), PKTSEQI_TEN(13), PKTSEQI_TEN(14),
+        PKTSEQI_TEN(15), PKTSEQI_TEN(16), PKTSEQI_TEN(17), PKTSEQI_TEN(18), PKTSEQI_TEN(19),
+        PKTSEQI_TEN(20), PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
+        PKTSEQI_TEN(25)};
+#undef PKTSEQI_TEN
+    static const pktseqi_named names[] = {
+        {0, "IPv6"},  {1, "ICMP"},  {2, "IGMP"},    {4, "IPv4"},     {6, "TCP"},     {17, "UDP"},
+        {33, "DCCP"}, {41, "IPv6"}, {43, "IPv6"},   {44, "IPv6"},    {46, "RSVP"},   {47, "GRE"},
+        {50, "ESP"},  {51, "AH"},   {58, "ICMPv6"}, {59, "IPv6"},    {60, "IPv6"},   {88, "EIGRP"},
+        {89, "OSPF"}, {97, "EtherIP"}, {103, "PIM"}, {112, "VRRP"},  {115, "L2TP"},  {132, "SCTP"},
+        {135, "MIPv6"}, {136, "UDP-Lite"}};
+    return pktseqi_name_of(PKTSEQI_ROWS(names), transport, number[transport & 255]);
+}
+
+// Names a packet by the service of one of its ports, if it has a payload: the lower port first,
+// since clients take high ones; else by its transport. Wireshark, too, calls an HTTP connection's
+// SYNs and bare ACKs "TCP".
+static void pktseqi_packet_name(pktseq_packet *packet) {
+    int udp = packet->transport == 17, lower = packet->src_port <= packet->dst_port;
+    const char *name = NULL;
+    if (packet->payload && (udp || packet->transport == 6)) {
+        name = pktseqi_service(lower ? packet->src_port : packet->dst_port, udp);
+        if (!name) name = pktseqi_service(lower ? packet->dst_port : packet->src_port, udp);
+    }
+    if (name) packet->notes |= PKTSEQ_NOTE_BY_PORT;
+    packet->protocol = name ? name : pktseqi_transport_name(packet->transport);
+}
+
+PKTSEQ_DEF size_t pktseq_address_text(const unsigned char address[16], char text[46]) {
+    pktseqi_text t = pktseqi_text_fixed(text, 46);
+    unsigned word[8];
+    int zeros = -1, run = 1;  // begin and length of the first longest run of two or more zeros
+    for (int i = 0, length = 0; i < 8; ++i) {
+        word[i] = (unsigned)address[2 * i] << 8 | address[2 * i + 1];
+        length = word[i] ? 0 : length + 1;
+        if (length <= run) continue;
+        run = length;
+        zeros = i + 1 - length;
+    }
+    if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {  // IPv4 within
+        if (run == 6) pktseqi_put_text(&t, "::");
+        for (int i = 12; i < 16; ++i) pktseqi_put(&t, i < 15 ? "%z." : "%z", (size_t)address[i]);
+        return t.size;
+    }
+    for (int i = 0; i < 8; ++i) {
+        int digits = word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1;
+        if (i == zeros) {  // the colon before it is written already, except at the front
+            pktseqi_put_text(&t, i == 0 ? "::" : ":");
+            i += run - 1;
+            continue;
+        }
+        pktseqi_put_hex(&t, word[i], digits);
+        if (i < 7) pktseqi_put_text(&t, ":");
+    }
+    return t.size;
+}
+
 // ---- >>frame: link and network layers of one packet -------------------------------------------
 //
-// A frame is walked from its outermost header to its innermost. Each step reads one header and
-// names the step that reads the next one; an IP header overwrites what the one before it said, so
-// the innermost packet remains. A header that only has to be passed is a line of a table (number,
-// bytes, what follows); one that has to be read is a function. To add a protocol, add a line to the
-// table of what carries it: pktseqi_links, pktseqi_ethertypes, the protocols of IP in
-// pktseqi_walk_protocol, or the ports of UDP in pktseqi_walk_udp.
+// A frame is parsed from its outermost header to its innermost. Each step reads one header and sets
+// the step for the next one; an IP header overwrites what the previous one said, so the innermost
+// packet remains. A header that is only skipped is a line of a table (number, bytes, next step);
+// one that has to be read is a function. To add a protocol, add a line to the table of what carries
+// it: pktseqi_links, pktseqi_ethertypes, the protocols of IP in pktseqi_walk_protocol, or the ports
+// of UDP in pktseqi_walk_udp.
 //
 //      | headers passed | next header ... captured |  not captured  | padding, not the packet's |
 //                       at                     at + size        at + wire
@@ -3263,46 +3391,40 @@ static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
 //      Ethernet 14 bytes | tag 4 | IPv4 20 | TCP 20 to 60 | payload
 //      walk_tag            walk_tag  walk_ip   walk_protocol, walk_tcp
 //
-// and for the same within VXLAN they go on after UDP's 8 bytes and VXLAN's 8 with walk_tag. It
-// takes 34 ns a frame. Where steps disagree about what is a packet, tshark is right:
-// tests/captures.py compares every field.
+// and for the same within VXLAN they continue after UDP's 8 bytes and VXLAN's 8 with walk_tag. A
+// frame takes 34 ns. tshark is the reference for what counts as a packet: tests/captures.py
+// compares every field.
 //
-// No step reads a byte before pktseqi_walk_has or _pass has said that it is captured. What was just
-// passed may still be looked at: a step that reads w->at - 2 follows a pass of at least two bytes.
+// No step reads a byte before pktseqi_walk_has or _pass has checked that it is captured. The bytes
+// just passed may still be read: a step that reads w->at - 2 follows a pass of at least two bytes.
 
 typedef struct pktseqi_walk {
     const unsigned char *at;
     size_t size;            // bytes captured from there on, at most wire
-    size_t wire;            // bytes there on the wire, as far as the headers passed tell
+    size_t wire;            // bytes on the wire from there on, by the headers passed so far
     void (*next)(struct pktseqi_walk *w);  // reads the next header; NULL = the walk ends
     unsigned type;          // link type, Ethertype or IP protocol that the next header was found by
     int found;              // number of IP headers
     int six;                // the last one was IPv6
-    const char *other;      // name of what there is instead of IP
+    const char *other;      // what the frame carries instead of IP
     pktseq_packet *packet;
 } pktseqi_walk;
 
-// A line of a table: a number in a header, and what follows after `bytes` more.
+// A line of a table: a number in a header, and the step that follows after `bytes` more.
 typedef struct pktseqi_route {
     uint16_t number, bytes;
     void (*next)(pktseqi_walk *w);
 } pktseqi_route;
 
-// A number, and its name as Wireshark's column Protocol spells it.
-typedef struct pktseqi_named {
-    uint16_t number;
-    const char *name;
-} pktseqi_named;
-
-// Every step passes at least one byte, ends the walk, or goes to one that does (walk_type to
-// walk_llc), so a frame ends by itself. The limit is for hostile ones: a thousand headers of IPv6,
-// one within the other, take 42 us.
+// Every step passes at least one byte, ends the walk, or leads to one that does (walk_type to
+// walk_llc), so every walk ends. The limit is for hostile frames: a thousand nested headers of IPv6
+// take 42 us.
 enum {
     PKTSEQI_MAX_LAYERS = 1000,  // steps for a frame; one of 256 kB has room for 65,000 MPLS labels
     PKTSEQI_ETHERNET = 14       // bytes of its header (IEEE 802.3), the last two an Ethertype
 };
 
-// Returns a number of two or four bytes in network order, or of four in the other order.
+// Return a number of two or four bytes in network order, or of four in little-endian order.
 static unsigned pktseqi_be16(const unsigned char *p) { return (unsigned)p[0] << 8 | p[1]; }
 static uint32_t pktseqi_be32(const unsigned char *p) {
     return (uint32_t)pktseqi_be16(p) << 16 | pktseqi_be16(p + 2);
@@ -3311,16 +3433,15 @@ static uint32_t pktseqi_le32(const unsigned char *p) {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-// Returns 1 if so many bytes of the next header are captured. Those that were on the wire but not
-// captured are noted: the snap length was too short for the headers.
+// Returns 1 if (bytes) of the next header are captured. If more were on the wire, the snap length
+// was too short for the headers, which is noted.
 static int pktseqi_walk_has(pktseqi_walk *w, size_t bytes) {
     if (w->size >= bytes) return 1;
     if (w->wire > w->size) w->packet->notes |= PKTSEQ_NOTE_CUT_OFF;
     return 0;
 }
 
-// Passes over so many bytes, which `next` follows. Returns 0, and the walk ends, if they are not
-// captured.
+// Passes (bytes) and sets the next step. Returns 0, and the walk ends, if they are not captured.
 static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, void (*next)(pktseqi_walk *)) {
     if (!pktseqi_walk_has(w, bytes)) return 0;
     w->at += bytes;
@@ -3330,15 +3451,15 @@ static int pktseqi_walk_pass(pktseqi_walk *w, size_t bytes, void (*next)(pktseqi
     return 1;
 }
 
-// Trims padding: a header says how many bytes it has with all that follows. Ethernet pads frames to
-// 60 bytes, which would otherwise count as payload of a bare ACK and name it by its port.
+// Trims padding to (bytes), a header's length of all that follows. Ethernet pads frames to 60
+// bytes, which would otherwise count as the payload of a bare ACK, and name it by its port.
 static void pktseqi_walk_trim(pktseqi_walk *w, size_t bytes) {
     if (w->wire > bytes) w->wire = bytes;
     if (w->size > bytes) w->size = bytes;
 }
 
-// Goes by the line of a table that has this number. Returns 0 if there is none. Tables are searched
-// from their first line, which has the most frequent number: of normal traffic one comparison.
+// Takes the step of the table's line with this number. Returns 0 if there is none. The first line
+// has the most frequent number, so normal traffic takes one comparison.
 static int pktseqi_walk_by(pktseqi_walk *w, const pktseqi_route *list, size_t count,
                            unsigned number) {
     for (size_t i = 0; i < count; ++i)
@@ -3349,33 +3470,18 @@ static int pktseqi_walk_by(pktseqi_walk *w, const pktseqi_route *list, size_t co
     return 0;
 }
 
-// Returns the name of a number in a list, which rises with the numbers; NULL = it has none.
-static const char *pktseqi_name_of(const pktseqi_named *list, size_t count, unsigned number) {
-    size_t low = 0;
-    while (low < count) {
-        size_t middle = (low + count) / 2;
-        if (list[middle].number == number) return list[middle].name;
-        if (list[middle].number < number) low = middle + 1;
-        else count = middle;
-    }
-    return NULL;
-}
-
-// Two arguments for the two functions above: an array and how long it is.
-#define PKTSEQI_ROWS(array) (array), PKTSEQI_LENGTH(array)
-
 // ---- what carries IP
 
-// They go in a circle: an Ethertype leads to IP, and a tunnel in IP back to an Ethertype.
+// The steps form a circle: an Ethertype leads to IP, and a tunnel in IP back to an Ethertype.
 static void pktseqi_walk_hdlc(pktseqi_walk *w);
 static void pktseqi_walk_tag(pktseqi_walk *w);
 static void pktseqi_walk_type(pktseqi_walk *w);
 static void pktseqi_walk_protocol(pktseqi_walk *w);
 
-// Takes protocol and addresses of a fixed header: of IPv4 (RFC 791) 9 protocol, 12 source, 16
+// Copies protocol and addresses of a fixed header: of IPv4 (RFC 791) 9 protocol, 12 source, 16
 // destination; of IPv6 (RFC 8200) 6 next header, 8 source, 24 destination. What an outer IP header
-// has said holds no more, but for a note that the snap length ended one of them. Both callers have
-// made sure that the whole fixed header is captured.
+// has set is cleared, except the note that the snap length ended a header. Both callers have
+// checked that the whole fixed header is captured.
 static void pktseqi_walk_found(pktseqi_walk *w, int six) {
     pktseq_packet *packet = w->packet;
     w->type = w->at[six ? 6 : 9];
@@ -3398,11 +3504,11 @@ static void pktseqi_walk_found(pktseqi_walk *w, int six) {
     memcpy(packet->dst + 12, w->at + 16, 4);
 }
 
-// Reads IPv4: 0 version and length of the header in words, 2 length of all, 6 flags and offset of a
-// fragment, of which the first has the ports and any other only data. A length of 0 is a packet
-// that the network card was to cut into segments; one below the header's is not IP.
+// Reads IPv4: 0 version and length of the header in words, 2 total length, 6 flags and offset of a
+// fragment, of which the first has the ports and any other only data. A total length of 0 is a
+// packet that the network card was to segment (TSO); one below the header's is not IP.
 //
-//   0 version 4 bits, words of header 4 | 1 service | 2 length of all | 4 identification
+//   0 version 4 bits, words of header 4 | 1 service | 2 total length | 4 identification
 //   6 flags 3 bits, offset 13 | 8 time to live | 9 protocol | 10 checksum | 12 source
 //   16 destination | 20 options
 static void pktseqi_walk_ipv4(pktseqi_walk *w) {
@@ -3421,7 +3527,7 @@ static void pktseqi_walk_ipv4(pktseqi_walk *w) {
     w->next = NULL;
 }
 
-// Reads IPv6, and nothing else: 4 length of the payload, 0 for a jumbogram (RFC 2675).
+// Reads IPv6, and no other version: 4 length of the payload, 0 for a jumbogram (RFC 2675).
 //
 //   0 version 4 bits, class 8, flow 20 | 4 length | 6 next header | 7 hop limit | 8 source
 //   24 destination | 40 extension headers
@@ -3434,14 +3540,14 @@ static void pktseqi_walk_ipv6(pktseqi_walk *w) {
     if (payload) pktseqi_walk_trim(w, payload);
 }
 
-// Reads IP of the version that is in its first four bits, whatever number it was found by: raw IP
-// and tunnels have one for both versions.
+// Reads IP of the version in its first four bits, whatever number led here: raw IP and tunnels have
+// one number for both versions.
 static void pktseqi_walk_ip(pktseqi_walk *w) {
     if (w->size && w->at[0] >> 4 == 4) pktseqi_walk_ipv4(w);
     else pktseqi_walk_ipv6(w);
 }
 
-// Reads one label of MPLS (RFC 3032). The last one does not say what follows: the first four bits
+// Reads one label of MPLS (RFC 3032). The last one does not name what follows: the first four bits
 // of an IP packet are its version, 0 begins the control word of an Ethernet pseudowire (RFC 4385).
 //
 //   0 label 20 bits, class 3, bottom of the stack 1, time to live 8
@@ -3482,7 +3588,8 @@ static void pktseqi_walk_ppp(pktseqi_walk *w) {
         pktseqi_walk_by(w, PKTSEQI_ROWS(list), protocol);
 }
 
-// Goes on from a session of PPP over Ethernet (RFC 2516), whose last two bytes are PPP's length.
+// Continues after the header of PPP over Ethernet (RFC 2516), whose last two bytes are PPP's
+// length.
 //
 //   0 version and type | 1 code, 0 | 2 session | 4 length | 6 PPP
 static void pktseqi_walk_pppoe(pktseqi_walk *w) {
@@ -3490,8 +3597,8 @@ static void pktseqi_walk_pppoe(pktseqi_walk *w) {
     w->next = pktseqi_walk_ppp;
 }
 
-// Goes on from SNAP (IEEE 802.2), the last 5 of 8 bytes: organisation 3, type 2. Of organisation 0
-// (or f8, Cisco's) the type is an Ethertype; c is Cisco itself.
+// Continues after SNAP (IEEE 802.2), the last 5 of 8 bytes: organisation 3, type 2. Of organisation
+// 0 (or f8, Cisco's) the type is an Ethertype; c is Cisco itself.
 //
 //   0 aa | 1 aa | 2 control | 3 organisation | 6 type
 static void pktseqi_walk_snap(pktseqi_walk *w) {
@@ -3505,21 +3612,19 @@ static void pktseqi_walk_snap(pktseqi_walk *w) {
         w->other = w->type == 0x2000 ? "CDP" : "STP";
 }
 
-// Reads IEEE 802.2: two service access points and control. aa is SNAP's, 06 IP's; others have
-// names.
+// Reads IEEE 802.2: two service access points and control. aa is SNAP's, 06 IP's; of others only
+// the name is reported.
 static void pktseqi_walk_llc(pktseqi_walk *w) {
     static const pktseqi_route list[] = {{0xaa, 8, pktseqi_walk_snap}, {0x06, 3, pktseqi_walk_ip}};
     static const pktseqi_named names[] = {
         {0x42, "STP"}, {0xe0, "IPX"}, {0xf0, "NetBIOS"}, {0xfe, "ISIS"}, {0xff, "IPX"}};
-    const char *name;
     if (!pktseqi_walk_has(w, 3) || pktseqi_walk_by(w, PKTSEQI_ROWS(list), w->at[0])) return;
-    name = pktseqi_name_of(PKTSEQI_ROWS(names), w->at[0]);
-    if (name) w->other = name;
+    w->other = pktseqi_name_of(PKTSEQI_ROWS(names), w->at[0], w->other);
 }
 
 // Reads MACsec (IEEE 802.1AE) in the clear: the tag, with or without its sender, then an Ethertype.
 //
-//   0 flags | 1 short length | 2 packet number | 6 sender, 8 bytes, if a flag says so
+//   0 flags | 1 short length | 2 packet number | 6 sender, 8 bytes, present by a flag
 static void pktseqi_walk_macsec(pktseqi_walk *w) {
     if (!pktseqi_walk_has(w, 6)) return;
     if (w->at[0] & 0x0c) w->other = "MACSEC";  // encrypted
@@ -3541,8 +3646,8 @@ static const pktseqi_route pktseqi_ethertypes[] = {
     {0x6558, PKTSEQI_ETHERNET, pktseqi_walk_tag},
     {0x88e7, 4 + PKTSEQI_ETHERNET, pktseqi_walk_tag}};               // 802.1ah
 
-// Goes by an Ethertype; up to 1500 it is the length of an 802.3 frame (IEEE 802.3 3.2.6). Of what
-// has no IP packet only the name is told.
+// Takes the step of an Ethertype; up to 1500 it is the length of an 802.3 frame (IEEE 802.3 3.2.6).
+// Of what carries no IP packet only the name is reported.
 static void pktseqi_walk_type(pktseqi_walk *w) {
     static const pktseqi_named names[] = {
         {0x0806, "ARP"},   {0x2000, "CDP"},  {0x6002, "MOP"},    {0x6003, "DEC DNA"},
@@ -3552,14 +3657,12 @@ static void pktseqi_walk_type(pktseqi_walk *w) {
         {0x88b8, "GOOSE"}, {0x88ba, "IEC61850 Sampled Values"},  {0x88cc, "LLDP"},
         {0x88f7, "PTPv2"}, {0x8902, "CFM"},  {0x8906, "FC"},     {0x9000, "LOOP"},
         {0xfefe, "ISIS"}};
-    const char *name;
     if (w->type <= 1500) w->next = pktseqi_walk_llc;
-    if (w->next || pktseqi_walk_by(w, PKTSEQI_ROWS(pktseqi_ethertypes), w->type)) return;
-    name = pktseqi_name_of(PKTSEQI_ROWS(names), w->type);
-    if (name) w->other = name;
+    else if (!pktseqi_walk_by(w, PKTSEQI_ROWS(pktseqi_ethertypes), w->type))
+        w->other = pktseqi_name_of(PKTSEQI_ROWS(names), w->type, w->other);
 }
 
-// Goes by an Ethertype that is the last two bytes passed: of Ethernet, or of a tag.
+// Takes the step of the Ethertype in the last two bytes passed: of Ethernet, or of a tag.
 static void pktseqi_walk_tag(pktseqi_walk *w) {
     w->type = pktseqi_be16(w->at - 2);
     pktseqi_walk_type(w);
@@ -3567,15 +3670,15 @@ static void pktseqi_walk_tag(pktseqi_walk *w) {
 
 // ---- link types other than Ethernet
 
-// Goes on from Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
+// Continues after Cisco HDLC: address, control, an Ethertype or a number of Cisco's.
 static void pktseqi_walk_hdlc(pktseqi_walk *w) {
     if (pktseqi_be16(w->at - 2) == 0x8035) w->other = "SLARP";
     else w->next = pktseqi_walk_tag;
 }
 
-// Reads BSD's null and loop: an address family, which null has in the byte order of the machine
-// that captured, loop in that of the network; all families are below 2^16, which tells. FF 03
-// begins PPP; and some programs put an Ethertype there.
+// Reads BSD's null and loop: an address family, which null has in the byte order of the capturing
+// machine and loop in network order; all families are below 2^16, which tells the order. FF 03
+// begins PPP, and some programs write an Ethertype there.
 static void pktseqi_walk_null(pktseqi_walk *w) {
     static const pktseqi_route families[] = {  // AF_INET, AF_INET6 of Linux and the BSDs
         {2, 0, pktseqi_walk_ip},  {10, 0, pktseqi_walk_ip}, {24, 0, pktseqi_walk_ip},
@@ -3630,8 +3733,8 @@ static void pktseqi_walk_cooked(pktseqi_walk *w) {
 
 // ---- what IP carries
 
-// Passes over an extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): 0 next header, 1 length
-// in units of 8 bytes (AH: 4) without the first 8, so at most 2,048 bytes.
+// Passes an extension header of IPv6 (RFC 8200 4), or AH (RFC 4302): 0 next header, 1 length in
+// units of 8 bytes (AH: 4) without the first 8, so at most 2,048 bytes.
 static void pktseqi_walk_extension(pktseqi_walk *w) {
     size_t unit = w->type == 51 ? 4 : 8;
     if (!pktseqi_walk_has(w, 2)) return;
@@ -3640,8 +3743,8 @@ static void pktseqi_walk_extension(pktseqi_walk *w) {
         w->packet->transport = (uint8_t)w->type;
 }
 
-// Reads the fragment header of IPv6: 0 next header, 2 offset and flags. Only the first fragment
-// has what follows the header. One that is the first and the last is no fragment (RFC 6946).
+// Reads the fragment header of IPv6: 0 next header, 2 offset and flags. Only the first fragment has
+// the headers that follow. One that is both first and last is no fragment (RFC 6946).
 //
 //   0 next header | 1 reserved | 2 offset 13 bits, reserved 2, more follow 1 | 4 identification
 static void pktseqi_walk_fragment(pktseqi_walk *w) {
@@ -3654,14 +3757,14 @@ static void pktseqi_walk_fragment(pktseqi_walk *w) {
     else pktseqi_walk_pass(w, 8, pktseqi_walk_protocol);
 }
 
-// Reads GRE (RFC 2784, 2890; version 1, of PPTP, RFC 2637): 0 flags, 2 Ethertype. Four flags say
+// Reads GRE (RFC 2784, 2890; version 1, of PPTP, RFC 2637): 0 flags, 2 Ethertype. Four flags tell
 // which words of 4 bytes follow: checksum or routing, key, sequence number, acknowledgement. ERSPAN
-// mirrors Ethernet frames: type I has no header of its own, II, with a sequence number, one of 8
-// bytes. Cisco's metadata are 8 bytes that begin with the next type. Source routes (RFC 1701) are
-// long given up.
+// mirrors Ethernet frames: type I has no header of its own, type II, with a sequence number, one of
+// 8 bytes. Cisco's metadata are 8 bytes that begin with the next type. Source routes (RFC 1701) are
+// obsolete and end the walk.
 //
 //   0 checksum 1 bit, routing 1, key 1, sequence 1, .., (version 1: acknowledgement 1), version 3
-//   2 Ethertype | 4 what these say
+//   2 Ethertype | 4 words by flags
 static void pktseqi_walk_gre(pktseqi_walk *w) {
     unsigned flags;
     size_t bytes = 4;
@@ -3686,8 +3789,8 @@ static void pktseqi_walk_gre(pktseqi_walk *w) {
 
 // Reads GTP-U (3GPP TS 29.281), or the older version 0 (GSM 09.60), whose header has 20 bytes: 0
 // version and flags, 1 type, of which 255 is a user's packet. Any of three flags makes the header
-// 12 bytes; one of them says that extension headers follow: 0 length in words, .., next one's type.
-// What is within is IP, or PPP.
+// 12 bytes; one of them announces extension headers: 0 length in words, .., the next one's type.
+// The payload is IP or PPP.
 //
 //   0 version 3 bits, GTP 1, reserved 1, extension 1, sequence 1, number 1 | 1 type | 2 length
 //   4 tunnel | 8 sequence | 10 number | 11 type of the first extension header
@@ -3713,9 +3816,9 @@ static void pktseqi_walk_gtp(pktseqi_walk *w) {
     if (w->size && (w->at[0] >> 4 == 4 || w->at[0] >> 4 == 6)) w->next = pktseqi_walk_ip;
 }
 
-// Reads Teredo (RFC 4380): an IPv6 packet after what may say who sends it (type 1: 13 bytes and two
-// texts, whose lengths are bytes 2 and 3) and from where (type 0: 8 bytes). Both begin with a zero,
-// IPv6 with its version.
+// Reads Teredo (RFC 4380): an IPv6 packet after an optional authentication (type 1: 13 bytes and
+// two strings, whose lengths are bytes 2 and 3) and an optional origin (type 0: 8 bytes). Both
+// begin with a zero byte, IPv6 with its version.
 static void pktseqi_walk_teredo(pktseqi_walk *w) {
     size_t bytes = 0;
     if (!pktseqi_walk_has(w, 4)) return;
@@ -3733,7 +3836,7 @@ static void pktseqi_walk_geneve(pktseqi_walk *w) {
     pktseqi_walk_pass(w, 8 + 4 * (size_t)(w->at[0] & 63), pktseqi_walk_type);
 }
 
-// Reads the ports that TCP, UDP, SCTP and DCCP begin with. Returns 0 if they are not captured.
+// Reads the ports that begin TCP, UDP, SCTP and DCCP. Returns 0 if they are not captured.
 static int pktseqi_walk_ports(pktseqi_walk *w) {
     if (!pktseqi_walk_has(w, 4)) return 0;
     w->packet->src_port = (uint16_t)pktseqi_be16(w->at);
@@ -3741,14 +3844,14 @@ static int pktseqi_walk_ports(pktseqi_walk *w) {
     return 1;
 }
 
-// Reads SCTP or DCCP, of which 12 bytes are taken for the header: it is SCTP's (RFC 9260), and the
-// least of DCCP's (RFC 4340).
+// Reads SCTP or DCCP. The header counts 12 bytes: SCTP's size (RFC 9260) and DCCP's minimum
+// (RFC 4340).
 static void pktseqi_walk_sctp(pktseqi_walk *w) {
     if (pktseqi_walk_ports(w) && w->wire > 12) w->packet->payload = (uint32_t)w->wire - 12;
 }
 
 // Reads TCP (RFC 9293): 12 length of the header in words, and flags, whose three reserved bits
-// become one. A length below 20 is not even that of the header: its flags are no flags.
+// become one. Of a header shorter than 20 bytes the flags are ignored.
 //
 //   0 ports | 4 sequence number | 8 acknowledgement | 12 words of header 4 bits, reserved 3,
 //   ns cwr ecn urg ack push reset syn fin | 14 window | 16 checksum | 18 urgent | 20 options
@@ -3763,10 +3866,10 @@ static void pktseqi_walk_tcp(pktseqi_walk *w) {
     if (w->wire > header) w->packet->payload = (uint32_t)(w->wire - header);
 }
 
-// Reads UDP (RFC 768), 4 length, and enters the tunnel that its destination's port, or else its
-// source's, is that of. A length of 0 is that of a jumbogram; 1 to 7 is not even the header's.
+// Reads UDP (RFC 768), 4 length, and enters the tunnel of its destination port, or else of its
+// source port. A length of 0 is a jumbogram's; 1 to 7 is shorter than the header.
 //
-//   0 ports | 4 length of all | 6 checksum | 8 data; VXLAN: 8 flags | 12 network | 16 Ethernet
+//   0 ports | 4 total length | 6 checksum | 8 data; VXLAN: 8 flags | 12 network | 16 Ethernet
 static void pktseqi_walk_udp(pktseqi_walk *w) {
     static const pktseqi_route tunnels[] = {
         {4789, 8 + PKTSEQI_ETHERNET, pktseqi_walk_tag},                // VXLAN, RFC 7348
@@ -3786,9 +3889,9 @@ static void pktseqi_walk_udp(pktseqi_walk *w) {
 }
 
 // Reads ICMP and ICMPv6: 0 type, 1 code, 4 the identifier of the messages that have one: echo, and
-// of ICMP 13 to 18, timestamps, information and masks. What an error quotes is another packet's.
+// of ICMP 13 to 18, timestamps, information and masks. The packet that an error quotes is ignored.
 //
-//   0 type | 1 code | 2 checksum | 4 identifier | 6 sequence number, or what the type says
+//   0 type | 1 code | 2 checksum | 4 identifier | 6 sequence number, or other fields by type
 static void pktseqi_walk_icmp(pktseqi_walk *w) {
     unsigned type;
     int echo;
@@ -3802,8 +3905,8 @@ static void pktseqi_walk_icmp(pktseqi_walk *w) {
     if (echo && pktseqi_walk_has(w, 6)) w->packet->icmp_id = (uint16_t)pktseqi_be16(w->at + 4);
 }
 
-// Goes by a protocol number of IP (iana.org/assignments/protocol-numbers); the transport of the
-// packet is the last one that was reached.
+// Takes the step of IP's protocol number (iana.org/assignments/protocol-numbers). The packet's
+// transport is the last number that was reached.
 static void pktseqi_walk_protocol(pktseqi_walk *w) {
     static const pktseqi_route protocols[] = {
         {6, 0, pktseqi_walk_tcp},         {17, 0, pktseqi_walk_udp},
@@ -3819,87 +3922,11 @@ static void pktseqi_walk_protocol(pktseqi_walk *w) {
     pktseqi_walk_by(w, PKTSEQI_ROWS(protocols), w->type);
 }
 
-// ---- names
-
-// Services by port, with the names that Wireshark gives TCP's and UDP's. Of IANA's thousands
-// (iana.org/assignments/service-names-port-numbers) those of which a network has enough to learn
-// from. Nobody looks inside a packet: a dissector is more code than all of this header, and what is
-// encrypted has no inside. Checkpoints say whether names come from a dissector or from here (see
-// PKTSEQ_NAMING_PORTS), since a model of one kind takes the other's traffic for strange. Lists rise
-// with the ports: they are searched by halves.
-static const pktseqi_named pktseqi_tcp_services[] = {
-    {20, "FTP-DATA"},  {21, "FTP"},       {22, "SSH"},      {23, "TELNET"},    {25, "SMTP"},
-    {37, "TIME"},      {43, "WHOIS"},     {49, "TACACS+"},  {53, "DNS"},       {79, "FINGER"},
-    {80, "HTTP"},      {88, "KRB5"},      {102, "COTP"},    {110, "POP"},      {111, "Portmap"},
-    {113, "IDENT"},    {119, "NNTP"},     {135, "DCERPC"},  {139, "NBSS"},     {143, "IMAP"},
-    {161, "SNMP"},     {179, "BGP"},      {194, "IRC"},     {389, "LDAP"},     {443, "TLS"},
-    {445, "SMB2"},     {465, "TLS"},      {502, "Modbus/TCP"}, {514, "RSH"},   {515, "LPD"},
-    {554, "RTSP"},     {587, "SMTP"},     {631, "IPP"},     {636, "TLS"},      {853, "TLS"},
-    {873, "RSYNC"},    {993, "TLS"},      {995, "TLS"},     {1080, "Socks"},   {1433, "TDS"},
-    {1521, "TNS"},     {1723, "PPTP"},    {1883, "MQTT"},   {2049, "NFS"},     {2404, "104apci"},
-    {3128, "HTTP"},    {3306, "MySQL"},   {3389, "TPKT"},   {5060, "SIP"},     {5222, "XMPP/XML"},
-    {5432, "PGSQL"},   {5672, "AMQP"},    {5900, "VNC"},    {6000, "X11"},     {6379, "RESP"},
-    {6667, "IRC"},     {8080, "HTTP"},    {8443, "TLS"},    {8883, "TLS"},     {9092, "Kafka"},
-    {20000, "DNP 3.0"}, {27017, "MONGO"}, {44818, "ENIP"}};
-static const pktseqi_named pktseqi_udp_services[] = {
-    {37, "TIME"},      {53, "DNS"},       {67, "DHCP"},     {68, "DHCP"},      {69, "TFTP"},
-    {88, "KRB5"},      {111, "Portmap"},  {123, "NTP"},     {137, "NBNS"},     {138, "NBDS"},
-    {161, "SNMP"},     {162, "SNMP"},     {389, "CLDAP"},   {443, "QUIC"},     {500, "ISAKMP"},
-    {514, "Syslog"},   {520, "RIP"},      {546, "DHCPv6"},  {547, "DHCPv6"},   {853, "QUIC"},
-    {1194, "OpenVPN"}, {1701, "L2TP"},    {1812, "RADIUS"}, {1813, "RADIUS"},  {1900, "SSDP"},
-    {2049, "NFS"},     {2055, "CFLOW"},   {2123, "GTPv2"},  {2152, "GTP"},     {3389, "RDPUDP"},
-    {3478, "STUN"},    {3544, "Teredo"},  {3784, "BFD Control"}, {4500, "ESP"}, {4789, "VXLAN"},
-    {5060, "SIP"},     {5353, "MDNS"},    {5355, "LLMNR"},  {5683, "CoAP"},    {6081, "Geneve"},
-    {47808, "BACnet"}, {51820, "WireGuard"}};
-
-// Returns the name of a port's service, or NULL.
-static const char *pktseqi_service(unsigned port, int udp) {
-    return udp ? pktseqi_name_of(PKTSEQI_ROWS(pktseqi_udp_services), port)
-               : pktseqi_name_of(PKTSEQI_ROWS(pktseqi_tcp_services), port);
-}
-
-// Returns a transport's name, as Wireshark spells it; for one without "IP-" and its number. All are
-// constants of the program, so a packet can keep the pointer.
-static const char *pktseqi_transport_name(unsigned transport) {
-#define PKTSEQI_TEN(d) "IP-" #d "0", "IP-" #d "1", "IP-" #d "2", "IP-" #d "3", "IP-" #d "4", \
-                       "IP-" #d "5", "IP-" #d "6", "IP-" #d "7", "IP-" #d "8", "IP-" #d "9"
-    static const char *const number[] = {
-        PKTSEQI_TEN(), PKTSEQI_TEN(1), PKTSEQI_TEN(2), PKTSEQI_TEN(3), PKTSEQI_TEN(4),
-        PKTSEQI_TEN(5), PKTSEQI_TEN(6), PKTSEQI_TEN(7), PKTSEQI_TEN(8), PKTSEQI_TEN(9),
-        PKTSEQI_TEN(10), PKTSEQI_TEN(11), PKTSEQI_TEN(12), PKTSEQI_TEN(13), PKTSEQI_TEN(14),
-        PKTSEQI_TEN(15), PKTSEQI_TEN(16), PKTSEQI_TEN(17), PKTSEQI_TEN(18), PKTSEQI_TEN(19),
-        PKTSEQI_TEN(20), PKTSEQI_TEN(21), PKTSEQI_TEN(22), PKTSEQI_TEN(23), PKTSEQI_TEN(24),
-        PKTSEQI_TEN(25)};
-#undef PKTSEQI_TEN
-    static const pktseqi_named names[] = {
-        {0, "IPv6"},  {1, "ICMP"},  {2, "IGMP"},    {4, "IPv4"},     {6, "TCP"},     {17, "UDP"},
-        {33, "DCCP"}, {41, "IPv6"}, {43, "IPv6"},   {44, "IPv6"},    {46, "RSVP"},   {47, "GRE"},
-        {50, "ESP"},  {51, "AH"},   {58, "ICMPv6"}, {59, "IPv6"},    {60, "IPv6"},   {88, "EIGRP"},
-        {89, "OSPF"}, {97, "EtherIP"}, {103, "PIM"}, {112, "VRRP"},  {115, "L2TP"},  {132, "SCTP"},
-        {135, "MIPv6"}, {136, "UDP-Lite"}};
-    const char *name = pktseqi_name_of(PKTSEQI_ROWS(names), transport);
-    return name ? name : number[transport & 255];
-}
-
-// Names a packet: by the service, if it has a payload and a port of one, the lower one first, since
-// clients take high ports; else by its transport. Wireshark, too, calls an HTTP connection's SYNs
-// and bare ACKs "TCP".
-static void pktseqi_packet_name(pktseq_packet *packet) {
-    int udp = packet->transport == 17, lower = packet->src_port <= packet->dst_port;
-    const char *name = NULL;
-    if (packet->payload && (udp || packet->transport == 6)) {
-        name = pktseqi_service(lower ? packet->src_port : packet->dst_port, udp);
-        if (!name) name = pktseqi_service(lower ? packet->dst_port : packet->src_port, udp);
-    }
-    if (name) packet->notes |= PKTSEQ_NOTE_BY_PORT;
-    packet->protocol = name ? name : pktseqi_transport_name(packet->transport);
-}
-
 // ---- the whole frame
 
-// Link types (tcpdump.org/linktypes.html), and the first header of a frame: Ethernet, null and
-// loop, Linux cooked, raw IP (its number depends on the system), PPP of four kinds, Cisco HDLC,
-// frame relay, MPLS.
+// Link types (tcpdump.org/linktypes.html) and the first step of each: Ethernet, null and loop,
+// Linux cooked, raw IP (its number depends on the system), PPP of four kinds, Cisco HDLC, frame
+// relay, MPLS.
 static const pktseqi_route pktseqi_links[] = {
     {1, PKTSEQI_ETHERNET, pktseqi_walk_tag},
     {0, 0, pktseqi_walk_null},     {108, 0, pktseqi_walk_null},
@@ -3910,14 +3937,6 @@ static const pktseqi_route pktseqi_links[] = {
     {50, 0, pktseqi_walk_ppp},     {204, 1, pktseqi_walk_ppp},
     {51, 6, pktseqi_walk_pppoe},   {104, 4, pktseqi_walk_hdlc},
     {107, 0, pktseqi_walk_relay},  {219, 0, pktseqi_walk_mpls}};
-
-// Returns 1 if a link type is known. Numbers of captures have 26 bits, those of the table 16: they
-// are compared as they are.
-static int pktseqi_link_known(uint32_t link_type) {
-    size_t i = 0, count = sizeof pktseqi_links / sizeof *pktseqi_links;
-    while (i < count && pktseqi_links[i].number != link_type) ++i;
-    return i < count;
-}
 
 PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void *frame,
                                               size_t captured, size_t length, uint32_t link_type,
@@ -3940,7 +3959,7 @@ PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void 
     if (link_type == 204 && length) packet->length -= 1;  // its direction was not on the wire
     for (int layers = 0; walk.next && layers < PKTSEQI_MAX_LAYERS; ++layers) {
         void (*step)(pktseqi_walk *) = walk.next;
-        walk.next = NULL;  // the walk ends there, unless that step names another
+        walk.next = NULL;  // the walk ends, unless the step sets another
         step(&walk);
     }
     if (!walk.found) packet->protocol = walk.other;
@@ -3948,57 +3967,28 @@ PKTSEQ_DEF pktseq_status pktseq_packet_decode(pktseq_packet *packet, const void 
     return walk.found ? PKTSEQ_OK : PKTSEQ_NOT_IP;
 }
 
-PKTSEQ_DEF size_t pktseq_address_text(const unsigned char address[16], char text[46]) {
-    pktseqi_text t = pktseqi_text_fixed(text, 46);
-    unsigned word[8];
-    int zeros = -1, run = 1;  // the longest run of two or more zero words, the first of several
-    for (int i = 0, length = 0; i < 8; ++i) {
-        word[i] = pktseqi_be16(address + 2 * i);
-        length = word[i] ? 0 : length + 1;
-        if (length <= run) continue;
-        run = length;
-        zeros = i + 1 - length;
-    }
-    if (zeros == 0 && (run == 6 || (run == 5 && word[5] == 0xffff))) {  // IPv4 within
-        if (run == 6) pktseqi_put_text(&t, "::");
-        for (int i = 12; i < 16; ++i) pktseqi_put(&t, i < 15 ? "%z." : "%z", (size_t)address[i]);
-        return t.size;
-    }
-    for (int i = 0; i < 8; ++i) {
-        int digits = word[i] >> 12 ? 4 : word[i] >> 8 ? 3 : word[i] >> 4 ? 2 : 1;
-        if (i == zeros) {  // the colon before it is there already, but at the very front
-            pktseqi_put_text(&t, i == 0 ? "::" : ":");
-            i += run - 1;
-            continue;
-        }
-        pktseqi_put_hex(&t, word[i], digits);
-        if (i < 7) pktseqi_put_text(&t, ":");
-    }
-    return t.size;
-}
-
 // ---- >>capture: pcap and pcapng ---------------------------------------------------------------
 //
-// A capture is read through a window that always holds the current record's frame whole. pcap
+// In: a stream of bytes; out: IP packets and counts. pcap
 // (ietf.org/archive/id/draft-ietf-opsawg-pcap) is a header and records; pcapng
 // (draft-ietf-opsawg-pcapng) is blocks, some of them with a frame, some that describe interfaces:
 //
-//     capture_open       which of the two, pcap's header
+//     capture_open       tells the two apart, reads pcap's header
 //     capture_next       until a frame has an IP packet:
 //       capture_advance    the next frame into the window: capture_pcap, or capture_block, which
-//                          reads what is between frames (capture_describe, sections)
-//       capture_decode     its time, its packet, and what there is to count
+//                          also reads the blocks between frames (sections, capture_describe)
+//       capture_decode     its time, its packet, and the counts
 //
-// Nothing is allocated by a size that the file claims, but for 32 bytes an interface that it
-// describes in at least 20. All that is read of a record lies within the window: capture_need is
-// asked for so many bytes before, and says PKTSEQ_END if the stream ends sooner.
+// The window always holds the current frame whole. No size that a file claims is allocated, but for
+// 32 bytes an interface that it describes in at least 20. A record is read within the window only:
+// capture_need first makes sure of its bytes, and returns PKTSEQ_END if the stream ends sooner.
 
-// The largest frame is that of libpcap (MAXIMUM_SNAPLEN) and Wireshark; a window of twice as much
-// holds each whole, whatever sizes a file claims, and what is left of it is moved rarely.
+// The largest frame is that of libpcap (MAXIMUM_SNAPLEN) and Wireshark. A window of twice as much
+// holds it whole and rarely moves its rest.
 enum { PKTSEQI_MAX_FRAME = 262144, PKTSEQI_CAPTURE_WINDOW = 2 * PKTSEQI_MAX_FRAME };
 
 // An interface of a pcapng section; a pcap file has one. Each has its own link type, snap length
-// and clock, and packets name theirs by its number in the section.
+// and clock. Packets refer to it by its number in the section.
 typedef struct pktseqi_interface {
     uint64_t per_second;  // units of time
     int64_t offset;       // seconds
@@ -4011,16 +4001,16 @@ typedef struct pktseqi_interface {
 //     | <------------------------ block -------------------------------------> |
 typedef struct pktseqi_record {
     size_t header;        // bytes before the frame
-    size_t block;         // bytes of header, frame and what follows it
+    size_t block;         // bytes of header, frame and the rest
     uint32_t captured, length, interface_id;
     int timed;            // it has a time: seconds + units / the interface's per_second
     uint64_t seconds, units;
 } pktseqi_record;
 
-// Computes offset + units / per_second (at most 2^63) as the nearest double, halves to even. In
-// whole numbers: a quotient of doubles would be rounded twice, and two programs that read the same
-// file would disagree in the last bit. As many of the 53 bits are made at a time as fit into 64
-// with the remainder: 22 for today's seconds and any unit down to picoseconds, in two divisions.
+// Computes offset + units / per_second (at most 2^63) as the nearest double, halves to even. It
+// uses integers: a quotient of doubles would be rounded twice, and two programs that read the same
+// file would disagree in the last bit. Each division yields as many of the 53 bits as fit into 64
+// with the remainder: 22 for today's seconds and any unit down to picoseconds, so two divisions.
 static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) {
     const uint64_t one = 1, most = one << 62;
     uint64_t rest, whole, m;
@@ -4052,8 +4042,8 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
     return ldexp(negative ? -(double)(int64_t)m : (double)(int64_t)m, -scale);
 }
 
-// Returns a number in the byte order of the section. pcap's is known by its magic number, pcapng's
-// by that of each section, so that files of several machines may be put together.
+// Return a number in the byte order of the file, known by pcap's magic number, or of the section,
+// known by pcapng's, so that files of several machines may be concatenated.
 static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
     return c->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
 }
@@ -4061,10 +4051,10 @@ static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char
     return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
 }
 
-// Reads on until so many bytes, at most the window's, can be looked at from c->window + c->at on.
-// Returns PKTSEQ_END, here and below, if the stream ends before. What is left in the window, less
-// than was asked for, moves to its beginning; then as much is read as there is room for, but a
-// source that has less now (a pipe, a live capture) is asked no more than needed.
+// Reads until (bytes), at most the window's, are available from c->window + c->at on. Returns
+// PKTSEQ_END, here and below, if the stream ends before. The rest of the window moves to its
+// beginning; each read fills all of it, but a source that returns less (a pipe, a live capture) is
+// read no more often than needed.
 static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     int failed = 0;
     if (c->size - c->at >= bytes) return PKTSEQ_OK;
@@ -4082,8 +4072,8 @@ static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktse
     return c->size >= bytes ? PKTSEQ_OK : PKTSEQ_END;
 }
 
-// Passes over so many bytes, however many they are: a block of 4 GB is read through the window,
-// since a pipe cannot seek.
+// Skips (bytes), also more than the window has: a block of 4 GB is read through it, since a pipe
+// cannot seek.
 static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     pktseq_status status = PKTSEQ_OK;
     while (!status && bytes > c->size - c->at) {
@@ -4096,24 +4086,23 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
     return status;
 }
 
-// Fails because frame number `frames` + 1 breaks a rule of the format. There is no going on after
-// that: where the next record begins is said by the one that is wrong.
+// Fails because frame number `frames` + 1 breaks a rule of the format. Reading cannot resume: only
+// the damaged record tells where the next one begins.
 static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, const char *what,
                                              pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frames, found %s: the capture is "
                          "damaged there", (size_t)c->counts.frames, what);
 }
 
-// Fails because of a link type that is not in pktseqi_links. pcap says so at once; of pcapng other
-// interfaces may be known, so it is said at the end, if no frame at all was of a known one.
+// Fails because of an unknown link type. A pcap file fails at once; in pcapng other interfaces may
+// be known, so it fails at the end, if no frame had a known one.
 static pktseq_status pktseqi_capture_unknown(uint32_t link_type, pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a capture of link type %z, expected "
                          "Ethernet, raw IP, null or loop, Linux cooked, PPP, Cisco HDLC, frame "
                          "relay or MPLS; have tshark make a CSV of it", (size_t)link_type);
 }
 
-// Adds an interface, whose times are microseconds unless something else is said. NULL =
-// no memory.
+// Adds an interface, whose times are microseconds by default. Returns NULL if there is no memory.
 static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c, uint32_t link_type) {
     pktseqi_interface *added;
     if (c->interface_count == c->interface_capacity &&
@@ -4127,8 +4116,8 @@ static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c, uint32_t 
     return added;
 }
 
-// Counts a frame without an IP packet by its kind; the last of 16 places is for all the rest. Names
-// are constants of the program, but equal ones may have several addresses.
+// Counts a frame without an IP packet by its name; the last of 16 entries counts all the rest.
+// Names are constants of the program, but equal ones may have several addresses.
 static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *name) {
     const size_t last = PKTSEQI_LENGTH(counts->other) - 1;
     size_t i = 0;
@@ -4139,8 +4128,8 @@ static void pktseqi_capture_other(pktseq_capture_counts *counts, const char *nam
 
 // ---- pcapng
 
-// Returns the units a second that if_tsresol says: 10^-n seconds each, or, with the highest bit,
-// 2^-n. 0: they are too small for 64 bits, 10^19 and 2^64 a second. Captures in use have 6 or 9.
+// Returns the units a second of if_tsresol: 10^-n seconds each, or, with the highest bit, 2^-n.
+// Returns 0 if they are too small for 64 bits, 10^19 or 2^64 a second. Usual captures have 6 or 9.
 static uint64_t pktseqi_capture_resolution(unsigned value) {
     unsigned n = value & 127;
     uint64_t per_second = 1;
@@ -4151,9 +4140,9 @@ static uint64_t pktseqi_capture_resolution(unsigned value) {
 }
 
 // Reads an interface description block of `bytes` (pcapng 4.2): 8 link type, 12 snap length, 16
-// options: 0 code, 2 length, 4 value, of which if_tsresol (9) and if_tsoffset (14) say what times
-// mean; then 4 bytes that end the block. Options after the first 256 kB are passed over: nobody
-// writes so many. Offsets of 2^53 seconds and more are refused, since no double holds the sum.
+// options: 0 code, 2 length, 4 value, of which if_tsresol (9) and if_tsoffset (14) give unit and
+// offset of times; then 4 bytes that end the block. Options after the first 256 kB are ignored: no
+// program writes so many. Offsets above 2^53 seconds are refused, since no double holds the sum.
 static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     const int64_t limit = (int64_t)1 << 53;
     size_t look = bytes < PKTSEQI_MAX_FRAME ? bytes : (size_t)PKTSEQI_MAX_FRAME, past = 16;
@@ -4183,9 +4172,8 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
     return pktseqi_capture_skip(c, bytes, err);
 }
 
-// Reads a section header (pcapng 4.1): 8 the magic number by which its byte order is known, 12 the
-// version, of which only the first number tells whether it can be read. Its interfaces are yet to
-// be described.
+// Reads a section header (pcapng 4.1): 8 the magic number, which tells its byte order, 12 the
+// version, of which only the major number matters. A section begins without interfaces.
 //
 //   0 0a0d0d0a, the same in both orders | 4 length | 8 magic | 12 version | 16 length of section
 static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
@@ -4194,15 +4182,15 @@ static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *er
     c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
     c->interface_count = 0;
     if (pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
-        return pktseqi_capture_damaged(c, "a section without an order of bytes", err);
+        return pktseqi_capture_damaged(c, "a section without a byte order", err);
     return pktseqi_capture_u16(c, c->window + c->at + 12) == 1
                ? PKTSEQ_OK
                : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcapng version %z, expected 1",
                                (size_t)pktseqi_capture_u16(c, c->window + c->at + 12));
 }
 
-// Reads the header of a block with a frame; `type` says which of the three (pcapng 4.3, 4.4, and
-// the obsolete one). They hold after type and length:
+// Reads the header of a block with a frame, of one of three types (pcapng 4.3, 4.4, and the
+// obsolete one). After type and length they have:
 //   6 enhanced   8 interface (4), 12 time, high 4 and low 4, 20 captured, 24 length, 28 frame
 //   2 old        8 interface (2), 10 drops (2), and the same
 //   3 simple     8 length, 12 frame, of which the snap length of the first interface is captured
@@ -4238,9 +4226,9 @@ static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
     return PKTSEQ_OK;
 }
 
-// Goes on to the next block of pcapng that has a frame, and reads its header: 0 type, 4 length,
+// Advances to the next block of pcapng that has a frame, and reads its header: 0 type, 4 length,
 // which some writers do not round up to whole words. A block has at least 12 bytes, so the loop
-// ends with the stream. Names, statistics and secrets (types 4, 5, 10) are passed over.
+// ends with the stream. Names, statistics and secrets (types 4, 5, 10) are skipped.
 static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *record,
                                            pktseq_error *err) {
     // Wireshark numbers these as frames: custom blocks, systemd's journal, system calls.
@@ -4270,9 +4258,9 @@ static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *re
 
 // ---- pcap
 
-// Reads the header of the next record of pcap: 0 seconds, 4 their parts, 8 captured, 12 length.
-// Parts of a second and more, as broken clocks write them, are added all the same.
-// Seconds are without a sign here: such captures end in 2106.
+// Reads the header of the next record of pcap: 0 seconds, 4 units, 8 captured, 12 length. Units of
+// a second and more, as broken clocks write them, are added all the same. Seconds are unsigned:
+// such captures end in 2106.
 static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record,
                                           pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, c->record_header, err);
@@ -4288,9 +4276,8 @@ static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *rec
     return PKTSEQ_OK;
 }
 
-// Magic numbers by which captures are known: of pcap with microseconds, with nanoseconds, and with
-// the longer records (24 bytes) of a modified libpcap; of pcapng, which is the same in both byte
-// orders.
+// Magic numbers of captures: of pcap with microseconds, with nanoseconds, and with the longer
+// records (24 bytes) of a modified libpcap; of pcapng, which is the same in both byte orders.
 static const uint32_t pktseqi_capture_magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
 
 PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
@@ -4303,15 +4290,15 @@ PKTSEQ_DEF int pktseq_capture_magic(const void *data, size_t size) {
 }
 
 // Reads the header of a pcap file: 0 magic, 4 version, 20 link type, which becomes that of its one
-// interface. The upper bits of the link type tell about checksums.
+// interface. The upper bits of the link type describe checksums. An empty frame is decoded to find
+// out whether the link type is known. The snap length is not needed: each record has its own.
 //
 //   0 magic | 4 version 2, 4 | 8 zone | 12 accuracy | 16 snap length | 20 link type | 24 records
-//
-// The snap length is not needed: each record says how much of its frame there is.
 static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err) {
     const unsigned char *p;
     uint32_t magic, link_type;
     pktseqi_interface *only;
+    pktseq_packet none;
     pktseq_status status = pktseqi_capture_need(c, 24, err);
     if (status == PKTSEQ_END)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
@@ -4329,11 +4316,12 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     if (magic == 0xa1b23c4d) only->per_second = 1000000000;
     c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
     c->at += 24;
-    return pktseqi_link_known(link_type) ? PKTSEQ_OK : pktseqi_capture_unknown(link_type, err);
+    return pktseq_packet_decode(&none, p, 0, 0, link_type, 0) == PKTSEQ_ERROR_MISMATCH
+               ? pktseqi_capture_unknown(link_type, err) : PKTSEQ_OK;
 }
 
-// Finds out by the first bytes which format it is; a pcapng's first section is read as any other.
-// What is no capture is called by its name where its first bytes tell it.
+// Finds out the format by the first bytes; a pcapng's first section is read like any other. The
+// error for another format names it where its first bytes tell.
 static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, 12, err);
     if (status && status != PKTSEQ_END) return status;
@@ -4349,8 +4337,8 @@ static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) 
 
 // ---- frame by frame
 
-// Goes to the next frame, which is then whole in the window until the next call. Bytes of a record
-// after its frame are passed over only then, so that a live source is not waited for.
+// Advances to the next frame, which is then whole in the window until the next call. The bytes of a
+// record after its frame are skipped only by that call, so as not to wait for a live source.
 static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record,
                                              pktseq_error *err) {
     size_t rest = c->rest;
@@ -4374,9 +4362,9 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
     return PKTSEQ_OK;
 }
 
-// Decodes the current frame and counts what it is. Returns 1 if it has an IP packet. One without a
-// time has that of the frame before. The interface is there: pcap has added its one, and a block of
-// pcapng that names another was refused.
+// Decodes and counts the current frame. Returns 1 if it has an IP packet. One without a time has
+// that of the previous frame. The interface exists: pcap has added its one, and a block of pcapng
+// that refers to another was refused.
 static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
                                   pktseq_packet *packet) {
     const pktseqi_interface *from = &c->interfaces[record->interface_id];

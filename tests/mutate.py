@@ -33,7 +33,7 @@ DIR = os.path.join(TOP, 'build', 'mutate')
 # A section -> the tests that concern it.
 TESTS = {
     'memory': 'memory number codec table sequences files plot', 'number': 'number table files',
-    'csv': 'table captures dataset', 'frame': 'frame', 'capture': 'capture',
+    'csv': 'table captures dataset', 'names': 'frame', 'frame': 'frame', 'capture': 'capture',
     'schema': 'table codec captures', 'notation': 'captures sequences table',
     'columns': 'table files derive', 'header': 'captures table sequences',
     'rows': 'captures table sequences', 'fast': 'table',
@@ -98,12 +98,12 @@ PICKED = [
     ('pktseqi_ring_expire',
      '!packet->pair || packet->time < now - 2 * pktseqi_pair_seconds)',
      '!packet->pair || packet->time < now - 1 * pktseqi_pair_seconds)'),
-    ('pktseqi_slots_drop', 'if (kind) --pktseqi_contact_at(t, c->source)->contacts[kind - 1];',
-     ';'),
+    ('pktseqi_contact_evict',
+     'if (kind) --pktseqi_contact_at(tracker->state, c->source)->contacts[kind - 1];', ';'),
     ('pktseqi_pair_push',
      'if (pair != c->pair || pktseqi_transport_icmp(packet->transport)) {',
      'if (pair != c->pair) {'),
-    ('pktseqi_ring_move', 'to[i].next = (to[i].next + full - first) % full + 1;', ';'),
+    ('pktseqi_ring_reserve', 'packet->next = (packet->next + full - first) % full + 1;', ';'),
 ]
 
 # What only makes it faster or saves memory: no result depends on it, so no test can tell.

@@ -167,7 +167,7 @@ static void test_refusals(void) {
     check_refused("snoop\0\0\0\0\0\0\2", 12, "editcap");
     check_refused(version, 20, "of 20 bytes");
     check_refused(version, 24, "pcap version 1");
-    check_refused(order, 28, "order of bytes");
+    check_refused(order, 28, "byte order");
     check_refused("\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d\0\2", 14, "pcapng version 2");
     pcap_begin(&b, 0xa1b2c3d4, 105);
     check_refused(b.data, b.size, "link type 105");
