@@ -1836,22 +1836,22 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // ---- >>api-short: from a file to alarms in six calls ------------------------------------------
 
-// Zero means: the default. Fields up to tcp_only matter only for learning, except
-// false_positive_rate.
+// Options of a guard. Zero means: the default. Those up to tcp_only matter only for learning,
+// except false_positive_rate.
 typedef struct pktseq_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
-    double hold_out;      // share of the sequences that only tell which scores are normal; 0: 0.2
+    double hold_out;      // share of the sequences used only to learn normal scores; 0: 0.2
     double false_positive_rate;  // share of normal sequences that may raise an alarm; 0: 0.01 or,
-                          //   once learned, as it was learned
-    double context;       // share of the pair's last 10 seconds in the score; 0: 0.65,
+                          //   after learning, that of the model
+    double context;       // share in the score of the pair's last 10 seconds; 0: 0.65,
                           //   negative: none
     uint64_t seed;        // 0: 1
-    int tcp_only;         // 1: only packets of TCP
-    pktseq_rule rule;     // how packets become sequences; min_length 0: by connection, or, once
-                          //   learned, as the model was, in either case with this secret
-    double threshold;     // 0: that of false_positive_rate. One of the caller's own also serves a
-                          //   checkpoint that does not say which scores are normal
-    double adapt;         // of watching: see pktseq_watcher_options
+    int tcp_only;         // 1: only TCP packets
+    pktseq_rule rule;     // how packets are grouped; min_length 0: by connection or, after
+                          //   learning, as the model's, in either case with this secret
+    double threshold;     // 0: that of false_positive_rate. With one of your own, a checkpoint
+                          //   needs no fitted detector
+    double adapt;         // for watching: see pktseq_watcher_options
     int threads;          // 0: OpenMP's choice
     int (*progress)(void *user_data, const struct pktseq_progress *progress);  // of training
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
@@ -1859,44 +1859,47 @@ typedef struct pktseq_options {
     pktseq_allocator allocator;
 } pktseq_options;
 
-// Every setting of a run, from packets to thresholds. All of it may be written.
+// Every setting of a run, from packets to thresholds. All may be changed.
 typedef struct pktseq_recipe {
-    pktseq_schema schema;            // of hold_out and times those of dataset count
+    pktseq_schema schema;            // its hold_out and repeats are taken from dataset
     pktseq_dataset_options dataset;
     size_t hidden;                   // H
     pktseq_loss loss;
     pktseq_train_config train;       // iterations: see pktseq_recipe_iterations
-    double epochs;                   // passes over the data; 0: train.iterations as they are
-    size_t min_iterations;           // with epochs: at least so many
+    double epochs;                   // passes over the data; 0: train.iterations unchanged
+    size_t min_iterations;           // with epochs: at least this many
     double context, false_positive_rate;    // of the detector, as in pktseq_detector_options; but
                                      //   a rate of 0 is 0: no sequence that was calibrated with
 } pktseq_recipe;
 
-// The reference's settings: what the _default functions above return, and 256 hidden units.
+// Returns the reference's settings: those of the _default functions above, and 256 hidden units.
 PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void);
 
-// What finds anomalies best, and what pktseq_guard_learn does: pktseq_schema_recommended, with the
-// column "label" kept; 64 hidden units, likelihood, every packet forecast from those before it;
-// batches of 32, rate 0.1, momentum 0.9, gradients clipped to 1, shuffled; and what is in options.
-//   options    NULL: all defaults
-//   fails with ARGUMENT (an option out of its range); the recipe is then all zero.
+// Fills in the settings that find anomalies best, as pktseq_guard_learn uses them:
+// pktseq_schema_recommended, with the column "label" kept; 64 hidden units, likelihood, every
+// packet forecast from those before it; batches of 32, rate 0.1, momentum 0.9, gradients clipped to
+// 1, shuffled.
+//   recipe     out; zeros on failure
+//   options    override these; NULL: none do
+//   fails with ARGUMENT (an option out of its range).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
                                                    const pktseq_options *options,
                                                    pktseq_error *err);
 
-// How many iterations a run on this dataset takes. Never fails; 0 for NULL.
+// Returns the number of iterations that a run on this dataset takes; 0 for NULL.
 PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset);
 
-// Makes of a table that was read with recipe->schema what pktseq_train takes: sequences with
-// labelled attacks leave the table, then codec, dataset and new weights, drawn from train.seed.
-//   known, trained  NULL; or codec and model of a run that goes on with new traffic: the new codec
-//              has their categories and those that occur at least twice in the table
-//              (pktseq_codec_extend), the new model room for them (pktseq_model_grow), and nothing
-//              is drawn. Thresholds of before do not count any more: pktseq_recipe_calibrate
+// Prepares everything that pktseq_train needs from a table that was read with recipe->schema.
+//   table      sequences with labelled attacks are removed
+//   known, trained  NULL: weights are drawn from train.seed. Or codec and model of an earlier run,
+//              to continue on new traffic: pktseq_codec_extend adds the categories that occur at
+//              least twice, pktseq_model_grow adds room for them, and nothing is drawn. Calibrate
+//              again afterwards
+//   codec, dataset, model   out; empty on failure
 //   fails as pktseq_table_drop_attacks, pktseq_codec_fit or _extend, pktseq_dataset_init and
-//   pktseq_model_init or _grow do, and with DATA (too little traffic, or none is held out as it
-//   should be); the three are then empty.
+//              pktseq_model_init or _grow do, and with DATA (too little traffic, or none held out
+//              where some should be).
 PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pktseq_table *table,
                                                const pktseq_codec *known,
                                                const pktseq_model *trained, pktseq_codec *codec,
@@ -1904,13 +1907,13 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
                                                const pktseq_allocator *allocator,
                                                pktseq_error *err);
 
-// The settings with which a loaded model goes on with new traffic: those of its first run, but,
-// with likelihood, rate 0.05 and 6 epochs (at least 100 iterations), since momentum is gone. Half
-// the rate of the first run keeps more of what was learned, and learns nearly as much.
-//   training, detector   of the model; either may be NULL or empty, then its settings are those of
+// Fills in the settings to continue a loaded model on new traffic: those of its first run except,
+// with likelihood, rate 0.05 and 6 epochs (at least 100 iterations), because momentum is lost. Half
+// the rate of the first run forgets less and learns nearly as much.
+//   recipe     out; borrows the codec's fields
+//   training, detector   of the model; if NULL or empty, replaced by the settings of
 //              pktseq_recipe_recommended
-//   recipe     borrows the codec's fields
-//   fails with ARGUMENT (NULL, an empty model or codec).
+//   fails with ARGUMENT (NULL, an empty model or codec).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
                                                   const pktseq_codec *codec,
                                                   const pktseq_training *training,
@@ -1919,19 +1922,19 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
 
 // Learns after training which scores are normal, for recipe->false_positive_rate. A model that was
 // trained by likelihood gets pktseq_detector_options_recommended, any other the reference's score.
-// Where the codec has a context, recipe->context is its share of the score.
-//   detector   out: zeroed; or initialized: it is fitted again, and its other options and its
-//              weights remain
-//   fails as pktseq_detector_init and _fit do; the detector is then unchanged.
+// If the codec has a context, recipe->context is its share of the score.
+//   detector   out: zeroed; or initialised: it is fitted again, and its other options and its
+//              weights remain. Unchanged on failure
+//   fails as pktseq_detector_init and _fit do.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  const pktseq_model *model,
                                                  const pktseq_codec *codec,
                                                  const pktseq_dataset *dataset,
                                                  pktseq_detector *detector, pktseq_error *err);
 
-// All that learning leaves and watching needs; each part is open to the functions above, such as
-// pktseq_save_mem and pktseq_load_mem for a program without files. From the first packet that it
-// watches on it stays where it is in memory; before it, options may be written.
+// Everything that learning produces and watching needs. Its parts may be passed to the functions
+// above, such as pktseq_save_mem in a program without files. Options may be written and the struct
+// moved in memory until the first packet is watched.
 typedef struct pktseq_guard {
     pktseq_model model;
     pktseq_codec codec;
@@ -1941,76 +1944,77 @@ typedef struct pktseq_guard {
     pktseq_options options;
 } pktseq_guard;
 
-// One sequence of a file.
+// One sequence of a file. Strings are the table's.
 typedef struct pktseq_scored {
-    double score, threshold;     // above it is an alarm
+    double score, threshold;     // a score above the threshold is an alarm
     size_t sequence, connection; // numbers, in the order in which they began
     size_t packets;
     size_t first_row, last_row;  // of the file, 0 = the first after the header, or first frame
-    double begin, time;          // of the first and the last packet; 0 where the model uses no time
-    const char *src, *dst;       // of the first packet, as the file has them, or "", as is label
+    double begin, time;          // of the first and the last packet; 0 if the model uses no time
+    const char *src, *dst;       // of the first packet, as in the file, or ""
     unsigned src_port, dst_port; // 0 where there are none
-    const char *label;           // of the first packet
+    const char *label;           // of the first packet, or ""
 } pktseq_scored;
 
-// Describes a sequence of a table, as far as it has the columns (see pktseq_schema.keep); score and
-// threshold are 0. All is 0 or "" for a sequence that it has not. The texts are the table's.
-// Thread safe, never fails.
+// Returns the description of a sequence, as far as the table has the columns (see
+// pktseq_schema.keep); score and threshold are 0. All is 0 or "" if there is no such sequence.
+// Thread safe.
 PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t sequence);
 
 #ifndef PKTSEQ_NO_STDIO
-// Learns from a capture (pcap, pcapng, CSV) what is normal, as `train --recommended` does, to the
-// bit: pktseq_recipe_recommended, _prepare, pktseq_train, pktseq_recipe_calibrate.
-//   guard      out. Close with pktseq_guard_free, also after a failure, which leaves it empty.
-//   options    NULL: all defaults. A copy is kept.
+// Learns from a capture (pcap, pcapng, CSV) what is normal, to the bit as `train --recommended`
+// does: pktseq_recipe_recommended, _prepare, pktseq_train, pktseq_recipe_calibrate.
+//   guard      out; empty on failure. Free with pktseq_guard_free.
+//   options    NULL: all defaults. Copied.
 //   fails as pktseq_table_read, pktseq_codec_fit, pktseq_train and pktseq_detector_fit do, and with
-//   DATA (too little traffic). STOPPED by the callback leaves what was learned so far, complete.
+//              DATA (too little traffic). STOPPED (by the callback): the guard is complete, with
+//              what was learned so far.
 PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
                                             const pktseq_options *options, pktseq_error *err);
 
-// Writes what was learned to a checkpoint.   fails as pktseq_save does, and with ARGUMENT (a guard
-// that is empty).
+// Writes what was learned to a checkpoint.
+//   fails as pktseq_save does, and with ARGUMENT (an empty guard).
 PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char *path,
-                                            pktseq_error *err);
+                                           pktseq_error *err);
 
-// Opens a checkpoint: that of pktseq_guard_save, or any other that has a codec and, unless
-// options->threshold is given, a fitted detector; without one scores are the reference's. guard and
-// options as above.
+// Loads a checkpoint that has a codec and a fitted detector, from pktseq_guard_save or pktseq_save.
+// With options->threshold it needs no detector: scores are then the reference's.
+//   guard      out; empty on failure. Free with pktseq_guard_free.
+//   options    NULL: all defaults. Copied.
 //   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
 PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
                                            const pktseq_options *options, pktseq_error *err);
 
-// Scores each sequence of a capture, in the order in which they began, and shows them to scored_fn
-// once all are scored. What it shows is valid until it returns.
-//   fails as pktseq_table_read and pktseq_detector_score_all do, and as pktseq_detector_threshold
-//   does; nothing was then shown.       Thread safe.
+// Scores each sequence of a capture. After all are scored, calls scored_fn for each, in the order
+// in which they began; `scored` is valid until it returns.
+//   fails as pktseq_table_read, pktseq_detector_score_all and pktseq_detector_threshold do; nothing
+//              was then reported.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const char *path,
                                             void (*scored_fn)(void *user_data,
                                                               const pktseq_scored *scored),
                                             void *user_data, pktseq_error *err);
 #endif
 
-// Makes the dataset that the guard's model scores, of a table that was read with
-// pktseq_codec_schema: for who wants more of it than pktseq_guard_score shows, and then calls
+// Makes a dataset for the guard's model from a table that was read with pktseq_codec_schema, for
 // pktseq_detector_score_all, _explain or pktseq_recipe_calibrate.
-//   dataset    out, of the guard's allocator; freed by the caller
-//   fails as pktseq_dataset_init does, and with ARGUMENT (a guard that is empty).   Thread safe.
+//   dataset    out, from the guard's allocator. Free with pktseq_dataset_free.
+//   fails as pktseq_dataset_init does, and with ARGUMENT (an empty guard).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const pktseq_table *table,
                                               pktseq_dataset *dataset, pktseq_error *err);
 
-// Takes the next packet of live traffic, see pktseq_watcher; alarms go to options.alarm_fn.
-//   packet     or NULL: to be ready for the first one, so that it is known early whether the model
-//              can watch packets at all
+// Processes the next packet of live traffic, see pktseq_watcher; alarms go to options.alarm_fn.
+//   packet     NULL: only prepares for the first packet, to find out early whether this model can
+//              watch packets
 //   fails with ARGUMENT (an empty guard, a time that is not finite), and as pktseq_watcher_init and
-//   _push do; the guard can still be used.
+//              _push do; the guard remains usable.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err);
 
-// Ends the sequences that are over at this time, an infinite one too, though no packet came: see
-// pktseq_tracker_tick. Alarms are raised as they end.
+// Ends the sequences that are over at a time, which may be infinite, and raises their alarms: see
+// pktseq_tracker_tick.
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now);
 
-// Frees everything; raises no alarm. NULL, a zeroed guard and a closed one are fine.
+// Frees everything; raises no alarm.
 PKTSEQ_DEF void pktseq_guard_free(pktseq_guard *guard);
 
 #ifdef __cplusplus
