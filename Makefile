@@ -15,7 +15,7 @@ EXAMPLES = $(filter-out %_mpi,$(patsubst examples/%.c,%,$(wildcard examples/*.c)
 TESTS = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) $(DOUBLES:%=$(BUILD)/%_double)
 # What is also worth testing with PKTSEQ_REAL double.
 DOUBLES = $(filter test_codec test_plain test_step test_likelihood test_model test_train test_use \
-                   test_score test_fit test_evaluate test_memory test_files, \
+                   test_score test_fit test_evaluate test_memory test_checkpoint, \
             $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 SANITIZE = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
 
@@ -96,7 +96,7 @@ bits:
 
 # Without vectors, which take minutes to compile here; a processor's fused multiply-add is as fast.
 asan:
-	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan DOUBLES="test_step test_files" \
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan DOUBLES="test_step test_checkpoint" \
 	    CFLAGS="$(SANITIZE) -DPKTSEQ_NO_SIMD `grep -qw fma /proc/cpuinfo 2>/dev/null && echo -mfma`"
 
 # The vectors themselves: may a kernel read or write beside its arrays?

@@ -40,7 +40,8 @@ CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows t
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, tracker, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), gru, forward, backward, optimizer -> train
-          -> use, detector, score, threshold, fit, drift -> stream, watch -> files
+          -> use, detector, score, threshold, fit, drift -> stream, watch
+          -> members, checkpoint, json, load, files
 
     >>api-short covers everything in six calls, with the recommended settings.
 
@@ -15731,56 +15732,42 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
     memset(watcher, 0, sizeof *watcher);
 }
 
-// ---- >>checkpoint: writing safetensors --------------------------------------------------------
+// ---- >>members: a struct as lines of text, and back -------------------------------------------
 //
-// What there is to say besides the numbers of the tensors are entries of the file's metadata, each
-// a text of lines
+// What a checkpoint holds besides tensors is text of lines
 //     name value;      or      name value,value,..;
-// Lists of members describe them: name, type, place in the struct, range. The writer and the reader
-// walk the same lists, so a value is added to a checkpoint by adding a line to a list. A line whose
-// values are all zero, the first of their names or empty is not written: what is missing is that.
-// Texts never hold what JSON would have to escape, so the reader has nothing to undo but %xx.
+// A list of members describes the lines of a struct: name, type, place, range. The writer and the
+// reader walk the same list from the first member to the last, so a value is added to checkpoints
+// by one line of a list. A member whose bytes are all zero is not written, and a missing line
+// leaves zeros. Text never holds what JSON would have to escape: it has %xx in its place.
+//
+// Both directions apply the same checks (pktseqi_member_good), so whatever is saved can be loaded.
+// Ranges keep the code that uses a value defined: no division by zero, no number that is not
+// finite, no index of a name that does not exist. Values that depend on other values are checked
+// where the whole object is known.
 
-static const char *const pktseqi_role_name[] = {"both", "input", "context", NULL};
-static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
-static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
-static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
-static const char *const pktseqi_measure_name[] = {"rms", "surprisal", NULL};
-static const char *const pktseqi_naming_name[] = {"unknown", "dissector", "ports", NULL};
-static const char *const pktseqi_rule_name[] = {"reference", "connection", NULL};
-static const char *const pktseqi_flag_name[] = {"0", "1", NULL};
-
-// The only format that is written and read: 1 and 2, of version 0.4.0 and before, said nothing of
-// the rule, the running scores and the naming of protocols.
-// A format changes when lines of before mean something else; new lines alone do not need it, since
-// what a file does not have is zero.
-#define PKTSEQI_FORMAT "3"
-// Not PyTorch's name: its optimisers have one buffer for each parameter, in a file of their own.
-#define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) after the weights, if there is one
-#define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
-#define PKTSEQI_MAX_HEADER 100000000u  // bytes; the limit that the safetensors library has as well
-
-// What a value is in the struct and in the text; and, added to that, how many there are.
+// How a value lies in the struct and how it is written, and flags for more than one value.
 enum {
-    PKTSEQI_WHOLE,           // size_t
-    PKTSEQI_NAME,            // an enumeration, or an int that is a condition: a name of the list
-    PKTSEQI_HEX,             // uint64_t, 16 digits
-    PKTSEQI_BYTE,            // unsigned char, a whole number
-    PKTSEQI_TEXT,            // a char array
-    PKTSEQI_STRING,          // a pointer to a C string, which reading allocates
     PKTSEQI_REAL,            // double, in the fewest digits that give the same bits back
-    PKTSEQI_TYPE = 15,       // all bits of these
-    PKTSEQI_RISING = 16,     // each at least as large as the one before it
-    PKTSEQI_COUNTED = 32,    // as many as the member at count_at says; else what the array holds
-    PKTSEQI_SQUARE = 64,     // as many as the square of that
+    PKTSEQI_WHOLE,           // size_t
+    PKTSEQI_BYTE,            // unsigned char, a whole number
+    PKTSEQI_FLAG,            // int that is a condition, 0 or 1
+    PKTSEQI_NAME,            // enumeration, a name of the list
+    PKTSEQI_HEX,             // uint64_t, 16 digits
+    PKTSEQI_TEXT,            // array of char
+    PKTSEQI_STRING,          // pointer to a C string, which reading allocates
+    PKTSEQI_TYPE = 15,       // mask of all these
+    PKTSEQI_RISING = 16,     // each at least as large as the previous one
+    PKTSEQI_COUNTED = 32,    // the member at count_at counts them; else the size of the array does
+    PKTSEQI_SQUARE = 64,     // the square of that count
     PKTSEQI_POINTER = 128,   // the struct has a pointer to them
-    PKTSEQI_GROWN = 256       // as many as the line has: reading sets the count, and allocates what
+    PKTSEQI_GROWN = 256       // as many as the line has: reading sets the count and allocates what
 };                           //   the pointer points to, with a zero after the last
 
-// One line of an entry. Numbers are from min to max, those two as well; of strings that are GROWN
-// max is how many there may be.
+// One line. Numbers, and indices of names, are from min to max, inclusive; for strings that are
+// GROWN max limits their count.
 // Offsets and sizes come from offsetof and sizeof, so a member that changes its type is found by
-// the compiler or by the round trip of tests/test_files.c, not by its users.
+// the compiler or by the round trip of tests/test_checkpoint.c, not by users.
 typedef struct pktseqi_member {
     const char *name;
     int type;
@@ -15790,28 +15777,348 @@ typedef struct pktseqi_member {
     const char *const *names;
 } pktseqi_member;
 
-// Shares below 1, as of what is held out, and a momentum that does not sum up for ever.
+// The values of a member of an object.
+typedef struct pktseqi_values {
+    char *at;
+    size_t count, size;  // bytes of each
+} pktseqi_values;
+
+// Returns where a member's values are, and how many.
+// The only place that turns offsets into addresses. `object` is only written through the result
+// while it is loaded. Counts are members of the same object and stand before their arrays in the
+// list, so they are set and checked first.
+static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void *object) {
+    pktseqi_values v;
+    int type = m->type & PKTSEQI_TYPE;
+    v.at = (char *)object + m->offset;
+    v.size = type == PKTSEQI_REAL ? sizeof(double) : type == PKTSEQI_BYTE ? 1
+             : type == PKTSEQI_STRING ? sizeof(char *) : m->size;
+    v.count = m->size / v.size;
+    if (m->type & PKTSEQI_COUNTED)
+        memcpy(&v.count, (const char *)object + m->count_at, sizeof v.count);
+    if (m->type & PKTSEQI_SQUARE) v.count *= v.count;
+    if (m->type & PKTSEQI_POINTER) memcpy(&v.at, v.at, sizeof(char *));
+    return v;
+}
+
+// Returns a value that is a number, of a name its index.
+// With -fshort-enums an enumeration is one byte. A double holds whole numbers up to 2^53 exactly;
+// no range admits larger ones.
+static double pktseqi_value_get(const pktseqi_member *m, const char *at) {
+    int type = m->type & PKTSEQI_TYPE, integer;
+    size_t whole;
+    double real;
+    if (type == PKTSEQI_REAL) {
+        memcpy(&real, at, sizeof real);
+        return real;
+    }
+    if (type == PKTSEQI_WHOLE) {
+        memcpy(&whole, at, sizeof whole);
+        return (double)whole;
+    }
+    if (type == PKTSEQI_BYTE || m->size == 1) return *(const unsigned char *)at;
+    memcpy(&integer, at, sizeof integer);
+    return type == PKTSEQI_FLAG ? integer != 0 : integer;
+}
+
+// Stores a number of the member's range, as pktseqi_value_get returns it.
+static void pktseqi_value_set(const pktseqi_member *m, char *at, double real) {
+    int type = m->type & PKTSEQI_TYPE, integer;
+    size_t whole;
+    if (type == PKTSEQI_REAL) {
+        memcpy(at, &real, sizeof real);
+    } else if (type == PKTSEQI_WHOLE) {
+        whole = (size_t)real;
+        memcpy(at, &whole, sizeof whole);
+    } else if (type == PKTSEQI_BYTE || m->size == 1) {
+        *(unsigned char *)at = (unsigned char)real;
+    } else {
+        integer = (int)real;
+        memcpy(at, &integer, sizeof integer);
+    }
+}
+
+// Returns the C string that a value is; NULL for a pointer to none, as in a codec made by hand.
+static const char *pktseqi_value_text(const pktseqi_member *m, const char *at) {
+    const char *text = at;
+    if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING) memcpy(&text, at, sizeof text);
+    return text;
+}
+
+// Returns the index of a name in a list that NULL ends, or the length of the list.
+// Lists are short, except categories, of which there are at most 4,096.
+static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
+    size_t i = 0;
+    while (name[i] && strcmp(name[i], wanted) != 0) ++i;
+    return i;
+}
+
+// Returns 1 if a number is in the range of a member.
+// Half of size_t is the largest object: on 32-bit machines that is less than some ranges allow.
+static int pktseqi_number_good(const pktseqi_member *m, double v) {
+    if (!pktseqi_finite(&v) || v < m->min || v > m->max) return 0;
+    return (m->type & PKTSEQI_TYPE) == PKTSEQI_REAL ||
+           (floor(v) == v && v <= (double)((size_t)-1 / 2));
+}
+
+// Returns 1 if all values of a member are valid.
+static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
+    pktseqi_values v = pktseqi_member_values(m, object);
+    int type = m->type & PKTSEQI_TYPE;
+    for (size_t i = 0; i < v.count && type != PKTSEQI_HEX; ++i) {
+        const char *at = v.at + i * v.size, *text = pktseqi_value_text(m, at);
+        if (type == PKTSEQI_TEXT && !memchr(text, 0, m->size)) return 0;
+        if (type == PKTSEQI_TEXT || type == PKTSEQI_STRING) {
+            if (!text || !pktseqi_utf8(text, strlen(text))) return 0;
+        } else if (!pktseqi_number_good(m, pktseqi_value_get(m, at)) ||
+                   (m->type & PKTSEQI_RISING && i > 0 &&
+                    pktseqi_value_get(m, at) < pktseqi_value_get(m, at - v.size))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+// Returns 1 if every byte of a member's values is zero; of TEXT the first byte decides.
+// By bytes: minus zero is written, since it has to come back with its sign.
+static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
+    pktseqi_values v = pktseqi_member_values(m, object);
+    size_t k = 0, size = (m->type & PKTSEQI_TYPE) == PKTSEQI_TEXT ? 1 : v.count * v.size;
+    while (k < size && v.at[k] == 0) ++k;
+    return k == size;
+}
+
+// Appends text; %xx stands for what JSON escapes, for what ends values and lines, and for the
+// percent sign. Names of columns and categories come from files: they may hold any UTF-8.
+static void pktseqi_put_escaped(pktseqi_text *t, const char *text) {
+    for (; *text; ++text) {
+        unsigned char c = (unsigned char)*text;
+        if (c >= 32 && !strchr("\"\\,;%", c)) {
+            pktseqi_put_bytes(t, text, 1);
+        } else {
+            pktseqi_put_text(t, "%");
+            pktseqi_put_hex(t, c, 2);
+        }
+    }
+}
+
+// Appends a value. Whole numbers are written as the doubles that they are, up to 2^53 without point
+// and exponent.
+static void pktseqi_put_value(pktseqi_text *t, const pktseqi_member *m, const char *at) {
+    int type = m->type & PKTSEQI_TYPE;
+    uint64_t bits;
+    if (type == PKTSEQI_TEXT || type == PKTSEQI_STRING) {
+        pktseqi_put_escaped(t, pktseqi_value_text(m, at));
+    } else if (type == PKTSEQI_HEX) {
+        memcpy(&bits, at, sizeof bits);
+        pktseqi_put_hex(t, bits, 16);
+    } else if (type == PKTSEQI_NAME) {
+        pktseqi_put_text(t, m->names[(size_t)pktseqi_value_get(m, at)]);
+    } else {
+        pktseqi_put(t, "%f", pktseqi_value_get(m, at));
+    }
+}
+
+// Appends the lines of an object. Fails with DATA where a value is invalid, so that the caller
+// learns which one while the object still exists, and no file is written that cannot be loaded.
+static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
+                                         const void *object, pktseq_error *err) {
+    for (; count > 0; --count, ++m) {
+        pktseqi_values v = pktseqi_member_values(m, object);
+        if (!pktseqi_member_good(m, object))
+            return PKTSEQI_DATA_ERROR(err, "%q has a value that cannot be saved", m->name);
+        if (pktseqi_member_zero(m, object)) continue;
+        pktseqi_put_text(t, m->name);
+        for (size_t i = 0; i < v.count; ++i) {
+            pktseqi_put_text(t, i ? "," : " ");
+            pktseqi_put_value(t, m, v.at + i * v.size);
+        }
+        pktseqi_put_text(t, ";");
+    }
+    return PKTSEQ_OK;
+}
+
+// Parses `count` lower-case hexadecimal digits. Returns 0 if there are fewer; text may be shorter
+// than `count`, as the 0 at its end is no digit.
+static int pktseqi_load_hex(const char *text, int count, uint64_t *value) {
+    static const char digits[] = "0123456789abcdef";
+    for (*value = 0; count > 0; --count, ++text) {
+        const char *digit = *text ? strchr(digits, *text) : NULL;
+        if (!digit) return 0;
+        *value = *value * 16 + (uint64_t)(digit - digits);
+    }
+    return 1;
+}
+
+// Undoes pktseqi_put_escaped in place, where text can only become shorter. Returns 0 for what the
+// writer does not write: so a backslash, an escape of JSON that another program has put in, is not
+// read as two characters.
+static int pktseqi_load_escaped(char *text) {
+    char *to = text;
+    for (; *text; ++text, ++to) {
+        uint64_t byte = (unsigned char)*text;
+        if (*text == '\\') return 0;
+        if (*text == '%') {
+            if (!pktseqi_load_hex(text + 1, 2, &byte) || byte == 0) return 0;
+            text += 2;
+        }
+        *to = (char)byte;
+    }
+    *to = 0;
+    return 1;
+}
+
+// The text of an object while its lines are read.
+typedef struct pktseqi_lines {
+    char *at;          // what has not been read yet; ended in place by zeros as it is read
+    const char *line;  // name or text of the line that was read last, for messages
+    pktseq_allocator allocator;  // of strings and arrays
+} pktseqi_lines;
+
+// Reads one value. Numbers are checked before they are converted to their type, which is undefined
+// beyond its range; strings are copied, and checked with the whole member.
+static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char *word,
+                                        const pktseq_allocator *allocator) {
+    int type = m->type & PKTSEQI_TYPE;
+    uint64_t bits;
+    double number;
+    char *copy;
+    if (type == PKTSEQI_HEX) {
+        if (!pktseqi_load_hex(word, 16, &bits) || word[16]) return PKTSEQ_ERROR_DATA;
+        memcpy(at, &bits, sizeof bits);
+    } else if (type == PKTSEQI_TEXT || type == PKTSEQI_STRING) {
+        if (!pktseqi_load_escaped(word)) return PKTSEQ_ERROR_DATA;
+        if (type == PKTSEQI_TEXT && strlen(word) >= m->size) return PKTSEQ_ERROR_DATA;
+        if (type == PKTSEQI_TEXT) {
+            memcpy(at, word, strlen(word) + 1);
+            return PKTSEQ_OK;
+        }
+        copy = pktseqi_copy(allocator, word);
+        memcpy(at, &copy, sizeof copy);
+        if (!copy) return PKTSEQ_ERROR_MEMORY;
+    } else {
+        // An unknown name gets the length of the list, which is out of range.
+        if (type == PKTSEQI_NAME) number = (double)pktseqi_find_name(m->names, word);
+        else if (!pktseqi_number_parse(word, strlen(word), &number)) return PKTSEQ_ERROR_DATA;
+        if (!pktseqi_number_good(m, number)) return PKTSEQ_ERROR_DATA;
+        pktseqi_value_set(m, at, number);
+    }
+    return PKTSEQ_OK;
+}
+
+// Makes room for `count` values of a member that is GROWN, and sets its count.
+// Each value has at least one byte of the line, so what is allocated is bounded by what is there.
+// One zero more ends lists of strings with NULL, also while they are filled: after a failure they
+// can be freed.
+static pktseq_status pktseqi_load_room(const pktseqi_member *m, void *object, size_t count,
+                                       const pktseq_allocator *allocator) {
+    size_t size = pktseqi_member_values(m, object).size;
+    void *room;
+    if (m->type & PKTSEQI_POINTER) {
+        if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING && (double)count > m->max)
+            return PKTSEQ_ERROR_DATA;
+        room = pktseqi_alloc_zeroed(allocator, count + 1, size);
+        if (!room) return PKTSEQ_ERROR_MEMORY;
+        memcpy((char *)object + m->offset, &room, sizeof room);
+    } else if (count > m->size / size) {
+        return PKTSEQ_ERROR_DATA;
+    }
+    memcpy((char *)object + m->count_at, &count, sizeof count);
+    return PKTSEQ_OK;
+}
+
+// Reads the values of a member, "a,b,..", ending each in place.
+static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, char *text,
+                                         const pktseq_allocator *allocator) {
+    pktseq_status status = PKTSEQ_OK;
+    pktseqi_values v;
+    size_t count = 1;
+    for (const char *p = text; *p; ++p) count += *p == ',';
+    if (m->type & PKTSEQI_GROWN) status = pktseqi_load_room(m, object, count, allocator);
+    v = pktseqi_member_values(m, object);
+    if (!status && v.count != count) status = PKTSEQ_ERROR_DATA;
+    for (size_t i = 0; i < count && !status; ++i) {
+        size_t size = strcspn(text, ",");
+        text[size] = 0;
+        status = pktseqi_load_value(m, v.at + i * v.size, text, allocator);
+        text += size + 1;
+    }
+    return status;
+}
+
+// Reads the lines of a zeroed object and moves on past them. Fails with DATA or MEMORY.
+// Lines have the order of the list: each is looked for in one place only. A line that comes twice,
+// or is not in the list, is not read; whoever ends the text finds it.
+static pktseq_status pktseqi_load_members(pktseqi_lines *lines, const pktseqi_member *m,
+                                          size_t count, void *object) {
+    pktseq_status status = PKTSEQ_OK;
+    for (; count > 0 && !status; --count, ++m) {
+        size_t size = strlen(m->name);
+        char *line = lines->at, *end = strchr(line, ';');
+        lines->line = m->name;
+        if (end && strncmp(line, m->name, size) == 0 && line[size] == ' ') {
+            *end = 0;
+            lines->at = end + 1;
+            status = pktseqi_load_values(m, object, line + size + 1, &lines->allocator);
+        }
+        if (!status && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
+    }
+    return status;
+}
+
+// ---- >>checkpoint: writing safetensors --------------------------------------------------------
+//
+//   8 bytes   length of the header, little-endian
+//   header    {"__metadata__":{"format":"pt", .. ,"pktseq.model":"inputs 3;start input;.."},
+//              "encoder.gru.weight_ih_l0":{"dtype":"F32","shape":[..],"data_offsets":[..]}, ..}
+//   numbers   tensor after tensor, little-endian; then the velocity of SGD, if there is one
+//
+// The metadata has up to four entries of lines (see >>members): pktseq.model, pktseq.codec,
+// pktseq.training and pktseq.detector. The lists below say what each of them holds.
+
+static const char *const pktseqi_role_name[] = {"both", "input", "context", NULL};
+static const char *const pktseqi_order_name[] = {"random", "shuffled", "file", NULL};
+static const char *const pktseqi_loss_name[] = {"mse", "nll", NULL};
+static const char *const pktseqi_group_name[] = {"number", "flag", "class", NULL};
+static const char *const pktseqi_measure_name[] = {"rms", "surprisal", NULL};
+static const char *const pktseqi_naming_name[] = {"unknown", "dissector", "ports", NULL};
+static const char *const pktseqi_rule_name[] = {"reference", "connection", NULL};
+
+// The only format that is written and read. Formats 1 and 2, of versions up to 0.4.0, had no rule,
+// no running scores and no naming of protocols.
+// The format changes when an existing line gets another meaning. New lines do not change it, since
+// what a file lacks is zero.
+#define PKTSEQI_FORMAT "3"
+// Not a name of PyTorch's: its optimizers keep one buffer a parameter, in a file of their own.
+#define PKTSEQI_VELOCITY "optimizer.velocity"  // (parameters) after the weights, if there is one
+#define PKTSEQI_DTYPE (sizeof(pktseq_real) == 4 ? "F32" : "F64")
+#define PKTSEQI_MAX_HEADER 100000000u  // bytes; the safetensors library has the same limit
+
 #define PKTSEQI_BELOW_1 (1 - DBL_EPSILON / 2)  // the largest double below 1
 #define PKTSEQI_MAX_WHOLE 9007199254740991.0   // 2^53 - 1: doubles hold every whole number to here
-// What 32-bit machines can hold as well: a file of one machine loads on every other.
+// What 32-bit machines can hold, too, so that a file loads on every machine.
 #define PKTSEQI_WHOLE_32 4294967295.0
-// Members of the struct PKTSEQI_OF, to be defined as its type.
-// One line of a list each, with the comma after it. What they leave out is zero.
+
+// One line of a list each, with the comma after it, for a member of the struct PKTSEQI_OF, which is
+// defined around each list.
 #define PKTSEQI_M(name, type, member, min, max, count_at, names) \
-    {name, type, PKTSEQI_AT(PKTSEQI_OF, member), min, max, count_at, names},
+    {name, type, offsetof(PKTSEQI_OF, member), sizeof(((PKTSEQI_OF *)0)->member), \
+     min, max, count_at, names},
 #define PKTSEQI_M_WHOLE(name, member, min, max) \
     PKTSEQI_M(name, PKTSEQI_WHOLE, member, min, max, 0, NULL)
-#define PKTSEQI_M_NAME(name, member, names) PKTSEQI_M(name, PKTSEQI_NAME, member, 0, 0, 0, names)
+#define PKTSEQI_M_FLAG(name, member) PKTSEQI_M(name, PKTSEQI_FLAG, member, 0, 1, 0, NULL)
+#define PKTSEQI_M_NAME(name, member, names) \
+    PKTSEQI_M(name, PKTSEQI_NAME, member, 0, PKTSEQI_LENGTH(names) - 2, 0, names)
 #define PKTSEQI_M_HEX(name, member) PKTSEQI_M(name, PKTSEQI_HEX, member, 0, 0, 0, NULL)
 #define PKTSEQI_M_REAL(name, member, min, max) \
     PKTSEQI_M(name, PKTSEQI_REAL, member, min, max, 0, NULL)
 #define PKTSEQI_M_RISING(name, member) \
     PKTSEQI_M(name, PKTSEQI_REAL | PKTSEQI_RISING, member, -DBL_MAX, DBL_MAX, 0, NULL)
 #define PKTSEQI_M_ARRAY(name, type, member, min, max, count) \
-    PKTSEQI_M(name, type, member, min, max, offsetof(PKTSEQI_OF, count), NULL)
+    PKTSEQI_M(name, (type) | PKTSEQI_COUNTED, member, min, max, offsetof(PKTSEQI_OF, count), NULL)
 
-// Sizes D, O and H are not here: the shapes of the tensors are the one place that says them.
-// "pktseq.model": these, and for each group of outputs the next ones.
+// "pktseq.model": these lines, then those of each group of outputs. The sizes D, O and H are not
+// here: the shapes of the tensors say them, and nothing else.
 #define PKTSEQI_OF pktseq_config
 static const pktseqi_member pktseqi_model_members[] = {
     PKTSEQI_M_WHOLE("inputs", inputs, 0, PKTSEQI_WHOLE_32)
@@ -15827,14 +16134,14 @@ static const pktseqi_member pktseqi_group_members[] = {
 };
 #undef PKTSEQI_OF
 
-// "pktseq.codec": these, and for each field the next ones. pktseqi_rule_check knows the ranges of a
-// rule. Its secret is not for a file.
+// "pktseq.codec": these lines, then those of each field. pktseqi_rule_check knows the ranges of a
+// rule; its secret does not belong in a file.
 #define PKTSEQI_OF pktseq_codec
 static const pktseqi_member pktseqi_codec_members[] = {
     PKTSEQI_M_NAME("names", naming, pktseqi_naming_name)
     PKTSEQI_M_NAME("rule", rule.kind, pktseqi_rule_name)
-    PKTSEQI_M_NAME("reference_names", rule.reference_names, pktseqi_flag_name)
-    PKTSEQI_M_NAME("tcp_only", rule.tcp_only, pktseqi_flag_name)
+    PKTSEQI_M_FLAG("reference_names", rule.reference_names)
+    PKTSEQI_M_FLAG("tcp_only", rule.tcp_only)
     PKTSEQI_M_WHOLE("min_length", rule.min_length, 0, PKTSEQI_MAX_WHOLE)
     PKTSEQI_M_WHOLE("max_length", rule.max_length, 0, PKTSEQI_MAX_WHOLE)
     PKTSEQI_M_REAL("window", rule.window, 0, DBL_MAX)
@@ -15852,17 +16159,15 @@ static const pktseqi_member pktseqi_field_members[] = {
     PKTSEQI_M_NAME("role", role, pktseqi_role_name)
     PKTSEQI_M_REAL("mean", mean, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("sd", sd, 0, DBL_MAX)
-    PKTSEQI_M_ARRAY("categories",
-                    PKTSEQI_STRING | PKTSEQI_POINTER | PKTSEQI_COUNTED | PKTSEQI_GROWN, category, 0,
+    PKTSEQI_M_ARRAY("categories", PKTSEQI_STRING | PKTSEQI_POINTER | PKTSEQI_GROWN, category, 0,
                     PKTSEQI_MOST_NAMES, category_count)
 };
 #undef PKTSEQI_OF
 
-// A resumed run has to do what the uninterrupted one would have done, to the bit, so everything
-// that a step depends on is here or in the tensors. Callbacks and the number of threads are not:
-// results do not depend on them.
-// "pktseq.training". Of a run that was called again with other settings, sums and counts may be
-// those of the settings before.
+// "pktseq.training": whatever a step depends on is here or in the tensors, so that a resumed run
+// gives the bits of one that was not interrupted. Callbacks and the number of threads are not here:
+// results do not depend on them. After a run was called again with other settings, sums and counts
+// may be those of the previous settings.
 #define PKTSEQI_OF pktseq_training
 static const pktseqi_member pktseqi_training_members[] = {
     PKTSEQI_M("recipe", PKTSEQI_TEXT, description, 0, 0, 0, NULL)
@@ -15877,8 +16182,8 @@ static const pktseqi_member pktseqi_training_members[] = {
     PKTSEQI_M_HEX("seed", config.seed)
     PKTSEQI_M_WHOLE("report_interval", config.report_interval, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_WHOLE("loss_interval", config.loss_interval, 0, PKTSEQI_WHOLE_32)
-    PKTSEQI_M_ARRAY("milestones", PKTSEQI_BYTE | PKTSEQI_COUNTED | PKTSEQI_GROWN, config.milestone,
-                    1, 100, config.milestone_count)
+    PKTSEQI_M_ARRAY("milestones", PKTSEQI_BYTE | PKTSEQI_GROWN, config.milestone, 1, 100,
+                    config.milestone_count)
     PKTSEQI_M_HEX("data", data_hash)
     PKTSEQI_M_WHOLE("drop_last", drop_last, 0, 1)
     PKTSEQI_M_REAL("hold_out", hold_out, 0, PKTSEQI_BELOW_1)
@@ -15886,23 +16191,21 @@ static const pktseqi_member pktseqi_training_members[] = {
     PKTSEQI_M_WHOLE("report_count", report_count, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_REAL("loss_sum", loss_sum, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_WHOLE("loss_sum_count", loss_sum_count, 0, PKTSEQI_WHOLE_32)
-    PKTSEQI_M_ARRAY("losses", PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_COUNTED | PKTSEQI_GROWN,
-                    loss, -DBL_MAX, DBL_MAX, losses)
+    PKTSEQI_M_ARRAY("losses", PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_GROWN, loss, -DBL_MAX,
+                    DBL_MAX, losses)
 };
 #undef PKTSEQI_OF
 
-// "pktseq.detector". How many groups and outputs there are the model says; the arrays of out,
-// groups and contexts numbers lie in one block, which is allocated once the first line is read.
-// Errors and scales divide, so they are not zero.
+// "pktseq.detector". The model gives the numbers of groups and outputs. The arrays lie in one
+// block, which is allocated after the first line. Errors and scales are divisors, so not zero.
 #define PKTSEQI_OF pktseq_detector
 #define PKTSEQI_M_REALS(name, more, member, min, count) \
-    PKTSEQI_M_ARRAY(name, PKTSEQI_REAL | PKTSEQI_POINTER | PKTSEQI_COUNTED | more, member, min, \
-                    DBL_MAX, count)
+    PKTSEQI_M_ARRAY(name, PKTSEQI_REAL | PKTSEQI_POINTER | more, member, min, DBL_MAX, count)
 static const pktseqi_member pktseqi_detector_members[] = {
     PKTSEQI_M_WHOLE("contexts", contexts, 0, PKTSEQ_MAX_CONTEXTS)
     PKTSEQI_M_NAME("measure", options.measure, pktseqi_measure_name)
-    PKTSEQI_M_NAME("one_step_ahead", options.one_step_ahead, pktseqi_flag_name)
-    PKTSEQI_M_NAME("by_length", options.by_length, pktseqi_flag_name)
+    PKTSEQI_M_FLAG("one_step_ahead", options.one_step_ahead)
+    PKTSEQI_M_FLAG("by_length", options.by_length)
     PKTSEQI_M_REAL("context", options.context, 0, PKTSEQI_BELOW_1)
     PKTSEQI_M_REAL("false_positive_rate", options.false_positive_rate, 0, 1)
     PKTSEQI_M_WHOLE("sequences", sequences, 0, PKTSEQI_MAX_WHOLE)
@@ -15934,168 +16237,11 @@ static const pktseqi_member pktseqi_detector_members[] = {
 #undef PKTSEQI_M_REALS
 #undef PKTSEQI_OF
 
-// Lists are walked from the first line to the last, by three functions: good, put, load.
 // A list and its length, as arguments.
 #define PKTSEQI_LIST(list) list, PKTSEQI_LENGTH(list)
 
-// The values of a member of an object.
-typedef struct pktseqi_values {
-    char *at;
-    size_t count, size;  // bytes of each
-} pktseqi_values;
-
-// Returns where a member's values are, and how many.
-// The only place that turns offsets into addresses. `object` is not written through the result,
-// unless it is being loaded. Counts of arrays are members themselves, of the same object: they have
-// to be right before the arrays are asked for, which the order of the lists sees to.
-static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void *object) {
-    pktseqi_values v;
-    int type = m->type & PKTSEQI_TYPE;
-    v.at = (char *)object + m->offset;
-    v.size = type == PKTSEQI_REAL ? sizeof(double) : type == PKTSEQI_BYTE ? 1
-             : type == PKTSEQI_STRING ? sizeof(char *) : m->size;
-    v.count = m->size / v.size;
-    if (m->type & PKTSEQI_COUNTED)
-        memcpy(&v.count, (const char *)object + m->count_at, sizeof v.count);
-    if (m->type & PKTSEQI_SQUARE) v.count *= v.count;
-    if (m->type & PKTSEQI_POINTER) memcpy(&v.at, v.at, sizeof(char *));
-    return v;
-}
-
-// Returns a value that is a number, or the index of a name. With -fshort-enums an enumeration is
-// one byte; a condition is any int.
-// Whole numbers to 2^53 are exact in a double; larger ones fail the check of their range.
-static double pktseqi_value_number(const pktseqi_member *m, const char *at) {
-    int type = m->type & PKTSEQI_TYPE, index;
-    size_t whole;
-    double real;
-    if (type == PKTSEQI_REAL) {
-        memcpy(&real, at, sizeof real);
-        return real;
-    }
-    if (type == PKTSEQI_WHOLE) {
-        memcpy(&whole, at, sizeof whole);
-        return (double)whole;
-    }
-    if (type == PKTSEQI_BYTE || m->size == 1) return *(const unsigned char *)at;
-    memcpy(&index, at, sizeof index);
-    return m->names == pktseqi_flag_name ? index != 0 : index;
-}
-
-// Returns the C string that a value is.
-// NULL for a pointer that has none, as of a codec that was made by hand.
-static const char *pktseqi_value_text(const pktseqi_member *m, const char *at) {
-    const char *text = at;
-    if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING) memcpy(&text, at, sizeof text);
-    return text;
-}
-
-// Returns the index of a name in a list that NULL ends, or the list's length.
-// Lists are short, except categories, of which there are at most 4,096.
-static size_t pktseqi_find_name(const char *const *name, const char *wanted) {
-    size_t i = 0;
-    while (name[i] && (!wanted || strcmp(name[i], wanted) != 0)) ++i;
-    return i;
-}
-
-// Tells whether a value can be. The writer and the reader both ask, so that whatever is saved can
-// be loaded.
-// Ranges are those that keep what uses the value defined: no division by zero, no number that is
-// not finite, no name that is not in its list. What has to do with other values is checked where
-// the whole object is known.
-static int pktseqi_value_good(const pktseqi_member *m, const char *at) {
-    int type = m->type & PKTSEQI_TYPE;
-    double v;
-    if (type == PKTSEQI_HEX) return 1;
-    if (type == PKTSEQI_TEXT && !memchr(at, 0, m->size)) return 0;
-    if (type == PKTSEQI_TEXT || type == PKTSEQI_STRING) {
-        const char *text = pktseqi_value_text(m, at);
-        return text && pktseqi_utf8(text, strlen(text));
-    }
-    v = pktseqi_value_number(m, at);
-    if (type == PKTSEQI_NAME) return v >= 0 && v < (double)pktseqi_find_name(m->names, NULL);
-    return pktseqi_finite(&v) && v >= m->min && v <= m->max;
-}
-
-// Tells whether all values of a member can be.
-// Numbers that rise are compared with the one before, which has been found good already.
-static int pktseqi_member_good(const pktseqi_member *m, const void *object) {
-    pktseqi_values v = pktseqi_member_values(m, object);
-    for (size_t i = 0; i < v.count; ++i) {
-        const char *at = v.at + i * v.size;
-        if (!pktseqi_value_good(m, at)) return 0;
-        if (m->type & PKTSEQI_RISING && i > 0 &&
-            pktseqi_value_number(m, at) < pktseqi_value_number(m, at - v.size))
-            return 0;
-    }
-    return 1;
-}
-
-// Tells whether every byte of a member's values is zero; of a text the first one counts.
-// By bytes: minus zero is written, since it has to come back with its sign.
-static int pktseqi_member_zero(const pktseqi_member *m, const void *object) {
-    pktseqi_values v = pktseqi_member_values(m, object);
-    size_t k = 0, size = (m->type & PKTSEQI_TYPE) == PKTSEQI_TEXT ? 1 : v.count * v.size;
-    while (k < size && v.at[k] == 0) ++k;
-    return k == size;
-}
-
-// Appends a text; as %xx what JSON escapes, what ends values and lines, and the percent sign.
-// Names of columns and categories come from files, so they may hold anything that is UTF-8.
-static void pktseqi_put_escaped(pktseqi_text *t, const char *text) {
-    for (; *text; ++text) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= 32 && !strchr("\"\\,;%", c)) {
-            pktseqi_put_bytes(t, text, 1);
-        } else {
-            pktseqi_put_text(t, "%");
-            pktseqi_put_hex(t, c, 2);
-        }
-    }
-}
-
-// Appends a value.
-// Whole numbers are written as the doubles they are, without point or exponent up to 2^53.
-static void pktseqi_put_value(pktseqi_text *t, const pktseqi_member *m, const char *at) {
-    double number;
-    uint64_t bits;
-    switch (m->type & PKTSEQI_TYPE) {
-    case PKTSEQI_TEXT:
-    case PKTSEQI_STRING: pktseqi_put_escaped(t, pktseqi_value_text(m, at)); break;
-    case PKTSEQI_HEX:
-        memcpy(&bits, at, sizeof bits);
-        pktseqi_put_hex(t, bits, 16);
-        break;
-    default:
-        number = pktseqi_value_number(m, at);
-        if (m->names) pktseqi_put_text(t, m->names[(size_t)number]);
-        else pktseqi_put(t, "%f", number);
-    }
-}
-
-// Appends the lines of an object. Fails if a value cannot be.
-// Checks before it writes, as the reader does after it has read: a file that cannot be loaded again
-// is never made, and the caller learns at once which value it is.
-static pktseq_status pktseqi_put_members(pktseqi_text *t, const pktseqi_member *m, size_t count,
-                                         const void *object, pktseq_error *err) {
-    for (; count > 0; --count, ++m) {
-        pktseqi_values v = pktseqi_member_values(m, object);
-        if (!pktseqi_member_good(m, object))
-            return PKTSEQI_DATA_ERROR(err, "%q has a value that cannot be saved", m->name);
-        if (pktseqi_member_zero(m, object)) continue;
-        pktseqi_put_text(t, m->name);
-        for (size_t i = 0; i < v.count; ++i) {
-            pktseqi_put_text(t, i ? "," : " ");
-            pktseqi_put_value(t, m, v.at + i * v.size);
-        }
-        pktseqi_put_text(t, ";");
-    }
-    return PKTSEQ_OK;
-}
-
-// Appends the entries of the metadata that say what the model, the codec, the training and the
-// detector are. NULL: there is none.
-// Entries are opened and closed here; a failure leaves text that nobody uses.
+// Appends the entries of the metadata for model, codec, training and detector; NULL: none.
+// A failure leaves text that nobody uses.
 static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *model,
                                          const pktseq_codec *codec,
                                          const pktseq_training *training,
@@ -16107,9 +16253,8 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
         status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_group_members),
                                      &model->config.group[g], err);
     if (codec && !status) {
-        pktseq_codec written = *codec;
-        // The copy is of the struct alone; fields and categories stay the codec's.
-        // A rule that cannot be, as of a codec that was made by hand, is written as none.
+        pktseq_codec written = *codec;  // of the struct alone: fields stay the codec's
+        // An invalid rule, as in a codec made by hand, is written as none.
         if (pktseqi_rule_check(&codec->rule, NULL)) memset(&written.rule, 0, sizeof written.rule);
         pktseqi_put_text(t, "\",\"pktseq.codec\":\"");
         status = pktseqi_put_members(t, PKTSEQI_LIST(pktseqi_codec_members), &written, err);
@@ -16129,10 +16274,8 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
     return status;
 }
 
-// The tensors of a file: the model's, and a vector as long as all of them, which training with
-// momentum needs to go on.
-// The velocity has no shape of its own: it lies as the parameters lie, so one vector of the same
-// length is enough, and readers that only want weights pass over it.
+// The tensors of a file: the model's, and the velocity, which training with momentum needs to
+// resume. That has no shape of its own: it is one vector, in the order of the parameters.
 enum { PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
 static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
     pktseqi_tensor_list(config, known);
@@ -16142,10 +16285,9 @@ static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known
     known[PKTSEQ_TENSOR_COUNT].rank = 1;
 }
 
-// Appends where the first `entries` tensors will be. Spaces fill the header up to a multiple of 8
-// bytes, so that the numbers are aligned in the file.
-// Offsets count from the end of the header. rows * cols cannot wrap: pktseqi_parameters has counted
-// all of them when the model was made.
+// Appends the descriptions of the first `entries` tensors. Offsets count from the end of the
+// header, which spaces fill up to a multiple of 8 bytes, so that the numbers are aligned in the
+// file. rows * cols cannot wrap: pktseqi_parameters has checked it when the model was made.
 static void pktseqi_put_tensors(pktseqi_text *t, const pktseq_config *config, size_t entries) {
     pktseq_tensor tensor[PKTSEQI_ENTRIES];
     size_t offset = 0;
@@ -16162,22 +16304,15 @@ static void pktseqi_put_tensors(pktseqi_text *t, const pktseq_config *config, si
     while (t->size % 8 && !t->failed) pktseqi_put_text(t, " ");
 }
 
-// Writes the lowest `bytes` bytes of a number, little-endian on every machine.
-// By shifts, so that no machine's order of bytes matters; compilers make one store of it.
+// Writes the lowest `bytes` bytes of a number, little-endian.
+// By shifts, so that the byte order of the machine does not matter; compilers make one store of it.
 static void pktseqi_write_u64(void *to, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) ((unsigned char *)to)[i] = (unsigned char)(value >> (8 * i));
 }
 
-// Reads what pktseqi_write_u64 writes.
-static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
-    uint64_t value = 0;
-    for (size_t i = bytes; i-- > 0;) value = (value << 8) | from[i];
-    return value;
-}
-
-// Appends numbers, (count). Fails if one is not finite; what: what they are.
-// A weight that is not finite would make every later score NaN, without a word: the file of before
-// is worth more than this one.
+// Appends (count) numbers. Fails with DATA if one is not finite: it would make every later score
+// NaN, so the previous file is worth more than this one.
+//   what   what they are, for the message
 static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const pktseq_real *value,
                                        size_t count, pktseq_error *err) {
     unsigned char bytes[8];
@@ -16190,70 +16325,69 @@ static pktseq_status pktseqi_put_reals(pktseqi_text *t, const char *what, const 
     return PKTSEQ_OK;
 }
 
-// Hashes a whole file except the 16 bytes at `hole`, which will hold the digits of the hash.
-// The digits cannot be part of what they are made of, and everything else is: the length, the
-// header, the numbers, blanks at the end.
+// Hashes a whole file except the 16 bytes at `hole`, where the digits of the hash are.
 static uint64_t pktseqi_checksum(const unsigned char *data, size_t size, size_t hole) {
     uint64_t hash = pktseqi_fnv(PKTSEQI_FNV_START, data, hole);
     return pktseqi_fnv(hash, data + hole + 16, size - hole - 16);
 }
 
-// Checks that what will be in one file belongs together. NULL: it is not saved.
-// Everything that a reader would refuse after all values were read one by one.
-static pktseq_status pktseqi_save_check(const pktseq_model *model, const pktseq_codec *codec,
-                                        const pktseq_training *training,
-                                        const pktseq_detector *d, pktseq_error *err) {
+// Checks that the parts of one file belong together, when they are saved and when they were loaded.
+// A part that is NULL or empty is not in the file.
+static pktseq_status pktseqi_parts_check(const pktseq_model *model, const pktseq_codec *codec,
+                                         const pktseq_detector *d, pktseq_error *err) {
+    if (codec && !codec->field_count) codec = NULL;
     if (codec && (codec->features != model->config.in || codec->targets != model->config.out))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the codec makes %z features of which "
                              "%z are targets, the model takes %z and puts out %z", codec->features,
                              codec->targets, model->config.in, model->config.out);
-    if (training && training->velocity && training->parameters != model->parameters)
-        return pktseqi_bad_argument(err, "the training state is another model's");
-    if (d && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts) ||
-              (codec && (codec->contexts != d->contexts || codec->groups != d->groups))))
+    // Weights and means of a detector are in the order of the codec's groups and fields.
+    if (d && d->memory &&
+        (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts) ||
+         (codec && (codec->contexts != d->contexts || codec->groups != d->groups))))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector is another model's or "
                              "another codec's");
-    return training ? pktseqi_train_config_check(&training->config, err) : PKTSEQ_OK;
+    return PKTSEQ_OK;
 }
 
-// Appends a whole file, but for its length and checksum: 8 bytes, the header, the numbers. Leaves
-// where the header ends and where the 16 digits of the checksum go.
-// The file is made in memory as a whole, since its first bytes depend on all others. For a model of
-// H = 256 that is 2 MB.
+// Appends a whole file. It is made in memory as a whole, since its first bytes, the length of the
+// header and the checksum, depend on all others; a model of H = 256 takes 2 MB.
 static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model,
                                       const pktseq_codec *codec, const pktseq_training *training,
-                                      const pktseq_detector *detector, size_t *header,
-                                      size_t *hole, pktseq_error *err) {
+                                      const pktseq_detector *detector, pktseq_error *err) {
     int moves = training && training->velocity;
+    size_t hole, header;
+    char digits[17];
+    pktseqi_text sum = pktseqi_text_fixed(digits, sizeof digits);
     pktseq_status status;
     pktseqi_put_bytes(t, "\0\0\0\0\0\0\0\0", 8);
     pktseqi_put_text(t, "{\"__metadata__\":{\"format\":\"pt\",\"pktseq.format\":\"" PKTSEQI_FORMAT
                         "\",\"pktseq.version\":\"" PKTSEQ_VERSION "\",\"pktseq.checksum\":\"");
-    // The text may still move when it grows, so places in it are kept as offsets.
-    *hole = t->size;
+    hole = t->size;  // an offset, since the text moves when it grows
     pktseqi_put_text(t, "0000000000000000\"");
     status = pktseqi_put_entries(t, model, codec, training, detector, err);
     if (status) return status;
     pktseqi_put_text(t, "}");
     pktseqi_put_tensors(t, &model->config, moves ? PKTSEQI_ENTRIES : PKTSEQ_TENSOR_COUNT);
-    *header = t->size;
-    if (t->failed) return pktseqi_no_memory(err);
-    if (t->size - 8 > PKTSEQI_MAX_HEADER)
+    header = t->size - 8;
+    if (!t->failed && header > PKTSEQI_MAX_HEADER)
         return PKTSEQI_DATA_ERROR(err, "the header would have %z bytes, expected at most %z (fewer "
-                                  "loss points?)", t->size - 8, (size_t)PKTSEQI_MAX_HEADER);
+                                  "loss points?)", header, (size_t)PKTSEQI_MAX_HEADER);
     status = pktseqi_put_reals(t, "weight", model->block, model->parameters, err);
     if (moves && !status)
         status = pktseqi_put_reals(t, "velocity", training->velocity, training->parameters, err);
-    return status || !t->failed ? status : pktseqi_no_memory(err);
+    if (status) return status;
+    if (t->failed) return pktseqi_no_memory(err);
+    pktseqi_write_u64(t->data, header, 8);
+    pktseqi_put_hex(&sum, pktseqi_checksum((unsigned char *)t->data, t->size, hole), 16);
+    memcpy(t->data + hole, digits, 16);
+    return PKTSEQ_OK;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
                                          const pktseq_training *training,
                                          const pktseq_detector *detector, pktseq_buffer *buffer,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_text t = pktseqi_text_growing(allocator), sum;
-    size_t hole, header;
-    char digits[17];
+    pktseqi_text t = pktseqi_text_growing(allocator);
     pktseq_status status;
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
@@ -16261,79 +16395,35 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq
     if (codec && codec->field_count == 0) codec = NULL;
     if (training && training->iteration == 0) training = NULL;
     if (detector && !detector->memory) detector = NULL;
-    status = pktseqi_save_check(model, codec, training, detector, err);
-    if (!status)
-        status = pktseqi_put_file(&t, model, codec, training, detector, &header, &hole, err);
+    if (training && training->velocity && training->parameters != model->parameters)
+        return pktseqi_bad_argument(err, "the training state is another model's");
+    status = pktseqi_parts_check(model, codec, detector, err);
+    if (!status && training) status = pktseqi_train_config_check(&training->config, err);
+    if (!status) status = pktseqi_put_file(&t, model, codec, training, detector, err);
     if (status) {
         pktseqi_free(&t.allocator, t.data);
         return status;
     }
     pktseqi_text_give(&t, buffer);
-    pktseqi_write_u64(buffer->data, header - 8, 8);
-    // Length and checksum last, since they depend on all that was written; each goes where zeros
-    // were left for it.
-    sum = pktseqi_text_fixed(digits, sizeof digits);
-    pktseqi_put_hex(&sum, pktseqi_checksum(buffer->data, buffer->size, hole), 16);
-    memcpy(buffer->data + hole, digits, 16);
     return pktseqi_ok(err);
 }
 
-// ---- >>load: reading safetensors, trusting nothing --------------------------------------------
+// ---- >>json: the JSON of a safetensors header -------------------------------------------------
 //
-// The header is copied once. In the copy strings are ended by zeros in place, and never moved. What
-// this library writes has no escapes; those of other programs are undone in names, in place, and
-// left as they are in values, which only count in files of our own.
-
-// The header while it is read. After the first error nothing more is read: every function then
-// returns what ends the loop it is called in, so only the last of them looks at `status`.
-// A cursor and no tree: the format has objects in an object, and only three kinds of values, so
-// depth is bounded by the code, whatever the file nests.
+// A cursor and no tree: the format has strings, whole numbers, lists of them and objects of known
+// depth, so the code bounds the depth, whatever a file nests. The header is copied once; in the
+// copy strings are ended by zeros in place and never moved. Escapes are undone in names, so that
+// equal names are equal, and stay in values: those that matter have none (see >>members).
+//
+// After the first error nothing more is read: every function then returns what ends the loop that
+// called it, so only the caller of all of them looks at `status`.
 typedef struct pktseqi_json {
     char *text, *at, *end;  // the copy, the cursor, the 0 after the copy
     pktseq_status status;
     pktseq_error *err;
 } pktseqi_json;
 
-// One entry of "__metadata__".
-// Both are in the copy of the header, so their place in the file is known as well: the checksum
-// needs it.
-typedef struct pktseqi_meta {
-    char *key, *value;
-} pktseqi_meta;
-
-// One tensor as the file describes it.
-// Numbers as they were read; nothing is computed from them before pktseqi_load_shapes has compared
-// them with what a model of these sizes has.
-typedef struct pktseqi_entry {
-    int found, rank;
-    size_t shape[2];
-    uint64_t begin, end;  // bytes after the header
-    size_t width;         // bytes a number
-} pktseqi_entry;
-
-// Each entry of the metadata is compared with all others, one by one; we write 8.
-// 1,024 take at most half a million comparisons; 300,000 would take minutes.
-enum { PKTSEQI_MAX_META = 1024 };
-
-// Everything a header says.
-// Zeroed before the first use, so what was allocated can be freed after any failure. Nothing of it
-// outlives pktseq_load_mem: model, codec and the rest have copies.
-typedef struct pktseqi_header {
-    pktseqi_json json;
-    pktseqi_entry entry[PKTSEQI_ENTRIES];
-    pktseq_config config;   // sizes found from shapes
-    pktseqi_meta *meta;     // (metas)
-    size_t metas;
-    const unsigned char *data;  // the whole file
-    size_t data_at;         // where the numbers begin
-    pktseq_group *group;    // of config, made here
-    pktseq_allocator allocator;
-    const char *key;        // the entry of the metadata that is read,
-    char *at;               // what is left of it,
-    const char *line;       // and the line that was looked at last
-} pktseqi_header;
-
-// Fails with a sentence, if nothing has failed before.
+// Fails with a sentence, unless something has failed before.
 #define PKTSEQI_JSON_ERROR(json, ...) \
     ((json)->status = (json)->status ? (json)->status \
                                      : PKTSEQI_DATA_ERROR((json)->err, __VA_ARGS__))
@@ -16351,7 +16441,7 @@ static void pktseqi_json_error(pktseqi_json *json, const char *expected) {
         PKTSEQI_JSON_ERROR(json, "header, byte %z: found %q, expected %s", byte, found, expected);
 }
 
-// Returns the next character after white space, or 0 at the end and after an error.
+// Returns the next character after white space; 0 at the end and after an error.
 // The 0 after the copy stops strspn, so the cursor never passes the end.
 static int pktseqi_json_peek(pktseqi_json *json) {
     json->at += strspn(json->at, " \t\n\r");
@@ -16359,15 +16449,14 @@ static int pktseqi_json_peek(pktseqi_json *json) {
 }
 
 // Steps over one character after white space.
-// Does nothing but report after an earlier failure, and that is not reported twice.
 static void pktseqi_json_expect(pktseqi_json *json, int c, const char *expected) {
     if (pktseqi_json_peek(json) == c) ++json->at;
     else pktseqi_json_error(json, expected);
 }
 
-// Tells whether there is one more member or element: steps over the comma before it, or `close`.
+// Returns 1 if there is one more member or element: steps over the comma before it, or `close`.
 //   first   1 before the first one, set to 0
-// A comma before a closing bracket is refused: JSON has none there.
+// A comma before a closing bracket is refused, as JSON has none there.
 static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     int c = pktseqi_json_peek(json), was = *first;
     *first = 0;
@@ -16377,7 +16466,7 @@ static int pktseqi_json_next(pktseqi_json *json, int close, int *first) {
     return c == ',' && !was;
 }
 
-// Returns the bytes of the character of a string, or 0 if it is none that may stand there.
+// Returns the number of bytes of one character of a string, or 0 for an invalid one.
 // Control characters have to be escaped in JSON (RFC 8259, section 7). A 0 is one of them, so the
 // end of the copy ends a string as well, with an error.
 static size_t pktseqi_json_char(const char *at) {
@@ -16386,9 +16475,8 @@ static size_t pktseqi_json_char(const char *at) {
     return at[1] == 'u' && strspn(at + 2, "0123456789abcdefABCDEF") >= 4 ? 6 : 0;
 }
 
-// Reads a string, its escapes as they are; "" after an error.
-// The closing quote becomes the 0 that ends it, so the text is a C string without having been
-// moved. That it is UTF-8 was seen for the whole header.
+// Reads a string without undoing its escapes; "" after an error.
+// The closing quote becomes the 0 that ends a C string. UTF-8 was checked for the whole header.
 static char *pktseqi_json_string(pktseqi_json *json) {
     char *begin;
     pktseqi_json_expect(json, '"', "a string");
@@ -16405,8 +16493,8 @@ static char *pktseqi_json_string(pktseqi_json *json) {
     return begin;
 }
 
-// Undoes the escapes of a name in place, so that equal names are found equal: "a" and "\u0061" are
-// one name to readers that decode. 0 if one stands for a NUL, or for what is not ASCII.
+// Undoes the escapes of a name in place: "a" and "\u0061" are one name to readers that decode.
+// Returns 0 if an escape stands for NUL or for a character that is not ASCII.
 static int pktseqi_json_unescape(char *text) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     char *put = text;
@@ -16423,7 +16511,7 @@ static int pktseqi_json_unescape(char *text) {
     return 1;
 }
 
-// Reads the name of a member, and the colon after it.
+// Reads the name of a member and the colon after it.
 static char *pktseqi_json_key(pktseqi_json *json) {
     char *key = pktseqi_json_string(json);
     if (!json->status && !pktseqi_json_unescape(key))
@@ -16432,9 +16520,8 @@ static char *pktseqi_json_key(pktseqi_json *json) {
     return key;
 }
 
-// Reads a whole number of plain digits below 2^53, which every JSON reader takes exactly.
-// 2^53 is where readers that hold numbers as doubles, as JavaScript and many others do, begin to
-// read something else.
+// Reads a whole number of plain digits below 2^53: from there on, readers that hold numbers as
+// doubles, as JavaScript does, read another number.
 static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     int c = pktseqi_json_peek(json);
     uint64_t value = 0;
@@ -16448,9 +16535,8 @@ static uint64_t pktseqi_json_whole(pktseqi_json *json) {
     return value;
 }
 
-// Reads `[a, b, ..]` of at most two numbers; returns how many.
-// Matrices have two sizes, vectors one, and a place has a begin and an end: more than two numbers
-// are never right here.
+// Reads `[a, b]` of at most two numbers; returns how many.
+// A matrix has two sizes, a vector one, and a place has a begin and an end.
 static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
     int first = 1, count = 0;
     pktseqi_json_expect(json, '[', "'['");
@@ -16461,19 +16547,68 @@ static int pktseqi_json_array(pktseqi_json *json, uint64_t value[2]) {
     return count;
 }
 
+// ---- >>load: reading safetensors, trusting nothing --------------------------------------------
+//
+// In the order of pktseq_load_mem:
+//   open       the frame: 8 bytes, a header of that length, a copy of it
+//   header     its JSON: entries of metadata, descriptions of tensors
+//   shapes     D, O, H; every shape and every offset, to the last byte of the file
+//   config     whether the file is ours, its checksum, the model's settings
+//   codec, training, velocity, weights, detector   what was requested of them
+// Each step relies on what the previous ones have checked, and the first failure is the one that is
+// reported. Nothing is allocated that the size of the file does not bound.
+
+// One entry of "__metadata__", in the copy of the header.
+typedef struct pktseqi_meta {
+    char *key, *value;
+} pktseqi_meta;
+
+// One tensor as the file describes it. Nothing is computed from these numbers before
+// pktseqi_load_shapes has compared them with those of a model of these sizes.
+typedef struct pktseqi_entry {
+    int found, rank;
+    size_t shape[2];
+    uint64_t begin, end;  // bytes after the header
+    size_t width;         // bytes a number
+} pktseqi_entry;
+
+// Each entry of the metadata is compared with all others, to find names that occur twice. 1,024
+// take at most half a million comparisons; 300,000 would take minutes. This library writes 8.
+enum { PKTSEQI_MAX_META = 1024 };
+
+// All that a header says. Zeroed before the first use, so that it can be freed after any failure.
+// Nothing of it outlives pktseq_load_mem: model, codec and the others have copies.
+typedef struct pktseqi_header {
+    pktseqi_json json;
+    pktseqi_entry entry[PKTSEQI_ENTRIES];
+    pktseq_tensor known[PKTSEQI_ENTRIES];  // the same, as a model of these sizes has them
+    pktseq_config config;  // D, O, H from the shapes, the rest from the metadata
+    pktseqi_meta *meta;    // (metas)
+    size_t metas;
+    const unsigned char *data;  // (size) the whole file
+    size_t size, data_at;       // where the numbers begin
+    const char *key;            // the entry of the metadata that is read
+    pktseqi_lines lines;        // and its text; with the allocator of all that is loaded
+} pktseqi_header;
+
+// Reads what pktseqi_write_u64 writes.
+static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
+    uint64_t value = 0;
+    for (size_t i = bytes; i-- > 0;) value = (value << 8) | from[i];
+    return value;
+}
+
 // Reads {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
-// Writers differ in the order of the three; a member more or less, or one twice, is not in the
-// format and would be read by others in another way.
+// Other readers would take a missing or repeated member in another way.
 static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     static const char *const name[] = {"dtype", "shape", "data_offsets", NULL};
     static const char all[] = "dtype, shape and data_offsets, each once";
-    int seen = 0, first = 1;
+    int seen = 0, first = 1;  // a bit for each of the three
     entry->found = 1;
     pktseqi_json_expect(json, '{', "'{'");
     while (pktseqi_json_next(json, '}', &first)) {
         size_t member = pktseqi_find_name(name, pktseqi_json_key(json));
         uint64_t number[2] = {1, 1};
-        // `seen` has a bit for each of the three; after the loop it has to be 7.
         if (member == 3 || seen >> member & 1) pktseqi_json_error(json, all);
         seen |= 1 << member;
         if (member == 0) {
@@ -16497,22 +16632,20 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
 }
 
 // Returns the value of an entry of the metadata, or NULL.
-// Keys are compared one by one; there are at most 1,024.
 static char *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
         if (strcmp(header->meta[i].key, key) == 0) return header->meta[i].value;
     return NULL;
 }
 
-// Reads {"key":"value", ..}, no key twice: of two values other readers would take the other one.
-// Metadata of other programs may say what they like: names of datasets, dates, licences. Only a key
-// that begins with pktseq is ours.
+// Reads {"key":"value", ..}. Metadata of other programs may hold anything: names of datasets,
+// dates, licences. But no key may occur twice: readers differ in which of the two values they take.
 static void pktseqi_load_metadata(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     int first = 1;
     if (header->meta) pktseqi_json_error(json, "__metadata__ only once");
     if (json->status) return;
-    header->meta = (pktseqi_meta *)pktseqi_alloc(&header->allocator, PKTSEQI_MAX_META,
+    header->meta = (pktseqi_meta *)pktseqi_alloc(&header->lines.allocator, PKTSEQI_MAX_META,
                                                  sizeof *header->meta);
     if (!header->meta) json->status = pktseqi_no_memory(json->err);
     pktseqi_json_expect(json, '{', "'{'");
@@ -16528,23 +16661,20 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
     }
 }
 
-// Reads the whole JSON: metadata, and the ten tensors (or eleven), each once.
-// Other readers take the first, the last or none of two equal names, so a file that says a thing
-// twice is refused: it would be another model elsewhere.
+// Reads the whole JSON: metadata, the ten tensors, and perhaps the velocity, each once.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
-    pktseq_tensor known[PKTSEQI_ENTRIES];
     int first = 1;
-    pktseqi_entry_list(&header->config, known);
-    // Once for all of the header, and before strings are ended by zeros in it.
+    pktseqi_entry_list(&header->config, header->known);  // names; sizes are not known yet
+    // Once for the whole header, before zeros end strings in it.
     if (!pktseqi_utf8(json->text, (size_t)(json->end - json->text)))
         pktseqi_json_error(json, "UTF-8 text");
-    if (*json->at == '{') ++json->at;  // no white space before it
+    if (*json->at == '{') ++json->at;  // the format has no white space before it
     else pktseqi_json_error(json, "'{'");
     while (pktseqi_json_next(json, '}', &first)) {
         size_t i = 0;
         const char *key = pktseqi_json_key(json);
-        while (i < PKTSEQI_ENTRIES && strcmp(known[i].name, key) != 0) ++i;
+        while (i < PKTSEQI_ENTRIES && strcmp(header->known[i].name, key) != 0) ++i;
         if (strcmp(key, "__metadata__") == 0)
             pktseqi_load_metadata(header);
         else if (i < PKTSEQI_ENTRIES && !header->entry[i].found)
@@ -16558,23 +16688,20 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     if (json->at < json->end) pktseqi_json_error(json, "only spaces at the end");
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT && !json->status; ++i)
         if (!header->entry[i].found)
-            return PKTSEQI_DATA_ERROR(json->err, "header: tensor %q is missing", known[i].name);
+            PKTSEQI_JSON_ERROR(json, "header: tensor %q is missing", header->known[i].name);
     return json->status;
 }
 
-// Finds D, O and H from the shapes, then checks every shape, and that the numbers lie one after the
-// other, without hole or overlap, to the end of the file.
-// A reader that believes offsets can be made to read one tensor as another, or what lies after the
-// file; each is checked against its shape with multiplications that cannot wrap, and together they
-// have to cover the rest of the file, each byte once.
-static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
-    pktseq_tensor known[PKTSEQI_ENTRIES];
+// Finds D, O and H from the shapes, then checks every shape, and that the numbers fill the file
+// from the header to the end without hole or overlap.
+// A reader that trusts offsets can be made to read one tensor as another, or memory after the file.
+static pktseq_status pktseqi_load_shapes(pktseqi_header *header) {
     pktseq_error *err = header->json.err;
-    uint64_t bytes = size - header->data_at, at = 0;
+    uint64_t bytes = header->size - header->data_at, at = 0;
     size_t entries = header->entry[PKTSEQ_TENSOR_COUNT].found ? PKTSEQI_ENTRIES
                                                               : PKTSEQ_TENSOR_COUNT;
-    // D, H and O are the columns of the encoder's two matrices and the rows of the last layer; the
-    // seven other shapes follow from them and have to agree.
+    // The columns of the encoder's two matrices and the rows of the last layer; the other shapes
+    // follow from them and have to agree.
     header->config.in = header->entry[0].shape[1];
     header->config.hidden = header->entry[1].shape[1];
     header->config.out = header->entry[8].shape[0];
@@ -16582,23 +16709,23 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
         return PKTSEQI_DATA_ERROR(err, "header: the shapes make a model of %z, %z and %z units, "
                                   "too large or 0", header->config.in, header->config.hidden,
                                   header->config.out);
-    pktseqi_entry_list(&header->config, known);
+    pktseqi_entry_list(&header->config, header->known);
     for (size_t i = 0; i < entries; ++i) {
         const pktseqi_entry *e = &header->entry[i];
-        size_t need = pktseqi_times(known[i].rows * known[i].cols, e->width);
-        if (e->rank != known[i].rank || e->shape[0] != known[i].rows ||
-            e->shape[1] != known[i].cols)
+        const pktseq_tensor *known = &header->known[i];
+        size_t need = pktseqi_times(known->rows * known->cols, e->width);
+        if (e->rank != known->rank || e->shape[0] != known->rows || e->shape[1] != known->cols)
             return PKTSEQI_DATA_ERROR(err, "tensor %q: found shape [%z, %z], expected [%z, %z]",
-                                      known[i].name, e->shape[0], e->shape[1], known[i].rows,
-                                      known[i].cols);
+                                      known->name, e->shape[0], e->shape[1], known->rows,
+                                      known->cols);
         if (e->end < e->begin || need == 0 || e->end - e->begin != need)
             return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z bytes",
-                                      known[i].name, need);
+                                      known->name, need);
     }
-    // Eleven tensors at most, so looking for the next one among all takes no time; and as each has
-    // at least one byte, `at` grows with every round.
+    // The next tensor is the one that begins where the last one ended. None is empty, so `at`
+    // grows.
     for (size_t left = entries; left > 0; --left) {
-        size_t i = 0;  // the one that begins where the last ended; none is empty
+        size_t i = 0;
         while (i < entries && header->entry[i].begin != at) ++i;
         if (i == entries)
             return PKTSEQI_DATA_ERROR(err, "no tensor begins at offset %z, so there is a hole or "
@@ -16614,184 +16741,34 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header, size_t size) {
     return PKTSEQ_OK;
 }
 
-// Begins to read an entry of the metadata. 0: there is none.
+// Begins to read an entry of the metadata. Returns 0 if there is none.
 static int pktseqi_load_find(pktseqi_header *header, const char *key) {
     header->key = key;
-    header->at = pktseqi_load_meta(header, key);
-    return header->at != NULL;
+    header->lines.at = pktseqi_load_meta(header, key);
+    return header->lines.at != NULL;
 }
 
-// Reports a wrong value of the metadata and the line that was looked at, in one sentence for all
-// that can be wrong: nobody writes them by hand.
-// What was looked at last is the line at which reading stopped: the one that is wrong, or, if one
-// is missing that must not be, its name.
+// Reports an invalid entry of the metadata and the line at which reading stopped: the one that is
+// invalid, or the name of one that is missing. One sentence for all that can be wrong is enough,
+// since nobody writes them by hand.
 static pktseq_status pktseqi_bad_meta(const pktseqi_header *header, const char *key) {
+    const char *line = header->lines.line;
     return PKTSEQI_DATA_ERROR(header->json.err, "header: metadata %q: %q is missing or not what "
-                              "this version writes", key, header->line ? header->line : key);
+                              "this version writes", key, line ? line : key);
 }
 
-// Parses a whole number below 2^53; 0 if it is not one.
-// Half of size_t is the largest size an object can have; on machines of 32 bits less than 2^53.
-static int pktseqi_load_whole(const char *text, size_t *value) {
-    double v;
-    if (!pktseqi_number_parse(text, strlen(text), &v) || v < 0 || v > PKTSEQI_MAX_WHOLE ||
-        floor(v) != v || v > (double)((size_t)-1 / 2))
-        return 0;
-    *value = (size_t)v;
-    return 1;
-}
-
-// Parses lower-case hexadecimal digits, as many as are asked for; 0 if they are not there.
-// Stops at a 0, which is no digit, so text may be shorter than `count`.
-static int pktseqi_load_hex(const char *text, int count, uint64_t *value) {
-    static const char digits[] = "0123456789abcdef";
-    for (*value = 0; count > 0; --count, ++text) {
-        const char *digit = *text ? strchr(digits, *text) : NULL;
-        if (!digit) return 0;
-        *value = *value * 16 + (uint64_t)(digit - digits);
-    }
-    return 1;
-}
-
-// Undoes pktseqi_put_escaped in place. 0 if it is not something that put_escaped writes.
-// A text never grows by this. A backslash, which the writer never leaves, would be an escape of
-// JSON's that another program has put in: it is refused, rather than read as two characters.
-static int pktseqi_load_escaped(char *text) {
-    char *to = text;
-    for (; *text; ++text, ++to) {
-        uint64_t byte = (unsigned char)*text;
-        if (*text == '\\') return 0;
-        if (*text == '%') {
-            if (!pktseqi_load_hex(text + 1, 2, &byte) || byte == 0) return 0;
-            text += 2;
-        }
-        *to = (char)byte;
-    }
-    *to = 0;
-    return 1;
-}
-
-// Reads a value from a word. Strings are copied.
-// What comes out is not trusted before pktseqi_member_good has looked at it; a name that is in no
-// list fails here, as its index would be past the end.
-static pktseq_status pktseqi_load_value(const pktseqi_member *m, char *at, char *word,
-                                        const pktseq_allocator *allocator) {
-    int type = m->type & PKTSEQI_TYPE, good = 1, index;
-    size_t whole = 0;
-    double real = 0;
-    uint64_t bits = 0;
-    char *copy;
-    switch (type) {
-    case PKTSEQI_REAL:
-        good = pktseqi_number_parse(word, strlen(word), &real);
-        memcpy(at, &real, sizeof real);
-        break;
-    case PKTSEQI_HEX:
-        good = pktseqi_load_hex(word, 16, &bits) && !word[16];
-        memcpy(at, &bits, sizeof bits);
-        break;
-    case PKTSEQI_NAME:
-        index = (int)pktseqi_find_name(m->names, word);
-        good = m->names[index] != NULL;
-        if (m->size == 1) *at = (char)index;
-        else memcpy(at, &index, sizeof index);
-        break;
-    case PKTSEQI_WHOLE:
-    case PKTSEQI_BYTE:
-        good = pktseqi_load_whole(word, &whole) && (type == PKTSEQI_WHOLE || whole <= 255);
-        if (type == PKTSEQI_BYTE) *at = (char)whole;
-        else memcpy(at, &whole, sizeof whole);
-        break;
-    default:
-        if (!pktseqi_load_escaped(word)) return PKTSEQ_ERROR_DATA;
-        if (type == PKTSEQI_TEXT) {
-            if (strlen(word) >= m->size) return PKTSEQ_ERROR_DATA;
-            memcpy(at, word, strlen(word) + 1);
-        } else {
-            copy = pktseqi_copy(allocator, word);
-            memcpy(at, &copy, sizeof copy);
-            if (!copy) return PKTSEQ_ERROR_MEMORY;
-        }
-    }
-    return good ? PKTSEQ_OK : PKTSEQ_ERROR_DATA;
-}
-
-// Makes room for as many values as a line has, and sets the member that counts them. An array in
-// the struct has a room of its own.
-// Each value takes at least one byte of the line, so no more than some bytes are asked for by each
-// byte that is there. One more than needed, zero, ends lists of texts with NULL, also while they
-// are being filled: whoever frees them after a failure meets no pointer that is not one.
-static pktseq_status pktseqi_load_room(const pktseqi_member *m, void *object, size_t count,
-                                       const pktseq_allocator *allocator) {
-    size_t size = pktseqi_member_values(m, object).size;
-    void *room;
-    if (m->type & PKTSEQI_POINTER) {
-        if ((m->type & PKTSEQI_TYPE) == PKTSEQI_STRING && (double)count > m->max)
-            return PKTSEQ_ERROR_DATA;
-        room = pktseqi_alloc_zeroed(allocator, count + 1, size);
-        if (!room) return PKTSEQ_ERROR_MEMORY;
-        memcpy((char *)object + m->offset, &room, sizeof room);
-    } else if (count > m->size / size) {
-        return PKTSEQ_ERROR_DATA;
-    }
-    memcpy((char *)object + m->count_at, &count, sizeof count);
-    return PKTSEQ_OK;
-}
-
-// Reads the values of a member, "a,b,..".
-// Words are ended in place, as strings of the header were.
-static pktseq_status pktseqi_load_values(const pktseqi_member *m, void *object, char *text,
-                                         const pktseq_allocator *allocator) {
-    pktseq_status status = PKTSEQ_OK;
-    pktseqi_values v;
-    size_t count = 1;
-    for (const char *p = text; *p; ++p) count += *p == ',';
-    if (m->type & PKTSEQI_GROWN) status = pktseqi_load_room(m, object, count, allocator);
-    v = pktseqi_member_values(m, object);
-    if (!status && v.count != count) status = PKTSEQ_ERROR_DATA;
-    for (size_t i = 0; i < count && !status; ++i) {
-        size_t size = strcspn(text, ",");
-        text[size] = 0;
-        status = pktseqi_load_value(m, v.at + i * v.size, text, allocator);
-        text += size + 1;
-    }
-    return status;
-}
-
-// Reads the lines of an object, which is zeroed, and moves the cursor after them. Lines that are
-// missing leave zeros. header->line tells how far it has come.
-// Lines have one order, that of the list: so each is looked for at one place only, and one that
-// comes twice, or is none of this list, stays and is refused as what goes on after the last.
-static pktseq_status pktseqi_load_members(pktseqi_header *header, const pktseqi_member *m,
-                                          size_t count, void *object) {
-    pktseq_status status = PKTSEQ_OK;
-    for (; count > 0 && !status; --count, ++m) {
-        size_t size = strlen(m->name);
-        char *line = header->at, *end = strchr(line, ';');
-        header->line = m->name;
-        if (end && strncmp(line, m->name, size) == 0 && line[size] == ' ') {
-            *end = 0;
-            header->at = end + 1;
-            status = pktseqi_load_values(m, object, line + size + 1, &header->allocator);
-        }
-        if (!status && !pktseqi_member_good(m, object)) status = PKTSEQ_ERROR_DATA;
-    }
-    return status;
-}
-
-// Ends an entry: fails if it is not what it should be, or goes on after its last line.
-// Running out of memory is never called bad data: the same file may load the next time.
+// Ends an entry: reports a failure, also of text after its last line.
+// Running out of memory is never reported as bad data: the same file may load the next time.
 static pktseq_status pktseqi_load_end(pktseqi_header *header, pktseq_status status) {
+    pktseqi_lines *lines = &header->lines;
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(header->json.err);
-    if (!status && *header->at) header->line = header->at;
-    return status || *header->at ? pktseqi_bad_meta(header, header->key) : PKTSEQ_OK;
+    if (!status && *lines->at) lines->line = lines->at;
+    return status || *lines->at ? pktseqi_bad_meta(header, header->key) : PKTSEQ_OK;
 }
 
-// Checks what every file of ours has, if this one says that it is: checksum and format. *ours: it
-// does.
-// The checksum comes before everything else that can be said of the file: a damaged one should not
-// be called another version's, nor a wrong value be blamed on who trained it.
-static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int *ours) {
+// Sets *ours if the file has metadata of this library, and checks checksum and format of such a
+// file. The checksum comes first, so that a damaged file is not reported as another version's.
+static pktseq_status pktseqi_load_ours(pktseqi_header *header, int *ours) {
     const char *format = pktseqi_load_meta(header, "pktseq.format");
     const char *checksum = pktseqi_load_meta(header, "pktseq.checksum");
     const char *version = pktseqi_load_meta(header, "pktseq.version");
@@ -16803,7 +16780,9 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int 
     if (!*ours) return PKTSEQ_OK;
     if (!checksum || !pktseqi_load_hex(checksum, 16, &sum) || checksum[16])
         return pktseqi_bad_meta(header, "pktseq.checksum");
-    if (pktseqi_checksum(header->data, size, 8 + (size_t)(checksum - header->json.text)) != sum)
+    // Text and data differ by the 8 bytes before the header.
+    if (pktseqi_checksum(header->data, header->size,
+                         8 + (size_t)(checksum - header->json.text)) != sum)
         return PKTSEQI_DATA_ERROR(header->json.err, "the checksum is not right, so the file is "
                                   "damaged");
     if (!version) return pktseqi_bad_meta(header, "pktseq.version");
@@ -16816,14 +16795,14 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, size_t size, int 
     return pt && strcmp(pt, "pt") == 0 ? PKTSEQ_OK : pktseqi_bad_meta(header, "format");
 }
 
-// Reads "pktseq.model" into the config. A file of another program is taken as a model of the
-// reference's settings, each output a number.
-// D, O and H are known from the shapes, so nothing here asks for more memory than the tensors have.
-static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
+// Reads "pktseq.model" into the config. A file of another program gets the reference's settings,
+// each output a number.
+static pktseq_status pktseqi_load_config(pktseqi_header *header) {
     pktseq_config *config = &header->config;
+    pktseq_group *group;
     size_t next = 0;
     int ours;
-    pktseq_status status = pktseqi_load_ours(header, size, &ours);
+    pktseq_status status = pktseqi_load_ours(header, &ours);
     if (status) return status;
     if (!ours) {
         config->inputs = 3;
@@ -16831,14 +16810,13 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
         return PKTSEQ_OK;
     }
     if (!pktseqi_load_find(header, "pktseq.model")) return pktseqi_bad_meta(header, header->key);
-    status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_model_members), config);
+    status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_model_members), config);
     if (status || config->groups > config->out) return pktseqi_bad_meta(header, header->key);
-    config->group = header->group = (pktseq_group *)pktseqi_alloc_zeroed(
-        &header->allocator, config->groups, sizeof *header->group);
-    if (!header->group) return pktseqi_no_memory(header->json.err);
-    for (size_t g = 0; g < config->groups && !status; ++g) {
-        pktseq_group *group = &header->group[g];
-        status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_group_members), group);
+    config->group = group = (pktseq_group *)pktseqi_alloc_zeroed(&header->lines.allocator,
+                                                                 config->groups, sizeof *group);
+    if (!group) return pktseqi_no_memory(header->json.err);
+    for (size_t g = 0; g < config->groups && !status; ++g, ++group) {
+        status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_group_members), group);
         group->first = next;
         if ((group->kind != PKTSEQ_GROUP_CLASS && group->count > 1) ||
             group->count > config->out - next)
@@ -16848,30 +16826,30 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header, size_t size) {
     return pktseqi_load_end(header, next == config->out ? status : PKTSEQ_ERROR_DATA);
 }
 
-// Reads the lines of a codec and its fields.
-// On a failure the codec is left as pktseq_codec_free takes it: field_count is how many fields are
-// there, each zeroed before it was filled.
-static pktseq_status pktseqi_load_fields(pktseqi_header *header, pktseq_codec *codec) {
-    pktseq_status status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_codec_members), codec);
+// Reads the lines of a codec and of its fields. What pktseqi_schema_check requires of a codec that
+// is fitted is required here, too, as encoders rely on it.
+// After a failure pktseq_codec_free can free the codec: field_count counts the fields that are
+// there, and each was zeroed before it was filled.
+static pktseq_status pktseqi_load_fields(pktseqi_lines *lines, pktseq_codec *codec) {
+    pktseq_status status = pktseqi_load_members(lines, PKTSEQI_LIST(pktseqi_codec_members), codec);
     size_t count = codec->field_count;
     codec->field_count = 0;
     if (status) return status;
     if (codec->rule.min_length && pktseqi_rule_check(&codec->rule, NULL)) return PKTSEQ_ERROR_DATA;
-    // So a few bytes cannot have a million fields allocated: each has at least "column x;".
-    if (count > strlen(header->at) / 9) return PKTSEQ_ERROR_DATA;
+    // Each field has at least "column x;", so a few bytes cannot have a million fields allocated.
+    if (count > strlen(lines->at) / 9) return PKTSEQ_ERROR_DATA;
     codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count,
                                                         sizeof *codec->field);
     if (!codec->field) return PKTSEQ_ERROR_MEMORY;
     while (codec->field_count < count) {
         pktseq_field *field = &codec->field[codec->field_count++];
-        int context, bad;
-        status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_field_members), field);
+        int bad;
+        status = pktseqi_load_members(lines, PKTSEQI_LIST(pktseqi_field_members), field);
         if (status) return status;
-        context = field->role == PKTSEQ_ROLE_CONTEXT;
-        // As pktseqi_schema_check asks of whoever makes a codec; encoders rely on it.
-        // fields of the context, numbers all, come after the others
-        bad = context ? pktseqi_field_is_class(field)
-                      : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
+        // Fields of the context are numbers and come after all others.
+        bad = field->role == PKTSEQ_ROLE_CONTEXT
+                  ? pktseqi_field_is_class(field)
+                  : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
         if (bad || !field->column[0] || pktseqi_categories_check(field, NULL) ||
             pktseqi_field_texts(field) != (field->category_count > 0))
             return PKTSEQ_ERROR_DATA;
@@ -16879,29 +16857,20 @@ static pktseq_status pktseqi_load_fields(pktseqi_header *header, pktseq_codec *c
     return pktseqi_codec_layout(codec, NULL);
 }
 
-// Reads "pktseq.codec". It has to fit the model.
+// Reads "pktseq.codec".
 static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *codec) {
-    pktseq_status status;
     if (!pktseqi_load_find(header, "pktseq.codec")) return PKTSEQ_OK;
-    codec->allocator = header->allocator;
-    status = pktseqi_load_end(header, pktseqi_load_fields(header, codec));
-    if (status) return status;
-    if (codec->features != header->config.in || codec->targets != header->config.out)
-        return pktseqi_error(header->json.err, PKTSEQ_ERROR_MISMATCH, 0, "the codec in the header "
-                             "makes %z features of which %z are targets, the tensors take %z and "
-                             "put out %z", codec->features, codec->targets, header->config.in,
-                             header->config.out);
-    return PKTSEQ_OK;
+    codec->allocator = header->lines.allocator;
+    return pktseqi_load_end(header, pktseqi_load_fields(&header->lines, codec));
 }
 
-// Reads "pktseq.training".
-// Sums, counts and losses are of iterations that were done, so there are no more of them.
+// Reads "pktseq.training". Sums, counts and losses are of iterations that were done, so there
+// cannot be more of them.
 static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
     pktseq_status status;
     if (!pktseqi_load_find(header, "pktseq.training")) return PKTSEQ_OK;
-    t->allocator = header->allocator;
-    status = pktseqi_load_members(header, PKTSEQI_LIST(pktseqi_training_members), t);
-    // The array has one number more, zero, that nobody uses.
+    t->allocator = header->lines.allocator;
+    status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_training_members), t);
     t->loss_capacity = t->losses;
     if (!status && (t->iteration > t->config.iterations || t->report_count > t->iteration ||
                     t->losses > t->iteration || t->loss_sum_count > t->iteration ||
@@ -16910,38 +16879,35 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
     return pktseqi_load_end(header, status);
 }
 
-// Reads "pktseq.detector" into a detector that fits model and codec.
-// A detector without a codec is taken as it is; with one, its groups and its context have to be the
-// codec's, since weights and means are by their order.
+// Reads "pktseq.detector" into a detector for the outputs and groups of the model.
 static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_model *model,
-                                           const pktseq_codec *codec, pktseq_detector *d) {
+                                           pktseq_detector *d) {
+    pktseqi_lines *lines = &header->lines;
     pktseq_status status;
     if (!pktseqi_load_find(header, "pktseq.detector")) return PKTSEQ_OK;
     d->out = model->config.out;
     d->groups = model->config.groups;
-    d->allocator = header->allocator;
-    status = pktseqi_load_members(header, pktseqi_detector_members, 1, d);  // contexts
-    // Each number of the matrix takes two bytes at least: contexts ask for no more than there is.
-    if (status || d->contexts * d->contexts > strlen(header->at) ||
-        (codec && codec->field_count &&
-         (codec->contexts != d->contexts || codec->groups != d->groups)))
+    d->allocator = lines->allocator;
+    status = pktseqi_load_members(lines, pktseqi_detector_members, 1, d);  // contexts
+    // Each number of the matrix has at least two bytes, which bounds what is allocated for it.
+    if (status || d->contexts * d->contexts > strlen(lines->at))
         return pktseqi_bad_meta(header, header->key);
     status = pktseqi_detector_alloc(d, header->json.err);
     if (status) return status;
-    status = pktseqi_load_members(header, pktseqi_detector_members + 1,
+    status = pktseqi_load_members(lines, pktseqi_detector_members + 1,
                                   PKTSEQI_LENGTH(pktseqi_detector_members) - 1, d);
-    if (!status && (!pktseqi_detector_fits(d, model) || (d->options.context > 0 && !d->contexts)))
-        status = PKTSEQ_ERROR_DATA;
     return pktseqi_load_end(header, status);
 }
 
-// Reads the numbers of one tensor of the file, (count), each finite. A file of the other type than
-// PKTSEQ_REAL is converted; one of the same type keeps its bits, also those of subnormal numbers.
-static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pktseqi_entry *entry,
-                                          const char *name, pktseq_real *to, size_t count) {
+// Reads the numbers of tensor t of the file, each finite. A file of the other type than PKTSEQ_REAL
+// is converted; one of the same type keeps its bits, also those of subnormal numbers.
+static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, size_t t,
+                                          pktseq_real *to) {
+    const pktseqi_entry *entry = &header->entry[t];
     const unsigned char *from = header->data + header->data_at + (size_t)entry->begin;
+    size_t count = header->known[t].rows * header->known[t].cols;
     // What a float cannot hold would become infinite, so it is refused before it is converted.
-    const double most = sizeof *to == sizeof(float) ? (double)FLT_MAX : DBL_MAX;
+    const double max = sizeof *to == sizeof(float) ? (double)FLT_MAX : DBL_MAX;
     for (size_t i = 0; i < count; ++i, from += entry->width) {
         uint64_t bits = pktseqi_read_u64(from, entry->width);
         uint32_t bits32 = (uint32_t)bits;
@@ -16950,51 +16916,45 @@ static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, const pk
         int fits = 1;
         memcpy(&single, &bits32, sizeof single);
         memcpy(&v, &bits, sizeof v);
-        if (entry->width == sizeof v) fits = pktseqi_finite(&v) && fabs(v) <= most;
+        if (entry->width == sizeof v) fits = pktseqi_finite(&v) && fabs(v) <= max;
         to[i] = entry->width == sizeof single ? (pktseq_real)single : fits ? (pktseq_real)v : 0;
         if (!fits || !pktseqi_finite_real(&to[i]))
-            return PKTSEQI_DATA_ERROR(header->json.err, "tensor %q: number %z is not finite", name,
-                                      i);
+            return PKTSEQI_DATA_ERROR(header->json.err, "tensor %q: number %z is not finite",
+                                      header->known[t].name, i);
     }
     return PKTSEQ_OK;
 }
 
-// Reads every tensor into the model's block, which holds them in the same order without a gap.
-// The order in the file does not matter: each entry has offsets of its own.
+// Reads all tensors into a new model's block, which holds them one after the other.
 static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
-    pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     pktseq_real *to = model->block;
     pktseq_status status = PKTSEQ_OK;
-    pktseqi_tensor_list(&model->config, tensor);
-    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && status == PKTSEQ_OK; ++t) {
-        size_t count = tensor[t].rows * tensor[t].cols;
-        status = pktseqi_load_numbers(header, &header->entry[t], tensor[t].name, to, count);
-        to += count;
+    for (size_t t = 0; t < PKTSEQ_TENSOR_COUNT && !status; ++t) {
+        status = pktseqi_load_numbers(header, t, to);
+        to += header->known[t].rows * header->known[t].cols;
     }
     return status;
 }
 
-// Reads the velocity of SGD: it has to be there where the training uses momentum.
-// Without momentum a velocity would be multiplied by zero; it is kept nevertheless, as somebody may
-// turn momentum on again.
+// Reads the velocity of SGD, which has to be there if the training uses momentum. Without momentum
+// it is kept for a run that sets it again.
 static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
                                            pktseq_training *training) {
-    const pktseqi_entry *entry = &header->entry[PKTSEQ_TENSOR_COUNT];
-    size_t count = pktseqi_parameters(&header->config);
-    if (!entry->found && training->config.momentum > 0)
+    int found = header->entry[PKTSEQ_TENSOR_COUNT].found;
+    size_t count = header->known[PKTSEQ_TENSOR_COUNT].rows;
+    if (!found && training->config.momentum > 0)
         return PKTSEQI_DATA_ERROR(header->json.err, "header: tensor %q is missing",
                                   PKTSEQI_VELOCITY);
-    if (!entry->found || !training->iteration) return PKTSEQ_OK;
+    if (!found || !training->iteration) return PKTSEQ_OK;
     training->velocity = (pktseq_real *)pktseqi_alloc(&training->allocator, count,
                                                       sizeof *training->velocity);
     if (!training->velocity) return pktseqi_no_memory(header->json.err);
     training->parameters = count;
-    return pktseqi_load_numbers(header, entry, PKTSEQI_VELOCITY, training->velocity, count);
+    return pktseqi_load_numbers(header, PKTSEQ_TENSOR_COUNT, training->velocity);
 }
 
-// Checks the file's frame, and prepares to read the header.
-// The length is compared before anything is allocated: eight bytes cannot ask for 100 MB that are
-// not there.
+// Checks the frame of the file and copies the header. Its length is compared with the file before
+// anything is allocated: eight bytes cannot request 100 MB that are not there.
 static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned char *data,
                                        size_t size, pktseq_error *err) {
     pktseqi_json *json = &header->json;
@@ -17010,9 +16970,10 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
         return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z bytes of its header are missing",
                                   (size_t)(length - (size - 8)));
     header->data = data;
+    header->size = size;
     header->data_at = 8 + (size_t)length;
     json->err = err;
-    json->text = json->at = (char *)pktseqi_alloc(&header->allocator, (size_t)length + 1, 1);
+    json->text = json->at = (char *)pktseqi_alloc(&header->lines.allocator, (size_t)length + 1, 1);
     if (!json->text) return pktseqi_no_memory(err);
     memcpy(json->text, data + 8, (size_t)length);
     json->end = json->text + length;
@@ -17020,8 +16981,7 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
     return PKTSEQ_OK;
 }
 
-// Zeroes what will be filled, so that it is safe to free after any failure.
-// Called before any argument is looked at, in both functions that load.
+// Zeroes what will be filled, so that it can be freed after any failure, also of the arguments.
 static void pktseqi_load_begin(pktseq_model *model, pktseq_codec *codec, pktseq_training *training,
                                pktseq_detector *detector) {
     if (model) memset(model, 0, sizeof *model);
@@ -17039,31 +16999,27 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *code
     memset(&header, 0, sizeof header);
     pktseqi_load_begin(model, codec, training, detector);
     if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
-    header.allocator = pktseqi_allocator(allocator);
-    // Each step needs what the ones before have checked, and the first that fails decides what is
-    // said. Weights come late, since they are most of the work.
+    header.lines.allocator = pktseqi_allocator(allocator);
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
-    if (status == PKTSEQ_OK) status = pktseqi_load_header(&header);
-    if (status == PKTSEQ_OK) status = pktseqi_load_shapes(&header, size);
-    if (status == PKTSEQ_OK) status = pktseqi_load_config(&header, size);
-    if (status == PKTSEQ_OK && codec) status = pktseqi_load_codec(&header, codec);
-    if (status == PKTSEQ_OK && training) status = pktseqi_load_training(&header, training);
-    if (status == PKTSEQ_OK && training) status = pktseqi_load_velocity(&header, training);
-    if (status == PKTSEQ_OK) status = pktseqi_model_alloc(model, &header.config, allocator, err);
-    if (status == PKTSEQ_OK) status = pktseqi_load_weights(&header, model);
-    if (status == PKTSEQ_OK && detector)
-        status = pktseqi_load_detector(&header, model, codec, detector);
-    pktseqi_free(&header.allocator, header.json.text);
-    pktseqi_free(&header.allocator, header.meta);
-    pktseqi_free(&header.allocator, header.group);
-    if (status) {
-        pktseq_model_free(model);
-        pktseq_codec_free(codec);
-        pktseq_training_free(training);
-        pktseq_detector_free(detector);
-        return status;
-    }
-    return pktseqi_ok(err);
+    if (!status) status = pktseqi_load_header(&header);
+    if (!status) status = pktseqi_load_shapes(&header);
+    if (!status) status = pktseqi_load_config(&header);
+    if (!status && codec) status = pktseqi_load_codec(&header, codec);
+    if (!status && training) status = pktseqi_load_training(&header, training);
+    if (!status && training) status = pktseqi_load_velocity(&header, training);
+    if (!status) status = pktseqi_model_alloc(model, &header.config, allocator, err);
+    if (!status) status = pktseqi_load_weights(&header, model);
+    if (!status && detector) status = pktseqi_load_detector(&header, model, detector);
+    if (!status) status = pktseqi_parts_check(model, codec, detector, err);
+    pktseqi_free(&header.lines.allocator, header.json.text);
+    pktseqi_free(&header.lines.allocator, header.meta);
+    pktseqi_free(&header.lines.allocator, (void *)header.config.group);
+    if (!status) return pktseqi_ok(err);
+    pktseq_model_free(model);
+    pktseq_codec_free(codec);
+    pktseq_training_free(training);
+    pktseq_detector_free(detector);
+    return status;
 }
 
 // ---- >>files: whole files, and the same with paths --------------------------------------------

@@ -15,7 +15,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 targets="aarch64 s390x s390x-c99 riscv64 armhf i686 x87 mingw musl tcc wasm"
 targets="$targets gcc-fast clang-fast clang-19-fast"
-quick="test_use test_codec test_number test_files test_step test_kernels"
+quick="test_use test_codec test_number test_checkpoint test_step test_kernels"
 # Some tests leave the last fields of an initializer out, which is zeros: no machine's fault.
 warnings="-std=c99 -Wall -Wextra -Wno-missing-field-initializers"
 out=build/cross
@@ -164,7 +164,7 @@ END
                        cc="clang-19 -ffast-math -Wno-nan-infinity-disabled" ;;
     esac
     case $1 in
-        *-fast) only="test_use test_number test_files test_table test_step"
+        *-fast) only="test_use test_number test_checkpoint test_table test_step"
                 [ $1 = clang-19-fast ] && excuse=test_number &&
                     why="the test itself hears of infinity from strtod" ;;
         wasm) excuse=test_number why="wasi-libc's strtod, its measure, rounds wrongly" ;;

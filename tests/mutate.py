@@ -32,7 +32,7 @@ DIR = os.path.join(TOP, 'build', 'mutate')
 
 # A section -> the tests that concern it.
 TESTS = {
-    'memory': 'memory number codec table sequences files plot', 'number': 'number table files',
+    'memory': 'memory number codec table sequences checkpoint', 'number': 'number table checkpoint',
     'csv': 'table captures dataset', 'names': 'frame', 'frame': 'frame', 'capture': 'capture',
     'schema': 'table codec captures', 'notation': 'captures sequences table',
     'columns': 'table files derive', 'header': 'captures table sequences',
@@ -40,17 +40,18 @@ TESTS = {
     'table': 'table dataset captures sequences files derive',
     'sequences': 'sequences captures score',
     'slots': 'tracker', 'tracker': 'tracker derive captures sequences', 'packets': 'packets',
-    'codec': 'codec dataset files score', 'dataset': 'dataset train score use',
+    'codec': 'codec dataset checkpoint score', 'dataset': 'dataset train score use',
     'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
     'scalar': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
     'plain': 'plain step likelihood',
-    'model': 'model use step train files', 'gru': 'step likelihood use train',
+    'model': 'model use step train checkpoint', 'gru': 'step likelihood use train',
     'forward': 'use likelihood step train score', 'backward': 'likelihood step train',
     'optimizer': 'step train likelihood',
-    'train': 'train likelihood plot files', 'use': 'use score', 'evaluate': 'evaluate fit',
-    'detector': 'score files', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
+    'train': 'train likelihood checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
+    'detector': 'score checkpoint', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
     'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'tracker short live',
-    'checkpoint': 'files plot', 'load': 'files score hostile', 'files': 'files plot faults',
+    'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'checkpoint hostile',
+    'load': 'checkpoint score hostile', 'files': 'files faults',
     'short': 'short',
 }
 

@@ -126,7 +126,7 @@ check_msan() {
     proof '#include <stdlib.h>
            int main(int n, char **v) { int *p = malloc(40); (void)v; return p[n] > 7; }' $options
     list=$all
-    [ $mode = full ] || list="test_use test_codec test_files test_number test_plot test_model"
+    [ $mode = full ] || list="test_use test_codec test_checkpoint test_number test_plot test_model"
     # shellcheck disable=SC2086
     share $options
     for t in $list; do verdict $t $options; done
