@@ -111,39 +111,26 @@ PICKED = [
 SPEED = [
     (r'\bpktseqi_alloc_large\b', 'large pages'),
     (r'\bpktseqi_next_capacity\b', 'how fast arrays grow'),
-    (r'\bpktseqi_table_room\b', 'how fast arrays grow'),
     (r'\bpktseqi_table_more\b', 'how many rows to make room for'),
-    (r'\bpktseqi_lines\b', 'how many rows to make room for'),
     (r'\bpktseqi_align\b', 'cache lines'),
     (r'\bpktseqi_pool_wait\b', 'spins'),
     (r'\bpktseqi_work_threads\b', 'how many threads'),
 ]
 SPEED_LINES = [
     (r'\btile\b', 'how many sequences at once'),
-    (r'\bprefetch', 'prefetch'),
-    (r'\bspins\b|\byields\b', 'spins'),
     (r'->expect\b', 'how much there will be to read'),
-    (r'->seconds\[|->packets\[', 'which number of threads is faster'),
 ]
 
 # Mutants that are the same program to every caller: (functions, line before, line after, why).
 SAME = [
-    ('pktseqi_dataset_pairs',
-     'dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 1),',
-     'dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, pktseqi_plus(use, 2),',
-     'a little more memory'),
     ('pktseqi_csv_store',
      'if (csv->cells < csv->keep) {',
      'if (csv->cells <= csv->keep) {',
      'one cell more is noted, at which nobody looks'),
     ('pktseqi_codec_layout',
-     'codec->first = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count + 1,',
-     'codec->first = (size_t *)pktseqi_alloc(&codec->allocator, codec->field_count + 2,',
+     'codec->first = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, 2 * F + 1 + width,',
+     'codec->first = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, 2 * F + 2 + width,',
      'a little more memory'),
-    ('pktseqi_sweep_works',
-     'size_t most = 0;',
-     'size_t most = 1;',
-     'of bytes, of which there are always more'),
     ('pktseqi_forward_begin',
      'memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);',
      'memset(work->h + b * work->h_stride, 1, work->config.hidden * sizeof *work->h);',
@@ -152,11 +139,11 @@ SAME = [
      'va_end(list);',
      ';',
      'does nothing on this machine'),
-    ('pktseqi_detector_range',
+    ('pktseqi_detector_set_thresholds',
      'if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;',
      'if (d->threshold_low >= d->threshold) d->threshold_low = d->threshold;',
      'equal already'),
-    ('pktseqi_detector_range',
+    ('pktseqi_detector_set_thresholds',
      'if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;',
      'if (d->threshold_high <= d->threshold) d->threshold_high = d->threshold;',
      'equal already'),
@@ -369,6 +356,17 @@ def picked_mutants(place, lines):
     return out
 
 
+def stale(place, lines, code):
+    """Entries of SPEED, SPEED_LINES and SAME that fit no line any more."""
+    inside = [(where[1], line, text.strip()) for where, line, text in zip(place, code, lines)
+              if where]
+    out = [p for p, _ in SPEED if not any(re.search(p, head) for head, _, _ in inside)]
+    out += [p for p, _ in SPEED_LINES if not any(re.search(p, line) for _, line, _ in inside)]
+    return out + ['%s: %s' % (functions, before) for functions, before, _, _ in SAME
+                  if not any(text == before and re.search(r'\b(%s)\(' % functions, head)
+                             for head, _, text in inside)]
+
+
 def drawn_mutants(sites, lines, place, tries):
     """Mutants at random, each once, as (line, new text of the line)."""
     drawn = set()
@@ -421,6 +419,8 @@ def main():
         sum(len(f) for _, f in sites), len(sites), len(sections), options.seed))
     for reason, count in sorted(spared.items()):
         print('spared: %d lines, %s' % (count, reason))
+    for entry in stale(place, lines, code):
+        print('SKIPPED: nothing is left of what this file spares: ' + entry)
     if options.list or not sites:
         return 0
     os.environ.setdefault('OMP_WAIT_POLICY', 'passive')  # as the Makefile does
