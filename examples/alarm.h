@@ -87,25 +87,31 @@ typedef struct alarm_rules {
     size_t count;
 } alarm_rules;
 
+// Returns the number in digits that a text is, or -1: none, or above max, which is below 10^5.
+static int alarm_digits(const char *text, int max) {
+    size_t digits = strspn(text, "0123456789");
+    return digits && digits < 6 && !text[digits] && atoi(text) <= max ? atoi(text) : -1;
+}
+
 // Reads "10.0.0.0/8" or an address. 0 if it is neither.
 static int alarm_network(const char *text, unsigned char address[16], int *bits) {
     char copy[64];
     char *slash;
+    int length = 0;
     if (strlen(text) >= sizeof copy) return 0;
     strcpy(copy, text);
     slash = strchr(copy, '/');
     if (slash) *slash = 0;
     if (!alarm_address_parse(copy, address)) return 0;
-    *bits = 128;
-    if (!slash) return 1;
-    *bits = strchr(copy, ':') ? 0 : 96;
-    if (!slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1)) return 0;
-    *bits += atoi(slash + 1);
-    return *bits <= 128;
+    *bits = slash && !strchr(copy, ':') ? 96 : 0;
+    if (slash) length = alarm_digits(slash + 1, 128 - *bits);
+    *bits = slash ? *bits + length : 128;
+    return length >= 0;
 }
 
 // Reads a file of rules, one a line: an address, a network, two of them (a pair), or "port N"; what
-// follows # is a remark. Returns 0, or the number of the line that is wrong; -1 without a file.
+// follows # is a remark. Returns 0, or the number of the line that is wrong, longer than `line` or
+// beyond ALARM_RULES; -1 if the file cannot be read.
 static int alarm_rules_read(alarm_rules *rules, const char *path) {
     char line[256], word[3][64];
     FILE *file = fopen(path, "r");
@@ -115,21 +121,23 @@ static int alarm_rules_read(alarm_rules *rules, const char *path) {
         alarm_rule *rule = &rules->rule[rules->count];
         int words;
         ++number;
+        bad = !strchr(line, '\n') && !feof(file);
         line[strcspn(line, "#\r\n")] = 0;
         words = sscanf(line, "%63s %63s %63s", word[0], word[1], word[2]);
-        if (words < 1) continue;
+        if (words < 1 || bad) continue;
         memset(rule, 0, sizeof *rule);
         rule->bits[0] = rule->bits[1] = rule->port = -1;
-        bad = words > 2 || rules->count + 1 >= ALARM_RULES;
+        bad = words > 2 || rules->count + 1 >= ALARM_RULES;  // the last one is for what is refused
         if (!bad && words == 2 && strcmp(word[0], "port") == 0) {
-            bad = strspn(word[1], "0123456789") != strlen(word[1]) || strlen(word[1]) > 5;
-            rule->port = bad ? -1 : atoi(word[1]);
+            rule->port = alarm_digits(word[1], 65535);
+            bad = rule->port < 0;
         } else {
             for (int i = 0; i < words && !bad; ++i)
                 bad = !alarm_network(word[i], rule->address[i], &rule->bits[i]);
         }
         ++rules->count;
     }
+    if (!bad && ferror(file)) number = bad = -1;
     fclose(file);
     return bad ? number : 0;
 }

@@ -1288,9 +1288,10 @@ static int run_live(app *a) {
 // Reads what shall not be shown.
 static int read_rules(app *a) {
     int line = a->ignore_path ? alarm_rules_read(&a->rules, a->ignore_path) : 0;
-    if (line < 0) return fail("cannot read %s", a->ignore_path);
-    return line ? fail("%s: line %d: expected an address, a network, two of them or \"port N\"",
-                       a->ignore_path, line) : 0;
+    if (line < 0) return fail("cannot read %s: %s", a->ignore_path, strerror(errno));
+    return line ? fail("%s: line %d: expected an address, a network, two of them or \"port N\", "
+                       "up to 254 bytes a line and %d such lines", a->ignore_path, line,
+                       ALARM_RULES - 1) : 0;
 }
 
 // All of it. What is learned anew is saved last, when nothing else can fail any more.

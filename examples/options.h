@@ -58,12 +58,13 @@ static inline int option_place(const char *choice, const char *text) {
     }
 }
 
-// Writes "a, b, c" for "a|b|c".
+// Writes "a, b or c" for "a|b|c".
 static inline void option_expect(const char *choice, char expected[160]) {
     size_t n = 0;
     for (; *choice && n < 150; ++choice) {
-        if (*choice == '|') expected[n++] = ',';
-        expected[n++] = *choice == '|' ? ' ' : *choice;
+        const char *between = strchr(choice + 1, '|') ? ", " : " or ";
+        if (*choice == '|') n += (size_t)snprintf(expected + n, 160 - n, "%s", between);
+        else expected[n++] = *choice;
     }
     expected[n] = 0;
 }

@@ -229,7 +229,8 @@ static int parse_options(app *a, int argc, char **argv) {
             pktseq_recipe_recommended(&a->recipe, NULL, NULL);  // other options go before it
         else if (strncmp(argv[i], "--continue", 10) == 0 && (argv[i][10] == '=' || !argv[i][10]))
             continued = argv[i][10] ? argv[i] + 11 : argv[i + 1];
-    if (continued && set_continued(a, continued)) return 1;
+    if (continued && *continued && strncmp(continued, "--", 2) != 0 && set_continued(a, continued))
+        return 1;  // else the list says what is wrong with the name
     order = (int)a->recipe.train.order;
     start = (int)a->recipe.dataset.start;
     loss = (int)a->recipe.loss;

@@ -235,6 +235,9 @@ refuses "an option's beginning" "did you mean --threshold?" ./detect --thres 3 c
 refuses "no epochs" 'found "0", expected a number above 0' ./train --epochs 0 cap.csv
 refuses "too many" "expected a whole number from 1 to 1000000" ./train --batch 4294967296 cap.csv
 refuses "an option instead of a value" 'found "--quiet"' ./train --out --quiet cap.csv
+refuses "an option instead of a model" 'found "--quiet"' ./train --continue --quiet cap.csv
+refuses "no name of a model" '--continue: found "", expected' ./train --continue "" cap.csv
+refuses "none of the words" "expected random, shuffled or file" ./train --order x cap.csv
 refuses "both" "exclude each other" ./train --epochs 2 --iterations 3 cap.csv
 refuses "a share that is meant in percent" "0.01 is 1 %" \
     ./detect --model $model --false-alarms 1 cap.csv
@@ -438,6 +441,14 @@ refuses "live, no distribution to take a rate from" "has no threshold" \
 echo "port x" >rules
 refuses "a rule that is none" "rules: line 1: expected an address" \
     ./detect --model $model --ignore rules cap.csv
+for rule in "port 99999" "10.0.0.0/99999999999999999999" "10.0.0.0/33" "10.0.0.0/" "::/129" \
+            "10.9.9.9 # $(printf '%0245d' 0) 0.0.0.0/0"; do
+    echo "$rule" >rules
+    refuses "the rule $rule" "rules: line 1: expected an address" \
+        ./detect --model $model --ignore rules cap.csv
+done
+mkdir -p folder
+refuses "rules in a folder" "cannot read folder" ./detect --model $model --ignore folder cap.csv
 echo "0.0.0.0/0" >rules
 ./detect --model $model --threshold -1 --live --ignore rules cap.csv >out
 check "ignored alarms are counted" grep -q "^incidents   0" out
