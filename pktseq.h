@@ -39,7 +39,7 @@ CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows t
 
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, tracker, sequences, packets -> codec -> dataset -> model
-          -> plain (the network, read it first), gru, forward, backward, optimizer -> train
+          -> plain (the network, read it first), work, gru, forward, backward, optimizer -> train
           -> use, detector, score, threshold, fit, drift -> stream, watch
           -> members, checkpoint, json, load, files
 
@@ -1159,7 +1159,6 @@ struct pktseqi_working;
 typedef struct pktseq_work {
     pktseq_config config;
     size_t batch, targets;  // the largest B and T that fit
-    size_t rows;            // target packets of a batch that fit; 0 = B*T
     int threads;            // of OpenMP, used for batches that are large enough
 
     // results of the last forward
@@ -2169,12 +2168,12 @@ extern "C" {
 
 PKTSEQI_COLD
 
-// Sizes come from files and callers, so none is multiplied or added without a look: a product that
-// does not fit is 0 and a sum the largest size_t, both of which pktseqi_alloc refuses. So a chain
-// of them needs no check in between; one at its end, by the allocation, is enough.
-// Returns a * b, or 0 if the product does not fit (no caller asks for zero bytes).
+// Sizes come from files and callers, so none is multiplied or added without a check. A result that
+// does not fit is the largest size_t, which pktseqi_alloc refuses. So a chain of them needs no
+// check in between: the allocation at its end is enough.
+// Returns a * b, or the largest size_t.
 static size_t pktseqi_times(size_t a, size_t b) {
-    return b != 0 && a > (size_t)-1 / b ? 0 : a * b;
+    return b != 0 && a > (size_t)-1 / b ? (size_t)-1 : a * b;
 }
 
 // The number of elements of an array.
@@ -2183,7 +2182,7 @@ static size_t pktseqi_times(size_t a, size_t b) {
 // The offset and the size of a struct's member, for lists of members.
 #define PKTSEQI_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 
-// Returns a + b, or the largest size_t, which no allocator can serve.
+// Returns a + b, or the largest size_t.
 static size_t pktseqi_plus(size_t a, size_t b) {
     return a > (size_t)-1 - b ? (size_t)-1 : a + b;
 }
@@ -9836,8 +9835,7 @@ static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pkts
     return PKTSEQ_OK;
 }
 
-// Encodes all rows of a table into *rows, memory of the dataset's own; unknown texts are counted. A
-// product that wraps is 0 bytes, which nobody allocates.
+// Encodes all rows of a table into *rows, memory of the dataset's own; unknown texts are counted.
 //   rows     out: (table->rows, the width of the form); NULL without memory
 static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
                                             const pktseq_table *table, pktseq_form form,
@@ -11205,14 +11203,15 @@ PKTSEQ_DEF const char *pktseq_build_info(void) { return pktseqi_choose()->build_
 
 // ---- >>model: parameters in one block, memory to work with ------------------------------------
 
-// A model is one block of numbers, a work one block of memory. PKTSEQ_TENSORS says what lies in the
-// first and PKTSEQI_ARRAYS what lies in the second: sizes, pointers and checkpoints are all made
-// from these two lists, so a new tensor or array is one new line.
+// A model is one block of numbers. The list PKTSEQ_TENSORS defines its layout: shapes, sizes, named
+// pointers, gradients and checkpoints are all generated from it, so a new tensor is one new line.
+// Besides: first weights, the growth of a trained model by new features, and the check that a pair
+// fits a model.
 
-// Lists name, shape and rank of every tensor of a config, in the order of the block, which is that
-// of the checkpoint, too.
+// Lists name, shape and rank of every tensor of a config, in the order of the block, which is also
+// the checkpoint's.
 //   tensor (PKTSEQ_TENSOR_COUNT) out; data is NULL, since there may be no block yet
-// The sizes must have been checked, as pktseqi_parameters does: products here may not wrap.
+// The sizes must have been checked by pktseqi_parameters: products here are not checked.
 static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tensor) {
     size_t D = config->in, O = config->out, H = config->hidden, i = 0;
 #define PKTSEQI_X(field_, name_, rows_, cols_) \
@@ -11225,21 +11224,21 @@ static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tens
 #undef PKTSEQI_X
 }
 
-// Returns how many numbers all tensors have, or 0 where that does not fit size_t.
+// Returns the number of parameters of a config, or 0 if a size is 0 or the sum does not fit size_t.
 static size_t pktseqi_parameters(const pktseq_config *config) {
     pktseq_tensor tensor[PKTSEQ_TENSOR_COUNT];
     size_t n = 0, widest = pktseqi_plus(pktseqi_plus(config->in, config->out), config->hidden);
     if (!config->in || !config->out || !config->hidden) return 0;
-    // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2: if that fits, every product
-    // below does.
-    if (!pktseqi_times(pktseqi_times(widest, widest), 20)) return 0;
+    // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2. If that fits, so does every
+    // product below.
+    if (pktseqi_times(pktseqi_times(widest, widest), 20) == (size_t)-1) return 0;
     pktseqi_tensor_list(config, tensor);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) n += tensor[i].rows * tensor[i].cols;
     return n;
 }
 
 // Points every named tensor into a block of pktseqi_parameters numbers. Parameters and gradients
-// are laid out alike, so a loop over one block can walk the other.
+// have the same layout, so one loop can walk both blocks.
 static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *block,
                                   pktseq_tensors *tensors) {
     size_t D = config->in, O = config->out, H = config->hidden;
@@ -11253,7 +11252,7 @@ static void pktseqi_tensors_place(const pktseq_config *config, pktseq_real *bloc
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
     pktseq_config config;
     memset(&config, 0, sizeof config);
-    // The reference's size; the recommended recipe takes 64.
+    // The reference's size; the recommended recipe uses 64.
     config.hidden = 256;
     if (dataset) {
         config.in = dataset->in;
@@ -11266,8 +11265,8 @@ PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset) {
     return config;
 }
 
-// Makes the model's own copy of its groups; without any, every output is a number of its own. They
-// must cover the outputs from the first to the last, since loss and scores walk over groups alone.
+// Copies the groups into memory of the model; without any, each output becomes a group of one
+// number. Groups must cover all outputs in order, since losses and scores walk over groups alone.
 static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err) {
     pktseq_config *config = &model->config;
     size_t groups = config->groups ? config->groups : config->out, next = 0;
@@ -11294,28 +11293,29 @@ static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err
     return PKTSEQ_OK;
 }
 
-// Allocates a model whose parameters are not set yet. On failure it is empty.
+// Checks the config and allocates a model without setting its parameters. On failure the model is
+// empty.
 static pktseq_status pktseqi_model_alloc(pktseq_model *model, const pktseq_config *config,
                                          const pktseq_allocator *allocator, pktseq_error *err) {
     pktseq_status status;
-    size_t bytes;
     memset(model, 0, sizeof *model);
     if (!config) return pktseqi_bad_argument(err, "config is NULL");
     if (!config->in || !config->out || !config->hidden)
         return pktseqi_bad_argument(err, "in, out and hidden must be at least 1");
     if (config->start != PKTSEQ_START_TARGET && config->start != PKTSEQ_START_INPUT)
         return pktseqi_bad_argument(err, "the config names an unknown start");
-    // So that N + T cannot wrap where T is the length of a sequence in memory.
+    // Then N + T cannot wrap, where T is the length of a sequence in memory.
     if (config->inputs > UINT32_MAX) return pktseqi_bad_argument(err, "inputs is beyond 2^32");
     if (config->loss != PKTSEQ_LOSS_MSE && config->loss != PKTSEQ_LOSS_NLL)
         return pktseqi_bad_argument(err, "the config names an unknown loss");
     model->allocator = pktseqi_allocator(allocator);
     model->config = *config;
     model->parameters = pktseqi_parameters(config);
-    // 63 bytes more, to put the block on a cache line's border; 0 bytes, which no allocation can
-    // serve, stand for a size that does not fit.
-    bytes = pktseqi_times(model->parameters, sizeof *model->block);
-    model->memory = pktseqi_alloc_large(&model->allocator, bytes ? pktseqi_plus(bytes, 63) : 0, 1);
+    // 63 bytes more, to align the block to a cache line.
+    if (model->parameters)
+        model->memory = pktseqi_alloc_large(
+            &model->allocator,
+            pktseqi_plus(pktseqi_times(model->parameters, sizeof *model->block), 63), 1);
     status = model->memory ? pktseqi_model_groups(model, err) : pktseqi_no_memory(err);
     if (status) {
         pktseq_model_free(model);
@@ -11335,9 +11335,9 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_con
     if (!model) return pktseqi_bad_argument(err, "model is NULL");
     status = pktseqi_model_alloc(model, config, allocator, err);
     if (status) return status;
-    // U(-1/sqrt(H), 1/sqrt(H)) for every tensor, as torch.nn.GRU does and as torch.nn.Linear does
-    // for H inputs. Numbers are drawn in double and rounded once, so that float and double models
-    // of one seed begin alike.
+    // U(-1/sqrt(H), 1/sqrt(H)) for every tensor, like torch.nn.GRU, and torch.nn.Linear with H
+    // inputs. Numbers are drawn in double and rounded once, so float and double models of one seed
+    // start from the same weights.
     bound = 1 / sqrt((double)model->config.hidden);
     for (size_t i = 0; i < model->parameters; ++i)
         model->block[i] = (pktseq_real)((2 * pktseqi_random_unit(&state) - 1) * bound);
@@ -11350,7 +11350,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
     pktseq_real *data;
     if (!model || !model->block || !tensor || index >= PKTSEQ_TENSOR_COUNT)
         return PKTSEQ_ERROR_ARGUMENT;
-    // Ten tensors: adding up what lies before each needs no second table.
+    // With ten tensors, adding the sizes of those before needs no second table.
     pktseqi_tensor_list(&model->config, list);
     data = model->block;
     for (size_t i = 0; i < index; ++i) data += list[i].rows * list[i].cols;
@@ -11360,15 +11360,15 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 }
 
 // Copies `count` columns of a matrix old (rows, old_cols), from old_at on, to w (rows, cols) from
-// `at` on: a feature is a column of the weights that take it in.
+// `at` on. A feature is a column of the weights that it is multiplied with.
 static void pktseqi_columns_copy(pktseq_real *w, size_t cols, size_t at, const pktseq_real *old,
                                  size_t old_cols, size_t old_at, size_t count, size_t rows) {
     for (size_t r = 0; r < rows; ++r)
         memcpy(w + r * cols + at, old + r * old_cols + old_at, count * sizeof *w);
 }
 
-// Copies the decoder's weights of a group of outputs, and makes those of its new classes: zeros,
-// with the bias of the rarest old class. Random weights and means of the old ones were tried, too:
+// Copies the decoder's weights of a group of outputs, and sets those of its new classes: zeros,
+// with the bias of the rarest old class. Random weights, and means of the old ones, were tried too;
 // they lose more of what was learned.
 static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *model,
                                      const pktseq_group *group, const pktseq_group *old) {
@@ -11380,21 +11380,21 @@ static void pktseqi_model_grow_group(pktseq_model *grown, const pktseq_model *mo
     memcpy(to->out_w + group->first * H, from->out_w + old->first * H,
            old->count * H * sizeof *to->out_w);
     memcpy(to->out_b + group->first, from->out_b + old->first, old->count * sizeof *to->out_b);
-    // The lowest bias is the rarest class as far as the model knows: softmax of zeros plus bias.
+    // The class with the lowest bias is the rarest by the model's prior: softmax(0 + bias).
     for (size_t o = old->first; o < old->first + old->count; ++o)
         if (from->out_b[o] < from->out_b[rarest]) rarest = o;
     for (size_t o = group->first + old->count; o < group->first + group->count; ++o)
         to->out_b[o] = from->out_b[rarest];
 }
 
-// Tells whether codec `to` begins with all that `from` has: the same fields, with at least its
-// categories, in the same order.
+// Returns 1 if codec `to` extends `from`: it has the same fields, and their categories begin with
+// those of `from` in the same order.
 static int pktseqi_codec_extends(const pktseq_codec *to, const pktseq_codec *from) {
     if (to->field_count != from->field_count) return 0;
     for (size_t f = 0; f < to->field_count; ++f) {
         pktseq_field field = to->field[f];
         if (field.category_count < from->field[f].category_count) return 0;
-        // As many categories as before must be the same ones; what follows them is new.
+        // The first categories, as many as `from` has, must be equal; the others are new.
         field.category_count = from->field[f].category_count;
         if (pktseqi_field_differs(&field, &from->field[f])) return 0;
     }
@@ -11414,19 +11414,19 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
                                          "codecs is NULL");
     if (from && !pktseqi_codec_extends(to, from))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "one codec does not extend the other");
-    // Without codecs only equal shapes can be meant; with them each codec must fit its own model.
+    // Without codecs the shapes must be equal; with them each codec must fit its model.
     if (model->config.in != (from ? from->features : config->in) ||
         model->config.out != (from ? from->targets : config->out) ||
         (to && (config->in != to->features || config->out != to->targets)))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the model has %z features in and %z "
                              "out; these do not fit", model->config.in, model->config.out);
-    // Units cannot be added: every unit's weights depend on all others.
+    // Units cannot be added: the weights of every unit depend on all others.
     own = *config;
     own.hidden = model->config.hidden;
     status = pktseqi_model_alloc(grown, &own, allocator, err);
     if (status) return status;
-    // What depends on features that are new is zero, and filled column by column; the rest has the
-    // same shape in both models.
+    // Tensors of equal shape are copied. The others, which depend on the features, start from zero
+    // and are filled column by column.
     memset(grown->block, 0, grown->parameters * sizeof *grown->block);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
         pktseq_tensor a, b;
@@ -11434,7 +11434,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
         if (a.rows == b.rows && a.cols == b.cols)
             memcpy(b.data, a.data, a.rows * a.cols * sizeof *a.data);
     }
-    // Context is no input of the network; the detector models it.
+    // Context is not an input of the network: the detector models it.
     for (size_t f = 0; from && f < from->field_count; ++f)
         if (from->field[f].role != PKTSEQ_ROLE_CONTEXT)
             pktseqi_columns_copy(grown->tensor.enc_w_ih, own.in, to->first[f],
@@ -11452,13 +11452,13 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     memset(model, 0, sizeof *model);
 }
 
-// Tells whether a pair says what comes.
+// Returns 1 if the pair has a target.
 static int pktseqi_has_target(const pktseq_pair *pair) {
     return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
 }
 
-// Tells whether packed rows are those of such a model: one number of a row for each group, and each
-// column that a row names is an input of the network. That makes every index below safe.
+// Returns 1 if packed rows fit a model of this config: as many features, and the same groups. Then
+// every column that a row can name is an input of the network, and every index below is in range.
 static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *config) {
     if (p->features != config->in || p->groups != config->groups || p->groups == 0) return 0;
     for (size_t g = 0; g < p->groups; ++g)  // not memcmp: there is padding between the fields
@@ -11469,8 +11469,8 @@ static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *co
     return 1;
 }
 
-// Checks that a pair is one for such a model, with all its memory there.
-//   known   1: its target must be there, too
+// Checks that a pair fits a model of this config and has no NULL where memory is needed.
+//   known   1: the target is needed, too
 static pktseq_status pktseqi_pair_check(const pktseq_config *config, const pktseq_pair *pair,
                                         int known) {
     const pktseq_packing *p = pair->packing;
@@ -11481,135 +11481,406 @@ static pktseq_status pktseqi_pair_check(const pktseq_config *config, const pktse
                ? PKTSEQ_ERROR_MISMATCH : PKTSEQ_OK;
 }
 
-// Parameters of a task: 64 KB of each of gradients, velocity and weights, which is long beside the
-// microsecond or two that a task costs, and short enough for eight tasks in a model of H = 64.
-enum { PKTSEQI_CHUNK = 16384 };
+// One of the two GRUs of a model, or its gradients.
+typedef struct pktseqi_gru {
+    pktseq_real *w_ih;  // (3H, D)
+    pktseq_real *w_hh;  // (3H, H)
+    pktseq_real *b_ih;  // (3H)
+    pktseq_real *b_hh;  // (3H)
+    size_t D, H;        // D: what goes in, the model's D (encoder) or O (decoder)
+} pktseqi_gru;
 
+// Returns the encoder, which reads the input packets, or the decoder, which forecasts. The input of
+// the decoder is a token, so its D is the model's O.
+static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tensors *tensor,
+                                  int decoder) {
+    pktseqi_gru gru;
+    gru.w_ih = decoder ? tensor->dec_w_ih : tensor->enc_w_ih;
+    gru.w_hh = decoder ? tensor->dec_w_hh : tensor->enc_w_hh;
+    gru.b_ih = decoder ? tensor->dec_b_ih : tensor->enc_b_ih;
+    gru.b_hh = decoder ? tensor->dec_b_hh : tensor->enc_b_hh;
+    gru.D = decoder ? config->out : config->in;
+    gru.H = config->hidden;
+    return gru;
+}
+
+// ---- >>plain: the whole network and its gradient, one number after the other ------------------
+
+// What >>gru, >>forward, >>loss and >>backward do for batches, with vectors and threads, is written
+// here as in THE MATHEMATICS: one sequence, one loop per sum, all in double. Read it first. A fast
+// function names the function here that it computes (plain_gru is pktseqi_plain_gru), and tests
+// compare the two.
+//
+// Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
+// state h is passed along it. The output of each decoder step is the next step's input (free
+// running; with teacher forcing that is the true packet, y[0]):
+//
+//     step s        0       1       2       3             4
+//     input       x[0]    x[1]    x[2]    first     .-> out[0]
+//                   |       |       |       |       |     |
+//     h      0 --> enc --> enc --> enc --> dec -----|--> dec
+//                                           |       |     |
+//     output                              out[0] ---'   out[1]
+//     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
+//
+// dv is short for d loss / d v. The backward pass is the forward pass, read from its last line to
+// its first (Werbos 1990): a line marked "was: y = f(x)" gives dx += dy * f'(x). It is += because a
+// value that is used twice changes the loss twice: h enters its own output and the next step, an
+// output enters the loss and the next token, a weight enters every step of its network.
+
+// y = W x + b          x (cols)  ->  y (rows)
+static void pktseqi_plain_linear(const pktseq_real *w, const pktseq_real *b, size_t rows,
+                                 size_t cols, const double *x, double *y) {
+    for (size_t i = 0; i < rows; ++i) {
+        y[i] = (double)b[i];
+        for (size_t k = 0; k < cols; ++k) y[i] += (double)w[i * cols + k] * x[k];
+    }
+}
+
+// was: y = W x + b     dW += dy x'    db += dy    dx += W' dy
+// dW and db lie in grad where W and b lie in the model's block.
+static void pktseqi_plain_linear_back(const pktseq_model *m, pktseq_plain *p, const pktseq_real *w,
+                                      const pktseq_real *b, size_t rows, size_t cols,
+                                      const double *x, const double *dy, double *dx) {
+    double *dw = p->grad + (w - m->block), *db = p->grad + (b - m->block);
+    for (size_t i = 0; i < rows; ++i) {
+        db[i] += dy[i];
+        for (size_t k = 0; k < cols; ++k) {
+            dw[i * cols + k] += dy[i] * x[k];
+            dx[k] += (double)w[i * cols + k] * dy[i];
+        }
+    }
+}
+
+// Returns 1 / (1 + e^-v), from 0 to 1: how far a gate is open. Its derivative is s*(1 - s).
+static double pktseqi_plain_sigmoid(double v) { return 1 / (1 + exp(-v)); }
+
+// Step s of a GRU (Cho et al. 2014), with r after the product, as in cuDNN and in PyTorch's nn.GRU.
+//   x (D), h (H)  ->  r z n q (H each), h2 (H)        a, b (3H): what x and h contribute to r, z, n
+static void pktseqi_plain_gru(const pktseq_model *m, pktseq_plain *p, size_t s) {
+    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
+    size_t H = w.H;
+    const double *h = p->h + s * H, *a = p->a, *b = p->b;
+    double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H, *h2 = p->h + (s + 1) * H;
+    pktseqi_plain_linear(w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, p->a);
+    pktseqi_plain_linear(w.w_hh, w.b_hh, 3 * H, H, h, p->b);
+    for (size_t j = 0; j < H; ++j) {
+        r[j] = pktseqi_plain_sigmoid(a[j] + b[j]);          // reset: how much of q enters n
+        z[j] = pktseqi_plain_sigmoid(a[H + j] + b[H + j]);  // update: how much of h is kept
+        q[j] = b[2 * H + j];
+        n[j] = tanh(a[2 * H + j] + r[j] * q[j]);            // new
+        h2[j] = (1 - z[j]) * n[j] + z[j] * h[j];
+    }
+}
+
+// The derivatives of that step: dh2 (H)  ->  dx (D), dh (H), gradients
+//   gi, gh (3H) = d loss / d a, d b, in the memory of a, b; they differ in the last third
+static void pktseqi_plain_gru_back(const pktseq_model *m, pktseq_plain *p, size_t s) {
+    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
+    size_t H = w.H;
+    const double *h = p->h + s * H, *dh2 = p->dh + (s + 1) * H;
+    const double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H;
+    double *dh = p->dh + s * H, *gi = p->a, *gh = p->b;
+    for (size_t j = 0; j < H; ++j) {
+        double dz = dh2[j] * (h[j] - n[j]), dn = dh2[j] * (1 - z[j]);  // was: (1 - z)*n + z*h
+        double an = dn * (1 - n[j] * n[j]);                            // was: n = tanh(..)
+        double dr = an * q[j], dq = an * r[j];                         // was: a_n + r*q
+        dh[j] = dh2[j] * z[j];
+        gi[j] = gh[j] = dr * r[j] * (1 - r[j]);                        // was: r = sigmoid(..)
+        gi[H + j] = gh[H + j] = dz * z[j] * (1 - z[j]);                // was: z = sigmoid(..)
+        gi[2 * H + j] = an;
+        gh[2 * H + j] = dq;
+    }
+    pktseqi_plain_linear_back(m, p, w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, gi,
+                              p->dx + s * p->width);
+    pktseqi_plain_linear_back(m, p, w.w_hh, w.b_hh, 3 * H, H, h, gh, dh);
+}
+
+// Turns v = W h + b of a group of outputs (n) into what the loss expects: a number stays, a flag
+// becomes a probability, classes a distribution. The maximum is subtracted first so that no power
+// overflows.
+//   sigmoid(v)          softmax(v)[i] = e^v[i] / sum of e^v
+static void pktseqi_plain_link(pktseq_group_kind kind, double *v, size_t n) {
+    double max = v[0], sum = 0;
+    if (kind == PKTSEQ_GROUP_FLAG) v[0] = pktseqi_plain_sigmoid(v[0]);
+    if (kind != PKTSEQ_GROUP_CLASS) return;
+    for (size_t i = 0; i < n; ++i) max = v[i] > max ? v[i] : max;
+    for (size_t i = 0; i < n; ++i) sum += v[i] = exp(v[i] - max);
+    for (size_t i = 0; i < n; ++i) v[i] /= sum;
+}
+
+// Returns the kind of group g in the loss: with MSE all outputs are numbers.
+static pktseq_group_kind pktseqi_plain_kind(const pktseq_config *c, size_t g) {
+    return c->loss == PKTSEQ_LOSS_MSE ? PKTSEQ_GROUP_NUMBER : c->group[g].kind;
+}
+
+// Returns -log p in nats. p may have been rounded to 0, so it is at least `min`. NaN and infinity
+// stay, tested by their bits: a diverged network must not look like an improbable packet.
+static double pktseqi_surprisal(double p, double min) {
+    return -log(pktseqi_finite(&p) && p < min ? min : p);
+}
+
+// The least probability in a loss: one group of a packet costs at most 69 nats. The gradient
+// ignores the clamp.
+#define PKTSEQI_MIN_LIKELIHOOD 1e-30
+
+// Returns the loss of step s; links the outputs, and sets dout = d loss / d (W h + b).
+//   number   (out - y)^2 / 2                            dout = out - y
+//   flag     -(y log out + (1 - y) log(1 - out))        dout = out - y
+//   class    -sum of y log out                          dout = out * (sum of y) - y
+//   MSE      2 / O times that of numbers
+static double pktseqi_plain_loss(const pktseq_config *c, pktseq_plain *p, size_t s) {
+    double *out = p->out + s * c->out, *dout = p->dout + s * c->out, loss = 0;
+    double scale = c->loss == PKTSEQ_LOSS_MSE ? 2 / (double)c->out : 1;
+    const double *y = p->y + (s + 1) * c->out;
+    for (size_t g = 0, n; g < c->groups; ++g, out += n, dout += n, y += n) {
+        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
+        double sum = 0;
+        n = c->group[g].count;
+        pktseqi_plain_link(kind, out, n);
+        for (size_t i = 0; i < n; ++i) sum += y[i];
+        for (size_t i = 0; i < n; ++i) {
+            double e = (kind == PKTSEQ_GROUP_CLASS ? out[i] * sum : out[i]) - y[i];
+            dout[i] = scale * e;
+            if (kind == PKTSEQ_GROUP_NUMBER) loss += scale * e * e / 2;
+            else loss += y[i] * pktseqi_surprisal(out[i], PKTSEQI_MIN_LIKELIHOOD);
+            if (kind == PKTSEQ_GROUP_FLAG)
+                loss += (1 - y[i]) * pktseqi_surprisal(1 - out[i], PKTSEQI_MIN_LIKELIHOOD);
+        }
+    }
+    return loss;
+}
+
+// Adds to dout of step s - 1 its second part: the effect of that output as the token of step s.
+//   was: token = leaky_relu(out)              f = dtoken * (token > 0 ? 1 : 0.01)
+//   was: out = v, sigmoid(v) or softmax(v)    dv += f, f * out * (1 - out) or out * (f - sum f out)
+static void pktseqi_plain_fed_back(const pktseq_config *c, pktseq_plain *p, size_t s) {
+    const double *token = p->x + s * p->width, *dtoken = p->dx + s * p->width;
+    const double *out = p->out + (s - 1) * c->out;
+    double *dout = p->dout + (s - 1) * c->out;
+    for (size_t g = 0; g < c->groups; ++g) {
+        size_t first = c->group[g].first, past = first + c->group[g].count;
+        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
+        double sum = 0;
+        for (size_t o = first; o < past; ++o)
+            sum += dtoken[o] * (token[o] > 0 ? 1 : 0.01) * out[o];
+        for (size_t o = first; o < past; ++o) {
+            double f = dtoken[o] * (token[o] > 0 ? 1 : 0.01);
+            if (kind == PKTSEQ_GROUP_FLAG) f *= out[o] * (1 - out[o]);
+            if (kind == PKTSEQ_GROUP_CLASS) f = out[o] * (f - sum);
+            dout[o] += f;
+        }
+    }
+}
+
+// The forward pass: N steps of the encoder, T of the decoder. The decoder's token is the first
+// token (y[N]), then the previous output or, with teacher forcing, the previous true packet.
+static void pktseqi_plain_forward(const pktseq_model *m, pktseq_plain *p, int teacher) {
+    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
+    for (size_t s = 0; s < p->steps; ++s) {
+        for (size_t o = 0; s >= N && o < O; ++o) {
+            double v = s == N || teacher ? p->y[s * O + o] : p->out[(s - 1) * O + o];
+            p->x[s * p->width + o] = v > 0 ? v : 0.01 * v;  // leaky_relu
+        }
+        pktseqi_plain_gru(m, p, s);
+        if (s < N) continue;
+        pktseqi_plain_linear(m->tensor.out_w, m->tensor.out_b, O, H, p->h + (s + 1) * H,
+                             p->out + s * O);
+        p->loss += pktseqi_plain_loss(&m->config, p, s);
+    }
+}
+
+// The backward pass, from the last step to the first. dh starts as zero: nothing follows the last
+// step.
+static void pktseqi_plain_backward(const pktseq_model *m, pktseq_plain *p, int teacher) {
+    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
+    for (size_t s = p->steps; s-- > 0;) {
+        if (s >= N)
+            pktseqi_plain_linear_back(m, p, m->tensor.out_w, m->tensor.out_b, O, H,
+                                      p->h + (s + 1) * H, p->dout + s * O, p->dh + (s + 1) * H);
+        pktseqi_plain_gru_back(m, p, s);
+        if (s > N && !teacher) pktseqi_plain_fed_back(&m->config, p, s);
+    }
+}
+
+// Allocates all arrays, filled with zeros. Returns 0 without memory.
+static int pktseqi_plain_alloc(const pktseq_model *m, size_t targets, pktseq_plain *p) {
+    size_t O = m->config.out, H = m->config.hidden, all = 0;
+    size_t W = m->config.in > O ? m->config.in : O, S = pktseqi_plus(m->config.inputs, targets);
+    size_t ends = pktseqi_plus(S, 1);
+    struct {
+        double **to;
+        size_t count;
+    } array[] = {{&p->x, pktseqi_times(S, W)},        {&p->h, pktseqi_times(ends, H)},
+                 {&p->gate, pktseqi_times(S, 4 * H)}, {&p->y, pktseqi_times(ends, O)},
+                 {&p->out, pktseqi_times(S, O)},      {&p->dout, pktseqi_times(S, O)},
+                 {&p->dx, pktseqi_times(S, W)},       {&p->dh, pktseqi_times(ends, H)},
+                 {&p->a, 3 * H},                      {&p->b, 3 * H},
+                 {&p->grad, m->parameters}};
+    double *at;
+    for (size_t i = 0; i < PKTSEQI_LENGTH(array); ++i) all = pktseqi_plus(all, array[i].count);
+    p->memory = at = (double *)pktseqi_alloc_zeroed(&p->allocator, all, sizeof *at);
+    for (size_t i = 0; at && i < PKTSEQI_LENGTH(array); at += array[i++].count) *array[i].to = at;
+    p->steps = S;
+    p->width = W;
+    return at != NULL;
+}
+
+// Fills in what is known before the first step: x of the encoder, and y. A packed packet is
+// unpacked in dx, which is not in use yet and cleared afterwards.
+static void pktseqi_plain_read(const pktseq_config *c, pktseq_plain *p, const pktseq_pair *pair) {
+    const pktseq_packing *k = pair->packing;
+    size_t N = c->inputs, D = c->in, O = c->out;
+    pktseq_real *row = (pktseq_real *)p->dx;
+    for (size_t s = 0; s <= p->steps; ++s) {
+        double *to = s < N ? p->x + s * p->width : p->y + s * O;
+        size_t n = k ? k->fields : s < N ? D : O;
+        const pktseq_real *from;
+        if (s < N) from = (k ? pair->packed_input : pair->input) + s * n;
+        else if (s == N) from = k ? pair->packed_first : pair->first;
+        else from = (k ? pair->packed_target : pair->target) + (s - N - 1) * n;
+        if (!from) continue;  // no first token: zeros
+        for (size_t f = 0; k && s < N && f < n; ++f) pktseqi_unpack(&k->field[f], from[f], row);
+        if (k && s >= N) pktseqi_unpack_targets(k, from, row);
+        for (size_t i = 0; i < (s < N ? D : O); ++i) to[i] = (double)(k ? row : from)[i];
+    }
+    memset(p->dx, 0, p->width * sizeof *p->dx);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_model *model,
+                                           const pktseq_pair *pair, int teacher,
+                                           const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_status status;
+    if (!plain) return pktseqi_bad_argument(err, "plain is NULL");
+    memset(plain, 0, sizeof *plain);
+    if (!model || !model->block || !pair)
+        return pktseqi_bad_argument(err, "model or pair is NULL, or the model is empty");
+    status = pktseqi_pair_check(&model->config, pair, 1);
+    if (status) return pktseqi_error(err, status, 0, "the pair is not one for this model");
+    plain->allocator = pktseqi_allocator(allocator);
+    if (!pktseqi_plain_alloc(model, pair->targets, plain)) {
+        memset(plain, 0, sizeof *plain);
+        return pktseqi_no_memory(err);
+    }
+    pktseqi_plain_read(&model->config, plain, pair);
+    pktseqi_plain_forward(model, plain, teacher);
+    pktseqi_plain_backward(model, plain, teacher);
+    return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain) {
+    if (!plain) return;
+    pktseqi_free(&plain->allocator, plain->memory);
+    memset(plain, 0, sizeof *plain);
+}
+
+// ---- >>work: the memory of forward and backward -----------------------------------------------
+
+// A work is one block of memory: its state, the arrays of PKTSEQI_ARRAYS and the gradients, with
+// sizes for the largest batch. Sizes and pointers are generated from that list, so a new array is
+// one new line.
+//
 // Time runs over S = N + T steps. At step s only the first active[s] sequences of the batch are
-// still alive (they are sorted, longest first), so their rows lie together without padding:
+// left (they are sorted, longest first), so their rows lie together without padding:
 //
 //      row[0] = 0     row[1]        row[2]                         row[S]
 //        | s = 0: B rows | s = 1: B    | ...  | s: active[s] rows | |
-//
-// The arrays of a work, X(type, field, rows, cols). B sequences have SB rows in all steps together,
-// NB of the encoder's and TB of the decoder's; K is 1 where there is a backward pass, else 0.
-// Arrays of sequences are sorted as the batch is, but sequence_loss.
-//   sequence_loss  (B)      in the caller's order
-//   order          (B)      caller's index of each sorted sequence
-//   place          (B)      where the caller's sequence went
-//   active         (S)      sequences that are alive at a step
-//   row            (S + 1)  the first row of a step; row[S] is the number of packets
-//   counts         (T + 2)  for sorting
-//   pair           (B)      what the caller gave, its memory still the caller's
-//   forced         (B)      1 = teacher forcing
-//   input          (SB)     where the input of a row lies,
-//   before, after  (SB)     and its state before the step and after it
-//   x              (NB, D)  inputs of the encoder
-//   token          (TB, O)  inputs of the decoder, after LeakyReLU
-//   entry          (TB, G)  what is not zero of them, where all are packed and forced
-//   h              (B + SB, H)  hidden states; the first B rows are zeros, for the encoder to start
-//   gate           (SB, 4H) r z n q, which the backward pass turns into their derivatives; without
-//                           one, a single step's rows are used again and again
-//   out            (TB, O)  outputs, with NLL means and probabilities
-//   dout           (TB, O)  d loss / d (W h + b)
-//   dh, dtoken     (B, H or O)  d loss / d h and / d token of the current step
-//   dh_part, dtoken_part    what 64 hidden units add to them
-//   column         (O, 3H)  gradients of the decoder's W_ih, transposed, where tokens are packed
-//   said           (O)      1 = a packet of the batch has something in this column
-//   squares        (chunks) sums of squares of the gradients
+
+// Parameters of one task of the optimizer: 64 KB each of gradients, velocity and weights. That is
+// long beside the microsecond or two that a task costs, and gives eight tasks in a model of H = 64.
+enum { PKTSEQI_CHUNK = 16384 };
+
+// The arrays, X(type, field, rows, cols). All steps of B sequences have SB rows: NB of the encoder
+// and TB of the decoder. K is 1 if the work has memory for backward, else 0; E is 1 if the tokens
+// of a packed batch may stay packed. Arrays over sequences are in sorted order, but sequence_loss.
 typedef const pktseq_real *pktseqi_row;
 #define PKTSEQI_ARRAYS(X) \
-    X(double, sequence_loss, B, 1) \
-    X(size_t, order, B, 1) \
-    X(size_t, place, B, 1) \
-    X(size_t, active, S, 1) \
-    X(size_t, row, pktseqi_plus(S, 1), 1) \
-    X(size_t, counts, pktseqi_plus(work->targets, 2), 1) \
-    X(pktseq_pair, pair, B, 1) \
-    X(unsigned char, forced, B, 1) \
-    X(pktseqi_row, input, K * SB, 1) \
-    X(pktseqi_row, before, K * SB, 1) \
-    X(pktseqi_row, after, K * SB, 1) \
-    X(pktseq_real, x, NB, config->in) \
-    X(pktseq_real, token, TB, O) \
-    X(pktseqi_nonzero, entry, pktseqi_takes_entries(config) ? TB : 0, config->groups) \
-    X(pktseq_real, h, pktseqi_plus(SB, B), state.h_stride) \
-    X(pktseq_real, gate, K ? SB : B, state.gate_stride) \
-    X(pktseq_real, out, TB, O) \
-    X(pktseq_real, dout, K * TB, O) \
-    X(pktseq_real, dh, K * B, state.h_stride) \
-    X(pktseq_real, dtoken, K * B, O) \
-    X(pktseq_real, dh_part, K * B, state.h_stride) \
-    X(pktseq_real, dtoken_part, K * B, O) \
-    X(pktseq_real, column, pktseqi_takes_entries(config) ? K * O : 0, pktseqi_area(3, H)) \
-    X(unsigned char, said, pktseqi_takes_entries(config) ? K * O : 0, 1) \
-    X(double, squares, K * (work->parameters / PKTSEQI_CHUNK + 1), 1)
+    X(double, sequence_loss, B, 1)      /* in the caller's order */ \
+    X(size_t, order, B, 1)              /* the caller's index of a sorted sequence */ \
+    X(size_t, place, B, 1)              /* the sorted index of a caller's sequence */ \
+    X(size_t, active, S, 1)             /* sequences that are left at a step */ \
+    X(size_t, row, pktseqi_plus(S, 1), 1)  /* the first row of a step; row[S] packets in all */ \
+    X(size_t, counts, pktseqi_plus(work->targets, 2), 1)  /* scratch for sorting */ \
+    X(pktseq_pair, pair, B, 1)          /* copies of the caller's views */ \
+    X(unsigned char, forced, B, 1)      /* 1 = teacher forcing */ \
+    X(pktseqi_row, input, K * SB, 1)    /* a row's input, .. */ \
+    X(pktseqi_row, before, K * SB, 1)   /* .. its hidden state before the step .. */ \
+    X(pktseqi_row, after, K * SB, 1)    /* .. and after it */ \
+    X(pktseq_real, x, NB, config->in)   /* inputs of the encoder */ \
+    X(pktseq_real, token, TB, O)        /* inputs of the decoder, after LeakyReLU */ \
+    X(pktseqi_nonzero, entry, E * TB, config->groups)  /* or what is not zero of them */ \
+    X(pktseq_real, h, pktseqi_plus(SB, B), state.h_stride)  /* states; B rows of zeros first */ \
+    X(pktseq_real, gate, K ? SB : B, state.gate_stride)  /* r z n q, later their derivatives */ \
+    X(pktseq_real, out, TB, O)          /* outputs, with NLL means and probabilities */ \
+    X(pktseq_real, dout, K * TB, O)     /* d loss / d (W h + b) */ \
+    X(pktseq_real, dh, K * B, state.h_stride)  /* d loss / d h of the current step */ \
+    X(pktseq_real, dtoken, K * B, O)    /* d loss / d token of the current step */ \
+    X(pktseq_real, dh_part, K * B, state.h_stride)  /* what 64 hidden units add to dh .. */ \
+    X(pktseq_real, dtoken_part, K * B, O)  /* .. and to dtoken */ \
+    X(pktseq_real, column, K * E * O, pktseqi_times(3, H))  /* dW_ih of the decoder, transposed */ \
+    X(unsigned char, seen, K * E * O, 1)  /* 1 = a packed token is not zero in this column */ \
+    X(double, squares, K * (work->parameters / PKTSEQI_CHUNK + 1), 1)  /* of a chunk's gradients */
 
-// What forward and backward work with, at the front of a work's block: a copy of what the caller
-// set and what only they see. It never points back at the work, which the caller may move.
+// The state that forward and backward share, at the front of a work's block. It never points back
+// to the work, which the caller may move.
 typedef struct pktseqi_working {
     pktseq_config config;
-    int threads;          // of OpenMP; 1 in training's loop without a pool
+    int threads;          // of OpenMP; 1 in a training loop without a pool
     size_t count, steps;  // B, S of the last forward
     int forward_only;     // 1: gate holds one step only, and there is no memory for backward
-    int has_loss;         // 1 when every pair had targets
-    int all_forced;       // 1 when all sequences are teacher-forced
+    int has_loss;         // 1 if every pair had a target
+    int all_forced;       // 1 if all sequences are teacher-forced
     int can_backward;     // 1 between a forward with targets and backward
-    int lazy, pending;    // see >>optimizer; 1 between a lazy backward and its gradients
-    pktseq_real clip;     // what a lazy work's gradients are still to be multiplied by
+    int lazy, pending;    // see >>optimizer; pending: 1 between a lazy backward and its gradients
+    pktseq_real clip;     // factor that a lazy work's gradients have still to be multiplied by
     const pktseq_packing *packing;  // of the batch, or NULL
     size_t entries;       // G where decoder inputs are packed entries, 0 where they are dense
     size_t h_stride;      // numbers from one row of h or dh to the next, at least H
-    size_t gate_stride;   // and of gate, at least 4H
-    const pktseqi_kernels *kernels; // of this machine
-    pktseqi_pool *pool;   // of training's threads, while it lasts
+    size_t gate_stride;   // the same of gate, at least 4H
+    const pktseqi_kernels *kernels; // of this processor
+    pktseqi_pool *pool;   // of a training loop, while it runs
 #define PKTSEQI_X(type_, field_, rows_, cols_) type_ *field_;
     PKTSEQI_ARRAYS(PKTSEQI_X)
 #undef PKTSEQI_X
 } pktseqi_working;
 
-// Returns a * b, or the largest size where it does not fit, so that no sum with it fits either.
-static size_t pktseqi_area(size_t a, size_t b) {
-    return a && b && !pktseqi_times(a, b) ? (size_t)-1 : a * b;
-}
-
-// Bump-allocates rows * cols things from a block at *used, 64-byte aligned: no two arrays share a
-// cache line, so threads that write different arrays do not wait for each other. With block NULL it
-// only counts; a size that does not fit stays the largest one to the end.
+// Bump-allocates rows * cols items of `size` bytes from a block at *used, 64-byte aligned: no two
+// arrays share a cache line, so threads that write different arrays do not slow each other down.
+// With block NULL it only counts. A size that does not fit stays (size_t)-1 to the end.
 static void *pktseqi_bump(char *block, size_t *used, size_t rows, size_t cols, size_t size) {
     void *p = block ? block + *used : NULL;
-    *used = pktseqi_plus(*used, pktseqi_plus(pktseqi_area(pktseqi_area(rows, cols), size), 63));
+    *used = pktseqi_plus(*used, pktseqi_plus(pktseqi_times(pktseqi_times(rows, cols), size), 63));
     if (*used != (size_t)-1) *used -= *used % 64;
     return p;
 }
 
-// Tells whether packed tokens stay packed: with a quarter as many groups as outputs or fewer, what
-// is not zero is little enough to be walked one by one.
+// Returns 1 if packed tokens stay packed. With at most a quarter as many groups as outputs, walking
+// the numbers that are not zero one by one is faster than the dense product.
 static int pktseqi_takes_entries(const pktseq_config *config) {
     return config->groups > 0 && config->groups <= config->out / 4;
 }
 
-// Lays the state, its arrays and the gradients of work->batch sequences out in a block. With block
+// Lays out state, arrays and gradients for batches of work->batch sequences in a block. With block
 // NULL it only counts. Returns the bytes needed, (size_t)-1 if too many.
-//   forward_rows   0: for forward and backward; else for forward alone, of batches with so many
-//                  target packets in all, however many sequences and steps they have
+//   forward_rows   0: for forward and backward; else for forward alone, of batches with at most
+//                  this many target packets in all
 static size_t pktseqi_work_layout(pktseq_work *work, size_t forward_rows, char *block) {
     const pktseq_config *config = &work->config;
     size_t B = work->batch, O = config->out, H = config->hidden;
     size_t S = pktseqi_plus(config->inputs, work->targets);
-    size_t TB = forward_rows ? forward_rows : pktseqi_area(work->targets, B);
-    size_t NB = pktseqi_area(config->inputs, B), SB = pktseqi_plus(TB, NB);
-    size_t K = forward_rows ? 0 : 1, used = 0;
+    size_t TB = forward_rows ? forward_rows : pktseqi_times(work->targets, B);
+    size_t NB = pktseqi_times(config->inputs, B), SB = pktseqi_plus(TB, NB);
+    size_t K = forward_rows ? 0 : 1, E = pktseqi_takes_entries(config) ? 1 : 0, used = 0;
     pktseqi_working state, *place;
     memset(&state, 0, sizeof state);
     state.config = *config;
     state.threads = work->threads;
     state.forward_only = forward_rows > 0;
     state.kernels = pktseqi_choose();
-    // A row more than a cache line's numbers apart from a power of two: rows of 4 KB would all fall
-    // into the same few places of the cache.
+    // Whole cache lines, and at least one number more than needed: rows exactly 4 KB apart would
+    // all map to the same few lines of the cache.
     state.h_stride = pktseqi_plus(H, 31) / 16 * 16;
-    state.gate_stride = pktseqi_plus(pktseqi_area(4, H), 31) / 16 * 16;
+    state.gate_stride = pktseqi_plus(pktseqi_times(4, H), 31) / 16 * 16;
     place = (pktseqi_working *)pktseqi_bump(block, &used, 1, 1, sizeof state);
 #define PKTSEQI_X(type_, field_, rows_, cols_) \
     state.field_ = (type_ *)pktseqi_bump(block, &used, rows_, cols_, sizeof(type_));
@@ -11626,13 +11897,13 @@ static size_t pktseqi_work_layout(pktseq_work *work, size_t forward_rows, char *
     return used;
 }
 
-// Allocates a work whose sizes and allocator are set. 0 = out of memory.
+// Allocates the memory of a work whose sizes and allocator are set. Returns 0 without memory.
 static int pktseqi_work_alloc(pktseq_work *work, size_t forward_rows) {
     size_t bytes = (size_t)-1;
     work->parameters = pktseqi_parameters(&work->config);
     if (work->parameters) bytes = pktseqi_work_layout(work, forward_rows, NULL);
-    work->memory = pktseqi_alloc_large(&work->allocator,
-                                       bytes > (size_t)-1 - 64 ? 0 : bytes + 64, 1);
+    // 63 bytes more, to align the block to a cache line.
+    work->memory = pktseqi_alloc_large(&work->allocator, pktseqi_plus(bytes, 63), 1);
     if (work->memory)
         pktseqi_work_layout(work, forward_rows, (char *)pktseqi_align(work->memory));
     return work->memory != NULL;
@@ -11663,7 +11934,7 @@ PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config
 PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t pair, size_t t) {
     const pktseqi_working *state = work ? work->state : NULL;
     size_t N = work ? work->config.inputs : 0, s = N + t;
-    // t is compared first, as N + t may wrap. Where the sequence has ended there is no row.
+    // t is compared first, since N + t may wrap. A sequence that has ended has no row.
     if (!state || pair >= work->count || t >= work->steps || s >= work->steps ||
         state->place[pair] >= state->active[s])
         return NULL;
@@ -11672,7 +11943,7 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t
 
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair) {
     if (!work || pair >= work->count) return NULL;
-    // No sequence ends within the encoder, so each of its steps has as many rows as the batch.
+    // No sequence ends within the encoder, so each of its steps has `count` rows.
     return work->state->h + (work->config.inputs * work->count + work->state->place[pair]) *
                                 work->state->h_stride;
 }
@@ -11681,296 +11952,6 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
     if (!work) return;
     pktseqi_free(&work->allocator, work->memory);
     memset(work, 0, sizeof *work);
-}
-
-// Allocates all arrays, zeros. 0 = out of memory.
-static int pktseqi_plain_alloc(const pktseq_model *m, size_t targets, pktseq_plain *p) {
-    size_t O = m->config.out, H = m->config.hidden, all = 0;
-    size_t W = m->config.in > O ? m->config.in : O, S = pktseqi_plus(m->config.inputs, targets);
-    size_t ends = pktseqi_plus(S, 1);
-    struct {
-        double **to;
-        size_t count;
-    } array[] = {{&p->x, pktseqi_area(S, W)},        {&p->h, pktseqi_area(ends, H)},
-                 {&p->gate, pktseqi_area(S, 4 * H)}, {&p->y, pktseqi_area(ends, O)},
-                 {&p->out, pktseqi_area(S, O)},      {&p->dout, pktseqi_area(S, O)},
-                 {&p->dx, pktseqi_area(S, W)},       {&p->dh, pktseqi_area(ends, H)},
-                 {&p->a, pktseqi_area(3, H)},        {&p->b, pktseqi_area(3, H)},
-                 {&p->grad, m->parameters}};
-    double *at;
-    for (size_t i = 0; i < PKTSEQI_LENGTH(array); ++i) all = pktseqi_plus(all, array[i].count);
-    p->memory = at = (double *)pktseqi_alloc_zeroed(&p->allocator, all, sizeof *at);
-    for (size_t i = 0; at && i < PKTSEQI_LENGTH(array); at += array[i++].count) *array[i].to = at;
-    p->steps = S;
-    p->width = W;
-    return at != NULL;
-}
-
-// Fills in what is known before the first step: x of the encoder, and y. A packed packet is
-// unpacked in dx, which is still empty, and then is so again.
-static void pktseqi_plain_read(const pktseq_config *c, pktseq_plain *p, const pktseq_pair *pair) {
-    const pktseq_packing *k = pair->packing;
-    size_t N = c->inputs, D = c->in, O = c->out;
-    pktseq_real *row = (pktseq_real *)p->dx;
-    for (size_t s = 0; s <= p->steps; ++s) {
-        double *to = s < N ? p->x + s * p->width : p->y + s * O;
-        size_t n = k ? k->fields : s < N ? D : O;
-        const pktseq_real *from;
-        if (s < N) from = (k ? pair->packed_input : pair->input) + s * n;
-        else if (s == N) from = k ? pair->packed_first : pair->first;
-        else from = (k ? pair->packed_target : pair->target) + (s - N - 1) * n;
-        if (!from) continue;  // no first token: zeros
-        for (size_t f = 0; k && s < N && f < n; ++f) pktseqi_unpack(&k->field[f], from[f], row);
-        if (k && s >= N) pktseqi_unpack_targets(k, from, row);
-        for (size_t i = 0; i < (s < N ? D : O); ++i) to[i] = (double)(k ? row : from)[i];
-    }
-    memset(p->dx, 0, p->width * sizeof *p->dx);
-}
-
-PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain) {
-    if (!plain) return;
-    pktseqi_free(&plain->allocator, plain->memory);
-    memset(plain, 0, sizeof *plain);
-}
-
-// One of the two GRUs of a model, or its gradients.
-typedef struct pktseqi_gru {
-    pktseq_real *w_ih;  // (3H, D)
-    pktseq_real *w_hh;  // (3H, H)
-    pktseq_real *b_ih;  // (3H)
-    pktseq_real *b_hh;  // (3H)
-    size_t D, H;        // D: what goes in, the model's D (encoder) or O (decoder)
-} pktseqi_gru;
-
-// Returns the encoder, which reads the input packets, or the decoder, which forecasts. The input of
-// the latter is a token, so its D is the model's O.
-static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tensors *tensor,
-                                  int decoder) {
-    pktseqi_gru gru;
-    gru.w_ih = decoder ? tensor->dec_w_ih : tensor->enc_w_ih;
-    gru.w_hh = decoder ? tensor->dec_w_hh : tensor->enc_w_hh;
-    gru.b_ih = decoder ? tensor->dec_b_ih : tensor->enc_b_ih;
-    gru.b_hh = decoder ? tensor->dec_b_hh : tensor->enc_b_hh;
-    gru.D = decoder ? config->out : config->in;
-    gru.H = config->hidden;
-    return gru;
-}
-
-// ---- >>plain: the whole network and its gradient, one number after the other ------------------
-
-// What >>gru, >>forward and >>backward do for batches, with vectors and threads, stands here once
-// as THE MATHEMATICS has it: one sequence, a loop for a sum, all in double. Read it first. The fast
-// functions name those here that they stand for (plain_gru is pktseqi_plain_gru), and tests compare
-// the two.
-//
-// Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
-// state h runs along it. Each decoder step puts a packet out, which is the next step's input (free
-// running; with teacher forcing that is the true packet, y[0]):
-//
-//     step s        0       1       2       3             4
-//     input       x[0]    x[1]    x[2]    first     .-> out[0]
-//                   |       |       |       |       |     |
-//     h      0 --> enc --> enc --> enc --> dec -----|--> dec
-//                                           |       |     |
-//     output                              out[0] ---'   out[1]
-//     loss                          (out[0]-y[0])^2   (out[1]-y[1])^2
-//
-// dv is short for d loss / d v. The way back is the way there, read from its last line to its first
-// (Werbos 1990): what is marked "was: y = f(x)" gives dx += dy * f'(x). It is += because a value
-// that is used twice changes the loss twice: h goes into its own output and into the next step, an
-// output into the loss and into the next token, a weight into every step of its network.
-
-// y = W x + b          x (cols)  ->  y (rows)
-static void pktseqi_plain_linear(const pktseq_real *w, const pktseq_real *b, size_t rows,
-                                 size_t cols, const double *x, double *y) {
-    for (size_t i = 0; i < rows; ++i) {
-        y[i] = (double)b[i];
-        for (size_t k = 0; k < cols; ++k) y[i] += (double)w[i * cols + k] * x[k];
-    }
-}
-
-// was: y = W x + b     dW += dy x'    db += dy    dx += W' dy
-// dW and db lie in grad where W and b lie in the model's block.
-static void pktseqi_plain_linear_back(const pktseq_model *m, pktseq_plain *p, const pktseq_real *w,
-                                      const pktseq_real *b, size_t rows, size_t cols,
-                                      const double *x, const double *dy, double *dx) {
-    double *dw = p->grad + (w - m->block), *db = p->grad + (b - m->block);
-    for (size_t i = 0; i < rows; ++i) {
-        db[i] += dy[i];
-        for (size_t k = 0; k < cols; ++k) {
-            dw[i * cols + k] += dy[i] * x[k];
-            dx[k] += (double)w[i * cols + k] * dy[i];
-        }
-    }
-}
-
-// Returns 1 / (1 + e^-v), from 0 to 1: how far a gate is open. Its derivative is s*(1 - s).
-static double pktseqi_plain_sigmoid(double v) { return 1 / (1 + exp(-v)); }
-
-// Step s of a GRU (Cho et al. 2014), with r after the product, as in cuDNN and in PyTorch's nn.GRU.
-//   x (D), h (H)  ->  r z n q (H each), h2 (H)        a, b (3H): what x and h say to r, z and n
-static void pktseqi_plain_gru(const pktseq_model *m, pktseq_plain *p, size_t s) {
-    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
-    size_t H = w.H;
-    const double *h = p->h + s * H, *a = p->a, *b = p->b;
-    double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H, *h2 = p->h + (s + 1) * H;
-    pktseqi_plain_linear(w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, p->a);
-    pktseqi_plain_linear(w.w_hh, w.b_hh, 3 * H, H, h, p->b);
-    for (size_t j = 0; j < H; ++j) {
-        r[j] = pktseqi_plain_sigmoid(a[j] + b[j]);          // reset: how much of q counts
-        z[j] = pktseqi_plain_sigmoid(a[H + j] + b[H + j]);  // update: how much of h stays
-        q[j] = b[2 * H + j];
-        n[j] = tanh(a[2 * H + j] + r[j] * q[j]);            // new
-        h2[j] = (1 - z[j]) * n[j] + z[j] * h[j];
-    }
-}
-
-// The same step back: dh2 (H)  ->  dx (D), dh (H), gradients
-//   gi, gh (3H) = d loss / d a, d b, in the memory of a, b; they differ in the last third
-static void pktseqi_plain_gru_back(const pktseq_model *m, pktseq_plain *p, size_t s) {
-    pktseqi_gru w = pktseqi_gru_of(&m->config, &m->tensor, s >= m->config.inputs);
-    size_t H = w.H;
-    const double *h = p->h + s * H, *dh2 = p->dh + (s + 1) * H;
-    const double *r = p->gate + 4 * s * H, *z = r + H, *n = z + H, *q = n + H;
-    double *dh = p->dh + s * H, *gi = p->a, *gh = p->b;
-    for (size_t j = 0; j < H; ++j) {
-        double dz = dh2[j] * (h[j] - n[j]), dn = dh2[j] * (1 - z[j]);  // was: (1 - z)*n + z*h
-        double an = dn * (1 - n[j] * n[j]);                            // was: n = tanh(..)
-        double dr = an * q[j], dq = an * r[j];                         // was: a_n + r*q
-        dh[j] = dh2[j] * z[j];
-        gi[j] = gh[j] = dr * r[j] * (1 - r[j]);                        // was: r = sigmoid(..)
-        gi[H + j] = gh[H + j] = dz * z[j] * (1 - z[j]);                // was: z = sigmoid(..)
-        gi[2 * H + j] = an;
-        gh[2 * H + j] = dq;
-    }
-    pktseqi_plain_linear_back(m, p, w.w_ih, w.b_ih, 3 * H, w.D, p->x + s * p->width, gi,
-                              p->dx + s * p->width);
-    pktseqi_plain_linear_back(m, p, w.w_hh, w.b_hh, 3 * H, H, h, gh, dh);
-}
-
-// Turns v = W h + b of a group of outputs (n) into what the loss takes it for: a number stays, a
-// flag becomes a probability, classes a distribution. Less the largest, no power overflows.
-//   sigmoid(v)          softmax(v)[i] = e^v[i] / sum of e^v
-static void pktseqi_plain_link(pktseq_group_kind kind, double *v, size_t n) {
-    double max = v[0], sum = 0;
-    if (kind == PKTSEQ_GROUP_FLAG) v[0] = pktseqi_plain_sigmoid(v[0]);
-    if (kind != PKTSEQ_GROUP_CLASS) return;
-    for (size_t i = 0; i < n; ++i) max = v[i] > max ? v[i] : max;
-    for (size_t i = 0; i < n; ++i) sum += v[i] = exp(v[i] - max);
-    for (size_t i = 0; i < n; ++i) v[i] /= sum;
-}
-
-// Returns what group g of the outputs is to the loss: for MSE they are all numbers.
-static pktseq_group_kind pktseqi_plain_kind(const pktseq_config *c, size_t g) {
-    return c->loss == PKTSEQ_LOSS_MSE ? PKTSEQ_GROUP_NUMBER : c->group[g].kind;
-}
-
-// Returns -log p in nats, where p may have been rounded to 0: no less than `min` is ever taken.
-// What is not finite stays so, by its bits: a network that diverged must not look improbable.
-static double pktseqi_surprisal(double p, double min) {
-    return -log(pktseqi_finite(&p) && p < min ? min : p);
-}
-
-// Of a loss: one packet costs at most 69 nats for a group. The gradient ignores the clamp.
-#define PKTSEQI_MIN_LIKELIHOOD 1e-30
-
-// Returns the loss of step s; links the outputs, and sets dout = d loss / d (W h + b).
-//   number   (out - y)^2 / 2                            dout = out - y
-//   flag     -(y log out + (1 - y) log(1 - out))        dout = out - y
-//   class    -sum of y log out                          dout = out * (sum of y) - y
-//   MSE      2 / O times that of numbers
-static double pktseqi_plain_loss(const pktseq_config *c, pktseq_plain *p, size_t s) {
-    double *out = p->out + s * c->out, *dout = p->dout + s * c->out, loss = 0;
-    double scale = c->loss == PKTSEQ_LOSS_MSE ? 2 / (double)c->out : 1;
-    const double *y = p->y + (s + 1) * c->out;
-    for (size_t g = 0, n; g < c->groups; ++g, out += n, dout += n, y += n) {
-        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
-        double sum = 0;
-        n = c->group[g].count;
-        pktseqi_plain_link(kind, out, n);
-        for (size_t i = 0; i < n; ++i) sum += y[i];
-        for (size_t i = 0; i < n; ++i) {
-            double e = (kind == PKTSEQ_GROUP_CLASS ? out[i] * sum : out[i]) - y[i];
-            dout[i] = scale * e;
-            if (kind == PKTSEQ_GROUP_NUMBER) loss += scale * e * e / 2;
-            else loss += y[i] * pktseqi_surprisal(out[i], PKTSEQI_MIN_LIKELIHOOD);
-            if (kind == PKTSEQ_GROUP_FLAG)
-                loss += (1 - y[i]) * pktseqi_surprisal(1 - out[i], PKTSEQI_MIN_LIKELIHOOD);
-        }
-    }
-    return loss;
-}
-
-// Adds to dout of step s - 1 what step s made of that output as its token.
-//   was: token = leaky_relu(out)              f = dtoken * (token > 0 ? 1 : 0.01)
-//   was: out = v, sigmoid(v) or softmax(v)    dv += f, f * out * (1 - out) or out * (f - sum f out)
-static void pktseqi_plain_fed_back(const pktseq_config *c, pktseq_plain *p, size_t s) {
-    const double *token = p->x + s * p->width, *dtoken = p->dx + s * p->width;
-    const double *out = p->out + (s - 1) * c->out;
-    double *dout = p->dout + (s - 1) * c->out;
-    for (size_t g = 0; g < c->groups; ++g) {
-        size_t first = c->group[g].first, past = first + c->group[g].count;
-        pktseq_group_kind kind = pktseqi_plain_kind(c, g);
-        double sum = 0;
-        for (size_t o = first; o < past; ++o)
-            sum += dtoken[o] * (token[o] > 0 ? 1 : 0.01) * out[o];
-        for (size_t o = first; o < past; ++o) {
-            double f = dtoken[o] * (token[o] > 0 ? 1 : 0.01);
-            if (kind == PKTSEQ_GROUP_FLAG) f *= out[o] * (1 - out[o]);
-            if (kind == PKTSEQ_GROUP_CLASS) f = out[o] * (f - sum);
-            dout[o] += f;
-        }
-    }
-}
-
-// The way there: N steps of the encoder, T of the decoder, whose token is the first one (y[N]), the
-// output before or, teacher-forced, the true packet before.
-static void pktseqi_plain_forward(const pktseq_model *m, pktseq_plain *p, int teacher) {
-    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
-    for (size_t s = 0; s < p->steps; ++s) {
-        for (size_t o = 0; s >= N && o < O; ++o) {
-            double v = s == N || teacher ? p->y[s * O + o] : p->out[(s - 1) * O + o];
-            p->x[s * p->width + o] = v > 0 ? v : 0.01 * v;  // leaky_relu
-        }
-        pktseqi_plain_gru(m, p, s);
-        if (s < N) continue;
-        pktseqi_plain_linear(m->tensor.out_w, m->tensor.out_b, O, H, p->h + (s + 1) * H,
-                             p->out + s * O);
-        p->loss += pktseqi_plain_loss(&m->config, p, s);
-    }
-}
-
-// The way back, from the last step, after which nothing comes, to the first.
-static void pktseqi_plain_backward(const pktseq_model *m, pktseq_plain *p, int teacher) {
-    size_t N = m->config.inputs, O = m->config.out, H = m->config.hidden;
-    for (size_t s = p->steps; s-- > 0;) {
-        if (s >= N)
-            pktseqi_plain_linear_back(m, p, m->tensor.out_w, m->tensor.out_b, O, H,
-                                      p->h + (s + 1) * H, p->dout + s * O, p->dh + (s + 1) * H);
-        pktseqi_plain_gru_back(m, p, s);
-        if (s > N && !teacher) pktseqi_plain_fed_back(&m->config, p, s);
-    }
-}
-
-PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_model *model,
-                                           const pktseq_pair *pair, int teacher,
-                                           const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseq_status status;
-    if (!plain) return pktseqi_bad_argument(err, "plain is NULL");
-    memset(plain, 0, sizeof *plain);
-    if (!model || !model->block || !pair)
-        return pktseqi_bad_argument(err, "model or pair is NULL, or the model is empty");
-    status = pktseqi_pair_check(&model->config, pair, 1);
-    if (status) return pktseqi_error(err, status, 0, "the pair is not one for this model");
-    plain->allocator = pktseqi_allocator(allocator);
-    if (!pktseqi_plain_alloc(model, pair->targets, plain)) {
-        memset(plain, 0, sizeof *plain);
-        return pktseqi_no_memory(err);
-    }
-    pktseqi_plain_read(&model->config, plain, pair);
-    pktseqi_plain_forward(model, plain, teacher);
-    pktseqi_plain_backward(model, plain, teacher);
-    return pktseqi_ok(err);
 }
 
 PKTSEQI_COLD_END
@@ -12721,9 +12702,9 @@ static void pktseqi_packed_columns(const pktseqi_job *job, size_t row, size_t co
     for (size_t k = 0; k < count; k += n) {
         size_t col = (size_t)(key[k] / PKTSEQI_PIECE);
         pktseq_real *sum = work->column + col * R;
-        for (size_t i = 0; i < R && !work->said[col]; ++i)
+        for (size_t i = 0; i < R && !work->seen[col]; ++i)
             sum[i] = job->overwrite ? 0 : job->to->dec_w_ih[i * O + col];
-        work->said[col] = 1;
+        work->seen[col] = 1;
         for (n = 0; k + n < count && key[k + n] / PKTSEQI_PIECE == col; ++n) {
             size_t t = (size_t)(key[k + n] % PKTSEQI_PIECE);
             value[n] = entry[t * G + g].x[col % 16];
@@ -12737,7 +12718,7 @@ enum { PKTSEQI_RANGES = 8 };  // of groups: tasks that keep a few threads busy
 
 // Sums up dW_ih of the decoder for packed inputs, the columns of one range of groups. They lie
 // transposed meanwhile, so that one thing that a packet says is one row of 3H numbers and not 3H
-// cache lines, and only those that are said (75 of 490, with 287 packets) go to and fro. No two
+// cache lines, and only those that are seen (75 of 490, with 287 packets) go to and fro. No two
 // ranges share a column.
 //   was: W_ih x + b_ih     dW_ih += gi x'
 static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
@@ -12751,14 +12732,14 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
     if (from == past) return;
     first = group[from].first;
     end = group[past - 1].first + group[past - 1].count;
-    memset(work->said + first, 0, end - first);
+    memset(work->seen + first, 0, end - first);
     for (size_t i = 0; i < R && job->overwrite; ++i)
         memset(w + i * O + first, 0, (end - first) * sizeof *w);
     for (size_t i = 0; i < rows; i += PKTSEQI_PIECE)
         for (size_t g = from; g < past; ++g)
             pktseqi_packed_columns(job, i, pktseqi_piece(rows - i), g);
     for (size_t o = first; o < end; ++o)
-        for (size_t i = 0; i < R && work->said[o]; ++i) w[i * O + o] = work->column[o * R + i];
+        for (size_t i = 0; i < R && work->seen[o]; ++i) w[i * O + o] = work->column[o * R + i];
 }
 
 // Sums up the gradients of at most 64 outputs, from `from` on, over all decoder steps.
@@ -16718,7 +16699,7 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header) {
             return PKTSEQI_DATA_ERROR(err, "tensor %q: found shape [%z, %z], expected [%z, %z]",
                                       known->name, e->shape[0], e->shape[1], known->rows,
                                       known->cols);
-        if (e->end < e->begin || need == 0 || e->end - e->begin != need)
+        if (e->end < e->begin || e->end - e->begin != need)
             return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z bytes",
                                       known->name, need);
     }
