@@ -503,8 +503,8 @@ typedef struct pktseq_schema {
     pktseq_rule rule;           // for a file without "position"; min_length 0: that is an error
     double bad_rows;            // largest share of unreadable rows of a capture, which are left
                                 //   out; 0 = 0.01. Negative = none, and a damaged pcap is refused
-    double hold_out;            // as in pktseq_dataset_options: a codec does not learn from these
-    const unsigned char *repeats; // sequences, and learns from those
+    double hold_out;            // as in pktseq_dataset_options: a codec learns only from sequences
+    const unsigned char *repeats; // that these two leave for training
 } pktseq_schema;
 
 // How a column stores its cells. Columns that were read use the narrowest type that holds all.

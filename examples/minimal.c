@@ -1,8 +1,8 @@
 // cc -O2 -fopenmp examples/minimal.c -lm -o minimal && ./minimal
-/* A training loop of one's own: forward, backward, sgd_step. The model reads three packets of a
+/* A training loop written by hand: forward, backward, sgd_step. The model reads three packets of a
    conversation, then forecasts each next packet from all true ones before it. A forecast is right
-   when protocol, both port classes and all flags are. A thousand conversations, from which nothing
-   is learned, tell how many are. (Forecasting always the most frequent packet: 16.8 %.)
+   if protocol, both port classes and all flags are. The share of right ones is measured on a
+   thousand held-out conversations. (Always forecasting the most frequent packet: 16.8 %.)
    It prints, on every machine:
 
 before it learns              0.0 % right
@@ -33,11 +33,11 @@ SSHv2  well_known > dynamic    .ap..  SSHv2  well_known > dynamic    .ap.. right
 #include "../pktseq.h"
 #include <stdio.h>
 
-// BATCH conversations a step of training; HELD_OUT are kept from training.
+// Conversations per training step; steps; conversations held out; fields of a packet.
 enum { BATCH = 16, ITERATIONS = 4000, HELD_OUT = 1000, FIELDS = 8 };
 
-// What is seen and forecast of a packet: classes and flags. (Of its size squared errors would teach
-// the mean: where packets have either 74 or 1514 bytes, a number that never occurs.)
+// The fields that are read and forecast: classes and flags. Squared errors on the length would
+// learn its mean: for packets of 74 or 1514 bytes, a number that never occurs.
 static const pktseq_field field[FIELDS] = {
     {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
     {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
@@ -55,20 +55,20 @@ static pktseq_dataset dataset;
 static pktseq_model model;
 static pktseq_work work;
 
-// Prints the fields of a packet, of each flag that is set the first letter.
+// Prints the fields of a packet, with the first letter of each flag that is set.
 static void print_packet(const pktseq_value *v, const char *end) {
     printf("%-6s %10s > %-10s ", v[0].text, v[1].text, v[2].text);
     for (int f = 3; f < FIELDS; ++f) putchar(v[f].number > 0 ? field[f].column[0] : '.');
     printf("%s", end);
 }
 
-// Forecasts a conversation, at most `most` packets of it, and counts those that are right.
-static size_t forecast(size_t index, size_t most, int print) {
+// Forecasts up to max packets of a conversation and returns how many are right.
+static size_t forecast(size_t index, size_t max, int print) {
     pktseq_pair pair = pktseq_dataset_pair(&dataset, index);
     pktseq_value guess[FIELDS], truth[FIELDS];
     size_t right = 0;
     pktseq_forward(&model, &work, &pair, 1, teacher);
-    for (size_t t = 0; t < pair.targets && t < most; ++t) {
+    for (size_t t = 0; t < pair.targets && t < max; ++t) {
         int wrong = 0;
         pktseq_codec_decode_output(&codec, pktseq_work_output(&work, 0, t), guess);
         pktseq_codec_decode_output(&codec, pair.target + t * dataset.out, truth);
@@ -82,7 +82,7 @@ static size_t forecast(size_t index, size_t most, int print) {
     return right;
 }
 
-// The share of packets that are forecast right, of the conversations held out.
+// Returns the share of right forecasts in the held-out conversations.
 static double share_right(void) {
     size_t right = 0, all = 0;
     for (size_t i = dataset.pairs - HELD_OUT; i < dataset.pairs; ++i) {
@@ -115,12 +115,12 @@ int main(int argc, char **argv) {
         return fprintf(stderr, "minimal: %s: needs 2000 conversations\n", path), 1;
     config = pktseq_config_default(&dataset);
     config.hidden = 64;
-    config.loss = PKTSEQ_LOSS_NLL;  // how surprised the model is: minus the log of what it gave
+    config.loss = PKTSEQ_LOSS_NLL;  // minus the log of the probability of what happened
     if (pktseq_model_init(&model, &config, 1, NULL, &err) ||
         pktseq_work_init(&work, &config, BATCH, dataset.longest, 1, NULL, &err))
         return fprintf(stderr, "minimal: %s\n", err.text), 1;
 
-    // The training loop. A stride that is prime visits the file's pairs in a mixed order.
+    // The training loop. A prime stride visits the file's pairs in a mixed order.
     printf("before it learns             %4.1f %% right\n", 100 * share_right());
     for (int i = 1; i <= ITERATIONS; ++i) {
         for (int b = 0; b < BATCH; ++b)
@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
         }
     }
 
-    // One of the conversations held out, from its fourth packet on: SSH begins.
+    // One of the held-out conversations, from its fourth packet on: the start of SSH.
     printf("\nforecast: protocol, ports, flags      true\n");
     shown = dataset.pairs - 58;
     printf("%lu right\n", (unsigned long)forecast(shown, 8, 1));

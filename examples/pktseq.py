@@ -1,13 +1,14 @@
 # make shared && python3 examples/pktseq.py examples/data/normal_seqs.csv examples/data/mixed_seqs.csv
-"""pktseq from Python: learn, score and watch by way of ctypes, with numpy's arrays as they lie in
-memory, without a copy. What the structs look like is read from pktseq.h itself.
+"""pktseq from Python: learn, score and watch through ctypes, on numpy's arrays without a copy. The
+layout of the structs is parsed from pktseq.h.
 
     data = read("normal.csv")                     # packets as rows of features: data.x, data.start
     model = learn(data, hidden=64, iterations=2000)
-    model.fit(data)                               # which scores are normal: model.threshold
+    model.fit(data)                               # learns normal scores: model.threshold
     alarms = model.score(other) > model.threshold
+    watch = model.watch()
     for row in packets:                           # one packet at a time
-        score = watch.push(row)                   # watch = model.watch(); None while it only looks
+        score = watch.push(row)                   # None for the input packets
 """
 import ctypes as c
 import os
@@ -16,7 +17,7 @@ import sys
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OPAQUE = 4096  # bytes after the last field that is understood; no struct here is that large
+OPAQUE = 4096  # bytes to reserve after the last field that can be parsed; larger than any struct
 
 
 def find(what, *places):
@@ -36,7 +37,7 @@ PLAIN = {"size_t": c.c_size_t, "int": c.c_int, "double": c.c_double, "char": c.c
 
 
 def struct(name):
-    """The struct of that name as pktseq.h declares it, up to what only C can read."""
+    """Returns a struct as pktseq.h declares it, up to the first field that needs a C compiler."""
     if name in PLAIN:
         return PLAIN[name]
     if re.search(r"^\} %s;" % name, HEADER, re.M) and "typedef enum %s {" % name in HEADER:
@@ -71,7 +72,7 @@ def value(function, *arguments):
 
 
 def must(function, *arguments, err=True):
-    """Calls a function that returns a status; what is not OK is raised, in pktseq's own words."""
+    """Calls a function that returns a status; raises pktseq's message if it is not OK."""
     error = struct("pktseq_error")()
     status = getattr(LIB, function)(*arguments, *([c.byref(error)] if err else []))
     if status:
@@ -79,7 +80,7 @@ def must(function, *arguments, err=True):
 
 
 class Owner:
-    """Structs that the library fills, and frees when Python is done with them."""
+    """Owns structs that the library fills, and has it free them."""
     def new(self, name):
         made = struct(name)()
         self.__dict__.setdefault("owned", []).append((name, made))
@@ -91,7 +92,7 @@ class Owner:
 
 
 def array(address, shape, kind, keep):
-    """A view of memory of C, for as long as `keep` lives."""
+    """Returns a view of C memory that keeps `keep` alive."""
     memory = ((kind * int(np.prod(shape))) if address else kind * 0).from_address(address or id(keep))
     memory.keep = keep
     return np.frombuffer(memory, kind).reshape(shape)
@@ -99,7 +100,7 @@ def array(address, shape, kind, keep):
 
 class Data(Owner):
     """Packets x (rows, D) float32 in sequences: sequence i has the rows start[i] .. start[i+1]-1.
-    inputs: packets of each that are only looked at."""
+    inputs: the first packets of each that are read but not predicted."""
     def __init__(self, x=None, start=None, inputs=0, table=None, codec=None):
         options = value("pktseq_dataset_options_default")
         options.inputs, options.start = inputs, 1  # PKTSEQ_START_INPUT: an honest forecast
@@ -111,7 +112,7 @@ class Data(Owner):
             if self.dataset.x:
                 self.x = array(self.dataset.x, (rows, features), c.c_float, self)
                 return
-            self.x = np.empty((rows, features), np.float32)  # packed in the library: unpacked here
+            self.x = np.empty((rows, features), np.float32)  # the library has packed rows
             for row in range(rows):
                 must("pktseq_dataset_dense", c.byref(self.dataset), c.c_size_t(row),
                      c.c_void_p(self.x.ctypes.data + row * features * 4), None, err=False)
@@ -136,7 +137,7 @@ class Codec(Owner):
 
 
 def read(path, codec=None, inputs=0):
-    """A CSV file of packets as Data; encoded as `codec` (Data.codec, Model.codec) says, or anew."""
+    """Reads a CSV file as Data, encoded by `codec` (Data.codec, Model.codec) or by a new one."""
     owner, schema = Owner(), value("pktseq_schema_recommended", c.c_int(1))
     table = owner.new("pktseq_table")
     must("pktseq_table_read", c.byref(table), os.fsencode(path), c.byref(schema), None)
@@ -164,7 +165,7 @@ class Model(Owner):
         return array(self.training.loss, (self.training.losses,), c.c_double, self).copy()
 
     def fit(self, data, **settings):
-        """Learns from normal traffic which scores are normal."""
+        """Learns the scores of normal traffic; settings: fields of pktseq_detector_options."""
         if self.codec:
             weight = (c.c_double * 4096)()
             options = value("pktseq_detector_options_recommended", c.byref(self.codec.codec), weight)
@@ -196,8 +197,8 @@ class Model(Owner):
 
 
 def learn(data, hidden=64, iterations=2000, seed=1, progress=None, **settings):
-    """A model of normal packets, trained as train --recommended does; settings: any field of
-    pktseq_train_config. progress(iteration, loss) may return True to stop."""
+    """Trains a model as train --recommended does; settings: any field of pktseq_train_config.
+    progress(iteration, loss) may return True to stop."""
     made, config = Model(data.codec), value("pktseq_config_default", c.byref(data.dataset))
     config.hidden, config.loss = hidden, 1 if data.codec else 0  # PKTSEQ_LOSS_NLL, _MSE
     must("pktseq_model_init", c.byref(made.model), c.byref(config), c.c_uint64(seed), None)
@@ -206,9 +207,9 @@ def learn(data, hidden=64, iterations=2000, seed=1, progress=None, **settings):
     train.momentum, train.clip, train.teacher_forcing, train.order = 0.9, 1, 1, 1
     for name, setting in settings.items():
         setattr(train, name, setting)
-    told = c.CFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(struct("pktseq_progress")))(
+    callback = c.CFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(struct("pktseq_progress")))(
         lambda _, p: bool(progress(p.contents.iteration, p.contents.loss)))
-    train.progress = c.cast(told, c.c_void_p) if progress else None
+    train.progress = c.cast(callback, c.c_void_p) if progress else None
     try:
         must("pktseq_train", c.byref(made.model), c.byref(data.dataset), c.byref(train),
              c.byref(made.training))
@@ -228,7 +229,7 @@ def load(path):
 
 
 class Watch(Owner):
-    """Packets of one sequence as they come."""
+    """Scores one sequence, packet by packet."""
     def __init__(self, model):
         self.model, self.stream = model, self.new("pktseq_stream")
         must("pktseq_stream_init", c.byref(self.stream), c.byref(model.model),

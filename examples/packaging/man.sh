@@ -1,6 +1,6 @@
 #!/bin/sh
-# man.sh - manual pages from what there is to read already: train(1), detect(1) and sequences(1) from
-# what the programs print for --help, pktseq(3) from the manual at the head of pktseq.h.
+# man.sh - generates manual pages: train(1), detect(1) and sequences(1) from the output of --help,
+# pktseq(3) from the manual at the top of pktseq.h.
 #
 #     sh examples/packaging/man.sh DIR      writes DIR/train.1 .. DIR/pktseq.3; run at the top, after make
 set -eu
@@ -8,7 +8,7 @@ dir=$1
 version=$(awk '/^#define PKTSEQ_VERSION "/ { gsub(/"/, "", $3); print $3 }' pktseq.h)
 mkdir -p "$dir"
 
-# A program's help: the first line is its use, options stand in two columns, all else is prose.
+# In a program's help the first line is its synopsis, options are in two columns, the rest is prose.
 for name in train detect sequences; do
     "./$name" --help | awk -v name=$name -v version="$version" '
         function escape(s) {
@@ -61,7 +61,7 @@ for name in train detect sequences; do
     ' >"$dir/$name.1"
 done
 
-# The header: what stands in its first comment, as it is, and the names of the functions.
+# The header's first comment, verbatim, and the names of the functions.
 {
     cat <<END
 .TH PKTSEQ 3 "" "pktseq $version" "pktseq"
