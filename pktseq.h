@@ -13566,18 +13566,17 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
 //     c[t]         context_score --'   scaled, added      '-- / running_scale --> running score
 //     (C)
 //
-//   >>detector   what is kept: options of the caller, and what >>fit has learned
+//   >>detector   holds the caller's options and what >>fit has learned
 //   >>score      A packet's score has two parts: how far the network's forecast is off
 //                (network_score), and how unusual the counters of its pair and source are
-//                (context_score). Both are summed over a sequence's packets (detector_sum), divided
-//                by their number, scaled and added (detector_mean), and made relative to normal
-//                sequences of that length (detector_value). Whole files, single pairs and streams
-//                all call these functions, and sum packet by packet in the same order: so they
-//                agree to the bit.
-//   >>reasons    which columns raised a score
-//   >>threshold  from a distribution of normal scores to a threshold for any rate of false alarms
-//   >>fit        learns from normal traffic, each step from the scores that the steps before have
-//                made: errors and context, scales, scales by length, distribution, threshold
+//                (context_score). Both are summed over a sequence's packets (pktseqi_sums), divided
+//                by their number, scaled and added (sums_mean), and made relative to normal
+//                sequences of that length (sums_value). Whole files, single pairs and streams all
+//                end in these functions and sum packet by packet, so they agree to the bit.
+//   >>reasons    finds the columns that raised a score most
+//   >>threshold  turns a distribution of normal scores into a threshold for any false-positive rate
+//   >>fit        learns from normal traffic; each step uses the scores of the steps before: errors
+//                and context, scales, scales by length, distribution, threshold
 //   >>drift      compares later scores with that distribution
 
 enum { PKTSEQI_LENGTHS = 4 };  // classes of length of whole sequences: up to 4, 8, 16, or more
@@ -13587,62 +13586,63 @@ PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pkt
     pktseq_detector_options options;
     int token = 0;
     memset(&options, 0, sizeof options);
-    // One step ahead a packet that surprises does not spoil the forecasts of all that follow, as it
-    // does when the decoder is fed with its own forecasts.
+    // One step ahead, one surprising packet does not spoil the forecasts of all later ones, as it
+    // does when the decoder is fed its own forecasts.
     options.measure = PKTSEQ_MEASURE_SURPRISAL;
     options.one_step_ahead = 1;
     options.by_length = 1;
     if (!codec || !weight) return options;
-    // Of shares from 0.5 to 0.75 on the labelled recording: 0.75 finds 1 % more of all attacks, but
-    // of what only the network sees (two uploads in one connection) nothing is left.
+    // Measured from 0.5 to 0.75 on the labelled recording: 0.75 finds 1 % more of all attacks, but
+    // loses all that only the network sees (two uploads in one connection).
     if (codec->contexts) options.context = 0.65;
-    // The token says what kind of packet it is in one of some 400 categories. Scored beside it the
-    // network's other columns add what normal traffic varies in anyway: time and direction.
+    // The token assigns a packet to one of some 400 categories. The network's other columns would
+    // only add what varies in normal traffic anyway: time and direction.
     for (size_t g = 0; g < codec->groups; ++g) {
         weight[g] = strcmp(codec->field[codec->group_field[g]].column, "token") == 0;
         token |= weight[g] > 0;
     }
-    // a schema of one's own may have no token: then every column counts alike
+    // a caller's own schema may have no token: then every column has the same weight
     for (size_t g = 0; g < codec->groups && !token; ++g) weight[g] = 1;
     options.weight = weight;
     return options;
 }
 
-// Checks options, which come from the caller, perhaps uninitialised. The check that is made last is
-// the one that is told, so those that others build on stand at the end: an enumeration first of all
-// may hold any int.
+// Checks options, which come from the caller and may be uninitialized: an enumeration may hold any
+// int. Reports the first fault.
 static pktseq_status pktseqi_detector_check(const pktseq_model *model, size_t contexts,
                                             const pktseq_detector_options *o, pktseq_error *err) {
     const char *wrong = NULL;
-    if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
-    for (size_t g = 0; o->weight && g < model->config.groups; ++g)
+    if (!model || !model->block)
+        wrong = "model is NULL or empty";
+    else if ((int)o->measure < 0 || o->measure > PKTSEQ_MEASURE_SURPRISAL)
+        wrong = "the measure is unknown";
+    else if (o->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
+        wrong = "surprisal needs a model that was trained by likelihood";
+    else if (!pktseqi_share_below_one(&o->context))
+        wrong = "context is not a share from 0 to below 1";
+    else if (o->context > 0 && contexts == 0)
+        wrong = "the context has a share of the score, but there is none";
+    else if (!(o->false_positive_rate <= 1))  // true of NaN
+        wrong = "false_positive_rate is above 1, or not a number";
+    for (size_t g = 0; !wrong && o->weight && g < model->config.groups; ++g)
         if (!pktseqi_finite(&o->weight[g]) || o->weight[g] < 0)
             wrong = "a weight is negative or not finite";
-    if (contexts > PKTSEQ_MAX_CONTEXTS) wrong = "more than 256 fields of the context";
-    if (!(o->false_positive_rate <= 1)) wrong = "false_positive_rate is no share";
-    if (o->context > 0 && contexts == 0) wrong = "the context shall count, but there is none";
-    if (!pktseqi_share_below_one(&o->context)) wrong = "context is not a share from 0 to below 1";
-    if (o->measure == PKTSEQ_MEASURE_SURPRISAL && model->config.loss != PKTSEQ_LOSS_NLL)
-        wrong = "surprisal needs a model that was trained by likelihood";
-    if ((int)o->measure < 0 || o->measure > PKTSEQ_MEASURE_SURPRISAL)
-        wrong = "the measure is unknown";
     return wrong ? pktseqi_bad_argument(err, wrong) : PKTSEQ_OK;
 }
 
 // Returns how many numbers a detector's arrays hold. contexts is at most PKTSEQ_MAX_CONTEXTS, so
-// that its square does not wrap.
+// its square does not wrap.
 static size_t pktseqi_detector_numbers(const pktseq_detector *d) {
     return pktseqi_plus(d->groups, pktseqi_plus(d->out, d->contexts + d->contexts * d->contexts));
 }
 
-// Allocates all arrays of a detector, in one block of zeros. out, groups and contexts are set.
+// Allocates the arrays of a detector as one zeroed block. out, groups and contexts are set.
 static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *err) {
     if (d->contexts > PKTSEQ_MAX_CONTEXTS)
         return pktseqi_bad_argument(err, "more than 256 fields of the context");
     d->memory = (double *)pktseqi_alloc_zeroed(&d->allocator, pktseqi_detector_numbers(d),
                                                sizeof *d->memory);
     if (!d->memory) return pktseqi_no_memory(err);
-    // in this order a checkpoint has them, too
     d->weight = d->memory;
     d->error = d->weight + d->groups;
     d->mean = d->error + d->out;
@@ -13650,8 +13650,8 @@ static pktseq_status pktseqi_detector_alloc(pktseq_detector *d, pktseq_error *er
     return PKTSEQ_OK;
 }
 
-// Before fit every scale is 1 and every threshold out of reach: scores then are the reference's,
-// or with SURPRISAL plain nats a packet.
+// Before fit every scale is 1 and every threshold out of reach: scores are then the reference's
+// or, with SURPRISAL, nats per packet.
 PKTSEQ_DEF pktseq_status pktseq_detector_init(pktseq_detector *detector, const pktseq_model *model,
                                               size_t contexts,
                                               const pktseq_detector_options *options,
@@ -13699,26 +13699,26 @@ PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector) {
     memset(detector, 0, sizeof *detector);
 }
 
-// Tells whether a detector's sizes are those of the model. It may still be another model of the
-// same sizes: who mixes up two of those gets scores, but wrong ones.
+// Returns 1 if a detector's sizes are those of the model. Another model of the same sizes is not
+// noticed: its scores are then meaningless.
 static int pktseqi_detector_fits(const pktseq_detector *d, const pktseq_model *model) {
-    // options may be edited after init, so the measure is checked whenever it is used
+    // options may be edited after init, so the measure is checked at every use
     return d->out == model->config.out && d->groups == model->config.groups &&
            (d->options.measure != PKTSEQ_MEASURE_SURPRISAL ||
             model->config.loss == PKTSEQ_LOSS_NLL);
 }
 
-// ---- >>score: of a packet, a sequence, a whole dataset ----------------------------------------
+// ---- >>score: of a packet, a sequence, a whole data set ---------------------------------------
+
+// All arithmetic here is in double, whatever PKTSEQ_REAL is: float sums over 320 packets would lose
+// the digits that rank close scores. Outputs and targets are read as pktseq_real.
 
 // ---- the score of a packet
 
-// Everything here is in double, whatever PKTSEQ_REAL is: sums over 320 packets of float would lose
-// the digits by which close scores are ranked. Outputs and truths are read as pktseq_real.
-
 // Returns the surprisal of one group of y, in nats. Two caps keep one packet from deciding
-// everything: a probability is taken as 1e-6 at least, 13.8 nats (an unknown class as exactly
+// everything: a probability counts as 1e-6 at least, 13.8 nats (an unknown class as exactly
 // that), and a number's likelihood is Student's t with 3 degrees of freedom, whose tails are
-// heavier than Gaussian, so that it grows as a logarithm and not as a square.
+// heavier than a Gaussian's, so it grows as a logarithm and not as a square.
 //   number   2 log(1 + (out - y)^2 / (3 error))        flag, class   -log max(p(y), 1e-6)
 #define PKTSEQI_MIN_PROBABILITY 1e-6
 static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const double *error,
@@ -13729,13 +13729,13 @@ static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const
         size_t hot = pktseqi_truth_hot(truth, group, g);
         p = hot < group->count ? (double)out[hot] : 0;
     } else if (group->kind == PKTSEQ_GROUP_CLASS) {
-        // dense features of the caller's own may be a mixture of classes
+        // a caller's own dense features may be a mixture of classes
         for (size_t i = 0; i < group->count; ++i)
             p += (double)out[i] * (double)pktseqi_truth_at(truth, group, g, i);
     } else {
         y = (double)pktseqi_truth_at(truth, group, g, 0);
         if (group->kind == PKTSEQ_GROUP_NUMBER) {
-            double e = (double)out[0] - y;  // its constant is left out: a perfect forecast is 0
+            double e = (double)out[0] - y;  // no constant term: a perfect forecast scores 0
             return 2 * log(1 + e * e / (3 * error[group->first]));
         }
         p = (double)(y >= 0.5 ? out[0] : 1 - out[0]);  // out: the probability that it is set
@@ -13743,18 +13743,19 @@ static double pktseqi_group_surprisal(const pktseq_group *group, size_t g, const
     return pktseqi_surprisal((double)(pktseq_real)p, PKTSEQI_MIN_PROBABILITY);
 }
 
-// Returns what the network says of one packet.  part (groups), or NULL: what of it each group is
+// Returns the network's score of one packet.
 //   RMS         sqrt(mean over O of weight * (out - y)^2)
 //   SURPRISAL   sum over groups of weight * surprisal
-// A root is divided among the groups as the sum under it is. The sum goes from output to output
-// and not from group to group: that order is part of the scores' bits, which must be the same for a
-// file, a pair and a stream. A weight of 0 leaves a group out before its logarithm is taken.
+//   part (groups), or NULL: out, each group's part of it; a root is divided in the proportion of
+//        the terms under it
+// The sum runs over outputs, not over groups: that order is part of the scores' bits, which must be
+// the same for a file, a pair and a stream. With weight 0 a group's logarithm is not computed.
 static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group *group,
                                     const pktseq_real *out, const pktseqi_truth *truth,
                                     double *part) {
     int rms = d->options.measure == PKTSEQ_MEASURE_RMS;
     double sum = 0, root;
-    // a part is the difference of two sums: sums themselves stay as they are without parts
+    // a part is the difference of two sums, so the sum is the same with and without parts
     for (size_t g = 0; g < d->groups; ++g) {
         double before = sum;
         for (size_t i = 0; rms && i < group[g].count; ++i) {
@@ -13767,16 +13768,16 @@ static double pktseqi_network_score(const pktseq_detector *d, const pktseq_group
         if (part) part[g] = sum - before;
     }
     if (!rms) return sum;
-    root = sqrt(sum / (double)d->out);  // over all O, whatever the weights: as the reference has it
+    root = sqrt(sum / (double)d->out);  // over all O, whatever the weights: as in the reference
     for (size_t g = 0; part && g < d->groups; ++g) part[g] = sum > 0 ? part[g] / sum * root : 0;
     return root;
 }
 
-// Returns how far the context of one packet is from that of normal ones: log(1 + m), m the squared
+// Returns how far the context of one packet is from normal ones: log(1 + m), m the squared
 // Mahalanobis distance (c - mean)' precision (c - mean). The logarithm keeps a flood, m = 10^6, at
-// some 14, the size of an impossible token.   source: Mahalanobis 1936, Proc. Natl. Inst. Sci.
+// 14, about the size of an impossible token.   source: Mahalanobis 1936, Proc. Natl. Inst. Sci.
 // India 2(1)
-//   part (C), or NULL: partitions in the proportion of the terms of m; a term may be negative
+//   part (C), or NULL: out, divided in the proportion of the terms of m; one may be negative
 static double pktseqi_context_score(const pktseq_detector *d, const pktseq_real *c, double *part) {
     double m = 0, score;
     // m is the sum over i of (c - mean)[i] * (precision (c - mean))[i], C^2 products: 12 x 12 with
@@ -13798,9 +13799,16 @@ static double pktseqi_context_score(const pktseq_detector *d, const pktseq_real 
 
 // A mean over packets, not a sum: long sequences are no more suspicious than short ones. But the
 // mean of few packets varies more, and the first packets of a connection are the hardest to
-// forecast. Divided by what is high for normal sequences of about that length, one threshold does
-// for all (our recording, up to 4, 8, 16 packets and more: 5.3, 5.7, 5.5, 4.9; while they are open,
+// forecast. Divided by what is high for normal sequences of about that length, one threshold fits
+// all (our recording, up to 4, 8, 16 packets and more: 5.3, 5.7, 5.5, 4.9; while they are open,
 // from 4 to 512 packets: 5.6 falling to 3.7).
+
+// Sums over the scored packets of a sequence, all but the first N, the model's inputs. They are
+// kept instead of scores where more packets may come, or where scales are fitted later.
+typedef struct pktseqi_sums {
+    double network, context;
+    size_t packets;  // of the sequence so far, those N included; 0 = not there
+} pktseqi_sums;
 
 // Returns the class of length of a sequence of this many packets: up to 4, 8, 16 .. packets, or the
 // last class for all longer ones.
@@ -13811,82 +13819,71 @@ static int pktseqi_length_class(size_t packets, int classes) {
     return k;
 }
 
-// Tells whether a sequence of this many packets is scored while it is open: at powers of two, so
-// that a sequence has few chances to pass the threshold by accident (8 up to 512 packets), and each
-// class of length has one.
+// Returns 1 if a sequence of this many packets has a running score: at powers of two, so that a
+// sequence has few chances to pass the threshold by accident (8 up to 512 packets), and each class
+// of length has one.
 static int pktseqi_running_now(size_t packets) {
     return packets >= 4 && (packets & (packets - 1)) == 0;  // one bit set: a power of two
 }
 
-// Returns the mean score of T packets from the sums over them, whatever their number.
-static double pktseqi_detector_mean(const pktseq_detector *d, size_t targets, const double *sum) {
-    double value = sum[0] / (double)targets;  // without a context as it is: the reference's score
+// Returns the mean score of the packets, whatever their number.
+static double pktseqi_sums_mean(const pktseq_detector *d, size_t inputs, const pktseqi_sums *s) {
+    double targets = (double)(s->packets - inputs);
+    double value = s->network / targets;  // without a context not scaled: the reference's score
     if (d->options.context > 0)
-        value = d->scale[0] * value + d->scale[1] * (sum[1] / (double)targets);
+        value = d->scale[0] * value + d->scale[1] * (s->context / targets);
     return value;
 }
 
-// Returns the running score of a sequence that holds this many packets.
-static double pktseqi_running_value(const pktseq_detector *d, size_t inputs, size_t packets,
-                                    const double *sum) {
-    return pktseqi_detector_mean(d, packets - inputs, sum) /
-           d->running_scale[pktseqi_length_class(packets, PKTSEQ_RUNNING)];
+// Returns the running score of a sequence that holds these packets so far.
+static double pktseqi_sums_running(const pktseq_detector *d, size_t inputs, const pktseqi_sums *s) {
+    return pktseqi_sums_mean(d, inputs, s) /
+           d->running_scale[pktseqi_length_class(s->packets, PKTSEQ_RUNNING)];
 }
 
-// Returns the score of a sequence of so many packets, of which all but `inputs` are scored, from
-// the sums over these. Every way of scoring ends here.
-static double pktseqi_detector_value(const pktseq_detector *d, size_t inputs, size_t packets,
-                                     const double *sum) {
-    double value = pktseqi_detector_mean(d, packets - inputs, sum);
+// Returns the score of a sequence that ends with these packets. Every way of scoring ends here.
+static double pktseqi_sums_value(const pktseq_detector *d, size_t inputs, const pktseqi_sums *s) {
+    double value = pktseqi_sums_mean(d, inputs, s);
     if (d->options.by_length)
-        value /= d->length_scale[pktseqi_length_class(packets, PKTSEQI_LENGTHS)];
+        value /= d->length_scale[pktseqi_length_class(s->packets, PKTSEQI_LENGTHS)];
     return value;
 }
 
-// Checks a batch of pairs and runs it forward as the detector's options say.
+// Checks a batch of pairs and runs it forward as the detector's options require.
 static pktseq_status pktseqi_detector_forward(const pktseq_detector *d, const pktseq_model *model,
                                               pktseq_work *work, const pktseq_pair *pair,
                                               size_t count) {
     if (!d || !d->memory || !model || !pair || count == 0) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_detector_fits(d, model)) return PKTSEQ_ERROR_MISMATCH;
-    // forward itself takes pairs without targets: a rollout has none
+    // forward itself accepts pairs without targets: a rollout has none
     for (size_t i = 0; i < count; ++i)
         if (!pktseqi_has_target(&pair[i]) || (d->options.context > 0 && !pair[i].context))
             return PKTSEQ_ERROR_ARGUMENT;
     return pktseqi_forward(model, work, pair, count, NULL, d->options.one_step_ahead);
 }
 
-// Sums the network's and the context's scores over the packets of one pair of the last forward.
-//   mark   (PKTSEQ_RUNNING, 3), or NULL: for each class of length the packets and both sums at the
-//          running score that falls into it; 0 packets where there is none
-//   part   (T, groups + C), or NULL: what each group and each field of the context adds to the sums
-static void pktseqi_detector_sum(const pktseq_detector *d, const pktseq_model *model,
-                                 const pktseq_work *work, const pktseq_pair *pair, size_t index,
-                                 double *sum, double *mark, double *part) {
-    // index is the caller's: work knows where sorting has put that pair
-    size_t parts = d->groups + d->contexts;
-    sum[0] = sum[1] = 0;
-    if (mark) memset(mark, 0, 3 * PKTSEQ_RUNNING * sizeof *mark);
-    // without a context that counts its parts are 0, not what was in the caller's memory
-    if (part) memset(part, 0, pair->targets * parts * sizeof *part);
+// Returns the sums over the packets of one pair of the last forward.
+//   index     of the pair in that batch: work knows where sorting has put it
+//   running   (PKTSEQ_RUNNING) zeros, or NULL: out, for each class of length the sums at its
+//             running score. Of the last class, 512 packets and more, the last one remains
+//   part      (T, groups + C) zeros, or NULL: out, what each group and field of the context adds
+static pktseqi_sums pktseqi_pair_sums(const pktseq_detector *d, const pktseq_model *model,
+                                      const pktseq_work *work, const pktseq_pair *pair,
+                                      size_t index, pktseqi_sums *running, double *part) {
+    pktseqi_sums sums = {0, 0, 0};
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
-        size_t packets = pair->inputs + t + 1;
-        sum[0] += pktseqi_network_score(d, model->config.group, pktseq_work_output(work, index, t),
-                                        &truth, part);
+        double *parts = part ? part + t * (d->groups + d->contexts) : NULL;
+        sums.network += pktseqi_network_score(d, model->config.group,
+                                              pktseq_work_output(work, index, t), &truth, parts);
         if (d->options.context > 0)
-            sum[1] += pktseqi_context_score(d, pair->context + t * d->contexts,
-                                            part ? part + d->groups : NULL);
-        // Sums so far are noted, not scores: what a running score is divided by is fitted later. In
-        // the last class, of 512 packets and more, the last one overwrites those before it.
-        if (mark && pktseqi_running_now(packets)) {
-            double *at = mark + 3 * pktseqi_length_class(packets, PKTSEQ_RUNNING);
-            at[0] = (double)packets;
-            at[1] = sum[0];
-            at[2] = sum[1];
-        }
-        if (part) part += parts;
+            sums.context += pktseqi_context_score(d, pair->context + t * d->contexts,
+                                                  parts ? parts + d->groups : NULL);
+        sums.packets = pair->inputs + t + 1;
+        if (running && pktseqi_running_now(sums.packets))
+            running[pktseqi_length_class(sums.packets, PKTSEQ_RUNNING)] = sums;
     }
+    return sums;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
@@ -13894,18 +13891,16 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score(const pktseq_detector *detector,
                                                const pktseq_pair *pair, size_t count,
                                                double *score) {
     pktseq_status status;
-    double sum[2];
     if (!score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseqi_detector_forward(detector, model, work, pair, count);
     for (size_t i = 0; i < count && status == PKTSEQ_OK; ++i) {
-        pktseqi_detector_sum(detector, model, work, &pair[i], i, sum, NULL, NULL);
-        score[i] = pktseqi_detector_value(detector, pair[i].inputs,
-                                          pair[i].inputs + pair[i].targets, sum);
+        pktseqi_sums sums = pktseqi_pair_sums(detector, model, work, &pair[i], i, NULL, NULL);
+        score[i] = pktseqi_sums_value(detector, pair[i].inputs, &sums);
     }
     return status;
 }
 
-// A part is scaled as its packet's score is when that goes into the mean, so that the parts of all
+// A part is scaled as its packet's score is when that enters the mean, so that the parts of all
 // packets add up to the sequence's score.
 PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector,
                                                  const pktseq_model *model, pktseq_work *work,
@@ -13913,59 +13908,61 @@ PKTSEQ_DEF pktseq_status pktseq_detector_explain(const pktseq_detector *detector
                                                  double *score) {
     const pktseq_detector *d = detector;
     pktseq_status status;
-    size_t parts, packets;
-    double sum[2], scale;
+    pktseqi_sums sums;
+    size_t terms;
+    double scale;
     if (!part || !score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseqi_detector_forward(d, model, work, pair, 1);
     if (status) return status;
-    parts = d->groups + d->contexts;
-    packets = pair->inputs + pair->targets;
-    scale = 1 / (double)pair->targets;  // of the mean; then as pktseqi_detector_value has it
+    terms = d->groups + d->contexts;
+    // without a context in the score its parts stay 0, not what was in the caller's memory
+    memset(part, 0, pair->targets * terms * sizeof *part);
+    sums = pktseqi_pair_sums(d, model, work, pair, 0, NULL, part);
+    scale = 1 / (double)pair->targets;  // of the mean; then as in pktseqi_sums_value
     if (d->options.by_length)
-        scale /= d->length_scale[pktseqi_length_class(packets, PKTSEQI_LENGTHS)];
-    pktseqi_detector_sum(d, model, work, pair, 0, sum, NULL, part);
-    for (size_t p = 0; p < pair->targets * parts; ++p)
-        part[p] *= scale * (d->options.context > 0 ? d->scale[p % parts >= d->groups] : 1);
-    *score = pktseqi_detector_value(d, pair->inputs, packets, sum);
+        scale /= d->length_scale[pktseqi_length_class(sums.packets, PKTSEQI_LENGTHS)];
+    for (size_t p = 0; p < pair->targets * terms; ++p)
+        part[p] *= scale * (d->options.context > 0 ? d->scale[p % terms >= d->groups] : 1);
+    *score = pktseqi_sums_value(d, pair->inputs, &sums);
     return PKTSEQ_OK;
 }
 
-// ---- batch scoring: a whole dataset, many sequences at once
+// ---- batch scoring: a whole data set, many sequences at once
 
 //     order   | 320 | 310 | .. | 64 | 64 | .. | 9 | 9 | 9 | .. | 4 | 4 | .. | 4 |   packets
 //     batches |-- 6 --|-- 6 --|  |---- 32 ----|  |------ 64 ------|  |--- 64 ---|   sequences
 //
-// One packet after the other a sequence cannot use vectors well: the matrices are read for one
-// column. So sequences go through the network side by side, as in training. A batch is bounded
-// twice: by sequences, for few long ones by packets, and both bounds are for each thread.
+// One sequence at a time makes poor use of vectors: the matrices are read for a single column. So
+// sequences go through the network side by side, as in training. A batch is limited by sequences
+// and, for few long ones, by packets; both limits are per thread.
 
-// Batches are taken from the sequences in the order of their length, so that those of a batch end
-// together and no thread runs on for one long sequence. All threads work on the same batch: each
-// has some of its sequences to run, then tiles of outputs, then whole sequences to sum up. No sum
-// goes over two sequences, so scores do not depend on batches and threads.
+// Batches are taken from the sequences sorted by length, so that the sequences of a batch end
+// together and no thread is left with one long sequence. All threads work on the same batch: each
+// runs some of its sequences, then computes tiles of outputs, then sums up whole sequences. No sum
+// covers two sequences, so scores do not depend on batches and threads.
 typedef struct pktseqi_batch_scoring {
     const pktseq_detector *detector;
     const pktseq_dataset *dataset;
-    double *sum;         // (pairs, 2)
-    double *mark;        // (pairs, PKTSEQ_RUNNING, 3), see pktseqi_detector_sum; or NULL
-    size_t *order;       // (pairs) by length, longest first
-    const size_t *index; // of the current batch: its place in order
-    pktseq_pair *pair;   // (work.batch)
-    size_t max_rows;     // target packets of a batch, unless it is one sequence
+    pktseqi_sums *sums;     // (pairs)
+    pktseqi_sums *running;  // (pairs, PKTSEQ_RUNNING), see pktseqi_pair_sums; or NULL
+    size_t *order;          // (pairs) by length, longest first
+    const size_t *index;    // the current batch: its place in order
+    pktseq_pair *pair;      // (work.batch)
+    size_t max_rows;        // target packets of a batch, unless it is one sequence
     pktseq_work work;
-    pktseqi_job job;     // model and work, for the passes of pktseqi_forward
+    pktseqi_job job;        // model and work, for the passes of pktseqi_forward
     pktseq_status status;
 } pktseqi_batch_scoring;
 
-// Sequences and packets of a batch, for each thread. Scores do not depend on these: only time and
-// memory do. 64 rows fill the panels of a product, and 2048
-// rows of outputs, 3.4 MB with the recommended model, are what few sequences of 320 packets need.
+// Sequences and packets of a batch, per thread: they affect only time and memory. 64 rows fill the
+// panels of a product; 2048 rows of outputs, 3.4 MB with the recommended model, are what few
+// sequences of 320 packets need.
 enum { PKTSEQI_SCORED_SEQUENCES = 64, PKTSEQI_SCORED_PACKETS = 2048 };
 
-// Sorts the sequences by length, by counting. 0 = out of memory.
+// Sorts the sequences by length with a counting sort. 0 = out of memory.
 static int pktseqi_batch_sort(pktseqi_batch_scoring *s, const pktseq_allocator *allocator) {
     const pktseq_dataset *d = s->dataset;
-    // lengths are at most `longest` packets, so counting takes less memory than the dataset has
+    // a length is at most `longest`, so the counts take less memory than the data set
     size_t longest = d->longest + d->options.inputs;
     size_t *count = (size_t *)pktseqi_alloc_zeroed(allocator, longest + 2, sizeof *count);
     s->order = (size_t *)pktseqi_alloc(allocator, d->pairs, sizeof *s->order);
@@ -13979,26 +13976,26 @@ static int pktseqi_batch_sort(pktseqi_batch_scoring *s, const pktseq_allocator *
     return count && s->order;
 }
 
-// Sums up sequence i of the current batch, into its own place. A task: no two write the same, and
-// logarithms of one sequence are enough work for one.
+// Sums up sequence i of the current batch, each into its own slots. One task per sequence: its
+// logarithms are enough work for one.
 static void pktseqi_batch_sum(void *user, size_t i) {
     const pktseqi_batch_scoring *s = (const pktseqi_batch_scoring *)user;
-    size_t k = s->index[i];  // its number in the dataset
-    pktseqi_detector_sum(s->detector, s->job.model, &s->work, &s->pair[i], i, s->sum + 2 * k,
-                         s->mark ? s->mark + 3 * PKTSEQ_RUNNING * k : NULL, NULL);
+    size_t k = s->index[i];  // its number in the data set
+    s->sums[k] = pktseqi_pair_sums(s->detector, s->job.model, &s->work, &s->pair[i], i,
+                                   s->running ? s->running + PKTSEQ_RUNNING * k : NULL, NULL);
 }
 
-// Returns how many sequences there are in the batch that begins at this place of order. The first
-// is its longest, so that they have max_rows packets at most.
+// Returns how many sequences the batch that begins at this place of order has. The first is its
+// longest, so together they have max_rows packets at most.
 static size_t pktseqi_batch_count(const pktseqi_batch_scoring *s, size_t at) {
     const pktseq_dataset *d = s->dataset;
-    // a pair has one target packet at least, so nothing is divided by 0
+    // a pair has one target packet at least, so this does not divide by 0
     size_t fit = s->max_rows / (d->length[s->order[at]] - d->options.inputs);
     size_t count = s->work.batch < d->pairs - at ? s->work.batch : d->pairs - at;
     return fit >= count ? count : fit ? fit : 1;
 }
 
-// Returns the target packets of the largest batch: work has memory for these and no more.
+// Returns the target packets of the largest batch: work is allocated for exactly these.
 static size_t pktseqi_batch_rows(const pktseqi_batch_scoring *s) {
     const pktseq_dataset *d = s->dataset;
     size_t max = 0, past;
@@ -14011,8 +14008,8 @@ static size_t pktseqi_batch_rows(const pktseqi_batch_scoring *s) {
     return max;
 }
 
-// Scores batch after batch. All batches run within one region of threads, which wait between two
-// passes and do not start anew.
+// Scores one batch after another. All run within one parallel region, whose threads wait between
+// two passes instead of being started again.
 //   user   pktseqi_batch_scoring      pool   the threads, or NULL for this one alone
 static void pktseqi_batch_run(void *user, pktseqi_pool *pool) {
     pktseqi_batch_scoring *s = (pktseqi_batch_scoring *)user;
@@ -14022,12 +14019,12 @@ static void pktseqi_batch_run(void *user, pktseqi_pool *pool) {
         count = pktseqi_batch_count(s, at);
         s->index = s->order + at;
         for (size_t i = 0; i < count; ++i) s->pair[i] = pktseq_dataset_pair(d, s->index[i]);
-        // what pktseqi_forward does, on the threads that are here already
+        // as pktseqi_forward does, on the threads that are running already
         s->status = pktseqi_forward_check(s->job.model, &s->work, s->pair, count, NULL);
         if (s->status) return;
         pktseqi_forward_begin(s->work.state, s->pair, count, NULL,
                               s->detector->options.one_step_ahead);
-        s->work.state->has_loss = 0;  // nobody asks for it
+        s->work.state->has_loss = 0;  // not needed here
         s->job.chains = !pool ? 1 : count < threads ? count : threads;
         pktseqi_forward_pass(&s->job, pool);
         pktseqi_forward_end(&s->work);
@@ -14035,10 +14032,10 @@ static void pktseqi_batch_run(void *user, pktseqi_pool *pool) {
     }
 }
 
-// Fills sum (pairs, 2) and, unless it is NULL, mark (pairs, PKTSEQ_RUNNING, 3).
+// Fills sums (pairs) and, unless it is NULL, running (pairs, PKTSEQ_RUNNING), which holds zeros.
 static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
                                          const pktseq_model *model, const pktseq_dataset *dataset,
-                                         int threads, double *sum, double *mark,
+                                         int threads, pktseqi_sums *sums, pktseqi_sums *running,
                                          pktseq_error *err) {
     const pktseq_allocator *allocator = &detector->allocator;
     pktseqi_batch_scoring scoring, *s = &scoring;
@@ -14047,15 +14044,15 @@ static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
     memset(s, 0, sizeof *s);
     s->detector = detector;
     s->dataset = dataset;
-    s->sum = sum;
-    s->mark = mark;
+    s->sums = sums;
+    s->running = running;
     if (threads < 0 || threads > 1024)
         return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     work->config = model->config;
     work->threads = pktseqi_thread_count(threads);
-    // more threads have larger batches, so that each has as much to do as alone
+    // more threads get larger batches, so that each has as much to do as alone
     work->batch = (size_t)work->threads * PKTSEQI_SCORED_SEQUENCES;
-    work->targets = dataset->longest;  // arrays by step, of a few bytes each, are for the longest
+    work->targets = dataset->longest;  // arrays by step, a few bytes each, fit the longest
     s->max_rows = (size_t)work->threads * PKTSEQI_SCORED_PACKETS;
     if (work->batch > dataset->pairs) work->batch = dataset->pairs;
     work->allocator = *allocator;
@@ -14077,7 +14074,7 @@ static pktseq_status pktseqi_batch_score(const pktseq_detector *detector,
     return status;
 }
 
-// Checks that detector, model and dataset belong together.
+// Checks that detector, model and data set fit together.
 static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pktseq_model *model,
                                             const pktseq_dataset *dataset, pktseq_error *err) {
     pktseq_status status;
@@ -14085,13 +14082,12 @@ static pktseq_status pktseqi_detector_match(const pktseq_detector *d, const pkts
         return pktseqi_bad_argument(err, "detector, model or dataset is NULL or empty");
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
-    // a dataset without a context cannot be scored where that counts, also if the detector has
-    // none: options can be edited after init
+    // options may be edited after init, so the context may have a share though there is none
     if (!pktseqi_detector_fits(d, model) ||
         (d->options.context > 0 && (!dataset->c || d->contexts != dataset->contexts)))
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "the detector is one of %z outputs in %z groups and %z fields of "
-                             "context; there are %z, %z and %z", d->out, d->groups, d->contexts,
+                             "the detector expects %z outputs in %z groups and %z fields of "
+                             "context; found %z, %z and %z", d->out, d->groups, d->contexts,
                              model->config.out, model->config.groups, dataset->contexts);
     return PKTSEQ_OK;
 }
@@ -14101,100 +14097,98 @@ PKTSEQ_DEF pktseq_status pktseq_detector_score_all(const pktseq_detector *detect
                                                    const pktseq_dataset *dataset, int threads,
                                                    double *score, pktseq_error *err) {
     pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
-    double *sum;
+    pktseqi_sums *sums;
     if (status) return status;
     if (!score) return pktseqi_bad_argument(err, "score is NULL");
-    // sums first, scores when all went well: score is not touched on failure
-    sum = (double *)pktseqi_alloc(&detector->allocator, pktseqi_times(dataset->pairs, 2),
-                                  sizeof *sum);
-    if (!sum) return pktseqi_no_memory(err);
-    status = pktseqi_batch_score(detector, model, dataset, threads, sum, NULL, err);
+    // sums first, scores only after success: on failure score is unchanged
+    sums = (pktseqi_sums *)pktseqi_alloc(&detector->allocator, dataset->pairs, sizeof *sums);
+    if (!sums) return pktseqi_no_memory(err);
+    status = pktseqi_batch_score(detector, model, dataset, threads, sums, NULL, err);
     for (size_t i = 0; i < dataset->pairs && status == PKTSEQ_OK; ++i)
-        score[i] = pktseqi_detector_value(detector, dataset->options.inputs, dataset->length[i],
-                                          sum + 2 * i);
-    pktseqi_free(&detector->allocator, sum);
+        score[i] = pktseqi_sums_value(detector, dataset->options.inputs, &sums[i]);
+    pktseqi_free(&detector->allocator, sums);
     return status ? status : pktseqi_ok(err);
 }
 
-// ---- >>reasons: which columns, what they expected and saw -------------------------------------
+// ---- >>reasons: which columns raised a score, what they expected and saw ----------------------
 
-// A score is a sum of parts: of each group of outputs and of each field of the context, at each
-// packet. Those that added most over the packets that are asked about are the reasons; each is
-// shown at the packet where it added most, as what the model expected there and what came. A
+// A score has a term for each group of outputs and each field of the context, and each packet adds
+// its part to every term. The terms that added most over the packets in question are the reasons;
+// each is shown at the packet that added most: what the model expected there, and what came. A
 // watcher cannot keep all packets and notes sum, worst packet and values as it goes
-// (pktseqi_blame); for a pair of a dataset they are found afterwards. Choice and texts are the
+// (pktseqi_blame); for a pair of a data set they are found afterwards. Choice and text are the
 // same.
 
-// The three parts that added most so far, the first most of all; parts that come first win ties.
+// The three terms that added most so far, the largest first; of equal terms the earlier one.
 typedef struct pktseqi_top {
-    size_t part[3], count;  // count of the three are there
-    double sum[3], all;  // all: of every part that raised the score, among the three or not
+    size_t term[3], count;  // count of the three are used
+    double sum[3], all;     // all: of every term that raised the score, among the three or not
 } pktseqi_top;
 
-// Enters a part with what it added to a score. Parts are entered in the order of the codec's
-// fields, once each.
-static void pktseqi_top_add(pktseqi_top *top, size_t part, double sum) {
+// Enters a term with what it added to a score. Terms are entered once each, in the order of the
+// codec's fields.
+static void pktseqi_top_add(pktseqi_top *top, size_t term, double sum) {
     size_t at = top->count, k;
     if (!(sum > 0)) return;  // a context nearer to normal than the mean is no reason
     top->all += sum;
-    while (at > 0 && sum > top->sum[at - 1]) --at;  // by insertion: there are three places
+    while (at > 0 && sum > top->sum[at - 1]) --at;  // insertion into three places
     if (at == 3) return;
     top->count += top->count < 3;
     for (k = top->count - 1; k > at; --k) {
-        top->part[k] = top->part[k - 1];
+        top->term[k] = top->term[k - 1];
         top->sum[k] = top->sum[k - 1];
     }
-    top->part[at] = part;
+    top->term[at] = term;
     top->sum[at] = sum;
 }
 
-// Returns the field of a part: groups of outputs come first, then the fields of the context, which
+// Returns the field of a term: groups of outputs come first, then the fields of the context, which
 // are the codec's last ones.
-static const pktseq_field *pktseqi_part_field(const pktseq_codec *codec, size_t part) {
-    return &codec->field[part < codec->groups ? codec->group_field[part]
-                                              : codec->field_count - codec->contexts + part -
+static const pktseq_field *pktseqi_term_field(const pktseq_codec *codec, size_t term) {
+    return &codec->field[term < codec->groups ? codec->group_field[term]
+                                              : codec->field_count - codec->contexts + term -
                                                     codec->groups];
 }
 
-// Finds what a part expected of a packet and what it saw, as numbers in the column's units or as
-// numbers of categories.
+// Computes what a term expected of a packet and what it saw, as numbers in the column's units or as
+// indices of categories.
 //   out   (O) the forecast, or numbers that rise with the probabilities of each class
 //   c     (C) the packet's context
-static void pktseqi_part_values(const pktseq_detector *d, const pktseq_codec *codec, size_t part,
+static void pktseqi_term_values(const pktseq_detector *d, const pktseq_codec *codec, size_t term,
                                 const pktseq_real *out, const pktseqi_truth *truth,
                                 const pktseq_real *c, double *expected, double *seen) {
-    const pktseq_field *field = pktseqi_part_field(codec, part);
-    if (part >= codec->groups) {  // the context has no forecast: what is expected is its mean
-        *expected = pktseqi_field_unscale(field, d->mean[part - codec->groups]);
-        *seen = pktseqi_field_unscale(field, (double)c[part - codec->groups]);
-    } else if (codec->group[part].kind == PKTSEQ_GROUP_CLASS) {
-        const pktseq_group *group = &codec->group[part];
-        size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, part) : 0;
+    const pktseq_field *field = pktseqi_term_field(codec, term);
+    if (term >= codec->groups) {  // the context is not forecast: its mean is expected
+        *expected = pktseqi_field_unscale(field, d->mean[term - codec->groups]);
+        *seen = pktseqi_field_unscale(field, (double)c[term - codec->groups]);
+    } else if (codec->group[term].kind == PKTSEQ_GROUP_CLASS) {
+        const pktseq_group *group = &codec->group[term];
+        size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, term) : 0;
         while (!truth->packing && hot < group->count && !(truth->y[group->first + hot] > 0)) ++hot;
         *expected = (double)pktseqi_largest(out + group->first, group->count);
         *seen = (double)hot;  // group->count: a class that the codec does not know
-    } else {  // of a flag the probability that it is set
-        const pktseq_group *group = &codec->group[part];
+    } else {  // for a flag, the probability that it is set
+        const pktseq_group *group = &codec->group[term];
         *expected = pktseqi_field_unscale(field, (double)out[group->first]);
-        *seen = pktseqi_field_unscale(field, (double)pktseqi_truth_at(truth, group, part, 0));
+        *seen = pktseqi_field_unscale(field, (double)pktseqi_truth_at(truth, group, term, 0));
     }
 }
 
-// Writes a number with three significant digits, and all of those before the point.
+// Writes a number with three significant digits and all those before the point, without an
+// exponent: 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568.
 static void pktseqi_put_amount(pktseqi_text *t, double v) {
-    // 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568: what a reader can tell apart, in no exponents
     double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
     while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
     pktseqi_put(t, "%f", floor(v * scale + 0.5) / scale);
 }
 
-// Names a value of a field as pktseqi_part_values gives it, with the unit of its column. The mean
-// of a context is nobody's value: "about 3", and what is next to nothing is 0.
-static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double value, int expected,
+// Writes a value that pktseqi_term_values computed, with the unit of its column. The mean of a
+// context is no packet's value: "about 3", and 0 if it is nearly that.
+static void pktseqi_term_text(const pktseq_codec *codec, size_t term, double value, int expected,
                               char text[64]) {
-    // the units that the column's names do not tell; a counter is a number of packets or the like
-    const pktseq_field *field = pktseqi_part_field(codec, part);
-    // that of a class is at most its width; a number may be more than a size_t holds
+    // units that the columns' names do not tell; counters count packets or the like
+    const pktseq_field *field = pktseqi_term_field(codec, term);
+    // a class is at most its width; a number may be more than a size_t holds
     size_t width = pktseqi_field_width(field);
     size_t at = value >= 0 && value < (double)width ? (size_t)value : width;
     const char *unit = strcmp(field->column, "timestamp") == 0 ? " s" : "";
@@ -14202,7 +14196,7 @@ static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double val
     if (strcmp(field->column, "length") == 0 || strcmp(field->column, "pair_length") == 0)
         unit = " bytes";
     if (!pktseqi_field_is_class(field)) {
-        if (expected && part >= codec->groups) {
+        if (expected && term >= codec->groups) {
             pktseqi_put_text(&t, "about ");
             if (fabs(value) < 0.05) value = 0;
         }
@@ -14213,15 +14207,15 @@ static void pktseqi_part_text(const pktseq_codec *codec, size_t part, double val
     }
 }
 
-// Writes reason k of the three.
+// Fills in reason k of the three.
 static void pktseqi_reason_fill(const pktseq_codec *codec, const pktseqi_top *top, size_t k,
                                 size_t packet, double expected, double seen,
                                 pktseq_reason *reason) {
-    reason->column = pktseqi_part_field(codec, top->part[k])->column;
-    reason->share = top->sum[k] / top->all;  // all > 0: a part that is here has raised it
+    reason->column = pktseqi_term_field(codec, top->term[k])->column;
+    reason->share = top->sum[k] / top->all;  // all > 0: each term in top has raised it
     reason->packet = packet;
-    pktseqi_part_text(codec, top->part[k], expected, 1, reason->expected);
-    pktseqi_part_text(codec, top->part[k], seen, 0, reason->seen);
+    pktseqi_term_text(codec, top->term[k], expected, 1, reason->expected);
+    pktseqi_term_text(codec, top->term[k], seen, 0, reason->seen);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector,
@@ -14231,63 +14225,62 @@ PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector
                                                  pktseq_reason *reason, size_t *reasons) {
     const pktseq_detector *d = detector;
     pktseqi_top top;
-    size_t parts;
+    size_t terms;
     if (!d || !d->memory || !codec || !work || !pair || !part || !reason || !reasons ||
         !pktseqi_has_target(pair) || first >= past || past > pair->targets)
         return PKTSEQ_ERROR_ARGUMENT;
-    // work may have gone on to another batch; then its outputs are another pair's, which cannot be
-    // seen, or there are none for these steps, which can
+    // work may have computed another batch since: outputs of another pair cannot be noticed, but
+    // missing outputs of these steps can
     if (codec->groups != d->groups || codec->contexts != d->contexts || codec->targets != d->out ||
         !pktseq_work_output(work, 0, past - 1))
         return PKTSEQ_ERROR_MISMATCH;
     memset(&top, 0, sizeof top);
-    parts = d->groups + d->contexts;
-    // steps outside, parts inside in memory: at most 320 x 15 numbers, read twice
-    for (size_t p = 0; p < (pair->context ? parts : d->groups); ++p) {  // without: all are 0
+    terms = d->groups + d->contexts;
+    // part (T, terms) is read by columns, twice: at most 320 x 15 numbers
+    for (size_t k = 0; k < (pair->context ? terms : d->groups); ++k) {  // without: all are 0
         double sum = 0;
-        for (size_t t = first; t < past; ++t) sum += part[t * parts + p];
-        pktseqi_top_add(&top, p, sum);
+        for (size_t t = first; t < past; ++t) sum += part[t * terms + k];
+        pktseqi_top_add(&top, k, sum);
     }
-    for (size_t k = 0; k < top.count; ++k) {  // of equal steps the first is the worst
-        size_t p = top.part[k], worst = first;
+    for (size_t r = 0; r < top.count; ++r) {
+        size_t k = top.term[r], worst = first;
         pktseqi_truth truth;
         double expected, seen;
-        for (size_t t = first; t < past; ++t)
-            if (part[t * parts + p] > part[worst * parts + p]) worst = t;
+        for (size_t t = first; t < past; ++t)  // of equal steps the first one
+            if (part[t * terms + k] > part[worst * terms + k]) worst = t;
         truth = pktseqi_truth_in(pair, worst, d->out);
-        pktseqi_part_values(d, codec, p, pktseq_work_output(work, 0, worst), &truth,
+        pktseqi_term_values(d, codec, k, pktseq_work_output(work, 0, worst), &truth,
                             pair->context ? pair->context + worst * d->contexts : NULL, &expected,
                             &seen);
-        pktseqi_reason_fill(codec, &top, k, pair->inputs + worst + 1, expected, seen, &reason[k]);
+        pktseqi_reason_fill(codec, &top, r, pair->inputs + worst + 1, expected, seen, &reason[r]);
     }
     *reasons = top.count;
     return PKTSEQ_OK;
 }
 
-// ---- >>threshold: what share of normal scores exceeds it --------------------------------------
+// ---- >>threshold: from a distribution of normal scores to any false-positive rate -------------
 
 //     share of sequences    0        1/64 ..                           0.9          1
 //     score                 |---------|---------|--- .. ---|-----------|~~~~~~~~~~~~~~~~~~> beyond
 //                          quantile[0] [1]      [2]                tail[0]   generalised Pareto
 //
 // A threshold for 1 % of 900 sequences rests on nine of them. So the highest tenth is fitted by a
-// curve of three numbers, which also says what lies beyond the highest score that was seen; below
-// the tail 65 quantiles are enough for any rate that somebody may ask for. Two such distributions
-// are kept: of scores at the end, and of the highest score that a sequence ever had while it was
-// watched, since each look at an open sequence is one more chance of a false alarm.
+// curve with three parameters, which also extends beyond the highest score seen; below the tail 65
+// quantiles are enough for any rate. Two such distributions are kept: of final scores, and of the
+// highest score that a sequence ever had while it was watched, since each look at an open sequence
+// is one more chance of a false alarm.
 //
-// What is promised is a range, and it has been checked (`make promise` in the repository): of
-// 108 pairs of a span to learn from and later traffic to score, 99 % of the true rates lay in the
-// range.
+// The range of a rate is a promise that was checked (`make promise` in the repository): of 108
+// pairs of traffic to learn from and later traffic to score, 99 % of the true rates were in it.
 
 // Fits a generalised Pareto distribution to what the highest of sorted scores (n) exceed the score
 // before them by: a tenth of them, or 20, or half. Its moments, mean m and variance v, give
 //   shape = (1 - m m / v) / 2     scale = m (1 - shape)
-// the shape kept from -0.5 to 0.3, since few scores can feign a hard end or a heavy tail. (Where
-// there is a hard end, as of a uniform distribution, fewer alarms come than were asked for.)
+// The shape is limited to -0.5 .. 0.3, since few scores can look like a hard end or a heavy tail.
+// (Where there is a hard end, as of a uniform distribution, there are fewer alarms than requested.)
 // source: Hosking and Wallis 1987, Technometrics 29(3)
 static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t n) {
-    size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;  // 0 if n is 1: a tail of nothing
+    size_t k = n / 10 > 20 ? n / 10 : n / 2 < 20 ? n / 2 : 20;  // 0 if n is 1: an empty tail
     double from = score[n > k ? n - k - 1 : 0], m = 0, v = 0, shape = 0;
     for (size_t i = n - k; i < n; ++i) m += (score[i] - from) / (double)k;
     for (size_t i = n - k; i < n; ++i)
@@ -14301,8 +14294,8 @@ static void pktseqi_tail_fit(pktseq_distribution *x, const double *score, size_t
     x->tail[3] = m * (1 - shape);
 }
 
-// Fits what normal scores are like, from those of sequences (n), sorted. 65 quantiles and 4
-// numbers: what a checkpoint keeps of 900 or of 10 million sequences.
+// Fits a distribution to the sorted scores of normal sequences (n): 65 quantiles and 4 numbers,
+// which a checkpoint keeps of 900 sequences as of 10 million.
 static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorted, size_t n) {
     for (int k = 0; k < PKTSEQ_QUANTILES; ++k) {
         double *q = &x->quantile[k];
@@ -14313,8 +14306,8 @@ static void pktseqi_distribution_fit(pktseq_distribution *x, const double *sorte
 }
 
 // Returns the score that the share `rate` of the sequences exceeds: in the tail by its formula, or
-// between the quantiles, from which a straight line may not lead above the tail. At 0 it is the
-// highest score that was seen.
+// between two quantiles by a straight line, which must not lead above the start of the tail. At
+// rate 0 it is the highest score that was seen.
 static double pktseqi_distribution_at(const pktseq_distribution *x, double rate) {
     double at = (1 - rate) * (PKTSEQ_QUANTILES - 1), score;
     // the last step, [63, 64], also serves a rate of 0
@@ -14330,9 +14323,9 @@ static double pktseqi_distribution_at(const pktseq_distribution *x, double rate)
 }
 
 //     variance = dispersion / (n rate) + 1/4
-// Returns the variance of the logarithm of a rate that is asked for: what chance makes of as many
-// sequences as were learned from, widened by how unevenly they came, and the drift that was
-// measured between parts of recordings, a factor of e^0.5.
+// Returns the variance of the logarithm of a requested rate: chance for as many sequences as were
+// learned from, widened by how unevenly they came, and the drift that was measured between parts of
+// recordings, a factor of e^0.5.
 static double pktseqi_rate_variance(const pktseq_detector *d, double rate) {
     return d->dispersion / ((double)d->sequences * rate) + 0.25;
 }
@@ -14346,8 +14339,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detect
     if (!detector->sequences || detector->dispersion < 1) return PKTSEQ_ERROR_MISMATCH;
     expected = (double)detector->sequences * rate;  // above it, of those learned from
     factor = rate > 0 ? exp(1.96 * sqrt(pktseqi_rate_variance(detector, rate))) : 1;
-    // The rate is lowered, as if one more had been above: the next sequence exceeds the highest of
-    // n with chance 1 / (n + 1), not never. With 9 expected 1 % becomes 0.9 %.
+    // The rate is lowered as if one more had been above: the next sequence exceeds the highest of n
+    // with chance 1 / (n + 1), not never. With 9 expected, 1 % becomes 0.9 %.
     *threshold = pktseqi_distribution_at(live ? &detector->running : &detector->scores,
                                          rate < 1 ? rate * expected / (expected + 1) : 1);
     if (low) *low = expected < 2 ? 0 : rate / factor;
@@ -14355,18 +14348,19 @@ PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detect
     return PKTSEQ_OK;
 }
 
-// Puts rate and threshold in the place of zeros: a threshold of the caller's own wins over a rate,
-// a rate over what was learned. Not fitted, the learned threshold is DBL_MAX: no alarm ever comes.
+// Replaces zeros by the detector's rate and threshold. A threshold given by the caller wins over a
+// given rate, and that over what was learned. Before fit the learned threshold is DBL_MAX: there
+// are no alarms.
 static pktseq_status pktseqi_detector_choose(const pktseq_detector *d, int live, double *rate,
                                              double *threshold, pktseq_error *err) {
-    int own = *rate > 0 && *threshold == 0;  // then the threshold is made from the rate
+    int own = *rate > 0 && *threshold == 0;  // then the threshold is computed from the rate
     if (!(*rate >= 0 && *rate <= 1))
         return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
     if (*rate == 0) *rate = d->options.false_positive_rate;
     if (*threshold == 0) *threshold = live ? d->running_threshold : d->threshold;
     if (own && pktseq_detector_threshold(d, live, *rate, threshold, NULL, NULL))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector keeps no distribution of "
-                             "scores, from which false_positive_rate could be taken");
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the detector has no distribution of "
+                             "scores, which false_positive_rate needs");
     return PKTSEQ_OK;
 }
 
@@ -14376,72 +14370,73 @@ PKTSEQ_DEF pktseq_status pktseq_detector_rate(const pktseq_detector *detector,
         return PKTSEQ_ERROR_ARGUMENT;
     if (!detector->sequences || !(detector->seconds > 0)) return PKTSEQ_ERROR_MISMATCH;
     *rate = alarms_per_hour * (detector->seconds / 3600) / (double)detector->sequences;
-    if (*rate > 1) *rate = 1;  // more alarms than there are sequences
+    if (*rate > 1) *rate = 1;  // more alarms than sequences
     return PKTSEQ_OK;
 }
 
-// Sets both thresholds, and the range of the first between those for the rates at either end of its
-// range; where a rate has no such end, nothing bounds the threshold.
+// Sets both thresholds, and the range of the first: the thresholds for the two ends of its rate's
+// range. Where the rate has no such end, nothing bounds the threshold.
 static void pktseqi_detector_set_thresholds(pktseq_detector *d) {
     double low = 0, high = 0, rate = d->options.false_positive_rate;
     pktseq_detector_threshold(d, 1, rate, &d->running_threshold, NULL, NULL);
     pktseq_detector_threshold(d, 0, rate, &d->threshold, &low, &high);
-    // a high rate is a low threshold; between quantiles a range can miss the threshold by rounding
+    // a high rate is a low threshold; between quantiles rounding can leave the threshold outside
     d->threshold_low = high < 1 ? pktseqi_distribution_at(&d->scores, high) : -DBL_MAX;
     d->threshold_high = low > 0 ? pktseqi_distribution_at(&d->scores, low) : DBL_MAX;
     if (d->threshold_low > d->threshold) d->threshold_low = d->threshold;
     if (d->threshold_high < d->threshold) d->threshold_high = d->threshold;
 }
 
-// ---- >>fit: what normal traffic is like -------------------------------------------------------
+// ---- >>fit: what a detector learns from normal traffic ----------------------------------------
 
 // Order matters: a packet's surprisal needs the errors of numbers, its context score the mean and
-// covariance; sums of both over sequences give the scales that bring them together; scaled means
-// give the scales by length; scores so made have a distribution, and that has thresholds. Batches
-// are scored once: all later steps work on the sums of each sequence (2 doubles, and 24 for its
-// running scores).
+// covariance; the sums of both over sequences give the scales that make them comparable; scaled
+// means give the scales by length; the resulting scores have a distribution, which gives the
+// thresholds. Batches are scored once: all later steps work on the sums of each sequence, 24 bytes
+// and 8 times 24 at its running scores.
 
-// Returns the place of a group's mean squared error, or NULL where no score depends on it.
-static double *pktseqi_detector_error(const pktseq_detector *d, const pktseq_group *group,
-                                      size_t g) {
+// Returns 1 if scores depend on the mean squared error of group g: that of a number that counts.
+static int pktseqi_detector_needs_error(const pktseq_detector *d, const pktseq_group *group,
+                                        size_t g) {
     return d->options.measure == PKTSEQ_MEASURE_SURPRISAL && d->weight[g] > 0 &&
-                   group[g].kind == PKTSEQ_GROUP_NUMBER
-               ? &d->error[group[g].first] : NULL;
+           group[g].kind == PKTSEQ_GROUP_NUMBER;
 }
 
 // Adds the squared errors of a pair to those of each number that is scored.
-static pktseq_status pktseqi_detector_add_error(const pktseq_detector *d, const pktseq_model *model,
+static pktseq_status pktseqi_detector_add_error(pktseq_detector *d, const pktseq_model *model,
                                                 pktseq_work *work, const pktseq_pair *pair) {
     const pktseq_group *group = model->config.group;
     pktseq_status status = pktseqi_detector_forward(d, model, work, pair, 1);
     for (size_t t = 0; t < pair->targets && status == PKTSEQ_OK; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, d->out);
         for (size_t g = 0; g < d->groups; ++g) {
-            double *error = pktseqi_detector_error(d, group, g), e;
-            if (!error) continue;
-            e = (double)work->state->out[t * d->out + group[g].first] -
+            size_t o = group[g].first;
+            double e;
+            if (!pktseqi_detector_needs_error(d, group, g)) continue;
+            e = (double)work->state->out[t * d->out + o] -
                 (double)pktseqi_truth_at(&truth, &group[g], g, 0);
-            *error += e * e;
+            d->error[o] += e * e;
         }
     }
     return status;
 }
 
-// Fits the mean squared error of each number that is scored, over all packets of a dataset and at
+// Fits the mean squared error of each number that is scored, over all packets of a data set, and at
 // least 1e-9, so that a number that never varies does not divide by zero; errors of others stay 1.
-// One pair after the other in the order of the file: batches would sum in another order, and the
-// error's last bits would depend on how sequences fall into them.
+// Pairs are run one by one in the order of the file: batches would sum in another order, and the
+// last bits of the error would depend on how sequences are grouped.
 static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq_model *model,
                                                 const pktseq_dataset *dataset,
                                                 pktseq_error *err) {
-    double packets = 0, *error;
+    const pktseq_group *group = model->config.group;
+    double packets = 0;
     pktseq_work work;
     pktseq_status status;
     int any = 0;
     for (size_t g = 0; g < d->groups; ++g) {
-        error = pktseqi_detector_error(d, model->config.group, g);
-        if (error) *error = 0;
-        any |= error != NULL;
+        if (!pktseqi_detector_needs_error(d, group, g)) continue;
+        d->error[group[g].first] = 0;
+        any = 1;
     }
     if (!any) return PKTSEQ_OK;  // the recommended detector: only the token is scored, a class
     status = pktseq_work_init(&work, &model->config, 1, dataset->longest, 1, &d->allocator, err);
@@ -14454,8 +14449,8 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
     pktseq_work_free(&work);
     if (status) return pktseqi_error(err, status, 0, "forward: %s", pktseq_status_text(status));
     for (size_t g = 0; g < d->groups; ++g) {
-        error = pktseqi_detector_error(d, model->config.group, g);
-        if (!error) continue;
+        double *error = &d->error[group[g].first];
+        if (!pktseqi_detector_needs_error(d, group, g)) continue;
         *error /= packets;
         if (!pktseqi_finite(error))
             return pktseqi_error(err, PKTSEQ_ERROR_DIVERGED, 0, "a forecast is not finite");
@@ -14465,11 +14460,12 @@ static pktseq_status pktseqi_detector_fit_error(pktseq_detector *d, const pktseq
 }
 
 // Inverts a symmetric positive definite matrix a (n, n) in place, by Gauss and Jordan; no pivot can
-// be zero. 0 if one is not positive: not that kind of matrix. n is 256 at most, n^3 steps 17
-// million; the 0.04 on the diagonal bounds the condition number by the sum of variances / 0.04.
+// be zero. Returns 0 if one is not positive: the matrix is of another kind. n is 256 at most, n^3
+// steps 17 million; the 0.04 on the diagonal bounds the condition number by the sum of variances
+// divided by 0.04.
 static int pktseqi_invert(double *a, size_t n) {
     for (size_t k = 0; k < n; ++k) {
-        double pivot = a[k * n + k];  // of what the steps before have left: positive, see above
+        double pivot = a[k * n + k];
         if (!(pivot > 0) || !pktseqi_finite(&pivot)) return 0;
         a[k * n + k] = 1;
         for (size_t j = 0; j < n; ++j) a[k * n + j] /= pivot;
@@ -14483,14 +14479,13 @@ static int pktseqi_invert(double *a, size_t n) {
     return 1;
 }
 
-// Fits the mean of the context over the packets that are scored, and the inverse of their
-// covariance. To each variance 0.2^2 is added, so that a counter that normal traffic never moves
-// counts as if it varied by a fifth (of a logarithm, or of what it is), and not as infinitely rare.
-// Two passes: differences from the mean keep their digits where squares of large numbers would not.
+// Fits the mean of the context over the packets that are scored, and the inverse of its covariance.
+// 0.2^2 is added to each variance, so that a counter that never changes in normal traffic counts as
+// if it varied by a fifth (of a logarithm, or of its unit), and not as infinitely rare. Two passes:
+// differences from the mean keep their digits where squares of large numbers would not.
 static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pktseq_dataset *dataset,
                                                   pktseq_error *err) {
-    // n packets; d is a copy, so mean and precision can be written before all is known to be well
-    size_t C = d->contexts, n = 0;
+    size_t C = d->contexts, n = 0;  // n packets
     memset(d->mean, 0, C * sizeof *d->mean);
     memset(d->precision, 0, C * C * sizeof *d->precision);
     for (int pass = 0; pass < 2; ++pass) {
@@ -14518,36 +14513,34 @@ static pktseq_status pktseqi_detector_fit_context(pktseq_detector *d, const pkts
 
 //     scale[0] = (1 - context) / sd of the network's means
 //     scale[1] = context / sd of the context's means
-// Brings network and context to the same scale: each part's mean over a sequence is divided by its
-// standard deviation over all sequences, and then takes its share. A nat of the network and one of
-// the context are worth different things: on our recording the scales are 0.21 and 1.43. Where a
-// part is the same for all, what rounding makes of the difference is no deviation: that part is not
-// divided.
-static void pktseqi_detector_fit_scale(pktseq_detector *d, const pktseq_dataset *dataset,
-                                       const double *sum) {
-    double n = (double)dataset->pairs;
-    for (int part = 0; part < 2; ++part) {  // the network, the context
+// Brings network and context to the same scale: the mean of each over a sequence is divided by its
+// standard deviation over all sequences (pairs) and multiplied by its share. A nat of the network
+// and one of the context are not comparable: on our recording the scales are 0.21 and 1.43. One
+// that is the same in all sequences is not divided by what rounding makes of its deviation.
+static void pktseqi_detector_fit_scale(pktseq_detector *d, size_t inputs, const pktseqi_sums *sums,
+                                       size_t pairs) {
+    for (int k = 0; k < 2; ++k) {  // the network, the context
         double mean = 0, square = 0;
         for (int pass = 0; pass < 2; ++pass)
-            for (size_t i = 0; i < dataset->pairs; ++i) {
-                double v = sum[2 * i + (size_t)part] /
-                           (double)(dataset->length[i] - dataset->options.inputs);
-                if (pass == 0) mean += v / n;
-                else square += (v - mean) * (v - mean) / n;
+            for (size_t i = 0; i < pairs; ++i) {
+                double v = (k ? sums[i].context : sums[i].network) /
+                           (double)(sums[i].packets - inputs);
+                if (pass == 0) mean += v / (double)pairs;
+                else square += (v - mean) * (v - mean) / (double)pairs;
             }
-        // 1e-20: a relative deviation of 1e-10 is what double rounding over long sums may make
-        d->scale[part] = (part ? d->options.context : 1 - d->options.context) /
-                         (square > 1e-20 * mean * mean ? sqrt(square) : 1);
+        // 1e-20: rounding of long sums can make a relative deviation of 1e-10
+        d->scale[k] = (k ? d->options.context : 1 - d->options.context) /
+                      (square > 1e-20 * mean * mean ? sqrt(square) : 1);
     }
 }
 
-// Scores of a class of length, summed up. They are all of the size of a few nats, so squares need
-// no second pass.
+// Moments of the scores of one class of length. All are a few nats, so the squares need no second
+// pass.
 typedef struct pktseqi_moments {
     double n, total, square;
 } pktseqi_moments;
 
-// Enters one score.
+// Adds one score.
 static void pktseqi_moments_add(pktseqi_moments *m, double v) {
     m->n += 1;
     m->total += v;
@@ -14555,7 +14548,7 @@ static void pktseqi_moments_add(pktseqi_moments *m, double v) {
 }
 
 // Returns what scores of a class are divided by: their mean plus two standard deviations, so that 1
-// is high in every class; 1 where nothing can be said.
+// is high in every class; 1 where that is not a positive number.
 static double pktseqi_moments_scale(const pktseqi_moments *m) {
     double mean, variance, scale;
     if (!(m->n > 0)) return 1;
@@ -14567,76 +14560,73 @@ static double pktseqi_moments_scale(const pktseqi_moments *m) {
 
 // Fits the scales of whole sequences. A class of fewer than 20 takes the scale of all: the standard
 // deviation of 20 scores is uncertain by a sixth, 1 / sqrt(2 n).
-static void pktseqi_detector_fit_length(pktseq_detector *d, const pktseq_dataset *dataset,
-                                        const double *sum) {
+static void pktseqi_detector_fit_length(pktseq_detector *d, size_t inputs,
+                                        const pktseqi_sums *sums, size_t pairs) {
     pktseqi_moments of[PKTSEQI_LENGTHS + 1], *all = &of[PKTSEQI_LENGTHS];
     memset(of, 0, sizeof of);
-    for (size_t i = 0; i < dataset->pairs; ++i) {
-        double v = pktseqi_detector_mean(d, dataset->length[i] - dataset->options.inputs,
-                                         sum + 2 * i);
-        pktseqi_moments_add(&of[pktseqi_length_class(dataset->length[i], PKTSEQI_LENGTHS)], v);
+    for (size_t i = 0; i < pairs; ++i) {
+        double v = pktseqi_sums_mean(d, inputs, &sums[i]);  // no scale: refitting gives the same
+        pktseqi_moments_add(&of[pktseqi_length_class(sums[i].packets, PKTSEQI_LENGTHS)], v);
         pktseqi_moments_add(all, v);
     }
-    // the mean without a scale, so that fitting twice gives the same
     for (int k = 0; k < PKTSEQI_LENGTHS; ++k)
         d->length_scale[k] = pktseqi_moments_scale(of[k].n < 20 ? all : &of[k]);
 }
 
-// Fits the scales of running scores; a class of few takes the scale of the class before, whose
-// sequences are the most like its own.   mark: see pktseqi_detector_sum
-static void pktseqi_detector_fit_running(pktseq_detector *d, const pktseq_dataset *dataset,
-                                         const double *mark) {
-    // of fewer than 20 sequences in all every class that has one takes its own: there is no better
-    double few = dataset->pairs < 20 ? 1 : 20;
+// Fits the scales of running scores from the sums at each (pairs, PKTSEQ_RUNNING). A class of few
+// takes the scale of the class before, whose sequences are the most like its own.
+static void pktseqi_detector_fit_running(pktseq_detector *d, size_t inputs,
+                                         const pktseqi_sums *running, size_t pairs) {
+    // with fewer than 20 sequences in all, every class that has one takes its own
+    double few = pairs < 20 ? 1 : 20;
     for (size_t k = 0; k < PKTSEQ_RUNNING; ++k) {
         pktseqi_moments m = {0, 0, 0};
-        for (size_t i = 0; i < dataset->pairs; ++i) {
-            const double *at = mark + 3 * (PKTSEQ_RUNNING * i + k);
-            size_t packets = (size_t)at[0];  // 0: the sequence ended before this class
-            if (packets)
-                pktseqi_moments_add(&m, pktseqi_detector_mean(
-                                            d, packets - dataset->options.inputs, at + 1));
+        for (size_t i = 0; i < pairs; ++i) {
+            const pktseqi_sums *s = &running[PKTSEQ_RUNNING * i + k];
+            // 0: the sequence ended before this class
+            if (s->packets) pktseqi_moments_add(&m, pktseqi_sums_mean(d, inputs, s));
         }
         d->running_scale[k] = m.n < few && k > 0 ? d->running_scale[k - 1]
-                                                         : pktseqi_moments_scale(&m);
+                                                 : pktseqi_moments_scale(&m);
     }
 }
 
-// Returns by how much the number of the highest tenth of the scores (pairs) varies between ten
-// parts of the file, divided by what chance would have it vary (chi squared by its degrees of
-// freedom); at least 1. Rare events come in bursts: on our recording, 21 minutes, it is 2.9. The
-// tenth, and not the rate that is asked for, since ten parts of nine events say nothing.
+// Returns the dispersion: the variance of the number of scores (pairs) above a limit between ten
+// parts of the file, divided by the variance that chance would give (chi squared by its degrees of
+// freedom); at least 1. Rare events come in bursts: on our recording, 21 minutes, it is 2.9.
+//   limit   that of the highest tenth, not of the requested rate: ten parts of nine events say
+//           nothing
 static double pktseqi_detector_dispersion(const pktseq_dataset *dataset, const double *score,
-                                          double highest_tenth) {
+                                          double limit) {
     double count[10] = {0}, high[10] = {0}, share = 0, sum = 0;
-    int parts = 0;
+    int used = 0;
     for (size_t i = 0; i < dataset->pairs; ++i) {
         // below 10: first_row is below rows
-        size_t part = (size_t)(10.0 * (double)dataset->first_row[i] / (double)dataset->rows);
-        count[part] += 1;
-        high[part] += score[i] > highest_tenth;
-        share += (score[i] > highest_tenth) / (double)dataset->pairs;
+        size_t k = (size_t)(10.0 * (double)dataset->first_row[i] / (double)dataset->rows);
+        count[k] += 1;
+        high[k] += score[i] > limit;
+        share += (score[i] > limit) / (double)dataset->pairs;
     }
     // of count sequences with chance `share` each the variance is count share (1 - share)
     for (int k = 0; k < 10 && share > 0; ++k) {
         double off = high[k] - count[k] * share;
         if (count[k] > 0) sum += off * off / (count[k] * share * (1 - share));
-        parts += count[k] > 0;
+        used += count[k] > 0;
     }
-    return parts > 1 && sum > parts - 1 ? sum / (parts - 1) : 1;
+    return used > 1 && sum > used - 1 ? sum / (used - 1) : 1;
 }
 
-// Brings the scores of pairs that were trained on to those held out, if these are higher: to their
-// median or, with running ones among the scores, to the mean of the upper half, where it shows that
-// the first packets were never seen. A tail of all sequences says more than one of the fifth that
-// was held out, but a network knows by heart what it has trained on.
+// Raises the scores of pairs that were trained on to those held out, if these are higher: to their
+// median or, with running scores among them, to the mean of the upper half, where it shows that the
+// first packets were never seen. The tail of all sequences says more than that of the fifth that
+// was held out, but a network knows by heart what it was trained on.
 //   score    (pairs) those before dataset->trained were trained on; they are multiplied
 //   sorted   (pairs) scratch
 static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *score, double *sorted,
                                      int running) {
     size_t n = dataset->trained, held = dataset->pairs - n;
     double upper[2] = {0, 0}, ratio;
-    if (held < 1) return;  // all were trained on, or none: scores are taken as they are
+    if (held < 1) return;  // all were trained on, or none: scores remain
     memcpy(sorted, score, dataset->pairs * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
     qsort(sorted + n, held, sizeof *sorted, pktseqi_compare_numbers);
@@ -14644,7 +14634,7 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
     upper[1] = pktseqi_quantile_sorted(sorted + n, held, 0.5);
     for (int k = 0; k < 2 && running; ++k) {
         size_t from = k ? n + held / 2 : n / 2, past = k ? n + held : n;
-        for (size_t i = from; i < past; ++i)  // a mean that starts anew at the first of them
+        for (size_t i = from; i < past; ++i)  // a running mean, which replaces the median
             upper[k] += (sorted[i] - upper[k]) / (double)(i - from + 1);
     }
     // multiplied and not shifted: a score is a mean of nats and has a zero
@@ -14669,38 +14659,39 @@ static pktseq_status pktseqi_detector_fit_scores(pktseq_distribution *x,
     return PKTSEQ_OK;
 }
 
-// Returns the highest of a sequence's running scores (PKTSEQ_RUNNING marks) and its score.
-static double pktseqi_detector_highest(const pktseq_detector *d, size_t inputs, const double *mark,
-                                       double score) {
-    for (int k = 0; k < PKTSEQ_RUNNING; ++k, mark += 3) {
-        double v;
-        if (!(mark[0] > 0)) continue;
-        v = pktseqi_running_value(d, inputs, (size_t)mark[0], mark + 1);
+// Returns the highest of a sequence's running scores, from the sums at each (PKTSEQ_RUNNING), and
+// its final score.
+static double pktseqi_detector_highest(const pktseq_detector *d, size_t inputs,
+                                       const pktseqi_sums *running, double score) {
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k) {
+        double v = running[k].packets ? pktseqi_sums_running(d, inputs, &running[k]) : score;
         if (v > score) score = v;
     }
     return score;
 }
 
-// Fits a copy: everything in order.   sum: (pairs, 2 + 3 PKTSEQ_RUNNING) scratch
+// Fits a copy of a detector, all steps in their order.
+//   sums    (pairs, 1 + PKTSEQ_RUNNING) zeros, scratch      score   (3, pairs) scratch
 static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model *model,
-                                          const pktseq_dataset *dataset, int threads, double *sum,
-                                          pktseq_error *err) {
+                                          const pktseq_dataset *dataset, int threads,
+                                          pktseqi_sums *sums, double *score, pktseq_error *err) {
     size_t n = dataset->pairs, inputs = dataset->options.inputs;
-    double *mark = sum + 2 * n;
+    pktseqi_sums *running = sums + n;
+    double *highest = score + n, *sorted = highest + n;
     pktseq_status status = pktseqi_detector_fit_error(d, model, dataset, err);
     if (status == PKTSEQ_OK && d->options.context > 0)
         status = pktseqi_detector_fit_context(d, dataset, err);
     if (status == PKTSEQ_OK)
-        status = pktseqi_batch_score(d, model, dataset, threads, sum, mark, err);
+        status = pktseqi_batch_score(d, model, dataset, threads, sums, running, err);
     if (status) return status;
-    if (d->options.context > 0) pktseqi_detector_fit_scale(d, dataset, sum);
-    if (d->options.by_length) pktseqi_detector_fit_length(d, dataset, sum);
-    pktseqi_detector_fit_running(d, dataset, mark);
-    for (size_t i = 0; i < n; ++i) {  // slot i of both has been read when it is overwritten
-        sum[i] = pktseqi_detector_value(d, inputs, dataset->length[i], sum + 2 * i);
-        mark[i] = pktseqi_detector_highest(d, inputs, mark + 3 * PKTSEQ_RUNNING * i, sum[i]);
+    if (d->options.context > 0) pktseqi_detector_fit_scale(d, inputs, sums, n);
+    if (d->options.by_length) pktseqi_detector_fit_length(d, inputs, sums, n);
+    pktseqi_detector_fit_running(d, inputs, running, n);
+    for (size_t i = 0; i < n; ++i) {
+        score[i] = pktseqi_sums_value(d, inputs, &sums[i]);
+        highest[i] = pktseqi_detector_highest(d, inputs, running + PKTSEQ_RUNNING * i, score[i]);
     }
-    // what a rate and a verdict will need that cannot be asked of a model later
+    // what a rate and a verdict need later, when there is no data set
     d->sequences = n;
     d->seconds = dataset->seconds;
     d->unknown = 0;  // of the column that is unknown most often: one packet may lack several
@@ -14708,11 +14699,11 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         double share = (double)dataset->unknown[f] / (double)dataset->rows;
         if (share > d->unknown) d->unknown = share;
     }
-    status = pktseqi_detector_fit_scores(&d->scores, dataset, sum, sum + n, 0, err);
+    status = pktseqi_detector_fit_scores(&d->scores, dataset, score, sorted, 0, err);
     if (status) return status;
-    d->dispersion = pktseqi_detector_dispersion(dataset, sum,
-                                                pktseqi_quantile_sorted(sum + n, n, 0.9));
-    status = pktseqi_detector_fit_scores(&d->running, dataset, mark, sum, 1, err);
+    d->dispersion = pktseqi_detector_dispersion(dataset, score,
+                                                pktseqi_quantile_sorted(sorted, n, 0.9));
+    status = pktseqi_detector_fit_scores(&d->running, dataset, highest, sorted, 1, err);
     if (status == PKTSEQ_OK) pktseqi_detector_set_thresholds(d);
     return status;
 }
@@ -14722,20 +14713,25 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
                                              pktseq_error *err) {
     pktseq_detector fitted;
     pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
-    double *sum, *old;
+    pktseqi_sums *sums;
+    double *score, *old;
     if (status) return status;
-    // on a copy, so that a fit that fails leaves the detector as it was
+    // on a copy, so that a fit that fails leaves the detector unchanged
     fitted = *detector;
     status = pktseqi_detector_alloc(&fitted, err);
     if (status) return status;
     memcpy(fitted.memory, detector->memory,
            pktseqi_detector_numbers(detector) * sizeof *fitted.memory);
-    sum = (double *)pktseqi_alloc(&fitted.allocator,
-                                  pktseqi_times(dataset->pairs, 2 + 3 * PKTSEQ_RUNNING),
-                                  sizeof *sum);
-    status = sum ? pktseqi_detector_fit(&fitted, model, dataset, threads, sum, err)
+    sums = (pktseqi_sums *)pktseqi_alloc_zeroed(&fitted.allocator,
+                                                pktseqi_times(dataset->pairs, 1 + PKTSEQ_RUNNING),
+                                                sizeof *sums);
+    score = (double *)pktseqi_alloc(&fitted.allocator, pktseqi_times(dataset->pairs, 3),
+                                    sizeof *score);
+    status = sums && score
+                 ? pktseqi_detector_fit(&fitted, model, dataset, threads, sums, score, err)
                  : pktseqi_no_memory(err);
-    pktseqi_free(&fitted.allocator, sum);
+    pktseqi_free(&fitted.allocator, sums);
+    pktseqi_free(&fitted.allocator, score);
     old = status ? fitted.memory : detector->memory;
     if (status == PKTSEQ_OK) *detector = fitted;
     pktseqi_free(&fitted.allocator, old);
@@ -14985,7 +14981,7 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
 //   token   (O), or NULL: entry (G), what is not zero of it
 //   part    (groups + C) what each group and field of the context adds; or NULL. Who asks for it is
 //           a watcher, whose packets are packed, and does not need all of the forecast
-// Sums are added to here and nowhere else, in the order of packets, as pktseqi_detector_sum does.
+// Sums are added to here and nowhere else, in the order of packets, as pktseqi_pair_sums does.
 static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
                                     const pktseqi_nonzero *entry, const pktseqi_truth *truth,
                                     const pktseq_real *c, double *part) {
@@ -15061,15 +15057,15 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
 // Any number of packets may still come: sums are kept, not means.
 // The score so far is that of a sequence which ends here: by_length looks at the packets pushed.
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
-    double sum[2];
+    pktseqi_sums sums;
     // model and detector are borrowed, and may have been freed: then their pointers are NULL
     if (!stream || !stream->h || !score || !stream->model->block || !stream->detector->memory ||
         stream->packets <= stream->model->config.inputs)
         return PKTSEQ_ERROR_ARGUMENT;
-    sum[0] = stream->network;
-    sum[1] = stream->context;
-    *score = pktseqi_detector_value(stream->detector, stream->model->config.inputs,
-                                    stream->packets, sum);
+    sums.network = stream->network;
+    sums.context = stream->context;
+    sums.packets = stream->packets;
+    *score = pktseqi_sums_value(stream->detector, stream->model->config.inputs, &sums);
     return PKTSEQ_OK;
 }
 
@@ -15106,7 +15102,7 @@ PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
 // float: an alarm shows three digits, and there are 15 of these in each slot.
 typedef struct pktseqi_blame {
     float sum, worst;       // of one packet, and the packet where it added most:
-    float expected, seen;   // see pktseqi_part_values
+    float expected, seen;   // see pktseqi_term_values
     uint32_t packet;
 } pktseqi_blame;
 
@@ -15164,8 +15160,8 @@ typedef struct pktseqi_watching {
     pktseq_packing packing; // the codec's
     pktseq_real *row, *c;   // (F) the current packet, packed; (C) its context
     pktseqi_nonzero *entry; // (groups) the packet before, as a token
-    double *part;           // (groups + C)
-    size_t parts;
+    double *part;           // (terms) what the current packet adds to each
+    size_t terms;           // groups + C
     pktseqi_ended *ended;   // (PKTSEQI_ADAPT) a ring; none unless it adapts
     double *sorted;         // (PKTSEQI_ADAPT) scratch
     size_t ended_count, since_threshold;  // in the ring so far; since it was made anew
@@ -15322,13 +15318,13 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     pktseq_alarm *a = &s->alarm;
     pktseqi_top top;
     memset(&top, 0, sizeof top);
-    for (size_t p = 0; p < state->parts; ++p) pktseqi_top_add(&top, p, (double)blame[p].sum);
+    for (size_t p = 0; p < state->terms; ++p) pktseqi_top_add(&top, p, (double)blame[p].sum);
     for (size_t k = 0; k < top.count; ++k) {
-        const pktseqi_blame *b = &blame[top.part[k]];
+        const pktseqi_blame *b = &blame[top.term[k]];
         pktseq_reason *r = &a->reason[k];
         pktseqi_reason_fill(state->codec, &top, k, b->packet, (double)b->expected, (double)b->seen,
                             r);
-        if (pktseqi_watch_is_token(state, top.part[k]))  // named also if the codec does not know it
+        if (pktseqi_watch_is_token(state, top.term[k]))  // named also if the codec does not know it
             pktseq_token_text(s->token, s->token_protocol, r->seen, sizeof r->seen);
     }
     // the alarm lies in the slot: it is told again at the end, with what has come since
@@ -15348,13 +15344,13 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
 static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s, int ended) {
     const pktseq_detector *d = w->state->stream.detector;
     size_t inputs = w->state->stream.model->config.inputs;
-    double sum[2];
-    sum[0] = s->network;
-    sum[1] = s->context;
+    pktseqi_sums sums;
+    sums.network = s->network;
+    sums.context = s->context;
+    sums.packets = s->alarm.packets;
     // 0 and not the mean of nothing; who has a threshold below 0 gets an alarm for it
     if (s->alarm.packets <= inputs) return 0;
-    return ended ? pktseqi_detector_value(d, inputs, s->alarm.packets, sum)
-                 : pktseqi_running_value(d, inputs, s->alarm.packets, sum);
+    return ended ? pktseqi_sums_value(d, inputs, &sums) : pktseqi_sums_running(d, inputs, &sums);
 }
 
 // Tells whether a sequence that has raised an alarm may count as normal: see
@@ -15444,13 +15440,13 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
     const pktseq_detector *d = state->stream.detector;
     pktseqi_truth truth = {NULL, &state->packing, state->row};
     pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
-    for (size_t p = 0; p < state->parts; ++p, ++blame) {
+    for (size_t p = 0; p < state->terms; ++p, ++blame) {
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
         float part = pktseqi_float_of(state->part[p] * scale);
         double expected, seen;
         blame->sum += part;  // float: 320 packets lose no digit that is shown
         if (!(part > blame->worst)) continue;
-        pktseqi_part_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
+        pktseqi_term_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
         blame->worst = part;
         blame->packet = (uint32_t)s->alarm.packets;
         blame->expected = pktseqi_float_of(expected);
@@ -15592,7 +15588,7 @@ static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block)
     s->row = (pktseq_real *)pktseqi_bump(block, &used, codec->fields, 1, sizeof *s->row);
     s->c = (pktseq_real *)pktseqi_bump(block, &used, codec->contexts, 1, sizeof *s->c);
     s->entry = (pktseqi_nonzero *)pktseqi_bump(block, &used, codec->groups, 1, sizeof *s->entry);
-    s->part = (double *)pktseqi_bump(block, &used, s->parts, 1, sizeof *s->part);
+    s->part = (double *)pktseqi_bump(block, &used, s->terms, 1, sizeof *s->part);
     s->ended = (pktseqi_ended *)pktseqi_bump(block, &used, ended, 1, sizeof *s->ended);
     s->sorted = (double *)pktseqi_bump(block, &used, ended, 1, sizeof *s->sorted);
     return used;
@@ -15626,7 +15622,7 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     int adapts = w->options.adapt > 0;
     size_t back = 0, reals = model->config.hidden, bytes;
     // parts in this order everywhere: groups of outputs, then fields of the context
-    state->parts = codec->groups + codec->contexts;
+    state->terms = codec->groups + codec->contexts;
     bytes = pktseqi_watch_arrays(state, adapts, NULL);
     state->block = pktseqi_alloc_zeroed(&w->allocator, pktseqi_plus(bytes, 64), 1);
     if (!state->block) return pktseqi_no_memory(err);
@@ -15639,7 +15635,7 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
         back += pktseqi_kind_of(&codec->field[f])->minus != PKTSEQI_MINUS_NONE;
     if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
     // doubles at multiples of 8; h and row are of pktseq_real, which needs no more
-    state->at_since = (sizeof(pktseqi_watched) + state->parts * sizeof(pktseqi_blame) + 7) / 8 * 8;
+    state->at_since = (sizeof(pktseqi_watched) + state->terms * sizeof(pktseqi_blame) + 7) / 8 * 8;
     state->at_h = state->at_since + 2 * back * sizeof(double);
     state->at_row = state->at_h + reals * sizeof(pktseq_real);
     w->slot_size = (state->at_row + state->packing.fields * sizeof(pktseq_real) + 7) / 8 * 8;

@@ -393,7 +393,7 @@ static void test_no_context(void) {
         d->options.context = 0.5;
         CHECK(pktseq_detector_score_all(d, &p.model, &p.dataset, 0, score, &err) ==
               PKTSEQ_ERROR_MISMATCH);
-        CHECK_THAT(says(&err, "0 fields of context; there are 2, 2 and 0"), "%s", err.text);
+        CHECK_THAT(says(&err, "0 fields of context; found 2, 2 and 0"), "%s", err.text);
         CHECK(score[0] == 7 && score[1] == 7 && score[2] == 7);
         CHECK(pktseq_detector_fit(d, &p.model, &p.dataset, 0, &err) == PKTSEQ_ERROR_MISMATCH);
         CHECK(d->sequences == 0 && d->threshold == DBL_MAX && d->error[0] == 1);
