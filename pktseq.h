@@ -38,7 +38,7 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the flow of data:
 
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
-          -> slots, tracker, sequences, packets -> codec -> dataset -> model
+          -> slots, tracker, segment, sequences, packets -> codec -> dataset -> model
           -> plain (the network, read it first), work, gru, forward, backward, optimizer -> train
           -> use, detector, score, threshold, fit, drift -> stream, watch
           -> members, checkpoint, json, load, files
@@ -7922,30 +7922,392 @@ PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
     memset(tracker, 0, sizeof *tracker);
 }
 
-// ---- >>sequences: tables through the tracker -------------------------------------------------
+// ---- >>segment: packets to rows of a table, grouped by sequence -------------------------------
 //
-// pktseq_table_track, with one segmenter:
-//   segment_asked      arguments checked: a table may be filled by hand, nothing of it is trusted
-//   segment_open       names of the columns to be made, what the tracker must count for them
-//   segment_source     columns that packets are made of; addresses and protocols as numbers
-//   segment_walk       rows as packets to the tracker (segment_row), what it says into new columns
-//   segment_end        the end of a table:
-//     segment_count      how many rows and sequences there are; a remainder leaves
-//     segment_names      tokens get their texts
-//     segment_sort       where rows go when those of a sequence are put together
-//     segment_commit     the table changes: until here anything may fail, from here on nothing can
-// >>packets shows its packets to segment_row as it reads them, and needs no walk.
+// Tables (>>sequences) and captures (>>packets) go through the tracker in one way. Both call
+//   segment_begin      a tracker, no columns yet
+//   segment_add        a column to be made: a member of packets, or what the tracker derives
+//   segment_batch      for every PKTSEQI_BATCH packets: they are tracked (segment_row), and what
+//                      each column says of them is staged and appended (segment_stage)
+//   segment_end        after the last packet:
+//     segment_count      numbers of rows and sequences; a remainder is dropped
+//     segment_names      the texts of tokens
+//     segment_sort       where rows move to be grouped by sequence
+//     segment_commit     the table changes; everything before may fail, this cannot
+//   segment_free       in any case
 //
-// Work is done on batches of 64 rows, whose packets and what the tracker says of them, 17 kB, stay
-// in the first cache; what a column is, and of which type, is asked once a batch. Memory besides
-// the table: 4 bytes a row for its sequence, and where rows move another 12 for the order and one
-// column on its way.
+// A batch's packets and what the tracker says of them, 18 kB, stay in the first-level cache, and a
+// column's type is tested once a batch. Memory besides the table: 4 bytes a row for its sequence,
+// and if rows move another 12 for the order and one column on its way. Columns are as narrow as
+// their values allow: most counters fit a byte, and all fifteen derived columns take 38 bytes a row
+// of examples/data/mixed.pcap, of which three that are not whole numbers have 24.
+
+enum {
+    PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION,  // columns that can be derived
+    PKTSEQI_BATCH = 64                                       // rows, at most PKTSEQI_BLOCK
+};
+
+// A table on its way through the tracker. A table that is tracked is neither written to nor
+// replaced before segment_commit: what is made for it is stored here, and freed with the segmenter
+// unless it has become the table's. A capture's table is empty, so its columns are the table's at
+// once.
+typedef struct pktseqi_segmenter {
+    pktseq_table *table, out;  // as it is; and what will be new
+    const pktseq_rule *rule;   // NULL: the sequences stay those of the table
+    pktseq_tracker tracker;
+    // The current batch, PKTSEQI_BATCH packets at most
+    pktseq_packet packet[PKTSEQI_BATCH];
+    uint64_t frame[PKTSEQI_BATCH];          // numbers of their frames, from 1; of captures
+    uint32_t text[3][PKTSEQI_BATCH];        // src_ip (captures only), dst_ip (likewise) and
+                                            //   protocol, as indices among the names of their
+                                            //   columns; protocol UINT32_MAX = dropped
+    pktseq_tracked tracked[PKTSEQI_BATCH];  // what the tracker says; token: its number
+    // Columns that are made
+    pktseq_column *made;       // (mades) in out.column after room for the table's, or the table's
+    size_t mades, known[PKTSEQI_COLUMNS];  // how many, and which; each is there at most once
+    size_t room;               // rows that `sequence` and wider cells have room for
+    const pktseq_column *protocol;  // whose names the protocols in `text` are; NULL = none
+    // For tables: columns that packets are made of, NULL if missing or of another kind. Without
+    // dst_ip it is src_ip.
+    pktseq_column *from[PKTSEQI_COL_DIRECTION];
+    uint32_t *id;              // (names of src_ip + names of dst_ip) equal texts, equal numbers;
+                               //   if there is one column of addresses, its names come twice
+    uint32_t *becomes;         // (names of protocol) the index that each gets, UINT32_MAX = dropped
+    uint32_t smtp;             // the index that renamed ones get
+    int renames;               // there are such
+    size_t begun;              // sequences of the table that have begun, if they stay
+    // What the tracker has said so far
+    double time;               // of the last packet
+    size_t clock_back;         // packets before the previous one's time
+    pktseqi_slots tokens;      // different ones; a token's number is its slot's, less 1
+    uint64_t recent[256][2];   // key of a recent token plus 1, and its number
+    uint32_t *sequence;        // (room) of each row; rows of those from out.sequences on leave
+    size_t connections;        // room in out.connection
+    uint32_t *order;           // (out.rows, room for all) old row of each; NULL = none moves
+    void *scratch;             // (out.rows) cells of the widest type
+} pktseqi_segmenter;
+
+// Prepares a segmenter of a table. Counters are off until a column needs them. segment_free is safe
+// also after a failure.
+static pktseq_status pktseqi_segment_begin(pktseqi_segmenter *c, pktseq_table *table,
+                                           const pktseq_rule *rule, pktseq_error *err) {
+    const pktseq_rule standard = pktseq_rule_default();
+    pktseq_status status;
+    memset(c, 0, sizeof *c);
+    c->table = table;
+    c->rule = rule;
+    status = pktseq_tracker_init(&c->tracker, rule ? rule : &standard, &table->allocator, err);
+    c->tracker.without_pairs = c->tracker.without_sources = 1;
+    return status;
+}
+
+// Adds a column to those that are made; its pktseq_column is the caller's to set up. Only tokens
+// need a table of slots; its limit is that of slot numbers, since there are no more tokens than
+// rows.
+static void pktseqi_segment_add(pktseqi_segmenter *c, size_t known) {
+    c->known[c->mades++] = known;
+    pktseqi_tracker_needs(&c->tracker, known);
+    if (known != PKTSEQI_COL_TOKEN) return;
+    c->tokens.size = sizeof(pktseqi_slot);
+    c->tokens.limit = PKTSEQI_NO_SLOT / 2;
+}
+
+// Numbers a token by first appearance. Its key, 30 bits of protocol before the token's 34, is
+// stored as an address of a slot: tokens are few (460 in examples/data/mixed.pcap), so the larger
+// slots do not matter, and no second kind of hash table is needed. Most are among the recent ones,
+// which need no keyed hash. Returns 0 if there is no memory.
+//   protocol   an index among the names of its column
+//   token      in its key, out its number
+static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t *token) {
+    uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | *token;
+    uint64_t *recent = c->recent[key * 0x9e3779b97f4a7c15u >> 56];
+    uint32_t hash, i;
+    pktseqi_ends ends;
+    *token = recent[1];
+    if (recent[0] == key + 1) return 1;
+    hash = (uint32_t)pktseqi_hash(c->tracker.state->secret, &key, 1);
+    memset(&ends, 0, sizeof ends);
+    memcpy(&ends, &key, sizeof key);
+    if (!pktseqi_slots_reserve(&c->table->allocator, &c->tokens, 1)) return 0;
+    i = pktseqi_slots_find(&c->tokens, &ends, hash);
+    if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
+    recent[0] = key + 1;
+    recent[1] = *token = i - 1;  // no slot is ever removed, so numbers rise by one
+    return 1;
+}
+
+// Tracks packet `at` of the batch, which becomes a row below c->room. Returns 0 if there is no
+// memory.
+static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at, uint32_t protocol) {
+    const pktseq_packet *packet = &c->packet[at];
+    pktseq_tracked *tracked = &c->tracked[at];
+    // Sequences of a table that stay: start has one entry more than sequences, rows.
+    int begin = c->rule ? -1 : c->table->start[c->begun] == row;
+    c->begun += begin == 1;
+    // Packets with an earlier clock are counted, not sorted: files are in the order of arrival.
+    if (c->tracker.packets) c->clock_back += packet->time < c->time;
+    c->time = packet->time;
+    if (pktseqi_tracker_push(&c->tracker, packet, begin, tracked)) return 0;
+    c->sequence[row] = (uint32_t)tracked->sequence;  // there are no more of them than rows
+    // By connection sequences begin one after the other, so room grows at their end alone.
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked->position == 0) {
+        if (tracked->sequence == c->connections &&
+            !pktseqi_grow(&c->table->allocator, &c->out.connection, &c->connections,
+                          c->connections, 256, sizeof *c->out.connection))
+            return 0;
+        c->out.connection[tracked->sequence] = (size_t)tracked->connection;
+    }
+    return !c->tokens.size || pktseqi_segment_token(c, protocol, &tracked->token);
+}
+
+// Returns 1 if this column of packets is a text: both addresses and the protocol, which follow each
+// other in the registry.
+static int pktseqi_packet_text(size_t known) {
+    return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
+}
+
+// Stages a column of the first (count) packets of the batch.
+static void pktseqi_segment_stage(const pktseqi_segmenter *c, size_t known, size_t count,
+                                  pktseqi_staged *to) {
+    const pktseq_tracked *from = c->tracked;
+    size_t n = known - PKTSEQI_COL_PAIR, k;
+    if (pktseqi_packet_text(known))
+        memcpy(to->text, c->text[known - PKTSEQI_COL_SRC_IP], count * sizeof *to->text);
+    else if (pktseqi_known[known].size)
+        pktseqi_packets_get(c->packet, count, known, pktseqi_known_whole(known), to);
+    else if (known == PKTSEQI_COL_NUMBER)
+        for (k = 0; k < count; ++k) to->number[k] = (double)c->frame[k];
+    else if (known == PKTSEQI_COL_DIRECTION)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].direction;
+    else if (known == PKTSEQI_COL_SAME)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].same_connection;
+    else if (known == PKTSEQI_COL_TOKEN)
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].token;
+    else if (pktseqi_known_whole(known))  // by way of int64_t: one instruction
+        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)(int64_t)from[k].counter[n];
+    else
+        for (k = 0; k < count; ++k) to->number[k] = from[k].counter[n];
+}
+
+// Makes the batch (count) the rows from `first` on, for which there is room: tracks the packets and
+// appends to all columns, which may have to become wider (a counter above 255 does not fit a byte).
+// Dropped packets are not tracked, as if they had never been captured; their rows leave at the end.
+// Returns 0 if there is no memory.
+static int pktseqi_segment_batch(pktseqi_segmenter *c, size_t first, size_t count) {
+    const uint32_t *protocol = c->text[PKTSEQI_COL_PROTOCOL - PKTSEQI_COL_SRC_IP];
+    for (size_t at = 0; at < count; ++at) {
+        c->sequence[first + at] = UINT32_MAX;  // above every sequence
+        if (protocol[at] == UINT32_MAX) ++c->out.counts.dropped;
+        else if (!pktseqi_segment_row(c, first + at, at, protocol[at])) return 0;
+    }
+    for (size_t j = 0; j < c->mades; ++j) {
+        pktseqi_staged to;
+        pktseqi_segment_stage(c, c->known[j], count, &to);
+        if (!pktseqi_column_append(&c->table->allocator, &c->made[j], first, c->room, &to,
+                                   pktseqi_known_whole(c->known[j]), count))
+            return 0;
+    }
+    return 1;
+}
+
+// ---- the end of a table
+//
+// All that can fail comes first, then the commit. Allocations are bounded by the number of rows.
+
+// Counts the rows and sequences to be, without a last sequence that is too short for the
+// reference's rule: all before it have as many packets as they need, or the next one would have
+// joined. The tracker's position is the number of packets in it.
+//   fails with DATA (no sequence is left)
+static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *err) {
+    const pktseq_tracker *tracker = &c->tracker;
+    size_t walked = (size_t)tracker->packets, last = tracker->state->position;
+    pktseq_table *out = &c->out;
+    // The tracker has seen the remainder, so its connections and evictions count.
+    out->rows = walked;
+    out->counts.clock_back = c->clock_back;
+    out->sequences = (size_t)tracker->sequences;
+    out->counts.evicted_connections = (size_t)tracker->evicted_connections;
+    out->counts.evicted_pairs = (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
+    out->counts.evicted_packets = (size_t)tracker->evicted_packets;
+    if (c->rule && c->rule->kind == PKTSEQ_RULE_REFERENCE && last && last < c->rule->min_length) {
+        --out->sequences;
+        out->rows -= last;
+        out->counts.remainder += last;
+    }
+    if (out->sequences) return PKTSEQ_OK;
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
+                         "found %z packets%s, expected at least %z for a sequence", walked,
+                         walked < c->table->rows ? " of the protocols that are not dropped" : "",
+                         c->rule->min_length);
+}
+
+// Writes the names of tokens, each once, in the order of their numbers. Some may be of rows that
+// leave: a column may have names that no row has. A protocol that is renamed to SMTP still has its
+// old name here, see segment_rename. Returns 0 if there is no memory.
+static int pktseqi_segment_names(pktseqi_segmenter *c) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    pktseq_column *column = c->made;
+    uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1, key;
+    if (!c->tokens.used) return 1;
+    while (c->known[column - c->made] != PKTSEQI_COL_TOKEN) ++column;
+    column->names = (char **)pktseqi_alloc(allocator, c->tokens.used, sizeof *column->names);
+    for (uint32_t i = 1; column->names && i <= c->tokens.used; ++i) {
+        pktseqi_text t = pktseqi_text_growing(allocator);
+        memcpy(&key, &pktseqi_slots_at(&c->tokens, i)->ends, sizeof key);
+        pktseqi_token_text(&t, key & mask,
+                           pktseqi_protocol_name(&c->tracker.rule,
+                                                 c->protocol->names[key >> PKTSEQI_TOKEN_WIDTH]));
+        if (t.failed) {
+            pktseqi_free(allocator, t.data);
+            return 0;
+        }
+        column->names[column->name_count++] = t.data;
+    }
+    return column->names != NULL;
+}
+
+// Computes where rows move to be grouped by sequence, in their order: a counting sort, two passes
+// over 4 bytes a row. start[s + 2] counts the rows of s, then start[s + 1] is where s begins, then,
+// as rows are placed, where it continues; in the end start[s] is where s begins. If no row moves or
+// leaves (one connection, the reference's rule), the order is dropped and the table keeps its rows.
+// Returns 0 if there is no memory.
+static int pktseqi_segment_sort(pktseqi_segmenter *c) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    size_t rows = c->table->rows, sequences = c->out.sequences, *start;
+    int moves = c->out.rows < rows;
+    start = c->out.start = (size_t *)pktseqi_alloc_zeroed(allocator, sequences + 2, sizeof *start);
+    c->order = (uint32_t *)pktseqi_alloc_large(allocator, rows, sizeof *c->order);
+    if (!start || !c->order) return 0;
+    // At most sequences + 1, below the sequences + 2 that there are.
+    for (size_t row = 0; row < rows; ++row)
+        if (c->sequence[row] < sequences) ++start[c->sequence[row] + 2];
+    for (size_t s = 2; s <= sequences; ++s) start[s] += start[s - 1];
+    for (size_t row = 0; row < rows; ++row) {
+        size_t s = c->sequence[row], to;
+        if (s >= sequences) continue;
+        to = start[s + 1]++;  // where s continues; in the end, where the next one begins
+        c->order[to] = (uint32_t)row;
+        moves |= to != row;
+    }
+    if (!moves) {
+        pktseqi_free(allocator, c->order);
+        c->order = NULL;
+        return 1;
+    }
+    c->scratch = pktseqi_alloc_large(allocator, c->out.rows, sizeof(double));
+    return c->scratch != NULL;
+}
+
+// Moves the cells of a column, or another array with (bytes) a row, into the new order, by way of
+// the scratch: cells of a table filled by hand are the program's, so they cannot be replaced. A
+// loop for each width is one load and one store a cell; a memcpy of (bytes) would be a call.
+//   cell    (c->table->rows, bytes) in, (c->out.rows, bytes) out
+//   bytes   1, 2, 4 or 8
+static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
+    const uint32_t *order = c->order;
+    size_t i, rows = c->out.rows;
+    // Local pointers, since a byte that is stored could alias *c.
+    uint8_t *u8 = (uint8_t *)c->scratch;
+    uint16_t *u16 = (uint16_t *)c->scratch;
+    uint32_t *u32 = (uint32_t *)c->scratch;
+    double *number = (double *)c->scratch;
+    if (bytes == 1)
+        for (i = 0; i < rows; ++i) u8[i] = ((const uint8_t *)cell)[order[i]];
+    else if (bytes == 2)
+        for (i = 0; i < rows; ++i) u16[i] = ((const uint16_t *)cell)[order[i]];
+    else if (bytes == 4)
+        for (i = 0; i < rows; ++i) u32[i] = ((const uint32_t *)cell)[order[i]];
+    else
+        for (i = 0; i < rows; ++i) number[i] = ((const double *)cell)[order[i]];
+    memcpy(cell, c->scratch, rows * bytes);
+}
+
+// Gives rows of renamed protocols the name SMTP, and counts them. The name is cut in place, as it
+// may be the program's own memory; the others remain as names without a row.
+static void pktseqi_segment_rename(pktseqi_segmenter *c) {
+    pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
+    pktseqi_staged number;
+    number.text[0] = c->smtp;
+    for (size_t row = 0; row < c->table->rows; ++row) {
+        uint32_t text = pktseqi_column_text_at(column, row);
+        if (c->becomes[text] != c->smtp) continue;
+        c->out.counts.renamed += strcmp(column->names[text], "SMTP") != 0;
+        pktseqi_cells_store(column, row, &number, 1, 1);
+    }
+    column->names[c->smtp][strlen("SMTP")] = 0;  // of "SMTP/IMF", if there was no SMTP
+}
+
+// Moves the results to the table; cannot fail. The old start and connection are swapped with the
+// new ones and freed with the segmenter. An array of columns that the program has made is left to
+// it. The order of the rows becomes source_row if the table had none: both have the same meaning.
+static void pktseqi_segment_commit(pktseqi_segmenter *c) {
+    pktseq_table *table = c->table, *out = &c->out;
+    size_t *start = table->start, *connection = table->connection;
+    pktseq_column *column = table->column;
+    if (c->renames) pktseqi_segment_rename(c);
+    if (c->mades && out->column) {
+        memcpy(out->column, column, table->column_count * sizeof *column);
+        table->column = out->column;
+        out->column = table->own_columns ? column : NULL;
+        table->column_count += c->mades;
+        table->own_columns += c->mades;
+        c->mades = 0;
+    }
+    // New columns move, too: they are in the old order.
+    for (size_t i = 0; c->order && i < table->column_count; ++i)
+        pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
+    if (c->order && table->source_row) {
+        pktseqi_segment_move(c, table->source_row, sizeof *table->source_row);
+    } else if (c->order) {
+        table->source_row = c->order;
+        c->order = NULL;
+    }
+    table->rows = out->rows;
+    if (!c->rule) return;  // nothing of the sequences is new
+    table->sequences = out->sequences;
+    table->start = out->start;
+    table->connection = out->connection;
+    table->counts = out->counts;
+    table->position_gaps = 0;
+    out->start = start;  // to be freed
+    out->connection = connection;
+}
+
+// Completes the table once all its packets have been tracked; after a failure it is unchanged.
+static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err) {
+    pktseq_status status = pktseqi_segment_count(c, err);
+    if (status) return status;
+    if (!pktseqi_segment_names(c) || (c->rule && !pktseqi_segment_sort(c)))
+        return pktseqi_no_memory(err);
+    pktseqi_segment_commit(c);
+    return PKTSEQ_OK;
+}
+
+// Frees what has not become the table's: after a failure all that was made, else what was only
+// needed on the way, and what the table had before.
+static void pktseqi_segment_free(pktseqi_segmenter *c) {
+    const pktseq_allocator *allocator = &c->table->allocator;
+    void *const memory[] = {c->id,    c->becomes,  c->sequence,   c->out.start,
+                            c->order, c->scratch,  c->out.column, c->out.connection};
+    for (size_t j = 0; c->out.column && j < c->mades; ++j)
+        pktseqi_column_free(allocator, &c->made[j]);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
+    pktseqi_slots_free(allocator, &c->tokens);
+    pktseq_tracker_free(&c->tracker);
+}
+
+// ---- >>sequences: a table as packets ----------------------------------------------------------
+//
+// pktseq_table_track feeds a table to >>segment:
+//   track_asked       arguments checked: a table may be filled by hand, nothing of it is trusted
+//   track_open        names of the columns to be derived
+//   track_source      columns that packets are made of; addresses and protocols as numbers
+//   track_load        packets of a batch of rows, column by column
 
 // ---- what a table must be
 
-// Checks what every reader of a table relies on, in the time of looking at it: a table may be
-// filled by hand. What takes a walk through it is checked by the two after this one, by who needs
-// it.
+// Checks what every reader of a table relies on, as a table may be filled by hand, in constant time
+// a column. The two checks after this one pass over the rows, for callers that rely on them.
 static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
     if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
         table->start[0] != 0 || table->start[table->sequences] != table->rows)
@@ -7956,7 +8318,7 @@ static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error
 }
 
 // Checks that every sequence of a table has a row. With start[0] = 0 and start[sequences] = rows,
-// which were checked before, every row then belongs to exactly one.
+// checked before, every row then belongs to exactly one.
 static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
     for (size_t i = 0; i < table->sequences; ++i)
         if (table->start[i] >= table->start[i + 1])
@@ -7966,7 +8328,7 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
 
 // Checks that every text of rows [from, past) of a column has a name; numbers have none. Cells of
 // texts are whole and not negative by their type.
-//   from, past   within the table: whoever encodes a piece of it need not wait for all of it
+//   from, past   within the table: a caller that encodes a part of it checks that part
 static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t from, size_t past,
                                                 pktseq_error *err) {
     const uint8_t *u8 = (const uint8_t *)c->cell;
@@ -7985,7 +8347,7 @@ static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t f
     return pktseqi_bad_argument(err, "a text of the table is not among its names");
 }
 
-// Checks the texts of all columns.
+// Checks the texts of all columns of a table.
 static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
     pktseq_status status = PKTSEQ_OK;
     for (size_t i = 0; i < table->column_count && !status; ++i)
@@ -7993,8 +8355,7 @@ static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq
     return status;
 }
 
-// Checks all of that, in the order in which each relies on the one before: rows are looked at only
-// when start says that they are there.
+// Runs all three checks, each of which relies on the one before.
 static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
     pktseq_status status = pktseqi_table_check(table, err);
     if (!status) status = pktseqi_table_check_starts(table, err);
@@ -8003,50 +8364,11 @@ static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_e
 
 // ---- from rows to packets
 //
-// A table tells less than a capture: addresses are any texts, numbers any numbers, and columns may
-// be missing. What a packet needs is made of it so that equal cells give equal packets; with all
-// columns there, a table of a capture gives the tracker what the capture itself would.
+// A table has less than a capture: addresses are any texts, numbers any numbers, and columns may be
+// missing. Equal cells give equal packets; with all columns there, a table of a capture gives the
+// tracker what the capture itself would.
 
-enum {
-    PKTSEQI_MADE = PKTSEQI_COLUMNS - PKTSEQI_COL_DIRECTION,  // columns that can be derived
-    PKTSEQI_BATCH = 64                                       // rows, at most PKTSEQI_BLOCK
-};
-
-// A table on its way through the tracker. Nothing of the table is written to, nor is anything of it
-// replaced, before segment_commit: what is made lies here, and is freed with the segmenter unless
-// it has become the table's.
-typedef struct pktseqi_segmenter {
-    pktseq_table *table, out;  // as it is, and what it will be, as far as that is new
-    const pktseq_rule *rule;   // NULL: the sequences are those that the table has
-    pktseq_tracker tracker;
-    // Columns that packets are made of, NULL where they are missing or of another kind. Without
-    // dst_ip it is src_ip.
-    pktseq_column *from[PKTSEQI_COL_DIRECTION];
-    uint32_t *id;              // (names of src_ip + names of dst_ip) equal texts, equal numbers;
-                               //   if there is one column of addresses, its names come twice
-    uint32_t *protocol;        // (names) what each becomes, UINT32_MAX = its rows are dropped
-    uint32_t smtp;             // the name that renamed ones get
-    int renames;               // there are such
-    // The current batch: packets, the protocol of each by its number among the names, and what the
-    // tracker says of it; token: its number.
-    pktseq_packet packet[PKTSEQI_BATCH];
-    uint32_t text[PKTSEQI_BATCH];
-    pktseq_tracked tracked[PKTSEQI_BATCH];
-    pktseq_column *made;       // (mades, room for PKTSEQI_MADE) new columns, after a place for each
-                               //   of the table's: the end of out.column
-    size_t mades, known[PKTSEQI_MADE]; // how many they are, and which; each is there once at most
-    size_t room;               // rows that they and `sequence` have room for
-    double time;               // of the last packet
-    pktseqi_slots tokens;      // different ones; a token's number is its slot's, less 1
-    uint64_t recent[256][2];  // one more than the key of a token that was seen, and its number
-    uint32_t *sequence;        // (rows) of each; rows of those from out.sequences on leave
-    size_t connections;        // room in out.connection
-    uint32_t *order;           // (out.rows, room for all) the old row of each; NULL = all are where
-                               //   they were
-    void *scratch;             // (out.rows) cells of the widest type
-} pktseqi_segmenter;
-
-// Returns a known column of a table, NULL where it is missing or of another kind. Of two with that
+// Returns a known column of a table, or NULL if it is missing or of another kind. Of two with that
 // name the first counts, as in pktseq_table_column.
 static pktseq_column *pktseqi_table_known(const pktseq_table *table, size_t known) {
     const pktseq_column *c = pktseq_table_column(table, pktseqi_known[known].name);
@@ -8056,7 +8378,7 @@ static pktseq_column *pktseqi_table_known(const pktseq_table *table, size_t know
 }
 
 // Checks that a table has the known columns with these bits, of which `what` is made: a derived
-// column, or "sequences". The error names the first one that is missing and its kind.
+// column, or "sequences". The error names the first missing one and its kind.
 static pktseq_status pktseqi_table_has(const pktseq_table *table, uint32_t bits, const char *what,
                                        pktseq_error *err) {
     for (size_t i = 0; i < PKTSEQI_COL_DIRECTION; ++i)
@@ -8067,10 +8389,10 @@ static pktseq_status pktseqi_table_has(const pktseq_table *table, uint32_t bits,
     return PKTSEQ_OK;
 }
 
-// Checks a table that rows may leave and move in, and that is written to. Rows are numbered with 32
-// bits, and UINT32_MAX stands for one that leaves. A cell that cannot hold all names could not hold
-// that of SMTP when its protocol is renamed.
-static pktseq_status pktseqi_segment_check(const pktseq_table *table, pktseq_error *err) {
+// Checks a table that will be written to. Rows are numbered with 32 bits, and UINT32_MAX marks one
+// that leaves. A cell too narrow for all names could not hold that of SMTP when its protocol is
+// renamed.
+static pktseq_status pktseqi_track_check(const pktseq_table *table, pktseq_error *err) {
     if (!table->rows || table->rows >= UINT32_MAX || !table->column)
         return pktseqi_bad_argument(err, "the table is empty, or too large");
     for (size_t i = 0; i < table->column_count; ++i) {
@@ -8085,10 +8407,10 @@ static pktseq_status pktseqi_segment_check(const pktseq_table *table, pktseq_err
 }
 
 // Numbers the texts of two columns together, (names of a + names of b), equal texts alike, so that
-// addresses can be compared as numbers: source and destination have names of their own, and a table
-// filled by hand may have one text twice. Equal spelling is all that counts; "::1" and "0::1"
-// differ. The tree takes the time of reading the names once, also where they all begin alike. NULL
-// = out of memory.
+// addresses can be compared as numbers: source and destination have separate names, and a table
+// filled by hand may have one text twice. Only the spelling counts; "::1" and "0::1" differ. The
+// tree takes the time of reading the names once, also if they all begin alike. Returns NULL if
+// there is no memory.
 static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const pktseq_column *a,
                                         const pktseq_column *b) {
     size_t count = pktseqi_plus(a->name_count, b->name_count), i;
@@ -8109,95 +8431,71 @@ static uint32_t *pktseqi_common_numbers(const pktseq_allocator *allocator, const
 }
 
 // Decides what becomes of each protocol, once a name instead of once a row. Renamed ones get the
-// name SMTP; where there is none, the first of them is made that, by segment_rename at the end:
-// until then the table keeps its names, and tokens are spelled through pktseqi_protocol_name. 0 =
-// out of memory.
-static int pktseqi_segment_protocols(pktseqi_segmenter *c) {
-    const pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
-    size_t count = column->name_count;
+// name SMTP; if there is none, the first of them becomes it, by segment_rename at the end. Returns
+// 0 if there is no memory.
+static int pktseqi_track_protocols(pktseqi_segmenter *c) {
+    const pktseq_rule *rule = &c->tracker.rule;
+    size_t count = c->protocol->name_count;
     // A token's key has room for so many, which would be 8 GB of pointers to names.
     if (count > (size_t)1 << 30) return 0;
-    c->protocol = (uint32_t *)pktseqi_alloc(&c->table->allocator, count, sizeof *c->protocol);
+    c->becomes = (uint32_t *)pktseqi_alloc(&c->table->allocator, count, sizeof *c->becomes);
+    if (!c->becomes) return 0;
     c->smtp = UINT32_MAX;
-    for (size_t i = 0; c->protocol && c->tracker.rule.reference_names && i < count; ++i)
-        if (strcmp(column->names[i], "SMTP") == 0) c->smtp = (uint32_t)i;
-    for (size_t i = 0; c->protocol && i < count; ++i) {
-        const char *name = column->names[i], *to = pktseqi_protocol_name(&c->tracker.rule, name);
-        c->protocol[i] = to ? (uint32_t)i : UINT32_MAX;
+    for (size_t i = 0; rule->reference_names && i < count; ++i)
+        if (strcmp(c->protocol->names[i], "SMTP") == 0) c->smtp = (uint32_t)i;
+    for (size_t i = 0; i < count; ++i) {
+        const char *name = c->protocol->names[i], *to = pktseqi_protocol_name(rule, name);
+        c->becomes[i] = to ? (uint32_t)i : UINT32_MAX;
         if (!to || to == name) continue;
         if (c->smtp == UINT32_MAX) c->smtp = (uint32_t)i;
-        c->protocol[i] = c->smtp;
+        c->becomes[i] = c->smtp;
         c->renames = 1;
     }
-    return c->protocol != NULL;
-}
-
-// Makes room for (room) rows of which there are (rows) so far, in the new columns and in
-// `sequence`. A table knows its rows and calls this once; a capture grows as it is read. 0 = out of
-// memory, what there is remains.
-static int pktseqi_segment_grow(pktseqi_segmenter *c, size_t rows, size_t room) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    void *larger;
-    if (room <= c->room) return 1;
-    // What has grown may stay so when the next one fails: `room` is the least of all.
-    larger = pktseqi_regrow(allocator, c->sequence, rows, room, sizeof *c->sequence);
-    if (!larger) return 0;
-    c->sequence = (uint32_t *)larger;
-    for (size_t j = 0; j < c->mades; ++j)
-        if (c->made[j].cell &&
-            !pktseqi_column_room(allocator, &c->made[j], rows, room, c->made[j].type))
-            return 0;
-    c->room = room;
     return 1;
 }
 
-// Names the derived columns that a schema has and the table lacks, in its order and each once, and
-// turns on in the tracker what makes them. Only tokens need a table of their own; it has no limit
-// but that of its numbers, since there can be no more tokens than rows. 0 = out of memory.
-static int pktseqi_segment_open(pktseqi_segmenter *c, const pktseq_schema *schema) {
+// Adds the derived columns that a schema has and the table lacks, in its order and each once.
+// Returns 0 if there is no memory.
+static int pktseqi_track_open(pktseqi_segmenter *c, const pktseq_schema *schema) {
     const pktseq_allocator *allocator = &c->table->allocator;
     c->out.column = (pktseq_column *)pktseqi_alloc_zeroed(
         allocator, pktseqi_plus(c->table->column_count, PKTSEQI_MADE), sizeof *c->out.column);
     if (!c->out.column) return 0;
     c->made = c->out.column + c->table->column_count;
-    c->tracker.without_pairs = c->tracker.without_sources = 1;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
         size_t known = pktseqi_derived_find(schema->field[f].column), j = 0;
         if (known == PKTSEQI_COLUMNS || pktseq_table_column(c->table, pktseqi_known[known].name))
             continue;
-        // Two fields may be of one column, a number as it is and its logarithm.
+        // Two fields may use one column: a number as it is, and its logarithm.
         while (j < c->mades && c->known[j] != known) ++j;
         if (j < c->mades) continue;
         c->made[j].name = pktseqi_copy(allocator, pktseqi_known[known].name);
         if (!c->made[j].name) return 0;
-        c->known[c->mades++] = known;
-        pktseqi_tracker_needs(&c->tracker, known);
-        if (known != PKTSEQI_COL_TOKEN) continue;
-        c->tokens.size = sizeof(pktseqi_slot);
-        c->tokens.limit = PKTSEQI_NO_SLOT / 2;
+        pktseqi_segment_add(c, known);
     }
     return 1;
 }
 
-// Looks up what the packets of a table are made of. What is asked for was checked before; the rest,
-// such as transport or the identifier of ICMP, counts where it is there. 0 = out of memory.
-static int pktseqi_segment_source(pktseqi_segmenter *c) {
+// Looks up the columns that packets are made of. Required ones were checked before; the others,
+// such as transport or the identifier of ICMP, are optional. Returns 0 if there is no memory.
+static int pktseqi_track_source(pktseqi_segmenter *c) {
     pktseq_column **from = c->from;
     for (size_t k = 0; k < PKTSEQI_COL_DIRECTION; ++k) from[k] = pktseqi_table_known(c->table, k);
-    // A table without destinations can tell directions, which take a source alone.
+    // Without destinations a table still has directions, which need only sources.
     if (!from[PKTSEQI_COL_DST_IP]) from[PKTSEQI_COL_DST_IP] = from[PKTSEQI_COL_SRC_IP];
     if (from[PKTSEQI_COL_SRC_IP])
         c->id = pktseqi_common_numbers(&c->table->allocator, from[PKTSEQI_COL_SRC_IP],
                                        from[PKTSEQI_COL_DST_IP]);
-    return (c->id || !from[PKTSEQI_COL_SRC_IP]) &&
-           (!from[PKTSEQI_COL_PROTOCOL] || pktseqi_segment_protocols(c));
+    c->protocol = from[PKTSEQI_COL_PROTOCOL];
+    return (c->id || !from[PKTSEQI_COL_SRC_IP]) && (!c->protocol || pktseqi_track_protocols(c));
 }
 
 // Makes the packets of rows [first, first + count), column by column. Addresses are numbers of
-// texts, which stand in the first four bytes. What the table does not tell is 0, and the transport
-// TCP, since tables without that column are of TCP alone. The texts were checked, so every index is
-// below name_count.
-static void pktseqi_segment_load(pktseqi_segmenter *c, size_t first, size_t count) {
+// texts, in the first four bytes. Without a column its member is 0, and the transport TCP, since
+// tables without that column are of TCP alone. The texts were checked, so every index is below
+// name_count.
+static void pktseqi_track_load(pktseqi_segmenter *c, size_t first, size_t count) {
+    uint32_t *protocol = c->text[PKTSEQI_COL_PROTOCOL - PKTSEQI_COL_SRC_IP];
     size_t known, at, names = 0;
     double number[PKTSEQI_BATCH];
     memset(c->packet, 0, count * sizeof *c->packet);
@@ -8205,7 +8503,7 @@ static void pktseqi_segment_load(pktseqi_segmenter *c, size_t first, size_t coun
     for (known = 0; known < PKTSEQI_COL_DIRECTION; ++known) {
         if (!c->from[known]) continue;
         pktseqi_cells_load(c->from[known], first, count, number);
-        // In the machine's order of bytes: only equality of addresses counts.
+        // In the machine's byte order: addresses are only compared for equality.
         if (known == PKTSEQI_COL_SRC_IP) {
             for (at = 0; at < count; ++at)
                 memcpy(c->packet[at].src, &c->id[(size_t)number[at]], sizeof *c->id);
@@ -8215,339 +8513,48 @@ static void pktseqi_segment_load(pktseqi_segmenter *c, size_t first, size_t coun
             for (at = 0; at < count; ++at)
                 memcpy(c->packet[at].dst, &c->id[names + (size_t)number[at]], sizeof *c->id);
         } else if (known == PKTSEQI_COL_PROTOCOL) {
-            for (at = 0; at < count; ++at) c->text[at] = (uint32_t)(int64_t)number[at];
+            for (at = 0; at < count; ++at) protocol[at] = c->becomes[(size_t)number[at]];
         } else if (pktseqi_known[known].kind != PKTSEQI_CELL_TEXT && pktseqi_known[known].size) {
             pktseqi_packets_put(c->packet, count, known, number);
         }
     }
 }
 
-// ---- what the tracker says
-//
-// Derived columns grow block by block beside the table and are as narrow as their values allow:
-// most counters fit a byte, and all fifteen take 38 bytes a row of examples/data/mixed.pcap, of
-// which three that are no whole numbers have 24.
-
-// Numbers a token, of a protocol by its number among the table's, by first appearance. Its key, 30
-// bits of protocol before the token's 34, takes the place of an address in a slot: there are few
-// (460 in examples/data/mixed.pcap), so it does not matter that a slot is larger than that needs,
-// and there is one kind of hash table less. Most are among the recent ones, which need no keyed
-// hash. 0 = out of memory.
-//   token   in its key, out its number
-static int pktseqi_segment_token(pktseqi_segmenter *c, uint64_t protocol, uint64_t *token) {
-    uint64_t key = protocol << PKTSEQI_TOKEN_WIDTH | *token;
-    uint64_t *recent = c->recent[key * 0x9e3779b97f4a7c15u >> 56];
-    uint32_t hash, i;
-    pktseqi_ends ends;
-    *token = recent[1];
-    if (recent[0] == key + 1) return 1;
-    hash = (uint32_t)pktseqi_hash(c->tracker.state->secret, &key, 1);
-    memset(&ends, 0, sizeof ends);
-    memcpy(&ends, &key, sizeof key);
-    if (!pktseqi_slots_reserve(&c->table->allocator, &c->tokens, 1)) return 0;
-    i = pktseqi_slots_find(&c->tokens, &ends, hash);
-    if (!i) i = pktseqi_slots_add(&c->tokens, &ends, hash);
-    recent[0] = key + 1;
-    recent[1] = *token = i - 1;  // none is ever removed, so numbers rise by one
-    return 1;
-}
-
-// Shows packet `at` of the batch to the tracker, and keeps what it says of it. 0 = out of memory.
-//   row        below c->room
-//   protocol   its number among the names of its column
-//   begin      as pktseqi_tracker_push has it
-//   at         below PKTSEQI_BATCH
-static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at, uint32_t protocol,
-                               int begin) {
-    const pktseq_packet *packet = &c->packet[at];
-    pktseq_tracked *tracked = &c->tracked[at];
-    // Packets whose clock is behind are counted, not sorted: the order of a file is that of
-    // arrival.
-    if (c->rule && c->tracker.packets) c->out.counts.clock_back += packet->time < c->time;
-    c->time = packet->time;
-    if (pktseqi_tracker_push(&c->tracker, packet, begin, tracked)) return 0;
-    c->sequence[row] = (uint32_t)tracked->sequence;  // there are no more of them than rows
-    // By connection sequences begin one after the other, so room grows at their end alone.
-    if (c->rule && c->rule->kind == PKTSEQ_RULE_CONNECTION && tracked->position == 0) {
-        if (tracked->sequence == c->connections &&
-            !pktseqi_grow(&c->table->allocator, &c->out.connection, &c->connections,
-                          c->connections, 256, sizeof *c->out.connection))
-            return 0;
-        c->out.connection[tracked->sequence] = (size_t)tracked->connection;
-    }
-    return !c->tokens.size || pktseqi_segment_token(c, protocol, &tracked->token);
-}
-
-// Stages a derived column of the first (count) rows of the batch.
-static void pktseqi_segment_stage(const pktseqi_segmenter *c, size_t known, size_t count,
-                                  pktseqi_staged *to) {
-    const pktseq_tracked *from = c->tracked;
-    size_t n = known - PKTSEQI_COL_PAIR, k;
-    if (known == PKTSEQI_COL_DIRECTION)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].direction;
-    else if (known == PKTSEQI_COL_SAME)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].same_connection;
-    else if (known == PKTSEQI_COL_TOKEN)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].token;
-    else if (pktseqi_known_whole(known))  // by way of int64_t: one instruction
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)(int64_t)from[k].counter[n];
-    else
-        for (k = 0; k < count; ++k) to->number[k] = from[k].counter[n];
-}
-
-// Appends what the tracker has said of rows [row, row + count) to the new columns, which have room
-// for them but may have to become wider: a counter above 255 turns bytes into pairs of them. 0 =
-// out of memory.
-//   count   0 to PKTSEQI_BATCH; with 0 nothing happens, also where there is no room yet
-static int pktseqi_segment_flush(pktseqi_segmenter *c, size_t row, size_t count) {
-    for (size_t j = 0; count && j < c->mades; ++j) {
-        pktseqi_staged to;
-        pktseqi_segment_stage(c, c->known[j], count, &to);
-        if (!pktseqi_column_append(&c->table->allocator, &c->made[j], row, c->room, &to,
-                                   pktseqi_known_whole(c->known[j]), count))
-            return 0;
-    }
-    return 1;
-}
-
-// Tells whether rows of this protocol get the name SMTP. Asked for each row, but only in tables
-// that have such names: protocol[] alone does not tell, as one of them may be what the others
-// become.
-static int pktseqi_segment_renames(const pktseqi_segmenter *c, size_t text) {
-    const char *name = c->from[PKTSEQI_COL_PROTOCOL]->names[text];
-    return pktseqi_protocol_name(&c->tracker.rule, name) != name;
-}
-
-// Shows every packet to the tracker, in the order of the rows, by batches of them. Rows that are
-// dropped are not shown: no counter sees them, as if they had never been captured.
+// Tracks every row of the table, in order.
 //   fails with MEMORY, DATA (a time that is not finite, which no rule can place)
-static pktseq_status pktseqi_segment_walk(pktseqi_segmenter *c, pktseq_error *err) {
-    pktseq_table *table = c->table;
-    // first: the batch's first row; s: the next sequence of a table whose sequences remain
-    for (size_t first = 0, s = 0, n; first < table->rows; first += n) {
-        n = table->rows - first < PKTSEQI_BATCH ? table->rows - first : (size_t)PKTSEQI_BATCH;
-        pktseqi_segment_load(c, first, n);
-        for (size_t at = 0; at < n; ++at) {
-            size_t row = first + at, text = c->text[at];
-            uint32_t protocol = c->protocol ? c->protocol[text] : 0;
-            const double *time = &c->packet[at].time;
-            int begin = -1;
-            if (c->rule && !pktseqi_finite(time))
+static pktseq_status pktseqi_track_rows(pktseqi_segmenter *c, pktseq_error *err) {
+    const size_t rows = c->table->rows;
+    c->sequence = (uint32_t *)pktseqi_alloc_large(&c->table->allocator, rows, sizeof *c->sequence);
+    if (!c->sequence) return pktseqi_no_memory(err);
+    c->room = rows;
+    for (size_t first = 0, count; first < rows; first += count) {
+        count = rows - first < PKTSEQI_BATCH ? rows - first : (size_t)PKTSEQI_BATCH;
+        pktseqi_track_load(c, first, count);
+        for (size_t at = 0; c->rule && at < count; ++at)
+            if (!pktseqi_finite(&c->packet[at].time))
                 return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column \"timestamp\": found %f in "
-                                     "row %z, expected a finite number", *time, row);
-            c->sequence[row] = UINT32_MAX;  // above every sequence: it leaves
-            c->out.counts.dropped += protocol == UINT32_MAX;
-            if (protocol == UINT32_MAX) continue;  // what is kept of it is never looked at
-            if (c->renames) c->out.counts.renamed += (size_t)pktseqi_segment_renames(c, text);
-            // Sequences that the table has remain: start has one entry more than sequences, rows.
-            if (!c->rule) begin = table->start[s] == row;
-            s += begin == 1;
-            if (!pktseqi_segment_row(c, row, at, protocol, begin)) return pktseqi_no_memory(err);
-        }
-        if (!pktseqi_segment_flush(c, first, n)) return pktseqi_no_memory(err);
+                                     "row %z, expected a finite number", c->packet[at].time,
+                                     first + at);
+        if (!pktseqi_segment_batch(c, first, count)) return pktseqi_no_memory(err);
     }
     return PKTSEQ_OK;
-}
-
-// ---- the end of a table
-//
-// First all that can fail, then the commit. What is allocated here is bounded by the rows that
-// there are: nothing in a file can ask for more.
-
-// Counts what will be, without a last sequence that is too short for the reference's rule: all that
-// comes before it has as many packets as it needs, or the next one would have joined. The tracker's
-// position is the number of packets in it.
-//   fails with DATA (no sequence is left)
-static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *err) {
-    const pktseq_tracker *tracker = &c->tracker;
-    size_t walked = (size_t)tracker->packets, last = tracker->state->position;
-    pktseq_table *out = &c->out;
-    // A remainder was seen by the tracker, so its connections and what they evicted count.
-    out->rows = walked;
-    out->sequences = (size_t)tracker->sequences;
-    out->counts.evicted_connections = (size_t)tracker->evicted_connections;
-    out->counts.evicted_pairs = (size_t)(tracker->evicted_pairs + tracker->evicted_contacts);
-    out->counts.evicted_packets = (size_t)tracker->evicted_packets;
-    if (c->rule && c->rule->kind == PKTSEQ_RULE_REFERENCE && last && last < c->rule->min_length) {
-        --out->sequences;
-        out->rows -= last;
-        out->counts.remainder += last;
-    }
-    if (out->sequences) return PKTSEQ_OK;
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                         "found %z packets%s, expected at least %z for a sequence", walked,
-                         walked < c->table->rows ? " of the protocols that are not dropped" : "",
-                         c->rule->min_length);
-}
-
-// Writes the names of tokens, each once, in the order of their numbers. Some may have been of rows
-// that leave; a column's names may be more than its rows have. 0 = out of memory.
-static int pktseqi_segment_names(pktseqi_segmenter *c) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    pktseq_column *column = c->made;
-    uint64_t mask = ((uint64_t)1 << PKTSEQI_TOKEN_WIDTH) - 1, key;
-    if (!c->tokens.used) return 1;
-    while (c->known[column - c->made] != PKTSEQI_COL_TOKEN) ++column;  // it is there: see open
-    column->names = (char **)pktseqi_alloc(allocator, c->tokens.used, sizeof *column->names);
-    for (uint32_t i = 1; column->names && i <= c->tokens.used; ++i) {
-        pktseqi_text t = pktseqi_text_growing(allocator);
-        memcpy(&key, &pktseqi_slots_at(&c->tokens, i)->ends, sizeof key);
-        // A protocol that becomes SMTP still has its old name here, see segment_rename.
-        pktseqi_token_text(&t, key & mask, pktseqi_protocol_name(
-            &c->tracker.rule, c->from[PKTSEQI_COL_PROTOCOL]->names[key >> PKTSEQI_TOKEN_WIDTH]));
-        if (t.failed) {
-            pktseqi_free(allocator, t.data);
-            return 0;
-        }
-        column->names[column->name_count++] = t.data;
-    }
-    return column->names != NULL;
-}
-
-// Finds where rows go when those of a sequence are put together, in their order: a counting sort,
-// two walks over 4 bytes a row. start[s + 2] counts the rows of s, then start[s + 1] is where s
-// begins, then, as rows are placed, where it goes on; when all are, start[s] is where s begins.
-// Most captures need it; where nothing moves or leaves (one connection, the reference's rule) the
-// order is dropped, and the table keeps its rows as they lie. 0 = out of memory.
-static int pktseqi_segment_sort(pktseqi_segmenter *c) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    size_t rows = c->table->rows, sequences = c->out.sequences, *start;
-    int moves = c->out.rows < rows;
-    start = c->out.start = (size_t *)pktseqi_alloc_zeroed(allocator, sequences + 2, sizeof *start);
-    c->order = (uint32_t *)pktseqi_alloc_large(allocator, rows, sizeof *c->order);
-    if (!start || !c->order) return 0;
-    // At most sequences + 1, below the sequences + 2 that there are.
-    for (size_t row = 0; row < rows; ++row)
-        if (c->sequence[row] < sequences) ++start[c->sequence[row] + 2];
-    for (size_t s = 2; s <= sequences; ++s) start[s] += start[s - 1];
-    for (size_t row = 0; row < rows; ++row) {
-        size_t s = c->sequence[row], to;
-        if (s >= sequences) continue;
-        to = start[s + 1]++;  // where s goes on; in the end, where the next one begins
-        c->order[to] = (uint32_t)row;
-        moves |= to != row;
-    }
-    // Cells of a table whose rows stay are not even touched.
-    if (!moves) {
-        pktseqi_free(allocator, c->order);
-        c->order = NULL;
-        return 1;
-    }
-    // No cell is wider than a double.
-    c->scratch = pktseqi_alloc_large(allocator, c->out.rows, sizeof(double));
-    return c->scratch != NULL;
-}
-
-// Moves the cells of a column, or what else has (bytes) for each row, to where they belong, by way
-// of the scratch: cells of a table filled by hand are the program's and must stay where they are. A
-// loop for each width is one load and one store a cell; one copy of (bytes) would be a call.
-//   cell    (c->table->rows, bytes) in, (c->out.rows, bytes) out
-//   bytes   1, 2, 4 or 8
-static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
-    const uint32_t *order = c->order;
-    size_t i, rows = c->out.rows;
-    // Pointers of their own, as a byte that is stored could be part of *c.
-    uint8_t *u8 = (uint8_t *)c->scratch;
-    uint16_t *u16 = (uint16_t *)c->scratch;
-    uint32_t *u32 = (uint32_t *)c->scratch;
-    double *number = (double *)c->scratch;
-    if (bytes == 1)
-        for (i = 0; i < rows; ++i) u8[i] = ((const uint8_t *)cell)[order[i]];
-    else if (bytes == 2)
-        for (i = 0; i < rows; ++i) u16[i] = ((const uint16_t *)cell)[order[i]];
-    else if (bytes == 4)
-        for (i = 0; i < rows; ++i) u32[i] = ((const uint32_t *)cell)[order[i]];
-    else
-        for (i = 0; i < rows; ++i) number[i] = ((const double *)cell)[order[i]];
-    memcpy(cell, c->scratch, rows * bytes);
-}
-
-// Gives rows of renamed protocols the name SMTP. The name is cut in place, as it may be the
-// program's own memory; the others stay among the names without a row.
-static void pktseqi_segment_rename(pktseqi_segmenter *c) {
-    pktseq_column *column = c->from[PKTSEQI_COL_PROTOCOL];
-    pktseqi_staged number;
-    number.text[0] = c->smtp;
-    for (size_t row = 0; row < c->table->rows; ++row) {
-        uint32_t text = pktseqi_column_text_at(column, row);
-        if (c->protocol[text] == c->smtp) pktseqi_cells_store(column, row, &number, 1, 1);
-    }
-    column->names[c->smtp][strlen("SMTP")] = 0;  // of "SMTP/IMF", if there was no SMTP
-}
-
-// Moves what was found to the table; cannot fail. The old start and connection change places with
-// the new ones and are freed with the segmenter. An array of columns that the program has made is
-// left to it. The order of the rows becomes source_row where the table had none: it says the same.
-static void pktseqi_segment_commit(pktseqi_segmenter *c) {
-    pktseq_table *table = c->table, *out = &c->out;
-    size_t *start = table->start, *connection = table->connection;
-    pktseq_column *column = table->column;
-    if (c->renames) pktseqi_segment_rename(c);
-    if (c->mades) {
-        memcpy(out->column, column, table->column_count * sizeof *column);
-        table->column = out->column;
-        out->column = table->own_columns ? column : NULL;
-        table->column_count += c->mades;
-        table->own_columns += c->mades;
-        c->mades = 0;
-    }
-    // New columns move, too: they were made in the order of the rows as they came.
-    for (size_t i = 0; c->order && i < table->column_count; ++i)
-        pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
-    if (c->order && table->source_row) {
-        pktseqi_segment_move(c, table->source_row, sizeof *table->source_row);
-    } else if (c->order) {
-        table->source_row = c->order;
-        c->order = NULL;
-    }
-    table->rows = out->rows;
-    if (!c->rule) return;  // nothing of the sequences is new
-    table->sequences = out->sequences;
-    table->start = out->start;
-    table->connection = out->connection;
-    table->counts = out->counts;
-    table->position_gaps = 0;
-    out->start = start;  // to be freed
-    out->connection = connection;
-}
-
-// Makes everything that the table is to have once all its packets have been shown to the tracker,
-// and gives it to it; after a failure the table is as it was.
-static pktseq_status pktseqi_segment_end(pktseqi_segmenter *c, pktseq_error *err) {
-    pktseq_status status = pktseqi_segment_count(c, err);
-    if (status) return status;
-    if (!pktseqi_segment_names(c) || (c->rule && !pktseqi_segment_sort(c)))
-        return pktseqi_no_memory(err);
-    pktseqi_segment_commit(c);
-    return PKTSEQ_OK;
-}
-
-// Frees what has not become the table's: after a failure all that was made, else what was only
-// needed on the way, and what the table had before.
-static void pktseqi_segment_free(pktseqi_segmenter *c) {
-    const pktseq_allocator *allocator = &c->table->allocator;
-    void *const memory[] = {c->id,    c->protocol, c->sequence,   c->out.start,
-                            c->order, c->scratch,  c->out.column, c->out.connection};
-    for (size_t j = 0; j < c->mades; ++j) pktseqi_column_free(allocator, &c->made[j]);
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i) pktseqi_free(allocator, memory[i]);
-    pktseqi_slots_free(allocator, &c->tokens);
-    pktseq_tracker_free(&c->tracker);
 }
 
 // ---- the functions of the API
 
 PKTSEQI_COLD
 
-// Checks the arguments. *wanted: whether derived columns are missing, without which, and without a
-// rule, there is nothing to do: then only what is cheap is checked, since readers ask each time.
-static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pktseq_rule *rule,
-                                           const pktseq_schema *schema, int *wanted,
-                                           pktseq_error *err) {
+// Checks the arguments. Sets *wanted if the table lacks derived columns; without them and without a
+// rule there is nothing to do, and only the cheap checks are run, since readers call this each
+// time.
+static pktseq_status pktseqi_track_asked(const pktseq_table *table, const pktseq_rule *rule,
+                                         const pktseq_schema *schema, int *wanted,
+                                         pktseq_error *err) {
     pktseq_status status = schema ? pktseqi_schema_check(schema, err) : PKTSEQ_OK;
     if (!status && rule) status = pktseqi_rule_check(rule, err);
     if (!status)
-        status = rule ? pktseqi_segment_check(table, err) : pktseqi_table_check(table, err);
-    // What sequences are made of comes first, so that an error names the more important lack.
+        status = rule ? pktseqi_track_check(table, err) : pktseqi_table_check(table, err);
+    // Columns of sequences come first, so that an error names the more important one.
     if (!status && rule)
         status = pktseqi_table_has(table, pktseqi_rule_needs(rule), "sequences", err);
     for (size_t f = 0; !status && schema && f < schema->field_count; ++f) {
@@ -8557,36 +8564,29 @@ static pktseq_status pktseqi_segment_asked(const pktseq_table *table, const pkts
         status = pktseqi_table_has(table, pktseqi_known[known].made_of, name, err);
         *wanted = 1;
     }
-    if (status || rule || !*wanted) return status;  // with a rule all was checked above
+    if (status || rule || !*wanted) return status;  // with a rule all is checked above
     status = pktseqi_table_check_starts(table, err);
-    return status ? status : pktseqi_segment_check(table, err);
+    return status ? status : pktseqi_track_check(table, err);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_rule *rule,
                                             const pktseq_schema *schema, pktseq_error *err) {
-    const pktseq_rule standard = pktseq_rule_default();
     pktseqi_segmenter c;
     pktseq_status status;
     int wanted = 0;
     if (!table || (!rule && !schema))
         return pktseqi_bad_argument(err, "table is NULL, or both rule and schema are");
-    status = pktseqi_segment_asked(table, rule, schema, &wanted, err);
+    status = pktseqi_track_asked(table, rule, schema, &wanted, err);
     if (status || (!rule && !wanted)) return status ? status : pktseqi_ok(err);
-    memset(&c, 0, sizeof c);
-    c.table = table;
-    c.rule = rule;
-    // Counts go on, unless nobody has counted before: then they do not add up to the rows.
+    status = pktseqi_segment_begin(&c, table, rule, err);
+    // Counts continue if they add up to the rows; a program that fills a table need not count. A
+    // clock that goes back and evictions are those of this call alone.
     if (table->counts.packets == table->rows + pktseqi_counts_left_out(&table->counts))
         c.out.counts = table->counts;
     else c.out.counts.packets = table->rows;
-    // A clock that goes back, and what limits have made forget, are of the last walk alone.
-    c.out.counts.clock_back = 0;
-    status = pktseq_tracker_init(&c.tracker, rule ? rule : &standard, &table->allocator, err);
-    if (status) return status;
-    if (!pktseqi_segment_open(&c, schema) || !pktseqi_segment_source(&c) ||
-        !pktseqi_segment_grow(&c, 0, table->rows))
+    if (!status && (!pktseqi_track_open(&c, schema) || !pktseqi_track_source(&c)))
         status = pktseqi_no_memory(err);
-    if (!status) status = pktseqi_segment_walk(&c, err);
+    if (!status) status = pktseqi_track_rows(&c, err);
     if (!status) status = pktseqi_segment_end(&c, err);
     pktseqi_segment_free(&c);
     return status ? status : pktseqi_ok(err);
@@ -8599,7 +8599,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
     pktseq_status status = pktseqi_table_check_all(table, err);
     if (status) return status;
     if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
-    // A sequence stays whole or goes whole: half of an attack is no normal traffic.
+    // A sequence stays or goes as a whole: half of an attack is not normal traffic.
     keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
     if (!keep) return pktseqi_no_memory(err);
     for (size_t s = 0; s < table->sequences; ++s) {
@@ -8618,26 +8618,24 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 
 PKTSEQI_COLD_END
 
-// ---- >>packets: a capture as a table ----------------------------------------------------------
+// ---- >>packets: a capture as packets ----------------------------------------------------------
 //
-// A pcap or pcapng file has the columns of a pktseq_packet, so nothing of it needs parsing; what is
-// asked for is the same list of requests as of CSV, and what is done with the rows is the same. But
-// packets are tracked while they are read, each as it is: columns that only the tracker looks at,
-// such as the flags, are never made. With all columns made first, tracked from there and moved into
-// the order of their sequences, a million packets took half as long again.
+// Feeds a pcap or pcapng file to >>segment. Its columns are the members of a pktseq_packet, so
+// there is nothing to parse; columns are requested as of CSV. Packets are tracked while they are
+// read, so columns that only the tracker needs, such as the flags, are never made. With all columns
+// made first, tracked from there and moved into the order of their sequences, a million packets
+// took half as long again.
 //
-//     packets_columns   fields and kept columns that a packet can serve
-//     packets_rows      collects packets of the capture, PKTSEQI_BATCH at a time
-//       packets_flush     what is staged of the batch before into columns
-//       packets_batch     numbers and texts of the batch staged, the tracker asked
-//     packets_end       rows put in the order of their sequences
+//     packets_columns   requests that a packet can serve become columns
+//     packets_rows      reads packets, PKTSEQI_BATCH at a time
+//       packets_batch     room for them, their texts as indices, then segment_batch
+//     packets_end       rows are grouped by sequence
 
-// Texts of a column that are found by their bits (2^10, see packets_texts): writing an address as
-// text takes 85 ns, decoding its packet 34.
+// Entries of each cache of texts: writing an address as text takes 85 ns, decoding its packet 34.
 enum { PKTSEQI_CACHED = 1024 };
 
-// An address, or where a protocol's name is, and its place among a column's texts. 24 bytes: the
-// three caches take 72 kB, which stay in the second-level cache beside the staged cells.
+// An address, or the pointer to a protocol's name, and its index among a column's names. 24 bytes:
+// the three caches take 72 kB, which stay in the second-level cache.
 typedef struct pktseqi_cached {
     uint64_t key[2];
     uint32_t index;
@@ -8649,15 +8647,13 @@ typedef struct pktseqi_packets {
     pktseqi_reader *r;
     pktseq_error *err;
     pktseq_capture capture;
-    pktseqi_cached *cached;    // (3, PKTSEQI_CACHED) sources, destinations, protocols
-    const uint32_t *protocol;  // (PKTSEQI_BLOCK) staged numbers of protocols; NULL: no such column
-    pktseqi_segmenter segmenter;          // with a batch of packets, (count), that are no rows yet
-    uint64_t frame[PKTSEQI_BATCH];        // and the numbers of their frames, from 1 on
-    size_t count;
+    pktseqi_cached *cached;  // (3, PKTSEQI_CACHED) sources, destinations, protocols
+    pktseqi_segmenter segmenter;
+    size_t count;            // packets in its batch that are no rows yet
 } pktseqi_packets;
 
-// Reads on where the reader of CSV has stopped to look: what its window still has, then the stream.
-// Which format a file has is known only by its first bytes, and a pipe cannot be read twice.
+// Reads the rest of the CSV reader's window, then its stream: the format is known only by the first
+// bytes, and a pipe cannot be read twice.
 static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *failed) {
     pktseqi_csv *csv = (pktseqi_csv *)user_data;
     size_t there = csv->size - csv->at;
@@ -8668,18 +8664,13 @@ static size_t pktseqi_packets_pull(void *user_data, void *to, size_t size, int *
     return size;
 }
 
-// Returns 1 if this column of packets is a text: both addresses and the protocol, which follow each
-// other in the list of columns.
-static int pktseqi_packet_text(size_t known) {
-    return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
-}
-
-// Keeps the requests that packets serve, and fails for a field of any other column that is not made
-// of these. What only the rule or derived columns need is no column: with all of them a million
-// packets took a fifth longer.
+// Keeps the requests that packets serve, then those that are derived, each of which becomes a
+// column of the table. Fails for a field of any other column. A request of the rule or of derived
+// columns alone becomes no column: with all of them a million packets took a fifth longer.
 static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
-    size_t count = 1;
+    pktseqi_request derived[PKTSEQI_MADE];
+    size_t count = 1, mades = 0;
     // Tokens are spelled with the name of the protocol.
     for (size_t f = 0; f < r->schema->field_count; ++f)
         if (pktseqi_derived_find(r->schema->field[f].column) == PKTSEQI_COL_TOKEN)
@@ -8692,21 +8683,21 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
         if (!has && field && !pktseqi_request_made(q))
             return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q is missing: a capture does not have it", q->name);
+        if (!has && field) derived[mades++] = *q;
         if (!has || !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP))) continue;
         if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
             return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q as "
                                  "something else than it is in a capture", q->name);
-        q->whole = pktseqi_known_whole(q->known);
         r->request[count++] = *q;
     }
-    r->count = count;
+    memcpy(r->request + count, derived, mades * sizeof *derived);
+    r->count = count + mades;
     return pktseqi_table_columns(r);
 }
 
-// Finds the text of an address or protocol that the cache has not among the texts of a request's
-// column, and caches it. Names of protocols are constants, so their address is as good as their
-// text.
+// Finds an address or protocol that is not in the cache among the names of a request's column, and
+// caches its index. Names of protocols are constants, so their pointer can be the key.
 static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q,
                                           const pktseq_packet *packet, pktseqi_cached *cached) {
     const char *name = packet->protocol;
@@ -8721,10 +8712,11 @@ static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q
     return status;
 }
 
-// Stages a column of texts of the batch. A hash of an address's bits finds what was seen before: a
-// cache, in which a later key takes the place of another; for the rest there is the tree.
+// Finds the texts of a column of the batch, as indices. The cache is found by a hash of an
+// address's bits, and a later key replaces another; for the rest there is the tree.
 static pktseq_status pktseqi_packets_texts(pktseqi_packets *p, pktseqi_request *q) {
-    pktseqi_cached *cache = p->cached + PKTSEQI_CACHED * (q->known - PKTSEQI_COL_SRC_IP);
+    size_t column = q->known - PKTSEQI_COL_SRC_IP;
+    pktseqi_cached *cache = p->cached + PKTSEQI_CACHED * column;
     pktseq_status status = PKTSEQ_OK;
     for (size_t k = 0; k < p->count && !status; ++k) {
         const pktseq_packet *packet = &p->segmenter.packet[k];
@@ -8739,71 +8731,64 @@ static pktseq_status pktseqi_packets_texts(pktseqi_packets *p, pktseqi_request *
             memcpy(cached->key, key, sizeof key);
             status = pktseqi_packets_text(p, q, packet, cached);
         }
-        q->staged->text[k] = cached->index;
+        p->segmenter.text[column][k] = cached->index;
     }
     return status;
 }
 
-// Moves the rows that are staged to the columns. After 4096 rows there is room for as many as the
-// whole file has if it goes on as it begins, and an eighth more, of which no page is touched before
-// it is needed: what grows is copied to fresh pages, each of which the kernel clears first, which
-// was a fifth of all time. 0 = out of memory.
-static int pktseqi_packets_flush(pktseqi_packets *p) {
+// Makes room for the batch in the columns and in `sequence`. After 4096 rows there is room for as
+// many as the whole file will have at the current rate, and an eighth more, of which no page is
+// touched before it is needed: growing copies to fresh pages, each of which the kernel clears
+// first, which was a fifth of all time. Returns 0 if there is no memory, or for more rows than 32
+// bits number.
+static int pktseqi_packets_room(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     pktseqi_segmenter *c = &p->segmenter;
-    size_t rows = r->table->rows, from = r->flushed;
+    size_t rows = r->table->rows, past = rows + p->count, room = 4096;
     double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.125;
-    size_t more = rows ? (size_t)((double)(rows + p->count) * whole) + PKTSEQI_BATCH : 4096;
-    return pktseqi_table_flush(r, more) && pktseqi_segment_flush(c, from, rows - from) &&
-           pktseqi_segment_grow(c, rows, r->room);
+    void *larger;
+    if (past <= c->room) return 1;
+    if (rows) room = (size_t)((double)past * whole) + PKTSEQI_BATCH;
+    room = pktseqi_next_capacity(c->room, room > past ? room : past);
+    if (past >= UINT32_MAX || !pktseqi_table_grow(r->table, rows, room)) return 0;
+    larger = pktseqi_regrow(&r->table->allocator, c->sequence, rows, room, sizeof *c->sequence);
+    if (!larger) return 0;
+    c->sequence = (uint32_t *)larger;
+    c->room = r->room = room;
+    return 1;
 }
 
-// Stages all columns of the batch.
-static pktseq_status pktseqi_packets_stage(pktseqi_packets *p) {
-    for (size_t i = 1; i < p->r->count; ++i) {
-        pktseqi_request *q = &p->r->request[i];
-        pktseq_status status = PKTSEQ_OK;
-        if (pktseqi_packet_text(q->known))
-            status = pktseqi_packets_texts(p, q);
-        else if (pktseqi_known[q->known].size)
-            pktseqi_packets_get(p->segmenter.packet, p->count, q->known, q->whole, q->staged);
-        else  // "No.", which only the capture knows
-            for (size_t k = 0; k < p->count; ++k) q->staged->number[k] = (double)p->frame[k];
-        if (status) return status;
-    }
-    return PKTSEQ_OK;
-}
-
-// Makes the batch the table's next rows. The tracker comes last: rows that fail before have not
-// been seen by it. Without a column of protocols there are no tokens either. Once a frame was left
-// out, the table says of each row which frame it is.
+// Makes the batch the table's next rows. Once a frame was left out, the table stores the number of
+// each row's frame.
 static pktseq_status pktseqi_packets_batch(pktseqi_packets *p) {
-    pktseq_table *table = p->r->table;
+    pktseqi_reader *r = p->r;
+    pktseq_table *table = r->table;
+    const size_t first = table->rows;
     pktseq_status status = PKTSEQ_OK;
     if (p->count == 0) return PKTSEQ_OK;
-    if (!pktseqi_packets_flush(p)) return pktseqi_no_memory(p->err);
-    status = pktseqi_packets_stage(p);
+    if (!pktseqi_packets_room(p)) return pktseqi_no_memory(p->err);
+    for (size_t i = 1; i < r->count && !status; ++i)
+        if (pktseqi_packet_text(r->request[i].known))
+            status = pktseqi_packets_texts(p, &r->request[i]);
     for (size_t k = 0; k < p->count && !status; ++k, ++table->rows) {
-        table->counts.packets = (size_t)p->frame[k];
-        if (table->counts.packets > table->rows + 1) status = pktseqi_table_source(p->r);
-        if (!status && !pktseqi_segment_row(&p->segmenter, table->rows, k,
-                                            p->protocol ? p->protocol[k] : 0, -1))
-            status = pktseqi_no_memory(p->err);
+        table->counts.packets = (size_t)p->segmenter.frame[k];
+        if (table->counts.packets > table->rows + 1) status = pktseqi_table_source(r);
     }
+    if (!status && !pktseqi_segment_batch(&p->segmenter, first, p->count))
+        status = pktseqi_no_memory(p->err);
     p->count = 0;
     return status;
 }
 
-// Returns the count of packets of this kind if the rule leaves them out, or NULL. They are left out
-// before the tracker, as pktseq_tracker_push does it.
+// Returns the counter of a packet that the rule leaves out, or NULL. It is left out before it is
+// tracked, as by pktseq_tracker_push.
 static size_t *pktseqi_packets_left_out(pktseqi_packets *p, const pktseq_packet *packet) {
     pktseq_table_counts *counts = &p->r->table->counts;
     if (p->r->tcp_only && packet->transport != PKTSEQI_TCP) return &counts->not_tcp;
     return pktseqi_protocol_name(&p->r->schema->rule, packet->protocol) ? NULL : &counts->dropped;
 }
 
-// Reads all packets into columns that have been set up. A capture that is damaged is read up to
-// there, unless the schema forbids it.
+// Reads all packets. A damaged capture is read up to the damage, unless the schema forbids it.
 static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     pktseq_table *table = p->r->table;
     const pktseq_capture_counts *counts = &p->capture.counts;
@@ -8814,7 +8799,7 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
         if (!status) {
             size_t *left_out = pktseqi_packets_left_out(p, packet);
             if (left_out) ++*left_out;
-            else p->frame[p->count++] = counts->frames;
+            else p->segmenter.frame[p->count++] = counts->frames;
         }
         if (status || p->count == PKTSEQI_BATCH) {
             pktseq_status added = pktseqi_packets_batch(p);
@@ -8839,64 +8824,46 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
                          counts->frames == 1 ? "" : "s", p->r->tcp_only ? "TCP" : "IP");
 }
 
-// Gets ready to track the packets that will be read: columns that will be derived follow those that
-// are read. What is set up is freed by the caller, also after a failure.
-static pktseq_status pktseqi_packets_track(pktseqi_packets *p) {
-    pktseqi_reader *r = p->r;
-    pktseqi_segmenter *c = &p->segmenter;
-    pktseq_status status = pktseq_tracker_init(&c->tracker, &r->schema->rule,
-                                               &r->table->allocator, p->err);
-    if (status) return status;
-    c->rule = &r->schema->rule;
-    if (!pktseqi_segment_open(c, r->schema)) return pktseqi_no_memory(p->err);
-    for (size_t i = 1; i < r->count; ++i)
-        if (r->request[i].known == PKTSEQI_COL_PROTOCOL) {
-            p->protocol = r->request[i].staged->text;
-            c->from[PKTSEQI_COL_PROTOCOL] = &r->table->column[i - 1];
-        }
-    return PKTSEQ_OK;
-}
-
-// Makes sequences of the rows that have been read: until here they are in the capture's order. The
-// table has counted what was left out, the segmenter where the clock went back.
+// Groups the rows by sequence: until here they are in the capture's order.
 static pktseq_status pktseqi_packets_end(pktseqi_packets *p) {
-    pktseqi_segmenter *c = &p->segmenter;
     pktseq_table *table = p->r->table;
-    size_t clock_back = c->out.counts.clock_back;
     pktseq_status status = PKTSEQ_OK;
-    if (!pktseqi_packets_flush(p)) return pktseqi_no_memory(p->err);
     // Also for frames left out after the last one that was kept.
     if (table->counts.packets > table->rows) status = pktseqi_table_source(p->r);
-    c->out.counts = table->counts;
-    c->out.counts.clock_back = clock_back;
-    return status ? status : pktseqi_segment_end(c, p->err);
+    p->segmenter.out.counts = table->counts;
+    return status ? status : pktseqi_segment_end(&p->segmenter, p->err);
 }
 
-// Reads the rows of a table from a capture, with whose beginning csv's window is filled. The whole
-// table is the caller's to free after a failure; what is set up here is freed here, in any case.
+// Reads the rows of a table from a capture, whose beginning is in csv's window. After a failure the
+// table is the caller's to free; everything else is freed here.
 static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     const pktseq_allocator *allocator = &r->csv->allocator;
     pktseqi_packets p;
+    pktseqi_segmenter *c = &p.segmenter;
     pktseq_status status;
     memset(&p, 0, sizeof p);
     p.r = r;
     p.err = r->csv->err;
-    p.segmenter.table = r->table;
     r->capture = 1;
     r->table->notes |= PKTSEQ_READ_BY_PORT;
     if (r->schema->rule.min_length == 0)
         return pktseqi_error(p.err, PKTSEQ_ERROR_DATA, 0, "column \"position\" is missing: a "
                              "capture does not have it");
+    status = pktseqi_segment_begin(c, r->table, &r->schema->rule, p.err);
     p.cached = (pktseqi_cached *)pktseqi_alloc_zeroed(allocator, 3 * PKTSEQI_CACHED,
                                                       sizeof *p.cached);
-    status = !p.cached ? pktseqi_no_memory(p.err)
-                       : pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv, allocator,
-                                             p.err);
-    if (status == PKTSEQ_OK) status = pktseqi_packets_columns(&p);
-    if (status == PKTSEQ_OK) status = pktseqi_packets_track(&p);
-    if (status == PKTSEQ_OK) status = pktseqi_packets_rows(&p);
-    if (status == PKTSEQ_OK) status = pktseqi_packets_end(&p);
-    pktseqi_segment_free(&p.segmenter);
+    if (!status && !p.cached) status = pktseqi_no_memory(p.err);
+    if (!status)
+        status = pktseq_capture_init(&p.capture, pktseqi_packets_pull, r->csv, allocator, p.err);
+    if (!status) status = pktseqi_packets_columns(&p);
+    c->made = r->table->column;
+    for (size_t i = 1; i < r->count && !status; ++i) {
+        pktseqi_segment_add(c, r->request[i].known);
+        if (r->request[i].known == PKTSEQI_COL_PROTOCOL) c->protocol = &c->made[i - 1];
+    }
+    if (!status) status = pktseqi_packets_rows(&p);
+    if (!status) status = pktseqi_packets_end(&p);
+    pktseqi_segment_free(c);
     pktseq_capture_free(&p.capture);
     pktseqi_free(allocator, p.cached);
     return status;

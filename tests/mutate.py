@@ -38,7 +38,7 @@ TESTS = {
     'columns': 'table files derive', 'header': 'captures table sequences',
     'rows': 'captures table sequences', 'fast': 'table',
     'table': 'table dataset captures sequences files derive',
-    'sequences': 'sequences captures score',
+    'segment': 'sequences derive packets', 'sequences': 'sequences derive captures score',
     'slots': 'tracker', 'tracker': 'tracker derive captures sequences', 'packets': 'packets',
     'codec': 'codec dataset checkpoint score', 'dataset': 'dataset train score use',
     'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
