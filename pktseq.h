@@ -38,7 +38,7 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the flow of data:
 
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
-          -> slots, tracker, segment, sequences, packets -> codec -> dataset -> model
+          -> slots, tracker, segment, sequences, packets -> codec, learn, encode -> dataset -> model
           -> plain (the network, read it first), work, gru, forward, backward, optimizer -> train
           -> use, detector, score, threshold, fit, drift -> stream, watch
           -> members, checkpoint, json, load, files
@@ -8869,59 +8869,56 @@ static pktseq_status pktseqi_packets_read(pktseqi_reader *r) {
     return status;
 }
 
-// ---- >>codec: fit, encode, decode -------------------------------------------------------------
+// ---- >>codec: what fields make of a packet, and where their features lie ----------------------
 //
 // How a packet becomes numbers:
 //
-//   cell --field_numbers-> number --field_value--> value --block--> features
-//   0.25 s since previous   12.4    (z-score)       -0.31            -0.31
-//   443                     443     (class)          0               1 0 0
-//   "TLSv1.3"                       (lookup)         2               0 0 1 0 ..
+//   cell --field_numbers-> number --field_value--> value --encoder_block--> features
+//   0.25 s since previous   12.4    (z-score)       -0.31                    -0.31
+//   443                     443     (class)          0                       1 0 0
+//   "TLSv1.3"                       (lookup)         2                       0 0 1 0 ..
 //
-// A value is ONE number for each field of a packet: what a number has become, or the index of a
-// class, -1 for none. Packed rows (PKTSEQ_FORM_PACKED) hold values as they are, dense ones a
-// feature for each class. A table goes through it in blocks of rows, column by column (plan_block);
-// the watcher takes the same steps for one packet (watch_encode), so both give the same bits.
+// A value is ONE number for each field of a packet: the scaled number, or the index of a class, -1
+// for none. Packed rows (PKTSEQ_FORM_PACKED) hold values as they are, dense rows one feature for
+// each class. >>learn fits a codec to a table, >>encode applies it to tables; the watcher takes the
+// same steps for one packet (watch_encode), so both give the same bits.
 //
-// What was learned is in the fields: means, deviations, categories. All else of a codec follows
-// from them (codec_layout), so one that was loaded is as the one that was fitted.
+// What is learned is in the fields: means, deviations, categories. All other members of a codec
+// follow from them (codec_layout), so a loaded codec equals the one that was saved. Fields of the
+// context come after all others, which schema_check and load ensure: the first `fields` of a codec
+// are those that the network sees, and places among them are field numbers.
 //
-// On one thread of an EPYC a row of the 15 reference fields takes 75 ns to dense features; of the
-// recommended ones 6 ns packed, and 17 ns more for the 12 numbers of the context. A further form
-// of rows is a value of pktseq_form, its width in codec_width and how it is stored in plan_block;
-// a further kind of field, a line of >>schema.
-//
-// Fields of the context come after all others (schema_check sees to it, and load): so the first
-// `fields` of the codec are those that the network sees, and places among them are field numbers.
+// A further form of rows is a value of pktseq_form, its width in codec_width, and how it is stored,
+// in encoder_block; a further kind of field is a line of >>schema.
 
 // RFC 6335, section 6, calls them system, user and dynamic ports; these are the reference's words.
 static const char *const pktseqi_port_name[] = {"well_known", "registered", "dynamic"};
 
-// Returns how many features a field becomes. A class has one for each category or class of ports;
-// so a class of one category has one feature, too, and is still a class.
+// Returns the number of features of a field: one for each category or class of ports, else one. A
+// class of one category has one feature and is still a class.
 static size_t pktseqi_field_width(const pktseq_field *field) {
     if (!pktseqi_field_is_class(field)) return 1;
     return pktseqi_field_texts(field) ? field->category_count : 3;
 }
 
-// Returns the name of class k of a field that has classes. Those of ports are nothing that is
-// learned, so a codec does not keep them; users get them as if it did.
+// Returns the name of class k of a field that has classes. Classes of ports are not learned, so a
+// codec does not store them.
 static const char *pktseqi_field_class(const pktseq_field *field, size_t k) {
     return pktseqi_field_texts(field) ? field->category[k] : pktseqi_port_name[k];
 }
 
-// Returns a number, or the difference of two, as its kind takes it. Times between packets and
-// counters spread over six powers of ten: as they are, a few large ones would be all of the
-// variance. 1 is added so that 0 stays 0; where a clock goes back, the difference counts as 0.
+// Returns a number, or the difference of two, on the scale of its kind. Times between packets and
+// counters spread over six powers of ten: without a logarithm a few large ones would make up all of
+// the variance. 1 is added so that 0 stays 0; where a clock goes back, the difference counts as 0.
 static double pktseqi_kind_log(const pktseqi_kind *kind, double v) {
     if (kind->log == 0) return v;
     return v > 0 ? log(1 + kind->log * v) : 0;
 }
 
-// Computes what a field that has no texts says of rows [row, row + count), at most PKTSEQI_BLOCK of
-// one sequence, before it is scaled.
-//   first   the row where that sequence begins: a first packet's difference is v - v, 0 (or NaN, if
-//           it is infinite, which is refused later, as any number that is not finite)
+// Computes the numbers of a field that has no categories, before z-scores, for rows
+// [row, row + count) of one sequence, at most PKTSEQI_BLOCK.
+//   first   the row where that sequence begins: a first packet's difference is v - v, which is 0
+//           (or NaN for infinity, refused later like every number that is not finite)
 //   v       (count) out
 static void pktseqi_field_numbers(const pktseq_field *field, const pktseq_column *column,
                                   size_t first, size_t row, size_t count, double *v) {
@@ -8940,8 +8937,8 @@ static void pktseqi_field_numbers(const pktseq_field *field, const pktseq_column
     for (size_t i = 0; kind->log > 0 && i < count; ++i) v[i] = pktseqi_kind_log(kind, v[i]);
 }
 
-// Returns what becomes of such a number: its z-score, its class (-1 for none), or itself. A column
-// that was constant where it was learned says nothing: its z-score is 0, whatever comes.
+// Returns the value of such a number: its z-score, its class (-1 for none), or the number itself. A
+// column that was constant when it was learned carries no information: its z-score is always 0.
 static double pktseqi_field_value(const pktseq_field *field, double v) {
     if (pktseqi_kind_of(field)->scaled) return field->sd > 0 ? (v - field->mean) / field->sd : 0;
     if (!pktseqi_field_is_class(field)) return v;
@@ -8949,248 +8946,27 @@ static double pktseqi_field_value(const pktseq_field *field, double v) {
     return pktseq_port_class(v);
 }
 
-// Returns the number that a value which is no class was made of; differences stay differences, in
-// the column's units, as nobody knows here what was subtracted.
+// Returns the number of a value that is not a class, in the column's units. Differences stay
+// differences: what was subtracted is not known here.
 static double pktseqi_field_unscale(const pktseq_field *field, double v) {
     const pktseqi_kind *kind = pktseqi_kind_of(field);
     if (kind->scaled) v = v * field->sd + field->mean;
     return kind->log == 0 ? v : (exp(v) - 1) / kind->log;
 }
 
-// ---- learning
-//
-// Fitting walks over a table once for each column of texts and twice for each one of numbers, and
-// needs no memory for rows: only a count for each different text.
-// What is held out must not be seen: a category or a mean that only the held-out part has would let
-// the model know something of what it is tested on. pktseq_codec_extend is the same with all given,
-// but for further categories.
-
-// Returns 1 if sequence s of (sequences) is held out. Of 50 blocks that make the file, the share
-// `hold_out` is, as evenly spread as can be: traffic drifts, so the last part of a file is no
-// sample of what comes later, and of single sequences taken out the neighbours, which are much
-// alike, would have been learned. Block b is held out where b * hold_out passes a whole number; the
-// first is not unless the share is above 0.98. So 0.1 of 1,000 sequences are blocks 9, 19, 29, 39
-// and 49, sequences 180 to 199, 380 to 399 .. What counts several times is not held out either: it
-// was repeated so that it is learned.
-static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
-                            const unsigned char *repeats) {
-    double blocks = sequences < 50 ? (double)sequences : 50;  // of fewer, each is a block
-    double block = floor((double)s * blocks / (double)sequences);
-    if (repeats && repeats[s] > 1) return 0;
-    return floor((block + 1) * hold_out) > floor(block * hold_out);
+// Returns a number as pktseq_real. Sets *bad, and returns 0, for one that does not fit: too large,
+// or not finite. Without the sign, the bits of doubles rise with their values, to infinity and NaN;
+// -ffast-math lets compilers drop comparisons with these, but not comparisons of bits.
+static pktseq_real pktseqi_real_of(const double *v, int *bad) {
+    double max = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&max) << 1)) return (pktseq_real)*v;
+    *bad = 1;
+    return 0;
 }
 
-// What a codec learns from. It goes by address through all that learns, so that which sequences
-// count is asked in one place.
-typedef struct pktseqi_lesson {
-    const pktseq_table *table;
-    const pktseq_schema *schema;  // its hold_out and repeats say which sequences count
-    size_t extend;                // 0: learn what fields do not give; else only further categories,
-                                  //   of texts that occur so often
-    pktseq_error *err;
-} pktseqi_lesson;
+PKTSEQI_COLD
 
-// Returns 1 if sequence s of the table counts: once, however often it is repeated in training, as
-// means are those of the traffic, not of what training makes of it.
-static int pktseqi_lesson_has(const pktseqi_lesson *lesson, size_t s) {
-    const unsigned char *repeats = lesson->schema->repeats;
-    if (repeats && repeats[s] == 0) return 0;
-    return !pktseqi_held_out(s, lesson->table->sequences, lesson->schema->hold_out, repeats);
-}
-
-// Finds the column of a field, by the schema's name. Fails with an error that names it. A table
-// that a program filled may have a column with neither numbers nor texts; it is refused here, so
-// that all below may read cells without looking.
-static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
-                                          const pktseq_column **column, pktseq_error *err) {
-    int texts = pktseqi_field_texts(field);
-    *column = pktseq_table_column(table, field->column);
-    if (!*column)
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table has no column %q",
-                             field->column);
-    if (texts ? !pktseqi_column_texts(*column) : !pktseqi_column_numbers(*column))
-        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
-                             field->column, texts ? "text" : "numbers");
-    return PKTSEQ_OK;
-}
-
-// Learns mean and sample standard deviation (n - 1 in the denominator, as pandas has it). The
-// second pass sums differences from m, the first one's mean: seconds since 1970 have ten digits
-// before the point, and their squares would leave none of the fraction (Chan, Golub and LeVeque
-// 1983, "Algorithms for computing the sample variance", The American Statistician 37(3)).
-//   mean = m + sum(v - m) / n        sd = sqrt((sum (v - m)^2 - (sum (v - m))^2 / n) / (n - 1))
-static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq_column *column,
-                                               const pktseqi_lesson *lesson) {
-    const size_t *start = lesson->table->start;
-    // n is exact to 2^53 rows. low and high tell a constant column: its sums may leave a deviation
-    // that is not quite 0, as of seven times 0.1, and any other value a z-score of 10^15 and more.
-    double n = 0, m = 0, d1 = 0, d2 = 0, low = DBL_MAX, high = -DBL_MAX;
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass) m = d1 / n;
-        n = d1 = d2 = 0;
-        for (size_t s = 0; s < lesson->table->sequences; ++s) {
-            size_t past = pktseqi_lesson_has(lesson, s) ? start[s + 1] : start[s], count;
-            for (size_t row = start[s]; row < past; row += count) {
-                double v[PKTSEQI_BLOCK];
-                count = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
-                pktseqi_field_numbers(field, column, start[s], row, count, v);
-                for (size_t i = 0; i < count; ++i) {
-                    if (v[i] < low) low = v[i];
-                    if (v[i] > high) high = v[i];
-                    d1 += v[i] - m;
-                    d2 += (v[i] - m) * (v[i] - m);
-                }
-                n += (double)count;
-            }
-        }
-    }
-    field->mean = m + d1 / n;
-    field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
-    if (n < 2 || low == high) {
-        field->mean = low;
-        field->sd = 0;  // encodes as 0, and decodes as the mean
-        if (lesson->schema->constant_is_zero) return PKTSEQ_OK;
-        return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has the same value, %f, "
-                             "in every row, so it has no z-score", field->column, low);
-    }
-    // The squares of numbers above 10^154 are infinite; of those below 10^-162 they are 0.
-    if (pktseqi_finite(&field->mean) && pktseqi_finite(&field->sd) && field->sd > 0)
-        return PKTSEQ_OK;
-    return pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "column %q has numbers from %f to %f, "
-                         "too far apart or too close for a standard deviation", field->column, low,
-                         high);
-}
-
-// Puts a field's categories into a tree, by which texts are found at the cost of their own length,
-// whatever the categories are: these come from files, which may have been made to be slow. 0 = out
-// of memory; tree->node is to be freed in either case.
-static int pktseqi_field_tree(const pktseq_field *field, pktseqi_tree *tree,
-                              const pktseq_allocator *allocator) {
-    char *const *name = (char *const *)(uintptr_t)field->category;  // only read
-    uint32_t like = 0;
-    size_t k = 0;
-    memset(tree, 0, sizeof *tree);
-    while (k < field->category_count && pktseqi_tree_put(tree, allocator, name, (uint32_t)k, &like))
-        ++k;
-    return k == field->category_count;
-}
-
-// Returns what each text of a column (name_count, not 0) is among a field's categories: its index,
-// or -1. So every row costs one look-up by number, and texts are compared once for each different
-// one. NULL: out of memory.
-// Numbers as rows have them, in which an index below 4096 is exact.
-static pktseq_real *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
-                                         const pktseq_allocator *allocator) {
-    pktseq_real *value = (pktseq_real *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
-    char *const *name = (char *const *)(uintptr_t)field->category;
-    pktseqi_tree tree;
-    uint32_t k = 0;
-    int good = pktseqi_field_tree(field, &tree, allocator) && value;
-    for (size_t i = 0; good && i < column->name_count; ++i) {
-        const char *text = column->names[i];
-        value[i] = pktseqi_tree_find(&tree, name, text, strlen(text), &k) ? (pktseq_real)k : -1;
-    }
-    pktseqi_free(allocator, tree.node);
-    if (good) return value;
-    pktseqi_free(allocator, value);
-    return NULL;
-}
-
-// Compares two texts by their bytes, for qsort.
-static int pktseqi_compare_texts(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-// Gives a field (count, not 0) categories: those of `known`, whose features mean something to a
-// model already, and then, sorted by their bytes, the column's texts that `chosen` marks. Sorted,
-// because columns have their texts in the order of a file, and two files of the same traffic should
-// give the same codec. The codec is freed after a failure: texts that are not there yet are NULL.
-//   known    as the field was given; its categories come first
-//   chosen   (name_count) not 0 for the texts that are added; NULL if there are none
-//   count    of both together
-static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field *field,
-                                        const pktseq_field *known, const pktseq_column *column,
-                                        const size_t *chosen, size_t count, pktseq_error *err) {
-    size_t old = known->category_count, k;
-    char **category;
-    if (count > PKTSEQI_MOST_NAMES)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has %z different texts, "
-                             "expected at most %z", known->column, count,
-                             (size_t)PKTSEQI_MOST_NAMES);
-    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
-    if (!category) return pktseqi_no_memory(err);
-    field->category = (const char *const *)category;
-    field->category_count = count;
-    for (k = 0; k < old; ++k) category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
-    for (size_t i = 0; k < count; ++i)
-        if (chosen[i]) category[k++] = pktseqi_copy(&codec->allocator, column->names[i]);
-    while (k > 0 && category[k - 1]) --k;  // down to a copy that there was no memory for
-    if (k > 0) return pktseqi_no_memory(err);
-    qsort(category + old, count - old, sizeof *category, pktseqi_compare_texts);
-    return PKTSEQ_OK;
-}
-
-// Learns the categories of a field: those of `known` and, unless min_count is 0, the column's texts
-// that occur at least so often. Rare texts are better unknown: their weights would stay as random
-// as they began, and an unknown text is a sign of its own (all features 0, and counted).
-//   field    gets the categories
-//   known    as it was given, or as another codec has it
-static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq_field *field,
-                                               const pktseq_field *known,
-                                               const pktseq_column *column, size_t min_count,
-                                               const pktseqi_lesson *lesson) {
-    const pktseq_table *table = lesson->table;
-    size_t names = min_count ? column->name_count : 0, count = known->category_count;
-    // How often each text occurs, then whether it is chosen. One more, as no memory of 0 bytes is
-    // asked for.
-    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, names + 1, sizeof *seen);
-    pktseq_real *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
-    pktseq_status status = PKTSEQ_OK;
-    if (!seen || (names && !value)) status = pktseqi_no_memory(lesson->err);
-    for (size_t s = 0; !status && names && s < table->sequences; ++s)
-        if (pktseqi_lesson_has(lesson, s))
-            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
-                ++seen[pktseqi_column_text_at(column, row)];
-    for (size_t i = 0; !status && i < names; ++i)
-        count += seen[i] = value[i] < 0 && seen[i] >= min_count;
-    // The likely reason is a file of a few packets, so that is what is said.
-    if (!status && !count)
-        status = pktseqi_error(lesson->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packets "
-                               "make %z sequence%s, and no %s occurs %z times; training needs "
-                               "about 100 sequences", table->rows, table->sequences,
-                               table->sequences == 1 ? "" : "s", known->column, min_count);
-    if (!status)
-        status = pktseqi_codec_name(codec, field, known, column, seen, count, lesson->err);
-    pktseqi_free(&codec->allocator, seen);
-    pktseqi_free(&codec->allocator, value);
-    return status;
-}
-
-// Learns a field that is to be as `known`, of a schema or of a codec that is extended. What `known`
-// gives stays: categories that are listed, and a deviation above 0 with its mean.
-//   field    of the codec, zeros before; after a failure as far as it went, to be freed with it
-static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq_field *field,
-                                               const pktseq_field *known,
-                                               const pktseqi_lesson *lesson) {
-    const pktseq_column *column;
-    size_t min_count = lesson->extend;
-    pktseq_status status;
-    *field = *known;  // borrowed pointers are replaced before anything can fail
-    field->category = NULL;
-    field->category_count = 0;
-    field->column = pktseqi_copy(&codec->allocator, known->column);
-    if (!field->column) return pktseqi_no_memory(lesson->err);
-    status = pktseqi_field_column(known, lesson->table, &column, lesson->err);
-    if (status) return status;
-    if (pktseqi_field_texts(known)) {
-        if (!min_count && !known->category_count)
-            min_count = known->min_count ? known->min_count : 1;
-        return pktseqi_codec_learn_names(codec, field, known, column, min_count, lesson);
-    }
-    // A codec that is extended keeps a deviation of 0, which says that a column was constant.
-    if (lesson->extend || !pktseqi_kind_of(known)->scaled || known->sd > 0) return PKTSEQ_OK;
-    return pktseqi_codec_learn_scale(field, column, lesson);
-}
+// ---- layout
 
 // Numbers the features when all fields are known:
 //
@@ -9199,9 +8975,9 @@ static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq
 //
 // (recommended: field 0 the time, 1 same_connection, 2 the token, from first[3] = D on 12 counters)
 //
-// and, of the D, those that are to be predicted, one after the other, are the O. The lists of
-// numbers are one block, from first; so are the groups, from field_group. Both are as long as they
-// can get: (F + 1) + F + W numbers, where W = D + C is at most 4096 a field, and 2 F groups.
+// Of the D, those that are to be predicted, one after the other, are the O. The lists of numbers
+// are one block, from first; so are the groups, from field_group. Both have room for the most that
+// there can be: (F + 1) + F + W numbers, where W = D + C is at most 4096 a field, and 2 F groups.
 static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err) {
     size_t F = codec->field_count, width = 0;
     for (size_t f = 0; f < F; ++f) width += pktseqi_field_width(&codec->field[f]);
@@ -9236,8 +9012,8 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
     }
     if (codec->targets == 0)
         return pktseqi_bad_argument(err, "no field of the schema is to be predicted");
-    // Weights grow with D and O, fitting a detector with the cube of C: more is surely a mistake,
-    // or a file that was made to take all memory.
+    // Weights grow with D and O, fitting a detector with the cube of C: more than this is a
+    // mistake, or a file that was made to take all memory.
     if (codec->features <= PKTSEQ_MAX_FEATURES && codec->contexts <= PKTSEQ_MAX_CONTEXTS)
         return PKTSEQ_OK;
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "the fields make %z features and %z of the "
@@ -9245,370 +9021,22 @@ static pktseq_status pktseqi_codec_layout(pktseq_codec *codec, pktseq_error *err
                          (size_t)PKTSEQ_MAX_FEATURES, (size_t)PKTSEQ_MAX_CONTEXTS);
 }
 
-// Names by a dissector ("TLSv1.3") and by ports ("HTTPS") are different categories: a model of one
-// knows nothing of the other. A file with positions may come from anywhere.
-PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table) {
-    if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMING_UNKNOWN;
-    return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMING_PORTS : PKTSEQ_NAMING_DISSECTOR;
-}
-
-// Learns a whole codec, whose rule and names are filled, of fields (count). After a failure it is
-// empty.
-//   field    (count) of a schema or of another codec; nothing of it is kept
-static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field *field,
-                                         size_t count, const pktseqi_lesson *lesson,
-                                         const pktseq_allocator *allocator) {
-    pktseq_status status = PKTSEQ_OK;
-    codec->allocator = pktseqi_allocator(allocator);
-    // Zeroed, so that a codec of which only some fields are made can be freed.
-    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *field);
-    if (codec->field) codec->field_count = count;
-    else status = pktseqi_no_memory(lesson->err);
-    for (size_t f = 0; !status && f < count; ++f)
-        status = pktseqi_codec_learn_field(codec, &codec->field[f], &field[f], lesson);
-    if (!status) status = pktseqi_codec_layout(codec, lesson->err);
-    if (!status) return pktseqi_ok(lesson->err);
-    pktseq_codec_free(codec);
-    return status;
-}
-
-// Whatever is wrong with the arguments is found before memory is asked for. A rule is kept so that
-// what is scored later becomes sequences as this table did.
-PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
-                                          const pktseq_schema *schema,
-                                          const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseqi_lesson lesson = {table, schema, 0, err};  // 0: all is learned
-    pktseq_status status;
-    if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
-    memset(codec, 0, sizeof *codec);
-    status = pktseqi_schema_check(schema, err);
-    if (!status) status = pktseqi_table_check_all(table, err);
-    if (!status && schema->rule.min_length) status = pktseqi_rule_check(&schema->rule, err);
-    if (status) return status;
-    if (schema->rule.min_length) codec->rule = schema->rule;  // else all 0: none is known
-    codec->rule.secret[0] = codec->rule.secret[1] = 0;  // codecs are saved, secrets are not
-    codec->naming = pktseq_table_naming(table);
-    return pktseqi_codec_learn(codec, schema->field, schema->field_count, &lesson, allocator);
-}
-
-// The same lesson, in which all is given but further texts: extended by nothing, a codec is equal
-// to what it was.
-PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
-                                             const pktseq_table *table, const pktseq_schema *schema,
-                                             size_t min_count, const pktseq_allocator *allocator,
-                                             pktseq_error *err) {
-    pktseqi_lesson lesson = {table, schema, min_count, err};
-    pktseq_status status;
-    if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
-    memset(extended, 0, sizeof *extended);
-    if (!codec || !codec->field_count || !min_count || !schema ||
-        !pktseqi_share_below_one(&schema->hold_out))
-        return pktseqi_bad_argument(err, "codec is NULL or empty, min_count is 0, or hold_out is "
-                                         "not a share from 0 to below 1");
-    status = pktseqi_table_check_all(table, err);
-    if (status) return status;
-    extended->rule = codec->rule;
-    extended->naming = codec->naming;
-    return pktseqi_codec_learn(extended, codec->field, codec->field_count, &lesson, allocator);
-}
-
-// ---- encoding
-//
-// For each field a plan is opened, which finds the column and works out what it can beforehand;
-// then blocks of rows are encoded, by several threads where there are many; then the plans are
-// closed and their counts and errors collected, in the order of the fields, so that the first one
-// is told whatever the threads did.
-
-// Returns how many numbers an encoded row has; 0 if there is no such form of it, as without fields
-// of the context, or with a form that is none of its names.
-static size_t pktseqi_codec_width(const pktseq_codec *codec, pktseq_form form) {
-    if (form == PKTSEQ_FORM_PACKED) return codec->fields;
-    if (form == PKTSEQ_FORM_CONTEXT) return codec->contexts;
-    return form == PKTSEQ_FORM_DENSE ? codec->features : 0;
-}
-
-// All that encoding one field of a table needs. Threads share it: while blocks are encoded only
-// misses and bad are written.
-typedef struct pktseqi_plan {
-    const pktseq_field *field;
-    const pktseq_column *column;
-    pktseq_real *value;  // what becomes of each whole number that a cell can hold, or NULL
-    size_t at;           // place in an encoded row
-    size_t classes;      // features of a class there; 0: the one number itself
-    size_t misses;       // texts that are no category
-    size_t bad;          // blocks with a number too large for pktseq_real
-} pktseqi_plan;
-
-// Returns how many different numbers a cell of a column can hold; 0 for too many to list them.
-static size_t pktseqi_cells_range(const pktseq_column *c) {
-    if (c->names) return c->name_count;
-    return c->type == PKTSEQ_CELL_U8 ? 256 : c->type == PKTSEQ_CELL_U16 ? 65536 : 0;
-}
-
-// Returns a number as pktseq_real. Sets *bad, and returns 0, for one that does not fit: too large,
-// or not finite. Without their sign the bits of numbers rise with them, to infinity and NaN;
-// compilers fold comparisons with these away under -ffast-math, but not those of bits.
-static pktseq_real pktseqi_real_of(const double *v, int *bad) {
-    double max = sizeof(pktseq_real) == 4 ? (double)FLT_MAX : DBL_MAX;
-    if ((pktseqi_bits(v) << 1) <= (pktseqi_bits(&max) << 1)) return (pktseq_real)*v;
-    *bad = 1;
-    return 0;
-}
-
-// Lists what becomes of the whole numbers below `range`. One that is too large for pktseq_real need
-// not be in any row: then there is no list, and rows are looked at one by one. 0 = out of memory.
-static int pktseqi_plan_list(pktseqi_plan *e, size_t range, const pktseq_allocator *allocator) {
-    const pktseqi_kind *kind = pktseqi_kind_of(e->field);
-    int bad = 0;
-    e->value = (pktseq_real *)pktseqi_alloc(allocator, range, sizeof *e->value);
-    if (!e->value) return 0;
-    for (size_t i = 0; i < range; ++i) {
-        double v = pktseqi_field_value(e->field, pktseqi_kind_log(kind, (double)i));
-        e->value[i] = pktseqi_real_of(&v, &bad);
-    }
-    if (!bad) return 1;
-    pktseqi_free(allocator, e->value);
-    e->value = NULL;
-    return 1;
-}
-
-// Looks up what encoding field f needs; value is to be freed, also after a failure. Numbers of
-// small cells are worked out beforehand where that is less work than for each row: of the 12
-// counters of the recommended context, 11 of them logarithms, a row takes 17 ns so and 90 ns
-// without.
-//   f        number of the field in the codec
-//   rows     that will be encoded: a list that is longer does not pay
-static pktseq_status pktseqi_plan_open(pktseqi_plan *e, const pktseq_codec *codec, size_t f,
-                                       const pktseq_table *table, size_t rows,
-                                       pktseq_form form, pktseq_error *err) {
-    const pktseq_field *field = &codec->field[f];
-    int packed = form == PKTSEQ_FORM_PACKED, listed = 1;
-    size_t range;
-    pktseq_status status;
-    memset(e, 0, sizeof *e);
-    e->field = field;
-    e->at = packed ? f : codec->first[f] - (form == PKTSEQ_FORM_CONTEXT ? codec->features : 0);
-    e->classes = packed || !pktseqi_field_is_class(field) ? 0 : pktseqi_field_width(field);
-    status = pktseqi_field_column(field, table, &e->column, err);
-    if (status) return status;
-    // Texts always have a list; without names there are no rows either: that has been checked.
-    // Numbers have one where a row alone tells the value and the list is no longer than the rows;
-    // 65,536 of them are a quarter of a megabyte.
-    range = pktseqi_cells_range(e->column);
-    if (e->column->names && range)
-        listed = (e->value = pktseqi_field_lookup(field, e->column, &codec->allocator)) != NULL;
-    else if (range && range <= rows && !pktseqi_kind_of(field)->minus)
-        listed = pktseqi_plan_list(e, range, &codec->allocator);
-    return listed ? PKTSEQ_OK : pktseqi_no_memory(err);
-}
-
-// Returns the sequence that a row belongs to: start[s] <= row < start[s + 1], by halving.
-static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
-    size_t from = 0, past = table->sequences;
-    while (past - from > 1) {
-        size_t middle = from + (past - from) / 2;
-        if (table->start[middle] <= row) from = middle;
-        else past = middle;
-    }
-    return from;
-}
-
-// Works out the values of a field in rows [row, row + rows), and writes them to x, `step` apart:
-// from the list where there is one, else sequence by sequence. An index into e->value is in range:
-// numbers of U8 and U16 cells are, and that texts are among the column's names has been checked.
-// Returns 1 if a number did not fit.
-static int pktseqi_plan_values(const pktseqi_plan *e, const pktseq_table *table, size_t row,
-                               size_t rows, pktseq_real *x, size_t step) {
-    const uint8_t *u8 = (const uint8_t *)e->column->cell + row;
-    const uint16_t *u16 = (const uint16_t *)e->column->cell + row;
-    const uint32_t *u32 = (const uint32_t *)e->column->cell + row;
-    size_t s = 0, n, i;
-    int bad = 0, since = pktseqi_kind_of(e->field)->minus != PKTSEQI_MINUS_NONE;
-    if (e->value && e->column->type == PKTSEQ_CELL_U8)
-        for (i = 0; i < rows; ++i) x[i * step] = e->value[u8[i]];
-    else if (e->value && e->column->type == PKTSEQ_CELL_U16)
-        for (i = 0; i < rows; ++i) x[i * step] = e->value[u16[i]];
-    else if (e->value)
-        for (i = 0; i < rows; ++i) x[i * step] = e->value[u32[i]];
-    if (e->value) return 0;
-    if (since) s = pktseqi_table_sequence(table, row);
-    for (; rows > 0; row += n, rows -= n, x += n * step) {
-        double v[PKTSEQI_BLOCK];
-        n = rows;
-        // Also where the starts of a table filled by hand do not rise, start[s] is at most row.
-        while (since && s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
-        if (since && s + 1 < table->sequences && table->start[s + 1] - row < n)
-            n = table->start[s + 1] - row;
-        pktseqi_field_numbers(e->field, e->column, table->start[s], row, n, v);
-        for (i = 0; i < n; ++i) {
-            v[i] = pktseqi_field_value(e->field, v[i]);
-            x[i * step] = pktseqi_real_of(&v[i], &bad);
-        }
-    }
-    return bad;
-}
-
-// Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width). Values of
-// classes are -1 or below e->classes, the number of the field's categories.
-//   x        row `row`'s numbers; the field writes those from e->at on, of each row
-//   width    numbers of a whole encoded row
-static void pktseqi_plan_block(pktseqi_plan *e, const pktseq_table *table, size_t row, size_t rows,
-                               pktseq_real *x, size_t width) {
-    pktseq_real index[PKTSEQI_BLOCK], *v = x + e->at;
-    size_t misses = 0, step = width;
-    if (e->classes) v = index, step = 1;
-    // Atomic, not critical: clang would export a lock's name. Most blocks add nothing.
-    if (pktseqi_plan_values(e, table, row, rows, v, step)) {
-#ifdef _OPENMP
-#pragma omp atomic
-#endif
-        ++e->bad;
-    }
-    for (size_t i = 0; e->classes && i < rows; ++i) {
-        pktseq_real *to = x + i * width + e->at;
-        for (size_t k = 0; k < e->classes; ++k) to[k] = 0;
-        if (v[i] >= 0) to[(size_t)v[i]] = 1;
-    }
-    for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i * step] < 0;
-    if (misses) {
-#ifdef _OPENMP
-#pragma omp atomic
-#endif
-        e->misses += misses;
-    }
-}
-
-// Returns the first row from `row` on whose number does not fit pktseq_real, once it is known that
-// there is one: rare, so nothing is kept for it while threads encode.
-static size_t pktseqi_plan_bad_row(const pktseqi_plan *e, const pktseq_table *table, size_t row) {
-    pktseq_real v;
-    while (!pktseqi_plan_values(e, table, row, 1, &v, 1)) ++row;
-    return row;
-}
-
-// Encodes the fields of all plans (count), in blocks of rows that stay in the cache while one field
-// after the other writes to them; 32 to 512 rows take the same time. Below 20,000 rows, a
-// millisecond's work, one thread does it all.
-//   x        (rows, width), all of it is written
-static void pktseqi_plans_run(pktseqi_plan *e, size_t count, const pktseq_table *table, size_t row,
-                              size_t rows, pktseq_real *x, size_t width) {
-    const size_t block = PKTSEQI_BLOCK;
-    ptrdiff_t at;  // signed, as OpenMP 2.0 wants it
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) if (rows > 20000)
-#endif
-    for (at = 0; at < (ptrdiff_t)rows; at += (ptrdiff_t)block) {
-        size_t i = (size_t)at, n = rows - i < block ? rows - i : block;
-        for (size_t f = 0; f < count; ++f)
-            pktseqi_plan_block(&e[f], table, row + i, n, x + i * width, width);
-    }
-}
-
-PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
-                                             size_t row, size_t rows, pktseq_form form,
-                                             pktseq_real *x, size_t *unknown, pktseq_error *err) {
-    size_t width, from, count, opened = 0;
-    pktseqi_plan *e;
-    pktseq_status status;
-    // The last comparison is a difference, as row + rows could wrap.
-    if (!codec || !codec->field_count || !table || !x || row > table->rows ||
-        rows > table->rows - row)
-        return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
-    width = pktseqi_codec_width(codec, form);
-    if (!width) return pktseqi_bad_argument(err, "the codec has no numbers of this form");
-    status = pktseqi_table_check(table, err);
-    if (status) return status;
-    from = form == PKTSEQ_FORM_CONTEXT ? codec->fields : 0;  // fields of the context are the last
-    count = form == PKTSEQ_FORM_CONTEXT ? codec->field_count - from : codec->fields;
-    e = (pktseqi_plan *)pktseqi_alloc(&codec->allocator, count, sizeof *e);
-    if (!e) return pktseqi_no_memory(err);
-    // A missing column is told before any number is looked at: nothing is written to x then.
-    for (; opened < count && status == PKTSEQ_OK; ++opened)
-        status = pktseqi_plan_open(&e[opened], codec, from + opened, table, rows, form, err);
-    for (size_t f = 0; f < count && status == PKTSEQ_OK; ++f)
-        status = pktseqi_column_check_texts(e[f].column, row, row + rows, err);
-    if (status == PKTSEQ_OK) pktseqi_plans_run(e, count, table, row, rows, x, width);
-    // Each field tells its first row that did not fit, whichever thread met it: what is told does
-    // not depend on the threads.
-    for (size_t f = 0; f < opened; ++f) {
-        if (status == PKTSEQ_OK && e[f].bad) {
-            size_t bad = pktseqi_plan_bad_row(&e[f], table, row);
-            double number = pktseqi_column_at(e[f].column, bad);
-            status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "row %z after the header: column %q: "
-                                   "%f is too large when encoded", bad + 1, e[f].field->column,
-                                   number);
-        }
-        if (unknown) unknown[from + f] += e[f].misses;
-        pktseqi_free(&codec->allocator, e[f].value);
-    }
-    pktseqi_free(&codec->allocator, e);
-    return status ? status : pktseqi_ok(err);
-}
-
-PKTSEQI_COLD
-
-// ---- decoding, comparing
-//
-// A network puts out any numbers, so decoding never fails: it takes what is most likely.
-
-// Returns the place of the largest of (count) numbers; of equals the first, so that a group of all
-// zeros, an unknown text, decodes as the first category.
-static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
-    size_t best = 0;
-    for (size_t i = 1; i < count; ++i)
-        if (x[i] > x[best]) best = i;
-    return best;
-}
-
-// Returns what a field's features say: the inverse of encoding, as far as there is one. A flag is
-// rounded: a network trained on 0 and 1 puts out what lies between, its probability at best. Texts
-// are shown from the codec's memory.
-static pktseq_value pktseqi_field_decode(const pktseq_field *field, const pktseq_real *x) {
-    pktseq_value value;
-    value.number = (double)x[0];
-    value.text = NULL;
-    if (pktseqi_field_is_class(field)) {
-        size_t hot = pktseqi_largest(x, pktseqi_field_width(field));
-        value.number = (double)hot;
-        value.text = pktseqi_field_class(field, hot);
-    } else if (field->kind == PKTSEQ_FLAG) {
-        value.number = value.number >= 0.5;
-    } else {
-        value.number = pktseqi_field_unscale(field, value.number);
-    }
-    return value;
-}
-
-// Decodes the fields whose role is at most `last`; x has their features, one after the other: roles
-// rise from both to input to context. The rest become NULL and NaN, by its bits, since -ffast-math
-// takes the macro away.
-//   value    (field_count) out
-static pktseq_status pktseqi_codec_decode(const pktseq_codec *codec, pktseq_role last,
-                                          const pktseq_real *x, pktseq_value *value) {
-    if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
-    for (size_t f = 0; f < codec->field_count; ++f) {
-        const pktseq_field *field = &codec->field[f];
-        memset(&value[f].number, 0xff, sizeof value[f].number);  // a NaN
-        value[f].text = NULL;
-        if (field->role > last) continue;
-        value[f] = pktseqi_field_decode(field, x);
-        x += pktseqi_field_width(field);
-    }
+// first[] rises to D + C, which is above every feature, so the loop ends.
+PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
+                                                   char *name, size_t size) {
+    size_t f = 0;
+    pktseqi_text t;
+    if (!codec || !name || size == 0 || feature >= codec->features + codec->contexts)
+        return PKTSEQ_ERROR_ARGUMENT;
+    while (feature >= codec->first[f + 1]) ++f;
+    t = pktseqi_text_fixed(name, size);
+    pktseqi_put_text(&t, codec->field[f].column);
+    if (pktseqi_field_is_class(&codec->field[f]))
+        pktseqi_put(&t, "-%s", pktseqi_field_class(&codec->field[f], feature - codec->first[f]));
     return PKTSEQ_OK;
 }
 
-// x has all but the context, y what is predicted: the features of each are without a gap.
-PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
-                                             pktseq_value *value) {
-    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_INPUT, x, value);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
-                                                    const pktseq_real *y, pktseq_value *value) {
-    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_BOTH, y, value);
-}
-
-// A codec of a file with positions has no rule, and reads captures by the default one.
+// A codec learned from a file with positions has no rule; captures are then cut by the default one.
 PKTSEQ_DEF pktseq_schema pktseq_codec_schema(const pktseq_codec *codec) {
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
@@ -9620,8 +9048,24 @@ PKTSEQ_DEF pktseq_schema pktseq_codec_schema(const pktseq_codec *codec) {
     return schema;
 }
 
+// Also frees a codec that was only made in part: fields that were not reached are zeros.
+PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
+    if (!codec) return;
+    for (size_t f = 0; codec->field && f < codec->field_count; ++f) {
+        pktseq_field *field = &codec->field[f];
+        pktseqi_free(&codec->allocator, (void *)field->column);
+        pktseqi_free_names(&codec->allocator, (char **)field->category, field->category_count);
+    }
+    pktseqi_free(&codec->allocator, codec->field);
+    pktseqi_free(&codec->allocator, codec->first);
+    pktseqi_free(&codec->allocator, codec->field_group);
+    memset(codec, 0, sizeof *codec);
+}
+
+// ---- comparing
+
 // Returns in what two fields differ, NULL if their features mean the same. Means and deviations may
-// differ: a z-score is one, whatever the units.
+// differ: a z-score is a z-score, whatever the units.
 static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_field *b) {
     if (strcmp(a->column, b->column) != 0) return "column";
     if (a->kind != b->kind) return "kind";
@@ -9632,7 +9076,7 @@ static const char *pktseqi_field_differs(const pktseq_field *a, const pktseq_fie
     return NULL;
 }
 
-// The first difference is told, by field. Of lists of different lengths the common part is compared
+// The first difference is reported. Of lists of different lengths the common part is compared
 // first: "another kind" says more than "one has 15 fields, the other 16".
 PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_codec *b,
                                            pktseq_error *err) {
@@ -9652,34 +9096,582 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
     return pktseqi_ok(err);
 }
 
-// first[] rises to D + C, which lies above every feature, so the loop ends.
-PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
-                                                   char *name, size_t size) {
-    size_t f = 0;
-    pktseqi_text t;
-    if (!codec || !name || size == 0 || feature >= codec->features + codec->contexts)
-        return PKTSEQ_ERROR_ARGUMENT;
-    while (feature >= codec->first[f + 1]) ++f;
-    t = pktseqi_text_fixed(name, size);
-    pktseqi_put_text(&t, codec->field[f].column);
-    if (pktseqi_field_is_class(&codec->field[f]))
-        pktseqi_put(&t, "-%s", pktseqi_field_class(&codec->field[f], feature - codec->first[f]));
+// ---- decoding
+//
+// A network can put out any numbers, so decoding never fails: it takes what is most likely.
+
+// Returns the index of the largest of (count) numbers; of equals the first, so that a group of all
+// zeros, an unknown category, decodes as the first one.
+static size_t pktseqi_largest(const pktseq_real *x, size_t count) {
+    size_t best = 0;
+    for (size_t i = 1; i < count; ++i)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+// Returns what a field's features say: the inverse of encoding, as far as there is one. A flag is
+// rounded, since a network trained on 0 and 1 puts out a probability at best.
+static pktseq_value pktseqi_field_decode(const pktseq_field *field, const pktseq_real *x) {
+    pktseq_value value;
+    value.number = (double)x[0];
+    value.text = NULL;
+    if (pktseqi_field_is_class(field)) {
+        size_t hot = pktseqi_largest(x, pktseqi_field_width(field));
+        value.number = (double)hot;
+        value.text = pktseqi_field_class(field, hot);  // in the codec's memory
+    } else if (field->kind == PKTSEQ_FLAG) {
+        value.number = value.number >= 0.5;
+    } else {
+        value.number = pktseqi_field_unscale(field, value.number);
+    }
+    return value;
+}
+
+// Decodes the fields whose role is at most `last` (roles rise from both to input to context); x has
+// their features, one after the other. All other fields become NULL and NaN, which is set by its
+// bits, since -ffast-math makes the macro useless.
+//   value    (field_count) out
+static pktseq_status pktseqi_codec_decode(const pktseq_codec *codec, pktseq_role last,
+                                          const pktseq_real *x, pktseq_value *value) {
+    if (!codec || !codec->field_count || !x || !value) return PKTSEQ_ERROR_ARGUMENT;
+    for (size_t f = 0; f < codec->field_count; ++f) {
+        const pktseq_field *field = &codec->field[f];
+        memset(&value[f].number, 0xff, sizeof value[f].number);  // a NaN
+        value[f].text = NULL;
+        if (field->role > last) continue;
+        value[f] = pktseqi_field_decode(field, x);
+        x += pktseqi_field_width(field);
+    }
     return PKTSEQ_OK;
 }
 
-// Also frees a codec that was made in part: fields not reached yet are zeros.
-PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
-    if (!codec) return;
-    for (size_t f = 0; codec->field && f < codec->field_count; ++f) {
-        pktseq_field *field = &codec->field[f];
-        pktseqi_free(&codec->allocator, (void *)field->column);
-        pktseqi_free_names(&codec->allocator, (char **)field->category, field->category_count);
-    }
-    pktseqi_free(&codec->allocator, codec->field);
-    pktseqi_free(&codec->allocator, codec->first);
-    pktseqi_free(&codec->allocator, codec->field_group);
-    memset(codec, 0, sizeof *codec);
+PKTSEQ_DEF pktseq_status pktseq_codec_decode(const pktseq_codec *codec, const pktseq_real *x,
+                                             pktseq_value *value) {
+    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_INPUT, x, value);
 }
+
+PKTSEQ_DEF pktseq_status pktseq_codec_decode_output(const pktseq_codec *codec,
+                                                    const pktseq_real *y, pktseq_value *value) {
+    return pktseqi_codec_decode(codec, PKTSEQ_ROLE_BOTH, y, value);
+}
+
+PKTSEQI_COLD_END
+
+// ---- >>learn: a codec from a table ------------------------------------------------------------
+//
+// pktseq_codec_fit learns what a schema does not give: means, deviations and categories.
+// pktseq_codec_extend learns further categories for a codec, which gives all the rest. Both come
+// down to codec_learn over fields, each with its `known` part. A table is read once for each column
+// of categories and twice for each one of numbers; no memory is needed for rows, only a count for
+// each different text.
+//
+// What is held out must not be seen here either: a mean or a category that only the held-out part
+// has would let the model know something of what it is tested on.
+
+// Returns 1 if sequence s of (sequences) is held out. Of the 50 blocks of a file the share
+// `hold_out` is, spread evenly: traffic drifts, so the last part of a file is no sample of what
+// comes later, and single sequences have neighbours much like them that would be learned. Block b
+// is held out where b * hold_out passes a whole number, the first one only if the share is above
+// 0.98: 0.1 of 1,000 sequences are blocks 9, 19, 29, 39 and 49, sequences 180 to 199, 380 to 399 ..
+// A sequence that counts several times is never held out: it was repeated to be learned.
+static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
+                            const unsigned char *repeats) {
+    double blocks = sequences < 50 ? (double)sequences : 50;  // of fewer, each is a block
+    double block = floor((double)s * blocks / (double)sequences);
+    if (repeats && repeats[s] > 1) return 0;
+    return floor((block + 1) * hold_out) > floor(block * hold_out);
+}
+
+// What a codec is learned from.
+typedef struct pktseqi_sample {
+    const pktseq_table *table;
+    const pktseq_schema *schema;  // its hold_out and repeats select the sequences
+    size_t extend;                // 0: learn what fields do not give; else only further categories,
+                                  //   that occur at least so often
+    pktseq_error *err;
+} pktseqi_sample;
+
+// Returns 1 if sequence s of the table counts. It counts once, however often training repeats it:
+// means are those of the traffic.
+static int pktseqi_sample_has(const pktseqi_sample *sample, size_t s) {
+    const unsigned char *repeats = sample->schema->repeats;
+    if (repeats && repeats[s] == 0) return 0;
+    return !pktseqi_held_out(s, sample->table->sequences, sample->schema->hold_out, repeats);
+}
+
+// Finds the column of a field by name. Fails with MISMATCH, naming it, also where the cells of a
+// table that a program filled are of the other type: all that follows reads cells without a check.
+static pktseq_status pktseqi_field_column(const pktseq_field *field, const pktseq_table *table,
+                                          const pktseq_column **column, pktseq_error *err) {
+    int texts = pktseqi_field_texts(field);
+    *column = pktseq_table_column(table, field->column);
+    if (!*column)
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table has no column %q",
+                             field->column);
+    if (texts ? !pktseqi_column_texts(*column) : !pktseqi_column_numbers(*column))
+        return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "the table's column %q is not %s",
+                             field->column, texts ? "text" : "numbers");
+    return PKTSEQ_OK;
+}
+
+// Learns mean and sample standard deviation (n - 1 in the denominator, like pandas). The second
+// pass sums differences from m, the mean of the first one: seconds since 1970 have ten digits
+// before the point, and their squares would leave none of the fraction (Chan, Golub and LeVeque
+// 1983, "Algorithms for computing the sample variance", The American Statistician 37(3)).
+//   mean = m + sum(v - m) / n        sd = sqrt((sum (v - m)^2 - (sum (v - m))^2 / n) / (n - 1))
+static pktseq_status pktseqi_codec_learn_scale(pktseq_field *field, const pktseq_column *column,
+                                               const pktseqi_sample *sample) {
+    const size_t *start = sample->table->start;
+    // n is exact up to 2^53 rows. low and high detect a constant column, whose sums may leave a
+    // deviation that is not quite 0, as of seven times 0.1: other values would then get z-scores of
+    // 10^15 and more.
+    double n = 0, m = 0, d1 = 0, d2 = 0, low = DBL_MAX, high = -DBL_MAX;
+    for (int pass = 0; pass < 2; ++pass) {
+        if (pass) m = d1 / n;
+        n = d1 = d2 = 0;
+        for (size_t s = 0; s < sample->table->sequences; ++s) {
+            size_t past = pktseqi_sample_has(sample, s) ? start[s + 1] : start[s], count;
+            for (size_t row = start[s]; row < past; row += count) {
+                double v[PKTSEQI_BLOCK];
+                count = past - row < PKTSEQI_BLOCK ? past - row : (size_t)PKTSEQI_BLOCK;
+                pktseqi_field_numbers(field, column, start[s], row, count, v);
+                for (size_t i = 0; i < count; ++i) {
+                    if (v[i] < low) low = v[i];
+                    if (v[i] > high) high = v[i];
+                    d1 += v[i] - m;
+                    d2 += (v[i] - m) * (v[i] - m);
+                }
+                n += (double)count;
+            }
+        }
+    }
+    field->mean = m + d1 / n;
+    field->sd = sqrt((d2 - d1 * d1 / n) / (n - 1));
+    if (n < 2 || low == high) {
+        field->mean = low;
+        field->sd = 0;  // encodes as 0, and decodes as the mean
+        if (sample->schema->constant_is_zero) return PKTSEQ_OK;
+        return pktseqi_error(sample->err, PKTSEQ_ERROR_DATA, 0, "column %q has the same value, %f, "
+                             "in every row, so it has no z-score", field->column, low);
+    }
+    // The squares of numbers above 10^154 are infinite; of those below 10^-162 they are 0.
+    if (pktseqi_finite(&field->mean) && pktseqi_finite(&field->sd) && field->sd > 0)
+        return PKTSEQ_OK;
+    return pktseqi_error(sample->err, PKTSEQ_ERROR_DATA, 0, "column %q has numbers from %f to %f, "
+                         "too far apart or too close for a standard deviation", field->column, low,
+                         high);
+}
+
+// Puts a field's categories into a tree, in which a text is found in time of its own length: the
+// categories come from files, which may have been made to be slow. Returns 0 without memory;
+// tree->node is to be freed in either case.
+static int pktseqi_field_tree(const pktseq_field *field, pktseqi_tree *tree,
+                              const pktseq_allocator *allocator) {
+    char *const *name = (char *const *)(uintptr_t)field->category;  // only read
+    uint32_t like = 0;
+    size_t k = 0;
+    memset(tree, 0, sizeof *tree);
+    while (k < field->category_count && pktseqi_tree_put(tree, allocator, name, (uint32_t)k, &like))
+        ++k;
+    return k == field->category_count;
+}
+
+// Returns, for each text of a column (name_count, not 0), the index of the category that it is, or
+// -1; NULL without memory. So a row costs one lookup by number, and each different text is compared
+// once. pktseq_real, as in encoded rows, holds an index below 4096 exactly.
+static pktseq_real *pktseqi_field_lookup(const pktseq_field *field, const pktseq_column *column,
+                                         const pktseq_allocator *allocator) {
+    pktseq_real *value = (pktseq_real *)pktseqi_alloc(allocator, column->name_count, sizeof *value);
+    char *const *name = (char *const *)(uintptr_t)field->category;
+    pktseqi_tree tree;
+    uint32_t k = 0;
+    int good = pktseqi_field_tree(field, &tree, allocator) && value;
+    for (size_t i = 0; good && i < column->name_count; ++i) {
+        const char *text = column->names[i];
+        value[i] = pktseqi_tree_find(&tree, name, text, strlen(text), &k) ? (pktseq_real)k : -1;
+    }
+    pktseqi_free(allocator, tree.node);
+    if (good) return value;
+    pktseqi_free(allocator, value);
+    return NULL;
+}
+
+// Compares two texts by their bytes, for qsort.
+static int pktseqi_compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Gives a field its categories: first those of `known`, whose features mean something to a model
+// already, then the texts that `chosen` marks, sorted by their bytes. Columns have their texts in
+// the order of a file; sorted, two files of the same traffic give the same codec. The codec is
+// freed after a failure: texts that were not reached are NULL.
+//   chosen   (name_count) not 0 for the texts that are added; NULL if there are none
+//   count    of both together, not 0
+static pktseq_status pktseqi_codec_name(const pktseq_codec *codec, pktseq_field *field,
+                                        const pktseq_field *known, const pktseq_column *column,
+                                        const size_t *chosen, size_t count, pktseq_error *err) {
+    size_t old = known->category_count, k;
+    char **category;
+    if (count > PKTSEQI_MOST_NAMES)
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "column %q has %z different texts, "
+                             "expected at most %z", known->column, count,
+                             (size_t)PKTSEQI_MOST_NAMES);
+    category = (char **)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *category);
+    if (!category) return pktseqi_no_memory(err);
+    field->category = (const char *const *)category;
+    field->category_count = count;
+    for (k = 0; k < old; ++k) category[k] = pktseqi_copy(&codec->allocator, known->category[k]);
+    for (size_t i = 0; k < count; ++i)
+        if (chosen[i]) category[k++] = pktseqi_copy(&codec->allocator, column->names[i]);
+    while (k > 0 && category[k - 1]) --k;  // down to a copy that there was no memory for
+    if (k > 0) return pktseqi_no_memory(err);
+    qsort(category + old, count - old, sizeof *category, pktseqi_compare_texts);
+    return PKTSEQ_OK;
+}
+
+// Learns the categories of a field: those of `known` and, unless min_count is 0, the texts of the
+// column that occur at least so often. Rare ones are better left unknown: their weights would stay
+// as random as they began, and an unknown text is a sign of its own (all features 0, and counted).
+static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq_field *field,
+                                               const pktseq_field *known,
+                                               const pktseq_column *column, size_t min_count,
+                                               const pktseqi_sample *sample) {
+    const pktseq_table *table = sample->table;
+    size_t names = min_count ? column->name_count : 0, count = known->category_count;
+    // How often each text occurs, later whether it is chosen; one more, as 0 bytes are not
+    // allocated.
+    size_t *seen = (size_t *)pktseqi_alloc_zeroed(&codec->allocator, names + 1, sizeof *seen);
+    pktseq_real *value = names ? pktseqi_field_lookup(known, column, &codec->allocator) : NULL;
+    pktseq_status status = PKTSEQ_OK;
+    if (!seen || (names && !value)) status = pktseqi_no_memory(sample->err);
+    for (size_t s = 0; !status && names && s < table->sequences; ++s)
+        if (pktseqi_sample_has(sample, s))
+            for (size_t row = table->start[s]; row < table->start[s + 1]; ++row)
+                ++seen[pktseqi_column_text_at(column, row)];
+    for (size_t i = 0; !status && i < names; ++i)
+        count += seen[i] = value[i] < 0 && seen[i] >= min_count;
+    // The likely reason is a file of a few packets, so the message says that.
+    if (!status && !count)
+        status = pktseqi_error(sample->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packets "
+                               "make %z sequence%s, and no %s occurs %z times; training needs "
+                               "about 100 sequences", table->rows, table->sequences,
+                               table->sequences == 1 ? "" : "s", known->column, min_count);
+    if (!status)
+        status = pktseqi_codec_name(codec, field, known, column, seen, count, sample->err);
+    pktseqi_free(&codec->allocator, seen);
+    pktseqi_free(&codec->allocator, value);
+    return status;
+}
+
+// Learns a field. What `known`, of a schema or of a codec that is extended, gives stays: categories
+// that are listed, and a deviation above 0 with its mean.
+//   field    of the codec, zeros before; after a failure made in part, to be freed with the codec
+static pktseq_status pktseqi_codec_learn_field(const pktseq_codec *codec, pktseq_field *field,
+                                               const pktseq_field *known,
+                                               const pktseqi_sample *sample) {
+    const pktseq_column *column;
+    size_t min_count = sample->extend;
+    pktseq_status status;
+    *field = *known;  // borrowed pointers are replaced before anything can fail
+    field->category = NULL;
+    field->category_count = 0;
+    field->column = pktseqi_copy(&codec->allocator, known->column);
+    if (!field->column) return pktseqi_no_memory(sample->err);
+    status = pktseqi_field_column(known, sample->table, &column, sample->err);
+    if (status) return status;
+    if (pktseqi_field_texts(known)) {
+        if (!min_count && !known->category_count)
+            min_count = known->min_count ? known->min_count : 1;
+        return pktseqi_codec_learn_names(codec, field, known, column, min_count, sample);
+    }
+    // A codec that is extended keeps a deviation of 0, which says that a column was constant.
+    if (sample->extend || !pktseqi_kind_of(known)->scaled || known->sd > 0) return PKTSEQ_OK;
+    return pktseqi_codec_learn_scale(field, column, sample);
+}
+
+// Learns all fields of a codec whose rule and naming are set. After a failure it is empty.
+//   field    (count) of a schema or of another codec; nothing of it is kept
+static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field *field,
+                                         size_t count, const pktseqi_sample *sample,
+                                         const pktseq_allocator *allocator) {
+    pktseq_status status = PKTSEQ_OK;
+    codec->allocator = pktseqi_allocator(allocator);
+    // Zeroed, so that a codec of which only some fields are made can be freed.
+    codec->field = (pktseq_field *)pktseqi_alloc_zeroed(&codec->allocator, count, sizeof *field);
+    if (codec->field) codec->field_count = count;
+    else status = pktseqi_no_memory(sample->err);
+    for (size_t f = 0; !status && f < count; ++f)
+        status = pktseqi_codec_learn_field(codec, &codec->field[f], &field[f], sample);
+    if (!status) status = pktseqi_codec_layout(codec, sample->err);
+    if (!status) return pktseqi_ok(sample->err);
+    pktseq_codec_free(codec);
+    return status;
+}
+
+// Names by a dissector ("TLSv1.3") and by ports ("HTTPS") are different categories: a model of one
+// knows nothing of the other. A file with positions may come from anywhere.
+PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table) {
+    if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMING_UNKNOWN;
+    return table->notes & PKTSEQ_READ_BY_PORT ? PKTSEQ_NAMING_PORTS : PKTSEQ_NAMING_DISSECTOR;
+}
+
+// Arguments are checked before memory is allocated. The rule is kept, so that what is scored later
+// is cut into sequences as this table was.
+PKTSEQ_DEF pktseq_status pktseq_codec_fit(pktseq_codec *codec, const pktseq_table *table,
+                                          const pktseq_schema *schema,
+                                          const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseqi_sample sample = {table, schema, 0, err};
+    pktseq_status status;
+    if (!codec) return pktseqi_bad_argument(err, "codec is NULL");
+    memset(codec, 0, sizeof *codec);
+    status = pktseqi_schema_check(schema, err);
+    if (!status) status = pktseqi_table_check_all(table, err);
+    if (!status && schema->rule.min_length) status = pktseqi_rule_check(&schema->rule, err);
+    if (status) return status;
+    if (schema->rule.min_length) codec->rule = schema->rule;  // else all 0: none is known
+    codec->rule.secret[0] = codec->rule.secret[1] = 0;  // codecs are saved, secrets are not
+    codec->naming = pktseq_table_naming(table);
+    return pktseqi_codec_learn(codec, schema->field, schema->field_count, &sample, allocator);
+}
+
+// Extended by no category, a codec equals the old one.
+PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktseq_codec *codec,
+                                             const pktseq_table *table, const pktseq_schema *schema,
+                                             size_t min_count, const pktseq_allocator *allocator,
+                                             pktseq_error *err) {
+    pktseqi_sample sample = {table, schema, min_count, err};
+    pktseq_status status;
+    if (!extended) return pktseqi_bad_argument(err, "extended is NULL");
+    memset(extended, 0, sizeof *extended);
+    if (!codec || !codec->field_count || !min_count || !schema ||
+        !pktseqi_share_below_one(&schema->hold_out))
+        return pktseqi_bad_argument(err, "codec is NULL or empty, min_count is 0, or hold_out is "
+                                         "not a share from 0 to below 1");
+    status = pktseqi_table_check_all(table, err);
+    if (status) return status;
+    extended->rule = codec->rule;
+    extended->naming = codec->naming;
+    return pktseqi_codec_learn(extended, codec->field, codec->field_count, &sample, allocator);
+}
+
+// ---- >>encode: rows of a table to features ----------------------------------------------------
+//
+// For each field an encoder is opened, which finds the column and computes what can be computed
+// beforehand; then blocks of rows are encoded, by several threads if there are many; then the
+// encoders are closed and their counts and errors collected in the order of the fields, so that
+// errors do not depend on the threads.
+//
+// On one thread of an EPYC a row of the 15 reference fields takes 75 ns to dense features; of the
+// recommended ones 6 ns packed, and 17 ns more for the 12 numbers of the context.
+
+// Returns the number of numbers in an encoded row; 0 for an unknown form, and for the context of a
+// codec that has none.
+static size_t pktseqi_codec_width(const pktseq_codec *codec, pktseq_form form) {
+    if (form == PKTSEQ_FORM_PACKED) return codec->fields;
+    if (form == PKTSEQ_FORM_CONTEXT) return codec->contexts;
+    return form == PKTSEQ_FORM_DENSE ? codec->features : 0;
+}
+
+// What encoding one field of a table needs. Threads share it: while blocks are encoded only misses
+// and bad are written.
+typedef struct pktseqi_encoder {
+    const pktseq_field *field;
+    const pktseq_column *column;
+    pktseq_real *value;  // of each whole number that a cell can hold, or NULL
+    size_t at;           // place in an encoded row
+    size_t classes;      // features of a class there; 0: one number
+    size_t misses;       // texts that are no category
+    size_t bad;          // blocks with a number too large for pktseq_real
+} pktseqi_encoder;
+
+// Lists the values of the whole numbers below `range`. There is no list if one of them is too large
+// for pktseq_real, as it need not occur: rows are then checked one by one. Returns 0 without
+// memory.
+static int pktseqi_encoder_list(pktseqi_encoder *e, size_t range,
+                                const pktseq_allocator *allocator) {
+    const pktseqi_kind *kind = pktseqi_kind_of(e->field);
+    int bad = 0;
+    e->value = (pktseq_real *)pktseqi_alloc(allocator, range, sizeof *e->value);
+    if (!e->value) return 0;
+    for (size_t i = 0; i < range; ++i) {
+        double v = pktseqi_field_value(e->field, pktseqi_kind_log(kind, (double)i));
+        e->value[i] = pktseqi_real_of(&v, &bad);
+    }
+    if (!bad) return 1;
+    pktseqi_free(allocator, e->value);
+    e->value = NULL;
+    return 1;
+}
+
+// Opens the encoder of field f; value is to be freed, also after a failure. Texts always have a
+// list of values; a column without names has no rows, which has been checked. Numbers have one
+// where the row alone decides the value and the list is no longer than the rows to encode: a row of
+// the 12 counters of the recommended context, 11 of them logarithms, takes 17 ns with lists and 90
+// ns without. 65,536 values are a quarter of a megabyte.
+static pktseq_status pktseqi_encoder_open(pktseqi_encoder *e, const pktseq_codec *codec, size_t f,
+                                          const pktseq_table *table, size_t rows,
+                                          pktseq_form form, pktseq_error *err) {
+    const pktseq_field *field = &codec->field[f];
+    int packed = form == PKTSEQ_FORM_PACKED, listed = 1;
+    size_t range;  // of numbers in a cell; 0: too many for a list
+    pktseq_status status;
+    memset(e, 0, sizeof *e);
+    e->field = field;
+    e->at = packed ? f : codec->first[f] - (form == PKTSEQ_FORM_CONTEXT ? codec->features : 0);
+    e->classes = packed || !pktseqi_field_is_class(field) ? 0 : pktseqi_field_width(field);
+    status = pktseqi_field_column(field, table, &e->column, err);
+    if (status) return status;
+    range = e->column->type == PKTSEQ_CELL_U8    ? 256
+            : e->column->type == PKTSEQ_CELL_U16 ? 65536
+                                                 : 0;
+    if (e->column->names && e->column->name_count)
+        listed = (e->value = pktseqi_field_lookup(field, e->column, &codec->allocator)) != NULL;
+    else if (!e->column->names && range && range <= rows && !pktseqi_kind_of(field)->minus)
+        listed = pktseqi_encoder_list(e, range, &codec->allocator);
+    return listed ? PKTSEQ_OK : pktseqi_no_memory(err);
+}
+
+// Returns the sequence of a row, start[s] <= row < start[s + 1], by bisection.
+static size_t pktseqi_table_sequence(const pktseq_table *table, size_t row) {
+    size_t from = 0, past = table->sequences;
+    while (past - from > 1) {
+        size_t middle = from + (past - from) / 2;
+        if (table->start[middle] <= row) from = middle;
+        else past = middle;
+    }
+    return from;
+}
+
+// Writes the values of a field in rows [row, row + rows) to x, `step` apart: from the list if there
+// is one, else sequence by sequence. Returns 1 if a number did not fit. An index into e->value is
+// in range: numbers of U8 and U16 cells by their type, and texts were checked to have names.
+static int pktseqi_encoder_values(const pktseqi_encoder *e, const pktseq_table *table, size_t row,
+                                  size_t rows, pktseq_real *x, size_t step) {
+    const uint8_t *u8 = (const uint8_t *)e->column->cell + row;
+    const uint16_t *u16 = (const uint16_t *)e->column->cell + row;
+    const uint32_t *u32 = (const uint32_t *)e->column->cell + row;
+    size_t s = 0, n, i;
+    int bad = 0, since = pktseqi_kind_of(e->field)->minus != PKTSEQI_MINUS_NONE;
+    if (e->value && e->column->type == PKTSEQ_CELL_U8)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u8[i]];
+    else if (e->value && e->column->type == PKTSEQ_CELL_U16)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u16[i]];
+    else if (e->value)
+        for (i = 0; i < rows; ++i) x[i * step] = e->value[u32[i]];
+    if (e->value) return 0;
+    if (since) s = pktseqi_table_sequence(table, row);
+    for (; rows > 0; row += n, rows -= n, x += n * step) {
+        double v[PKTSEQI_BLOCK];
+        n = rows;
+        // start[s] is at most row, also where the starts of a table filled by hand do not rise.
+        while (since && s + 1 < table->sequences && table->start[s + 1] <= row) ++s;
+        if (since && s + 1 < table->sequences && table->start[s + 1] - row < n)
+            n = table->start[s + 1] - row;
+        pktseqi_field_numbers(e->field, e->column, table->start[s], row, n, v);
+        for (i = 0; i < n; ++i) {
+            v[i] = pktseqi_field_value(e->field, v[i]);
+            x[i * step] = pktseqi_real_of(&v[i], &bad);
+        }
+    }
+    return bad;
+}
+
+// Encodes a field of up to PKTSEQI_BLOCK rows [row, row + rows) into x (rows, width).
+//   x        the field writes the numbers from e->at on of each row
+static void pktseqi_encoder_block(pktseqi_encoder *e, const pktseq_table *table, size_t row,
+                                  size_t rows, pktseq_real *x, size_t width) {
+    pktseq_real index[PKTSEQI_BLOCK], *v = x + e->at;  // -1, or below the number of categories
+    size_t misses = 0, step = width;
+    if (e->classes) v = index, step = 1;
+    // Atomic, not critical: clang would export a lock's name. Most blocks add nothing.
+    if (pktseqi_encoder_values(e, table, row, rows, v, step)) {
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+        ++e->bad;
+    }
+    for (size_t i = 0; e->classes && i < rows; ++i) {
+        pktseq_real *to = x + i * width + e->at;
+        for (size_t k = 0; k < e->classes; ++k) to[k] = 0;
+        if (v[i] >= 0) to[(size_t)v[i]] = 1;
+    }
+    for (size_t i = 0; pktseqi_field_texts(e->field) && i < rows; ++i) misses += v[i * step] < 0;
+    if (misses) {
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+        e->misses += misses;
+    }
+}
+
+// Returns the first row from `row` on whose number does not fit pktseq_real; there is one. This is
+// rare, so threads keep no track of rows while they encode.
+static size_t pktseqi_encoder_bad_row(const pktseqi_encoder *e, const pktseq_table *table,
+                                      size_t row) {
+    pktseq_real v;
+    while (!pktseqi_encoder_values(e, table, row, 1, &v, 1)) ++row;
+    return row;
+}
+
+// Encodes (count) fields in blocks of rows that stay in the cache while one field after the other
+// writes to them; 32 to 512 rows a block take the same time. Below 20,000 rows, a millisecond of
+// work, there is one thread.
+//   x        (rows, width), all of it is written
+static void pktseqi_encoders_run(pktseqi_encoder *e, size_t count, const pktseq_table *table,
+                                 size_t row, size_t rows, pktseq_real *x, size_t width) {
+    const size_t block = PKTSEQI_BLOCK;
+    ptrdiff_t at;  // signed, for OpenMP 2.0
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) if (rows > 20000)
+#endif
+    for (at = 0; at < (ptrdiff_t)rows; at += (ptrdiff_t)block) {
+        size_t i = (size_t)at, n = rows - i < block ? rows - i : block;
+        for (size_t f = 0; f < count; ++f)
+            pktseqi_encoder_block(&e[f], table, row + i, n, x + i * width, width);
+    }
+}
+
+PKTSEQ_DEF pktseq_status pktseq_codec_encode(const pktseq_codec *codec, const pktseq_table *table,
+                                             size_t row, size_t rows, pktseq_form form,
+                                             pktseq_real *x, size_t *unknown, pktseq_error *err) {
+    size_t width, from, count, opened = 0;
+    pktseqi_encoder *e;
+    pktseq_status status;
+    // The last comparison is a difference, as row + rows could wrap.
+    if (!codec || !codec->field_count || !table || !x || row > table->rows ||
+        rows > table->rows - row)
+        return pktseqi_bad_argument(err, "codec, table or x is NULL or the rows are not there");
+    width = pktseqi_codec_width(codec, form);
+    if (!width) return pktseqi_bad_argument(err, "the codec has no numbers of this form");
+    status = pktseqi_table_check(table, err);
+    if (status) return status;
+    from = form == PKTSEQ_FORM_CONTEXT ? codec->fields : 0;  // fields of the context are the last
+    count = form == PKTSEQ_FORM_CONTEXT ? codec->field_count - from : codec->fields;
+    e = (pktseqi_encoder *)pktseqi_alloc(&codec->allocator, count, sizeof *e);
+    if (!e) return pktseqi_no_memory(err);
+    // All columns are found and checked before anything is written to x.
+    for (; opened < count && status == PKTSEQ_OK; ++opened)
+        status = pktseqi_encoder_open(&e[opened], codec, from + opened, table, rows, form, err);
+    for (size_t f = 0; f < count && status == PKTSEQ_OK; ++f)
+        status = pktseqi_column_check_texts(e[f].column, row, row + rows, err);
+    if (status == PKTSEQ_OK) pktseqi_encoders_run(e, count, table, row, rows, x, width);
+    // The first field with a bad row, and its first one, are reported, whichever thread met it.
+    for (size_t f = 0; f < opened; ++f) {
+        if (status == PKTSEQ_OK && e[f].bad) {
+            size_t bad = pktseqi_encoder_bad_row(&e[f], table, row);
+            double number = pktseqi_column_at(e[f].column, bad);
+            status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "row %z after the header: column %q: "
+                                   "%f is too large when encoded", bad + 1, e[f].field->column,
+                                   number);
+        }
+        if (unknown) unknown[from + f] += e[f].misses;
+        pktseqi_free(&codec->allocator, e[f].value);
+    }
+    pktseqi_free(&codec->allocator, e);
+    return status ? status : pktseqi_ok(err);
+}
+
+PKTSEQI_COLD
 
 // ---- >>dataset: sequences cut in two ----------------------------------------------------------
 //
@@ -9696,32 +9688,32 @@ PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec) {
 //   packed     -0.31        1         417               fields     number    flag      class
 //   dense      -0.31        1         0 0 .. 1 .. 0       first, count  0, 1   1, 1    2, 420
 //
-// What a step sees is the same bits either way: a product with a feature that is 0 adds nothing,
-// and one with 1 is the weight itself. All rows are encoded, also of sequences that make no pair,
-// so that a row of the table is the same row here.
+// A step computes the same bits either way: a product with a feature that is 0 adds nothing, and
+// one with 1 is the weight itself. All rows are encoded, also of sequences that make no pair, so
+// that a row of the table has the same number here.
 
-// As checkpoints and messages name pktseq_start.
+// Names of pktseq_start in checkpoints and messages.
 static const char *const pktseqi_start_name[] = {"target", "input", NULL};
 
-// Zeros mean: the first token is the first target packet, nothing is dropped or held out, and each
-// sequence counts once. inputs has no zero of that kind: 0 forecasts every packet.
+// All other zeros are the defaults: the first token is the first target packet, nothing is dropped
+// or held out, and each sequence counts once.
 PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void) {
     pktseq_dataset_options options;
     memset(&options, 0, sizeof options);
-    options.inputs = 3;  // the reference's; all else is zero
+    options.inputs = 3;  // the reference's; 0 would forecast every packet
     return options;
 }
 
 // Lists the sequences that are long enough: those that are trained on, then those held out, so that
-// either are one range of pairs. What is dropped as the last counts as there when blocks are held
-// out: which sequences these are does not depend on it, and the codec asks without knowing.
+// each part is one range of pairs. A last sequence that is dropped still counts when blocks are
+// held out: >>learn selects the same blocks and does not know of it.
 //   start    (sequences + 1) the row where each begins, and the number of rows; not falling
 static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t *start,
                                            size_t sequences, pktseq_error *err) {
     size_t use = sequences - (dataset->options.drop_last != 0), N = dataset->options.inputs;
     const unsigned char *repeats = dataset->options.repeats;
-    // At most so many pairs; one more, as no memory of 0 bytes is asked for. A sum that would wrap
-    // stays at a size that no allocator has.
+    // The largest number of pairs, and one more, as 0 bytes are not allocated. A sum that would
+    // wrap stays at a size that cannot be allocated.
     size_t room = 1;
     for (size_t s = 0; s < use; ++s) room = pktseqi_plus(room, repeats ? repeats[s] : 1);
     dataset->options.repeats = NULL;  // borrowed until now
@@ -9730,14 +9722,13 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
     dataset->length = (size_t *)pktseqi_alloc_large(&dataset->allocator, room,
                                                     sizeof *dataset->length);
     if (!dataset->first_row || !dataset->length) return pktseqi_no_memory(err);
-    // Two walks over the sequences are cheaper than sorting, and keep their order in both parts.
+    // Two passes over the sequences are cheaper than sorting and keep their order in both parts.
     for (int held = 0; held < (dataset->options.hold_out > 0 ? 2 : 1); ++held) {
         for (size_t s = 0; s < use; ++s) {
             size_t n = start[s + 1] - start[s], count = repeats ? repeats[s] : 1;
             if (pktseqi_held_out(s, sequences, dataset->options.hold_out, repeats) != held)
                 continue;
-            // A sequence of N packets or fewer has nothing to predict; N may be as large as a
-            // size_t gets, so n is not compared with N + 1.
+            // A sequence of N packets or fewer has nothing to predict. N + 1 could wrap.
             if (count > 0 && n <= N) ++dataset->skipped;
             for (; count > 0 && n > N; --count) {  // repeats are neighbours; training mixes pairs
                 dataset->first_row[dataset->pairs] = start[s];
@@ -9752,24 +9743,35 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
                          "packets, so there is nothing to predict", use, N);
 }
 
-// Begins a dataset of those options, which come from the caller, perhaps uninitialised: the numbers
-// are looked at by their bits, and names of enumerations as what they may be.
-static pktseq_status pktseqi_dataset_begin(pktseq_dataset *dataset,
-                                           const pktseq_dataset_options *options,
+// Begins a dataset: checks the options, which may be uninitialised memory of the caller's, so that
+// the share is checked by its bits and the start against all of its names.
+static pktseq_status pktseqi_dataset_begin(pktseq_dataset *dataset, size_t in, size_t out,
+                                           size_t rows, const pktseq_dataset_options *options,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    // A start out of range would index its names in messages; a share of 1 would leave nothing to
-    // learn.
     if (!options || (options->start != PKTSEQ_START_TARGET && options->start != PKTSEQ_START_INPUT))
         return pktseqi_bad_argument(err, "dataset options are NULL or name an unknown start");
     if (!pktseqi_share_below_one(&options->hold_out))
         return pktseqi_bad_argument(err, "hold_out is not a share from 0 to below 1");
     dataset->options = *options;
     dataset->allocator = pktseqi_allocator(allocator);
+    dataset->in = in;
+    dataset->out = out;
+    dataset->rows = rows;
     return PKTSEQ_OK;
 }
 
-// Returns how a codec's packed rows are to be read. Borrows the codec's lists: packed rows have the
-// fields in their order, so group_field of the codec is that of the packing, too.
+// Ends a dataset: lists its pairs, or frees what was made before a failure.
+//   status   of all steps so far
+static pktseq_status pktseqi_dataset_end(pktseq_dataset *dataset, const size_t *start,
+                                         size_t sequences, pktseq_status status,
+                                         pktseq_error *err) {
+    if (!status) status = pktseqi_dataset_pairs(dataset, start, sequences, err);
+    if (!status) return pktseqi_ok(err);
+    pktseq_dataset_free(dataset);
+    return status;
+}
+
+// Returns the packing of a codec's rows, which borrows the codec's lists.
 static pktseq_packing pktseqi_codec_packing(const pktseq_codec *codec) {
     pktseq_packing p;
     p.features = codec->features;
@@ -9781,20 +9783,22 @@ static pktseq_packing pktseqi_codec_packing(const pktseq_codec *codec) {
     return p;
 }
 
-// Copies the codec's packing, with its lists, since the codec may go before the dataset. The groups
-// are one block, from packing.field: those of the fields, then those of the targets.
-// Dense datasets have it, too: their groups are what a likelihood goes by.
+// Copies what a dataset needs of its codec, which may be freed first: its packing with all lists,
+// the groups in one block, from packing.field, those of the fields and then those of the targets.
+// Dense datasets have it, too: a likelihood needs their groups.
 static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              pktseq_error *err) {
-    // Neither is 0: a codec predicts a field, which is then among those that are not of the
-    // context.
-    size_t F = codec->fields, G = codec->groups;
+    size_t F = codec->fields, G = codec->groups;  // not 0: a codec has a field that is predicted
     pktseq_group *group = (pktseq_group *)pktseqi_alloc(&dataset->allocator, F + G, sizeof *group);
     size_t *field = (size_t *)pktseqi_alloc(&dataset->allocator, G, sizeof *field);
     dataset->packing = pktseqi_codec_packing(codec);
     dataset->packing.field = group;  // set before the check, so that what is there is freed
     dataset->packing.group_field = field;
-    if (!group || !field) return pktseqi_no_memory(err);
+    dataset->contexts = codec->contexts;
+    dataset->field_count = codec->field_count;
+    dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
+                                                      sizeof *dataset->unknown);
+    if (!group || !field || !dataset->unknown) return pktseqi_no_memory(err);
     memcpy(group, codec->field_group, F * sizeof *group);
     memcpy(group + F, codec->group, G * sizeof *group);
     memcpy(field, codec->group_field, G * sizeof *field);
@@ -9802,21 +9806,21 @@ static pktseq_status pktseqi_dataset_packing(pktseq_dataset *dataset, const pkts
     return PKTSEQ_OK;
 }
 
-// Encodes all rows of a table into *rows, memory of the dataset's own; unknown texts are counted.
+// Encodes all rows of a table into *rows, memory of the dataset, and counts unknown texts.
 //   rows     out: (table->rows, the width of the form); NULL without memory
 static pktseq_status pktseqi_dataset_encode(pktseq_dataset *dataset, const pktseq_codec *codec,
                                             const pktseq_table *table, pktseq_form form,
                                             const pktseq_real **rows, pktseq_error *err) {
     size_t count = pktseqi_times(table->rows, pktseqi_codec_width(codec, form));
-    // Large: rows are by far the most that a program allocates.
+    // Rows are most of what a program allocates, so in large pages.
     pktseq_real *x = (pktseq_real *)pktseqi_alloc_large(&dataset->allocator, count, sizeof *x);
     *rows = x;
     if (!x) return pktseqi_no_memory(err);
     return pktseq_codec_encode(codec, table, 0, table->rows, form, x, dataset->unknown, err);
 }
 
-// Fills y: x itself, or those of its features that are targets. A copy, since a step compares its O
-// outputs with O numbers in a row.
+// Sets y: x itself, or a copy of its features that are targets, as a step compares its O outputs
+// with O numbers in a row.
 static pktseq_status pktseqi_dataset_targets(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              pktseq_error *err) {
     size_t D = dataset->in, O = dataset->out;
@@ -9826,19 +9830,35 @@ static pktseq_status pktseqi_dataset_targets(pktseq_dataset *dataset, const pkts
     dataset->y = y = (pktseq_real *)pktseqi_alloc_large(
         &dataset->allocator, pktseqi_times(dataset->rows, O), sizeof *y);
     if (!y) return pktseqi_no_memory(err);
-    // target[o] < D: they are indices of the codec's own features.
+    // target[o] < D: they are indices of the codec's features.
     for (size_t row = 0; row < dataset->rows; ++row)
         for (size_t o = 0; o < O; ++o) y[row * O + o] = dataset->x[row * D + codec->target[o]];
     return PKTSEQ_OK;
 }
 
-// Fills packed, or x and y, and c. One number a field is faster than one a feature only where it is
-// much less, since packed inputs are spread out again, or their columns of the weights gathered.
-// From 64 features on of which 4 or more go to a field it is; the reference's 25 from 15 fields are
-// not.
+// Returns the seconds between the first and the last packet of a table; 0 where there are no
+// timestamps. Connections overlap in time, so all rows are read.
+// False alarms an hour, and the hours that a promise needs, are computed from it.
+static double pktseqi_table_seconds(const pktseq_table *table) {
+    const pktseq_column *time = pktseq_table_column(table, "timestamp");
+    // A table filled by hand may hold any times: an infinite difference counts as 0.
+    double first = DBL_MAX, last = -DBL_MAX;
+    for (size_t row = 0; pktseqi_column_numbers(time) && row < table->rows; ++row) {
+        double t = pktseqi_column_at(time, row);
+        if (t < first) first = t;
+        if (t > last) last = t;
+    }
+    return last > first && last - first < DBL_MAX ? last - first : 0;
+}
+
+// Encodes a table to packed, or to x and y, and to c. One number a field is faster than one a
+// feature only if there are far fewer of them, since packed inputs are spread out again, or their
+// columns of the weights gathered: from 64 features on, at least 4 a field. The reference's 25
+// features of 15 fields stay dense.
 static pktseq_status pktseqi_dataset_rows(pktseq_dataset *dataset, const pktseq_codec *codec,
                                           const pktseq_table *table, pktseq_error *err) {
     pktseq_status status;
+    dataset->seconds = pktseqi_table_seconds(table);
     // With 64 features a row is 256 bytes, four cache lines; packed to a quarter it is one.
     if (codec->features >= 64 && codec->features / 4 >= codec->fields) {
         status = pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_PACKED,
@@ -9853,24 +9873,7 @@ static pktseq_status pktseqi_dataset_rows(pktseq_dataset *dataset, const pktseq_
     return pktseqi_dataset_encode(dataset, codec, table, PKTSEQ_FORM_CONTEXT, &dataset->c, err);
 }
 
-// Returns the seconds between the first and the last packet of a table; 0 where there are no
-// timestamps. Rows of connections are not in the order of time, so all are looked at.
-// What is said of false alarms by the hour, and how many hours a promise needs, goes by it.
-static double pktseqi_table_seconds(const pktseq_table *table) {
-    const pktseq_column *time = pktseq_table_column(table, "timestamp");
-    // Times of a table filled by hand may be anything: a difference that is infinite counts as
-    // none.
-    double first = DBL_MAX, last = -DBL_MAX;
-    for (size_t row = 0; pktseqi_column_numbers(time) && row < table->rows; ++row) {
-        double t = pktseqi_column_at(time, row);
-        if (t < first) first = t;
-        if (t > last) last = t;
-    }
-    return last > first && last - first < DBL_MAX ? last - first : 0;
-}
-
-// What may fail comes after the checks, and all that it makes hangs on the dataset, so one free
-// undoes a failure of any step.
+// That texts have names is checked where they are looked up, by encode.
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
                                              const pktseq_table *table,
                                              const pktseq_dataset_options *options,
@@ -9881,30 +9884,17 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pkts
     if (!codec || !codec->field_count || !table || !table->rows)
         return pktseqi_bad_argument(err, "codec or table is NULL or empty");
     status = pktseqi_table_check(table, err);
-    // That texts are among their names is checked where they are looked up, by encode.
-    if (status == PKTSEQ_OK) status = pktseqi_table_check_starts(table, err);
-    if (status == PKTSEQ_OK) status = pktseqi_dataset_begin(dataset, options, allocator, err);
-    if (status) return status;
-    dataset->in = codec->features;
-    dataset->out = codec->targets;
-    dataset->contexts = codec->contexts;
-    dataset->rows = table->rows;
-    dataset->seconds = pktseqi_table_seconds(table);
-    dataset->field_count = codec->field_count;
-    dataset->unknown = (size_t *)pktseqi_alloc_zeroed(&dataset->allocator, codec->field_count,
-                                                      sizeof *dataset->unknown);
-    if (!dataset->unknown) status = pktseqi_no_memory(err);
-    if (status == PKTSEQ_OK) status = pktseqi_dataset_packing(dataset, codec, err);
-    if (status == PKTSEQ_OK) status = pktseqi_dataset_rows(dataset, codec, table, err);
-    if (status == PKTSEQ_OK)
-        status = pktseqi_dataset_pairs(dataset, table->start, table->sequences, err);
-    if (status == PKTSEQ_OK) return pktseqi_ok(err);
-    pktseq_dataset_free(dataset);
-    return status;
+    if (!status) status = pktseqi_table_check_starts(table, err);
+    if (!status)
+        status = pktseqi_dataset_begin(dataset, codec->features, codec->targets, table->rows,
+                                       options, allocator, err);
+    if (!status) status = pktseqi_dataset_packing(dataset, codec, err);
+    if (!status) status = pktseqi_dataset_rows(dataset, codec, table, err);
+    return pktseqi_dataset_end(dataset, table->start, table->sequences, status, err);
 }
 
-// The caller's features have no groups: a likelihood, which needs to know them, is told by the
-// config. Sequences may be empty here (start does not rise), and are then skipped.
+// Features of the caller's own have no groups: a likelihood needs those of the config. Sequences
+// may be empty here, and are then skipped.
 PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pktseq_real *x,
                                              size_t in, const pktseq_real *y, size_t out,
                                              const size_t *start, size_t sequences,
@@ -9919,22 +9909,15 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_wrap(pktseq_dataset *dataset, const pkts
     if (x == y && in != out) return pktseqi_bad_argument(err, "x is y, but in is not out");
     for (size_t s = 0; s < sequences; ++s)
         if (start[s] > start[s + 1]) return pktseqi_bad_argument(err, "start must not fall");
-    status = pktseqi_dataset_begin(dataset, options, allocator, err);
-    if (status) return status;
-    dataset->in = in;
-    dataset->out = out;
-    dataset->rows = start[sequences];
     dataset->x = x;
     dataset->y = y;
     dataset->borrowed = 1;  // free leaves x and y alone
-    status = pktseqi_dataset_pairs(dataset, start, sequences, err);
-    if (status == PKTSEQ_OK) return pktseqi_ok(err);
-    pktseq_dataset_free(dataset);
-    return status;
+    status = pktseqi_dataset_begin(dataset, in, out, start[sequences], options, allocator, err);
+    return pktseqi_dataset_end(dataset, start, sequences, status, err);
 }
 
-// Pointers into the rows, worked out anew each time: nothing is kept for a pair but its two
-// numbers. A pair of the input start without input begins with zeros, which NULL stands for.
+// Only two numbers are kept for a pair; its pointers are computed each time. Where the first token
+// is the last input packet and N is 0, it is zeros, for which NULL stands.
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index) {
     pktseq_pair pair;
     size_t row, target;
@@ -9945,8 +9928,8 @@ PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t
     pair.targets = dataset->length[index] - pair.inputs;
     target = row + pair.inputs;  // a row: only sequences of more than N packets make pairs
     if (dataset->c) pair.context = dataset->c + target * dataset->contexts;
-    // Either the dense pointers or the packed ones; the others stay NULL, so that who mixes them up
-    // finds out at once.
+    // Either the dense pointers or the packed ones; the others stay NULL, so that mixing them up is
+    // found at once.
     if (dataset->packed) {
         size_t F = dataset->packing.fields;
         pair.packing = &dataset->packing;
@@ -9963,14 +9946,15 @@ PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t
     return pair;
 }
 
-// Returns the index of a class among its group's features, from a packed row; count for none. Rows
-// that a caller packed may hold anything: NaN and what is out of range is none.
+// Returns the index of a class among the features of its group, or their count for none. Rows that
+// a caller packed may hold anything: NaN and numbers out of range are none.
+//   v        the group's number in a packed row
 static size_t pktseqi_hot(const pktseq_group *group, pktseq_real v) {
     return v >= 0 && v < (pktseq_real)group->count ? (size_t)v : group->count;
 }
 
-// Puts the features of one group or field of a packed row into their places in x, all of them.
-//   group    where it lies in x, and of what kind it is
+// Writes all features of one group or field of a packed row to their places in x.
+//   group    its place in x, and its kind
 //   v        its number in the packed row
 //   x        (D) for a field, (O) for a group of targets
 static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real *x) {
@@ -9983,36 +9967,35 @@ static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real
     if (pktseqi_hot(group, v) < group->count) x[pktseqi_hot(group, v)] = 1;
 }
 
-// Puts the target features of a packed row into y (O). The groups cover y without a gap, so all of
-// it is written.
+// Writes the target features of a packed row to y (O), all of it, as the groups cover y.
 //   row      (F) packed
 static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
                                    pktseq_real *y) {
     for (size_t g = 0; g < p->groups; ++g) pktseqi_unpack(&p->group[g], row[p->group_field[g]], y);
 }
 
-// For who wants to look at rows whatever they are kept as: tests, pages, other languages.
+// For readers that need not know how rows are kept: tests, pages, other languages.
 PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, size_t row,
                                               pktseq_real *x, pktseq_real *y) {
     const pktseq_packing *p;
     if (!dataset || row >= dataset->rows) return PKTSEQ_ERROR_ARGUMENT;
-    // Already dense: a copy, as the caller's x and y are the caller's to change.
+    // A copy, as the caller may change x and y.
     if (!dataset->packed) {
         if (x) memcpy(x, dataset->x + row * dataset->in, dataset->in * sizeof *x);
         if (y) memcpy(y, dataset->y + row * dataset->out, dataset->out * sizeof *y);
         return PKTSEQ_OK;
     }
-    p = &dataset->packing;  // x is put together by fields, y by groups: y has no others
+    p = &dataset->packing;  // x consists of fields, y of groups
     for (size_t f = 0; x && f < p->fields; ++f)
         pktseqi_unpack(&p->field[f], dataset->packed[row * p->fields + f], x);
     if (y) pktseqi_unpack_targets(p, dataset->packed + row * p->fields, y);
     return PKTSEQ_OK;
 }
 
-// Also frees one that was made in part. y is x where every feature is a target.
+// Also frees a dataset that was made in part. y is x where every feature is a target.
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset) {
     if (!dataset) return;
-    if (!dataset->borrowed) {  // const is for the readers; what is not borrowed was made here
+    if (!dataset->borrowed) {
         if (dataset->y != dataset->x) pktseqi_free(&dataset->allocator, (void *)dataset->y);
         pktseqi_free(&dataset->allocator, (void *)dataset->x);
     }
