@@ -182,7 +182,8 @@ VERSIONS
             _sequences and _derive did; pktseq_work shows results and gradients alone.
             Removed: PKTSEQ_MEASURE_WEIGHTED, PKTSEQ_CLASSES, begin and end of dataset options,
             pktseq_dataset_options_notebook (drop_last), pktseq_detector_options_default (zeros),
-            pktseq_gradcheck, ports from the column Info, dates beyond ISO 8601, the loss picture.
+            pktseq_gradcheck, pktseq_port_class, ports from the column Info, dates beyond ISO 8601,
+            the loss picture.
             Checkpoint format 3: older ones are refused. The likelihood of classes has other last
             bits than before
     0.4.0   file operations that can be replaced (pktseq_files), whole files, tables from a stream,
@@ -430,7 +431,8 @@ typedef enum pktseq_kind {
     PKTSEQ_NUMBER,          // [1] the value unchanged
     PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
-    PKTSEQ_PORT,            // [3] class of a port number, see pktseq_port_class
+    PKTSEQ_PORT,            // [3] well_known (below 1024), registered, dynamic (above 49151):
+                            //     RFC 6335 section 6
     PKTSEQ_PORT_REFERENCE,  // [3] the same, but all zeros above 49151: the reference's mistake
     PKTSEQ_LOG,             // [1] log(1 + value), z-scored; negative values count as 0
     PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; negative
@@ -604,9 +606,6 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void);
 // classes of ports and of length, and tokens seen twice, a model was a third larger and found no
 // more. pktseq_rule_connection. Static memory.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
-
-// Returns 0 well_known (below 1024), 1 registered or 2 dynamic (above 49151); RFC 6335 section 6.
-PKTSEQ_DEF int pktseq_port_class(double port);
 
 // Reads a CSV file or a capture from memory.
 //   table      out; empty on failure. Free with pktseq_table_free.
@@ -4785,8 +4784,6 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
     return schema;
 }
 
-PKTSEQ_DEF int pktseq_port_class(double port) { return port < 1024 ? 0 : port <= 49151 ? 1 : 2; }
-
 // The most texts that a one-hot column may have: each becomes a feature, so more is surely a
 // mistake.
 #define PKTSEQI_MOST_NAMES 4096
@@ -8942,8 +8939,8 @@ static void pktseqi_field_numbers(const pktseq_field *field, const pktseq_column
 static double pktseqi_field_value(const pktseq_field *field, double v) {
     if (pktseqi_kind_of(field)->scaled) return field->sd > 0 ? (v - field->mean) / field->sd : 0;
     if (!pktseqi_field_is_class(field)) return v;
-    if (field->kind == PKTSEQ_PORT_REFERENCE && pktseq_port_class(v) == 2) return -1;
-    return pktseq_port_class(v);
+    if (v > 49151) return field->kind == PKTSEQ_PORT_REFERENCE ? -1 : 2;
+    return v >= 1024;
 }
 
 // Returns the number of a value that is not a class, in the column's units. Differences stay

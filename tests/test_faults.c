@@ -1050,7 +1050,7 @@ static const char *const needs_none[] = {
     "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_column_number", "pktseq_column_text",
-    "pktseq_port_class", "pktseq_version", "pktseq_check_header", "pktseq_status_text",
+    "pktseq_version", "pktseq_check_header", "pktseq_status_text",
     "pktseq_build_info",
     "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
@@ -1127,7 +1127,7 @@ static void test_none_needed(void) {
     CHECK(!pktseq_model_tensor(&S.p.model, 9, &tensor) && tensor.data);
     CHECK(pktseq_table_column(&S.p.table, "token") && pktseq_version() && pktseq_build_info());
     CHECK(!PKTSEQ_CHECK_HEADER());
-    CHECK(pktseq_status_text(PKTSEQ_ERROR_MEMORY) && pktseq_port_class(80) == 0);
+    CHECK(pktseq_status_text(PKTSEQ_ERROR_MEMORY));
     CHECK(pktseq_config_default(&S.p.dataset).out == S.p.dataset.out);
     CHECK(pktseq_detector_options_recommended(&S.p.codec, S.weight).weight == S.weight);
     disarm();

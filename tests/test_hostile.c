@@ -1663,7 +1663,7 @@ static const char *const plain_calls[] = {
     "pktseq_rule_default", "pktseq_rule_connection", "pktseq_tracker_tick", "pktseq_tracker_free",
     "pktseq_watcher_init", "pktseq_watcher_push", "pktseq_watcher_tick", "pktseq_watcher_free",
     "pktseq_schema_default", "pktseq_schema_reference", "pktseq_schema_recommended",
-    "pktseq_port_class", "pktseq_table_free", "pktseq_codec_free",
+    "pktseq_table_free", "pktseq_codec_free",
     "pktseq_dataset_options_default", "pktseq_dataset_free",
     "pktseq_model_free", "pktseq_work_free", "pktseq_plain_free", "pktseq_train_config_default",
     "pktseq_training_free", "pktseq_detector_free",
@@ -1864,8 +1864,6 @@ static void test_free_and_plain(void) {
     CHECK(is_zero(&zero, sizeof zero));
     CHECK(pktseq_version()[0] && pktseq_build_info()[0]);
     for (int i = 0; i < 16; ++i) CHECK(pktseq_status_text((pktseq_status)i)[0]);
-    CHECK(pktseq_port_class((double)NAN) >= 0 && pktseq_port_class((double)NAN) < 3);
-    CHECK(pktseq_port_class(-DBL_MAX) == 0 && pktseq_port_class(DBL_MAX) == 2);
     CHECK(pktseq_rule_default().min_length && pktseq_schema_default().field &&
           pktseq_schema_reference().field && pktseq_schema_recommended(-1).field);
     CHECK(pktseq_dataset_options_default().inputs &&
