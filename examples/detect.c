@@ -47,7 +47,8 @@ static const char help_text[] =
     "  --baseline              with --calibrate: compare with a 3-gram table of packets, which\n"
     "                          needs no network\n"
     "  --notebook              cut a capture as the reference does: without FINGER, FTP and TIME\n"
-    "  --bad-rows X            percent of the rows that may be unreadable and are left out (1)\n"
+    "  --bad-rows X            percent of the rows that may be unreadable and are left out (1);\n"
+    "                          with --live all are, and counted\n"
     "  --threads N             0 = as OpenMP decides (0)\n"
     "  --live                  answer while packets come: DATA is read once, each alarm is a\n"
     "                          line; so it is for - unless --scores, --report, --top or\n"
@@ -1277,6 +1278,7 @@ static int run_live(app *a) {
         if (l->window_size && !a->json) print_model(a);
         bad = live_run(l, a->print);
         if (bad && l->nothing) fail("no packet came from %s", input_name(a->data_path));
+        else if (l->failed) fail("%s", a->err.text);
         else if (bad) fail("%s: %s", input_name(a->data_path), a->err.text);
     }
     if (l->file && l->file != stdin) fclose(l->file);

@@ -145,7 +145,9 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
     if (counts->frames > counts->packets)
         fprintf(file, " of %lu frames; the others are no IP", (unsigned long)counts->frames);
     if (counts->incomplete) fprintf(file, "; the last one is cut off");
-    if (l->bad_rows) fprintf(file, "; %lu rows could not be read", (unsigned long)l->bad_rows);
+    if (l->bad_rows)
+        fprintf(file, "; %lu row%s could not be read", (unsigned long)l->bad_rows,
+                output_plural(l->bad_rows));
     fprintf(file, "\nsequences   %lu\n", (unsigned long)w->sequences);
     if (w->unknown)
         fprintf(file, "unknown     %lu packet%s a text that the model does not know\n",
@@ -333,7 +335,7 @@ static inline void live_begin(live *l, FILE *summary) {
     l->is_capture = l->window_size >= 4 && pktseq_capture_magic(l->window, l->window_size);
     names = input_names(l->guard->codec.naming,
                         l->is_capture ? PKTSEQ_NAMING_PORTS : PKTSEQ_NAMING_DISSECTOR);
-    if (names) fprintf(summary, "warning     %s\n", names);
+    if (names && l->window_size) fprintf(summary, "warning     %s\n", names);
 }
 
 // Follows a stream to its end, or until it is interrupted. 0 = all is well; else l->err says why

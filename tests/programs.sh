@@ -190,6 +190,9 @@ if [ -c /dev/full ]; then
     refuses "a list nobody can read" "cannot write to standard output" \
         sh -c "exec ./detect --model $model cap.csv >/dev/full"
     refuses "sequences on a full disk" "cannot write" ./sequences cap.csv --out /dev/full
+    ./detect --model $model --live --json --threshold -1 cap.csv >/dev/full 2>err
+    check "alarms nobody can read" \
+        sh -c 'tail -n 1 err | grep -q "^detect: cannot write to standard output"'
     refuses "scores on a full disk" "cannot write" \
         ./detect --model $model --top 0 --scores /dev/full cap.csv
 fi
