@@ -6,15 +6,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#ifndef FUZZ_HEADER
-#define FUZZ_HEADER "../../pktseq.h"
-#endif
-#ifndef PKTSEQ_LINKED
-#ifndef PKTSEQ_IMPLEMENTATION
-#define PKTSEQ_IMPLEMENTATION
-#endif
-#endif
-#include FUZZ_HEADER
+#include "../inside.h"
 
 #include <float.h>
 #include <math.h>

@@ -28,21 +28,31 @@ for candidate in clang-19 clang clang-18 clang-17 clang-16 clang-15 clang-14; do
         cc=$candidate
 done
 
-# What has changed is built anew. The header is copied, so that no job sees two versions of it.
-cmp -s pktseq.h $out/src/pktseq.h || cp pktseq.h $out/src/pktseq.h
-sed 's/PKTSEQI_CSV_WINDOW = 1 << 18/PKTSEQI_CSV_WINDOW = 64/' pktseq.h >$out/small/new.h
-cmp -s $out/small/new.h $out/small/pktseq.h || cp $out/small/new.h $out/small/pktseq.h
-if [ "$(diff pktseq.h $out/small/pktseq.h | grep -c '^>')" -ne 1 ]; then
+# Copies what has changed, so that only that is built anew.
+renew() { cmp -s "$1" "$2" || cp "$1" "$2"; }
+
+# Two trees of what a job is made of, so that no job sees two versions of it: as it is, and with a
+# small window.
+for tree in src small; do
+    mkdir -p $out/$tree/tests/fuzz || exit 1
+    for file in tests/inside.[ch] tests/parts.h tests/fuzz/*.[ch]; do
+        renew "$file" "$out/$tree/$file"
+    done
+done
+renew pktseq.h $out/src/pktseq.h
+sed 's/PKTSEQI_CSV_WINDOW = 1 << 18/PKTSEQI_CSV_WINDOW = 64/' $out/src/pktseq.h >$out/small/new.h
+renew $out/small/new.h $out/small/pktseq.h
+if [ "$(diff $out/src/pktseq.h $out/small/pktseq.h | grep -c '^>')" -ne 1 ]; then
     echo "the window of the CSV reader is not where fuzz.sh looks for it"
     failed=$((failed + 1))
 fi
 
-# object NAME HEADER FLAGS: the implementation, unless it is there already.
+# object NAME TREE FLAGS: the implementation, unless it is there already.
 object() {
-    local name=$1 header=$2
+    local name=$1 tree=$2
     shift 2
-    [ $out/$name.o -nt "$header" ] && return
-    "$@" -DPKTSEQ_IMPLEMENTATION -x c -c -o $out/$name.o "$header"
+    [ -n "$(find $tree/pktseq.h $tree/tests/inside.[ch] -newer $out/$name.o 2>&1)" ] || return 0
+    "$@" -c -o $out/$name.o $tree/tests/inside.c
 }
 
 dictionary() {
@@ -110,7 +120,7 @@ afl() {
 }
 
 build_and_run() {
-    local job=$1 target=${1##*-} header=$out/src/pktseq.h flags name=asan
+    local job=$1 target=${1##*-} tree=$out/src flags name=asan
     [ "$job" = csv-window ] && target=csv
     [ -e tests/fuzz/fuzz_$target.c ] || { verdict "$job" 1 "no such job"; return; }
     flags="-O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
@@ -120,14 +130,14 @@ build_and_run() {
             echo "SKIPPED: $job: no afl-fuzz (apt-get install afl++)"
             return
         fi
-        object afl $header afl-clang-fast -O1 -g &&
-            afl-clang-fast -O1 -g -DPKTSEQ_LINKED "-DFUZZ_HEADER=\"../../$header\"" \
-                -fsanitize=fuzzer tests/fuzz/fuzz_$target.c $out/afl.o -o $out/$job -lm \
+        object afl $tree afl-clang-fast -O1 -g &&
+            afl-clang-fast -O1 -g -DPKTSEQ_LINKED -fsanitize=fuzzer \
+                $tree/tests/fuzz/fuzz_$target.c $out/afl.o -o $out/$job -lm \
                 >$out/$job.log 2>&1 || { verdict "$job" 1 "it does not compile"; return; }
         afl "$job" "$target"
         return
         ;;
-    csv-window) header=$out/small/pktseq.h; name=window ;;
+    csv-window) tree=$out/small; name=window ;;
     msan-*) flags="-O1 -g -fsanitize=memory -fno-sanitize-recover=all"; name=msan ;;
     m32-*) flags="-m32 -idirafter /usr/include/$(uname -m)-linux-gnu $flags"; name=m32 ;;
     esac
@@ -144,14 +154,9 @@ build_and_run() {
         echo "SKIPPED: $job: this machine does not run what $cc makes with $flags"
         return
     fi
-    if [ "$target" = number ]; then  # it looks behind the API: an implementation of its own
-        $cc $flags -fsanitize=fuzzer "-DFUZZ_HEADER=\"../../$header\"" -DPKTSEQ_NO_SIMD \
-            tests/fuzz/fuzz_number.c -o $out/$job -lm
-    else
-        object $name $header $cc $flags -fsanitize=fuzzer-no-link &&
-            $cc $flags -fsanitize=fuzzer -DPKTSEQ_LINKED "-DFUZZ_HEADER=\"../../$header\"" \
-                tests/fuzz/fuzz_$target.c $out/$name.o -o $out/$job -lm
-    fi || { verdict "$job" 1 "it does not compile"; return; }
+    object $name $tree $cc $flags -fsanitize=fuzzer-no-link &&
+        $cc $flags -fsanitize=fuzzer -DPKTSEQ_LINKED $tree/tests/fuzz/fuzz_$target.c \
+            $out/$name.o -o $out/$job -lm || { verdict "$job" 1 "it does not compile"; return; }
     libfuzzer "$job" "$target"
 }
 
