@@ -16063,6 +16063,7 @@ static const pktseqi_member pktseqi_group_members[] = {
 #define PKTSEQI_OF pktseq_codec
 static const pktseqi_member pktseqi_codec_members[] = {
     PKTSEQI_M_NAME("names", naming, pktseqi_naming_name)
+    // how packets become sequences: kind, names, limits in packets, seconds and table sizes
     PKTSEQI_M_NAME("rule", rule.kind, pktseqi_rule_name)
     PKTSEQI_M_FLAG("reference_names", rule.reference_names)
     PKTSEQI_M_FLAG("tcp_only", rule.tcp_only)
@@ -16081,6 +16082,7 @@ static const pktseqi_member pktseqi_field_members[] = {
     PKTSEQI_M_NAME("kind", kind, pktseqi_kind_name)
     PKTSEQI_M("column", PKTSEQI_STRING, column, 0, 0, 0, NULL)
     PKTSEQI_M_NAME("role", role, pktseqi_role_name)
+    // what was learned: of numbers a mean and a deviation, of text its categories, in order
     PKTSEQI_M_REAL("mean", mean, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("sd", sd, 0, DBL_MAX)
     PKTSEQI_M_ARRAY("categories", PKTSEQI_STRING | PKTSEQI_POINTER | PKTSEQI_GROWN, category, 0,
@@ -16108,9 +16110,11 @@ static const pktseqi_member pktseqi_training_members[] = {
     PKTSEQI_M_WHOLE("loss_interval", config.loss_interval, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_ARRAY("milestones", PKTSEQI_BYTE | PKTSEQI_GROWN, config.milestone, 1, 100,
                     config.milestone_count)
+    // which data: a run is only resumed on the same ones
     PKTSEQI_M_HEX("data", data_hash)
     PKTSEQI_M_WHOLE("drop_last", drop_last, 0, 1)
     PKTSEQI_M_REAL("hold_out", hold_out, 0, PKTSEQI_BELOW_1)
+    // sums that the next report and the next loss of the history continue
     PKTSEQI_M_REAL("report_sum", report_sum, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_WHOLE("report_count", report_count, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_REAL("loss_sum", loss_sum, -DBL_MAX, DBL_MAX)
@@ -16127,20 +16131,25 @@ static const pktseqi_member pktseqi_training_members[] = {
     PKTSEQI_M_ARRAY(name, PKTSEQI_REAL | PKTSEQI_POINTER | more, member, min, DBL_MAX, count)
 static const pktseqi_member pktseqi_detector_members[] = {
     PKTSEQI_M_WHOLE("contexts", contexts, 0, PKTSEQ_MAX_CONTEXTS)
+    // options: how a score is made
     PKTSEQI_M_NAME("measure", options.measure, pktseqi_measure_name)
     PKTSEQI_M_FLAG("one_step_ahead", options.one_step_ahead)
     PKTSEQI_M_FLAG("by_length", options.by_length)
     PKTSEQI_M_REAL("context", options.context, 0, PKTSEQI_BELOW_1)
     PKTSEQI_M_REAL("false_positive_rate", options.false_positive_rate, 0, 1)
+    // the normal traffic that it was fitted to
     PKTSEQI_M_WHOLE("sequences", sequences, 0, PKTSEQI_MAX_WHOLE)
     PKTSEQI_M_REAL("seconds", seconds, 0, DBL_MAX)
     PKTSEQI_M_REAL("unknown", unknown, 0, 1)
+    // what the parts of a score are multiplied and divided by
     PKTSEQI_M_REALS("weight", 0, weight, 0, groups)
     PKTSEQI_M_REALS("error", 0, error, DBL_MIN, out)
     PKTSEQI_M_REALS("mean", 0, mean, -DBL_MAX, contexts)
     PKTSEQI_M_REALS("precision", PKTSEQI_SQUARE, precision, -DBL_MAX, contexts)
     PKTSEQI_M_REAL("scale", scale, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("length_scale", length_scale, DBL_MIN, DBL_MAX)
+    // the threshold with its 95 % range; then the distribution of normal scores, from which the
+    // threshold of any other rate follows, and the same of running scores
     PKTSEQI_M_REAL("threshold", threshold, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("threshold_low", threshold_low, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("threshold_high", threshold_high, -DBL_MAX, DBL_MAX)
@@ -16301,6 +16310,7 @@ static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model
         status = pktseqi_put_reals(t, "velocity", training->velocity, training->parameters, err);
     if (status) return status;
     if (t->failed) return pktseqi_no_memory(err);
+    // Last, the length and the checksum, in the places that were left for them.
     pktseqi_write_u64(t->data, header, 8);
     pktseqi_put_hex(&sum, pktseqi_checksum((unsigned char *)t->data, t->size, hole), 16);
     memcpy(t->data + hole, digits, 16);
@@ -16316,6 +16326,7 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq
     if (!buffer) return pktseqi_bad_argument(err, "buffer is NULL");
     memset(buffer, 0, sizeof *buffer);
     if (!model || !model->block) return pktseqi_bad_argument(err, "model is NULL or empty");
+    // Parts that are empty, as after loading a file without them, are not saved.
     if (codec && codec->field_count == 0) codec = NULL;
     if (training && training->iteration == 0) training = NULL;
     if (detector && !detector->memory) detector = NULL;
@@ -16522,8 +16533,9 @@ static uint64_t pktseqi_read_u64(const unsigned char *from, size_t bytes) {
     return value;
 }
 
-// Reads {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order.
-// Other readers would take a missing or repeated member in another way.
+// Reads {"dtype":"F32","shape":[r,c],"data_offsets":[b,e]}, each member once, in any order, as
+// writers differ in it. The format has no other members, and readers differ in what they take a
+// missing or repeated one for, so both are refused.
 static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     static const char *const name[] = {"dtype", "shape", "data_offsets", NULL};
     static const char all[] = "dtype, shape and data_offsets, each once";
@@ -16532,7 +16544,7 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     pktseqi_json_expect(json, '{', "'{'");
     while (pktseqi_json_next(json, '}', &first)) {
         size_t member = pktseqi_find_name(name, pktseqi_json_key(json));
-        uint64_t number[2] = {1, 1};
+        uint64_t number[2] = {1, 1};  // a vector has one column
         if (member == 3 || seen >> member & 1) pktseqi_json_error(json, all);
         seen |= 1 << member;
         if (member == 0) {
@@ -16541,6 +16553,7 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
             if (!entry->width)
                 PKTSEQI_JSON_ERROR(json, "header: found dtype %q, expected F32 or F64", type);
         } else if (member == 1) {
+            // Numbers are below 2^53, which a size_t of 32 bits does not hold.
             entry->rank = pktseqi_json_array(json, number);
             if (number[0] > (size_t)-1 || number[1] > (size_t)-1)
                 pktseqi_json_error(json, "a size that fits this machine");
@@ -16555,7 +16568,8 @@ static void pktseqi_load_entry(pktseqi_json *json, pktseqi_entry *entry) {
     if (seen != 7) pktseqi_json_error(json, all);
 }
 
-// Returns the value of an entry of the metadata, or NULL.
+// Returns the value of an entry of the metadata, or NULL. Keys are compared one by one: there are
+// few.
 static char *pktseqi_load_meta(const pktseqi_header *header, const char *key) {
     for (size_t i = 0; i < header->metas; ++i)
         if (strcmp(header->meta[i].key, key) == 0) return header->meta[i].value;
@@ -16569,6 +16583,7 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
     int first = 1;
     if (header->meta) pktseqi_json_error(json, "__metadata__ only once");
     if (json->status) return;
+    // 16 kB, for any number of entries: it is not worth growing.
     header->meta = (pktseqi_meta *)pktseqi_alloc(&header->lines.allocator, PKTSEQI_MAX_META,
                                                  sizeof *header->meta);
     if (!header->meta) json->status = pktseqi_no_memory(json->err);
@@ -16585,7 +16600,9 @@ static void pktseqi_load_metadata(pktseqi_header *header) {
     }
 }
 
-// Reads the whole JSON: metadata, the ten tensors, and perhaps the velocity, each once.
+// Reads the whole JSON: metadata, the ten tensors, and perhaps the velocity, each once. A name that
+// occurs twice is refused, as other readers might take the other one: the file would be one model
+// here and another one elsewhere.
 static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     pktseqi_json *json = &header->json;
     int first = 1;
@@ -16596,7 +16613,7 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
     if (*json->at == '{') ++json->at;  // the format has no white space before it
     else pktseqi_json_error(json, "'{'");
     while (pktseqi_json_next(json, '}', &first)) {
-        size_t i = 0;
+        size_t i = 0;  // of the tensor
         const char *key = pktseqi_json_key(json);
         while (i < PKTSEQI_ENTRIES && strcmp(header->known[i].name, key) != 0) ++i;
         if (strcmp(key, "__metadata__") == 0)
@@ -16619,6 +16636,8 @@ static pktseq_status pktseqi_load_header(pktseqi_header *header) {
 // Finds D, O and H from the shapes, then checks every shape, and that the numbers fill the file
 // from the header to the end without hole or overlap.
 // A reader that trusts offsets can be made to read one tensor as another, or memory after the file.
+// Here each is compared with its shape, by products that cannot wrap, and together they have to
+// cover every byte once.
 static pktseq_status pktseqi_load_shapes(pktseqi_header *header) {
     pktseq_error *err = header->json.err;
     uint64_t bytes = header->size - header->data_at, at = 0;
@@ -16691,7 +16710,8 @@ static pktseq_status pktseqi_load_end(pktseqi_header *header, pktseq_status stat
 }
 
 // Sets *ours if the file has metadata of this library, and checks checksum and format of such a
-// file. The checksum comes first, so that a damaged file is not reported as another version's.
+// file. The checksum comes first, so that a damaged file is not reported as another version's, nor
+// a damaged value as a mistake of whoever trained it.
 static pktseq_status pktseqi_load_ours(pktseqi_header *header, int *ours) {
     const char *format = pktseqi_load_meta(header, "pktseq.format");
     const char *checksum = pktseqi_load_meta(header, "pktseq.checksum");
@@ -16720,11 +16740,12 @@ static pktseq_status pktseqi_load_ours(pktseqi_header *header, int *ours) {
 }
 
 // Reads "pktseq.model" into the config. A file of another program gets the reference's settings,
-// each output a number.
+// each output a number. Groups follow one another, so only their lengths are stored: a number or a
+// flag is one output, and together they have to be all outputs.
 static pktseq_status pktseqi_load_config(pktseqi_header *header) {
     pktseq_config *config = &header->config;
     pktseq_group *group;
-    size_t next = 0;
+    size_t next = 0;  // the first output of the next group
     int ours;
     pktseq_status status = pktseqi_load_ours(header, &ours);
     if (status) return status;
@@ -16735,6 +16756,7 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header) {
     }
     if (!pktseqi_load_find(header, "pktseq.model")) return pktseqi_bad_meta(header, header->key);
     status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_model_members), config);
+    // No more groups than outputs, so no more memory for them than the file has numbers.
     if (status || config->groups > config->out) return pktseqi_bad_meta(header, header->key);
     config->group = group = (pktseq_group *)pktseqi_alloc_zeroed(&header->lines.allocator,
                                                                  config->groups, sizeof *group);
@@ -16750,8 +16772,9 @@ static pktseq_status pktseqi_load_config(pktseqi_header *header) {
     return pktseqi_load_end(header, next == config->out ? status : PKTSEQ_ERROR_DATA);
 }
 
-// Reads the lines of a codec and of its fields. What pktseqi_schema_check requires of a codec that
-// is fitted is required here, too, as encoders rely on it.
+// Reads the lines of a codec and of its fields, and derives all else of it. What
+// pktseqi_schema_check requires of a codec that is fitted is required here, too, as encoders rely
+// on it.
 // After a failure pktseq_codec_free can free the codec: field_count counts the fields that are
 // there, and each was zeroed before it was filled.
 static pktseq_status pktseqi_load_fields(pktseqi_lines *lines, pktseq_codec *codec) {
@@ -16774,6 +16797,7 @@ static pktseq_status pktseqi_load_fields(pktseqi_lines *lines, pktseq_codec *cod
         bad = field->role == PKTSEQ_ROLE_CONTEXT
                   ? pktseqi_field_is_class(field)
                   : field > codec->field && field[-1].role == PKTSEQ_ROLE_CONTEXT;
+        // Categories have to be different, and are there if and only if the kind has them.
         if (bad || !field->column[0] || pktseqi_categories_check(field, NULL) ||
             pktseqi_field_texts(field) != (field->category_count > 0))
             return PKTSEQ_ERROR_DATA;
@@ -16781,7 +16805,7 @@ static pktseq_status pktseqi_load_fields(pktseqi_lines *lines, pktseq_codec *cod
     return pktseqi_codec_layout(codec, NULL);
 }
 
-// Reads "pktseq.codec".
+// Reads "pktseq.codec". It is compared with the model at the end, by pktseqi_parts_check.
 static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *codec) {
     if (!pktseqi_load_find(header, "pktseq.codec")) return PKTSEQ_OK;
     codec->allocator = header->lines.allocator;
@@ -16803,7 +16827,9 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
     return pktseqi_load_end(header, status);
 }
 
-// Reads "pktseq.detector" into a detector for the outputs and groups of the model.
+// Reads "pktseq.detector" into a detector for the outputs and groups of the model. The first line
+// is the number of contexts: it completes the sizes by which the arrays of all other lines are
+// allocated, in one block, as for a detector that is fitted.
 static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_model *model,
                                            pktseq_detector *d) {
     pktseqi_lines *lines = &header->lines;
@@ -16812,7 +16838,7 @@ static pktseq_status pktseqi_load_detector(pktseqi_header *header, const pktseq_
     d->out = model->config.out;
     d->groups = model->config.groups;
     d->allocator = lines->allocator;
-    status = pktseqi_load_members(lines, pktseqi_detector_members, 1, d);  // contexts
+    status = pktseqi_load_members(lines, pktseqi_detector_members, 1, d);
     // Each number of the matrix has at least two bytes, which bounds what is allocated for it.
     if (status || d->contexts * d->contexts > strlen(lines->at))
         return pktseqi_bad_meta(header, header->key);
@@ -16849,7 +16875,8 @@ static pktseq_status pktseqi_load_numbers(const pktseqi_header *header, size_t t
     return PKTSEQ_OK;
 }
 
-// Reads all tensors into a new model's block, which holds them one after the other.
+// Reads all tensors into a new model's block, which holds them one after the other. Their order in
+// the file may be another one: each has its own offsets.
 static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_model *model) {
     pktseq_real *to = model->block;
     pktseq_status status = PKTSEQ_OK;
@@ -16924,6 +16951,8 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *code
     pktseqi_load_begin(model, codec, training, detector);
     if (!model || (!data && size)) return pktseqi_bad_argument(err, "model or data is NULL");
     header.lines.allocator = pktseqi_allocator(allocator);
+    // Weights come late, since they are most of the work; the detector after the model, whose
+    // groups it needs.
     status = pktseqi_load_open(&header, (const unsigned char *)data, size, err);
     if (!status) status = pktseqi_load_header(&header);
     if (!status) status = pktseqi_load_shapes(&header);
@@ -16947,11 +16976,20 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *code
 }
 
 // ---- >>files: whole files, and the same with paths --------------------------------------------
+//
+// A file is replaced as a whole or not at all: the new one is written under another name in the
+// same folder, synced, and renamed over the old one, which POSIX does in one step (rename, IEEE Std
+// 1003.1). After a crash or with a full disk, and for a reader at the same time, the path holds the
+// old file or the new one.
+//
+// First come the functions of a pktseq_files for the C library, which hide the differences between
+// systems. All else goes through pktseq_files, so that callers may have a file system of their own
+// and tests can let each call fail in turn.
 
 #ifndef PKTSEQ_NO_STDIO
 #ifdef PKTSEQI_POSIX
 #ifndef __cplusplus
-// Strict C hides these of POSIX, and whoever asks for an old POSIX has no realpath.
+// Strict C hides these functions of POSIX, and older versions of POSIX have no realpath.
 #ifdef __STRICT_ANSI__
 int fileno(FILE *file);
 int fsync(int descriptor);
@@ -16961,22 +16999,17 @@ FILE *fdopen(int descriptor, const char *mode);
 char *realpath(const char *path, char *resolved);
 #endif
 
-// A file is replaced as a whole or not at all: it is written under another name in the same folder,
-// synced, and renamed over the old one, which POSIX does in one step (rename, IEEE Std 1003.1). A
-// crash, a full disk or a reader at the same time meets the old file or the new one. What is
-// special about the systems is in these functions; all else goes through pktseq_files, of which a
-// caller may give others, as the tests do to let each call fail in turn.
-// Creates a file that must not be there yet, not even as a link. Who may read `old` may read it.
-// O_EXCL, as a link that somebody has put there beforehand would have us write over a file of
-// theirs in a folder that all may write to. Rights are those of the old file, not only those that
-// umask would leave: a checkpoint that only its owner may read stays so.
+// Creates a file that must not exist yet, not even as a link, and gives it the permissions of
+// `old`. O_EXCL: in a folder that all may write to, somebody could have put a link there, and the
+// file that it leads to would be overwritten. The permissions are those of the old file whatever
+// umask says, so that a checkpoint that only its owner may read stays so.
 static void *pktseqi_stdio_create(const char *path, const char *old) {
     struct stat status;
     int known = stat(old, &status) == 0, descriptor;
     FILE *file;
     descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, known ? status.st_mode & 0777 : 0666);
     if (descriptor < 0) return NULL;
-    if (known) (void)!fchmod(descriptor, status.st_mode & 0777);  // whatever umask says
+    if (known) (void)!fchmod(descriptor, status.st_mode & 0777);
     file = fdopen(descriptor, "wb");
     if (!file) {
         close(descriptor);
@@ -16985,9 +17018,8 @@ static void *pktseqi_stdio_create(const char *path, const char *old) {
     return file;
 }
 
-// Syncs the folder that holds a file: only then a rename is on the disk. Not every file system can
-// do that, so a failure here does not count.
-// Without it a power failure may leave the folder as it was, and the file under neither name.
+// Syncs the folder of a file, which puts a rename on the disk: without it a power failure may leave
+// the folder unchanged. Not every file system can do that, so failures are ignored.
 static void pktseqi_stdio_sync_folder(const char *path) {
     char folder[PKTSEQI_PATH];
     pktseqi_text t = pktseqi_text_fixed(folder, sizeof folder);
@@ -16997,14 +17029,13 @@ static void pktseqi_stdio_sync_folder(const char *path) {
     else pktseqi_put_text(&t, ".");
     descriptor = open(folder, O_RDONLY);
     if (descriptor < 0) return;
-    // Some file systems of networks refuse it for folders.
-    (void)fsync(descriptor);
+    (void)fsync(descriptor);  // some network file systems refuse it for folders
     close(descriptor);
 }
 #endif
 
-// Opens a file. user: the file whose place a new one will take, or NULL.
-// errno is 0 before, so that a reason is only said if this call has left one.
+// Opens a file. errno is cleared first, so that a message gives a reason only if this call set one.
+//   user   the path whose file a new one will replace, or NULL
 static void *pktseqi_stdio_open(const char *path, int write, void *user) {
     errno = 0;
 #ifdef PKTSEQI_POSIX
@@ -17015,16 +17046,15 @@ static void *pktseqi_stdio_open(const char *path, int write, void *user) {
     return pktseqi_fopen(path, write ? "wb" : "rb");
 }
 
-// Writes bytes; returns how many.
-// Less than `size` is a failure; pktseqi_file_fill goes on until nothing is taken any more.
+// Writes bytes; returns how many. pktseqi_file_fill continues until no more are taken.
 static size_t pktseqi_stdio_write(void *file, const void *from, size_t size) {
     return fwrite(from, 1, size, (FILE *)file);
 }
 
-// Closes a file; with `sync` it is on the disk before, as far as the platform lets us say so. macOS
-// has a call of its own for the disk's cache.
-// A disk may be full only when buffers are written, so fflush, fsync and fclose all are asked.
-// F_FULLFSYNC: on macOS fsync leaves the data in the drive's own cache.
+// Closes a file; with `sync` it is on the disk first, as far as the platform can tell. Returns 0 on
+// failure. A full disk may only be noticed when buffers are written, so the results of fflush,
+// fsync and fclose all count. On macOS fsync leaves data in the cache of the drive, F_FULLFSYNC
+// does not.
 static int pktseqi_stdio_close(void *file, int sync) {
     int good = !sync || fflush((FILE *)file) == 0;
 #ifdef F_FULLFSYNC
@@ -17038,9 +17068,8 @@ static int pktseqi_stdio_close(void *file, int sync) {
     return fclose((FILE *)file) == 0 && good;
 }
 
-// Renames `from` to `to`, which it replaces; 0 on failure.
-// On Windows rename() refuses to replace a file, so MoveFileEx: 1 replaces, 8 returns only when it
-// is on the disk.
+// Renames `from` to `to`, which it replaces. Returns 0 on failure. rename() of Windows refuses to
+// replace a file; MoveFileEx can.
 static int pktseqi_stdio_replace(const char *from, const char *to, void *user) {
     (void)user;
 #ifdef _WIN32
@@ -17075,9 +17104,9 @@ static void pktseqi_stdio_remove(const char *path, void *user) {
     remove(path);
 }
 
-// Is it there, and no regular file? Then nothing can take its place; nor should it in /dev, where
-// /dev/stdout may well lead to a regular file.
-// Tests for folders are left to rename, which refuses them with a reason.
+// Returns 1 if a path exists and cannot be replaced, as it is not a regular file, or should not be,
+// as it is in /dev: /dev/stdout may lead to a regular file. Folders return 0: rename refuses them
+// and gives a reason.
 static int pktseqi_is_device(const char *path) {
 #ifdef PKTSEQI_POSIX
     struct stat status;
@@ -17090,9 +17119,8 @@ static int pktseqi_is_device(const char *path) {
 }
 #endif
 
-// Fills f with the caller's functions, or those of the C library. Returns 0 where there are none.
-// A caller's functions are taken as they are, all of them or none: a mixture with those of the C
-// library would pass FILE pointers to strangers.
+// Sets f to the caller's functions, or to those of the C library. Returns 0 if there are none. They
+// are never mixed: the caller's functions would get FILE pointers.
 static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
     memset(f, 0, sizeof *f);
     if (files) *f = *files;
@@ -17108,10 +17136,10 @@ static int pktseqi_files(const pktseq_files *files, pktseq_files *f) {
     return f->open_fn != NULL;
 }
 
-// Makes a file of these bytes and nothing else. Returns what failed, or NULL.
-// write_fn may take a part at a time, as write(2) does; one that claims more than it was given has
-// failed. The file is closed in any case, and what close says counts only if all was written, as
-// the first failure is the one to be told.
+// Makes a file of these bytes and nothing else. Returns NULL, or what failed first. write_fn may
+// take a part at a time, as write(2) does; if it claims more than it was given it has failed. The
+// file is closed in any case; a failure of close is reported only if all was written.
+//   created   out: the file exists now
 static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, const void *data,
                                      size_t size, int sync, int *created) {
     size_t done = 0, n = 1;
@@ -17129,11 +17157,12 @@ static const char *pktseqi_file_fill(const pktseq_files *f, const char *path, co
     return done < size ? "cannot be written whole" : NULL;
 }
 
-// Writes the name of the temporary file into t: one of its own for each attempt of each process, if
-// the C library's functions are used, which then create it exclusively; else path.tmp. Returns 0
-// after the last attempt.
-// The process's number keeps two writers apart; the attempt is for what an earlier process of the
-// same number, which was killed, has left. 100 of those are somebody's mischief.
+// Writes the name of the temporary file into t. Returns 0 after the last attempt.
+// The C library's functions create it exclusively, so each attempt of each process has its own
+// name: the process id separates two writers, the attempt skips what a killed process of the same
+// id has left. After 100 of those somebody is in the way on purpose. Functions of the caller get
+// path.tmp.
+//   own   f has the C library's functions
 static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t attempt) {
     t->size = 0;
 #if !defined(PKTSEQ_NO_STDIO) && defined(PKTSEQI_POSIX)
@@ -17147,10 +17176,10 @@ static int pktseqi_temporary(pktseqi_text *t, const char *path, int own, size_t 
     return attempt == 0;
 }
 
-// Writes a file by way of a temporary one. shown: what the caller calls path; own: f has the C
-// library's functions.
-// Only a name that is taken (EEXIST) is a reason to try the next. What was created is removed after
-// a failure, and nothing else is.
+// Writes a file by way of a temporary one. Only a name that is taken (EEXIST) is a reason to try
+// the next one. After a failure the file that was created is removed, and nothing else.
+//   shown   the path in messages, as the caller gave it
+//   own     f has the C library's functions
 static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *path,
                                           const char *shown, int own, const void *data,
                                           size_t size, pktseq_error *err) {
@@ -17171,14 +17200,14 @@ static pktseq_status pktseqi_file_replace(const pktseq_files *f, const char *pat
     else if (failed)
         status = pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: not written: a temporary file "
                                "beside it %s%s", shown, failed, own ? pktseqi_reason() : "");
-    // A file of that name that was there before is not ours to remove.
+    // A file of that name that existed before is not removed.
     if (status && created) f->remove_fn(t.data, f->user_data);
     pktseqi_free(&t.allocator, t.data);
     return status ? status : pktseqi_ok(err);
 }
 
-// A device, pipe or terminal is written to as it is: there is nothing to replace. A link stays a
-// link: the file that it leads to is replaced.
+// A device, pipe or terminal cannot be replaced, so it is written to. A link stays a link: the file
+// that it leads to is replaced.
 PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, size_t size,
                                            const pktseq_files *files, pktseq_error *err) {
     const char *target = path;
@@ -17197,15 +17226,15 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
                       : pktseqi_ok(err);
     }
 #ifdef PKTSEQI_POSIX
-    if (!files && realpath(path, real)) target = real;  // a link stays one
+    if (!files && realpath(path, real)) target = real;
 #endif
 #endif
     if (!files) f.user_data = (void *)target;
     return pktseqi_file_replace(&f, target, path, !files, data, size, err);
 }
 
-// Sizes that a file system tells are not believed (pipes have none, files grow): it is read until
-// there is no more.
+// Reads until there is no more: the size that a file system reports is not used, as pipes have none
+// and files grow.
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
                                           const pktseq_files *files,
                                           const pktseq_allocator *allocator, pktseq_error *err) {
@@ -17240,7 +17269,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *pat
 }
 
 #ifndef PKTSEQ_NO_STDIO
-// Made in memory first, so the disk is not touched if anything cannot be saved.
+// The file is made in memory first, so nothing is written if anything cannot be saved.
 PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_codec *codec,
                                      const pktseq_training *training,
                                      const pktseq_detector *detector, const char *path,
@@ -17256,7 +17285,7 @@ PKTSEQ_DEF pktseq_status pktseq_save(const pktseq_model *model, const pktseq_cod
     return status;
 }
 
-// Outputs are zeroed before anything can fail, so they may always be freed.
+// Outputs are zeroed before anything can fail, so they can always be freed.
 PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
                                      pktseq_training *training, pktseq_detector *detector,
                                      const char *path, const pktseq_allocator *allocator,
