@@ -38,7 +38,8 @@ WHAT IT DOES NOT DO   Capture packets, run on a GPU, choose a model for you.
 CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows the flow of data:
 
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
-          -> slots, tracker, segment, sequences, packets -> codec, learn, encode -> dataset -> model
+          -> slots, counters, tracker, segment, sequences, packets -> codec, learn, encode
+          -> dataset -> model
           -> plain (the network, read it first), work, gru, forward, backward, optimizer -> train
           -> use, detector, score, threshold, fit, drift -> stream, watch
           -> members, checkpoint, json, load, files
@@ -7103,28 +7104,19 @@ static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
     --s->taken;
 }
 
-// ---- >>tracker: packets to connections, sequences and derived columns -------------------------
+// ---- >>counters: what pairs of addresses and hosts did in the last 10 seconds -----------------
 //
-// The path of a packet (pktseqi_tracker_push):
-//   packet_ends       both ends, the lower first, so that both directions have one key
-//   tracker_take      the slot of its connection; at the limit the least recently used is evicted
-//   place_connection, place_reference    its sequence, by either rule
-//   token_key         what its token says
-//   pair_push         nine counters of its pair of addresses in the last 10 seconds
-//   source_push       three counters of the host that opened its connection
-// Connections, pairs and contacts of sources are slots of bounded tables (see >>slots); the packets
-// that a pair's counters are computed from lie in a ring. All memory that a packet may need is
-// allocated before anything is changed, so running out of it leaves the tracker unchanged.
+// The tracker's memory, and the counters made of it. Connections, pairs and contacts of sources are
+// slots of bounded tables (see >>slots); the packets that a pair's counters are computed from lie
+// in a ring. In: a packet and its connection; out: pktseq_tracked.counter.
+//
+//   tracker_take      the slot of a key; at the limit the least recently used is evicted
+//   pair_push         nine counters of a packet's pair of addresses (pair_add, pair_drop)
+//   source_push       three counters of the host that opened its connection (contact_touch)
 //
 // Limits are part of the definition: what is forgotten, and when, follows from the packets and the
 // rule alone, never from memory or the secret. So a file and the same packets live give the same
 // bits, also in a flood.
-//
-// A packet of examples/data/mixed.pcap takes 125 ns on one core: 51 for its connection, sequence
-// and token, 42 for its pair's counters, 32 for its source's. It was 360 when each slot was found
-// by its hash, before a connection stored the numbers of the slots that its last packet had found.
-
-// ---- what is remembered
 //
 // With the default limits: 65,536 connections in 8 MB, as many pairs and contacts in 13 MB, and
 // 1,048,576 packets in 46 MB, buckets included, if so many come in 20 seconds. test_flood pushes
@@ -7575,6 +7567,21 @@ static void pktseqi_source_push(pktseq_tracker *tracker, pktseqi_connection *con
     }
     for (int k = 0; k < 3; ++k) count[k] = pktseqi_contact_at(t, slot[0])->contacts[k];
 }
+
+// ---- >>tracker: packets to connections, sequences and tokens ----------------------------------
+//
+// The path of a packet (pktseqi_tracker_push):
+//   packet_ends       both ends, the lower first, so that both directions have one key
+//   tracker_take      the slot of its connection
+//   place_connection, place_reference    its sequence, by either rule
+//   token_key         what its token says
+//   pair_push, source_push               its counters
+// All memory that a packet may need is allocated before anything is changed, so running out of it
+// leaves the tracker unchanged.
+//
+// A packet of examples/data/mixed.pcap takes 125 ns on one core: 51 for its connection, sequence
+// and token, 42 for its pair's counters, 32 for its source's. It was 360 when each slot was found
+// by its hash, before a connection stored the numbers of the slots that its last packet had found.
 
 // ---- a packet's token
 //
@@ -8328,19 +8335,13 @@ static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktse
 //   from, past   within the table: a caller that encodes a part of it checks that part
 static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t from, size_t past,
                                                 pktseq_error *err) {
-    const uint8_t *u8 = (const uint8_t *)c->cell;
-    const uint16_t *u16 = (const uint16_t *)c->cell;
-    const uint32_t *u32 = (const uint32_t *)c->cell;
-    uint32_t max = 0;
-    size_t row;
-    if (!pktseqi_column_texts(c)) return PKTSEQ_OK;
-    if (c->type == PKTSEQ_CELL_U8)
-        for (row = from; row < past; ++row) max = u8[row] > max ? u8[row] : max;
-    else if (c->type == PKTSEQ_CELL_U16)
-        for (row = from; row < past; ++row) max = u16[row] > max ? u16[row] : max;
-    else
-        for (row = from; row < past; ++row) max = u32[row] > max ? u32[row] : max;
-    if (from == past || max < c->name_count) return PKTSEQ_OK;
+    double index[PKTSEQI_BLOCK], max = -1;
+    for (size_t n; pktseqi_column_texts(c) && from < past; from += n) {
+        n = past - from < PKTSEQI_BLOCK ? past - from : (size_t)PKTSEQI_BLOCK;
+        pktseqi_cells_load(c, from, n, index);
+        for (size_t i = 0; i < n; ++i) max = index[i] > max ? index[i] : max;
+    }
+    if (max < (double)c->name_count) return PKTSEQ_OK;
     return pktseqi_bad_argument(err, "a text of the table is not among its names");
 }
 
