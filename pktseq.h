@@ -76,7 +76,8 @@ CONVENTIONS
                   before its size; options; outputs; the allocator; err. A work follows its model.
     errors        A function that can fail returns a pktseq_status, 0 = PKTSEQ_OK. err may be NULL;
                   otherwise it is always filled, also on success. Nothing is printed and nothing
-                  exits. After a failure every output is safe to free and every input is unchanged.
+                  exits. After a failure the object to be filled is empty, every other output is
+                  safe to free, and every input is unchanged.
     ownership     What _init, _read, _parse, _fit, _learn or _load fills, _free of the same noun
                   releases. _free accepts NULL, a zeroed struct and a freed one. Structs may be
                   read but not written, except options, the training state of a loop of your own,
@@ -426,9 +427,9 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture);
 // How a column becomes features of a packet. [n] is the number of features.
 typedef enum pktseq_kind {
     PKTSEQ_ZSCORE = 0,      // [1] (value - mean) / standard deviation
-    PKTSEQ_SINCE_PREVIOUS,  // [1] value minus that of the sequence's previous packet, 0 for the
-                            //     first; z-scored
-    PKTSEQ_SINCE_FIRST,     // [1] value minus that of the sequence's first packet; z-scored
+    PKTSEQ_SINCE_PREVIOUS,  // [1] difference from the sequence's previous packet, 0 for the first;
+                            //     z-scored
+    PKTSEQ_SINCE_FIRST,     // [1] difference from the sequence's first packet, z-scored
     PKTSEQ_NUMBER,          // [1] the value unchanged
     PKTSEQ_FLAG,            // [1] 0 or 1; also read from "Set", "Not set", "True", "False"
     PKTSEQ_ONEHOT,          // [categories] 1 for the packet's category; a text column
@@ -436,8 +437,7 @@ typedef enum pktseq_kind {
                             //     RFC 6335 section 6
     PKTSEQ_PORT_REFERENCE,  // [3] the same, but all zeros above 49151: the reference's mistake
     PKTSEQ_LOG,             // [1] log(1 + value), z-scored; negative values count as 0
-    PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * since previous), z-scored; negative
-                               //     differences count as 0
+    PKTSEQ_LOG_SINCE_PREVIOUS  // [1] log(1 + 10^6 * difference), z-scored; negative ones count as 0
 } pktseq_kind;
 
 // What a field is used for.
@@ -603,14 +603,11 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_reference(void);
 
 // Returns the fields that find anomalies best: log of the time since the previous packet, z-scored;
 // same_connection; the token (seen at least 5 times), all predicted; and, unless context is 0, the
-// logarithms of the counters of pair and source (see pktseq_table_track) as context, unscaled. With
-// classes of ports and of length, and tokens seen twice, a model was a third larger and found no
-// more. pktseq_rule_connection. Static memory.
+// logarithms of the counters of pair and source (see pktseq_table_track) as context, unscaled;
+// pktseq_rule_connection. Static memory.
 PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 
 // Reads a CSV file or a capture from memory.
-//   table      out; empty on failure. Free with pktseq_table_free.
-//   data       (size) bytes, only read
 //   fails with ARGUMENT (schema), MEMORY, DATA (err gives line, column, what was found and what was
 //              expected).       Thread safe.
 //
@@ -809,7 +806,6 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
                                              pktseq_error *err);
 
 // Processes the next packet.
-//   tracked    out
 //   fails with ARGUMENT (NULL, a time that is not finite), MEMORY; the tracker is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked);
@@ -883,7 +879,6 @@ typedef struct pktseq_value {
 } pktseq_value;
 
 // Learns means, sample standard deviations (n - 1 in the denominator) and categories.
-//   codec      out; empty on failure. Free with pktseq_codec_free.
 //   fails with ARGUMENT (NULL, no field to be predicted), MEMORY, MISMATCH (the table lacks a
 //              column), DATA (a column to be z-scored is constant; no category; more features or
 //              contexts than PKTSEQ_MAX_..).       Thread safe.
@@ -937,7 +932,6 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
 // not know and that occur at least min_count times in the table, outside of held-out sequences.
 // They follow the old ones, sorted by bytes. All else is unchanged, including means, so that old
 // features keep their meaning: see pktseq_model_grow.
-//   extended   out; empty on failure
 //   schema     its hold_out and repeats are used
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (too many categories).
 //              Thread safe.
@@ -965,9 +959,8 @@ typedef struct pktseq_dataset_options {
     size_t inputs;       // N, may be 0
     pktseq_start start;
     int drop_last;       // 1: omit the last sequence, as an off-by-one of the reference does
-    double hold_out;     // share of the sequences, 0 to below 1, that are not trained on and become
-                         //   the last pairs: 50 blocks spread over the file, because traffic drifts
-                         //   and its end alone is no sample of what follows
+    double hold_out;     // share of the sequences, 0 to below 1, that are not trained on, in blocks
+                         //   spread over the file; they become the last pairs
     const unsigned char *repeats;  // (sequences) number of pairs that each sequence makes: 0 omits
                          //   it; above 1 it is never held out. NULL: 1 each. Borrowed until
                          //   dataset_init returns
@@ -1028,7 +1021,6 @@ PKTSEQ_DEF pktseq_dataset_options pktseq_dataset_options_default(void);
 
 // Encodes a whole table. Codec and table are not needed afterwards. A packet takes 4 bytes per
 // feature or, packed (from 64 features on, and 4 per field), 4 bytes per field.
-//   dataset    out; empty on failure. Free with pktseq_dataset_free.
 //   fails with ARGUMENT, MEMORY, MISMATCH (the table lacks a column), DATA (no sequence has more
 //              than N packets; a number too large for pktseq_real).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_dataset_init(pktseq_dataset *dataset, const pktseq_codec *codec,
@@ -1124,7 +1116,6 @@ typedef struct pktseq_model {
 PKTSEQ_DEF pktseq_config pktseq_config_default(const pktseq_dataset *dataset);
 
 // Allocates a model and draws its weights from U(-1/sqrt(H), 1/sqrt(H)), as `seed` determines.
-//   model      out; empty on failure. Free with pktseq_model_free.
 //   fails with ARGUMENT (in, out or hidden is 0; groups that do not cover the outputs in order),
 //              MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_config *config,
@@ -1140,7 +1131,6 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 // new model forecasts old traffic as before and is meant to be trained on the new: it treats a new
 // category as an unknown one (its input weights are zeros), and forecasts it no more often than the
 // rarest old one (its output weights are zeros, its bias is the lowest of its group).
-//   grown      out; empty on failure
 //   config     as for pktseq_model_init, but hidden is the model's
 //   from, to   codecs of model and of config; both NULL: the same features in the same order
 //   fails with ARGUMENT, MEMORY, MISMATCH (the categories of `to` do not begin with those of
@@ -1180,7 +1170,6 @@ typedef struct pktseq_work {
 
 // Allocates memory for models of this config and batches of up to `batch` sequences with up to
 // `targets` target packets each. Gradients are zero.
-//   work       out; empty on failure. Free with pktseq_work_free.
 //   threads    at most 1024; 0 = OpenMP's choice; ignored without OpenMP
 //   fails with ARGUMENT, MEMORY.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_work_init(pktseq_work *work, const pktseq_config *config,
@@ -1256,9 +1245,7 @@ typedef struct pktseq_plain {
 } pktseq_plain;
 
 // Computes loss and gradient of one pair, not divided by B or T, and keeps every intermediate
-// value. Slow: forward and backward on one thread are 13 (H = 256, O = 25, B = 1) to 21 (H = 64,
-// O = 420, B = 32) times as fast.
-//   plain     out; empty on failure. Free with pktseq_plain_free.
+// value. It is 13 to 21 times slower than forward and backward on one thread.
 //   pair      with its target, N = config.inputs, T from 1, packed or not
 //   teacher   1 = teacher-forced
 //   fails with ARGUMENT (NULL, an empty model, no target), MISMATCH (a pair that does not fit the
@@ -1443,16 +1430,14 @@ typedef struct pktseq_detector {
 } pktseq_detector;
 
 // Returns the options that find most: surprisal one step ahead, by length, and context 0.65 if the
-// codec has one. (0.75 found 1 % more of our recording's attacks, but none of two uploads in one
-// connection, which only the network notices.) If there is a "token", only it is scored; the other
-// fields then only help the network to learn.
+// codec has one. If there is a "token", only it is scored; the other fields then only help the
+// network to learn.
 //   weight     (codec->groups) out; the options point to it
 PKTSEQ_DEF pktseq_detector_options pktseq_detector_options_recommended(const pktseq_codec *codec,
                                                                        double *weight);
 
 // Makes a detector that has seen no data: enough for the reference's score and a threshold of your
 // own.
-//   detector   out; empty on failure. Free with pktseq_detector_free.
 //   contexts   C of the codec, or 0
 //   options    NULL: all defaults
 //   fails with ARGUMENT (options; surprisal of a model not trained for it), MEMORY.
@@ -1476,14 +1461,12 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
                                              pktseq_error *err);
 
 // Computes the threshold that the share `rate` of normal sequences exceeds, from the distribution
-// that was fitted. Above the highest tenth of the scores (or 20 of them) it is a quantile of a
-// generalised Pareto distribution fitted by its moments (Hosking and Wallis 1987, Technometrics
-// 29), for the rate lowered to rate * n rate / (n rate + 1): with fewer sequences n, it is more
-// careful. At rate 0 it is the highest score seen.
+// that was fitted: a quantile, in the tail of a generalised Pareto distribution (Hosking and Wallis
+// 1987, Technometrics 29), for the rate lowered to rate * n rate / (n rate + 1), which is more
+// careful with fewer sequences n. At rate 0 it is the highest score seen.
 //   live       0: sequences exceed it at their end; 1: at any time, running or at their end
-//   low, high  out, or NULL: 95 % range of the rate on later traffic of this kind. The logarithm of
-//              the rate is taken as normal with variance dispersion / (n rate) + 1/4; 1/4 is the
-//              drift that was measured between parts of recordings. If n rate < 2, low is 0
+//   low, high  out, or NULL: 95 % range of the rate on later traffic of this kind; low is 0 if
+//              n rate < 2
 //   fails with ARGUMENT (NULL, a rate not from 0 to 1), MISMATCH (a detector that was not fitted).
 //              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_detector_threshold(const pktseq_detector *detector, int live,
@@ -1541,14 +1524,11 @@ typedef struct pktseq_verdict {
     double name_share;   // at least this share of the named unknown packets has it
 } pktseq_verdict;
 
-// Compares the sequences added so far with calibration. The share above is limited by the range of
-// pktseq_detector_threshold, widened for chance with few sequences; unknown packets by twice their
-// share in calibration and 2 % more; the distance of the distributions by 0.25 and the contribution
-// of chance. Once drifted, a value must fall below 0.7 of its limit to be as calibrated again, so
-// that verdicts do not flicker.
+// Compares the sequences added so far with calibration. The limits allow for chance and for the
+// drift between parts of one recording. Once drifted, a value must fall below 0.7 of its limit to
+// be as calibrated again, so that verdicts do not flicker.
 //   rate      false-positive rate that the threshold was chosen for; negative: unknown (a threshold
 //             of your own), and the share above is not judged
-//   verdict   out
 //   fails with ARGUMENT (NULL, a rate above 1), MISMATCH (as pktseq_detector_threshold). Not for
 //             one drift from two threads.
 PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_detector *detector,
@@ -1663,7 +1643,6 @@ typedef struct pktseq_evaluation {
 
 // Evaluates score (count) against the truth.
 //   anomalous   (count) 1 or 0
-//   evaluation  out
 //   fails with ARGUMENT (a score that is not finite), MEMORY, DATA (all are normal, or all
 //               anomalous).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned char *anomalous,
@@ -1696,12 +1675,11 @@ typedef struct pktseq_watcher_options {
     double false_positive_rate;  // share of normal sequences that may raise an alarm at any
                           //   time; 0: the detector's. With a threshold of your own, it is only
                           //   used by adapt
-    double adapt;         // seconds, 0 = off: every 100 sequences, the threshold is recomputed from
+    double adapt;         // seconds, 0 = off: the threshold is recomputed every 100 sequences from
                           //   those that ended in these last seconds (at most 4,096; at least 200
-                          //   and twice 1 / false_positive_rate). Of sequences above the threshold,
-                          //   at most 2 in 1,000 from one source and twice false_positive_rate in
-                          //   all are included: an attack moves it little, but what many hosts now
-                          //   do moves it
+                          //   and twice 1 / false_positive_rate). An attack moves it little: of
+                          //   those above it, at most 2 in 1,000 from one source, and twice
+                          //   false_positive_rate in all, are included
     // Called for each alarm, which is valid until it returns. It must not use the watcher.
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);
     void *user_data;
@@ -1755,7 +1733,7 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 
 // Writes a checkpoint into memory.
 //   codec, training, detector   or NULL
-//   buffer     out; empty on failure. Free with pktseq_buffer_free.
+//   buffer     out. Free with pktseq_buffer_free.
 //   fails with ARGUMENT, MEMORY, MISMATCH (codec or detector and model), DATA (a name that is not
 //              UTF-8, a number that is not finite).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
@@ -1764,13 +1742,10 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq
                                          const pktseq_allocator *allocator, pktseq_error *err);
 
 // Reads a checkpoint, ours or another program's with the same tensors; of the latter, N is taken as
-// 3 and the first token as the target. Every rule of the format is checked before anything is used,
-// and more: exactly the ten tensors, no unknown members, at most 1024 entries of metadata, no NUL
-// in a string, finite weights.
+// 3 and the first token as the target. Every rule of the format is checked before anything is used.
 //   model, codec, training, detector   out; all but model may be NULL (not requested). Zeroed if
 //              the file has none, so that codec.field_count, training.iteration and
 //              detector.memory are 0, and all of them on failure. Free each.
-//   data       (size) bytes, only read
 //   fails with ARGUMENT, MEMORY, DATA (err says what and where), MISMATCH (codec and tensors).
 //              Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *codec,
@@ -1809,7 +1784,7 @@ PKTSEQ_DEF pktseq_status pktseq_file_write(const char *path, const void *data, s
                                            const pktseq_files *files, pktseq_error *err);
 
 // Reads a whole file.
-//   buffer     out; empty on failure. Free with pktseq_buffer_free.
+//   buffer     out. Free with pktseq_buffer_free.
 //   files      as for pktseq_file_write
 //   fails with ARGUMENT, MEMORY, FILE.       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_file_read(pktseq_buffer *buffer, const char *path,
@@ -1908,8 +1883,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
                                                pktseq_error *err);
 
 // Fills in the settings to continue a loaded model on new traffic: those of its first run except,
-// with likelihood, rate 0.05 and 6 epochs (at least 100 iterations), because momentum is lost. Half
-// the rate of the first run forgets less and learns nearly as much.
+// with likelihood, rate 0.05 and 6 epochs (at least 100 iterations), because momentum is lost.
 //   recipe     out; borrows the codec's fields
 //   training, detector   of the model; if NULL or empty, replaced by the settings of
 //              pktseq_recipe_recommended
@@ -1964,7 +1938,6 @@ PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t
 #ifndef PKTSEQ_NO_STDIO
 // Learns from a capture (pcap, pcapng, CSV) what is normal, to the bit as `train --recommended`
 // does: pktseq_recipe_recommended, _prepare, pktseq_train, pktseq_recipe_calibrate.
-//   guard      out; empty on failure. Free with pktseq_guard_free.
 //   options    NULL: all defaults. Copied.
 //   fails as pktseq_table_read, pktseq_codec_fit, pktseq_train and pktseq_detector_fit do, and with
 //              DATA (too little traffic). STOPPED (by the callback): the guard is complete, with
@@ -1979,7 +1952,6 @@ PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char
 
 // Loads a checkpoint that has a codec and a fitted detector, from pktseq_guard_save or pktseq_save.
 // With options->threshold it needs no detector: scores are then the reference's.
-//   guard      out; empty on failure. Free with pktseq_guard_free.
 //   options    NULL: all defaults. Copied.
 //   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
 PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
@@ -4720,7 +4692,9 @@ static const pktseq_field pktseqi_reference_field[] = {
     PKTSEQI_FIELDS(pktseqi_reference_protocol, 7, PKTSEQ_PORT_REFERENCE)};
 
 // The context: counters are logarithms, since they span four powers of ten, with mean 0 and
-// deviation 1, so that they mean the same in every model. pair_push is a share from 0 to 1.
+// deviation 1, so that they mean the same in every model. pair_push is a share from 0 to 1. With
+// classes of ports and of length beside the token, and tokens seen twice, a model was a third
+// larger and found no more.
 #define PKTSEQI_COUNTER(column, kind) {column, kind, PKTSEQ_ROLE_CONTEXT, 0, 1, NULL, 0, 0}
 static const pktseq_field pktseqi_recommended_field[] = {
     PKTSEQI_FIELD("timestamp", PKTSEQ_LOG_SINCE_PREVIOUS),
@@ -11457,7 +11431,8 @@ static pktseqi_gru pktseqi_gru_of(const pktseq_config *config, const pktseq_tens
 // What >>gru, >>forward, >>loss and >>backward do for batches, with vectors and threads, is written
 // here as in THE MATHEMATICS: one sequence, one loop per sum, all in double. Read it first. A fast
 // function names the function here that it computes (plain_gru is pktseqi_plain_gru), and tests
-// compare the two.
+// compare the two. On one thread the fast functions take a 13th (H = 256, O = 25, B = 1) to a 21st
+// (H = 64, O = 420, B = 32) of the time.
 //
 // Unrolled in time, a pair with N = 3 input and T = 2 target packets is one chain of GRU steps. The
 // state h is passed along it. The output of each decoder step is the next step's input (free
