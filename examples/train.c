@@ -806,12 +806,15 @@ static void unlock_folder(const app *a) {
 static int prepare_folder(app *a) {
     char path[4096];
     const char *reason;
+    int why = 0;
     if (path_in(a, path, sizeof path, "model.safetensors")) return 1;
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        make_folder(path);  // it may be there already: opening the file tells
+        why = make_folder(path) == 0 || errno == EEXIST ? 0 : why ? why : errno;
         *slash = '/';
     }
+    if (why && input_what(a->out) != INPUT_FOLDER)
+        return fail("cannot write into folder %s: %s", a->out, strerror(why));
     if (a->lock < 0 && lock_folder(a)) return 1;
     reason = output_probe(path);
     return reason ? fail("cannot write into folder %s: %s", a->out, reason) : 0;

@@ -525,6 +525,14 @@ check "and others are not listed" sh -c '! grep -q ^milestone log && grep -q ^mo
 
 # ---- what cannot be written
 
+refuses "a folder that cannot be made, and why" "cannot write into folder /proc/x/y: No such file" \
+    ./train cap.csv --quiet --out /proc/x/y
+mkdir shut
+chmod 555 shut
+if ! touch shut/x 2>/dev/null; then
+    refuses "nor in a folder that is closed" "cannot write into folder shut/x/y: Permission" \
+        ./train cap.csv --quiet --out shut/x/y
+fi
 refuses "the reason, before anything is read" "cannot write no/such/file: No such file" \
     ./detect --model $model --report no/such/file no-such-data.csv
 if [ -c /dev/full ]; then
