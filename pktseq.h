@@ -2944,6 +2944,7 @@ typedef struct pktseqi_csv {
     size_t cells;          // of the current row; 0 at the end of the input
     size_t cell_capacity;
     size_t filled;         // cells up to the last one that is not empty
+    int doubled;           // a cell of the current row has a doubled quote
     size_t keep;           // only so many cells are stored, the others counted
     pktseq_allocator allocator;
     pktseq_error *err;
@@ -3050,7 +3051,8 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
             return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened, "the quote that opens cell "
                                  "%z is never closed", csv->cells + 1);
         if (i + 1 == csv->size || d[i + 1] != '"') break;
-        i += 2;  // a doubled quote stands for one
+        i += 2;
+        csv->doubled = 1;
     }
     *p = ++i;
     if (i < csv->size && d[i] != csv->separator && d[i] != '\n' && d[i] != '\r')
@@ -3076,6 +3078,7 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
     csv->cells = csv->filled = 0;
+    csv->doubled = 0;
     while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) {
         p = pktseqi_csv_newline(csv, p);
         if (!p) return PKTSEQ_END;
@@ -3133,7 +3136,7 @@ static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
 static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     size_t begin = csv->bound[2 * i], end = csv->bound[2 * i + 1];
     char *cell = csv->data + begin;
-    if (begin > 0 && cell[-1] == '"') {  // only a quoted cell begins after a quote
+    if (csv->doubled && begin > 0 && cell[-1] == '"') {  // only a quoted cell begins after a quote
         char *past = csv->data + end, *to = (char *)memchr(cell, '"', end - begin);
         for (char *from = to; from && from < past; ++from) {  // most have no quote
             *to++ = *from;
@@ -4437,7 +4440,7 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 // counts, as the stricter.
 #define PKTSEQI_CELLS(X) \
     X(NUMBER, 0, "a finite number") \
-    X(TEXT, 0, "text") \
+    X(TEXT, 0, "UTF-8 text") \
     X(FLAG, 1, "0, 1, Set or Not set") \
     X(PORT, 65535, "a port, a whole number from 0 to 65535") \
     X(POSITION, 9007199254740991.0, "a whole number from 0")
@@ -4886,9 +4889,6 @@ PKTSEQI_COLD_END
 
 // Names and words are compared without regard to case, since programs spell them differently.
 
-// Returns a character in lower case, of ASCII alone: no locale may change what a name means.
-static int pktseqi_lower(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
-
 // Trims blanks at both ends, spaces and tabs of ASCII, and returns where the text begins. Line ends
 // within quotes are no blanks, so that the header of a damaged file is not taken for a good one.
 static const char *pktseqi_trim(const char *text, size_t *size) {
@@ -4897,22 +4897,30 @@ static const char *pktseqi_trim(const char *text, size_t *size) {
     return text;
 }
 
+// Returns 1 if two characters are the same or one letter of ASCII in both cases. No locale may
+// change what a name means.
+static int pktseqi_same_letter(char a, char b) {
+    return a == b || ((a ^ b) == 32 && (a | 32) >= 'a' && (a | 32) <= 'z');
+}
+
 // Returns 1 if `text` is this word in any case.
 static int pktseqi_same_word(const char *text, size_t size, const char *word, size_t length) {
+    size_t i = 0;
     if (size != length) return 0;
-    for (size_t i = 0; i < size; ++i)
-        if (text[i] != word[i] && pktseqi_lower((unsigned char)text[i]) !=
-                                      pktseqi_lower((unsigned char)word[i])) return 0;
-    return 1;
+    while (i < size && pktseqi_same_letter(text[i], word[i])) ++i;
+    return i == size;
 }
 
 // Returns the place of a text among the words of a list, "TCP|UDP", in any case; -1 = not there.
 static int pktseqi_word_find(const char *text, size_t size, const char *list) {
-    for (int i = 0;; ++i) {
-        size_t length = strcspn(list, "|");
-        if (pktseqi_same_word(text, size, list, length)) return i;
-        if (!list[length]) return -1;
-        list += length + 1;
+    for (int i = 0;; ++i, ++list) {
+        size_t same = 0;
+        while (same < size && list[same] != '|' && pktseqi_same_letter(text[same], list[same]))
+            ++same;
+        list += same;
+        if (same == size && (!*list || *list == '|')) return i;
+        while (*list && *list != '|') ++list;
+        if (!*list) return -1;
     }
 }
 
@@ -5972,9 +5980,9 @@ static void pktseqi_row_load(pktseqi_reader *r) {
 }
 
 // Takes the last of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet
-// within a packet: the innermost packet's; `back` = 1: the one before it, if there is one.
-// Returns 1 if there were several, which takes three characters at least.
-static int pktseqi_cell_last(pktseqi_cell *cell, int back) {
+// within a packet: the innermost packet's; `back` = 1: the one before it, if there is one. Returns
+// how many cells with several values this is, 1 or 0.
+static size_t pktseqi_cell_last(pktseqi_cell *cell, int back) {
     char *comma = strrchr(cell->text, ','), *end = cell->text + cell->size;
     if (!comma) return 0;
     if (back) {
@@ -6035,7 +6043,7 @@ static int pktseqi_name_protocol(const char *name, size_t size) {
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
         // The first letter tells nearly all apart. With it, and with columns that are not there
         // passed over, a quoted capture is read in two thirds of the time.
-        if (size && pktseqi_lower(*name) == pktseqi_lower(*list[i].name) &&
+        if (size && pktseqi_same_letter(*name, *list[i].name) &&
             pktseqi_same_word(name, size, list[i].name, strlen(list[i].name)))
             return list[i].number;
     return 0;
@@ -6147,33 +6155,33 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
         r->row[k].text = pktseqi_row_text(r, r->known[k].cell[1], &r->row[k].size);
 }
 
-// Returns the cell of a request in the current row; "0" for ports, flags and the like that this
-// kind of packet does not have, so that a model sees the same of a CSV as of a capture. Of several
-// values the last one counts under tshark's names (rank above 0), since a column under its own name
-// is one that this library or the reference wrote.
-static pktseqi_cell pktseqi_row_cell(pktseqi_reader *r, const pktseqi_request *q) {
-    int tcp = pktseqi_request_tcp(q), address = pktseqi_known[q->known].is & PKTSEQI_IN_ADDRESS;
-    int lacks = tcp && ((pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
-                        (!r->has_ports && !r->has_flags));
-    pktseqi_cell cell;
-    memset(&cell, 0, sizeof cell);
+// Finds the cell of a request in the current row; "0" for ports, flags and the like that this kind
+// of packet does not have, so that a model sees the same of a CSV as of a capture. Of several
+// addresses the last one counts under tshark's names (rank above 0), since a column under its own
+// name is one that this library or the reference wrote; ports and flags: see cell_read.
+static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
+    unsigned is = pktseqi_known[q->known].is;
+    pktseqi_cell *cell = &q->cell;
+    int lacks;
     if (!r->capture || q->known == PKTSEQI_COLUMNS) {
-        cell.text = pktseqi_row_text(r, q->from.cell[0], &cell.size);
-        return cell;
+        cell->text = pktseqi_row_text(r, q->from.cell[0], &cell->size);
+        return;
     }
-    cell = r->row[q->known];
-    if (pktseqi_known[q->known].is & PKTSEQI_IN_ICMP) {
-        cell.size = strcspn(cell.text, ",");  // the message's own, not of what it quotes
-        cell.text[cell.size] = 0;
-        lacks = !cell.size;
+    *cell = r->row[q->known];
+    lacks = (pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
+            (pktseqi_request_tcp(q) && !r->has_ports && !r->has_flags);
+    if (is & PKTSEQI_IN_ICMP) {
+        cell->size = strcspn(cell->text, ",");  // the message's own, not of what it quotes
+        cell->text[cell->size] = 0;
+        lacks = !cell->size;
     }
     if (lacks) {
-        cell.text = r->zero;
-        cell.size = 1;
-    } else if ((tcp || address) && cell.rank > 0) {
-        r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, address && r->error);
+        cell->text = r->zero;
+        cell->size = 1;
+    } else if (q->kind == PKTSEQI_CELL_TEXT && cell->rank > 0 &&
+               ((is & PKTSEQI_IN_ADDRESS) || pktseqi_request_tcp(q))) {
+        r->table->counts.many_values += pktseqi_cell_last(cell, r->error);
     }
-    return cell;
 }
 
 // Cells are checked and read; each of these fails with the line, the column as the file spells it,
@@ -6196,36 +6204,40 @@ static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_r
                                    "its ports and flags are empty)" : "");
 }
 
-// Reads a cell that must be a number of some kind. Flags may be words, a reserved flag of tshark a
-// number of three bits, an identifier of ICMPv6 hexadecimal, the time of a capture a date; nothing
-// else is a number that does not look like one. Whole numbers are exact in doubles up to 2^53.
-static pktseq_status pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q,
-                                         const pktseqi_cell *cell, double *value) {
+// Returns 1 for a whole number from 0 to max, which is at most 2^53. Faster than by way of floor,
+// which is no instruction of every processor.
+static int pktseqi_whole(double value, double max) {
+    return value >= 0 && value <= max && (double)(int64_t)value == value;
+}
+
+// Returns 1 if a request takes the time of a capture, which may be a date.
+static int pktseqi_request_clock(const pktseqi_reader *r, const pktseqi_request *q) {
+    return r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
+}
+
+// Reads the cell of a request as a number of its kind; 0 = it is none. Flags may be words, a
+// reserved flag of tshark a number of three bits, an identifier of ICMPv6 hexadecimal, the time of a
+// capture a date; nothing else is a number that does not look like one.
+static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, double *value) {
     const double max = pktseqi_cells[q->kind].max;  // 0: any number
-    int clock = r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
-    const char *text = cell->text;
-    size_t size = cell->size;
-    int good = clock ? pktseqi_time_parse(&r->notation, text, size, value)
-                     : pktseqi_number_parse(text, size, value);
-    if (!good && r->capture && q->known == PKTSEQI_COL_ICMP_ID && size > 2 && text[0] == '0' &&
-        text[1] == 'x' && strspn(text + 2, "0123456789abcdefABCDEF") == size - 2) {
+    const char *text = q->cell.text;
+    size_t size = q->cell.size;
+    if (q->kind == PKTSEQI_CELL_FLAG && *text >= 'A') {
+        int word = pktseqi_word_find(text, size, "Not set|False|Set|True");
+        *value = word >= 2;
+        return word >= 0;
+    }
+    if (pktseqi_request_clock(r, q)) return pktseqi_time_parse(&r->notation, text, size, value);
+    if (!pktseqi_number_parse(text, size, value)) {
+        if (!r->capture || q->known != PKTSEQI_COL_ICMP_ID || strncmp(text, "0x", 2) != 0 ||
+            size == 2 || strspn(text + 2, "0123456789abcdefABCDEF") != size - 2)
+            return 0;
         *value = (double)strtoul(text, NULL, 16);  // as tshark writes that of ICMPv6
-        good = *value < 65536;
+        if (*value > 65535) return 0;
     }
-    if (q->kind == PKTSEQI_CELL_FLAG) {
-        int word = good ? -1 : pktseqi_word_find(text, size, "Not set|False|Set|True");
-        if (!good) *value = word >= 2;
-        if (q->known == PKTSEQI_COL_RES && cell->rank > 0 && *value > 0 && *value <= 7 &&
-            floor(*value) == *value)
-            *value = 1;  // of three bits
-        good = good || word >= 0;
-    }
-    if (good && (max == 0 || (*value >= 0 && *value <= max && floor(*value) == *value)))
-        return PKTSEQ_OK;
-    return pktseqi_cell_error(r, q, text,
-                              clock ? "seconds as a finite number, or a date such as 2024-03-05 "
-                                      "10:00:00.25 (tshark: -e frame.time_epoch)"
-                                    : pktseqi_cells[q->kind].expected);
+    if (q->known == PKTSEQI_COL_RES && max == 1 && q->cell.rank > 0 && pktseqi_whole(*value, 7))
+        *value = *value > 0;  // of three bits
+    return max == 0 || pktseqi_whole(*value, max);
 }
 
 // Reads the flags of the current row for a request that takes its own from tcp.flags: once, however
@@ -6239,21 +6251,30 @@ static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request 
                                                                  : PKTSEQ_OK;
     if (r->flags_read++) return PKTSEQ_OK;
     if (cell.text[0] >= '0' && cell.text[0] <= '9')
-        r->table->counts.many_values += (size_t)pktseqi_cell_last(&cell, 0);
+        r->table->counts.many_values += pktseqi_cell_last(&cell, 0);
     if (pktseqi_flags_parse(&r->notation, cell.text, cell.size, &r->flags)) return PKTSEQ_OK;
     return pktseqi_cell_error(r, q, cell.text, "flags as a number, such as 0x0018 or 24, up to "
                               "0x0fff");
 }
 
-// Checks the cell of a request, and reads its number.
-static pktseq_status pktseqi_cell_read(pktseqi_reader *r, const pktseqi_request *q, double *value) {
-    const pktseqi_cell *cell = &q->cell;
+// Checks the cell of a request, and reads its number. Of several values of a packet's port or flag
+// the last one counts; a single one, as nearly all are, is not searched for commas.
+static pktseq_status pktseqi_cell_read(pktseqi_reader *r, pktseqi_request *q, double *value) {
+    pktseqi_cell *cell = &q->cell;
+    const char *expected = pktseqi_cells[q->kind].expected;
     int text = q->kind == PKTSEQI_CELL_TEXT;
-    if (cell->size == 0)
-        return text && !pktseqi_request_due(r, q, 0) ? PKTSEQ_OK : pktseqi_cell_empty(r, q);
-    if (!text) return pktseqi_cell_number(r, q, cell, value);
-    if (pktseqi_utf8(cell->text, cell->size)) return PKTSEQ_OK;
-    return pktseqi_cell_error(r, q, cell->text, "UTF-8 text");
+    while (cell->size) {
+        if (text ? pktseqi_utf8(cell->text, cell->size) : pktseqi_cell_number(r, q, value))
+            return PKTSEQ_OK;
+        if (cell->rank <= 0 || !pktseqi_request_tcp(q) || !pktseqi_cell_last(cell, 0)) {
+            if (pktseqi_request_clock(r, q))
+                expected = "seconds as a finite number, or a date such as 2024-03-05 10:00:00.25 "
+                           "(tshark: -e frame.time_epoch)";
+            return pktseqi_cell_error(r, q, cell->text, expected);
+        }
+        ++r->table->counts.many_values;
+    }
+    return text && !pktseqi_request_due(r, q, 0) ? PKTSEQ_OK : pktseqi_cell_empty(r, q);
 }
 
 // Reads the current row: its numbers into the table's next row, its texts into the requests. What
@@ -6272,7 +6293,7 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
         } else if (q->fact) {
             value = r->transport;
         } else {
-            q->cell = pktseqi_row_cell(r, q);
+            pktseqi_row_cell(r, q);
             status = pktseqi_cell_read(r, q, &value);
         }
         if (i == 0 && status == PKTSEQ_OK && r->table->rows == 0 && value != 0)
