@@ -2923,15 +2923,14 @@ static size_t pktseqi_number_write(char *text, double value) {
 
 // A window on the input that always holds one whole row:
 //
-//      data   | rows done |  current row    | read ahead |      | PAD
+//      data   | rows done |  current row    | read ahead | 0
 //             0           at                             size   capacity
 //
-// At least PAD zeros follow what was read, for those who load eight bytes at once. Windows of 64 KB
-// to 1 MB differ by no more than measurements do.
+// A zero follows what was read. Windows of 64 KB to 1 MB differ by no more than measurements do.
 // All cells of the current row lie in the window at once, so cells are found by their places and
 // turned into C strings where they are: nothing is copied. A row that is longer than the window
 // makes the window grow; memory is bounded by the longest row, not by the file.
-enum { PKTSEQI_CSV_WINDOW = 1 << 18, PKTSEQI_CSV_PAD = 16 };
+enum { PKTSEQI_CSV_WINDOW = 1 << 18 };
 typedef struct pktseqi_csv {
     pktseq_read_fn read_fn;
     void *user_data;
@@ -2987,14 +2986,14 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     if (csv->at) memmove(csv->data, csv->data + csv->at, csv->size - csv->at);
     csv->size -= csv->at;
     csv->at = 0;
-    if (csv->size + PKTSEQI_CSV_PAD >= csv->capacity) {
+    if (csv->size + 1 >= csv->capacity) {
         size_t twice = csv->capacity ? pktseqi_plus(csv->capacity, csv->capacity)
                                      : (size_t)PKTSEQI_CSV_WINDOW;
         if (!pktseqi_grow(&csv->allocator, &csv->data, &csv->capacity, csv->size, twice, 1))
             return pktseqi_no_memory(csv->err);
     }
-    while (got && csv->size + PKTSEQI_CSV_PAD < csv->capacity) {
-        size_t room = csv->capacity - PKTSEQI_CSV_PAD - csv->size;
+    while (got && csv->size + 1 < csv->capacity) {
+        size_t room = csv->capacity - 1 - csv->size;
         // A reader that says it has written more than there is room for is broken; its number must
         // not be believed, nor may the loop go on.
         got = csv->read_fn(csv->user_data, csv->data + csv->size, room, &failed);
@@ -3003,7 +3002,7 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
         csv->size += got;
     }
     if (!got) csv->ended = 1;
-    memset(csv->data + csv->size, 0, PKTSEQI_CSV_PAD);
+    csv->data[csv->size] = 0;
     ++csv->fills;
     return PKTSEQ_OK;
 }
@@ -3096,8 +3095,8 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     for (;; ++p) {
         size_t begin = p, end;
         pktseq_status status;
-        // d[size] is one of the zeros after the window, so this reads nothing that is not there;
-        // the order of the two tests only saves one.
+        // d[size] is the zero after the window, so this reads nothing that is not there; the order
+        // of the two tests only saves one.
         if (d[p] == '"' && p < csv->size) {
             status = pktseqi_csv_quoted(csv, &p, &line);
             if (status) return status;
@@ -4530,21 +4529,13 @@ PKTSEQI_COLD
 
 // What columns are, beside numbers or texts.
 enum {
-    PKTSEQI_IN_PACKET = 1,   // a capture has it of each packet
-    PKTSEQI_IN_ADDRESS = 2,  // an address,
-    PKTSEQI_IN_ICMP = 4,     // or what a message of ICMP says of itself
-    PKTSEQI_IN_PAIR = 8,     // the tracker counts it for a pair of addresses,
-    PKTSEQI_IN_SOURCE = 16,  // or for a source
-    PKTSEQI_FRACTION = 32,   // its numbers are not whole, or may be 2^32 and more
-
-    PKTSEQI_IS_OTHER = 0,  // combinations that the registry has
-    PKTSEQI_IS_PACKET = PKTSEQI_IN_PACKET,
-    PKTSEQI_IS_FRAME = PKTSEQI_IN_PACKET | PKTSEQI_FRACTION,
-    PKTSEQI_IS_ADDRESS = PKTSEQI_IN_PACKET | PKTSEQI_IN_ADDRESS,
-    PKTSEQI_IS_ICMP = PKTSEQI_IN_PACKET | PKTSEQI_IN_ICMP,
-    PKTSEQI_IS_PAIR = PKTSEQI_IN_PAIR,
-    PKTSEQI_IS_MEAN = PKTSEQI_IN_PAIR | PKTSEQI_FRACTION,
-    PKTSEQI_IS_SOURCE = PKTSEQI_IN_SOURCE
+    PKTSEQI_IS_OTHER = 0,
+    PKTSEQI_IS_ADDRESS = 1,
+    PKTSEQI_IS_ICMP = 2,       // what a message of ICMP says of itself
+    PKTSEQI_IS_PAIR = 4,       // the tracker counts it for a pair of addresses,
+    PKTSEQI_IS_SOURCE = 8,     // or for a source
+    PKTSEQI_IS_FRACTION = 16,  // its numbers are not whole, or may be 2^32 and more
+    PKTSEQI_IS_MEAN = PKTSEQI_IS_PAIR | PKTSEQI_IS_FRACTION
 };
 
 // The member of a packet that holds a column's numbers.
@@ -4553,32 +4544,33 @@ enum {
 
 // The registry of columns: all that depends on a column's name is looked up here. X(index, name,
 // cells, what it is, member of a packet, bits of a flag in tcp.flags, columns that it is derived
-// from, aliases). The flags come first, in the order of their bits in pktseq_packet; the counters
-// last, in that of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's
+// from, aliases). The flags come first, in the order of their bits in pktseq_packet; then what else
+// a capture has of each packet, up to NOTES; derived columns last, the counters among them in the
+// order of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's
 // packet list, tshark -T fields). '|' stands between names of one rank; after a slash come those
 // that count only without the ones before, after a plus those that, in a capture, serve where the
 // cell of the ones before is empty.
 #define PKTSEQI_COLUMN_LIST(X) \
-    X(FIN, "fin", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x001, 0, "Fin|tcp.flags.fin") \
-    X(SYN, "syn", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x002, 0, "Syn|tcp.flags.syn") \
-    X(RESET, "reset", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x004, 0, "Reset|tcp.flags.reset") \
-    X(PUSH, "push", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x008, 0, "Push|tcp.flags.push") \
-    X(ACK, "ack", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x010, 0, \
+    X(FIN, "fin", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x001, 0, "Fin|tcp.flags.fin") \
+    X(SYN, "syn", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x002, 0, "Syn|tcp.flags.syn") \
+    X(RESET, "reset", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x004, 0, "Reset|tcp.flags.reset") \
+    X(PUSH, "push", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x008, 0, "Push|tcp.flags.push") \
+    X(ACK, "ack", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x010, 0, \
       "Acknowledgment|tcp.flags.ack/Acknowledgement") \
-    X(URG, "urg", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x020, 0, "Urgent|tcp.flags.urg") \
-    X(ECN, "ecn", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x040, 0, \
+    X(URG, "urg", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x020, 0, "Urgent|tcp.flags.urg") \
+    X(ECN, "ecn", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x040, 0, \
       "ECN-Echo|tcp.flags.ece|tcp.flags.ecn") \
-    X(CWR, "cwr", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x080, 0, \
+    X(CWR, "cwr", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x080, 0, \
       "Congestion Window Reduced (CWR)|tcp.flags.cwr|Congestion Window Reduced") \
-    X(NS, "ns", FLAG, PACKET, PKTSEQI_PACKET(flags), 0x100, 0, \
+    X(NS, "ns", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x100, 0, \
       "Nonce|tcp.flags.ns|tcp.flags.ae|Accurate ECN") \
-    X(RES, "res", FLAG, PACKET, PKTSEQI_PACKET(flags), 0xe00, 0, "Reserved|tcp.flags.res") \
-    X(TIMESTAMP, "timestamp", NUMBER, FRAME, PKTSEQI_PACKET(time), 0, 0, \
+    X(RES, "res", FLAG, OTHER, PKTSEQI_PACKET(flags), 0xe00, 0, "Reserved|tcp.flags.res") \
+    X(TIMESTAMP, "timestamp", NUMBER, FRACTION, PKTSEQI_PACKET(time), 0, 0, \
       "Time|frame.time_relative|_ws.col.Time|_ws.col.cls_time/_ws.col.rel_time|Relative time|" \
       "Time since reference or first frame/frame.time_epoch|Epoch Time|Epoch Arrival Time/" \
       "frame.time_utc|UTC Arrival Time|UTC Time/frame.time|Arrival Time|Absolute time|" \
       "Absolute date|Date") \
-    X(LENGTH, "length", NUMBER, PACKET, PKTSEQI_PACKET(length), 0, 0, \
+    X(LENGTH, "length", NUMBER, OTHER, PKTSEQI_PACKET(length), 0, 0, \
       "Length|frame.len|_ws.col.Length|_ws.col.packet_length/Frame length on the wire|" \
       "Packet length|Packet length (bytes)|Frame Length") \
     X(SRC_IP, "src_ip", TEXT, ADDRESS, PKTSEQI_NONE, 0, 0, \
@@ -4588,17 +4580,17 @@ enum {
       "Destination|ip.dst|_ws.col.Destination|_ws.col.def_dst/Destination Address|" \
       "Dest addr (unresolved)|Net dest addr (unresolved)|Network dest addr|_ws.col.unres_dst|" \
       "Destination IP+ipv6.dst") \
-    X(PROTOCOL, "protocol", TEXT, PACKET, PKTSEQI_NONE, 0, 0, \
+    X(PROTOCOL, "protocol", TEXT, OTHER, PKTSEQI_NONE, 0, 0, \
       "Protocol|_ws.col.Protocol/col.Protocol") \
-    X(SRC_PORT, "src_port", PORT, PACKET, PKTSEQI_PACKET(src_port), 0, 0, \
+    X(SRC_PORT, "src_port", PORT, OTHER, PKTSEQI_PACKET(src_port), 0, 0, \
       "Source port|tcp.srcport|Src port (unresolved)|Src port|_ws.col.src_port|" \
       "_ws.col.unres_src_port+udp.srcport+sctp.srcport") \
-    X(DST_PORT, "dst_port", PORT, PACKET, PKTSEQI_PACKET(dst_port), 0, 0, \
+    X(DST_PORT, "dst_port", PORT, OTHER, PKTSEQI_PACKET(dst_port), 0, 0, \
       "Dest port|tcp.dstport|Destination Port|Dest port (unresolved)|_ws.col.dst_port|" \
       "_ws.col.unres_dst_port+udp.dstport+sctp.dstport") \
-    X(NUMBER, "No.", NUMBER, FRAME, PKTSEQI_NONE, 0, 0, \
+    X(NUMBER, "No.", NUMBER, FRACTION, PKTSEQI_NONE, 0, 0, \
       "frame.number/No|Number|Frame Number|_ws.col.No.|_ws.col.number") \
-    X(TRANSPORT, "transport", NUMBER, PACKET, PKTSEQI_PACKET(transport), 0, 0, \
+    X(TRANSPORT, "transport", NUMBER, OTHER, PKTSEQI_PACKET(transport), 0, 0, \
       "ip.proto+ipv6.nxt|Next Header") \
     X(ICMP_TYPE, "icmp_type", NUMBER, ICMP, PKTSEQI_PACKET(icmp_type), 0, 0, \
       "icmp.type+icmpv6.type") \
@@ -4606,8 +4598,8 @@ enum {
       "icmp.code+icmpv6.code") \
     X(ICMP_ID, "icmp_id", NUMBER, ICMP, PKTSEQI_PACKET(icmp_id), 0, 0, \
       "icmp.ident+icmpv6.echo.identifier") \
-    X(PAYLOAD, "payload", TEXT, PACKET, PKTSEQI_PACKET(payload), 0, 0, "") /* CSV: text */ \
-    X(NOTES, "notes", TEXT, PACKET, PKTSEQI_PACKET(notes), 0, 0, "") \
+    X(PAYLOAD, "payload", TEXT, OTHER, PKTSEQI_PACKET(payload), 0, 0, "") /* CSV: text */ \
+    X(NOTES, "notes", TEXT, OTHER, PKTSEQI_PACKET(notes), 0, 0, "") \
     X(POSITION, "position", POSITION, OTHER, PKTSEQI_NONE, 0, 0, "") \
     X(LABEL, "label", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/class/attack/attack_cat/attack_type") \
     X(WORD, "tcp.flags", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
@@ -4666,7 +4658,7 @@ static size_t pktseqi_derived_find(const char *name) {
 // Tells whether a column that is made of packets has whole numbers below 2^32, which are staged as
 // such, as finding the narrowest type of these takes no branch.
 static int pktseqi_known_whole(size_t known) {
-    return !(pktseqi_known[known].is & PKTSEQI_FRACTION);
+    return !(pktseqi_known[known].is & PKTSEQI_IS_FRACTION);
 }
 
 // Returns the bits of the columns without which a rule cannot segment a table.
@@ -5159,21 +5151,6 @@ static int pktseqi_column_texts(const pktseq_column *c) {
 }
 static int pktseqi_column_numbers(const pktseq_column *c) { return c && c->cell && !c->names; }
 
-// Returns the number in a cell.
-static double pktseqi_column_at(const pktseq_column *c, size_t row) {
-    switch (c->type) {
-    case PKTSEQ_CELL_U8: return ((const uint8_t *)c->cell)[row];
-    case PKTSEQ_CELL_U16: return ((const uint16_t *)c->cell)[row];
-    case PKTSEQ_CELL_U32: return ((const uint32_t *)c->cell)[row];
-    default: return ((const double *)c->cell)[row];
-    }
-}
-
-// Returns the number of a text.
-static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
-    return (uint32_t)(int64_t)pktseqi_column_at(c, row);
-}
-
 // Copies the numbers of cells [row, row + count), which the caller knows to be there. Every type is
 // a double here: 2^32 whole numbers are exact in one.
 static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
@@ -5187,6 +5164,18 @@ static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count,
     default: PKTSEQI_LOAD(double);
     }
 #undef PKTSEQI_LOAD
+}
+
+// Returns the number in a cell.
+static double pktseqi_column_at(const pktseq_column *c, size_t row) {
+    double number;
+    pktseqi_cells_load(c, row, 1, &number);
+    return number;
+}
+
+// Returns the number of a text.
+static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
+    return (uint32_t)(int64_t)pktseqi_column_at(c, row);
 }
 
 // Puts staged cells (count), which the column's type can hold, into cells [row, row + count).
@@ -6173,7 +6162,7 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
     *cell = r->row[q->known];
     lacks = (pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
             (pktseqi_request_tcp(q) && !r->has_ports && !r->has_flags);
-    if (is & PKTSEQI_IN_ICMP) {
+    if (is & PKTSEQI_IS_ICMP) {
         cell->size = strcspn(cell->text, ",");  // the message's own, not of what it quotes
         cell->text[cell->size] = 0;
         lacks = !cell->size;
@@ -6182,7 +6171,7 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
         cell->text = r->zero;
         cell->size = 1;
     } else if (q->kind == PKTSEQI_CELL_TEXT && cell->rank > 0 &&
-               ((is & PKTSEQI_IN_ADDRESS) || pktseqi_request_tcp(q))) {
+               ((is & PKTSEQI_IS_ADDRESS) || pktseqi_request_tcp(q))) {
         r->table->counts.many_values += pktseqi_cell_last(cell, r->error);
     }
 }
@@ -6219,8 +6208,8 @@ static int pktseqi_request_clock(const pktseqi_reader *r, const pktseqi_request 
 }
 
 // Reads the cell of a request as a number of its kind; 0 = it is none. Flags may be words, a
-// reserved flag of tshark a number of three bits, an identifier of ICMPv6 hexadecimal, the time of a
-// capture a date; nothing else is a number that does not look like one.
+// reserved flag of tshark a number of three bits, an identifier of ICMPv6 hexadecimal, the time of
+// a capture a date; nothing else is a number that does not look like one.
 static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, double *value) {
     const double max = pktseqi_cells[q->kind].max;  // 0: any number
     const char *text = q->cell.text;
@@ -6372,83 +6361,46 @@ static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Repeats a byte eight times: arithmetic on such numbers works on eight characters at once (SWAR).
-#define PKTSEQI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
-
-// Loads eight characters as a number, the first the lowest byte; compilers make it a single load
-// where that is the byte order of the machine.
-static uint64_t pktseqi_load8(const char *text) {
-    const unsigned char *c = (const unsigned char *)text;
-    return (uint64_t)c[0] | (uint64_t)c[1] << 8 | (uint64_t)c[2] << 16 | (uint64_t)c[3] << 24 |
-           (uint64_t)c[4] << 32 | (uint64_t)c[5] << 40 | (uint64_t)c[6] << 48 |
-           (uint64_t)c[7] << 56;
+// Reads a whole number of at most eight digits at text. Returns where it ends, or NULL if there is
+// none; a longer one ends within its digits, so that the row is read the general way.
+static const char *pktseqi_fast_whole(const char *text, uint32_t *value) {
+    const char *p = text;
+    for (*value = 0; *p >= '0' && *p <= '9' && p < text + 8; ++p)
+        *value = 10 * *value + (uint32_t)(*p - '0');
+    return p == text ? NULL : p;
 }
 
-// Returns which byte is the lowest of those whose top bit is set; at least one is, and no other
-// bits are set.
-// The product moves the constant up by as many bytes, and that number comes to the top.
-static size_t pktseqi_first_mark(uint64_t marks) {
-    return (size_t)((((marks & (0 - marks)) >> 7) * 0x0001020304050607u) >> 56);
-}
-
-// Counts the digits at the beginning of the eight characters at text, and computes their value.
-// Neighbours are combined: eight digits, four pairs, two fours, one number.
-static size_t pktseqi_digits8(const char *text, uint64_t *value) {
-    uint64_t d = pktseqi_load8(text) ^ PKTSEQI_EIGHT('0');  // digits become 0 to 9
-    uint64_t others = (((d & PKTSEQI_EIGHT(0x7f)) + PKTSEQI_EIGHT(0x76)) | d) & PKTSEQI_EIGHT(0x80);
-    size_t count = others ? pktseqi_first_mark(others) : 8;
-    *value = 0;
-    if (count == 0) return 0;
-    d <<= 64 - 8 * count;  // what follows is pushed out, zeros come before
-    d = (10 * d + (d >> 8)) & 0x00ff00ff00ff00ffu;
-    d = (100 * d + (d >> 16)) & 0x0000ffff0000ffffu;
-    *value = (10000 * d + (d >> 32)) & 0xffffffffu;
-    return count;
-}
-
-// Returns where an unquoted cell ends: at the next separator (eight times in `separators`) or
-// control character below 16. There is one, for the row ends; up to 7 bytes after it are read,
-// which csv's window has. A byte minus one borrows, and so sets its top bit, if it was 0; the first
-// byte that shows so is exact, those above it may have been lent from.
-static const char *pktseqi_fast_end(const char *p, uint64_t separators) {
-    for (;; p += 8) {
-        uint64_t w = pktseqi_load8(p), x = w ^ separators;
-        uint64_t marks = ((x - PKTSEQI_EIGHT(1)) & ~x) | ((w - PKTSEQI_EIGHT(0x10)) & ~w);
-        marks &= PKTSEQI_EIGHT(0x80);  // what borrows disturb is above the first mark
-        if (marks) return p + pktseqi_first_mark(marks);
-    }
+// Returns where an unquoted cell ends: at the next separator or control character below 16. There
+// is one, for the row ends. (Eight characters at a time, by arithmetic on 64-bit words, were no
+// faster with gcc, and a tenth slower with clang.)
+static const char *pktseqi_fast_end(const char *p, char separator) {
+    while (*p != separator && (unsigned char)*p >= 16) ++p;
+    return p;
 }
 
 // Reads the cell that begins at p into place `at` of the block. Returns where it ends, or NULL if
-// it is not what most are: then the caller gives the row up, whatever was written. Reads up to 16
-// bytes after it: csv's window has them. Whole numbers of at most eight digits are one load and
-// three multiplications, where numbers with a point need two; longer ones do not end where they
-// should, and so go the general way. Through int64_t, since x86 converts only signed numbers in one
-// instruction.
+// it is not what most are: then the caller gives the row up, whatever was written.
 static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_request *q,
-                                     const char *p, uint64_t separators, size_t at) {
+                                     const char *p, size_t at) {
     double *number = &q->staged->number[at];
-    uint32_t *whole = &q->staged->text[at];
-    uint64_t value;
-    size_t size;
+    uint32_t *whole = &q->staged->text[at], position;
     const char *end;
     switch (q->kind) {
     case PKTSEQI_CELL_NUMBER:
-        return pktseqi_number_scan(p, r->csv->data + r->csv->size + PKTSEQI_CSV_PAD, number);
+        return pktseqi_number_scan(p, r->csv->data + r->csv->size, number);
     case PKTSEQI_CELL_FLAG:
         *whole = (uint32_t)(*p - '0');
         return *p == '0' || *p == '1' ? p + 1 : NULL;
     case PKTSEQI_CELL_PORT:
-        size = pktseqi_digits8(p, &value);
-        *whole = (uint32_t)value;
-        return size && value <= 65535 ? p + size : NULL;
+        end = pktseqi_fast_whole(p, whole);
+        return *whole <= 65535 ? end : NULL;
     case PKTSEQI_CELL_POSITION:
-        size = pktseqi_digits8(p, &value);
-        *number = (double)(int64_t)value;
-        return size ? p + size : NULL;
+        end = pktseqi_fast_whole(p, &position);
+        *number = position;
+        return end;
     case PKTSEQI_CELL_TEXT: break;
     }
-    end = pktseqi_fast_end(p, separators);
+    end = pktseqi_fast_end(p, r->csv->separator);
     if (*p == '"' || (end == p && (q->asked & PKTSEQI_ASKED_FIELD)) ||
         !pktseqi_texts_find(&q->texts, pktseqi_request_column(r, q), p, (size_t)(end - p), whole))
         return NULL;
@@ -6463,11 +6415,10 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
 // these 2.3 times as fast; but tshark quotes, and a cell there means what the row's others say.)
 static const char *pktseqi_fast_row(const pktseqi_reader *r, const char *p) {
     const char separator = r->csv->separator;
-    const uint64_t separators = PKTSEQI_EIGHT((unsigned char)separator);
     const size_t at = r->table->rows - r->flushed;
     for (size_t i = 0; i < r->cells; ++i) {
-        if (r->asker[i]) p = pktseqi_fast_cell(r, r->asker[i], p, separators, at);
-        else p = *p == '"' ? NULL : pktseqi_fast_end(p, separators);
+        if (r->asker[i]) p = pktseqi_fast_cell(r, r->asker[i], p, at);
+        else p = *p == '"' ? NULL : pktseqi_fast_end(p, separator);
         if (!p) return NULL;
         if (i + 1 < r->cells) {
             if (*p++ != separator) return NULL;
@@ -7912,8 +7863,8 @@ PKTSEQ_DEF void pktseq_tracker_tick(pktseq_tracker *tracker, double now) {
 // Turns on the counters that a derived column is made of, after without_pairs and without_sources
 // have turned all off: they take two thirds of a packet's time.
 static void pktseqi_tracker_needs(pktseq_tracker *tracker, size_t known) {
-    if (pktseqi_known[known].is & PKTSEQI_IN_PAIR) tracker->without_pairs = 0;
-    if (pktseqi_known[known].is & PKTSEQI_IN_SOURCE) tracker->without_sources = 0;
+    if (pktseqi_known[known].is & PKTSEQI_IS_PAIR) tracker->without_pairs = 0;
+    if (pktseqi_known[known].is & PKTSEQI_IS_SOURCE) tracker->without_sources = 0;
 }
 
 PKTSEQ_DEF void pktseq_tracker_free(pktseq_tracker *tracker) {
@@ -8065,7 +8016,7 @@ static int pktseqi_segment_row(pktseqi_segmenter *c, size_t row, size_t at, uint
 // Returns 1 if this column of packets is a text: both addresses and the protocol, which follow each
 // other in the registry.
 static int pktseqi_packet_text(size_t known) {
-    return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IN_ADDRESS;
+    return known == PKTSEQI_COL_PROTOCOL || pktseqi_known[known].is & PKTSEQI_IS_ADDRESS;
 }
 
 // Stages a column of the first (count) packets of the batch.
@@ -8675,7 +8626,7 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
         pktseqi_request *q = &r->request[i];
         int text = pktseqi_packet_text(q->known), flag = pktseqi_known[q->known].bits != 0;
         int field = q->asked & PKTSEQI_ASKED_FIELD;
-        int has = pktseqi_known[q->known].is & PKTSEQI_IN_PACKET;
+        int has = q->known < PKTSEQI_COL_POSITION;
         if (!has && field && !pktseqi_request_made(q))
             return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q is missing: a capture does not have it", q->name);
