@@ -1506,8 +1506,11 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
                                           double score, int above, double packets,
                                           double unknown);
 
-// Counts the name of an unknown packet, such as "UDP/443" (transport, lower port), cut to 23 bytes.
-PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name);
+// Counts an unknown packet by a name such as "UDP/443": transport and lower port, which is the
+// service's; without ports (ICMP) the transport alone. Does nothing with NULL.
+//   transport   an IP protocol number
+PKTSEQ_DEF void pktseq_drift_unknown(pktseq_drift *drift, unsigned transport, unsigned src_port,
+                                     unsigned dst_port);
 
 enum { PKTSEQ_DRIFT_ABOVE = 1, PKTSEQ_DRIFT_UNKNOWN = 2, PKTSEQ_DRIFT_SCORES = 4 };
 
@@ -14642,12 +14645,11 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
 //     unknown    of the packets > 2 unknown at calibration + 2 %
 //     scores     largest gap    > 0.25 + 1.63 sqrt(dispersion / m)            m sequences
 //
-// Three questions, each with a limit: are more sequences above the threshold than were promised,
-// are more packets of kinds that the codec has no category for, are scores distributed otherwise,
-// also far below the threshold? All that is kept are sums, so a drift's size does not grow with the
-// traffic. Scores are compared at seven octiles of the normal ones, which the detector has.
-// What cannot be told: whether a flood of attacks or new normal traffic is the reason. Of 19 later
-// parts of normal recordings one was called drifted, learned from five minutes.
+// Three shares are compared with their limits: of sequences above the threshold, of packets that
+// the codec has no category for, and of scores below each of seven octiles of the normal ones,
+// which notices changes far below the threshold, too. Only sums are kept, so a drift's size does
+// not grow with the traffic. A verdict cannot tell a flood of attacks from new normal traffic. Of
+// 19 later parts of normal recordings one was called drifted, with a model of five minutes.
 enum { PKTSEQI_OCTILE = (PKTSEQ_QUANTILES - 1) / 8 };
 
 PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_detector *detector,
@@ -14657,9 +14659,9 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
     if (!drift || !detector || !pktseqi_finite(&score) || !(unknown >= 0 && unknown <= packets) ||
         !pktseqi_finite(&packets))
         return PKTSEQ_ERROR_ARGUMENT;
-    // an exponential window: what came w sequences ago counts 1/e
+    // an exponential window: the weight of a sequence is 1/e after `window` more
     fade = drift->window > 1 ? 1 - 1 / drift->window : 1;
-    // sums of weights and of their squares tell how many sequences the window is worth
+    // both sums together give the effective number of sequences, see pktseq_drift_verdict
     drift->sequences = drift->sequences * fade + 1;
     drift->squares = drift->squares * fade * fade + 1;
     drift->packets = drift->packets * fade + packets;
@@ -14668,45 +14670,48 @@ PKTSEQ_DEF pktseq_status pktseq_drift_add(pktseq_drift *drift, const pktseq_dete
     for (int k = 0; k < 7; ++k)
         drift->below[k] = drift->below[k] * fade +
                           (score <= detector->scores.quantile[(k + 1) * PKTSEQI_OCTILE]);
-    drift->named *= fade;  // names of its packets may have been counted before or come after
+    drift->named *= fade;
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] *= fade;
     return PKTSEQ_OK;
 }
 
-// The summary of Misra and Gries 1982 (Sci. Comput. Program. 2): a name that has no counter takes
-// the smallest one if that has faded below 1, or else lowers all by 1. Counts are lower bounds, and
-// what makes more than a ninth of the names has a counter.
-PKTSEQ_DEF void pktseq_drift_name(pktseq_drift *drift, const char *name) {
-    char cut[sizeof drift->name[0]];
+// The summary of Misra and Gries 1982 (Sci. Comput. Program. 2): a name without a counter takes the
+// smallest one if that is below 1, else all counters lose 1. So counts are lower bounds, and every
+// name that is more than a ninth of all has a counter.
+PKTSEQ_DEF void pktseq_drift_unknown(pktseq_drift *drift, unsigned transport, unsigned src_port,
+                                     unsigned dst_port) {
+    char name[sizeof drift->name[0]];  // the longest is "UDP-Lite/65535"
+    pktseqi_text text = pktseqi_text_fixed(name, sizeof name);
     int min = 0;
-    if (!drift || !name) return;
-    pktseqi_text_cut(cut, sizeof cut, name);
+    if (!drift) return;
+    pktseqi_put_text(&text, pktseqi_transport_name(transport));
+    if (src_port || dst_port)
+        pktseqi_put(&text, "/%z", (size_t)(src_port < dst_port ? src_port : dst_port));
     drift->named += 1;
     for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) {
-        if (strcmp(drift->name[k], cut) == 0 && drift->name_count[k] > 0) {
+        if (strcmp(drift->name[k], name) == 0 && drift->name_count[k] > 0) {
             drift->name_count[k] += 1;
             return;
         }
         if (drift->name_count[k] < drift->name_count[min]) min = k;
     }
-    // fading counters need not be 0 to be worth less than one that comes now
     if (drift->name_count[min] < 1) {
-        memcpy(drift->name[min], cut, sizeof cut);
+        pktseqi_text_cut(drift->name[min], sizeof name, name);
         drift->name_count[min] = 1;
     } else {
         for (int k = 0; k < PKTSEQ_DRIFT_NAMES; ++k) drift->name_count[k] -= 1;
     }
 }
 
-// Returns the largest difference between the distributions of scores, where both are known: at
-// octiles. Where scores repeat, several quantiles are the same, and the last of them counts.
+// Returns the largest difference between the distributions of the scores and of normal ones, at the
+// seven octiles. Where scores repeat, several quantiles are equal, and the last of them counts.
 static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_detector *d) {
     const double *q = d->scores.quantile;
     double max = 0;
     for (int k = 1; k < 8; ++k) {
         int j = k * PKTSEQI_OCTILE;
         double off;
-        // `below` counts scores up to this one, so all quantiles that equal it are below, too
+        // `below` includes scores that equal the octile, so all quantiles that do are included
         while (j + 1 < PKTSEQ_QUANTILES && q[j + 1] <= q[k * PKTSEQI_OCTILE]) ++j;
         off = fabs(drift->below[k - 1] / drift->sequences - (double)j / (PKTSEQ_QUANTILES - 1));
         if (off > max) max = off;
@@ -14714,7 +14719,7 @@ static double pktseqi_drift_distance(const pktseq_drift *drift, const pktseq_det
     return max;
 }
 
-// Finds the most frequent name. Its count is a lower bound, so the share is "at least".
+// Finds the most frequent name. Its count is a lower bound, and so is its share.
 static void pktseqi_drift_most(const pktseq_drift *drift, pktseq_verdict *verdict) {
     double max = 0;
     verdict->name = "";
@@ -14736,21 +14741,22 @@ PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_
     pktseqi_drift_most(drift, &v);
     v.expected = rate;
     v.unknown_expected = detector->unknown;
-    // Kish's effective number of sequences: those that have faded say less. 100, but for rounding.
+    // Kish's effective number of sequences, since faded ones count less; 100, but for rounding
     n = drift->squares > 0 ? drift->sequences * drift->sequences / drift->squares : 0;
     v.judged = n >= 99.5;
     if (v.judged) {
-        // hysteresis: who was over a limit must fall below 0.7 of it, bits as PKTSEQ_DRIFT_..
+        // hysteresis: what was above its limit must fall below 0.7 of it, so that verdicts do not
+        // alternate; the bits are PKTSEQ_DRIFT_..
         for (unsigned k = 0; k < 3; ++k) slack[k] = drift->drifted >> k & 1 ? 0.7 : 1;
         chance = detector->dispersion / n;
-        // of the calibration and of these n sequences, which both are samples
+        // calibration and these n sequences are both samples: their variances add up
         variance = rate > 0 ? pktseqi_rate_variance(detector, rate) + chance / rate : 0;
         v.above = drift->above / drift->sequences;
-        // at a rate of 0, five sequences above the highest that was seen
+        // at rate 0, five sequences above the highest score of the calibration
         v.above_limit = slack[0] * (rate > 0 ? rate * exp(1.96 * sqrt(variance)) : 5 / n);
         v.unknown = drift->packets > 0 ? drift->unknown / drift->packets : 0;
-        // twice as many as in calibration are common in other normal traffic, and 2 % where there
-        // were next to none
+        // other normal traffic often has twice as many as the calibration, and 2 % where that had
+        // almost none
         v.unknown_limit = slack[1] * (2 * v.unknown_expected + 0.02);
         v.distance = pktseqi_drift_distance(drift, detector);
         // 1.63 / sqrt(n): the 99 % quantile of Kolmogorov's statistic
@@ -14759,17 +14765,18 @@ PKTSEQ_DEF pktseq_status pktseq_drift_verdict(pktseq_drift *drift, const pktseq_
         if (v.unknown > v.unknown_limit) v.drifted |= PKTSEQ_DRIFT_UNKNOWN;
         if (v.distance > v.distance_limit) v.drifted |= PKTSEQ_DRIFT_SCORES;
     }
-    drift->drifted = v.drifted;  // for the next time; also cleared where too few are left to judge
+    drift->drifted = v.drifted;  // 0, too, if there are too few sequences to judge
     *verdict = v;
     return PKTSEQ_OK;
 }
 
 // ---- >>stream: a sequence whose packets come one at a time -----------------------------------
 
-// A stream holds what a forward pass holds between two packets: the hidden state, the packet before
-// (the next token) and, free running, the last forecast. Its steps are those of >>forward with a
-// batch of one, so a stream's score is the file's to the bit. Two doors lead in: dense packets, and
-// the packed ones of a watcher, which keeps the packet before itself.
+// A stream holds what a forward pass holds between two packets: the hidden state, the previous
+// packet (the next token) and, free running, the last forecast. Its steps are those of >>forward
+// with a batch of one, so a stream's score is the file's to the bit. pktseq_stream_push takes dense
+// packets. A watcher pushes packed ones, since of 640 features 10 are not zero, and keeps the
+// previous packet itself.
 
 PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_model *model,
                                             const pktseq_detector *detector,
@@ -14796,14 +14803,14 @@ PKTSEQ_DEF pktseq_status pktseq_stream_init(pktseq_stream *stream, const pktseq_
     stream->last = stream->gate + 4 * H;
     stream->out = stream->last + O;
     stream->token = stream->out + O;
-    stream->model = model;  // both are borrowed, and must outlive the stream
+    stream->model = model;
     stream->detector = detector;
     pktseq_stream_reset(stream);
     return pktseqi_ok(err);
 }
 
-// A sequence begins with h = 0 and, if no packet came before, the token 0: last serves as that.
-// What else is in the arrays is written before it is read.
+// A sequence begins with h = 0 and, in `last`, the token 0. The other arrays are written before
+// they are read.
 PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
     if (!stream || !stream->h) return;
     memset(stream->h, 0, stream->model->config.hidden * sizeof *stream->h);
@@ -14812,21 +14819,34 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
     stream->network = stream->context = 0;
 }
 
-// Which packet a decoder step takes in, the packet before it being p[i - 1]:
+// What a decoder step takes as its token:
 //
-//     step                        one step ahead      free running
-//     first, START_INPUT          p[i - 1], or 0      the same
-//     first, START_TARGET         p[i] itself         the same
-//     later                       p[i - 1]            the forecast before
+//     step                        one step ahead           free running
+//     first, START_INPUT          previous packet, or 0    the same
+//     first, START_TARGET         the packet itself        the same
+//     later                       previous packet          last forecast
 //
 // START_TARGET is the reference's habit: the first forecast has seen what it forecasts.
+typedef enum pktseqi_source {
+    PKTSEQI_PREVIOUS, PKTSEQI_ITSELF, PKTSEQI_FORECAST
+} pktseqi_source;
 
-// Runs one step of one of the GRUs; the next state becomes the state. The kernels write the next
-// state beside the old one, which all its units still read.
-//   x       (D of the GRU)
-//   entry   what is not zero of the input, instead of x; or NULL
-static void pktseqi_stream_step(pktseq_stream *stream, pktseqi_gru gru, const pktseq_real *x,
+// Returns the source of the token of the next step, which is one of the decoder.
+static pktseqi_source pktseqi_stream_source(const pktseq_stream *stream) {
+    const pktseq_config *config = &stream->model->config;
+    if (stream->packets == config->inputs)
+        return config->start == PKTSEQ_START_TARGET ? PKTSEQI_ITSELF : PKTSEQI_PREVIOUS;
+    return stream->detector->options.one_step_ahead ? PKTSEQI_PREVIOUS : PKTSEQI_FORECAST;
+}
+
+// Runs one step of a GRU; the next state becomes the state. The kernels write the next state beside
+// the old one, which all units still read.
+//   decoder   0 = the encoder
+//   x         (D of the GRU)
+//   entry     the nonzero entries of the input instead of x; or NULL
+static void pktseqi_stream_step(pktseq_stream *stream, int decoder, const pktseq_real *x,
                                 const pktseqi_nonzero *entry) {
+    pktseqi_gru gru = pktseqi_gru_of(&stream->model->config, &stream->model->tensor, decoder);
     pktseqi_step step;
     step.count = 1;
     step.x = x;
@@ -14842,10 +14862,10 @@ static void pktseqi_stream_step(pktseq_stream *stream, pktseqi_gru gru, const pk
     memcpy(stream->h, stream->h2, gru.H * sizeof *stream->h);
 }
 
-// Returns what pktseqi_output and pktseqi_network_score make of a surprisal, to the bit, without
-// the outputs that do not count and all probabilities but the one of what came. In stream->out
-// remain, of each group that counts, numbers that rise with the probabilities: enough to name the
-// class that was expected most.
+// Returns the surprisal that pktseqi_output and pktseqi_network_score compute, to the bit, but
+// without outputs of weight 0, and with no probability but that of the class that came. Leaves in
+// stream->out, for each group with a weight, numbers that rise with the probabilities: enough to
+// name the class that was expected most.
 static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_truth *truth,
                                        double *part) {
     const pktseqi_kernels *kernels = pktseqi_choose();
@@ -14861,7 +14881,7 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
         pktseqi_output_rows(kernels, model, stream->h, 0, 1, group->first, group->count, out);
         if (group->kind == PKTSEQ_GROUP_CLASS) {
             size_t hot = pktseqi_truth_hot(truth, group, g);
-            if (hot < group->count) {  // of an unknown class p stays 0, and the forecast is raw
+            if (hot < group->count) {  // for an unknown class p stays 0, and the outputs are raw
                 total = kernels->exp(out, group->count, kernels->max(out, group->count));
                 p = out[hot] * (1 / total);  // as pktseqi_link scales, in the same two roundings
             }
@@ -14875,27 +14895,25 @@ static double pktseqi_stream_surprisal(pktseq_stream *stream, const pktseqi_trut
     return sum;
 }
 
-// Runs a step of the decoder and adds what the packet that came scores.
-//   token   (O), or NULL: entry (G), what is not zero of it
-//   part    (groups + C) what each group and field of the context adds; or NULL. Who asks for it is
-//           a watcher, whose packets are packed, and does not need all of the forecast
-// Sums are added to here and nowhere else, in the order of packets, as pktseqi_pair_sums does.
+// Runs a step of the decoder and adds the scores of the packet that came to the sums, as
+// pktseqi_pair_sums does.
+//   token   (O), or NULL: entry (G), its nonzero entries after LeakyReLU
+//   part    (groups + C) out, what each group and field of the context adds; or NULL. Only a
+//           watcher passes it, whose packets are packed and which needs no whole forecast
 static void pktseqi_stream_forecast(pktseq_stream *stream, const pktseq_real *token,
                                     const pktseqi_nonzero *entry, const pktseqi_truth *truth,
                                     const pktseq_real *c, double *part) {
     const pktseq_model *model = stream->model;
     const pktseq_detector *d = stream->detector;
-    // LeakyReLU first; entries have it already
     if (token) pktseqi_token(token, model->config.out, stream->token);
-    pktseqi_stream_step(stream, pktseqi_gru_of(&model->config, &model->tensor, 1), stream->token,
-                        token ? NULL : entry);
+    pktseqi_stream_step(stream, 1, stream->token, token ? NULL : entry);
     if (part && d->options.one_step_ahead && d->options.measure == PKTSEQ_MEASURE_SURPRISAL) {
         stream->network += pktseqi_stream_surprisal(stream, truth, part);
-    } else {  // free running needs all outputs, since they are the next token
+    } else {  // free running, all outputs are needed: they are the next token
         pktseqi_output(pktseqi_choose(), model, stream->h, 0, 1, stream->out);
         stream->network += pktseqi_network_score(d, model->config.group, stream->out, truth, part);
     }
-    // the context is known when its packet is: it is scored, not forecast
+    // the context is known with its packet: it is scored, not forecast
     if (d->options.context > 0)
         stream->context += pktseqi_context_score(d, c, part ? part + d->groups : NULL);
 }
@@ -14908,52 +14926,46 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
         return PKTSEQ_ERROR_ARGUMENT;
     config = &stream->model->config;
     if (stream->packets < config->inputs) {
-        pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0), x, NULL);
+        pktseqi_stream_step(stream, 0, x, NULL);
     } else {
+        pktseqi_source source = pktseqi_stream_source(stream);
         pktseqi_truth truth = {y, NULL, NULL};
-        // the packet before, unless it is the first forecast and the model starts from the target
-        // itself, or free running and not the first
-        const pktseq_real *from = stream->last;
-        if (stream->packets == config->inputs && config->start == PKTSEQ_START_TARGET) from = y;
-        if (stream->packets > config->inputs && !stream->detector->options.one_step_ahead)
-            from = stream->out;
-        pktseqi_stream_forecast(stream, from, NULL, &truth, c, NULL);
+        pktseqi_stream_forecast(stream,
+                                source == PKTSEQI_ITSELF     ? y
+                                : source == PKTSEQI_FORECAST ? stream->out
+                                                             : stream->last,
+                                NULL, &truth, c, NULL);
     }
     memcpy(stream->last, y, config->out * sizeof *y);  // y may be gone at the next call
     ++stream->packets;
     return PKTSEQ_OK;
 }
 
-// Takes a packed packet that fits, row (F), with its context c (C). What the packet before was is
-// kept by the caller: a watcher lends one stream to thousands of sequences.
-//   before   (F) the packet before, or NULL for the first
-//   entry    (groups) scratch: the packet before as a token
+// Adds a packed packet of the model's format, row (F), with its context c (C). The caller keeps the
+// previous packet: a watcher lends one stream to thousands of sequences.
+//   before   (F) the previous packet, or NULL for the first
+//   entry    (groups) scratch: the token
 //   part     (groups + C) out
 static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packing *packing,
                                        const pktseq_real *before, const pktseq_real *row,
                                        const pktseq_real *c, pktseqi_nonzero *entry,
                                        double *part) {
-    const pktseq_config *config = &stream->model->config;
-    if (stream->packets < config->inputs) {
+    if (stream->packets < stream->model->config.inputs) {
         // the encoder takes dense packets: the reference has three, recommended models none
         for (size_t f = 0; f < packing->fields; ++f)
             pktseqi_unpack(&packing->field[f], row[f], stream->token);
-        pktseqi_stream_step(stream, pktseqi_gru_of(config, &stream->model->tensor, 0),
-                            stream->token, NULL);
+        pktseqi_stream_step(stream, 0, stream->token, NULL);
     } else {
+        pktseqi_source source = pktseqi_stream_source(stream);
         pktseqi_truth truth = {NULL, packing, row};
-        int begins = stream->packets == config->inputs;  // the decoder's first step
-        // the token is the forecast before; else what is not zero of a true packet, as entries
-        int fed_back = !begins && !stream->detector->options.one_step_ahead;
-        pktseqi_packed_token(packing, begins && config->start == PKTSEQ_START_TARGET ? row : before,
-                             entry);
-        pktseqi_stream_forecast(stream, fed_back ? stream->out : NULL, entry, &truth, c, part);
+        pktseqi_packed_token(packing, source == PKTSEQI_ITSELF ? row : before, entry);
+        pktseqi_stream_forecast(stream, source == PKTSEQI_FORECAST ? stream->out : NULL, entry,
+                                &truth, c, part);
     }
     ++stream->packets;
 }
 
-// Any number of packets may still come: sums are kept, not means.
-// The score so far is that of a sequence which ends here: by_length looks at the packets pushed.
+// The score of a sequence that ends here: by_length uses the packets pushed so far.
 PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double *score) {
     pktseqi_sums sums;
     // model and detector are borrowed, and may have been freed: then their pointers are NULL
@@ -14975,94 +14987,94 @@ PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream) {
 
 // ---- >>watch: packets in, alarms out ----------------------------------------------------------
 
-// A packet goes through tracker (which sequence is it of?), encode (its features, as the codec
-// makes them of a file) and the stream of its sequence. One stream is lent to every sequence in
-// turn: what must outlive a packet lies in the sequence's slot, a block of slot_size bytes:
+// A packet goes through the tracker (which finds its sequence), encode (which computes its
+// features as the codec does for a file) and the stream of its sequence. One stream is lent to each
+// sequence in turn; what must outlive a packet is in the sequence's slot, a block of slot_size
+// bytes:
 //
-//     pktseqi_watched   pktseqi_blame of each part   since   h   (free running: out)   row
+//     pktseqi_watched   pktseqi_blame of each term   since   h   (free running: out)   row
 //
-// Slots are numbered by the tracker and never move on their own; their array grows with the number
-// that is open at once.
+// The tracker numbers the slots. Their array grows with the number of sequences open at once.
 
 // The life of a sequence:
 //
-//     packets   1 .. N     encoder; nothing is scored
-//               N+1 ..     each adds to both sums, and to the blames of its parts
-//               4, 8, 16   running score: above the threshold? then an alarm, once
+//     packets   1 .. N     encoder; not scored
+//               N+1 ..     each adds to both sums, and to the blame of each term
+//               4, 8, 16   running score: if it is above the threshold, one alarm
 //     its end   idle, at max_length, evicted, or by a tick:
-//                          score: above the threshold, or an alarm before? then one with `ended`
-//                          drift and adapt take it, if a packet of it was scored
+//                          score: if it is above the threshold or there was an alarm, one `ended`
+//                          drift and adapt use it, if a packet of it was scored
 //
-// A slot has 1,256 bytes with the recommended model, 600 of them the alarm that it may become and
-// 256 the hidden state. A packet takes 3.8 us on one core (bench live).
+// A slot has 1,256 bytes with the recommended model: 600 for the alarm that it may become, 256 for
+// the hidden state. A packet takes 3.8 us on one core (bench live).
 
-// What one group of outputs or one field of the context has added to a sequence's score.
-// float: an alarm shows three digits, and there are 15 of these in each slot.
+// What one term, a group of outputs or a field of the context, has added to a sequence's score.
+// float: an alarm shows three digits, and a slot has 15 of these.
 typedef struct pktseqi_blame {
-    float sum, worst;       // of one packet, and the packet where it added most:
-    float expected, seen;   // see pktseqi_term_values
+    float sum, worst;       // worst: the most that a packet added,
+    float expected, seen;   // and of that packet: see pktseqi_term_values
     uint32_t packet;
 } pktseqi_blame;
 
-// A sequence that is open, or has been: a slot is cleared when the next one begins there.
+// A sequence that is open, or was: a slot is cleared when the next one begins there.
 typedef struct pktseqi_watched {
-    pktseq_alarm alarm;     // as far as it is known; reasons are made when one is raised
-    double network, context;  // sums of the stream over the packets scored so far
-    uint64_t token;         // of the packet where the token's group added most
-    char token_protocol[24];  // the rest of that token's text, as the codec may not have it
-    double highest;         // running score, for what adapts; -DBL_MAX before there is one
-    uint32_t unknown;       // packets with a text that the codec does not know
+    pktseq_alarm alarm;     // as far as it is known; reasons are found when it is raised
+    double network, context;  // the stream's sums over the packets scored so far
+    uint64_t token;         // of the packet that added most to the token's term
+    char token_protocol[24];  // the rest of that token's text, which the codec may not have
+    double highest;         // running score so far, for adapt; -DBL_MAX: none
+    uint32_t unknown;       // packets with a string that the codec does not know
     int open;               // 0: it has ended, or the slot was never used
 } pktseqi_watched;
 
-// A text that was looked up before: of a token the number that its text is made from, and the
-// protocol; of a column of protocols the protocol alone, and token 0.
+// A cached category. The key is the protocol and, for a token, the number that its text is made
+// from, else 0.
 typedef struct pktseqi_looked {
     uint64_t token;
     uint32_t category;
-    char protocol[20];      // empty = none yet
+    char protocol[20];      // empty = unused
 } pktseqi_looked;
 
-// Places of the table of such texts, by hash: 64 KB for each column of texts. A text is looked up
-// here instead of written out and found among the codec's categories.
+// Entries of that cache, one per hash value: 64 KB for each column of strings. A hit saves writing
+// the string out and searching the codec's categories.
 enum { PKTSEQI_LOOKED = 2048 };
 
-// A field of the codec, ready to be made of packets.
+// A field of the codec, prepared to be computed from packets.
 typedef struct pktseqi_watch_field {
     size_t known;           // column
-    pktseqi_tree tree;      // of the categories of texts
+    pktseqi_tree tree;      // of the categories of strings
     pktseqi_looked *looked; // (PKTSEQI_LOOKED) or NULL
 } pktseqi_watch_field;
 
-// --adapt: normal traffic of today in the place of that of the training. Of the sequences that
-// ended in the last `adapt` seconds the highest scores are kept in a ring, and make a new
-// distribution as fit makes one. Attacks must not teach it: see pktseqi_adapt_takes.
+// Adapting replaces the normal traffic of the calibration by today's. The highest scores of the
+// sequences that ended in the last `adapt` seconds are kept in a ring, and give a new distribution
+// as in >>fit. Attacks must have little effect on it: see pktseqi_adapt_takes.
 
-// A sequence that has ended, for what adapts: the highest of its running scores and its score.
+// A sequence that has ended: the highest of its running scores and its final score.
 typedef struct pktseqi_ended {
     double time, highest;
     uint64_t source;        // hash of its address
-    int above;              // 1: it has raised an alarm, by the threshold of then
+    int above;              // 1: it raised an alarm, by the threshold at that time
 } pktseqi_ended;
 
-// How many are kept, from how many on and after how many more the threshold is made anew. Of 4,096
-// sequences a rate of 0.1 % still has four above it; 200 are the fewest of which a tail of 20 is a
-// tenth. Sorting 4,096 scores takes 0.24 ms: every hundred sequences that is next to nothing.
+// How many are kept, how many are needed, and after how many more the threshold is recomputed. Of
+// 4,096 sequences, a rate of 0.1 % has four above it; 200 are the fewest of which a tail of 20 is a
+// tenth. Sorting 4,096 scores takes 0.24 ms, once every hundred sequences.
 enum { PKTSEQI_ADAPT = 4096, PKTSEQI_ADAPT_MIN = 200, PKTSEQI_ADAPT_INTERVAL = 100 };
 
-// The inside of a watcher. All arrays but those of the slots are in one block.
+// The inside of a watcher. All arrays but the slots are in one block.
 typedef struct pktseqi_watching {
     const pktseq_codec *codec;
     pktseq_stream stream;   // lent to each sequence in turn: h and out point into slots
     pktseqi_watch_field *field;  // (field_count)
     pktseq_packing packing; // the codec's
     pktseq_real *row, *c;   // (F) the current packet, packed; (C) its context
-    pktseqi_nonzero *entry; // (groups) the packet before, as a token
+    pktseqi_nonzero *entry; // (groups) the token
     double *part;           // (terms) what the current packet adds to each
     size_t terms;           // groups + C
     pktseqi_ended *ended;   // (PKTSEQI_ADAPT) a ring; none unless it adapts
     double *sorted;         // (PKTSEQI_ADAPT) scratch
-    size_t ended_count, since_threshold;  // in the ring so far; since it was made anew
+    size_t ended_count, since_threshold;  // sequences so far; since the threshold was computed
     void *block;            // field .. sorted
     unsigned char *slots;   // (capacity, slot_size)
     size_t capacity;
@@ -15074,19 +15086,19 @@ static pktseqi_watched *pktseqi_watch_at(const pktseq_watcher *w, size_t slot) {
     return (pktseqi_watched *)(void *)(w->state->slots + slot * w->slot_size);
 }
 
-// Returns a part of a slot.
-static void *pktseqi_watch_part(pktseqi_watched *s, size_t at) {
+// Returns what a slot holds from byte `at` on.
+static void *pktseqi_watch_slot(pktseqi_watched *s, size_t at) {
     return (unsigned char *)s + at;
 }
 
 // ---- a packet's features
 
-// The codec's fields are made of the packet itself, of what the tracker derives (direction,
-// counters of the pair and of the source, the token), and of two packets before. Fields that no
-// packet has were refused by init.
+// The codec's fields are computed from the packet itself, from what the tracker derives (direction,
+// counters of the pair and of the source, the token), and from the first and the previous packet.
+// init refuses fields that no packet has.
 
-// Finds the category of a text; category_count if it has none. The text of a token is only made
-// where it was not seen lately.
+// Returns the category of a string, or category_count if it has none. The text of a token is
+// written out only on a cache miss.
 static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *field,
                                  pktseqi_watch_field *f, const pktseq_tracked *tracked) {
     int token = f->known == PKTSEQI_COL_TOKEN;
@@ -15095,9 +15107,8 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     pktseqi_text t = pktseqi_text_growing(&w->allocator);
     pktseqi_looked *looked;
     uint32_t like = 0;
-    // Any hash will do: a collision costs one search, and an entry is compared before it is
-    // believed. Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4) mixes the upper
-    // bits
+    // Any hash will do: a collision costs one search, since the key is compared. Fibonacci hashing
+    // (Knuth, The Art of Computer Programming 3, 6.4) mixes the upper bits.
     for (size_t i = 0; i < size && i < 20; ++i)
         hash = (hash ^ (unsigned char)tracked->protocol[i]) * 0x9e3779b97f4a7c15u;
     looked = &f->looked[hash >> 40 & (PKTSEQI_LOOKED - 1)];
@@ -15106,7 +15117,7 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
         return looked->category;
     if (token) pktseqi_token_text(&t, word, tracked->protocol);
     else pktseqi_put_text(&t, tracked->protocol);
-    // without memory for the text its category is unknown this time, and is not remembered
+    // out of memory, its category is unknown this time and is not cached
     if (!t.failed && pktseqi_tree_find(&f->tree, (char *const *)(uintptr_t)field->category,
                                        t.data ? t.data : "", t.size, &like))
         category = like;
@@ -15119,12 +15130,11 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     return category;
 }
 
-// Returns a packet's number in a column: of the tracker's columns what it has derived, of others
-// what the capture says.
+// Returns a packet's number in a column: what the tracker has derived, else the packet's own.
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
     pktseqi_staged v;
-    // the counters are the last columns; pktseqi_watch_has has refused others than known ones
+    // the counters are the last columns; pktseqi_watch_has has refused unknown ones
     if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
     if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
     if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
@@ -15132,31 +15142,17 @@ static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
     return v.number[0];
 }
 
-// Tells whether this is a column that a packet has, of the kind that the field asks for.
+// Returns 1 if packets have this column, of the kind that the field needs.
 static int pktseqi_watch_has(const pktseq_field *field, size_t known) {
     int text = known == PKTSEQI_COL_PROTOCOL || known == PKTSEQI_COL_TOKEN;
     if (pktseqi_field_texts(field)) return text;
     return !text && (pktseqi_known[known].size || pktseqi_known[known].made_of);
 }
 
-// Counts a packet with a text that the codec does not know, for its sequence and by name, such as
-// "TCP/443": what the verdict on drift will tell.
-static void pktseqi_watch_unknown(pktseq_watcher *w, pktseqi_watched *s,
-                                  const pktseq_packet *packet) {
-    // the lower port is the service's; without ports (ICMP) the transport alone is the name
-    char name[24];
-    pktseqi_text t = pktseqi_text_fixed(name, sizeof name);
-    unsigned lower = packet->src_port < packet->dst_port ? packet->src_port : packet->dst_port;
-    pktseqi_put_text(&t, pktseqi_transport_name(packet->transport));
-    if (packet->src_port || packet->dst_port) pktseqi_put(&t, "/%z", (size_t)lower);
-    pktseq_drift_name(&w->drift, name);
-    ++w->unknown;
-    ++s->unknown;
-}
-
-// Makes row and c of a packet: fields of the context to their place in c, all others to row, in the
-// order of the codec's fields. Returns whether the codec does not know one of its texts.
-//   since   what its sequence looks back to
+// Encodes a packet: fields of the context into c, all others into row, in the order of the codec's
+// fields. Returns 1 if the codec does not know one of its strings.
+//   since   (2 for each field that looks back) its number in the sequence's first packet, and in
+//           the previous one
 static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
                                 const pktseq_tracked *tracked, double *since) {
     pktseqi_watching *state = w->state;
@@ -15171,7 +15167,7 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
                               : row++;
         const pktseqi_kind *kind = pktseqi_kind_of(field);
         double v;
-        int large = 0;  // no packet of a network has a number that is; it would count as 0
+        int large = 0;  // of no interest: a number beyond pktseq_real is encoded as 0
         if (pktseqi_field_texts(field)) {
             size_t category = pktseqi_watch_text(w, field, f, tracked);
             v = category < field->category_count ? (double)category : -1;
@@ -15179,8 +15175,6 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
         } else {
             double number = pktseqi_watch_number(f->known, packet, tracked);
             v = number;
-            // two doubles of the slot for each such field, in the order of fields: its number in
-            // the sequence's first packet, and in the one before
             if (kind->minus) {
                 if (tracked->position == 0) since[0] = since[1] = number;
                 v -= since[kind->minus == PKTSEQI_MINUS_PREVIOUS];
@@ -15197,19 +15191,19 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
 // ---- alarms
 
 // A sequence raises one alarm while it is open, with the first running score above the threshold,
-// and if it has, one more when it ends, with its final score: who listens can close what was
-// opened. Without a running alarm its final score may still raise one. Rules bound how long a
-// sequence can be open (packets and idle time), so every alarm has an end.
+// and then one more when it ends, with its final score: so a listener can close what it opened.
+// Without a running alarm the final score may still raise one. Rules limit how long a sequence can
+// be open (packets and idle time), so every alarm has an end.
 
-// Tells whether a part is the column "token".
-static int pktseqi_watch_is_token(const pktseqi_watching *state, size_t part) {
+// Returns 1 if a term is that of the column "token".
+static int pktseqi_watch_is_token(const pktseqi_watching *state, size_t term) {
     const pktseq_codec *codec = state->codec;
-    return part < codec->groups &&
-           state->field[codec->group_field[part]].known == PKTSEQI_COL_TOKEN;
+    return term < codec->groups &&
+           state->field[codec->group_field[term]].known == PKTSEQI_COL_TOKEN;
 }
 
-// Raises an alarm with its three main reasons. Shares need no scale of length or running score: it
-// is the same for all parts.
+// Raises an alarm with its three main reasons. Shares need no scale of length or of running scores:
+// it is the same for all terms.
 static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double score, int ended) {
     const pktseqi_watching *state = w->state;
     const pktseqi_blame *blame = (const pktseqi_blame *)(s + 1);
@@ -15222,22 +15216,21 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
         pktseq_reason *r = &a->reason[k];
         pktseqi_reason_fill(state->codec, &top, k, b->packet, (double)b->expected, (double)b->seen,
                             r);
-        if (pktseqi_watch_is_token(state, top.term[k]))  // named also if the codec does not know it
+        if (pktseqi_watch_is_token(state, top.term[k]))  // also one that the codec does not know
             pktseq_token_text(s->token, s->token_protocol, r->seen, sizeof r->seen);
     }
-    // the alarm lies in the slot: it is told again at the end, with what has come since
+    // the alarm stays in the slot: it is raised again at the end, with what has come since
     a->reasons = top.count;
     a->ended = ended;
     a->score = score;
     a->threshold = w->options.threshold;
-    w->anomalous += !a->repeated;  // sequences
-    // an alarm at the end without one before is counted as a sequence, but not among those raised
-    w->alarms += !ended;           // as they were raised, not their ends
+    w->anomalous += !a->repeated;  // sequences, with an alarm at any time
+    w->alarms += !ended;           // those of open sequences
     if (w->options.alarm_fn) w->options.alarm_fn(w->options.user_data, a);
     a->repeated = 1;
 }
 
-// Returns the running score of a sequence or, when it has ended, its score; 0 before one packet is
+// Returns the running score of a sequence or, when it has ended, its score; 0 before a packet is
 // scored.
 static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s, int ended) {
     const pktseq_detector *d = w->state->stream.detector;
@@ -15246,21 +15239,20 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
     sums.network = s->network;
     sums.context = s->context;
     sums.packets = s->alarm.packets;
-    // 0 and not the mean of nothing; who has a threshold below 0 gets an alarm for it
+    // not the mean of nothing; a threshold below 0 then gives an alarm
     if (s->alarm.packets <= inputs) return 0;
     return ended ? pktseqi_sums_value(d, inputs, &sums) : pktseqi_sums_running(d, inputs, &sums);
 }
 
-// Tells whether a sequence that has raised an alarm may count as normal: see
-// pktseq_watcher_options.
-// If none of them ever did, the threshold could only fall; if all did, an attacker could raise it.
-// Measured in tests/test_tracker.c: 1,000 alarms of one source move it less than 30 %, and what 50
-// sources do by now is followed within 6,000 sequences.
+// Returns 1 if a sequence that has raised an alarm may count as normal, see pktseq_watcher_options.
+// If none ever did, the threshold could only fall; if all did, an attacker could raise it. Measured
+// in tests/test_tracker.c: 1,000 alarms of one source move it less than 30 %, and a change of 50
+// sources is followed within 6,000 sequences.
 static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *ended) {
     const pktseqi_watching *state = w->state;
     size_t kept = state->ended_count < PKTSEQI_ADAPT ? state->ended_count : (size_t)PKTSEQI_ADAPT;
     double n = 1, all = 1, same = 1;  // sequences, alarms, of this source; this one included
-    // only for sequences with alarms, so that the walk over 4,096 of them is rare
+    // only for sequences with alarms, so this loop over 4,096 of them is rare
     for (size_t i = 0; i < kept; ++i) {
         const pktseqi_ended *e = &state->ended[i];
         if (e->time < ended->time - w->options.adapt) continue;
@@ -15271,9 +15263,9 @@ static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *end
     return all <= 1 + 2 * w->options.false_positive_rate * n && same <= 1 + 0.002 * n;
 }
 
-// Takes a sequence that has ended with this score, and now and then makes the threshold anew. The
-// detector is borrowed and stays as it is: only options.threshold of this watcher moves, and counts
-// in watcher->adapted.
+// Adds a sequence that has ended with this score, and at intervals recomputes the threshold. The
+// detector is borrowed and unchanged: only options.threshold of this watcher moves, which
+// watcher->adapted counts.
 static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, double score) {
     pktseqi_watching *state = w->state;
     const pktseq_detector *detector = state->stream.detector;
@@ -15282,37 +15274,36 @@ static void pktseqi_adapt_add(pktseq_watcher *w, const pktseqi_watched *s, doubl
     pktseqi_ended ended;
     size_t n = 0;
     ended.time = s->alarm.time;
-    // what a threshold is compared with, while the sequence is open and at its end
+    // what is compared with a threshold, while the sequence is open and at its end
     ended.highest = score > s->highest ? score : s->highest;
     ended.source = pktseqi_fnv(PKTSEQI_FNV_START, s->alarm.src, sizeof s->alarm.src);
     ended.above = s->alarm.repeated;
     if (ended.above && !pktseqi_adapt_takes(w, &ended)) return;
-    state->ended[state->ended_count++ % PKTSEQI_ADAPT] = ended;  // in the place of the oldest
-    // a dispersion below 1 is no fitted detector's: its threshold is the caller's own
+    state->ended[state->ended_count++ % PKTSEQI_ADAPT] = ended;  // replaces the oldest
+    // a detector with a dispersion below 1 was not fitted: its threshold is the caller's
     if (++state->since_threshold < PKTSEQI_ADAPT_INTERVAL || detector->dispersion < 1) return;
     for (size_t i = 0; i < state->ended_count && i < PKTSEQI_ADAPT; ++i)
         if (state->ended[i].time >= ended.time - w->options.adapt)
             state->sorted[n++] = state->ended[i].highest;
-    // below two expected alarms nothing bounds a threshold, see pktseq_detector_threshold
+    // with fewer than two expected alarms nothing bounds a threshold: pktseq_detector_threshold
     if (n < PKTSEQI_ADAPT_MIN || (double)n * rate < 2) return;
     state->since_threshold = 0;
-    // a ring in the order of time is of no use here: the distribution needs them sorted
     qsort(state->sorted, n, sizeof *state->sorted, pktseqi_compare_numbers);
-    now = *detector;  // its dispersion stays; its arrays are only borrowed
+    now = *detector;  // with its dispersion; its arrays are only borrowed
     now.sequences = n;
     pktseqi_distribution_fit(&now.running, state->sorted, n);
     w->adapted += pktseq_detector_threshold(&now, 1, rate, &w->options.threshold, NULL, NULL) ==
                   PKTSEQ_OK;
 }
 
-// Ends a sequence: it may raise an alarm now, or again with its final score. The tracker calls it
-// before the slot is used again. user_data: the watcher
+// Ends a sequence: it may raise an alarm now, or again with its final score. The tracker calls this
+// before the slot is reused.   user_data: the watcher
 static void pktseqi_watch_end(void *user_data, size_t slot) {
     pktseq_watcher *w = (pktseq_watcher *)user_data;
     pktseqi_watched *s = pktseqi_watch_at(w, slot);
     double score = pktseqi_watch_score(w, s, 1);
-    ++w->sequences;  // also those of too few packets to be scored
-    if (!s->open) return;  // it never began here
+    ++w->sequences;  // including those too short to be scored
+    if (!s->open) return;  // it never began in this slot
     if (s->alarm.repeated || score > w->options.threshold) pktseqi_watch_raise(w, s, score, 1);
     if (s->alarm.packets > w->state->stream.model->config.inputs) {
         pktseq_drift_add(&w->drift, w->state->stream.detector, score, s->alarm.repeated,
@@ -15322,15 +15313,14 @@ static void pktseqi_watch_end(void *user_data, size_t slot) {
     s->open = 0;
 }
 
-// Returns the float that is nearest to a number, of those that are finite: to convert one beyond
-// them is undefined. NaN stays NaN.
+// Returns the nearest finite float: converting a number beyond them is undefined. NaN stays NaN.
 static float pktseqi_float_of(double v) {
     return v > (double)FLT_MAX ? FLT_MAX : v < -(double)FLT_MAX ? -FLT_MAX : (float)v;
 }
 
-// Notes what each part has added at this packet, and what was expected and seen where it was most.
-// Shares and not sums count in the end, so parts have the scale of one packet. Only an increase of
-// `worst` costs more than an addition: most packets of a sequence are not the worst of any part.
+// Notes what this packet added to each term, and what was expected and seen where that was most.
+// Only shares are shown, so parts are not divided by the number of packets. Only a new `worst`
+// costs more than an addition: most packets of a sequence are not the worst of any term.
 static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
                                 const pktseq_tracked *tracked) {
     const pktseqi_watching *state = w->state;
@@ -15342,7 +15332,7 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
         float part = pktseqi_float_of(state->part[p] * scale);
         double expected, seen;
-        blame->sum += part;  // float: 320 packets lose no digit that is shown
+        blame->sum += part;  // as a float, over 320 packets: no digit that is shown is lost
         if (!(part > blame->worst)) continue;
         pktseqi_term_values(d, codec, p, state->stream.out, &truth, state->c, &expected, &seen);
         blame->worst = part;
@@ -15357,17 +15347,17 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
 
 // ---- the stream of a sequence
 
-// What a sequence needs from packet to packet is little: its hidden state (H), the last packet as a
-// packed row (F numbers, from which the token is made again), both sums, and free running the last
-// forecast (O). Nothing is copied but the row.
+// Little is kept from packet to packet: the hidden state (H), the last packet as a packed row (F
+// numbers, from which the token is computed), both sums, and free running the last forecast (O).
+// Only the row is copied.
 
 // Runs the stream for the current packet in row and c. Its state, and free running its forecast,
-// are the slot's own memory; which packet came before is told by the slot's row.
+// are the slot's own memory; the slot's row is the previous packet.
 static void pktseqi_watch_stream(pktseq_watcher *w, pktseqi_watched *s) {
     pktseqi_watching *state = w->state;
     pktseq_stream *stream = &state->stream;
-    pktseq_real *before = (pktseq_real *)pktseqi_watch_part(s, state->at_row);
-    stream->h = (pktseq_real *)pktseqi_watch_part(s, state->at_h);
+    pktseq_real *before = (pktseq_real *)pktseqi_watch_slot(s, state->at_row);
+    stream->h = (pktseq_real *)pktseqi_watch_slot(s, state->at_h);
     if (!stream->detector->options.one_step_ahead)
         stream->out = stream->h + stream->model->config.hidden;
     // the stream's own h and out stay unused; `memory` is what will be freed
@@ -15388,7 +15378,7 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
     memset(s, 0, w->slot_size);  // blames and the hidden state, too
     s->open = 1;
     s->highest = -DBL_MAX;
-    // who is who is told by the first packet: replies do not swap the ends
+    // the first packet decides which end is the source: replies do not swap them
     a->begin = packet->time;
     memcpy(a->src, packet->src, 16);
     memcpy(a->dst, packet->dst, 16);
@@ -15403,15 +15393,15 @@ static void pktseqi_watch_begin(pktseq_watcher *w, pktseqi_watched *s, const pkt
 }
 
 // Makes room for one more slot. 0 = out of memory. The tracker numbers slots from 0 without gaps,
-// so the next one is at most `used`; rules that follow no connections have one sequence at a time.
+// so the next one is at most `used`; rules without connections have one sequence at a time.
 static int pktseqi_watch_reserve(pktseq_watcher *w) {
     pktseqi_watching *state = w->state;
     const pktseqi_slots *s = &w->tracker.state->table[PKTSEQI_CONNECTIONS];
     size_t max = w->tracker.rule.kind == PKTSEQ_RULE_CONNECTION ? s->limit : 1;
     size_t to = state->capacity ? 2 * state->capacity : 64;
     void *memory;
-    // At the limit the tracker evicts and uses slots again. Doubling copies a slot once on average;
-    // nothing points into slots between two packets.
+    // At the limit the tracker evicts and reuses slots. Doubling copies a slot once on average;
+    // between two packets nothing points into slots.
     if (s->used < state->capacity || state->capacity == max) return 1;
     if (to > max) to = max;
     memory = pktseqi_regrow(&w->allocator, state->slots, state->capacity, to, w->slot_size);
@@ -15431,26 +15421,30 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pkts
     size_t n;
     if (!watcher || !watcher->state) return PKTSEQ_ERROR_ARGUMENT;
     state = watcher->state;
-    // first what can fail, so that a packet that is refused has changed nothing
+    // first all that can fail, so that a refused packet has changed nothing
     if (!pktseqi_watch_reserve(watcher)) return PKTSEQ_ERROR_MEMORY;
-    watcher->tracker.user_data = watcher;  // it may have moved
+    watcher->tracker.user_data = watcher;  // which may have moved
     status = pktseq_tracker_push(&watcher->tracker, packet, &tracked);
     if (status || tracked.dropped) return status;
-    // a sequence that had to end first has ended within tracker_push, by pktseqi_watch_end
+    // if another sequence had to end first, tracker_push has called pktseqi_watch_end
     s = pktseqi_watch_at(watcher, tracked.slot);
     if (tracked.position == 0) pktseqi_watch_begin(watcher, s, packet, &tracked);
     if (pktseqi_watch_encode(watcher, packet, &tracked,
-                             (double *)pktseqi_watch_part(s, state->at_since)))
-        pktseqi_watch_unknown(watcher, s, packet);
+                             (double *)pktseqi_watch_slot(s, state->at_since))) {
+        pktseq_drift_unknown(&watcher->drift, packet->transport, packet->src_port,
+                             packet->dst_port);
+        ++watcher->unknown;
+        ++s->unknown;
+    }
     pktseqi_watch_stream(watcher, s);
-    n = ++s->alarm.packets;  // this one included, as rows of a file are counted
+    n = ++s->alarm.packets;  // including this one
     s->alarm.time = packet->time;
     s->alarm.bytes += packet->length;
-    // a name beyond the transport's is known from the first packet with a payload on
+    // only packets with a payload have a name other than the transport's
     if (strcmp(s->alarm.protocol, "TCP") == 0 || strcmp(s->alarm.protocol, "UDP") == 0)
         pktseqi_text_cut(s->alarm.protocol, sizeof s->alarm.protocol, tracked.protocol);
     if (n > state->stream.model->config.inputs) pktseqi_watch_blame(watcher, s, &tracked);
-    // once it has raised an alarm, nothing more is said of a sequence until its end
+    // after an alarm there is nothing more until the sequence ends
     if (pktseqi_running_now(n) && !s->alarm.repeated) {
         double score = pktseqi_watch_score(watcher, s, 0);
         if (score > s->highest) s->highest = score;
@@ -15467,13 +15461,12 @@ PKTSEQ_DEF void pktseq_watcher_tick(pktseq_watcher *watcher, double now) {
 
 // ---- making a watcher
 
-// Nothing is allocated while packets come, but for slots when more sequences are open than ever
-// before, and for a text that is looked up and not remembered.
+// While packets come, memory is allocated only for slots, when more sequences are open than ever
+// before, and for a string that is not cached.
 
-// Points every array into the block; returns the bytes needed. Looked-up texts are zeros at first.
+// Points every array into the block, or counts if it is NULL; returns the bytes needed.
 static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block) {
     const pktseq_codec *codec = s->codec;
-    // called twice: with block NULL it counts, and pointers are NULL, too
     size_t used = 0, ended = adapts ? PKTSEQI_ADAPT : 0;
     pktseqi_looked *looked;
     s->field = (pktseqi_watch_field *)pktseqi_bump(block, &used, codec->field_count, 1,
@@ -15493,7 +15486,7 @@ static size_t pktseqi_watch_arrays(pktseqi_watching *s, int adapts, char *block)
 }
 
 // Prepares the fields of the codec: finds the column of each among those that packets have, and
-// makes a tree of the categories of texts. On failure the watcher can be freed.
+// builds a search tree of the categories of strings. On failure the watcher can be freed.
 static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) {
     const pktseq_codec *codec = w->state->codec;
     for (size_t i = 0; i < codec->field_count; ++i) {
@@ -15510,16 +15503,14 @@ static pktseq_status pktseqi_watch_fields(pktseq_watcher *w, pktseq_error *err) 
     return PKTSEQ_OK;
 }
 
-// Gets all memory but that of the slots, and lays out a slot. The size of one depends on the model
-// (H), the codec (parts, fields that look back, F) and the options (free running: O), and is told
-// as watcher->slot_size.
+// Allocates all but the slots, and lays out a slot. Its size, watcher->slot_size, depends on the
+// model (H), the codec (terms, fields that look back, F) and the options (free running: O).
 static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model *model,
                                           pktseq_error *err) {
     pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     int adapts = w->options.adapt > 0;
     size_t back = 0, reals = model->config.hidden, bytes;
-    // parts in this order everywhere: groups of outputs, then fields of the context
     state->terms = codec->groups + codec->contexts;
     bytes = pktseqi_watch_arrays(state, adapts, NULL);
     state->block = pktseqi_alloc_zeroed(&w->allocator, pktseqi_plus(bytes, 64), 1);
@@ -15532,7 +15523,7 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     for (size_t f = 0; f < codec->field_count; ++f)
         back += pktseqi_kind_of(&codec->field[f])->minus != PKTSEQI_MINUS_NONE;
     if (!state->stream.detector->options.one_step_ahead) reals += model->config.out;
-    // doubles at multiples of 8; h and row are of pktseq_real, which needs no more
+    // doubles at multiples of 8; pktseq_real needs no more
     state->at_since = (sizeof(pktseqi_watched) + state->terms * sizeof(pktseqi_blame) + 7) / 8 * 8;
     state->at_h = state->at_since + 2 * back * sizeof(double);
     state->at_row = state->at_h + reals * sizeof(pktseq_real);
@@ -15540,8 +15531,8 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     return pktseqi_watch_fields(w, err);
 }
 
-// Puts rule, rate and threshold in the place of zeros: the codec's rule, with the caller's secret
-// for the hashes, and the detector's rate and threshold.
+// Replaces zeros by the codec's rule, with the caller's secret for the hashes, and by the
+// detector's rate and threshold.
 static pktseq_status pktseqi_watcher_options_fill(pktseq_watcher_options *o,
                                                   const pktseq_codec *codec,
                                                   const pktseq_detector *detector,
@@ -15573,7 +15564,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
                                                               sizeof *watcher->state);
     if (!watcher->state) return pktseqi_no_memory(err);
     watcher->state->codec = codec;
-    // each of these leaves what watcher_free can free
+    // whichever of these fails, watcher_free frees what there is
     status = pktseq_stream_init(&watcher->state->stream, model, detector, &watcher->allocator, err);
     if (status == PKTSEQ_OK)
         status = pktseq_tracker_init(&watcher->tracker, &watcher->options.rule,
@@ -15585,7 +15576,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
     }
     watcher->drift.window = 500;  // sequences: eleven minutes of our recording
     watcher->tracker.end_fn = pktseqi_watch_end;
-    // counters that no field asks for are not counted
+    // counters that no field needs are not maintained
     watcher->tracker.without_pairs = watcher->tracker.without_sources = 1;
     for (size_t f = 0; f < codec->field_count; ++f)
         pktseqi_tracker_needs(&watcher->tracker, watcher->state->field[f].known);

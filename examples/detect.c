@@ -502,8 +502,8 @@ static void print_threshold(app *a) {
     }
 }
 
-// Counts the packets with a token that the model does not know by transport and lower port.
-static void count_names(const app *a, size_t f, pktseq_drift *drift) {
+// Counts the packets with a value of field f that the model does not know, by name.
+static void count_unknown(const app *a, size_t f, pktseq_drift *drift) {
     const pktseq_field *field = &a->guard.codec.field[f];
     const pktseq_column *column = pktseq_table_column(&a->table, field->column);
     const pktseq_column *transport = pktseq_table_column(&a->table, "transport");
@@ -518,15 +518,12 @@ static void count_names(const app *a, size_t f, pktseq_drift *drift) {
         unknown[k] = c == field->category_count;
     }
     for (size_t row = 0; unknown && row < a->table.rows; ++row) {
-        char name[32], text[16];
-        double from = pktseq_column_number(src, row), to = pktseq_column_number(dst, row);
         if (!unknown[(size_t)pktseq_column_number(column, row)]) continue;
-        snprintf(name, sizeof name, "%s/%.0f",
-                 alarm_transport(transport && !transport->names
-                                     ? (unsigned)pktseq_column_number(transport, row) : 6, text),
-                 from < to ? from : to);
-        if (!(from > 0 || to > 0)) *strchr(name, '/') = 0;
-        pktseq_drift_name(drift, name);
+        pktseq_drift_unknown(drift,
+                             transport && !transport->names
+                                 ? (unsigned)pktseq_column_number(transport, row) : 6,
+                             (unsigned)pktseq_column_number(src, row),
+                             (unsigned)pktseq_column_number(dst, row));
     }
     free(unknown);
 }
@@ -546,7 +543,7 @@ static void print_verdict(app *a) {
     for (size_t i = 0; i < a->dataset.pairs; ++i)
         pktseq_drift_add(&drift, &a->guard.detector, a->score[i], a->score[i] > a->threshold,
                          i ? 0 : (double)packets, i ? 0 : (double)a->dataset.unknown[most]);
-    if (a->dataset.unknown[most]) count_names(a, most, &drift);
+    if (a->dataset.unknown[most]) count_unknown(a, most, &drift);
     status = pktseq_drift_verdict(&drift, &a->guard.detector, a->rate, &verdict);
     say(a, "verdict     %s\n", verdict_text(text, status ? NULL : &verdict, a->rate));
 }

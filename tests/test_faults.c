@@ -1047,7 +1047,7 @@ static const char *const needs_none[] = {
     "pktseq_codec_schema", "pktseq_model_tensor",
     "pktseq_work_output", "pktseq_work_encoded", "pktseq_detector_threshold", "pktseq_time_text",
     "pktseq_table_naming", "pktseq_detector_rate",
-    "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",
+    "pktseq_drift_add", "pktseq_drift_unknown", "pktseq_drift_verdict",
     "pktseq_label_is_normal", "pktseq_dataset_pair", "pktseq_table_column",
     "pktseq_column_number", "pktseq_column_text",
     "pktseq_version", "pktseq_check_header", "pktseq_status_text",
@@ -1119,7 +1119,7 @@ static void test_none_needed(void) {
     CHECK(!pktseq_detector_threshold(&S.p.detector, 1, 0.001, score, NULL, NULL));
     CHECK(!pktseq_detector_rate(&S.p.detector, 1, score));
     CHECK(!pktseq_drift_add(&drift, &S.p.detector, 1, 0, 1, 0));
-    pktseq_drift_name(&drift, "UDP/443");
+    pktseq_drift_unknown(&drift, 17, 50000, 443);
     CHECK(!pktseq_drift_verdict(&drift, &S.p.detector, 0.01, &verdict));
     CHECK(pktseq_table_naming(NULL) == PKTSEQ_NAMING_UNKNOWN);
     CHECK(pktseq_codec_schema(&S.p.codec).field == S.p.codec.field);

@@ -635,11 +635,18 @@ static void test_drift(void) {
                "%u: %g above, distance %g", v.drifted, v.above, v.distance);
     CHECK(!pktseq_drift_verdict(&drift, &d, -1, &v) && v.drifted == PKTSEQ_DRIFT_SCORES);
     drift_on(&live, &d, &state, 100, 1, 5);
-    for (int i = 0; i < 300; ++i) pktseq_drift_name(&live, i % 3 ? "UDP/443" : i % 2 ? "a" : "b");
-    for (int i = 0; i < 26; ++i) pktseq_drift_name(&live, &"abcdefghijklmnopqrstuvwxyz"[i]);
+    for (unsigned i = 0; i < 300; ++i)  // either port may be the lower one
+        pktseq_drift_unknown(&live, i % 3 ? 17 : 6, i % 3 == 1 ? 443 : 50000,
+                             i % 3 == 2 ? 443 : 60000 + i % 2);
+    for (unsigned i = 0; i < 26; ++i) pktseq_drift_unknown(&live, 6, 100 + i, 200);
     CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v));
     CHECK(v.drifted == PKTSEQ_DRIFT_UNKNOWN && strcmp(v.name, "UDP/443") == 0);
     CHECK_THAT(v.name_share > 0.5 && v.name_share <= 200 / 326.0, "%g", v.name_share);
+    memset(&drift, 0, sizeof drift);
+    pktseq_drift_unknown(&drift, 58, 0, 0);
+    CHECK(!pktseq_drift_verdict(&drift, &d, 0.01, &v) && strcmp(v.name, "ICMPv6") == 0);
+    pktseq_drift_unknown(NULL, 6, 1, 2);
+    CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v));
     for (bad = 0; v.drifted && bad < 100; ++bad) {
         drift_on(&live, &d, &state, 50, 1, 0.1);
         CHECK(!pktseq_drift_verdict(&live, &d, 0.01, &v));

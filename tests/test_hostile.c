@@ -1679,7 +1679,7 @@ static const char *const plain_calls[] = {
     "pktseq_guard_dataset",
     "pktseq_capture_free",
     "pktseq_packet_decode", "pktseq_capture_init", "pktseq_capture_next",  // see test_capture
-    "pktseq_drift_add", "pktseq_drift_name", "pktseq_drift_verdict",  // see test_fit
+    "pktseq_drift_add", "pktseq_drift_unknown", "pktseq_drift_verdict",  // see test_fit
     "pktseq_table_naming"};  // NULL as any table: see test_faults
 
 // No function may be forgotten: the header tells what there is.
