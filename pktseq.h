@@ -1816,7 +1816,7 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // Options of a guard. Zero means: the default. Those up to tcp_only matter only for learning,
 // except false_positive_rate.
-typedef struct pktseq_options {
+typedef struct pktseq_guard_options {
     double epochs;        // passes over the data; 0: 6, but at least 200 iterations
     double hold_out;      // share of the sequences used only to learn normal scores; 0: 0.2
     double false_positive_rate;  // share of normal sequences that may raise an alarm; 0: 0.01 or,
@@ -1835,7 +1835,7 @@ typedef struct pktseq_options {
     void (*alarm_fn)(void *user_data, const pktseq_alarm *alarm);              // of watching
     void *user_data;      // of both
     pktseq_allocator allocator;
-} pktseq_options;
+} pktseq_guard_options;
 
 // Every setting of a run, from packets to thresholds. All may be changed.
 typedef struct pktseq_recipe {
@@ -1861,7 +1861,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void);
 //   options    override these; NULL: none do
 //   fails with ARGUMENT (an option out of its range).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
-                                                   const pktseq_options *options,
+                                                   const pktseq_guard_options *options,
                                                    pktseq_error *err);
 
 // Returns the number of iterations that a run on this dataset takes; 0 for NULL.
@@ -1918,7 +1918,7 @@ typedef struct pktseq_guard {
     pktseq_detector detector;
     pktseq_training training;
     pktseq_watcher watcher;  // made when the first packet is watched; counts sequences and alarms
-    pktseq_options options;
+    pktseq_guard_options options;
 } pktseq_guard;
 
 // One sequence of a file. Strings are the table's.
@@ -1946,7 +1946,7 @@ PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t
 //              DATA (too little traffic). STOPPED (by the callback): the guard is complete, with
 //              what was learned so far.
 PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
-                                            const pktseq_options *options, pktseq_error *err);
+                                            const pktseq_guard_options *options, pktseq_error *err);
 
 // Writes what was learned to a checkpoint.
 //   fails as pktseq_save does, and with ARGUMENT (an empty guard).
@@ -1958,7 +1958,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char
 //   options    NULL: all defaults. Copied.
 //   fails as pktseq_load does, and with DATA (no codec, or no fitted detector).
 PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
-                                           const pktseq_options *options, pktseq_error *err);
+                                           const pktseq_guard_options *options, pktseq_error *err);
 
 // Scores each sequence of a capture. After all are scored, calls scored_fn for each, in the order
 // in which they began; `scored` is valid until it returns.
@@ -17310,7 +17310,7 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
 // Refuses options that no function after it would.
 // Written so that a NaN fails: no comparison with it is true. A million epochs are more than
 // anybody waits for, and keep the product with the pairs below 2^53.
-static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error *err) {
+static pktseq_status pktseqi_options_check(const pktseq_guard_options *o, pktseq_error *err) {
     if (!(o->epochs >= 0 && o->epochs <= 1e6))
         return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
     if (!(o->hold_out >= 0 && o->hold_out < 1))
@@ -17321,10 +17321,10 @@ static pktseq_status pktseqi_options_check(const pktseq_options *o, pktseq_error
 }
 
 PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
-                                                   const pktseq_options *options,
+                                                   const pktseq_guard_options *options,
                                                    pktseq_error *err) {
     static const char *const keep[] = {"label"};
-    pktseq_options o;
+    pktseq_guard_options o;
     pktseq_recipe r = pktseq_recipe_default();
     pktseq_status status;
     memset(&o, 0, sizeof o);
@@ -17526,7 +17526,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
 // Empties a guard and keeps the options of the caller: callbacks, secret and allocator are among
 // them, so they are there before anything else can fail.
 static pktseq_status pktseqi_guard_begin(pktseq_guard *guard, const char *path,
-                                         const pktseq_options *options, pktseq_error *err) {
+                                         const pktseq_guard_options *options, pktseq_error *err) {
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
     memset(guard, 0, sizeof *guard);
     if (!path) return pktseqi_bad_argument(err, "path is NULL");
@@ -17563,7 +17563,8 @@ static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
 }
 
 PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *path,
-                                            const pktseq_options *options, pktseq_error *err) {
+                                            const pktseq_guard_options *options,
+                                            pktseq_error *err) {
     pktseq_dataset dataset;
     pktseq_status status = pktseqi_guard_begin(guard, path, options, err);
     if (status) return status;
@@ -17586,7 +17587,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_save(const pktseq_guard *guard, const char
 }
 
 PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path,
-                                           const pktseq_options *options, pktseq_error *err) {
+                                           const pktseq_guard_options *options, pktseq_error *err) {
     pktseq_status status = pktseqi_guard_begin(guard, path, options, err);
     if (status) return status;
     status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,

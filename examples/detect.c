@@ -242,7 +242,7 @@ static int read_table(app *a, const char *path, pktseq_table *table) {
 
 // Opens the checkpoint; without a calibration scores are the reference's.
 static int open_model(app *a) {
-    pktseq_options options;
+    pktseq_guard_options options;
     const char *wrong = input_wrong(a->model_path, 1);
     if (wrong) return fail("%s %s", a->model_path, wrong);
     memset(&options, 0, sizeof options);
@@ -1248,7 +1248,7 @@ static int tell(app *a, const pktseq_table *normal) {
 // Answers while packets come.
 static int run_live(app *a) {
     live *l = (live *)calloc(1, sizeof *l);
-    pktseq_options *options = &a->guard.options;
+    pktseq_guard_options *options = &a->guard.options;
     const char *wrong = input_wrong(a->data_path, 0);
     int bad = 1;
     if (!l) return fail("out of memory");

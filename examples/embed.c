@@ -22,7 +22,7 @@ static void tell(void *user_data, const pktseq_alarm *a) {
 }
 
 int main(int argc, char **argv) {
-    static pktseq_options options;
+    static pktseq_guard_options options;
     pktseq_guard guard;
     pktseq_capture capture;
     pktseq_packet packet;

@@ -170,7 +170,7 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
 static int set_continued(app *a, const char *path) {
     const char *wrong = input_wrong(path, 1);
     const pktseq_guard *old = &a->old;
-    pktseq_options options;
+    pktseq_guard_options options;
     if (wrong) return fail("%s %s", path, wrong);
     memset(&options, 0, sizeof options);
     options.threshold = HUGE_VAL;  // it is made anew, so the model need not have one
@@ -526,7 +526,7 @@ static int prepare_continued(app *a) {
 
 // A run that begins: codec from the data, weights drawn or from --init.
 static int prepare_new(app *a) {
-    pktseq_options options;
+    pktseq_guard_options options;
     pktseq_recipe recommended;
     memset(&options, 0, sizeof options);
     options.context = a->recipe.context > 0 ? a->recipe.context : -1;

@@ -780,8 +780,8 @@ static void run_save(trial *t) {
 }
 
 // A guard's own small file: what the recommended features need.
-static pktseq_options guard_options(void) {
-    pktseq_options options;
+static pktseq_guard_options guard_options(void) {
+    pktseq_guard_options options;
     memset(&options, 0, sizeof options);
     options.epochs = 0.01;
     options.threads = 1;
@@ -794,7 +794,7 @@ static uint64_t guard_hash(const pktseq_guard *g) {
 }
 
 static void run_guard_learn(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     GARBAGE(guard);
     TRY(pktseq_guard_learn(&guard, S.small_path, &options, t->err));
     CHECK_EMPTY(guard);
@@ -856,7 +856,7 @@ static void run_recipe_calibrate(trial *t) { calibrate_on(t, 0); }
 static void run_recipe_calibrate_again(trial *t) { calibrate_on(t, 1); }
 
 static void run_guard_load(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     GARBAGE(guard);
     TRY(pktseq_guard_load(&guard, S.path, &options, t->err));
     CHECK_EMPTY(guard);
@@ -865,7 +865,7 @@ static void run_guard_load(trial *t) {
 }
 
 static void run_guard_save(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     uint64_t before;
     NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
@@ -884,7 +884,7 @@ static void hash_scored(void *user_data, const pktseq_scored *s) {
 }
 
 static void run_guard_score(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     uint64_t h = 7;
     NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
@@ -895,7 +895,7 @@ static void run_guard_score(trial *t) {
 }
 
 static void run_guard_dataset(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     pktseq_dataset dataset;
     NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
@@ -907,7 +907,7 @@ static void run_guard_dataset(trial *t) {
 }
 
 static void run_guard_watch(trial *t) {
-    pktseq_options options = guard_options();
+    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     pktseq_packet packet;
     memset(&packet, 0, sizeof packet);

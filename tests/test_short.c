@@ -202,7 +202,8 @@ static void on_threshold(void *user_data, const pktseq_scored *s) {
 }
 
 // Opens the model of `w` and takes both thresholds out: of files, and of packets.
-static void check_thresholds(const pktseq_options *options, double of_file, double of_packets) {
+static void check_thresholds(const pktseq_guard_options *options, double of_file,
+                             double of_packets) {
     pktseq_guard guard;
     pktseq_error err;
     double seen = 0;
@@ -217,8 +218,8 @@ static void check_thresholds(const pktseq_options *options, double of_file, doub
 }
 
 // A guard's threshold is what was learned, or of another rate, or the caller's own.
-static void test_thresholds(const whole *w, const pktseq_options *learned) {
-    pktseq_options options = *learned;
+static void test_thresholds(const whole *w, const pktseq_guard_options *learned) {
+    pktseq_guard_options options = *learned;
     pktseq_guard guard;
     pktseq_error err;
     double file, live;
@@ -245,7 +246,7 @@ static void test_thresholds(const whole *w, const pktseq_options *learned) {
 static void test_path(void) {
     static whole w;
     pktseq_guard guard, again;
-    pktseq_options options;
+    pktseq_guard_options options;
     pktseq_error err;
     heard h, want;
     make_traffic(1, CONNECTIONS, 10);
@@ -295,7 +296,7 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
 // What zero stands for, what options change, and a run that is stopped.
 static void test_options(void) {
     pktseq_guard guard, other;
-    pktseq_options options;
+    pktseq_guard_options options;
     pktseq_error err;
     memset(&options, 0, sizeof options);
     options.progress = on_progress;
@@ -354,7 +355,7 @@ static void keep_table(parts *p) {
 // The recipe: what zero stands for in it, iterations, and how its steps fail.
 static void test_recipe(void) {
     pktseq_recipe r = pktseq_recipe_default(), empty;
-    pktseq_options options;
+    pktseq_guard_options options;
     parts p;
     pktseq_error err;
     memset(&options, 0, sizeof options);
@@ -456,7 +457,7 @@ static void test_again(void) {
     pktseq_guard old;
     parts p;
     const pktseq_training *done = &p.training;
-    pktseq_options options;
+    pktseq_guard_options options;
     pktseq_error err;
     memset(&options, 0, sizeof options);
     memset(&p, 0, sizeof p);
@@ -509,7 +510,7 @@ static void test_again(void) {
 }
 
 // After a failure a guard is empty, and err says why.
-static void check_learn(const pktseq_options *options, const char *path, pktseq_status status,
+static void check_learn(const pktseq_guard_options *options, const char *path, pktseq_status status,
                         const char *words) {
     pktseq_guard guard;
     pktseq_error err;
@@ -528,7 +529,7 @@ static void on_nothing(void *user_data, const pktseq_scored *s) {
 }
 
 static void test_failures(void) {
-    pktseq_options options;
+    pktseq_guard_options options;
     pktseq_guard guard;
     pktseq_packet p = packet[0];
     pktseq_error err;
@@ -537,7 +538,7 @@ static void test_failures(void) {
     memset(&options, 0, sizeof options);
     options.epochs = 1;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
-        pktseq_options o = options;
+        pktseq_guard_options o = options;
         if (bad[i] != 1) {
             o.epochs = bad[i];
             check_learn(&o, csv_path, PKTSEQ_ERROR_ARGUMENT, "epochs");

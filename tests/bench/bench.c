@@ -467,7 +467,7 @@ static void count_alarm(void *user_data, const pktseq_alarm *alarm) {
 // Watches a capture as often as it takes. CPU time: another program's share of the core is not
 // ours.
 static void run_live(const char *model, const char *pcap, double seconds) {
-    static pktseq_options options;
+    static pktseq_guard_options options;
     memory_file file;
     pktseq_guard guard;
     pktseq_error err;
