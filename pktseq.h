@@ -3851,7 +3851,8 @@ static void pktseqi_walk_tcp(pktseqi_walk *w) {
 }
 
 // Reads UDP (RFC 768), 4 length, and enters the tunnel of its destination port, or else of its
-// source port. A length of 0 is a jumbogram's; 1 to 7 is shorter than the header.
+// source port. A length of 0 is a jumbogram's; 1 to 7 is shorter than the header. UDP-Lite (RFC
+// 3828) has there how many bytes its checksum covers; its length is that of IP.
 //
 //   0 ports | 4 total length | 6 checksum | 8 data; VXLAN: 8 flags | 12 network | 16 Ethernet
 static void pktseqi_walk_udp(pktseqi_walk *w) {
@@ -3862,10 +3863,11 @@ static void pktseqi_walk_udp(pktseqi_walk *w) {
         {4341, 8, pktseqi_walk_ip},                                    // LISP, RFC 6830
         {4754, 0, pktseqi_walk_gre},    {6635, 0, pktseqi_walk_mpls}}; // RFC 8086, 7510
     size_t length;
+    int lite = w->type == 136;
     if (!pktseqi_walk_ports(w) || !pktseqi_walk_has(w, 8)) return;
     length = pktseqi_be16(w->at + 4);
-    if (length >= 8) pktseqi_walk_trim(w, length);
-    else if (length || !w->six) return;
+    if (!lite && length < 8 && (length || !w->six)) return;
+    if (!lite && length >= 8) pktseqi_walk_trim(w, length);
     pktseqi_walk_pass(w, 8, NULL);
     w->packet->payload = (uint32_t)w->wire;
     if (!pktseqi_walk_by(w, PKTSEQI_ROWS(tunnels), w->packet->dst_port))

@@ -128,6 +128,12 @@ static void test_lengths(void) {
     CHECK(got.payload == 0 && got.transport == 17 && got.dst_port == 50000);
     padded[39] = 9;
     CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK && got.payload == 1);
+    padded[23] = 136;   // UDP-Lite, whose checksum covers no more than the header, or everything
+    for (int covered = 0; covered <= 8; covered += 8) {
+        padded[39] = (unsigned char)covered;
+        CHECK(pktseq_packet_decode(&got, padded, 60, 5000, 1, 0) == PKTSEQ_OK);
+        CHECK_THAT(got.payload == 5000 - 42, "%lu", (unsigned long)got.payload);
+    }
     padded[14] = 0x44;  // a header of 16 bytes
     CHECK(pktseq_packet_decode(&got, padded, 60, 60, 1, 0) == PKTSEQ_NOT_IP);
     padded[14] = 0x45;
