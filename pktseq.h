@@ -40,8 +40,8 @@ CONTENTS   grep '^// ---- >>' pktseq.h prints them. The implementation follows t
     number, csv, names, frame, capture -> schema, notation, columns, header, rows, fast, table
           -> slots, counters, tracker, segment, sequences, packets -> codec, learn, encode
           -> dataset -> model
-          -> plain (the network, read it first), work, gru, forward, backward, optimizer -> train
-          -> use, detector, score, threshold, fit, drift -> stream, watch
+          -> plain (the network, read it first), work, gru, batch, loss, forward, backward
+          -> optimizer, train -> use, detector, score, threshold, fit, drift -> stream, watch
           -> members, checkpoint, json, load, files
 
     >>api-short covers everything in six calls, with the recommended settings.
@@ -9919,6 +9919,12 @@ static void pktseqi_unpack(const pktseq_group *group, pktseq_real v, pktseq_real
     if (pktseqi_hot(group, v) < group->count) x[pktseqi_hot(group, v)] = 1;
 }
 
+// Writes all features of a packed row (F) to x (D).
+static void pktseqi_unpack_inputs(const pktseq_packing *p, const pktseq_real *row,
+                                  pktseq_real *x) {
+    for (size_t f = 0; f < p->fields; ++f) pktseqi_unpack(&p->field[f], row[f], x);
+}
+
 // Writes the target features of a packed row to y (O), all of it, as the groups cover y.
 //   row      (F) packed
 static void pktseqi_unpack_targets(const pktseq_packing *p, const pktseq_real *row,
@@ -9938,8 +9944,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, siz
         return PKTSEQ_OK;
     }
     p = &dataset->packing;  // x consists of fields, y of groups
-    for (size_t f = 0; x && f < p->fields; ++f)
-        pktseqi_unpack(&p->field[f], dataset->packed[row * p->fields + f], x);
+    if (x) pktseqi_unpack_inputs(p, dataset->packed + row * p->fields, x);
     if (y) pktseqi_unpack_targets(p, dataset->packed + row * p->fields, y);
     return PKTSEQ_OK;
 }
@@ -11383,6 +11388,29 @@ static pktseq_status pktseqi_pair_check(const pktseq_config *config, const pktse
                ? PKTSEQ_ERROR_MISMATCH : PKTSEQ_OK;
 }
 
+// Returns packet s of a checked pair, packed if the pair is: an input packet (s < N), the first
+// token (s = N; NULL stands for zeros), or the target packet of step s - 1, which must be known.
+static const pktseq_real *pktseqi_pair_row(const pktseq_config *config, const pktseq_pair *pair,
+                                           size_t s) {
+    const pktseq_packing *p = pair->packing;
+    size_t N = config->inputs, n = p ? p->fields : s < N ? config->in : config->out;
+    if (s < N) return (p ? pair->packed_input : pair->input) + s * n;
+    if (s == N) return p ? pair->packed_first : pair->first;
+    return (p ? pair->packed_target : pair->target) + (s - N - 1) * n;
+}
+
+// Writes the same packet dense, unpacked if need be.
+//   to   (D) if s < N, else (O)
+static void pktseqi_pair_read(const pktseq_config *config, const pktseq_pair *pair, size_t s,
+                              pktseq_real *to) {
+    const pktseq_real *row = pktseqi_pair_row(config, pair, s);
+    size_t N = config->inputs, n = s < N ? config->in : config->out;
+    if (!row) memset(to, 0, n * sizeof *to);
+    else if (!pair->packing) memcpy(to, row, n * sizeof *to);
+    else if (s < N) pktseqi_unpack_inputs(pair->packing, row, to);
+    else pktseqi_unpack_targets(pair->packing, row, to);
+}
+
 // One of the two GRUs of a model, or its gradients.
 typedef struct pktseqi_gru {
     pktseq_real *w_ih;  // (3H, D)
@@ -11629,23 +11657,15 @@ static int pktseqi_plain_alloc(const pktseq_model *m, size_t targets, pktseq_pla
     return at != NULL;
 }
 
-// Fills in what is known before the first step: x of the encoder, and y. A packed packet is
-// unpacked in dx, which is not in use yet and cleared afterwards.
+// Fills in what is known before the first step: x of the encoder, and y. A packet is read into dx,
+// which is not in use yet and cleared afterwards.
 static void pktseqi_plain_read(const pktseq_config *c, pktseq_plain *p, const pktseq_pair *pair) {
-    const pktseq_packing *k = pair->packing;
     size_t N = c->inputs, D = c->in, O = c->out;
     pktseq_real *row = (pktseq_real *)p->dx;
     for (size_t s = 0; s <= p->steps; ++s) {
         double *to = s < N ? p->x + s * p->width : p->y + s * O;
-        size_t n = k ? k->fields : s < N ? D : O;
-        const pktseq_real *from;
-        if (s < N) from = (k ? pair->packed_input : pair->input) + s * n;
-        else if (s == N) from = k ? pair->packed_first : pair->first;
-        else from = (k ? pair->packed_target : pair->target) + (s - N - 1) * n;
-        if (!from) continue;  // no first token: zeros
-        for (size_t f = 0; k && s < N && f < n; ++f) pktseqi_unpack(&k->field[f], from[f], row);
-        if (k && s >= N) pktseqi_unpack_targets(k, from, row);
-        for (size_t i = 0; i < (s < N ? D : O); ++i) to[i] = (double)(k ? row : from)[i];
+        pktseqi_pair_read(c, pair, s, row);
+        for (size_t i = 0; i < (s < N ? D : O); ++i) to[i] = (double)row[i];
     }
     memset(p->dx, 0, p->width * sizeof *p->dx);
 }
@@ -11859,16 +11879,16 @@ PKTSEQ_DEF void pktseq_work_free(pktseq_work *work) {
 
 PKTSEQI_COLD_END
 
-// ---- >>gru: one GRU step, forward and backward ------------------------------------------------
+// ---- >>gru: one GRU step of many sequences, and its derivatives -------------------------------
 
-// The rows of one step: so many sequences, their inputs, hidden states and gates.
+// The rows of one step: the inputs, hidden states and gates of `count` sequences.
 typedef struct pktseqi_step {
     size_t count;
     const pktseq_real *x;          // (count, D) inputs
     const pktseqi_nonzero *entry;  // (count, entries) what is not zero of x, instead of x, or NULL
     size_t entries;
     const pktseq_real *h;          // (count, H) before the step, rows h_stride apart
-    int h_is_zero;                 // the very first step: nothing to multiply
+    int h_is_zero;                 // 1 at the very first step: no product with h is needed
     pktseq_real *h2;               // (count, H) after it, rows h_stride apart
     size_t h_stride;
     pktseq_real *gate;             // (count, 4H) r z n q, rows gate_stride apart
@@ -11877,7 +11897,7 @@ typedef struct pktseqi_step {
 
 // Computes one GRU step: plain_gru, of many sequences.
 //   x (count, D), h  ->  h2         gate keeps r z n q
-// a + b is one sum for r and z; of n it is a alone, and of q b, since r comes between them.
+// For r and z one sum of a + b is enough. n needs a alone, and q b, since r comes between them.
 static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gru *gru,
                                 const pktseqi_step *step) {
     size_t D = gru->D, H = gru->H, G = step->gate_stride;
@@ -11905,19 +11925,21 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
                    step->h_stride);
 }
 
-// plain_gru_back has two halves here. deltas (see >>scalar), from dh2 in dh and what the forward
-// step kept, makes each row of gate da (called gi) and db (gh), in place, and dh2 to dh2*z:
+// plain_gru_back has two parts here. The kernel deltas (see >>scalar) computes, from dh2 in dh and
+// from r z n q, the derivatives gi = d loss / d a and gh = d loss / d b in place, in each row of
+// gate, and replaces dh2 by dh2*z:
 //
 //     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
 //                                                             gh = quarters 1 2 4, of W_hh h + b_hh
 //
-// Then comes dx of plain_linear_back; its dW and db are summed up in >>backward, for all steps:
-//   was: W_ih x + b_ih       dx  = W_ih' gi      left to the caller
+// The function below adds dx of plain_linear_back; dW and db are summed in >>backward, over all
+// steps:
+//   was: W_ih x + b_ih       dx  = W_ih' gi
 //   was: W_hh h + b_hh       dh += W_hh' gh      not at step 0, where h is a constant zero
 //
-// Adds such a product to y. The sum over the units is taken in parts of 64 units, each gate by
-// gate:   y[b] += W' d[b]        d: quarters 1, 2 and `third` of the deltas
-//   W (3H, cols)   y (count, cols) rows y_stride apart   part: room for as much as y
+// Computes y[b] += W' d[b], d being the quarters 1, 2 and `third` of the deltas. The sum over the
+// units is taken in pieces of 64 units, and within a piece gate by gate.
+//   W (3H, cols)   y (count, cols) rows y_stride apart   part: scratch of the size of y
 static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
                              size_t cols, const pktseqi_step *step, size_t third,
                              pktseq_real *part, pktseq_real *y, size_t y_stride) {
@@ -11935,53 +11957,29 @@ static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *
     }
 }
 
-// ---- >>forward: a batch through encoder and decoder -------------------------------------------
+// ---- >>batch: sequences sorted by length, the rows of a step, the decoder's tokens ------------
 
-// The chain of >>plain, for many sequences at once: rows of an array are sequences.
-//
-// A batch is cut into as many chains as there are threads, of sequences that follow each other when
-// sorted; a chain is one task. What needs no step before it follows for all rows at once: outputs
-// of sequences that are all forced, in tiles of rows, and losses, by sequence.
+// A batch is checked, then sorted, longest first, so that the sequences left at a step are the
+// first rows of its arrays. Pairs are copied into the work and encoder inputs are unpacked; of the
+// caller's memory only the packets that the pairs point to are read later. Then pktseqi_step_of
+// describes any step, and pktseqi_decoder_token computes a token.
 
-// Returns where decoder step s begins in token, out and dout, in rows: these have none for the
-// encoder's steps, which put nothing out.
+// Returns where decoder step s begins in token, out and dout, in rows: these arrays have no rows
+// for the encoder's steps, which have no output.
 static size_t pktseqi_decoder_row(const pktseqi_working *work, size_t s) {
     return work->row[s] - work->row[work->config.inputs];
 }
 
-// Finds the sequences [first, past) of one chain. A step takes a chain as long as CHAIN_STEP
-// packets and each of its packets one more, since the weights pass by once for all of them; so the
-// first chain, whose sequences are the longest, gets fewer packets than the last.
-static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_t chains,
-                                size_t *first, size_t *past) {
-    enum { CHAIN_STEP = 2 };  // measured with H = 64 and 32 sequences of 8 and of 57 packets
-    size_t N = work->config.inputs, b = 0, rest = work->row[work->steps];
-    // Walked from the first chain on: a handful of chains and sequences, once a pass for each.
-    // Every later chain keeps at least one sequence, so that none is empty.
-    for (size_t c = 0; c <= chain; ++c) {
-        size_t cost = 0, left = chains - c - 1;  // chains after this one
-        *first = b;
-        for (; work->count - b > left; ++b) {
-            size_t packets = N + work->pair[b].targets;
-            if (b == *first) cost = CHAIN_STEP * packets;
-            else if (left && cost * left >= rest + CHAIN_STEP * packets * left) break;
-            cost += packets;
-            rest -= packets;
-        }
-        *past = b;
-    }
-}
-
-// Describes the rows of step s that belong to sequences [first, past): inputs, states before (the
-// zeros, or what the step before put out) and after, gates. Longer sequences come first, so those
-// that are still there are a prefix.
+// Describes the rows of step s of the sequences [first, past): inputs, states before it (zeros, or
+// the previous step's) and after it, and gates. Longer sequences come first, so those that are left
+// are a prefix.
 static pktseqi_step pktseqi_step_of(const pktseqi_working *work, size_t s, size_t first,
                                     size_t past) {
     pktseqi_step step;
     size_t N = work->config.inputs, D = s < N ? work->config.in : work->config.out;
     size_t before = s == 0 ? 0 : work->count + work->row[s - 1];
     size_t row = (s < N ? work->row[s] : pktseqi_decoder_row(work, s)) + first;
-    // Where the chain has no sequence left, count is 0 and no pointer of the step is looked at.
+    // If no sequence is left, count is 0 and no pointer of the step is used.
     if (past > work->active[s]) past = work->active[s];
     step.count = past > first ? past - first : 0;
     step.x = (s < N ? work->x : work->token) + row * D;
@@ -11996,7 +11994,7 @@ static pktseqi_step pktseqi_step_of(const pktseqi_working *work, size_t s, size_
     return step;
 }
 
-// Notes where inputs and states of each packet lie, for sums over packets.
+// Stores where the input and the states of each row are, for the sums over packets in >>backward.
 static void pktseqi_note_rows(pktseqi_working *work) {
     for (size_t s = 0; s < work->steps; ++s) {
         pktseqi_step step = pktseqi_step_of(work, s, 0, work->count);
@@ -12009,9 +12007,9 @@ static void pktseqi_note_rows(pktseqi_working *work) {
     }
 }
 
-// Sorts the batch, longest first and equals in the caller's order, by counting, which takes B + T
-// operations; fills order, place, pair, active, row and steps. The order is a function of the
-// lengths alone, and with it every sum over packets.
+// Sorts the batch, longest first and equal lengths in the caller's order, by counting, in B + T
+// operations. Fills order, place, pair, active, row and steps. The order depends on the lengths
+// alone, and with it the order of every sum over packets.
 static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, size_t count) {
     size_t N = work->config.inputs, longest = 0, s, t;
     for (size_t i = 0; i < count; ++i)
@@ -12024,28 +12022,28 @@ static void pktseqi_sort_batch(pktseqi_working *work, const pktseq_pair *pair, s
     work->steps = N + longest;
     work->row[0] = 0;
     for (s = 0; s < work->steps; ++s) {
-        // Decoder step s is there for sequences with more than s - N target packets.
+        // Sequences with more than s - N target packets have a decoder step s.
         work->active[s] = s < N ? count : work->counts[s - N + 1];
         work->row[s + 1] = work->row[s] + work->active[s];
     }
     for (size_t i = 0; i < count; ++i) {
-        size_t at = work->counts[pair[i].targets + 1]++;  // longer ones go before
+        size_t at = work->counts[pair[i].targets + 1]++;  // after the longer ones
         work->order[at] = i;
         work->place[i] = at;
         work->pair[at] = pair[i];
     }
 }
 
-// Tells whether a work was made for such a model: whether all its arrays have the right shape. The
-// weights do not matter; a work serves many models of one config, one after the other.
+// Returns 1 if a work has arrays of the right shapes for a model. The weights do not matter: a work
+// serves many models of one config, one after the other.
 static int pktseqi_fits(const pktseq_model *model, const pktseq_work *work) {
     const pktseq_config *a = &model->config, *b = &work->config;
     return a->in == b->in && a->out == b->out && a->hidden == b->hidden &&
            a->inputs == b->inputs && a->loss == b->loss;
 }
 
-// Checks that all is there and fits, before anything is written: a forward that fails leaves the
-// results of the one before. All pairs of a batch are packed by one packing, or none is.
+// Checks all arguments of forward before anything is written, so a forward that fails leaves the
+// results of the one before. All pairs of a batch share one packing, or none is packed.
 static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pktseq_work *work,
                                            const pktseq_pair *pair, size_t count,
                                            const unsigned char *teacher) {
@@ -12053,9 +12051,10 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
         return PKTSEQ_ERROR_ARGUMENT;
     if (count > work->batch || !pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     for (size_t i = 0; i < count; ++i) {
-        // The one packing of all is looked at again for each pair: a few comparisons a group,
-        // beside thousands of multiply-adds for every packet.
-        pktseq_status status = pktseqi_pair_check(&work->config, &pair[i], teacher && teacher[i]);
+        // The shared packing is compared again for each pair: a few comparisons a group, beside
+        // thousands of multiply-adds a packet. By the model's groups, which it owns: those of
+        // work->config may be gone.
+        pktseq_status status = pktseqi_pair_check(&model->config, &pair[i], teacher && teacher[i]);
         if (status) return status;
         if (pair[i].packing != pair[0].packing || pair[i].targets > work->targets)
             return PKTSEQ_ERROR_MISMATCH;
@@ -12063,8 +12062,9 @@ static pktseq_status pktseqi_forward_check(const pktseq_model *model, const pkts
     return PKTSEQ_OK;
 }
 
-// Puts the checked batch in its places; what follows needs the caller's pairs no more, but the
-// memory that they point to. Takes 0.02 ms of the 17 of an iteration, so one thread does it.
+// Sorts a checked batch into the work and reads the encoder's inputs. Takes 0.02 ms of the 17 ms of
+// an iteration, so one thread does it.
+//   all_forced   1: as if teacher were all 1
 static void pktseqi_forward_begin(pktseqi_working *work, const pktseq_pair *pair, size_t count,
                                   const unsigned char *teacher, int all_forced) {
     size_t D = work->config.in, N = work->config.inputs;
@@ -12077,32 +12077,26 @@ static void pktseqi_forward_begin(pktseqi_working *work, const pktseq_pair *pair
         work->forced[b] = all_forced || (teacher && teacher[work->order[b]]);
         if (!work->forced[b]) work->all_forced = 0;
         if (!pktseqi_has_target(in)) work->has_loss = 0;
-        for (size_t s = 0; s < N; ++s) {
-            pktseq_real *x = work->x + (s * count + b) * D;
-            if (!p) memcpy(x, in->input + s * D, D * sizeof *x);
-            for (size_t f = 0; p && f < p->fields; ++f)
-                pktseqi_unpack(&p->field[f], in->packed_input[s * p->fields + f], x);
-        }
-        // The zeros of sequence b, which the step before the first would have left.
+        for (size_t s = 0; s < N; ++s)
+            pktseqi_pair_read(&work->config, in, s, work->x + (s * count + b) * D);
+        // The state of sequence b before the first step.
         memset(work->h + b * work->h_stride, 0, work->config.hidden * sizeof *work->h);
     }
-    // Packed packets stay so where no output comes among them.
-    work->entries = p && work->all_forced && pktseqi_takes_entries(&work->config) ? p->groups : 0;
+    // Packed packets stay packed if no output is among the tokens, and there is memory for entries.
+    work->entries = p && work->all_forced && pktseqi_takes_entries(&work->config) &&
+                            p->groups == work->config.groups ? p->groups : 0;
     if (!work->forward_only) pktseqi_note_rows(work);
 }
 
 static const pktseq_real pktseqi_slope = (pktseq_real)0.01;  // of LeakyReLU below zero
 
-// Computes LeakyReLU of a packet (O), or of zeros: what the decoder takes in.
+// Computes token = LeakyReLU(from), O numbers. They may be the same array.
 static void pktseqi_token(const pktseq_real *from, size_t O, pktseq_real *token) {
-    for (size_t o = 0; o < O; ++o) {
-        pktseq_real v = from ? from[o] : 0;
-        token[o] = v > 0 ? v : pktseqi_slope * v;
-    }
+    for (size_t o = 0; o < O; ++o) token[o] = from[o] > 0 ? from[o] : pktseqi_slope * from[o];
 }
 
-// Lists what is not zero of LeakyReLU of a packed packet's targets, or of zeros: entry (G), a zero
-// where a group has nothing.
+// Lists what is not zero of LeakyReLU of the targets of a packed row; NULL stands for zeros.
+//   entry (G) out; a zero where a group has nothing
 static void pktseqi_packed_token(const pktseq_packing *p, const pktseq_real *row,
                                  pktseqi_nonzero *entry) {
     memset(entry, 0, p->groups * sizeof *entry);
@@ -12113,66 +12107,65 @@ static void pktseqi_packed_token(const pktseq_packing *p, const pktseq_real *row
         if (hot == group->count) continue;  // an unknown class: all zeros
         if (group->kind == PKTSEQ_GROUP_CLASS) v = 1;
         entry[g].col = group->first + hot;
-        entry[g].x[entry[g].col % 16] = v > 0 ? v : pktseqi_slope * v;
+        pktseqi_token(&v, 1, &entry[g].x[entry[g].col % 16]);
     }
 }
 
-// Makes the decoder's input of sequence b at step s: LeakyReLU of the first token, of the true
-// packet or of the output before.
+// Computes the decoder's input of sequence b at step s: LeakyReLU of the first token, of the
+// previous true packet, or of the previous output. The token loop of plain_forward.
 static void pktseqi_decoder_token(pktseqi_working *work, size_t s, size_t b) {
     size_t N = work->config.inputs, O = work->config.out, at = pktseqi_decoder_row(work, s) + b;
-    const pktseq_packing *p = work->packing;
-    const pktseq_real *from, *row = NULL;
-    if (p) row = s == N ? work->pair[b].packed_first : work->pair[b].packed_target;
-    if (p && s > N && row) row += (s - N - 1) * p->fields;
-    // The input of step s is packet s - N - 1 of the target, which is known; the first is given.
+    const pktseq_pair *pair = &work->pair[b];
+    pktseq_real *token = work->token + at * O;
     if (work->entries) {
-        pktseqi_packed_token(p, row, work->entry + at * p->groups);
-        return;
+        pktseqi_packed_token(pair->packing, pktseqi_pair_row(&work->config, pair, s),
+                             work->entry + at * work->entries);
+    } else if (s > N && !work->forced[b]) {
+        pktseqi_token(work->out + (pktseqi_decoder_row(work, s - 1) + b) * O, O, token);
+    } else {
+        pktseqi_pair_read(&work->config, pair, s, token);
+        pktseqi_token(token, O, token);
     }
-    if (s == N) from = work->pair[b].first;
-    else if (work->forced[b]) from = p ? NULL : work->pair[b].target + (s - N - 1) * O;
-    else from = work->out + (pktseqi_decoder_row(work, s - 1) + b) * O;
-    if (p && row && (s == N || work->forced[b])) {
-        pktseqi_unpack_targets(p, row, work->token + at * O);
-        from = work->token + at * O;
-    }
-    pktseqi_token(from, O, work->token + at * O);
 }
 
-// What came, as the loss and the scores see it: y (O), or the packed row, one number a group.
+// ---- >>loss: the error of one packet, and its derivative --------------------------------------
+
+// A target packet is read through pktseqi_truth, whether its row is dense or packed. Outputs pass
+// the link first (with NLL); then come the loss of a packet, in double, and dout, its derivative by
+// W h + b. Detectors read truths and outputs in the same way.
+
+// A target packet as a dense row (O) or, with a packing, as a packed one: one number a group.
 typedef struct pktseqi_truth {
-    const pktseq_real *y;
-    const pktseq_packing *packing;  // of row, or NULL
+    const pktseq_packing *packing;  // or NULL
     const pktseq_real *row;
 } pktseqi_truth;
 
 // Returns target packet t of a pair.
 static pktseqi_truth pktseqi_truth_in(const pktseq_pair *pair, size_t t, size_t O) {
+    const pktseq_packing *p = pair->packing;
     pktseqi_truth truth;
-    truth.packing = pair->packing;
-    truth.y = pair->packing ? NULL : pair->target + t * O;
-    truth.row = pair->packing ? pair->packed_target + t * pair->packing->fields : NULL;
+    truth.packing = p;
+    truth.row = p ? pair->packed_target + t * p->fields : pair->target + t * O;
     return truth;
 }
 
-// Returns feature i of group g: a class is 1 at its own feature and 0 at the others, or 0 at all
-// where the codec does not know it.
+// Returns feature i of group g: a packed class is 1 at its own feature and 0 at the others, or 0 at
+// all of them if the codec does not know it.
 static pktseq_real pktseqi_truth_at(const pktseqi_truth *truth, const pktseq_group *group, size_t g,
                                     size_t i) {
     pktseq_real v;
-    if (!truth->packing) return truth->y[group->first + i];
+    if (!truth->packing) return truth->row[group->first + i];
     v = truth->row[truth->packing->group_field[g]];
     return group->kind == PKTSEQ_GROUP_CLASS ? (pktseq_real)(pktseqi_hot(group, v) == i) : v;
 }
 
-// Returns the one feature of a packed group of classes that is 1, or count. Only for a packed row:
-// a dense one may hold anything.
+// Returns the feature of a packed group of classes that is 1, or group->count if there is none. A
+// dense row may hold anything, so this is for packed rows only.
 static size_t pktseqi_truth_hot(const pktseqi_truth *truth, const pktseq_group *group, size_t g) {
     return pktseqi_hot(group, truth->row[truth->packing->group_field[g]]);
 }
 
-// Turns W h + b into what it means under NLL, group by group: plain_link.
+// Applies the link of NLL to W h + b (O), group by group: plain_link.
 static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *model,
                          pktseq_real *out) {
     for (size_t g = 0; g < model->config.groups; ++g) {
@@ -12183,33 +12176,6 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
         if (group->kind == PKTSEQ_GROUP_CLASS)
             kernels->scale(1 / kernels->exp(v, n, kernels->max(v, n)), v, n);
     }
-}
-
-// Computes out = W h + b (plain_linear) for `rows` hidden states h_stride apart: `count` outputs
-// from `first` on. A part of them is what a watcher needs, which looks at one group alone.
-//   out (rows) `count` numbers each, O apart
-static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_model *model,
-                                const pktseq_real *h, size_t h_stride, size_t rows, size_t first,
-                                size_t count, pktseq_real *out) {
-    size_t O = model->config.out;
-    pktseqi_product product;
-    product.w = model->tensor.out_w + first * model->config.hidden;
-    product.cols = model->config.hidden;
-    product.entry = NULL;
-    product.x = h;
-    product.x_stride = h_stride;
-    kernels->matmul(&product, 1, count, rows, out, O);
-    for (size_t b = 0; b < rows; ++b)
-        kernels->axpy(1, model->tensor.out_b + first, out + b * O, count);
-}
-
-// Computes all outputs; with NLL what the link makes of them, row by row.
-static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
-                           const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
-    size_t O = model->config.out;
-    pktseqi_output_rows(kernels, model, h, h_stride, rows, 0, O, out);
-    for (size_t b = 0; b < rows && model->config.loss == PKTSEQ_LOSS_NLL; ++b)
-        pktseqi_link(kernels, model, out + b * O);
 }
 
 // Returns the sum over O of (out - y)^2, in double and in the order of the outputs, so that float
@@ -12228,8 +12194,8 @@ static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real
     return sum;
 }
 
-// Returns the negative log-likelihood of one group of y under the outputs, in nats, as plain_loss
-// does; 0 for a class that the codec does not know (all zeros).
+// Returns the negative log-likelihood of group g of y under the outputs, in nats: the sum of
+// plain_loss over the group. 0 for a class that the codec does not know (all zeros).
 static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktseq_real *out,
                                 const pktseqi_truth *truth) {
     const double min = PKTSEQI_MIN_LIKELIHOOD;
@@ -12246,7 +12212,7 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
         nll = (double)out[0] - y;
         return nll * nll / 2;
     }
-    // A flag, or classes that are not packed: y need not be 0 or 1, a mixture is fine.
+    // A flag, or dense classes. y need not be 0 or 1: a distribution is allowed.
     for (size_t i = 0; i < group->count; ++i) {
         double yi = (double)pktseqi_truth_at(truth, group, g, i);
         if (yi > 0 || yi < 0) nll += yi * pktseqi_surprisal((double)out[i], min);
@@ -12256,44 +12222,41 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     return nll;
 }
 
-// What the tasks of a pass share. Tasks only read it.
-typedef struct pktseqi_job {
-    const pktseq_model *model;
-    pktseqi_working *work;
-    size_t chains;
-    // of the gradients: each is multiplied by scale and added to `to`, or overwrites it
-    const pktseq_tensors *to;
-    pktseq_real scale;
-    int overwrite;
-    size_t gates, ranges;  // tasks: of one GRU, and of packed inputs
-} pktseqi_job;
+// Returns the loss of one packet: plain_loss.
+static double pktseqi_packet_loss(const pktseq_model *model, const pktseq_real *out,
+                                  const pktseqi_truth *truth) {
+    double nll = 0;
+    if (model->config.loss == PKTSEQ_LOSS_MSE)
+        return pktseqi_squared_error(model, out, truth) / (double)model->config.out;
+    for (size_t g = 0; g < model->config.groups; ++g)
+        nll += pktseqi_group_nll(&model->config.group[g], g, out, truth);
+    return nll;
+}
 
-// Computes d loss / d (W h + b) of sequence b at decoder step s, of its own error: dout of
-// plain_loss, divided by B; here because the outputs are in the cache. The sum of y is 1, or 0 for
-// a class that the codec does not know: then nothing is learned.
-static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
-                                 size_t b) {
-    size_t O = work->config.out, N = work->config.inputs;
-    size_t at = (pktseqi_decoder_row(work, s) + b) * O;
-    int nll = work->config.loss == PKTSEQ_LOSS_NLL;
-    pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)O) / (double)work->count);
-    pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], s - N, O);
+// Computes the derivative of the loss of one packet by W h + b, from its own error, for a batch of
+// B sequences: dout of plain_loss, divided by B. The sum of a class's y is 1, or 0 if the codec
+// does not know it: then nothing is learned.
+//   out (O)   dout (O) out
+static void pktseqi_packet_dout(const pktseq_model *model, const pktseq_real *out,
+                                const pktseqi_truth *truth, size_t B, pktseq_real *dout) {
+    int nll = model->config.loss == PKTSEQ_LOSS_NLL;
+    pktseq_real scale = (pktseq_real)((nll ? 1.0 : 2.0 / (double)model->config.out) / (double)B);
     for (size_t g = 0; g < model->config.groups; ++g) {
         const pktseq_group *group = &model->config.group[g];
-        const pktseq_real *v = work->out + at + group->first;
-        pktseq_real *d = work->dout + at + group->first, sum = 1;
+        const pktseq_real *v = out + group->first;
+        pktseq_real *d = dout + group->first, sum = 1;
         size_t n = group->count, hot;
         if (group->kind != PKTSEQ_GROUP_CLASS) {
-            d[0] = scale * (v[0] - pktseqi_truth_at(&truth, group, g, 0));
-        } else if (truth.packing) {
-            hot = pktseqi_truth_hot(&truth, group, g);
-            // y is 1 at one feature or nowhere: the same bits as below, without 400 zeros.
+            d[0] = scale * (v[0] - pktseqi_truth_at(truth, group, g, 0));
+        } else if (truth->packing) {
+            hot = pktseqi_truth_hot(truth, group, g);
+            // y is 1 at one feature or nowhere: the same bits as below, without reading 400 zeros.
             if (nll && hot == n) sum = 0;
             PKTSEQI_SIMD
             for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum);
             if (hot < n) d[hot] = scale * (v[hot] - 1);
         } else {
-            const pktseq_real *y = truth.y + group->first;
+            const pktseq_real *y = truth->row + group->first;
             if (nll) sum = 0;
             for (size_t i = 0; nll && i < n; ++i) sum += y[i];
             for (size_t i = 0; i < n; ++i) d[i] = scale * (v[i] * sum - y[i]);
@@ -12301,17 +12264,99 @@ static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *wor
     }
 }
 
-// Tells whether a backward pass may follow.
-static int pktseqi_wants_dout(const pktseqi_working *work) {
-    return work->has_loss && !work->forward_only;
+// ---- >>forward: a batch through encoder and decoder -------------------------------------------
+
+// plain_forward, for many sequences at once: rows of an array are sequences.
+//
+// A batch is divided into as many chains as there are threads, of consecutive sorted sequences; a
+// chain is one task. What does not depend on the previous step follows for all rows at once: the
+// outputs of batches that are all teacher-forced, in tiles of rows, and the losses, by sequence.
+//
+// Of an iteration of the recommended recipe (32 sequences, 290 packets, H = 64, O = 490, one thread
+// with AVX-512: 1.2 ms) chains take 16 %, outputs 31 %, losses 1 %, backward chains and the
+// outputs' gradients 38 %, other gradients 9 %, clipping and the step 5 % of the time. (With 1,700
+// packets and O = 174, 4.1 ms: 26, 23, 1, 33, 16 and 1 %.)
+
+// Rows that are processed together so that they stay in the cache: 32 rows of out take 54 KB if O
+// is 420; gates and states of 32 sequences, on their way back, 160 KB if H is 256.
+enum { PKTSEQI_TILE = 32 };
+
+// What the tasks of a pass share. Tasks only read it.
+typedef struct pktseqi_job {
+    const pktseq_model *model;
+    pktseqi_working *work;
+    size_t chains;
+    // Gradients: each is multiplied by scale and added to `to`, or overwrites it.
+    const pktseq_tensors *to;
+    pktseq_real scale;
+    int overwrite;
+    size_t gates, ranges;  // tasks: of one GRU, and of packed inputs
+} pktseqi_job;
+
+// Finds the sequences [first, past) of one chain. A step costs a chain as much as CHAIN_STEP
+// packets, since all weights are read once, and each of its packets one more. So the first chain,
+// which has the longest sequences, gets fewer packets than the last.
+static void pktseqi_chain_range(const pktseqi_working *work, size_t chain, size_t chains,
+                                size_t *first, size_t *past) {
+    enum { CHAIN_STEP = 2 };  // measured with H = 64 and 32 sequences of 8 and of 57 packets
+    size_t N = work->config.inputs, b = 0, rest = work->row[work->steps];
+    // Walks from the first chain: there are few chains and sequences, and each chain does so once a
+    // pass. Every later chain keeps at least one sequence, so none is empty.
+    for (size_t c = 0; c <= chain; ++c) {
+        size_t cost = 0, left = chains - c - 1;  // chains after this one
+        *first = b;
+        for (; work->count - b > left; ++b) {
+            size_t packets = N + work->pair[b].targets;
+            if (b == *first) cost = CHAIN_STEP * packets;
+            else if (left && cost * left >= rest + CHAIN_STEP * packets * left) break;
+            cost += packets;
+            rest -= packets;
+        }
+        *past = b;
+    }
 }
 
-// Takes the sequences of one chain from step to step: plain_forward. When all are teacher-forced,
-// all inputs are known, and the outputs come later, all at once; else a step's outputs make the
-// next step's inputs. Of an iteration of the recommended recipe (32 sequences, 290 packets, H = 64,
-// O = 490, one thread with AVX-512: 1.2 ms) chains take 16 %, outputs 31 %, losses 1 %, chains back
-// and the outputs' gradients 38 %, other gradients 9 %, clipping and the step 5 % of the time.
-// (With 1,700 packets and O = 174, 4.1 ms: 26, 23, 1, 33, 16 and 1 %.)
+// Computes out = W h + b (plain_linear) for `rows` hidden states h_stride apart: `count` outputs
+// from `first` on. A watcher needs a part of them only, one group at a time.
+//   out (rows) of `count` numbers each, O apart
+static void pktseqi_output_rows(const pktseqi_kernels *kernels, const pktseq_model *model,
+                                const pktseq_real *h, size_t h_stride, size_t rows, size_t first,
+                                size_t count, pktseq_real *out) {
+    size_t O = model->config.out;
+    pktseqi_product product;
+    product.w = model->tensor.out_w + first * model->config.hidden;
+    product.cols = model->config.hidden;
+    product.entry = NULL;
+    product.x = h;
+    product.x_stride = h_stride;
+    kernels->matmul(&product, 1, count, rows, out, O);
+    for (size_t b = 0; b < rows; ++b)
+        kernels->axpy(1, model->tensor.out_b + first, out + b * O, count);
+}
+
+// Computes all outputs of `rows` hidden states and, with NLL, applies the link.
+static void pktseqi_output(const pktseqi_kernels *kernels, const pktseq_model *model,
+                           const pktseq_real *h, size_t h_stride, size_t rows, pktseq_real *out) {
+    size_t O = model->config.out;
+    pktseqi_output_rows(kernels, model, h, h_stride, rows, 0, O, out);
+    for (size_t b = 0; b < rows && model->config.loss == PKTSEQ_LOSS_NLL; ++b)
+        pktseqi_link(kernels, model, out + b * O);
+}
+
+// Computes dout of sequence b at decoder step s if a backward pass may follow; here, since the
+// outputs are in the cache.
+static void pktseqi_decoder_dout(const pktseq_model *model, pktseqi_working *work, size_t s,
+                                 size_t b) {
+    size_t at = (pktseqi_decoder_row(work, s) + b) * work->config.out;
+    pktseqi_truth truth;
+    if (!work->has_loss || work->forward_only) return;
+    truth = pktseqi_truth_in(&work->pair[b], s - work->config.inputs, work->config.out);
+    pktseqi_packet_dout(model, work->out + at, &truth, work->count, work->dout + at);
+}
+
+// Takes the sequences of one chain from step to step: plain_forward. If all are teacher-forced, all
+// inputs are known and the outputs are computed later, all at once; else a step's outputs are the
+// next step's tokens.
 static void pktseqi_forward_chain(void *user, size_t chain) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -12329,17 +12374,15 @@ static void pktseqi_forward_chain(void *user, size_t chain) {
         pktseqi_output(work->kernels, job->model, step.h2, step.h_stride, step.count,
                        work->out + (pktseqi_decoder_row(work, s) + first) * O);
         for (size_t b = first; b < first + step.count; ++b) {
-            if (pktseqi_wants_dout(work)) pktseqi_decoder_dout(job->model, work, s, b);
+            pktseqi_decoder_dout(job->model, work, s, b);
             if (s + 1 < work->steps && b < work->active[s + 1])
                 pktseqi_decoder_token(work, s + 1, b);
         }
     }
 }
 
-enum { PKTSEQI_TILE = 32 };  // rows of out (1.7 KB each where O is 420) that stay in a 64 KB cache
-
-// Computes a tile of the outputs of sequences that are all forced. Rows of all decoder steps follow
-// each other in h and in out, so a tile may reach over several steps.
+// Computes a tile of the outputs of sequences that are all forced. The rows of all decoder steps
+// are consecutive in h and in out, so a tile may span several steps.
 static void pktseqi_forward_tile(void *user, size_t tile) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -12348,33 +12391,29 @@ static void pktseqi_forward_tile(void *user, size_t tile) {
     const pktseq_real *h2 = work->h + (work->count + work->row[N] + row) * work->h_stride;
     if (past > row + PKTSEQI_TILE) past = row + PKTSEQI_TILE;
     pktseqi_output(work->kernels, job->model, h2, work->h_stride, past - row, work->out + row * O);
-    for (; row < past && pktseqi_wants_dout(work); ++row) {
+    for (; row < past; ++row) {
         while (pktseqi_decoder_row(work, s + 1) <= row) ++s;
         pktseqi_decoder_dout(job->model, work, s, row - pktseqi_decoder_row(work, s));
     }
 }
 
-// Sums up the loss of sequence b over its steps, in double: one task, one order.
+// Sums the loss of sequence b over its steps, in double: one task, so one order.
 static void pktseqi_forward_loss(void *user, size_t b) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    const pktseq_config *config = &job->model->config;
     pktseqi_working *work = job->work;
-    size_t O = config->out;
+    const pktseq_pair *pair = &work->pair[b];
+    size_t O = work->config.out, N = work->config.inputs;
     double loss = 0;
-    for (size_t t = 0; t < work->pair[b].targets; ++t) {
-        const pktseq_real *out = work->out +
-                                 (pktseqi_decoder_row(work, config->inputs + t) + b) * O;
-        pktseqi_truth truth = pktseqi_truth_in(&work->pair[b], t, O);
-        if (config->loss == PKTSEQ_LOSS_MSE)
-            loss += pktseqi_squared_error(job->model, out, &truth) / (double)O;
-        for (size_t g = 0; config->loss == PKTSEQ_LOSS_NLL && g < config->groups; ++g)
-            loss += pktseqi_group_nll(&config->group[g], g, out, &truth);
+    for (size_t t = 0; t < pair->targets; ++t) {
+        pktseqi_truth truth = pktseqi_truth_in(pair, t, O);
+        loss += pktseqi_packet_loss(job->model,
+                                    work->out + (pktseqi_decoder_row(work, N + t) + b) * O, &truth);
     }
     work->sequence_loss[work->order[b]] = loss;
 }
 
-// Sums up the losses in the caller's order, and shows the results. Where a pair had no target there
-// is no loss: 0, and nothing to go back from.
+// Sums the losses in the caller's order, and publishes the results. If a pair has no target there
+// is no loss (0), and no backward pass.
 static void pktseqi_forward_end(pktseq_work *results) {
     pktseqi_working *work = results->state;
     double count = (double)work->count;
@@ -12390,21 +12429,20 @@ static void pktseqi_forward_end(pktseq_work *results) {
     work->can_backward = work->has_loss && !work->forward_only;
 }
 
-enum { PKTSEQI_FEW = 4 };  // sequences that stay on one core, see below
+enum { PKTSEQI_FEW = 4 };  // batches of fewer sequences use one thread, see below
 
-// Returns how many threads are worth it for the batch: it must take one thread 0.3 milliseconds or
-// so (4e6 multiply-adds), or starting the others costs more than it brings. Few sequences stay on
-// one core: one is a single chain, and sharing its units brought a sixth at most, as it has to meet
-// at every step.
+// Returns the number of threads that are worth using for the batch. Starting them pays if one
+// thread needs 0.3 ms or so (4e6 multiply-adds). Few sequences stay on one core: one sequence is a
+// single chain, and dividing its units brought a sixth at most, with a barrier at every step.
 static int pktseqi_work_threads(const pktseqi_working *work) {
-    // In double: a product of sizes does not wrap there. Forward, since backward takes twice that.
+    // In double, where a product of sizes does not wrap. Forward only: backward costs twice that.
     size_t D = work->config.in, O = work->config.out, H = work->config.hidden;
     double cost = 3 * (double)H * (double)(H + (D > O ? D : O)) * (double)work->row[work->steps];
     return work->count < PKTSEQI_FEW || cost < 4e6 ? 1 : work->threads;
 }
 
-// Runs a pass with the threads of training, or with its own. Inside training no pass starts
-// threads: the pool's are there, or the batch is too small for them.
+// Runs a pass with the threads of a training loop, or with its own. Within training no pass starts
+// threads: the pool has them, or the batch is too small for them.
 static void pktseqi_work_run(pktseqi_working *work, void (*pass)(void *, pktseqi_pool *),
                              pktseqi_job *job) {
     int threads = pktseqi_work_threads(work);
@@ -12414,7 +12452,8 @@ static void pktseqi_work_run(pktseqi_working *work, void (*pass)(void *, pktseqi
     else pktseqi_pool_run(work->pool ? 1 : threads, pass, job);
 }
 
-// Runs the passes of a batch that is in its places. Each begins when the one before is done.
+// Runs the loops of a forward pass: chains, tiles of outputs, losses. Each begins after the
+// previous one has finished.
 static void pktseqi_forward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
     pktseqi_working *work = job->work;
@@ -12449,15 +12488,14 @@ PKTSEQ_DEF pktseq_status pktseq_forward(const pktseq_model *model, pktseq_work *
 
 // ---- >>backward: through time, from the last step to the first --------------------------------
 
-// plain_backward, but that gradients, which are sums over the steps, are taken at the end, from the
-// deltas that lie in gate: one pass over each weight matrix, and not one at each step.
-//
-// So there are the deltas, a task for each chain as forward, and the gradients, a task for each 64
-// rows of a weight matrix: those of the outputs, which need dout alone, are done beside the chains.
-// Each number is written by one task, in one order of sums.
+// plain_backward in two halves. First the deltas: each chain goes back through its steps and leaves
+// the derivatives before the activations in gate and dout. Then the gradients, which are sums over
+// all steps of deltas times inputs: one pass over each weight matrix at the end, and not one at
+// each step. A gradient task has at most 64 rows of a weight matrix. Each number is written by one
+// task, in one order of sums.
 
-// Adds the second part of dout, of sequence b at step s, what the next step made of the output:
-// plain_fed_back. dtoken (O) becomes f; the token has the sign of out.
+// Adds the second part of dout of sequence b at step s, the effect of that output as the token of
+// step s + 1: plain_fed_back. dtoken (O) becomes f; a token has the sign of its output.
 static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working *work, size_t s,
                                      size_t b) {
     size_t O = work->config.out, at = (pktseqi_decoder_row(work, s) + b) * O;
@@ -12477,8 +12515,8 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working 
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// y[b] += W' d[b] for b < count: dx of plain_linear_back. No weights are turned: a row of W is what
-// the rank-k update adds up, d[b][i] times, in pieces of 64 rows.
+// Computes y[b] += W' d[b] for b < count: dx of plain_linear_back. W is not transposed in memory:
+// the rank-k update adds the rows of W, row i times d[b][i], in pieces of 64 rows.
 //   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
 static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
                                       size_t rows, size_t cols, const pktseq_real *d,
@@ -12492,8 +12530,8 @@ static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pkts
     }
 }
 
-// Takes step s back for sequences [first, past), as plain_backward does: their dh becomes that of
-// the step before, and the dout of the output that fed it is completed.
+// Takes the sequences [first, past) back through step s: one round of plain_backward. Their dh
+// becomes that of the step before, and the dout of the output that was fed back is completed.
 static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *work, size_t s,
                                   size_t first, size_t past) {
     const pktseqi_kernels *kernels = work->kernels;
@@ -12512,33 +12550,34 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *wo
     if (s > 0)
         pktseqi_gru_back(kernels, gru.w_hh, H, H, &step, 4,
                          work->dh_part + first * work->h_stride, dh2, work->h_stride);
-    if (s <= N || work->all_forced) return;  // its input was given
+    if (s <= N || work->all_forced) return;  // the token was given, not an output
     memset(dtoken, 0, step.count * O * sizeof *dtoken);
     pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3, work->dtoken_part + first * O, dtoken, O);
     for (size_t b = first; b < first + step.count; ++b)
         if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
 
-// Takes one chain back: all its deltas. So many sequences at a time that they stay in the cache:
-// the gates and states of 32 with H = 256 are 160 KB.
-static void pktseqi_backward_chain(const pktseqi_job *job, size_t chain) {
-    enum { TILE = 32 };
+// Computes all deltas of one chain: plain_backward without its sums, a tile of sequences at a time.
+static void pktseqi_backward_chain(void *user, size_t chain) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
     pktseqi_working *work = job->work;
-    size_t first, past;
+    size_t first, past, end;
     pktseqi_chain_range(work, chain, job->chains, &first, &past);
-    // Nothing comes after a sequence's last step, so its dh begins as zero. Going back, active[s]
-    // grows: a shorter sequence joins in at its own last step, where its row of dh is still zero.
+    // Nothing follows a sequence's last step, so its dh starts as zero. Going back, active[s]
+    // grows: a shorter sequence joins at its own last step, where its row of dh is still zero.
     for (size_t b = first; b < past; ++b)
         memset(work->dh + b * work->h_stride, 0, work->config.hidden * sizeof *work->dh);
     for (size_t s = work->steps; s-- > 0;)
-        for (size_t b = first; b < past && b < work->active[s]; b += TILE)
-            pktseqi_backward_step(job->model, work, s, b, past - b < TILE ? past : b + TILE);
+        for (size_t b = first; b < past && b < work->active[s]; b = end) {
+            end = past - b < PKTSEQI_TILE ? past : b + PKTSEQI_TILE;
+            pktseqi_backward_step(job->model, work, s, b, end);
+        }
 }
 
-// Adds d x' to n rows of weights, at most 64, and d to their biases, summed over packets: dW and db
-// of plain_linear_back, in pieces of 64, so that the rows stay in the cache while the packets pass
-// by. The order of these sums, the same for any number of threads: steps forward in time, within a
-// step the sequences as sorted (longest first); each piece from zero, then the pieces in order.
+// Adds d x' to n <= 64 rows of weights, and d to their biases, summed over packets: dW and db of
+// plain_linear_back, in pieces of 64 packets. The order of these sums is the same for any number of
+// threads: steps forward in time, within a step the sequences as sorted (longest first); each piece
+// starts from zero, and the pieces are added in order.
 //   d (rows, n), d_stride apart   x (rows) of (cols) numbers each   w (n, cols), or NULL   bias (n)
 static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, size_t d_stride,
                                size_t n, const pktseqi_row *x, size_t rows, size_t cols,
@@ -12554,8 +12593,8 @@ static void pktseqi_outer_sums(const pktseqi_job *job, const pktseq_real *d, siz
     }
 }
 
-// Sums up the gradients of one gate (part 0 r, 1 z, 2 n) of at most 64 units of a GRU, over all its
-// steps, from the deltas that lie in gate.
+// Sums the gradients of one gate (part 0 r, 1 z, 2 n) of at most 64 units of a GRU over all its
+// steps, from the deltas in gate.
 //   was: W_ih x + b_ih     dW_ih += gi x'     db_ih += gi       gi = ar az an
 //   was: W_hh h + b_hh     dW_hh += gh h'     db_hh += gh       gh = ar az dq
 static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t part, size_t unit) {
@@ -12571,9 +12610,9 @@ static void pktseqi_gru_gradient(const pktseqi_job *job, int decoder, size_t par
     pktseqi_outer_sums(job, gh, G, n, work->before + first, rows, H, to.w_hh + w * H, to.b_hh + w);
 }
 
-// Sorts what group g has in `count` rows, at most 64, by column and then by row, by insertion: few
-// packets say something new, so most keys stay where they come.
-//   key (count) out: column * 64 + row      Returns how many there are.
+// Sorts the entries of group g in `count` <= 64 rows by column and then by row, by insertion: most
+// packets repeat a column, so most keys stay where they are appended.
+//   key (count) out: column * 64 + row      Returns the number of keys; zeros have none.
 static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries, size_t g,
                                    size_t count, uint64_t *key) {
     size_t n = 0;
@@ -12589,8 +12628,8 @@ static size_t pktseqi_sort_entries(const pktseqi_nonzero *entry, size_t entries,
     return n;
 }
 
-// Adds what at most 64 packets say in group g to the columns: one outer product for the packets
-// that say the same thing. Those are the sums of the dense product without its zeros, so packed and
+// Adds group g of `count` <= 64 packets to the columns of dW_ih: one outer product for the packets
+// that share a column. These are the sums of the dense product without its zeros, so packed and
 // dense batches give the same bits.
 static void pktseqi_packed_columns(const pktseqi_job *job, size_t row, size_t count, size_t g) {
     const pktseqi_working *work = job->work;
@@ -12619,10 +12658,10 @@ static void pktseqi_packed_columns(const pktseqi_job *job, size_t row, size_t co
 
 enum { PKTSEQI_RANGES = 8 };  // of groups: tasks that keep a few threads busy
 
-// Sums up dW_ih of the decoder for packed inputs, the columns of one range of groups. They lie
-// transposed meanwhile, so that one thing that a packet says is one row of 3H numbers and not 3H
-// cache lines, and only those that are seen (75 of 490, with 287 packets) go to and fro. No two
-// ranges share a column.
+// Sums dW_ih of the decoder for packed inputs, the columns of one range of groups. Meanwhile they
+// are stored transposed, so one entry of a packet is one row of 3H numbers and not 3H cache lines;
+// only columns that occur (75 of 490, with 287 packets) are copied there and back. No two ranges
+// share a column.
 //   was: W_ih x + b_ih     dW_ih += gi x'
 static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
     const pktseqi_working *work = job->work;
@@ -12645,27 +12684,28 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
         for (size_t i = 0; i < R && work->seen[o]; ++i) w[i * O + o] = work->column[o * R + i];
 }
 
-// Sums up the gradients of at most 64 outputs, from `from` on, over all decoder steps.
+// Sums the gradients of the next 64 outputs, or of those left, over all decoder steps.
 //   was: out = W h + b     dW += dout h'     db += dout
-static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
+static void pktseqi_out_gradient(void *user, size_t piece) {
+    const pktseqi_job *job = (const pktseqi_job *)user;
     const pktseqi_working *work = job->work;
-    size_t O = work->config.out, H = work->config.hidden;
+    size_t O = work->config.out, H = work->config.hidden, from = piece * PKTSEQI_PIECE;
     pktseqi_outer_sums(job, work->dout + from, O, pktseqi_piece(O - from),
                        work->after + work->row[work->config.inputs],
                        pktseqi_decoder_row(work, work->steps), H, job->to->out_w + from * H,
                        job->to->out_b + from);
 }
 
-// Does one task of the first loop: a chain, or the gradients of 64 outputs, which need none. They
-// come after the chains, so the thread whose chain is done first does more of them.
-static void pktseqi_backward_task(void *user, size_t task) {
+// Runs one task of both loops at once: a chain, or the gradients of 64 outputs. Those come after
+// the chains, so a thread that has finished its chain first takes more of them.
+static void pktseqi_chain_or_out(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    if (task < job->chains) pktseqi_backward_chain(job, task);
-    else pktseqi_out_gradient(job, (task - job->chains) * PKTSEQI_PIECE);
+    if (task < job->chains) pktseqi_backward_chain(user, task);
+    else pktseqi_out_gradient(user, task - job->chains);
 }
 
-// Does one task of the second: a range of the packed inputs, the largest first, or a gate of 64
-// hidden units of the decoder or the encoder.
+// Runs one task of the gradients of both GRUs: a range of the packed inputs, the largest first, or
+// a gate of 64 hidden units of the decoder, then of the encoder.
 static void pktseqi_gradient(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     size_t gates = job->gates, gru = task - job->ranges;
@@ -12673,36 +12713,57 @@ static void pktseqi_gradient(void *user, size_t task) {
     else pktseqi_gru_gradient(job, gru < gates, gru % 3, gru % gates / 3 * PKTSEQI_PIECE);
 }
 
-// Runs the loops of the way back: the deltas where there is a model, the gradients where there is a
-// place for them. Gradients need no weights, only what the deltas left in gate and dout.
-static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
-    pktseqi_job *job = (pktseqi_job *)user;
+// Sums the gradients of both GRUs.
+static void pktseqi_gru_gradients(pktseqi_job *job, pktseqi_pool *pool) {
     const pktseq_config *config = &job->work->config;
-    if (!job->model) job->chains = 0;
-    if (!job->to || !job->work->all_forced) {  // free running, chains complete dout
-        pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_task, job);
-        job->chains = 0;
-    }
-    if (!job->to) return;
-    pktseqi_pool_tasks(pool, job->chains + pktseqi_pieces(config->out), pktseqi_backward_task, job);
     job->gates = pktseqi_pieces(config->hidden) * 3;
     job->ranges = job->work->entries ? PKTSEQI_RANGES : 0;
     pktseqi_pool_tasks(pool, job->ranges + job->gates * (config->inputs ? 2 : 1), pktseqi_gradient,
                        job);
 }
 
-// Runs both loops or one of them, see above: all parameter gradients, times scale, are added to
-// `to` or overwrite it. That may be the gradients or, with scale = -learning_rate, the parameters,
-// where model is NULL: no chain needs them any more.
-static void pktseqi_backward(const pktseq_model *model, pktseqi_working *work, pktseq_real scale,
-                             int overwrite, const pktseq_tensors *to) {
+// Computes the deltas alone, in gate and dout.
+static void pktseqi_deltas_pass(void *user, pktseqi_pool *pool) {
+    pktseqi_job *job = (pktseqi_job *)user;
+    pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
+}
+
+// Sums the gradients alone. They need the deltas, and no weights.
+static void pktseqi_gradients_pass(void *user, pktseqi_pool *pool) {
+    pktseqi_job *job = (pktseqi_job *)user;
+    pktseqi_pool_tasks(pool, pktseqi_pieces(job->work->config.out), pktseqi_out_gradient, job);
+    pktseqi_gru_gradients(job, pool);
+}
+
+// Computes both. If no output was fed back, dout is complete before the chains run, and the
+// gradients of the outputs are summed beside them.
+static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
+    pktseqi_job *job = (pktseqi_job *)user;
+    const pktseqi_working *work = job->work;
+    if (work->all_forced) {
+        pktseqi_pool_tasks(pool, job->chains + pktseqi_pieces(work->config.out),
+                           pktseqi_chain_or_out, job);
+        pktseqi_gru_gradients(job, pool);
+    } else {
+        pktseqi_deltas_pass(user, pool);
+        pktseqi_gradients_pass(user, pool);
+    }
+}
+
+// Runs one of the three passes.
+//   model   (deltas) the model of the forward pass
+//   to      (gradients) the sums, times scale, are added to it, or overwrite it: a work's
+//           gradients or, with scale = -learning_rate, the parameters themselves
+static void pktseqi_backward(void (*pass)(void *, pktseqi_pool *), const pktseq_model *model,
+                             pktseqi_working *work, pktseq_real scale, int overwrite,
+                             const pktseq_tensors *to) {
     pktseqi_job job;
     memset(&job, 0, sizeof job);
     job.model = model;
     job.to = to;
     job.scale = scale;
     job.overwrite = overwrite;
-    pktseqi_work_run(work, pktseqi_backward_pass, &job);
+    pktseqi_work_run(work, pass, &job);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
@@ -12710,12 +12771,13 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     if (!model || !model->block || !state || !state->can_backward) return PKTSEQ_ERROR_ARGUMENT;
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     state->can_backward = 0;
-    // What may still become a step without a gradient in memory has one piece of packets at most.
+    // A step may skip the gradients in memory only if every sum over packets is a single piece.
     state->pending = state->lazy && !state->entries &&
                      state->row[work->config.inputs] <= PKTSEQI_PIECE &&
                      pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE;
     state->clip = 1;
-    pktseqi_backward(model, state, 1, state->lazy, state->pending ? NULL : &work->grad);
+    pktseqi_backward(state->pending ? pktseqi_deltas_pass : pktseqi_backward_pass, model, state, 1,
+                     state->lazy, &work->grad);
     return PKTSEQ_OK;
 }
 
@@ -12732,7 +12794,7 @@ PKTSEQI_COLD
 // Sums up the gradients that are still in the deltas. Whoever reads grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
     pktseqi_working *state = work->state;
-    if (state->pending) pktseqi_backward(NULL, state, 1, 1, &work->grad);
+    if (state->pending) pktseqi_backward(pktseqi_gradients_pass, NULL, state, 1, 1, &work->grad);
     state->pending = 0;
 }
 
@@ -12846,7 +12908,8 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
     // Without a gradient in memory: the same bits where every sum is one piece of 64 packets.
     if (model && model->block && state && state->pending && pktseqi_fits(model, work)) {
         // The deltas are there and need no weights any more, so these may change.
-        pktseqi_backward(NULL, state, (pktseq_real)-learning_rate, 0, &model->tensor);
+        pktseqi_backward(pktseqi_gradients_pass, NULL, state, (pktseq_real)-learning_rate, 0,
+                         &model->tensor);
         state->pending = 0;
         return PKTSEQ_OK;
     }
@@ -14067,7 +14130,8 @@ static void pktseqi_term_values(const pktseq_detector *d, const pktseq_codec *co
     } else if (codec->group[term].kind == PKTSEQ_GROUP_CLASS) {
         const pktseq_group *group = &codec->group[term];
         size_t hot = truth->packing ? pktseqi_truth_hot(truth, group, term) : 0;
-        while (!truth->packing && hot < group->count && !(truth->y[group->first + hot] > 0)) ++hot;
+        for (; !truth->packing && hot < group->count; ++hot)
+            if (truth->row[group->first + hot] > 0) break;
         *expected = (double)pktseqi_largest(out + group->first, group->count);
         *seen = (double)hot;  // group->count: a class that the codec does not know
     } else {  // for a flag, the probability that it is set
@@ -14931,7 +14995,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
         pktseqi_stream_step(stream, 0, x, NULL);
     } else {
         pktseqi_source source = pktseqi_stream_source(stream);
-        pktseqi_truth truth = {y, NULL, NULL};
+        pktseqi_truth truth = {NULL, y};
         pktseqi_stream_forecast(stream,
                                 source == PKTSEQI_ITSELF     ? y
                                 : source == PKTSEQI_FORECAST ? stream->out
@@ -14954,12 +15018,11 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
                                        double *part) {
     if (stream->packets < stream->model->config.inputs) {
         // the encoder takes dense packets: the reference has three, recommended models none
-        for (size_t f = 0; f < packing->fields; ++f)
-            pktseqi_unpack(&packing->field[f], row[f], stream->token);
+        pktseqi_unpack_inputs(packing, row, stream->token);
         pktseqi_stream_step(stream, 0, stream->token, NULL);
     } else {
         pktseqi_source source = pktseqi_stream_source(stream);
-        pktseqi_truth truth = {NULL, packing, row};
+        pktseqi_truth truth = {packing, row};
         pktseqi_packed_token(packing, source == PKTSEQI_ITSELF ? row : before, entry);
         pktseqi_stream_forecast(stream, source == PKTSEQI_FORECAST ? stream->out : NULL, entry,
                                 &truth, c, part);
@@ -15328,7 +15391,7 @@ static void pktseqi_watch_blame(pktseq_watcher *w, pktseqi_watched *s,
     const pktseqi_watching *state = w->state;
     const pktseq_codec *codec = state->codec;
     const pktseq_detector *d = state->stream.detector;
-    pktseqi_truth truth = {NULL, &state->packing, state->row};
+    pktseqi_truth truth = {&state->packing, state->row};
     pktseqi_blame *blame = (pktseqi_blame *)(s + 1);
     for (size_t p = 0; p < state->terms; ++p, ++blame) {
         double scale = d->options.context > 0 ? d->scale[p >= codec->groups] : 1;
