@@ -37,13 +37,13 @@ static const char help_text[] =
     "\n"
     "Trains a seq2seq GRU on the packet sequences in DATA (a capture, pcap or pcapng; or CSV: an\n"
     "export of Wireshark or tshark, or what sequences writes; - is the standard input; default:\n"
-    "the data set that comes with pktseq) and leaves model.safetensors, loss.csv and loss.svg in\n"
+    "the data set that comes with pktseq) and writes model.safetensors, loss.csv and loss.svg to\n"
     "a folder. If DATA has labels, sequences with attacks are left out.\n"
     "\n"
-    "To find anomalies take --recommended. The defaults are those of the notebooks that the\n"
-    "network comes from: they are for comparing with these, find little, and leave no threshold.\n"
+    "To find anomalies, use --recommended. The defaults are those of the notebooks that the\n"
+    "network comes from: they are for comparisons, find little, and leave no threshold.\n"
     "\n"
-    "  --iterations N        in all (100000); a resumed run counts from its first beginning\n"
+    "  --iterations N        in total (100000); a resumed run includes those already done\n"
     "  --epochs X            the same, as passes over the data, above 0\n"
     "  --batch N             sequences an iteration (1)\n"
     "  --hidden N            hidden units (256)\n"
@@ -54,14 +54,14 @@ static const char help_text[] =
     "  --teacher-forcing P   share of sequences that are fed the true packets, 0 to 1 (0)\n"
     "  --start target|input  the decoder's first token: first target packet, or last input packet\n"
     "                        (target)\n"
-    "  --order random|shuffled|file   drawn with replacement, shuffled epochs, or as in the file\n"
+    "  --order random|shuffled|file   drawn with replacement, shuffled epochs, or file order\n"
     "                        (random)\n"
     "  --seed N              of weights, order and teacher forcing, up to 2^64 - 1 (1)\n"
     "  --inputs N            packets the encoder sees before the forecast begins (3)\n"
-    "  --hold-out X          share of the sequences, the last ones, that are not trained on, but\n"
-    "                        tell which scores are normal, for detect (0)\n"
+    "  --hold-out X          share of the sequences, in blocks spread over DATA, that are not\n"
+    "                        trained on, but tell which scores are normal, for detect (0)\n"
     "  --clean X             leave out sequences that do not fit what is learned without them, up\n"
-    "                        to this share of all, and list them in left-out.csv; it takes three\n"
+    "                        to this share of all, and list them in left-out.csv; takes three\n"
     "                        times as long, and such a run cannot be resumed (0)\n"
     "  --context X           with --recommended: share of the pair's last 10 seconds in the score\n"
     "                        (0.65)\n";
@@ -71,39 +71,38 @@ static const char help_more[] =
     "  --plot-every N        iterations that a point of the loss curve is the mean of (100)\n"
     "  --snapshots LIST      percents at which a checkpoint is kept (20,40,55,70,85,100)\n"
     "  --init M.safetensors  start from these weights, if the features mean the same\n"
-    "  --continue M.safetensors   go on with a model's weights and features on new traffic, at\n"
-    "                        half the rate; what it has not seen gets features beside the old\n"
-    "                        ones, and the threshold is made anew. Options go before the model's\n"
-    "                        settings\n"
-    "  --normal ALARMS.json   with --continue: what detect --json wrote, as far as it is\n"
-    "                        harmless. It is looked up in DATA.csv, learned from several times,\n"
-    "                        and raises no alarm any more\n"
-    "  --resume M.safetensors   go on with an interrupted run, bit for bit, on the same DATA;\n"
-    "                        --iterations may be raised, the other settings come from the file\n"
+    "  --continue M.safetensors   train a model further on new traffic, at half the rate; what\n"
+    "                        it has not seen gets features after the old ones, and the threshold\n"
+    "                        is computed again. Options override the model's settings\n"
+    "  --normal ALARMS.json   with --continue: harmless alarms, as lines of detect --json. Their\n"
+    "                        sequences are looked up in DATA, learned from several times, and\n"
+    "                        raise no alarm any more\n"
+    "  --resume M.safetensors   resume an interrupted run, bit for bit, on the same DATA;\n"
+    "                        --iterations may be raised, other settings come from the file\n"
     "  --out DIR             folder for the results (run); one run at a time\n"
-    "  --threads N           0 = as OpenMP decides (0)\n"
-    "  --tcp-only            only packets of TCP, as --notebook also has it\n"
-    "  --bad-rows X          percent of the rows that may be unreadable and are then left out (1)\n"
-    "  --notebook            every habit of the reference notebooks at once: its 25 features, the\n"
-    "                        last sequence dropped, snapshots 40,80,100\n"
-    "  --recommended         what finds anomalies best: features and score for it, every packet\n"
+    "  --threads N           0: OpenMP decides (0)\n"
+    "  --tcp-only            only packets of TCP; --notebook implies it\n"
+    "  --bad-rows X          percent of rows that may be unreadable, and are then left out (1)\n"
+    "  --notebook            everything as the reference notebooks do it: 25 features, the last\n"
+    "                        sequence dropped, snapshots 40,80,100\n"
+    "  --recommended         what finds anomalies best: features and score for it, each packet\n"
     "                        forecast from those before it, --loss nll --inputs 0 --start input\n"
     "                        --teacher-forcing 1 --hidden 64 --batch 32 --lr 0.1 --momentum 0.9\n"
     "                        --clip 1 --order shuffled --hold-out 0.2 --epochs 6, but at least\n"
-    "                        200 iterations; each can be given, too. Leaves a threshold in\n"
+    "                        200 iterations; each can be overridden. Leaves a threshold in\n"
     "                        model.safetensors for detect\n"
-    "  --quiet               print nothing but errors\n"
+    "  --quiet               print errors only\n"
     "  --help                this text\n"
     "  --version             the version, and how it was compiled\n"
     "\n"
-    "A model says from which data, when and with which settings it was made; SOURCE_DATE_EPOCH in\n"
-    "the environment replaces the time. Ctrl-C, SIGTERM or a closed terminal ends a run early;\n"
-    "what was reached is saved and can be resumed. Where other programs want the same cores, set\n"
+    "A model records from which data, when and with which settings it was made; SOURCE_DATE_EPOCH\n"
+    "in the environment replaces the time. Ctrl-C, SIGTERM or a closed terminal ends a run early;\n"
+    "its state is saved and can be resumed. If other programs need the same cores, set\n"
     "OMP_WAIT_POLICY=passive (as make run does) or --threads 1.\n";
 
 #define LOCK_NAME ".pktseq-train.lock"
 
-// What the command line asks for, and everything made from it.
+// What the command line requests, and everything made from it.
 typedef struct app {
     const char *data_path, *init_path, *resume_path, *continue_path, *normal_path, *out;
     int notebook, recommended, quiet, bar, tcp_only;
@@ -116,18 +115,18 @@ typedef struct app {
     double clean;            // share of the sequences that may be left out since they fit worst
     chosen choice;           // which sequences are learned from, by --clean and --normal
     int lock;                // descriptor of the folder's lock
-    int reached;             // the data were to be read
+    int reached;             // the run got as far as reading the data
     int saved;               // model.safetensors is this run's
     unsigned char kept[101]; // percents at which a checkpoint was kept
     pktseq_recipe recipe;    // every setting of the run
     pktseq_table table;
     pktseq_dataset dataset;
     pktseq_guard guard;      // what is learned; its detector is fitted, if some are held out
-    pktseq_guard old;        // what --continue goes on with
+    pktseq_guard old;        // the model of --continue
     double began;            // seconds
     size_t began_iteration;
     pktseq_error err;
-    pktseq_error save_err;   // of a checkpoint saved on the way
+    pktseq_error save_err;   // of a checkpoint saved during the run
 } app;
 
 static volatile sig_atomic_t interrupted;
@@ -149,7 +148,7 @@ static double now(void) {
 
 // ---- the command line
 
-// "20,40,100"
+// Parses rising percents, "20,40,100". Returns 0 if they are not.
 static int parse_snapshots(const char *text, pktseq_train_config *config) {
     config->milestone_count = 0;
     for (;;) {
@@ -166,7 +165,7 @@ static int parse_snapshots(const char *text, pktseq_train_config *config) {
     }
 }
 
-// Takes over the settings of the model that a run goes on with.
+// Loads the model of --continue, whose settings become the defaults of all options.
 static int set_continued(app *a, const char *path) {
     const char *wrong = input_wrong(path, 1);
     const pktseq_guard *old = &a->old;
@@ -180,7 +179,10 @@ static int set_continued(app *a, const char *path) {
     return 0;
 }
 
-// What cannot be asked for together, and settings that follow from others. 0 = go on.
+// Checks options that exclude each other, and derives settings from others. Returns 0 if all is
+// well.
+//   fixed      an option that a resumed run cannot change, or NULL
+//   of_model   an option that --continue cannot change, or NULL
 static int settle_options(app *a, int order, int start, int loss, const char *fixed,
                           const char *of_model) {
     pktseq_recipe *r = &a->recipe;
@@ -215,12 +217,14 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
     return 0;
 }
 
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
+// Parses the command line. Returns 0; 1 after an error, which was printed; 2 after --help or
+// --version.
 static int parse_options(app *a, int argc, char **argv) {
-    // The settings that a resumed run takes from its checkpoint come first.
+    // The first options are those that a resumed run takes from its checkpoint; some of them are the
+    // model's.
     enum { OF_RUN = 18 };
+    static const char of_model_names[] = "--hidden|--loss|--start|--inputs|--tcp-only";
     int given[OF_RUN], order, start, loss, asked;
-    static const int model_option[] = {4, 8, 10, 13, 17};  // hidden, loss, start, inputs, tcp-only
     const char *fixed = NULL, *continued = NULL, *of_model = NULL;
     char message[1024];
     memset(given, 0, sizeof given);
@@ -238,9 +242,9 @@ static int parse_options(app *a, int argc, char **argv) {
     const option list[] = {
         {"--notebook", OPTION_FLAG, &a->notebook, 0, 0, 0, NULL, &given[0]},
         {"--recommended", OPTION_FLAG, &a->recommended, 0, 0, 0, NULL, &given[1]},
-        {"--epochs", OPTION_NUMBER, &a->recipe.epochs, 0, 1e6, 1, NULL, &given[2]},
+        {"--epochs", OPTION_NUMBER, &a->recipe.epochs, 0, 1e6, 1, NULL, &a->given_epochs},
         {"--batch", OPTION_WHOLE, &train->batch, 1, 1e6, 0, NULL, &given[3]},
-        {"--hidden", OPTION_WHOLE, &a->recipe.hidden, 1, 65536, 0, NULL, &given[4]},
+        {"--hidden", OPTION_WHOLE, &a->recipe.hidden, 1, 65536, 0, NULL, &a->given_hidden},
         {"--lr", OPTION_NUMBER, &train->learning_rate, 0, 1e30, 0, NULL, &given[5]},
         {"--momentum", OPTION_NUMBER, &train->momentum, 0, 0.999999, 0, NULL, &given[6]},
         {"--clip", OPTION_NUMBER, &train->clip, 0, 1e30, 0, NULL, &given[7]},
@@ -271,19 +275,18 @@ static int parse_options(app *a, int argc, char **argv) {
     if (asked == 2) printf("%s%s", help_text, help_more);
     if (asked == 3) printf("train, %s\n", pktseq_build_info());
     if (asked) return 2;
-    for (int k = OF_RUN; k-- > 0;)
-        if (given[k]) fixed = list[k].name;
-    for (size_t k = 0; k < sizeof model_option / sizeof *model_option; ++k)
-        if (given[model_option[k]]) of_model = list[model_option[k]].name;
+    for (int k = OF_RUN; k-- > 0;) {
+        if (!*list[k].given) continue;
+        fixed = list[k].name;
+        if (option_place(of_model_names, fixed) >= 0) of_model = fixed;
+    }
     if (a->init_path && !fixed) fixed = "--init";
-    a->given_epochs = given[2];
-    a->given_hidden = given[4];
     return settle_options(a, order, start, loss, a->resume_path ? fixed : NULL, of_model);
 }
 
 // ---- data and model
 
-// What the model will say about itself: data, date, version; and the settings, on a second line.
+// Writes what the model records about itself: data, date, version; and settings, on a second line.
 static void make_recipe(app *a) {
     static const char *const order[] = {"random", "shuffled", "file"};
     const char *epoch = getenv("SOURCE_DATE_EPOCH"), *base = strcmp(a->data_path, "-") == 0
@@ -328,7 +331,8 @@ static int exists(const char *path) {
     return file != NULL;
 }
 
-// The data set of the repository, from its top folder, from examples/, or beside the program.
+// Returns the path of the repository's data set: from its top folder, from examples/, or beside the
+// program.
 static const char *default_data(const char *program) {
     static char beside[1024];
     const char *slash = strrchr(program, '/');
@@ -342,11 +346,11 @@ static const char *default_data(const char *program) {
     return "examples/data/normal_export.csv";
 }
 
-// What is kept of the packets to say which sequence is which; the first is enough without --clean.
+// Columns that are kept to identify sequences; without --clean the first is enough.
 static const char *const keep_columns[] = {"label", "timestamp", "src_ip", "dst_ip", "src_port",
                                            "dst_port"};
 
-// Settles which columns are read, once all options are known, and reads what is learned from.
+// Decides which columns are read, now that all options are known, and reads the data.
 static int read_data(app *a) {
     pktseq_schema *schema = &a->recipe.schema;
     schema->rule.tcp_only |= a->tcp_only;
@@ -358,7 +362,7 @@ static int read_data(app *a) {
     return input_read(&a->table, a->data_path, schema, &a->err) ? fail("%s", a->err.text) : 0;
 }
 
-// Replaces the new weights by those of --init, for which the features must mean the same.
+// Replaces the new weights by those of --init, whose features must mean the same.
 static int start_from(app *a, const char *path) {
     pktseq_config *config = &a->guard.model.config;
     pktseq_model init, grown;
@@ -391,8 +395,8 @@ static int start_from(app *a, const char *path) {
 
 // ---- leaving out what fits worst
 
-// The score of every sequence of the table by what was just learned, into score (sequences); those
-// that are too short for one get 0.
+// Scores every sequence of the table with the model that was just trained, into score (sequences);
+// 0 for those that are too short.
 static int score_table(app *a, double *score) {
     pktseq_dataset all;
     pktseq_dataset_options options = a->recipe.dataset;
@@ -414,7 +418,7 @@ static int score_table(app *a, double *score) {
     return bad;
 }
 
-// Codec, dataset and model for the sequences that a->choice tells.
+// Makes codec, dataset and model for the sequences of a->choice.
 static pktseq_status prepare_round(app *a) {
     a->recipe.dataset.repeats = a->choice.repeats;
     return pktseq_recipe_prepare(&a->recipe, &a->table, a->continue_path ? &a->old.codec : NULL,
@@ -422,7 +426,7 @@ static pktseq_status prepare_round(app *a) {
                                  &a->dataset, &a->guard.model, NULL, &a->err);
 }
 
-// Learns which scores are normal, with the help of the sequences that were held out.
+// Fits the detector to the sequences that were held out.
 static int calibrate(app *a) {
     pktseq_guard *g = &a->guard;
     return pktseq_recipe_calibrate(&a->recipe, &g->model, &g->codec, &a->dataset, &g->detector,
@@ -430,7 +434,7 @@ static int calibrate(app *a) {
                ? fail("the scores of normal sequences: %s", a->err.text) : 0;
 }
 
-// Learns from the sequences that a->choice tells, and scores all.
+// Trains on the sequences of a->choice, and scores all.
 static int clean_round(app *a, double *score) {
     pktseq_guard *g = &a->guard;
     pktseq_train_config config = a->recipe.train;
@@ -446,7 +450,7 @@ static int clean_round(app *a, double *score) {
 
 static int path_in(const app *a, char *path, size_t size, const char *name);
 
-// Lists what is left out: in a file, and the first five.
+// Lists what is left out: all of it in a file, the first five on the terminal.
 static int list_left_out(app *a, const double *score, double *sorted) {
     char path[4096];
     output o;
@@ -461,8 +465,8 @@ static int list_left_out(app *a, const double *score, double *sorted) {
 
 static int prepare_folder(app *a);
 
-// Leaves out sequences that fit worst: learns from all, then without the share that fits worst, and
-// looks with what was then learned which ones do not fit.
+// Leaves out the sequences that fit worst: trains on all, then without the share that fits worst,
+// and finds with that second model the ones that do not fit.
 static int clean_data(app *a) {
     size_t n;
     double *score, *sorted;
@@ -491,18 +495,24 @@ static int clean_data(app *a) {
 
 // ---- alarms that are harmless
 
-// Reads which alarms were harmless, and finds their sequences.
+// Reads the harmless alarms of --normal, and marks their sequences.
 static int mark_normal(app *a) {
     pktseq_buffer file;
-    size_t lost;
+    char *lines;
+    size_t lost, size;
     if (!a->normal_path) return 0;
     if (!a->choice.repeats && !choose_all(&a->choice, a->table.sequences))
         return fail("out of memory");
     if (pktseq_file_read(&file, a->normal_path, NULL, NULL, &a->err))
         return fail("%s", a->err.text);
-    lost = choose_harmless(&a->choice, &a->table, a->recipe.false_positive_rate, (char *)file.data,
-                           file.size);
+    size = file.size + 1;
+    lines = (char *)malloc(size);
+    if (lines && file.size) memcpy(lines, file.data, file.size);
     pktseq_buffer_free(&file);
+    if (!lines) return fail("out of memory");
+    lines[size - 1] = '\n';  // an editor may leave the last line without one
+    lost = choose_harmless(&a->choice, &a->table, a->recipe.false_positive_rate, lines, size);
+    free(lines);
     if (a->choice.marked == 0)
         return fail("%s: no alarm there is one of a sequence of %s", a->normal_path,
                     input_name(a->data_path));
@@ -512,7 +522,7 @@ static int mark_normal(app *a) {
     return 0;
 }
 
-// A run that goes on with new traffic: codec and weights of a model, and columns for what is new.
+// Prepares --continue: codec and weights of a model, with features for what is new.
 static int prepare_continued(app *a) {
     if (read_data(a)) return 1;
     if (pktseq_table_drop_attacks(&a->table, &a->err)) return fail("%s", a->err.text);
@@ -524,7 +534,7 @@ static int prepare_continued(app *a) {
     return 0;
 }
 
-// A run that begins: codec from the data, weights drawn or from --init.
+// Prepares a new run: codec from the data, weights drawn or from --init.
 static int prepare_new(app *a) {
     pktseq_guard_options options;
     pktseq_recipe recommended;
@@ -543,7 +553,7 @@ static int prepare_new(app *a) {
     return 0;
 }
 
-// A run that goes on: everything from the checkpoint but the packets.
+// Prepares --resume: everything but the packets comes from the checkpoint.
 static int prepare_resumed(app *a) {
     pktseq_guard *g = &a->guard;
     pktseq_train_config asked = a->recipe.train;
@@ -583,7 +593,7 @@ static int prepare_resumed(app *a) {
 
 // ---- what is printed
 
-// One packet in its own units: every field, the flags by the names of those that are set.
+// Prints one packet in its own units: every field, and the names of the flags that are set.
 static void print_packet(const app *a, const char *what, size_t number, size_t row) {
     pktseq_value *value = (pktseq_value *)malloc(a->guard.codec.field_count * sizeof *value);
     pktseq_real *x = (pktseq_real *)malloc(a->guard.codec.features * sizeof *x);
@@ -646,7 +656,7 @@ static void print_features(const app *a) {
     }
 }
 
-// Where rows of a capture went that are not in sequences, in one line for each reason.
+// Prints why packets are in no sequence, one line for each reason.
 static void print_cut(const pktseq_table_counts *cut) {
     if (cut->dropped)
         printf("            %lu are of protocols that the notebook drops\n",
@@ -656,7 +666,7 @@ static void print_cut(const pktseq_table_counts *cut) {
                (unsigned long)cut->remainder);
 }
 
-// What a model that goes on has got beside its old features.
+// Prints how many features --continue added.
 static void print_continued(const app *a) {
     const pktseq_codec *old = &a->old.codec;
     printf("goes on     with %s", output_shown(a->continue_path));
@@ -726,7 +736,8 @@ static void print_time(double seconds) {
     printf("%ldm %lds", minutes, (long)(seconds - 60 * (double)minutes));
 }
 
-// `elapsed (- remaining) (iteration percent%) loss` as in the reference, or a bar on a terminal.
+// Prints `elapsed (- remaining) (iteration percent%) loss`, as the reference does, or a bar on a
+// terminal.
 static void print_progress(const app *a, const pktseq_progress *p) {
     double elapsed = now() - a->began, done = (double)(p->iteration - a->began_iteration);
     double rate = elapsed > 0 ? done / elapsed : 0;
@@ -758,8 +769,8 @@ static int path_in(const app *a, char *path, size_t size, const char *name) {
     return 0;
 }
 
-// Takes the folder for this run alone, as long as the process lives, however it ends. Where files
-// cannot be locked, it goes on without.
+// Locks the folder for this run, until the process ends in whatever way. Where files cannot be
+// locked, it continues without.
 static int lock_folder(app *a) {
 #ifdef OUTPUT_POSIX
     char path[4096];
@@ -780,7 +791,7 @@ static int lock_folder(app *a) {
             return fail("another train (process %ld) is writing into folder %s: wait for it, or "
                         "give --out another folder", (long)lock.l_pid, a->out);
         }
-        // Unless the other one has just removed what was locked here.
+        // The other process may have removed, just now, the file that was locked here.
         if (fstat(a->lock, &held) == 0 && stat(path, &there) == 0 && held.st_dev == there.st_dev &&
             held.st_ino == there.st_ino)
             return 0;
@@ -802,7 +813,7 @@ static void unlock_folder(const app *a) {
 #endif
 }
 
-// Makes the folder and those above it, and finds out now whether files can be written there.
+// Makes the folder and those above it, and checks that files can be written there.
 static int prepare_folder(app *a) {
     char path[4096];
     const char *reason;
@@ -839,7 +850,7 @@ static int write_loss_csv(const app *a) {
     return status ? fail("%s", err.text) : 0;
 }
 
-// Everything that a run leaves behind. Also after an interrupted or diverged one.
+// Writes the results of a run, also of one that was interrupted or diverged.
 static int write_results(app *a) {
     char path[4096], title[128];
     output o;
@@ -864,7 +875,8 @@ static int write_results(app *a) {
     return good ? 0 : fail("cannot write %s: %s", path, o.reason);
 }
 
-// Loss of the sequences held out, the mean over up to 256 of them, fed as in training. NAN = none.
+// Returns the mean loss of up to 256 sequences that are held out, fed as in training; NAN without
+// memory.
 static double measure_held(const app *a) {
     enum { BATCH = 32, MOST = 256 };
     const pktseq_dataset *d = &a->dataset;
@@ -886,7 +898,7 @@ static double measure_held(const app *a) {
     return sum / (double)use;
 }
 
-// Measures the loss of what is held out about thirty times in a run, for the picture.
+// Measures the held-out loss about thirty times in a run, for the picture.
 static void follow_held(app *a, size_t points) {
     size_t all = a->recipe.train.iterations / a->recipe.train.loss_interval, step = all / 30 + 1;
     double *larger;
@@ -898,7 +910,7 @@ static void follow_held(app *a, size_t points) {
     larger[a->held_points++] = points % step == 0 || points == all ? measure_held(a) : (double)NAN;
 }
 
-// After every iteration: reports, milestones, Ctrl-C.
+// Called after every iteration: reports, milestones, Ctrl-C.
 static int on_progress(void *user_data, const pktseq_progress *p) {
     app *a = (app *)user_data;
     if ((p->events & (PKTSEQ_EVENT_REPORT | PKTSEQ_EVENT_END)) && !a->quiet) print_progress(a, p);
@@ -906,8 +918,8 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     if (p->events & PKTSEQ_EVENT_MILESTONE) {
         char path[4096], name[32];
         snprintf(name, sizeof name, "model-%03d.safetensors", p->milestone);
-        // With its threshold, so that detect takes a snapshot as it takes the model, and a resumed
-        // run the score's settings.
+        // With a threshold, so that detect can use a snapshot like the model; a resumed run takes
+        // the settings of scores from it.
         const pktseq_detector *fitted = NULL;
         if (a->dataset.trained < a->dataset.pairs && !calibrate(a)) fitted = &a->guard.detector;
         if (path_in(a, path, sizeof path, name) ||
@@ -918,8 +930,8 @@ static int on_progress(void *user_data, const pktseq_progress *p) {
     return interrupted;
 }
 
-// Says how many of the sequences that --normal names are above the threshold all the same: pairs of
-// one sequence follow each other.
+// Prints how many sequences of --normal are still above the threshold. They are those of several
+// pairs, which follow one another.
 static int check_marked(const app *a) {
     const pktseq_dataset *d = &a->dataset;
     double *score = (double *)malloc(d->pairs * sizeof *score);
@@ -958,8 +970,8 @@ static void print_where(const app *a) {
     printf("loss        %s/loss.csv and %s/loss.svg\n", out, out);
 }
 
-// Asks the library to train for no iterations: it checks that everything fits together, and that
-// there is memory for it, before anything is written.
+// Trains for no iterations: checks that everything fits together, and that there is memory for it,
+// before anything is written.
 static int rehearse(app *a) {
     pktseq_train_config config = a->recipe.train;
     config.iterations = a->guard.training.iteration;
@@ -968,7 +980,7 @@ static int rehearse(app *a) {
     return 0;
 }
 
-// Gives back the packets, which the dataset has encoded; what the summary tells of them remains.
+// Frees the packets, which the dataset has encoded, but keeps what the summary needs.
 static void free_packets(app *a) {
     pktseq_table seen;
     memset(&seen, 0, sizeof seen);
@@ -1018,7 +1030,7 @@ static int run(app *a) {
     return status == PKTSEQ_ERROR_DIVERGED;
 }
 
-// A model that this run did not write must not be taken for its result.
+// Warns of an older model in the folder, which could be taken for the result of this run.
 static void print_older(const app *a) {
     char path[4096], date[32];
     if (!a->reached || a->saved || path_in(a, path, sizeof path, "model.safetensors") ||

@@ -141,8 +141,9 @@ refuses "cleaned when resumed" "--clean cannot be changed" \
 check "a model that goes on, cleaned" grep -q '^left out ' out
 
 # What somebody calls harmless is learned from, and raises no alarm any more.
-./detect --model whole/model.safetensors --json dirty.csv 2>err | grep '"src_ip":"10.9.9.9"' |
-    grep '"event_type":"anomaly"' >harmless.json
+# The last line has no end, as some editors leave it.
+printf %s "$(./detect --model whole/model.safetensors --json dirty.csv 2>err |
+    grep '"src_ip":"10.9.9.9"' | grep '"event_type":"anomaly"')" >harmless.json
 check "what is odd raises alarms" test -s harmless.json
 ./train dirty.csv --continue whole/model.safetensors --normal harmless.json --out harmless >out
 check "what is harmless is found again" grep -q '([1-3] sequences several times, as harmless)' out
