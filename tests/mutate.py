@@ -32,12 +32,12 @@ DIR = os.path.join(TOP, 'build', 'mutate')
 
 # A section -> the tests that concern it.
 TESTS = {
-    'memory': 'memory number codec table sequences checkpoint', 'number': 'number table checkpoint',
-    'csv': 'table captures dataset', 'names': 'frame', 'frame': 'frame', 'capture': 'capture',
-    'schema': 'table codec captures', 'notation': 'captures sequences table',
-    'columns': 'table files derive', 'header': 'captures table sequences',
-    'rows': 'captures table sequences', 'fast': 'table',
-    'table': 'table dataset captures sequences files derive',
+    'memory': 'memory number codec table sequences checkpoint', 'number': 'number csv checkpoint',
+    'csv': 'csv table rows', 'names': 'frame', 'frame': 'frame', 'capture': 'capture',
+    'schema': 'schema codec header rows', 'notation': 'rows sequences',
+    'columns': 'table csv derive', 'header': 'header rows sequences',
+    'rows': 'rows table sequences', 'fast': 'csv',
+    'table': 'table csv rows sequences derive',
     'segment': 'sequences derive packets', 'sequences': 'sequences derive captures score',
     'slots': 'tracker', 'counters': 'tracker derive',
     'tracker': 'tracker derive captures sequences', 'packets': 'packets',
