@@ -6797,11 +6797,65 @@ static size_t pktseqi_counts_left_out(const pktseq_table_counts *c) {
            c->attacks;
 }
 
+// ---- tables that a program may have filled
+
+// Checks what every reader of a table relies on, as a table may be filled by hand, in constant time
+// a column. The two checks after this one pass over the rows, for callers that rely on them.
+static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
+    if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
+        table->start[0] != 0 || table->start[table->sequences] != table->rows)
+        return pktseqi_bad_argument(err, "the table is empty or its sequences do not cover it");
+    for (size_t i = 0; i < table->column_count; ++i)
+        if (!table->column[i].name) return pktseqi_bad_argument(err, "a column has no name");
+    return PKTSEQ_OK;
+}
+
+// Checks that every sequence of a table has a row. With start[0] = 0 and start[sequences] = rows,
+// checked before, every row then belongs to exactly one.
+static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
+    for (size_t i = 0; i < table->sequences; ++i)
+        if (table->start[i] >= table->start[i + 1])
+            return pktseqi_bad_argument(err, "the table's sequences do not rise");
+    return PKTSEQ_OK;
+}
+
+// Checks that every text of rows [from, past) of a column has a name; numbers have none. Cells of
+// texts are whole and not negative by their type.
+//   from, past   within the table: a caller that encodes a part of it checks that part
+static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t from, size_t past,
+                                                pktseq_error *err) {
+    double index[PKTSEQI_BLOCK], max = -1;
+    for (size_t n; pktseqi_column_texts(c) && from < past; from += n) {
+        n = past - from < PKTSEQI_BLOCK ? past - from : (size_t)PKTSEQI_BLOCK;
+        pktseqi_cells_load(c, from, n, index);
+        for (size_t i = 0; i < n; ++i) max = index[i] > max ? index[i] : max;
+    }
+    if (max < (double)c->name_count) return PKTSEQ_OK;
+    return pktseqi_bad_argument(err, "a text of the table is not among its names");
+}
+
+// Checks the texts of all columns of a table.
+static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status = PKTSEQ_OK;
+    for (size_t i = 0; i < table->column_count && !status; ++i)
+        status = pktseqi_column_check_texts(&table->column[i], 0, table->rows, err);
+    return status;
+}
+
+// Runs all three checks, each of which relies on the one before.
+static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
+    pktseq_status status = pktseqi_table_check(table, err);
+    if (!status) status = pktseqi_table_check_starts(table, err);
+    return status ? status : pktseqi_table_check_texts(table, err);
+}
+
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
                                              pktseq_error *err) {
     size_t kept = 0, to = 0;
-    if (!table || !keep || !table->start || !table->sequences || !table->column)
-        return pktseqi_bad_argument(err, "table or keep is NULL, or the table is empty");
+    pktseq_status status = pktseqi_table_check(table, err);
+    if (!status) status = pktseqi_table_check_starts(table, err);
+    if (status) return status;
+    if (!keep) return pktseqi_bad_argument(err, "keep is NULL");
     for (size_t s = 0; s < table->sequences; ++s) kept += keep[s] != 0;
     if (kept == 0) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "no sequence would be left");
     if (kept == table->sequences) return pktseqi_ok(err);
@@ -6824,6 +6878,30 @@ PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned
     table->rows = table->start[kept] = to;
     table->sequences = kept;
     return pktseqi_ok(err);
+}
+
+PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err) {
+    const pktseq_column *label = pktseq_table_column(table, "label");
+    unsigned char *keep;
+    size_t kept = 0;
+    pktseq_status status = pktseqi_table_check_all(table, err);
+    if (status) return status;
+    if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
+    // A sequence stays or goes as a whole: half of an attack is not normal traffic.
+    keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
+    if (!keep) return pktseqi_no_memory(err);
+    for (size_t s = 0; s < table->sequences; ++s) {
+        size_t row = table->start[s], end = table->start[s + 1];
+        while (row < end && pktseq_label_is_normal(pktseq_column_text(label, row))) ++row;
+        keep[s] = row == end;
+        kept += keep[s];
+    }
+    if (kept) status = pktseq_table_select(table, keep, err);
+    else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets that the "
+                                "column \"label\" calls attacks (%q ..), but training needs normal "
+                                "traffic", pktseq_column_text(label, 0));
+    pktseqi_free(&table->allocator, keep);
+    return status;
 }
 
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table) {
@@ -8262,58 +8340,6 @@ static void pktseqi_segment_free(pktseqi_segmenter *c) {
 //   track_source      columns that packets are made of; addresses and protocols as numbers
 //   track_load        packets of a batch of rows, column by column
 
-// ---- what a table must be
-
-// Checks what every reader of a table relies on, as a table may be filled by hand, in constant time
-// a column. The two checks after this one pass over the rows, for callers that rely on them.
-static pktseq_status pktseqi_table_check(const pktseq_table *table, pktseq_error *err) {
-    if (!table || !table->rows || !table->sequences || !table->start || !table->column ||
-        table->start[0] != 0 || table->start[table->sequences] != table->rows)
-        return pktseqi_bad_argument(err, "the table is empty or its sequences do not cover it");
-    for (size_t i = 0; i < table->column_count; ++i)
-        if (!table->column[i].name) return pktseqi_bad_argument(err, "a column has no name");
-    return PKTSEQ_OK;
-}
-
-// Checks that every sequence of a table has a row. With start[0] = 0 and start[sequences] = rows,
-// checked before, every row then belongs to exactly one.
-static pktseq_status pktseqi_table_check_starts(const pktseq_table *table, pktseq_error *err) {
-    for (size_t i = 0; i < table->sequences; ++i)
-        if (table->start[i] >= table->start[i + 1])
-            return pktseqi_bad_argument(err, "the table's sequences do not rise");
-    return PKTSEQ_OK;
-}
-
-// Checks that every text of rows [from, past) of a column has a name; numbers have none. Cells of
-// texts are whole and not negative by their type.
-//   from, past   within the table: a caller that encodes a part of it checks that part
-static pktseq_status pktseqi_column_check_texts(const pktseq_column *c, size_t from, size_t past,
-                                                pktseq_error *err) {
-    double index[PKTSEQI_BLOCK], max = -1;
-    for (size_t n; pktseqi_column_texts(c) && from < past; from += n) {
-        n = past - from < PKTSEQI_BLOCK ? past - from : (size_t)PKTSEQI_BLOCK;
-        pktseqi_cells_load(c, from, n, index);
-        for (size_t i = 0; i < n; ++i) max = index[i] > max ? index[i] : max;
-    }
-    if (max < (double)c->name_count) return PKTSEQ_OK;
-    return pktseqi_bad_argument(err, "a text of the table is not among its names");
-}
-
-// Checks the texts of all columns of a table.
-static pktseq_status pktseqi_table_check_texts(const pktseq_table *table, pktseq_error *err) {
-    pktseq_status status = PKTSEQ_OK;
-    for (size_t i = 0; i < table->column_count && !status; ++i)
-        status = pktseqi_column_check_texts(&table->column[i], 0, table->rows, err);
-    return status;
-}
-
-// Runs all three checks, each of which relies on the one before.
-static pktseq_status pktseqi_table_check_all(const pktseq_table *table, pktseq_error *err) {
-    pktseq_status status = pktseqi_table_check(table, err);
-    if (!status) status = pktseqi_table_check_starts(table, err);
-    return status ? status : pktseqi_table_check_texts(table, err);
-}
-
 // ---- from rows to packets
 //
 // A table has less than a capture: addresses are any texts, numbers any numbers, and columns may be
@@ -8542,30 +8568,6 @@ PKTSEQ_DEF pktseq_status pktseq_table_track(pktseq_table *table, const pktseq_ru
     if (!status) status = pktseqi_segment_end(&c, err);
     pktseqi_segment_free(&c);
     return status ? status : pktseqi_ok(err);
-}
-
-PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_error *err) {
-    const pktseq_column *label = pktseq_table_column(table, "label");
-    unsigned char *keep;
-    size_t kept = 0;
-    pktseq_status status = pktseqi_table_check_all(table, err);
-    if (status) return status;
-    if (!pktseqi_column_texts(label)) return pktseqi_ok(err);
-    // A sequence stays or goes as a whole: half of an attack is not normal traffic.
-    keep = (unsigned char *)pktseqi_alloc(&table->allocator, table->sequences, 1);
-    if (!keep) return pktseqi_no_memory(err);
-    for (size_t s = 0; s < table->sequences; ++s) {
-        size_t row = table->start[s], end = table->start[s + 1];
-        while (row < end && pktseq_label_is_normal(pktseq_column_text(label, row))) ++row;
-        keep[s] = row == end;
-        kept += keep[s];
-    }
-    if (kept) status = pktseq_table_select(table, keep, err);
-    else status = pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "every sequence has packets that the "
-                                "column \"label\" calls attacks (%q ..), but training needs normal "
-                                "traffic", pktseq_column_text(label, 0));
-    pktseqi_free(&table->allocator, keep);
-    return status;
 }
 
 PKTSEQI_COLD_END

@@ -807,7 +807,8 @@ static void test_forgotten(void) {
     char *names[] = {a};
     uint32_t text[] = {0, 0, 0, 0};
     double number[] = {1, 2, 3, 4};
-    size_t start[] = {0, 4};
+    size_t start[] = {0, 4}, falling[] = {0, 3, 1, 4};
+    const unsigned char keep[] = {1, 0, 1};
     pktseq_column column[3] =
         {number_column(time, number), text_column(source_name, text, names, 1),
                                text_column(target, text, names, 1)};
@@ -830,6 +831,10 @@ static void test_forgotten(void) {
     CHECK_THAT(says(&err, "sequences cannot be made: the table has no column \"dst_ip\" of texts"),
                "%s", err.text);
     CHECK(!table.start && table.sequences == 0 && table.rows == 4);
+    table.start = falling;
+    table.sequences = 3;
+    CHECK(pktseq_table_select(&table, keep, &err) == PKTSEQ_ERROR_ARGUMENT && table.rows == 4);
+    CHECK_THAT(says(&err, "sequences do not rise"), "%s", err.text);
     table.start = start;  // as if it had been cut before, but where are the columns?
     table.sequences = 1;
     table.column = NULL;
