@@ -9,6 +9,9 @@
 #     sh tests/coverage.sh mcdc       the same, with the decisions whose MC/DC is incomplete
 #     sh tests/coverage.sh SECTION..  the same report for these sections of pktseq.h (csv table ..)
 #
+# COVERAGE_FLAGS: more for the compiler, such as where clang 19's OpenMP is (-I -L -Wl,-rpath);
+# COVERAGE_SECONDS: how long a program may take (300).
+#
 # How it counts. The merged profiles of all programs are one: a line, or an outcome, counts as
 # covered if any program, number type or instruction set reached it. (pktseq.h includes itself, so
 # >>scalar and >>vectors stand in a program several times; a macro's branches are counted once, where
@@ -69,8 +72,9 @@ commands() {
 failed_runs=0
 if [ $# -eq 0 ]; then
     rm -rf "$dir"
-    mkdir -p "$tree/tests"
-    cp pktseq.h "$tree/" && cp tests/*.[ch] "$tree/tests/" || exit 1
+    mkdir -p "$tree/tests" "$tree/examples"
+    cp pktseq.h "$tree/" && cp tests/*.[ch] "$tree/tests/" && cp examples/*.h "$tree/examples/" ||
+        exit 1
     for d in tests/*/; do  # what tests include from folders below
         set -- "$d"*.[ch]
         if [ -e "$1" ] || [ -e "${2:-}" ]; then
@@ -85,7 +89,8 @@ if [ $# -eq 0 ]; then
     printf '#include <omp.h>\nint main(void) { int n = 0;\n#pragma omp parallel for %s\n%s\n%s' \
         'schedule(dynamic) reduction(+:n)' 'for (int i = 0; i < 9; ++i) n += i;' \
         'return n != 36 || omp_get_max_threads() < 1; }' >"$dir/try.c"
-    if "$clang" -fopenmp "$dir/try.c" -o "$dir/try" 2>/dev/null && "$dir/try"; then
+    if "$clang" $flags -fopenmp "$dir/try.c" -o "$dir/try" 2>/dev/null &&
+       LLVM_PROFILE_FILE=/dev/null "$dir/try"; then
         # The kernels have no threads, and are slow where every step is counted for several.
         commands openmp "-fopenmp -fprofile-update=atomic" $(all | grep -vx test_kernels)
     else
