@@ -15598,17 +15598,22 @@ static pktseq_status pktseqi_watch_layout(pktseq_watcher *w, const pktseq_model 
     return pktseqi_watch_fields(w, err);
 }
 
-// Replaces zeros by the codec's rule, with the caller's secret for the hashes, and by the
-// detector's rate and threshold.
+// Returns the caller's rule or, if that has no length and so is none, another one; in either case
+// with the caller's secret for the hashes, which no model keeps.
+static pktseq_rule pktseqi_rule_or(const pktseq_rule *own, pktseq_rule other) {
+    pktseq_rule rule = own->min_length ? *own : other;
+    memcpy(rule.secret, own->secret, sizeof rule.secret);
+    return rule;
+}
+
+// Replaces zeros by the codec's rule and by the detector's rate and threshold.
 static pktseq_status pktseqi_watcher_options_fill(pktseq_watcher_options *o,
                                                   const pktseq_codec *codec,
                                                   const pktseq_detector *detector,
                                                   pktseq_error *err) {
-    pktseq_rule rule = o->rule.min_length ? o->rule : pktseq_codec_schema(codec).rule;
     if (!(o->adapt >= 0) || o->adapt > DBL_MAX)
         return pktseqi_bad_argument(err, "adapt is not a time");
-    memcpy(rule.secret, o->rule.secret, sizeof rule.secret);
-    o->rule = rule;
+    o->rule = pktseqi_rule_or(&o->rule, pktseq_codec_schema(codec).rule);
     return pktseqi_detector_choose(detector, 1, &o->false_positive_rate, &o->threshold, err);
 }
 
@@ -17313,31 +17318,37 @@ PKTSEQ_DEF pktseq_status pktseq_load(pktseq_model *model, pktseq_codec *codec,
 
 // ---- >>short: from a file to alarms in six calls ----------------------------------------------
 
-// A recipe is every setting of a run in one struct; a guard does with it what the programs train
-// and detect do: read, prepare, train, calibrate, then score files or watch packets. Nothing here
-// computes: each function calls the public ones above in the order that all callers need, and frees
-// what is left over after a failure.
+//     recipe_recommended -> table_read -> recipe_prepare -> train -> recipe_calibrate -> guard
+//     guard -> guard_score: table_read, guard_dataset, score_all      guard -> guard_watch: watcher
+//
+// A recipe holds every setting of a run. A guard runs it as the programs train and detect do.
+// Nothing here computes: each function calls public ones in the order that every caller needs, and
+// after a failure frees what they have left. So a program can replace any step by its own.
 
-// Tells whether a guard has learned something, or opened what another one has.
+// Returns 1 if a guard has learned or loaded something.
 static int pktseqi_guard_ready(const pktseq_guard *guard) {
     return guard && guard->model.block && guard->codec.field_count && guard->detector.memory;
 }
 
-// Returns the text that a column has in a row, or "" where there is no such column.
-// Which columns a table has depends on what the model needs and what the file holds.
+// ---- one sequence of a table
+
+// Which columns a table has depends on what the model needs and what the file holds: every look-up
+// may find none.
+
+// Returns the string that a column has in a row, or "" without such a column.
 static const char *pktseqi_scored_text(const pktseq_table *table, const char *name, size_t row) {
     const char *text = pktseq_column_text(pktseq_table_column(table, name), row);
     return text ? text : "";
 }
 
-// Returns the number that a column has in a row, or 0 where there is no such column.
-// Columns of texts have no numbers, whatever their name says.
+// Returns the number that a column has in a row, or 0 without such a column. A caller's schema may
+// read a column of this name as strings, which have no numbers.
 static double pktseqi_scored_number(const pktseq_table *table, const char *name, size_t row) {
     const pktseq_column *column = pktseq_table_column(table, name);
     return pktseqi_column_numbers(column) ? pktseqi_column_at(column, row) : 0;
 }
 
-// Rows are those of the file also where some were left out, if the table knows them (source_row).
+// source_row numbers the rows of the file where some were left out.
 PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t sequence) {
     pktseq_scored scored;
     size_t row, last;
@@ -17361,7 +17372,9 @@ PKTSEQ_DEF pktseq_scored pktseq_table_describe(const pktseq_table *table, size_t
     return scored;
 }
 
-// The reference's settings; context counts only where a codec has one.
+// ---- settings
+
+// context has no effect unless the schema has fields of the context, as the recommended one.
 PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     pktseq_recipe r;
     memset(&r, 0, sizeof r);
@@ -17374,9 +17387,8 @@ PKTSEQ_DEF pktseq_recipe pktseq_recipe_default(void) {
     return r;
 }
 
-// Refuses options that no function after it would.
-// Written so that a NaN fails: no comparison with it is true. A million epochs are more than
-// anybody waits for, and keep the product with the pairs below 2^53.
+// Refuses options that no later function would refuse. Every test is true only of good values, so
+// NaN fails. With at most a million epochs their product with the pairs stays below 2^53.
 static pktseq_status pktseqi_options_check(const pktseq_guard_options *o, pktseq_error *err) {
     if (!(o->epochs >= 0 && o->epochs <= 1e6))
         return pktseqi_bad_argument(err, "epochs is not from 0 to 1e6");
@@ -17387,12 +17399,40 @@ static pktseq_status pktseqi_options_check(const pktseq_guard_options *o, pktseq
     return o->context < 1 ? PKTSEQ_OK : pktseqi_bad_argument(err, "context is not below 1");
 }
 
+// Returns the recommended settings, before options.
+static pktseq_recipe pktseqi_recipe_best(int context) {
+    static const char *const keep[] = {"label"};  // so that labelled attacks can be left out
+    pktseq_recipe r = pktseq_recipe_default();
+    r.schema = pktseq_schema_recommended(context);
+    r.schema.keep = keep;
+    r.schema.keep_count = 1;
+    // Every packet is forecast, the first one from nothing but its context: short connections, as
+    // of port scans, have no packets to spare for an encoder.
+    r.dataset.inputs = 0;
+    r.dataset.start = PKTSEQ_START_INPUT;
+    // A fifth is held out, since scores of what was learned are too low for a threshold.
+    r.dataset.hold_out = 0.2;
+    r.hidden = 64;
+    r.loss = PKTSEQ_LOSS_NLL;
+    r.train.batch = 32;
+    // Clipping to a norm of 1 limits each step, so the rate can be a thousand times the
+    // reference's.
+    r.train.learning_rate = 0.1;
+    r.train.momentum = 0.9;
+    r.train.clip = 1;
+    r.train.teacher_forcing = 1;  // as it is scored: each packet from the true ones before it
+    r.train.order = PKTSEQ_ORDER_SHUFFLED;
+    r.epochs = 6;  // 30 rank as well: AUC 0.999 with either
+    // for small files: a minute of traffic has 46 connections, and 6 epochs of them 7 iterations
+    r.min_iterations = 200;
+    return r;
+}
+
 PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
                                                    const pktseq_guard_options *options,
                                                    pktseq_error *err) {
-    static const char *const keep[] = {"label"};
     pktseq_guard_options o;
-    pktseq_recipe r = pktseq_recipe_default();
+    pktseq_recipe r;
     pktseq_status status;
     memset(&o, 0, sizeof o);
     if (options) o = *options;
@@ -17400,42 +17440,28 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_recommended(pktseq_recipe *recipe,
     memset(recipe, 0, sizeof *recipe);
     status = pktseqi_options_check(&o, err);
     if (status) return status;
+    // without a share of the score the counters are not learned either: fewer features, faster
+    r = pktseqi_recipe_best(o.context >= 0);
     if (o.context != 0) r.context = o.context > 0 ? o.context : 0;
     if (o.false_positive_rate > 0) r.false_positive_rate = o.false_positive_rate;
-    r.schema = pktseq_schema_recommended(r.context > 0);
-    // A rule without a length is no rule, only its secret and tcp_only may be set.
-    if (o.rule.min_length) r.schema.rule = o.rule;
-    memcpy(r.schema.rule.secret, o.rule.secret, sizeof o.rule.secret);
+    r.schema.rule = pktseqi_rule_or(&o.rule, r.schema.rule);
     r.schema.rule.tcp_only |= o.tcp_only;
-    r.schema.keep = keep;
-    r.schema.keep_count = 1;
-    // Every packet is forecast, also the first, from nothing but the context: short connections, as
-    // of port scans, have no packets to spare.
-    r.dataset.inputs = 0;
-    r.dataset.start = PKTSEQ_START_INPUT;
-    r.dataset.hold_out = o.hold_out > 0 ? o.hold_out : 0.2;
-    r.hidden = 64;
-    r.loss = PKTSEQ_LOSS_NLL;
-    r.train.batch = 32;
-    // Clipping at a norm of 1 bounds each step, so the rate can be a thousand times the
-    // reference's.
-    r.train.learning_rate = 0.1;
-    r.train.momentum = 0.9;
-    r.train.clip = 1;
-    r.train.teacher_forcing = 1;
-    r.train.order = PKTSEQ_ORDER_SHUFFLED;
+    if (o.hold_out > 0) r.dataset.hold_out = o.hold_out;
     if (o.seed) r.train.seed = o.seed;
     r.train.threads = o.threads;
     r.train.progress = o.progress;
     r.train.user_data = o.user_data;
-    r.epochs = o.epochs > 0 ? o.epochs : 6;     // 30 rank as well: AUC 0.999 with either
-    r.min_iterations = o.epochs > 0 ? 1 : 200;  // a minute of traffic makes 46 connections
+    if (o.epochs > 0) {  // requested: not extended for a small file
+        r.epochs = o.epochs;
+        r.min_iterations = 1;
+    }
     *recipe = r;
     return pktseqi_ok(err);
 }
 
-// A model that goes on begins near a minimum and without momentum, so half the rate, and at least
-// 100 iterations for the new categories to be learned.
+// A model that continues starts near a minimum and without momentum, so it takes half the rate, and
+// at least 100 iterations so that new categories are learned. The reference's training continues
+// with its own number of iterations.
 PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const pktseq_model *model,
                                                   const pktseq_codec *codec,
                                                   const pktseq_training *training,
@@ -17447,6 +17473,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
         memset(recipe, 0, sizeof *recipe);
         return pktseqi_bad_argument(err, "model or codec is NULL or empty");
     }
+    // packets are read, grouped and forecast as for the model
     recipe->schema.field = codec->field;
     recipe->schema.field_count = codec->field_count;
     recipe->schema.rule = pktseq_codec_schema(codec).rule;
@@ -17454,9 +17481,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     recipe->dataset.start = model->config.start;
     recipe->hidden = model->config.hidden;
     recipe->loss = model->config.loss;
+    // a foreign checkpoint knows nothing of its training
     if (training && training->iteration) {
         recipe->train = training->config;
-        recipe->train.threads = 0;
+        recipe->train.threads = 0;  // of this machine, not of the one before
         recipe->dataset.drop_last = (int)training->drop_last;
         recipe->dataset.hold_out = training->hold_out;
     }
@@ -17464,7 +17492,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
         recipe->context = detector->options.context;
         recipe->false_positive_rate = detector->options.false_positive_rate;
     }
-    if (recipe->loss == PKTSEQ_LOSS_NLL) {
+    if (recipe->loss == PKTSEQ_LOSS_NLL) {  // as recommended models are trained
         recipe->train.learning_rate = 0.05;
         recipe->min_iterations = 100;
     } else {
@@ -17473,8 +17501,8 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     return pktseqi_ok(err);
 }
 
-// Rounded up, so that the last epoch is whole; in double, since the product may not fit a size_t of
-// 32 bits. 10^15 stands for more than anybody runs.
+// Rounded up, so that the last epoch is complete. In double, since the product may not fit a 32-bit
+// size_t; more than 10^15 become 10^15, which no run reaches.
 PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset) {
     double n;
@@ -17485,8 +17513,9 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
     return n < (double)recipe->min_iterations ? recipe->min_iterations : (size_t)n;
 }
 
-// Says that a table has too few sequences to learn from.
-// The two reasons why there is nothing to learn from: a short capture, or one that is full of
+// ---- a model of a table
+
+// Reports that a table has too few sequences to learn from: the capture is short, or consists of
 // labelled attacks.
 static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
     return PKTSEQI_DATA_ERROR(err, "%z packets make %z sequence%s%s; training needs about 100",
@@ -17495,9 +17524,10 @@ static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error 
                                   ? ", once those that are labelled as attacks are left out" : "");
 }
 
-// Makes codec, dataset and model, new ones or, with known and trained, those that go on.
-// Below 20 sequences a codec that cannot be fitted is for want of data, whatever it says. Two is
-// the least that can be divided into what is learned from and what is held out.
+// Makes codec, data set and model: new ones or, with known and trained, those that continue. On
+// failure they may hold memory.
+// With fewer than 20 sequences a codec that cannot be fitted means too little data, whatever its
+// error says. Two sequences are the fewest of which one can be held out.
 static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_table *table,
                                          const pktseq_codec *known, const pktseq_model *trained,
                                          pktseq_codec *codec, pktseq_dataset *dataset,
@@ -17508,8 +17538,8 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     pktseq_status status = pktseq_table_drop_attacks(table, err);
     if (status) return status;
     if (table->sequences < 2) return pktseqi_too_little(table, err);
-    // Means, categories and bounds are learned from the same sequences as the weights.
-    schema.hold_out = recipe->dataset.hold_out;  // what is held out must not shape the codec either
+    // The codec is fitted to the same sequences as the weights: held-out ones shape neither.
+    schema.hold_out = recipe->dataset.hold_out;
     schema.repeats = recipe->dataset.repeats;
     status = known ? pktseq_codec_extend(codec, known, table, &schema, 2, allocator, err)
                    : pktseq_codec_fit(codec, table, &schema, allocator, err);
@@ -17518,8 +17548,8 @@ static pktseq_status pktseqi_recipe_make(const pktseq_recipe *recipe, pktseq_tab
     if (!status)
         status = pktseq_dataset_init(dataset, codec, table, &recipe->dataset, allocator, err);
     if (!status && recipe->dataset.hold_out > 0 && dataset->trained == dataset->pairs)
-        status = PKTSEQI_DATA_ERROR(err, "of %z sequences none is held out; a larger share, or "
-                                    "more traffic, makes some", table->sequences);
+        status = PKTSEQI_DATA_ERROR(err, "of %z sequences none is held out: expected a larger "
+                                    "share, or more traffic", table->sequences);
     config = pktseq_config_default(dataset);
     config.hidden = recipe->hidden;
     config.loss = recipe->loss;
@@ -17550,9 +17580,7 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_prepare(const pktseq_recipe *recipe, pkts
     return status;
 }
 
-// The threshold comes from traffic that the model has not seen, if some was held out: scores of
-// what it has learned from are too low. A detector that is there gives way to its successor only
-// when that is fitted.
+// A detector that was initialized before is replaced only once its successor is fitted.
 PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
                                                  const pktseq_model *model,
                                                  const pktseq_codec *codec,
@@ -17590,8 +17618,10 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_calibrate(const pktseq_recipe *recipe,
 }
 
 #ifndef PKTSEQ_NO_STDIO
-// Empties a guard and keeps the options of the caller: callbacks, secret and allocator are among
-// them, so they are there before anything else can fail.
+// ---- guards
+
+// Empties a guard and copies the caller's options into it. They include the allocator, with which
+// pktseq_guard_free frees whatever was made before a failure.
 static pktseq_status pktseqi_guard_begin(pktseq_guard *guard, const char *path,
                                          const pktseq_guard_options *options, pktseq_error *err) {
     if (!guard) return pktseqi_bad_argument(err, "guard is NULL");
@@ -17601,9 +17631,9 @@ static pktseq_status pktseqi_guard_begin(pktseq_guard *guard, const char *path,
     return PKTSEQ_OK;
 }
 
-// Reads what is learned from, learns and calibrates; dataset is the caller's to free.
-// The table is freed before training, which needs only the dataset: the two together would double
-// the memory. A run that the callback has stopped is calibrated like any other.
+// Reads a file, trains on it and calibrates. The caller frees guard and dataset, also after a
+// failure. The table is freed before training, which needs only the data set: both would take twice
+// the memory. A run that the callback stopped is calibrated like any other, so the guard is usable.
 static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
                                          pktseq_dataset *dataset, pktseq_error *err) {
     const pktseq_allocator *allocator = &guard->options.allocator;
@@ -17617,6 +17647,7 @@ static pktseq_status pktseqi_guard_learn(pktseq_guard *guard, const char *path,
     status = pktseqi_error_in(err, pktseq_recipe_prepare(&r, &table, NULL, NULL, &guard->codec,
                                                          dataset, &guard->model, allocator, err),
                               path);
+    // the model's own record of its origin, which detect prints
     pktseqi_put(&recipe, "%z packets in %z sequences, pktseq %s", table.rows, table.sequences,
                 PKTSEQ_VERSION);
     pktseq_table_free(&table);
@@ -17638,6 +17669,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_learn(pktseq_guard *guard, const char *pat
     memset(&dataset, 0, sizeof dataset);
     status = pktseqi_guard_learn(guard, path, &dataset, err);
     pktseq_dataset_free(&dataset);
+    // calibrating has overwritten err, and a guard that was stopped is complete
     if (status && status != PKTSEQ_STOPPED) pktseq_guard_free(guard);
     else if (status)
         status = pktseqi_error(err, PKTSEQ_STOPPED, 0, "stopped by the callback after %z of %z "
@@ -17659,6 +17691,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path
     if (status) return status;
     status = pktseq_load(&guard->model, &guard->codec, &guard->training, &guard->detector, path,
                          &guard->options.allocator, err);
+    // A checkpoint may be weights alone. Without a codec nothing can be encoded; without a fitted
+    // detector scores are the reference's, for which only the caller can know a threshold.
     if (!status && !guard->codec.field_count)
         status = PKTSEQI_DATA_ERROR(err, "%s holds no codec, so it does not say what its features "
                                     "are", path);
@@ -17673,9 +17707,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_load(pktseq_guard *guard, const char *path
     return status;
 }
 
-// Scores a table's sequences and shows them.
-// Scores are by pairs of the dataset, which leaves out sequences that are too short; both are in
-// the order of the table, so one walk finds the sequence of each.
+// Scores a table's sequences and passes each to scored_fn. A data set's pairs have the order of the
+// table's sequences but lack those that are too short, so one walk finds the sequence of each pair.
 static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_table *table,
                                         void (*scored_fn)(void *user_data,
                                                           const pktseq_scored *scored),
@@ -17686,8 +17719,8 @@ static pktseq_status pktseqi_guard_show(const pktseq_guard *guard, const pktseq_
     pktseq_status status = pktseqi_detector_choose(&guard->detector, 0, &rate, &threshold, err);
     if (!status) status = pktseq_guard_dataset(guard, table, &dataset, err);
     if (status) return status;
-    // All are scored before the first is shown, in batches sorted by length, which is faster than
-    // one by one; and a failure shows none.
+    // All are scored before the first is shown: batches sorted by length are faster than single
+    // sequences, and after a failure none was shown.
     score = (double *)pktseqi_alloc(allocator, dataset.pairs, sizeof *score);
     status = !score ? pktseqi_no_memory(err)
                     : pktseq_detector_score_all(&guard->detector, &guard->model, &dataset,
@@ -17709,7 +17742,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
                                             void (*scored_fn)(void *user_data,
                                                               const pktseq_scored *scored),
                                             void *user_data, pktseq_error *err) {
-    // Read for those who look at the scores; the model has its own columns. A file may lack them.
+    // for pktseq_scored, beside the columns of the model; a file may lack them
     static const char *const keep[] = {"timestamp", "src_ip", "dst_ip", "src_port", "dst_port",
                                        "label"};
     pktseq_schema schema;
@@ -17720,8 +17753,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
     schema = pktseq_codec_schema(&guard->codec);
     schema.keep = keep;
     schema.keep_count = PKTSEQI_LENGTH(keep);
-    if (guard->options.rule.min_length) schema.rule = guard->options.rule;
-    memcpy(schema.rule.secret, guard->options.rule.secret, sizeof schema.rule.secret);
+    schema.rule = pktseqi_rule_or(&guard->options.rule, schema.rule);
     status = pktseq_table_read(&table, path, &schema, &guard->options.allocator, err);
     if (status) return status;
     status = pktseqi_error_in(err, pktseqi_guard_show(guard, &table, scored_fn, user_data, err),
@@ -17731,7 +17763,7 @@ PKTSEQ_DEF pktseq_status pktseq_guard_score(const pktseq_guard *guard, const cha
 }
 #endif
 
-// A model forecasts as it was trained: after as many packets, and from the same first token.
+// Inputs and first token are the model's: it forecasts as it was trained.
 PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const pktseq_table *table,
                                               pktseq_dataset *dataset, pktseq_error *err) {
     pktseq_dataset_options options = pktseq_dataset_options_default();
@@ -17744,8 +17776,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const p
                                err);
 }
 
-// The watcher is made with the first packet, as it points at model and codec: a guard that was
-// moved in memory before that is fine.
+// The watcher points at the guard's model, codec and detector, so it is made with the first packet
+// and not when the guard is: a guard that a function returns by value has moved in between.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err) {
     pktseq_watcher_options options;
@@ -17764,17 +17796,18 @@ PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_pa
                                      &guard->detector, &options, &guard->options.allocator, err);
         if (status) return status;
     }
-    // of the watcher only running out of memory is not the caller's mistake
+    // a watcher's push fails for lack of memory or because of the packet
     status = packet ? pktseq_watcher_push(&guard->watcher, packet) : PKTSEQ_OK;
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
     return status ? pktseqi_bad_argument(err, "the packet's time is not finite") : pktseqi_ok(err);
 }
 
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {
+    // before the first packet there is nothing to end
     if (guard && guard->watcher.state) pktseq_watcher_tick(&guard->watcher, now);
 }
 
-// The watcher goes first: it borrows all the others.
+// The watcher is freed first, since it borrows the others.
 PKTSEQ_DEF void pktseq_guard_free(pktseq_guard *guard) {
     if (!guard) return;
     pktseq_watcher_free(&guard->watcher);
