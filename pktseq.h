@@ -14325,6 +14325,7 @@ static pktseq_status pktseqi_detector_choose(const pktseq_detector *d, int live,
     int own = *rate > 0 && *threshold == 0;  // then the threshold is computed from the rate
     if (!(*rate >= 0 && *rate <= 1))
         return pktseqi_bad_argument(err, "false_positive_rate is not a share from 0 to 1");
+    if (!(*threshold >= -HUGE_VAL)) return pktseqi_bad_argument(err, "threshold is not a number");
     if (*rate == 0) *rate = d->options.false_positive_rate;
     if (*threshold == 0) *threshold = live ? d->running_threshold : d->threshold;
     if (own && pktseq_detector_threshold(d, live, *rate, threshold, NULL, NULL))
@@ -17799,7 +17800,9 @@ PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_pa
     // a watcher's push fails for lack of memory or because of the packet
     status = packet ? pktseq_watcher_push(&guard->watcher, packet) : PKTSEQ_OK;
     if (status == PKTSEQ_ERROR_MEMORY) return pktseqi_no_memory(err);
-    return status ? pktseqi_bad_argument(err, "the packet's time is not finite") : pktseqi_ok(err);
+    return status ? pktseqi_bad_argument(err, packet->protocol ? "the packet's time is not finite"
+                                                               : "the packet's protocol is NULL")
+                  : pktseqi_ok(err);
 }
 
 PKTSEQ_DEF void pktseq_guard_tick(pktseq_guard *guard, double now) {

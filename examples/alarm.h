@@ -5,6 +5,7 @@
 #ifndef ALARM_H
 #define ALARM_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -481,7 +482,7 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     fprintf(file, ",\"community_id\":\"%s\",\"flow_id\":%lu,\"packets\":%lu,\"bytes\":%.0f,"
                   "\"score\":%.9g,\"threshold\":%.9g,\"ended\":%s,\"again\":%s,\"incident\":%lu,"
                   "\"reasons\":", text, (unsigned long)a->connection, (unsigned long)a->packets,
-            a->bytes, a->score, a->threshold, a->ended ? "true" : "false",
+            fmin(fmax(a->bytes, -DBL_MAX), DBL_MAX), a->score, a->threshold, a->ended ? "true" : "false",
             a->repeated ? "true" : "false", (unsigned long)number);
     alarm_put_reasons(file, a);
     if (a->transport == 1 || a->transport == 58)

@@ -381,6 +381,9 @@ wait $!
 check "stopped, it ends well and says what was" grep -q "^packets     299" out
 check "seconds with all their digits" \
     sh -c '! grep -q "e+0" lines && grep -q "\"time\":[0-9]*\.[0-9]\{6\},\"begin\":[0-9]*\.[0-9]\{6\}," lines'
+awk -F, -v OFS=, '{ if (NR > 1) $5 = "1e308"; print }' cap.csv >odd.csv
+./detect --model $model --threshold -1 --live --json odd.csv 2>err >lines
+check "no number of JSON is infinite" sh -c 'test -s lines && ! grep -q "\"bytes\":inf" lines'
 awk -F, -v OFS=, '{ if (NR > 1) $1 = sprintf("%.6f", $1 + 1759508960.000003); print }' \
     cap.csv >clock.csv
 ./detect --model $model --threshold -1 --live --json clock.csv 2>err | tr ',' '\n' >lines

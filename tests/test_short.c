@@ -239,6 +239,14 @@ static void test_thresholds(const whole *w, const pktseq_guard_options *learned)
     CHECK(pktseq_guard_score(&guard, csv_path, on_threshold, &file, &err) ==
           PKTSEQ_ERROR_ARGUMENT && says(&err, "false_positive_rate"));
     CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && !guard.watcher.state);
+    // no score is above a threshold that is no number
+    guard.options.false_positive_rate = 0;
+    guard.options.threshold = (double)NAN;
+    CHECK(pktseq_guard_score(&guard, csv_path, on_threshold, &file, &err) ==
+          PKTSEQ_ERROR_ARGUMENT && says(&err, "threshold is not a number"));
+    CHECK(pktseq_guard_watch(&guard, NULL, &err) == PKTSEQ_ERROR_ARGUMENT && !guard.watcher.state);
+    guard.options.threshold = HUGE_VAL;
+    CHECK_THAT(!pktseq_guard_watch(&guard, NULL, &err), "%s", err.text);
     pktseq_guard_free(&guard);
 }
 
@@ -583,6 +591,9 @@ static void test_failures(void) {
     CHECK(pktseq_guard_save(&guard, "/no/such/folder/x", &err) == PKTSEQ_ERROR_FILE);
     p.time = (double)NAN;
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && says(&err, "time"));
+    p = packet[0];
+    p.protocol = NULL;
+    CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_ERROR_ARGUMENT && says(&err, "protocol"));
     p = packet[0];
     CHECK(pktseq_guard_watch(&guard, &p, &err) == PKTSEQ_OK && guard.watcher.tracker.packets == 1);
     // A checkpoint without what tells normal scores is enough with a threshold of one's own, one
