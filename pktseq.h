@@ -12783,17 +12783,18 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
     return PKTSEQ_OK;
 }
 
-// ---- >>optimizer: gradients to zero, clipped, and a step down ---------------------------------
+// ---- >>optimizer: gradients set to zero, clipped, and a step of SGD ----------------------------
 
 PKTSEQI_COLD
 
-// A work that nobody looks into (training's own is lazy) overwrites its gradients instead of
-// setting them to zero, clips them when the step takes them, and passes over the encoder's where
-// there is none. Where few packets make them, it leaves them in the deltas until they are asked
-// for: a step of plain SGD needs none at all, the weights take them in one pass as they come,
+// zero_grad, clip_grad_norm and the steps work on the gradients in memory, chunk by chunk. The work
+// of a training loop, whose gradients no caller sees, is lazy. It overwrites gradients instead of
+// setting them to zero, multiplies them by the clipping factor within the step, and skips the
+// encoder's if there is none. If few packets contribute, backward computes the deltas only
+// (pending): a step of plain SGD then updates the weights directly, in one pass,
 // w -= learning_rate * sum of d x'.
 
-// Sums up the gradients that are still in the deltas. Whoever reads grad_block calls it first.
+// Sums the gradients that are pending. Every reader of grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
     pktseqi_working *state = work->state;
     if (state->pending) pktseqi_backward(pktseqi_gradients_pass, NULL, state, 1, 1, &work->grad);
@@ -12807,38 +12808,43 @@ PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
     return PKTSEQ_OK;
 }
 
-// What is done to all parameters, chunk by chunk. Clipping and the step compute next to nothing, so
-// they are as fast as the cache: 0.1 ms for 245,000 parameters on one thread.
-//   weight     (parameters) or NULL: then the gradients are only scaled
-//   velocity   (parameters) or NULL: then there is no momentum
+// One operation on all parameters, chunk by chunk. Clipping and the step do little arithmetic, so
+// the cache limits them: 0.1 ms for 245,000 parameters on one thread.
+//   weight     (parameters) or NULL: only scale the gradients
+//   velocity   (parameters) or NULL: no momentum
 typedef struct pktseqi_update {
     const pktseq_work *work;
-    size_t skip;  // chunks at the front that are left out
+    size_t skip;  // chunks at the front that are skipped
     pktseq_real *weight, *velocity;
     pktseq_real rate, momentum, clip;
 } pktseqi_update;
 
-// Sums up the squares of a chunk of the gradients. The chunks are the same for any number of
-// threads, and so is the norm.
-static void pktseqi_chunk_squares(void *user, size_t task) {
-    const pktseqi_update *u = (const pktseqi_update *)user;
-    size_t chunk = task + u->skip, first = chunk * PKTSEQI_CHUNK, n = u->work->parameters - first;
-    if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
-    u->work->state->squares[chunk] = u->work->state->kernels->squares(u->work->grad_block + first,
-                                                                      n);
+// Returns the size of the chunk of a task, and its first parameter. The last one may be shorter.
+static size_t pktseqi_chunk(const pktseqi_update *u, size_t task, size_t *first) {
+    size_t left;
+    *first = (task + u->skip) * PKTSEQI_CHUNK;
+    left = u->work->parameters - *first;
+    return left < PKTSEQI_CHUNK ? left : (size_t)PKTSEQI_CHUNK;
 }
 
-// Scales a chunk of the gradients, or takes a step down along them:
+// Sums the squares of a chunk of the gradients. Chunks do not depend on the number of threads, so
+// the norm does not either.
+static void pktseqi_chunk_squares(void *user, size_t task) {
+    const pktseqi_update *u = (const pktseqi_update *)user;
+    const pktseqi_working *state = u->work->state;
+    size_t first, n = pktseqi_chunk(u, task, &first);
+    state->squares[task] = state->kernels->squares(u->work->grad_block + first, n);
+}
+
+// Scales a chunk of the gradients, or updates a chunk of the weights:
 //   clipping    g *= clip
 //   SGD         w += rate * clip * g             rate = -learning_rate
 //   momentum    v = momentum * v + clip * g, w += rate * v
 static void pktseqi_chunk_update(void *user, size_t task) {
     const pktseqi_update *u = (const pktseqi_update *)user;
     const pktseqi_kernels *kernels = u->work->state->kernels;
-    size_t first = (task + u->skip) * PKTSEQI_CHUNK, n = u->work->parameters - first;
+    size_t first, n = pktseqi_chunk(u, task, &first);
     pktseq_real *grad = u->work->grad_block + first;
-    // The last chunk may be shorter: what is left of the parameters.
-    if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
     if (u->velocity) {
         kernels->momentum(u->momentum, u->clip, grad, u->rate, u->velocity + first,
                           u->weight + first, n);
@@ -12848,33 +12854,34 @@ static void pktseqi_chunk_update(void *user, size_t task) {
     if (u->weight) kernels->axpy(u->rate, grad, u->weight + first, n);
 }
 
-// Runs a task for each chunk, with training's threads where there are any; it is too little to
-// start some for it. A lazy work without an encoder leaves the chunks out that are all the
-// encoder's: its gradients are zeros there, which add nothing to a sum and move no weight. (In the
-// recommended recipe those are 43 % of all.)
-static void pktseqi_chunks(pktseqi_update *update, void (*fn)(void *, size_t)) {
+// Runs fn for each chunk, with the threads of a training loop; starting threads for this alone does
+// not pay. Returns the number of chunks. A lazy work without an encoder skips the chunks that
+// belong to the encoder alone: its gradients are zeros, which change no sum and no weight. (With
+// the recommended recipe these are 43 % of all chunks.)
+static size_t pktseqi_chunks(pktseqi_update *update, void (*fn)(void *, size_t)) {
     const pktseq_work *work = update->work;
     size_t chunks = (work->parameters + PKTSEQI_CHUNK - 1) / PKTSEQI_CHUNK;
     if (work->state->lazy && work->config.inputs == 0)
         update->skip = (size_t)(work->grad.dec_w_ih - work->grad_block) / PKTSEQI_CHUNK;
     pktseqi_pool_tasks(work->state->pool, chunks - update->skip, fn, update);
+    return chunks - update->skip;
 }
 
 PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_norm, double *norm) {
     pktseqi_update update;
     double sum = 0, scale;
+    size_t chunks;
     if (!work || !work->grad_block || !(max_norm > 0)) return PKTSEQ_ERROR_ARGUMENT;
     pktseqi_gradients_now(work);
     memset(&update, 0, sizeof update);
     update.work = work;
-    // Two passes: no gradient can be scaled before all have been looked at.
-    pktseqi_chunks(&update, pktseqi_chunk_squares);
-    for (size_t i = update.skip; i * PKTSEQI_CHUNK < work->parameters; ++i)
-        sum += work->state->squares[i];
+    // Two passes: no gradient can be scaled before the norm of all is known.
+    chunks = pktseqi_chunks(&update, pktseqi_chunk_squares);
+    for (size_t i = 0; i < chunks; ++i) sum += work->state->squares[i];
     if (norm) *norm = sqrt(sum);
-    // One number that is not finite makes the sum so, and nothing has been changed yet.
+    // One gradient that is not finite makes the sum so; nothing has been changed yet.
     if (!pktseqi_finite(&sum)) return PKTSEQ_ERROR_DIVERGED;
-    // 1e-6 as in torch.nn.utils.clip_grad_norm_, so that a norm of zero divides by something.
+    // 1e-6 as in torch.nn.utils.clip_grad_norm_: a norm of 0 is no division by zero.
     scale = max_norm / (sqrt(sum) + 1e-6);
     if (!(scale < 1)) return PKTSEQ_OK;
     update.clip = (pktseq_real)scale;
@@ -12883,8 +12890,8 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     return PKTSEQ_OK;
 }
 
-// Takes a step of SGD, with momentum where there is a velocity. The gradients remain: who does not
-// set them to zero adds the next ones to them.
+// Takes a step of SGD, with momentum if there is a velocity. The gradients stay in memory: unless
+// they are set to zero, the next backward adds to them.
 static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *work,
                                        double learning_rate, double momentum,
                                        pktseq_real *velocity) {
@@ -12893,12 +12900,11 @@ static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *w
     if (!pktseqi_fits(model, work)) return PKTSEQ_ERROR_MISMATCH;
     pktseqi_gradients_now(work);
     memset(&update, 0, sizeof update);
-    // rate is negative: kernels add.
     update.work = work;
     update.clip = work->state->lazy ? work->state->clip : 1;
     update.weight = model->block;
     update.velocity = velocity;
-    update.rate = (pktseq_real)-learning_rate;
+    update.rate = (pktseq_real)-learning_rate;  // kernels add
     update.momentum = (pktseq_real)momentum;
     pktseqi_chunks(&update, pktseqi_chunk_update);
     return PKTSEQ_OK;
@@ -12907,9 +12913,9 @@ static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *w
 PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work *work,
                                          double learning_rate) {
     pktseqi_working *state = work ? work->state : NULL;
-    // Without a gradient in memory: the same bits where every sum is one piece of 64 packets.
+    // Directly from the deltas: the same bits, since every sum is one piece of at most 64 packets.
+    // The gradients need no weights, so the weights may change meanwhile.
     if (model && model->block && state && state->pending && pktseqi_fits(model, work)) {
-        // The deltas are there and need no weights any more, so these may change.
         pktseqi_backward(pktseqi_gradients_pass, NULL, state, (pktseq_real)-learning_rate, 0,
                          &model->tensor);
         state->pending = 0;
@@ -12927,16 +12933,16 @@ PKTSEQ_DEF pktseq_status pktseq_momentum_step(pktseq_model *model, const pktseq_
 
 // ---- >>train: the loop ------------------------------------------------------------------------
 
-// An iteration is what a caller could write with the public verbs: forward, zero_grad, backward,
-// clip_grad_norm, and a step. Around it: which pairs it takes, a function of seed and iteration
-// alone, so that a resumed run goes on to the bit; what is reported; and a snapshot of the last
-// state that was finite, to which a run that diverges is rolled back.
+// An iteration consists of the public functions that a caller would use: forward, zero_grad,
+// backward, clip_grad_norm, and a step. Around it are the choice of pairs, which depends on seed
+// and iteration alone, so that a resumed run continues bit for bit; the reports; and a snapshot of
+// the last finite state, to which a run that diverges is rolled back.
 
 PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     static const unsigned char milestone[] = {20, 40, 55, 70, 85, 100};
     pktseq_train_config config;
     memset(&config, 0, sizeof config);
-    // The reference's run; the recommended recipe changes nearly all of it.
+    // The reference's settings; the recommended recipe changes nearly all of them.
     config.iterations = 100000;
     config.batch = 1;
     config.learning_rate = 1e-4;
@@ -12949,43 +12955,41 @@ PKTSEQ_DEF pktseq_train_config pktseq_train_config_default(void) {
     return config;
 }
 
-// Returns what is wrong with a train config, or NULL. What training takes and what a checkpoint may
-// hold is the same, so a run can always be resumed from what it saved.
-static const char *pktseqi_train_config_fault(const pktseq_train_config *c) {
-    // Numbers that are not finite are asked for first: no comparison with them is true.
-    if (!c) return "config is NULL";
-    if (c->batch == 0) return "batch is 0";
-    if (c->threads < 0 || c->threads > 1024) return "threads is not between 0 and 1024";
+// Fails with ARGUMENT if a train config is invalid. Checkpoints are checked in the same way, so a
+// run can always be resumed from what it saved.
+static pktseq_status pktseqi_train_config_check(const pktseq_train_config *c, pktseq_error *err) {
+    if (!c) return pktseqi_bad_argument(err, "config is NULL");
+    // NaN is tested for before the bounds: no comparison with it is true.
+    if (c->batch == 0) return pktseqi_bad_argument(err, "batch is 0");
+    if (c->threads < 0 || c->threads > 1024)
+        return pktseqi_bad_argument(err, "threads is not between 0 and 1024");
     if (!pktseqi_finite(&c->learning_rate) || c->learning_rate < 0)
-        return "learning_rate is negative or not finite";
+        return pktseqi_bad_argument(err, "learning_rate is negative or not finite");
     if (!pktseqi_finite(&c->momentum) || c->momentum < 0 || c->momentum >= 1)
-        return "momentum is not from 0 to below 1";
-    if (!pktseqi_finite(&c->clip) || c->clip < 0) return "clip is negative or not finite";
+        return pktseqi_bad_argument(err, "momentum is not from 0 to below 1");
+    if (!pktseqi_finite(&c->clip) || c->clip < 0)
+        return pktseqi_bad_argument(err, "clip is negative or not finite");
     if (!pktseqi_finite(&c->teacher_forcing) || c->teacher_forcing < 0 || c->teacher_forcing > 1)
-        return "teacher_forcing is not between 0 and 1";
-    if ((int)c->order < 0 || c->order > PKTSEQ_ORDER_FILE) return "order is unknown";
-    // so that iterations * batch and a hundred times either fit 64 bits
+        return pktseqi_bad_argument(err, "teacher_forcing is not between 0 and 1");
+    if ((int)c->order < 0 || c->order > PKTSEQ_ORDER_FILE)
+        return pktseqi_bad_argument(err, "order is unknown");
+    // Then iterations * batch, and 100 times either, fit 64 bits.
     if (c->iterations > UINT32_MAX || c->batch > UINT32_MAX / 2 ||
         c->report_interval > UINT32_MAX || c->loss_interval > UINT32_MAX)
-        return "a number of iterations beyond 2^32, or a batch beyond 2^31";
-    // Rising, so that each is met once; up to 100, so that each is met.
-    if (c->milestone_count > sizeof c->milestone) return "too many milestones";
+        return pktseqi_bad_argument(err, "a number of iterations beyond 2^32, or a batch beyond "
+                                         "2^31");
+    // Rising and at most 100, so that each milestone is reached exactly once.
+    if (c->milestone_count > sizeof c->milestone)
+        return pktseqi_bad_argument(err, "too many milestones");
     for (size_t i = 0; i < c->milestone_count; ++i)
         if (c->milestone[i] < 1 || c->milestone[i] > 100 ||
             (i > 0 && c->milestone[i] <= c->milestone[i - 1]))
-            return "milestones must rise from 1 to 100 percent";
-    return NULL;
+            return pktseqi_bad_argument(err, "milestones must rise from 1 to 100 percent");
+    return PKTSEQ_OK;
 }
 
-// Fails with ARGUMENT where a train config is invalid.
-static pktseq_status pktseqi_train_config_check(const pktseq_train_config *config,
-                                                pktseq_error *err) {
-    const char *fault = pktseqi_train_config_fault(config);
-    return fault ? pktseqi_bad_argument(err, fault) : PKTSEQ_OK;
-}
-
-// Fails where the dataset is not made for this model: other shapes, or another first token, which
-// the weights would not tell.
+// Fails with MISMATCH if the dataset was not made for this model: other shapes, or another first
+// token, which the weights do not show.
 static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
                                            const pktseq_dataset *dataset, pktseq_error *err) {
     if (model->config.in != dataset->in || model->config.out != dataset->out ||
@@ -13001,11 +13005,11 @@ static pktseq_status pktseqi_dataset_match(const pktseq_model *model,
     return PKTSEQ_OK;
 }
 
-// Returns a 64-bit fingerprint of a dataset: shapes, sequences, how many of them are trained on,
-// and every feature's bits, a word at a time (FNV-1a's step).
+// Returns a 64-bit fingerprint of a dataset: shapes, sequences, the number that is trained on, and
+// the bits of every feature, a word at a time (FNV-1a's step).
 static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     const uint64_t prime = 0x100000001b3u;
-    // By bits, not by bytes in memory: the same on machines of either byte order.
+    // Words, not bytes in memory: the result does not depend on the byte order.
     uint64_t hash = PKTSEQI_FNV_START;
     hash = (hash ^ d->in) * prime;
     hash = (hash ^ d->out) * prime;
@@ -13016,11 +13020,11 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
         hash = (hash ^ d->first_row[i]) * prime;
         hash = (hash ^ d->length[i]) * prime;
     }
-    // Packed and dense datasets of the same packets are different ones: they are not exchanged
-    // within a run, though the weights that they give are the same.
+    // Packed and dense datasets of the same packets differ: they cannot be exchanged within a run,
+    // although they give the same weights.
     for (size_t i = 0; d->packed && i < d->rows * d->packing.fields; ++i)
         hash = (hash ^ pktseqi_real_bits(&d->packed[i])) * prime;
-    // Targets that are the inputs themselves lie in memory once, and count once.
+    // Targets that are the inputs themselves are in memory once, and count once.
     for (int half = 0; !d->packed && half < (d->y == d->x ? 1 : 2); ++half) {
         const pktseq_real *p = half ? d->y : d->x;
         size_t n = d->rows * (half ? d->out : d->in);
@@ -13029,8 +13033,8 @@ static uint64_t pktseqi_dataset_hash(const pktseq_dataset *d) {
     return hash;
 }
 
-// A training run: what it works on, and its memory. All of it is allocated before the first
-// iteration; the loss history alone may grow.
+// A training run and its memory. All of it is allocated before the first iteration; only the loss
+// history may grow later.
 typedef struct pktseqi_run {
     pktseq_model *model;
     const pktseq_dataset *dataset;
@@ -13042,14 +13046,14 @@ typedef struct pktseqi_run {
     pktseq_pair *pair;       // (B)
     unsigned char *teacher;  // (B)
     size_t *shuffled;        // (pairs) the order of an epoch
-    uint64_t epoch;          // + 1, whose order that is
-    pktseq_real *weights;    // (parameters) snapshot: the last weights known to be finite
-    pktseq_real *velocity;   // (parameters) and the velocity then, in the same block
-    pktseq_training state;   // and where training stood
+    uint64_t epoch;          // the number of that epoch, plus 1; 0 at the start
+    pktseq_real *weights;    // (parameters) snapshot: the last weights known to be finite ..
+    pktseq_real *velocity;   // (parameters) .. with the velocity, in the same block ..
+    pktseq_training state;   // .. and the training state
 } pktseqi_run;
 
-// Draws the order of one epoch: Fisher and Yates's shuffle, "inside out". It starts from the seed
-// and the epoch's number, not from the epoch before, so a run that is resumed in the middle of an
+// Draws the order of one epoch by the Fisher-Yates shuffle, "inside out". It depends on the seed
+// and the epoch's number, not on the epoch before, so a run that is resumed in the middle of an
 // epoch draws the same order again.
 static void pktseqi_shuffle(pktseqi_run *run, uint64_t epoch) {
     uint64_t state = pktseqi_random_at(run->config.seed, PKTSEQI_FOR_SHUFFLE, epoch);
@@ -13061,10 +13065,10 @@ static void pktseqi_shuffle(pktseqi_run *run, uint64_t epoch) {
     run->epoch = epoch + 1;
 }
 
-// Chooses the pairs and the teacher mask of the next iteration. Purposes have streams of their own:
-// teacher forcing draws for every sequence whatever its probability, and changes no order.
-//   random     drawn with replacement, as the reference does
-//   shuffled   epoch after epoch without a gap: a batch may reach over the end of one
+// Chooses the pairs and the teacher mask of the next iteration. Teacher forcing has its own random
+// stream and draws for every sequence, whatever its probability, so it changes no order.
+//   random     drawn with replacement, like the reference
+//   shuffled   epoch after epoch without a gap: a batch may span the end of one
 //   file       the same without the shuffle
 static void pktseqi_train_batch(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
@@ -13072,7 +13076,7 @@ static void pktseqi_train_batch(pktseqi_run *run) {
     uint64_t draw = pktseqi_random_at(config->seed, PKTSEQI_FOR_DRAW, iteration);
     uint64_t teach = pktseqi_random_at(config->seed, PKTSEQI_FOR_TEACHER, iteration);
     for (size_t b = 0; b < config->batch; ++b) {
-        // Below 2^63: see the check of the config. trained is above 0.
+        // Below 2^63: see pktseqi_train_config_check. trained is above 0.
         uint64_t place = (uint64_t)iteration * config->batch + b, epoch = place / trained;
         size_t index = (size_t)(place % trained);
         if (config->order == PKTSEQ_ORDER_RANDOM) index = pktseqi_random_below(&draw, trained);
@@ -13085,17 +13089,18 @@ static void pktseqi_train_batch(pktseqi_run *run) {
     }
 }
 
-// Tells whether all numbers (n) are finite, by their bits: a compiler that is told that there are
-// no others would leave a comparison out.
+// Returns 1 if all n numbers are finite, by their bits: with -ffast-math a compiler may remove a
+// comparison.
 static int pktseqi_all_finite(const pktseq_real *from, size_t n) {
     for (size_t i = 0; i < n; ++i)
         if (!pktseqi_finite_real(&from[i])) return 0;
     return 1;
 }
 
-// Takes a snapshot of weights, velocity and training if all is finite. 0 if it is not; the one
-// before then remains. It is taken at the start, and where a loss is noted, a milestone is met or
-// the run ends: 0.6 ms for 214,000 parameters with a velocity, by default every 100 iterations.
+// Takes a snapshot of weights, velocity and training state if all numbers are finite. Else returns
+// 0 and keeps the previous one. Called at the start, and when a loss is recorded, a milestone is
+// reached or the run ends: 0.6 ms for 214,000 parameters with a velocity, by default every 100
+// iterations.
 static int pktseqi_train_snapshot(pktseqi_run *run) {
     const pktseq_training *training = run->training;
     size_t n = run->model->parameters;
@@ -13104,24 +13109,24 @@ static int pktseqi_train_snapshot(pktseqi_run *run) {
         return 0;
     memcpy(run->weights, run->model->block, n * sizeof *run->weights);
     if (training->velocity) memcpy(run->velocity, training->velocity, n * sizeof *run->velocity);
-    // A copy of the struct: the loss history's memory stays training's, and only grows.
+    // A copy of the struct: the memory of the loss history stays with training, and only grows.
     run->state = *training;
     return 1;
 }
 
-// Goes back to the last snapshot. Returns DIVERGED, with a sentence that names both iterations. The
-// loss history keeps its memory; only its length goes back.
-//   what        "the loss is": what is not finite
-//   iteration   of which it is, from 1: the one under way, or the last that was counted
+// Restores the last snapshot. Returns DIVERGED, with a sentence that names both iterations. The
+// loss history keeps its memory; only its length is restored.
+//   what        what is not finite: "the loss is"
+//   iteration   its iteration, from 1: the current one, or the last that was counted
 static pktseq_status pktseqi_train_rollback(pktseqi_run *run, const char *what,
                                             size_t iteration) {
     pktseq_training *training = run->training, last = *training;
     size_t n = run->model->parameters;
-    // The velocity goes back with the weights: it is what made them diverge.
+    // The velocity is restored with the weights, since it made them diverge.
     memcpy(run->model->block, run->weights, n * sizeof *run->weights);
     if (training->velocity) memcpy(training->velocity, run->velocity, n * sizeof *run->velocity);
     *training = run->state;
-    training->loss = last.loss;  // may have moved since; what it held then it still holds
+    training->loss = last.loss;  // may have moved since; it still holds the losses of the snapshot
     training->loss_capacity = last.loss_capacity;
     return pktseqi_error(run->err, PKTSEQ_ERROR_DIVERGED, 0,
                          "%s no longer finite at iteration %z; the weights are those of "
@@ -13129,33 +13134,34 @@ static pktseq_status pktseqi_train_rollback(pktseqi_run *run, const char *what,
                          training->iteration);
 }
 
-// Counts the iteration just done and its loss; returns the events it brings.
-//   milestone   out: the largest percentage that is met in this iteration; as it was without one
-// A milestone of p percent is met by the first iteration that has done p percent of all.
+// Counts the completed iteration and its loss. Returns its events.
+//   milestone   out: the largest percentage that is reached in this iteration; else unchanged
+// The first iteration with at least p percent of all completed reaches milestone p.
 static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
     const pktseq_train_config *config = &run->config;
     pktseq_training *training = run->training;
     size_t done = ++training->iteration, all = config->iterations;
     int events = done == all ? PKTSEQ_EVENT_END : 0;
     // Sums, not running means: a resumed run adds the same numbers in the same order.
+    // A report has its own sum, since its interval may differ from the loss history's.
     training->report_sum += loss;
     ++training->report_count;
     if (config->loss_interval) {
         training->loss_sum += loss;
         ++training->loss_sum_count;
     }
-    // By the iteration's number: reports of a resumed run come where they would have come.
+    // By the iteration's number: a resumed run reports at the same iterations.
     if (config->report_interval && done % config->report_interval == 0)
         events |= PKTSEQ_EVENT_REPORT;
-    // At least: a resumed run may have a shorter interval than the one that counted so far.
+    // >=: a resumed run may have a shorter interval than the run that counted so far.
     if (config->loss_interval && training->loss_sum_count >= config->loss_interval) {
-        // The loop has made room for one.
+        // pktseqi_train_loop has made room for one.
         training->loss[training->losses++] = training->loss_sum / (double)training->loss_sum_count;
         training->loss_sum = 0;
         training->loss_sum_count = 0;
         events |= PKTSEQ_EVENT_LOSS;
     }
-    // In whole numbers, so that no rounding moves a milestone: iterations are below 2^32.
+    // In integers, so that no rounding moves a milestone: iterations are below 2^32.
     for (size_t i = 0; i < config->milestone_count; ++i) {
         uint64_t due = (uint64_t)config->milestone[i] * all;  // hundredths of an iteration
         if ((uint64_t)done * 100 >= due && ((uint64_t)done - 1) * 100 < due) {
@@ -13166,12 +13172,12 @@ static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
     return events;
 }
 
-// Makes zeros where momentum is asked for; a resumed run brings its own velocity, and keeps it also
-// where momentum is 0 now, so that it can be asked for again.
+// Allocates a velocity of zeros if there is momentum. A resumed run has its own, and keeps it even
+// if momentum is now 0, so that momentum can be used again later.
 static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
     pktseq_training *training = run->training;
     size_t parameters = run->model->parameters;
-    if (training->velocity && training->iteration == 0) {  // a call that failed has left it
+    if (training->velocity && training->iteration == 0) {  // left by a call that failed
         pktseqi_free(&training->allocator, training->velocity);
         training->velocity = NULL;
         training->parameters = 0;
@@ -13189,8 +13195,8 @@ static pktseq_status pktseqi_train_velocity(pktseqi_run *run) {
     return PKTSEQ_OK;
 }
 
-// Allocates all memory of the loop, so that no iteration has to (but for one more loss). On failure
-// the caller frees what there is.
+// Allocates all memory of the loop, so that no iteration allocates anything but room for losses. On
+// failure the caller frees what was allocated.
 static pktseq_status pktseqi_run_init(pktseqi_run *run) {
     const pktseq_allocator *allocator = &run->model->allocator;
     const pktseq_train_config *config = &run->config;
@@ -13199,7 +13205,7 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run) {
                                             run->dataset->longest, config->threads, allocator,
                                             run->err);
     if (status) return status;
-    // Nobody looks into this work's gradients: see >>optimizer.
+    // No caller sees the gradients of this work: see >>optimizer.
     run->work.state->lazy = 1;
     run->pair = (pktseq_pair *)pktseqi_alloc(allocator, config->batch, sizeof *run->pair);
     run->teacher = (unsigned char *)pktseqi_alloc(allocator, config->batch, 1);
@@ -13209,14 +13215,14 @@ static pktseq_status pktseqi_run_init(pktseqi_run *run) {
                                             sizeof *run->shuffled);
     if (!run->pair || !run->teacher || !run->weights || !run->shuffled)
         return pktseqi_no_memory(run->err);
-    // Where there is no momentum the second half is never touched, and costs no memory.
+    // Without momentum the second half is never touched, and most systems give it no pages.
     run->velocity = run->weights + run->model->parameters;
-    // What training owns already must be freed by the allocator that it came from.
+    // Memory that training already owns is freed by the allocator that it came from.
     if (!training->loss && !training->velocity) training->allocator = *allocator;
     return pktseqi_train_velocity(run);
 }
 
-// Frees what pktseqi_run_init allocated, also when it failed half way.
+// Frees what pktseqi_run_init allocated, even if it failed half way.
 static void pktseqi_run_free(pktseqi_run *run) {
     const pktseq_allocator *allocator = &run->model->allocator;
     pktseq_work_free(&run->work);
@@ -13226,9 +13232,9 @@ static void pktseqi_run_free(pktseqi_run *run) {
     pktseqi_free(allocator, run->weights);
 }
 
-// Runs one iteration up to the weights; what is reported of it is in work. These are the public
-// verbs in the order in which a loop of one's own would call them. forward's results are checked
-// before the weights are touched, and the gradient's norm is, where it is clipped.
+// Runs one iteration, from forward to the new weights, by the public functions in the order in
+// which any training loop calls them. The loss and, with clipping, the norm of the gradient are
+// checked before the weights change.
 static pktseq_status pktseqi_train_step(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
     pktseq_model *model = run->model;
@@ -13237,10 +13243,10 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run) {
     pktseq_status status = pktseq_forward(model, work, run->pair, config->batch, run->teacher);
     if (status)
         return pktseqi_error(run->err, status, 0, "forward: %s", pktseq_status_text(status));
-    // A loss that is not finite has no gradient.
+    // A loss that is not finite has no useful gradient.
     if (!pktseqi_finite(&work->loss))
         return pktseqi_train_rollback(run, "the loss is", run->training->iteration + 1);
-    // Neither can fail: every pair of a dataset has targets, and forward has just run.
+    // Neither can fail: every pair of a dataset has a target, and forward has just run.
     pktseq_zero_grad(work);
     pktseq_backward(model, work);
     if (config->clip > 0 && pktseq_clip_grad_norm(work, config->clip, NULL))
@@ -13251,9 +13257,9 @@ static pktseq_status pktseqi_train_step(pktseqi_run *run) {
                     : pktseq_sgd_step(model, work, config->learning_rate);
 }
 
-// Counts the iteration just done and reports it to the callback, which sees the model at rest and
-// may save it. The mean of a report is over the iterations since the last one, so the sums are
-// cleared once it has been made, and before it is shown: what is saved then begins the next report.
+// Counts the completed iteration and reports it to the callback, which may save the model. A report
+// has the mean over the iterations since the last one. Its sums are cleared before the callback
+// runs, so that a checkpoint saved there starts the next report.
 static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     const pktseq_train_config *config = &run->config;
     pktseq_training *training = run->training;
@@ -13264,7 +13270,7 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
     progress.model = run->model;
     progress.training = training;
     progress.loss = run->work.report;
-    // Reported is the loss per packet, which does not depend on the sequences' lengths.
+    // The loss per packet, which does not depend on the lengths of the sequences.
     progress.events = pktseqi_train_count(run, progress.loss, &progress.milestone);
     progress.iteration = training->iteration;
     progress.mean_loss = training->report_sum / (double)training->report_count;
@@ -13272,10 +13278,10 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
         training->report_sum = 0;
         training->report_count = 0;
     }
-    // Not at each report: a program may report every iteration.
+    // Not at every report: a program may report each iteration.
     if ((progress.events & ~PKTSEQ_EVENT_REPORT) && !pktseqi_train_snapshot(run))
         return pktseqi_train_rollback(run, "the weights are", training->iteration);
-    // A run that is stopped leaves its last iteration, if that is finite, to be resumed from.
+    // A run that is stopped can be resumed from its last iteration, if that is finite.
     stop = config->progress && config->progress(config->user_data, &progress);
     if (!stop) return PKTSEQ_OK;
     return pktseqi_train_snapshot(run)
@@ -13284,8 +13290,8 @@ static pktseq_status pktseqi_train_report(pktseqi_run *run) {
                : pktseqi_train_rollback(run, "the weights are", training->iteration);
 }
 
-// Runs the loop, once everything has been checked and allocated, on the caller's thread: the other
-// threads take tasks of the pool. Without a pool there is one thread.
+// Runs the loop on the caller's thread, after everything has been checked and allocated. The other
+// threads run tasks of the pool; without a pool there is one thread.
 static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
     pktseqi_run *run = (pktseqi_run *)user;
     pktseq_training *training = run->training;
@@ -13293,7 +13299,8 @@ static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
     run->work.state->pool = pool;
     if (!pool) run->work.state->threads = 1;
     while (!run->status && training->iteration < run->config.iterations) {
-        // Room for one more loss comes before the iteration: without it nothing is half done.
+        // Room for one more loss is made before the iteration, so that none is half done without
+        // memory.
         if (training->losses == training->loss_capacity &&
             !pktseqi_grow(&training->allocator, &training->loss, &training->loss_capacity,
                           training->losses, 1024, sizeof *training->loss)) {
@@ -13306,9 +13313,8 @@ static void pktseqi_train_loop(void *user, pktseqi_pool *pool) {
     }
 }
 
-// Notes in training whose run it is, and runs the loop with its threads; batches of one or a few
-// sequences need none. What is noted lets a resumed run refuse other data, and a program build the
-// dataset again.
+// Records data and settings in training, so that a resumed run refuses other data and a program can
+// rebuild the dataset. Then runs the loop with its threads; batches of a few sequences need one.
 static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
     pktseq_training *training = run->training;
     training->data_hash = hash;
@@ -13317,7 +13323,7 @@ static pktseq_status pktseqi_train_run(pktseqi_run *run, uint64_t hash) {
     training->config = run->config;
     training->config.progress = NULL;
     training->config.user_data = NULL;
-    // Asked for fewer than are done, it does none; what is saved must still be a valid run.
+    // With fewer iterations than are completed none is run; a checkpoint must still be valid.
     if (training->config.iterations < training->iteration)
         training->config.iterations = training->iteration;
     if (!pktseqi_train_snapshot(run))
@@ -13337,11 +13343,11 @@ PKTSEQ_DEF pktseq_status pktseq_train(pktseq_model *model, const pktseq_dataset 
     if (status) return status;
     if (!model || !model->block || !dataset || !dataset->trained || !training)
         return pktseqi_bad_argument(err, "model, dataset or training is NULL or empty");
-    // All checks come before anything is allocated or written. The hash reads all features once.
+    // All checks precede any allocation or change. The hash reads all features once.
     status = pktseqi_dataset_match(model, dataset, err);
     if (status) return status;
     hash = pktseqi_dataset_hash(dataset);
-    // Other data would be drawn by the same random numbers, and nobody would notice.
+    // The same random numbers would draw from other data without any sign of it.
     if (training->iteration > 0 && training->data_hash != hash)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
                              "the data are not those that the first %z iterations were trained on",
@@ -13367,10 +13373,9 @@ PKTSEQ_DEF void pktseq_training_free(pktseq_training *training) {
 
 // ---- >>use: rollout and score -----------------------------------------------------------------
 
-// Both are one forward pass over one pair and a look at its outputs. They run free: from the second
-// target packet on the decoder takes in its own forecasts, as the reference's evaluation does. What
-// detects attacks is below in >>score; pktseq_score is what an RMS detector without options says
-// of a pair, and kept for those who compare with the reference.
+// Both run one free-running forward pass over one pair: from the second target packet on, the
+// decoder's tokens are its own outputs, as in the reference's evaluation. pktseq_score equals the
+// score of an RMS detector without options (see >>score), for comparison with the reference.
 
 PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *work,
                                         const pktseq_pair *pair, size_t steps, pktseq_real *out) {
@@ -13378,10 +13383,10 @@ PKTSEQ_DEF pktseq_status pktseq_rollout(const pktseq_model *model, pktseq_work *
     pktseq_status status;
     if (!pair || !out) return PKTSEQ_ERROR_ARGUMENT;
     ahead = *pair;
-    ahead.target = ahead.packed_target = NULL;  // nothing is known of what comes
-    ahead.targets = steps;  // forward says if these are more than work was made for
+    ahead.target = ahead.packed_target = NULL;
+    ahead.targets = steps;  // forward fails if work has no room for so many
     status = pktseq_forward(model, work, &ahead, 1, NULL);
-    // with one pair in the batch, row t of out is target step t
+    // With one pair in the batch, row t of out is target step t.
     if (status == PKTSEQ_OK) memcpy(out, work->state->out, steps * work->config.out * sizeof *out);
     return status;
 }
@@ -13393,10 +13398,10 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
     if (!pair || !pktseqi_has_target(pair) || !score) return PKTSEQ_ERROR_ARGUMENT;
     status = pktseq_forward(model, work, pair, 1, NULL);
     if (status) return status;
-    O = work->config.out;  // the pair is alone in the batch: rows of out are its steps
+    O = work->config.out;
     *score = 0;
-    // Each packet counts as the root of its own mean: one packet that is far off weighs less than
-    // it would in the root over all packets.
+    // The mean of the packets' roots: a single packet with a large error weighs less than in the
+    // root of the mean over all packets. With one pair in the batch, row t of out is target step t.
     for (size_t t = 0; t < pair->targets; ++t) {
         pktseqi_truth truth = pktseqi_truth_in(pair, t, O);
         *score += sqrt(pktseqi_squared_error(model, work->state->out + t * O, &truth) / (double)O);
@@ -13407,27 +13412,25 @@ PKTSEQ_DEF pktseq_status pktseq_score(const pktseq_model *model, pktseq_work *wo
 
 // ---- >>evaluate: quantiles, and how well scores rank ------------------------------------------
 
+// A quantile of normal scores is a threshold. An evaluation needs none: it shows how well scores
+// rank sequences of known kind. Both sort a copy of their input.
+
 // Compares two numbers, none of them NaN, for qsort.
 static int pktseqi_compare_numbers(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-// source: Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, for the
-// curve and its area; the definitions themselves stand beside pktseq_evaluation.
-
-// Thresholds are quantiles of normal scores. How good a model is at detection is told without a
-// threshold: by how scores rank sequences of known kind. Both sort a copy.
-
 // Returns the quantile q of sorted values, interpolated linearly between the two around rank
-// q (n - 1), as numpy does by default (Hyndman and Fan 1996, definition 7).
+// q (n - 1), like numpy's default (Hyndman and Fan 1996, definition 7).
 static double pktseqi_quantile_sorted(const double *value, size_t n, double q) {
     double rank = q * (double)(n - 1), low = floor(rank);  // exact below 2^53 values
     size_t i = (size_t)low;
     double step;
-    if (i + 1 >= n) return value[n - 1];  // q = 1, also where rounding makes of it more than that
+    if (i + 1 >= n) return value[n - 1];  // q = 1, or rounded up to it
     step = value[i + 1] - value[i];
-    // between huge values: slower, and not exact where both are equal
+    // The difference of huge values overflows. This form does not, but is not exact where both are
+    // equal.
     if (!pktseqi_finite(&step)) return value[i] * (1 - (rank - low)) + value[i + 1] * (rank - low);
     return value[i] + (rank - low) * step;
 }
@@ -13439,7 +13442,7 @@ PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, doub
     double *sorted;
     if (!value || !quantile || count == 0 || !pktseqi_finite(&q) || q < 0 || q > 1)
         return pktseqi_bad_argument(err, "no values, or q is not a share from 0 to 1");
-    // NaN has no place in an order, so qsort would do anything
+    // NaN has no place in an order, so qsort would be undefined.
     for (size_t i = 0; i < count; ++i)
         if (!pktseqi_finite(&value[i])) return pktseqi_bad_argument(err, "a value is not finite");
     sorted = (double *)pktseqi_alloc(&own, count, sizeof *sorted);
@@ -13451,41 +13454,42 @@ PKTSEQ_DEF pktseq_status pktseq_quantile(const double *value, size_t count, doub
     return pktseqi_ok(err);
 }
 
-// A score and whether its sequence is anomalous: 1 or 0, to be added up.
+// A score, and 1 if its sequence is anomalous, else 0.
 typedef struct pktseqi_ranked {
     double score;
     int anomalous;
 } pktseqi_ranked;
 
-// Compares for qsort, the highest score first: then each prefix is what a threshold lets pass.
-// Equal scores need no order: they count together.
+// Compares for qsort, the highest score first: each prefix then holds the scores above a threshold.
+// Equal scores need no order, since they are counted together.
 static int pktseqi_compare_ranked(const void *a, const void *b) {
     double x = ((const pktseqi_ranked *)a)->score, y = ((const pktseqi_ranked *)b)->score;
     return (x < y) - (x > y);
 }
 
-// Sums up the figures while the threshold falls. Sequences of one score pass it together, so ties
-// are exact:
+// Computes the figures of an evaluation in one pass, while the threshold falls. All sequences of
+// one score pass it together, so ties are counted exactly:
 //   auc += normal gained * (anomalous before + half of those gained)
 //   average precision += recall gained * precision after
+// There is no grid of thresholds: the figures are exact but for rounding. Half a point for a tie is
+// the trapezoid between two points of the ROC curve (Fawcett 2006, "An introduction to ROC
+// analysis", Pattern Recognition Letters 27); average precision is scikit-learn's sum, without
+// interpolation.
 static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
                                     pktseq_evaluation *e) {
-    // Figures are exact but for rounding: no grid of thresholds, no curve that is integrated. The
-    // trapezoid between two points of the ROC curve is what half a point for a tie amounts to;
-    // average precision is the sum that scikit-learn has, without interpolation.
     double normal = (double)e->normal, anomalous = (double)e->anomalous;
-    // sums of whole numbers below 2^53, so tp and fp are exact
+    // Sums of integers below 2^53, so tp and fp are exact.
     double tp = 0, fp = 0;  // true and false positives above the threshold
     for (size_t i = 0, next; i < count; i = next) {
         double tp_gained = 0;
-        // all of one score, [i, next), come at once: an order among them would be chance
+        // All sequences of one score, [i, next), are gained together.
         for (next = i; next < count && ranked[next].score == ranked[i].score; ++next)
             tp_gained += ranked[next].anomalous;
         e->auc += ((double)(next - i) - tp_gained) * (tp + tp_gained / 2) / (normal * anomalous);
         tp += tp_gained;
         fp = (double)next - tp;
         e->average_precision += tp_gained / anomalous * (tp / (double)next);
-        // the last threshold that keeps the rate is the lowest, so the later one overwrites
+        // The lowest threshold that keeps the rate counts, so later ones overwrite.
         if (fp <= 0.01 * normal) e->tpr_at_1_percent = tp / anomalous;
         if (fp <= 0.001 * normal) e->tpr_at_01_percent = tp / anomalous;
     }
@@ -13505,12 +13509,12 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
         e.anomalous += anomalous[i] != 0;
     }
     e.normal = count - e.anomalous;
-    // one kind alone would divide by zero: no rate of false or of true alarms is defined
+    // With one kind alone the rate of false or of true alarms is undefined.
     if (e.normal == 0 || e.anomalous == 0)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
                              "all %z sequences are %s, so there is no ranking to evaluate", count,
                              e.normal ? "normal" : "anomalous");
-    // scores and labels go through the sort together: 16 bytes a sequence
+    // Scores and labels are sorted together: 16 bytes a sequence.
     ranked = (pktseqi_ranked *)pktseqi_alloc(&own, count, sizeof *ranked);
     if (!ranked) return pktseqi_no_memory(err);
     for (size_t i = 0; i < count; ++i) {
@@ -13520,7 +13524,7 @@ PKTSEQ_DEF pktseq_status pktseq_evaluate(const double *score, const unsigned cha
     qsort(ranked, count, sizeof *ranked, pktseqi_compare_ranked);
     pktseqi_evaluate_sorted(ranked, count, &e);
     pktseqi_free(&own, ranked);
-    *evaluation = e;  // last, so that a failure leaves the caller's as it was
+    *evaluation = e;  // last, so a failure leaves the caller's struct unchanged
     return pktseqi_ok(err);
 }
 
