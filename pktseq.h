@@ -387,12 +387,12 @@ typedef struct pktseq_capture {
     // private to the reader
     pktseq_read_fn read_fn;
     void *user_data;
-    unsigned char *window;       // (capacity) of the stream; bytes at .. size are not yet parsed
-    size_t at, size, capacity;
+    unsigned char *window;       // of the stream; bytes at .. size are not yet parsed
+    size_t at, size;
     size_t rest;                 // bytes of the last record after its frame
     uint64_t bytes;              // in all records so far
-    int ended, big_endian, pcapng;
-    size_t record_header;        // of pcap: bytes before each frame
+    int ended, big_endian;
+    size_t record_header;        // bytes before each frame of pcap; 0 of pcapng
     struct pktseqi_interface *interfaces;
     size_t interface_count, interface_capacity;
     double time;                 // of the last frame
@@ -4048,7 +4048,7 @@ static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktse
     c->size -= c->at;
     c->at = 0;
     while (c->size < bytes && !c->ended) {
-        size_t room = c->capacity - c->size;
+        size_t room = PKTSEQI_CAPTURE_WINDOW - c->size;
         size_t got = c->read_fn(c->user_data, c->window + c->size, room, &failed);
         if (failed || got > room)
             return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
@@ -4317,8 +4317,7 @@ static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) 
                                   : "nothing, expected a pcap or pcapng capture";
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
     }
-    c->pcapng = c->window[0] == 0x0a;
-    return c->pcapng ? PKTSEQ_OK : pktseqi_capture_header(c, err);
+    return c->window[0] == 0x0a ? PKTSEQ_OK : pktseqi_capture_header(c, err);
 }
 
 // ---- frame by frame
@@ -4332,8 +4331,8 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
     memset(record, 0, sizeof *record);
     c->rest = c->captured = 0;
     status = rest ? pktseqi_capture_skip(c, rest, err) : PKTSEQ_OK;
-    if (!status) status = c->pcapng ? pktseqi_capture_block(c, record, err)
-                                    : pktseqi_capture_pcap(c, record, err);
+    if (!status) status = c->record_header ? pktseqi_capture_pcap(c, record, err)
+                                           : pktseqi_capture_block(c, record, err);
     if (!status && record->captured > PKTSEQI_MAX_FRAME)
         return pktseqi_capture_damaged(c, "a frame of more than 262144 bytes", err);
     if (!status) status = pktseqi_capture_need(c, record->header + record->captured, err);
@@ -4401,8 +4400,8 @@ PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_rea
     capture->read_fn = read_fn;
     capture->user_data = user_data;
     capture->allocator = pktseqi_allocator(allocator);
-    capture->capacity = PKTSEQI_CAPTURE_WINDOW;
-    capture->window = (unsigned char *)pktseqi_alloc(&capture->allocator, capture->capacity, 1);
+    capture->window = (unsigned char *)pktseqi_alloc(&capture->allocator, PKTSEQI_CAPTURE_WINDOW,
+                                                     1);
     if (!capture->window) return pktseqi_no_memory(err);
     status = pktseqi_capture_open(capture, err);
     if (status == PKTSEQ_OK) return pktseqi_ok(err);
