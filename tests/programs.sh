@@ -146,7 +146,7 @@ printf %s "$(./detect --model whole/model.safetensors --json dirty.csv 2>err |
     grep '"src_ip":"10.9.9.9"' | grep '"event_type":"anomaly"')" >harmless.json
 check "what is odd raises alarms" test -s harmless.json
 ./train dirty.csv --continue whole/model.safetensors --normal harmless.json --out harmless >out
-check "what is harmless is found again" grep -q '([1-3] sequences several times, as harmless)' out
+check "what is harmless is found again" grep -q '(3 sequences several times, as harmless)' out
 check "and looked at in the end" grep -q '^harmless    0 of [1-3] sequences are still above' out
 ./detect --model harmless/model.safetensors --json dirty.csv >lines 2>err
 check "and raises no alarm any more" sh -c '! grep -q "\"src_ip\":\"10.9.9.9\"" lines'
