@@ -34,7 +34,8 @@ static inline int is_zero(const void *data, size_t size) {
 }
 
 // Returns where a text stands in the first `size` bytes, or NULL.
-static inline const unsigned char *find(const unsigned char *p, size_t size, const char *words) {
+static inline const unsigned char *find(const void *data, size_t size, const char *words) {
+    const unsigned char *p = (const unsigned char *)data;
     size_t length = strlen(words);
     for (size_t i = 0; i + length <= size; ++i)
         if (memcmp(p + i, words, length) == 0) return p + i;

@@ -52,8 +52,8 @@ TESTS = {
     'train': 'train likelihood checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
     'detector': 'score checkpoint', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
     'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'tracker short live',
-    'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'checkpoint hostile',
-    'load': 'checkpoint score hostile', 'files': 'files faults',
+    'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'load',
+    'load': 'load checkpoint score', 'files': 'files faults',
     'short': 'short',
 }
 
