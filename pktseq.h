@@ -4923,6 +4923,58 @@ static int pktseqi_word_find(const char *text, size_t size, const char *list) {
     }
 }
 
+// Transports by IP's numbers. source: iana.org/assignments/protocol-numbers
+enum {
+    PKTSEQI_ICMP = 1,
+    PKTSEQI_IPV4 = 4,  // an IP packet in another
+    PKTSEQI_TCP = 6,
+    PKTSEQI_UDP = 17,
+    PKTSEQI_ICMPV6 = 58,
+    PKTSEQI_SCTP = 132
+};
+
+// Returns 1 if a transport is ICMP, which has a type, a code and an identifier instead of ports.
+static int pktseqi_transport_icmp(unsigned transport) {
+    return transport == PKTSEQI_ICMP || transport == PKTSEQI_ICMPV6;
+}
+
+// Returns IP's number of a protocol by its name in Wireshark; -1 for a protocol without IP; 0 for
+// others, such as services (HTTP, DNS ..), which may have any transport. Numbers are IANA's.
+static int pktseqi_name_protocol(const char *name, size_t size) {
+    static const struct {
+        const char *name;
+        int number;
+    } list[] = {{"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPv6", 58}, {"GRE", 47}, {"ESP", 50},
+                {"AH", 51}, {"IGMP", 2}, {"IGMPv1", 2}, {"IGMPv2", 2}, {"IGMPv3", 2},
+                {"OSPF", 89}, {"PIM", 103}, {"PIMv2", 103}, {"VRRP", 112}, {"SCTP", 132},
+                {"ARP", -1}, {"RARP", -1}, {"STP", -1}, {"RSTP", -1}, {"LLDP", -1}, {"CDP", -1},
+                {"LLC", -1}, {"EAPOL", -1}, {"IPX", -1}, {"LOOP", -1}, {"802.11", -1},
+                {"LACP", -1}, {"PPPoED", -1}, {"DTP", -1}, {"VTP", -1}};
+    for (size_t i = 0; i < PKTSEQI_LENGTH(list); ++i)
+        // The first letter excludes nearly all. With it, and with absent columns skipped, a quoted
+        // capture is read in two thirds of the time.
+        if (size && pktseqi_same_letter(*name, *list[i].name) &&
+            pktseqi_same_word(name, size, list[i].name, strlen(list[i].name)))
+            return list[i].number;
+    return 0;
+}
+
+// Returns 1 for an address of Ethernet, "00:11:22:33:44:55" or "Vendor_33:44:55", which Wireshark
+// shows for frames without IP. Groups of two digits are counted from the end: six make an address,
+// and three after an underscore the part that follows a vendor's name. An address of IPv6 that ends
+// like one has longer groups or too many.
+static int pktseqi_is_ethernet(const char *text, size_t at) {
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t groups = 0;
+    if (pktseqi_word_find(text, at, "Broadcast") >= 0) return 1;
+    for (; at >= 2 && strchr(hex, text[at - 1]) && strchr(hex, text[at - 2]); --at) {
+        ++groups;
+        at -= 2;
+        if (at == 0 || text[at - 1] != ':') break;
+    }
+    return (at == 0 && groups == 6) || (groups == 3 && at > 1 && text[at - 1] == '_');
+}
+
 // What a file's times and flags are written in, as far as its first ones tell: so that no row means
 // something else than the one before it.
 typedef struct pktseqi_notation {
@@ -5516,51 +5568,51 @@ static void pktseqi_cells_shift(void *cell, size_t to, size_t from, size_t count
 // TCP's, UDP's and SCTP's). Both are bounds of arrays, so aliases with more ranks need more here.
 enum { PKTSEQI_RANKS = 8, PKTSEQI_SOURCES = 4 };
 
-// The cells of each row that hold a column; the first that is not empty counts. In position files
-// it is one; in a capture ports may be in three and addresses in two, by transport and version.
+// The cells of each row that hold a column; the first that is not empty counts. A file with
+// positions has one; in a capture ports may be in three and addresses in two, by transport and
+// version of IP.
 typedef struct pktseqi_sources {
     size_t cell[PKTSEQI_SOURCES];
     int rank[PKTSEQI_SOURCES];  // 0 = under its own name
     size_t cells;
-    size_t twice;               // how often a name is there that may be there once, or 0
+    size_t repeated;            // how often a name occurs that may occur once, or 0
 } pktseqi_sources;
 
-// A cell of the current row, in csv's window. What is read from it may be changed in place: the
-// window is ours, and no row is read twice.
+// A cell of the current row, in csv's window. It may be changed in place: the window belongs to the
+// reader, and no row is read twice.
 typedef struct pktseqi_cell {
     char *text;         // ends with a 0
     size_t size;
-    size_t at;          // place in the row
-    int rank;           // of its column's name; -1 = the row has none
+    size_t at;          // its index in the row
+    int rank;           // of its column's name; -1 = all cells of the column are empty
 } pktseqi_cell;
 
-// Who asks for a column: bits of pktseqi_request.asked.
+// Why a column is requested: bits of pktseqi_request.by.
 enum {
-    PKTSEQI_ASKED_FIELD = 1,
-    PKTSEQI_ASKED_KEEP = 2,   // the schema keeps it: it may be missing
-    PKTSEQI_ASKED_RULE = 4,   // cutting a capture needs it
-    PKTSEQI_ASKED_MADE = 8    // derived columns that the file may lack are made of it
+    PKTSEQI_BY_FIELD = 1,
+    PKTSEQI_BY_KEEP = 2,     // the schema keeps it: it may be missing
+    PKTSEQI_BY_RULE = 4,     // a capture cannot be cut into sequences without it
+    PKTSEQI_BY_DERIVED = 8   // a requested column, which the file may lack, is derived from it
 };
 
-// A column that the schema asks for while its file is read; request[0] is "position", request[i]
-// belongs to the table's column i - 1.
+// A column that the schema requests; request[0] is "position", request[i] belongs to the table's
+// column i - 1.
 typedef struct pktseqi_request {
     const char *name;
-    size_t known;            // its place in pktseqi_known, or PKTSEQI_COLUMNS
+    size_t known;            // its index in pktseqi_known, or PKTSEQI_COLUMNS
     pktseqi_cell_kind kind;
-    unsigned asked;          // PKTSEQI_ASKED_.. bits
-    unsigned bits;           // of a flag that comes from tcp.flags; 0 = it has a column
-    int fact;                // the transport, where it is found out for each row
+    unsigned by;             // PKTSEQI_BY_.. bits
+    unsigned bits;           // of a flag that is read from tcp.flags; 0 = it has a column
+    int inferred;            // the transport, where each row's other cells tell it
     int whole;               // its cells are staged as whole numbers: all but numbers of CSV are
     pktseqi_sources from;
-    pktseqi_cell cell;       // a text of the current row
-    pktseqi_staged *staged;  // its cells of the rows that are not yet in the column
+    pktseqi_cell cell;       // of the current row
+    pktseqi_staged *staged;  // cells of the rows that are not yet in the column
     pktseqi_texts texts;     // of a column of texts
 } pktseqi_request;
 
-// All that reading the rows of a table needs. Of a file it is made once, by the header; of each row
-// of a capture row_load and row_kind fill in what the cells mean together, since no cell of a
-// capture can be judged alone: flags are empty for UDP, ports for ICMP, addresses for IPv6.
+// The state of reading a table. The header sets up the first part, once a file; row_load and
+// row_kind fill in the second for each row of a capture.
 typedef struct pktseqi_reader {
     pktseqi_csv *csv;
     pktseq_table *table;
@@ -5569,45 +5621,47 @@ typedef struct pktseqi_reader {
     size_t count;       // of requests
     size_t cells;       // in each row
     char **title;       // (cells) the names in the header as the file spells them
-    size_t last;        // cells up to the last one that may be asked for
+    size_t last;        // cells up to the last one that may be read
     pktseqi_sources known[PKTSEQI_COLUMNS];
-    int capture;        // there is no position, so the table is to be cut
+    int capture;        // there is no position, so the table is to be cut into sequences
     int tcp_only;
-    int flagged;        // the file has flags in whatever way, so it tells which rows are TCP
+    int flagged;        // the file has flags in some form, so it tells which rows are TCP
     pktseqi_notation notation;  // of times and flags
     // Of the current row of a capture:
     pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
     unsigned transport; // IP's number, or 0
     int has_ports, has_flags;
-    unsigned flags;     // as a word, if they come from one,
-    int flags_read;     // which has been read
-    int tunnel;         // it has two kinds of addresses
-    int quotes;         // it is of ICMP and quotes ports
+    unsigned flags;     // tcp.flags, if flags are read from it,
+    int flags_read;     // and if it has been read
+    int tunnel;         // it has addresses of IPv4 and of IPv6
+    int quotes;         // it is of ICMP and has ports or flags, which are those of a quoted packet
     int error;          // it is of ICMP and quotes a packet, whose addresses come last
-    char zero[2];       // the text of a cell that this kind of packet does not have, "0",
-    char empty[1];      // and of one that is not there
-    // How far reading has come:
+    char zero[2];       // "0", the text of a cell that this kind of packet does not have
+    char empty[1];      // "", that of a column that the file does not have
+    // Progress:
     double position;    // of the row before those that are staged
-    size_t capacity;    // rows until the staged ones must go to the columns
-    size_t flushed;     // rows that have gone to the columns
-    size_t room, start_capacity;  // rows and sequences that there is memory for
+    size_t capacity;    // rows of the table when the block of staged rows is full
+    size_t flushed;     // rows that are in the columns
+    size_t room, start_capacity;  // rows and sequences for which there is memory
     pktseqi_staged *staged;    // (count)
     pktseq_error first;        // of the first row that could not be read
-    int fast;                  // the fast path fits the file
-    pktseqi_request **asker;   // (cells) for it: who asks for each cell, or NULL
+    int fast;                  // the fast path can read the file
+    pktseqi_request **by_cell; // (cells) for it: the request of each cell, or NULL
     size_t whole, looked;      // where the window's last whole row ends, after how many fills
 } pktseqi_reader;
 
-// Returns 1 for a request of a flag or port, of which packets that are not TCP have none or others.
+// Returns 1 for a request of a flag or port: packets of other transports than TCP lack at least one
+// of the two.
 static int pktseqi_request_tcp(const pktseqi_request *q) {
     return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_CELL_PORT;
 }
 
-// Tells whether a request's column must be there. What derived columns are made of is needed only
-// if the file lacks one of those (making).
-static int pktseqi_request_due(const pktseqi_reader *r, const pktseqi_request *q, int making) {
-    return (q->asked & PKTSEQI_ASKED_FIELD) || (r->capture && (q->asked & PKTSEQI_ASKED_RULE)) ||
-           (making && (q->asked & PKTSEQI_ASKED_MADE));
+// Returns 1 if a request's column must be in the file. What columns are derived from is required
+// only if the file lacks one of these (deriving).
+static int pktseqi_request_required(const pktseqi_reader *r, const pktseqi_request *q,
+                                    int deriving) {
+    return (q->by & PKTSEQI_BY_FIELD) || (r->capture && (q->by & PKTSEQI_BY_RULE)) ||
+           (deriving && (q->by & PKTSEQI_BY_DERIVED));
 }
 
 // Returns the table's column that a request's cells go to.
@@ -5617,37 +5671,38 @@ static pktseq_column *pktseqi_request_column(const pktseqi_reader *r, const pkts
 
 PKTSEQI_COLD
 
-// From here to the resolved list of requests: what is asked for, under which names the file may
-// have it, and what replaces a column that is not there.
-
-// Notes who asks for a column, which is added to the requests if it is not among them yet. The list
-// has room. Of two number kinds on one column the stricter check counts.
+// Adds a column to the requests, which have room for it, unless it is among them; the first one,
+// "position", may come a second time, as a feature. Of two fields of one column the stricter check
+// of its cells counts.
 static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_cell_kind kind,
-                                unsigned asked) {
+                                unsigned by) {
     size_t i = 1;
+    pktseqi_request *q;
     while (i < r->count && strcmp(r->request[i].name, name) != 0) ++i;
-    if (i == r->count) {
-        r->request[r->count].name = name;
-        r->request[r->count].kind = kind;
-        r->request[r->count++].known = pktseqi_known_find(name);
+    q = &r->request[i < r->count ? i : r->count];
+    if (!q->name) {
+        ++r->count;
+        q->name = name;
+        q->kind = kind;
+        q->known = pktseqi_known_find(name);
     }
-    r->request[i].asked |= asked;
-    if (asked == PKTSEQI_ASKED_FIELD && kind > r->request[i].kind) r->request[i].kind = kind;
+    q->by |= by;
+    if (by == PKTSEQI_BY_FIELD && kind > q->kind) q->kind = kind;
 }
 
-// Does the same for a column that no field describes: its kind is in the registry.
-static void pktseqi_request_known(pktseqi_reader *r, const char *name, unsigned asked) {
-    pktseqi_request_add(r, name, pktseqi_known[pktseqi_known_find(name)].kind, asked);
+// Adds a column that no field describes: its kind is that of the registry.
+static void pktseqi_request_known(pktseqi_reader *r, const char *name, unsigned by) {
+    pktseqi_request_add(r, name, pktseqi_known[pktseqi_known_find(name)].kind, by);
 }
 
-// Does the same for those of the first 32 known columns whose bit is set.
-static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned asked) {
+// Adds those of the first 32 known columns whose bit is set.
+static void pktseqi_request_bits(pktseqi_reader *r, uint32_t bits, unsigned by) {
     for (size_t k = 0; k < 32; ++k)
-        if (bits >> k & 1) pktseqi_request_known(r, pktseqi_known[k].name, asked);
+        if (bits >> k & 1) pktseqi_request_known(r, pktseqi_known[k].name, by);
 }
 
-// Lists the columns that a schema asks for, each once: its fields first, since their order is that
-// of the table's columns, then what others are made of, what is kept and what cutting needs.
+// Lists the columns that a schema requests, each once: its fields first, since their order is that
+// of the table's columns, then what others are derived from, what is kept and what the rule needs.
 static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
     const pktseq_schema *schema = r->schema;
     size_t most = pktseqi_plus(pktseqi_plus(schema->field_count, schema->keep_count),
@@ -5655,41 +5710,32 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
     r->request = (pktseqi_request *)pktseqi_alloc_zeroed(&r->csv->allocator, most,
                                                          sizeof *r->request);
     if (!r->request) return pktseqi_no_memory(r->csv->err);
-    r->count = 1;
-    r->request[0].name = "position";
-    r->request[0].known = PKTSEQI_COL_POSITION;
-    r->request[0].kind = PKTSEQI_CELL_POSITION;
-    r->request[0].asked = PKTSEQI_ASKED_FIELD;
+    pktseqi_request_known(r, "position", PKTSEQI_BY_FIELD);
     for (size_t i = 0; i < schema->field_count; ++i)
         pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
-                            PKTSEQI_ASKED_FIELD);
+                            PKTSEQI_BY_FIELD);
     for (size_t i = 0; i < schema->field_count; ++i)
         pktseqi_request_bits(r, pktseqi_known[pktseqi_known_find(schema->field[i].column)].made_of,
-                             PKTSEQI_ASKED_MADE);
+                             PKTSEQI_BY_DERIVED);
     for (size_t i = 0; i < schema->keep_count; ++i)
-        pktseqi_request_known(r, schema->keep[i], PKTSEQI_ASKED_KEEP);
+        pktseqi_request_known(r, schema->keep[i], PKTSEQI_BY_KEEP);
     if (!schema->rule.min_length) return PKTSEQ_OK;
     if (schema->rule.kind == PKTSEQ_RULE_CONNECTION)
-        pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_ASKED_KEEP);
-    pktseqi_request_bits(r, pktseqi_rule_needs(&schema->rule), PKTSEQI_ASKED_RULE);
+        pktseqi_request_bits(r, PKTSEQI_APART_BITS, PKTSEQI_BY_KEEP);
+    pktseqi_request_bits(r, pktseqi_rule_needs(&schema->rule), PKTSEQI_BY_RULE);
     return PKTSEQ_OK;
 }
 
-// Returns 1 if a request needs no column in the file, since it can be derived from others. Where
-// the file has one of that name, it is read as any other.
-static int pktseqi_request_made(const pktseqi_request *q) {
-    return pktseqi_known[q->known].made_of != 0;
-}
-
-// Returns the rank at which a name in a file's header means a column: 0 is its own name exactly,
-// then come the ranks of its aliases, in any case, with outer blanks, quotes and a leading '#'.
-// `fills`: this rank serves where the cell of others is empty. -1 = it means another column.
+// Returns the rank at which a name in a file's header stands for a column, or -1 if it does not: 0
+// is exactly its own name; then come the ranks of its aliases, in any case, with outer blanks,
+// quotes and a leading '#'.
+//   fills    out: 1 if cells of this rank are used where those of the ranks before are empty
 static int pktseqi_name_rank(const char *column, const char *alias, const char *name, int *fills) {
     size_t size = strlen(name);
     int rank = 1;
     *fills = 0;
     if (strcmp(column, name) == 0) return 0;
-    if (strcmp(column, "position") == 0) return -1;  // it says how the file is meant: exactly that
+    if (strcmp(column, "position") == 0) return -1;  // its name decides how the file is read
     name = pktseqi_trim(name, &size);
     if (size && *name == '#') ++name, --size;
     name = pktseqi_trim(name, &size);
@@ -5709,11 +5755,11 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
     return -1;
 }
 
-// Finds a column in the header line: at its best rank, and, in a capture, those of the ranks after
-// it that fill its empty cells. Several protocols: the first; several ports: each fills the others
-// (Wireshark calls TCP's and UDP's the same). A name that is there more often than it may be is
-// counted, and refused only if somebody asks for it: exports repeat columns that nobody reads.
-// Of one rank PKTSEQI_SOURCES cells are stored, more are only counted.
+// Finds the cells of a column in the header line: those of its best rank, and, in a capture, those
+// of the ranks after it that fill its empty cells. Of several protocols the first is taken; several
+// ports fill each other (Wireshark calls TCP's and UDP's the same). A name that occurs more often
+// than it may is counted, and refused only if the column is requested: exports repeat others. Of
+// one rank PKTSEQI_SOURCES cells are stored, more are only counted.
 static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
                                  pktseqi_sources *from) {
     int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT, first = PKTSEQI_RANKS;
@@ -5735,7 +5781,7 @@ static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t k
     for (int rank = first; rank < PKTSEQI_RANKS; ++rank) {
         size_t max = rank > 0 && port ? (size_t)PKTSEQI_SOURCES : 1;
         if (rank > first && (!of[rank].fills || !r->capture || first == 0)) continue;
-        if (of[rank].cells > max && known != PKTSEQI_COL_PROTOCOL) from->twice = of[rank].cells;
+        if (of[rank].cells > max && known != PKTSEQI_COL_PROTOCOL) from->repeated = of[rank].cells;
         for (size_t k = 0; k < of[rank].cells && k < max && from->cells < PKTSEQI_SOURCES; ++k) {
             from->rank[from->cells] = rank;
             from->cell[from->cells++] = of[rank].cell[k];
@@ -5744,44 +5790,45 @@ static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t k
     }
 }
 
-// Fails if a name is there more often than it may be: nobody can know which of them was meant.
+// Fails if a column's name occurs more often than it may, so that its cells are ambiguous.
 static pktseq_status pktseqi_sources_once(const pktseqi_reader *r, const char *name,
                                           const pktseqi_sources *from) {
-    if (!from->twice) return PKTSEQ_OK;
+    if (!from->repeated) return PKTSEQ_OK;
     return PKTSEQI_CSV_ERROR(r->csv, "found column %q %z times, expected it once", name,
-                             from->twice);
+                             from->repeated);
 }
 
-// Returns the name of a request's column as the file spells it: who reads the message looks for it
-// in the file.
+// Returns the name of a request's column as the file spells it, where readers of a message look it
+// up.
 static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_request *q) {
     const pktseqi_sources *from = q->bits ? &r->known[PKTSEQI_COL_WORD] : &q->from;
     return from->cells ? r->title[from->cell[0]] : q->name;
 }
 
-// Finds where a request's column comes from if a capture has none: flags from tcp.flags, of which
-// res and ns, which few exports have, are 0 if only they are missing; the transport from what kind
-// of packet it is.
+// Decides what replaces a column that a capture lacks: flags are read from tcp.flags; res and ns,
+// which few exports have, are 0 if all other flags are there; the transport is inferred.
 static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
-    int seldom = q->known == PKTSEQI_COL_RES || q->known == PKTSEQI_COL_NS;
     if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
     if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_CELL_FLAG &&
         (!q->from.cells || q->from.rank[0] > 0)) {
         q->from.cells = 0;
-        q->fact = 1;
+        q->inferred = 1;
     }
     if (q->from.cells || !pktseqi_known[q->known].bits) return;
-    for (int i = PKTSEQI_COL_FIN; i <= PKTSEQI_COL_CWR; ++i) seldom &= r->known[i].cells > 0;
-    if (r->known[PKTSEQI_COL_WORD].cells || seldom) q->bits = pktseqi_known[q->known].bits;
-    if (q->bits && seldom && !r->known[PKTSEQI_COL_WORD].cells)
+    if (!r->known[PKTSEQI_COL_WORD].cells) {
+        if (q->known != PKTSEQI_COL_RES && q->known != PKTSEQI_COL_NS) return;
+        for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_CWR; ++k)
+            if (!r->known[k].cells) return;
         r->table->notes |= PKTSEQ_READ_NO_RES;
+    }
+    q->bits = pktseqi_known[q->known].bits;
 }
 
-// Fails because columns are missing: says which, all at once, and what to do about it. A file
-// without "position" is taken for a capture, and may be none, have no line of names, or be text of
-// any kind.
+// Fails because columns are missing: lists all of them, and says what to do. A file without
+// "position" is read as a capture, so it may be text of any kind.
+//   derived    1 if all of them are missing only because features are derived from them
 static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char *missing,
-                                            int several, int made) {
+                                            int several, int derived) {
     const char *advice = !r->capture ? ""
         : ". Needed are names and one row a packet (no flows). In Wireshark right-click Source "
           "Port, Destination Port and Flags in a TCP packet's details, choose Apply as Column, "
@@ -5791,45 +5838,46 @@ static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char 
                                  "CSV of one%s", r->title[0], advice);
     return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%s, the first is %q"
                              "%s", several ? "s" : "", missing, several ? "are" : "is",
-                             made ? ", of which features are made" : "", r->cells,
+                             derived ? ", of which features are made" : "", r->cells,
                              r->cells == 1 ? "" : "s", r->title[0], advice);
 }
 
 // Resolves the requests: removes those that need no column and have none; fails for those that do,
-// naming all that are missing at once. Afterwards every request has a cell, bits or a fact, and
-// request[i] is the table's column i - 1. A list that is too long for its 300 bytes is cut.
+// with a list of all that are missing, cut at 300 bytes. Afterwards every request has a cell, bits
+// or is inferred, and request[i] is the table's column i - 1.
 static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     size_t count = 1, several = 0;
     char list[300];
     pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
-    int making = 0, said = 0, made = 1;
+    int deriving = 0, said = 0, derived = 1;
     for (size_t i = 1; i < r->count; ++i)
-        making |= pktseqi_request_made(&r->request[i]) && !r->request[i].from.cells;
+        deriving |= pktseqi_known[r->request[i].known].made_of && !r->request[i].from.cells;
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
-        int due = pktseqi_request_due(r, q, making), text = q->kind == PKTSEQI_CELL_TEXT;
+        int required = pktseqi_request_required(r, q, deriving);
+        int text = q->kind == PKTSEQI_CELL_TEXT;
         int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
-        if (r->capture && (q->asked & PKTSEQI_ASKED_RULE) &&
+        if (r->capture && (q->by & PKTSEQI_BY_RULE) &&
             text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
             return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
                                  "as %s, so a file that has no column \"position\" cannot be cut "
                                  "into sequences", q->name, text ? "text" : "number");
-        if (!due && !(q->asked & PKTSEQI_ASKED_KEEP)) continue;
+        if (!required && !(q->by & PKTSEQI_BY_KEEP)) continue;
         if (pktseqi_sources_once(r, q->name, &q->from)) return PKTSEQ_ERROR_DATA;
-        if (q->from.cells || q->bits || q->fact) {
+        if (q->from.cells || q->bits || q->inferred) {
             r->request[count++] = *q;
-        } else if (due && !pktseqi_request_made(q) && !(flag && said)) {
+        } else if (required && !pktseqi_known[q->known].made_of && !(flag && said)) {
             said |= flag;  // all ten of them by one name
-            made &= !pktseqi_request_due(r, q, 0);
+            derived &= !pktseqi_request_required(r, q, 0);
             pktseqi_put(&missing, several++ ? ", %q" : "%q", flag ? "tcp.flags" : q->name);
         }
     }
     r->count = count;
-    return several ? pktseqi_header_missing(r, list, several > 1, made) : PKTSEQ_OK;
+    return several ? pktseqi_header_missing(r, list, several > 1, derived) : PKTSEQ_OK;
 }
 
-// Keeps the names of the header line as the file spells them, for messages and to know the line if
-// it comes again: the window that holds it moves on.
+// Copies the names of the header line as the file spells them, for messages and to recognise the
+// line if it is repeated: the window that holds it moves on.
 static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     size_t size;
@@ -5841,7 +5889,7 @@ static pktseq_status pktseqi_header_keep(pktseqi_reader *r) {
     return r->title ? PKTSEQ_OK : pktseqi_no_memory(csv->err);
 }
 
-// Reads the header line, and finds out if the file is a capture, which is to be cut.
+// Reads the header line. A file without a column "position" is a capture, to be cut into sequences.
 static pktseq_status pktseqi_header_read(pktseqi_reader *r) {
     pktseq_status status = pktseqi_csv_row(r->csv);
     if (status) return status;
@@ -5855,14 +5903,14 @@ static pktseq_status pktseqi_header_read(pktseqi_reader *r) {
     r->capture = !r->request[0].from.cells;
     if (!r->capture) r->table->notes |= PKTSEQ_READ_POSITIONS;
     if (r->capture && r->schema->rule.min_length == 0) {
-        r->capture = 0;  // nobody wants to cut it: how to export packets is no advice
+        r->capture = 0;  // without a rule, how to export packets would be no advice
         return pktseqi_header_missing(r, "\"position\"", 0, 0);
     }
     return PKTSEQ_OK;
 }
 
-// Finds where each requested column is. From then on csv stores where cells lie only up to the last
-// one that may be asked for, and counts the others.
+// Reads the header and finds the cells of each request. From then on csv stores the bounds of cells
+// only up to the last one that may be read, and counts the others.
 static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     const pktseqi_sources *word = &r->known[PKTSEQI_COL_WORD];
     pktseq_status status = pktseqi_header_read(r);
@@ -5886,8 +5934,8 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
     return pktseqi_request_resolve(r);
 }
 
-// Sets up the table's columns, as found in the header. column_count goes up with every column, so
-// that after a failure those that there are can be freed.
+// Sets up a column of the table for each request. column_count counts those that exist so far, so
+// that they can be freed after a failure.
 static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     const pktseq_allocator *allocator = &table->allocator;
@@ -5918,7 +5966,7 @@ PKTSEQI_COLD_END
 static pktseq_status pktseqi_request_intern(pktseqi_reader *r, pktseqi_request *q,
                                             const char *text, size_t size, uint32_t *index) {
     pktseq_column *column = pktseqi_request_column(r, q);
-    size_t most = q->asked & PKTSEQI_ASKED_FIELD ? PKTSEQI_MOST_NAMES : PKTSEQI_LEAF;
+    size_t most = q->by & PKTSEQI_BY_FIELD ? PKTSEQI_MOST_NAMES : PKTSEQI_LEAF;
     *index = 0;
     if (pktseqi_texts_find(&q->texts, column, text, size, index)) return PKTSEQ_OK;
     if (column->name_count == most)
@@ -5946,8 +5994,8 @@ static pktseq_status pktseqi_request_intern(pktseqi_reader *r, pktseqi_request *
 // A new kind of cell is a line of PKTSEQI_CELLS and, if it is more than a range of whole numbers, a
 // case of cell_number; a frequent one, of fast_cell.
 
-// Returns a cell of the current row; in a capture without outer blanks. The bounds follow, so that
-// the second who asks finds the same text.
+// Returns a cell of the current row, in a capture without outer blanks. Its bounds are adjusted, so
+// that a second call returns the same text.
 static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
     size_t *bound = r->csv->bound + 2 * cell;
     char *text = pktseqi_csv_cell(r->csv, cell, size);
@@ -5959,13 +6007,13 @@ static char *pktseqi_row_text(pktseqi_reader *r, size_t cell, size_t *size) {
     return text;
 }
 
-// Finds each known column's first cell of the current row of a capture that is not empty: once,
-// since several decisions depend on each.
+// Finds the first cell of each known column that is not empty in the current row of a capture: once
+// a row, since several decisions depend on each.
 static void pktseqi_row_load(pktseqi_reader *r) {
     for (size_t k = 0; k < PKTSEQI_COLUMNS; ++k) {
         const pktseqi_sources *from = &r->known[k];
         pktseqi_cell *cell = &r->row[k];
-        if (!from->cells) continue;  // as pktseqi_table_header has left it: empty
+        if (!from->cells) continue;  // empty since pktseqi_table_header
         cell->size = 0;
         cell->rank = -1;
         for (size_t c = 0; c < from->cells && !cell->size; ++c) {
@@ -5975,9 +6023,9 @@ static void pktseqi_row_load(pktseqi_reader *r) {
     }
 }
 
-// Takes the last of several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet
-// within a packet: the innermost packet's; `back` = 1: the one before it, if there is one. Returns
-// how many cells with several values this is, 1 or 0.
+// Narrows a cell with several values, "10.0.0.1,192.168.0.1", as tshark writes them for a packet
+// within a packet, to the last one, the innermost packet's. Returns 1, or 0 for a single value.
+//   back    1: to the one before the last
 static size_t pktseqi_cell_last(pktseqi_cell *cell, int back) {
     char *comma = strrchr(cell->text, ','), *end = cell->text + cell->size;
     if (!comma) return 0;
@@ -5993,8 +6041,8 @@ static size_t pktseqi_cell_last(pktseqi_cell *cell, int back) {
     return 1;
 }
 
-// Returns the last number of the cells of ip.proto, or of ipv6.nxt (six), "4,6" or "TCP (6)"; 0 for
-// none. The names of IPv6 have ranks above 1 in the registry. A protocol of IP has 8 bits.
+// Returns the last number in the cells of ip.proto, or of ipv6.nxt (six), "4,6" or "TCP (6)"; 0 for
+// none. In the registry the names of IPv6 have ranks above 1. A protocol of IP has 8 bits.
 static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     const pktseqi_sources *from = &r->known[PKTSEQI_COL_TRANSPORT];
     unsigned value = 0;
@@ -6009,62 +6057,9 @@ static unsigned pktseqi_row_protocol(pktseqi_reader *r, int six) {
     return value;
 }
 
-// Transports that are told apart. source: iana.org/assignments/protocol-numbers
-enum {
-    PKTSEQI_ICMP = 1,
-    PKTSEQI_IPV4 = 4,  // an IP packet in another
-    PKTSEQI_TCP = 6,
-    PKTSEQI_UDP = 17,
-    PKTSEQI_ICMPV6 = 58,
-    PKTSEQI_SCTP = 132
-};
-
-// Tells whether a transport is ICMP, which has no ports but a type, a code and an identifier.
-static int pktseqi_transport_icmp(unsigned transport) {
-    return transport == PKTSEQI_ICMP || transport == PKTSEQI_ICMPV6;
-}
-
-// Returns IP's number for a protocol by its name in Wireshark, or 0, as for all services (HTTP,
-// DNS ..), which do not tell; -1 for what is no IP. Numbers are IANA's.
-static int pktseqi_name_protocol(const char *name, size_t size) {
-    static const struct {
-        const char *name;
-        int number;
-    } list[] = {{"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPv6", 58}, {"GRE", 47}, {"ESP", 50},
-                {"AH", 51}, {"IGMP", 2}, {"IGMPv1", 2}, {"IGMPv2", 2}, {"IGMPv3", 2},
-                {"OSPF", 89}, {"PIM", 103}, {"PIMv2", 103}, {"VRRP", 112}, {"SCTP", 132},
-                {"ARP", -1}, {"RARP", -1}, {"STP", -1}, {"RSTP", -1}, {"LLDP", -1}, {"CDP", -1},
-                {"LLC", -1}, {"EAPOL", -1}, {"IPX", -1}, {"LOOP", -1}, {"802.11", -1},
-                {"LACP", -1}, {"PPPoED", -1}, {"DTP", -1}, {"VTP", -1}};
-    for (size_t i = 0; i < sizeof list / sizeof *list; ++i)
-        // The first letter tells nearly all apart. With it, and with columns that are not there
-        // passed over, a quoted capture is read in two thirds of the time.
-        if (size && pktseqi_same_letter(*name, *list[i].name) &&
-            pktseqi_same_word(name, size, list[i].name, strlen(list[i].name)))
-            return list[i].number;
-    return 0;
-}
-
-// Returns 1 for an address of Ethernet, "00:11:22:33:44:55" or "Vendor_33:44:55", which Wireshark
-// shows for what is no IP. Groups of two digits are counted from the end: six make an address, and
-// three after an underscore the part that follows a vendor's name. An address of IPv6 that ends
-// like one has longer groups or too many.
-static int pktseqi_is_ethernet(const pktseqi_cell *cell) {
-    static const char hex[] = "0123456789abcdefABCDEF";
-    const char *text = cell->text;
-    size_t groups = 0, at = cell->size;
-    if (pktseqi_word_find(text, at, "Broadcast") >= 0) return 1;
-    for (; at >= 2 && strchr(hex, text[at - 1]) && strchr(hex, text[at - 2]); --at) {
-        ++groups;
-        at -= 2;
-        if (at == 0 || text[at - 1] != ':') break;
-    }
-    return (at == 0 && groups == 6) || (groups == 3 && at > 1 && text[at - 1] == '_');
-}
-
-// Returns 1 if the current row, of ICMP, reports an error, and so quotes a packet: by its type (RFC
+// Returns 1 if the current row, of ICMP, reports an error and so quotes a packet: by its type (RFC
 // 792, 4443, 4861: unreachable, quench, redirect, time exceeded ..), else by the ports that it has.
-// Of such a message tshark gives the quoted packet's addresses last, and its own before them.
+// For such a message tshark writes the quoted packet's addresses after its own.
 static int pktseqi_row_error(const pktseqi_reader *r) {
     const pktseqi_cell *cell = &r->row[PKTSEQI_COL_ICMP_TYPE];
     unsigned type;
@@ -6073,9 +6068,9 @@ static int pktseqi_row_error(const pktseqi_reader *r) {
     return (type >= 3 && type <= 5) || type == 11 || type == 12;
 }
 
-// Returns the transport of the current row, which is not of ICMP; 0 = not known. Filled cells say
-// it most surely: flags are TCP's, udp.srcport and sctp.srcport their own; then the IP header's
-// number, the inner one's; then the protocol's name (number), which is often that of a service.
+// Returns the transport of the current row, which is not ICMP; 0 = not known. Filled cells are the
+// surest sign: flags are TCP's, udp.srcport and sctp.srcport their own; then the number in the
+// innermost IP header; then the protocol's name (number), which is often that of a service.
 static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
     const pktseqi_cell *port = &r->row[PKTSEQI_COL_SRC_PORT];
     unsigned inner6, transport;
@@ -6089,10 +6084,9 @@ static unsigned pktseqi_row_transport(pktseqi_reader *r, int number) {
                ? PKTSEQI_TCP : PKTSEQI_UDP;
 }
 
-// Finds out what the current row of a capture is: its transport, and if it has ports and flags.
-// Returns what counts it, if it is to be left out, else NULL. ICMP comes first: its row has ports
-// and flags where it quotes a packet of TCP or UDP, and those are not its own. What is left out is
-// no bad row: it is counted by its kind, and programs say so.
+// Decides what the current row of a capture is: its transport, and whether it has ports and flags.
+// Returns the count of rows left out for its reason, or NULL for a row to be read. ICMP comes
+// first: ports and flags in its row are those of a packet of TCP or UDP that it quotes.
 static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     pktseq_table_counts *counts = &r->table->counts;
     const pktseqi_cell *row = r->row, *source = &row[PKTSEQI_COL_SRC_IP];
@@ -6114,22 +6108,22 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     } else {
         r->transport = pktseqi_row_transport(r, number);
     }
-    // Where nothing tells ports or flags, all is taken for TCP but what is surely something else.
+    // A file without ports and flags is read as TCP, except for rows that are surely not.
     if (r->tcp_only && (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) &&
         (icmp || type->size || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
          r->known[PKTSEQI_COL_DST_PORT].cells))
         return &counts->not_tcp;
-    if (!r->transport && (number < 0 || pktseqi_is_ethernet(source) ||
-                          (r->known[PKTSEQI_COL_SRC_IP].cells && !source->size)))
-        return &counts->not_ip;
-    return NULL;
+    if (r->transport || (number >= 0 && !pktseqi_is_ethernet(source->text, source->size) &&
+                         (source->size || !r->known[PKTSEQI_COL_SRC_IP].cells)))
+        return NULL;
+    return &counts->not_ip;
 }
 
-// Decides which addresses count where a row has those of IPv4 and of IPv6: the inner packet's. They
-// are those whose protocol is the packet's own; where that is not told, those of IPv6, for IPv6 is
-// carried in IPv4 far oftener than the other way round. Only where both addresses are there twice,
-// and differ, is it a tunnel. row_load has taken the first column of each, that of IPv4; protocol 4
-// in ipv6.nxt says that IPv4 is within.
+// Selects the inner packet's addresses in a row that has both of IPv4 and both of IPv6, which is a
+// tunnel if they differ. The inner ones are those whose protocol is the packet's own; if that is
+// not known, those of IPv6, which is carried in IPv4 far more often than the other way round.
+// row_load has taken the first column of each, that of IPv4; protocol 4 in ipv6.nxt means that IPv4
+// is the inner one.
 static void pktseqi_row_tunnel(pktseqi_reader *r) {
     unsigned inner4, inner6;
     r->tunnel = 0;
@@ -6151,10 +6145,10 @@ static void pktseqi_row_tunnel(pktseqi_reader *r) {
         r->row[k].text = pktseqi_row_text(r, r->known[k].cell[1], &r->row[k].size);
 }
 
-// Finds the cell of a request in the current row; "0" for ports, flags and the like that this kind
-// of packet does not have, so that a model sees the same of a CSV as of a capture. Of several
-// addresses the last one counts under tshark's names (rank above 0), since a column under its own
-// name is one that this library or the reference wrote; ports and flags: see cell_read.
+// Finds the cell of a request in the current row. Ports, flags and the like that this kind of
+// packet does not have are "0", so that a CSV gives a model the same as a capture. Of several
+// values the last one counts under tshark's names (rank above 0): a column under its own name was
+// written by this library or the reference. For numbers see cell_read.
 static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
     unsigned is = pktseqi_known[q->known].is;
     pktseqi_cell *cell = &q->cell;
@@ -6167,7 +6161,7 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
     lacks = (pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
             (pktseqi_request_tcp(q) && !r->has_ports && !r->has_flags);
     if (is & PKTSEQI_IS_ICMP) {
-        cell->size = strcspn(cell->text, ",");  // the message's own, not of what it quotes
+        cell->size = strcspn(cell->text, ",");  // the message's own, before that of a quoted one
         cell->text[cell->size] = 0;
         lacks = !cell->size;
     }
@@ -6180,10 +6174,8 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
     }
 }
 
-// Cells are checked and read; each of these fails with the line, the column as the file spells it,
-// what was found and what was expected.
-
-// Fails because a cell is not what its column must have.
+// Fails because of a cell: names the line, the column as the file spells it, what was found and
+// what was expected.
 static pktseq_status pktseqi_cell_error(const pktseqi_reader *r, const pktseqi_request *q,
                                         const char *found, const char *expected) {
     return PKTSEQI_CSV_ERROR(r->csv, "column %q: found %q, expected %s",
@@ -6200,8 +6192,8 @@ static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_r
                                    "its ports and flags are empty)" : "");
 }
 
-// Returns 1 for a whole number from 0 to max, which is at most 2^53. Faster than by way of floor,
-// which is no instruction of every processor.
+// Returns 1 for a whole number from 0 to max, which is at most 2^53. Without floor, for which x86
+// processors had no instruction before SSE4.
 static int pktseqi_whole(double value, double max) {
     return value >= 0 && value <= max && (double)(int64_t)value == value;
 }
@@ -6211,9 +6203,9 @@ static int pktseqi_request_clock(const pktseqi_reader *r, const pktseqi_request 
     return r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
 }
 
-// Reads the cell of a request as a number of its kind; 0 = it is none. Flags may be words, a
-// reserved flag of tshark a number of three bits, an identifier of ICMPv6 hexadecimal, the time of
-// a capture a date; nothing else is a number that does not look like one.
+// Reads the cell of a request as a number of its kind; 0 = it is none. Flags may be words, the
+// reserved flags of tshark a number of three bits, identifiers of ICMPv6 hexadecimal, times of a
+// capture dates.
 static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, double *value) {
     const double max = pktseqi_cells[q->kind].max;  // 0: any number
     const char *text = q->cell.text;
@@ -6236,9 +6228,9 @@ static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, doub
     return max == 0 || pktseqi_whole(*value, max);
 }
 
-// Reads the flags of the current row for a request that takes its own from tcp.flags: once, however
-// many ask. A packet that is not TCP has none; one that is by its ports, but has no flags, is
-// damaged, or cut off before them.
+// Reads tcp.flags of the current row for a request that takes its flag from there: once a row. A
+// packet that is not TCP has none; one that is TCP by its ports, but has no flags, is damaged or
+// was cut off before them.
 static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request *q) {
     pktseqi_cell cell = r->row[PKTSEQI_COL_WORD];
     if (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) return PKTSEQ_OK;
@@ -6253,8 +6245,8 @@ static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request 
                               "0x0fff");
 }
 
-// Checks the cell of a request, and reads its number. Of several values of a packet's port or flag
-// the last one counts; a single one, as nearly all are, is not searched for commas.
+// Checks the cell of a request and reads its number. Of several values of a port or flag the last
+// one counts; a cell that is valid as it is, as nearly all are, is not searched for commas.
 static pktseq_status pktseqi_cell_read(pktseqi_reader *r, pktseqi_request *q, double *value) {
     pktseqi_cell *cell = &q->cell;
     const char *expected = pktseqi_cells[q->kind].expected;
@@ -6270,13 +6262,13 @@ static pktseq_status pktseqi_cell_read(pktseqi_reader *r, pktseqi_request *q, do
         }
         ++r->table->counts.many_values;
     }
-    return text && !pktseqi_request_due(r, q, 0) ? PKTSEQ_OK : pktseqi_cell_empty(r, q);
+    return text && !pktseqi_request_required(r, q, 0) ? PKTSEQ_OK : pktseqi_cell_empty(r, q);
 }
 
-// Reads the current row: its numbers into the table's next row, its texts into the requests. What
-// can be wrong with a row is found before anything of it remains: staged numbers of a row that
-// fails are written over by the next one. `at` is below PKTSEQI_BLOCK, since the caller has
-// flushed a block that is full. A position is request 0, which a capture does not have.
+// Checks all requested cells of the current row, stages their numbers as the table's next row and
+// leaves texts in the requests. A row that fails leaves nothing: what it staged is overwritten by
+// the next one. `at` is below PKTSEQI_BLOCK, since the caller flushes a full block. Request 0 is
+// the position, which a capture does not have.
 static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     size_t at = r->table->rows - r->flushed;
     for (size_t i = (size_t)r->capture; i < r->count; ++i) {
@@ -6286,7 +6278,7 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
         if (q->bits) {
             status = pktseqi_row_flags(r, q);
             value = (r->flags & q->bits) != 0;
-        } else if (q->fact) {
+        } else if (q->inferred) {
             value = r->transport;
         } else {
             pktseqi_row_cell(r, q);
@@ -6302,8 +6294,7 @@ static pktseq_status pktseqi_row_read(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Stages the texts of the current row, whose numbers are staged. Only now, since a name that a
-// column has once stays.
+// Stages the texts of the current row after row_read has accepted it: names stay in a column.
 static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     size_t at = r->table->rows - r->flushed;
     pktseq_status status = PKTSEQ_OK;
@@ -6316,10 +6307,11 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     return status;
 }
 
-// Returns 1 if the current row is the header line once more, as in concatenated files. Nearly every
-// row differs in its first cell, so this costs one comparison a row.
+// Returns 1 if the current row repeats the header line, as in concatenated files. Nearly every row
+// differs in its first cell, so this costs one comparison a row.
 static int pktseqi_row_repeats(pktseqi_reader *r) {
-    for (size_t i = 0; i < r->csv->keep && i < r->csv->cells; ++i) {
+    if (r->csv->cells != r->cells) return 0;
+    for (size_t i = 0; i < r->csv->keep; ++i) {
         size_t size, length = strlen(r->title[i]);
         const char *cell = pktseqi_row_text(r, i, &size);
         const char *title = pktseqi_trim(r->title[i], &length);
@@ -6328,8 +6320,8 @@ static int pktseqi_row_repeats(pktseqi_reader *r) {
     return 1;
 }
 
-// Checks the number of cells in the current row; in a capture, those too many may be empty, as
-// after a separator at the ends of rows, and one without a name in the header may be missing.
+// Checks the number of cells in the current row. In a capture surplus cells may be empty, as after
+// a separator at the end of each row, and a last one without a name in the header may be missing.
 static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
     int more = csv->cells > r->cells;
@@ -6347,20 +6339,20 @@ static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
 // In: the window of >>csv; out: rows in the staged block, without being split into cells first.
 // Stops at the first row that is unusual in any way: >>rows reads that one, then fast_rows resumes.
 
-// Prepares the fast path, if the file may have it: one that says itself where sequences begin,
-// whose rows have not too many cells, each asked for once, and a separator that cannot be part of a
-// number. (A capture's cells mean different things by what else is in the row.) 4096 cells bound
-// what is allocated by a header, and what a row costs that fails at its end and is read twice.
+// Prepares the fast path if the file is fit for it: it has positions (what a cell of a capture
+// means depends on the row's other cells), at most 4096 cells a row, none of them requested twice,
+// and a separator that cannot be part of a number. 4096 bounds what a header can have allocated,
+// and what it costs to read a row twice that is unusual at its end.
 static pktseq_status pktseqi_fast_open(pktseqi_reader *r) {
     r->fast = !r->capture && r->cells <= 4096 && !strchr("0123456789-.", r->csv->separator);
     if (!r->fast) return PKTSEQ_OK;
-    r->asker = (pktseqi_request **)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
-                                                        sizeof *r->asker);
-    if (!r->asker) return pktseqi_no_memory(r->csv->err);
+    r->by_cell = (pktseqi_request **)pktseqi_alloc_zeroed(&r->csv->allocator, r->cells,
+                                                          sizeof *r->by_cell);
+    if (!r->by_cell) return pktseqi_no_memory(r->csv->err);
     for (size_t i = 0; i < r->count; ++i) {
         size_t cell = r->request[i].from.cell[0];
-        r->fast &= !r->asker[cell];
-        r->asker[cell] = &r->request[i];
+        r->fast &= !r->by_cell[cell];
+        r->by_cell[cell] = &r->request[i];
     }
     return PKTSEQ_OK;
 }
@@ -6383,7 +6375,7 @@ static const char *pktseqi_fast_end(const char *p, char separator) {
 }
 
 // Reads the cell that begins at p into place `at` of the block. Returns where it ends, or NULL if
-// it is not what most are: then the caller gives the row up, whatever was written.
+// it is unusual: then the caller abandons the row, whatever was written.
 static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_request *q,
                                      const char *p, size_t at) {
     double *number = &q->staged->number[at];
@@ -6405,23 +6397,22 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
     case PKTSEQI_CELL_TEXT: break;
     }
     end = pktseqi_fast_end(p, r->csv->separator);
-    if (*p == '"' || (end == p && (q->asked & PKTSEQI_ASKED_FIELD)) ||
+    if (*p == '"' || (end == p && (q->by & PKTSEQI_BY_FIELD)) ||
         !pktseqi_texts_find(&q->texts, pktseqi_request_column(r, q), p, (size_t)(end - p), whole))
         return NULL;
     return end;
 }
 
-// The fast path, for rows as most of them are: no quotes, every cell as expected, texts that were
-// there before. One pass over the row at p, straight into the block. Returns where the next row
-// begins, or NULL if anything is unusual: then the general path, which knows every case and every
-// error, reads the row again. Reading 72 MB of a file with 19 columns, of which 16 are asked for,
-// takes 0.12 CPU seconds by this path and 0.38 without it. (One for captures without quotes made
-// these 2.3 times as fast; but tshark quotes, and a cell there means what the row's others say.)
+// Reads a usual row in one pass, straight into the block: no quotes, every cell valid, texts that
+// the column has. Returns where the next row begins, or NULL if anything is unusual: then the
+// general path, which knows every case and every error, reads the row again. 72 MB of a file with
+// 19 columns, 16 of them requested, take 0.12 CPU seconds by this path and 0.38 without it. (A fast
+// path for captures without quotes made these 2.3 times as fast; but tshark quotes.)
 static const char *pktseqi_fast_row(const pktseqi_reader *r, const char *p) {
     const char separator = r->csv->separator;
     const size_t at = r->table->rows - r->flushed;
     for (size_t i = 0; i < r->cells; ++i) {
-        if (r->asker[i]) p = pktseqi_fast_cell(r, r->asker[i], p, at);
+        if (r->by_cell[i]) p = pktseqi_fast_cell(r, r->by_cell[i], p, at);
         else p = *p == '"' ? NULL : pktseqi_fast_end(p, separator);
         if (!p) return NULL;
         if (i + 1 < r->cells) {
@@ -6434,13 +6425,13 @@ static const char *pktseqi_fast_row(const pktseqi_reader *r, const char *p) {
     return p;
 }
 
-// Takes the fast path as far as it goes in this window and this block. The first row is not for it,
-// since it may not begin within a sequence. Rows are taken only up to the window's last line end,
-// which a row at the end of the window may not have: past r->whole nothing stops a cell but zeros.
+// Reads rows by the fast path until the window or the block ends or a row is unusual. Not the
+// file's first row, whose position has to be 0, and only rows that end in the window: beyond its
+// last line end (r->whole) only the zero after the window would end a cell.
 static void pktseqi_fast_rows(pktseqi_reader *r) {
     pktseqi_csv *csv = r->csv;
     if (!r->fast || !r->table->rows) return;
-    if (r->looked != csv->fills) {  // once: a long last row would be slow to search each time
+    if (r->looked != csv->fills) {  // once a window: a long last row is slow to search
         r->looked = csv->fills;
         for (r->whole = csv->size; r->whole && csv->data[r->whole - 1] != '\n';) --r->whole;
     }
@@ -6466,8 +6457,8 @@ static void pktseqi_fast_rows(pktseqi_reader *r) {
 // trusted: cells are bounded by csv's window, texts are UTF-8, ports, flags and positions are in
 // their ranges, and memory grows with what was read, never by what a header or a number promises.
 
-// Lists which row of the file each of a table is, for rows that are all of them so far; nothing is
-// done if there is a list. `room` is for what will follow. 0 = no memory.
+// Makes source_row, with room for (room) rows, unless the table has it: until here the rows of the
+// table are those of the file. 0 = no memory.
 static int pktseqi_source_rows(pktseq_table *table, size_t room) {
     if (table->source_row) return 1;
     table->source_row = (uint32_t *)pktseqi_alloc_large(&table->allocator, room,
@@ -6477,9 +6468,8 @@ static int pktseqi_source_rows(pktseq_table *table, size_t room) {
     return table->source_row != NULL;
 }
 
-// Notes which row of the file the table's next one is, once one has been left out: a file of which
-// all is kept needs no such list. Also called after the last row, where there may be no room any
-// more: then nothing is noted.
+// Stores which row of the file the table's next one is, once a row has been left out: a table of
+// all rows needs no such list. After the last row there may be no room: then only the list is made.
 static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     if (table->counts.packets - 1 > UINT32_MAX)
@@ -6491,9 +6481,9 @@ static pktseq_status pktseqi_table_source(pktseqi_reader *r) {
     return PKTSEQ_OK;
 }
 
-// Begins a sequence at each of the staged positions (count), those of rows from `row` on, that is
-// 0. There is memory for one more, where the last one ends. 0 = no memory.
-static int pktseqi_table_begin(pktseqi_reader *r, size_t row, size_t count) {
+// Begins a sequence at each of the (count) staged positions, the first of which is that of `row`,
+// that is 0. `start` has room for one more, where the last sequence ends. 0 = no memory.
+static int pktseqi_table_starts(pktseqi_reader *r, size_t row, size_t count) {
     pktseq_table *table = r->table;
     size_t most = table->sequences + count + 1;
     if (most > r->start_capacity && !pktseqi_grow(&table->allocator, &table->start,
@@ -6509,8 +6499,8 @@ static int pktseqi_table_begin(pktseqi_reader *r, size_t row, size_t count) {
     return 1;
 }
 
-// Appends the rows that have been read since the last time to the columns, and makes room for the
-// next ones, which will be (more) if the file goes on as it begins. 0 = no memory.
+// Appends the staged rows to the columns and makes room for the next block, or for (more) rows.
+// 0 = no memory.
 static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
     pktseq_table *table = r->table;
     size_t rows = r->flushed, count = table->rows - rows, past = table->rows + PKTSEQI_BLOCK;
@@ -6525,16 +6515,16 @@ static int pktseqi_table_flush(pktseqi_reader *r, size_t more) {
                                    q->staged, q->whole, count))
             return 0;
     }
-    if (!r->capture && !pktseqi_table_begin(r, rows, count)) return 0;
+    if (!r->capture && !pktseqi_table_starts(r, rows, count)) return 0;
     r->flushed = table->rows;
     r->capacity = past;
     return 1;
 }
 
-// Fails if too many rows are unreadable, or none is left. One in a hundred may be, unless the
-// schema says otherwise, and three of a short file, or one in ten of fewer than 40: a last line
-// that is cut off should not refuse a file, and a file that is something else must not pass for a
-// short one. The sentence is that of the first such row.
+// Fails if too many rows are unreadable, or none is left. Unless the schema has another share, one
+// in a hundred may be, and three of a short file, or one in ten of fewer than 40 rows: a last line
+// that is cut off should not refuse a file, and a file of something else must not pass for a short
+// one. The error is that of the first such row.
 static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
     const pktseq_table_counts *counts = &r->table->counts;
     double share = r->schema->bad_rows == 0 ? 0.01 : r->schema->bad_rows;
@@ -6558,10 +6548,10 @@ static pktseq_status pktseqi_rows_enough(pktseqi_reader *r) {
                                "export let nothing through?)");
 }
 
-// Leaves the current row of a capture out, since it cannot be read: the first one is remembered.
-// Files of which little can be read are given up early, after 1000 bad rows that are more than
-// half: nobody waits for the end of a gigabyte of something else. Where the file itself says where
-// sequences begin, none may be left out: a row less would join what was not together.
+// Leaves out the current row of a capture, which cannot be read, and keeps the error of the first
+// one. Reading ends early after 1000 bad rows that are more than half of all, rather than at the
+// end of a gigabyte of something else. In a file with positions a bad row is an error: without it
+// rows would follow each other that do not.
 static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
     pktseq_table_counts *counts = &r->table->counts;
     if (status != PKTSEQ_ERROR_DATA || !r->capture) return status;
@@ -6573,10 +6563,10 @@ static pktseq_status pktseqi_row_bad(pktseqi_reader *r, pktseq_status status) {
     return pktseqi_rows_enough(r);
 }
 
-// Returns how many rows to make room for: at first as many as the whole input has, if it goes on as
-// its first window begins and its size is known, and 2 % more, so that columns are seldom copied;
-// but empty lines are no rows, which have two bytes a cell. What is too much is given back at the
-// end. Later, or of a pipe, whose size nobody knows: half as much again.
+// Returns how many rows to make room for. At first, if the input's size is known, as many as it has
+// if all lines are as long as those of the first window, and 2 % more, so that columns are seldom
+// copied; but no more than rows of two bytes a cell, as empty lines are no rows. What is too much
+// is released at the end. Later, or for a pipe: half as many again.
 static size_t pktseqi_table_more(const pktseqi_reader *r) {
     const pktseqi_csv *csv = r->csv;
     size_t most = csv->expect / (2 * r->cells), lines = 0, rows;
@@ -6587,8 +6577,8 @@ static size_t pktseqi_table_more(const pktseqi_reader *r) {
     return (rows < most ? rows : most) + 64;
 }
 
-// Reads the current row into the table, or counts what it is left out for: the header once more,
-// what is no IP or not TCP where only that is read, or a row that cannot be read.
+// Reads the current row into the table, or counts why it is left out: it repeats the header, is not
+// IP, is not TCP although only TCP is read, or cannot be read.
 static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
     pktseq_table_counts *counts = &r->table->counts;
     pktseq_status status;
@@ -6610,8 +6600,8 @@ static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
     if (status == PKTSEQ_OK) status = pktseqi_row_read(r);
     if (status) return pktseqi_row_bad(r, status);
     status = pktseqi_row_texts(r);
-    counts->tunnels += r->capture && r->tunnel;
-    counts->quotes += r->capture && r->quotes;
+    counts->tunnels += (size_t)r->tunnel;
+    counts->quotes += (size_t)r->quotes;
     // Rows are the file's rows as long as none was left out: then counts->packets, which counts
     // this one already, is one more than the rows before.
     if (status == PKTSEQ_OK && counts->packets > r->table->rows + 1)
@@ -6620,9 +6610,7 @@ static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
     return status;
 }
 
-// Reads the rows after the header into columns that have been set up: as many as the fast path
-// takes, then one the general way, in turn. After a row that it could not take, the fast path goes
-// on.
+// Reads all rows after the header: by turns as many as the fast path can, and one the general way.
 static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     for (;;) {
         pktseq_status status;
@@ -6638,9 +6626,9 @@ static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     }
 }
 
-// Ends a table whose rows have been read: cuts one that came without sequences (packets of a pcap
-// were tracked while they were read), derives what is not there yet, and gives back what room is
-// too much.
+// Completes a table whose rows have been read: cuts a CSV without positions into sequences (packets
+// of a pcap were tracked while they were read), derives the columns that are missing, and releases
+// surplus room.
 static pktseq_status pktseqi_table_finish(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     const pktseq_rule *rule = r->capture && !table->capture.frames ? &r->schema->rule : NULL;
@@ -6654,7 +6642,7 @@ PKTSEQI_COLD
 
 static pktseq_status pktseqi_packets_read(pktseqi_reader *r);
 
-// Reads the columns of a table from CSV, with whose beginning csv's window is filled.
+// Reads the columns of a table from CSV, whose first window has been read.
 static pktseq_status pktseqi_csv_read(pktseqi_reader *r) {
     pktseq_table *table = r->table;
     pktseq_status status = PKTSEQ_OK;
@@ -6671,11 +6659,11 @@ static pktseq_status pktseqi_csv_read(pktseqi_reader *r) {
     return table->counts.packets > table->rows ? pktseqi_table_source(r) : PKTSEQ_OK;
 }
 
-// Frees what reading a table needs and the table does not. It goes before sequences are made, which
-// takes memory of its own: the peak is the larger of the two.
+// Frees what only reading needs. It is freed before sequences are made, which takes memory of its
+// own: the peak is the larger of the two.
 static void pktseqi_reader_free(pktseqi_reader *r) {
     const pktseq_allocator *allocator = &r->csv->allocator;
-    pktseqi_free(allocator, r->asker);
+    pktseqi_free(allocator, r->by_cell);
     pktseqi_free_names(allocator, r->title, r->cells);
     pktseqi_free(allocator, r->csv->data);
     pktseqi_free(allocator, r->csv->bound);
@@ -6687,26 +6675,26 @@ static void pktseqi_reader_free(pktseqi_reader *r) {
     pktseqi_free(allocator, r->request);
 }
 
-// Checks what a table is to be read of, and empties it. `bad` says what is wrong with the input, or
-// is NULL.
-static pktseq_status pktseqi_table_asked(pktseq_table *table, const char *bad,
-                                         const pktseq_schema *schema, pktseq_error *err) {
+// Checks the arguments of a call that reads a table, and empties the table.
+//   bad    what is wrong with the input, or NULL
+static pktseq_status pktseqi_table_check_input(pktseq_table *table, const char *bad,
+                                               const pktseq_schema *schema, pktseq_error *err) {
     if (!table) return pktseqi_bad_argument(err, "table is NULL");
     memset(table, 0, sizeof *table);
     return bad ? pktseqi_bad_argument(err, bad) : pktseqi_schema_check_reading(schema, err);
 }
 
-// Reads a table from a stream of `expect` bytes, as far as that is known, else 0. The one way in,
-// for memory, streams and files: a capture is told from CSV by its first bytes. After a failure the
-// table is empty, whatever was read; `expect` only decides how much room is made at first.
+// Reads a table from a stream: the common part of reading memory, streams and files. A capture is
+// distinguished from CSV by its first bytes. After a failure the table is empty.
+//   expect    bytes of the stream, 0 = unknown; decides only how much room is made at first
 static pktseq_status pktseqi_table_from(pktseq_table *table, const char *bad,
                                         pktseq_read_fn read_fn, void *user_data, size_t expect,
                                         const pktseq_schema *schema,
                                         const pktseq_allocator *allocator, pktseq_error *err) {
     pktseqi_reader r;
     pktseqi_csv csv;
-    pktseq_error own;  // first_bad is made of it, also where the caller gives no err
-    pktseq_status status = pktseqi_table_asked(table, bad, schema, err);
+    pktseq_error own;  // needed for first_bad, also if err is NULL
+    pktseq_status status = pktseqi_table_check_input(table, bad, schema, err);
     if (status) return status;
     pktseqi_ok(&own);
     memset(&csv, 0, sizeof csv);
@@ -6777,7 +6765,8 @@ static size_t pktseqi_file_size(FILE *file) {
 PKTSEQ_DEF pktseq_status pktseq_table_read(pktseq_table *table, const char *path,
                                            const pktseq_schema *schema,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
-    pktseq_status status = pktseqi_table_asked(table, path ? NULL : "path is NULL", schema, err);
+    const char *bad = path ? NULL : "path is NULL";
+    pktseq_status status = pktseqi_table_check_input(table, bad, schema, err);
     FILE *file;
     if (status) return status;
     errno = 0;
@@ -8627,17 +8616,17 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     // Tokens are spelled with the name of the protocol.
     for (size_t f = 0; f < r->schema->field_count; ++f)
         if (pktseqi_derived_find(r->schema->field[f].column) == PKTSEQI_COL_TOKEN)
-            pktseqi_request_bits(r, PKTSEQI_BIT(PROTOCOL), PKTSEQI_ASKED_KEEP);
+            pktseqi_request_bits(r, PKTSEQI_BIT(PROTOCOL), PKTSEQI_BY_KEEP);
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int text = pktseqi_packet_text(q->known), flag = pktseqi_known[q->known].bits != 0;
-        int field = q->asked & PKTSEQI_ASKED_FIELD;
+        int field = q->by & PKTSEQI_BY_FIELD;
         int has = q->known < PKTSEQI_COL_POSITION;
-        if (!has && field && !pktseqi_request_made(q))
+        if (!has && field && !pktseqi_known[q->known].made_of)
             return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0,
                                  "column %q is missing: a capture does not have it", q->name);
         if (!has && field) derived[mades++] = *q;
-        if (!has || !(q->asked & (PKTSEQI_ASKED_FIELD | PKTSEQI_ASKED_KEEP))) continue;
+        if (!has || !(q->by & (PKTSEQI_BY_FIELD | PKTSEQI_BY_KEEP))) continue;
         if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
         if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
             return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q as "

@@ -780,6 +780,9 @@ static void test_several(void) {
     CHECK(table.counts.many_values == 1 &&
           strcmp(pktseq_column_text(&table.column[0], 0), "443") == 0);
     pktseq_table_free(&table);
+    // A row with the first names of the header alone is no header line.
+    CHECK(SEVERAL("80", "1\nTime,Source,Destination,tcp.srcport") == PKTSEQ_ERROR_DATA &&
+          says(&err, "found 4 cells, expected 5"));
     CHECK(!pktseq_label_is_normal("-|benign") && !pktseq_label_is_normal("benig"));
 }
 
