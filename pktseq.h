@@ -379,23 +379,13 @@ typedef struct pktseq_capture_counts {
 typedef size_t (*pktseq_read_fn)(void *user_data, void *to, size_t size, int *failed);
 
 // A capture that is being read, packet by packet.
+struct pktseqi_capturing;
 typedef struct pktseq_capture {
     pktseq_capture_counts counts;
     const unsigned char *frame;  // (captured) the last packet's frame, until the next call
     size_t captured;
     uint32_t link_type;          // of that frame
-    // private to the reader
-    pktseq_read_fn read_fn;
-    void *user_data;
-    unsigned char *window;       // of the stream; bytes at .. size are not yet parsed
-    size_t at, size;
-    size_t rest;                 // bytes of the last record after its frame
-    uint64_t bytes;              // in all records so far
-    int ended, big_endian;
-    size_t record_header;        // bytes before each frame of pcap; 0 of pcapng
-    struct pktseqi_interface *interfaces;
-    size_t interface_count, interface_capacity;
-    double time;                 // of the last frame
+    struct pktseqi_capturing *state;
     pktseq_allocator allocator;
 } pktseq_capture;
 
@@ -3981,6 +3971,21 @@ typedef struct pktseqi_interface {
     uint32_t link_type, snap;
 } pktseqi_interface;
 
+// What the reader of a capture keeps between packets.
+typedef struct pktseqi_capturing {
+    pktseq_read_fn read_fn;
+    void *user_data;
+    size_t at, size;           // of the window: parsed up to, filled up to
+    size_t rest;               // bytes of the last record after its frame
+    uint64_t bytes;            // in all records so far
+    int ended, big_endian;
+    size_t record_header;      // bytes before each frame of pcap; 0 of pcapng
+    pktseqi_interface *interfaces;
+    size_t interface_count, interface_capacity;
+    double time;               // of the last frame
+    unsigned char window[PKTSEQI_CAPTURE_WINDOW];  // of the stream
+} pktseqi_capturing;
+
 // The header of a record, of either format:
 //
 //     | header ............ | frame ......... | padding, options, length again |
@@ -4031,43 +4036,49 @@ static double pktseqi_time(int64_t offset, uint64_t units, uint64_t per_second) 
 // Return a number in the byte order of the file, known by pcap's magic number, or of the section,
 // known by pcapng's, so that files of several machines may be concatenated.
 static uint32_t pktseqi_capture_u32(const pktseq_capture *c, const unsigned char *p) {
-    return c->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
+    return c->state->big_endian ? pktseqi_be32(p) : pktseqi_le32(p);
 }
 static unsigned pktseqi_capture_u16(const pktseq_capture *c, const unsigned char *p) {
-    return c->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
+    return c->state->big_endian ? pktseqi_be16(p) : (unsigned)p[1] << 8 | p[0];
 }
 
-// Reads until (bytes), at most the window's, are available from c->window + c->at on. Returns
-// PKTSEQ_END, here and below, if the stream ends before. The rest of the window moves to its
+// Returns where the window is parsed up to.
+static const unsigned char *pktseqi_capture_at(const pktseq_capture *c) {
+    return c->state->window + c->state->at;
+}
+
+// Reads until (bytes), at most the window's, are available from capture_at on. Returns PKTSEQ_END,
+// here and below, if the stream ends before. The rest of the window moves to its
 // beginning; each read fills all of it, but a source that returns less (a pipe, a live capture) is
 // read no more often than needed.
 static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    pktseqi_capturing *s = c->state;
     int failed = 0;
-    if (c->size - c->at >= bytes) return PKTSEQ_OK;
-    memmove(c->window, c->window + c->at, c->size - c->at);
-    c->size -= c->at;
-    c->at = 0;
-    while (c->size < bytes && !c->ended) {
-        size_t room = PKTSEQI_CAPTURE_WINDOW - c->size;
-        size_t got = c->read_fn(c->user_data, c->window + c->size, room, &failed);
+    if (s->size - s->at >= bytes) return PKTSEQ_OK;
+    memmove(s->window, s->window + s->at, s->size - s->at);
+    s->size -= s->at;
+    s->at = 0;
+    while (s->size < bytes && !s->ended) {
+        size_t room = PKTSEQI_CAPTURE_WINDOW - s->size;
+        size_t got = s->read_fn(s->user_data, s->window + s->size, room, &failed);
         if (failed || got > room)
             return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "reading failed");
-        if (got == 0) c->ended = 1;
-        c->size += got;
+        if (got == 0) s->ended = 1;
+        s->size += got;
     }
-    return c->size >= bytes ? PKTSEQ_OK : PKTSEQ_END;
+    return s->size >= bytes ? PKTSEQ_OK : PKTSEQ_END;
 }
 
 // Skips (bytes), also more than the window has: a block of 4 GB is read through it, since a pipe
 // cannot seek.
 static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     pktseq_status status = PKTSEQ_OK;
-    while (!status && bytes > c->size - c->at) {
-        bytes -= c->size - c->at;
-        c->at = c->size;
+    while (!status && bytes > c->state->size - c->state->at) {
+        bytes -= c->state->size - c->state->at;
+        c->state->at = c->state->size;
         status = pktseqi_capture_need(c, 1, err);
     }
-    if (!status) c->at += bytes;
+    if (!status) c->state->at += bytes;
     if (status == PKTSEQ_END) c->counts.incomplete = 1;
     return status;
 }
@@ -4090,12 +4101,13 @@ static pktseq_status pktseqi_capture_unknown(uint32_t link_type, pktseq_error *e
 
 // Adds an interface, whose times are microseconds by default. Returns NULL if there is no memory.
 static pktseqi_interface *pktseqi_capture_interface(pktseq_capture *c, uint32_t link_type) {
+    pktseqi_capturing *s = c->state;
     pktseqi_interface *added;
-    if (c->interface_count == c->interface_capacity &&
-        !pktseqi_grow(&c->allocator, &c->interfaces, &c->interface_capacity, c->interface_count, 4,
-                      sizeof *c->interfaces))
+    if (s->interface_count == s->interface_capacity &&
+        !pktseqi_grow(&c->allocator, &s->interfaces, &s->interface_capacity, s->interface_count, 4,
+                      sizeof *s->interfaces))
         return NULL;
-    added = &c->interfaces[c->interface_count++];
+    added = &s->interfaces[s->interface_count++];
     memset(added, 0, sizeof *added);
     added->per_second = 1000000;
     added->link_type = link_type;
@@ -4137,7 +4149,7 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
     pktseq_status status = bytes < 20 ? pktseqi_capture_damaged(c, "a short interface block", err)
                                       : pktseqi_capture_need(c, look, err);
     if (status) return status;
-    p = c->window + c->at;
+    p = pktseqi_capture_at(c);
     added = pktseqi_capture_interface(c, pktseqi_capture_u16(c, p + 8));
     if (!added) return pktseqi_no_memory(err);
     added->snap = pktseqi_capture_u32(c, p + 12);
@@ -4148,8 +4160,8 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
         if (code == 0 || past > look - 4) break;
         if (code == 9 && size == 1) added->per_second = pktseqi_capture_resolution(*value);
         if (code == 14 && size == 8) {
-            uint32_t low = pktseqi_capture_u32(c, value + (c->big_endian ? 4 : 0));
-            uint32_t high = pktseqi_capture_u32(c, value + (c->big_endian ? 0 : 4));
+            uint32_t low = pktseqi_capture_u32(c, value + (c->state->big_endian ? 4 : 0));
+            uint32_t high = pktseqi_capture_u32(c, value + (c->state->big_endian ? 0 : 4));
             added->offset = (int64_t)((uint64_t)high << 32 | low);
         }
         if (added->per_second == 0 || added->offset > limit || added->offset < -limit)
@@ -4165,14 +4177,14 @@ static pktseq_status pktseqi_capture_describe(pktseq_capture *c, size_t bytes, p
 static pktseq_status pktseqi_capture_section(pktseq_capture *c, pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, 14, err);
     if (status) return status;
-    c->big_endian = pktseqi_be32(c->window + c->at + 8) == 0x1a2b3c4d;
-    c->interface_count = 0;
-    if (pktseqi_capture_u32(c, c->window + c->at + 8) != 0x1a2b3c4d)
+    c->state->big_endian = pktseqi_be32(pktseqi_capture_at(c) + 8) == 0x1a2b3c4d;
+    c->state->interface_count = 0;
+    if (pktseqi_capture_u32(c, pktseqi_capture_at(c) + 8) != 0x1a2b3c4d)
         return pktseqi_capture_damaged(c, "a section without a byte order", err);
-    return pktseqi_capture_u16(c, c->window + c->at + 12) == 1
+    return pktseqi_capture_u16(c, pktseqi_capture_at(c) + 12) == 1
                ? PKTSEQ_OK
                : pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcapng version %z, expected 1",
-                               (size_t)pktseqi_capture_u16(c, c->window + c->at + 12));
+                               (size_t)pktseqi_capture_u16(c, pktseqi_capture_at(c) + 12));
 }
 
 // Reads the header of a block with a frame, of one of three types (pcapng 4.3, 4.4, and the
@@ -4184,6 +4196,7 @@ static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
                                            pktseqi_record *record, pktseq_error *err) {
     const unsigned char *p;
     pktseq_status status;
+    uint32_t snap;
     size_t room;
     record->timed = type != 3;
     record->header = record->timed ? 28 : 12;
@@ -4192,7 +4205,7 @@ static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
     room = record->block - record->header - 4;
     status = pktseqi_capture_need(c, record->header, err);
     if (status) return status;
-    p = c->window + c->at;
+    p = pktseqi_capture_at(c);
     record->length = pktseqi_capture_u32(c, p + (record->timed ? 24 : 8));
     if (record->timed) {
         record->interface_id = type == 2 ? pktseqi_capture_u16(c, p + 8)
@@ -4203,10 +4216,10 @@ static pktseq_status pktseqi_capture_frame(pktseq_capture *c, uint32_t type,
     } else {
         record->captured = record->length < room ? record->length : (uint32_t)room;
     }
-    if (record->interface_id >= c->interface_count)
+    if (record->interface_id >= c->state->interface_count)
         return pktseqi_capture_damaged(c, "a packet of an interface that is not described", err);
-    if (type == 3 && c->interfaces[0].snap && record->captured > c->interfaces[0].snap)
-        record->captured = c->interfaces[0].snap;
+    snap = type == 3 ? c->state->interfaces[0].snap : 0;
+    if (snap && record->captured > snap) record->captured = snap;
     if (record->captured > room)
         return pktseqi_capture_damaged(c, "a packet longer than its block", err);
     return PKTSEQ_OK;
@@ -4223,10 +4236,10 @@ static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *re
         uint32_t type;
         pktseq_status status = pktseqi_capture_need(c, 8, err);
         if (status) return status;
-        type = pktseqi_capture_u32(c, c->window + c->at);
+        type = pktseqi_capture_u32(c, pktseqi_capture_at(c));
         if (type == 0x0a0d0d0a) status = pktseqi_capture_section(c, err);
         if (status) return status;
-        record->block = pktseqi_capture_u32(c, c->window + c->at + 4);
+        record->block = pktseqi_capture_u32(c, pktseqi_capture_at(c) + 4);
         record->block = pktseqi_plus(record->block, 3) / 4 * 4;
         if (record->block < 12) return pktseqi_capture_damaged(c, "a block shorter than any", err);
         if (type == 6 || type == 3 || type == 2)
@@ -4249,10 +4262,10 @@ static pktseq_status pktseqi_capture_block(pktseq_capture *c, pktseqi_record *re
 // such captures end in 2106.
 static pktseq_status pktseqi_capture_pcap(pktseq_capture *c, pktseqi_record *record,
                                           pktseq_error *err) {
-    pktseq_status status = pktseqi_capture_need(c, c->record_header, err);
-    const unsigned char *p = c->window + c->at;
+    pktseq_status status = pktseqi_capture_need(c, c->state->record_header, err);
+    const unsigned char *p = pktseqi_capture_at(c);
     if (status) return status;
-    record->header = c->record_header;
+    record->header = c->state->record_header;
     record->timed = 1;
     record->seconds = pktseqi_capture_u32(c, p);
     record->units = pktseqi_capture_u32(c, p + 4);
@@ -4288,10 +4301,10 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     pktseq_status status = pktseqi_capture_need(c, 24, err);
     if (status == PKTSEQ_END)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
-                             "header of 24", c->size - c->at);
+                             "header of 24", c->state->size - c->state->at);
     if (status) return status;
-    p = c->window + c->at;
-    c->big_endian = p[0] == 0xa1;
+    p = pktseqi_capture_at(c);
+    c->state->big_endian = p[0] == 0xa1;
     magic = pktseqi_capture_u32(c, p);
     if (pktseqi_capture_u16(c, p + 4) != 2)
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found pcap version %z, expected 2",
@@ -4300,8 +4313,8 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     only = pktseqi_capture_interface(c, link_type);
     if (!only) return pktseqi_no_memory(err);
     if (magic == 0xa1b23c4d) only->per_second = 1000000000;
-    c->record_header = magic == 0xa1b2cd34 ? 24 : 16;
-    c->at += 24;
+    c->state->record_header = magic == 0xa1b2cd34 ? 24 : 16;
+    c->state->at += 24;
     return pktseq_packet_decode(&none, p, 0, 0, link_type, 0) == PKTSEQ_ERROR_MISMATCH
                ? pktseqi_capture_unknown(link_type, err) : PKTSEQ_OK;
 }
@@ -4311,13 +4324,13 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
 static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
     pktseq_status status = pktseqi_capture_need(c, 12, err);
     if (status && status != PKTSEQ_END) return status;
-    if (!pktseq_capture_magic(c->window, c->size)) {
-        const char *what = pktseqi_sniff(c->window, c->size);
-        if (!what) what = c->size ? "something else, expected a pcap or pcapng capture"
+    if (!pktseq_capture_magic(c->state->window, c->state->size)) {
+        const char *what = pktseqi_sniff(c->state->window, c->state->size);
+        if (!what) what = c->state->size ? "something else, expected a pcap or pcapng capture"
                                   : "nothing, expected a pcap or pcapng capture";
         return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
     }
-    return c->window[0] == 0x0a ? PKTSEQ_OK : pktseqi_capture_header(c, err);
+    return c->state->window[0] == 0x0a ? PKTSEQ_OK : pktseqi_capture_header(c, err);
 }
 
 // ---- frame by frame
@@ -4326,23 +4339,23 @@ static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) 
 // record after its frame are skipped only by that call, so as not to wait for a live source.
 static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record,
                                              pktseq_error *err) {
-    size_t rest = c->rest;
+    size_t rest = c->state->rest;
     pktseq_status status;
     memset(record, 0, sizeof *record);
-    c->rest = c->captured = 0;
+    c->state->rest = c->captured = 0;
     status = rest ? pktseqi_capture_skip(c, rest, err) : PKTSEQ_OK;
-    if (!status) status = c->record_header ? pktseqi_capture_pcap(c, record, err)
-                                           : pktseqi_capture_block(c, record, err);
+    if (!status) status = c->state->record_header ? pktseqi_capture_pcap(c, record, err)
+                                                  : pktseqi_capture_block(c, record, err);
     if (!status && record->captured > PKTSEQI_MAX_FRAME)
         return pktseqi_capture_damaged(c, "a frame of more than 262144 bytes", err);
     if (!status) status = pktseqi_capture_need(c, record->header + record->captured, err);
-    if (status == PKTSEQ_END && c->size > c->at) c->counts.incomplete = 1;
+    if (status == PKTSEQ_END && c->state->size > c->state->at) c->counts.incomplete = 1;
     if (status) return status;
-    c->frame = c->window + c->at + record->header;
+    c->frame = pktseqi_capture_at(c) + record->header;
     c->captured = record->captured;
-    c->at += record->header + record->captured;
-    c->rest = record->block - record->header - record->captured;
-    c->bytes += record->block;
+    c->state->at += record->header + record->captured;
+    c->state->rest = record->block - record->header - record->captured;
+    c->state->bytes += record->block;
     ++c->counts.frames;
     return PKTSEQ_OK;
 }
@@ -4352,15 +4365,15 @@ static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *
 // that refers to another was refused.
 static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *record,
                                   pktseq_packet *packet) {
-    const pktseqi_interface *from = &c->interfaces[record->interface_id];
+    const pktseqi_interface *from = &c->state->interfaces[record->interface_id];
     pktseq_capture_counts *counts = &c->counts;
     pktseq_status status;
     if (record->timed)
-        c->time = pktseqi_time(from->offset + (int64_t)record->seconds, record->units,
+        c->state->time = pktseqi_time(from->offset + (int64_t)record->seconds, record->units,
                                from->per_second);
     c->link_type = from->link_type;
     status = pktseq_packet_decode(packet, c->frame, c->captured, record->length, c->link_type,
-                                  c->time);
+                                  c->state->time);
     if (status == PKTSEQ_NOT_IP) pktseqi_capture_other(counts, packet->protocol);
     counts->unknown += status == PKTSEQ_ERROR_MISMATCH;
     counts->cut_off += (packet->notes & PKTSEQ_NOTE_CUT_OFF) != 0;
@@ -4377,7 +4390,7 @@ PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_pac
                                              pktseq_error *err) {
     pktseqi_record record;
     pktseq_status status;
-    if (!capture || !packet || !capture->window)
+    if (!capture || !packet || !capture->state)
         return pktseqi_bad_argument(err, "capture or packet is NULL, or the capture is not open");
     do {
         status = pktseqi_capture_advance(capture, &record, err);
@@ -4397,12 +4410,13 @@ PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_rea
     if (!capture) return pktseqi_bad_argument(err, "capture is NULL");
     memset(capture, 0, sizeof *capture);
     if (!read_fn) return pktseqi_bad_argument(err, "read_fn is NULL");
-    capture->read_fn = read_fn;
-    capture->user_data = user_data;
     capture->allocator = pktseqi_allocator(allocator);
-    capture->window = (unsigned char *)pktseqi_alloc(&capture->allocator, PKTSEQI_CAPTURE_WINDOW,
-                                                     1);
-    if (!capture->window) return pktseqi_no_memory(err);
+    capture->state = (pktseqi_capturing *)pktseqi_alloc(&capture->allocator, 1,
+                                                        sizeof *capture->state);
+    if (!capture->state) return pktseqi_no_memory(err);
+    memset(capture->state, 0, offsetof(pktseqi_capturing, window));
+    capture->state->read_fn = read_fn;
+    capture->state->user_data = user_data;
     status = pktseqi_capture_open(capture, err);
     if (status == PKTSEQ_OK) return pktseqi_ok(err);
     pktseq_capture_free(capture);
@@ -4410,13 +4424,11 @@ PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_rea
 }
 
 PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
-    if (!capture) return;
-    pktseqi_free(&capture->allocator, capture->window);
-    pktseqi_free(&capture->allocator, capture->interfaces);
-    capture->window = NULL;
+    if (!capture || !capture->state) return;
+    pktseqi_free(&capture->allocator, capture->state->interfaces);
+    pktseqi_free(&capture->allocator, capture->state);
+    capture->state = NULL;
     capture->frame = NULL;
-    capture->interfaces = NULL;
-    capture->interface_count = capture->interface_capacity = 0;
 }
 
 // ---- >>schema: kinds of fields, the registry of columns, default schemas, checks --------------
@@ -8687,7 +8699,7 @@ static int pktseqi_packets_room(pktseqi_packets *p) {
     pktseqi_reader *r = p->r;
     pktseqi_segmenter *c = &p->segmenter;
     size_t rows = r->table->rows, past = rows + p->count, room = 4096;
-    double whole = (double)r->csv->expect / ((double)p->capture.bytes + 1) * 1.125;
+    double whole = (double)r->csv->expect / ((double)p->capture.state->bytes + 1) * 1.125;
     void *larger;
     if (past <= c->room) return 1;
     if (rows) room = (size_t)((double)past * whole) + PKTSEQI_BATCH;
