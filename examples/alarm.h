@@ -1,6 +1,5 @@
-// alarm.h - what detect says of alarms, of files and while packets come: which are not shown,
-// which belong together, and how they are written, as text and as JSON. Include it after pktseq.h
-// and output.h.
+// alarm.h - detect's alarms, of files and live traffic: which are not shown, which belong to one
+// incident, and how they are written, as text and as JSON. Include it after pktseq.h and output.h.
 
 #ifndef ALARM_H
 #define ALARM_H
@@ -14,7 +13,7 @@
 
 // ---- addresses
 
-// Reads "10.0.0.1" or "2001:db8::1" into 16 bytes. 0 if it is neither.
+// Parses "10.0.0.1" or "2001:db8::1" into 16 bytes. Returns 0 if it is neither.
 static int alarm_address_parse(const char *text, unsigned char address[16]) {
     unsigned part[8] = {0}, a, b, c, d;
     int count = 0, gap = -1, used = 0;
@@ -56,7 +55,7 @@ static int alarm_address_parse(const char *text, unsigned char address[16]) {
     return 1;
 }
 
-// An address of CSV; a name becomes a number that no other name is likely to have.
+// Parses an address from CSV. A name becomes a hash, which no other name is likely to have.
 static void alarm_address(const char *text, unsigned char address[16]) {
     uint64_t a = 0xcbf29ce484222325u, b = 0x9e3779b97f4a7c15u;
     if (alarm_address_parse(text, address)) return;
@@ -76,7 +75,7 @@ static void alarm_address(const char *text, unsigned char address[16]) {
 
 enum { ALARM_RULES = 1024 };
 
-// What is not shown: both ends of a pair, an address or network (bits of it), or a port.
+// A rule for alarms that are not shown: both ends of a pair, an address or network, or a port.
 typedef struct alarm_rule {
     unsigned char address[2][16];
     int bits[2];             // -1: no such address
@@ -88,13 +87,13 @@ typedef struct alarm_rules {
     size_t count;
 } alarm_rules;
 
-// Returns the number in digits that a text is, or -1: none, or above max, which is below 10^5.
+// Returns the number that a string of digits is; -1 if it is none or above max, below 10^5.
 static int alarm_digits(const char *text, int max) {
     size_t digits = strspn(text, "0123456789");
     return digits && digits < 6 && !text[digits] && atoi(text) <= max ? atoi(text) : -1;
 }
 
-// Reads "10.0.0.0/8" or an address. 0 if it is neither.
+// Parses "10.0.0.0/8" or an address. Returns 0 if it is neither.
 static int alarm_network(const char *text, unsigned char address[16], int *bits) {
     char copy[64];
     char *slash;
@@ -110,8 +109,8 @@ static int alarm_network(const char *text, unsigned char address[16], int *bits)
     return length >= 0;
 }
 
-// Reads a file of rules, one a line: an address, a network, two of them (a pair), or "port N"; what
-// follows # is a remark. Returns 0, or the number of the line that is wrong, longer than `line` or
+// Reads a file of rules, one per line: an address, a network, two of them (a pair), or "port N"; #
+// begins a comment. Returns 0, or the number of the line that is wrong, longer than `line` or
 // beyond ALARM_RULES; -1 if the file cannot be read.
 static int alarm_rules_read(alarm_rules *rules, const char *path) {
     char line[256], word[3][64];
@@ -143,14 +142,14 @@ static int alarm_rules_read(alarm_rules *rules, const char *path) {
     return bad ? number : 0;
 }
 
-// Are the first bits of two addresses alike?
+// Returns 1 if the first bits of two addresses are equal.
 static int alarm_within(const unsigned char *a, const unsigned char *network, int bits) {
     int bytes = bits / 8, rest = bits % 8;
     return memcmp(a, network, (size_t)bytes) == 0 &&
            (rest == 0 || (a[bytes] ^ network[bytes]) >> (8 - rest) == 0);
 }
 
-// Is it about what shall not be shown?
+// Returns 1 if a rule says that the alarm is not shown.
 static int alarm_ignored(const alarm_rules *rules, const pktseq_alarm *a) {
     for (size_t i = 0; i < rules->count; ++i) {
         const alarm_rule *r = &rules->rule[i];
@@ -171,8 +170,8 @@ static int alarm_ignored(const alarm_rules *rules, const pktseq_alarm *a) {
 
 enum { INCIDENT_HOSTS = 256, INCIDENT_RECENT = 1024 };
 
-// Alarms that belong together: between the same two addresses, or from one source to many, each
-// within a minute of another.
+// Alarms between the same two addresses, or from one source to many, each within a minute of
+// another.
 typedef struct incident {
     size_t number;           // from 1, in the order of their first alarms
     unsigned char src[16], dst[16];  // of the first alarm
@@ -183,20 +182,20 @@ typedef struct incident {
     pktseq_alarm highest;    // the one with the highest score
 } incident;
 
-// Number n lies at (n - 1) % capacity: all incidents, or, with a limit, as many of the last ones.
+// All incidents or, with a limit, the last ones: number n is at (n - 1) % capacity.
 typedef struct incidents {
     incident *list;
     size_t count, capacity, limit;
 } incidents;
 
-// Makes a number of an address (FNV-1a).
+// Returns the hash of an address (FNV-1a).
 static uint32_t incident_hash(const unsigned char address[16]) {
     uint32_t hash = 0x811c9dc5u;
     for (int i = 0; i < 16; ++i) hash = (hash ^ address[i]) * 0x01000193u;
     return hash;
 }
 
-// Is the address one of the other side's?
+// Returns 1 if the address is among those of the other side.
 static int incident_has(const incident *x, const unsigned char address[16]) {
     uint32_t hash = incident_hash(address);
     for (size_t i = 0; i < x->hosts; ++i)
@@ -204,7 +203,7 @@ static int incident_has(const incident *x, const unsigned char address[16]) {
     return 0;
 }
 
-// Returns a new incident, zeroed but for its number; NULL without memory.
+// Returns a new incident, zeroed but for its number; NULL = out of memory.
 static incident *incident_new(incidents *all) {
     incident *x;
     if (all->count == all->capacity && (!all->limit || all->capacity < all->limit)) {
@@ -221,8 +220,8 @@ static incident *incident_new(incidents *all) {
     return x;
 }
 
-// Adds an alarm to the incident that it belongs to, the most recent one, or to a new one, which is
-// returned; NULL without memory. Alarms come about in the order of time.
+// Adds an alarm to the most recent incident that it belongs to, or to a new one, and returns that;
+// NULL = out of memory. Alarms must come roughly in the order of time.
 static incident *incident_add(incidents *all, const pktseq_alarm *a) {
     size_t recent = all->count < all->capacity ? all->count : all->capacity;
     const unsigned char *other = a->dst;
@@ -258,14 +257,14 @@ static incident *incident_add(incidents *all, const pktseq_alarm *a) {
     return x;
 }
 
-// For sorting: the highest score first, then the earliest.
+// Compares two incidents for qsort: the highest score first, then the earliest.
 static int incident_compare(const void *a, const void *b) {
     const incident *x = (const incident *)a, *y = (const incident *)b;
     if (x->highest.score != y->highest.score) return x->highest.score < y->highest.score ? 1 : -1;
     return (x->number > y->number) - (x->number < y->number);
 }
 
-// Puts the incidents that are kept into that order; returns how many. None may be added then.
+// Sorts the incidents that are kept and returns how many. None may be added afterwards.
 static size_t incident_sort(incidents *all) {
     size_t kept = all->count < all->capacity ? all->count : all->capacity;
     if (kept) qsort(all->list, kept, sizeof *all->list, incident_compare);
@@ -276,7 +275,7 @@ static size_t incident_sort(incidents *all) {
 
 static uint32_t alarm_rotate(uint32_t x, int n) { return x << n | x >> (32 - n); }
 
-// SHA-1 of at most 55 bytes: one block.   source: RFC 3174
+// Computes SHA-1 of at most 55 bytes: one block.   source: RFC 3174
 static void alarm_sha1(const unsigned char *data, size_t size, unsigned char digest[20]) {
     uint32_t h[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}, s[5], w[80];
     unsigned char block[64] = {0};
@@ -306,8 +305,8 @@ static void alarm_sha1(const unsigned char *data, size_t size, unsigned char dig
         digest[i] = (unsigned char)((h[i / 4] + s[i / 4]) >> (24 - 8 * (i % 4)));
 }
 
-// The two numbers that stand for ports: those of ICMP are the type and that of its answer, or the
-// code where there is none. Returns 1 if the ends keep their order.
+// Finds the two port numbers. For ICMP they are the type and that of its reply, or the code if it
+// has none. Returns 1 if the two ends keep their order.
 static int alarm_community_ports(const pktseq_alarm *a, unsigned port[2]) {
     static const unsigned char answer[][3] = {
         {1, 8, 0},      {1, 13, 14},    {1, 15, 16},    {1, 10, 9},     {1, 17, 18},
@@ -373,7 +372,7 @@ static const char *alarm_transport(unsigned transport, char text[16]) {
     return text;
 }
 
-// A text as a string of JSON.
+// Writes text as a JSON string.
 static void alarm_put_string(FILE *file, const char *text) {
     fputc('"', file);
     while (*text) {
@@ -388,7 +387,7 @@ static void alarm_put_string(FILE *file, const char *text) {
     fputc('"', file);
 }
 
-// ISO 8601 as Suricata writes it, whatever the capture counts from.
+// Writes a time in ISO 8601 as Suricata does; seconds count as those since 1970.
 static void alarm_put_time(FILE *file, double seconds) {
     double whole = floor(seconds), micros = floor((seconds - whole) * 1e6 + 0.5);
     long micro = micros < 1e6 ? (long)micros : (++whole, 0);
@@ -409,7 +408,7 @@ static void alarm_put_time(FILE *file, double seconds) {
 
 enum { REASON_WORDS = 160 };
 
-// Copies what a column expected or saw, a token in words: "TCP < ack+push 1300+ after > ack"
+// Copies what a column expected or saw, with a token in words: "TCP < ack+push 1300+ after > ack"
 // becomes "TCP <- ack+push (1300 bytes or more) after -> ack".
 static const char *reason_words(const char *text, char to[REASON_WORDS]) {
     int token = 0;  // an arrow alone makes it one
@@ -439,7 +438,7 @@ static const char *reason_words(const char *text, char to[REASON_WORDS]) {
     return to;
 }
 
-// A reason as a sentence: "length 80 %: packet 42 expected about 60 bytes, seen 1514 bytes".
+// Writes a reason as a sentence: "length 80 %: packet 42 expected about 60 bytes, seen 1514 bytes".
 static void reason_text(const pktseq_reason *r, char text[512]) {
     char expected[REASON_WORDS], seen[REASON_WORDS];
     snprintf(text, 512, "%s %.0f %%: packet %lu expected %s, seen %s", r->column, 100 * r->share,
@@ -448,7 +447,7 @@ static void reason_text(const pktseq_reason *r, char text[512]) {
     output_make_printable(text, 0);
 }
 
-// The reasons as an array of JSON.
+// Writes the reasons as a JSON array.
 static void alarm_put_reasons(FILE *file, const pktseq_alarm *a) {
     char text[REASON_WORDS];
     fputc('[', file);
@@ -465,7 +464,7 @@ static void alarm_put_reasons(FILE *file, const pktseq_alarm *a) {
     fputc(']', file);
 }
 
-// One object a line; names as in Suricata's EVE.
+// Writes an alarm as a JSON object on one line, with the names of Suricata's EVE.
 static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     char text[64], transport[16];
     fputs("{\"timestamp\":", file);
@@ -493,7 +492,7 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     fputs("}}\n", file);
 }
 
-// An incident in the same names; "dest_ip" where there is one.
+// Writes an incident with the same names; "dest_ip" only if there is one destination.
 static inline void incident_put_json(FILE *file, const incident *x, double threshold) {
     char text[64];
     fputs("{\"timestamp\":", file);
@@ -510,7 +509,7 @@ static inline void incident_put_json(FILE *file, const incident *x, double thres
     fputs("}\n", file);
 }
 
-// One alarm a line.
+// Writes an alarm as a line of text.
 static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t number) {
     char src[46], dst[46], ends[128], time[40], text[16], protocol[24], line[512];
     pktseq_address_text(a->src, src);
@@ -530,17 +529,18 @@ static void alarm_put_text(FILE *file, const pktseq_alarm *a, size_t number) {
     fputc('\n', file);
 }
 
-// Both ends of an incident, given as texts: "10.0.0.1 -> 10.0.0.2", "10.0.0.1 -> 137 hosts".
+// Writes both ends of an incident: "10.0.0.1 -> 10.0.0.2", "10.0.0.1 -> 137 hosts".
 static void incident_ends(const incident *x, const char *src, const char *dst, char text[128]) {
     if (x->hosts < 2) snprintf(text, 128, "%s -> %s", src, dst);
     else snprintf(text, 128, "%s -> %lu hosts%s", src, (unsigned long)x->hosts,
                   x->hosts < INCIDENT_HOSTS ? "" : " or more");
 }
 
-// ---- is traffic what the model was calibrated on?
+// ---- verdicts: is traffic what the model was calibrated on?
 
-// Writes the verdict as a sentence.   verdict: NULL if the model keeps nothing to compare with
-//   rate  of false alarms that the threshold was chosen for; negative: unknown
+// Writes the verdict as a sentence.
+//   verdict   NULL if the model keeps nothing to compare with
+//   rate      of false alarms that the threshold was chosen for; negative: unknown
 static inline const char *verdict_text(char text[768], const pktseq_verdict *verdict, double rate) {
     const pktseq_verdict *v = verdict;
     char part[3][32];

@@ -90,7 +90,7 @@ typedef struct ranked {
     size_t pair;
 } ranked;
 
-// What the command line asks for, and everything made from it.
+// The options, and everything made from them.
 typedef struct app {
     const char *model_path, *data_path, *normal_path, *scores_path, *report_path;
     const char *ignore_path;
@@ -128,7 +128,7 @@ typedef struct app {
 
 // ---- the command line
 
-// Nothing that is read, and no other output, may be lost to an output.
+// Checks that no output overwrites an input or another output. Returns 1 after an error.
 static int output_clash(const app *a) {
     const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
     if ((to[0] && strcmp(to[0], "-") == 0) + (to[1] && strcmp(to[1], "-") == 0) + a->json > 1)
@@ -145,7 +145,7 @@ static int output_clash(const app *a) {
     return 0;
 }
 
-// Can what was asked for be written? It is said before anything is calculated.
+// Checks before any computation that the outputs can be written. Returns 1 after an error.
 static int output_check(const app *a) {
     const char *const to[] = {a->report_path, a->scores_path, a->save ? a->model_path : NULL};
     for (int i = 0; i < 3; ++i) {
@@ -155,7 +155,7 @@ static int output_check(const app *a) {
     return 0;
 }
 
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
+// Parses the command line. Returns 0 to continue, 1 after an error, 2 after --help or --version.
 static int parse_options(app *a, int argc, char **argv) {
     const option list[] = {
         OPTION_TEXT_OF("--model", &a->model_path), OPTION_TEXT_OF("--calibrate", &a->normal_path),
@@ -216,8 +216,8 @@ static int parse_options(app *a, int argc, char **argv) {
 
 // ---- model, data, calibration
 
-// Columns for people, not features: who, when, and the label; then those of --json, then those that
-// the n-gram needs.
+// Columns for the output, not features: who, when, and the label; then those of --json, then those
+// of the n-gram.
 static const char *const keep[] = {
     "No.", "timestamp", "src_ip", "dst_ip", "src_port", "dst_port", "label", "transport",
     "protocol", "length", "icmp_type", "icmp_code", "res", "ns", "cwr", "ecn", "urg", "ack", "push",
@@ -254,14 +254,14 @@ static int open_model(app *a) {
     return 0;
 }
 
-// Makes the dataset of what was read from a file.
+// Makes the data set of a table that was read from a file.
 static int make_dataset(app *a, const char *path, const pktseq_table *table,
                         pktseq_dataset *dataset) {
     if (!pktseq_guard_dataset(&a->guard, table, dataset, &a->err)) return 0;
     return fail("%s: %s", input_name(path), a->err.text);
 }
 
-// The calibration anew, from normal traffic.
+// Calibrates the model again, on normal traffic.
 static int calibrate(app *a, pktseq_table *normal) {
     pktseq_guard *g = &a->guard;
     pktseq_recipe recipe;
@@ -284,7 +284,7 @@ static int calibrate(app *a, pktseq_table *normal) {
     return bad ? fail("%s: %s", a->normal_path, a->err.text) : 0;
 }
 
-// Finds the threshold, and the rate of false alarms that it is for: of running scores, if live.
+// Finds the threshold and its false-alarm rate: those of running scores, if live.
 static int find_threshold(app *a) {
     const pktseq_detector *d = &a->guard.detector;
     a->judged = a->given_threshold || d->sequences > 0;
@@ -306,8 +306,8 @@ static int find_threshold(app *a) {
     return 0;
 }
 
-// The label of more than half of a sequence's packets, or "0": only the one that outlives all
-// pairs of unequal labels can be it (Boyer and Moore's vote).
+// Returns the label of more than half of a sequence's packets, or "0". Only the label that remains
+// after removing pairs of unequal labels can be it (Boyer and Moore's vote).
 static const char *sequence_label(const pktseq_column *column, size_t row, size_t past) {
     const char *candidate = NULL;  // equal texts of a column are the same
     size_t lead = 0, count = 0;
@@ -320,8 +320,8 @@ static const char *sequence_label(const pktseq_column *column, size_t row, size_
     return 2 * count > past - row && candidate[0] ? candidate : "0";
 }
 
-// Finds the first sequence of each connection, which is judged for all of them: it is anomalous if
-// one of them is, and the others are left out.
+// Finds the first sequence of each connection, which counts for all of them: it is anomalous if one
+// of them is, and the others are left out.
 static int find_leaders(app *a) {
     size_t n = a->dataset.pairs;
     size_t *first = (size_t *)malloc((a->table.sequences + 1) * sizeof *first);
@@ -342,13 +342,13 @@ static int find_leaders(app *a) {
     return 0;
 }
 
-// Gives leaders the highest score of their connection.
+// Sets the score of each leader to the highest of its connection.
 static void lead_scores(const app *a, double *score) {
     for (size_t i = 0; i < a->dataset.pairs; ++i)
         if (score[i] > score[a->pair[i].leader]) score[a->pair[i].leader] = score[i];
 }
 
-// Which sequence each pair is, and its label.
+// Finds each pair's sequence and label.
 static int find_sequences(app *a) {
     const pktseq_column *label = pktseq_table_column(&a->table, "label");
     size_t n = a->dataset.pairs, s = 0;
@@ -371,15 +371,15 @@ static int find_sequences(app *a) {
     return find_leaders(a);
 }
 
-// The highest first, equals in the order of the file.
+// Compares for qsort: the highest score first, equal ones in the order of the file.
 static int compare_ranked(const void *a, const void *b) {
     const ranked *x = (const ranked *)a, *y = (const ranked *)b;
     if (x->score != y->score) return x->score < y->score ? 1 : -1;
     return (x->pair > y->pair) - (x->pair < y->pair);
 }
 
-// How well scores (pairs) rank the sequences whose label is known, or only those of one label
-// against the normal ones. 0 = done
+// Evaluates how well scores (pairs) rank the sequences whose label is known, or only those of one
+// label against the normal ones. Returns 0 on success.
 static int evaluate(app *a, const double *score, const char *label, pktseq_evaluation *e) {
     double *used = (double *)malloc(a->dataset.pairs * sizeof *used);
     unsigned char *is = (unsigned char *)malloc(a->dataset.pairs);
@@ -446,7 +446,7 @@ static void say(app *a, const char *format, ...) {
     a->summary_size += (size_t)length;
 }
 
-// The model, and what it was made from.
+// Prints the model, and what it was made from.
 static void print_model(app *a) {
     say(a, "model       %s\n", output_shown(a->model_path));
     for (const char *p = a->guard.training.description; *p; p += p[strcspn(p, "\n")] == '\n') {
@@ -461,7 +461,7 @@ static void print_model(app *a) {
     }
 }
 
-// What was read, and what of it could not be used.
+// Prints what was read, and what of it could not be used.
 static void print_data(app *a) {
     const pktseq_table_counts *cut = &a->table.counts;
     const char *names = input_names(a->guard.codec.naming, pktseq_table_naming(&a->table));
@@ -486,7 +486,7 @@ static void print_data(app *a) {
                 output_shown(a->guard.codec.field[f].column));
 }
 
-// The threshold, and how it was chosen.
+// Prints the threshold, and how it was chosen.
 static void print_threshold(app *a) {
     const pktseq_detector *d = &a->guard.detector;
     char text[256];
@@ -528,7 +528,7 @@ static void count_unknown(const app *a, size_t f, pktseq_drift *drift) {
     free(unknown);
 }
 
-// Is this traffic what the model was calibrated on?
+// Prints whether this traffic is like that of the calibration.
 static void print_verdict(app *a) {
     pktseq_drift drift;
     pktseq_verdict verdict;
@@ -548,7 +548,7 @@ static void print_verdict(app *a) {
     say(a, "verdict     %s\n", verdict_text(text, status ? NULL : &verdict, a->rate));
 }
 
-// Mean scores of all, and of both kinds: by label where there are labels, else by the threshold.
+// Prints the mean score of all, and of both kinds: by label or, without labels, by the threshold.
 static void print_means(app *a, const char *const kind[2]) {
     double sum[3] = {0, 0, 0}, all = 0;
     size_t count[3] = {0, 0, 0}, n = 0;
@@ -566,7 +566,7 @@ static void print_means(app *a, const char *const kind[2]) {
     say(a, "\n");
 }
 
-// How many are above the threshold, and how high scores are.
+// Prints how many are above the threshold, and how high scores are.
 static void print_figures(app *a) {
     static const char *const label[] = {"normal by label", "anomalous by label"};
     static const char *const side[] = {"below the threshold", "above it"};
@@ -602,7 +602,7 @@ static double share_above(const app *a, const double *score, double threshold, i
     return count ? (double)above / (double)count : 0;
 }
 
-// One line of the ranking's figures, of any scores; and at a threshold, if there is one.
+// Prints a line of ranking figures for any scores, and what a threshold finds if there is one.
 static void print_ranking(app *a, const char *what, const pktseq_evaluation *e,
                           const double *score, double threshold, int judged) {
     say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%", what,
@@ -614,7 +614,7 @@ static void print_ranking(app *a, const char *what, const pktseq_evaluation *e,
     say(a, "\n");
 }
 
-// What is found of one label, against all that are normal.
+// Prints what is found of one label, compared with all normal sequences.
 static int print_label(app *a, const char *label) {
     pktseq_evaluation e;
     if (evaluate(a, a->best, label, &e)) return fail("label %s: %s", label, a->err.text);
@@ -625,7 +625,7 @@ static int print_label(app *a, const char *label) {
     return 0;
 }
 
-// How well the scores rank, if the data say what is anomalous.
+// Prints how well the scores rank, if the data have labels.
 static int print_evaluation(app *a) {
     const char *seen[MOST_LABELS];
     const pktseq_evaluation *e = &a->evaluation;
@@ -660,8 +660,8 @@ static int print_evaluation(app *a) {
     return 0;
 }
 
-// The same figures for a table of 3-grams that learned from the first 80 % of the normal traffic
-// and takes its threshold from the rest.
+// Prints the same figures for a table of 3-grams that learned from the first 80 % of the normal
+// traffic and takes its threshold from the rest.
 static int print_baseline(app *a, const pktseq_table *normal) {
     size_t learn = (size_t)(0.8 * (double)normal->sequences);
     double *score = (double *)malloc((normal->sequences + a->table.sequences) * sizeof *score);
@@ -695,21 +695,21 @@ static int print_baseline(app *a, const pktseq_table *normal) {
     return bad;
 }
 
-// ---- why
+// ---- reasons
 
-// A number of a row, or what is taken where the column is missing.
+// Returns a number of a row, or `missing` if the column is.
 static double number_of(const app *a, const char *name, size_t row, double missing) {
     const pktseq_column *column = pktseq_table_column(&a->table, name);
     return column && !column->names ? pktseq_column_number(column, row) : missing;
 }
 
-// A text of a row, or "".
+// Returns a string of a row, or "".
 static const char *text_of(const app *a, const char *name, size_t row) {
     const char *text = pktseq_column_text(pktseq_table_column(&a->table, name), row);
     return text ? text : "";
 }
 
-// "10.0.0.1:4000 -> 10.0.0.2:80" of the packet in a row, or "?".
+// Writes both ends of the packet in a row, "10.0.0.1:4000 -> 10.0.0.2:80", or "?".
 static void who_of(const app *a, size_t row, char text[160]) {
     const char *src = text_of(a, "src_ip", row), *dst = text_of(a, "dst_ip", row);
     snprintf(text, 160, "?");
@@ -719,10 +719,10 @@ static void who_of(const app *a, size_t row, char text[160]) {
     output_whole_characters(text);
 }
 
-// When a packet came, in seconds of the capture; 0 without timestamps.
+// Returns a packet's time in seconds of the capture; 0 without timestamps.
 static double time_of(const app *a, size_t row) { return number_of(a, "timestamp", row, 0); }
 
-// A time for people: "2.500 s", or date and time where the clock tells them for all of the list.
+// Writes a time for people: "2.500 s", or date and time if all of the list have them.
 static const char *time_text(const app *a, double time, char text[48]) {
     if (!strchr(pktseq_time_text(time, text), 'Z') || a->undated)
         snprintf(text, 48, "%.3f s", time);
@@ -733,19 +733,19 @@ static const char *when_of(const app *a, size_t row, char text[48]) {
     return time_text(a, time_of(a, row), text);
 }
 
-// The row of the file, from 1.
+// Returns the row in the file, from 1.
 static size_t file_row(const app *a, size_t row) {
     return (a->table.source_row ? a->table.source_row[row] : row) + 1;
 }
 
-// The column of numbers that a capture's packets have there, if the file says it.
+// Returns the column with the packets' numbers in the capture, or NULL.
 static const pktseq_column *frames_of(const app *a) {
     const pktseq_column *frame = pktseq_table_column(&a->table, "No.");
     return frame && !frame->names ? frame : NULL;
 }
 
-// A display filter by addresses and time, for files that do not number their packets; "" if the
-// texts are no addresses.
+// Writes a display filter by addresses and time, for files that do not number their packets; "" if
+// the strings are no addresses.
 static void filter_by_time(const app *a, size_t row, size_t last, char *text, size_t size) {
     const char *address[2], *clock, *ip[2];
     double first = time_of(a, row);
@@ -765,7 +765,7 @@ static void filter_by_time(const app *a, size_t row, size_t last, char *text, si
                  address[1]);
 }
 
-// Wireshark's display filter for the packets of a sequence: frame.number in {3, 5..8}.
+// Writes Wireshark's display filter for the packets of a sequence: frame.number in {3, 5..8}.
 static void filter_of(const app *a, size_t row, size_t packets, char *text, size_t size) {
     const pktseq_column *frame = frames_of(a);
     size_t n = 0, past = row + packets;
@@ -788,7 +788,7 @@ static void filter_of(const app *a, size_t row, size_t packets, char *text, size
     snprintf(text + n, size - n, "}");
 }
 
-// A sequence explained: what the list and the report say of it.
+// A sequence with its reasons, as the list and the report show it.
 typedef struct explained {
     pktseq_alarm alarm;    // with its reasons
     size_t pair, row;      // row: its first one in the table
@@ -798,7 +798,7 @@ typedef struct explained {
     char step_text[MOST_STEPS][2][REASON_WORDS];  // and what was expected and seen
 } explained;
 
-// What the table says of a sequence, as an alarm without reasons.
+// Fills in an alarm, without reasons, from a sequence of the table.
 static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
     const pktseq_table *table = &a->table;
     const pktseq_column *length = pktseq_table_column(table, "length");
@@ -833,9 +833,8 @@ static void alarm_of(const app *a, size_t i, pktseq_alarm *alarm) {
     alarm->ended = 1;
 }
 
-// Finds the reasons of target steps first .. past - 1 of the pair that is explained: texts are
-// those of the table and not of categories, also where the model does not know them. Returns how
-// many.
+// Finds the reasons of target steps first .. past - 1 of the pair that is explained. Strings are
+// those of the table, since the model may not know them. Returns how many.
 static size_t reasons_of(const app *a, size_t i, size_t first, size_t past, pktseq_reason *reason) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
     size_t reasons = 0;
@@ -850,7 +849,7 @@ static size_t reasons_of(const app *a, size_t i, size_t first, size_t past, pkts
     return reasons;
 }
 
-// Makes the alarm of a pair, with its reasons. a->part and a->work then hold what adds up to them.
+// Makes the alarm of a pair, with its reasons. a->part and a->work then hold the pair's.
 static int explain(app *a, size_t i, explained *x) {
     pktseq_pair pair = pktseq_dataset_pair(&a->dataset, i);
     double score;
@@ -866,8 +865,8 @@ static int explain(app *a, size_t i, explained *x) {
 
 // ---- incidents, and the list
 
-// Puts the sequences above the threshold together to incidents. Without any, each sequence is an
-// entry of the list.
+// Groups the sequences above the threshold into incidents. Without any, each sequence is an entry
+// of the list.
 static int find_incidents(app *a) {
     size_t n = a->dataset.pairs, *of = (size_t *)calloc(n, sizeof *of), *at, alarms = 0;
     a->member = (size_t *)malloc(n * sizeof *a->member);
@@ -909,8 +908,8 @@ static int find_incidents(app *a) {
     return 0;
 }
 
-// Chooses the sequences of an entry that are shown: the highest to each of some destinations, or
-// else the highest. Returns how many.
+// Chooses the sequences of an entry that are shown: the highest of each of some destinations, then
+// the highest of the rest. Returns how many.
 static size_t choose(const app *a, size_t entry, size_t chosen[MOST_SEQUENCES]) {
     size_t first = a->begin[entry], past = a->begin[entry + 1], n = 0;
     for (int any = 0; any < 2; ++any)
@@ -934,7 +933,7 @@ static size_t choose(const app *a, size_t entry, size_t chosen[MOST_SEQUENCES]) 
     return n;
 }
 
-// An entry of the list: an incident, or a sequence by itself.
+// An entry of the list: an incident, or a single sequence.
 typedef struct entry {
     const incident *x;         // NULL: none
     explained one[MOST_SEQUENCES];     // (shown) some of its sequences, the highest first
@@ -963,7 +962,7 @@ static void entry_labels(const app *a, size_t k, char *text, size_t size) {
     output_make_printable(text, 0);
 }
 
-// Both ends of an entry: of an incident the source, and the other end or how many there are.
+// Writes both ends of an entry; of an incident with several destinations, how many there are.
 static void entry_ends(const app *a, entry *e) {
     const char *src = text_of(a, "src_ip", e->one[0].row);
     const char *dst = text_of(a, "dst_ip", e->one[0].row);
@@ -973,7 +972,7 @@ static void entry_ends(const app *a, entry *e) {
     output_whole_characters(e->ends);
 }
 
-// One sequence on a line, after its number in the list or below its incident.
+// Prints a sequence on a line, after its number in the list or below its incident.
 static void print_sequence(const app *a, const explained *x, int label) {
     const char *row = a->table.notes & PKTSEQ_READ_BY_PORT ? "frame" : "row";  // of a capture
     size_t packets = x->alarm.packets;
@@ -987,7 +986,7 @@ static void print_sequence(const app *a, const explained *x, int label) {
             x->who, label ? ", label " : "", label ? a->pair[x->pair].label : "");
 }
 
-// The list: when, who, how long, score, why.
+// Prints the list: score, when, how long, who, why.
 static void print_top(const app *a, const entry *list, size_t count) {
     const unsigned long n = (unsigned long)count;
     if (count == 1)
@@ -1018,7 +1017,7 @@ static void print_top(const app *a, const entry *list, size_t count) {
     }
 }
 
-// Every incident as an object a line, followed by its sequences.
+// Writes every incident as a JSON object on one line, followed by its sequences.
 static int put_json(app *a, explained *x) {
     size_t count = a->given_top && a->top < a->entries ? a->top : a->entries;
     for (size_t k = 0; a->incidents.count && k < count; ++k)
@@ -1034,9 +1033,9 @@ static int put_json(app *a, explained *x) {
     return 0;
 }
 
-// ---- what is written
+// ---- files
 
-// One row per sequence.
+// Writes a row of CSV per sequence. Returns 0 if that failed.
 static int put_scores(const app *a, FILE *file) {
     char who[160], time[40];
     int good = fprintf(file, "sequence,first_row,last_row,time,who,packets,score,anomalous%s\n",
@@ -1114,7 +1113,7 @@ static void report_one(const app *a, explained *x, report_item *item) {
     item->step = x->step;
 }
 
-// Copies what the pictures show: each sequence, or each connection once with its highest score.
+// Copies the points of the pictures: each sequence, or each connection once with its highest score.
 // Returns how many.
 static size_t report_points(const app *a, double *time, double *score, unsigned char *anomalous) {
     size_t n = 0;
@@ -1127,7 +1126,7 @@ static size_t report_points(const app *a, double *time, double *score, unsigned 
     return n;
 }
 
-// Fills in what the report needs besides the list, and writes it.
+// Completes the report, whose list is given, and writes it.
 static int write_report(app *a, const report_entry *list, size_t count) {
     report r;
     char message[512];
@@ -1172,7 +1171,7 @@ static int write_report(app *a, const report_entry *list, size_t count) {
     return bad;
 }
 
-// Makes entry k of the list, and of the report.
+// Makes entry k of the list and of the report.
 static int make_entry(app *a, size_t k, entry *e, report_entry *r) {
     const pktseq_alarm *alarm = &e->one[0].alarm;
     size_t pair[MOST_SEQUENCES];
@@ -1204,7 +1203,7 @@ static int make_entry(app *a, size_t k, entry *e, report_entry *r) {
     return 0;
 }
 
-// The list of incidents, on the terminal and in the report, or all of them as JSON.
+// Prints the list of incidents and writes it into the report, or writes all of them as JSON.
 static int print_and_report(app *a) {
     size_t count = a->top < a->entries ? a->top : a->entries;
     size_t parts = a->guard.codec.groups + a->guard.codec.contexts;
@@ -1233,7 +1232,7 @@ static int print_and_report(app *a) {
 
 // ---- everything in order
 
-// What was found: printed, and written. What can be written is, also when something else cannot.
+// Prints and writes the results, also those after one that cannot be written.
 static int tell(app *a, const pktseq_table *normal) {
     int bad;
     print_data(a);
@@ -1245,7 +1244,7 @@ static int tell(app *a, const pktseq_table *normal) {
             print_and_report(a)) | bad;
 }
 
-// Answers while packets come.
+// Watches packets as they come.
 static int run_live(app *a) {
     live *l = (live *)calloc(1, sizeof *l);
     pktseq_guard_options *options = &a->guard.options;
@@ -1284,7 +1283,7 @@ static int run_live(app *a) {
     return bad;
 }
 
-// Reads what shall not be shown.
+// Reads the rules for alarms that are not shown.
 static int read_rules(app *a) {
     int line = a->ignore_path ? alarm_rules_read(&a->rules, a->ignore_path) : 0;
     if (line < 0) return fail("cannot read %s: %s", a->ignore_path, strerror(errno));
@@ -1293,7 +1292,7 @@ static int read_rules(app *a) {
                        ALARM_RULES - 1) : 0;
 }
 
-// All of it. What is learned anew is saved last, when nothing else can fail any more.
+// Runs all steps. A new calibration is saved last, when nothing else can fail any more.
 static int run(app *a) {
     pktseq_table normal;
     int bad;

@@ -1,7 +1,7 @@
-// live.h - detect while packets come: a capture or CSV is read as it arrives, and every alarm is a
-// line of text or of JSON, at once. Include it after pktseq.h, output.h and alarm.h.
+// live.h - detect --live: reads a capture or CSV as it arrives and writes every alarm at once, as a
+// line of text or of JSON. Include it after pktseq.h, output.h and alarm.h.
 //
-// One pass, memory that does not grow with the number of packets, addresses or names.
+// One pass, in memory that does not grow with the number of packets, addresses or names.
 
 #ifndef LIVE_H
 #define LIVE_H
@@ -31,8 +31,8 @@ typedef struct live {
     size_t ignored, bad_rows;
     struct incidents incidents;
     double now;              // time of the last packet
-    time_t heard;            // when it came, by this machine's clock
-    unsigned char window[LIVE_WINDOW];  // bytes that were read to find out what comes
+    time_t heard;            // when it arrived, by this machine's clock
+    unsigned char window[LIVE_WINDOW];  // the first bytes, read to tell a capture from CSV
     size_t window_at, window_size;
     pktseq_error *err;
 } live;
@@ -44,9 +44,9 @@ static void live_interrupt(int number) {
     live_stop = 1;
 }
 
-// ---- is traffic still as in calibration?
+// ---- verdicts: is traffic still as in calibration?
 
-// A verdict as a line of text or of JSON.
+// Writes a verdict as a line of text or of JSON.
 static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v) {
     char text[768], time[40];
     verdict_text(text, v, l->rate);
@@ -66,8 +66,8 @@ static void live_put_verdict(const live *l, FILE *file, const pktseq_verdict *v)
     fputs("}}\n", file);
 }
 
-// Judges the traffic after every 20 sequences, and says when it becomes other traffic than the
-// model was calibrated on, and when that is over.
+// Judges the traffic after every 20 sequences, and reports when it begins to differ from what the
+// model was calibrated on, and when it no longer does.
 static void live_judge(live *l) {
     pktseq_verdict v;
     if (l->guard->watcher.sequences < l->judged + 20) return;
@@ -82,7 +82,7 @@ static void live_judge(live *l) {
 
 // ---- bytes as they come
 
-// Reads what there is. While nothing comes, sequences that are over are ended.
+// Reads what has arrived. While nothing comes, ends the sequences that are over.
 static size_t live_read(void *user_data, void *to, size_t size, int *failed) {
     live *l = (live *)user_data;
     size_t got = l->window_size - l->window_at;
@@ -134,7 +134,7 @@ static inline void live_alarm(void *user_data, const pktseq_alarm *a) {
     l->failed |= !x || ferror(l->print) != 0;
 }
 
-// At the end, or when somebody stops it.
+// Writes the summary, at the end or when interrupted.
 static void live_summary(live *l, FILE *file, const pktseq_capture_counts *counts) {
     const pktseq_watcher *w = &l->guard->watcher;
     size_t kept = incident_sort(&l->incidents);
@@ -183,7 +183,7 @@ static void live_summary(live *l, FILE *file, const pktseq_capture_counts *count
 
 // ---- packets
 
-// One packet, from wherever. 0 = go on
+// Watches one packet. Returns 0 to continue.
 static int live_packet(live *l, const pktseq_packet *packet) {
     pktseq_status status = pktseq_guard_watch(l->guard, packet, NULL);
     l->now = packet->time;
@@ -193,7 +193,7 @@ static int live_packet(live *l, const pktseq_packet *packet) {
     return status == PKTSEQ_ERROR_MEMORY || live_stop || l->failed;
 }
 
-// The packets of some rows of CSV, in their order. 0 = go on
+// Watches the packets of some rows of CSV, in their order. Returns 0 to continue.
 static int live_rows(live *l, const pktseq_table *table) {
     static const char *const name[] = {
         "timestamp", "length", "src_port", "dst_port", "transport", "icmp_type", "icmp_code",
@@ -232,7 +232,7 @@ static int live_rows(live *l, const pktseq_table *table) {
     return stop;
 }
 
-// CSV: as many whole rows as have come are read as a small file with the same header.
+// Reads CSV: the whole rows that have arrived are parsed as a small file with the same header.
 static int live_csv(live *l) {
     static const pktseq_field field[] = {
         {"timestamp", PKTSEQ_NUMBER, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
@@ -280,7 +280,7 @@ static int live_csv(live *l) {
         }
         for (whole = size; whole > header && !ended && text[whole - 1] != '\n';) --whole;
         for (size_t i = header; i < whole; ++i) quotes += text[i] == '"';
-        // What ends without a whole row is read, too: to say what it is.
+        // input that ends without a whole row is parsed, too, to say what is wrong with it
         if (stop || (!(ended && first && size && !live_stop) &&
                      (!header || whole == header || (quotes % 2 && !ended))))
             continue;
@@ -304,7 +304,7 @@ static int live_csv(live *l) {
     return failed || (stop && l->err->text[0]);
 }
 
-// A capture, frame by frame.
+// Reads a capture, frame by frame.
 static int live_capture(live *l, pktseq_capture *capture) {
     pktseq_packet packet;
     pktseq_status status = pktseq_capture_init(capture, live_read, l, NULL, l->err);
@@ -316,7 +316,7 @@ static int live_capture(live *l, pktseq_capture *capture) {
     return status != PKTSEQ_END;
 }
 
-// Waits for the first bytes, which tell what comes. None: there is nothing.
+// Waits for the first bytes, which tell a capture from CSV; none come from an empty stream.
 static inline void live_begin(live *l, FILE *summary) {
     const char *names;
     int failed = 0;
@@ -338,7 +338,7 @@ static inline void live_begin(live *l, FILE *summary) {
     if (names && l->window_size) fprintf(summary, "warning     %s\n", names);
 }
 
-// Follows a stream to its end, or until it is interrupted. 0 = all is well; else l->err says why
+// Follows a stream to its end, or until interrupted. Returns 0 on success; else l->err says why.
 static inline int live_run(live *l, FILE *summary) {
     pktseq_capture capture;
     int bad;
@@ -354,7 +354,7 @@ static inline int live_run(live *l, FILE *summary) {
     }
     if (!output_pipe_closed && (!bad || l->guard->watcher.tracker.packets))
         live_summary(l, summary, &capture.counts);
-    l->failed = l->failed && !output_pipe_closed;  // who reads no more misses nothing
+    l->failed = l->failed && !output_pipe_closed;  // whoever closed the pipe misses nothing
     if (l->failed) snprintf(l->err->text, sizeof l->err->text, "cannot write to standard output");
     return bad || l->failed;
 }

@@ -1,5 +1,5 @@
-// ngram.h - a baseline without a network: how surprising is each packet after the two before it on
-// its connection, by counting? Included by detect.c, behind pktseq.h.
+// ngram.h - a baseline without a network: the surprisal of each packet after the two before it on
+// its connection, by counting. Include it after pktseq.h.
 //
 // A packet becomes a token (protocol, direction, flags, class of length). The probability of one
 // after the tokens before it is interpolated from counts after none, one and two of them:
@@ -39,7 +39,7 @@ static int ngram_compare_keys(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// Gives the texts of two columns numbers in common. 0 = out of memory
+// Numbers the strings of two columns, equal ones alike. Returns 0 if out of memory.
 static int ngram_number(const pktseq_column *a, uint32_t **number_a, const pktseq_column *b,
                         uint32_t **number_b) {
     size_t n = a->name_count + b->name_count;
@@ -79,17 +79,18 @@ static int ngram_compare_ends(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
-// A column that ngram_check has found to be there.
+// Returns a column that ngram_check has found.
 static const pktseq_column *ngram_column(const ngram_side *side, const char *name) {
     return pktseq_table_column(side->table, name);
 }
 
-// The number of a packet's text among the column's.
+// Returns the number of a packet's string among the column's.
 static size_t ngram_text(const pktseq_column *column, size_t row) {
     return (size_t)pktseq_column_number(column, row);
 }
 
-// Sorts the packets by connection and cuts these into runs: after 30 s of silence, or 64 packets.
+// Sorts the packets by connection and divides these into runs: after 30 s of silence, or 64
+// packets.
 static int ngram_runs(ngram_side *side) {
     const pktseq_column *src = ngram_column(side, "src_ip"), *dst = ngram_column(side, "dst_ip");
     const pktseq_column *from = ngram_column(side, "src_port");
@@ -146,8 +147,8 @@ static int ngram_tokens(ngram_side *side) {
     return 1;
 }
 
-// Replaces the keys of both sides by numbers in common, from 0; returns how many the normal side
-// has, 0 if memory runs out.
+// Replaces the keys of both sides by common numbers from 0. Returns how many the normal side has;
+// 0 if out of memory.
 static size_t ngram_common_tokens(ngram_side *normal, ngram_side *data) {
     size_t a = normal->table->rows, b = data->table->rows, count = 0, own = 0;
     uint64_t *sorted = (uint64_t *)malloc((a + b) * sizeof *sorted);
@@ -175,9 +176,9 @@ static size_t ngram_common_tokens(ngram_side *normal, ngram_side *data) {
     return count < (size_t)1 << NGRAM_BITS ? own : 0;
 }
 
-// The context of `order` tokens before packet k as a key; 0 if the run is too young. One that goes
-// back to the run's beginning is another than the same tokens within a run.
-//     | order + 1 | begins | token | token |        and behind it 20 bits for the next token
+// Returns the context of `order` tokens before packet k as a key; 0 if the run has fewer. A context
+// that reaches the run's beginning differs from the same tokens within a run.
+//     | order + 1 | begins | token | token |        followed by 20 bits for the next token
 static uint64_t ngram_context(const ngram_side *side, size_t k, size_t order) {
     size_t age = k - side->first[k];
     uint64_t key = order + 1;
@@ -188,7 +189,7 @@ static uint64_t ngram_context(const ngram_side *side, size_t k, size_t order) {
     return key << NGRAM_BITS;
 }
 
-// How many of the sorted keys are from `low` to below `low` + `span`.
+// Returns how many of the sorted keys are from `low` to below `low` + `span`.
 static double ngram_count(const uint64_t *key, size_t keys, uint64_t low, uint64_t span) {
     size_t bound[2];
     for (int past = 0; past < 2; ++past) {
@@ -204,7 +205,7 @@ static double ngram_count(const uint64_t *key, size_t keys, uint64_t low, uint64
     return (double)(bound[1] - bound[0]);
 }
 
-// Every (context, token) of the normal side's runs that begin before row `before`, sorted.
+// Returns every (context, token) of the normal side's runs that begin before row `before`, sorted.
 static uint64_t *ngram_learn(const ngram_side *side, size_t before, size_t *keys) {
     uint64_t *key = (uint64_t *)malloc(3 * side->table->rows * sizeof *key);
     *keys = 0;
@@ -216,7 +217,7 @@ static uint64_t *ngram_learn(const ngram_side *side, size_t before, size_t *keys
     return key;
 }
 
-// Mean surprise of each sequence's packets, in bits.
+// Computes the mean surprisal of each sequence's packets, in bits.
 static int ngram_side_scores(const ngram_side *side, const uint64_t *key, size_t keys, double V,
                              double *score) {
     const pktseq_table *table = side->table;
@@ -243,7 +244,7 @@ static int ngram_side_scores(const ngram_side *side, const uint64_t *key, size_t
     return 1;
 }
 
-// Are all columns there? If not, says which one is not.
+// Checks that all columns are there; if not, names the one that is missing.
 static int ngram_check(const pktseq_table *table, char *message, size_t message_size) {
     static const char *const name[] = {"src_ip",   "dst_ip",   "protocol", "timestamp",
                                        "src_port", "dst_port", "length"};

@@ -32,9 +32,9 @@
 
 // ---- text for a terminal
 
-// Writes text as a terminal may show it: what it would take for a command, or for another direction
-// of writing, becomes _. These are control characters, also those of two bytes (U+0080 to 9F),
-// U+202A to 202E and U+2066 to 2069. kept: one that may stay, or 0.
+// Makes text safe for a terminal: what it would take for a command, or for another direction of
+// writing, becomes _. These are control characters, also those of two bytes (U+0080 to 9F),
+// U+202A to 202E and U+2066 to 2069.   kept: one that may stay, or 0.
 static inline void output_make_printable(char *text, char kept) {
     for (unsigned char *p = (unsigned char *)text; *p; ++p) {
         size_t bytes = (*p < ' ' && *p != (unsigned char)kept) || *p == 127;
@@ -46,7 +46,7 @@ static inline void output_make_printable(char *text, char kept) {
     }
 }
 
-// Bytes of the well-formed character at p, and its number; 0 if it is not UTF-8.
+// Returns the bytes of the well-formed character at p, and its code point; 0 if it is not UTF-8.
 static inline size_t output_utf8(const unsigned char *p, unsigned long *code) {
     size_t size = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
     static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -60,7 +60,7 @@ static inline size_t output_utf8(const unsigned char *p, unsigned long *code) {
                                                                                            : size;
 }
 
-// Cuts a character of several bytes off the end, if not all of it is there.
+// Removes an incomplete character of several bytes from the end.
 static inline void output_whole_characters(char *text) {
     size_t size = strlen(text), at = size;
     while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80) --at;
@@ -71,8 +71,8 @@ static inline void output_whole_characters(char *text) {
     }
 }
 
-// Returns foreign text (a name out of a capture, a path, a message that quotes them) for printing,
-// cut to 1,023 bytes. The result is good until the eighth next call.
+// Returns foreign text (a name from a capture, a path, a message that quotes them) for printing,
+// cut to 1,023 bytes. The result is valid until the eighth next call.
 static inline const char *output_shown(const char *text) {
     static char shown[8][1024];
     static unsigned next;
@@ -84,7 +84,7 @@ static inline const char *output_shown(const char *text) {
 }
 
 #ifdef OUTPUT_PROGRAM
-// Every error ends here: prints the program's name and a sentence to standard error, on one line.
+// Prints the program's name and a sentence to standard error, on one line. Every error ends here.
 // Returns 1, the exit code.
 static inline int fail(const char *format, ...) {
     char text[2048];
@@ -100,10 +100,10 @@ static inline int fail(const char *format, ...) {
 }
 #endif
 
-// The letter after a noun that is counted.
+// Returns the plural ending for a number of things.
 static inline const char *output_plural(size_t count) { return count == 1 ? "" : "s"; }
 
-// Both ends of a packet: "10.0.0.1:4000 -> [2001:db8::1]:80", without ports where there are none.
+// Writes both ends of a packet: "10.0.0.1:4000 -> [2001:db8::1]:80", or without ports.
 static inline void output_ends(char *text, size_t size, const char *src, unsigned from,
                                const char *dst, unsigned to) {
     const char *const address[2] = {src, dst};
@@ -120,15 +120,15 @@ static inline void output_ends(char *text, size_t size, const char *src, unsigne
     }
 }
 
-// A share in percents, in two digits: "0.34", "100".
+// Writes a share as a percentage with two digits: "0.34", "100".
 static inline const char *output_percent(char text[32], double share) {
     snprintf(text, 32, share < 0.995 ? "%.2g" : "%.0f", 100 * share);
     return text;
 }
 
-// What a false-alarm rate was asked for and what can be said of it: "1 % false alarms (later
-// traffic: 0.34 to 2.9 %), from 922 normal sequences". From how many sequences on something can be
-// promised is said where they are too few: at least two should be above the threshold.
+// Writes the requested false-alarm rate and its range: "1 % false alarms (later traffic: 0.34 to
+// 2.9 %), from 922 normal sequences". At least two sequences should be above the threshold; if
+// there are too few for that, writes how many are needed.
 static inline const char *output_rate(char text[256], const pktseq_detector *detector,
                                       double rate) {
     double threshold, low, high, n = (double)detector->sequences;
@@ -146,14 +146,14 @@ static inline const char *output_rate(char text[256], const pktseq_detector *det
     return text;
 }
 
-// A time in ISO 8601, UTC: "2026-11-27T22:10:05Z"; "" if it has none.
+// Writes a time in ISO 8601, UTC: "2026-11-27T22:10:05Z"; "" if it cannot be.
 static inline const char *output_date(char text[32], time_t when) {
     struct tm *utc = gmtime(&when);
     if (!utc || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", utc)) text[0] = 0;
     return text;
 }
 
-// When a file was last written, as output_date says it; "" if it is not there or nobody knows.
+// Writes when a file was last modified, as output_date does; "" if that is not known.
 static inline const char *output_file_date(char text[32], const char *path) {
     text[0] = 0;
 #ifdef OUTPUT_POSIX
@@ -169,7 +169,7 @@ static inline const char *output_file_date(char text[32], const char *path) {
 
 // ---- what is read
 
-// What a file is called in sentences.
+// Returns the name of a file for messages.
 static inline const char *input_name(const char *path) {
     return strcmp(path, "-") == 0 ? "the standard input" : path;
 }
@@ -180,7 +180,7 @@ static inline size_t input_bytes(void *file, void *to, size_t size, int *failed)
     return got;
 }
 
-// What a file is, as far as its first bytes tell; a pipe is not touched.
+// The type of a file, from its first bytes; a pipe is not read.
 typedef enum input_kind { INPUT_UNKNOWN, INPUT_FOLDER, INPUT_MODEL, INPUT_OTHER } input_kind;
 static inline input_kind input_what(const char *path) {
     input_kind kind = INPUT_UNKNOWN;
@@ -203,7 +203,8 @@ static inline input_kind input_what(const char *path) {
     return kind;
 }
 
-// What is wrong with a file that is given as a model (or else as packets), after its name; or NULL.
+// Returns what is wrong with a file given as a model (or else as packets), as the end of a sentence
+// that begins with its name; or NULL.
 static inline const char *input_wrong(const char *path, int as_model) {
     input_kind kind = input_what(path);
     if (kind == INPUT_FOLDER) return "is a folder, expected a file";
@@ -232,7 +233,7 @@ static inline pktseq_status input_read(pktseq_table *table, const char *path,
     return status;
 }
 
-// What to say if a model's data and these name protocols differently, or NULL.
+// Returns a warning if the model's data and these name protocols differently, else NULL.
 static inline const char *input_names(pktseq_naming model, pktseq_naming data) {
     if (!model || !data || model == data) return NULL;
     return data == PKTSEQ_NAMING_PORTS
@@ -243,8 +244,8 @@ static inline const char *input_names(pktseq_naming model, pktseq_naming data) {
                  "itself";
 }
 
-// Fills in what number `which`, from 0, is to be said about a table before anything else: what was
-// left out, and what looks wrong. Returns 0 when there is no more.
+// Writes warning number `which`, from 0, about a table: what was left out, and what looks wrong.
+// Returns 0 if there is no such warning.
 static inline int input_warning(const pktseq_table *table, size_t which, char *text, size_t size) {
     const pktseq_table_counts *cut = &table->counts;
     const unsigned long packets = (unsigned long)cut->packets;
@@ -293,8 +294,8 @@ static inline int input_warning(const pktseq_table *table, size_t which, char *t
     return 0;
 }
 
-// A cell of CSV, quoted where it must be (RFC 4180). A spreadsheet would take some first letters
-// for a formula: an apostrophe tells it not to.
+// Writes a cell of CSV, quoted where needed (RFC 4180). A spreadsheet would take some first letters
+// for a formula: an apostrophe prevents that.
 static inline int output_cell(FILE *file, const char *text) {
     int formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, good = 1;
     if (!strpbrk(text, ",\"\r\n")) {
@@ -307,7 +308,7 @@ static inline int output_cell(FILE *file, const char *text) {
     return good && fputc('"', file) != EOF;
 }
 
-// Writes a number in the fewest digits that read back as the same.
+// Writes a number with the fewest digits that read back as the same.
 static inline const char *output_number(char text[40], double value) {
     for (int digits = 15; digits <= 17; ++digits) {
         snprintf(text, 40, "%.*g", digits, value);
@@ -326,10 +327,10 @@ typedef struct output {
     int standard;        // it is the standard output
 } output;
 
-// The temporary file that is being written, for the signals.
+// The temporary file that is being written, for the signal handlers.
 static const char *volatile output_pending;
 
-// Whoever reads the standard output has had enough.
+// The reader of the standard output has closed it.
 static volatile sig_atomic_t output_pipe_closed;
 
 static inline void output_on_signal(int number) {
@@ -354,20 +355,20 @@ static inline void output_on_pipe(int number) {
 }
 #endif
 
-// `program | head` does not end the program: what it writes into files shall be there.
+// Keeps `program | head` from ending the program, which may still have files to write.
 static inline void output_outlive_pipe(void) {
 #ifdef SIGPIPE
     if (signal(SIGPIPE, output_on_pipe) == SIG_IGN) signal(SIGPIPE, SIG_IGN);
 #endif
 }
 
-// Was all that was printed written? If nobody reads it any more, nothing is amiss.
+// Returns 1 if all that was printed was written, or if its reader has closed the pipe.
 static inline int output_printed(void) {
     int good = fflush(stdout) == 0;
     return (good && !ferror(stdout)) || output_pipe_closed;
 }
 
-// Something that a file must not take the place of. /dev/stdout may lead to a regular file.
+// Returns 1 if a file must not replace what is there. /dev/stdout may lead to a regular file.
 static inline int output_is_device(const char *path) {
 #ifdef OUTPUT_POSIX
     struct stat s;
@@ -379,7 +380,7 @@ static inline int output_is_device(const char *path) {
 #endif
 }
 
-// Are these two names of one file?
+// Returns 1 if these are two names of one file.
 static inline int output_same(const char *a, const char *b) {
 #ifdef OUTPUT_POSIX
     struct stat s, t;
@@ -391,7 +392,7 @@ static inline int output_same(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
 
-// A copy of path with an end; NULL = out of memory.
+// Returns a copy of path with an ending; NULL = out of memory.
 static inline char *output_name(const char *path, const char *end) {
     size_t size = strlen(path), more = strlen(end) + 1;
     char *name = (char *)malloc(size + more);
@@ -401,7 +402,7 @@ static inline char *output_name(const char *path, const char *end) {
     return name;
 }
 
-// Creates the temporary file o->temporary, which must not be there. NULL: errno says why.
+// Creates the temporary file o->temporary, which must not exist. NULL: errno says why.
 static inline FILE *output_create(output *o) {
 #ifdef OUTPUT_POSIX
     struct stat old;
@@ -418,7 +419,7 @@ static inline FILE *output_create(output *o) {
 #endif
 }
 
-// Frees what a file holds besides itself; 0, with the reason that errno has.
+// Frees the names of an output that cannot be written. Returns 0, with errno's reason.
 static inline int output_refused(output *o) {
     o->reason = strerror(errno ? errno : ENOMEM);
     if (o->temporary && output_pending == o->temporary) {
@@ -431,7 +432,7 @@ static inline int output_refused(output *o) {
     return 0;
 }
 
-// 0 = it cannot be written, o->reason says why; nothing is to be closed then.
+// Opens an output. 0 = it cannot be written, o->reason says why; it must then not be closed.
 static inline int output_open(output *o, const char *path) {
     memset(o, 0, sizeof *o);
     errno = 0;
@@ -467,8 +468,8 @@ static inline int output_open(output *o, const char *path) {
     return o->file ? 1 : output_refused(o);
 }
 
-// good: all that belongs into it was written. Puts it in its place, or removes it. 0 = it is not
-// there, and o->reason says why if it could not be written.
+// Closes an output: renames it to its path or, unless all was written (good), removes it. Returns 0
+// if it is not there; o->reason says why if it could not be written.
 static inline int output_close(output *o, int good) {
     errno = 0;
     good = fflush(o->file) == 0 && !ferror(o->file) && good;
@@ -494,7 +495,7 @@ static inline int output_close(output *o, int good) {
     return good;
 }
 
-// Finds out early whether a file can be written, and leaves nothing. NULL, or the reason.
+// Checks early whether a file can be written, and leaves nothing. Returns NULL, or the reason.
 static inline const char *output_probe(const char *path) {
     output o;
 #ifdef OUTPUT_POSIX

@@ -74,7 +74,7 @@ typedef struct report {
 
 // ---- text
 
-// Makes the number's text: grouped digits, a point whatever the locale says, never "-0".
+// Writes a number: grouped digits, a point whatever the locale, never "-0".
 static char *report_number(char text[48], double v, int decimals) {
     char raw[64], *to = text;
     size_t whole = 0;
@@ -99,7 +99,7 @@ static char *report_number(char text[48], double v, int decimals) {
     return text;
 }
 
-// How many decimals show that many significant digits; 7 stands for powers of ten.
+// Returns how many decimals show this many significant digits; 7 stands for powers of ten.
 static int report_decimals(double v, int significant) {
     double power;
     if (!(fabs(v) > 0) || fabs(v) > 1e300) return 0;
@@ -108,7 +108,7 @@ static int report_decimals(double v, int significant) {
     return power >= significant ? 0 : significant - 1 - (int)power;
 }
 
-// Up to four significant digits, without zeros at the end of the decimals.
+// Writes up to four significant digits, without trailing zeros.
 static const char *report_short(char text[48], double v) {
     size_t size;
     report_number(text, v, report_decimals(v, 4));
@@ -118,14 +118,14 @@ static const char *report_short(char text[48], double v) {
     return text;
 }
 
-// A share as percents, with more decimals where it is small.
+// Writes a share as a percentage, with more decimals where it is small.
 static const char *report_percent(char text[48], double share) {
     double v = 100 * share;
     report_number(text, v, v <= 0 || v >= 99.95 ? 0 : v >= 1 ? 1 : v >= 0.1 ? 2 : 3);
     return strcat(text, "&nbsp;%");
 }
 
-// Is the character one that would break the page, be invisible, or turn the text around it?
+// Returns 1 if a character would break the page, be invisible, or turn the text around it.
 static int report_unfit(unsigned long code) {
     return (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
@@ -133,7 +133,7 @@ static int report_unfit(unsigned long code) {
            (code & 0xfffe) == 0xfffe || code >= 0xe0000;
 }
 
-// Any bytes as text of the page: whatever a capture holds, it cannot become markup.
+// Writes any bytes as text of the page: nothing in a capture can become markup.
 static void report_put_text(FILE *file, const char *text) {
     const unsigned char *p = (const unsigned char *)(text ? text : "");
     while (*p) {
@@ -153,7 +153,7 @@ static void report_put_text(FILE *file, const char *text) {
 }
 
 // Writes a format with its own letters, so that no value is written unescaped by mistake:
-//   %s text of the program, as it is   %x foreign text, escaped   %u size_t   %p share as percents
+//   %s the program's own text, as it is   %x foreign text, escaped   %u size_t   %p share, percent
 //   %v double, up to four digits       %w double, for coordinates, two decimals
 static void report_put(FILE *file, const char *format, ...) {
     char text[48];
@@ -179,7 +179,7 @@ static void report_put(FILE *file, const char *format, ...) {
     va_end(list);
 }
 
-// Seconds as h:mm:ss, or as a number with decimals where no hours are wanted.
+// Writes seconds as h:mm:ss, or as a number with decimals.
 static const char *report_clock(char text[48], double seconds, int hours, int decimals) {
     double whole = floor(seconds + 0.5);
     if (!hours || !(whole >= 0) || whole > 1e12) return report_number(text, seconds, decimals);
@@ -196,7 +196,7 @@ typedef struct report_axis {
     double step;           // of linear ticks
 } report_axis;
 
-// Where a value lies, 0 to 1; what is beyond an end is drawn at it.
+// Returns the position of a value, 0 to 1; values beyond an end are drawn at it.
 static double report_at(const report_axis *axis, double v) {
     double at = axis->log ? (v > axis->low ? log(v) - log(axis->low) : 0) /
                                 (log(axis->high) - log(axis->low))
@@ -204,14 +204,14 @@ static double report_at(const report_axis *axis, double v) {
     return !(at > 0) ? 0 : at > 1 ? 1 : at;
 }
 
-// The smallest of 1, 2, 5 times a power of ten that is not below v.
+// Returns the smallest of 1, 2, 5 times a power of ten that is not below v.
 static double report_round_up(double v) {
     double power = pow(10, floor(log10(v)));
     return v <= power * 1.0001 ? power : v <= 2 * power ? 2 * power : v <= 5 * power ? 5 * power
                                                                                      : 10 * power;
 }
 
-// A linear axis with about five ticks, from zero where that costs little room.
+// Makes a linear axis with about five ticks, from zero where that takes little room.
 static report_axis report_linear(double low, double high) {
     report_axis axis;
     if (low > 0 && low < 0.5 * high) low = 0;
@@ -227,7 +227,7 @@ static report_axis report_linear(double low, double high) {
     return axis;
 }
 
-// Ticks of an axis, at most 16; returns how many.
+// Lists the ticks of an axis, at most 16. Returns how many.
 static size_t report_ticks(const report_axis *axis, double tick[16]) {
     size_t n = 0;
     if (!axis->log) {
@@ -247,7 +247,7 @@ static size_t report_ticks(const report_axis *axis, double tick[16]) {
     return n;
 }
 
-// A tick's label: all of a linear axis have the same decimals.
+// Writes a tick's label; all of a linear axis have the same decimals.
 static const char *report_tick(char text[48], const report_axis *axis, double v) {
     double power = axis->log ? v : axis->step;
     int decimals = power < 1 ? (int)ceil(-log10(power) - 1e-9) : 0;
@@ -287,14 +287,14 @@ typedef struct report_view {
     int range;             // and it has a confidence range
 } report_view;
 
-// The highest score first.
+// Compares for qsort: the highest score first.
 static int report_compare(const void *a, const void *b) {
     const report_point *x = (const report_point *)a, *y = (const report_point *)b;
     if (x->score != y->score) return x->score < y->score ? 1 : -1;
     return (x->time > y->time) - (x->time < y->time);
 }
 
-// An axis on which most scores can be told apart: logarithmic if a few are far above the others.
+// Makes an axis that shows most scores apart: logarithmic if a few are far above the others.
 static void report_score_axis(report_view *v) {
     const report_point *p = v->point;
     size_t n = v->points;
@@ -317,7 +317,7 @@ static void report_score_axis(report_view *v) {
     v->clamped = v->points - n;
 }
 
-// An axis of time with ticks at whole seconds, minutes, hours or days.
+// Makes an axis of time with ticks at whole seconds, minutes, hours or days.
 static void report_time_axis(report_view *v) {
     static const double step[] = {60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200};
     double low = 0, high = 0, span;
@@ -378,7 +378,7 @@ static int report_view_init(report_view *v, const report *r, FILE *file) {
 
 // ---- parts of pictures
 
-// What a class is called in legends.
+// Returns the name of a class in legends.
 static const char *report_kind_name(const report_view *v, int kind) {
     static const char *const labelled[] = {"normal, below the threshold",
                                            "normal, above it: false alarm",
@@ -389,13 +389,13 @@ static const char *report_kind_name(const report_view *v, int kind) {
     return !v->threshold ? v->r->unit : kind ? "above the threshold" : "below the threshold";
 }
 
-// The mark of a class; shapes differ, so that no colour is needed.
+// Writes the mark of a class; shapes differ, so that no colour is needed.
 static const char *report_kind_mark(const report_view *v, int kind) {
     static const char *const mark[] = {"m0", "m1", "m2", "m3"};
     return !v->r->anomalous && kind ? "m3" : mark[kind];
 }
 
-// The marks with their meaning and number.
+// Writes the legend: marks with their meaning and number.
 static void report_put_legend(const report_view *v) {
     static const int order[] = {3, 2, 1, 0};
     fputs("<ul class=\"key\">", v->file);
@@ -409,7 +409,7 @@ static void report_put_legend(const report_view *v) {
     fputs("</ul>\n", v->file);
 }
 
-// Begins a picture: its heading, and what a reader who does not see it is told.
+// Begins a picture: its heading, and its description for readers who cannot see it.
 static void report_begin_plot(FILE *file, const char *id, int height, const char *title,
                               const char *about) {
     char pixels[48];
@@ -423,27 +423,27 @@ static void report_end_plot(FILE *file) {
     fputs("</svg></div>\n", file);
 }
 
-// A horizontal line of the grid with its label at the left; at: 0 = bottom, 1 = top.
+// Draws a horizontal grid line with its label at the left; at: 0 = bottom, 1 = top.
 static void report_put_y_tick(FILE *file, double at, const char *label) {
     report_put(file, "<line class=\"%s\" x2=\"100%\" y1=\"%w%\" y2=\"%w%\"/><text class=\"y\" "
                      "x=\"-8\" y=\"%w%\" dy=\"4\">%s</text>\n", at > 0 ? "grid" : "axis",
                100 - 100 * at, 100 - 100 * at, 100 - 100 * at, label);
 }
 
-// A tick of the axis below the picture.
+// Draws a tick of the axis below the picture.
 static void report_put_x_tick(FILE *file, double at, const char *label) {
     report_put(file, "<svg x=\"%w%\" y=\"100%\" overflow=\"visible\" width=\"1\" height=\"1\">"
                      "<line class=\"axis\" y2=\"5\"/><text class=\"x\" y=\"19\">%s</text></svg>\n",
                100 * at, label);
 }
 
-// What an axis shows.
+// Writes what an axis shows.
 static void report_put_names(FILE *file, const char *x, const char *y) {
     report_put(file, "<text class=\"x\" x=\"50%\" y=\"100%\" dy=\"38\">%s</text>"
                      "<text class=\"name\" x=\"-8\" y=\"-12\">%s</text>\n", x, y);
 }
 
-// Ticks of a score's axis, at the left or below.
+// Draws the ticks of a score's axis, at the left or below.
 static void report_put_score_axis(const report_view *v, int below) {
     double tick[16];
     char text[48];
@@ -458,7 +458,7 @@ static void report_put_score_axis(const report_view *v, int below) {
     }
 }
 
-// The threshold as a line, with its confidence range as a band around it.
+// Draws the threshold as a line, with its confidence range as a band around it.
 static void report_put_threshold(const report_view *v, int upright) {
     double at = 100 * report_at(&v->score, v->r->threshold);
     double low = 100 * report_at(&v->score, v->r->threshold_low);
@@ -478,7 +478,7 @@ static void report_put_threshold(const report_view *v, int upright) {
                    100 - at);
 }
 
-// The threshold's value at its line; written after the marks, so that none covers it.
+// Writes the threshold's value at its line; after the marks, so that none covers it.
 static void report_put_threshold_label(const report_view *v, int upright) {
     double at = 100 * report_at(&v->score, v->r->threshold);
     double high = 100 * report_at(&v->score, v->r->threshold_high);
@@ -492,7 +492,7 @@ static void report_put_threshold_label(const report_view *v, int upright) {
                    at > 92 ? "16" : "-5", v->r->threshold);
 }
 
-// What the threshold's band means, for the caption.
+// Writes the meaning of the threshold's band, for the caption.
 static void report_put_range(const report_view *v) {
     if (v->range)
         report_put(v->file, " The band around the threshold is its 95&nbsp;% confidence range, "
@@ -536,14 +536,14 @@ static int report_put_density(const report_view *v, size_t *most) {
     return 1;
 }
 
-// One mark at its time and score.
+// Draws one mark at its time and score.
 static void report_put_mark(const report_view *v, const report_point *p) {
     report_put(v->file, "<use href=\"#%s\" x=\"%w%\" y=\"%w%\"/>\n", report_kind_mark(v, p->kind),
                100 * report_at(&v->time, p->time - v->origin),
                100 - 100 * report_at(&v->score, p->score));
 }
 
-// The marks, the most interesting class last, so on top: all, or the highest of each slot.
+// Draws the marks, the most interesting class last, so on top: all, or the highest of each slot.
 static void report_put_marks(const report_view *v, int all) {
     static const int order[] = {0, 2, 1, 3};
     for (int k = 0; k < 4; ++k) {
@@ -561,7 +561,7 @@ static void report_put_marks(const report_view *v, int all) {
     }
 }
 
-// Ticks of time.
+// Draws the ticks of time.
 static void report_put_time_axis(const report_view *v) {
     const report_axis *axis = &v->time;
     int decimals = axis->step < 1 ? (int)ceil(-log10(axis->step) - 1e-9) : 0;
@@ -575,7 +575,7 @@ static void report_put_time_axis(const report_view *v) {
     }
 }
 
-// The picture of all scores. 0 = out of memory.
+// Draws all scores over time. 0 = out of memory.
 static int report_put_timeline(const report_view *v) {
     int all = v->points <= REPORT_ALL, good = 1;
     size_t most = 0;
@@ -617,7 +617,7 @@ static int report_put_timeline(const report_view *v) {
 
 // ---- histogram
 
-// The outline of one histogram, from the left to the right end of the axis.
+// Draws the outline of one histogram, from the left to the right end of the axis.
 static void report_put_steps(FILE *file, const size_t *bin, double most, const char *style) {
     report_put(file, "<path class=\"%s\" d=\"M0 100", style);
     for (size_t i = 0; i < REPORT_BINS; ++i) {
@@ -627,7 +627,7 @@ static void report_put_steps(FILE *file, const size_t *bin, double most, const c
     fputs("V100\"/>", file);
 }
 
-// Ticks of a number of sequences whose square root is the height.
+// Draws the ticks of a number of sequences whose square root is the height.
 static void report_put_counts(FILE *file, double most) {
     char text[48];
     double last = 2, v = report_round_up(most);
@@ -640,7 +640,7 @@ static void report_put_counts(FILE *file, double most) {
     }
 }
 
-// How many sequences have which score; the anomalous as an outline over the normal ones.
+// Draws how many sequences have which score; the anomalous as an outline over the normal ones.
 static void report_put_histogram(const report_view *v) {
     size_t bin[2][REPORT_BINS], most = 1;
     memset(bin, 0, sizeof bin);
@@ -685,13 +685,13 @@ static void report_put_histogram(const report_view *v) {
 
 // ---- ROC curve
 
-// One point of the curve in percents of the picture.
+// Writes one point of the curve in percent of the picture.
 static void report_put_roc_point(FILE *file, const report_axis *axis, double fpr, double tpr) {
     report_put(file, "%w %w ", 100 * report_at(axis, fpr), 100 - 100 * tpr);
 }
 
-// The curve: a point per different score, but none closer than 1/180 of the picture to the one
-// before. Equal scores of both kinds are a straight line on a linear axis, so bent on this one.
+// Draws the curve: a point per distinct score, but none closer than 1/180 of the picture to the one
+// before. Equal scores of both kinds are a straight line on a linear axis, so curved on this one.
 static void report_put_roc_curve(const report_view *v, const report_axis *axis, double normal,
                                  double anomalous) {
     double count[2] = {0, 0}, last_x = 0, last_y = 0;
@@ -715,7 +715,7 @@ static void report_put_roc_curve(const report_view *v, const report_axis *axis, 
     fputs("\"/>", v->file);
 }
 
-// The line of a detector that guesses, bent by the logarithmic axis.
+// Draws the line of a detector that guesses, curved by the logarithmic axis.
 static void report_put_chance(FILE *file, const report_axis *axis) {
     fputs("<path class=\"chance\" d=\"M", file);
     for (int k = 0; k <= 48; ++k) {
@@ -725,7 +725,7 @@ static void report_put_chance(FILE *file, const report_axis *axis) {
     fputs("\"/>", file);
 }
 
-// Axes of the curve: shares of normal and of anomalous sequences.
+// Draws the axes of the curve: shares of normal and of anomalous sequences.
 static void report_put_roc_axes(FILE *file, const report_axis *axis) {
     double tick[16];
     char text[48];
@@ -741,7 +741,7 @@ static void report_put_roc_axes(FILE *file, const report_axis *axis) {
                      "found, share of the anomalous");
 }
 
-// The figures beside the curve.
+// Writes the figures beside the curve.
 static void report_put_figures(const report_view *v, const pktseq_evaluation *e) {
     char auc[48], precision[48], chance[48];
     report_number(auc, e->auc, 3);
@@ -763,7 +763,7 @@ static void report_put_figures(const report_view *v, const pktseq_evaluation *e)
     fputs("</table>\n", v->file);
 }
 
-// Found against false alarms for every threshold; the few false alarms that matter have most room.
+// Draws true against false alarms for every threshold; low false-alarm rates have most of the room.
 static void report_put_roc(const report_view *v) {
     double normal = (double)(v->kinds[0] + v->kinds[1]);
     double anomalous = (double)(v->kinds[2] + v->kinds[3]);
@@ -803,7 +803,7 @@ static void report_put_roc(const report_view *v) {
 
 // ---- the list
 
-// One packet: what was expected and seen, and its share of the score as number and bar.
+// Writes one packet: what was expected and seen, and its share of the score as number and bar.
 static void report_put_step(FILE *file, const report_item *item, const report_step *step,
                             double most, int decimals) {
     char time[48], score[48], frame[24];  // the frame ungrouped, as Wireshark takes it
@@ -818,7 +818,7 @@ static void report_put_step(FILE *file, const report_item *item, const report_st
                step->expected, step->seen, score, bar);
 }
 
-// The table of a sequence's packets.
+// Writes the table of a sequence's packets.
 static void report_put_steps_of(FILE *file, const report_item *item, int frames) {
     double most = 0;
     int decimals;
@@ -842,7 +842,7 @@ static void report_put_steps_of(FILE *file, const report_item *item, int frames)
                          "were not forecast, or added less.</p>\n", item->steps, item->packets);
 }
 
-// All that is said of one sequence: where it is in the file, and each packet.
+// Writes one sequence: where it is in the file, and its packets.
 static void report_put_sequence(const report_view *v, const report_item *item) {
     char time[48];
     report_put(v->file, "<p class=\"note\">Sequence %u, %u packets in %s %u to %u of the file, "
@@ -858,7 +858,7 @@ static void report_put_sequence(const report_view *v, const report_item *item) {
     if (item->steps) report_put_steps_of(v->file, item, v->r->frames);
 }
 
-// The row below an entry's own: why, and on demand its sequences and their packets.
+// Writes the row below an entry's own: its reasons, and on demand its sequences and their packets.
 static void report_put_details(const report_view *v, const report_entry *entry, int decimals) {
     FILE *file = v->file;
     char score[48];
@@ -888,7 +888,7 @@ static void report_put_details(const report_view *v, const report_entry *entry, 
     fputs("</details></td></tr>\n", file);
 }
 
-// One entry of the list.
+// Writes one entry of the list.
 static void report_put_entry(const report_view *v, size_t rank, int decimals) {
     const report_entry *entry = &v->r->top[rank];
     char score[48], time[48];
@@ -912,7 +912,7 @@ static void report_put_entry(const report_view *v, size_t rank, int decimals) {
     fputs("</tbody>\n", v->file);
 }
 
-// Decimals that fit all scores of the list.
+// Returns the decimals that fit all scores of the list.
 static int report_list_decimals(const report *r) {
     double least = 0;
     int decimals;
@@ -924,7 +924,7 @@ static int report_list_decimals(const report *r) {
     return decimals == 7 ? 6 : decimals;
 }
 
-// The table of incidents; or, if nothing is above the threshold, of the highest scores.
+// Writes the table of incidents or, if nothing is above the threshold, of the highest scores.
 static void report_put_list(const report_view *v) {
     const report *r = v->r;
     const char *what = r->incidents ? "incident" : "score", *s = r->top_count == 1 ? "" : "s";
@@ -1044,7 +1044,7 @@ static const char report_style_plots[] =
     ".list{break-inside:auto}section:has(.list){break-inside:auto}"
     "tbody{break-inside:avoid}.bar i{print-color-adjust:exact}}\n";
 
-// The name of a file without its folders.
+// Returns the name of a file without its folders.
 static const char *report_base(const char *path) {
     const char *base = path ? path : "";
     for (const char *p = base; *p; ++p)
@@ -1052,7 +1052,7 @@ static const char *report_base(const char *path) {
     return base;
 }
 
-// The head of the page, the marks that its pictures use, and what it is about.
+// Writes the head of the page, the marks that its pictures use, and its subject.
 static void report_put_head(FILE *file, const report *r) {
     report_put(file, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -1070,7 +1070,7 @@ static void report_put_head(FILE *file, const report *r) {
                report_base(r->data), r->model);
 }
 
-// The result in one or two sentences.
+// Writes the result in one or two sentences.
 static void report_put_lead(const report_view *v) {
     size_t above = v->kinds[1] + v->kinds[3], anomalous = v->kinds[2] + v->kinds[3];
     size_t normal = v->kinds[0] + v->kinds[1], all = normal + anomalous;
@@ -1097,13 +1097,13 @@ static void report_put_lead(const report_view *v) {
     fputs("</p>\n", v->file);
 }
 
-// Does a line of the summary begin with a word and two spaces?
+// Returns 1 if a line of the summary begins with a word and two spaces.
 static int report_is_line(const char *line, const char *word) {
     size_t size = strlen(word);
     return line && strncmp(line, word, size) == 0 && strncmp(line + size, "  ", 2) == 0;
 }
 
-// What looks wrong comes before everything that rests upon it, as does a verdict of other traffic.
+// Writes warnings, and a verdict of other traffic, before the results that depend on them.
 static void report_put_warnings(FILE *file, const report *r) {
     size_t count = 0;
     for (size_t i = 0; i < r->summaries; ++i) {
@@ -1115,8 +1115,8 @@ static void report_put_warnings(FILE *file, const report *r) {
     if (count) fputs("</ul>\n", file);
 }
 
-// One line of the summary: a word of up to 12 bytes, two spaces or more, and the rest; or only the
-// rest, behind up to 12 spaces.
+// Writes one line of the summary: a word of up to 12 bytes, two spaces or more, and the rest; or
+// only the rest, after up to 12 spaces.
 static void report_put_line(FILE *file, const char *line) {
     char word[13];
     const char *gap = strstr(line, "  "), *rest = line;
@@ -1129,7 +1129,7 @@ static void report_put_line(FILE *file, const char *line) {
     else report_put(file, "<tr><td colspan=\"2\" class=\"in\">%x</td></tr>\n", rest);
 }
 
-// The summary as a table without lines.
+// Writes the summary as a table without lines.
 static void report_put_summary(FILE *file, const report *r) {
     if (!r->summaries) return;
     fputs("<section><h2>As detect printed it</h2>\n<table class=\"sum\"><caption class=\"hide\">"
@@ -1140,7 +1140,7 @@ static void report_put_summary(FILE *file, const report *r) {
     fputs("</table></section>\n", file);
 }
 
-// What the names of columns mean that reasons use.
+// The meanings of the columns that reasons name.
 static const char *const report_word[][2] = {
     {"token", "what kind of packet, in one text: protocol, -> from the side that began or <- back, "
               "flags (for ICMP type/code), length, and after what packet of its connection in the "
@@ -1167,14 +1167,14 @@ static const char *const report_word[][2] = {
     {"source_services", "different services, transport and port, of these connections"},
     {"source_connections", "how many these connections are"}};
 
-// Does a text begin with a word, or with one that pair_packets explains?
+// Returns 1 if a text begins with a word, or with one that pair_packets explains.
 static int report_is_word(const char *text, const char *name) {
     size_t size = strlen(name);
     if (strcmp(name, "pair_packets") == 0) return strncmp(text, "pair_", 5) == 0;
     return strncmp(text, name, size) == 0 && (text[size] == ' ' || text[size] == 0);
 }
 
-// Do the reasons or the packets of the list use a word, or one that it explains?
+// Returns 1 if the reasons or the packets of the list use a word, or one that it explains.
 static int report_uses(const report *r, const char *name) {
     for (size_t i = 0; i < r->top_count; ++i) {
         const report_entry *entry = &r->top[i];
@@ -1187,7 +1187,7 @@ static int report_uses(const report *r, const char *name) {
     return 0;
 }
 
-// Explains those that are used.
+// Writes the meanings of those that are used.
 static void report_put_words(FILE *file, const report *r) {
     int any = 0;
     for (size_t w = 0; w < sizeof report_word / sizeof *report_word; ++w) {
@@ -1200,7 +1200,7 @@ static void report_put_words(FILE *file, const report *r) {
     if (any) fputs("</dl></section>\n", file);
 }
 
-// The whole page. 0 = out of memory; what could not be written the file remembers.
+// Writes the whole page. 0 = out of memory; a failed write is found with ferror.
 static int report_put_page(const report *r, FILE *file) {
     report_view v;
     int good = report_view_init(&v, r, file);
@@ -1224,8 +1224,8 @@ static int report_put_page(const report *r, FILE *file) {
     return good;
 }
 
-// Writes the page to path; nothing half-written is left.
-//   0 = done; else one sentence in message, and what was at path before is still there
+// Writes the page to path, whole or not at all. Returns 0; or 1, one sentence in message, and what
+// was at path before is unchanged.
 static int report_write(const char *path, const report *r, char *message, size_t message_size) {
     output o;
     int opened = output_open(&o, path);
