@@ -14,8 +14,8 @@ BUILD = build
 EXAMPLES = $(filter-out %_mpi,$(patsubst examples/%.c,%,$(wildcard examples/*.c)))
 TESTS = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c)) $(DOUBLES:%=$(BUILD)/%_double)
 # What is also worth testing with PKTSEQ_REAL double.
-DOUBLES = $(filter test_codec test_plain test_step test_likelihood test_model test_train test_use \
-                   test_score test_fit test_evaluate test_memory test_checkpoint, \
+DOUBLES = $(filter test_codec test_plain test_step test_loss test_optimizer test_model test_train \
+                   test_use test_score test_fit test_evaluate test_memory test_checkpoint, \
             $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 SANITIZE = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
 

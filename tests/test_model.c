@@ -1,5 +1,6 @@
-// test_model.c - the random streams, the tensors of a model, its first weights, and what
-// model_init and work_init do without memory or with senseless sizes.
+// test_model.c - sections >>random, >>model and >>work: the random streams, the tensors of a model,
+// its first weights and its growth, and what model_init and work_init do without memory or with
+// sizes that make no sense. Of >>train, the hash of a dataset.
 //
 // cc -O2 -fopenmp tests/test_model.c -o build/test_model -lm && ./build/test_model
 #include "inside.h"
@@ -310,17 +311,6 @@ static void test_sizes(void) {
     }
 }
 
-// Compiled apart, header and implementation have to be of one version, type and layout.
-static void test_header(void) {
-    const size_t real = sizeof(pktseq_real), sizes = PKTSEQ_STRUCT_SIZES;
-    CHECK(PKTSEQ_CHECK_HEADER() == PKTSEQ_OK);
-    CHECK(strcmp(pktseq_version(), PKTSEQ_VERSION) == 0);
-    CHECK(pktseq_check_header(NULL, real, sizes) == PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_check_header("0.0.1", real, sizes) == PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_check_header(PKTSEQ_VERSION, 12 - real, sizes) == PKTSEQ_ERROR_MISMATCH);
-    CHECK(pktseq_check_header(PKTSEQ_VERSION, real, sizes + 8) == PKTSEQ_ERROR_MISMATCH);
-}
-
 // ---- >>limits ----------------------------------------------------------------------------------
 
 // A config made by hand: what is senseless is refused in words.
@@ -346,6 +336,48 @@ static void test_configs(void) {
     CHECK(pktseq_work_init(&work, &config, 1, 1, -1, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
     CHECK(pktseq_work_init(&work, &config, 1, 1, 1024, NULL, &err) == PKTSEQ_OK);
     pktseq_work_free(&work);
+}
+
+// Groups that do not cover the outputs in order are refused.
+static void test_bad_groups(void) {
+    static const struct {
+        pktseq_group group[4];
+        size_t groups;
+    } bad[] = {
+        {{{PKTSEQ_GROUP_CLASS, 0, 4}}, 1},                                // not to the end
+        {{{PKTSEQ_GROUP_CLASS, 0, 6}}, 1},                                // beyond it
+        {{{PKTSEQ_GROUP_CLASS, 1, 4}}, 1},                                // not from 0
+        {{{PKTSEQ_GROUP_NUMBER, 0, 1}, {PKTSEQ_GROUP_CLASS, 2, 3}}, 2},   // a hole
+        {{{PKTSEQ_GROUP_CLASS, 0, 3}, {PKTSEQ_GROUP_CLASS, 2, 3}}, 2},    // an overlap
+        {{{PKTSEQ_GROUP_NUMBER, 0, 5}}, 1},                               // a wide number
+        {{{PKTSEQ_GROUP_FLAG, 0, 2}, {PKTSEQ_GROUP_CLASS, 2, 3}}, 2},     // a wide flag
+        {{{PKTSEQ_GROUP_CLASS, 0, 0}, {PKTSEQ_GROUP_CLASS, 0, 5}}, 2},    // an empty one
+        {{{PKTSEQ_GROUP_CLASS, 0, (size_t)-1}}, 1},
+        {{{(pktseq_group_kind)3, 0, 5}}, 1},
+        {{{(pktseq_group_kind)-1, 0, 5}}, 1},
+        {{{PKTSEQ_GROUP_CLASS, 0, 5}}, 6},                                // more than outputs
+    };
+    counter c;
+    pktseq_allocator a = counted(&c);
+    pktseq_config config = net_of(3, 5, 2, 0);
+    pktseq_model model;
+    pktseq_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        config.group = bad[i].group;
+        config.groups = bad[i].groups;
+        memset(&model, 0x55, sizeof model);
+        CHECK_THAT(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT &&
+                       err.text[0], "groups %d", (int)i);
+        CHECK(c.live == 0 && !model.block);
+    }
+    config.group = NULL;
+    config.groups = 1;
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
+    config.groups = 0;
+    config.loss = (pktseq_loss)2;
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
+    config.loss = (pktseq_loss)-1;
+    CHECK(pktseq_model_init(&model, &config, 1, &a, &err) == PKTSEQ_ERROR_ARGUMENT && c.live == 0);
 }
 
 // ---- >>hash: which data a training belongs to --------------------------------------------------
@@ -501,7 +533,6 @@ static void test_grow(void) {
 }
 
 int main(void) {
-    test_header();
     test_random();
     test_tensors();
     test_weights();
@@ -510,6 +541,7 @@ int main(void) {
     test_work();
     test_sizes();
     test_configs();
+    test_bad_groups();
     test_data_hash();
     test_grow();
     return check_end("test_model");

@@ -1,5 +1,5 @@
-// test_step.c - forward, backward and one step of SGD: against PyTorch's numbers, against the plain
-// network, and against their own contract.
+// test_step.c - sections >>gru, >>batch, >>forward and >>backward, and one step of SGD: against
+// PyTorch's numbers, against the plain network, and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_step.c -o build/test_step -lm && ./build/test_step
 #ifndef PKTSEQ_LINKED
