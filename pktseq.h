@@ -8378,7 +8378,7 @@ static pktseq_status pktseqi_track_check(const pktseq_table *table, pktseq_error
         if (!c->name) return pktseqi_bad_argument(err, "a column has no name");
         if (!pktseqi_column_texts(c) && !pktseqi_column_numbers(c))
             return pktseqi_bad_argument(err, "a column has neither numbers nor texts");
-        if (c->names && (c->name_count - 1) >> 8 * pktseqi_cell_bytes(c->type) % 64)
+        if (c->names && (uint64_t)(c->name_count - 1) >> 8 * pktseqi_cell_bytes(c->type) % 64)
             return pktseqi_bad_argument(err, "a column's cells are too narrow for its names");
     }
     return pktseqi_table_check_texts(table, err);

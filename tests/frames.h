@@ -687,9 +687,9 @@ static inline pktseq_status open_bytes(pktseq_capture *capture, source *s, const
 }
 
 // "seconds.fraction" as strtod reads it.
-static inline double time_of(unsigned long seconds, unsigned long fraction, int digits) {
+static inline double time_of(uint64_t seconds, unsigned long fraction, int digits) {
     char text[60];
-    sprintf(text, "%lu.%0*lu", seconds, digits, fraction);
+    sprintf(text, "%llu.%0*lu", (unsigned long long)seconds, digits, fraction);
     return strtod(text, NULL);
 }
 
@@ -751,7 +751,7 @@ static inline void pcapng_all(bytes *b) {
             while (links[l] != f->link_type) ++l;
             units = units_of(i, per_second[l % 5]);
             f->want.time = l % 5 == 4 ? (double)seconds + (double)units / 1048576
-                                      : time_of(seconds + (l % 5 == 3 ? 1000000000 : 0), units,
+                                      : time_of(seconds + (uint64_t)(l % 5 == 3 ? 1000000000 : 0), units,
                                                 digits[l % 5]);
             if (l == 0 && i % 5 == 0) f->want.time = before;
             if (l == 0 && i % 5 < 2)
