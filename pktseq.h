@@ -1631,7 +1631,7 @@ typedef struct pktseq_evaluation {
     double average_precision;   // sum over the distinct scores, falling, of (recall gained) *
                                 //   precision; chance level: anomalous / all
     double tpr_at_1_percent;    // share of the anomalous above the lowest threshold that at most
-    double tpr_at_01_percent;   //   1 % (0.1 %) of the normal exceed
+    double tpr_at_0_1_percent;  //   1 % (0.1 %) of the normal exceed
 } pktseq_evaluation;
 
 // Evaluates score (count) against the truth.
@@ -13491,7 +13491,7 @@ static void pktseqi_evaluate_sorted(const pktseqi_ranked *ranked, size_t count,
         e->average_precision += tp_gained / anomalous * (tp / (double)next);
         // The lowest threshold that keeps the rate counts, so later ones overwrite.
         if (fp <= 0.01 * normal) e->tpr_at_1_percent = tp / anomalous;
-        if (fp <= 0.001 * normal) e->tpr_at_01_percent = tp / anomalous;
+        if (fp <= 0.001 * normal) e->tpr_at_0_1_percent = tp / anomalous;
     }
 }
 

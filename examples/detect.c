@@ -606,7 +606,7 @@ static double share_above(const app *a, const double *score, double threshold, i
 static void print_ranking(app *a, const char *what, const pktseq_evaluation *e,
                           const double *score, double threshold, int judged) {
     say(a, "%-11s AUC %.3f  AP %.3f  found at 1 %% false alarms %4.1f %%, at 0.1 %% %4.1f %%", what,
-        e->auc, e->average_precision, 100 * e->tpr_at_1_percent, 100 * e->tpr_at_01_percent);
+        e->auc, e->average_precision, 100 * e->tpr_at_1_percent, 100 * e->tpr_at_0_1_percent);
     if (judged)
         say(a, ", at the threshold %4.1f %% (false alarms %.2f %%)",
             100 * share_above(a, score, threshold, 1, NULL),

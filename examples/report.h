@@ -754,7 +754,7 @@ static void report_put_figures(const report_view *v, const pktseq_evaluation *e)
                         "<td>chance %s</td></tr>\n", auc, precision, chance);
     report_put(v->file, "<tr><th scope=\"row\">found at 1 % false alarms</th><td>%p</td><td></td>"
                         "</tr>\n<tr><th scope=\"row\">found at 0.1 %</th><td>%p</td><td></td>"
-                        "</tr>\n", e->tpr_at_1_percent, e->tpr_at_01_percent);
+                        "</tr>\n", e->tpr_at_1_percent, e->tpr_at_0_1_percent);
     if (v->threshold)
         report_put(v->file, "<tr><th scope=\"row\">found at the threshold</th><td>%p</td><td>"
                             "false alarms %p</td></tr>\n",

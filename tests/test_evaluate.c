@@ -98,7 +98,7 @@ static void check_evaluation(const double *score, const unsigned char *anomalous
     CHECK_THAT(fabs(e.average_precision - precisions / all) < 1e-13, "%.17g, plainly %.17g",
                e.average_precision, precisions / all);
     CHECK(e.tpr_at_1_percent == plain_tpr(score, anomalous, n, 0.01));
-    CHECK(e.tpr_at_01_percent == plain_tpr(score, anomalous, n, 0.001));
+    CHECK(e.tpr_at_0_1_percent == plain_tpr(score, anomalous, n, 0.001));
     if (auc > 0) {
         CHECK_THAT(fabs(e.auc - auc) < 1e-13, "%.17g, scikit-learn %.17g", e.auc, auc);
         CHECK_THAT(fabs(e.average_precision - ap) < 1e-13, "%.17g, scikit-learn %.17g",
@@ -144,7 +144,7 @@ static void test_evaluate(void) {
         CHECK_THAT(fabs(e.auc - 17.5 / 24) < 1e-15, "%.17g", e.auc);
         CHECK_THAT(fabs(e.average_precision - (0.25 + 1 / 6.0 + 0.25)) < 1e-15, "%.17g",
                    e.average_precision);
-        CHECK(e.tpr_at_1_percent == 0.25 && e.tpr_at_01_percent == 0.25);
+        CHECK(e.tpr_at_1_percent == 0.25 && e.tpr_at_0_1_percent == 0.25);
     }
     {  // 100 normal of scores 1 to 100: one may be above at 1 %, none at 0.1 %
         pktseq_evaluation e;
@@ -152,7 +152,7 @@ static void test_evaluate(void) {
         score[100] = 101, score[101] = 99.5, score[102] = 98.5, score[103] = 99;
         for (size_t i = 100; i < 104; ++i) label[i] = 1;
         CHECK(pktseq_evaluate(score, label, 104, &e, NULL, NULL) == PKTSEQ_OK);
-        CHECK(e.tpr_at_1_percent == 0.5 && e.tpr_at_01_percent == 0.25);
+        CHECK(e.tpr_at_1_percent == 0.5 && e.tpr_at_0_1_percent == 0.25);
     }
     {
         counter c;
