@@ -64,11 +64,116 @@ static void test_others(void) {
     check_other(MACS "00 26 42 42 03 00 00", 1, "STP");
     check_other(MACS "00 26 aa aa 03 00 00 0c 20 00", 1, "CDP");
     check_other(MACS "00 26 aa aa 03 00 00 00 08 06", 1, "ARP");
+    check_other(MACS "00 26 aa aa 03 00 00 0c 01 0b", 1, "STP");
+    check_other(MACS "00 26 aa aa 03 00 00 0c 01 0c", 1, "other");  // another number of Cisco's
+    check_other(MACS "00 26 aa aa 03 00 80 c2 00 0e", 1, "other");  // bridged, but no Ethernet
+    check_other(MACS "00 26 aa aa 03 00 10 00 08 00", 1, "other");  // of whom is not known
+    check_other("00 31 00 02", 9, "PPP");                           // bridged, but no Ethernet
+    check_other("18 41 03 01", 107, "other");
     check_other(MACS "12 34", 1, "other");
     check_other("8f 00 80 35", 104, "SLARP");
     check_other("ff 03 c0 21", 9, "PPP");
     check_other("00 00 00 07", 0, "other");
     check_other(MACS "08 00 50 00", 1, "other");  // IP of version 5
+}
+
+// What frames.h does not wrap: other forms of headers on the way to a packet, on a link, or in an
+// outer packet of IPv4 with this protocol, of UDP with this destination port.
+static void test_ways(void) {
+    static const struct {
+        const char *name, *hex;
+        uint32_t link_type;
+        unsigned protocol, port;
+        int six, passes;  // passes: the inner packet is reached, and not the outer one alone
+    } ways[] = {
+        {"PPP, bridged", "00 31 00 01 " MACS "08 00", 9, 0, 0, 0, 1},
+        {"SNAP, Cisco's organisation", MACS "00 50 aa aa 03 00 00 f8 08 00", 1, 0, 0, 0, 1},
+        {"SNAP, bridged", MACS "00 50 aa aa 03 00 80 c2 00 01 " MACS "08 00", 1, 0, 0, 0, 1},
+        {"SNAP, bridged without a checksum", MACS "00 50 aa aa 03 00 80 c2 00 07 " MACS "86 dd", 1,
+         0, 0, 1, 1},
+        {"null, PPP", "ff 03 00 21", 0, 0, 0, 0, 1},
+        {"null, Ethertype", "00 00 08 00", 0, 0, 0, 0, 1},
+        {"loop, Ethertype", "00 00 86 dd", 108, 0, 0, 1, 1},
+        {"relay, address of 3 bytes", "18 40 11 03 cc", 107, 0, 0, 0, 1},
+        {"relay, address of 4 bytes", "18 40 00 11 03 cc", 107, 0, 0, 0, 1},
+        {"relay, IPv6", "18 41 03 8e", 107, 0, 0, 1, 1},
+        {"relay, Cisco's", "18 41 08 00", 107, 0, 0, 0, 1},
+        {"relay, SNAP", "18 41 03 00 80 00 00 00 08 00", 107, 0, 0, 0, 1},
+        {"relay, bridged", "18 41 03 00 80 00 80 c2 00 07 " MACS "08 00", 107, 0, 0, 0, 1},
+        {"ERSPAN I", "00 00 88 be " MACS "08 00", 101, 47, 0, 0, 1},
+        {"GRE, Cisco's metadata", "00 00 89 09 08 00 01 01 00 01 00 05", 101, 47, 0, 0, 1},
+        {"GRE, source routes", "40 00 08 00 00 00 00 00", 101, 47, 0, 0, 0},
+        {"GTP 0", "1e ff 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 101, 17, 3386, 0,
+         1},
+        {"GTP, no options", "30 ff 00 00 00 00 00 2a", 101, 17, 2152, 1, 1},
+        {"GTP, a sequence number", "32 ff 00 00 00 00 00 2a 00 01 00 00", 101, 17, 2152, 0, 1},
+        {"GTP, PPP", "30 ff 00 00 00 00 00 2a 00 21", 101, 17, 2152, 0, 1},
+        {"GTP'", "20 ff 00 00 00 00 00 2a", 101, 17, 2152, 0, 0},
+        {"GTP, no user's packet", "30 01 00 00 00 00 00 2a", 101, 17, 2152, 0, 0},
+        {"GTP, an empty extension", "34 ff 00 00 00 00 00 2a 00 01 00 85 00", 101, 17, 2152, 0, 0},
+        {"Teredo, authentication", "00 01 00 00 01 02 03 04 05 06 07 08 00", 101, 17, 3544, 1, 1},
+        {"Teredo, authentication of 5 bytes and origin",
+         "00 01 02 03 69 64 68 73 68 01 02 03 04 05 06 07 08 00 00 00 01 02 03 04 05 06", 101, 17,
+         3544, 1, 1},
+        {"Geneve, version 1", "40 00 08 00 00 00 00 00", 101, 17, 6081, 0, 0}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
+        frame f;
+        pktseq_packet got;
+        pktseq_status status;
+        memset(&f, 0, sizeof f);
+        f.begin = sizeof f.data;
+        inner(&f, ways[i].six ? 3 : 2);
+        put_hex(&f, ways[i].hex);
+        if (ways[i].port) udp(&f, 49152, ways[i].port);
+        if (ways[i].protocol) ip4(&f, ways[i].protocol, 0);
+        if (ways[i].protocol && ways[i].passes) f.want.notes |= PKTSEQ_NOTE_TUNNEL;
+        status = pktseq_packet_decode(&got, f.data + f.begin, frame_size(&f), frame_size(&f),
+                                      ways[i].link_type, 0);
+        CHECK_THAT(status == PKTSEQ_OK, "%s: %d %s", ways[i].name, (int)status, got.protocol);
+        f.want.length = (double)frame_size(&f);
+        if (ways[i].passes) same_packet(&got, &f.want, ways[i].name);
+        else
+            CHECK_THAT(got.transport == ways[i].protocol && got.dst_port == ways[i].port &&
+                       !(got.notes & PKTSEQ_NOTE_TUNNEL), "%s: %u %u", ways[i].name, got.transport,
+                       got.dst_port);
+    }
+}
+
+// SCTP and DCCP have ports and a header of 12 bytes; all of it may be missing. ICMP has identifiers
+// in more messages than echo.
+static void test_transports(void) {
+    static const unsigned numbers[] = {132, 33};
+    pktseq_packet got;
+    frame f;
+    for (int k = 0; k < 2; ++k)
+        for (size_t payload = 0; payload <= 20; payload += 20) {
+            memset(&f, 0, sizeof f);
+            f.begin = sizeof f.data;
+            put_zeros(&f, 8 + payload);
+            put_hex(&f, "0b 59 c3 50");
+            ip4(&f, numbers[k], 0);
+            CHECK(pktseq_packet_decode(&got, f.data + f.begin, frame_size(&f), frame_size(&f), 101,
+                                       0) == PKTSEQ_OK);
+            CHECK(got.transport == numbers[k] && got.payload == payload);
+            CHECK(got.src_port == 2905 && got.dst_port == 50000 && !got.notes);
+            CHECK(strcmp(got.protocol, k ? "DCCP" : "SCTP") == 0);
+            CHECK(pktseq_packet_decode(&got, f.data + f.begin, 23, frame_size(&f), 101, 0) ==
+                  PKTSEQ_OK);
+            CHECK(!got.src_port && !got.payload && got.notes == PKTSEQ_NOTE_CUT_OFF);
+        }
+    for (unsigned type = 12; type <= 19; ++type) {
+        memset(&f, 0, sizeof f);
+        f.begin = sizeof f.data;
+        inner_icmp(&f, 0, type, 0, 77, 12);
+        ip4(&f, 1, 0);
+        CHECK(pktseq_packet_decode(&got, f.data + f.begin, frame_size(&f), frame_size(&f), 101,
+                                   0) == PKTSEQ_OK);
+        CHECK_THAT(got.icmp_id == (type >= 13 && type <= 18 ? 77 : 0), "type %u", type);
+    }
+    f.data[f.begin] = 0x4f;  // options of 40 bytes, of which 7 are captured
+    f.data[f.begin + 2] = f.data[f.begin + 3] = 0;
+    CHECK(pktseq_packet_decode(&got, f.data + f.begin, 27, 99, 101, 0) == PKTSEQ_OK);
+    CHECK(got.transport == 1 && !got.icmp_type && got.notes == PKTSEQ_NOTE_CUT_OFF);
 }
 
 // The snap length ends frames after so many bytes.
@@ -205,6 +310,8 @@ int main(void) {
     test_frames();
     test_cuts();
     test_others();
+    test_ways();
+    test_transports();
     test_snap();
     test_lengths();
     test_cisco();
