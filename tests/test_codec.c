@@ -224,44 +224,46 @@ static void test_constant(void) {
         pktseq_codec_free(&codec);
         pktseq_table_free(&table);
     }
-    // What was constant where it was learned is 0 everywhere.
-    {
-        pktseq_field field = {"v", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
-        pktseq_schema schema = {NULL, 1, 1, 0};
-        pktseq_table learned, other;
+}
+
+// What was constant where it was learned is 0 everywhere.
+static void test_constant_elsewhere(void) {
+    pktseq_field field = {"v", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
+    pktseq_schema schema = {NULL, 1, 1, 0};
+    pktseq_table learned, other;
+    pktseq_codec codec;
+    pktseq_real *x;
+    schema.field = &field;
+    learned = parse("position,v\n0,3\n1,3\n", &schema);
+    other = parse("position,v\n0,3\n1,4\n2,-1e9\n", &schema);
+    codec = fit(&learned, &schema);
+    x = encode(&codec, &other, NULL);
+    CHECK(x[0] == 0 && x[1] == 0 && x[2] == 0);
+    free(x);
+    pktseq_codec_free(&codec);
+    pktseq_table_free(&learned);
+    pktseq_table_free(&other);
+}
+
+// Numbers whose spread no double can hold are no reason for NaN.
+static void test_spread(void) {
+    static const char *const csv[] = {
+        "position,v\n0,1e308\n1,-1e308\n2,1e308\n3,1e308\n", "position,v\n0,5e-324\n1,0\n",
+        "position,v\n0,1e200\n1,-1e200\n", "position,v\n0,1.7e308\n1,1.7e308\n2,1.6e308\n",
+    };
+    pktseq_field field = {"v", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
+    pktseq_schema schema = {NULL, 1, 0, 0};
+    schema.field = &field;
+    for (size_t i = 0; i < sizeof csv / sizeof *csv; ++i) {
+        pktseq_table table = parse(csv[i], &schema);
         pktseq_codec codec;
-        pktseq_real *x;
-        schema.field = &field;
-        learned = parse("position,v\n0,3\n1,3\n", &schema);
-        other = parse("position,v\n0,3\n1,4\n2,-1e9\n", &schema);
-        codec = fit(&learned, &schema);
-        x = encode(&codec, &other, NULL);
-        CHECK(x[0] == 0 && x[1] == 0 && x[2] == 0);
-        free(x);
+        pktseq_status status = pktseq_codec_fit(&codec, &table, &schema, NULL, &err);
+        CHECK(status == PKTSEQ_ERROR_DATA ||
+              (status == PKTSEQ_OK && isfinite(codec.field[0].mean) &&
+               isfinite(codec.field[0].sd) && codec.field[0].sd > 0));
+        CHECK_THAT(status == PKTSEQ_OK || strstr(err.text, "\"v\""), "%s", err.text);
         pktseq_codec_free(&codec);
-        pktseq_table_free(&learned);
-        pktseq_table_free(&other);
-    }
-    // Numbers whose spread no double can hold are no reason for NaN.
-    {
-        static const char *const csv[] = {
-            "position,v\n0,1e308\n1,-1e308\n2,1e308\n3,1e308\n", "position,v\n0,5e-324\n1,0\n",
-            "position,v\n0,1e200\n1,-1e200\n", "position,v\n0,1.7e308\n1,1.7e308\n2,1.6e308\n",
-        };
-        pktseq_field field = {"v", PKTSEQ_ZSCORE, 0, 0, 0, NULL, 0};
-        pktseq_schema schema = {NULL, 1, 0, 0};
-        schema.field = &field;
-        for (size_t i = 0; i < sizeof csv / sizeof *csv; ++i) {
-            pktseq_table table = parse(csv[i], &schema);
-            pktseq_codec codec;
-            pktseq_status status = pktseq_codec_fit(&codec, &table, &schema, NULL, &err);
-            CHECK(status == PKTSEQ_ERROR_DATA ||
-                  (status == PKTSEQ_OK && isfinite(codec.field[0].mean) &&
-                   isfinite(codec.field[0].sd) && codec.field[0].sd > 0));
-            CHECK_THAT(status == PKTSEQ_OK || strstr(err.text, "\"v\""), "%s", err.text);
-            pktseq_codec_free(&codec);
-            pktseq_table_free(&table);
-        }
+        pktseq_table_free(&table);
     }
 }
 
@@ -1248,91 +1250,127 @@ static void test_same(void) {
     for (int i = 0; i < 4; ++i) pktseq_codec_free(&codec[i]);
 }
 
-// New categories come behind the old ones; all else stays as it was.
+// A codec of three packets, and more traffic for it.
+typedef struct extension {
+    pktseq_field field[4];
+    pktseq_schema schema;
+    pktseq_table first, second;
+    pktseq_codec codec;
+} extension;
+
+static const char more_traffic[] = "position,length,protocol,src_port\n0,700,Z,9\n1,5,TCP,7\n"
+                                   "1,9,B,7\n0,5,Z,50000\n1,5,C,7\n2,5,B,7\n0,5,D,7\n1,5,D,7\n";
+
+static void extension_make(extension *e) {
+    static const pktseq_field field[4] = {FIELD("length", ZSCORE, INPUT),
+                                          FIELD("protocol", ONEHOT, BOTH),
+                                          FIELD("length", LOG, BOTH),
+                                          FIELD("src_port", PORT, BOTH)};
+    memcpy(e->field, field, sizeof field);
+    e->schema = schema_of(e->field, 4);
+    e->first = parse("position,length,protocol,src_port\n0,1,TCP,7\n1,5,SMTP,7\n1,9,A,7\n",
+                     &e->schema);
+    e->second = parse(more_traffic, &e->schema);
+    e->codec = fit(&e->first, &e->schema);
+}
+
+static void extension_free(extension *e) {
+    pktseq_table_free(&e->first);
+    pktseq_table_free(&e->second);
+    pktseq_codec_free(&e->codec);
+}
+
+// Categories that occur twice follow the old ones; all else stays.
 static void test_extend(void) {
-    static const char old[] = "position,length,protocol,src_port\n0,1,TCP,7\n1,5,SMTP,7\n1,9,A,7\n";
-    static const char more[] = "position,length,protocol,src_port\n0,700,Z,9\n1,5,TCP,7\n1,9,B,7\n"
-                               "0,5,Z,50000\n1,5,C,7\n2,5,B,7\n0,5,D,7\n1,5,D,7\n";
-    pktseq_field field[4] = {{"length", PKTSEQ_ZSCORE, PKTSEQ_ROLE_INPUT, 0, 0, NULL, 0, 0},
-                             {"protocol", PKTSEQ_ONEHOT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-                             {"length", PKTSEQ_LOG, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0},
-                             {"src_port", PKTSEQ_PORT, PKTSEQ_ROLE_BOTH, 0, 0, NULL, 0, 0}};
-    static const unsigned char times[] = {0, 0, 2};
-    pktseq_schema schema, without, part;
-    pktseq_table first, second, lacking;
-    pktseq_codec codec, extended, same;
+    static const char *const name[] = {"A", "SMTP", "TCP", "B", "D", "Z"};
+    extension e;
+    pktseq_codec extended;
     pktseq_real *x;
     size_t unknown[4] = {0, 0, 0, 0};
-    static const char *const name[] = {"A", "SMTP", "TCP", "B", "D", "Z"};
-    memset(&schema, 0, sizeof schema);
-    schema.field = field;
-    schema.field_count = 4;
-    schema.constant_is_zero = 1;
-    first = parse(old, &schema);
-    second = parse(more, &schema);
-    codec = fit(&first, &schema);
-    CHECK(!pktseq_codec_extend(&extended, &codec, &second, &schema, 2, NULL, &err) && !err.text[0]);
-    CHECK(codec.field[1].category_count == 3 && extended.field[1].category_count == 6);
+    extension_make(&e);
+    CHECK(!pktseq_codec_extend(&extended, &e.codec, &e.second, &e.schema, 2, NULL, &err) &&
+          !err.text[0]);
+    CHECK(e.codec.field[1].category_count == 3 && extended.field[1].category_count == 6);
     for (size_t k = 0; k < 6; ++k) CHECK(!strcmp(extended.field[1].category[k], name[k]));
-    CHECK(extended.features == codec.features + 3 && extended.targets == codec.targets + 3);
-    CHECK(extended.field[0].mean == codec.field[0].mean &&
-          extended.field[0].sd == codec.field[0].sd);
-    CHECK(!pktseq_codec_same(&codec, &codec, &err));
-    CHECK(extended.field[2].mean == codec.field[2].mean &&
-          extended.field[2].sd == codec.field[2].sd);
-    CHECK(pktseq_codec_same(&codec, &extended, &err) == PKTSEQ_ERROR_MISMATCH);
-    x = encode(&extended, &second, unknown);
-    CHECK(unknown[1] == 1);              // C, which occurs once
+    CHECK(extended.features == e.codec.features + 3 && extended.targets == e.codec.targets + 3);
+    for (size_t f = 0; f < 3; f += 2)
+        CHECK(extended.field[f].mean == e.codec.field[f].mean &&
+              extended.field[f].sd == e.codec.field[f].sd);
+    CHECK(!pktseq_codec_same(&e.codec, &e.codec, &err));
+    CHECK(pktseq_codec_same(&e.codec, &extended, &err) == PKTSEQ_ERROR_MISMATCH);
+    x = encode(&extended, &e.second, unknown);
+    CHECK(unknown[1] == 1);                                     // C, which occurs once
     CHECK(x[1 + 5] == 1 && x[extended.features + 1 + 2] == 1);  // Z, then TCP
     free(x);
+    pktseq_codec_free(&extended);
+    extension_free(&e);
+}
+
+// Sequences that are held out, or left out, teach nothing; those that are repeated do.
+static void test_extend_part(void) {
+    static const unsigned char times[] = {0, 0, 2};
+    extension e;
+    pktseq_schema part;
+    pktseq_codec same;
+    extension_make(&e);
     // Of the second half nothing is learned, so Z occurs once; with nothing new all is the same.
-    part = schema;
+    part = e.schema;
     part.hold_out = 0.67;
-    CHECK(!pktseq_codec_extend(&same, &codec, &second, &part, 2, NULL, &err));
-    CHECK(!pktseq_codec_same(&codec, &same, &err));
+    CHECK(!pktseq_codec_extend(&same, &e.codec, &e.second, &part, 2, NULL, &err));
+    CHECK(!pktseq_codec_same(&e.codec, &same, &err));
     pktseq_codec_free(&same);
-    CHECK(!pktseq_codec_extend(&same, &codec, &first, &schema, 1, NULL, &err));
-    CHECK(!pktseq_codec_same(&codec, &same, &err));
+    CHECK(!pktseq_codec_extend(&same, &e.codec, &e.first, &e.schema, 1, NULL, &err));
+    CHECK(!pktseq_codec_same(&e.codec, &same, &err));
     pktseq_codec_free(&same);
-    // The same by number of times: the last sequence alone counts, and though it is held out.
+    // By number of times: the last sequence alone counts, though it would be held out.
     part.repeats = times;
-    CHECK(!pktseq_codec_extend(&same, &codec, &second, &part, 2, NULL, &err));
+    CHECK(!pktseq_codec_extend(&same, &e.codec, &e.second, &part, 2, NULL, &err));
     CHECK(same.field[1].category_count == 4 && !strcmp(same.field[1].category[3], "D"));
     pktseq_codec_free(&same);
-    CHECK(!pktseq_codec_fit(&same, &second, &part, NULL, &err));
+    CHECK(!pktseq_codec_fit(&same, &e.second, &part, NULL, &err));
     CHECK(same.field[1].category_count == 1 && !strcmp(same.field[1].category[0], "D"));
     CHECK(same.field[0].mean == 5 && same.field[0].sd == 0);
     pktseq_codec_free(&same);
+    extension_free(&e);
+}
 
-    // What reads for a codec again: its fields and its rule, or the default one.
-    part = pktseq_codec_schema(&codec);
-    CHECK(part.field == codec.field && part.field_count == 4 && !part.keep_count);
-    CHECK(part.rule.kind == PKTSEQ_RULE_REFERENCE && part.rule.min_length == 4);
-    codec.rule = pktseq_rule_connection();
-    CHECK(pktseq_codec_schema(&codec).rule.kind == PKTSEQ_RULE_CONNECTION);
-    CHECK(!pktseq_codec_schema(NULL).field && pktseq_codec_schema(NULL).rule.min_length == 4);
-    part = schema;
-
-    CHECK(pktseq_codec_extend(NULL, &codec, &second, &schema, 1, NULL, &err) ==
+static void test_extend_misuse(void) {
+    extension e;
+    pktseq_schema part;
+    pktseq_table lacking;
+    pktseq_codec same;
+    extension_make(&e);
+    CHECK(pktseq_codec_extend(NULL, &e.codec, &e.second, &e.schema, 1, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, &schema, 0, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &e.codec, &e.second, &e.schema, 0, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
+    CHECK(pktseq_codec_extend(&same, &e.codec, &e.second, NULL, 1, NULL, &err) ==
+          PKTSEQ_ERROR_ARGUMENT);
+    part = e.schema;
     part.hold_out = 1;
-    CHECK(pktseq_codec_extend(&same, &codec, &second, &part, 1, NULL, &err) ==
+    CHECK(pktseq_codec_extend(&same, &e.codec, &e.second, &part, 1, NULL, &err) ==
           PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_codec_extend(&same, &codec, &second, NULL, 1, NULL, &err) ==
-          PKTSEQ_ERROR_ARGUMENT);
-    without = schema;
-    without.field_count = 1;
-    lacking = parse(more, &without);
-    CHECK(pktseq_codec_extend(&same, &codec, &lacking, &schema, 1, NULL, &err) ==
+    part = schema_of(e.field, 1);
+    lacking = parse(more_traffic, &part);
+    CHECK(pktseq_codec_extend(&same, &e.codec, &lacking, &e.schema, 1, NULL, &err) ==
           PKTSEQ_ERROR_MISMATCH);
     CHECK_THAT(strstr(err.text, "protocol") && !same.field, "%s", err.text);
     pktseq_table_free(&lacking);
-    pktseq_table_free(&first);
-    pktseq_table_free(&second);
-    pktseq_codec_free(&codec);
-    pktseq_codec_free(&extended);
+    extension_free(&e);
+}
+
+// What reads files for a codec: its fields and its rule, or the default one.
+static void test_schema_of_codec(void) {
+    extension e;
+    pktseq_schema schema;
+    extension_make(&e);
+    schema = pktseq_codec_schema(&e.codec);
+    CHECK(schema.field == e.codec.field && schema.field_count == 4 && !schema.keep_count);
+    CHECK(schema.rule.kind == PKTSEQ_RULE_REFERENCE && schema.rule.min_length == 4);
+    e.codec.rule = pktseq_rule_connection();
+    CHECK(pktseq_codec_schema(&e.codec).rule.kind == PKTSEQ_RULE_CONNECTION);
+    CHECK(!pktseq_codec_schema(NULL).field && pktseq_codec_schema(NULL).rule.min_length == 4);
+    extension_free(&e);
 }
 
 int main(void) {
@@ -1340,6 +1378,8 @@ int main(void) {
     test_zscore();
     test_since();
     test_constant();
+    test_constant_elsewhere();
+    test_spread();
     test_ports();
     test_onehot();
     test_log();
@@ -1364,5 +1404,8 @@ int main(void) {
     test_limits();
     test_same();
     test_extend();
+    test_extend_part();
+    test_extend_misuse();
+    test_schema_of_codec();
     return check_end("test_codec");
 }

@@ -906,57 +906,60 @@ static void test_free_and_plain(void) {
           pktseq_train_config_default().iterations);
 }
 
-// Sizes of nothing, sizes of everything, numbers that are none.
-static void test_sizes(void) {
-    static scene s;
-    const size_t all = SIZE_MAX;
-    char name[8];
-    size_t i = 0;
-    pktseq_config config;
-    pktseq_tensor tensor;
-    pktseq_pair pair;
-    if (!scene_make(&s)) return;
-#define OUT(n, type) ((type *)(void *)s.out[n].bytes)
+#define OUT(n, type) ((type *)(void *)s->out[n].bytes)
 #define FAILS(call) \
     do { \
         pktseq_status status = (call); \
         CHECK_THAT(status > PKTSEQ_STOPPED && status <= PKTSEQ_ERROR_DIVERGED, "status %d", \
                    (int)status); \
     } while (0)
-    FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s.how.schema, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 0, all, PKTSEQ_FORM_DENSE, s.reals, NULL,
+
+// Rows, features and pairs beyond what is there.
+static void test_codec_sizes(scene *s) {
+    const size_t all = SIZE_MAX;
+    char name[8];
+    pktseq_pair pair;
+    FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s->how.schema, NULL, NULL));
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 0, all, PKTSEQ_FORM_DENSE, s->reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 1, PKTSEQ_FORM_DENSE, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 1, PKTSEQ_FORM_DENSE, s->reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, PKTSEQ_FORM_DENSE, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 2, PKTSEQ_FORM_DENSE, s->reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all, PKTSEQ_FORM_DENSE, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 2, all, PKTSEQ_FORM_DENSE, s->reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, s.w.table.rows, 1, PKTSEQ_FORM_DENSE, s.reals,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, s->w.table.rows, 1, PKTSEQ_FORM_DENSE, s->reals,
                               NULL, NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, all, 2, PKTSEQ_FORM_CONTEXT, s.reals, NULL,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 2, PKTSEQ_FORM_CONTEXT, s->reals, NULL,
                               NULL));
-    FAILS(pktseq_codec_encode(&s.w.codec, &s.w.table, 2, all - 1, PKTSEQ_FORM_CONTEXT, s.reals,
+    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 2, all - 1, PKTSEQ_FORM_CONTEXT, s->reals,
                               NULL, NULL));
-    FAILS(pktseq_codec_feature_name(&s.w.codec, 0, name, 0));
-    FAILS(pktseq_codec_feature_name(&s.w.codec, all, name, sizeof name));
-    FAILS(pktseq_codec_feature_name(&s.w.codec, s.w.codec.features + s.w.codec.contexts, name, 8));
-    for (i = 0; i < s.w.codec.features; ++i) {
+    FAILS(pktseq_codec_feature_name(&s->w.codec, 0, name, 0));
+    FAILS(pktseq_codec_feature_name(&s->w.codec, all, name, sizeof name));
+    FAILS(pktseq_codec_feature_name(&s->w.codec, s->w.codec.features + s->w.codec.contexts, name, 8));
+    for (size_t i = 0; i < s->w.codec.features; ++i) {
         memset(name, 0x5a, sizeof name);
-        CHECK(!pktseq_codec_feature_name(&s.w.codec, i, name, 1) && !name[0] &&
+        CHECK(!pktseq_codec_feature_name(&s->w.codec, i, name, 1) && !name[0] &&
               name[1] == 0x5a);
     }
     for (int kind = 0; kind < 5; ++kind)
-        FAILS(pktseq_dataset_wrap(OUT(1, pktseq_dataset), s.reals,
-                                  kind == 0 ? 0 : kind == 3 ? all : 2, s.reals,
-                                  kind == 1 ? 0 : kind == 4 ? all / 2 : 2, s.start,
-                                  kind == 2 ? 0 : 2, kind < 3 ? &s.how.dataset : NULL, NULL, NULL));
-    pair = pktseq_dataset_pair(&s.w.dataset, all);
+        FAILS(pktseq_dataset_wrap(OUT(1, pktseq_dataset), s->reals,
+                                  kind == 0 ? 0 : kind == 3 ? all : 2, s->reals,
+                                  kind == 1 ? 0 : kind == 4 ? all / 2 : 2, s->start,
+                                  kind == 2 ? 0 : 2, kind < 3 ? &s->how.dataset : NULL, NULL, NULL));
+    pair = pktseq_dataset_pair(&s->w.dataset, all);
     CHECK(is_zero(&pair, sizeof pair));
-    pair = pktseq_dataset_pair(&s.w.dataset, s.w.dataset.pairs);
+    pair = pktseq_dataset_pair(&s->w.dataset, s->w.dataset.pairs);
     CHECK(is_zero(&pair, sizeof pair));
+}
+
+// Networks of no size, or of one that cannot be counted.
+static void test_model_sizes(scene *s) {
+    const size_t all = SIZE_MAX;
+    pktseq_config config;
+    pktseq_tensor tensor;
     for (int kind = 0; kind < 9; ++kind) {
-        config = s.model;
+        config = s->model;
         config.groups = 0;
         config.group = NULL;
         if (kind / 3 == 0) config.in = kind == 0 ? 0 : kind == 1 ? all : all / 6;
@@ -967,72 +970,94 @@ static void test_sizes(void) {
         FAILS(pktseq_work_init(OUT(3, pktseq_work), &config, 1, 1, 1, NULL, NULL));
         CHECK(is_zero(OUT(3, pktseq_work), sizeof(pktseq_work)));
     }
-    config = s.model;
+    config = s->model;
     config.inputs = all;
     FAILS(pktseq_work_init(OUT(3, pktseq_work), &config, 1, 1, 1, NULL, NULL));
     config.inputs = all / 2;
     FAILS(pktseq_work_init(OUT(3, pktseq_work), &config, 2, all / 2 + 2, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, 0, 1, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, 1, 0, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, all, 1, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, 1, all, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, all / 2, all / 2, 1, NULL, NULL));
-    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s.model, 1, 1, -1, NULL, NULL));
-    FAILS(pktseq_model_tensor(&s.w.model, PKTSEQ_TENSOR_COUNT, &tensor));
-    FAILS(pktseq_model_tensor(&s.w.model, all, &tensor));
-    CHECK(!pktseq_work_output(&s.w.work, all, 0) && !pktseq_work_output(&s.w.work, 0, all) &&
-          !pktseq_work_output(&s.w.work, 1, 0) && !pktseq_work_encoded(&s.w.work, all) &&
-          !pktseq_work_encoded(&s.w.work, 1));
-    FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, 0, NULL));
-    FAILS(pktseq_forward(&s.w.model, &s.w.work, &s.pair, all, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, 0, 1, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, 1, 0, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, all, 1, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, 1, all, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, all / 2, all / 2, 1, NULL, NULL));
+    FAILS(pktseq_work_init(OUT(3, pktseq_work), &s->model, 1, 1, -1, NULL, NULL));
+    FAILS(pktseq_model_tensor(&s->w.model, PKTSEQ_TENSOR_COUNT, &tensor));
+    FAILS(pktseq_model_tensor(&s->w.model, all, &tensor));
+    CHECK(!pktseq_work_output(&s->w.work, all, 0) && !pktseq_work_output(&s->w.work, 0, all) &&
+          !pktseq_work_output(&s->w.work, 1, 0) && !pktseq_work_encoded(&s->w.work, all) &&
+          !pktseq_work_encoded(&s->w.work, 1));
+}
+
+// Numbers of pairs, packets, scores and shares that are not there.
+static void test_counts(scene *s) {
+    const size_t all = SIZE_MAX;
+    FAILS(pktseq_forward(&s->w.model, &s->w.work, &s->pair, 0, NULL));
+    FAILS(pktseq_forward(&s->w.model, &s->w.work, &s->pair, all, NULL));
     for (int kind = 0; kind < 4; ++kind) {
         static const double bad[] = {0, -1, (double)NAN, -(double)INFINITY};
-        FAILS(pktseq_clip_grad_norm(&s.w.work, bad[kind], s.values));
-        if (kind) FAILS(pktseq_quantile(s.values, 8, bad[kind], s.values, NULL, NULL));
+        FAILS(pktseq_clip_grad_norm(&s->w.work, bad[kind], s->values));
+        if (kind) FAILS(pktseq_quantile(s->values, 8, bad[kind], s->values, NULL, NULL));
     }
-    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 0, s.reals));
-    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, all, s.reals));
-    FAILS(pktseq_rollout(&s.w.model, &s.w.work, &s.pair, 9, s.reals));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all, &s.how.detector, NULL,
+    FAILS(pktseq_rollout(&s->w.model, &s->w.work, &s->pair, 0, s->reals));
+    FAILS(pktseq_rollout(&s->w.model, &s->w.work, &s->pair, all, s->reals));
+    FAILS(pktseq_rollout(&s->w.model, &s->w.work, &s->pair, 9, s->reals));
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s->w.model, all, &s->how.detector, NULL,
                                NULL));
-    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s.w.model, all / 2 + 1, &s.how.detector,
+    FAILS(pktseq_detector_init(OUT(4, pktseq_detector), &s->w.model, all / 2 + 1, &s->how.detector,
                                NULL,
                                NULL));
-    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, 0, s.values));
-    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &s.pair, all, s.values));
-    FAILS(pktseq_quantile(s.values, 0, 0.5, s.values, NULL, NULL));
-    FAILS(pktseq_quantile(s.values, 8, 1.5, s.values, NULL, NULL));
-    FAILS(pktseq_evaluate(s.values, s.marks, 0, OUT(5, pktseq_evaluation), NULL, NULL));
+    FAILS(pktseq_detector_score(&s->w.detector, &s->w.model, &s->w.work, &s->pair, 0, s->values));
+    FAILS(pktseq_detector_score(&s->w.detector, &s->w.model, &s->w.work, &s->pair, all, s->values));
+    FAILS(pktseq_quantile(s->values, 0, 0.5, s->values, NULL, NULL));
+    FAILS(pktseq_quantile(s->values, 8, 1.5, s->values, NULL, NULL));
+    FAILS(pktseq_evaluate(s->values, s->marks, 0, OUT(5, pktseq_evaluation), NULL, NULL));
     FAILS(pktseq_load_mem(OUT(2, pktseq_model), NULL, NULL, NULL, NULL, 0, NULL, NULL));
     FAILS(pktseq_file_write("", world_csv, 1, NULL, NULL));
     FAILS(pktseq_file_read(OUT(6, pktseq_buffer), "", NULL, NULL, NULL));
-    // A backward twice, or one after a forward that failed or had no target.
-    CHECK(!pktseq_backward(&s.w.model, &s.w.work));
-    FAILS(pktseq_backward(&s.w.model, &s.w.work));
-    pair = s.pair;
-    pair.target = NULL;
-    CHECK(!pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
-    FAILS(pktseq_backward(&s.w.model, &s.w.work));
-    FAILS(pktseq_score(&s.w.model, &s.w.work, &pair, s.values));
-    FAILS(pktseq_detector_score(&s.w.detector, &s.w.model, &s.w.work, &pair, 1, s.values));
-    pair.targets = 0;
-    FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
-    pair.targets = all;
-    FAILS(pktseq_forward(&s.w.model, &s.w.work, &pair, 1, NULL));
-    // What a stream borrows is gone.
-    pktseq_model_free(&s.w.model);
-    FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
-    FAILS(pktseq_stream_score(&s.w.stream, s.values));
-    pktseq_stream_reset(&s.w.stream);
-    pktseq_detector_free(&s.w.detector);
-    FAILS(pktseq_stream_push(&s.w.stream, s.reals, s.reals, s.reals));
-    FAILS(pktseq_stream_score(&s.w.stream, s.values));
-    scene_free(&s);
-#undef FAILS
-#undef OUT
 }
 
-// ./test_hostile 20: a twentieth of the damage, for machines that are only imitated.
+// A backward twice, or one after a forward that failed or had no target.
+static void test_backward_twice(scene *s) {
+    pktseq_pair pair = s->pair;
+    CHECK(!pktseq_backward(&s->w.model, &s->w.work));
+    FAILS(pktseq_backward(&s->w.model, &s->w.work));
+    pair.target = NULL;
+    CHECK(!pktseq_forward(&s->w.model, &s->w.work, &pair, 1, NULL));
+    FAILS(pktseq_backward(&s->w.model, &s->w.work));
+    FAILS(pktseq_score(&s->w.model, &s->w.work, &pair, s->values));
+    FAILS(pktseq_detector_score(&s->w.detector, &s->w.model, &s->w.work, &pair, 1, s->values));
+    pair.targets = 0;
+    FAILS(pktseq_forward(&s->w.model, &s->w.work, &pair, 1, NULL));
+    pair.targets = SIZE_MAX;
+    FAILS(pktseq_forward(&s->w.model, &s->w.work, &pair, 1, NULL));
+}
+
+// What a stream borrows is gone.
+static void test_stream_alone(scene *s) {
+    pktseq_model_free(&s->w.model);
+    FAILS(pktseq_stream_push(&s->w.stream, s->reals, s->reals, s->reals));
+    FAILS(pktseq_stream_score(&s->w.stream, s->values));
+    pktseq_stream_reset(&s->w.stream);
+    pktseq_detector_free(&s->w.detector);
+    FAILS(pktseq_stream_push(&s->w.stream, s->reals, s->reals, s->reals));
+    FAILS(pktseq_stream_score(&s->w.stream, s->values));
+}
+#undef FAILS
+#undef OUT
+
+// Numbers that are far too large or too small, in every place that takes one; then what is called in
+// the wrong order.
+static void test_sizes(void) {
+    static scene s;
+    if (!scene_make(&s)) return;
+    test_codec_sizes(&s);
+    test_model_sizes(&s);
+    test_counts(&s);
+    test_backward_twice(&s);
+    test_stream_alone(&s);
+    scene_free(&s);
+}
+
 int main(void) {
     one_thread(1);
     test_odd_csv();
