@@ -15318,7 +15318,7 @@ static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched
 
 // Returns 1 if a sequence that has raised an alarm may count as normal, see pktseq_watcher_options.
 // If none ever did, the threshold could only fall; if all did, an attacker could raise it. Measured
-// in tests/test_tracker.c: 1,000 alarms of one source move it less than 30 %, and a change of 50
+// in tests/test_watch.c: 1,000 alarms of one source move it less than 30 %, and a change of 50
 // sources is followed within 6,000 sequences.
 static int pktseqi_adapt_takes(const pktseq_watcher *w, const pktseqi_ended *ended) {
     const pktseqi_watching *state = w->state;

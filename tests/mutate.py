@@ -51,7 +51,7 @@ TESTS = {
     'optimizer': 'step train likelihood',
     'train': 'train likelihood checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
     'detector': 'score checkpoint', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
-    'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'tracker short live',
+    'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'watch short live',
     'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'load',
     'load': 'load checkpoint score', 'files': 'files faults',
     'short': 'short',

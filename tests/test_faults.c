@@ -1055,7 +1055,7 @@ static const char *const needs_none[] = {
     "pktseq_packet_decode", "pktseq_address_text", "pktseq_capture_magic",
     "pktseq_capture_init", "pktseq_capture_next",  // both: see test_capture
     "pktseq_tracker_push", "pktseq_tracker_tick", "pktseq_token_text",
-    "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_tracker
+    "pktseq_watcher_push", "pktseq_watcher_tick",  // both push: see test_watch
     "pktseq_guard_tick", "pktseq_guard_free",     // see test_short
     "pktseq_recipe_default", "pktseq_recipe_recommended", "pktseq_recipe_iterations",
     "pktseq_recipe_from_model", "pktseq_table_describe",  // see test_short, too
