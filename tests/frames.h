@@ -751,8 +751,8 @@ static inline void pcapng_all(bytes *b) {
             while (links[l] != f->link_type) ++l;
             units = units_of(i, per_second[l % 5]);
             f->want.time = l % 5 == 4 ? (double)seconds + (double)units / 1048576
-                                      : time_of(seconds + (uint64_t)(l % 5 == 3 ? 1000000000 : 0), units,
-                                                digits[l % 5]);
+                                      : time_of((uint64_t)seconds + (l % 5 == 3 ? 1000000000u : 0),
+                                                units, digits[l % 5]);
             if (l == 0 && i % 5 == 0) f->want.time = before;
             if (l == 0 && i % 5 < 2)
                 old_or_simple(b, i % 5 == 1, (uint64_t)seconds * per_second[0] + units, data,
