@@ -4048,9 +4048,9 @@ static const unsigned char *pktseqi_capture_at(const pktseq_capture *c) {
 }
 
 // Reads until (bytes), at most the window's, are available from capture_at on. Returns PKTSEQ_END,
-// here and below, if the stream ends before. The rest of the window moves to its
-// beginning; each read fills all of it, but a source that returns less (a pipe, a live capture) is
-// read no more often than needed.
+// here and below, if the stream ends before. The rest of the window moves to its beginning; each
+// read may fill all of it, but a source that returns less (a pipe, a live capture) is read no more
+// often than needed.
 static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktseq_error *err) {
     pktseqi_capturing *s = c->state;
     int failed = 0;
@@ -4072,13 +4072,14 @@ static pktseq_status pktseqi_capture_need(pktseq_capture *c, size_t bytes, pktse
 // Skips (bytes), also more than the window has: a block of 4 GB is read through it, since a pipe
 // cannot seek.
 static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktseq_error *err) {
+    pktseqi_capturing *s = c->state;
     pktseq_status status = PKTSEQ_OK;
-    while (!status && bytes > c->state->size - c->state->at) {
-        bytes -= c->state->size - c->state->at;
-        c->state->at = c->state->size;
+    while (!status && bytes > s->size - s->at) {
+        bytes -= s->size - s->at;
+        s->at = s->size;
         status = pktseqi_capture_need(c, 1, err);
     }
-    if (!status) c->state->at += bytes;
+    if (!status) s->at += bytes;
     if (status == PKTSEQ_END) c->counts.incomplete = 1;
     return status;
 }
@@ -4322,15 +4323,16 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
 // Finds out the format by the first bytes; a pcapng's first section is read like any other. The
 // error for another format names it where its first bytes tell.
 static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) {
+    const pktseqi_capturing *s = c->state;
     pktseq_status status = pktseqi_capture_need(c, 12, err);
+    const char *what;
     if (status && status != PKTSEQ_END) return status;
-    if (!pktseq_capture_magic(c->state->window, c->state->size)) {
-        const char *what = pktseqi_sniff(c->state->window, c->state->size);
-        if (!what) what = c->state->size ? "something else, expected a pcap or pcapng capture"
-                                  : "nothing, expected a pcap or pcapng capture";
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
-    }
-    return c->state->window[0] == 0x0a ? PKTSEQ_OK : pktseqi_capture_header(c, err);
+    if (pktseq_capture_magic(s->window, s->size))
+        return s->window[0] == 0x0a ? PKTSEQ_OK : pktseqi_capture_header(c, err);
+    what = pktseqi_sniff(s->window, s->size);
+    if (what) return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s", what);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found %s, expected a pcap or pcapng capture",
+                         s->size ? "something else" : "nothing");
 }
 
 // ---- frame by frame
@@ -4339,23 +4341,26 @@ static pktseq_status pktseqi_capture_open(pktseq_capture *c, pktseq_error *err) 
 // record after its frame are skipped only by that call, so as not to wait for a live source.
 static pktseq_status pktseqi_capture_advance(pktseq_capture *c, pktseqi_record *record,
                                              pktseq_error *err) {
-    size_t rest = c->state->rest;
+    pktseqi_capturing *s = c->state;
+    size_t rest = s->rest;
     pktseq_status status;
     memset(record, 0, sizeof *record);
-    c->state->rest = c->captured = 0;
+    s->rest = c->captured = 0;
     status = rest ? pktseqi_capture_skip(c, rest, err) : PKTSEQ_OK;
-    if (!status) status = c->state->record_header ? pktseqi_capture_pcap(c, record, err)
-                                                  : pktseqi_capture_block(c, record, err);
+    if (!status) status = s->record_header ? pktseqi_capture_pcap(c, record, err)
+                                           : pktseqi_capture_block(c, record, err);
+    // The window would hold a larger frame only in part.
     if (!status && record->captured > PKTSEQI_MAX_FRAME)
         return pktseqi_capture_damaged(c, "a frame of more than 262144 bytes", err);
     if (!status) status = pktseqi_capture_need(c, record->header + record->captured, err);
-    if (status == PKTSEQ_END && c->state->size > c->state->at) c->counts.incomplete = 1;
+    // A stream that ends between records is complete, one that ends within a record is not.
+    if (status == PKTSEQ_END && s->size > s->at) c->counts.incomplete = 1;
     if (status) return status;
     c->frame = pktseqi_capture_at(c) + record->header;
     c->captured = record->captured;
-    c->state->at += record->header + record->captured;
-    c->state->rest = record->block - record->header - record->captured;
-    c->state->bytes += record->block;
+    s->at += record->header + record->captured;
+    s->rest = record->block - record->header - record->captured;
+    s->bytes += record->block;
     ++c->counts.frames;
     return PKTSEQ_OK;
 }
@@ -4370,7 +4375,7 @@ static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *recor
     pktseq_status status;
     if (record->timed)
         c->state->time = pktseqi_time(from->offset + (int64_t)record->seconds, record->units,
-                               from->per_second);
+                                      from->per_second);
     c->link_type = from->link_type;
     status = pktseq_packet_decode(packet, c->frame, c->captured, record->length, c->link_type,
                                   c->state->time);
@@ -4379,6 +4384,7 @@ static int pktseqi_capture_decode(pktseq_capture *c, const pktseqi_record *recor
     counts->cut_off += (packet->notes & PKTSEQ_NOTE_CUT_OFF) != 0;
     if (status != PKTSEQ_OK) return 0;
     ++counts->packets;
+    // Most packets have no other note.
     if (!(packet->notes & ~(unsigned)PKTSEQ_NOTE_BY_PORT)) return 1;
     counts->fragments += (packet->notes & PKTSEQ_NOTE_FRAGMENT) != 0;
     counts->no_ports += (packet->notes & PKTSEQ_NOTE_NO_PORTS) != 0;
@@ -4394,6 +4400,7 @@ PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_pac
         return pktseqi_bad_argument(err, "capture or packet is NULL, or the capture is not open");
     do {
         status = pktseqi_capture_advance(capture, &record, err);
+        // Packets were expected, and there may have been some: the caller should know.
         if (status == PKTSEQ_END && capture->counts.unknown &&
             capture->counts.unknown == capture->counts.frames)
             return pktseqi_capture_unknown(capture->link_type, err);
@@ -4414,6 +4421,7 @@ PKTSEQ_DEF pktseq_status pktseq_capture_init(pktseq_capture *capture, pktseq_rea
     capture->state = (pktseqi_capturing *)pktseqi_alloc(&capture->allocator, 1,
                                                         sizeof *capture->state);
     if (!capture->state) return pktseqi_no_memory(err);
+    // All but the window: pages of it that a short file does not reach are never touched.
     memset(capture->state, 0, offsetof(pktseqi_capturing, window));
     capture->state->read_fn = read_fn;
     capture->state->user_data = user_data;
