@@ -716,8 +716,8 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label);
 // even if they counted packets that are removed.
 //   table      start, rows, sequences, source_row, columns and counts.attacks change
 //   keep       (sequences) 0 removes a sequence
-//   fails with ARGUMENT (NULL, an empty table), DATA (no sequence is kept); the table is then
-//              unchanged.       Not for one table from two threads.
+//   fails with ARGUMENT (NULL, an empty table), MEMORY, DATA (no sequence is kept); the table is
+//              then unchanged.       Not for one table from two threads.
 PKTSEQ_DEF pktseq_status pktseq_table_select(pktseq_table *table, const unsigned char *keep,
                                              pktseq_error *err);
 
@@ -796,7 +796,8 @@ PKTSEQ_DEF pktseq_status pktseq_tracker_init(pktseq_tracker *tracker, const pkts
                                              pktseq_error *err);
 
 // Processes the next packet.
-//   fails with ARGUMENT (NULL, a time that is not finite), MEMORY; the tracker is then unchanged.
+//   fails with ARGUMENT (NULL, also as packet->protocol; a time that is not finite), MEMORY; the
+//              tracker is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_tracker_push(pktseq_tracker *tracker, const pktseq_packet *packet,
                                              pktseq_tracked *tracked);
 
@@ -1713,7 +1714,7 @@ PKTSEQ_DEF pktseq_status pktseq_watcher_init(pktseq_watcher *watcher, const pkts
                                              pktseq_error *err);
 
 // Processes the next packet; alarms are raised before it returns.
-//   fails with ARGUMENT, MEMORY; the watcher is then unchanged.
+//   fails as pktseq_tracker_push does; the watcher is then unchanged.
 PKTSEQ_DEF pktseq_status pktseq_watcher_push(pktseq_watcher *watcher, const pktseq_packet *packet);
 
 // Ends the sequences that are over at a time, which may be infinite: see pktseq_tracker_tick.
@@ -1859,7 +1860,7 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset);
 
 // Prepares everything that pktseq_train needs from a table that was read with recipe->schema.
-//   table      sequences with labelled attacks are removed
+//   table      sequences with labelled attacks are removed, also if a later step fails
 //   known, trained  NULL: weights are drawn from train.seed. Or codec and model of an earlier run,
 //              to continue on new traffic: pktseq_codec_extend adds the categories that occur at
 //              least twice, pktseq_model_grow adds room for them, and nothing is drawn. Calibrate
@@ -1970,8 +1971,8 @@ PKTSEQ_DEF pktseq_status pktseq_guard_dataset(const pktseq_guard *guard, const p
 // Processes the next packet of live traffic, see pktseq_watcher; alarms go to options.alarm_fn.
 //   packet     NULL: only prepares for the first packet, to find out early whether this model can
 //              watch packets
-//   fails with ARGUMENT (an empty guard, a time that is not finite), and as pktseq_watcher_init and
-//              _push do; the guard remains usable.
+//   fails with ARGUMENT (an empty guard), and as pktseq_watcher_init and _push do; the guard
+//              remains usable.
 PKTSEQ_DEF pktseq_status pktseq_guard_watch(pktseq_guard *guard, const pktseq_packet *packet,
                                             pktseq_error *err);
 
