@@ -10629,6 +10629,7 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
 #else
 #error "pktseq.h: an instruction set without its macros"
 #endif
+#ifndef PKTSEQI_REGISTERS  // what follows is the same text for all
 #ifdef PKTSEQI_MM  // x86 has the same functions for each width
 #define PKTSEQI_LOAD(p) PKTSEQI_MM(loadu_ps)(p)
 #define PKTSEQI_STORE(p, a) PKTSEQI_MM(storeu_ps)(p, a)
@@ -10641,12 +10642,14 @@ static PKTSEQI_TARGET void PKTSEQI_K(sigmoid)(pktseq_real *v, size_t n) {
                                           PKTSEQI_MM(set1_epi32)(127 << 23)))
 #endif
 #define PKTSEQI_REGISTERS (16 / PKTSEQI_LANES)  // that make 16 lanes
+#define PKTSEQI_SUMS (PKTSEQI_SQUARE * PKTSEQI_SQUARE)  // that the matmul computes at a time
 
 // Goes through `count` numbers, a register at a time; GET and PUT load and store those of p. At the
 // end of the array they leave the lanes past it out.
 #define PKTSEQI_EACH(count) for (size_t i = 0, end = count; i < end; i += PKTSEQI_LANES)
 #define PKTSEQI_GET(p) PKTSEQI_K(load)((p) + i, end - i)
 #define PKTSEQI_PUT(p, v) PKTSEQI_K(store)((p) + i, v, end - i)
+#endif
 
 #if PKTSEQI_ISA == 256
 // Returns eight lanes, the first n < 8 of them all ones: a window on 8 ones and 8 zeros.
@@ -10674,7 +10677,8 @@ PKTSEQI_INLINE PKTSEQI_V PKTSEQI_K(load)(const float *p, size_t n) {
 #endif
 }
 
-// Stores the first n lanes (LANES or more: all). Nothing after them is written.
+// Stores the first n lanes (LANES or more: all). Nothing after them is written, since the numbers
+// there may belong to another thread.
 PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 #if PKTSEQI_ISA == 512
     _mm512_mask_storeu_ps(p, (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu), v);
@@ -10697,8 +10701,7 @@ PKTSEQI_INLINE void PKTSEQI_K(store)(float *p, PKTSEQI_V v, size_t n) {
 // across lanes, but has another order of sums and so other bits. Measured with AVX-512, data in the
 // caches: 88 % of the multiply-add peak at 281 columns (25 inputs and 256 units), 73 % at 64.
 //
-// A sum of the matmul is 16 lanes in REGISTERS registers; SUMS of them are computed at a time.
-#define PKTSEQI_SUMS (PKTSEQI_SQUARE * PKTSEQI_SQUARE)
+// A sum of the matmul: 16 lanes in REGISTERS registers.
 typedef struct PKTSEQI_K(sum16) {
     PKTSEQI_V r[PKTSEQI_REGISTERS];
 } PKTSEQI_K(sum16);
@@ -10710,6 +10713,7 @@ typedef struct PKTSEQI_K(sum16) {
 // their execution units, but shuffle in one or two.)
 #define PKTSEQI_FOLD(stay, a, b, moved) \
     (_mm512_mask_blend_ps((__mmask16)(stay), a, b) + (moved))
+// The bits of a blend's mask say which lanes are b's:
 //   v0 .. v15   16 lanes each
 //   halves      v0 and v8 share a vector, 8 lanes each; v1 and v9; ..      8 vectors
 //   quarters    v0 v4 v8 v12 share one, 4 lanes each; ..                   4 vectors, q[0] .. q[3]
@@ -10794,6 +10798,7 @@ PKTSEQI_INLINE void PKTSEQI_K(matmul_block)(const pktseqi_product *product, int 
     const float *w[PKTSEQI_SUMS], *x[PKTSEQI_SQUARE];
     float result[PKTSEQI_SUMS];
     PKTSEQI_K(sum16) sum[PKTSEQI_SUMS];
+    // fit: how many of the R rows exist
     size_t fit = whole || rows - row >= (size_t)R ? (size_t)R : rows - row;
     PKTSEQI_UNROLL for (int i = 0; i < PKTSEQI_SUMS; ++i)
         PKTSEQI_UNROLL for (int k = 0; k < PKTSEQI_REGISTERS; ++k) sum[i].r[k] = PKTSEQI_SET(0);
@@ -10856,6 +10861,7 @@ PKTSEQI_INLINE void PKTSEQI_K(rank_block)(const float *a, size_t as, size_t at,
                                           size_t slots, const int S, size_t cols, const int C,
                                           const int whole, float scale, int overwrite, float *out,
                                           size_t out_stride) {
+    // part: how many numbers of a register exist; slot: where a slot begins in a
     PKTSEQI_V sum[16], x[4];
     size_t part[4], slot[4];
     PKTSEQI_UNROLL for (int s = 0; s < S; ++s) slot[s] = (size_t)s < slots ? (size_t)s * as : 0;
@@ -11061,23 +11067,11 @@ static PKTSEQI_TARGET float PKTSEQI_K(exp)(float *v, size_t n, float max) {
     return pktseqi_sum_lanes(lane);
 }
 
-#undef PKTSEQI_EACH
-#undef PKTSEQI_GET
-#undef PKTSEQI_PUT
 #undef PKTSEQI_V
 #undef PKTSEQI_LANES
-#undef PKTSEQI_REGISTERS
 #undef PKTSEQI_SQUARE
 #undef PKTSEQI_WIDE
 #undef PKTSEQI_TAIL
-#undef PKTSEQI_SUMS
-#undef PKTSEQI_LOAD
-#undef PKTSEQI_STORE
-#undef PKTSEQI_SET
-#undef PKTSEQI_FMA
-#undef PKTSEQI_MIN
-#undef PKTSEQI_MAX
-#undef PKTSEQI_POWER
 #undef PKTSEQI_MM
 #undef PKTSEQI_BITS
 #undef PKTSEQI_REAL_OF
@@ -11193,6 +11187,8 @@ static pktseq_status pktseqi_model_groups(pktseq_model *model, pktseq_error *err
     model->owned_group = (pktseq_group *)pktseqi_alloc_zeroed(&model->allocator, groups,
                                                               sizeof *model->owned_group);
     if (!model->owned_group) return pktseqi_no_memory(err);
+    // next: the first output that no group has covered yet. A kind may be any number, since it
+    // comes from the caller, and an enum may be signed.
     for (size_t g = 0; g < groups; ++g) {
         pktseq_group *group = &model->owned_group[g];
         group->first = g;
@@ -11370,7 +11366,7 @@ PKTSEQ_DEF void pktseq_model_free(pktseq_model *model) {
     memset(model, 0, sizeof *model);
 }
 
-// Returns 1 if the pair has a target.
+// Returns 1 if the pair has a target. A pair without one can be forecast, but has no loss.
 static int pktseqi_has_target(const pktseq_pair *pair) {
     return pair->packing ? pair->packed_target != NULL : pair->target != NULL;
 }
@@ -11387,7 +11383,8 @@ static int pktseqi_packing_fits(const pktseq_packing *p, const pktseq_config *co
     return 1;
 }
 
-// Checks that a pair fits a model of this config and has no NULL where memory is needed.
+// Checks that a pair fits a model of this config. Fails with ARGUMENT where memory is missing, with
+// MISMATCH where the pair is one for another model.
 //   known   1: the target is needed, too
 static pktseq_status pktseqi_pair_check(const pktseq_config *config, const pktseq_pair *pair,
                                         int known) {
@@ -11422,7 +11419,8 @@ static void pktseqi_pair_read(const pktseq_config *config, const pktseq_pair *pa
     else pktseqi_unpack_targets(pair->packing, row, to);
 }
 
-// One of the two GRUs of a model, or its gradients.
+// One of the two GRUs of a model, or its gradients: four of the ten tensors. Encoder and decoder
+// differ in D and in their weights only, so all code for a step is written once.
 typedef struct pktseqi_gru {
     pktseq_real *w_ih;  // (3H, D)
     pktseq_real *w_hh;  // (3H, H)
@@ -11794,8 +11792,9 @@ static int pktseqi_takes_entries(const pktseq_config *config) {
     return config->groups > 0 && config->groups <= config->out / 4;
 }
 
-// Lays out state, arrays and gradients for batches of work->batch sequences in a block. With block
-// NULL it only counts. Returns the bytes needed, (size_t)-1 if too many.
+// Lays out state, arrays and gradients for batches of work->batch sequences in a block. It is
+// called twice, first with block NULL to count the bytes. Returns the bytes needed, (size_t)-1 if
+// too many.
 //   forward_rows   0: for forward and backward; else for forward alone, of batches with at most
 //                  this many target packets in all
 static size_t pktseqi_work_layout(pktseq_work *work, size_t forward_rows, char *block) {
@@ -12189,8 +12188,9 @@ static void pktseqi_link(const pktseqi_kernels *kernels, const pktseq_model *mod
     }
 }
 
-// Returns the sum over O of (out - y)^2, in double and in the order of the outputs, so that float
-// and double models differ by their outputs alone.
+// Returns the sum over O of (out - y)^2: plain_loss with MSE, times O. In double and in the order
+// of the outputs, so that float and double models differ by their outputs alone. No vectors: all
+// losses of a batch take 1 % of the time of an iteration.
 static double pktseqi_squared_error(const pktseq_model *model, const pktseq_real *out,
                                     const pktseqi_truth *truth) {
     double sum = 0;
@@ -12213,6 +12213,8 @@ static double pktseqi_group_nll(const pktseq_group *group, size_t g, const pktse
     double nll = 0, y;
     size_t hot;
     out += group->first;
+    // A packed class: y is 1 at one feature, so one logarithm is enough. The sum below would add
+    // zeros and give the same bits.
     if (group->kind == PKTSEQ_GROUP_CLASS && truth->packing) {
         hot = pktseqi_truth_hot(truth, group, g);
         return hot < group->count ? pktseqi_surprisal((double)out[hot], min) : 0;
@@ -13143,7 +13145,8 @@ static pktseq_status pktseqi_train_rollback(pktseqi_run *run, const char *what,
                          training->iteration);
 }
 
-// Counts the completed iteration and its loss. Returns its events.
+// Counts the completed iteration and its loss. Returns its events. All of it depends on the number
+// of the iteration and on the training state alone, so a resumed run has the same events.
 //   milestone   out: the largest percentage that is reached in this iteration; else unchanged
 // The first iteration with at least p percent of all completed reaches milestone p.
 static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
