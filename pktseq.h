@@ -4461,25 +4461,25 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 // for PKTSEQ_FLAG by name.
 // A new column is a line of PKTSEQI_COLUMN_LIST; a capture has it if it is a member of a packet.
 
-// Kinds of cells, which decide how they are checked when they are read: the largest number of those
-// that are whole and not negative, else 0, and what an error says that it expected. 2^53 - 1 is the
-// last whole number up to which doubles have all. Of two that are asked of one column the later one
-// counts, as the stricter.
-#define PKTSEQI_CELLS(X) \
-    X(NUMBER, 0, "a finite number") \
-    X(TEXT, 0, "UTF-8 text") \
-    X(FLAG, 1, "0, 1, Set or Not set") \
-    X(PORT, 65535, "a port, a whole number from 0 to 65535") \
-    X(POSITION, 9007199254740991.0, "a whole number from 0")
+// What the cells of a column must be. Of two fields of one column the later kind counts, as the
+// stricter.
+typedef enum pktseqi_value_kind {
+    PKTSEQI_VALUE_NUMBER,
+    PKTSEQI_VALUE_TEXT,
+    PKTSEQI_VALUE_FLAG,
+    PKTSEQI_VALUE_PORT,
+    PKTSEQI_VALUE_POSITION
+} pktseqi_value_kind;
 
-#define PKTSEQI_CELL_VALUE(cell, max, expected) PKTSEQI_CELL_##cell,
-typedef enum pktseqi_cell_kind { PKTSEQI_CELLS(PKTSEQI_CELL_VALUE) } pktseqi_cell_kind;
-
-#define PKTSEQI_CELL_ROW(cell, max, expected) {max, expected},
+// The same in words, and the largest number where numbers must be whole and not negative, else 0.
+// 2^53 - 1 is the last whole number up to which doubles have all.
 static const struct {
     double max;
     const char *expected;
-} pktseqi_cells[] = {PKTSEQI_CELLS(PKTSEQI_CELL_ROW)};
+} pktseqi_value_kinds[] = {
+    {0, "a finite number"}, {0, "UTF-8 text"}, {1, "0, 1, Set or Not set"},
+    {65535, "a port, a whole number from 0 to 65535"},
+    {9007199254740991.0, "a whole number from 0"}};
 
 // The packet of a sequence whose number is subtracted; of the first packet that is its own.
 typedef enum pktseqi_minus {
@@ -4489,16 +4489,16 @@ typedef enum pktseqi_minus {
 } pktseqi_minus;
 
 typedef struct pktseqi_kind {
-    pktseqi_cell_kind cell;
+    pktseqi_value_kind value;
     pktseqi_minus minus;
-    double log;              // v becomes log(1 + log * v), and 0 if it is not positive; 0 = stays v
+    double log;              // v becomes log(1 + log * v), or 0 if it is not positive; 0: no change
     int scaled;
     pktseq_group_kind group;
 } pktseqi_kind;
 
-// In the order of pktseq_kind: name in checkpoints, which stays, so that files stay readable; then
-// the members above. Seconds are taken as microseconds, the resolution of most captures: below it
-// nothing is told apart.
+// In the order of pktseq_kind: the name in checkpoints, which cannot change, since files must stay
+// readable; then the members above. Seconds are scaled to microseconds, the resolution of most
+// captures, before the logarithm.
 #define PKTSEQI_KINDS(X) \
     X("zscore",             NUMBER, NONE,     0,   1, NUMBER) \
     X("since-previous",     NUMBER, PREVIOUS, 0,   1, NUMBER) \
@@ -4511,24 +4511,24 @@ typedef struct pktseqi_kind {
     X("log",                NUMBER, NONE,     1,   1, NUMBER) \
     X("log-since-previous", NUMBER, PREVIOUS, 1e6, 1, NUMBER)
 
-#define PKTSEQI_KIND_ROW(name, cell, minus, log, scaled, group) \
-    {PKTSEQI_CELL_##cell, PKTSEQI_MINUS_##minus, log, scaled, PKTSEQ_GROUP_##group},
+#define PKTSEQI_KIND_ROW(name, value, minus, log, scaled, group) \
+    {PKTSEQI_VALUE_##value, PKTSEQI_MINUS_##minus, log, scaled, PKTSEQ_GROUP_##group},
 static const pktseqi_kind pktseqi_kinds[] = {PKTSEQI_KINDS(PKTSEQI_KIND_ROW)};
-// An array of negative size, so an error, if a kind has no row.
+// An array of negative size, hence a compile error, if a kind has no row.
 typedef char pktseqi_every_kind_has_a_row[
     PKTSEQI_LENGTH(pktseqi_kinds) == (size_t)PKTSEQ_LOG_SINCE_PREVIOUS + 1 ? 1 : -1];
 
-#define PKTSEQI_KIND_NAME(name, cell, minus, log, scaled, group) name,
+#define PKTSEQI_KIND_NAME(name, value, minus, log, scaled, group) name,
 static const char *const pktseqi_kind_name[] = {PKTSEQI_KINDS(PKTSEQI_KIND_NAME) NULL};
 
-// Returns what is known of a field's kind, which has been checked.
+// Returns the properties of a field's kind, which has been checked.
 static const pktseqi_kind *pktseqi_kind_of(const pktseq_field *field) {
     return &pktseqi_kinds[field->kind];
 }
 
 // Returns 1 for a field of texts, which become categories.
 static int pktseqi_field_texts(const pktseq_field *field) {
-    return pktseqi_kind_of(field)->cell == PKTSEQI_CELL_TEXT;
+    return pktseqi_kind_of(field)->value == PKTSEQI_VALUE_TEXT;
 }
 
 // Returns 1 for a field whose features are one of several classes.
@@ -4538,7 +4538,7 @@ static int pktseqi_field_is_class(const pktseq_field *field) {
 
 PKTSEQI_COLD
 
-// Sets of columns, as bits of the first 32 of them: all that packets are made of come before that.
+// Sets of columns, as bits of the first 32, which include all that packets are made of.
 #define PKTSEQI_BIT(column) ((uint32_t)1 << PKTSEQI_COL_##column)
 #define PKTSEQI_FLAG_BITS 0x3ffu  // the ten flags come first
 #define PKTSEQI_ENDS_BITS (PKTSEQI_BIT(SRC_IP) | PKTSEQI_BIT(DST_IP) | PKTSEQI_BIT(SRC_PORT) | \
@@ -4548,7 +4548,7 @@ PKTSEQI_COLD
     PKTSEQI_BIT(SYN) | PKTSEQI_BIT(FIN))
 #define PKTSEQI_PAIR_BITS (PKTSEQI_CONNECTION_BITS | PKTSEQI_BIT(LENGTH) | PKTSEQI_BIT(PUSH))
 #define PKTSEQI_TOKEN_BITS (PKTSEQI_PAIR_BITS | PKTSEQI_BIT(PROTOCOL) | PKTSEQI_FLAG_BITS)
-// What tells apart the connections of packets that are not TCP's; these may be missing.
+// What distinguishes the connections of packets other than TCP's; these may be missing.
 #define PKTSEQI_APART_BITS (PKTSEQI_BIT(TRANSPORT) | PKTSEQI_BIT(ICMP_TYPE) | \
     PKTSEQI_BIT(ICMP_CODE) | PKTSEQI_BIT(ICMP_ID))
 
@@ -4556,9 +4556,9 @@ PKTSEQI_COLD
 enum {
     PKTSEQI_IS_OTHER = 0,
     PKTSEQI_IS_ADDRESS = 1,
-    PKTSEQI_IS_ICMP = 2,       // what a message of ICMP says of itself
-    PKTSEQI_IS_PAIR = 4,       // the tracker counts it for a pair of addresses,
-    PKTSEQI_IS_SOURCE = 8,     // or for a source
+    PKTSEQI_IS_ICMP = 2,       // a member of ICMP's header
+    PKTSEQI_IS_PAIR = 4,       // a counter of the tracker, of a pair of addresses
+    PKTSEQI_IS_SOURCE = 8,     // a counter of the tracker, of a source
     PKTSEQI_IS_FRACTION = 16,  // its numbers are not whole, or may be 2^32 and more
     PKTSEQI_IS_MEAN = PKTSEQI_IS_PAIR | PKTSEQI_IS_FRACTION
 };
@@ -4568,13 +4568,12 @@ enum {
 #define PKTSEQI_NONE 0, 0
 
 // The registry of columns: all that depends on a column's name is looked up here. X(index, name,
-// cells, what it is, member of a packet, bits of a flag in tcp.flags, columns that it is derived
+// values, what it is, member of a packet, bits of a flag in tcp.flags, columns that it is derived
 // from, aliases). The flags come first, in the order of their bits in pktseq_packet; then what else
 // a capture has of each packet, up to NOTES; derived columns last, the counters among them in the
-// order of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's
-// packet list, tshark -T fields). '|' stands between names of one rank; after a slash come those
-// that count only without the ones before, after a plus those that, in a capture, serve where the
-// cell of the ones before is empty.
+// order of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's packet list,
+// tshark -T fields). '|' stands between names of one rank; names after a slash count only if none
+// before it occurs; those after a plus also fill, in a capture, empty cells of the ones before.
 #define PKTSEQI_COLUMN_LIST(X) \
     X(FIN, "fin", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x001, 0, "Fin|tcp.flags.fin") \
     X(SYN, "syn", FLAG, OTHER, PKTSEQI_PACKET(flags), 0x002, 0, "Syn|tcp.flags.syn") \
@@ -4645,43 +4644,36 @@ enum {
       "") \
     X(SOURCE_EACH, "source_connections", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, "")
 
-#define PKTSEQI_COLUMN_INDEX(index, name, cells, is, at, bits, made_of, aliases) \
+#define PKTSEQI_COLUMN_INDEX(index, name, values, is, at, bits, made_of, aliases) \
     PKTSEQI_COL_##index,
 enum { PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_INDEX) PKTSEQI_COLUMNS };
-// The same if a counter has none, or if sets of what packets are made of do not fit 32 bits.
+// The same if a counter has no row, or what packets are made of does not fit the 32 bits of a set.
 typedef char pktseqi_every_counter_has_a_row[
     PKTSEQI_COLUMNS - PKTSEQI_COL_PAIR == PKTSEQ_COUNTERS && PKTSEQI_COL_DIRECTION < 32 ? 1 : -1];
 
-#define PKTSEQI_COLUMN_ROW(index, name, cells, is, at, bits, made_of, aliases) \
-    {name, PKTSEQI_CELL_##cells, PKTSEQI_IS_##is, at, bits, made_of, aliases},
-// The last is any other column: texts.
+#define PKTSEQI_COLUMN_ROW(index, name, values, is, at, bits, made_of, aliases) \
+    {name, PKTSEQI_VALUE_##values, PKTSEQI_IS_##is, at, bits, made_of, aliases},
+// The last row stands for any other column: texts.
 static const struct {
     const char *name;
-    pktseqi_cell_kind kind;
+    pktseqi_value_kind kind;
     unsigned is;
     size_t offset, size;  // size is 0 if it is no number of a packet
     unsigned bits;
     uint32_t made_of;
     const char *aliases;
 } pktseqi_known[] = {
-    PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_ROW){"", PKTSEQI_CELL_TEXT, 0, 0, 0, 0, 0, ""}};
+    PKTSEQI_COLUMN_LIST(PKTSEQI_COLUMN_ROW){"", PKTSEQI_VALUE_TEXT, 0, 0, 0, 0, 0, ""}};
 
-// Returns the index of a known column; PKTSEQI_COLUMNS for any other. Names are few and looked up
-// once a file, so the list is walked.
+// Returns the index of a known column, PKTSEQI_COLUMNS for any other.
 static size_t pktseqi_known_find(const char *name) {
     size_t i = 0;
     while (i < PKTSEQI_COLUMNS && strcmp(pktseqi_known[i].name, name) != 0) ++i;
     return i;
 }
 
-// Returns the same, only for columns that can be derived from others.
-static size_t pktseqi_derived_find(const char *name) {
-    size_t i = pktseqi_known_find(name);
-    return i < PKTSEQI_COLUMNS && pktseqi_known[i].made_of ? i : (size_t)PKTSEQI_COLUMNS;
-}
-
-// Tells whether a column that is made of packets has whole numbers below 2^32, which are staged as
-// such, as finding the narrowest type of these takes no branch.
+// Returns 1 if a column that is made of packets has whole numbers below 2^32. They are staged as
+// such, since finding their narrowest type takes no branch.
 static int pktseqi_known_whole(size_t known) {
     return !(pktseqi_known[known].is & PKTSEQI_IS_FRACTION);
 }
@@ -4782,12 +4774,11 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context) {
     return schema;
 }
 
-// The most texts that a one-hot column may have: each becomes a feature, so more is surely a
-// mistake.
+// The most texts that a one-hot column may have. Each becomes a feature, so more is a mistake.
 #define PKTSEQI_MOST_NAMES 4096
 
-// Schemas come from programs or from checkpoints, which may be anybody's, so all of one is checked
-// before it is used: what follows may then rely on names, kinds, roles and categories.
+// Schemas come from programs or from checkpoints, which nothing is known about, so all of one is
+// checked before it is used: later code relies on names, kinds, roles and categories.
 
 // Fails because of a field of a schema.
 static pktseq_status pktseqi_field_bad(pktseq_error *err, const pktseq_field *field,
@@ -4818,7 +4809,7 @@ static pktseq_status pktseqi_categories_check(const pktseq_field *f, pktseq_erro
     return PKTSEQ_OK;
 }
 
-// Tells whether a name can be that of a column: UTF-8 and not empty.
+// Returns 1 if a name can be that of a column: UTF-8 and not empty.
 static int pktseqi_column_name_good(const char *name) {
     return name && name[0] && pktseqi_utf8(name, strlen(name));
 }
@@ -4907,8 +4898,6 @@ PKTSEQI_COLD_END
 // read by >>number; the notations here are tried only after that has failed, except for times of a
 // file whose first one is not in seconds. Nothing depends on the locale.
 
-// Names and words are compared without regard to case, since programs spell them differently.
-
 // Trims blanks at both ends, spaces and tabs of ASCII, and returns where the text begins. Line ends
 // within quotes are no blanks, so that the header of a damaged file is not taken for a good one.
 static const char *pktseqi_trim(const char *text, size_t *size) {
@@ -4917,8 +4906,8 @@ static const char *pktseqi_trim(const char *text, size_t *size) {
     return text;
 }
 
-// Returns 1 if two characters are the same or one letter of ASCII in both cases. No locale may
-// change what a name means.
+// Returns 1 if two characters are the same or one letter of ASCII in both cases: programs spell
+// names and words differently, and no locale may change what they mean.
 static int pktseqi_same_letter(char a, char b) {
     return a == b || ((a ^ b) == 32 && (a | 32) >= 'a' && (a | 32) <= 'z');
 }
@@ -4931,7 +4920,7 @@ static int pktseqi_same_word(const char *text, size_t size, const char *word, si
     return i == size;
 }
 
-// Returns the place of a text among the words of a list, "TCP|UDP", in any case; -1 = not there.
+// Returns the index of a text among the words of a list, "TCP|UDP", in any case; -1 = not there.
 static int pktseqi_word_find(const char *text, size_t size, const char *list) {
     for (int i = 0;; ++i, ++list) {
         size_t same = 0;
@@ -4996,15 +4985,15 @@ static int pktseqi_is_ethernet(const char *text, size_t at) {
     return (at == 0 && groups == 6) || (groups == 3 && at > 1 && text[at - 1] == '_');
 }
 
-// What a file's times and flags are written in, as far as its first ones tell: so that no row means
-// something else than the one before it.
+// The notation of a file's times and flags. Its first ones decide, so that no row is read otherwise
+// than the one before it.
 typedef struct pktseqi_notation {
     int unit;           // times are whole numbers of 10^-unit seconds; -1 = not known yet
-    size_t hex;         // digits of tcp.flags, where it is hexadecimal without "0x"; 0 = not known
+    size_t hex;         // digits of tcp.flags if it is hexadecimal without "0x"; 0 = not known
 } pktseqi_notation;
 
-// Reads numbers by a pattern: d stands for up to nine digits, all else for itself. Returns where
-// they end, or NULL.
+// Reads numbers by a pattern, in which d stands for one to nine digits and any other character for
+// itself. Returns where the text stops matching at the pattern's end, or NULL.
 static const char *pktseqi_scan(const char *p, const char *pattern, unsigned *number) {
     for (; *pattern; ++pattern) {
         if (*pattern == 'd') {
@@ -5029,9 +5018,9 @@ static long long pktseqi_days(unsigned year, unsigned month, unsigned day) {
            719468;
 }
 
-// Reads a date with a time as in ISO 8601, "2024-03-05T10:00:00.25+01:00", also with a blank for
-// the T, a comma for the point, Z, no zone at all for UTC, or one without a colon; or a time of day
-// alone. Gives seconds since 1970 or midnight: the double nearest to the decimal number.
+// Reads a date and time as in ISO 8601, "2024-03-05T10:00:00.25+01:00", also with a blank for the
+// T, a comma for the point, Z or nothing for UTC, or a zone without a colon; or a time of day
+// alone. The result is in seconds since 1970 or midnight, the double nearest to the decimal number.
 static int pktseqi_date_parse(const char *text, double *value) {
     // Year, month, day, hours, minutes, seconds; hours and minutes of the zone.
     static const unsigned max[8] = {9999, 12, 31, 23, 60, 60, 14, 59};
@@ -5059,7 +5048,7 @@ static int pktseqi_date_parse(const char *text, double *value) {
     if (!p || *p || digits > 18) return 0;
     for (int i = 0; i < 8; ++i)
         if (n[i] > max[i] || (i < 3 && n[i] == 0)) return 0;
-    // The 30th of February and its like lie in the next month.
+    // The 30th of February would be a day of the next month.
     if (n[2] > 28 &&
         pktseqi_days(n[0], n[1], n[2]) >= pktseqi_days(n[0] + n[1] / 12, n[1] % 12 + 1, 1))
         return 0;
@@ -5072,11 +5061,10 @@ static int pktseqi_date_parse(const char *text, double *value) {
     return pktseqi_number_parse(decimal, t.size, value);
 }
 
-// Reads the time of a packet of a capture: seconds with a point or a comma, or a date. Whole
-// numbers that as seconds would lie 3000 years ahead are milli-, micro- or nanoseconds since 1970;
-// the first time of a file decides, so that no row means something else than the one before it.
-// 10^11 seconds are the year 5138, as milliseconds 1973: what lies below is never scaled. A comma
-// is a point only where it is alone among digits and signs.
+// Reads the time of a packet of a capture: seconds with a point or a comma, or a date. If the first
+// time of a file is a whole number from 10^11, all are milli-, micro- or nanoseconds since 1970, by
+// its size: 10^11 seconds are the year 5138, 10^11 milliseconds 1973. A comma is a point only if it
+// is the only one among digits and signs.
 static int pktseqi_time_parse(pktseqi_notation *notation, const char *cell, size_t size,
                               double *value) {
     char text[64], *comma;
@@ -5101,8 +5089,8 @@ static int pktseqi_time_parse(pktseqi_notation *notation, const char *cell, size
 
 // Reads the letters of flags: tcp.flags.str, twelve places of which unset ones hold a dot of some
 // kind ("*******A**S*", with U+00B7 as Wireshark writes it), or the letters alone ("PA"). In twelve
-// places the place tells the flag, since R is reset or reserved and A is ACK or accurate ECN; there
-// the letter is only checked. U+00B7 is two bytes of UTF-8, c2 b7, or the second alone in Latin 1.
+// places the place decides, since R is reset or reserved and A is ACK or accurate ECN; the letter
+// is only checked. U+00B7 is two bytes of UTF-8, c2 b7, or the second alone in Latin 1.
 static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags) {
     static const char at[] = "FSRPAUECNRRR";  // from the last place; the first eight also alone
     char place[16];
@@ -5126,10 +5114,10 @@ static int pktseqi_flags_letters(const char *text, size_t size, unsigned *flags)
     return places > 0;
 }
 
-// Reads tcp.flags: "0x0018", "24", or letters. Without "0x" it is hexadecimal where leading zeros
-// say so ("0018"), and then wherever it has as many digits: "0018" and "1000" are of one program.
-// A number may also be written as 24.0, as by programs that keep columns with empty cells as
-// floating point. The word has 12 bits: the lower 9 are flags, the upper 3 are reserved.
+// Reads tcp.flags: "0x0018", "24", or letters. A number without "0x" is hexadecimal if it has
+// leading zeros ("0018"), and so is then every one with as many digits, such as "1000" of the same
+// program. "24.0" is written by programs that keep columns with empty cells as floating point. The
+// word has 12 bits: the lower 9 are flags, the upper 3 are reserved.
 static int pktseqi_flags_parse(pktseqi_notation *notation, const char *cell, size_t size,
                                unsigned *flags) {
     size_t prefix = size > 2 && cell[0] == '0' && (cell[1] == 'x' || cell[1] == 'X') ? 2 : 0;
@@ -5147,8 +5135,8 @@ static int pktseqi_flags_parse(pktseqi_notation *notation, const char *cell, siz
 
 PKTSEQI_COLD
 
-// The words are those of CICIDS, UNSW-NB15, KDD and their like; numbers are 0 in any notation, as
-// programs that keep columns as floating point write 0.0.
+// The words are those of CICIDS, UNSW-NB15, KDD and similar data sets; 0 may be written as 0.0, as
+// by programs that keep columns as floating point.
 PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
     size_t size = label ? strlen(label) : 0;
     double value;
@@ -5158,16 +5146,20 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
            (pktseqi_number_parse(label, size, &value) && value == 0);
 }
 
-// Appends the date and time of day of whole seconds since 1970, "2026-01-31T12:00:00": the way back
-// from pktseqi_days. An era is 400 years of 146097 days; months count from March.
+// Appends the date and time of day of whole seconds since 1970, "2026-01-31T12:00:00". The year is
+// searched from the first one that it can be, less than one step for each 365 years.
 static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
-    uint64_t days = seconds / 86400 + 719468, clock = seconds % 86400, of_era = days % 146097;
-    uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    uint64_t month = (5 * of_year + 2) / 153;
-    const uint64_t n[6] = {days / 146097 * 400 + year + (month >= 10), (month + 2) % 12 + 1,
-                           of_year - (153 * month + 2) / 5 + 1, clock / 3600, clock / 60 % 60,
-                           clock % 60};
+    long long days = (long long)(seconds / 86400);
+    unsigned year = (unsigned)(1970 + days / 366), month = 1, clock = (unsigned)(seconds % 86400);
+    unsigned n[6];
+    while (pktseqi_days(year + 1, 1, 1) <= days) ++year;
+    while (month < 12 && pktseqi_days(year, month + 1, 1) <= days) ++month;
+    n[0] = year;
+    n[1] = month;
+    n[2] = (unsigned)(days - pktseqi_days(year, month, 1) + 1);
+    n[3] = clock / 3600;
+    n[4] = clock / 60 % 60;
+    n[5] = clock % 60;
     for (int k = 0; k < 6; ++k) {
         if (k) pktseqi_put_bytes(t, &"--T::"[k - 1], 1);
         pktseqi_put_digits(t, n[k], k ? 2 : 4);
@@ -5204,32 +5196,31 @@ PKTSEQI_COLD_END
 // column grows by column_append and table_grow. Texts are stored once, in the column's names, and
 // cells hold their index: texts_find, then texts_add for a new one.
 
-// Rows that are worked on together: 4 kB of each column, so that those of 20 columns fit into a
+// Rows that are staged before they are appended: 4 kB of each column, so that 20 columns fit into a
 // level 2 cache.
 enum { PKTSEQI_BLOCK = 512 };
 
-// The cells of a block of rows of one column: numbers, or of texts their indices.
+// The staged cells of a column: numbers; or whole numbers, such as the indices of texts.
 typedef union pktseqi_staged {
     double number[PKTSEQI_BLOCK];
     uint32_t text[PKTSEQI_BLOCK];
 } pktseqi_staged;
 
-// Cells of columns. Each type is read and written by a loop of its own over a block of rows, which
-// compilers turn into vector code; what a cell's type is decides once a block, not once a cell.
+// Each type of cell is read and written by a loop of its own over a block of rows, which compilers
+// turn into vector code: the type is looked at once a block, not once a cell.
 
-// Bytes of a cell.
+// Returns the bytes of a cell.
 static size_t pktseqi_cell_bytes(pktseq_cell type) {
     return type == PKTSEQ_CELL_DOUBLE ? sizeof(double) : (size_t)1 << ((int)type - 1);
 }
 
-// Does a column hold texts, or numbers? One that a program has made may hold neither.
+// Return 1 if a column holds texts, or numbers. One that a program has filled may hold neither.
 static int pktseqi_column_texts(const pktseq_column *c) {
     return c && c->cell && c->names && c->type != PKTSEQ_CELL_DOUBLE;
 }
 static int pktseqi_column_numbers(const pktseq_column *c) { return c && c->cell && !c->names; }
 
-// Copies the numbers of cells [row, row + count), which the caller knows to be there. Every type is
-// a double here: 2^32 whole numbers are exact in one.
+// Copies cells [row, row + count), which must exist, as doubles, which hold every type exactly.
 static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
     const void *cell = c->cell;
 #define PKTSEQI_LOAD(type) \
@@ -5250,16 +5241,16 @@ static double pktseqi_column_at(const pktseq_column *c, size_t row) {
     return number;
 }
 
-// Returns the number of a text.
+// Returns the index of the text in a cell.
 static uint32_t pktseqi_column_text_at(const pktseq_column *c, size_t row) {
     return (uint32_t)(int64_t)pktseqi_column_at(c, row);
 }
 
-// Puts staged cells (count), which the column's type can hold, into cells [row, row + count).
+// Stores (count) staged cells, which the column's type can hold, in cells [row, row + count).
 //   whole    they are v->text, else v->number
 static void pktseqi_cells_store(pktseq_column *c, size_t row, const pktseqi_staged *v, int whole,
                                 size_t count) {
-    void *cell = c->cell;  // a copy: bytes that are written may be anything, also what c points to
+    void *cell = c->cell;  // a copy, since stores of bytes may alias *c
 #define PKTSEQI_STORE(type) \
     if (whole) for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->text[i]; \
     else for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->number[i]
@@ -5272,9 +5263,8 @@ static void pktseqi_cells_store(pktseq_column *c, size_t row, const pktseqi_stag
 #undef PKTSEQI_STORE
 }
 
-// Returns the narrowest type that holds all of (count) staged cells, also the sign of a zero: a
-// number is whole if it survives the way to uint32_t and back bit for bit, which -0 and NaN do not.
-// Cells that are staged as whole numbers take no branch.
+// Returns the narrowest type that holds all of (count) staged cells. A number is whole if it is the
+// same, bit for bit, after conversion to uint32_t and back, which -0 and NaN are not.
 static pktseq_cell pktseqi_staged_type(const pktseqi_staged *v, int whole, size_t count) {
     uint32_t any = 0;
     if (whole) for (size_t i = 0; i < count; ++i) any |= v->text[i];
@@ -5288,9 +5278,9 @@ static pktseq_cell pktseqi_staged_type(const pktseqi_staged *v, int whole, size_
     return any < 256 ? PKTSEQ_CELL_U8 : any < 65536 ? PKTSEQ_CELL_U16 : PKTSEQ_CELL_U32;
 }
 
-// Gives a column room for (room) cells of a type that can hold the (rows) it has. 0 = no memory;
-// the column is then as it was. Old and new cells exist together for a moment, one column at a
-// time: that is the peak of memory while a table is read.
+// Moves a column's (rows) cells to memory for (room) cells of a type that can hold them. 0 = no
+// memory; the column is unchanged. Old and new cells exist at the same time, one column after the
+// other: that is the peak of memory while a table is read.
 static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                size_t room, pktseq_cell type) {
     pktseq_column to = *c;
@@ -5308,8 +5298,8 @@ static int pktseqi_column_room(const pktseq_allocator *allocator, pktseq_column 
     return 1;
 }
 
-// Appends (count) staged cells to a column of (rows) that has room for them, unless it has no cells
-// yet or these are too narrow: then it gets wider ones, (room). 0 = no memory.
+// Appends (count) staged cells to a column of (rows), which has room for them; but a column without
+// cells, or with too narrow ones, is moved to (room) cells that are wide enough. 0 = no memory.
 static int pktseqi_column_append(const pktseq_allocator *allocator, pktseq_column *c, size_t rows,
                                  size_t room, const pktseqi_staged *v, int whole, size_t count) {
     if (!c->cell || c->type != PKTSEQ_CELL_DOUBLE) {
@@ -5322,8 +5312,8 @@ static int pktseqi_column_append(const pktseq_allocator *allocator, pktseq_colum
     return 1;
 }
 
-// Room for (room) rows in every column and in source_row, more or less than before, but never less
-// than there are rows. A failure leaves what is there valid; some columns may have their new room.
+// Changes the room of every column and of source_row to (room) rows, at least (rows). 0 = no
+// memory; the table is still valid, and some columns may have their new room.
 static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     for (size_t i = 0; i < table->column_count; ++i) {
         pktseq_column *c = &table->column[i];
@@ -5338,11 +5328,8 @@ static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     return 1;
 }
 
-// Members of packets are the cells of columns of numbers: which, and how many bytes they have, says
-// the registry. They are read and written through memcpy, as their types differ.
-
-// Gives the numbers of packets (count) in a column, which has a member: as v->text if `whole`, else
-// as v->number. The flags are the first of all columns, in the order of their bits.
+// Stages a column of numbers of (count) packets, the member that the registry gives for it: as
+// v->text if `whole`, else as v->number. The column of a flag is the number of its bit.
 static void pktseqi_packets_get(const pktseq_packet *packet, size_t count, size_t known, int whole,
                                 pktseqi_staged *v) {
     const char *at = (const char *)packet + pktseqi_known[known].offset;
@@ -5364,8 +5351,8 @@ static void pktseqi_packets_get(const pktseq_packet *packet, size_t count, size_
 #undef PKTSEQI_GET
 }
 
-// Puts the numbers (count) of a column into packets, whose flags are 0. A number that the member
-// cannot hold, a NaN too, counts as 0: as no port, transport or type.
+// Stores the (count) numbers of a column in the same member of packets, whose flags are 0. A number
+// that the member cannot hold, also NaN, is stored as 0: as no port, transport or type.
 static void pktseqi_packets_put(pktseq_packet *packet, size_t count, size_t known,
                                 const double *number) {
     char *at = (char *)packet + pktseqi_known[known].offset;
@@ -5385,8 +5372,8 @@ static void pktseqi_packets_put(pktseq_packet *packet, size_t count, size_t know
 #undef PKTSEQI_PUT
 }
 
-// A node of the tree: the first bit by which the texts below it differ. Nodes are numbered, not
-// pointed to, since their array moves while it grows; the top bit of a child tells a text.
+// A node of the tree: the first bit by which the texts below it differ. Nodes refer to each other
+// by index, since their array moves when it grows; the top bit of a child marks a text.
 typedef struct pktseqi_node {
     size_t byte;            // the first that differs
     uint32_t child[2];      // a text's number and PKTSEQI_LEAF, or a node
@@ -5403,17 +5390,17 @@ typedef struct pktseqi_node {
 //                         |
 //                         1-------------> "10.0.0.40"
 //
-// Finding and adding cost at most a text's own length, whatever the others are, so no file can be
-// made that is slow to read; a hash table could not promise that without a secret.
+// Finding and adding cost at most a text's own length, whatever the others are, so nobody can make
+// a file that is slow to read; a hash table would need a secret for that.
 typedef struct pktseqi_tree {
     pktseqi_node *node;     // (texts - 1)
     size_t texts, capacity;
     uint32_t root;          // like a child
 } pktseqi_tree;
 
-// A text that was found before: an entry of a small cache of each text column, since most packets
-// have few addresses and protocols. Without it reading takes 15 to 20 % longer; 64 to 1024 entries
-// differ by no more than measurements do.
+// An entry of a cache of recent texts in front of the tree, since most packets have few addresses
+// and protocols. Without it reading takes 15 to 20 % longer; 64 to 1024 entries make no measurable
+// difference.
 typedef struct pktseqi_seen {
     uint64_t tail;      // its last eight bytes, or all
     size_t size;        // -1 = none yet
@@ -5422,30 +5409,28 @@ typedef struct pktseqi_seen {
 
 enum { PKTSEQI_SEEN = 256 };
 
-// What finds the texts of a column among its names while it grows.
+// Finds the texts of a column among its names while it grows.
 typedef struct pktseqi_texts {
     pktseqi_tree tree;
     pktseqi_seen *seen;     // (PKTSEQI_SEEN)
     size_t capacity;        // of the column's names
 } pktseqi_texts;
 
-// Texts of a column: names, a tree that finds them, a small cache before the tree.
-
-// Returns the side of a node on which a text is; size is its length. Past its end a text has zeros,
-// which no text contains.
+// Returns the side of a node on which a text of (size) bytes is. Beyond its end a text counts as
+// zeros, which no text contains.
 static int pktseqi_node_side(const pktseqi_node *node, const char *text, size_t size) {
     return node->byte < size && ((unsigned char)text[node->byte] & node->bit) != 0;
 }
 
-// Returns 1 and the number of a text that the tree has; 0 and that of one whose beginning is like
-// it.
+// Finds the index of a text; returns 0 if the tree does not have it, and then the index of one with
+// the longest common beginning.
 static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const char *text,
                              size_t size, uint32_t *index) {
     uint32_t at = tree->root;
     if (tree->texts == 0) return 0;
     while (!(at & PKTSEQI_LEAF)) {
         const pktseqi_node *node = &tree->node[at];
-        // All texts below are longer than this one: any will do, and going on could take long.
+        // All texts below are longer than this one: any will do, and descending could take long.
         if (node->byte > size) at = node->some | PKTSEQI_LEAF;
         else at = node->child[pktseqi_node_side(node, text, size)];
     }
@@ -5454,9 +5439,9 @@ static int pktseqi_tree_find(const pktseqi_tree *tree, char *const *name, const 
     return strncmp(name[at], text, size) == 0 && name[at][size] == 0;
 }
 
-// Adds text number `index`, which pktseqi_tree_find did not find, only `like`. 0 = no memory. The
-// node belongs where the way down first meets a node that looks at a later bit than the one by
-// which the text differs from `like`; all below it share what comes before that bit.
+// Adds text number `index`, for which pktseqi_tree_find has found only `like`. 0 = no memory. The
+// new node belongs above the first node on the way down that tests a later bit than the one by
+// which the text differs from `like`; all texts below that one share what comes before.
 static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocator,
                             char *const *name, const char *text, size_t size, uint32_t like,
                             uint32_t index) {
@@ -5491,8 +5476,8 @@ static int pktseqi_tree_add(pktseqi_tree *tree, const pktseq_allocator *allocato
     return 1;
 }
 
-// Adds text number `index`, unless the tree has it. `id`: the number that it has there. 0 = no
-// memory.
+// Adds text number `index` unless the tree has an equal one; *id is the number of that, else index.
+// 0 = no memory.
 static int pktseqi_tree_put(pktseqi_tree *tree, const pktseq_allocator *allocator,
                             char *const *name, uint32_t index, uint32_t *id) {
     size_t size = strlen(name[index]);
@@ -5502,16 +5487,16 @@ static int pktseqi_tree_put(pktseqi_tree *tree, const pktseq_allocator *allocato
     return found || pktseqi_tree_add(tree, allocator, name, name[index], size, like, index);
 }
 
-// Prepares to find the texts of a column without any. 0 = no memory.
+// Empties the cache of a column that has no texts yet. 0 = no memory.
 static int pktseqi_texts_init(pktseqi_texts *t, const pktseq_allocator *allocator) {
     t->seen = (pktseqi_seen *)pktseqi_alloc(allocator, PKTSEQI_SEEN, sizeof *t->seen);
     if (t->seen) memset(t->seen, 0xff, PKTSEQI_SEEN * sizeof *t->seen);
     return t->seen != NULL;
 }
 
-// Finds the index of a text that its column has already: in the cache, by the text's last eight
-// bytes, where addresses differ, spread by 2^64 / golden ratio; or in the tree. Returns 0 for a new
-// text, and then the index of one that begins alike.
+// Finds the index of a text: in the cache, by the text's last eight bytes, where addresses differ,
+// spread by 2^64 / golden ratio; else in the tree. Returns 0 for a new text, and then the index of
+// the most similar one, see pktseqi_tree_find.
 static int pktseqi_texts_find(const pktseqi_texts *t, const pktseq_column *column,
                               const char *text, size_t size, uint32_t *index) {
     uint64_t tail = 0;
@@ -5530,8 +5515,9 @@ static int pktseqi_texts_find(const pktseqi_texts *t, const pktseq_column *colum
     return 1;
 }
 
-// Appends a text, which ends with a 0, to a column's names and to its tree, which has found only
-// `like`. 0 = no memory; then the name may stay, which the column's owner frees.
+// Appends a new text, which ends with a 0, to a column's names and to its tree. 0 = no memory; the
+// name may then be in the column, whose owner frees it.
+//   like    as pktseqi_texts_find has it
 static int pktseqi_texts_add(pktseqi_texts *t, const pktseq_allocator *allocator,
                              pktseq_column *column, const char *text, size_t size, uint32_t like) {
     char *copy;
@@ -5568,8 +5554,8 @@ static void pktseqi_column_free(const pktseq_allocator *allocator, pktseq_column
     pktseqi_free_names(allocator, column->names, column->name_count);
 }
 
-// Moves (count) cells of (bytes) each from row `from` to row `to`, which is not after it; a column
-// of a program may have no cells.
+// Moves (count) cells of (bytes) each from row `from` to row `to`, which is not after it. A column
+// that a program has filled may have no cells.
 static void pktseqi_cells_shift(void *cell, size_t to, size_t from, size_t count, size_t bytes) {
     unsigned char *p = (unsigned char *)cell;
     if (p && to != from) memmove(p + to * bytes, p + from * bytes, count * bytes);
@@ -5621,7 +5607,7 @@ enum {
 typedef struct pktseqi_request {
     const char *name;
     size_t known;            // its index in pktseqi_known, or PKTSEQI_COLUMNS
-    pktseqi_cell_kind kind;
+    pktseqi_value_kind kind;
     unsigned by;             // PKTSEQI_BY_.. bits
     unsigned bits;           // of a flag that is read from tcp.flags; 0 = it has a column
     int inferred;            // the transport, where each row's other cells tell it
@@ -5674,7 +5660,7 @@ typedef struct pktseqi_reader {
 // Returns 1 for a request of a flag or port: packets of other transports than TCP lack at least one
 // of the two.
 static int pktseqi_request_tcp(const pktseqi_request *q) {
-    return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_CELL_PORT;
+    return pktseqi_known[q->known].bits || pktseqi_known[q->known].kind == PKTSEQI_VALUE_PORT;
 }
 
 // Returns 1 if a request's column must be in the file. What columns are derived from is required
@@ -5695,7 +5681,7 @@ PKTSEQI_COLD
 // Adds a column to the requests, which have room for it, unless it is among them; the first one,
 // "position", may come a second time, as a feature. Of two fields of one column the stricter check
 // of its cells counts.
-static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_cell_kind kind,
+static void pktseqi_request_add(pktseqi_reader *r, const char *name, pktseqi_value_kind kind,
                                 unsigned by) {
     size_t i = 1;
     pktseqi_request *q;
@@ -5733,7 +5719,7 @@ static pktseq_status pktseqi_request_list(pktseqi_reader *r) {
     if (!r->request) return pktseqi_no_memory(r->csv->err);
     pktseqi_request_known(r, "position", PKTSEQI_BY_FIELD);
     for (size_t i = 0; i < schema->field_count; ++i)
-        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->cell,
+        pktseqi_request_add(r, schema->field[i].column, pktseqi_kind_of(&schema->field[i])->value,
                             PKTSEQI_BY_FIELD);
     for (size_t i = 0; i < schema->field_count; ++i)
         pktseqi_request_bits(r, pktseqi_known[pktseqi_known_find(schema->field[i].column)].made_of,
@@ -5783,7 +5769,7 @@ static int pktseqi_name_rank(const char *column, const char *alias, const char *
 // one rank PKTSEQI_SOURCES cells are stored, more are only counted.
 static void pktseqi_sources_find(pktseqi_reader *r, const char *column, size_t known,
                                  pktseqi_sources *from) {
-    int port = pktseqi_known[known].kind == PKTSEQI_CELL_PORT, first = PKTSEQI_RANKS;
+    int port = pktseqi_known[known].kind == PKTSEQI_VALUE_PORT, first = PKTSEQI_RANKS;
     struct {
         size_t cell[PKTSEQI_SOURCES], cells;
         int fills;
@@ -5829,8 +5815,8 @@ static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_
 // Decides what replaces a column that a capture lacks: flags are read from tcp.flags; res and ns,
 // which few exports have, are 0 if all other flags are there; the transport is inferred.
 static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
-    if (!r->capture || q->kind == PKTSEQI_CELL_TEXT) return;
-    if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_CELL_FLAG &&
+    if (!r->capture || q->kind == PKTSEQI_VALUE_TEXT) return;
+    if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_VALUE_FLAG &&
         (!q->from.cells || q->from.rank[0] > 0)) {
         q->from.cells = 0;
         q->inferred = 1;
@@ -5876,10 +5862,10 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
         int required = pktseqi_request_required(r, q, deriving);
-        int text = q->kind == PKTSEQI_CELL_TEXT;
+        int text = q->kind == PKTSEQI_VALUE_TEXT;
         int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
         if (r->capture && (q->by & PKTSEQI_BY_RULE) &&
-            text != (pktseqi_known[q->known].kind == PKTSEQI_CELL_TEXT))
+            text != (pktseqi_known[q->known].kind == PKTSEQI_VALUE_TEXT))
             return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
                                  "as %s, so a file that has no column \"position\" cannot be cut "
                                  "into sequences", q->name, text ? "text" : "number");
@@ -5972,8 +5958,8 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
         table->column_count = table->own_columns = i;
         column->name = pktseqi_copy(allocator, q->name);
         if (!column->name) return pktseqi_no_memory(r->csv->err);
-        q->whole |= q->kind != PKTSEQI_CELL_NUMBER;
-        if (q->kind == PKTSEQI_CELL_TEXT && !pktseqi_texts_init(&q->texts, allocator))
+        q->whole |= q->kind != PKTSEQI_VALUE_NUMBER;
+        if (q->kind == PKTSEQI_VALUE_TEXT && !pktseqi_texts_init(&q->texts, allocator))
             return pktseqi_no_memory(r->csv->err);
     }
     return PKTSEQ_OK;
@@ -6012,8 +5998,8 @@ static pktseq_status pktseqi_request_intern(pktseqi_reader *r, pktseqi_request *
 //   row_read          checks every requested cell and stages numbers
 //   row_texts         stages texts, once nothing can be wrong with the row any more: a row that
 //                     cannot be read leaves no name behind
-// A new kind of cell is a line of PKTSEQI_CELLS and, if it is more than a range of whole numbers, a
-// case of cell_number; a frequent one, of fast_cell.
+// A new kind of value is one of pktseqi_value_kind and, if it is more than a range of whole numbers,
+// a case of cell_number; a frequent one, of fast_cell.
 
 // Returns a cell of the current row, in a capture without outer blanks. Its bounds are adjusted, so
 // that a second call returns the same text.
@@ -6189,7 +6175,7 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
     if (lacks) {
         cell->text = r->zero;
         cell->size = 1;
-    } else if (q->kind == PKTSEQI_CELL_TEXT && cell->rank > 0 &&
+    } else if (q->kind == PKTSEQI_VALUE_TEXT && cell->rank > 0 &&
                ((is & PKTSEQI_IS_ADDRESS) || pktseqi_request_tcp(q))) {
         r->table->counts.many_values += pktseqi_cell_last(cell, r->error);
     }
@@ -6208,7 +6194,7 @@ static pktseq_status pktseqi_cell_empty(const pktseqi_reader *r, const pktseqi_r
     int tcp = r->capture && (q->bits || pktseqi_request_tcp(q));
     return PKTSEQI_CSV_ERROR(r->csv, "column %q: found an empty cell, expected %s%s",
                              pktseqi_request_title(r, q),
-                             q->kind == PKTSEQI_CELL_TEXT ? "text" : "a number",
+                             q->kind == PKTSEQI_VALUE_TEXT ? "text" : "a number",
                              tcp ? " (only a packet that is not TCP may have none, and then all "
                                    "its ports and flags are empty)" : "");
 }
@@ -6221,17 +6207,17 @@ static int pktseqi_whole(double value, double max) {
 
 // Returns 1 if a request takes the time of a capture, which may be a date.
 static int pktseqi_request_clock(const pktseqi_reader *r, const pktseqi_request *q) {
-    return r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_CELL_NUMBER;
+    return r->capture && q->known == PKTSEQI_COL_TIMESTAMP && q->kind == PKTSEQI_VALUE_NUMBER;
 }
 
 // Reads the cell of a request as a number of its kind; 0 = it is none. Flags may be words, the
 // reserved flags of tshark a number of three bits, identifiers of ICMPv6 hexadecimal, times of a
 // capture dates.
 static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, double *value) {
-    const double max = pktseqi_cells[q->kind].max;  // 0: any number
+    const double max = pktseqi_value_kinds[q->kind].max;  // 0: any number
     const char *text = q->cell.text;
     size_t size = q->cell.size;
-    if (q->kind == PKTSEQI_CELL_FLAG && *text >= 'A') {
+    if (q->kind == PKTSEQI_VALUE_FLAG && *text >= 'A') {
         int word = pktseqi_word_find(text, size, "Not set|False|Set|True");
         *value = word >= 2;
         return word >= 0;
@@ -6270,8 +6256,8 @@ static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request 
 // one counts; a cell that is valid as it is, as nearly all are, is not searched for commas.
 static pktseq_status pktseqi_cell_read(pktseqi_reader *r, pktseqi_request *q, double *value) {
     pktseqi_cell *cell = &q->cell;
-    const char *expected = pktseqi_cells[q->kind].expected;
-    int text = q->kind == PKTSEQI_CELL_TEXT;
+    const char *expected = pktseqi_value_kinds[q->kind].expected;
+    int text = q->kind == PKTSEQI_VALUE_TEXT;
     while (cell->size) {
         if (text ? pktseqi_utf8(cell->text, cell->size) : pktseqi_cell_number(r, q, value))
             return PKTSEQ_OK;
@@ -6321,7 +6307,7 @@ static pktseq_status pktseqi_row_texts(pktseqi_reader *r) {
     pktseq_status status = PKTSEQ_OK;
     for (size_t i = 1; i < r->count && status == PKTSEQ_OK; ++i) {
         pktseqi_request *q = &r->request[i];
-        if (q->kind == PKTSEQI_CELL_TEXT)
+        if (q->kind == PKTSEQI_VALUE_TEXT)
             status = pktseqi_request_intern(r, q, q->cell.text, q->cell.size,
                                             &q->staged->text[at]);
     }
@@ -6403,19 +6389,19 @@ static const char *pktseqi_fast_cell(const pktseqi_reader *r, const pktseqi_requ
     uint32_t *whole = &q->staged->text[at], position;
     const char *end;
     switch (q->kind) {
-    case PKTSEQI_CELL_NUMBER:
+    case PKTSEQI_VALUE_NUMBER:
         return pktseqi_number_scan(p, r->csv->data + r->csv->size, number);
-    case PKTSEQI_CELL_FLAG:
+    case PKTSEQI_VALUE_FLAG:
         *whole = (uint32_t)(*p - '0');
         return *p == '0' || *p == '1' ? p + 1 : NULL;
-    case PKTSEQI_CELL_PORT:
+    case PKTSEQI_VALUE_PORT:
         end = pktseqi_fast_whole(p, whole);
         return *whole <= 65535 ? end : NULL;
-    case PKTSEQI_CELL_POSITION:
+    case PKTSEQI_VALUE_POSITION:
         end = pktseqi_fast_whole(p, &position);
         *number = position;
         return end;
-    case PKTSEQI_CELL_TEXT: break;
+    case PKTSEQI_VALUE_TEXT: break;
     }
     end = pktseqi_fast_end(p, r->csv->separator);
     if (*p == '"' || (end == p && (q->by & PKTSEQI_BY_FIELD)) ||
@@ -8359,7 +8345,7 @@ static void pktseqi_segment_free(pktseqi_segmenter *c) {
 // name the first counts, as in pktseq_table_column.
 static pktseq_column *pktseqi_table_known(const pktseq_table *table, size_t known) {
     const pktseq_column *c = pktseq_table_column(table, pktseqi_known[known].name);
-    int text = pktseqi_known[known].kind == PKTSEQI_CELL_TEXT;
+    int text = pktseqi_known[known].kind == PKTSEQI_VALUE_TEXT;
     if (text ? !pktseqi_column_texts(c) : !pktseqi_column_numbers(c)) return NULL;
     return &table->column[c - table->column];
 }
@@ -8372,7 +8358,7 @@ static pktseq_status pktseqi_table_has(const pktseq_table *table, uint32_t bits,
         if ((bits >> i & 1) && !pktseqi_table_known(table, i))
             return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "%s cannot be made: the table has "
                                  "no column %q of %s", what, pktseqi_known[i].name,
-                                 pktseqi_known[i].kind == PKTSEQI_CELL_TEXT ? "texts" : "numbers");
+                                 pktseqi_known[i].kind == PKTSEQI_VALUE_TEXT ? "texts" : "numbers");
     return PKTSEQ_OK;
 }
 
@@ -8450,13 +8436,13 @@ static int pktseqi_track_open(pktseqi_segmenter *c, const pktseq_schema *schema)
     if (!c->out.column) return 0;
     c->made = c->out.column + c->table->column_count;
     for (size_t f = 0; schema && f < schema->field_count; ++f) {
-        size_t known = pktseqi_derived_find(schema->field[f].column), j = 0;
-        if (known == PKTSEQI_COLUMNS || pktseq_table_column(c->table, pktseqi_known[known].name))
-            continue;
+        size_t known = pktseqi_known_find(schema->field[f].column), j = 0;
+        const char *name = pktseqi_known[known].name;
+        if (!pktseqi_known[known].made_of || pktseq_table_column(c->table, name)) continue;
         // Two fields may use one column: a number as it is, and its logarithm.
         while (j < c->mades && c->known[j] != known) ++j;
         if (j < c->mades) continue;
-        c->made[j].name = pktseqi_copy(allocator, pktseqi_known[known].name);
+        c->made[j].name = pktseqi_copy(allocator, name);
         if (!c->made[j].name) return 0;
         pktseqi_segment_add(c, known);
     }
@@ -8501,7 +8487,7 @@ static void pktseqi_track_load(pktseqi_segmenter *c, size_t first, size_t count)
                 memcpy(c->packet[at].dst, &c->id[names + (size_t)number[at]], sizeof *c->id);
         } else if (known == PKTSEQI_COL_PROTOCOL) {
             for (at = 0; at < count; ++at) protocol[at] = c->becomes[(size_t)number[at]];
-        } else if (pktseqi_known[known].kind != PKTSEQI_CELL_TEXT && pktseqi_known[known].size) {
+        } else if (pktseqi_known[known].kind != PKTSEQI_VALUE_TEXT && pktseqi_known[known].size) {
             pktseqi_packets_put(c->packet, count, known, number);
         }
     }
@@ -8546,8 +8532,8 @@ static pktseq_status pktseqi_track_asked(const pktseq_table *table, const pktseq
         status = pktseqi_table_has(table, pktseqi_rule_needs(rule), "sequences", err);
     for (size_t f = 0; !status && schema && f < schema->field_count; ++f) {
         const char *name = schema->field[f].column;
-        size_t known = pktseqi_derived_find(name);
-        if (known == PKTSEQI_COLUMNS || pktseq_table_column(table, name)) continue;
+        size_t known = pktseqi_known_find(name);
+        if (!pktseqi_known[known].made_of || pktseq_table_column(table, name)) continue;
         status = pktseqi_table_has(table, pktseqi_known[known].made_of, name, err);
         *wanted = 1;
     }
@@ -8636,7 +8622,7 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     size_t count = 1, mades = 0;
     // Tokens are spelled with the name of the protocol.
     for (size_t f = 0; f < r->schema->field_count; ++f)
-        if (pktseqi_derived_find(r->schema->field[f].column) == PKTSEQI_COL_TOKEN)
+        if (pktseqi_known_find(r->schema->field[f].column) == PKTSEQI_COL_TOKEN)
             pktseqi_request_bits(r, PKTSEQI_BIT(PROTOCOL), PKTSEQI_BY_KEEP);
     for (size_t i = 1; i < r->count; ++i) {
         pktseqi_request *q = &r->request[i];
@@ -8648,8 +8634,8 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
                                  "column %q is missing: a capture does not have it", q->name);
         if (!has && field) derived[mades++] = *q;
         if (!has || !(q->by & (PKTSEQI_BY_FIELD | PKTSEQI_BY_KEEP))) continue;
-        if (!field) q->kind = text ? PKTSEQI_CELL_TEXT : PKTSEQI_CELL_NUMBER;
-        if (text != (q->kind == PKTSEQI_CELL_TEXT) || (q->kind == PKTSEQI_CELL_FLAG && !flag))
+        if (!field) q->kind = text ? PKTSEQI_VALUE_TEXT : PKTSEQI_VALUE_NUMBER;
+        if (text != (q->kind == PKTSEQI_VALUE_TEXT) || (q->kind == PKTSEQI_VALUE_FLAG && !flag))
             return pktseqi_error(p->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q as "
                                  "something else than it is in a capture", q->name);
         r->request[count++] = *q;
