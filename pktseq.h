@@ -5998,8 +5998,8 @@ static pktseq_status pktseqi_request_intern(pktseqi_reader *r, pktseqi_request *
 //   row_read          checks every requested cell and stages numbers
 //   row_texts         stages texts, once nothing can be wrong with the row any more: a row that
 //                     cannot be read leaves no name behind
-// A new kind of value is one of pktseqi_value_kind and, if it is more than a range of whole numbers,
-// a case of cell_number; a frequent one, of fast_cell.
+// A new kind of value is one of pktseqi_value_kind and, if it is more than a range of whole
+// numbers, a case of cell_number; a frequent one, of fast_cell.
 
 // Returns a cell of the current row, in a capture without outer blanks. Its bounds are adjusted, so
 // that a second call returns the same text.
