@@ -916,27 +916,19 @@ static void test_free_and_plain(void) {
 
 // Rows, features and pairs beyond what is there.
 static void test_codec_sizes(scene *s) {
-    const size_t all = SIZE_MAX;
+    const size_t all = SIZE_MAX, rows = s->w.table.rows;
+    const size_t features = s->w.codec.features + s->w.codec.contexts;
+    const size_t row[][2] = {{0, all}, {all, 1}, {all, 2}, {2, all}, {2, all - 1}, {rows, 1}};
     char name[8];
     pktseq_pair pair;
     FAILS(pktseq_table_parse(OUT(0, pktseq_table), NULL, 0, &s->how.schema, NULL, NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 0, all, PKTSEQ_FORM_DENSE, s->reals, NULL,
-                              NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 1, PKTSEQ_FORM_DENSE, s->reals, NULL,
-                              NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 2, PKTSEQ_FORM_DENSE, s->reals, NULL,
-                              NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 2, all, PKTSEQ_FORM_DENSE, s->reals, NULL,
-                              NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, s->w.table.rows, 1, PKTSEQ_FORM_DENSE, s->reals,
-                              NULL, NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, all, 2, PKTSEQ_FORM_CONTEXT, s->reals, NULL,
-                              NULL));
-    FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, 2, all - 1, PKTSEQ_FORM_CONTEXT, s->reals,
-                              NULL, NULL));
+    for (size_t k = 0; k < sizeof row / sizeof *row; ++k)
+        for (int form = PKTSEQ_FORM_DENSE; form <= PKTSEQ_FORM_CONTEXT; ++form)
+            FAILS(pktseq_codec_encode(&s->w.codec, &s->w.table, row[k][0], row[k][1],
+                                      (pktseq_form)form, s->reals, NULL, NULL));
     FAILS(pktseq_codec_feature_name(&s->w.codec, 0, name, 0));
     FAILS(pktseq_codec_feature_name(&s->w.codec, all, name, sizeof name));
-    FAILS(pktseq_codec_feature_name(&s->w.codec, s->w.codec.features + s->w.codec.contexts, name, 8));
+    FAILS(pktseq_codec_feature_name(&s->w.codec, features, name, sizeof name));
     for (size_t i = 0; i < s->w.codec.features; ++i) {
         memset(name, 0x5a, sizeof name);
         CHECK(!pktseq_codec_feature_name(&s->w.codec, i, name, 1) && !name[0] &&
@@ -946,7 +938,8 @@ static void test_codec_sizes(scene *s) {
         FAILS(pktseq_dataset_wrap(OUT(1, pktseq_dataset), s->reals,
                                   kind == 0 ? 0 : kind == 3 ? all : 2, s->reals,
                                   kind == 1 ? 0 : kind == 4 ? all / 2 : 2, s->start,
-                                  kind == 2 ? 0 : 2, kind < 3 ? &s->how.dataset : NULL, NULL, NULL));
+                                  kind == 2 ? 0 : 2, kind < 3 ? &s->how.dataset : NULL, NULL,
+                                  NULL));
     pair = pktseq_dataset_pair(&s->w.dataset, all);
     CHECK(is_zero(&pair, sizeof pair));
     pair = pktseq_dataset_pair(&s->w.dataset, s->w.dataset.pairs);
@@ -1045,8 +1038,8 @@ static void test_stream_alone(scene *s) {
 #undef FAILS
 #undef OUT
 
-// Numbers that are far too large or too small, in every place that takes one; then what is called in
-// the wrong order.
+// Numbers that are far too large or too small, in every place that takes one; then calls in the
+// wrong order.
 static void test_sizes(void) {
     static scene s;
     if (!scene_make(&s)) return;
