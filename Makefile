@@ -6,7 +6,7 @@ OPENMP := $(shell t=`mktemp` && \
     printf '\043include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }' >$$t && \
     $(CC) -fopenmp -x c $$t -o $$t.out 2>/dev/null && echo -fopenmp; rm -f $$t $$t.out)
 LDLIBS = -lm
-# OpenMP's threads sleep while they have nothing to do, rather than spin in the way of others.
+# Idle threads of OpenMP sleep instead of spinning.
 export OMP_WAIT_POLICY = passive
 
 BUILD = build
@@ -27,7 +27,7 @@ train: examples/choose.h examples/plot.h
 $(EXAMPLES): %: examples/%.c pktseq.h
 	$(CC) $(CFLAGS) $(OPENMP) -o $@ $< $(LDLIBS)
 
-# By both doors: captures as they are, and CSV from tshark, which has labels here.
+# Both inputs: a capture, and CSV from tshark, which has labels here.
 run: train detect sequences
 	@echo 'learning and scoring, first captures, then CSV: this takes less than a minute'
 	@mkdir -p run
@@ -36,11 +36,11 @@ run: train detect sequences
 	./train --recommended --print-every 40 --plot-every 4 --out run examples/data/normal_export.csv
 	./detect --model run/model.safetensors --report run/report.html --top 3 examples/data/mixed_export.csv
 
-# What the reference and this project's models find, in halves and on the whole: about 10 minutes.
+# What the reference and this project's models find, in halves and in all: about 10 minutes.
 detection: train detect
 	sh tests/detection.sh
 
-# Do later traffic's false-alarm rates lie where train and detect say that they will?
+# Checks that false-alarm rates on later traffic lie in the range that train and detect print.
 promise: train detect
 	sh tests/promise.sh
 
@@ -195,30 +195,30 @@ help:
 	@echo 'make run      train on the recordings in examples/data, a capture and CSV, and list the incidents'
 	@echo '              of the mixed ones; leaves checkpoints, pictures of the loss and reports in run/'
 	@echo 'make test     build and run every test (JOBS=2 at a time)'
-	@echo 'make slow     the parts of the tests that are exhaustive (10 minutes)'
-	@echo 'make programs outputs, resuming and refusals of train, detect and sequences'
-	@echo 'make strict   compile in every dialect, with every option, every warning an error'
-	@echo 'make asan     the tests under the address and undefined behaviour sanitizers'
+	@echo 'make slow     run the exhaustive parts of the tests (10 minutes)'
+	@echo 'make programs test outputs, resuming and refusals of train, detect and sequences'
+	@echo 'make strict   compile in every dialect, with every option, warnings as errors'
+	@echo 'make asan     run the tests under the address and undefined behaviour sanitizers'
 	@echo 'make asan-vectors  the same for the vectors, which take longer to compile'
 	@echo 'make bits     compare the bits of trained weights between compilers and options (4 minutes)'
-	@echo 'make detection  what each kind of model finds, beside other detectors (about 10 minutes)'
-	@echo 'make promise  are promised false-alarm rates kept by later traffic? (about 3 minutes)'
-	@echo 'make learn    eleven small programs that teach how this works; make learn-start: exercises'
-	@echo 'make learn-check  what the lessons print, exercises and answers, with every compiler here'
-	@echo 'make page     make examples/learn/learn.html anew and try it (clang, lld, wasi-libc; chromium)'
-	@echo 'make torch    compare with PyTorch, where a python3 has it'
-	@echo 'make captures compare with tshark, where it is: packets of captures made here, and of those'
+	@echo 'make detection  what each kind of model finds, compared with other detectors (10 minutes)'
+	@echo 'make promise  check promised false-alarm rates on later traffic (about 3 minutes)'
+	@echo 'make learn    run eleven small programs that teach how this works; learn-start: exercises'
+	@echo 'make learn-check  check output, exercises and answers of the lessons with every compiler'
+	@echo 'make page     rebuild and test examples/learn/learn.html (clang, lld, wasi-libc; chromium)'
+	@echo 'make torch    compare with PyTorch, if a python3 has it'
+	@echo 'make captures compare packets with tshark: of generated captures, and of those'
 	@echo '              in FOLDERS="..."'
-	@echo 'make bench    how fast it is beside PyTorch, pandas and oneDNN, where they are (15 minutes)'
-	@echo 'make bench-quick  how fast it is, and which share of the limits of this machine that is'
+	@echo 'make bench    compare speed with PyTorch, pandas, oneDNN and tshark, if installed (10 minutes)'
+	@echo 'make bench-quick  measure speed, also as a share of the limits of this machine'
 	@echo 'make torture  kills, failures and full disks while a checkpoint is saved (10 minutes)'
 	@echo 'make fuzz     every parser against mutated input, a minute each (clang)'
-	@echo 'make sanitize the tests under MSan, TSan and valgrind, where they are (10 minutes)'
-	@echo 'make coverage which lines and branches the tests reach (clang 19)'
-	@echo 'make mutate   how many small faults the tests notice (an hour)'
-	@echo 'make cross    the tests on other machines, emulated, where their compilers are'
-	@echo 'make mpi      the same training on 1 to 8 ranks of MPI, to the same bits (libopenmpi-dev)'
-	@echo 'make nightly  all that is long, with one verdict: slow, bits, torture, fuzz, sanitize, cross,'
+	@echo 'make sanitize run the tests under MSan, TSan and valgrind, if installed (10 minutes)'
+	@echo 'make coverage list lines and branches that the tests do not reach (clang 19)'
+	@echo 'make mutate   count planted faults that the tests detect (an hour)'
+	@echo 'make cross    run the tests on other machines, emulated, if their compilers are installed'
+	@echo 'make mpi      train on 1 to 8 ranks of MPI, to the same bits (libopenmpi-dev)'
+	@echo 'make nightly  all long tests, with one verdict: slow, bits, torture, fuzz, sanitize, cross,'
 	@echo '              coverage, mutate, captures, mpi, detection, promise'
 	@echo 'make install  programs, header, shared library, manual pages, pkg-config, CMake: PREFIX=$(PREFIX)'
 	@echo '              DESTDIR= PROGRAM_PREFIX=; make uninstall; make shared: the library alone'

@@ -178,7 +178,8 @@ VERSIONS
             table.cut is counts; a dataset's groups are packing.groups; pktseq_schema_notebook is
             pktseq_schema_reference; false_alarms is false_positive_rate; surprise is surprisal;
             point, point_every and report_every are loss, loss_interval and report_interval; a
-            field's least is min_count; a training's recipe is description.
+            field's least is min_count; a training's recipe is description; tpr_at_01_percent is
+            tpr_at_0_1_percent.
             Changed: pktseq_config goes by pointer; save and load name the model first, the path or
             buffer last; pktseq_codec_encode takes a pktseq_form; pktseq_table_track does what
             _sequences and _derive did; pktseq_work shows results and gradients alone.
