@@ -4090,8 +4090,9 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
 // the damaged record tells where the next one begins.
 static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, const char *what,
                                              pktseq_error *err) {
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frames, found %s: the capture is "
-                         "damaged there", (size_t)c->counts.frames, what);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frame%s, found %s: the capture is "
+                         "damaged there", (size_t)c->counts.frames,
+                         c->counts.frames == 1 ? "" : "s", what);
 }
 
 // Fails because of an unknown link type. A pcap file fails at once; in pcapng other interfaces may
@@ -6337,9 +6338,10 @@ static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
     if (r->capture && (more ? csv->filled <= r->cells
                             : csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0))
         return PKTSEQ_OK;
-    return PKTSEQI_CSV_ERROR(csv, "found %z cells, expected %z as in the header%s", csv->cells,
-                             r->cells, r->capture && more ? " (does a cell hold the separator? "
-                             "tshark quotes them with -E quote=d)" : "");
+    return PKTSEQI_CSV_ERROR(csv, "found %z cell%s, expected %z as in the header%s", csv->cells,
+                             csv->cells == 1 ? "" : "s", r->cells,
+                             r->capture && more ? " (does a cell hold the separator? tshark quotes "
+                                                  "them with -E quote=d)" : "");
 }
 
 // ---- >>fast: usual rows of a file with positions, in one pass ---------------------------------
@@ -8168,7 +8170,8 @@ static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *e
     }
     if (out->sequences) return PKTSEQ_OK;
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                         "found %z packets%s, expected at least %z for a sequence", walked,
+                         "found %z packet%s%s, expected at least %z for a sequence", walked,
+                         walked == 1 ? "" : "s",
                          walked < c->table->rows ? " of the protocols that are not dropped" : "",
                          c->rule->min_length);
 }

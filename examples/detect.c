@@ -278,9 +278,9 @@ static int calibrate(app *a, pktseq_table *normal) {
                                              &a->err);
     pktseq_dataset_free(&dataset);
     if (n < 20)
-        return fail("%s: %lu sequence%s of normal traffic are too few for a threshold: 20 are the "
+        return fail("%s: %lu sequence%s of normal traffic %s too few for a threshold: 20 are the "
                     "least, and 1000 or more make one that can be promised", a->normal_path, n,
-                    output_plural(n));
+                    output_plural(n), n == 1 ? "is" : "are");
     return bad ? fail("%s: %s", a->normal_path, a->err.text) : 0;
 }
 

@@ -74,6 +74,11 @@ if command -v nm >/dev/null; then
 fi
 grep '^// ---- >>' "$top/pktseq.h" >out
 check "the contents are the sections" sh -c '! grep -qv "^// ---- >>[a-z-]*: " out && [ "$(wc -l <out)" -gt 30 ]'
+grep '^|.*`pktseq_' "$top/README.md" | grep -o '`[a-z_0-9]*`' | tr -d '`' |
+    awk -F_ '/^pktseq_/ { stem = $1 "_" $2; print } /^_/ { print stem $0 }' >names
+check "README's list names functions that there are" sh -c '[ "$(wc -l <names)" -gt 60 ] &&
+    ! while read -r name; do grep -q "^PKTSEQ_DEF.*[ *]$name(" "$0" || echo "$name"; done <names |
+        grep .' "$top/pktseq.h"
 check "as the manual says" grep -qF "grep '^// ---- >>' pktseq.h" "$top/pktseq.h"
 
 # A capture of its own: 900 rows in which three addresses talk, of four protocols.

@@ -237,7 +237,7 @@ static void test_refusals(void) {
         {T "0,a,b,\"1,65536\",2\n", 2, {"\"Source port\"", "\"65536\"", "65535"}},
         {T "0,a,b,\"1,\",2\n", 2, {"\"Source port\"", "empty"}},
         {T "\"0,2,5\",a,b,1,2\n", 2, {"\"Time\"", "\"0,2,5\"", "finite"}},
-        {T "0,a,b,1,2\n", 0, {"found 1 packets", "at least 2"}},
+        {T "0,a,b,1,2\n", 0, {"found 1 packet,", "at least 2"}},
         {T "0,a\xff,b,1,2\n", 2, {"\"Source\"", "UTF-8"}},
     };
     pktseq_table table;
