@@ -11103,7 +11103,7 @@ static const pktseqi_kernels *pktseqi_choose(void) {
 
 PKTSEQ_DEF const char *pktseq_build_info(void) { return pktseqi_choose()->build_info; }
 
-// ---- >>model: parameters in one block, memory to work with ------------------------------------
+// ---- >>model: parameters in one block, and the pairs that fit them ----------------------------
 
 // A model is one block of numbers. The list PKTSEQ_TENSORS defines its layout: shapes, sizes, named
 // pointers, gradients and checkpoints are all generated from it, so a new tensor is one new line.
