@@ -14602,7 +14602,7 @@ static void pktseqi_detector_correct(const pktseq_dataset *dataset, double *scor
                                      int running) {
     size_t n = dataset->trained, held = dataset->pairs - n;
     double upper[2] = {0, 0}, ratio;
-    if (held < 1) return;  // all were trained on, or none: scores remain
+    if (held < 1) return;  // nothing was held out: scores remain
     memcpy(sorted, score, dataset->pairs * sizeof *score);
     qsort(sorted, n, sizeof *sorted, pktseqi_compare_numbers);
     qsort(sorted + n, held, sizeof *sorted, pktseqi_compare_numbers);

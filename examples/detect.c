@@ -268,6 +268,9 @@ static int calibrate(app *a, pktseq_table *normal) {
     pktseq_dataset dataset;
     unsigned long n;
     int bad;
+    if (a->context > 0 && !g->codec.contexts)
+        return fail("%s has no counters of the pair's last 10 seconds, so --context has no meaning",
+                    a->model_path);
     if (make_dataset(a, a->normal_path, normal, &dataset)) return 1;
     n = (unsigned long)dataset.pairs;
     pktseq_recipe_from_model(&recipe, &g->model, &g->codec, &g->training, &g->detector, NULL);

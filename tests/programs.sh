@@ -231,6 +231,8 @@ refuses "nothing is held out, said once and before training" "none is held out" 
     ./train cap.csv --hidden 8 --quiet --inputs 4 --hold-out 1e-17 --out rest
 check "the reference's score is calibrated at each snapshot" \
     ./train cap.csv --hidden 8 --quiet --iterations 20 --hold-out 0.2 --out held
+refuses "a share of the score for what a model does not have" "so --context has no meaning" \
+    ./detect --model held/model.safetensors --calibrate cap.csv --context 0.5 cap.csv
 ./detect --model held/model.safetensors cap.csv >out
 check "and the last model has a threshold" grep -q '^threshold .* for 1 % false alarms' out
 
