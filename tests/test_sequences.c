@@ -7,6 +7,7 @@
 #include "scene.h"
 #include "text.h"
 
+#include <math.h>
 #include <time.h>
 
 // ---- tools
@@ -288,13 +289,24 @@ static void fill_hand(hand *h, const packet *x, size_t n) {
     h->table = table_of(h->column, 5, n);
 }
 
+// Frees what was allocated for it; the rest is static.
+static void free_hand(hand *h) {
+    const pktseq_allocator *a = &h->table.allocator;
+    if (a->free_fn && h->table.start) a->free_fn(h->table.start, a->user_data);
+    if (a->free_fn && h->table.source_row) a->free_fn(h->table.source_row, a->user_data);
+    if (!a->free_fn) free(h->table.start);
+    if (!a->free_fn) free(h->table.source_row);
+}
+
 // Tables filled by hand, cut twice: the second time nothing may change.
 static void test_hand_filled(void) {
     static packet x[400];
     static plain p;
-    static hand h;
+    static hand h, before;
     text once = {NULL, 0, 0}, twice = {NULL, 0, 0};
-    for (int round = 0; round < 1000; ++round) {
+    size_t cut = 0, refused = 0;
+    for (int round = 0; round < 3000; ++round) {
+        counter memory;
         size_t n = random_packets(x, 0), least = 1 + random_below(6);
         pktseq_rule rule = {0, 0, 1, 0};
         pktseq_error err;
@@ -303,11 +315,20 @@ static void test_hand_filled(void) {
         rule.max_length = least + random_below(30);
         rule.reference_names = (int)random_below(2);
         fill_hand(&h, x, n);
+        h.table.allocator = counted(&memory);
         h.table.counts.dropped = random_below(2) ? 77 : 0;  // rubbish that does not add up
+        before = h;
         plain_cut(&p, x, n, &rule);
         status = pktseq_table_track(&h.table, &rule, NULL, &err);
         CHECK_THAT((status == PKTSEQ_OK) == (p.sequences > 0), "%s", err.text);
-        if (status) continue;
+        cut += status == PKTSEQ_OK;
+        refused += status != PKTSEQ_OK;
+        if (status) {
+            CHECK_THAT(status == PKTSEQ_ERROR_DATA && strstr(err.text, "expected at least"), "%s",
+                       err.text);
+            CHECK(memcmp(&h, &before, sizeof h) == 0 && memory.live == 0);
+            continue;
+        }
         if (h.table.rows < n || p.cut.renamed) check_cut(&h.table, x, &p, rule.reference_names);
         for (size_t i = 0; i < h.table.rows; ++i) CHECK(h.other[i] == (double)p.kept[i]);
         h.table.counts.clock_back = p.cut.clock_back;  // of the rows that are left
@@ -323,9 +344,10 @@ static void test_hand_filled(void) {
         show(&twice, &h.table);
         *strstr(twice.data, "| cut") = 0;
         CHECK_THAT(strcmp(once.data, twice.data) == 0, "\n%.200s\n%.200s", once.data, twice.data);
-        free(h.table.start);
-        free(h.table.source_row);
+        free_hand(&h);
+        CHECK(memory.live == 0);
     }
+    CHECK_THAT(cut > 2000 && refused > 20, "%lu, %lu", (unsigned long)cut, (unsigned long)refused);
     free(once.data);
     free(twice.data);
 }
@@ -362,7 +384,7 @@ static void check_edges(const char *what, const double *time, const char *who, p
 static void test_edges(void) {
     static const double same[12] = {0}, slow[] = {0, 1, 2, 3, 4, 5, 6, 7},
                         back[] = {5, 5, 5, 5, 1, 0, 6, 6.5, 6.5, 6.5, 6.5},
-                        window[] = {10, 10, 10.5, 11, 11, 11.001, 11.001, 11.001, 11.001};
+                        window[] = {10, 10, 10.5, 11, 11, 11.000000000000002, 12, 12, 12};
     pktseq_rule rule = {2, 4, 1, 0}, one = {1, 1, 0, 0}, four = {4, 320, 1, 0};
     check_edges("exactly most", same, ">>>>", rule, "0 4 ");
     check_edges("most and one more", same, ">>>>>", rule, "0 4 ");
@@ -647,62 +669,105 @@ static void test_wide(void) {
     free(csv.data);
 }
 
-// Rules and tables that cannot be.
-static void test_arguments(void) {
+// Packets of one conversation in a table filled by hand, the times 0, 1, 2 ..
+static void fill_same(hand *h, size_t n) {
     static packet x[400];
+    for (size_t i = 0; i < n; ++i) {
+        x[i].time = (double)i;
+        x[i].src = some_address[i % 2];
+        x[i].dst = some_address[1 - i % 2];
+        x[i].protocol = some_protocol[0];
+    }
+    fill_hand(h, x, n);
+}
+
+// Counts of before are kept if they add up, sequences of before are not.
+static void test_again(void) {
     static hand h;
-    pktseq_rule rule = pktseq_rule_default(), bad = rule;
+    const pktseq_rule two = {2, 2, 1, 0}, notebook = {3, 9, 1, 1};
+    pktseq_error err;
+    fill_same(&h, 9);
+    h.protocol[3] = 5;  // FTP
+    h.protocol[5] = 4;  // SMTP|IMF
+    h.table.position_gaps = 7;
+    h.table.counts.packets = 1234;  // nonsense is not believed
+    h.table.counts.renamed = 99;
+    CHECK_THAT(!pktseq_table_track(&h.table, &two, NULL, &err), "%s", err.text);
+    CHECK(h.table.rows == 8 && h.table.sequences == 4 && h.table.counts.remainder == 1);
+    CHECK(h.table.position_gaps == 0 && h.table.counts.packets == 9 && h.table.counts.renamed == 0);
+    CHECK_THAT(!pktseq_table_track(&h.table, &notebook, NULL, &err), "%s", err.text);
+    CHECK(h.table.rows == 6 && h.table.sequences == 2 && h.table.counts.packets == 9);
+    CHECK(h.table.counts.dropped == 1 && h.table.counts.remainder == 2 &&
+          h.table.counts.renamed == 1);
+    for (size_t row = 0; row < 6; ++row) {
+        CHECK(h.other[row] == (double)(row + (row > 2)));
+        CHECK(strcmp(text_at(&h.table, "protocol", row), row == 4 ? "SMTP" : "TCP") == 0);
+    }
+    free_hand(&h);
+    fill_same(&h, 5);
+    h.protocol[1] = h.protocol[3] = 5;
+    CHECK(pktseq_table_track(&h.table, &notebook, NULL, NULL) == PKTSEQ_OK && h.table.rows == 3);
+    free_hand(&h);
+    fill_same(&h, 4);
+    h.protocol[1] = h.protocol[3] = 5;
+    CHECK(pktseq_table_track(&h.table, &notebook, NULL, &err) == PKTSEQ_ERROR_DATA);
+    CHECK_THAT(says(&err, "found 2 packets of the protocols that are not dropped, expected at "
+                          "least 3 for a sequence"), "%s", err.text);
+}
+
+static void test_arguments(void) {
+    static hand h, before;
+    const double infinite = HUGE_VAL;
+    const pktseq_rule good = pktseq_rule_default(), notebook = {4, 320, 1, 1};
+    const pktseq_rule bad[] = {{0, 320, 1, 0},     {4, 3, 1, 0},
+                               {4, 0, 1, 0},       {4, 9, -0.5, 0},
+                               {4, 9, infinite, 0}, {4, 9, infinite - infinite, 0}};
     pktseq_schema schema = small_schema(1, 9, 1, 0);
     pktseq_table table;
     pktseq_error err;
-    CHECK(rule.min_length == 4 && rule.max_length == 320 && rule.window == 1 &&
-          rule.reference_names == 0);
+    CHECK(good.min_length == 4 && good.max_length == 320 && good.window == 1 &&
+          good.reference_names == 0);
     CHECK(pktseq_schema_reference().rule.reference_names == 1);
-    for (size_t i = 0; i < 20; ++i) {
-        x[i].src = x[i].dst = some_address[0];
-        x[i].protocol = some_protocol[0];
-    }
-    fill_hand(&h, x, 20);
-    CHECK(pktseq_table_track(NULL, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    CHECK(pktseq_table_track(&h.table, NULL, NULL, NULL) == PKTSEQ_ERROR_ARGUMENT);
-    for (int i = 0; i < 5; ++i) {
-        static const double window[] = {1, 1, -0.001, 1e308 * 10, 0};
-        bad = rule;
-        bad.window = i == 4 ? window[3] - window[3] : window[i];
-        bad.min_length = i == 0 ? 0 : 4;
-        bad.max_length = i == 1 ? 3 : 320;
-        CHECK_THAT(pktseq_table_track(&h.table, &bad, NULL, &err) == PKTSEQ_ERROR_ARGUMENT, "%d",
-                   i);
-        schema.rule = bad;
+// A call on a table with a change that must be refused, and leaves it as it was.
+#define CHECK_FAILS(change, call, expected, part) \
+    do { \
+        fill_same(&h, 8); \
+        change; \
+        before = h; \
+        CHECK_THAT((call) == (expected), "%s", err.text); \
+        CHECK_THAT(err.status == (expected) && says(&err, part), "%s", err.text); \
+        CHECK(memcmp(&h, &before, sizeof h) == 0); \
+    } while (0)
+#define CUT_FAILS(change, rule, expected, part) \
+    CHECK_FAILS(change, pktseq_table_track(&h.table, rule, NULL, &err), expected, part)
+    CHECK_FAILS(, pktseq_table_track(NULL, &good, NULL, &err), PKTSEQ_ERROR_ARGUMENT, "NULL");
+    CHECK_FAILS(, pktseq_table_track(&h.table, NULL, NULL, &err), PKTSEQ_ERROR_ARGUMENT, "NULL");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        CUT_FAILS(, &bad[i], PKTSEQ_ERROR_ARGUMENT, "rule");
+        schema.rule = bad[i];
         CHECK(i == 0 || pktseq_table_parse(&table, "", 0, &schema, NULL, &err) ==
                             PKTSEQ_ERROR_ARGUMENT);
     }
-    h.src[7] = 5;
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    h.src[7] = 0;
-    h.time[7] = 1e308 * 10;
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_DATA);
-    h.time[7] = 0;
-    strcpy(h.column_name[2], "dst");
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
-    CHECK_THAT(strstr(err.text, "\"dst_ip\""), "%s", err.text);
-    strcpy(h.column_name[2], "dst_ip");
-    h.column[0].name = h.column_name[4];
-    h.column[4].name = h.column_name[1];
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_MISMATCH);
-    h.column[0].name = h.column_name[0];
-    h.column[4].name = NULL;
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    h.column[4].name = h.column_name[4];
-    h.column[4].cell = NULL;
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
-    h.column[4].cell = h.other;
-    CHECK(h.table.start == NULL && h.table.rows == 20);
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_OK && err.text[0] == 0);
-    free(h.table.start);
-    h.table.start = NULL;
-    h.table.rows = 0;
-    CHECK(pktseq_table_track(&h.table, &rule, NULL, &err) == PKTSEQ_ERROR_ARGUMENT);
+    CUT_FAILS(h.table.rows = 0, &good, PKTSEQ_ERROR_ARGUMENT, "empty");
+    CUT_FAILS(h.table.column = NULL, &good, PKTSEQ_ERROR_ARGUMENT, "empty");
+    CUT_FAILS(h.column[4].name = NULL, &good, PKTSEQ_ERROR_ARGUMENT, "no name");
+    CUT_FAILS(h.column[4].cell = NULL, &good, PKTSEQ_ERROR_ARGUMENT, "neither numbers nor texts");
+    CUT_FAILS(h.src[7] = 5, &good, PKTSEQ_ERROR_ARGUMENT, "among its names");
+    CUT_FAILS(h.dst[0] = UINT32_MAX, &good, PKTSEQ_ERROR_ARGUMENT, "among its names");
+    CUT_FAILS(h.protocol[3] = 10, &good, PKTSEQ_ERROR_ARGUMENT, "among its names");
+    CUT_FAILS(h.column_name[0][0] = 'T', &good, PKTSEQ_ERROR_MISMATCH, "\"timestamp\" of numbers");
+    CUT_FAILS(h.column_name[1][0] = 'S', &good, PKTSEQ_ERROR_MISMATCH, "\"src_ip\" of texts");
+    CUT_FAILS(h.column_name[2][0] = 'D', &good, PKTSEQ_ERROR_MISMATCH, "\"dst_ip\" of texts");
+    CUT_FAILS(h.column_name[3][0] = 'P', &notebook, PKTSEQ_ERROR_MISMATCH, "\"protocol\" of texts");
+    CUT_FAILS((strcpy(h.column_name[1], "x"), strcpy(h.column_name[4], "src_ip")), &good,
+              PKTSEQ_ERROR_MISMATCH, "\"src_ip\" of texts");
+    CUT_FAILS((strcpy(h.column_name[0], "x"), strcpy(h.column_name[3], "timestamp")), &good,
+              PKTSEQ_ERROR_MISMATCH, "\"timestamp\" of numbers");
+    CUT_FAILS(h.time[6] = infinite, &good, PKTSEQ_ERROR_DATA, "\"timestamp\": found inf in row 6");
+    fill_same(&h, 8);
+    h.column_name[3][0] = 'P';  // which only a rule with names needs
+    CHECK(pktseq_table_track(&h.table, &good, NULL, &err) == PKTSEQ_OK && err.text[0] == 0);
+    free_hand(&h);
 }
 
 // ---- memory and time
@@ -854,6 +919,7 @@ int main(void) {
     test_tshark();
     test_odd();
     test_wide();
+    test_again();
     test_arguments();
     test_memory();
     test_time();
