@@ -481,8 +481,9 @@ static void alarm_put_json(FILE *file, const pktseq_alarm *a, size_t number) {
     fprintf(file, ",\"community_id\":\"%s\",\"flow_id\":%lu,\"packets\":%lu,\"bytes\":%.0f,"
                   "\"score\":%.9g,\"threshold\":%.9g,\"ended\":%s,\"again\":%s,\"incident\":%lu,"
                   "\"reasons\":", text, (unsigned long)a->connection, (unsigned long)a->packets,
-            fmin(fmax(a->bytes, -DBL_MAX), DBL_MAX), a->score, a->threshold, a->ended ? "true" : "false",
-            a->repeated ? "true" : "false", (unsigned long)number);
+            fmin(fmax(a->bytes, -DBL_MAX), DBL_MAX), a->score, a->threshold,
+            a->ended ? "true" : "false", a->repeated ? "true" : "false",
+            (unsigned long)number);
     alarm_put_reasons(file, a);
     if (a->transport == 1 || a->transport == 58)
         fprintf(file, ",\"icmp_type\":%u,\"icmp_code\":%u", (unsigned)a->icmp_type,

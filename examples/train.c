@@ -220,8 +220,8 @@ static int settle_options(app *a, int order, int start, int loss, const char *fi
 // Parses the command line. Returns 0; 1 after an error, which was printed; 2 after --help or
 // --version.
 static int parse_options(app *a, int argc, char **argv) {
-    // The first options are those that a resumed run takes from its checkpoint; some of them are the
-    // model's.
+    // The first options are those that a resumed run takes from its checkpoint; some of them are
+    // the model's.
     enum { OF_RUN = 18 };
     static const char of_model_names[] = "--hidden|--loss|--start|--inputs|--tcp-only";
     int given[OF_RUN], order, start, loss, asked;

@@ -1,5 +1,5 @@
-// test_dataset.c - section >>dataset: sequences cut into pairs: which rows, which pointers, and which
-// are left out.
+// test_dataset.c - section >>dataset: sequences cut into pairs: which rows, which pointers, and
+// which are left out.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

@@ -1,6 +1,8 @@
 // test_live.c - what detect does while packets come: identifiers, addresses, rules, incidents,
 // JSON.
+#ifndef PKTSEQ_NO_SIMD
 #define PKTSEQ_NO_SIMD
+#endif
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "../examples/output.h"

@@ -1,5 +1,5 @@
-// test_plain.c - section >>plain: its losses, outputs and gradients against PyTorch's in float64 and
-// against finite differences, packed pairs against dense ones, and its contract.
+// test_plain.c - section >>plain: its losses, outputs and gradients against PyTorch's in float64
+// and against finite differences, packed pairs against dense ones, and its contract.
 //
 // cc -O2 -fopenmp tests/test_plain.c -o build/test_plain -lm && ./build/test_plain
 #ifndef PKTSEQ_LINKED

@@ -1,5 +1,5 @@
-// test_tracker.c - sections >>slots, >>counters and >>tracker: packets as they come, against the same
-// rules written plainly, and against tables.
+// test_tracker.c - sections >>slots, >>counters and >>tracker: packets as they come, against the
+// same rules written plainly, and against tables.
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "traffic.h"
