@@ -1051,6 +1051,151 @@ static void test_sizes(void) {
     scene_free(&s);
 }
 
+// ---- numbers that cannot be, and objects that do not belong together, each alone a good one
+
+#define ARGUMENT(call) CHECK((call) == PKTSEQ_ERROR_ARGUMENT)
+#define MISMATCH(call) CHECK((call) == PKTSEQ_ERROR_MISMATCH)
+static const double not_shares[] = {-1, 1.5, (double)NAN, (double)INFINITY};
+
+static void test_drift_values(scene *s) {
+    const double *bad = not_shares;
+    pktseq_detector detector;
+    pktseq_verdict verdict;
+    pktseq_drift drift;
+    double rate = 0;
+    memset(&drift, 0, sizeof drift);
+    ARGUMENT(pktseq_drift_add(NULL, &s->w.detector, 1, 0, 4, 0));
+    ARGUMENT(pktseq_drift_add(&drift, NULL, 1, 0, 4, 0));
+    for (int i = 2; i < 4; ++i) ARGUMENT(pktseq_drift_add(&drift, &s->w.detector, bad[i], 0, 4, 0));
+    for (int i = 0; i < 4; ++i)  // 1.5 unknown of 1 packet
+        ARGUMENT(pktseq_drift_add(&drift, &s->w.detector, 1, 0, 1, bad[i]));
+    ARGUMENT(pktseq_drift_add(&drift, &s->w.detector, 1, 0, (double)INFINITY, 0));
+    pktseq_drift_unknown(NULL, 6, 1, 2);
+    ARGUMENT(pktseq_drift_verdict(NULL, &s->w.detector, 0.01, &verdict));
+    ARGUMENT(pktseq_drift_verdict(&drift, NULL, 0.01, &verdict));
+    ARGUMENT(pktseq_drift_verdict(&drift, &s->w.detector, 0.01, NULL));
+    for (int i = 1; i < 4; ++i) ARGUMENT(pktseq_drift_verdict(&drift, &s->w.detector, bad[i],
+                                                             &verdict));
+    detector = s->w.detector;
+    detector.sequences = 0;
+    MISMATCH(pktseq_drift_verdict(&drift, &detector, 0.01, &verdict));
+    CHECK(is_zero(&drift, sizeof drift));
+    CHECK(!pktseq_drift_verdict(&drift, &s->w.detector, 0.01, &verdict) && !verdict.judged &&
+          !verdict.drifted && !verdict.name[0]);
+    ARGUMENT(pktseq_detector_rate(&s->w.detector, (double)INFINITY, &rate));
+    ARGUMENT(pktseq_detector_rate(&s->w.detector, -1, &rate));
+}
+
+static void test_watcher_values(scene *s) {
+    static const char *const packets_have[] = {"length", "syn", "protocol", "src_port",
+                                               "dst_port"};
+    const char *had[COUNT(packets_have)];
+    const double *bad = not_shares;
+    pktseq_detector detector;
+    pktseq_codec codec;
+    pktseq_model model;
+    pktseq_watcher watcher;
+    pktseq_watcher_options options;
+#define WATCH(m, c, d) pktseq_watcher_init(&watcher, m, c, d, &options, &s->allocator, &s->err)
+    memset(&options, 0, sizeof options);
+    memset(&model, 0, sizeof model);
+    memset(&codec, 0, sizeof codec);
+    memset(&detector, 0, sizeof detector);
+    CHECK(s->w.codec.field_count == COUNT(had));
+    MISMATCH(WATCH(&s->w.model, &s->w.codec, &s->w.detector));
+    CHECK_THAT(strstr(s->err.text, "\"v\""), "%s", s->err.text);  // what no packet has
+    for (size_t f = 0; f < COUNT(had); ++f) {
+        had[f] = s->w.codec.field[f].column;
+        s->w.codec.field[f].column = packets_have[f];
+    }
+    CHECK_THAT(!WATCH(&s->w.model, &s->w.codec, &s->w.detector), "%s", s->err.text);
+    pktseq_watcher_free(&watcher);
+    ARGUMENT(WATCH(NULL, &s->w.codec, &s->w.detector));
+    ARGUMENT(WATCH(&model, &s->w.codec, &s->w.detector));
+    ARGUMENT(WATCH(&s->w.model, NULL, &s->w.detector));
+    ARGUMENT(WATCH(&s->w.model, &codec, &s->w.detector));
+    ARGUMENT(WATCH(&s->w.model, &s->w.codec, NULL));
+    ARGUMENT(WATCH(&s->w.model, &s->w.codec, &detector));
+    for (int i = 0; i < 4; ++i) {
+        options.false_positive_rate = bad[i];
+        ARGUMENT(WATCH(&s->w.model, &s->w.codec, &s->w.detector));
+        options.false_positive_rate = 0;
+        options.adapt = bad[i];
+        if (i != 1) ARGUMENT(WATCH(&s->w.model, &s->w.codec, &s->w.detector));
+        options.adapt = 0;
+    }
+    options.threshold = (double)NAN;
+    ARGUMENT(WATCH(&s->w.model, &s->w.codec, &s->w.detector));
+    options.threshold = 0;
+    codec = s->w.codec;  // another model's
+    codec.contexts -= 1;
+    MISMATCH(WATCH(&s->w.model, &codec, &s->w.detector));
+    codec.contexts += 1;
+    codec.groups -= 1;
+    MISMATCH(WATCH(&s->w.model, &codec, &s->w.detector));
+    detector = s->w.detector;
+    detector.sequences = 0;
+    options.false_positive_rate = 0.01;
+    MISMATCH(WATCH(&s->w.model, &s->w.codec, &detector));
+    for (size_t f = 0; f < COUNT(had); ++f) s->w.codec.field[f].column = had[f];
+#undef WATCH
+}
+
+static void test_share_values(scene *s) {
+    pktseq_tracker tracker;
+    pktseq_codec codec;
+    pktseq_dataset dataset;
+    pktseq_rule rule;
+    rule = pktseq_rule_connection();
+    rule.max_length = 0xffffffffu;
+    ARGUMENT(pktseq_tracker_init(&tracker, &rule, &s->allocator, NULL));
+    for (int i = 0; i < 3; ++i) {
+        pktseq_schema schema = s->how.schema;
+        schema.hold_out = not_shares[i];
+        ARGUMENT(pktseq_codec_fit(&codec, &s->w.table, &schema, &s->allocator, NULL));
+        s->how.dataset.hold_out = not_shares[i];
+        ARGUMENT(pktseq_dataset_init(&dataset, &s->w.codec, &s->w.table, &s->how.dataset,
+                                     &s->allocator, NULL));
+    }
+}
+
+static void test_recipe_values(scene *s) {
+    pktseq_detector detector;
+    pktseq_dataset dataset;
+    pktseq_codec codec;
+    pktseq_model model;
+    pktseq_recipe recipe;
+    CHECK(!pktseq_recipe_recommended(&recipe, NULL, NULL));
+    ARGUMENT(pktseq_recipe_prepare(&recipe, &s->w.table, NULL, NULL, NULL, &dataset, &model,
+                                   &s->allocator, NULL));
+    ARGUMENT(pktseq_recipe_prepare(&recipe, &s->w.table, NULL, NULL, &codec, NULL, &model,
+                                   &s->allocator, NULL));
+    ARGUMENT(pktseq_recipe_prepare(&recipe, &s->w.table, NULL, NULL, &codec, &dataset, NULL,
+                                   &s->allocator, NULL));
+    memset(&model, 0, sizeof model);
+    memset(&codec, 0, sizeof codec);
+    ARGUMENT(pktseq_recipe_calibrate(&recipe, &s->w.model, &codec, &s->w.dataset, &detector, NULL));
+    recipe.epochs = 1e300;
+    CHECK(pktseq_recipe_iterations(&recipe, &s->w.dataset) == (size_t)1e15);
+    recipe.train.batch = 0;
+    CHECK(pktseq_recipe_iterations(&recipe, &s->w.dataset) == 0);
+    ARGUMENT(pktseq_recipe_from_model(&recipe, &model, &s->w.codec, NULL, NULL, NULL));
+    ARGUMENT(pktseq_recipe_from_model(&recipe, &s->w.model, &codec, NULL, NULL, NULL));
+    CHECK(is_zero(&recipe, sizeof recipe));
+}
+#undef ARGUMENT
+#undef MISMATCH
+
+static void test_values(void) {
+    static scene s;
+    if (!scene_make(&s)) return;
+    test_drift_values(&s);
+    test_watcher_values(&s);
+    test_share_values(&s);
+    test_recipe_values(&s);
+    scene_free(&s);
+}
+
 int main(void) {
     one_thread(1);
     test_odd_csv();
@@ -1061,6 +1206,7 @@ int main(void) {
     test_misuse();
     test_free_and_plain();
     test_sizes();
+    test_values();
     printf("%lu tables taken and %lu refused, at most %.1f bytes asked for per byte (%s)\n",
            (ulong_t)tables_taken, (ulong_t)tables_refused, most_per_csv_byte, most_csv);
     return check_end("test_hostile");
