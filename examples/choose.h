@@ -96,14 +96,18 @@ typedef struct choose_alarm {
     double begin, time;
 } choose_alarm;
 
-// Finds a member of an object in a line of JSON, as detect writes it; returns where its value
-// begins, or NULL.
+// Finds a member of an object in a line of JSON, as detect writes it, or a program that puts blanks
+// beside the colon; returns where its value begins, or NULL.
 static inline const char *choose_value(const char *line, const char *name) {
     char wanted[32];
-    const char *at;
-    snprintf(wanted, sizeof wanted, "\"%s\":", name);
-    at = strstr(line, wanted);
-    return at ? at + strlen(wanted) : NULL;
+    const char *at = line;
+    snprintf(wanted, sizeof wanted, "\"%s\"", name);
+    while ((at = strstr(at, wanted)) != NULL) {
+        at += strlen(wanted);
+        at += strspn(at, " \t");
+        if (*at == ':') return at + 1 + strspn(at + 1, " \t");
+    }
+    return NULL;
 }
 
 static inline int choose_number(const char *line, const char *name, double *value) {
@@ -123,8 +127,10 @@ static inline int choose_text(const char *line, const char *name, char *text, si
 
 // Reads one line. Returns 0 if it is no alarm of a sequence.
 static inline int choose_read(const char *line, choose_alarm *m) {
+    char kind[16];
     double from, to;
-    if (strstr(line, "\"event_type\":\"incident\"")) return 0;
+    if (choose_text(line, "event_type", kind, sizeof kind) && strcmp(kind, "incident") == 0)
+        return 0;
     if (!choose_text(line, "src_ip", m->src, sizeof m->src) ||
         !choose_text(line, "dest_ip", m->dst, sizeof m->dst) ||
         !choose_number(line, "src_port", &from) || !choose_number(line, "dest_port", &to) ||

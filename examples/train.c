@@ -514,7 +514,8 @@ static int mark_normal(app *a) {
     lost = choose_harmless(&a->choice, &a->table, a->recipe.false_positive_rate, lines, size);
     free(lines);
     if (a->choice.marked == 0)
-        return fail("%s: no alarm there is one of a sequence of %s", a->normal_path,
+        return fail("%s: no alarm there is one of a sequence of %s, expected lines that "
+                    "detect --json has written for it", a->normal_path,
                     input_name(a->data_path));
     if (lost && !a->quiet)
         printf("warning     %lu alarms of %s are of no sequence here\n", (unsigned long)lost,

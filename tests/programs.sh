@@ -157,6 +157,9 @@ check "and looked at in the end" grep -q '^harmless    0 of [1-3] sequences are 
 check "and raises no alarm any more" sh -c '! grep -q "\"src_ip\":\"10.9.9.9\"" lines'
 ./detect --model harmless/model.safetensors dirty.csv >out
 check "nor in a file" sh -c '! grep -q "!  at.*10.9.9.9" out'
+sed 's/":/" : /g' harmless.json >blanks.json
+./train dirty.csv --continue whole/model.safetensors --normal blanks.json --out blanks >blanks.out
+check "harmless, with blanks as other programs write JSON" grep -q 'as harmless)' blanks.out
 refuses "harmless, of other traffic" "no alarm there is one of a sequence of new.csv" \
     ./train new.csv --continue whole/model.safetensors --normal harmless.json --out rest
 refuses "harmless, for no model" "--normal needs --continue" \
