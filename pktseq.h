@@ -11112,16 +11112,19 @@ PKTSEQ_DEF const char *pktseq_build_info(void) { return pktseqi_choose()->build_
 
 // Lists name, shape and rank of every tensor of a config, in the order of the block, which is also
 // the checkpoint's.
-//   tensor (PKTSEQ_TENSOR_COUNT) out; data is NULL, since there may be no block yet
+//   tensor (PKTSEQ_TENSOR_COUNT) out; data points into block, or is NULL if block is
 // The sizes must have been checked by pktseqi_parameters: products here are not checked.
-static void pktseqi_tensor_list(const pktseq_config *config, pktseq_tensor *tensor) {
-    size_t D = config->in, O = config->out, H = config->hidden, i = 0;
+static void pktseqi_tensor_list(const pktseq_config *config, pktseq_real *block,
+                                pktseq_tensor *tensor) {
+    size_t D = config->in, O = config->out, H = config->hidden;
 #define PKTSEQI_X(field_, name_, rows_, cols_) \
-    tensor[i].name = name_; \
-    tensor[i].rows = rows_; \
-    tensor[i].rank = (cols_) ? 2 : 1; \
-    tensor[i].cols = (cols_) ? (cols_) : 1; \
-    tensor[i++].data = NULL;
+    tensor->name = name_; \
+    tensor->rows = rows_; \
+    tensor->rank = (cols_) ? 2 : 1; \
+    tensor->cols = (cols_) ? (cols_) : 1; \
+    tensor->data = block; \
+    if (block) block += tensor->rows * tensor->cols; \
+    ++tensor;
     PKTSEQ_TENSORS(PKTSEQI_X)
 #undef PKTSEQI_X
 }
@@ -11134,7 +11137,7 @@ static size_t pktseqi_parameters(const pktseq_config *config) {
     // 3H(D + H) + 3H(O + H) + OH + 12H + O is at most 20(D + O + H)^2. If that fits, so does every
     // product below.
     if (pktseqi_times(pktseqi_times(widest, widest), 20) == (size_t)-1) return 0;
-    pktseqi_tensor_list(config, tensor);
+    pktseqi_tensor_list(config, NULL, tensor);
     for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) n += tensor[i].rows * tensor[i].cols;
     return n;
 }
@@ -11251,15 +11254,10 @@ PKTSEQ_DEF pktseq_status pktseq_model_init(pktseq_model *model, const pktseq_con
 PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t index,
                                              pktseq_tensor *tensor) {
     pktseq_tensor list[PKTSEQ_TENSOR_COUNT];
-    pktseq_real *data;
     if (!model || !model->block || !tensor || index >= PKTSEQ_TENSOR_COUNT)
         return PKTSEQ_ERROR_ARGUMENT;
-    // With ten tensors, adding the sizes of those before needs no second table.
-    pktseqi_tensor_list(&model->config, list);
-    data = model->block;
-    for (size_t i = 0; i < index; ++i) data += list[i].rows * list[i].cols;
+    pktseqi_tensor_list(&model->config, model->block, list);
     *tensor = list[index];
-    tensor->data = data;
     return PKTSEQ_OK;
 }
 
@@ -11309,6 +11307,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
                                            const pktseq_model *model, const pktseq_codec *from,
                                            const pktseq_codec *to,
                                            const pktseq_allocator *allocator, pktseq_error *err) {
+    pktseq_tensor a[PKTSEQ_TENSOR_COUNT], b[PKTSEQ_TENSOR_COUNT];
     pktseq_config own;
     pktseq_status status;
     if (!grown) return pktseqi_bad_argument(err, "grown is NULL");
@@ -11332,12 +11331,11 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
     // Tensors of equal shape are copied. The others, which depend on the features, start from zero
     // and are filled column by column.
     memset(grown->block, 0, grown->parameters * sizeof *grown->block);
-    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i) {
-        pktseq_tensor a, b;
-        if (pktseq_model_tensor(model, i, &a) || pktseq_model_tensor(grown, i, &b)) continue;
-        if (a.rows == b.rows && a.cols == b.cols)
-            memcpy(b.data, a.data, a.rows * a.cols * sizeof *a.data);
-    }
+    pktseqi_tensor_list(&model->config, model->block, a);
+    pktseqi_tensor_list(&own, grown->block, b);
+    for (size_t i = 0; i < PKTSEQ_TENSOR_COUNT; ++i)
+        if (a[i].rows == b[i].rows && a[i].cols == b[i].cols)
+            memcpy(b[i].data, a[i].data, a[i].rows * a[i].cols * sizeof *a[i].data);
     // Context is not an input of the network: the detector models it.
     for (size_t f = 0; from && f < from->field_count; ++f)
         if (from->field[f].role != PKTSEQ_ROLE_CONTEXT)
@@ -11932,27 +11930,32 @@ static void pktseqi_gru_forward(const pktseqi_kernels *kernels, const pktseqi_gr
 //     | r  | z  | n  | q  |   ->   | ar | az | an | dq |      gi = quarters 1 2 3, of W_ih x + b_ih
 //                                                             gh = quarters 1 2 4, of W_hh h + b_hh
 //
-// The function below adds dx of plain_linear_back; dW and db are summed in >>backward, over all
-// steps:
+// Then pktseqi_matmul_transposed adds dx of plain_linear_back, also that of the outputs; dW and db
+// are summed in >>backward, over all steps.
 //   was: W_ih x + b_ih       dx  = W_ih' gi
 //   was: W_hh h + b_hh       dh += W_hh' gh      not at step 0, where h is a constant zero
-//
-// Computes y[b] += W' d[b], d being the quarters 1, 2 and `third` of the deltas. The sum over the
-// units is taken in pieces of 64 units, and within a piece gate by gate.
-//   W (3H, cols)   y (count, cols) rows y_stride apart   part: scratch of the size of y
-static void pktseqi_gru_back(const pktseqi_kernels *kernels, const pktseq_real *w, size_t H,
-                             size_t cols, const pktseqi_step *step, size_t third,
-                             pktseq_real *part, pktseq_real *y, size_t y_stride) {
+//   was: out = W h2 + b      dh2 += W' dout
+
+// Computes y[b] += W' d[b] for b < count. W has `blocks` blocks of `rows` rows, the gates of a GRU;
+// the deltas of block k are at d[b][at[k]] and after. W is not transposed in memory: the rank-k
+// update adds its rows, times d. The sum over the rows is taken in pieces of 64 rows of a block,
+// and within a piece block by block.
+//   W (blocks * rows, cols)   d (count) rows d_stride apart   y (count, cols) rows y_stride apart
+//   part: scratch of the size of y
+static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
+                                      size_t blocks, size_t rows, size_t cols,
+                                      const pktseq_real *d, const size_t *at, size_t d_stride,
+                                      size_t count, pktseq_real *part, pktseq_real *y,
+                                      size_t y_stride) {
     const pktseq_real *row[PKTSEQI_PIECE];
-    for (size_t unit = 0, n; unit < H; unit += n) {
-        n = pktseqi_piece(H - unit);
-        for (size_t gate = 0; gate < 3; ++gate) {
-            const pktseq_real *d = step->gate + (gate < 2 ? gate : third - 1) * H + unit;
-            for (size_t t = 0; t < n; ++t) row[t] = w + (gate * H + unit + t) * cols;
-            kernels->rank_update(d, step->gate_stride, 1, row, n, step->count, cols, 1, gate == 0,
-                                 part, y_stride);
+    for (size_t i = 0, n; i < rows; i += n) {
+        n = pktseqi_piece(rows - i);
+        for (size_t k = 0; k < blocks; ++k) {
+            for (size_t t = 0; t < n; ++t) row[t] = w + (k * rows + i + t) * cols;
+            kernels->rank_update(d + at[k] + i, d_stride, 1, row, n, count, cols, 1, k == 0, part,
+                                 y_stride);
         }
-        for (size_t b = 0; b < step->count; ++b)
+        for (size_t b = 0; b < count; ++b)
             kernels->axpy(1, part + b * y_stride, y + b * y_stride, cols);
     }
 }
@@ -12289,6 +12292,7 @@ typedef struct pktseqi_job {
     const pktseq_model *model;
     pktseqi_working *work;
     size_t chains;
+    int halves;  // of a backward pass
     // Gradients: each is multiplied by scale and added to `to`, or overwrites it.
     const pktseq_tensors *to;
     pktseq_real scale;
@@ -12518,21 +12522,6 @@ static void pktseqi_decoder_fed_back(const pktseq_model *model, pktseqi_working 
     for (size_t o = 0; o < O; ++o) dout[o] += f[o];
 }
 
-// Computes y[b] += W' d[b] for b < count: dx of plain_linear_back. W is not transposed in memory:
-// the rank-k update adds the rows of W, row i times d[b][i], in pieces of 64 rows.
-//   W (rows, cols)   d (count) rows d_stride apart   y (count) rows y_stride apart
-static void pktseqi_matmul_transposed(const pktseqi_kernels *kernels, const pktseq_real *w,
-                                      size_t rows, size_t cols, const pktseq_real *d,
-                                      size_t d_stride, size_t count, pktseq_real *y,
-                                      size_t y_stride) {
-    const pktseq_real *row[PKTSEQI_PIECE];
-    for (size_t i = 0, terms; i < rows; i += terms) {
-        terms = pktseqi_piece(rows - i);
-        for (size_t t = 0; t < terms; ++t) row[t] = w + (i + t) * cols;
-        kernels->rank_update(d + i, d_stride, 1, row, terms, count, cols, 1, 0, y, y_stride);
-    }
-}
-
 // Takes the sequences [first, past) back through step s: one round of plain_backward. Their dh
 // becomes that of the step before, and the dout of the output that was fed back is completed.
 static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *work, size_t s,
@@ -12541,28 +12530,30 @@ static void pktseqi_backward_step(const pktseq_model *model, pktseqi_working *wo
     size_t O = work->config.out, H = work->config.hidden, N = work->config.inputs;
     pktseqi_gru gru = pktseqi_gru_of(&work->config, &model->tensor, s >= N);
     pktseqi_step step = pktseqi_step_of(work, s, first, past);
+    const size_t gi[3] = {0, H, 2 * H}, gh[3] = {0, H, 3 * H};
     pktseq_real *dh2 = work->dh + first * work->h_stride, *dtoken = work->dtoken + first * O;
+    pktseq_real *part = work->dh_part + first * work->h_stride;
     // was: out = W h + b           dh += W' dout
     if (s >= N)
-        pktseqi_matmul_transposed(kernels, model->tensor.out_w, O, H,
-                                  work->dout + (pktseqi_decoder_row(work, s) + first) * O, O,
-                                  step.count, dh2, work->h_stride);
+        pktseqi_matmul_transposed(kernels, model->tensor.out_w, 1, O, H,
+                                  work->dout + (pktseqi_decoder_row(work, s) + first) * O, gi, O,
+                                  step.count, part, dh2, work->h_stride);
     kernels->deltas(H, step.count, step.h, dh2, step.h_stride, step.gate, step.gate_stride);
     // was: W_hh h + b_hh           dh += W_hh' gh
     // was: W_ih token + b_ih       dtoken = W_ih' gi
     if (s > 0)
-        pktseqi_gru_back(kernels, gru.w_hh, H, H, &step, 4,
-                         work->dh_part + first * work->h_stride, dh2, work->h_stride);
+        pktseqi_matmul_transposed(kernels, gru.w_hh, 3, H, H, step.gate, gh, step.gate_stride,
+                                  step.count, part, dh2, work->h_stride);
     if (s <= N || work->all_forced) return;  // the token was given, not an output
     memset(dtoken, 0, step.count * O * sizeof *dtoken);
-    pktseqi_gru_back(kernels, gru.w_ih, H, O, &step, 3, work->dtoken_part + first * O, dtoken, O);
+    pktseqi_matmul_transposed(kernels, gru.w_ih, 3, H, O, step.gate, gi, step.gate_stride,
+                              step.count, work->dtoken_part + first * O, dtoken, O);
     for (size_t b = first; b < first + step.count; ++b)
         if (!work->forced[b]) pktseqi_decoder_fed_back(model, work, s - 1, b);
 }
 
 // Computes all deltas of one chain: plain_backward without its sums, a tile of sequences at a time.
-static void pktseqi_backward_chain(void *user, size_t chain) {
-    const pktseqi_job *job = (const pktseqi_job *)user;
+static void pktseqi_backward_chain(const pktseqi_job *job, size_t chain) {
     pktseqi_working *work = job->work;
     size_t first, past, end;
     pktseqi_chain_range(work, chain, job->chains, &first, &past);
@@ -12687,28 +12678,27 @@ static void pktseqi_packed_gradient(const pktseqi_job *job, size_t range) {
         for (size_t i = 0; i < R && work->seen[o]; ++i) w[i * O + o] = work->column[o * R + i];
 }
 
-// Sums the gradients of the next 64 outputs, or of those left, over all decoder steps.
+// Sums the gradients of at most 64 outputs, from `from` on, over all decoder steps.
 //   was: out = W h + b     dW += dout h'     db += dout
-static void pktseqi_out_gradient(void *user, size_t piece) {
-    const pktseqi_job *job = (const pktseqi_job *)user;
+static void pktseqi_out_gradient(const pktseqi_job *job, size_t from) {
     const pktseqi_working *work = job->work;
-    size_t O = work->config.out, H = work->config.hidden, from = piece * PKTSEQI_PIECE;
+    size_t O = work->config.out, H = work->config.hidden;
     pktseqi_outer_sums(job, work->dout + from, O, pktseqi_piece(O - from),
                        work->after + work->row[work->config.inputs],
                        pktseqi_decoder_row(work, work->steps), H, job->to->out_w + from * H,
                        job->to->out_b + from);
 }
 
-// Runs one task of both loops at once: a chain, or the gradients of 64 outputs. Those come after
-// the chains, so a thread that has finished its chain first takes more of them.
-static void pktseqi_chain_or_out(void *user, size_t task) {
+// Runs one task of the first loop: a chain, or the gradients of 64 outputs. Those come after the
+// chains, so a thread that has finished its chain first takes more of them.
+static void pktseqi_backward_task(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
-    if (task < job->chains) pktseqi_backward_chain(user, task);
-    else pktseqi_out_gradient(user, task - job->chains);
+    if (task < job->chains) pktseqi_backward_chain(job, task);
+    else pktseqi_out_gradient(job, (task - job->chains) * PKTSEQI_PIECE);
 }
 
-// Runs one task of the gradients of both GRUs: a range of the packed inputs, the largest first, or
-// a gate of 64 hidden units of the decoder, then of the encoder.
+// Runs one task of the second loop, the gradients of both GRUs: a range of the packed inputs, the
+// largest first, or a gate of 64 hidden units of the decoder, then of the encoder.
 static void pktseqi_gradient(void *user, size_t task) {
     const pktseqi_job *job = (const pktseqi_job *)user;
     size_t gates = job->gates, gru = task - job->ranges;
@@ -12716,57 +12706,43 @@ static void pktseqi_gradient(void *user, size_t task) {
     else pktseqi_gru_gradient(job, gru < gates, gru % 3, gru % gates / 3 * PKTSEQI_PIECE);
 }
 
-// Sums the gradients of both GRUs.
-static void pktseqi_gru_gradients(pktseqi_job *job, pktseqi_pool *pool) {
-    const pktseq_config *config = &job->work->config;
-    job->gates = pktseqi_pieces(config->hidden) * 3;
-    job->ranges = job->work->entries ? PKTSEQI_RANGES : 0;
-    pktseqi_pool_tasks(pool, job->ranges + job->gates * (config->inputs ? 2 : 1), pktseqi_gradient,
-                       job);
-}
+// The halves of a backward pass. Gradients need the deltas, and no weights.
+enum { PKTSEQI_DELTAS = 1, PKTSEQI_GRADIENTS = 2 };
 
-// Computes the deltas alone, in gate and dout.
-static void pktseqi_deltas_pass(void *user, pktseqi_pool *pool) {
-    pktseqi_job *job = (pktseqi_job *)user;
-    pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_chain, job);
-}
-
-// Sums the gradients alone. They need the deltas, and no weights.
-static void pktseqi_gradients_pass(void *user, pktseqi_pool *pool) {
-    pktseqi_job *job = (pktseqi_job *)user;
-    pktseqi_pool_tasks(pool, pktseqi_pieces(job->work->config.out), pktseqi_out_gradient, job);
-    pktseqi_gru_gradients(job, pool);
-}
-
-// Computes both. If no output was fed back, dout is complete before the chains run, and the
-// gradients of the outputs are summed beside them.
+// Runs the loops of those halves that job->halves names.
 static void pktseqi_backward_pass(void *user, pktseqi_pool *pool) {
     pktseqi_job *job = (pktseqi_job *)user;
     const pktseqi_working *work = job->work;
-    if (work->all_forced) {
-        pktseqi_pool_tasks(pool, job->chains + pktseqi_pieces(work->config.out),
-                           pktseqi_chain_or_out, job);
-        pktseqi_gru_gradients(job, pool);
-    } else {
-        pktseqi_deltas_pass(user, pool);
-        pktseqi_gradients_pass(user, pool);
+    size_t outs = job->halves & PKTSEQI_GRADIENTS ? pktseqi_pieces(work->config.out) : 0;
+    if (!(job->halves & PKTSEQI_DELTAS)) job->chains = 0;
+    // If outputs were fed back, chains complete dout before the gradients of the outputs are
+    // summed; else these run beside the chains.
+    if (!work->all_forced) {
+        pktseqi_pool_tasks(pool, job->chains, pktseqi_backward_task, job);
+        job->chains = 0;
     }
+    pktseqi_pool_tasks(pool, job->chains + outs, pktseqi_backward_task, job);
+    if (!outs) return;
+    job->gates = pktseqi_pieces(work->config.hidden) * 3;
+    job->ranges = work->entries ? PKTSEQI_RANGES : 0;
+    pktseqi_pool_tasks(pool, job->ranges + job->gates * (work->config.inputs ? 2 : 1),
+                       pktseqi_gradient, job);
 }
 
-// Runs one of the three passes.
+// Runs one half of a backward pass, or both.
 //   model   (deltas) the model of the forward pass
 //   to      (gradients) the sums, times scale, are added to it, or overwrite it: a work's
 //           gradients or, with scale = -learning_rate, the parameters themselves
-static void pktseqi_backward(void (*pass)(void *, pktseqi_pool *), const pktseq_model *model,
-                             pktseqi_working *work, pktseq_real scale, int overwrite,
-                             const pktseq_tensors *to) {
+static void pktseqi_backward(int halves, const pktseq_model *model, pktseqi_working *work,
+                             pktseq_real scale, int overwrite, const pktseq_tensors *to) {
     pktseqi_job job;
     memset(&job, 0, sizeof job);
+    job.halves = halves;
     job.model = model;
     job.to = to;
     job.scale = scale;
     job.overwrite = overwrite;
-    pktseqi_work_run(work, pass, &job);
+    pktseqi_work_run(work, pktseqi_backward_pass, &job);
 }
 
 PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work *work) {
@@ -12779,8 +12755,8 @@ PKTSEQ_DEF pktseq_status pktseq_backward(const pktseq_model *model, pktseq_work 
                      state->row[work->config.inputs] <= PKTSEQI_PIECE &&
                      pktseqi_decoder_row(state, state->steps) <= PKTSEQI_PIECE;
     state->clip = 1;
-    pktseqi_backward(state->pending ? pktseqi_deltas_pass : pktseqi_backward_pass, model, state, 1,
-                     state->lazy, &work->grad);
+    pktseqi_backward(state->pending ? PKTSEQI_DELTAS : PKTSEQI_DELTAS | PKTSEQI_GRADIENTS, model,
+                     state, 1, state->lazy, &work->grad);
     return PKTSEQ_OK;
 }
 
@@ -12798,7 +12774,7 @@ PKTSEQI_COLD
 // Sums the gradients that are pending. Every reader of grad_block calls it first.
 static void pktseqi_gradients_now(const pktseq_work *work) {
     pktseqi_working *state = work->state;
-    if (state->pending) pktseqi_backward(pktseqi_gradients_pass, NULL, state, 1, 1, &work->grad);
+    if (state->pending) pktseqi_backward(PKTSEQI_GRADIENTS, NULL, state, 1, 1, &work->grad);
     state->pending = 0;
 }
 
@@ -12917,7 +12893,7 @@ PKTSEQ_DEF pktseq_status pktseq_sgd_step(pktseq_model *model, const pktseq_work 
     // Directly from the deltas: the same bits, since every sum is one piece of at most 64 packets.
     // The gradients need no weights, so the weights may change meanwhile.
     if (model && model->block && state && state->pending && pktseqi_fits(model, work)) {
-        pktseqi_backward(pktseqi_gradients_pass, NULL, state, (pktseq_real)-learning_rate, 0,
+        pktseqi_backward(PKTSEQI_GRADIENTS, NULL, state, (pktseq_real)-learning_rate, 0,
                          &model->tensor);
         state->pending = 0;
         return PKTSEQ_OK;
@@ -16232,7 +16208,7 @@ static pktseq_status pktseqi_put_entries(pktseqi_text *t, const pktseq_model *mo
 // resume. That has no shape of its own: it is one vector, in the order of the parameters.
 enum { PKTSEQI_ENTRIES = PKTSEQ_TENSOR_COUNT + 1 };
 static void pktseqi_entry_list(const pktseq_config *config, pktseq_tensor *known) {
-    pktseqi_tensor_list(config, known);
+    pktseqi_tensor_list(config, NULL, known);
     known[PKTSEQ_TENSOR_COUNT].name = PKTSEQI_VELOCITY;
     known[PKTSEQ_TENSOR_COUNT].rows = pktseqi_parameters(config);
     known[PKTSEQ_TENSOR_COUNT].cols = 1;
