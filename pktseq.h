@@ -2914,17 +2914,19 @@ static size_t pktseqi_number_write(char *text, double value) {
 
 // ---- >>csv: rows of cells out of a stream of bytes --------------------------------------------
 //
-// RFC 4180, and what programs make of it: LF, CRLF or CR, empty lines, text after a quote refused.
+// In: a stream of bytes; out: the bounds of the cells of one row after the other (csv_open,
+// csv_guess, then csv_row), and a cell as a C string (csv_cell). RFC 4180 and common variants:
+// lines end in LF, CRLF or CR, empty lines are skipped; text after a closing quote is an error.
 
-// A window on the input that always holds one whole row:
+// A window of the input that holds the whole current row:
 //
 //      data   | rows done |  current row    | read ahead | 0
 //             0           at                             size   capacity
 //
-// A zero follows what was read. Windows of 64 KB to 1 MB differ by no more than measurements do.
-// All cells of the current row lie in the window at once, so cells are found by their places and
-// turned into C strings where they are: nothing is copied. A row that is longer than the window
-// makes the window grow; memory is bounded by the longest row, not by the file.
+// A zero follows what was read. Windows of 64 KB to 1 MB make no measurable difference. All cells
+// of the current row are in the window at once and become C strings in place: nothing is copied.
+// The window grows for a row that is longer, so memory is bounded by the longest row, not by the
+// file.
 enum { PKTSEQI_CSV_WINDOW = 1 << 18 };
 typedef struct pktseqi_csv {
     pktseq_read_fn read_fn;
@@ -2932,29 +2934,28 @@ typedef struct pktseqi_csv {
     char separator;
     char *data;
     size_t at, size, capacity;
-    int ended;             // nothing is left to read
-    size_t expect;         // bytes in all, as far as is known beforehand, or 0
+    int ended;             // the whole input was read
+    size_t expect;         // bytes of the input, 0 = unknown
     size_t fills;          // how often the window was filled
-    size_t line;           // where the current row begins
+    size_t line;           // on which the current row begins, from 1
     size_t next_line;
     size_t *bound;         // (2 * cell_capacity) begin and end of each cell in data
     size_t cells;          // of the current row; 0 at the end of the input
     size_t cell_capacity;
     size_t filled;         // cells up to the last one that is not empty
     int doubled;           // a cell of the current row has a doubled quote
-    size_t keep;           // only so many cells are stored, the others counted
+    size_t keep;           // the bounds of so many cells are stored, further ones are counted
     pktseq_allocator allocator;
     pktseq_error *err;
 } pktseqi_csv;
 
-// Fails because of the current row; what follows is a format, see pktseqi_put_list.
-// Rows are named by the line on which they begin, the first line being 1.
+// Fails because of the current row, naming the line on which it begins. The arguments are a format
+// and its values, see pktseqi_put_list.
 #define PKTSEQI_CSV_ERROR(csv, ...) \
     pktseqi_error((csv)->err, PKTSEQ_ERROR_DATA, (csv)->line, __VA_ARGS__)
 
-// A block of memory that is read as a stream.
-// What is parsed from memory goes the same way as a file, with one copy into the window more, so
-// that there is one reader and its window ends in zeros.
+// A block of memory that is read as a stream, at the price of a copy into the window: so there is
+// one reader for memory and files.
 typedef struct pktseqi_bytes {
     const unsigned char *data;
     size_t size, used;
@@ -2971,10 +2972,9 @@ static size_t pktseqi_bytes_read(void *user, void *to, size_t size, int *failed)
     return size;
 }
 
-// Drops the rows done, makes room and reads until the window is full or the input ends. A window
-// that one row fills is doubled, so a row of n bytes is moved and scanned O(log n) times.
-// csv->at is 0 afterwards, and offsets into the window of before are no longer valid: a row that
-// was scanned in part is scanned again from its beginning.
+// Discards the rows done, and reads until the window is full or the input ends. A window that one
+// row fills is doubled, so a row of n bytes is moved and scanned O(log n) times. Afterwards csv->at
+// is 0 and offsets into the window are invalid: a row that was scanned in part is scanned again.
 static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     size_t got = 1;
     int failed = 0;
@@ -2989,8 +2989,7 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     }
     while (got && csv->size + 1 < csv->capacity) {
         size_t room = csv->capacity - 1 - csv->size;
-        // A reader that says it has written more than there is room for is broken; its number must
-        // not be believed, nor may the loop go on.
+        // A read_fn that reports more than there is room for is broken, and has written past it.
         got = csv->read_fn(csv->user_data, csv->data + csv->size, room, &failed);
         if (failed || got > room)
             return pktseqi_error(csv->err, PKTSEQ_ERROR_FILE, 0, "reading failed");
@@ -3002,9 +3001,8 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     return PKTSEQ_OK;
 }
 
-// Stores where a cell lies, if it is one that will be looked at, and counts it.
-// Columns that nobody asked for are counted and not noted: an export of Wireshark may have
-// hundreds. `keep` is set once the header has told which ones are needed.
+// Counts a cell, and stores its bounds if it is among the first csv->keep: an export of Wireshark
+// may have hundreds of columns that are not requested. The header sets `keep`.
 static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t end) {
     if (csv->cells < csv->keep) {
         size_t *bound, pair = 2 * sizeof *bound;
@@ -3021,28 +3019,25 @@ static pktseq_status pktseqi_csv_store(pktseqi_csv *csv, size_t begin, size_t en
     return PKTSEQ_OK;
 }
 
-// Fails because of a NUL byte, which is never part of a CSV, with its most likely reasons.
-// Text of UTF-16 has a NUL in every other byte; without this it would be read as cells of one
-// letter.
+// Fails because of a NUL byte. UTF-16 has one in every other byte.
 static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
     return PKTSEQI_CSV_ERROR(csv, "found a NUL byte in cell %z, expected text (is the file UTF-16 "
                              "or binary?)", csv->cells + 1);
 }
 
-// Walks over a quoted cell that opens at *p. Leaves *p after the closing quote. Returns PKTSEQ_END
-// if the window ends before.
-// Line ends within quotes are part of the cell and counted, so that messages name lines as editors
-// do.
+// Scans a quoted cell that opens at *p; *p is then after its closing quote. Returns PKTSEQ_END if
+// the window ends before. Line ends within quotes are part of the cell, and counted in *line, so
+// that messages name lines as editors do.
 static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *line) {
     const char *d = csv->data;
     size_t i = *p + 1, opened = *line;
     for (;;) {
         for (; i < csv->size && d[i] != '"'; ++i) {
-            if ((unsigned char)d[i] > '\r') continue;  // nearly all
+            if ((unsigned char)d[i] > '\r') continue;  // nearly every byte
             if (d[i] == 0) return pktseqi_csv_nul(csv);
             if (d[i] == '\n' || (d[i] == '\r' && i + 1 < csv->size && d[i + 1] != '\n')) ++*line;
         }
-        // The byte after a quote decides whether it closes the cell, so it has to be in the window.
+        // Whether a quote closes the cell is decided by the byte after it.
         if (i + 1 >= csv->size && !csv->ended) return PKTSEQ_END;
         if (i == csv->size)
             return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened, "the quote that opens cell "
@@ -3058,19 +3053,17 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
     return PKTSEQ_OK;
 }
 
-// Returns where the line end at p (LF, CRLF or CR) is over, or 0 if the window ends within it.
-// A CR at the end of the window may be half of a CRLF, so it has to be read on first.
+// Returns what follows the line end at p (LF, CRLF or CR), or 0 if the window ends after a CR,
+// which may be half of a CRLF.
 static size_t pktseqi_csv_newline(const pktseqi_csv *csv, size_t p) {
     if (csv->data[p++] == '\n') return p;
     if (p == csv->size) return csv->ended ? p : 0;
     return p + (csv->data[p] == '\n');
 }
 
-// Finds the cells of the next row that is not empty; none at the end of the input. Returns
-// PKTSEQ_END if the window ends before the row does: nothing has happened then.
-// Rows may end in LF, CRLF or CR, in one file as well. Lines without any byte are no rows (files
-// often end in some); the line after the last line end may be missing. Only when the whole row was
-// found do `at` and `next_line` move on, so that the caller may fill the window and ask again.
+// Finds the cells of the next row; none at the end of the input. Returns PKTSEQ_END if the window
+// ends before the row does: then `at` and `next_line` are unchanged, so that the caller can fill
+// the window and call again. Lines without any byte are no rows; the last line end may be missing.
 static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
@@ -3090,8 +3083,7 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     for (;; ++p) {
         size_t begin = p, end;
         pktseq_status status;
-        // d[size] is the zero after the window, so this reads nothing that is not there; the order
-        // of the two tests only saves one.
+        // d[size] is the zero after the window; in this order the second test is seldom needed.
         if (d[p] == '"' && p < csv->size) {
             status = pktseqi_csv_quoted(csv, &p, &line);
             if (status) return status;
@@ -3114,8 +3106,8 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     return PKTSEQ_OK;
 }
 
-// Finds the cells of the next row, whatever of it has still to be read; none at the end.
-// Ends, since each filling either adds bytes, doubles the window or finds the end of the input.
+// Finds the cells of the next row, filling the window as needed; none at the end of the input. The
+// loop ends, since each filling adds bytes, doubles the window or finds the end of the input.
 static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
     for (;;) {
         pktseq_status status = pktseqi_csv_scan(csv);
@@ -3125,11 +3117,10 @@ static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
     }
 }
 
-// Returns cell i of the current row as a C string, doubled quotes undone, in the window itself.
-// A doubled quote is one of the text. The opening quote is overwritten by a 0 once that is done,
-// which marks the cell as plain for a second call. The byte after the cell, a separator, a quote or
-// a line end, becomes the final 0: cells may be fetched in any order, but only after the whole row
-// was scanned.
+// Returns cell i of the current row as a C string, in the window itself, with one quote for each
+// doubled one. The opening quote then becomes a 0, which marks the cell as done for a second call.
+// The byte after the cell, a separator, quote or line end, becomes the final 0: so the whole row
+// must have been scanned.
 static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     size_t begin = csv->bound[2 * i], end = csv->bound[2 * i + 1];
     char *cell = csv->data + begin;
@@ -3139,7 +3130,7 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
             *to++ = *from;
             if (*from == '"') ++from;
         }
-        cell[-1] = 0;  // done: a second field may use the same cell
+        cell[-1] = 0;
         if (to) csv->bound[2 * i + 1] = end = (size_t)(to - csv->data);
     }
     csv->data[end] = 0;
@@ -3147,10 +3138,9 @@ static char *pktseqi_csv_cell(pktseqi_csv *csv, size_t i, size_t *size) {
     return cell;
 }
 
-// Returns what input is that is neither CSV nor a capture that can be read, by its first bytes, and
-// what to do with it; NULL if it may be one of them.
-// People drop in what they have; a sentence that says what it is helps more than one about a column
-// that is missing. Objects of JSON begin with {, lists of them with [{ or a line end.
+// Recognises by its first bytes input that is neither CSV nor a capture that can be read. Returns
+// what it is and what to do with it, which helps more than an error about a missing column; NULL if
+// it may be one of the two. JSON begins with {, or with [ before { or a line end.
 static const char *pktseqi_sniff(const void *data, size_t size) {
     static const char
         packed[] = "a compressed file (gzip, zstd, xz, bzip2, lz4, zip or 7z), or a spreadsheet: "
@@ -3177,8 +3167,8 @@ static const char *pktseqi_sniff(const void *data, size_t size) {
     return NULL;
 }
 
-// Opens the stream: first window, byte order mark skipped, what is no CSV refused.
-// The mark at the beginning is that of UTF-8, as Excel and PowerShell write it.
+// Reads the first window, skips a byte order mark of UTF-8, as Excel and PowerShell write it, and
+// refuses what pktseqi_sniff recognises.
 static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     pktseq_status status;
     const char *what;
@@ -3192,17 +3182,17 @@ static pktseq_status pktseqi_csv_open(pktseqi_csv *csv) {
     return PKTSEQ_OK;
 }
 
-// Detects the separator, for a schema that does not give it: a comma if it cuts the header line
-// into cells, else what cuts it into most. The line is scanned with each, and stays to be read.
-// Exports differ: tshark writes tabs, Excel semicolons where numbers have a comma. A quote within a
-// cell makes a wrong separator fail, which only means that it is not this one.
+// Detects the separator for a schema that does not give it: a comma if it separates the header line
+// into cells, else the one that gives most cells: tshark writes tabs, Excel semicolons where
+// numbers have a comma. The line is scanned with each, and is still to be read afterwards. With a
+// wrong separator a quote within a cell may be an error, which only excludes that separator.
 static pktseq_status pktseqi_csv_guess(pktseqi_csv *csv) {
     static const char separator[] = ",\t;|";
     size_t most = 1, best = 0, at, line;
     for (size_t i = 0; separator[i] && (i == 0 || best > 0 || most == 1); ++i) {
         pktseq_status status;
         csv->separator = separator[i];
-        for (;;) {  // empty lines may end a window; they are passed for good
+        for (;;) {  // empty lines may fill a window; they are skipped for good
             at = csv->at;
             line = csv->next_line;
             status = pktseqi_csv_scan(csv);
@@ -4466,10 +4456,7 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 // What the cells of a column must be. Of two fields of one column the later kind counts, as the
 // stricter.
 typedef enum pktseqi_value_kind {
-    PKTSEQI_VALUE_NUMBER,
-    PKTSEQI_VALUE_TEXT,
-    PKTSEQI_VALUE_FLAG,
-    PKTSEQI_VALUE_PORT,
+    PKTSEQI_VALUE_NUMBER, PKTSEQI_VALUE_TEXT, PKTSEQI_VALUE_FLAG, PKTSEQI_VALUE_PORT,
     PKTSEQI_VALUE_POSITION
 } pktseqi_value_kind;
 
@@ -4485,9 +4472,7 @@ static const struct {
 
 // The packet of a sequence whose number is subtracted; of the first packet that is its own.
 typedef enum pktseqi_minus {
-    PKTSEQI_MINUS_NONE,
-    PKTSEQI_MINUS_PREVIOUS,
-    PKTSEQI_MINUS_FIRST
+    PKTSEQI_MINUS_NONE, PKTSEQI_MINUS_PREVIOUS, PKTSEQI_MINUS_FIRST
 } pktseqi_minus;
 
 typedef struct pktseqi_kind {
@@ -5152,16 +5137,12 @@ PKTSEQ_DEF int pktseq_label_is_normal(const char *label) {
 // searched from the first one that it can be, less than one step for each 365 years.
 static void pktseqi_put_date(pktseqi_text *t, uint64_t seconds) {
     long long days = (long long)(seconds / 86400);
-    unsigned year = (unsigned)(1970 + days / 366), month = 1, clock = (unsigned)(seconds % 86400);
-    unsigned n[6];
-    while (pktseqi_days(year + 1, 1, 1) <= days) ++year;
-    while (month < 12 && pktseqi_days(year, month + 1, 1) <= days) ++month;
-    n[0] = year;
-    n[1] = month;
-    n[2] = (unsigned)(days - pktseqi_days(year, month, 1) + 1);
-    n[3] = clock / 3600;
-    n[4] = clock / 60 % 60;
-    n[5] = clock % 60;
+    unsigned clock = (unsigned)(seconds % 86400);
+    unsigned n[6] = {(unsigned)(1970 + days / 366), 1, 0,
+                     clock / 3600, clock / 60 % 60, clock % 60};
+    while (pktseqi_days(n[0] + 1, 1, 1) <= days) ++n[0];
+    while (n[1] < 12 && pktseqi_days(n[0], n[1] + 1, 1) <= days) ++n[1];
+    n[2] = (unsigned)(days - pktseqi_days(n[0], n[1], 1) + 1);
     for (int k = 0; k < 6; ++k) {
         if (k) pktseqi_put_bytes(t, &"--T::"[k - 1], 1);
         pktseqi_put_digits(t, n[k], k ? 2 : 4);
@@ -5640,6 +5621,7 @@ typedef struct pktseqi_reader {
     pktseqi_cell row[PKTSEQI_COLUMNS];  // of each known column the first that is not empty
     unsigned transport; // IP's number, or 0
     int has_ports, has_flags;
+    int tcp;            // it is of TCP and has ports or flags
     unsigned flags;     // tcp.flags, if flags are read from it,
     int flags_read;     // and if it has been read
     int tunnel;         // it has addresses of IPv4 and of IPv6
@@ -6117,8 +6099,9 @@ static size_t *pktseqi_row_kind(pktseqi_reader *r) {
     } else {
         r->transport = pktseqi_row_transport(r, number);
     }
+    r->tcp = r->transport == PKTSEQI_TCP && (r->has_ports || r->has_flags);
     // A file without ports and flags is read as TCP, except for rows that are surely not.
-    if (r->tcp_only && (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) &&
+    if (r->tcp_only && !r->tcp &&
         (icmp || type->size || r->flagged || r->known[PKTSEQI_COL_SRC_PORT].cells ||
          r->known[PKTSEQI_COL_DST_PORT].cells))
         return &counts->not_tcp;
@@ -6167,8 +6150,8 @@ static void pktseqi_row_cell(pktseqi_reader *r, pktseqi_request *q) {
         return;
     }
     *cell = r->row[q->known];
-    lacks = (pktseqi_known[q->known].bits && r->transport != PKTSEQI_TCP) ||
-            (pktseqi_request_tcp(q) && !r->has_ports && !r->has_flags);
+    lacks = pktseqi_known[q->known].bits ? !r->tcp
+            : pktseqi_request_tcp(q) && !r->has_ports && !r->has_flags;
     if (is & PKTSEQI_IS_ICMP) {
         cell->size = strcspn(cell->text, ",");  // the message's own, before that of a quoted one
         cell->text[cell->size] = 0;
@@ -6242,7 +6225,7 @@ static int pktseqi_cell_number(pktseqi_reader *r, const pktseqi_request *q, doub
 // was cut off before them.
 static pktseq_status pktseqi_row_flags(pktseqi_reader *r, const pktseqi_request *q) {
     pktseqi_cell cell = r->row[PKTSEQI_COL_WORD];
-    if (r->transport != PKTSEQI_TCP || (!r->has_ports && !r->has_flags)) return PKTSEQ_OK;
+    if (!r->tcp) return PKTSEQ_OK;
     if (!cell.size)
         return r->known[PKTSEQI_COL_WORD].cells || !r->has_flags ? pktseqi_cell_empty(r, q)
                                                                  : PKTSEQ_OK;
