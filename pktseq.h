@@ -2135,9 +2135,10 @@ extern "C" {
 
 PKTSEQI_COLD
 
-// Sizes come from files and callers, so none is multiplied or added without a check. A result that
-// does not fit is the largest size_t, which pktseqi_alloc refuses. So a chain of them needs no
-// check in between: the allocation at its end is enough.
+// Sizes come from files and callers, so every product and sum of them is checked: one that does not
+// fit becomes the largest size_t, which pktseqi_alloc refuses. So a chain of them needs no other
+// check than that of the allocation at its end.
+
 // Returns a * b, or the largest size_t.
 static size_t pktseqi_times(size_t a, size_t b) {
     return b != 0 && a > (size_t)-1 / b ? (size_t)-1 : a * b;
@@ -2154,10 +2155,10 @@ static size_t pktseqi_plus(size_t a, size_t b) {
     return a > (size_t)-1 - b ? (size_t)-1 : a + b;
 }
 
-// Allocates an array of count * size bytes. NULL: out of memory, also if the product wraps or is
-// above half of size_t, which no object can be: pointer differences in it are defined.
-// The only place that calls the caller's allocator or malloc. Nothing is allocated while a step of
-// training runs: see pktseq_work.
+// Allocates count * size bytes. Returns NULL if there is no memory, or if the product wraps or is
+// above half of size_t, so that pointer differences within any object are defined. Only
+// this function calls an allocator or PKTSEQ_MALLOC. No step of training allocates: see
+// pktseq_work.
 static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size_t size) {
     size_t bytes = pktseqi_times(count, size);
     if (bytes == 0 || bytes > (size_t)-1 / 2) return NULL;
@@ -2165,21 +2166,21 @@ static void *pktseqi_alloc(const pktseq_allocator *allocator, size_t count, size
     return PKTSEQ_MALLOC(bytes);
 }
 
-// Allocates an array as pktseqi_alloc does and fills it with zeros.
+// Does the same, and fills the array with zeros.
 static void *pktseqi_alloc_zeroed(const pktseq_allocator *allocator, size_t count, size_t size) {
     void *p = pktseqi_alloc(allocator, count, size);
     if (p) memset(p, 0, count * size);
     return p;
 }
 
-// Returns the first address of a block that begins a cache line; the block is 63 bytes longer than
-// needed. Loads and stores of 64 bytes that straddle two lines take twice the time.
+// Returns the first address of a block that begins a cache line; the block has 63 spare bytes.
+// Loads and stores of 64 bytes across two lines take twice the time.
 static void *pktseqi_align(void *memory) {
     char *p = (char *)memory;
     return p + (64 - (uintptr_t)p % 64) % 64;
 }
 
-// Frees memory; NULL is fine. An allocator without free_fn (an arena) keeps it.
+// Frees memory; NULL is allowed. An allocator without free_fn (an arena) keeps it.
 static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
     if (!p) return;
     if (!allocator->alloc_fn)
@@ -2188,8 +2189,8 @@ static void pktseqi_free(const pktseq_allocator *allocator, void *p) {
         allocator->free_fn(p, allocator->user_data);
 }
 
-// Copies the caller's allocator; NULL becomes zeros, which stand for malloc.
-// Every object keeps a copy, so that it can be freed without being told where it came from.
+// Returns a copy of the caller's allocator; NULL becomes zeros, which stand for malloc. Every
+// object keeps a copy to be freed with.
 static pktseq_allocator pktseqi_allocator(const pktseq_allocator *allocator) {
     pktseq_allocator a;
     memset(&a, 0, sizeof a);
@@ -2202,11 +2203,9 @@ int posix_memalign(void **p, size_t alignment, size_t size);
 int madvise(void *p, size_t size, int advice);
 #endif
 
-// Allocates an array that may be large. The first touch of each page of 4 kB is a page fault, which
-// can take longer than all that is done with the page, so from 2 MB on Linux is asked for pages of
-// 2 MB, for as much as fills them.
-// With PKTSEQ_MALLOC or an allocator of the caller's it is pktseqi_alloc: nobody else's memory has
-// a page size that is known here.
+// Allocates an array that may be large. The first access to each page of 4 kB is a page fault,
+// which can take longer than all work on the page, so from 2 MB on pages of 2 MB are requested of
+// Linux. With PKTSEQ_MALLOC or a caller's allocator, whose pages are unknown, it is pktseqi_alloc.
 static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count, size_t size) {
 #ifdef PKTSEQI_LARGE_PAGES
     const size_t page = (size_t)1 << 21;
@@ -2215,16 +2214,16 @@ static void *pktseqi_alloc_large(const pktseq_allocator *allocator, size_t count
     void *p = NULL;
     if (!allocator->alloc_fn && bytes >= page && bytes < (size_t)-1 / 2 &&
         posix_memalign(&p, page, bytes) == 0) {
-        (void)madvise(p, bytes / page * page, huge);  // where it is not granted, all is as ever
+        (void)madvise(p, bytes / page * page, huge);  // if refused, pages are small
         return p;
     }
 #endif
     return pktseqi_alloc(allocator, count, size);
 }
 
-// Moves an array of `used` elements to a larger block. NULL: out of memory, p is still valid.
-// There is no realloc in an allocator of the caller's, so it is allocate, copy, free for all; until
-// it returns both blocks are there.
+// Moves an array of `used` elements to a new block. Returns NULL without memory; p is then still
+// valid. An allocator has no realloc, so this allocates, copies and frees: both blocks exist until
+// it returns.
 static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t used,
                             size_t capacity, size_t size) {
     void *larger = pktseqi_alloc_large(allocator, capacity, size);
@@ -2234,8 +2233,8 @@ static void *pktseqi_regrow(const pktseq_allocator *allocator, void *p, size_t u
     return larger;
 }
 
-// Returns the number of threads that an option asks for: 0 is OpenMP's choice, 1 without OpenMP.
-// Results do not depend on it, only time does.
+// Returns the number of threads for an option: 0 stands for OpenMP's choice, or 1 without OpenMP.
+// No result depends on it.
 static int pktseqi_thread_count(int threads) {
 #ifdef _OPENMP
     if (threads == 0) return omp_get_max_threads();
@@ -2243,17 +2242,17 @@ static int pktseqi_thread_count(int threads) {
     return threads ? threads : 1;
 }
 
-// Returns the capacity to grow to: half as much again, so that a growing array is copied at most
-// three times in all and has a third of its memory unused at worst.
+// Returns the capacity to grow to: half as much again, so that each element of a growing array is
+// copied at most three times on average, and at most a third of its memory is unused.
 static size_t pktseqi_next_capacity(size_t capacity, size_t at_least) {
     size_t next = pktseqi_plus(capacity, capacity / 2);
     return next > at_least ? next : at_least;
 }
 
-// Grows an array of (*capacity) elements to at least (at_least). 0 = no memory, nothing changed.
-//   array   the address of the pointer to it
-// The pointer is copied by memcpy, as pointers of other types than void * may not be written
-// through one. (at_least) may be the largest size_t of pktseqi_plus: then there is no memory.
+// Grows an array of (*capacity) elements to at least (at_least), which may be the result of
+// pktseqi_plus. 0 = no memory, nothing has changed.
+//   array   the address of the pointer to it, which is read and written by memcpy: its type is not
+//           void *
 static int pktseqi_grow(const pktseq_allocator *allocator, void *array, size_t *capacity,
                         size_t used, size_t at_least, size_t size) {
     size_t to = pktseqi_next_capacity(*capacity, at_least);
@@ -2266,9 +2265,9 @@ static int pktseqi_grow(const pktseq_allocator *allocator, void *array, size_t *
     return 1;
 }
 
-// Text under construction, in the caller's array (fixed: truncated when full) or growing.
-// Messages, names and headers are written through this, and never with printf, which follows the
-// locale (1,5) and has other formats for size_t on other systems.
+// Text under construction, in the caller's array (fixed: truncated when full) or growing. All
+// messages, names and headers are written by these functions: printf would follow the locale (1,5),
+// and its formats for size_t differ between systems.
 typedef struct pktseqi_text {
     char *data;  // (size) and a final 0
     size_t size, capacity;
@@ -2276,8 +2275,8 @@ typedef struct pktseqi_text {
     pktseq_allocator allocator;
 } pktseqi_text;
 
-// Begins a text in the caller's array of `capacity` bytes.
-// Capacity is at least 1; what does not fit is cut, and the text always ends in 0.
+// Begins a text in the caller's array of `capacity` bytes, at least 1. What does not fit is cut;
+// the text always ends in 0.
 static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2288,8 +2287,8 @@ static pktseqi_text pktseqi_text_fixed(char *data, size_t capacity) {
     return t;
 }
 
-// Begins a text in memory of its own. Who begins it frees data, or passes it on.
-// Data is NULL until something was put.
+// Begins a text in memory of its own. Its data is NULL until something is put; the caller frees it
+// or passes it on.
 static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     pktseqi_text t;
     memset(&t, 0, sizeof t);
@@ -2297,9 +2296,8 @@ static pktseqi_text pktseqi_text_growing(const pktseq_allocator *allocator) {
     return t;
 }
 
-// Moves a growing text to a buffer of the caller's.
-// The text must not be used after that; its allocator goes along, so that pktseq_buffer_free knows
-// where to.
+// Moves a growing text and its allocator to a caller's buffer. The text must not be used
+// afterwards.
 static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
     buffer->data = (unsigned char *)t->data;
     buffer->size = t->size;
@@ -2307,8 +2305,8 @@ static void pktseqi_text_give(const pktseqi_text *t, pktseq_buffer *buffer) {
     buffer->allocator = t->allocator;
 }
 
-// Appends bytes. When memory runs out, `failed` is set and stays: one check at the end is enough.
-// 200 bytes more than needed, so that texts of a few words are allocated once.
+// Appends bytes. When memory runs out, `failed` is set for good: one check at the end is enough.
+// The capacity has 200 bytes more than needed, so that texts of a few words are allocated once.
 static void pktseqi_put_bytes(pktseqi_text *t, const void *bytes, size_t size) {
     size_t need = pktseqi_plus(pktseqi_plus(t->size, size), 1);
     if (t->failed || size == 0) return;
@@ -2328,14 +2326,13 @@ static void pktseqi_put_text(pktseqi_text *t, const char *text) {
     pktseqi_put_bytes(t, text, strlen(text));
 }
 
-// Copies a text as far as it fits.
+// Copies a text to an array of (size) bytes, cut if it is too long.
 static void pktseqi_text_cut(char *to, size_t size, const char *from) {
     pktseqi_text t = pktseqi_text_fixed(to, size);
     pktseqi_put_text(&t, from);
 }
 
-// Appends a whole number in exactly `digits` decimal digits, at most 20.
-// Digits beyond those asked for are dropped from the front.
+// Appends the last `digits` decimal digits of a whole number, at most 20, with zeros in front.
 static void pktseqi_put_digits(pktseqi_text *t, uint64_t value, int digits) {
     char digit[20];
     for (int i = digits; i-- > 0; value /= 10) digit[i] = (char)('0' + (int)(value % 10));
@@ -2355,9 +2352,9 @@ static void pktseqi_put_hex(pktseqi_text *t, uint64_t value, int digits) {
         pktseqi_put_bytes(t, &"0123456789abcdef"[(value >> (4 * digits)) & 15], 1);
 }
 
-// Appends text in quotes for a message: at most 40 bytes of it, and what is not printable ASCII as
-// \xNN, since a file could otherwise write escape sequences to a terminal.
-// 40 bytes are enough to find the cell in the file, and keep the sentence readable.
+// Appends text in quotes for a message. Only its first 40 bytes, which are enough to find it in the
+// file; other bytes than printable ASCII as \xNN, since a file could otherwise send escape
+// sequences to a terminal.
 static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
     size_t i;
     pktseqi_put_text(t, "\"");
@@ -2375,10 +2372,9 @@ static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
 
 static size_t pktseqi_number_write(char *text, double value);
 
-// Appends by a format of four letters: %s text, %q text in quotes, %z size_t, %f double in the
-// fewest digits that give the same bits back. printf would follow the locale.
-// Another letter than these four stands for itself. There is no recursion, and formats are ours,
-// never a file's.
+// Appends by a format: %s text, %q text in quotes, %z size_t, %f double in the fewest digits that
+// give the same bits back; any other letter stands for itself. Formats are constants of the header,
+// never from a file.
 static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) {
     char number[32];
     for (; *format; ++format) {
@@ -2407,9 +2403,9 @@ static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
     va_end(list);
 }
 
-// Fills err (if there is one) with "line L: SENTENCE", without a line if that is 0, and returns the
-// status: every failure of the library passes here.
-// The text is cut at 1,023 bytes; where memory has run out it needs none.
+// Fills err, which may be NULL, with "line L: SENTENCE" (without a line if that is 0), cut at 1,023
+// bytes, and returns the status. Every failure of the library is reported here; no memory is
+// needed.
 static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size_t line,
                                    const char *format, ...) {
     if (err) {
@@ -2426,10 +2422,10 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
     return status;
 }
 
-// Fails because of what a file or another object holds, in one sentence; without a line.
+// Fails with DATA, without a line.
 #define PKTSEQI_DATA_ERROR(err, ...) pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, __VA_ARGS__)
 
-// Empties err: after a success a caller may look at it without having looked at the status.
+// Empties err, so that callers may look at it after a success too, and returns PKTSEQ_OK.
 static pktseq_status pktseqi_ok(pktseq_error *err) {
     if (err) {
         err->status = PKTSEQ_OK;
@@ -2439,18 +2435,17 @@ static pktseq_status pktseqi_ok(pktseq_error *err) {
     return PKTSEQ_OK;
 }
 
-// Reports that memory ran out, without needing any.
+// Fails because memory ran out.
 static pktseq_status pktseqi_no_memory(pktseq_error *err) {
     return pktseqi_error(err, PKTSEQ_ERROR_MEMORY, 0, "out of memory");
 }
 
-// Reports a mistake of the caller: what is wrong about which argument.
+// Fails because of an argument: `what` says which, and what is wrong with it.
 static pktseq_status pktseqi_bad_argument(pktseq_error *err, const char *what) {
     return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "%s", what);
 }
 
-// Puts the file's name before what err says already; returns the status.
-// The line stays where it was: it is the file's.
+// Puts the file's name in front of the error that err holds, keeps its line, returns the status.
 static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, const char *path) {
     if (err && status) {
         pktseq_error inner = *err;
@@ -2460,12 +2455,11 @@ static pktseq_status pktseqi_error_in(pktseq_error *err, pktseq_status status, c
     return status;
 }
 
-// Returns the usual reasons that errno tells, or "" (strerror would follow the locale, and not
-// every system's may be called from two threads).
-// Only reasons that tell a user what to do.
+// Returns the reason in errno if it tells a user what to do, else "". strerror would follow the
+// locale, and is not thread safe on every system.
 static const char *pktseqi_reason(void) {
     switch (errno) {
-#if defined(ENOENT) && defined(EROFS)  // C alone knows none of these
+#if defined(ENOENT) && defined(EROFS)  // C itself has none of these
     case ENOENT: return ": there is no such file or folder";
     case ENOTDIR: return ": part of the path is not a folder";
     case EISDIR: return ": it is a folder";
@@ -2480,10 +2474,10 @@ static const char *pktseqi_reason(void) {
 
 #ifndef PKTSEQ_NO_STDIO
 #if defined(PATH_MAX) && PATH_MAX > 4096
-// Paths of this length lie on the stack, one or two at a time.
+// The size of arrays for paths, one or two of which are on the stack.
 enum { PKTSEQI_PATH = PATH_MAX };
 #else
-enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath make one
+enum { PKTSEQI_PATH = 4096 };  // no system opens a longer path, nor does realpath return one
 #endif
 
 #ifdef _WIN32
@@ -2495,10 +2489,9 @@ __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned page, unsigned 
                                                         const char *text, int size, wchar_t *wide,
                                                         int capacity);
 
-// Translates a path in UTF-8 to what Windows calls by. 0 if it is none: it is then taken as one in
-// the code page of the process, as main() gets its arguments.
-// 65001 is UTF-8 (CP_UTF8), 8 refuses bytes that are none (MB_ERR_INVALID_CHARS); windows.h is not
-// included for two constants and three functions.
+// Converts a path from UTF-8 to UTF-16. Returns 0 if it is not UTF-8: then it is in the code page
+// of the process, as the arguments of main() are. 65001 is CP_UTF8, 8 is MB_ERR_INVALID_CHARS;
+// windows.h is not included for two constants and three functions.
 static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
     const unsigned utf8 = 65001;
     const unsigned long refuse_others = 8;
@@ -2506,8 +2499,8 @@ static int pktseqi_wide(wchar_t wide[PKTSEQI_PATH], const char *path) {
 }
 #endif
 
-// Opens a file whose path is in UTF-8.
-// Always as bytes: text mode would turn line ends of Windows into others and end a file at byte 26.
+// Opens a file whose path is in UTF-8, always as bytes: text mode would convert line ends on
+// Windows and end a file at byte 26.
 static FILE *pktseqi_fopen(const char *path, const char *mode) {
 #ifdef _WIN32
     const int shared = 0x40;  // _SH_DENYNO; as fopen, which Microsoft's headers call deprecated
@@ -2520,15 +2513,14 @@ static FILE *pktseqi_fopen(const char *path, const char *mode) {
 }
 #endif
 
-// Reports that a file could not be opened, with the reason where errno tells it.
-// errno has to be as the call that failed has left it, so who opens sets it to 0 before.
+// Fails because a file could not be opened, with the reason in errno, which callers set to 0 before
+// they open it.
 static pktseq_status pktseqi_not_opened(pktseq_error *err, const char *path) {
     return pktseqi_error(err, PKTSEQ_ERROR_FILE, 0, "%s: cannot be opened%s", path,
                          pktseqi_reason());
 }
 
-// Copies a C string. NULL: out of memory.
-// Goes back by pktseqi_free of the same allocator.
+// Returns a copy of a C string, to be freed by pktseqi_free, or NULL without memory.
 static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
     size_t size = strlen(text) + 1;
     char *copy = (char *)pktseqi_alloc(allocator, size, 1);
@@ -2536,8 +2528,7 @@ static char *pktseqi_copy(const pktseq_allocator *allocator, const char *text) {
     return copy;
 }
 
-// Frees an array of (count) texts and the texts.
-// Entries may be NULL, as of an array that was filled in part.
+// Frees an array of (count) strings and the strings; entries, and the array, may be NULL.
 static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, size_t count) {
     for (size_t i = 0; name && i < count; ++i) pktseqi_free(allocator, name[i]);
     pktseqi_free(allocator, name);
@@ -2545,28 +2536,27 @@ static void pktseqi_free_names(const pktseq_allocator *allocator, char **name, s
 
 PKTSEQI_COLD_END
 
-// Returns a double's bits. Under -ffast-math compilers fold comparisons with NaN away, and clang
-// takes for granted that no argument of a function is infinite or NaN: so bits, and by address.
+// Returns a double's bits. With -ffast-math compilers remove comparisons with NaN, and clang
+// assumes that no argument of a function is infinite or NaN: so by bits, and by address.
 static uint64_t pktseqi_bits(const double *value) {
     uint64_t bits;
     memcpy(&bits, value, sizeof bits);
     return bits;
 }
 
-// Tells whether a double is neither infinite nor NaN: its exponent is not all ones.
-// All of the library that may meet a NaN or an infinity asks this, and not isfinite, which
-// -ffast-math takes for true.
+// Returns 1 if a double is neither infinite nor NaN: its exponent is not all ones. Used everywhere
+// in place of isfinite, which -ffast-math takes for true.
 static int pktseqi_finite(const double *value) {
     return ((pktseqi_bits(value) >> 52) & 2047) != 2047;
 }
 
-// Tells whether a double is from 0 to below 1.
+// Returns 1 if a double is at least 0 and below 1.
 static int pktseqi_share_below_one(const double *share) {
     return pktseqi_finite(share) && *share >= 0 && *share < 1;
 }
 
-// Returns the bits of a pktseq_real as they go into a file.
-// sizeof decides at compile time; the other branch is compiled and never run.
+// Returns the bits of a pktseq_real as they are written to a file. sizeof selects the branch at
+// compile time.
 static uint64_t pktseqi_real_bits(const pktseq_real *value) {
     uint32_t bits32;
     uint64_t bits;
@@ -2578,28 +2568,27 @@ static uint64_t pktseqi_real_bits(const pktseq_real *value) {
     return bits32;
 }
 
-// Tells whether a pktseq_real is neither infinite nor NaN.
+// Returns 1 if a pktseq_real is neither infinite nor NaN.
 static int pktseqi_finite_real(const pktseq_real *value) {
     uint64_t bits = pktseqi_real_bits(value);
     if (sizeof *value == sizeof bits) return ((bits >> 52) & 2047) != 2047;
     return ((bits >> 23) & 255) != 255;
 }
 
-// Continues a 64-bit FNV-1a hash (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv). Each step is a
-// bijection of the state, so two inputs that differ in one byte never have the same hash. It finds
-// damage; it does not stop a forger.
+// Continues a 64-bit FNV-1a hash (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv), which begins
+// with PKTSEQI_FNV_START. Each step is a bijection of the state, so two inputs that differ in one
+// byte never have the same hash. It detects damage, not forgery. It takes about 1 ns a byte, as
+// each step depends on the one before: 2 ms for a model of 2 MB.
 #define PKTSEQI_FNV_START 0xcbf29ce484222325u
-// About 1 ns a byte, as each step waits for the one before: 2 ms for a model of 2 MB.
 static uint64_t pktseqi_fnv(uint64_t hash, const void *data, size_t size) {
     const unsigned char *p = (const unsigned char *)data;
     for (size_t i = 0; i < size; ++i) hash = (hash ^ p[i]) * 0x100000001b3u;
     return hash;
 }
 
-// Tells whether text is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF). Of each
-// character the second byte alone has bounds of its own, low to high, which exclude the rest.
-// Needed since names go into JSON and onto pages, where readers disagree about broken text. c0, c1
-// and f5 to ff begin nothing; a byte from 80 to bf does not begin a character.
+// Returns 1 if text is UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF). Names are
+// written to JSON and to pages, whose readers disagree about invalid text. No character begins with
+// 80 to c1 or f5 to ff; the bounds of a second byte, low to high, exclude what else is invalid.
 static int pktseqi_utf8(const char *text, size_t size) {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t i = 0; i < size;) {
@@ -2615,16 +2604,15 @@ static int pktseqi_utf8(const char *text, size_t size) {
 
 PKTSEQ_DEF const char *pktseq_version(void) { return PKTSEQ_VERSION; }
 
-// Structs of another version, or with another PKTSEQ_REAL, have other sizes in almost all cases;
-// the version says the rest.
+// Structs of another version or with another PKTSEQ_REAL have other sizes in almost all cases; the
+// comparison of versions finds the rest.
 PKTSEQ_DEF pktseq_status pktseq_check_header(const char *version, size_t real, size_t sizes) {
     int fits = version && strcmp(version, PKTSEQ_VERSION) == 0 && real == sizeof(pktseq_real) &&
                sizes == PKTSEQ_STRUCT_SIZES;
     return fits ? PKTSEQ_OK : PKTSEQ_ERROR_MISMATCH;
 }
 
-// A switch without default: a compiler that warns of missing values finds a status that has no
-// words.
+// A switch without default, so that compilers warn of a status without words.
 PKTSEQ_DEF const char *pktseq_status_text(pktseq_status status) {
     switch (status) {
     case PKTSEQ_OK: return "ok";
@@ -2649,15 +2637,16 @@ PKTSEQ_DEF void pktseq_buffer_free(pktseq_buffer *buffer) {
 
 // ---- >>number: decimal text to double and back, exactly ---------------------------------------
 //
-// One scanner reads every number, of CSV and of checkpoints. Nearly all of them are a whole number
-// below 2^53 times or divided by a power of ten that a double holds, so that one operation, which
-// the processor rounds correctly, gives the nearest double (Clinger 1990). The rest, and all that
-// is written, goes through decimal digits: exact, whatever the locale and the C library are.
+// In: text; out: the nearest double (number_scan, number_parse); and back (number_write). One
+// scanner reads every number, of CSV and of checkpoints. Nearly all of them are a whole number
+// below 2^53 times or divided by a power of ten that a double holds exactly, so that one operation,
+// which the processor rounds correctly, gives the nearest double (Clinger 1990). All others, and
+// all that is written, take the exact way through decimal digits, independent of locale and C
+// library.
 
 #if defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
-#define PKTSEQI_DOUBLES  // what is done to doubles is rounded to a double, once
-// How far powers of ten are used: one operation on two exact doubles is rounded once, where the
-// compiler computes in double.
+#define PKTSEQI_DOUBLES  // every operation on doubles is rounded to a double, once
+// The largest power of ten in use: one operation on two exact doubles is rounded once.
 enum { PKTSEQI_EXACT_POWERS = 22 };
 #else
 enum { PKTSEQI_EXACT_POWERS = 0 };  // operations are rounded twice here, so none is used
@@ -2670,8 +2659,8 @@ static const double pktseqi_power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6, 
                                        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 // A number 0.d1d2d3.. * 10^point. A double has at most 767 digits, and so has a number half-way
-// between two of them: 800 and a mark for what was cut off tell on which side of it a number lies.
-// A multiplication writes up to 20 digits more before it cuts.
+// between two of them: 800 digits and a mark for what was cut off decide on which side of that a
+// number lies. A multiplication writes up to 20 digits more before it cuts.
 enum { PKTSEQI_DIGITS = 800 };
 typedef struct pktseqi_decimal {
     unsigned char digit[PKTSEQI_DIGITS + 20];  // (count) 0 to 9; the last one is not 0
@@ -2680,11 +2669,10 @@ typedef struct pktseqi_decimal {
     int rest;                                  // 1 if digits that were not all 0 are cut off
 } pktseqi_decimal;
 
-// Multiplies by a factor from 1 to 2^60, so that 9 * factor and a carry fit 64 bits.
-// Digits are multiplied from the last one on, as on paper, in place: what is carried out of the
-// front goes before them, and the point moves by as many. Zeros at the end are dropped, so that
-// rounding sees by the count alone whether anything follows. Takes time in proportion to the
-// digits.
+// Multiplies by a factor from 1 to 2^60, so that 9 * factor and a carry fit 64 bits. Digits are
+// multiplied in place from the last one to the first, as on paper; the final carry is inserted
+// before them, and the point moves by as many. Zeros at the end are dropped, so that the count
+// alone tells rounding whether anything follows.
 static void pktseqi_decimal_times(pktseqi_decimal *d, uint64_t factor) {
     uint64_t carry = 0;
     size_t more = 0;
@@ -2702,10 +2690,9 @@ static void pktseqi_decimal_times(pktseqi_decimal *d, uint64_t factor) {
         d->rest |= d->digit[--d->count] != 0;
 }
 
-// Multiplies by 2^bits; where bits are below zero, by 5 and a tenth in place of each half.
-// A half is five tenths, so there is one multiplication and no division: 2^-k = 5^k / 10^k, and the
-// division by a power of ten only moves the point. 60 bits and 25 factors of five at once are the
-// most that pktseqi_decimal_times takes: 1e-300 needs 17 passes over up to 300 digits, 10 us.
+// Multiplies by 2^bits. For bits below zero no division is needed: 2^-k = 5^k / 10^k, and division
+// by a power of ten only moves the point. pktseqi_decimal_times takes at most 60 bits or 25 factors
+// of five at once: 1e-300 needs 17 passes over up to 300 digits, 10 us.
 static void pktseqi_decimal_scale(pktseqi_decimal *d, long bits) {
     for (; bits >= 60; bits -= 60) pktseqi_decimal_times(d, (uint64_t)1 << 60);
     if (bits > 0) pktseqi_decimal_times(d, (uint64_t)1 << bits);
@@ -2716,9 +2703,8 @@ static void pktseqi_decimal_scale(pktseqi_decimal *d, long bits) {
     }
 }
 
-// Rounds to at most `keep` digits, halves to even.
-// `keep` is at least 1. The digit before a half decides to which side it goes, as IEEE 754 and
-// printf do, so that what is written has the digits that printf writes.
+// Rounds to at most `keep` digits, at least 1, halves to even as IEEE 754 and printf do, so that
+// numbers are written with the digits that printf writes.
 static void pktseqi_decimal_round(pktseqi_decimal *d, size_t keep) {
     int up;
     if (d->count <= keep) return;
@@ -2735,19 +2721,18 @@ static void pktseqi_decimal_round(pktseqi_decimal *d, size_t keep) {
     }
 }
 
-// Rounds to the nearest double, once, halves to even. Returns 0 if that is infinite. d is changed.
-// The number is scaled by a power of two until its whole part has more bits than a double keeps.
-// Those bits are the mantissa; the first one below them, and whether anything follows, say whether
-// it is rounded up. Smaller numbers than 10^-330 are zero, larger ones than 10^310 infinite,
-// whatever their digits: doubles end at 4.9e-324 and 1.8e308.
+// Rounds to the nearest double, halves to even. Returns 0 if that is infinite. d is changed: it is
+// scaled by a power of two until its whole part has more bits than a double. The highest ones are
+// the mantissa; the next one, and whether anything follows, decide whether it is rounded up.
+// Numbers below 10^-330 are zero, above 10^310 infinite, as doubles end at 4.9e-324 and 1.8e308.
 static int pktseqi_decimal_double(pktseqi_decimal *d, double *value) {
     long bits = 0, top, keep, drop, shift;
     uint64_t n = 0, m;
     *value = 0;
     if (d->count == 0 || d->point < -330) return 1;
     if (d->point > 310) return 0;
-    // log2 10 is 3.3219, and the number from 10^(point - 1) to below 10^point: shifted by this, its
-    // whole part is from 2^57 to below 2^63. What is added and taken off keeps / from negatives.
+    // log2 10 is 3.3219, and the number is in [10^(point - 1), 10^point): shifted by this, its
+    // whole part is in [2^57, 2^63). 2000000 keeps the dividend positive, 2061 includes it again.
     shift = 2061 - (d->point * 3322 + 2000000) / 1000;
     pktseqi_decimal_scale(d, shift);
     for (long i = 0; i < d->point; ++i)
@@ -2762,17 +2747,16 @@ static int pktseqi_decimal_double(pktseqi_decimal *d, double *value) {
     m = n >> drop;
     if (n >> (drop - 1) & 1)
         m += d->rest || (n & (((uint64_t)1 << (drop - 1)) - 1)) || (m & 1);
-    // The exponent goes above the mantissa, whose highest bit, 2^52, adds one to it; so does what
-    // rounding up may carry. By bits: arithmetic may take subnormal numbers for zeros.
+    // The exponent is added above the mantissa, whose highest bit, 2^52, adds one to it, as does
+    // the carry of rounding up. By bits, since arithmetic may flush subnormal numbers to zero.
     if (top >= -1022) m += (uint64_t)(top + 1022) << 52;
     memcpy(value, &m, sizeof m);
     return m >> 52 < 2047;
 }
 
-// Rounds the digits of a text, a point among them counting as nothing, times 10^exponent to a
-// double. Returns 0 if that is infinite.
-// Zeros at the front are skipped, so that 800 digits are 800 that count. An exponent far outside of
-// what doubles have is cut to 400, which is zero or infinite as well and fits a long of 32 bits.
+// Rounds the digits of a text, whose point is ignored, times 10^exponent to a double. Returns 0 if
+// that is infinite. Leading zeros are skipped, so that 800 significant digits are kept. Exponents
+// are limited to 400, which gives zero or infinity as well and fits a long of 32 bits.
 static int pktseqi_decimal_parse(const char *text, const char *end, long long exponent,
                                  double *value) {
     pktseqi_decimal d;
@@ -2788,16 +2772,16 @@ static int pktseqi_decimal_parse(const char *text, const char *end, long long ex
     return pktseqi_decimal_double(&d, value);
 }
 
-// Appends the digits at text to *m, which wraps if they are more than 19; returns what follows.
-// m is wrong where it wraps: who asks counts the digits, and then goes by the text.
+// Appends the digits at text to *m and returns what follows. With more than 19 digits *m wraps: the
+// caller counts them, and then uses the text.
 static const char *pktseqi_digits_append(const char *text, const char *limit, uint64_t *m) {
     for (; text < limit && *text >= '0' && *text <= '9'; ++text)
         *m = 10 * *m + (uint64_t)(*text - '0');
     return text;
 }
 
-// Reads what follows the e of a number, [+-] digits. Returns what follows, or NULL if nothing is
-// there. Larger exponents than any text of digits could make up for count as 10^15.
+// Reads the exponent after the e of a number, [+-] digits. Returns what follows, or NULL if there
+// are no digits. Exponents are limited to 10^15, which no number of digits in memory can outweigh.
 static const char *pktseqi_exponent_scan(const char *text, const char *limit, long long *e) {
     int minus = text < limit && *text == '-';
     if (minus || (text < limit && *text == '+')) ++text;
@@ -2809,8 +2793,8 @@ static const char *pktseqi_exponent_scan(const char *text, const char *limit, lo
 }
 
 // Reads the number at text, [+-] digits [. digits] [e [+-] digits], and rounds it to the nearest
-// double as strtod does in the C locale. Returns what follows, or NULL if there is none or it is
-// infinite. No byte from `limit` on is read.
+// double as strtod does in the C locale. Returns what follows, or NULL if there is no number or it
+// is infinite. No byte from `limit` on is read.
 static const char *pktseqi_number_scan(const char *text, const char *limit, double *value) {
     int negative = text < limit && *text == '-';
     const char *begin = text + (negative || (text < limit && *text == '+')), *end, *point, *after;
@@ -2845,7 +2829,7 @@ static const char *pktseqi_number_scan(const char *text, const char *limit, doub
     return after;
 }
 
-// Reads a text that is a number and nothing else, see pktseqi_number_scan. Returns 0 if it is not.
+// Reads a text that consists of one number, see pktseqi_number_scan. Returns 0 if it does not.
 static int pktseqi_number_parse(const char *text, size_t size, double *value) {
     double v;
     if (pktseqi_number_scan(text, text + size, &v) != text + size) return 0;
@@ -2853,11 +2837,10 @@ static int pktseqi_number_parse(const char *text, size_t size, double *value) {
     return 1;
 }
 
-// Finds the fewest of 15, 16 or 17 digits that give a finite double back. 15 are never more than
-// the number needs, 17 always enough.
-// A double is its mantissa times a power of two, so all of its digits are had exactly, up to 767.
-// They are rounded to 15, 16 or 17 and read back: no more than three attempts, 1 us for numbers
-// about 1, 40 us for the smallest. All doubles of up to 15 digits come back as they were typed.
+// Finds the fewest of 15, 16 or 17 digits from which the same finite double is read: every number
+// of up to 15 digits is written as it was typed, and 17 are always enough. The mantissa times a
+// power of two gives all digits of a double exactly, up to 767. They are rounded and read back in
+// at most three attempts: 1 us for numbers about 1, 40 us for the smallest.
 static void pktseqi_decimal_shortest(pktseqi_decimal *shortest, const double *value) {
     pktseqi_decimal exact, copy;
     uint64_t bits = pktseqi_bits(value), mantissa = bits & (((uint64_t)1 << 52) - 1), back;
@@ -2880,8 +2863,8 @@ static void pktseqi_decimal_shortest(pktseqi_decimal *shortest, const double *va
     }
 }
 
-// Writes a double with as few digits as give it back exactly; never with a comma. text has room for
-// 32 bytes; returns the length without the final 0.
+// Writes a double in the fewest digits from which it is read back exactly, always with a point,
+// into `text`, which has room for 32 bytes. Returns the length without the final 0.
 static size_t pktseqi_number_write(char *text, double value) {
     pktseqi_text t = pktseqi_text_fixed(text, 32);
     pktseqi_decimal d;
@@ -2895,8 +2878,7 @@ static size_t pktseqi_number_write(char *text, double value) {
     pktseqi_decimal_shortest(&d, &value);
     if (d.count == 0) d.point = 1;
     e = d.point - 1;
-    // As %.17g decides, so that whole numbers below 2^53, of which checkpoints are full, never have
-    // an exponent.
+    // As %.17g does: whole numbers below 2^53, which are frequent in checkpoints, have no exponent.
     scientific = e < -5 || e >= 17;
     if (scientific) d.point = 1;
     if (d.point <= 0) pktseqi_put_text(&t, "0.");
@@ -2989,7 +2971,7 @@ static pktseq_status pktseqi_csv_fill(pktseqi_csv *csv) {
     }
     while (got && csv->size + 1 < csv->capacity) {
         size_t room = csv->capacity - 1 - csv->size;
-        // A read_fn that reports more than there is room for is broken, and has written past it.
+        // A read_fn that reports more than there is room for is broken: the number is not used.
         got = csv->read_fn(csv->user_data, csv->data + csv->size, room, &failed);
         if (failed || got > room)
             return pktseqi_error(csv->err, PKTSEQ_ERROR_FILE, 0, "reading failed");
