@@ -14457,11 +14457,20 @@ typedef struct pktseqi_moments {
     double n, total, square;
 } pktseqi_moments;
 
-// Adds one score.
-static void pktseqi_moments_add(pktseqi_moments *m, double v) {
-    m->n += 1;
-    m->total += v;
-    m->square += v * v;
+// Computes the moments of mean scores by class of length, from sums (count); those of 0 packets are
+// not there. No scale by length is applied, so fitting again gives the same.
+static void pktseqi_moments_fit(const pktseq_detector *d, size_t inputs, const pktseqi_sums *sums,
+                                size_t count, pktseqi_moments *of, int classes) {
+    memset(of, 0, (size_t)classes * sizeof *of);
+    for (size_t i = 0; i < count; ++i) {
+        pktseqi_moments *m = &of[pktseqi_length_class(sums[i].packets, classes)];
+        double v;
+        if (!sums[i].packets) continue;
+        v = pktseqi_sums_mean(d, inputs, &sums[i]);
+        m->n += 1;
+        m->total += v;
+        m->square += v * v;
+    }
 }
 
 // Returns what scores of a class are divided by: their mean plus two standard deviations, so that 1
@@ -14475,37 +14484,25 @@ static double pktseqi_moments_scale(const pktseqi_moments *m) {
     return scale > 0 && pktseqi_finite(&scale) ? scale : 1;
 }
 
-// Fits the scales of whole sequences. A class of fewer than 20 takes the scale of all: the standard
-// deviation of 20 scores is uncertain by a sixth, 1 / sqrt(2 n).
-static void pktseqi_detector_fit_length(pktseq_detector *d, size_t inputs,
-                                        const pktseqi_sums *sums, size_t pairs) {
-    pktseqi_moments of[PKTSEQI_LENGTHS + 1], *all = &of[PKTSEQI_LENGTHS];
-    memset(of, 0, sizeof of);
-    for (size_t i = 0; i < pairs; ++i) {
-        double v = pktseqi_sums_mean(d, inputs, &sums[i]);  // no scale: refitting gives the same
-        pktseqi_moments_add(&of[pktseqi_length_class(sums[i].packets, PKTSEQI_LENGTHS)], v);
-        pktseqi_moments_add(all, v);
-    }
-    for (int k = 0; k < PKTSEQI_LENGTHS; ++k)
-        d->length_scale[k] = pktseqi_moments_scale(of[k].n < 20 ? all : &of[k]);
-}
-
-// Fits the scales of running scores from the sums at each (pairs, PKTSEQ_RUNNING). A class of few
-// takes the scale of the class before, whose sequences are the most like its own.
-static void pktseqi_detector_fit_running(pktseq_detector *d, size_t inputs,
-                                         const pktseqi_sums *running, size_t pairs) {
+// Fits the scales by length, of whole sequences (pairs) and of running scores (pairs,
+// PKTSEQ_RUNNING). A class of fewer than 20 takes another scale, since the standard deviation of 20
+// scores is uncertain by a sixth, 1 / sqrt(2 n): that of all, or for running scores that of the
+// class before, whose sequences are the most like its own.
+static void pktseqi_detector_fit_lengths(pktseq_detector *d, size_t inputs,
+                                         const pktseqi_sums *sums, const pktseqi_sums *running,
+                                         size_t pairs) {
+    pktseqi_moments of[PKTSEQ_RUNNING], all;
     // with fewer than 20 sequences in all, every class that has one takes its own
     double few = pairs < 20 ? 1 : 20;
-    for (size_t k = 0; k < PKTSEQ_RUNNING; ++k) {
-        pktseqi_moments m = {0, 0, 0};
-        for (size_t i = 0; i < pairs; ++i) {
-            const pktseqi_sums *s = &running[PKTSEQ_RUNNING * i + k];
-            // 0: the sequence ended before this class
-            if (s->packets) pktseqi_moments_add(&m, pktseqi_sums_mean(d, inputs, s));
-        }
-        d->running_scale[k] = m.n < few && k > 0 ? d->running_scale[k - 1]
-                                                 : pktseqi_moments_scale(&m);
-    }
+    pktseqi_moments_fit(d, inputs, running, pairs * PKTSEQ_RUNNING, of, PKTSEQ_RUNNING);
+    for (int k = 0; k < PKTSEQ_RUNNING; ++k)
+        d->running_scale[k] = of[k].n < few && k > 0 ? d->running_scale[k - 1]
+                                                     : pktseqi_moments_scale(&of[k]);
+    if (!d->options.by_length) return;
+    pktseqi_moments_fit(d, inputs, sums, pairs, &all, 1);
+    pktseqi_moments_fit(d, inputs, sums, pairs, of, PKTSEQI_LENGTHS);
+    for (int k = 0; k < PKTSEQI_LENGTHS; ++k)
+        d->length_scale[k] = pktseqi_moments_scale(of[k].n < 20 ? &all : &of[k]);
 }
 
 // Returns the dispersion: the variance of the number of scores (pairs) above a limit between ten
@@ -14602,8 +14599,7 @@ static pktseq_status pktseqi_detector_fit(pktseq_detector *d, const pktseq_model
         status = pktseqi_batch_score(d, model, dataset, threads, sums, running, err);
     if (status) return status;
     if (d->options.context > 0) pktseqi_detector_fit_scale(d, inputs, sums, n);
-    if (d->options.by_length) pktseqi_detector_fit_length(d, inputs, sums, n);
-    pktseqi_detector_fit_running(d, inputs, running, n);
+    pktseqi_detector_fit_lengths(d, inputs, sums, running, n);
     for (size_t i = 0; i < n; ++i) {
         score[i] = pktseqi_sums_value(d, inputs, &sums[i]);
         highest[i] = pktseqi_detector_highest(d, inputs, running + PKTSEQ_RUNNING * i, score[i]);
@@ -14843,16 +14839,15 @@ PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream) {
 //     later                       previous packet          last forecast
 //
 // START_TARGET is the reference's habit: the first forecast has seen what it forecasts.
-typedef enum pktseqi_source {
-    PKTSEQI_PREVIOUS, PKTSEQI_ITSELF, PKTSEQI_FORECAST
-} pktseqi_source;
 
-// Returns the source of the token of the next step, which is one of the decoder.
-static pktseqi_source pktseqi_stream_source(const pktseq_stream *stream) {
+// Returns one of three: the token of the next step, which is one of the decoder.
+static const pktseq_real *pktseqi_stream_token(const pktseq_stream *stream,
+                                               const pktseq_real *previous,
+                                               const pktseq_real *itself) {
     const pktseq_config *config = &stream->model->config;
     if (stream->packets == config->inputs)
-        return config->start == PKTSEQ_START_TARGET ? PKTSEQI_ITSELF : PKTSEQI_PREVIOUS;
-    return stream->detector->options.one_step_ahead ? PKTSEQI_PREVIOUS : PKTSEQI_FORECAST;
+        return config->start == PKTSEQ_START_TARGET ? itself : previous;
+    return stream->detector->options.one_step_ahead ? previous : stream->out;
 }
 
 // Runs one step of a GRU; the next state becomes the state. The kernels write the next state beside
@@ -14944,13 +14939,9 @@ PKTSEQ_DEF pktseq_status pktseq_stream_push(pktseq_stream *stream, const pktseq_
     if (stream->packets < config->inputs) {
         pktseqi_stream_step(stream, 0, x, NULL);
     } else {
-        pktseqi_source source = pktseqi_stream_source(stream);
         pktseqi_truth truth = {NULL, y};
-        pktseqi_stream_forecast(stream,
-                                source == PKTSEQI_ITSELF     ? y
-                                : source == PKTSEQI_FORECAST ? stream->out
-                                                             : stream->last,
-                                NULL, &truth, c, NULL);
+        pktseqi_stream_forecast(stream, pktseqi_stream_token(stream, stream->last, y), NULL,
+                                &truth, c, NULL);
     }
     memcpy(stream->last, y, config->out * sizeof *y);  // y may be gone at the next call
     ++stream->packets;
@@ -14971,11 +14962,11 @@ static void pktseqi_stream_push_packed(pktseq_stream *stream, const pktseq_packi
         pktseqi_unpack_inputs(packing, row, stream->token);
         pktseqi_stream_step(stream, 0, stream->token, NULL);
     } else {
-        pktseqi_source source = pktseqi_stream_source(stream);
         pktseqi_truth truth = {packing, row};
-        pktseqi_packed_token(packing, source == PKTSEQI_ITSELF ? row : before, entry);
-        pktseqi_stream_forecast(stream, source == PKTSEQI_FORECAST ? stream->out : NULL, entry,
-                                &truth, c, part);
+        const pktseq_real *token = pktseqi_stream_token(stream, before, row);
+        int packed = token != stream->out;  // not a forecast
+        if (packed) pktseqi_packed_token(packing, token, entry);
+        pktseqi_stream_forecast(stream, packed ? NULL : token, entry, &truth, c, part);
     }
     ++stream->packets;
 }
