@@ -4375,7 +4375,7 @@ PKTSEQ_DEF pktseq_status pktseq_capture_next(pktseq_capture *capture, pktseq_pac
         return pktseqi_bad_argument(err, "capture or packet is NULL, or the capture is not open");
     do {
         status = pktseqi_capture_advance(capture, &record, err);
-        // Packets were expected, and there may have been some: the caller should know.
+        // Every frame was of an unknown link type: there may be packets that cannot be seen.
         if (status == PKTSEQ_END && capture->counts.unknown &&
             capture->counts.unknown == capture->counts.frames)
             return pktseqi_capture_unknown(capture->link_type, err);
@@ -4822,9 +4822,6 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
     return status;
 }
 
-// No slot: see >>tracker.
-#define PKTSEQI_NO_SLOT 0xffffffffu
-
 // Checks a rule that is to be followed. Limits are below 2^31, so that the tracker's 32-bit slots,
 // and links that have a bit beside a slot, hold them.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
@@ -4839,10 +4836,10 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
                                  "seconds from 0", i ? "idle" : "window", *seconds[i]);
     if (rule->kind != PKTSEQ_RULE_REFERENCE && rule->kind != PKTSEQ_RULE_CONNECTION)
         return pktseqi_bad_argument(err, "the rule's kind is neither reference nor connection");
-    if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= PKTSEQI_NO_SLOT)
+    if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= UINT32_MAX)
         return pktseqi_bad_argument(err, "the rule's max_length is 2^32 or more");
-    if (rule->max_connections > PKTSEQI_NO_SLOT / 2 || rule->max_pairs > PKTSEQI_NO_SLOT / 2 ||
-        rule->max_packets > PKTSEQI_NO_SLOT / 2)
+    if (rule->max_connections > UINT32_MAX / 2 || rule->max_pairs > UINT32_MAX / 2 ||
+        rule->max_packets > UINT32_MAX / 2)
         return pktseqi_bad_argument(err, "a limit of the rule is 2^31 or more");
     return PKTSEQ_OK;
 }
@@ -6927,8 +6924,9 @@ typedef struct pktseqi_ends {
     unsigned char address[2][16];
     uint16_t port[2];
     uint32_t kind;  // of a connection its transport, of a pair of addresses 0, of a contact
-                    //   4 * transport + kind of contact; PKTSEQI_NO_SLOT in slots without a key
+                    //   4 * transport + kind of contact; PKTSEQI_NO_KEY in slots without a key
 } pktseqi_ends;
+#define PKTSEQI_NO_KEY UINT32_MAX
 
 // The head of every slot, 64 bytes. The hash is stored so that growing need not recompute it, and
 // so that a chain is walked without comparing keys.
@@ -7016,7 +7014,7 @@ static int pktseqi_slots_reserve(const pktseq_allocator *allocator, pktseqi_slot
     if (!pktseqi_slots_larger(allocator, s, more, &old)) return 0;
     if (old.memory) memcpy(s->memory, old.memory, (s->used + 1) * s->size);
     else memset(s->memory, 0, s->size);
-    pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_SLOT;
+    pktseqi_slots_at(s, 0)->ends.kind = PKTSEQI_NO_KEY;
     for (uint32_t i = 0; (i = pktseqi_slots_at(s, i)->newer) != 0;) pktseqi_slots_chain(s, i);
     pktseqi_slots_free(allocator, &old);
     return 1;
@@ -7093,7 +7091,7 @@ static void pktseqi_slots_remove(pktseqi_slots *s, uint32_t i) {
     while (*link != i) link = &pktseqi_slots_at(s, *link)->chain;
     *link = slot->chain;
     pktseqi_slots_unlink(s, i);
-    slot->ends.kind = PKTSEQI_NO_SLOT;
+    slot->ends.kind = PKTSEQI_NO_KEY;
     slot->chain = s->free;
     s->free = i;
     --s->taken;
@@ -8008,7 +8006,7 @@ static void pktseqi_segment_add(pktseqi_segmenter *c, size_t known) {
     pktseqi_tracker_needs(&c->tracker, known);
     if (known != PKTSEQI_COL_TOKEN) return;
     c->tokens.size = sizeof(pktseqi_slot);
-    c->tokens.limit = PKTSEQI_NO_SLOT / 2;
+    c->tokens.limit = UINT32_MAX / 2;
 }
 
 // Numbers a token by first appearance. Its key, 30 bits of protocol before the token's 34, is
