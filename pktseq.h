@@ -17438,15 +17438,16 @@ PKTSEQ_DEF pktseq_status pktseq_recipe_from_model(pktseq_recipe *recipe, const p
     return pktseqi_ok(err);
 }
 
-// Rounded up, so that the last epoch is complete. In double, since the product may not fit a 32-bit
-// size_t; more than 10^15 become 10^15, which no run reaches.
+// Rounded up, so that the last epoch is complete. In double, since the product may not fit a
+// size_t, whose limit of 32 bits is below 10^15; what no run reaches stands for more.
 PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
                                            const pktseq_dataset *dataset) {
+    const double max = sizeof(size_t) < 8 ? 4e9 : 1e15;
     double n;
     if (!recipe || !dataset || !recipe->train.batch) return 0;
     if (!(recipe->epochs > 0)) return recipe->train.iterations;
     n = recipe->epochs * (double)dataset->trained / (double)recipe->train.batch + 0.999;
-    if (n >= 1e15) return (size_t)1e15;
+    if (n >= max) return (size_t)max;
     return n < (double)recipe->min_iterations ? recipe->min_iterations : (size_t)n;
 }
 

@@ -77,7 +77,7 @@ PICKED = [
      'if (rest > per_second - rest || (rest && rest == per_second - rest)) ++m;'),
     ('pktseqi_capture_frame', 'room = record->block - record->header - 4;',
      'room = record->block - record->header;'),
-    ('pktseqi_capture_section', 'c->interface_count = 0;', ';'),
+    ('pktseqi_capture_section', 'c->state->interface_count = 0;', ';'),
     ('pktseqi_capture_header', 'link_type = pktseqi_capture_u32(c, p + 20) & 0x03ffffff;',
      'link_type = pktseqi_capture_u32(c, p + 20) & 0x0fffffff;'),
     ('pktseqi_capture_skip', 'if (status == PKTSEQ_END) c->counts.incomplete = 1;', ';'),
