@@ -92,11 +92,8 @@ static inline int option_read(const option *o, const char *text, char expected[1
                number >= o->min && number < o->max;
         if (good) *(double *)o->to = number;
     } else if (o->kind == OPTION_NUMBER) {
-        size_t n = (size_t)snprintf(expected, 160, "a number");
-        if (o->min > -1e30)  // beyond there is no limit worth a word
-            n += (size_t)snprintf(expected + n, 160 - n, " %s %.9g", o->above ? "above" : "from",
-                                  o->min);
-        if (o->max < 1e30) snprintf(expected + n, 160 - n, " to %.9g", o->max);
+        snprintf(expected, 160, "a number %s %.9g to %.9g", o->above ? "above" : "from", o->min,
+                 o->max);
         number = strtod(text, &end);
         good = ((text[0] >= '0' && text[0] <= '9') || text[0] == '.' || text[0] == '-') && !*end &&
                number >= o->min && number <= o->max && (!o->above || number > o->min);

@@ -247,6 +247,7 @@ done
 refuses "a letter too many" "did you mean --epochs?" ./train --epochss 3 cap.csv
 refuses "an option's beginning" "did you mean --threshold?" ./detect --thres 3 cap.csv
 refuses "no epochs" 'found "0", expected a number above 0' ./train --epochs 0 cap.csv
+refuses "more than there can be" "expected a number from 0 to 1e+30" ./train --lr 1e300 cap.csv
 refuses "too many" "expected a whole number from 1 to 1000000" ./train --batch 4294967296 cap.csv
 refuses "an option instead of a value" 'found "--quiet"' ./train --out --quiet cap.csv
 refuses "an option instead of a model" 'found "--quiet"' ./train --continue --quiet cap.csv
