@@ -937,6 +937,7 @@ PKTSEQ_DEF pktseq_status pktseq_codec_extend(pktseq_codec *extended, const pktse
 PKTSEQ_DEF pktseq_status pktseq_codec_feature_name(const pktseq_codec *codec, size_t feature,
                                                    char *name, size_t size);
 
+// Frees a codec.
 PKTSEQ_DEF void pktseq_codec_free(pktseq_codec *codec);
 
 // ---- >>api-dataset: pairs of (first N packets, the rest) --------------------------------------
@@ -947,6 +948,7 @@ typedef enum pktseq_start {
     PKTSEQ_START_INPUT        // the last input packet: an honest forecast
 } pktseq_start;
 
+// How the sequences of a table are split into pairs.
 typedef struct pktseq_dataset_options {
     size_t inputs;       // N, may be 0
     pktseq_start start;
@@ -1041,6 +1043,7 @@ PKTSEQ_DEF pktseq_status pktseq_dataset_dense(const pktseq_dataset *dataset, siz
 // Thread safe.
 PKTSEQ_DEF pktseq_pair pktseq_dataset_pair(const pktseq_dataset *dataset, size_t index);
 
+// Frees a dataset; x and y of pktseq_dataset_wrap remain.
 PKTSEQ_DEF void pktseq_dataset_free(pktseq_dataset *dataset);
 
 // ---- >>api-model: the parameters, and the memory to work with them ----------------------------
@@ -1094,6 +1097,7 @@ typedef struct pktseq_config {
     size_t groups;              //   output is a number of its own
 } pktseq_config;
 
+// The parameters of a network.
 typedef struct pktseq_model {
     pktseq_config config;
     size_t parameters;      // numbers in the block
@@ -1132,6 +1136,7 @@ PKTSEQ_DEF pktseq_status pktseq_model_grow(pktseq_model *grown, const pktseq_con
                                            const pktseq_codec *to,
                                            const pktseq_allocator *allocator, pktseq_error *err);
 
+// Frees a model.
 PKTSEQ_DEF void pktseq_model_free(pktseq_model *model);
 
 struct pktseqi_working;
@@ -1175,6 +1180,7 @@ PKTSEQ_DEF const pktseq_real *pktseq_work_output(const pktseq_work *work, size_t
 // Returns the hidden state of a pair after its N input packets: a view (H), or NULL.
 PKTSEQ_DEF const pktseq_real *pktseq_work_encoded(const pktseq_work *work, size_t pair);
 
+// Frees a work.
 PKTSEQ_DEF void pktseq_work_free(pktseq_work *work);
 
 // ---- >>api-step: forward, backward, one step down the gradient --------------------------------
@@ -1246,6 +1252,7 @@ PKTSEQ_DEF pktseq_status pktseq_plain_init(pktseq_plain *plain, const pktseq_mod
                                            const pktseq_pair *pair, int teacher,
                                            const pktseq_allocator *allocator, pktseq_error *err);
 
+// Frees what pktseq_plain_init has computed.
 PKTSEQ_DEF void pktseq_plain_free(pktseq_plain *plain);
 
 // ---- >>api-train: the loop --------------------------------------------------------------------
@@ -1579,6 +1586,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_reasons(const pktseq_detector *detector
                                                  const double *part, size_t first, size_t past,
                                                  pktseq_reason *reason, size_t *reasons);
 
+// Frees a detector.
 PKTSEQ_DEF void pktseq_detector_free(pktseq_detector *detector);
 
 // Scores one sequence whose packets come one at a time, in constant memory.
@@ -1616,6 +1624,7 @@ PKTSEQ_DEF pktseq_status pktseq_stream_score(const pktseq_stream *stream, double
 // Begins a new sequence with the next packet.
 PKTSEQ_DEF void pktseq_stream_reset(pktseq_stream *stream);
 
+// Frees a stream.
 PKTSEQ_DEF void pktseq_stream_free(pktseq_stream *stream);
 
 // Computes a quantile: the value below which the share q (0 to 1) of value (count) lies, with
