@@ -903,7 +903,10 @@ static void test_days(void) {
 static void test_zones(void) {
     static const char *const good[] = {"01T00:59:59.5+01:00", "01T00:59:59.5+0100",
                                        "01 00:59:59.5+01", "01T05:29:59.5+0530",
-                                       "01T00:00:59.5+0001", "01T14:00:00.5+1400"};
+                                       "01T00:00:59.5+0001", "01T00:59:59,5+01",
+                                       "01T14:00:00.5+1400", "01T00:00:00.5-0000",
+                                       "01T00:00:00.5Z"};
+    static const char *const west[] = {"2024-02-29T22:59:59.5-01:00", "2024-02-29T18:29:59.5-0530"};
     static const char *const bad[] = {"+100", "+1460", "+1500", "+01000", "+", "+01:", "+01:60",
                                       "+0100:00", "Z0100", "+01x"};
     pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
@@ -916,7 +919,7 @@ static void test_zones(void) {
         pktseq_table table;
         int status;
         const char *clock = i < goods ? good[i] : "01T00:59:59.5";
-        sprintf(csv, "timestamp,src_ip,dst_ip\n2024-03-%s%s,a,b\n", clock,
+        sprintf(csv, "timestamp,src_ip,dst_ip\n\"2024-03-%s%s\",a,b\n", clock,
                 i < goods ? "" : bad[i - goods]);
         status = parse_text(&table, csv, &schema, &err);
         if (i >= goods) {
@@ -924,10 +927,81 @@ static void test_zones(void) {
             continue;
         }
         CHECK_THAT(!status && fabs(pktseq_column_number(table.column, 0) -
-                                   (i < 5 ? 1709251199.5 : 1709251200.5)) < 1e-6,
+                                   (i < 6 ? 1709251199.5 : 1709251200.5)) < 1e-6,
                    "%s: %s, %.1f", csv, err.text, pktseq_column_number(table.column, 0));
         pktseq_table_free(&table);
     }
+    for (size_t i = 0; i < sizeof west / sizeof *west; ++i) {
+        char csv[200];
+        pktseq_table table;
+        sprintf(csv, "timestamp,src_ip,dst_ip\n%s,a,b\n", west[i]);
+        CHECK_THAT(!parse_text(&table, csv, &schema, &err), "%s: %s", csv, err.text);
+        CHECK(fabs(pktseq_column_number(table.column, 0) - 1709251199.5) < 1e-6);
+        pktseq_table_free(&table);
+    }
+}
+
+// What no date is: other separators, a fraction longer than any clock's, a time before 1970.
+static void test_no_dates(void) {
+    static const char *const bad[] = {"2024-03-05x10:00:00",
+                                      "2024-03-05T10:00:00.1234567890123456789",
+                                      "1970-01-01T00:30:00+01:00", "1969-12-31T23:59:59",
+                                      "1234567890-03-05T10:00:00", "2024-03-05T10:00",
+                                      "2024-03-05T10:00:00.25 and what is longer than any time is"};
+    pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        char csv[200];
+        pktseq_table table;
+        sprintf(csv, "timestamp,src_ip,dst_ip\n%s,a,b\n", bad[i]);
+        CHECK_THAT(parse_text(&table, csv, &schema, &err) == PKTSEQ_ERROR_DATA &&
+                   says(&err, "or a date"), "%s: %s", csv, err.text);
+    }
+}
+
+// Wireshark shows frames without IP with addresses of Ethernet, whatever their protocol is called.
+static void test_ethernet(void) {
+    static const struct {
+        const char *source;
+        int is_ip;
+    } list[] = {{"00:11:22:33:44:55", 0}, {"Dell_33:44:55", 0}, {"Broadcast", 0},
+                {"AA:BB:CC:dd:ee:ff", 0}, {"10.0.0.1", 1}, {"fe80::11:22:33:44:55:66", 1},
+                {"fe80::a", 1}, {"11:22:33:44:55", 1}, {"host_44:55", 1}, {"host:33:44:55", 1},
+                {"_33:44:5", 1}, {"0:11:22:33:44:55:66", 1}, {"2001:db8:11:22:33:44:55:66", 1}};
+    pktseq_field field = field_of("length", PKTSEQ_NUMBER);
+    pktseq_schema schema = schema_of(&field, 1);
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        char csv[300];
+        pktseq_table table;
+        sprintf(csv, "Time,Source,Destination,Protocol,Length\n0,10.0.0.9,10.0.0.8,TCP,60\n"
+                "1,%s,10.0.0.9,0x4321,60\n", list[i].source);
+        CHECK_THAT(!parse_text(&table, csv, &schema, &err), "%s: %s", csv, err.text);
+        CHECK_THAT(table.counts.not_ip == !list[i].is_ip, "%s: %lu not IP", list[i].source,
+                   (unsigned long)table.counts.not_ip);
+        pktseq_table_free(&table);
+    }
+}
+
+// Ports of SCTP are in columns of their own.
+static void test_sctp(void) {
+    static const char csv[] = "frame.time_relative,ip.src,ip.dst,_ws.col.Protocol,frame.len,"
+                              "sctp.srcport,sctp.dstport\n0,a,b,M3UA,98,2905,50000\n";
+    pktseq_field field[] = {field_of("transport", PKTSEQ_NUMBER),
+                            field_of("src_port", PKTSEQ_NUMBER),
+                            field_of("dst_port", PKTSEQ_NUMBER)};
+    pktseq_schema schema = schema_of(field, 3);
+    pktseq_table table;
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    CHECK_THAT(!parse_text(&table, csv, &schema, &err), "%s", err.text);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "transport"), 0) == 132);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "src_port"), 0) == 2905);
+    CHECK(pktseq_column_number(pktseq_table_column(&table, "dst_port"), 0) == 50000);
+    pktseq_table_free(&table);
 }
 
 // ---- the recordings
@@ -1059,6 +1133,9 @@ int main(void) {
     test_last_not_tcp_memory();
     test_days();
     test_zones();
+    test_no_dates();
+    test_ethernet();
+    test_sctp();
     test_recording("normal");
     test_recording("mixed");
     test_memory();
