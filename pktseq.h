@@ -12763,56 +12763,45 @@ PKTSEQ_DEF pktseq_status pktseq_zero_grad(pktseq_work *work) {
 //   velocity   (parameters) or NULL: no momentum
 typedef struct pktseqi_update {
     const pktseq_work *work;
+    int norm;     // 1: only sum the squares of the gradients
     size_t skip;  // chunks at the front that are skipped
     pktseq_real *weight, *velocity;
     pktseq_real rate, momentum, clip;
 } pktseqi_update;
 
-// Returns the size of the chunk of a task, and its first parameter. The last one may be shorter.
-static size_t pktseqi_chunk(const pktseqi_update *u, size_t task, size_t *first) {
-    size_t left;
-    *first = (task + u->skip) * PKTSEQI_CHUNK;
-    left = u->work->parameters - *first;
-    return left < PKTSEQI_CHUNK ? left : (size_t)PKTSEQI_CHUNK;
-}
-
-// Sums the squares of a chunk of the gradients. Chunks do not depend on the number of threads, so
-// the norm does not either.
-static void pktseqi_chunk_squares(void *user, size_t task) {
-    const pktseqi_update *u = (const pktseqi_update *)user;
-    const pktseqi_working *state = u->work->state;
-    size_t first, n = pktseqi_chunk(u, task, &first);
-    state->squares[task] = state->kernels->squares(u->work->grad_block + first, n);
-}
-
-// Scales a chunk of the gradients, or updates a chunk of the weights:
+// Runs the operation on one chunk. Chunks do not depend on the number of threads, so the norm does
+// not either.
+//   norm        squares[task] = sum of g * g
 //   clipping    g *= clip
 //   SGD         w += rate * clip * g             rate = -learning_rate
 //   momentum    v = momentum * v + clip * g, w += rate * v
-static void pktseqi_chunk_update(void *user, size_t task) {
+static void pktseqi_chunk(void *user, size_t task) {
     const pktseqi_update *u = (const pktseqi_update *)user;
-    const pktseqi_kernels *kernels = u->work->state->kernels;
-    size_t first, n = pktseqi_chunk(u, task, &first);
+    const pktseqi_working *state = u->work->state;
+    size_t first = (task + u->skip) * PKTSEQI_CHUNK, n = u->work->parameters - first;
     pktseq_real *grad = u->work->grad_block + first;
-    if (u->velocity) {
-        kernels->momentum(u->momentum, u->clip, grad, u->rate, u->velocity + first,
-                          u->weight + first, n);
-        return;
+    if (n > PKTSEQI_CHUNK) n = PKTSEQI_CHUNK;
+    if (u->norm) {
+        state->squares[task] = state->kernels->squares(grad, n);
+    } else if (u->velocity) {
+        state->kernels->momentum(u->momentum, u->clip, grad, u->rate, u->velocity + first,
+                                 u->weight + first, n);
+    } else {
+        if (u->clip < 1) state->kernels->scale(u->clip, grad, n);
+        if (u->weight) state->kernels->axpy(u->rate, grad, u->weight + first, n);
     }
-    if (u->clip < 1) kernels->scale(u->clip, grad, n);
-    if (u->weight) kernels->axpy(u->rate, grad, u->weight + first, n);
 }
 
-// Runs fn for each chunk, with the threads of a training loop; starting threads for this alone does
-// not pay. Returns the number of chunks. A lazy work without an encoder skips the chunks that
-// belong to the encoder alone: its gradients are zeros, which change no sum and no weight. (With
-// the recommended recipe these are 43 % of all chunks.)
-static size_t pktseqi_chunks(pktseqi_update *update, void (*fn)(void *, size_t)) {
+// Runs the operation on all chunks, with the threads of a training loop; starting threads for this
+// alone does not pay. Returns the number of chunks. A lazy work without an encoder skips the chunks
+// that belong to the encoder alone: its gradients are zeros, which change no sum and no weight.
+// (With the recommended recipe these are 43 % of all chunks.)
+static size_t pktseqi_chunks(pktseqi_update *update) {
     const pktseq_work *work = update->work;
     size_t chunks = (work->parameters + PKTSEQI_CHUNK - 1) / PKTSEQI_CHUNK;
     if (work->state->lazy && work->config.inputs == 0)
         update->skip = (size_t)(work->grad.dec_w_ih - work->grad_block) / PKTSEQI_CHUNK;
-    pktseqi_pool_tasks(work->state->pool, chunks - update->skip, fn, update);
+    pktseqi_pool_tasks(work->state->pool, chunks - update->skip, pktseqi_chunk, update);
     return chunks - update->skip;
 }
 
@@ -12825,7 +12814,9 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     memset(&update, 0, sizeof update);
     update.work = work;
     // Two passes: no gradient can be scaled before the norm of all is known.
-    chunks = pktseqi_chunks(&update, pktseqi_chunk_squares);
+    update.norm = 1;
+    chunks = pktseqi_chunks(&update);
+    update.norm = 0;
     for (size_t i = 0; i < chunks; ++i) sum += work->state->squares[i];
     if (norm) *norm = sqrt(sum);
     // One gradient that is not finite makes the sum so; nothing has been changed yet.
@@ -12835,7 +12826,7 @@ PKTSEQ_DEF pktseq_status pktseq_clip_grad_norm(pktseq_work *work, double max_nor
     if (!(scale < 1)) return PKTSEQ_OK;
     update.clip = (pktseq_real)scale;
     if (work->state->lazy) work->state->clip = update.clip;
-    else pktseqi_chunks(&update, pktseqi_chunk_update);
+    else pktseqi_chunks(&update);
     return PKTSEQ_OK;
 }
 
@@ -12855,7 +12846,7 @@ static pktseq_status pktseqi_step_down(pktseq_model *model, const pktseq_work *w
     update.velocity = velocity;
     update.rate = (pktseq_real)-learning_rate;  // kernels add
     update.momentum = (pktseq_real)momentum;
-    pktseqi_chunks(&update, pktseqi_chunk_update);
+    pktseqi_chunks(&update);
     return PKTSEQ_OK;
 }
 
