@@ -102,7 +102,7 @@ asan:
 # The vectors themselves: may a kernel read or write beside its arrays?
 asan-vectors:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan_vectors CFLAGS="-g -fsanitize=address" \
-	    TESTS="$(addprefix $(BUILD)/asan_vectors/test_,kernels step likelihood use)"
+	    TESTS="$(addprefix $(BUILD)/asan_vectors/test_,kernels step loss score use)"
 
 torch:
 	@for python in python3 /usr/bin/python3; do \
