@@ -4730,7 +4730,7 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_default(void) {
     pktseq_schema schema;
     memset(&schema, 0, sizeof schema);
     schema.field = pktseqi_default_field;
-    schema.field_count = sizeof pktseqi_default_field / sizeof *pktseqi_default_field;
+    schema.field_count = PKTSEQI_LENGTH(pktseqi_default_field);
     schema.rule = pktseq_rule_default();
     return schema;
 }
@@ -5788,6 +5788,8 @@ static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_
 // which few exports have, are 0 if all other flags are there; the transport is inferred.
 static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
     if (!r->capture || q->kind == PKTSEQI_VALUE_TEXT) return;
+    // Under tshark's names the transport has a number for each header on the way to the inner packet,
+    // and none in exports without ip.proto; under its own name (rank 0) it is that of this library.
     if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_VALUE_FLAG &&
         (!q->from.cells || q->from.rank[0] > 0)) {
         q->from.cells = 0;
@@ -5826,9 +5828,10 @@ static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char 
 // or is inferred, and request[i] is the table's column i - 1.
 static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
     size_t count = 1, several = 0;
-    char list[300];
+    char list[300];  // err's text is 1,024 bytes, and the advice takes most of them
     pktseqi_text missing = pktseqi_text_fixed(list, sizeof list);
     int deriving = 0, said = 0, derived = 1;
+    // A file that was written with derived columns needs none of what they are derived from.
     for (size_t i = 1; i < r->count; ++i)
         deriving |= pktseqi_known[r->request[i].known].made_of && !r->request[i].from.cells;
     for (size_t i = 1; i < r->count; ++i) {
@@ -5836,6 +5839,7 @@ static pktseq_status pktseqi_request_resolve(pktseqi_reader *r) {
         int required = pktseqi_request_required(r, q, deriving);
         int text = q->kind == PKTSEQI_VALUE_TEXT;
         int flag = r->capture && !r->flagged && pktseqi_known[q->known].bits;
+        // The rule reads the same column as the field: addresses as texts, times as numbers.
         if (r->capture && (q->by & PKTSEQI_BY_RULE) &&
             text != (pktseqi_known[q->known].kind == PKTSEQI_VALUE_TEXT))
             return pktseqi_error(r->csv->err, PKTSEQ_ERROR_ARGUMENT, 0, "the schema has column %q "
@@ -5899,6 +5903,8 @@ static pktseq_status pktseqi_table_header(pktseqi_reader *r) {
         r->row[i].text = r->empty;
         r->row[i].rank = -1;
     }
+    // A capture with flags in any form tells TCP from the rest by whether a row has them; without
+    // any, ports alone count.
     r->flagged = word->cells > 0;
     for (size_t k = PKTSEQI_COL_FIN; k <= PKTSEQI_COL_RES; ++k)
         r->flagged |= r->known[k].cells > 0;
@@ -5930,6 +5936,7 @@ static pktseq_status pktseqi_table_columns(pktseqi_reader *r) {
         table->column_count = table->own_columns = i;
         column->name = pktseqi_copy(allocator, q->name);
         if (!column->name) return pktseqi_no_memory(r->csv->err);
+        // Checked to be whole, or indices of texts; of packets the registry has decided already.
         q->whole |= q->kind != PKTSEQI_VALUE_NUMBER;
         if (q->kind == PKTSEQI_VALUE_TEXT && !pktseqi_texts_init(&q->texts, allocator))
             return pktseqi_no_memory(r->csv->err);
