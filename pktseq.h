@@ -5788,8 +5788,9 @@ static const char *pktseqi_request_title(const pktseqi_reader *r, const pktseqi_
 // which few exports have, are 0 if all other flags are there; the transport is inferred.
 static void pktseqi_request_replace(pktseqi_reader *r, pktseqi_request *q) {
     if (!r->capture || q->kind == PKTSEQI_VALUE_TEXT) return;
-    // Under tshark's names the transport has a number for each header on the way to the inner packet,
-    // and none in exports without ip.proto; under its own name (rank 0) it is that of this library.
+    // Under tshark's names the transport has a number for each header on the way to the inner
+    // packet, and none in exports without ip.proto; under its own name (rank 0) it is that of this
+    // library.
     if (q->known == PKTSEQI_COL_TRANSPORT && q->kind != PKTSEQI_VALUE_FLAG &&
         (!q->from.cells || q->from.rank[0] > 0)) {
         q->from.cells = 0;
