@@ -14633,7 +14633,7 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
     pktseq_detector fitted;
     pktseq_status status = pktseqi_detector_match(detector, model, dataset, err);
     pktseqi_sums *sums;
-    double *score, *old;
+    double *score;
     if (status) return status;
     // on a copy, so that a fit that fails leaves the detector unchanged
     fitted = *detector;
@@ -14651,9 +14651,8 @@ PKTSEQ_DEF pktseq_status pktseq_detector_fit(pktseq_detector *detector, const pk
                  : pktseqi_no_memory(err);
     pktseqi_free(&fitted.allocator, sums);
     pktseqi_free(&fitted.allocator, score);
-    old = status ? fitted.memory : detector->memory;
+    pktseqi_free(&fitted.allocator, status ? fitted.memory : detector->memory);
     if (status == PKTSEQ_OK) *detector = fitted;
-    pktseqi_free(&fitted.allocator, old);
     return status ? status : pktseqi_ok(err);
 }
 
@@ -15043,7 +15042,7 @@ typedef struct pktseqi_watched {
 // from, else 0.
 typedef struct pktseqi_looked {
     uint64_t token;
-    uint32_t category;
+    int32_t category;       // -1: none
     char protocol[20];      // empty = unused
 } pktseqi_looked;
 
@@ -15109,19 +15108,20 @@ static void *pktseqi_watch_slot(pktseqi_watched *s, size_t at) {
 // counters of the pair and of the source, the token), and from the first and the previous packet.
 // init refuses fields that no packet has.
 
-// Returns the category of a string, or category_count if it has none. The text of a token is
-// written out only on a cache miss.
-static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *field,
+// Returns the category of a string, or -1 if it has none. The text of a token is written out only
+// on a cache miss.
+static int32_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *field,
                                  pktseqi_watch_field *f, const pktseq_tracked *tracked) {
     int token = f->known == PKTSEQI_COL_TOKEN;
     uint64_t word = token ? tracked->token : 0, hash = word * 0x9e3779b97f4a7c15u;
-    size_t size = strlen(tracked->protocol), category = field->category_count;
+    size_t size = strlen(tracked->protocol);
+    int32_t category = -1;
     pktseqi_text t = pktseqi_text_growing(&w->allocator);
     pktseqi_looked *looked;
     uint32_t like = 0;
     // Any hash will do: a collision costs one search, since the key is compared. Fibonacci hashing
     // (Knuth, The Art of Computer Programming 3, 6.4) mixes the upper bits.
-    for (size_t i = 0; i < size && i < 20; ++i)
+    for (size_t i = 0; i < size && i < sizeof looked->protocol; ++i)
         hash = (hash ^ (unsigned char)tracked->protocol[i]) * 0x9e3779b97f4a7c15u;
     looked = &f->looked[hash >> 40 & (PKTSEQI_LOOKED - 1)];
     if (size && size < sizeof looked->protocol && looked->token == word &&
@@ -15132,10 +15132,10 @@ static size_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *fi
     // out of memory, its category is unknown this time and is not cached
     if (!t.failed && pktseqi_tree_find(&f->tree, (char *const *)(uintptr_t)field->category,
                                        t.data ? t.data : "", t.size, &like))
-        category = like;
+        category = (int32_t)like;  // below 2^31: a column of strings has fewer
     if (!t.failed && size && size < sizeof looked->protocol) {
         looked->token = word;
-        looked->category = (uint32_t)category;
+        looked->category = category;
         memcpy(looked->protocol, tracked->protocol, size + 1);
     }
     pktseqi_free(&t.allocator, t.data);
@@ -15181,8 +15181,7 @@ static int pktseqi_watch_encode(pktseq_watcher *w, const pktseq_packet *packet,
         double v;
         int large = 0;  // of no interest: a number beyond pktseq_real is encoded as 0
         if (pktseqi_field_texts(field)) {
-            size_t category = pktseqi_watch_text(w, field, f, tracked);
-            v = category < field->category_count ? (double)category : -1;
+            v = pktseqi_watch_text(w, field, f, tracked);
             unknown |= v < 0;
         } else {
             double number = pktseqi_watch_number(f->known, packet, tracked);
@@ -15247,10 +15246,7 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
 static double pktseqi_watch_score(const pktseq_watcher *w, const pktseqi_watched *s, int ended) {
     const pktseq_detector *d = w->state->stream.detector;
     size_t inputs = w->state->stream.model->config.inputs;
-    pktseqi_sums sums;
-    sums.network = s->network;
-    sums.context = s->context;
-    sums.packets = s->alarm.packets;
+    pktseqi_sums sums = {s->network, s->context, s->alarm.packets};
     // not the mean of nothing; a threshold below 0 then gives an alarm
     if (s->alarm.packets <= inputs) return 0;
     return ended ? pktseqi_sums_value(d, inputs, &sums) : pktseqi_sums_running(d, inputs, &sums);

@@ -394,6 +394,14 @@ static void test_recipe(void) {
     r.epochs = 0;
     CHECK(pktseq_recipe_iterations(&r, &p.dataset) == 100000);
     CHECK(!pktseq_recipe_iterations(NULL, &p.dataset) && !pktseq_recipe_iterations(&r, NULL));
+    {  // more than a size_t holds: a number that it holds, of 32 bits as well
+        pktseq_dataset huge = p.dataset;
+        huge.trained = (size_t)-1;
+        r.epochs = 1e6;
+        CHECK(pktseq_recipe_iterations(&r, &huge) ==
+              (size_t)(sizeof(size_t) < 8 ? 4e9 : 1e15));
+        r.epochs = 0;
+    }
     for (int missing = 0; missing < 5; ++missing)
         CHECK_THAT(pktseq_recipe_calibrate(missing == 0 ? NULL : &r, missing == 2 ? NULL : &p.model,
                                            missing == 3 ? NULL : &p.codec,
