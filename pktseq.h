@@ -4541,12 +4541,13 @@ enum {
     PKTSEQI_IS_MEAN = PKTSEQI_IS_PAIR | PKTSEQI_IS_FRACTION
 };
 
-// The member of a packet that holds a column's numbers.
+// The member of a packet, or of what the tracker derives, that holds a column's numbers.
 #define PKTSEQI_PACKET(member) PKTSEQI_AT(pktseq_packet, member)
+#define PKTSEQI_TRACKED(member) PKTSEQI_AT(pktseq_tracked, member)
 #define PKTSEQI_NONE 0, 0
 
 // The registry of columns: all that depends on a column's name is looked up here. X(index, name,
-// values, what it is, member of a packet, bits of a flag in tcp.flags, columns that it is derived
+// values, what it is, member that holds it, bits of a flag in tcp.flags, columns that it is derived
 // from, aliases). The flags come first, in the order of their bits in pktseq_packet; then what else
 // a capture has of each packet, up to NOTES; derived columns last, the counters among them in the
 // order of pktseq_tracked. Aliases are the names in other programs' files (Wireshark's packet list,
@@ -4605,22 +4606,25 @@ enum {
     X(POSITION, "position", POSITION, OTHER, PKTSEQI_NONE, 0, 0, "") \
     X(LABEL, "label", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/class/attack/attack_cat/attack_type") \
     X(WORD, "tcp.flags", TEXT, OTHER, PKTSEQI_NONE, 0, 0, "/tcp.flags.str|TCP Flags/Flags") \
-    X(DIRECTION, "direction", NUMBER, OTHER, PKTSEQI_NONE, 0, PKTSEQI_BIT(SRC_IP), "") \
-    X(SAME, "same_connection", NUMBER, OTHER, PKTSEQI_NONE, 0, PKTSEQI_ENDS_BITS, "") \
-    X(TOKEN, "token", TEXT, OTHER, PKTSEQI_NONE, 0, PKTSEQI_TOKEN_BITS, "") \
-    X(PAIR, "pair_packets", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_SYN, "pair_syn", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_RESET, "pair_reset", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_FIN, "pair_fin", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_PUSH, "pair_push", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_LENGTH, "pair_length", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_CONNECTIONS, "pair_connections", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_SERVICES, "pair_services", NUMBER, PAIR, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(PAIR_EACH, "pair_per_connection", NUMBER, MEAN, PKTSEQI_NONE, 0, PKTSEQI_PAIR_BITS, "") \
-    X(SOURCE, "source_hosts", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, "") \
-    X(SOURCE_SERVICES, "source_services", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, \
+    X(DIRECTION, "direction", NUMBER, OTHER, PKTSEQI_TRACKED(direction), 0, PKTSEQI_BIT(SRC_IP), \
       "") \
-    X(SOURCE_EACH, "source_connections", NUMBER, SOURCE, PKTSEQI_NONE, 0, PKTSEQI_SOURCE_BITS, "")
+    X(SAME, "same_connection", NUMBER, OTHER, PKTSEQI_TRACKED(same_connection), 0, \
+      PKTSEQI_ENDS_BITS, "") \
+    X(TOKEN, "token", TEXT, OTHER, PKTSEQI_NONE, 0, PKTSEQI_TOKEN_BITS, "") \
+    PKTSEQI_COUNTED(X, 0, PAIR, "pair_packets", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 1, PAIR_SYN, "pair_syn", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 2, PAIR_RESET, "pair_reset", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 3, PAIR_FIN, "pair_fin", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 4, PAIR_PUSH, "pair_push", MEAN, PAIR) \
+    PKTSEQI_COUNTED(X, 5, PAIR_LENGTH, "pair_length", MEAN, PAIR) \
+    PKTSEQI_COUNTED(X, 6, PAIR_CONNECTIONS, "pair_connections", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 7, PAIR_SERVICES, "pair_services", PAIR, PAIR) \
+    PKTSEQI_COUNTED(X, 8, PAIR_EACH, "pair_per_connection", MEAN, PAIR) \
+    PKTSEQI_COUNTED(X, 9, SOURCE, "source_hosts", SOURCE, SOURCE) \
+    PKTSEQI_COUNTED(X, 10, SOURCE_SERVICES, "source_services", SOURCE, SOURCE) \
+    PKTSEQI_COUNTED(X, 11, SOURCE_EACH, "source_connections", SOURCE, SOURCE)
+#define PKTSEQI_COUNTED(X, i, index, name, is, of) \
+    X(index, name, NUMBER, is, PKTSEQI_TRACKED(counter[i]), 0, PKTSEQI_##of##_BITS, "")
 
 #define PKTSEQI_COLUMN_INDEX(index, name, values, is, at, bits, made_of, aliases) \
     PKTSEQI_COL_##index,
@@ -5299,15 +5303,19 @@ static int pktseqi_table_grow(pktseq_table *table, size_t rows, size_t room) {
     return 1;
 }
 
-// Stages a column of numbers of (count) packets, the member that the registry gives for it: as
-// v->text if `whole`, else as v->number. The column of a flag is the number of its bit.
-static void pktseqi_packets_get(const pktseq_packet *packet, size_t count, size_t known, int whole,
-                                pktseqi_staged *v) {
-    const char *at = (const char *)packet + pktseqi_known[known].offset;
+// Stages a column of numbers of (count) packets, or of what the tracker derives from them, the
+// member that the registry gives for it: as v->text if `whole`, else as v->number. The column of a
+// flag is the number of its bit.
+static void pktseqi_packets_get(const pktseq_packet *packet, const pktseq_tracked *tracked,
+                                size_t count, size_t known, int whole, pktseqi_staged *v) {
+    int derived = pktseqi_known[known].made_of != 0;
+    size_t stride = derived ? sizeof *tracked : sizeof *packet;
+    const char *at = (derived ? (const char *)tracked : (const char *)packet) +
+                     pktseqi_known[known].offset;
     unsigned shift = pktseqi_known[known].bits ? (unsigned)known : 0;
     unsigned mask = pktseqi_known[known].bits ? 1 : 0xffff;
 #define PKTSEQI_GET(type, result) \
-    for (size_t i = 0; i < count; ++i, at += sizeof *packet) { \
+    for (size_t i = 0; i < count; ++i, at += stride) { \
         type n; \
         memcpy(&n, at, sizeof n); \
         if (whole) v->text[i] = (uint32_t)(result); \
@@ -8083,24 +8091,14 @@ static int pktseqi_packet_text(size_t known) {
 // Stages a column of the first (count) packets of the batch.
 static void pktseqi_segment_stage(const pktseqi_segmenter *c, size_t known, size_t count,
                                   pktseqi_staged *to) {
-    const pktseq_tracked *from = c->tracked;
-    size_t n = known - PKTSEQI_COL_PAIR, k;
     if (pktseqi_packet_text(known))
         memcpy(to->text, c->text[known - PKTSEQI_COL_SRC_IP], count * sizeof *to->text);
-    else if (pktseqi_known[known].size)
-        pktseqi_packets_get(c->packet, count, known, pktseqi_known_whole(known), to);
-    else if (known == PKTSEQI_COL_NUMBER)
-        for (k = 0; k < count; ++k) to->number[k] = (double)c->frame[k];
-    else if (known == PKTSEQI_COL_DIRECTION)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].direction;
-    else if (known == PKTSEQI_COL_SAME)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].same_connection;
     else if (known == PKTSEQI_COL_TOKEN)
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)from[k].token;
-    else if (pktseqi_known_whole(known))  // by way of int64_t: one instruction
-        for (k = 0; k < count; ++k) to->text[k] = (uint32_t)(int64_t)from[k].counter[n];
+        for (size_t k = 0; k < count; ++k) to->text[k] = (uint32_t)c->tracked[k].token;
+    else if (known == PKTSEQI_COL_NUMBER)
+        for (size_t k = 0; k < count; ++k) to->number[k] = (double)c->frame[k];
     else
-        for (k = 0; k < count; ++k) to->number[k] = from[k].counter[n];
+        pktseqi_packets_get(c->packet, c->tracked, count, known, pktseqi_known_whole(known), to);
 }
 
 // Makes the batch (count) the rows from `first` on, for which there is room: tracks the packets and
@@ -8219,22 +8217,20 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
 //   cell    (c->table->rows, bytes) in, (c->out.rows, bytes) out
 //   bytes   1, 2, 4 or 8
 static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
+    // Local copies, since a byte that is stored could alias *c.
     const uint32_t *order = c->order;
-    size_t i, rows = c->out.rows;
-    // Local pointers, since a byte that is stored could alias *c.
-    uint8_t *u8 = (uint8_t *)c->scratch;
-    uint16_t *u16 = (uint16_t *)c->scratch;
-    uint32_t *u32 = (uint32_t *)c->scratch;
-    double *number = (double *)c->scratch;
-    if (bytes == 1)
-        for (i = 0; i < rows; ++i) u8[i] = ((const uint8_t *)cell)[order[i]];
-    else if (bytes == 2)
-        for (i = 0; i < rows; ++i) u16[i] = ((const uint16_t *)cell)[order[i]];
-    else if (bytes == 4)
-        for (i = 0; i < rows; ++i) u32[i] = ((const uint32_t *)cell)[order[i]];
-    else
-        for (i = 0; i < rows; ++i) number[i] = ((const double *)cell)[order[i]];
-    memcpy(cell, c->scratch, rows * bytes);
+    const size_t rows = c->out.rows;
+    void *to = c->scratch;
+#define PKTSEQI_MOVE(type) \
+    for (size_t i = 0; i < rows; ++i) ((type *)to)[i] = ((const type *)cell)[order[i]]
+    switch (bytes) {
+    case 1: PKTSEQI_MOVE(uint8_t); break;
+    case 2: PKTSEQI_MOVE(uint16_t); break;
+    case 4: PKTSEQI_MOVE(uint32_t); break;
+    default: PKTSEQI_MOVE(double);
+    }
+#undef PKTSEQI_MOVE
+    memcpy(cell, to, rows * bytes);
 }
 
 // Gives rows of renamed protocols the name SMTP, and counts them. The name is cut in place, as it
@@ -8629,40 +8625,32 @@ static pktseq_status pktseqi_packets_columns(pktseqi_packets *p) {
     return pktseqi_table_columns(r);
 }
 
-// Finds an address or protocol that is not in the cache among the names of a request's column, and
-// caches its index. Names of protocols are constants, so their pointer can be the key.
-static pktseq_status pktseqi_packets_text(pktseqi_packets *p, pktseqi_request *q,
-                                          const pktseq_packet *packet, pktseqi_cached *cached) {
-    const char *name = packet->protocol;
-    char text[46];
-    pktseq_status status;
-    if (q->known != PKTSEQI_COL_PROTOCOL) {
-        pktseq_address_text(q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst, text);
-        name = text;
-    }
-    status = pktseqi_request_intern(p->r, q, name, strlen(name), &cached->index);
-    cached->used = !status;
-    return status;
-}
-
-// Finds the texts of a column of the batch, as indices. The cache is found by a hash of an
-// address's bits, and a later key replaces another; for the rest there is the tree.
+// Finds the texts of a column of the batch, as indices: in a cache whose entries are found by a
+// hash of the key and replaced by later keys, else among the names of the request's column. The key
+// is an address, or the pointer to a protocol's name, which is a constant of the program.
 static pktseq_status pktseqi_packets_texts(pktseqi_packets *p, pktseqi_request *q) {
-    size_t column = q->known - PKTSEQI_COL_SRC_IP;
+    const size_t column = q->known - PKTSEQI_COL_SRC_IP;
     pktseqi_cached *cache = p->cached + PKTSEQI_CACHED * column;
     pktseq_status status = PKTSEQ_OK;
     for (size_t k = 0; k < p->count && !status; ++k) {
         const pktseq_packet *packet = &p->segmenter.packet[k];
+        const unsigned char *address = q->known == PKTSEQI_COL_SRC_IP ? packet->src : packet->dst;
+        const char *name = packet->protocol;
+        char text[46];
         uint64_t key[2] = {0, 0};
         pktseqi_cached *cached;
-        if (q->known == PKTSEQI_COL_SRC_IP) memcpy(key, packet->src, sizeof key);
-        else if (q->known == PKTSEQI_COL_DST_IP) memcpy(key, packet->dst, sizeof key);
-        else memcpy(key, &packet->protocol, sizeof packet->protocol);
+        if (q->known == PKTSEQI_COL_PROTOCOL) memcpy(key, &name, sizeof name);
+        else memcpy(key, address, sizeof key);
         // The upper bits, below PKTSEQI_CACHED.
         cached = cache + ((key[0] ^ key[1] * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu >> 54);
         if (!cached->used || cached->key[0] != key[0] || cached->key[1] != key[1]) {
             memcpy(cached->key, key, sizeof key);
-            status = pktseqi_packets_text(p, q, packet, cached);
+            if (q->known != PKTSEQI_COL_PROTOCOL) {
+                pktseq_address_text(address, text);
+                name = text;
+            }
+            status = pktseqi_request_intern(p->r, q, name, strlen(name), &cached->index);
+            cached->used = !status;
         }
         p->segmenter.text[column][k] = cached->index;
     }
@@ -15146,11 +15134,7 @@ static int32_t pktseqi_watch_text(const pktseq_watcher *w, const pktseq_field *f
 static double pktseqi_watch_number(size_t known, const pktseq_packet *packet,
                                    const pktseq_tracked *tracked) {
     pktseqi_staged v;
-    // the counters are the last columns; pktseqi_watch_has has refused unknown ones
-    if (known >= PKTSEQI_COL_PAIR) return tracked->counter[known - PKTSEQI_COL_PAIR];
-    if (known == PKTSEQI_COL_DIRECTION) return tracked->direction;
-    if (known == PKTSEQI_COL_SAME) return tracked->same_connection;
-    pktseqi_packets_get(packet, 1, known, 0, &v);
+    pktseqi_packets_get(packet, tracked, 1, known, 0, &v);  // watch_has has refused unknown ones
     return v.number[0];
 }
 
