@@ -45,11 +45,12 @@ TESTS = {
     'dataset': 'dataset train score use',
     'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
     'scalar': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
-    'plain': 'plain step likelihood',
-    'model': 'model use step train checkpoint', 'gru': 'step likelihood use train',
-    'forward': 'use likelihood step train score', 'backward': 'likelihood step train',
-    'optimizer': 'step train likelihood',
-    'train': 'train likelihood checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
+    'plain': 'plain step loss', 'work': 'model step train score',
+    'model': 'model use step train checkpoint', 'gru': 'step loss use train',
+    'batch': 'step plain loss use score', 'loss': 'loss step score live',
+    'forward': 'use loss step train score', 'backward': 'loss step train',
+    'optimizer': 'optimizer step train',
+    'train': 'train optimizer checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
     'detector': 'score checkpoint', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
     'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'watch short live',
     'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'load',
@@ -119,7 +120,7 @@ SPEED = [
     (r'\bpktseqi_work_threads\b', 'how many threads'),
 ]
 SPEED_LINES = [
-    (r'\btile\b', 'how many sequences at once'),
+    (r'\bpast - b < PKTSEQI_TILE\b', 'how many sequences at once'),
     (r'->expect\b', 'how much there will be to read'),
 ]
 
