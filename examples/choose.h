@@ -1,5 +1,5 @@
-// choose.h - which sequences train learns from, and how often: not from those that fit worst what
-// was learned (--clean), and several times from those whose alarms were called harmless (--normal).
+// choose.h - selects the sequences that train learns from: without those that fit worst (--clean),
+// and several times those whose alarms are harmless (--normal).
 
 #ifndef CHOOSE_H
 #define CHOOSE_H
@@ -15,7 +15,7 @@ typedef struct chosen {
     size_t marked;           // and several times
 } chosen;
 
-// Lets every sequence be learned from once. Returns 0 if memory ran out.
+// Selects every sequence once. Returns 0 without memory.
 static inline int choose_all(chosen *c, size_t sequences) {
     if (!c->repeats) c->repeats = (unsigned char *)malloc(sequences ? sequences : 1);
     if (c->repeats) memset(c->repeats, 1, sequences);
@@ -29,10 +29,11 @@ static inline int choose_falling(const void *p, const void *q) {
     return (x < y) - (x > y);
 }
 
-// Leaves out those of the scores (n) that are among the highest `share`, and, if `outliers` is set,
-// of these only those whose modified z-score is above 3.5 (Iglewicz and Hoaglin 1993, by the median
-// of what is above the median), so that clean traffic stays whole: of our normal recording 13 of
-// 922 sequences go, where 92 may. sorted: (n) scratch.
+// Leaves out the sequences whose scores (n) are among the highest `share`. If `outliers` is set,
+// only those of them whose modified z-score is above 3.5 (Iglewicz and Hoaglin 1993, by the median
+// of the scores above the median), so that clean traffic stays whole: of a normal recording 13 of
+// 922 sequences are left out, where 92 could be.
+//   sorted   (n) scratch
 static inline void choose_best(chosen *c, double share, const double *score, size_t n, int outliers,
                                double *sorted) {
     size_t most = (size_t)(share * (double)n);
@@ -49,7 +50,7 @@ static inline void choose_best(chosen *c, double share, const double *score, siz
     }
 }
 
-// Writes one sequence that is left out as a line of CSV, and, if `shown`, for people. Returns 0 if
+// Writes one sequence that is left out as a line of CSV, and, if `shown`, prints it. Returns 0 if
 // the file cannot be written.
 static inline int choose_print(FILE *file, const pktseq_table *table, size_t s, double score,
                                int shown) {
@@ -67,8 +68,9 @@ static inline int choose_print(FILE *file, const pktseq_table *table, size_t s, 
            output_cell(file, q.dst) && fprintf(file, ",%u,%.9g\n", q.dst_port, score) > 0;
 }
 
-// Lists what is left out in a file, the worst first, and the first `shown` for people. sorted: the
-// scores again, scratch. Returns 0 if the file cannot be written; o->reason tells why.
+// Lists the sequences that are left out in a file, the worst first, and prints the first `shown`.
+// Returns 0 if the file cannot be written; o->reason says why.
+//   sorted   (sequences) scratch
 static inline int choose_list(const chosen *c, const pktseq_table *table, const double *score,
                               double *sorted, const char *path, size_t shown, output *o) {
     size_t listed = 0, n = table->sequences;
@@ -89,15 +91,15 @@ static inline int choose_list(const chosen *c, const pktseq_table *table, const 
 
 // ---- alarms that are harmless
 
-// What an alarm tells of its sequence.
+// What identifies the sequence of an alarm.
 typedef struct choose_alarm {
     char src[64], dst[64];
     unsigned src_port, dst_port;
     double begin, time;
 } choose_alarm;
 
-// Finds a member of an object in a line of JSON, as detect writes it, or a program that puts blanks
-// beside the colon; returns where its value begins, or NULL.
+// Returns the value of a member in a line of JSON, as detect writes it or a program that puts blanks
+// around the colon, or NULL.
 static inline const char *choose_value(const char *line, const char *name) {
     char wanted[32];
     const char *at = line;
@@ -125,7 +127,7 @@ static inline int choose_text(const char *line, const char *name, char *text, si
     return 1;
 }
 
-// Reads one line. Returns 0 if it is no alarm of a sequence.
+// Reads one line. Returns 0 if it is not the alarm of a sequence.
 static inline int choose_read(const char *line, choose_alarm *m) {
     char kind[16];
     double from, to;
@@ -142,8 +144,8 @@ static inline int choose_read(const char *line, choose_alarm *m) {
     return 1;
 }
 
-// Is this the sequence of the alarm: its two ends, and a time in common? An alarm may come before
-// its sequence ends.
+// Returns 1 if this is the sequence of the alarm: both endpoints are the same, and their times
+// overlap, as an alarm may come before its sequence ends.
 static inline int choose_is(const pktseq_scored *q, const choose_alarm *m) {
     int there = !strcmp(q->src, m->src) && !strcmp(q->dst, m->dst) && q->src_port == m->src_port &&
                 q->dst_port == m->dst_port;
@@ -152,9 +154,10 @@ static inline int choose_is(const pktseq_scored *q, const choose_alarm *m) {
     return (there || back) && q->begin <= m->time + 1e-5 && q->time >= m->begin - 1e-5;
 }
 
-// Counts several times the sequences of the alarms in a text of JSON lines, which is changed: so
-// often that each alone is more than the share that may lie above the threshold, from 2 to 255
-// times, but no more often than all others together. Returns how many alarms are of no sequence.
+// Selects the sequences of the alarms in lines of JSON several times: so often that each of them is
+// more than the share that may lie above the threshold, from 2 to 255 times, but not more often
+// than all others together. Returns how many alarms are of no sequence here.
+//   line   (size) text, which is changed
 static inline size_t choose_harmless(chosen *c, const pktseq_table *table, double false_positives,
                                      char *line, size_t size) {
     size_t n = table->sequences, lost = 0;

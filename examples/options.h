@@ -1,7 +1,7 @@
-// options.h - the command lines of detect, sequences and train: a list of options, read alike.
+// options.h - parses the command lines of detect, sequences and train from a list of options.
 //
-// `--name value` and `--name=value` are the same, `-` is a file's name (standard input or output),
-// and what follows `--` is no option. An unknown option is answered with the nearest known one.
+// `--name value` and `--name=value` are the same, `-` is a file name (standard input or output),
+// and what follows `--` is not an option. For an unknown option the nearest known one is suggested.
 
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -18,7 +18,7 @@ typedef enum option_kind {
     OPTION_SEED,    // uint64_t, any
     OPTION_NUMBER,  // double from min to max, or from above min
     OPTION_SHARE,   // double from min to below max, "0.01" or "1%"
-    OPTION_CHOICE   // int: the place of the value in choice, "target|input"
+    OPTION_CHOICE   // int: the index of the value in choice, "target|input"
 } option_kind;
 
 typedef struct option {
@@ -28,14 +28,15 @@ typedef struct option {
     double min, max;
     int above;           // of OPTION_NUMBER: min itself is too small
     const char *choice;
-    int *given;          // becomes 1; or NULL
+    int *given;          // set to 1 if the option is given; or NULL
 } option;
 
-// Options without limits or a mark that they were given.
+// Options without limits, of which nobody needs to know that they were given.
 #define OPTION_TEXT_OF(name, to) {name, OPTION_TEXT, to, 0, 0, 0, NULL, NULL}
 #define OPTION_FLAG_OF(name, to) {name, OPTION_FLAG, to, 0, 0, 0, NULL, NULL}
 
-// A whole number in digits alone: strtod would also take "1e3" or " 5".
+// Parses a whole number that is digits alone: strtod would also take "1e3" or " 5". Returns 0 for
+// anything else, and above 2^64 - 1.
 static inline int option_digits(const char *text, uint64_t *value) {
     *value = 0;
     if (!*text) return 0;
@@ -46,7 +47,7 @@ static inline int option_digits(const char *text, uint64_t *value) {
     return *text == 0;
 }
 
-// Which of "a|b|c" a text is, or -1.
+// Returns the index of a text in "a|b|c", or -1.
 static inline int option_place(const char *choice, const char *text) {
     size_t size = strlen(text);
     for (int k = 0;; ++k) {
@@ -69,7 +70,8 @@ static inline void option_expect(const char *choice, char expected[160]) {
     expected[n] = 0;
 }
 
-// Reads a value. 0: it is not one; what is expected then is written to `expected`.
+// Parses the value of an option and stores it. Returns 0 if it is invalid; what is valid is written
+// to `expected` in either case.
 static inline int option_read(const option *o, const char *text, char expected[160]) {
     uint64_t whole = 0;
     double number;
@@ -113,7 +115,7 @@ static inline int option_read(const option *o, const char *text, char expected[1
     return good;
 }
 
-// How many letters must be put in, left out or changed to make b of a; many for long names.
+// Returns the edit distance of two names: letters to insert, delete or change; 99 for long names.
 static inline int option_distance(const char *a, const char *b) {
     int row[40], size = (int)strlen(b);
     if (size > 38 || strlen(a) > 38) return 99;
@@ -131,7 +133,8 @@ static inline int option_distance(const char *a, const char *b) {
     return row[size];
 }
 
-// The option that an unknown one was meant to be: begun with it, or two letters away at most.
+// Returns the option that an unknown one may stand for: one that begins with it, or the nearest one
+// within two letters; else NULL.
 static inline const char *option_meant(const option *list, size_t count, const char *name) {
     const char *meant = NULL;
     int least = 3;
@@ -145,9 +148,9 @@ static inline const char *option_meant(const option *list, size_t count, const c
     return meant;
 }
 
-// Reads a command line. data: the one argument that is no option, or NULL; "-" is one, and what
-// follows "--".
-// 0 = go on; 1 = wrong, message says why; 2 = --help, 3 = --version was asked for.
+// Parses a command line. Returns 0; 1 after an error, which message describes; 2 for --help, 3 for
+// --version.
+//   data   out: the one argument that is not an option, or NULL; "-" is one, and what follows "--"
 static inline int option_parse(const option *list, size_t count, int argc, char **argv,
                                const char **data, char *message, size_t size) {
     int only_data = 0;

@@ -1,8 +1,8 @@
 // cc -O2 examples/sequences.c -lm -o sequences && ./sequences examples/data/normal_export.csv
 // Prints the sequences as CSV, and on standard error which packets are left out and why.
 //
-// Cuts an export of Wireshark or tshark into sequences of packets, which train and detect read.
-// `sequences --help` has the command that makes such an export.
+// Divides an export of Wireshark or tshark into sequences of packets, which train and detect read.
+// `sequences --help` shows the command that makes such an export.
 
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
@@ -57,7 +57,7 @@ static const char help_text[] =
     "  --help           print this text\n"
     "  --version        print the version\n";
 
-// What the command line asks for.
+// What the command line requests.
 typedef struct app {
     const char *in, *out;
     char separator;
@@ -66,7 +66,8 @@ typedef struct app {
     double bad_rows;  // percents
 } app;
 
-// Reads the command line. 0 = go on, 1 = wrong (said so), 2 = it was about --help or --version.
+// Parses the command line. Returns 0; 1 after an error, which was printed; 2 after --help or
+// --version.
 static int parse_options(app *a, int argc, char **argv) {
     const char *separator = NULL;
     const option list[] = {
@@ -102,7 +103,7 @@ static int parse_options(app *a, int argc, char **argv) {
 
 // ---- what is written
 
-// The columns, in their order; those that are not in the table are left out.
+// The columns, in order; those that the table does not have are left out.
 static const char *const written[] = {"No.", "timestamp", "src_ip", "dst_ip",   "protocol",
                                       "length", "src_port", "dst_port", "res",  "ns",
                                       "cwr", "ecn", "urg", "ack", "push",       "reset",
@@ -110,7 +111,7 @@ static const char *const written[] = {"No.", "timestamp", "src_ip", "dst_ip",   
                                       "icmp_code", "icmp_id"};
 enum { WRITTEN = sizeof written / sizeof *written, TRANSPORT = WRITTEN - 4 };
 
-// A text, quoted where RFC 4180 says that it must be.
+// Writes a text, quoted where RFC 4180 requires it.
 static void put_text(FILE *file, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, file);
@@ -124,11 +125,12 @@ static void put_text(FILE *file, const char *text) {
     putc('"', file);
 }
 
-// The whole table. A write that fails leaves its mark in the file, which is looked at when it ends.
+// Writes the whole table. A failed write sets the file's error flag, which is checked when it is
+// closed.
 static void put_table(FILE *file, const pktseq_table *table) {
     const pktseq_column *column[WRITTEN], *transport = pktseq_table_column(table, "transport");
     char number[40];
-    int others = 0;  // than TCP: only then there is anything to tell of transports
+    int others = 0;  // than TCP: only then the columns of transports are written
     for (size_t row = 0; transport && !transport->names && row < table->rows; ++row)
         others |= pktseq_column_number(transport, row) != 6;
     fputs("position", file);
@@ -162,13 +164,13 @@ static int write_file(const pktseq_table *table, const char *path) {
 
 // ---- what is printed
 
-// A line of the summary; what did not happen is not told.
+// Prints a line of the summary, unless the count is 0.
 static void print_line(FILE *to, size_t count, const char *what) {
     if (count) fprintf(to, "%10lu %s\n", (unsigned long)count, what);
 }
 
-// Where every packet went, so that fewer rows than packets are no riddle: the first number is the
-// sum of those below it up to the sequences.
+// Prints where every packet went: the first number is the sum of those below it, up to the
+// sequences.
 static void print_summary(FILE *to, const app *a, const pktseq_table *table, int had_sequences) {
     const pktseq_table_counts *cut = &table->counts;
     fprintf(to, "%10lu packet%s read from %s\n", (unsigned long)cut->packets,
@@ -205,7 +207,7 @@ static int run(const app *a) {
     schema.keep = keep;
     schema.keep_count = sizeof keep / sizeof *keep;
     if (input_read(&table, a->in, &schema, &err)) return fail("%s", err.text);
-    // A file with positions was not cut when it was read.
+    // A file with positions was not divided by the rule when it was read.
     had_sequences = pktseq_table_column(&table, "position") != NULL;
     if (had_sequences && pktseq_table_track(&table, &a->rule, NULL, &err)) {
         pktseq_table_free(&table);
