@@ -17,6 +17,7 @@ that changes nothing that a test could see stands in SAME below, with its reason
 Ends with "N passed, N failed".
 """
 import argparse
+import glob
 import os
 import random
 import re
@@ -30,33 +31,39 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DIR = os.path.join(TOP, 'build', 'mutate')
 
-# A section -> the tests that concern it.
-TESTS = {
-    'memory': 'memory number codec table sequences checkpoint', 'number': 'number csv checkpoint',
-    'csv': 'csv table rows', 'names': 'frame', 'frame': 'frame', 'capture': 'capture',
-    'schema': 'schema codec header rows', 'notation': 'rows sequences',
-    'columns': 'table csv derive', 'header': 'header rows sequences',
-    'rows': 'rows table sequences', 'fast': 'csv',
-    'table': 'table csv rows sequences derive',
-    'segment': 'sequences derive packets', 'sequences': 'sequences derive score',
-    'slots': 'tracker', 'counters': 'tracker derive',
-    'tracker': 'tracker derive sequences', 'packets': 'packets',
-    'codec': 'codec dataset checkpoint score', 'learn': 'codec', 'encode': 'codec dataset',
-    'dataset': 'dataset train score use',
-    'random': 'model train dataset', 'parallel': 'step train', 'kernels': 'step kernels',
-    'scalar': 'kernels', 'vectors': 'step kernels', 'choose': 'step kernels',
-    'plain': 'plain step loss', 'work': 'model step train score',
-    'model': 'model use step train checkpoint', 'gru': 'step loss use train',
-    'batch': 'step plain loss use score', 'loss': 'loss step score live',
-    'forward': 'use loss step train score', 'backward': 'loss step train',
-    'optimizer': 'optimizer step train',
-    'train': 'train optimizer checkpoint', 'use': 'use score', 'evaluate': 'evaluate fit',
-    'detector': 'score checkpoint', 'score': 'score', 'reasons': 'score live', 'threshold': 'fit',
-    'fit': 'fit', 'drift': 'fit live', 'stream': 'score', 'watch': 'watch short live',
-    'members': 'checkpoint', 'checkpoint': 'checkpoint', 'json': 'load',
-    'load': 'load checkpoint score', 'files': 'files faults',
-    'short': 'short',
+# A section -> the tests that concern it, besides its own, which names it before its first colon.
+MORE = {
+    'memory': 'number codec table sequences checkpoint', 'number': 'csv checkpoint',
+    'csv': 'table rows', 'schema': 'codec header rows', 'notation': 'sequences',
+    'columns': 'csv derive', 'header': 'rows sequences', 'rows': 'table sequences',
+    'table': 'csv rows sequences derive', 'segment': 'derive packets', 'sequences': 'derive score',
+    'counters': 'derive', 'tracker': 'derive sequences', 'codec': 'dataset checkpoint score',
+    'encode': 'dataset', 'dataset': 'train score use', 'random': 'train dataset',
+    'parallel': 'step train', 'kernels': 'step', 'vectors': 'step', 'choose': 'step',
+    'plain': 'step loss', 'model': 'use step train checkpoint', 'gru': 'loss use train',
+    'forward': 'use loss train score', 'backward': 'loss train', 'optimizer': 'step train',
+    'train': 'optimizer checkpoint', 'use': 'score', 'evaluate': 'fit', 'detector': 'checkpoint',
+    'reasons': 'live', 'drift': 'live', 'watch': 'short live', 'load': 'checkpoint score',
+    'files': 'faults', 'work': 'step train score', 'batch': 'plain loss use score',
+    'loss': 'step score live',
 }
+
+
+def tests_of_sections():
+    """A section -> its tests, its own first, in the order of the header."""
+    own = {}
+    for name in sorted(glob.glob(os.path.join(TOP, 'tests', 'test_*.c'))):
+        with open(name) as file:
+            head = file.read().split(':')[0]
+        for section in re.findall('>>([a-z-]+)', head):
+            own[section] = os.path.basename(name)[5:-2]
+    with open(os.path.join(TOP, 'pktseq.h')) as file:
+        body = file.read().split('Stop here if')[1]
+    return {s: (own[s] + ' ' + MORE.get(s, '')).split()
+            for s in re.findall('^// ---- >>([a-z-]+):', body, re.M)}
+
+
+TESTS = tests_of_sections()
 
 # (function, line before, line after), for --picked.
 PICKED = [
@@ -434,7 +441,7 @@ def main():
     picked = picked_mutants(place, lines) if options.picked else []
     if picked:
         sections = sorted({place[line][0] for line, _ in picked})
-    names = sorted({'test_' + t for s in sections for t in TESTS[s].split()})
+    names = sorted({'test_' + t for s in sections for t in TESTS[s]})
     original = bench.library()
     if original is None:
         sys.exit('pktseq.h does not compile')
@@ -464,7 +471,7 @@ def main():
         if library == original:
             unchanged += 1
             continue
-        concerned = ['test_' + t for t in TESTS[section].split()]
+        concerned = ['test_' + t for t in TESTS[section]]
         verdict = None
         for name in sorted(usable, key=lambda n: (n not in concerned, sum(bench.seconds[n]))):
             if not bench.build(name):  # only the warnings of a dialect could do that

@@ -1,8 +1,9 @@
 #!/bin/sh
-# strict.sh - compiles pktseq.h in every dialect, with every option, every warning an error, and
-# looks at what the objects show to the outside. One line per group of checks; skips are repeated
-# at the end. Compilers: gcc, clang and clang-19, each if it is installed.
+# strict.sh - compiles pktseq.h in every dialect, with every option, every warning an error, looks at
+# what the objects show to the outside, and that each section has its test. One line per group of
+# checks; skips are repeated at the end. Compilers: gcc, clang and clang-19, each if it is installed.
 cd "$(dirname "$0")/.." || exit 1
+top=$PWD
 sources=$(find "$PWD/pktseq.h" "$PWD/examples" "$PWD/tests" -name '*.[ch]' -o -name '*.cpp')
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -235,6 +236,27 @@ check_columns() {
     end
 }
 
+# A test names its sections before the first colon, "test_csv.c - section >>csv: ..", or the files of
+# examples/ that it tests, or says "of no single section".
+check_sections() {
+    begin "every section of the implementation has one test file, which names it"
+    sed -n '1,/Stop here if/d; s/^\/\/ ---- >>\([a-z-]*\):.*/\1/p' pktseq.h | sort >"$tmp/sections"
+    for test in "$top"/tests/test_*.c; do
+        head=$(sed -n '/^\/\/ ./!q; p' "$test" | tr '\n' ' ')
+        head=${head%%:*}
+        case $head in
+            *'>>'*) echo "$head" | grep -o '>>[a-z-]*' | sed 's/>>//' ;;
+            *'of no single section'* | *examples/*) ;;
+            *) echo "${test##*/}" >>"$tmp/nameless" ;;
+        esac
+    done | sort >"$tmp/tested"
+    must_be_empty "without a test" "$(comm -23 "$tmp/sections" "$tmp/tested")"
+    must_be_empty "in two tests" "$(uniq -d "$tmp/tested")"
+    must_be_empty "no section" "$(comm -13 "$tmp/sections" "$tmp/tested")"
+    must_be_empty "of which section?" "$(cat "$tmp/nameless" 2>/dev/null)"
+    end
+}
+
 # ---- all of them, at the same time --------------------------------------------------------------
 
 tested=
@@ -247,7 +269,7 @@ for pair in gcc:g++ clang:clang++ clang-19:clang++-19; do
         skip "$cc: not installed, or not with $cxx" | tee "$tmp/$cc.report"
     fi
 done
-check_columns $sources >"$tmp/columns.report"
+{ check_columns $sources; check_sections; } >"$tmp/columns.report"
 cat "$tmp/columns.report"
 wait
 for cc in $tested; do cat "$tmp/$cc.report"; done

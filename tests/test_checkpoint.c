@@ -1,5 +1,5 @@
-// test_checkpoint.c - sections >>members and >>checkpoint: every byte that is written, and files of
-// ours and of other programs read again.
+// test_checkpoint.c - sections >>members and >>checkpoint: every byte that is written, and files
+// of ours and of other programs read again.
 //
 // The bytes are judged by a reader of its own ("a second reader"). Files whose checksum was mended
 // after a change must be refused or taken whole; each loop over changes is one check. What must be

@@ -1,5 +1,5 @@
-// test_codec.c - sections >>codec, >>learn, >>encode: packets to features and back, against pandas
-// and against numbers known beforehand.
+// test_codec.c - sections >>codec, >>learn, >>encode: packets to features and back, against
+// pandas and against numbers known beforehand.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

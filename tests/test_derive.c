@@ -1,5 +1,5 @@
-// test_derive.c - sections >>segment and >>counters: columns that are derived from others, against
-// the same written plainly.
+// test_derive.c - of no single section: columns that are derived from others, against the same
+// written plainly.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

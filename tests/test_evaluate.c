@@ -1,5 +1,5 @@
-// test_evaluate.c - section >>evaluate: quantiles against numpy, rankings against scikit-learn and
-// plain loops.
+// test_evaluate.c - section >>evaluate: quantiles against numpy, rankings against scikit-learn
+// and plain loops.
 //
 // cc -O2 -fopenmp tests/test_evaluate.c -o build/test_evaluate -lm && ./build/test_evaluate
 #ifndef PKTSEQ_LINKED

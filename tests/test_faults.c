@@ -1,5 +1,5 @@
-// test_faults.c - every allocation fails, every operation on a file fails, and power is lost after
-// every one of them.
+// test_faults.c - of no single section: every allocation fails, every operation on a file fails,
+// and power is lost after every one of them.
 //
 // A call of the library is written down once, as a function of a trial, and then run again and
 // again: first undisturbed, then with its first allocation refused, its second, ... until none was

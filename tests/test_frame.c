@@ -1,5 +1,5 @@
-// test_frame.c - sections >>names and >>frame: what was built into frames is decoded, and nothing
-// outside of them is read.
+// test_frame.c - sections >>names and >>frame: what was built into frames is decoded, and
+// nothing outside of them is read.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

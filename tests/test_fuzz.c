@@ -1,5 +1,5 @@
-// test_fuzz.c - the fuzz targets of tests/fuzz without a fuzzer: over all their seeds, and over a
-// few thousand mutations of them, always the same.
+// test_fuzz.c - of no single section: the fuzz targets of tests/fuzz without a fuzzer, over all
+// their seeds and a few thousand mutations of them, always the same.
 //
 //   ./build/test_fuzz [factor]      factor: how many times the usual number of mutations
 //

@@ -1,4 +1,5 @@
-// test_header.c - section >>header: columns by their names and aliases, and those that are missing.
+// test_header.c - section >>header: columns by their names and aliases, and those that are
+// missing.
 #include "inside.h"
 #include "tables.h"
 

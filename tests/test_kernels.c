@@ -1,7 +1,7 @@
-// test_kernels.c - sections >>kernels, >>scalar, >>vectors, >>choose and >>parallel: the kernels of
-// each instruction set against the scalar ones, bit for bit; exp, sigmoid and tanh against C's
-// double functions; and a few small trainings whose weights must have a published hash, on any
-// machine, with any compiler, for any number of threads.
+// test_kernels.c - sections >>kernels, >>scalar, >>vectors, >>choose and >>parallel: the kernels
+// of each instruction set against the scalar ones, bit for bit; exp, sigmoid and tanh against
+// C's double functions; and a few small trainings whose weights must have a published hash, on
+// any machine, with any compiler, for any number of threads.
 //
 // cc -O2 -fopenmp tests/test_kernels.c -o build/test_kernels -lm && ./build/test_kernels
 // `build/test_kernels all` looks at every float (half a minute), `build/test_kernels hash` prints

@@ -1,5 +1,5 @@
-// test_live.c - what detect does while packets come: identifiers, addresses, rules, incidents,
-// JSON.
+// test_live.c - examples/alarm.h and live.h: what detect does while packets come: identifiers,
+// addresses, rules, incidents, JSON.
 #ifndef PKTSEQ_NO_SIMD
 #define PKTSEQ_NO_SIMD
 #endif

@@ -1,4 +1,4 @@
-// test_memory.c - versions, words for what happened, and whose memory is used.
+// test_memory.c - section >>memory: versions, names of statuses, and whose memory is used.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

@@ -1,6 +1,6 @@
-// test_model.c - sections >>random, >>model and >>work: the random streams, the tensors of a model,
-// its first weights and its growth, and what model_init and work_init do without memory or with
-// sizes that make no sense. Of >>train, the hash of a dataset.
+// test_model.c - sections >>random, >>model and >>work: the random streams, the tensors of a
+// model, its first weights and its growth, and what model_init and work_init do without memory
+// or with sizes that make no sense. Of >>train, the hash of a dataset.
 //
 // cc -O2 -fopenmp tests/test_model.c -o build/test_model -lm && ./build/test_model
 #include "inside.h"

@@ -1,4 +1,5 @@
-// test_number.c - decimal text to double and back: every bit as the C library's strtod says.
+// test_number.c - section >>number: decimal text to double and back, every bit as strtod of the
+// C library.
 //
 //   ./build/test_number [factor]      factor: how many times the usual number of random cases
 //

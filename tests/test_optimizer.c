@@ -1,5 +1,5 @@
-// test_optimizer.c - section >>optimizer: clipping, SGD and momentum, against PyTorch's numbers and
-// against their own contract.
+// test_optimizer.c - section >>optimizer: clipping, SGD and momentum, against PyTorch's numbers
+// and against their own contract.
 //
 // cc -O2 -fopenmp tests/test_optimizer.c -o build/test_optimizer -lm && ./build/test_optimizer
 #ifndef PKTSEQ_LINKED

@@ -1,5 +1,5 @@
-// test_packets.c - section >>packets: captures as tables, which say of packets what a tracker says
-// of them one at a time.
+// test_packets.c - section >>packets: captures as tables, which say of packets what a tracker
+// says of them one at a time.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

@@ -1,4 +1,5 @@
-// test_plot.c - the trainer's loss picture: XML that closes what it opens, and says what it must.
+// test_plot.c - examples/plot.h: the trainer's loss picture, XML that closes what it opens, and
+// says what it must.
 #include "check.h"
 #include "../examples/plot.h"
 

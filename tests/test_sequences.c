@@ -1,5 +1,5 @@
-// test_sequences.c - sections >>segment and >>sequences: captures segmented by the rule, from every
-// form that they come in.
+// test_sequences.c - sections >>segment and >>sequences: captures segmented by the rule, from
+// every form that they come in.
 #ifndef PKTSEQ_LINKED
 #define PKTSEQ_IMPLEMENTATION
 #endif

@@ -1,4 +1,4 @@
-// test_short.c - the short path: what it learns, scores and raises is, to the bit, what the
+// test_short.c - section >>short: what it learns, scores and raises is, to the bit, what the
 // functions that it is made of give; and how it fails.
 //
 // cc -O2 -fopenmp tests/test_short.c -o build/test_short -lm && ./build/test_short

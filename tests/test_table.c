@@ -1,5 +1,5 @@
-// test_table.c - sections >>columns, >>table: files that must be taken, files that must be refused,
-// what a table holds, many names.
+// test_table.c - sections >>columns, >>table: files that must be taken, files that must be
+// refused, what a table holds, many names.
 #include "inside.h"
 #include "tables.h"
 

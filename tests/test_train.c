@@ -1,5 +1,5 @@
-// test_train.c - section >>train: which pairs an iteration takes, what is reported when, and that a
-// run which was stopped anywhere continues bit for bit.
+// test_train.c - section >>train: which pairs an iteration takes, what is reported when, and
+// that a run which was stopped anywhere continues bit for bit.
 //
 // cc -O2 -fopenmp tests/test_train.c -o build/test_train -lm && ./build/test_train
 #ifndef PKTSEQ_LINKED

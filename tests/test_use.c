@@ -1,5 +1,5 @@
-// test_use.c - section >>use: rollout and score against forward, against outputs fed back by hand,
-// and at their limits.
+// test_use.c - section >>use: rollout and score against forward, against outputs fed back by
+// hand, and at their limits.
 //
 // cc -O2 -fopenmp tests/test_use.c -o build/test_use -lm && ./build/test_use
 #ifndef PKTSEQ_LINKED

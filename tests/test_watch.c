@@ -1,5 +1,5 @@
-// test_watch.c - section >>watch: alarms and scores of packets as they come, against those of the
-// same packets as a table.
+// test_watch.c - section >>watch: alarms and scores of packets as they come, against those of
+// the same packets as a table.
 #define PKTSEQ_IMPLEMENTATION
 #include "../pktseq.h"
 #include "traffic.h"
