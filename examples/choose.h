@@ -98,8 +98,8 @@ typedef struct choose_alarm {
     double begin, time;
 } choose_alarm;
 
-// Returns the value of a member in a line of JSON, as detect writes it or a program that puts blanks
-// around the colon, or NULL.
+// Returns the value of a member in a line of JSON, as detect writes it or a program that puts
+// blanks around the colon, or NULL.
 static inline const char *choose_value(const char *line, const char *name) {
     char wanted[32];
     const char *at = line;
