@@ -263,14 +263,18 @@ exchange() {
     esac
 }
 
-# Lesson 10 has this header's bits after each of 20,000 steps, here as anywhere.
+# Lesson 10 has this header's bits after each of 20,000 steps, wherever fmaf rounds once. (The header
+# sees to that itself.)
 lesson() {
     compile examples/learn/10_same_bits.c "$dir/lesson.exe" -Wno-unknown-pragmas ||
         bad "lesson 10: compile"
     $timeout 600 $run "$dir/lesson.exe" >"$dir/lesson.out" 2>/dev/null
     if [ $? -eq 124 ]; then skip "$target, lesson 10: not done after 600 s"; return; fi
+    others=$reason
+    [ $target != mingw ] || reason="MinGW's fmaf rounds twice, but not with -mfma"
     compare "lesson 10" "$(tr -d '\r' <"$dir/lesson.out" |
         sed -n 's/.*weights \([0-9a-f]*\).*/\1/p' | tr '\n' ' ')" "3a44888777b24d17 fd0c0c6f0f40df5d "
+    reason=$others
 }
 
 one() {
