@@ -5195,17 +5195,21 @@ static int pktseqi_column_texts(const pktseq_column *c) {
 }
 static int pktseqi_column_numbers(const pktseq_column *c) { return c && c->cell && !c->names; }
 
+// Does LOOP(T) for the C type T of a column's cells.
+#define PKTSEQI_BY_TYPE(column, LOOP) \
+    switch ((column)->type) { \
+    case PKTSEQ_CELL_U8: LOOP(uint8_t); break; \
+    case PKTSEQ_CELL_U16: LOOP(uint16_t); break; \
+    case PKTSEQ_CELL_U32: LOOP(uint32_t); break; \
+    default: LOOP(double); \
+    }
+
 // Copies cells [row, row + count), which must exist, as doubles, which hold every type exactly.
 static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count, double *to) {
     const void *cell = c->cell;
 #define PKTSEQI_LOAD(type) \
     for (size_t i = 0; i < count; ++i) to[i] = ((const type *)cell)[row + i]
-    switch (c->type) {
-    case PKTSEQ_CELL_U8: PKTSEQI_LOAD(uint8_t); break;
-    case PKTSEQ_CELL_U16: PKTSEQI_LOAD(uint16_t); break;
-    case PKTSEQ_CELL_U32: PKTSEQI_LOAD(uint32_t); break;
-    default: PKTSEQI_LOAD(double);
-    }
+    PKTSEQI_BY_TYPE(c, PKTSEQI_LOAD)
 #undef PKTSEQI_LOAD
 }
 
@@ -5229,12 +5233,7 @@ static void pktseqi_cells_store(pktseq_column *c, size_t row, const pktseqi_stag
 #define PKTSEQI_STORE(type) \
     if (whole) for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->text[i]; \
     else for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->number[i]
-    switch (c->type) {
-    case PKTSEQ_CELL_U8: PKTSEQI_STORE(uint8_t); break;
-    case PKTSEQ_CELL_U16: PKTSEQI_STORE(uint16_t); break;
-    case PKTSEQ_CELL_U32: PKTSEQI_STORE(uint32_t); break;
-    default: PKTSEQI_STORE(double);
-    }
+    PKTSEQI_BY_TYPE(c, PKTSEQI_STORE)
 #undef PKTSEQI_STORE
 }
 

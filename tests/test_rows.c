@@ -899,6 +899,14 @@ static void test_days(void) {
     }
 }
 
+// The schema that reads one column of a capture, in which every packet may begin a sequence.
+static pktseq_schema schema_of_capture(const pktseq_field *field) {
+    pktseq_schema schema = schema_of(field, 1);
+    schema.rule = pktseq_rule_default();
+    schema.rule.min_length = 1;
+    return schema;
+}
+
 // The zone of a date, with and without a colon, or of hours alone.
 static void test_zones(void) {
     static const char *const good[] = {"01T00:59:59.5+01:00", "01T00:59:59.5+0100",
@@ -910,9 +918,7 @@ static void test_zones(void) {
     static const char *const bad[] = {"+100", "+1460", "+1500", "+01000", "+", "+01:", "+01:60",
                                       "+0100:00", "Z0100", "+01x"};
     pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
-    pktseq_schema schema = schema_of(&field, 1);
-    schema.rule = pktseq_rule_default();
-    schema.rule.min_length = 1;
+    pktseq_schema schema = schema_of_capture(&field);
     const size_t goods = sizeof good / sizeof *good;
     for (size_t i = 0; i < goods + sizeof bad / sizeof *bad; ++i) {
         char csv[200];
@@ -949,9 +955,7 @@ static void test_no_dates(void) {
                                       "1234567890-03-05T10:00:00", "2024-03-05T10:00",
                                       "2024-03-05T10:00:00.25 and what is longer than any time is"};
     pktseq_field field = field_of("timestamp", PKTSEQ_NUMBER);
-    pktseq_schema schema = schema_of(&field, 1);
-    schema.rule = pktseq_rule_default();
-    schema.rule.min_length = 1;
+    pktseq_schema schema = schema_of_capture(&field);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         char csv[200];
         pktseq_table table;
@@ -971,9 +975,7 @@ static void test_ethernet(void) {
                 {"fe80::a", 1}, {"11:22:33:44:55", 1}, {"host_44:55", 1}, {"host:33:44:55", 1},
                 {"_33:44:5", 1}, {"0:11:22:33:44:55:66", 1}, {"2001:db8:11:22:33:44:55:66", 1}};
     pktseq_field field = field_of("length", PKTSEQ_NUMBER);
-    pktseq_schema schema = schema_of(&field, 1);
-    schema.rule = pktseq_rule_default();
-    schema.rule.min_length = 1;
+    pktseq_schema schema = schema_of_capture(&field);
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
         char csv[300];
         pktseq_table table;
