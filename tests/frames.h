@@ -302,12 +302,18 @@ static int wrap_extensions(frame *f) {  // hop by hop, destination options, atom
     return 1;
 }
 
+// Puts a tunnel's header and what it carries into UDP between these ports, and that into IP.
+static int udp_in(frame *f, unsigned from, unsigned to, int version) {
+    udp(f, from, to);
+    if (version == 6) ip6(f, 17);
+    else ip4(f, 17, 0);
+    return 1;
+}
+
 static int wrap_vxlan(frame *f) {
     ethernet(f);
     put_hex(f, "08 00 00 00 00 00 2a 00");
-    udp(f, 49152, 4789);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 49152, 4789, 4);
 }
 
 static int wrap_geneve(frame *f) {  // with an option
@@ -316,9 +322,7 @@ static int wrap_geneve(frame *f) {  // with an option
     if (is_ip(f)) put(f, f->type, 2);
     else return 0;
     put_hex(f, "02 00");
-    udp(f, 49153, 6081);
-    ip6(f, 17);
-    return 1;
+    return udp_in(f, 49153, 6081, 6);
 }
 
 static int wrap_geneve_ethernet(frame *f) {
@@ -326,9 +330,7 @@ static int wrap_geneve_ethernet(frame *f) {
     put_hex(f, "00 00 2a 00");
     put(f, 0x6558, 2);
     put_hex(f, "00 00");
-    udp(f, 49153, 6081);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 49153, 6081, 4);
 }
 
 static int wrap_gtp(frame *f) {  // with a sequence number and an extension header
@@ -340,24 +342,18 @@ static int wrap_gtp(frame *f) {  // with a sequence number and an extension head
     put_hex(f, "00 00 00 2a");
     put(f, length, 2);
     put_hex(f, "36 ff");
-    udp(f, 2152, 2152);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 2152, 2152, 4);
 }
 
 static int wrap_teredo(frame *f) {  // with where it comes from
     if (f->type != 0x86dd) return 0;
     put_hex(f, "00 00 fb 2e f5 ff ff fe");
-    udp(f, 3544, 49154);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 3544, 49154, 4);
 }
 
 static int wrap_mpls_udp(frame *f) {
     if (!wrap_mpls(f)) return 0;
-    udp(f, 49155, 6635);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 49155, 6635, 4);
 }
 
 static int wrap_etherip(frame *f) {
@@ -370,9 +366,7 @@ static int wrap_etherip(frame *f) {
 static int wrap_lisp(frame *f) {
     if (!is_ip(f)) return 0;
     put_hex(f, "80 00 00 01 00 00 00 01");
-    udp(f, 49156, 4341);
-    ip4(f, 17, 0);
-    return 1;
+    return udp_in(f, 49156, 4341, 4);
 }
 
 static int wrap_macsec(frame *f) {  // authenticated, not encrypted

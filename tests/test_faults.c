@@ -793,13 +793,17 @@ static uint64_t guard_hash(const pktseq_guard *g) {
     return model_hash(&g->model) * 3 + codec_hash(&g->codec) * 5 + detector_hash(&g->detector);
 }
 
+static void end_guard(trial *t, pktseq_guard *guard) {
+    CHECK_EMPTY(*guard);
+    t->result = t->status ? 0 : guard_hash(guard);
+    pktseq_guard_free(guard);
+}
+
 static void run_guard_learn(trial *t) {
     pktseq_guard_options options = guard_options();
     GARBAGE(guard);
     TRY(pktseq_guard_learn(&guard, S.small_path, &options, t->err));
-    CHECK_EMPTY(guard);
-    t->result = t->status ? 0 : guard_hash(&guard);
-    pktseq_guard_free(&guard);
+    end_guard(t, &guard);
     pktseq_guard_free(&guard);
 }
 
@@ -859,16 +863,18 @@ static void run_guard_load(trial *t) {
     pktseq_guard_options options = guard_options();
     GARBAGE(guard);
     TRY(pktseq_guard_load(&guard, S.path, &options, t->err));
-    CHECK_EMPTY(guard);
-    t->result = t->status ? 0 : guard_hash(&guard);
-    pktseq_guard_free(&guard);
+    end_guard(t, &guard);
+}
+
+static void load_guard(pktseq_guard *guard) {
+    pktseq_guard_options options = guard_options();
+    NEED(pktseq_guard_load(guard, S.path, &options, NULL));
 }
 
 static void run_guard_save(trial *t) {
-    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     uint64_t before;
-    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
+    load_guard(&guard);
     spoil(S.svg_path);
     before = file_hash(S.svg_path);
     TRY(pktseq_guard_save(&guard, S.svg_path, t->err));
@@ -884,10 +890,9 @@ static void hash_scored(void *user_data, const pktseq_scored *s) {
 }
 
 static void run_guard_score(trial *t) {
-    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     uint64_t h = 7;
-    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
+    load_guard(&guard);
     TRY(pktseq_guard_score(&guard, S.small_path, hash_scored, &h, t->err));
     CHECK((h != 7) == (t->status == PKTSEQ_OK));  // a failure shows nothing
     t->result = h;
@@ -895,10 +900,9 @@ static void run_guard_score(trial *t) {
 }
 
 static void run_guard_dataset(trial *t) {
-    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     pktseq_dataset dataset;
-    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
+    load_guard(&guard);
     TRY(pktseq_guard_dataset(&guard, &S.p.table, &dataset, t->err));
     CHECK_EMPTY(dataset);
     t->result = t->status ? 0 : dataset_hash(&dataset);
@@ -907,14 +911,13 @@ static void run_guard_dataset(trial *t) {
 }
 
 static void run_guard_watch(trial *t) {
-    pktseq_guard_options options = guard_options();
     pktseq_guard guard;
     pktseq_packet packet;
     memset(&packet, 0, sizeof packet);
     packet.protocol = "TCP";
     packet.transport = 6;
     packet.length = 60;
-    NEED(pktseq_guard_load(&guard, S.path, &options, NULL));
+    load_guard(&guard);
     TRY(pktseq_guard_watch(&guard, &packet, t->err));
     CHECK(t->status || guard.watcher.tracker.packets == 1);
     NEED(pktseq_guard_watch(&guard, &packet, NULL));  // it goes on
