@@ -2381,11 +2381,12 @@ static void pktseqi_put_quoted(pktseqi_text *t, const char *text) {
 
 static size_t pktseqi_number_write(char *text, double value);
 
-// Appends by a format: %s text, %q text in quotes, %z size_t, %f double in the fewest digits that
-// give the same bits back; any other letter stands for itself. Formats are constants of the header,
-// never from a file.
+// Appends by a format: %s text, %q text in quotes, %z size_t, %S the plural's s unless that was 1,
+// %f double in the fewest digits that give the same bits back; any other letter stands for itself.
+// Formats are constants of the header, never from a file.
 static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) {
     char number[32];
+    size_t count = 0;
     for (; *format; ++format) {
         if (*format != '%') {
             pktseqi_put_bytes(t, format, 1);
@@ -2394,7 +2395,8 @@ static void pktseqi_put_list(pktseqi_text *t, const char *format, va_list list) 
         switch (*++format) {
         case 's': pktseqi_put_text(t, va_arg(list, const char *)); break;
         case 'q': pktseqi_put_quoted(t, va_arg(list, const char *)); break;
-        case 'z': pktseqi_put_u64(t, va_arg(list, size_t)); break;
+        case 'z': pktseqi_put_u64(t, count = va_arg(list, size_t)); break;
+        case 'S': pktseqi_put_text(t, count == 1 ? "" : "s"); break;
         case 'f':
             pktseqi_number_write(number, va_arg(list, double));
             pktseqi_put_text(t, number);
@@ -4071,9 +4073,8 @@ static pktseq_status pktseqi_capture_skip(pktseq_capture *c, size_t bytes, pktse
 // the damaged record tells where the next one begins.
 static pktseq_status pktseqi_capture_damaged(const pktseq_capture *c, const char *what,
                                              pktseq_error *err) {
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frame%s, found %s: the capture is "
-                         "damaged there", (size_t)c->counts.frames,
-                         c->counts.frames == 1 ? "" : "s", what);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "after %z frame%S, found %s: the capture is "
+                         "damaged there", (size_t)c->counts.frames, what);
 }
 
 // Fails because of an unknown link type. A pcap file fails at once; in pcapng other interfaces may
@@ -4285,8 +4286,8 @@ static pktseq_status pktseqi_capture_header(pktseq_capture *c, pktseq_error *err
     pktseq_packet none;
     pktseq_status status = pktseqi_capture_need(c, 24, err);
     if (status == PKTSEQ_END)
-        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z bytes, expected a "
-                             "header of 24", c->state->size - c->state->at);
+        return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "found a pcap file of %z byte%S, expected "
+                             "a header of 24", c->state->size - c->state->at);
     if (status) return status;
     p = pktseqi_capture_at(c);
     c->state->big_endian = p[0] == 0xa1;
@@ -5825,10 +5826,10 @@ static pktseq_status pktseqi_header_missing(const pktseqi_reader *r, const char 
     if (r->capture && r->cells == 1 && !r->last)
         return PKTSEQI_CSV_ERROR(r->csv, "found the text %q, expected a capture (pcap, pcapng) or "
                                  "CSV of one%s", r->title[0], advice);
-    return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%s, the first is %q"
+    return PKTSEQI_CSV_ERROR(r->csv, "column%s %s %s missing%s; found %z column%S, the first is %q"
                              "%s", several ? "s" : "", missing, several ? "are" : "is",
                              derived ? ", of which features are made" : "", r->cells,
-                             r->cells == 1 ? "" : "s", r->title[0], advice);
+                             r->title[0], advice);
 }
 
 // Resolves the requests: removes those that need no column and have none; fails for those that do,
@@ -6324,8 +6325,8 @@ static pktseq_status pktseqi_row_count(pktseqi_reader *r) {
     if (r->capture && (more ? csv->filled <= r->cells
                             : csv->cells + 1 == r->cells && r->title[csv->cells][0] == 0))
         return PKTSEQ_OK;
-    return PKTSEQI_CSV_ERROR(csv, "found %z cell%s, expected %z as in the header%s", csv->cells,
-                             csv->cells == 1 ? "" : "s", r->cells,
+    return PKTSEQI_CSV_ERROR(csv, "found %z cell%S, expected %z as in the header%s", csv->cells,
+                             r->cells,
                              r->capture && more ? " (does a cell hold the separator? tshark quotes "
                                                   "them with -E quote=d)" : "");
 }
@@ -8147,8 +8148,7 @@ static pktseq_status pktseqi_segment_count(pktseqi_segmenter *c, pktseq_error *e
     }
     if (out->sequences) return PKTSEQ_OK;
     return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0,
-                         "found %z packet%s%s, expected at least %z for a sequence", walked,
-                         walked == 1 ? "" : "s",
+                         "found %z packet%S%s, expected at least %z for a sequence", walked,
                          walked < c->table->rows ? " of the protocols that are not dropped" : "",
                          c->rule->min_length);
 }
@@ -8739,9 +8739,9 @@ static pktseq_status pktseqi_packets_rows(pktseqi_packets *p) {
     if (table->rows) return PKTSEQ_OK;
     if (!counts->frames)
         return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0, "the capture is empty");
-    return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0, "found a capture of %z frame%s without a "
+    return pktseqi_error(p->err, PKTSEQ_ERROR_DATA, 0, "found a capture of %z frame%S without a "
                          "packet of %s, expected at least one", (size_t)counts->frames,
-                         counts->frames == 1 ? "" : "s", p->r->tcp_only ? "TCP" : "IP");
+                         p->r->tcp_only ? "TCP" : "IP");
 }
 
 // Groups the rows by sequence: until here they are in the capture's order.
@@ -9005,13 +9005,12 @@ PKTSEQ_DEF pktseq_status pktseq_codec_same(const pktseq_codec *a, const pktseq_c
     for (size_t f = 0; f < a->field_count && f < b->field_count; ++f) {
         const char *differs = pktseqi_field_differs(&a->field[f], &b->field[f]);
         if (differs)
-            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                                 "field %z is %q in one codec and %q in the other: another %s",
-                                 f + 1, a->field[f].column, b->field[f].column, differs);
+            return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0, "field %z, %q, has another %s in "
+                                 "the second codec", f + 1, a->field[f].column, differs);
     }
     if (a->field_count != b->field_count)
         return pktseqi_error(err, PKTSEQ_ERROR_MISMATCH, 0,
-                             "one codec has %z fields, the other %z", a->field_count,
+                             "one codec has %z field%S, the other %z", a->field_count,
                              b->field_count);
     return pktseqi_ok(err);
 }
@@ -9272,10 +9271,10 @@ static pktseq_status pktseqi_codec_learn_names(const pktseq_codec *codec, pktseq
         count += seen[i] = value[i] < 0 && seen[i] >= min_count;
     // The likely reason is a file of a few packets, so the message says that.
     if (!status && !count)
-        status = pktseqi_error(sample->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packets "
-                               "make %z sequence%s, and no %s occurs %z times; training needs "
+        status = pktseqi_error(sample->err, PKTSEQ_ERROR_DATA, 0, "too little data: %z packet%S "
+                               "in %z sequence%S, and no %s occurs %z time%S; training needs "
                                "about 100 sequences", table->rows, table->sequences,
-                               table->sequences == 1 ? "" : "s", known->column, min_count);
+                               known->column, min_count);
     if (!status)
         status = pktseqi_codec_name(codec, field, known, column, seen, count, sample->err);
     pktseqi_free(&codec->allocator, seen);
@@ -16600,7 +16599,7 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header) {
                                       known->name, e->shape[0], e->shape[1], known->rows,
                                       known->cols);
         if (e->end < e->begin || e->end - e->begin != need)
-            return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z bytes",
+            return PKTSEQI_DATA_ERROR(err, "tensor %q: its offsets do not fit its %z byte%S",
                                       known->name, need);
     }
     // The next tensor is the one that begins where the last one ended. None is empty, so `at`
@@ -16614,10 +16613,10 @@ static pktseq_status pktseqi_load_shapes(pktseqi_header *header) {
         at = header->entry[i].end;
     }
     if (at > bytes)
-        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z bytes are missing at its end",
+        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z byte%S missing at its end",
                                   (size_t)(at - bytes));
     if (at < bytes)
-        return PKTSEQI_DATA_ERROR(err, "found %z bytes after the last tensor, expected none",
+        return PKTSEQI_DATA_ERROR(err, "found %z byte%S after the last tensor, expected none",
                                   (size_t)(bytes - at));
     return PKTSEQ_OK;
 }
@@ -16849,14 +16848,14 @@ static pktseq_status pktseqi_load_open(pktseqi_header *header, const unsigned ch
     pktseqi_json *json = &header->json;
     uint64_t length;
     if (size < 8)
-        return PKTSEQI_DATA_ERROR(err, "found %z bytes, expected a safetensors file: at least 8",
+        return PKTSEQI_DATA_ERROR(err, "found %z byte%S, expected a safetensors file: at least 8",
                                   size);
     length = pktseqi_read_u64(data, 8);
     if (length > PKTSEQI_MAX_HEADER)
         return PKTSEQI_DATA_ERROR(err, "the header's length is more than %z bytes: not a "
                                   "safetensors file", (size_t)PKTSEQI_MAX_HEADER);
     if (length > size - 8)
-        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z bytes of its header are missing",
+        return PKTSEQI_DATA_ERROR(err, "the file is cut off: %z byte%S missing in its header",
                                   (size_t)(length - (size - 8)));
     header->data = data;
     header->size = size;
@@ -17443,8 +17442,8 @@ PKTSEQ_DEF size_t pktseq_recipe_iterations(const pktseq_recipe *recipe,
 // Reports that a table has too few sequences to learn from: the capture is short, or consists of
 // labelled attacks.
 static pktseq_status pktseqi_too_little(const pktseq_table *table, pktseq_error *err) {
-    return PKTSEQI_DATA_ERROR(err, "%z packets make %z sequence%s%s; training needs about 100",
-                              table->rows, table->sequences, table->sequences == 1 ? "" : "s",
+    return PKTSEQI_DATA_ERROR(err, "%z packet%S in %z sequence%S%s; training needs about 100",
+                              table->rows, table->sequences,
                               table->counts.attacks
                                   ? ", once those that are labelled as attacks are left out" : "");
 }

@@ -85,7 +85,7 @@ static void test_not_loaded(void) {
                                           &err));
         CHECK(parts_open(&again, path, NULL, &err) ==
               (cut ? PKTSEQ_ERROR_DATA : PKTSEQ_ERROR_FILE));
-        CHECK_THAT(says(&err, path) && (cut < 2 || says(&err, "7 bytes are missing")), "%s",
+        CHECK_THAT(says(&err, path) && (cut < 2 || says(&err, "7 bytes missing")), "%s",
                    err.text);
         CHECK(is_zero(&again, sizeof again));
     }

@@ -359,7 +359,7 @@ static void test_offsets_past_the_end_of_the_file(void) {
     b = bent_file(&x);
     for (size_t missing = 1; missing <= 104; ++missing) {
         char say[40];
-        snprintf(say, sizeof say, " %lu bytes", (ulong_t)missing);
+        snprintf(say, sizeof say, " %lu byte%s missing", (ulong_t)missing, missing == 1 ? "" : "s");
         check_refused("cut off", b.data, b.size - missing, say);
     }
     free(b.data);
@@ -898,7 +898,8 @@ static void test_damage(const bytes *file, const pktseq_buffer *good, int sum, s
                l.err.text);
     for (size_t keep = 0; keep < size; keep += sparse) {
         char say[40];
-        snprintf(say, sizeof say, " %lu bytes", (ulong_t)(keep < end ? end - keep : size - keep));
+        size_t missing = keep < end ? end - keep : size - keep;
+        snprintf(say, sizeof say, " %lu byte%s missing", (ulong_t)missing, missing == 1 ? "" : "s");
         count_harm(&damage.cut, "cut", keep, copy, keep, good);
         load(&l, copy, keep);
         CHECK_THAT(keep < 8 || strstr(l.err.text, say), "cut to %lu: \"%s\" does not say%s",
