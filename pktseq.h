@@ -162,8 +162,8 @@ which a run with momentum resumes. A file without "pktseq." keys is read as weig
     The last four are lines "name value;" or "name value,value,..;" in the order of the lists
     pktseqi_.._members in >>checkpoint, which give type and range of each. A line is omitted if all
     its values are 0, empty or the first of an enumeration. In strings, characters below 32 and
-    " \ , ; % are written as %xx, two hexadecimal digits. Numbers have the fewest decimal digits
-    that restore the same bits. To add a value, add a line to a list.
+    " \ , ; % are written as %xx, two hexadecimal digits. Numbers have as many of 17 decimal digits
+    as restore the same bits. To add a value, add a line to a list.
 
 VERSIONS
     1.0.0   Reads pcap and pcapng, CSV of every Wireshark and all IP traffic; sequences by
@@ -555,8 +555,9 @@ enum {
 //
 // A program may fill the struct itself: rows, sequences, start, and columns with name, cells and,
 // for text, type and names; the rest is zero. (Without sequences and start, pktseq_table_track can
-// form them.) Functions that add columns then replace the array of columns without freeing it, and
-// pktseq_table_free frees what they added.
+// form them.) start, source_row and connection must be NULL or come from its allocator: functions
+// here replace and free them. Functions that add columns replace the array of columns without
+// freeing it, and pktseq_table_free frees the columns that they added.
 typedef struct pktseq_table {
     size_t rows;
     size_t sequences;
@@ -688,7 +689,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
 //                     for ICMP type and code in place of flags: "ICMP < 0/0 80-99 after > 8"
 // and over the packets between the same two addresses in the last 10 seconds, including this one:
 //   pair_packets pair_syn pair_reset pair_fin   how many; how many syn without ack, reset, fin
-//   pair_push pair_length                       share with push; mean length (each at most 2^32)
+//   pair_push pair_length                       share with push; mean length, each at most 2^32
 //   pair_connections pair_services              distinct higher and lower ports
 //   pair_per_connection                         pair_packets / pair_connections
 // and over the connections that the same host opened and that had a packet in these 10 seconds:
@@ -732,7 +733,7 @@ PKTSEQ_DEF pktseq_status pktseq_table_drop_attacks(pktseq_table *table, pktseq_e
 // that are after 1990, else the seconds with six decimals. Returns text.       Thread safe.
 PKTSEQ_DEF char *pktseq_time_text(double seconds, char text[40]);
 
-// Frees a table; of one filled by hand, what functions here have added.
+// Frees a table; of one filled by hand, start, source_row, connection, and added columns.
 PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 
 // ---- >>api-tracker: packets as they come ------------------------------------------------------
@@ -761,7 +762,7 @@ PKTSEQ_DEF void pktseq_table_free(pktseq_table *table);
 struct pktseqi_tracking;
 typedef struct pktseq_tracker {
     pktseq_rule rule;    // a limit that was 0 is the default here
-    uint64_t packets, connections, sequences;  // pushed; begun
+    uint64_t packets, connections, sequences;  // pushed; begun (connections: only by connection)
     uint64_t evicted_connections, evicted_pairs, evicted_packets,  // forgotten while they counted
         evicted_contacts;
     int without_pairs, without_sources;  // set to 1 after init to skip these counters, which are
@@ -838,7 +839,7 @@ enum { PKTSEQ_MAX_FEATURES = 8192, PKTSEQ_MAX_CONTEXTS = 256 };
 typedef enum pktseq_naming {
     PKTSEQ_NAMING_UNKNOWN = 0,  // not recorded: a file of sequences
     PKTSEQ_NAMING_DISSECTOR,    // by the program that wrote the CSV: "SSHv2", "TLSv1.3"
-    PKTSEQ_NAMING_PORTS         // by transport and port, as from pcap: "SSH", "HTTPS"
+    PKTSEQ_NAMING_PORTS         // by transport and port, as from pcap: "SSH", "TLS"
 } pktseq_naming;
 
 // A schema with everything that was learned. Field f encodes to the features first[f] ..
@@ -1125,8 +1126,8 @@ PKTSEQ_DEF pktseq_status pktseq_model_tensor(const pktseq_model *model, size_t i
 
 // Copies a trained model and adds the features that pktseq_codec_extend has added to its codec. The
 // new model forecasts old traffic as before and is meant to be trained on the new: it treats a new
-// category as an unknown one (its input weights are zeros), and forecasts it no more often than the
-// rarest old one (its output weights are zeros, its bias is the lowest of its group).
+// category as an unknown one (its input weights are zeros), and forecasts it about as often as the
+// old one of its group with the lowest bias (which it gets; its output weights are zeros).
 //   config     as for pktseq_model_init, but hidden is the model's
 //   from, to   codecs of model and of config; both NULL: the same features in the same order
 //   fails with ARGUMENT, MEMORY, MISMATCH (the categories of `to` do not begin with those of
@@ -1515,7 +1516,8 @@ enum { PKTSEQ_DRIFT_ABOVE = 1, PKTSEQ_DRIFT_UNKNOWN = 2, PKTSEQ_DRIFT_SCORES = 4
 
 // Conclusions from the sequences added so far.
 typedef struct pktseq_verdict {
-    int judged;          // 0: fewer than 100 sequences, too few to tell
+    int judged;          // 0: fewer than 100 sequences, too few to tell; with a window they count
+                         //   as at most twice that many, so up to a window of 50 it stays 0
     unsigned drifted;    // 0: as calibrated; else PKTSEQ_DRIFT_.. bits
     double above, expected, above_limit;      // share of sequences above the threshold, the share
                          //   that was requested, and the largest that is still as calibrated
@@ -1700,8 +1702,9 @@ struct pktseqi_watching;
 typedef struct pktseq_watcher {
     pktseq_tracker tracker;
     pktseq_watcher_options options;
-    uint64_t sequences, alarms;    // ended; raised, not counting repeated ones
-    uint64_t anomalous;            // sequences that have raised one
+    uint64_t sequences;            // that have ended
+    uint64_t anomalous;            // sequences that have raised an alarm,
+    uint64_t alarms;               // those of them that did so while they were open
     uint64_t unknown;              // packets with a string that the codec does not know
     uint64_t adapted;              // how often options.threshold was recomputed
     pktseq_drift drift;            // of the sequences that have ended, with a window of 500, which
@@ -2874,8 +2877,9 @@ static void pktseqi_decimal_shortest(pktseqi_decimal *shortest, const double *va
     }
 }
 
-// Writes a double in the fewest digits from which it is read back exactly, always with a point,
-// into `text`, which has room for 32 bytes. Returns the length without the final 0.
+// Writes a double in the fewest of 15, 16 or 17 digits from which it is read back exactly, without
+// zeros at the end, always with a point, into `text`, which has room for 32 bytes. Returns the
+// length without the final 0.
 static size_t pktseqi_number_write(char *text, double value) {
     pktseqi_text t = pktseqi_text_fixed(text, 32);
     pktseqi_decimal d;
@@ -4439,10 +4443,11 @@ PKTSEQ_DEF void pktseq_capture_free(pktseq_capture *capture) {
 //   scaled   (number - mean) / standard deviation, both learned; or
 //   group    the index of a class, which has one feature for each of its classes: 1 or 0
 //
-// A new kind that is made of these steps is a value of pktseq_kind and a line of PKTSEQI_KINDS.
-// Another step goes into pktseqi_field_value, its inverse into pktseqi_field_unscale. Classes other
-// than those of ports go into pktseqi_field_width and pktseqi_field_class. Rounding of flags tests
-// for PKTSEQ_FLAG by name.
+// A new kind that is made of these steps is a value of pktseq_kind, a line of PKTSEQI_KINDS, and
+// the last kind's name in pktseqi_every_kind_has_a_row. Another step goes into pktseqi_field_value,
+// its inverse into pktseqi_field_unscale; another packet to subtract into pktseqi_field_numbers
+// and, for live use, pktseqi_watch_encode. Classes other than those of ports go into
+// pktseqi_field_width and pktseqi_field_class. Rounding of flags tests for PKTSEQ_FLAG by name.
 // A new column is a line of PKTSEQI_COLUMN_LIST; a capture has it if it is a member of a packet.
 
 // What the cells of a column must be. Of two fields of one column the later kind counts, as the
@@ -9089,9 +9094,9 @@ PKTSEQI_COLD_END
 
 // Returns 1 if sequence s of (sequences) is held out. Of the 50 blocks of a file the share
 // `hold_out` is, spread evenly: traffic drifts, so the last part of a file is no sample of what
-// comes later, and single sequences have neighbours much like them that would be learned. Block b
-// is held out where b * hold_out passes a whole number, the first one only if the share is above
-// 0.98: 0.1 of 1,000 sequences are blocks 9, 19, 29, 39 and 49, sequences 180 to 199, 380 to 399 ..
+// comes later, and single sequences have neighbours much like them that would be learned. Block b,
+// from 0, is held out where (b + 1) * hold_out passes a whole number, so the first one never is:
+// 0.1 of 1,000 sequences are blocks 9, 19, 29, 39 and 49, sequences 180 to 199, 380 to 399 ..
 // A sequence that counts several times is never held out: it was repeated to be learned.
 static int pktseqi_held_out(size_t s, size_t sequences, double hold_out,
                             const unsigned char *repeats) {
@@ -9327,7 +9332,7 @@ static pktseq_status pktseqi_codec_learn(pktseq_codec *codec, const pktseq_field
     return status;
 }
 
-// Names by a dissector ("TLSv1.3") and by ports ("HTTPS") are different categories: a model of one
+// Names by a dissector ("TLSv1.3") and by ports ("TLS") are different categories: a model of one
 // knows nothing of the other. A file with positions may come from anywhere.
 PKTSEQ_DEF pktseq_naming pktseq_table_naming(const pktseq_table *table) {
     if (!table || table->notes & PKTSEQ_READ_POSITIONS) return PKTSEQ_NAMING_UNKNOWN;
@@ -9658,8 +9663,8 @@ static pktseq_status pktseqi_dataset_pairs(pktseq_dataset *dataset, const size_t
         if (!held) dataset->trained = dataset->pairs;
     }
     if (dataset->trained) return PKTSEQ_OK;  // pairs that are all held out teach nothing
-    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "none of the %z sequences has more than %z "
-                         "packets, so there is nothing to predict", use, N);
+    return pktseqi_error(err, PKTSEQ_ERROR_DATA, 0, "none of the %z sequence%S that may be trained "
+                         "on has more than %z packet%S, so there is nothing to predict", use, N);
 }
 
 // Begins a dataset: checks the options, which may be uninitialised memory of the caller's, so that
@@ -10105,7 +10110,8 @@ static void pktseqi_pool_run(int threads, void (*body)(void *user, pktseqi_pool 
 // processor at run time. A new instruction set needs a macro at the top of the implementation
 // (PKTSEQI_X86, _NEON), an #include below, a line in pktseqi_choose, and in >>vectors a block of
 // macros, add_lanes and, unless it has masks, load and store. LANES must divide 16; WIDE and TAIL
-// are at most 4. tests/test_kernels.c then compares it with >>scalar bit for bit.
+// are at most 4. A second one that is not of x86 also needs #undef of the macros that NEON's block
+// defines. tests/test_kernels.c then compares it with >>scalar bit for bit.
 //
 // Every loop below is defined on vectors of 16 numbers and fixes the order of each sum. Whether a
 // machine uses 1 register of 16, 2 of 8, 4 of 4 or 16 single numbers then cannot change a bit of
@@ -13098,7 +13104,7 @@ static int pktseqi_train_count(pktseqi_run *run, double loss, int *milestone) {
     }
     // In integers, so that no rounding moves a milestone: iterations are below 2^32.
     for (size_t i = 0; i < config->milestone_count; ++i) {
-        uint64_t due = (uint64_t)config->milestone[i] * all;  // hundredths of an iteration
+        uint64_t due = (uint64_t)config->milestone[i] * all;  // when: in hundredths of an iteration
         if ((uint64_t)done * 100 >= due && ((uint64_t)done - 1) * 100 < due) {
             *milestone = config->milestone[i];
             events |= PKTSEQ_EVENT_MILESTONE;
@@ -14082,8 +14088,8 @@ static void pktseqi_term_values(const pktseq_detector *d, const pktseq_codec *co
     }
 }
 
-// Writes a number with three significant digits and all those before the point, without an
-// exponent: 123.4 is 123, 1.234 is 1.23, 0.05678 is 0.0568.
+// Writes a number with three significant digits and all those before the point: 123.4 is 123,
+// 1.234 is 1.23, 0.05678 is 0.0568; with an exponent below 10^-5 and from 10^17 on.
 static void pktseqi_put_amount(pktseqi_text *t, double v) {
     double scale = 1;  // a power of ten up to 10^15 is exact, so the quotient is rounded once
     while (fabs(v) * scale < 100 && scale < 1e15) scale *= 10;
@@ -15218,7 +15224,7 @@ static void pktseqi_watch_raise(pktseq_watcher *w, pktseqi_watched *s, double sc
     a->score = score;
     a->threshold = w->options.threshold;
     w->anomalous += !a->repeated;  // sequences, with an alarm at any time
-    w->alarms += !ended;           // those of open sequences
+    w->alarms += !ended;  // once at most: an open sequence that has raised one is not compared
     if (w->options.alarm_fn) w->options.alarm_fn(w->options.user_data, a);
     a->repeated = 1;
 }
@@ -15620,7 +15626,7 @@ enum {
     PKTSEQI_TYPE = 15,       // mask of all these
     PKTSEQI_RISING = 16,     // each at least as large as the previous one
     PKTSEQI_COUNTED = 32,    // the member at count_at counts them; else the size of the array does
-    PKTSEQI_SQUARE = 64,     // the square of that count
+    PKTSEQI_SQUARED = 64,    // the square of that count
     PKTSEQI_POINTER = 128,   // the struct has a pointer to them
     PKTSEQI_GROWN = 256       // as many as the line has: reading sets the count and allocates what
 };                           //   the pointer points to, with a zero after the last
@@ -15657,7 +15663,7 @@ static pktseqi_values pktseqi_member_values(const pktseqi_member *m, const void 
     v.count = m->size / v.size;
     if (m->type & PKTSEQI_COUNTED)
         memcpy(&v.count, (const char *)object + m->count_at, sizeof v.count);
-    if (m->type & PKTSEQI_SQUARE) v.count *= v.count;
+    if (m->type & PKTSEQI_SQUARED) v.count *= v.count;
     if (m->type & PKTSEQI_POINTER) memcpy(&v.at, v.at, sizeof(char *));
     return v;
 }
@@ -16082,7 +16088,7 @@ static const pktseqi_member pktseqi_detector_members[] = {
     PKTSEQI_M_REALS("weight", 0, weight, 0, groups)
     PKTSEQI_M_REALS("error", 0, error, DBL_MIN, out)
     PKTSEQI_M_REALS("mean", 0, mean, -DBL_MAX, contexts)
-    PKTSEQI_M_REALS("precision", PKTSEQI_SQUARE, precision, -DBL_MAX, contexts)
+    PKTSEQI_M_REALS("precision", PKTSEQI_SQUARED, precision, -DBL_MAX, contexts)
     PKTSEQI_M_REAL("scale", scale, -DBL_MAX, DBL_MAX)
     PKTSEQI_M_REAL("length_scale", length_scale, DBL_MIN, DBL_MAX)
     // the threshold with its 95 % range; then the distribution of normal scores, from which the

@@ -162,6 +162,7 @@ static void test_watch(void) {
                                (unsigned long)over, (unsigned long)l.dataset.pairs);
                     CHECK(over > 0 || l.dataset.pairs < 10);
                 }
+                CHECK(watcher.alarms == got.alarms && watcher.alarms <= watcher.anomalous);
                 for (int k = 0; k < 7; ++k) CHECK(drift.below[k] == watcher.drift.below[k]);
                 CHECK(drift.sequences == watcher.drift.sequences &&
                       drift.packets == watcher.drift.packets &&
